@@ -1,0 +1,94 @@
+// Gathers a batch from the resident data set: x[r, d] = scale(data[row(r), d]).
+//
+//   data  (N, W) words of four bytes each, W = ceil(D / 4), or (N, D) floats
+//   x     (B, D)
+// One workgroup a row. Position p = step.offset + r counts within the epoch; past its end the batch goes on in the
+// next epoch, so every row is used once an epoch and no batch is short.
+
+override WG: u32 = 64u;
+// 0: grey levels; 1: x = level >= 1/2; 2: x = 1 with probability level, drawn anew each step.
+override BINARISE: u32 = 0u;
+
+struct Params {
+    count: u32,      // N
+    width: u32,      // D
+    words: u32,      // W
+    half_bits: u32,  // the permutation works on 2 * half_bits bits, the smallest that hold N
+}
+
+@group(0) @binding(0) var<storage, read> bytes: array<u32>;
+@group(0) @binding(1) var<storage, read> floats: array<f32>;
+@group(0) @binding(2) var<storage, read_write> x: array<f32>;
+@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(4) var<uniform> step: Step;
+
+fn scramble(value: u32) -> u32 {
+    var h = value;
+    h = (h ^ (h >> 16u)) * 0x85EBCA6Bu;
+    h = (h ^ (h >> 13u)) * 0xC2B2AE35u;
+    return h ^ (h >> 16u);
+}
+
+// A keyed permutation of 0..count: a Feistel network over 2 * half_bits bits is a permutation whatever `scramble`
+// does; walking along its cycle until the value falls below count keeps it one. Fewer than 4 walks on average.
+fn permute(position: u32, key: vec2<u32>) -> u32 {
+    let mask = (1u << params.half_bits) - 1u;
+    var value = position;
+    loop {
+        var left = value >> params.half_bits;
+        var right = value & mask;
+        for (var round = 0u; round < 6u; round++) {
+            let salt = select(key.x, key.y, (round & 1u) == 1u) + round * 0x9E3779B9u;
+            let next = left ^ (scramble(right ^ salt) & mask);
+            left = right;
+            right = next;
+        }
+        value = (left << params.half_bits) | right;
+        if value < params.count { break; }
+    }
+    return value;
+}
+
+fn row_of(r: u32) -> u32 {
+    var position = step.offset + r;
+    var key = step.shuffle_key;
+    if position >= params.count {
+        position = (position - params.count) % params.count;
+        key = step.next_shuffle_key;
+    }
+    if step.shuffle == 0u { return position; }
+    return permute(position, key);
+}
+
+fn binarise(level: f32, index: u32) -> f32 {
+    switch BINARISE {
+        case 1u: { return select(0.0, 1.0, level >= 0.5); }
+        case 2u: { return select(0.0, 1.0, unit(threefry2x32(step.binarise_key, vec2<u32>(index, 0u)).x) < level); }
+        default: { return level; }
+    }
+}
+
+@compute @workgroup_size(WG)
+fn gather_bytes(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let source = row_of(group.x) * params.words;
+    let target_row = group.x * params.width;
+    for (var w = lane; w < params.words; w += WG) {
+        let word = bytes[source + w];
+        for (var b = 0u; b < 4u; b++) {
+            let d = w * 4u + b;
+            if d < params.width {
+                let level = f32((word >> (8u * b)) & 255u) / 255.0;
+                x[target_row + d] = binarise(level, target_row + d);
+            }
+        }
+    }
+}
+
+@compute @workgroup_size(WG)
+fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let source = row_of(group.x) * params.width;
+    let target_row = group.x * params.width;
+    for (var d = lane; d < params.width; d += WG) {
+        x[target_row + d] = binarise(floats[source + d], target_row + d);
+    }
+}

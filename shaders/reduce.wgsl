@@ -1,0 +1,104 @@
+// Sums in a fixed order: strided partial sums, then a tree over the workgroup. No atomics, so the same adapter
+// gives the same bits each time.
+//
+//   elbo      metrics[slot] = (recon + beta kl, recon, kl), means over the first step.rows rows
+//   recon     the same without a KL term: an autoencoder
+//   sum       total[0] = sum of values
+//   columns   totals[j] = sum over rows of matrix[i, j]
+//   squares   partials[p] = sum of squares of the p-th stripe of values
+//   clip      norm = sqrt(sum of partials); scale[0] = min(1, max_norm / norm); metrics[slot].w = norm
+
+override WG: u32 = 64u;
+
+struct Params {
+    rows: u32,      // values, rows of the matrix, or partials
+    cols: u32,      // columns of the matrix
+    max_norm: f32,  // for clip
+}
+
+@group(0) @binding(0) var<storage, read> recon_rows: array<f32>;
+@group(0) @binding(1) var<storage, read> kl_rows: array<f32>;
+@group(0) @binding(2) var<storage, read_write> metrics: array<f32>;
+@group(0) @binding(3) var<storage, read> values: array<f32>;
+@group(0) @binding(4) var<storage, read_write> total: array<f32>;
+@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(6) var<uniform> step: Step;
+
+var<workgroup> lane_sums: array<vec2<f32>, WG>;
+
+fn sum_over_workgroup(lane: u32, value: vec2<f32>) -> vec2<f32> {
+    lane_sums[lane] = value;
+    workgroupBarrier();
+    for (var half = WG / 2u; half > 0u; half /= 2u) {
+        if lane < half { lane_sums[lane] += lane_sums[lane + half]; }
+        workgroupBarrier();
+    }
+    return lane_sums[0];
+}
+
+@compute @workgroup_size(WG)
+fn elbo(@builtin(local_invocation_index) lane: u32) {
+    var sums = vec2<f32>(0.0);
+    for (var r = lane; r < step.rows; r += WG) { sums += vec2<f32>(recon_rows[r], kl_rows[r]); }
+    let means = sum_over_workgroup(lane, sums) / f32(step.rows);
+    if lane == 0u {
+        metrics[step.slot * 4u] = means.x + step.beta * means.y;
+        metrics[step.slot * 4u + 1u] = means.x;
+        metrics[step.slot * 4u + 2u] = means.y;
+    }
+}
+
+@compute @workgroup_size(WG)
+fn recon(@builtin(local_invocation_index) lane: u32) {
+    var sums = vec2<f32>(0.0);
+    for (var r = lane; r < step.rows; r += WG) { sums.x += recon_rows[r]; }
+    let mean = sum_over_workgroup(lane, sums).x / f32(step.rows);
+    if lane == 0u {
+        metrics[step.slot * 4u] = mean;
+        metrics[step.slot * 4u + 1u] = mean;
+        metrics[step.slot * 4u + 2u] = 0.0;
+    }
+}
+
+@compute @workgroup_size(WG)
+fn sum(@builtin(local_invocation_index) lane: u32) {
+    var sums = vec2<f32>(0.0);
+    for (var r = lane; r < params.rows; r += WG) { sums.x += values[r]; }
+    let result = sum_over_workgroup(lane, sums).x;
+    if lane == 0u { total[0] = result; }
+}
+
+// One invocation a column.
+@compute @workgroup_size(WG)
+fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+           @builtin(local_invocation_index) lane: u32) {
+    let j = (group.y * groups.x + group.x) * WG + lane;
+    if j >= params.cols { return; }
+    var column = 0.0;
+    for (var r = 0u; r < params.rows; r++) { column += values[r * params.cols + j]; }
+    total[j] = column;
+}
+
+// One workgroup a stripe.
+@compute @workgroup_size(WG)
+fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+           @builtin(local_invocation_index) lane: u32) {
+    var sums = vec2<f32>(0.0);
+    let stripe = (params.rows + groups.x - 1u) / groups.x;
+    let end = min((group.x + 1u) * stripe, params.rows);
+    for (var i = group.x * stripe + lane; i < end; i += WG) { sums.x += values[i] * values[i]; }
+    let result = sum_over_workgroup(lane, sums).x;
+    if lane == 0u { total[group.x] = result; }
+}
+
+@compute @workgroup_size(WG)
+fn clip(@builtin(local_invocation_index) lane: u32) {
+    var sums = vec2<f32>(0.0);
+    for (var r = lane; r < params.rows; r += WG) { sums.x += values[r]; }
+    let norm = sqrt(sum_over_workgroup(lane, sums).x);
+    if lane == 0u {
+        // PyTorch's clip_grad_norm_ adds the same 1e-6.
+        total[0] = min(1.0, params.max_norm / (norm + 1e-6));
+        metrics[step.slot * 4u + 3u] = norm;
+    }
+}

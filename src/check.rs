@@ -1,0 +1,200 @@
+//! Runs registered cases and compares executors: what the tests and `wgvae doctor` share.
+
+use crate::executor::Executor;
+use crate::gpu::{Gpu, GpuError, GpuExecutor, GpuOptions};
+use crate::kernels::case::{Case, GUARD, Tolerance};
+use crate::oracle::Oracle;
+use crate::plan::{Dtype, TensorId};
+use std::sync::Arc;
+
+/// Why a case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// The case did not run.
+    #[error("{0}")]
+    Gpu(#[from] GpuError),
+    /// An output differs from the oracle's.
+    #[error("{tensor}[{index}] is {found}, the oracle has {expected} ({excess:.3} times the tolerance)")]
+    Differs {
+        /// Which output.
+        tensor: String,
+        /// Which element, the worst one.
+        index: usize,
+        /// What the executor gave.
+        found: f32,
+        /// What the oracle gave.
+        expected: f32,
+        /// Error over tolerance; infinite where the tolerance is 0 or a number is none.
+        excess: f64,
+    },
+    /// Something was written behind the end of a tensor.
+    #[error("an element behind the end of {tensor} was overwritten")]
+    Guard {
+        /// Behind which tensor.
+        tensor: String,
+    },
+}
+
+/// Runs a case: inputs written, outputs filled with NaN, guards with a pattern. Returns the outputs.
+pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<f32>>, CaseError> {
+    const PATTERN: u32 = 0x7FC0_ABCD;
+    let tensors = case.program.tensors.clone();
+    for tensor in tensors.tensors() {
+        // A pattern that is a NaN as a float: an output that is not written stays one.
+        let fill = match tensors.buffers()[tensor.buffer.0].dtype {
+            Dtype::F32 => f32::NAN.to_bits(),
+            Dtype::U32 => PATTERN,
+        };
+        let len = tensors.buffers()[tensor.buffer.0].len;
+        executor.write_at(tensor.buffer, 0, &vec![fill; len])?;
+    }
+    for (id, words) in case.input_words() {
+        executor.write_words(id, &words)?;
+    }
+    executor.dispatch(0, &case.step)?;
+    for tensor in tensors.tensors() {
+        let guard = executor.read_at(tensor.buffer, tensor.len(), GUARD)?;
+        let untouched = match tensors.buffers()[tensor.buffer.0].dtype {
+            Dtype::F32 => guard.iter().all(|w| f32::from_bits(*w).is_nan()),
+            Dtype::U32 => guard.iter().all(|w| *w == PATTERN),
+        };
+        if !untouched {
+            return Err(CaseError::Guard {
+                tensor: tensor.name.clone(),
+            });
+        }
+    }
+    case.outputs
+        .iter()
+        .map(|(id, _)| Ok(executor.read(*id)?))
+        .collect()
+}
+
+/// Compares an output with the oracle's; returns the largest error over its tolerance.
+pub fn compare(
+    name: &str,
+    found: &[f32],
+    expected: &[f32],
+    tolerance: Tolerance,
+) -> Result<f64, CaseError> {
+    let Tolerance::Relative(relative) = tolerance;
+    let squares: f64 = expected.iter().map(|v| f64::from(*v).powi(2)).sum();
+    let rms = (squares / expected.len() as f64).sqrt();
+    let excess = |f: f32, e: f32| {
+        let error = (f64::from(f) - f64::from(e)).abs();
+        let allowed = relative * (f64::from(e).abs() + rms.min(1.0));
+        // Written so that a NaN is infinitely wrong.
+        match error <= allowed {
+            true if error == 0.0 => 0.0,
+            true => error / allowed,
+            false if error > 0.0 && allowed > 0.0 => error / allowed,
+            false => f64::INFINITY,
+        }
+    };
+    let mut worst = (0.0, 0);
+    for (index, (&f, &e)) in found.iter().zip(expected).enumerate() {
+        let excess = excess(f, e);
+        if excess > worst.0 {
+            worst = (excess, index);
+        }
+    }
+    let (excess, index) = worst;
+    if excess <= 1.0 {
+        Ok(excess)
+    } else {
+        Err(CaseError::Differs {
+            tensor: name.to_string(),
+            index,
+            found: found[index],
+            expected: expected[index],
+            excess,
+        })
+    }
+}
+
+/// Runs a case on a device and in f64, and compares; returns the largest error over its tolerance.
+pub fn check_case(gpu: &Arc<Gpu>, case: &Case, options: &GpuOptions) -> Result<f64, CaseError> {
+    let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), options)?;
+    let found = run(case, &mut Executor::Gpu(Box::new(compiled)))?;
+    let expected = expected(case)?;
+    let mut worst: f64 = 0.0;
+    for (((id, tolerance), found), expected) in case.outputs.iter().zip(&found).zip(&expected) {
+        let name = &case.program.tensors.get(*id).name;
+        worst = worst.max(compare(name, found, expected, *tolerance)?);
+    }
+    Ok(worst)
+}
+
+/// The outputs of a case in f64.
+pub fn expected(case: &Case) -> Result<Vec<Vec<f32>>, CaseError> {
+    let mut oracle = Executor::Exact(Box::new(Oracle::new(case.program.clone())));
+    run(case, &mut oracle)
+}
+
+/// The loss of a case in f64 after its plan has run.
+pub fn case_loss(case: &Case, oracle: &mut Oracle<f64>) -> f64 {
+    oracle.dispatch(0, &case.step);
+    let weighted = |term: &crate::kernels::case::LossTerm| -> f64 {
+        let values = oracle.values(term.tensor);
+        let sum: f64 = match term.weights {
+            Some(weights) => values
+                .iter()
+                .zip(oracle.values(weights))
+                .map(|(v, w)| v * w)
+                .sum(),
+            None => values.iter().sum(),
+        };
+        term.scale * sum
+    };
+    case.loss.iter().map(weighted).sum()
+}
+
+/// Compares `gradient` with central differences of `loss` over every element of `input`, and returns the largest
+/// error relative to the gradient's root mean square.
+pub fn gradient_error(
+    oracle: &mut Oracle<f64>,
+    input: TensorId,
+    gradient: TensorId,
+    mut loss: impl FnMut(&mut Oracle<f64>) -> f64,
+) -> f64 {
+    const H: f64 = 1e-5;
+    loss(oracle);
+    let claimed = oracle.values(gradient).to_vec();
+    let mut measured = Vec::with_capacity(claimed.len());
+    for i in 0..claimed.len() {
+        let original = oracle.values(input)[i];
+        oracle.values_mut(input)[i] = original + H;
+        let up = loss(oracle);
+        oracle.values_mut(input)[i] = original - H;
+        let down = loss(oracle);
+        oracle.values_mut(input)[i] = original;
+        measured.push((up - down) / (2.0 * H));
+    }
+    let mean_square = measured.iter().map(|m| m * m).sum::<f64>() / measured.len() as f64;
+    let scale = mean_square.sqrt().max(1e-3);
+    let worst = claimed
+        .iter()
+        .zip(&measured)
+        .map(|(c, m)| (c - m).abs() / scale);
+    // NaN must not be lost in a maximum.
+    worst.fold(0.0, |a: f64, b| if b <= a { a } else { b })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparison_fails_on_nan_and_infinity() {
+        let t = Tolerance::Relative(1e-3);
+        assert!(compare("t", &[1.0, 2.0], &[1.0, 2.0], t).is_ok());
+        assert!(compare("t", &[1.0, 2.0005], &[1.0, 2.0], t).is_ok());
+        assert!(compare("t", &[1.0, 2.1], &[1.0, 2.0], t).is_err());
+        assert!(compare("t", &[1.0, f32::NAN], &[1.0, 2.0], t).is_err());
+        assert!(compare("t", &[1.0, 2.0], &[1.0, f32::NAN], t).is_err());
+        assert!(compare("t", &[f32::NAN], &[f32::NAN], t).is_err());
+        assert!(compare("t", &[f32::INFINITY], &[1.0], t).is_err());
+        assert!(compare("t", &[0.0, 1.0], &[0.0, 1.0], Tolerance::Relative(0.0)).is_ok());
+        assert!(compare("t", &[0.0, 1.0], &[1e-30, 1.0], Tolerance::Relative(0.0)).is_err());
+    }
+}

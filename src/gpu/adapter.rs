@@ -1,0 +1,217 @@
+//! Adapters: what there is, in order of preference, and opening one.
+
+use std::sync::{Arc, Mutex};
+
+use super::GpuError;
+use crate::kernels::Target;
+
+/// What kind of device an adapter is, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdapterKind {
+    /// A card of its own.
+    Discrete,
+    /// Part of the processor's package.
+    Integrated,
+    /// A GPU behind a hypervisor, or one whose kind is not told.
+    Virtual,
+    /// A program on the processor: lavapipe, WARP, SwiftShader.
+    Software,
+}
+
+impl AdapterKind {
+    /// The word a user meets.
+    pub fn name(self) -> &'static str {
+        match self {
+            AdapterKind::Discrete => "discrete",
+            AdapterKind::Integrated => "integrated",
+            AdapterKind::Virtual => "virtual",
+            AdapterKind::Software => "software",
+        }
+    }
+
+    /// The shape of code that suits it.
+    pub fn target(self) -> Target {
+        match self {
+            AdapterKind::Software => Target::Lanes,
+            _ => Target::Tiles,
+        }
+    }
+}
+
+/// An adapter that could be opened.
+#[derive(Debug, Clone)]
+pub struct AdapterEntry {
+    /// wgpu's handle.
+    pub adapter: wgpu::Adapter,
+    /// Name, driver, backend.
+    pub info: wgpu::AdapterInfo,
+    /// What kind of device it is.
+    pub kind: AdapterKind,
+}
+
+/// A wgpu instance over the backends of this platform; `WGPU_BACKEND` narrows them.
+pub fn instance() -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY);
+    wgpu::Instance::new(descriptor)
+}
+
+/// Every adapter that can run compute shaders, best first. The order among equals is the drivers'.
+pub fn list(instance: &wgpu::Instance) -> Vec<AdapterEntry> {
+    let mut entries: Vec<AdapterEntry> =
+        pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+            .into_iter()
+            .filter(|adapter| {
+                adapter
+                    .get_downlevel_capabilities()
+                    .flags
+                    .contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+            })
+            .map(|adapter| {
+                let info = adapter.get_info();
+                let kind = match info.device_type {
+                    wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+                    wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+                    wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => AdapterKind::Virtual,
+                    wgpu::DeviceType::Cpu => AdapterKind::Software,
+                };
+                AdapterEntry {
+                    adapter,
+                    info,
+                    kind,
+                }
+            })
+            .collect();
+    entries.sort_by_key(|entry| entry.kind);
+    entries
+}
+
+/// The largest things a program binds and allocates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Bytes of the largest storage binding.
+    pub binding: u64,
+    /// Bytes of the largest buffer.
+    pub buffer: u64,
+}
+
+/// What the device reported outside of any call.
+#[derive(Default)]
+struct Trouble {
+    lost: Option<String>,
+    error: Option<GpuError>,
+}
+
+/// An open device.
+pub struct Gpu {
+    /// wgpu's device.
+    pub device: wgpu::Device,
+    /// Its queue.
+    pub queue: wgpu::Queue,
+    /// The adapter it came from.
+    pub info: wgpu::AdapterInfo,
+    /// What kind of device it is.
+    pub kind: AdapterKind,
+    trouble: Arc<Mutex<Trouble>>,
+}
+
+impl Gpu {
+    /// Opens a device with WebGPU's default limits, raised only where `needs` asks for it.
+    pub fn open(entry: &AdapterEntry, needs: Needs) -> Result<Arc<Gpu>, GpuError> {
+        let offered = entry.adapter.limits();
+        let mut limits = wgpu::Limits::default();
+        for (what, needed, limit, most) in [
+            (
+                "the largest tensor",
+                needs.binding,
+                &mut limits.max_storage_buffer_binding_size,
+                offered.max_storage_buffer_binding_size,
+            ),
+            (
+                "the largest buffer",
+                needs.buffer,
+                &mut limits.max_buffer_size,
+                offered.max_buffer_size,
+            ),
+        ] {
+            if needed > most {
+                return Err(GpuError::Limit {
+                    what: what.into(),
+                    needed,
+                    offered: most,
+                    unit: "bytes",
+                    adapter: entry.info.name.clone(),
+                });
+            }
+            *limit = needed.max(*limit).min(most);
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("wgvae"),
+            required_limits: limits,
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(entry.adapter.request_device(&descriptor))
+            .map_err(|error| GpuError::Device {
+                adapter: entry.info.name.clone(),
+                reason: error.to_string(),
+            })?;
+        let trouble = Arc::new(Mutex::new(Trouble::default()));
+        let lost = trouble.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            // Dropping a device also ends here; that is no news.
+            if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
+                lock(&lost).lost = Some(format!("{reason:?} {message}").trim().to_string());
+            }
+        });
+        let errors = trouble.clone();
+        device.on_uncaptured_error(Arc::new(move |error| {
+            let error = match error {
+                wgpu::Error::OutOfMemory { source } => GpuError::OutOfMemory(source.to_string()),
+                other => GpuError::Refused(other.to_string()),
+            };
+            lock(&errors).error.get_or_insert(error);
+        }));
+        Ok(Arc::new(Gpu {
+            device,
+            queue,
+            info: entry.info.clone(),
+            kind: entry.kind,
+            trouble,
+        }))
+    }
+
+    /// An error if anything went wrong since the last call: errors without a scope, or the loss of the device.
+    pub fn check(&self) -> Result<(), GpuError> {
+        let mut trouble = lock(&self.trouble);
+        if let Some(reason) = &trouble.lost {
+            return Err(GpuError::Lost(reason.clone()));
+        }
+        match trouble.error.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until a submission is done.
+    pub fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), GpuError> {
+        let poll = std::panic::AssertUnwindSafe(|| {
+            self.device.poll(wgpu::PollType::Wait {
+                submission_index: Some(submission),
+                timeout: None,
+            })
+        });
+        // wgpu panics where the driver reports the loss inside this call.
+        match std::panic::catch_unwind(poll) {
+            Ok(Ok(_)) => self.check(),
+            Ok(Err(error)) => Err(GpuError::Lost(error.to_string())),
+            Err(_) => Err(GpuError::Lost("the driver reported it while waiting".into())),
+        }
+    }
+}
+
+fn lock(trouble: &Mutex<Trouble>) -> std::sync::MutexGuard<'_, Trouble> {
+    trouble
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,148 @@
+//! From an op to a pipeline, its bind group layout and its grid.
+
+use super::reflect::{self, Reflection, Slot};
+use super::{Gpu, GpuError};
+use crate::kernels::Source;
+use crate::plan::{Grid, Op, TensorTable};
+
+/// A compiled kernel variant.
+pub(super) struct Compiled {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+    pub reflection: Reflection,
+    pub tile: Option<(u32, u32)>,
+}
+
+/// Compiles a source. Without `checked`, no bounds checks and no loop bounds are added; with it, both are.
+pub(super) fn compile(
+    gpu: &Gpu,
+    op: &Op,
+    source: &Source,
+    checked: bool,
+) -> Result<Compiled, GpuError> {
+    let name = op.kernel.name();
+    let (module, info) = reflect::module(&name, op.kernel.entry, source)?;
+    let reflection = Reflection::of(&name, op.kernel.entry, &module, &info)?;
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = reflection
+        .slots
+        .iter()
+        .map(|(binding, name, slot)| wgpu::BindGroupLayoutEntry {
+            binding: *binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: match slot {
+                    Slot::Storage { writable, .. } => wgpu::BufferBindingType::Storage {
+                        read_only: !writable,
+                    },
+                    Slot::Uniform { .. } => wgpu::BufferBindingType::Uniform,
+                },
+                has_dynamic_offset: name == "step",
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let layout = gpu
+        .device
+        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(&name),
+            entries: &entries,
+        });
+    let pipeline_layout = gpu
+        .device
+        .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(&name),
+            bind_group_layouts: &[Some(&layout)],
+            ..Default::default()
+        });
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(&name),
+        source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
+    };
+    let shader = if checked {
+        gpu.device.create_shader_module(descriptor)
+    } else {
+        unchecked(&gpu.device, descriptor)
+    };
+    let pipeline = gpu
+        .device
+        .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&source.variant),
+            layout: Some(&pipeline_layout),
+            module: &shader,
+            entry_point: Some(op.kernel.entry),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &source.constants,
+                // Every kernel writes shared memory before it reads it.
+                zero_initialize_workgroup_memory: checked,
+            },
+            cache: None,
+        });
+    if let Some(error) = pollster::block_on(validation.pop()) {
+        return Err(GpuError::Shader {
+            kernel: name,
+            reason: error.to_string(),
+        });
+    }
+    Ok(Compiled {
+        pipeline,
+        layout,
+        reflection,
+        tile: source.tile,
+    })
+}
+
+/// The one place that trusts a shader.
+#[expect(unsafe_code)]
+fn unchecked(
+    device: &wgpu::Device,
+    descriptor: wgpu::ShaderModuleDescriptor<'_>,
+) -> wgpu::ShaderModule {
+    // SAFETY: the sources are this crate's own. Their indices are bounded by the params that op constructors check
+    // against tensor shapes, their loops end, and the tests run every registered case of every kernel with all
+    // checks on and compare the results with those without.
+    unsafe {
+        device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+    }
+}
+
+/// Workgroups in x and y for an op's grid.
+pub(super) fn workgroups(
+    gpu: &Gpu,
+    op: &Op,
+    compiled: &Compiled,
+    tensors: &TensorTable,
+) -> Result<(u32, u32), GpuError> {
+    reflect::check_op(op, tensors, &compiled.reflection)?;
+    let most = gpu.device.limits().max_compute_workgroups_per_dimension;
+    let size: u32 = compiled.reflection.workgroup.iter().product();
+    let (x, y) = match op.grid {
+        Grid::Single => (1, 1),
+        Grid::Rows(rows) => (rows as u64, 1),
+        Grid::Elements(elements) => {
+            // Too many for one dimension are folded into the second; the shaders unfold them.
+            let groups = (elements as u64).div_ceil(u64::from(size));
+            let x = groups.min(u64::from(most)).max(1);
+            (x, groups.div_ceil(x))
+        }
+        Grid::Tiles { rows, cols } => {
+            let (tile_m, tile_n) = compiled.tile.unwrap_or((1, 1));
+            (
+                (cols as u64).div_ceil(tile_n.into()),
+                (rows as u64).div_ceil(tile_m.into()),
+            )
+        }
+    };
+    let over = x.max(y);
+    if over > u64::from(most) {
+        return Err(GpuError::Limit {
+            what: format!("{} ({})", op.kernel.name(), op.label),
+            needed: over,
+            offered: most.into(),
+            unit: "workgroups in one dimension",
+            adapter: gpu.info.name.clone(),
+        });
+    }
+    Ok((x as u32, y as u32))
+}

@@ -1,0 +1,62 @@
+//! The GPU executor: adapters, shader reflection, pipelines, and the encoding of a step plan.
+
+mod adapter;
+mod executor;
+mod kernel;
+mod reflect;
+
+pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list};
+pub use executor::{GpuExecutor, GpuOptions, Patch};
+pub use reflect::{Reflection, check_op, module};
+
+/// What can go wrong on the way to a GPU or on it.
+#[derive(Debug, thiserror::Error, Clone, PartialEq)]
+pub enum GpuError {
+    /// The adapter refused to open a device.
+    #[error("{adapter} did not open a device: {reason}")]
+    Device {
+        /// The adapter's name.
+        adapter: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The adapter's limits are too small for the program.
+    #[error("{what} needs {needed} {unit}, but {adapter} offers {offered}")]
+    Limit {
+        /// What is too large.
+        what: String,
+        /// How much it needs.
+        needed: u64,
+        /// How much there is.
+        offered: u64,
+        /// Bytes, workgroups, ...
+        unit: &'static str,
+        /// The adapter's name.
+        adapter: String,
+    },
+    /// A shader is not valid WGSL, or could not be specialised.
+    #[error("the shader of {kernel} is not valid: {reason}")]
+    Shader {
+        /// The kernel.
+        kernel: String,
+        /// The compiler's words.
+        reason: String,
+    },
+    /// An op and its shader do not agree.
+    #[error("{kernel}: {reason}")]
+    Mismatch {
+        /// The kernel.
+        kernel: String,
+        /// How they differ.
+        reason: String,
+    },
+    /// wgpu or the driver refused something.
+    #[error("the GPU driver refused an operation: {0}")]
+    Refused(String),
+    /// There is no memory left on the device.
+    #[error("the GPU is out of memory: {0}")]
+    OutOfMemory(String),
+    /// The device is gone: the driver reset it, or it was unplugged.
+    #[error("the GPU device was lost: {0}")]
+    Lost(String),
+}

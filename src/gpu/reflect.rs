@@ -1,0 +1,207 @@
+//! What a shader says of itself, and whether an op agrees: a missing, extra or wrongly accessed binding, or a uniform
+//! whose offsets differ, is an error when a plan is compiled, never a wrong number.
+
+use naga::valid::{Capabilities, GlobalUse, ModuleInfo, ValidationFlags, Validator};
+
+use super::GpuError;
+use crate::kernels::Source;
+use crate::plan::{Access, Dtype, Field, Op, StepScalars, TensorTable};
+
+/// How an entry point uses one binding.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Slot {
+    /// A storage buffer.
+    Storage {
+        /// Bytes of an element: 4, or 16 for `vec4`.
+        stride: u32,
+        /// The element's scalar type.
+        dtype: Dtype,
+        /// Declared `read_write`.
+        writable: bool,
+        /// The entry point reads it.
+        reads: bool,
+    },
+    /// A uniform struct: member names and offsets, and its size.
+    Uniform {
+        /// The members.
+        members: Vec<(String, usize)>,
+        /// Bytes.
+        size: usize,
+    },
+}
+
+/// One entry point after its constants are set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reflection {
+    /// Invocations of a workgroup.
+    pub workgroup: [u32; 3],
+    /// Binding number, variable name, use; in order of the numbers.
+    pub slots: Vec<(u32, String, Slot)>,
+}
+
+/// Parses and validates a kernel's source and sets its constants; the module has one entry point left.
+pub fn module(
+    kernel: &str,
+    entry: &str,
+    source: &Source,
+) -> Result<(naga::Module, ModuleInfo), GpuError> {
+    let invalid = |reason: String| GpuError::Shader {
+        kernel: kernel.to_string(),
+        reason,
+    };
+    let parsed = naga::front::wgsl::parse_str(&source.text)
+        .map_err(|e| invalid(e.emit_to_string(&source.text)))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&parsed)
+        .map_err(|e| invalid(e.emit_to_string(&source.text)))?;
+    let constants = source
+        .constants
+        .iter()
+        .map(|(name, value)| (name.to_string(), *value))
+        .collect();
+    let (module, info) = naga::back::pipeline_constants::process_overrides(
+        &parsed,
+        &info,
+        Some((naga::ShaderStage::Compute, entry)),
+        &constants,
+    )
+    .map_err(|e| invalid(e.to_string()))?;
+    Ok((module.into_owned(), info.into_owned()))
+}
+
+impl Reflection {
+    /// Reads the only, or the named, entry point.
+    pub fn of(
+        kernel: &str,
+        entry: &str,
+        module: &naga::Module,
+        info: &ModuleInfo,
+    ) -> Result<Self, GpuError> {
+        let mismatch = |reason: String| GpuError::Mismatch {
+            kernel: kernel.to_string(),
+            reason,
+        };
+        let index = module
+            .entry_points
+            .iter()
+            .position(|e| e.name == entry)
+            .ok_or_else(|| mismatch(format!("there is no entry point `{entry}`")))?;
+        let uses = info.get_entry_point(index);
+        let mut slots = Vec::new();
+        for (handle, global) in module.global_variables.iter() {
+            let used = uses[handle];
+            let Some(binding) = global.binding.filter(|_| !used.is_empty()) else {
+                continue;
+            };
+            let name = global.name.clone().unwrap_or_default();
+            let ty = &module.types[global.ty].inner;
+            let slot = match (global.space, ty) {
+                (naga::AddressSpace::Storage { access }, naga::TypeInner::Array { base, stride, .. }) => {
+                    let scalar = match module.types[*base].inner {
+                        naga::TypeInner::Scalar(scalar)
+                        | naga::TypeInner::Vector { scalar, .. } => scalar,
+                        _ => return Err(mismatch(format!("`{name}` is no array of numbers"))),
+                    };
+                    Slot::Storage {
+                        stride: *stride,
+                        dtype: if scalar.kind == naga::ScalarKind::Float {
+                            Dtype::F32
+                        } else {
+                            Dtype::U32
+                        },
+                        writable: access.contains(naga::StorageAccess::STORE),
+                        reads: used.contains(GlobalUse::READ),
+                    }
+                }
+                (naga::AddressSpace::Uniform, naga::TypeInner::Struct { members, span }) => {
+                    Slot::Uniform {
+                        members: members
+                            .iter()
+                            .map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize))
+                            .collect(),
+                        size: *span as usize,
+                    }
+                }
+                _ => return Err(mismatch(format!("`{name}` is neither storage nor uniform"))),
+            };
+            slots.push((binding.binding, name, slot));
+        }
+        slots.sort_by_key(|(number, ..)| *number);
+        Ok(Self {
+            workgroup: module.entry_points[index].workgroup_size,
+            slots,
+        })
+    }
+}
+
+/// Checks that an op gives its shader exactly what the shader declares.
+pub fn check_op(op: &Op, tensors: &TensorTable, reflection: &Reflection) -> Result<(), GpuError> {
+    let mismatch = |reason: String| {
+        Err(GpuError::Mismatch {
+            kernel: format!("{} ({})", op.kernel.name(), op.label),
+            reason,
+        })
+    };
+    for (_, name, slot) in &reflection.slots {
+        match slot {
+            Slot::Storage {
+                stride,
+                dtype,
+                writable,
+                reads,
+            } => {
+                let Some(bound) = op.bindings.iter().find(|b| b.name == name) else {
+                    return mismatch(format!("nothing is bound to `{name}`"));
+                };
+                let tensor = tensors.get(bound.tensor);
+                if tensors.dtype(bound.tensor) != *dtype {
+                    return mismatch(format!("`{name}` holds {dtype:?}, {} does not", tensor.name));
+                }
+                if bound.access.writes() != *writable {
+                    return mismatch(format!("`{name}` is bound as {:?}, but declared {}", bound.access,
+                        if *writable { "read_write" } else { "read" }));
+                }
+                if bound.access == Access::Write && *reads {
+                    return mismatch(format!("`{name}` is bound to be overwritten, but the shader reads it"));
+                }
+                let lanes = *stride as usize / 4;
+                if !tensor.len().is_multiple_of(lanes) {
+                    return mismatch(format!(
+                        "`{name}` takes {lanes} elements at a time, but {} has {}",
+                        tensor.name,
+                        tensor.len()
+                    ));
+                }
+            }
+            Slot::Uniform { members, size } => {
+                let (fields, bytes): (&[Field], usize) = if name == "step" {
+                    (StepScalars::FIELDS, size_of::<StepScalars>())
+                } else {
+                    match &op.params {
+                        Some(block) => (block.fields, block.bytes.len()),
+                        None => return mismatch(format!("it has no uniform for `{name}`")),
+                    }
+                };
+                let host: Vec<(String, usize)> = fields
+                    .iter()
+                    .map(|f| (f.name.to_string(), f.offset))
+                    .collect();
+                if *members != host || *size != bytes {
+                    return mismatch(format!(
+                        "`{name}` is {members:?} in {size} bytes on the device, {host:?} in {bytes} on the host"
+                    ));
+                }
+            }
+        }
+    }
+    for bound in &op.bindings {
+        if !reflection.slots.iter().any(|(_, name, _)| name == bound.name) {
+            return mismatch(format!("`{}` is bound, but the shader does not use it", bound.name));
+        }
+    }
+    let wants_params = reflection.slots.iter().any(|(_, name, _)| name == "params");
+    if op.params.is_some() && !wants_params {
+        return mismatch("it carries a uniform that the shader does not use".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Activations: the numbers the shaders know them by.
+
+use serde::{Deserialize, Serialize};
+
+/// The shader library with `activate` and `activation_gradient`.
+pub const SHADER: &str = include_str!("../../shaders/activation.wgsl");
+
+/// An element-wise nonlinearity, in PyTorch's default form.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u32)]
+pub enum Activation {
+    /// `u`
+    #[default]
+    Identity = 0,
+    /// `max(u, 0)`
+    Relu = 1,
+    /// `u`, or `0.01 u` where negative
+    LeakyRelu = 2,
+    /// `u`, or `exp(u) - 1` where negative
+    Elu = 3,
+    /// `ln(1 + exp(u))`
+    Softplus = 4,
+    /// `1 / (1 + exp(-u))`
+    Sigmoid = 5,
+    /// hyperbolic tangent
+    Tanh = 6,
+    /// `u sigmoid(u)`
+    Silu = 7,
+    /// `u Phi(u)`, with the exact normal distribution function
+    Gelu = 8,
+}
+
+impl Activation {
+    /// Every activation.
+    pub const ALL: [Activation; 9] = [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Softplus,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Silu,
+        Activation::Gelu,
+    ];
+
+    /// Whether the gradient needs the input; for the others the output determines it.
+    pub fn keeps_input(self) -> bool {
+        matches!(self, Activation::Silu | Activation::Gelu)
+    }
+
+    /// The activation of this number; identity for any other.
+    pub fn from_code(code: u32) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|a| *a as u32 == code)
+            .unwrap_or(Activation::Identity)
+    }
+
+    /// The constant's name in `activation.wgsl`.
+    pub fn shader_name(self) -> &'static str {
+        match self {
+            Activation::Identity => "IDENTITY",
+            Activation::Relu => "RELU",
+            Activation::LeakyRelu => "LEAKY_RELU",
+            Activation::Elu => "ELU",
+            Activation::Softplus => "SOFTPLUS",
+            Activation::Sigmoid => "SIGMOID",
+            Activation::Tanh => "TANH",
+            Activation::Silu => "SILU",
+            Activation::Gelu => "GELU",
+        }
+    }
+
+    /// The name a user writes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu => "leaky-relu",
+            Activation::Elu => "elu",
+            Activation::Softplus => "softplus",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+            Activation::Silu => "silu",
+            Activation::Gelu => "gelu",
+        }
+    }
+
+    /// The module PyTorch has for it.
+    pub fn torch_module(self) -> &'static str {
+        match self {
+            Activation::Identity => "nn.Identity()",
+            Activation::Relu => "nn.ReLU()",
+            Activation::LeakyRelu => "nn.LeakyReLU()",
+            Activation::Elu => "nn.ELU()",
+            Activation::Softplus => "nn.Softplus()",
+            Activation::Sigmoid => "nn.Sigmoid()",
+            Activation::Tanh => "nn.Tanh()",
+            Activation::Silu => "nn.SiLU()",
+            Activation::Gelu => "nn.GELU()",
+        }
+    }
+}

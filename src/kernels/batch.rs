@@ -1,0 +1,146 @@
+//! Gathering a batch from the resident data set.
+
+use serde::{Deserialize, Serialize};
+
+use super::case::{Case, Fill, Tolerance};
+use super::{index_fits, kernel, params};
+use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+
+params! {
+    /// `Params` of `batch.wgsl`.
+    pub struct BatchParams {
+        /// Rows of the data set.
+        count: u32,
+        /// Columns of the data set.
+        width: u32,
+        /// Words a row of packed bytes takes.
+        words: u32,
+        /// The permutation works on twice as many bits.
+        half_bits: u32,
+    }
+}
+
+/// What becomes of grey levels in [0, 1].
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u32)]
+pub enum Binarise {
+    /// Left as they are.
+    #[default]
+    None = 0,
+    /// 1 from one half up, else 0.
+    Threshold = 1,
+    /// 1 with the level as its probability, drawn anew each step.
+    Draw = 2,
+}
+
+/// Words that a row of packed bytes takes: rows start on a word.
+pub fn words_per_row(width: usize) -> usize {
+    width.div_ceil(4)
+}
+
+/// Half the bits of the smallest even-bit range that holds `count`.
+pub fn half_bits(count: usize) -> u32 {
+    let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
+    bits.div_ceil(2).max(1)
+}
+
+/// `x (B, D)` from `data`: `(N, ceil(D / 4))` words of bytes, or `(N, D)` floats.
+pub fn gather(
+    tensors: &TensorTable,
+    data: TensorId,
+    x: TensorId,
+    binarise: Binarise,
+) -> Result<Op, PlanError> {
+    let label = "gather";
+    let (batch, width) = tensors.matrix(label, x)?;
+    let source = tensors.get(data);
+    let count = source.shape[0];
+    let (entry, binding, stride) = match tensors.dtype(data) {
+        Dtype::U32 => ("gather_bytes", "bytes", words_per_row(width)),
+        Dtype::F32 => ("gather_floats", "floats", width),
+    };
+    if source.shape != [count, stride] || count < batch {
+        return Err(PlanError::Shape {
+            op: label.to_string(),
+            tensor: source.name.clone(),
+            found: source.shape.clone(),
+            expected: vec![count.max(batch), stride],
+        });
+    }
+    index_fits(label, count * stride)?;
+    let params = BatchParams {
+        count: index_fits(label, count)?,
+        width: index_fits(label, width)?,
+        words: index_fits(label, words_per_row(width))?,
+        half_bits: half_bits(count),
+    };
+    Ok(Op::new(
+        label,
+        kernel(Family::Batch, entry).with("BINARISE", binarise as u32),
+        Grid::Rows(batch),
+    )
+    .read(binding, data)
+    .touching(batch * stride)
+    .write("x", x)
+    .params(params.block())
+    .flops(batch * width))
+}
+
+/// The family's cases.
+pub(super) fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    for (count, batch, width, offset, shuffle, binarise, rows) in [
+        (1, 1, 1, 0, 1, Binarise::None, 1),
+        (7, 5, 3, 4, 1, Binarise::None, 5),
+        (64, 64, 8, 0, 1, Binarise::Threshold, 64),
+        (65, 17, 13, 60, 1, Binarise::Draw, 17),
+        (101, 32, 31, 90, 0, Binarise::None, 11),
+        (5000, 128, 784, 4900, 1, Binarise::None, 128),
+        (5000, 128, 784, 4900, 1, Binarise::Draw, 128),
+    ] {
+        for dtype in [Dtype::U32, Dtype::F32] {
+            let bytes = dtype == Dtype::U32;
+            let name = format!(
+                "batch/{} {count}x{width} batch {batch} at {offset} {binarise:?}{}",
+                if bytes { "bytes" } else { "floats" },
+                if shuffle == 1 { "" } else { " in order" },
+            );
+            let step = StepScalars {
+                binarise_key: [11, 12],
+                shuffle_key: [21, 22],
+                next_shuffle_key: [31, 32],
+                shuffle,
+                offset,
+                rows,
+                ..StepScalars::default()
+            };
+            let mut case = Case::new(name, step);
+            let stride = if bytes { words_per_row(width) } else { width };
+            let fill = if bytes { Fill::Bits } else { Fill::Levels };
+            let data = case.input("data", &[count, stride], dtype, fill);
+            // A level is one division; binarised values are 0 or 1 exactly.
+            let tolerance = Tolerance::Relative(if binarise == Binarise::None { 1e-6 } else { 0.0 });
+            let x = case.output("x", &[batch, width], tolerance);
+            case.op(|t| gather(t, data, x, binarise));
+            all.push(case.timed(batch == 128));
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_bits_hold_the_count() {
+        for count in 1..5000_usize {
+            let range = 1_usize << (2 * half_bits(count));
+            assert!(range >= count, "{count}");
+            assert!(range < 4 * count.max(2), "{count} walks too far in {range}");
+        }
+    }
+}

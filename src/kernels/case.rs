@@ -1,0 +1,220 @@
+//! The case registry: each family registers its cases once, and the same registry serves the comparison of GPU and
+//! oracle, the oracle's gradient checks and the benchmarks.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::plan::{
+    Dtype, METRICS_PER_STEP, Op, PlanError, Program, StepPlan, StepScalars, TensorId, TensorTable,
+};
+
+/// What an input is filled with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fill {
+    /// Random words.
+    Bits,
+    /// Uniform in [0, 1).
+    Levels,
+    /// Uniform in (-spread, spread).
+    Spread(f32),
+    /// Uniform in (-common, common), one in eight in (-rare, rare).
+    Heavy {
+        /// The usual spread.
+        common: f32,
+        /// The spread of one in eight.
+        rare: f32,
+    },
+}
+
+/// How far an output may be from the oracle's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tolerance {
+    /// `|a - b| <= t (|b| + min(rms(b), 1))`; 0 asks for equality.
+    Relative(f64),
+}
+
+/// A term of the scalar a gradient is taken of: `scale * sum(weights * tensor)`.
+#[derive(Debug, Clone, Copy)]
+pub struct LossTerm {
+    /// The tensor that is summed.
+    pub tensor: TensorId,
+    /// Its weights, or 1 everywhere.
+    pub weights: Option<TensorId>,
+    /// The factor.
+    pub scale: f64,
+}
+
+/// A tensor that must hold the gradient of the case's loss with respect to an input.
+#[derive(Debug, Clone, Copy)]
+pub struct GradientPair {
+    /// The input.
+    pub input: TensorId,
+    /// The op's output that claims to be the gradient.
+    pub gradient: TensorId,
+}
+
+/// Some ops on generated tensors.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// `family/what sizes`.
+    pub name: String,
+    /// The tensors and one plan, called `case`.
+    pub program: Program,
+    /// What the inputs are filled with.
+    pub inputs: Vec<(TensorId, Fill)>,
+    /// What is compared, and how strictly.
+    pub outputs: Vec<(TensorId, Tolerance)>,
+    /// The step's scalars.
+    pub step: StepScalars,
+    /// The scalar whose gradient is checked; empty where none is.
+    pub loss: Vec<LossTerm>,
+    /// The gradients to check.
+    pub gradients: Vec<GradientPair>,
+    /// Whether the benchmarks run it.
+    pub timed: bool,
+}
+
+/// Elements behind every tensor of a case: what a stray write would hit.
+pub const GUARD: usize = 64;
+
+impl Case {
+    /// A case without ops.
+    pub fn new(name: impl Into<String>, step: StepScalars) -> Self {
+        Self {
+            name: name.into(),
+            program: Program {
+                plans: vec![StepPlan {
+                    name: "case".into(),
+                    ops: Vec::new(),
+                }],
+                ..Program::default()
+            },
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            step,
+            loss: Vec::new(),
+            gradients: Vec::new(),
+            timed: false,
+        }
+    }
+
+    /// Adds an input.
+    pub fn input(&mut self, name: &str, shape: &[usize], dtype: Dtype, fill: Fill) -> TensorId {
+        let id = self.program.tensors.guarded(name, shape, dtype, GUARD);
+        self.inputs.push((id, fill));
+        id
+    }
+
+    /// Adds a float output.
+    pub fn output(&mut self, name: &str, shape: &[usize], tolerance: Tolerance) -> TensorId {
+        let id = self
+            .program
+            .tensors
+            .guarded(name, shape, Dtype::F32, GUARD);
+        self.outputs.push((id, tolerance));
+        id
+    }
+
+    /// Adds a float tensor that is read, written and compared.
+    pub fn updated(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        fill: Fill,
+        tolerance: Tolerance,
+    ) -> TensorId {
+        let id = self.input(name, shape, Dtype::F32, fill);
+        self.outputs.push((id, tolerance));
+        id
+    }
+
+    /// Adds a metrics ring; slots that a step leaves alone must keep what they held.
+    pub fn ring(&mut self, name: &str, slots: usize, tolerance: Tolerance) -> TensorId {
+        self.updated(name, &[slots, METRICS_PER_STEP], Fill::Levels, tolerance)
+    }
+
+    /// Adds an op.
+    ///
+    /// # Panics
+    /// If the shapes do not fit: the registry is fixed, and every case of it is built in a test.
+    pub fn op(&mut self, build: impl FnOnce(&TensorTable) -> Result<Op, PlanError>) {
+        match build(&self.program.tensors) {
+            Ok(op) => self.program.plans[0].ops.push(op),
+            Err(error) => panic!("case {}: {error}", self.name),
+        }
+    }
+
+    /// Adds `sum(weights * tensor)` to the loss.
+    pub fn loss_weighted(&mut self, tensor: TensorId, weights: TensorId) {
+        self.loss.push(LossTerm {
+            tensor,
+            weights: Some(weights),
+            scale: 1.0,
+        });
+    }
+
+    /// Adds `scale * sum(tensor)` to the loss.
+    pub fn loss_scaled(&mut self, tensor: TensorId, scale: f64) {
+        self.loss.push(LossTerm {
+            tensor,
+            weights: None,
+            scale,
+        });
+    }
+
+    /// Says that `gradient` must be the loss's gradient with respect to `input`.
+    pub fn gradient(&mut self, input: TensorId, gradient: TensorId) {
+        self.gradients.push(GradientPair { input, gradient });
+    }
+
+    /// Says whether the benchmarks run it.
+    pub fn timed(mut self, timed: bool) -> Self {
+        self.timed = timed;
+        self
+    }
+
+    /// The words of every input, the same at each call.
+    pub fn input_words(&self) -> Vec<(TensorId, Vec<u32>)> {
+        let mut rng = ChaCha8Rng::seed_from_u64(0x7767_7661_6521);
+        self.inputs
+            .iter()
+            .map(|&(id, fill)| {
+                let words = (0..self.program.tensors.get(id).len())
+                    .map(|_| match fill {
+                        Fill::Bits => rng.next_u32(),
+                        Fill::Levels => rng.random::<f32>().to_bits(),
+                        Fill::Spread(s) => symmetric(&mut rng, s).to_bits(),
+                        Fill::Heavy { common, rare } => {
+                            let spread = if rng.random_range(0..8) == 0 {
+                                rare
+                            } else {
+                                common
+                            };
+                            symmetric(&mut rng, spread).to_bits()
+                        }
+                    })
+                    .collect();
+                (id, words)
+            })
+            .collect()
+    }
+}
+
+fn symmetric(rng: &mut ChaCha8Rng, spread: f32) -> f32 {
+    (rng.random::<f32>() * 2.0 - 1.0) * spread
+}
+
+/// Every family's cases.
+pub fn cases() -> Vec<Case> {
+    [
+        super::batch::cases,
+        super::dense::cases,
+        super::latent::cases,
+        super::likelihood::cases,
+        super::optimizer::cases,
+        super::reduce::cases,
+    ]
+    .into_iter()
+    .flat_map(|family| family())
+    .collect()
+}

@@ -1,0 +1,154 @@
+//! The host side of each shader family, under the same stem as its shader and its oracle: the uniform `Params`,
+//! op constructors that check shapes, and the cases it is tested, gradient-checked and timed with.
+
+pub mod activation;
+pub mod batch;
+pub mod case;
+pub mod dense;
+pub mod latent;
+pub mod likelihood;
+pub mod optimizer;
+pub mod reduce;
+pub mod rng;
+
+use crate::plan::{Family, Kernel, Op, ParamsBlock, PlanError, TensorTable};
+pub use activation::Activation;
+pub use case::{Case, cases};
+
+/// Defines a uniform struct whose names and offsets are compared with the shader's when a plan is compiled.
+macro_rules! params {
+    ($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+
+        impl $name {
+            const FIELDS: &[$crate::plan::Field] = &[
+                $($crate::plan::Field::of(stringify!($field), std::mem::offset_of!($name, $field)),)*
+            ];
+
+            /// The struct as an op carries it.
+            pub fn block(&self) -> $crate::plan::ParamsBlock {
+                $crate::plan::ParamsBlock { fields: Self::FIELDS, bytes: bytemuck::bytes_of(self).to_vec() }
+            }
+
+            /// The struct an op carries.
+            pub fn of(op: &$crate::plan::Op) -> Self {
+                $crate::kernels::read_block(op.params.as_ref())
+            }
+        }
+    };
+}
+pub(crate) use params;
+
+/// Reads an op's uniform back; all zeros where the op has none, which no constructor leaves out.
+pub(crate) fn read_block<P: bytemuck::Pod>(block: Option<&ParamsBlock>) -> P {
+    block
+        .and_then(|b| bytemuck::try_pod_read_unaligned(&b.bytes).ok())
+        .unwrap_or_else(P::zeroed)
+}
+
+/// What shape of code suits an adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A software adapter: few lanes, cheap registers, dear loads and barriers.
+    Lanes,
+    /// A GPU: many lanes, shared memory.
+    Tiles,
+}
+
+impl Target {
+    /// Both targets.
+    pub const ALL: [Target; 2] = [Target::Lanes, Target::Tiles];
+
+    /// Lanes of a workgroup in every family but dense; a power of two, as the tree sums need.
+    pub fn workgroup(self) -> u32 {
+        match self {
+            Target::Lanes => 8,
+            Target::Tiles => 64,
+        }
+    }
+}
+
+/// A kernel's WGSL for one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// What distinguishes it from other variants of the kernel: it names the pipeline.
+    pub variant: String,
+    /// The WGSL.
+    pub text: String,
+    /// Pipeline-overridable constants.
+    pub constants: Vec<(&'static str, f64)>,
+    /// Rows and columns of the output that one workgroup makes, for [`crate::plan::Grid::Tiles`].
+    pub tile: Option<(u32, u32)>,
+}
+
+const STEP: &str = include_str!("../../shaders/step.wgsl");
+
+/// The shader files of a family, in the order they are joined.
+fn files(family: Family) -> &'static [&'static str] {
+    match family {
+        Family::Batch => &[
+            STEP,
+            rng::SHADER,
+            include_str!("../../shaders/batch.wgsl"),
+        ],
+        Family::Dense => &[activation::SHADER],
+        Family::Latent => &[
+            STEP,
+            rng::SHADER,
+            include_str!("../../shaders/latent.wgsl"),
+        ],
+        Family::Likelihood => &[include_str!("../../shaders/likelihood.wgsl")],
+        Family::Optimizer => &[STEP, include_str!("../../shaders/optimizer.wgsl")],
+        Family::Reduce => &[STEP, include_str!("../../shaders/reduce.wgsl")],
+    }
+}
+
+/// The WGSL an op needs on a target.
+pub fn source(op: &Op, target: Target) -> Source {
+    if op.kernel.family == Family::Dense {
+        let mut source = dense::source(op, target);
+        source.text = format!("{}\n{}", files(Family::Dense).concat(), source.text);
+        return source;
+    }
+    let mut constants: Vec<(&'static str, f64)> = op
+        .kernel
+        .constants
+        .iter()
+        .map(|(name, value)| (*name, f64::from(*value)))
+        .collect();
+    constants.push(("WG", f64::from(target.workgroup())));
+    Source {
+        variant: format!("{}{:?}", op.kernel.name(), constants),
+        text: files(op.kernel.family).join("\n"),
+        constants,
+        tile: None,
+    }
+}
+
+/// An op over so many elements must stay within 32-bit indices.
+pub(crate) fn index_fits(op: &str, elements: usize) -> Result<u32, PlanError> {
+    u32::try_from(elements).map_err(|_| PlanError::TooLarge {
+        op: op.to_string(),
+        elements,
+    })
+}
+
+/// Checks shapes of several tensors at once.
+pub(crate) fn expect_all(
+    tensors: &TensorTable,
+    op: &str,
+    shapes: &[(crate::plan::TensorId, &[usize])],
+) -> Result<(), PlanError> {
+    for (tensor, shape) in shapes {
+        tensors.expect(op, *tensor, shape)?;
+    }
+    Ok(())
+}
+
+/// A kernel of a family.
+pub(crate) fn kernel(family: Family, entry: &'static str) -> Kernel {
+    Kernel::new(family, entry)
+}

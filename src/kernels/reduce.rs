@@ -1,0 +1,199 @@
+//! Sums in a fixed order.
+
+use super::case::{Case, Fill, Tolerance};
+use super::{expect_all, index_fits, kernel, params};
+use crate::plan::{
+    Dtype, Family, Grid, METRICS_PER_STEP, Op, PlanError, StepScalars, TensorId, TensorTable,
+};
+
+params! {
+    /// `Params` of `reduce.wgsl`.
+    pub struct ReduceParams {
+        /// Values, rows of a matrix, or partials.
+        rows: u32,
+        /// Columns of a matrix.
+        cols: u32,
+        /// For `clip`.
+        max_norm: f32,
+    }
+}
+
+/// Stripes that `squares` splits an arena into.
+pub const STRIPES: usize = 128;
+
+fn block(
+    label: &str,
+    rows: usize,
+    cols: usize,
+    max_norm: f32,
+) -> Result<crate::plan::ParamsBlock, PlanError> {
+    index_fits(label, rows * cols)?;
+    Ok(ReduceParams {
+        rows: index_fits(label, rows)?,
+        cols: index_fits(label, cols)?,
+        max_norm,
+    }
+    .block())
+}
+
+fn expect_ring(tensors: &TensorTable, label: &str, metrics: TensorId) -> Result<(), PlanError> {
+    let slots = tensors.get(metrics).shape[0];
+    tensors.expect(label, metrics, &[slots, METRICS_PER_STEP])
+}
+
+/// The step's means into its slot of `metrics (slots, 4)`; without `kl`, an autoencoder's.
+pub fn report(
+    tensors: &TensorTable,
+    recon: TensorId,
+    kl: Option<TensorId>,
+    metrics: TensorId,
+) -> Result<Op, PlanError> {
+    let label = "report";
+    let batch = tensors.get(recon).len();
+    tensors.expect(label, recon, &[batch])?;
+    expect_ring(tensors, label, metrics)?;
+    let entry = if kl.is_some() { "elbo" } else { "recon" };
+    let mut op = Op::new(label, kernel(Family::Reduce, entry), Grid::Single)
+        .read("recon_rows", recon)
+        .flops(2 * batch);
+    if let Some(kl) = kl {
+        tensors.expect(label, kl, &[batch])?;
+        op = op.read("kl_rows", kl);
+    }
+    Ok(op.update("metrics", metrics).touching(3))
+}
+
+/// `total (1)`: the sum of `values (n)`.
+pub fn sum(tensors: &TensorTable, values: TensorId, total: TensorId) -> Result<Op, PlanError> {
+    let label = "sum";
+    let n = tensors.get(values).len();
+    expect_all(tensors, label, &[(values, &[n]), (total, &[1])])?;
+    Ok(Op::new(label, kernel(Family::Reduce, "sum"), Grid::Single)
+        .read("values", values)
+        .write("total", total)
+        .params(block(label, n, 1, 0.0)?)
+        .flops(n))
+}
+
+/// `totals (N)`: the column sums of `matrix (M, N)`.
+pub fn columns(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    matrix: TensorId,
+    totals: TensorId,
+) -> Result<Op, PlanError> {
+    let label = label.into();
+    let (rows, cols) = tensors.matrix(&label, matrix)?;
+    tensors.expect(&label, totals, &[cols])?;
+    let params = block(&label, rows, cols, 0.0)?;
+    Ok(Op::new(
+        label,
+        kernel(Family::Reduce, "columns"),
+        Grid::Elements(cols),
+    )
+    .read("values", matrix)
+    .write("total", totals)
+    .params(params)
+    .flops(rows * cols))
+}
+
+/// `partials (STRIPES)`: sums of squares over stripes of `values (n)`.
+pub fn squares(
+    tensors: &TensorTable,
+    values: TensorId,
+    partials: TensorId,
+) -> Result<Op, PlanError> {
+    let label = "gradient norm";
+    let n = tensors.get(values).len();
+    expect_all(tensors, label, &[(values, &[n]), (partials, &[STRIPES])])?;
+    Ok(Op::new(
+        label,
+        kernel(Family::Reduce, "squares"),
+        Grid::Rows(STRIPES),
+    )
+    .read("values", values)
+    .write("total", partials)
+    .params(block(label, n, 1, 0.0)?)
+    .flops(2 * n))
+}
+
+/// `scale (1)`: what brings the gradient's norm down to `max_norm`, from the partial sums of its squares.
+pub fn clip(
+    tensors: &TensorTable,
+    partials: TensorId,
+    scale: TensorId,
+    metrics: TensorId,
+    max_norm: f32,
+) -> Result<Op, PlanError> {
+    let label = "clip";
+    let n = tensors.get(partials).len();
+    expect_all(tensors, label, &[(partials, &[n]), (scale, &[1])])?;
+    expect_ring(tensors, label, metrics)?;
+    Ok(Op::new(label, kernel(Family::Reduce, "clip"), Grid::Single)
+        .read("values", partials)
+        .write("total", scale)
+        .update("metrics", metrics)
+        .touching(1)
+        .params(block(label, n, 1, max_norm)?)
+        .flops(n))
+}
+
+/// The family's cases.
+pub(super) fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    let tight = Tolerance::Relative(1e-5);
+    for (batch, rows) in [(1, 1), (7, 7), (64, 63), (65, 65), (128, 128), (300, 129)] {
+        let step = StepScalars {
+            rows,
+            slot: 1,
+            beta: 0.4,
+            ..StepScalars::default()
+        };
+        for with_kl in [true, false] {
+            let entry = if with_kl { "elbo" } else { "recon" };
+            let mut case = Case::new(format!("reduce/{entry} {rows} of {batch}"), step);
+            let recon = case.input("recon_rows", &[batch], Dtype::F32, Fill::Levels);
+            let kl = with_kl
+                .then(|| case.input("kl_rows", &[batch], Dtype::F32, Fill::Levels));
+            let metrics = case.ring("metrics", 3, tight);
+            case.op(|t| report(t, recon, kl, metrics));
+            all.push(case);
+        }
+    }
+    for n in [1, 7, 63, 64, 65, 1031] {
+        let mut case = Case::new(format!("reduce/sum {n}"), StepScalars::default());
+        let values = case.input("values", &[n], Dtype::F32, Fill::Levels);
+        let total = case.output("total", &[1], tight);
+        case.op(|t| sum(t, values, total));
+        case.loss_scaled(total, 1.0);
+        all.push(case);
+
+        let step = StepScalars {
+            slot: 2,
+            ..StepScalars::default()
+        };
+        for max_norm in [0.5, 1e6] {
+            let mut case = Case::new(format!("reduce/clip {n} to {max_norm}"), step);
+            let partials = case.input("values", &[n], Dtype::F32, Fill::Levels);
+            let scale = case.output("total", &[1], tight);
+            let metrics = case.ring("metrics", 3, tight);
+            case.op(|t| clip(t, partials, scale, metrics, max_norm));
+            all.push(case);
+        }
+    }
+    for (rows, cols) in [(1, 1), (5, 3), (64, 63), (31, 65), (128, 784)] {
+        let mut case = Case::new(format!("reduce/columns {rows}x{cols}"), StepScalars::default());
+        let matrix = case.input("matrix", &[rows, cols], Dtype::F32, Fill::Levels);
+        let totals = case.output("total", &[cols], tight);
+        case.op(|t| columns(t, "columns", matrix, totals));
+        all.push(case.timed(rows == 128));
+    }
+    for n in [1, 127, 64 * STRIPES, 64 * STRIPES + 1, 652_032] {
+        let mut case = Case::new(format!("reduce/squares {n}"), StepScalars::default());
+        let values = case.input("values", &[n], Dtype::F32, Fill::Spread(1.0));
+        let partials = case.output("total", &[STRIPES], tight);
+        case.op(|t| squares(t, values, partials));
+        all.push(case.timed(n == 652_032));
+    }
+    all
+}

@@ -1,0 +1,86 @@
+//! Keys of the counter-based random streams. The generator itself is in `shaders/rng.wgsl`; this integer twin makes
+//! the keys, and the oracle draws from it.
+
+/// The shader library with `threefry2x32`, `unit` and `normal`.
+pub const SHADER: &str = include_str!("../../shaders/rng.wgsl");
+
+/// What a stream of random numbers is for. The numbers are part of the format: a run is repeated from its seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stream {
+    /// Reparameterisation noise while training.
+    Noise = 1,
+    /// Binarisation draws while training.
+    Binarise = 2,
+    /// The permutation of an epoch.
+    Shuffle = 3,
+    /// Draws from the prior, for pictures.
+    Prior = 4,
+    /// Reparameterisation noise while evaluating.
+    EvaluationNoise = 5,
+    /// Binarisation draws while evaluating.
+    EvaluationBinarise = 6,
+    /// Initial weights.
+    Weights = 7,
+    /// Built-in data sets.
+    Data = 8,
+}
+
+/// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011).
+pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
+    const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
+    let schedule = [key[0], key[1], 0x1BD1_1BDA ^ key[0] ^ key[1]];
+    let mut x = [
+        counter[0].wrapping_add(key[0]),
+        counter[1].wrapping_add(key[1]),
+    ];
+    for block in 0..5 {
+        for rotation in ROTATIONS[block % 2] {
+            x[0] = x[0].wrapping_add(x[1]);
+            x[1] = x[1].rotate_left(rotation) ^ x[0];
+        }
+        x[0] = x[0].wrapping_add(schedule[(block + 1) % 3]);
+        x[1] = x[1]
+            .wrapping_add(schedule[(block + 2) % 3])
+            .wrapping_add(block as u32 + 1);
+    }
+    x
+}
+
+/// The key of a stream at a step (or epoch): every `(seed, stream, step)` has its own.
+pub fn key(seed: u64, stream: Stream, step: u64) -> [u32; 2] {
+    let by_stream = threefry2x32(
+        [seed as u32, (seed >> 32) as u32],
+        [stream as u32, 0x7767_7661],
+    );
+    threefry2x32(by_stream, [step as u32, (step >> 32) as u32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The known answers published with the Random123 library.
+    #[test]
+    fn threefry_known_answers() {
+        assert_eq!(threefry2x32([0, 0], [0, 0]), [0x6b200159, 0x99ba4efe]);
+        assert_eq!(
+            threefry2x32([u32::MAX; 2], [u32::MAX; 2]),
+            [0x1cb996fc, 0xbb002be7]
+        );
+        assert_eq!(
+            threefry2x32([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3]),
+            [0xc4923a9c, 0x483df7a0]
+        );
+    }
+
+    #[test]
+    fn keys_differ_by_seed_stream_and_step() {
+        let base = key(1, Stream::Noise, 1);
+        assert_ne!(base, key(2, Stream::Noise, 1));
+        assert_ne!(base, key(1 << 32 | 1, Stream::Noise, 1));
+        assert_ne!(base, key(1, Stream::Binarise, 1));
+        assert_ne!(base, key(1, Stream::Noise, 2));
+        assert_ne!(base, key(1, Stream::Noise, 1 << 32 | 1));
+    }
+}

@@ -1,0 +1,7 @@
+//! wgvae
+pub mod check;
+pub mod executor;
+pub mod gpu;
+pub mod kernels;
+pub mod oracle;
+pub mod plan;

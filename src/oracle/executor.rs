@@ -1,0 +1,129 @@
+//! Runs plans over the oracle's memory.
+
+use std::collections::VecDeque;
+
+use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce};
+use crate::plan::{
+    BufferId, Dtype, Family, METRICS_PER_STEP, Op, Program, StepMetrics, StepScalars, TensorId,
+};
+
+/// A program and its memory on the CPU.
+pub struct Oracle<T> {
+    program: Program,
+    memory: Memory<T>,
+    finished: VecDeque<Vec<StepMetrics>>,
+}
+
+impl<T: Real> Oracle<T> {
+    /// Allocates every buffer, filled with zeros.
+    pub fn new(program: Program) -> Self {
+        let stores = program
+            .tensors
+            .buffers()
+            .iter()
+            .map(|b| match b.dtype {
+                Dtype::F32 => Store::Floats(vec![T::zero(); b.len]),
+                Dtype::U32 => Store::Words(vec![0; b.len]),
+            })
+            .collect();
+        Self {
+            program,
+            memory: Memory { stores },
+            finished: VecDeque::new(),
+        }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Overwrites part of a buffer; floats come as their bits.
+    pub fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) {
+        match &mut self.memory.stores[buffer.0] {
+            Store::Floats(values) => {
+                for (value, word) in values[offset..].iter_mut().zip(words) {
+                    *value = T::of(f64::from(f32::from_bits(*word)));
+                }
+            }
+            Store::Words(all) => all[offset..offset + words.len()].copy_from_slice(words),
+        }
+    }
+
+    /// Reads part of a buffer; floats as the bits of an f32.
+    pub fn read_at(&self, buffer: BufferId, offset: usize, len: usize) -> Vec<u32> {
+        match &self.memory.stores[buffer.0] {
+            Store::Floats(values) => values[offset..offset + len]
+                .iter()
+                .map(|v| (v.wide() as f32).to_bits())
+                .collect(),
+            Store::Words(words) => words[offset..offset + len].to_vec(),
+        }
+    }
+
+    /// A float tensor in full precision; empty for a tensor of words.
+    pub fn values(&self, tensor: TensorId) -> &[T] {
+        let tensor = self.program.tensors.get(tensor);
+        match &self.memory.stores[tensor.buffer.0] {
+            Store::Floats(values) => &values[tensor.offset..tensor.offset + tensor.len()],
+            Store::Words(_) => &[],
+        }
+    }
+
+    /// A float tensor in full precision, to be changed; empty for a tensor of words.
+    pub fn values_mut(&mut self, tensor: TensorId) -> &mut [T] {
+        let tensor = self.program.tensors.get(tensor);
+        let range = tensor.offset..tensor.offset + tensor.len();
+        match &mut self.memory.stores[tensor.buffer.0] {
+            Store::Floats(values) => &mut values[range],
+            Store::Words(_) => &mut [],
+        }
+    }
+
+    /// Runs one step with the scalars as they are.
+    pub fn dispatch(&mut self, plan: usize, step: &StepScalars) {
+        for op in &self.program.plans[plan].ops {
+            run(&mut Call {
+                op,
+                tensors: &self.program.tensors,
+                memory: &mut self.memory,
+                step,
+            });
+        }
+    }
+
+    /// Runs steps and keeps their metrics for [`Oracle::collect`].
+    pub fn submit(&mut self, plan: usize, steps: &[StepScalars]) {
+        let mut reports = Vec::with_capacity(steps.len());
+        for step in steps {
+            self.dispatch(plan, &StepScalars { slot: 0, ..*step });
+            let row = self.program.metrics.map(|ring| self.values(ring));
+            let at = |i: usize| row.map_or(0.0, |r| r[i].wide());
+            debug_assert_eq!(METRICS_PER_STEP, 4);
+            reports.push(StepMetrics {
+                loss: at(0),
+                recon: at(1),
+                kl: at(2),
+                grad_norm: at(3),
+            });
+        }
+        self.finished.push_back(reports);
+    }
+
+    /// The metrics of the oldest submit not yet collected.
+    pub fn collect(&mut self) -> Option<Vec<StepMetrics>> {
+        self.finished.pop_front()
+    }
+}
+
+fn run<T: Real>(call: &mut Call<'_, T>) {
+    let op: &Op = call.op;
+    match op.kernel.family {
+        Family::Batch => batch::run(call),
+        Family::Dense => dense::run(call),
+        Family::Latent => latent::run(call),
+        Family::Likelihood => likelihood::run(call),
+        Family::Optimizer => optimizer::run(call),
+        Family::Reduce => reduce::run(call),
+    }
+}

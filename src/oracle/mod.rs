@@ -1,0 +1,122 @@
+//! The CPU executor: the same plan in plain Rust loops, generic over f32 and f64. It is what every kernel is held
+//! against, and what runs where there is no adapter.
+
+mod activation;
+mod batch;
+mod dense;
+mod executor;
+mod latent;
+mod likelihood;
+mod optimizer;
+mod reduce;
+mod rng;
+
+pub use executor::Oracle;
+
+use std::iter::Sum;
+use std::ops::{AddAssign, MulAssign};
+
+use crate::plan::{Op, StepScalars, TensorId, TensorTable};
+
+/// f32 or f64.
+pub trait Real:
+    num_traits::Float + AddAssign + MulAssign + Sum + Default + Send + Sync + 'static
+{
+    /// The nearest number of this type.
+    fn of(value: f64) -> Self;
+    /// As f64.
+    fn wide(self) -> f64;
+}
+
+impl Real for f32 {
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    fn of(value: f64) -> Self {
+        value
+    }
+    fn wide(self) -> f64 {
+        self
+    }
+}
+
+/// What a buffer holds.
+enum Store<T> {
+    Floats(Vec<T>),
+    Words(Vec<u32>),
+}
+
+/// Every buffer of a program.
+struct Memory<T> {
+    stores: Vec<Store<T>>,
+}
+
+/// One op's view of the memory, by the names its shader has.
+struct Call<'a, T> {
+    op: &'a Op,
+    tensors: &'a TensorTable,
+    memory: &'a mut Memory<T>,
+    step: &'a StepScalars,
+}
+
+impl<T: Real> Call<'_, T> {
+    fn id(&self, name: &str) -> TensorId {
+        match self.op.tensor(name) {
+            Some(id) => id,
+            // An op constructor binds what its kernel needs, and every constructor has a case.
+            None => panic!("{} has no tensor `{name}`", self.op.kernel.name()),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.op.tensor(name).is_some()
+    }
+
+    /// A bound float tensor.
+    fn read(&self, name: &str) -> &[T] {
+        let tensor = self.tensors.get(self.id(name));
+        match &self.memory.stores[tensor.buffer.0] {
+            Store::Floats(values) => &values[tensor.offset..tensor.offset + tensor.len()],
+            Store::Words(_) => panic!("{} holds words", tensor.name),
+        }
+    }
+
+    /// A bound word tensor.
+    fn words(&self, name: &str) -> &[u32] {
+        let tensor = self.tensors.get(self.id(name));
+        match &self.memory.stores[tensor.buffer.0] {
+            Store::Words(words) => &words[tensor.offset..tensor.offset + tensor.len()],
+            Store::Floats(_) => panic!("{} holds floats", tensor.name),
+        }
+    }
+
+    /// Takes a bound float tensor out of the memory to change it; [`Call::put`] brings it back. A tensor that is
+    /// its whole buffer is moved, one that is a part of an arena is copied.
+    fn take(&mut self, name: &str) -> Vec<T> {
+        let tensor = self.tensors.get(self.id(name));
+        match &mut self.memory.stores[tensor.buffer.0] {
+            Store::Floats(values) if values.len() == tensor.len() => std::mem::take(values),
+            Store::Floats(values) => {
+                values[tensor.offset..tensor.offset + tensor.len()].to_vec()
+            }
+            Store::Words(_) => panic!("{} holds words", tensor.name),
+        }
+    }
+
+    fn put(&mut self, name: &str, changed: Vec<T>) {
+        let tensor = self.tensors.get(self.id(name));
+        if let Store::Floats(values) = &mut self.memory.stores[tensor.buffer.0] {
+            if values.is_empty() {
+                *values = changed;
+            } else {
+                values[tensor.offset..tensor.offset + changed.len()].copy_from_slice(&changed);
+            }
+        }
+    }
+}

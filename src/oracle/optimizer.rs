@@ -1,0 +1,64 @@
+//! The optimiser.
+
+use super::{Call, Real};
+use crate::kernels::optimizer::OptimizerParams;
+
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
+    match call.op.kernel.entry {
+        "sgd" => sgd(call),
+        _ => adam(call),
+    }
+}
+
+fn sgd<T: Real>(call: &mut Call<'_, T>) {
+    let p = OptimizerParams::of(call.op);
+    let (momentum, decay) = (T::of(p.momentum.into()), T::of(p.decay.into()));
+    let lr = T::of(call.step.lr.into());
+    let nesterov = call.op.kernel.constant("NESTEROV") == 1;
+    let mut weights = call.take("weights");
+    let mut first = call.take("first");
+    let clip = call.read("clip")[0];
+    let gradients = call.read("gradients");
+    for ((w, velocity), g) in weights.iter_mut().zip(&mut first).zip(gradients) {
+        let g = *g * clip + decay * *w;
+        *velocity = momentum * *velocity + g;
+        let direction = if nesterov {
+            g + momentum * *velocity
+        } else {
+            *velocity
+        };
+        *w = *w - lr * direction;
+    }
+    call.put("weights", weights);
+    call.put("first", first);
+}
+
+fn adam<T: Real>(call: &mut Call<'_, T>) {
+    let p = OptimizerParams::of(call.op);
+    let (b1, b2) = (T::of(p.beta1.into()), T::of(p.beta2.into()));
+    let (decay, epsilon) = (T::of(p.decay.into()), T::of(p.epsilon.into()));
+    let lr = T::of(call.step.lr.into());
+    let correction1 = T::of(call.step.correction1.into());
+    let correction2 = T::of(call.step.correction2.into());
+    let decoupled = call.op.kernel.constant("DECOUPLED") == 1;
+    let mut weights = call.take("weights");
+    let mut first = call.take("first");
+    let mut second = call.take("second");
+    let clip = call.read("clip")[0];
+    let gradients = call.read("gradients");
+    let moments = first.iter_mut().zip(&mut second);
+    for ((w, (m, v)), g) in weights.iter_mut().zip(moments).zip(gradients) {
+        let mut g = *g * clip;
+        if decoupled {
+            *w *= T::one() - lr * decay;
+        } else {
+            g += decay * *w;
+        }
+        *m = b1 * *m + (T::one() - b1) * g;
+        *v = b2 * *v + (T::one() - b2) * g * g;
+        *w = *w - lr * correction1 * *m / (v.sqrt() * correction2 + epsilon);
+    }
+    call.put("weights", weights);
+    call.put("first", first);
+    call.put("second", second);
+}

@@ -1,0 +1,65 @@
+//! Sums.
+
+use super::{Call, Real};
+use crate::kernels::reduce::ReduceParams;
+use crate::plan::METRICS_PER_STEP;
+
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
+    let p = ReduceParams::of(call.op);
+    match call.op.kernel.entry {
+        "elbo" => report(call, true),
+        "recon" => report(call, false),
+        "sum" => {
+            let total = call.read("values").iter().copied().sum();
+            call.put("total", vec![total]);
+        }
+        "columns" => {
+            let mut totals = vec![T::zero(); p.cols as usize];
+            for row in call.read("values").chunks(totals.len()) {
+                for (total, value) in totals.iter_mut().zip(row) {
+                    *total += *value;
+                }
+            }
+            call.put("total", totals);
+        }
+        "squares" => {
+            let mut partials = call.take("total");
+            let values = call.read("values");
+            let stripe = values.len().div_ceil(partials.len());
+            partials.fill(T::zero());
+            for (partial, values) in partials.iter_mut().zip(values.chunks(stripe)) {
+                *partial = values.iter().map(|v| *v * *v).sum();
+            }
+            call.put("total", partials);
+        }
+        _ => {
+            let sum: T = call.read("values").iter().copied().sum();
+            let norm = sum.sqrt();
+            let scale = (T::of(p.max_norm.into()) / (norm + T::of(1e-6))).min(T::one());
+            call.put("total", vec![scale]);
+            let mut metrics = call.take("metrics");
+            metrics[call.step.slot as usize * METRICS_PER_STEP + 3] = norm;
+            call.put("metrics", metrics);
+        }
+    }
+}
+
+fn report<T: Real>(call: &mut Call<'_, T>, with_kl: bool) {
+    let rows = call.step.rows as usize;
+    let mean = |values: &[T]| {
+        values[..rows].iter().copied().sum::<T>() / T::of(rows as f64)
+    };
+    let recon = mean(call.read("recon_rows"));
+    let kl = if with_kl {
+        mean(call.read("kl_rows"))
+    } else {
+        T::zero()
+    };
+    let loss = recon + T::of(call.step.beta.into()) * kl;
+    let mut metrics = call.take("metrics");
+    let slot = call.step.slot as usize * METRICS_PER_STEP;
+    metrics[slot] = if with_kl { loss } else { recon };
+    metrics[slot + 1] = recon;
+    metrics[slot + 2] = kl;
+    call.put("metrics", metrics);
+}

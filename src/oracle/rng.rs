@@ -1,0 +1,18 @@
+//! The draws of `rng.wgsl`: the same bits, and from them the same numbers up to rounding.
+
+use super::Real;
+use crate::kernels::rng::threefry2x32;
+
+/// Uniform in [0, 1): exact in f32.
+pub(super) fn unit(bits: u32) -> f32 {
+    (bits >> 8) as f32 / (1 << 24) as f32
+}
+
+/// A standard normal draw (Box-Muller).
+pub(super) fn normal<T: Real>(key: [u32; 2], index: u32) -> T {
+    let bits = threefry2x32(key, [index, 0]);
+    let u = f64::from((bits[0] >> 8) + 1) / f64::from(1 << 24);
+    let turns = f64::from(unit(bits[1]));
+    let radius = (-2.0 * u.ln()).sqrt();
+    T::of(radius * (2.0 * std::f64::consts::PI * turns).cos())
+}

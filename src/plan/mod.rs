@@ -1,0 +1,53 @@
+//! The ground floor: tensors, the parameter table, ops and the step plan, all plain data.
+//!
+//! Nothing here knows a GPU, a model or a file. A [`Program`] is what an executor is given: the tensors it must
+//! hold and the [`StepPlan`]s (train, evaluate, sample, ...) it can run over them.
+
+mod op;
+mod params;
+mod scalars;
+mod step_plan;
+mod tensor;
+
+pub use op::{Access, Binding, Family, Field, Grid, Kernel, Op, ParamsBlock};
+pub use params::{Init, Param, ParamTable};
+pub use scalars::{METRICS_PER_STEP, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
+pub use step_plan::{Program, StepPlan, Totals};
+pub use tensor::{Buffer, BufferId, Dtype, Tensor, TensorId, TensorTable};
+
+/// Why a plan could not be built: an op was given tensors whose shapes do not fit together.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum PlanError {
+    /// A tensor has another shape than the op needs.
+    #[error("{op}: {tensor} has shape {found:?}, but {expected:?} is needed")]
+    Shape {
+        /// The op that was being built.
+        op: String,
+        /// The tensor's name.
+        tensor: String,
+        /// The shape it has.
+        found: Vec<usize>,
+        /// The shape the op needs.
+        expected: Vec<usize>,
+    },
+    /// A tensor holds another element type than the op needs.
+    #[error("{op}: {tensor} holds {found:?}, but {expected:?} is needed")]
+    Dtype {
+        /// The op that was being built.
+        op: String,
+        /// The tensor's name.
+        tensor: String,
+        /// The element type it has.
+        found: Dtype,
+        /// The element type the op needs.
+        expected: Dtype,
+    },
+    /// A size is too large for the 32-bit indices of a shader.
+    #[error("{op}: {elements} elements are more than a 32-bit index can reach")]
+    TooLarge {
+        /// The op that was being built.
+        op: String,
+        /// How many elements it would have to index.
+        elements: usize,
+    },
+}

@@ -1,0 +1,99 @@
+//! The step plan: ops in order, the stages they fall into, and their totals.
+
+use super::{BufferId, Op, ParamTable, TensorId, TensorTable};
+
+/// A list of ops, run from first to last.
+#[derive(Debug, Clone, Default)]
+pub struct StepPlan {
+    /// What the plan is for: `train`, `evaluate`, ...
+    pub name: String,
+    /// The ops.
+    pub ops: Vec<Op>,
+}
+
+/// Sums over a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Ops.
+    pub dispatches: usize,
+    /// Groups of ops that must wait for each other.
+    pub stages: usize,
+    /// Floating-point operations.
+    pub flops: u64,
+    /// Bytes of the bound tensors, each read or write counted once.
+    pub bytes: u64,
+}
+
+impl StepPlan {
+    /// The stage of each op, from 0.
+    ///
+    /// This follows what a GPU is made to wait for, not what it would have to: a barrier falls between two
+    /// dispatches when one writes a *buffer* that the other uses, even where the ranges do not meet, and a
+    /// barrier holds back everything behind it. So ops of a stage are neighbours in the list.
+    pub fn stages(&self, tensors: &TensorTable) -> Vec<usize> {
+        let mut stage = 0;
+        let mut used: Vec<(BufferId, bool)> = Vec::new();
+        let mut stages = Vec::with_capacity(self.ops.len());
+        for op in &self.ops {
+            let uses: Vec<(BufferId, bool)> = op
+                .bindings
+                .iter()
+                .map(|b| (tensors.get(b.tensor).buffer, b.access.writes()))
+                .collect();
+            let waits = uses
+                .iter()
+                .any(|(buffer, writes)| used.iter().any(|(b, w)| b == buffer && (*writes || *w)));
+            if waits {
+                stage += 1;
+                used.clear();
+            }
+            used.extend(uses);
+            stages.push(stage);
+        }
+        stages
+    }
+
+    /// Bytes of the tensors an op is bound to: a tensor that is updated counts twice.
+    pub fn bytes(op: &Op, tensors: &TensorTable) -> u64 {
+        op.bindings
+            .iter()
+            .map(|b| {
+                let passes = match b.access {
+                    super::Access::ReadWrite => 2,
+                    _ => 1,
+                };
+                (b.touched.unwrap_or(tensors.get(b.tensor).len()) * 4 * passes) as u64
+            })
+            .sum()
+    }
+
+    /// Sums over the plan.
+    pub fn totals(&self, tensors: &TensorTable) -> Totals {
+        Totals {
+            dispatches: self.ops.len(),
+            stages: self.stages(tensors).last().map_or(0, |last| last + 1),
+            flops: self.ops.iter().map(|op| op.flops).sum(),
+            bytes: self.ops.iter().map(|op| Self::bytes(op, tensors)).sum(),
+        }
+    }
+}
+
+/// Everything an executor is given: the tensors to hold and the plans to run over them.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// Buffers and tensors.
+    pub tensors: TensorTable,
+    /// The layout of the parameter arenas.
+    pub params: ParamTable,
+    /// The plans.
+    pub plans: Vec<StepPlan>,
+    /// The metrics ring, where the plans report.
+    pub metrics: Option<TensorId>,
+}
+
+impl Program {
+    /// The plan of this name.
+    pub fn plan(&self, name: &str) -> Option<&StepPlan> {
+        self.plans.iter().find(|p| p.name == name)
+    }
+}
