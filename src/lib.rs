@@ -1,7 +1,10 @@
 //! wgvae
 pub mod check;
+pub mod config;
+pub mod data;
 pub mod executor;
 pub mod gpu;
 pub mod kernels;
+pub mod model;
 pub mod oracle;
 pub mod plan;

@@ -62,12 +62,12 @@ pub fn gather(
         Dtype::U32 => ("gather_bytes", "bytes", words_per_row(width)),
         Dtype::F32 => ("gather_floats", "floats", width),
     };
-    if source.shape != [count, stride] || count < batch {
+    if source.shape != [count, stride] {
         return Err(PlanError::Shape {
             op: label.to_string(),
             tensor: source.name.clone(),
             found: source.shape.clone(),
-            expected: vec![count.max(batch), stride],
+            expected: vec![count, stride],
         });
     }
     index_fits(label, count * stride)?;

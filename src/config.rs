@@ -1,0 +1,542 @@
+//! Presets, a TOML file and flags become one [`Config`], validated once.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::data::Dataset;
+use crate::kernels::Activation;
+use crate::kernels::batch::Binarise;
+use crate::kernels::optimizer::Rule;
+use crate::model::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
+
+/// The presets, by name: the files under `presets/`, built in.
+pub const PRESETS: &[(&str, &str)] = &[
+    ("dense", include_str!("../presets/dense.toml")),
+    ("deep-dense", include_str!("../presets/deep-dense.toml")),
+    ("autoencoder", include_str!("../presets/autoencoder.toml")),
+    ("points", include_str!("../presets/points.toml")),
+];
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no preset of this name.
+    #[error("there is no preset `{name}`; there are {}", preset_names())]
+    Preset {
+        /// What was asked for.
+        name: String,
+    },
+    /// The configuration file could not be read.
+    #[error("the configuration {path} could not be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The configuration file is no TOML, or has unknown or mistyped keys.
+    #[error("{origin}: {reason}")]
+    Syntax {
+        /// Which file, preset or flag.
+        origin: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Values that make no sense, alone or together.
+    #[error("{0}")]
+    Value(String),
+}
+
+fn preset_names() -> String {
+    let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+/// How the learning rate changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// Down to 0 along half a cosine.
+    Cosine,
+    /// Multiplied by `lr_gamma` every `lr_step` epochs.
+    Step,
+}
+
+/// The optimisers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// Stochastic gradient descent.
+    Sgd,
+    /// Adam.
+    Adam,
+    /// Adam with decoupled weight decay.
+    Adamw,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// `strokes`, `points`, or a folder of IDX files.
+    pub source: String,
+    /// What becomes of grey levels.
+    pub binarise: Binarise,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Widths of the encoder's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Widths of the decoder's; the encoder's in reverse where not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder_hidden: Option<Vec<usize>>,
+    /// Latent dimensions.
+    pub latent: usize,
+    /// Of the hidden layers.
+    pub activation: Activation,
+    /// Of an autoencoder's code.
+    pub latent_activation: Activation,
+    /// How the output explains the data.
+    pub likelihood: Likelihood,
+    /// Of the gaussian likelihood.
+    pub sigma: f32,
+    /// What is minimised.
+    pub objective: Objective,
+    /// Weight of the KL term.
+    pub beta: f32,
+    /// Epochs over which beta rises from 0.
+    pub beta_warmup: f64,
+    /// The decoder uses the encoder's matrices, transposed.
+    pub tied: bool,
+}
+
+/// `[train]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training data.
+    pub epochs: usize,
+    /// Steps, instead of epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// Rows of a batch.
+    pub batch: usize,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// Learning rate.
+    pub lr: f64,
+    /// How it changes.
+    pub schedule: Schedule,
+    /// Steps over which it rises from 0.
+    pub warmup: u64,
+    /// Epochs between drops, for `step`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lr_step: Option<usize>,
+    /// Factor of a drop.
+    pub lr_gamma: f64,
+    /// SGD's momentum.
+    pub momentum: f32,
+    /// SGD with a look ahead.
+    pub nesterov: bool,
+    /// Adam's decay of the first moment.
+    pub beta1: f32,
+    /// Adam's decay of the second moment.
+    pub beta2: f32,
+    /// Added to Adam's denominator.
+    pub epsilon: f32,
+    /// Weight decay.
+    pub weight_decay: f32,
+    /// Largest norm of the gradient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f32>,
+    /// Of everything random.
+    pub seed: u64,
+}
+
+/// Everything a run is made of. Written to the run's folder, it makes the same run again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The data.
+    pub data: DataConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// The training.
+    pub train: TrainConfig,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            source: "strokes".into(),
+            binarise: Binarise::None,
+        }
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            hidden: vec![400],
+            decoder_hidden: None,
+            latent: 20,
+            activation: Activation::Relu,
+            latent_activation: Activation::Identity,
+            likelihood: Likelihood::Bernoulli,
+            sigma: 1.0,
+            objective: Objective::Elbo,
+            beta: 1.0,
+            beta_warmup: 0.0,
+            tied: false,
+        }
+    }
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            steps: None,
+            batch: 128,
+            optimizer: Optimizer::Adam,
+            lr: 1e-3,
+            schedule: Schedule::Constant,
+            warmup: 0,
+            lr_step: None,
+            lr_gamma: 0.1,
+            momentum: 0.0,
+            nesterov: false,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            clip: None,
+            seed: 0,
+        }
+    }
+}
+
+/// Lays `over` upon `base`, table by table.
+fn overlay(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// A layer that says how wide the encoder is, but not the decoder, means the decoder to mirror it; one that says
+/// how long to train in epochs does not mean an earlier layer's steps.
+fn supersede(base: &mut Table, over: &Table) {
+    for (section, key, overruled) in [
+        ("model", "hidden", "decoder_hidden"),
+        ("train", "epochs", "steps"),
+    ] {
+        let sets = |key: &str| {
+            over.get(section)
+                .and_then(Value::as_table)
+                .is_some_and(|t| t.contains_key(key))
+        };
+        if sets(key) && !sets(overruled)
+            && let Some(Value::Table(below)) = base.get_mut(section)
+        {
+            below.remove(overruled);
+        }
+    }
+}
+
+fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
+    let invalid = |reason: String| ConfigError::Syntax {
+        origin: origin.to_string(),
+        reason,
+    };
+    // Checked by itself, so that an error has the file's own lines.
+    toml::from_str::<Config>(text).map_err(|e| invalid(one_line(&e)))?;
+    text.parse::<Table>().map_err(|e| invalid(one_line(&e)))
+}
+
+/// A TOML error as one sentence with its line.
+fn one_line(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    let place = text
+        .lines()
+        .next()
+        .and_then(|first| first.strip_prefix("TOML parse error at "))
+        .unwrap_or_default();
+    match place {
+        "" => error.message().replace('\n', ", "),
+        _ => format!("{place}: {}", error.message().replace('\n', ", ")),
+    }
+}
+
+impl Config {
+    /// Preset, file and flags, each over the one before.
+    pub fn resolve(
+        preset: Option<&str>,
+        file: Option<&Path>,
+        flags: Table,
+    ) -> Result<Self, ConfigError> {
+        let name = preset.unwrap_or("dense");
+        let (_, text) = PRESETS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| ConfigError::Preset { name: name.into() })?;
+        let mut table = parse(name, text)?;
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.to_path_buf(),
+                source,
+            })?;
+            let over = parse(&path.display().to_string(), &text)?;
+            supersede(&mut table, &over);
+            overlay(&mut table, over);
+        }
+        supersede(&mut table, &flags);
+        overlay(&mut table, flags);
+        let config: Config = table.try_into().map_err(|e: toml::de::Error| ConfigError::Syntax {
+            origin: "flags".into(),
+            reason: one_line(&e),
+        })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The configuration as TOML.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(|e| ConfigError::Value(e.to_string()))
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let (m, t) = (&self.model, &self.train);
+        let decoder = self.decoder_widths();
+        let positive = |x: f64| x > 0.0 && x.is_finite();
+        let fraction = |x: f32| (0.0..1.0).contains(&x);
+        let sgd = t.optimizer == Optimizer::Sgd;
+        let ae = m.objective == Objective::Ae;
+        let mirrored: Vec<usize> = m.hidden.iter().rev().copied().collect();
+        let largest = 1 << 20;
+        for (wrong, message) in [
+            (m.latent == 0, "the latent space needs at least one dimension: latent is 0"),
+            (m.hidden.contains(&0) || decoder.contains(&0), "a hidden layer of width 0 lets nothing through: leave it out"),
+            (
+                m.latent > largest || m.hidden.iter().chain(&decoder).any(|w| *w > largest),
+                "a layer may be at most 1048576 wide",
+            ),
+            (t.batch == 0, "a batch needs at least one row: batch is 0"),
+            (t.batch > 65_535, "a batch may have at most 65535 rows, the workgroups of one dispatch"),
+            (t.epochs == 0 && t.steps.is_none(), "there is nothing to do: epochs is 0"),
+            (t.steps == Some(0), "there is nothing to do: steps is 0"),
+            (!positive(t.lr), "the learning rate must be a positive number"),
+            (!(m.beta >= 0.0 && m.beta.is_finite()), "beta must be 0 or a positive number"),
+            (!(m.beta_warmup >= 0.0 && m.beta_warmup.is_finite()), "beta_warmup must be 0 or a positive number of epochs"),
+            (!positive(m.sigma.into()), "sigma must be a positive number"),
+            (
+                m.sigma != 1.0 && m.likelihood != Likelihood::Gaussian,
+                "sigma belongs to the gaussian likelihood: choose it, or leave sigma out",
+            ),
+            (
+                ae && (m.beta != 1.0 || m.beta_warmup > 0.0),
+                "an autoencoder (objective ae) has no KL term for beta to weigh: leave beta out, or choose elbo",
+            ),
+            (
+                !ae && m.latent_activation != Activation::Identity,
+                "latent_activation is for an autoencoder's code: choose objective ae, or leave it out",
+            ),
+            (
+                m.tied && decoder != mirrored,
+                "tied weights need a decoder whose hidden widths mirror the encoder's",
+            ),
+            (!fraction(t.momentum), "momentum must lie in [0, 1)"),
+            (!(fraction(t.beta1) && fraction(t.beta2)), "beta1 and beta2 must lie in [0, 1)"),
+            (!positive(t.epsilon.into()), "epsilon must be a positive number"),
+            (t.momentum > 0.0 && !sgd, "momentum belongs to sgd; adam has beta1"),
+            (t.nesterov && !(sgd && t.momentum > 0.0), "nesterov needs sgd with a momentum above 0"),
+            (!(t.weight_decay >= 0.0 && t.weight_decay.is_finite()), "weight_decay must be 0 or a positive number"),
+            (t.clip.is_some_and(|c| !positive(c.into())), "clip must be a positive number; leave it out for none"),
+            (
+                (t.schedule == Schedule::Step) != t.lr_step.is_some(),
+                "schedule step and lr_step (epochs between drops) go together",
+            ),
+            (t.lr_step == Some(0), "lr_step must be at least 1 epoch"),
+            (!positive(t.lr_gamma), "lr_gamma must be a positive number"),
+        ] {
+            if wrong {
+                return Err(ConfigError::Value(message.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the configuration against the data it is to be used with.
+    pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
+        let refuse = |message: String| Err(ConfigError::Value(message));
+        if self.train.batch > data.train.rows {
+            return refuse(format!(
+                "a batch of {} rows is larger than the training data, which has {}: choose a smaller batch",
+                self.train.batch, data.train.rows
+            ));
+        }
+        if !data.is_bytes() {
+            if self.model.likelihood == Likelihood::Bernoulli {
+                return refuse(format!(
+                    "the bernoulli likelihood needs levels in [0, 1], and {} has numbers of any size: choose gaussian, mse or gaussian-learned, or the preset points",
+                    data.name
+                ));
+            }
+            if self.data.binarise != Binarise::None {
+                return refuse(format!(
+                    "binarise needs levels in [0, 1], and {} has numbers of any size: leave it out",
+                    data.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Widths of the decoder's hidden layers.
+    pub fn decoder_widths(&self) -> Vec<usize> {
+        let mirrored = || self.model.hidden.iter().rev().copied().collect();
+        self.model.decoder_hidden.clone().unwrap_or_else(mirrored)
+    }
+
+    /// The network, for data of this width.
+    pub fn vae_spec(&self, width: usize) -> VaeSpec {
+        let m = &self.model;
+        VaeSpec {
+            width,
+            encoder: m.hidden.clone(),
+            decoder: self.decoder_widths(),
+            latent: m.latent,
+            activation: m.activation,
+            latent_activation: m.latent_activation,
+            likelihood: m.likelihood,
+            sigma: m.sigma,
+            objective: m.objective,
+            tied: m.tied,
+        }
+    }
+
+    /// The training, as far as the plan knows.
+    pub fn train_spec(&self) -> TrainSpec {
+        let t = &self.train;
+        TrainSpec {
+            batch: t.batch,
+            binarise: self.data.binarise,
+            rule: match t.optimizer {
+                Optimizer::Sgd => Rule::Sgd {
+                    momentum: t.momentum,
+                    nesterov: t.nesterov,
+                },
+                Optimizer::Adam | Optimizer::Adamw => Rule::Adam {
+                    beta1: t.beta1,
+                    beta2: t.beta2,
+                    epsilon: t.epsilon,
+                    decoupled: t.optimizer == Optimizer::Adamw,
+                },
+            },
+            decay: t.weight_decay,
+            clip: t.clip,
+        }
+    }
+
+    /// The data, as far as the plan knows.
+    pub fn data_spec(data: &Dataset) -> DataSpec {
+        DataSpec {
+            train_rows: data.train.rows,
+            test_rows: data.test.rows,
+            bytes: data.is_bytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(toml: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), toml).unwrap();
+        Config::resolve(None, Some(file.path()), Table::new())
+    }
+
+    fn flags(toml: &str) -> Table {
+        toml.parse().unwrap()
+    }
+
+    #[test]
+    fn every_preset_resolves_and_its_toml_makes_it_again() {
+        for (name, _) in PRESETS {
+            let config = Config::resolve(Some(name), None, Table::new()).unwrap();
+            assert_eq!(resolve(&config.to_toml().unwrap()).unwrap(), config, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_default_preset_is_the_default_configuration() {
+        let config = Config::resolve(None, None, Table::new()).unwrap();
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn flags_go_over_the_file_and_the_file_over_the_preset() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[train]\nbatch = 32\nlr = 0.5\nsteps = 7").unwrap();
+        let over = flags("[train]\nlr = 0.25\nepochs = 3");
+        let config = Config::resolve(Some("deep-dense"), Some(file.path()), over).unwrap();
+        assert_eq!(config.train.batch, 32);
+        assert_eq!(config.train.lr, 0.25);
+        assert_eq!(config.model.latent, 16);
+        // Epochs asked for last do not leave the file's steps standing.
+        assert_eq!((config.train.epochs, config.train.steps), (3, None));
+    }
+
+    #[test]
+    fn the_decoder_mirrors_the_encoder_unless_told_otherwise() {
+        let config = resolve("[model]\nhidden = [3, 2]").unwrap();
+        assert_eq!(config.decoder_widths(), [2, 3]);
+        let config = resolve("[model]\nhidden = [3, 2]\ndecoder_hidden = []").unwrap();
+        assert_eq!(config.decoder_widths(), [0; 0]);
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_reason() {
+        for (toml, reason) in [
+            ("[model]\nlatent = 0", "at least one dimension"),
+            ("[model]\nhidden = [0]", "width 0"),
+            ("[train]\nbatch = 0", "at least one row"),
+            ("[train]\nepochs = 0", "nothing to do"),
+            ("[train]\nsteps = 0", "nothing to do"),
+            ("[train]\nlr = -1.0", "learning rate"),
+            ("[train]\nlr = nan", "learning rate"),
+            ("[model]\nbeta = -1.0", "beta must be"),
+            ("[model]\nsigma = 0.5", "sigma belongs to the gaussian"),
+            ("[model]\nobjective = \"ae\"\nbeta = 4.0", "no KL term"),
+            ("[model]\nlatent_activation = \"relu\"", "autoencoder's code"),
+            ("[model]\ntied = true\ndecoder_hidden = [3]", "mirror"),
+            ("[train]\nmomentum = 0.9", "belongs to sgd"),
+            ("[train]\nnesterov = true", "nesterov needs sgd"),
+            ("[train]\nclip = 0.0", "clip must be"),
+            ("[train]\nschedule = \"step\"", "go together"),
+            ("[train]\nbeta2 = 1.0", "must lie in [0, 1)"),
+            ("[model]\nlatnet = 3", "line 2, column 1: unknown field `latnet`"),
+            ("[model]\nactivation = \"rleu\"", "unknown variant `rleu`"),
+            ("[model", "line 1"),
+        ] {
+            let error = resolve(toml).unwrap_err().to_string();
+            assert!(error.contains(reason), "{toml}: {error}");
+            assert!(!error.contains('\n'), "{toml}: {error}");
+        }
+        let error = Config::resolve(Some("dnse"), None, Table::new()).unwrap_err();
+        assert!(error.to_string().contains("there are dense, deep-dense"));
+    }
+}

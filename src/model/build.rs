@@ -1,0 +1,326 @@
+//! The plans of a model: train, evaluate, reconstruct, sample.
+
+use super::network::{self, ArenaBuffers, Layer, LayerLayout};
+use super::spec::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
+use crate::kernels::latent::{self, Noise};
+use crate::kernels::likelihood::{self, Tensors};
+use crate::kernels::optimizer::{self, Arenas};
+use crate::kernels::{Activation, batch, reduce};
+use crate::plan::{
+    Init, METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, StepPlan,
+    TensorId, TensorTable,
+};
+
+/// A plan of a [`Vae`], by its index in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// A whole training step.
+    Train = 0,
+    /// The losses of a batch of test rows.
+    Evaluate = 1,
+    /// Test rows through the code without noise.
+    Reconstruct = 2,
+    /// Draws from the prior, decoded. An autoencoder has no prior and no such plan.
+    Sample = 3,
+}
+
+/// A model's program, and the tensors the outside writes and reads.
+#[derive(Debug, Clone)]
+pub struct Vae {
+    /// Tensors and plans.
+    pub program: Program,
+    /// The training rows.
+    pub train_data: TensorId,
+    /// The test rows.
+    pub test_data: TensorId,
+    /// `(L)`: all parameters.
+    pub weights: TensorId,
+    /// `(L)`: all gradients.
+    pub gradients: TensorId,
+    /// `(1)`: what gradients are multiplied by; starts at 1.
+    pub clip: TensorId,
+    /// `(B, D)`: the batch.
+    pub x: TensorId,
+    /// `(B, D)`: what the decoder shows, in the units of the data.
+    pub mean: TensorId,
+    /// `(B, Z)`: the noise of the reparameterisation.
+    pub noise: Option<TensorId>,
+}
+
+struct Builder<'a> {
+    spec: &'a VaeSpec,
+    train: &'a TrainSpec,
+    tensors: TensorTable,
+    params: ParamTable,
+    encoder: Vec<Layer>,
+    decoder: Vec<Layer>,
+    x: TensorId,
+    recon: TensorId,
+    metrics: TensorId,
+    log_sigma: Option<(network::Parameter, TensorId)>,
+    latent: Option<Latent>,
+}
+
+#[derive(Clone, Copy)]
+struct Latent {
+    noise: TensorId,
+    z: TensorId,
+    kl: TensorId,
+    d_z: TensorId,
+}
+
+/// Lays out the parameters: PyTorch's names, with a gap in the numbers for each activation module.
+fn layouts(spec: &VaeSpec) -> (ParamTable, Vec<LayerLayout>, Vec<LayerLayout>, Option<usize>) {
+    let mut params = ParamTable::default();
+    let mut encoder = Vec::new();
+    let mut inputs = spec.width;
+    for (i, &outputs) in spec.encoder.iter().enumerate() {
+        let name = format!("encoder.{}", 2 * i);
+        let parts = [(name.as_str(), outputs)];
+        encoder.push(LayerLayout::own(&mut params, &name, inputs, &parts, spec.activation));
+        inputs = outputs;
+    }
+    let z = spec.latent;
+    encoder.push(match spec.objective {
+        Objective::Elbo => {
+            let parts = [("mu", z), ("logvar", z)];
+            LayerLayout::own(&mut params, "mu|logvar", inputs, &parts, Activation::Identity)
+        }
+        Objective::Ae => {
+            LayerLayout::own(&mut params, "code", inputs, &[("code", z)], spec.latent_activation)
+        }
+    });
+    let mut decoder = Vec::new();
+    let widths: Vec<usize> = spec.decoder.iter().copied().chain([spec.width]).collect();
+    let mut inputs = z;
+    let layers = encoder.len();
+    for (i, &outputs) in widths.iter().enumerate() {
+        let name = format!("decoder.{}", 2 * i);
+        let activation = if i + 1 < widths.len() {
+            spec.activation
+        } else {
+            Activation::Identity
+        };
+        decoder.push(if spec.tied {
+            let source = &mut encoder[layers - 1 - i];
+            LayerLayout::tied(&mut params, &name, [inputs, outputs], source, activation)
+        } else {
+            let parts = [(name.as_str(), outputs)];
+            LayerLayout::own(&mut params, &name, inputs, &parts, activation)
+        });
+        inputs = outputs;
+    }
+    let log_sigma = (spec.likelihood == Likelihood::GaussianLearned)
+        .then(|| params.push_block(&[("log_sigma", &[1], Init::Constant(0.0))]));
+    (params, encoder, decoder, log_sigma)
+}
+
+impl Vae {
+    /// Builds every plan of a model.
+    pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        let b = train.batch;
+        let (params, encoder, decoder, log_sigma) = layouts(spec);
+        let mut tensors = TensorTable::default();
+        let arenas = ArenaBuffers::new(&mut tensors, &params);
+        let whole = [params.arena_len()];
+        let weights = tensors.view("weights", arenas.weights, 0, &whole);
+        let gradients = tensors.view("gradients", arenas.gradients, 0, &whole);
+        let first = tensors.view("first moments", arenas.first, 0, &whole);
+        let second = tensors.view("second moments", arenas.second, 0, &whole);
+        let clip = tensors.floats("clip", &[1]);
+        let mut rows_of = |name: &str, rows: usize| match data.bytes {
+            true => tensors.words(name, &[rows, batch::words_per_row(spec.width)]),
+            false => tensors.floats(name, &[rows, spec.width]),
+        };
+        let train_data = rows_of("train data", data.train_rows);
+        let test_data = rows_of("test data", data.test_rows);
+        let x = tensors.floats("x", &[b, spec.width]);
+        let place = |tensors: &mut TensorTable, layers: &[LayerLayout]| -> Vec<Layer> {
+            layers.iter().map(|l| l.place(tensors, &arenas, b)).collect()
+        };
+        let encoder = place(&mut tensors, &encoder);
+        let latent = (spec.objective == Objective::Elbo).then(|| Latent {
+            noise: tensors.floats("noise", &[b, spec.latent]),
+            z: tensors.floats("z", &[b, spec.latent]),
+            kl: tensors.floats("kl", &[b]),
+            d_z: tensors.floats("d_z", &[b, spec.latent]),
+        });
+        let decoder = place(&mut tensors, &decoder);
+        let recon = tensors.floats("recon", &[b]);
+        let log_sigma = log_sigma.map(|offset| {
+            let parameter = arenas.parameter(&mut tensors, "log_sigma", offset, &[1]);
+            (parameter, tensors.floats("d_log_sigma rows", &[b]))
+        });
+        // Two halves of the ring: one is read back while the other is written.
+        let metrics = tensors.floats("metrics", &[2 * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
+        let output = decoder[decoder.len() - 1].out;
+        let mean = match spec.likelihood {
+            Likelihood::Bernoulli => tensors.floats("mean", &[b, spec.width]),
+            _ => output,
+        };
+        let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
+        let builder = Builder {
+            spec,
+            train,
+            tensors,
+            params,
+            encoder,
+            decoder,
+            x,
+            recon,
+            metrics,
+            log_sigma,
+            latent,
+        };
+        let optimiser = Arenas {
+            weights,
+            gradients,
+            first,
+            second,
+            clip,
+        };
+        let mut plans = vec![
+            plan("train", builder.train(train_data, optimiser, partials)?),
+            plan("evaluate", builder.evaluate(test_data)?),
+            plan("reconstruct", builder.reconstruct(test_data, mean)?),
+        ];
+        if let Some(latent) = builder.latent {
+            plans.push(plan("sample", builder.sample(latent, mean)?));
+        }
+        Ok(Self {
+            noise: builder.latent.map(|l| l.noise),
+            program: Program {
+                tensors: builder.tensors,
+                params: builder.params,
+                plans,
+                metrics: Some(metrics),
+            },
+            train_data,
+            test_data,
+            weights,
+            gradients,
+            clip,
+            x,
+            mean,
+        })
+    }
+
+    /// The same model with the training plan's noise taken from [`Vae::noise`] instead of drawn: for comparisons with
+    /// other programs.
+    pub fn with_given_noise(mut self) -> Self {
+        for op in &mut self.program.plans[Plan::Train as usize].ops {
+            for (name, value) in &mut op.kernel.constants {
+                if *name == "NOISE" {
+                    *value = Noise::Given as u32;
+                }
+            }
+        }
+        self
+    }
+}
+
+fn plan(name: &str, ops: Vec<Op>) -> StepPlan {
+    StepPlan {
+        name: name.to_string(),
+        ops,
+    }
+}
+
+impl Builder<'_> {
+    /// Batch in, latent out.
+    fn encode(&self, data: TensorId, noise: Noise, ops: &mut Vec<Op>) -> Result<TensorId, PlanError> {
+        let t = &self.tensors;
+        ops.push(batch::gather(t, data, self.x, self.train.binarise)?);
+        let heads = network::forward(t, &self.encoder, self.x, ops)?;
+        let Some(l) = self.latent else {
+            return Ok(heads);
+        };
+        ops.push(latent::sample(t, heads, l.noise, l.z, l.kl, noise)?);
+        Ok(l.z)
+    }
+
+    fn decode(&self, z: TensorId, ops: &mut Vec<Op>) -> Result<TensorId, PlanError> {
+        network::forward(&self.tensors, &self.decoder, z, ops)
+    }
+
+    /// The loss of each row and `d_output`, and the report of their means.
+    fn losses(&self, ops: &mut Vec<Op>) -> Result<(), PlanError> {
+        let t = &self.tensors;
+        let last = &self.decoder[self.decoder.len() - 1];
+        let tensors = Tensors {
+            output: last.out,
+            x: self.x,
+            recon: self.recon,
+            d_output: last.d_pre,
+        };
+        ops.push(match (self.spec.likelihood, self.log_sigma) {
+            (Likelihood::Bernoulli, _) => likelihood::bernoulli(t, tensors)?,
+            (Likelihood::GaussianLearned, Some((log_sigma, rows))) => {
+                likelihood::gaussian_learned(t, tensors, log_sigma.value, rows)?
+            }
+            (Likelihood::Mse, _) => likelihood::gaussian(t, tensors, 0.5_f32.sqrt(), false)?,
+            _ => likelihood::gaussian(t, tensors, self.spec.sigma, true)?,
+        });
+        ops.push(reduce::report(t, self.recon, self.latent.map(|l| l.kl), self.metrics)?);
+        Ok(())
+    }
+
+    fn train(&self, data: TensorId, arenas: Arenas, partials: TensorId) -> Result<Vec<Op>, PlanError> {
+        let t = &self.tensors;
+        let mut ops = Vec::new();
+        let z = self.encode(data, Noise::Drawn, &mut ops)?;
+        self.decode(z, &mut ops)?;
+        self.losses(&mut ops)?;
+        match self.latent {
+            Some(l) => {
+                let heads = &self.encoder[self.encoder.len() - 1];
+                network::backward(t, &self.decoder, l.z, Some(l.d_z), &mut ops)?;
+                ops.push(latent::sample_backward(t, l.d_z, heads.out, l.noise, heads.d_pre)?);
+                network::backward(t, &self.encoder, self.x, None, &mut ops)?;
+            }
+            None => {
+                let whole: Vec<Layer> = self.encoder.iter().chain(&self.decoder).cloned().collect();
+                network::backward(t, &whole, self.x, None, &mut ops)?;
+            }
+        }
+        if let Some((log_sigma, rows)) = self.log_sigma {
+            ops.push(reduce::sum(t, rows, log_sigma.gradient)?);
+        }
+        if let Some(max_norm) = self.train.clip {
+            ops.push(reduce::squares(t, arenas.gradients, partials)?);
+            ops.push(reduce::clip(t, partials, arenas.clip, self.metrics, max_norm)?);
+        }
+        ops.push(optimizer::update(t, arenas, self.train.rule, self.train.decay)?);
+        Ok(ops)
+    }
+
+    fn evaluate(&self, data: TensorId) -> Result<Vec<Op>, PlanError> {
+        let mut ops = Vec::new();
+        let z = self.encode(data, Noise::Drawn, &mut ops)?;
+        self.decode(z, &mut ops)?;
+        self.losses(&mut ops)?;
+        Ok(ops)
+    }
+
+    fn show(&self, output: TensorId, mean: TensorId, ops: &mut Vec<Op>) -> Result<(), PlanError> {
+        if mean != output {
+            ops.push(likelihood::bernoulli_mean(&self.tensors, output, mean)?);
+        }
+        Ok(())
+    }
+
+    fn reconstruct(&self, data: TensorId, mean: TensorId) -> Result<Vec<Op>, PlanError> {
+        let mut ops = Vec::new();
+        let z = self.encode(data, Noise::Off, &mut ops)?;
+        let output = self.decode(z, &mut ops)?;
+        self.show(output, mean, &mut ops)?;
+        Ok(ops)
+    }
+
+    fn sample(&self, l: Latent, mean: TensorId) -> Result<Vec<Op>, PlanError> {
+        let mut ops = vec![latent::prior(&self.tensors, l.z)?];
+        let output = self.decode(l.z, &mut ops)?;
+        self.show(output, mean, &mut ops)?;
+        Ok(ops)
+    }
+}

@@ -1,0 +1,8 @@
+//! From a model's description to the plans that train and use it. Knows no GPU.
+
+mod build;
+mod network;
+mod spec;
+
+pub use build::{Plan, Vae};
+pub use spec::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};

@@ -1,0 +1,94 @@
+//! What a model is: plain data, validated by the configuration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernels::Activation;
+use crate::kernels::batch::Binarise;
+use crate::kernels::optimizer::Rule;
+
+/// How the decoder's output explains the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Likelihood {
+    /// Cross-entropy on logits, for levels in [0, 1].
+    Bernoulli,
+    /// Normal with a fixed sigma.
+    Gaussian,
+    /// Squared error: normal with sigma = sqrt(1/2), without its constant.
+    Mse,
+    /// Normal with one learned sigma.
+    GaussianLearned,
+}
+
+impl Likelihood {
+    /// The name a user writes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Likelihood::Bernoulli => "bernoulli",
+            Likelihood::Gaussian => "gaussian",
+            Likelihood::Mse => "mse",
+            Likelihood::GaussianLearned => "gaussian-learned",
+        }
+    }
+}
+
+/// What is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// Reconstruction plus beta times KL.
+    Elbo,
+    /// Reconstruction alone, through a code without noise.
+    Ae,
+}
+
+/// The network and its loss.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VaeSpec {
+    /// Numbers of one example.
+    pub width: usize,
+    /// Widths of the encoder's hidden layers; none for a linear encoder.
+    pub encoder: Vec<usize>,
+    /// Widths of the decoder's hidden layers.
+    pub decoder: Vec<usize>,
+    /// Latent dimensions.
+    pub latent: usize,
+    /// Of the hidden layers.
+    pub activation: Activation,
+    /// Of an autoencoder's code.
+    pub latent_activation: Activation,
+    /// How the output explains the data.
+    pub likelihood: Likelihood,
+    /// Of [`Likelihood::Gaussian`].
+    pub sigma: f32,
+    /// What is minimised.
+    pub objective: Objective,
+    /// The decoder uses the encoder's matrices, transposed.
+    pub tied: bool,
+}
+
+/// How it is trained, as far as the plan knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainSpec {
+    /// Rows of a batch.
+    pub batch: usize,
+    /// What becomes of grey levels.
+    pub binarise: Binarise,
+    /// The optimiser.
+    pub rule: Rule,
+    /// Weight decay.
+    pub decay: f32,
+    /// Largest norm of the gradient.
+    pub clip: Option<f32>,
+}
+
+/// How much data there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataSpec {
+    /// Training rows.
+    pub train_rows: usize,
+    /// Test rows.
+    pub test_rows: usize,
+    /// Bytes, read as levels in [0, 1]; else floats.
+    pub bytes: bool,
+}
