@@ -1,6 +1,6 @@
 //! The seam between training and the machine: what an executor can do.
 
-use crate::gpu::{GpuError, GpuExecutor};
+use crate::gpu::{self, AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::oracle::Oracle;
 use crate::plan::{BufferId, Program, StepMetrics, StepScalars, TensorId};
 
@@ -122,6 +122,183 @@ impl Executor {
         match self {
             Executor::Gpu(e) => e.variants(),
             Executor::Oracle(_) | Executor::Exact(_) => &[],
+        }
+    }
+}
+
+/// Which device a user asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The best adapter there is; the CPU where there is none.
+    Auto,
+    /// The best adapter that is no program on the processor.
+    Gpu,
+    /// A program on the processor that speaks a GPU's language.
+    Software,
+    /// The oracle.
+    Cpu,
+    /// The adapter of this number in the list.
+    Index(usize),
+    /// The first adapter whose name contains this.
+    Name(String),
+}
+
+impl std::str::FromStr for DeviceChoice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "auto" => DeviceChoice::Auto,
+            "gpu" => DeviceChoice::Gpu,
+            "software" => DeviceChoice::Software,
+            "cpu" => DeviceChoice::Cpu,
+            other => match other.parse() {
+                Ok(index) => DeviceChoice::Index(index),
+                Err(_) => DeviceChoice::Name(other.to_string()),
+            },
+        })
+    }
+}
+
+/// Why no device could be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// No adapter is what was asked for.
+    #[error("no adapter is {wanted}; {found}")]
+    None {
+        /// What was asked for.
+        wanted: String,
+        /// What there is, or how to get one.
+        found: String,
+    },
+    /// The adapter refused.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+}
+
+/// The device a run is on, as its record shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Device {
+    /// The adapter's name.
+    pub name: String,
+    /// discrete, integrated, virtual, software, or cpu.
+    pub kind: String,
+    /// vulkan, metal, dx12, or none.
+    pub backend: String,
+    /// The driver's name and version.
+    pub driver: String,
+}
+
+impl Device {
+    /// The oracle's.
+    pub fn cpu() -> Self {
+        Self {
+            name: "CPU reference".into(),
+            kind: "cpu".into(),
+            backend: "none".into(),
+            driver: "none".into(),
+        }
+    }
+
+    /// An adapter's.
+    pub fn of(entry: &AdapterEntry) -> Self {
+        let info = &entry.info;
+        Self {
+            name: info.name.clone(),
+            kind: entry.kind.name().into(),
+            backend: info.backend.to_string(),
+            driver: format!("{} {}", info.driver, info.driver_info)
+                .trim()
+                .to_string(),
+        }
+    }
+}
+
+/// What [`select`] found.
+pub enum Selected {
+    /// An adapter.
+    Adapter(Box<AdapterEntry>),
+    /// The CPU, because it was asked for, or because there is no adapter.
+    Cpu {
+        /// Whether there was no adapter to be had.
+        for_want_of_adapter: bool,
+    },
+}
+
+/// How to get an adapter.
+pub const INSTALL_HINT: &str = "install a graphics driver with Vulkan, or a software adapter \
+     (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install mesa-vulkan-drivers)";
+
+/// Finds the adapter that was asked for. `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow what `auto` looks at.
+pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
+    if *choice == DeviceChoice::Cpu {
+        return Ok(Selected::Cpu {
+            for_want_of_adapter: false,
+        });
+    }
+    let entries = gpu::list(&gpu::instance());
+    let named = std::env::var("WGPU_ADAPTER_NAME")
+        .ok()
+        .filter(|n| !n.is_empty());
+    let choice = match (choice, named) {
+        (DeviceChoice::Auto, Some(name)) => DeviceChoice::Name(name),
+        (choice, _) => choice.clone(),
+    };
+    let (position, wanted) = match &choice {
+        DeviceChoice::Auto if entries.is_empty() => {
+            return Ok(Selected::Cpu {
+                for_want_of_adapter: true,
+            });
+        }
+        DeviceChoice::Auto | DeviceChoice::Cpu => (Some(0), String::new()),
+        DeviceChoice::Gpu => (
+            entries.iter().position(|e| e.kind != AdapterKind::Software),
+            "a GPU".to_string(),
+        ),
+        DeviceChoice::Software => (
+            entries.iter().position(|e| e.kind == AdapterKind::Software),
+            "a software adapter".to_string(),
+        ),
+        DeviceChoice::Index(index) => (Some(*index), format!("number {index}")),
+        DeviceChoice::Name(name) => {
+            let wanted = name.to_lowercase();
+            let has = |e: &AdapterEntry| e.info.name.to_lowercase().contains(&wanted);
+            (entries.iter().position(has), format!("called `{name}`"))
+        }
+    };
+    match position.and_then(|p| entries.get(p)) {
+        Some(entry) => Ok(Selected::Adapter(Box::new(entry.clone()))),
+        None => Err(DeviceError::None {
+            wanted,
+            found: if entries.is_empty() {
+                format!("there is none at all: {INSTALL_HINT}")
+            } else {
+                let names: Vec<String> = entries
+                    .iter()
+                    .enumerate()
+                    .map(|(i, e)| format!("{i} {} ({})", e.info.name, e.kind.name()))
+                    .collect();
+                format!("there are {}", names.join(", "))
+            },
+        }),
+    }
+}
+
+/// Compiles a program for what was selected.
+pub fn open(
+    selected: &Selected,
+    program: Program,
+    options: &GpuOptions,
+) -> Result<(Executor, Device), DeviceError> {
+    match selected {
+        Selected::Cpu { .. } => Ok((
+            Executor::Oracle(Box::new(Oracle::new(program))),
+            Device::cpu(),
+        )),
+        Selected::Adapter(entry) => {
+            let gpu = Gpu::open(entry, GpuExecutor::needs(&program))?;
+            let executor = GpuExecutor::new(gpu, program, options)?;
+            Ok((Executor::Gpu(Box::new(executor)), Device::of(entry)))
         }
     }
 }

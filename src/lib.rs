@@ -1,5 +1,6 @@
 //! wgvae
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod data;
 pub mod executor;
@@ -8,3 +9,5 @@ pub mod kernels;
 pub mod model;
 pub mod oracle;
 pub mod plan;
+pub mod report;
+pub mod train;

@@ -1,2 +1,22 @@
-//! wgvae
-fn main() {}
+//! Parses, runs, prints the error, sets the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match wgvae::cli::run(wgvae::cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let gone = error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+            if gone {
+                // Whoever read the output has read enough.
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("wgvae: {error:#}");
+            ExitCode::from(wgvae::cli::exit_code(&error))
+        }
+    }
+}

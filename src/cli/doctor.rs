@@ -1,0 +1,126 @@
+//! `wgvae doctor`: every registered kernel case on an adapter, against the oracle in f64.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{Verdict, warn_of_cpu};
+use crate::check::{self, CaseError};
+use crate::executor::{self, Device, DeviceChoice, Executor, Selected};
+use crate::gpu::{Gpu, GpuOptions, Needs};
+use crate::kernels::{Case, cases};
+use crate::oracle::Oracle;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// auto, gpu, software, cpu, a number or part of a name from `wgvae devices`
+    #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// Compile shaders with bounds checks
+    #[arg(long)]
+    checked: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Family {
+    cases: usize,
+    failed: usize,
+    /// Largest error as a share of its tolerance, among the cases that passed.
+    worst: f64,
+}
+
+#[derive(Serialize)]
+struct Report {
+    wgvae: &'static str,
+    os: &'static str,
+    device: Device,
+    checked: bool,
+    families: BTreeMap<String, Family>,
+    failures: Vec<String>,
+    healthy: bool,
+}
+
+/// The oracle in f32 held against itself in f64.
+fn check_on_cpu(case: &Case) -> Result<f64, CaseError> {
+    let mut oracle = Executor::Oracle(Box::new(Oracle::new(case.program.clone())));
+    check::compare_outputs(case, &check::run(case, &mut oracle)?)
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let selected = executor::select(&args.device)?;
+    warn_of_cpu(&selected);
+    let options = GpuOptions {
+        checked: args.checked,
+        ..GpuOptions::default()
+    };
+    let (gpu, device) = match &selected {
+        Selected::Adapter(entry) => (
+            Some(Gpu::open(entry, Needs::default())?),
+            Device::of(entry),
+        ),
+        Selected::Cpu { .. } => (None, Device::cpu()),
+    };
+    let mut families: BTreeMap<String, Family> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for case in cases() {
+        let result = match &gpu {
+            Some(gpu) => check::check_case(gpu, &case, &options),
+            None => check_on_cpu(&case),
+        };
+        let name = case.name.split('/').next().unwrap_or_default();
+        let family = families.entry(name.to_string()).or_default();
+        family.cases += 1;
+        match result {
+            Ok(worst) => family.worst = family.worst.max(worst),
+            Err(error) => {
+                family.failed += 1;
+                failures.push(format!("{}: {error}", case.name));
+            }
+        }
+    }
+    let report = Report {
+        wgvae: env!("CARGO_PKG_VERSION"),
+        os: std::env::consts::OS,
+        device,
+        checked: args.checked,
+        families,
+        healthy: failures.is_empty(),
+        failures,
+    };
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        let d = &report.device;
+        writeln!(out, "wgvae {} on {}", report.wgvae, report.os)?;
+        writeln!(out, "{}: {}, {}, driver {}", d.name, d.kind, d.backend, d.driver)?;
+        for (name, family) in &report.families {
+            writeln!(
+                out,
+                "{name:<12} {:>4} of {:>4} cases agree with the f64 reference; the largest error is {:.2} of its tolerance",
+                family.cases - family.failed,
+                family.cases,
+                family.worst
+            )?;
+        }
+        for failure in &report.failures {
+            writeln!(out, "FAILED {failure}")?;
+        }
+        if report.healthy {
+            writeln!(out, "verdict: healthy, every kernel gives the right numbers here")?;
+        }
+    }
+    if report.healthy {
+        return Ok(());
+    }
+    Err(Verdict(format!(
+        "verdict: {} cases failed on {}; update its driver, or train with --device cpu, and send this report in",
+        report.failures.len(),
+        report.device.name
+    ))
+    .into())
+}

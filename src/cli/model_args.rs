@@ -1,0 +1,207 @@
+//! The flags that describe a model and its training, shared by the commands that take them.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use toml::{Table, Value};
+
+use crate::config::{Config, Optimizer, Schedule};
+use crate::data::Dataset;
+use crate::kernels::Activation;
+use crate::kernels::batch::Binarise;
+use crate::model::{Likelihood, Objective};
+
+/// Widths separated by commas, or `none`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Widths(Vec<usize>);
+
+impl std::str::FromStr for Widths {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Widths(Vec::new()));
+        }
+        text.split(',')
+            .map(|part| part.trim().parse().ok().filter(|w| *w > 0))
+            .collect::<Option<Vec<usize>>>()
+            .map(Widths)
+            .ok_or_else(|| "widths are whole numbers above 0 separated by commas, or none".into())
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ModelArgs {
+    /// Start from a preset: dense, deep-dense, autoencoder, points [default: dense]
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// Lay a TOML file over the preset
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// strokes, points[:curve|rings|moons], or a folder of IDX files
+    #[arg(long, value_name = "SPEC", env = "WGVAE_DATA")]
+    data: Option<String>,
+    /// Turn grey levels into 0 and 1
+    #[arg(long)]
+    binarise: Option<Binarise>,
+    /// Widths of the hidden layers, e.g. 400,200, or none
+    #[arg(long, value_name = "WIDTHS")]
+    hidden: Option<Widths>,
+    /// Widths of the decoder's hidden layers [default: those of --hidden in reverse]
+    #[arg(long, value_name = "WIDTHS")]
+    decoder_hidden: Option<Widths>,
+    /// Latent dimensions
+    #[arg(long, value_name = "N")]
+    latent: Option<usize>,
+    /// Of the hidden layers
+    #[arg(long)]
+    activation: Option<Activation>,
+    /// Of an autoencoder's code
+    #[arg(long)]
+    latent_activation: Option<Activation>,
+    /// How the output explains the data
+    #[arg(long)]
+    likelihood: Option<Likelihood>,
+    /// Of the gaussian likelihood
+    #[arg(long, value_name = "X")]
+    sigma: Option<f64>,
+    /// elbo: reconstruction plus beta times KL; ae: a plain autoencoder
+    #[arg(long)]
+    objective: Option<Objective>,
+    /// Weight of the KL term
+    #[arg(long, value_name = "X")]
+    beta: Option<f64>,
+    /// Epochs over which beta rises from 0
+    #[arg(long, value_name = "EPOCHS")]
+    beta_warmup: Option<f64>,
+    /// Let the decoder use the encoder's matrices, transposed
+    #[arg(long)]
+    tied: bool,
+    /// Passes over the training data
+    #[arg(long, value_name = "N", conflicts_with = "steps")]
+    epochs: Option<usize>,
+    /// Steps, instead of epochs
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Rows of a batch
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// The optimiser
+    #[arg(long)]
+    optimizer: Option<Optimizer>,
+    /// Learning rate
+    #[arg(long, value_name = "X")]
+    lr: Option<f64>,
+    /// How the learning rate changes
+    #[arg(long)]
+    schedule: Option<Schedule>,
+    /// Steps over which the learning rate rises from 0
+    #[arg(long, value_name = "STEPS")]
+    warmup: Option<u64>,
+    /// Epochs between drops of the learning rate, for --schedule step
+    #[arg(long, value_name = "EPOCHS")]
+    lr_step: Option<usize>,
+    /// Factor of a drop of the learning rate
+    #[arg(long, value_name = "X")]
+    lr_gamma: Option<f64>,
+    /// SGD's momentum
+    #[arg(long, value_name = "X")]
+    momentum: Option<f64>,
+    /// SGD with a look ahead along the momentum
+    #[arg(long)]
+    nesterov: bool,
+    /// Weight decay
+    #[arg(long, value_name = "X")]
+    weight_decay: Option<f64>,
+    /// Clip the gradient to this norm
+    #[arg(long, value_name = "NORM")]
+    clip: Option<f64>,
+    /// Of everything random
+    #[arg(long, value_name = "N", env = "WGVAE_SEED")]
+    seed: Option<u64>,
+}
+
+fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
+    value
+        .to_possible_value()
+        .map(|v| Value::String(v.get_name().to_string()))
+}
+
+fn integer(value: u64) -> Option<Value> {
+    // TOML's integers end at i64::MAX; a larger seed is kept as its bits.
+    Some(Value::Integer(value as i64))
+}
+
+impl ModelArgs {
+    /// The flags as a table over the configuration file.
+    fn table(&self) -> Table {
+        let widths = |w: &Widths| {
+            let values = w.0.iter().map(|w| Value::Integer(*w as i64)).collect();
+            Value::Array(values)
+        };
+        let float = |x: &f64| Value::Float(*x);
+        let count = |n: &usize| Value::Integer(*n as i64);
+        let flag = |set: bool| set.then_some(Value::Boolean(true));
+        let mut table = Table::new();
+        for (section, key, value) in [
+            ("data", "source", self.data.clone().map(Value::String)),
+            ("data", "binarise", self.binarise.as_ref().and_then(name_of)),
+            ("model", "hidden", self.hidden.as_ref().map(widths)),
+            ("model", "decoder_hidden", self.decoder_hidden.as_ref().map(widths)),
+            ("model", "latent", self.latent.as_ref().map(count)),
+            ("model", "activation", self.activation.as_ref().and_then(name_of)),
+            ("model", "latent_activation", self.latent_activation.as_ref().and_then(name_of)),
+            ("model", "likelihood", self.likelihood.as_ref().and_then(name_of)),
+            ("model", "sigma", self.sigma.as_ref().map(float)),
+            ("model", "objective", self.objective.as_ref().and_then(name_of)),
+            ("model", "beta", self.beta.as_ref().map(float)),
+            ("model", "beta_warmup", self.beta_warmup.as_ref().map(float)),
+            ("model", "tied", flag(self.tied)),
+            ("train", "epochs", self.epochs.as_ref().map(count)),
+            ("train", "steps", self.steps.and_then(integer)),
+            ("train", "batch", self.batch.as_ref().map(count)),
+            ("train", "optimizer", self.optimizer.as_ref().and_then(name_of)),
+            ("train", "lr", self.lr.as_ref().map(float)),
+            ("train", "schedule", self.schedule.as_ref().and_then(name_of)),
+            ("train", "warmup", self.warmup.and_then(integer)),
+            ("train", "lr_step", self.lr_step.as_ref().map(count)),
+            ("train", "lr_gamma", self.lr_gamma.as_ref().map(float)),
+            ("train", "momentum", self.momentum.as_ref().map(float)),
+            ("train", "nesterov", flag(self.nesterov)),
+            ("train", "weight_decay", self.weight_decay.as_ref().map(float)),
+            ("train", "clip", self.clip.as_ref().map(float)),
+            ("train", "seed", self.seed.and_then(integer)),
+        ] {
+            if let Some(value) = value {
+                let section = table.entry(section).or_insert_with(|| Table::new().into());
+                if let Value::Table(section) = section {
+                    section.insert(key.to_string(), value);
+                }
+            }
+        }
+        table
+    }
+
+    /// The configuration and its data, checked against each other.
+    pub fn resolve(&self) -> anyhow::Result<(Config, Dataset)> {
+        let config = Config::resolve(self.preset.as_deref(), self.config.as_deref(), self.table())?;
+        let data = Dataset::load(&config.data.source)?;
+        config.check_data(&data)?;
+        Ok((config, data))
+    }
+
+    /// What a run of this is called.
+    pub fn run_name(&self, data: &Dataset) -> String {
+        let file = self
+            .config
+            .as_deref()
+            .and_then(|path| path.file_stem())
+            .map(|stem| stem.to_string_lossy().into_owned());
+        let model = file.or(self.preset.clone()).unwrap_or("dense".into());
+        if model == data.name {
+            model
+        } else {
+            format!("{model}-{}", data.name)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `wgvae train`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::model_args::ModelArgs;
+use super::progress::Progress;
+use super::warn_of_cpu;
+use crate::config::Config;
+use crate::data::{Dataset, Shape};
+use crate::executor::{self, Device, DeviceChoice};
+use crate::gpu::GpuOptions;
+use crate::model::{Objective, Vae};
+use crate::train::{RunFolder, Summary, Trainer};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// auto, gpu, software, cpu, a number or part of a name from `wgvae devices`
+    #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// Compile shaders with bounds checks
+    #[arg(long)]
+    checked: bool,
+    /// The run's folder [default: runs/NAME, the first that is free]
+    #[arg(long, value_name = "DIR", env = "WGVAE_OUT")]
+    out: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(serde::Serialize)]
+struct RunRecord<'a> {
+    wgvae: &'static str,
+    device: &'a Device,
+    seed: u64,
+    checked: bool,
+    parameters: usize,
+    train_rows: usize,
+    test_rows: usize,
+    kernels: &'a [String],
+}
+
+fn describe_data(data: &Dataset) -> String {
+    let what = match data.shape {
+        Shape::Image { height, width } => format!("images of {height}x{width}"),
+        Shape::Point(n) => format!("points of {n} coordinates"),
+    };
+    format!(
+        "{}: {} training and {} test {what}",
+        data.name, data.train.rows, data.test.rows
+    )
+}
+
+fn describe_model(config: &Config, width: usize, parameters: usize) -> String {
+    let m = &config.model;
+    let widths: Vec<String> = [width]
+        .iter()
+        .chain(&m.hidden)
+        .chain([&m.latent])
+        .chain(&config.decoder_widths())
+        .chain([&width])
+        .map(usize::to_string)
+        .collect();
+    let objective = match m.objective {
+        Objective::Elbo => format!("ELBO with beta {}", m.beta),
+        Objective::Ae => "autoencoder".into(),
+    };
+    format!(
+        "{} {}, {}, {objective}: {parameters} parameters",
+        widths.join("-"),
+        m.activation.name(),
+        m.likelihood.name()
+    )
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let (config, data) = args.model.resolve()?;
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?;
+    let selected = executor::select(&args.device)?;
+    warn_of_cpu(&selected);
+    let options = GpuOptions {
+        checked: args.checked,
+        ..GpuOptions::default()
+    };
+    let (executor, device) = executor::open(&selected, vae.program.clone(), &options)?;
+    let path = match &args.out {
+        Some(path) => path.clone(),
+        None => RunFolder::unused(&args.model.run_name(&data)),
+    };
+    let mut folder = RunFolder::create(&path)?;
+    let record = RunRecord {
+        wgvae: env!("CARGO_PKG_VERSION"),
+        device: &device,
+        seed: config.train.seed,
+        checked: args.checked,
+        parameters: vae.program.params.count(),
+        train_rows: data.train.rows,
+        test_rows: data.test.rows,
+        kernels: executor.variants(),
+    };
+    folder.write("run.json", &serde_json::to_string_pretty(&record)?)?;
+    folder.write("config.toml", &config.to_toml()?)?;
+    if !args.json {
+        let mut out = std::io::stdout().lock();
+        let totals = vae.program.plans[0].totals(&vae.program.tensors);
+        let model = describe_model(&config, data.shape.len(), record.parameters);
+        writeln!(out, "adapter  {} ({}, {})", device.name, device.kind, device.backend)?;
+        writeln!(out, "data     {}", describe_data(&data))?;
+        writeln!(out, "model    {model}")?;
+        writeln!(
+            out,
+            "step     {} dispatches in {} stages, {:.0} MFLOP",
+            totals.dispatches,
+            totals.stages,
+            totals.flops as f64 / 1e6
+        )?;
+        writeln!(out, "run      {}", path.display())?;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    // The first Ctrl-C ends the run in order, the second at once.
+    let handler = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    if let Err(error) = handler {
+        eprintln!("Ctrl-C will end the run without saving the model: {error}");
+    }
+    let mut trainer = Trainer::new(&config, &data, vae, executor, device)?;
+    // The device holds the data now.
+    drop(data);
+    let total = trainer.timetable().total();
+    let epochs = trainer.timetable().epochs_at(total).ceil() as usize;
+    let mut progress = Progress::new(epochs, total, args.json);
+    let summary = trainer.train(&mut folder, &stop, &mut |event| progress.show(event))?;
+    if !args.json {
+        finish(&summary)?;
+    }
+    Ok(())
+}
+
+fn finish(s: &Summary) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "done     {} steps in {:.1} s ({:.0} steps/s); test loss {:.2} nats an example",
+        s.steps, s.seconds, s.steps_per_second, s.test_loss
+    )?;
+    writeln!(out, "model    {}/model.safetensors", s.run)?;
+    writeln!(out, "pictures {}/images", s.run)
+}

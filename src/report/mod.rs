@@ -1,0 +1,7 @@
+//! Pictures of what a model does. Knows no GPU.
+
+mod grid;
+mod scatter;
+
+pub use grid::{grid, reconstructions};
+pub use scatter::scatter;

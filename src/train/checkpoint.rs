@@ -1,0 +1,80 @@
+//! Weights in and out: the initial draw, and safetensors that open in PyTorch as they are.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use safetensors::tensor::TensorView;
+
+use super::TrainError;
+use crate::kernels::rng::{Stream, key};
+use crate::plan::{Init, ParamTable};
+
+/// The arena of initial weights: a function of the seed alone.
+pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
+    let [low, high] = key(seed, Stream::Weights, 0);
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(high) << 32 | u64::from(low));
+    let mut arena = vec![0.0; params.arena_len()];
+    for param in params.iter() {
+        for value in &mut arena[param.offset..param.offset + param.len()] {
+            *value = match param.init {
+                Init::Uniform(bound) => bound * (2.0 * rng.random::<f32>() - 1.0),
+                Init::Constant(constant) => constant,
+            };
+        }
+    }
+    arena
+}
+
+/// Writes every parameter of an arena under its name, in place of what was there only once it is whole.
+pub fn save(path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), TrainError> {
+    let failed = |reason: String| TrainError::Write {
+        path: path.to_path_buf(),
+        reason,
+    };
+    // Safetensors are little-endian wherever they are written.
+    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = params
+        .iter()
+        .map(|p| {
+            let values = &arena[p.offset..p.offset + p.len()];
+            let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            (p.name.clone(), p.shape.clone(), bytes)
+        })
+        .collect();
+    let views = bytes
+        .iter()
+        .map(|(name, shape, bytes)| {
+            TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes)
+                .map(|view| (name.as_str(), view))
+                .map_err(|e| failed(e.to_string()))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    // One entry: a map of several has no fixed order, and equal runs shall make equal files.
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(e.to_string()))?;
+    super::folder::replace(path, &file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn linear_layers_start_as_torchs_do() {
+        let mut params = ParamTable::default();
+        params.push_block(&[("w", &[400, 784], Init::Uniform(1.0 / 28.0))]);
+        params.push_block(&[("s", &[1], Init::Constant(0.5))]);
+        let arena = initial_weights(&params, 3);
+        assert_eq!(arena, initial_weights(&params, 3));
+        assert_ne!(arena, initial_weights(&params, 4));
+        let weights = &arena[..400 * 784];
+        let mean = weights.iter().map(|w| f64::from(*w)).sum::<f64>() / weights.len() as f64;
+        let variance =
+            weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len() as f64;
+        assert!(weights.iter().all(|w| w.abs() <= 1.0 / 28.0));
+        // Uniform: variance = bound^2 / 3.
+        assert!(mean.abs() < 2e-4 && (variance * 3.0 * 784.0 - 1.0).abs() < 0.01);
+        assert_eq!(arena[params.find("s").unwrap().offset], 0.5);
+    }
+}

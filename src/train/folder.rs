@@ -1,0 +1,104 @@
+//! A run's folder: what it was made from, what it measured, what it made.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::TrainError;
+
+/// The folder of one run.
+pub struct RunFolder {
+    path: PathBuf,
+    metrics: BufWriter<File>,
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
+    let path = path.to_path_buf();
+    move |e| TrainError::Write {
+        path: path.clone(),
+        reason: e.to_string(),
+    }
+}
+
+/// Writes a file beside its place and moves it there: nobody meets half of it.
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), TrainError> {
+    let beside = path.with_extension("part");
+    fs::write(&beside, content).map_err(failed(path))?;
+    fs::rename(&beside, path).map_err(failed(path))
+}
+
+impl RunFolder {
+    /// The first of `runs/NAME`, `runs/NAME-2`, ... that is free.
+    pub fn unused(name: &str) -> PathBuf {
+        let free = |path: &PathBuf| !path.exists();
+        let first = PathBuf::from("runs").join(name);
+        if free(&first) {
+            return first;
+        }
+        (2..)
+            .map(|n| PathBuf::from("runs").join(format!("{name}-{n}")))
+            .find(free)
+            .unwrap_or(first)
+    }
+
+    /// Makes the folder, or clears away the run that is in it; a folder with other things in it is left alone.
+    pub fn create(path: &Path) -> Result<Self, TrainError> {
+        let has_files = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        if has_files && !path.join("run.json").is_file() {
+            return Err(TrainError::Occupied(path.to_path_buf()));
+        }
+        let images = path.join("images");
+        if images.is_dir() {
+            fs::remove_dir_all(&images).map_err(failed(&images))?;
+        }
+        fs::create_dir_all(&images).map_err(failed(&images))?;
+        let model = path.join("model.safetensors");
+        if model.exists() {
+            fs::remove_file(&model).map_err(failed(&model))?;
+        }
+        let metrics = path.join("metrics.jsonl");
+        let metrics = BufWriter::new(File::create(&metrics).map_err(failed(&metrics))?);
+        Ok(Self {
+            path: path.to_path_buf(),
+            metrics,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a file of it is.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a small file.
+    pub fn write(&self, name: &str, content: &str) -> Result<(), TrainError> {
+        replace(&self.file(name), content.as_bytes())
+    }
+
+    /// Writes a picture.
+    pub fn picture(&self, name: &str, picture: &image::DynamicImage) -> Result<(), TrainError> {
+        let path = self.path.join("images").join(name);
+        picture.save(&path).map_err(|e| TrainError::Write {
+            path,
+            reason: e.to_string(),
+        })
+    }
+
+    /// Adds a line to the metrics.
+    pub fn record(&mut self, event: &impl Serialize) -> Result<(), TrainError> {
+        let path = self.file("metrics.jsonl");
+        let line = serde_json::to_string(event).map_err(|e| TrainError::Write {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?;
+        writeln!(self.metrics, "{line}")
+            .and_then(|()| self.metrics.flush())
+            .map_err(failed(&path))
+    }
+}

@@ -1,0 +1,63 @@
+//! Training: the trainer's loop, schedules, checkpoints and the run's folder.
+
+mod checkpoint;
+mod event;
+mod folder;
+mod schedule;
+mod trainer;
+
+pub use checkpoint::{initial_weights, save};
+pub use event::{EpochReport, Event, StepReport, Summary};
+pub use folder::RunFolder;
+pub use schedule::Timetable;
+pub use trainer::Trainer;
+
+use std::path::PathBuf;
+
+use crate::executor::DeviceError;
+use crate::gpu::GpuError;
+use crate::plan::PlanError;
+
+/// What can end a training run early.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The model cannot be planned.
+    #[error("the model cannot be planned: {0}")]
+    Plan(#[from] PlanError),
+    /// A file could not be written.
+    #[error("{path} could not be written: {reason}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The folder holds something else.
+    #[error("{0} holds files, but no run (no run.json): choose another folder, or empty it")]
+    Occupied(PathBuf),
+    /// The loss is no longer a number.
+    #[error("training diverged: the loss of step {step} is {loss}; try a smaller learning rate, or --clip 1")]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// Its loss.
+        loss: f64,
+    },
+    /// Ctrl-C.
+    #[error("interrupted after step {step}; the model so far is in {folder}")]
+    Interrupted {
+        /// Steps done.
+        step: u64,
+        /// Where it was saved.
+        folder: PathBuf,
+    },
+}
+
+impl From<GpuError> for TrainError {
+    fn from(error: GpuError) -> Self {
+        TrainError::Device(error.into())
+    }
+}

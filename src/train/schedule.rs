@@ -1,0 +1,217 @@
+//! What a step's scalars are: a pure function of the configuration and the step's number.
+
+use crate::config::{Config, Schedule};
+use crate::kernels::rng::{Stream, key};
+use crate::model::Objective;
+use crate::plan::StepScalars;
+
+/// The scalars of every step of a run.
+#[derive(Debug, Clone)]
+pub struct Timetable {
+    config: Config,
+    rows: u64,
+    test_rows: u64,
+}
+
+impl Timetable {
+    /// For training and test splits of so many rows.
+    pub fn new(config: &Config, train_rows: usize, test_rows: usize) -> Self {
+        Self {
+            config: config.clone(),
+            rows: train_rows as u64,
+            test_rows: test_rows as u64,
+        }
+    }
+
+    fn batch(&self) -> u64 {
+        self.config.train.batch as u64
+    }
+
+    /// Steps of the whole run.
+    pub fn total(&self) -> u64 {
+        let by_epochs = self.epoch_end(self.config.train.epochs as u64);
+        self.config.train.steps.unwrap_or(by_epochs)
+    }
+
+    /// Steps after which so many epochs are done. Batches run on over the end of an epoch, so that every row is used
+    /// once an epoch and none is left out; a step that touches two epochs counts to the first.
+    pub fn epoch_end(&self, epochs: u64) -> u64 {
+        (epochs * self.rows).div_ceil(self.batch())
+    }
+
+    /// Epochs done after so many steps.
+    pub fn epochs_at(&self, steps: u64) -> f64 {
+        (steps * self.batch()) as f64 / self.rows as f64
+    }
+
+    /// The learning rate of a step, from 0.
+    pub fn lr(&self, step: u64) -> f64 {
+        let t = &self.config.train;
+        if step < t.warmup {
+            return t.lr * (step + 1) as f64 / t.warmup as f64;
+        }
+        let done = (step - t.warmup) as f64;
+        let span = self.total().saturating_sub(t.warmup).max(1) as f64;
+        match t.schedule {
+            Schedule::Constant => t.lr,
+            Schedule::Cosine => {
+                let turn = std::f64::consts::PI * (done / span).min(1.0);
+                t.lr * 0.5 * (1.0 + turn.cos())
+            }
+            Schedule::Step => {
+                let every = t.lr_step.unwrap_or(1) as f64;
+                // The epoch a step starts in: the same for all of its steps.
+                let epoch = (0..).find(|e| self.epoch_end(e + 1) > step).unwrap_or(0);
+                t.lr * t.lr_gamma.powi((epoch as f64 / every).floor() as i32)
+            }
+        }
+    }
+
+    /// The KL weight of a step, from 0.
+    pub fn beta(&self, step: u64) -> f64 {
+        let m = &self.config.model;
+        let beta = match m.objective {
+            Objective::Elbo => f64::from(m.beta),
+            Objective::Ae => 0.0,
+        };
+        if m.beta_warmup > 0.0 {
+            beta * (self.epochs_at(step) / m.beta_warmup).min(1.0)
+        } else {
+            beta
+        }
+    }
+
+    /// The scalars of a training step, from 0.
+    pub fn train(&self, step: u64) -> StepScalars {
+        let t = &self.config.train;
+        let position = step * self.batch();
+        let epoch = position / self.rows;
+        let count = (step + 1) as f64;
+        let left = |beta: f32| 1.0 - f64::from(beta).powf(count);
+        StepScalars {
+            noise_key: key(t.seed, Stream::Noise, step),
+            binarise_key: key(t.seed, Stream::Binarise, step),
+            shuffle_key: key(t.seed, Stream::Shuffle, epoch),
+            next_shuffle_key: key(t.seed, Stream::Shuffle, epoch + 1),
+            shuffle: 1,
+            offset: (position % self.rows) as u32,
+            rows: t.batch as u32,
+            slot: 0,
+            beta: self.beta(step) as f32,
+            lr: self.lr(step) as f32,
+            correction1: (1.0 / left(t.beta1)) as f32,
+            correction2: (1.0 / left(t.beta2).sqrt()) as f32,
+        }
+    }
+
+    /// Rows of the test split.
+    pub fn evaluation_rows(&self) -> usize {
+        self.test_rows as usize
+    }
+
+    /// Batches of an evaluation.
+    pub fn evaluation_batches(&self) -> u64 {
+        self.test_rows.div_ceil(self.batch())
+    }
+
+    /// The scalars of a batch of the test split, in order, the last one perhaps partial. The draws do not depend on
+    /// the step, so that evaluations of one run compare; beta is the final one.
+    pub fn evaluate(&self, batch: u64) -> StepScalars {
+        let seed = self.config.train.seed;
+        let offset = batch * self.batch();
+        let rows = self.batch().min(self.test_rows - offset);
+        let beta = match self.config.model.objective {
+            Objective::Elbo => self.config.model.beta,
+            Objective::Ae => 0.0,
+        };
+        StepScalars {
+            noise_key: key(seed, Stream::EvaluationNoise, batch),
+            binarise_key: key(seed, Stream::EvaluationBinarise, batch),
+            offset: offset as u32,
+            rows: rows as u32,
+            beta,
+            ..StepScalars::default()
+        }
+    }
+
+    /// The scalars of a batch of draws from the prior: the same at each call, so that pictures compare.
+    pub fn sample(&self, batch: u64) -> StepScalars {
+        StepScalars {
+            noise_key: key(self.config.train.seed, Stream::Prior, batch),
+            rows: self.config.train.batch as u32,
+            ..StepScalars::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Optimizer;
+
+    fn timetable(change: impl FnOnce(&mut Config)) -> Timetable {
+        let mut config = Config::default();
+        config.train.epochs = 4;
+        config.train.batch = 8;
+        config.train.lr = 1.0;
+        change(&mut config);
+        Timetable::new(&config, 20, 13)
+    }
+
+    #[test]
+    fn batches_run_on_over_the_end_of_an_epoch() {
+        let t = timetable(|_| {});
+        assert_eq!((1..=4).map(|e| t.epoch_end(e)).collect::<Vec<_>>(), [3, 5, 8, 10]);
+        assert_eq!(t.total(), 10);
+        let third = t.train(2);
+        assert_eq!((third.offset, third.rows), (16, 8));
+        assert_eq!(third.next_shuffle_key, t.train(3).shuffle_key);
+        assert_ne!(third.shuffle_key, third.next_shuffle_key);
+        assert_eq!(t.train(3).offset, 4);
+    }
+
+    #[test]
+    fn the_last_evaluation_batch_is_partial() {
+        let t = timetable(|_| {});
+        assert_eq!(t.evaluation_batches(), 2);
+        assert_eq!((t.evaluate(0).rows, t.evaluate(1).rows), (8, 5));
+        assert_eq!(t.evaluate(1).offset, 8);
+    }
+
+    #[test]
+    fn warm_up_and_schedules() {
+        let t = timetable(|c| c.train.warmup = 4);
+        assert_eq!((t.lr(0), t.lr(1), t.lr(3), t.lr(9)), (0.25, 0.5, 1.0, 1.0));
+        let t = timetable(|c| c.train.schedule = Schedule::Cosine);
+        assert_eq!(t.lr(0), 1.0);
+        assert!((t.lr(5) - 0.5).abs() < 1e-12 && t.lr(9) < 0.05);
+        let t = timetable(|c| {
+            c.train.schedule = Schedule::Step;
+            c.train.lr_step = Some(2);
+        });
+        // Epochs end after steps 3, 5, 8 and 10.
+        assert_eq!((t.lr(0), t.lr(4)), (1.0, 1.0));
+        assert!((t.lr(5) - 0.1).abs() < 1e-12 && (t.lr(9) - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn beta_rises_over_its_warm_up() {
+        let t = timetable(|c| {
+            c.model.beta = 4.0;
+            c.model.beta_warmup = 2.0;
+        });
+        assert_eq!((t.beta(0), t.beta(9)), (0.0, 4.0));
+        assert!((t.beta(1) - 4.0 * 0.2).abs() < 1e-12);
+        assert_eq!(t.evaluate(0).beta, 4.0);
+    }
+
+    #[test]
+    fn adam_corrections_are_pytorchs() {
+        let t = timetable(|c| c.train.optimizer = Optimizer::Adam);
+        let step = t.train(2);
+        let first = 1.0 - 0.9_f64.powi(3);
+        let second = 1.0 - 0.999_f64.powi(3);
+        assert!((f64::from(step.correction1) * first - 1.0).abs() < 1e-6);
+        assert!((f64::from(step.correction2) * second.sqrt() - 1.0).abs() < 1e-4);
+    }
+}

@@ -1,0 +1,322 @@
+//! The loop: submit K steps while the last K run, watch the metrics, evaluate each epoch.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::event::{EpochReport, Event, StepReport, Summary};
+use super::{RunFolder, Timetable, TrainError, checkpoint};
+use crate::config::Config;
+use crate::data::{Dataset, Shape};
+use crate::executor::{Device, Executor};
+use crate::gpu::GpuError;
+use crate::model::{Plan, Vae};
+use crate::plan::{STEPS_PER_SUBMIT, StepMetrics};
+use crate::report;
+
+/// Steps between the lines of `metrics.jsonl`.
+const LOG_EVERY: u64 = 50;
+/// A submit should take this long: long enough to hide the host's work, short enough for a prompt Ctrl-C, a moving
+/// progress bar, and no driver's watchdog.
+const SUBMIT_TIME: Duration = Duration::from_millis(60);
+
+/// A model, its data and the executor that holds both.
+pub struct Trainer {
+    config: Config,
+    shape: Shape,
+    timetable: Timetable,
+    vae: Vae,
+    executor: Executor,
+    device: Device,
+    steps_per_submit: usize,
+}
+
+/// Running means of steps.
+#[derive(Default, Clone, Copy)]
+struct Mean {
+    sum: StepMetrics,
+    weight: f64,
+}
+
+impl Mean {
+    fn add(&mut self, m: &StepMetrics, weight: f64) {
+        self.sum.loss += m.loss * weight;
+        self.sum.recon += m.recon * weight;
+        self.sum.kl += m.kl * weight;
+        self.sum.grad_norm += m.grad_norm * weight;
+        self.weight += weight;
+    }
+
+    fn get(&self) -> StepMetrics {
+        StepMetrics {
+            loss: self.sum.loss / self.weight,
+            recon: self.sum.recon / self.weight,
+            kl: self.sum.kl / self.weight,
+            grad_norm: self.sum.grad_norm / self.weight,
+        }
+    }
+}
+
+impl Trainer {
+    /// Puts the data and the initial weights on the device.
+    pub fn new(
+        config: &Config,
+        data: &Dataset,
+        vae: Vae,
+        mut executor: Executor,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let width = data.shape.len();
+        executor.write_words(vae.train_data, &data.train.words(width))?;
+        executor.write_words(vae.test_data, &data.test.words(width))?;
+        let weights = checkpoint::initial_weights(&vae.program.params, config.train.seed);
+        executor.write(vae.weights, &weights)?;
+        executor.write(vae.clip, &[1.0])?;
+        Ok(Self {
+            timetable: Timetable::new(config, data.train.rows, data.test.rows),
+            config: config.clone(),
+            shape: data.shape,
+            vae,
+            executor,
+            device,
+            steps_per_submit: 4,
+        })
+    }
+
+    /// The executor, to look at what it holds.
+    pub fn executor(&mut self) -> &mut Executor {
+        &mut self.executor
+    }
+
+    /// The model's tensors.
+    pub fn vae(&self) -> &Vae {
+        &self.vae
+    }
+
+    /// The run's scalars.
+    pub fn timetable(&self) -> &Timetable {
+        &self.timetable
+    }
+
+    /// Trains to the end, or until `stop` is set. Every event goes to `watch`; what shall last goes to `folder`.
+    pub fn train(
+        &mut self,
+        folder: &mut RunFolder,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<Summary, TrainError> {
+        let total = self.timetable.total();
+        let mut training = Duration::ZERO;
+        let mut step = 0;
+        let mut epoch = 0;
+        let mut last = None;
+        while step < total {
+            let end = self.timetable.epoch_end(epoch as u64 + 1).min(total);
+            let started = Instant::now();
+            let mean = self.steps(step..end, folder, stop, watch)?;
+            let elapsed = started.elapsed();
+            training += elapsed;
+            if stop.load(Ordering::Relaxed) {
+                let step = step + mean.weight as u64;
+                self.save(folder)?;
+                return Err(TrainError::Interrupted {
+                    step,
+                    folder: folder.path().to_path_buf(),
+                });
+            }
+            let test = self.evaluate()?;
+            epoch += 1;
+            let report = EpochReport {
+                epoch,
+                step: end,
+                train_loss: mean.get().loss,
+                test_loss: test.loss,
+                test_recon: test.recon,
+                test_kl: test.kl,
+                seconds: training.as_secs_f64(),
+                steps_per_second: (end - step) as f64 / elapsed.as_secs_f64(),
+            };
+            step = end;
+            let event = Event::Epoch(report);
+            folder.record(&event)?;
+            self.save(folder)?;
+            self.pictures(folder, epoch)?;
+            watch(&event);
+            last = Some(report);
+        }
+        let seconds = training.as_secs_f64();
+        let summary = Summary {
+            run: folder.path().display().to_string(),
+            adapter: self.device.name.clone(),
+            epochs: epoch,
+            steps: total,
+            seconds,
+            steps_per_second: total as f64 / seconds,
+            train_loss: last.map_or(f64::NAN, |r| r.train_loss),
+            test_loss: last.map_or(f64::NAN, |r| r.test_loss),
+            test_recon: last.map_or(f64::NAN, |r| r.test_recon),
+            test_kl: last.map_or(f64::NAN, |r| r.test_kl),
+        };
+        let event = Event::Done(summary.clone());
+        folder.record(&event)?;
+        watch(&event);
+        Ok(summary)
+    }
+
+    /// Runs a range of steps and returns their mean; fewer where `stop` was set.
+    fn steps(
+        &mut self,
+        range: std::ops::Range<u64>,
+        folder: &mut RunFolder,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Event),
+    ) -> Result<Mean, TrainError> {
+        let total = self.timetable.total();
+        let mut whole = Mean::default();
+        let mut window = Mean::default();
+        let (mut next, mut done) = (range.start, range.start);
+        let mut in_flight = 0;
+        let mut since = Instant::now();
+        loop {
+            while in_flight < 2 && next < range.end && !stop.load(Ordering::Relaxed) {
+                let count = (range.end - next).min(self.steps_per_submit as u64);
+                let scalars: Vec<_> = (next..next + count)
+                    .map(|s| self.timetable.train(s))
+                    .collect();
+                self.executor.submit(Plan::Train as usize, &scalars)?;
+                next += count;
+                in_flight += 1;
+            }
+            if in_flight == 0 {
+                return Ok(whole);
+            }
+            let reports = self.executor.collect()?.unwrap_or_default();
+            in_flight -= 1;
+            let elapsed = since.elapsed();
+            since = Instant::now();
+            let mut progress = Mean::default();
+            for metrics in &reports {
+                done += 1;
+                if !metrics.loss.is_finite() {
+                    return Err(TrainError::Diverged {
+                        step: done,
+                        loss: metrics.loss,
+                    });
+                }
+                whole.add(metrics, 1.0);
+                progress.add(metrics, 1.0);
+                window.add(metrics, 1.0);
+                if done.is_multiple_of(LOG_EVERY) {
+                    let event = Event::Step(self.report(done, window.get()));
+                    folder.record(&event)?;
+                    watch(&event);
+                    window = Mean::default();
+                }
+            }
+            watch(&Event::Progress {
+                report: self.report(done, progress.get()),
+                total,
+                steps_per_second: reports.len() as f64 / elapsed.as_secs_f64(),
+            });
+            self.adapt(reports.len(), elapsed);
+        }
+    }
+
+    /// Chooses how many steps go into a submit: towards [`SUBMIT_TIME`], at most doubling.
+    fn adapt(&mut self, steps: usize, elapsed: Duration) {
+        let wanted = steps as f64 * SUBMIT_TIME.as_secs_f64() / elapsed.as_secs_f64().max(1e-6);
+        let most = (2 * self.steps_per_submit).min(STEPS_PER_SUBMIT);
+        self.steps_per_submit = (wanted as usize).clamp(1, most);
+    }
+
+    fn report(&self, done: u64, m: StepMetrics) -> StepReport {
+        StepReport {
+            step: done,
+            epoch: self.timetable.epochs_at(done),
+            loss: m.loss,
+            recon: m.recon,
+            kl: m.kl,
+            grad_norm: self.config.train.clip.map(|_| m.grad_norm),
+            lr: self.timetable.lr(done - 1),
+            beta: self.timetable.beta(done - 1),
+        }
+    }
+
+    /// Means over the test split: one draw of the latent a row, and the configured beta.
+    pub fn evaluate(&mut self) -> Result<StepMetrics, GpuError> {
+        let mut mean = Mean::default();
+        let batches: Vec<_> = (0..self.timetable.evaluation_batches())
+            .map(|b| self.timetable.evaluate(b))
+            .collect();
+        // An evaluation step is about a third of a training step.
+        for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
+            self.executor.submit(Plan::Evaluate as usize, chunk)?;
+            let reports = self.executor.collect()?.unwrap_or_default();
+            for (metrics, step) in reports.iter().zip(chunk) {
+                mean.add(metrics, f64::from(step.rows));
+            }
+        }
+        Ok(mean.get())
+    }
+
+    /// The weights as they are now.
+    pub fn weights(&mut self) -> Result<Vec<f32>, GpuError> {
+        self.executor.read(self.vae.weights)
+    }
+
+    fn save(&mut self, folder: &RunFolder) -> Result<(), TrainError> {
+        let weights = self.weights()?;
+        let path = folder.file("model.safetensors");
+        checkpoint::save(&path, &self.vae.program.params, &weights)
+    }
+
+    /// The first `rows` rows that a plan shows, and the batches they were shown for.
+    fn shown(&mut self, plan: Plan, rows: usize) -> Result<(Vec<f32>, Vec<f32>), GpuError> {
+        let (mut x, mut mean) = (Vec::new(), Vec::new());
+        let width = self.shape.len();
+        let mut batch = 0;
+        while mean.len() < rows * width {
+            let step = match plan {
+                Plan::Sample => self.timetable.sample(batch),
+                _ => self.timetable.evaluate(batch),
+            };
+            self.executor.dispatch(plan as usize, &step)?;
+            let keep = step.rows as usize * width;
+            x.extend(&self.executor.read(self.vae.x)?[..keep]);
+            mean.extend(&self.executor.read(self.vae.mean)?[..keep]);
+            batch += 1;
+        }
+        x.truncate(rows * width);
+        mean.truncate(rows * width);
+        Ok((x, mean))
+    }
+
+    fn pictures(&mut self, folder: &RunFolder, epoch: usize) -> Result<(), TrainError> {
+        let has_prior = self.vae.program.plan("sample").is_some();
+        let test_rows = self.timetable.evaluation_rows();
+        match self.shape {
+            Shape::Image { height, width } => {
+                let size = (height, width);
+                let (x, mean) = self.shown(Plan::Reconstruct, test_rows.min(50))?;
+                let picture = report::reconstructions(&x, &mean, size);
+                folder.picture(&format!("reconstructions-{epoch:03}.png"), &picture)?;
+                if has_prior {
+                    let (_, mean) = self.shown(Plan::Sample, 100)?;
+                    let picture = report::grid(&mean, size, 10);
+                    folder.picture(&format!("samples-{epoch:03}.png"), &picture)?;
+                }
+            }
+            Shape::Point(2) => {
+                let (x, mean) = self.shown(Plan::Reconstruct, test_rows.min(2000))?;
+                let picture = report::scatter(&x, &mean);
+                folder.picture(&format!("reconstructions-{epoch:03}.png"), &picture)?;
+                if has_prior {
+                    let (_, mean) = self.shown(Plan::Sample, test_rows.min(2000))?;
+                    let picture = report::scatter(&x, &mean);
+                    folder.picture(&format!("samples-{epoch:03}.png"), &picture)?;
+                }
+            }
+            Shape::Point(_) => {}
+        }
+        Ok(())
+    }
+}
