@@ -137,7 +137,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // The device holds the data now.
     drop(data);
     let total = trainer.timetable().total();
-    let epochs = trainer.timetable().epochs_at(total).ceil() as usize;
+    let epochs = trainer.timetable().epochs();
     let mut progress = Progress::new(epochs, total, args.json);
     let summary = trainer.train(&mut folder, &stop, &mut |event| progress.show(event))?;
     if !args.json {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::GpuError;
 use crate::kernels::Target;
+use crate::kernels::dense::LANES;
 
 /// What kind of device an adapter is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,14 +27,6 @@ impl AdapterKind {
             AdapterKind::Integrated => "integrated",
             AdapterKind::Virtual => "virtual",
             AdapterKind::Software => "software",
-        }
-    }
-
-    /// The shape of code that suits it.
-    pub fn target(self) -> Target {
-        match self {
-            AdapterKind::Software => Target::Lanes,
-            _ => Target::Tiles,
         }
     }
 }
@@ -112,6 +105,8 @@ pub struct Gpu {
     pub info: wgpu::AdapterInfo,
     /// What kind of device it is.
     pub kind: AdapterKind,
+    /// The shape of code that suits it.
+    pub target: Target,
     trouble: Arc<Mutex<Trouble>>,
 }
 
@@ -145,8 +140,18 @@ impl Gpu {
             }
             *limit = needed.max(*limit).min(most);
         }
+        let software = entry.kind == AdapterKind::Software;
+        let lanes = entry.info.subgroup_min_size == LANES && entry.info.subgroup_max_size == LANES;
+        let subgroups = wgpu::Features::SUBGROUP;
+        let spread = software && lanes && entry.adapter.features().contains(subgroups);
+        let target = match (software, spread) {
+            (true, true) => Target::Spread,
+            (true, false) => Target::Lanes,
+            (false, _) => Target::Tiles,
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgvae"),
+            required_features: if spread { subgroups } else { wgpu::Features::empty() },
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
@@ -177,6 +182,7 @@ impl Gpu {
             queue,
             info: entry.info.clone(),
             kind: entry.kind,
+            target,
             trouble,
         }))
     }

@@ -153,7 +153,7 @@ impl GpuExecutor {
     }
 
     fn compile(&mut self, options: &GpuOptions) -> Result<(), GpuError> {
-        let target = options.target.unwrap_or(self.gpu.kind.target());
+        let target = options.target.unwrap_or(self.gpu.target);
         let mut known: HashMap<String, usize> = HashMap::new();
         let alignment = 256_usize;
         let mut uniform_bytes: Vec<u8> = Vec::new();

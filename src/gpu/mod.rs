@@ -7,7 +7,7 @@ mod reflect;
 
 pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list};
 pub use executor::{GpuExecutor, GpuOptions, Patch};
-pub use reflect::{Reflection, check_op, module};
+pub use reflect::{Reflection, Slot, check_op, module};
 
 /// What can go wrong on the way to a GPU or on it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! What a shader says of itself, and whether an op agrees: a missing, extra or wrongly accessed binding, or a uniform
 //! whose offsets differ, is an error when a plan is compiled, never a wrong number.
 
-use naga::valid::{Capabilities, GlobalUse, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{Capabilities, GlobalUse, ModuleInfo, SubgroupOperationSet, ValidationFlags, Validator};
 
 use super::GpuError;
 use crate::kernels::Source;
@@ -51,7 +51,9 @@ pub fn module(
     };
     let parsed = naga::front::wgsl::parse_str(&source.text)
         .map_err(|e| invalid(e.emit_to_string(&source.text)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+        .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::BALLOT)
         .validate(&parsed)
         .map_err(|e| invalid(e.emit_to_string(&source.text)))?;
     let constants = source

@@ -213,6 +213,7 @@ pub fn cases() -> Vec<Case> {
         super::likelihood::cases,
         super::optimizer::cases,
         super::reduce::cases,
+        super::roof::cases,
     ]
     .into_iter()
     .flat_map(|family| family())

@@ -146,13 +146,13 @@ struct Layout {
     threads: u32,
 }
 
-/// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns.
-const LANES: u32 = 8;
+/// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns; the subgroup of [`Target::Spread`].
+pub const LANES: u32 = 8;
 
 fn layout(p: &DenseParams, target: Target) -> Layout {
     match target {
-        Target::Lanes => Layout {
-            name: "lanes",
+        Target::Lanes | Target::Spread => Layout {
+            name: if target == Target::Spread { "spread" } else { "lanes" },
             // The taller the tile, the more products a loaded value serves, as long as there are rows for it.
             tile_m: p.m.next_multiple_of(4).min(32),
             tile_n: LANES * 4,
@@ -236,6 +236,7 @@ pub(super) fn cases() -> Vec<Case> {
     for (batch, inputs, outputs) in [
         (1, 1, 1),
         (2, 3, 5),
+        (6, 10, 14),
         (7, 13, 11),
         (31, 4, 33),
         (32, 16, 32),

@@ -10,6 +10,7 @@ pub mod likelihood;
 pub mod optimizer;
 pub mod reduce;
 pub mod rng;
+pub mod roof;
 
 use crate::plan::{Family, Kernel, Op, ParamsBlock, PlanError, TensorTable};
 pub use activation::Activation;
@@ -54,18 +55,20 @@ pub(crate) fn read_block<P: bytemuck::Pod>(block: Option<&ParamsBlock>) -> P {
 pub enum Target {
     /// A software adapter: few lanes, cheap registers, dear loads and barriers.
     Lanes,
+    /// The same, where a workgroup of 8 lanes is known to be one subgroup.
+    Spread,
     /// A GPU: many lanes, shared memory.
     Tiles,
 }
 
 impl Target {
-    /// Both targets.
-    pub const ALL: [Target; 2] = [Target::Lanes, Target::Tiles];
+    /// Every target.
+    pub const ALL: [Target; 3] = [Target::Lanes, Target::Spread, Target::Tiles];
 
     /// Lanes of a workgroup in every family but dense; a power of two, as the tree sums need.
     pub fn workgroup(self) -> u32 {
         match self {
-            Target::Lanes => 8,
+            Target::Lanes | Target::Spread => 8,
             Target::Tiles => 64,
         }
     }
@@ -103,6 +106,7 @@ fn files(family: Family) -> &'static [&'static str] {
         Family::Likelihood => &[include_str!("../../shaders/likelihood.wgsl")],
         Family::Optimizer => &[STEP, include_str!("../../shaders/optimizer.wgsl")],
         Family::Reduce => &[STEP, include_str!("../../shaders/reduce.wgsl")],
+        Family::Roof => &[include_str!("../../shaders/roof.wgsl")],
     }
 }
 

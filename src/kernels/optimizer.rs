@@ -131,7 +131,8 @@ pub(super) fn cases() -> Vec<Case> {
     let adam = |decoupled| Rule::Adam {
         beta1: 0.9,
         beta2: 0.999,
-        epsilon: 1e-8,
+        // Large enough to be seen in the result.
+        epsilon: 1e-2,
         decoupled,
     };
     let sgd = |momentum, nesterov| Rule::Sgd { momentum, nesterov };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce};
+use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce, roof};
 use crate::plan::{
     BufferId, Dtype, Family, METRICS_PER_STEP, Op, Program, StepMetrics, StepScalars, TensorId,
 };
@@ -125,5 +125,6 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
         Family::Likelihood => likelihood::run(call),
         Family::Optimizer => optimizer::run(call),
         Family::Reduce => reduce::run(call),
+        Family::Roof => roof::run(call),
     }
 }

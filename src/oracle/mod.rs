@@ -10,6 +10,7 @@ mod likelihood;
 mod optimizer;
 mod reduce;
 mod rng;
+mod roof;
 
 pub use executor::Oracle;
 

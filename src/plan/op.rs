@@ -17,17 +17,20 @@ pub enum Family {
     Optimizer,
     /// Sums in a fixed order.
     Reduce,
+    /// What the adapter can do at best, for the benchmarks.
+    Roof,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 6] = [
+    pub const ALL: [Family; 7] = [
         Family::Batch,
         Family::Dense,
         Family::Latent,
         Family::Likelihood,
         Family::Optimizer,
         Family::Reduce,
+        Family::Roof,
     ];
 
     /// The stem of the family's files.
@@ -39,6 +42,7 @@ impl Family {
             Family::Likelihood => "likelihood",
             Family::Optimizer => "optimizer",
             Family::Reduce => "reduce",
+            Family::Roof => "roof",
         }
     }
 }

@@ -33,6 +33,19 @@ impl Timetable {
         self.config.train.steps.unwrap_or(by_epochs)
     }
 
+    /// Epochs of the whole run, the last perhaps in part.
+    pub fn epochs(&self) -> usize {
+        match self.config.train.steps {
+            Some(steps) => self.epoch_of(steps.saturating_sub(1)) as usize + 1,
+            None => self.config.train.epochs,
+        }
+    }
+
+    /// The epoch, from 0, that a step counts to.
+    fn epoch_of(&self, step: u64) -> u64 {
+        step * self.batch() / self.rows
+    }
+
     /// Steps after which so many epochs are done. Batches run on over the end of an epoch, so that every row is used
     /// once an epoch and none is left out; a step that touches two epochs counts to the first.
     pub fn epoch_end(&self, epochs: u64) -> u64 {
@@ -60,9 +73,7 @@ impl Timetable {
             }
             Schedule::Step => {
                 let every = t.lr_step.unwrap_or(1) as f64;
-                // The epoch a step starts in: the same for all of its steps.
-                let epoch = (0..).find(|e| self.epoch_end(e + 1) > step).unwrap_or(0);
-                t.lr * t.lr_gamma.powi((epoch as f64 / every).floor() as i32)
+                t.lr * t.lr_gamma.powi((self.epoch_of(step) as f64 / every).floor() as i32)
             }
         }
     }
@@ -85,7 +96,7 @@ impl Timetable {
     pub fn train(&self, step: u64) -> StepScalars {
         let t = &self.config.train;
         let position = step * self.batch();
-        let epoch = position / self.rows;
+        let epoch = self.epoch_of(step);
         let count = (step + 1) as f64;
         let left = |beta: f32| 1.0 - f64::from(beta).powf(count);
         StepScalars {

@@ -1,0 +1,171 @@
+//! `cargo bench [-- NAME]`: the adapter's roofs, every kernel family at real shapes, and the whole training step, in one
+//! run, so that each figure can be read as a share of the roof it is under.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput};
+use wgvae::config::{Config, PRESETS};
+use wgvae::data::Dataset;
+use wgvae::executor::{self, DeviceChoice, Executor, Selected};
+use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions, Needs};
+use wgvae::kernels::{Case, cases};
+use wgvae::model::{Plan, Vae};
+use wgvae::plan::{STEPS_PER_SUBMIT, StepPlan, StepScalars};
+use wgvae::train::Trainer;
+
+/// The roofs, as they are measured: GFLOP/s and GB/s.
+static ROOFS: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];
+
+/// Runs `count` steps of a plan in as few submits as may be, and waits for them.
+fn run_steps(executor: &mut Executor, plan: usize, step: &StepScalars, count: u64) -> Duration {
+    let started = Instant::now();
+    let mut left = count as usize;
+    while left > 0 {
+        let now = left.min(STEPS_PER_SUBMIT);
+        executor
+            .submit(plan, &vec![*step; now])
+            .and_then(|()| executor.collect())
+            .expect("the device runs the plan");
+        left -= now;
+    }
+    started.elapsed()
+}
+
+/// Seconds a step: the best of several batches of steps.
+fn seconds(executor: &mut Executor, plan: usize, step: &StepScalars) -> f64 {
+    let once = run_steps(executor, plan, step, 1).max(run_steps(executor, plan, step, 1));
+    let count = (0.03 / once.as_secs_f64().max(1e-6)).clamp(1.0, 512.0) as u64;
+    (0..5)
+        .map(|_| run_steps(executor, plan, step, count).as_secs_f64() / count as f64)
+        .fold(f64::INFINITY, f64::min)
+}
+
+fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case) -> Executor {
+    let mut executor = match gpu {
+        Some(gpu) => {
+            let options = GpuOptions::default();
+            let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), &options);
+            Executor::Gpu(Box::new(compiled.expect("a registered case compiles")))
+        }
+        None => Executor::Oracle(Box::new(wgvae::oracle::Oracle::new(case.program.clone()))),
+    };
+    for (id, words) in case.input_words() {
+        executor.write_words(id, &words).expect("inputs fit");
+    }
+    executor
+}
+
+fn share(figure: f64, roof: &OnceLock<f64>) -> String {
+    roof.get()
+        .map_or(String::new(), |r| format!(", {:.0} % of the roof", 100.0 * figure / r))
+}
+
+fn describe(case: &Case, seconds: f64) {
+    let op = &case.program.plans[0].ops[0];
+    let flops = op.flops as f64 / seconds / 1e9;
+    let bytes = StepPlan::bytes(op, &case.program.tensors) as f64 / seconds / 1e9;
+    // A kernel is read against the roof that is nearer.
+    let dense = case.name.starts_with("dense") || case.name.starts_with("roof/multiply");
+    if case.name.starts_with("roof/multiply") {
+        ROOFS[0].get_or_init(|| flops);
+    }
+    if case.name.starts_with("roof/copy") {
+        ROOFS[1].get_or_init(|| bytes);
+    }
+    let figure = if dense {
+        format!("{flops:.1} GFLOP/s{}", share(flops, &ROOFS[0]))
+    } else {
+        format!("{bytes:.2} GB/s{}", share(bytes, &ROOFS[1]))
+    };
+    println!("{:<44} {:>9.1} us  {figure}", case.name, seconds * 1e6);
+}
+
+fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn Fn(&str) -> bool) {
+    let mut timed: Vec<Case> = cases().into_iter().filter(|c| c.timed).collect();
+    // The roofs first: everything else is measured against them, whatever was asked for.
+    timed.sort_by_key(|c| !c.name.starts_with("roof"));
+    for case in &timed {
+        let roof = case.name.starts_with("roof");
+        if !roof && !wanted(&case.name) {
+            continue;
+        }
+        let mut executor = executor_for(gpu, case);
+        describe(case, seconds(&mut executor, 0, &case.step));
+        let op = &case.program.plans[0].ops[0];
+        let mut group = criterion.benchmark_group(case.name.split('/').next().unwrap_or_default());
+        group.throughput(match op.flops {
+            0 => Throughput::Bytes(StepPlan::bytes(op, &case.program.tensors)),
+            flops => Throughput::Elements(flops),
+        });
+        let name = case.name.split_once('/').map_or("", |(_, rest)| rest);
+        group.bench_function(name, |b| {
+            b.iter_custom(|count| run_steps(&mut executor, 0, &case.step, count));
+        });
+        group.finish();
+    }
+}
+
+fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&str) -> bool) {
+    for (preset, _) in PRESETS {
+        let name = format!("step/{preset}");
+        if !wanted(&name) {
+            continue;
+        }
+        let config = Config::resolve(Some(preset), None, toml::Table::new()).expect("presets resolve");
+        let source = format!("{}:count=2000", config.data.source);
+        let data = Dataset::load(&source).expect("built-in data");
+        let spec = config.vae_spec(data.shape.len());
+        let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
+        let plan = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
+        let options = GpuOptions::default();
+        let (executor, device) =
+            executor::open(selected, vae.program.clone(), &options).expect("the program compiles");
+        let mut trainer = Trainer::new(&config, &data, vae, executor, device).expect("data fits");
+        let step = trainer.timetable().train(0);
+        let seconds = seconds(trainer.executor(), Plan::Train as usize, &step);
+        let flops = plan.flops as f64 / seconds / 1e9;
+        println!(
+            "{name:<44} {:>9.1} us  {flops:.1} GFLOP/s{}, {:.0} steps/s, {:.0} examples/s",
+            seconds * 1e6,
+            share(flops, &ROOFS[0]),
+            1.0 / seconds,
+            config.train.batch as f64 / seconds
+        );
+        let mut group = criterion.benchmark_group("step");
+        group.throughput(Throughput::Elements(config.train.batch as u64));
+        group.bench_function(*preset, |b| {
+            b.iter_custom(|count| run_steps(trainer.executor(), Plan::Train as usize, &step, count));
+        });
+        group.finish();
+    }
+}
+
+fn main() {
+    let selected = executor::select(&DeviceChoice::Auto).expect("an adapter, or the CPU");
+    let gpu = match &selected {
+        Selected::Adapter(entry) => {
+            println!("adapter: {} ({})", entry.info.name, entry.kind.name());
+            Some(Gpu::open(entry, Needs::default()).expect("the adapter opens"))
+        }
+        Selected::Cpu { .. } => {
+            println!("adapter: none, the CPU reference");
+            None
+        }
+    };
+    // Criterion's own filter decides what it runs; the same words decide what is prepared at all.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w.as_str()));
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1500))
+        .without_plots()
+        .configure_from_args();
+    bench_cases(&mut criterion, &gpu, &wanted);
+    bench_steps(&mut criterion, &selected, &wanted);
+    criterion.final_summary();
+}

@@ -1,0 +1,74 @@
+//! What an adapter can do at best: the yardstick of the benchmarks.
+
+use super::case::{Case, Fill, Tolerance};
+use super::{index_fits, kernel, params};
+use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+
+params! {
+    /// `Params` of `roof.wgsl`.
+    pub struct RoofParams {
+        /// A quarter of the elements.
+        quads: u32,
+        /// Every sum is multiplied by this,
+        scale: f32,
+        /// and this is added.
+        shift: f32,
+    }
+}
+
+/// Multiply-adds of each of an invocation's 8 sums.
+pub const ROUNDS: usize = 1024;
+
+fn block(label: &str, len: usize) -> Result<crate::plan::ParamsBlock, PlanError> {
+    Ok(RoofParams {
+        quads: index_fits(label, len / 4)?,
+        scale: 0.99,
+        shift: 0.01,
+    }
+    .block())
+}
+
+/// `result (L)`, L a multiple of 4, from arithmetic alone.
+pub fn multiply_add(tensors: &TensorTable, result: TensorId) -> Result<Op, PlanError> {
+    let label = "multiply-add";
+    let len = tensors.get(result).len();
+    Ok(Op::new(
+        label,
+        kernel(Family::Roof, "multiply_add"),
+        Grid::Elements(len / 4),
+    )
+    .write("result", result)
+    .params(block(label, len)?)
+    .flops(len / 4 * 8 * 2 * ROUNDS))
+}
+
+/// `result (L) = source (L)`, L a multiple of 4.
+pub fn copy(tensors: &TensorTable, source: TensorId, result: TensorId) -> Result<Op, PlanError> {
+    let label = "copy";
+    let len = tensors.get(source).len();
+    tensors.expect(label, result, &[len])?;
+    Ok(Op::new(label, kernel(Family::Roof, "copy"), Grid::Elements(len / 4))
+        .read("source", source)
+        .write("result", result)
+        .params(block(label, len)?))
+}
+
+/// The family's cases.
+pub(super) fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    for (len, timed) in [(4, false), (68, false), (1 << 16, true)] {
+        let mut case = Case::new(format!("roof/multiply_add {len}"), StepScalars::default());
+        let result = case.output("result", &[len], Tolerance::Relative(1e-5));
+        case.op(|t| multiply_add(t, result));
+        all.push(case.timed(timed));
+    }
+    // 32 MiB: beyond every cache it could hide in on a small machine.
+    for (len, timed) in [(4, false), (68, false), (1 << 22, true)] {
+        let mut case = Case::new(format!("roof/copy {len}"), StepScalars::default());
+        let source = case.input("source", &[len], Dtype::F32, Fill::Spread(1.0));
+        let result = case.output("result", &[len], Tolerance::Relative(0.0));
+        case.op(|t| copy(t, source, result));
+        all.push(case.timed(timed));
+    }
+    all
+}

@@ -1,0 +1,126 @@
+//! Planted faults: for each kernel family, faults in its shader must turn its cases red. A test that could not fail
+//! would be found here.
+
+mod common;
+
+use wgvae::check;
+use wgvae::gpu::{GpuOptions, Patch};
+use wgvae::kernels::{Target, cases};
+use wgvae::plan::Family;
+
+/// `family, cases by the start of their name, what is there, what is planted, for these targets`.
+type Fault = (Family, &'static str, &'static str, &'static str, &'static [Target]);
+
+const BOTH: &[Target] = &[Target::Lanes, Target::Tiles];
+const LANES: &[Target] = &[Target::Lanes];
+const TILES: &[Target] = &[Target::Tiles];
+
+const FAULTS: &[Fault] = &[
+    // batch: a scale, a byte's place, a bound, the epoch's end, the next epoch's key, the draw.
+    (Family::Batch, "batch/bytes", "/ 255.0", "/ 256.0", BOTH),
+    (Family::Batch, "batch/bytes", "8u * b", "8u * (3u - b)", BOTH),
+    (Family::Batch, "batch/bytes", "d < params.width", "d + 1u < params.width", BOTH),
+    (Family::Batch, "batch/floats", "d < params.width; d", "d + 1u < params.width; d", BOTH),
+    (Family::Batch, "batch/", "position >= params.count", "position > params.count", BOTH),
+    (Family::Batch, "batch/", "key = step.next_shuffle_key;", "key = step.shuffle_key;", BOTH),
+    (Family::Batch, "batch/", "round < 6u", "round < 5u", BOTH),
+    (Family::Batch, "batch/", "level >= 0.5", "level > 0.6", BOTH),
+    (Family::Batch, "batch/", "step.binarise_key, vec2", "step.shuffle_key, vec2", BOTH),
+    // dense: epilogue signs, edges, the tail of k, accumulation, the bias's sum.
+    (Family::Dense, "dense/forward", "value += bias", "value -= bias", BOTH),
+    (Family::Dense, "dense/forward 9x12x17 relu", "return max(u, 0.0);", "return max(u, 0.1);", BOTH),
+    (Family::Dense, "dense/d_input 9x12x17 elu", "saved + 1.0, 1.0", "saved - 1.0, 1.0", BOTH),
+    (Family::Dense, "dense/d_weight", "row < params.kept_rows", "row <= params.kept_rows", BOTH),
+    (Family::Dense, "dense/d_weight", "var k = 0u; k < params.k; k++", "var k = 1u; k < params.k; k++", BOTH),
+    (Family::Dense, "dense/forward", "row >= params.m", "row + 1u >= params.m", BOTH),
+    (Family::Dense, "dense/forward 6x10x14", "col + 1u < params.n", "col + 2u < params.n", BOTH),
+    (Family::Dense, "dense/forward", "var k = quads * 4u; k < params.k", "var k = quads * 4u; k + 1u < params.k", LANES),
+    (Family::Dense, "dense/", "quad < quads", "quad + 1u < quads", LANES),
+    (Family::Dense, "dense/", "k0 + kk < params.k", "k0 + kk + 1u < params.k", TILES),
+    (Family::Dense, "dense/", "kk < 16u; kk++", "kk < 15u; kk++", TILES),
+    // latent
+    (Family::Latent, "latent/sample ", "z[i] = mu + ", "z[i] = mu - ", BOTH),
+    (Family::Latent, "latent/sample ", "- 1.0 - logvar", "- 1.0 + logvar", BOTH),
+    (Family::Latent, "latent/sample_backward", "d_z[i] + weight * mu", "d_z[i] - weight * mu", BOTH),
+    (Family::Latent, "latent/sample_backward", "select(0.0, slope, inside)", "slope", BOTH),
+    (Family::Latent, "latent/sample_backward", "i >= params.batch * params.latent", "i + 1u >= params.batch * params.latent", BOTH),
+    (Family::Latent, "latent/prior", "parity + 4u", "parity + 3u", BOTH),
+    (Family::Latent, "latent/prior", "((quadrant + 1u) & 2u) == 2u", "(quadrant & 2u) == 2u", BOTH),
+    (Family::Latent, "latent/sample ", "half > 0u; half /= 2u", "half > 1u; half /= 2u", BOTH),
+    // likelihood
+    (Family::Likelihood, "likelihood/bernoulli ", "- logit * target_level", "+ logit * target_level", BOTH),
+    (Family::Likelihood, "likelihood/bernoulli ", "d < params.width", "d + 1u < params.width", BOTH),
+    (Family::Likelihood, "likelihood/gaussian ", "0.5 * params.inv_var * error", "params.inv_var * error", BOTH),
+    (Family::Likelihood, "likelihood/gaussian_learned", "width - inv_var * total", "width + inv_var * total", BOTH),
+    (Family::Likelihood, "likelihood/bernoulli_mean", "i >= params.batch * params.width", "i + 1u >= params.batch * params.width", BOTH),
+    // optimizer
+    (Family::Optimizer, "optimizer/", "w - step.lr * direction", "w + step.lr * direction", BOTH),
+    (Family::Optimizer, "optimizer/adam", "+ params.epsilon", "", BOTH),
+    (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - step.lr * params.decay", "w *= 1.0 + step.lr * params.decay", BOTH),
+    (Family::Optimizer, "optimizer/nesterov", "g + params.momentum * velocity, NESTEROV", "g - params.momentum * velocity, NESTEROV", BOTH),
+    (Family::Optimizer, "optimizer/", "i >= params.quads", "i + 1u >= params.quads", BOTH),
+    // reduce
+    (Family::Reduce, "reduce/elbo", "means.x + step.beta", "means.x - step.beta", BOTH),
+    (Family::Reduce, "reduce/elbo", "r < step.rows", "r + 1u < step.rows", BOTH),
+    (Family::Reduce, "reduce/sum", "r < params.rows", "r + 1u < params.rows", BOTH),
+    (Family::Reduce, "reduce/columns", "var r = 0u; r < params.rows", "var r = 1u; r < params.rows", BOTH),
+    (Family::Reduce, "reduce/squares", "(group.x + 1u) * stripe", "(group.x + 1u) * stripe - 1u", BOTH),
+    (Family::Reduce, "reduce/clip", "min(1.0, params.max_norm", "max(1.0, params.max_norm", BOTH),
+    (Family::Reduce, "reduce/clip", "step.slot * 4u + 3u", "step.slot * 4u + 2u", BOTH),
+    // roof
+    (Family::Roof, "roof/copy", "= source[i]", "= source[i / 2u]", BOTH),
+    (Family::Roof, "roof/multiply_add", "i >= params.quads", "i + 1u >= params.quads", BOTH),
+    (Family::Roof, "roof/multiply_add", "start + 1.0", "start - 1.0", BOTH),
+];
+
+#[test]
+fn every_planted_fault_is_found() {
+    let Some(gpu) = common::gpu() else { return };
+    let all = cases();
+    for family in Family::ALL {
+        assert!(FAULTS.iter().any(|f| f.0 == family), "no fault for {family:?}");
+    }
+    let mut unnoticed = Vec::new();
+    for (family, prefix, find, replace, targets) in FAULTS {
+        for target in *targets {
+            let options = |patch| GpuOptions {
+                checked: true,
+                target: Some(*target),
+                patch,
+            };
+            let patch = Patch {
+                family: *family,
+                find: find.to_string(),
+                replace: replace.to_string(),
+            };
+            // Large cases add nothing but time here.
+            let chosen: Vec<_> = all
+                .iter()
+                .filter(|c| c.name.starts_with(prefix) && !c.timed)
+                .collect();
+            assert!(!chosen.is_empty(), "no case starts with {prefix}");
+            let mut applied = false;
+            let mut found = false;
+            for case in chosen {
+                let fits = case.program.plans[0].ops.iter().all(|op| {
+                    wgvae::kernels::source(op, *target).text.contains(find)
+                });
+                if !fits {
+                    continue;
+                }
+                applied = true;
+                if check::check_case(&gpu, case, &options(Some(patch.clone()))).is_err() {
+                    let healthy = check::check_case(&gpu, case, &options(None));
+                    assert!(healthy.is_ok(), "{} fails without a fault", case.name);
+                    found = true;
+                    break;
+                }
+            }
+            assert!(applied, "`{find}` is nowhere in {family:?} for {target:?}");
+            if !found {
+                unnoticed.push(format!("{target:?}: `{find}` -> `{replace}` in {family:?}"));
+            }
+        }
+    }
+    assert!(unnoticed.is_empty(), "went unnoticed:\n{}", unnoticed.join("\n"));
+}

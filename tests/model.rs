@@ -1,0 +1,324 @@
+//! Whole models: every gradient against differences, the adapter against the oracle, the plans' totals, evaluation
+//! with a partial last batch, and runs that repeat bit for bit.
+
+mod common;
+
+use std::sync::atomic::AtomicBool;
+
+use wgvae::check;
+use wgvae::config::{Config, PRESETS};
+use wgvae::data::{Dataset, Shape, Split, Values};
+use wgvae::executor::{Device, Executor};
+use wgvae::gpu::{GpuExecutor, GpuOptions};
+use wgvae::kernels::{Activation, Target};
+use wgvae::model::{DataSpec, Plan, Vae};
+use wgvae::oracle::Oracle;
+use wgvae::plan::{Family, Program, StepScalars};
+use wgvae::train::{RunFolder, Timetable, Trainer, initial_weights};
+
+fn config(toml: &str) -> Config {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap()
+}
+
+/// Small models that between them take every path through the builder.
+fn models() -> Vec<(String, Config)> {
+    let mut all = Vec::new();
+    for activation in Activation::ALL {
+        let name = activation.name();
+        all.push((
+            name.to_string(),
+            config(&format!(
+                "[model]\nhidden = [6, 5]\nlatent = 3\nactivation = \"{name}\"\nbeta = 0.7\n[train]\nbatch = 4"
+            )),
+        ));
+    }
+    for (name, model) in [
+        ("gaussian", "likelihood = \"gaussian\"\nsigma = 0.4"),
+        ("mse", "likelihood = \"mse\"\nbeta = 0.0"),
+        ("learned sigma", "likelihood = \"gaussian-learned\""),
+        ("linear", "hidden = []"),
+        ("narrow decoder", "decoder_hidden = []"),
+        ("wide decoder", "decoder_hidden = [4, 9]"),
+        ("tied", "hidden = [6, 5]\ntied = true\nactivation = \"gelu\""),
+        ("tied linear", "hidden = []\ntied = true"),
+        ("autoencoder", "objective = \"ae\"\nlatent_activation = \"silu\""),
+        ("linear autoencoder", "objective = \"ae\"\nhidden = []"),
+        ("tied autoencoder", "objective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
+    ] {
+        let hidden = if model.contains("\nhidden") || model.starts_with("hidden") {
+            ""
+        } else {
+            "hidden = [6]\n"
+        };
+        let text = format!("[model]\n{hidden}latent = 3\n{model}\n[train]\nbatch = 4");
+        all.push((name.to_string(), config(&text)));
+    }
+    all
+}
+
+const WIDTH: usize = 7;
+
+fn vae(config: &Config) -> Vae {
+    let data = DataSpec {
+        train_rows: 9,
+        test_rows: 9,
+        bytes: false,
+    };
+    Vae::new(&config.vae_spec(WIDTH), &config.train_spec(), data).unwrap()
+}
+
+/// Data, noise and weights that do not depend on anything but their place.
+fn fill(vae: &Vae, executor: &mut Executor) {
+    let wave = |n: usize, speed: f32| -> Vec<f32> {
+        (0..n).map(|i| 0.5 + 0.5 * (speed * i as f32).sin()).collect()
+    };
+    executor.write(vae.train_data, &wave(9 * WIDTH, 1.3)).unwrap();
+    executor.write(vae.test_data, &wave(9 * WIDTH, 0.9)).unwrap();
+    executor.write(vae.clip, &[1.0]).unwrap();
+    if let Some(noise) = vae.noise {
+        let draws: Vec<f32> = wave(4 * 3, 2.1).iter().map(|v| 3.0 * v - 1.5).collect();
+        executor.write(noise, &draws).unwrap();
+    }
+    let weights = initial_weights(&vae.program.params, 5);
+    executor.write(vae.weights, &weights).unwrap();
+}
+
+fn without_update(mut program: Program) -> Program {
+    for plan in &mut program.plans {
+        plan.ops.retain(|op| op.kernel.family != Family::Optimizer);
+    }
+    program
+}
+
+#[test]
+fn every_gradient_agrees_with_differences() {
+    for (name, config) in models() {
+        let vae = vae(&config).with_given_noise();
+        let program = without_update(vae.program.clone());
+        let mut executor = Executor::Exact(Box::new(Oracle::new(program)));
+        fill(&vae, &mut executor);
+        let Executor::Exact(mut oracle) = executor else {
+            unreachable!()
+        };
+        let step = Timetable::new(&config, 9, 9).train(0);
+        let metrics = vae.program.metrics.unwrap();
+        let error = check::gradient_error(&mut oracle, vae.weights, vae.gradients, |oracle| {
+            oracle.dispatch(Plan::Train as usize, &step);
+            oracle.values(metrics)[0]
+        });
+        assert!(error <= 1e-6, "{name}: off by {error:e}");
+    }
+}
+
+#[test]
+fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
+    let Some(gpu) = common::gpu() else { return };
+    for (name, config) in models() {
+        let vae = vae(&config);
+        let program = without_update(vae.program.clone());
+        let timetable = Timetable::new(&config, 9, 9);
+        // The second batch crosses into the next epoch.
+        let step = timetable.train(2);
+        let mut exact = Executor::Exact(Box::new(Oracle::new(program.clone())));
+        fill(&vae, &mut exact);
+        exact.dispatch(Plan::Train as usize, &step).unwrap();
+        let expected = exact.read(vae.gradients).unwrap();
+        let expected_loss = exact.read(vae.program.metrics.unwrap()).unwrap()[0];
+        for target in [Target::Lanes, Target::Tiles, gpu.target] {
+            let options = GpuOptions {
+                target: Some(target),
+                ..GpuOptions::default()
+            };
+            let compiled = GpuExecutor::new(gpu.clone(), program.clone(), &options).unwrap();
+            let mut executor = Executor::Gpu(Box::new(compiled));
+            fill(&vae, &mut executor);
+            executor.dispatch(Plan::Train as usize, &step).unwrap();
+            let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
+            let error = ((loss - expected_loss) / expected_loss).abs();
+            assert!(error <= 1e-5, "{name} on {target:?}: loss {loss}, not {expected_loss}");
+            let found = executor.read(vae.gradients).unwrap();
+            for param in vae.program.params.iter() {
+                let range = param.offset..param.offset + param.len();
+                let norm = |values: &mut dyn Iterator<Item = f64>| -> f64 {
+                    values.map(|v| v * v).sum::<f64>().sqrt()
+                };
+                let pairs = found[range.clone()].iter().zip(&expected[range.clone()]);
+                let distance = norm(&mut pairs.map(|(a, b)| f64::from(a - b)));
+                let size = norm(&mut expected[range].iter().map(|v| f64::from(*v)));
+                assert!(
+                    distance <= 1e-5 * size,
+                    "{name} on {target:?}: d {} is off by {:e}",
+                    param.name,
+                    distance / size
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_dense_step_is_as_short_as_promised() {
+    let config = Config::resolve(None, None, toml::Table::new()).unwrap();
+    let data = DataSpec {
+        train_rows: 60_000,
+        test_rows: 10_000,
+        bytes: true,
+    };
+    let vae = Vae::new(&config.vae_spec(784), &config.train_spec(), data).unwrap();
+    let totals = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
+    assert_eq!((totals.dispatches, totals.stages), (17, 13));
+    // 784 x 400 + 400 + 40 x 400 + 40 + 20 x 400 + 400 + 400 x 784 + 784.
+    assert_eq!(vae.program.params.count(), 652_824);
+    let names: Vec<&str> = vae.program.params.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "encoder.0.weight", "encoder.0.bias", "mu.weight", "logvar.weight", "mu.bias", "logvar.bias",
+            "decoder.0.weight", "decoder.0.bias", "decoder.2.weight", "decoder.2.bias",
+        ]
+    );
+}
+
+#[test]
+fn every_preset_stays_within_webgpus_default_limits() {
+    let limits = wgpu::Limits::default();
+    for (name, _) in PRESETS {
+        let config = Config::resolve(Some(name), None, toml::Table::new()).unwrap();
+        let data = Dataset::load(&config.data.source).unwrap();
+        let spec = config.vae_spec(data.shape.len());
+        let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
+        let needs = GpuExecutor::needs(&vae.program);
+        assert!(needs.binding <= limits.max_storage_buffer_binding_size, "{name}: {needs:?}");
+        assert!(needs.buffer <= limits.max_buffer_size, "{name}: {needs:?}");
+    }
+}
+
+#[test]
+fn every_binding_starts_where_a_device_lets_it() {
+    for (name, config) in models() {
+        let vae = vae(&config);
+        let ops = vae.program.plans.iter().flat_map(|p| &p.ops);
+        for binding in ops.flat_map(|op| &op.bindings) {
+            let tensor = vae.program.tensors.get(binding.tensor);
+            assert!(tensor.offset.is_multiple_of(64), "{name}: {}", tensor.name);
+        }
+    }
+}
+
+fn small_images(train: usize, test: usize) -> Dataset {
+    let split = |rows: usize, speed: f32| Split {
+        rows,
+        values: Values::Bytes(
+            (0..rows * WIDTH)
+                .map(|i| (127.0 + 127.0 * (speed * i as f32).sin()) as u8)
+                .collect(),
+        ),
+        labels: None,
+    };
+    Dataset {
+        name: "waves".into(),
+        shape: Shape::Image {
+            height: 1,
+            width: WIDTH,
+        },
+        train: split(train, 1.3),
+        test: split(test, 0.9),
+    }
+}
+
+fn executors(program: &Program) -> Vec<Executor> {
+    let mut all = vec![Executor::Oracle(Box::new(Oracle::new(program.clone())))];
+    if let Some(gpu) = common::gpu() {
+        let compiled = GpuExecutor::new(gpu, program.clone(), &GpuOptions::default()).unwrap();
+        all.push(Executor::Gpu(Box::new(compiled)));
+    }
+    all
+}
+
+fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(data)).unwrap();
+    executors(&vae.program)
+        .into_iter()
+        .map(|e| Trainer::new(config, data, vae.clone(), e, Device::cpu()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_partial_last_batch_counts_its_rows_alone() {
+    // Without noise the mean over 13 rows is the same however they are batched.
+    let data = small_images(20, 13);
+    let toml = |batch: usize| {
+        format!("[model]\nobjective = \"ae\"\nhidden = [6]\nlatent = 3\n[train]\nbatch = {batch}")
+    };
+    let whole: Vec<f64> = trainers(&config(&toml(13)), &data)
+        .iter_mut()
+        .map(|t| t.evaluate().unwrap().loss)
+        .collect();
+    for batch in [1, 4, 8, 12, 20] {
+        for (trainer, whole) in trainers(&config(&toml(batch)), &data).iter_mut().zip(&whole) {
+            let loss = trainer.evaluate().unwrap().loss;
+            assert!(((loss - whole) / whole).abs() < 1e-6, "batch {batch}: {loss}, not {whole}");
+        }
+    }
+}
+
+/// The weights after training into a folder of its own.
+fn train(trainer: &mut Trainer) -> (Vec<f32>, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut run = RunFolder::create(&path).unwrap();
+    let stop = AtomicBool::new(false);
+    trainer.train(&mut run, &stop, &mut |_| {}).unwrap();
+    let file = std::fs::read(path.join("model.safetensors")).unwrap();
+    (trainer.weights().unwrap(), file)
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes_and_another_seed_others() {
+    let data = small_images(50, 13);
+    let toml = |seed: u64| {
+        format!("[data]\nbinarise = \"draw\"\n[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8\nepochs = 5\nseed = {seed}")
+    };
+    let run = |seed| -> Vec<Vec<u8>> {
+        trainers(&config(&toml(seed)), &data).iter_mut().map(|t| train(t).1).collect()
+    };
+    let first = run(3);
+    assert_eq!(first, run(3));
+    assert_ne!(first, run(4));
+}
+
+#[test]
+fn the_adapter_and_the_oracle_train_alike() {
+    let data = small_images(50, 13);
+    let config = config("[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8\nepochs = 4\nclip = 2.0");
+    let weights: Vec<Vec<f32>> = trainers(&config, &data).iter_mut().map(|t| train(t).0).collect();
+    if let [oracle, gpu] = &weights[..] {
+        let worst = oracle.iter().zip(gpu).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= 1e-4, "weights differ by {worst}");
+    }
+}
+
+/// A submit of several steps is the same as as many submits of one.
+#[test]
+fn steps_do_not_depend_on_how_they_are_submitted() {
+    let data = small_images(50, 13);
+    let config = config("[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8");
+    for (mut together, mut apart) in trainers(&config, &data).into_iter().zip(trainers(&config, &data)) {
+        let steps: Vec<StepScalars> = (0..9).map(|s| together.timetable().train(s)).collect();
+        together.executor().submit(0, &steps[..4]).unwrap();
+        together.executor().submit(0, &steps[4..]).unwrap();
+        let mut first = together.executor().collect().unwrap().unwrap();
+        first.extend(together.executor().collect().unwrap().unwrap());
+        assert!(together.executor().collect().unwrap().is_none());
+        let mut second = Vec::new();
+        for step in &steps {
+            apart.executor().submit(0, std::slice::from_ref(step)).unwrap();
+            second.extend(apart.executor().collect().unwrap().unwrap());
+        }
+        assert_eq!(first, second);
+        assert_eq!(together.weights().unwrap(), apart.weights().unwrap());
+    }
+}

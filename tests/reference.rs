@@ -1,0 +1,135 @@
+//! Ten optimiser steps against an independent implementation: `tests/reference/make.py`, in JAX and float64.
+
+mod common;
+
+use std::path::PathBuf;
+
+use safetensors::SafeTensors;
+use wgvae::config::Config;
+use wgvae::executor::Executor;
+use wgvae::gpu::{GpuExecutor, GpuOptions};
+use wgvae::model::{DataSpec, Plan, Vae};
+use wgvae::oracle::Oracle;
+use wgvae::plan::{Program, StepScalars};
+use wgvae::train::Timetable;
+
+struct Fixture {
+    name: String,
+    bytes: Vec<u8>,
+    config: Config,
+}
+
+fn fixtures() -> Vec<Fixture> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+    let mut all: Vec<Fixture> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .map(|path| {
+            let bytes = std::fs::read(&path).unwrap();
+            let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+            let toml = metadata.metadata().as_ref().unwrap()["config"].clone();
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), toml).unwrap();
+            Fixture {
+                name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+                config: Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap(),
+                bytes,
+            }
+        })
+        .collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(all.len() >= 11, "fixtures are missing");
+    all
+}
+
+fn floats(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
+    let tensor = file.tensor(name).unwrap();
+    bytemuck::pod_collect_to_vec(tensor.data())
+}
+
+fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
+    let name = &fixture.name;
+    let config = &fixture.config;
+    let file = SafeTensors::deserialize(&fixture.bytes).unwrap();
+    let x = floats(&file, "x");
+    let losses = floats(&file, "losses");
+    let shape = file.tensor("x").unwrap().shape().to_vec();
+    let (rows, width) = (shape[0], shape[1]);
+    let data = DataSpec {
+        train_rows: rows,
+        test_rows: 1,
+        bytes: false,
+    };
+    let spec = config.vae_spec(width);
+    let vae = Vae::new(&spec, &config.train_spec(), data).unwrap().with_given_noise();
+    let mut executor = executor(vae.program.clone());
+    executor.write(vae.train_data, &x).unwrap();
+    executor.write(vae.clip, &[1.0]).unwrap();
+    let params = &vae.program.params;
+    let mut arena = vec![0.0; params.arena_len()];
+    for param in params.iter() {
+        let values = floats(&file, &format!("weights.{}", param.name));
+        assert_eq!(values.len(), param.len(), "{name}: {}", param.name);
+        arena[param.offset..param.offset + param.len()].copy_from_slice(&values);
+    }
+    let stored = file.names().iter().filter(|n| n.starts_with("weights.")).count();
+    assert_eq!(stored, params.iter().count(), "{name}: another set of parameters");
+    executor.write(vae.weights, &arena).unwrap();
+
+    let timetable = Timetable::new(config, rows, 1);
+    let noise = floats(&file, "noise");
+    let draws = noise.len() / losses.len();
+    for (t, expected) in losses.iter().enumerate() {
+        if let Some(tensor) = vae.noise {
+            executor.write(tensor, &noise[t * draws..(t + 1) * draws]).unwrap();
+        }
+        let step = StepScalars {
+            shuffle: 0,
+            ..timetable.train(t as u64)
+        };
+        executor.dispatch(Plan::Train as usize, &step).unwrap();
+        let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
+        let error = ((loss - expected) / expected).abs();
+        assert!(error <= 1e-4, "{name}: step {t} has loss {loss}, the reference {expected}");
+        if t == 0 {
+            let gradients = executor.read(vae.gradients).unwrap();
+            for param in params.iter() {
+                let found = &gradients[param.offset..param.offset + param.len()];
+                let expected = floats(&file, &format!("gradients.{}", param.name));
+                let distance = |a: &[f32], b: &[f32]| -> f64 {
+                    let squares = a.iter().zip(b).map(|(x, y)| f64::from(x - y).powi(2));
+                    squares.sum::<f64>().sqrt()
+                };
+                let norm = distance(&expected, &vec![0.0; expected.len()]);
+                let error = distance(found, &expected) / norm;
+                assert!(error <= 1e-4, "{name}: d {} is off by {error:e}", param.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_oracle_follows_the_reference() {
+    for fixture in fixtures() {
+        follow(&fixture, |p| Executor::Oracle(Box::new(Oracle::new(p))));
+        follow(&fixture, |p| Executor::Exact(Box::new(Oracle::new(p))));
+    }
+}
+
+#[test]
+fn the_adapter_follows_the_reference() {
+    let Some(gpu) = common::gpu() else { return };
+    for fixture in fixtures() {
+        for checked in [false, true] {
+            let options = GpuOptions {
+                checked,
+                ..GpuOptions::default()
+            };
+            follow(&fixture, |program| {
+                let compiled = GpuExecutor::new(gpu.clone(), program, &options).unwrap();
+                Executor::Gpu(Box::new(compiled))
+            });
+        }
+    }
+}

@@ -1,0 +1,154 @@
+"""Makes the fixtures of tests/reference.rs: small models written once more in JAX, in float64.
+
+Each fixture holds the configuration (TOML, in the metadata), the initial weights under their checkpoint names, the
+rows of ten batches, the noise of ten steps, the loss of each step, and every gradient of the first.
+
+    pip install jax optax numpy safetensors
+    python make.py            # writes *.safetensors beside this file
+"""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from safetensors.numpy import save_file
+
+jax.config.update("jax_enable_x64", True)
+STEPS = 10
+
+ACTIVATIONS = {
+    "identity": lambda u: u,
+    "relu": jax.nn.relu,
+    "leaky-relu": jax.nn.leaky_relu,
+    "elu": jax.nn.elu,
+    "softplus": jax.nn.softplus,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "silu": jax.nn.silu,
+    "gelu": lambda u: jax.nn.gelu(u, approximate=False),
+}
+
+BASE = dict(
+    width=13, batch=7, hidden=[11], latent=3, activation="relu", latent_activation="identity", likelihood="bernoulli",
+    sigma=1.0, objective="elbo", beta=1.0, tied=False, optimizer="adam", lr=1e-2, momentum=0.0, nesterov=False,
+    weight_decay=0.0, clip=None,
+)
+
+CASES = {
+    "dense": dict(width=49, batch=16, hidden=[24], latent=5),
+    "deep": dict(hidden=[16, 8], latent=4, width=20, likelihood="mse", beta=0.1, activation="leaky-relu"),
+    "linear": dict(hidden=[], likelihood="gaussian", sigma=0.5, optimizer="sgd", lr=1e-3),
+    "elu-sgd": dict(activation="elu", optimizer="sgd", lr=1e-3, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "softplus-learned": dict(activation="softplus", likelihood="gaussian-learned", beta=2.0),
+    "sigmoid-adamw": dict(activation="sigmoid", optimizer="adamw", weight_decay=0.1),
+    "tanh-tied": dict(activation="tanh", hidden=[12, 8], tied=True),
+    "silu-clip": dict(activation="silu", clip=0.5, optimizer="sgd", lr=0.1, momentum=0.5),
+    "gelu-tied": dict(activation="gelu", tied=True, weight_decay=0.05),
+    "autoencoder": dict(hidden=[], latent=6, objective="ae", latent_activation="relu"),
+    "autoencoder-tied": dict(hidden=[9], latent=4, objective="ae", latent_activation="sigmoid", tied=True, likelihood="mse"),
+}
+
+
+def init(c, rng):
+    params = {}
+
+    def linear(name, inputs, outputs, weight=True):
+        bound = 1 / np.sqrt(inputs)
+        if weight:
+            params[f"{name}.weight"] = rng.uniform(-bound, bound, (outputs, inputs))
+        params[f"{name}.bias"] = rng.uniform(-bound, bound, outputs)
+
+    inputs = c["width"]
+    for i, outputs in enumerate(c["hidden"]):
+        linear(f"encoder.{2 * i}", inputs, outputs)
+        inputs = outputs
+    for head in ["mu", "logvar"] if c["objective"] == "elbo" else ["code"]:
+        linear(head, inputs, c["latent"])
+    inputs = c["latent"]
+    for i, outputs in enumerate(c["hidden"][::-1] + [c["width"]]):
+        linear(f"decoder.{2 * i}", inputs, outputs, weight=not c["tied"])
+        inputs = outputs
+    if c["likelihood"] == "gaussian-learned":
+        params["log_sigma"] = np.zeros(1)
+    # As the program holds them.
+    return {k: jnp.asarray(v.astype(np.float32), jnp.float64) for k, v in params.items()}
+
+
+def loss(c, p, x, noise):
+    act = ACTIVATIONS[c["activation"]]
+
+    def apply(name, h, weight=None):
+        return h @ (p[f"{name}.weight"].T if weight is None else weight) + p[f"{name}.bias"]
+
+    h = x
+    for i in range(len(c["hidden"])):
+        h = act(apply(f"encoder.{2 * i}", h))
+    kl = 0.0
+    if c["objective"] == "elbo":
+        mu, logvar = apply("mu", h), apply("logvar", h)
+        z = mu + jnp.exp(logvar / 2) * noise
+        kl = 0.5 * jnp.sum(mu**2 + jnp.exp(logvar) - 1 - logvar)
+    else:
+        z = ACTIVATIONS[c["latent_activation"]](apply("code", h))
+    names = [f"encoder.{2 * i}" for i in range(len(c["hidden"]))] + ["mu" if c["objective"] == "elbo" else "code"]
+    h, last = z, len(c["hidden"])
+    for i in range(last + 1):
+        h = apply(f"decoder.{2 * i}", h, p[f"{names[last - i]}.weight"] if c["tied"] else None)
+        h = act(h) if i < last else h
+    if c["likelihood"] == "bernoulli":
+        recon = jnp.sum(jnp.logaddexp(0.0, h) - h * x)
+    elif c["likelihood"] == "mse":
+        recon = jnp.sum((h - x) ** 2)
+    else:
+        log_sigma = p["log_sigma"][0] if c["likelihood"] == "gaussian-learned" else jnp.log(c["sigma"])
+        recon = -jnp.sum(jax.scipy.stats.norm.logpdf(x, h, jnp.exp(log_sigma)))
+    return (recon + c["beta"] * kl) / x.shape[0]
+
+
+def optimizer(c):
+    lr, decay = c["lr"], c["weight_decay"]
+    if c["optimizer"] == "sgd":
+        rule = optax.sgd(lr, c["momentum"] or None, c["nesterov"])
+    elif c["optimizer"] == "adam":
+        rule = optax.adam(lr)
+    else:
+        return optax.adamw(lr, weight_decay=decay)
+    clip = optax.clip_by_global_norm(c["clip"]) if c["clip"] else optax.identity()
+    return optax.chain(clip, optax.add_decayed_weights(decay), rule)
+
+
+def toml(c):
+    def value(v):
+        return str(v).lower() if isinstance(v, bool) else repr(v).replace("'", '"')
+
+    model = ["hidden", "latent", "activation", "latent_activation", "likelihood", "sigma", "objective", "beta", "tied"]
+    train = ["batch", "optimizer", "lr", "momentum", "nesterov", "weight_decay"] + (["clip"] if c["clip"] else [])
+    lines = ["[model]"] + [f"{k} = {value(c[k])}" for k in model] + ["[train]"] + [f"{k} = {value(c[k])}" for k in train]
+    return "\n".join(lines)
+
+
+for number, (name, changes) in enumerate(CASES.items()):
+    c = BASE | changes
+    rng = np.random.default_rng(number)
+    params = init(c, rng)
+    b = c["batch"]
+    x = rng.uniform(0, 1, (STEPS, b, c["width"])).astype(np.float32)
+    noise = rng.standard_normal((STEPS, b, c["latent"])).astype(np.float32)
+    out = {f"weights.{k}": np.asarray(v, np.float32) for k, v in params.items()}
+    rule = optimizer(c)
+    state = rule.init(params)
+    step = jax.jit(jax.value_and_grad(lambda p, x, n: loss(c, p, x, n)))
+    losses = []
+    for t in range(STEPS):
+        value, grads = step(params, jnp.asarray(x[t], jnp.float64), jnp.asarray(noise[t], jnp.float64))
+        if t == 0:
+            out |= {f"gradients.{k}": np.asarray(v, np.float32) for k, v in grads.items()}
+        losses.append(float(value))
+        updates, state = rule.update(grads, state, params)
+        params = optax.apply_updates(params, updates)
+    out |= {"x": x.reshape(STEPS * b, -1), "noise": noise, "losses": np.asarray(losses, np.float32)}
+    path = pathlib.Path(__file__).with_name(f"{name}.safetensors")
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, path, metadata={"config": toml(c)})
+    print(f"{path.name}: {losses[0]:.4f} -> {losses[-1]:.4f}")

@@ -1,0 +1,231 @@
+//! Shaders as text: every rendered variant is valid, translates for Vulkan, Metal and DirectX, stays within WebGPU's
+//! default limits, and agrees with its op; an op that disagrees is refused.
+
+use std::collections::HashSet;
+
+use naga::back::{hlsl, msl, spv};
+use wgvae::gpu::{GpuError, Reflection, check_op, module};
+use wgvae::kernels::{self, Activation, Target, cases};
+use wgvae::plan::{Access, Family, Field, Op, ParamsBlock, TensorTable};
+
+/// Every op of the registry, with its tensors.
+fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
+    cases().into_iter().flat_map(|case| {
+        let tensors = case.program.tensors.clone();
+        let ops = case.program.plans[0].ops.clone();
+        ops.into_iter().map(move |op| (op, tensors.clone()))
+    })
+}
+
+/// Every distinct variant of every kernel, parsed.
+fn each_variant(mut visit: impl FnMut(&Op, &kernels::Source, &naga::Module, &naga::valid::ModuleInfo)) {
+    let mut seen = HashSet::new();
+    for (op, _) in ops() {
+        for target in Target::ALL {
+            let source = kernels::source(&op, target);
+            if seen.insert(source.variant.clone()) {
+                let (module, info) = module(&op.kernel.name(), op.kernel.entry, &source)
+                    .unwrap_or_else(|e| panic!("{}: {e}", source.variant));
+                visit(&op, &source, &module, &info);
+            }
+        }
+    }
+    assert!(seen.len() > 100, "only {} variants", seen.len());
+}
+
+#[test]
+fn every_variant_translates_to_every_backend() {
+    each_variant(|op, source, module, info| {
+        let mut options = spv::Options::default();
+        options.lang_version = (1, 3);
+        let spirv = spv::write_vec(module, info, &options, None);
+        assert!(spirv.is_ok_and(|w| w.len() > 100), "SPIR-V of {}", source.variant);
+
+        let options = msl::Options {
+            lang_version: (2, 4),
+            fake_missing_bindings: true,
+            ..msl::Options::default()
+        };
+        let metal = msl::write_string(module, info, &options, &msl::PipelineOptions::default());
+        let (metal, _) = metal.unwrap_or_else(|e| panic!("MSL of {}: {e}", source.variant));
+        assert!(metal.contains("kernel void"), "MSL of {}", source.variant);
+
+        let mut text = String::new();
+        let options = hlsl::Options {
+            shader_model: hlsl::ShaderModel::V6_0,
+            ..hlsl::Options::default()
+        };
+        let pipeline = hlsl::PipelineOptions::default();
+        let mut writer = hlsl::Writer::new(&mut text, &options, &pipeline);
+        writer
+            .write(module, info, None)
+            .unwrap_or_else(|e| panic!("HLSL of {}: {e}", source.variant));
+        assert!(text.contains("numthreads"), "HLSL of {}", source.variant);
+        assert!(text.contains(op.kernel.entry), "HLSL of {}", source.variant);
+    });
+}
+
+#[test]
+fn every_variant_stays_within_webgpus_default_limits() {
+    let limits = wgpu::Limits::default();
+    each_variant(|op, source, module, info| {
+        let name = &source.variant;
+        let reflection = Reflection::of(&op.kernel.name(), op.kernel.entry, module, info).unwrap();
+        let storage = reflection
+            .slots
+            .iter()
+            .filter(|(_, _, slot)| matches!(slot, wgvae::gpu::Slot::Storage { .. }))
+            .count();
+        assert!(storage as u32 <= limits.max_storage_buffers_per_shader_stage, "{name}: {storage}");
+        let invocations: u32 = reflection.workgroup.iter().product();
+        assert!(invocations <= limits.max_compute_invocations_per_workgroup, "{name}");
+        assert!(invocations.is_power_of_two(), "{name}: the tree sums need a power of two");
+        let shared: u32 = module
+            .global_variables
+            .iter()
+            .filter(|(_, g)| g.space == naga::AddressSpace::WorkGroup)
+            .map(|(_, g)| module.types[g.ty].inner.size(module.to_ctx()))
+            .sum();
+        assert!(shared <= limits.max_compute_workgroup_storage_size, "{name}: {shared} bytes");
+    });
+}
+
+#[test]
+fn every_op_of_the_registry_agrees_with_its_shader() {
+    for (op, tensors) in ops() {
+        for target in Target::ALL {
+            let reflection = reflect(&op, target);
+            check_op(&op, &tensors, &reflection).unwrap();
+        }
+    }
+}
+
+#[test]
+fn activation_numbers_are_the_shaders() {
+    let module = naga::front::wgsl::parse_str(kernels::activation::SHADER).unwrap();
+    for activation in Activation::ALL {
+        let name = activation.shader_name();
+        let (_, constant) = module
+            .constants
+            .iter()
+            .find(|(_, c)| c.name.as_deref() == Some(name))
+            .unwrap_or_else(|| panic!("activation.wgsl has no {name}"));
+        match module.global_expressions[constant.init] {
+            naga::Expression::Literal(naga::Literal::U32(number)) => {
+                assert_eq!(number, activation as u32, "{name}");
+            }
+            ref other => panic!("{name} is {other:?}"),
+        }
+    }
+}
+
+/// The files of a family share one stem: a shader, a host side and an oracle.
+#[test]
+fn every_family_has_its_three_rooms() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for family in Family::ALL {
+        let stem = family.name();
+        let shader = ["wgsl", "wgsl.jinja"]
+            .iter()
+            .any(|ext| root.join(format!("shaders/{stem}.{ext}")).is_file());
+        assert!(shader, "shaders/{stem}");
+        for room in ["kernels", "oracle"] {
+            assert!(root.join(format!("src/{room}/{stem}.rs")).is_file(), "{room}/{stem}");
+        }
+        assert!(
+            cases().iter().any(|c| c.name.starts_with(&format!("{stem}/"))),
+            "{stem} has no cases"
+        );
+    }
+}
+
+fn reflect(op: &Op, target: Target) -> Reflection {
+    let source = kernels::source(op, target);
+    let (module, info) = module(&op.kernel.name(), op.kernel.entry, &source).unwrap();
+    Reflection::of(&op.kernel.name(), op.kernel.entry, &module, &info).unwrap()
+}
+
+/// An op of the registry, changed: why it is refused.
+fn refusal(case: &str, change: impl FnOnce(&mut Op, &mut TensorTable)) -> String {
+    let case = cases().into_iter().find(|c| c.name == case).unwrap();
+    let mut tensors = case.program.tensors.clone();
+    let mut op = case.program.plans[0].ops[0].clone();
+    let reflection = reflect(&op, Target::Tiles);
+    check_op(&op, &tensors, &reflection).unwrap();
+    change(&mut op, &mut tensors);
+    match check_op(&op, &tensors, &reflection) {
+        Err(GpuError::Mismatch { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+const CASE: &str = "likelihood/bernoulli 3x5";
+
+#[test]
+fn a_missing_binding_is_refused() {
+    let reason = refusal(CASE, |op, _| {
+        op.bindings.retain(|b| b.name != "x");
+    });
+    assert!(reason.contains("nothing is bound to `x`"), "{reason}");
+}
+
+#[test]
+fn an_extra_binding_is_refused() {
+    let reason = refusal(CASE, |op, tensors| {
+        let extra = tensors.floats("extra", &[4]);
+        *op = op.clone().read("log_sigma", extra);
+    });
+    assert!(reason.contains("`log_sigma` is bound, but"), "{reason}");
+}
+
+#[test]
+fn a_wrong_access_is_refused() {
+    let reason = refusal(CASE, |op, _| op.bindings[0].access = Access::Write);
+    assert!(reason.contains("declared read"), "{reason}");
+    let reason = refusal(CASE, |op, _| op.bindings[2].access = Access::Read);
+    assert!(reason.contains("declared read_write"), "{reason}");
+    let reason = refusal("optimizer/sgd 64", |op, _| {
+        for binding in &mut op.bindings {
+            if binding.access == Access::ReadWrite {
+                binding.access = Access::Write;
+            }
+        }
+    });
+    assert!(reason.contains("but the shader reads it"), "{reason}");
+}
+
+#[test]
+fn a_wrong_element_type_is_refused() {
+    let reason = refusal(CASE, |op, tensors| {
+        op.bindings[1].tensor = tensors.words("words", &[3, 5]);
+    });
+    assert!(reason.contains("`x` holds F32, words does not"), "{reason}");
+}
+
+#[test]
+fn a_length_that_vectors_do_not_divide_is_refused() {
+    let reason = refusal("optimizer/sgd 64", |op, tensors| {
+        op.bindings[0].tensor = tensors.floats("odd", &[63]);
+    });
+    assert!(reason.contains("takes 4 elements at a time"), "{reason}");
+}
+
+#[test]
+fn a_params_struct_that_differs_is_refused() {
+    const SWAPPED: &[Field] = &[
+        Field::of("width", 0),
+        Field::of("batch", 4),
+        Field::of("inv_var", 8),
+        Field::of("log_norm", 12),
+    ];
+    let reason = refusal(CASE, |op, _| {
+        let bytes = op.params.as_ref().unwrap().bytes.clone();
+        op.params = Some(ParamsBlock {
+            fields: SWAPPED,
+            bytes,
+        });
+    });
+    assert!(reason.contains("on the device"), "{reason}");
+    let reason = refusal(CASE, |op, _| op.params = None);
+    assert!(reason.contains("no uniform"), "{reason}");
+}
