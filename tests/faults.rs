@@ -68,7 +68,7 @@ const FAULTS: &[Fault] = &[
     (Family::Reduce, "reduce/clip", "min(1.0, params.max_norm", "max(1.0, params.max_norm", BOTH),
     (Family::Reduce, "reduce/clip", "step.slot * 4u + 3u", "step.slot * 4u + 2u", BOTH),
     // roof
-    (Family::Roof, "roof/copy", "= source[i]", "= source[i / 2u]", BOTH),
+    (Family::Roof, "roof/copy", "result[i] = source[i]", "result[i] = source[i / 2u]", BOTH),
     (Family::Roof, "roof/multiply_add", "i >= params.quads", "i + 1u >= params.quads", BOTH),
     (Family::Roof, "roof/multiply_add", "start + 1.0", "start - 1.0", BOTH),
 ];
