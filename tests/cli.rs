@@ -1,0 +1,274 @@
+//! The program as a user meets it: commands, outputs, wrong inputs, exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn wgvae(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
+    for variable in ["WGVAE_DATA", "WGVAE_SEED", "WGVAE_OUT", "WGVAE_DEVICE", "WGPU_ADAPTER_NAME"] {
+        command.env_remove(variable);
+    }
+    command.args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+        .collect()
+}
+
+fn idx(extents: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, extents.len() as u8];
+    file.extend(extents.iter().flat_map(|e| e.to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+/// A folder of tiny IDX images.
+fn tiny(folder: &Path, train: u32, test: u32) {
+    for (name, rows) in [("train", train), ("t10k", test)] {
+        let pixels: Vec<u8> = (0..rows * 12).map(|i| (i * 37 % 251) as u8).collect();
+        std::fs::write(
+            folder.join(format!("{name}-images-idx3-ubyte")),
+            idx(&[rows, 3, 4], &pixels),
+        )
+        .unwrap();
+    }
+}
+
+fn path(folder: &Path) -> String {
+    folder.to_str().unwrap().to_string()
+}
+
+#[test]
+fn wrong_inputs_get_one_sentence_and_the_right_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        path
+    };
+    let good = make("good");
+    tiny(&good, 10, 5);
+    let good = path(&good);
+    let cut = make("cut");
+    tiny(&cut, 10, 5);
+    let images = cut.join("train-images-idx3-ubyte");
+    let bytes = std::fs::read(&images).unwrap();
+    std::fs::write(&images, &bytes[..60]).unwrap();
+    let cut = path(&cut);
+    let empty = path(&make("empty"));
+    let occupied = make("occupied");
+    std::fs::write(occupied.join("thesis.tex"), "\\relax").unwrap();
+    let occupied = path(&occupied);
+    let bad_toml = folder.path().join("bad.toml");
+    std::fs::write(&bad_toml, "[model]\nlatnet = 3\n").unwrap();
+    let bad_toml = path(&bad_toml);
+    let missing = path(&folder.path().join("missing"));
+    let out = path(&folder.path().join("out"));
+
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["--preset", "dnse"], 2, "there is no preset `dnse`"),
+        (&["--config", &missing], 3, "could not be read"),
+        (&["--config", &bad_toml], 2, "unknown field `latnet`"),
+        (&["--data", &missing], 3, "there is no data at"),
+        (&["--data", &empty], 3, "has no train-images-idx3-ubyte"),
+        (&["--data", &cut], 3, "cut short: the header promises 120 bytes"),
+        (&["--data", "points:spiral", "--preset", "points"], 2, "no option `spiral`"),
+        (&["--data", "strokes:count=0"], 2, "count takes a number"),
+        (&["--data", &good, "--batch", "11"], 2, "larger than the training data, which has 10"),
+        (&["--latent", "0"], 2, "latent is 0"),
+        (&["--batch", "0"], 2, "batch is 0"),
+        (&["--hidden", "400,0"], 2, "above 0"),
+        (&["--hidden", "wide"], 2, "whole numbers"),
+        (&["--lr", "-1"], 2, "unexpected argument '-1'"),
+        (&["--lr=-1"], 2, "learning rate must be a positive number"),
+        (&["--lr", "nan"], 2, "learning rate must be a positive number"),
+        (&["--epochs", "1", "--steps", "10"], 2, "cannot be used with"),
+        (&["--objective", "ae", "--beta", "4"], 2, "no KL term"),
+        (&["--nesterov"], 2, "nesterov needs sgd"),
+        (&["--tied", "--decoder-hidden", "3"], 2, "mirror"),
+        (&["--data", "points"], 2, "the bernoulli likelihood needs levels"),
+        (&["--activation", "rleu"], 2, "invalid value 'rleu'"),
+        (&["--seed", "x"], 2, "invalid value 'x'"),
+        (&["--data", &good, "--batch", "5", "--device", "no such card"], 4, "no adapter is called"),
+        (&["--data", &good, "--batch", "5", "--device", "99"], 4, "no adapter is number 99"),
+        (&["--data", &good, "--batch", "5", "--device", "cpu", "--out", &occupied], 2, "holds files, but no run"),
+    ];
+    for (args, code, reason) in cases {
+        let mut all = vec!["train"];
+        all.extend(*args);
+        if !args.contains(&"--out") {
+            all.extend(["--out", &out]);
+        }
+        let output = wgvae(&all);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(*code), "{args:?}: {error}");
+        assert!(error.contains(reason), "{args:?}: {error}");
+        assert!(!error.contains("panicked"), "{args:?}: {error}");
+        assert!(output.stdout.is_empty(), "{args:?} printed {}", text(&output.stdout));
+        assert!(!Path::new(&out).exists(), "{args:?} left a run folder behind");
+        let from_us = error.lines().filter(|l| l.starts_with("wgvae: ")).count();
+        let from_clap = error.lines().filter(|l| l.starts_with("error: ")).count();
+        assert!(from_us + from_clap >= 1, "{args:?}: {error}");
+    }
+    assert!(Path::new(&occupied).join("thesis.tex").exists());
+}
+
+/// A run that cannot go on says so with its own code.
+#[test]
+fn divergence_has_its_own_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path(), 40, 5);
+    let out = path(&folder.path().join("run"));
+    let data = path(folder.path());
+    let output = wgvae(&[
+        "train", "--data", &data, "--device", "cpu", "--likelihood", "mse", "--optimizer", "sgd", "--lr", "1e30",
+        "--batch", "8", "--steps", "50", "--out", &out,
+    ]);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{error}");
+    assert!(error.contains("training diverged: the loss of step"), "{error}");
+}
+
+#[test]
+fn a_run_leaves_everything_it_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path(), 40, 9);
+    let data = path(folder.path());
+    let run = |name: &str, extra: &[&str]| -> (Vec<Value>, PathBuf) {
+        let out = folder.path().join(name);
+        let out_text = path(&out);
+        let mut args = vec!["train", "--data", &data, "--device", "cpu", "--json", "--out", &out_text];
+        args.extend(extra);
+        (json(&wgvae(&args)), out)
+    };
+    let flags = ["--hidden", "6", "--latent", "3", "--batch", "8", "--epochs", "3", "--seed", "7"];
+    let (events, out) = run("first", &flags);
+    let done = events.last().unwrap();
+    assert_eq!(done["event"], "done");
+    for key in [
+        "run", "adapter", "epochs", "steps", "seconds", "steps_per_second", "train_loss", "test_loss", "test_recon",
+        "test_kl",
+    ] {
+        assert!(!done[key].is_null(), "the last line has no {key}");
+    }
+    assert_eq!((&done["epochs"], &done["steps"]), (&3.into(), &15.into()));
+    for name in [
+        "config.toml", "run.json", "metrics.jsonl", "model.safetensors", "images/samples-001.png",
+        "images/samples-003.png", "images/reconstructions-003.png",
+    ] {
+        assert!(out.join(name).is_file(), "there is no {name}");
+    }
+    let record: Value =
+        serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+    assert_eq!(record["seed"], 7);
+    assert_eq!(record["device"]["kind"], "cpu");
+    let lines = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    assert_eq!(lines.lines().filter(|l| l.contains("\"event\":\"epoch\"")).count(), 3);
+
+    // The resolved configuration makes the same model again, byte for byte; into the same folder, too.
+    let model = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    let first = model(&out);
+    let config = path(&out.join("config.toml"));
+    let (_, again) = run("again", &["--config", &config]);
+    assert_eq!(first, model(&again));
+    let (_, over) = run("again", &["--config", &config, "--epochs", "1"]);
+    assert_ne!(first, model(&over));
+    assert!(!over.join("images/samples-003.png").exists(), "the old run's pictures are still there");
+
+    let file = safetensors::SafeTensors::deserialize(&first).unwrap();
+    assert_eq!(file.tensor("encoder.0.weight").unwrap().shape(), [6, 12]);
+    assert_eq!(file.tensor("mu.weight").unwrap().shape(), [3, 6]);
+    assert_eq!(file.tensor("decoder.2.bias").unwrap().shape(), [12]);
+}
+
+#[test]
+fn environment_and_flags_go_over_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path(), 40, 9);
+    let run = |flag: Option<&str>| -> String {
+        let out = folder.path().join("run");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
+        command
+            .args(["train", "--device", "cpu", "--hidden", "4", "--batch", "8", "--steps", "1", "--data"])
+            .arg(folder.path())
+            .arg("--out")
+            .arg(&out)
+            .env("WGVAE_SEED", "11");
+        if let Some(seed) = flag {
+            command.args(["--seed", seed]);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        std::fs::read_to_string(out.join("config.toml")).unwrap()
+    };
+    assert!(run(None).contains("seed = 11"));
+    assert!(run(Some("12")).contains("seed = 12"));
+}
+
+#[test]
+fn the_plan_is_printed_as_a_table_and_as_json() {
+    let output = wgvae(&["plan", "--preset", "dense", "--json"]);
+    let plan = &json(&output)[0];
+    assert!(plan["dispatches"].as_u64().unwrap() <= 20);
+    assert!(plan["stages"].as_u64().unwrap() <= 13);
+    assert_eq!(plan["parameters"], 652_824);
+    assert!(plan["flops_per_step"].as_u64().unwrap() > 400_000_000);
+    let ops = plan["ops"].as_array().unwrap();
+    assert_eq!(ops.len() as u64, plan["dispatches"].as_u64().unwrap());
+    assert_eq!(ops[1]["tensors"][1]["shape"], serde_json::json!([400, 784]));
+
+    let output = wgvae(&["plan", "--preset", "autoencoder", "--which", "evaluate"]);
+    let table = text(&output.stdout);
+    assert!(output.status.success() && table.contains("code forward"), "{table}");
+    let output = wgvae(&["plan", "--preset", "autoencoder", "--which", "sample"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("has no plan `sample`"));
+}
+
+#[test]
+fn devices_and_doctor_answer() {
+    let output = wgvae(&["devices"]);
+    assert!(output.status.success() && text(&output.stdout).contains("cpu"));
+    let output = wgvae(&["doctor", "--device", "cpu", "--json"]);
+    let report = &json(&output)[0];
+    assert_eq!(report["healthy"], true);
+    assert_eq!(report["families"].as_object().unwrap().len(), 7);
+}
+
+/// Help names every command, and every preset that there is.
+#[test]
+fn help_is_complete() {
+    let help = text(&wgvae(&["--help"]).stdout);
+    for command in ["train", "plan", "devices", "doctor"] {
+        assert!(help.contains(command), "{command}");
+    }
+    let help = text(&wgvae(&["train", "--help"]).stdout);
+    for (preset, _) in wgvae::config::PRESETS {
+        assert!(help.contains(preset), "{preset}");
+    }
+}
+
+/// Closing the pipe early is no error.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wgvae"))
+        .args(["plan"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
