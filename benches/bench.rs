@@ -23,10 +23,7 @@ fn run_steps(executor: &mut Executor, plan: usize, step: &StepScalars, count: u6
     let mut left = count as usize;
     while left > 0 {
         let now = left.min(STEPS_PER_SUBMIT);
-        executor
-            .submit(plan, &vec![*step; now])
-            .and_then(|()| executor.collect())
-            .expect("the device runs the plan");
+        executor.submit(plan, &vec![*step; now]).and_then(|()| executor.collect()).expect("the device runs the plan");
         left -= now;
     }
     started.elapsed()
@@ -36,9 +33,7 @@ fn run_steps(executor: &mut Executor, plan: usize, step: &StepScalars, count: u6
 fn seconds(executor: &mut Executor, plan: usize, step: &StepScalars) -> f64 {
     let once = run_steps(executor, plan, step, 1).max(run_steps(executor, plan, step, 1));
     let count = (0.03 / once.as_secs_f64().max(1e-6)).clamp(1.0, 512.0) as u64;
-    (0..5)
-        .map(|_| run_steps(executor, plan, step, count).as_secs_f64() / count as f64)
-        .fold(f64::INFINITY, f64::min)
+    (0..5).map(|_| run_steps(executor, plan, step, count).as_secs_f64() / count as f64).fold(f64::INFINITY, f64::min)
 }
 
 fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case) -> Executor {
@@ -57,8 +52,7 @@ fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case) -> Executor {
 }
 
 fn share(figure: f64, roof: &OnceLock<f64>) -> String {
-    roof.get()
-        .map_or(String::new(), |r| format!(", {:.0} % of the roof", 100.0 * figure / r))
+    roof.get().map_or(String::new(), |r| format!(", {:.0} % of the roof", 100.0 * figure / r))
 }
 
 fn describe(case: &Case, seconds: f64) {
@@ -119,8 +113,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
         let plan = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
         let options = GpuOptions::default();
-        let (executor, device) =
-            executor::open(selected, vae.program.clone(), &options).expect("the program compiles");
+        let (executor, device) = executor::open(selected, vae.program.clone(), &options).expect("the program compiles");
         let mut trainer = Trainer::new(&config, &data, vae, executor, device).expect("data fits");
         let step = trainer.timetable().train(0);
         let seconds = seconds(trainer.executor(), Plan::Train as usize, &step);
@@ -154,10 +147,7 @@ fn main() {
         }
     };
     // Criterion's own filter decides what it runs; the same words decide what is prepared at all.
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| !a.starts_with('-'))
-        .collect();
+    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w.as_str()));
     let mut criterion = Criterion::default()
         .sample_size(10)

@@ -59,24 +59,14 @@ pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<f32>>, CaseEr
             Dtype::U32 => guard.iter().all(|w| *w == PATTERN),
         };
         if !untouched {
-            return Err(CaseError::Guard {
-                tensor: tensor.name.clone(),
-            });
+            return Err(CaseError::Guard { tensor: tensor.name.clone() });
         }
     }
-    case.outputs
-        .iter()
-        .map(|(id, _)| Ok(executor.read(*id)?))
-        .collect()
+    case.outputs.iter().map(|(id, _)| Ok(executor.read(*id)?)).collect()
 }
 
 /// Compares an output with the oracle's; returns the largest error over its tolerance.
-pub fn compare(
-    name: &str,
-    found: &[f32],
-    expected: &[f32],
-    tolerance: Tolerance,
-) -> Result<f64, CaseError> {
+pub fn compare(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance) -> Result<f64, CaseError> {
     let Tolerance::Relative(relative) = tolerance;
     let squares: f64 = expected.iter().map(|v| f64::from(*v).powi(2)).sum();
     let rms = (squares / expected.len() as f64).sqrt();
@@ -137,11 +127,7 @@ pub fn case_loss(case: &Case, oracle: &mut Oracle<f64>) -> f64 {
     let weighted = |term: &crate::kernels::case::LossTerm| -> f64 {
         let values = oracle.values(term.tensor);
         let sum: f64 = match term.weights {
-            Some(weights) => values
-                .iter()
-                .zip(oracle.values(weights))
-                .map(|(v, w)| v * w)
-                .sum(),
+            Some(weights) => values.iter().zip(oracle.values(weights)).map(|(v, w)| v * w).sum(),
             None => values.iter().sum(),
         };
         term.scale * sum
@@ -172,10 +158,7 @@ pub fn gradient_error(
     }
     let mean_square = measured.iter().map(|m| m * m).sum::<f64>() / measured.len() as f64;
     let scale = mean_square.sqrt().max(1e-3);
-    let worst = claimed
-        .iter()
-        .zip(&measured)
-        .map(|(c, m)| (c - m).abs() / scale);
+    let worst = claimed.iter().zip(&measured).map(|(c, m)| (c - m).abs() / scale);
     // NaN must not be lost in a maximum.
     worst.fold(0.0, |a: f64, b| if b <= a { a } else { b })
 }

@@ -25,12 +25,7 @@ impl Executor {
     }
 
     /// Overwrites part of a buffer with words; floats come as their bits.
-    pub fn write_at(
-        &mut self,
-        buffer: BufferId,
-        offset: usize,
-        words: &[u32],
-    ) -> Result<(), GpuError> {
+    pub fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
         match self {
             Executor::Gpu(e) => e.write_at(buffer, offset, words),
             Executor::Oracle(e) => {
@@ -45,12 +40,7 @@ impl Executor {
     }
 
     /// Reads part of a buffer as words.
-    pub fn read_at(
-        &mut self,
-        buffer: BufferId,
-        offset: usize,
-        len: usize,
-    ) -> Result<Vec<u32>, GpuError> {
+    pub fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
         match self {
             Executor::Gpu(e) => e.read_at(buffer, offset, len),
             Executor::Oracle(e) => Ok(e.read_at(buffer, offset, len)),
@@ -192,12 +182,7 @@ pub struct Device {
 impl Device {
     /// The oracle's.
     pub fn cpu() -> Self {
-        Self {
-            name: "CPU reference".into(),
-            kind: "cpu".into(),
-            backend: "none".into(),
-            driver: "none".into(),
-        }
+        Self { name: "CPU reference".into(), kind: "cpu".into(), backend: "none".into(), driver: "none".into() }
     }
 
     /// An adapter's.
@@ -207,9 +192,7 @@ impl Device {
             name: info.name.clone(),
             kind: entry.kind.name().into(),
             backend: info.backend.to_string(),
-            driver: format!("{} {}", info.driver, info.driver_info)
-                .trim()
-                .to_string(),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
         }
     }
 }
@@ -232,33 +215,23 @@ pub const INSTALL_HINT: &str = "install a graphics driver with Vulkan, or a soft
 /// Finds the adapter that was asked for. `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow what `auto` looks at.
 pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
     if *choice == DeviceChoice::Cpu {
-        return Ok(Selected::Cpu {
-            for_want_of_adapter: false,
-        });
+        return Ok(Selected::Cpu { for_want_of_adapter: false });
     }
     let entries = gpu::list(&gpu::instance());
-    let named = std::env::var("WGPU_ADAPTER_NAME")
-        .ok()
-        .filter(|n| !n.is_empty());
+    let named = std::env::var("WGPU_ADAPTER_NAME").ok().filter(|n| !n.is_empty());
     let choice = match (choice, named) {
         (DeviceChoice::Auto, Some(name)) => DeviceChoice::Name(name),
         (choice, _) => choice.clone(),
     };
     let (position, wanted) = match &choice {
         DeviceChoice::Auto if entries.is_empty() => {
-            return Ok(Selected::Cpu {
-                for_want_of_adapter: true,
-            });
+            return Ok(Selected::Cpu { for_want_of_adapter: true });
         }
         DeviceChoice::Auto | DeviceChoice::Cpu => (Some(0), String::new()),
-        DeviceChoice::Gpu => (
-            entries.iter().position(|e| e.kind != AdapterKind::Software),
-            "a GPU".to_string(),
-        ),
-        DeviceChoice::Software => (
-            entries.iter().position(|e| e.kind == AdapterKind::Software),
-            "a software adapter".to_string(),
-        ),
+        DeviceChoice::Gpu => (entries.iter().position(|e| e.kind != AdapterKind::Software), "a GPU".to_string()),
+        DeviceChoice::Software => {
+            (entries.iter().position(|e| e.kind == AdapterKind::Software), "a software adapter".to_string())
+        }
         DeviceChoice::Index(index) => (Some(*index), format!("number {index}")),
         DeviceChoice::Name(name) => {
             let wanted = name.to_lowercase();
@@ -285,16 +258,9 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
 }
 
 /// Compiles a program for what was selected.
-pub fn open(
-    selected: &Selected,
-    program: Program,
-    options: &GpuOptions,
-) -> Result<(Executor, Device), DeviceError> {
+pub fn open(selected: &Selected, program: Program, options: &GpuOptions) -> Result<(Executor, Device), DeviceError> {
     match selected {
-        Selected::Cpu { .. } => Ok((
-            Executor::Oracle(Box::new(Oracle::new(program))),
-            Device::cpu(),
-        )),
+        Selected::Cpu { .. } => Ok((Executor::Oracle(Box::new(Oracle::new(program))), Device::cpu())),
         Selected::Adapter(entry) => {
             let gpu = Gpu::open(entry, GpuExecutor::needs(&program))?;
             let executor = GpuExecutor::new(gpu, program, options)?;

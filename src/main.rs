@@ -8,9 +8,8 @@ fn main() -> ExitCode {
     match wgvae::cli::run(wgvae::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let gone = error
-                .downcast_ref::<std::io::Error>()
-                .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+            let gone =
+                error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
             if gone {
                 // Whoever read the output has read enough.
                 return ExitCode::SUCCESS;

@@ -36,11 +36,7 @@ fn idx(extents: &[u32], bytes: &[u8]) -> Vec<u8> {
 fn tiny(folder: &Path, train: u32, test: u32) {
     for (name, rows) in [("train", train), ("t10k", test)] {
         let pixels: Vec<u8> = (0..rows * 12).map(|i| (i * 37 % 251) as u8).collect();
-        std::fs::write(
-            folder.join(format!("{name}-images-idx3-ubyte")),
-            idx(&[rows, 3, 4], &pixels),
-        )
-        .unwrap();
+        std::fs::write(folder.join(format!("{name}-images-idx3-ubyte")), idx(&[rows, 3, 4], &pixels)).unwrap();
     }
 }
 
@@ -131,8 +127,23 @@ fn divergence_has_its_own_exit_code() {
     let out = path(&folder.path().join("run"));
     let data = path(folder.path());
     let output = wgvae(&[
-        "train", "--data", &data, "--device", "cpu", "--likelihood", "mse", "--optimizer", "sgd", "--lr", "1e30",
-        "--batch", "8", "--steps", "50", "--out", &out,
+        "train",
+        "--data",
+        &data,
+        "--device",
+        "cpu",
+        "--likelihood",
+        "mse",
+        "--optimizer",
+        "sgd",
+        "--lr",
+        "1e30",
+        "--batch",
+        "8",
+        "--steps",
+        "50",
+        "--out",
+        &out,
     ]);
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{error}");
@@ -156,20 +167,32 @@ fn a_run_leaves_everything_it_promises() {
     let done = events.last().unwrap();
     assert_eq!(done["event"], "done");
     for key in [
-        "run", "adapter", "epochs", "steps", "seconds", "steps_per_second", "train_loss", "test_loss", "test_recon",
+        "run",
+        "adapter",
+        "epochs",
+        "steps",
+        "seconds",
+        "steps_per_second",
+        "train_loss",
+        "test_loss",
+        "test_recon",
         "test_kl",
     ] {
         assert!(!done[key].is_null(), "the last line has no {key}");
     }
     assert_eq!((&done["epochs"], &done["steps"]), (&3.into(), &15.into()));
     for name in [
-        "config.toml", "run.json", "metrics.jsonl", "model.safetensors", "images/samples-001.png",
-        "images/samples-003.png", "images/reconstructions-003.png",
+        "config.toml",
+        "run.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "images/samples-001.png",
+        "images/samples-003.png",
+        "images/reconstructions-003.png",
     ] {
         assert!(out.join(name).is_file(), "there is no {name}");
     }
-    let record: Value =
-        serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+    let record: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
     assert_eq!(record["seed"], 7);
     assert_eq!(record["device"]["kind"], "cpu");
     let lines = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();

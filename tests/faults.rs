@@ -34,7 +34,13 @@ const FAULTS: &[Fault] = &[
     (Family::Dense, "dense/d_weight", "var k = 0u; k < params.k; k++", "var k = 1u; k < params.k; k++", BOTH),
     (Family::Dense, "dense/forward", "row >= params.m", "row + 1u >= params.m", BOTH),
     (Family::Dense, "dense/forward 6x10x14", "col + 1u < params.n", "col + 2u < params.n", BOTH),
-    (Family::Dense, "dense/forward", "var k = quads * 4u; k < params.k", "var k = quads * 4u; k + 1u < params.k", LANES),
+    (
+        Family::Dense,
+        "dense/forward",
+        "var k = quads * 4u; k < params.k",
+        "var k = quads * 4u; k + 1u < params.k",
+        LANES,
+    ),
     (Family::Dense, "dense/", "quad < quads", "quad + 1u < quads", LANES),
     (Family::Dense, "dense/", "k0 + kk < params.k", "k0 + kk + 1u < params.k", TILES),
     (Family::Dense, "dense/", "kk < 16u; kk++", "kk < 15u; kk++", TILES),
@@ -43,7 +49,13 @@ const FAULTS: &[Fault] = &[
     (Family::Latent, "latent/sample ", "- 1.0 - logvar", "- 1.0 + logvar", BOTH),
     (Family::Latent, "latent/sample_backward", "d_z[i] + weight * mu", "d_z[i] - weight * mu", BOTH),
     (Family::Latent, "latent/sample_backward", "select(0.0, slope, inside)", "slope", BOTH),
-    (Family::Latent, "latent/sample_backward", "i >= params.batch * params.latent", "i + 1u >= params.batch * params.latent", BOTH),
+    (
+        Family::Latent,
+        "latent/sample_backward",
+        "i >= params.batch * params.latent",
+        "i + 1u >= params.batch * params.latent",
+        BOTH,
+    ),
     (Family::Latent, "latent/prior", "parity + 4u", "parity + 3u", BOTH),
     (Family::Latent, "latent/prior", "((quadrant + 1u) & 2u) == 2u", "(quadrant & 2u) == 2u", BOTH),
     (Family::Latent, "latent/sample ", "half > 0u; half /= 2u", "half > 1u; half /= 2u", BOTH),
@@ -52,12 +64,30 @@ const FAULTS: &[Fault] = &[
     (Family::Likelihood, "likelihood/bernoulli ", "d < params.width", "d + 1u < params.width", BOTH),
     (Family::Likelihood, "likelihood/gaussian ", "0.5 * params.inv_var * error", "params.inv_var * error", BOTH),
     (Family::Likelihood, "likelihood/gaussian_learned", "width - inv_var * total", "width + inv_var * total", BOTH),
-    (Family::Likelihood, "likelihood/bernoulli_mean", "i >= params.batch * params.width", "i + 1u >= params.batch * params.width", BOTH),
+    (
+        Family::Likelihood,
+        "likelihood/bernoulli_mean",
+        "i >= params.batch * params.width",
+        "i + 1u >= params.batch * params.width",
+        BOTH,
+    ),
     // optimizer
     (Family::Optimizer, "optimizer/", "w - step.lr * direction", "w + step.lr * direction", BOTH),
     (Family::Optimizer, "optimizer/adam", "+ params.epsilon", "", BOTH),
-    (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - step.lr * params.decay", "w *= 1.0 + step.lr * params.decay", BOTH),
-    (Family::Optimizer, "optimizer/nesterov", "g + params.momentum * velocity, NESTEROV", "g - params.momentum * velocity, NESTEROV", BOTH),
+    (
+        Family::Optimizer,
+        "optimizer/adamw",
+        "w *= 1.0 - step.lr * params.decay",
+        "w *= 1.0 + step.lr * params.decay",
+        BOTH,
+    ),
+    (
+        Family::Optimizer,
+        "optimizer/nesterov",
+        "g + params.momentum * velocity, NESTEROV",
+        "g - params.momentum * velocity, NESTEROV",
+        BOTH,
+    ),
     (Family::Optimizer, "optimizer/", "i >= params.quads", "i + 1u >= params.quads", BOTH),
     // reduce
     (Family::Reduce, "reduce/elbo", "means.x + step.beta", "means.x - step.beta", BOTH),
@@ -83,28 +113,16 @@ fn every_planted_fault_is_found() {
     let mut unnoticed = Vec::new();
     for (family, prefix, find, replace, targets) in FAULTS {
         for target in *targets {
-            let options = |patch| GpuOptions {
-                checked: true,
-                target: Some(*target),
-                patch,
-            };
-            let patch = Patch {
-                family: *family,
-                find: find.to_string(),
-                replace: replace.to_string(),
-            };
+            let options = |patch| GpuOptions { checked: true, target: Some(*target), patch };
+            let patch = Patch { family: *family, find: find.to_string(), replace: replace.to_string() };
             // Large cases add nothing but time here.
-            let chosen: Vec<_> = all
-                .iter()
-                .filter(|c| c.name.starts_with(prefix) && !c.timed)
-                .collect();
+            let chosen: Vec<_> = all.iter().filter(|c| c.name.starts_with(prefix) && !c.timed).collect();
             assert!(!chosen.is_empty(), "no case starts with {prefix}");
             let mut applied = false;
             let mut found = false;
             for case in chosen {
-                let fits = case.program.plans[0].ops.iter().all(|op| {
-                    wgvae::kernels::source(op, *target).text.contains(find)
-                });
+                let fits =
+                    case.program.plans[0].ops.iter().all(|op| wgvae::kernels::source(op, *target).text.contains(find));
                 if !fits {
                     continue;
                 }

@@ -14,11 +14,7 @@ fn check_all(target: Target, checked: bool) {
         eprintln!("SKIPPED: {} has no subgroups of 8 lanes for {target:?}", gpu.info.name);
         return;
     }
-    let options = GpuOptions {
-        checked,
-        target: Some(target),
-        patch: None,
-    };
+    let options = GpuOptions { checked, target: Some(target), patch: None };
     let mut failures = Vec::new();
     for case in cases() {
         // Only dense has other code for lanes and spread.
@@ -65,8 +61,7 @@ fn tiles_agree_with_the_oracle_checked() {
 #[test]
 fn the_oracle_in_f32_agrees_with_itself_in_f64() {
     for case in cases() {
-        let mut oracle =
-            wgvae::executor::Executor::Oracle(Box::new(Oracle::new(case.program.clone())));
+        let mut oracle = wgvae::executor::Executor::Oracle(Box::new(Oracle::new(case.program.clone())));
         let found = check::run(&case, &mut oracle).unwrap();
         if let Err(error) = check::compare_outputs(&case, &found) {
             panic!("{}: {error}", case.name);
@@ -76,15 +71,9 @@ fn the_oracle_in_f32_agrees_with_itself_in_f64() {
 
 #[test]
 fn gradients_agree_with_differences() {
-    let with_gradients: Vec<Case> = cases()
-        .into_iter()
-        .filter(|c| !c.gradients.is_empty())
-        .collect();
+    let with_gradients: Vec<Case> = cases().into_iter().filter(|c| !c.gradients.is_empty()).collect();
     for family in ["dense", "latent", "likelihood"] {
-        assert!(
-            with_gradients.iter().any(|c| c.name.starts_with(family)),
-            "{family} has no gradient case"
-        );
+        assert!(with_gradients.iter().any(|c| c.name.starts_with(family)), "{family} has no gradient case");
     }
     for case in &with_gradients {
         let mut oracle = Oracle::<f64>::new(case.program.clone());
@@ -96,9 +85,7 @@ fn gradients_agree_with_differences() {
         }
         for pair in &case.gradients {
             let error =
-                check::gradient_error(&mut oracle, pair.input, pair.gradient, |oracle| {
-                    check::case_loss(case, oracle)
-                });
+                check::gradient_error(&mut oracle, pair.input, pair.gradient, |oracle| check::case_loss(case, oracle));
             let name = &case.program.tensors.get(pair.gradient).name;
             assert!(error <= 1e-6, "{}: {name} is off by {error:e}", case.name);
         }

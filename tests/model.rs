@@ -47,11 +47,7 @@ fn models() -> Vec<(String, Config)> {
         ("linear autoencoder", "objective = \"ae\"\nhidden = []"),
         ("tied autoencoder", "objective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
     ] {
-        let hidden = if model.contains("\nhidden") || model.starts_with("hidden") {
-            ""
-        } else {
-            "hidden = [6]\n"
-        };
+        let hidden = if model.contains("\nhidden") || model.starts_with("hidden") { "" } else { "hidden = [6]\n" };
         let text = format!("[model]\n{hidden}latent = 3\n{model}\n[train]\nbatch = 4");
         all.push((name.to_string(), config(&text)));
     }
@@ -61,19 +57,13 @@ fn models() -> Vec<(String, Config)> {
 const WIDTH: usize = 7;
 
 fn vae(config: &Config) -> Vae {
-    let data = DataSpec {
-        train_rows: 9,
-        test_rows: 9,
-        bytes: false,
-    };
+    let data = DataSpec { train_rows: 9, test_rows: 9, bytes: false };
     Vae::new(&config.vae_spec(WIDTH), &config.train_spec(), data).unwrap()
 }
 
 /// Data, noise and weights that do not depend on anything but their place.
 fn fill(vae: &Vae, executor: &mut Executor) {
-    let wave = |n: usize, speed: f32| -> Vec<f32> {
-        (0..n).map(|i| 0.5 + 0.5 * (speed * i as f32).sin()).collect()
-    };
+    let wave = |n: usize, speed: f32| -> Vec<f32> { (0..n).map(|i| 0.5 + 0.5 * (speed * i as f32).sin()).collect() };
     executor.write(vae.train_data, &wave(9 * WIDTH, 1.3)).unwrap();
     executor.write(vae.test_data, &wave(9 * WIDTH, 0.9)).unwrap();
     executor.write(vae.clip, &[1.0]).unwrap();
@@ -99,9 +89,7 @@ fn every_gradient_agrees_with_differences() {
         let program = without_update(vae.program.clone());
         let mut executor = Executor::Exact(Box::new(Oracle::new(program)));
         fill(&vae, &mut executor);
-        let Executor::Exact(mut oracle) = executor else {
-            unreachable!()
-        };
+        let Executor::Exact(mut oracle) = executor else { unreachable!() };
         let step = Timetable::new(&config, 9, 9).train(0);
         let metrics = vae.program.metrics.unwrap();
         let error = check::gradient_error(&mut oracle, vae.weights, vae.gradients, |oracle| {
@@ -127,10 +115,7 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
         let expected = exact.read(vae.gradients).unwrap();
         let expected_loss = exact.read(vae.program.metrics.unwrap()).unwrap()[0];
         for target in [Target::Lanes, Target::Tiles, gpu.target] {
-            let options = GpuOptions {
-                target: Some(target),
-                ..GpuOptions::default()
-            };
+            let options = GpuOptions { target: Some(target), ..GpuOptions::default() };
             let compiled = GpuExecutor::new(gpu.clone(), program.clone(), &options).unwrap();
             let mut executor = Executor::Gpu(Box::new(compiled));
             fill(&vae, &mut executor);
@@ -141,9 +126,7 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
             let found = executor.read(vae.gradients).unwrap();
             for param in vae.program.params.iter() {
                 let range = param.offset..param.offset + param.len();
-                let norm = |values: &mut dyn Iterator<Item = f64>| -> f64 {
-                    values.map(|v| v * v).sum::<f64>().sqrt()
-                };
+                let norm = |values: &mut dyn Iterator<Item = f64>| -> f64 { values.map(|v| v * v).sum::<f64>().sqrt() };
                 let pairs = found[range.clone()].iter().zip(&expected[range.clone()]);
                 let distance = norm(&mut pairs.map(|(a, b)| f64::from(a - b)));
                 let size = norm(&mut expected[range].iter().map(|v| f64::from(*v)));
@@ -161,11 +144,7 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
 #[test]
 fn the_dense_step_is_as_short_as_promised() {
     let config = Config::resolve(None, None, toml::Table::new()).unwrap();
-    let data = DataSpec {
-        train_rows: 60_000,
-        test_rows: 10_000,
-        bytes: true,
-    };
+    let data = DataSpec { train_rows: 60_000, test_rows: 10_000, bytes: true };
     let vae = Vae::new(&config.vae_spec(784), &config.train_spec(), data).unwrap();
     let totals = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
     assert_eq!((totals.dispatches, totals.stages), (17, 13));
@@ -175,8 +154,16 @@ fn the_dense_step_is_as_short_as_promised() {
     assert_eq!(
         names,
         [
-            "encoder.0.weight", "encoder.0.bias", "mu.weight", "logvar.weight", "mu.bias", "logvar.bias",
-            "decoder.0.weight", "decoder.0.bias", "decoder.2.weight", "decoder.2.bias",
+            "encoder.0.weight",
+            "encoder.0.bias",
+            "mu.weight",
+            "logvar.weight",
+            "mu.bias",
+            "logvar.bias",
+            "decoder.0.weight",
+            "decoder.0.bias",
+            "decoder.2.weight",
+            "decoder.2.bias",
         ]
     );
 }
@@ -210,19 +197,12 @@ fn every_binding_starts_where_a_device_lets_it() {
 fn small_images(train: usize, test: usize) -> Dataset {
     let split = |rows: usize, speed: f32| Split {
         rows,
-        values: Values::Bytes(
-            (0..rows * WIDTH)
-                .map(|i| (127.0 + 127.0 * (speed * i as f32).sin()) as u8)
-                .collect(),
-        ),
+        values: Values::Bytes((0..rows * WIDTH).map(|i| (127.0 + 127.0 * (speed * i as f32).sin()) as u8).collect()),
         labels: None,
     };
     Dataset {
         name: "waves".into(),
-        shape: Shape::Image {
-            height: 1,
-            width: WIDTH,
-        },
+        shape: Shape::Image { height: 1, width: WIDTH },
         train: split(train, 1.3),
         test: split(test, 0.9),
     }
@@ -250,13 +230,9 @@ fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {
 fn a_partial_last_batch_counts_its_rows_alone() {
     // Without noise the mean over 13 rows is the same however they are batched.
     let data = small_images(20, 13);
-    let toml = |batch: usize| {
-        format!("[model]\nobjective = \"ae\"\nhidden = [6]\nlatent = 3\n[train]\nbatch = {batch}")
-    };
-    let whole: Vec<f64> = trainers(&config(&toml(13)), &data)
-        .iter_mut()
-        .map(|t| t.evaluate().unwrap().loss)
-        .collect();
+    let toml =
+        |batch: usize| format!("[model]\nobjective = \"ae\"\nhidden = [6]\nlatent = 3\n[train]\nbatch = {batch}");
+    let whole: Vec<f64> = trainers(&config(&toml(13)), &data).iter_mut().map(|t| t.evaluate().unwrap().loss).collect();
     for batch in [1, 4, 8, 12, 20] {
         for (trainer, whole) in trainers(&config(&toml(batch)), &data).iter_mut().zip(&whole) {
             let loss = trainer.evaluate().unwrap().loss;
@@ -280,11 +256,11 @@ fn train(trainer: &mut Trainer) -> (Vec<f32>, Vec<u8>) {
 fn the_same_run_gives_the_same_bytes_and_another_seed_others() {
     let data = small_images(50, 13);
     let toml = |seed: u64| {
-        format!("[data]\nbinarise = \"draw\"\n[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8\nepochs = 5\nseed = {seed}")
+        format!(
+            "[data]\nbinarise = \"draw\"\n[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8\nepochs = 5\nseed = {seed}"
+        )
     };
-    let run = |seed| -> Vec<Vec<u8>> {
-        trainers(&config(&toml(seed)), &data).iter_mut().map(|t| train(t).1).collect()
-    };
+    let run = |seed| -> Vec<Vec<u8>> { trainers(&config(&toml(seed)), &data).iter_mut().map(|t| train(t).1).collect() };
     let first = run(3);
     assert_eq!(first, run(3));
     assert_ne!(first, run(4));

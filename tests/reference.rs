@@ -56,11 +56,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let losses = floats(&file, "losses");
     let shape = file.tensor("x").unwrap().shape().to_vec();
     let (rows, width) = (shape[0], shape[1]);
-    let data = DataSpec {
-        train_rows: rows,
-        test_rows: 1,
-        bytes: false,
-    };
+    let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
     let spec = config.vae_spec(width);
     let vae = Vae::new(&spec, &config.train_spec(), data).unwrap().with_given_noise();
     let mut executor = executor(vae.program.clone());
@@ -84,10 +80,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
         if let Some(tensor) = vae.noise {
             executor.write(tensor, &noise[t * draws..(t + 1) * draws]).unwrap();
         }
-        let step = StepScalars {
-            shuffle: 0,
-            ..timetable.train(t as u64)
-        };
+        let step = StepScalars { shuffle: 0, ..timetable.train(t as u64) };
         executor.dispatch(Plan::Train as usize, &step).unwrap();
         let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
         let error = ((loss - expected) / expected).abs();
@@ -122,10 +115,7 @@ fn the_adapter_follows_the_reference() {
     let Some(gpu) = common::gpu() else { return };
     for fixture in fixtures() {
         for checked in [false, true] {
-            let options = GpuOptions {
-                checked,
-                ..GpuOptions::default()
-            };
+            let options = GpuOptions { checked, ..GpuOptions::default() };
             follow(&fixture, |program| {
                 let compiled = GpuExecutor::new(gpu.clone(), program, &options).unwrap();
                 Executor::Gpu(Box::new(compiled))

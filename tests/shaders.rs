@@ -36,30 +36,20 @@ fn each_variant(mut visit: impl FnMut(&Op, &kernels::Source, &naga::Module, &nag
 #[test]
 fn every_variant_translates_to_every_backend() {
     each_variant(|op, source, module, info| {
-        let mut options = spv::Options::default();
-        options.lang_version = (1, 3);
+        let options = spv::Options { lang_version: (1, 3), ..spv::Options::default() };
         let spirv = spv::write_vec(module, info, &options, None);
         assert!(spirv.is_ok_and(|w| w.len() > 100), "SPIR-V of {}", source.variant);
 
-        let options = msl::Options {
-            lang_version: (2, 4),
-            fake_missing_bindings: true,
-            ..msl::Options::default()
-        };
+        let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..msl::Options::default() };
         let metal = msl::write_string(module, info, &options, &msl::PipelineOptions::default());
         let (metal, _) = metal.unwrap_or_else(|e| panic!("MSL of {}: {e}", source.variant));
         assert!(metal.contains("kernel void"), "MSL of {}", source.variant);
 
         let mut text = String::new();
-        let options = hlsl::Options {
-            shader_model: hlsl::ShaderModel::V6_0,
-            ..hlsl::Options::default()
-        };
+        let options = hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, ..hlsl::Options::default() };
         let pipeline = hlsl::PipelineOptions::default();
         let mut writer = hlsl::Writer::new(&mut text, &options, &pipeline);
-        writer
-            .write(module, info, None)
-            .unwrap_or_else(|e| panic!("HLSL of {}: {e}", source.variant));
+        writer.write(module, info, None).unwrap_or_else(|e| panic!("HLSL of {}: {e}", source.variant));
         assert!(text.contains("numthreads"), "HLSL of {}", source.variant);
         assert!(text.contains(op.kernel.entry), "HLSL of {}", source.variant);
     });
@@ -71,11 +61,8 @@ fn every_variant_stays_within_webgpus_default_limits() {
     each_variant(|op, source, module, info| {
         let name = &source.variant;
         let reflection = Reflection::of(&op.kernel.name(), op.kernel.entry, module, info).unwrap();
-        let storage = reflection
-            .slots
-            .iter()
-            .filter(|(_, _, slot)| matches!(slot, wgvae::gpu::Slot::Storage { .. }))
-            .count();
+        let storage =
+            reflection.slots.iter().filter(|(_, _, slot)| matches!(slot, wgvae::gpu::Slot::Storage { .. })).count();
         assert!(storage as u32 <= limits.max_storage_buffers_per_shader_stage, "{name}: {storage}");
         let invocations: u32 = reflection.workgroup.iter().product();
         assert!(invocations <= limits.max_compute_invocations_per_workgroup, "{name}");
@@ -125,17 +112,12 @@ fn every_family_has_its_three_rooms() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for family in Family::ALL {
         let stem = family.name();
-        let shader = ["wgsl", "wgsl.jinja"]
-            .iter()
-            .any(|ext| root.join(format!("shaders/{stem}.{ext}")).is_file());
+        let shader = ["wgsl", "wgsl.jinja"].iter().any(|ext| root.join(format!("shaders/{stem}.{ext}")).is_file());
         assert!(shader, "shaders/{stem}");
         for room in ["kernels", "oracle"] {
             assert!(root.join(format!("src/{room}/{stem}.rs")).is_file(), "{room}/{stem}");
         }
-        assert!(
-            cases().iter().any(|c| c.name.starts_with(&format!("{stem}/"))),
-            "{stem} has no cases"
-        );
+        assert!(cases().iter().any(|c| c.name.starts_with(&format!("{stem}/"))), "{stem} has no cases");
     }
 }
 
@@ -212,18 +194,11 @@ fn a_length_that_vectors_do_not_divide_is_refused() {
 
 #[test]
 fn a_params_struct_that_differs_is_refused() {
-    const SWAPPED: &[Field] = &[
-        Field::of("width", 0),
-        Field::of("batch", 4),
-        Field::of("inv_var", 8),
-        Field::of("log_norm", 12),
-    ];
+    const SWAPPED: &[Field] =
+        &[Field::of("width", 0), Field::of("batch", 4), Field::of("inv_var", 8), Field::of("log_norm", 12)];
     let reason = refusal(CASE, |op, _| {
         let bytes = op.params.as_ref().unwrap().bytes.clone();
-        op.params = Some(ParamsBlock {
-            fields: SWAPPED,
-            bytes,
-        });
+        op.params = Some(ParamsBlock { fields: SWAPPED, bytes });
     });
     assert!(reason.contains("on the device"), "{reason}");
     let reason = refusal(CASE, |op, _| op.params = None);

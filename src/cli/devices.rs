@@ -64,11 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let yes = |b: bool| if b { "yes" } else { "no" };
         let mib = |bytes: u64| bytes / 1024 / 1024;
         writeln!(out, "{}  {}", row.index, row.device.name)?;
-        writeln!(
-            out,
-            "   {}, {}, driver {}",
-            row.device.kind, row.device.backend, row.device.driver
-        )?;
+        writeln!(out, "   {}, {}, driver {}", row.device.kind, row.device.backend, row.device.driver)?;
         writeln!(
             out,
             "   buffers to {} MiB, bindings to {} MiB, shared memory {} KiB, {} invocations a workgroup",

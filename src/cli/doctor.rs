@@ -53,15 +53,9 @@ fn check_on_cpu(case: &Case) -> Result<f64, CaseError> {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let selected = executor::select(&args.device)?;
     warn_of_cpu(&selected);
-    let options = GpuOptions {
-        checked: args.checked,
-        ..GpuOptions::default()
-    };
+    let options = GpuOptions { checked: args.checked, ..GpuOptions::default() };
     let (gpu, device) = match &selected {
-        Selected::Adapter(entry) => (
-            Some(Gpu::open(entry, Needs::default())?),
-            Device::of(entry),
-        ),
+        Selected::Adapter(entry) => (Some(Gpu::open(entry, Needs::default())?), Device::of(entry)),
         Selected::Cpu { .. } => (None, Device::cpu()),
     };
     let mut families: BTreeMap<String, Family> = BTreeMap::new();

@@ -110,10 +110,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 /// Says so where the CPU stands in for an adapter.
 fn warn_of_cpu(selected: &Selected) {
-    if let Selected::Cpu {
-        for_want_of_adapter,
-    } = selected
-    {
+    if let Selected::Cpu { for_want_of_adapter } = selected {
         if *for_want_of_adapter {
             eprintln!("no GPU adapter was found: {INSTALL_HINT}");
         }

@@ -122,9 +122,7 @@ pub struct ModelArgs {
 }
 
 fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
-    value
-        .to_possible_value()
-        .map(|v| Value::String(v.get_name().to_string()))
+    value.to_possible_value().map(|v| Value::String(v.get_name().to_string()))
 }
 
 fn integer(value: u64) -> Option<Value> {
@@ -192,16 +190,9 @@ impl ModelArgs {
 
     /// What a run of this is called.
     pub fn run_name(&self, data: &Dataset) -> String {
-        let file = self
-            .config
-            .as_deref()
-            .and_then(|path| path.file_stem())
-            .map(|stem| stem.to_string_lossy().into_owned());
+        let file =
+            self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
         let model = file.or(self.preset.clone()).unwrap_or("dense".into());
-        if model == data.name {
-            model
-        } else {
-            format!("{model}-{}", data.name)
-        }
+        if model == data.name { model } else { format!("{model}-{}", data.name) }
     }
 }

@@ -118,10 +118,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan = vae.program.plan(&args.which).ok_or_else(|| {
         let names: Vec<&str> = vae.program.plans.iter().map(|p| p.name.as_str()).collect();
         let which = &args.which;
-        crate::config::ConfigError::Value(format!(
-            "this model has no plan `{which}`; it has {}",
-            names.join(", ")
-        ))
+        crate::config::ConfigError::Value(format!("this model has no plan `{which}`; it has {}", names.join(", ")))
     })?;
     let report = report(&vae.program, plan);
     let mut out = std::io::stdout().lock();

@@ -28,12 +28,7 @@ impl Progress {
             }
             bar
         });
-        Self {
-            epochs,
-            json,
-            bar,
-            last_line: Instant::now(),
-        }
+        Self { epochs, json, bar, last_line: Instant::now() }
     }
 
     fn epoch_line(&self, r: &EpochReport) -> String {
@@ -54,11 +49,7 @@ impl Progress {
             return;
         }
         match event {
-            Event::Progress {
-                report,
-                total,
-                steps_per_second,
-            } => {
+            Event::Progress { report, total, steps_per_second } => {
                 let message = format!(
                     "loss {:.2}  reconstruction {:.2}  KL {:.2}  {steps_per_second:.0} steps/s",
                     report.loss, report.recon, report.kl

@@ -50,10 +50,7 @@ fn describe_data(data: &Dataset) -> String {
         Shape::Image { height, width } => format!("images of {height}x{width}"),
         Shape::Point(n) => format!("points of {n} coordinates"),
     };
-    format!(
-        "{}: {} training and {} test {what}",
-        data.name, data.train.rows, data.test.rows
-    )
+    format!("{}: {} training and {} test {what}", data.name, data.train.rows, data.test.rows)
 }
 
 fn describe_model(config: &Config, width: usize, parameters: usize) -> String {
@@ -84,10 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?;
     let selected = executor::select(&args.device)?;
     warn_of_cpu(&selected);
-    let options = GpuOptions {
-        checked: args.checked,
-        ..GpuOptions::default()
-    };
+    let options = GpuOptions { checked: args.checked, ..GpuOptions::default() };
     let (executor, device) = executor::open(&selected, vae.program.clone(), &options)?;
     let path = match &args.out {
         Some(path) => path.clone(),

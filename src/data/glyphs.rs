@@ -7,6 +7,7 @@ pub type Stroke = &'static [(f32, f32)];
 pub type Glyph = &'static [Stroke];
 
 /// The ways of writing each digit.
+#[rustfmt::skip]
 pub const DIGITS: [&[Glyph]; 10] = [
     &[
         &[&[(0.56, 0.04), (0.30, 0.14), (0.17, 0.50), (0.28, 0.86), (0.52, 0.96), (0.76, 0.82), (0.85, 0.48), (0.74, 0.14), (0.50, 0.05)]],

@@ -23,12 +23,7 @@ pub fn folder(path: &Path) -> Result<Dataset, DataError> {
         .ok()
         .and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()))
         .unwrap_or_else(|| "data".into());
-    Ok(Dataset {
-        name,
-        shape: train_shape,
-        train,
-        test,
-    })
+    Ok(Dataset { name, shape: train_shape, train, test })
 }
 
 /// The file of this stem: with a dash or a dot before `idx`, plain or gzipped.
@@ -48,15 +43,9 @@ fn split(folder: &Path, prefix: &str) -> Result<(Shape, Split), DataError> {
         });
     };
     let (extents, bytes) = read(&images, 3)?;
-    let shape = Shape::Image {
-        height: extents[1],
-        width: extents[2],
-    };
+    let shape = Shape::Image { height: extents[1], width: extents[2] };
     if bytes.is_empty() {
-        return Err(DataError::Format {
-            path: images,
-            reason: "it holds no images".into(),
-        });
+        return Err(DataError::Format { path: images, reason: "it holds no images".into() });
     }
     let labels = match find(folder, prefix, "labels", 1) {
         Some(path) => {
@@ -71,24 +60,14 @@ fn split(folder: &Path, prefix: &str) -> Result<(Shape, Split), DataError> {
         }
         None => None,
     };
-    let split = Split {
-        rows: extents[0],
-        values: Values::Bytes(bytes),
-        labels,
-    };
+    let split = Split { rows: extents[0], values: Values::Bytes(bytes), labels };
     Ok((shape, split))
 }
 
 /// Extents and bytes of an IDX file of unsigned bytes.
 fn read(path: &Path, rank: usize) -> Result<(Vec<usize>, Vec<u8>), DataError> {
-    let unreadable = |source| DataError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
-    let invalid = |reason: String| DataError::Format {
-        path: path.to_path_buf(),
-        reason,
-    };
+    let unreadable = |source| DataError::Read { path: path.to_path_buf(), source };
+    let invalid = |reason: String| DataError::Format { path: path.to_path_buf(), reason };
     let raw = std::fs::read(path).map_err(unreadable)?;
     let content = if raw.starts_with(&[0x1f, 0x8b]) {
         let mut content = Vec::new();
@@ -101,10 +80,7 @@ fn read(path: &Path, rank: usize) -> Result<(Vec<usize>, Vec<u8>), DataError> {
     };
     let header = 4 + 4 * rank;
     if content.len() < header {
-        return Err(invalid(format!(
-            "it ends within its header: {} of {header} bytes",
-            content.len()
-        )));
+        return Err(invalid(format!("it ends within its header: {} of {header} bytes", content.len())));
     }
     if content[..4] != [0, 0, 8, rank as u8] {
         return Err(invalid(format!(
@@ -112,21 +88,15 @@ fn read(path: &Path, rank: usize) -> Result<(Vec<usize>, Vec<u8>), DataError> {
             &content[..4]
         )));
     }
-    let extents: Vec<usize> = content[4..header]
-        .chunks_exact(4)
-        .map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize)
-        .collect();
+    let extents: Vec<usize> =
+        content[4..header].chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
     let promised = extents
         .iter()
         .try_fold(1_usize, |product, extent| product.checked_mul(*extent))
         .ok_or_else(|| invalid(format!("its extents {extents:?} are absurd")))?;
     let found = content.len() - header;
     if found != promised {
-        let how = if found < promised {
-            "cut short"
-        } else {
-            "too long"
-        };
+        let how = if found < promised { "cut short" } else { "too long" };
         return Err(invalid(format!(
             "it is {how}: the header promises {promised} bytes for {extents:?}, {found} follow"
         )));
@@ -195,10 +165,7 @@ mod tests {
             (idx(&[0, 28, 28], &[]), "holds no images"),
             (cut_gzip, "gzip stream is damaged"),
         ] {
-            let files = folder_with(&[
-                ("train-images-idx3-ubyte", bytes),
-                ("t10k-images-idx3-ubyte", good.clone()),
-            ]);
+            let files = folder_with(&[("train-images-idx3-ubyte", bytes), ("t10k-images-idx3-ubyte", good.clone())]);
             let error = folder(files.path()).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
             assert!(error.contains("train-images-idx3-ubyte"), "{error}");

@@ -22,12 +22,7 @@ pub struct Options {
 
 impl Options {
     pub fn parse(spec: &str, text: &str) -> Result<Self, DataError> {
-        let mut parsed = Self {
-            kind: Kind::Curve,
-            noise: 0.05,
-            count: 10_000,
-            seed: 0,
-        };
+        let mut parsed = Self { kind: Kind::Curve, noise: 0.05, count: 10_000, seed: 0 };
         for (name, value) in options(text) {
             match (name, value) {
                 ("curve", None) => parsed.kind = Kind::Curve,
@@ -69,11 +64,7 @@ fn split(options: &Options, rows: usize, stream: u64) -> Split {
         values.push(y + options.noise * normal(&mut rng));
         labels.push(label);
     }
-    Split {
-        rows,
-        values: Values::Floats(values),
-        labels: Some(labels),
-    }
+    Split { rows, values: Values::Floats(values), labels: Some(labels) }
 }
 
 /// A point of the noiseless shape, within about [-1, 1] x [-1, 1], and which part of it.
@@ -120,9 +111,7 @@ mod tests {
             let data = make(kind);
             assert_eq!(data, make(kind));
             assert_ne!(data.train, make(&format!("{kind},seed=1")).train);
-            let Values::Floats(values) = &data.train.values else {
-                panic!("points are floats")
-            };
+            let Values::Floats(values) = &data.train.values else { panic!("points are floats") };
             assert_eq!(values.len(), 20_000);
             assert!(values.iter().all(|v| v.abs() < 1.8), "{kind} leaves its box");
         }

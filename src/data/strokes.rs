@@ -20,10 +20,7 @@ pub struct Options {
 
 impl Options {
     pub fn parse(spec: &str, text: &str) -> Result<Self, DataError> {
-        let mut parsed = Self {
-            count: 20_000,
-            seed: 0,
-        };
+        let mut parsed = Self { count: 20_000, seed: 0 };
         for (name, value) in options(text) {
             match name {
                 "count" => parsed.count = number(spec, name, value, 1..=1_000_000)?,
@@ -39,10 +36,7 @@ impl Options {
 pub fn dataset(options: &Options) -> Dataset {
     Dataset {
         name: "strokes".into(),
-        shape: Shape::Image {
-            height: SIDE,
-            width: SIDE,
-        },
+        shape: Shape::Image { height: SIDE, width: SIDE },
         train: split(options.seed, options.count, 0),
         test: split(options.seed, (options.count / 5).max(1), 1 << 32),
     }
@@ -64,11 +58,7 @@ fn split(seed: u64, rows: usize, first_stream: u64) -> Split {
             digit as u8
         })
         .collect();
-    Split {
-        rows,
-        values: Values::Bytes(pixels),
-        labels: Some(labels),
-    }
+    Split { rows, values: Values::Bytes(pixels), labels: Some(labels) }
 }
 
 /// How one image is written.
@@ -113,13 +103,8 @@ impl Hand {
     fn place(&self, (x, y): (f32, f32)) -> (f32, f32) {
         let (x, y) = (x - 0.5, y - 0.5);
         let [[a, b], [c, d]] = self.matrix;
-        let sway = |i: usize, t: f32| {
-            self.sway * libm::sinf(self.frequency[i] * t + self.phase[i])
-        };
-        (
-            self.centre.0 + a * x + b * y + sway(0, 2.0 * y + x),
-            self.centre.1 + c * x + d * y + sway(1, 2.0 * x - y),
-        )
+        let sway = |i: usize, t: f32| self.sway * libm::sinf(self.frequency[i] * t + self.phase[i]);
+        (self.centre.0 + a * x + b * y + sway(0, 2.0 * y + x), self.centre.1 + c * x + d * y + sway(1, 2.0 * x - y))
     }
 
     fn write(&self, glyph: &[Stroke], rng: &mut ChaCha8Rng, image: &mut [u8]) {
@@ -129,19 +114,13 @@ impl Hand {
             if let Some((_, moved)) = shaken.iter().find(|(p, _)| *p == point) {
                 return *moved;
             }
-            let moved = (
-                point.0 + 0.028 * normal(rng),
-                point.1 + 0.028 * normal(rng),
-            );
+            let moved = (point.0 + 0.028 * normal(rng), point.1 + 0.028 * normal(rng));
             shaken.push((point, moved));
             moved
         };
         let mut coverage = [0.0_f32; SIDE * SIDE];
         for stroke in glyph {
-            let points: Vec<(f32, f32)> = stroke
-                .iter()
-                .map(|p| self.place(shake(*p, rng)))
-                .collect();
+            let points: Vec<(f32, f32)> = stroke.iter().map(|p| self.place(shake(*p, rng))).collect();
             let wave = rng.next_u32() as f32 / u32::MAX as f32 * 6.3;
             let path = spline(&points);
             for (i, pair) in path.windows(2).enumerate() {
@@ -171,10 +150,7 @@ fn spline(points: &[(f32, f32)]) -> Vec<(f32, f32)> {
                     + t * t * (2.0 * a - 5.0 * b + 4.0 * c - d)
                     + t * t * t * (3.0 * b - a - 3.0 * c + d))
             };
-            path.push((
-                blend(p[0].0, p[1].0, p[2].0, p[3].0),
-                blend(p[0].1, p[1].1, p[2].1, p[3].1),
-            ));
+            path.push((blend(p[0].0, p[1].0, p[2].0, p[3].0), blend(p[0].1, p[1].1, p[2].1, p[3].1)));
         }
     }
     path
@@ -218,12 +194,8 @@ mod tests {
         let data = make("count=3000");
         assert_eq!(data, make("count=3000"));
         assert_ne!(data.train, make("count=3000,seed=1").train);
-        let Values::Bytes(train) = &data.train.values else {
-            panic!("images are bytes")
-        };
-        let Values::Bytes(test) = &data.test.values else {
-            panic!("images are bytes")
-        };
+        let Values::Bytes(train) = &data.train.values else { panic!("images are bytes") };
+        let Values::Bytes(test) = &data.test.values else { panic!("images are bytes") };
         let images: HashSet<&[u8]> = train.chunks(784).chain(test.chunks(784)).collect();
         assert_eq!(images.len(), 3600);
     }
@@ -231,9 +203,7 @@ mod tests {
     #[test]
     fn every_class_is_there_with_ink_on_a_black_ground() {
         let data = make("count=2000");
-        let Values::Bytes(train) = &data.train.values else {
-            panic!("images are bytes")
-        };
+        let Values::Bytes(train) = &data.train.values else { panic!("images are bytes") };
         let labels = data.train.labels.as_ref().unwrap();
         for digit in 0..10 {
             assert!(labels.iter().filter(|l| **l == digit).count() > 150);

@@ -51,30 +51,20 @@ pub fn instance() -> wgpu::Instance {
 
 /// Every adapter that can run compute shaders, best first. The order among equals is the drivers'.
 pub fn list(instance: &wgpu::Instance) -> Vec<AdapterEntry> {
-    let mut entries: Vec<AdapterEntry> =
-        pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
-            .into_iter()
-            .filter(|adapter| {
-                adapter
-                    .get_downlevel_capabilities()
-                    .flags
-                    .contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-            })
-            .map(|adapter| {
-                let info = adapter.get_info();
-                let kind = match info.device_type {
-                    wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
-                    wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
-                    wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => AdapterKind::Virtual,
-                    wgpu::DeviceType::Cpu => AdapterKind::Software,
-                };
-                AdapterEntry {
-                    adapter,
-                    info,
-                    kind,
-                }
-            })
-            .collect();
+    let mut entries: Vec<AdapterEntry> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+        .into_iter()
+        .filter(|adapter| adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS))
+        .map(|adapter| {
+            let info = adapter.get_info();
+            let kind = match info.device_type {
+                wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+                wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+                wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => AdapterKind::Virtual,
+                wgpu::DeviceType::Cpu => AdapterKind::Software,
+            };
+            AdapterEntry { adapter, info, kind }
+        })
+        .collect();
     entries.sort_by_key(|entry| entry.kind);
     entries
 }
@@ -122,12 +112,7 @@ impl Gpu {
                 &mut limits.max_storage_buffer_binding_size,
                 offered.max_storage_buffer_binding_size,
             ),
-            (
-                "the largest buffer",
-                needs.buffer,
-                &mut limits.max_buffer_size,
-                offered.max_buffer_size,
-            ),
+            ("the largest buffer", needs.buffer, &mut limits.max_buffer_size, offered.max_buffer_size),
         ] {
             if needed > most {
                 return Err(GpuError::Limit {
@@ -157,17 +142,11 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(entry.adapter.request_device(&descriptor))
-            .map_err(|error| GpuError::Device {
-                adapter: entry.info.name.clone(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| GpuError::Device { adapter: entry.info.name.clone(), reason: error.to_string() })?;
         let trouble = Arc::new(Mutex::new(Trouble::default()));
         let lost = trouble.clone();
         device.set_device_lost_callback(move |reason, message| {
-            // Dropping a device also ends here; that is no news.
-            if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
-                lock(&lost).lost = Some(format!("{reason:?} {message}").trim().to_string());
-            }
+            lock(&lost).lost = Some(format!("{reason:?} {message}").trim().to_string());
         });
         let errors = trouble.clone();
         device.on_uncaptured_error(Arc::new(move |error| {
@@ -177,14 +156,7 @@ impl Gpu {
             };
             lock(&errors).error.get_or_insert(error);
         }));
-        Ok(Arc::new(Gpu {
-            device,
-            queue,
-            info: entry.info.clone(),
-            kind: entry.kind,
-            target,
-            trouble,
-        }))
+        Ok(Arc::new(Gpu { device, queue, info: entry.info.clone(), kind: entry.kind, target, trouble }))
     }
 
     /// An error if anything went wrong since the last call: errors without a scope, or the loss of the device.
@@ -202,10 +174,7 @@ impl Gpu {
     /// Waits until a submission is done.
     pub fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), GpuError> {
         let poll = std::panic::AssertUnwindSafe(|| {
-            self.device.poll(wgpu::PollType::Wait {
-                submission_index: Some(submission),
-                timeout: None,
-            })
+            self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
         });
         // wgpu panics where the driver reports the loss inside this call.
         match std::panic::catch_unwind(poll) {
@@ -217,7 +186,5 @@ impl Gpu {
 }
 
 fn lock(trouble: &Mutex<Trouble>) -> std::sync::MutexGuard<'_, Trouble> {
-    trouble
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

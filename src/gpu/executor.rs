@@ -2,15 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use super::kernel::{self, Compiled};
 use super::reflect::Slot;
 use super::{Gpu, GpuError, Needs};
 use crate::kernels::{self, Target};
-use crate::plan::{
-    BufferId, Family, METRICS_PER_STEP, Op, Program, STEPS_PER_SUBMIT, StepMetrics,
-    StepScalars,
-};
+use crate::plan::{BufferId, Family, METRICS_PER_STEP, Op, Program, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 
 /// Bytes between the scalars of consecutive steps: the alignment a dynamic uniform offset needs.
 const SCALARS_STRIDE: u64 = 256;
@@ -82,22 +80,14 @@ impl GpuExecutor {
                 .map(|b| bytes(program.tensors.get(b.tensor).len()))
                 .max()
                 .unwrap_or(0),
-            buffer: program
-                .tensors
-                .buffers()
-                .iter()
-                .map(|b| bytes(b.len))
-                .max()
-                .unwrap_or(0),
+            buffer: program.tensors.buffers().iter().map(|b| bytes(b.len)).max().unwrap_or(0),
         }
     }
 
     /// Allocates the buffers, filled with zeros, and compiles every plan.
     pub fn new(gpu: Arc<Gpu>, program: Program, options: &GpuOptions) -> Result<Self, GpuError> {
         let memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let usage = wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::COPY_DST
-            | wgpu::BufferUsages::COPY_SRC;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let buffer = |label: &str, size: u64, usage| {
             gpu.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
@@ -106,12 +96,8 @@ impl GpuExecutor {
                 mapped_at_creation: false,
             })
         };
-        let buffers: Vec<wgpu::Buffer> = program
-            .tensors
-            .buffers()
-            .iter()
-            .map(|b| buffer(&b.name, b.len as u64 * 4, usage))
-            .collect();
+        let buffers: Vec<wgpu::Buffer> =
+            program.tensors.buffers().iter().map(|b| buffer(&b.name, b.len as u64 * 4, usage)).collect();
         // One slot more than both halves: `dispatch` has its own.
         let scalars = buffer(
             "step scalars",
@@ -131,9 +117,7 @@ impl GpuExecutor {
             return Err(GpuError::OutOfMemory(error.to_string()));
         }
         gpu.check()?;
-        let metrics = program
-            .metrics
-            .map(|ring| buffers[program.tensors.get(ring).buffer.0].clone());
+        let metrics = program.metrics.map(|ring| buffers[program.tensors.get(ring).buffer.0].clone());
         let mut executor = Self {
             gpu,
             program,
@@ -235,11 +219,7 @@ impl GpuExecutor {
                         reason: format!("nothing is bound to `{name}`"),
                     })?;
                     let tensor = self.program.tensors.get(id);
-                    (
-                        &self.buffers[tensor.buffer.0],
-                        tensor.offset as u64 * 4,
-                        tensor.len() as u64 * 4,
-                    )
+                    (&self.buffers[tensor.buffer.0], tensor.offset as u64 * 4, tensor.len() as u64 * 4)
                 }
             };
             entries.push(wgpu::BindGroupEntry {
@@ -251,30 +231,19 @@ impl GpuExecutor {
                 }),
             });
         }
-        let scope = self
-            .gpu
-            .device
-            .push_error_scope(wgpu::ErrorFilter::Validation);
-        let bind_group = self
-            .gpu
-            .device
-            .create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(&op.label),
-                layout: &compiled.layout,
-                entries: &entries,
-            });
+        let scope = self.gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let bind_group = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(&op.label),
+            layout: &compiled.layout,
+            entries: &entries,
+        });
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(GpuError::Mismatch {
                 kernel: format!("{} ({})", op.kernel.name(), op.label),
                 reason: error.to_string(),
             });
         }
-        Ok(Dispatch {
-            pipeline,
-            bind_group,
-            takes_step,
-            groups,
-        })
+        Ok(Dispatch { pipeline, bind_group, takes_step, groups })
     }
 
     /// The program.
@@ -293,27 +262,13 @@ impl GpuExecutor {
     }
 
     /// Overwrites part of a buffer.
-    pub fn write_at(
-        &mut self,
-        buffer: BufferId,
-        offset: usize,
-        words: &[u32],
-    ) -> Result<(), GpuError> {
-        self.gpu.queue.write_buffer(
-            &self.buffers[buffer.0],
-            offset as u64 * 4,
-            bytemuck::cast_slice(words),
-        );
+    pub fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
+        self.gpu.queue.write_buffer(&self.buffers[buffer.0], offset as u64 * 4, bytemuck::cast_slice(words));
         self.gpu.check()
     }
 
     /// Reads part of a buffer, after everything submitted before.
-    pub fn read_at(
-        &mut self,
-        buffer: BufferId,
-        offset: usize,
-        len: usize,
-    ) -> Result<Vec<u32>, GpuError> {
+    pub fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
         let size = len as u64 * 4;
         if size == 0 {
             return Ok(Vec::new());
@@ -325,40 +280,28 @@ impl GpuExecutor {
             mapped_at_creation: false,
         });
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(
-            &self.buffers[buffer.0],
-            offset as u64 * 4,
-            &staging,
-            0,
-            size,
-        );
+        encoder.copy_buffer_to_buffer(&self.buffers[buffer.0], offset as u64 * 4, &staging, 0, size);
         let index = self.gpu.queue.submit([encoder.finish()]);
         let bytes = self.mapped(&staging, size, index)?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
     /// Maps a staging buffer, waits for the submission that fills it, and copies it out.
-    fn mapped(
-        &self,
-        staging: &wgpu::Buffer,
-        size: u64,
-        index: wgpu::SubmissionIndex,
-    ) -> Result<Vec<u8>, GpuError> {
+    fn mapped(&self, staging: &wgpu::Buffer, size: u64, index: wgpu::SubmissionIndex) -> Result<Vec<u8>, GpuError> {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
         staging.map_async(wgpu::MapMode::Read, 0..size, move |result| {
             // The receiver lives until the end of this function.
             let _ = sender.send(result);
         });
         self.gpu.wait(index)?;
-        match pollster::block_on(receiver.receive()) {
-            Some(Ok(())) => {}
-            Some(Err(error)) => return Err(GpuError::Lost(error.to_string())),
-            None => return Err(GpuError::Lost("the mapping was dropped".into())),
+        // The wait is over, so the answer is there now, or, on a device that is gone, never.
+        let answer = std::pin::pin!(receiver.receive());
+        match answer.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(Ok(()))) => {}
+            Poll::Ready(Some(Err(error))) => return Err(GpuError::Lost(error.to_string())),
+            _ => return Err(GpuError::Lost("a mapping was never answered".into())),
         }
-        let bytes = staging
-            .get_mapped_range(0..size)
-            .map_err(|error| GpuError::Refused(error.to_string()))?
-            .to_vec();
+        let bytes = staging.get_mapped_range(0..size).map_err(|error| GpuError::Refused(error.to_string()))?.to_vec();
         staging.unmap();
         Ok(bytes)
     }
@@ -380,9 +323,7 @@ impl GpuExecutor {
     /// Runs one step with the scalars as they are.
     pub fn dispatch(&mut self, plan: usize, step: &StepScalars) -> Result<(), GpuError> {
         let offset = SCALARS_STRIDE * (IN_FLIGHT * STEPS_PER_SUBMIT) as u64;
-        self.gpu
-            .queue
-            .write_buffer(&self.scalars, offset, bytemuck::bytes_of(step));
+        self.gpu.queue.write_buffer(&self.scalars, offset, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         self.encode(&mut encoder, plan, std::iter::once(offset));
         self.gpu.queue.submit([encoder.finish()]);
@@ -403,18 +344,12 @@ impl GpuExecutor {
         let first = half * STEPS_PER_SUBMIT;
         self.scalars_bytes.clear();
         for (i, step) in steps.iter().enumerate() {
-            let step = StepScalars {
-                slot: (first + i) as u32,
-                ..*step
-            };
+            let step = StepScalars { slot: (first + i) as u32, ..*step };
             self.scalars_bytes.extend(bytemuck::bytes_of(&step));
-            self.scalars_bytes
-                .resize((i + 1) * SCALARS_STRIDE as usize, 0);
+            self.scalars_bytes.resize((i + 1) * SCALARS_STRIDE as usize, 0);
         }
         let base = first as u64 * SCALARS_STRIDE;
-        self.gpu
-            .queue
-            .write_buffer(&self.scalars, base, &self.scalars_bytes);
+        self.gpu.queue.write_buffer(&self.scalars, base, &self.scalars_bytes);
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         let offsets = (0..steps.len() as u64).map(|i| base + i * SCALARS_STRIDE);
         self.encode(&mut encoder, plan, offsets);
@@ -428,11 +363,7 @@ impl GpuExecutor {
             );
         }
         let index = self.gpu.queue.submit([encoder.finish()]);
-        self.in_flight.push_back(Submitted {
-            half,
-            steps: steps.len(),
-            index,
-        });
+        self.in_flight.push_back(Submitted { half, steps: steps.len(), index });
         self.gpu.check()
     }
 

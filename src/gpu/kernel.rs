@@ -14,12 +14,7 @@ pub(super) struct Compiled {
 }
 
 /// Compiles a source. Without `checked`, no bounds checks and no loop bounds are added; with it, both are.
-pub(super) fn compile(
-    gpu: &Gpu,
-    op: &Op,
-    source: &Source,
-    checked: bool,
-) -> Result<Compiled, GpuError> {
+pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Result<Compiled, GpuError> {
     let name = op.kernel.name();
     let (module, info) = reflect::module(&name, op.kernel.entry, source)?;
     let reflection = Reflection::of(&name, op.kernel.entry, &module, &info)?;
@@ -31,9 +26,7 @@ pub(super) fn compile(
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
                 ty: match slot {
-                    Slot::Storage { writable, .. } => wgpu::BufferBindingType::Storage {
-                        read_only: !writable,
-                    },
+                    Slot::Storage { writable, .. } => wgpu::BufferBindingType::Storage { read_only: !writable },
                     Slot::Uniform { .. } => wgpu::BufferBindingType::Uniform,
                 },
                 has_dynamic_offset: name == "step",
@@ -43,68 +36,43 @@ pub(super) fn compile(
         })
         .collect();
     let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let layout = gpu
-        .device
-        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(&name),
-            entries: &entries,
-        });
-    let pipeline_layout = gpu
-        .device
-        .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(&name),
-            bind_group_layouts: &[Some(&layout)],
-            ..Default::default()
-        });
+    let layout =
+        gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&name), entries: &entries });
+    let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(&name),
+        bind_group_layouts: &[Some(&layout)],
+        ..Default::default()
+    });
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(&name),
         source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
     };
-    let shader = if checked {
-        gpu.device.create_shader_module(descriptor)
-    } else {
-        unchecked(&gpu.device, descriptor)
-    };
-    let pipeline = gpu
-        .device
-        .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&source.variant),
-            layout: Some(&pipeline_layout),
-            module: &shader,
-            entry_point: Some(op.kernel.entry),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &source.constants,
-                // Every kernel writes shared memory before it reads it.
-                zero_initialize_workgroup_memory: checked,
-            },
-            cache: None,
-        });
+    let shader = if checked { gpu.device.create_shader_module(descriptor) } else { unchecked(&gpu.device, descriptor) };
+    let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(&source.variant),
+        layout: Some(&pipeline_layout),
+        module: &shader,
+        entry_point: Some(op.kernel.entry),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            constants: &source.constants,
+            // Every kernel writes shared memory before it reads it.
+            zero_initialize_workgroup_memory: checked,
+        },
+        cache: None,
+    });
     if let Some(error) = pollster::block_on(validation.pop()) {
-        return Err(GpuError::Shader {
-            kernel: name,
-            reason: error.to_string(),
-        });
+        return Err(GpuError::Shader { kernel: name, reason: error.to_string() });
     }
-    Ok(Compiled {
-        pipeline,
-        layout,
-        reflection,
-        tile: source.tile,
-    })
+    Ok(Compiled { pipeline, layout, reflection, tile: source.tile })
 }
 
 /// The one place that trusts a shader.
 #[expect(unsafe_code)]
-fn unchecked(
-    device: &wgpu::Device,
-    descriptor: wgpu::ShaderModuleDescriptor<'_>,
-) -> wgpu::ShaderModule {
+fn unchecked(device: &wgpu::Device, descriptor: wgpu::ShaderModuleDescriptor<'_>) -> wgpu::ShaderModule {
     // SAFETY: the sources are this crate's own. Their indices are bounded by the params that op constructors check
     // against tensor shapes, their loops end, and the tests run every registered case of every kernel with all
     // checks on and compare the results with those without.
-    unsafe {
-        device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-    }
+    unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
 }
 
 /// Workgroups in x and y for an op's grid.
@@ -128,10 +96,7 @@ pub(super) fn workgroups(
         }
         Grid::Tiles { rows, cols } => {
             let (tile_m, tile_n) = compiled.tile.unwrap_or((1, 1));
-            (
-                (cols as u64).div_ceil(tile_n.into()),
-                (rows as u64).div_ceil(tile_m.into()),
-            )
+            ((cols as u64).div_ceil(tile_n.into()), (rows as u64).div_ceil(tile_m.into()))
         }
     };
     let over = x.max(y);

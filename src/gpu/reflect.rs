@@ -40,27 +40,15 @@ pub struct Reflection {
 }
 
 /// Parses and validates a kernel's source and sets its constants; the module has one entry point left.
-pub fn module(
-    kernel: &str,
-    entry: &str,
-    source: &Source,
-) -> Result<(naga::Module, ModuleInfo), GpuError> {
-    let invalid = |reason: String| GpuError::Shader {
-        kernel: kernel.to_string(),
-        reason,
-    };
-    let parsed = naga::front::wgsl::parse_str(&source.text)
-        .map_err(|e| invalid(e.emit_to_string(&source.text)))?;
+pub fn module(kernel: &str, entry: &str, source: &Source) -> Result<(naga::Module, ModuleInfo), GpuError> {
+    let invalid = |reason: String| GpuError::Shader { kernel: kernel.to_string(), reason };
+    let parsed = naga::front::wgsl::parse_str(&source.text).map_err(|e| invalid(e.emit_to_string(&source.text)))?;
     let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
         .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::BALLOT)
         .validate(&parsed)
         .map_err(|e| invalid(e.emit_to_string(&source.text)))?;
-    let constants = source
-        .constants
-        .iter()
-        .map(|(name, value)| (name.to_string(), *value))
-        .collect();
+    let constants = source.constants.iter().map(|(name, value)| (name.to_string(), *value)).collect();
     let (module, info) = naga::back::pipeline_constants::process_overrides(
         &parsed,
         &info,
@@ -73,16 +61,8 @@ pub fn module(
 
 impl Reflection {
     /// Reads the only, or the named, entry point.
-    pub fn of(
-        kernel: &str,
-        entry: &str,
-        module: &naga::Module,
-        info: &ModuleInfo,
-    ) -> Result<Self, GpuError> {
-        let mismatch = |reason: String| GpuError::Mismatch {
-            kernel: kernel.to_string(),
-            reason,
-        };
+    pub fn of(kernel: &str, entry: &str, module: &naga::Module, info: &ModuleInfo) -> Result<Self, GpuError> {
+        let mismatch = |reason: String| GpuError::Mismatch { kernel: kernel.to_string(), reason };
         let index = module
             .entry_points
             .iter()
@@ -100,58 +80,36 @@ impl Reflection {
             let slot = match (global.space, ty) {
                 (naga::AddressSpace::Storage { access }, naga::TypeInner::Array { base, stride, .. }) => {
                     let scalar = match module.types[*base].inner {
-                        naga::TypeInner::Scalar(scalar)
-                        | naga::TypeInner::Vector { scalar, .. } => scalar,
+                        naga::TypeInner::Scalar(scalar) | naga::TypeInner::Vector { scalar, .. } => scalar,
                         _ => return Err(mismatch(format!("`{name}` is no array of numbers"))),
                     };
                     Slot::Storage {
                         stride: *stride,
-                        dtype: if scalar.kind == naga::ScalarKind::Float {
-                            Dtype::F32
-                        } else {
-                            Dtype::U32
-                        },
+                        dtype: if scalar.kind == naga::ScalarKind::Float { Dtype::F32 } else { Dtype::U32 },
                         writable: access.contains(naga::StorageAccess::STORE),
                         reads: used.contains(GlobalUse::READ),
                     }
                 }
-                (naga::AddressSpace::Uniform, naga::TypeInner::Struct { members, span }) => {
-                    Slot::Uniform {
-                        members: members
-                            .iter()
-                            .map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize))
-                            .collect(),
-                        size: *span as usize,
-                    }
-                }
+                (naga::AddressSpace::Uniform, naga::TypeInner::Struct { members, span }) => Slot::Uniform {
+                    members: members.iter().map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize)).collect(),
+                    size: *span as usize,
+                },
                 _ => return Err(mismatch(format!("`{name}` is neither storage nor uniform"))),
             };
             slots.push((binding.binding, name, slot));
         }
         slots.sort_by_key(|(number, ..)| *number);
-        Ok(Self {
-            workgroup: module.entry_points[index].workgroup_size,
-            slots,
-        })
+        Ok(Self { workgroup: module.entry_points[index].workgroup_size, slots })
     }
 }
 
 /// Checks that an op gives its shader exactly what the shader declares.
 pub fn check_op(op: &Op, tensors: &TensorTable, reflection: &Reflection) -> Result<(), GpuError> {
-    let mismatch = |reason: String| {
-        Err(GpuError::Mismatch {
-            kernel: format!("{} ({})", op.kernel.name(), op.label),
-            reason,
-        })
-    };
+    let mismatch =
+        |reason: String| Err(GpuError::Mismatch { kernel: format!("{} ({})", op.kernel.name(), op.label), reason });
     for (_, name, slot) in &reflection.slots {
         match slot {
-            Slot::Storage {
-                stride,
-                dtype,
-                writable,
-                reads,
-            } => {
+            Slot::Storage { stride, dtype, writable, reads } => {
                 let Some(bound) = op.bindings.iter().find(|b| b.name == name) else {
                     return mismatch(format!("nothing is bound to `{name}`"));
                 };
@@ -160,8 +118,11 @@ pub fn check_op(op: &Op, tensors: &TensorTable, reflection: &Reflection) -> Resu
                     return mismatch(format!("`{name}` holds {dtype:?}, {} does not", tensor.name));
                 }
                 if bound.access.writes() != *writable {
-                    return mismatch(format!("`{name}` is bound as {:?}, but declared {}", bound.access,
-                        if *writable { "read_write" } else { "read" }));
+                    return mismatch(format!(
+                        "`{name}` is bound as {:?}, but declared {}",
+                        bound.access,
+                        if *writable { "read_write" } else { "read" }
+                    ));
                 }
                 if bound.access == Access::Write && *reads {
                     return mismatch(format!("`{name}` is bound to be overwritten, but the shader reads it"));
@@ -184,10 +145,7 @@ pub fn check_op(op: &Op, tensors: &TensorTable, reflection: &Reflection) -> Resu
                         None => return mismatch(format!("it has no uniform for `{name}`")),
                     }
                 };
-                let host: Vec<(String, usize)> = fields
-                    .iter()
-                    .map(|f| (f.name.to_string(), f.offset))
-                    .collect();
+                let host: Vec<(String, usize)> = fields.iter().map(|f| (f.name.to_string(), f.offset)).collect();
                 if *members != host || *size != bytes {
                     return mismatch(format!(
                         "`{name}` is {members:?} in {size} bytes on the device, {host:?} in {bytes} on the host"

@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 pub const SHADER: &str = include_str!("../../shaders/activation.wgsl");
 
 /// An element-wise nonlinearity, in PyTorch's default form.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u32)]
 pub enum Activation {
@@ -54,10 +52,7 @@ impl Activation {
 
     /// The activation of this number; identity for any other.
     pub fn from_code(code: u32) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|a| *a as u32 == code)
-            .unwrap_or(Activation::Identity)
+        Self::ALL.into_iter().find(|a| *a as u32 == code).unwrap_or(Activation::Identity)
     }
 
     /// The constant's name in `activation.wgsl`.

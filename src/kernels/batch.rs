@@ -21,9 +21,7 @@ params! {
 }
 
 /// What becomes of grey levels in [0, 1].
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u32)]
 pub enum Binarise {
@@ -48,12 +46,7 @@ pub fn half_bits(count: usize) -> u32 {
 }
 
 /// `x (B, D)` from `data`: `(N, ceil(D / 4))` words of bytes, or `(N, D)` floats.
-pub fn gather(
-    tensors: &TensorTable,
-    data: TensorId,
-    x: TensorId,
-    binarise: Binarise,
-) -> Result<Op, PlanError> {
+pub fn gather(tensors: &TensorTable, data: TensorId, x: TensorId, binarise: Binarise) -> Result<Op, PlanError> {
     let label = "gather";
     let (batch, width) = tensors.matrix(label, x)?;
     let source = tensors.get(data);
@@ -77,16 +70,12 @@ pub fn gather(
         words: index_fits(label, words_per_row(width))?,
         half_bits: half_bits(count),
     };
-    Ok(Op::new(
-        label,
-        kernel(Family::Batch, entry).with("BINARISE", binarise as u32),
-        Grid::Rows(batch),
-    )
-    .read(binding, data)
-    .touching(batch * stride)
-    .write("x", x)
-    .params(params.block())
-    .flops(batch * width))
+    Ok(Op::new(label, kernel(Family::Batch, entry).with("BINARISE", binarise as u32), Grid::Rows(batch))
+        .read(binding, data)
+        .touching(batch * stride)
+        .write("x", x)
+        .params(params.block())
+        .flops(batch * width))
 }
 
 /// The family's cases.

@@ -4,9 +4,7 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::plan::{
-    Dtype, METRICS_PER_STEP, Op, PlanError, Program, StepPlan, StepScalars, TensorId, TensorTable,
-};
+use crate::plan::{Dtype, METRICS_PER_STEP, Op, PlanError, Program, StepPlan, StepScalars, TensorId, TensorTable};
 
 /// What an input is filled with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,13 +80,7 @@ impl Case {
     pub fn new(name: impl Into<String>, step: StepScalars) -> Self {
         Self {
             name: name.into(),
-            program: Program {
-                plans: vec![StepPlan {
-                    name: "case".into(),
-                    ops: Vec::new(),
-                }],
-                ..Program::default()
-            },
+            program: Program { plans: vec![StepPlan { name: "case".into(), ops: Vec::new() }], ..Program::default() },
             inputs: Vec::new(),
             outputs: Vec::new(),
             step,
@@ -107,22 +99,13 @@ impl Case {
 
     /// Adds a float output.
     pub fn output(&mut self, name: &str, shape: &[usize], tolerance: Tolerance) -> TensorId {
-        let id = self
-            .program
-            .tensors
-            .guarded(name, shape, Dtype::F32, GUARD);
+        let id = self.program.tensors.guarded(name, shape, Dtype::F32, GUARD);
         self.outputs.push((id, tolerance));
         id
     }
 
     /// Adds a float tensor that is read, written and compared.
-    pub fn updated(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        fill: Fill,
-        tolerance: Tolerance,
-    ) -> TensorId {
+    pub fn updated(&mut self, name: &str, shape: &[usize], fill: Fill, tolerance: Tolerance) -> TensorId {
         let id = self.input(name, shape, Dtype::F32, fill);
         self.outputs.push((id, tolerance));
         id
@@ -146,20 +129,12 @@ impl Case {
 
     /// Adds `sum(weights * tensor)` to the loss.
     pub fn loss_weighted(&mut self, tensor: TensorId, weights: TensorId) {
-        self.loss.push(LossTerm {
-            tensor,
-            weights: Some(weights),
-            scale: 1.0,
-        });
+        self.loss.push(LossTerm { tensor, weights: Some(weights), scale: 1.0 });
     }
 
     /// Adds `scale * sum(tensor)` to the loss.
     pub fn loss_scaled(&mut self, tensor: TensorId, scale: f64) {
-        self.loss.push(LossTerm {
-            tensor,
-            weights: None,
-            scale,
-        });
+        self.loss.push(LossTerm { tensor, weights: None, scale });
     }
 
     /// Says that `gradient` must be the loss's gradient with respect to `input`.
@@ -185,11 +160,7 @@ impl Case {
                         Fill::Levels => rng.random::<f32>().to_bits(),
                         Fill::Spread(s) => symmetric(&mut rng, s).to_bits(),
                         Fill::Heavy { common, rare } => {
-                            let spread = if rng.random_range(0..8) == 0 {
-                                rare
-                            } else {
-                                common
-                            };
+                            let spread = if rng.random_range(0..8) == 0 { rare } else { common };
                             symmetric(&mut rng, spread).to_bits()
                         }
                     })

@@ -82,11 +82,7 @@ fn product(
         .read("b", b)
         .params(params.block())
         .flops(2 * m * n * k);
-    op = if epilogue.kept_rows > 0 {
-        op.update("c", c)
-    } else {
-        op.write("c", c)
-    };
+    op = if epilogue.kept_rows > 0 { op.update("c", c) } else { op.write("c", c) };
     if let Some(bias) = epilogue.bias {
         tensors.expect(&label, bias, &[n])?;
         op = op.read("bias", bias);
@@ -163,13 +159,7 @@ fn layout(p: &DenseParams, target: Target) -> Layout {
             // With batch 128 most outputs are too small to fill a GPU with large tiles.
             let large = p.m.div_ceil(64) * p.n.div_ceil(64) >= 64;
             let side = if large { 64 } else { 32 };
-            Layout {
-                name: "tiles",
-                tile_m: side,
-                tile_n: side,
-                tile_k: 16,
-                threads: side * side / 16,
-            }
+            Layout { name: "tiles", tile_m: side, tile_n: side, tile_k: 16, threads: side * side / 16 }
         }
     }
 }
@@ -272,28 +262,15 @@ pub(super) fn cases() -> Vec<Case> {
 // Sums of up to 784 products in another order than the oracle's.
 const SUMS: Tolerance = Tolerance::Relative(2e-5);
 
-fn forward_case(
-    batch: usize,
-    inputs: usize,
-    outputs: usize,
-    activation: Activation,
-    timed: bool,
-) -> Case {
+fn forward_case(batch: usize, inputs: usize, outputs: usize, activation: Activation, timed: bool) -> Case {
     let name = format!("dense/forward {batch}x{inputs}x{outputs} {}", activation.name());
     let mut case = Case::new(name, StepScalars::default());
     let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
     let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(1.0));
     let bias = case.input("bias", &[outputs], Dtype::F32, Fill::Heavy { common: 1.0, rare: 40.0 });
     let y = case.output("y", &[batch, outputs], SUMS);
-    let pre = activation
-        .keeps_input()
-        .then(|| case.output("pre", &[batch, outputs], SUMS));
-    let epilogue = Epilogue {
-        bias: Some(bias),
-        activation,
-        pre,
-        ..Epilogue::default()
-    };
+    let pre = activation.keeps_input().then(|| case.output("pre", &[batch, outputs], SUMS));
+    let epilogue = Epilogue { bias: Some(bias), activation, pre, ..Epilogue::default() };
     case.op(|t| forward(t, "forward", [x, weight, y], epilogue));
     case.timed(timed)
 }
@@ -311,21 +288,12 @@ fn d_input_case(batch: usize, inputs: usize, outputs: usize, activation: Activat
     };
     let saved = case.input("saved", &[batch, inputs], Dtype::F32, fill);
     let d_x = case.output("d_x", &[batch, inputs], SUMS);
-    let epilogue = Epilogue {
-        gradient: Some((activation, saved)),
-        ..Epilogue::default()
-    };
+    let epilogue = Epilogue { gradient: Some((activation, saved)), ..Epilogue::default() };
     case.op(|t| d_input(t, "d_input", [d_y, weight, d_x], epilogue));
     case
 }
 
-fn d_weight_case(
-    batch: usize,
-    inputs: usize,
-    outputs: usize,
-    kept_rows: usize,
-    with_bias: bool,
-) -> Case {
+fn d_weight_case(batch: usize, inputs: usize, outputs: usize, kept_rows: usize, with_bias: bool) -> Case {
     let name = format!("dense/d_weight {batch}x{inputs}x{outputs} keeping {kept_rows}");
     let mut case = Case::new(name, StepScalars::default());
     let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
@@ -336,11 +304,7 @@ fn d_weight_case(
         case.output("d_weight", &[outputs, inputs], SUMS)
     };
     let row_sum = with_bias.then(|| case.output("d_bias", &[outputs], SUMS));
-    let epilogue = Epilogue {
-        row_sum,
-        kept_rows,
-        ..Epilogue::default()
-    };
+    let epilogue = Epilogue { row_sum, kept_rows, ..Epilogue::default() };
     case.op(|t| d_weight(t, "d_weight", [d_y, x, gradient], epilogue));
     case
 }
@@ -357,9 +321,7 @@ fn gradient_case(activation: Activation) -> Case {
     let w2 = case.input("w2", &[outputs, hidden], Dtype::F32, spread);
     let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
     let h = case.output("h", &[batch, hidden], SUMS);
-    let pre = activation
-        .keeps_input()
-        .then(|| case.output("pre", &[batch, hidden], SUMS));
+    let pre = activation.keeps_input().then(|| case.output("pre", &[batch, hidden], SUMS));
     let y = case.output("y", &[batch, outputs], SUMS);
     let d_w2 = case.output("d_w2", &[outputs, hidden], SUMS);
     let d_h = case.output("d_h", &[batch, hidden], SUMS);
@@ -367,20 +329,9 @@ fn gradient_case(activation: Activation) -> Case {
     let d_b1 = case.output("d_b1", &[hidden], SUMS);
     let d_x = case.output("d_x", &[batch, inputs], SUMS);
     let none = Epilogue::default();
-    let first = Epilogue {
-        bias: Some(b1),
-        activation,
-        pre,
-        ..none
-    };
-    let back = Epilogue {
-        gradient: Some((activation, pre.unwrap_or(h))),
-        ..none
-    };
-    let bias = Epilogue {
-        row_sum: Some(d_b1),
-        ..none
-    };
+    let first = Epilogue { bias: Some(b1), activation, pre, ..none };
+    let back = Epilogue { gradient: Some((activation, pre.unwrap_or(h))), ..none };
+    let bias = Epilogue { row_sum: Some(d_b1), ..none };
     case.op(|t| forward(t, "first", [x, w1, h], first));
     case.op(|t| forward(t, "second", [h, w2, y], none));
     case.op(|t| d_weight(t, "second d_weight", [d_y, h, d_w2], none));

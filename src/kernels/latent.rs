@@ -31,11 +31,7 @@ pub enum Noise {
 
 fn block(label: &str, batch: usize, latent: usize) -> Result<crate::plan::ParamsBlock, PlanError> {
     index_fits(label, 2 * batch * latent)?;
-    Ok(LatentParams {
-        batch: index_fits(label, batch)?,
-        latent: index_fits(label, latent)?,
-    }
-    .block())
+    Ok(LatentParams { batch: index_fits(label, batch)?, latent: index_fits(label, latent)? }.block())
 }
 
 /// `heads (B, 2Z)` to `z (B, Z)` and `kl (B)`.
@@ -49,26 +45,14 @@ pub fn sample(
 ) -> Result<Op, PlanError> {
     let label = "sample";
     let (batch, latent) = tensors.matrix(label, z)?;
-    expect_all(
-        tensors,
-        label,
-        &[
-            (heads, &[batch, 2 * latent]),
-            (noise, &[batch, latent]),
-            (kl, &[batch]),
-        ],
-    )?;
-    Ok(Op::new(
-        label,
-        kernel(Family::Latent, "sample").with("NOISE", mode as u32),
-        Grid::Rows(batch),
-    )
-    .read("heads", heads)
-    .update("noise", noise)
-    .write("z", z)
-    .write("kl", kl)
-    .params(block(label, batch, latent)?)
-    .flops(batch * latent * 10))
+    expect_all(tensors, label, &[(heads, &[batch, 2 * latent]), (noise, &[batch, latent]), (kl, &[batch])])?;
+    Ok(Op::new(label, kernel(Family::Latent, "sample").with("NOISE", mode as u32), Grid::Rows(batch))
+        .read("heads", heads)
+        .update("noise", noise)
+        .write("z", z)
+        .write("kl", kl)
+        .params(block(label, batch, latent)?)
+        .flops(batch * latent * 10))
 }
 
 /// `d_z (B, Z)` and the KL term to `d_heads (B, 2Z)`.
@@ -84,57 +68,36 @@ pub fn sample_backward(
     expect_all(
         tensors,
         label,
-        &[
-            (heads, &[batch, 2 * latent]),
-            (drawn, &[batch, latent]),
-            (d_heads, &[batch, 2 * latent]),
-        ],
+        &[(heads, &[batch, 2 * latent]), (drawn, &[batch, latent]), (d_heads, &[batch, 2 * latent])],
     )?;
-    Ok(Op::new(
-        label,
-        kernel(Family::Latent, "sample_backward"),
-        Grid::Elements(batch * latent),
-    )
-    .read("d_z", d_z)
-    .read("heads", heads)
-    .read("drawn", drawn)
-    .write("d_heads", d_heads)
-    .params(block(label, batch, latent)?)
-    .flops(batch * latent * 10))
+    Ok(Op::new(label, kernel(Family::Latent, "sample_backward"), Grid::Elements(batch * latent))
+        .read("d_z", d_z)
+        .read("heads", heads)
+        .read("drawn", drawn)
+        .write("d_heads", d_heads)
+        .params(block(label, batch, latent)?)
+        .flops(batch * latent * 10))
 }
 
 /// `z (B, Z)` from the prior.
 pub fn prior(tensors: &TensorTable, z: TensorId) -> Result<Op, PlanError> {
     let label = "prior";
     let (batch, latent) = tensors.matrix(label, z)?;
-    Ok(Op::new(
-        label,
-        kernel(Family::Latent, "prior"),
-        Grid::Elements(batch * latent),
-    )
-    .write("z", z)
-    .params(block(label, batch, latent)?)
-    .flops(batch * latent * 20))
+    Ok(Op::new(label, kernel(Family::Latent, "prior"), Grid::Elements(batch * latent))
+        .write("z", z)
+        .params(block(label, batch, latent)?)
+        .flops(batch * latent * 20))
 }
 
 /// The family's cases.
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for (batch, latent) in [(1, 1), (3, 7), (64, 8), (65, 9), (13, 131), (128, 20)] {
-        let step = StepScalars {
-            noise_key: [41, 42],
-            beta: 0.7,
-            ..StepScalars::default()
-        };
+        let step = StepScalars { noise_key: [41, 42], beta: 0.7, ..StepScalars::default() };
         for mode in [Noise::Off, Noise::Drawn, Noise::Given] {
             let mut case = Case::new(format!("latent/sample {batch}x{latent} {mode:?}"), step);
             // Some values of logvar lie beyond the clamp.
-            let heads = case.input(
-                "heads",
-                &[batch, 2 * latent],
-                Dtype::F32,
-                Fill::Heavy { common: 2.0, rare: 40.0 },
-            );
+            let heads = case.input("heads", &[batch, 2 * latent], Dtype::F32, Fill::Heavy { common: 2.0, rare: 40.0 });
             let noise = match mode {
                 Noise::Drawn => case.output("noise", &[batch, latent], Tolerance::Relative(2e-6)),
                 _ => case.input("noise", &[batch, latent], Dtype::F32, Fill::Spread(2.0)),
@@ -146,12 +109,7 @@ pub(super) fn cases() -> Vec<Case> {
             all.push(case.timed(batch == 128 && mode == Noise::Drawn));
         }
         let mut case = Case::new(format!("latent/sample_backward {batch}x{latent}"), step);
-        let heads = case.input(
-            "heads",
-            &[batch, 2 * latent],
-            Dtype::F32,
-            Fill::Heavy { common: 2.0, rare: 40.0 },
-        );
+        let heads = case.input("heads", &[batch, 2 * latent], Dtype::F32, Fill::Heavy { common: 2.0, rare: 40.0 });
         let d_z = case.input("d_z", &[batch, latent], Dtype::F32, Fill::Spread(1.0));
         let drawn = case.input("drawn", &[batch, latent], Dtype::F32, Fill::Spread(2.0));
         let d_heads = case.output("d_heads", &[batch, 2 * latent], Tolerance::Relative(2e-5));
@@ -171,10 +129,7 @@ pub(super) fn cases() -> Vec<Case> {
 
     // d/d heads of sum(z * d_z) + beta / B sum(kl), noise given.
     for (batch, latent) in [(2, 3), (5, 1)] {
-        let step = StepScalars {
-            beta: 0.7,
-            ..StepScalars::default()
-        };
+        let step = StepScalars { beta: 0.7, ..StepScalars::default() };
         let mut case = Case::new(format!("latent/gradient {batch}x{latent}"), step);
         let heads = case.input("heads", &[batch, 2 * latent], Dtype::F32, Fill::Spread(1.5));
         let noise = case.input("noise", &[batch, latent], Dtype::F32, Fill::Spread(2.0));

@@ -40,31 +40,17 @@ fn op(
     flops_each: usize,
 ) -> Result<Op, PlanError> {
     let (batch, width) = tensors.matrix(entry, t.output)?;
-    expect_all(
-        tensors,
-        entry,
-        &[
-            (t.x, &[batch, width]),
-            (t.recon, &[batch]),
-            (t.d_output, &[batch, width]),
-        ],
-    )?;
+    expect_all(tensors, entry, &[(t.x, &[batch, width]), (t.recon, &[batch]), (t.d_output, &[batch, width])])?;
     index_fits(entry, batch * width)?;
-    let params = LikelihoodParams {
-        batch: index_fits(entry, batch)?,
-        width: index_fits(entry, width)?,
-        inv_var,
-        log_norm,
-    };
-    Ok(
-        Op::new(entry, kernel(Family::Likelihood, entry), Grid::Rows(batch))
-            .read("output", t.output)
-            .read("x", t.x)
-            .write("recon", t.recon)
-            .write("d_output", t.d_output)
-            .params(params.block())
-            .flops(batch * width * flops_each),
-    )
+    let params =
+        LikelihoodParams { batch: index_fits(entry, batch)?, width: index_fits(entry, width)?, inv_var, log_norm };
+    Ok(Op::new(entry, kernel(Family::Likelihood, entry), Grid::Rows(batch))
+        .read("output", t.output)
+        .read("x", t.x)
+        .write("recon", t.recon)
+        .write("d_output", t.d_output)
+        .params(params.block())
+        .flops(batch * width * flops_each))
 }
 
 /// Cross-entropy on logits.
@@ -73,17 +59,8 @@ pub fn bernoulli(tensors: &TensorTable, t: Tensors) -> Result<Op, PlanError> {
 }
 
 /// Normal with fixed sigma; without its constant where `normalised` is false.
-pub fn gaussian(
-    tensors: &TensorTable,
-    t: Tensors,
-    sigma: f32,
-    normalised: bool,
-) -> Result<Op, PlanError> {
-    let log_norm = if normalised {
-        sigma.ln() + 0.5 * (2.0 * std::f32::consts::PI).ln()
-    } else {
-        0.0
-    };
+pub fn gaussian(tensors: &TensorTable, t: Tensors, sigma: f32, normalised: bool) -> Result<Op, PlanError> {
+    let log_norm = if normalised { sigma.ln() + 0.5 * (2.0 * std::f32::consts::PI).ln() } else { 0.0 };
     op(tensors, "gaussian", t, 1.0 / (sigma * sigma), log_norm, 6)
 }
 
@@ -95,22 +72,12 @@ pub fn gaussian_learned(
     d_log_sigma: TensorId,
 ) -> Result<Op, PlanError> {
     let batch = tensors.get(t.recon).len();
-    expect_all(
-        tensors,
-        "gaussian_learned",
-        &[(log_sigma, &[1]), (d_log_sigma, &[batch])],
-    )?;
-    Ok(op(tensors, "gaussian_learned", t, 1.0, 0.0, 5)?
-        .read("log_sigma", log_sigma)
-        .write("d_log_sigma", d_log_sigma))
+    expect_all(tensors, "gaussian_learned", &[(log_sigma, &[1]), (d_log_sigma, &[batch])])?;
+    Ok(op(tensors, "gaussian_learned", t, 1.0, 0.0, 5)?.read("log_sigma", log_sigma).write("d_log_sigma", d_log_sigma))
 }
 
 /// `mean (B, D)` of a bernoulli decoder.
-pub fn bernoulli_mean(
-    tensors: &TensorTable,
-    output: TensorId,
-    mean: TensorId,
-) -> Result<Op, PlanError> {
+pub fn bernoulli_mean(tensors: &TensorTable, output: TensorId, mean: TensorId) -> Result<Op, PlanError> {
     let label = "bernoulli mean";
     let (batch, width) = tensors.matrix(label, output)?;
     tensors.expect(label, mean, &[batch, width])?;
@@ -120,15 +87,11 @@ pub fn bernoulli_mean(
         inv_var: 1.0,
         log_norm: 0.0,
     };
-    Ok(Op::new(
-        label,
-        kernel(Family::Likelihood, "bernoulli_mean"),
-        Grid::Elements(batch * width),
-    )
-    .read("output", output)
-    .write("mean", mean)
-    .params(params.block())
-    .flops(batch * width * 4))
+    Ok(Op::new(label, kernel(Family::Likelihood, "bernoulli_mean"), Grid::Elements(batch * width))
+        .read("output", output)
+        .write("mean", mean)
+        .params(params.block())
+        .flops(batch * width * 4))
 }
 
 /// The family's cases.
@@ -139,33 +102,20 @@ pub(super) fn cases() -> Vec<Case> {
         for entry in ["bernoulli", "gaussian", "mse", "gaussian_learned"] {
             // Small ones are also gradient-checked; there the logits stay where f64 differences are exact.
             let small = batch * width <= 15;
-            let spread = if small {
-                Fill::Spread(3.0)
-            } else {
-                Fill::Heavy {
-                    common: 6.0,
-                    rare: 120.0,
-                }
-            };
+            let spread = if small { Fill::Spread(3.0) } else { Fill::Heavy { common: 6.0, rare: 120.0 } };
             let mut case = Case::new(format!("likelihood/{entry} {batch}x{width}"), step);
             let output = case.input("output", &[batch, width], Dtype::F32, spread);
             let x = case.input("x", &[batch, width], Dtype::F32, Fill::Levels);
             let recon = case.output("recon", &[batch], Tolerance::Relative(1e-5));
             let d_output = case.output("d_output", &[batch, width], Tolerance::Relative(2e-6));
-            let t = Tensors {
-                output,
-                x,
-                recon,
-                d_output,
-            };
+            let t = Tensors { output, x, recon, d_output };
             match entry {
                 "bernoulli" => case.op(|table| bernoulli(table, t)),
                 "gaussian" => case.op(|table| gaussian(table, t, 0.3, true)),
                 "mse" => case.op(|table| gaussian(table, t, 0.5_f32.sqrt(), false)),
                 _ => {
                     let log_sigma = case.input("log_sigma", &[1], Dtype::F32, Fill::Spread(0.5));
-                    let rows =
-                        case.output("d_log_sigma", &[batch], Tolerance::Relative(1e-5));
+                    let rows = case.output("d_log_sigma", &[batch], Tolerance::Relative(1e-5));
                     case.op(|table| gaussian_learned(table, t, log_sigma, rows));
                     if batch == 1 {
                         case.gradient(log_sigma, rows);
@@ -179,10 +129,7 @@ pub(super) fn cases() -> Vec<Case> {
             all.push(case.timed(batch == 128));
         }
         let mut case = Case::new(format!("likelihood/bernoulli_mean {batch}x{width}"), step);
-        let spread = Fill::Heavy {
-            common: 6.0,
-            rare: 120.0,
-        };
+        let spread = Fill::Heavy { common: 6.0, rare: 120.0 };
         let output = case.input("output", &[batch, width], Dtype::F32, spread);
         let mean = case.output("mean", &[batch, width], Tolerance::Relative(2e-6));
         case.op(|t| bernoulli_mean(t, output, mean));

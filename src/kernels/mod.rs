@@ -45,9 +45,7 @@ pub(crate) use params;
 
 /// Reads an op's uniform back; all zeros where the op has none, which no constructor leaves out.
 pub(crate) fn read_block<P: bytemuck::Pod>(block: Option<&ParamsBlock>) -> P {
-    block
-        .and_then(|b| bytemuck::try_pod_read_unaligned(&b.bytes).ok())
-        .unwrap_or_else(P::zeroed)
+    block.and_then(|b| bytemuck::try_pod_read_unaligned(&b.bytes).ok()).unwrap_or_else(P::zeroed)
 }
 
 /// What shape of code suits an adapter.
@@ -92,17 +90,9 @@ const STEP: &str = include_str!("../../shaders/step.wgsl");
 /// The shader files of a family, in the order they are joined.
 fn files(family: Family) -> &'static [&'static str] {
     match family {
-        Family::Batch => &[
-            STEP,
-            rng::SHADER,
-            include_str!("../../shaders/batch.wgsl"),
-        ],
+        Family::Batch => &[STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")],
         Family::Dense => &[activation::SHADER],
-        Family::Latent => &[
-            STEP,
-            rng::SHADER,
-            include_str!("../../shaders/latent.wgsl"),
-        ],
+        Family::Latent => &[STEP, rng::SHADER, include_str!("../../shaders/latent.wgsl")],
         Family::Likelihood => &[include_str!("../../shaders/likelihood.wgsl")],
         Family::Optimizer => &[STEP, include_str!("../../shaders/optimizer.wgsl")],
         Family::Reduce => &[STEP, include_str!("../../shaders/reduce.wgsl")],
@@ -117,12 +107,8 @@ pub fn source(op: &Op, target: Target) -> Source {
         source.text = format!("{}\n{}", files(Family::Dense).concat(), source.text);
         return source;
     }
-    let mut constants: Vec<(&'static str, f64)> = op
-        .kernel
-        .constants
-        .iter()
-        .map(|(name, value)| (*name, f64::from(*value)))
-        .collect();
+    let mut constants: Vec<(&'static str, f64)> =
+        op.kernel.constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
     constants.push(("WG", f64::from(target.workgroup())));
     Source {
         variant: format!("{}{:?}", op.kernel.name(), constants),
@@ -134,10 +120,7 @@ pub fn source(op: &Op, target: Target) -> Source {
 
 /// An op over so many elements must stay within 32-bit indices.
 pub(crate) fn index_fits(op: &str, elements: usize) -> Result<u32, PlanError> {
-    u32::try_from(elements).map_err(|_| PlanError::TooLarge {
-        op: op.to_string(),
-        elements,
-    })
+    u32::try_from(elements).map_err(|_| PlanError::TooLarge { op: op.to_string(), elements })
 }
 
 /// Checks shapes of several tensors at once.

@@ -61,24 +61,14 @@ pub struct Arenas {
 }
 
 /// One optimiser step over the arenas.
-pub fn update(
-    tensors: &TensorTable,
-    arenas: Arenas,
-    rule: Rule,
-    decay: f32,
-) -> Result<Op, PlanError> {
+pub fn update(tensors: &TensorTable, arenas: Arenas, rule: Rule, decay: f32) -> Result<Op, PlanError> {
     let label = "update";
     let len = tensors.get(arenas.weights).len();
     let whole: &[usize] = &[len.next_multiple_of(4)];
     expect_all(
         tensors,
         label,
-        &[
-            (arenas.weights, whole),
-            (arenas.gradients, whole),
-            (arenas.first, whole),
-            (arenas.clip, &[1]),
-        ],
+        &[(arenas.weights, whole), (arenas.gradients, whole), (arenas.first, whole), (arenas.clip, &[1])],
     )?;
     let mut params = OptimizerParams {
         quads: index_fits(label, len / 4)?,
@@ -92,30 +82,16 @@ pub fn update(
     let op = match rule {
         Rule::Sgd { momentum, nesterov } => {
             params.momentum = momentum;
-            Op::new(
-                label,
-                kernel(Family::Optimizer, "sgd").with("NESTEROV", nesterov.into()),
-                grid,
-            )
-            .flops(len * 8)
+            Op::new(label, kernel(Family::Optimizer, "sgd").with("NESTEROV", nesterov.into()), grid).flops(len * 8)
         }
-        Rule::Adam {
-            beta1,
-            beta2,
-            epsilon,
-            decoupled,
-        } => {
+        Rule::Adam { beta1, beta2, epsilon, decoupled } => {
             tensors.expect(label, arenas.second, whole)?;
             params.beta1 = beta1;
             params.beta2 = beta2;
             params.epsilon = epsilon;
-            Op::new(
-                label,
-                kernel(Family::Optimizer, "adam").with("DECOUPLED", decoupled.into()),
-                grid,
-            )
-            .update("second", arenas.second)
-            .flops(len * 14)
+            Op::new(label, kernel(Family::Optimizer, "adam").with("DECOUPLED", decoupled.into()), grid)
+                .update("second", arenas.second)
+                .flops(len * 14)
         }
     };
     Ok(op
@@ -159,9 +135,7 @@ pub(super) fn cases() -> Vec<Case> {
                 gradients: case.input("gradients", &[len], Dtype::F32, Fill::Spread(1.0)),
                 first: case.updated("first", &[len], Fill::Spread(0.1), tight),
                 second: match rule {
-                    Rule::Adam { .. } => {
-                        case.updated("second", &[len], Fill::Levels, tight)
-                    }
+                    Rule::Adam { .. } => case.updated("second", &[len], Fill::Levels, tight),
                     Rule::Sgd { .. } => case.input("unused", &[1], Dtype::F32, Fill::Levels),
                 },
                 clip: case.input("clip", &[1], Dtype::F32, Fill::Levels),

@@ -2,9 +2,7 @@
 
 use super::case::{Case, Fill, Tolerance};
 use super::{expect_all, index_fits, kernel, params};
-use crate::plan::{
-    Dtype, Family, Grid, METRICS_PER_STEP, Op, PlanError, StepScalars, TensorId, TensorTable,
-};
+use crate::plan::{Dtype, Family, Grid, METRICS_PER_STEP, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `reduce.wgsl`.
@@ -21,19 +19,9 @@ params! {
 /// Stripes that `squares` splits an arena into.
 pub const STRIPES: usize = 128;
 
-fn block(
-    label: &str,
-    rows: usize,
-    cols: usize,
-    max_norm: f32,
-) -> Result<crate::plan::ParamsBlock, PlanError> {
+fn block(label: &str, rows: usize, cols: usize, max_norm: f32) -> Result<crate::plan::ParamsBlock, PlanError> {
     index_fits(label, rows * cols)?;
-    Ok(ReduceParams {
-        rows: index_fits(label, rows)?,
-        cols: index_fits(label, cols)?,
-        max_norm,
-    }
-    .block())
+    Ok(ReduceParams { rows: index_fits(label, rows)?, cols: index_fits(label, cols)?, max_norm }.block())
 }
 
 fn expect_ring(tensors: &TensorTable, label: &str, metrics: TensorId) -> Result<(), PlanError> {
@@ -53,9 +41,7 @@ pub fn report(
     tensors.expect(label, recon, &[batch])?;
     expect_ring(tensors, label, metrics)?;
     let entry = if kl.is_some() { "elbo" } else { "recon" };
-    let mut op = Op::new(label, kernel(Family::Reduce, entry), Grid::Single)
-        .read("recon_rows", recon)
-        .flops(2 * batch);
+    let mut op = Op::new(label, kernel(Family::Reduce, entry), Grid::Single).read("recon_rows", recon).flops(2 * batch);
     if let Some(kl) = kl {
         tensors.expect(label, kl, &[batch])?;
         op = op.read("kl_rows", kl);
@@ -86,35 +72,23 @@ pub fn columns(
     let (rows, cols) = tensors.matrix(&label, matrix)?;
     tensors.expect(&label, totals, &[cols])?;
     let params = block(&label, rows, cols, 0.0)?;
-    Ok(Op::new(
-        label,
-        kernel(Family::Reduce, "columns"),
-        Grid::Elements(cols),
-    )
-    .read("values", matrix)
-    .write("total", totals)
-    .params(params)
-    .flops(rows * cols))
+    Ok(Op::new(label, kernel(Family::Reduce, "columns"), Grid::Elements(cols))
+        .read("values", matrix)
+        .write("total", totals)
+        .params(params)
+        .flops(rows * cols))
 }
 
 /// `partials (STRIPES)`: sums of squares over stripes of `values (n)`.
-pub fn squares(
-    tensors: &TensorTable,
-    values: TensorId,
-    partials: TensorId,
-) -> Result<Op, PlanError> {
+pub fn squares(tensors: &TensorTable, values: TensorId, partials: TensorId) -> Result<Op, PlanError> {
     let label = "gradient norm";
     let n = tensors.get(values).len();
     expect_all(tensors, label, &[(values, &[n]), (partials, &[STRIPES])])?;
-    Ok(Op::new(
-        label,
-        kernel(Family::Reduce, "squares"),
-        Grid::Rows(STRIPES),
-    )
-    .read("values", values)
-    .write("total", partials)
-    .params(block(label, n, 1, 0.0)?)
-    .flops(2 * n))
+    Ok(Op::new(label, kernel(Family::Reduce, "squares"), Grid::Rows(STRIPES))
+        .read("values", values)
+        .write("total", partials)
+        .params(block(label, n, 1, 0.0)?)
+        .flops(2 * n))
 }
 
 /// `scale (1)`: what brings the gradient's norm down to `max_norm`, from the partial sums of its squares.
@@ -143,18 +117,12 @@ pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     let tight = Tolerance::Relative(1e-5);
     for (batch, rows) in [(1, 1), (7, 7), (64, 63), (65, 65), (128, 128), (300, 129)] {
-        let step = StepScalars {
-            rows,
-            slot: 1,
-            beta: 0.4,
-            ..StepScalars::default()
-        };
+        let step = StepScalars { rows, slot: 1, beta: 0.4, ..StepScalars::default() };
         for with_kl in [true, false] {
             let entry = if with_kl { "elbo" } else { "recon" };
             let mut case = Case::new(format!("reduce/{entry} {rows} of {batch}"), step);
             let recon = case.input("recon_rows", &[batch], Dtype::F32, Fill::Levels);
-            let kl = with_kl
-                .then(|| case.input("kl_rows", &[batch], Dtype::F32, Fill::Levels));
+            let kl = with_kl.then(|| case.input("kl_rows", &[batch], Dtype::F32, Fill::Levels));
             let metrics = case.ring("metrics", 3, tight);
             case.op(|t| report(t, recon, kl, metrics));
             all.push(case);
@@ -168,10 +136,7 @@ pub(super) fn cases() -> Vec<Case> {
         case.loss_scaled(total, 1.0);
         all.push(case);
 
-        let step = StepScalars {
-            slot: 2,
-            ..StepScalars::default()
-        };
+        let step = StepScalars { slot: 2, ..StepScalars::default() };
         for max_norm in [0.5, 1e6] {
             let mut case = Case::new(format!("reduce/clip {n} to {max_norm}"), step);
             let partials = case.input("values", &[n], Dtype::F32, Fill::Levels);

@@ -30,29 +30,21 @@ pub enum Stream {
 pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
     const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
     let schedule = [key[0], key[1], 0x1BD1_1BDA ^ key[0] ^ key[1]];
-    let mut x = [
-        counter[0].wrapping_add(key[0]),
-        counter[1].wrapping_add(key[1]),
-    ];
+    let mut x = [counter[0].wrapping_add(key[0]), counter[1].wrapping_add(key[1])];
     for block in 0..5 {
         for rotation in ROTATIONS[block % 2] {
             x[0] = x[0].wrapping_add(x[1]);
             x[1] = x[1].rotate_left(rotation) ^ x[0];
         }
         x[0] = x[0].wrapping_add(schedule[(block + 1) % 3]);
-        x[1] = x[1]
-            .wrapping_add(schedule[(block + 2) % 3])
-            .wrapping_add(block as u32 + 1);
+        x[1] = x[1].wrapping_add(schedule[(block + 2) % 3]).wrapping_add(block as u32 + 1);
     }
     x
 }
 
 /// The key of a stream at a step (or epoch): every `(seed, stream, step)` has its own.
 pub fn key(seed: u64, stream: Stream, step: u64) -> [u32; 2] {
-    let by_stream = threefry2x32(
-        [seed as u32, (seed >> 32) as u32],
-        [stream as u32, 0x7767_7661],
-    );
+    let by_stream = threefry2x32([seed as u32, (seed >> 32) as u32], [stream as u32, 0x7767_7661]);
     threefry2x32(by_stream, [step as u32, (step >> 32) as u32])
 }
 
@@ -64,14 +56,8 @@ mod tests {
     #[test]
     fn threefry_known_answers() {
         assert_eq!(threefry2x32([0, 0], [0, 0]), [0x6b200159, 0x99ba4efe]);
-        assert_eq!(
-            threefry2x32([u32::MAX; 2], [u32::MAX; 2]),
-            [0x1cb996fc, 0xbb002be7]
-        );
-        assert_eq!(
-            threefry2x32([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3]),
-            [0xc4923a9c, 0x483df7a0]
-        );
+        assert_eq!(threefry2x32([u32::MAX; 2], [u32::MAX; 2]), [0x1cb996fc, 0xbb002be7]);
+        assert_eq!(threefry2x32([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3]), [0xc4923a9c, 0x483df7a0]);
     }
 
     #[test]

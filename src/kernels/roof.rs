@@ -20,26 +20,17 @@ params! {
 pub const ROUNDS: usize = 1024;
 
 fn block(label: &str, len: usize) -> Result<crate::plan::ParamsBlock, PlanError> {
-    Ok(RoofParams {
-        quads: index_fits(label, len / 4)?,
-        scale: 0.99,
-        shift: 0.01,
-    }
-    .block())
+    Ok(RoofParams { quads: index_fits(label, len / 4)?, scale: 0.99, shift: 0.01 }.block())
 }
 
 /// `result (L)`, L a multiple of 4, from arithmetic alone.
 pub fn multiply_add(tensors: &TensorTable, result: TensorId) -> Result<Op, PlanError> {
     let label = "multiply-add";
     let len = tensors.get(result).len();
-    Ok(Op::new(
-        label,
-        kernel(Family::Roof, "multiply_add"),
-        Grid::Elements(len / 4),
-    )
-    .write("result", result)
-    .params(block(label, len)?)
-    .flops(len / 4 * 8 * 2 * ROUNDS))
+    Ok(Op::new(label, kernel(Family::Roof, "multiply_add"), Grid::Elements(len / 4))
+        .write("result", result)
+        .params(block(label, len)?)
+        .flops(len / 4 * 8 * 2 * ROUNDS))
 }
 
 /// `result (L) = source (L)`, L a multiple of 4.

@@ -7,8 +7,7 @@ use crate::kernels::likelihood::{self, Tensors};
 use crate::kernels::optimizer::{self, Arenas};
 use crate::kernels::{Activation, batch, reduce};
 use crate::plan::{
-    Init, METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, StepPlan,
-    TensorId, TensorTable,
+    Init, METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, StepPlan, TensorId, TensorTable,
 };
 
 /// A plan of a [`Vae`], by its index in the program.
@@ -86,9 +85,7 @@ fn layouts(spec: &VaeSpec) -> (ParamTable, Vec<LayerLayout>, Vec<LayerLayout>, O
             let parts = [("mu", z), ("logvar", z)];
             LayerLayout::own(&mut params, "mu|logvar", inputs, &parts, Activation::Identity)
         }
-        Objective::Ae => {
-            LayerLayout::own(&mut params, "code", inputs, &[("code", z)], spec.latent_activation)
-        }
+        Objective::Ae => LayerLayout::own(&mut params, "code", inputs, &[("code", z)], spec.latent_activation),
     });
     let mut decoder = Vec::new();
     let widths: Vec<usize> = spec.decoder.iter().copied().chain([spec.width]).collect();
@@ -96,11 +93,7 @@ fn layouts(spec: &VaeSpec) -> (ParamTable, Vec<LayerLayout>, Vec<LayerLayout>, O
     let layers = encoder.len();
     for (i, &outputs) in widths.iter().enumerate() {
         let name = format!("decoder.{}", 2 * i);
-        let activation = if i + 1 < widths.len() {
-            spec.activation
-        } else {
-            Activation::Identity
-        };
+        let activation = if i + 1 < widths.len() { spec.activation } else { Activation::Identity };
         decoder.push(if spec.tied {
             let source = &mut encoder[layers - 1 - i];
             LayerLayout::tied(&mut params, &name, [inputs, outputs], source, activation)
@@ -159,26 +152,8 @@ impl Vae {
             _ => output,
         };
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
-        let builder = Builder {
-            spec,
-            train,
-            tensors,
-            params,
-            encoder,
-            decoder,
-            x,
-            recon,
-            metrics,
-            log_sigma,
-            latent,
-        };
-        let optimiser = Arenas {
-            weights,
-            gradients,
-            first,
-            second,
-            clip,
-        };
+        let builder = Builder { spec, train, tensors, params, encoder, decoder, x, recon, metrics, log_sigma, latent };
+        let optimiser = Arenas { weights, gradients, first, second, clip };
         let mut plans = vec![
             plan("train", builder.train(train_data, optimiser, partials)?),
             plan("evaluate", builder.evaluate(test_data)?),
@@ -189,12 +164,7 @@ impl Vae {
         }
         Ok(Self {
             noise: builder.latent.map(|l| l.noise),
-            program: Program {
-                tensors: builder.tensors,
-                params: builder.params,
-                plans,
-                metrics: Some(metrics),
-            },
+            program: Program { tensors: builder.tensors, params: builder.params, plans, metrics: Some(metrics) },
             train_data,
             test_data,
             weights,
@@ -220,10 +190,7 @@ impl Vae {
 }
 
 fn plan(name: &str, ops: Vec<Op>) -> StepPlan {
-    StepPlan {
-        name: name.to_string(),
-        ops,
-    }
+    StepPlan { name: name.to_string(), ops }
 }
 
 impl Builder<'_> {
@@ -247,12 +214,7 @@ impl Builder<'_> {
     fn losses(&self, ops: &mut Vec<Op>) -> Result<(), PlanError> {
         let t = &self.tensors;
         let last = &self.decoder[self.decoder.len() - 1];
-        let tensors = Tensors {
-            output: last.out,
-            x: self.x,
-            recon: self.recon,
-            d_output: last.d_pre,
-        };
+        let tensors = Tensors { output: last.out, x: self.x, recon: self.recon, d_output: last.d_pre };
         ops.push(match (self.spec.likelihood, self.log_sigma) {
             (Likelihood::Bernoulli, _) => likelihood::bernoulli(t, tensors)?,
             (Likelihood::GaussianLearned, Some((log_sigma, rows))) => {

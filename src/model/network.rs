@@ -2,9 +2,7 @@
 
 use crate::kernels::dense::{self, Epilogue};
 use crate::kernels::{Activation, reduce};
-use crate::plan::{
-    BufferId, Dtype, Init, Op, ParamTable, PlanError, TensorId, TensorTable,
-};
+use crate::plan::{BufferId, Dtype, Init, Op, ParamTable, PlanError, TensorId, TensorTable};
 
 /// A parameter's tensor and its gradient's: the same place in two arenas.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +33,7 @@ impl ArenaBuffers {
     }
 
     /// A parameter of any shape at an offset of the arenas.
-    pub fn parameter(
-        &self,
-        tensors: &mut TensorTable,
-        name: &str,
-        offset: usize,
-        shape: &[usize],
-    ) -> Parameter {
+    pub fn parameter(&self, tensors: &mut TensorTable, name: &str, offset: usize, shape: &[usize]) -> Parameter {
         Parameter {
             value: tensors.view(name, self.weights, offset, shape),
             gradient: tensors.view(format!("d_{name}"), self.gradients, offset, shape),
@@ -81,20 +73,12 @@ impl LayerLayout {
         let init = linear_init(inputs);
         let shapes: Vec<[usize; 2]> = parts.iter().map(|(_, n)| [*n, inputs]).collect();
         let lengths: Vec<[usize; 1]> = parts.iter().map(|(_, n)| [*n]).collect();
-        let names = |suffix: &str| -> Vec<String> {
-            parts.iter().map(|(p, _)| format!("{p}.{suffix}")).collect()
-        };
+        let names = |suffix: &str| -> Vec<String> { parts.iter().map(|(p, _)| format!("{p}.{suffix}")).collect() };
         let (weights, biases) = (names("weight"), names("bias"));
-        let weight_block: Vec<(&str, &[usize], Init)> = weights
-            .iter()
-            .zip(&shapes)
-            .map(|(n, s)| (n.as_str(), s.as_slice(), init))
-            .collect();
-        let bias_block: Vec<(&str, &[usize], Init)> = biases
-            .iter()
-            .zip(&lengths)
-            .map(|(n, s)| (n.as_str(), s.as_slice(), init))
-            .collect();
+        let weight_block: Vec<(&str, &[usize], Init)> =
+            weights.iter().zip(&shapes).map(|(n, s)| (n.as_str(), s.as_slice(), init)).collect();
+        let bias_block: Vec<(&str, &[usize], Init)> =
+            biases.iter().zip(&lengths).map(|(n, s)| (n.as_str(), s.as_slice(), init)).collect();
         Self {
             name: name.to_string(),
             inputs,
@@ -141,10 +125,7 @@ impl LayerLayout {
             weight: arenas.parameter(tensors, &weight_name, self.weight, &shape),
             bias: arenas.parameter(tensors, &format!("{name}.bias"), self.bias, &[self.outputs]),
             out: tensors.floats(format!("{name}.out"), &rows),
-            pre: self
-                .activation
-                .keeps_input()
-                .then(|| tensors.floats(format!("{name}.pre"), &rows)),
+            pre: self.activation.keeps_input().then(|| tensors.floats(format!("{name}.pre"), &rows)),
             d_pre: tensors.floats(format!("{name}.d_pre"), &rows),
             layout: self.clone(),
         }
@@ -185,11 +166,7 @@ impl Layer {
     }
 
     /// The gradients of the weight and bias, from `d_pre`.
-    pub fn d_parameters(
-        &self,
-        tensors: &TensorTable,
-        input: TensorId,
-    ) -> Result<Vec<Op>, PlanError> {
+    pub fn d_parameters(&self, tensors: &TensorTable, input: TensorId) -> Result<Vec<Op>, PlanError> {
         let label = format!("{} d_weight", self.layout.name);
         if self.layout.transposed {
             // The matrix is [in, out]: its gradient is input^T d_pre, and the bias's rides with neither operand.
@@ -200,27 +177,17 @@ impl Layer {
                 reduce::columns(tensors, bias, self.d_pre, self.bias.gradient)?,
             ]);
         }
-        let epilogue = Epilogue {
-            row_sum: Some(self.bias.gradient),
-            kept_rows: self.layout.kept_rows,
-            ..Epilogue::default()
-        };
+        let epilogue =
+            Epilogue { row_sum: Some(self.bias.gradient), kept_rows: self.layout.kept_rows, ..Epilogue::default() };
         let operands = [self.d_pre, input, self.weight.gradient];
         Ok(vec![dense::d_weight(tensors, label, operands, epilogue)?])
     }
 
     /// The gradient of the layer's input into `d_input`; `before` is the layer that made the input, whose
     /// activation is then differentiated too.
-    pub fn d_input(
-        &self,
-        tensors: &TensorTable,
-        d_input: TensorId,
-        before: Option<&Layer>,
-    ) -> Result<Op, PlanError> {
-        let epilogue = Epilogue {
-            gradient: before.map(|b| (b.layout.activation, b.pre.unwrap_or(b.out))),
-            ..Epilogue::default()
-        };
+    pub fn d_input(&self, tensors: &TensorTable, d_input: TensorId, before: Option<&Layer>) -> Result<Op, PlanError> {
+        let epilogue =
+            Epilogue { gradient: before.map(|b| (b.layout.activation, b.pre.unwrap_or(b.out))), ..Epilogue::default() };
         let operands = [self.d_pre, self.weight.value, d_input];
         let label = format!("{} d_input", self.layout.name);
         match self.layout.transposed {

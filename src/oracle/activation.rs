@@ -4,11 +4,7 @@ use super::Real;
 use crate::kernels::Activation;
 
 pub(super) fn sigmoid<T: Real>(u: T) -> T {
-    if u >= T::zero() {
-        T::one() / (T::one() + (-u).exp())
-    } else {
-        u.exp() / (T::one() + u.exp())
-    }
+    if u >= T::zero() { T::one() / (T::one() + (-u).exp()) } else { u.exp() / (T::one() + u.exp()) }
 }
 
 fn erf<T: Real>(u: T) -> T {
@@ -76,8 +72,7 @@ pub(super) fn gradient<T: Real>(activation: Activation, saved: T) -> T {
             s * (one + saved * (one - s))
         }
         Activation::Gelu => {
-            let phi = T::of((2.0 * std::f64::consts::PI).sqrt().recip())
-                * (-T::of(0.5) * saved * saved).exp();
+            let phi = T::of((2.0 * std::f64::consts::PI).sqrt().recip()) * (-T::of(0.5) * saved * saved).exp();
             T::of(0.5) * (one + erf(saved * T::of(0.5_f64.sqrt()))) + saved * phi
         }
     }

@@ -43,11 +43,7 @@ fn row_of(r: usize, count: usize, half_bits: u32, step: &StepScalars) -> usize {
     } else {
         (position, step.shuffle_key)
     };
-    if step.shuffle == 0 {
-        position
-    } else {
-        permute(position as u32, count as u32, half_bits, key) as usize
-    }
+    if step.shuffle == 0 { position } else { permute(position as u32, count as u32, half_bits, key) as usize }
 }
 
 fn scramble(value: u32) -> u32 {
@@ -79,9 +75,7 @@ mod tests {
     use crate::kernels::batch::half_bits;
 
     fn order(count: u32, key: [u32; 2]) -> Vec<u32> {
-        (0..count)
-            .map(|p| permute(p, count, half_bits(count as usize), key))
-            .collect()
+        (0..count).map(|p| permute(p, count, half_bits(count as usize), key)).collect()
     }
 
     #[test]
@@ -102,10 +96,7 @@ mod tests {
         let fixed = a.iter().enumerate().filter(|(i, r)| *i as u32 == **r).count();
         let same = a.iter().zip(&b).filter(|(x, y)| x == y).count();
         assert!(fixed < 10 && same < 10, "{fixed} rows in place, {same} shared by two keys");
-        let steps: Vec<f64> = a
-            .windows(2)
-            .map(|w| (f64::from(w[0]) - f64::from(w[1])).abs() / f64::from(n))
-            .collect();
+        let steps: Vec<f64> = a.windows(2).map(|w| (f64::from(w[0]) - f64::from(w[1])).abs() / f64::from(n)).collect();
         let mean = steps.iter().sum::<f64>() / steps.len() as f64;
         // Two independent uniform numbers are 1/3 apart on average.
         assert!((mean - 1.0 / 3.0).abs() < 0.01, "mean step {mean}");

@@ -40,15 +40,12 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     }
     let kind = Activation::from_code(call.op.kernel.constant("activation"));
     if kind != Activation::Identity {
-        c.par_iter_mut()
-            .for_each(|v| *v = activation::activate(kind, *v));
+        c.par_iter_mut().for_each(|v| *v = activation::activate(kind, *v));
     }
     if call.has("saved") {
         let kind = Activation::from_code(call.op.kernel.constant("gradient"));
         let saved = call.read("saved");
-        c.par_iter_mut()
-            .zip(saved)
-            .for_each(|(v, s)| *v *= activation::gradient(kind, *s));
+        c.par_iter_mut().zip(saved).for_each(|(v, s)| *v *= activation::gradient(kind, *s));
     }
     for (value, before) in c.iter_mut().zip(&kept) {
         *value += *before;

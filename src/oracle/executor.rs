@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce, roof};
-use crate::plan::{
-    BufferId, Dtype, Family, METRICS_PER_STEP, Op, Program, StepMetrics, StepScalars, TensorId,
-};
+use crate::plan::{BufferId, Dtype, Family, METRICS_PER_STEP, Op, Program, StepMetrics, StepScalars, TensorId};
 
 /// A program and its memory on the CPU.
 pub struct Oracle<T> {
@@ -26,11 +24,7 @@ impl<T: Real> Oracle<T> {
                 Dtype::U32 => Store::Words(vec![0; b.len]),
             })
             .collect();
-        Self {
-            program,
-            memory: Memory { stores },
-            finished: VecDeque::new(),
-        }
+        Self { program, memory: Memory { stores }, finished: VecDeque::new() }
     }
 
     /// The program.
@@ -53,10 +47,7 @@ impl<T: Real> Oracle<T> {
     /// Reads part of a buffer; floats as the bits of an f32.
     pub fn read_at(&self, buffer: BufferId, offset: usize, len: usize) -> Vec<u32> {
         match &self.memory.stores[buffer.0] {
-            Store::Floats(values) => values[offset..offset + len]
-                .iter()
-                .map(|v| (v.wide() as f32).to_bits())
-                .collect(),
+            Store::Floats(values) => values[offset..offset + len].iter().map(|v| (v.wide() as f32).to_bits()).collect(),
             Store::Words(words) => words[offset..offset + len].to_vec(),
         }
     }
@@ -83,12 +74,7 @@ impl<T: Real> Oracle<T> {
     /// Runs one step with the scalars as they are.
     pub fn dispatch(&mut self, plan: usize, step: &StepScalars) {
         for op in &self.program.plans[plan].ops {
-            run(&mut Call {
-                op,
-                tensors: &self.program.tensors,
-                memory: &mut self.memory,
-                step,
-            });
+            run(&mut Call { op, tensors: &self.program.tensors, memory: &mut self.memory, step });
         }
     }
 
@@ -100,12 +86,7 @@ impl<T: Real> Oracle<T> {
             let row = self.program.metrics.map(|ring| self.values(ring));
             let at = |i: usize| row.map_or(0.0, |r| r[i].wide());
             debug_assert_eq!(METRICS_PER_STEP, 4);
-            reports.push(StepMetrics {
-                loss: at(0),
-                recon: at(1),
-                kl: at(2),
-                grad_norm: at(3),
-            });
+            reports.push(StepMetrics { loss: at(0), recon: at(1), kl: at(2), grad_norm: at(3) });
         }
         self.finished.push_back(reports);
     }

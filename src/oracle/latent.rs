@@ -32,11 +32,7 @@ fn sample<T: Real>(call: &mut Call<'_, T>) {
             if mode == Noise::Drawn as u32 {
                 noise[i] = normal(call.step.noise_key, i as u32);
             }
-            let draw = if mode == Noise::Off as u32 {
-                T::zero()
-            } else {
-                noise[i]
-            };
+            let draw = if mode == Noise::Off as u32 { T::zero() } else { noise[i] };
             z[i] = mu + (half * logvar).exp() * draw;
             kl[row] += half * (mu * mu + logvar.exp() - T::one() - logvar);
         }

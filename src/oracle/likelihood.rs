@@ -24,10 +24,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
             let (inv_var, log_norm) = (T::of(p.inv_var.into()), T::of(p.log_norm.into()));
             rows(call, |mean, x, _| {
                 let error = mean - x;
-                (
-                    T::of(0.5) * inv_var * error * error + log_norm,
-                    inv_var * error,
-                )
+                (T::of(0.5) * inv_var * error * error + log_norm, inv_var * error)
             });
         }
         _ => {
@@ -37,10 +34,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
             rows(call, |mean, x, d_log_sigma| {
                 let error = mean - x;
                 *d_log_sigma += T::one() - inv_var * error * error;
-                (
-                    T::of(0.5) * inv_var * error * error + log_norm,
-                    inv_var * error,
-                )
+                (T::of(0.5) * inv_var * error * error + log_norm, inv_var * error)
             });
         }
     }
@@ -56,12 +50,8 @@ fn rows<T: Real>(call: &mut Call<'_, T>, element: impl Fn(T, T, &mut T) -> (T, T
     let mut d_log_sigma = vec![T::zero(); recon.len()];
     let (output, x) = (call.read("output"), call.read("x"));
     let outputs = output.par_chunks(width).zip(x.par_chunks(width));
-    recon
-        .par_iter_mut()
-        .zip(d_output.par_chunks_mut(width))
-        .zip(d_log_sigma.par_iter_mut())
-        .zip(outputs)
-        .for_each(|(((recon, slopes), d_log_sigma), (output, x))| {
+    recon.par_iter_mut().zip(d_output.par_chunks_mut(width)).zip(d_log_sigma.par_iter_mut()).zip(outputs).for_each(
+        |(((recon, slopes), d_log_sigma), (output, x))| {
             *recon = T::zero();
             for ((slope, o), x) in slopes.iter_mut().zip(output).zip(x) {
                 let (loss, derivative) = element(*o, *x, d_log_sigma);
@@ -69,7 +59,8 @@ fn rows<T: Real>(call: &mut Call<'_, T>, element: impl Fn(T, T, &mut T) -> (T, T
                 *slope = derivative / batch;
             }
             *d_log_sigma = *d_log_sigma / batch;
-        });
+        },
+    );
     call.put("recon", recon);
     call.put("d_output", d_output);
     if call.has("d_log_sigma") {

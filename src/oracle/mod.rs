@@ -20,9 +20,7 @@ use std::ops::{AddAssign, MulAssign};
 use crate::plan::{Op, StepScalars, TensorId, TensorTable};
 
 /// f32 or f64.
-pub trait Real:
-    num_traits::Float + AddAssign + MulAssign + Sum + Default + Send + Sync + 'static
-{
+pub trait Real: num_traits::Float + AddAssign + MulAssign + Sum + Default + Send + Sync + 'static {
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
     /// As f64.
@@ -103,9 +101,7 @@ impl<T: Real> Call<'_, T> {
         let tensor = self.tensors.get(self.id(name));
         match &mut self.memory.stores[tensor.buffer.0] {
             Store::Floats(values) if values.len() == tensor.len() => std::mem::take(values),
-            Store::Floats(values) => {
-                values[tensor.offset..tensor.offset + tensor.len()].to_vec()
-            }
+            Store::Floats(values) => values[tensor.offset..tensor.offset + tensor.len()].to_vec(),
             Store::Words(_) => panic!("{} holds words", tensor.name),
         }
     }

@@ -22,11 +22,7 @@ fn sgd<T: Real>(call: &mut Call<'_, T>) {
     for ((w, velocity), g) in weights.iter_mut().zip(&mut first).zip(gradients) {
         let g = *g * clip + decay * *w;
         *velocity = momentum * *velocity + g;
-        let direction = if nesterov {
-            g + momentum * *velocity
-        } else {
-            *velocity
-        };
+        let direction = if nesterov { g + momentum * *velocity } else { *velocity };
         *w = *w - lr * direction;
     }
     call.put("weights", weights);

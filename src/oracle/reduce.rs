@@ -46,15 +46,9 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
 
 fn report<T: Real>(call: &mut Call<'_, T>, with_kl: bool) {
     let rows = call.step.rows as usize;
-    let mean = |values: &[T]| {
-        values[..rows].iter().copied().sum::<T>() / T::of(rows as f64)
-    };
+    let mean = |values: &[T]| values[..rows].iter().copied().sum::<T>() / T::of(rows as f64);
     let recon = mean(call.read("recon_rows"));
-    let kl = if with_kl {
-        mean(call.read("kl_rows"))
-    } else {
-        T::zero()
-    };
+    let kl = if with_kl { mean(call.read("kl_rows")) } else { T::zero() };
     let loss = recon + T::of(call.step.beta.into()) * kl;
     let mut metrics = call.take("metrics");
     let slot = call.step.slot as usize * METRICS_PER_STEP;

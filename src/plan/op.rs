@@ -61,11 +61,7 @@ pub struct Kernel {
 impl Kernel {
     /// A kernel without constants.
     pub fn new(family: Family, entry: &'static str) -> Self {
-        Self {
-            family,
-            entry,
-            constants: Vec::new(),
-        }
+        Self { family, entry, constants: Vec::new() }
     }
 
     /// Adds a constant.
@@ -76,10 +72,7 @@ impl Kernel {
 
     /// A constant's value; 0 where it was not set.
     pub fn constant(&self, name: &str) -> u32 {
-        self.constants
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map_or(0, |(_, v)| *v)
+        self.constants.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v)
     }
 
     /// `family.entry`, as plans and messages show it.
@@ -182,23 +175,11 @@ pub struct Op {
 impl Op {
     /// An op without bindings.
     pub fn new(label: impl Into<String>, kernel: Kernel, grid: Grid) -> Self {
-        Self {
-            label: label.into(),
-            kernel,
-            bindings: Vec::new(),
-            params: None,
-            grid,
-            flops: 0,
-        }
+        Self { label: label.into(), kernel, bindings: Vec::new(), params: None, grid, flops: 0 }
     }
 
     fn bind(mut self, name: &'static str, tensor: TensorId, access: Access) -> Self {
-        self.bindings.push(Binding {
-            name,
-            tensor,
-            access,
-            touched: None,
-        });
+        self.bindings.push(Binding { name, tensor, access, touched: None });
         self
     }
 
@@ -239,9 +220,6 @@ impl Op {
 
     /// The tensor bound under a name.
     pub fn tensor(&self, name: &str) -> Option<TensorId> {
-        self.bindings
-            .iter()
-            .find(|b| b.name == name)
-            .map(|b| b.tensor)
+        self.bindings.iter().find(|b| b.name == name).map(|b| b.tensor)
     }
 }

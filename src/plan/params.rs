@@ -51,12 +51,7 @@ impl ParamTable {
     pub fn push_block(&mut self, block: &[(&str, &[usize], Init)]) -> usize {
         let start = self.len;
         for (name, shape, init) in block {
-            let param = Param {
-                name: name.to_string(),
-                shape: shape.to_vec(),
-                offset: self.len,
-                init: *init,
-            };
+            let param = Param { name: name.to_string(), shape: shape.to_vec(), offset: self.len, init: *init };
             self.len += param.len();
             self.params.push(param);
         }
@@ -93,10 +88,7 @@ mod tests {
     fn blocks_are_aligned_and_their_parameters_are_adjacent() {
         let mut table = ParamTable::default();
         table.push_block(&[("a", &[3, 5], Init::Constant(0.0))]);
-        let heads = table.push_block(&[
-            ("mu", &[3, 7], Init::Constant(0.0)),
-            ("logvar", &[3, 7], Init::Constant(0.0)),
-        ]);
+        let heads = table.push_block(&[("mu", &[3, 7], Init::Constant(0.0)), ("logvar", &[3, 7], Init::Constant(0.0))]);
         assert_eq!(heads, 64);
         assert_eq!(table.find("logvar").unwrap().offset, 64 + 21);
         assert_eq!(table.arena_len(), 128);

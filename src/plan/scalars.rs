@@ -43,32 +43,17 @@ impl StepScalars {
     /// Names and byte offsets, to be checked against the shader's struct.
     pub const FIELDS: &[Field] = &[
         Field::of("noise_key", std::mem::offset_of!(StepScalars, noise_key)),
-        Field::of(
-            "binarise_key",
-            std::mem::offset_of!(StepScalars, binarise_key),
-        ),
-        Field::of(
-            "shuffle_key",
-            std::mem::offset_of!(StepScalars, shuffle_key),
-        ),
-        Field::of(
-            "next_shuffle_key",
-            std::mem::offset_of!(StepScalars, next_shuffle_key),
-        ),
+        Field::of("binarise_key", std::mem::offset_of!(StepScalars, binarise_key)),
+        Field::of("shuffle_key", std::mem::offset_of!(StepScalars, shuffle_key)),
+        Field::of("next_shuffle_key", std::mem::offset_of!(StepScalars, next_shuffle_key)),
         Field::of("shuffle", std::mem::offset_of!(StepScalars, shuffle)),
         Field::of("offset", std::mem::offset_of!(StepScalars, offset)),
         Field::of("rows", std::mem::offset_of!(StepScalars, rows)),
         Field::of("slot", std::mem::offset_of!(StepScalars, slot)),
         Field::of("beta", std::mem::offset_of!(StepScalars, beta)),
         Field::of("lr", std::mem::offset_of!(StepScalars, lr)),
-        Field::of(
-            "correction1",
-            std::mem::offset_of!(StepScalars, correction1),
-        ),
-        Field::of(
-            "correction2",
-            std::mem::offset_of!(StepScalars, correction2),
-        ),
+        Field::of("correction1", std::mem::offset_of!(StepScalars, correction1)),
+        Field::of("correction2", std::mem::offset_of!(StepScalars, correction2)),
     ];
 }
 

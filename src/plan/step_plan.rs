@@ -35,14 +35,9 @@ impl StepPlan {
         let mut used: Vec<(BufferId, bool)> = Vec::new();
         let mut stages = Vec::with_capacity(self.ops.len());
         for op in &self.ops {
-            let uses: Vec<(BufferId, bool)> = op
-                .bindings
-                .iter()
-                .map(|b| (tensors.get(b.tensor).buffer, b.access.writes()))
-                .collect();
-            let waits = uses
-                .iter()
-                .any(|(buffer, writes)| used.iter().any(|(b, w)| b == buffer && (*writes || *w)));
+            let uses: Vec<(BufferId, bool)> =
+                op.bindings.iter().map(|b| (tensors.get(b.tensor).buffer, b.access.writes())).collect();
+            let waits = uses.iter().any(|(buffer, writes)| used.iter().any(|(b, w)| b == buffer && (*writes || *w)));
             if waits {
                 stage += 1;
                 used.clear();

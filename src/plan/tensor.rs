@@ -65,11 +65,7 @@ pub struct TensorTable {
 impl TensorTable {
     /// Adds a buffer of `len` elements without a tensor of its own.
     pub fn buffer(&mut self, name: impl Into<String>, len: usize, dtype: Dtype) -> BufferId {
-        self.buffers.push(Buffer {
-            name: name.into(),
-            len,
-            dtype,
-        });
+        self.buffers.push(Buffer { name: name.into(), len, dtype });
         BufferId(self.buffers.len() - 1)
     }
 
@@ -84,39 +80,18 @@ impl TensorTable {
     }
 
     /// Adds a tensor whose buffer is `guard` elements longer than the tensor: tests look there for stray writes.
-    pub fn guarded(
-        &mut self,
-        name: impl Into<String>,
-        shape: &[usize],
-        dtype: Dtype,
-        guard: usize,
-    ) -> TensorId {
+    pub fn guarded(&mut self, name: impl Into<String>, shape: &[usize], dtype: Dtype, guard: usize) -> TensorId {
         self.alone(name.into(), shape, dtype, guard)
     }
 
     fn alone(&mut self, name: String, shape: &[usize], dtype: Dtype, guard: usize) -> TensorId {
-        let buffer = self.buffer(
-            name.clone(),
-            shape.iter().product::<usize>() + guard,
-            dtype,
-        );
+        let buffer = self.buffer(name.clone(), shape.iter().product::<usize>() + guard, dtype);
         self.view(name, buffer, 0, shape)
     }
 
     /// Adds a view of an existing buffer.
-    pub fn view(
-        &mut self,
-        name: impl Into<String>,
-        buffer: BufferId,
-        offset: usize,
-        shape: &[usize],
-    ) -> TensorId {
-        let tensor = Tensor {
-            name: name.into(),
-            shape: shape.to_vec(),
-            buffer,
-            offset,
-        };
+    pub fn view(&mut self, name: impl Into<String>, buffer: BufferId, offset: usize, shape: &[usize]) -> TensorId {
+        let tensor = Tensor { name: name.into(), shape: shape.to_vec(), buffer, offset };
         debug_assert!(offset + tensor.len() <= self.buffers[buffer.0].len);
         self.tensors.push(tensor);
         TensorId(self.tensors.len() - 1)
@@ -129,10 +104,7 @@ impl TensorTable {
 
     /// The first tensor of this name.
     pub fn find(&self, name: &str) -> Option<TensorId> {
-        self.tensors
-            .iter()
-            .position(|t| t.name == name)
-            .map(TensorId)
+        self.tensors.iter().position(|t| t.name == name).map(TensorId)
     }
 
     /// The element type of a tensor.

@@ -12,11 +12,8 @@ pub fn grid(levels: &[f32], (height, width): (usize, usize), columns: usize) -> 
     let images: Vec<&[f32]> = levels.chunks_exact(height * width).collect();
     let rows = images.len().div_ceil(columns);
     let (cell_w, cell_h) = (width * SCALE + GAP, height * SCALE + GAP);
-    let mut picture = GrayImage::from_pixel(
-        (columns * cell_w + GAP) as u32,
-        (rows * cell_h + GAP) as u32,
-        Luma([BACKGROUND]),
-    );
+    let mut picture =
+        GrayImage::from_pixel((columns * cell_w + GAP) as u32, (rows * cell_h + GAP) as u32, Luma([BACKGROUND]));
     for (i, image) in images.iter().enumerate() {
         let (left, top) = (i % columns * cell_w + GAP, i / columns * cell_h + GAP);
         for y in 0..height * SCALE {

@@ -10,10 +10,10 @@ const MODEL: [f32; 3] = [214.0, 84.0, 28.0];
 
 /// The data's points in grey blue, the model's in orange over them; the frame is the data's, with room around.
 pub fn scatter(data: &[f32], model: &[f32]) -> DynamicImage {
-    let (low, high) = data.iter().filter(|v| v.is_finite()).fold(
-        (f32::INFINITY, f32::NEG_INFINITY),
-        |(low, high), v| (low.min(*v), high.max(*v)),
-    );
+    let (low, high) = data
+        .iter()
+        .filter(|v| v.is_finite())
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
     let span = (high - low).max(1e-6) * 1.2;
     let centre = (low + high) / 2.0;
     let scale = (SIDE as f32 - 2.0 * MARGIN) / span;

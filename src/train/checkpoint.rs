@@ -29,10 +29,7 @@ pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
 
 /// Writes every parameter of an arena under its name, in place of what was there only once it is whole.
 pub fn save(path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), TrainError> {
-    let failed = |reason: String| TrainError::Write {
-        path: path.to_path_buf(),
-        reason,
-    };
+    let failed = |reason: String| TrainError::Write { path: path.to_path_buf(), reason };
     // Safetensors are little-endian wherever they are written.
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = params
         .iter()
@@ -70,8 +67,7 @@ mod tests {
         assert_ne!(arena, initial_weights(&params, 4));
         let weights = &arena[..400 * 784];
         let mean = weights.iter().map(|w| f64::from(*w)).sum::<f64>() / weights.len() as f64;
-        let variance =
-            weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len() as f64;
+        let variance = weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len() as f64;
         assert!(weights.iter().all(|w| w.abs() <= 1.0 / 28.0));
         // Uniform: variance = bound^2 / 3.
         assert!(mean.abs() < 2e-4 && (variance * 3.0 * 784.0 - 1.0).abs() < 0.01);

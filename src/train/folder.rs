@@ -16,10 +16,7 @@ pub struct RunFolder {
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
     let path = path.to_path_buf();
-    move |e| TrainError::Write {
-        path: path.clone(),
-        reason: e.to_string(),
-    }
+    move |e| TrainError::Write { path: path.clone(), reason: e.to_string() }
 }
 
 /// Writes a file beside its place and moves it there: nobody meets half of it.
@@ -37,10 +34,7 @@ impl RunFolder {
         if free(&first) {
             return first;
         }
-        (2..)
-            .map(|n| PathBuf::from("runs").join(format!("{name}-{n}")))
-            .find(free)
-            .unwrap_or(first)
+        (2..).map(|n| PathBuf::from("runs").join(format!("{name}-{n}"))).find(free).unwrap_or(first)
     }
 
     /// Makes the folder, or clears away the run that is in it; a folder with other things in it is left alone.
@@ -60,10 +54,7 @@ impl RunFolder {
         }
         let metrics = path.join("metrics.jsonl");
         let metrics = BufWriter::new(File::create(&metrics).map_err(failed(&metrics))?);
-        Ok(Self {
-            path: path.to_path_buf(),
-            metrics,
-        })
+        Ok(Self { path: path.to_path_buf(), metrics })
     }
 
     /// Where it is.
@@ -84,21 +75,14 @@ impl RunFolder {
     /// Writes a picture.
     pub fn picture(&self, name: &str, picture: &image::DynamicImage) -> Result<(), TrainError> {
         let path = self.path.join("images").join(name);
-        picture.save(&path).map_err(|e| TrainError::Write {
-            path,
-            reason: e.to_string(),
-        })
+        picture.save(&path).map_err(|e| TrainError::Write { path, reason: e.to_string() })
     }
 
     /// Adds a line to the metrics.
     pub fn record(&mut self, event: &impl Serialize) -> Result<(), TrainError> {
         let path = self.file("metrics.jsonl");
-        let line = serde_json::to_string(event).map_err(|e| TrainError::Write {
-            path: path.clone(),
-            reason: e.to_string(),
-        })?;
-        writeln!(self.metrics, "{line}")
-            .and_then(|()| self.metrics.flush())
-            .map_err(failed(&path))
+        let line = serde_json::to_string(event)
+            .map_err(|e| TrainError::Write { path: path.clone(), reason: e.to_string() })?;
+        writeln!(self.metrics, "{line}").and_then(|()| self.metrics.flush()).map_err(failed(&path))
     }
 }

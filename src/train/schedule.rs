@@ -16,11 +16,7 @@ pub struct Timetable {
 impl Timetable {
     /// For training and test splits of so many rows.
     pub fn new(config: &Config, train_rows: usize, test_rows: usize) -> Self {
-        Self {
-            config: config.clone(),
-            rows: train_rows as u64,
-            test_rows: test_rows as u64,
-        }
+        Self { config: config.clone(), rows: train_rows as u64, test_rows: test_rows as u64 }
     }
 
     fn batch(&self) -> u64 {
@@ -85,11 +81,7 @@ impl Timetable {
             Objective::Elbo => f64::from(m.beta),
             Objective::Ae => 0.0,
         };
-        if m.beta_warmup > 0.0 {
-            beta * (self.epochs_at(step) / m.beta_warmup).min(1.0)
-        } else {
-            beta
-        }
+        if m.beta_warmup > 0.0 { beta * (self.epochs_at(step) / m.beta_warmup).min(1.0) } else { beta }
     }
 
     /// The scalars of a training step, from 0.

@@ -118,10 +118,7 @@ impl Trainer {
             if stop.load(Ordering::Relaxed) {
                 let step = step + mean.weight as u64;
                 self.save(folder)?;
-                return Err(TrainError::Interrupted {
-                    step,
-                    folder: folder.path().to_path_buf(),
-                });
+                return Err(TrainError::Interrupted { step, folder: folder.path().to_path_buf() });
             }
             let test = self.evaluate()?;
             epoch += 1;
@@ -179,9 +176,7 @@ impl Trainer {
         loop {
             while in_flight < 2 && next < range.end && !stop.load(Ordering::Relaxed) {
                 let count = (range.end - next).min(self.steps_per_submit as u64);
-                let scalars: Vec<_> = (next..next + count)
-                    .map(|s| self.timetable.train(s))
-                    .collect();
+                let scalars: Vec<_> = (next..next + count).map(|s| self.timetable.train(s)).collect();
                 self.executor.submit(Plan::Train as usize, &scalars)?;
                 next += count;
                 in_flight += 1;
@@ -197,10 +192,7 @@ impl Trainer {
             for metrics in &reports {
                 done += 1;
                 if !metrics.loss.is_finite() {
-                    return Err(TrainError::Diverged {
-                        step: done,
-                        loss: metrics.loss,
-                    });
+                    return Err(TrainError::Diverged { step: done, loss: metrics.loss });
                 }
                 whole.add(metrics, 1.0);
                 progress.add(metrics, 1.0);
@@ -244,9 +236,7 @@ impl Trainer {
     /// Means over the test split: one draw of the latent a row, and the configured beta.
     pub fn evaluate(&mut self) -> Result<StepMetrics, GpuError> {
         let mut mean = Mean::default();
-        let batches: Vec<_> = (0..self.timetable.evaluation_batches())
-            .map(|b| self.timetable.evaluate(b))
-            .collect();
+        let batches: Vec<_> = (0..self.timetable.evaluation_batches()).map(|b| self.timetable.evaluate(b)).collect();
         // An evaluation step is about a third of a training step.
         for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
             self.executor.submit(Plan::Evaluate as usize, chunk)?;

@@ -1,9 +1,12 @@
 //! Presets, a TOML file and flags become one [`Config`], validated once.
 
+mod sections;
+
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
+
+pub use sections::{Config, DataConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
 
 use crate::data::Dataset;
 use crate::kernels::Activation;
@@ -13,10 +16,10 @@ use crate::model::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
 
 /// The presets, by name: the files under `presets/`, built in.
 pub const PRESETS: &[(&str, &str)] = &[
-    ("dense", include_str!("../presets/dense.toml")),
-    ("deep-dense", include_str!("../presets/deep-dense.toml")),
-    ("autoencoder", include_str!("../presets/autoencoder.toml")),
-    ("points", include_str!("../presets/points.toml")),
+    ("dense", include_str!("../../presets/dense.toml")),
+    ("deep-dense", include_str!("../../presets/deep-dense.toml")),
+    ("autoencoder", include_str!("../../presets/autoencoder.toml")),
+    ("points", include_str!("../../presets/points.toml")),
 ];
 
 /// Why a configuration is refused.
@@ -54,175 +57,6 @@ fn preset_names() -> String {
     names.join(", ")
 }
 
-/// How the learning rate changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// Not at all.
-    Constant,
-    /// Down to 0 along half a cosine.
-    Cosine,
-    /// Multiplied by `lr_gamma` every `lr_step` epochs.
-    Step,
-}
-
-/// The optimisers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
-    /// Stochastic gradient descent.
-    Sgd,
-    /// Adam.
-    Adam,
-    /// Adam with decoupled weight decay.
-    Adamw,
-}
-
-/// `[data]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// `strokes`, `points`, or a folder of IDX files.
-    pub source: String,
-    /// What becomes of grey levels.
-    pub binarise: Binarise,
-}
-
-/// `[model]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelConfig {
-    /// Widths of the encoder's hidden layers.
-    pub hidden: Vec<usize>,
-    /// Widths of the decoder's; the encoder's in reverse where not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decoder_hidden: Option<Vec<usize>>,
-    /// Latent dimensions.
-    pub latent: usize,
-    /// Of the hidden layers.
-    pub activation: Activation,
-    /// Of an autoencoder's code.
-    pub latent_activation: Activation,
-    /// How the output explains the data.
-    pub likelihood: Likelihood,
-    /// Of the gaussian likelihood.
-    pub sigma: f32,
-    /// What is minimised.
-    pub objective: Objective,
-    /// Weight of the KL term.
-    pub beta: f32,
-    /// Epochs over which beta rises from 0.
-    pub beta_warmup: f64,
-    /// The decoder uses the encoder's matrices, transposed.
-    pub tied: bool,
-}
-
-/// `[train]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Passes over the training data.
-    pub epochs: usize,
-    /// Steps, instead of epochs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<u64>,
-    /// Rows of a batch.
-    pub batch: usize,
-    /// The optimiser.
-    pub optimizer: Optimizer,
-    /// Learning rate.
-    pub lr: f64,
-    /// How it changes.
-    pub schedule: Schedule,
-    /// Steps over which it rises from 0.
-    pub warmup: u64,
-    /// Epochs between drops, for `step`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lr_step: Option<usize>,
-    /// Factor of a drop.
-    pub lr_gamma: f64,
-    /// SGD's momentum.
-    pub momentum: f32,
-    /// SGD with a look ahead.
-    pub nesterov: bool,
-    /// Adam's decay of the first moment.
-    pub beta1: f32,
-    /// Adam's decay of the second moment.
-    pub beta2: f32,
-    /// Added to Adam's denominator.
-    pub epsilon: f32,
-    /// Weight decay.
-    pub weight_decay: f32,
-    /// Largest norm of the gradient.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f32>,
-    /// Of everything random.
-    pub seed: u64,
-}
-
-/// Everything a run is made of. Written to the run's folder, it makes the same run again.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// The data.
-    pub data: DataConfig,
-    /// The model.
-    pub model: ModelConfig,
-    /// The training.
-    pub train: TrainConfig,
-}
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self {
-            source: "strokes".into(),
-            binarise: Binarise::None,
-        }
-    }
-}
-
-impl Default for ModelConfig {
-    fn default() -> Self {
-        Self {
-            hidden: vec![400],
-            decoder_hidden: None,
-            latent: 20,
-            activation: Activation::Relu,
-            latent_activation: Activation::Identity,
-            likelihood: Likelihood::Bernoulli,
-            sigma: 1.0,
-            objective: Objective::Elbo,
-            beta: 1.0,
-            beta_warmup: 0.0,
-            tied: false,
-        }
-    }
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            steps: None,
-            batch: 128,
-            optimizer: Optimizer::Adam,
-            lr: 1e-3,
-            schedule: Schedule::Constant,
-            warmup: 0,
-            lr_step: None,
-            lr_gamma: 0.1,
-            momentum: 0.0,
-            nesterov: false,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-            clip: None,
-            seed: 0,
-        }
-    }
-}
-
 /// Lays `over` upon `base`, table by table.
 fn overlay(base: &mut Table, over: Table) {
     for (key, value) in over {
@@ -238,16 +72,10 @@ fn overlay(base: &mut Table, over: Table) {
 /// A layer that says how wide the encoder is, but not the decoder, means the decoder to mirror it; one that says
 /// how long to train in epochs does not mean an earlier layer's steps.
 fn supersede(base: &mut Table, over: &Table) {
-    for (section, key, overruled) in [
-        ("model", "hidden", "decoder_hidden"),
-        ("train", "epochs", "steps"),
-    ] {
-        let sets = |key: &str| {
-            over.get(section)
-                .and_then(Value::as_table)
-                .is_some_and(|t| t.contains_key(key))
-        };
-        if sets(key) && !sets(overruled)
+    for (section, key, overruled) in [("model", "hidden", "decoder_hidden"), ("train", "epochs", "steps")] {
+        let sets = |key: &str| over.get(section).and_then(Value::as_table).is_some_and(|t| t.contains_key(key));
+        if sets(key)
+            && !sets(overruled)
             && let Some(Value::Table(below)) = base.get_mut(section)
         {
             below.remove(overruled);
@@ -256,10 +84,7 @@ fn supersede(base: &mut Table, over: &Table) {
 }
 
 fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
-    let invalid = |reason: String| ConfigError::Syntax {
-        origin: origin.to_string(),
-        reason,
-    };
+    let invalid = |reason: String| ConfigError::Syntax { origin: origin.to_string(), reason };
     // Checked by itself, so that an error has the file's own lines.
     toml::from_str::<Config>(text).map_err(|e| invalid(one_line(&e)))?;
     text.parse::<Table>().map_err(|e| invalid(one_line(&e)))
@@ -268,11 +93,7 @@ fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
 /// A TOML error as one sentence with its line.
 fn one_line(error: &toml::de::Error) -> String {
     let text = error.to_string();
-    let place = text
-        .lines()
-        .next()
-        .and_then(|first| first.strip_prefix("TOML parse error at "))
-        .unwrap_or_default();
+    let place = text.lines().next().and_then(|first| first.strip_prefix("TOML parse error at ")).unwrap_or_default();
     match place {
         "" => error.message().replace('\n', ", "),
         _ => format!("{place}: {}", error.message().replace('\n', ", ")),
@@ -281,11 +102,7 @@ fn one_line(error: &toml::de::Error) -> String {
 
 impl Config {
     /// Preset, file and flags, each over the one before.
-    pub fn resolve(
-        preset: Option<&str>,
-        file: Option<&Path>,
-        flags: Table,
-    ) -> Result<Self, ConfigError> {
+    pub fn resolve(preset: Option<&str>, file: Option<&Path>, flags: Table) -> Result<Self, ConfigError> {
         let name = preset.unwrap_or("dense");
         let (_, text) = PRESETS
             .iter()
@@ -293,20 +110,17 @@ impl Config {
             .ok_or_else(|| ConfigError::Preset { name: name.into() })?;
         let mut table = parse(name, text)?;
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-                path: path.to_path_buf(),
-                source,
-            })?;
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
             let over = parse(&path.display().to_string(), &text)?;
             supersede(&mut table, &over);
             overlay(&mut table, over);
         }
         supersede(&mut table, &flags);
         overlay(&mut table, flags);
-        let config: Config = table.try_into().map_err(|e: toml::de::Error| ConfigError::Syntax {
-            origin: "flags".into(),
-            reason: one_line(&e),
-        })?;
+        let config: Config = table
+            .try_into()
+            .map_err(|e: toml::de::Error| ConfigError::Syntax { origin: "flags".into(), reason: one_line(&e) })?;
         config.validate()?;
         Ok(config)
     }
@@ -327,7 +141,10 @@ impl Config {
         let largest = 1 << 20;
         for (wrong, message) in [
             (m.latent == 0, "the latent space needs at least one dimension: latent is 0"),
-            (m.hidden.contains(&0) || decoder.contains(&0), "a hidden layer of width 0 lets nothing through: leave it out"),
+            (
+                m.hidden.contains(&0) || decoder.contains(&0),
+                "a hidden layer of width 0 lets nothing through: leave it out",
+            ),
             (
                 m.latent > largest || m.hidden.iter().chain(&decoder).any(|w| *w > largest),
                 "a layer may be at most 1048576 wide",
@@ -338,7 +155,10 @@ impl Config {
             (t.steps == Some(0), "there is nothing to do: steps is 0"),
             (!positive(t.lr), "the learning rate must be a positive number"),
             (!(m.beta >= 0.0 && m.beta.is_finite()), "beta must be 0 or a positive number"),
-            (!(m.beta_warmup >= 0.0 && m.beta_warmup.is_finite()), "beta_warmup must be 0 or a positive number of epochs"),
+            (
+                !(m.beta_warmup >= 0.0 && m.beta_warmup.is_finite()),
+                "beta_warmup must be 0 or a positive number of epochs",
+            ),
             (!positive(m.sigma.into()), "sigma must be a positive number"),
             (
                 m.sigma != 1.0 && m.likelihood != Likelihood::Gaussian,
@@ -352,10 +172,7 @@ impl Config {
                 !ae && m.latent_activation != Activation::Identity,
                 "latent_activation is for an autoencoder's code: choose objective ae, or leave it out",
             ),
-            (
-                m.tied && decoder != mirrored,
-                "tied weights need a decoder whose hidden widths mirror the encoder's",
-            ),
+            (m.tied && decoder != mirrored, "tied weights need a decoder whose hidden widths mirror the encoder's"),
             (!fraction(t.momentum), "momentum must lie in [0, 1)"),
             (!(fraction(t.beta1) && fraction(t.beta2)), "beta1 and beta2 must lie in [0, 1)"),
             (!positive(t.epsilon.into()), "epsilon must be a positive number"),
@@ -433,10 +250,7 @@ impl Config {
             batch: t.batch,
             binarise: self.data.binarise,
             rule: match t.optimizer {
-                Optimizer::Sgd => Rule::Sgd {
-                    momentum: t.momentum,
-                    nesterov: t.nesterov,
-                },
+                Optimizer::Sgd => Rule::Sgd { momentum: t.momentum, nesterov: t.nesterov },
                 Optimizer::Adam | Optimizer::Adamw => Rule::Adam {
                     beta1: t.beta1,
                     beta2: t.beta2,
@@ -451,11 +265,7 @@ impl Config {
 
     /// The data, as far as the plan knows.
     pub fn data_spec(data: &Dataset) -> DataSpec {
-        DataSpec {
-            train_rows: data.train.rows,
-            test_rows: data.test.rows,
-            bytes: data.is_bytes(),
-        }
+        DataSpec { train_rows: data.train.rows, test_rows: data.test.rows, bytes: data.is_bytes() }
     }
 }
 

@@ -1,0 +1,173 @@
+//! The tables of a configuration and their defaults.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernels::Activation;
+use crate::kernels::batch::Binarise;
+use crate::model::{Likelihood, Objective};
+
+/// How the learning rate changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// Down to 0 along half a cosine.
+    Cosine,
+    /// Multiplied by `lr_gamma` every `lr_step` epochs.
+    Step,
+}
+
+/// The optimisers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// Stochastic gradient descent.
+    Sgd,
+    /// Adam.
+    Adam,
+    /// Adam with decoupled weight decay.
+    Adamw,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// `strokes`, `points`, or a folder of IDX files.
+    pub source: String,
+    /// What becomes of grey levels.
+    pub binarise: Binarise,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Widths of the encoder's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Widths of the decoder's; the encoder's in reverse where not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder_hidden: Option<Vec<usize>>,
+    /// Latent dimensions.
+    pub latent: usize,
+    /// Of the hidden layers.
+    pub activation: Activation,
+    /// Of an autoencoder's code.
+    pub latent_activation: Activation,
+    /// How the output explains the data.
+    pub likelihood: Likelihood,
+    /// Of the gaussian likelihood.
+    pub sigma: f32,
+    /// What is minimised.
+    pub objective: Objective,
+    /// Weight of the KL term.
+    pub beta: f32,
+    /// Epochs over which beta rises from 0.
+    pub beta_warmup: f64,
+    /// The decoder uses the encoder's matrices, transposed.
+    pub tied: bool,
+}
+
+/// `[train]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training data.
+    pub epochs: usize,
+    /// Steps, instead of epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// Rows of a batch.
+    pub batch: usize,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// Learning rate.
+    pub lr: f64,
+    /// How it changes.
+    pub schedule: Schedule,
+    /// Steps over which it rises from 0.
+    pub warmup: u64,
+    /// Epochs between drops, for `step`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lr_step: Option<usize>,
+    /// Factor of a drop.
+    pub lr_gamma: f64,
+    /// SGD's momentum.
+    pub momentum: f32,
+    /// SGD with a look ahead.
+    pub nesterov: bool,
+    /// Adam's decay of the first moment.
+    pub beta1: f32,
+    /// Adam's decay of the second moment.
+    pub beta2: f32,
+    /// Added to Adam's denominator.
+    pub epsilon: f32,
+    /// Weight decay.
+    pub weight_decay: f32,
+    /// Largest norm of the gradient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f32>,
+    /// Of everything random.
+    pub seed: u64,
+}
+
+/// Everything a run is made of. Written to the run's folder, it makes the same run again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The data.
+    pub data: DataConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// The training.
+    pub train: TrainConfig,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { source: "strokes".into(), binarise: Binarise::None }
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            hidden: vec![400],
+            decoder_hidden: None,
+            latent: 20,
+            activation: Activation::Relu,
+            latent_activation: Activation::Identity,
+            likelihood: Likelihood::Bernoulli,
+            sigma: 1.0,
+            objective: Objective::Elbo,
+            beta: 1.0,
+            beta_warmup: 0.0,
+            tied: false,
+        }
+    }
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            steps: None,
+            batch: 128,
+            optimizer: Optimizer::Adam,
+            lr: 1e-3,
+            schedule: Schedule::Constant,
+            warmup: 0,
+            lr_step: None,
+            lr_gamma: 0.1,
+            momentum: 0.0,
+            nesterov: false,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            clip: None,
+            seed: 0,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Random shapes, files and configurations: right numbers, or an error in words, never a panic.
+
+mod common;
+
+use proptest::prelude::*;
+use wgvae::check;
+use wgvae::config::Config;
+use wgvae::data::Dataset;
+use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
+use wgvae::kernels::case::{Case, Fill, Tolerance};
+use wgvae::kernels::dense::{self, Epilogue};
+use wgvae::kernels::{Activation, Target};
+use wgvae::plan::{Dtype, StepScalars};
+
+/// A layer's forward, d_input and d_weight at any sizes, in one case.
+fn layer(batch: usize, inputs: usize, outputs: usize, kept_rows: usize) -> Case {
+    let sums = Tolerance::Relative(2e-5);
+    let mut case = Case::new(format!("{batch}x{inputs}x{outputs}"), StepScalars::default());
+    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
+    let w = case.input("w", &[outputs, inputs], Dtype::F32, Fill::Spread(1.0));
+    let bias = case.input("bias", &[outputs], Dtype::F32, Fill::Spread(1.0));
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
+    let y = case.output("y", &[batch, outputs], sums);
+    let d_x = case.output("d_x", &[batch, inputs], sums);
+    let d_w = case.updated("d_w", &[outputs, inputs], Fill::Spread(1.0), sums);
+    let d_b = case.output("d_b", &[outputs], sums);
+    let forward = Epilogue { bias: Some(bias), activation: Activation::Elu, ..Epilogue::default() };
+    let back = Epilogue { gradient: Some((Activation::Tanh, x)), ..Epilogue::default() };
+    let gradients = Epilogue { row_sum: Some(d_b), kept_rows, ..Epilogue::default() };
+    case.op(|t| dense::forward(t, "forward", [x, w, y], forward));
+    case.op(|t| dense::d_input(t, "d_input", [d_y, w, d_x], back));
+    case.op(|t| dense::d_weight(t, "d_weight", [d_y, x, d_w], gradients));
+    case
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn layers_of_any_size_agree_with_the_oracle(
+        batch in 1_usize..150, inputs in 1_usize..150, outputs in 1_usize..150, kept in 0_usize..150,
+        tiles in any::<bool>(), checked in any::<bool>(),
+    ) {
+        let Some(gpu) = common::gpu() else { return Ok(()) };
+        let case = layer(batch, inputs, outputs, kept.min(outputs));
+        let options = GpuOptions {
+            checked,
+            target: tiles.then_some(Target::Tiles),
+            patch: None,
+        };
+        if let Err(error) = check::check_case(&gpu, &case, &options) {
+            prop_assert!(false, "{}: {error}", case.name);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_idx_file_is_read_or_refused(
+        rank in 0_u8..5, extents in prop::collection::vec(0_u32..40, 0..5), bytes in prop::collection::vec(any::<u8>(), 0..200),
+        raw in any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = if raw { Vec::new() } else { vec![0, 0, 8, rank] };
+        file.extend(extents.iter().flat_map(|e| e.to_be_bytes()));
+        file.extend(&bytes);
+        for name in ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"] {
+            std::fs::write(folder.path().join(name), &file).unwrap();
+        }
+        match Dataset::load(folder.path().to_str().unwrap()) {
+            Ok(data) => prop_assert!(data.train.rows > 0),
+            Err(error) => prop_assert!(!error.to_string().contains('\n')),
+        }
+    }
+
+    #[test]
+    fn any_configuration_is_taken_or_refused(
+        key in "(hidden|latent|beta|sigma|batch|lr|epochs|steps|clip|seed|momentum|activation|tied)",
+        value in "(-?[0-9]{1,22}|-?[0-9.]{1,6}|nan|inf|\"[a-z]{0,6}\"|\\[[0-9, ]{0,12}\\]|true|\\PC{0,8})",
+    ) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for section in ["model", "train"] {
+            std::fs::write(file.path(), format!("[{section}]\n{key} = {value}\n")).unwrap();
+            match Config::resolve(None, Some(file.path()), toml::Table::new()) {
+                Ok(config) => prop_assert!(config.to_toml().is_ok()),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn any_source_is_made_or_refused(options in "[a-z=,.0-9-]{0,20}") {
+        for kind in ["points", "strokes"] {
+            // A count asked for by chance may be large; keep what is made small.
+            let _ = Dataset::load(&format!("{kind}:{options},count=3"));
+        }
+    }
+}
+
+/// After the device is gone, every call says so and none hangs.
+#[test]
+fn a_lost_device_is_an_error() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
+    let gpu = wgvae::gpu::Gpu::open(&entry, Default::default()).unwrap();
+    let case = layer(4, 4, 4, 0);
+    let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
+    executor.submit(0, &[StepScalars::default()]).unwrap();
+    executor.collect().unwrap();
+    gpu.device.destroy();
+    let lost = |result: Result<(), GpuError>| matches!(result, Err(GpuError::Lost(_)));
+    let submitted = executor.submit(0, &[StepScalars::default()]);
+    let collected = executor.collect().map(|_| ());
+    assert!(lost(submitted.clone()) || lost(collected.clone()), "{submitted:?} {collected:?}");
+    let buffer = case.program.tensors.get(case.outputs[0].0).buffer;
+    let read = executor.read_at(buffer, 0, 4).map(|_| ());
+    assert!(lost(read.clone()), "{read:?}");
+}
+
+/// A program too large for the adapter is refused before anything is allocated.
+#[test]
+fn a_model_too_large_for_the_adapter_is_refused() {
+    let Some(_) = common::gpu() else { return };
+    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
+    let offered = entry.adapter.limits().max_storage_buffer_binding_size;
+    let needs = wgvae::gpu::Needs { binding: offered + 4, buffer: offered + 4 };
+    match wgvae::gpu::Gpu::open(&entry, needs) {
+        Err(GpuError::Limit { needed, .. }) => assert_eq!(needed, offered + 4),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it opened"),
+    }
+}
