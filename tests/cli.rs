@@ -295,3 +295,62 @@ fn a_reader_that_leaves_early_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+/// The first Ctrl-C ends the run in order: the model is saved, and the code says so.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_its_model() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path(), 40, 9);
+    let out = folder.path().join("run");
+    let child = Command::new(env!("CARGO_BIN_EXE_wgvae"))
+        .args(["train", "--device", "cpu", "--hidden", "4", "--batch", "8", "--steps", "100000000"])
+        .arg("--data")
+        .arg(folder.path())
+        .arg("--out")
+        .arg(&out)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = std::time::Instant::now();
+    while !out.join("model.safetensors").exists() {
+        assert!(started.elapsed().as_secs() < 60, "no epoch in a minute");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{error}");
+    assert!(error.contains("interrupted after step") && error.contains("the model so far is in"), "{error}");
+    let model = std::fs::read(out.join("model.safetensors")).unwrap();
+    assert!(safetensors::SafeTensors::deserialize(&model).is_ok());
+}
+
+/// Without any adapter the CPU stands in, and says how to get one; asked for a GPU, it is an error.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_an_adapter_the_cpu_stands_in() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path(), 40, 9);
+    let run = |device: &str| -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wgvae"))
+            .args(["train", "--hidden", "4", "--batch", "8", "--steps", "5", "--device", device, "--data"])
+            .arg(folder.path())
+            .arg("--out")
+            .arg(folder.path().join("run"))
+            .env("VK_DRIVER_FILES", "/nonexistent.json")
+            .env("VK_ICD_FILENAMES", "/nonexistent.json")
+            .output()
+            .unwrap()
+    };
+    let output = run("auto");
+    let error = text(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert!(error.contains("no GPU adapter was found") && error.contains("mesa-vulkan-drivers"), "{error}");
+    assert!(text(&output.stdout).contains("CPU reference"));
+    let output = run("gpu");
+    assert_eq!(output.status.code(), Some(4));
+    assert!(text(&output.stderr).contains("no adapter is a GPU; there is none at all: install"));
+}

@@ -300,8 +300,8 @@ impl Trainer {
                 let picture = report::scatter(&x, &mean);
                 folder.picture(&format!("reconstructions-{epoch:03}.png"), &picture)?;
                 if has_prior {
-                    let (_, mean) = self.shown(Plan::Sample, test_rows.min(2000))?;
-                    let picture = report::scatter(&x, &mean);
+                    let (_, drawn) = self.shown(Plan::Sample, test_rows.min(2000))?;
+                    let picture = report::scatter(&x, &drawn);
                     folder.picture(&format!("samples-{epoch:03}.png"), &picture)?;
                 }
             }
