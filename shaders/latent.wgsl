@@ -6,7 +6,6 @@
 //   d_logvar = d_z noise exp(logvar / 2) / 2 + beta / B (exp(logvar) - 1) / 2
 // logvar is clamped to [-30, 20], where exp neither vanishes nor overflows; outside, its gradient is 0.
 
-override WG: u32 = 64u;
 // 0: z = mu; 1: noise is drawn and kept; 2: the noise given in `noise` is used.
 override NOISE: u32 = 1u;
 
@@ -28,8 +27,6 @@ struct Params {
 @group(0) @binding(7) var<uniform> params: Params;
 @group(0) @binding(8) var<uniform> step: Step;
 
-var<workgroup> lane_sums: array<f32, WG>;
-
 // One workgroup a row.
 @compute @workgroup_size(WG)
 fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -49,13 +46,8 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
         z[i] = mu + exp(0.5 * logvar) * draw;
         sum += 0.5 * (mu * mu + exp(logvar) - 1.0 - logvar);
     }
-    lane_sums[lane] = sum;
-    workgroupBarrier();
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        if lane < half { lane_sums[lane] += lane_sums[lane + half]; }
-        workgroupBarrier();
-    }
-    if lane == 0u { kl[row] = lane_sums[0]; }
+    let row_kl = sum_over_workgroup(lane, vec2<f32>(sum, 0.0)).x;
+    if lane == 0u { kl[row] = row_kl; }
 }
 
 // One invocation an element of z.

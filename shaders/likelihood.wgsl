@@ -7,8 +7,6 @@
 //                     d_log_sigma[b] = sum_d (1 - (m - x)^2 inv_var) / B, summed over b by reduce.sum
 // One workgroup a row.
 
-override WG: u32 = 64u;
-
 const HALF_LN_2PI: f32 = 0.9189385332;
 
 struct Params {
@@ -27,18 +25,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(7) var<uniform> params: Params;
 
-var<workgroup> lane_sums: array<f32, WG>;
-
-fn sum_over_workgroup(lane: u32, value: f32) -> f32 {
-    lane_sums[lane] = value;
-    workgroupBarrier();
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        if lane < half { lane_sums[lane] += lane_sums[lane + half]; }
-        workgroupBarrier();
-    }
-    return lane_sums[0];
-}
-
 @compute @workgroup_size(WG)
 fn bernoulli(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let start = group.x * params.width;
@@ -53,7 +39,7 @@ fn bernoulli(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         loss += max(logit, 0.0) - logit * target_level + (log(w) + (e - (w - 1.0)) / w);
         d_output[start + d] = (select(e, 1.0, logit >= 0.0) / w - target_level) * scale;
     }
-    let total = sum_over_workgroup(lane, loss);
+    let total = sum_over_workgroup(lane, vec2<f32>(loss, 0.0)).x;
     if lane == 0u { recon[group.x] = total; }
 }
 
@@ -67,7 +53,7 @@ fn gaussian(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
         loss += 0.5 * params.inv_var * error * error + params.log_norm;
         d_output[start + d] = error * scale;
     }
-    let total = sum_over_workgroup(lane, loss);
+    let total = sum_over_workgroup(lane, vec2<f32>(loss, 0.0)).x;
     if lane == 0u { recon[group.x] = total; }
 }
 
@@ -82,7 +68,7 @@ fn gaussian_learned(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         squares += error * error;
         d_output[start + d] = error * scale;
     }
-    let total = sum_over_workgroup(lane, squares);
+    let total = sum_over_workgroup(lane, vec2<f32>(squares, 0.0)).x;
     if lane == 0u {
         let width = f32(params.width);
         recon[group.x] = 0.5 * inv_var * total + width * (log_sigma[0] + HALF_LN_2PI);

@@ -8,8 +8,6 @@
 //   squares   partials[p] = sum of squares of the p-th stripe of values
 //   clip      norm = sqrt(sum of partials); scale[0] = min(1, max_norm / norm); metrics[slot].w = norm
 
-override WG: u32 = 64u;
-
 struct Params {
     rows: u32,      // values, rows of the matrix, or partials
     cols: u32,      // columns of the matrix
@@ -23,18 +21,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> total: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 @group(0) @binding(6) var<uniform> step: Step;
-
-var<workgroup> lane_sums: array<vec2<f32>, WG>;
-
-fn sum_over_workgroup(lane: u32, value: vec2<f32>) -> vec2<f32> {
-    lane_sums[lane] = value;
-    workgroupBarrier();
-    for (var half = WG / 2u; half > 0u; half /= 2u) {
-        if lane < half { lane_sums[lane] += lane_sums[lane + half]; }
-        workgroupBarrier();
-    }
-    return lane_sums[0];
-}
 
 @compute @workgroup_size(WG)
 fn elbo(@builtin(local_invocation_index) lane: u32) {

@@ -1,5 +1,5 @@
-//! The case registry: each family registers its cases once, and the same registry serves the comparison of GPU and
-//! oracle, the oracle's gradient checks and the benchmarks.
+//! A case: ops on generated tensors, and what must hold of their results. One registry of them serves the comparison of
+//! GPU and oracle, the oracle's gradient checks and the benchmarks.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -173,20 +173,4 @@ impl Case {
 
 fn symmetric(rng: &mut ChaCha8Rng, spread: f32) -> f32 {
     (rng.random::<f32>() * 2.0 - 1.0) * spread
-}
-
-/// Every family's cases.
-pub fn cases() -> Vec<Case> {
-    [
-        super::batch::cases,
-        super::dense::cases,
-        super::latent::cases,
-        super::likelihood::cases,
-        super::optimizer::cases,
-        super::reduce::cases,
-        super::roof::cases,
-    ]
-    .into_iter()
-    .flat_map(|family| family())
-    .collect()
 }

@@ -9,12 +9,14 @@ pub mod latent;
 pub mod likelihood;
 pub mod optimizer;
 pub mod reduce;
+mod registry;
 pub mod rng;
 pub mod roof;
 
-use crate::plan::{Family, Kernel, Op, ParamsBlock, PlanError, TensorTable};
+use crate::plan::{Family, Grid, Kernel, Op, ParamsBlock, PlanError, TensorTable};
 pub use activation::Activation;
-pub use case::{Case, cases};
+pub use case::Case;
+pub use registry::cases;
 
 /// Defines a uniform struct whose names and offsets are compared with the shader's when a plan is compiled.
 macro_rules! params {
@@ -64,10 +66,13 @@ impl Target {
     pub const ALL: [Target; 3] = [Target::Lanes, Target::Spread, Target::Tiles];
 
     /// Lanes of a workgroup in every family but dense; a power of two, as the tree sums need.
-    pub fn workgroup(self) -> u32 {
-        match self {
-            Target::Lanes | Target::Spread => 8,
-            Target::Tiles => 64,
+    ///
+    /// On a software adapter a workgroup of one vector makes barriers cheap where a row is summed; where there are
+    /// none, eight vectors spread the 0.1 us that lavapipe takes to start a workgroup.
+    fn workgroup(self, grid: Grid) -> u32 {
+        match (self, grid) {
+            (Target::Lanes | Target::Spread, Grid::Rows(_) | Grid::Single) => 8,
+            _ => 64,
         }
     }
 }
@@ -86,16 +91,17 @@ pub struct Source {
 }
 
 const STEP: &str = include_str!("../../shaders/step.wgsl");
+const TREE: &str = include_str!("../../shaders/tree.wgsl");
 
 /// The shader files of a family, in the order they are joined.
 fn files(family: Family) -> &'static [&'static str] {
     match family {
         Family::Batch => &[STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")],
         Family::Dense => &[activation::SHADER],
-        Family::Latent => &[STEP, rng::SHADER, include_str!("../../shaders/latent.wgsl")],
-        Family::Likelihood => &[include_str!("../../shaders/likelihood.wgsl")],
+        Family::Latent => &[STEP, TREE, rng::SHADER, include_str!("../../shaders/latent.wgsl")],
+        Family::Likelihood => &[TREE, include_str!("../../shaders/likelihood.wgsl")],
         Family::Optimizer => &[STEP, include_str!("../../shaders/optimizer.wgsl")],
-        Family::Reduce => &[STEP, include_str!("../../shaders/reduce.wgsl")],
+        Family::Reduce => &[STEP, TREE, include_str!("../../shaders/reduce.wgsl")],
         Family::Roof => &[include_str!("../../shaders/roof.wgsl")],
     }
 }
@@ -109,7 +115,7 @@ pub fn source(op: &Op, target: Target) -> Source {
     }
     let mut constants: Vec<(&'static str, f64)> =
         op.kernel.constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
-    constants.push(("WG", f64::from(target.workgroup())));
+    constants.push(("WG", f64::from(target.workgroup(op.grid))));
     Source {
         variant: format!("{}{:?}", op.kernel.name(), constants),
         text: files(op.kernel.family).join("\n"),

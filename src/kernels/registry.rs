@@ -1,0 +1,19 @@
+//! The case registry: what every family registers, in one list.
+
+use super::case::Case;
+
+/// Every family's cases.
+pub fn cases() -> Vec<Case> {
+    [
+        super::batch::cases,
+        super::dense::cases,
+        super::latent::cases,
+        super::likelihood::cases,
+        super::optimizer::cases,
+        super::reduce::cases,
+        super::roof::cases,
+    ]
+    .into_iter()
+    .flat_map(|family| family())
+    .collect()
+}
