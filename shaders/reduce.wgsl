@@ -6,7 +6,7 @@
 //   sum       total[0] = sum of values
 //   columns   totals[j] = sum over rows of matrix[i, j]
 //   squares   partials[p] = sum of squares of the p-th stripe of values
-//   clip      norm = sqrt(sum of partials); scale[0] = min(1, max_norm / norm); metrics[slot].w = norm
+//   clip      norm = sqrt(sum of partials); scale[0] = min(1, max_norm / (norm + 1e-6)); metrics[slot].w = norm
 
 struct Params {
     rows: u32,      // values, rows of the matrix, or partials

@@ -4,7 +4,7 @@ use crate::executor::Executor;
 use crate::gpu::{Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::case::{Case, GUARD, Tolerance};
 use crate::oracle::Oracle;
-use crate::plan::{Dtype, TensorId};
+use crate::plan::TensorId;
 use std::sync::Arc;
 
 /// Why a case failed.
@@ -35,30 +35,27 @@ pub enum CaseError {
     },
 }
 
-/// Runs a case: inputs written, outputs filled with NaN, guards with a pattern. Returns the outputs.
+/// Runs a case: inputs written, outputs and guards filled with NaN. Returns the outputs.
 pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<f32>>, CaseError> {
-    const PATTERN: u32 = 0x7FC0_ABCD;
     let tensors = case.program.tensors.clone();
-    for tensor in tensors.tensors() {
-        // A pattern that is a NaN as a float: an output that is not written stays one.
-        let fill = match tensors.buffers()[tensor.buffer.0].dtype {
-            Dtype::F32 => f32::NAN.to_bits(),
-            Dtype::U32 => PATTERN,
-        };
+    for (index, tensor) in tensors.tensors().iter().enumerate() {
+        // A NaN as a float, so that an output that is not written stays one; another for each tensor, so that a NaN
+        // copied from one guard to another is noticed.
+        let fill = f32::NAN.to_bits() | (index as u32 + 1);
         let len = tensors.buffers()[tensor.buffer.0].len;
         executor.write_at(tensor.buffer, 0, &vec![fill; len])?;
     }
     for (id, words) in case.input_words() {
         executor.write_words(id, &words)?;
     }
+    let guards = |executor: &mut Executor| -> Result<Vec<Vec<u32>>, GpuError> {
+        tensors.tensors().iter().map(|t| executor.read_at(t.buffer, t.len(), GUARD)).collect()
+    };
+    let before = guards(executor)?;
     executor.dispatch(0, &case.step)?;
-    for tensor in tensors.tensors() {
-        let guard = executor.read_at(tensor.buffer, tensor.len(), GUARD)?;
-        let untouched = match tensors.buffers()[tensor.buffer.0].dtype {
-            Dtype::F32 => guard.iter().all(|w| f32::from_bits(*w).is_nan()),
-            Dtype::U32 => guard.iter().all(|w| *w == PATTERN),
-        };
-        if !untouched {
+    let after = guards(executor)?;
+    for ((tensor, before), after) in tensors.tensors().iter().zip(&before).zip(&after) {
+        if before != after {
             return Err(CaseError::Guard { tensor: tensor.name.clone() });
         }
     }
@@ -104,7 +101,8 @@ pub fn compare(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance
 
 /// Runs a case on a device and in f64, and compares; returns the largest error over its tolerance.
 pub fn check_case(gpu: &Arc<Gpu>, case: &Case, options: &GpuOptions) -> Result<f64, CaseError> {
-    let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), options)?;
+    let options = GpuOptions { whole_buffers: true, ..options.clone() };
+    let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), &options)?;
     let found = run(case, &mut Executor::Gpu(Box::new(compiled)))?;
     compare_outputs(case, &found)
 }

@@ -232,7 +232,12 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
         DeviceChoice::Software => {
             (entries.iter().position(|e| e.kind == AdapterKind::Software), "a software adapter".to_string())
         }
-        DeviceChoice::Index(index) => (Some(*index), format!("number {index}")),
+        DeviceChoice::Index(index) => {
+            // `4090` may be the number of an adapter, or part of its name.
+            let has = |e: &AdapterEntry| e.info.name.contains(&index.to_string());
+            let position = (*index < entries.len()).then_some(*index).or_else(|| entries.iter().position(has));
+            (position, format!("number {index}, or called so"))
+        }
         DeviceChoice::Name(name) => {
             let wanted = name.to_lowercase();
             let has = |e: &AdapterEntry| e.info.name.to_lowercase().contains(&wanted);

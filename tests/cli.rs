@@ -124,30 +124,34 @@ fn wrong_inputs_get_one_sentence_and_the_right_exit_code() {
 fn divergence_has_its_own_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     tiny(folder.path(), 40, 5);
-    let out = path(&folder.path().join("run"));
+    let out = folder.path().join("run");
     let data = path(folder.path());
-    let output = wgvae(&[
-        "train",
-        "--data",
-        &data,
-        "--device",
-        "cpu",
-        "--likelihood",
-        "mse",
-        "--optimizer",
-        "sgd",
-        "--lr",
-        "1e30",
-        "--batch",
-        "8",
-        "--steps",
-        "50",
-        "--out",
-        &out,
-    ]);
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(5), "{error}");
-    assert!(error.contains("training diverged: the loss of step"), "{error}");
+    // In a step's own loss, or, where that step is the last, in the test loss behind it.
+    for steps in ["50", "1"] {
+        let output = wgvae(&[
+            "train",
+            "--data",
+            &data,
+            "--device",
+            "cpu",
+            "--likelihood",
+            "mse",
+            "--optimizer",
+            "sgd",
+            "--lr",
+            "1e15",
+            "--batch",
+            "8",
+            "--steps",
+            steps,
+            "--out",
+            &path(&out),
+        ]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{error}");
+        assert!(error.contains("training diverged: the loss of step"), "{error}");
+        assert!(!out.join("model.safetensors").exists(), "a ruined model was saved");
+    }
 }
 
 #[test]

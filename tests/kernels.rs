@@ -11,10 +11,10 @@ use wgvae::oracle::Oracle;
 fn check_all(target: Target, checked: bool) {
     let Some(gpu) = common::gpu() else { return };
     if target == Target::Spread && gpu.target != Target::Spread {
-        eprintln!("SKIPPED: {} has no subgroups of 8 lanes for {target:?}", gpu.info.name);
+        common::skipped(&format!("{} has no subgroups of 8 lanes", gpu.info.name));
         return;
     }
-    let options = GpuOptions { checked, target: Some(target), patch: None };
+    let options = GpuOptions { checked, target: Some(target), ..GpuOptions::default() };
     let mut failures = Vec::new();
     for case in cases() {
         // Only dense has other code for lanes and spread.

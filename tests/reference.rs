@@ -1,4 +1,4 @@
-//! Ten optimiser steps against an independent implementation: `tests/reference/make.py`, in JAX and float64.
+//! Ten optimiser steps, losses, gradients and where the weights end, against an independent implementation: `tests/reference/make.py`, in JAX and float64.
 
 mod common;
 
@@ -90,16 +90,24 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
             for param in params.iter() {
                 let found = &gradients[param.offset..param.offset + param.len()];
                 let expected = floats(&file, &format!("gradients.{}", param.name));
-                let distance = |a: &[f32], b: &[f32]| -> f64 {
-                    let squares = a.iter().zip(b).map(|(x, y)| f64::from(x - y).powi(2));
-                    squares.sum::<f64>().sqrt()
-                };
-                let norm = distance(&expected, &vec![0.0; expected.len()]);
-                let error = distance(found, &expected) / norm;
+                let error = distance(found, &expected) / distance(&expected, &vec![0.0; expected.len()]);
                 assert!(error <= 1e-4, "{name}: d {} is off by {error:e}", param.name);
             }
         }
     }
+    // What ten updates did to the weights, as a share of how far they moved.
+    let weights = executor.read(vae.weights).unwrap();
+    for param in params.iter() {
+        let found = &weights[param.offset..param.offset + param.len()];
+        let expected = floats(&file, &format!("final.{}", param.name));
+        let moved = distance(&expected, &arena[param.offset..param.offset + param.len()]);
+        let error = distance(found, &expected) / moved;
+        assert!(error <= 1e-3, "{name}: {} ends off by {error:e} of its way", param.name);
+    }
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>().sqrt()
 }
 
 #[test]

@@ -11,6 +11,7 @@ use wgvae::kernels::case::{Case, Fill, Tolerance};
 use wgvae::kernels::dense::{self, Epilogue};
 use wgvae::kernels::{Activation, Target};
 use wgvae::plan::{Dtype, StepScalars};
+use wgvae::train::Timetable;
 
 /// A layer's forward, d_input and d_weight at any sizes, in one case.
 fn layer(batch: usize, inputs: usize, outputs: usize, kept_rows: usize) -> Case {
@@ -46,7 +47,7 @@ proptest! {
         let options = GpuOptions {
             checked,
             target: tiles.then_some(Target::Tiles),
-            patch: None,
+            ..GpuOptions::default()
         };
         if let Err(error) = check::check_case(&gpu, &case, &options) {
             prop_assert!(false, "{}: {error}", case.name);
@@ -84,7 +85,13 @@ proptest! {
         for section in ["model", "train"] {
             std::fs::write(file.path(), format!("[{section}]\n{key} = {value}\n")).unwrap();
             match Config::resolve(None, Some(file.path()), toml::Table::new()) {
-                Ok(config) => prop_assert!(config.to_toml().is_ok()),
+                Ok(config) => {
+                    prop_assert!(config.to_toml().is_ok());
+                    let timetable = Timetable::new(&config, 60_000, 100);
+                    let last = timetable.train(timetable.total() - 1);
+                    prop_assert!(last.lr.is_finite() && last.beta.is_finite() && last.offset < 60_000);
+                    prop_assert!(timetable.epochs() > 0);
+                }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }
         }

@@ -73,7 +73,7 @@ fn one_epoch_of_mnist() {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
     let folder = std::env::var("WGVAE_MNIST").map_or(beside, PathBuf::from);
     if !folder.is_dir() {
-        eprintln!("SKIPPED: no MNIST in {}; set WGVAE_MNIST to its folder", folder.display());
+        common::skipped(&format!("no MNIST in {}; set WGVAE_MNIST to its folder", folder.display()));
         return;
     }
     let flags = overrides(&format!("[data]\nsource = {:?}\n[train]\nepochs = 1", folder.display().to_string()));

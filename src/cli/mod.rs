@@ -117,3 +117,20 @@ fn warn_of_cpu(selected: &Selected) {
         eprintln!("running on the CPU reference: the same results, slowly");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_of_the_help_is_a_command() {
+        let examples: Vec<&str> = EXAMPLES.lines().map(str::trim).filter(|l| l.starts_with("wgvae ")).collect();
+        assert!(examples.len() >= 6);
+        for example in examples {
+            // What it does stands behind two spaces.
+            let command = example.split("  ").next().unwrap_or_default();
+            let parsed = Cli::try_parse_from(command.split(' '));
+            assert!(parsed.is_ok(), "{command}: {}", parsed.unwrap_err());
+        }
+    }
+}

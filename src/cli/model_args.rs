@@ -75,8 +75,8 @@ pub struct ModelArgs {
     #[arg(long, value_name = "EPOCHS")]
     beta_warmup: Option<f64>,
     /// Let the decoder use the encoder's matrices, transposed
-    #[arg(long)]
-    tied: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    tied: Option<bool>,
     /// Passes over the training data
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     epochs: Option<usize>,
@@ -108,16 +108,16 @@ pub struct ModelArgs {
     #[arg(long, value_name = "X")]
     momentum: Option<f64>,
     /// SGD with a look ahead along the momentum
-    #[arg(long)]
-    nesterov: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    nesterov: Option<bool>,
     /// Weight decay
     #[arg(long, value_name = "X")]
     weight_decay: Option<f64>,
-    /// Clip the gradient to this norm
+    /// Clip the gradient to this norm; 0 for no clipping
     #[arg(long, value_name = "NORM")]
     clip: Option<f64>,
     /// Of everything random
-    #[arg(long, value_name = "N", env = "WGVAE_SEED")]
+    #[arg(long, value_name = "N", env = "WGVAE_SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
 }
 
@@ -125,21 +125,20 @@ fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
     value.to_possible_value().map(|v| Value::String(v.get_name().to_string()))
 }
 
-fn integer(value: u64) -> Option<Value> {
-    // TOML's integers end at i64::MAX; a larger seed is kept as its bits.
-    Some(Value::Integer(value as i64))
+/// TOML's integers end at i64::MAX; larger counts are refused by their own limits all the same.
+fn integer(value: u64) -> Value {
+    Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 impl ModelArgs {
     /// The flags as a table over the configuration file.
     fn table(&self) -> Table {
         let widths = |w: &Widths| {
-            let values = w.0.iter().map(|w| Value::Integer(*w as i64)).collect();
+            let values = w.0.iter().map(|w| integer(*w as u64)).collect();
             Value::Array(values)
         };
         let float = |x: &f64| Value::Float(*x);
-        let count = |n: &usize| Value::Integer(*n as i64);
-        let flag = |set: bool| set.then_some(Value::Boolean(true));
+        let count = |n: &usize| integer(*n as u64);
         let mut table = Table::new();
         for (section, key, value) in [
             ("data", "source", self.data.clone().map(Value::String)),
@@ -154,21 +153,21 @@ impl ModelArgs {
             ("model", "objective", self.objective.as_ref().and_then(name_of)),
             ("model", "beta", self.beta.as_ref().map(float)),
             ("model", "beta_warmup", self.beta_warmup.as_ref().map(float)),
-            ("model", "tied", flag(self.tied)),
+            ("model", "tied", self.tied.map(Value::Boolean)),
             ("train", "epochs", self.epochs.as_ref().map(count)),
-            ("train", "steps", self.steps.and_then(integer)),
+            ("train", "steps", self.steps.map(integer)),
             ("train", "batch", self.batch.as_ref().map(count)),
             ("train", "optimizer", self.optimizer.as_ref().and_then(name_of)),
             ("train", "lr", self.lr.as_ref().map(float)),
             ("train", "schedule", self.schedule.as_ref().and_then(name_of)),
-            ("train", "warmup", self.warmup.and_then(integer)),
+            ("train", "warmup", self.warmup.map(integer)),
             ("train", "lr_step", self.lr_step.as_ref().map(count)),
             ("train", "lr_gamma", self.lr_gamma.as_ref().map(float)),
             ("train", "momentum", self.momentum.as_ref().map(float)),
-            ("train", "nesterov", flag(self.nesterov)),
+            ("train", "nesterov", self.nesterov.map(Value::Boolean)),
             ("train", "weight_decay", self.weight_decay.as_ref().map(float)),
             ("train", "clip", self.clip.as_ref().map(float)),
-            ("train", "seed", self.seed.and_then(integer)),
+            ("train", "seed", self.seed.map(integer)),
         ] {
             if let Some(value) = value {
                 let section = table.entry(section).or_insert_with(|| Table::new().into());
@@ -182,7 +181,12 @@ impl ModelArgs {
 
     /// The configuration and its data, checked against each other.
     pub fn resolve(&self) -> anyhow::Result<(Config, Dataset)> {
-        let config = Config::resolve(self.preset.as_deref(), self.config.as_deref(), self.table())?;
+        let mut config = Config::resolve(self.preset.as_deref(), self.config.as_deref(), self.table())?;
+        // The run's record shall make the same run from any directory.
+        let folder = std::path::Path::new(&config.data.source);
+        if folder.is_dir() {
+            config.data.source = std::path::absolute(folder)?.display().to_string();
+        }
         let data = Dataset::load(&config.data.source)?;
         config.check_data(&data)?;
         Ok((config, data))

@@ -22,6 +22,9 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("points", include_str!("../../presets/points.toml")),
 ];
 
+/// Steps times rows must stay far within 64 bits.
+const MOST_STEPS: u64 = 1 << 40;
+
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -69,16 +72,23 @@ fn overlay(base: &mut Table, over: Table) {
     }
 }
 
-/// A layer that says how wide the encoder is, but not the decoder, means the decoder to mirror it; one that says
-/// how long to train in epochs does not mean an earlier layer's steps.
+/// What a layer says anew overrules what lower layers said for the old choice: widths of a decoder that no longer
+/// mirrors its encoder, steps where epochs are asked for, the sigma of another likelihood.
 fn supersede(base: &mut Table, over: &Table) {
-    for (section, key, overruled) in [("model", "hidden", "decoder_hidden"), ("train", "epochs", "steps")] {
-        let sets = |key: &str| over.get(section).and_then(Value::as_table).is_some_and(|t| t.contains_key(key));
-        if sets(key)
-            && !sets(overruled)
-            && let Some(Value::Table(below)) = base.get_mut(section)
-        {
-            below.remove(overruled);
+    for (section, key, overruled) in [
+        ("model", "hidden", &["decoder_hidden"][..]),
+        ("model", "likelihood", &["sigma"]),
+        ("model", "objective", &["beta", "beta_warmup", "latent_activation"]),
+        ("train", "epochs", &["steps"]),
+        ("train", "optimizer", &["momentum", "nesterov"]),
+        ("train", "schedule", &["lr_step"]),
+    ] {
+        let Some(above) = over.get(section).and_then(Value::as_table) else { continue };
+        let Some(Value::Table(below)) = base.get_mut(section) else { continue };
+        if above.contains_key(key) && above.get(key) != below.get(key) {
+            for key in overruled.iter().filter(|key| !above.contains_key(**key)) {
+                below.remove(*key);
+            }
         }
     }
 }
@@ -133,7 +143,8 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         let (m, t) = (&self.model, &self.train);
         let decoder = self.decoder_widths();
-        let positive = |x: f64| x > 0.0 && x.is_finite();
+        // What a shader computes with must neither vanish nor overflow in f32, nor its square.
+        let positive = |x: f64| (1e-15..=1e15).contains(&x);
         let fraction = |x: f32| (0.0..1.0).contains(&x);
         let sgd = t.optimizer == Optimizer::Sgd;
         let ae = m.objective == Objective::Ae;
@@ -152,14 +163,17 @@ impl Config {
             (t.batch == 0, "a batch needs at least one row: batch is 0"),
             (t.batch > 65_535, "a batch may have at most 65535 rows, the workgroups of one dispatch"),
             (t.epochs == 0 && t.steps.is_none(), "there is nothing to do: epochs is 0"),
+            (t.epochs > 1_000_000, "epochs may be at most 1000000"),
+            (t.steps.is_some_and(|s| s > MOST_STEPS), "steps may be at most 1099511627776"),
+            (t.warmup > MOST_STEPS, "warmup may be at most 1099511627776 steps"),
             (t.steps == Some(0), "there is nothing to do: steps is 0"),
-            (!positive(t.lr), "the learning rate must be a positive number"),
+            (!positive(t.lr), "the learning rate must be a positive number, from 1e-15 to 1e15"),
             (!(m.beta >= 0.0 && m.beta.is_finite()), "beta must be 0 or a positive number"),
             (
                 !(m.beta_warmup >= 0.0 && m.beta_warmup.is_finite()),
                 "beta_warmup must be 0 or a positive number of epochs",
             ),
-            (!positive(m.sigma.into()), "sigma must be a positive number"),
+            (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
                 m.sigma != 1.0 && m.likelihood != Likelihood::Gaussian,
                 "sigma belongs to the gaussian likelihood: choose it, or leave sigma out",
@@ -175,17 +189,17 @@ impl Config {
             (m.tied && decoder != mirrored, "tied weights need a decoder whose hidden widths mirror the encoder's"),
             (!fraction(t.momentum), "momentum must lie in [0, 1)"),
             (!(fraction(t.beta1) && fraction(t.beta2)), "beta1 and beta2 must lie in [0, 1)"),
-            (!positive(t.epsilon.into()), "epsilon must be a positive number"),
+            (!positive(t.epsilon.into()), "epsilon must be a positive number, from 1e-15 to 1e15"),
             (t.momentum > 0.0 && !sgd, "momentum belongs to sgd; adam has beta1"),
             (t.nesterov && !(sgd && t.momentum > 0.0), "nesterov needs sgd with a momentum above 0"),
             (!(t.weight_decay >= 0.0 && t.weight_decay.is_finite()), "weight_decay must be 0 or a positive number"),
-            (t.clip.is_some_and(|c| !positive(c.into())), "clip must be a positive number; leave it out for none"),
+            (t.clip.is_some_and(|c| c != 0.0 && !positive(c.into())), "clip must be a positive number, or 0 for none"),
             (
                 (t.schedule == Schedule::Step) != t.lr_step.is_some(),
                 "schedule step and lr_step (epochs between drops) go together",
             ),
             (t.lr_step == Some(0), "lr_step must be at least 1 epoch"),
-            (!positive(t.lr_gamma), "lr_gamma must be a positive number"),
+            (!positive(t.lr_gamma), "lr_gamma must be a positive number, from 1e-15 to 1e15"),
         ] {
             if wrong {
                 return Err(ConfigError::Value(message.into()));
@@ -259,7 +273,7 @@ impl Config {
                 },
             },
             decay: t.weight_decay,
-            clip: t.clip,
+            clip: t.clip.filter(|c| *c > 0.0),
         }
     }
 
@@ -311,6 +325,19 @@ mod tests {
     }
 
     #[test]
+    fn a_new_choice_overrules_what_belonged_to_the_old_one() {
+        let with = |preset: &str, over: &str| Config::resolve(Some(preset), None, flags(over));
+        let config = with("points", "[model]\nlikelihood = \"gaussian-learned\"").unwrap();
+        assert_eq!(config.model.sigma, 1.0);
+        assert_eq!(with("points", "[model]\nlikelihood = \"gaussian\"").unwrap().model.sigma, 0.1);
+        assert!(with("points", "[model]\nlikelihood = \"mse\"\nsigma = 0.2").is_err());
+        let config = with("deep-dense", "[model]\nobjective = \"ae\"").unwrap();
+        assert_eq!(config.model.beta, 1.0);
+        let config = with("autoencoder", "[model]\nobjective = \"elbo\"").unwrap();
+        assert_eq!(config.model.latent_activation, Activation::Identity);
+    }
+
+    #[test]
     fn the_decoder_mirrors_the_encoder_unless_told_otherwise() {
         let config = resolve("[model]\nhidden = [3, 2]").unwrap();
         assert_eq!(config.decoder_widths(), [2, 3]);
@@ -335,7 +362,10 @@ mod tests {
             ("[model]\ntied = true\ndecoder_hidden = [3]", "mirror"),
             ("[train]\nmomentum = 0.9", "belongs to sgd"),
             ("[train]\nnesterov = true", "nesterov needs sgd"),
-            ("[train]\nclip = 0.0", "clip must be"),
+            ("[train]\nclip = -1.0", "clip must be"),
+            ("[train]\nepochs = 2000000", "at most 1000000"),
+            ("[train]\nsteps = 9000000000000000000", "steps may be at most"),
+            ("[train]\nlr = 1e-46", "from 1e-15"),
             ("[train]\nschedule = \"step\"", "go together"),
             ("[train]\nbeta2 = 1.0", "must lie in [0, 1)"),
             ("[model]\nlatnet = 3", "line 2, column 1: unknown field `latnet`"),

@@ -104,7 +104,8 @@ impl Gpu {
     /// Opens a device with WebGPU's default limits, raised only where `needs` asks for it.
     pub fn open(entry: &AdapterEntry, needs: Needs) -> Result<Arc<Gpu>, GpuError> {
         let offered = entry.adapter.limits();
-        let mut limits = wgpu::Limits::default();
+        // What concerns textures may be worse: nothing here draws.
+        let mut limits = wgpu::Limits::default().or_worse_values_from(&offered);
         for (what, needed, limit, most) in [
             (
                 "the largest tensor",

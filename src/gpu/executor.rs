@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use super::kernel::{self, Compiled};
 use super::reflect::Slot;
@@ -34,6 +35,9 @@ pub struct GpuOptions {
     pub checked: bool,
     /// The shape of code, where it should not be what suits the adapter.
     pub target: Option<Target>,
+    /// Bind each tensor's whole buffer instead of the tensor alone, so that a stray access reaches the guard behind it
+    /// and is not swallowed by the bounds of the binding.
+    pub whole_buffers: bool,
     /// A planted fault.
     pub patch: Option<Patch>,
 }
@@ -65,6 +69,7 @@ pub struct GpuExecutor {
     in_flight: VecDeque<Submitted>,
     next_half: usize,
     variants: Vec<String>,
+    whole_buffers: bool,
 }
 
 impl GpuExecutor {
@@ -131,6 +136,7 @@ impl GpuExecutor {
             in_flight: VecDeque::with_capacity(IN_FLIGHT),
             next_half: 0,
             variants: Vec::new(),
+            whole_buffers: options.whole_buffers,
         };
         executor.compile(options)?;
         Ok(executor)
@@ -219,7 +225,9 @@ impl GpuExecutor {
                         reason: format!("nothing is bound to `{name}`"),
                     })?;
                     let tensor = self.program.tensors.get(id);
-                    (&self.buffers[tensor.buffer.0], tensor.offset as u64 * 4, tensor.len() as u64 * 4)
+                    let behind = self.program.tensors.buffers()[tensor.buffer.0].len - tensor.offset;
+                    let len = if self.whole_buffers { behind } else { tensor.len() };
+                    (&self.buffers[tensor.buffer.0], tensor.offset as u64 * 4, len as u64 * 4)
                 }
             };
             entries.push(wgpu::BindGroupEntry {
@@ -294,12 +302,18 @@ impl GpuExecutor {
             let _ = sender.send(result);
         });
         self.gpu.wait(index)?;
-        // The wait is over, so the answer is there now, or, on a device that is gone, never.
-        let answer = std::pin::pin!(receiver.receive());
-        match answer.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Ok(()))) => {}
-            Poll::Ready(Some(Err(error))) => return Err(GpuError::Lost(error.to_string())),
-            _ => return Err(GpuError::Lost("a mapping was never answered".into())),
+        // The work is done and the answer on its way: at once, or by the thread that happens to be polling for another
+        // executor of this device. On a device that is gone it may never come.
+        let mut answer = std::pin::pin!(receiver.receive());
+        let patience = Instant::now() + Duration::from_secs(10);
+        loop {
+            match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Some(Ok(()))) => break,
+                Poll::Ready(Some(Err(error))) => return Err(GpuError::Lost(error.to_string())),
+                Poll::Pending if Instant::now() < patience => std::thread::yield_now(),
+                _ => return Err(GpuError::Lost("a mapping was never answered".into())),
+            }
+            self.gpu.check()?;
         }
         let bytes = staging.get_mapped_range(0..size).map_err(|error| GpuError::Refused(error.to_string()))?.to_vec();
         staging.unmap();

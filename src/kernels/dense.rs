@@ -243,12 +243,14 @@ pub(super) fn cases() -> Vec<Case> {
         }
         all.push(d_weight_case(batch, inputs, outputs, 0, true));
         all.push(d_weight_case(batch, inputs, outputs, outputs / 2 + 1, false));
+        all.push(tied_case(batch, inputs, outputs, Activation::Silu));
     }
     for activation in Activation::ALL {
         all.push(forward_case(9, 12, 17, activation, false));
         all.push(forward_case(9, 12, 16, activation, false));
         all.push(d_input_case(9, 12, 17, activation));
         all.push(d_input_case(9, 17, 12, activation));
+        all.push(tied_case(9, 12, 17, activation));
         all.push(gradient_case(activation));
     }
     for (batch, inputs, outputs) in [(128, 784, 400), (128, 400, 40), (128, 20, 400), (128, 400, 784)] {
@@ -306,6 +308,26 @@ fn d_weight_case(batch: usize, inputs: usize, outputs: usize, kept_rows: usize, 
     let row_sum = with_bias.then(|| case.output("d_bias", &[outputs], SUMS));
     let epilogue = Epilogue { row_sum, kept_rows, ..Epilogue::default() };
     case.op(|t| d_weight(t, "d_weight", [d_y, x, gradient], epilogue));
+    case
+}
+
+/// A layer through a transposed weight, `[in, out]`, forward and its `d_input`: the orientations trade places.
+fn tied_case(batch: usize, inputs: usize, outputs: usize, activation: Activation) -> Case {
+    let name = format!("dense/tied {batch}x{inputs}x{outputs} {}", activation.name());
+    let mut case = Case::new(name, StepScalars::default());
+    let spread = Fill::Spread(1.0);
+    // The input is also what the layer before it saved: levels are in every activation's range.
+    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Levels);
+    let weight = case.input("weight", &[inputs, outputs], Dtype::F32, spread);
+    let bias = case.input("bias", &[outputs], Dtype::F32, spread);
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
+    let y = case.output("y", &[batch, outputs], SUMS);
+    let pre = activation.keeps_input().then(|| case.output("pre", &[batch, outputs], SUMS));
+    let d_x = case.output("d_x", &[batch, inputs], SUMS);
+    let epilogue = Epilogue { bias: Some(bias), activation, pre, ..Epilogue::default() };
+    let back = Epilogue { gradient: Some((activation, x)), ..Epilogue::default() };
+    case.op(|t| d_input(t, "forward", [x, weight, y], epilogue));
+    case.op(|t| forward(t, "d_input", [d_y, weight, d_x], back));
     case
 }
 

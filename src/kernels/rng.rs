@@ -22,8 +22,6 @@ pub enum Stream {
     EvaluationBinarise = 6,
     /// Initial weights.
     Weights = 7,
-    /// Built-in data sets.
-    Data = 8,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011).

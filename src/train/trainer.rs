@@ -28,6 +28,8 @@ pub struct Trainer {
     executor: Executor,
     device: Device,
     steps_per_submit: usize,
+    /// Since the last line of `metrics.jsonl`; epochs do not matter to it.
+    window: Mean,
 }
 
 /// Running means of steps.
@@ -78,7 +80,8 @@ impl Trainer {
             vae,
             executor,
             device,
-            steps_per_submit: 4,
+            steps_per_submit: 1,
+            window: Mean::default(),
         })
     }
 
@@ -121,6 +124,10 @@ impl Trainer {
                 return Err(TrainError::Interrupted { step, folder: folder.path().to_path_buf() });
             }
             let test = self.evaluate()?;
+            if !test.loss.is_finite() {
+                // Before anything is saved: the model of the epoch before is worth more.
+                return Err(TrainError::Diverged { step: end, loss: test.loss });
+            }
             epoch += 1;
             let report = EpochReport {
                 epoch,
@@ -169,7 +176,6 @@ impl Trainer {
     ) -> Result<Mean, TrainError> {
         let total = self.timetable.total();
         let mut whole = Mean::default();
-        let mut window = Mean::default();
         let (mut next, mut done) = (range.start, range.start);
         let mut in_flight = 0;
         let mut since = Instant::now();
@@ -196,12 +202,12 @@ impl Trainer {
                 }
                 whole.add(metrics, 1.0);
                 progress.add(metrics, 1.0);
-                window.add(metrics, 1.0);
+                self.window.add(metrics, 1.0);
                 if done.is_multiple_of(LOG_EVERY) {
-                    let event = Event::Step(self.report(done, window.get()));
+                    let event = Event::Step(self.report(done, self.window.get()));
                     folder.record(&event)?;
                     watch(&event);
-                    window = Mean::default();
+                    self.window = Mean::default();
                 }
             }
             watch(&Event::Progress {

@@ -1,7 +1,8 @@
 """Makes the fixtures of tests/reference.rs: small models written once more in JAX, in float64.
 
 Each fixture holds the configuration (TOML, in the metadata), the initial weights under their checkpoint names, the
-rows of ten batches, the noise of ten steps, the loss of each step, and every gradient of the first.
+rows of ten batches, the noise of ten steps, the loss of each step, every gradient of the first, and the weights after
+the tenth.
 
     pip install jax optax numpy safetensors
     python make.py            # writes *.safetensors beside this file
@@ -148,6 +149,7 @@ for number, (name, changes) in enumerate(CASES.items()):
         losses.append(float(value))
         updates, state = rule.update(grads, state, params)
         params = optax.apply_updates(params, updates)
+    out |= {f"final.{k}": np.asarray(v, np.float32) for k, v in params.items()}
     out |= {"x": x.reshape(STEPS * b, -1), "noise": noise, "losses": np.asarray(losses, np.float32)}
     path = pathlib.Path(__file__).with_name(f"{name}.safetensors")
     save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, path, metadata={"config": toml(c)})
