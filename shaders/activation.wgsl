@@ -1,5 +1,6 @@
-// y = f(u) and dy/du, for the epilogues of dense.wgsl.jinja. Slopes and forms are PyTorch's defaults. The numbers
-// are the discriminants of Activation in src/kernels/activation.rs (a test compares them).
+// y = f(u) and dy/du, for the epilogues of dense.wgsl.jinja; log1p_unit also for likelihood.wgsl. Slopes and forms are
+// PyTorch's defaults. The numbers are the discriminants of Activation in src/kernels/activation.rs (a test compares
+// them).
 
 const IDENTITY: u32 = 0u;
 const RELU: u32 = 1u;
@@ -19,11 +20,13 @@ fn sigmoid(u: f32) -> f32 {
     return select(e, 1.0, u >= 0.0) / (1.0 + e);
 }
 
-// ln(1 + x) for x in [0, 1]. log(1 + x) alone would lose x below 2^-24; the correction term
-// (x - (w - 1)) / w restores what rounding 1 + x took away.
+// ln(1 + x) for x in [0, 1], to 2e-8 of itself: 2 artanh(s) with s = x / (2 + x) <= 1/3. log(1 + x) would lose x below
+// 2^-24, and a term that restores what rounding 1 + x took away is simplified to 0 by some drivers.
 fn log1p_unit(x: f32) -> f32 {
-    let w = 1.0 + x;
-    return log(w) + (x - (w - 1.0)) / w;
+    let s = x / (2.0 + x);
+    let q = s * s;
+    let tail = 0.14285714 + q * (0.11111111 + q * (0.090909091 + q * 0.076923077));
+    return 2.0 * s * (1.0 + q * (0.33333333 + q * (0.2 + q * tail)));
 }
 
 fn softplus(u: f32) -> f32 {
@@ -69,7 +72,7 @@ fn activate(kind: u32, u: f32) -> f32 {
 fn activation_gradient(kind: u32, saved: f32) -> f32 {
     switch kind {
         case RELU: { return select(0.0, 1.0, saved > 0.0); }
-        case LEAKY_RELU: { return select(LEAKY_SLOPE, 1.0, saved >= 0.0); }
+        case LEAKY_RELU: { return select(LEAKY_SLOPE, 1.0, saved > 0.0); }
         case ELU: { return select(saved + 1.0, 1.0, saved > 0.0); }
         case SOFTPLUS: { return -expm1_negative(-saved); }
         case SIGMOID: { return saved * (1.0 - saved); }

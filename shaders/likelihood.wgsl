@@ -35,9 +35,8 @@ fn bernoulli(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         let target_level = x[start + d];
         // One exponential serves the loss and the gradient.
         let e = exp(-abs(logit));
-        let w = 1.0 + e;
-        loss += max(logit, 0.0) - logit * target_level + (log(w) + (e - (w - 1.0)) / w);
-        d_output[start + d] = (select(e, 1.0, logit >= 0.0) / w - target_level) * scale;
+        loss += max(logit, 0.0) - logit * target_level + log1p_unit(e);
+        d_output[start + d] = (select(e, 1.0, logit >= 0.0) / (1.0 + e) - target_level) * scale;
     }
     let total = sum_over_workgroup(lane, vec2<f32>(loss, 0.0)).x;
     if lane == 0u { recon[group.x] = total; }

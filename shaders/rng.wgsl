@@ -66,3 +66,23 @@ fn normal(key: vec2<u32>, index: u32) -> f32 {
     let u = f32((bits.x >> 8u) + 1u) * 5.9604645e-8;
     return sqrt(max(-2.0 * ln_unit(u), 0.0)) * cos_turns(unit(bits.y));
 }
+
+struct Draws {
+    count: u32,
+    key_low: u32,
+    key_high: u32,
+}
+
+@group(0) @binding(14) var<storage, read_write> random_words: array<u32>;
+@group(0) @binding(15) var<uniform> draws: Draws;
+
+// The bits of draws 0, 1, ... as they are: what the tests hold against published answers.
+@compute @workgroup_size(64)
+fn bits(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+    let i = (group.y * groups.x + group.x) * 64u + lane;
+    if i >= draws.count { return; }
+    let words = threefry2x32(vec2<u32>(draws.key_low, draws.key_high), vec2<u32>(i, 0u));
+    random_words[2u * i] = words.x;
+    random_words[2u * i + 1u] = words.y;
+}

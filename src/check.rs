@@ -4,7 +4,7 @@ use crate::executor::Executor;
 use crate::gpu::{Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::case::{Case, GUARD, Tolerance};
 use crate::oracle::Oracle;
-use crate::plan::TensorId;
+use crate::plan::{Dtype, TensorId};
 use std::sync::Arc;
 
 /// Why a case failed.
@@ -27,6 +27,18 @@ pub enum CaseError {
         /// Error over tolerance; infinite where the tolerance is 0 or a number is none.
         excess: f64,
     },
+    /// A word differs from the oracle's.
+    #[error("{tensor}[{index}] is {found:#010x}, the oracle has {expected:#010x}")]
+    Words {
+        /// Which output.
+        tensor: String,
+        /// Which element.
+        index: usize,
+        /// What the executor gave.
+        found: u32,
+        /// What the oracle gave.
+        expected: u32,
+    },
     /// Something was written behind the end of a tensor.
     #[error("an element behind the end of {tensor} was overwritten")]
     Guard {
@@ -35,8 +47,8 @@ pub enum CaseError {
     },
 }
 
-/// Runs a case: inputs written, outputs and guards filled with NaN. Returns the outputs.
-pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<f32>>, CaseError> {
+/// Runs a case: inputs written, outputs and guards filled with NaN. Returns the outputs' words.
+pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<u32>>, CaseError> {
     let tensors = case.program.tensors.clone();
     for (index, tensor) in tensors.tensors().iter().enumerate() {
         // A NaN as a float, so that an output that is not written stays one; another for each tensor, so that a NaN
@@ -59,7 +71,11 @@ pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<f32>>, CaseEr
             return Err(CaseError::Guard { tensor: tensor.name.clone() });
         }
     }
-    case.outputs.iter().map(|(id, _)| Ok(executor.read(*id)?)).collect()
+    let mut words = |id: &TensorId| {
+        let t = tensors.get(*id);
+        executor.read_at(t.buffer, t.offset, t.len())
+    };
+    case.outputs.iter().map(|(id, _)| Ok(words(id)?)).collect()
 }
 
 /// Compares an output with the oracle's; returns the largest error over its tolerance.
@@ -108,13 +124,22 @@ pub fn check_case(gpu: &Arc<Gpu>, case: &Case, options: &GpuOptions) -> Result<f
 }
 
 /// Compares a case's outputs with the oracle's in f64; returns the largest error over its tolerance.
-pub fn compare_outputs(case: &Case, found: &[Vec<f32>]) -> Result<f64, CaseError> {
+pub fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
     let mut oracle = Executor::Exact(Box::new(Oracle::new(case.program.clone())));
     let expected = run(case, &mut oracle)?;
     let mut worst: f64 = 0.0;
     for (((id, tolerance), found), expected) in case.outputs.iter().zip(found).zip(&expected) {
         let name = &case.program.tensors.get(*id).name;
-        worst = worst.max(compare(name, found, expected, *tolerance)?);
+        worst = worst.max(match case.program.tensors.dtype(*id) {
+            Dtype::F32 => compare(name, bytemuck::cast_slice(found), bytemuck::cast_slice(expected), *tolerance)?,
+            Dtype::U32 => match found.iter().zip(expected).position(|(f, e)| f != e) {
+                None => 0.0,
+                Some(index) => {
+                    let (found, expected) = (found[index], expected[index]);
+                    return Err(CaseError::Words { tensor: name.clone(), index, found, expected });
+                }
+            },
+        });
     }
     Ok(worst)
 }

@@ -269,7 +269,7 @@ fn devices_and_doctor_answer() {
     let output = wgvae(&["doctor", "--device", "cpu", "--json"]);
     let report = &json(&output)[0];
     assert_eq!(report["healthy"], true);
-    assert_eq!(report["families"].as_object().unwrap().len(), 7);
+    assert_eq!(report["families"].as_object().unwrap().len(), 8);
 }
 
 /// Help names every command, and every preset that there is.

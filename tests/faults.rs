@@ -60,6 +60,10 @@ const FAULTS: &[Fault] = &[
     (Family::Likelihood, "likelihood/gaussian ", "0.5 * params.inv_var * error", "params.inv_var * error", BOTH),
     (Family::Likelihood, "likelihood/gaussian_learned", "width - inv_var * total", "width + inv_var * total", BOTH),
     (Family::Likelihood, "likelihood/bernoulli_mean", "i >= params.batch * params.width", "i + 1u >= params.batch * params.width", BOTH),
+    (Family::Likelihood, "likelihood/bernoulli ", "0.14285714 + q * (0.11111111", "0.14285714 - q * (0.11111111", BOTH),
+    (Family::Dense, "dense/d_input 9x12x17 leaky", "select(LEAKY_SLOPE, 1.0, saved > 0.0)", "select(LEAKY_SLOPE, 1.0, saved >= 0.0)", BOTH),
+    (Family::Latent, "latent/sample_backward", "logvar <= LOGVAR_MAX", "logvar < LOGVAR_MAX", BOTH),
+    (Family::Latent, "latent/prior", "-1.9841270e-4", "1.9841270e-4", BOTH),
     // One element too many: only the guard behind the last row shows it.
     (Family::Likelihood, "likelihood/bernoulli ", "d < params.width", "d <= params.width", BOTH),
     (Family::Likelihood, "likelihood/bernoulli_mean", "i >= params.batch * params.width", "i > params.batch * params.width", BOTH),
@@ -80,6 +84,9 @@ const FAULTS: &[Fault] = &[
     (Family::Reduce, "reduce/squares", "(group.x + 1u) * stripe", "(group.x + 1u) * stripe - 1u", BOTH),
     (Family::Reduce, "reduce/clip", "min(1.0, params.max_norm", "max(1.0, params.max_norm", BOTH),
     (Family::Reduce, "reduce/clip", "step.slot * 4u + 3u", "step.slot * 4u + 2u", BOTH),
+    // rng
+    (Family::Rng, "rng/", "parity, key.x + 5u", "parity, key.x + 4u", BOTH),
+    (Family::Rng, "rng/", "i >= draws.count", "i > draws.count", BOTH),
     // roof
     (Family::Roof, "roof/copy", "result[i] = source[i]", "result[i] = source[i / 2u]", BOTH),
     (Family::Roof, "roof/multiply_add", "i >= params.quads", "i + 1u >= params.quads", BOTH),

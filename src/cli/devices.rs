@@ -83,6 +83,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             yes(row.f16)
         )?;
     }
-    writeln!(out, "cpu  the CPU reference: always there, slow (--device cpu)")?;
+    writeln!(out, "cpu  the CPU reference: always there (--device cpu)")?;
     Ok(())
 }

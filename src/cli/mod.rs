@@ -114,7 +114,7 @@ fn warn_of_cpu(selected: &Selected) {
         if *for_want_of_adapter {
             eprintln!("no GPU adapter was found: {INSTALL_HINT}");
         }
-        eprintln!("running on the CPU reference: the same results, slowly");
+        eprintln!("running on the CPU reference: the same results, without a GPU");
     }
 }
 

@@ -159,7 +159,8 @@ pub fn check_op(op: &Op, tensors: &TensorTable, reflection: &Reflection) -> Resu
             return mismatch(format!("`{}` is bound, but the shader does not use it", bound.name));
         }
     }
-    let wants_params = reflection.slots.iter().any(|(_, name, _)| name == "params");
+    let is_params = |(_, name, slot): &(u32, String, Slot)| matches!(slot, Slot::Uniform { .. }) && name != "step";
+    let wants_params = reflection.slots.iter().any(is_params);
     if op.params.is_some() && !wants_params {
         return mismatch("it carries a uniform that the shader does not use".into());
     }

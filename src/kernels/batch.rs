@@ -87,6 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
         (64, 64, 8, 0, 1, Binarise::Threshold, 64),
         (65, 17, 13, 60, 1, Binarise::Draw, 17),
         (101, 32, 31, 90, 0, Binarise::None, 11),
+        (40, 9, 301, 0, 1, Binarise::Threshold, 9),
         (5000, 128, 784, 4900, 1, Binarise::None, 128),
         (5000, 128, 784, 4900, 1, Binarise::Draw, 128),
     ] {
@@ -108,7 +109,11 @@ pub(super) fn cases() -> Vec<Case> {
             };
             let mut case = Case::new(name, step);
             let stride = if bytes { words_per_row(width) } else { width };
-            let fill = if bytes { Fill::Bits } else { Fill::Levels };
+            let fill = match (bytes, binarise) {
+                (true, _) => Fill::Bits,
+                (false, Binarise::Threshold) => Fill::Among(&[0.0, 0.25, 0.5, 0.75, 1.0]),
+                (false, _) => Fill::Levels,
+            };
             let data = case.input("data", &[count, stride], dtype, fill);
             // A level is one division; binarised values are 0 or 1 exactly.
             let tolerance = Tolerance::Relative(if binarise == Binarise::None { 1e-6 } else { 0.0 });

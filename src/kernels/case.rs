@@ -13,6 +13,8 @@ pub enum Fill {
     Bits,
     /// Uniform in [0, 1).
     Levels,
+    /// One of these: values where a bound or a branch lies.
+    Among(&'static [f32]),
     /// Uniform in (-spread, spread).
     Spread(f32),
     /// Uniform in (-common, common), one in eight in (-rare, rare).
@@ -104,6 +106,13 @@ impl Case {
         id
     }
 
+    /// Adds an output of words, which must be equal.
+    pub fn word_output(&mut self, name: &str, shape: &[usize]) -> TensorId {
+        let id = self.program.tensors.guarded(name, shape, Dtype::U32, GUARD);
+        self.outputs.push((id, Tolerance::Relative(0.0)));
+        id
+    }
+
     /// Adds a float tensor that is read, written and compared.
     pub fn updated(&mut self, name: &str, shape: &[usize], fill: Fill, tolerance: Tolerance) -> TensorId {
         let id = self.input(name, shape, Dtype::F32, fill);
@@ -158,6 +167,7 @@ impl Case {
                     .map(|_| match fill {
                         Fill::Bits => rng.next_u32(),
                         Fill::Levels => rng.random::<f32>().to_bits(),
+                        Fill::Among(values) => values[rng.random_range(0..values.len())].to_bits(),
                         Fill::Spread(s) => symmetric(&mut rng, s).to_bits(),
                         Fill::Heavy { common, rare } => {
                             let spread = if rng.random_range(0..8) == 0 { rare } else { common };

@@ -286,6 +286,8 @@ fn d_input_case(batch: usize, inputs: usize, outputs: usize, activation: Activat
     let fill = match activation {
         Activation::Silu | Activation::Gelu => Fill::Heavy { common: 3.0, rare: 40.0 },
         Activation::Softplus | Activation::Sigmoid => Fill::Levels,
+        // The slope at 0 is PyTorch's: that of the negative side.
+        Activation::Relu | Activation::LeakyRelu => Fill::Among(&[-0.9, -0.2, 0.0, 0.3, 0.8]),
         _ => Fill::Spread(0.99),
     };
     let saved = case.input("saved", &[batch, inputs], Dtype::F32, fill);

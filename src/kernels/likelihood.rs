@@ -135,5 +135,23 @@ pub(super) fn cases() -> Vec<Case> {
         case.op(|t| bernoulli_mean(t, output, mean));
         all.push(case);
     }
+    // One element a row: nothing hides the error of log1p.
+    let mut case = Case::new("likelihood/bernoulli single 200x1", step);
+    let output = case.input("output", &[200, 1], Dtype::F32, Fill::Spread(4.0));
+    let x = case.input("x", &[200, 1], Dtype::F32, Fill::Among(&[0.0, 1.0]));
+    let recon = case.output("recon", &[200], Tolerance::Relative(5e-7));
+    let d_output = case.output("d_output", &[200, 1], Tolerance::Relative(5e-7));
+    case.op(|t| bernoulli(t, Tensors { output, x, recon, d_output }));
+    all.push(case);
+
+    // Logits that leave nothing but log1p(exp(-l)): 1 + exp(-20) is 1 in f32, and its logarithm must not be 0.
+    let mut case = Case::new("likelihood/bernoulli certain 4x1", step);
+    let output = case.input("output", &[4, 1], Dtype::F32, Fill::Among(&[18.0, 20.0, 22.0]));
+    let x = case.input("x", &[4, 1], Dtype::F32, Fill::Among(&[1.0]));
+    let recon = case.output("recon", &[4], Tolerance::Relative(1e-5));
+    // Of 1 - sigmoid(20) = 2e-9 nothing is left in f32, in PyTorch neither.
+    let d_output = case.output("d_output", &[4, 1], Tolerance::Relative(1.0));
+    case.op(|t| bernoulli(t, Tensors { output, x, recon, d_output }));
+    all.push(case);
     all
 }

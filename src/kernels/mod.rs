@@ -99,9 +99,10 @@ fn files(family: Family) -> &'static [&'static str] {
         Family::Batch => &[STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")],
         Family::Dense => &[activation::SHADER],
         Family::Latent => &[STEP, TREE, rng::SHADER, include_str!("../../shaders/latent.wgsl")],
-        Family::Likelihood => &[TREE, include_str!("../../shaders/likelihood.wgsl")],
+        Family::Likelihood => &[TREE, activation::SHADER, include_str!("../../shaders/likelihood.wgsl")],
         Family::Optimizer => &[STEP, include_str!("../../shaders/optimizer.wgsl")],
         Family::Reduce => &[STEP, TREE, include_str!("../../shaders/reduce.wgsl")],
+        Family::Rng => &[rng::SHADER],
         Family::Roof => &[include_str!("../../shaders/roof.wgsl")],
     }
 }
@@ -115,13 +116,11 @@ pub fn source(op: &Op, target: Target) -> Source {
     }
     let mut constants: Vec<(&'static str, f64)> =
         op.kernel.constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
-    constants.push(("WG", f64::from(target.workgroup(op.grid))));
-    Source {
-        variant: format!("{}{:?}", op.kernel.name(), constants),
-        text: files(op.kernel.family).join("\n"),
-        constants,
-        tile: None,
+    let text = files(op.kernel.family).join("\n");
+    if text.contains("override WG:") {
+        constants.push(("WG", f64::from(target.workgroup(op.grid))));
     }
+    Source { variant: format!("{}{:?}", op.kernel.name(), constants), text, constants, tile: None }
 }
 
 /// An op over so many elements must stay within 32-bit indices.

@@ -146,6 +146,13 @@ pub(super) fn cases() -> Vec<Case> {
             all.push(case);
         }
     }
+    // A norm so small that the 1e-6 beside it counts.
+    let mut case = Case::new("reduce/clip of a tiny norm", StepScalars { slot: 1, ..StepScalars::default() });
+    let partials = case.input("values", &[9], Dtype::F32, Fill::Among(&[1e-14, 3e-14]));
+    let scale = case.output("total", &[1], tight);
+    let metrics = case.ring("metrics", 3, tight);
+    case.op(|t| clip(t, partials, scale, metrics, 1e-7));
+    all.push(case);
     for (rows, cols) in [(1, 1), (5, 3), (64, 63), (31, 65), (128, 784)] {
         let mut case = Case::new(format!("reduce/columns {rows}x{cols}"), StepScalars::default());
         let matrix = case.input("matrix", &[rows, cols], Dtype::F32, Fill::Levels);

@@ -11,6 +11,7 @@ pub fn cases() -> Vec<Case> {
         super::likelihood::cases,
         super::optimizer::cases,
         super::reduce::cases,
+        super::rng::cases,
         super::roof::cases,
     ]
     .into_iter()

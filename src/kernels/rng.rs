@@ -1,6 +1,22 @@
 //! Keys of the counter-based random streams. The generator itself is in `shaders/rng.wgsl`; this integer twin makes
 //! the keys, and the oracle draws from it.
 
+use super::case::Case;
+use super::{index_fits, kernel, params};
+use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+
+params! {
+    /// `Draws` of `rng.wgsl`.
+    pub struct RngParams {
+        /// How many draws, of two words each.
+        count: u32,
+        /// The key's first word.
+        key_low: u32,
+        /// The key's second word.
+        key_high: u32,
+    }
+}
+
 /// The shader library with `threefry2x32`, `unit` and `normal`.
 pub const SHADER: &str = include_str!("../../shaders/rng.wgsl");
 
@@ -44,6 +60,30 @@ pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
 pub fn key(seed: u64, stream: Stream, step: u64) -> [u32; 2] {
     let by_stream = threefry2x32([seed as u32, (seed >> 32) as u32], [stream as u32, 0x7767_7661]);
     threefry2x32(by_stream, [step as u32, (step >> 32) as u32])
+}
+
+/// `words (n, 2)`: the bits of draws 0 to n - 1 of a key.
+pub fn bits(tensors: &TensorTable, key: [u32; 2], words: TensorId) -> Result<Op, PlanError> {
+    let label = "bits";
+    let count = tensors.get(words).len() / 2;
+    tensors.expect_dtype(label, words, Dtype::U32)?;
+    index_fits(label, 2 * count)?;
+    let params = RngParams { count: index_fits(label, count)?, key_low: key[0], key_high: key[1] };
+    Ok(Op::new(label, kernel(Family::Rng, "bits"), Grid::Elements(count))
+        .write("random_words", words)
+        .params(params.block()))
+}
+
+/// The family's cases: bits must be equal.
+pub(super) fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    for (count, key) in [(1, [0, 0]), (63, [u32::MAX; 2]), (65, [0x1319_8a2e, 0x0370_7344]), (1000, [7, 8])] {
+        let mut case = Case::new(format!("rng/bits {count}"), StepScalars::default());
+        let words = case.word_output("words", &[count, 2]);
+        case.op(|t| bits(t, key, words));
+        all.push(case);
+    }
+    all
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(super) fn gradient<T: Real>(activation: Activation, saved: T) -> T {
             }
         }
         Activation::LeakyRelu => {
-            if saved >= zero {
+            if saved > zero {
                 one
             } else {
                 T::of(0.01)

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce, roof};
+use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce, rng, roof};
 use crate::plan::{BufferId, Dtype, Family, METRICS_PER_STEP, Op, Program, StepMetrics, StepScalars, TensorId};
 
 /// A program and its memory on the CPU.
@@ -106,6 +106,7 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
         Family::Likelihood => likelihood::run(call),
         Family::Optimizer => optimizer::run(call),
         Family::Reduce => reduce::run(call),
+        Family::Rng => rng::run(call),
         Family::Roof => roof::run(call),
     }
 }

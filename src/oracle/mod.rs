@@ -95,6 +95,14 @@ impl<T: Real> Call<'_, T> {
         }
     }
 
+    /// Overwrites a bound word tensor.
+    fn write_words(&mut self, name: &str, changed: &[u32]) {
+        let tensor = self.tensors.get(self.id(name));
+        if let Store::Words(words) = &mut self.memory.stores[tensor.buffer.0] {
+            words[tensor.offset..tensor.offset + changed.len()].copy_from_slice(changed);
+        }
+    }
+
     /// Takes a bound float tensor out of the memory to change it; [`Call::put`] brings it back. A tensor that is
     /// its whole buffer is moved, one that is a part of an arena is copied.
     fn take(&mut self, name: &str) -> Vec<T> {

@@ -1,7 +1,13 @@
 //! The draws of `rng.wgsl`: the same bits, and from them the same numbers up to rounding.
 
-use super::Real;
-use crate::kernels::rng::threefry2x32;
+use super::{Call, Real};
+use crate::kernels::rng::{RngParams, threefry2x32};
+
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
+    let p = RngParams::of(call.op);
+    let words = (0..p.count).flat_map(|i| threefry2x32([p.key_low, p.key_high], [i, 0])).collect::<Vec<_>>();
+    call.write_words("random_words", &words);
+}
 
 /// Uniform in [0, 1): exact in f32.
 pub(super) fn unit(bits: u32) -> f32 {

@@ -17,19 +17,22 @@ pub enum Family {
     Optimizer,
     /// Sums in a fixed order.
     Reduce,
+    /// Counter-based random bits.
+    Rng,
     /// What the adapter can do at best, for the benchmarks.
     Roof,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 7] = [
+    pub const ALL: [Family; 8] = [
         Family::Batch,
         Family::Dense,
         Family::Latent,
         Family::Likelihood,
         Family::Optimizer,
         Family::Reduce,
+        Family::Rng,
         Family::Roof,
     ];
 
@@ -42,6 +45,7 @@ impl Family {
             Family::Likelihood => "likelihood",
             Family::Optimizer => "optimizer",
             Family::Reduce => "reduce",
+            Family::Rng => "rng",
             Family::Roof => "roof",
         }
     }
