@@ -208,9 +208,17 @@ pub enum Selected {
     },
 }
 
-/// How to get an adapter.
-pub const INSTALL_HINT: &str = "install a graphics driver with Vulkan, or a software adapter \
-     (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install mesa-vulkan-drivers)";
+/// How to get an adapter where there is none.
+pub fn adapter_hint() -> String {
+    match std::env::var("WGPU_BACKEND") {
+        Ok(backend) if !backend.is_empty() => {
+            format!("WGPU_BACKEND={backend} leaves none: unset it, or choose vulkan, metal or dx12")
+        }
+        _ => "install a graphics driver with Vulkan, or a software adapter \
+              (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install mesa-vulkan-drivers)"
+            .into(),
+    }
+}
 
 /// Finds the adapter that was asked for. `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow what `auto` looks at.
 pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
@@ -249,7 +257,7 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
         None => Err(DeviceError::None {
             wanted,
             found: if entries.is_empty() {
-                format!("there is none at all: {INSTALL_HINT}")
+                format!("there is none at all: {}", adapter_hint())
             } else {
                 let names: Vec<String> = entries
                     .iter()

@@ -344,6 +344,7 @@ fn without_an_adapter_the_cpu_stands_in() {
             .arg(folder.path())
             .arg("--out")
             .arg(folder.path().join("run"))
+            .env_remove("WGPU_BACKEND")
             .env("VK_DRIVER_FILES", "/nonexistent.json")
             .env("VK_ICD_FILENAMES", "/nonexistent.json")
             .output()

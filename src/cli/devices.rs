@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::executor::{Device, INSTALL_HINT};
+use crate::executor::{Device, adapter_hint};
 use crate::gpu;
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     if rows.is_empty() {
-        writeln!(out, "no GPU adapter was found: {INSTALL_HINT}")?;
+        writeln!(out, "no GPU adapter was found: {}", adapter_hint())?;
     }
     for row in &rows {
         let yes = |b: bool| if b { "yes" } else { "no" };

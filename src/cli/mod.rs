@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
 use crate::data::DataError;
-use crate::executor::{DeviceError, INSTALL_HINT, Selected};
+use crate::executor::{DeviceError, Selected, adapter_hint};
 use crate::gpu::GpuError;
 use crate::plan::PlanError;
 use crate::train::TrainError;
@@ -112,7 +112,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 fn warn_of_cpu(selected: &Selected) {
     if let Selected::Cpu { for_want_of_adapter } = selected {
         if *for_want_of_adapter {
-            eprintln!("no GPU adapter was found: {INSTALL_HINT}");
+            eprintln!("no GPU adapter was found: {}", adapter_hint());
         }
         eprintln!("running on the CPU reference: the same results, without a GPU");
     }

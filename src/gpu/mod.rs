@@ -13,7 +13,7 @@ pub use reflect::{Reflection, Slot, check_op, module};
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 pub enum GpuError {
     /// The adapter refused to open a device.
-    #[error("{adapter} did not open a device: {reason}")]
+    #[error("{adapter} did not open a device ({reason}): choose another with --device; `wgvae devices` lists them")]
     Device {
         /// The adapter's name.
         adapter: String,
@@ -21,7 +21,9 @@ pub enum GpuError {
         reason: String,
     },
     /// The adapter's limits are too small for the program.
-    #[error("{what} needs {needed} {unit}, but {adapter} offers {offered}")]
+    #[error(
+        "{what} needs {needed} {unit}, but {adapter} offers {offered}: use less data, a smaller batch or model, or --device cpu"
+    )]
     Limit {
         /// What is too large.
         what: String,
@@ -54,9 +56,9 @@ pub enum GpuError {
     #[error("the GPU driver refused an operation: {0}")]
     Refused(String),
     /// There is no memory left on the device.
-    #[error("the GPU is out of memory: {0}")]
+    #[error("the GPU is out of memory ({0}): close other programs, or use a smaller batch or model, or --device cpu")]
     OutOfMemory(String),
     /// The device is gone: the driver reset it, or it was unplugged.
-    #[error("the GPU device was lost: {0}")]
+    #[error("the GPU device was lost ({0}): run again, and if it happens again update its driver")]
     Lost(String),
 }
