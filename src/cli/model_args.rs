@@ -197,6 +197,7 @@ impl ModelArgs {
         let file =
             self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
         let model = file.or(self.preset.clone()).unwrap_or("dense".into());
-        if model == data.name { model } else { format!("{model}-{}", data.name) }
+        // `points` on `points-moons` is `points-moons`.
+        if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }
     }
 }
