@@ -123,8 +123,14 @@ pub fn check_case(gpu: &Arc<Gpu>, case: &Case, options: &GpuOptions) -> Result<f
     compare_outputs(case, &found)
 }
 
+/// Runs a case on the CPU in f32 and in f64, and compares; returns the largest error over its tolerance.
+pub fn check_on_cpu(case: &Case) -> Result<f64, CaseError> {
+    let found = run(case, &mut Executor::Oracle(Box::new(Oracle::new(case.program.clone()))))?;
+    compare_outputs(case, &found)
+}
+
 /// Compares a case's outputs with the oracle's in f64; returns the largest error over its tolerance.
-pub fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
+fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
     let mut oracle = Executor::Exact(Box::new(Oracle::new(case.program.clone())));
     let expected = run(case, &mut oracle)?;
     let mut worst: f64 = 0.0;

@@ -6,11 +6,10 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::{Verdict, warn_of_cpu};
-use crate::check::{self, CaseError};
-use crate::executor::{self, Device, DeviceChoice, Executor, Selected};
+use crate::check;
+use crate::executor::{self, Device, DeviceChoice, Selected};
 use crate::gpu::{Gpu, GpuOptions, Needs};
-use crate::kernels::{Case, cases};
-use crate::oracle::Oracle;
+use crate::kernels::cases;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,12 +43,6 @@ struct Report {
     healthy: bool,
 }
 
-/// The oracle in f32 held against itself in f64.
-fn check_on_cpu(case: &Case) -> Result<f64, CaseError> {
-    let mut oracle = Executor::Oracle(Box::new(Oracle::new(case.program.clone())));
-    check::compare_outputs(case, &check::run(case, &mut oracle)?)
-}
-
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let selected = executor::select(&args.device)?;
     warn_of_cpu(&selected);
@@ -63,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for case in cases() {
         let result = match &gpu {
             Some(gpu) => check::check_case(gpu, &case, &options),
-            None => check_on_cpu(&case),
+            None => check::check_on_cpu(&case),
         };
         let name = case.name.split('/').next().unwrap_or_default();
         let family = families.entry(name.to_string()).or_default();

@@ -9,12 +9,12 @@ use super::kernel::{self, Compiled};
 use super::reflect::Slot;
 use super::{Gpu, GpuError, Needs};
 use crate::kernels::{self, Target};
-use crate::plan::{BufferId, Family, METRICS_PER_STEP, Op, Program, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
+use crate::plan::{
+    BufferId, Family, METRICS_PER_STEP, Op, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars,
+};
 
 /// Bytes between the scalars of consecutive steps: the alignment a dynamic uniform offset needs.
 const SCALARS_STRIDE: u64 = 256;
-/// Submits that may be on their way at once: one runs while the next is encoded.
-const IN_FLIGHT: usize = 2;
 const METRICS_BYTES: u64 = (METRICS_PER_STEP * 4) as u64;
 
 /// A change to a shader's text: how the tests plant a fault.
@@ -106,10 +106,10 @@ impl GpuExecutor {
         // One slot more than both halves: `dispatch` has its own.
         let scalars = buffer(
             "step scalars",
-            SCALARS_STRIDE * (IN_FLIGHT * STEPS_PER_SUBMIT + 1) as u64,
+            SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT + 1) as u64,
             wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
         );
-        let readback = (0..IN_FLIGHT)
+        let readback = (0..SUBMITS_IN_FLIGHT)
             .map(|_| {
                 buffer(
                     "metrics readback",
@@ -133,7 +133,7 @@ impl GpuExecutor {
             scalars_bytes: Vec::with_capacity(STEPS_PER_SUBMIT * SCALARS_STRIDE as usize),
             metrics,
             readback,
-            in_flight: VecDeque::with_capacity(IN_FLIGHT),
+            in_flight: VecDeque::with_capacity(SUBMITS_IN_FLIGHT),
             next_half: 0,
             variants: Vec::new(),
             whole_buffers: options.whole_buffers,
@@ -259,11 +259,6 @@ impl GpuExecutor {
         &self.program
     }
 
-    /// The device it runs on.
-    pub fn gpu(&self) -> &Arc<Gpu> {
-        &self.gpu
-    }
-
     /// The kernel variants that were compiled: they decide the order of sums, so a run records them.
     pub fn variants(&self) -> &[String] {
         &self.variants
@@ -336,7 +331,7 @@ impl GpuExecutor {
 
     /// Runs one step with the scalars as they are.
     pub fn dispatch(&mut self, plan: usize, step: &StepScalars) -> Result<(), GpuError> {
-        let offset = SCALARS_STRIDE * (IN_FLIGHT * STEPS_PER_SUBMIT) as u64;
+        let offset = SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT) as u64;
         self.gpu.queue.write_buffer(&self.scalars, offset, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         self.encode(&mut encoder, plan, std::iter::once(offset));
@@ -348,13 +343,13 @@ impl GpuExecutor {
     /// most two submits may be uncollected.
     pub fn submit(&mut self, plan: usize, steps: &[StepScalars]) -> Result<(), GpuError> {
         assert!(
-            steps.len() <= STEPS_PER_SUBMIT && self.in_flight.len() < IN_FLIGHT,
+            steps.len() <= STEPS_PER_SUBMIT && self.in_flight.len() < SUBMITS_IN_FLIGHT,
             "{} steps with {} submits uncollected",
             steps.len(),
             self.in_flight.len()
         );
         let half = self.next_half;
-        self.next_half = (half + 1) % IN_FLIGHT;
+        self.next_half = (half + 1) % SUBMITS_IN_FLIGHT;
         let first = half * STEPS_PER_SUBMIT;
         self.scalars_bytes.clear();
         for (i, step) in steps.iter().enumerate() {
@@ -395,12 +390,7 @@ impl GpuExecutor {
         let floats: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
         let reports = floats
             .chunks_exact(METRICS_PER_STEP)
-            .map(|row| StepMetrics {
-                loss: row[0].into(),
-                recon: row[1].into(),
-                kl: row[2].into(),
-                grad_norm: row[3].into(),
-            })
+            .map(|row| StepMetrics::from_slot(std::array::from_fn(|i| row[i].into())))
             .collect();
         Ok(Some(reports))
     }

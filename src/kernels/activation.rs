@@ -84,19 +84,4 @@ impl Activation {
             Activation::Gelu => "gelu",
         }
     }
-
-    /// The module PyTorch has for it.
-    pub fn torch_module(self) -> &'static str {
-        match self {
-            Activation::Identity => "nn.Identity()",
-            Activation::Relu => "nn.ReLU()",
-            Activation::LeakyRelu => "nn.LeakyReLU()",
-            Activation::Elu => "nn.ELU()",
-            Activation::Softplus => "nn.Softplus()",
-            Activation::Sigmoid => "nn.Sigmoid()",
-            Activation::Tanh => "nn.Tanh()",
-            Activation::Silu => "nn.SiLU()",
-            Activation::Gelu => "nn.GELU()",
-        }
-    }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Fill, Tolerance};
-use super::{index_fits, kernel, params};
-use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+use super::{index_fits, params};
+use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `batch.wgsl`.
@@ -70,7 +70,7 @@ pub fn gather(tensors: &TensorTable, data: TensorId, x: TensorId, binarise: Bina
         words: index_fits(label, words_per_row(width))?,
         half_bits: half_bits(count),
     };
-    Ok(Op::new(label, kernel(Family::Batch, entry).with("BINARISE", binarise as u32), Grid::Rows(batch))
+    Ok(Op::new(label, Kernel::new(Family::Batch, entry).with("BINARISE", binarise as u32), Grid::Rows(batch))
         .read(binding, data)
         .touching(batch * stride)
         .write("x", x)

@@ -2,8 +2,8 @@
 
 use super::activation::Activation;
 use super::case::{Case, Fill, Tolerance};
-use super::{Source, Target, index_fits, kernel, params};
-use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+use super::{Source, Target, index_fits, params};
+use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `dense.wgsl.jinja`: `C (m, n) = A B` over `k`.
@@ -64,7 +64,7 @@ fn product(
     index_fits(&label, m * k)?;
     let flag = |present: bool| u32::from(present);
     let gradient = epilogue.gradient.filter(|(a, _)| *a != Activation::Identity);
-    let kernel = kernel(Family::Dense, entry)
+    let kernel = Kernel::new(Family::Dense, entry)
         .with("bias", flag(epilogue.bias.is_some()))
         .with("activation", epilogue.activation as u32)
         .with("keep_pre", flag(epilogue.pre.is_some()))

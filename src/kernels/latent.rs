@@ -1,8 +1,8 @@
 //! The latent variable: reparameterisation, its KL divergence, and their gradients.
 
 use super::case::{Case, Fill, Tolerance};
-use super::{expect_all, index_fits, kernel, params};
-use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+use super::{expect_all, index_fits, params};
+use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `latent.wgsl`.
@@ -46,7 +46,7 @@ pub fn sample(
     let label = "sample";
     let (batch, latent) = tensors.matrix(label, z)?;
     expect_all(tensors, label, &[(heads, &[batch, 2 * latent]), (noise, &[batch, latent]), (kl, &[batch])])?;
-    Ok(Op::new(label, kernel(Family::Latent, "sample").with("NOISE", mode as u32), Grid::Rows(batch))
+    Ok(Op::new(label, Kernel::new(Family::Latent, "sample").with("NOISE", mode as u32), Grid::Rows(batch))
         .read("heads", heads)
         .update("noise", noise)
         .write("z", z)
@@ -70,7 +70,7 @@ pub fn sample_backward(
         label,
         &[(heads, &[batch, 2 * latent]), (drawn, &[batch, latent]), (d_heads, &[batch, 2 * latent])],
     )?;
-    Ok(Op::new(label, kernel(Family::Latent, "sample_backward"), Grid::Elements(batch * latent))
+    Ok(Op::new(label, Kernel::new(Family::Latent, "sample_backward"), Grid::Elements(batch * latent))
         .read("d_z", d_z)
         .read("heads", heads)
         .read("drawn", drawn)
@@ -83,7 +83,7 @@ pub fn sample_backward(
 pub fn prior(tensors: &TensorTable, z: TensorId) -> Result<Op, PlanError> {
     let label = "prior";
     let (batch, latent) = tensors.matrix(label, z)?;
-    Ok(Op::new(label, kernel(Family::Latent, "prior"), Grid::Elements(batch * latent))
+    Ok(Op::new(label, Kernel::new(Family::Latent, "prior"), Grid::Elements(batch * latent))
         .write("z", z)
         .params(block(label, batch, latent)?)
         .flops(batch * latent * 20))

@@ -1,8 +1,8 @@
 //! Reconstruction losses and their gradients, in one pass over the decoder's output.
 
 use super::case::{Case, Fill, Tolerance};
-use super::{expect_all, index_fits, kernel, params};
-use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+use super::{expect_all, index_fits, params};
+use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `likelihood.wgsl`.
@@ -44,7 +44,7 @@ fn op(
     index_fits(entry, batch * width)?;
     let params =
         LikelihoodParams { batch: index_fits(entry, batch)?, width: index_fits(entry, width)?, inv_var, log_norm };
-    Ok(Op::new(entry, kernel(Family::Likelihood, entry), Grid::Rows(batch))
+    Ok(Op::new(entry, Kernel::new(Family::Likelihood, entry), Grid::Rows(batch))
         .read("output", t.output)
         .read("x", t.x)
         .write("recon", t.recon)
@@ -87,7 +87,7 @@ pub fn bernoulli_mean(tensors: &TensorTable, output: TensorId, mean: TensorId) -
         inv_var: 1.0,
         log_norm: 0.0,
     };
-    Ok(Op::new(label, kernel(Family::Likelihood, "bernoulli_mean"), Grid::Elements(batch * width))
+    Ok(Op::new(label, Kernel::new(Family::Likelihood, "bernoulli_mean"), Grid::Elements(batch * width))
         .read("output", output)
         .write("mean", mean)
         .params(params.block())

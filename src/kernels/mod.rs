@@ -13,7 +13,7 @@ mod registry;
 pub mod rng;
 pub mod roof;
 
-use crate::plan::{Family, Grid, Kernel, Op, ParamsBlock, PlanError, TensorTable};
+use crate::plan::{Family, Grid, Op, ParamsBlock, PlanError, TensorTable};
 pub use activation::Activation;
 pub use case::Case;
 pub use registry::cases;
@@ -138,9 +138,4 @@ pub(crate) fn expect_all(
         tensors.expect(op, *tensor, shape)?;
     }
     Ok(())
-}
-
-/// A kernel of a family.
-pub(crate) fn kernel(family: Family, entry: &'static str) -> Kernel {
-    Kernel::new(family, entry)
 }

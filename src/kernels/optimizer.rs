@@ -1,8 +1,8 @@
 //! The optimiser, once over the whole parameter arena.
 
 use super::case::{Case, Fill, Tolerance};
-use super::{expect_all, index_fits, kernel, params};
-use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+use super::{expect_all, index_fits, params};
+use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `optimizer.wgsl`.
@@ -82,14 +82,14 @@ pub fn update(tensors: &TensorTable, arenas: Arenas, rule: Rule, decay: f32) -> 
     let op = match rule {
         Rule::Sgd { momentum, nesterov } => {
             params.momentum = momentum;
-            Op::new(label, kernel(Family::Optimizer, "sgd").with("NESTEROV", nesterov.into()), grid).flops(len * 8)
+            Op::new(label, Kernel::new(Family::Optimizer, "sgd").with("NESTEROV", nesterov.into()), grid).flops(len * 8)
         }
         Rule::Adam { beta1, beta2, epsilon, decoupled } => {
             tensors.expect(label, arenas.second, whole)?;
             params.beta1 = beta1;
             params.beta2 = beta2;
             params.epsilon = epsilon;
-            Op::new(label, kernel(Family::Optimizer, "adam").with("DECOUPLED", decoupled.into()), grid)
+            Op::new(label, Kernel::new(Family::Optimizer, "adam").with("DECOUPLED", decoupled.into()), grid)
                 .update("second", arenas.second)
                 .flops(len * 14)
         }

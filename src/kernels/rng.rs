@@ -2,8 +2,8 @@
 //! the keys, and the oracle draws from it.
 
 use super::case::Case;
-use super::{index_fits, kernel, params};
-use crate::plan::{Dtype, Family, Grid, Op, PlanError, StepScalars, TensorId, TensorTable};
+use super::{index_fits, params};
+use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Draws` of `rng.wgsl`.
@@ -69,7 +69,7 @@ pub fn bits(tensors: &TensorTable, key: [u32; 2], words: TensorId) -> Result<Op,
     tensors.expect_dtype(label, words, Dtype::U32)?;
     index_fits(label, 2 * count)?;
     let params = RngParams { count: index_fits(label, count)?, key_low: key[0], key_high: key[1] };
-    Ok(Op::new(label, kernel(Family::Rng, "bits"), Grid::Elements(count))
+    Ok(Op::new(label, Kernel::new(Family::Rng, "bits"), Grid::Elements(count))
         .write("random_words", words)
         .params(params.block()))
 }

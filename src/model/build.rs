@@ -7,7 +7,8 @@ use crate::kernels::likelihood::{self, Tensors};
 use crate::kernels::optimizer::{self, Arenas};
 use crate::kernels::{Activation, batch, reduce};
 use crate::plan::{
-    Init, METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, StepPlan, TensorId, TensorTable,
+    Init, METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan,
+    TensorId, TensorTable,
 };
 
 /// A plan of a [`Vae`], by its index in the program.
@@ -145,7 +146,7 @@ impl Vae {
             (parameter, tensors.floats("d_log_sigma rows", &[b]))
         });
         // Two halves of the ring: one is read back while the other is written.
-        let metrics = tensors.floats("metrics", &[2 * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
+        let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
         let output = decoder[decoder.len() - 1].out;
         let mean = match spec.likelihood {
             Likelihood::Bernoulli => tensors.floats("mean", &[b, spec.width]),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce, rng, roof};
-use crate::plan::{BufferId, Dtype, Family, METRICS_PER_STEP, Op, Program, StepMetrics, StepScalars, TensorId};
+use crate::plan::{BufferId, Dtype, Family, Op, Program, StepMetrics, StepScalars, TensorId};
 
 /// A program and its memory on the CPU.
 pub struct Oracle<T> {
@@ -84,9 +84,8 @@ impl<T: Real> Oracle<T> {
         for step in steps {
             self.dispatch(plan, &StepScalars { slot: 0, ..*step });
             let row = self.program.metrics.map(|ring| self.values(ring));
-            let at = |i: usize| row.map_or(0.0, |r| r[i].wide());
-            debug_assert_eq!(METRICS_PER_STEP, 4);
-            reports.push(StepMetrics { loss: at(0), recon: at(1), kl: at(2), grad_norm: at(3) });
+            let slot = std::array::from_fn(|i| row.map_or(0.0, |r| r[i].wide()));
+            reports.push(StepMetrics::from_slot(slot));
         }
         self.finished.push_back(reports);
     }

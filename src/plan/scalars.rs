@@ -57,6 +57,9 @@ impl StepScalars {
     ];
 }
 
+/// Submits that may be on their way at once: one runs while the next is encoded. The rings have a half for each.
+pub const SUBMITS_IN_FLIGHT: usize = 2;
+
 /// What one step reports: means over its rows, in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct StepMetrics {
@@ -68,4 +71,11 @@ pub struct StepMetrics {
     pub kl: f64,
     /// Global norm of the gradient before clipping; 0 where nothing clips.
     pub grad_norm: f64,
+}
+
+impl StepMetrics {
+    /// From a slot of the metrics ring.
+    pub fn from_slot([loss, recon, kl, grad_norm]: [f64; METRICS_PER_STEP]) -> Self {
+        Self { loss, recon, kl, grad_norm }
+    }
 }

@@ -102,11 +102,6 @@ impl TensorTable {
         &self.tensors[id.0]
     }
 
-    /// The first tensor of this name.
-    pub fn find(&self, name: &str) -> Option<TensorId> {
-        self.tensors.iter().position(|t| t.name == name).map(TensorId)
-    }
-
     /// The element type of a tensor.
     pub fn dtype(&self, id: TensorId) -> Dtype {
         self.buffers[self.get(id).buffer.0].dtype

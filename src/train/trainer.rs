@@ -10,7 +10,7 @@ use crate::data::{Dataset, Shape};
 use crate::executor::{Device, Executor};
 use crate::gpu::GpuError;
 use crate::model::{Plan, Vae};
-use crate::plan::{STEPS_PER_SUBMIT, StepMetrics};
+use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics};
 use crate::report;
 
 /// Steps between the lines of `metrics.jsonl`.
@@ -180,7 +180,7 @@ impl Trainer {
         let mut in_flight = 0;
         let mut since = Instant::now();
         loop {
-            while in_flight < 2 && next < range.end && !stop.load(Ordering::Relaxed) {
+            while in_flight < SUBMITS_IN_FLIGHT && next < range.end && !stop.load(Ordering::Relaxed) {
                 let count = (range.end - next).min(self.steps_per_submit as u64);
                 let scalars: Vec<_> = (next..next + count).map(|s| self.timetable.train(s)).collect();
                 self.executor.submit(Plan::Train as usize, &scalars)?;
