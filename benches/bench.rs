@@ -8,8 +8,8 @@ use criterion::{Criterion, Throughput};
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::Dataset;
 use wgvae::executor::{self, DeviceChoice, Executor, Selected};
-use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions, Needs};
-use wgvae::kernels::{Case, cases};
+use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions, Needs, profiler, tuner};
+use wgvae::kernels::{Case, Choices, Layout, cases};
 use wgvae::model::{Plan, Vae};
 use wgvae::plan::{STEPS_PER_SUBMIT, StepPlan, StepScalars};
 use wgvae::train::Trainer;
@@ -31,15 +31,18 @@ fn run_steps(executor: &mut Executor, plan: usize, step: &StepScalars, count: u6
 
 /// Seconds a step: the best of several batches of steps.
 fn seconds(executor: &mut Executor, plan: usize, step: &StepScalars) -> f64 {
-    let once = run_steps(executor, plan, step, 1).max(run_steps(executor, plan, step, 1));
-    let count = (0.03 / once.as_secs_f64().max(1e-6)).clamp(1.0, 512.0) as u64;
-    (0..5).map(|_| run_steps(executor, plan, step, count).as_secs_f64() / count as f64).fold(f64::INFINITY, f64::min)
+    match executor {
+        Executor::Gpu(gpu) => {
+            profiler::step_seconds(gpu, plan, step, Duration::from_millis(150)).expect("the device runs the plan")
+        }
+        cpu => (0..3).map(|_| run_steps(cpu, plan, step, 1).as_secs_f64()).fold(f64::INFINITY, f64::min),
+    }
 }
 
-fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case) -> Executor {
+fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case, choices: Choices) -> Executor {
     let mut executor = match gpu {
         Some(gpu) => {
-            let options = GpuOptions::default();
+            let options = GpuOptions { choices, ..GpuOptions::default() };
             let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), &options);
             Executor::Gpu(Box::new(compiled.expect("a registered case compiles")))
         }
@@ -55,7 +58,7 @@ fn share(figure: f64, roof: &OnceLock<f64>) -> String {
     roof.get().map_or(String::new(), |r| format!(", {:.0} % of the roof", 100.0 * figure / r))
 }
 
-fn describe(case: &Case, seconds: f64) {
+fn describe(case: &Case, variant: &str, seconds: f64) {
     let op = &case.program.plans[0].ops[0];
     let flops = op.flops as f64 / seconds / 1e9;
     let bytes = StepPlan::bytes(op, &case.program.tensors) as f64 / seconds / 1e9;
@@ -72,20 +75,56 @@ fn describe(case: &Case, seconds: f64) {
     } else {
         format!("{bytes:.2} GB/s{}", share(bytes, &ROOFS[1]))
     };
-    println!("{:<44} {:>9.1} us  {figure}", case.name, seconds * 1e6);
+    println!("{:<40} {variant:<16} {:>9.1} us  {figure}", case.name, seconds * 1e6);
+}
+
+/// The products at whose size the baselines are measured too: forward, d_input, d_weight.
+const BASELINES: &str = " 128x784x512 ";
+
+/// Every layout worth trying for a product, and where asked for the baselines; returns the fastest.
+fn bench_layouts(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) -> Choices {
+    let op = &case.program.plans[0].ops[0];
+    let mut layouts = Layout::candidates(op, gpu.target);
+    let with_baselines = case.name.contains(BASELINES);
+    if with_baselines {
+        layouts.extend([Layout::Naive, Layout::Plain]);
+    }
+    let mut timed: Vec<(f64, Layout)> = Vec::new();
+    for layout in layouts {
+        let mut executor = executor_for(&Some(gpu.clone()), case, Choices::all_of([op], layout));
+        let seconds = seconds(&mut executor, 0, &case.step);
+        describe(case, &layout.to_string(), seconds);
+        timed.push((seconds, layout));
+    }
+    timed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (fastest, layout) = timed[0];
+    if with_baselines {
+        let times = |baseline: Layout| {
+            timed.iter().find(|(_, l)| *l == baseline).map_or(f64::NAN, |(seconds, _)| seconds / fastest)
+        };
+        let (naive, plain) = (times(Layout::Naive), times(Layout::Plain));
+        println!("{:<40} {layout} is {naive:.1} times naive, {plain:.1} times plain", case.name);
+        best.push((case.name.split(' ').next().unwrap_or_default().to_string(), fastest));
+    }
+    Choices::all_of([op], layout)
 }
 
 fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn Fn(&str) -> bool) {
     let mut timed: Vec<Case> = cases().into_iter().filter(|c| c.timed).collect();
     // The roofs first: everything else is measured against them, whatever was asked for.
     timed.sort_by_key(|c| !c.name.starts_with("roof"));
+    let mut best = Vec::new();
     for case in &timed {
         let roof = case.name.starts_with("roof");
         if !roof && !wanted(&case.name) {
             continue;
         }
-        let mut executor = executor_for(gpu, case);
-        describe(case, seconds(&mut executor, 0, &case.step));
+        let choices = match gpu {
+            Some(gpu) if case.name.starts_with("dense") => bench_layouts(gpu, case, &mut best),
+            _ => Choices::default(),
+        };
+        let mut executor = executor_for(gpu, case, choices);
+        describe(case, "", seconds(&mut executor, 0, &case.step));
         let op = &case.program.plans[0].ops[0];
         let mut group = criterion.benchmark_group(case.name.split('/').next().unwrap_or_default());
         group.throughput(match op.flops {
@@ -97,6 +136,11 @@ fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn F
             b.iter_custom(|count| run_steps(&mut executor, 0, &case.step, count));
         });
         group.finish();
+    }
+    if let [(_, forward), gradients @ ..] = best.as_slice() {
+        for (name, seconds) in gradients {
+            println!("{name} takes {:.2} times the forward product's time", seconds / forward);
+        }
     }
 }
 
@@ -112,8 +156,13 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let spec = config.vae_spec(data.shape.len());
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
         let plan = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
-        let options = GpuOptions::default();
-        let (executor, device) = executor::open(selected, vae.program.clone(), &options).expect("the program compiles");
+        let gpu = executor::open_gpu(selected, &vae.program, false).expect("the adapter opens");
+        let mut options = GpuOptions::default();
+        if let Some(gpu) = &gpu {
+            let ops = &vae.program.plans[Plan::Train as usize].ops;
+            tuner::tune(gpu, ops, &mut options.choices, false, &mut |_| {}).expect("the tuner runs");
+        }
+        let (executor, device) = executor::compile(gpu, vae.program.clone(), &options).expect("the program compiles");
         let mut trainer = Trainer::new(&config, &data, vae, executor, device).expect("data fits");
         let step = trainer.timetable().train(0);
         let seconds = seconds(trainer.executor(), Plan::Train as usize, &step);

@@ -1,16 +1,6 @@
-// y = f(u) and dy/du, for the epilogues of dense.wgsl.jinja; log1p_unit also for likelihood.wgsl. Slopes and forms are
-// PyTorch's defaults. The numbers are the discriminants of Activation in src/kernels/activation.rs (a test compares
-// them).
-
-const IDENTITY: u32 = 0u;
-const RELU: u32 = 1u;
-const LEAKY_RELU: u32 = 2u;
-const ELU: u32 = 3u;
-const SOFTPLUS: u32 = 4u;
-const SIGMOID: u32 = 5u;
-const TANH: u32 = 6u;
-const SILU: u32 = 7u;
-const GELU: u32 = 8u;
+// y = f(u), and `f_slope` = dy/du from what the forward pass saved: its output y, or for silu and gelu, which y does not
+// determine, u. For the epilogues of dense.wgsl.jinja, which call them by name; log1p_unit also for the likelihoods.
+// Slopes and forms are PyTorch's defaults.
 
 const LEAKY_SLOPE: f32 = 0.01;
 
@@ -54,33 +44,25 @@ fn erf(x: f32) -> f32 {
     return select(-value, value, x >= 0.0);
 }
 
-fn activate(kind: u32, u: f32) -> f32 {
-    switch kind {
-        case RELU: { return max(u, 0.0); }
-        case LEAKY_RELU: { return select(LEAKY_SLOPE * u, u, u >= 0.0); }
-        case ELU: { return select(expm1_negative(min(u, 0.0)), u, u > 0.0); }
-        case SOFTPLUS: { return softplus(u); }
-        case SIGMOID: { return sigmoid(u); }
-        case TANH: { return stable_tanh(u); }
-        case SILU: { return u * sigmoid(u); }
-        case GELU: { return 0.5 * u * (1.0 + erf(u * 0.70710678)); }
-        default: { return u; }
-    }
-}
+fn relu(u: f32) -> f32 { return max(u, 0.0); }
+fn relu_slope(y: f32) -> f32 { return select(0.0, 1.0, y > 0.0); }
 
-// dy/du from what the forward pass saved: its output y, or for silu and gelu, which y does not determine, u.
-fn activation_gradient(kind: u32, saved: f32) -> f32 {
-    switch kind {
-        case RELU: { return select(0.0, 1.0, saved > 0.0); }
-        case LEAKY_RELU: { return select(LEAKY_SLOPE, 1.0, saved > 0.0); }
-        case ELU: { return select(saved + 1.0, 1.0, saved > 0.0); }
-        case SOFTPLUS: { return -expm1_negative(-saved); }
-        case SIGMOID: { return saved * (1.0 - saved); }
-        case TANH: { return 1.0 - saved * saved; }
-        case SILU: { let s = sigmoid(saved); return s * (1.0 + saved * (1.0 - s)); }
-        case GELU: {
-            return 0.5 * (1.0 + erf(saved * 0.70710678)) + saved * 0.39894228 * exp(-0.5 * saved * saved);
-        }
-        default: { return 1.0; }
-    }
+fn leaky_relu(u: f32) -> f32 { return select(LEAKY_SLOPE * u, u, u >= 0.0); }
+fn leaky_relu_slope(y: f32) -> f32 { return select(LEAKY_SLOPE, 1.0, y > 0.0); }
+
+fn elu(u: f32) -> f32 { return select(expm1_negative(min(u, 0.0)), u, u > 0.0); }
+fn elu_slope(y: f32) -> f32 { return select(y + 1.0, 1.0, y > 0.0); }
+
+fn softplus_slope(y: f32) -> f32 { return -expm1_negative(-y); }
+
+fn sigmoid_slope(y: f32) -> f32 { return y * (1.0 - y); }
+
+fn stable_tanh_slope(y: f32) -> f32 { return 1.0 - y * y; }
+
+fn silu(u: f32) -> f32 { return u * sigmoid(u); }
+fn silu_slope(u: f32) -> f32 { let s = sigmoid(u); return s * (1.0 + u * (1.0 - s)); }
+
+fn gelu(u: f32) -> f32 { return 0.5 * u * (1.0 + erf(u * 0.70710678)); }
+fn gelu_slope(u: f32) -> f32 {
+    return 0.5 * (1.0 + erf(u * 0.70710678)) + u * 0.39894228 * exp(-0.5 * u * u);
 }

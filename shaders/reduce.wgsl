@@ -1,8 +1,7 @@
 // Sums in a fixed order: strided partial sums, then a tree over the workgroup. No atomics, so the same adapter
 // gives the same bits each time.
 //
-//   elbo      metrics[slot] = (recon + beta kl, recon, kl), means over the first step.rows rows
-//   recon     the same without a KL term: an autoencoder
+//   report    metrics[slot] = (recon + beta kl, recon, kl), means over the first step.rows rows
 //   sum       total[0] = sum of values
 //   columns   totals[j] = sum over rows of matrix[i, j]
 //   squares   partials[p] = sum of squares of the p-th stripe of values
@@ -23,7 +22,7 @@ struct Params {
 @group(0) @binding(6) var<uniform> step: Step;
 
 @compute @workgroup_size(WG)
-fn elbo(@builtin(local_invocation_index) lane: u32) {
+fn report(@builtin(local_invocation_index) lane: u32) {
     var sums = vec2<f32>(0.0);
     for (var r = lane; r < step.rows; r += WG) { sums += vec2<f32>(recon_rows[r], kl_rows[r]); }
     let means = sum_over_workgroup(lane, sums) / f32(step.rows);
@@ -31,18 +30,6 @@ fn elbo(@builtin(local_invocation_index) lane: u32) {
         metrics[step.slot * 4u] = means.x + step.beta * means.y;
         metrics[step.slot * 4u + 1u] = means.x;
         metrics[step.slot * 4u + 2u] = means.y;
-    }
-}
-
-@compute @workgroup_size(WG)
-fn recon(@builtin(local_invocation_index) lane: u32) {
-    var sums = vec2<f32>(0.0);
-    for (var r = lane; r < step.rows; r += WG) { sums.x += recon_rows[r]; }
-    let mean = sum_over_workgroup(lane, sums).x / f32(step.rows);
-    if lane == 0u {
-        metrics[step.slot * 4u] = mean;
-        metrics[step.slot * 4u + 1u] = mean;
-        metrics[step.slot * 4u + 2u] = 0.0;
     }
 }
 

@@ -1,6 +1,8 @@
 //! The seam between training and the machine: what an executor can do.
 
-use crate::gpu::{self, AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
+use std::sync::Arc;
+
+use crate::gpu::{self, AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
 use crate::oracle::Oracle;
 use crate::plan::{BufferId, Program, StepMetrics, StepScalars, TensorId};
 
@@ -108,10 +110,10 @@ impl Executor {
     }
 
     /// The kernel variants compiled for it; empty on the CPU.
-    pub fn variants(&self) -> &[String] {
+    pub fn variants(&self) -> Vec<&str> {
         match self {
-            Executor::Gpu(e) => e.variants(),
-            Executor::Oracle(_) | Executor::Exact(_) => &[],
+            Executor::Gpu(e) => e.variants().collect(),
+            Executor::Oracle(_) | Executor::Exact(_) => Vec::new(),
         }
     }
 }
@@ -186,11 +188,10 @@ impl Device {
     }
 
     /// An adapter's.
-    pub fn of(entry: &AdapterEntry) -> Self {
-        let info = &entry.info;
+    pub fn of(info: &wgpu::AdapterInfo, kind: AdapterKind) -> Self {
         Self {
             name: info.name.clone(),
-            kind: entry.kind.name().into(),
+            kind: kind.name().into(),
             backend: info.backend.to_string(),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
         }
@@ -270,14 +271,34 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
     }
 }
 
-/// Compiles a program for what was selected.
-pub fn open(selected: &Selected, program: Program, options: &GpuOptions) -> Result<(Executor, Device), DeviceError> {
+/// Opens what was selected, if it is an adapter, for a program.
+pub fn open_gpu(selected: &Selected, program: &Program, timestamps: bool) -> Result<Option<Arc<Gpu>>, DeviceError> {
     match selected {
-        Selected::Cpu { .. } => Ok((Executor::Oracle(Box::new(Oracle::new(program))), Device::cpu())),
+        Selected::Cpu { .. } => Ok(None),
         Selected::Adapter(entry) => {
-            let gpu = Gpu::open(entry, GpuExecutor::needs(&program))?;
-            let executor = GpuExecutor::new(gpu, program, options)?;
-            Ok((Executor::Gpu(Box::new(executor)), Device::of(entry)))
+            let needs = Needs { timestamps, ..GpuExecutor::needs(program) };
+            Ok(Some(Gpu::open(entry, needs)?))
         }
     }
+}
+
+/// Compiles a program for a device, or for the CPU.
+pub fn compile(
+    gpu: Option<Arc<Gpu>>,
+    program: Program,
+    options: &GpuOptions,
+) -> Result<(Executor, Device), DeviceError> {
+    match gpu {
+        None => Ok((Executor::Oracle(Box::new(Oracle::new(program))), Device::cpu())),
+        Some(gpu) => {
+            let device = Device::of(&gpu.info, gpu.kind);
+            Ok((Executor::Gpu(Box::new(GpuExecutor::new(gpu, program, options)?)), device))
+        }
+    }
+}
+
+/// Opens what was selected and compiles a program for it.
+pub fn open(selected: &Selected, program: Program, options: &GpuOptions) -> Result<(Executor, Device), DeviceError> {
+    let gpu = open_gpu(selected, &program, false)?;
+    compile(gpu, program, options)
 }

@@ -10,7 +10,8 @@ fn wgvae(args: &[&str]) -> Output {
     for variable in ["WGVAE_DATA", "WGVAE_SEED", "WGVAE_OUT", "WGVAE_DEVICE", "WGPU_ADAPTER_NAME"] {
         command.env_remove(variable);
     }
-    command.args(args).output().unwrap()
+    // Tuning has tests of its own.
+    command.env("WGVAE_TUNE", "off").args(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -246,8 +247,8 @@ fn environment_and_flags_go_over_each_other() {
 fn the_plan_is_printed_as_a_table_and_as_json() {
     let output = wgvae(&["plan", "--preset", "dense", "--json"]);
     let plan = &json(&output)[0];
-    assert!(plan["dispatches"].as_u64().unwrap() <= 20);
-    assert!(plan["stages"].as_u64().unwrap() <= 13);
+    assert!(plan["dispatches"].as_u64().unwrap() <= 16);
+    assert!(plan["stages"].as_u64().unwrap() <= 10);
     assert_eq!(plan["parameters"], 652_824);
     assert!(plan["flops_per_step"].as_u64().unwrap() > 400_000_000);
     let ops = plan["ops"].as_array().unwrap();

@@ -147,7 +147,7 @@ fn the_dense_step_is_as_short_as_promised() {
     let data = DataSpec { train_rows: 60_000, test_rows: 10_000, bytes: true };
     let vae = Vae::new(&config.vae_spec(784), &config.train_spec(), data).unwrap();
     let totals = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
-    assert_eq!((totals.dispatches, totals.stages), (17, 13));
+    assert_eq!((totals.dispatches, totals.stages), (15, 10));
     // 784 x 400 + 400 + 40 x 400 + 40 + 20 x 400 + 400 + 400 x 784 + 784.
     assert_eq!(vae.program.params.count(), 652_824);
     let names: Vec<&str> = vae.program.params.iter().map(|p| p.name.as_str()).collect();

@@ -134,7 +134,7 @@ fn a_model_too_large_for_the_adapter_is_refused() {
     let Some(_) = common::gpu() else { return };
     let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
     let offered = entry.adapter.limits().max_storage_buffer_binding_size;
-    let needs = wgvae::gpu::Needs { binding: offered + 4, buffer: offered + 4 };
+    let needs = wgvae::gpu::Needs { binding: offered + 4, buffer: offered + 4, timestamps: false };
     match wgvae::gpu::Gpu::open(&entry, needs) {
         Err(GpuError::Limit { needed, .. }) => assert_eq!(needed, offered + 4),
         Err(other) => panic!("{other}"),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use naga::back::{hlsl, msl, spv};
 use wgvae::gpu::{GpuError, Reflection, check_op, module};
-use wgvae::kernels::{self, Activation, Target, cases};
+use wgvae::kernels::{self, Activation, Choices, Layout, Target, cases};
 use wgvae::plan::{Access, Family, Field, Op, ParamsBlock, TensorTable};
 
 /// Every op of the registry, with its tensors.
@@ -17,12 +17,21 @@ fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
     })
 }
 
+/// An op for every target, and a product in every layout.
+fn every_source(op: &Op) -> Vec<kernels::Source> {
+    if op.kernel.family == Family::Dense {
+        let laid_out =
+            |(_, layout): &(_, Layout)| kernels::sources(op, Target::Spread, &Choices::all_of([op], *layout));
+        return Layout::ALL.iter().flat_map(laid_out).collect();
+    }
+    Target::ALL.iter().flat_map(|target| kernels::sources(op, *target, &Choices::default())).collect()
+}
+
 /// Every distinct variant of every kernel, parsed.
 fn each_variant(mut visit: impl FnMut(&Op, &kernels::Source, &naga::Module, &naga::valid::ModuleInfo)) {
     let mut seen = HashSet::new();
     for (op, _) in ops() {
-        for target in Target::ALL {
-            let source = kernels::source(&op, target);
+        for source in every_source(&op) {
             if seen.insert(source.variant.clone()) {
                 let (module, info) = module(&op.kernel.name(), op.kernel.entry, &source)
                     .unwrap_or_else(|e| panic!("{}: {e}", source.variant));
@@ -84,27 +93,20 @@ fn every_variant_stays_within_webgpus_default_limits() {
 fn every_op_of_the_registry_agrees_with_its_shader() {
     for (op, tensors) in ops() {
         for target in Target::ALL {
-            let reflection = reflect(&op, target);
-            check_op(&op, &tensors, &reflection).unwrap();
+            let passes = reflect(&op, target);
+            check_op(&op, &tensors, &passes.iter().collect::<Vec<_>>()).unwrap();
         }
     }
 }
 
 #[test]
-fn activation_numbers_are_the_shaders() {
+fn every_activation_is_in_the_shader_beside_its_slope() {
     let module = naga::front::wgsl::parse_str(kernels::activation::SHADER).unwrap();
-    for activation in Activation::ALL {
+    for activation in Activation::ALL.into_iter().filter(|a| *a != Activation::Identity) {
         let name = activation.shader_name();
-        let (_, constant) = module
-            .constants
-            .iter()
-            .find(|(_, c)| c.name.as_deref() == Some(name))
-            .unwrap_or_else(|| panic!("activation.wgsl has no {name}"));
-        match module.global_expressions[constant.init] {
-            naga::Expression::Literal(naga::Literal::U32(number)) => {
-                assert_eq!(number, activation as u32, "{name}");
-            }
-            ref other => panic!("{name} is {other:?}"),
+        for function in [name.to_string(), format!("{name}_slope")] {
+            let found = module.functions.iter().any(|(_, f)| f.name.as_deref() == Some(&function));
+            assert!(found, "activation.wgsl has no {function}");
         }
     }
 }
@@ -124,10 +126,13 @@ fn every_family_has_its_three_rooms() {
     }
 }
 
-fn reflect(op: &Op, target: Target) -> Reflection {
-    let source = kernels::source(op, target);
-    let (module, info) = module(&op.kernel.name(), op.kernel.entry, &source).unwrap();
-    Reflection::of(&op.kernel.name(), op.kernel.entry, &module, &info).unwrap()
+fn reflect(op: &Op, target: Target) -> Vec<Reflection> {
+    let sources = kernels::sources(op, target, &Choices::default());
+    let reflection = |source| {
+        let (module, info) = module(&op.kernel.name(), op.kernel.entry, source).unwrap();
+        Reflection::of(&op.kernel.name(), op.kernel.entry, &module, &info).unwrap()
+    };
+    sources.iter().map(reflection).collect()
 }
 
 /// An op of the registry, changed: why it is refused.
@@ -135,23 +140,24 @@ fn refusal(case: &str, change: impl FnOnce(&mut Op, &mut TensorTable)) -> String
     let case = cases().into_iter().find(|c| c.name == case).unwrap();
     let mut tensors = case.program.tensors.clone();
     let mut op = case.program.plans[0].ops[0].clone();
-    let reflection = reflect(&op, Target::Tiles);
-    check_op(&op, &tensors, &reflection).unwrap();
+    let passes = reflect(&op, Target::Lanes);
+    let passes: Vec<&Reflection> = passes.iter().collect();
+    check_op(&op, &tensors, &passes).unwrap();
     change(&mut op, &mut tensors);
-    match check_op(&op, &tensors, &reflection) {
+    match check_op(&op, &tensors, &passes) {
         Err(GpuError::Mismatch { reason, .. }) => reason,
         other => panic!("{other:?}"),
     }
 }
 
-const CASE: &str = "likelihood/bernoulli 3x5";
+const CASE: &str = "likelihood/rows 3x5 KL 2";
 
 #[test]
 fn a_missing_binding_is_refused() {
     let reason = refusal(CASE, |op, _| {
-        op.bindings.retain(|b| b.name != "x");
+        op.bindings.retain(|b| b.name != "kl");
     });
-    assert!(reason.contains("nothing is bound to `x`"), "{reason}");
+    assert!(reason.contains("nothing is bound to `kl`"), "{reason}");
 }
 
 #[test]
@@ -182,9 +188,9 @@ fn a_wrong_access_is_refused() {
 #[test]
 fn a_wrong_element_type_is_refused() {
     let reason = refusal(CASE, |op, tensors| {
-        op.bindings[1].tensor = tensors.words("words", &[3, 5]);
+        op.bindings[0].tensor = tensors.words("words", &[3, 5]);
     });
-    assert!(reason.contains("`x` holds F32, words does not"), "{reason}");
+    assert!(reason.contains("`parts` holds F32, words does not"), "{reason}");
 }
 
 #[test]
@@ -198,7 +204,7 @@ fn a_length_that_vectors_do_not_divide_is_refused() {
 #[test]
 fn a_params_struct_that_differs_is_refused() {
     const SWAPPED: &[Field] =
-        &[Field::of("width", 0), Field::of("batch", 4), Field::of("inv_var", 8), Field::of("log_norm", 12)];
+        &[Field::of("width", 0), Field::of("batch", 4), Field::of("kl_parts", 8), Field::of("parts", 12)];
     let reason = refusal(CASE, |op, _| {
         let bytes = op.params.as_ref().unwrap().bytes.clone();
         op.params = Some(ParamsBlock { fields: SWAPPED, bytes });

@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             let features = entry.adapter.features();
             Row {
                 index,
-                device: Device::of(entry),
+                device: Device::of(&entry.info, entry.kind),
                 max_buffer_bytes: limits.max_buffer_size,
                 max_binding_bytes: limits.max_storage_buffer_binding_size,
                 shared_memory_bytes: limits.max_compute_workgroup_storage_size,

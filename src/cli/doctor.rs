@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     warn_of_cpu(&selected);
     let options = GpuOptions { checked: args.checked, ..GpuOptions::default() };
     let (gpu, device) = match &selected {
-        Selected::Adapter(entry) => (Some(Gpu::open(entry, Needs::default())?), Device::of(entry)),
+        Selected::Adapter(entry) => (Some(Gpu::open(entry, Needs::default())?), Device::of(&entry.info, entry.kind)),
         Selected::Cpu { .. } => (None, Device::cpu()),
     };
     let mut families: BTreeMap<String, Family> = BTreeMap::new();

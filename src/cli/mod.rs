@@ -1,9 +1,12 @@
 //! The command line: one file a command, results on stdout, everything else on stderr.
 
+mod device_args;
 mod devices;
 mod doctor;
+mod kernels;
 mod model_args;
 mod plan;
+mod profile;
 mod progress;
 mod train;
 
@@ -30,6 +33,8 @@ const EXAMPLES: &str = "Examples:
   wgvae train --data mnist/ --epochs 20         a folder of IDX files
   wgvae train --hidden 512,256 --latent 8 --likelihood mse --beta 0.1
   wgvae plan --preset deep-dense                the step, op by op
+  wgvae profile --batch 512                     where its time goes
+  wgvae kernels --show gather                   the WGSL that is compiled
   wgvae doctor                                  is this adapter to be trusted?
 
 Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 device lost or out of memory,
@@ -41,6 +46,10 @@ enum Command {
     Train(Box<train::Args>),
     /// Print the training step as a list of ops
     Plan(Box<plan::Args>),
+    /// Time every op of the training step, and say what bounds it
+    Profile(Box<profile::Args>),
+    /// List the kernels of the training step, or print one
+    Kernels(Box<kernels::Args>),
     /// List the adapters
     Devices(devices::Args),
     /// Run every kernel on an adapter and compare it with the CPU reference
@@ -52,6 +61,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Profile(args) => profile::run(&args),
+        Command::Kernels(args) => kernels::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     }

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::device_args::{DeviceArgs, Opened};
 use super::model_args::ModelArgs;
 use super::progress::Progress;
-use super::warn_of_cpu;
 use crate::config::Config;
 use crate::data::{Dataset, Shape};
-use crate::executor::{self, Device, DeviceChoice};
-use crate::gpu::GpuOptions;
+use crate::executor::Device;
 use crate::model::{Objective, Vae};
 use crate::train::{RunFolder, Summary, Trainer};
 
@@ -19,12 +18,8 @@ use crate::train::{RunFolder, Summary, Trainer};
 pub struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// auto, gpu, software, cpu, a number or part of a name from `wgvae devices`
-    #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
-    device: DeviceChoice,
-    /// Compile shaders with bounds checks
-    #[arg(long)]
-    checked: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// The run's folder [default: runs/NAME, the first that is free]
     #[arg(long, value_name = "DIR", env = "WGVAE_OUT")]
     out: Option<PathBuf>,
@@ -42,7 +37,7 @@ struct RunRecord<'a> {
     parameters: usize,
     train_rows: usize,
     test_rows: usize,
-    kernels: &'a [String],
+    kernels: Vec<&'a str>,
 }
 
 fn describe_data(data: &Dataset) -> String {
@@ -76,13 +71,10 @@ fn describe_model(config: &Config, width: usize, parameters: usize) -> String {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let (config, data) = args.model.resolve()?;
+    let (mut config, data) = args.model.resolve()?;
     let spec = config.vae_spec(data.shape.len());
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?;
-    let selected = executor::select(&args.device)?;
-    warn_of_cpu(&selected);
-    let options = GpuOptions { checked: args.checked, ..GpuOptions::default() };
-    let (executor, device) = executor::open(&selected, vae.program.clone(), &options)?;
+    let Opened { executor, device, .. } = args.device.open(&mut config, &vae, false)?;
     let path = match &args.out {
         Some(path) => path.clone(),
         None => RunFolder::unused(&args.model.run_name(&data)),
@@ -92,7 +84,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         wgvae: env!("CARGO_PKG_VERSION"),
         device: &device,
         seed: config.train.seed,
-        checked: args.checked,
+        checked: args.device.checked,
         parameters: vae.program.params.count(),
         train_rows: data.train.rows,
         test_rows: data.test.rows,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-pub use sections::{Config, DataConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
+pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
 
 use crate::data::Dataset;
 use crate::kernels::Activation;

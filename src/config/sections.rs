@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
+use crate::kernels::{Activation, Choices};
 use crate::model::{Likelihood, Objective};
 
 /// How the learning rate changes.
@@ -112,6 +112,22 @@ pub struct TrainConfig {
     pub seed: u64,
 }
 
+/// `[kernels]`: written with a run, so that the same run has the same kernels, and with them the same bits.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KernelsConfig {
+    /// The adapter they were chosen on.
+    pub adapter: String,
+    /// The layout of each of the step's matrix products.
+    pub layouts: Choices,
+}
+
+impl KernelsConfig {
+    fn is_empty(&self) -> bool {
+        self.layouts.is_empty()
+    }
+}
+
 /// Everything a run is made of. Written to the run's folder, it makes the same run again.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -122,6 +138,9 @@ pub struct Config {
     pub model: ModelConfig,
     /// The training.
     pub train: TrainConfig,
+    /// What was chosen on the adapter.
+    #[serde(skip_serializing_if = "KernelsConfig::is_empty")]
+    pub kernels: KernelsConfig,
 }
 
 impl Default for DataConfig {

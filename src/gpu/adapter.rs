@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::GpuError;
 use crate::kernels::Target;
-use crate::kernels::dense::LANES;
+use crate::kernels::layout::LANES;
 
 /// What kind of device an adapter is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,13 +69,15 @@ pub fn list(instance: &wgpu::Instance) -> Vec<AdapterEntry> {
     entries
 }
 
-/// The largest things a program binds and allocates.
+/// The largest things a program binds and allocates, and what else it wants of a device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Bytes of the largest storage binding.
     pub binding: u64,
     /// Bytes of the largest buffer.
     pub buffer: u64,
+    /// Timestamps, where the adapter has them.
+    pub timestamps: bool,
 }
 
 /// What the device reported outside of any call.
@@ -135,9 +137,12 @@ impl Gpu {
             (true, false) => Target::Lanes,
             (false, _) => Target::Tiles,
         };
+        let mut wanted = wgpu::Features::empty();
+        wanted.set(subgroups, spread);
+        wanted.set(wgpu::Features::TIMESTAMP_QUERY, needs.timestamps);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgvae"),
-            required_features: if spread { subgroups } else { wgpu::Features::empty() },
+            required_features: wanted & entry.adapter.features(),
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()

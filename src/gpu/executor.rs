@@ -6,15 +6,17 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::kernel::{self, Compiled};
-use super::reflect::Slot;
+use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError, Needs};
-use crate::kernels::{self, Target};
+use crate::kernels::{self, Choices, Target};
 use crate::plan::{
     BufferId, Family, METRICS_PER_STEP, Op, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars,
 };
 
 /// Bytes between the scalars of consecutive steps: the alignment a dynamic uniform offset needs.
-const SCALARS_STRIDE: u64 = 256;
+pub(super) const SCALARS_STRIDE: u64 = 256;
+/// Where the scalars of a step lie that is run by itself: behind both halves of the ring.
+pub(super) const SINGLE_STEP: u64 = SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT) as u64;
 const METRICS_BYTES: u64 = (METRICS_PER_STEP * 4) as u64;
 
 /// A change to a shader's text: how the tests plant a fault.
@@ -35,6 +37,8 @@ pub struct GpuOptions {
     pub checked: bool,
     /// The shape of code, where it should not be what suits the adapter.
     pub target: Option<Target>,
+    /// Layouts of products, where they should not be the likeliest.
+    pub choices: Choices,
     /// Bind each tensor's whole buffer instead of the tensor alone, so that a stray access reaches the guard behind it
     /// and is not swallowed by the bounds of the binding.
     pub whole_buffers: bool,
@@ -42,12 +46,17 @@ pub struct GpuOptions {
     pub patch: Option<Patch>,
 }
 
-struct Dispatch {
+pub(super) struct Dispatch {
+    /// Which op of its plan it belongs to.
+    pub op: usize,
     pipeline: usize,
     bind_group: wgpu::BindGroup,
     takes_step: bool,
-    groups: (u32, u32),
+    groups: [u32; 3],
 }
+
+/// The answer to a mapping, when it comes.
+type Answer = futures_intrusive::channel::shared::OneshotReceiver<Result<(), wgpu::BufferAsyncError>>;
 
 struct Submitted {
     half: usize,
@@ -55,20 +64,33 @@ struct Submitted {
     index: wgpu::SubmissionIndex,
 }
 
+/// What the host has spent on [`GpuExecutor::submit`] so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HostTime {
+    /// Writing scalars and encoding dispatches.
+    pub recording: Duration,
+    /// Handing them to the driver.
+    pub submitting: Duration,
+    /// Steps.
+    pub steps: u64,
+}
+
 /// A program compiled for a device.
 pub struct GpuExecutor {
-    gpu: Arc<Gpu>,
+    pub(super) gpu: Arc<Gpu>,
     program: Program,
     buffers: Vec<wgpu::Buffer>,
     pipelines: Vec<Compiled>,
-    plans: Vec<Vec<Dispatch>>,
-    scalars: wgpu::Buffer,
+    pub(super) plans: Vec<Vec<Dispatch>>,
+    pub(super) scalars: wgpu::Buffer,
     scalars_bytes: Vec<u8>,
+    /// A mapped buffer for each half of the scalars ring: writing through the queue would allocate one a submit.
+    upload: Vec<wgpu::Buffer>,
     metrics: Option<wgpu::Buffer>,
     readback: Vec<wgpu::Buffer>,
+    host: HostTime,
     in_flight: VecDeque<Submitted>,
     next_half: usize,
-    variants: Vec<String>,
     whole_buffers: bool,
 }
 
@@ -86,6 +108,7 @@ impl GpuExecutor {
                 .max()
                 .unwrap_or(0),
             buffer: program.tensors.buffers().iter().map(|b| bytes(b.len)).max().unwrap_or(0),
+            timestamps: false,
         }
     }
 
@@ -109,6 +132,16 @@ impl GpuExecutor {
             SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT + 1) as u64,
             wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
         );
+        let upload = (0..SUBMITS_IN_FLIGHT)
+            .map(|_| {
+                gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("scalars upload"),
+                    size: SCALARS_STRIDE * STEPS_PER_SUBMIT as u64,
+                    usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
+                    mapped_at_creation: true,
+                })
+            })
+            .collect();
         let readback = (0..SUBMITS_IN_FLIGHT)
             .map(|_| {
                 buffer(
@@ -131,11 +164,12 @@ impl GpuExecutor {
             plans: Vec::new(),
             scalars,
             scalars_bytes: Vec::with_capacity(STEPS_PER_SUBMIT * SCALARS_STRIDE as usize),
+            upload,
             metrics,
             readback,
+            host: HostTime::default(),
             in_flight: VecDeque::with_capacity(SUBMITS_IN_FLIGHT),
             next_half: 0,
-            variants: Vec::new(),
             whole_buffers: options.whole_buffers,
         };
         executor.compile(options)?;
@@ -150,34 +184,39 @@ impl GpuExecutor {
         let ops: Vec<Vec<Op>> = self.program.plans.iter().map(|p| p.ops.clone()).collect();
         let mut prepared = Vec::new();
         for op in ops.iter().flatten() {
-            let mut source = kernels::source(op, target);
-            if let Some(patch) = options.patch.as_ref().filter(|p| p.family == op.kernel.family) {
-                if !source.text.contains(&patch.find) {
-                    return Err(GpuError::Shader {
-                        kernel: op.kernel.name(),
-                        reason: format!("there is no `{}` to patch", patch.find),
-                    });
+            let mut passes = Vec::new();
+            let mut scratch = 0;
+            for mut source in kernels::sources(op, target, &options.choices) {
+                if let Some(patch) = options.patch.as_ref().filter(|p| p.family == op.kernel.family) {
+                    source.text = source.text.replacen(&patch.find, &patch.replace, 1);
                 }
-                source.text = source.text.replacen(&patch.find, &patch.replace, 1);
+                scratch = scratch.max(source.scratch);
+                let pipeline = match known.get(&source.variant) {
+                    Some(&index) => index,
+                    None => {
+                        self.pipelines.push(kernel::compile(&self.gpu, op, &source, options.checked)?);
+                        known.insert(source.variant, self.pipelines.len() - 1);
+                        self.pipelines.len() - 1
+                    }
+                };
+                passes.push(pipeline);
             }
-            let pipeline = match known.get(&source.variant) {
-                Some(&index) => index,
-                None => {
-                    let compiled = kernel::compile(&self.gpu, op, &source, options.checked)?;
-                    self.pipelines.push(compiled);
-                    self.variants.push(source.variant.clone());
-                    known.insert(source.variant, self.pipelines.len() - 1);
-                    self.pipelines.len() - 1
-                }
-            };
-            let compiled = &self.pipelines[pipeline];
-            let groups = kernel::workgroups(&self.gpu, op, compiled, &self.program.tensors)?;
+            let reflections: Vec<&Reflection> = passes.iter().map(|p| &self.pipelines[*p].reflection).collect();
+            reflect::check_op(op, &self.program.tensors, &reflections)?;
+            let partial = (scratch > 0).then(|| {
+                self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("partial"),
+                    size: scratch as u64 * 4,
+                    usage: wgpu::BufferUsages::STORAGE,
+                    mapped_at_creation: false,
+                })
+            });
             let offset = uniform_bytes.len();
             if let Some(block) = &op.params {
                 uniform_bytes.extend(&block.bytes);
                 uniform_bytes.resize(uniform_bytes.len().next_multiple_of(alignment), 0);
             }
-            prepared.push((pipeline, groups, offset));
+            prepared.push((passes, partial, offset as u64));
         }
         let uniforms = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("op params"),
@@ -188,13 +227,12 @@ impl GpuExecutor {
         self.gpu.queue.write_buffer(&uniforms, 0, &uniform_bytes);
         let mut prepared = prepared.into_iter();
         for plan in &ops {
-            let dispatches = plan
-                .iter()
-                .zip(&mut prepared)
-                .map(|(op, (pipeline, groups, offset))| {
-                    self.dispatch_of(op, pipeline, groups, &uniforms, offset as u64)
-                })
-                .collect::<Result<_, _>>()?;
+            let mut dispatches = Vec::new();
+            for (index, (op, (passes, partial, offset))) in plan.iter().zip(&mut prepared).enumerate() {
+                for pipeline in passes {
+                    dispatches.push(self.dispatch_of(op, index, pipeline, (&uniforms, offset), partial.as_ref())?);
+                }
+            }
             self.plans.push(dispatches);
         }
         self.gpu.check()
@@ -203,12 +241,13 @@ impl GpuExecutor {
     fn dispatch_of(
         &self,
         op: &Op,
+        index: usize,
         pipeline: usize,
-        groups: (u32, u32),
-        uniforms: &wgpu::Buffer,
-        params_offset: u64,
+        (uniforms, params_offset): (&wgpu::Buffer, u64),
+        partial: Option<&wgpu::Buffer>,
     ) -> Result<Dispatch, GpuError> {
         let compiled = &self.pipelines[pipeline];
+        let groups = kernel::workgroups(&self.gpu, op, compiled)?;
         let mut entries = Vec::new();
         let mut takes_step = false;
         for (number, name, slot) in &compiled.reflection.slots {
@@ -218,8 +257,15 @@ impl GpuExecutor {
                     (&self.scalars, 0, *size as u64)
                 }
                 Slot::Uniform { size, .. } => (uniforms, params_offset, *size as u64),
+                Slot::Storage { .. } if name == reflect::PARTIAL => {
+                    let partial = partial.ok_or_else(|| GpuError::Mismatch {
+                        kernel: op.kernel.name(),
+                        reason: "it has no scratch buffer".into(),
+                    })?;
+                    (partial, 0, partial.size())
+                }
                 Slot::Storage { .. } => {
-                    // `workgroups` has checked that there is one.
+                    // `check_op` has found it.
                     let id = op.tensor(name).ok_or_else(|| GpuError::Mismatch {
                         kernel: op.kernel.name(),
                         reason: format!("nothing is bound to `{name}`"),
@@ -251,7 +297,7 @@ impl GpuExecutor {
                 reason: error.to_string(),
             });
         }
-        Ok(Dispatch { pipeline, bind_group, takes_step, groups })
+        Ok(Dispatch { op: index, pipeline, bind_group, takes_step, groups })
     }
 
     /// The program.
@@ -260,8 +306,8 @@ impl GpuExecutor {
     }
 
     /// The kernel variants that were compiled: they decide the order of sums, so a run records them.
-    pub fn variants(&self) -> &[String] {
-        &self.variants
+    pub fn variants(&self) -> impl Iterator<Item = &str> {
+        self.pipelines.iter().map(|p| p.variant.as_str())
     }
 
     /// Overwrites part of a buffer.
@@ -285,31 +331,46 @@ impl GpuExecutor {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&self.buffers[buffer.0], offset as u64 * 4, &staging, 0, size);
         let index = self.gpu.queue.submit([encoder.finish()]);
-        let bytes = self.mapped(&staging, size, index)?;
+        let bytes = self.mapped(&staging, size, &index)?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    /// Maps a staging buffer, waits for the submission that fills it, and copies it out.
-    fn mapped(&self, staging: &wgpu::Buffer, size: u64, index: wgpu::SubmissionIndex) -> Result<Vec<u8>, GpuError> {
+    /// Asks for a buffer to be mapped; [`GpuExecutor::answered`] waits for it.
+    fn map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode, size: u64) -> Answer {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
-        staging.map_async(wgpu::MapMode::Read, 0..size, move |result| {
-            // The receiver lives until the end of this function.
+        buffer.map_async(mode, 0..size, move |result| {
+            // Where the receiver is gone, so is whoever wanted to know.
             let _ = sender.send(result);
         });
-        self.gpu.wait(index)?;
-        // The work is done and the answer on its way: at once, or by the thread that happens to be polling for another
-        // executor of this device. On a device that is gone it may never come.
+        receiver
+    }
+
+    /// Waits for a mapping whose buffer's work is done. The answer is on its way: it comes at once, or by the thread that
+    /// happens to be polling for another executor of this device. On a device that is gone it may never come.
+    fn answered(&self, receiver: Answer) -> Result<(), GpuError> {
         let mut answer = std::pin::pin!(receiver.receive());
         let patience = Instant::now() + Duration::from_secs(10);
         loop {
             match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Some(Ok(()))) => break,
+                Poll::Ready(Some(Ok(()))) => return Ok(()),
                 Poll::Ready(Some(Err(error))) => return Err(GpuError::Lost(error.to_string())),
                 Poll::Pending if Instant::now() < patience => std::thread::yield_now(),
                 _ => return Err(GpuError::Lost("a mapping was never answered".into())),
             }
             self.gpu.check()?;
         }
+    }
+
+    /// Maps a staging buffer, waits for the submission that fills it, and copies it out.
+    pub(super) fn mapped(
+        &self,
+        staging: &wgpu::Buffer,
+        size: u64,
+        index: &wgpu::SubmissionIndex,
+    ) -> Result<Vec<u8>, GpuError> {
+        let answer = self.map(staging, wgpu::MapMode::Read, size);
+        self.gpu.wait(index.clone())?;
+        self.answered(answer)?;
         let bytes = staging.get_mapped_range(0..size).map_err(|error| GpuError::Refused(error.to_string()))?.to_vec();
         staging.unmap();
         Ok(bytes)
@@ -319,22 +380,24 @@ impl GpuExecutor {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for offset in offsets {
             for dispatch in &self.plans[plan] {
-                pass.set_pipeline(&self.pipelines[dispatch.pipeline].pipeline);
-                let offset = offset as u32;
-                let offsets = std::slice::from_ref(&offset);
-                let offsets = if dispatch.takes_step { offsets } else { &[] };
-                pass.set_bind_group(0, &dispatch.bind_group, offsets);
-                pass.dispatch_workgroups(dispatch.groups.0, dispatch.groups.1, 1);
+                self.encode_one(&mut pass, dispatch, offset as u32);
             }
         }
     }
 
+    pub(super) fn encode_one(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: &Dispatch, offset: u32) {
+        pass.set_pipeline(&self.pipelines[dispatch.pipeline].pipeline);
+        let offsets = std::slice::from_ref(&offset);
+        pass.set_bind_group(0, &dispatch.bind_group, if dispatch.takes_step { offsets } else { &[] });
+        let [x, y, z] = dispatch.groups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+
     /// Runs one step with the scalars as they are.
     pub fn dispatch(&mut self, plan: usize, step: &StepScalars) -> Result<(), GpuError> {
-        let offset = SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT) as u64;
-        self.gpu.queue.write_buffer(&self.scalars, offset, bytemuck::bytes_of(step));
+        self.gpu.queue.write_buffer(&self.scalars, SINGLE_STEP, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        self.encode(&mut encoder, plan, std::iter::once(offset));
+        self.encode(&mut encoder, plan, std::iter::once(SINGLE_STEP));
         self.gpu.queue.submit([encoder.finish()]);
         self.gpu.check()
     }
@@ -348,6 +411,7 @@ impl GpuExecutor {
             steps.len(),
             self.in_flight.len()
         );
+        let started = Instant::now();
         let half = self.next_half;
         self.next_half = (half + 1) % SUBMITS_IN_FLIGHT;
         let first = half * STEPS_PER_SUBMIT;
@@ -358,8 +422,14 @@ impl GpuExecutor {
             self.scalars_bytes.resize((i + 1) * SCALARS_STRIDE as usize, 0);
         }
         let base = first as u64 * SCALARS_STRIDE;
-        self.gpu.queue.write_buffer(&self.scalars, base, &self.scalars_bytes);
+        let bytes = self.scalars_bytes.len() as u64;
+        self.upload[half]
+            .get_mapped_range_mut(0..bytes)
+            .map_err(|error| self.gpu.check().err().unwrap_or(GpuError::Refused(error.to_string())))?
+            .copy_from_slice(&self.scalars_bytes);
+        self.upload[half].unmap();
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&self.upload[half], 0, &self.scalars, base, bytes);
         let offsets = (0..steps.len() as u64).map(|i| base + i * SCALARS_STRIDE);
         self.encode(&mut encoder, plan, offsets);
         if let Some(ring) = &self.metrics {
@@ -371,7 +441,12 @@ impl GpuExecutor {
                 steps.len() as u64 * METRICS_BYTES,
             );
         }
-        let index = self.gpu.queue.submit([encoder.finish()]);
+        let commands = encoder.finish();
+        let recorded = Instant::now();
+        let index = self.gpu.queue.submit([commands]);
+        self.host.recording += recorded - started;
+        self.host.submitting += recorded.elapsed();
+        self.host.steps += steps.len() as u64;
         self.in_flight.push_back(Submitted { half, steps: steps.len(), index });
         self.gpu.check()
     }
@@ -381,17 +456,35 @@ impl GpuExecutor {
         let Some(oldest) = self.in_flight.pop_front() else {
             return Ok(None);
         };
-        if self.metrics.is_none() {
+        let scalars =
+            self.map(&self.upload[oldest.half], wgpu::MapMode::Write, SCALARS_STRIDE * STEPS_PER_SUBMIT as u64);
+        let mut metrics = Vec::new();
+        if self.metrics.is_some() {
+            let size = oldest.steps as u64 * METRICS_BYTES;
+            let bytes = self.mapped(&self.readback[oldest.half], size, &oldest.index)?;
+            let floats: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+            let slots = floats.chunks_exact(METRICS_PER_STEP);
+            metrics = slots.map(|row| StepMetrics::from_slot(std::array::from_fn(|i| row[i].into()))).collect();
+        } else {
             self.gpu.wait(oldest.index)?;
-            return Ok(Some(Vec::new()));
         }
-        let size = oldest.steps as u64 * METRICS_BYTES;
-        let bytes = self.mapped(&self.readback[oldest.half], size, oldest.index)?;
-        let floats: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
-        let reports = floats
-            .chunks_exact(METRICS_PER_STEP)
-            .map(|row| StepMetrics::from_slot(std::array::from_fn(|i| row[i].into())))
-            .collect();
-        Ok(Some(reports))
+        self.answered(scalars)?;
+        Ok(Some(metrics))
+    }
+
+    /// What the host has spent on submits.
+    pub fn host_time(&self) -> HostTime {
+        self.host
+    }
+
+    /// Dispatches of a step: one an op, two where a product is split.
+    pub fn dispatches(&self, plan: usize) -> usize {
+        self.plans[plan].len()
+    }
+
+    /// The kernel variants that an op of a plan runs, in order.
+    pub fn variants_of(&self, plan: usize, op: usize) -> impl Iterator<Item = &str> {
+        let passes = self.plans[plan].iter().filter(move |d| d.op == op);
+        passes.map(|d| self.pipelines[d.pipeline].variant.as_str())
     }
 }

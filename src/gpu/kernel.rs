@@ -3,14 +3,16 @@
 use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError};
 use crate::kernels::Source;
-use crate::plan::{Grid, Op, TensorTable};
+use crate::plan::{Grid, Op};
 
 /// A compiled kernel variant.
 pub(super) struct Compiled {
     pub pipeline: wgpu::ComputePipeline,
     pub layout: wgpu::BindGroupLayout,
     pub reflection: Reflection,
-    pub tile: Option<(u32, u32)>,
+    pub variant: String,
+    tile: Option<(u32, u32)>,
+    depth: u32,
 }
 
 /// Compiles a source. Without `checked`, no bounds checks and no loop bounds are added; with it, both are.
@@ -63,7 +65,14 @@ pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Res
     if let Some(error) = pollster::block_on(validation.pop()) {
         return Err(GpuError::Shader { kernel: name, reason: error.to_string() });
     }
-    Ok(Compiled { pipeline, layout, reflection, tile: source.tile })
+    Ok(Compiled {
+        pipeline,
+        layout,
+        reflection,
+        variant: source.variant.clone(),
+        tile: source.tile,
+        depth: source.depth,
+    })
 }
 
 /// The one place that trusts a shader.
@@ -75,14 +84,8 @@ fn unchecked(device: &wgpu::Device, descriptor: wgpu::ShaderModuleDescriptor<'_>
     unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
 }
 
-/// Workgroups in x and y for an op's grid.
-pub(super) fn workgroups(
-    gpu: &Gpu,
-    op: &Op,
-    compiled: &Compiled,
-    tensors: &TensorTable,
-) -> Result<(u32, u32), GpuError> {
-    reflect::check_op(op, tensors, &compiled.reflection)?;
+/// Workgroups in x, y and z for an op's grid.
+pub(super) fn workgroups(gpu: &Gpu, op: &Op, compiled: &Compiled) -> Result<[u32; 3], GpuError> {
     let most = gpu.device.limits().max_compute_workgroups_per_dimension;
     let size: u32 = compiled.reflection.workgroup.iter().product();
     let (x, y) = match op.grid {
@@ -109,5 +112,5 @@ pub(super) fn workgroups(
             adapter: gpu.info.name.clone(),
         });
     }
-    Ok((x as u32, y as u32))
+    Ok([x as u32, y as u32, compiled.depth])
 }

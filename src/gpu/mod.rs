@@ -1,13 +1,17 @@
-//! The GPU executor: adapters, shader reflection, pipelines, and the encoding of a step plan.
+//! The GPU executor: adapters, shader reflection, pipelines, the encoding of a step plan; its profiler and its tuner.
 
 mod adapter;
 mod executor;
 mod kernel;
+pub mod profiler;
 mod reflect;
+mod remembered;
+pub mod tuner;
 
 pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list};
-pub use executor::{GpuExecutor, GpuOptions, Patch};
+pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
+pub use remembered::{Remembered, adapter_name};
 
 /// What can go wrong on the way to a GPU or on it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]

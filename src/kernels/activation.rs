@@ -1,8 +1,8 @@
-//! Activations: the numbers the shaders know them by.
+//! Activations: the functions the shaders know them by.
 
 use serde::{Deserialize, Serialize};
 
-/// The shader library with `activate` and `activation_gradient`.
+/// The shader library with each activation and its slope.
 pub const SHADER: &str = include_str!("../../shaders/activation.wgsl");
 
 /// An element-wise nonlinearity, in PyTorch's default form.
@@ -55,18 +55,18 @@ impl Activation {
         Self::ALL.into_iter().find(|a| *a as u32 == code).unwrap_or(Activation::Identity)
     }
 
-    /// The constant's name in `activation.wgsl`.
+    /// The function in `activation.wgsl`, beside which is its `_slope`; empty for identity, which needs none.
     pub fn shader_name(self) -> &'static str {
         match self {
-            Activation::Identity => "IDENTITY",
-            Activation::Relu => "RELU",
-            Activation::LeakyRelu => "LEAKY_RELU",
-            Activation::Elu => "ELU",
-            Activation::Softplus => "SOFTPLUS",
-            Activation::Sigmoid => "SIGMOID",
-            Activation::Tanh => "TANH",
-            Activation::Silu => "SILU",
-            Activation::Gelu => "GELU",
+            Activation::Identity => "",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu => "leaky_relu",
+            Activation::Elu => "elu",
+            Activation::Softplus => "softplus",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "stable_tanh",
+            Activation::Silu => "silu",
+            Activation::Gelu => "gelu",
         }
     }
 

@@ -1,9 +1,11 @@
-//! Matrix products with their epilogues: a layer forward, its `d_input` and its `d_weight`.
+//! Matrix products with their epilogues: a layer forward, its `d_input` and its `d_weight`; and what the latent variable
+//! and the likelihood do to a product while it is still in registers.
 
 use super::activation::Activation;
-use super::case::{Case, Fill, Tolerance};
-use super::{Source, Target, index_fits, params};
-use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
+use super::latent::Noise;
+use super::likelihood::Term;
+use super::{index_fits, params};
+use crate::plan::{Family, Grid, Kernel, Op, PlanError, TensorId, TensorTable};
 
 params! {
     /// `Params` of `dense.wgsl.jinja`: `C (m, n) = A B` over `k`.
@@ -16,6 +18,95 @@ params! {
         k: u32,
         /// Rows of C that are added to instead of overwritten.
         kept_rows: u32,
+        /// Columns of `parts`.
+        parts_stride: u32,
+        /// The first column of `parts` that is this op's.
+        parts_from: u32,
+        /// `1 / sigma^2`, for a gaussian with a fixed sigma.
+        inv_var: f32,
+        /// `ln(sigma sqrt(2 pi))`, or 0 for a plain squared error.
+        log_norm: f32,
+    }
+}
+
+/// `parts (B, P)`: a loss for every four columns of a product, from column `from` on.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts {
+    /// The tensor.
+    pub tensor: TensorId,
+    /// The first column.
+    pub from: usize,
+}
+
+impl Parts {
+    /// How many columns a product of so many has.
+    pub fn of(cols: usize) -> usize {
+        cols.div_ceil(4)
+    }
+}
+
+/// What a product is for, where it is more than its own result.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Ending {
+    /// C is the product.
+    #[default]
+    Plain,
+    /// The product is `mu | logvar (B, 2Z)`: z is drawn, the KL's terms go to `parts`.
+    Sample {
+        /// `(B, Z)`: the noise, kept or given; unused where there is none.
+        noise: TensorId,
+        /// Where it comes from.
+        mode: Noise,
+        /// `(B, Z)`.
+        z: TensorId,
+        /// The KL's terms.
+        parts: Parts,
+    },
+    /// The product is `d_z (B, Z)`; C `(B, 2Z)` is the gradient of `mu | logvar`, the KL's included.
+    Backward {
+        /// `(B, 2Z)`: `mu | logvar`.
+        heads: TensorId,
+        /// `(B, Z)`: the noise of the forward pass.
+        drawn: TensorId,
+    },
+    /// The product is the decoder's output; C is its gradient, the losses go to `parts`.
+    Likelihood {
+        /// Which loss.
+        term: Term,
+        /// `(B, D)`: what the output should have been.
+        x: TensorId,
+        /// The losses.
+        parts: Parts,
+    },
+}
+
+/// Which [`Ending`] an op has, as its kernel's constants tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Riding {
+    Plain = 0,
+    Sample = 1,
+    Backward = 2,
+    Likelihood = 3,
+}
+
+impl Riding {
+    pub fn of(kernel: &Kernel) -> Self {
+        match kernel.constant("riding") {
+            1 => Riding::Sample,
+            2 => Riding::Backward,
+            3 => Riding::Likelihood,
+            _ => Riding::Plain,
+        }
+    }
+
+    /// The template's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Riding::Plain => "plain",
+            Riding::Sample => "sample",
+            Riding::Backward => "backward",
+            Riding::Likelihood => "likelihood",
+        }
     }
 }
 
@@ -34,6 +125,8 @@ pub struct Epilogue {
     pub row_sum: Option<TensorId>,
     /// Rows of C that are added to instead of overwritten.
     pub kept_rows: usize,
+    /// What the product is for.
+    pub ending: Ending,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +143,8 @@ fn product(
     [a, b, c]: [TensorId; 3],
     epilogue: Epilogue,
 ) -> Result<Op, PlanError> {
-    let (m, n) = tensors.matrix(&label, c)?;
+    let (m, c_cols) = tensors.matrix(&label, c)?;
+    let n = if matches!(epilogue.ending, Ending::Backward { .. }) { c_cols / 2 } else { c_cols };
     let (a_rows, a_cols) = tensors.matrix(&label, a)?;
     let (entry, k, b_shape, a_shape) = match orientation {
         Orientation::Nt => ("nt", a_cols, [n, a_cols], [m, a_cols]),
@@ -59,29 +153,37 @@ fn product(
     };
     tensors.expect(&label, a, &a_shape)?;
     tensors.expect(&label, b, &b_shape)?;
-    index_fits(&label, m * n)?;
+    index_fits(&label, m * c_cols)?;
     index_fits(&label, k * n)?;
     index_fits(&label, m * k)?;
     let flag = |present: bool| u32::from(present);
     let gradient = epilogue.gradient.filter(|(a, _)| *a != Activation::Identity);
+    let (riding, parts) = match epilogue.ending {
+        Ending::Plain => (Riding::Plain, None),
+        Ending::Sample { parts, .. } => (Riding::Sample, Some(parts)),
+        Ending::Backward { .. } => (Riding::Backward, None),
+        Ending::Likelihood { parts, .. } => (Riding::Likelihood, Some(parts)),
+    };
     let kernel = Kernel::new(Family::Dense, entry)
         .with("bias", flag(epilogue.bias.is_some()))
         .with("activation", epilogue.activation as u32)
         .with("keep_pre", flag(epilogue.pre.is_some()))
         .with("gradient", gradient.map_or(0, |(a, _)| a as u32))
         .with("accumulate", flag(epilogue.kept_rows > 0))
-        .with("row_sum", flag(epilogue.row_sum.is_some()));
-    let params = DenseParams {
+        .with("row_sum", flag(epilogue.row_sum.is_some()))
+        .with("riding", riding as u32);
+    let mut params = DenseParams {
         m: index_fits(&label, m)?,
         n: index_fits(&label, n)?,
         k: index_fits(&label, k)?,
         kept_rows: index_fits(&label, epilogue.kept_rows)?,
+        parts_stride: 0,
+        parts_from: 0,
+        inv_var: 1.0,
+        log_norm: 0.0,
     };
-    let mut op = Op::new(label.clone(), kernel, Grid::Tiles { rows: m, cols: n })
-        .read("a", a)
-        .read("b", b)
-        .params(params.block())
-        .flops(2 * m * n * k);
+    let mut op =
+        Op::new(label.clone(), kernel, Grid::Tiles { rows: m, cols: n }).read("a", a).read("b", b).flops(2 * m * n * k);
     op = if epilogue.kept_rows > 0 { op.update("c", c) } else { op.write("c", c) };
     if let Some(bias) = epilogue.bias {
         tensors.expect(&label, bias, &[n])?;
@@ -99,7 +201,46 @@ fn product(
         tensors.expect(&label, row_sum, &[m])?;
         op = op.write("row_sum", row_sum);
     }
-    Ok(op)
+    if let Some(parts) = parts {
+        let (_, stride) = tensors.matrix(&label, parts.tensor)?;
+        let needed = parts.from + Parts::of(n);
+        tensors.expect(&label, parts.tensor, &[m, stride.max(needed)])?;
+        params.parts_stride = index_fits(&label, stride)?;
+        params.parts_from = index_fits(&label, parts.from)?;
+        op = op.write("parts", parts.tensor).touching(m * Parts::of(n));
+    }
+    match epilogue.ending {
+        Ending::Plain => {}
+        Ending::Sample { noise, mode, z, .. } => {
+            for tensor in [noise, z] {
+                tensors.expect(&label, tensor, &[m, n / 2])?;
+            }
+            op.kernel = op.kernel.with("noise", mode as u32);
+            op = op.write("z", z);
+            if mode != Noise::Off {
+                op = op.update("noise", noise);
+            }
+            op.flops += (m * n * 5) as u64;
+        }
+        Ending::Backward { heads, drawn } => {
+            tensors.expect(&label, heads, &[m, 2 * n])?;
+            tensors.expect(&label, drawn, &[m, n])?;
+            op = op.read("heads", heads).read("drawn", drawn);
+            op.flops += (m * n * 10) as u64;
+        }
+        Ending::Likelihood { term, x, .. } => {
+            tensors.expect(&label, x, &[m, n])?;
+            op.kernel = op.kernel.with("likelihood", term.number());
+            op = op.read("x", x);
+            (params.inv_var, params.log_norm) = term.constants();
+            if let Term::Square { log_sigma } = term {
+                tensors.expect(&label, log_sigma, &[1])?;
+                op = op.read("log_sigma", log_sigma);
+            }
+            op.flops += (m * n * term.flops()) as u64;
+        }
+    }
+    Ok(op.params(params.block()))
 }
 
 /// `y (B, out) = activate(x (B, in) W^T + bias)`, `W [out, in]`.
@@ -130,241 +271,4 @@ pub fn d_weight(
     epilogue: Epilogue,
 ) -> Result<Op, PlanError> {
     product(tensors, label.into(), Orientation::Tn, [d_y, x, d_weight], epilogue)
-}
-
-/// The work of one invocation and workgroup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Layout {
-    name: &'static str,
-    tile_m: u32,
-    tile_n: u32,
-    tile_k: u32,
-    threads: u32,
-}
-
-/// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns; the subgroup of [`Target::Spread`].
-pub const LANES: u32 = 8;
-
-fn layout(p: &DenseParams, target: Target) -> Layout {
-    match target {
-        Target::Lanes | Target::Spread => Layout {
-            name: if target == Target::Spread { "spread" } else { "lanes" },
-            // The taller the tile, the more products a loaded value serves, as long as there are rows for it.
-            tile_m: p.m.next_multiple_of(4).min(32),
-            tile_n: LANES * 4,
-            tile_k: 4,
-            threads: LANES,
-        },
-        Target::Tiles => {
-            // With batch 128 most outputs are too small to fill a GPU with large tiles.
-            let large = p.m.div_ceil(64) * p.n.div_ceil(64) >= 64;
-            let side = if large { 64 } else { 32 };
-            Layout { name: "tiles", tile_m: side, tile_n: side, tile_k: 16, threads: side * side / 16 }
-        }
-    }
-}
-
-const TEMPLATE: &str = include_str!("../../shaders/dense.wgsl.jinja");
-
-/// Renders the template for an op on a target.
-pub(super) fn source(op: &Op, target: Target) -> Source {
-    let p = DenseParams::of(op);
-    let layout = layout(&p, target);
-    let quad = |extent: u32| extent.is_multiple_of(4);
-    let (vec_a, vec_b) = match op.kernel.entry {
-        "nt" => (quad(p.k), quad(p.k)),
-        "nn" => (quad(p.k), quad(p.n)),
-        _ => (quad(p.m), quad(p.n)),
-    };
-    let constant = |name| op.kernel.constant(name);
-    let context = minijinja::context! {
-        orientation => op.kernel.entry,
-        layout => layout.name,
-        tile_m => layout.tile_m,
-        tile_n => layout.tile_n,
-        tile_k => layout.tile_k,
-        threads => layout.threads,
-        lanes => LANES,
-        vec_a,
-        vec_b,
-        vec_c => quad(p.n),
-        bias => constant("bias") == 1,
-        activation => constant("activation"),
-        keep_pre => constant("keep_pre") == 1,
-        gradient => constant("gradient"),
-        accumulate => constant("accumulate") == 1,
-        row_sum => constant("row_sum") == 1,
-    };
-    let mut environment = minijinja::Environment::new();
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    let text = environment
-        .render_str(TEMPLATE, context)
-        // The template is part of the program, and a test renders every variant of it.
-        .unwrap_or_else(|error| panic!("dense.wgsl.jinja: {error:#}"));
-    Source {
-        variant: format!(
-            "{} {} {}x{} {}{}{} {:?}",
-            op.kernel.name(),
-            layout.name,
-            layout.tile_m,
-            layout.tile_n,
-            u8::from(vec_a),
-            u8::from(vec_b),
-            u8::from(quad(p.n)),
-            op.kernel.constants
-        ),
-        text,
-        constants: Vec::new(),
-        tile: Some((layout.tile_m, layout.tile_n)),
-    }
-}
-
-/// The family's cases.
-pub(super) fn cases() -> Vec<Case> {
-    let mut all = Vec::new();
-    // 1, primes, a tile less one, a tile, a tile more one, for both targets' tiles (32 x 32, 64 x 64, by 16).
-    for (batch, inputs, outputs) in [
-        (1, 1, 1),
-        (2, 3, 5),
-        (6, 10, 14),
-        (7, 13, 11),
-        (31, 4, 33),
-        (32, 16, 32),
-        (33, 17, 31),
-        (65, 63, 64),
-        (64, 65, 129),
-        (128, 36, 20),
-        (100, 2, 100),
-        (515, 21, 520),
-    ] {
-        for activation in [Activation::Identity, Activation::Tanh] {
-            all.push(forward_case(batch, inputs, outputs, activation, false));
-            all.push(d_input_case(batch, inputs, outputs, activation));
-        }
-        all.push(d_weight_case(batch, inputs, outputs, 0, true));
-        all.push(d_weight_case(batch, inputs, outputs, outputs / 2 + 1, false));
-        all.push(tied_case(batch, inputs, outputs, Activation::Silu));
-    }
-    for activation in Activation::ALL {
-        all.push(forward_case(9, 12, 17, activation, false));
-        all.push(forward_case(9, 12, 16, activation, false));
-        all.push(d_input_case(9, 12, 17, activation));
-        all.push(d_input_case(9, 17, 12, activation));
-        all.push(tied_case(9, 12, 17, activation));
-        all.push(gradient_case(activation));
-    }
-    for (batch, inputs, outputs) in [(128, 784, 400), (128, 400, 40), (128, 20, 400), (128, 400, 784)] {
-        all.push(forward_case(batch, inputs, outputs, Activation::Relu, true));
-        all.push(d_input_case(batch, inputs, outputs, Activation::Relu).timed(true));
-        all.push(d_weight_case(batch, inputs, outputs, 0, true).timed(true));
-    }
-    all
-}
-
-// Sums of up to 784 products in another order than the oracle's.
-const SUMS: Tolerance = Tolerance::Relative(2e-5);
-
-fn forward_case(batch: usize, inputs: usize, outputs: usize, activation: Activation, timed: bool) -> Case {
-    let name = format!("dense/forward {batch}x{inputs}x{outputs} {}", activation.name());
-    let mut case = Case::new(name, StepScalars::default());
-    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
-    let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(1.0));
-    let bias = case.input("bias", &[outputs], Dtype::F32, Fill::Heavy { common: 1.0, rare: 40.0 });
-    let y = case.output("y", &[batch, outputs], SUMS);
-    let pre = activation.keeps_input().then(|| case.output("pre", &[batch, outputs], SUMS));
-    let epilogue = Epilogue { bias: Some(bias), activation, pre, ..Epilogue::default() };
-    case.op(|t| forward(t, "forward", [x, weight, y], epilogue));
-    case.timed(timed)
-}
-
-fn d_input_case(batch: usize, inputs: usize, outputs: usize, activation: Activation) -> Case {
-    let name = format!("dense/d_input {batch}x{inputs}x{outputs} {}", activation.name());
-    let mut case = Case::new(name, StepScalars::default());
-    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
-    let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(1.0));
-    // What a forward pass can have saved: an input anywhere, or an output in the activation's range.
-    let fill = match activation {
-        Activation::Silu | Activation::Gelu => Fill::Heavy { common: 3.0, rare: 40.0 },
-        Activation::Softplus | Activation::Sigmoid => Fill::Levels,
-        // The slope at 0 is PyTorch's: that of the negative side.
-        Activation::Relu | Activation::LeakyRelu => Fill::Among(&[-0.9, -0.2, 0.0, 0.3, 0.8]),
-        _ => Fill::Spread(0.99),
-    };
-    let saved = case.input("saved", &[batch, inputs], Dtype::F32, fill);
-    let d_x = case.output("d_x", &[batch, inputs], SUMS);
-    let epilogue = Epilogue { gradient: Some((activation, saved)), ..Epilogue::default() };
-    case.op(|t| d_input(t, "d_input", [d_y, weight, d_x], epilogue));
-    case
-}
-
-fn d_weight_case(batch: usize, inputs: usize, outputs: usize, kept_rows: usize, with_bias: bool) -> Case {
-    let name = format!("dense/d_weight {batch}x{inputs}x{outputs} keeping {kept_rows}");
-    let mut case = Case::new(name, StepScalars::default());
-    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
-    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
-    let gradient = if kept_rows > 0 {
-        case.updated("d_weight", &[outputs, inputs], Fill::Spread(1.0), SUMS)
-    } else {
-        case.output("d_weight", &[outputs, inputs], SUMS)
-    };
-    let row_sum = with_bias.then(|| case.output("d_bias", &[outputs], SUMS));
-    let epilogue = Epilogue { row_sum, kept_rows, ..Epilogue::default() };
-    case.op(|t| d_weight(t, "d_weight", [d_y, x, gradient], epilogue));
-    case
-}
-
-/// A layer through a transposed weight, `[in, out]`, forward and its `d_input`: the orientations trade places.
-fn tied_case(batch: usize, inputs: usize, outputs: usize, activation: Activation) -> Case {
-    let name = format!("dense/tied {batch}x{inputs}x{outputs} {}", activation.name());
-    let mut case = Case::new(name, StepScalars::default());
-    let spread = Fill::Spread(1.0);
-    // The input is also what the layer before it saved: levels are in every activation's range.
-    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Levels);
-    let weight = case.input("weight", &[inputs, outputs], Dtype::F32, spread);
-    let bias = case.input("bias", &[outputs], Dtype::F32, spread);
-    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
-    let y = case.output("y", &[batch, outputs], SUMS);
-    let pre = activation.keeps_input().then(|| case.output("pre", &[batch, outputs], SUMS));
-    let d_x = case.output("d_x", &[batch, inputs], SUMS);
-    let epilogue = Epilogue { bias: Some(bias), activation, pre, ..Epilogue::default() };
-    let back = Epilogue { gradient: Some((activation, x)), ..Epilogue::default() };
-    case.op(|t| d_input(t, "forward", [x, weight, y], epilogue));
-    case.op(|t| forward(t, "d_input", [d_y, weight, d_x], back));
-    case
-}
-
-/// Two layers forward and back: every gradient of the first is checked against differences.
-fn gradient_case(activation: Activation) -> Case {
-    let (batch, inputs, hidden, outputs) = (3, 4, 5, 2);
-    let name = format!("dense/gradient {}", activation.name());
-    let mut case = Case::new(name, StepScalars::default());
-    let spread = Fill::Spread(1.0);
-    let x = case.input("x", &[batch, inputs], Dtype::F32, spread);
-    let w1 = case.input("w1", &[hidden, inputs], Dtype::F32, spread);
-    let b1 = case.input("b1", &[hidden], Dtype::F32, spread);
-    let w2 = case.input("w2", &[outputs, hidden], Dtype::F32, spread);
-    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
-    let h = case.output("h", &[batch, hidden], SUMS);
-    let pre = activation.keeps_input().then(|| case.output("pre", &[batch, hidden], SUMS));
-    let y = case.output("y", &[batch, outputs], SUMS);
-    let d_w2 = case.output("d_w2", &[outputs, hidden], SUMS);
-    let d_h = case.output("d_h", &[batch, hidden], SUMS);
-    let d_w1 = case.output("d_w1", &[hidden, inputs], SUMS);
-    let d_b1 = case.output("d_b1", &[hidden], SUMS);
-    let d_x = case.output("d_x", &[batch, inputs], SUMS);
-    let none = Epilogue::default();
-    let first = Epilogue { bias: Some(b1), activation, pre, ..none };
-    let back = Epilogue { gradient: Some((activation, pre.unwrap_or(h))), ..none };
-    let bias = Epilogue { row_sum: Some(d_b1), ..none };
-    case.op(|t| forward(t, "first", [x, w1, h], first));
-    case.op(|t| forward(t, "second", [h, w2, y], none));
-    case.op(|t| d_weight(t, "second d_weight", [d_y, h, d_w2], none));
-    case.op(|t| d_input(t, "second d_input", [d_y, w2, d_h], back));
-    case.op(|t| d_weight(t, "first d_weight", [d_h, x, d_w1], bias));
-    case.op(|t| d_input(t, "first d_input", [d_h, w1, d_x], none));
-    case.loss_weighted(y, d_y);
-    for (input, gradient) in [(w2, d_w2), (w1, d_w1), (b1, d_b1), (x, d_x)] {
-        case.gradient(input, gradient);
-    }
-    case
 }

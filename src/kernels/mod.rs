@@ -5,7 +5,9 @@ pub mod activation;
 pub mod batch;
 pub mod case;
 pub mod dense;
+mod dense_cases;
 pub mod latent;
+pub mod layout;
 pub mod likelihood;
 pub mod optimizer;
 pub mod reduce;
@@ -16,6 +18,7 @@ pub mod roof;
 use crate::plan::{Family, Grid, Op, ParamsBlock, PlanError, TensorTable};
 pub use activation::Activation;
 pub use case::Case;
+pub use layout::{Choices, Layout};
 pub use registry::cases;
 
 /// Defines a uniform struct whose names and offsets are compared with the shader's when a plan is compiled.
@@ -77,7 +80,7 @@ impl Target {
     }
 }
 
-/// A kernel's WGSL for one target.
+/// One pass of a kernel's WGSL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// What distinguishes it from other variants of the kernel: it names the pipeline.
@@ -88,17 +91,28 @@ pub struct Source {
     pub constants: Vec<(&'static str, f64)>,
     /// Rows and columns of the output that one workgroup makes, for [`crate::plan::Grid::Tiles`].
     pub tile: Option<(u32, u32)>,
+    /// Workgroups in z, for [`crate::plan::Grid::Tiles`].
+    pub depth: u32,
+    /// Floats of the buffer `partial` that the passes of an op hand on to each other.
+    pub scratch: usize,
 }
 
 const STEP: &str = include_str!("../../shaders/step.wgsl");
 const TREE: &str = include_str!("../../shaders/tree.wgsl");
+const LATENT_TERMS: &str = include_str!("../../shaders/latent_terms.wgsl");
+const LIKELIHOOD_TERMS: &str = include_str!("../../shaders/likelihood_terms.wgsl");
 
-/// The shader files of a family, in the order they are joined.
-fn files(family: Family) -> &'static [&'static str] {
-    match family {
+/// The shader files of an op, in the order they are joined; what `layout` renders comes behind them.
+fn files(op: &Op) -> &'static [&'static str] {
+    match op.kernel.family {
         Family::Batch => &[STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")],
-        Family::Dense => &[activation::SHADER],
-        Family::Latent => &[STEP, TREE, rng::SHADER, include_str!("../../shaders/latent.wgsl")],
+        Family::Dense => match dense::Riding::of(&op.kernel) {
+            dense::Riding::Plain => &[activation::SHADER],
+            dense::Riding::Sample => &[STEP, rng::SHADER, LATENT_TERMS],
+            dense::Riding::Backward => &[STEP, LATENT_TERMS],
+            dense::Riding::Likelihood => &[activation::SHADER, LIKELIHOOD_TERMS],
+        },
+        Family::Latent => &[STEP, rng::SHADER, include_str!("../../shaders/latent.wgsl")],
         Family::Likelihood => &[TREE, activation::SHADER, include_str!("../../shaders/likelihood.wgsl")],
         Family::Optimizer => &[STEP, include_str!("../../shaders/optimizer.wgsl")],
         Family::Reduce => &[STEP, TREE, include_str!("../../shaders/reduce.wgsl")],
@@ -107,20 +121,24 @@ fn files(family: Family) -> &'static [&'static str] {
     }
 }
 
-/// The WGSL an op needs on a target.
-pub fn source(op: &Op, target: Target) -> Source {
+/// The WGSL an op needs on a target: one pass, or for a split product two that run one after the other.
+pub fn sources(op: &Op, target: Target, choices: &Choices) -> Vec<Source> {
+    let text = files(op).join("\n");
     if op.kernel.family == Family::Dense {
-        let mut source = dense::source(op, target);
-        source.text = format!("{}\n{}", files(Family::Dense).concat(), source.text);
-        return source;
+        let mut passes = layout::sources(op, choices.layout(op, target));
+        for pass in &mut passes {
+            pass.text = format!("{text}\n{}", pass.text);
+        }
+        return passes;
     }
     let mut constants: Vec<(&'static str, f64)> =
         op.kernel.constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
-    let text = files(op.kernel.family).join("\n");
     if text.contains("override WG:") {
         constants.push(("WG", f64::from(target.workgroup(op.grid))));
     }
-    Source { variant: format!("{}{:?}", op.kernel.name(), constants), text, constants, tile: None }
+    let named: Vec<String> = constants.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let variant = format!("{} {}", op.kernel.name(), named.join(" ")).trim_end().to_string();
+    vec![Source { variant, text, constants, tile: None, depth: 1, scratch: 0 }]
 }
 
 /// An op over so many elements must stay within 32-bit indices.

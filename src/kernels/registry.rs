@@ -6,7 +6,7 @@ use super::case::Case;
 pub fn cases() -> Vec<Case> {
     [
         super::batch::cases,
-        super::dense::cases,
+        super::dense_cases::cases,
         super::latent::cases,
         super::likelihood::cases,
         super::optimizer::cases,

@@ -1,9 +1,10 @@
 //! The plans of a model: train, evaluate, reconstruct, sample.
 
-use super::network::{self, ArenaBuffers, Layer, LayerLayout};
+use super::network::{self, ArenaBuffers, Before, Layer, LayerLayout};
 use super::spec::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
+use crate::kernels::dense::{Ending, Parts};
 use crate::kernels::latent::{self, Noise};
-use crate::kernels::likelihood::{self, Tensors};
+use crate::kernels::likelihood::{self, Term};
 use crate::kernels::optimizer::{self, Arenas};
 use crate::kernels::{Activation, batch, reduce};
 use crate::plan::{
@@ -55,7 +56,11 @@ struct Builder<'a> {
     encoder: Vec<Layer>,
     decoder: Vec<Layer>,
     x: TensorId,
+    /// `(B, P)`: the KL's terms, then the likelihood's, a column for four of their products' columns.
+    parts: TensorId,
+    kl_parts: usize,
     recon: TensorId,
+    kl: TensorId,
     metrics: TensorId,
     log_sigma: Option<(network::Parameter, TensorId)>,
     latent: Option<Latent>,
@@ -65,8 +70,6 @@ struct Builder<'a> {
 struct Latent {
     noise: TensorId,
     z: TensorId,
-    kl: TensorId,
-    d_z: TensorId,
 }
 
 /// Lays out the parameters: PyTorch's names, with a gap in the numbers for each activation module.
@@ -136,11 +139,12 @@ impl Vae {
         let latent = (spec.objective == Objective::Elbo).then(|| Latent {
             noise: tensors.floats("noise", &[b, spec.latent]),
             z: tensors.floats("z", &[b, spec.latent]),
-            kl: tensors.floats("kl", &[b]),
-            d_z: tensors.floats("d_z", &[b, spec.latent]),
         });
+        let kl_parts = if latent.is_some() { Parts::of(2 * spec.latent) } else { 0 };
+        let parts = tensors.floats("parts", &[b, kl_parts + Parts::of(spec.width)]);
         let decoder = place(&mut tensors, &decoder);
         let recon = tensors.floats("recon", &[b]);
+        let kl = tensors.floats("kl", &[b]);
         let log_sigma = log_sigma.map(|offset| {
             let parameter = arenas.parameter(&mut tensors, "log_sigma", offset, &[1]);
             (parameter, tensors.floats("d_log_sigma rows", &[b]))
@@ -153,7 +157,22 @@ impl Vae {
             _ => output,
         };
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
-        let builder = Builder { spec, train, tensors, params, encoder, decoder, x, recon, metrics, log_sigma, latent };
+        let builder = Builder {
+            spec,
+            train,
+            tensors,
+            params,
+            encoder,
+            decoder,
+            x,
+            parts,
+            kl_parts,
+            recon,
+            kl,
+            metrics,
+            log_sigma,
+            latent,
+        };
         let optimiser = Arenas { weights, gradients, first, second, clip };
         let mut plans = vec![
             plan("train", builder.train(train_data, optimiser, partials)?),
@@ -181,7 +200,7 @@ impl Vae {
     pub fn with_given_noise(mut self) -> Self {
         for op in &mut self.program.plans[Plan::Train as usize].ops {
             for (name, value) in &mut op.kernel.constants {
-                if *name == "NOISE" {
+                if *name == "noise" {
                     *value = Noise::Given as u32;
                 }
             }
@@ -199,11 +218,14 @@ impl Builder<'_> {
     fn encode(&self, data: TensorId, noise: Noise, ops: &mut Vec<Op>) -> Result<TensorId, PlanError> {
         let t = &self.tensors;
         ops.push(batch::gather(t, data, self.x, self.train.binarise)?);
-        let heads = network::forward(t, &self.encoder, self.x, ops)?;
         let Some(l) = self.latent else {
-            return Ok(heads);
+            return network::forward(t, &self.encoder, self.x, ops);
         };
-        ops.push(latent::sample(t, heads, l.noise, l.z, l.kl, noise)?);
+        let (heads, layers) = self.encoder.split_last().expect("an encoder ends in its heads");
+        let input = network::forward(t, layers, self.x, ops)?;
+        let parts = Parts { tensor: self.parts, from: 0 };
+        let ending = Ending::Sample { noise: l.noise, mode: noise, z: l.z, parts };
+        ops.push(heads.ending_in(t, input, heads.out, ending)?);
         Ok(l.z)
     }
 
@@ -211,41 +233,61 @@ impl Builder<'_> {
         network::forward(&self.tensors, &self.decoder, z, ops)
     }
 
-    /// The loss of each row and `d_output`, and the report of their means.
-    fn losses(&self, ops: &mut Vec<Op>) -> Result<(), PlanError> {
+    /// From the latent to the loss of each row and the gradient of the output.
+    fn losses(&self, z: TensorId, ops: &mut Vec<Op>) -> Result<(), PlanError> {
         let t = &self.tensors;
-        let last = &self.decoder[self.decoder.len() - 1];
-        let tensors = Tensors { output: last.out, x: self.x, recon: self.recon, d_output: last.d_pre };
-        ops.push(match (self.spec.likelihood, self.log_sigma) {
-            (Likelihood::Bernoulli, _) => likelihood::bernoulli(t, tensors)?,
-            (Likelihood::GaussianLearned, Some((log_sigma, rows))) => {
-                likelihood::gaussian_learned(t, tensors, log_sigma.value, rows)?
-            }
-            (Likelihood::Mse, _) => likelihood::gaussian(t, tensors, 0.5_f32.sqrt(), false)?,
-            _ => likelihood::gaussian(t, tensors, self.spec.sigma, true)?,
+        let (last, layers) = self.decoder.split_last().expect("a decoder ends in its output");
+        let input = network::forward(t, layers, z, ops)?;
+        let term = match (self.spec.likelihood, self.log_sigma) {
+            (Likelihood::Bernoulli, _) => Term::Bernoulli,
+            (Likelihood::GaussianLearned, Some((log_sigma, _))) => Term::Square { log_sigma: log_sigma.value },
+            (Likelihood::Mse, _) => Term::Gaussian { sigma: 0.5_f32.sqrt(), normalised: false },
+            _ => Term::Gaussian { sigma: self.spec.sigma, normalised: true },
+        };
+        let parts = Parts { tensor: self.parts, from: self.kl_parts };
+        ops.push(last.ending_in(t, input, last.d_pre, Ending::Likelihood { term, x: self.x, parts })?);
+        let sums = [self.recon, self.kl];
+        ops.push(match self.log_sigma {
+            Some((log_sigma, rows)) => likelihood::rows_learned(
+                t,
+                self.parts,
+                [self.spec.width, self.kl_parts],
+                sums,
+                [log_sigma.value, rows],
+            )?,
+            None => likelihood::rows(t, self.parts, self.kl_parts, sums[0], sums[1])?,
         });
-        ops.push(reduce::report(t, self.recon, self.latent.map(|l| l.kl), self.metrics)?);
         Ok(())
+    }
+
+    fn report(&self) -> Result<Op, PlanError> {
+        reduce::report(&self.tensors, self.recon, self.kl, self.metrics)
     }
 
     fn train(&self, data: TensorId, arenas: Arenas, partials: TensorId) -> Result<Vec<Op>, PlanError> {
         let t = &self.tensors;
         let mut ops = Vec::new();
         let z = self.encode(data, Noise::Drawn, &mut ops)?;
-        self.decode(z, &mut ops)?;
-        self.losses(&mut ops)?;
+        self.losses(z, &mut ops)?;
+        let mut back = Vec::new();
         match self.latent {
             Some(l) => {
                 let heads = &self.encoder[self.encoder.len() - 1];
-                network::backward(t, &self.decoder, l.z, Some(l.d_z), &mut ops)?;
-                ops.push(latent::sample_backward(t, l.d_z, heads.out, l.noise, heads.d_pre)?);
-                network::backward(t, &self.encoder, self.x, None, &mut ops)?;
+                let ending = Ending::Backward { heads: heads.out, drawn: l.noise };
+                let latent = Before::Latent { d_heads: heads.d_pre, ending };
+                network::backward(t, &self.decoder, l.z, Some(latent), &mut back)?;
+                network::backward(t, &self.encoder, self.x, None, &mut back)?;
             }
             None => {
                 let whole: Vec<Layer> = self.encoder.iter().chain(&self.decoder).cloned().collect();
-                network::backward(t, &whole, self.x, None, &mut ops)?;
+                network::backward(t, &whole, self.x, None, &mut back)?;
             }
         }
+        // The report needs the rows' sums, which share a stage with the last layer's gradients: it shares the next.
+        let rest = back.split_off(back.len().min(2));
+        ops.append(&mut back);
+        ops.push(self.report()?);
+        ops.extend(rest);
         if let Some((log_sigma, rows)) = self.log_sigma {
             ops.push(reduce::sum(t, rows, log_sigma.gradient)?);
         }
@@ -260,8 +302,8 @@ impl Builder<'_> {
     fn evaluate(&self, data: TensorId) -> Result<Vec<Op>, PlanError> {
         let mut ops = Vec::new();
         let z = self.encode(data, Noise::Drawn, &mut ops)?;
-        self.decode(z, &mut ops)?;
-        self.losses(&mut ops)?;
+        self.losses(z, &mut ops)?;
+        ops.push(self.report()?);
         Ok(ops)
     }
 

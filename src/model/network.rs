@@ -1,6 +1,6 @@
 //! Layers: their parameters, what they keep of a batch, and their ops forward and back.
 
-use crate::kernels::dense::{self, Epilogue};
+use crate::kernels::dense::{self, Ending, Epilogue};
 use crate::kernels::{Activation, reduce};
 use crate::plan::{BufferId, Dtype, Init, Op, ParamTable, PlanError, TensorId, TensorTable};
 
@@ -151,13 +151,25 @@ pub(super) struct Layer {
 impl Layer {
     /// `out = activate(input W^T + bias)`.
     pub fn forward(&self, tensors: &TensorTable, input: TensorId) -> Result<Op, PlanError> {
+        self.ending_in(tensors, input, self.out, Ending::Plain)
+    }
+
+    /// The same with another ending, into `out`; the gradient `d_pre`, where a likelihood ends it.
+    pub fn ending_in(
+        &self,
+        tensors: &TensorTable,
+        input: TensorId,
+        out: TensorId,
+        ending: Ending,
+    ) -> Result<Op, PlanError> {
         let epilogue = Epilogue {
             bias: Some(self.bias.value),
             activation: self.layout.activation,
             pre: self.pre,
+            ending,
             ..Epilogue::default()
         };
-        let operands = [input, self.weight.value, self.out];
+        let operands = [input, self.weight.value, out];
         let label = format!("{} forward", self.layout.name);
         match self.layout.transposed {
             false => dense::forward(tensors, label, operands, epilogue),
@@ -183,11 +195,15 @@ impl Layer {
         Ok(vec![dense::d_weight(tensors, label, operands, epilogue)?])
     }
 
-    /// The gradient of the layer's input into `d_input`; `before` is the layer that made the input, whose
-    /// activation is then differentiated too.
-    pub fn d_input(&self, tensors: &TensorTable, d_input: TensorId, before: Option<&Layer>) -> Result<Op, PlanError> {
-        let epilogue =
-            Epilogue { gradient: before.map(|b| (b.layout.activation, b.pre.unwrap_or(b.out))), ..Epilogue::default() };
+    /// The gradient of what made the layer's input.
+    pub fn d_input(&self, tensors: &TensorTable, before: Before<'_>) -> Result<Op, PlanError> {
+        let (d_input, epilogue) = match before {
+            Before::Layer(b) => {
+                let gradient = Some((b.layout.activation, b.pre.unwrap_or(b.out)));
+                (b.d_pre, Epilogue { gradient, ..Epilogue::default() })
+            }
+            Before::Latent { d_heads, ending } => (d_heads, Epilogue { ending, ..Epilogue::default() }),
+        };
         let operands = [self.d_pre, self.weight.value, d_input];
         let label = format!("{} d_input", self.layout.name);
         match self.layout.transposed {
@@ -195,6 +211,20 @@ impl Layer {
             true => dense::forward(tensors, label, operands, epilogue),
         }
     }
+}
+
+/// What made the input of a layer.
+#[derive(Clone, Copy)]
+pub(super) enum Before<'a> {
+    /// Another layer: its activation is differentiated too.
+    Layer(&'a Layer),
+    /// A draw of the latent variable.
+    Latent {
+        /// `(B, 2Z)`: where the gradient of `mu | logvar` goes.
+        d_heads: TensorId,
+        /// [`Ending::Backward`].
+        ending: Ending,
+    },
 }
 
 /// The forward ops of a chain of layers; returns the last output.
@@ -212,13 +242,13 @@ pub(super) fn forward(
     Ok(input)
 }
 
-/// The backward ops of a chain of layers, last first, from the last layer's `d_pre`. The gradient of the chain's
-/// input goes to `d_input`, where anything wants it.
+/// The backward ops of a chain of layers, last first, from the last layer's `d_pre`. `latent` made the chain's input,
+/// where anything wants its gradient.
 pub(super) fn backward(
     tensors: &TensorTable,
     layers: &[Layer],
     input: TensorId,
-    d_input: Option<TensorId>,
+    latent: Option<Before<'_>>,
     ops: &mut Vec<Op>,
 ) -> Result<(), PlanError> {
     for (i, layer) in layers.iter().enumerate().rev() {
@@ -227,8 +257,8 @@ pub(super) fn backward(
         // d_weight and d_input write different buffers: they share a stage.
         let mut d_parameters = layer.d_parameters(tensors, from)?.into_iter();
         ops.extend(d_parameters.next());
-        if let Some(to) = before.map(|b| b.d_pre).or(d_input) {
-            ops.push(layer.d_input(tensors, to, before)?);
+        if let Some(before) = before.map(Before::Layer).or(latent) {
+            ops.push(layer.d_input(tensors, before)?);
         }
         ops.extend(d_parameters);
     }

@@ -2,19 +2,18 @@
 
 use rayon::prelude::*;
 
-use super::{Call, Real, activation};
+use super::{Call, Real, activation, latent, likelihood};
 use crate::kernels::Activation;
-use crate::kernels::dense::DenseParams;
+use crate::kernels::dense::{DenseParams, Riding};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     let p = DenseParams::of(call.op);
     let (m, n, k) = (p.m as usize, p.n as usize, p.k as usize);
-    let mut c = call.take("c");
-    let kept = c[..p.kept_rows as usize * n].to_vec();
+    let mut product = vec![T::zero(); m * n];
     {
         let (a, b) = (call.read("a"), call.read("b"));
         let orientation = call.op.kernel.entry;
-        c.par_chunks_mut(n).enumerate().for_each(|(i, row)| match orientation {
+        product.par_chunks_mut(n).enumerate().for_each(|(i, row)| match orientation {
             "nt" => {
                 let a_row = &a[i * k..(i + 1) * k];
                 for (value, b_row) in row.iter_mut().zip(b.chunks(k)) {
@@ -27,16 +26,35 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     }
     if call.has("bias") {
         let bias = call.read("bias");
-        for row in c.chunks_mut(n) {
+        for row in product.chunks_mut(n) {
             for (value, bias) in row.iter_mut().zip(bias) {
                 *value += *bias;
             }
         }
     }
+    match Riding::of(&call.op.kernel) {
+        Riding::Plain => plain(call, &p, product),
+        Riding::Sample => {
+            let terms = latent::sample(call, &product, n / 2);
+            // A column of parts holds four of the product's: two latents.
+            write_parts(call, &p, &terms, n / 2, 2);
+            call.put("c", product);
+        }
+        Riding::Backward => {
+            let d_heads = latent::backward(call, &product, n);
+            call.put("c", d_heads);
+        }
+        Riding::Likelihood => {
+            let losses = likelihood::losses(call, &mut product);
+            write_parts(call, &p, &losses, n, 4);
+            call.put("c", product);
+        }
+    }
+}
+
+fn plain<T: Real>(call: &mut Call<'_, T>, p: &DenseParams, mut c: Vec<T>) {
     if call.has("pre") {
-        let mut pre = call.take("pre");
-        pre.copy_from_slice(&c);
-        call.put("pre", pre);
+        call.put("pre", c.clone());
     }
     let kind = Activation::from_code(call.op.kernel.constant("activation"));
     if kind != Activation::Identity {
@@ -47,13 +65,13 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
         let saved = call.read("saved");
         c.par_iter_mut().zip(saved).for_each(|(v, s)| *v *= activation::gradient(kind, *s));
     }
-    for (value, before) in c.iter_mut().zip(&kept) {
+    let kept = &call.read("c")[..(p.kept_rows * p.n) as usize];
+    for (value, before) in c.iter_mut().zip(kept) {
         *value += *before;
     }
     if call.has("row_sum") {
-        let mut sums = call.take("row_sum");
-        sums.fill(T::zero());
-        for row in call.read("a").chunks(m) {
+        let mut sums = vec![T::zero(); p.m as usize];
+        for row in call.read("a").chunks(sums.len()) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += *value;
             }
@@ -61,6 +79,17 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
         call.put("row_sum", sums);
     }
     call.put("c", c);
+}
+
+/// Sums of each `group` of a row's terms into the op's columns of `parts`.
+fn write_parts<T: Real>(call: &mut Call<'_, T>, p: &DenseParams, terms: &[T], width: usize, group: usize) {
+    let mut parts = call.take("parts");
+    for (row, terms) in parts.chunks_mut(p.parts_stride as usize).zip(terms.chunks(width)) {
+        for (part, terms) in row[p.parts_from as usize..].iter_mut().zip(terms.chunks(group)) {
+            *part = terms.iter().copied().sum();
+        }
+    }
+    call.put("parts", parts);
 }
 
 /// Eight partial sums, so that the compiler may use vector registers without reordering a sum.

@@ -4,66 +4,73 @@ use rayon::prelude::*;
 
 use super::activation::sigmoid;
 use super::{Call, Real};
+use crate::kernels::dense::DenseParams;
 use crate::kernels::likelihood::LikelihoodParams;
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
-    match call.op.kernel.entry {
-        "bernoulli_mean" => {
-            let mut mean = call.take("mean");
-            for (mean, logit) in mean.iter_mut().zip(call.read("output")) {
-                *mean = sigmoid(*logit);
-            }
-            call.put("mean", mean);
+    if call.op.kernel.entry == "bernoulli_mean" {
+        let mut mean = call.take("mean");
+        for (mean, logit) in mean.iter_mut().zip(call.read("output")) {
+            *mean = sigmoid(*logit);
         }
-        "bernoulli" => rows(call, |logit, x, _| {
+        call.put("mean", mean);
+        return;
+    }
+    let p = LikelihoodParams::of(call.op);
+    let kl_parts = p.kl_parts as usize;
+    let rows = call.read("parts").chunks(p.parts as usize);
+    let sums = |range: fn(&[T], usize) -> &[T]| -> Vec<T> {
+        rows.clone().map(|row| range(row, kl_parts).iter().copied().sum()).collect()
+    };
+    let kl = sums(|row, kl_parts| &row[..kl_parts]);
+    let mut recon = sums(|row, kl_parts| &row[kl_parts..]);
+    if call.op.kernel.entry == "rows_learned" {
+        let log_sigma = call.read("log_sigma")[0];
+        let inv_var = (T::of(-2.0) * log_sigma).exp();
+        let log_norm = log_sigma + T::of(0.5 * (2.0 * std::f64::consts::PI).ln());
+        let (width, batch) = (T::of(p.width.into()), T::of(p.batch.into()));
+        let slopes = recon.iter().map(|squares| (width - inv_var * *squares) / batch).collect();
+        for value in &mut recon {
+            *value = T::of(0.5) * inv_var * *value + width * log_norm;
+        }
+        call.put("d_log_sigma", slopes);
+    }
+    call.put("recon", recon);
+    call.put("kl", kl);
+}
+
+/// The ending of the product that gives the decoder's output `(B, D)`: the losses of its elements; the output becomes
+/// its gradient.
+pub(super) fn losses<T: Real>(call: &Call<'_, T>, output: &mut [T]) -> Vec<T> {
+    let p = DenseParams::of(call.op);
+    let (inv_var, log_norm) = (T::of(p.inv_var.into()), T::of(p.log_norm.into()));
+    let x = call.read("x");
+    match call.op.kernel.constant("likelihood") {
+        1 => each(output, x, p.m, |logit, x| {
             let loss = logit.max(T::zero()) - logit * x + (-logit.abs()).exp().ln_1p();
             (loss, sigmoid(logit) - x)
         }),
-        "gaussian" => {
-            let p = LikelihoodParams::of(call.op);
-            let (inv_var, log_norm) = (T::of(p.inv_var.into()), T::of(p.log_norm.into()));
-            rows(call, |mean, x, _| {
-                let error = mean - x;
-                (T::of(0.5) * inv_var * error * error + log_norm, inv_var * error)
-            });
-        }
+        2 => each(output, x, p.m, |mean, x| {
+            let error = mean - x;
+            (T::of(0.5) * inv_var * error * error + log_norm, inv_var * error)
+        }),
         _ => {
-            let log_sigma = call.read("log_sigma")[0];
-            let inv_var = (T::of(-2.0) * log_sigma).exp();
-            let log_norm = log_sigma + T::of(0.5 * (2.0 * std::f64::consts::PI).ln());
-            rows(call, |mean, x, d_log_sigma| {
+            let inv_var = (T::of(-2.0) * call.read("log_sigma")[0]).exp();
+            each(output, x, p.m, |mean, x| {
                 let error = mean - x;
-                *d_log_sigma += T::one() - inv_var * error * error;
-                (T::of(0.5) * inv_var * error * error + log_norm, inv_var * error)
-            });
+                (error * error, inv_var * error)
+            })
         }
     }
 }
 
-/// Runs `element(output, x, d_log_sigma)`, which gives a loss and its slope, over every row.
-fn rows<T: Real>(call: &mut Call<'_, T>, element: impl Fn(T, T, &mut T) -> (T, T) + Sync) {
-    let p = LikelihoodParams::of(call.op);
-    let width = p.width as usize;
-    let batch = T::of(f64::from(p.batch));
-    let mut recon = call.take("recon");
-    let mut d_output = call.take("d_output");
-    let mut d_log_sigma = vec![T::zero(); recon.len()];
-    let (output, x) = (call.read("output"), call.read("x"));
-    let outputs = output.par_chunks(width).zip(x.par_chunks(width));
-    recon.par_iter_mut().zip(d_output.par_chunks_mut(width)).zip(d_log_sigma.par_iter_mut()).zip(outputs).for_each(
-        |(((recon, slopes), d_log_sigma), (output, x))| {
-            *recon = T::zero();
-            for ((slope, o), x) in slopes.iter_mut().zip(output).zip(x) {
-                let (loss, derivative) = element(*o, *x, d_log_sigma);
-                *recon += loss;
-                *slope = derivative / batch;
-            }
-            *d_log_sigma = *d_log_sigma / batch;
-        },
-    );
-    call.put("recon", recon);
-    call.put("d_output", d_output);
-    if call.has("d_log_sigma") {
-        call.put("d_log_sigma", d_log_sigma);
-    }
+/// Runs `element(output, x)`, which gives a loss and its slope, over every element.
+fn each<T: Real>(output: &mut [T], x: &[T], batch: u32, element: impl Fn(T, T) -> (T, T) + Sync) -> Vec<T> {
+    let batch = T::of(f64::from(batch));
+    let term = |(o, x): (&mut T, &T)| {
+        let (loss, slope) = element(*o, *x);
+        *o = slope / batch;
+        loss
+    };
+    output.par_iter_mut().zip(x).map(term).collect()
 }

@@ -7,8 +7,7 @@ use crate::plan::METRICS_PER_STEP;
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     let p = ReduceParams::of(call.op);
     match call.op.kernel.entry {
-        "elbo" => report(call, true),
-        "recon" => report(call, false),
+        "report" => report(call),
         "sum" => {
             let total = call.read("values").iter().copied().sum();
             call.put("total", vec![total]);
@@ -44,15 +43,14 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     }
 }
 
-fn report<T: Real>(call: &mut Call<'_, T>, with_kl: bool) {
+fn report<T: Real>(call: &mut Call<'_, T>) {
     let rows = call.step.rows as usize;
     let mean = |values: &[T]| values[..rows].iter().copied().sum::<T>() / T::of(rows as f64);
     let recon = mean(call.read("recon_rows"));
-    let kl = if with_kl { mean(call.read("kl_rows")) } else { T::zero() };
-    let loss = recon + T::of(call.step.beta.into()) * kl;
+    let kl = mean(call.read("kl_rows"));
     let mut metrics = call.take("metrics");
     let slot = call.step.slot as usize * METRICS_PER_STEP;
-    metrics[slot] = if with_kl { loss } else { recon };
+    metrics[slot] = recon + T::of(call.step.beta.into()) * kl;
     metrics[slot + 1] = recon;
     metrics[slot + 2] = kl;
     call.put("metrics", metrics);

@@ -1,0 +1,331 @@
+//! `wgvae profile`: where the time of a training step goes.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::device_args::{DeviceArgs, Opened};
+use super::model_args::ModelArgs;
+use crate::config::{Config, ConfigError};
+use crate::executor::{Device, Executor};
+use crate::gpu::profiler::{self, Roofs};
+use crate::gpu::{GpuError, GpuExecutor, HostTime};
+use crate::model::{Plan, Vae};
+use crate::plan::{Family, Program, StepPlan, StepScalars};
+use crate::train::Trainer;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What an op, or the step, spends most of its time on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Bound {
+    Arithmetic,
+    Memory,
+    /// Starting a dispatch at all.
+    Launch,
+    /// The host's recording: the device waits for it.
+    Host,
+}
+
+impl Bound {
+    fn name(self) -> &'static str {
+        match self {
+            Bound::Arithmetic => "arithmetic",
+            Bound::Memory => "memory",
+            Bound::Launch => "launch",
+            Bound::Host => "host",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OpRow<'a> {
+    op: &'a str,
+    stage: usize,
+    variants: Vec<&'a str>,
+    us: f64,
+    flops: u64,
+    bytes: u64,
+    gflops_per_s: f64,
+    gb_per_s: f64,
+    /// Of the roof that is nearer.
+    share_of_roof: f64,
+    bound: Bound,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    wgvae: &'static str,
+    device: &'a Device,
+    batch: usize,
+    parameters: usize,
+    ms_per_step: f64,
+    examples_per_second: f64,
+    host_ms_per_step: f64,
+    recording_ms_per_step: f64,
+    /// None where the driver returns only when the work is done.
+    submitting_ms_per_step: Option<f64>,
+    /// The sum of the ops' times.
+    ops_ms: f64,
+    /// The sum of the matrix products' times.
+    products_ms: f64,
+    /// The whole step over its products.
+    step_over_products: f64,
+    dispatches: usize,
+    stages: usize,
+    gflops_per_s: f64,
+    roofs: Roofs,
+    bound: Bound,
+    ops: Vec<OpRow<'a>>,
+}
+
+/// Steps as training runs them, two submits on their way: seconds a step, the best of some rounds, and what the host
+/// spent meanwhile.
+fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
+    let scalars: Vec<StepScalars> = (0..64).map(|step| trainer.timetable().train(step)).collect();
+    let mut executor = trainer.executor();
+    let once = |executor: &mut &mut Executor, count: usize| -> Result<f64, GpuError> {
+        let started = Instant::now();
+        executor.submit(Plan::Train as usize, &scalars[..count])?;
+        executor.collect()?;
+        Ok(started.elapsed().as_secs_f64() / count as f64)
+    };
+    once(&mut executor, 1)?;
+    let about = once(&mut executor, 1)?.min(once(&mut executor, 2)?);
+    let per_submit = (0.06 / about).clamp(1.0, scalars.len() as f64) as usize;
+    let submits = (0.4 / about / per_submit as f64).clamp(2.0, 200.0) as usize;
+    let before = host_time(executor);
+    let mut best = f64::INFINITY;
+    for _ in 0..7 {
+        let started = Instant::now();
+        let mut in_flight = 0;
+        for _ in 0..submits {
+            if in_flight == crate::plan::SUBMITS_IN_FLIGHT {
+                executor.collect()?;
+                in_flight -= 1;
+            }
+            executor.submit(Plan::Train as usize, &scalars[..per_submit])?;
+            in_flight += 1;
+        }
+        while executor.collect()?.is_some() {}
+        best = best.min(started.elapsed().as_secs_f64() / (submits * per_submit) as f64);
+    }
+    let after = host_time(executor);
+    Ok((
+        best,
+        HostTime {
+            recording: after.recording - before.recording,
+            submitting: after.submitting - before.submitting,
+            steps: after.steps - before.steps,
+        },
+    ))
+}
+
+fn host_time(executor: &Executor) -> HostTime {
+    match executor {
+        Executor::Gpu(gpu) => gpu.host_time(),
+        _ => HostTime::default(),
+    }
+}
+
+/// The best of some runs of each op; by the clock, one op at a time, where there are no timestamps.
+fn op_seconds(executor: &mut GpuExecutor, step: &StepScalars, about: f64) -> Result<Vec<f64>, GpuError> {
+    let plan = Plan::Train as usize;
+    let runs = (1.0 / about).clamp(3.0, 50.0) as usize;
+    let mut best: Option<Vec<f64>> = None;
+    for _ in 0..runs {
+        let Some(seconds) = executor.op_seconds(plan, step)? else { break };
+        best = Some(match best {
+            None => seconds,
+            Some(best) => best.iter().zip(&seconds).map(|(a, b)| a.min(*b)).collect(),
+        });
+    }
+    match best {
+        Some(best) => Ok(best),
+        None => {
+            let ops = executor.program().plans[plan].ops.len();
+            (0..ops).map(|op| executor.op_seconds_by_clock(plan, op, step, Duration::from_millis(60))).collect()
+        }
+    }
+}
+
+fn bound_of(flops: u64, bytes: u64, roofs: &Roofs) -> Bound {
+    let arithmetic = flops as f64 / roofs.flops;
+    let memory = bytes as f64 / roofs.bytes;
+    if roofs.launch > arithmetic.max(memory) {
+        Bound::Launch
+    } else if arithmetic > memory {
+        Bound::Arithmetic
+    } else {
+        Bound::Memory
+    }
+}
+
+/// Where most of the step's time goes.
+fn bound_of_step(rows: &[OpRow<'_>], seconds: f64, host: f64) -> Bound {
+    if host > 0.8 * seconds {
+        return Bound::Host;
+    }
+    let time = |bound: Bound| -> f64 { rows.iter().filter(|r| r.bound == bound).map(|r| r.us).sum() };
+    let bounds = [Bound::Arithmetic, Bound::Memory, Bound::Launch];
+    bounds.into_iter().max_by(|a, b| time(*a).total_cmp(&time(*b))).unwrap_or(Bound::Arithmetic)
+}
+
+fn rows<'a>(
+    executor: &'a GpuExecutor,
+    program: &'a Program,
+    plan: &'a StepPlan,
+    seconds: &[f64],
+    roofs: &Roofs,
+) -> Vec<OpRow<'a>> {
+    let stages = plan.stages(&program.tensors);
+    plan.ops
+        .iter()
+        .enumerate()
+        .map(|(i, op)| {
+            let bytes = StepPlan::bytes(op, &program.tensors);
+            // A timestamp's step may be longer than an op.
+            let (flops_per_s, bytes_per_s) = match seconds[i] > 0.0 {
+                true => (op.flops as f64 / seconds[i], bytes as f64 / seconds[i]),
+                false => (0.0, 0.0),
+            };
+            OpRow {
+                op: &op.label,
+                stage: stages[i] + 1,
+                variants: executor.variants_of(Plan::Train as usize, i).collect(),
+                us: seconds[i] * 1e6,
+                flops: op.flops,
+                bytes,
+                gflops_per_s: flops_per_s / 1e9,
+                gb_per_s: bytes_per_s / 1e9,
+                share_of_roof: (flops_per_s / roofs.flops).max(bytes_per_s / roofs.bytes),
+                bound: bound_of(op.flops, bytes, roofs),
+            }
+        })
+        .collect()
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let (mut config, data) = args.model.resolve()?;
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?;
+    let Opened { gpu, executor, device } = args.device.open(&mut config, &vae, true)?;
+    let Some(gpu) = gpu else {
+        let why = "there is nothing to profile on the CPU reference: choose an adapter (`wgvae devices` lists them)";
+        return Err(ConfigError::Value(why.into()).into());
+    };
+    let roofs = profiler::roofs(&gpu)?;
+    let program = vae.program.clone();
+    let mut trainer = Trainer::new(&config, &data, vae, executor, device.clone())?;
+    drop(data);
+    let (seconds, host) = whole_steps(&mut trainer)?;
+    let step = trainer.timetable().train(0);
+    let Executor::Gpu(executor) = trainer.executor() else { unreachable!("an adapter was opened") };
+    let op_seconds = op_seconds(executor, &step, seconds)?;
+    let plan = &program.plans[Plan::Train as usize];
+    let totals = plan.totals(&program.tensors);
+    let rows = rows(executor, &program, plan, &op_seconds, &roofs);
+    let host_ms = |time: Duration| time.as_secs_f64() * 1e3 / host.steps.max(1) as f64;
+    let is_product = |i: &usize| plan.ops[*i].kernel.family == Family::Dense;
+    let products = (0..rows.len()).filter(is_product).map(|i| op_seconds[i]).sum::<f64>();
+    // A software adapter's driver does the work before it returns: that is no time of the host's.
+    let submit_waits = host.submitting.as_secs_f64() > 0.5 * seconds * host.steps as f64;
+    let submitting = if submit_waits { Duration::ZERO } else { host.submitting };
+    let host_ms_per_step = host_ms(host.recording + submitting);
+    let report = Report {
+        wgvae: env!("CARGO_PKG_VERSION"),
+        device: &device,
+        batch: config.train.batch,
+        parameters: program.params.count(),
+        ms_per_step: seconds * 1e3,
+        examples_per_second: config.train.batch as f64 / seconds,
+        host_ms_per_step,
+        recording_ms_per_step: host_ms(host.recording),
+        submitting_ms_per_step: (!submit_waits).then(|| host_ms(host.submitting)),
+        ops_ms: op_seconds.iter().sum::<f64>() * 1e3,
+        products_ms: products * 1e3,
+        step_over_products: seconds / products,
+        dispatches: executor.dispatches(Plan::Train as usize),
+        stages: totals.stages,
+        gflops_per_s: totals.flops as f64 / seconds / 1e9,
+        roofs,
+        bound: bound_of_step(&rows, seconds, host_ms_per_step / 1e3),
+        ops: rows,
+    };
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+        return Ok(());
+    }
+    print(&mut out, &report)?;
+    Ok(())
+}
+
+fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
+    let mega = 1024.0 * 1024.0;
+    writeln!(out, "{}: {}, {}", r.device.name, r.device.kind, r.device.driver)?;
+    writeln!(
+        out,
+        "stage  op                          us   MFLOP     MiB  GFLOP/s    GB/s  of roof  bound       kernel"
+    )?;
+    for row in &r.ops {
+        writeln!(
+            out,
+            "{:>5}  {:<22} {:>7.0} {:>7.2} {:>7.2}  {:>7.1} {:>7.2}  {:>5.0} %  {:<10}  {}",
+            row.stage,
+            row.op,
+            row.us,
+            row.flops as f64 / 1e6,
+            row.bytes as f64 / mega,
+            row.gflops_per_s,
+            row.gb_per_s,
+            row.share_of_roof * 100.0,
+            row.bound.name(),
+            row.variants.join(", ")
+        )?;
+    }
+    writeln!(
+        out,
+        "\nstep     {:.3} ms, {:.0} steps/s, {:.0} examples/s, {:.1} GFLOP/s: bound by {}",
+        r.ms_per_step,
+        1e3 / r.ms_per_step,
+        r.examples_per_second,
+        r.gflops_per_s,
+        r.bound.name()
+    )?;
+    writeln!(
+        out,
+        "ops      {:.3} ms one by one, of them {:.3} ms matrix products: the step takes {:.2} times its products",
+        r.ops_ms, r.products_ms, r.step_over_products
+    )?;
+    let submitting = match r.submitting_ms_per_step {
+        Some(ms) => format!("{:.1} submitting", ms * 1e3),
+        None => "submitting not told apart: this driver works inside the call".into(),
+    };
+    writeln!(
+        out,
+        "host     {:.1} us a step: {:.1} recording {} dispatches in {} stages, {submitting}",
+        r.host_ms_per_step * 1e3,
+        r.recording_ms_per_step * 1e3,
+        r.dispatches,
+        r.stages
+    )?;
+    writeln!(
+        out,
+        "roofs    {:.1} GFLOP/s multiply-add, {:.2} GB/s copy, {:.1} us a dispatch, measured just now",
+        r.roofs.flops / 1e9,
+        r.roofs.bytes / 1e9,
+        r.roofs.launch * 1e6
+    )
+}

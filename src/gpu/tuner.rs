@@ -1,0 +1,231 @@
+//! Which layout is the fastest for each product, measured on the adapter at hand.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::profiler::step_seconds;
+use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
+use crate::kernels::dense::{DenseParams, Riding};
+use crate::kernels::{Choices, Layout};
+use crate::plan::{Family, Op, Program, StepPlan, StepScalars, TensorTable};
+
+/// What the tuner found out about a layout of a product.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// The product, as [`Choices::key`] names it.
+    pub product: String,
+    /// The layout.
+    pub layout: Layout,
+    /// Seconds of the whole op; an error where the layout does not agree with the reference.
+    pub outcome: Result<f64, String>,
+}
+
+/// How far a tuning has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning<'a> {
+    /// The product that is being tried.
+    pub product: &'a str,
+    /// Products done.
+    pub done: usize,
+    /// Products in all.
+    pub total: usize,
+    /// What has just been found out.
+    pub trial: Option<&'a Trial>,
+}
+
+/// How long a tuning may take on an adapter.
+pub fn budget(kind: AdapterKind) -> Duration {
+    match kind {
+        AdapterKind::Software => Duration::from_secs(9),
+        _ => Duration::from_millis(1900),
+    }
+}
+
+/// Times the likeliest layouts of every product among `ops` that `known` has no choice for, and adds the fastest that
+/// agrees with [`Layout::Naive`]. Ends when the budget is spent: the products that matter most come first, and one that
+/// was never reached keeps its likeliest layout.
+pub fn tune(
+    gpu: &Arc<Gpu>,
+    ops: &[Op],
+    known: &mut Choices,
+    checked: bool,
+    watch: &mut dyn FnMut(Tuning<'_>),
+) -> Result<(), GpuError> {
+    let started = Instant::now();
+    let budget = budget(gpu.kind);
+    let mut products: Vec<(String, &Op)> = Vec::new();
+    for op in ops.iter().filter(|op| op.kernel.family == Family::Dense) {
+        let key = Choices::key(op);
+        if known.get(&key).is_none() && !products.iter().any(|(k, _)| *k == key) {
+            products.push((key, op));
+        }
+    }
+    products.sort_by_key(|(_, op)| std::cmp::Reverse(op.flops));
+    let total = products.len();
+    for (done, (product, op)) in products.iter().enumerate() {
+        watch(Tuning { product, done, total, trial: None });
+        let bench = Bench::new(op);
+        let mut reference = None;
+        let mut trials: Vec<(f64, Layout, GpuExecutor)> = Vec::new();
+        for layout in Layout::candidates(op, gpu.target) {
+            let left = budget.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            let expected = match &reference {
+                Some(expected) => expected,
+                None => reference.insert(bench.results(&mut bench.compile(gpu, Layout::Naive, checked)?)?),
+            };
+            let mut executor = bench.compile(gpu, layout, checked)?;
+            let found = bench.results(&mut executor)?;
+            let outcome = agree(&found, expected).and_then(|()| {
+                let patience = Duration::from_millis(20).min(left);
+                step_seconds(&mut executor, 0, &Bench::STEP, patience).map_err(|error| error.to_string())
+            });
+            let trial = Trial { product: product.clone(), layout, outcome };
+            watch(Tuning { product, done, total, trial: Some(&trial) });
+            if let Ok(seconds) = trial.outcome {
+                trials.push((seconds, layout, executor));
+            }
+        }
+        trials.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // The two best once more, in turn: a neighbour on the machine may have slowed one of them down.
+        trials.truncate(2);
+        if let [_, _] = trials.as_slice() {
+            for _ in 0..2 {
+                for (best, _, executor) in &mut trials {
+                    *best = best.min(step_seconds(executor, 0, &Bench::STEP, Duration::from_millis(10))?);
+                }
+            }
+            trials.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        if let Some((_, layout, _)) = trials.first() {
+            known.set(product.clone(), *layout);
+        }
+    }
+    Ok(())
+}
+
+/// An op by itself: at its own size to be timed (plan 0), and at a smaller one to be checked (plan 1), where even a slow
+/// reference is quick.
+struct Bench {
+    program: Program,
+}
+
+/// The largest extents of the small size: a few tiles, and enough of K for every split.
+const SMALL: [u32; 3] = [160, 160, 512];
+
+impl Bench {
+    const STEP: StepScalars = StepScalars {
+        noise_key: [1, 2],
+        binarise_key: [0; 2],
+        shuffle_key: [0; 2],
+        next_shuffle_key: [0; 2],
+        shuffle: 0,
+        offset: 0,
+        rows: 1,
+        slot: 0,
+        beta: 1.0,
+        lr: 0.0,
+        correction1: 1.0,
+        correction2: 1.0,
+    };
+
+    fn new(op: &Op) -> Self {
+        let p = DenseParams::of(op);
+        // The same remainders by 4: the small op has the same code.
+        let less = |extent: u32, most: u32| if extent <= most { extent } else { most + extent % 4 };
+        let [m, n, k] = [less(p.m, SMALL[0]), less(p.n, SMALL[1]), less(p.k, SMALL[2])];
+        let small = DenseParams { m, n, k, kept_rows: p.kept_rows.min(m), ..p };
+        let mut tensors = TensorTable::default();
+        let plans = [p, small].map(|params| {
+            let mut op = op.clone();
+            op.params = Some(params.block());
+            op.grid = crate::plan::Grid::Tiles { rows: params.m as usize, cols: params.n as usize };
+            for binding in &mut op.bindings {
+                let shape = shape(op.kernel.entry, Riding::of(&op.kernel), binding.name, &params);
+                binding.tensor = tensors.floats(binding.name, &shape);
+            }
+            StepPlan { name: "product".into(), ops: vec![op] }
+        });
+        Self { program: Program { tensors, plans: plans.into(), ..Program::default() } }
+    }
+
+    fn compile(&self, gpu: &Arc<Gpu>, layout: Layout, checked: bool) -> Result<GpuExecutor, GpuError> {
+        let choices = Choices::all_of(self.program.plans.iter().flat_map(|p| &p.ops), layout);
+        let options = GpuOptions { checked, choices, ..GpuOptions::default() };
+        let mut executor = GpuExecutor::new(gpu.clone(), self.program.clone(), &options)?;
+        // Sums of numbers like these stay near 1, where exp is tame.
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let values: Vec<u32> = (0..4099).map(|_| (rng.random::<f32>() * 0.2 - 0.1).to_bits()).collect();
+        for tensor in self.program.tensors.tensors() {
+            let words: Vec<u32> = values.iter().copied().cycle().take(tensor.len()).collect();
+            executor.write_at(tensor.buffer, tensor.offset, &words)?;
+        }
+        Ok(executor)
+    }
+
+    /// What the small op writes.
+    fn results(&self, executor: &mut GpuExecutor) -> Result<Vec<Vec<f32>>, GpuError> {
+        executor.dispatch(1, &Self::STEP)?;
+        let written = self.program.plans[1].ops[0].bindings.iter().filter(|b| b.access.writes());
+        written
+            .map(|b| {
+                let t = self.program.tensors.get(b.tensor);
+                Ok(bytemuck::cast_vec(executor.read_at(t.buffer, t.offset, t.len())?))
+            })
+            .collect()
+    }
+}
+
+/// The shape of an op's tensor, from the sizes of its product.
+fn shape(entry: &str, riding: Riding, name: &str, p: &DenseParams) -> Vec<usize> {
+    let [m, n, k] = [p.m, p.n, p.k].map(|extent| extent as usize);
+    match (name, entry) {
+        ("a", "tn") => vec![k, m],
+        ("a", _) => vec![m, k],
+        ("b", "nt") => vec![n, k],
+        ("b", _) => vec![k, n],
+        ("c", _) if riding == Riding::Backward => vec![m, 2 * n],
+        ("heads", _) => vec![m, 2 * n],
+        ("z" | "noise", _) => vec![m, n / 2],
+        ("bias", _) => vec![n],
+        ("row_sum", _) => vec![m],
+        ("log_sigma", _) => vec![1],
+        ("parts", _) => vec![m, p.parts_stride as usize],
+        _ => vec![m, n],
+    }
+}
+
+/// Whether two layouts' results are the same but for the order of their sums.
+fn agree(found: &[Vec<f32>], expected: &[Vec<f32>]) -> Result<(), String> {
+    for (found, expected) in found.iter().zip(expected) {
+        let squares: f64 = expected.iter().map(|v| f64::from(*v).powi(2)).sum();
+        let rms = (squares / expected.len() as f64).sqrt();
+        for (f, e) in found.iter().zip(expected) {
+            let (f, e) = (f64::from(*f), f64::from(*e));
+            // A NaN is within nothing.
+            let within = (f - e).abs() <= 1e-4 * (e.abs() + rms);
+            if !within {
+                return Err(format!("it gave {f} where the reference has {e}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_agree_but_for_rounding() {
+        let expected = vec![vec![1.0, -2.0, 0.0]];
+        assert!(agree(&[vec![1.00001, -2.0, 0.00001]], &expected).is_ok());
+        assert!(agree(&[vec![1.001, -2.0, 0.0]], &expected).is_err());
+        assert!(agree(&[vec![1.0, f32::NAN, 0.0]], &expected).is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! The loop leaves nothing behind and takes nothing new: no GPU memory, no pipeline, no bind group is made in it, and
+//! 100,000 steps leave the resident memory where it was.
+
+mod common;
+
+use wgvae::config::Config;
+use wgvae::data::Dataset;
+use wgvae::executor::Executor;
+use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
+use wgvae::model::{Plan, Vae};
+use wgvae::plan::{SUBMITS_IN_FLIGHT, StepScalars};
+use wgvae::train::Trainer;
+
+/// What wgpu holds on the device: buffers, their bytes, allocations, pipelines, bind groups, shader modules.
+fn held(gpu: &Gpu) -> [isize; 6] {
+    let hal = gpu.device.get_internal_counters().hal;
+    [
+        hal.buffers.read(),
+        hal.buffer_memory.read(),
+        hal.memory_allocations.read(),
+        hal.compute_pipelines.read(),
+        hal.bind_groups.read(),
+        hal.shader_modules.read(),
+    ]
+}
+
+/// Resident bytes of this process, where the system tells.
+fn resident() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    statm.split(' ').nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
+}
+
+/// A step of next to nothing, so that 100,000 of them take seconds.
+fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
+    let flags = "[model]\nhidden = [4]\nlatent = 1\n[train]\nbatch = 4\nclip = 1.0".parse().unwrap();
+    let config = Config::resolve(Some("points"), None, flags).unwrap();
+    let data = Dataset::load("points:count=64").unwrap();
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
+    let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
+    let executor = Executor::Gpu(Box::new(compiled));
+    Trainer::new(&config, &data, vae, executor, wgvae::executor::Device::cpu()).unwrap()
+}
+
+/// So many submits of so many steps, as training runs them; `between` is called while work is on its way.
+fn submits(trainer: &mut Trainer, count: usize, steps: usize, between: &mut dyn FnMut()) {
+    let scalars: Vec<StepScalars> = (0..steps as u64).map(|step| trainer.timetable().train(step)).collect();
+    let executor = trainer.executor();
+    for submit in 0..count {
+        if submit >= SUBMITS_IN_FLIGHT {
+            assert_eq!(executor.collect().unwrap().unwrap().len(), steps);
+        }
+        executor.submit(Plan::Train as usize, &scalars).unwrap();
+        between();
+    }
+    while executor.collect().unwrap().is_some() {}
+}
+
+#[test]
+fn the_loop_allocates_nothing_and_leaves_nothing() {
+    if common::gpu().is_none() {
+        return;
+    }
+    // A device of its own: other tests would be counted too.
+    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
+    let gpu = Gpu::open(&entry, Default::default()).unwrap();
+    let mut trainer = trainer(&gpu);
+    submits(&mut trainer, 4, 16, &mut || {});
+    let before = held(&gpu);
+    assert!(before[0] > 10 && before[1] > 0 && before[3] > 5, "the counters count nothing: {before:?}");
+    let mut seen = 0;
+    submits(&mut trainer, 50, 16, &mut || {
+        seen += 1;
+        assert_eq!(held(&gpu), before, "after submit {seen}");
+    });
+    assert_eq!(seen, 50);
+
+    // Warm: every pool has the size it needs.
+    submits(&mut trainer, 40, 500, &mut || {});
+    let before = resident();
+    submits(&mut trainer, 200, 500, &mut || {});
+    match (before, resident()) {
+        (Some(before), Some(after)) => {
+            let grown = after as f64 / before as f64 - 1.0;
+            assert!(grown.abs() < 0.01, "100,000 steps took resident memory from {before} to {after} bytes");
+        }
+        _ => common::skipped("this system does not tell resident memory"),
+    }
+}

@@ -1,0 +1,178 @@
+//! Tuned kernels: measured once, remembered, saved with the run; and the commands that show them.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Runs the program with a cache folder of its own.
+fn wgvae(cache: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
+    for variable in ["WGVAE_DATA", "WGVAE_SEED", "WGVAE_OUT", "WGVAE_DEVICE", "WGVAE_TUNE", "WGPU_ADAPTER_NAME"] {
+        command.env_remove(variable);
+    }
+    command.env("WGVAE_CACHE", cache).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn done(output: Output) -> (String, String) {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    (text(&output.stdout), text(&output.stderr))
+}
+
+const SMALL: [&str; 8] = ["--preset", "points", "--data", "points:count=256", "--hidden", "24", "--batch", "64"];
+
+fn train(cache: &Path, out: &Path, extra: &[&str]) -> (String, Vec<u8>) {
+    let mut args = vec!["train", "--steps", "30", "--out", out.to_str().unwrap()];
+    args.extend(extra);
+    let (_, log) = done(wgvae(cache, &args));
+    (log, std::fs::read(out.join("model.safetensors")).unwrap())
+}
+
+#[test]
+fn layouts_are_tuned_once_remembered_and_saved_with_the_run() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (log, first) = train(&at("cache"), &at("first"), &SMALL);
+    assert!(log.contains("tuned    9 products"), "{log}");
+    let files: Vec<_> = std::fs::read_dir(at("cache")).unwrap().map(|f| f.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let remembered: Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
+    assert_eq!(remembered["layouts"].as_object().unwrap().len(), 9);
+
+    // A second run measures nothing, and comes to the same bytes.
+    let (log, second) = train(&at("cache"), &at("second"), &SMALL);
+    assert!(!log.contains("tun"), "{log}");
+    assert_eq!(first, second);
+
+    // The run's own configuration brings its layouts along, wherever nothing is remembered.
+    let config = at("first").join("config.toml");
+    let saved: toml::Table = std::fs::read_to_string(&config).unwrap().parse().unwrap();
+    let layouts = saved["kernels"]["layouts"].as_table().unwrap();
+    assert_eq!(layouts.len(), 9);
+    let (log, third) = train(&at("nowhere"), &at("third"), &["--config", config.to_str().unwrap()]);
+    assert!(!log.contains("tun"), "{log}");
+    assert_eq!(first, third);
+    assert!(!at("nowhere").exists(), "what a configuration brings along is no measurement");
+
+    // They are obeyed: other layouts are compiled where the configuration names others.
+    let other = layouts.iter().fold(std::fs::read_to_string(&config).unwrap(), |text, (_, layout)| {
+        text.replace(&layout.to_string(), "\"plain\"")
+    });
+    let changed = at("changed.toml");
+    std::fs::write(&changed, other).unwrap();
+    let (log, fourth) = train(&at("nowhere"), &at("fourth"), &["--config", changed.to_str().unwrap()]);
+    assert!(!log.contains("tun"), "{log}");
+    let record = std::fs::read_to_string(at("fourth").join("run.json")).unwrap();
+    assert!(record.contains("dense.nt.plain") && !record.contains("dense.nt.spread"), "{record}");
+    assert_eq!(first.len(), fourth.len());
+
+    // Forced, they are measured anew, and remembered where they were.
+    let force: Vec<&str> = SMALL.iter().copied().chain(["--tune", "force"]).collect();
+    let (log, _) = train(&at("cache"), &at("fifth"), &force);
+    assert!(log.contains("tuned    9 products"), "{log}");
+    // Off, nothing is measured and nothing remembered is used.
+    let off: Vec<&str> = SMALL.iter().copied().chain(["--tune", "off"]).collect();
+    let (log, _) = train(&at("elsewhere"), &at("sixth"), &off);
+    assert!(!log.contains("tun"), "{log}");
+    assert!(!at("elsewhere").exists());
+
+    // A damaged or foreign file is made anew.
+    std::fs::write(&files[0], "{ no json").unwrap();
+    let (log, _) = train(&at("cache"), &at("seventh"), &SMALL);
+    assert!(log.contains("tuned    9 products"), "{log}");
+    let foreign = std::fs::read_to_string(&files[0]).unwrap().replace("\"driver\": \"", "\"driver\": \"another ");
+    std::fs::write(&files[0], foreign).unwrap();
+    let (log, _) = train(&at("cache"), &at("eighth"), &SMALL);
+    assert!(log.contains("tuned    9 products"), "{log}");
+}
+
+#[test]
+fn layouts_from_another_adapter_or_unknown_ones_are_said_so() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let write = |adapter: &str, layout: &str| {
+        let text = format!("[kernels]\nadapter = \"{adapter}\"\n[kernels.layouts]\n\"nt 64x24x2\" = \"{layout}\"\n");
+        std::fs::write(at("config.toml"), text).unwrap();
+    };
+    let config = at("config.toml");
+    let args: Vec<&str> =
+        SMALL.iter().copied().chain(["--config", config.to_str().unwrap(), "--tune", "off"]).collect();
+    write("Voodoo 2 (glide)", "naive");
+    let (log, _) = train(&at("cache"), &at("run"), &args);
+    assert!(log.contains("chosen on Voodoo 2 (glide)"), "{log}");
+    write("Voodoo 2 (glide)", "spiral-8x8");
+    let out = at("other");
+    let output = wgvae(&at("cache"), &[&["train", "--out", out.to_str().unwrap()][..], &args].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("`spiral-8x8` is no layout"), "{}", text(&output.stderr));
+    assert!(!out.exists());
+}
+
+#[test]
+fn profile_says_where_the_time_goes() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let args: Vec<&str> = ["profile", "--tune", "off"].into_iter().chain(SMALL).collect();
+    let (out, _) = done(wgvae(folder.path(), &[&args[..], &["--json"]].concat()));
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let number = |key: &str| report[key].as_f64().unwrap_or_else(|| panic!("{key} in {out}"));
+    assert!(number("ms_per_step") > 0.0 && number("host_ms_per_step") > 0.0);
+    assert!(number("products_ms") > 0.0 && number("products_ms") < number("ops_ms"));
+    let ops = report["ops"].as_array().unwrap();
+    assert_eq!(number("dispatches") as usize, ops.len());
+    let last = ops.last().unwrap();
+    assert_eq!(last["op"], "update");
+    assert_eq!(last["stage"], report["stages"]);
+    let sum: f64 = ops.iter().map(|op| op["us"].as_f64().unwrap() / 1e3).sum();
+    assert!((sum / number("ops_ms") - 1.0).abs() < 1e-6);
+    for op in ops {
+        assert!(op["us"].as_f64().unwrap() > 0.0, "{op}");
+        assert!(!op["variants"].as_array().unwrap().is_empty(), "{op}");
+    }
+    assert!(report["roofs"]["flops"].as_f64().unwrap() > 1e8);
+    let (out, _) = done(wgvae(folder.path(), &args));
+    for word in ["decoder.2 forward", "step  ", "host  ", "roofs  ", "bound by"] {
+        assert!(out.contains(word), "{word} is not in\n{out}");
+    }
+    let refused = wgvae(folder.path(), &["profile", "--preset", "points", "--device", "cpu"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("nothing to profile on the CPU"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn kernels_are_listed_and_shown_as_they_are_compiled() {
+    let folder = tempfile::tempdir().unwrap();
+    let kernels = |extra: &[&str]| wgvae(folder.path(), &[&["kernels"][..], &SMALL, extra].concat());
+    let (list, _) = done(kernels(&[]));
+    for word in ["encoder.0 forward", "nt 64x24x2", "optimizer.adam", "baselines"] {
+        assert!(list.contains(word), "{word} is not in\n{list}");
+    }
+    let (lines, _) = done(kernels(&["--json"]));
+    let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 15);
+    assert!(rows.iter().any(|row| row["product"] == "nt 64x24x2" && row["layout"].is_string()));
+    // What is shown is WGSL that stands by itself.
+    for name in ["gather", "encoder.0 forward", "encoder.0 forward:naive", "encoder.0 d_weight:plain"] {
+        let (source, _) = done(kernels(&["--show", name]));
+        naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
+    }
+    for (name, why) in [("nothing", "no op `nothing`"), ("gather:naive", "no layout"), ("update:x", "no layout `x`")] {
+        let refused = kernels(&["--show", name]);
+        assert_eq!(refused.status.code(), Some(2), "{name}");
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+    }
+}
