@@ -6,9 +6,10 @@
 //   adam   first = b1 first + (1 - b1) g;  second = b2 second + (1 - b2) g^2
 //          w -= lr correction1 first / (sqrt(second) correction2 + eps)
 //          adam: g += decay w before; adamw (DECOUPLED): w *= 1 - lr decay before
-// One invocation four elements.
+// One invocation EACH times four elements.
 
 override WG: u32 = 64u;
+override EACH: u32 = 1u;
 override DECOUPLED: u32 = 0u;
 override NESTEROV: u32 = 0u;
 
@@ -32,31 +33,47 @@ struct Params {
 @compute @workgroup_size(WG)
 fn sgd(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
        @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * groups.x + group.x) * WG + lane;
-    if i >= params.quads { return; }
-    let w = weights[i];
-    let g = gradients[i] * clip[0] + params.decay * w;
-    let velocity = params.momentum * first[i] + g;
-    first[i] = velocity;
-    let direction = select(velocity, g + params.momentum * velocity, NESTEROV == 1u);
-    weights[i] = w - step.lr * direction;
+    let start = (group.y * groups.x + group.x) * (WG * EACH) + lane;
+    let end = min(start + WG * EACH, params.quads);
+    let scale = clip[0];
+    let lr = step.lr;
+    let decay = params.decay;
+    let momentum = params.momentum;
+    for (var i = start; i < end; i += WG) {
+        let w = weights[i];
+        let g = gradients[i] * scale + decay * w;
+        let velocity = momentum * first[i] + g;
+        first[i] = velocity;
+        let direction = select(velocity, g + momentum * velocity, NESTEROV == 1u);
+        weights[i] = w - lr * direction;
+    }
 }
 
 @compute @workgroup_size(WG)
 fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * groups.x + group.x) * WG + lane;
-    if i >= params.quads { return; }
-    var w = weights[i];
-    var g = gradients[i] * clip[0];
-    if DECOUPLED == 1u {
-        w *= 1.0 - step.lr * params.decay;
-    } else {
-        g += params.decay * w;
+    let start = (group.y * groups.x + group.x) * (WG * EACH) + lane;
+    let end = min(start + WG * EACH, params.quads);
+    let scale = clip[0];
+    let lr = step.lr;
+    let rate = step.lr * step.correction1;
+    let correction2 = step.correction2;
+    let decay = params.decay;
+    let beta1 = params.beta1;
+    let beta2 = params.beta2;
+    let epsilon = params.epsilon;
+    for (var i = start; i < end; i += WG) {
+        var w = weights[i];
+        var g = gradients[i] * scale;
+        if DECOUPLED == 1u {
+            w *= 1.0 - lr * decay;
+        } else {
+            g += decay * w;
+        }
+        let m = beta1 * first[i] + (1.0 - beta1) * g;
+        let v = beta2 * second[i] + (1.0 - beta2) * g * g;
+        first[i] = m;
+        second[i] = v;
+        weights[i] = w - rate * m / (sqrt(v) * correction2 + epsilon);
     }
-    let m = params.beta1 * first[i] + (1.0 - params.beta1) * g;
-    let v = params.beta2 * second[i] + (1.0 - params.beta2) * g * g;
-    first[i] = m;
-    second[i] = v;
-    weights[i] = w - (step.lr * step.correction1) * m / (sqrt(v) * step.correction2 + params.epsilon);
 }

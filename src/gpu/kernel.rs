@@ -13,6 +13,7 @@ pub(super) struct Compiled {
     pub variant: String,
     tile: Option<(u32, u32)>,
     depth: u32,
+    each: u32,
 }
 
 /// Compiles a source. Without `checked`, no bounds checks and no loop bounds are added; with it, both are.
@@ -72,6 +73,7 @@ pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Res
         variant: source.variant.clone(),
         tile: source.tile,
         depth: source.depth,
+        each: source.each,
     })
 }
 
@@ -93,7 +95,7 @@ pub(super) fn workgroups(gpu: &Gpu, op: &Op, compiled: &Compiled) -> Result<[u32
         Grid::Rows(rows) => (rows as u64, 1),
         Grid::Elements(elements) => {
             // Too many for one dimension are folded into the second; the shaders unfold them.
-            let groups = (elements as u64).div_ceil(u64::from(size));
+            let groups = (elements as u64).div_ceil(u64::from(size * compiled.each));
             let x = groups.min(u64::from(most)).max(1);
             (x, groups.div_ceil(x))
         }

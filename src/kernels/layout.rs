@@ -294,6 +294,7 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
     let p = DenseParams::of(op);
     let quad = |extent: u32| extent.is_multiple_of(4);
     let riding = Riding::of(&op.kernel);
+    let constant = |name| op.kernel.constant(name);
     let (rows, cols) = layout.tile();
     let (name, file, quads, threads) = match (layout, pass) {
         (_, Pass::Finish(_)) => ("finish", "dense_finish.wgsl", 1, FINISH),
@@ -315,12 +316,21 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
     let whole_quads = quad(p.n) && matches!(riding, Riding::Plain | Riding::Likelihood);
     let vec_c = whole_quads && !alone && !matches!(pass, Pass::Shares(_));
     let tail = !quad(p.k);
+    // Unrolled, the ending of a large tile would be more code than its product, and take as long again to compile; where
+    // K is short, parking would cost more than the product.
+    let parks = match layout {
+        Layout::Lanes { rows, quads } | Layout::Spread { rows, quads } => {
+            let ends = riding != Riding::Plain || constant("gradient") + constant("activation") > 0;
+            let kept = constant("accumulate") == 1 || riding == Riding::Backward;
+            ends && !kept && (rows * quads > 16 && p.k >= 128 || matches!(riding, Riding::Sample | Riding::Likelihood))
+        }
+        _ => false,
+    };
     let epilogue = if matches!(pass, Pass::Shares(_)) { "partial" } else { riding.name() };
     let split = match pass {
         Pass::Whole => 1,
         Pass::Shares(split) | Pass::Finish(split) => split,
     };
-    let constant = |name| op.kernel.constant(name);
     // Empty for identity: nothing is called.
     let function = |name| Activation::from_code(constant(name)).shader_name();
     let context = minijinja::context! {
@@ -336,6 +346,7 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
         split,
         alone,
         tail,
+        parks,
         permuted => riding == Riding::Sample,
         lanes => LANES,
         vec_a => a_quads,
@@ -369,8 +380,9 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
         op.kernel.constants.iter().filter(|(_, v)| *v > 0).map(|(name, value)| format!("{name}={value}")).collect();
     Source {
         variant: format!(
-            "{}.{layout}{} {} {}",
+            "{}.{layout}{}{} {} {}",
             op.kernel.name(),
+            if parks { ".parks" } else { "" },
             match pass {
                 Pass::Whole => "",
                 Pass::Shares(_) => ".shares",
@@ -384,6 +396,7 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
         text,
         constants: Vec::new(),
         tile: Some(tile),
+        each: 1,
         depth: if matches!(pass, Pass::Shares(_)) { split } else { 1 },
         scratch: if split > 1 { split as usize * (p.m * p.n + p.m) as usize } else { 0 },
     }

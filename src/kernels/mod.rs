@@ -78,6 +78,15 @@ impl Target {
             _ => 64,
         }
     }
+
+    /// Elements an invocation makes of a kernel that can make several: on a software adapter each uniform costs a load
+    /// as dear as an element's.
+    fn each(self) -> u32 {
+        match self {
+            Target::Lanes | Target::Spread => 16,
+            Target::Tiles => 1,
+        }
+    }
 }
 
 /// One pass of a kernel's WGSL.
@@ -93,6 +102,8 @@ pub struct Source {
     pub tile: Option<(u32, u32)>,
     /// Workgroups in z, for [`crate::plan::Grid::Tiles`].
     pub depth: u32,
+    /// Elements an invocation makes, for [`crate::plan::Grid::Elements`].
+    pub each: u32,
     /// Floats of the buffer `partial` that the passes of an op hand on to each other.
     pub scratch: usize,
 }
@@ -136,9 +147,14 @@ pub fn sources(op: &Op, target: Target, choices: &Choices) -> Vec<Source> {
     if text.contains("override WG:") {
         constants.push(("WG", f64::from(target.workgroup(op.grid))));
     }
+    let mut each = 1;
+    if text.contains("override EACH:") {
+        each = target.each();
+        constants.push(("EACH", f64::from(each)));
+    }
     let named: Vec<String> = constants.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let variant = format!("{} {}", op.kernel.name(), named.join(" ")).trim_end().to_string();
-    vec![Source { variant, text, constants, tile: None, depth: 1, scratch: 0 }]
+    vec![Source { variant, text, constants, tile: None, depth: 1, each, scratch: 0 }]
 }
 
 /// An op over so many elements must stay within 32-bit indices.
