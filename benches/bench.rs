@@ -87,6 +87,7 @@ fn bench_layouts(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) -> 
     let mut layouts = Layout::candidates(op, gpu.target);
     let with_baselines = case.name.contains(BASELINES);
     if with_baselines {
+        layouts = Layout::eligible(op, gpu.target);
         layouts.extend([Layout::Naive, Layout::Plain]);
     }
     let mut timed: Vec<(f64, Layout)> = Vec::new();

@@ -1,7 +1,8 @@
-// Gathers a batch from the resident data set: x[r, d] = scale(data[row(r), d]).
+// Gathers a batch from the resident data set: x[r, d] = data[row(r), d], binarised if asked.
 //
-//   data  (N, W) words of four bytes each, W = ceil(D / 4), or (N, D) floats
-//   x     (B, D)
+//   data (N, W) to x (B, W): words of four grey levels each, W = ceil(D / 4), what lies behind D set to 0; bytes stay
+//   bytes, and the products that read them make levels of them
+//   data (N, D) to x (B, D): floats
 // One workgroup a row. Position p = step.offset + r counts within the epoch; past its end the batch goes on in the
 // next epoch, so every row is used once an epoch and no batch is short.
 
@@ -19,8 +20,9 @@ struct Params {
 @group(0) @binding(0) var<storage, read> bytes: array<u32>;
 @group(0) @binding(1) var<storage, read> floats: array<f32>;
 @group(0) @binding(2) var<storage, read_write> x: array<f32>;
-@group(0) @binding(3) var<uniform> params: Params;
-@group(0) @binding(4) var<uniform> step: Step;
+@group(0) @binding(3) var<storage, read_write> x_bytes: array<u32>;
+@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(5) var<uniform> step: Step;
 
 fn scramble(value: u32) -> u32 {
     var h = value;
@@ -71,16 +73,21 @@ fn binarise(level: f32, index: u32) -> f32 {
 @compute @workgroup_size(WG)
 fn gather_bytes(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let source = row_of(group.x) * params.words;
-    let target_row = group.x * params.width;
+    let target_row = group.x * params.words;
     for (var w = lane; w < params.words; w += WG) {
         let word = bytes[source + w];
-        for (var b = 0u; b < 4u; b++) {
-            let d = w * 4u + b;
-            if d < params.width {
+        // Bytes of the row in this word: 4, or fewer in the last.
+        let inside = min(params.width - w * 4u, 4u);
+        var result = word & (0xFFFFFFFFu >> (32u - 8u * inside));
+        if BINARISE != 0u {
+            result = 0u;
+            for (var b = 0u; b < inside; b++) {
                 let level = f32((word >> (8u * b)) & 255u) / 255.0;
-                x[target_row + d] = binarise(level, target_row + d);
+                let index = group.x * params.width + w * 4u + b;
+                if binarise(level, index) == 1.0 { result |= 255u << (8u * b); }
             }
         }
+        x_bytes[target_row + w] = result;
     }
 }
 

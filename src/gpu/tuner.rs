@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::profiler::step_seconds;
 use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
-use crate::kernels::dense::{DenseParams, Riding};
+use crate::kernels::batch::words_per_row;
+use crate::kernels::dense::{DenseParams, Riding, is_bytes};
 use crate::kernels::{Choices, Layout};
 use crate::plan::{Family, Op, Program, StepPlan, StepScalars, TensorTable};
 
@@ -45,8 +46,7 @@ pub fn budget(kind: AdapterKind) -> Duration {
 }
 
 /// Times the likeliest layouts of every product among `ops` that `known` has no choice for, and adds the fastest that
-/// agrees with [`Layout::Naive`]. Ends when the budget is spent: the products that matter most come first, and one that
-/// was never reached keeps its likeliest layout.
+/// agrees with [`Layout::Naive`]. Ends when the budget is spent: the products that matter most come first.
 pub fn tune(
     gpu: &Arc<Gpu>,
     ops: &[Op],
@@ -102,9 +102,9 @@ pub fn tune(
             }
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
-        if let Some((_, layout, _)) = trials.first() {
-            known.set(product.clone(), *layout);
-        }
+        // One that was never reached keeps its likeliest layout, and keeps it the next time: the same run stays the same.
+        let layout = trials.first().map_or_else(|| known.layout(op, gpu.target), |(_, layout, _)| *layout);
+        known.set(product.clone(), layout);
     }
     Ok(())
 }
@@ -146,8 +146,16 @@ impl Bench {
             op.params = Some(params.block());
             op.grid = crate::plan::Grid::Tiles { rows: params.m as usize, cols: params.n as usize };
             for binding in &mut op.bindings {
-                let shape = shape(op.kernel.entry, Riding::of(&op.kernel), binding.name, &params);
-                binding.tensor = tensors.floats(binding.name, &shape);
+                let mut shape = shape(op.kernel.entry, Riding::of(&op.kernel), binding.name, &params);
+                // Other names than these three are never bytes.
+                let bytes = ["a", "b", "x"].contains(&binding.name) && is_bytes(&op.kernel, binding.name);
+                binding.tensor = match bytes {
+                    true => {
+                        shape[1] = words_per_row(shape[1]);
+                        tensors.words(binding.name, &shape)
+                    }
+                    false => tensors.floats(binding.name, &shape),
+                };
             }
             StepPlan { name: "product".into(), ops: vec![op] }
         });

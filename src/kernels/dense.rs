@@ -2,10 +2,11 @@
 //! and the likelihood do to a product while it is still in registers.
 
 use super::activation::Activation;
+use super::batch::words_per_row;
 use super::latent::Noise;
 use super::likelihood::Term;
 use super::{index_fits, params};
-use crate::plan::{Family, Grid, Kernel, Op, PlanError, TensorId, TensorTable};
+use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, TensorId, TensorTable};
 
 params! {
     /// `Params` of `dense.wgsl.jinja`: `C (m, n) = A B` over `k`.
@@ -136,6 +137,28 @@ enum Orientation {
     Tn,
 }
 
+/// Whether an op takes a tensor as grey levels, four to a word.
+pub(crate) fn is_bytes(kernel: &Kernel, name: &str) -> bool {
+    let constant = match name {
+        "a" => "a_bytes",
+        "b" => "b_bytes",
+        _ => "x_bytes",
+    };
+    kernel.constant(constant) == 1
+}
+
+/// Checks a matrix of floats, or of grey levels packed in words; tells which it is.
+fn expect_levels(
+    tensors: &TensorTable,
+    label: &str,
+    tensor: TensorId,
+    [rows, cols]: [usize; 2],
+) -> Result<bool, PlanError> {
+    let bytes = tensors.dtype(tensor) == Dtype::U32;
+    tensors.expect_shape(label, tensor, &[rows, if bytes { words_per_row(cols) } else { cols }])?;
+    Ok(bytes)
+}
+
 fn product(
     tensors: &TensorTable,
     label: String,
@@ -146,13 +169,15 @@ fn product(
     let (m, c_cols) = tensors.matrix(&label, c)?;
     let n = if matches!(epilogue.ending, Ending::Backward { .. }) { c_cols / 2 } else { c_cols };
     let (a_rows, a_cols) = tensors.matrix(&label, a)?;
+    let (_, b_cols) = tensors.matrix(&label, b)?;
     let (entry, k, b_shape, a_shape) = match orientation {
-        Orientation::Nt => ("nt", a_cols, [n, a_cols], [m, a_cols]),
+        // Of A's columns, where they are packed, nothing but their words is known.
+        Orientation::Nt => ("nt", b_cols, [n, b_cols], [m, b_cols]),
         Orientation::Nn => ("nn", a_cols, [a_cols, n], [m, a_cols]),
         Orientation::Tn => ("tn", a_rows, [a_rows, n], [a_rows, m]),
     };
-    tensors.expect(&label, a, &a_shape)?;
-    tensors.expect(&label, b, &b_shape)?;
+    let a_bytes = expect_levels(tensors, &label, a, a_shape)?;
+    let b_bytes = expect_levels(tensors, &label, b, b_shape)?;
     index_fits(&label, m * c_cols)?;
     index_fits(&label, k * n)?;
     index_fits(&label, m * k)?;
@@ -171,7 +196,9 @@ fn product(
         .with("gradient", gradient.map_or(0, |(a, _)| a as u32))
         .with("accumulate", flag(epilogue.kept_rows > 0))
         .with("row_sum", flag(epilogue.row_sum.is_some()))
-        .with("riding", riding as u32);
+        .with("riding", riding as u32)
+        .with("a_bytes", flag(a_bytes))
+        .with("b_bytes", flag(b_bytes));
     let mut params = DenseParams {
         m: index_fits(&label, m)?,
         n: index_fits(&label, n)?,
@@ -229,8 +256,8 @@ fn product(
             op.flops += (m * n * 10) as u64;
         }
         Ending::Likelihood { term, x, .. } => {
-            tensors.expect(&label, x, &[m, n])?;
-            op.kernel = op.kernel.with("likelihood", term.number());
+            let x_bytes = expect_levels(tensors, &label, x, [m, n])?;
+            op.kernel = op.kernel.with("likelihood", term.number()).with("x_bytes", flag(x_bytes));
             op = op.read("x", x);
             (params.inv_var, params.log_norm) = term.constants();
             if let Term::Square { log_sigma } = term {

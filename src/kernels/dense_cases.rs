@@ -1,6 +1,7 @@
 //! The cases of [`super::dense`]: products at awkward sizes, every activation, and every ending.
 
 use super::activation::Activation;
+use super::batch::words_per_row;
 use super::case::{Case, Fill, Tolerance};
 use super::dense::{Ending, Epilogue, Parts, d_input, d_weight, forward};
 use super::latent::{DRAWS, Noise};
@@ -53,6 +54,10 @@ pub(super) fn cases() -> Vec<Case> {
     }
     // The clamp's ends belong to it: the gradient there is not yet 0.
     all.push(backward_case(8, 4, 5, Fill::Among(&[-31.0, -30.0, 0.0, 20.0, 21.0])));
+    for (batch, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (33, 17, 31), (64, 64, 32), (9, 259, 66)] {
+        all.push(bytes_case(batch, inputs, outputs));
+    }
+    all.push(bytes_case(128, 784, 400).timed(true));
     all.push(sample_case(128, 400, 20, Noise::Drawn).timed(true));
     all.push(latent_gradient_case(2, 3));
     all.push(latent_gradient_case(5, 1));
@@ -190,6 +195,30 @@ fn gradient_case(activation: Activation) -> Case {
     case.loss_weighted(y, d_y);
     for (input, gradient) in [(w2, d_w2), (w1, d_w1), (b1, d_b1), (x, d_x)] {
         case.gradient(input, gradient);
+    }
+    case
+}
+
+/// A batch of grey levels, as it was gathered: forward and `d_weight` of the layer that takes it, and a likelihood of it.
+fn bytes_case(batch: usize, inputs: usize, outputs: usize) -> Case {
+    let mut case = Case::new(format!("dense/bytes {batch}x{inputs}x{outputs}"), StepScalars::default());
+    let spread = Fill::Spread(0.1);
+    // What lies behind the end of a row is no level.
+    let x = case.input("x", &[batch, words_per_row(inputs)], Dtype::U32, Fill::Bits);
+    let weight = case.input("weight", &[outputs, inputs], Dtype::F32, spread);
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
+    let y = case.output("y", &[batch, outputs], SUMS);
+    let epilogue = Epilogue { activation: Activation::Relu, ..Epilogue::default() };
+    case.op(|t| forward(t, "forward", [x, weight, y], epilogue));
+    if batch < 128 {
+        let d_w = case.output("d_weight", &[outputs, inputs], SUMS);
+        let h = case.input("h", &[batch, 3], Dtype::F32, spread);
+        let w2 = case.input("w2", &[inputs, 3], Dtype::F32, Fill::Spread(4.0));
+        let d_output = case.output("d_output", &[batch, inputs], SUMS);
+        let parts = Parts { tensor: case.output("parts", &[batch, Parts::of(inputs)], SUMS), from: 0 };
+        let ending = Ending::Likelihood { term: Term::Bernoulli, x, parts };
+        case.op(|t| d_weight(t, "d_weight", [d_y, x, d_w], Epilogue::default()));
+        case.op(|t| forward(t, "likelihood", [h, w2, d_output], Epilogue { ending, ..Epilogue::default() }));
     }
     case
 }

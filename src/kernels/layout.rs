@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
-use super::dense::{DenseParams, Riding};
+use super::dense::{DenseParams, Riding, is_bytes};
 use super::{Source, Target};
 use crate::plan::Op;
 
@@ -159,16 +159,31 @@ impl Layout {
         }
     }
 
-    /// The layouts worth trying for an op, likeliest first.
-    pub fn candidates(op: &Op, target: Target) -> Vec<Layout> {
+    /// The layouts that an op may be given on a target, likeliest first.
+    pub fn eligible(op: &Op, target: Target) -> Vec<Layout> {
         let p = DenseParams::of(op);
+        Self::by_cost(&p, target).into_iter().map(|(_, layout)| layout).collect()
+    }
+
+    /// Those of them that are worth the time to try. On a software adapter, where compiling one takes up to half a second
+    /// and costs were measured, those that are not much dearer than the likeliest.
+    pub fn candidates(op: &Op, target: Target) -> Vec<Layout> {
+        let all = Self::by_cost(&DenseParams::of(op), target);
+        let most = match (target, all.first()) {
+            (Target::Lanes | Target::Spread, Some((least, _))) => 1.25 * least,
+            _ => f64::INFINITY,
+        };
+        all.into_iter().filter(|(cost, _)| *cost <= most).map(|(_, layout)| layout).collect()
+    }
+
+    fn by_cost(p: &DenseParams, target: Target) -> Vec<(f64, Layout)> {
         let mut costs: Vec<(f64, Layout)> = Self::ALL
             .iter()
-            .map(|(_, layout)| (layout.cost(&p, target), *layout))
-            .filter(|(cost, layout)| cost.is_finite() && layout.takes(&p))
+            .map(|(_, layout)| (layout.cost(p, target), *layout))
+            .filter(|(cost, layout)| cost.is_finite() && layout.takes(p))
             .collect();
         costs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        costs.into_iter().map(|(_, layout)| layout).collect()
+        costs
     }
 
     /// Splitting a K of a few tiles gives shares of nothing.
@@ -253,7 +268,7 @@ impl Choices {
     pub fn layout(&self, op: &Op, target: Target) -> Layout {
         let p = DenseParams::of(op);
         let chosen = self.get(&Self::key(op)).filter(|l| l.runs_on(target) && l.takes(&p));
-        chosen.or_else(|| Layout::candidates(op, target).first().copied()).unwrap_or(Layout::Naive)
+        chosen.or_else(|| Layout::eligible(op, target).first().copied()).unwrap_or(Layout::Naive)
     }
 }
 
@@ -304,6 +319,7 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
         (Layout::Spread { quads, .. }, _) => ("spread", "dense_lanes.wgsl", quads, LANES),
         (Layout::Tiles { quads, .. }, _) => ("tiles", "dense_tiles.wgsl", quads, rows * cols / (16 * quads)),
     };
+    let [a_bytes, b_bytes, x_bytes] = ["a", "b", "x"].map(|name| is_bytes(&op.kernel, name));
     let (a_quads, b_quads) = match (op.kernel.entry, name) {
         (_, "naive" | "plain") => (false, false),
         ("nt", _) => (quad(p.k), quad(p.k)),
@@ -349,8 +365,11 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
         parks,
         permuted => riding == Riding::Sample,
         lanes => LANES,
-        vec_a => a_quads,
-        vec_b => b_quads,
+        vec_a => a_quads && !a_bytes,
+        vec_b => b_quads && !b_bytes,
+        a_bytes,
+        b_bytes,
+        x_bytes,
         vec_c,
         bias => constant("bias") == 1,
         activation => function("activation"),

@@ -40,7 +40,7 @@ pub struct Vae {
     pub gradients: TensorId,
     /// `(1)`: what gradients are multiplied by; starts at 1.
     pub clip: TensorId,
-    /// `(B, D)`: the batch.
+    /// `(B, D)`: the batch; where the data is bytes, `(B, ceil(D / 4))` words of them.
     pub x: TensorId,
     /// `(B, D)`: what the decoder shows, in the units of the data.
     pub mean: TensorId,
@@ -131,7 +131,10 @@ impl Vae {
         };
         let train_data = rows_of("train data", data.train_rows);
         let test_data = rows_of("test data", data.test_rows);
-        let x = tensors.floats("x", &[b, spec.width]);
+        let x = match data.bytes {
+            true => tensors.words("x", &[b, batch::words_per_row(spec.width)]),
+            false => tensors.floats("x", &[b, spec.width]),
+        };
         let place = |tensors: &mut TensorTable, layers: &[LayerLayout]| -> Vec<Layer> {
             layers.iter().map(|l| l.place(tensors, &arenas, b)).collect()
         };
@@ -217,7 +220,7 @@ impl Builder<'_> {
     /// Batch in, latent out.
     fn encode(&self, data: TensorId, noise: Noise, ops: &mut Vec<Op>) -> Result<TensorId, PlanError> {
         let t = &self.tensors;
-        ops.push(batch::gather(t, data, self.x, self.train.binarise)?);
+        ops.push(batch::gather(t, data, self.x, self.spec.width, self.train.binarise)?);
         let Some(l) = self.latent else {
             return network::forward(t, &self.encoder, self.x, ops);
         };

@@ -11,8 +11,10 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     let (m, n, k) = (p.m as usize, p.n as usize, p.k as usize);
     let mut product = vec![T::zero(); m * n];
     {
-        let (a, b) = (call.read("a"), call.read("b"));
         let orientation = call.op.kernel.entry;
+        let a = call.levels("a", if orientation == "tn" { m } else { k });
+        let b = call.levels("b", if orientation == "nt" { k } else { n });
+        let (a, b) = (a.as_ref(), b.as_ref());
         product.par_chunks_mut(n).enumerate().for_each(|(i, row)| match orientation {
             "nt" => {
                 let a_row = &a[i * k..(i + 1) * k];

@@ -44,7 +44,8 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
 pub(super) fn losses<T: Real>(call: &Call<'_, T>, output: &mut [T]) -> Vec<T> {
     let p = DenseParams::of(call.op);
     let (inv_var, log_norm) = (T::of(p.inv_var.into()), T::of(p.log_norm.into()));
-    let x = call.read("x");
+    let x = call.levels("x", p.n as usize);
+    let x = x.as_ref();
     match call.op.kernel.constant("likelihood") {
         1 => each(output, x, p.m, |logit, x| {
             let loss = logit.max(T::zero()) - logit * x + (-logit.abs()).exp().ln_1p();

@@ -14,10 +14,12 @@ mod roof;
 
 pub use executor::Oracle;
 
+use std::borrow::Cow;
 use std::iter::Sum;
 use std::ops::{AddAssign, MulAssign};
 
-use crate::plan::{Op, StepScalars, TensorId, TensorTable};
+use crate::kernels::batch::words_per_row;
+use crate::plan::{Dtype, Op, StepScalars, TensorId, TensorTable};
 
 /// f32 or f64.
 pub trait Real: num_traits::Float + AddAssign + MulAssign + Sum + Default + Send + Sync + 'static {
@@ -93,6 +95,16 @@ impl<T: Real> Call<'_, T> {
             Store::Words(words) => &words[tensor.offset..tensor.offset + tensor.len()],
             Store::Floats(_) => panic!("{} holds floats", tensor.name),
         }
+    }
+
+    /// A bound matrix of floats, or of grey levels packed in words, of so many columns.
+    fn levels(&self, name: &str, cols: usize) -> Cow<'_, [T]> {
+        if self.tensors.dtype(self.id(name)) == Dtype::F32 {
+            return Cow::Borrowed(self.read(name));
+        }
+        let rows = self.words(name).chunks(words_per_row(cols));
+        let bytes = rows.flat_map(|row| (0..cols).map(|d| row[d / 4].to_le_bytes()[d % 4]));
+        Cow::Owned(bytes.map(|byte| T::of(f64::from(byte)) / T::of(255.0)).collect())
     }
 
     /// Overwrites a bound word tensor.

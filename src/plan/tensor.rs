@@ -119,6 +119,12 @@ impl TensorTable {
 
     /// Checks that a tensor holds floats and has exactly this shape.
     pub fn expect(&self, op: &str, id: TensorId, shape: &[usize]) -> Result<(), PlanError> {
+        self.expect_shape(op, id, shape)?;
+        self.expect_dtype(op, id, Dtype::F32)
+    }
+
+    /// Checks that a tensor has exactly this shape, whatever it holds.
+    pub fn expect_shape(&self, op: &str, id: TensorId, shape: &[usize]) -> Result<(), PlanError> {
         let tensor = self.get(id);
         if tensor.shape != shape {
             return Err(PlanError::Shape {
@@ -128,7 +134,7 @@ impl TensorTable {
                 expected: shape.to_vec(),
             });
         }
-        self.expect_dtype(op, id, Dtype::F32)
+        Ok(())
     }
 
     /// Checks the element type of a tensor.
@@ -144,14 +150,11 @@ impl TensorTable {
         Ok(())
     }
 
-    /// The extents of a matrix.
+    /// The extents of a matrix, whatever it holds.
     pub fn matrix(&self, op: &str, id: TensorId) -> Result<(usize, usize), PlanError> {
         let tensor = self.get(id);
         match tensor.shape[..] {
-            [rows, cols] => {
-                self.expect_dtype(op, id, Dtype::F32)?;
-                Ok((rows, cols))
-            }
+            [rows, cols] => Ok((rows, cols)),
             _ => Err(PlanError::Shape {
                 op: op.to_string(),
                 tensor: tensor.name.clone(),

@@ -10,7 +10,7 @@ pub use checkpoint::{initial_weights, save};
 pub use event::{EpochReport, Event, StepReport, Summary};
 pub use folder::RunFolder;
 pub use schedule::Timetable;
-pub use trainer::Trainer;
+pub use trainer::{SUBMIT_TIME, Trainer};
 
 use std::path::PathBuf;
 

@@ -10,14 +10,14 @@ use crate::data::{Dataset, Shape};
 use crate::executor::{Device, Executor};
 use crate::gpu::GpuError;
 use crate::model::{Plan, Vae};
-use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics};
+use crate::plan::{Dtype, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics};
 use crate::report;
 
 /// Steps between the lines of `metrics.jsonl`.
 const LOG_EVERY: u64 = 50;
-/// A submit should take this long: long enough to hide the host's work, short enough for a prompt Ctrl-C, a moving
-/// progress bar, and no driver's watchdog.
-const SUBMIT_TIME: Duration = Duration::from_millis(60);
+/// A submit should take this long: long enough to hide the host's work, of which some 90 us are the submit's whatever is
+/// in it, short enough for a prompt Ctrl-C, a moving progress bar, and no driver's watchdog.
+pub const SUBMIT_TIME: Duration = Duration::from_millis(90);
 
 /// A model, its data and the executor that holds both.
 pub struct Trainer {
@@ -265,6 +265,21 @@ impl Trainer {
         checkpoint::save(&path, &self.vae.program.params, &weights)
     }
 
+    /// The first rows of the batch that was gathered last.
+    fn batch(&mut self, rows: usize) -> Result<Vec<f32>, GpuError> {
+        let width = self.shape.len();
+        let tensors = &self.executor.program().tensors;
+        if tensors.dtype(self.vae.x) == Dtype::F32 {
+            return Ok(self.executor.read(self.vae.x)?[..rows * width].to_vec());
+        }
+        let x = tensors.get(self.vae.x);
+        let (buffer, offset, words) = (x.buffer, x.offset, x.shape[1]);
+        let words = self.executor.read_at(buffer, offset, rows * words)?.into_iter();
+        let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        let rows = bytes.chunks(width.next_multiple_of(4)).flat_map(|row| &row[..width]);
+        Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
+    }
+
     /// The first `rows` rows that a plan shows, and the batches they were shown for.
     fn shown(&mut self, plan: Plan, rows: usize) -> Result<(Vec<f32>, Vec<f32>), GpuError> {
         let (mut x, mut mean) = (Vec::new(), Vec::new());
@@ -277,7 +292,7 @@ impl Trainer {
             };
             self.executor.dispatch(plan as usize, &step)?;
             let keep = step.rows as usize * width;
-            x.extend(&self.executor.read(self.vae.x)?[..keep]);
+            x.extend(&self.batch(step.rows as usize)?);
             mean.extend(&self.executor.read(self.vae.mean)?[..keep]);
             batch += 1;
         }
