@@ -89,11 +89,11 @@ const FAULTS: &[Fault] = &[
     (Family::Likelihood, "likelihood/bernoulli_mean", "i >= params.batch * params.width", "i > params.batch * params.width", BOTH),
     (Family::Batch, "batch/floats", "d < params.width; d", "d <= params.width; d", BOTH),
     // optimizer
-    (Family::Optimizer, "optimizer/", "w - step.lr * direction", "w + step.lr * direction", BOTH),
-    (Family::Optimizer, "optimizer/adam", "+ params.epsilon", "", BOTH),
-    (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - step.lr * params.decay", "w *= 1.0 + step.lr * params.decay", BOTH),
-    (Family::Optimizer, "optimizer/nesterov", "g + params.momentum * velocity, NESTEROV", "g - params.momentum * velocity, NESTEROV", BOTH),
-    (Family::Optimizer, "optimizer/", "i >= params.quads", "i + 1u >= params.quads", BOTH),
+    (Family::Optimizer, "optimizer/", "w - lr * direction", "w + lr * direction", BOTH),
+    (Family::Optimizer, "optimizer/adam", "+ epsilon", "", BOTH),
+    (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - lr * decay", "w *= 1.0 + lr * decay", BOTH),
+    (Family::Optimizer, "optimizer/nesterov", "g + momentum * velocity, NESTEROV", "g - momentum * velocity, NESTEROV", BOTH),
+    (Family::Optimizer, "optimizer/", "start + WG * EACH, params.quads", "start + WG * EACH, params.quads - 1u", BOTH),
     // reduce
     (Family::Reduce, "reduce/report", "means.x + step.beta", "means.x - step.beta", BOTH),
     (Family::Reduce, "reduce/report", "r < step.rows", "r + 1u < step.rows", BOTH),
