@@ -24,7 +24,7 @@ const METRICS_BYTES: u64 = (METRICS_PER_STEP * 4) as u64;
 pub struct Patch {
     /// Whose shader.
     pub family: Family,
-    /// What to look for; it must be there.
+    /// What to look for, in each pass; where it is not, nothing changes.
     pub find: String,
     /// What to put in its place.
     pub replace: String,

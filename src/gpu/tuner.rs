@@ -79,21 +79,22 @@ pub fn tune(
                 Some(expected) => expected,
                 None => reference.insert(bench.results(&mut bench.compile(gpu, Layout::Naive, checked)?)?),
             };
-            let mut executor = bench.compile(gpu, layout, checked)?;
-            let found = bench.results(&mut executor)?;
-            let outcome = agree(&found, expected).and_then(|()| {
-                let patience = Duration::from_millis(20).min(left);
-                step_seconds(&mut executor, 0, &Bench::STEP, patience).map_err(|error| error.to_string())
-            });
+            let outcome = match bench.time(gpu, layout, checked, expected, left) {
+                Err(error @ GpuError::Lost(_)) => return Err(error),
+                // What a driver refuses, or has no memory for, is not eligible there.
+                Err(error) => Err(error.to_string()),
+                Ok(Err(why)) => Err(why),
+                Ok(Ok((seconds, executor))) => {
+                    trials.push((seconds, layout, executor));
+                    Ok(seconds)
+                }
+            };
             let trial = Trial { product: product.clone(), layout, outcome };
             watch(Tuning { product, done, total, trial: Some(&trial) });
-            if let Ok(seconds) = trial.outcome {
-                trials.push((seconds, layout, executor));
-            }
+            trials.sort_by(|a, b| a.0.total_cmp(&b.0));
+            trials.truncate(2);
         }
-        trials.sort_by(|a, b| a.0.total_cmp(&b.0));
         // The two best once more, in turn: a neighbour on the machine may have slowed one of them down.
-        trials.truncate(2);
         if let [_, _] = trials.as_slice() {
             for _ in 0..2 {
                 for (best, _, executor) in &mut trials {
@@ -174,6 +175,24 @@ impl Bench {
             executor.write_at(tensor.buffer, tensor.offset, &words)?;
         }
         Ok(executor)
+    }
+
+    /// Seconds of a layout, and what runs it; a reason where it does not agree with the reference.
+    fn time(
+        &self,
+        gpu: &Arc<Gpu>,
+        layout: Layout,
+        checked: bool,
+        expected: &[Vec<f32>],
+        left: Duration,
+    ) -> Result<Result<(f64, GpuExecutor), String>, GpuError> {
+        let mut executor = self.compile(gpu, layout, checked)?;
+        let found = self.results(&mut executor)?;
+        if let Err(why) = agree(&found, expected) {
+            return Ok(Err(why));
+        }
+        let patience = Duration::from_millis(20).min(left);
+        Ok(Ok((step_seconds(&mut executor, 0, &Self::STEP, patience)?, executor)))
     }
 
     /// What the small op writes.

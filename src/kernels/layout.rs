@@ -60,7 +60,7 @@ const fn tiles(rows: u32, cols: u32, quads: u32, split: u32) -> Layout {
     Layout::Tiles { rows, cols, quads, split }
 }
 
-/// Rows and columns of the output that a workgroup makes of a k of `TILE_K` at a time.
+/// Terms of a sum that a workgroup of [`Layout::Tiles`] stages at a time.
 const TILE_K: u32 = 16;
 /// Invocations of the pass that adds the shares of a split product.
 const FINISH: u32 = 64;
@@ -186,10 +186,13 @@ impl Layout {
         costs
     }
 
-    /// Splitting a K of a few tiles gives shares of nothing.
+    /// A product is split where its output is small, since every share is stored, and its K long: of a few tiles there are
+    /// no shares.
     fn takes(self, p: &DenseParams) -> bool {
         match self {
-            Layout::Tiles { split, .. } => split == 1 || p.k >= 2 * split * TILE_K,
+            Layout::Tiles { split, .. } if split > 1 => {
+                p.k >= 2 * split * TILE_K && u64::from(p.m) * u64::from(p.n) <= 1 << 18
+            }
             _ => true,
         }
     }
@@ -417,6 +420,6 @@ fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
         tile: Some(tile),
         each: 1,
         depth: if matches!(pass, Pass::Shares(_)) { split } else { 1 },
-        scratch: if split > 1 { split as usize * (p.m * p.n + p.m) as usize } else { 0 },
+        scratch: if split > 1 { (split * (p.m * p.n + p.m)) as usize } else { 0 },
     }
 }

@@ -15,9 +15,9 @@ use crate::report;
 
 /// Steps between the lines of `metrics.jsonl`.
 const LOG_EVERY: u64 = 50;
-/// A submit should take this long: long enough to hide the host's work, of which some 90 us are the submit's whatever is
+/// A submit should take this long: long enough to hide the host's work, of which some 100 us are the submit's whatever is
 /// in it, short enough for a prompt Ctrl-C, a moving progress bar, and no driver's watchdog.
-pub const SUBMIT_TIME: Duration = Duration::from_millis(90);
+pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
 /// A model, its data and the executor that holds both.
 pub struct Trainer {
