@@ -22,6 +22,7 @@ fn every_source(op: &Op) -> Vec<kernels::Source> {
     if op.kernel.family == Family::Dense {
         let laid_out =
             |(_, layout): &(_, Layout)| kernels::sources(op, Target::Spread, &Choices::all_of([op], *layout));
+        // Where a product is too small to be split, this is its likeliest layout once more.
         return Layout::ALL.iter().flat_map(laid_out).collect();
     }
     Target::ALL.iter().flat_map(|target| kernels::sources(op, *target, &Choices::default())).collect()

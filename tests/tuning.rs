@@ -140,7 +140,8 @@ fn profile_says_where_the_time_goes() {
     let sum: f64 = ops.iter().map(|op| op["us"].as_f64().unwrap() / 1e3).sum();
     assert!((sum / number("ops_ms") - 1.0).abs() < 1e-6);
     for op in ops {
-        assert!(op["us"].as_f64().unwrap() > 0.0, "{op}");
+        // A timestamp's tick may be longer than a small op.
+        assert!(op["us"].as_f64().unwrap() >= 0.0, "{op}");
         assert!(!op["variants"].as_array().unwrap().is_empty(), "{op}");
     }
     assert!(report["roofs"]["flops"].as_f64().unwrap() > 1e8);
@@ -170,7 +171,12 @@ fn kernels_are_listed_and_shown_as_they_are_compiled() {
         let (source, _) = done(kernels(&["--show", name]));
         naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
     }
-    for (name, why) in [("nothing", "no op `nothing`"), ("gather:naive", "no layout"), ("update:x", "no layout `x`")] {
+    for (name, why) in [
+        ("nothing", "no op `nothing`"),
+        ("gather:naive", "no layout"),
+        ("update:x", "no layout `x`"),
+        ("encoder.0 forward:tiles-32x32-split8", "too few"),
+    ] {
         let refused = kernels(&["--show", name]);
         assert_eq!(refused.status.code(), Some(2), "{name}");
         assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));

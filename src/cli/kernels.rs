@@ -76,6 +76,10 @@ fn show(name: &str, ops: &[Op], target: Target, choices: &Choices) -> anyhow::Re
                 ))
             })?;
         choices.set(Choices::key(op), layout);
+        if choices.layout(op, target) != layout {
+            let why = format!("`{label}` is too large, or sums too few products, for the layout `{layout}`");
+            return Err(ConfigError::Value(why).into());
+        }
     }
     let passes = kernels::sources(op, target, &choices);
     Ok(passes.iter().map(|pass| format!("// {}\n{}\n", pass.variant, pass.text.trim())).collect())

@@ -79,8 +79,8 @@ struct Report<'a> {
     ops_ms: f64,
     /// The sum of the matrix products' times.
     products_ms: f64,
-    /// The whole step over its products.
-    step_over_products: f64,
+    /// The whole step over its products; none where their timestamps were all the same.
+    step_over_products: Option<f64>,
     dispatches: usize,
     stages: usize,
     gflops_per_s: f64,
@@ -229,7 +229,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let why = "there is nothing to profile on the CPU reference: choose an adapter (`wgvae devices` lists them)";
         return Err(ConfigError::Value(why.into()).into());
     };
-    let roofs = profiler::roofs(&gpu)?;
+    let roofs = profiler::roofs(&gpu, args.device.checked)?;
     let program = vae.program.clone();
     let mut trainer = Trainer::new(&config, &data, vae, executor, device.clone())?;
     drop(data);
@@ -256,7 +256,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         submitting_ms_per_step: host_ms(host.submitting),
         ops_ms: op_seconds.iter().sum::<f64>() * 1e3,
         products_ms: products * 1e3,
-        step_over_products: seconds / products,
+        step_over_products: (products > 0.0).then(|| seconds / products),
         dispatches: executor.dispatches(Plan::Train as usize),
         stages: totals.stages,
         gflops_per_s: totals.flops as f64 / seconds / 1e9,
@@ -307,8 +307,10 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     )?;
     writeln!(
         out,
-        "ops      {:.3} ms one by one, of them {:.3} ms matrix products: the step takes {:.2} times its products",
-        r.ops_ms, r.products_ms, r.step_over_products
+        "ops      {:.3} ms one by one, of them {:.3} ms matrix products: the step takes {} times its products",
+        r.ops_ms,
+        r.products_ms,
+        r.step_over_products.map_or("?".into(), |times| format!("{times:.2}"))
     )?;
     writeln!(
         out,

@@ -20,11 +20,12 @@ pub struct Roofs {
 }
 
 /// Measures an adapter's roofs with the kernels of the family `roof`.
-pub fn roofs(gpu: &Arc<Gpu>) -> Result<Roofs, GpuError> {
+pub fn roofs(gpu: &Arc<Gpu>, checked: bool) -> Result<Roofs, GpuError> {
     let seconds = |tensors: TensorTable, op: Op| -> Result<f64, GpuError> {
         let plans = vec![StepPlan { name: "roof".into(), ops: vec![op] }];
         let program = Program { tensors, plans, ..Program::default() };
-        let mut executor = GpuExecutor::new(gpu.clone(), program, &GpuOptions::default())?;
+        let options = GpuOptions { checked, ..GpuOptions::default() };
+        let mut executor = GpuExecutor::new(gpu.clone(), program, &options)?;
         step_seconds(&mut executor, 0, &StepScalars::default(), Duration::from_millis(300))
     };
     let built = |result: Result<Op, crate::plan::PlanError>| {
@@ -75,7 +76,7 @@ pub fn step_seconds(
 
 impl GpuExecutor {
     /// Seconds that each op of a plan takes in one step, by timestamps around a pass of its own; the step runs with the
-    /// scalars as they are. None where the device was not opened with timestamps.
+    /// scalars as they are. None where the device was not opened with timestamps, or has too few of them.
     pub fn op_seconds(&mut self, plan: usize, step: &StepScalars) -> Result<Option<Vec<f64>>, GpuError> {
         if !self.gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(None);
@@ -83,6 +84,9 @@ impl GpuExecutor {
         let device = &self.gpu.device;
         let dispatches = &self.plans[plan];
         let count = 2 * dispatches.len() as u32;
+        if count > wgpu::QUERY_SET_MAX_QUERIES {
+            return Ok(None);
+        }
         let size = u64::from(count) * 8;
         let queries = device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("op times"),

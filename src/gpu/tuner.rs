@@ -70,6 +70,7 @@ pub fn tune(
         let bench = Bench::new(op);
         let mut reference = None;
         let mut trials: Vec<(f64, Layout, GpuExecutor)> = Vec::new();
+        let mut refused = Vec::new();
         for layout in Layout::candidates(op, gpu.target) {
             let left = budget.saturating_sub(started.elapsed());
             if left.is_zero() {
@@ -77,18 +78,25 @@ pub fn tune(
             }
             let expected = match &reference {
                 Some(expected) => expected,
-                None => reference.insert(bench.results(&mut bench.compile(gpu, Layout::Naive, checked)?)?),
+                None => reference.insert(bench.reference(gpu, checked)?),
             };
-            let outcome = match bench.time(gpu, layout, checked, expected, left) {
+            let timed = bench.time(gpu, layout, checked, expected, left);
+            let outcome = match timed {
                 Err(error @ GpuError::Lost(_)) => return Err(error),
-                // What a driver refuses, or has no memory for, is not eligible there.
-                Err(error) => Err(error.to_string()),
+                // What a driver refuses, or has no memory for, is not eligible there; nor shall it trouble the next.
+                Err(error) => match gpu.check() {
+                    Err(lost @ GpuError::Lost(_)) => return Err(lost),
+                    _ => Err(error.to_string()),
+                },
                 Ok(Err(why)) => Err(why),
                 Ok(Ok((seconds, executor))) => {
                     trials.push((seconds, layout, executor));
                     Ok(seconds)
                 }
             };
+            if outcome.is_err() {
+                refused.push(layout);
+            }
             let trial = Trial { product: product.clone(), layout, outcome };
             watch(Tuning { product, done, total, trial: Some(&trial) });
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -104,7 +112,13 @@ pub fn tune(
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
         // One that was never reached keeps its likeliest layout, and keeps it the next time: the same run stays the same.
-        let layout = trials.first().map_or_else(|| known.layout(op, gpu.target), |(_, layout, _)| *layout);
+        let layout = match trials.first() {
+            Some((_, layout, _)) => *layout,
+            None => {
+                let rest = Layout::eligible(op, gpu.target).into_iter().find(|layout| !refused.contains(layout));
+                rest.unwrap_or(Layout::Naive)
+            }
+        };
         known.set(product.clone(), layout);
     }
     Ok(())
@@ -161,6 +175,14 @@ impl Bench {
             StepPlan { name: "product".into(), ops: vec![op] }
         });
         Self { program: Program { tensors, plans: plans.into(), ..Program::default() } }
+    }
+
+    /// What the small op should write.
+    fn reference(&self, gpu: &Arc<Gpu>, checked: bool) -> Result<Vec<Vec<f32>>, GpuError> {
+        // Without the op at its own size, for which the reference may not even fit the adapter's limits.
+        let mut alone = Self { program: self.program.clone() };
+        alone.program.plans[0].ops.clear();
+        self.results(&mut alone.compile(gpu, Layout::Naive, checked)?)
     }
 
     fn compile(&self, gpu: &Arc<Gpu>, layout: Layout, checked: bool) -> Result<GpuExecutor, GpuError> {

@@ -191,7 +191,9 @@ impl Layout {
     fn takes(self, p: &DenseParams) -> bool {
         match self {
             Layout::Tiles { split, .. } if split > 1 => {
-                p.k >= 2 * split * TILE_K && u64::from(p.m) * u64::from(p.n) <= 1 << 18
+                // The second pass has a workgroup a row, of which a dimension holds 65,535.
+                let small = u64::from(p.m) * u64::from(p.n) <= 1 << 18 && p.m <= 65_535;
+                small && p.k >= 2 * split * TILE_K
             }
             _ => true,
         }
