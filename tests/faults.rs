@@ -91,6 +91,8 @@ const FAULTS: &[Fault] = &[
     // optimizer
     (Family::Optimizer, "optimizer/", "w - lr * direction", "w + lr * direction", BOTH),
     (Family::Optimizer, "optimizer/adam", "+ epsilon", "", BOTH),
+    (Family::Optimizer, "optimizer/momentum decayed", "abs(moment) < vec4<f32>(LEAST)", "abs(moment) < vec4<f32>(0.0)", BOTH),
+    (Family::Optimizer, "optimizer/adam decayed", "let v = settled(", "let v = (", BOTH),
     (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - lr * decay", "w *= 1.0 + lr * decay", BOTH),
     (Family::Optimizer, "optimizer/nesterov", "g + momentum * velocity, NESTEROV", "g - momentum * velocity, NESTEROV", BOTH),
     (Family::Optimizer, "optimizer/", "start + WG * EACH, params.quads", "start + WG * EACH, params.quads - 1u", BOTH),

@@ -22,6 +22,9 @@ params! {
     }
 }
 
+/// A moment below this is 0.
+pub const LEAST: f32 = 1e-36;
+
 /// The rule that turns gradients into a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
@@ -143,6 +146,22 @@ pub(super) fn cases() -> Vec<Case> {
             case.op(|t| update(t, arenas, rule, decay));
             all.push(case.timed(len == 652_032));
         }
+    }
+    // Moments that have all but decayed: they end at 0, on this side of what f32 can hold.
+    for (name, rule) in [("momentum", sgd(0.9, false)), ("adam", adam(false))] {
+        let mut case = Case::new(format!("optimizer/{name} decayed"), step);
+        let tight = Tolerance::Relative(2e-6);
+        let spent = Fill::Among(&[0.9e-36, 1.05e-36, 5e-36]);
+        let unused = case.input("unused", &[1], Dtype::F32, Fill::Levels);
+        let arenas = Arenas {
+            weights: case.updated("weights", &[64], Fill::Spread(1.0), tight),
+            gradients: case.input("gradients", &[64], Dtype::F32, Fill::Among(&[0.0])),
+            first: case.updated("first", &[64], spent, tight),
+            second: if name == "adam" { case.updated("second", &[64], spent, tight) } else { unused },
+            clip: case.input("clip", &[1], Dtype::F32, Fill::Levels),
+        };
+        case.op(|t| update(t, arenas, rule, 0.0));
+        all.push(case);
     }
     all
 }

@@ -1,13 +1,17 @@
 //! The optimiser.
 
 use super::{Call, Real};
-use crate::kernels::optimizer::OptimizerParams;
+use crate::kernels::optimizer::{LEAST, OptimizerParams};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     match call.op.kernel.entry {
         "sgd" => sgd(call),
         _ => adam(call),
     }
+}
+
+fn settled<T: Real>(moment: T) -> T {
+    if moment.abs() < T::of(LEAST.into()) { T::zero() } else { moment }
 }
 
 fn sgd<T: Real>(call: &mut Call<'_, T>) {
@@ -21,7 +25,7 @@ fn sgd<T: Real>(call: &mut Call<'_, T>) {
     let gradients = call.read("gradients");
     for ((w, velocity), g) in weights.iter_mut().zip(&mut first).zip(gradients) {
         let g = *g * clip + decay * *w;
-        *velocity = momentum * *velocity + g;
+        *velocity = settled(momentum * *velocity + g);
         let direction = if nesterov { g + momentum * *velocity } else { *velocity };
         *w = *w - lr * direction;
     }
@@ -50,8 +54,8 @@ fn adam<T: Real>(call: &mut Call<'_, T>) {
         } else {
             g += decay * *w;
         }
-        *m = b1 * *m + (T::one() - b1) * g;
-        *v = b2 * *v + (T::one() - b2) * g * g;
+        *m = settled(b1 * *m + (T::one() - b1) * g);
+        *v = settled(b2 * *v + (T::one() - b2) * g * g);
         *w = *w - lr * correction1 * *m / (v.sqrt() * correction2 + epsilon);
     }
     call.put("weights", weights);
