@@ -1,0 +1,38 @@
+"""What the Python peers share: their arguments, how a step is timed, and the line they print."""
+import argparse
+import json
+import math
+import time
+
+PIXELS, HIDDEN, LATENT = 784, 400, 20
+LEARNING_RATE = 1e-3
+# Share of pixels that are on, about that of MNIST. The pixels are random, so that none is always off: weights without
+# any gradient would leave Adam's moments as denormal numbers, which some CPUs are slow at.
+PIXELS_ON = 0.13
+ROUNDS = 5
+STEPS_PER_ROUND = 100
+
+
+def batch_size(description):
+    """The batch size, from the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--batch", type=int, default=128, metavar="N", help="examples a step (default 128)")
+    batch = parser.parse_args().batch
+    if batch < 1:
+        parser.error("--batch must be at least 1")
+    return batch
+
+
+def report(peer, device, batch, run_round):
+    """Times `run_round`, which runs STEPS_PER_ROUND steps, waits for them and returns the last loss."""
+    losses, seconds = [run_round()], []  # The first round compiles and warms up.
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        losses.append(run_round())
+        seconds.append(time.perf_counter() - started)
+    # A step that does not train would be timed for nothing.
+    if not math.isfinite(losses[-1]) or losses[-1] >= losses[0]:
+        raise SystemExit(f"{peer} does not train: its losses went {losses}")
+    ms_per_step = 1e3 * min(seconds) / STEPS_PER_ROUND
+    line = {"peer": peer, "device": device, "batch": batch, "ms_per_step": round(ms_per_step, 4), "loss": losses[-1]}
+    print(json.dumps(line), flush=True)

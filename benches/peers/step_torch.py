@@ -1,0 +1,121 @@
+"""One training step of the 784-400-20-400-784 VAE in PyTorch: milliseconds a step, eager, compiled and in graphs."""
+import sys
+
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, relu
+
+from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, batch_size, report
+
+CUDA = torch.cuda.is_available()
+
+
+class Vae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(PIXELS, HIDDEN)
+        self.mu = nn.Linear(HIDDEN, LATENT)
+        self.logvar = nn.Linear(HIDDEN, LATENT)
+        self.decoder = nn.Linear(LATENT, HIDDEN)
+        self.logits = nn.Linear(HIDDEN, PIXELS)
+
+    def forward(self, x):
+        """The negative ELBO, averaged over the batch."""
+        hidden = relu(self.encoder(x))
+        mu, logvar = self.mu(hidden), self.logvar(hidden)
+        z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
+        logits = self.logits(relu(self.decoder(z)))
+        reconstruction = binary_cross_entropy_with_logits(logits, x, reduction="sum")
+        kl = 0.5 * (logvar.exp() + mu.square() - 1 - logvar).sum()
+        return (reconstruction + kl) / len(x)
+
+
+def first_line(error):
+    return str(error).strip().partition("\n")[0]
+
+
+def wait():
+    if CUDA:
+        torch.cuda.synchronize()
+
+
+def fresh(device, fused):
+    torch.manual_seed(0)
+    model = Vae().to(device)
+    return model, torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=fused, capturable=fused and CUDA)
+
+
+def step(model, adam, x):
+    adam.zero_grad()
+    loss = model(x)
+    loss.backward()
+    adam.step()
+    return loss
+
+
+def stepwise(batches, fused, compiled=None):
+    """A round of steps called one by one; `compiled` is a mode of torch.compile."""
+    model, adam = fresh(batches.device, fused)
+    if compiled:
+        model = torch.compile(model, mode=compiled)
+
+    def run_round():
+        for x in batches:
+            if compiled:
+                # What an earlier step returned may be overwritten: only the last loss of a round is read.
+                torch.compiler.cudagraph_mark_step_begin()
+            loss = step(model, adam, x)
+        wait()
+        return loss.item()
+
+    return run_round
+
+
+def whole_step_graph(batches):
+    """A round of replays of one CUDA graph that holds the whole step, the optimiser included."""
+    model, adam = fresh(batches.device, fused=True)
+    x = batches[0].clone()
+    # What a step allocates and chooses once must be there before the capture, and made on another stream.
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            step(model, adam, x)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        loss = step(model, adam, x)
+
+    def run_round():
+        for batch in batches:
+            x.copy_(batch)
+            graph.replay()
+        wait()
+        return loss.item()
+
+    return run_round
+
+
+def main():
+    batch = batch_size(__doc__)
+    torch.manual_seed(0)
+    data = torch.rand(STEPS_PER_ROUND, batch, PIXELS, device="cuda" if CUDA else "cpu")
+    batches = (data < PIXELS_ON).float()
+    ways = {
+        "eager": lambda: stepwise(batches, fused=False),
+        "eager, fused Adam": lambda: stepwise(batches, fused=True),
+        "compiled": lambda: stepwise(batches, fused=True, compiled="default"),
+    }
+    if CUDA:
+        ways["compiled, reduce-overhead"] = lambda: stepwise(batches, fused=True, compiled="reduce-overhead")
+        ways["whole-step graph"] = lambda: whole_step_graph(batches)
+    device = torch.cuda.get_device_name() if CUDA else "cpu"
+    for way, prepare in ways.items():
+        try:
+            report(f"PyTorch {torch.__version__} {way}", device, batch, prepare())
+        except RuntimeError as error:  # No fused Adam or no C++ compiler here: the other ways can still be timed.
+            print(f"PyTorch {way} skipped: {first_line(error)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
