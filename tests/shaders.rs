@@ -90,6 +90,100 @@ fn every_variant_stays_within_webgpus_default_limits() {
     });
 }
 
+/// What an expression is made of, through local variables: whether it reads a uniform, and whether it reads anything
+/// that no compiler can know (what an invocation is, storage, a call).
+fn made_of(module: &naga::Module, function: &naga::Function, from: naga::Handle<naga::Expression>) -> (bool, bool) {
+    let (mut uniform, mut unknown) = (false, false);
+    let (mut seen, mut open) = (HashSet::new(), vec![from]);
+    while let Some(handle) = open.pop() {
+        if !seen.insert(handle) {
+            continue;
+        }
+        match &function.expressions[handle] {
+            naga::Expression::FunctionArgument(_) | naga::Expression::CallResult(_) => unknown = true,
+            naga::Expression::GlobalVariable(global) => match module.global_variables[*global].space {
+                naga::AddressSpace::Uniform => uniform = true,
+                _ => unknown = true,
+            },
+            naga::Expression::LocalVariable(local) => {
+                open.extend(function.local_variables[*local].init);
+                each_store(&function.body, &mut |pointer, value| {
+                    if let naga::Expression::LocalVariable(stored) = function.expressions[pointer] {
+                        open.extend((stored == *local).then_some(value));
+                    }
+                });
+            }
+            naga::Expression::Load { pointer } => open.push(*pointer),
+            naga::Expression::AccessIndex { base, .. } => open.push(*base),
+            naga::Expression::Access { base, index } => open.extend([*base, *index]),
+            naga::Expression::Unary { expr, .. } | naga::Expression::As { expr, .. } => open.push(*expr),
+            naga::Expression::Binary { left, right, .. } => open.extend([*left, *right]),
+            naga::Expression::Math { arg, arg1, arg2, .. } => {
+                open.extend([Some(*arg), *arg1, *arg2].into_iter().flatten())
+            }
+            _ => {}
+        }
+    }
+    (uniform, unknown)
+}
+
+type Visit<'a> = &'a mut dyn FnMut(naga::Handle<naga::Expression>, naga::Handle<naga::Expression>);
+
+fn blocks(statement: &naga::Statement) -> Vec<&naga::Block> {
+    match statement {
+        naga::Statement::Block(block) => vec![block],
+        naga::Statement::If { accept, reject, .. } => vec![accept, reject],
+        naga::Statement::Loop { body, continuing, .. } => vec![body, continuing],
+        _ => Vec::new(),
+    }
+}
+
+fn each_store(block: &naga::Block, visit: Visit<'_>) {
+    for statement in block {
+        if let naga::Statement::Store { pointer, value } = statement {
+            visit(*pointer, *value);
+        }
+        blocks(statement).into_iter().for_each(|block| each_store(block, visit));
+    }
+}
+
+/// The conditions under which the loops of a block, `for` or `while`, go on.
+fn loop_conditions(block: &naga::Block, found: &mut Vec<naga::Handle<naga::Expression>>) {
+    for statement in block {
+        if let naga::Statement::Loop { body, .. } = statement {
+            found.extend(body.iter().find_map(|inside| match inside {
+                naga::Statement::If { condition, reject, .. }
+                    if matches!(reject.iter().next(), Some(naga::Statement::Break)) =>
+                {
+                    Some(*condition)
+                }
+                _ => None,
+            }));
+        }
+        blocks(statement).into_iter().for_each(|block| loop_conditions(block, found));
+    }
+}
+
+/// lavapipe compiles the uniforms that a loop ends at into the shader, and where the loop then unrolls, again at every
+/// dispatch.
+#[test]
+fn no_loop_ends_at_a_uniform_alone() {
+    let mut loops = 0;
+    each_variant(|_, source, module, _| {
+        let entries = module.entry_points.iter().map(|e| &e.function);
+        for function in entries.chain(module.functions.iter().map(|(_, f)| f)) {
+            let mut conditions = Vec::new();
+            loop_conditions(&function.body, &mut conditions);
+            loops += conditions.len();
+            for condition in conditions {
+                let (uniform, unknown) = made_of(module, function, condition);
+                assert!(!uniform || unknown, "{}: {:?}", source.variant, function.expressions[condition]);
+            }
+        }
+    });
+    assert!(loops > 100, "only {loops} loops");
+}
+
 #[test]
 fn every_op_of_the_registry_agrees_with_its_shader() {
     for (op, tensors) in ops() {
