@@ -24,10 +24,10 @@ struct Params {
     epsilon: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> weights: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> first: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> second: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read_write> weights: array<Quad>;
+@group(0) @binding(1) var<storage, read> gradients: array<Quad>;
+@group(0) @binding(2) var<storage, read_write> first: array<Quad>;
+@group(0) @binding(3) var<storage, read_write> second: array<Quad>;
 @group(0) @binding(4) var<storage, read> clip: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 @group(0) @binding(6) var<uniform> step: Step;
@@ -48,12 +48,12 @@ fn sgd(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     let decay = params.decay;
     let momentum = params.momentum;
     for (var i = start; i < end; i += WG) {
-        let w = weights[i];
-        let g = gradients[i] * scale + decay * w;
-        let velocity = settled(momentum * first[i] + g);
-        first[i] = velocity;
+        let w = floats(weights[i]);
+        let g = floats(gradients[i]) * scale + decay * w;
+        let velocity = settled(momentum * floats(first[i]) + g);
+        first[i] = quad(velocity);
         let direction = select(velocity, g + momentum * velocity, NESTEROV == 1u);
-        weights[i] = w - lr * direction;
+        weights[i] = quad(w - lr * direction);
     }
 }
 
@@ -71,17 +71,17 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let beta2 = params.beta2;
     let epsilon = params.epsilon;
     for (var i = start; i < end; i += WG) {
-        var w = weights[i];
-        var g = gradients[i] * scale;
+        var w = floats(weights[i]);
+        var g = floats(gradients[i]) * scale;
         if DECOUPLED == 1u {
             w *= 1.0 - lr * decay;
         } else {
             g += decay * w;
         }
-        let m = settled(beta1 * first[i] + (1.0 - beta1) * g);
-        let v = settled(beta2 * second[i] + (1.0 - beta2) * g * g);
-        first[i] = m;
-        second[i] = v;
-        weights[i] = w - rate * m / (sqrt(v) * correction2 + epsilon);
+        let m = settled(beta1 * floats(first[i]) + (1.0 - beta1) * g);
+        let v = settled(beta2 * floats(second[i]) + (1.0 - beta2) * g * g);
+        first[i] = quad(m);
+        second[i] = quad(v);
+        weights[i] = quad(w - rate * m / (sqrt(v) * correction2 + epsilon));
     }
 }

@@ -1,9 +1,11 @@
 // What the adapter can do at best: the benchmarks measure every other kernel against these two.
 //
-//   multiply_add  8 independent sums an invocation (more spill on a CPU's 16 registers), ROUNDS multiply-adds each, nothing read: floating-point roof
-//   copy          target[i] = source[i], four floats an invocation: memory roof
+//   multiply_add  8 independent sums of ROUNDS multiply-adds (more would not fit a CPU's 16 registers), nothing
+//                 read: floating-point roof
+//   copy          result = source, EACH times four floats an invocation: memory roof
 
 override WG: u32 = 64u;
+override EACH: u32 = 1u;
 
 const ROUNDS: u32 = 1024u;
 
@@ -20,30 +22,32 @@ struct Params {
 @compute @workgroup_size(WG)
 fn multiply_add(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
                 @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * groups.x + group.x) * WG + lane;
-    if i >= params.quads { return; }
+    let first = (group.y * groups.x + group.x) * (WG * EACH) + lane;
+    let end = min(first + WG * EACH, params.quads);
     let scale = vec4<f32>(params.scale);
     let shift = vec4<f32>(params.shift);
     let start = vec4<f32>(0.0, 0.25, 0.5, 0.75);
-    var a = start;
-    var b = start + 1.0;
-    for (var round = 0u; round < ROUNDS / 8u; round++) {
-        a = a * scale + shift; b = b * scale + shift;
-        a = a * scale + shift; b = b * scale + shift;
-        a = a * scale + shift; b = b * scale + shift;
-        a = a * scale + shift; b = b * scale + shift;
-        a = a * scale + shift; b = b * scale + shift;
-        a = a * scale + shift; b = b * scale + shift;
-        a = a * scale + shift; b = b * scale + shift;
-        a = a * scale + shift; b = b * scale + shift;
+    for (var i = first; i < end; i += WG) {
+        var a = start;
+        var b = start + 1.0;
+        for (var round = 0u; round < ROUNDS / 8u; round++) {
+            a = a * scale + shift; b = b * scale + shift;
+            a = a * scale + shift; b = b * scale + shift;
+            a = a * scale + shift; b = b * scale + shift;
+            a = a * scale + shift; b = b * scale + shift;
+            a = a * scale + shift; b = b * scale + shift;
+            a = a * scale + shift; b = b * scale + shift;
+            a = a * scale + shift; b = b * scale + shift;
+            a = a * scale + shift; b = b * scale + shift;
+        }
+        result[i] = a + b;
     }
-    result[i] = a + b;
 }
 
 @compute @workgroup_size(WG)
 fn copy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * groups.x + group.x) * WG + lane;
-    if i >= params.quads { return; }
-    result[i] = source[i];
+    let start = (group.y * groups.x + group.x) * (WG * EACH) + lane;
+    let end = min(start + WG * EACH, params.quads);
+    for (var i = start; i < end; i += WG) { result[i] = source[i]; }
 }

@@ -36,11 +36,11 @@ const FAULTS: &[Fault] = &[
     (Family::Dense, "dense/d_input 9x12x17 elu", "select(y + 1.0, 1.0", "select(y - 1.0, 1.0", BOTH),
     (Family::Dense, "dense/d_input 9x12x17 leaky", "select(LEAKY_SLOPE, 1.0, y > 0.0)", "select(LEAKY_SLOPE, 1.0, y >= 0.0)", BOTH),
     (Family::Dense, "dense/d_weight", "row < params.kept_rows", "row <= params.kept_rows", BOTH),
-    (Family::Dense, "dense/d_weight", "var k = 0u; k < params.k; k++", "var k = 1u; k < params.k; k++", LANES),
+    (Family::Dense, "dense/d_weight", "var k = 0u; k < depth; k++", "var k = 1u; k < depth; k++", LANES),
     (Family::Dense, "dense/forward", "row >= params.m", "row + 1u >= params.m", BOTH),
     (Family::Dense, "dense/d_weight", "row >= params.m", "row > params.m", BOTH),
     (Family::Dense, "dense/d_input 6x10x14", "col + 1u < params.n", "col + 2u < params.n", BOTH),
-    (Family::Dense, "dense/forward", "var k = fours * 4u; k < params.k", "var k = fours * 4u; k + 1u < params.k", LANES),
+    (Family::Dense, "dense/forward", "var k = fours * 4u; k < depth", "var k = fours * 4u; k + 1u < depth", LANES),
     (Family::Dense, "dense/", "step4 < fours", "step4 + 1u < fours", LANES),
     (Family::Dense, "dense/", "k0 + kk < until", "k0 + kk + 1u < until", TILES),
     (Family::Dense, "dense/", "kk < 16u; kk++", "kk < 15u; kk++", TILES),
@@ -96,11 +96,15 @@ const FAULTS: &[Fault] = &[
     (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - lr * decay", "w *= 1.0 + lr * decay", BOTH),
     (Family::Optimizer, "optimizer/nesterov", "g + momentum * velocity, NESTEROV", "g - momentum * velocity, NESTEROV", BOTH),
     (Family::Optimizer, "optimizer/", "start + WG * EACH, params.quads", "start + WG * EACH, params.quads - 1u", BOTH),
+    // floats in pairs
+    (Family::Optimizer, "optimizer/", "u32(quad.y >> 32u)", "u32(quad.x >> 32u)", SPREAD),
+    (Family::Optimizer, "optimizer/", "u64(bits.z) | (u64(bits.w)", "u64(bits.w) | (u64(bits.w)", SPREAD),
+    (Family::Dense, "dense/", "u32(quad.x), u32(quad.x >> 32u)", "u32(quad.x >> 32u), u32(quad.x)", SPREAD),
     // reduce
     (Family::Reduce, "reduce/report", "means.x + step.beta", "means.x - step.beta", BOTH),
     (Family::Reduce, "reduce/report", "r < step.rows", "r + 1u < step.rows", BOTH),
     (Family::Reduce, "reduce/sum", "r < params.rows", "r + 1u < params.rows", BOTH),
-    (Family::Reduce, "reduce/columns", "var r = 0u; r < params.rows", "var r = 1u; r < params.rows", BOTH),
+    (Family::Reduce, "reduce/columns", "var r = 0u; r < rows", "var r = 1u; r < rows", BOTH),
     (Family::Reduce, "reduce/squares", "(group.x + 1u) * stripe", "(group.x + 1u) * stripe - 1u", BOTH),
     (Family::Reduce, "reduce/clip", "min(1.0, params.max_norm", "max(1.0, params.max_norm", BOTH),
     (Family::Reduce, "reduce/clip", "step.slot * 4u + 3u", "step.slot * 4u + 2u", BOTH),
@@ -109,7 +113,7 @@ const FAULTS: &[Fault] = &[
     (Family::Rng, "rng/", "i >= draws.count", "i > draws.count", BOTH),
     // roof
     (Family::Roof, "roof/copy", "result[i] = source[i]", "result[i] = source[i / 2u]", BOTH),
-    (Family::Roof, "roof/multiply_add", "i >= params.quads", "i + 1u >= params.quads", BOTH),
+    (Family::Roof, "roof/", "+ WG * EACH, params.quads", "+ WG * EACH, params.quads - 1u", BOTH),
     (Family::Roof, "roof/multiply_add", "start + 1.0", "start - 1.0", BOTH),
 ];
 

@@ -17,15 +17,17 @@ fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
     })
 }
 
-/// An op for every target, and a product in every layout.
+/// An op for every target, and a product in every layout that runs there.
 fn every_source(op: &Op) -> Vec<kernels::Source> {
-    if op.kernel.family == Family::Dense {
-        let laid_out =
-            |(_, layout): &(_, Layout)| kernels::sources(op, Target::Spread, &Choices::all_of([op], *layout));
+    let for_target = |target: &Target| {
+        if op.kernel.family != Family::Dense {
+            return kernels::sources(op, *target, &Choices::default());
+        }
+        let layouts = Layout::ALL.iter().filter(|(_, layout)| layout.runs_on(*target));
         // Where a product is too small to be split, this is its likeliest layout once more.
-        return Layout::ALL.iter().flat_map(laid_out).collect();
-    }
-    Target::ALL.iter().flat_map(|target| kernels::sources(op, *target, &Choices::default())).collect()
+        layouts.flat_map(|(_, layout)| kernels::sources(op, *target, &Choices::all_of([op], *layout))).collect()
+    };
+    Target::ALL.iter().flat_map(for_target).collect()
 }
 
 /// Every distinct variant of every kernel, parsed.
@@ -33,7 +35,8 @@ fn each_variant(mut visit: impl FnMut(&Op, &kernels::Source, &naga::Module, &nag
     let mut seen = HashSet::new();
     for (op, _) in ops() {
         for source in every_source(&op) {
-            if seen.insert(source.variant.clone()) {
+            // Two targets may render one variant differently.
+            if seen.insert((source.variant.clone(), source.text.len())) {
                 let (module, info) = module(&op.kernel.name(), op.kernel.entry, &source)
                     .unwrap_or_else(|e| panic!("{}: {e}", source.variant));
                 visit(&op, &source, &module, &info);

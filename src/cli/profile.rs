@@ -101,8 +101,11 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
         Ok(started.elapsed().as_secs_f64() / count as f64)
     };
     once(&mut executor, 1)?;
-    let about = once(&mut executor, 1)?.min(once(&mut executor, 2)?);
-    let per_submit = (SUBMIT_TIME.as_secs_f64() / about).clamp(1.0, scalars.len() as f64) as usize;
+    // Few steps at a time take longer each: as many as training submits are found in two rounds.
+    let fitting = |about: f64| (SUBMIT_TIME.as_secs_f64() / about).clamp(1.0, scalars.len() as f64) as usize;
+    let per_submit = fitting(once(&mut executor, 2)?);
+    let about = once(&mut executor, per_submit)?;
+    let per_submit = fitting(about);
     let submits = (0.4 / about / per_submit as f64).clamp(2.0, 200.0) as usize;
     let mut best = f64::INFINITY;
     for _ in 0..7 {

@@ -130,15 +130,15 @@ impl Gpu {
         }
         let software = entry.kind == AdapterKind::Software;
         let lanes = entry.info.subgroup_min_size == LANES && entry.info.subgroup_max_size == LANES;
-        let subgroups = wgpu::Features::SUBGROUP;
-        let spread = software && lanes && entry.adapter.features().contains(subgroups);
+        let spreads = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
+        let spread = software && lanes && entry.adapter.features().contains(spreads);
         let target = match (software, spread) {
             (true, true) => Target::Spread,
             (true, false) => Target::Lanes,
             (false, _) => Target::Tiles,
         };
         let mut wanted = wgpu::Features::empty();
-        wanted.set(subgroups, spread);
+        wanted.set(spreads, spread);
         wanted.set(wgpu::Features::TIMESTAMP_QUERY, needs.timestamps);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgvae"),

@@ -43,7 +43,7 @@ pub struct Reflection {
 pub fn module(kernel: &str, entry: &str, source: &Source) -> Result<(naga::Module, ModuleInfo), GpuError> {
     let invalid = |reason: String| GpuError::Shader { kernel: kernel.to_string(), reason };
     let parsed = naga::front::wgsl::parse_str(&source.text).map_err(|e| invalid(e.emit_to_string(&source.text)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_INT64)
         .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::BALLOT)
         .validate(&parsed)
@@ -83,9 +83,11 @@ impl Reflection {
                         naga::TypeInner::Scalar(scalar) | naga::TypeInner::Vector { scalar, .. } => scalar,
                         _ => return Err(mismatch(format!("`{name}` is no array of numbers"))),
                     };
+                    // A word of 64 bits is a pair of floats: see quads_in_pairs.wgsl.
+                    let floats = scalar.kind == naga::ScalarKind::Float || scalar.width == 8;
                     Slot::Storage {
                         stride: *stride,
-                        dtype: if scalar.kind == naga::ScalarKind::Float { Dtype::F32 } else { Dtype::U32 },
+                        dtype: if floats { Dtype::F32 } else { Dtype::U32 },
                         writable: access.contains(naga::StorageAccess::STORE),
                         reads: used.contains(GlobalUse::READ),
                     }

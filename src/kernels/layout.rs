@@ -288,7 +288,8 @@ const TEMPLATES: [(&str, &str); 6] = [
 
 /// A number that changes with the templates and the list of layouts (FNV-1a, 64 bits).
 pub fn fingerprint() -> u64 {
-    let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(Layout::ALL.iter().map(|(name, _)| *name));
+    let quads = Target::ALL.iter().map(|target| target.quads());
+    let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(quads).chain(Layout::ALL.iter().map(|(name, _)| *name));
     let bytes = texts.flat_map(str::bytes);
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

@@ -58,7 +58,7 @@ pub(crate) fn read_block<P: bytemuck::Pod>(block: Option<&ParamsBlock>) -> P {
 pub enum Target {
     /// A software adapter: few lanes, cheap registers, dear loads and barriers.
     Lanes,
-    /// The same, where a workgroup of 8 lanes is known to be one subgroup.
+    /// The same, where a workgroup of 8 lanes is known to be one subgroup, and words of 64 bits are understood.
     Spread,
     /// A GPU: many lanes, shared memory.
     Tiles,
@@ -76,6 +76,14 @@ impl Target {
         match (self, grid) {
             (Target::Lanes | Target::Spread, Grid::Rows(_) | Grid::Single) => 8,
             _ => 64,
+        }
+    }
+
+    /// What four neighbouring floats are loaded as.
+    fn quads(self) -> &'static str {
+        match self {
+            Target::Spread => include_str!("../../shaders/quads_in_pairs.wgsl"),
+            Target::Lanes | Target::Tiles => include_str!("../../shaders/quads.wgsl"),
         }
     }
 
@@ -113,7 +121,8 @@ const TREE: &str = include_str!("../../shaders/tree.wgsl");
 const LATENT_TERMS: &str = include_str!("../../shaders/latent_terms.wgsl");
 const LIKELIHOOD_TERMS: &str = include_str!("../../shaders/likelihood_terms.wgsl");
 
-/// The shader files of an op, in the order they are joined; what `layout` renders comes behind them.
+/// The shader files of an op, in the order they are joined, behind those of its target; what `layout` renders comes
+/// last.
 fn files(op: &Op) -> &'static [&'static str] {
     match op.kernel.family {
         Family::Batch => &[STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")],
@@ -134,7 +143,10 @@ fn files(op: &Op) -> &'static [&'static str] {
 
 /// The WGSL an op needs on a target: one pass, or for a split product two that run one after the other.
 pub fn sources(op: &Op, target: Target, choices: &Choices) -> Vec<Source> {
-    let text = files(op).join("\n");
+    let mut text = files(op).join("\n");
+    if matches!(op.kernel.family, Family::Dense | Family::Optimizer) {
+        text = format!("{}\n{text}", target.quads());
+    }
     if op.kernel.family == Family::Dense {
         let mut passes = layout::sources(op, choices.layout(op, target));
         for pass in &mut passes {
