@@ -153,7 +153,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         }
         let config = Config::resolve(Some(preset), None, toml::Table::new()).expect("presets resolve");
         let source = format!("{}:count=2000", config.data.source);
-        let data = Dataset::load(&source).expect("built-in data");
+        let data = Dataset::load(source.as_str()).expect("built-in data");
         let spec = config.vae_spec(data.shape.len());
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
         let plan = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);

@@ -173,7 +173,7 @@ fn every_preset_stays_within_webgpus_default_limits() {
     let limits = wgpu::Limits::default();
     for (name, _) in PRESETS {
         let config = Config::resolve(Some(name), None, toml::Table::new()).unwrap();
-        let data = Dataset::load(&config.data.source).unwrap();
+        let data = Dataset::load(config.data.source.as_str()).unwrap();
         let spec = config.vae_spec(data.shape.len());
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
         let needs = GpuExecutor::needs(&vae.program);
@@ -199,10 +199,13 @@ fn small_images(train: usize, test: usize) -> Dataset {
         rows,
         values: Values::Bytes((0..rows * WIDTH).map(|i| (127.0 + 127.0 * (speed * i as f32).sin()) as u8).collect()),
         labels: None,
+        origins: None,
     };
     Dataset {
         name: "waves".into(),
-        shape: Shape::Image { height: 1, width: WIDTH },
+        classes: Vec::new(),
+        columns: None,
+        shape: Shape::Image { height: 1, width: WIDTH, channels: 1 },
         train: split(train, 1.3),
         test: split(test, 0.9),
     }

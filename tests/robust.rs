@@ -101,7 +101,7 @@ proptest! {
     fn any_source_is_made_or_refused(options in "[a-z=,.0-9-]{0,20}") {
         for kind in ["points", "strokes"] {
             // A count asked for by chance may be large; keep what is made small.
-            let _ = Dataset::load(&format!("{kind}:{options},count=3"));
+            let _ = Dataset::load(format!("{kind}:{options},count=3").as_str());
         }
     }
 }

@@ -19,7 +19,7 @@ struct Run {
 }
 
 fn train(config: &Config) -> Run {
-    let data = Dataset::load(&config.data.source).unwrap();
+    let data = Dataset::load(config.data.source.as_str()).unwrap();
     config.check_data(&data).unwrap();
     let spec = config.vae_spec(data.shape.len());
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();

@@ -187,7 +187,7 @@ impl ModelArgs {
         if folder.is_dir() {
             config.data.source = std::path::absolute(folder)?.display().to_string();
         }
-        let data = Dataset::load(&config.data.source)?;
+        let data = Dataset::load(config.data.source.as_str())?;
         config.check_data(&data)?;
         Ok((config, data))
     }

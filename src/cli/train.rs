@@ -42,8 +42,10 @@ struct RunRecord<'a> {
 
 fn describe_data(data: &Dataset) -> String {
     let what = match data.shape {
-        Shape::Image { height, width } => format!("images of {height}x{width}"),
+        Shape::Image { height, width, channels: 1 } => format!("grey images of {height}x{width}"),
+        Shape::Image { height, width, .. } => format!("colour images of {height}x{width}"),
         Shape::Point(n) => format!("points of {n} coordinates"),
+        Shape::Table(n) => format!("rows of {n} columns"),
     };
     format!("{}: {} training and {} test {what}", data.name, data.train.rows, data.test.rows)
 }

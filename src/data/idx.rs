@@ -23,7 +23,9 @@ pub fn folder(path: &Path) -> Result<Dataset, DataError> {
         .ok()
         .and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()))
         .unwrap_or_else(|| "data".into());
-    Ok(Dataset { name, shape: train_shape, train, test })
+    let most = [&train, &test].into_iter().flat_map(|s| s.labels.iter().flatten()).max();
+    let classes = most.map_or(Vec::new(), |most| (0..=*most).map(|class| class.to_string()).collect());
+    Ok(Dataset { name, shape: train_shape, classes, columns: None, train, test })
 }
 
 /// The file of this stem: with a dash or a dot before `idx`, plain or gzipped.
@@ -43,7 +45,7 @@ fn split(folder: &Path, prefix: &str) -> Result<(Shape, Split), DataError> {
         });
     };
     let (extents, bytes) = read(&images, 3)?;
-    let shape = Shape::Image { height: extents[1], width: extents[2] };
+    let shape = Shape::Image { height: extents[1], width: extents[2], channels: 1 };
     if bytes.is_empty() {
         return Err(DataError::Format { path: images, reason: "it holds no images".into() });
     }
@@ -56,11 +58,11 @@ fn split(folder: &Path, prefix: &str) -> Result<(Shape, Split), DataError> {
                     reason: format!("there are {} labels for {} images", count[0], extents[0]),
                 });
             }
-            Some(labels)
+            Some(labels.into_iter().map(u32::from).collect())
         }
         None => None,
     };
-    let split = Split { rows: extents[0], values: Values::Bytes(bytes), labels };
+    let split = Split { rows: extents[0], values: Values::Bytes(bytes), labels, origins: None };
     Ok((shape, split))
 }
 
@@ -142,7 +144,7 @@ mod tests {
             ("t10k-images.idx3-ubyte", images.clone()),
         ]);
         let data = folder(files.path()).unwrap();
-        assert_eq!(data.shape, Shape::Image { height: 1, width: 3 });
+        assert_eq!(data.shape, Shape::Image { height: 1, width: 3, channels: 1 });
         assert_eq!(data.train.values, Values::Bytes(vec![1, 2, 3, 4, 5, 6]));
         assert_eq!(data.train.labels, Some(vec![7, 9]));
         assert_eq!(data.test.labels, None);

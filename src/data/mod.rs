@@ -2,10 +2,13 @@
 
 mod glyphs;
 mod idx;
+mod options;
 mod points;
 mod strokes;
 
 use std::path::{Path, PathBuf};
+
+pub use options::{Channels, Fit, ImageSize, Options};
 
 /// Why a data set could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -40,25 +43,30 @@ pub enum DataError {
 }
 
 /// What one example is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// A grey image.
+    /// An image: `height x width x channels`, the channels of a pixel side by side.
     Image {
         /// Rows of pixels.
         height: usize,
         /// Pixels of a row.
         width: usize,
+        /// 1 for grey, 3 for red, green and blue.
+        channels: usize,
     },
     /// A point of so many coordinates.
     Point(usize),
+    /// A row of a table of so many columns.
+    Table(usize),
 }
 
 impl Shape {
     /// Numbers of one example.
     pub fn len(self) -> usize {
         match self {
-            Shape::Image { height, width } => height * width,
-            Shape::Point(n) => n,
+            Shape::Image { height, width, channels } => height * width * channels,
+            Shape::Point(n) | Shape::Table(n) => n,
         }
     }
 
@@ -84,8 +92,10 @@ pub struct Split {
     pub rows: usize,
     /// Them.
     pub values: Values,
-    /// Their classes, where known.
-    pub labels: Option<Vec<u8>>,
+    /// Their classes, where known: places in [`Dataset::classes`].
+    pub labels: Option<Vec<u32>>,
+    /// Where each comes from, where that is more than its place: a file, a line.
+    pub origins: Option<Vec<String>>,
 }
 
 impl Split {
@@ -106,6 +116,17 @@ impl Split {
     }
 }
 
+/// The columns of a table. Training sees each with its mean taken away and divided by its deviation.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Columns {
+    /// What they are called.
+    pub names: Vec<String>,
+    /// Their means over the training rows.
+    pub mean: Vec<f32>,
+    /// Their standard deviations there; 1 for a column that is always the same.
+    pub deviation: Vec<f32>,
+}
+
 /// A data set, ready to be trained on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
@@ -113,6 +134,10 @@ pub struct Dataset {
     pub name: String,
     /// What one example is.
     pub shape: Shape,
+    /// What the labels stand for.
+    pub classes: Vec<String>,
+    /// A table's columns.
+    pub columns: Option<Columns>,
     /// What the model learns from.
     pub train: Split,
     /// What it is judged by.
@@ -120,8 +145,10 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Loads or makes what `spec` names: `strokes`, `points`, with options after a colon, or a folder.
-    pub fn load(spec: &str) -> Result<Self, DataError> {
+    /// Loads or makes a source: `strokes`, `points`, with options after a colon, or a folder.
+    pub fn load(options: impl Into<Options>) -> Result<Self, DataError> {
+        let wanted = options.into();
+        let spec = wanted.source.as_str();
         let (kind, options) = spec.split_once(':').unwrap_or((spec, ""));
         match kind {
             "strokes" => strokes::Options::parse(spec, options).map(|o| strokes::dataset(&o)),
@@ -137,7 +164,7 @@ impl Dataset {
 }
 
 /// Reads `name=value` and bare words separated by commas.
-fn options(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+fn pairs(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(|part| match part.split_once('=') {
         Some((name, value)) => (name.trim(), Some(value.trim())),
         None => (part, None),

@@ -3,13 +3,25 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{DataError, Dataset, Shape, Split, Values, number, options, unknown};
+use super::{DataError, Dataset, Shape, Split, Values, number, pairs, unknown};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Curve,
     Rings,
     Moons,
+}
+
+impl Kind {
+    /// What a point's label stands for.
+    fn classes(self) -> Vec<String> {
+        let names: &[&str] = match self {
+            Kind::Curve => &["curve"],
+            Kind::Rings => &["inner", "outer"],
+            Kind::Moons => &["upper", "lower"],
+        };
+        names.iter().map(|name| name.to_string()).collect()
+    }
 }
 
 /// `points[:curve|rings|moons][,noise=0.05][,count=10000][,seed=0]`
@@ -23,7 +35,7 @@ pub struct Options {
 impl Options {
     pub fn parse(spec: &str, text: &str) -> Result<Self, DataError> {
         let mut parsed = Self { kind: Kind::Curve, noise: 0.05, count: 10_000, seed: 0 };
-        for (name, value) in options(text) {
+        for (name, value) in pairs(text) {
             match (name, value) {
                 ("curve", None) => parsed.kind = Kind::Curve,
                 ("rings", None) => parsed.kind = Kind::Rings,
@@ -48,6 +60,8 @@ pub fn dataset(options: &Options) -> Dataset {
     Dataset {
         name: name.into(),
         shape: Shape::Point(2),
+        classes: options.kind.classes(),
+        columns: None,
         train: split(options, options.count, 0),
         test: split(options, (options.count / 5).max(1), 1),
     }
@@ -62,9 +76,9 @@ fn split(options: &Options, rows: usize, stream: u64) -> Split {
         let (x, y, label) = point(options.kind, &mut rng);
         values.push(x + options.noise * normal(&mut rng));
         values.push(y + options.noise * normal(&mut rng));
-        labels.push(label);
+        labels.push(label.into());
     }
-    Split { rows, values: Values::Floats(values), labels: Some(labels) }
+    Split { rows, values: Values::Floats(values), labels: Some(labels), origins: None }
 }
 
 /// A point of the noiseless shape, within about [-1, 1] x [-1, 1], and which part of it.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::glyphs::{DIGITS, Stroke};
 use super::points::normal;
-use super::{DataError, Dataset, Shape, Split, Values, number, options, unknown};
+use super::{DataError, Dataset, Shape, Split, Values, number, pairs, unknown};
 
 /// Pixels of an image's side.
 const SIDE: usize = 28;
@@ -21,7 +21,7 @@ pub struct Options {
 impl Options {
     pub fn parse(spec: &str, text: &str) -> Result<Self, DataError> {
         let mut parsed = Self { count: 20_000, seed: 0 };
-        for (name, value) in options(text) {
+        for (name, value) in pairs(text) {
             match name {
                 "count" => parsed.count = number(spec, name, value, 1..=1_000_000)?,
                 "seed" => parsed.seed = number(spec, name, value, 0..=u64::MAX)?,
@@ -36,7 +36,9 @@ impl Options {
 pub fn dataset(options: &Options) -> Dataset {
     Dataset {
         name: "strokes".into(),
-        shape: Shape::Image { height: SIDE, width: SIDE },
+        shape: Shape::Image { height: SIDE, width: SIDE, channels: 1 },
+        classes: (0..10).map(|digit| digit.to_string()).collect(),
+        columns: None,
         train: split(options.seed, options.count, 0),
         test: split(options.seed, (options.count / 5).max(1), 1 << 32),
     }
@@ -55,10 +57,10 @@ fn split(seed: u64, rows: usize, first_stream: u64) -> Split {
             let ways = DIGITS[digit];
             let glyph = ways[rng.random_range(0..ways.len())];
             Hand::new(&mut rng).write(glyph, &mut rng, image);
-            digit as u8
+            digit as u32
         })
         .collect();
-    Split { rows, values: Values::Bytes(pixels), labels: Some(labels) }
+    Split { rows, values: Values::Bytes(pixels), labels: Some(labels), origins: None }
 }
 
 /// How one image is written.

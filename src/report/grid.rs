@@ -1,35 +1,39 @@
-//! Grids of grey images.
+//! Grids of images.
 
-use image::{DynamicImage, GrayImage, Luma};
+use image::{DynamicImage, Rgb, RgbImage};
 
 /// Screen pixels a pixel, and between images.
 const SCALE: usize = 2;
 const GAP: usize = 4;
 const BACKGROUND: u8 = 40;
 
+/// Height, width and channels of an image.
+pub type Size = (usize, usize, usize);
+
 /// Images of levels in [0, 1], row by row.
-pub fn grid(levels: &[f32], (height, width): (usize, usize), columns: usize) -> DynamicImage {
-    let images: Vec<&[f32]> = levels.chunks_exact(height * width).collect();
+pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> DynamicImage {
+    let images: Vec<&[f32]> = levels.chunks_exact(height * width * channels).collect();
     let rows = images.len().div_ceil(columns);
     let (cell_w, cell_h) = (width * SCALE + GAP, height * SCALE + GAP);
-    let mut picture =
-        GrayImage::from_pixel((columns * cell_w + GAP) as u32, (rows * cell_h + GAP) as u32, Luma([BACKGROUND]));
+    let (all_w, all_h) = ((columns * cell_w + GAP) as u32, (rows * cell_h + GAP) as u32);
+    let mut picture = RgbImage::from_pixel(all_w, all_h, Rgb([BACKGROUND; 3]));
     for (i, image) in images.iter().enumerate() {
         let (left, top) = (i % columns * cell_w + GAP, i / columns * cell_h + GAP);
         for y in 0..height * SCALE {
             for x in 0..width * SCALE {
-                let level = image[y / SCALE * width + x / SCALE];
-                let grey = (level.clamp(0.0, 1.0) * 255.0).round() as u8;
-                picture.put_pixel((left + x) as u32, (top + y) as u32, Luma([grey]));
+                let at = (y / SCALE * width + x / SCALE) * channels;
+                // A grey level is all three.
+                let level = |c: usize| (image[at + c.min(channels - 1)].clamp(0.0, 1.0) * 255.0).round() as u8;
+                picture.put_pixel((left + x) as u32, (top + y) as u32, Rgb([level(0), level(1), level(2)]));
             }
         }
     }
-    picture.into()
+    if channels == 1 { DynamicImage::from(picture).into_luma8().into() } else { picture.into() }
 }
 
 /// Ten columns of originals, each with its reconstruction below.
-pub fn reconstructions(x: &[f32], mean: &[f32], size: (usize, usize)) -> DynamicImage {
-    let run = 10 * size.0 * size.1;
+pub fn reconstructions(x: &[f32], mean: &[f32], size: Size) -> DynamicImage {
+    let run = 10 * size.0 * size.1 * size.2;
     let blank = vec![0.0; run];
     let pairs: Vec<f32> = x
         .chunks(run)

@@ -3,5 +3,5 @@
 mod grid;
 mod scatter;
 
-pub use grid::{grid, reconstructions};
+pub use grid::{Size, grid, reconstructions};
 pub use scatter::scatter;

@@ -305,8 +305,8 @@ impl Trainer {
         let has_prior = self.vae.program.plan("sample").is_some();
         let test_rows = self.timetable.evaluation_rows();
         match self.shape {
-            Shape::Image { height, width } => {
-                let size = (height, width);
+            Shape::Image { height, width, channels } => {
+                let size = (height, width, channels);
                 let (x, mean) = self.shown(Plan::Reconstruct, test_rows.min(50))?;
                 let picture = report::reconstructions(&x, &mean, size);
                 folder.picture(&format!("reconstructions-{epoch:03}.png"), &picture)?;
@@ -326,7 +326,7 @@ impl Trainer {
                     folder.picture(&format!("samples-{epoch:03}.png"), &picture)?;
                 }
             }
-            Shape::Point(_) => {}
+            Shape::Point(_) | Shape::Table(_) => {}
         }
         Ok(())
     }
