@@ -105,7 +105,8 @@ fn made_of(module: &naga::Module, function: &naga::Function, from: naga::Handle<
         match &function.expressions[handle] {
             naga::Expression::FunctionArgument(_) | naga::Expression::CallResult(_) => unknown = true,
             naga::Expression::GlobalVariable(global) => match module.global_variables[*global].space {
-                naga::AddressSpace::Uniform => uniform = true,
+                // What is private was read from the uniform.
+                naga::AddressSpace::Uniform | naga::AddressSpace::Private => uniform = true,
                 _ => unknown = true,
             },
             naga::Expression::LocalVariable(local) => {
