@@ -1,7 +1,16 @@
-//! Pictures of what a model does. Knows no GPU.
+//! Pictures of what a model does, and the page that shows a run. Knows no GPU.
 
+mod chart;
+pub mod compare;
 mod grid;
+pub mod latent;
+mod markup;
+mod numbers;
+pub mod page;
 mod scatter;
+mod sections;
+mod sparkline;
 
 pub use grid::{Size, grid, reconstructions};
 pub use scatter::scatter;
+pub use sparkline::sparkline;

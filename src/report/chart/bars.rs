@@ -1,0 +1,121 @@
+//! Bars side by side.
+
+use super::super::markup::escape;
+use super::super::numbers::measured;
+use super::frame::Frame;
+use super::scale::{Scale, Spread};
+use super::{Key, Size, figure, fill, nothing, px};
+
+/// More bars than this have no captions of their own.
+const MOST_CAPTIONS: usize = 24;
+
+/// A bar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bar {
+    /// What it stands for.
+    pub name: String,
+    /// How high it is.
+    pub value: f64,
+    /// Whether it is drawn in colour.
+    pub is_marked: bool,
+}
+
+/// Bars in one chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bars {
+    /// What they show.
+    pub title: String,
+    /// What each of them stands for.
+    pub x: String,
+    /// What the marked ones and the others are.
+    pub kinds: [String; 2],
+    /// From left to right.
+    pub bars: Vec<Bar>,
+}
+
+impl Bars {
+    /// The chart, as a figure.
+    pub fn figure(&self) -> String {
+        let extent = Size::Square.extent();
+        let scale = Scale::over(self.bars.iter().map(|b| b.value), Spread::FromZero, 5);
+        let marks = scale.map_or_else(|| nothing(extent), |y| self.marks(&y, &Frame::new(extent, &y)));
+        let count = |marked: bool| self.bars.iter().filter(|b| b.is_marked == marked).count();
+        let keys: Vec<Key> = [(true, Some(0)), (false, None)]
+            .into_iter()
+            .zip(&self.kinds)
+            .filter(|((marked, _), _)| count(*marked) > 0)
+            .map(|((marked, colour), name)| Key { name: name.clone(), colour, value: Some(count(marked).to_string()) })
+            .collect();
+        let highest = self.bars.iter().filter(|b| b.value.is_finite()).max_by(|a, b| a.value.total_cmp(&b.value));
+        let highest = highest.map(|b| format!(" The highest is {} with {}.", b.name, measured(b.value)));
+        let description = format!("{} bars, {} of them {}.", self.bars.len(), count(true), self.kinds[0]);
+        figure(&self.title, "", &keys, &(description + &highest.unwrap_or_default()), extent, &marks)
+    }
+
+    fn marks(&self, y: &Scale, frame: &Frame) -> String {
+        let mut out = frame.left_axis(y);
+        let pitch = (frame.right - frame.left) / self.bars.len() as f64;
+        let width = (pitch * 0.78).min(56.0);
+        let zero = y.place(0.0).unwrap_or(0.0);
+        for (i, bar) in self.bars.iter().enumerate() {
+            let centre = frame.left + (i as f64 + 0.5) * pitch;
+            let end = y.place(bar.value).unwrap_or(zero);
+            let (top, bottom) = (frame.y(end.max(zero)), frame.y(end.min(zero)));
+            let class = fill(bar.is_marked.then_some(0));
+            // A strip of the chart's whole height, so that a low bar can be pointed at, too.
+            out += &format!(
+                "<g class=\"bar\"><title>{} {}: {}</title>\
+                 <rect class=\"strip\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\
+                 <rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{}\"/></g>\n",
+                escape(&self.x),
+                escape(&bar.name),
+                measured(bar.value),
+                px(centre - pitch / 2.0),
+                px(frame.top),
+                px(pitch),
+                px(frame.bottom - frame.top),
+                px(centre - width / 2.0),
+                px(top),
+                // A bar may be thinner than a tenth of a pixel, but not nothing.
+                px(width).max(0.2),
+                px(bottom - top).max(0.5),
+                if width > 8.0 { 2 } else { 0 },
+            );
+            if self.bars.len() <= MOST_CAPTIONS {
+                let (x, y) = (px(centre), px(frame.bottom + 17.0));
+                out += &format!("<text class=\"below\" x=\"{x}\" y=\"{y}\">{}</text>\n", escape(&bar.name));
+            }
+        }
+        out + &frame.lower_axis(None, &self.x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::check;
+    use super::*;
+
+    fn chart(values: &[f64]) -> Bars {
+        let bar = |(i, value): (usize, &f64)| Bar { name: i.to_string(), value: *value, is_marked: *value > 0.1 };
+        Bars {
+            title: "KL".into(),
+            x: "dimension".into(),
+            kinds: ["active".into(), "asleep".into()],
+            bars: values.iter().enumerate().map(bar).collect(),
+        }
+    }
+
+    #[test]
+    fn any_values_make_a_sound_chart() {
+        for values in [&[][..], &[0.0], &[2.0, f64::NAN, 0.0, -1.0, f64::INFINITY], &[f64::NAN], &[1.0; 700]] {
+            check(&chart(values).figure());
+        }
+    }
+
+    #[test]
+    fn both_kinds_are_counted() {
+        let figure = chart(&[3.0, 2.0, 0.0]).figure();
+        assert!(figure.contains("active <span>2</span>") && figure.contains("asleep <span>1</span>"), "{figure}");
+        assert!(!chart(&[3.0]).figure().contains("asleep"));
+    }
+}

@@ -1,0 +1,78 @@
+//! The rectangle that marks are drawn in, with its axes.
+
+use super::super::markup::escape;
+use super::px;
+use super::scale::Scale;
+
+/// Room for a character of a tick's caption; more than it takes, because narrow screens get larger letters.
+const CHARACTER: f64 = 9.0;
+
+/// Where on the chart the marks go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// Left end.
+    pub left: f64,
+    /// Right end.
+    pub right: f64,
+    /// Upper end.
+    pub top: f64,
+    /// Lower end.
+    pub bottom: f64,
+}
+
+impl Frame {
+    /// A frame with room for captions on the left and below.
+    pub fn new((width, height): (f64, f64), y: &Scale) -> Self {
+        let left = y.widest_caption() as f64 * CHARACTER + 12.0;
+        Self { left, right: width - 14.0, top: 12.0, bottom: height - 42.0 }
+    }
+
+    /// The frame with room for the left axis's name.
+    pub fn with_left_name(self) -> Self {
+        Self { left: self.left + 18.0, ..self }
+    }
+
+    /// Where on the chart a place on the lower axis is.
+    pub fn x(&self, place: f64) -> f64 {
+        self.left + place * (self.right - self.left)
+    }
+
+    /// Where on the chart a place on the left axis is.
+    pub fn y(&self, place: f64) -> f64 {
+        self.bottom - place * (self.bottom - self.top)
+    }
+
+    /// Lines across at the left axis's ticks, and their captions.
+    pub fn left_axis(&self, scale: &Scale) -> String {
+        let mut out = String::new();
+        for (value, caption) in &scale.ticks {
+            if let Some(y) = scale.place(*value).map(|p| px(self.y(p))) {
+                let (left, right) = (px(self.left), px(self.right));
+                out += &format!("<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{y}\" y2=\"{y}\"/>\n");
+                out += &format!(
+                    "<text class=\"left\" x=\"{}\" y=\"{}\">{}</text>\n",
+                    px(self.left - 9.0),
+                    px(y + 4.0),
+                    escape(caption)
+                );
+            }
+        }
+        out
+    }
+
+    /// The lower axis: its line, its ticks' captions and what it is.
+    pub fn lower_axis(&self, scale: Option<&Scale>, name: &str) -> String {
+        let (left, right, bottom) = (px(self.left), px(self.right), px(self.bottom));
+        let mut out = format!("<line class=\"axis\" x1=\"{left}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/>\n");
+        for (value, caption) in scale.iter().flat_map(|scale| &scale.ticks) {
+            if let Some(x) = scale.and_then(|s| s.place(*value)).map(|p| px(self.x(p))) {
+                let y = px(self.bottom + 17.0);
+                out += &format!("<text class=\"below\" x=\"{x}\" y=\"{y}\">{}</text>\n", escape(caption));
+            }
+        }
+        let middle = px((self.left + self.right) / 2.0);
+        out +=
+            &format!("<text class=\"name\" x=\"{middle}\" y=\"{}\">{}</text>\n", px(self.bottom + 36.0), escape(name));
+        out
+    }
+}

@@ -1,0 +1,231 @@
+//! Curves over a common axis.
+
+use std::collections::BTreeSet;
+
+use super::super::markup::escape;
+use super::super::numbers::{is_plottable, measured, rounded};
+use super::frame::Frame;
+use super::scale::{Scale, Spread};
+use super::{Key, Size, figure, fill, nothing, px, stroke};
+
+/// A curve with more points is thinned.
+const MOST_POINTS: usize = 500;
+/// Curves with at most so many points have a dot at each.
+const MOST_DOTS: usize = 32;
+/// Strips that show the values under the pointer.
+const MOST_STRIPS: usize = 64;
+/// From this ratio of the highest to the lowest value on, an even axis would hide what is going on below.
+const WIDE: f64 = 4.0;
+
+/// A curve.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// What it is called.
+    pub name: String,
+    /// From left to right; where the value is not finite, the curve has a gap.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Curves in one chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lines {
+    /// What they show.
+    pub title: String,
+    /// What they are drawn over.
+    pub x: String,
+    /// How large the chart is.
+    pub size: Size,
+    /// The first one's colour, as a place in the palette.
+    pub colour: usize,
+    /// The curves.
+    pub series: Vec<Series>,
+}
+
+impl Lines {
+    /// The chart, as a figure.
+    pub fn figure(&self) -> String {
+        let extent = self.size.extent();
+        let values = || self.series.iter().flat_map(|s| &s.points).map(|p| p.1).filter(|v| is_plottable(*v));
+        let (low, high) = values().fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
+        let is_wide = low > 0.0 && high / low > WIDE;
+        let spread = if is_wide { Spread::Logarithm } else { Spread::EvenRound };
+        let ticks = if self.size == Size::Third { 4 } else { 5 };
+        let across = self.series.iter().flat_map(|s| &s.points).map(|p| p.0);
+        let scales = Scale::over(across, Spread::Whole, ticks).zip(Scale::over(values(), spread, ticks));
+        let marks = scales.map_or_else(|| nothing(extent), |(x, y)| self.marks(&x, &y, &Frame::new(extent, &y)));
+        let keys: Vec<Key> = if self.series.len() < 2 {
+            Vec::new()
+        } else {
+            let key = |(i, s): (usize, &Series)| Key {
+                name: s.name.clone(),
+                colour: Some(self.colour + i),
+                value: last(s).map(|(_, v)| measured(v)),
+            };
+            self.series.iter().enumerate().map(key).collect()
+        };
+        let note = if is_wide { "logarithmic" } else { "" };
+        figure(&self.title, note, &keys, &self.description(), extent, &marks)
+    }
+
+    fn marks(&self, x: &Scale, y: &Scale, frame: &Frame) -> String {
+        let mut out = frame.left_axis(y) + &frame.lower_axis(Some(x), &self.x);
+        let place = |(a, b): (f64, f64)| Some((px(frame.x(x.place(a)?)), px(frame.y(y.place(b)?))));
+        for (i, series) in self.series.iter().enumerate() {
+            let colour = Some(self.colour + i);
+            let places: Vec<Option<(f64, f64)>> = thinned(&series.points).into_iter().map(place).collect();
+            out += &format!("<path class=\"line {}\" d=\"{}\"/>\n", stroke(colour), path(&places));
+            if series.points.len() <= MOST_DOTS {
+                for (x, y) in places.into_iter().flatten() {
+                    out += &format!("<circle class=\"dot {}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>\n", fill(colour));
+                }
+            }
+        }
+        out + &self.strips(x, frame)
+    }
+
+    /// Invisible strips over the chart that name the values under the pointer.
+    fn strips(&self, x: &Scale, frame: &Frame) -> String {
+        let longest = self.series.iter().max_by_key(|s| s.points.len());
+        let mut stops: Vec<f64> = longest.iter().flat_map(|s| &s.points).map(|p| p.0).collect();
+        let every = stops.len().div_ceil(MOST_STRIPS).max(1);
+        stops = stops.into_iter().rev().step_by(every).filter(|v| x.place(*v).is_some()).collect();
+        stops.sort_by(f64::total_cmp);
+        stops.dedup();
+        let centre = |stop: f64| x.place(stop).map_or(frame.left, |place| frame.x(place));
+        let mut out = String::new();
+        for (i, stop) in stops.iter().enumerate() {
+            let from = if i == 0 { frame.left } else { (centre(stops[i - 1]) + centre(*stop)) / 2.0 };
+            let to = stops.get(i + 1).map_or(frame.right, |next| (centre(*stop) + centre(*next)) / 2.0);
+            let mut text = format!("{} {}", self.x, rounded(*stop));
+            for series in &self.series {
+                if let Some((_, value)) = series.points.iter().find(|p| p.0 == *stop) {
+                    text += &format!("\n{} {}", series.name, measured(*value));
+                }
+            }
+            out += &format!(
+                "<rect class=\"strip\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{}</title></rect>\n",
+                px(from),
+                px(frame.top),
+                px((to - from).max(0.0)),
+                px(frame.bottom - frame.top),
+                escape(&text)
+            );
+        }
+        out
+    }
+
+    fn description(&self) -> String {
+        let curve = |s: &Series| match (s.points.iter().find(|p| is_plottable(p.1)), last(s)) {
+            (Some(first), Some(last)) => {
+                let (from, to) = (rounded(first.0), rounded(last.0));
+                let (first, last) = (measured(first.1), measured(last.1));
+                format!("{}: {first} at {x} {from}, {last} at {x} {to}.", s.name, x = self.x)
+            }
+            _ => format!("{}: no finite values.", s.name),
+        };
+        self.series.iter().map(curve).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn last(series: &Series) -> Option<(f64, f64)> {
+    series.points.iter().rev().copied().find(|p| is_plottable(p.1))
+}
+
+/// At most about [`MOST_POINTS`] points: of each share of the curve the lowest and the highest, so that peaks stay.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    if points.len() <= MOST_POINTS {
+        return points.to_vec();
+    }
+    let size = points.len().div_ceil(MOST_POINTS / 2);
+    let kept: BTreeSet<usize> = points
+        .chunks(size)
+        .enumerate()
+        .flat_map(|(i, chunk)| {
+            let by_value = |a: &usize, b: &usize| chunk[*a].1.total_cmp(&chunk[*b].1);
+            let lowest = (0..chunk.len()).min_by(by_value);
+            let highest = (0..chunk.len()).max_by(by_value);
+            lowest.into_iter().chain(highest).map(move |at| i * size + at)
+        })
+        .chain([0, points.len() - 1])
+        .collect();
+    kept.into_iter().map(|i| points[i]).collect()
+}
+
+/// A path through the places, interrupted where there is none.
+fn path(places: &[Option<(f64, f64)>]) -> String {
+    let mut out = String::new();
+    for run in places.split(Option::is_none) {
+        for (i, (x, y)) in run.iter().flatten().enumerate() {
+            out += &format!("{}{x} {y}", if i == 0 { 'M' } else { 'L' });
+        }
+        // A lone point is a line without length, which round ends make visible.
+        out += if run.len() == 1 { "h0" } else { "" };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::check;
+    use super::*;
+
+    fn chart(values: &[&[f64]]) -> Lines {
+        let series = |(i, values): (usize, &&[f64])| Series {
+            name: format!("<run> & \"{i}\""),
+            points: values.iter().enumerate().map(|(x, y)| (x as f64 + 1.0, *y)).collect(),
+        };
+        Lines {
+            title: "Loss".into(),
+            x: "epoch".into(),
+            size: Size::Half,
+            colour: 0,
+            series: values.iter().enumerate().map(series).collect(),
+        }
+    }
+
+    #[test]
+    fn any_values_make_a_sound_chart() {
+        let long: Vec<f64> = (0..5000).map(|i| 100.0 + 400.0 / f64::from(i + 1)).collect();
+        let cases: &[&[&[f64]]] = &[
+            &[],
+            &[&[]],
+            &[&[3.0]],
+            &[&[f64::NAN, f64::INFINITY]],
+            &[&[1.0, f64::NAN, 2.0, 3.0, f64::NEG_INFINITY], &[-4.0]],
+            &[&[f64::MAX, f64::MIN, 0.0]],
+            &[&[0.0; 4]],
+            &[&long, &[1.0, 2.0]],
+        ];
+        for values in cases {
+            let figure = chart(values).figure();
+            check(&figure);
+            assert!(figure.len() < 60_000, "{} bytes", figure.len());
+        }
+        assert!(chart(&[&[f64::NAN]]).figure().contains("nothing to draw"));
+    }
+
+    #[test]
+    fn gaps_break_a_curve_and_lone_points_stay() {
+        let places = [Some((1.0, 2.0)), None, Some((3.0, 4.0)), Some((5.0, 6.5))];
+        assert_eq!(path(&places), "M1 2h0M3 4L5 6.5");
+    }
+
+    #[test]
+    fn thinning_keeps_peaks_and_ends() {
+        let mut points: Vec<(f64, f64)> = (0..10_000).map(|i| (f64::from(i), 1.0)).collect();
+        points[7777].1 = 9.0;
+        points[7778].1 = -9.0;
+        let kept = thinned(&points);
+        assert!(kept.len() <= MOST_POINTS + 2, "{}", kept.len());
+        for i in [0, 7777, 7778, 9999] {
+            assert!(kept.contains(&points[i]), "{i}");
+        }
+    }
+
+    #[test]
+    fn wide_ranges_are_logarithmic() {
+        assert!(chart(&[&[540.0, 105.0]]).figure().contains("logarithmic"));
+        assert!(!chart(&[&[200.0, 105.0]]).figure().contains("logarithmic"));
+        assert!(!chart(&[&[540.0, -105.0]]).figure().contains("logarithmic"));
+    }
+}

@@ -1,0 +1,205 @@
+//! Latent vectors on a plane.
+
+/// Rotations stop when no sweep over the matrix changes anything; this many were never needed.
+const MOST_SWEEPS: usize = 60;
+
+/// Latent vectors as points of a plane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    /// One for each vector.
+    pub points: Vec<[f32; 2]>,
+    /// The shares of the whole variance that the two axes have.
+    pub share: [f64; 2],
+    /// Whether the axes are principal components, and not the latent dimensions themselves.
+    pub is_principal: bool,
+}
+
+impl Projection {
+    /// Captions for the two axes.
+    pub fn captions(&self) -> [String; 2] {
+        [0, 1].map(|i| {
+            if self.is_principal {
+                format!("principal component {} ({:.0} % of the variance)", i + 1, self.share[i] * 100.0)
+            } else {
+                format!("mu {}", i + 1)
+            }
+        })
+    }
+}
+
+/// Puts vectors of `dims` numbers, row by row, on the plane of their first two principal components. Two dimensions stay
+/// what they are, and one is the first axis.
+pub fn principal(values: &[f32], dims: usize) -> Projection {
+    if dims == 0 {
+        return Projection { points: Vec::new(), share: [0.0; 2], is_principal: false };
+    }
+    let rows: Vec<&[f32]> = values.chunks_exact(dims).collect();
+    let mean = mean(&rows, dims);
+    let mut covariance = covariance(&rows, &mean);
+    let whole: f64 = (0..dims).map(|i| covariance[i * dims + i]).sum();
+    let share = |variance: f64| if whole > 0.0 { (variance / whole).clamp(0.0, 1.0) } else { 0.0 };
+    if dims <= 2 {
+        return Projection {
+            points: rows.iter().map(|row| [row[0], row.get(1).copied().unwrap_or(0.0)]).collect(),
+            share: [share(covariance[0]), if dims == 2 { share(covariance[3]) } else { 0.0 }],
+            is_principal: false,
+        };
+    }
+    let vectors = diagonalise(&mut covariance, dims);
+    let mut order: Vec<usize> = (0..dims).collect();
+    order.sort_by(|a, b| covariance[b * dims + b].total_cmp(&covariance[a * dims + a]));
+    let axes = [0, 1].map(|i| {
+        let axis: Vec<f64> = (0..dims).map(|d| vectors[d * dims + order[i]]).collect();
+        // An axis may as well point the other way: its largest part shall be positive.
+        let largest = axis.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
+        if largest < 0.0 { axis.iter().map(|v| -v).collect() } else { axis }
+    });
+    let along = |row: &[f32], axis: &[f64]| -> f32 {
+        row.iter().zip(&mean).zip(axis).map(|((v, mean), a)| (f64::from(*v) - mean) * a).sum::<f64>() as f32
+    };
+    Projection {
+        points: rows.iter().map(|row| [along(row, &axes[0]), along(row, &axes[1])]).collect(),
+        share: [0, 1].map(|i| share(covariance[order[i] * dims + order[i]])),
+        is_principal: true,
+    }
+}
+
+fn is_finite(row: &[f32]) -> bool {
+    row.iter().all(|v| v.is_finite())
+}
+
+fn mean(rows: &[&[f32]], dims: usize) -> Vec<f64> {
+    let mut sum = vec![0.0; dims];
+    let mut count = 0.0;
+    for row in rows.iter().filter(|row| is_finite(row)) {
+        sum.iter_mut().zip(*row).for_each(|(s, v)| *s += f64::from(*v));
+        count += 1.0;
+    }
+    sum.iter().map(|s| s / f64::max(count, 1.0)).collect()
+}
+
+fn covariance(rows: &[&[f32]], mean: &[f64]) -> Vec<f64> {
+    let dims = mean.len();
+    let mut sum = vec![0.0; dims * dims];
+    let mut count = 0.0;
+    for row in rows.iter().filter(|row| is_finite(row)) {
+        let centred: Vec<f64> = row.iter().zip(mean).map(|(v, mean)| f64::from(*v) - mean).collect();
+        for (line, a) in sum.chunks_exact_mut(dims).zip(&centred) {
+            line.iter_mut().zip(&centred).for_each(|(s, b)| *s += a * b);
+        }
+        count += 1.0;
+    }
+    sum.iter().map(|s| s / f64::max(count, 1.0)).collect()
+}
+
+/// Jacobi's rotations: leaves the eigenvalues on the diagonal and returns the eigenvectors as columns.
+fn diagonalise(matrix: &mut [f64], dims: usize) -> Vec<f64> {
+    let mut vectors = vec![0.0; dims * dims];
+    (0..dims).for_each(|i| vectors[i * dims + i] = 1.0);
+    let size = matrix.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let negligible = size / dims as f64 * 1e-14;
+    for _ in 0..MOST_SWEEPS {
+        let mut is_done = true;
+        for p in 0..dims {
+            for q in p + 1..dims {
+                let off = matrix[p * dims + q];
+                if off.abs() <= negligible {
+                    continue;
+                }
+                is_done = false;
+                let theta = (matrix[q * dims + q] - matrix[p * dims + p]) / (2.0 * off);
+                let tangent = theta.signum() / (theta.abs() + theta.hypot(1.0));
+                let cosine = 1.0 / tangent.hypot(1.0);
+                let sine = tangent * cosine;
+                let turn = |a: &mut f64, b: &mut f64| (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
+                for k in 0..dims {
+                    let (mut a, mut b) = (matrix[k * dims + p], matrix[k * dims + q]);
+                    turn(&mut a, &mut b);
+                    (matrix[k * dims + p], matrix[k * dims + q]) = (a, b);
+                    let (mut a, mut b) = (vectors[k * dims + p], vectors[k * dims + q]);
+                    turn(&mut a, &mut b);
+                    (vectors[k * dims + p], vectors[k * dims + q]) = (a, b);
+                }
+                for k in 0..dims {
+                    let (mut a, mut b) = (matrix[p * dims + k], matrix[q * dims + k]);
+                    turn(&mut a, &mut b);
+                    (matrix[p * dims + k], matrix[q * dims + k]) = (a, b);
+                }
+            }
+        }
+        if is_done {
+            break;
+        }
+    }
+    vectors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Points of a flat ellipse in three dimensions: long along (1, 1, 0), shorter along z, nothing across.
+    fn ellipse() -> Vec<f32> {
+        let turn = |i: i32| f64::from(i) * std::f64::consts::TAU / 40.0;
+        (0..40)
+            .flat_map(|i| {
+                let (long, short) = (3.0 * turn(i).cos(), turn(i).sin());
+                let diagonal = long / 2.0_f64.sqrt();
+                [diagonal + 5.0, diagonal - 1.0, short].map(|v| v as f32)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_long_axis_comes_first() {
+        let found = principal(&ellipse(), 3);
+        assert!(found.is_principal);
+        assert!((found.share[0] - 0.9).abs() < 1e-6 && (found.share[1] - 0.1).abs() < 1e-6, "{:?}", found.share);
+        for (i, [x, y]) in found.points.iter().enumerate() {
+            let turn = i as f32 * std::f32::consts::TAU / 40.0;
+            assert!((x - 3.0 * turn.cos()).abs() < 1e-5 && (y - turn.sin()).abs() < 1e-5, "{i}: {x} {y}");
+        }
+        assert_eq!(found.captions()[0], "principal component 1 (90 % of the variance)");
+    }
+
+    #[test]
+    fn distances_within_the_plane_are_kept_in_many_dimensions() {
+        // Two directions of 40 numbers at right angles, with variances 4 and 1.
+        let dims = 40;
+        let first: Vec<f64> = (0..dims).map(|d| if d % 2 == 0 { 1.0 } else { -1.0 } / (dims as f64).sqrt()).collect();
+        let second = vec![1.0 / (dims as f64).sqrt(); dims];
+        let corners = [(2.0, 1.0), (2.0, -1.0), (-2.0, 1.0), (-2.0, -1.0)];
+        let values: Vec<f32> = corners
+            .iter()
+            .flat_map(|(a, b)| first.iter().zip(&second).map(move |(f, s)| (a * f + b * s) as f32))
+            .collect();
+        let found = principal(&values, dims);
+        for ([x, y], (a, b)) in found.points.iter().zip(corners) {
+            assert!((x.abs() - f64::abs(a) as f32).abs() < 1e-5 && (y.abs() - f64::abs(b) as f32).abs() < 1e-5);
+        }
+        assert!((found.share[0] - 0.8).abs() < 1e-5, "{:?}", found.share);
+        assert_eq!(found, principal(&values, dims));
+    }
+
+    #[test]
+    fn two_dimensions_stay_and_one_is_a_line() {
+        let found = principal(&[1.0, 2.0, 3.0, 4.0], 2);
+        assert_eq!(found.points, [[1.0, 2.0], [3.0, 4.0]]);
+        assert_eq!(found.captions(), ["mu 1", "mu 2"]);
+        let found = principal(&[1.0, 2.0], 1);
+        assert_eq!((found.points, found.share), (vec![[1.0, 0.0], [2.0, 0.0]], [1.0, 0.0]));
+    }
+
+    #[test]
+    fn odd_values_do_no_harm() {
+        assert!(principal(&[], 5).points.is_empty());
+        assert!(principal(&[1.0], 0).points.is_empty());
+        assert_eq!(principal(&[1.0; 8], 4).share, [0.0; 2]);
+        let mut values = ellipse();
+        let good = principal(&values, 3);
+        values.extend([f32::NAN, 0.0, 0.0]);
+        let found = principal(&values, 3);
+        assert_eq!(found.points[..40], good.points);
+        assert!(found.points[40][0].is_nan());
+    }
+}

@@ -1,0 +1,286 @@
+//! The sections of a run's page.
+
+use super::chart::{Bar, Bars, Cloud, Group, Lines, Series, Size};
+use super::markup::{base64, escape, png_size};
+use super::numbers::{duration, grouped, measured};
+use super::page::{Column, Command, Epoch, Facts, Headline, Page, Picture, Step};
+
+/// Small pictures are shown larger, by a whole factor, up to about this width.
+const PICTURE_WIDTH: u32 = 500;
+/// Columns of a table that are shown; the others are counted.
+const MOST_COLUMNS: usize = 200;
+
+/// A section with a heading, unless there is nothing in it.
+fn section(heading: &str, body: &str) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    format!("<section>\n<h2>{}</h2>\n{body}</section>\n", escape(heading))
+}
+
+/// Figures side by side, as many as there are columns.
+fn side_by_side(figures: &[String], columns: &str) -> String {
+    if figures.is_empty() { String::new() } else { format!("<div class=\"{columns}\">\n{}</div>\n", figures.concat()) }
+}
+
+/// The name of the run, what it was, and the figures it is judged by.
+pub fn header(page: &Page) -> String {
+    let facts = &page.facts;
+    let lines: String = [&facts.model, &facts.data, &facts.adapter]
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .map(|line| format!("<li>{}</li>", escape(line)))
+        .collect();
+    let lines = if lines.is_empty() { lines } else { format!("<ul class=\"lead\">{lines}</ul>\n") };
+    format!("<header>\n<h1>{}</h1>\n{lines}{}</header>\n", escape(&page.title), tiles(&page.headline))
+}
+
+fn tiles(headline: &Headline) -> String {
+    let nats = "nats an example";
+    let number = |v: Option<f64>| v.map(measured);
+    let (active, of) = match headline.active {
+        Some((active, all)) => (Some(active.to_string()), format!("of {all} latent dimensions")),
+        None => (None, String::new()),
+    };
+    let tiles = [
+        ("Test loss", number(headline.test_loss), nats),
+        ("Reconstruction", number(headline.reconstruction), nats),
+        ("KL", number(headline.kl), nats),
+        ("Active units", active, of.as_str()),
+        ("Bits a dimension", headline.bits_per_dimension.map(|v| format!("{v:.3}")), "from the test loss"),
+    ];
+    let tiles: String = tiles
+        .into_iter()
+        .filter_map(|(name, value, unit)| Some((name, value?, unit)))
+        .map(|(name, value, unit)| {
+            format!("<div><dt>{name}</dt><dd>{}</dd><dd class=\"unit\">{unit}</dd></div>\n", escape(&value))
+        })
+        .collect();
+    if tiles.is_empty() { tiles } else { format!("<dl class=\"tiles\">\n{tiles}</dl>\n") }
+}
+
+/// The curves.
+pub fn training(page: &Page) -> String {
+    let by_epoch = |title: &str, size: Size, colour: usize, values: &[(&str, fn(&Epoch) -> f64)]| {
+        let series = |(name, value): &(&str, fn(&Epoch) -> f64)| Series {
+            name: name.to_string(),
+            points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
+        };
+        let series = values.iter().map(series).collect();
+        Lines { title: title.into(), x: "epoch".into(), size, colour, series }.figure()
+    };
+    let by_step = |title: &str, size: Size, colour: usize, value: fn(&Step) -> f64| {
+        let points = page.steps.iter().map(|s| (s.step as f64, value(s))).collect();
+        let series = vec![Series { name: title.to_lowercase(), points }];
+        Lines { title: title.into(), x: "step".into(), size, colour, series }.figure()
+    };
+    let mut large = Vec::new();
+    if !page.epochs.is_empty() {
+        large.push(by_epoch(
+            "Loss after each epoch",
+            Size::Half,
+            0,
+            &[("test", |e| e.test_loss), ("train", |e| e.train_loss)],
+        ));
+    }
+    if !page.steps.is_empty() {
+        large.push(by_step("Loss at each step", Size::Half, 0, |s| s.loss));
+    }
+    let has_kl = page.epochs.iter().any(|e| e.kl != 0.0);
+    let varies = |value: fn(&Step) -> f64| page.steps.windows(2).any(|pair| value(&pair[0]) != value(&pair[1]));
+    let (lr_varies, beta_varies) = (varies(|s| s.lr), varies(|s| s.beta));
+    let count = 2 * usize::from(has_kl) + usize::from(lr_varies) + usize::from(beta_varies);
+    let (size, columns) = if count == 3 { (Size::Third, "three") } else { (Size::Half, "two") };
+    let mut more = Vec::new();
+    if has_kl {
+        more.push(by_epoch("Reconstruction", size, 2, &[("test", |e| e.reconstruction)]));
+        more.push(by_epoch("KL", size, 3, &[("test", |e| e.kl)]));
+    }
+    if lr_varies {
+        more.push(by_step("Learning rate", size, 4, |s| s.lr));
+    }
+    if beta_varies {
+        more.push(by_step("Beta", size, 5, |s| s.beta));
+    }
+    section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns)))
+}
+
+/// Pictures, as they are in their files.
+pub fn pictures(pictures: &[Picture]) -> String {
+    let figures: Vec<String> = pictures.iter().map(picture).collect();
+    section("What the model makes", &side_by_side(&figures, "pictures"))
+}
+
+fn picture(picture: &Picture) -> String {
+    let size = png_size(&picture.png).filter(|(width, height)| *width > 0 && *height > 0);
+    let size = size.map(|(width, height)| {
+        let factor = (PICTURE_WIDTH / width).max(1);
+        format!(" width=\"{}\" height=\"{}\"", width.saturating_mul(factor), height.saturating_mul(factor))
+    });
+    format!(
+        "<figure>\n<figcaption><b>{}</b> <small>{}</small></figcaption>\n\
+         <img src=\"data:image/png;base64,{}\" alt=\"{}\"{}>\n</figure>\n",
+        escape(&picture.title),
+        escape(&picture.caption),
+        base64(&picture.png),
+        escape(&picture.alt),
+        size.unwrap_or_default(),
+    )
+}
+
+/// Where the test examples are, and what each dimension says.
+pub fn latent(page: &Page) -> String {
+    let mut figures = Vec::new();
+    if let Some(latent) = page.latent.as_ref().filter(|l| !l.points.is_empty()) {
+        let of = |class: Option<usize>| -> Vec<[f32; 2]> {
+            let label = |i: usize| latent.labels.get(i).map(|l| *l as usize).filter(|l| *l < latent.classes.len());
+            latent.points.iter().enumerate().filter(|(i, _)| label(*i) == class).map(|(_, p)| *p).collect()
+        };
+        let none = Group { name: String::new(), colour: None, points: of(None) };
+        let known = latent.classes.iter().enumerate();
+        let known = known.map(|(i, name)| Group { name: name.clone(), colour: Some(i), points: of(Some(i)) });
+        let groups: Vec<Group> = [none].into_iter().chain(known).filter(|g| !g.points.is_empty()).collect();
+        let title = "Test examples in the latent space".to_string();
+        figures.push(Cloud { title, axes: latent.axes.clone(), is_named_inside: true, groups }.figure());
+    }
+    if !page.dimensions.is_empty() {
+        let bar = |(i, d): (usize, &super::page::Dimension)| Bar {
+            name: (i + 1).to_string(),
+            value: d.kl,
+            is_marked: d.is_active,
+        };
+        let mut bars: Vec<Bar> = page.dimensions.iter().enumerate().map(bar).collect();
+        // No number is the least of all.
+        let size = |bar: &Bar| if bar.value.is_nan() { f64::NEG_INFINITY } else { bar.value };
+        bars.sort_by(|a, b| size(b).total_cmp(&size(a)));
+        figures.push(
+            Bars {
+                title: "KL of each latent dimension, in nats".into(),
+                x: "latent dimension".into(),
+                kinds: ["active".into(), "unused".into()],
+                bars,
+            }
+            .figure(),
+        );
+    }
+    section("Latent space", &side_by_side(&figures, "two"))
+}
+
+/// The data's points and the model's.
+pub fn points(page: &Page) -> String {
+    let Some(points) = page.points.as_ref().filter(|p| !p.data.is_empty() || !p.samples.is_empty()) else {
+        return String::new();
+    };
+    let groups = vec![
+        Group { name: "data".into(), colour: None, points: points.data.clone() },
+        Group { name: "samples".into(), colour: Some(1), points: points.samples.clone() },
+    ];
+    let axes = ["x".to_string(), "y".to_string()];
+    let figure = Cloud { title: "Data and samples".into(), axes, is_named_inside: false, groups }.figure();
+    section("What the model makes", &side_by_side(&[figure], "two"))
+}
+
+/// A table's columns.
+pub fn columns(columns: &[Column]) -> String {
+    if columns.is_empty() {
+        return String::new();
+    }
+    let (has_error, has_r2) = (columns.iter().any(|c| c.error.is_some()), columns.iter().any(|c| c.r2.is_some()));
+    let mut names = vec!["column", "mean", "deviation"];
+    names.extend(has_error.then_some("mean absolute error"));
+    names.extend(has_r2.then_some("R²"));
+    let rows: Vec<Vec<String>> = columns
+        .iter()
+        .take(MOST_COLUMNS)
+        .map(|c| {
+            let mut row = vec![c.name.clone(), measured(c.mean), measured(c.deviation)];
+            row.extend(has_error.then(|| measured(c.error.unwrap_or(f64::NAN))));
+            row.extend(has_r2.then(|| measured(c.r2.unwrap_or(f64::NAN))));
+            row
+        })
+        .collect();
+    let more = match columns.len().saturating_sub(MOST_COLUMNS) {
+        0 => String::new(),
+        more => format!("<p class=\"quiet\">and {} columns more</p>\n", grouped(more as u64)),
+    };
+    section("Columns and their reconstructions", &(table(&names, &rows) + &more))
+}
+
+/// A table whose first column is text and whose others are numbers.
+pub fn table(names: &[&str], rows: &[Vec<String>]) -> String {
+    let head: String = names.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+    let row = |cells: &Vec<String>| {
+        let cell = |(i, text): (usize, &String)| match i {
+            0 => format!("<th scope=\"row\">{}</th>", escape(text)),
+            _ => format!("<td>{}</td>", escape(text)),
+        };
+        format!("<tr>{}</tr>\n", cells.iter().enumerate().map(cell).collect::<String>())
+    };
+    let body: String = rows.iter().map(row).collect();
+    format!("<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n")
+}
+
+/// What was run, how long it took, and its configuration.
+pub fn run(page: &Page) -> String {
+    let facts: String = facts(&page.facts)
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(&name), escape(&value)))
+        .collect();
+    let facts = if facts.is_empty() { facts } else { format!("<dl class=\"facts\">\n{facts}</dl>\n") };
+    let config = match page.config.trim() {
+        "" => String::new(),
+        config => format!("<details>\n<summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n", escape(config)),
+    };
+    let left = facts + &timings(page);
+    let left = if left.is_empty() { left } else { format!("<div class=\"two\">\n{left}</div>\n") };
+    section("The run", &(left + &config))
+}
+
+fn facts(facts: &Facts) -> Vec<(String, String)> {
+    let number = |v: Option<u64>| v.map(grouped);
+    let lines = [
+        ("Model", Some(facts.model.clone())),
+        ("Parameters", number(facts.parameters)),
+        ("Data", Some(facts.data.clone())),
+        ("Adapter", Some(facts.adapter.clone())),
+        ("Steps", number(facts.steps)),
+        ("Training time", facts.seconds.map(duration)),
+        ("Steps a second", facts.steps_per_second.map(measured)),
+        ("Seed", facts.seed.map(|seed| seed.to_string())),
+        ("Date", facts.date.clone()),
+    ];
+    let known = lines.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?)));
+    let command = facts.command.iter().map(|command| ("Command".to_string(), command.clone()));
+    known.chain(facts.more.iter().cloned()).chain(command).collect()
+}
+
+fn timings(page: &Page) -> String {
+    let seconds = || page.timings.iter().map(|t| t.seconds).filter(|s| s.is_finite() && *s > 0.0);
+    let whole: f64 = seconds().sum();
+    let rows: String = page
+        .timings
+        .iter()
+        .map(|timing| {
+            let share = timing.seconds / whole * 100.0;
+            let share = if share.is_finite() { share.clamp(0.0, 100.0) } else { 0.0 };
+            format!(
+                "<tr><th scope=\"row\">{}</th><td class=\"share\"><i style=\"width:{share:.1}%\"></i></td>\
+                 <td>{}</td><td>{share:.0} %</td></tr>\n",
+                escape(&timing.name),
+                duration(timing.seconds),
+            )
+        })
+        .collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    format!("<table class=\"timings\">\n<caption>Where the time went</caption>\n<tbody>\n{rows}</tbody>\n</table>\n")
+}
+
+/// Commands to go on with.
+pub fn next(commands: &[Command]) -> String {
+    let items: String =
+        commands.iter().map(|c| format!("<li>{}<pre>{}</pre></li>\n", escape(&c.purpose), escape(&c.line))).collect();
+    section("From here", &if items.is_empty() { items } else { format!("<ul class=\"next\">\n{items}</ul>\n") })
+}
