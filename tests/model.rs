@@ -200,6 +200,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         values: Values::Bytes((0..rows * WIDTH).map(|i| (127.0 + 127.0 * (speed * i as f32).sin()) as u8).collect()),
         labels: None,
         origins: None,
+        factors: None,
     };
     Dataset {
         name: "waves".into(),
@@ -208,6 +209,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         shape: Shape::Image { height: 1, width: WIDTH, channels: 1 },
         train: split(train, 1.3),
         test: split(test, 0.9),
+        notes: Vec::new(),
     }
 }
 

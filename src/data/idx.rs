@@ -1,100 +1,148 @@
-//! Folders of IDX files, as MNIST comes: plain or gzipped.
+//! IDX files, as MNIST comes: a folder of them, or one with its labels beside it, plain or gzipped.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{DataError, Dataset, Shape, Split, Values};
+use super::array::{Array, Element};
+use super::bytes;
+use super::source::Raw;
+use super::{DataError, Split, natural};
 
-/// Loads `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte`, and their labels where they are there.
-pub fn folder(path: &Path) -> Result<Dataset, DataError> {
-    if !path.is_dir() {
-        return Err(DataError::Missing(path.to_path_buf()));
-    }
-    let (train_shape, train) = split(path, "train")?;
-    let (test_shape, test) = split(path, "t10k")?;
-    if train_shape != test_shape {
-        return Err(DataError::Format {
-            path: path.to_path_buf(),
-            reason: format!("training images are {train_shape:?}, test images {test_shape:?}"),
-        });
-    }
-    let name = path
-        .canonicalize()
-        .ok()
-        .and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()))
-        .unwrap_or_else(|| "data".into());
-    let most = [&train, &test].into_iter().flat_map(|s| s.labels.iter().flatten()).max();
-    let classes = most.map_or(Vec::new(), |most| (0..=*most).map(|class| class.to_string()).collect());
-    Ok(Dataset { name, shape: train_shape, classes, columns: None, train, test })
+/// Types of elements by their code.
+const TYPES: [(u8, Element); 6] = [
+    (0x08, Element::Unsigned(1)),
+    (0x09, Element::Signed(1)),
+    (0x0b, Element::Signed(2)),
+    (0x0c, Element::Signed(4)),
+    (0x0d, Element::Float(4)),
+    (0x0e, Element::Float(8)),
+];
+
+/// Whether a file starts as IDX files do.
+pub fn is_magic(head: &[u8]) -> bool {
+    matches!(head, [0, 0, code, rank, ..] if *rank > 0 && TYPES.iter().any(|(c, _)| c == code))
 }
 
-/// The file of this stem: with a dash or a dot before `idx`, plain or gzipped.
-fn find(folder: &Path, prefix: &str, what: &str, rank: usize) -> Option<PathBuf> {
+/// The images of a folder that are IDX files.
+pub(super) struct Sets {
+    folder: PathBuf,
+    /// Without doubles: a plain file goes before its gzipped twin.
+    images: Vec<PathBuf>,
+}
+
+impl Sets {
+    pub(super) fn find(folder: &Path) -> Result<Self, DataError> {
+        let failed = DataError::read(folder);
+        let mut images: Vec<PathBuf> = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(&failed)? {
+            let path = entry.map_err(&failed)?.path();
+            let name = file_name(&path);
+            if name.contains("images") && name.contains("idx") && !name.starts_with('.') && path.is_file() {
+                images.push(path);
+            }
+        }
+        images.sort_by(|a, b| natural::compare(&file_name(a), &file_name(b)));
+        let plain = |path: &PathBuf| file_name(path).trim_end_matches(".gz").replace(".idx", "-idx");
+        images.dedup_by_key(|path| plain(path));
+        Ok(Self { folder: folder.to_path_buf(), images })
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        !self.images.is_empty()
+    }
+
+    /// The training images and, where there are some, the test images.
+    pub(super) fn read(&self) -> Result<Raw, DataError> {
+        let is_test = |path: &&PathBuf| ["t10k", "test"].iter().any(|mark| file_name(path).contains(mark));
+        let (test, train): (Vec<_>, Vec<_>) = self.images.iter().partition(is_test);
+        let (train, test) = match (&train[..], &test[..]) {
+            ([train], []) | ([], [train]) => (train, None),
+            ([train], [test]) => (train, Some(test)),
+            _ => {
+                let names: Vec<String> = self.images.iter().map(|path| file_name(path)).collect();
+                let reason = format!("it holds several sets of images; name one file of {}", names.join(", "));
+                return Err(DataError::unusable(self.folder.display(), reason));
+            }
+        };
+        let mut raw = file(train)?;
+        if let Some(test) = test {
+            let other = file(test)?;
+            if other.shape != raw.shape {
+                let reason = format!("it holds training {}, but test {}", raw.shape, other.shape);
+                return Err(DataError::unusable(self.folder.display(), reason));
+            }
+            if other.classes.len() > raw.classes.len() {
+                raw.classes = other.classes;
+            }
+            raw.test = Some(other.rows);
+        }
+        Ok(raw)
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The images of a file, with the labels beside it where they are there.
+pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
+    let mut notes = Vec::new();
+    let (rows, shape, values) = read(path)?.examples(&mut notes).map_err(|reason| invalid(path, reason))?;
+    let mut raw = Raw { notes, ..Raw::of("", shape, Split::of(rows, values)) };
+    if let Some(beside) = labels_of(path) {
+        let labels = read(&beside)?;
+        if labels.extents != [rows] {
+            let count = labels.extents.first().copied().unwrap_or(0);
+            return Err(invalid(&beside, format!("there are {count} labels for {rows} images")));
+        }
+        let (classes, labels) = labels.classes().map_err(|reason| invalid(&beside, reason))?;
+        raw.classes = classes;
+        raw.rows.labels = Some(labels);
+    }
+    Ok(raw)
+}
+
+/// `train-labels-idx1-ubyte` for `train-images-idx3-ubyte`: with a dash or a dot before `idx`, plain or gzipped.
+fn labels_of(images: &Path) -> Option<PathBuf> {
+    let name = file_name(images);
+    let (stem, rest) = name.split_once("images")?;
+    let place = rest.find("idx")?;
+    let after: String = rest[place + 3..].trim_start_matches(|c: char| c.is_ascii_digit()).into();
+    let after = after.trim_end_matches(".gz");
+    let middle = rest[..place].trim_end_matches(['-', '.']);
     ["-", "."]
         .iter()
-        .flat_map(|dash| ["", ".gz"].map(|gz| format!("{prefix}-{what}{dash}idx{rank}-ubyte{gz}")))
-        .map(|name| folder.join(name))
+        .flat_map(|dash| ["", ".gz"].map(|gz| format!("{stem}labels{middle}{dash}idx1{after}{gz}")))
+        .map(|name| images.with_file_name(name))
         .find(|path| path.is_file())
 }
 
-fn split(folder: &Path, prefix: &str) -> Result<(Shape, Split), DataError> {
-    let Some(images) = find(folder, prefix, "images", 3) else {
-        return Err(DataError::Format {
-            path: folder.to_path_buf(),
-            reason: format!("the folder has no {prefix}-images-idx3-ubyte, plain or with .gz"),
-        });
-    };
-    let (extents, bytes) = read(&images, 3)?;
-    let shape = Shape::Image { height: extents[1], width: extents[2], channels: 1 };
-    if bytes.is_empty() {
-        return Err(DataError::Format { path: images, reason: "it holds no images".into() });
-    }
-    let labels = match find(folder, prefix, "labels", 1) {
-        Some(path) => {
-            let (count, labels) = read(&path, 1)?;
-            if count[0] != extents[0] {
-                return Err(DataError::Format {
-                    path,
-                    reason: format!("there are {} labels for {} images", count[0], extents[0]),
-                });
-            }
-            Some(labels.into_iter().map(u32::from).collect())
-        }
-        None => None,
-    };
-    let split = Split { rows: extents[0], values: Values::Bytes(bytes), labels, origins: None };
-    Ok((shape, split))
+fn invalid(path: &Path, reason: String) -> DataError {
+    DataError::Format { path: path.to_path_buf(), kind: "IDX file", reason }
 }
 
-/// Extents and bytes of an IDX file of unsigned bytes.
-fn read(path: &Path, rank: usize) -> Result<(Vec<usize>, Vec<u8>), DataError> {
-    let unreadable = |source| DataError::Read { path: path.to_path_buf(), source };
-    let invalid = |reason: String| DataError::Format { path: path.to_path_buf(), reason };
-    let raw = std::fs::read(path).map_err(unreadable)?;
-    let content = if raw.starts_with(&[0x1f, 0x8b]) {
-        let mut content = Vec::new();
-        flate2::read::MultiGzDecoder::new(raw.as_slice())
-            .read_to_end(&mut content)
-            .map_err(|e| invalid(format!("the gzip stream is damaged or cut short ({e})")))?;
-        content
-    } else {
-        raw
-    };
-    let header = 4 + 4 * rank;
-    if content.len() < header {
-        return Err(invalid(format!("it ends within its header: {} of {header} bytes", content.len())));
+/// Extents and bytes of an IDX file.
+fn read(path: &Path) -> Result<Array, DataError> {
+    let mut content = bytes::all(path)?;
+    let invalid = |reason: String| invalid(path, reason);
+    if content.len() < 4 {
+        return Err(invalid(format!("it ends within its header: {} bytes", content.len())));
     }
-    if content[..4] != [0, 0, 8, rank as u8] {
+    let known = TYPES.iter().find(|(code, _)| content[..3] == [0, 0, *code]);
+    let Some((_, element)) = known.filter(|_| content[3] > 0) else {
         return Err(invalid(format!(
-            "it starts with {:02x?}, not with [00, 00, 08, {rank:02x}] for unsigned bytes of rank {rank}",
+            "it starts with {:02x?}, not with [00, 00], a type such as 08 for bytes, and a rank",
             &content[..4]
         )));
+    };
+    let header = 4 + 4 * usize::from(content[3]);
+    if content.len() < header {
+        return Err(invalid(format!("it ends within its header: {} of {header} bytes", content.len())));
     }
     let extents: Vec<usize> =
         content[4..header].chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
     let promised = extents
         .iter()
-        .try_fold(1_usize, |product, extent| product.checked_mul(*extent))
+        .try_fold(element.size(), |product, extent| product.checked_mul(*extent))
         .ok_or_else(|| invalid(format!("its extents {extents:?} are absurd")))?;
     let found = content.len() - header;
     if found != promised {
@@ -103,9 +151,8 @@ fn read(path: &Path, rank: usize) -> Result<(Vec<usize>, Vec<u8>), DataError> {
             "it is {how}: the header promises {promised} bytes for {extents:?}, {found} follow"
         )));
     }
-    let mut content = content;
     content.drain(..header);
-    Ok((extents, content))
+    Ok(Array { extents, element: *element, big_endian: true, bytes: content })
 }
 
 #[cfg(test)]
@@ -113,6 +160,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::data::{Dataset, Shape, Values};
 
     fn idx(extents: &[u32], bytes: &[u8]) -> Vec<u8> {
         let mut file = vec![0, 0, 8, extents.len() as u8];
@@ -135,6 +183,10 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn folder(path: &Path) -> Result<Dataset, DataError> {
+        Dataset::load(path.to_str().unwrap())
+    }
+
     #[test]
     fn plain_and_gzipped_files_are_read() {
         let images = idx(&[2, 1, 3], &[1, 2, 3, 4, 5, 6]);
@@ -148,21 +200,20 @@ mod tests {
         assert_eq!(data.train.values, Values::Bytes(vec![1, 2, 3, 4, 5, 6]));
         assert_eq!(data.train.labels, Some(vec![7, 9]));
         assert_eq!(data.test.labels, None);
-        // Each row starts on a word.
-        assert_eq!(data.train.words(3), [0x0003_0201, 0x0006_0504]);
+        assert_eq!(data.classes.len(), 10);
     }
 
     #[test]
     fn damaged_files_are_named_with_the_reason() {
         let good = idx(&[2, 1, 3], &[1, 2, 3, 4, 5, 6]);
         let mut wrong_magic = good.clone();
-        wrong_magic[2] = 0x0d;
+        wrong_magic[2] = 0x07;
         let cut_gzip = gzip(&good)[..20].to_vec();
         for (bytes, reason) in [
             (good[..good.len() - 1].to_vec(), "cut short: the header promises 6 bytes"),
             (good[..10].to_vec(), "ends within its header: 10 of 16 bytes"),
             ([good.clone(), vec![0]].concat(), "too long"),
-            (wrong_magic, "it starts with [00, 00, 0d, 03]"),
+            (wrong_magic, "it starts with [00, 00, 07, 03]"),
             (idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "absurd"),
             (idx(&[0, 28, 28], &[]), "holds no images"),
             (cut_gzip, "gzip stream is damaged"),
@@ -179,5 +230,27 @@ mod tests {
         ]);
         let error = folder(few_labels.path()).unwrap_err().to_string();
         assert!(error.contains("1 labels for 2 images"), "{error}");
+    }
+
+    #[test]
+    fn one_file_is_enough() {
+        let files = folder_with(&[
+            ("fashion-images-idx3-ubyte", idx(&[4, 1, 2], &[0, 1, 2, 3, 4, 5, 6, 7])),
+            ("fashion-labels-idx1-ubyte.gz", gzip(&idx(&[4], &[0, 1, 1, 0]))),
+        ]);
+        let file = Dataset::load(files.path().join("fashion-images-idx3-ubyte").to_str().unwrap()).unwrap();
+        assert_eq!((file.train.rows, file.test.rows), (3, 1));
+        assert_eq!(file.classes, ["0", "1"]);
+        let of_folder = folder(files.path()).unwrap();
+        assert_eq!((&file.train, &file.test), (&of_folder.train, &of_folder.test));
+    }
+
+    #[test]
+    fn several_sets_need_a_name() {
+        let images = idx(&[2, 1, 1], &[1, 2]);
+        let files =
+            folder_with(&[("a-train-images-idx3-ubyte", images.clone()), ("b-train-images-idx3-ubyte", images)]);
+        let error = folder(files.path()).unwrap_err().to_string();
+        assert!(error.contains("several sets") && error.contains("b-train-images"), "{error}");
     }
 }

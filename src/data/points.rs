@@ -3,7 +3,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{DataError, Dataset, Shape, Split, Values, number, pairs, unknown};
+use super::source::Raw;
+use super::spec::{number, pairs, unknown};
+use super::{DataError, Shape, Split, Values};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -51,19 +53,16 @@ impl Options {
 }
 
 /// `count` training points and a fifth as many for testing.
-pub fn dataset(options: &Options) -> Dataset {
+pub fn rows(options: &Options) -> Raw {
     let name = match options.kind {
         Kind::Curve => "points",
         Kind::Rings => "points-rings",
         Kind::Moons => "points-moons",
     };
-    Dataset {
-        name: name.into(),
-        shape: Shape::Point(2),
+    Raw {
         classes: options.kind.classes(),
-        columns: None,
-        train: split(options, options.count, 0),
-        test: split(options, (options.count / 5).max(1), 1),
+        test: Some(split(options, (options.count / 5).max(1), 1)),
+        ..Raw::of(name, Shape::Point(2), split(options, options.count, 0))
     }
 }
 
@@ -78,7 +77,7 @@ fn split(options: &Options, rows: usize, stream: u64) -> Split {
         values.push(y + options.noise * normal(&mut rng));
         labels.push(label.into());
     }
-    Split { rows, values: Values::Floats(values), labels: Some(labels), origins: None }
+    Split { labels: Some(labels), ..Split::of(rows, Values::Floats(values)) }
 }
 
 /// A point of the noiseless shape, within about [-1, 1] x [-1, 1], and which part of it.
@@ -120,12 +119,12 @@ mod tests {
 
     #[test]
     fn the_same_options_give_the_same_points_and_other_seeds_others() {
-        let make = |text: &str| dataset(&Options::parse("points", text).unwrap());
+        let make = |text: &str| rows(&Options::parse("points", text).unwrap());
         for kind in ["curve", "rings", "moons"] {
             let data = make(kind);
             assert_eq!(data, make(kind));
-            assert_ne!(data.train, make(&format!("{kind},seed=1")).train);
-            let Values::Floats(values) = &data.train.values else { panic!("points are floats") };
+            assert_ne!(data.rows, make(&format!("{kind},seed=1")).rows);
+            let Values::Floats(values) = &data.rows.values else { panic!("points are floats") };
             assert_eq!(values.len(), 20_000);
             assert!(values.iter().all(|v| v.abs() < 1.8), "{kind} leaves its box");
         }

@@ -7,7 +7,9 @@ use rayon::prelude::*;
 
 use super::glyphs::{DIGITS, Stroke};
 use super::points::normal;
-use super::{DataError, Dataset, Shape, Split, Values, number, pairs, unknown};
+use super::source::Raw;
+use super::spec::{number, pairs, unknown};
+use super::{DataError, Shape, Split, Values};
 
 /// Pixels of an image's side.
 const SIDE: usize = 28;
@@ -33,14 +35,12 @@ impl Options {
 }
 
 /// `count` training images and a fifth as many for testing.
-pub fn dataset(options: &Options) -> Dataset {
-    Dataset {
-        name: "strokes".into(),
-        shape: Shape::Image { height: SIDE, width: SIDE, channels: 1 },
+pub fn rows(options: &Options) -> Raw {
+    let shape = Shape::Image { height: SIDE, width: SIDE, channels: 1 };
+    Raw {
         classes: (0..10).map(|digit| digit.to_string()).collect(),
-        columns: None,
-        train: split(options.seed, options.count, 0),
-        test: split(options.seed, (options.count / 5).max(1), 1 << 32),
+        test: Some(split(options.seed, (options.count / 5).max(1), 1 << 32)),
+        ..Raw::of("strokes", shape, split(options.seed, options.count, 0))
     }
 }
 
@@ -60,7 +60,7 @@ fn split(seed: u64, rows: usize, first_stream: u64) -> Split {
             digit as u32
         })
         .collect();
-    Split { rows, values: Values::Bytes(pixels), labels: Some(labels), origins: None }
+    Split { labels: Some(labels), ..Split::of(rows, Values::Bytes(pixels)) }
 }
 
 /// How one image is written.
@@ -187,17 +187,17 @@ mod tests {
 
     use super::*;
 
-    fn make(text: &str) -> Dataset {
-        dataset(&Options::parse("strokes", text).unwrap())
+    fn make(text: &str) -> Raw {
+        rows(&Options::parse("strokes", text).unwrap())
     }
 
     #[test]
     fn made_from_a_seed_and_no_two_alike() {
         let data = make("count=3000");
         assert_eq!(data, make("count=3000"));
-        assert_ne!(data.train, make("count=3000,seed=1").train);
-        let Values::Bytes(train) = &data.train.values else { panic!("images are bytes") };
-        let Values::Bytes(test) = &data.test.values else { panic!("images are bytes") };
+        assert_ne!(data.rows, make("count=3000,seed=1").rows);
+        let Values::Bytes(train) = &data.rows.values else { panic!("images are bytes") };
+        let Values::Bytes(test) = &data.test.as_ref().unwrap().values else { panic!("images are bytes") };
         let images: HashSet<&[u8]> = train.chunks(784).chain(test.chunks(784)).collect();
         assert_eq!(images.len(), 3600);
     }
@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn every_class_is_there_with_ink_on_a_black_ground() {
         let data = make("count=2000");
-        let Values::Bytes(train) = &data.train.values else { panic!("images are bytes") };
-        let labels = data.train.labels.as_ref().unwrap();
+        let Values::Bytes(train) = &data.rows.values else { panic!("images are bytes") };
+        let labels = data.rows.labels.as_ref().unwrap();
         for digit in 0..10 {
             assert!(labels.iter().filter(|l| **l == digit).count() > 150);
         }

@@ -1,0 +1,73 @@
+//! The rows that a trained model is applied to, brought to the form it was trained on.
+
+use super::load::{check_flags, choose};
+use super::source::{self, Progress, Raw, Request};
+use super::{Channels, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
+
+/// The test rows where the source has its own, else all rows in their order.
+///
+/// Images are brought to the model's size and channels; a table's columns are found by name and standardised as they
+/// were in training. Where that cannot be, the error says what the model takes and what the source has.
+pub fn rows(options: &Options, like: &Description) -> Result<Rows, DataError> {
+    rows_with(options, like, &|_, _| {})
+}
+
+/// The same, telling how far it is.
+pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) -> Result<Rows, DataError> {
+    let mut wanted = options.clone();
+    match (like.shape, &like.columns) {
+        (Shape::Image { height, width, channels }, _) => {
+            wanted.image_size = Some(ImageSize { height, width });
+            wanted.channels = Some(if channels == 1 { Channels::Grey } else { Channels::Rgb });
+        }
+        (Shape::Table(_), Some(columns)) => wanted.columns.clone_from(&columns.names),
+        _ => {}
+    }
+    let raw = source::read(&Request { options: &wanted, progress, label_needed: false })?;
+    check_flags(&raw, options)?;
+    let raw = choose(resize::as_asked(raw, &wanted)?, &wanted)?;
+    let Raw { shape, classes, columns, rows, test, notes, .. } = raw;
+    let mut split = test.unwrap_or(rows);
+    if let Some(limit) = options.limit {
+        split.retain(&(0..split.rows).map(|row| row < limit).collect::<Vec<bool>>());
+    }
+    let mismatch = |has: String| DataError::Mismatch { takes: takes(like), source_name: options.source.clone(), has };
+    // Numbers in a row are an image's levels or a point's coordinates if there are as many of them.
+    let fits = match (like.shape, shape) {
+        (Shape::Image { .. }, Shape::Image { .. }) => shape == like.shape,
+        (Shape::Image { .. }, _) | (_, Shape::Point(_)) | (Shape::Point(_), Shape::Table(_)) => {
+            shape.len() == like.shape.len()
+        }
+        (Shape::Table(_), Shape::Table(_)) => columns.as_ref() == like.columns.as_ref().map(|c| &c.names),
+        (_, Shape::Image { .. }) => false,
+    };
+    if !fits {
+        return Err(mismatch(shape.to_string()));
+    }
+    if let (Some(columns), Values::Floats(values)) = (&like.columns, &mut split.values) {
+        columns.standardise(values);
+    }
+    bring_to_levels(&mut split, like.bytes).map_err(mismatch)?;
+    Ok(Rows { split, classes, notes })
+}
+
+fn takes(like: &Description) -> String {
+    let levels = if like.bytes { " with levels in [0, 1]" } else { "" };
+    format!("{}{levels}", like.shape)
+}
+
+/// Levels as bytes where the model was trained on bytes, numbers where it was not.
+fn bring_to_levels(split: &mut Split, bytes: bool) -> Result<(), String> {
+    match &split.values {
+        Values::Floats(values) if bytes => {
+            let outside = |v: &&f32| !(0.0..=1.0).contains(*v);
+            if let Some(value) = values.iter().find(outside) {
+                return Err(format!("numbers outside that range, such as {value}"));
+            }
+            split.values = Values::Bytes(values.iter().map(|v| (v * 255.0).round() as u8).collect());
+        }
+        Values::Bytes(_) if !bytes => split.values = Values::Floats(split.values.numbers(0..split.values.len())),
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! Arrays of numbers as IDX and NPY files hold them, and what their rows are.
+
+use super::{Shape, Values};
+
+/// The type of an array's elements, by bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    Bool,
+    Unsigned(usize),
+    Signed(usize),
+    Float(usize),
+    /// So many characters of 4 bytes.
+    Text(usize),
+}
+
+impl Element {
+    /// Bytes of one.
+    pub fn size(self) -> usize {
+        match self {
+            Element::Bool => 1,
+            Element::Unsigned(n) | Element::Signed(n) | Element::Float(n) => n,
+            Element::Text(characters) => 4 * characters,
+        }
+    }
+}
+
+/// An array, its last axis running fastest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    pub extents: Vec<usize>,
+    pub element: Element,
+    pub big_endian: bool,
+    pub bytes: Vec<u8>,
+}
+
+/// What the labels of an array come to: class names, and a class for each row.
+pub type Classes = (Vec<String>, Vec<u32>);
+
+/// So many classes are counted from 0 even if some are missing: digits are 0 to 9 whatever the file holds.
+const COUNTED: i64 = 256;
+
+impl Array {
+    /// Calls back with each element's bytes in the order of significance.
+    fn each<T>(&self, read: impl Fn([u8; 8]) -> T) -> Vec<T> {
+        let size = self.element.size().clamp(1, 8);
+        let one = |bytes: &[u8]| {
+            let mut word = [0; 8];
+            for (i, byte) in bytes.iter().enumerate() {
+                word[if self.big_endian { size - 1 - i } else { i }] = *byte;
+            }
+            read(word)
+        };
+        self.bytes.chunks_exact(size).map(one).collect()
+    }
+
+    /// All elements as numbers; nothing where they are none.
+    pub fn floats(&self) -> Option<Vec<f32>> {
+        let low = |word: [u8; 8]| [word[0], word[1], word[2], word[3]];
+        Some(match self.element {
+            Element::Bool => self.bytes.iter().map(|b| f32::from(u8::from(*b != 0))).collect(),
+            Element::Unsigned(_) => self.each(|word| u64::from_le_bytes(word) as f32),
+            Element::Signed(size) => self.each(|word| signed(word, size) as f32),
+            Element::Float(4) => self.each(|word| f32::from_le_bytes(low(word))),
+            Element::Float(8) => self.each(|word| f64::from_le_bytes(word) as f32),
+            Element::Float(_) => self.each(|word| half(u16::from_le_bytes([word[0], word[1]]))),
+            Element::Text(_) => return None,
+        })
+    }
+
+    fn whole_numbers(&self) -> Option<Vec<i64>> {
+        match self.element {
+            Element::Bool | Element::Unsigned(_) => {
+                self.each(|word| i64::try_from(u64::from_le_bytes(word)).ok()).into_iter().collect()
+            }
+            Element::Signed(size) => Some(self.each(|word| signed(word, size))),
+            Element::Float(_) => {
+                let whole = |v: &f32| (v.fract() == 0.0 && v.abs() < 1e9).then_some(*v as i64);
+                self.floats()?.iter().map(whole).collect()
+            }
+            Element::Text(_) => None,
+        }
+    }
+
+    fn words(&self) -> Option<Vec<String>> {
+        let Element::Text(characters) = self.element else { return None };
+        let character = |bytes: &[u8]| {
+            let mut code = [bytes[0], bytes[1], bytes[2], bytes[3]];
+            if self.big_endian {
+                code.reverse();
+            }
+            char::from_u32(u32::from_le_bytes(code)).unwrap_or(char::REPLACEMENT_CHARACTER)
+        };
+        let word =
+            |bytes: &[u8]| bytes.chunks_exact(4).map(character).collect::<String>().trim_end_matches('\0').into();
+        Some(self.bytes.chunks_exact((4 * characters).max(1)).map(word).collect())
+    }
+
+    /// What the rows are, and their numbers.
+    ///
+    /// Rank 3 is grey images, rank 4 with 1 or 3 channels at the end (or before height and width, as some frameworks
+    /// have them) is images, all else is points. Whole numbers of images from 0 to 255 are levels; so are true and
+    /// false, and floats that are a level divided by 255. Other floats stay as they are, and so do all points.
+    pub fn examples(self, notes: &mut Vec<String>) -> Result<(usize, Shape, Values), String> {
+        let [rows, inner @ ..] = &self.extents[..] else { return Err("it holds a single number".into()) };
+        let rows = *rows;
+        if inner.is_empty() {
+            return Err(format!("it holds {rows} single numbers, not examples of several"));
+        }
+        let (image, channels_first) = match *inner {
+            [h, w] => (Some((h, w, 1)), false),
+            [h, w, c @ (1 | 3)] => (Some((h, w, c)), false),
+            [c @ (1 | 3), h, w] => (Some((h, w, c)), true),
+            _ => (None, false),
+        };
+        let width: usize = inner.iter().product();
+        if rows == 0 || width == 0 {
+            let what = if image.is_some() { "images" } else { "rows" };
+            return Err(format!("it holds no {what}"));
+        }
+        let Some((height, columns, channels)) = image else {
+            return Ok((rows, Shape::Point(width), Values::Floats(self.finite(width)?)));
+        };
+        let shape = Shape::Image { height, width: columns, channels };
+        let mut values = self.levels(width, notes)?;
+        if channels_first && channels > 1 {
+            match &mut values {
+                Values::Bytes(levels) => channels_last(levels, channels, height * columns),
+                Values::Floats(numbers) => channels_last(numbers, channels, height * columns),
+            }
+        }
+        Ok((rows, shape, values))
+    }
+
+    fn finite(&self, width: usize) -> Result<Vec<f32>, String> {
+        let values = self.floats().ok_or("it holds words, not numbers")?;
+        match values.iter().position(|v| !v.is_finite()) {
+            Some(place) => Err(format!(
+                "row {} (counted from 0) holds {}, and only finite numbers can be learned",
+                place / width.max(1),
+                values[place]
+            )),
+            None => Ok(values),
+        }
+    }
+
+    fn levels(mut self, width: usize, notes: &mut Vec<String>) -> Result<Values, String> {
+        if self.element == Element::Unsigned(1) {
+            return Ok(Values::Bytes(std::mem::take(&mut self.bytes)));
+        }
+        let values = self.finite(width)?;
+        let scale = match self.element {
+            Element::Bool | Element::Float(_) => 255.0,
+            _ => 1.0,
+        };
+        let level = |v: f32| {
+            let level = v * scale;
+            ((0.0..=255.0).contains(&level) && (level - level.round()).abs() < 1e-3).then_some(level.round() as u8)
+        };
+        let levels: Option<Vec<u8>> = values.iter().map(|v| level(*v)).collect();
+        if levels.is_none() {
+            notes.push("the images are numbers, not levels of grey or colour: they are taken as they are".into());
+        }
+        Ok(levels.map_or(Values::Floats(values), Values::Bytes))
+    }
+
+    /// Classes, where there is one label a row: counted from 0 where they are small numbers.
+    pub fn classes(&self) -> Result<Classes, String> {
+        if let Some(words) = self.words() {
+            return Ok(classes_of_words(&words));
+        }
+        let numbers = self.whole_numbers().ok_or("its labels are no whole numbers")?;
+        Ok(classes_of_numbers(&numbers))
+    }
+}
+
+fn classes_of_numbers(labels: &[i64]) -> Classes {
+    let most = labels.iter().max().copied().unwrap_or(0);
+    if labels.iter().all(|label| (0..COUNTED).contains(label)) {
+        let names = if labels.is_empty() { Vec::new() } else { (0..=most).map(|class| class.to_string()).collect() };
+        return (names, labels.iter().map(|label| *label as u32).collect());
+    }
+    let mut known: Vec<i64> = labels.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    let place = |label: &i64| known.binary_search(label).unwrap_or(0) as u32;
+    (known.iter().map(i64::to_string).collect(), labels.iter().map(place).collect())
+}
+
+fn classes_of_words(labels: &[String]) -> Classes {
+    let mut known: Vec<&String> = labels.iter().collect();
+    known.sort_by(|a, b| super::natural::compare(a, b));
+    known.dedup();
+    let place = |label: &String| known.binary_search_by(|k| super::natural::compare(k, label)).unwrap_or(0) as u32;
+    let labels = labels.iter().map(place).collect();
+    (known.into_iter().cloned().collect(), labels)
+}
+
+fn signed(word: [u8; 8], size: usize) -> i64 {
+    let unused = 64 - 8 * size.clamp(1, 8) as u32;
+    (i64::from_le_bytes(word) << unused) >> unused
+}
+
+/// A float of 16 bits.
+fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
+    sign * match exponent {
+        0 => fraction * 2.0_f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction) * 2.0_f32.powi(exponent - 15),
+    }
+}
+
+fn channels_last<T: Copy>(values: &mut [T], channels: usize, pixels: usize) {
+    for image in values.chunks_exact_mut(channels * pixels) {
+        let planes = image.to_vec();
+        for (place, value) in image.iter_mut().enumerate() {
+            *value = planes[place % channels * pixels + place / channels];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn array(extents: &[usize], element: Element, bytes: Vec<u8>) -> Array {
+        Array { extents: extents.to_vec(), element, big_endian: false, bytes }
+    }
+
+    fn floats(extents: &[usize], values: &[f32]) -> Array {
+        array(extents, Element::Float(4), values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    #[test]
+    fn every_element_becomes_its_number() {
+        let doubles = array(&[2], Element::Float(8), [1.5_f64, -2.0].iter().flat_map(|v| v.to_le_bytes()).collect());
+        assert_eq!(doubles.floats().unwrap(), [1.5, -2.0]);
+        let shorts = Array {
+            big_endian: true,
+            ..array(&[2], Element::Signed(2), [-3_i16, 500].iter().flat_map(|v| v.to_be_bytes()).collect())
+        };
+        assert_eq!(shorts.floats().unwrap(), [-3.0, 500.0]);
+        assert_eq!(array(&[2], Element::Bool, vec![0, 1]).floats().unwrap(), [0.0, 1.0]);
+        let halves = array(
+            &[4],
+            Element::Float(2),
+            [0x3c00_u16, 0xc100, 0x0001, 0x7c00].iter().flat_map(|v| v.to_le_bytes()).collect(),
+        );
+        assert_eq!(halves.floats().unwrap(), [1.0, -2.5, 2.0_f32.powi(-24), f32::INFINITY]);
+    }
+
+    #[test]
+    fn ranks_say_what_rows_are() {
+        let of = |extents: &[usize]| {
+            let count = extents.iter().product();
+            array(extents, Element::Unsigned(1), (0..count).map(|i| i as u8).collect()).examples(&mut Vec::new())
+        };
+        assert_eq!(of(&[2, 3]).unwrap().1, Shape::Point(3));
+        assert_eq!(of(&[2, 3, 4]).unwrap().1, Shape::Image { height: 3, width: 4, channels: 1 });
+        assert_eq!(of(&[2, 3, 4, 3]).unwrap().1, Shape::Image { height: 3, width: 4, channels: 3 });
+        let (_, shape, values) = of(&[1, 3, 1, 2]).unwrap();
+        assert_eq!(shape, Shape::Image { height: 1, width: 2, channels: 3 });
+        assert_eq!(values, Values::Bytes(vec![0, 2, 4, 1, 3, 5]));
+        assert_eq!(of(&[2, 4, 5, 2]).unwrap().1, Shape::Point(40));
+        assert!(of(&[5]).unwrap_err().contains("5 single numbers"));
+        assert!(of(&[0, 28, 28]).unwrap_err().contains("holds no images"));
+    }
+
+    #[test]
+    fn images_of_levels_are_bytes_and_others_stay_numbers() {
+        let (_, _, values) = floats(&[1, 1, 3], &[0.0, 1.0, 7.0 / 255.0]).examples(&mut Vec::new()).unwrap();
+        assert_eq!(values, Values::Bytes(vec![0, 255, 7]));
+        let mut notes = Vec::new();
+        let (_, _, values) = floats(&[1, 1, 2], &[0.5, 1.5]).examples(&mut notes).unwrap();
+        assert_eq!((values, notes.len()), (Values::Floats(vec![0.5, 1.5]), 1));
+        let (_, _, values) = array(&[1, 1, 2], Element::Bool, vec![0, 1]).examples(&mut notes).unwrap();
+        assert_eq!(values, Values::Bytes(vec![0, 255]));
+        let error = floats(&[2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap_err();
+        assert!(error.contains("row 1") && error.contains("NaN"), "{error}");
+    }
+
+    #[test]
+    fn labels_become_classes() {
+        assert_eq!(classes_of_numbers(&[7, 1]), ((0..=7).map(|c| c.to_string()).collect(), vec![7, 1]));
+        assert_eq!(classes_of_numbers(&[-1, 1, -1]), (vec!["-1".into(), "1".into()], vec![0, 1, 0]));
+        let words = Array {
+            extents: vec![2],
+            element: Element::Text(2),
+            big_endian: false,
+            bytes: "ca".chars().chain("b\0".chars()).flat_map(|c| (c as u32).to_le_bytes()).collect(),
+        };
+        assert_eq!(words.classes().unwrap(), (vec!["b".into(), "ca".into()], vec![1, 0]));
+    }
+}

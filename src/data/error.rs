@@ -1,0 +1,128 @@
+//! Why data could not be had, in one sentence each.
+
+use std::path::{Path, PathBuf};
+
+/// Why a data set could not be had, or not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// There is no such file, folder or built-in source.
+    #[error("there is no data at {0}: give a file, a folder, or one of the built-in strokes, points and sprites")]
+    Missing(PathBuf),
+    /// A file could not be read.
+    #[error("{path} could not be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{path} is no valid {kind}: {reason}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        kind: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of a table is not what it should be.
+    #[error("{path}, line {line}: {reason}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line in the file, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A source holds something, but not what was asked for.
+    #[error("{source_name}: {reason}")]
+    Unusable {
+        /// The file, folder or built-in source.
+        source_name: String,
+        /// What is wrong, and what to do about it.
+        reason: String,
+    },
+    /// A source does not fit the model that is to be applied to it.
+    #[error("the model takes {takes}, but {source_name} has {has}")]
+    Mismatch {
+        /// What the model was trained on.
+        takes: String,
+        /// The file, folder or built-in source.
+        source_name: String,
+        /// What it holds.
+        has: String,
+    },
+    /// A source's options make no sense.
+    #[error("`{spec}` is no valid data source: {reason}")]
+    Spec {
+        /// What was asked for.
+        spec: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An option makes no sense, whatever the source.
+    #[error("{option} {reason}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file could not be written.
+    #[error("{path} could not be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder to be written holds something already.
+    #[error("{0} is there already and not an empty folder: give another place, or clear it away first")]
+    Occupied(PathBuf),
+}
+
+impl DataError {
+    pub(super) fn unusable(source: impl std::fmt::Display, reason: impl Into<String>) -> Self {
+        Self::Unusable { source_name: source.to_string(), reason: reason.into() }
+    }
+
+    pub(super) fn read(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Read { path: path.clone(), source }
+    }
+
+    pub(super) fn write(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Write { path: path.clone(), source }
+    }
+}
+
+/// How many names a sentence lists before it only counts them.
+const LISTED: usize = 12;
+
+/// `a, b, c and 5 more`
+pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
+    let first: Vec<String> = names.iter().take(LISTED).map(|name| shown(name.as_ref())).collect();
+    match names.len().saturating_sub(LISTED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// A word from a file as a sentence can show it: on one line and not too long.
+pub(super) fn shown(word: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut text: String =
+        word.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_string();
+    if word.chars().nth(LONGEST).is_some() {
+        text.push_str("...");
+    }
+    text
+}
+
+/// A message from elsewhere on one line.
+pub(super) fn on_one_line(message: impl std::fmt::Display) -> String {
+    message.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,250 @@
+//! Which files of a folder are its images, in which order, and of which class.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::list;
+use super::{DataError, natural};
+
+/// Folders in folders are looked through this deep: a link may lead back up.
+const DEEPEST: usize = 8;
+
+/// Names of folders that hold a source's own test rows; the first that is there.
+const TEST: [&str; 5] = ["test", "testing", "valid", "val", "validation"];
+const TRAIN: [&str; 2] = ["train", "training"];
+
+/// An image's file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct File {
+    pub path: PathBuf,
+    /// Its path within the folder.
+    pub origin: String,
+    /// The subfolder it lies in: its class.
+    pub class: Option<String>,
+}
+
+/// The images of a folder.
+#[derive(Debug, Default, PartialEq)]
+pub struct Files {
+    pub train: Vec<File>,
+    pub test: Vec<File>,
+    /// Names of all classes in their order.
+    pub classes: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+/// Whether files that end like this hold images.
+pub fn is_image_extension(extension: &str) -> bool {
+    ["png", "jpg", "jpeg", "bmp", "gif", "webp"].contains(&extension.to_lowercase().as_str())
+}
+
+impl Files {
+    /// A single image.
+    pub fn one(path: &Path) -> Self {
+        let origin = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self { train: vec![File { path: path.to_path_buf(), origin, class: None }], ..Self::default() }
+    }
+
+    /// The images of a folder: those of `train` and `test` apart where it has both, else all.
+    ///
+    /// Files stand in the order of their names, numbers by value; class by class where there are classes, unless the
+    /// files are numbered through over all classes: then in the order of their numbers.
+    pub fn find(folder: &Path) -> Result<Self, DataError> {
+        let top = Entries::read(folder)?;
+        let named = |names: &[&str]| {
+            names.iter().find_map(|name| top.folders.iter().find(|f| f.name.eq_ignore_ascii_case(name)))
+        };
+        let mut files = Self::default();
+        if let (Some(train), Some(test)) = (named(&TRAIN), named(&TEST)) {
+            files.train = files.part(&train.path, &format!("{}/", train.name))?;
+            files.test = files.part(&test.path, &format!("{}/", test.name))?;
+            let mut beside: Vec<&str> = top.folders.iter().map(|f| f.name.as_str()).collect();
+            beside.retain(|name| *name != train.name && *name != test.name);
+            if !beside.is_empty() {
+                files.notes.push(format!(
+                    "{} and {} are the training and the test rows; left out: {}",
+                    train.name,
+                    test.name,
+                    list(&beside)
+                ));
+            }
+        }
+        if files.train.is_empty() || files.test.is_empty() {
+            files = Self::default();
+            files.train = files.part(folder, "")?;
+        }
+        if files.train.is_empty() {
+            return Err(nothing_in(folder, &top));
+        }
+        let classes: HashSet<&String> =
+            files.train.iter().chain(&files.test).filter_map(|f| f.class.as_ref()).collect();
+        let mut classes: Vec<String> = classes.into_iter().cloned().collect();
+        classes.sort_by(|a, b| natural::compare(a, b));
+        files.classes = classes;
+        Ok(files)
+    }
+
+    /// The images of one part: a class a subfolder where these hold images, else those that lie in it.
+    fn part(&mut self, folder: &Path, prefix: &str) -> Result<Vec<File>, DataError> {
+        let entries = Entries::read(folder)?;
+        let mut files = Vec::new();
+        for class in &entries.folders {
+            gather(&class.path, &format!("{prefix}{}/", class.name), &class.name, DEEPEST, &mut files)?;
+        }
+        let loose: Vec<&Entry> = entries.images().collect();
+        if files.is_empty() {
+            let file = |e: &Entry| File { path: e.path.clone(), origin: format!("{prefix}{}", e.name), class: None };
+            return Ok(loose.into_iter().map(file).collect());
+        }
+        if !loose.is_empty() {
+            let names: Vec<&str> = loose.iter().map(|entry| entry.name.as_str()).collect();
+            self.notes.push(format!("images beside the class folders are left out: {}", list(&names)));
+        }
+        if let Some(numbers) = numbered_through(&files) {
+            let mut numbered: Vec<(u64, File)> = numbers.into_iter().zip(files).collect();
+            numbered.sort_by_key(|(number, _)| *number);
+            return Ok(numbered.into_iter().map(|(_, file)| file).collect());
+        }
+        Ok(files)
+    }
+}
+
+/// The numbers that the files are called, if they are and each has its own.
+fn numbered_through(files: &[File]) -> Option<Vec<u64>> {
+    let number = |file: &File| file.path.file_stem()?.to_str()?.parse().ok();
+    let numbers: Vec<u64> = files.iter().map(number).collect::<Option<_>>()?;
+    let distinct: HashSet<&u64> = numbers.iter().collect();
+    (distinct.len() == numbers.len()).then_some(numbers)
+}
+
+/// All images in and below a class's folder.
+fn gather(folder: &Path, prefix: &str, class: &str, depth: usize, files: &mut Vec<File>) -> Result<(), DataError> {
+    let entries = Entries::read(folder)?;
+    files.extend(entries.images().map(|entry| File {
+        path: entry.path.clone(),
+        origin: format!("{prefix}{}", entry.name),
+        class: Some(class.into()),
+    }));
+    if depth > 1 {
+        for below in &entries.folders {
+            gather(&below.path, &format!("{prefix}{}/", below.name), class, depth - 1, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn nothing_in(folder: &Path, entries: &Entries) -> DataError {
+    let start = if entries.files.is_empty() && entries.folders.is_empty() { "it is empty: " } else { "" };
+    let readable = |e: &&Entry| ["csv", "tsv", "npy", "npz"].contains(&e.extension().as_str());
+    let hint = match entries.files.iter().find(readable) {
+        Some(file) => format!("; to use one of its files, name the file itself, such as {}", file.path.display()),
+        None => String::new(),
+    };
+    DataError::unusable(
+        folder.display(),
+        format!(
+            "{start}the folder has no train-images-idx3-ubyte, plain or with .gz, and no images (PNG, JPEG, BMP, GIF, WebP){hint}"
+        ),
+    )
+}
+
+struct Entry {
+    path: PathBuf,
+    name: String,
+}
+
+impl Entry {
+    fn extension(&self) -> String {
+        self.path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
+    }
+}
+
+/// What a folder holds, without what is hidden, in natural order.
+struct Entries {
+    folders: Vec<Entry>,
+    files: Vec<Entry>,
+}
+
+impl Entries {
+    fn read(folder: &Path) -> Result<Self, DataError> {
+        let failed = DataError::read(folder);
+        let (mut folders, mut files) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(folder).map_err(&failed)? {
+            let path = entry.map_err(&failed)?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with('.') || name == "__MACOSX" {
+                continue;
+            }
+            let entry = Entry { name, path };
+            if entry.path.is_dir() { folders.push(entry) } else { files.push(entry) }
+        }
+        for entries in [&mut folders, &mut files] {
+            entries.sort_by(|a, b| natural::compare(&a.name, &b.name));
+        }
+        Ok(Self { folders, files })
+    }
+
+    fn images(&self) -> impl Iterator<Item = &Entry> {
+        self.files.iter().filter(|entry| is_image_extension(&entry.extension()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_of(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        folder
+    }
+
+    fn origins(files: &[File]) -> Vec<&str> {
+        files.iter().map(|file| file.origin.as_str()).collect()
+    }
+
+    #[test]
+    fn flat_folders_count_their_files() {
+        let folder = folder_of(&["10.png", "2.PNG", "1.jpeg", "notes.txt", ".hidden.png"]);
+        let files = Files::find(folder.path()).unwrap();
+        assert_eq!(origins(&files.train), ["1.jpeg", "2.PNG", "10.png"]);
+        assert!(files.classes.is_empty() && files.test.is_empty());
+    }
+
+    #[test]
+    fn subfolders_are_classes() {
+        let folder = folder_of(&["dog/1.png", "cat/1.png", "cat/x/2.png", "dog/0.png", "top.png", "docs/a.txt"]);
+        let files = Files::find(folder.path()).unwrap();
+        assert_eq!(origins(&files.train), ["cat/1.png", "cat/x/2.png", "dog/0.png", "dog/1.png"]);
+        assert_eq!(files.classes, ["cat", "dog"]);
+        assert!(files.notes[0].contains("top.png"));
+        // Numbered through over the classes: by number.
+        let folder = folder_of(&["7/00000.png", "2/00001.png", "10/00002.png"]);
+        let files = Files::find(folder.path()).unwrap();
+        assert_eq!(origins(&files.train), ["7/00000.png", "2/00001.png", "10/00002.png"]);
+        assert_eq!(files.classes, ["2", "7", "10"]);
+    }
+
+    #[test]
+    fn folders_of_training_and_test_images_are_splits() {
+        let folder = folder_of(&["train/a/1.png", "train/b/1.png", "test/b/1.png", "val/a/1.png"]);
+        let files = Files::find(folder.path()).unwrap();
+        assert_eq!(origins(&files.train), ["train/a/1.png", "train/b/1.png"]);
+        assert_eq!(origins(&files.test), ["test/b/1.png"]);
+        assert_eq!(files.classes, ["a", "b"]);
+        assert!(files.notes[0].ends_with("left out: val"), "{:?}", files.notes);
+    }
+
+    #[test]
+    fn folders_without_images_say_so() {
+        let error = Files::find(folder_of(&[]).path()).unwrap_err().to_string();
+        assert!(error.contains("it is empty") && error.contains("no images"), "{error}");
+        let error = Files::find(folder_of(&["iris.csv", "a.txt"]).path()).unwrap_err().to_string();
+        assert!(error.contains("name the file itself") && error.contains("iris.csv"), "{error}");
+    }
+}

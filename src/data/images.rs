@@ -1,0 +1,229 @@
+//! Images of files, decoded in parallel into one buffer.
+
+use std::fs::File as Handle;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ImageDecoder, ImageReader};
+use rayon::prelude::*;
+
+use super::error::{list, on_one_line};
+use super::folder::{File, Files};
+use super::resize::{Size, fitted, zeros};
+use super::source::{Raw, Request};
+use super::{Channels, DataError, ImageSize, Options, Shape, Split, Values};
+
+/// What a file's header promises.
+struct Header {
+    height: usize,
+    width: usize,
+    grey: bool,
+}
+
+/// Reads the images of a folder. Those that cannot be read are noted and left out, unless none may be or none is left.
+pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result<Raw, DataError> {
+    let options = request.options;
+    let Files { train, test, classes, mut notes } = files;
+    let trained = train.len();
+    let all: Vec<File> = train.into_iter().chain(test).collect();
+    let mut problems = Problems { source, options, found: Vec::new(), all: all.len() };
+    let looks: Vec<Result<Header, String>> = all.par_iter().map(|file| header(&file.path)).collect();
+    let mut headers = Vec::with_capacity(all.len());
+    let mut kept = Vec::with_capacity(all.len());
+    for (place, (look, file)) in looks.into_iter().zip(all).enumerate() {
+        match look {
+            Ok(header) => {
+                headers.push(header);
+                kept.push((file, place >= trained));
+            }
+            Err(reason) => problems.add(file, reason)?,
+        }
+    }
+    let (height, width) = common_size(source, &headers, &kept, options.image_size)?;
+    let channels = match options.channels {
+        Some(Channels::Grey) => 1,
+        Some(Channels::Rgb) => 3,
+        None if headers.iter().all(|header| header.grey) => 1,
+        None => 3,
+    };
+    let size = (height, width, channels);
+    let Decoded { mut levels, failures, mut channels } = decode_all(source, &kept, size, request)?;
+    let resized = headers.iter().filter(|header| (header.height, header.width) != (height, width)).count();
+    if resized > 0 {
+        notes.push(format!("{resized} of {} images were brought to {height}x{width}", headers.len()));
+    }
+    // Files may store grey in colours.
+    if options.channels.is_none() && channels == Found::GreyInColours {
+        for pixel in 0..levels.len() / 3 {
+            levels[pixel] = levels[3 * pixel];
+        }
+        levels.truncate(levels.len() / 3);
+        levels.shrink_to_fit();
+        channels = Found::Grey;
+    }
+    let channels = if channels == Found::Grey { 1 } else { 3 };
+    let number = |class: &String| classes.iter().position(|c| c == class).map(|c| c as u32);
+    let mut split = Split {
+        labels: kept.iter().map(|(file, _)| file.class.as_ref().and_then(number)).collect(),
+        origins: Some(kept.iter().map(|(file, _)| file.origin.clone()).collect()),
+        ..Split::of(kept.len(), Values::Bytes(levels))
+    };
+    let mut is_test: Vec<bool> = kept.iter().map(|(_, is_test)| *is_test).collect();
+    let mut whole = vec![true; kept.len()];
+    for (place, reason) in failures {
+        whole[place] = false;
+        problems.add(kept[place].0.clone(), reason)?;
+    }
+    split.retain(&whole);
+    let mut marks = whole.iter();
+    is_test.retain(|_| marks.next().copied().unwrap_or(false));
+    let own_test = is_test.contains(&true).then(|| split.take_out(&is_test));
+    if split.rows == 0 {
+        return Err(DataError::unusable(source.display(), "none of its training images can be read"));
+    }
+    notes.extend(problems.note());
+    let shape = Shape::Image { height, width, channels };
+    Ok(Raw { classes, test: own_test, notes, ..Raw::of("", shape, split) })
+}
+
+/// Files that could not be read.
+struct Problems<'a> {
+    source: &'a Path,
+    options: &'a Options,
+    found: Vec<String>,
+    all: usize,
+}
+
+impl Problems<'_> {
+    /// One more: an error where none is allowed, or where it is the last of all.
+    fn add(&mut self, file: File, reason: String) -> Result<(), DataError> {
+        self.found.push(file.origin);
+        if self.options.strict || self.all == 1 {
+            return Err(DataError::Format { path: file.path, kind: "image", reason });
+        }
+        if self.found.len() == self.all {
+            let reason = format!("none of its {} images can be read; {} is none: {reason}", self.all, self.found[0]);
+            return Err(DataError::unusable(self.source.display(), reason));
+        }
+        Ok(())
+    }
+
+    fn note(&self) -> Option<String> {
+        let (skipped, all) = (self.found.len(), self.all);
+        (skipped > 0)
+            .then(|| format!("{skipped} of {all} files could not be read and were skipped: {}", list(&self.found)))
+    }
+}
+
+fn decoder(path: &Path) -> Result<impl ImageDecoder, String> {
+    let file = Handle::open(path).map_err(on_one_line)?;
+    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(on_one_line)?;
+    if reader.format().is_none() {
+        return Err("its content is no PNG, JPEG, BMP, GIF or WebP".into());
+    }
+    reader.into_decoder().map_err(on_one_line)
+}
+
+/// Cameras turn pictures by a mark in the file.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+fn header(path: &Path) -> Result<Header, String> {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    let mut decoder = decoder(path)?;
+    let (width, height) = decoder.dimensions();
+    let on_its_side = matches!(orientation(&mut decoder), Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH);
+    let (width, height) = if on_its_side { (height, width) } else { (width, height) };
+    if width == 0 || height == 0 {
+        return Err("it has no pixels".into());
+    }
+    let grey = matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
+    Ok(Header { height: height as usize, width: width as usize, grey })
+}
+
+fn decode(path: &Path) -> Result<DynamicImage, String> {
+    let mut decoder = decoder(path)?;
+    let turned = orientation(&mut decoder);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(on_one_line)?;
+    image.apply_orientation(turned);
+    Ok(image)
+}
+
+/// The size asked for, or the one that all have.
+fn common_size(
+    source: &Path,
+    headers: &[Header],
+    kept: &[(File, bool)],
+    asked: Option<ImageSize>,
+) -> Result<(usize, usize), DataError> {
+    if let Some(size) = asked {
+        return Ok((size.height, size.width));
+    }
+    let Some(first) = headers.first() else {
+        return Err(DataError::unusable(source.display(), "none of its images can be read"));
+    };
+    let size = (first.height, first.width);
+    if let Some(other) = headers.iter().position(|header| (header.height, header.width) != size) {
+        let reason = format!(
+            "the images have different sizes: {} is {}x{}, {} is {}x{}; bring them to one with --image-size {}x{}",
+            kept[0].0.origin,
+            size.0,
+            size.1,
+            kept[other].0.origin,
+            headers[other].height,
+            headers[other].width,
+            size.0,
+            size.1
+        );
+        return Err(DataError::unusable(source.display(), reason));
+    }
+    Ok(size)
+}
+
+/// What colours were found.
+#[derive(PartialEq)]
+enum Found {
+    Grey,
+    GreyInColours,
+    Colours,
+}
+
+struct Decoded {
+    levels: Vec<u8>,
+    /// Places of files and why they could not be decoded.
+    failures: Vec<(usize, String)>,
+    channels: Found,
+}
+
+fn decode_all(source: &Path, kept: &[(File, bool)], size: Size, request: &Request<'_>) -> Result<Decoded, DataError> {
+    let stride = size.0 * size.1 * size.2;
+    let mut levels = zeros(kept.len(), stride).ok_or_else(|| {
+        let reason = format!("{} images of {}x{} do not fit into memory", kept.len(), size.0, size.1);
+        DataError::unusable(source.display(), reason)
+    })?;
+    let (done, coloured) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let failures = levels
+        .par_chunks_mut(stride)
+        .zip(kept)
+        .enumerate()
+        .filter_map(|(place, (into, (file, _)))| {
+            let outcome = decode(&file.path).map(|image| {
+                into.copy_from_slice(fitted(image, size, request.options.fit).as_bytes());
+                if size.2 == 3 && into.chunks_exact(3).any(|p| p[0] != p[1] || p[1] != p[2]) {
+                    coloured.store(true, Ordering::Relaxed);
+                }
+            });
+            (request.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, kept.len());
+            outcome.err().map(|reason| (place, reason))
+        })
+        .collect();
+    let channels = match (size.2, coloured.into_inner()) {
+        (1, _) => Found::Grey,
+        (_, true) => Found::Colours,
+        (_, false) => Found::GreyInColours,
+    };
+    Ok(Decoded { levels, failures, channels })
+}

@@ -1,0 +1,180 @@
+//! From all rows of a source to a data set: rows chosen by class, split, limited, standardised.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::error::list;
+use super::source::{self, Progress, Raw, Request};
+use super::{Columns, DataError, Dataset, Options, Split, Values, resize};
+
+/// Streams of the seed, one for each choice of rows.
+const SPLIT: u64 = 0x0073_706c_6974;
+const LIMIT: u64 = 0x006c_696d_6974;
+
+impl Dataset {
+    /// Loads or makes a source: a built-in one, a folder or a file.
+    ///
+    /// Where the source has no test rows of its own, `valid` of the rows are drawn for it by the seed. Of the training
+    /// rows `limit` are drawn. Both leave rows in the order they have in the source.
+    pub fn load(options: impl Into<Options>) -> Result<Self, DataError> {
+        Self::load_with(options, &|_, _| {})
+    }
+
+    /// The same, telling how far it is.
+    pub fn load_with(options: impl Into<Options>, progress: Progress<'_>) -> Result<Self, DataError> {
+        let options = options.into();
+        if options.valid.is_nan() || options.valid <= 0.0 || options.valid >= 1.0 {
+            return Err(DataError::Option {
+                option: "valid",
+                reason: format!("is a share of the rows between 0 and 1, not {}", options.valid),
+            });
+        }
+        if options.limit == Some(0) {
+            return Err(DataError::Option { option: "limit", reason: "is a number of rows above 0".into() });
+        }
+        let raw = source::read(&Request { options: &options, progress, label_needed: true })?;
+        check_flags(&raw, &options)?;
+        let raw = resize::as_asked(raw, &options)?;
+        let raw = choose(raw, &options)?;
+        let Raw { name, shape, classes, columns, rows: mut train, test, mut notes } = raw;
+        let mut test = match test {
+            Some(test) => test,
+            None => {
+                let marked = drawn(options.seed, SPLIT, train.rows, test_rows(&options, train.rows)?);
+                train.take_out(&marked)
+            }
+        };
+        if let Some(limit) = options.limit.filter(|limit| *limit < train.rows) {
+            train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
+        }
+        let columns = columns.map(|names| standardise(names, &mut train, &mut test, &mut notes));
+        Ok(Dataset { name, shape, classes, columns, train, test, notes })
+    }
+}
+
+/// Options that mean nothing for this kind of source are a mistake somewhere: better told than ignored.
+pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
+    let refused = |what: &str| Err(DataError::unusable(&options.source, format!("{what}, and this has {}", raw.shape)));
+    if raw.columns.is_none() && (options.label.is_some() || !options.columns.is_empty()) {
+        return refused("--label and --columns choose columns of a table");
+    }
+    let is_image = matches!(raw.shape, super::Shape::Image { .. });
+    if !is_image && (options.image_size.is_some() || options.channels.is_some()) {
+        return refused("--image-size and --channels are for images");
+    }
+    Ok(())
+}
+
+/// Leaves the rows whose class is wanted. The classes keep their numbers.
+pub(super) fn choose(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
+    let (keep, leave) = (&options.keep_label, &options.drop_label);
+    if keep.is_empty() && leave.is_empty() {
+        return Ok(raw);
+    }
+    let unusable = |reason: String| Err(DataError::unusable(&options.source, reason));
+    if raw.rows.labels.is_none() && raw.test.as_ref().is_none_or(|test| test.labels.is_none()) {
+        let hint = if raw.columns.is_some() { "; name the column with the classes by --label" } else { "" };
+        return unusable(format!("there are no labels to choose rows by{hint}"));
+    }
+    if let Some(name) = keep.iter().chain(leave).find(|name| !raw.classes.contains(name)) {
+        return unusable(format!("there is no class `{name}`; there are {}", list(&raw.classes)));
+    }
+    let wanted: Vec<bool> =
+        raw.classes.iter().map(|class| (keep.is_empty() || keep.contains(class)) && !leave.contains(class)).collect();
+    let is_wanted = |label: &u32| wanted.get(*label as usize).copied().unwrap_or(false);
+    for (which, split) in [("training", Some(&mut raw.rows)), ("test", raw.test.as_mut())] {
+        let Some(split) = split else { continue };
+        // A split without labels beside one that has them cannot be chosen from.
+        let Some(labels) = &split.labels else {
+            return unusable(format!("the {which} rows have no labels to choose by"));
+        };
+        let marks: Vec<bool> = labels.iter().map(is_wanted).collect();
+        split.retain(&marks);
+        if split.rows == 0 {
+            return unusable("no rows are left of the classes that were chosen".into());
+        }
+    }
+    Ok(raw)
+}
+
+/// How many rows are kept for testing.
+fn test_rows(options: &Options, rows: usize) -> Result<usize, DataError> {
+    if rows < 2 {
+        let reason = format!("{rows} row is too few to train on and to test with: it takes 2 at least");
+        return Err(DataError::unusable(&options.source, reason));
+    }
+    Ok(((rows as f64 * options.valid).round() as usize).clamp(1, rows - 1))
+}
+
+/// Marks `count` of so many rows: the first of a shuffle that ends when it has them.
+fn drawn(seed: u64, stream: u64, rows: usize, count: usize) -> Vec<bool> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    let mut order: Vec<u64> = (0..rows as u64).collect();
+    let mut marked = vec![false; rows];
+    for place in 0..count.min(rows) {
+        let other = rng.random_range(place as u64..rows as u64);
+        order.swap(place, other as usize);
+        marked[order[place] as usize] = true;
+    }
+    marked
+}
+
+fn standardise(names: Vec<String>, train: &mut Split, test: &mut Split, notes: &mut Vec<String>) -> Columns {
+    let (Values::Floats(train), Values::Floats(test)) = (&mut train.values, &mut test.values) else {
+        let ones = vec![1.0; names.len()];
+        return Columns { mean: vec![0.0; names.len()], deviation: ones, names };
+    };
+    let columns = Columns::measure(names, train);
+    let constant = columns.constant(train);
+    if !constant.is_empty() {
+        notes.push(format!(
+            "the same in every training row, so nothing can be learned from it: {}; --columns leaves columns out",
+            list(&constant)
+        ));
+    }
+    columns.standardise(train);
+    columns.standardise(test);
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_drawn_by_seed_and_exactly_as_many() {
+        let marked = drawn(3, SPLIT, 1000, 100);
+        assert_eq!(marked.iter().filter(|m| **m).count(), 100);
+        assert_eq!(marked, drawn(3, SPLIT, 1000, 100));
+        assert_ne!(marked, drawn(4, SPLIT, 1000, 100));
+        assert_ne!(marked, drawn(3, LIMIT, 1000, 100));
+        assert!(marked[..500].iter().filter(|m| **m).count() > 30);
+    }
+
+    #[test]
+    fn classes_and_limits_choose_rows() {
+        let of = |change: &dyn Fn(&mut Options)| {
+            let mut options = Options::from("strokes:count=500");
+            change(&mut options);
+            Dataset::load(options)
+        };
+        let data = of(&|o| o.keep_label = vec!["3".into(), "7".into()]).unwrap();
+        assert!(data.train.labels.unwrap().iter().all(|l| [3, 7].contains(l)));
+        assert_eq!(data.classes.len(), 10);
+        let data = of(&|o| o.drop_label = vec!["3".into()]).unwrap();
+        assert!(!data.test.labels.unwrap().contains(&3));
+        let data = of(&|o| o.limit = Some(40)).unwrap();
+        assert_eq!((data.train.rows, data.test.rows), (40, 100));
+        for (change, reason) in [
+            (&(|o: &mut Options| o.keep_label = vec!["x".into()]) as &dyn Fn(&mut Options), "there is no class `x`"),
+            (&|o| o.limit = Some(0), "limit is a number of rows above 0"),
+            (&|o| o.valid = 1.0, "valid is a share of the rows"),
+            (&|o| o.valid = f64::NAN, "valid is a share of the rows"),
+            (&|o| o.label = Some("a".into()), "--label and --columns choose columns of a table"),
+        ] {
+            let error = of(change).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Images brought to a size and to grey or colour.
+
+use image::imageops::FilterType;
+use image::{DynamicImage, GrayImage, RgbImage, Rgba};
+use rayon::prelude::*;
+
+use super::source::Raw;
+use super::{Channels, DataError, Fit, Options, Shape, Split, Values};
+
+/// Height, width and channels.
+pub type Size = (usize, usize, usize);
+
+/// Brings an image to a size; where it has that size already, nothing is resampled.
+pub fn fitted(image: DynamicImage, (height, width, channels): Size, fit: Fit) -> DynamicImage {
+    let (w, h) = (width as u32, height as u32);
+    let image = flat(image, channels);
+    if (image.width(), image.height()) == (w, h) {
+        return image;
+    }
+    // Triangles average over all that a pixel covers when an image shrinks.
+    let filter = FilterType::Triangle;
+    match fit {
+        Fit::Stretch => image.resize_exact(w, h, filter),
+        Fit::Crop => image.resize_to_fill(w, h, filter),
+        Fit::Fit => {
+            let inner = image.resize(w, h, filter);
+            let mut whole = if channels == 1 {
+                DynamicImage::from(GrayImage::new(w, h))
+            } else {
+                DynamicImage::from(RgbImage::new(w, h))
+            };
+            let (x, y) = (i64::from(w - inner.width().min(w)) / 2, i64::from(h - inner.height().min(h)) / 2);
+            image::imageops::replace(&mut whole, &inner, x, y);
+            // Copied pixel by pixel through RGBA, it is what it was before.
+            flat(whole, channels)
+        }
+    }
+}
+
+/// Eight bits a channel, what is transparent laid over black.
+fn flat(image: DynamicImage, channels: usize) -> DynamicImage {
+    let image = if image.color().has_alpha() {
+        let mut rgba = image.into_rgba8();
+        for Rgba([r, g, b, a]) in rgba.pixels_mut() {
+            let over_black = |level: u8| ((u32::from(level) * u32::from(*a) + 127) / 255) as u8;
+            (*r, *g, *b) = (over_black(*r), over_black(*g), over_black(*b));
+        }
+        DynamicImage::from(rgba)
+    } else {
+        image
+    };
+    if channels == 1 { image.into_luma8().into() } else { image.into_rgb8().into() }
+}
+
+/// Brings the images of a source that is no folder to the size and channels that were asked for.
+pub fn as_asked(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
+    let Shape::Image { height, width, channels } = raw.shape else { return Ok(raw) };
+    let size = options.image_size.map_or((height, width), |size| (size.height, size.width));
+    let wanted = match options.channels {
+        None => channels,
+        Some(Channels::Grey) => 1,
+        Some(Channels::Rgb) => 3,
+    };
+    let (from, to) = ((height, width, channels), (size.0, size.1, wanted));
+    if from == to {
+        return Ok(raw);
+    }
+    let splits = [Some(&mut raw.rows), raw.test.as_mut()];
+    for split in splits.into_iter().flatten() {
+        bring(split, from, to, options)?;
+    }
+    raw.shape = Shape::Image { height: to.0, width: to.1, channels: to.2 };
+    if (from.0, from.1) != size {
+        raw.notes.push(format!("images of {height}x{width} were brought to {}x{}", size.0, size.1));
+    }
+    Ok(raw)
+}
+
+fn bring(split: &mut Split, from: Size, to: Size, options: &Options) -> Result<(), DataError> {
+    let Values::Bytes(levels) = &split.values else {
+        let reason = format!(
+            "its images of {}x{} are numbers, not levels of grey or colour, and only those can be resized",
+            from.0, from.1
+        );
+        return Err(DataError::unusable(&options.source, reason));
+    };
+    let mut brought = zeros(split.rows, to.0 * to.1 * to.2)
+        .ok_or_else(|| DataError::unusable(&options.source, "its images do not fit into memory at this size"))?;
+    let stride = from.0 * from.1 * from.2;
+    brought.par_chunks_mut(to.0 * to.1 * to.2).zip(levels.par_chunks(stride)).for_each(|(into, image)| {
+        let (w, h) = (from.1 as u32, from.0 as u32);
+        let image = if from.2 == 1 {
+            GrayImage::from_raw(w, h, image.to_vec()).map(DynamicImage::from)
+        } else {
+            RgbImage::from_raw(w, h, image.to_vec()).map(DynamicImage::from)
+        };
+        if let Some(image) = image {
+            into.copy_from_slice(fitted(image, to, options.fit).as_bytes());
+        }
+    });
+    split.values = Values::Bytes(brought);
+    Ok(())
+}
+
+/// Room for so many images, if there is that much memory.
+pub fn zeros(rows: usize, stride: usize) -> Option<Vec<u8>> {
+    let mut room = Vec::new();
+    let length = rows.checked_mul(stride)?;
+    room.try_reserve_exact(length).ok()?;
+    room.resize(length, 0);
+    Some(room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Left half black, right half white.
+    fn halves(width: u32, height: u32) -> DynamicImage {
+        GrayImage::from_fn(width, height, |x, _| image::Luma([if x < width / 2 { 0 } else { 255 }])).into()
+    }
+
+    #[test]
+    fn each_way_of_fitting_keeps_what_it_says() {
+        let stretched = fitted(halves(40, 20), (8, 8, 1), Fit::Stretch);
+        assert_eq!((stretched.as_bytes()[0], stretched.as_bytes()[7]), (0, 255));
+        // The middle 20 columns: still half and half.
+        let cropped = fitted(halves(40, 20), (8, 8, 1), Fit::Crop);
+        assert_eq!((cropped.as_bytes()[0], cropped.as_bytes()[7]), (0, 255));
+        let whole = fitted(halves(40, 20), (8, 8, 3), Fit::Fit);
+        let row = |y: usize| &whole.as_bytes()[y * 24..y * 24 + 24];
+        assert!(row(0).iter().chain(row(7)).all(|level| *level == 0), "no bars");
+        assert_eq!((row(4)[0], row(4)[21]), (0, 255));
+    }
+
+    #[test]
+    fn what_is_transparent_lies_over_black() {
+        let glass = image::RgbaImage::from_pixel(2, 2, Rgba([200, 100, 50, 51]));
+        assert_eq!(fitted(glass.into(), (2, 2, 3), Fit::Crop).as_bytes()[..3], [40, 20, 10]);
+    }
+
+    #[test]
+    fn nothing_changes_at_the_same_size() {
+        let image = GrayImage::from_fn(5, 4, |x, y| image::Luma([(x * 50 + y) as u8]));
+        assert_eq!(fitted(image.clone().into(), (4, 5, 1), Fit::Crop).as_bytes(), image.as_raw().as_slice());
+    }
+}

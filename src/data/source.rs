@@ -1,0 +1,116 @@
+//! What a source is, recognised by its name and content, and what it yields before rows are chosen and split.
+
+use std::path::Path;
+
+use super::bytes;
+use super::{DataError, Options, Shape, Split, folder, idx, images, points, strokes, table};
+
+/// Is told, from any thread, how many files of how many have been read.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// What is wanted of a source.
+pub(super) struct Request<'a> {
+    pub options: &'a Options,
+    pub progress: Progress<'a>,
+    /// Whether it matters that the label column is there.
+    pub label_needed: bool,
+}
+
+/// All that a source has.
+#[derive(Debug, PartialEq)]
+pub(super) struct Raw {
+    pub name: String,
+    pub shape: Shape,
+    pub classes: Vec<String>,
+    /// A table's column names; its numbers are as they stand in the file.
+    pub columns: Option<Vec<String>>,
+    /// The training rows, or all rows where the source has no test rows of its own.
+    pub rows: Split,
+    pub test: Option<Split>,
+    pub notes: Vec<String>,
+}
+
+impl Raw {
+    /// Rows without classes.
+    pub fn of(name: impl Into<String>, shape: Shape, rows: Split) -> Self {
+        Self { name: name.into(), shape, classes: Vec::new(), columns: None, rows, test: None, notes: Vec::new() }
+    }
+}
+
+/// Reads or makes a source.
+pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
+    let spec = request.options.source.as_str();
+    let (kind, options) = spec.split_once(':').unwrap_or((spec, ""));
+    match kind {
+        "strokes" => strokes::Options::parse(spec, options).map(|o| strokes::rows(&o)),
+        "points" => points::Options::parse(spec, options).map(|o| points::rows(&o)),
+        _ => {
+            let path = Path::new(spec);
+            let mut raw = if path.is_dir() {
+                of_folder(path, request)?
+            } else if path.is_file() {
+                of_file(path, request)?
+            } else {
+                return Err(DataError::Missing(path.to_path_buf()));
+            };
+            raw.name = name(path);
+            Ok(raw)
+        }
+    }
+}
+
+fn of_folder(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
+    let sets = idx::Sets::find(path)?;
+    if sets.is_there() {
+        return sets.read();
+    }
+    let files = folder::Files::find(path)?;
+    images::read(path, files, request)
+}
+
+enum Kind {
+    Idx,
+    Image,
+    Table,
+}
+
+fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
+    match kind(path, &bytes::head(path)?) {
+        Kind::Idx => idx::file(path),
+        Kind::Image => images::read(path, folder::Files::one(path), request),
+        Kind::Table => table::file(path, request),
+    }
+}
+
+/// By its first bytes where they are telling, else by its name.
+fn kind(path: &Path, head: &[u8]) -> Kind {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    // A table may begin with `BM` as a bitmap does, so its name goes first.
+    if matches!(extension, "csv" | "tsv" | "tab" | "txt" | "data" | "dat") {
+        return Kind::Table;
+    }
+    if idx::is_magic(head) {
+        return Kind::Idx;
+    }
+    if image::guess_format(head).is_ok() || folder::is_image_extension(extension) {
+        return Kind::Image;
+    }
+    match extension {
+        _ if name.contains("ubyte") || name.contains("idx") => Kind::Idx,
+        _ => Kind::Table,
+    }
+}
+
+/// A short name for a file or folder.
+fn name(path: &Path) -> String {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let name = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut short = name.as_str();
+    if path.is_file() {
+        short = short.strip_suffix(".gz").unwrap_or(short);
+        short = short.rsplit_once('.').map_or(short, |(stem, _)| stem);
+    }
+    if short.is_empty() { "data".into() } else { short.into() }
+}

@@ -1,0 +1,158 @@
+//! How a table is written: its letters, what separates its fields, whether it has a header.
+
+use super::field::{self, Field, bare};
+
+/// Rows that are looked at before all are read.
+pub const SAMPLE: usize = 50;
+
+/// What stands between fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separator {
+    Byte(u8),
+    /// Any number of spaces and tabs.
+    Space,
+}
+
+/// In the order in which they are preferred when the file could be read with either.
+const SEPARATORS: [Separator; 5] =
+    [Separator::Byte(b','), Separator::Byte(b'\t'), Separator::Byte(b';'), Separator::Byte(b'|'), Separator::Space];
+
+impl Separator {
+    /// Where semicolons separate, a comma is a decimal point.
+    pub fn decimal_comma(self) -> bool {
+        self == Separator::Byte(b';')
+    }
+
+    /// The separator that gives the most numbers in rows of the same length, and else the most fields.
+    pub fn guess(text: &str) -> Self {
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(SAMPLE).collect();
+        let rate = |separator: &Separator| {
+            let split: Vec<Vec<&str>> = lines.iter().map(|line| separator.split(line)).collect();
+            let width = split.last().map_or(0, Vec::len);
+            let alike = split.iter().filter(|fields| fields.len() == width).count();
+            let regular = width > 1 && 10 * alike >= 9 * split.len();
+            let is_number = |text: &&&str| matches!(field::read(text, separator.decimal_comma()), Field::Number(_));
+            let numbers = split.iter().flatten().filter(is_number).count();
+            (regular, if regular { numbers } else { 0 }, split.iter().map(Vec::len).sum::<usize>())
+        };
+        let best = SEPARATORS.iter().rev().max_by_key(|separator| {
+            let (regular, numbers, fields) = rate(separator);
+            // Words hold spaces: only regular rows of numbers are separated by them.
+            if **separator == Separator::Space && numbers == 0 { (false, 0, 0) } else { (regular, numbers, fields) }
+        });
+        best.copied().unwrap_or(SEPARATORS[0])
+    }
+
+    /// The fields of a line, those in quotes whole.
+    pub fn split(self, line: &str) -> Vec<&str> {
+        let mut fields = Vec::new();
+        let (mut start, mut quoted, mut empty) = (0, false, true);
+        for (place, byte) in line.bytes().enumerate() {
+            let separates = match self {
+                Separator::Byte(separator) => byte == separator,
+                Separator::Space => matches!(byte, b' ' | b'\t' | b'\r'),
+            };
+            if byte == b'"' {
+                quoted = !quoted;
+            }
+            if separates && !quoted {
+                if self != Separator::Space || !empty {
+                    fields.push(&line[start..place]);
+                }
+                (start, empty) = (place + 1, true);
+            } else {
+                empty = false;
+            }
+        }
+        if self != Separator::Space || !empty {
+            fields.push(&line[start..]);
+        }
+        fields
+    }
+}
+
+/// The text of a file in UTF-8, UTF-16 with a mark, or Latin-1; nothing for other content.
+pub fn text(bytes: Vec<u8>) -> Option<String> {
+    let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
+        String::from_utf16(&units).ok()
+    };
+    let text = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes)?,
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
+        _ => match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => error.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+        },
+    };
+    (!text.contains('\0')).then(|| text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
+}
+
+/// Whether the first of these rows names the columns.
+///
+/// It does if it holds no number, or if it holds words over numbers and all its own numbers are whole, as the names of
+/// pixels are. Otherwise the words in it are classes, or mistakes.
+pub fn has_header(rows: &[Vec<String>], decimal_comma: bool) -> bool {
+    let Some((first, rest)) = rows.split_first() else { return false };
+    let read = |text: &str| matches!(field::read(text, decimal_comma), Field::Number(_));
+    let numbers: Vec<&String> = first.iter().filter(|text| read(text)).collect();
+    let words = first.iter().any(|text| matches!(field::read(text, decimal_comma), Field::Word(_)));
+    if numbers.is_empty() {
+        return words;
+    }
+    let over_numbers = first.iter().enumerate().any(|(column, text)| {
+        let mut below = rest.iter().filter_map(|row| row.get(column)).peekable();
+        let is_word = matches!(field::read(text, decimal_comma), Field::Word(_));
+        is_word
+            && below.peek().is_some()
+            && below.all(|text| !matches!(field::read(text, decimal_comma), Field::Word(_)))
+    });
+    over_numbers && numbers.iter().all(|text| bare(text).bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_are_recognised() {
+        for (text, separator) in [
+            ("a,b\n1,2\n3,4\n", Separator::Byte(b',')),
+            ("a;b;c\n1,5;2,5;3\n1;2,25;3,5\n", Separator::Byte(b';')),
+            ("a\tb\n1 x\t2\n", Separator::Byte(b'\t')),
+            ("1|2\n3|4\n", Separator::Byte(b'|')),
+            (" 1.0   2.0  3.0\n 4.0   5.0 6.0\n", Separator::Space),
+            ("18.0   8   307.0\t\"chevrolet malibu\"\n15.0   8   350.0\t\"buick\"\n", Separator::Space),
+            ("a\n1\n2\n", Separator::Byte(b',')),
+            ("\"a;b\",c\n1,2\n", Separator::Byte(b',')),
+            ("1,2,3\n4,5\n", Separator::Byte(b',')),
+            ("New York\nLos Angeles\n", Separator::Byte(b',')),
+        ] {
+            assert_eq!(Separator::guess(text), separator, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn headers_are_recognised() {
+        let header = |text: &str| {
+            let rows: Vec<Vec<String>> = text.lines().map(|line| line.split(',').map(String::from).collect()).collect();
+            has_header(&rows, false)
+        };
+        assert!(header("a,b\n1,2"));
+        assert!(header("name,kind\nx,y"));
+        assert!(header("label,0,1,2\n5,0,0,0"));
+        assert!(!header("5.1,3.5,setosa\n4.9,3.0,setosa"));
+        assert!(!header("1,2\n3,4"));
+        assert!(!header("5.1,oops\n4.9,3.0"));
+        assert!(!header("?,1\n2,3"));
+        assert!(!header(""));
+    }
+
+    #[test]
+    fn texts_of_several_kinds_are_read() {
+        assert_eq!(text(b"\xef\xbb\xbfa,b".to_vec()).unwrap(), "a,b");
+        assert_eq!(text(b"\xff\xfea\0,\0".to_vec()).unwrap(), "a,");
+        assert_eq!(text(b"caf\xe9".to_vec()).unwrap(), "café");
+        assert_eq!(text(b"a\0b".to_vec()), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! What stands in one field of a table.
+
+/// A field's meaning.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Field<'a> {
+    Number(f64),
+    Missing,
+    Word(&'a str),
+}
+
+/// What people write where there is nothing.
+const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "?", "null", "none", "-", "."];
+
+/// Reads a field; with `decimal_comma`, `1,5` is a number.
+pub fn read(text: &str, decimal_comma: bool) -> Field<'_> {
+    let text = bare(text);
+    // Most fields are numbers, and most others are known by their first letter.
+    if let Some(number) = number(text, decimal_comma) {
+        return Field::Number(number);
+    }
+    if text.len() <= 4 && MISSING.iter().any(|missing| text.eq_ignore_ascii_case(missing)) {
+        return Field::Missing;
+    }
+    match text {
+        _ if text.eq_ignore_ascii_case("true") => Field::Number(1.0),
+        _ if text.eq_ignore_ascii_case("false") => Field::Number(0.0),
+        _ => Field::Word(text),
+    }
+}
+
+/// Without the spaces around it, and without quotes that a space kept from being seen.
+pub fn bare(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).map_or(text, str::trim)
+}
+
+/// Infinities are words: nothing can be learned from them.
+fn number(text: &str, decimal_comma: bool) -> Option<f64> {
+    let starts = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ','));
+    if !starts {
+        return None;
+    }
+    let parsed = text.parse::<f64>().ok().or_else(|| {
+        let (whole, rest) = text.split_once(',').filter(|_| decimal_comma)?;
+        format!("{whole}.{rest}").parse().ok()
+    });
+    parsed.filter(|number| (*number as f32).is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_words_and_nothing() {
+        for (text, number) in
+            [("1", 1.0), (" -2.5 ", -2.5), ("+3", 3.0), (".5", 0.5), ("1e-3", 1e-3), ("\"7\"", 7.0), ("TRUE", 1.0)]
+        {
+            assert_eq!(read(text, false), Field::Number(number), "{text}");
+        }
+        for text in ["", "  ", "NA", "n/a", "NaN", "?", "null", "None", "-"] {
+            assert_eq!(read(text, false), Field::Missing, "{text}");
+        }
+        for text in ["setosa", "1,5", "1.2.3", "inf", "-inf", "1e999", "5 kg", "é"] {
+            assert_eq!(read(text, false), Field::Word(text));
+        }
+        assert_eq!(read("1,5", true), Field::Number(1.5));
+        assert_eq!(read("1,234,5", true), Field::Word("1,234,5"));
+    }
+}

@@ -1,0 +1,131 @@
+//! What a table's columns are called, and which of them are wanted.
+
+use std::path::Path;
+
+use super::super::DataError;
+use super::super::error::list;
+use super::super::source::Request;
+use super::dialect::{SAMPLE, Separator, has_header};
+use super::field::bare;
+use super::records::{Record, records};
+
+/// The columns of a table.
+pub struct Layout {
+    /// Their names; numbers from 1 where there is no header.
+    pub names: Vec<String>,
+    pub header: bool,
+    /// The first column only names the rows.
+    row_names: bool,
+    pub notes: Vec<String>,
+}
+
+/// The columns that are wanted, by place.
+pub struct Chosen {
+    pub columns: Vec<usize>,
+    pub label: Option<usize>,
+}
+
+impl Layout {
+    pub fn find(path: &Path, text: &str, separator: Separator) -> Result<Self, DataError> {
+        let failed = |reason: String| DataError::unusable(path.display(), reason);
+        let sample: Vec<Record> =
+            records(text, separator).take(SAMPLE).collect::<Result<_, String>>().map_err(failed)?;
+        if sample.is_empty() {
+            return Err(failed("it is empty".into()));
+        }
+        let words: Vec<Vec<String>> = sample.iter().map(|row| row.iter().map(String::from).collect()).collect();
+        let header = has_header(&words, separator.decimal_comma());
+        let rows = &sample[usize::from(header)..];
+        let mut layout = Self { names: Vec::new(), header, row_names: false, notes: Vec::new() };
+        if header {
+            layout.name(&sample[0], rows);
+        } else {
+            layout.names = (1..=usual_length(rows)).map(|place| place.to_string()).collect();
+        }
+        Ok(layout)
+    }
+
+    fn name(&mut self, header: &Record, rows: &[Record]) {
+        let named = header.filled();
+        let mut names: Vec<String> =
+            header.iter().take(named).map(|name| bare(name.trim_start_matches('#')).to_string()).collect();
+        // Some programs write names of rows and none for their column.
+        if !rows.is_empty() && rows.iter().all(|row| row.filled() == named + 1) {
+            names.insert(0, String::new());
+        }
+        if names.first().is_some_and(String::is_empty) && names.len() > 1 {
+            self.row_names = true;
+            self.notes.push("the first column has no name, so it is taken for the names of the rows".into());
+        }
+        for place in 0..names.len() {
+            if names[place].is_empty() {
+                names[place] = format!("column {}", place + 1);
+            }
+            let (before, rest) = names.split_at_mut(place);
+            let double = before.iter().filter(|name| **name == rest[0]).count();
+            if double > 0 {
+                rest[0] = format!("{}.{double}", rest[0]);
+            }
+        }
+        self.names = names;
+    }
+
+    /// The columns to learn from and the label's.
+    pub fn choose(&self, path: &Path, request: &Request<'_>) -> Result<Chosen, DataError> {
+        let options = request.options;
+        let label = match &options.label {
+            None => None,
+            Some(name) => match self.place(name) {
+                None if request.label_needed => {
+                    let reason =
+                        format!("there is no column `{name}` to take labels from; there are {}", list(&self.names));
+                    return Err(DataError::unusable(path.display(), reason));
+                }
+                place => place,
+            },
+        };
+        let mut columns = Vec::new();
+        for name in &options.columns {
+            let Some(place) = self.place(name) else {
+                if request.label_needed {
+                    let reason = format!("there is no column `{name}`; there are {}", list(&self.names));
+                    return Err(DataError::unusable(path.display(), reason));
+                }
+                return Err(DataError::Mismatch {
+                    takes: format!("the columns {}", list(&options.columns)),
+                    source_name: path.display().to_string(),
+                    has: format!("no column `{name}`"),
+                });
+            };
+            if !columns.contains(&place) {
+                columns.push(place);
+            }
+        }
+        if options.columns.is_empty() {
+            let first = usize::from(self.row_names);
+            columns = (first..self.names.len()).filter(|place| Some(*place) != label).collect();
+        }
+        if columns.is_empty() {
+            return Err(DataError::unusable(path.display(), "it has no column to learn from beside the label"));
+        }
+        Ok(Chosen { columns, label })
+    }
+
+    /// The column of this name; upper and lower case may differ where that leaves no doubt.
+    fn place(&self, name: &str) -> Option<usize> {
+        let name = name.trim();
+        let exact = self.names.iter().position(|n| n == name);
+        let alike = || {
+            let mut alike = (0..self.names.len()).filter(|place| self.names[*place].eq_ignore_ascii_case(name));
+            alike.next().filter(|_| alike.next().is_none())
+        };
+        exact.or_else(alike)
+    }
+}
+
+/// The length that most rows have, without an empty field at the end of all of them.
+fn usual_length(rows: &[Record]) -> usize {
+    let alike = |length: usize| rows.iter().filter(|row| row.len() == length).count();
+    let most = rows.iter().map(Record::len).max_by_key(|length| (alike(*length), *length)).unwrap_or(0);
+    rows.iter().filter(|row| row.len() == most).map(Record::filled).max().unwrap_or(0)
+}

@@ -1,0 +1,183 @@
+//! Tables as text: CSV and its kin, however separated, with or without a header.
+
+mod dialect;
+mod field;
+mod labels;
+mod layout;
+mod records;
+
+use std::path::Path;
+
+use super::error::{list, shown};
+use super::source::{Raw, Request};
+use super::{DataError, Shape, Split, Values, bytes};
+use dialect::Separator;
+use field::Field;
+use labels::Labels;
+use layout::{Chosen, Layout};
+use records::{Record, records};
+
+/// Reads a table. Rows with missing values are left out and counted, or an error if none may be.
+pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
+    let text = dialect::text(bytes::all(path)?).ok_or_else(|| DataError::Format {
+        path: path.to_path_buf(),
+        kind: "table",
+        reason: "it holds bytes that are no text".into(),
+    })?;
+    let separator = Separator::guess(&text);
+    let layout = Layout::find(path, &text, separator)?;
+    let chosen = layout.choose(path, request)?;
+    let mut reader = Reader::new(path, &layout, &chosen, separator, request.options.strict);
+    for record in records(&text, separator).skip(usize::from(layout.header)) {
+        reader.row(&record.map_err(|reason| DataError::unusable(path.display(), reason))?)?;
+    }
+    drop(text);
+    let mut raw = reader.finish(request)?;
+    raw.notes.splice(0..0, layout.notes);
+    Ok(raw)
+}
+
+/// What has been read so far.
+struct Reader<'a> {
+    path: &'a Path,
+    layout: &'a Layout,
+    chosen: &'a Chosen,
+    decimal_comma: bool,
+    strict: bool,
+    /// Row by row, NaN where a value is missing.
+    values: Vec<f32>,
+    lines: Vec<u64>,
+    labels: Option<Labels>,
+    /// Missing values of each column.
+    missing: Vec<usize>,
+    /// Whether a column has had a number.
+    has_numbers: Vec<bool>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(path: &'a Path, layout: &'a Layout, chosen: &'a Chosen, separator: Separator, strict: bool) -> Self {
+        let width = chosen.columns.len();
+        Self {
+            path,
+            layout,
+            chosen,
+            decimal_comma: separator.decimal_comma(),
+            strict,
+            values: Vec::new(),
+            lines: Vec::new(),
+            labels: chosen.label.map(|_| Labels::default()),
+            missing: vec![0; width],
+            has_numbers: vec![false; width],
+        }
+    }
+
+    fn error(&self, line: u64, reason: String) -> DataError {
+        DataError::Line { path: self.path.to_path_buf(), line, reason }
+    }
+
+    fn row(&mut self, record: &Record) -> Result<(), DataError> {
+        let expected = self.layout.names.len();
+        if record.len() < expected || record.filled() > expected {
+            let reason = format!("it has {} fields, where the table has {expected} columns", record.len());
+            return Err(self.error(record.line, reason));
+        }
+        for (place, column) in self.chosen.columns.iter().enumerate() {
+            let name = || shown(&self.layout.names[*column]);
+            match field::read(record.get(*column), self.decimal_comma) {
+                Field::Number(number) => {
+                    self.has_numbers[place] = true;
+                    self.values.push(number as f32);
+                }
+                Field::Missing if self.strict => {
+                    return Err(self.error(record.line, format!("the column `{}` has no value", name())));
+                }
+                Field::Missing => {
+                    self.missing[place] += 1;
+                    self.values.push(f32::NAN);
+                }
+                Field::Word(word) if self.has_numbers[place] => {
+                    let reason = format!("the column `{}` holds `{}`, which is no number", name(), shown(word));
+                    return Err(self.error(record.line, reason));
+                }
+                Field::Word(word) => {
+                    let (name, word) = (name(), shown(word));
+                    let reason = format!(
+                        "the column `{name}` holds words (`{word}`), not numbers: make it the label with --label \
+                         '{name}', or leave it out by naming the others with --columns"
+                    );
+                    return Err(self.error(record.line, reason));
+                }
+            }
+        }
+        if let (Some(labels), Some(column)) = (&mut self.labels, self.chosen.label) {
+            let known = labels.add(record.get(column));
+            if !known && self.strict {
+                return Err(self.error(record.line, "the row has no label".into()));
+            }
+        }
+        self.lines.push(record.line);
+        Ok(())
+    }
+
+    fn finish(mut self, request: &Request<'_>) -> Result<Raw, DataError> {
+        let rows = self.lines.len();
+        let unusable = |reason: String| Err(DataError::unusable(self.path.display(), reason));
+        if rows == 0 {
+            return unusable("it has a header, but no rows".into());
+        }
+        let mut notes = Vec::new();
+        let mut names: Vec<String> = self.chosen.columns.iter().map(|c| self.layout.names[*c].clone()).collect();
+        // Nobody needs a column without a single value, unless it was asked for.
+        let filled: Vec<bool> =
+            self.missing.iter().map(|missing| *missing < rows || !request.options.columns.is_empty()).collect();
+        if filled.contains(&false) {
+            let empty: Vec<&String> =
+                names.iter().zip(&filled).filter(|(_, filled)| !**filled).map(|(n, _)| n).collect();
+            notes.push(format!("columns without any value are left out: {}", list(&empty)));
+            retain_in_rows(&mut self.values, &filled);
+            retain_in_rows(&mut names, &filled);
+            retain_in_rows(&mut self.missing, &filled);
+        }
+        let width = names.len();
+        if width == 0 {
+            return unusable("no column has any value".into());
+        }
+        let labels = self.labels.map(Labels::finish);
+        let labelled = |row: usize| labels.as_ref().is_none_or(|labels| labels.known[row]);
+        let whole: Vec<bool> = self
+            .values
+            .chunks_exact(width)
+            .enumerate()
+            .map(|(row, values)| labelled(row) && !values.iter().any(|v| v.is_nan()))
+            .collect();
+        let partial = whole.iter().filter(|whole| !**whole).count();
+        if partial > 0 {
+            let mut counts: Vec<(usize, String)> =
+                self.missing.iter().zip(&names).map(|(count, name)| (*count, name.clone())).collect();
+            counts.push(((0..rows).filter(|row| !labelled(*row)).count(), "the label".into()));
+            counts.retain(|(count, _)| *count > 0);
+            counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+            let counts: Vec<String> = counts.into_iter().map(|(count, name)| format!("{name} {count}")).collect();
+            let first = whole.iter().position(|whole| !whole).map_or(1, |row| self.lines[row]);
+            let what = format!("values are missing, first on line {first} ({})", list(&counts));
+            if partial == rows {
+                return unusable(format!("no row is whole: {what}; leave columns out by naming others with --columns"));
+            }
+            notes.push(format!("{partial} of {rows} rows are left out because {what}"));
+        }
+        let mut split = Split {
+            origins: Some(self.lines.iter().map(|line| format!("line {line}")).collect()),
+            labels: labels.as_ref().map(|labels| labels.classes.clone()),
+            ..Split::of(rows, Values::Floats(self.values))
+        };
+        split.retain(&whole);
+        let classes = labels.map(|labels| labels.names).unwrap_or_default();
+        Ok(Raw { classes, columns: Some(names), notes, ..Raw::of("", Shape::Table(width), split) })
+    }
+}
+
+/// Leaves the marked places of every row.
+fn retain_in_rows<T>(values: &mut Vec<T>, keep: &[bool]) {
+    let mut marks = keep.iter().cycle();
+    values.retain(|_| marks.next().copied().unwrap_or(true));
+}
