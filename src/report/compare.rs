@@ -1,6 +1,6 @@
 //! Several runs side by side.
 
-use super::chart::{Lines, Series, Size};
+use super::chart::{Heights, Lines, Series, Size};
 use super::markup::escape;
 use super::numbers::{duration, grouped, measured};
 use super::page::{Epoch, Facts, Headline, document};
@@ -45,7 +45,8 @@ pub fn comparison(runs: &[RunMetrics]) -> String {
                 points: run.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
             };
             let series = runs.iter().map(series).collect();
-            Lines { title: title.into(), x: "epoch".into(), size: Size::Half, colour: 0, series }.figure()
+            let (title, x) = (title.into(), "epoch".into());
+            Lines { title, x, size: Size::Half, heights: Heights::Curves, series }.figure()
         })
         .collect();
     let body = format!(

@@ -186,9 +186,8 @@ pub fn html(page: &Page) -> String {
     let parts = [
         sections::header(page),
         sections::training(page),
-        sections::pictures(&page.pictures),
+        sections::made(page),
         sections::latent(page),
-        sections::points(page),
         sections::columns(&page.columns),
         sections::run(page),
         sections::next(&page.next),

@@ -1,12 +1,12 @@
 //! The sections of a run's page.
 
-use super::chart::{Bar, Bars, Cloud, Group, Lines, Series, Size};
+use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
-use super::page::{Column, Command, Epoch, Facts, Headline, Page, Picture, Step};
+use super::page::{Column, Command, Epoch, Facts, Headline, Page, Picture, Points, Step};
 
-/// Small pictures are shown larger, by a whole factor, up to about this width.
-const PICTURE_WIDTH: u32 = 500;
+/// The room for a picture on a wide screen. Smaller ones are shown larger, by a whole factor.
+const PICTURE_WIDTH: u32 = 520;
 /// Columns of a table that are shown; the others are counted.
 const MOST_COLUMNS: usize = 200;
 
@@ -26,7 +26,7 @@ fn side_by_side(figures: &[String], columns: &str) -> String {
 /// The name of the run, what it was, and the figures it is judged by.
 pub fn header(page: &Page) -> String {
     let facts = &page.facts;
-    let lines: String = [&facts.model, &facts.data, &facts.adapter]
+    let lines: String = [&facts.model, &facts.data]
         .into_iter()
         .filter(|line| !line.is_empty())
         .map(|line| format!("<li>{}</li>", escape(line)))
@@ -61,30 +61,13 @@ fn tiles(headline: &Headline) -> String {
 
 /// The curves.
 pub fn training(page: &Page) -> String {
-    let by_epoch = |title: &str, size: Size, colour: usize, values: &[(&str, fn(&Epoch) -> f64)]| {
-        let series = |(name, value): &(&str, fn(&Epoch) -> f64)| Series {
-            name: name.to_string(),
-            points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
-        };
-        let series = values.iter().map(series).collect();
-        Lines { title: title.into(), x: "epoch".into(), size, colour, series }.figure()
-    };
-    let by_step = |title: &str, size: Size, colour: usize, value: fn(&Step) -> f64| {
-        let points = page.steps.iter().map(|s| (s.step as f64, value(s))).collect();
-        let series = vec![Series { name: title.to_lowercase(), points }];
-        Lines { title: title.into(), x: "step".into(), size, colour, series }.figure()
-    };
     let mut large = Vec::new();
     if !page.epochs.is_empty() {
-        large.push(by_epoch(
-            "Loss after each epoch",
-            Size::Half,
-            0,
-            &[("test", |e| e.test_loss), ("train", |e| e.train_loss)],
-        ));
+        let curves: [(&str, fn(&Epoch) -> f64); 2] = [("test", |e| e.test_loss), ("train", |e| e.train_loss)];
+        large.push(by_epoch(page, "Loss after each epoch", Size::Half, &curves));
     }
     if !page.steps.is_empty() {
-        large.push(by_step("Loss at each step", Size::Half, 0, |s| s.loss));
+        large.push(by_step(page, "Loss at each step", Size::Half, Heights::Curves, |s| s.loss));
     }
     let has_kl = page.epochs.iter().any(|e| e.kl != 0.0);
     let varies = |value: fn(&Step) -> f64| page.steps.windows(2).any(|pair| value(&pair[0]) != value(&pair[1]));
@@ -93,29 +76,56 @@ pub fn training(page: &Page) -> String {
     let (size, columns) = if count == 3 { (Size::Third, "three") } else { (Size::Half, "two") };
     let mut more = Vec::new();
     if has_kl {
-        more.push(by_epoch("Reconstruction", size, 2, &[("test", |e| e.reconstruction)]));
-        more.push(by_epoch("KL", size, 3, &[("test", |e| e.kl)]));
+        more.push(by_epoch(page, "Reconstruction", size, &[("test", |e| e.reconstruction)]));
+        more.push(by_epoch(page, "KL", size, &[("test", |e| e.kl)]));
     }
     if lr_varies {
-        more.push(by_step("Learning rate", size, 4, |s| s.lr));
+        more.push(by_step(page, "Learning rate", size, Heights::FromZero, |s| s.lr));
     }
     if beta_varies {
-        more.push(by_step("Beta", size, 5, |s| s.beta));
+        more.push(by_step(page, "Beta", size, Heights::FromZero, |s| s.beta));
     }
     section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns)))
 }
 
-/// Pictures, as they are in their files.
-pub fn pictures(pictures: &[Picture]) -> String {
-    let figures: Vec<String> = pictures.iter().map(picture).collect();
-    section("What the model makes", &side_by_side(&figures, "pictures"))
+fn by_epoch(page: &Page, title: &str, size: Size, curves: &[(&str, fn(&Epoch) -> f64)]) -> String {
+    let series = |(name, value): &(&str, fn(&Epoch) -> f64)| Series {
+        name: name.to_string(),
+        points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
+    };
+    let series = curves.iter().map(series).collect();
+    Lines { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series }.figure()
+}
+
+fn by_step(page: &Page, title: &str, size: Size, heights: Heights, value: fn(&Step) -> f64) -> String {
+    let points = page.steps.iter().map(|s| (s.step as f64, value(s))).collect();
+    let series = vec![Series { name: title.to_lowercase(), points }];
+    Lines { title: title.into(), x: "step".into(), size, heights, series }.figure()
+}
+
+/// Pictures, as they are in their files, and the data's points with the model's.
+pub fn made(page: &Page) -> String {
+    let points = page.points.iter().filter(|p| !p.data.is_empty() || !p.samples.is_empty()).map(points);
+    let figures: Vec<String> = points.chain(page.pictures.iter().map(picture)).collect();
+    section("What the model makes", &side_by_side(&figures, "two"))
+}
+
+fn points(points: &Points) -> String {
+    let groups = vec![
+        Group { name: "data".into(), colour: None, points: points.data.clone() },
+        Group { name: "samples".into(), colour: Some(1), points: points.samples.clone() },
+    ];
+    let axes = ["x".to_string(), "y".to_string()];
+    Cloud { title: "Data and samples".into(), axes, is_named_inside: false, groups }.figure()
 }
 
 fn picture(picture: &Picture) -> String {
     let size = png_size(&picture.png).filter(|(width, height)| *width > 0 && *height > 0);
-    let size = size.map(|(width, height)| {
+    let attributes = size.map(|(width, height)| {
         let factor = (PICTURE_WIDTH / width).max(1);
-        format!(" width=\"{}\" height=\"{}\"", width.saturating_mul(factor), height.saturating_mul(factor))
+        // A picture that does not fit is made smaller, and its pixels must be averaged, or it gets ragged.
+        let class = if width <= PICTURE_WIDTH { " class=\"pixels\"" } else { "" };
+        format!("{class} width=\"{}\" height=\"{}\"", width.saturating_mul(factor), height.saturating_mul(factor))
     });
     format!(
         "<figure>\n<figcaption><b>{}</b> <small>{}</small></figcaption>\n\
@@ -124,7 +134,7 @@ fn picture(picture: &Picture) -> String {
         escape(&picture.caption),
         base64(&picture.png),
         escape(&picture.alt),
-        size.unwrap_or_default(),
+        attributes.unwrap_or_default(),
     )
 }
 
@@ -164,20 +174,6 @@ pub fn latent(page: &Page) -> String {
         );
     }
     section("Latent space", &side_by_side(&figures, "two"))
-}
-
-/// The data's points and the model's.
-pub fn points(page: &Page) -> String {
-    let Some(points) = page.points.as_ref().filter(|p| !p.data.is_empty() || !p.samples.is_empty()) else {
-        return String::new();
-    };
-    let groups = vec![
-        Group { name: "data".into(), colour: None, points: points.data.clone() },
-        Group { name: "samples".into(), colour: Some(1), points: points.samples.clone() },
-    ];
-    let axes = ["x".to_string(), "y".to_string()];
-    let figure = Cloud { title: "Data and samples".into(), axes, is_named_inside: false, groups }.figure();
-    section("What the model makes", &side_by_side(&[figure], "two"))
 }
 
 /// A table's columns.
@@ -225,24 +221,24 @@ pub fn run(page: &Page) -> String {
     let facts: String = facts(&page.facts)
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(&name), escape(&value)))
+        .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(&value)))
         .collect();
     let facts = if facts.is_empty() { facts } else { format!("<dl class=\"facts\">\n{facts}</dl>\n") };
+    let command = page.facts.command.as_deref().map(str::trim).filter(|command| !command.is_empty());
+    let command = command.map(|c| format!("<p class=\"made\">Made by</p>\n<pre>{}</pre>\n", escape(c)));
     let config = match page.config.trim() {
         "" => String::new(),
         config => format!("<details>\n<summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n", escape(config)),
     };
     let left = facts + &timings(page);
     let left = if left.is_empty() { left } else { format!("<div class=\"two\">\n{left}</div>\n") };
-    section("The run", &(left + &config))
+    section("The run", &(left + &command.unwrap_or_default() + &config))
 }
 
-fn facts(facts: &Facts) -> Vec<(String, String)> {
+fn facts(facts: &Facts) -> Vec<(&str, String)> {
     let number = |v: Option<u64>| v.map(grouped);
     let lines = [
-        ("Model", Some(facts.model.clone())),
         ("Parameters", number(facts.parameters)),
-        ("Data", Some(facts.data.clone())),
         ("Adapter", Some(facts.adapter.clone())),
         ("Steps", number(facts.steps)),
         ("Training time", facts.seconds.map(duration)),
@@ -250,9 +246,8 @@ fn facts(facts: &Facts) -> Vec<(String, String)> {
         ("Seed", facts.seed.map(|seed| seed.to_string())),
         ("Date", facts.date.clone()),
     ];
-    let known = lines.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?)));
-    let command = facts.command.iter().map(|command| ("Command".to_string(), command.clone()));
-    known.chain(facts.more.iter().cloned()).chain(command).collect()
+    let known = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    known.chain(facts.more.iter().map(|(name, value)| (name.as_str(), value.clone()))).collect()
 }
 
 fn timings(page: &Page) -> String {

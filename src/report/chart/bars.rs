@@ -82,7 +82,7 @@ impl Bars {
                 if width > 8.0 { 2 } else { 0 },
             );
             if self.bars.len() <= MOST_CAPTIONS {
-                let (x, y) = (px(centre), px(frame.bottom + 17.0));
+                let (x, y) = (px(centre), px(frame.bottom + 18.0));
                 out += &format!("<text class=\"below\" x=\"{x}\" y=\"{y}\">{}</text>\n", escape(&bar.name));
             }
         }

@@ -46,9 +46,9 @@ impl Cloud {
         let points: Vec<[f32; 2]> = self.groups.iter().flat_map(|g| &g.points).copied().filter(has_place).collect();
         let kept_every = points.len().div_ceil(MOST_POINTS).max(1);
         let ends = [0, 1].map(|axis| ends(points.iter().map(|p| f64::from(p[axis])).collect()));
-        let marks = match ends {
+        let (marks, outside) = match ends {
             [Some(x), Some(y)] => self.marks(x, y, extent, kept_every),
-            _ => nothing(extent),
+            _ => (nothing(extent), 0),
         };
         let keys: Vec<Key> = self
             .groups
@@ -57,18 +57,17 @@ impl Cloud {
             .map(|g| Key { name: g.name.clone(), colour: g.colour, value: None })
             .collect();
         let drawn = points.len().div_ceil(kept_every);
-        let note = if kept_every > 1 {
-            format!("{} of {} points", grouped(drawn as u64), grouped(points.len() as u64))
-        } else {
-            format!("{} points", grouped(drawn as u64))
-        };
+        let of = if kept_every > 1 { format!(" of {}", grouped(points.len() as u64)) } else { String::new() };
+        let far = if outside > 0 { format!(", {} outside the frame", grouped(outside as u64)) } else { String::new() };
+        let note = format!("{}{of} points{far}", grouped(drawn as u64));
         let names: Vec<&str> = self.groups.iter().map(|g| g.name.as_str()).filter(|n| !n.is_empty()).collect();
         let groups = if names.is_empty() { String::new() } else { format!(" in groups: {}", names.join(", ")) };
         let description = format!("{note} over {} and {}{groups}.", self.axes[0], self.axes[1]);
         figure(&self.title, &note, &keys, &description, extent, &marks)
     }
 
-    fn marks(&self, x: (f64, f64), y: (f64, f64), extent: (f64, f64), kept_every: usize) -> String {
+    /// The marks, and how many points had no room.
+    fn marks(&self, x: (f64, f64), y: (f64, f64), extent: (f64, f64), kept_every: usize) -> (String, usize) {
         // The captions' room decides about the frame, and the frame about the scale: a first guess is good enough.
         let frame = Frame::new(extent, &Scale::between(y.0, y.1, Spread::Even, 5)).with_left_name();
         let (x, y) = same_scale(x, y, (frame.right - frame.left) / (frame.bottom - frame.top));
@@ -79,14 +78,17 @@ impl Cloud {
             let is_inside = (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y);
             is_inside.then(|| (px(frame.x(x)), px(frame.y(y))))
         };
-        let mut out = frame.left_axis(&y) + &frame.lower_axis(Some(&x), &self.axes[0]);
+        let mut out = frame.lines_up(&x) + &frame.left_axis(&y) + &frame.lower_axis(Some(&x), &self.axes[0]);
         let middle = px((frame.top + frame.bottom) / 2.0);
         out += &format!(
             "<text class=\"name\" transform=\"translate(12 {middle}) rotate(-90)\">{}</text>\n",
             escape(&self.axes[1])
         );
+        let kept = |group: &Group| group.points.iter().filter(|p| has_place(p)).step_by(kept_every).copied().collect();
+        let kept: Vec<Vec<[f32; 2]>> = self.groups.iter().map(kept).collect();
         let places: Vec<Vec<(f64, f64)>> =
-            self.groups.iter().map(|g| g.points.iter().step_by(kept_every).filter_map(place).collect()).collect();
+            kept.iter().map(|points| points.iter().filter_map(place).collect()).collect();
+        let outside = kept.iter().flatten().count() - places.iter().flatten().count();
         for turn in 0..TURNS {
             for (group, places) in self.groups.iter().zip(&places) {
                 let dots: String =
@@ -106,7 +108,7 @@ impl Cloud {
                 }
             }
         }
-        out
+        (out, outside)
     }
 }
 
@@ -194,6 +196,8 @@ mod tests {
     fn one_far_point_does_not_squeeze_the_others() {
         let mut points: Vec<f64> = (0..1000).map(|i| f64::from(i) / 1000.0).collect();
         points.push(1e6);
+        let far = points.iter().map(|v| [*v as f32, 0.0]).collect::<Vec<_>>();
+        assert!(chart(&[&far]).figure().contains("1,001 points, 1 outside the frame"));
         let (low, high) = ends(points).unwrap();
         assert!(low < 0.01 && high < 1.2, "{low} {high}");
     }

@@ -24,12 +24,12 @@ impl Frame {
     /// A frame with room for captions on the left and below.
     pub fn new((width, height): (f64, f64), y: &Scale) -> Self {
         let left = y.widest_caption() as f64 * CHARACTER + 12.0;
-        Self { left, right: width - 14.0, top: 12.0, bottom: height - 42.0 }
+        Self { left, right: width - 14.0, top: 12.0, bottom: height - 46.0 }
     }
 
     /// The frame with room for the left axis's name.
     pub fn with_left_name(self) -> Self {
-        Self { left: self.left + 18.0, ..self }
+        Self { left: self.left + 26.0, ..self }
     }
 
     /// Where on the chart a place on the lower axis is.
@@ -60,19 +60,26 @@ impl Frame {
         out
     }
 
+    /// Lines up at the lower axis's ticks.
+    pub fn lines_up(&self, scale: &Scale) -> String {
+        let (top, bottom) = (px(self.top), px(self.bottom));
+        let places = scale.ticks.iter().filter_map(|(value, _)| scale.place(*value)).map(|p| px(self.x(p)));
+        places.map(|x| format!("<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top}\" y2=\"{bottom}\"/>\n")).collect()
+    }
+
     /// The lower axis: its line, its ticks' captions and what it is.
     pub fn lower_axis(&self, scale: Option<&Scale>, name: &str) -> String {
         let (left, right, bottom) = (px(self.left), px(self.right), px(self.bottom));
         let mut out = format!("<line class=\"axis\" x1=\"{left}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/>\n");
         for (value, caption) in scale.iter().flat_map(|scale| &scale.ticks) {
             if let Some(x) = scale.and_then(|s| s.place(*value)).map(|p| px(self.x(p))) {
-                let y = px(self.bottom + 17.0);
+                let y = px(self.bottom + 18.0);
                 out += &format!("<text class=\"below\" x=\"{x}\" y=\"{y}\">{}</text>\n", escape(caption));
             }
         }
         let middle = px((self.left + self.right) / 2.0);
         out +=
-            &format!("<text class=\"name\" x=\"{middle}\" y=\"{}\">{}</text>\n", px(self.bottom + 36.0), escape(name));
+            &format!("<text class=\"name\" x=\"{middle}\" y=\"{}\">{}</text>\n", px(self.bottom + 40.0), escape(name));
         out
     }
 }

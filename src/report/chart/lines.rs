@@ -11,7 +11,7 @@ use super::{Key, Size, figure, fill, nothing, px, stroke};
 /// A curve with more points is thinned.
 const MOST_POINTS: usize = 500;
 /// Curves with at most so many points have a dot at each.
-const MOST_DOTS: usize = 32;
+const MOST_DOTS: usize = 20;
 /// Strips that show the values under the pointer.
 const MOST_STRIPS: usize = 64;
 /// From this ratio of the highest to the lowest value on, an even axis would hide what is going on below.
@@ -26,6 +26,15 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
 }
 
+/// What the left axis covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heights {
+    /// The curves, by logarithms where they differ widely.
+    Curves,
+    /// The curves and 0.
+    FromZero,
+}
+
 /// Curves in one chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lines {
@@ -35,8 +44,8 @@ pub struct Lines {
     pub x: String,
     /// How large the chart is.
     pub size: Size,
-    /// The first one's colour, as a place in the palette.
-    pub colour: usize,
+    /// What its left axis covers.
+    pub heights: Heights,
     /// The curves.
     pub series: Vec<Series>,
 }
@@ -47,8 +56,11 @@ impl Lines {
         let extent = self.size.extent();
         let values = || self.series.iter().flat_map(|s| &s.points).map(|p| p.1).filter(|v| is_plottable(*v));
         let (low, high) = values().fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
-        let is_wide = low > 0.0 && high / low > WIDE;
-        let spread = if is_wide { Spread::Logarithm } else { Spread::EvenRound };
+        let spread = match self.heights {
+            Heights::FromZero => Spread::FromZero,
+            Heights::Curves if low > 0.0 && high / low > WIDE => Spread::Logarithm,
+            Heights::Curves => Spread::EvenRound,
+        };
         let ticks = if self.size == Size::Third { 4 } else { 5 };
         let across = self.series.iter().flat_map(|s| &s.points).map(|p| p.0);
         let scales = Scale::over(across, Spread::Whole, ticks).zip(Scale::over(values(), spread, ticks));
@@ -58,12 +70,12 @@ impl Lines {
         } else {
             let key = |(i, s): (usize, &Series)| Key {
                 name: s.name.clone(),
-                colour: Some(self.colour + i),
+                colour: Some(i),
                 value: last(s).map(|(_, v)| measured(v)),
             };
             self.series.iter().enumerate().map(key).collect()
         };
-        let note = if is_wide { "logarithmic" } else { "" };
+        let note = if spread == Spread::Logarithm { "logarithmic" } else { "" };
         figure(&self.title, note, &keys, &self.description(), extent, &marks)
     }
 
@@ -71,7 +83,7 @@ impl Lines {
         let mut out = frame.left_axis(y) + &frame.lower_axis(Some(x), &self.x);
         let place = |(a, b): (f64, f64)| Some((px(frame.x(x.place(a)?)), px(frame.y(y.place(b)?))));
         for (i, series) in self.series.iter().enumerate() {
-            let colour = Some(self.colour + i);
+            let colour = Some(i);
             let places: Vec<Option<(f64, f64)>> = thinned(&series.points).into_iter().map(place).collect();
             out += &format!("<path class=\"line {}\" d=\"{}\"/>\n", stroke(colour), path(&places));
             if series.points.len() <= MOST_DOTS {
@@ -178,7 +190,7 @@ mod tests {
             title: "Loss".into(),
             x: "epoch".into(),
             size: Size::Half,
-            colour: 0,
+            heights: Heights::Curves,
             series: values.iter().enumerate().map(series).collect(),
         }
     }

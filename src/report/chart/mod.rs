@@ -8,7 +8,7 @@ mod scale;
 
 pub use bars::{Bar, Bars};
 pub use cloud::{Cloud, Group};
-pub use lines::{Lines, Series};
+pub use lines::{Heights, Lines, Series};
 
 use super::markup::escape;
 

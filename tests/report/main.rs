@@ -1,0 +1,93 @@
+//! The report page, as text and in a browser.
+
+mod browser;
+#[path = "../common/mod.rs"]
+mod common;
+mod made_up;
+
+use std::collections::HashSet;
+
+use browser::{Browser, Opened};
+use wgvae::report::compare::{RunMetrics, comparison};
+use wgvae::report::page::{Page, html};
+
+/// Names and pages.
+fn pages() -> Vec<(&'static str, String)> {
+    let run = |name: &str, page: Page| RunMetrics {
+        name: name.into(),
+        facts: page.facts,
+        headline: page.headline,
+        epochs: page.epochs,
+    };
+    let runs = [run("dense-strokes", made_up::images()), run("points-moons", made_up::points())];
+    vec![
+        ("images", html(&made_up::images())),
+        ("points", html(&made_up::points())),
+        ("broken", html(&made_up::broken())),
+        ("empty", html(&Page::default())),
+        ("compared", comparison(&runs)),
+    ]
+}
+
+/// The pages lie in the tests' folder below `target`, for whoever wants to look at them.
+#[test]
+fn a_page_needs_nothing_but_itself() {
+    for (name, page) in pages() {
+        std::fs::write(format!("{}/{name}.html", env!("CARGO_TARGET_TMPDIR")), &page).unwrap();
+        // What stands outside of tags is text, whatever it looks like; names may look like anything.
+        for tag in page.split('<').filter_map(|part| part.split_once('>')).map(|(tag, _)| tag) {
+            for (_, value) in ["src=\"", "href=\""].iter().filter_map(|name| tag.split_once(name)) {
+                assert!(value.starts_with("data:"), "{name}: <{tag:.80}>");
+            }
+        }
+        assert!(!page.contains("url("), "{name}");
+        assert!(!page.contains("@import") && !page.contains("<script"), "{name}");
+    }
+}
+
+/// Nothing on the console, every image there, nothing wider than the window, no caption over another: on a desk and on
+/// a phone.
+#[test]
+fn a_browser_has_nothing_to_complain_about() {
+    let Some(browser) = Browser::find() else { return };
+    for (name, page) in pages() {
+        let images = page.matches("<img ").count();
+        for width in [1200, 400] {
+            let opened = browser.open(&page, width);
+            assert_eq!(
+                opened,
+                Opened { console: Vec::new(), images, broken: 0, wide: 0, covered: 0 },
+                "{name}, {width} wide"
+            );
+        }
+    }
+    let images = browser.open(&html(&made_up::images()), 1200).images;
+    assert_eq!(images, 3);
+}
+
+/// What the test before looks for can be found.
+#[test]
+fn a_bad_page_is_caught() {
+    let Some(browser) = Browser::find() else { return };
+    let bad = "<!doctype html><html><head></head><body><script>console.error('no')</script>\
+        <img src=\"data:image/png;base64,AAAA\"><pre style=\"width:3000px\">wide</pre>\
+        <svg><text class=\"below\" y=\"20\">one</text><text class=\"below\" y=\"22\">two</text></svg></body></html>";
+    let opened = browser.open(bad, 1200);
+    assert_eq!((opened.console.len(), opened.images, opened.broken, opened.covered), (1, 1, 1, 1), "{opened:?}");
+    assert!(opened.wide > 1000, "{opened:?}");
+}
+
+#[test]
+fn light_and_dark_are_two_looks() {
+    let Some(browser) = Browser::find() else { return };
+    let page = html(&made_up::images());
+    let [light, dark] = [false, true].map(|is_dark| browser.picture(&page, is_dark));
+    let mean = |picture: &image::RgbImage| {
+        picture.as_raw().iter().map(|v| f64::from(*v)).sum::<f64>() / picture.as_raw().len() as f64
+    };
+    assert!(mean(&light) > 200.0 && mean(&dark) < 60.0, "{} {}", mean(&light), mean(&dark));
+    for picture in [&light, &dark] {
+        let colours: HashSet<[u8; 3]> = picture.pixels().map(|p| p.0).collect();
+        assert!(colours.len() > 200, "{} colours", colours.len());
+    }
+}
