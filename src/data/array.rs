@@ -145,7 +145,13 @@ impl Array {
 
     fn levels(mut self, width: usize, notes: &mut Vec<String>) -> Result<Values, String> {
         if self.element == Element::Unsigned(1) {
-            return Ok(Values::Bytes(std::mem::take(&mut self.bytes)));
+            let mut levels = std::mem::take(&mut self.bytes);
+            // Masks are stored as 0 and 1: as levels they could not be told from black.
+            if levels.iter().all(|level| *level <= 1) && levels.contains(&1) {
+                levels.iter_mut().for_each(|level| *level *= 255);
+                notes.push("the images hold only 0 and 1: they are taken for black and white".into());
+            }
+            return Ok(Values::Bytes(levels));
         }
         let values = self.finite(width)?;
         let scale = match self.element {
@@ -276,6 +282,8 @@ mod tests {
         let (_, _, values) = floats(&[1, 1, 2], &[0.5, 1.5]).examples(&mut notes).unwrap();
         assert_eq!((values, notes.len()), (Values::Floats(vec![0.5, 1.5]), 1));
         let (_, _, values) = array(&[1, 1, 2], Element::Bool, vec![0, 1]).examples(&mut notes).unwrap();
+        assert_eq!(values, Values::Bytes(vec![0, 255]));
+        let (_, _, values) = array(&[1, 1, 2], Element::Unsigned(1), vec![0, 1]).examples(&mut notes).unwrap();
         assert_eq!(values, Values::Bytes(vec![0, 255]));
         let error = floats(&[2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap_err();
         assert!(error.contains("row 1") && error.contains("NaN"), "{error}");

@@ -15,13 +15,17 @@ mod idx;
 mod images;
 mod load;
 mod natural;
+mod npy;
+mod npz;
 mod options;
 mod points;
 mod resize;
 mod source;
 mod spec;
+mod sprites;
 mod strokes;
 mod table;
+pub mod write;
 
 pub use apply::{rows, rows_with};
 pub use columns::Columns;

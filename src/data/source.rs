@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::bytes;
-use super::{DataError, Options, Shape, Split, folder, idx, images, points, strokes, table};
+use super::{DataError, Options, Shape, Split, folder, idx, images, npy, npz, points, sprites, strokes, table};
 
 /// Is told, from any thread, how many files of how many have been read.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
@@ -44,6 +44,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
     match kind {
         "strokes" => strokes::Options::parse(spec, options).map(|o| strokes::rows(&o)),
         "points" => points::Options::parse(spec, options).map(|o| points::rows(&o)),
+        "sprites" => sprites::Options::parse(spec, options).map(|o| sprites::rows(&o)),
         _ => {
             let path = Path::new(spec);
             let mut raw = if path.is_dir() {
@@ -70,6 +71,8 @@ fn of_folder(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
 
 enum Kind {
     Idx,
+    Npy,
+    Npz,
     Image,
     Table,
 }
@@ -77,6 +80,8 @@ enum Kind {
 fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     match kind(path, &bytes::head(path)?) {
         Kind::Idx => idx::file(path),
+        Kind::Npy => npy::file(path),
+        Kind::Npz => npz::file(path),
         Kind::Image => images::read(path, folder::Files::one(path), request),
         Kind::Table => table::file(path, request),
     }
@@ -87,6 +92,12 @@ fn kind(path: &Path, head: &[u8]) -> Kind {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if head.starts_with(npy::MAGIC) {
+        return Kind::Npy;
+    }
+    if head.starts_with(b"PK\x03\x04") {
+        return Kind::Npz;
+    }
     // A table may begin with `BM` as a bitmap does, so its name goes first.
     if matches!(extension, "csv" | "tsv" | "tab" | "txt" | "data" | "dat") {
         return Kind::Table;
@@ -98,6 +109,8 @@ fn kind(path: &Path, head: &[u8]) -> Kind {
         return Kind::Image;
     }
     match extension {
+        "npy" => Kind::Npy,
+        "npz" => Kind::Npz,
         _ if name.contains("ubyte") || name.contains("idx") => Kind::Idx,
         _ => Kind::Table,
     }

@@ -1,0 +1,195 @@
+//! NPY files: one array, after a header in the syntax of Python.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::array::{Array, Element};
+use super::source::Raw;
+use super::{DataError, Split, bytes, write};
+
+/// What a file begins with.
+pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
+
+/// Reads a file of one array, its first axis counting the rows.
+pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
+    let invalid = |reason: String| DataError::Format { path: path.to_path_buf(), kind: "NPY file", reason };
+    let mut notes = Vec::new();
+    let array = parse(bytes::all(path)?).map_err(invalid)?;
+    let (rows, shape, values) = array.examples(&mut notes).map_err(invalid)?;
+    Ok(Raw { notes, ..Raw::of("", shape, Split::of(rows, values)) })
+}
+
+/// The array of a file's content.
+pub fn parse(mut content: Vec<u8>) -> Result<Array, String> {
+    if !content.starts_with(MAGIC) {
+        return Err("it does not begin as NPY files do".into());
+    }
+    let (start, length): (usize, usize) = match content[MAGIC.len()..] {
+        [1, _, a, b, ..] => (10, usize::from(u16::from_le_bytes([a, b]))),
+        [2 | 3, _, a, b, c, d, ..] => (12, u32::from_le_bytes([a, b, c, d]) as usize),
+        [version, ..] if !(1..=3).contains(&version) => {
+            return Err(format!("it has version {version}, and versions 1 to 3 are read"));
+        }
+        _ => return Err("it ends within its header".into()),
+    };
+    let header = content.get(start..start.saturating_add(length)).ok_or("it ends within its header")?;
+    let header = String::from_utf8_lossy(header).into_owned();
+    let kind = value(&header, "descr").ok_or("its header names no type")?;
+    let (element, big_endian) = element(kind)?;
+    let by_columns = value(&header, "fortran_order").is_some_and(|order| order.starts_with("True"));
+    let extents = extents(value(&header, "shape").ok_or("its header has no shape")?)?;
+    let promised = extents.iter().try_fold(element.size(), |product, extent| product.checked_mul(*extent));
+    let promised = promised.ok_or_else(|| format!("its extents {extents:?} are absurd"))?;
+    content.drain(..start + length);
+    let found = content.len();
+    if found != promised {
+        let how = if found < promised { "cut short" } else { "too long" };
+        return Err(format!("it is {how}: the header promises {promised} bytes for {extents:?}, {found} follow"));
+    }
+    let bytes = if by_columns { by_rows(&content, &extents, element.size()) } else { content };
+    Ok(Array { extents, element, big_endian, bytes })
+}
+
+/// What stands behind a key, up to the header's end.
+fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
+    let place = header.find(&format!("'{key}'"))?;
+    let (_, value) = header[place + key.len() + 2..].split_once(':')?;
+    Some(value.trim_start())
+}
+
+/// `'<f4'`
+fn element(text: &str) -> Result<(Element, bool), String> {
+    let unknown = |what: &str| Err(format!("its elements are {what}; numbers, true and false, and words are read"));
+    let Some(kind) = text.strip_prefix('\'').and_then(|text| text.split('\'').next()) else {
+        return unknown("records of several fields");
+    };
+    let big_endian = kind.starts_with('>');
+    let kind = kind.trim_start_matches(['<', '>', '|', '=']);
+    let size = kind.get(1..).and_then(|size| size.parse().ok()).unwrap_or(0);
+    let element = match (kind.chars().next(), size) {
+        (Some('b'), 1) => Element::Bool,
+        (Some('u'), 1 | 2 | 4 | 8) => Element::Unsigned(size),
+        (Some('i'), 1 | 2 | 4 | 8) => Element::Signed(size),
+        (Some('f'), 2 | 4 | 8) => Element::Float(size),
+        (Some('U'), 1..=4096) => Element::Text(size),
+        _ => return unknown(&format!("`{}`", super::error::shown(kind))),
+    };
+    Ok((element, big_endian))
+}
+
+/// `(60000, 28, 28)`
+fn extents(text: &str) -> Result<Vec<usize>, String> {
+    let inner = text.strip_prefix('(').and_then(|text| text.split_once(')')).ok_or("its shape is no list")?.0;
+    let parts = inner.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let part = part.trim_end_matches('L');
+            part.parse().map_err(|_| format!("its shape holds `{}`, which is no length", super::error::shown(part)))
+        })
+        .collect()
+}
+
+/// Elements whose first axis runs fastest, brought to the order in which the last does.
+fn by_rows(content: &[u8], extents: &[usize], size: usize) -> Vec<u8> {
+    let count: usize = extents.iter().product();
+    let mut sorted = Vec::with_capacity(content.len());
+    let mut place = vec![0; extents.len()];
+    for _ in 0..count {
+        let from = place.iter().zip(extents).rev().fold(0, |at, (index, extent)| at * extent + index);
+        sorted.extend_from_slice(&content[from * size..(from + 1) * size]);
+        for axis in (0..extents.len()).rev() {
+            place[axis] += 1;
+            if place[axis] < extents[axis] {
+                break;
+            }
+            place[axis] = 0;
+        }
+    }
+    sorted
+}
+
+/// Writes an array of floats, the last axis running fastest.
+pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), DataError> {
+    write::whole(path, |out| {
+        let lengths: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
+        let lengths = if shape.len() == 1 { lengths.trim_end() } else { lengths.trim_end_matches(", ") };
+        let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
+        // The numbers begin on a multiple of 64 bytes.
+        let unpadded = MAGIC.len() + 4 + header.len() + 1;
+        header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
+        header.push('\n');
+        let length = u16::try_from(header.len()).map_err(std::io::Error::other)?;
+        out.write_all(MAGIC)?;
+        out.write_all(&[1, 0])?;
+        out.write_all(&length.to_le_bytes())?;
+        out.write_all(header.as_bytes())?;
+        for value in values {
+            out.write_all(&value.to_le_bytes())?;
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A file of version 1.
+    pub fn npy(descr: &str, order: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+        let mut file = MAGIC.to_vec();
+        file.extend([1, 0]);
+        file.extend((header.len() as u16).to_le_bytes());
+        file.extend(header.as_bytes());
+        file.extend(bytes);
+        file
+    }
+
+    #[test]
+    fn arrays_are_read_in_either_order_of_bytes_and_axes() {
+        let little: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let big: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_be_bytes()).collect();
+        let of = |file: Vec<u8>| parse(file).unwrap().floats().unwrap();
+        assert_eq!(of(npy("<f4", "False", "(2, 3)", &little)), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(of(npy(">f4", "False", "(2, 3)", &big)), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(of(npy("<f4", "True", "(2, 3)", &little)), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+        let mut second = npy("|u1", "False", "(3,)", &[7, 8, 9]);
+        second[6] = 2;
+        second.splice(10..10, [0, 0]);
+        assert_eq!(of(second), [7.0, 8.0, 9.0]);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("z.npy");
+        for shape in [vec![6], vec![2, 3], vec![1, 2, 3]] {
+            write_npy(&path, &shape, &[1.5, -0.0, 3e-39, 4.0, 5.0, f32::MAX]).unwrap();
+            let content = std::fs::read(&path).unwrap();
+            assert_eq!((content.len() - 24) % 64, 0);
+            let array = parse(content).unwrap();
+            assert_eq!(array.extents, shape);
+            assert_eq!(array.floats().unwrap(), [1.5, -0.0, 3e-39, 4.0, 5.0, f32::MAX]);
+        }
+    }
+
+    #[test]
+    fn damaged_arrays_are_refused_with_the_reason() {
+        let good = npy("<f4", "False", "(1, 2)", &[0; 8]);
+        for (file, reason) in [
+            (b"text".to_vec(), "does not begin"),
+            (good[..8].to_vec(), "ends within its header"),
+            (good[..20].to_vec(), "ends within its header"),
+            (good[..good.len() - 1].to_vec(), "cut short: the header promises 8 bytes"),
+            ([good.clone(), vec![0]].concat(), "too long"),
+            (npy("<c8", "False", "(1, 1)", &[0; 8]), "its elements are `c8`"),
+            (npy("|O", "False", "(1,)", &[0; 8]), "its elements are `O`"),
+            (npy("<f4", "False", "(-1, 2)", &[]), "holds `-1`"),
+            (npy("<f4", "False", "(99999999999, 99999999999)", &[]), "absurd"),
+            (MAGIC.iter().copied().chain([9, 0, 0, 0]).collect(), "version 9"),
+        ] {
+            let error = parse(file).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! NPZ files: several named NPY arrays in a ZIP archive.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use zip::ZipArchive;
+
+use super::array::{Array, Classes, Element};
+use super::error::{list, on_one_line};
+use super::source::Raw;
+use super::{DataError, Split, npy};
+
+/// Names of examples and labels, without what says that they are for training or testing.
+const EXAMPLES: [&str; 8] = ["x", "data", "images", "imgs", "image", "features", "arr_0", "inputs"];
+const LABELS: [&str; 6] = ["y", "labels", "label", "targets", "target", "classes"];
+const TRAIN: [&str; 2] = ["train", "training"];
+/// The first of these that is there.
+const TEST: [&str; 4] = ["test", "testing", "val", "valid"];
+
+/// An array's name taken apart: `x_train` is `x` and `train`.
+fn parts(name: &str) -> (String, String) {
+    let name = name.to_lowercase();
+    for part in TRAIN.iter().chain(&TEST) {
+        if let Some(rest) = name.strip_prefix(part).and_then(|rest| rest.strip_prefix('_')) {
+            return (rest.into(), (*part).into());
+        }
+        if let Some(rest) = name.strip_suffix(part).and_then(|rest| rest.strip_suffix('_')) {
+            return (rest.into(), (*part).into());
+        }
+    }
+    (name, String::new())
+}
+
+struct Archive<'a> {
+    path: &'a Path,
+    zip: ZipArchive<BufReader<File>>,
+    names: Vec<String>,
+}
+
+/// Reads the examples of an archive, and its labels where it has some.
+pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
+    let mut archive = Archive::open(path)?;
+    let mut notes = Vec::new();
+    let train = archive.named(&EXAMPLES, &TRAIN);
+    let test = archive.named(&EXAMPLES, &TEST);
+    if let (Some(train), Some(test)) = (train, test) {
+        let labels = (archive.named(&LABELS, &TRAIN), archive.named(&LABELS, &[&parts(&test).1]));
+        let mut raw = archive.examples(&train, &mut notes)?;
+        let own_test = archive.examples(&test, &mut notes)?;
+        if raw.shape != own_test.shape {
+            let reason = format!("`{train}` has {}, but `{test}` {}", raw.shape, own_test.shape);
+            return Err(DataError::unusable(path.display(), reason));
+        }
+        let (rows, test_rows) = (raw.rows.rows, own_test.rows.rows);
+        raw.test = Some(own_test.rows);
+        if let (Some(train_labels), Some(test_labels)) = labels {
+            let one = archive.labels(&train_labels, rows)?;
+            let two = archive.labels(&test_labels, test_rows)?;
+            let (classes, numbers) = together(one, two);
+            raw.classes = classes;
+            raw.rows.labels = Some(numbers[..rows].to_vec());
+            if let Some(test) = &mut raw.test {
+                test.labels = Some(numbers[rows..].to_vec());
+            }
+        }
+        raw.notes = notes;
+        return Ok(raw);
+    }
+    let examples = match archive.named(&EXAMPLES, &["", "train", "training", "test"]) {
+        Some(name) => name,
+        None => archive.only_examples()?,
+    };
+    let mut raw = archive.examples(&examples, &mut notes)?;
+    if let Some(labels) = archive.named(&LABELS, &[&parts(&examples).1]) {
+        let (classes, numbers) = archive.labels(&labels, raw.rows.rows)?;
+        raw.classes = classes;
+        raw.rows.labels = Some(numbers);
+    }
+    raw.notes = notes;
+    Ok(raw)
+}
+
+/// Labels of training and test rows under the same classes.
+fn together((names, mut labels): Classes, (other_names, other): Classes) -> Classes {
+    let mut all = names;
+    let places: Vec<u32> = other_names
+        .into_iter()
+        .map(|name| {
+            all.iter().position(|n| *n == name).unwrap_or_else(|| {
+                all.push(name);
+                all.len() - 1
+            }) as u32
+        })
+        .collect();
+    labels.extend(other.iter().map(|label| places[*label as usize]));
+    (all, labels)
+}
+
+impl<'a> Archive<'a> {
+    fn open(path: &'a Path) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(DataError::read(path))?;
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| DataError::Format {
+            path: path.to_path_buf(),
+            kind: "NPZ file",
+            reason: on_one_line(error),
+        })?;
+        let array = |name: &str| name.strip_suffix(".npy").map(String::from);
+        let names = zip.file_names().filter_map(|name| array(&name.ok()?)).collect();
+        Ok(Self { path, zip, names })
+    }
+
+    fn invalid(&self, name: &str, reason: impl std::fmt::Display) -> DataError {
+        let reason = format!("array `{name}`: {}", on_one_line(reason));
+        DataError::Format { path: self.path.to_path_buf(), kind: "NPZ file", reason }
+    }
+
+    /// The first array of such a name that belongs to one of these parts.
+    fn named(&self, wanted: &[&str], of: &[&str]) -> Option<String> {
+        let is = |name: &&String, what: &str, part: &str| parts(name) == (what.to_string(), part.to_string());
+        let pairs = of.iter().flat_map(|part| wanted.iter().map(move |what| (what, part)));
+        pairs.filter_map(|(what, part)| self.names.iter().find(|name| is(name, what, part)).cloned()).next()
+    }
+
+    /// The one array that has rows of several numbers.
+    fn only_examples(&mut self) -> Result<String, DataError> {
+        let mut found = Vec::new();
+        for name in self.names.clone() {
+            // Arrays of other kinds may lie beside it.
+            if self.array(&name).is_ok_and(|array| array.extents.len() >= 2) {
+                found.push(name);
+            }
+        }
+        match found.as_slice() {
+            [one] => Ok(one.clone()),
+            _ => {
+                let reason = format!(
+                    "which array holds the examples? There are {}; call it `x`, and the labels `y`",
+                    list(&self.names)
+                );
+                Err(DataError::unusable(self.path.display(), reason))
+            }
+        }
+    }
+
+    fn array(&mut self, name: &str) -> Result<Array, DataError> {
+        let mut content = Vec::new();
+        let outcome = self
+            .zip
+            .by_name(&format!("{name}.npy"))
+            .map_err(on_one_line)
+            .and_then(|mut entry| entry.read_to_end(&mut content).map_err(on_one_line));
+        outcome.map_err(|reason| self.invalid(name, reason))?;
+        npy::parse(content).map_err(|reason| self.invalid(name, reason))
+    }
+
+    fn examples(&mut self, name: &str, notes: &mut Vec<String>) -> Result<Raw, DataError> {
+        let array = self.array(name)?;
+        let (rows, shape, values) = array.examples(notes).map_err(|reason| self.invalid(name, reason))?;
+        Ok(Raw::of("", shape, Split::of(rows, values)))
+    }
+
+    /// A label a row; a second axis of length 1 is no harm.
+    fn labels(&mut self, name: &str, rows: usize) -> Result<Classes, DataError> {
+        let array = self.array(name)?;
+        let one_a_row = matches!(array.extents[..], [_] | [_, 1]);
+        let count = array.extents.first().copied().unwrap_or(0);
+        if !one_a_row || count != rows {
+            let what = if one_a_row || matches!(array.element, Element::Text(_)) { "labels" } else { "rows of labels" };
+            return Err(self.invalid(name, format!("there are {count} {what} for {rows} rows")));
+        }
+        array.classes().map_err(|reason| self.invalid(name, reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+    use crate::data::npy::tests::npy;
+    use crate::data::{Dataset, Shape};
+
+    fn load(arrays: &[(&str, Vec<u8>)]) -> Result<Dataset, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.npz");
+        let mut writer = ZipWriter::new(File::create(&path).unwrap());
+        for (name, content) in arrays {
+            writer.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+            writer.write_all(content).unwrap();
+        }
+        writer.finish().unwrap();
+        Dataset::load(path.to_str().unwrap())
+    }
+
+    fn images(rows: usize) -> Vec<u8> {
+        npy("|u1", "False", &format!("({rows}, 2, 2)"), &vec![7; rows * 4])
+    }
+
+    fn labels(labels: &[u8]) -> Vec<u8> {
+        npy("|u1", "False", &format!("({}, 1)", labels.len()), labels)
+    }
+
+    #[test]
+    fn arrays_are_found_by_name() {
+        let data = load(&[("y", labels(&[0, 2, 1, 0])), ("x", images(4)), ("z", images(9))]).unwrap();
+        assert_eq!((data.train.rows, data.test.rows, data.classes.len()), (4 - data.test.rows, 1, 3));
+        let data = load(&[
+            ("x_train", images(4)),
+            ("x_test", images(2)),
+            ("y_train", labels(&[0; 4])),
+            ("y_test", labels(&[1, 0])),
+        ]);
+        let data = data.unwrap();
+        assert_eq!((data.train.rows, data.test.rows), (4, 2));
+        assert_eq!((data.classes, data.test.labels), (vec!["0".into(), "1".into()], Some(vec![1, 0])));
+        let data = load(&[("train_images", images(4)), ("val_images", images(3)), ("test_images", images(2))]).unwrap();
+        assert_eq!((data.train.rows, data.test.rows), (4, 2));
+        let data = load(&[("pixels", images(5)), ("ids", labels(&[1]).clone())]);
+        assert!(data.unwrap_err().to_string().contains("call it `x`"));
+        let data = load(&[("pixels", images(5))]).unwrap();
+        assert_eq!(data.shape, Shape::Image { height: 2, width: 2, channels: 1 });
+    }
+
+    #[test]
+    fn damaged_archives_are_named() {
+        let error = load(&[("x", images(4)), ("y", labels(&[1, 2]))]).unwrap_err().to_string();
+        assert!(error.contains("rows.npz") && error.contains("2 labels for 4 rows"), "{error}");
+        let error = load(&[("x", b"text".to_vec())]).unwrap_err().to_string();
+        assert!(error.contains("array `x`"), "{error}");
+    }
+}

@@ -1,0 +1,35 @@
+//! Images and labels as IDX files.
+
+use std::io::{Error, Write};
+use std::path::Path;
+
+use super::super::DataError;
+
+/// Writes `height x width` grey images, or of three channels as a fourth axis.
+pub fn write_idx_images(
+    path: &Path,
+    (height, width, channels): (usize, usize, usize),
+    levels: &[u8],
+) -> Result<(), DataError> {
+    let rows = levels.len() / (height * width * channels).max(1);
+    let extents = [rows, height, width, channels];
+    write(path, if channels == 1 { &extents[..3] } else { &extents }, levels)
+}
+
+/// Writes a label a row; they must be below 256.
+pub fn write_idx_labels(path: &Path, labels: &[u32]) -> Result<(), DataError> {
+    let bytes: Result<Vec<u8>, _> = labels.iter().map(|label| u8::try_from(*label)).collect();
+    let bytes = bytes
+        .map_err(|_| DataError::write(path)(Error::other("its labels are bytes, and there are over 256 classes")))?;
+    write(path, &[labels.len()], &bytes)
+}
+
+fn write(path: &Path, extents: &[usize], bytes: &[u8]) -> Result<(), DataError> {
+    super::whole(path, |out| {
+        out.write_all(&[0, 0, 8, extents.len() as u8])?;
+        for extent in extents {
+            out.write_all(&u32::try_from(*extent).map_err(Error::other)?.to_be_bytes())?;
+        }
+        out.write_all(bytes)
+    })
+}

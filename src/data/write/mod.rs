@@ -1,0 +1,97 @@
+//! Files of data, written whole or not at all: beside their place first, then moved there.
+
+mod csv;
+mod idx;
+mod png;
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+pub use self::csv::{Block, write_csv};
+pub use self::idx::{write_idx_images, write_idx_labels};
+pub use self::png::{write_class_folders, write_png};
+use super::DataError;
+pub use super::npy::write_npy;
+
+/// Where something is written before it is complete.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.{}.part", std::process::id()))
+}
+
+/// Writes a file that nobody meets half of.
+pub fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), DataError> {
+    let part = beside(path);
+    let outcome = File::create(&part).map(BufWriter::new).and_then(|mut out| {
+        write(&mut out)?;
+        out.flush()?;
+        drop(out);
+        fs::rename(&part, path)
+    });
+    outcome.map_err(|error| {
+        // What remains of it is nobody's; that it cannot be cleared away changes nothing about the error.
+        let _ = fs::remove_file(&part);
+        DataError::write(path)(error)
+    })
+}
+
+/// Makes a folder that nobody meets half of. It must not be there yet, or be empty.
+pub fn whole_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<(), DataError>) -> Result<(), DataError> {
+    let failed = DataError::write(path);
+    let is_there = path.symlink_metadata().is_ok();
+    let is_empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if is_there && !is_empty() {
+        return Err(DataError::Occupied(path.to_path_buf()));
+    }
+    // `DIR/` and `.` have no name of their own to write beside.
+    let path = if path.file_name().is_some() { path.to_path_buf() } else { path.canonicalize().map_err(&failed)? };
+    let part = beside(&path);
+    let outcome = fs::create_dir_all(&part).map_err(&failed).and_then(|()| fill(&part)).and_then(|()| {
+        if is_there {
+            fs::remove_dir(&path).map_err(&failed)?;
+        }
+        fs::rename(&part, &path).map_err(&failed)
+    });
+    if outcome.is_err() {
+        let _ = fs::remove_dir_all(&part);
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let error = whole(&path, |out| out.write_all(b"half").and(Err(io::Error::other("full")))).unwrap_err();
+        assert!(error.to_string().contains("a.csv could not be written: full"), "{error}");
+        let broken = |part: &Path| {
+            fs::write(part.join("x"), "half").unwrap();
+            Err(DataError::Missing("y".into()))
+        };
+        assert!(whole_folder(&folder.path().join("new"), broken).is_err());
+        assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+    }
+
+    #[test]
+    fn folders_appear_complete_and_never_over_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let fill = |part: &Path| whole(&part.join("x"), |out| out.write_all(b"whole"));
+        let new = folder.path().join("new");
+        whole_folder(&new, fill).unwrap();
+        assert_eq!(names(folder.path()), ["new"]);
+        assert_eq!(fs::read(new.join("x")).unwrap(), b"whole");
+        assert!(matches!(whole_folder(&new, fill), Err(DataError::Occupied(_))));
+        fs::remove_file(new.join("x")).unwrap();
+        whole_folder(&new, fill).unwrap();
+        assert_eq!(names(&new), ["x"]);
+    }
+}

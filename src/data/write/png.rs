@@ -1,0 +1,85 @@
+//! Images as PNG files.
+
+use std::fs;
+use std::path::Path;
+
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use rayon::prelude::*;
+
+use super::super::DataError;
+
+/// Height, width and channels.
+type Size = (usize, usize, usize);
+
+/// Writes one image of 1 or 3 channels.
+pub fn write_png(path: &Path, (height, width, channels): Size, levels: &[u8]) -> Result<(), DataError> {
+    let colour = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    super::whole(path, |out| {
+        let encoder = PngEncoder::new(out);
+        encoder.write_image(levels, width as u32, height as u32, colour).map_err(std::io::Error::other)
+    })
+}
+
+/// Writes images numbered through, each into its class's subfolder where labels are known. Read back, they have the
+/// same order.
+pub fn write_class_folders(
+    folder: &Path,
+    (height, width, channels): Size,
+    levels: &[u8],
+    labels: Option<&[u32]>,
+    classes: &[String],
+) -> Result<(), DataError> {
+    let stride = (height * width * channels).max(1);
+    let digits = (levels.len() / stride).saturating_sub(1).to_string().len();
+    let class = |row: usize| {
+        let label = labels?.get(row)?;
+        Some(classes.get(*label as usize).map_or_else(|| label.to_string(), |class| as_file_name(class)))
+    };
+    fs::create_dir_all(folder).map_err(DataError::write(folder))?;
+    if let Some(labels) = labels {
+        for row in 0..labels.len() {
+            let below = class(row).map(|class| folder.join(class)).filter(|below| !below.is_dir());
+            if let Some(below) = below {
+                fs::create_dir_all(&below).map_err(DataError::write(&below))?;
+            }
+        }
+    }
+    levels.par_chunks(stride).enumerate().try_for_each(|(row, image)| {
+        let place = class(row).map_or_else(|| folder.to_path_buf(), |class| folder.join(class));
+        write_png(&place.join(format!("{row:0digits$}.png")), (height, width, channels), image)
+    })
+}
+
+/// A class's name without what cannot stand in the name of a folder.
+fn as_file_name(class: &str) -> String {
+    let allowed = |c: char| if c.is_control() || r#"/\:*?"<>|"#.contains(c) { '_' } else { c };
+    let name: String = class.trim().chars().map(allowed).collect();
+    // A dot in front would hide the folder or lead out of it.
+    if name.is_empty() || name.starts_with('.') { format!("_{name}") } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Options, Values};
+
+    #[test]
+    fn what_is_written_is_read_in_the_same_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let levels: Vec<u8> = (0..20 * 12).map(|i| (i * 7) as u8).collect();
+        let labels: Vec<u32> = (0..20).map(|row| row * 3 % 2).collect();
+        let classes = ["a/b".to_string(), "..".to_string()];
+        write_class_folders(folder.path(), (2, 2, 3), &levels, Some(&labels), &classes).unwrap();
+        let data = Dataset::load(Options { valid: 0.5, ..folder.path().to_str().unwrap().into() }).unwrap();
+        assert_eq!(data.classes, ["_..", "a_b"]);
+        let (Values::Bytes(train), Values::Bytes(test)) = (&data.train.values, &data.test.values) else { panic!() };
+        let mut read: Vec<&[u8]> = train.chunks(12).chain(test.chunks(12)).collect();
+        let mut written: Vec<&[u8]> = levels.chunks(12).collect();
+        read.sort();
+        written.sort();
+        assert_eq!(read, written);
+        let numbers: Vec<String> = data.train.origins.unwrap().iter().map(|o| o[o.len() - 6..].to_string()).collect();
+        assert!(numbers.is_sorted(), "{numbers:?}");
+    }
+}
