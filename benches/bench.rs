@@ -164,7 +164,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
             tuner::tune(gpu, ops, &mut options.choices, false, &mut |_| {}).expect("the tuner runs");
         }
         let (executor, device) = executor::compile(gpu, vae.program.clone(), &options).expect("the program compiles");
-        let mut trainer = Trainer::new(&config, &data, vae, executor, device).expect("data fits");
+        let mut trainer = Trainer::new(&config, data, vae, executor, device).expect("data fits");
         let step = trainer.timetable().train(0);
         let seconds = seconds(trainer.executor(), Plan::Train as usize, &step);
         let flops = plan.flops as f64 / seconds / 1e9;

@@ -169,7 +169,7 @@ pub enum DeviceError {
 }
 
 /// The device a run is on, as its record shows it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Device {
     /// The adapter's name.
     pub name: String,
@@ -268,6 +268,17 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
                 format!("there are {}", names.join(", "))
             },
         }),
+    }
+}
+
+/// The most bytes that one tensor may have there.
+pub fn largest_binding(selected: &Selected) -> u64 {
+    match selected {
+        Selected::Cpu { .. } => u64::MAX,
+        Selected::Adapter(entry) => {
+            let limits = entry.adapter.limits();
+            limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 //! let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?; // plans: plain lists of ops
 //! let selected = executor::select(&executor::DeviceChoice::Auto)?;
 //! let (executor, device) = executor::open(&selected, vae.program.clone(), &GpuOptions::default())?;
-//! let mut trainer = Trainer::new(&config, &data, vae, executor, device)?; // data and weights go to the device
+//! let mut trainer = Trainer::new(&config, data, vae, executor, device)?; // data and weights go to the device
 //! let steps = [0, 1, 2].map(|step| trainer.timetable().train(step)); // what differs from step to step
 //! trainer.executor().submit(Plan::Train as usize, &steps)?; // one upload, one submit
 //! for metrics in trainer.executor().collect()?.unwrap_or_default() {
@@ -25,6 +25,7 @@
 //!
 //! Modules depend on each other in one direction, from [`cli`] down to [`plan`]; ARCHITECTURE.md draws the house.
 
+pub mod apply;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -227,7 +227,7 @@ fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(data)).unwrap();
     executors(&vae.program)
         .into_iter()
-        .map(|e| Trainer::new(config, data, vae.clone(), e, Device::cpu()).unwrap())
+        .map(|e| Trainer::new(config, data.clone(), vae.clone(), e, Device::cpu()).unwrap())
         .collect()
 }
 

@@ -39,7 +39,7 @@ fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
     let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
     let executor = Executor::Gpu(Box::new(compiled));
-    Trainer::new(&config, &data, vae, executor, wgvae::executor::Device::cpu()).unwrap()
+    Trainer::new(&config, data, vae, executor, wgvae::executor::Device::cpu()).unwrap()
 }
 
 /// So many submits of so many steps, as training runs them; `between` is called while work is on its way.

@@ -26,7 +26,7 @@ fn train(config: &Config) -> Run {
     let selected = executor::select(&DeviceChoice::Auto).unwrap();
     let options = GpuOptions::default();
     let (executor, device) = executor::open(&selected, vae.program.clone(), &options).unwrap();
-    let mut trainer = Trainer::new(config, &data, vae, executor, device).unwrap();
+    let mut trainer = Trainer::new(config, data, vae, executor, device).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut run = RunFolder::create(&folder.path().join("run")).unwrap();
     let mut steps = Vec::new();

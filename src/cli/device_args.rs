@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::warn_of_cpu;
 use crate::config::{Config, KernelsConfig};
-use crate::executor::{self, Device, DeviceChoice, Executor};
+use crate::executor::{self, Device, DeviceChoice, Executor, Selected};
 use crate::gpu::{Gpu, GpuOptions, Remembered, adapter_name, tuner};
 use crate::kernels::Choices;
 use crate::model::Vae;
@@ -26,13 +26,22 @@ pub enum Tune {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct DeviceArgs {
+pub struct AdapterArgs {
     /// auto, gpu, software, cpu, a number or part of a name from `wgvae devices`
     #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
     pub device: DeviceChoice,
     /// Compile shaders with bounds checks
     #[arg(long)]
     pub checked: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DeviceArgs {
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Device memory for the data, in MiB; what does not fit is streamed [default: what the adapter allows]
+    #[arg(long, value_name = "MIB", env = "WGVAE_RESIDENT", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub resident: Option<u64>,
     /// Measure which kernels are the fastest on this adapter: at first use, never, or anew
     #[arg(long, default_value = "on", env = "WGVAE_TUNE", value_name = "WHEN")]
     pub tune: Tune,
@@ -45,13 +54,41 @@ pub struct Opened {
     pub device: Device,
 }
 
-impl DeviceArgs {
-    /// Opens the device, chooses layouts and notes them in the configuration, and compiles the model.
-    pub fn open(&self, config: &mut Config, vae: &Vae, timestamps: bool) -> anyhow::Result<Opened> {
+impl AdapterArgs {
+    /// Compiles plans that apply a model, with the layouts the run was trained with.
+    pub fn apply(&self, saved: &KernelsConfig, vae: &Vae) -> anyhow::Result<Executor> {
         let selected = executor::select(&self.device)?;
         warn_of_cpu(&selected);
-        let gpu = executor::open_gpu(&selected, &vae.program, timestamps)?;
-        let mut options = GpuOptions { checked: self.checked, ..GpuOptions::default() };
+        let gpu = executor::open_gpu(&selected, &vae.program, false)?;
+        let choices = gpu.as_ref().map_or_else(Choices::default, |gpu| saved_for(gpu, saved));
+        let options = GpuOptions { checked: self.checked, choices, ..GpuOptions::default() };
+        Ok(executor::compile(gpu, vae.program.clone(), &options)?.0)
+    }
+}
+
+impl DeviceArgs {
+    /// Finds the device that was asked for.
+    pub fn select(&self) -> anyhow::Result<Selected> {
+        let selected = executor::select(&self.adapter.device)?;
+        warn_of_cpu(&selected);
+        Ok(selected)
+    }
+
+    /// The most bytes of training or test rows that shall lie on the device.
+    pub fn resident_bytes(&self, selected: &Selected) -> u64 {
+        self.resident.map_or(u64::MAX, |mib| mib << 20).min(executor::largest_binding(selected))
+    }
+
+    /// Opens the device, chooses layouts and notes them in the configuration, and compiles the model.
+    pub fn open(
+        &self,
+        selected: &Selected,
+        config: &mut Config,
+        vae: &Vae,
+        timestamps: bool,
+    ) -> anyhow::Result<Opened> {
+        let gpu = executor::open_gpu(selected, &vae.program, timestamps)?;
+        let mut options = GpuOptions { checked: self.adapter.checked, ..GpuOptions::default() };
         if let Some(gpu) = &gpu {
             options.choices = self.choices(gpu, &config.kernels, &vae.program.plans[0].ops)?;
             config.kernels = chosen(gpu, &vae.program.plans[0].ops, &options.choices);
@@ -66,7 +103,7 @@ impl DeviceArgs {
         if self.tune == Tune::Off {
             return Ok(choices);
         }
-        let mut remembered = Remembered::load(gpu, self.checked);
+        let mut remembered = Remembered::load(gpu, self.adapter.checked);
         if self.tune == Tune::On {
             choices.fill_from(&remembered);
         }
@@ -75,14 +112,14 @@ impl DeviceArgs {
         if missing.is_empty() {
             return Ok(choices);
         }
-        tune(gpu, ops, &mut choices, self.checked)?;
+        tune(gpu, ops, &mut choices, self.adapter.checked)?;
         // What a configuration brought along was not measured here.
         for product in missing {
             if let Some(layout) = choices.get(&product) {
                 remembered.set(product, layout);
             }
         }
-        if let Err(error) = Remembered::save(gpu, self.checked, &remembered) {
+        if let Err(error) = Remembered::save(gpu, self.adapter.checked, &remembered) {
             eprintln!("the tuned kernels could not be remembered ({error}): the next run will tune again");
         }
         Ok(choices)

@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (config, data) = args.model.resolve()?;
     let spec = config.vae_spec(data.shape.len());
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?;
-    let selected = executor::select(&args.device.device)?;
+    let selected = executor::select(&args.device.adapter.device)?;
     let gpu = executor::open_gpu(&selected, &vae.program, false)?;
     let ops = &vae.program.plans[0].ops;
     // Nothing is measured here: what is remembered is shown.
@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(gpu) => {
             let mut choices = saved_for(gpu, &config.kernels);
             if args.device.tune != Tune::Off {
-                choices.fill_from(&Remembered::load(gpu, args.device.checked));
+                choices.fill_from(&Remembered::load(gpu, args.device.adapter.checked));
             }
             (gpu.target, choices)
         }

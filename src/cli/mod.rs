@@ -1,17 +1,33 @@
 //! The command line: one file a command, results on stdout, everything else on stderr.
 
+mod anomaly;
+mod compare;
+mod data_args;
+mod decode;
 mod device_args;
 mod devices;
 mod doctor;
+mod encode;
+mod eval;
+mod interpolate;
 mod kernels;
 mod model_args;
 mod plan;
 mod profile;
 mod progress;
+mod reconstruct;
+mod report;
+mod restore;
+mod run_args;
+mod run_page;
+mod sample;
+mod sheet;
 mod train;
+mod traverse;
 
 use clap::{Parser, Subcommand};
 
+use crate::apply::RunError;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::executor::{DeviceError, Selected, adapter_hint};
@@ -44,6 +60,28 @@ Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 dev
 enum Command {
     /// Train a model and write a run folder
     Train(Box<train::Args>),
+    /// A trained model's figures on rows
+    Eval(Box<eval::Args>),
+    /// Draw new rows from a trained model
+    Sample(Box<sample::Args>),
+    /// Pass rows through a trained model
+    Reconstruct(Box<reconstruct::Args>),
+    /// Walk from one row to another through the latent space
+    Interpolate(Box<interpolate::Args>),
+    /// Show what each latent dimension does
+    Traverse(Box<traverse::Args>),
+    /// Turn rows into latent codes
+    Encode(Box<encode::Args>),
+    /// Turn latent codes into rows
+    Decode(Box<decode::Args>),
+    /// Sort rows by how strange they are to a trained model
+    Anomaly(Box<anomaly::Args>),
+    /// Fill in what is missing of rows, or take noise away
+    Restore(Box<restore::Args>),
+    /// Put several runs side by side
+    Compare(compare::Args),
+    /// Write a run's page
+    Report(Box<report::Args>),
     /// Print the training step as a list of ops
     Plan(Box<plan::Args>),
     /// Time every op of the training step, and say what bounds it
@@ -60,6 +98,17 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Sample(args) => sample::run(&args),
+        Command::Reconstruct(args) => reconstruct::run(&args),
+        Command::Interpolate(args) => interpolate::run(&args),
+        Command::Traverse(args) => traverse::run(&args),
+        Command::Encode(args) => encode::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Anomaly(args) => anomaly::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Kernels(args) => kernels::run(&args),
@@ -75,48 +124,70 @@ struct Verdict(String);
 
 /// The exit code that belongs to an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    let of_gpu = |e: &GpuError| match e {
+    error
+        .chain()
+        .find_map(|cause| {
+            None.or_else(|| cause.downcast_ref().map(of_run))
+                .or_else(|| cause.downcast_ref().map(of_train))
+                .or_else(|| cause.downcast_ref().map(of_device))
+                .or_else(|| cause.downcast_ref().map(of_gpu))
+                .or_else(|| cause.downcast_ref().map(of_data))
+                .or_else(|| cause.downcast_ref().map(of_config))
+                .or_else(|| cause.downcast_ref::<PlanError>().map(|_| 2))
+        })
+        .unwrap_or(1)
+}
+
+fn of_run(error: &RunError) -> u8 {
+    match error {
+        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Load(_) => 3,
+        RunError::Unfit(_) | RunError::Plan(_) => 2,
+        RunError::Write { .. } => 1,
+        RunError::Config(e) => of_config(e),
+        RunError::Data(e) => of_data(e),
+        RunError::Device(e) => of_device(e),
+        RunError::Train(e) => of_train(e),
+    }
+}
+
+fn of_train(error: &TrainError) -> u8 {
+    match error {
+        TrainError::Device(e) => of_device(e),
+        TrainError::Plan(_) | TrainError::Occupied(_) => 2,
+        TrainError::Write { .. } => 1,
+        TrainError::Diverged { .. } => 5,
+        TrainError::Interrupted { .. } => 130,
+    }
+}
+
+fn of_device(error: &DeviceError) -> u8 {
+    match error {
+        DeviceError::None { .. } => 4,
+        DeviceError::Gpu(e) => of_gpu(e),
+    }
+}
+
+fn of_gpu(error: &GpuError) -> u8 {
+    match error {
         GpuError::Device { .. } => 4,
         GpuError::Lost(_) | GpuError::OutOfMemory(_) | GpuError::Limit { .. } => 6,
         _ => 1,
-    };
-    let of_device = |e: &DeviceError| match e {
-        DeviceError::None { .. } => 4,
-        DeviceError::Gpu(e) => of_gpu(e),
-    };
-    for cause in error.chain() {
-        if let Some(e) = cause.downcast_ref::<TrainError>() {
-            return match e {
-                TrainError::Device(e) => of_device(e),
-                TrainError::Plan(_) | TrainError::Occupied(_) => 2,
-                TrainError::Write { .. } => 1,
-                TrainError::Diverged { .. } => 5,
-                TrainError::Interrupted { .. } => 130,
-            };
-        }
-        if let Some(e) = cause.downcast_ref::<DeviceError>() {
-            return of_device(e);
-        }
-        if let Some(e) = cause.downcast_ref::<GpuError>() {
-            return of_gpu(e);
-        }
-        if let Some(e) = cause.downcast_ref::<DataError>() {
-            return match e {
-                DataError::Spec { .. } => 2,
-                _ => 3,
-            };
-        }
-        if let Some(e) = cause.downcast_ref::<ConfigError>() {
-            return match e {
-                ConfigError::Read { .. } => 3,
-                _ => 2,
-            };
-        }
-        if cause.downcast_ref::<PlanError>().is_some() {
-            return 2;
-        }
     }
-    1
+}
+
+fn of_data(error: &DataError) -> u8 {
+    match error {
+        DataError::Spec { .. } | DataError::Option { .. } => 2,
+        DataError::Write { .. } => 1,
+        _ => 3,
+    }
+}
+
+fn of_config(error: &ConfigError) -> u8 {
+    match error {
+        ConfigError::Read { .. } => 3,
+        _ => 2,
+    }
 }
 
 /// Says so where the CPU stands in for an adapter.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use toml::{Table, Value};
 
+use super::data_args::{DataArgs, name_of};
+use super::progress;
 use crate::config::{Config, Optimizer, Schedule};
-use crate::data::Dataset;
+use crate::data::{Dataset, Shape};
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
@@ -32,15 +33,17 @@ impl std::str::FromStr for Widths {
 
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
-    /// Start from a preset: dense, deep-dense, autoencoder, points [default: dense]
+    /// Start from a preset: dense, deep-dense, autoencoder, points, table [default: table for tables, else dense]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// Lay a TOML file over the preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// strokes, points[:curve|rings|moons], or a folder of IDX files
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .npy, .npz or IDX file
     #[arg(long, value_name = "SPEC", env = "WGVAE_DATA")]
     data: Option<String>,
+    #[command(flatten)]
+    choice: DataArgs,
     /// Turn grey levels into 0 and 1
     #[arg(long)]
     binarise: Option<Binarise>,
@@ -121,10 +124,6 @@ pub struct ModelArgs {
     seed: Option<u64>,
 }
 
-fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
-    value.to_possible_value().map(|v| Value::String(v.get_name().to_string()))
-}
-
 /// TOML's integers end at i64::MAX; larger counts are refused by their own limits all the same.
 fn integer(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
@@ -176,18 +175,34 @@ impl ModelArgs {
                 }
             }
         }
+        let choices = self.choice.entries();
+        if !choices.is_empty()
+            && let Value::Table(section) = table.entry("data").or_insert_with(|| Table::new().into())
+        {
+            section.extend(choices.into_iter().map(|(key, value)| (key.to_string(), value)));
+        }
         table
     }
 
     /// The configuration and its data, checked against each other.
     pub fn resolve(&self) -> anyhow::Result<(Config, Dataset)> {
-        let mut config = Config::resolve(self.preset.as_deref(), self.config.as_deref(), self.table())?;
-        // The run's record shall make the same run from any directory.
-        let folder = std::path::Path::new(&config.data.source);
-        if folder.is_dir() {
-            config.data.source = std::path::absolute(folder)?.display().to_string();
+        let (preset, file) = (self.preset.as_deref(), self.config.as_deref());
+        let mut config = Config::resolve(preset, file, self.table())?;
+        let data = Dataset::load_with(config.data.options(config.train.seed), &progress::decoding())?;
+        for note in &data.notes {
+            eprintln!("{note}");
         }
-        let data = Dataset::load(config.data.source.as_str())?;
+        // What no preset and no file has chosen, the data does.
+        let unchosen = preset.is_none() && file.is_none();
+        if preset == Some("table") || unchosen && matches!(data.shape, Shape::Table(_)) {
+            let sized = Config::sized_table(&data);
+            config = Config::resolve_sized(Some("table"), sized, file, self.table())?;
+        }
+        // The run's record shall make the same run from any directory.
+        let place = std::path::Path::new(&config.data.source);
+        if place.exists() {
+            config.data.source = std::path::absolute(place)?.display().to_string();
+        }
         config.check_data(&data)?;
         Ok((config, data))
     }
@@ -196,7 +211,8 @@ impl ModelArgs {
     pub fn run_name(&self, data: &Dataset) -> String {
         let file =
             self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
-        let model = file.or(self.preset.clone()).unwrap_or("dense".into());
+        let usual = if matches!(data.shape, Shape::Table(_)) { "table" } else { "dense" };
+        let model = file.or(self.preset.clone()).unwrap_or(usual.into());
         // `points` on `points-moons` is `points-moons`.
         if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }
     }

@@ -227,15 +227,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (mut config, data) = args.model.resolve()?;
     let spec = config.vae_spec(data.shape.len());
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?;
-    let Opened { gpu, executor, device } = args.device.open(&mut config, &vae, true)?;
+    let selected = args.device.select()?;
+    let Opened { gpu, executor, device } = args.device.open(&selected, &mut config, &vae, true)?;
     let Some(gpu) = gpu else {
         let why = "there is nothing to profile on the CPU reference: choose an adapter (`wgvae devices` lists them)";
         return Err(ConfigError::Value(why.into()).into());
     };
-    let roofs = profiler::roofs(&gpu, args.device.checked)?;
+    let roofs = profiler::roofs(&gpu, args.device.adapter.checked)?;
     let program = vae.program.clone();
-    let mut trainer = Trainer::new(&config, &data, vae, executor, device.clone())?;
-    drop(data);
+    let mut trainer = Trainer::new(&config, data, vae, executor, device.clone())?;
     let (seconds, host) = whole_steps(&mut trainer)?;
     let step = trainer.timetable().train(0);
     let Executor::Gpu(executor) = trainer.executor() else { unreachable!("an adapter was opened") };

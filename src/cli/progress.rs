@@ -10,12 +10,34 @@ use crate::train::{EpochReport, Event};
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// Shows how far the decoding of many images is, on a terminal.
+pub fn decoding() -> impl Fn(usize, usize) + Sync {
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new(1);
+        if let Ok(style) = ProgressStyle::with_template("reading  {bar:28} {pos}/{len}") {
+            bar.set_style(style);
+        }
+        bar
+    });
+    move |done, all| {
+        if let Some(bar) = &bar {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+            if done >= all {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
 /// Shows events.
 pub struct Progress {
     epochs: usize,
     json: bool,
     bar: Option<ProgressBar>,
     last_line: Instant,
+    /// The training loss of each epoch.
+    losses: Vec<f64>,
 }
 
 impl Progress {
@@ -28,7 +50,12 @@ impl Progress {
             }
             bar
         });
-        Self { epochs, json, bar, last_line: Instant::now() }
+        Self { epochs, json, bar, last_line: Instant::now(), losses: Vec::new() }
+    }
+
+    /// The training loss of each epoch so far.
+    pub fn losses(&self) -> Vec<f64> {
+        self.losses.clone()
     }
 
     fn epoch_line(&self, r: &EpochReport) -> String {
@@ -40,6 +67,9 @@ impl Progress {
 
     /// Shows one event. Where nobody reads stdout any more, there is nobody to tell.
     pub fn show(&mut self, event: &Event) {
+        if let Event::Epoch(report) = event {
+            self.losses.push(report.train_loss);
+        }
         if self.json {
             if !matches!(event, Event::Progress { .. })
                 && let Ok(line) = serde_json::to_string(event)

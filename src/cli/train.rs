@@ -1,17 +1,19 @@
 //! `wgvae train`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::device_args::{DeviceArgs, Opened};
+use super::device_args::{AdapterArgs, DeviceArgs, Opened};
 use super::model_args::ModelArgs;
 use super::progress::Progress;
+use crate::apply::{Applied, Run};
 use crate::config::Config;
-use crate::data::{Dataset, Shape};
+use crate::data::{Dataset, Rows, Shape};
 use crate::executor::Device;
 use crate::model::{Objective, Vae};
+use crate::report::sparkline;
 use crate::train::{RunFolder, Summary, Trainer};
 
 #[derive(Debug, clap::Args)]
@@ -75,8 +77,10 @@ fn describe_model(config: &Config, width: usize, parameters: usize) -> String {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (mut config, data) = args.model.resolve()?;
     let spec = config.vae_spec(data.shape.len());
-    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?;
-    let Opened { executor, device, .. } = args.device.open(&mut config, &vae, false)?;
+    let selected = args.device.select()?;
+    let held = config.data_spec_within(&data, args.device.resident_bytes(&selected));
+    let vae = Vae::new(&spec, &config.train_spec(), held)?;
+    let Opened { executor, device, .. } = args.device.open(&selected, &mut config, &vae, false)?;
     let path = match &args.out {
         Some(path) => path.clone(),
         None => RunFolder::unused(&args.model.run_name(&data)),
@@ -86,7 +90,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         wgvae: env!("CARGO_PKG_VERSION"),
         device: &device,
         seed: config.train.seed,
-        checked: args.device.checked,
+        checked: args.device.adapter.checked,
         parameters: vae.program.params.count(),
         train_rows: data.train.rows,
         test_rows: data.test.rows,
@@ -94,12 +98,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     folder.write("run.json", &serde_json::to_string_pretty(&record)?)?;
     folder.write("config.toml", &config.to_toml()?)?;
+    folder.write("data.json", &serde_json::to_string_pretty(&data.description())?)?;
     if !args.json {
         let mut out = std::io::stdout().lock();
         let totals = vae.program.plans[0].totals(&vae.program.tensors);
         let model = describe_model(&config, data.shape.len(), record.parameters);
         writeln!(out, "adapter  {} ({}, {})", device.name, device.kind, device.backend)?;
         writeln!(out, "data     {}", describe_data(&data))?;
+        if held != Config::data_spec(&data) {
+            let (most, all) = (held.train_rows + held.test_rows, data.train.rows + data.test.rows);
+            writeln!(out, "         streamed: {most} of {all} rows on the device at a time")?;
+        }
         writeln!(out, "model    {model}")?;
         writeln!(
             out,
@@ -121,26 +130,44 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Err(error) = handler {
         eprintln!("Ctrl-C will end the run without saving the model: {error}");
     }
-    let mut trainer = Trainer::new(&config, &data, vae, executor, device)?;
-    // The device holds the data now.
-    drop(data);
+    let shown = Rows { split: data.test.first(SHOWN), classes: data.classes.clone(), notes: Vec::new() };
+    let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
     let total = trainer.timetable().total();
     let epochs = trainer.timetable().epochs();
     let mut progress = Progress::new(epochs, total, args.json);
     let summary = trainer.train(&mut folder, &stop, &mut |event| progress.show(event))?;
+    drop(trainer);
+    report(&path, shown, &config, &args.device.adapter)?;
     if !args.json {
-        finish(&summary)?;
+        finish(&summary, &progress.losses())?;
     }
     Ok(())
 }
 
-fn finish(s: &Summary) -> std::io::Result<()> {
+/// Rows of the run's page.
+const SHOWN: usize = 2000;
+
+/// Writes the run's page, with the first test rows.
+fn report(path: &Path, rows: Rows, config: &Config, adapter: &AdapterArgs) -> anyhow::Result<()> {
+    let run = Run::open(path)?;
+    let plans = Applied::plans(&run, rows.split.rows)?;
+    let executor = adapter.apply(&config.kernels, &plans)?;
+    let mut model = Applied::new(&run, plans, executor)?;
+    super::report::write(&run, &rows, &mut model, &path.join("report.html"))?;
+    Ok(())
+}
+
+fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
+    if losses.len() > 1 {
+        writeln!(out, "loss     {}", sparkline(losses, 40))?;
+    }
     writeln!(
         out,
         "done     {} steps in {:.1} s ({:.0} steps/s); test loss {:.2} nats an example",
         s.steps, s.seconds, s.steps_per_second, s.test_loss
     )?;
     writeln!(out, "model    {}/model.safetensors", s.run)?;
-    writeln!(out, "pictures {}/images", s.run)
+    writeln!(out, "page     {}/report.html", s.run)?;
+    writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", s.run)
 }

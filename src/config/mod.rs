@@ -10,9 +10,10 @@ pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Sc
 
 use crate::data::Dataset;
 use crate::kernels::Activation;
-use crate::kernels::batch::Binarise;
+use crate::kernels::batch::{self, Binarise};
 use crate::kernels::optimizer::Rule;
 use crate::model::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
+use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 /// The presets, by name: the files under `presets/`, built in.
 pub const PRESETS: &[(&str, &str)] = &[
@@ -20,6 +21,7 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("deep-dense", include_str!("../../presets/deep-dense.toml")),
     ("autoencoder", include_str!("../../presets/autoencoder.toml")),
     ("points", include_str!("../../presets/points.toml")),
+    ("table", include_str!("../../presets/table.toml")),
 ];
 
 /// Steps times rows must stay far within 64 bits.
@@ -113,12 +115,23 @@ fn one_line(error: &toml::de::Error) -> String {
 impl Config {
     /// Preset, file and flags, each over the one before.
     pub fn resolve(preset: Option<&str>, file: Option<&Path>, flags: Table) -> Result<Self, ConfigError> {
+        Self::resolve_sized(preset, Table::new(), file, flags)
+    }
+
+    /// The same, with what the data's size suggests laid over the preset.
+    pub fn resolve_sized(
+        preset: Option<&str>,
+        sized: Table,
+        file: Option<&Path>,
+        flags: Table,
+    ) -> Result<Self, ConfigError> {
         let name = preset.unwrap_or("dense");
         let (_, text) = PRESETS
             .iter()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| ConfigError::Preset { name: name.into() })?;
         let mut table = parse(name, text)?;
+        overlay(&mut table, sized);
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
@@ -160,6 +173,11 @@ impl Config {
                 m.latent > largest || m.hidden.iter().chain(&decoder).any(|w| *w > largest),
                 "a layer may be at most 1048576 wide",
             ),
+            (
+                !(self.data.valid > 0.0 && self.data.valid < 1.0),
+                "valid must be a share of the rows, above 0 and below 1",
+            ),
+            (self.data.limit == Some(0), "limit must be at least one row"),
             (t.batch == 0, "a batch needs at least one row: batch is 0"),
             (t.batch > 65_535, "a batch may have at most 65535 rows, the workgroups of one dispatch"),
             (t.epochs == 0 && t.steps.is_none(), "there is nothing to do: epochs is 0"),
@@ -208,6 +226,25 @@ impl Config {
         Ok(())
     }
 
+    /// What the preset `table` becomes for data of this size: layers a little wider than a row, as many batches an epoch
+    /// as a small table can give, and some thousands of steps.
+    pub fn sized_table(data: &Dataset) -> Table {
+        let width = data.shape.len();
+        let first = (2 * width).next_multiple_of(8).clamp(16, 256);
+        let batch = if data.train.rows < 2000 { 32 } else { 128 }.min(data.train.rows);
+        let epochs = (4000 * batch).div_ceil(data.train.rows).clamp(10, 400);
+        let number = |n: usize| Value::Integer(n as i64);
+        let model = [
+            ("hidden", Value::Array(vec![number(first), number((first / 2).max(8))])),
+            ("latent", number(width.div_ceil(4).clamp(2, 16))),
+        ];
+        let train = [("batch", number(batch)), ("epochs", number(epochs))];
+        let section = |entries: [(&str, Value); 2]| -> Value {
+            Value::Table(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
+        };
+        [("model".to_string(), section(model)), ("train".to_string(), section(train))].into_iter().collect()
+    }
+
     /// Checks the configuration against the data it is to be used with.
     pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
         let refuse = |message: String| Err(ConfigError::Value(message));
@@ -220,7 +257,7 @@ impl Config {
         if !data.is_bytes() {
             if self.model.likelihood == Likelihood::Bernoulli {
                 return refuse(format!(
-                    "the bernoulli likelihood needs levels in [0, 1], and {} has numbers of any size: choose gaussian, mse or gaussian-learned, or the preset points",
+                    "the bernoulli likelihood needs levels in [0, 1], and {} has numbers of any size: choose gaussian, mse or gaussian-learned, or the preset points or table",
                     data.name
                 ));
             }
@@ -277,9 +314,26 @@ impl Config {
         }
     }
 
-    /// The data, as far as the plan knows.
+    /// The data, as far as the plan knows, where all of it is on the device.
     pub fn data_spec(data: &Dataset) -> DataSpec {
         DataSpec { train_rows: data.train.rows, test_rows: data.test.rows, bytes: data.is_bytes() }
+    }
+
+    /// The same where a buffer holds at most so many bytes: training rows that do not fit go through a ring of two
+    /// halves, some steps each, and test rows through a buffer of some batches.
+    pub fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
+        let whole = Self::data_spec(data);
+        let width = data.shape.len();
+        let row = 4 * if whole.bytes { batch::words_per_row(width) } else { width };
+        let batch = self.train.batch;
+        let batches = |bytes: u64| (bytes / row as u64) as usize / batch;
+        let fits = |rows: usize| rows as u64 * row as u64 <= most;
+        let ring = SUBMITS_IN_FLIGHT * batches(most / SUBMITS_IN_FLIGHT as u64).clamp(1, STEPS_PER_SUBMIT) * batch;
+        DataSpec {
+            train_rows: if fits(whole.train_rows) { whole.train_rows } else { ring },
+            test_rows: if fits(whole.test_rows) { whole.test_rows } else { batches(most).max(1) * batch },
+            ..whole
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Channels, Fit, ImageSize, Options};
 use crate::kernels::batch::Binarise;
 use crate::kernels::{Activation, Choices};
 use crate::model::{Likelihood, Objective};
@@ -34,10 +35,57 @@ pub enum Optimizer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// `strokes`, `points`, or a folder of IDX files.
+    /// `strokes`, `points` or `sprites`, a folder of images or of IDX files, or a file.
     pub source: String,
     /// What becomes of grey levels.
     pub binarise: Binarise,
+    /// The column with the class, of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Columns to learn from, of a table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Classes to keep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keep_label: Vec<String>,
+    /// Classes to leave out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop_label: Vec<String>,
+    /// Share of the rows kept for testing, where the source has no test rows.
+    pub valid: f64,
+    /// At most so many training rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Files and rows that cannot be used are an error.
+    pub strict: bool,
+    /// What images are brought to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<ImageSize>,
+    /// Colours of images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Channels>,
+    /// How images of another shape are brought to size.
+    pub fit: Fit,
+}
+
+impl DataConfig {
+    /// The source and what of it is wanted; the seed decides on the split.
+    pub fn options(&self, seed: u64) -> Options {
+        Options {
+            source: self.source.clone(),
+            label: self.label.clone(),
+            columns: self.columns.clone(),
+            keep_label: self.keep_label.clone(),
+            drop_label: self.drop_label.clone(),
+            valid: self.valid,
+            limit: self.limit,
+            seed,
+            strict: self.strict,
+            image_size: self.image_size,
+            channels: self.channels,
+            fit: self.fit,
+        }
+    }
 }
 
 /// `[model]`
@@ -145,7 +193,21 @@ pub struct Config {
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { source: "strokes".into(), binarise: Binarise::None }
+        let options = Options::default();
+        Self {
+            source: options.source,
+            binarise: Binarise::None,
+            label: None,
+            columns: Vec::new(),
+            keep_label: Vec::new(),
+            drop_label: Vec::new(),
+            valid: options.valid,
+            limit: None,
+            strict: false,
+            image_size: None,
+            channels: None,
+            fit: options.fit,
+        }
     }
 }
 

@@ -110,6 +110,13 @@ pub struct Split {
     pub factors: Option<Factors>,
 }
 
+/// Up to four bytes in a word.
+fn packed(quad: &[u8]) -> u32 {
+    let mut word = [0; 4];
+    word[..quad.len()].copy_from_slice(quad);
+    u32::from_le_bytes(word)
+}
+
 impl Split {
     /// Rows without anything known about them.
     pub fn of(rows: usize, values: Values) -> Self {
@@ -128,14 +135,44 @@ impl Split {
                 {
                     return Cow::Borrowed(words);
                 }
-                let quads = bytes.chunks(width.max(1)).flat_map(|row| row.chunks(4));
-                let word = |quad: &[u8]| {
-                    let mut word = [0; 4];
-                    word[..quad.len()].copy_from_slice(quad);
-                    u32::from_le_bytes(word)
-                };
-                Cow::Owned(quads.map(word).collect())
+                Cow::Owned(bytes.chunks(width.max(1)).flat_map(|row| row.chunks(4)).map(packed).collect())
             }
+        }
+    }
+
+    /// The same of some of its rows, in the order they are named.
+    pub fn words_of(&self, rows: impl Iterator<Item = usize>, width: usize) -> Vec<u32> {
+        let span = |row: usize| row * width..(row + 1) * width;
+        match &self.values {
+            Values::Floats(values) => rows.flat_map(|row| values[span(row)].iter().map(|v| v.to_bits())).collect(),
+            Values::Bytes(bytes) => rows.flat_map(|row| bytes[span(row)].chunks(4)).map(packed).collect(),
+        }
+    }
+
+    /// Some of its rows as numbers: levels in [0, 1], or floats as they are.
+    pub fn numbers(&self, rows: std::ops::Range<usize>, width: usize) -> Vec<f32> {
+        self.values.numbers(rows.start * width..rows.end * width)
+    }
+
+    /// Its first rows.
+    pub fn first(&self, most: usize) -> Self {
+        let rows = self.rows.min(most);
+        if rows == self.rows {
+            return self.clone();
+        }
+        let part = |len: usize| len / self.rows * rows;
+        Self {
+            rows,
+            values: match &self.values {
+                Values::Bytes(values) => Values::Bytes(values[..part(values.len())].to_vec()),
+                Values::Floats(values) => Values::Floats(values[..part(values.len())].to_vec()),
+            },
+            labels: self.labels.as_ref().map(|labels| labels[..rows].to_vec()),
+            origins: self.origins.as_ref().map(|origins| origins[..rows].to_vec()),
+            factors: self
+                .factors
+                .as_ref()
+                .map(|f| Factors { values: f.values[..part(f.values.len())].to_vec(), ..f.clone() }),
         }
     }
 

@@ -45,6 +45,40 @@ pub fn half_bits(count: usize) -> u32 {
     bits.div_ceil(2).max(1)
 }
 
+/// The row of a data set of `count` that row `r` of a step's batch is: the host's twin of the shader's.
+pub fn row_of(r: usize, count: usize, half_bits: u32, step: &StepScalars) -> usize {
+    let position = step.offset as usize + r;
+    let (position, key) = if position >= count {
+        ((position - count) % count, step.next_shuffle_key)
+    } else {
+        (position, step.shuffle_key)
+    };
+    if step.shuffle == 0 { position } else { permute(position as u32, count as u32, half_bits, key) as usize }
+}
+
+fn scramble(value: u32) -> u32 {
+    let h = (value ^ (value >> 16)).wrapping_mul(0x85EB_CA6B);
+    let h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
+    h ^ (h >> 16)
+}
+
+/// A keyed permutation of `0..count`.
+fn permute(position: u32, count: u32, half_bits: u32, key: [u32; 2]) -> u32 {
+    let mask = (1 << half_bits) - 1;
+    let mut value = position;
+    loop {
+        let (mut left, mut right) = (value >> half_bits, value & mask);
+        for round in 0..6_u32 {
+            let salt = key[round as usize % 2].wrapping_add(round.wrapping_mul(0x9E37_79B9));
+            (left, right) = (right, left ^ (scramble(right ^ salt) & mask));
+        }
+        value = (left << half_bits) | right;
+        if value < count {
+            return value;
+        }
+    }
+}
+
 /// `x` from `data`, both of `width` D: `(B, ceil(D / 4))` from `(N, ceil(D / 4))` words of bytes, or `(B, D)` from `(N, D)`
 /// floats.
 pub fn gather(
@@ -147,5 +181,33 @@ mod tests {
             assert!(range >= count, "{count}");
             assert!(range < 4 * count.max(2), "{count} walks too far in {range}");
         }
+    }
+
+    fn order(count: u32, key: [u32; 2]) -> Vec<u32> {
+        (0..count).map(|p| permute(p, count, half_bits(count as usize), key)).collect()
+    }
+
+    #[test]
+    fn every_row_is_used_once() {
+        for count in (1..300).chain([1000, 4096, 4097, 60_000]) {
+            let mut rows = order(count, [count, 77]);
+            rows.sort_unstable();
+            assert_eq!(rows, (0..count).collect::<Vec<_>>(), "count {count}");
+        }
+    }
+
+    /// A shuffle that left neighbours together, or rows near their place, would pass the test above.
+    #[test]
+    fn the_order_looks_random() {
+        let n = 10_000_u32;
+        let a = order(n, [1, 2]);
+        let b = order(n, [1, 3]);
+        let fixed = a.iter().enumerate().filter(|(i, r)| *i as u32 == **r).count();
+        let same = a.iter().zip(&b).filter(|(x, y)| x == y).count();
+        assert!(fixed < 10 && same < 10, "{fixed} rows in place, {same} shared by two keys");
+        let steps: Vec<f64> = a.windows(2).map(|w| (f64::from(w[0]) - f64::from(w[1])).abs() / f64::from(n)).collect();
+        let mean = steps.iter().sum::<f64>() / steps.len() as f64;
+        // Two independent uniform numbers are 1/3 apart on average.
+        assert!((mean - 1.0 / 3.0).abs() < 0.01, "mean step {mean}");
     }
 }

@@ -1,4 +1,4 @@
-//! The plans of a model: train, evaluate, reconstruct, sample.
+//! The plans of a model: to train it, and to apply it.
 
 use super::network::{self, ArenaBuffers, Before, Layer, LayerLayout};
 use super::spec::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
@@ -25,6 +25,19 @@ pub enum Plan {
     Sample = 3,
 }
 
+/// A plan of a model that is only applied, by its index in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apply {
+    /// Rows to what the encoder says of them: `codes`, and `z` without noise.
+    Encode = 0,
+    /// `z` to what the decoder shows.
+    Decode = 1,
+    /// Rows through both, without noise.
+    Reconstruct = 2,
+    /// The losses of rows, with one draw of the latent.
+    Score = 3,
+}
+
 /// A model's program, and the tensors the outside writes and reads.
 #[derive(Debug, Clone)]
 pub struct Vae {
@@ -46,6 +59,23 @@ pub struct Vae {
     pub mean: TensorId,
     /// `(B, Z)`: the noise of the reparameterisation.
     pub noise: Option<TensorId>,
+    /// `(B, 2 Z)`: mu and logvar; an autoencoder's `(B, Z)` code.
+    pub codes: TensorId,
+    /// `(B, Z)`: what is decoded.
+    pub z: TensorId,
+    /// `(B)`: the negative log-likelihood of each row.
+    pub recon: TensorId,
+    /// `(B)`: the KL divergence of each row.
+    pub kl: TensorId,
+}
+
+/// What plans have in common with the outside.
+struct Outside {
+    train_data: TensorId,
+    test_data: TensorId,
+    mean: TensorId,
+    optimiser: Arenas,
+    partials: TensorId,
 }
 
 struct Builder<'a> {
@@ -113,8 +143,22 @@ fn layouts(spec: &VaeSpec) -> (ParamTable, Vec<LayerLayout>, Vec<LayerLayout>, O
 }
 
 impl Vae {
-    /// Builds every plan of a model.
+    /// Builds the plans that train a model.
     pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Self::with(spec, train, data, |builder, outside| builder.training(outside))
+    }
+
+    /// Builds the plans that apply a model to up to so many rows at a time, which are the test data.
+    pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Self::with(spec, train, data, |builder, outside| builder.applying(outside))
+    }
+
+    fn with(
+        spec: &VaeSpec,
+        train: &TrainSpec,
+        data: DataSpec,
+        plans: fn(&Builder<'_>, &Outside) -> Result<Vec<StepPlan>, PlanError>,
+    ) -> Result<Self, PlanError> {
         let b = train.batch;
         let (params, encoder, decoder, log_sigma) = layouts(spec);
         let mut tensors = TensorTable::default();
@@ -177,16 +221,14 @@ impl Vae {
             latent,
         };
         let optimiser = Arenas { weights, gradients, first, second, clip };
-        let mut plans = vec![
-            plan("train", builder.train(train_data, optimiser, partials)?),
-            plan("evaluate", builder.evaluate(test_data)?),
-            plan("reconstruct", builder.reconstruct(test_data, mean)?),
-        ];
-        if let Some(latent) = builder.latent {
-            plans.push(plan("sample", builder.sample(latent, mean)?));
-        }
+        let plans = plans(&builder, &Outside { train_data, test_data, mean, optimiser, partials })?;
+        let codes = builder.encoder[builder.encoder.len() - 1].out;
         Ok(Self {
             noise: builder.latent.map(|l| l.noise),
+            codes,
+            z: builder.latent.map_or(codes, |l| l.z),
+            recon,
+            kl,
             program: Program { tensors: builder.tensors, params: builder.params, plans, metrics: Some(metrics) },
             train_data,
             test_data,
@@ -217,6 +259,32 @@ fn plan(name: &str, ops: Vec<Op>) -> StepPlan {
 }
 
 impl Builder<'_> {
+    fn training(&self, o: &Outside) -> Result<Vec<StepPlan>, PlanError> {
+        let mut plans = vec![
+            plan("train", self.train(o.train_data, o.optimiser, o.partials)?),
+            plan("evaluate", self.evaluate(o.test_data)?),
+            plan("reconstruct", self.reconstruct(o.test_data, o.mean)?),
+        ];
+        if let Some(latent) = self.latent {
+            plans.push(plan("sample", self.sample(latent, o.mean)?));
+        }
+        Ok(plans)
+    }
+
+    fn applying(&self, o: &Outside) -> Result<Vec<StepPlan>, PlanError> {
+        let mut encode = Vec::new();
+        let z = self.encode(o.test_data, Noise::Off, &mut encode)?;
+        let mut decode = Vec::new();
+        let output = self.decode(z, &mut decode)?;
+        self.show(output, o.mean, &mut decode)?;
+        Ok(vec![
+            plan("encode", encode),
+            plan("decode", decode),
+            plan("reconstruct", self.reconstruct(o.test_data, o.mean)?),
+            plan("score", self.evaluate(o.test_data)?),
+        ])
+    }
+
     /// Batch in, latent out.
     fn encode(&self, data: TensorId, noise: Noise, ops: &mut Vec<Op>) -> Result<TensorId, PlanError> {
         let t = &self.tensors;

@@ -4,5 +4,5 @@ mod build;
 mod network;
 mod spec;
 
-pub use build::{Plan, Vae};
+pub use build::{Apply, Plan, Vae};
 pub use spec::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};

@@ -13,6 +13,7 @@ mod rng;
 mod roof;
 
 pub use executor::Oracle;
+pub use rng::normal;
 
 use std::borrow::Cow;
 use std::iter::Sum;

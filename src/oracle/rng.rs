@@ -15,7 +15,7 @@ pub(super) fn unit(bits: u32) -> f32 {
 }
 
 /// A standard normal draw (Box-Muller).
-pub(super) fn normal<T: Real>(key: [u32; 2], index: u32) -> T {
+pub fn normal<T: Real>(key: [u32; 2], index: u32) -> T {
     let bits = threefry2x32(key, [index, 0]);
     let u = f64::from((bits[0] >> 8) + 1) / f64::from(1 << 24);
     let turns = f64::from(unit(bits[1]));

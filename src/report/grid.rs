@@ -33,16 +33,20 @@ pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> 
 
 /// Ten columns of originals, each with its reconstruction below.
 pub fn reconstructions(x: &[f32], mean: &[f32], size: Size) -> DynamicImage {
+    stacked(&[x, mean], size)
+}
+
+/// Ten columns of images, each with what the other kinds have in its place below.
+pub fn stacked(kinds: &[&[f32]], size: Size) -> DynamicImage {
     let run = 10 * size.0 * size.1 * size.2;
-    let blank = vec![0.0; run];
-    let pairs: Vec<f32> = x
-        .chunks(run)
-        .zip(mean.chunks(run))
-        .flat_map(|(x, mean)| {
-            // A last, shorter row is filled up, so that its reconstructions start a row of their own.
-            let rest = &blank[x.len()..];
-            [x, rest, mean, rest].concat()
-        })
-        .collect();
-    grid(&pairs, size, 10)
+    let all = kinds.first().map_or(0, |kind| kind.len());
+    let mut images = Vec::with_capacity(kinds.len() * all.next_multiple_of(run));
+    for start in (0..all).step_by(run) {
+        for kind in kinds {
+            images.extend(&kind[start..(start + run).min(all)]);
+            // A last, shorter row is filled up, so that what is below starts a row of its own.
+            images.resize(images.len().next_multiple_of(run), 0.0);
+        }
+    }
+    grid(&images, size, 10)
 }

@@ -11,6 +11,6 @@ mod scatter;
 mod sections;
 mod sparkline;
 
-pub use grid::{Size, grid, reconstructions};
+pub use grid::{Size, grid, reconstructions, stacked};
 pub use scatter::scatter;
 pub use sparkline::sparkline;

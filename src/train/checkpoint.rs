@@ -1,7 +1,7 @@
 //! Weights in and out: the initial draw, and safetensors that open in PyTorch as they are.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -53,9 +53,62 @@ pub fn save(path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), Train
     super::folder::replace(path, &file)
 }
 
+/// Reads an arena back: every parameter by its name, of the shape the model has.
+pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
+    let failed = |reason: String| LoadError { path: path.to_path_buf(), reason };
+    let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
+    let file = safetensors::SafeTensors::deserialize(&bytes).map_err(|e| failed(format!("it is damaged ({e})")))?;
+    let mut arena = vec![0.0; params.arena_len()];
+    for p in params.iter() {
+        let view = file.tensor(&p.name).map_err(|_| failed(format!("it has no {}", p.name)))?;
+        if view.shape() != p.shape || view.dtype() != safetensors::Dtype::F32 {
+            return Err(failed(format!(
+                "its {} is {:?} of {:?}, where the configuration has F32 of {:?}",
+                p.name,
+                view.dtype(),
+                view.shape(),
+                p.shape
+            )));
+        }
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        arena[p.offset..p.offset + p.len()].iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+    }
+    Ok(arena)
+}
+
+/// Why a model could not be read back.
+#[derive(Debug, thiserror::Error)]
+#[error("the model {path} could not be read: {reason}")]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub reason: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_saved_is_read_back_and_what_is_not_a_model_is_refused() {
+        let mut params = ParamTable::default();
+        params.push_block(&[("w", &[3, 5], Init::Uniform(1.0))]);
+        params.push_block(&[("s", &[1], Init::Constant(0.5))]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let arena = initial_weights(&params, 3);
+        save(&path, &params, &arena).unwrap();
+        assert_eq!(load(&path, &params).unwrap(), arena);
+        params.push_block(&[("t", &[2], Init::Constant(0.5))]);
+        assert!(load(&path, &params).unwrap_err().to_string().contains("it has no t"));
+        let mut other = ParamTable::default();
+        other.push_block(&[("w", &[5, 3], Init::Uniform(1.0))]);
+        assert!(load(&path, &other).unwrap_err().to_string().contains("F32 of [5, 3]"));
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert!(load(&path, &params).unwrap_err().to_string().contains("damaged"));
+    }
 
     #[test]
     fn linear_layers_start_as_torchs_do() {

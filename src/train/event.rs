@@ -1,9 +1,9 @@
 //! What a training run tells whoever watches it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Means over the steps since the last report.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StepReport {
     /// Steps done.
     pub step: u64,
@@ -16,7 +16,7 @@ pub struct StepReport {
     /// KL divergence.
     pub kl: f64,
     /// Norm of the gradient before clipping, where it is clipped.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grad_norm: Option<f64>,
     /// Learning rate of the last step.
     pub lr: f64,
@@ -25,7 +25,7 @@ pub struct StepReport {
 }
 
 /// An epoch's training means and the test split's.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// Which epoch, from 1.
     pub epoch: usize,
@@ -46,7 +46,7 @@ pub struct EpochReport {
 }
 
 /// The end.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The run's folder.
     pub run: String,
@@ -71,7 +71,7 @@ pub struct Summary {
 }
 
 /// Something to show or to write down.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// Some steps more are done; not written down.

@@ -6,7 +6,7 @@ mod folder;
 mod schedule;
 mod trainer;
 
-pub use checkpoint::{initial_weights, save};
+pub use checkpoint::{LoadError, initial_weights, load, save};
 pub use event::{EpochReport, Event, StepReport, Summary};
 pub use folder::RunFolder;
 pub use schedule::Timetable;

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use super::event::{EpochReport, Event, StepReport, Summary};
 use super::{RunFolder, Timetable, TrainError, checkpoint};
 use crate::config::Config;
-use crate::data::{Dataset, Shape};
+use crate::data::{Dataset, Shape, Split};
 use crate::executor::{Device, Executor};
 use crate::gpu::GpuError;
+use crate::kernels::batch::{half_bits, row_of};
 use crate::model::{Plan, Vae};
-use crate::plan::{Dtype, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics};
+use crate::plan::{Dtype, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
 use crate::report;
 
 /// Steps between the lines of `metrics.jsonl`.
@@ -28,8 +29,21 @@ pub struct Trainer {
     executor: Executor,
     device: Device,
     steps_per_submit: usize,
+    /// The training rows, where the device holds only those of the next steps.
+    streamed: Option<Streamed>,
+    /// The test rows, where the device holds only some of them.
+    test: Option<Split>,
     /// Since the last line of `metrics.jsonl`; epochs do not matter to it.
     window: Mean,
+}
+
+/// Rows on their way to the device: a ring of two halves, one for each submit that may be on its way.
+struct Streamed {
+    rows: Split,
+    /// Steps that a half has rows for.
+    steps: usize,
+    /// The half that is free.
+    half: usize,
 }
 
 /// Running means of steps.
@@ -59,28 +73,45 @@ impl Mean {
 }
 
 impl Trainer {
-    /// Puts the data and the initial weights on the device.
+    /// Puts the data and the initial weights on the device. What the plans have no room for stays here, to be sent as it
+    /// is needed.
     pub fn new(
         config: &Config,
-        data: &Dataset,
+        data: Dataset,
         vae: Vae,
         mut executor: Executor,
         device: Device,
     ) -> Result<Self, TrainError> {
         let width = data.shape.len();
-        executor.write_words(vae.train_data, &data.train.words(width))?;
-        executor.write_words(vae.test_data, &data.test.words(width))?;
+        let timetable = Timetable::new(config, data.train.rows, data.test.rows);
+        let held = |tensor: TensorId| vae.program.tensors.get(tensor).shape[0];
+        let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
+        let streamed = if ring == data.train.rows {
+            executor.write_words(vae.train_data, &data.train.words(width))?;
+            None
+        } else {
+            let steps = ring / SUBMITS_IN_FLIGHT / config.train.batch;
+            Some(Streamed { rows: data.train, steps, half: 0 })
+        };
+        let test = if held_test == data.test.rows {
+            executor.write_words(vae.test_data, &data.test.words(width))?;
+            None
+        } else {
+            Some(data.test)
+        };
         let weights = checkpoint::initial_weights(&vae.program.params, config.train.seed);
         executor.write(vae.weights, &weights)?;
         executor.write(vae.clip, &[1.0])?;
         Ok(Self {
-            timetable: Timetable::new(config, data.train.rows, data.test.rows),
+            timetable,
             config: config.clone(),
             shape: data.shape,
             vae,
             executor,
             device,
             steps_per_submit: 1,
+            streamed,
+            test,
             window: Mean::default(),
         })
     }
@@ -181,8 +212,9 @@ impl Trainer {
         let mut since = Instant::now();
         loop {
             while in_flight < SUBMITS_IN_FLIGHT && next < range.end && !stop.load(Ordering::Relaxed) {
-                let count = (range.end - next).min(self.steps_per_submit as u64);
-                let scalars: Vec<_> = (next..next + count).map(|s| self.timetable.train(s)).collect();
+                let most = self.streamed.as_ref().map_or(usize::MAX, |s| s.steps).min(self.steps_per_submit);
+                let count = (range.end - next).min(most as u64);
+                let scalars = self.send(next..next + count)?;
                 self.executor.submit(Plan::Train as usize, &scalars)?;
                 next += count;
                 in_flight += 1;
@@ -219,6 +251,36 @@ impl Trainer {
         }
     }
 
+    /// The scalars of the next steps; where rows are streamed, the rows go before them.
+    fn send(&mut self, steps: std::ops::Range<u64>) -> Result<Vec<StepScalars>, GpuError> {
+        let mut scalars: Vec<StepScalars> = steps.map(|step| self.timetable.train(step)).collect();
+        let Some(streamed) = &mut self.streamed else { return Ok(scalars) };
+        let batch = self.config.train.batch;
+        let count = streamed.rows.rows;
+        let half_bits = half_bits(count);
+        let rows = scalars.iter().flat_map(|step| (0..batch).map(move |r| row_of(r, count, half_bits, step)));
+        let words = streamed.rows.words_of(rows, self.shape.len());
+        let ring = self.executor.program().tensors.get(self.vae.train_data);
+        let (buffer, first) = (ring.buffer, streamed.half * streamed.steps * batch);
+        let offset = ring.offset + first * ring.shape[1];
+        self.executor.write_at(buffer, offset, &words)?;
+        for (i, step) in scalars.iter_mut().enumerate() {
+            *step = StepScalars { shuffle: 0, offset: (first + i * batch) as u32, ..*step };
+        }
+        streamed.half = (streamed.half + 1) % SUBMITS_IN_FLIGHT;
+        Ok(scalars)
+    }
+
+    /// Sees to it that the device holds the test rows from `first` on; how many those are.
+    fn hold(&mut self, first: usize) -> Result<usize, GpuError> {
+        let held = self.executor.program().tensors.get(self.vae.test_data).shape[0];
+        if let Some(test) = &self.test {
+            let words = test.words_of(first..(first + held).min(test.rows), self.shape.len());
+            self.executor.write_words(self.vae.test_data, &words)?;
+        }
+        Ok(held)
+    }
+
     /// Chooses how many steps go into a submit: towards [`SUBMIT_TIME`], at most doubling.
     fn adapt(&mut self, steps: usize, elapsed: Duration) {
         let wanted = steps as f64 * SUBMIT_TIME.as_secs_f64() / elapsed.as_secs_f64().max(1e-6);
@@ -242,14 +304,25 @@ impl Trainer {
     /// Means over the test split: one draw of the latent a row, and the configured beta.
     pub fn evaluate(&mut self) -> Result<StepMetrics, GpuError> {
         let mut mean = Mean::default();
-        let batches: Vec<_> = (0..self.timetable.evaluation_batches()).map(|b| self.timetable.evaluate(b)).collect();
-        // An evaluation step is about a third of a training step.
-        for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
-            self.executor.submit(Plan::Evaluate as usize, chunk)?;
-            let reports = self.executor.collect()?.unwrap_or_default();
-            for (metrics, step) in reports.iter().zip(chunk) {
-                mean.add(metrics, f64::from(step.rows));
+        let mut batches: Vec<_> =
+            (0..self.timetable.evaluation_batches()).map(|b| self.timetable.evaluate(b)).collect();
+        let mut first = 0;
+        while first < self.timetable.evaluation_rows() {
+            let held = self.hold(first)?;
+            let rest = batches.split_off(held.div_ceil(self.config.train.batch).min(batches.len()));
+            for step in &mut batches {
+                step.offset -= first as u32;
             }
+            // An evaluation step is about a third of a training step.
+            for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
+                self.executor.submit(Plan::Evaluate as usize, chunk)?;
+                let reports = self.executor.collect()?.unwrap_or_default();
+                for (metrics, step) in reports.iter().zip(chunk) {
+                    mean.add(metrics, f64::from(step.rows));
+                }
+            }
+            batches = rest;
+            first += held;
         }
         Ok(mean.get())
     }
@@ -282,6 +355,7 @@ impl Trainer {
 
     /// The first `rows` rows that a plan shows, and the batches they were shown for.
     fn shown(&mut self, plan: Plan, rows: usize) -> Result<(Vec<f32>, Vec<f32>), GpuError> {
+        self.hold(0)?;
         let (mut x, mut mean) = (Vec::new(), Vec::new());
         let width = self.shape.len();
         let mut batch = 0;

@@ -79,18 +79,21 @@ fn shortest(value: f32) -> String {
 
 /// Writes so many rows.
 pub fn write_csv(path: &Path, rows: usize, blocks: &[Block<'_>]) -> Result<(), DataError> {
-    super::whole(path, |out| {
-        let mut writer = csv::Writer::from_writer(out);
-        let mut record = csv::StringRecord::new();
-        blocks.iter().for_each(|block| block.names(&mut record));
+    super::whole(path, |out| csv_to(out, rows, blocks))
+}
+
+/// The same, to wherever it shall go.
+pub fn csv_to(out: impl std::io::Write, rows: usize, blocks: &[Block<'_>]) -> std::io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    let mut record = csv::StringRecord::new();
+    blocks.iter().for_each(|block| block.names(&mut record));
+    writer.write_record(&record)?;
+    for row in 0..rows {
+        record.clear();
+        blocks.iter().for_each(|block| block.row(row, &mut record));
         writer.write_record(&record)?;
-        for row in 0..rows {
-            record.clear();
-            blocks.iter().for_each(|block| block.row(row, &mut record));
-            writer.write_record(&record)?;
-        }
-        writer.flush()
-    })
+    }
+    writer.flush()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-pub use self::csv::{Block, write_csv};
+pub use self::csv::{Block, csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels};
 pub use self::png::{write_class_folders, write_png};
 use super::DataError;

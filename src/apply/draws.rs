@@ -1,0 +1,84 @@
+//! Places in the latent space: draws, and ways from one place to another.
+
+use super::Codes;
+use crate::kernels::rng::{Stream, key};
+use crate::oracle;
+
+/// `(N, Z)` draws from the prior, a function of the seed alone, narrowed or widened by a temperature.
+pub fn prior(count: usize, latent: usize, seed: u64, temperature: f32) -> Vec<f32> {
+    let key = key(seed, Stream::Prior, 0);
+    (0..count * latent).map(|i| temperature * oracle::normal::<f32>(key, i as u32)).collect()
+}
+
+/// `(N, Z)` draws around codes, `(N, Z)` too: each its mean and its deviation times the temperature.
+pub fn around(codes: &Codes, seed: u64, temperature: f32) -> Vec<f32> {
+    let noise = prior(codes.rows(), codes.latent, seed, temperature);
+    let spread = |i: usize| codes.logvar.get(i).map_or(0.0, |logvar| (0.5 * logvar).exp());
+    codes.mu.iter().zip(noise).enumerate().map(|(i, (mu, noise))| mu + spread(i) * noise).collect()
+}
+
+/// `steps` places from one to another, both included, along the line between them.
+pub fn line(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
+    shares(steps).flat_map(|t| from.iter().zip(to).map(move |(a, b)| a + (b - a) * t)).collect()
+}
+
+/// The same along the arc between them, on which the length changes evenly: draws from a prior of many dimensions lie
+/// near a sphere, and the line leaves it. Where the two point the same or opposite ways there is no arc but the line.
+pub fn arc(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
+    let dot: f64 = from.iter().zip(to).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+    let length = |v: &[f32]| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let (long, far) = (length(from), length(to));
+    let angle = (dot / (long * far)).clamp(-1.0, 1.0).acos();
+    let sine = angle.sin();
+    if sine.is_nan() || sine <= 1e-6 {
+        return line(from, to, steps);
+    }
+    let mut places = Vec::with_capacity(steps * from.len());
+    for t in shares(steps).map(f64::from) {
+        let (near, on) = (((1.0 - t) * angle).sin() / sine, (t * angle).sin() / sine);
+        let here = long + (far - long) * t;
+        let place = |(a, b): (&f32, &f32)| here * (near * f64::from(*a) / long + on * f64::from(*b) / far);
+        places.extend(from.iter().zip(to).map(|pair| place(pair) as f32));
+    }
+    places
+}
+
+/// From 0 to 1.
+fn shares(steps: usize) -> impl Iterator<Item = f32> {
+    (0..steps).map(move |i| if steps > 1 { i as f32 / (steps - 1) as f32 } else { 0.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_start_and_end_where_they_should() {
+        let (from, to) = ([3.0, 0.0], [0.0, 1.0]);
+        for way in [line, arc] {
+            let places = way(&from, &to, 5);
+            assert_eq!(places.len(), 10);
+            for (place, end) in [(&places[..2], from), (&places[8..], to)] {
+                assert!(place.iter().zip(end).all(|(a, b)| (a - b).abs() < 1e-6), "{places:?}");
+            }
+        }
+        // Halfway along the arc: 45 degrees, the mean length.
+        let middle = &arc(&from, &to, 3)[2..4];
+        assert!(middle.iter().all(|x| (x - 2.0 / 2.0_f32.sqrt()).abs() < 1e-6), "{middle:?}");
+        assert_eq!(line(&from, &to, 3)[2..4], [1.5, 0.5]);
+        assert_eq!(arc(&from, &[-3.0, 0.0], 3)[2..4], [0.0, 0.0]);
+        assert_eq!(arc(&[0.0, 0.0], &to, 3)[2..4], [0.0, 0.5]);
+    }
+
+    #[test]
+    fn draws_follow_the_seed_and_the_temperature() {
+        let draws = prior(2000, 3, 7, 1.0);
+        assert_eq!(draws, prior(2000, 3, 7, 1.0));
+        assert_ne!(draws, prior(2000, 3, 8, 1.0));
+        let variance = draws.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>() / draws.len() as f64;
+        assert!((variance - 1.0).abs() < 0.06, "{variance}");
+        assert!(prior(9, 3, 7, 0.0).iter().all(|d| *d == 0.0));
+        let codes = Codes { latent: 1, mu: vec![5.0; 1000], logvar: vec![-60.0; 1000] };
+        assert!(around(&codes, 1, 1.0).iter().all(|z| (z - 5.0).abs() < 1e-9));
+    }
+}

@@ -1,0 +1,195 @@
+//! A run's model on a device.
+
+use super::{Run, RunError};
+use crate::config::Config;
+use crate::data::Split;
+use crate::executor::Executor;
+use crate::gpu::GpuError;
+use crate::kernels::rng::{Stream, key};
+use crate::model::{Apply, DataSpec, Vae};
+use crate::plan::{StepScalars, TensorId};
+use crate::train::{self, Timetable};
+
+/// What the device holds of the rows at a time.
+const RESIDENT_BYTES: usize = 64 << 20;
+
+/// What the encoder says of rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Codes {
+    /// Latent dimensions.
+    pub latent: usize,
+    /// `(N, Z)`: means; an autoencoder's codes.
+    pub mu: Vec<f32>,
+    /// `(N, Z)`: logarithms of variances; empty for an autoencoder.
+    pub logvar: Vec<f32>,
+}
+
+impl Codes {
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.mu.len() / self.latent
+    }
+
+    /// Some of the rows, in the order they are named.
+    pub fn of(&self, rows: impl Iterator<Item = usize> + Clone) -> Self {
+        let pick = |all: &[f32]| match all.is_empty() {
+            true => Vec::new(),
+            false => rows.clone().flat_map(|r| &all[r * self.latent..(r + 1) * self.latent]).copied().collect(),
+        };
+        Self { latent: self.latent, mu: pick(&self.mu), logvar: pick(&self.logvar) }
+    }
+}
+
+/// Losses of one row, in nats.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Score {
+    /// Negative log-likelihood, the mean over the draws of the latent.
+    pub recon: f64,
+    /// KL divergence from the prior.
+    pub kl: f64,
+}
+
+impl Score {
+    /// The negative ELBO.
+    pub fn loss(self) -> f64 {
+        self.recon + self.kl
+    }
+}
+
+/// A model with its weights on a device, ready for rows.
+pub struct Applied {
+    config: Config,
+    vae: Vae,
+    executor: Executor,
+    width: usize,
+    capacity: usize,
+}
+
+impl Applied {
+    /// The plans that apply a run's model to so many rows.
+    pub fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
+        let width = run.data.shape.len();
+        let batch = run.config.train.batch;
+        // Whole batches, so that each chunk ends with one.
+        let most = (RESIDENT_BYTES / (4 * width) / batch).max(1) * batch;
+        let capacity = rows.max(1).next_multiple_of(batch).min(most);
+        let data = DataSpec { train_rows: 1, test_rows: capacity, bytes: run.data.bytes };
+        Ok(Vae::applied(&run.config.vae_spec(width), &run.config.train_spec(), data)?)
+    }
+
+    /// Puts the weights on the device that has compiled those plans.
+    pub fn new(run: &Run, vae: Vae, mut executor: Executor) -> Result<Self, RunError> {
+        let weights = train::load(&run.path.join("model.safetensors"), &vae.program.params)?;
+        executor.write(vae.weights, &weights)?;
+        let capacity = vae.program.tensors.get(vae.test_data).shape[0];
+        Ok(Self { config: run.config.clone(), vae, executor, width: run.data.shape.len(), capacity })
+    }
+
+    /// Latent dimensions.
+    pub fn latent(&self) -> usize {
+        self.config.model.latent
+    }
+
+    /// Numbers of a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    fn batch(&self) -> usize {
+        self.config.train.batch
+    }
+
+    /// Runs a plan over all rows, batch by batch; `read` is told how many rows of each batch count.
+    fn over(
+        &mut self,
+        rows: &Split,
+        plan: Apply,
+        scalars: impl Fn(&Timetable, u64) -> StepScalars,
+        mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
+    ) -> Result<(), GpuError> {
+        let timetable = Timetable::new(&self.config, 1, rows.rows);
+        let (batch, width) = (self.batch(), self.width);
+        for first in (0..rows.rows).step_by(self.capacity) {
+            let end = (first + self.capacity).min(rows.rows);
+            self.executor.write_words(self.vae.test_data, &rows.words_of(first..end, width))?;
+            for start in (first..end).step_by(batch) {
+                let step = scalars(&timetable, (start / batch) as u64);
+                // The place among the rows that the device holds.
+                let step = StepScalars { offset: (start - first) as u32, ..step };
+                self.executor.dispatch(plan as usize, &step)?;
+                read(&mut self.executor, &self.vae, batch.min(end - start))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the encoder says of rows.
+    pub fn encode(&mut self, rows: &Split) -> Result<Codes, GpuError> {
+        let latent = self.latent();
+        let mut codes = Codes { latent, ..Codes::default() };
+        self.over(rows, Apply::Encode, Timetable::evaluate, |executor, vae, kept| {
+            let all = executor.read(vae.codes)?;
+            let stride = executor.program().tensors.get(vae.codes).shape[1];
+            for row in all.chunks(stride).take(kept) {
+                codes.mu.extend(&row[..latent]);
+                codes.logvar.extend(&row[latent..]);
+            }
+            Ok(())
+        })?;
+        Ok(codes)
+    }
+
+    /// What the decoder makes of `z (N, Z)`: `(N, D)`, in the units the model was trained with.
+    pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, GpuError> {
+        let (batch, latent, width) = (self.batch(), self.latent(), self.width);
+        let mut shown = Vec::with_capacity(z.len() / latent * width);
+        for chunk in z.chunks(batch * latent) {
+            let mut whole = chunk.to_vec();
+            whole.resize(batch * latent, 0.0);
+            self.executor.write(self.vae.z, &whole)?;
+            self.executor.dispatch(Apply::Decode as usize, &StepScalars::default())?;
+            let kept = chunk.len() / latent * width;
+            shown.extend(&self.executor.read(self.vae.mean)?[..kept]);
+        }
+        Ok(shown)
+    }
+
+    /// Rows through the model without noise: `(N, D)`.
+    pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, GpuError> {
+        let width = self.width;
+        let mut shown = Vec::with_capacity(rows.rows * width);
+        self.over(rows, Apply::Reconstruct, Timetable::evaluate, |executor, vae, kept| {
+            shown.extend(&executor.read(vae.mean)?[..kept * width]);
+            Ok(())
+        })?;
+        Ok(shown)
+    }
+
+    /// The losses of rows, each the mean over so many draws of the latent. The first draw is the one that training
+    /// evaluates with.
+    pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, GpuError> {
+        let mut scores = vec![Score::default(); rows.rows];
+        let seed = self.config.train.seed;
+        let batches = rows.rows.div_ceil(self.batch()) as u64;
+        let first = |executor: &mut Executor, tensor: TensorId, kept: usize| -> Result<Vec<f32>, GpuError> {
+            Ok(executor.read(tensor)?[..kept].to_vec())
+        };
+        for draw in 0..draws as u64 {
+            let mut done = 0;
+            let scalars = |timetable: &Timetable, batch: u64| StepScalars {
+                noise_key: key(seed, Stream::EvaluationNoise, draw * batches + batch),
+                ..timetable.evaluate(batch)
+            };
+            self.over(rows, Apply::Score, scalars, |executor, vae, kept| {
+                let (recon, kl) = (first(executor, vae.recon, kept)?, first(executor, vae.kl, kept)?);
+                for ((score, recon), kl) in scores[done..].iter_mut().zip(recon).zip(kl) {
+                    score.recon += f64::from(recon) / draws as f64;
+                    score.kl += f64::from(kl) / draws as f64;
+                }
+                done += kept;
+                Ok(())
+            })?;
+        }
+        Ok(scores)
+    }
+}

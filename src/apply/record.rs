@@ -1,0 +1,68 @@
+//! What a run has written down: its record and its metrics.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::RunError;
+use crate::executor::Device;
+use crate::train::{EpochReport, Event, StepReport, Summary};
+
+/// A run's `run.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Record {
+    /// What it ran on.
+    pub device: Device,
+    /// Of everything random.
+    pub seed: u64,
+    /// Numbers that were trained.
+    pub parameters: usize,
+    /// Training rows.
+    pub train_rows: usize,
+    /// Test rows.
+    pub test_rows: usize,
+}
+
+/// A run's `metrics.jsonl`.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// Every fiftieth step.
+    pub steps: Vec<StepReport>,
+    /// Every epoch.
+    pub epochs: Vec<EpochReport>,
+    /// The end, where the run got there.
+    pub done: Option<Summary>,
+}
+
+fn read(path: &Path) -> Result<String, RunError> {
+    std::fs::read_to_string(path).map_err(|e| RunError::Damaged { path: path.to_path_buf(), reason: e.to_string() })
+}
+
+impl Record {
+    /// Of the run in a folder.
+    pub fn of(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join("run.json");
+        serde_json::from_str(&read(&path)?).map_err(|e| RunError::Damaged { path, reason: e.to_string() })
+    }
+}
+
+impl Metrics {
+    /// Of the run in a folder.
+    pub fn of(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join("metrics.jsonl");
+        let mut metrics = Self::default();
+        for (number, line) in read(&path)?.lines().enumerate() {
+            let damaged = |e: serde_json::Error| RunError::Damaged {
+                path: path.clone(),
+                reason: format!("line {}: {e}", number + 1),
+            };
+            match serde_json::from_str(line).map_err(damaged)? {
+                Event::Progress { .. } => {}
+                Event::Step(step) => metrics.steps.push(step),
+                Event::Epoch(epoch) => metrics.epochs.push(epoch),
+                Event::Done(summary) => metrics.done = Some(summary),
+            }
+        }
+        Ok(metrics)
+    }
+}

@@ -1,0 +1,110 @@
+//! `wgvae compare`: several runs side by side.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::run_args::told;
+use super::run_page;
+use super::sheet::put;
+use crate::apply::record::{Metrics, Record};
+use crate::apply::{Run, RunError};
+use crate::report::compare::{RunMetrics, comparison};
+use crate::report::page::Headline;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Runs' folders
+    #[arg(value_name = "RUN", required = true, num_args = 1..)]
+    runs: Vec<PathBuf>,
+    /// The page with their curves [default: compare.html in the first run's folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    run: String,
+    model: String,
+    data: String,
+    epochs: usize,
+    steps: u64,
+    seconds: f64,
+    test_loss: f64,
+    best_test_loss: f64,
+    test_recon: f64,
+    test_kl: f64,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    let mut pages = Vec::new();
+    for path in &args.runs {
+        let run = Run::open(path)?;
+        let (record, metrics) = (Record::of(path)?, Metrics::of(path)?);
+        let Some(last) = metrics.epochs.last() else {
+            return Err(RunError::Unfit(format!("{} has not finished an epoch", path.display())).into());
+        };
+        let best = metrics.epochs.iter().map(|e| e.test_loss).fold(f64::INFINITY, f64::min);
+        rows.push(Row {
+            run: path.display().to_string(),
+            model: run_page::model_line(&run, &record),
+            data: run.data.name.clone(),
+            epochs: last.epoch,
+            steps: last.step,
+            seconds: last.seconds,
+            test_loss: last.test_loss,
+            best_test_loss: best,
+            test_recon: last.test_recon,
+            test_kl: last.test_kl,
+        });
+        let headline = Headline {
+            test_loss: Some(last.test_loss),
+            reconstruction: Some(last.test_recon),
+            kl: run.has_prior().then_some(last.test_kl),
+            ..Headline::default()
+        };
+        pages.push(RunMetrics {
+            name: run.name(),
+            facts: run_page::facts(&run, &record, &metrics),
+            headline,
+            epochs: run_page::epochs(&metrics),
+        });
+    }
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        for row in &rows {
+            writeln!(out, "{}", serde_json::to_string(row)?)?;
+        }
+    } else {
+        writeln!(out, "test loss      best  reconstruction        KL  epochs   steps  seconds  run")?;
+        for r in &rows {
+            writeln!(
+                out,
+                "{:>9.3} {:>9.3}  {:>14.3} {:>9.3}  {:>6} {:>7}  {:>7.1}  {} ({}, {})",
+                r.test_loss,
+                r.best_test_loss,
+                r.test_recon,
+                r.test_kl,
+                r.epochs,
+                r.steps,
+                r.seconds,
+                r.run,
+                r.model,
+                r.data
+            )?;
+        }
+    }
+    drop(out);
+    let to =
+        args.to.clone().unwrap_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")));
+    put(&to, comparison(&pages).as_bytes())?;
+    if !args.json && to != Path::new("-") {
+        told(&to);
+    }
+    Ok(())
+}

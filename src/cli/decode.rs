@@ -1,0 +1,49 @@
+//! `wgvae decode`: latents to rows.
+
+use std::path::{Path, PathBuf};
+
+use super::run_args::{RunArgs, told};
+use super::sheet::{Sheet, picture, write_rows};
+use crate::apply::{Run, RunError};
+use crate::data;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Latents: a .npy file of (N, Z), or a CSV file with columns mu_0, mu_1, ... or z_0, z_1, ..., or of Z numbers
+    #[arg(value_name = "FILE")]
+    latents: PathBuf,
+    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// Images of a row of the picture
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    across: u64,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    let z = latents(&run, &args.latents)?;
+    let mut model = args.run.model(&run, 1)?;
+    let shown = model.decode(&z)?;
+    let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
+    let to = write_rows(&run, args.to.as_deref(), "decoded", || Sheet::of_rows(&run, shown), picture)?;
+    told(&to);
+    Ok(())
+}
+
+/// Reads `(N, Z)` numbers: means where the file has some, else draws, else all its columns.
+fn latents(run: &Run, path: &Path) -> Result<Vec<f32>, RunError> {
+    let latent = run.config.model.latent;
+    let named = |name: &str| -> Vec<String> { (0..latent).map(|i| format!("{name}_{i}")).collect() };
+    let read = |columns: &[String]| data::numbers(path, columns);
+    let (z, width) = read(&named("mu")).or_else(|_| read(&named("z"))).or_else(|_| read(&[]))?;
+    match width == latent {
+        true => Ok(z),
+        false => Err(RunError::Unfit(format!(
+            "{} has {width} numbers a row, and the latents of this model have {latent} dimensions",
+            path.display()
+        ))),
+    }
+}

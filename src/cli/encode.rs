@@ -1,0 +1,82 @@
+//! `wgvae encode`: rows to codes.
+
+use std::path::PathBuf;
+
+use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::sheet::Sheet;
+use crate::apply::{Codes, Run, draws};
+use crate::data::Rows;
+
+/// What of the codes is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Means
+    Mu,
+    /// Logarithms of variances
+    Logvar,
+    /// A draw of each
+    Z,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Only these [default: all of them; mu for a .npy file]
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Of the draws
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// A .csv, .json or .npy file, or - for CSV on stdout [default: codes.csv in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// What there is to say of each row beside its numbers.
+pub fn with_names(mut sheet: Sheet, rows: &Rows) -> Sheet {
+    if let Some(origins) = &rows.split.origins {
+        sheet = sheet.with("origin", origins.clone());
+    }
+    if let Some(labels) = &rows.split.labels {
+        let name = |label: &u32| rows.classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
+        sheet = sheet.with("label", labels.iter().map(name).collect());
+    }
+    sheet
+}
+
+fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
+    let wanted = |part: Part| parts.is_empty() || parts.contains(&part);
+    let z = draws::around(codes, seed, 1.0);
+    let mut kept: Vec<(&str, &[f32])> = Vec::new();
+    if wanted(Part::Mu) {
+        kept.push(("mu", &codes.mu));
+    }
+    // An autoencoder's code has no variance.
+    if wanted(Part::Logvar) && run.has_prior() {
+        kept.push(("logvar", &codes.logvar));
+    }
+    if wanted(Part::Z) && run.has_prior() {
+        kept.push(("z", &z));
+    }
+    let latent = codes.latent;
+    let names = kept.iter().flat_map(|(name, _)| (0..latent).map(move |i| format!("{name}_{i}"))).collect();
+    let row = |r: usize| kept.iter().flat_map(move |(_, all)| &all[r * latent..(r + 1) * latent]).copied();
+    Sheet { text: Vec::new(), names, numbers: (0..codes.rows()).flat_map(row).collect() }
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    let rows = args.rows.rows(&run)?;
+    let mut model = args.run.model(&run, rows.split.rows)?;
+    let codes = model.encode(&rows.split)?;
+    let to = place_in(&run, args.to.as_deref(), "codes.csv");
+    let only_mu = args.only.is_empty() && super::sheet::extension(&to) == "npy";
+    let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
+    let sheet = with_names(sheet(&run, &codes, parts, args.seed), &rows);
+    sheet.write(&to)?;
+    told(&to);
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `wgvae eval`: a model's figures on rows.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::sheet::put;
+use crate::apply::Evaluation;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Draws of the latent a row; the first is the one that training evaluates with
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    draws: u64,
+    /// The file for the figures [default: eval.json in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<std::path::PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    run: String,
+    #[serde(flatten)]
+    figures: &'a Evaluation,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    let rows = args.rows.rows(&run)?;
+    let mut model = args.run.model(&run, rows.split.rows)?;
+    let codes = model.encode(&rows.split)?;
+    let scores = model.score(&rows.split, args.draws as usize)?;
+    let figures = Evaluation::of(&codes, &scores, args.draws as usize, model.width());
+    let record = Record { run: run.path.display().to_string(), figures: &figures };
+    let mut out = std::io::stdout().lock();
+    let to = place_in(&run, args.to.as_deref(), "eval.json");
+    let json = serde_json::to_string_pretty(&record)? + "\n";
+    if to == std::path::Path::new("-") {
+        out.write_all(json.as_bytes())?;
+        return Ok(());
+    }
+    put(&to, json.as_bytes())?;
+    if args.run.json {
+        writeln!(out, "{}", serde_json::to_string(&record)?)?;
+        return Ok(());
+    }
+    let f = &figures;
+    writeln!(out, "rows            {} with {} of the latent each", f.rows, draws(f.draws))?;
+    writeln!(out, "loss            {:.3} nats a row (the negative ELBO)", f.loss)?;
+    writeln!(out, "reconstruction  {:.3}", f.reconstruction)?;
+    if run.has_prior() {
+        writeln!(out, "KL              {:.3}", f.kl)?;
+        let mut sorted: Vec<(usize, f64)> = f.kl_per_dimension.iter().copied().enumerate().collect();
+        sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let listed: Vec<String> = sorted.iter().map(|(i, kl)| format!("{i}: {kl:.3}")).collect();
+        writeln!(out, "KL by dimension {}", listed.join("  "))?;
+    }
+    writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
+    writeln!(out, "bits a number   {:.4}", f.bits_per_dimension)?;
+    drop(out);
+    told(&to);
+    Ok(())
+}
+
+fn draws(count: usize) -> String {
+    if count == 1 { "one draw".into() } else { format!("{count} draws") }
+}

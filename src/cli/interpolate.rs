@@ -1,0 +1,62 @@
+//! `wgvae interpolate`: the way from one row to another.
+
+use std::path::PathBuf;
+
+use super::run_args::{RowsArgs, RunArgs, told};
+use super::sheet::{Sheet, picture, write_rows};
+use crate::apply::{RunError, draws};
+
+/// Along what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Way {
+    /// The straight line between the codes
+    Linear,
+    /// The arc between them
+    Spherical,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// The two rows, from 0
+    #[arg(long, value_name = "A,B", value_delimiter = ',', num_args = 1, default_value = "0,1")]
+    between: Vec<usize>,
+    /// Along the line or the arc between their codes
+    #[arg(long, value_name = "WAY", default_value = "linear")]
+    way: Way,
+    /// Places on the way, both ends included
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    steps: u64,
+    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: interpolation.png, or .csv for tables]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    let [from, to] = args.between[..] else {
+        return Err(RunError::Unfit("between takes two rows, such as 3,17".into()).into());
+    };
+    let rows = args.rows.rows(&run)?;
+    let mut model = args.run.model(&run, rows.split.rows)?;
+    let codes = model.encode(&rows.split)?;
+    if let Some(row) = [from, to].into_iter().find(|row| *row >= codes.rows()) {
+        let reason = format!("there is no row {row}: there are {}, counted from 0", codes.rows());
+        return Err(RunError::Unfit(reason).into());
+    }
+    let [start, end] = [from, to].map(|row| codes.of(std::iter::once(row)).mu);
+    let steps = args.steps as usize;
+    let z = match args.way {
+        Way::Linear => draws::line(&start, &end, steps),
+        Way::Spherical => draws::arc(&start, &end, steps),
+    };
+    let shown = model.decode(&z)?;
+    let ground = rows.split.numbers(0..rows.split.rows.min(2000), model.width());
+    let picture = picture(run.data.shape, &shown, &ground, steps.min(10));
+    let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_rows(&run, shown), picture)?;
+    told(&to);
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `wgvae reconstruct`: rows, and what the model makes of them.
+
+use std::path::PathBuf;
+
+use super::encode::with_names;
+use super::run_args::{RowsArgs, RunArgs, told};
+use super::sheet::{Sheet, write_rows};
+use crate::data::Shape;
+use crate::report;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Rows of a picture [default: 50 images, 2000 points]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: reconstructions.png, or .csv for tables]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    let rows = args.rows.rows(&run)?;
+    let mut model = args.run.model(&run, rows.split.rows)?;
+    let shown = model.reconstruct(&rows.split)?;
+    let width = model.width();
+    let first = |most: u64| (args.count.unwrap_or(most) as usize).min(rows.split.rows);
+    let pictured = |most: u64| (rows.split.numbers(0..first(most), width), &shown[..first(most) * width]);
+    let picture = match run.data.shape {
+        Shape::Image { height, width, channels } => {
+            let (x, mean) = pictured(50);
+            Some(report::reconstructions(&x, mean, (height, width, channels)))
+        }
+        Shape::Point(2) => {
+            let (x, mean) = pictured(2000);
+            Some(report::scatter(&x, mean))
+        }
+        _ => None,
+    };
+    let sheet = || with_names(Sheet::of_rows(&run, shown.clone()), &rows);
+    let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;
+    told(&to);
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! What a run's page shows, gathered from the run's folder and from its model applied to rows.
+
+use super::sheet::{picture, png};
+use super::traverse::traversal;
+use crate::apply::record::{Metrics, Record};
+use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
+use crate::data::{Rows, Shape, Split};
+use crate::model::Objective;
+use crate::report::page::{
+    Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step, Timing,
+};
+use crate::report::{self, latent};
+
+/// Rows in the scatter plots.
+const PLOTTED: usize = 2000;
+/// Latent dimensions in the picture of the traversal, those with the most KL.
+const TRAVERSED: usize = 20;
+const TRAVERSAL_STEPS: usize = 11;
+
+/// The network and its loss in a line.
+pub fn model_line(run: &Run, record: &Record) -> String {
+    let (m, width) = (&run.config.model, run.data.shape.len());
+    let widths = [width].into_iter().chain(m.hidden.iter().copied()).chain([m.latent]);
+    let widths = widths.chain(run.config.decoder_widths()).chain([width]).map(|w| w.to_string());
+    let objective = match m.objective {
+        Objective::Elbo => format!("ELBO with beta {}", m.beta),
+        Objective::Ae => "autoencoder".into(),
+    };
+    let widths: Vec<String> = widths.collect();
+    format!(
+        "{} {}, {}, {objective}: {} parameters",
+        widths.join("-"),
+        m.activation.name(),
+        m.likelihood.name(),
+        record.parameters
+    )
+}
+
+/// What was run, on what, for how long.
+pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
+    let device = &record.device;
+    let last = metrics.epochs.last();
+    Facts {
+        model: model_line(run, record),
+        data: format!("{}: {} training and {} test rows", run.data.name, record.train_rows, record.test_rows),
+        adapter: format!("{} ({}, {}), {}", device.name, device.kind, device.backend, device.driver),
+        seed: Some(record.seed),
+        parameters: Some(record.parameters as u64),
+        steps: last.map(|e| e.step),
+        seconds: last.map(|e| e.seconds),
+        steps_per_second: last.filter(|e| e.seconds > 0.0).map(|e| e.step as f64 / e.seconds),
+        ..Facts::default()
+    }
+}
+
+/// What was measured after each epoch.
+pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
+    let epoch = |e: &crate::train::EpochReport| Epoch {
+        epoch: e.epoch,
+        train_loss: e.train_loss,
+        test_loss: e.test_loss,
+        reconstruction: e.test_recon,
+        kl: e.test_kl,
+    };
+    metrics.epochs.iter().map(epoch).collect()
+}
+
+/// The whole page.
+pub fn page(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
+    let split = &rows.split;
+    let codes = model.encode(split)?;
+    let figures = Evaluation::of(&codes, &model.score(split, 1)?, 1, model.width());
+    let shown = model.reconstruct(split)?;
+    let samples = match run.has_prior() {
+        true => model.decode(&draws::prior(PLOTTED.min(split.rows.max(100)), codes.latent, 0, 1.0))?,
+        false => Vec::new(),
+    };
+    let variances = statistics::mean_variances(&codes);
+    let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: variances[i] > statistics::ACTIVE };
+    let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
+    Ok(Page {
+        title: run.name(),
+        facts: facts(run, record, metrics),
+        headline: Headline {
+            test_loss: Some(figures.loss),
+            reconstruction: Some(figures.reconstruction),
+            kl: run.has_prior().then_some(figures.kl),
+            active: Some((figures.active_units, codes.latent)),
+            bits_per_dimension: run.data.bytes.then_some(figures.bits_per_dimension),
+        },
+        epochs: epochs(metrics),
+        steps: metrics.steps.iter().map(step).collect(),
+        dimensions: figures.kl_per_dimension.iter().enumerate().map(dimension).collect(),
+        pictures: pictures(run, split, &codes, &figures, [&shown, &samples], model)?,
+        latent: Some(latent_plot(rows, &codes)),
+        points: (run.data.shape == Shape::Point(2) && run.has_prior())
+            .then(|| Points { data: plane(&split.numbers(0..split.rows.min(PLOTTED), 2)), samples: plane(&samples) }),
+        columns: columns(run, split, &shown),
+        timings: timings(metrics),
+        config: run.config.to_toml()?,
+        next: next(run),
+    })
+}
+
+fn plane(values: &[f32]) -> Vec<[f32; 2]> {
+    values.chunks_exact(2).map(|p| [p[0], p[1]]).collect()
+}
+
+fn latent_plot(rows: &Rows, codes: &Codes) -> Latent {
+    let count = codes.rows().min(PLOTTED);
+    let projection = latent::principal(&codes.mu[..count * codes.latent], codes.latent);
+    let labels = rows.split.labels.as_ref().map_or(Vec::new(), |labels| labels[..count].to_vec());
+    Latent { axes: projection.captions(), points: projection.points, labels, classes: rows.classes.clone() }
+}
+
+fn pictures(
+    run: &Run,
+    split: &Split,
+    codes: &Codes,
+    figures: &Evaluation,
+    [shown, samples]: [&[f32]; 2],
+    model: &mut Applied,
+) -> Result<Vec<Picture>, RunError> {
+    let Shape::Image { height, width, channels } = run.data.shape else { return Ok(Vec::new()) };
+    let size = (height, width, channels);
+    let row = height * width * channels;
+    let count = split.rows.min(50);
+    let originals = report::reconstructions(&split.numbers(0..count, row), &shown[..count * row], size);
+    let mut pictures = vec![Picture {
+        title: "Reconstructions".into(),
+        caption: "Unseen examples, and below each row what the model makes of them.".into(),
+        alt: format!("{count} test images in rows of ten, each row followed by its reconstructions"),
+        png: png(&originals)?,
+    }];
+    if !run.has_prior() {
+        return Ok(pictures);
+    }
+    let grid = report::grid(&samples[..samples.len().min(100 * row)], size, 10);
+    pictures.push(Picture {
+        title: "Samples".into(),
+        caption: "Draws from the prior, decoded.".into(),
+        alt: "A grid of images drawn from the model".into(),
+        png: png(&grid)?,
+    });
+    let mut order: Vec<usize> = (0..codes.latent).collect();
+    order.sort_by(|a, b| figures.kl_per_dimension[*b].total_cmp(&figures.kl_per_dimension[*a]));
+    order.truncate(TRAVERSED);
+    let all = traversal(&vec![0.0; codes.latent], &vec![1.0; codes.latent], 3.0, TRAVERSAL_STEPS);
+    let run_of = TRAVERSAL_STEPS * codes.latent;
+    let z: Vec<f32> = order.iter().flat_map(|d| &all[d * run_of..(d + 1) * run_of]).copied().collect();
+    let steps = model.decode(&z)?;
+    if let Some(grid) = picture(run.data.shape, &steps, &[], TRAVERSAL_STEPS) {
+        pictures.push(Picture {
+            title: "Traversal".into(),
+            caption: format!(
+                "Each row moves one latent dimension from -3 to 3 deviations, the others at 0; the {} with the most KL.",
+                order.len()
+            ),
+            alt: "A grid of images, one row for each latent dimension".into(),
+            png: png(&grid)?,
+        });
+    }
+    Ok(pictures)
+}
+
+/// A table's columns, in their own units.
+fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
+    let Some(columns) = &run.data.columns else { return Vec::new() };
+    let width = columns.names.len();
+    let x = split.numbers(0..split.rows, width);
+    let column = |i: usize| {
+        let pairs = || x.iter().zip(shown).skip(i).step_by(width).map(|(x, s)| (f64::from(*x), f64::from(*s)));
+        let rows = split.rows as f64;
+        let mean = pairs().map(|(x, _)| x).sum::<f64>() / rows;
+        let variance: f64 = pairs().map(|(x, _)| (x - mean).powi(2)).sum();
+        let residual: f64 = pairs().map(|(x, s)| (x - s).powi(2)).sum();
+        let error = pairs().map(|(x, s)| (x - s).abs()).sum::<f64>() / rows;
+        Column {
+            name: columns.names[i].clone(),
+            mean: columns.mean[i].into(),
+            deviation: columns.deviation[i].into(),
+            error: Some(error * f64::from(columns.deviation[i])),
+            r2: (variance > 0.0).then(|| 1.0 - residual / variance),
+        }
+    };
+    (0..width).map(column).collect()
+}
+
+fn timings(metrics: &Metrics) -> Vec<Timing> {
+    let Some(last) = metrics.epochs.last() else { return Vec::new() };
+    vec![
+        Timing { name: "training".into(), seconds: last.seconds },
+        Timing { name: "an epoch".into(), seconds: last.seconds / last.epoch as f64 },
+        Timing { name: "a step".into(), seconds: last.seconds / last.step.max(1) as f64 },
+    ]
+}
+
+fn next(run: &Run) -> Vec<Command> {
+    let path = run.path.display();
+    let mut commands = vec![
+        ("its figures on other rows", format!("wgvae eval {path} --data SPEC")),
+        ("codes of rows, for other tools", format!("wgvae encode {path} --to codes.csv")),
+        ("the strangest rows", format!("wgvae anomaly {path}")),
+    ];
+    if run.has_prior() {
+        commands.push(("more samples", format!("wgvae sample {path} --count 1000 --to samples.npy")));
+    }
+    commands.into_iter().map(|(purpose, line)| Command { purpose: purpose.into(), line }).collect()
+}

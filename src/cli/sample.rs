@@ -1,0 +1,100 @@
+//! `wgvae sample`: new rows, from the prior or from around what the model knows.
+
+use std::path::PathBuf;
+
+use super::run_args::{RowsArgs, RunArgs, told};
+use super::sheet::{Sheet, picture, write_rows};
+use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
+use crate::data::{Rows, Shape};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// How many [default: 100, 2000 points]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    count: Option<u64>,
+    /// Of the draws
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// Multiplies the deviation of the draws: below 1 more typical, above 1 stranger
+    #[arg(long, value_name = "X", default_value = "1")]
+    temperature: f32,
+    /// Around the mean code of this class, among the rows
+    #[arg(long, value_name = "CLASS", conflicts_with = "around_row")]
+    around_class: Option<String>,
+    /// Around the code of this row, from 0
+    #[arg(long, value_name = "ROW")]
+    around_row: Option<usize>,
+    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: samples.png, or .csv for rows of a table]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    run.expect_prior("sampling")?;
+    if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
+        return Err(RunError::Unfit("temperature must be 0 or a positive number".into()).into());
+    }
+    let points = run.data.shape == Shape::Point(2);
+    let count = args.count.unwrap_or(if points { 2000 } else { 100 }) as usize;
+    // Points are drawn over the data's.
+    let around = args.around_class.is_some() || args.around_row.is_some();
+    let rows = if around || points { Some(args.rows.rows(&run)?) } else { None };
+    let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;
+    let z = match &rows {
+        Some(rows) if around => {
+            let codes = centre(args, rows, &mut model, &run)?;
+            draws::around(&codes.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
+        }
+        _ => draws::prior(count, model.latent(), args.seed, args.temperature),
+    };
+    let shown = model.decode(&z)?;
+    let ground = match &rows {
+        Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
+        _ => Vec::new(),
+    };
+    let picture = picture(run.data.shape, &shown, &ground, 10);
+    let to = write_rows(&run, args.to.as_deref(), "samples", || Sheet::of_rows(&run, shown), picture)?;
+    told(&to);
+    Ok(())
+}
+
+/// The code to draw around: a row's, or a class's mean with the mean variance.
+fn centre(args: &Args, rows: &Rows, model: &mut Applied, run: &Run) -> anyhow::Result<Codes> {
+    let codes = model.encode(&rows.split)?;
+    if let Some(row) = args.around_row {
+        if row >= codes.rows() {
+            let reason = format!("there is no row {row}: there are {}, counted from 0", codes.rows());
+            return Err(RunError::Unfit(reason).into());
+        }
+        return Ok(codes.of(std::iter::once(row)));
+    }
+    let class = args.around_class.as_deref().unwrap_or_default();
+    let members = of_class(rows, class, run)?;
+    let codes = codes.of(members.into_iter());
+    let mean = |all: &[f32]| -> Vec<f32> {
+        let all = Codes { latent: codes.latent, mu: all.to_vec(), logvar: Vec::new() };
+        statistics::mean_code(&all).into_iter().map(|m| m as f32).collect()
+    };
+    Ok(Codes { latent: codes.latent, mu: mean(&codes.mu), logvar: mean(&codes.logvar) })
+}
+
+/// The rows of a class.
+pub fn of_class(rows: &Rows, class: &str, run: &Run) -> Result<Vec<usize>, RunError> {
+    let Some(labels) = &rows.split.labels else {
+        return Err(RunError::Unfit(format!("there is no class `{class}`: the rows have no labels")));
+    };
+    let known = || rows.classes.join(", ");
+    let Some(number) = rows.classes.iter().position(|name| name == class) else {
+        return Err(RunError::Unfit(format!("there is no class `{class}`; there are {}", known())));
+    };
+    let members: Vec<usize> = (0..labels.len()).filter(|i| labels[*i] as usize == number).collect();
+    match members.is_empty() {
+        true => Err(RunError::Unfit(format!("no row of {} is of class `{class}`", run.data.name))),
+        false => Ok(members),
+    }
+}

@@ -1,0 +1,155 @@
+//! Rows of names and numbers, and where a command writes them: the file's name decides the format.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::run_args::place_in;
+use crate::apply::{Run, RunError};
+use crate::data::write::{self, Block};
+use crate::data::{Columns, Shape};
+use crate::report;
+
+/// Rows: some columns of text, then columns of numbers.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    /// Names and values of the columns of text.
+    pub text: Vec<(String, Vec<String>)>,
+    /// Names of the columns of numbers.
+    pub names: Vec<String>,
+    /// `(N, names)`: the numbers, row by row.
+    pub numbers: Vec<f32>,
+}
+
+impl Sheet {
+    /// Rows of a model's data, in the data's own units.
+    pub fn of_rows(run: &Run, mut values: Vec<f32>) -> Self {
+        if let Some(columns) = &run.data.columns {
+            columns.restore(&mut values);
+        }
+        Self { text: Vec::new(), names: names_of(run.data.shape, run.data.columns.as_ref()), numbers: values }
+    }
+
+    /// Adds a column of text before the numbers.
+    pub fn with(mut self, name: &str, values: Vec<String>) -> Self {
+        self.text.push((name.to_string(), values));
+        self
+    }
+
+    fn rows(&self) -> usize {
+        match (self.names.len(), self.text.first()) {
+            (0, text) => text.map_or(0, |(_, values)| values.len()),
+            (columns, _) => self.numbers.len() / columns,
+        }
+    }
+
+    fn row(&self, row: usize) -> &[f32] {
+        &self.numbers[row * self.names.len()..(row + 1) * self.names.len()]
+    }
+
+    fn blocks(&self) -> Vec<Block<'_>> {
+        let words = self.text.iter().map(|(name, words)| Block::Words { name, words });
+        words.chain([Block::Numbers { names: &self.names, values: &self.numbers }]).collect()
+    }
+
+    fn json(&self) -> String {
+        let row = |row: usize| -> serde_json::Map<String, serde_json::Value> {
+            let text = self.text.iter().map(|(name, values)| (name.clone(), values[row].clone().into()));
+            let numbers = self.names.iter().zip(self.row(row)).map(|(name, v)| (name.clone(), (*v).into()));
+            text.chain(numbers).collect()
+        };
+        let mut out = String::from("[");
+        for i in 0..self.rows() {
+            out += if i == 0 { "\n" } else { ",\n" };
+            out += &serde_json::Value::Object(row(i)).to_string();
+        }
+        out + "\n]\n"
+    }
+
+    /// Writes CSV, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
+    pub fn write(&self, to: &Path) -> Result<(), RunError> {
+        if to == Path::new("-") {
+            // Where nobody reads stdout any more, there is nobody to tell.
+            let _ = write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks());
+            return Ok(());
+        }
+        make_folder_of(to)?;
+        match extension(to).as_str() {
+            "csv" => write::write_csv(to, self.rows(), &self.blocks())?,
+            "json" => put(to, self.json().as_bytes())?,
+            "npy" => write::write_npy(to, &[self.rows(), self.names.len()], &self.numbers)?,
+            _ => {
+                let reason = format!("the name {} decides no format: let it end in .csv, .json or .npy", to.display());
+                return Err(RunError::Unfit(reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the numbers of a row are called.
+pub fn names_of(shape: Shape, columns: Option<&Columns>) -> Vec<String> {
+    match (shape, columns) {
+        (_, Some(columns)) => columns.names.clone(),
+        (Shape::Point(2), None) => vec!["x".into(), "y".into()],
+        (Shape::Image { .. }, None) => (0..shape.len()).map(|i| format!("pixel_{i}")).collect(),
+        (_, None) => (0..shape.len()).map(|i| format!("x_{i}")).collect(),
+    }
+}
+
+/// The lower-case ending of a file's name.
+pub fn extension(path: &Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+fn make_folder_of(file: &Path) -> Result<(), RunError> {
+    let failed = |e: std::io::Error| RunError::Write { path: file.to_path_buf(), reason: e.to_string() };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), std::fs::create_dir_all).map_err(failed)
+}
+
+/// Writes a file whole or not at all.
+pub fn put(to: &Path, content: &[u8]) -> Result<(), RunError> {
+    make_folder_of(to)?;
+    Ok(write::whole(to, |out| out.write_all(content))?)
+}
+
+/// A picture as the bytes of a PNG.
+pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(|e| RunError::Unfit(format!("a picture could not be encoded: {e}")))?;
+    Ok(bytes.into_inner())
+}
+
+/// A picture of rows: a grid of images, or points over what they are compared with.
+pub fn picture(shape: Shape, values: &[f32], ground: &[f32], columns: usize) -> Option<image::DynamicImage> {
+    match shape {
+        Shape::Image { height, width, channels } => Some(report::grid(values, (height, width, channels), columns)),
+        Shape::Point(2) => Some(report::scatter(ground, values)),
+        _ => None,
+    }
+}
+
+/// Where rows go and as what: pictures as PNG where there are any, else CSV; `--to` decides otherwise.
+pub fn write_rows(
+    run: &Run,
+    to: Option<&Path>,
+    stem: &str,
+    sheet: impl FnOnce() -> Sheet,
+    picture: Option<image::DynamicImage>,
+) -> Result<PathBuf, RunError> {
+    let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
+    let to = place_in(run, to, &default);
+    match (extension(&to).as_str(), picture) {
+        ("png", Some(picture)) => put(&to, &png(&picture)?)?,
+        ("png", None) => {
+            return Err(RunError::Unfit(format!(
+                "there is no picture of these rows: write {} as .csv, .json or .npy",
+                to.display()
+            )));
+        }
+        _ => sheet().write(&to)?,
+    }
+    Ok(to)
+}

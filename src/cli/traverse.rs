@@ -1,0 +1,81 @@
+//! `wgvae traverse`: what each latent dimension does.
+
+use std::path::PathBuf;
+
+use super::run_args::{RowsArgs, RunArgs, told};
+use super::sheet::{Sheet, picture, write_rows};
+use crate::apply::{RunError, draws, statistics};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Start from the code of this row, from 0 [default: the middle of the prior]
+    #[arg(long, value_name = "ROW")]
+    row: Option<usize>,
+    /// How far to either side; in deviations of the prior
+    #[arg(long, value_name = "X", default_value = "3")]
+    range: f32,
+    /// Places along each dimension
+    #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u64).range(2..=1000))]
+    steps: u64,
+    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: traversal.png, or .csv for rows of a table]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    if !(args.range > 0.0 && args.range.is_finite()) {
+        return Err(RunError::Unfit("range must be a positive number".into()).into());
+    }
+    let steps = args.steps as usize;
+    // A plain autoencoder has no prior: its dimensions are as wide as the rows' codes.
+    let needs_rows = args.row.is_some() || !run.has_prior();
+    let rows = if needs_rows { Some(args.rows.rows(&run)?) } else { None };
+    let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;
+    let latent = model.latent();
+    let (mut start, mut spread) = (vec![0.0; latent], vec![1.0; latent]);
+    if let Some(rows) = &rows {
+        let codes = model.encode(&rows.split)?;
+        if !run.has_prior() {
+            start = statistics::mean_code(&codes).into_iter().map(|m| m as f32).collect();
+            spread = statistics::mean_variances(&codes).into_iter().map(|v| v.sqrt() as f32).collect();
+        }
+        if let Some(row) = args.row {
+            if row >= codes.rows() {
+                let reason = format!("there is no row {row}: there are {}, counted from 0", codes.rows());
+                return Err(RunError::Unfit(reason).into());
+            }
+            start = codes.of(std::iter::once(row)).mu;
+        }
+    }
+    let z = traversal(&start, &spread, args.range, steps);
+    let shown = model.decode(&z)?;
+    let picture = picture(run.data.shape, &shown, &shown, steps);
+    let sheet = || {
+        let at = |i: usize| z[i * latent + i / steps];
+        let dimension = (0..latent * steps).map(|i| (i / steps).to_string()).collect();
+        let value = (0..latent * steps).map(|i| at(i).to_string()).collect();
+        Sheet::of_rows(&run, shown.clone()).with("dimension", dimension).with("value", value)
+    };
+    let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
+    told(&to);
+    Ok(())
+}
+
+/// `(Z steps, Z)`: each dimension in turn from `-range` to `range` of its spread about the start, the others at the start.
+pub fn traversal(start: &[f32], spread: &[f32], range: f32, steps: usize) -> Vec<f32> {
+    let mut z = Vec::with_capacity(start.len() * start.len() * steps);
+    for (i, wide) in spread.iter().enumerate() {
+        let end = |side: f32| {
+            let mut place = start.to_vec();
+            place[i] += side * range * wide;
+            place
+        };
+        z.extend(draws::line(&end(-1.0), &end(1.0), steps));
+    }
+    z
+}
