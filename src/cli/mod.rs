@@ -1,7 +1,9 @@
 //! The command line: one file a command, results on stdout, everything else on stderr.
 
 mod anomaly;
+mod augment;
 mod compare;
+mod config;
 mod data_args;
 mod decode;
 mod device_args;
@@ -22,6 +24,7 @@ mod run_args;
 mod run_page;
 mod sample;
 mod sheet;
+mod shell;
 mod train;
 mod traverse;
 
@@ -78,6 +81,8 @@ enum Command {
     Anomaly(Box<anomaly::Args>),
     /// Fill in what is missing of rows, or take noise away
     Restore(Box<restore::Args>),
+    /// Write new examples around those there are
+    Augment(Box<augment::Args>),
     /// Put several runs side by side
     Compare(compare::Args),
     /// Write a run's page
@@ -88,6 +93,12 @@ enum Command {
     Profile(Box<profile::Args>),
     /// List the kernels of the training step, or print one
     Kernels(Box<kernels::Args>),
+    /// Print a configuration file to start from
+    Config(config::Args),
+    /// Print completions for a shell
+    Completions(shell::CompletionsArgs),
+    /// Print the manual, as roff
+    Man,
     /// List the adapters
     Devices(devices::Args),
     /// Run every kernel on an adapter and compare it with the CPU reference
@@ -107,11 +118,18 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Decode(args) => decode::run(&args),
         Command::Anomaly(args) => anomaly::run(&args),
         Command::Restore(args) => restore::run(&args),
+        Command::Augment(args) => augment::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Kernels(args) => kernels::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => {
+            shell::completions(&args);
+            Ok(())
+        }
+        Command::Man => shell::man(),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     }

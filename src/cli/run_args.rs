@@ -64,8 +64,23 @@ impl RowsArgs {
         Ok(rows)
     }
 
+    /// The rows the run was trained with, where no others were asked for.
+    pub fn train_rows(&self, run: &Run) -> Result<Rows, RunError> {
+        if self.data.is_some() {
+            return self.rows(run);
+        }
+        let data = self.own(run)?;
+        Ok(Rows { split: data.train, classes: data.classes, notes: Vec::new() })
+    }
+
     /// The rows the run was tested with.
     fn test_rows(&self, run: &Run) -> Result<Rows, RunError> {
+        let data = self.own(run)?;
+        Ok(Rows { split: data.test, classes: data.classes, notes: data.notes })
+    }
+
+    /// The run's own data, as it is now.
+    fn own(&self, run: &Run) -> Result<Dataset, RunError> {
         let mut options = run.source();
         self.choice.apply(&mut options);
         let data = Dataset::load(options).map_err(|error| match error {
@@ -81,7 +96,7 @@ impl RowsArgs {
                 data.shape
             )));
         }
-        Ok(Rows { split: data.test, classes: data.classes, notes: data.notes })
+        Ok(data)
     }
 }
 

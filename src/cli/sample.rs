@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
     /// Multiplies the deviation of the draws: below 1 more typical, above 1 stranger
-    #[arg(long, value_name = "X", default_value = "1")]
+    #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
     /// Around the mean code of this class, among the rows
     #[arg(long, value_name = "CLASS", conflicts_with = "around_row")]

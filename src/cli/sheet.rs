@@ -101,7 +101,8 @@ pub fn extension(path: &Path) -> String {
     path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-fn make_folder_of(file: &Path) -> Result<(), RunError> {
+/// Makes the folder that a file or folder is to be in.
+pub fn make_folder_of(file: &Path) -> Result<(), RunError> {
     let failed = |e: std::io::Error| RunError::Write { path: file.to_path_buf(), reason: e.to_string() };
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or(Ok(()), std::fs::create_dir_all).map_err(failed)

@@ -1,5 +1,6 @@
 //! Presets, a TOML file and flags become one [`Config`], validated once.
 
+mod commented;
 mod sections;
 
 use std::path::{Path, PathBuf};
@@ -98,7 +99,7 @@ fn supersede(base: &mut Table, over: &Table) {
 fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
     let invalid = |reason: String| ConfigError::Syntax { origin: origin.to_string(), reason };
     // Checked by itself, so that an error has the file's own lines.
-    toml::from_str::<Config>(text).map_err(|e| invalid(one_line(&e)))?;
+    toml::from_str::<Config>(text).map_err(|e| invalid(with_nearest(one_line(&e))))?;
     text.parse::<Table>().map_err(|e| invalid(one_line(&e)))
 }
 
@@ -109,6 +110,21 @@ fn one_line(error: &toml::de::Error) -> String {
     match place {
         "" => error.message().replace('\n', ", "),
         _ => format!("{place}: {}", error.message().replace('\n', ", ")),
+    }
+}
+
+/// `unknown field a, expected one of b, c` with the one that was probably meant, where one is near.
+fn with_nearest(message: String) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (Some((unknown, known)), true) = (quoted.split_first(), message.contains("unknown ")) else { return message };
+    let nearest =
+        known.iter().map(|name| (strsim::jaro_winkler(unknown, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((likeness, name)) if likeness > 0.8 => {
+            let (before, after) = message.split_once(", expected").unwrap_or((&message, ""));
+            format!("{before}: did you mean `{name}`? expected{after}")
+        }
+        _ => message,
     }
 }
 
@@ -422,8 +438,8 @@ mod tests {
             ("[train]\nlr = 1e-46", "from 1e-15"),
             ("[train]\nschedule = \"step\"", "go together"),
             ("[train]\nbeta2 = 1.0", "must lie in [0, 1)"),
-            ("[model]\nlatnet = 3", "line 2, column 1: unknown field `latnet`"),
-            ("[model]\nactivation = \"rleu\"", "unknown variant `rleu`"),
+            ("[model]\nlatnet = 3", "line 2, column 1: unknown field `latnet`: did you mean `latent`? expected one of"),
+            ("[model]\nactivation = \"rleu\"", "unknown variant `rleu`: did you mean `relu`?"),
             ("[model", "line 1"),
         ] {
             let error = resolve(toml).unwrap_err().to_string();

@@ -1,0 +1,149 @@
+//! `wgvae augment`: new examples around those there are, in the source's own format.
+
+use std::path::{Path, PathBuf};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::sheet::{Sheet, make_folder_of};
+use crate::apply::{Run, RunError, draws};
+use crate::data::{Rows, Shape, write};
+
+/// How examples are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A folder of PNG files, classes in subfolders
+    Png,
+    /// A folder of IDX files
+    Idx,
+    /// A CSV file with the class in a column
+    Csv,
+    /// A NPY file, without classes
+    Npy,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// How many
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    count: u64,
+    /// As many of each class
+    #[arg(long)]
+    balance: bool,
+    /// Of the draws
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// Multiplies the deviation of the draws around each example's code
+    #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
+    temperature: f32,
+    /// How they are written [default: as the run's source is]
+    #[arg(long)]
+    format: Option<Format>,
+    /// The folder or file [default: augmented in the run's folder]
+    #[arg(long, value_name = "PATH")]
+    to: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    run.expect_prior("augmenting")?;
+    if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
+        return Err(RunError::Unfit("temperature must be 0 or a positive number".into()).into());
+    }
+    let format = args.format.unwrap_or_else(|| own_format(&run));
+    let is_image = matches!(run.data.shape, Shape::Image { .. });
+    if !is_image && matches!(format, Format::Png | Format::Idx) {
+        let reason = "only images are written as png or idx: choose --format csv or npy".to_string();
+        return Err(RunError::Unfit(reason).into());
+    }
+    let rows = args.rows.train_rows(&run)?;
+    let models = models(&rows, args)?;
+    let mut model = args.run.model(&run, rows.split.rows)?;
+    let codes = model.encode(&rows.split)?.of(models.iter().copied());
+    let shown = model.decode(&draws::around(&codes, args.seed, args.temperature))?;
+    let labels: Option<Vec<u32>> =
+        rows.split.labels.as_ref().map(|labels| models.iter().map(|row| labels[*row]).collect());
+    let name = match format {
+        Format::Png | Format::Idx => "augmented",
+        Format::Csv => "augmented.csv",
+        Format::Npy => "augmented.npy",
+    };
+    let to = place_in(&run, args.to.as_deref(), name);
+    write_as(format, &run, &rows.classes, shown, labels, &to)?;
+    told(&to);
+    Ok(())
+}
+
+/// The rows that the new examples are drawn around.
+fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
+    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
+    let count = args.count as usize;
+    if !args.balance {
+        return Ok((0..count).map(|_| rng.random_range(0..rows.split.rows)).collect());
+    }
+    let Some(labels) = &rows.split.labels else {
+        return Err(RunError::Unfit("there are no classes to balance: the rows have no labels".into()));
+    };
+    let of = |class: usize| -> Vec<usize> { (0..labels.len()).filter(|row| labels[*row] as usize == class).collect() };
+    let members: Vec<Vec<usize>> = (0..rows.classes.len()).map(of).filter(|rows| !rows.is_empty()).collect();
+    Ok((0..count)
+        .map(|i| {
+            let class = &members[i % members.len()];
+            class[rng.random_range(0..class.len())]
+        })
+        .collect())
+}
+
+/// The format of what the run was trained on.
+fn own_format(run: &Run) -> Format {
+    let source = Path::new(&run.config.data.source);
+    let names_idx = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("idx"));
+    let holds_idx =
+        || std::fs::read_dir(source).is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|e| names_idx(&e.path()))));
+    match run.data.shape {
+        _ if matches!(super::sheet::extension(source).as_str(), "npy" | "npz") => Format::Npy,
+        Shape::Image { .. } if source.is_file() && names_idx(source) || holds_idx() => Format::Idx,
+        Shape::Image { .. } => Format::Png,
+        _ => Format::Csv,
+    }
+}
+
+fn write_as(
+    format: Format,
+    run: &Run,
+    classes: &[String],
+    shown: Vec<f32>,
+    labels: Option<Vec<u32>>,
+    to: &Path,
+) -> Result<(), RunError> {
+    make_folder_of(to)?;
+    let levels = || -> Vec<u8> { shown.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect() };
+    match (format, run.data.shape) {
+        (Format::Png, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
+            write::write_class_folders(folder, (height, width, channels), &levels(), labels.as_deref(), classes)
+        })?,
+        (Format::Idx, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
+            write::write_idx_images(&folder.join("train-images-idx3-ubyte"), (height, width, channels), &levels())?;
+            match &labels {
+                Some(labels) => write::write_idx_labels(&folder.join("train-labels-idx1-ubyte"), labels),
+                None => Ok(()),
+            }
+        })?,
+        (Format::Npy, _) => Sheet::of_rows(run, shown).write(&to.with_extension("npy"))?,
+        _ => {
+            let mut sheet = Sheet::of_rows(run, shown);
+            if let Some(labels) = &labels {
+                let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
+                let name = run.config.data.label.as_deref().unwrap_or("label");
+                sheet = sheet.with(name, labels.iter().map(class).collect());
+            }
+            sheet.write(to)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! `wgvae config`: a configuration file to start from.
+
+use std::io::Write;
+
+use crate::config::Config;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The preset to start from: dense, deep-dense, autoencoder, points, table
+    #[arg(long, value_name = "NAME", default_value = "dense")]
+    preset: String,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let config = Config::resolve(Some(&args.preset), None, toml::Table::new())?;
+    let text = config.to_commented_toml(&args.preset)?;
+    // Where nobody reads stdout any more, there is nobody to tell.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}

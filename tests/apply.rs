@@ -1,0 +1,218 @@
+//! Finished runs, applied: every command on image, point and table models, by the program itself.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn wgvae(&self, line: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wgvae"))
+            .args(line.split_whitespace())
+            .current_dir(self.0.path())
+            .env("WGVAE_TUNE", "off")
+            .output()
+            .unwrap()
+    }
+
+    /// What a command that must succeed prints.
+    fn done(&self, line: &str) -> String {
+        let output = self.wgvae(line);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{line}: {err}");
+        out.into_owned()
+    }
+
+    /// Why a command was refused: its exit code and one line.
+    fn refused(&self, line: &str) -> (i32, String) {
+        let output = self.wgvae(line);
+        let err = String::from_utf8_lossy(&output.stderr);
+        let told: Vec<&str> = err.lines().filter(|l| !l.contains("XDG_RUNTIME_DIR")).collect();
+        assert_eq!(told.len(), 1, "{line}: {err}");
+        (output.status.code().unwrap(), told[0].to_string())
+    }
+
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(self.done(line).lines().last().unwrap()).unwrap()
+    }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Rows of two classes along two different lines of five columns, with noise: class `odd` is the rare one.
+fn table() -> String {
+    let mut text = String::from("a,b,c,d,e,kind\n");
+    for i in 0..400_u32 {
+        let noise = |k: u32| (f64::from((i * 7919 + k * 104_729) % 1000) / 1000.0 - 0.5) * 0.2;
+        let t = f64::from(i * 37 % 400) / 40.0 - 5.0;
+        let odd = i % 10 == 9;
+        let b = if odd { -2.0 * t } else { 2.0 * t };
+        let row = [t, b + noise(1), 3.0 - t + noise(2), t * 100.0 + noise(3), 7.0 + noise(4)];
+        let cells: Vec<String> = row.iter().map(f64::to_string).collect();
+        text += &format!("{},{}\n", cells.join(","), if odd { "odd" } else { "usual" });
+    }
+    text
+}
+
+#[test]
+fn every_command_works_on_every_kind_of_model() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    std::fs::write(place.path("rows.csv"), table()).unwrap();
+    place.done("train --data strokes:count=600 --epochs 2 --hidden 32 --latent 5 --out images");
+    place.done("train --preset points --data points:moons,count=600 --epochs 3 --out points");
+    place.done("train --data rows.csv --label kind --keep-label usual --epochs 120 --lr 0.003 --out table");
+    place.done("train --preset autoencoder --data strokes:count=600 --epochs 1 --out plain");
+    for run in ["images", "points", "table", "plain"] {
+        for file in ["report.html", "data.json", "config.toml", "model.safetensors"] {
+            assert!(place.path(run).join(file).is_file(), "{run}/{file}");
+        }
+        let trained = read(&place.path(run).join("metrics.jsonl"));
+        let last: Value = serde_json::from_str(trained.lines().last().unwrap()).unwrap();
+        let eval = place.json(&format!("eval {run} --json"));
+        let close = |a: &Value, b: &Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-3;
+        assert!(close(&eval["reconstruction"], &last["test_recon"]), "{run}: {eval} {last}");
+        assert!(close(&eval["kl"], &last["test_kl"]), "{run}: {eval} {last}");
+        let by_dimension: f64 =
+            eval["kl_per_dimension"].as_array().unwrap().iter().map(|kl| kl.as_f64().unwrap()).sum();
+        assert!((by_dimension - eval["kl"].as_f64().unwrap()).abs() < 1e-3, "{run}: {eval}");
+        let pictures = ["images", "points", "plain"].contains(&run);
+        let ending = if pictures { "png" } else { "csv" };
+        for (command, stem) in
+            [("reconstruct", "reconstructions"), ("interpolate", "interpolation"), ("traverse", "traversal")]
+        {
+            let out = place.done(&format!("{command} {run}"));
+            assert!(out.contains(&format!("{run}/{stem}.{ending}")), "{out}");
+            assert!(place.path(run).join(format!("{stem}.{ending}")).is_file());
+        }
+        place.done(&format!("interpolate {run} --between 1,4 --way spherical --steps 4 --to {run}/way.csv"));
+        assert_eq!(read(&place.path(run).join("way.csv")).lines().count(), 5);
+        let sample = place.wgvae(&format!("sample {run} --count 7 --to {run}/drawn.csv"));
+        assert_eq!(sample.status.success(), run != "plain");
+        if run != "plain" {
+            assert_eq!(read(&place.path(run).join("drawn.csv")).lines().count(), 8);
+        }
+        place.done(&format!("encode {run}"));
+        for (latents, to) in [("codes.csv", "csv"), ("mu.npy", "npy")] {
+            place.done(&format!("encode {run} --to {run}/mu.npy"));
+            place.done(&format!("decode {run} {run}/{latents} --to {run}/decoded.{to}"));
+            place.done(&format!("reconstruct {run} --to {run}/whole.{to}"));
+            let decoded = std::fs::read(place.path(run).join(format!("decoded.{to}"))).unwrap();
+            let whole = std::fs::read(place.path(run).join(format!("whole.{to}"))).unwrap();
+            if to == "npy" {
+                assert_eq!(decoded, whole, "{run}: encoded and decoded is not what is reconstructed");
+                continue;
+            }
+            // Beside the numbers there is what is known of each row.
+            let whole = String::from_utf8(whole).unwrap();
+            for (decoded, whole) in String::from_utf8(decoded).unwrap().lines().zip(whole.lines()) {
+                assert!(whole.ends_with(decoded), "{run}: {decoded} is not {whole}");
+            }
+        }
+        place.done(&format!("anomaly {run} --top 3"));
+        assert!(place.path(run).join("anomaly.csv").is_file());
+        place.done(&format!("report {run} --to {run}/again.html"));
+        assert_eq!(read(&place.path(run).join("again.html")), read(&place.path(run).join("report.html")), "{run}");
+    }
+    place.done("restore images --hole 10,10,8,8 --damage --count 20");
+    place.done("restore images --noise 0.2 --damage --count 20 --to images/denoised.png");
+    place.done("restore table --hole b --to table/filled.csv");
+    for (run, to) in [("images", "augmented"), ("points", "augmented.csv"), ("table", "augmented.csv")] {
+        place.done(&format!("augment {run} --count 30 --balance"));
+        // What is written is a source again.
+        place.done(&format!("eval {run} --data {run}/{to} --label {}", if run == "table" { "kind" } else { "label" }));
+    }
+    place.done("sample images --around-class 3 --temperature 0.5 --count 9 --to images/threes.npy");
+    place.done("sample points --around-row 0");
+    assert_eq!(place.done("compare images points table --json").lines().count(), 3);
+    assert!(place.path("images/compare.html").is_file());
+    // Rows of a class that the table's model never saw are the strangest.
+    let found = place.json("anomaly table --data rows.csv --label kind --anomalous odd --json");
+    assert!(found["roc_auc"].as_f64().unwrap() > 0.95, "{found}");
+    assert_eq!(found["rows"], 400);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_one_sentence() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    std::fs::write(place.path("rows.csv"), table()).unwrap();
+    std::fs::write(place.path("other.csv"), "a,b\n1,2\n3,4\n").unwrap();
+    std::fs::write(place.path("z.csv"), "p,q,r\n1,2,3\n").unwrap();
+    place.done("train --data rows.csv --label kind --epochs 1 --out table");
+    place.done("train --preset autoencoder --data strokes:count=300 --epochs 1 --out plain");
+    for (line, code, reason) in [
+        ("eval nowhere", 3, "nowhere holds no finished run"),
+        ("eval table --data gone.csv", 3, "gone.csv"),
+        ("eval table --data other.csv", 3, "other.csv"),
+        ("eval table --data strokes:count=10", 3, "strokes"),
+        ("decode table z.csv", 2, "z.csv has 3 numbers a row"),
+        ("sample plain", 2, "plain is a plain autoencoder"),
+        ("sample table --around-class nobody", 2, "there is no class `nobody`; there are odd, usual"),
+        ("sample table --around-row 4000", 2, "there is no row 4000"),
+        ("sample table --temperature -1", 2, "temperature"),
+        ("interpolate table --between 1,2,3", 2, "between takes two rows"),
+        ("anomaly table --anomalous odd,usual", 2, "nothing to tell them from"),
+        ("restore table", 2, "say what is wrong"),
+        ("restore table --hole q", 2, "there is no column `q`"),
+        ("reconstruct table --to picture.png", 2, "no picture"),
+        ("reconstruct table --to rows.xls", 2, "decides no format"),
+        ("compare table nowhere", 3, "nowhere holds no finished run"),
+    ] {
+        let (found, told) = place.refused(line);
+        assert_eq!(found, code, "{line}: {told}");
+        assert!(told.contains(reason), "{line}: {told}");
+    }
+    let model = place.path("table/model.safetensors");
+    let whole = std::fs::read(&model).unwrap();
+    std::fs::write(&model, &whole[..whole.len() / 2]).unwrap();
+    let (code, told) = place.refused("eval table");
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("model.safetensors"), "{told}");
+}
+
+/// The same seed gives the same bits whether the rows are on the device or on their way to it.
+#[test]
+fn streamed_rows_train_the_same_model() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    // 6,000 and 1,200 images of 784 bytes: 4.5 MiB and 0.9 MiB.
+    for (data, more) in [("strokes:count=6000", "--binarise draw"), ("points:count=200000", "--preset points")] {
+        let line = format!("train --data {data} {more} --steps 120 --batch 100 --hidden 16 --latent 3");
+        place.done(&format!("{line} --out whole"));
+        let out = place.done(&format!("{line} --resident 1 --out streamed"));
+        assert!(out.contains("streamed: "), "{out}");
+        for file in ["model.safetensors", "metrics.jsonl"] {
+            let [whole, streamed] = ["whole", "streamed"].map(|run| std::fs::read(place.path(run).join(file)).unwrap());
+            if file == "model.safetensors" {
+                assert_eq!(whole, streamed, "{data}: the models differ");
+            }
+        }
+        let losses = |run: &str| -> Vec<f64> {
+            let text = read(&place.path(run).join("metrics.jsonl"));
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            lines.filter_map(|line| line["test_loss"].as_f64()).collect()
+        };
+        assert_eq!(losses("whole"), losses("streamed"));
+    }
+}
