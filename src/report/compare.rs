@@ -4,6 +4,7 @@ use super::chart::{Heights, Lines, Series, Size};
 use super::markup::escape;
 use super::numbers::{duration, grouped, measured};
 use super::page::{Epoch, Facts, Headline, document};
+use super::sections::Curve;
 
 /// What is compared of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,7 +31,7 @@ struct Row {
 pub fn comparison(runs: &[RunMetrics]) -> String {
     let title = format!("{} runs compared", runs.len());
     let names: Vec<&str> = runs.iter().map(|r| r.name.as_str()).collect();
-    let charts: [(&str, fn(&Epoch) -> f64); 4] = [
+    let charts: [Curve; 4] = [
         ("Test loss", |e| e.test_loss),
         ("Training loss", |e| e.train_loss),
         ("Reconstruction", |e| e.reconstruction),
@@ -61,12 +62,18 @@ pub fn comparison(runs: &[RunMetrics]) -> String {
 }
 
 fn table(runs: &[RunMetrics]) -> String {
+    // Losses on other data say nothing about each other.
+    let is_same_data = runs.windows(2).all(|pair| pair[0].facts.data == pair[1].facts.data);
+    let loss = |name: &'static str, value: fn(&RunMetrics) -> Option<f64>, shown: fn(f64) -> String| {
+        let row = lowest(runs, name, value, shown);
+        Row { best: row.best.filter(|_| is_same_data), ..row }
+    };
     let mut rows = vec![
-        lowest(runs, "Test loss", |r| r.headline.test_loss, measured),
-        lowest(runs, "Reconstruction", |r| r.headline.reconstruction, measured),
+        loss("Test loss", |r| r.headline.test_loss, measured),
+        loss("Reconstruction", |r| r.headline.reconstruction, measured),
         plain(runs, "KL", |r| r.headline.kl.map(measured)),
         plain(runs, "Active units", |r| r.headline.active.map(|(active, all)| format!("{active} of {all}"))),
-        lowest(runs, "Bits a dimension", |r| r.headline.bits_per_dimension, |v| format!("{v:.3}")),
+        loss("Bits a dimension", |r| r.headline.bits_per_dimension, |v| format!("{v:.3}")),
         plain(runs, "Epochs", |r| r.epochs.last().map(|e| grouped(e.epoch as u64))),
         plain(runs, "Steps", |r| r.facts.steps.map(grouped)),
         lowest(runs, "Training time", |r| r.facts.seconds, duration),
@@ -98,7 +105,8 @@ fn lowest(
     shown: impl Fn(f64) -> String,
 ) -> Row {
     let values: Vec<Option<f64>> = runs.iter().map(value).collect();
-    let best = values.iter().flatten().copied().filter(|v| v.is_finite()).min_by(f64::total_cmp);
+    let finite: Vec<f64> = values.iter().flatten().copied().filter(|v| v.is_finite()).collect();
+    let best = finite.iter().copied().min_by(f64::total_cmp).filter(|_| finite.len() > 1);
     Row { name, cells: values.iter().map(|v| v.map(&shown)).collect(), best, values }
 }
 
@@ -106,7 +114,7 @@ impl Row {
     fn markup(&self) -> String {
         let is_best = |i: usize| self.best.is_some() && self.values.get(i).copied().flatten() == self.best;
         let cell = |(i, cell): (usize, &Option<String>)| {
-            let text = escape(cell.as_deref().unwrap_or("–"));
+            let text = escape(cell.as_deref().filter(|cell| !cell.is_empty()).unwrap_or("–"));
             if is_best(i) { format!("<td><b>{text}</b></td>") } else { format!("<td>{text}</td>") }
         };
         let cells: String = self.cells.iter().enumerate().map(cell).collect();
@@ -136,6 +144,9 @@ mod tests {
         check(body);
         assert!(body.contains("<td>105.50</td><td><b>104.20</b></td><td>–</td>"), "{body}");
         assert!(body.contains("&lt;b&gt;") && !body.contains("<title>KL</title>"));
+        let mut other = run("d", 90.0);
+        other.facts.data = "something else".into();
+        assert!(!comparison(&[run("a", 105.5), other]).contains("<td><b>"));
         comparison(&[]);
     }
 }

@@ -219,9 +219,67 @@ mod tests {
         body.to_string()
     }
 
+    fn sections(body: &str) -> Vec<&str> {
+        body.split("<h2>").skip(1).filter_map(|rest| rest.split("</h2>").next()).collect()
+    }
+
     #[test]
     fn an_empty_page_is_a_page() {
         let body = sound(&Page::default());
-        assert!(!body.contains("<section") && !body.contains("<svg"), "{body}");
+        assert!(!body.contains("<section") && !body.contains("<svg") && !body.contains("<dl"), "{body}");
+    }
+
+    #[test]
+    fn each_part_brings_its_section() {
+        let epoch = Epoch { epoch: 1, train_loss: 2.0, test_loss: 1.5, reconstruction: 1.0, kl: 0.5 };
+        let column = Column { name: "height".into(), mean: 1.7, deviation: 0.1, error: None, r2: None };
+        let line = Command { purpose: "Again".into(), line: "wgvae train --out 'a & b'".into() };
+        let png = vec![1, 2, 3];
+        let picture = Picture { title: "Samples".into(), caption: String::new(), alt: "\"digits\"".into(), png };
+        let all = Page {
+            title: "run".into(),
+            facts: Facts { seed: Some(7), more: vec![("Batch".into(), "128".into())], ..Facts::default() },
+            headline: Headline { active: Some((3, 4)), ..Headline::default() },
+            epochs: vec![epoch],
+            steps: vec![Step { step: 50, loss: 1.0, lr: 0.1, beta: 1.0 }],
+            dimensions: vec![Dimension { kl: 0.5, is_active: true }],
+            pictures: vec![picture],
+            latent: Some(Latent { points: vec![[0.0, 1.0]], labels: vec![9], ..Latent::default() }),
+            points: Some(Points { data: vec![[0.0, 1.0]], samples: Vec::new() }),
+            columns: vec![column],
+            timings: vec![Timing { name: "training".into(), seconds: 0.0 }],
+            config: "[data]".into(),
+            next: vec![line],
+        };
+        let body = sound(&all);
+        let expected = [
+            "Training",
+            "What the model makes",
+            "Latent space",
+            "Columns and their reconstructions",
+            "The run",
+            "From here",
+        ];
+        assert_eq!(sections(&body), expected);
+        for text in
+            ["of 4 latent dimensions", "<dt>Batch</dt><dd>128</dd>", "&#39;a &amp; b&#39;", "alt=\"&quot;digits"]
+        {
+            assert!(body.contains(text), "no {text} in {body}");
+        }
+        assert!(!body.contains("mean absolute error") && !body.contains("R²"), "a column of nothing");
+
+        let only_columns = Page { columns: all.columns.clone(), ..Page::default() };
+        assert_eq!(sections(&sound(&only_columns)), ["Columns and their reconstructions"]);
+        let only_facts = Page { facts: all.facts, ..Page::default() };
+        assert_eq!(sections(&sound(&only_facts)), ["The run"]);
+    }
+
+    #[test]
+    fn schedules_are_drawn_only_where_they_change() {
+        let step = |step: u64, lr: f64| Step { step, loss: 1.0, lr, beta: 1.0 };
+        let body = sound(&Page { steps: (1..9).map(|s| step(s, 0.1)).collect(), ..Page::default() });
+        assert!(!body.contains("Learning rate") && !body.contains("Beta"));
+        let body = sound(&Page { steps: (1..9).map(|s| step(s, 0.1 / s as f64)).collect(), ..Page::default() });
+        assert!(body.contains("Learning rate") && !body.contains("Beta"));
     }
 }

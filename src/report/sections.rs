@@ -10,6 +10,9 @@ const PICTURE_WIDTH: u32 = 520;
 /// Columns of a table that are shown; the others are counted.
 const MOST_COLUMNS: usize = 200;
 
+/// A curve's name, and its height at each epoch.
+pub type Curve = (&'static str, fn(&Epoch) -> f64);
+
 /// A section with a heading, unless there is nothing in it.
 fn section(heading: &str, body: &str) -> String {
     if body.is_empty() {
@@ -63,13 +66,13 @@ fn tiles(headline: &Headline) -> String {
 pub fn training(page: &Page) -> String {
     let mut large = Vec::new();
     if !page.epochs.is_empty() {
-        let curves: [(&str, fn(&Epoch) -> f64); 2] = [("test", |e| e.test_loss), ("train", |e| e.train_loss)];
+        let curves: [Curve; 2] = [("test", |e| e.test_loss), ("train", |e| e.train_loss)];
         large.push(by_epoch(page, "Loss after each epoch", Size::Half, &curves));
     }
     if !page.steps.is_empty() {
         large.push(by_step(page, "Loss at each step", Size::Half, Heights::Curves, |s| s.loss));
     }
-    let has_kl = page.epochs.iter().any(|e| e.kl != 0.0);
+    let has_kl = page.epochs.len() > 1 && page.epochs.iter().any(|e| e.kl != 0.0);
     let varies = |value: fn(&Step) -> f64| page.steps.windows(2).any(|pair| value(&pair[0]) != value(&pair[1]));
     let (lr_varies, beta_varies) = (varies(|s| s.lr), varies(|s| s.beta));
     let count = 2 * usize::from(has_kl) + usize::from(lr_varies) + usize::from(beta_varies);
@@ -88,8 +91,8 @@ pub fn training(page: &Page) -> String {
     section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns)))
 }
 
-fn by_epoch(page: &Page, title: &str, size: Size, curves: &[(&str, fn(&Epoch) -> f64)]) -> String {
-    let series = |(name, value): &(&str, fn(&Epoch) -> f64)| Series {
+fn by_epoch(page: &Page, title: &str, size: Size, curves: &[Curve]) -> String {
+    let series = |(name, value): &Curve| Series {
         name: name.to_string(),
         points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
     };
@@ -150,8 +153,10 @@ pub fn latent(page: &Page) -> String {
         let known = latent.classes.iter().enumerate();
         let known = known.map(|(i, name)| Group { name: name.clone(), colour: Some(i), points: of(Some(i)) });
         let groups: Vec<Group> = [none].into_iter().chain(known).filter(|g| !g.points.is_empty()).collect();
-        let title = "Test examples in the latent space".to_string();
-        figures.push(Cloud { title, axes: latent.axes.clone(), is_named_inside: true, groups }.figure());
+        // A few groups are told apart by the legend alone.
+        let is_named_inside = groups.len() > 3;
+        let (title, axes) = ("Test examples".into(), latent.axes.clone());
+        figures.push(Cloud { title, axes, is_named_inside, groups }.figure());
     }
     if !page.dimensions.is_empty() {
         let bar = |(i, d): (usize, &super::page::Dimension)| Bar {

@@ -42,6 +42,11 @@ pub struct Opened {
     pub covered: usize,
 }
 
+/// Below `target`, since some browsers are not let into the system's folder for temporary files.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
 impl Browser {
     /// The one that WGVAE_CHROMIUM names, or the first that the system has. Without one the caller's test is skipped,
     /// loudly; with WGVAE_REQUIRE_CHROMIUM=1 it fails.
@@ -56,14 +61,20 @@ impl Browser {
             assert!(!required, "WGVAE_REQUIRE_CHROMIUM=1, but there is no Chromium");
             super::common::skipped("no Chromium; install one, or name one in WGVAE_CHROMIUM, to run this test");
         }
-        Some(Self { program: program?, profile: tempfile::tempdir().unwrap() })
+        Some(Self { program: program?, profile: folder() })
     }
 
     fn run(&self, page: &Path, width: usize, arguments: &[String]) -> Output {
         let output = Command::new(&self.program)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--disable-dev-shm-usage", "--hide-scrollbars", "--enable-logging=stderr", "--v=0"])
+            .args([
+                "--disable-dev-shm-usage",
+                "--hide-scrollbars",
+                "--timeout=60000",
+                "--enable-logging=stderr",
+                "--v=0",
+            ])
             .arg(format!("--user-data-dir={}", self.profile.path().display()))
             .arg(format!("--window-size={width},1400"))
             .args(arguments)
@@ -77,7 +88,7 @@ impl Browser {
 
     /// Opens a page in a window of this width and asks it how it is.
     pub fn open(&self, html: &str, width: usize) -> Opened {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let page = folder.path().join("page.html");
         std::fs::write(&page, html.replacen("</head>", &format!("{WITNESS}</head>"), 1)).unwrap();
         let output = self.run(&page, width, &["--dump-dom".into()]);
@@ -98,7 +109,7 @@ impl Browser {
 
     /// A picture of the top of a page.
     pub fn picture(&self, html: &str, is_dark: bool) -> RgbImage {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let (page, shot) = (folder.path().join("page.html"), folder.path().join("page.png"));
         std::fs::write(&page, html).unwrap();
         let scheme = format!("--blink-settings=preferredColorScheme={}", usize::from(!is_dark));

@@ -82,13 +82,14 @@ impl Lines {
     fn marks(&self, x: &Scale, y: &Scale, frame: &Frame) -> String {
         let mut out = frame.left_axis(y) + &frame.lower_axis(Some(x), &self.x);
         let place = |(a, b): (f64, f64)| Some((px(frame.x(x.place(a)?)), px(frame.y(y.place(b)?))));
+        let has_dots = self.series.iter().all(|s| s.points.len() <= MOST_DOTS);
         for (i, series) in self.series.iter().enumerate() {
             let colour = Some(i);
             let places: Vec<Option<(f64, f64)>> = thinned(&series.points).into_iter().map(place).collect();
             out += &format!("<path class=\"line {}\" d=\"{}\"/>\n", stroke(colour), path(&places));
-            if series.points.len() <= MOST_DOTS {
+            if has_dots {
                 for (x, y) in places.into_iter().flatten() {
-                    out += &format!("<circle class=\"dot {}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>\n", fill(colour));
+                    out += &format!("<circle class=\"dot {}\" cx=\"{x}\" cy=\"{y}\" r=\"3.5\"/>\n", fill(colour));
                 }
             }
         }

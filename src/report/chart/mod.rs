@@ -15,6 +15,9 @@ use super::markup::escape;
 /// How many colours the stylesheet has for classes and curves; after them they start again.
 const COLOURS: usize = 12;
 
+/// A legend has at most so many lines.
+const MOST_KEYS: usize = 40;
+
 /// How large a chart is at its natural scale; the page scales it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
@@ -66,12 +69,17 @@ fn figure(
 fn legend(keys: &[Key]) -> String {
     let items: String = keys
         .iter()
+        .take(MOST_KEYS)
         .map(|key| {
             let value = key.value.as_ref().map(|v| format!(" <span>{}</span>", escape(v))).unwrap_or_default();
             format!("<li><i class=\"{}\"></i>{}{value}</li>", fill(key.colour), escape(&key.name))
         })
         .collect();
-    format!("\n<ul class=\"legend\">{items}</ul>")
+    let more = match keys.len().saturating_sub(MOST_KEYS) {
+        0 => String::new(),
+        more => format!("<li>and {more} more</li>"),
+    };
+    format!("\n<ul class=\"legend\">{items}{more}</ul>")
 }
 
 /// The class of a filled mark.
