@@ -1,55 +1,58 @@
-//! The flags that say what of a source is wanted.
+//! The flags that say what of a source is wanted, shared by the commands that take data.
+
+use std::io::IsTerminal;
 
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
 use toml::Value;
 
-use crate::data::{Channels, Fit, ImageSize, Options};
+use crate::data::{Channels, DataError, Dataset, Fit, ImageSize, Options};
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct DataArgs {
-    /// The column with the class, of a table: its name, or its number from 1 where there is no header
-    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
-    label: Option<String>,
-    /// Columns to use, of a table [default: all but the label]
+    /// The column of a table that holds the class
+    #[arg(long, value_name = "COL", help_heading = "Data")]
+    pub label: Option<String>,
+    /// The columns of a table to learn from, separated by commas [default: all but the label]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Data")]
-    columns: Vec<String>,
-    /// Only rows of these classes
+    pub columns: Vec<String>,
+    /// Only rows of these classes, separated by commas
     #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
-    keep_label: Vec<String>,
+    pub keep_label: Vec<String>,
     /// No rows of these classes
     #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
-    drop_label: Vec<String>,
-    /// Share of the rows kept for testing, where the source has no test rows of its own [default: 0.1]
+    pub drop_label: Vec<String>,
+    /// Share of the rows to test with, where the source has no test rows of its own [default: 0.1]
     #[arg(long, value_name = "SHARE", help_heading = "Data")]
-    valid: Option<f64>,
-    /// At most so many training rows
+    pub valid: Option<f64>,
+    /// At most so many training rows, drawn by the seed
     #[arg(long, value_name = "N", help_heading = "Data")]
-    limit: Option<usize>,
-    /// Fail at files and rows that cannot be used instead of leaving them out
+    pub limit: Option<usize>,
+    /// Fail on files and rows that cannot be used instead of leaving them out
     #[arg(long, help_heading = "Data")]
-    strict: bool,
-    /// Bring images to this size: height, then width
+    pub strict: bool,
+    /// Bring images to this size, height first
     #[arg(long, value_name = "HxW", help_heading = "Data")]
-    image_size: Option<ImageSize>,
-    /// Colours of images [default: grey where all files are]
+    pub image_size: Option<ImageSize>,
+    /// Read images as grey or rgb [default: grey where all are]
     #[arg(long, help_heading = "Data")]
-    channels: Option<Channels>,
+    pub channels: Option<Channels>,
     /// How images of another shape are brought to size [default: crop]
     #[arg(long, help_heading = "Data")]
-    fit: Option<Fit>,
+    pub fit: Option<Fit>,
 }
 
 impl DataArgs {
-    /// Lays the flags over options.
-    pub fn apply(&self, options: &mut Options) {
-        let list = |into: &mut Vec<String>, from: &[String]| {
-            if !from.is_empty() {
-                *into = from.to_vec();
+    /// Lays the flags that were given over the options.
+    pub fn fill(&self, options: &mut Options) {
+        let words = |flag: &Vec<String>, option: &mut Vec<String>| {
+            if !flag.is_empty() {
+                *option = flag.iter().map(|word| word.trim().to_string()).collect();
             }
         };
-        list(&mut options.columns, &self.columns);
-        list(&mut options.keep_label, &self.keep_label);
-        list(&mut options.drop_label, &self.drop_label);
+        words(&self.columns, &mut options.columns);
+        words(&self.keep_label, &mut options.keep_label);
+        words(&self.drop_label, &mut options.drop_label);
         options.label = self.label.clone().or(options.label.take());
         options.valid = self.valid.unwrap_or(options.valid);
         options.limit = self.limit.or(options.limit);
@@ -62,7 +65,7 @@ impl DataArgs {
     /// The flags as entries of the configuration's `[data]`.
     pub fn entries(&self) -> Vec<(&'static str, Value)> {
         let list = |values: &[String]| {
-            let values: Vec<Value> = values.iter().cloned().map(Value::String).collect();
+            let values: Vec<Value> = values.iter().map(|word| Value::String(word.trim().to_string())).collect();
             (!values.is_empty()).then_some(Value::Array(values))
         };
         let entries = [
@@ -84,4 +87,30 @@ impl DataArgs {
 /// What a value is called on the command line and in a configuration.
 pub fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
     value.to_possible_value().map(|v| Value::String(v.get_name().to_string()))
+}
+
+/// Loads a source, with a bar on a terminal while files are read.
+pub fn load(options: &Options) -> Result<Dataset, DataError> {
+    with_bar(|progress| Dataset::load_with(options.clone(), progress))
+}
+
+/// Runs what reads many files, with a bar on a terminal.
+pub fn with_bar<T>(read: impl FnOnce(&(dyn Fn(usize, usize) + Sync)) -> T) -> T {
+    if !std::io::stderr().is_terminal() {
+        return read(&|_, _| {});
+    }
+    let bar = ProgressBar::hidden();
+    if let Ok(style) = ProgressStyle::with_template("reading  {bar:28} {pos}/{len}  {eta} left") {
+        bar.set_style(style);
+    }
+    let read = read(&|done, all| {
+        // A bar only for what takes its time.
+        if bar.is_hidden() && all >= 1000 {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    read
 }

@@ -4,7 +4,9 @@ mod anomaly;
 mod augment;
 mod compare;
 mod config;
+mod data;
 mod data_args;
+mod data_export;
 mod decode;
 mod device_args;
 mod devices;
@@ -54,6 +56,8 @@ const EXAMPLES: &str = "Examples:
   wgvae plan --preset deep-dense                the step, op by op
   wgvae profile --batch 512                     where its time goes
   wgvae kernels --show gather                   the WGSL that is compiled
+  wgvae data iris.csv --label species           what a source holds
+  wgvae data export strokes --to strokes/       built-in data as IDX files
   wgvae doctor                                  is this adapter to be trusted?
 
 Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 device lost or out of memory,
@@ -93,6 +97,8 @@ enum Command {
     Profile(Box<profile::Args>),
     /// List the kernels of the training step, or print one
     Kernels(Box<kernels::Args>),
+    /// Describe a data source, or write it as files
+    Data(Box<data::Args>),
     /// Print a configuration file to start from
     Config(config::Args),
     /// Print completions for a shell
@@ -124,6 +130,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Plan(args) => plan::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Kernels(args) => kernels::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => {
             shell::completions(&args);
@@ -195,7 +202,7 @@ fn of_gpu(error: &GpuError) -> u8 {
 
 fn of_data(error: &DataError) -> u8 {
     match error {
-        DataError::Spec { .. } | DataError::Option { .. } => 2,
+        DataError::Spec { .. } | DataError::Option { .. } | DataError::Occupied(_) => 2,
         DataError::Write { .. } => 1,
         _ => 3,
     }

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use toml::{Table, Value};
 
-use super::data_args::{DataArgs, name_of};
-use super::progress;
+use super::data_args::{self, DataArgs, name_of};
 use crate::config::{Config, Optimizer, Schedule};
 use crate::data::{Dataset, Shape};
 use crate::kernels::Activation;
@@ -188,7 +187,7 @@ impl ModelArgs {
     pub fn resolve(&self) -> anyhow::Result<(Config, Dataset)> {
         let (preset, file) = (self.preset.as_deref(), self.config.as_deref());
         let mut config = Config::resolve(preset, file, self.table())?;
-        let data = Dataset::load_with(config.data.options(config.train.seed), &progress::decoding())?;
+        let data = data_args::load(&config.data.options(config.train.seed))?;
         for note in &data.notes {
             eprintln!("{note}");
         }

@@ -10,26 +10,6 @@ use crate::train::{EpochReport, Event};
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows how far the decoding of many images is, on a terminal.
-pub fn decoding() -> impl Fn(usize, usize) + Sync {
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let bar = ProgressBar::new(1);
-        if let Ok(style) = ProgressStyle::with_template("reading  {bar:28} {pos}/{len}") {
-            bar.set_style(style);
-        }
-        bar
-    });
-    move |done, all| {
-        if let Some(bar) = &bar {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-            if done >= all {
-                bar.finish_and_clear();
-            }
-        }
-    }
-}
-
 /// Shows events.
 pub struct Progress {
     epochs: usize,

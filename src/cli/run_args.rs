@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::data_args::DataArgs;
+use super::data_args::{DataArgs, load, with_bar};
 use super::device_args::AdapterArgs;
 use crate::apply::{Applied, Run, RunError};
 use crate::data::{self, DataError, Dataset, Options, Rows};
@@ -50,8 +50,8 @@ impl RowsArgs {
         let rows = match &self.data {
             Some(source) => {
                 let mut options = Options { source: source.clone(), label: run.source().label, ..Options::default() };
-                self.choice.apply(&mut options);
-                data::rows(&options, &run.data)?
+                self.choice.fill(&mut options);
+                with_bar(|progress| data::rows_with(&options, &run.data, progress))?
             }
             None => self.test_rows(run)?,
         };
@@ -82,8 +82,8 @@ impl RowsArgs {
     /// The run's own data, as it is now.
     fn own(&self, run: &Run) -> Result<Dataset, RunError> {
         let mut options = run.source();
-        self.choice.apply(&mut options);
-        let data = Dataset::load(options).map_err(|error| match error {
+        self.choice.fill(&mut options);
+        let data = load(&options).map_err(|error| match error {
             DataError::Missing { .. } => RunError::Unfit(format!("{error} (the run's own data; --data names another)")),
             error => error.into(),
         })?;

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::error::{list, on_one_line};
 use super::folder::{File, Files};
+use super::options::LONGEST;
 use super::resize::{Size, fitted, zeros};
 use super::source::{Raw, Request};
 use super::{Channels, DataError, ImageSize, Options, Shape, Split, Values};
@@ -50,10 +51,6 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
     };
     let size = (height, width, channels);
     let Decoded { mut levels, failures, mut channels } = decode_all(source, &kept, size, request)?;
-    let resized = headers.iter().filter(|header| (header.height, header.width) != (height, width)).count();
-    if resized > 0 {
-        notes.push(format!("{resized} of {} images were brought to {height}x{width}", headers.len()));
-    }
     // Files may store grey in colours.
     if options.channels.is_none() && channels == Found::GreyInColours {
         for pixel in 0..levels.len() / 3 {
@@ -75,6 +72,11 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
     for (place, reason) in failures {
         whole[place] = false;
         problems.add(kept[place].0.clone(), reason)?;
+    }
+    let is_resized = |(header, whole): &(&Header, &bool)| **whole && (header.height, header.width) != (height, width);
+    let resized = headers.iter().zip(&whole).filter(is_resized).count();
+    if resized > 0 {
+        notes.push(format!("{resized} of {} images were brought to {height}x{width}", kept.len()));
     }
     split.retain(&whole);
     let mut marks = whole.iter();
@@ -166,6 +168,13 @@ fn common_size(
         return Err(DataError::unusable(source.display(), "none of its images can be read"));
     };
     let size = (first.height, first.width);
+    if size.0.max(size.1) > LONGEST {
+        let reason = format!(
+            "images of {}x{} are too large to learn from; bring them to a smaller size with --image-size",
+            size.0, size.1
+        );
+        return Err(DataError::unusable(source.display(), reason));
+    }
     if let Some(other) = headers.iter().position(|header| (header.height, header.width) != size) {
         let reason = format!(
             "the images have different sizes: {} is {}x{}, {} is {}x{}; bring them to one with --image-size {}x{}",

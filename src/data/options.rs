@@ -35,8 +35,8 @@ pub struct ImageSize {
     pub width: usize,
 }
 
-/// The longest side an image may be brought to.
-const LONGEST: usize = 4096;
+/// The longest side of an image that can be learned from.
+pub(super) const LONGEST: usize = 4096;
 
 impl std::str::FromStr for ImageSize {
     type Err = String;

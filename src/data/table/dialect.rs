@@ -35,10 +35,10 @@ impl Separator {
             let numbers = split.iter().flatten().filter(is_number).count();
             (regular, if regular { numbers } else { 0 }, split.iter().map(Vec::len).sum::<usize>())
         };
-        let best = SEPARATORS.iter().rev().max_by_key(|separator| {
-            let (regular, numbers, fields) = rate(separator);
-            // Words hold spaces: only regular rows of numbers are separated by them.
-            if **separator == Separator::Space && numbers == 0 { (false, 0, 0) } else { (regular, numbers, fields) }
+        let best = SEPARATORS.iter().rev().max_by_key(|separator| match (separator, rate(separator)) {
+            // Words hold spaces, and separators stand between them: only numbers can speak for them.
+            (Separator::Space, (regular, numbers, _)) => (regular && numbers > 0, numbers, 0),
+            (Separator::Byte(_), rate) => rate,
         });
         best.copied().unwrap_or(SEPARATORS[0])
     }

@@ -6,14 +6,15 @@ use super::super::DataError;
 use super::super::error::list;
 use super::super::source::Request;
 use super::dialect::{SAMPLE, Separator, has_header};
-use super::field::bare;
+use super::field::{self, Field, bare};
 use super::records::{Record, records};
 
 /// The columns of a table.
 pub struct Layout {
     /// Their names; numbers from 1 where there is no header.
     pub names: Vec<String>,
-    pub header: bool,
+    /// Rows above the first that holds values.
+    pub above: usize,
     /// The first column only names the rows.
     row_names: bool,
     pub notes: Vec<String>,
@@ -34,11 +35,18 @@ impl Layout {
             return Err(failed("it is empty".into()));
         }
         let words: Vec<Vec<String>> = sample.iter().map(|row| row.iter().map(String::from).collect()).collect();
-        let header = has_header(&words, separator.decimal_comma());
-        let rows = &sample[usize::from(header)..];
-        let mut layout = Self { names: Vec::new(), header, row_names: false, notes: Vec::new() };
+        let counts = usize::from(begins_with_counts(&words));
+        let header = has_header(&words[counts..], separator.decimal_comma());
+        let above = counts + usize::from(header);
+        let mut layout = Self { names: Vec::new(), above, row_names: false, notes: Vec::new() };
+        if counts > 0 {
+            layout
+                .notes
+                .push("the first line only counts the rows and columns and names classes: it is left out".into());
+        }
+        let rows = &sample[above..];
         if header {
-            layout.name(&sample[0], rows);
+            layout.name(&sample[counts], rows);
         } else {
             layout.names = (1..=usual_length(rows)).map(|place| place.to_string()).collect();
         }
@@ -121,6 +129,17 @@ impl Layout {
         };
         exact.or_else(alike)
     }
+}
+
+/// Whether a table begins as those of scikit-learn do: rows, columns beside the class, names of classes.
+fn begins_with_counts(rows: &[Vec<String>]) -> bool {
+    let [first, second, ..] = rows else { return false };
+    let [rows, columns, names @ ..] = first.as_slice() else { return false };
+    let is_word = |name: &String| matches!(field::read(name, false), Field::Word(_));
+    rows.parse::<usize>().is_ok()
+        && columns.parse() == Ok(second.len().saturating_sub(1))
+        && !names.is_empty()
+        && names.iter().all(is_word)
 }
 
 /// The length that most rows have, without an empty field at the end of all of them.

@@ -28,7 +28,7 @@ pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError>
     let layout = Layout::find(path, &text, separator)?;
     let chosen = layout.choose(path, request)?;
     let mut reader = Reader::new(path, &layout, &chosen, separator, request.options.strict);
-    for record in records(&text, separator).skip(usize::from(layout.header)) {
+    for record in records(&text, separator).skip(layout.above) {
         reader.row(&record.map_err(|reason| DataError::unusable(path.display(), reason))?)?;
     }
     drop(text);
@@ -180,4 +180,112 @@ impl<'a> Reader<'a> {
 fn retain_in_rows<T>(values: &mut Vec<T>, keep: &[bool]) {
     let mut marks = keep.iter().cycle();
     values.retain(|_| marks.next().copied().unwrap_or(true));
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::{Dataset, Options};
+
+    fn load(text: impl AsRef<[u8]>, change: impl Fn(&mut Options)) -> Result<Dataset, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        std::fs::write(&path, text).unwrap();
+        let mut options = Options { valid: 0.25, ..path.to_str().unwrap().into() };
+        change(&mut options);
+        Dataset::load(options).map_err(|error| error.to_string())
+    }
+
+    /// Every way of writing it gives the same rows.
+    #[test]
+    fn tables_are_read_however_they_are_written() {
+        let rows = [("1", "2.5", "no"), ("2", "-3", "yes"), ("4", "1e3", "no"), ("8", "0.125", "yes")];
+        let write = |header: &str, field: &str, end: &str| {
+            let lines = rows.map(|(a, b, c)| format!("{a}{field}{b}{field}{c}{end}"));
+            format!("{}{}", header.replace(',', field).replace('\n', end), lines.concat())
+        };
+        let plain = load(write("a,b,c\n", ",", "\n"), |o| o.label = Some("c".into())).unwrap();
+        assert_eq!((plain.classes.as_slice(), plain.train.rows), (["no".into(), "yes".into()].as_slice(), 3));
+        let columns = plain.columns.as_ref().unwrap();
+        assert_eq!(columns.names, ["a", "b"]);
+        for text in [
+            write("a,b,c\n", ",", "\r\n"),
+            write("a,b,c\n", ";", "\n"),
+            write("a,b,c\n", "\t", "\n\n"),
+            write("a,b,c\n", "|", "\n"),
+            write("a,b,c\n", "  ", "\n"),
+            write("\u{feff}a,b,c\n", ",", "\n"),
+            write("\"a\",\"b\",\"c\"\n", ",", "\n") + "\n\n",
+            write(" a , b , c \n", " , ", "\n"),
+            write("a,b,c\n", ",", ",\n"),
+            write("a,b,c\n", ";", "\n").replace('.', ","),
+        ] {
+            let data = load(&text, |o| o.label = Some("c".into())).unwrap_or_else(|e| panic!("{text:?}: {e}"));
+            assert_eq!(
+                (&data.train.values, &data.train.labels),
+                (&plain.train.values, &plain.train.labels),
+                "{text:?}"
+            );
+            assert_eq!(data.columns, plain.columns, "{text:?}");
+        }
+        let headless = load(write("", ",", "\n"), |o| o.label = Some("3".into())).unwrap();
+        assert_eq!((headless.train.values, headless.train.labels), (plain.train.values, plain.train.labels));
+        let counted = load(write("4,2,no,yes\n", ",", "\n"), |o| o.label = Some("3".into())).unwrap();
+        assert_eq!((counted.train.rows, counted.notes.len()), (3, 1));
+    }
+
+    #[test]
+    fn missing_values_leave_rows_out_and_say_so() {
+        let text = "a,b,empty,c\n1,2,,x\n2,NA,,x\n3,4,,?\n4,5,,y\n5,?,,x\n6,7,,y\n";
+        let label = |o: &mut Options| o.label = Some("c".into());
+        let data = load(text, label).unwrap();
+        assert_eq!(data.train.rows + data.test.rows, 3);
+        assert_eq!(data.notes[0], "columns without any value are left out: empty");
+        assert_eq!(
+            data.notes[1],
+            "3 of 6 rows are left out because values are missing, first on line 3 (b 2, the label 1)"
+        );
+        let origins: Vec<String> = [data.train.origins, data.test.origins].into_iter().flatten().flatten().collect();
+        assert!(origins.contains(&"line 5".to_string()), "{origins:?}");
+        let error = load(text, |o| (label(o), o.strict = true).1).unwrap_err();
+        assert!(error.ends_with("table.csv, line 2: the column `empty` has no value"), "{error}");
+        let error = load("a,b\n1,\n2,?\n", |o| o.columns = vec!["b".into()]).unwrap_err();
+        assert!(error.contains("no row is whole"), "{error}");
+    }
+
+    #[test]
+    fn names_of_rows_are_left_out() {
+        for text in [",a,b\n0,1,2\n1,3,4\n2,5,6\n", "a,b\nx,1,2\ny,3,4\nz,5,6\n"] {
+            let data = load(text, |_| ()).unwrap();
+            assert_eq!(data.columns.unwrap().names, ["a", "b"], "{text:?}");
+        }
+        let data = load("a,a,\n1,2,\n3,4,\n", |_| ()).unwrap();
+        assert_eq!(data.columns.unwrap().names, ["a", "a.1"]);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_file_and_line() {
+        let nothing: &dyn Fn(&mut Options) = &|_| ();
+        for (text, change, reason) in [
+            ("a,b\n1,2\n\n3,oops\n", nothing, "table.csv, line 4: the column `b` holds `oops`, which is no number"),
+            ("a,kind\n1,x\n", nothing, "line 2: the column `kind` holds words (`x`), not numbers: make it the label"),
+            ("a,b\n1,2\n3\n", nothing, "line 3: it has 1 fields, where the table has 2 columns"),
+            ("a,b\n1,2\n3,4,5\n", nothing, "line 3: it has 3 fields"),
+            ("a,b\n1,2\n3,inf\n", nothing, "holds `inf`, which is no number"),
+            (
+                "a,b\n1,2\n",
+                &|o| o.label = Some("c".into()),
+                "there is no column `c` to take labels from; there are a, b",
+            ),
+            ("a,b\n1,2\n", &|o| o.columns = vec!["c".into()], "there is no column `c`; there are a, b"),
+            ("a\n1\n2\n", &|o| o.label = Some("a".into()), "no column to learn from beside the label"),
+            ("", nothing, "it is empty"),
+            ("\n\n", nothing, "it is empty"),
+            ("a,b\n", nothing, "a header, but no rows"),
+            ("1,2\n", nothing, "1 row is too few"),
+            ("a\0b", nothing, "no valid table: it holds bytes that are no text"),
+        ] {
+            let error = load(text, change).unwrap_err();
+            assert!(error.contains(reason) && error.contains("table.csv"), "{text:?}: {error}");
+        }
+    }
 }

@@ -1,0 +1,293 @@
+//! `wgvae data`: what a source holds, before anyone trains on it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::data_args::{DataArgs, load};
+use super::data_export;
+use crate::data::{DataError, Dataset, Options, Shape, Split, Values, write};
+use crate::report;
+
+/// Images of a preview.
+const PREVIEW: usize = 100;
+
+/// Classes and columns that are listed one by one.
+const LISTED: usize = 40;
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Where the picture of some examples goes [default: runs/data-NAME/preview.png]
+    #[arg(long, value_name = "FILE")]
+    preview: Option<PathBuf>,
+    /// Make no picture
+    #[arg(long, conflicts_with = "preview")]
+    no_preview: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Write a source as IDX, PNG, CSV or NPY files
+    Export(data_export::Args),
+}
+
+/// A source and what of it is wanted.
+#[derive(Debug, clap::Args)]
+pub struct SourceArgs {
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, NPY or NPZ file
+    #[arg(value_name = "SPEC", required = true)]
+    spec: Option<String>,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Of the split and of --limit
+    #[arg(long, value_name = "N", env = "WGVAE_SEED", default_value = "0")]
+    seed: u64,
+}
+
+impl SourceArgs {
+    /// The data set.
+    pub fn load(&self) -> Result<Dataset, DataError> {
+        let mut options = Options::from(self.spec.as_deref().unwrap_or("strokes"));
+        options.seed = self.seed;
+        self.data.fill(&mut options);
+        load(&options)
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    name: &'a str,
+    shape: Shape,
+    bytes: bool,
+    train_rows: usize,
+    test_rows: usize,
+    /// Of the numbers that a model sees: levels in [0, 1], standardised columns.
+    range: Range,
+    classes: Vec<Class<'a>>,
+    columns: Vec<Column<'a>>,
+    factors: Vec<Factor<'a>>,
+    notes: &'a [String],
+    preview: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Range {
+    min: f32,
+    max: f32,
+    mean: f64,
+}
+
+#[derive(Serialize)]
+struct Class<'a> {
+    name: &'a str,
+    train: usize,
+    test: usize,
+}
+
+/// In the file's numbers.
+#[derive(Serialize)]
+struct Column<'a> {
+    name: &'a str,
+    mean: f32,
+    deviation: f32,
+    min: f32,
+    max: f32,
+}
+
+#[derive(Serialize)]
+struct Factor<'a> {
+    name: &'a str,
+    values: usize,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(Command::Export(export)) = &args.command {
+        return data_export::run(export);
+    }
+    let data = args.source.load()?;
+    let preview = if args.no_preview { None } else { preview(&data, args.preview.as_deref())? };
+    let report = Report {
+        name: &data.name,
+        shape: data.shape,
+        bytes: data.is_bytes(),
+        train_rows: data.train.rows,
+        test_rows: data.test.rows,
+        range: range(&data),
+        classes: classes(&data),
+        columns: columns(&data),
+        factors: factors(&data),
+        notes: &data.notes,
+        preview,
+    };
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        print(&mut out, &report)?;
+    }
+    Ok(())
+}
+
+fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
+    writeln!(out, "data     {}: {} training and {} test {}", r.name, r.train_rows, r.test_rows, r.shape)?;
+    let kind = match (r.bytes, r.columns.is_empty()) {
+        (true, _) => "levels of a byte, as numbers",
+        (false, true) => "numbers",
+        (false, false) => "standardised numbers",
+    };
+    writeln!(out, "values   {kind} from {} to {}, mean {:.4}", short(r.range.min), short(r.range.max), r.range.mean)?;
+    let more = |out: &mut dyn Write, all: usize| match all.saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => writeln!(out, "         and {more} more"),
+    };
+    if !r.classes.is_empty() {
+        let width = r.classes.iter().take(LISTED).map(|c| c.name.chars().count()).max().unwrap_or(0).max(5);
+        writeln!(out, "classes  {:width$}  {:>8}  {:>8}", "", "training", "test")?;
+        for class in r.classes.iter().take(LISTED) {
+            writeln!(out, "         {:width$}  {:>8}  {:>8}", class.name, class.train, class.test)?;
+        }
+        more(out, r.classes.len())?;
+    }
+    if !r.columns.is_empty() {
+        let width = r.columns.iter().take(LISTED).map(|c| c.name.chars().count()).max().unwrap_or(0);
+        let numbers = ["mean", "deviation", "min", "max"].map(|name| format!("{name:>11}")).join(" ");
+        writeln!(out, "columns  {:width$} {numbers}", "")?;
+        for c in r.columns.iter().take(LISTED) {
+            let numbers = [c.mean, c.deviation, c.min, c.max].map(|v| format!("{:>11}", short(v))).join(" ");
+            writeln!(out, "         {:width$} {numbers}", c.name)?;
+        }
+        more(out, r.columns.len())?;
+    }
+    if !r.factors.is_empty() {
+        let factors: Vec<String> = r.factors.iter().map(|f| format!("{} {}", f.name, f.values)).collect();
+        writeln!(out, "factors  {}", factors.join(", "))?;
+    }
+    for note in r.notes {
+        writeln!(out, "note     {note}")?;
+    }
+    if let Some(path) = &r.preview {
+        writeln!(out, "preview  {}", path.display())?;
+    }
+    Ok(())
+}
+
+/// Five digits that count.
+fn short(value: f32) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-3..1e7).contains(&size) {
+        return format!("{value:.3e}");
+    }
+    let places = (4 - size.max(1.0).log10().floor() as i32).max(0) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+fn range(data: &Dataset) -> Range {
+    let mut range = Range { min: f32::INFINITY, max: f32::NEG_INFINITY, mean: 0.0 };
+    let mut count = 0_usize;
+    for split in [&data.train, &data.test] {
+        let mut add = |value: f32| {
+            range.min = range.min.min(value);
+            range.max = range.max.max(value);
+            range.mean += f64::from(value);
+            count += 1;
+        };
+        match &split.values {
+            Values::Bytes(levels) => levels.iter().for_each(|level| add(f32::from(*level) / 255.0)),
+            Values::Floats(values) => values.iter().for_each(|value| add(*value)),
+        }
+    }
+    range.mean /= count.max(1) as f64;
+    range
+}
+
+fn classes(data: &Dataset) -> Vec<Class<'_>> {
+    let count = |split: &Split| {
+        let mut counts = vec![0; data.classes.len()];
+        for label in split.labels.iter().flatten() {
+            if let Some(count) = counts.get_mut(*label as usize) {
+                *count += 1;
+            }
+        }
+        counts
+    };
+    let counts = count(&data.train).into_iter().zip(count(&data.test));
+    data.classes.iter().zip(counts).map(|(name, (train, test))| Class { name, train, test }).collect()
+}
+
+fn columns(data: &Dataset) -> Vec<Column<'_>> {
+    let Some(columns) = &data.columns else { return Vec::new() };
+    let width = columns.names.len();
+    let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
+    for split in [&data.train, &data.test] {
+        let Values::Floats(values) = &split.values else { continue };
+        for row in values.chunks_exact(width.max(1)) {
+            for ((low, high), value) in low.iter_mut().zip(&mut high).zip(row) {
+                (*low, *high) = (low.min(*value), high.max(*value));
+            }
+        }
+    }
+    columns.restore(&mut low);
+    columns.restore(&mut high);
+    let column = |place: usize| Column {
+        name: &columns.names[place],
+        mean: columns.mean[place],
+        deviation: columns.deviation[place],
+        min: low[place],
+        max: high[place],
+    };
+    (0..width).map(column).collect()
+}
+
+fn factors(data: &Dataset) -> Vec<Factor<'_>> {
+    let Some(factors) = &data.train.factors else { return Vec::new() };
+    factors.names.iter().zip(&factors.counts).map(|(name, values)| Factor { name, values: *values }).collect()
+}
+
+/// A grid of images from all over the training rows, or a plot of points of the plane.
+fn preview(data: &Dataset, path: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let train = &data.train;
+    let picture = match data.shape {
+        Shape::Image { height, width, channels } => {
+            let stride = data.shape.len();
+            let shown = train.rows.min(PREVIEW);
+            let rows = (0..shown).map(|i| i * train.rows / shown);
+            let mut levels: Vec<f32> =
+                rows.flat_map(|row| train.values.numbers(row * stride..(row + 1) * stride)).collect();
+            if !data.is_bytes() {
+                stretch(&mut levels);
+            }
+            report::grid(&levels, (height, width, channels), 10)
+        }
+        Shape::Point(2) => {
+            let shown = train.rows.min(5000);
+            report::scatter(&train.values.numbers(0..2 * shown), &[])
+        }
+        _ => return Ok(None),
+    };
+    let path = path
+        .map_or_else(|| Path::new("runs").join(format!("data-{}", data.name)).join("preview.png"), Path::to_path_buf);
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|source| DataError::Write { path: folder.to_path_buf(), source })?;
+    }
+    let size = (picture.height() as usize, picture.width() as usize, usize::from(picture.color().channel_count()));
+    write::write_png(&path, size, picture.as_bytes())?;
+    Ok(Some(path))
+}
+
+/// Brings numbers of any range to [0, 1].
+fn stretch(levels: &mut [f32]) {
+    let (low, high) =
+        levels.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
+    let span = if high > low { high - low } else { 1.0 };
+    levels.iter_mut().for_each(|level| *level = (*level - low) / span);
+}

@@ -1,0 +1,149 @@
+//! `wgvae data export`: a source as files.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::data::SourceArgs;
+use crate::data::write::{self, Block};
+use crate::data::{DataError, Dataset, Shape, Split, Values};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The folder to make; it must not be there yet, or be empty
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// How to write it [default: idx for images, csv for all else]
+    #[arg(long)]
+    format: Option<Format>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+enum Format {
+    /// Images and labels as MNIST has them
+    Idx,
+    /// A file an image, a subfolder a class
+    Png,
+    /// A row a line
+    Csv,
+    /// Arrays of floats
+    Npy,
+}
+
+#[derive(serde::Serialize)]
+struct Done<'a> {
+    to: &'a Path,
+    format: Format,
+    train_rows: usize,
+    test_rows: usize,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let mut data = args.source.load()?;
+    let is_image = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
+    let format = args.format.unwrap_or(if is_image { Format::Idx } else { Format::Csv });
+    if matches!(format, Format::Idx | Format::Png) && !is_image {
+        return Err(DataError::Option {
+            option: "--format",
+            reason: format!("idx and png are for images of levels, and this has {}: take csv or npy", data.shape),
+        }
+        .into());
+    }
+    // Files hold the numbers that the source had.
+    if let Some(columns) = &data.columns {
+        for split in [&mut data.train, &mut data.test] {
+            if let Values::Floats(values) = &mut split.values {
+                columns.restore(values);
+            }
+        }
+    }
+    write::whole_folder(&args.to, |folder| {
+        for (name, idx_name, split) in [("train", "train", &data.train), ("test", "t10k", &data.test)] {
+            match format {
+                Format::Idx => idx(folder, idx_name, &data, split)?,
+                Format::Png => png(&folder.join(name), &data, split)?,
+                Format::Csv => csv(&folder.join(format!("{name}.csv")), &data, split)?,
+                Format::Npy => npy(folder, name, &data, split)?,
+            }
+            if let Some(factors) = split.factors.as_ref().filter(|_| format != Format::Csv) {
+                let block = Block::Places { names: &factors.names, values: &factors.values };
+                write::write_csv(&folder.join(format!("{name}-factors.csv")), split.rows, &[block])?;
+            }
+        }
+        Ok(())
+    })?;
+    let mut out = std::io::stdout().lock();
+    let done = Done { to: &args.to, format, train_rows: data.train.rows, test_rows: data.test.rows };
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&done)?)?;
+    } else {
+        let Done { train_rows, test_rows, .. } = done;
+        writeln!(out, "written  {}: {train_rows} training and {test_rows} test {}", args.to.display(), data.shape)?;
+    }
+    Ok(())
+}
+
+/// An image's size and a split's levels.
+fn levels(shape: Shape, split: &Split) -> ((usize, usize, usize), &[u8]) {
+    let size = match shape {
+        Shape::Image { height, width, channels } => (height, width, channels),
+        Shape::Point(n) | Shape::Table(n) => (1, n, 1),
+    };
+    match &split.values {
+        Values::Bytes(levels) => (size, levels),
+        Values::Floats(_) => (size, &[]),
+    }
+}
+
+fn idx(folder: &Path, name: &str, data: &Dataset, split: &Split) -> Result<(), DataError> {
+    let (size, levels) = levels(data.shape, split);
+    let rank = if size.2 == 1 { 3 } else { 4 };
+    write::write_idx_images(&folder.join(format!("{name}-images-idx{rank}-ubyte")), size, levels)?;
+    match &split.labels {
+        Some(labels) => write::write_idx_labels(&folder.join(format!("{name}-labels-idx1-ubyte")), labels),
+        None => Ok(()),
+    }
+}
+
+fn png(folder: &Path, data: &Dataset, split: &Split) -> Result<(), DataError> {
+    let (size, levels) = levels(data.shape, split);
+    write::write_class_folders(folder, size, levels, split.labels.as_deref(), &data.classes)
+}
+
+fn csv(path: &Path, data: &Dataset, split: &Split) -> Result<(), DataError> {
+    let names = match &data.columns {
+        Some(columns) => columns.names.clone(),
+        None => (0..data.shape.len()).map(|column| format!("x{column}")).collect(),
+    };
+    let values = split.values.numbers(0..split.values.len());
+    let mut blocks = vec![Block::Numbers { names: &names, values: &values }];
+    if let Some(labels) = &split.labels {
+        blocks.push(Block::Classes { name: "label", labels, classes: &data.classes });
+    }
+    if let Some(factors) = &split.factors {
+        blocks.push(Block::Places { names: &factors.names, values: &factors.values });
+    }
+    write::write_csv(path, split.rows, &blocks)
+}
+
+fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split) -> Result<(), DataError> {
+    let shape = match data.shape {
+        Shape::Image { height, width, channels: 1 } => vec![split.rows, height, width],
+        Shape::Image { height, width, channels } => vec![split.rows, height, width, channels],
+        Shape::Point(n) | Shape::Table(n) => vec![split.rows, n],
+    };
+    let values = split.values.numbers(0..split.values.len());
+    write::write_npy(&folder.join(format!("{name}.npy")), &shape, &values)?;
+    match &split.labels {
+        Some(labels) => {
+            let labels: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
+            write::write_npy(&folder.join(format!("{name}-labels.npy")), &[split.rows], &labels)
+        }
+        None => Ok(()),
+    }
+}

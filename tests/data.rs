@@ -1,0 +1,339 @@
+//! Data as a user meets it: `wgvae data`, every kind of source, wrong inputs, and files that were never data.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use proptest::prelude::*;
+use serde_json::Value;
+use wgvae::data::{Dataset, Options, Shape, Values, rows, write};
+
+fn wgvae(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
+    for variable in ["WGVAE_DATA", "WGVAE_SEED", "WGVAE_OUT", "WGVAE_DEVICE"] {
+        command.env_remove(variable);
+    }
+    command.current_dir(folder).args(args).output().unwrap()
+}
+
+fn described(folder: &Path, args: &[&str]) -> Value {
+    let output = wgvae(folder, &[&["data", "--json"], args].concat());
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn folder_of(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+fn idx(extents: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, extents.len() as u8];
+    file.extend(extents.iter().flat_map(|e| e.to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), bytes].concat()
+}
+
+fn path(folder: &Path) -> String {
+    folder.to_str().unwrap().to_string()
+}
+
+/// A picture of any kind that is read.
+fn picture(height: u32, width: u32, format: image::ImageFormat) -> Vec<u8> {
+    let image = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 9) as u8, (y * 9) as u8, 128]));
+    let mut file = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
+    let small = picture(4, 4, image::ImageFormat::Png);
+    let large = picture(4, 6, image::ImageFormat::Png);
+    let folder = folder_of(&[
+        ("text.png", b"hello"),
+        ("texts/1.png", b"hello"),
+        ("texts/2.png", b"world"),
+        ("strict/1.png", &small),
+        ("strict/2.png", &small[..small.len() / 2]),
+        ("word.csv", b"a,b\n1,2\n3,x\n"),
+        ("kinds.csv", b"a,kind\n1,red\n"),
+        ("mixed/1.png", &small),
+        ("mixed/2.png", &large),
+        ("short/train-images-idx3-ubyte", &idx(&[2, 1, 1], &[1, 2])),
+        ("short/train-labels-idx1-ubyte", &idx(&[1], &[1])),
+        ("cut.npy", &npy("<f4", "(2, 2)", &[0; 15])),
+        ("cut.npz", b"PK\x03\x04 and nothing more"),
+        ("empty.csv", b""),
+        ("good.csv", b"a,b,c\n1,2,x\n3,4,y\n5,6,x\n"),
+    ]);
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["text.png"], 3, "text.png is no valid image: its content is no PNG"),
+        (&["texts"], 3, "none of its 2 images can be read; 1.png is none"),
+        (&["strict", "--strict"], 3, "2.png is no valid image"),
+        (&["word.csv"], 3, "word.csv, line 3: the column `b` holds `x`, which is no number"),
+        (&["kinds.csv"], 3, "kinds.csv, line 2: the column `kind` holds words"),
+        (&["mixed"], 3, "1.png is 4x4, 2.png is 4x6; bring them to one with --image-size 4x4"),
+        (&["empty"], 3, "it is empty"),
+        (
+            &["good.csv", "--label", "kind"],
+            3,
+            "good.csv: there is no column `kind` to take labels from; there are a, b, c",
+        ),
+        (&["good.csv", "--label", "c", "--keep-label", "z"], 3, "there is no class `z`; there are x, y"),
+        (&["good.csv", "--columns", "a,b", "--keep-label", "x"], 3, "name the column with the classes by --label"),
+        (&["good.csv", "--label", "c", "--image-size", "8x8"], 3, "are for images"),
+        (&["short"], 3, "train-labels-idx1-ubyte is no valid IDX file: there are 1 labels for 2 images"),
+        (&["cut.npy"], 3, "cut.npy is no valid NPY file: it is cut short"),
+        (&["cut.npz"], 3, "cut.npz is no valid NPZ file"),
+        (&["empty.csv"], 3, "empty.csv: it is empty"),
+        (&["missing"], 3, "there is no data at missing"),
+        (&["sprites:count=0"], 2, "count takes a number from 1 to 614400"),
+        (&["strokes", "--valid", "1.5"], 2, "between 0 and 1"),
+        (&["strokes", "--image-size", "0x3"], 2, "no image size"),
+        (&["export", "good.csv", "--to", "out", "--label", "c", "--format", "png"], 2, "take csv or npy"),
+        (&["export", "word.csv", "--to", "out"], 3, "word.csv, line 3"),
+        (&["export", "good.csv", "--to", "mixed", "--label", "c"], 2, "mixed is there already"),
+    ];
+    let before = tree(folder.path());
+    for (args, code, reason) in cases {
+        let output = wgvae(folder.path(), &[&["data"], *args].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(*code), "{args:?}: {error}");
+        assert!(error.contains(reason), "{args:?}: {error}");
+        assert!(error.contains("error: ") || error.lines().count() == 1, "{args:?}: {error}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+        assert_eq!(tree(folder.path()), before, "{args:?} left something behind");
+    }
+}
+
+fn tree(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
+}
+
+/// The same images in IDX, as numbered files, and numbered through their classes' folders are the same data.
+#[test]
+fn images_are_the_same_data_however_they_are_stored() {
+    let (count, side) = (40_u32, 5_usize);
+    let pixels: Vec<u8> = (0..count as usize * side * side).map(|i| (i * i % 251) as u8).collect();
+    let labels: Vec<u32> = (0..count).map(|i| i * 7 % 3).collect();
+    let bytes: Vec<u8> = labels.iter().map(|l| *l as u8).collect();
+    let folder = folder_of(&[
+        ("idx/x-images-idx3-ubyte", &idx(&[count, side as u32, side as u32], &pixels)),
+        ("idx/x-labels-idx1-ubyte", &idx(&[count], &bytes)),
+        ("array.npy", &npy("|u1", &format!("({count}, {side}, {side})"), &pixels)),
+        ("flat/notes.txt", b"not an image"),
+    ]);
+    let at = |name: &str| folder.path().join(name);
+    for (row, image) in pixels.chunks(side * side).enumerate() {
+        write::write_png(&at(&format!("flat/{row}.png")), (side, side, 1), image).unwrap();
+    }
+    let classes = ["0", "1", "2"].map(String::from);
+    write::write_class_folders(&at("classes"), (side, side, 1), &pixels, Some(&labels), &classes).unwrap();
+    let load = |name: &str, seed: u64| Dataset::load(Options { seed, ..path(&at(name)).as_str().into() }).unwrap();
+    for seed in [0, 1] {
+        let first = load("idx/x-images-idx3-ubyte", seed);
+        assert_eq!((first.train.rows, first.test.rows), (36, 4));
+        for name in ["idx", "flat", "classes", "array.npy"] {
+            let other = load(name, seed);
+            assert_eq!(other.shape, first.shape, "{name}");
+            assert_eq!((&other.train.values, &other.test.values), (&first.train.values, &first.test.values), "{name}");
+            if other.train.labels.is_some() {
+                assert_eq!((&other.train.labels, &other.classes), (&first.train.labels, &first.classes), "{name}");
+            }
+        }
+    }
+    assert_ne!(load("flat", 0).test, load("flat", 1).test);
+}
+
+#[test]
+fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
+    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, WebP};
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    for (i, format) in [Png, Jpeg, Bmp, Gif, WebP].into_iter().enumerate() {
+        let extension = format.extensions_str()[0];
+        files.push((format!("{i}.{extension}"), picture(8 + i as u32, 12, format)));
+    }
+    files.push(("bad.jpg".into(), b"text".to_vec()));
+    // What it is counts, not what it is called.
+    files.push(("png.gif".into(), picture(8, 12, Png)));
+    let listed: Vec<(&str, &[u8])> = files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
+    let folder = folder_of(&listed);
+    let flags = [".", "--image-size", "6x6", "--fit", "fit", "--preview", "p.png"];
+    let report = described(folder.path(), &flags);
+    assert_eq!(report["shape"], serde_json::json!({"image": {"height": 6, "width": 6, "channels": 3}}));
+    assert_eq!(report["train_rows"].as_u64().unwrap() + report["test_rows"].as_u64().unwrap(), 6);
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("1 of 7 files could not be read and were skipped: bad.jpg"), "{notes}");
+    assert!(notes.contains("6 of 6 images were brought to 6x6"), "{notes}");
+    assert!(image::open(folder.path().join("p.png")).is_ok());
+    let grey = described(folder.path(), &[".", "--image-size", "6x6", "--channels", "grey", "--no-preview"]);
+    assert_eq!(grey["shape"]["image"]["channels"], 1);
+}
+
+#[test]
+fn a_source_is_described() {
+    let folder = folder_of(&[("t.csv", b"a,b,kind\n1,10,x\n2,10,y\n3,10,x\n4,10,y\n")]);
+    let report = described(folder.path(), &["strokes:count=50"]);
+    assert_eq!((&report["train_rows"], &report["classes"][3]["name"]), (&50.into(), &"3".into()));
+    assert!(folder.path().join("runs/data-strokes/preview.png").is_file());
+    let report = described(folder.path(), &["sprites:count=60", "--no-preview"]);
+    assert_eq!((&report["factors"][2]["name"], &report["factors"][2]["values"]), (&"rotation".into(), &40.into()));
+    let report = described(folder.path(), &["t.csv", "--label", "kind", "--valid", "0.25"]);
+    assert_eq!(report["columns"][1]["mean"], 10.0);
+    assert!(report["notes"][0].as_str().unwrap().contains("the same in every training row"), "{report}");
+    let output = wgvae(folder.path(), &["data", "points:moons,count=50", "--no-preview"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("50 training and 10 test points of 2 coordinates") && text.contains("upper"), "{text}");
+}
+
+/// What is exported reads back to the same numbers.
+#[test]
+fn exports_read_back() {
+    let folder = folder_of(&[("t.csv", b"a,b,kind\n0.1,1e-9,x\n2,3,y\n0.3,7,x\n4,16777217,y\n")]);
+    let at = |name: &str| path(&folder.path().join(name));
+    let export = |args: &[&str]| {
+        let output = wgvae(folder.path(), &[&["data", "export"], args].concat());
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let strokes = Dataset::load("strokes:count=60").unwrap();
+    for (format, to) in [("idx", "i"), ("png", "p")] {
+        export(&["strokes:count=60", "--to", to, "--format", format]);
+        let back = Dataset::load(at(to).as_str()).unwrap();
+        assert_eq!((&back.train.values, &back.train.labels), (&strokes.train.values, &strokes.train.labels), "{to}");
+        assert_eq!((&back.test.values, &back.test.labels), (&strokes.test.values, &strokes.test.labels), "{to}");
+    }
+    export(&["points:moons,count=40", "--to", "c"]);
+    export(&["points:moons,count=40", "--to", "n", "--format", "npy"]);
+    let like = Dataset::load("points:moons,count=40").unwrap();
+    let Values::Floats(points) = &like.train.values else { panic!("points are floats") };
+    let options = Options { columns: vec!["x0".into(), "x1".into()], ..at("c/train.csv").as_str().into() };
+    assert_eq!(rows(&options, &like.description()).unwrap().split.values, Values::Floats(points.clone()));
+    let array = rows(&at("n/train.npy").as_str().into(), &like.description()).unwrap();
+    assert_eq!(array.split.values, Values::Floats(points.clone()));
+    export(&["sprites:count=10", "--to", "s"]);
+    let factors = std::fs::read_to_string(folder.path().join("s/train-factors.csv")).unwrap();
+    assert_eq!(factors.lines().next().unwrap(), "shape,scale,rotation,x,y");
+    export(&["t.csv", "--label", "kind", "--valid", "0.25", "--to", "t"]);
+    let table = std::fs::read_to_string(folder.path().join("t/train.csv")).unwrap();
+    assert!(table.starts_with("a,b,label\n") && table.lines().count() == 4, "{table}");
+}
+
+/// Other data is brought to the form that a model was trained on, or refused in a sentence that says both.
+#[test]
+fn rows_are_brought_to_the_form_of_the_model() {
+    let folder = folder_of(&[
+        ("train.csv", b"a,b,kind\n1,10,x\n3,20,y\n5,30,x\n7,40,y\n"),
+        ("new.csv", b"note,b,a\nfirst,10,5\nsecond,NA,1\nthird,30,1\n"),
+        ("other.csv", b"a,c\n1,2\n"),
+    ]);
+    let at = |name: &str| path(&folder.path().join(name));
+    let table = Dataset::load(Options { label: Some("kind".into()), ..at("train.csv").as_str().into() }).unwrap();
+    let description = table.description();
+    let text = serde_json::to_string(&description).unwrap();
+    assert_eq!(serde_json::from_str::<wgvae::data::Description>(&text).unwrap(), description);
+    let new = rows(&at("new.csv").as_str().into(), &description).unwrap();
+    assert_eq!(new.split.origins.unwrap(), ["line 2", "line 4"]);
+    assert_eq!(new.notes.len(), 1);
+    let Values::Floats(mut values) = new.split.values else { panic!("tables are floats") };
+    description.columns.as_ref().unwrap().restore(&mut values);
+    for (value, expected) in values.iter().zip([5.0, 10.0, 1.0, 30.0]) {
+        assert!((value - expected).abs() < 1e-5, "{values:?}");
+    }
+    let error = rows(&at("other.csv").as_str().into(), &description).unwrap_err().to_string();
+    assert!(error.contains("the model takes the columns a, b, but") && error.contains("no column `b`"), "{error}");
+
+    let images = Dataset::load("strokes:count=10").unwrap().description();
+    let sprites = rows(&"sprites:count=10".into(), &images).unwrap();
+    assert_eq!((sprites.split.rows, sprites.split.values.len()), (2, 2 * 784));
+    let error = rows(&"points:count=10".into(), &images).unwrap_err().to_string();
+    assert!(
+        error.contains("takes grey images of 28x28") && error.contains("points:count=10 has points of 2"),
+        "{error}"
+    );
+    let chosen = Options { keep_label: vec!["3".into()], limit: Some(2), ..Options::from("strokes:count=500") };
+    let chosen = rows(&chosen, &images).unwrap();
+    assert_eq!((chosen.split.rows, chosen.split.labels.unwrap()), (2, vec![3, 3]));
+}
+
+#[test]
+fn arrays_say_what_they_are() {
+    let floats: Vec<u8> = (0..12).flat_map(|i| (i as f32 * 0.7).to_le_bytes()).collect();
+    let doubles: Vec<u8> = (0..12).flat_map(|i| (f64::from(i) / 255.0).to_le_bytes()).collect();
+    let folder = folder_of(&[
+        ("points.npy", &npy("<f4", "(4, 3)", &floats)),
+        ("levels.npy", &npy("<f8", "(3, 2, 2)", &doubles)),
+        ("numbers.npy", &npy("<f4", "(3, 2, 2)", &floats)),
+    ]);
+    let load = |name: &str| Dataset::load(path(&folder.path().join(name)).as_str()).unwrap();
+    let points = load("points.npy");
+    assert_eq!((points.shape, points.is_bytes(), points.train.rows), (Shape::Point(3), false, 4 - points.test.rows));
+    let image = Shape::Image { height: 2, width: 2, channels: 1 };
+    assert_eq!((load("levels.npy").shape, load("levels.npy").is_bytes()), (image, true));
+    assert_eq!((load("numbers.npy").shape, load("numbers.npy").is_bytes()), (image, false));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever stands in a file, whatever it is called: data or an error on one line.
+    #[test]
+    fn any_file_is_read_or_refused(
+        name in "(a\\.(csv|tsv|txt|npy|npz|png|jpg|gif|bmp|webp|idx|gz)|train-images-idx3-ubyte|a)",
+        start in prop::sample::select(vec![
+            b"".to_vec(), b"\x93NUMPY\x01\x00\x20\x00{'descr': '<f4', ".to_vec(), b"PK\x03\x04".to_vec(), b"\x89PNG\r\n\x1a\n".to_vec(),
+            b"GIF89a".to_vec(), b"BM".to_vec(), b"\xff\xd8\xff".to_vec(), b"RIFF\x10\x00\x00\x00WEBPVP8 ".to_vec(),
+            vec![0, 0, 8, 3, 0, 0, 0, 2], vec![0x1f, 0x8b, 8], b"a,b\n1,2\n".to_vec(), b"\xff\xfe".to_vec(),
+        ]),
+        text in "[0-9a-z,;\t\n\"'. -]{0,60}",
+        bytes in prop::collection::vec(any::<u8>(), 0..80),
+        as_text in any::<bool>(), in_folder in any::<bool>(), label in prop::option::of("[ab3]"),
+    ) {
+        let content = [start.as_slice(), if as_text { text.as_bytes() } else { &bytes }].concat();
+        let folder = folder_of(&[(name.as_str(), &content)]);
+        let source = if in_folder { folder.path().to_path_buf() } else { folder.path().join(&name) };
+        let options = Options { label, ..path(&source).as_str().into() };
+        let outcome = Dataset::load(options.clone());
+        match &outcome {
+            Ok(data) => prop_assert!(data.train.rows > 0 && data.test.rows > 0 && !data.shape.is_empty()),
+            Err(error) => prop_assert!(!error.to_string().contains('\n'), "{error}"),
+        }
+        if let Ok(data) = outcome {
+            let again = rows(&options, &data.description());
+            prop_assert!(again.is_ok_and(|again| again.split.values.len() == again.split.rows * data.shape.len()));
+        }
+    }
+
+    /// Arrays with any header that looks like one.
+    #[test]
+    fn any_array_is_read_or_refused(
+        descr in "[<>|]?(u1|i2|f4|f8|b1|U3|O|V4|f|)", shape in "\\([0-9]{0,3}(, ?[0-9]{1,12}){0,4},?\\)?",
+        order in "(True|False|)", bytes in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
+        let content = [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), &bytes].concat();
+        let folder = folder_of(&[("a.npy", &content)]);
+        if let Err(error) = Dataset::load(path(&folder.path().join("a.npy")).as_str()) {
+            prop_assert!(error.to_string().contains("a.npy") && !error.to_string().contains('\n'), "{error}");
+        }
+    }
+}
