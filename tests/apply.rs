@@ -136,7 +136,14 @@ fn every_command_works_on_every_kind_of_model() {
     for (run, to) in [("images", "augmented"), ("points", "augmented.csv"), ("table", "augmented.csv")] {
         place.done(&format!("augment {run} --count 30 --balance"));
         // What is written is a source again.
-        place.done(&format!("eval {run} --data {run}/{to} --label {}", if run == "table" { "kind" } else { "label" }));
+        let label = if to == "augmented" {
+            ""
+        } else if run == "table" {
+            "--label kind"
+        } else {
+            "--label label"
+        };
+        place.done(&format!("eval {run} --data {run}/{to} {label}"));
     }
     place.done("sample images --around-class 3 --temperature 0.5 --count 9 --to images/threes.npy");
     place.done("sample points --around-row 0");
