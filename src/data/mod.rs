@@ -1,7 +1,7 @@
 //! Data sources, all of them ending in one [`Dataset`]. Knows no GPU.
 //!
-//! A source yields all its rows with what is known of them ([`source`]); one pipeline chooses rows, splits and
-//! standardises ([`load`]), or brings rows to the form that a trained model takes ([`apply`]).
+//! A source yields all its rows with what is known of them; one pipeline chooses rows, splits and
+//! standardises, or brings rows to the form that a trained model takes.
 
 mod apply;
 mod array;
