@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::array::{Array, Element};
 use super::bytes;
+use super::folder::is_image_extension;
 use super::source::Raw;
 use super::{DataError, Split, natural};
 
@@ -36,7 +37,9 @@ impl Sets {
         for entry in std::fs::read_dir(folder).map_err(&failed)? {
             let path = entry.map_err(&failed)?.path();
             let name = file_name(&path);
-            if name.contains("images") && name.contains("idx") && !name.starts_with('.') && path.is_file() {
+            let is_picture = path.extension().is_some_and(|e| is_image_extension(&e.to_string_lossy()));
+            let is_set = name.contains("images") && name.contains("idx") && !name.starts_with('.') && !is_picture;
+            if is_set && path.is_file() {
                 images.push(path);
             }
         }
