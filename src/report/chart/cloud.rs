@@ -56,7 +56,8 @@ impl Cloud {
             .filter(|g| !g.name.is_empty())
             .map(|g| Key { name: g.name.clone(), colour: g.colour, value: None })
             .collect();
-        let drawn = points.len().div_ceil(kept_every);
+        let placed = |group: &Group| group.points.iter().filter(|p| has_place(p)).count();
+        let drawn: usize = self.groups.iter().map(|g| placed(g).div_ceil(kept_every)).sum();
         let of = if kept_every > 1 { format!(" of {}", grouped(points.len() as u64)) } else { String::new() };
         let far = if outside > 0 { format!(", {} outside the frame", grouped(outside as u64)) } else { String::new() };
         let note = format!("{}{of} points{far}", grouped(drawn as u64));
