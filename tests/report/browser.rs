@@ -6,20 +6,23 @@ use std::process::{Command, Output};
 use image::RgbImage;
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-/// Counts what has loaded, what leaves the page's width and which captions cover each other, once the page is there.
-const WITNESS: &str = r#"<script>
+/// Shows a page in a frame, since windows have a least width, and once it is there counts what has loaded, what leaves
+/// the page's width and which captions cover each other.
+const WITNESS: &str = r#"<!doctype html><html><body><iframe srcdoc="PAGE" style="width:WIDTHpx;height:1400px;border:0">
+</iframe><script>
 addEventListener("load", () => {
-  const page = document.documentElement, seen = page.dataset;
-  seen.images = document.images.length;
-  seen.broken = [...document.images].filter(image => !(image.complete && image.naturalWidth > 0)).length;
+  const seen = document.documentElement.dataset, inner = document.querySelector("iframe").contentDocument;
+  const page = inner.documentElement;
+  seen.width = page.clientWidth;
+  seen.images = inner.images.length;
+  seen.broken = [...inner.images].filter(image => !(image.complete && image.naturalWidth > 0)).length;
   seen.wide = Math.max(0, page.scrollWidth - page.clientWidth);
-  const boxes = selector => [...document.querySelectorAll("svg")].map(
-    svg => [...svg.querySelectorAll(selector)].map(text => text.getBoundingClientRect()));
+  const boxes = svg => [...svg.querySelectorAll(".below, .left, .name")].map(text => text.getBoundingClientRect());
   const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-  const covered = group => group.filter((a, i) => group.slice(i + 1).some(b => meet(a, b))).length;
-  seen.covered = boxes(".below, .left, .name").map(covered).reduce((a, b) => a + b, 0);
+  const covered = all => all.filter((a, i) => all.slice(i + 1).some(b => meet(a, b))).length;
+  seen.covered = [...inner.querySelectorAll("svg")].map(svg => covered(boxes(svg))).reduce((a, b) => a + b, 0);
 });
-</script>"#;
+</script></body></html>"#;
 
 /// A browser.
 pub struct Browser {
@@ -64,7 +67,7 @@ impl Browser {
         Some(Self { program: program?, profile: folder() })
     }
 
-    fn run(&self, page: &Path, width: usize, arguments: &[String]) -> Output {
+    fn run(&self, page: &Path, arguments: &[String]) -> Output {
         let output = Command::new(&self.program)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
@@ -76,7 +79,7 @@ impl Browser {
                 "--v=0",
             ])
             .arg(format!("--user-data-dir={}", self.profile.path().display()))
-            .arg(format!("--window-size={width},1400"))
+            .arg("--window-size=1200,1400")
             .args(arguments)
             .arg(format!("file://{}", page.display()))
             .output()
@@ -86,18 +89,20 @@ impl Browser {
         output
     }
 
-    /// Opens a page in a window of this width and asks it how it is.
+    /// Opens a page in a frame of this width and asks how it is.
     pub fn open(&self, html: &str, width: usize) -> Opened {
         let folder = folder();
         let page = folder.path().join("page.html");
-        std::fs::write(&page, html.replacen("</head>", &format!("{WITNESS}</head>"), 1)).unwrap();
-        let output = self.run(&page, width, &["--dump-dom".into()]);
+        let framed = html.replace('&', "&amp;").replace('"', "&quot;");
+        std::fs::write(&page, WITNESS.replace("WIDTH", &width.to_string()).replace("PAGE", &framed)).unwrap();
+        let output = self.run(&page, &["--dump-dom".into()]);
         let (dom, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let seen = |name: &str| -> usize {
             let start = format!("data-{name}=\"");
             let value = dom.split_once(&start).and_then(|(_, rest)| rest.split('"').next());
             value.and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("no {name} in {dom:.400}: {log}"))
         };
+        assert_eq!(seen("width"), width);
         Opened {
             console: log.lines().filter(|line| line.contains(":CONSOLE")).map(str::to_string).collect(),
             images: seen("images"),
@@ -113,7 +118,7 @@ impl Browser {
         let (page, shot) = (folder.path().join("page.html"), folder.path().join("page.png"));
         std::fs::write(&page, html).unwrap();
         let scheme = format!("--blink-settings=preferredColorScheme={}", usize::from(!is_dark));
-        self.run(&page, 1200, &[scheme, format!("--screenshot={}", shot.display())]);
+        self.run(&page, &[scheme, format!("--screenshot={}", shot.display())]);
         image::open(&shot).unwrap().into_rgb8()
     }
 }

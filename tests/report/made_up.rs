@@ -204,6 +204,34 @@ pub fn points() -> Page {
     page
 }
 
+/// A run with much of everything, and with long names.
+pub fn large() -> Page {
+    let long = "a-very-long-name-without-any-place-to-break-it-".repeat(4);
+    let mut page = images();
+    page.title = long.clone();
+    page.facts.model = format!("784{}-784 relu", "-4096".repeat(40));
+    page.facts.command = Some(format!("wgvae train --out {long} --hidden {}", "4096,".repeat(60)));
+    page.facts.more.push((long.clone(), long.clone()));
+    page.headline =
+        Headline { test_loss: Some(1_234_567.8), kl: Some(1e-9), active: Some((512, 512)), ..Headline::default() };
+    curves(&mut page, 3000);
+    page.epochs.iter_mut().for_each(|e| e.train_loss *= 1e6);
+    let (vectors, labels) = clusters(64, 12_000);
+    let projected = latent::principal(&vectors, 64);
+    page.latent = Some(Latent {
+        axes: projected.captions(),
+        points: projected.points,
+        labels: labels.iter().enumerate().map(|(i, label)| label + i as u32 % 9 * 10).collect(),
+        classes: (0..90).map(|i| format!("{i}-{long:.40}")).collect(),
+    });
+    page.dimensions = (0..512).map(|i| Dimension { kl: f64::from(i) / 100.0, is_active: i > 100 }).collect();
+    page.columns = (0..300)
+        .map(|i| Column { name: format!("{long:.60}{i}"), mean: 1e9, deviation: 1e-9, error: Some(-1e12), r2: None })
+        .collect();
+    page.timings.push(Timing { name: long, seconds: 1e6 });
+    page
+}
+
 /// A run that went wrong in every way.
 pub fn broken() -> Page {
     let mut page = images();

@@ -23,6 +23,7 @@ fn pages() -> Vec<(&'static str, String)> {
     vec![
         ("images", html(&made_up::images())),
         ("points", html(&made_up::points())),
+        ("large", html(&made_up::large())),
         ("broken", html(&made_up::broken())),
         ("empty", html(&Page::default())),
         ("compared", comparison(&runs)),
