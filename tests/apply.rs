@@ -53,15 +53,15 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Rows of two classes along two different lines of five columns, with noise: class `odd` is the rare one.
+/// Rows along a curve through five columns, with noise; one in ten, of class `odd`, lies beside it.
 fn table() -> String {
     let mut text = String::from("a,b,c,d,e,kind\n");
     for i in 0..400_u32 {
         let noise = |k: u32| (f64::from((i * 7919 + k * 104_729) % 1000) / 1000.0 - 0.5) * 0.2;
         let t = f64::from(i * 37 % 400) / 40.0 - 5.0;
         let odd = i % 10 == 9;
-        let b = if odd { -2.0 * t } else { 2.0 * t };
-        let row = [t, b + noise(1), 3.0 - t + noise(2), t * 100.0 + noise(3), 7.0 + noise(4)];
+        let b = if odd { 2.0 * t + 8.0 } else { 2.0 * t };
+        let row = [t, b + noise(1), 3.0 - t + noise(2), t * 100.0 + noise(3), t * t + noise(4)];
         let cells: Vec<String> = row.iter().map(f64::to_string).collect();
         text += &format!("{},{}\n", cells.join(","), if odd { "odd" } else { "usual" });
     }
