@@ -155,6 +155,33 @@ fn every_command_works_on_every_kind_of_model() {
     assert_eq!(found["rows"], 400);
 }
 
+/// Short runs of what the help proposes, in its order, on sources of the names it uses.
+#[test]
+fn every_example_of_the_help_runs() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    place.done("data export strokes:count=300 --to mnist");
+    place.done("data export strokes:count=200 --format png --to photos");
+    std::fs::write(place.path("rows.csv"), table().replace("kind", "class")).unwrap();
+    let help = place.done("--help");
+    let examples: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  wgvae ")).collect();
+    assert!(examples.len() >= 12, "{help}");
+    for example in examples {
+        // What it does stands behind two spaces.
+        let line = example.split("  ").next().unwrap().trim();
+        let short = match line.split(' ').next().unwrap() {
+            "train" => format!("{} --steps 3", line.replace("--epochs 20", "")),
+            // Another test runs all of it.
+            "doctor" => continue,
+            _ => line.to_string(),
+        };
+        place.done(&short);
+    }
+    assert!(place.path("codes.csv").is_file());
+}
+
 #[test]
 fn what_does_not_fit_is_refused_in_one_sentence() {
     if common::gpu().is_none() {

@@ -32,9 +32,6 @@ pub struct Args {
     /// How many
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     count: u64,
-    /// As many of each class
-    #[arg(long)]
-    balance: bool,
     /// Of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
@@ -83,7 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
     let count = args.count as usize;
-    if !args.balance {
+    if !args.rows.balanced() {
         return Ok((0..count).map(|_| rng.random_range(0..rows.split.rows)).collect());
     }
     let Some(labels) = &rows.split.labels else {

@@ -28,6 +28,9 @@ pub struct DataArgs {
     /// At most so many training rows, drawn by the seed
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub limit: Option<usize>,
+    /// Give each class the same weight: rows of the rarer ones are repeated in training
+    #[arg(long, help_heading = "Data")]
+    pub balance: bool,
     /// Fail on files and rows that cannot be used instead of leaving them out
     #[arg(long, help_heading = "Data")]
     pub strict: bool,
@@ -56,6 +59,7 @@ impl DataArgs {
         options.label = self.label.clone().or(options.label.take());
         options.valid = self.valid.unwrap_or(options.valid);
         options.limit = self.limit.or(options.limit);
+        options.balance |= self.balance;
         options.strict |= self.strict;
         options.image_size = self.image_size.or(options.image_size);
         options.channels = self.channels.or(options.channels);
@@ -75,6 +79,7 @@ impl DataArgs {
             ("drop_label", list(&self.drop_label)),
             ("valid", self.valid.map(Value::Float)),
             ("limit", self.limit.and_then(|n| i64::try_from(n).ok()).map(Value::Integer)),
+            ("balance", self.balance.then_some(Value::Boolean(true))),
             ("strict", self.strict.then_some(Value::Boolean(true))),
             ("image_size", self.image_size.map(|size| Value::String(size.to_string()))),
             ("channels", self.channels.as_ref().and_then(name_of)),

@@ -49,16 +49,18 @@ pub struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  wgvae train                                   handwritten digits from the built-in strokes
-  wgvae train --preset points                   points of the plane, a 2-D latent space
-  wgvae train --data mnist/ --epochs 20         a folder of IDX files
+  wgvae train                                     handwritten digits from the built-in strokes
+  wgvae train --preset points                     points of the plane, a 2-D latent space
+  wgvae train --data photos/ --image-size 64x64   a folder of images
+  wgvae train --data rows.csv --label class       a table, with the class in a column
+  wgvae train --data mnist/ --epochs 20           a folder of IDX files
   wgvae train --hidden 512,256 --latent 8 --likelihood mse --beta 0.1
-  wgvae plan --preset deep-dense                the step, op by op
-  wgvae profile --batch 512                     where its time goes
-  wgvae kernels --show gather                   the WGSL that is compiled
-  wgvae data iris.csv --label species           what a source holds
-  wgvae data export strokes --to strokes/       built-in data as IDX files
-  wgvae doctor                                  is this adapter to be trusted?
+  wgvae data rows.csv --label class               what a source holds
+  wgvae sample runs/dense-strokes                 new digits
+  wgvae encode runs/dense-strokes --to codes.csv  codes of the test rows
+  wgvae anomaly runs/table-rows --data rows.csv   the strangest rows
+  wgvae profile --batch 512                       where a step's time goes
+  wgvae doctor                                    is this adapter to be trusted?
 
 Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 device lost or out of memory,
 130 interrupted, 1 anything else.";

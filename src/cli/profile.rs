@@ -102,7 +102,7 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
     };
     once(&mut executor, 1)?;
     // Few steps at a time take longer each: as many as training submits are found in two rounds.
-    let fitting = |about: f64| (SUBMIT_TIME.as_secs_f64() / about).clamp(1.0, scalars.len() as f64) as usize;
+    let fitting = |about: f64| (SUBMIT_TIME.as_secs_f64() / about).round().clamp(1.0, scalars.len() as f64) as usize;
     let per_submit = fitting(once(&mut executor, 2)?);
     let about = once(&mut executor, per_submit)?;
     let per_submit = fitting(about);

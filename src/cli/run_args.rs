@@ -45,6 +45,11 @@ impl RunArgs {
 }
 
 impl RowsArgs {
+    /// Whether classes shall have the same weight.
+    pub fn balanced(&self) -> bool {
+        self.choice.balance
+    }
+
     /// The rows that were asked for, as the model takes them.
     pub fn rows(&self, run: &Run) -> Result<Rows, RunError> {
         let rows = match &self.data {

@@ -12,6 +12,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("data", "drop_label", "no rows of these classes", "[\"0\"]"),
     ("data", "valid", "share of the rows kept for testing, where the source has no test rows of its own", ""),
     ("data", "limit", "at most so many training rows", "1000"),
+    ("data", "balance", "give each class the same weight: rows of the rarer ones are repeated", ""),
     ("data", "strict", "fail at files and rows that cannot be used, instead of leaving them out", ""),
     ("data", "image_size", "bring images to this size: height, then width", "\"64x64\""),
     ("data", "channels", "colours of images: grey, rgb; grey where left out and all files are", "\"rgb\""),

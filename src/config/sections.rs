@@ -56,6 +56,8 @@ pub struct DataConfig {
     /// At most so many training rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// Give each class the same weight.
+    pub balance: bool,
     /// Files and rows that cannot be used are an error.
     pub strict: bool,
     /// What images are brought to.
@@ -79,6 +81,7 @@ impl DataConfig {
             drop_label: self.drop_label.clone(),
             valid: self.valid,
             limit: self.limit,
+            balance: self.balance,
             seed,
             strict: self.strict,
             image_size: self.image_size,
@@ -203,6 +206,7 @@ impl Default for DataConfig {
             drop_label: Vec::new(),
             valid: options.valid,
             limit: None,
+            balance: false,
             strict: false,
             image_size: None,
             channels: None,

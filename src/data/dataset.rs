@@ -199,6 +199,25 @@ impl Split {
         self.rows = keep.iter().filter(|keep| **keep).count();
     }
 
+    /// Repeats some of its rows behind the others.
+    pub fn repeat(&mut self, again: &[usize]) {
+        let rows = self.rows;
+        match &mut self.values {
+            Values::Bytes(values) => repeat_rows(values, rows, again),
+            Values::Floats(values) => repeat_rows(values, rows, again),
+        }
+        if let Some(labels) = &mut self.labels {
+            repeat_rows(labels, rows, again);
+        }
+        if let Some(factors) = &mut self.factors {
+            repeat_rows(&mut factors.values, rows, again);
+        }
+        if let Some(origins) = &mut self.origins {
+            repeat_rows(origins, rows, again);
+        }
+        self.rows += again.len();
+    }
+
     /// Takes the marked rows out. Only these are copied: what stays moves together in place.
     pub fn take_out(&mut self, marked: &[bool]) -> Split {
         let rows = self.rows;
@@ -230,6 +249,14 @@ fn retain_rows<T: Copy>(values: &mut Vec<T>, rows: usize, keep: &[bool]) {
         end += width;
     }
     values.truncate(end);
+}
+
+fn repeat_rows<T: Clone>(values: &mut Vec<T>, rows: usize, again: &[usize]) {
+    let width = values.len() / rows.max(1);
+    values.reserve(width * again.len());
+    for row in again {
+        values.extend_from_within(row * width..(row + 1) * width);
+    }
 }
 
 fn marked_rows<T: Clone>(values: &[T], rows: usize, marked: &[bool]) -> Vec<T> {

@@ -10,6 +10,7 @@ use super::{Columns, DataError, Dataset, Options, Split, Values, resize};
 /// Streams of the seed, one for each choice of rows.
 const SPLIT: u64 = 0x0073_706c_6974;
 const LIMIT: u64 = 0x006c_696d_6974;
+const BALANCE: u64 = 0x0062_616c_616e;
 
 impl Dataset {
     /// Loads or makes a source: a built-in one, a folder or a file.
@@ -47,7 +48,13 @@ impl Dataset {
         if let Some(limit) = options.limit.filter(|limit| *limit < train.rows) {
             train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
         }
+        // Measured before rows are repeated: the columns' means are the data's.
         let columns = columns.map(|names| standardise(names, &mut train, &mut test, &mut notes));
+        if options.balance {
+            let again = repeated(&train, &options)?;
+            notes.push(format!("{} training rows of the rarer classes are repeated for balance", again.len()));
+            train.repeat(&again);
+        }
         Ok(Dataset { name, shape, classes, columns, train, test, notes })
     }
 }
@@ -120,6 +127,29 @@ fn drawn(seed: u64, stream: u64, rows: usize, count: usize) -> Vec<bool> {
     marked
 }
 
+/// Rows that are repeated so that every class has as many as the largest: each the same number of times, and some once
+/// more, drawn by the seed.
+fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
+    let Some(labels) = &train.labels else {
+        return Err(DataError::unusable(&options.source, "there are no labels to balance by"));
+    };
+    let mut members: std::collections::BTreeMap<u32, Vec<usize>> = std::collections::BTreeMap::new();
+    for (row, label) in labels.iter().enumerate() {
+        members.entry(*label).or_default().push(row);
+    }
+    let most = members.values().map(Vec::len).max().unwrap_or(0);
+    let mut again = Vec::new();
+    for (label, rows) in &members {
+        let missing = most - rows.len();
+        for _ in 0..missing / rows.len() {
+            again.extend(rows);
+        }
+        let once_more = drawn(options.seed, BALANCE ^ u64::from(*label) << 48, rows.len(), missing % rows.len());
+        again.extend(rows.iter().zip(once_more).filter(|(_, more)| *more).map(|(row, _)| row));
+    }
+    Ok(again)
+}
+
 fn standardise(names: Vec<String>, train: &mut Split, test: &mut Split, notes: &mut Vec<String>) -> Columns {
     let (Values::Floats(train), Values::Floats(test)) = (&mut train.values, &mut test.values) else {
         let ones = vec![1.0; names.len()];
@@ -150,6 +180,21 @@ mod tests {
         assert_ne!(marked, drawn(4, SPLIT, 1000, 100));
         assert_ne!(marked, drawn(3, LIMIT, 1000, 100));
         assert!(marked[..500].iter().filter(|m| **m).count() > 30);
+    }
+
+    #[test]
+    fn balanced_classes_have_as_many_rows_and_no_row_is_lost() {
+        let mut options = Options::from("strokes:count=300");
+        let plain = Dataset::load(options.clone()).unwrap();
+        options.balance = true;
+        let data = Dataset::load(options).unwrap();
+        let labels = data.train.labels.as_ref().unwrap();
+        let of = |class: u32| labels.iter().filter(|l| **l == class).count();
+        let most = (0..10).map(of).max().unwrap();
+        assert!((0..10).all(|class| of(class) == most));
+        assert_eq!(labels[..300], plain.train.labels.unwrap()[..]);
+        assert_eq!((data.train.rows, data.train.numbers(0..data.train.rows, 784).len()), (10 * most, 7840 * most));
+        assert_eq!(data.test, plain.test);
     }
 
     #[test]

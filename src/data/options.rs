@@ -88,6 +88,8 @@ pub struct Options {
     pub valid: f64,
     /// At most so many training rows.
     pub limit: Option<usize>,
+    /// Repeat rows of the rarer classes, so that each class has the same weight in training.
+    pub balance: bool,
     /// Of the split into training and test rows.
     pub seed: u64,
     /// A file or row that cannot be used is an error, not something to skip.
@@ -110,6 +112,7 @@ impl Default for Options {
             drop_label: Vec::new(),
             valid: 0.1,
             limit: None,
+            balance: false,
             seed: 0,
             strict: false,
             image_size: None,

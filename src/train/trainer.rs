@@ -285,7 +285,7 @@ impl Trainer {
     fn adapt(&mut self, steps: usize, elapsed: Duration) {
         let wanted = steps as f64 * SUBMIT_TIME.as_secs_f64() / elapsed.as_secs_f64().max(1e-6);
         let most = (2 * self.steps_per_submit).min(STEPS_PER_SUBMIT);
-        self.steps_per_submit = (wanted as usize).clamp(1, most);
+        self.steps_per_submit = (wanted.round() as usize).clamp(1, most);
     }
 
     fn report(&self, done: u64, m: StepMetrics) -> StepReport {
