@@ -93,7 +93,7 @@ fn wrong_inputs_get_one_sentence_and_the_right_exit_code() {
         (&["--objective", "ae", "--beta", "4"], 2, "no KL term"),
         (&["--nesterov"], 2, "nesterov needs sgd"),
         (&["--tied", "--decoder-hidden", "3"], 2, "mirror"),
-        (&["--data", "points"], 2, "the bernoulli likelihood needs levels"),
+        (&["--preset", "dense", "--data", "points"], 2, "the bernoulli likelihood needs levels"),
         (&["--activation", "rleu"], 2, "invalid value 'rleu'"),
         (&["--seed", "x"], 2, "invalid value 'x'"),
         (&["--data", &good, "--batch", "5", "--device", "no such card"], 4, "no adapter is called"),

@@ -32,7 +32,7 @@ impl std::str::FromStr for Widths {
 
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
-    /// Start from a preset: dense, deep-dense, autoencoder, points, table [default: table for tables, else dense]
+    /// Start from a preset: dense, deep-dense, autoencoder, points, table [default: what suits the data]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// Lay a TOML file over the preset
@@ -123,6 +123,15 @@ pub struct ModelArgs {
     seed: Option<u64>,
 }
 
+/// The preset for data that comes without one: grey levels are pixels, other numbers are measured.
+fn suited_preset(data: &Dataset) -> &'static str {
+    match data.shape {
+        Shape::Point(2) => "points",
+        _ if data.is_bytes() => "dense",
+        _ => "table",
+    }
+}
+
 /// TOML's integers end at i64::MAX; larger counts are refused by their own limits all the same.
 fn integer(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
@@ -192,10 +201,10 @@ impl ModelArgs {
             eprintln!("{note}");
         }
         // What no preset and no file has chosen, the data does.
-        let unchosen = preset.is_none() && file.is_none();
-        if preset == Some("table") || unchosen && matches!(data.shape, Shape::Table(_)) {
-            let sized = Config::sized_table(&data);
-            config = Config::resolve_sized(Some("table"), sized, file, self.table())?;
+        let suited = preset.or_else(|| file.is_none().then(|| suited_preset(&data)));
+        if suited != preset || suited == Some("table") {
+            let sized = if suited == Some("table") { Config::sized_table(&data) } else { Table::new() };
+            config = Config::resolve_sized(suited, sized, file, self.table())?;
         }
         // The run's record shall make the same run from any directory.
         let place = std::path::Path::new(&config.data.source);
@@ -210,8 +219,7 @@ impl ModelArgs {
     pub fn run_name(&self, data: &Dataset) -> String {
         let file =
             self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
-        let usual = if matches!(data.shape, Shape::Table(_)) { "table" } else { "dense" };
-        let model = file.or(self.preset.clone()).unwrap_or(usual.into());
+        let model = file.or(self.preset.clone()).unwrap_or_else(|| suited_preset(data).into());
         // `points` on `points-moons` is `points-moons`.
         if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }
     }

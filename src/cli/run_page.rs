@@ -6,9 +6,7 @@ use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, Split};
 use crate::model::Objective;
-use crate::report::page::{
-    Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step, Timing,
-};
+use crate::report::page::{Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
 use crate::report::{self, latent};
 
 /// Rows in the scatter plots.
@@ -49,6 +47,10 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
         steps: last.map(|e| e.step),
         seconds: last.map(|e| e.seconds),
         steps_per_second: last.filter(|e| e.seconds > 0.0).map(|e| e.step as f64 / e.seconds),
+        more: last.map_or(Vec::new(), |e| {
+            let ms = |name: &str, count: f64| (name.to_string(), format!("{:.2} ms", 1e3 * e.seconds / count));
+            vec![ms("A step", e.step.max(1) as f64), ms("An epoch", e.epoch.max(1) as f64)]
+        }),
         ..Facts::default()
     }
 }
@@ -96,9 +98,9 @@ pub fn page(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         points: (run.data.shape == Shape::Point(2) && run.has_prior())
             .then(|| Points { data: plane(&split.numbers(0..split.rows.min(PLOTTED), 2)), samples: plane(&samples) }),
         columns: columns(run, split, &shown),
-        timings: timings(metrics),
         config: run.config.to_toml()?,
         next: next(run),
+        ..Page::default()
     })
 }
 
@@ -184,15 +186,6 @@ fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
         }
     };
     (0..width).map(column).collect()
-}
-
-fn timings(metrics: &Metrics) -> Vec<Timing> {
-    let Some(last) = metrics.epochs.last() else { return Vec::new() };
-    vec![
-        Timing { name: "training".into(), seconds: last.seconds },
-        Timing { name: "an epoch".into(), seconds: last.seconds / last.epoch as f64 },
-        Timing { name: "a step".into(), seconds: last.seconds / last.step.max(1) as f64 },
-    ]
 }
 
 fn next(run: &Run) -> Vec<Command> {

@@ -130,7 +130,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Err(error) = handler {
         eprintln!("Ctrl-C will end the run without saving the model: {error}");
     }
-    let shown = Rows { split: data.test.first(SHOWN), classes: data.classes.clone(), notes: Vec::new() };
+    let shown = Rows { split: data.test.clone(), classes: data.classes.clone(), notes: Vec::new() };
     let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
     let total = trainer.timetable().total();
     let epochs = trainer.timetable().epochs();
@@ -144,10 +144,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Rows of the run's page.
-const SHOWN: usize = 2000;
-
-/// Writes the run's page, with the first test rows.
+/// Writes the run's page, with the test rows.
 fn report(path: &Path, rows: Rows, config: &Config, adapter: &AdapterArgs) -> anyhow::Result<()> {
     let run = Run::open(path)?;
     let plans = Applied::plans(&run, rows.split.rows)?;

@@ -243,12 +243,12 @@ impl Config {
     }
 
     /// What the preset `table` becomes for data of this size: layers a little wider than a row, as many batches an epoch
-    /// as a small table can give, and some thousands of steps.
+    /// as a small table can give, and some two thousand steps.
     pub fn sized_table(data: &Dataset) -> Table {
         let width = data.shape.len();
         let first = (2 * width).next_multiple_of(8).clamp(16, 256);
         let batch = if data.train.rows < 2000 { 32 } else { 128 }.min(data.train.rows);
-        let epochs = (4000 * batch).div_ceil(data.train.rows).clamp(10, 400);
+        let epochs = (2000 * batch).div_ceil(data.train.rows).clamp(10, 400);
         let number = |n: usize| Value::Integer(n as i64);
         let model = [
             ("hidden", Value::Array(vec![number(first), number((first / 2).max(8))])),

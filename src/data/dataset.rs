@@ -154,28 +154,6 @@ impl Split {
         self.values.numbers(rows.start * width..rows.end * width)
     }
 
-    /// Its first rows.
-    pub fn first(&self, most: usize) -> Self {
-        let rows = self.rows.min(most);
-        if rows == self.rows {
-            return self.clone();
-        }
-        let part = |len: usize| len / self.rows * rows;
-        Self {
-            rows,
-            values: match &self.values {
-                Values::Bytes(values) => Values::Bytes(values[..part(values.len())].to_vec()),
-                Values::Floats(values) => Values::Floats(values[..part(values.len())].to_vec()),
-            },
-            labels: self.labels.as_ref().map(|labels| labels[..rows].to_vec()),
-            origins: self.origins.as_ref().map(|origins| origins[..rows].to_vec()),
-            factors: self
-                .factors
-                .as_ref()
-                .map(|f| Factors { values: f.values[..part(f.values.len())].to_vec(), ..f.clone() }),
-        }
-    }
-
     /// Leaves the marked rows and drops the others, in place.
     pub fn retain(&mut self, keep: &[bool]) {
         if keep.iter().all(|keep| *keep) {

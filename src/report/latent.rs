@@ -21,7 +21,7 @@ impl Projection {
             if self.is_principal {
                 format!("principal component {} ({:.0} % of the variance)", i + 1, self.share[i] * 100.0)
             } else {
-                format!("mu {}", i + 1)
+                format!("mu_{i}")
             }
         })
     }
@@ -185,7 +185,7 @@ mod tests {
     fn two_dimensions_stay_and_one_is_a_line() {
         let found = principal(&[1.0, 2.0, 3.0, 4.0], 2);
         assert_eq!(found.points, [[1.0, 2.0], [3.0, 4.0]]);
-        assert_eq!(found.captions(), ["mu 1", "mu 2"]);
+        assert_eq!(found.captions(), ["mu_0", "mu_1"]);
         let found = principal(&[1.0, 2.0], 1);
         assert_eq!((found.points, found.share), (vec![[1.0, 0.0], [2.0, 0.0]], [1.0, 0.0]));
     }

@@ -159,11 +159,8 @@ pub fn latent(page: &Page) -> String {
         figures.push(Cloud { title, axes, is_named_inside, groups }.figure());
     }
     if !page.dimensions.is_empty() {
-        let bar = |(i, d): (usize, &super::page::Dimension)| Bar {
-            name: (i + 1).to_string(),
-            value: d.kl,
-            is_marked: d.is_active,
-        };
+        let bar =
+            |(i, d): (usize, &super::page::Dimension)| Bar { name: i.to_string(), value: d.kl, is_marked: d.is_active };
         let mut bars: Vec<Bar> = page.dimensions.iter().enumerate().map(bar).collect();
         // No number is the least of all.
         let size = |bar: &Bar| if bar.value.is_nan() { f64::NEG_INFINITY } else { bar.value };

@@ -66,6 +66,36 @@ fn a_browser_has_nothing_to_complain_about() {
     assert_eq!(images, 3);
 }
 
+/// What `train` leaves, of images, points and a table.
+#[test]
+fn pages_of_real_runs_open_too() {
+    let (Some(browser), Some(_)) = (Browser::find(), common::gpu()) else { return };
+    let place = tempfile::tempdir().unwrap();
+    let rows: String =
+        (0..60).map(|i| format!("{i},{},{}\n", i * i, if i % 2 == 0 { "<even>" } else { "odd" })).collect();
+    std::fs::write(place.path().join("rows.csv"), format!("a & b,\"c \"\"d\"\"\",kind\n{rows}")).unwrap();
+    for (line, images) in [
+        ("--data strokes:count=300 --hidden 16 --latent 3 --epochs 2", 3),
+        ("--preset autoencoder --data strokes:count=300 --epochs 1", 1),
+        ("--preset points --data points:rings,count=300 --epochs 2", 0),
+        ("--data rows.csv --label kind --epochs 2", 0),
+    ] {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_wgvae"))
+            .args(["train", "--tune", "off", "--out", "run"])
+            .args(line.split(' '))
+            .current_dir(place.path())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+        let page = std::fs::read_to_string(place.path().join("run/report.html")).unwrap();
+        for width in [1200, 400] {
+            let opened = browser.open(&page, width);
+            let fine = Opened { console: Vec::new(), images, broken: 0, wide: 0, covered: 0 };
+            assert_eq!(opened, fine, "{line}, {width} wide");
+        }
+    }
+}
+
 /// What the test before looks for can be found.
 #[test]
 fn a_bad_page_is_caught() {
