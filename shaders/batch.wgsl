@@ -3,18 +3,29 @@
 //   data (N, W) to x (B, W): words of four grey levels each, W = ceil(D / 4), what lies behind D set to 0; bytes stay
 //   bytes, and the products that read them make levels of them
 //   data (N, D) to x (B, D): floats
+//   augmented: images of grey levels, each moved by up to `shift` pixels either way with black coming in, mirrored or not
+//   if FLIP, and with noise on every level: the sum of eight random bytes, of which 1020 is the mean and 209 the
+//   deviation, times noise / 65536. Whole numbers throughout, so that every adapter makes the same bytes.
 // One workgroup a row. Position p = step.offset + r counts within the epoch; past its end the batch goes on in the
 // next epoch, so every row is used once an epoch and no batch is short.
 
 override WG: u32 = 64u;
 // 0: grey levels; 1: x = level >= 1/2; 2: x = 1 with probability level, drawn anew each step.
 override BINARISE: u32 = 0u;
+override FLIP: u32 = 0u;
+// Whether params.noise is not 0: a branch on a uniform would be compiled in again and again (see dense.wgsl.jinja).
+override NOISE: u32 = 0u;
 
 struct Params {
     count: u32,      // N
     width: u32,      // D
     words: u32,      // W
     half_bits: u32,  // the permutation works on 2 * half_bits bits, the smallest that hold N
+    height: u32,     // of an image, for augmented
+    across: u32,     // pixels of its row
+    channels: u32,
+    shift: u32,
+    noise: u32,
 }
 
 @group(0) @binding(0) var<storage, read> bytes: array<u32>;
@@ -97,5 +108,48 @@ fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     let target_row = group.x * params.width;
     for (var d = lane; d < params.width; d += WG) {
         x[target_row + d] = binarise(floats[source + d], target_row + d);
+    }
+}
+
+// Level i of an image that begins at a word of `bytes`, moved and mirrored.
+fn moved(start: u32, i: u32, down: i32, right: i32, mirrored: bool) -> u32 {
+    let pixel = i / params.channels;
+    let y = i32(pixel / params.across) - down;
+    let x = i32(pixel % params.across) - right;
+    if y < 0 || x < 0 || y >= i32(params.height) || x >= i32(params.across) { return 0u; }
+    let column = select(u32(x), params.across - 1u - u32(x), mirrored);
+    let at = (u32(y) * params.across + column) * params.channels + i % params.channels;
+    return (bytes[start + at / 4u] >> (8u * (at % 4u))) & 255u;
+}
+
+fn noisy(level: u32, index: u32) -> u32 {
+    let bits = threefry2x32(step.binarise_key, vec2<u32>(index, 2u));
+    let pairs = (bits & vec2<u32>(0x00FF00FFu)) + ((bits >> vec2<u32>(8u)) & vec2<u32>(0x00FF00FFu));
+    let both = pairs.x + pairs.y;
+    let sum = (both & 0xFFFFu) + (both >> 16u);
+    let change = ((i32(sum) - 1020) * i32(params.noise) + 32768) >> 16u;
+    return u32(clamp(i32(level) + change, 0, 255));
+}
+
+@compute @workgroup_size(WG)
+fn augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let source = row_of(group.x) * params.words;
+    let draw = threefry2x32(step.binarise_key, vec2<u32>(group.x, 1u));
+    let places = 2u * params.shift + 1u;
+    let down = i32((draw.x & 0xFFFFu) % places) - i32(params.shift);
+    let right = i32((draw.x >> 16u) % places) - i32(params.shift);
+    let mirrored = FLIP == 1u && (draw.y & 1u) == 1u;
+    for (var w = lane; w < params.words; w += WG) {
+        let inside = min(params.width - w * 4u, 4u);
+        var result = 0u;
+        for (var b = 0u; b < inside; b++) {
+            let i = w * 4u + b;
+            let index = group.x * params.width + i;
+            var level = moved(source, i, down, right, mirrored);
+            if NOISE == 1u { level = noisy(level, index); }
+            if BINARISE != 0u { level = u32(255.0 * binarise(f32(level) / 255.0, index)); }
+            result |= level << (8u * b);
+        }
+        x_bytes[group.x * params.words + w] = result;
     }
 }

@@ -231,7 +231,10 @@ fn streamed_rows_train_the_same_model() {
     }
     let place = Place::new();
     // 6,000 and 1,200 images of 784 bytes: 4.5 MiB and 0.9 MiB.
-    for (data, more) in [("strokes:count=6000", "--binarise draw"), ("points:count=200000", "--preset points")] {
+    for (data, more) in [
+        ("strokes:count=6000", "--binarise draw --shift 2 --flip --noise 0.1"),
+        ("points:count=200000", "--preset points"),
+    ] {
         let line = format!("train --data {data} {more} --steps 120 --batch 100 --hidden 16 --latent 3");
         place.done(&format!("{line} --out whole"));
         let out = place.done(&format!("{line} --resident 1 --out streamed"));

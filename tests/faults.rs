@@ -29,6 +29,14 @@ const FAULTS: &[Fault] = &[
     (Family::Batch, "batch/", "round < 6u", "round < 5u", BOTH),
     (Family::Batch, "batch/", "level >= 0.5", "level > 0.6", BOTH),
     (Family::Batch, "batch/", "step.binarise_key, vec2", "step.shuffle_key, vec2", BOTH),
+    // augmented: each way it may move, the mirror, the bytes of the noise.
+    (Family::Batch, "batch/augmented", "pixel / params.across) - down", "pixel / params.across) + down", BOTH),
+    (Family::Batch, "batch/augmented", "pixel % params.across) - right", "pixel % params.across) + right", BOTH),
+    (Family::Batch, "batch/augmented", "params.across - 1u - u32(x), mirrored", "params.across - 1u - u32(x), !mirrored", BOTH),
+    (Family::Batch, "batch/augmented", "x >= i32(params.across)", "x > i32(params.across)", BOTH),
+    (Family::Batch, "batch/augmented", "y >= i32(params.height)", "y > i32(params.height)", BOTH),
+    (Family::Batch, "batch/augmented", "(both >> 16u)", "(both >> 15u)", BOTH),
+    (Family::Batch, "batch/augmented", "+ 32768) >> 16u", ") >> 16u", BOTH),
     // dense: epilogue signs, edges, the tail of k, accumulation, the bias's sum.
     (Family::Dense, "dense/forward", "value += bias", "value -= bias", TILES),
     (Family::Dense, "dense/forward", "bias[min(col + 1u, p.n - 1u)]", "bias[min(col + 0u, p.n - 1u)]", LANES),

@@ -43,6 +43,15 @@ pub struct ModelArgs {
     data: Option<String>,
     #[command(flatten)]
     choice: DataArgs,
+    /// Move training images by up to so many pixels either way, anew each time they are seen
+    #[arg(long, value_name = "PIXELS", help_heading = "Data")]
+    shift: Option<usize>,
+    /// Mirror half of the training images
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = "Data")]
+    flip: Option<bool>,
+    /// Add noise of this deviation to the levels of training images
+    #[arg(long, value_name = "X", help_heading = "Data")]
+    noise: Option<f64>,
     /// Turn grey levels into 0 and 1
     #[arg(long)]
     binarise: Option<Binarise>,
@@ -150,6 +159,9 @@ impl ModelArgs {
         for (section, key, value) in [
             ("data", "source", self.data.clone().map(Value::String)),
             ("data", "binarise", self.binarise.as_ref().and_then(name_of)),
+            ("data", "shift", self.shift.as_ref().map(count)),
+            ("data", "flip", self.flip.map(Value::Boolean)),
+            ("data", "noise", self.noise.as_ref().map(float)),
             ("model", "hidden", self.hidden.as_ref().map(widths)),
             ("model", "decoder_hidden", self.decoder_hidden.as_ref().map(widths)),
             ("model", "latent", self.latent.as_ref().map(count)),

@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let spec = config.vae_spec(data.shape.len());
     let selected = args.device.select()?;
     let held = config.data_spec_within(&data, args.device.resident_bytes(&selected));
-    let vae = Vae::new(&spec, &config.train_spec(), held)?;
+    let vae = Vae::new(&spec, &config.train_spec_on(data.shape), held)?;
     let Opened { executor, device, .. } = args.device.open(&selected, &mut config, &vae, false)?;
     let path = match &args.out {
         Some(path) => path.clone(),

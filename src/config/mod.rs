@@ -9,9 +9,9 @@ use toml::{Table, Value};
 
 pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Shape};
 use crate::kernels::Activation;
-use crate::kernels::batch::{self, Binarise};
+use crate::kernels::batch::{self, Augment, Binarise};
 use crate::kernels::optimizer::Rule;
 use crate::model::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
 use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
@@ -193,6 +193,11 @@ impl Config {
                 !(self.data.valid > 0.0 && self.data.valid < 1.0),
                 "valid must be a share of the rows, above 0 and below 1",
             ),
+            (
+                !(self.data.noise >= 0.0 && self.data.noise <= 1.0),
+                "noise is a deviation on levels in [0, 1]: at least 0 and at most 1",
+            ),
+            (self.data.shift > 4096, "shift may be at most 4096 pixels"),
             (self.data.limit == Some(0), "limit must be at least one row"),
             (t.batch == 0, "a batch needs at least one row: batch is 0"),
             (t.batch > 65_535, "a batch may have at most 65535 rows, the workgroups of one dispatch"),
@@ -270,6 +275,21 @@ impl Config {
                 self.train.batch, data.train.rows
             ));
         }
+        let image_of_bytes = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
+        if self.augments() && !image_of_bytes {
+            return refuse(format!(
+                "shift, flip and noise are for images of grey levels or colours, and {} has none",
+                data.name
+            ));
+        }
+        if let Shape::Image { height, width, .. } = data.shape
+            && self.data.shift >= height.min(width)
+        {
+            return refuse(format!(
+                "a shift of {} pixels moves images of {height}x{width} out of sight",
+                self.data.shift
+            ));
+        }
         if !data.is_bytes() {
             if self.model.likelihood == Likelihood::Bernoulli {
                 return refuse(format!(
@@ -316,6 +336,7 @@ impl Config {
         TrainSpec {
             batch: t.batch,
             binarise: self.data.binarise,
+            augment: None,
             rule: match t.optimizer {
                 Optimizer::Sgd => Rule::Sgd { momentum: t.momentum, nesterov: t.nesterov },
                 Optimizer::Adam | Optimizer::Adamw => Rule::Adam {
@@ -328,6 +349,22 @@ impl Config {
             decay: t.weight_decay,
             clip: t.clip.filter(|c| *c > 0.0),
         }
+    }
+
+    /// The same with what is done to training images of this shape.
+    pub fn train_spec_on(&self, shape: Shape) -> TrainSpec {
+        let d = &self.data;
+        let augment = match shape {
+            Shape::Image { height, width, channels } if self.augments() => {
+                Some(Augment { height, across: width, channels, shift: d.shift, flip: d.flip, noise: d.noise })
+            }
+            _ => None,
+        };
+        TrainSpec { augment, ..self.train_spec() }
+    }
+
+    fn augments(&self) -> bool {
+        self.data.shift > 0 || self.data.flip || self.data.noise > 0.0
     }
 
     /// The data, as far as the plan knows, where all of it is on the device.

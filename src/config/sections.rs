@@ -56,6 +56,12 @@ pub struct DataConfig {
     /// At most so many training rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// Most pixels that a training image moves either way, anew each time it is seen.
+    pub shift: usize,
+    /// Mirror half of the training images.
+    pub flip: bool,
+    /// Deviation of the noise on the levels of training images.
+    pub noise: f32,
     /// Give each class the same weight.
     pub balance: bool,
     /// Files and rows that cannot be used are an error.
@@ -206,6 +212,9 @@ impl Default for DataConfig {
             drop_label: Vec::new(),
             valid: options.valid,
             limit: None,
+            shift: 0,
+            flip: false,
+            noise: 0.0,
             balance: false,
             strict: false,
             image_size: None,

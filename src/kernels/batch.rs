@@ -17,6 +17,16 @@ params! {
         words: u32,
         /// The permutation works on twice as many bits.
         half_bits: u32,
+        /// Rows of pixels of an image that is augmented.
+        height: u32,
+        /// Pixels of such a row.
+        across: u32,
+        /// Levels of a pixel.
+        channels: u32,
+        /// Most pixels that it moves either way.
+        shift: u32,
+        /// What eight random bytes are multiplied by, in 65536ths.
+        noise: u32,
     }
 }
 
@@ -33,6 +43,26 @@ pub enum Binarise {
     /// 1 with the level as its probability, drawn anew each step.
     Draw = 2,
 }
+
+/// How images are changed a little, anew each time they are seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Augment {
+    /// Rows of pixels.
+    pub height: usize,
+    /// Pixels of a row.
+    pub across: usize,
+    /// Levels of a pixel.
+    pub channels: usize,
+    /// Most pixels that an image moves either way.
+    pub shift: usize,
+    /// Whether half of them are mirrored.
+    pub flip: bool,
+    /// Deviation of the noise on levels in [0, 1].
+    pub noise: f32,
+}
+
+/// The deviation of the sum of eight random bytes: sqrt(8 (256^2 - 1) / 12).
+const BYTES_DEVIATION: f32 = 209.0;
 
 /// Words that a row of packed bytes takes: rows start on a word.
 pub fn words_per_row(width: usize) -> usize {
@@ -112,6 +142,11 @@ pub fn gather(
         width: index_fits(label, width)?,
         words: index_fits(label, words_per_row(width))?,
         half_bits: half_bits(count),
+        height: 0,
+        across: 0,
+        channels: 0,
+        shift: 0,
+        noise: 0,
     };
     Ok(Op::new(label, Kernel::new(Family::Batch, entry).with("BINARISE", binarise as u32), Grid::Rows(batch))
         .read(source_name, data)
@@ -119,6 +154,33 @@ pub fn gather(
         .write(target_name, x)
         .params(params.block())
         .flops(batch * width))
+}
+
+/// The same of images of grey levels in words, each changed a little.
+pub fn augmented(
+    tensors: &TensorTable,
+    data: TensorId,
+    x: TensorId,
+    binarise: Binarise,
+    augment: Augment,
+) -> Result<Op, PlanError> {
+    let label = "gather";
+    let width = augment.height * augment.across * augment.channels;
+    tensors.expect_dtype(label, data, Dtype::U32)?;
+    let mut op = gather(tensors, data, x, width, binarise)?;
+    let params = BatchParams {
+        height: index_fits(label, augment.height)?,
+        across: index_fits(label, augment.across)?,
+        channels: index_fits(label, augment.channels)?,
+        shift: index_fits(label, augment.shift)?,
+        noise: (augment.noise * 255.0 / BYTES_DEVIATION * 65536.0).round() as u32,
+        ..BatchParams::of(&op)
+    };
+    op.kernel = Kernel::new(Family::Batch, "augmented")
+        .with("BINARISE", binarise as u32)
+        .with("FLIP", augment.flip.into())
+        .with("NOISE", (augment.noise > 0.0).into());
+    Ok(op.params(params.block()))
 }
 
 /// The family's cases.
@@ -166,6 +228,29 @@ pub(super) fn cases() -> Vec<Case> {
             case.op(|t| gather(t, data, x, width, binarise));
             all.push(case.timed(batch == 128));
         }
+    }
+    for ((height, across, channels), shift, flip, noise, binarise) in [
+        ((5, 7, 1), 2, true, 0.0, Binarise::None),
+        ((4, 3, 3), 1, true, 0.1, Binarise::None),
+        ((1, 1, 1), 0, false, 1.0, Binarise::None),
+        ((9, 5, 1), 60, false, 0.0, Binarise::None),
+        ((6, 6, 1), 0, true, 0.3, Binarise::Draw),
+        ((28, 28, 1), 3, true, 0.05, Binarise::None),
+    ] {
+        let width = height * across * channels;
+        let (count, batch) = (300, if width == 784 { 128 } else { 33 });
+        let name = format!(
+            "batch/augmented {height}x{across}x{channels} shift {shift} flip {flip} noise {noise} {binarise:?}"
+        );
+        let keys = StepScalars { binarise_key: [11, 12], shuffle_key: [21, 22], ..StepScalars::default() };
+        let step = StepScalars { shuffle: 1, rows: batch as u32, ..keys };
+        let mut case = Case::new(name, step);
+        let stride = words_per_row(width);
+        let data = case.input("data", &[count, stride], Dtype::U32, Fill::Bits);
+        let x = case.word_output("x", &[batch, stride]);
+        let augment = Augment { height, across, channels, shift, flip, noise };
+        case.op(|t| augmented(t, data, x, binarise, augment));
+        all.push(case.timed(width == 784));
     }
     all
 }

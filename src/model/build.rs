@@ -289,6 +289,12 @@ impl Builder<'_> {
     fn encode(&self, data: TensorId, noise: Noise, ops: &mut Vec<Op>) -> Result<TensorId, PlanError> {
         let t = &self.tensors;
         ops.push(batch::gather(t, data, self.x, self.spec.width, self.train.binarise)?);
+        self.encode_batch(noise, ops)
+    }
+
+    /// The batch as it was gathered in, latent out.
+    fn encode_batch(&self, noise: Noise, ops: &mut Vec<Op>) -> Result<TensorId, PlanError> {
+        let t = &self.tensors;
         let Some(l) = self.latent else {
             return network::forward(t, &self.encoder, self.x, ops);
         };
@@ -337,8 +343,12 @@ impl Builder<'_> {
 
     fn train(&self, data: TensorId, arenas: Arenas, partials: TensorId) -> Result<Vec<Op>, PlanError> {
         let t = &self.tensors;
-        let mut ops = Vec::new();
-        let z = self.encode(data, Noise::Drawn, &mut ops)?;
+        let binarise = self.train.binarise;
+        let mut ops = vec![match self.train.augment {
+            Some(augment) => batch::augmented(t, data, self.x, binarise, augment)?,
+            None => batch::gather(t, data, self.x, self.spec.width, binarise)?,
+        }];
+        let z = self.encode_batch(Noise::Drawn, &mut ops)?;
         self.losses(z, &mut ops)?;
         let mut back = Vec::new();
         match self.latent {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::Activation;
-use crate::kernels::batch::Binarise;
+use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
 
 /// How the decoder's output explains the data.
@@ -74,6 +74,8 @@ pub struct TrainSpec {
     pub batch: usize,
     /// What becomes of grey levels.
     pub binarise: Binarise,
+    /// How training images are changed.
+    pub augment: Option<Augment>,
     /// The optimiser.
     pub rule: Rule,
     /// Weight decay.

@@ -10,13 +10,17 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     let (count, width, stride) = (p.count as usize, p.width as usize, p.words as usize);
     let binarise = call.op.kernel.constant("BINARISE");
     let bytes = call.has("bytes");
+    let augments = call.op.kernel.entry == "augmented";
     let batch = if bytes { call.words("x_bytes").len() / stride } else { call.read("x").len() / width };
     let mut levels = vec![0.0_f32; batch * width];
     for (r, row) in levels.chunks_mut(width).enumerate() {
         let source = row_of(r, count, p.half_bits, call.step);
+        let image = augments.then(|| augmented(call, &p, source, r));
         for (d, value) in row.iter_mut().enumerate() {
             // Levels are f32 on every executor, so that a draw falls on the same side of them.
-            let level = if bytes {
+            let level = if let Some(image) = &image {
+                f32::from(image[d]) / 255.0
+            } else if bytes {
                 let word = call.words("bytes")[source * stride + d / 4];
                 f32::from(word.to_le_bytes()[d % 4]) / 255.0
             } else {
@@ -42,4 +46,34 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     let word = |levels: &[f32]| levels.iter().rev().fold(0, |word, level| (word << 8) | byte(level));
     let words: Vec<u32> = levels.chunks(width).flat_map(|row| row.chunks(4)).map(word).collect();
     call.write_words("x_bytes", &words);
+}
+
+/// The image of row `r` of the batch, moved, mirrored and with noise.
+fn augmented<T: Real>(call: &Call<'_, T>, p: &BatchParams, source: usize, r: usize) -> Vec<u8> {
+    let words = &call.words("bytes")[source * p.words as usize..];
+    let [place, mirror] = threefry2x32(call.step.binarise_key, [r as u32, 1]);
+    let reach = 2 * p.shift + 1;
+    let down = i64::from((place & 0xFFFF) % reach) - i64::from(p.shift);
+    let right = i64::from((place >> 16) % reach) - i64::from(p.shift);
+    let mirrored = call.op.kernel.constant("FLIP") == 1 && mirror & 1 == 1;
+    let (height, across, channels) = (i64::from(p.height), i64::from(p.across), p.channels as usize);
+    let moved = |i: usize| -> u8 {
+        let pixel = (i / channels) as i64;
+        let (y, x) = (pixel / across - down, pixel % across - right);
+        if !(0..height).contains(&y) || !(0..across).contains(&x) {
+            return 0;
+        }
+        let x = if mirrored { across - 1 - x } else { x };
+        let at = (y * across + x) as usize * channels + i % channels;
+        words[at / 4].to_le_bytes()[at % 4]
+    };
+    let width = p.width as usize;
+    (0..width)
+        .map(|i| {
+            let bits = threefry2x32(call.step.binarise_key, [(r * width + i) as u32, 2]);
+            let sum: i64 = bits.iter().flat_map(|word| word.to_le_bytes()).map(i64::from).sum();
+            let change = ((sum - 1020) * i64::from(p.noise) + 32768) >> 16;
+            (i64::from(moved(i)) + change).clamp(0, 255) as u8
+        })
+        .collect()
 }
