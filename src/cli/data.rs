@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::data_args::{DataArgs, load};
+use super::data_args::SourceArgs;
 use super::data_export;
-use crate::data::{DataError, Dataset, Options, Shape, Split, Values, write};
+use crate::data::{DataError, Dataset, Shape, Split, Values, write};
 use crate::report;
 
 /// Images of a preview.
@@ -38,29 +38,6 @@ pub struct Args {
 enum Command {
     /// Write a source as IDX, PNG, CSV or NPY files
     Export(data_export::Args),
-}
-
-/// A source and what of it is wanted.
-#[derive(Debug, clap::Args)]
-pub struct SourceArgs {
-    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, NPY or NPZ file
-    #[arg(value_name = "SPEC", required = true)]
-    spec: Option<String>,
-    #[command(flatten)]
-    data: DataArgs,
-    /// Of the split and of --limit
-    #[arg(long, value_name = "N", env = "WGVAE_SEED", default_value = "0")]
-    seed: u64,
-}
-
-impl SourceArgs {
-    /// The data set.
-    pub fn load(&self) -> Result<Dataset, DataError> {
-        let mut options = Options::from(self.spec.as_deref().unwrap_or("strokes"));
-        options.seed = self.seed;
-        self.data.fill(&mut options);
-        load(&options)
-    }
 }
 
 #[derive(Serialize)]

@@ -94,6 +94,29 @@ pub fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
     value.to_possible_value().map(|v| Value::String(v.get_name().to_string()))
 }
 
+/// A source and what of it is wanted.
+#[derive(Debug, clap::Args)]
+pub struct SourceArgs {
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, NPY or NPZ file
+    #[arg(value_name = "SPEC", required = true)]
+    spec: Option<String>,
+    #[command(flatten)]
+    choice: DataArgs,
+    /// Of the split and of --limit
+    #[arg(long, value_name = "N", env = "WGVAE_SEED", default_value = "0")]
+    seed: u64,
+}
+
+impl SourceArgs {
+    /// The data set.
+    pub fn load(&self) -> Result<Dataset, DataError> {
+        let mut options = Options::from(self.spec.as_deref().unwrap_or("strokes"));
+        options.seed = self.seed;
+        self.choice.fill(&mut options);
+        load(&options)
+    }
+}
+
 /// Loads a source, with a bar on a terminal while files are read.
 pub fn load(options: &Options) -> Result<Dataset, DataError> {
     with_bar(|progress| Dataset::load_with(options.clone(), progress))

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::data::SourceArgs;
+use super::data_args::SourceArgs;
 use crate::data::write::{self, Block};
 use crate::data::{DataError, Dataset, Shape, Split, Values};
 

@@ -1,7 +1,8 @@
 //! The rows that a trained model is applied to, brought to the form it was trained on.
 
 use super::load::{check_flags, choose};
-use super::source::{self, Progress, Raw, Request};
+use super::raw::{Progress, Raw, Request};
+use super::source;
 use super::{Channels, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
 
 /// The test rows where the source has its own, else all rows in their order.

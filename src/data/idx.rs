@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::array::{Array, Element};
 use super::bytes;
 use super::folder::is_image_extension;
-use super::source::Raw;
+use super::raw::Raw;
 use super::{DataError, Split, natural};
 
 /// Types of elements by their code.

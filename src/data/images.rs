@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use super::error::{list, on_one_line};
 use super::folder::{File, Files};
 use super::options::LONGEST;
+use super::raw::{Raw, Request};
 use super::resize::{Size, fitted, zeros};
-use super::source::{Raw, Request};
 use super::{Channels, DataError, ImageSize, Options, Shape, Split, Values};
 
 /// What a file's header promises.

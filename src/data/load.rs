@@ -4,7 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::error::list;
-use super::source::{self, Progress, Raw, Request};
+use super::raw::{Progress, Raw, Request};
+use super::source;
 use super::{Columns, DataError, Dataset, Options, Split, Values, resize};
 
 /// Streams of the seed, one for each choice of rows.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::array::{Array, Element};
-use super::source::Raw;
+use super::raw::Raw;
 use super::{DataError, Split, bytes, write};
 
 /// What a file begins with.

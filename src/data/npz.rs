@@ -8,7 +8,7 @@ use zip::ZipArchive;
 
 use super::array::{Array, Classes, Element};
 use super::error::{list, on_one_line};
-use super::source::Raw;
+use super::raw::Raw;
 use super::{DataError, Split, npy};
 
 /// Names of examples and labels, without what says that they are for training or testing.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::source::{self, Request};
+use super::raw::Request;
+use super::source;
 use super::{DataError, Options};
 
 /// `(N, C)` numbers of a table or an array as they are; of a table only these columns, in this order, unless there are

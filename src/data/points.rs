@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::source::Raw;
+use super::raw::Raw;
 use super::spec::{number, pairs, unknown};
 use super::{DataError, Shape, Split, Values};
 

@@ -4,7 +4,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, RgbImage, Rgba};
 use rayon::prelude::*;
 
-use super::source::Raw;
+use super::raw::Raw;
 use super::{Channels, DataError, Fit, Options, Shape, Split, Values};
 
 /// Height, width and channels.

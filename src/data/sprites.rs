@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::source::Raw;
+use super::raw::Raw;
 use super::spec::{number, pairs, unknown};
 use super::{DataError, Factors, Shape, Split, Values};
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::glyphs::{DIGITS, Stroke};
 use super::points::normal;
-use super::source::Raw;
+use super::raw::Raw;
 use super::spec::{number, pairs, unknown};
 use super::{DataError, Shape, Split, Values};
 

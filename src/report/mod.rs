@@ -2,6 +2,7 @@
 
 mod chart;
 pub mod compare;
+mod contents;
 mod grid;
 pub mod latent;
 mod markup;

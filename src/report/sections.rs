@@ -1,9 +1,9 @@
 //! The sections of a run's page.
 
 use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
+use super::contents::{Column, Command, Epoch, Facts, Headline, Page, Picture, Points, Step};
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
-use super::page::{Column, Command, Epoch, Facts, Headline, Page, Picture, Points, Step};
 
 /// The room for a picture on a wide screen. Smaller ones are shown larger, by a whole factor.
 const PICTURE_WIDTH: u32 = 520;
@@ -159,8 +159,11 @@ pub fn latent(page: &Page) -> String {
         figures.push(Cloud { title, axes, is_named_inside, groups }.figure());
     }
     if !page.dimensions.is_empty() {
-        let bar =
-            |(i, d): (usize, &super::page::Dimension)| Bar { name: i.to_string(), value: d.kl, is_marked: d.is_active };
+        let bar = |(i, d): (usize, &super::contents::Dimension)| Bar {
+            name: i.to_string(),
+            value: d.kl,
+            is_marked: d.is_active,
+        };
         let mut bars: Vec<Bar> = page.dimensions.iter().enumerate().map(bar).collect();
         // No number is the least of all.
         let size = |bar: &Bar| if bar.value.is_nan() { f64::NEG_INFINITY } else { bar.value };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::DataError;
 use super::super::error::list;
-use super::super::source::Request;
+use super::super::raw::Request;
 use super::dialect::{SAMPLE, Separator, has_header};
 use super::field::{self, Field, bare};
 use super::records::{Record, records};

@@ -9,7 +9,7 @@ mod records;
 use std::path::Path;
 
 use super::error::{list, shown};
-use super::source::{Raw, Request};
+use super::raw::{Raw, Request};
 use super::{DataError, Shape, Split, Values, bytes};
 use dialect::Separator;
 use field::Field;
