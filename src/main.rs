@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+// Recording a step makes and drops many small things: 32 us of the host's time with this, 39 without.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match wgvae::cli::run(wgvae::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
