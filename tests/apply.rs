@@ -125,6 +125,7 @@ fn every_command_works_on_every_kind_of_model() {
                 assert!(whole.ends_with(decoded), "{run}: {decoded} is not {whole}");
             }
         }
+        assert!(place.path(run).join("mu-labels.npy").is_file(), "{run}");
         place.done(&format!("anomaly {run} --top 3"));
         assert!(place.path(run).join("anomaly.csv").is_file());
         place.done(&format!("report {run} --to {run}/again.html"));
@@ -180,6 +181,9 @@ fn every_example_of_the_help_runs() {
         place.done(&short);
     }
     assert!(place.path("codes.csv").is_file());
+    // Fewer rows than a batch has by default.
+    place.done("train --data strokes:count=40 --epochs 1 --hidden 8 --out few");
+    assert!(read(&place.path("few/config.toml")).contains("batch = 40"));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::Sheet;
-use crate::apply::{Codes, Run, draws};
-use crate::data::Rows;
+use crate::apply::{Codes, Run, RunError, draws};
+use crate::data::{Rows, write};
 
 /// What of the codes is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,7 +30,8 @@ pub struct Args {
     /// Of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
-    /// A .csv, .json or .npy file, or - for CSV on stdout [default: codes.csv in the run's folder]
+    /// A .csv or .json file, a .npy file with the classes' numbers in another beside it, or - for CSV on stdout [default:
+    /// codes.csv in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -78,5 +79,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let sheet = with_names(sheet(&run, &codes, parts, args.seed), &rows);
     sheet.write(&to)?;
     told(&to);
+    // A NPY file has no column for words: the classes' numbers lie beside it.
+    if super::sheet::extension(&to) == "npy"
+        && let Some(labels) = &rows.split.labels
+    {
+        let stem = to.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let beside = to.with_file_name(format!("{stem}-labels.npy"));
+        let numbers: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
+        write::write_npy(&beside, &[numbers.len()], &numbers).map_err(RunError::Data)?;
+        told(&beside);
+    }
     Ok(())
 }

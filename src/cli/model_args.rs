@@ -218,6 +218,10 @@ impl ModelArgs {
             let sized = if suited == Some("table") { Config::sized_table(&data) } else { Table::new() };
             config = Config::resolve_sized(suited, sized, file, self.table())?;
         }
+        if self.batch.is_none() && file.is_none() && config.train.batch > data.train.rows {
+            eprintln!("batches of {} rows: there are no more to train on", data.train.rows);
+            config.train.batch = data.train.rows;
+        }
         // The run's record shall make the same run from any directory.
         let place = std::path::Path::new(&config.data.source);
         if place.exists() {
