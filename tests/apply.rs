@@ -156,6 +156,29 @@ fn every_command_works_on_every_kind_of_model() {
     assert_eq!(found["rows"], 400);
 }
 
+/// Rows chosen among a run's own are the test rows of training, scaled as they were there.
+#[test]
+fn choosing_rows_neither_moves_nor_scales_them() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    std::fs::write(place.path("rows.csv"), table()).unwrap();
+    place.done("train --data rows.csv --label kind --epochs 1 --out table");
+    let lines = |flags: &str| -> Vec<String> {
+        place.done(&format!("reconstruct table {flags} --to -")).lines().map(String::from).collect()
+    };
+    let (all, odd, first) = (lines(""), lines("--keep-label odd"), lines("--limit 7"));
+    assert_eq!(all.len(), 41);
+    assert!((2..41).contains(&odd.len()), "{}", odd.len());
+    assert!(odd.iter().all(|line| all.contains(line)), "{odd:?} of {all:?}");
+    assert_eq!(first, all[..8]);
+    // Pages go to stdout too.
+    assert!(place.done("report table --to -").starts_with("<!doctype html>"));
+    assert!(place.done("compare table --to -").starts_with("<!doctype html>"));
+    assert!(!place.path("-").exists());
+}
+
 /// Short runs of what the help proposes, in its order, on sources of the names it uses.
 #[test]
 fn every_example_of_the_help_runs() {
@@ -209,6 +232,7 @@ fn what_does_not_fit_is_refused_in_one_sentence() {
         ("sample table --temperature -1", 2, "temperature"),
         ("interpolate table --between 1,2,3", 2, "between takes two rows"),
         ("anomaly table --anomalous odd,usual", 2, "nothing to tell them from"),
+        ("eval table --columns a,b", 2, "--columns says how a source is read"),
         ("restore table", 2, "say what is wrong"),
         ("restore table --hole q", 2, "there is no column `q`"),
         ("reconstruct table --to picture.png", 2, "no picture"),

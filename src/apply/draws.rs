@@ -1,8 +1,16 @@
 //! Places in the latent space: draws, and ways from one place to another.
 
-use super::Codes;
+use super::{Codes, RunError};
 use crate::kernels::rng::{Stream, key};
 use crate::oracle;
+
+/// Refuses a temperature that is none.
+pub fn expect_temperature(temperature: f32) -> Result<(), RunError> {
+    match temperature >= 0.0 && temperature.is_finite() {
+        true => Ok(()),
+        false => Err(RunError::Unfit("temperature must be 0 or a positive number".into())),
+    }
+}
 
 /// `(N, Z)` draws from the prior, a function of the seed alone, narrowed or widened by a temperature.
 pub fn prior(count: usize, latent: usize, seed: u64, temperature: f32) -> Vec<f32> {

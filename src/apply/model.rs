@@ -11,7 +11,7 @@ use crate::plan::{StepScalars, TensorId};
 use crate::train::{self, Timetable};
 
 /// What the device holds of the rows at a time.
-const RESIDENT_BYTES: usize = 64 << 20;
+const RESIDENT_BYTES: u64 = 64 << 20;
 
 /// What the encoder says of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,6 +28,14 @@ impl Codes {
     /// Rows.
     pub fn rows(&self) -> usize {
         self.mu.len() / self.latent
+    }
+
+    /// One row, counted from 0 as a user does.
+    pub fn row(&self, row: usize) -> Result<Self, RunError> {
+        match row < self.rows() {
+            true => Ok(self.of(std::iter::once(row))),
+            false => Err(RunError::Unfit(format!("there is no row {row}: there are {}, counted from 0", self.rows()))),
+        }
     }
 
     /// Some of the rows, in the order they are named.
@@ -69,11 +77,8 @@ impl Applied {
     /// The plans that apply a run's model to so many rows.
     pub fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
         let width = run.data.shape.len();
-        let batch = run.config.train.batch;
-        // Whole batches, so that each chunk ends with one.
-        let most = (RESIDENT_BYTES / (4 * width) / batch).max(1) * batch;
-        let capacity = rows.max(1).next_multiple_of(batch).min(most);
-        let data = DataSpec { train_rows: 1, test_rows: capacity, bytes: run.data.bytes };
+        let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
+        let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
         Ok(Vae::applied(&run.config.vae_spec(width), &run.config.train_spec(), data)?)
     }
 

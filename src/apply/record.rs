@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::RunError;
 use crate::executor::Device;
-use crate::train::{EpochReport, Event, StepReport, Summary};
+use crate::train::{EpochReport, Event, StepReport};
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,8 +30,6 @@ pub struct Metrics {
     pub steps: Vec<StepReport>,
     /// Every epoch.
     pub epochs: Vec<EpochReport>,
-    /// The end, where the run got there.
-    pub done: Option<Summary>,
 }
 
 fn read(path: &Path) -> Result<String, RunError> {
@@ -57,10 +55,9 @@ impl Metrics {
                 reason: format!("line {}: {e}", number + 1),
             };
             match serde_json::from_str(line).map_err(damaged)? {
-                Event::Progress { .. } => {}
                 Event::Step(step) => metrics.steps.push(step),
                 Event::Epoch(epoch) => metrics.epochs.push(epoch),
-                Event::Done(summary) => metrics.done = Some(summary),
+                Event::Progress { .. } | Event::Done(_) => {}
             }
         }
         Ok(metrics)

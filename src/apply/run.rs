@@ -10,7 +10,7 @@ use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
 use crate::plan::PlanError;
-use crate::train::{LoadError, TrainError};
+use crate::train::LoadError;
 
 /// Why a run could not be read back or applied.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +57,6 @@ pub enum RunError {
     /// The model cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The run's folder.
-    #[error(transparent)]
-    Train(#[from] TrainError),
 }
 
 impl From<GpuError> for RunError {

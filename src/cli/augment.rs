@@ -49,9 +49,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     run.expect_prior("augmenting")?;
-    if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
-        return Err(RunError::Unfit("temperature must be 0 or a positive number".into()).into());
-    }
+    draws::expect_temperature(args.temperature)?;
     let format = args.format.unwrap_or_else(|| own_format(&run));
     let is_image = matches!(run.data.shape, Shape::Image { .. });
     if !is_image && matches!(format, Format::Png | Format::Idx) {

@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let best = metrics.epochs.iter().map(|e| e.test_loss).fold(f64::INFINITY, f64::min);
         rows.push(Row {
             run: path.display().to_string(),
-            model: run_page::model_line(&run, &record),
+            model: run_page::model_line(&run.config, run.data.shape.len(), record.parameters),
             data: run.data.name.clone(),
             epochs: last.epoch,
             steps: last.step,
@@ -74,6 +74,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             headline,
             epochs: run_page::epochs(&metrics),
         });
+    }
+    let to =
+        args.to.clone().unwrap_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")));
+    put(&to, comparison(&pages).as_bytes())?;
+    if to == Path::new("-") {
+        return Ok(());
     }
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -100,10 +106,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     drop(out);
-    let to =
-        args.to.clone().unwrap_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")));
-    put(&to, comparison(&pages).as_bytes())?;
-    if !args.json && to != Path::new("-") {
+    if !args.json {
         told(&to);
     }
     Ok(())

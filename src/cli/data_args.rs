@@ -66,6 +66,20 @@ impl DataArgs {
         options.fit = self.fit.unwrap_or(options.fit);
     }
 
+    /// The first flag that was given about reading a source, and not about choosing among its rows.
+    pub fn about_reading(&self) -> Option<&'static str> {
+        let flags = [
+            ("--label", self.label.is_some()),
+            ("--columns", !self.columns.is_empty()),
+            ("--valid", self.valid.is_some()),
+            ("--strict", self.strict),
+            ("--image-size", self.image_size.is_some()),
+            ("--channels", self.channels.is_some()),
+            ("--fit", self.fit.is_some()),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+
     /// The flags as entries of the configuration's `[data]`.
     pub fn entries(&self) -> Vec<(&'static str, Value)> {
         let list = |values: &[String]| {

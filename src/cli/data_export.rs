@@ -140,10 +140,7 @@ fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split) -> Result<(), D
     let values = split.values.numbers(0..split.values.len());
     write::write_npy(&folder.join(format!("{name}.npy")), &shape, &values)?;
     match &split.labels {
-        Some(labels) => {
-            let labels: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
-            write::write_npy(&folder.join(format!("{name}-labels.npy")), &[split.rows], &labels)
-        }
+        Some(labels) => write::write_npy_labels(&folder.join(format!("{name}-labels.npy")), labels),
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::warn_of_cpu;
+use crate::apply::{Applied, Run};
 use crate::config::{Config, KernelsConfig};
 use crate::executor::{self, Device, DeviceChoice, Executor, Selected};
 use crate::gpu::{Gpu, GpuOptions, Remembered, adapter_name, tuner};
@@ -55,25 +56,25 @@ pub struct Opened {
 }
 
 impl AdapterArgs {
-    /// Compiles plans that apply a model, with the layouts the run was trained with.
-    pub fn apply(&self, saved: &KernelsConfig, vae: &Vae) -> anyhow::Result<Executor> {
-        let selected = executor::select(&self.device)?;
-        warn_of_cpu(&selected);
-        let gpu = executor::open_gpu(&selected, &vae.program, false)?;
-        let choices = gpu.as_ref().map_or_else(Choices::default, |gpu| saved_for(gpu, saved));
-        let options = GpuOptions { checked: self.checked, choices, ..GpuOptions::default() };
-        Ok(executor::compile(gpu, vae.program.clone(), &options)?.0)
-    }
-}
-
-impl DeviceArgs {
     /// Finds the device that was asked for.
     pub fn select(&self) -> anyhow::Result<Selected> {
-        let selected = executor::select(&self.adapter.device)?;
+        let selected = executor::select(&self.device)?;
         warn_of_cpu(&selected);
         Ok(selected)
     }
 
+    /// A run's model for so many rows at a time, with the layouts it was trained with.
+    pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
+        let plans = Applied::plans(run, rows)?;
+        let gpu = executor::open_gpu(&self.select()?, &plans.program, false)?;
+        let choices = gpu.as_ref().map_or_else(Choices::default, |gpu| saved_for(gpu, &run.config.kernels));
+        let options = GpuOptions { checked: self.checked, choices, ..GpuOptions::default() };
+        let (executor, _) = executor::compile(gpu, plans.program.clone(), &options)?;
+        Ok(Applied::new(run, plans, executor)?)
+    }
+}
+
+impl DeviceArgs {
     /// The most bytes of training or test rows that shall lie on the device.
     pub fn resident_bytes(&self, selected: &Selected) -> u64 {
         self.resident.map_or(u64::MAX, |mib| mib << 20).min(executor::largest_binding(selected))

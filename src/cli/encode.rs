@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::Sheet;
-use crate::apply::{Codes, Run, RunError, draws};
+use crate::apply::{Codes, Run, draws};
 use crate::data::{Rows, write};
 
 /// What of the codes is wanted.
@@ -85,8 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     {
         let stem = to.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let beside = to.with_file_name(format!("{stem}-labels.npy"));
-        let numbers: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
-        write::write_npy(&beside, &[numbers.len()], &numbers).map_err(RunError::Data)?;
+        write::write_npy_labels(&beside, labels)?;
         told(&beside);
     }
     Ok(())

@@ -37,14 +37,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let scores = model.score(&rows.split, args.draws as usize)?;
     let figures = Evaluation::of(&codes, &scores, args.draws as usize, model.width());
     let record = Record { run: run.path.display().to_string(), figures: &figures };
-    let mut out = std::io::stdout().lock();
     let to = place_in(&run, args.to.as_deref(), "eval.json");
-    let json = serde_json::to_string_pretty(&record)? + "\n";
+    put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes())?;
     if to == std::path::Path::new("-") {
-        out.write_all(json.as_bytes())?;
         return Ok(());
     }
-    put(&to, json.as_bytes())?;
+    let mut out = std::io::stdout().lock();
     if args.run.json {
         writeln!(out, "{}", serde_json::to_string(&record)?)?;
         return Ok(());

@@ -43,11 +43,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
     let codes = model.encode(&rows.split)?;
-    if let Some(row) = [from, to].into_iter().find(|row| *row >= codes.rows()) {
-        let reason = format!("there is no row {row}: there are {}, counted from 0", codes.rows());
-        return Err(RunError::Unfit(reason).into());
-    }
-    let [start, end] = [from, to].map(|row| codes.of(std::iter::once(row)).mu);
+    let (start, end) = (codes.row(from)?.mu, codes.row(to)?.mu);
     let steps = args.steps as usize;
     let z = match args.way {
         Way::Linear => draws::line(&start, &end, steps),

@@ -173,7 +173,6 @@ fn of_run(error: &RunError) -> u8 {
         RunError::Config(e) => of_config(e),
         RunError::Data(e) => of_data(e),
         RunError::Device(e) => of_device(e),
-        RunError::Train(e) => of_train(e),
     }
 }
 

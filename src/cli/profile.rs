@@ -227,7 +227,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (mut config, data) = args.model.resolve()?;
     let spec = config.vae_spec(data.shape.len());
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
-    let selected = args.device.select()?;
+    let selected = args.device.adapter.select()?;
     let Opened { gpu, executor, device } = args.device.open(&selected, &mut config, &vae, true)?;
     let Some(gpu) = gpu else {
         let why = "there is nothing to profile on the CPU reference: choose an adapter (`wgvae devices` lists them)";

@@ -34,8 +34,8 @@ impl Progress {
     }
 
     /// The training loss of each epoch so far.
-    pub fn losses(&self) -> Vec<f64> {
-        self.losses.clone()
+    pub fn losses(&self) -> &[f64] {
+        &self.losses
     }
 
     fn epoch_line(&self, r: &EpochReport) -> String {

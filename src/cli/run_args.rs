@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::data_args::{DataArgs, load, with_bar};
 use super::device_args::AdapterArgs;
 use crate::apply::{Applied, Run, RunError};
-use crate::data::{self, DataError, Dataset, Options, Rows};
+use crate::data::{self, DataError, Dataset, Options, Rows, Split};
 
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -38,9 +38,7 @@ impl RunArgs {
 
     /// The run's model on a device, for so many rows at a time.
     pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
-        let plans = Applied::plans(run, rows)?;
-        let executor = self.adapter.apply(&run.config.kernels, &plans)?;
-        Ok(Applied::new(run, plans, executor)?)
+        self.adapter.model(run, rows)
     }
 }
 
@@ -71,37 +69,48 @@ impl RowsArgs {
 
     /// The rows the run was trained with, where no others were asked for.
     pub fn train_rows(&self, run: &Run) -> Result<Rows, RunError> {
-        if self.data.is_some() {
-            return self.rows(run);
+        match self.data {
+            Some(_) => self.rows(run),
+            None => self.own(run, |data| (data.train, data.classes, Vec::new())),
         }
-        let data = self.own(run)?;
-        Ok(Rows { split: data.train, classes: data.classes, notes: Vec::new() })
     }
 
     /// The rows the run was tested with.
     fn test_rows(&self, run: &Run) -> Result<Rows, RunError> {
-        let data = self.own(run)?;
-        Ok(Rows { split: data.test, classes: data.classes, notes: data.notes })
+        self.own(run, |data| (data.test, data.classes, data.notes))
     }
 
-    /// The run's own data, as it is now.
-    fn own(&self, run: &Run) -> Result<Dataset, RunError> {
-        let mut options = run.source();
-        self.choice.fill(&mut options);
-        let data = load(&options).map_err(|error| match error {
+    /// Rows of the run's own data, as it is now. It is split and scaled as it was for training; only then are rows of it
+    /// chosen, so that what was trained on is never taken for test rows.
+    fn own(
+        &self,
+        run: &Run,
+        part: impl FnOnce(Dataset) -> (Split, Vec<String>, Vec<String>),
+    ) -> Result<Rows, RunError> {
+        if let Some(flag) = self.choice.about_reading() {
+            return Err(RunError::Unfit(format!(
+                "{flag} says how a source is read, and the run's own has been: name another with --data"
+            )));
+        }
+        let data = load(&run.source()).map_err(|error| match error {
             DataError::Missing { .. } => RunError::Unfit(format!("{error} (the run's own data; --data names another)")),
             error => error.into(),
         })?;
-        if data.shape != run.data.shape {
+        if data.shape != run.data.shape || data.columns != run.data.columns {
             return Err(RunError::Unfit(format!(
-                "{} is no longer what {} was trained on: it was {:?} and is {:?}",
+                "{} is no longer what {} was trained on: {} then, {} now, or other numbers in them; --data takes it as it is",
                 data.name,
                 run.path.display(),
                 run.data.shape,
                 data.shape
             )));
         }
-        Ok(data)
+        let (split, classes, notes) = part(data);
+        let mut rows = Rows { split, classes, notes };
+        let mut options = Options::from(run.config.data.source.as_str());
+        self.choice.fill(&mut options);
+        rows.choose(&options)?;
+        Ok(rows)
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a run's page shows, gathered from the run's folder and from its model applied to rows.
 
-use super::sheet::{picture, png};
+use super::sheet::png;
 use super::traverse::traversal;
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
+use crate::config::Config;
 use crate::data::{Rows, Shape, Split};
 use crate::model::Objective;
 use crate::report::page::{Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
@@ -16,22 +17,16 @@ const TRAVERSED: usize = 20;
 const TRAVERSAL_STEPS: usize = 11;
 
 /// The network and its loss in a line.
-pub fn model_line(run: &Run, record: &Record) -> String {
-    let (m, width) = (&run.config.model, run.data.shape.len());
-    let widths = [width].into_iter().chain(m.hidden.iter().copied()).chain([m.latent]);
-    let widths = widths.chain(run.config.decoder_widths()).chain([width]).map(|w| w.to_string());
+pub fn model_line(config: &Config, width: usize, parameters: usize) -> String {
+    let m = &config.model;
+    let layers = m.hidden.iter().chain([&m.latent]).copied().chain(config.decoder_widths());
+    let widths: Vec<String> = [width].into_iter().chain(layers).chain([width]).map(|w| w.to_string()).collect();
     let objective = match m.objective {
         Objective::Elbo => format!("ELBO with beta {}", m.beta),
         Objective::Ae => "autoencoder".into(),
     };
-    let widths: Vec<String> = widths.collect();
-    format!(
-        "{} {}, {}, {objective}: {} parameters",
-        widths.join("-"),
-        m.activation.name(),
-        m.likelihood.name(),
-        record.parameters
-    )
+    let (activation, likelihood) = (m.activation.name(), m.likelihood.name());
+    format!("{} {activation}, {likelihood}, {objective}: {parameters} parameters", widths.join("-"))
 }
 
 /// What was run, on what, for how long.
@@ -39,7 +34,7 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
     let device = &record.device;
     let last = metrics.epochs.last();
     Facts {
-        model: model_line(run, record),
+        model: model_line(&run.config, run.data.shape.len(), record.parameters),
         data: format!("{}: {} training and {} test rows", run.data.name, record.train_rows, record.test_rows),
         adapter: format!("{} ({}, {}), {}", device.name, device.kind, device.backend, device.driver),
         seed: Some(record.seed),
@@ -100,7 +95,6 @@ pub fn page(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         columns: columns(run, split, &shown),
         config: run.config.to_toml()?,
         next: next(run),
-        ..Page::default()
     })
 }
 
@@ -151,17 +145,15 @@ fn pictures(
     let run_of = TRAVERSAL_STEPS * codes.latent;
     let z: Vec<f32> = order.iter().flat_map(|d| &all[d * run_of..(d + 1) * run_of]).copied().collect();
     let steps = model.decode(&z)?;
-    if let Some(grid) = picture(run.data.shape, &steps, &[], TRAVERSAL_STEPS) {
-        pictures.push(Picture {
-            title: "Traversal".into(),
-            caption: format!(
-                "Each row moves one latent dimension from -3 to 3 deviations, the others at 0; the {} with the most KL.",
-                order.len()
-            ),
-            alt: "A grid of images, one row for each latent dimension".into(),
-            png: png(&grid)?,
-        });
-    }
+    pictures.push(Picture {
+        title: "Traversal".into(),
+        caption: format!(
+            "Each row moves one latent dimension from -3 to 3 deviations, the others at 0; the {} with the most KL.",
+            order.len()
+        ),
+        alt: "A grid of images, one row for each latent dimension".into(),
+        png: png(&report::grid(&steps, size, TRAVERSAL_STEPS))?,
+    });
     Ok(pictures)
 }
 

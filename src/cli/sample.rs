@@ -36,9 +36,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     run.expect_prior("sampling")?;
-    if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
-        return Err(RunError::Unfit("temperature must be 0 or a positive number".into()).into());
-    }
+    draws::expect_temperature(args.temperature)?;
     let points = run.data.shape == Shape::Point(2);
     let count = args.count.unwrap_or(if points { 2000 } else { 100 }) as usize;
     // Points are drawn over the data's.
@@ -67,11 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn centre(args: &Args, rows: &Rows, model: &mut Applied, run: &Run) -> anyhow::Result<Codes> {
     let codes = model.encode(&rows.split)?;
     if let Some(row) = args.around_row {
-        if row >= codes.rows() {
-            let reason = format!("there is no row {row}: there are {}, counted from 0", codes.rows());
-            return Err(RunError::Unfit(reason).into());
-        }
-        return Ok(codes.of(std::iter::once(row)));
+        return Ok(codes.row(row)?);
     }
     let class = args.around_class.as_deref().unwrap_or_default();
     let members = of_class(rows, class, run)?;

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::device_args::{AdapterArgs, DeviceArgs, Opened};
 use super::model_args::ModelArgs;
 use super::progress::Progress;
-use crate::apply::{Applied, Run};
+use super::run_page::model_line;
+use crate::apply::Run;
 use crate::config::Config;
-use crate::data::{Dataset, Rows, Shape};
+use crate::data::Rows;
 use crate::executor::Device;
-use crate::model::{Objective, Vae};
+use crate::model::Vae;
 use crate::report::sparkline;
 use crate::train::{RunFolder, Summary, Trainer};
 
@@ -42,42 +43,10 @@ struct RunRecord<'a> {
     kernels: Vec<&'a str>,
 }
 
-fn describe_data(data: &Dataset) -> String {
-    let what = match data.shape {
-        Shape::Image { height, width, channels: 1 } => format!("grey images of {height}x{width}"),
-        Shape::Image { height, width, .. } => format!("colour images of {height}x{width}"),
-        Shape::Point(n) => format!("points of {n} coordinates"),
-        Shape::Table(n) => format!("rows of {n} columns"),
-    };
-    format!("{}: {} training and {} test {what}", data.name, data.train.rows, data.test.rows)
-}
-
-fn describe_model(config: &Config, width: usize, parameters: usize) -> String {
-    let m = &config.model;
-    let widths: Vec<String> = [width]
-        .iter()
-        .chain(&m.hidden)
-        .chain([&m.latent])
-        .chain(&config.decoder_widths())
-        .chain([&width])
-        .map(usize::to_string)
-        .collect();
-    let objective = match m.objective {
-        Objective::Elbo => format!("ELBO with beta {}", m.beta),
-        Objective::Ae => "autoencoder".into(),
-    };
-    format!(
-        "{} {}, {}, {objective}: {parameters} parameters",
-        widths.join("-"),
-        m.activation.name(),
-        m.likelihood.name()
-    )
-}
-
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (mut config, data) = args.model.resolve()?;
     let spec = config.vae_spec(data.shape.len());
-    let selected = args.device.select()?;
+    let selected = args.device.adapter.select()?;
     let held = config.data_spec_within(&data, args.device.resident_bytes(&selected));
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), held)?;
     let Opened { executor, device, .. } = args.device.open(&selected, &mut config, &vae, false)?;
@@ -102,9 +71,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if !args.json {
         let mut out = std::io::stdout().lock();
         let totals = vae.program.plans[0].totals(&vae.program.tensors);
-        let model = describe_model(&config, data.shape.len(), record.parameters);
+        let model = model_line(&config, data.shape.len(), record.parameters);
         writeln!(out, "adapter  {} ({}, {})", device.name, device.kind, device.backend)?;
-        writeln!(out, "data     {}", describe_data(&data))?;
+        let (train, test) = (data.train.rows, data.test.rows);
+        writeln!(out, "data     {}: {train} training and {test} test {}", data.name, data.shape)?;
         if held != Config::data_spec(&data) {
             let (most, all) = (held.train_rows + held.test_rows, data.train.rows + data.test.rows);
             writeln!(out, "         streamed: {most} of {all} rows on the device at a time")?;
@@ -137,20 +107,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut progress = Progress::new(epochs, total, args.json);
     let summary = trainer.train(&mut folder, &stop, &mut |event| progress.show(event))?;
     drop(trainer);
-    report(&path, shown, &config, &args.device.adapter)?;
+    report(&path, &shown, &args.device.adapter)?;
     if !args.json {
-        finish(&summary, &progress.losses())?;
+        finish(&summary, progress.losses())?;
     }
     Ok(())
 }
 
 /// Writes the run's page, with the test rows.
-fn report(path: &Path, rows: Rows, config: &Config, adapter: &AdapterArgs) -> anyhow::Result<()> {
+fn report(path: &Path, rows: &Rows, adapter: &AdapterArgs) -> anyhow::Result<()> {
     let run = Run::open(path)?;
-    let plans = Applied::plans(&run, rows.split.rows)?;
-    let executor = adapter.apply(&config.kernels, &plans)?;
-    let mut model = Applied::new(&run, plans, executor)?;
-    super::report::write(&run, &rows, &mut model, &path.join("report.html"))?;
+    let mut model = adapter.model(&run, rows.split.rows)?;
+    super::report::write(&run, rows, &mut model, &path.join("report.html"))?;
     Ok(())
 }
 

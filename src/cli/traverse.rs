@@ -45,11 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             spread = statistics::mean_variances(&codes).into_iter().map(|v| v.sqrt() as f32).collect();
         }
         if let Some(row) = args.row {
-            if row >= codes.rows() {
-                let reason = format!("there is no row {row}: there are {}, counted from 0", codes.rows());
-                return Err(RunError::Unfit(reason).into());
-            }
-            start = codes.of(std::iter::once(row)).mu;
+            start = codes.row(row)?.mu;
         }
     }
     let z = traversal(&start, &spread, args.range, steps);

@@ -376,16 +376,24 @@ impl Config {
     /// halves, some steps each, and test rows through a buffer of some batches.
     pub fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
         let whole = Self::data_spec(data);
-        let width = data.shape.len();
-        let row = 4 * if whole.bytes { batch::words_per_row(width) } else { width };
-        let batch = self.train.batch;
-        let batches = |bytes: u64| (bytes / row as u64) as usize / batch;
-        let fits = |rows: usize| rows as u64 * row as u64 <= most;
-        let ring = SUBMITS_IN_FLIGHT * batches(most / SUBMITS_IN_FLIGHT as u64).clamp(1, STEPS_PER_SUBMIT) * batch;
+        let held = |rows: usize, most: u64| self.rows_held(rows, data.shape.len(), whole.bytes, most);
+        let half = held(whole.train_rows, most / SUBMITS_IN_FLIGHT as u64).min(STEPS_PER_SUBMIT * self.train.batch);
         DataSpec {
-            train_rows: if fits(whole.train_rows) { whole.train_rows } else { ring },
-            test_rows: if fits(whole.test_rows) { whole.test_rows } else { batches(most).max(1) * batch },
+            train_rows: match held(whole.train_rows, most) {
+                all if all == whole.train_rows => all,
+                _ => SUBMITS_IN_FLIGHT * half,
+            },
+            test_rows: held(whole.test_rows, most),
             ..whole
+        }
+    }
+
+    /// So many rows where they fit into so many bytes, else as many whole batches as do, and one at least.
+    pub fn rows_held(&self, rows: usize, width: usize, bytes: bool, most: u64) -> usize {
+        let row = 4 * if bytes { batch::words_per_row(width) } else { width } as u64;
+        match rows as u64 * row <= most {
+            true => rows,
+            false => ((most / row) as usize / self.train.batch).max(1) * self.train.batch,
         }
     }
 }

@@ -29,9 +29,6 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
     let raw = choose(resize::as_asked(raw, &wanted)?, &wanted)?;
     let Raw { shape, classes, columns, rows, test, notes, .. } = raw;
     let mut split = test.unwrap_or(rows);
-    if let Some(limit) = options.limit {
-        split.retain(&(0..split.rows).map(|row| row < limit).collect::<Vec<bool>>());
-    }
     let mismatch = |has: String| DataError::Mismatch { takes: takes(like), source_name: options.source.clone(), has };
     // Numbers in a row are an image's levels or a point's coordinates if there are as many of them.
     let fits = match (like.shape, shape) {
@@ -49,7 +46,9 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
         columns.standardise(values);
     }
     bring_to_levels(&mut split, like.bytes).map_err(mismatch)?;
-    Ok(Rows { split, classes, notes })
+    let mut rows = Rows { split, classes, notes };
+    rows.limit(options);
+    Ok(rows)
 }
 
 fn takes(like: &Description) -> String {

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::error::list;
 use super::raw::{Progress, Raw, Request};
 use super::source;
-use super::{Columns, DataError, Dataset, Options, Split, Values, resize};
+use super::{Columns, DataError, Dataset, Options, Rows, Split, Values, resize};
 
 /// Streams of the seed, one for each choice of rows.
 const SPLIT: u64 = 0x0073_706c_6974;
@@ -84,25 +84,53 @@ pub(super) fn choose(mut raw: Raw, options: &Options) -> Result<Raw, DataError> 
         let hint = if raw.columns.is_some() { "; name the column with the classes by --label" } else { "" };
         return unusable(format!("there are no labels to choose rows by{hint}"));
     }
-    if let Some(name) = keep.iter().chain(leave).find(|name| !raw.classes.contains(name)) {
-        return unusable(format!("there is no class `{name}`; there are {}", list(&raw.classes)));
-    }
-    let wanted: Vec<bool> =
-        raw.classes.iter().map(|class| (keep.is_empty() || keep.contains(class)) && !leave.contains(class)).collect();
-    let is_wanted = |label: &u32| wanted.get(*label as usize).copied().unwrap_or(false);
     for (which, split) in [("training", Some(&mut raw.rows)), ("test", raw.test.as_mut())] {
-        let Some(split) = split else { continue };
-        // A split without labels beside one that has them cannot be chosen from.
-        let Some(labels) = &split.labels else {
-            return unusable(format!("the {which} rows have no labels to choose by"));
-        };
-        let marks: Vec<bool> = labels.iter().map(is_wanted).collect();
-        split.retain(&marks);
-        if split.rows == 0 {
-            return unusable("no rows are left of the classes that were chosen".into());
+        if let Some(split) = split {
+            choose_of(split, which, &raw.classes, options)?;
         }
     }
     Ok(raw)
+}
+
+/// Leaves the rows of a split whose class is wanted.
+fn choose_of(split: &mut Split, which: &str, classes: &[String], options: &Options) -> Result<(), DataError> {
+    let (keep, leave) = (&options.keep_label, &options.drop_label);
+    if keep.is_empty() && leave.is_empty() {
+        return Ok(());
+    }
+    let unusable = |reason: String| Err(DataError::unusable(&options.source, reason));
+    if let Some(name) = keep.iter().chain(leave).find(|name| !classes.contains(name)) {
+        return unusable(format!("there is no class `{name}`; there are {}", list(classes)));
+    }
+    let wanted: Vec<bool> =
+        classes.iter().map(|class| (keep.is_empty() || keep.contains(class)) && !leave.contains(class)).collect();
+    let is_wanted = |label: &u32| wanted.get(*label as usize).copied().unwrap_or(false);
+    // A split without labels beside one that has them cannot be chosen from.
+    let Some(labels) = &split.labels else {
+        return unusable(format!("the {which} rows have no labels to choose by"));
+    };
+    let marks: Vec<bool> = labels.iter().map(is_wanted).collect();
+    split.retain(&marks);
+    match split.rows {
+        0 => unusable("no rows are left of the classes that were chosen".into()),
+        _ => Ok(()),
+    }
+}
+
+impl Rows {
+    /// Leaves the rows whose class is wanted, and of these the first so many.
+    pub fn choose(&mut self, options: &Options) -> Result<(), DataError> {
+        choose_of(&mut self.split, "run's", &self.classes, options)?;
+        self.limit(options);
+        Ok(())
+    }
+
+    /// Leaves the first so many rows.
+    pub(super) fn limit(&mut self, options: &Options) {
+        if let Some(limit) = options.limit {
+            self.split.retain(&(0..self.split.rows).map(|row| row < limit).collect::<Vec<bool>>());
+        }
+    }
 }
 
 /// How many rows are kept for testing.

@@ -130,6 +130,12 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Dat
     })
 }
 
+/// Writes the classes of rows as their numbers.
+pub fn write_npy_labels(path: &Path, labels: &[u32]) -> Result<(), DataError> {
+    let numbers: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
+    write_npy(path, &[labels.len()], &numbers)
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

@@ -11,9 +11,9 @@ pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
     let spec = request.options.source.as_str();
     let (kind, options) = spec.split_once(':').unwrap_or((spec, ""));
     match kind {
-        "strokes" => strokes::Options::parse(spec, options).map(|o| strokes::rows(&o)),
+        "strokes" => strokes::parse(spec, options).map(|o| strokes::rows(&o)),
         "points" => points::Options::parse(spec, options).map(|o| points::rows(&o)),
-        "sprites" => sprites::Options::parse(spec, options).map(|o| sprites::rows(&o)),
+        "sprites" => sprites::parse(spec, options).map(|o| sprites::rows(&o)),
         _ => {
             let path = Path::new(spec);
             let mut raw = if path.is_dir() {

@@ -23,6 +23,27 @@ pub fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
     })
 }
 
+/// `[count=N][,seed=N]`: what a built-in source is asked for that has nothing else to choose.
+pub struct Counted {
+    pub count: usize,
+    pub seed: u64,
+}
+
+impl Counted {
+    /// With so many by default, and at most so many.
+    pub fn parse(spec: &str, text: &str, count: usize, most: usize) -> Result<Self, DataError> {
+        let mut parsed = Self { count, seed: 0 };
+        for (name, value) in pairs(text) {
+            match name {
+                "count" => parsed.count = number(spec, name, value, 1..=most)?,
+                "seed" => parsed.seed = number(spec, name, value, 0..=u64::MAX)?,
+                _ => return Err(unknown(spec, name, "count= and seed=")),
+            }
+        }
+        Ok(parsed)
+    }
+}
+
 /// There is no such option.
 pub fn unknown(spec: &str, option: &str, known: &str) -> DataError {
     DataError::Spec { spec: spec.to_string(), reason: format!("there is no option `{option}`; there are {known}") }

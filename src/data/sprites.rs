@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::raw::Raw;
-use super::spec::{number, pairs, unknown};
+use super::spec::Counted;
 use super::{DataError, Factors, Shape, Split, Values};
 
 /// Pixels of an image's side.
@@ -25,28 +25,13 @@ const LARGEST: f32 = 8.4;
 const CENTRES: (f32, f32) = (12.5, 51.5);
 
 /// `sprites[:count=20000][,seed=0]`
-pub struct Options {
-    count: usize,
-    seed: u64,
-}
-
-impl Options {
-    pub fn parse(spec: &str, text: &str) -> Result<Self, DataError> {
-        let mut parsed = Self { count: 20_000, seed: 0 };
-        for (name, value) in pairs(text) {
-            match name {
-                // A fifth more are drawn for testing.
-                "count" => parsed.count = number(spec, name, value, 1..=ALL / 6 * 5)?,
-                "seed" => parsed.seed = number(spec, name, value, 0..=u64::MAX)?,
-                _ => return Err(unknown(spec, name, "count= and seed=")),
-            }
-        }
-        Ok(parsed)
-    }
+pub fn parse(spec: &str, text: &str) -> Result<Counted, DataError> {
+    // A fifth more are drawn for testing.
+    Counted::parse(spec, text, 20_000, ALL / 6 * 5)
 }
 
 /// `count` training images and a fifth as many for testing, no two of the same factors.
-pub fn rows(options: &Options) -> Raw {
+pub fn rows(options: &Counted) -> Raw {
     let tests = (options.count / 5).max(1);
     let drawn = draw(options.seed, options.count + tests);
     let (train, test) = drawn.split_at(options.count);

@@ -8,34 +8,19 @@ use rayon::prelude::*;
 use super::glyphs::{DIGITS, Stroke};
 use super::points::normal;
 use super::raw::Raw;
-use super::spec::{number, pairs, unknown};
+use super::spec::Counted;
 use super::{DataError, Shape, Split, Values};
 
 /// Pixels of an image's side.
 const SIDE: usize = 28;
 
 /// `strokes[:count=20000][,seed=0]`
-pub struct Options {
-    count: usize,
-    seed: u64,
-}
-
-impl Options {
-    pub fn parse(spec: &str, text: &str) -> Result<Self, DataError> {
-        let mut parsed = Self { count: 20_000, seed: 0 };
-        for (name, value) in pairs(text) {
-            match name {
-                "count" => parsed.count = number(spec, name, value, 1..=1_000_000)?,
-                "seed" => parsed.seed = number(spec, name, value, 0..=u64::MAX)?,
-                _ => return Err(unknown(spec, name, "count= and seed=")),
-            }
-        }
-        Ok(parsed)
-    }
+pub fn parse(spec: &str, text: &str) -> Result<Counted, DataError> {
+    Counted::parse(spec, text, 20_000, 1_000_000)
 }
 
 /// `count` training images and a fifth as many for testing.
-pub fn rows(options: &Options) -> Raw {
+pub fn rows(options: &Counted) -> Raw {
     let shape = Shape::Image { height: SIDE, width: SIDE, channels: 1 };
     Raw {
         classes: (0..10).map(|digit| digit.to_string()).collect(),
@@ -188,7 +173,7 @@ mod tests {
     use super::*;
 
     fn make(text: &str) -> Raw {
-        rows(&Options::parse("strokes", text).unwrap())
+        rows(&parse("strokes", text).unwrap())
     }
 
     #[test]

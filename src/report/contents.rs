@@ -23,8 +23,6 @@ pub struct Page {
     pub points: Option<Points>,
     /// A table's columns and how well they are reconstructed.
     pub columns: Vec<Column>,
-    /// What the time went into.
-    pub timings: Vec<Timing>,
     /// The configuration as TOML.
     pub config: String,
     /// Commands that go on from here.
@@ -158,15 +156,6 @@ pub struct Column {
     pub error: Option<f64>,
     /// The share of the column's variance that the reconstruction explains.
     pub r2: Option<f64>,
-}
-
-/// Something that took time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Timing {
-    /// What it was.
-    pub name: String,
-    /// How long it took.
-    pub seconds: f64,
 }
 
 /// A command to go on with.

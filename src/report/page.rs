@@ -1,8 +1,6 @@
 //! A run as one self-contained HTML page.
 
-pub use super::contents::{
-    Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step, Timing,
-};
+pub use super::contents::{Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
 use super::markup::escape;
 use super::sections;
 
@@ -72,7 +70,6 @@ mod tests {
             latent: Some(Latent { points: vec![[0.0, 1.0]], labels: vec![9], ..Latent::default() }),
             points: Some(Points { data: vec![[0.0, 1.0]], samples: Vec::new() }),
             columns: vec![column],
-            timings: vec![Timing { name: "training".into(), seconds: 0.0 }],
             config: "[data]".into(),
             next: vec![line],
         };

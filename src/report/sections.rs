@@ -235,9 +235,7 @@ pub fn run(page: &Page) -> String {
         "" => String::new(),
         config => format!("<details>\n<summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n", escape(config)),
     };
-    let left = facts + &timings(page);
-    let left = if left.is_empty() { left } else { format!("<div class=\"two\">\n{left}</div>\n") };
-    section("The run", &(left + &command.unwrap_or_default() + &config))
+    section("The run", &(facts + &command.unwrap_or_default() + &config))
 }
 
 fn facts(facts: &Facts) -> Vec<(&str, String)> {
@@ -253,29 +251,6 @@ fn facts(facts: &Facts) -> Vec<(&str, String)> {
     ];
     let known = lines.into_iter().filter_map(|(name, value)| Some((name, value?)));
     known.chain(facts.more.iter().map(|(name, value)| (name.as_str(), value.clone()))).collect()
-}
-
-fn timings(page: &Page) -> String {
-    let seconds = || page.timings.iter().map(|t| t.seconds).filter(|s| s.is_finite() && *s > 0.0);
-    let whole: f64 = seconds().sum();
-    let rows: String = page
-        .timings
-        .iter()
-        .map(|timing| {
-            let share = timing.seconds / whole * 100.0;
-            let share = if share.is_finite() { share.clamp(0.0, 100.0) } else { 0.0 };
-            format!(
-                "<tr><th scope=\"row\">{}</th><td class=\"share\"><i style=\"width:{share:.1}%\"></i></td>\
-                 <td>{}</td><td>{share:.0} %</td></tr>\n",
-                escape(&timing.name),
-                duration(timing.seconds),
-            )
-        })
-        .collect();
-    if rows.is_empty() {
-        return rows;
-    }
-    format!("<table class=\"timings\">\n<caption>Where the time went</caption>\n<tbody>\n{rows}</tbody>\n</table>\n")
 }
 
 /// Commands to go on with.

@@ -3,9 +3,7 @@
 use std::io::Cursor;
 
 use wgvae::data::{Dataset, Values};
-use wgvae::report::page::{
-    Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step, Timing,
-};
+use wgvae::report::page::{Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
 use wgvae::report::{self, Size, latent};
 
 const SIZE: Size = (28, 28, 1);
@@ -159,9 +157,6 @@ pub fn images() -> Page {
             labels,
             classes: data.classes.clone(),
         }),
-        timings: [("training", 192.4), ("evaluation", 11.3), ("tuning", 7.2), ("pictures", 1.9), ("set-up", 0.084)]
-            .map(|(name, seconds)| Timing { name: name.into(), seconds })
-            .into(),
         config: "[data]\nsource = \"strokes\"\n\n[model]\nhidden = [400]\nlatent = 20\n".into(),
         next: [
             ("Make the same run again", "wgvae train --config runs/dense-strokes/config.toml"),
@@ -228,7 +223,6 @@ pub fn large() -> Page {
     page.columns = (0..300)
         .map(|i| Column { name: format!("{long:.60}{i}"), mean: 1e9, deviation: 1e-9, error: Some(-1e12), r2: None })
         .collect();
-    page.timings.push(Timing { name: long, seconds: 1e6 });
     page
 }
 

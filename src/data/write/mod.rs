@@ -12,7 +12,7 @@ pub use self::csv::{Block, csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels};
 pub use self::png::{write_class_folders, write_png};
 use super::DataError;
-pub use super::npy::write_npy;
+pub use super::npy::{write_npy, write_npy_labels};
 
 /// Where something is written before it is complete.
 fn beside(path: &Path) -> PathBuf {
