@@ -63,14 +63,14 @@ fn describe(case: &Case, variant: &str, seconds: f64) {
     let flops = op.flops as f64 / seconds / 1e9;
     let bytes = StepPlan::bytes(op, &case.program.tensors) as f64 / seconds / 1e9;
     // A kernel is read against the roof that is nearer.
-    let dense = case.name.starts_with("dense") || case.name.starts_with("roof/multiply");
+    let product = case.name.starts_with("gemm") || case.name.starts_with("roof/multiply");
     if case.name.starts_with("roof/multiply") {
         ROOFS[0].get_or_init(|| flops);
     }
     if case.name.starts_with("roof/copy") {
         ROOFS[1].get_or_init(|| bytes);
     }
-    let figure = if dense {
+    let figure = if product {
         format!("{flops:.1} GFLOP/s{}", share(flops, &ROOFS[0]))
     } else {
         format!("{bytes:.2} GB/s{}", share(bytes, &ROOFS[1]))
@@ -121,7 +121,7 @@ fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn F
             continue;
         }
         let choices = match gpu {
-            Some(gpu) if case.name.starts_with("dense") => bench_layouts(gpu, case, &mut best),
+            Some(gpu) if case.name.starts_with("gemm") => bench_layouts(gpu, case, &mut best),
             _ => Choices::default(),
         };
         let mut executor = executor_for(gpu, case, choices);

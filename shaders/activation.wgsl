@@ -1,5 +1,5 @@
 // y = f(u), and `f_slope` = dy/du from what the forward pass saved: its output y, or for silu and gelu, which y does not
-// determine, u. For the epilogues of dense.wgsl.jinja, which call them by name; log1p_unit also for the likelihoods.
+// determine, u. The likelihoods take log1p_unit from here.
 // Slopes and forms are PyTorch's defaults.
 
 const LEAKY_SLOPE: f32 = 0.01;

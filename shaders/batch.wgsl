@@ -13,7 +13,7 @@ override WG: u32 = 64u;
 // 0: grey levels; 1: x = level >= 1/2; 2: x = 1 with probability level, drawn anew each step.
 override BINARISE: u32 = 0u;
 override FLIP: u32 = 0u;
-// Whether params.noise is not 0: a branch on a uniform would be compiled in again and again (see dense.wgsl.jinja).
+// Whether params.noise is not 0: a branch on a uniform would be compiled in again and again (see gemm.wgsl.jinja).
 override NOISE: u32 = 0u;
 
 struct Params {
@@ -82,7 +82,7 @@ fn binarise(level: f32, index: u32) -> f32 {
 }
 
 @compute @workgroup_size(WG)
-fn gather_bytes(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn gather_levels(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let source = row_of(group.x) * params.words;
     let target_row = group.x * params.words;
     for (var w = lane; w < params.words; w += WG) {

@@ -1,20 +1,33 @@
-// Draws of the latent variable from its prior: z (B, Z) ~ N(0, I). One invocation an element.
-// What happens to it on the way through the model is in latent_terms.wgsl and dense.wgsl.jinja.
+// The latent variable, element by element, and its gradients.
+//
+//   z = mu + exp(logvar / 2) noise      kl = 1/2 (mu^2 + exp(logvar) - 1 - logvar)
+// logvar is clamped to [-30, 20], where exp neither vanishes nor overflows; outside, its gradient is 0.
 
-override WG: u32 = 64u;
+const LOGVAR_MIN: f32 = -30.0;
+const LOGVAR_MAX: f32 = 20.0;
 
-struct Params {
-    count: u32,  // B Z
+fn bounded(logvar: f32) -> f32 {
+    return clamp(logvar, LOGVAR_MIN, LOGVAR_MAX);
 }
 
-@group(0) @binding(0) var<storage, read_write> z: array<f32>;
-@group(0) @binding(1) var<uniform> params: Params;
-@group(0) @binding(2) var<uniform> step: Step;
+fn is_bounded(logvar: f32) -> bool {
+    return logvar >= LOGVAR_MIN && logvar <= LOGVAR_MAX;
+}
 
-@compute @workgroup_size(WG)
-fn prior(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-         @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * groups.x + group.x) * WG + lane;
-    if i >= params.count { return; }
-    z[i] = normal(step.noise_key, i);
+fn reparameterise(mu: f32, logvar: f32, noise: f32) -> f32 {
+    return mu + exp(0.5 * bounded(logvar)) * noise;
+}
+
+fn reparameterise_logvar(d_z: f32, logvar: f32, noise: f32) -> f32 {
+    return select(0.0, 0.5 * (d_z * noise * exp(0.5 * bounded(logvar))), is_bounded(logvar));
+}
+
+fn kl(mu: f32, logvar: f32) -> f32 {
+    let l = bounded(logvar);
+    return 0.5 * (mu * mu + exp(l) - 1.0 - l);
+}
+
+fn kl_logvar(d_kl: f32, logvar: f32) -> f32 {
+    let sigma = exp(0.5 * bounded(logvar));
+    return select(0.0, 0.5 * (d_kl * (sigma * sigma - 1.0)), is_bounded(logvar));
 }

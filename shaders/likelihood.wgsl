@@ -1,67 +1,27 @@
-// What is left of a likelihood once the last product has written d_output and a loss for every four columns (parts):
+// Losses of one element and their slopes with respect to the decoder's output, as (loss, slope, ...).
 //
-//   rows            recon[b] = sum of the row's parts from kl_parts on      kl[b] = sum of its first kl_parts
-//   rows_learned    the parts from kl_parts on are sums of squared errors; with inv_var = exp(-2 log_sigma)
-//                   recon[b] = inv_var / 2 squares + D (log_sigma + ln(2 pi) / 2)
-//                   d_log_sigma[b] = (D - inv_var squares) / B, summed over b by reduce.sum
-//   bernoulli_mean  mean = sigmoid(output), what a bernoulli decoder shows
-// parts (B, P)    output, mean (B, D)    recon, kl, d_log_sigma (B)
+//   bernoulli         max(l, 0) - l x + log1p(exp(-|l|))                   sigmoid(l) - x
+//   gaussian          (m - x)^2 inv_var / 2 + log_norm                     (m - x) inv_var
+//   gaussian_learned  (m - x)^2 inv_var / 2 + log_sigma + ln(2 pi) / 2     (m - x) inv_var
+//                     with inv_var = exp(-2 log_sigma); the slope by log_sigma is 1 - (m - x)^2 inv_var
 
 const HALF_LN_2PI: f32 = 0.9189385332;
 
-struct Params {
-    batch: u32,     // B
-    width: u32,     // D
-    kl_parts: u32,
-    parts: u32,     // P
+fn bernoulli(logit: f32, x: f32) -> vec2<f32> {
+    // One exponential serves the loss and the slope.
+    let e = exp(-abs(logit));
+    let loss = max(logit, 0.0) - logit * x + log1p_unit(e);
+    return vec2<f32>(loss, select(e, 1.0, logit >= 0.0) / (1.0 + e) - x);
 }
 
-@group(0) @binding(0) var<storage, read> parts: array<f32>;
-@group(0) @binding(1) var<storage, read_write> recon: array<f32>;
-@group(0) @binding(2) var<storage, read_write> kl: array<f32>;
-@group(0) @binding(3) var<storage, read> log_sigma: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_log_sigma: array<f32>;
-@group(0) @binding(5) var<storage, read> output: array<f32>;
-@group(0) @binding(6) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
-
-// (reconstruction, KL) of a row.
-fn row_sums(row: u32, lane: u32) -> vec2<f32> {
-    let start = row * params.parts;
-    var sums = vec2<f32>(0.0);
-    for (var p = lane; p < params.kl_parts; p += WG) { sums.y += parts[start + p]; }
-    for (var p = params.kl_parts + lane; p < params.parts; p += WG) { sums.x += parts[start + p]; }
-    return sum_over_workgroup(lane, sums);
+fn gaussian(mean: f32, x: f32, inv_var: f32, log_norm: f32) -> vec2<f32> {
+    let error = mean - x;
+    return vec2<f32>(0.5 * inv_var * error * error + log_norm, inv_var * error);
 }
 
-// One workgroup a row.
-@compute @workgroup_size(WG)
-fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let sums = row_sums(group.x, lane);
-    if lane == 0u {
-        recon[group.x] = sums.x;
-        kl[group.x] = sums.y;
-    }
-}
-
-// One workgroup a row.
-@compute @workgroup_size(WG)
-fn rows_learned(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let sums = row_sums(group.x, lane);
-    if lane == 0u {
-        let inv_var = exp(-2.0 * log_sigma[0]);
-        let width = f32(params.width);
-        recon[group.x] = 0.5 * inv_var * sums.x + width * (log_sigma[0] + HALF_LN_2PI);
-        kl[group.x] = sums.y;
-        d_log_sigma[group.x] = (width - inv_var * sums.x) / f32(params.batch);
-    }
-}
-
-// One invocation an element.
-@compute @workgroup_size(WG)
-fn bernoulli_mean(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-                  @builtin(local_invocation_index) lane: u32) {
-    let i = (group.y * groups.x + group.x) * WG + lane;
-    if i >= params.batch * params.width { return; }
-    mean[i] = sigmoid(output[i]);
+fn gaussian_learned(mean: f32, x: f32, log_sigma: f32) -> vec3<f32> {
+    let inv_var = exp(-2.0 * log_sigma);
+    let error = mean - x;
+    let square = inv_var * error * error;
+    return vec3<f32>(0.5 * square + log_sigma + HALF_LN_2PI, inv_var * error, 1.0 - square);
 }

@@ -48,7 +48,7 @@ fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let j = (group.y * groups.x + group.x) * WG + lane;
     if j >= params.cols { return; }
     var column = 0.0;
-    // See dense.wgsl.jinja: no loop ends at a uniform alone.
+    // See gemm.wgsl.jinja: no loop ends at a uniform alone.
     let rows = params.rows + group.z;
     for (var r = 0u; r < rows; r++) { column += values[r * params.cols + j]; }
     total[j] = column;

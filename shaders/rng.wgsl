@@ -60,9 +60,9 @@ fn cos_turns(u: f32) -> f32 {
     return select(value, -value, flipped);
 }
 
-// A standard normal draw (Box-Muller); u in (0, 1] keeps the logarithm finite: |draw| <= 5.77.
-fn normal(key: vec2<u32>, index: u32) -> f32 {
-    let bits = threefry2x32(key, vec2<u32>(index, 0u));
+// Standard normal draw `index` of number `draw` (Box-Muller); u in (0, 1] keeps the logarithm finite: |result| <= 5.77.
+fn normal(key: vec2<u32>, index: u32, draw: u32) -> f32 {
+    let bits = threefry2x32(key, vec2<u32>(index, draw));
     let u = f32((bits.x >> 8u) + 1u) * 5.9604645e-8;
     return sqrt(max(-2.0 * ln_unit(u), 0.0)) * cos_turns(unit(bits.y));
 }

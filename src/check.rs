@@ -3,8 +3,10 @@
 use crate::executor::Executor;
 use crate::gpu::{Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::case::{Case, GUARD, Tolerance};
+use crate::kernels::rng::threefry2x32;
+use crate::model::{DataSpec, TrainSpec, Vae, VaeSpec};
 use crate::oracle::Oracle;
-use crate::plan::{Dtype, TensorId};
+use crate::plan::{Dtype, Family, PlanError, Program, StepScalars, TensorId};
 use std::sync::Arc;
 
 /// Why a case failed.
@@ -39,6 +41,17 @@ pub enum CaseError {
         /// What the oracle gave.
         expected: u32,
     },
+    /// A model's step is not what its plan as lowered comes to.
+    #[error("{tensor} is off by {error:.1e} of its norm")]
+    Model {
+        /// What differs.
+        tensor: String,
+        /// By how much.
+        error: f64,
+    },
+    /// The model could not be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// Something was written behind the end of a tensor.
     #[error("an element behind the end of {tensor} was overwritten")]
     Guard {
@@ -150,19 +163,76 @@ fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
     Ok(worst)
 }
 
-/// The loss of a case in f64 after its plan has run.
-pub fn case_loss(case: &Case, oracle: &mut Oracle<f64>) -> f64 {
-    oracle.dispatch(0, &case.step);
-    let weighted = |term: &crate::kernels::case::LossTerm| -> f64 {
-        let values = oracle.values(term.tensor);
-        let sum: f64 = match term.weights {
-            Some(weights) => values.iter().zip(oracle.values(weights)).map(|(v, w)| v * w).sum(),
-            None => values.iter().sum(),
-        };
-        term.scale * sum
+/// One training step of a model on made-up data: the loss and its parts, then every gradient.
+fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -> Result<Vec<Vec<f32>>, GpuError> {
+    let mut program = vae.program.clone();
+    for plan in &mut program.plans {
+        plan.ops.retain(|op| op.kernel.family() != Family::Optimizer);
+    }
+    let mut executor = run(program)?;
+    let data = vae.program.tensors.get(vae.train_data);
+    let draw = |i: usize| threefry2x32([7, 7], [i as u32, 0])[0];
+    let level = |i: usize| (draw(i) as f32 / u32::MAX as f32).to_bits();
+    let words: Vec<u32> = match vae.program.tensors.dtype(vae.train_data) {
+        Dtype::U32 => (0..data.len()).map(draw).collect(),
+        Dtype::F32 => (0..data.len()).map(level).collect(),
     };
-    case.loss.iter().map(weighted).sum()
+    executor.write_words(vae.train_data, &words)?;
+    executor.write(vae.clip, &[1.0])?;
+    let mut weights = vec![0.0; vae.program.params.arena_len()];
+    for param in vae.program.params.iter() {
+        let fan_in = *param.shape.last().unwrap_or(&1) as f32;
+        for (i, weight) in weights[param.offset..param.offset + param.len()].iter_mut().enumerate() {
+            *weight = (draw(param.offset + i) as f32 / u32::MAX as f32 - 0.5) * 2.0 / fan_in.sqrt();
+        }
+    }
+    executor.write(vae.weights, &weights)?;
+    let rows = vae.program.tensors.get(vae.recon).len() as u32;
+    let step = StepScalars { noise_key: [3, 4], binarise_key: [5, 6], beta: 0.7, rows, ..StepScalars::default() };
+    executor.dispatch(0, &step)?;
+    let metrics = vae.program.metrics.map_or(Ok(Vec::new()), |ring| executor.read(ring))?;
+    let gradients = executor.read(vae.gradients)?;
+    let mut results = vec![metrics.into_iter().take(3).collect()];
+    results.extend(vae.program.params.iter().map(|p| gradients[p.offset..p.offset + p.len()].to_vec()));
+    Ok(results)
 }
+
+/// Runs a step of a model on a device, or in f32 on the CPU, and compares it with the plan as it was lowered in f64: the
+/// loss and every gradient, by their norms. Returns the largest error over [`MODEL_TOLERANCE`].
+pub fn check_model(
+    gpu: Option<&Arc<Gpu>>,
+    options: &GpuOptions,
+    spec: &VaeSpec,
+    train: &TrainSpec,
+    data: DataSpec,
+) -> Result<f64, CaseError> {
+    let vae = Vae::new(spec, train, data)?;
+    let lowered = Vae::new(spec, &TrainSpec { fuse: false, ..train.clone() }, data)?;
+    let expected = step_of(&lowered, |program| Ok(Executor::Exact(Box::new(Oracle::new(program)))))?;
+    let found = step_of(&vae, |program| match gpu {
+        Some(gpu) => Ok(Executor::Gpu(Box::new(GpuExecutor::new(gpu.clone(), program, options)?))),
+        None => Ok(Executor::Oracle(Box::new(Oracle::new(program)))),
+    })?;
+    let names =
+        std::iter::once("the loss".to_string()).chain(vae.program.params.iter().map(|p| format!("d_{}", p.name)));
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let mut worst = 0.0_f64;
+    for ((found, expected), tensor) in found.iter().zip(&expected).zip(names) {
+        let size = norm(&mut expected.iter().map(|v| f64::from(*v)));
+        let distance = norm(&mut found.iter().zip(expected).map(|(f, e)| f64::from(*f) - f64::from(*e)));
+        let error = if distance == 0.0 { 0.0 } else { distance / size };
+        // A NaN is within nothing.
+        let within = error <= MODEL_TOLERANCE;
+        if !within {
+            return Err(CaseError::Model { tensor, error });
+        }
+        worst = worst.max(error / MODEL_TOLERANCE);
+    }
+    Ok(worst)
+}
+
+/// How far the norm of a model's gradient may be off, as a share of it: sums of some hundred products in f32.
+const MODEL_TOLERANCE: f64 = 1e-5;
 
 /// Compares `gradient` with central differences of `loss` over every element of `input`, and returns the largest
 /// error relative to the gradient's root mean square.

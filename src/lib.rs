@@ -32,6 +32,7 @@ pub mod config;
 pub mod data;
 pub mod executor;
 pub mod gpu;
+pub mod graph;
 pub mod kernels;
 pub mod model;
 pub mod oracle;

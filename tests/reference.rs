@@ -58,7 +58,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let (rows, width) = (shape[0], shape[1]);
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
     let spec = config.vae_spec(width);
-    let vae = Vae::new(&spec, &config.train_spec(), data).unwrap().with_given_noise();
+    let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());
     executor.write(vae.train_data, &x).unwrap();
     executor.write(vae.clip, &[1.0]).unwrap();

@@ -8,13 +8,12 @@ use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae::kernels::case::{Case, Fill, Tolerance};
-use wgvae::kernels::dense::{self, Epilogue};
-use wgvae::kernels::{Activation, Target};
-use wgvae::plan::{Dtype, StepScalars};
+use wgvae::kernels::{Body, Target, gemm};
+use wgvae::plan::{Activation, Call, Dtype, Function, Index, Input, Pointwise, StepScalars, Store, Value};
 use wgvae::train::Timetable;
 
 /// A layer's forward, d_input and d_weight at any sizes, in one case.
-fn layer(batch: usize, inputs: usize, outputs: usize, kept_rows: usize) -> Case {
+fn layer(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case {
     let sums = Tolerance::Relative(2e-5);
     let mut case = Case::new(format!("{batch}x{inputs}x{outputs}"), StepScalars::default());
     let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
@@ -25,12 +24,41 @@ fn layer(batch: usize, inputs: usize, outputs: usize, kept_rows: usize) -> Case 
     let d_x = case.output("d_x", &[batch, inputs], sums);
     let d_w = case.updated("d_w", &[outputs, inputs], Fill::Spread(1.0), sums);
     let d_b = case.output("d_b", &[outputs], sums);
-    let forward = Epilogue { bias: Some(bias), activation: Activation::Elu, ..Epilogue::default() };
-    let back = Epilogue { gradient: Some((Activation::Tanh, x)), ..Epilogue::default() };
-    let gradients = Epilogue { row_sum: Some(d_b), kept_rows, ..Epilogue::default() };
-    case.op(|t| dense::forward(t, "forward", [x, w, y], forward));
-    case.op(|t| dense::d_input(t, "d_input", [d_y, w, d_x], back));
-    case.op(|t| dense::d_weight(t, "d_weight", [d_y, x, d_w], gradients));
+    let store = |value, accumulate| vec![Store { value, binding: 0, index: Index::Whole, accumulate }];
+    let call = |function, arguments: &[Value]| Call { function, arguments: arguments.to_vec() };
+    let result = |call| Value::Result { call, index: 0 };
+    let forward = Pointwise {
+        calls: vec![call(Function::Activate(Activation::Elu), &[Value::Product(0)])],
+        stores: store(result(0), false),
+        ..Pointwise::default()
+    };
+    let back = Pointwise {
+        inputs: vec![Input { binding: 0, index: Index::Whole }],
+        calls: vec![
+            call(Function::Slope(Activation::Tanh), &[Value::Input(0)]),
+            call(Function::Multiply, &[Value::Product(0), result(0)]),
+        ],
+        stores: store(result(1), false),
+        ..Pointwise::default()
+    };
+    let gradient = Pointwise { stores: store(Value::Product(0), accumulate), ..Pointwise::default() };
+    case.op(|t| {
+        let mut op = gemm::forward(t, "forward", [x, w, y])?;
+        gemm::add_bias(t, &mut op, bias)?;
+        gemm::set_epilogue(t, &mut op, Body { program: forward, writes: vec![y], ..Body::default() })?;
+        Ok(op)
+    });
+    case.op(|t| {
+        let mut op = gemm::d_input(t, "d_input", [d_y, w, d_x])?;
+        gemm::set_epilogue(t, &mut op, Body { program: back, reads: vec![x], writes: vec![d_x], sums: Vec::new() })?;
+        Ok(op)
+    });
+    case.op(|t| {
+        let mut op = gemm::d_weight(t, "d_weight", [d_y, x, d_w])?;
+        gemm::add_row_sum(t, &mut op, d_b)?;
+        gemm::set_epilogue(t, &mut op, Body { program: gradient, writes: vec![d_w], ..Body::default() })?;
+        Ok(op)
+    });
     case
 }
 
@@ -39,11 +67,11 @@ proptest! {
 
     #[test]
     fn layers_of_any_size_agree_with_the_oracle(
-        batch in 1_usize..150, inputs in 1_usize..150, outputs in 1_usize..150, kept in 0_usize..150,
-        tiles in any::<bool>(), checked in any::<bool>(),
+        batch in 1_usize..150, inputs in 1_usize..150, outputs in 1_usize..150,
+        accumulate in any::<bool>(), tiles in any::<bool>(), checked in any::<bool>(),
     ) {
         let Some(gpu) = common::gpu() else { return Ok(()) };
-        let case = layer(batch, inputs, outputs, kept.min(outputs));
+        let case = layer(batch, inputs, outputs, accumulate);
         let options = GpuOptions {
             checked,
             target: tiles.then_some(Target::Tiles),
@@ -114,7 +142,7 @@ fn a_lost_device_is_an_error() {
     }
     let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
     let gpu = wgvae::gpu::Gpu::open(&entry, Default::default()).unwrap();
-    let case = layer(4, 4, 4, 0);
+    let case = layer(4, 4, 4, false);
     let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
     executor.submit(0, &[StepScalars::default()]).unwrap();
     executor.collect().unwrap();

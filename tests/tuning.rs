@@ -72,7 +72,7 @@ fn layouts_are_tuned_once_remembered_and_saved_with_the_run() {
     let (log, fourth) = train(&at("nowhere"), &at("fourth"), &["--config", changed.to_str().unwrap()]);
     assert!(!log.contains("tun"), "{log}");
     let record = std::fs::read_to_string(at("fourth").join("run.json")).unwrap();
-    assert!(record.contains("dense.nt.plain") && !record.contains("dense.nt.spread"), "{record}");
+    assert!(record.contains("gemm.nt.plain") && !record.contains("gemm.nt.spread"), "{record}");
     assert_eq!(first.len(), fourth.len());
 
     // Forced, they are measured anew, and remembered where they were.

@@ -15,7 +15,7 @@ pub fn expect_temperature(temperature: f32) -> Result<(), RunError> {
 /// `(N, Z)` draws from the prior, a function of the seed alone, narrowed or widened by a temperature.
 pub fn prior(count: usize, latent: usize, seed: u64, temperature: f32) -> Vec<f32> {
     let key = key(seed, Stream::Prior, 0);
-    (0..count * latent).map(|i| temperature * oracle::normal::<f32>(key, i as u32)).collect()
+    (0..count * latent).map(|i| temperature * oracle::normal::<f32>(key, i as u32, 0)).collect()
 }
 
 /// `(N, Z)` draws around codes, `(N, Z)` too: each its mean and its deviation times the temperature.

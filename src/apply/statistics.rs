@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Codes, Score};
-use crate::kernels::latent::LOGVAR_RANGE;
+use crate::plan::LOGVAR_RANGE;
 
 /// A latent dimension is active where the variance of its mean over the rows is above this (Burda et al., 2016).
 pub const ACTIVE: f64 = 0.01;

@@ -13,7 +13,7 @@ use crate::executor::{self, Device, DeviceChoice, Executor, Selected};
 use crate::gpu::{Gpu, GpuOptions, Remembered, adapter_name, tuner};
 use crate::kernels::Choices;
 use crate::model::Vae;
-use crate::plan::{Family, Op};
+use crate::plan::Op;
 
 /// Whether to measure which kernels are the fastest here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -92,7 +92,7 @@ impl DeviceArgs {
         let mut options = GpuOptions { checked: self.adapter.checked, ..GpuOptions::default() };
         if let Some(gpu) = &gpu {
             options.choices = self.choices(gpu, &config.kernels, &vae.program.plans[0].ops)?;
-            config.kernels = chosen(gpu, &vae.program.plans[0].ops, &options.choices);
+            config.kernels = chosen(gpu, &vae.program.plans[0].ops, &options.choices, &config.kernels);
         }
         let (executor, device) = executor::compile(gpu.clone(), vae.program.clone(), &options)?;
         Ok(Opened { gpu, executor, device })
@@ -128,7 +128,7 @@ impl DeviceArgs {
 }
 
 fn products(ops: &[Op]) -> impl Iterator<Item = &Op> {
-    ops.iter().filter(|op| op.kernel.family == Family::Dense)
+    ops.iter().filter(|op| op.kernel.gemm().is_some())
 }
 
 /// The layouts that a configuration brings along, where they were chosen on this adapter.
@@ -142,12 +142,12 @@ pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig) -> Choices {
 }
 
 /// The layouts that the ops have in the end, measured or likely.
-fn chosen(gpu: &Gpu, ops: &[Op], choices: &Choices) -> KernelsConfig {
+fn chosen(gpu: &Gpu, ops: &[Op], choices: &Choices, saved: &KernelsConfig) -> KernelsConfig {
     let mut layouts = Choices::default();
     for op in products(ops) {
         layouts.set(Choices::key(op), choices.layout(op, gpu.target));
     }
-    KernelsConfig { adapter: adapter_name(&gpu.info), layouts }
+    KernelsConfig { adapter: adapter_name(&gpu.info), layouts, fuse: saved.fuse }
 }
 
 /// Tunes, and shows that it does.

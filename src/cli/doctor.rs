@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Verdict, warn_of_cpu};
-use crate::check;
+use crate::check::{self, CaseError};
+use crate::config::{Config, PRESETS};
 use crate::executor::{self, Device, DeviceChoice, Selected};
 use crate::gpu::{Gpu, GpuOptions, Needs};
 use crate::kernels::cases;
+use crate::model::{DataSpec, TrainSpec};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -19,6 +22,9 @@ pub struct Args {
     /// Compile shaders with bounds checks
     #[arg(long)]
     checked: bool,
+    /// Run the presets' models op by op alone, not fused too
+    #[arg(long)]
+    no_fuse: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -41,6 +47,25 @@ struct Report {
     families: BTreeMap<String, Family>,
     failures: Vec<String>,
     healthy: bool,
+}
+
+/// A step of every preset's model, as it was lowered and fused, against the oracle's as it was lowered.
+fn models(
+    gpu: Option<&Arc<Gpu>>,
+    options: &GpuOptions,
+    no_fuse: bool,
+) -> Vec<(&'static str, bool, Result<f64, CaseError>)> {
+    let mut all = Vec::new();
+    for (name, _) in PRESETS {
+        // Presets are part of the program, and a test resolves every one.
+        let Ok(config) = Config::resolve(Some(name), None, toml::Table::new()) else { continue };
+        for fuse in if no_fuse { vec![false] } else { vec![false, true] } {
+            let train = TrainSpec { batch: 9, fuse, ..config.train_spec() };
+            let data = DataSpec { train_rows: 20, test_rows: 9, bytes: config.data.source == "strokes" };
+            all.push((*name, fuse, check::check_model(gpu, options, &config.vae_spec(27), &train, data)));
+        }
+    }
+    all
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -66,6 +91,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             Err(error) => {
                 family.failed += 1;
                 failures.push(format!("{}: {error}", case.name));
+            }
+        }
+    }
+    for (name, fuse, result) in models(gpu.as_ref(), &options, args.no_fuse) {
+        let family = families.entry("models".into()).or_default();
+        family.cases += 1;
+        match result {
+            Ok(worst) => family.worst = family.worst.max(worst),
+            Err(error) => {
+                family.failed += 1;
+                failures.push(format!("model {name}, {}: {error}", if fuse { "fused" } else { "not fused" }));
             }
         }
     }

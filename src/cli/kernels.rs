@@ -11,7 +11,7 @@ use crate::executor;
 use crate::gpu::Remembered;
 use crate::kernels::{self, Choices, Layout, Target};
 use crate::model::Vae;
-use crate::plan::{Family, Op};
+use crate::plan::Op;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -42,7 +42,7 @@ struct Row<'a> {
 }
 
 fn row<'a>(op: &'a Op, target: Target, choices: &Choices) -> Row<'a> {
-    let product = op.kernel.family == Family::Dense;
+    let product = op.kernel.gemm().is_some();
     Row {
         op: &op.label,
         kernel: op.kernel.name(),
@@ -68,7 +68,7 @@ fn show(name: &str, ops: &[Op], target: Target, choices: &Choices) -> anyhow::Re
         let names: Vec<&str> = Layout::ALL.iter().map(|(name, _)| *name).collect();
         let layout = Layout::try_from(layout.to_string())
             .ok()
-            .filter(|layout| layout.runs_on(target) && op.kernel.family == Family::Dense)
+            .filter(|layout| layout.runs_on(target) && op.kernel.gemm().is_some())
             .ok_or_else(|| {
                 ConfigError::Value(format!(
                     "`{label}` has no layout `{layout}` here; products have {}",
@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         writeln!(out, "{:<22}  {product:<20}  {:<18}  {detail}", row.op, layout.unwrap_or_default())?;
     }
     if !args.json {
-        let tuned = ops.iter().filter(|op| op.kernel.family == Family::Dense);
+        let tuned = ops.iter().filter(|op| op.kernel.gemm().is_some());
         let (known, all) = tuned
             .fold((0, 0), |(known, all), op| (known + usize::from(choices.get(&Choices::key(op)).is_some()), all + 1));
         let on = gpu.as_ref().map_or("no adapter".to_string(), |gpu| gpu.info.name.clone());

@@ -127,6 +127,9 @@ pub struct ModelArgs {
     /// Clip the gradient to this norm; 0 for no clipping
     #[arg(long, value_name = "NORM")]
     clip: Option<f64>,
+    /// Run every op of the plan by itself
+    #[arg(long)]
+    no_fuse: bool,
     /// Of everything random
     #[arg(long, value_name = "N", env = "WGVAE_SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -187,6 +190,7 @@ impl ModelArgs {
             ("train", "weight_decay", self.weight_decay.as_ref().map(float)),
             ("train", "clip", self.clip.as_ref().map(float)),
             ("train", "seed", self.seed.map(integer)),
+            ("kernels", "fuse", self.no_fuse.then_some(Value::Boolean(false))),
         ] {
             if let Some(value) = value {
                 let section = table.entry(section).or_insert_with(|| Table::new().into());

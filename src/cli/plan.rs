@@ -37,6 +37,14 @@ struct OpRow<'a> {
     tensors: Vec<TensorRow<'a>>,
     flops: u64,
     bytes: u64,
+    fused: Vec<FusedRow<'a>>,
+}
+
+/// An op that another has taken in.
+#[derive(Serialize)]
+struct FusedRow<'a> {
+    rule: &'a str,
+    op: &'a str,
 }
 
 #[derive(Serialize)]
@@ -77,6 +85,7 @@ fn report<'a>(program: &'a Program, plan: &'a StepPlan) -> PlanReport<'a> {
                 .collect(),
             flops: op.flops,
             bytes: StepPlan::bytes(op, tensors),
+            fused: op.fused.iter().map(|(rule, op)| FusedRow { rule: rule.name(), op }).collect(),
         })
         .collect();
     PlanReport {
@@ -138,12 +147,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             row.bytes as f64 / 1024.0,
             arrow(row)
         )?;
+        if !row.fused.is_empty() {
+            let fused: Vec<String> = row.fused.iter().map(|f| format!("{} ({})", f.op, f.rule)).collect();
+            writeln!(out, "         with {}", fused.join(", "))?;
+        }
     }
     writeln!(
         out,
-        "\n{} dispatches in {} stages, {} parameters, {:.1} MFLOP and {:.1} MiB a step",
+        "\n{} dispatches in {} stages for {} ops, {} parameters, {:.1} MFLOP and {:.1} MiB a step",
         report.dispatches,
         report.stages,
+        report.dispatches + report.ops.iter().map(|op| op.fused.len()).sum::<usize>(),
         report.parameters,
         report.flops_per_step as f64 / 1e6,
         report.bytes_per_step as f64 / 1024.0 / 1024.0

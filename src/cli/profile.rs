@@ -12,7 +12,7 @@ use crate::executor::{Device, Executor};
 use crate::gpu::profiler::{self, Roofs};
 use crate::gpu::{GpuError, GpuExecutor, HostTime};
 use crate::model::{Plan, Vae};
-use crate::plan::{Family, Program, StepPlan, StepScalars};
+use crate::plan::{Program, StepPlan, StepScalars};
 use crate::train::{SUBMIT_TIME, Trainer};
 
 #[derive(Debug, clap::Args)]
@@ -244,7 +244,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let totals = plan.totals(&program.tensors);
     let rows = rows(executor, &program, plan, &op_seconds, &roofs);
     let host_ms = |time: Duration| time.as_secs_f64() * 1e3 / host.steps.max(1) as f64;
-    let is_product = |i: &usize| plan.ops[*i].kernel.family == Family::Dense;
+    let is_product = |i: &usize| plan.ops[*i].kernel.gemm().is_some();
     let products = (0..rows.len()).filter(is_product).map(|i| op_seconds[i]).sum::<f64>();
     let host_ms_per_step = host_ms(host.recording + host.submitting);
     let report = Report {

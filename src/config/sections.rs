@@ -170,18 +170,31 @@ pub struct TrainConfig {
 }
 
 /// `[kernels]`: written with a run, so that the same run has the same kernels, and with them the same bits.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KernelsConfig {
     /// The adapter they were chosen on.
     pub adapter: String,
     /// The layout of each of the step's matrix products.
     pub layouts: Choices,
+    /// Whether ops are fused.
+    #[serde(skip_serializing_if = "is_true")]
+    pub fuse: bool,
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl KernelsConfig {
     fn is_empty(&self) -> bool {
-        self.layouts.is_empty()
+        self.layouts.is_empty() && self.fuse
+    }
+}
+
+impl Default for KernelsConfig {
+    fn default() -> Self {
+        Self { adapter: String::new(), layouts: Choices::default(), fuse: true }
     }
 }
 

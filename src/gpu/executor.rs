@@ -187,7 +187,7 @@ impl GpuExecutor {
             let mut passes = Vec::new();
             let mut scratch = 0;
             for mut source in kernels::sources(op, target, &options.choices) {
-                if let Some(patch) = options.patch.as_ref().filter(|p| p.family == op.kernel.family) {
+                if let Some(patch) = options.patch.as_ref().filter(|p| p.family == op.kernel.family()) {
                     source.text = source.text.replacen(&patch.find, &patch.replace, 1);
                 }
                 scratch = scratch.max(source.scratch);

@@ -19,8 +19,8 @@ pub(super) struct Compiled {
 /// Compiles a source. Without `checked`, no bounds checks and no loop bounds are added; with it, both are.
 pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Result<Compiled, GpuError> {
     let name = op.kernel.name();
-    let (module, info) = reflect::module(&name, op.kernel.entry, source)?;
-    let reflection = Reflection::of(&name, op.kernel.entry, &module, &info)?;
+    let (module, info) = reflect::module(&name, op.kernel.entry(), source)?;
+    let reflection = Reflection::of(&name, op.kernel.entry(), &module, &info)?;
     let entries: Vec<wgpu::BindGroupLayoutEntry> = reflection
         .slots
         .iter()
@@ -55,7 +55,7 @@ pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Res
         label: Some(&source.variant),
         layout: Some(&pipeline_layout),
         module: &shader,
-        entry_point: Some(op.kernel.entry),
+        entry_point: Some(op.kernel.entry()),
         compilation_options: wgpu::PipelineCompilationOptions {
             constants: &source.constants,
             // Every kernel writes shared memory before it reads it.

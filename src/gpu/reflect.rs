@@ -5,7 +5,7 @@ use naga::valid::{Capabilities, GlobalUse, ModuleInfo, SubgroupOperationSet, Val
 
 use super::GpuError;
 use crate::kernels::Source;
-use crate::plan::{Access, Dtype, Family, Field, Op, StepScalars, TensorTable};
+use crate::plan::{Access, Dtype, Field, Op, Pointwise, StepScalars, TensorTable};
 
 /// How an entry point uses one binding.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,9 +130,9 @@ pub fn check_op(op: &Op, tensors: &TensorTable, passes: &[&Reflection]) -> Resul
                         if *writable { "read_write" } else { "read" }
                     ));
                 }
-                // A large tile of a product parks it in C before it ends it.
-                let parks = op.kernel.family == Family::Dense && name == "c";
-                if bound.access == Access::Write && *reads && !parks {
+                // A large tile of a product is spilled to an output before it goes through the epilogue.
+                let spills = op.kernel.gemm().is_some() && Pointwise::OUT.contains(&name.as_str());
+                if bound.access == Access::Write && *reads && !spills {
                     return mismatch(format!("`{name}` is bound to be overwritten, but the shader reads it"));
                 }
                 let lanes = *stride as usize / 4;

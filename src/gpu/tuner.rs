@@ -9,9 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use super::profiler::step_seconds;
 use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::batch::words_per_row;
-use crate::kernels::dense::{DenseParams, Riding, is_bytes};
+use crate::kernels::gemm::GemmParams;
 use crate::kernels::{Choices, Layout};
-use crate::plan::{Family, Op, Program, StepPlan, StepScalars, TensorTable};
+use crate::plan::{Gemm, Index, Op, Orientation, Pointwise, Program, StepPlan, StepScalars, TensorTable};
 
 /// What the tuner found out about a layout of a product.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,7 @@ pub fn tune(
     let started = Instant::now();
     let budget = budget(gpu.kind);
     let mut products: Vec<(String, &Op)> = Vec::new();
-    for op in ops.iter().filter(|op| op.kernel.family == Family::Dense) {
+    for op in ops.iter().filter(|op| op.kernel.gemm().is_some()) {
         let key = Choices::key(op);
         if known.get(&key).is_none() && !products.iter().any(|(k, _)| *k == key) {
             products.push((key, op));
@@ -150,27 +150,25 @@ impl Bench {
     };
 
     fn new(op: &Op) -> Self {
-        let p = DenseParams::of(op);
+        let p = GemmParams::of(op);
         // The same remainders by 4: the small op has the same code.
         let less = |extent: u32, most: u32| if extent <= most { extent } else { most + extent % 4 };
         let [m, n, k] = [less(p.m, SMALL[0]), less(p.n, SMALL[1]), less(p.k, SMALL[2])];
-        let small = DenseParams { m, n, k, kept_rows: p.kept_rows.min(m), ..p };
+        // Halves of the columns have an even number of them.
+        let small = GemmParams { m, n, k };
         let mut tensors = TensorTable::default();
         let plans = [p, small].map(|params| {
             let mut op = op.clone();
             op.params = Some(params.block());
             op.grid = crate::plan::Grid::Tiles { rows: params.m as usize, cols: params.n as usize };
-            for binding in &mut op.bindings {
-                let mut shape = shape(op.kernel.entry, Riding::of(&op.kernel), binding.name, &params);
-                // Other names than these three are never bytes.
-                let bytes = ["a", "b", "x"].contains(&binding.name) && is_bytes(&op.kernel, binding.name);
-                binding.tensor = match bytes {
-                    true => {
-                        shape[1] = words_per_row(shape[1]);
-                        tensors.words(binding.name, &shape)
-                    }
-                    false => tensors.floats(binding.name, &shape),
-                };
+            if let Some(gemm) = op.kernel.gemm().cloned() {
+                for binding in &mut op.bindings {
+                    let (shape, levels) = shape(&gemm, binding.name, &params);
+                    binding.tensor = match levels {
+                        true => tensors.words(binding.name, &shape),
+                        false => tensors.floats(binding.name, &shape),
+                    };
+                }
             }
             StepPlan { name: "product".into(), ops: vec![op] }
         });
@@ -230,22 +228,38 @@ impl Bench {
     }
 }
 
-/// The shape of an op's tensor, from the sizes of its product.
-fn shape(entry: &str, riding: Riding, name: &str, p: &DenseParams) -> Vec<usize> {
+/// The shape of an op's tensor, from the sizes of its product; and whether it is grey levels in words.
+fn shape(gemm: &Gemm, name: &str, p: &GemmParams) -> (Vec<usize>, bool) {
     let [m, n, k] = [p.m, p.n, p.k].map(|extent| extent as usize);
-    match (name, entry) {
-        ("a", "tn") => vec![k, m],
-        ("a", _) => vec![m, k],
-        ("b", "nt") => vec![n, k],
-        ("b", _) => vec![k, n],
-        ("c", _) if riding == Riding::Backward => vec![m, 2 * n],
-        ("heads", _) => vec![m, 2 * n],
-        ("z" | "noise", _) => vec![m, n / 2],
-        ("bias", _) => vec![n],
-        ("row_sum", _) => vec![m],
-        ("log_sigma", _) => vec![1],
-        ("parts", _) => vec![m, p.parts_stride as usize],
-        _ => vec![m, n],
+    let matrix = |rows: usize, cols: usize, levels: bool| match levels {
+        true => (vec![rows, words_per_row(cols)], true),
+        false => (vec![rows, cols], false),
+    };
+    match (name, gemm.orientation) {
+        ("a", Orientation::Tn) => return matrix(k, m, gemm.a_levels),
+        ("a", _) => return matrix(m, k, gemm.a_levels),
+        ("b", Orientation::Nt) => return matrix(n, k, gemm.b_levels),
+        ("b", _) => return matrix(k, n, gemm.b_levels),
+        ("bias", _) => return (vec![n], false),
+        ("row_sum", _) => return (vec![m], false),
+        _ => {}
+    }
+    let number = |names: &[&str]| names.iter().position(|known| *known == name);
+    let inputs = gemm.epilogue.inputs.iter().map(|input| (input.binding, input.index));
+    let stores = gemm.epilogue.stores.iter().map(|store| (store.binding, store.index));
+    let index = match (number(&Pointwise::IN), number(&Pointwise::OUT)) {
+        (Some(binding), _) => inputs.into_iter().find(|(b, _)| *b == binding).map(|(_, index)| index),
+        (_, Some(binding)) => stores.into_iter().find(|(b, _)| *b == binding).map(|(_, index)| index),
+        _ => return (vec![m, words_per_row(n)], false),
+    };
+    let cols = if gemm.pairs { n / 2 } else { n };
+    match index {
+        Some(Index::Columns { stride, .. }) => (vec![m, stride as usize], false),
+        Some(Index::Levels) => matrix(m, cols, true),
+        Some(Index::PerRow) => (vec![m], false),
+        Some(Index::PerColumn) => (vec![cols], false),
+        Some(Index::Once) => (vec![1], false),
+        Some(Index::Whole) | None => (vec![m, cols], false),
     }
 }
 

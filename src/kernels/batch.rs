@@ -1,10 +1,9 @@
 //! Gathering a batch from the resident data set.
 
-use serde::{Deserialize, Serialize};
-
 use super::case::{Case, Fill, Tolerance};
 use super::{index_fits, params};
-use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
+pub use crate::plan::Binarise;
+use crate::plan::{Dtype, Gather, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `batch.wgsl`.
@@ -28,20 +27,6 @@ params! {
         /// What eight random bytes are multiplied by, in 65536ths.
         noise: u32,
     }
-}
-
-/// What becomes of grey levels in [0, 1].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u32)]
-pub enum Binarise {
-    /// Left as they are.
-    #[default]
-    None = 0,
-    /// 1 from one half up, else 0.
-    Threshold = 1,
-    /// 1 with the level as its probability, drawn anew each step.
-    Draw = 2,
 }
 
 /// How images are changed a little, anew each time they are seen.
@@ -122,9 +107,9 @@ pub fn gather(
     let (batch, _) = tensors.matrix(label, x)?;
     let source = tensors.get(data);
     let count = source.shape[0];
-    let (entry, [source_name, target_name], stride) = match tensors.dtype(data) {
-        Dtype::U32 => ("gather_bytes", ["bytes", "x_bytes"], words_per_row(width)),
-        Dtype::F32 => ("gather_floats", ["floats", "x"], width),
+    let (gather, [source_name, target_name], stride) = match tensors.dtype(data) {
+        Dtype::U32 => (Gather::Levels, ["bytes", "x_bytes"], words_per_row(width)),
+        Dtype::F32 => (Gather::Floats, ["floats", "x"], width),
     };
     if source.shape != [count, stride] {
         return Err(PlanError::Shape {
@@ -148,7 +133,7 @@ pub fn gather(
         shift: 0,
         noise: 0,
     };
-    Ok(Op::new(label, Kernel::new(Family::Batch, entry).with("BINARISE", binarise as u32), Grid::Rows(batch))
+    Ok(Op::new(label, Kernel::Batch(gather, binarise), Grid::Rows(batch))
         .read(source_name, data)
         .touching(batch * stride)
         .write(target_name, x)
@@ -176,10 +161,7 @@ pub fn augmented(
         noise: (augment.noise * 255.0 / BYTES_DEVIATION * 65536.0).round() as u32,
         ..BatchParams::of(&op)
     };
-    op.kernel = Kernel::new(Family::Batch, "augmented")
-        .with("BINARISE", binarise as u32)
-        .with("FLIP", augment.flip.into())
-        .with("NOISE", (augment.noise > 0.0).into());
+    op.kernel = Kernel::Batch(Gather::Augmented { flip: augment.flip, noise: augment.noise > 0.0 }, binarise);
     Ok(op.params(params.block()))
 }
 

@@ -33,26 +33,6 @@ pub enum Tolerance {
     Relative(f64),
 }
 
-/// A term of the scalar a gradient is taken of: `scale * sum(weights * tensor)`.
-#[derive(Debug, Clone, Copy)]
-pub struct LossTerm {
-    /// The tensor that is summed.
-    pub tensor: TensorId,
-    /// Its weights, or 1 everywhere.
-    pub weights: Option<TensorId>,
-    /// The factor.
-    pub scale: f64,
-}
-
-/// A tensor that must hold the gradient of the case's loss with respect to an input.
-#[derive(Debug, Clone, Copy)]
-pub struct GradientPair {
-    /// The input.
-    pub input: TensorId,
-    /// The op's output that claims to be the gradient.
-    pub gradient: TensorId,
-}
-
 /// Some ops on generated tensors.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -66,10 +46,6 @@ pub struct Case {
     pub outputs: Vec<(TensorId, Tolerance)>,
     /// The step's scalars.
     pub step: StepScalars,
-    /// The scalar whose gradient is checked; empty where none is.
-    pub loss: Vec<LossTerm>,
-    /// The gradients to check.
-    pub gradients: Vec<GradientPair>,
     /// Whether the benchmarks run it.
     pub timed: bool,
 }
@@ -86,8 +62,6 @@ impl Case {
             inputs: Vec::new(),
             outputs: Vec::new(),
             step,
-            loss: Vec::new(),
-            gradients: Vec::new(),
             timed: false,
         }
     }
@@ -134,21 +108,6 @@ impl Case {
             Ok(op) => self.program.plans[0].ops.push(op),
             Err(error) => panic!("case {}: {error}", self.name),
         }
-    }
-
-    /// Adds `sum(weights * tensor)` to the loss.
-    pub fn loss_weighted(&mut self, tensor: TensorId, weights: TensorId) {
-        self.loss.push(LossTerm { tensor, weights: Some(weights), scale: 1.0 });
-    }
-
-    /// Adds `scale * sum(tensor)` to the loss.
-    pub fn loss_scaled(&mut self, tensor: TensorId, scale: f64) {
-        self.loss.push(LossTerm { tensor, weights: None, scale });
-    }
-
-    /// Says that `gradient` must be the loss's gradient with respect to `input`.
-    pub fn gradient(&mut self, input: TensorId, gradient: TensorId) {
-        self.gradients.push(GradientPair { input, gradient });
     }
 
     /// Says whether the benchmarks run it.

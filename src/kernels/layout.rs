@@ -5,10 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::activation::Activation;
-use super::dense::{DenseParams, Riding, is_bytes};
+use super::gemm::GemmParams;
+use super::pointwise::{self, Form};
+use super::template::{self, TEMPLATES};
 use super::{Source, Target};
-use crate::plan::Op;
+use crate::plan::{Gemm, Index, Op, Orientation, Pointwise, Rule, Value};
 
 /// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns; the subgroup of [`Layout::Spread`].
 pub const LANES: u32 = 8;
@@ -117,7 +118,7 @@ impl Layout {
 
     /// What a step over K costs with this layout, in made-up units, to choose one where nothing was measured and to
     /// order what is. Infinite for what is not meant for the target or wastes most of its tile.
-    fn cost(self, p: &DenseParams, target: Target) -> f64 {
+    fn cost(self, p: &GemmParams, target: Target) -> f64 {
         let meant = match self {
             Layout::Naive | Layout::Plain => false,
             Layout::Lanes { .. } => target == Target::Lanes,
@@ -161,14 +162,14 @@ impl Layout {
 
     /// The layouts that an op may be given on a target, likeliest first.
     pub fn eligible(op: &Op, target: Target) -> Vec<Layout> {
-        let p = DenseParams::of(op);
+        let p = GemmParams::of(op);
         Self::by_cost(&p, target).into_iter().map(|(_, layout)| layout).collect()
     }
 
     /// Those of them that are worth the time to try. On a software adapter, where compiling one takes up to half a second
     /// and costs were measured, those that are not much dearer than the likeliest.
     pub fn candidates(op: &Op, target: Target) -> Vec<Layout> {
-        let all = Self::by_cost(&DenseParams::of(op), target);
+        let all = Self::by_cost(&GemmParams::of(op), target);
         let most = match (target, all.first()) {
             (Target::Lanes | Target::Spread, Some((least, _))) => 1.25 * least,
             _ => f64::INFINITY,
@@ -176,7 +177,7 @@ impl Layout {
         all.into_iter().filter(|(cost, _)| *cost <= most).map(|(_, layout)| layout).collect()
     }
 
-    fn by_cost(p: &DenseParams, target: Target) -> Vec<(f64, Layout)> {
+    fn by_cost(p: &GemmParams, target: Target) -> Vec<(f64, Layout)> {
         let mut costs: Vec<(f64, Layout)> = Self::ALL
             .iter()
             .map(|(_, layout)| (layout.cost(p, target), *layout))
@@ -188,7 +189,7 @@ impl Layout {
 
     /// A product is split where its output is small, since every share is stored, and its K long: of a few tiles there are
     /// no shares.
-    fn takes(self, p: &DenseParams) -> bool {
+    fn takes(self, p: &GemmParams) -> bool {
         match self {
             Layout::Tiles { split, .. } if split > 1 => {
                 // The second pass has a workgroup a row, of which a dimension holds 65,535.
@@ -233,8 +234,8 @@ pub struct Choices {
 impl Choices {
     /// A product's name in a list of choices: `nt 128x400x784` is C (128, 400) over 784.
     pub fn key(op: &Op) -> String {
-        let p = DenseParams::of(op);
-        format!("{} {}x{}x{}", op.kernel.entry, p.m, p.n, p.k)
+        let p = GemmParams::of(op);
+        format!("{} {}x{}x{}", op.kernel.entry(), p.m, p.n, p.k)
     }
 
     /// The same layout for every product that an op is.
@@ -271,36 +272,28 @@ impl Choices {
 
     /// The layout of an op: what was chosen, where the target has it, or the likeliest.
     pub fn layout(&self, op: &Op, target: Target) -> Layout {
-        let p = DenseParams::of(op);
+        let p = GemmParams::of(op);
         let chosen = self.get(&Self::key(op)).filter(|l| l.runs_on(target) && l.takes(&p));
         chosen.or_else(|| Layout::eligible(op, target).first().copied()).unwrap_or(Layout::Naive)
     }
 }
 
-const TEMPLATES: [(&str, &str); 6] = [
-    ("dense.wgsl", include_str!("../../shaders/dense.wgsl.jinja")),
-    ("dense_naive.wgsl", include_str!("../../shaders/dense_naive.wgsl.jinja")),
-    ("dense_plain.wgsl", include_str!("../../shaders/dense_plain.wgsl.jinja")),
-    ("dense_lanes.wgsl", include_str!("../../shaders/dense_lanes.wgsl.jinja")),
-    ("dense_tiles.wgsl", include_str!("../../shaders/dense_tiles.wgsl.jinja")),
-    ("dense_finish.wgsl", include_str!("../../shaders/dense_finish.wgsl.jinja")),
-];
-
-/// A number that changes with the templates and the list of layouts (FNV-1a, 64 bits).
+/// A number that changes with the templates, the list of layouts and the rules of fusing (FNV-1a, 64 bits).
 pub fn fingerprint() -> u64 {
     let quads = Target::ALL.iter().map(|target| target.quads());
-    let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(quads).chain(Layout::ALL.iter().map(|(name, _)| *name));
+    let names = Layout::ALL.iter().map(|(name, _)| *name).chain(Rule::ALL.iter().map(|(_, name)| *name));
+    let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(quads).chain(names);
     let bytes = texts.flat_map(str::bytes);
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Renders the passes of a product: one, or two where it is split.
-pub(super) fn sources(op: &Op, layout: Layout) -> Vec<Source> {
+pub(super) fn sources(op: &Op, gemm: &Gemm, layout: Layout, target: Target) -> Vec<Source> {
     match layout {
         Layout::Tiles { split, .. } if split > 1 => {
-            vec![render(op, layout, Pass::Shares(split)), render(op, layout, Pass::Finish(split))]
+            [Pass::Shares(split), Pass::Finish(split)].map(|pass| render(op, gemm, layout, pass, target)).into()
         }
-        _ => vec![render(op, layout, Pass::Whole)],
+        _ => vec![render(op, gemm, layout, Pass::Whole, target)],
     }
 }
 
@@ -311,118 +304,125 @@ enum Pass {
     Finish(u32),
 }
 
-fn render(op: &Op, layout: Layout, pass: Pass) -> Source {
-    let p = DenseParams::of(op);
+/// The store that products are spilled to while the epilogue of a large tile is a loop: unrolled, it would be more code than
+/// the product, and take as long again to compile. Where K is short, spilling would cost more than the product.
+fn spill(gemm: &Gemm, layout: Layout, p: &GemmParams) -> Option<usize> {
+    let (Layout::Lanes { rows, quads } | Layout::Spread { rows, quads }) = layout else { return None };
+    let program = &gemm.epilogue;
+    let stores = &program.stores;
+    if program.calls.is_empty() && !gemm.pairs || stores.iter().any(|store| store.accumulate) {
+        return None;
+    }
+    let sums = !program.sums.is_empty();
+    if !(sums || gemm.pairs || rows * quads > 16 && p.k >= 128) {
+        return None;
+    }
+    let columns = |value, offset| {
+        let index = Index::Columns { stride: p.n, offset };
+        stores.iter().find(|store| store.value == value && store.index == index).map(|store| store.binding)
+    };
+    match gemm.pairs {
+        true => columns(Value::Product(0), 0).filter(|first| columns(Value::Product(1), p.n / 2) == Some(*first)),
+        false => stores.iter().find(|store| store.index == Index::Whole).map(|store| store.binding),
+    }
+}
+
+fn render(op: &Op, gemm: &Gemm, layout: Layout, pass: Pass, target: Target) -> Source {
+    let p = GemmParams::of(op);
     let quad = |extent: u32| extent.is_multiple_of(4);
-    let riding = Riding::of(&op.kernel);
-    let constant = |name| op.kernel.constant(name);
     let (rows, cols) = layout.tile();
     let (name, file, quads, threads) = match (layout, pass) {
-        (_, Pass::Finish(_)) => ("finish", "dense_finish.wgsl", 1, FINISH),
-        (Layout::Naive, _) => ("naive", "dense_naive.wgsl", 1, 64),
-        (Layout::Plain, _) => ("plain", "dense_plain.wgsl", 1, 256),
-        (Layout::Lanes { quads, .. }, _) => ("lanes", "dense_lanes.wgsl", quads, LANES),
-        (Layout::Spread { quads, .. }, _) => ("spread", "dense_lanes.wgsl", quads, LANES),
-        (Layout::Tiles { quads, .. }, _) => ("tiles", "dense_tiles.wgsl", quads, rows * cols / (16 * quads)),
+        (_, Pass::Finish(_)) => ("finish", "gemm_finish.wgsl", 1, FINISH),
+        (Layout::Naive, _) => ("naive", "gemm_naive.wgsl", 1, 64),
+        (Layout::Plain, _) => ("plain", "gemm_plain.wgsl", 1, 256),
+        (Layout::Lanes { quads, .. }, _) => ("lanes", "gemm_lanes.wgsl", quads, LANES),
+        (Layout::Spread { quads, .. }, _) => ("spread", "gemm_lanes.wgsl", quads, LANES),
+        (Layout::Tiles { quads, .. }, _) => ("tiles", "gemm_tiles.wgsl", quads, rows * cols / (16 * quads)),
     };
-    let [a_bytes, b_bytes, x_bytes] = ["a", "b", "x"].map(|name| is_bytes(&op.kernel, name));
-    let (a_quads, b_quads) = match (op.kernel.entry, name) {
+    let (a_quads, b_quads) = match (gemm.orientation, name) {
         (_, "naive" | "plain") => (false, false),
-        ("nt", _) => (quad(p.k), quad(p.k)),
-        ("nn", _) => (quad(p.k), quad(p.n)),
-        (_, "tiles") => (quad(p.m), quad(p.n)),
+        (Orientation::Nt, _) => (quad(p.k), quad(p.k)),
+        (Orientation::Nn, _) => (quad(p.k), quad(p.n)),
+        (Orientation::Tn, "tiles") => (quad(p.m), quad(p.n)),
         // Only a subgroup that covers 32 rows loads four of them at a time.
-        _ => (name == "spread" && quad(p.m) && rows.is_multiple_of(32), quad(p.n)),
+        (Orientation::Tn, _) => (name == "spread" && quad(p.m) && rows.is_multiple_of(32), quad(p.n)),
     };
-    let alone = name == "naive" && matches!(riding, Riding::Plain | Riding::Backward);
-    let whole_quads = quad(p.n) && matches!(riding, Riding::Plain | Riding::Likelihood);
-    let vec_c = whole_quads && !alone && !matches!(pass, Pass::Shares(_));
+    let partial_only = matches!(pass, Pass::Shares(_));
+    let wide = !gemm.pairs && pointwise::is_wide(&gemm.epilogue, p.n) && !partial_only;
     let tail = !quad(p.k);
-    // Unrolled, the ending of a large tile would be more code than its product, and take as long again to compile; where
-    // K is short, parking would cost more than the product.
-    let parks = match layout {
-        Layout::Lanes { rows, quads } | Layout::Spread { rows, quads } => {
-            let ends = riding != Riding::Plain || constant("gradient") + constant("activation") > 0;
-            let kept = constant("accumulate") == 1 || riding == Riding::Backward;
-            ends && !kept && (rows * quads > 16 && p.k >= 128 || matches!(riding, Riding::Sample | Riding::Likelihood))
-        }
-        _ => false,
-    };
-    let epilogue = if matches!(pass, Pass::Shares(_)) { "partial" } else { riding.name() };
+    let spill = if pass == Pass::Whole { spill(gemm, layout, &p) } else { None };
     let split = match pass {
         Pass::Whole => 1,
         Pass::Shares(split) | Pass::Finish(split) => split,
     };
-    // Empty for identity: nothing is called.
-    let function = |name| Activation::from_code(constant(name)).shader_name();
+    // Where sums start from the bias, the epilogue has it already.
+    let add_bias = gemm.bias && !matches!(name, "lanes" | "spread");
+    let form = Form { product: true, pairs: gemm.pairs, add_bias, wide };
+    let epilogue = match partial_only {
+        true => String::new(),
+        false => pointwise::declarations(&gemm.epilogue, wide) + &pointwise::store(&gemm.epilogue, form),
+    };
     let context = minijinja::context! {
-        orientation => op.kernel.entry,
+        orientation => gemm.orientation.name(),
         layout => name,
         file,
         epilogue,
+        partial_only,
         tile_m => rows,
         tile_n => cols,
         tile_k => TILE_K,
         quads,
         threads,
         split,
-        alone,
         tail,
-        parks,
-        permuted => riding == Riding::Sample,
+        spill => spill.map(|binding| Pointwise::OUT[binding]),
+        permuted => gemm.pairs,
         lanes => LANES,
-        vec_a => a_quads && !a_bytes,
-        vec_b => b_quads && !b_bytes,
-        a_bytes,
-        b_bytes,
-        x_bytes,
-        vec_c,
-        bias => constant("bias") == 1,
-        activation => function("activation"),
-        keep_pre => constant("keep_pre") == 1,
-        gradient => function("gradient"),
-        accumulate => constant("accumulate") == 1,
-        row_sum => constant("row_sum") == 1,
-        noise => constant("noise"),
-        likelihood => constant("likelihood"),
+        vec_a => a_quads && !gemm.a_levels,
+        vec_b => b_quads && !gemm.b_levels,
+        a_levels => gemm.a_levels,
+        b_levels => gemm.b_levels,
+        vec_n => wide,
+        bias => gemm.bias,
+        row_sum => gemm.row_sum,
     };
-    let mut environment = minijinja::Environment::new();
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    let text = TEMPLATES
-        .iter()
-        .try_for_each(|(name, text)| environment.add_template(name, text))
-        .and_then(|()| environment.get_template("dense.wgsl"))
-        .and_then(|template| template.render(context))
-        // The templates are part of the program, and a test renders every variant of them.
-        .unwrap_or_else(|error| panic!("{error:#}"));
+    let levels = gemm.a_levels || gemm.b_levels || gemm.epilogue.inputs.iter().any(|i| i.index == Index::Levels);
+    let libraries = match partial_only {
+        true => pointwise::libraries(&Pointwise::default(), levels),
+        false => pointwise::libraries(&gemm.epilogue, levels),
+    };
+    let text =
+        [&[target.quads()], libraries.as_slice(), &[&template::render("gemm.wgsl", context)]].concat().join("\n");
     let tile = match (layout, pass) {
         (_, Pass::Finish(_)) => (1, FINISH * 4),
-        (Layout::Naive, _) if !alone => (8, 32),
+        (Layout::Naive, _) => (8, 32),
         _ => (rows, cols),
     };
-    let widths = [a_quads, b_quads, vec_c, !tail].map(|wide| if wide { '4' } else { '1' });
-    let keys: Vec<String> =
-        op.kernel.constants.iter().filter(|(_, v)| *v > 0).map(|(name, value)| format!("{name}={value}")).collect();
+    let widths = [a_quads, b_quads, wide, !tail].map(|wide| if wide { '4' } else { '1' });
+    let flags =
+        [("a_levels", gemm.a_levels), ("b_levels", gemm.b_levels), ("bias", gemm.bias), ("row_sum", gemm.row_sum)];
+    let flags = flags.iter().filter(|(_, set)| *set).map(|(name, _)| name.to_string());
+    let program = if partial_only { String::new() } else { gemm.epilogue.to_string() };
+    let words: Vec<String> = flags.chain([program]).collect();
     Source {
         variant: format!(
             "{}.{layout}{}{} {} {}",
             op.kernel.name(),
-            if parks { ".parks" } else { "" },
+            if spill.is_some() { ".spill" } else { "" },
             match pass {
                 Pass::Whole => "",
                 Pass::Shares(_) => ".shares",
                 Pass::Finish(_) => ".finish",
             },
             widths.iter().collect::<String>(),
-            keys.join(" ")
+            words.join(" ")
         )
         .trim_end()
         .to_string(),
         text,
-        constants: Vec::new(),
         tile: Some(tile),
-        each: 1,
-        depth: if matches!(pass, Pass::Shares(_)) { split } else { 1 },
+        depth: if partial_only { split } else { 1 },
         scratch: if split > 1 { (split * (p.m * p.n + p.m)) as usize } else { 0 },
+        ..Source::default()
     }
 }

@@ -1,24 +1,25 @@
 //! The host side of each shader family, under the same stem as its shader and its oracle: the uniform `Params`,
 //! op constructors that check shapes, and the cases it is tested, gradient-checked and timed with.
 
-pub mod activation;
 pub mod batch;
 pub mod case;
-pub mod dense;
-mod dense_cases;
-pub mod latent;
+pub mod gemm;
+mod gemm_cases;
 pub mod layout;
-pub mod likelihood;
+pub mod map;
 pub mod optimizer;
+pub mod pointwise;
 pub mod reduce;
 mod registry;
 pub mod rng;
 pub mod roof;
+mod template;
 
-use crate::plan::{Family, Grid, Op, ParamsBlock, PlanError, TensorTable};
-pub use activation::Activation;
+pub use crate::plan::Activation;
+use crate::plan::{Grid, Kernel, Op, ParamsBlock, PlanError, Reduce, TensorTable};
 pub use case::Case;
 pub use layout::{Choices, Layout};
+pub use pointwise::Body;
 pub use registry::cases;
 
 /// Defines a uniform struct whose names and offsets are compared with the shader's when a plan is compiled.
@@ -116,46 +117,41 @@ pub struct Source {
     pub scratch: usize,
 }
 
-const STEP: &str = include_str!("../../shaders/step.wgsl");
-const TREE: &str = include_str!("../../shaders/tree.wgsl");
-const LATENT_TERMS: &str = include_str!("../../shaders/latent_terms.wgsl");
-const LIKELIHOOD_TERMS: &str = include_str!("../../shaders/likelihood_terms.wgsl");
-
-/// The shader files of an op, in the order they are joined, behind those of its target; what `layout` renders comes
-/// last.
-fn files(op: &Op) -> &'static [&'static str] {
-    match op.kernel.family {
-        Family::Batch => &[STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")],
-        Family::Dense => match dense::Riding::of(&op.kernel) {
-            dense::Riding::Plain => &[activation::SHADER],
-            dense::Riding::Sample => &[STEP, rng::SHADER, LATENT_TERMS],
-            dense::Riding::Backward => &[STEP, LATENT_TERMS],
-            dense::Riding::Likelihood => &[activation::SHADER, LIKELIHOOD_TERMS],
-        },
-        Family::Latent => &[STEP, rng::SHADER, include_str!("../../shaders/latent.wgsl")],
-        Family::Likelihood => &[TREE, activation::SHADER, include_str!("../../shaders/likelihood.wgsl")],
-        Family::Optimizer => &[STEP, include_str!("../../shaders/optimizer.wgsl")],
-        Family::Reduce => &[STEP, TREE, include_str!("../../shaders/reduce.wgsl")],
-        Family::Rng => &[rng::SHADER],
-        Family::Roof => &[include_str!("../../shaders/roof.wgsl")],
+impl Default for Source {
+    fn default() -> Self {
+        Self {
+            variant: String::new(),
+            text: String::new(),
+            constants: Vec::new(),
+            tile: None,
+            depth: 1,
+            each: 1,
+            scratch: 0,
+        }
     }
 }
 
+const STEP: &str = include_str!("../../shaders/step.wgsl");
+const STEP_BINDING: &str = "@group(0) @binding(6) var<uniform> step: Step;\n";
+const TREE: &str = include_str!("../../shaders/tree.wgsl");
+
 /// The WGSL an op needs on a target: one pass, or for a split product two that run one after the other.
 pub fn sources(op: &Op, target: Target, choices: &Choices) -> Vec<Source> {
-    let mut text = files(op).join("\n");
-    if matches!(op.kernel.family, Family::Dense | Family::Optimizer) {
-        text = format!("{}\n{text}", target.quads());
-    }
-    if op.kernel.family == Family::Dense {
-        let mut passes = layout::sources(op, choices.layout(op, target));
-        for pass in &mut passes {
-            pass.text = format!("{text}\n{}", pass.text);
+    let text = match &op.kernel {
+        Kernel::Gemm(gemm) => return layout::sources(op, gemm, choices.layout(op, target), target),
+        Kernel::Map(program) => return vec![map::source(op, program)],
+        Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")].join("\n"),
+        Kernel::Update(_) => [target.quads(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
+        Kernel::Reduce(Reduce::Rows(count)) => {
+            let rows = template::render("reduce_rows.wgsl", minijinja::context! { count });
+            [TREE, &rows].join("\n")
         }
-        return passes;
-    }
+        Kernel::Reduce(_) => [STEP, TREE, include_str!("../../shaders/reduce.wgsl")].join("\n"),
+        Kernel::RandomBits => rng::SHADER.to_string(),
+        Kernel::Roof(_) => include_str!("../../shaders/roof.wgsl").to_string(),
+    };
     let mut constants: Vec<(&'static str, f64)> =
-        op.kernel.constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
+        op.kernel.constants().into_iter().map(|(name, value)| (name, f64::from(value))).collect();
     if text.contains("override WG:") {
         constants.push(("WG", f64::from(target.workgroup(op.grid))));
     }
@@ -164,9 +160,13 @@ pub fn sources(op: &Op, target: Target, choices: &Choices) -> Vec<Source> {
         each = target.each();
         constants.push(("EACH", f64::from(each)));
     }
+    let count = match op.kernel {
+        Kernel::Reduce(Reduce::Rows(count)) => count.to_string(),
+        _ => String::new(),
+    };
     let named: Vec<String> = constants.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let variant = format!("{} {}", op.kernel.name(), named.join(" ")).trim_end().to_string();
-    vec![Source { variant, text, constants, tile: None, depth: 1, each, scratch: 0 }]
+    let variant = format!("{}{count} {}", op.kernel.name(), named.join(" ")).trim_end().to_string();
+    vec![Source { variant, text, constants, each, ..Source::default() }]
 }
 
 /// An op over so many elements must stay within 32-bit indices.

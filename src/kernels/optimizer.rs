@@ -2,7 +2,7 @@
 
 use super::case::{Case, Fill, Tolerance};
 use super::{expect_all, index_fits, params};
-use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
+use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable, Update};
 
 params! {
     /// `Params` of `optimizer.wgsl`.
@@ -85,14 +85,14 @@ pub fn update(tensors: &TensorTable, arenas: Arenas, rule: Rule, decay: f32) -> 
     let op = match rule {
         Rule::Sgd { momentum, nesterov } => {
             params.momentum = momentum;
-            Op::new(label, Kernel::new(Family::Optimizer, "sgd").with("NESTEROV", nesterov.into()), grid).flops(len * 8)
+            Op::new(label, Kernel::Update(Update::Sgd { nesterov }), grid).flops(len * 8)
         }
         Rule::Adam { beta1, beta2, epsilon, decoupled } => {
             tensors.expect(label, arenas.second, whole)?;
             params.beta1 = beta1;
             params.beta2 = beta2;
             params.epsilon = epsilon;
-            Op::new(label, Kernel::new(Family::Optimizer, "adam").with("DECOUPLED", decoupled.into()), grid)
+            Op::new(label, Kernel::Update(Update::Adam { decoupled }), grid)
                 .update("second", arenas.second)
                 .flops(len * 14)
         }

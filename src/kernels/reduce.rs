@@ -2,7 +2,7 @@
 
 use super::case::{Case, Fill, Tolerance};
 use super::{expect_all, index_fits, params};
-use crate::plan::{Dtype, Family, Grid, Kernel, METRICS_PER_STEP, Op, PlanError, StepScalars, TensorId, TensorTable};
+use crate::plan::{Dtype, Grid, Kernel, METRICS_PER_STEP, Op, PlanError, Reduce, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `reduce.wgsl`.
@@ -14,6 +14,54 @@ params! {
         /// For `clip`.
         max_norm: f32,
     }
+}
+
+params! {
+    /// `Params` of `reduce_rows.wgsl.jinja`.
+    pub struct RowsParams {
+        /// Rows of every matrix.
+        rows: u32,
+        /// Columns of the first.
+        cols0: u32,
+        /// Of the second.
+        cols1: u32,
+        /// Of the third.
+        cols2: u32,
+    }
+}
+
+/// Most matrices whose rows are summed by one op.
+pub const MATRICES: usize = 3;
+/// Their names.
+pub const MATRIX: [&str; MATRICES] = ["matrix0", "matrix1", "matrix2"];
+/// The names of their sums.
+pub const TOTAL: [&str; MATRICES] = ["total0", "total1", "total2"];
+
+/// `total (R)` of the rows of each `matrix (R, C)`.
+pub fn rows(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    matrices: &[(TensorId, TensorId)],
+) -> Result<Op, PlanError> {
+    let label = label.into();
+    let mut params = RowsParams { rows: 0, cols0: 0, cols1: 0, cols2: 0 };
+    let mut elements = 0;
+    let mut count = 0;
+    for ((matrix, total), cols) in matrices.iter().zip([&mut params.cols0, &mut params.cols1, &mut params.cols2]) {
+        let shape = tensors.matrix(&label, *matrix)?;
+        count = tensors.get(*total).len();
+        tensors.expect(&label, *matrix, &[count, shape.1])?;
+        tensors.expect(&label, *total, &[count])?;
+        *cols = index_fits(&label, shape.1)?;
+        elements += count * shape.1;
+    }
+    params.rows = index_fits(&label, count)?;
+    index_fits(&label, elements)?;
+    let mut op = Op::new(label, Kernel::Reduce(Reduce::Rows(matrices.len())), Grid::Rows(count));
+    for ((matrix, total), (matrix_name, total_name)) in matrices.iter().zip(MATRIX.iter().zip(TOTAL)) {
+        op = op.read(matrix_name, *matrix).write(total_name, *total);
+    }
+    Ok(op.params(params.block()).flops(elements))
 }
 
 /// Stripes that `squares` splits an arena into.
@@ -35,7 +83,7 @@ pub fn report(tensors: &TensorTable, recon: TensorId, kl: TensorId, metrics: Ten
     let batch = tensors.get(recon).len();
     expect_all(tensors, label, &[(recon, &[batch]), (kl, &[batch])])?;
     expect_ring(tensors, label, metrics)?;
-    Ok(Op::new(label, Kernel::new(Family::Reduce, "report"), Grid::Single)
+    Ok(Op::new(label, Kernel::Reduce(Reduce::Report), Grid::Single)
         .read("recon_rows", recon)
         .read("kl_rows", kl)
         .update("metrics", metrics)
@@ -44,14 +92,21 @@ pub fn report(tensors: &TensorTable, recon: TensorId, kl: TensorId, metrics: Ten
 }
 
 /// `total (1)`: the sum of `values (n)`.
-pub fn sum(tensors: &TensorTable, values: TensorId, total: TensorId) -> Result<Op, PlanError> {
-    let label = "sum";
+pub fn sum(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    values: TensorId,
+    total: TensorId,
+) -> Result<Op, PlanError> {
+    let label = label.into();
     let n = tensors.get(values).len();
-    expect_all(tensors, label, &[(values, &[n]), (total, &[1])])?;
-    Ok(Op::new(label, Kernel::new(Family::Reduce, "sum"), Grid::Single)
+    tensors.expect_dtype(&label, values, Dtype::F32)?;
+    tensors.expect(&label, total, &[1])?;
+    let params = block(&label, n, 1, 0.0)?;
+    Ok(Op::new(label, Kernel::Reduce(Reduce::Sum), Grid::Single)
         .read("values", values)
         .write("total", total)
-        .params(block(label, n, 1, 0.0)?)
+        .params(params)
         .flops(n))
 }
 
@@ -66,7 +121,7 @@ pub fn columns(
     let (rows, cols) = tensors.matrix(&label, matrix)?;
     tensors.expect(&label, totals, &[cols])?;
     let params = block(&label, rows, cols, 0.0)?;
-    Ok(Op::new(label, Kernel::new(Family::Reduce, "columns"), Grid::Elements(cols))
+    Ok(Op::new(label, Kernel::Reduce(Reduce::Columns), Grid::Elements(cols))
         .read("values", matrix)
         .write("total", totals)
         .params(params)
@@ -78,7 +133,7 @@ pub fn squares(tensors: &TensorTable, values: TensorId, partials: TensorId) -> R
     let label = "gradient norm";
     let n = tensors.get(values).len();
     expect_all(tensors, label, &[(values, &[n]), (partials, &[STRIPES])])?;
-    Ok(Op::new(label, Kernel::new(Family::Reduce, "squares"), Grid::Rows(STRIPES))
+    Ok(Op::new(label, Kernel::Reduce(Reduce::Squares), Grid::Rows(STRIPES))
         .read("values", values)
         .write("total", partials)
         .params(block(label, n, 1, 0.0)?)
@@ -97,7 +152,7 @@ pub fn clip(
     let n = tensors.get(partials).len();
     expect_all(tensors, label, &[(partials, &[n]), (scale, &[1])])?;
     expect_ring(tensors, label, metrics)?;
-    Ok(Op::new(label, Kernel::new(Family::Reduce, "clip"), Grid::Single)
+    Ok(Op::new(label, Kernel::Reduce(Reduce::Clip), Grid::Single)
         .read("values", partials)
         .write("total", scale)
         .update("metrics", metrics)
@@ -123,7 +178,7 @@ pub(super) fn cases() -> Vec<Case> {
         let mut case = Case::new(format!("reduce/sum {n}"), StepScalars::default());
         let values = case.input("values", &[n], Dtype::F32, Fill::Levels);
         let total = case.output("total", &[1], tight);
-        case.op(|t| sum(t, values, total));
+        case.op(|t| sum(t, "sum", values, total));
         all.push(case);
 
         let step = StepScalars { slot: 2, ..StepScalars::default() };
@@ -143,6 +198,23 @@ pub(super) fn cases() -> Vec<Case> {
     let metrics = case.ring("metrics", 3, tight);
     case.op(|t| clip(t, partials, scale, metrics, 1e-7));
     all.push(case);
+    for (count, batch, widths) in [
+        (1, 1, [1, 0, 0]),
+        (1, 17, [129, 0, 0]),
+        (2, 9, [64, 1, 0]),
+        (2, 128, [196, 10, 0]),
+        (3, 3, [5, 2, 7]),
+        (3, 65, [8, 65, 9]),
+    ] {
+        let mut case = Case::new(format!("reduce/rows {batch} of {:?}", &widths[..count]), StepScalars::default());
+        let mut matrices = Vec::new();
+        for (i, cols) in widths.into_iter().take(count).enumerate() {
+            let matrix = case.input(MATRIX[i], &[batch, cols], Dtype::F32, Fill::Levels);
+            matrices.push((matrix, case.output(TOTAL[i], &[batch], tight)));
+        }
+        case.op(|t| rows(t, "rows", &matrices));
+        all.push(case.timed(batch == 128));
+    }
     for (rows, cols) in [(1, 1), (5, 3), (64, 63), (31, 65), (128, 784)] {
         let mut case = Case::new(format!("reduce/columns {rows}x{cols}"), StepScalars::default());
         let matrix = case.input("matrix", &[rows, cols], Dtype::F32, Fill::Levels);

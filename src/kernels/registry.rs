@@ -6,9 +6,8 @@ use super::case::Case;
 pub fn cases() -> Vec<Case> {
     [
         super::batch::cases,
-        super::dense_cases::cases,
-        super::latent::cases,
-        super::likelihood::cases,
+        super::gemm_cases::cases,
+        super::map::cases,
         super::optimizer::cases,
         super::reduce::cases,
         super::rng::cases,

@@ -3,7 +3,7 @@
 
 use super::case::Case;
 use super::{index_fits, params};
-use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
+use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Draws` of `rng.wgsl`.
@@ -69,9 +69,7 @@ pub fn bits(tensors: &TensorTable, key: [u32; 2], words: TensorId) -> Result<Op,
     tensors.expect_dtype(label, words, Dtype::U32)?;
     index_fits(label, 2 * count)?;
     let params = RngParams { count: index_fits(label, count)?, key_low: key[0], key_high: key[1] };
-    Ok(Op::new(label, Kernel::new(Family::Rng, "bits"), Grid::Elements(count))
-        .write("random_words", words)
-        .params(params.block()))
+    Ok(Op::new(label, Kernel::RandomBits, Grid::Elements(count)).write("random_words", words).params(params.block()))
 }
 
 /// The family's cases: bits must be equal.

@@ -2,7 +2,7 @@
 
 use super::case::{Case, Fill, Tolerance};
 use super::{index_fits, params};
-use crate::plan::{Dtype, Family, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
+use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, Roof, StepScalars, TensorId, TensorTable};
 
 params! {
     /// `Params` of `roof.wgsl`.
@@ -28,7 +28,7 @@ fn block(label: &str, len: usize) -> Result<crate::plan::ParamsBlock, PlanError>
 pub fn multiply_add(tensors: &TensorTable, result: TensorId) -> Result<Op, PlanError> {
     let label = "multiply-add";
     let len = tensors.get(result).len();
-    Ok(Op::new(label, Kernel::new(Family::Roof, "multiply_add"), Grid::Elements(len / 4))
+    Ok(Op::new(label, Kernel::Roof(Roof::MultiplyAdd), Grid::Elements(len / 4))
         .write("result", result)
         .params(block(label, len)?)
         .flops(len / 4 * 8 * 2 * ROUNDS))
@@ -39,7 +39,7 @@ pub fn copy(tensors: &TensorTable, source: TensorId, result: TensorId) -> Result
     let label = "copy";
     let len = tensors.get(source).len();
     tensors.expect(label, result, &[len])?;
-    Ok(Op::new(label, Kernel::new(Family::Roof, "copy"), Grid::Elements(len / 4))
+    Ok(Op::new(label, Kernel::Roof(Roof::Copy), Grid::Elements(len / 4))
         .read("source", source)
         .write("result", result)
         .params(block(label, len)?))

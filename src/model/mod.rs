@@ -1,8 +1,11 @@
 //! From a model's description to the plans that train and use it. Knows no GPU.
 
-mod build;
+pub mod layers;
+mod likelihood;
 mod network;
 mod spec;
+mod vae;
 
-pub use build::{Apply, Plan, Vae};
-pub use spec::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
+pub use likelihood::Likelihood;
+pub use spec::{DataSpec, Objective, TrainSpec, VaeSpec};
+pub use vae::{Apply, Plan, Vae};

@@ -2,35 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Likelihood;
 use crate::kernels::Activation;
 use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
-
-/// How the decoder's output explains the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Likelihood {
-    /// Cross-entropy on logits, for levels in [0, 1].
-    Bernoulli,
-    /// Normal with a fixed sigma.
-    Gaussian,
-    /// Squared error: normal with sigma = sqrt(1/2), without its constant.
-    Mse,
-    /// Normal with one learned sigma.
-    GaussianLearned,
-}
-
-impl Likelihood {
-    /// The name a user writes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Likelihood::Bernoulli => "bernoulli",
-            Likelihood::Gaussian => "gaussian",
-            Likelihood::Mse => "mse",
-            Likelihood::GaussianLearned => "gaussian-learned",
-        }
-    }
-}
 
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -82,6 +57,8 @@ pub struct TrainSpec {
     pub decay: f32,
     /// Largest norm of the gradient.
     pub clip: Option<f32>,
+    /// Whether ops are fused; else they run as the graph was lowered.
+    pub fuse: bool,
 }
 
 /// How much data there is.

@@ -4,18 +4,20 @@ use super::rng::unit;
 use super::{Call, Real};
 use crate::kernels::batch::{BatchParams, row_of};
 use crate::kernels::rng::threefry2x32;
+use crate::plan::{Binarise, Gather};
 
-pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Binarise) {
     let p = BatchParams::of(call.op);
     let (count, width, stride) = (p.count as usize, p.width as usize, p.words as usize);
-    let binarise = call.op.kernel.constant("BINARISE");
-    let bytes = call.has("bytes");
-    let augments = call.op.kernel.entry == "augmented";
+    let bytes = gather != Gather::Floats;
     let batch = if bytes { call.words("x_bytes").len() / stride } else { call.read("x").len() / width };
     let mut levels = vec![0.0_f32; batch * width];
     for (r, row) in levels.chunks_mut(width).enumerate() {
         let source = row_of(r, count, p.half_bits, call.step);
-        let image = augments.then(|| augmented(call, &p, source, r));
+        let image = match gather {
+            Gather::Augmented { flip, .. } => Some(augmented(call, &p, flip, source, r)),
+            _ => None,
+        };
         for (d, value) in row.iter_mut().enumerate() {
             // Levels are f32 on every executor, so that a draw falls on the same side of them.
             let level = if let Some(image) = &image {
@@ -27,12 +29,12 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
                 call.read("floats")[source * width + d].wide() as f32
             };
             let level = match binarise {
-                1 => f32::from(u8::from(level >= 0.5)),
-                2 => {
+                Binarise::Threshold => f32::from(u8::from(level >= 0.5)),
+                Binarise::Draw => {
                     let draw = threefry2x32(call.step.binarise_key, [(r * width + d) as u32, 0]);
                     f32::from(u8::from(unit(draw[0]) < level))
                 }
-                _ => level,
+                Binarise::None => level,
             };
             *value = level;
         }
@@ -49,13 +51,13 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
 }
 
 /// The image of row `r` of the batch, moved, mirrored and with noise.
-fn augmented<T: Real>(call: &Call<'_, T>, p: &BatchParams, source: usize, r: usize) -> Vec<u8> {
+fn augmented<T: Real>(call: &Call<'_, T>, p: &BatchParams, flip: bool, source: usize, r: usize) -> Vec<u8> {
     let words = &call.words("bytes")[source * p.words as usize..];
     let [place, mirror] = threefry2x32(call.step.binarise_key, [r as u32, 1]);
     let reach = 2 * p.shift + 1;
     let down = i64::from((place & 0xFFFF) % reach) - i64::from(p.shift);
     let right = i64::from((place >> 16) % reach) - i64::from(p.shift);
-    let mirrored = call.op.kernel.constant("FLIP") == 1 && mirror & 1 == 1;
+    let mirrored = flip && mirror & 1 == 1;
     let (height, across, channels) = (i64::from(p.height), i64::from(p.across), p.channels as usize);
     let moved = |i: usize| -> u8 {
         let pixel = (i / channels) as i64;

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Call, Memory, Real, Store, batch, dense, latent, likelihood, optimizer, reduce, rng, roof};
-use crate::plan::{BufferId, Dtype, Family, Op, Program, StepMetrics, StepScalars, TensorId};
+use super::{Call, Memory, Real, Store, batch, gemm, optimizer, pointwise, reduce, rng, roof};
+use crate::kernels::map::MapParams;
+use crate::plan::{BufferId, Dtype, Kernel, Op, Program, StepMetrics, StepScalars, TensorId};
 
 /// A program and its memory on the CPU.
 pub struct Oracle<T> {
@@ -98,14 +99,16 @@ impl<T: Real> Oracle<T> {
 
 fn run<T: Real>(call: &mut Call<'_, T>) {
     let op: &Op = call.op;
-    match op.kernel.family {
-        Family::Batch => batch::run(call),
-        Family::Dense => dense::run(call),
-        Family::Latent => latent::run(call),
-        Family::Likelihood => likelihood::run(call),
-        Family::Optimizer => optimizer::run(call),
-        Family::Reduce => reduce::run(call),
-        Family::Rng => rng::run(call),
-        Family::Roof => roof::run(call),
+    match &op.kernel {
+        Kernel::Batch(gather, binarise) => batch::run(call, *gather, *binarise),
+        Kernel::Gemm(product) => gemm::run(call, product),
+        Kernel::Map(program) => {
+            let p = MapParams::of(op);
+            pointwise::run(call, program, p.m as usize, None, p.n as usize);
+        }
+        Kernel::Update(update) => optimizer::run(call, *update),
+        Kernel::Reduce(kind) => reduce::run(call, *kind),
+        Kernel::RandomBits => rng::run(call),
+        Kernel::Roof(kind) => roof::run(call, *kind),
     }
 }

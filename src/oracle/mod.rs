@@ -3,16 +3,18 @@
 
 mod activation;
 mod batch;
-mod dense;
 mod executor;
+mod gemm;
 mod latent;
 mod likelihood;
 mod optimizer;
+mod pointwise;
 mod reduce;
 mod rng;
 mod roof;
 
 pub use executor::Oracle;
+pub use pointwise::evaluate;
 pub use rng::normal;
 
 use std::borrow::Cow;
@@ -74,10 +76,6 @@ impl<T: Real> Call<'_, T> {
             // An op constructor binds what its kernel needs, and every constructor has a case.
             None => panic!("{} has no tensor `{name}`", self.op.kernel.name()),
         }
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.op.tensor(name).is_some()
     }
 
     /// A bound float tensor.

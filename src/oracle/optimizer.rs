@@ -2,11 +2,12 @@
 
 use super::{Call, Real};
 use crate::kernels::optimizer::{LEAST, OptimizerParams};
+use crate::plan::Update;
 
-pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
-    match call.op.kernel.entry {
-        "sgd" => sgd(call),
-        _ => adam(call),
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, update: Update) {
+    match update {
+        Update::Sgd { nesterov } => sgd(call, nesterov),
+        Update::Adam { decoupled } => adam(call, decoupled),
     }
 }
 
@@ -14,11 +15,10 @@ fn settled<T: Real>(moment: T) -> T {
     if moment.abs() < T::of(LEAST.into()) { T::zero() } else { moment }
 }
 
-fn sgd<T: Real>(call: &mut Call<'_, T>) {
+fn sgd<T: Real>(call: &mut Call<'_, T>, nesterov: bool) {
     let p = OptimizerParams::of(call.op);
     let (momentum, decay) = (T::of(p.momentum.into()), T::of(p.decay.into()));
     let lr = T::of(call.step.lr.into());
-    let nesterov = call.op.kernel.constant("NESTEROV") == 1;
     let mut weights = call.take("weights");
     let mut first = call.take("first");
     let clip = call.read("clip")[0];
@@ -33,14 +33,13 @@ fn sgd<T: Real>(call: &mut Call<'_, T>) {
     call.put("first", first);
 }
 
-fn adam<T: Real>(call: &mut Call<'_, T>) {
+fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
     let p = OptimizerParams::of(call.op);
     let (b1, b2) = (T::of(p.beta1.into()), T::of(p.beta2.into()));
     let (decay, epsilon) = (T::of(p.decay.into()), T::of(p.epsilon.into()));
     let lr = T::of(call.step.lr.into());
     let correction1 = T::of(call.step.correction1.into());
     let correction2 = T::of(call.step.correction2.into());
-    let decoupled = call.op.kernel.constant("DECOUPLED") == 1;
     let mut weights = call.take("weights");
     let mut first = call.take("first");
     let mut second = call.take("second");

@@ -1,18 +1,26 @@
 //! Sums.
 
 use super::{Call, Real};
-use crate::kernels::reduce::ReduceParams;
-use crate::plan::METRICS_PER_STEP;
+use crate::kernels::reduce::{MATRIX, ReduceParams, TOTAL};
+use crate::plan::{METRICS_PER_STEP, Reduce};
 
-pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
-    let p = ReduceParams::of(call.op);
-    match call.op.kernel.entry {
-        "report" => report(call),
-        "sum" => {
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
+    match kind {
+        Reduce::Report => report(call),
+        Reduce::Rows(count) => {
+            for (matrix, total) in MATRIX.iter().zip(TOTAL).take(count) {
+                let rows = call.tensors.get(call.id(total)).len();
+                let values = call.read(matrix);
+                let sums = values.chunks(values.len() / rows).map(|row| row.iter().copied().sum()).collect();
+                call.put(total, sums);
+            }
+        }
+        Reduce::Sum => {
             let total = call.read("values").iter().copied().sum();
             call.put("total", vec![total]);
         }
-        "columns" => {
+        Reduce::Columns => {
+            let p = ReduceParams::of(call.op);
             let mut totals = vec![T::zero(); p.cols as usize];
             for row in call.read("values").chunks(totals.len()) {
                 for (total, value) in totals.iter_mut().zip(row) {
@@ -21,7 +29,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
             }
             call.put("total", totals);
         }
-        "squares" => {
+        Reduce::Squares => {
             let mut partials = call.take("total");
             let values = call.read("values");
             let stripe = values.len().div_ceil(partials.len());
@@ -31,7 +39,8 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
             }
             call.put("total", partials);
         }
-        _ => {
+        Reduce::Clip => {
+            let p = ReduceParams::of(call.op);
             let sum: T = call.read("values").iter().copied().sum();
             let norm = sum.sqrt();
             let scale = (T::of(p.max_norm.into()) / (norm + T::of(1e-6))).min(T::one());

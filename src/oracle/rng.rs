@@ -14,9 +14,9 @@ pub(super) fn unit(bits: u32) -> f32 {
     (bits >> 8) as f32 / (1 << 24) as f32
 }
 
-/// A standard normal draw (Box-Muller).
-pub fn normal<T: Real>(key: [u32; 2], index: u32) -> T {
-    let bits = threefry2x32(key, [index, 0]);
+/// A standard normal draw (Box-Muller); `draw` tells apart what is drawn in one step.
+pub fn normal<T: Real>(key: [u32; 2], index: u32, draw: u32) -> T {
+    let bits = threefry2x32(key, [index, draw]);
     let u = f64::from((bits[0] >> 8) + 1) / f64::from(1 << 24);
     let turns = f64::from(unit(bits[1]));
     let radius = (-2.0 * u.ln()).sqrt();

@@ -2,10 +2,11 @@
 
 use super::{Call, Real};
 use crate::kernels::roof::{ROUNDS, RoofParams};
+use crate::plan::Roof;
 
-pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Roof) {
     let mut result = call.take("result");
-    if call.op.kernel.entry == "copy" {
+    if kind == Roof::Copy {
         result.copy_from_slice(call.read("source"));
     } else {
         let p = RoofParams::of(call.op);

@@ -3,14 +3,20 @@
 //! Nothing here knows a GPU, a model or a file. A [`Program`] is what an executor is given: the tensors it must
 //! hold and the [`StepPlan`]s (train, evaluate, sample, ...) it can run over them.
 
+mod function;
+mod kernel;
 mod op;
 mod params;
+mod pointwise;
 mod scalars;
 mod step_plan;
 mod tensor;
 
-pub use op::{Access, Binding, Family, Field, Grid, Kernel, Op, ParamsBlock};
+pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Library, Saved, Signature};
+pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Orientation, Reduce, Roof, Update};
+pub use op::{Access, Binding, Field, Grid, Op, ParamsBlock, Rule};
 pub use params::{Init, Param, ParamTable};
+pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};
 pub use scalars::{METRICS_PER_STEP, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars};
 pub use step_plan::{Program, StepPlan, Totals};
 pub use tensor::{Buffer, BufferId, Dtype, Tensor, TensorId, TensorTable};

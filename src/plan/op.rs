@@ -1,89 +1,6 @@
-//! Ops: a kernel, the tensors bound to it by name, its constants and its grid.
+//! Ops: a kernel, the tensors bound to it by name, its params and its grid.
 
-use super::TensorId;
-
-/// A shader file and its host side: the same stem in `shaders/`, `src/kernels/` and `src/oracle/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Family {
-    /// Gather, scale and binarise a batch.
-    Batch,
-    /// Matrix products with their epilogues.
-    Dense,
-    /// Reparameterisation, KL, and their gradients.
-    Latent,
-    /// Reconstruction losses and their gradients.
-    Likelihood,
-    /// SGD and Adam over the parameter arena.
-    Optimizer,
-    /// Sums in a fixed order.
-    Reduce,
-    /// Counter-based random bits.
-    Rng,
-    /// What the adapter can do at best, for the benchmarks.
-    Roof,
-}
-
-impl Family {
-    /// Every family.
-    pub const ALL: [Family; 8] = [
-        Family::Batch,
-        Family::Dense,
-        Family::Latent,
-        Family::Likelihood,
-        Family::Optimizer,
-        Family::Reduce,
-        Family::Rng,
-        Family::Roof,
-    ];
-
-    /// The stem of the family's files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Family::Batch => "batch",
-            Family::Dense => "dense",
-            Family::Latent => "latent",
-            Family::Likelihood => "likelihood",
-            Family::Optimizer => "optimizer",
-            Family::Reduce => "reduce",
-            Family::Rng => "rng",
-            Family::Roof => "roof",
-        }
-    }
-}
-
-/// Which entry point of which family, specialised by constants.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Kernel {
-    /// The shader family.
-    pub family: Family,
-    /// The entry point, for [`Family::Dense`] the orientation.
-    pub entry: &'static str,
-    /// Pipeline constants (for [`Family::Dense`] template keys), by name.
-    pub constants: Vec<(&'static str, u32)>,
-}
-
-impl Kernel {
-    /// A kernel without constants.
-    pub fn new(family: Family, entry: &'static str) -> Self {
-        Self { family, entry, constants: Vec::new() }
-    }
-
-    /// Adds a constant.
-    pub fn with(mut self, name: &'static str, value: u32) -> Self {
-        self.constants.push((name, value));
-        self
-    }
-
-    /// A constant's value; 0 where it was not set.
-    pub fn constant(&self, name: &str) -> u32 {
-        self.constants.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v)
-    }
-
-    /// `family.entry`, as plans and messages show it.
-    pub fn name(&self) -> String {
-        format!("{}.{}", self.family.name(), self.entry)
-    }
-}
+use super::{Kernel, TensorId, TensorTable};
 
 /// What an op does with a bound tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,6 +76,40 @@ pub enum Grid {
     },
 }
 
+/// A rule by which two ops become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// What is added to each column of a product is its bias.
+    Bias,
+    /// A map of what a map makes is one map with it.
+    Chain,
+    /// A map of a product is its epilogue.
+    Epilogue,
+    /// The sums over an op's columns are begun there, over four columns each.
+    PartialSums,
+    /// The column sums of an operand are made beside the product.
+    RowSum,
+    /// Sums over the rows of several matrices are one op.
+    Rows,
+}
+
+impl Rule {
+    /// Every rule, in the order in which they are tried, with its name.
+    pub const ALL: [(Rule, &str); 6] = [
+        (Rule::Bias, "bias"),
+        (Rule::Chain, "chain"),
+        (Rule::Epilogue, "epilogue"),
+        (Rule::PartialSums, "partial-sums"),
+        (Rule::RowSum, "row-sum"),
+        (Rule::Rows, "rows"),
+    ];
+
+    /// The name that listings show.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
 /// One dispatch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Op {
@@ -174,15 +125,18 @@ pub struct Op {
     pub grid: Grid,
     /// Floating-point operations, transcendental functions counted as one.
     pub flops: u64,
+    /// The ops it has taken in: by which rule, and their labels.
+    pub fused: Vec<(Rule, String)>,
 }
 
 impl Op {
     /// An op without bindings.
     pub fn new(label: impl Into<String>, kernel: Kernel, grid: Grid) -> Self {
-        Self { label: label.into(), kernel, bindings: Vec::new(), params: None, grid, flops: 0 }
+        Self { label: label.into(), kernel, bindings: Vec::new(), params: None, grid, flops: 0, fused: Vec::new() }
     }
 
-    fn bind(mut self, name: &'static str, tensor: TensorId, access: Access) -> Self {
+    /// Binds a tensor.
+    pub fn bind(mut self, name: &'static str, tensor: TensorId, access: Access) -> Self {
         self.bindings.push(Binding { name, tensor, access, touched: None });
         self
     }
@@ -220,6 +174,14 @@ impl Op {
     pub fn flops(mut self, flops: usize) -> Self {
         self.flops = flops as u64;
         self
+    }
+
+    /// Whether two ops must stay in their order: one writes what the other uses.
+    pub fn depends_on(&self, other: &Op, tensors: &TensorTable) -> bool {
+        self.bindings.iter().any(|a| {
+            let writes = |b: &Binding| a.access.writes() || b.access.writes();
+            other.bindings.iter().any(|b| writes(b) && tensors.overlap(a.tensor, b.tensor))
+        })
     }
 
     /// The tensor bound under a name.

@@ -107,6 +107,28 @@ impl TensorTable {
         self.buffers[self.get(id).buffer.0].dtype
     }
 
+    /// Whether two tensors have elements in common.
+    pub fn overlap(&self, a: TensorId, b: TensorId) -> bool {
+        let [a, b] = [a, b].map(|id| self.get(id));
+        a.buffer == b.buffer && a.offset < b.offset + b.len() && b.offset < a.offset + a.len()
+    }
+
+    /// Drops the tensors that are not wanted, and the buffers that no tensor is left in. Returns the new id of each.
+    pub fn retain(&mut self, wanted: impl Fn(TensorId) -> bool) -> Vec<Option<TensorId>> {
+        let old = std::mem::take(self);
+        let mut moved: Vec<Option<BufferId>> = vec![None; old.buffers.len()];
+        let ids = old.tensors.into_iter().enumerate().map(|(id, tensor)| {
+            let kept = wanted(TensorId(id)).then_some(tensor)?;
+            let buffer = *moved[kept.buffer.0].get_or_insert_with(|| {
+                self.buffers.push(old.buffers[kept.buffer.0].clone());
+                BufferId(self.buffers.len() - 1)
+            });
+            self.tensors.push(Tensor { buffer, ..kept });
+            Some(TensorId(self.tensors.len() - 1))
+        });
+        ids.collect()
+    }
+
     /// All buffers, by [`BufferId`].
     pub fn buffers(&self) -> &[Buffer] {
         &self.buffers

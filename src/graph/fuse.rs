@@ -1,0 +1,361 @@
+//! Fusing: a short list of rules, each of which makes two ops one. The first that fits is applied, until none does.
+//!
+//! A rule fires only where no value changes: the two ops can meet at one place of the list, both go over the same elements,
+//! what is made has no more storage bindings than WebGPU promises, and it reads no buffer that it writes.
+
+use super::Lowering;
+use crate::kernels::map::MapParams;
+use crate::kernels::{Body, gemm, reduce};
+use crate::plan::{
+    Access, Function, Grid, Index, Input, Kernel, Op, Orientation, Pointwise, Reduce, Rule, Store, TensorId,
+    TensorTable, Value,
+};
+
+/// Storage bindings that WebGPU promises a shader.
+const MOST_BINDINGS: usize = 8;
+
+/// Makes two ops one, by their places in the list, the first of which stands before the second; none where it does not fit.
+type Apply = fn(&mut List<'_>, usize, usize) -> Option<()>;
+
+fn apply(rule: Rule) -> Apply {
+    match rule {
+        Rule::Bias => bias,
+        Rule::Chain => chain,
+        Rule::Epilogue => epilogue,
+        Rule::PartialSums => partial_sums,
+        Rule::RowSum => row_sum,
+        Rule::Rows => rows,
+    }
+}
+
+/// Applies the rules to a plan's ops. Tensors in `kept` are read from outside.
+pub fn fuse(ops: Vec<Op>, lowering: &mut Lowering, kept: &[TensorId]) -> Vec<Op> {
+    let mut list = List { ops, lowering, kept };
+    while list.step() {}
+    list.ops
+}
+
+struct List<'a> {
+    ops: Vec<Op>,
+    lowering: &'a mut Lowering,
+    kept: &'a [TensorId],
+}
+
+impl List<'_> {
+    /// Applies the first rule that fits.
+    fn step(&mut self) -> bool {
+        Rule::ALL.iter().any(|(rule, _)| {
+            let mut pairs = (0..self.ops.len()).flat_map(|second| (0..second).map(move |first| (first, second)));
+            pairs.any(|(first, second)| apply(*rule)(self, first, second).is_some())
+        })
+    }
+
+    fn tensors(&self) -> &TensorTable {
+        &self.lowering.tensors
+    }
+
+    /// Where two ops can meet: at the first's place, if the second depends on nothing between them; or at the second's, if
+    /// nothing between them depends on the first.
+    fn place(&self, first: usize, second: usize) -> Option<usize> {
+        let between = &self.ops[first + 1..second];
+        if !between.iter().any(|op| op.depends_on(&self.ops[second], self.tensors())) {
+            return Some(first);
+        }
+        (!between.iter().any(|op| op.depends_on(&self.ops[first], self.tensors()))).then_some(second)
+    }
+
+    /// Whether an op stays within what a shader may bind, and reads no buffer that it writes.
+    fn is_sound(&self, op: &Op) -> bool {
+        let buffer = |id: TensorId| self.tensors().get(id).buffer;
+        let read_and_written = op.bindings.iter().filter(|b| b.access.writes()).any(|written| {
+            op.bindings.iter().any(|read| !read.access.writes() && buffer(read.tensor) == buffer(written.tensor))
+        });
+        op.bindings.len() <= MOST_BINDINGS && !read_and_written
+    }
+
+    /// Puts an op in place of two, by a rule.
+    fn unite(&mut self, first: usize, second: usize, mut op: Op, rule: Rule) -> Option<()> {
+        let at = self.place(first, second)?;
+        if !self.is_sound(&op) {
+            return None;
+        }
+        // It goes on under one label, and names the other.
+        let [a, b] = [first, second].map(|i| &self.ops[i]);
+        let taken = if op.label == a.label { b } else { a };
+        op.fused.push((rule, taken.label.clone()));
+        op.fused.extend(taken.fused.clone());
+        self.ops[at] = op;
+        self.ops.remove(if at == first { second } else { first });
+        Some(())
+    }
+
+    /// Whether a tensor, or a part of it, is read by any but two ops.
+    fn is_read_elsewhere(&self, tensor: TensorId, [first, second]: [usize; 2]) -> bool {
+        let reads =
+            |op: &Op| op.bindings.iter().any(|b| b.access != Access::Write && self.tensors().overlap(b.tensor, tensor));
+        self.kept.iter().any(|kept| self.tensors().overlap(*kept, tensor))
+            || self.ops.iter().enumerate().any(|(i, op)| i != first && i != second && reads(op))
+    }
+
+    /// The rows and columns of an op's pointwise part.
+    fn space(&self, op: &Op) -> Option<[usize; 2]> {
+        match (&op.kernel, op.grid) {
+            (Kernel::Gemm(gemm), Grid::Tiles { rows, cols }) => Some([rows, if gemm.pairs { cols / 2 } else { cols }]),
+            (Kernel::Map(_), _) => {
+                let p = MapParams::of(op);
+                Some([p.m as usize, p.n as usize])
+            }
+            _ => None,
+        }
+    }
+
+    /// A program without the stores that only the two ops it is made of would read. A product whose columns are summed keeps
+    /// an output, which its tiles are spilled to.
+    fn without_dead_stores(&self, body: Body, made_of: [usize; 2], is_product: bool) -> Body {
+        let mut body = body;
+        let is_dead = |body: &Body, i: usize| {
+            let store = &body.program.stores[i];
+            let whole = body.program.stores.iter().filter(|s| s.index == Index::Whole).count();
+            let spills = is_product && !body.program.sums.is_empty() && store.index == Index::Whole && whole == 1;
+            !spills && !self.is_read_elsewhere(body.writes[store.binding], made_of)
+        };
+        while let Some(dead) = (0..body.program.stores.len()).find(|i| is_dead(&body, *i)) {
+            body.program.stores.remove(dead);
+        }
+        tidy(without_copies(body))
+    }
+
+    /// Gives an op another program.
+    fn with_body(&self, op: &Op, body: Body) -> Option<Op> {
+        let mut op = op.clone();
+        match op.kernel {
+            Kernel::Gemm(_) => gemm::set_epilogue(self.tensors(), &mut op, body).ok()?,
+            _ => {
+                let space = self.space(&op)?;
+                body.bind(self.tensors(), &mut op, space).ok()?;
+            }
+        }
+        Some(op)
+    }
+}
+
+/// Drops calls, inputs and bindings that nothing uses.
+fn tidy(body: Body) -> Body {
+    let Body { mut program, reads, writes, sums } = body;
+    let used = |program: &Pointwise, value: Value| program.used().any(|v| v == value);
+    for call in (0..program.calls.len()).rev() {
+        if !(0..3).any(|index| used(&program, Value::Result { call, index })) {
+            program.calls.remove(call);
+            program.replace(|value| match value {
+                Value::Result { call: later, index } if later > call => Value::Result { call: later - 1, index },
+                value => value,
+            });
+        }
+    }
+    for input in (0..program.inputs.len()).rev() {
+        if !used(&program, Value::Input(input)) {
+            program.inputs.remove(input);
+            program.replace(|value| match value {
+                Value::Input(later) if later > input => Value::Input(later - 1),
+                value => value,
+            });
+        }
+    }
+    let mut tidied = Body { sums, ..Body::default() };
+    let number = |all: &mut Vec<TensorId>, tensor: TensorId| {
+        all.iter().position(|t| *t == tensor).unwrap_or_else(|| {
+            all.push(tensor);
+            all.len() - 1
+        })
+    };
+    for input in &mut program.inputs {
+        input.binding = number(&mut tidied.reads, reads[input.binding]);
+    }
+    for store in &mut program.stores {
+        store.binding = number(&mut tidied.writes, writes[store.binding]);
+    }
+    tidied.program = program;
+    tidied
+}
+
+/// One program of two, the second behind the first: what the second reads of what the first stores it takes from there.
+/// None where the two do not meet, or not element by element.
+fn join(first: &Body, second: &Body) -> Option<Body> {
+    let mut body = first.clone();
+    let calls = body.program.calls.len();
+    let mut meet = false;
+    let mut inputs = Vec::new();
+    for input in &second.program.inputs {
+        let tensor = second.reads[input.binding];
+        if let Some(binding) = first.writes.iter().position(|t| *t == tensor) {
+            let made = first.program.stores.iter().find(|s| s.binding == binding && s.index == input.index)?;
+            if made.accumulate {
+                return None;
+            }
+            meet = true;
+            inputs.push(made.value);
+            continue;
+        }
+        let binding = body.reads.iter().position(|t| *t == tensor).unwrap_or_else(|| {
+            body.reads.push(tensor);
+            body.reads.len() - 1
+        });
+        let input = Input { binding, index: input.index };
+        let number = body.program.inputs.iter().position(|known| *known == input).unwrap_or_else(|| {
+            body.program.inputs.push(input);
+            body.program.inputs.len() - 1
+        });
+        inputs.push(Value::Input(number));
+    }
+    let mut program = second.program.clone();
+    program.replace(|value| match value {
+        Value::Input(i) => inputs[i],
+        Value::Result { call, index } => Value::Result { call: call + calls, index },
+        value => value,
+    });
+    body.program.calls.extend(program.calls);
+    for store in program.stores {
+        let tensor = second.writes[store.binding];
+        let binding = body.writes.iter().position(|t| *t == tensor).unwrap_or_else(|| {
+            body.writes.push(tensor);
+            body.writes.len() - 1
+        });
+        body.program.stores.push(Store { binding, ..store });
+    }
+    body.program.sums.extend(program.sums);
+    body.sums.extend(&second.sums);
+    let bound = body.reads.len() <= Pointwise::IN.len()
+        && body.writes.len() <= Pointwise::OUT.len()
+        && body.sums.len() <= Pointwise::SUM.len();
+    (meet && bound).then_some(body)
+}
+
+/// A copy of a value is the value.
+fn without_copies(body: Body) -> Body {
+    let mut body = body;
+    for call in 0..body.program.calls.len() {
+        if body.program.calls[call].function == Function::Copy {
+            let original = body.program.calls[call].arguments[0];
+            // What is summed or stored of an input that is the same for several elements is a copy for each.
+            body.program.replace(|value| if value == (Value::Result { call, index: 0 }) { original } else { value });
+        }
+    }
+    body
+}
+
+fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let gemm = list.ops[first].kernel.gemm()?;
+    if gemm.bias || gemm.epilogue != Pointwise::plain() || !matches!(list.ops[second].kernel, Kernel::Map(_)) {
+        return None;
+    }
+    let (product, map) = (Body::of(&list.ops[first])?, Body::of(&list.ops[second])?);
+    let [call] = map.program.calls.as_slice() else { return None };
+    let [Value::Input(a), Value::Input(b)] = call.arguments[..] else { return None };
+    let (a, b) = (map.program.inputs[a], map.program.inputs[b]);
+    let adds = call.function == Function::Add && a.index == Index::Whole && b.index == Index::PerColumn;
+    let [Store { accumulate: false, index: Index::Whole, .. }] = map.program.stores[..] else { return None };
+    let [product] = product.writes[..] else { return None };
+    if !adds || map.reads[a.binding] != product || list.is_read_elsewhere(product, [first, second]) {
+        return None;
+    }
+    let plain = Body { program: Pointwise::plain(), writes: map.writes, ..Body::default() };
+    let mut op = list.with_body(&list.ops[first], plain)?;
+    gemm::add_bias(list.tensors(), &mut op, map.reads[b.binding]).ok()?;
+    list.unite(first, second, op, Rule::Bias)
+}
+
+fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let (a, b) = (&list.ops[first], &list.ops[second]);
+    if !matches!((&a.kernel, &b.kernel), (Kernel::Map(_), Kernel::Map(_))) || list.space(a) != list.space(b) {
+        return None;
+    }
+    let body = join(&Body::of(a)?, &Body::of(b)?)?;
+    let op = list.with_body(a, list.without_dead_stores(body, [first, second], false))?;
+    list.unite(first, second, op, Rule::Chain)
+}
+
+fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let (a, b) = (&list.ops[first], &list.ops[second]);
+    let (gemm, Kernel::Map(_)) = (a.kernel.gemm()?, &b.kernel) else { return None };
+    let (mut product, map) = (Body::of(a)?, Body::of(b)?);
+    let ([rows, cols], space) = (list.space(a)?, list.space(b)?);
+    if space != [rows, cols] {
+        // Two halves of the product's columns, side by side.
+        let halves = space == [rows, cols / 2] && cols % 2 == 0 && !gemm.pairs && gemm.epilogue == Pointwise::plain();
+        if !halves || map.program.inputs.iter().any(|input| input.index == Index::Levels) {
+            return None;
+        }
+        let half = |which: usize| Store {
+            value: Value::Product(which),
+            binding: 0,
+            index: Index::Columns { stride: cols as u32, offset: (which * cols / 2) as u32 },
+            accumulate: false,
+        };
+        product.program.stores = vec![half(0), half(1)];
+    }
+    let body = join(&product, &map)?;
+    let op = list.with_body(a, list.without_dead_stores(body, [first, second], true))?;
+    list.unite(first, second, op, Rule::Epilogue)
+}
+
+fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let Kernel::Reduce(Reduce::Rows(1)) = list.ops[second].kernel else { return None };
+    let (matrix, total) = (list.ops[second].tensor(reduce::MATRIX[0])?, list.ops[second].tensor(reduce::TOTAL[0])?);
+    let mut body = Body::of(&list.ops[first])?;
+    let made = |s: &&Store| body.writes[s.binding] == matrix && s.index == Index::Whole && !s.accumulate;
+    let value = body.program.stores.iter().find(made)?.value;
+    let [rows, cols] = list.space(&list.ops[first])?;
+    let pairs = list.ops[first].kernel.gemm().is_some_and(|gemm| gemm.pairs);
+    let quads = if pairs { (2 * cols).div_ceil(4) } else { cols.div_ceil(4) };
+    if body.sums.len() == Pointwise::SUM.len() {
+        return None;
+    }
+    let name = format!("{} partial sums", list.tensors().get(matrix).name);
+    let partial = list.lowering.shared(&name, &[rows, quads]);
+    body.program.sums.push(value);
+    body.sums.push(partial);
+    let is_product = list.ops[first].kernel.gemm().is_some();
+    let mut op = list.with_body(&list.ops[first], list.without_dead_stores(body, [first, second], is_product))?;
+    if !list.is_sound(&op) {
+        return None;
+    }
+    let mut sum = reduce::rows(list.tensors(), list.ops[second].label.clone(), &[(partial, total)]).ok()?;
+    sum.fused = list.ops[second].fused.clone();
+    op.fused.push((Rule::PartialSums, sum.label.clone()));
+    list.ops[first] = op;
+    list.ops[second] = sum;
+    Some(())
+}
+
+fn row_sum(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    for [product, columns] in [[first, second], [second, first]] {
+        let (op, sums) = (&list.ops[product], &list.ops[columns]);
+        let (Some(gemm), Kernel::Reduce(Reduce::Columns)) = (op.kernel.gemm(), &sums.kernel) else { continue };
+        let of_a = op.tensor("a") == sums.tensor("values") && gemm.orientation == Orientation::Tn;
+        if !of_a || gemm.row_sum {
+            continue;
+        }
+        let mut op = op.clone();
+        gemm::add_row_sum(list.tensors(), &mut op, sums.tensor("total")?).ok()?;
+        return list.unite(first, second, op, Rule::RowSum);
+    }
+    None
+}
+
+fn rows(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let (a, b) = (&list.ops[first], &list.ops[second]);
+    let (Kernel::Reduce(Reduce::Rows(_)), Kernel::Reduce(Reduce::Rows(_))) = (&a.kernel, &b.kernel) else {
+        return None;
+    };
+    let of = |op: &Op| -> Vec<(TensorId, TensorId)> {
+        let pairs = reduce::MATRIX.iter().zip(reduce::TOTAL);
+        pairs.map_while(|(matrix, total)| Some((op.tensor(matrix)?, op.tensor(total)?))).collect()
+    };
+    let matrices = [of(a), of(b)].concat();
+    if matrices.len() > reduce::MATRICES || a.grid != b.grid {
+        return None;
+    }
+    let mut op = reduce::rows(list.tensors(), a.label.clone(), &matrices).ok()?;
+    op.fused = a.fused.clone();
+    list.unite(first, second, op, Rule::Rows)
+}

@@ -1,0 +1,366 @@
+//! From nodes to ops: where each node's value lies, and the op that makes it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Argument, Graph, Kind, Node, Over, Region, Scalar};
+use crate::kernels::{Body, gemm, map, reduce};
+use crate::plan::{BufferId, Call, Dtype, Function, Index, Input, Op, PlanError, Store, TensorId, TensorTable, Value};
+
+/// Where a node's value lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placed {
+    /// The tensor that holds it.
+    pub tensor: TensorId,
+    /// The first of its columns there, where it is not the whole tensor.
+    column: Option<usize>,
+}
+
+impl Placed {
+    /// All of a tensor.
+    pub fn whole(tensor: TensorId) -> Self {
+        Self { tensor, column: None }
+    }
+}
+
+/// Lowers graphs to ops. The plans of a model share tensors: those of one name and shape are one.
+pub struct Lowering {
+    /// Every tensor.
+    pub tensors: TensorTable,
+    weights: BufferId,
+    shared: HashMap<String, TensorId>,
+}
+
+/// A graph on its way to ops.
+struct Lower<'a> {
+    lowering: &'a mut Lowering,
+    graph: &'a Graph,
+    /// Nodes that something needs.
+    needed: HashSet<Node>,
+    places: HashMap<Node, Placed>,
+    /// Names that tensors of this plan have.
+    taken: HashSet<String>,
+    ops: Vec<Op>,
+}
+
+impl Lowering {
+    /// For parameters in an arena.
+    pub fn new(tensors: TensorTable, weights: BufferId) -> Self {
+        Self { tensors, weights, shared: HashMap::new() }
+    }
+
+    /// The tensor of this name and shape, a new one where there is none.
+    pub fn shared(&mut self, name: &str, shape: &[usize]) -> TensorId {
+        let key = format!("{name} {shape:?}");
+        let tensors = &mut self.tensors;
+        *self.shared.entry(key).or_insert_with(|| tensors.floats(name, shape))
+    }
+
+    /// The ops that make the nodes in `kept`, each where it shall lie; inputs lie there already.
+    pub fn lower(&mut self, graph: &Graph, kept: &[(Node, TensorId)]) -> Result<Vec<Op>, PlanError> {
+        let mut needed: HashSet<Node> = kept.iter().map(|(node, _)| *node).collect();
+        for node in graph.nodes().rev() {
+            if needed.contains(&node) {
+                needed.extend(graph.reads(node));
+            }
+        }
+        let taken = HashSet::new();
+        let mut lower = Lower { lowering: self, graph, needed, places: HashMap::new(), taken, ops: Vec::new() };
+        let mut copies = Vec::new();
+        for (node, tensor) in kept {
+            let place = Placed::whole(*tensor);
+            let outside = matches!(graph.kind(*node), Kind::Input { .. });
+            // A vector that stands for a matrix of one row would not do where that is read as one.
+            let fits = lower.lowering.tensors.get(*tensor).shape == lower.extents(*node) || lower.readers(*node) == 0;
+            if !lower.places.contains_key(node) && (outside || fits && lower.can_be_placed(*node, place)) {
+                lower.places.insert(*node, place);
+            } else {
+                copies.push((*node, place));
+            }
+        }
+        lower.place_parts();
+        for node in graph.nodes() {
+            if lower.needed.contains(&node) {
+                lower.emit(node)?;
+            }
+        }
+        for (node, place) in copies {
+            let name = format!("{} copied", graph.name(node));
+            lower.function(&name, Function::Copy, &[node], graph.shape(node), place, false)?;
+        }
+        Ok(lower.ops)
+    }
+}
+
+impl Lower<'_> {
+    fn readers(&self, node: Node) -> usize {
+        self.needed.iter().filter(|n| self.graph.reads(**n).contains(&node)).count()
+    }
+
+    /// The shape of a tensor of the node's own: sums over rows or columns are vectors.
+    fn extents(&self, node: Node) -> Vec<usize> {
+        let [rows, cols] = self.graph.shape(node);
+        match self.graph.kind(node) {
+            Kind::Fold { over: Over::Columns, .. } => vec![rows],
+            Kind::Fold { over: Over::Rows, .. } => vec![cols],
+            _ => vec![rows, cols],
+        }
+    }
+
+    /// Whether an op can write a node's value to any place.
+    fn can_be_placed(&self, node: Node, place: Placed) -> bool {
+        match self.graph.kind(node) {
+            Kind::Map { .. } | Kind::Sum(_) => true,
+            Kind::Product { .. } | Kind::Fold { .. } => place.column.is_none(),
+            _ => false,
+        }
+    }
+
+    /// A part of a place: rows of a tensor are a tensor, columns are not.
+    fn part(&mut self, place: Placed, region: Region, shape: [usize; 2]) -> Placed {
+        match region {
+            Region::Whole => place,
+            Region::Columns(start) => Placed { column: Some(place.column.unwrap_or(0) + start), ..place },
+            Region::Rows(start) => {
+                let tensor = self.lowering.tensors.get(place.tensor).clone();
+                let offset = tensor.offset + start * tensor.shape.last().copied().unwrap_or(1);
+                let name = format!("{} from row {start}", tensor.name);
+                Placed::whole(self.lowering.tensors.view(name, tensor.buffer, offset, &shape))
+            }
+        }
+    }
+
+    /// A sum's first parts are made where the sum lies, if nothing else reads them.
+    fn place_parts(&mut self) {
+        for sum in self.graph.nodes().rev().filter(|n| self.needed.contains(n)).collect::<Vec<_>>() {
+            let Kind::Sum(parts) = self.graph.kind(sum) else { continue };
+            let place = self.place(sum);
+            let wholes = parts.iter().filter(|(region, _)| *region == Region::Whole).count();
+            for (i, (region, part)) in parts.iter().enumerate() {
+                // Two whole parts are added by an op; to what a part covers already, others are added.
+                let again = parts[..i].iter().any(|(before, _)| before == region);
+                let first = !again && (wholes == 0 || *region == Region::Whole);
+                let shape = self.graph.shape(*part);
+                let fits = *region != Region::Whole || shape == self.graph.shape(sum);
+                if !first || wholes > 1 || !fits || self.readers(*part) > 1 || self.places.contains_key(part) {
+                    continue;
+                }
+                let place = self.part(place, *region, shape);
+                if self.can_be_placed(*part, place) {
+                    self.places.insert(*part, place);
+                }
+            }
+        }
+    }
+
+    /// Where a node's value lies, in a tensor of its own where nothing else was decided.
+    fn place(&mut self, node: Node) -> Placed {
+        if let Some(place) = self.places.get(&node) {
+            return *place;
+        }
+        let [rows, cols] = self.graph.shape(node);
+        let place = match *self.graph.kind(node) {
+            Kind::Param { offset, vector } => {
+                let shape: &[usize] = if vector { &[cols] } else { &[rows, cols] };
+                let (name, weights) = (self.graph.name(node).to_string(), self.lowering.weights);
+                Placed::whole(self.lowering.tensors.view(name, weights, offset, shape))
+            }
+            Kind::View { of, region } => {
+                let whole = self.place(of);
+                self.part(whole, region, [rows, cols])
+            }
+            _ => {
+                let base = match self.graph.name(node) {
+                    name if name.ends_with(" forward") => name.replace(" forward", ".product"),
+                    name => name.to_string(),
+                };
+                let mut name = base.clone();
+                for number in 2.. {
+                    if self.taken.insert(name.clone()) {
+                        break;
+                    }
+                    name = format!("{base}.{number}");
+                }
+                Placed::whole(self.lowering.shared(&name, &self.extents(node)))
+            }
+        };
+        self.places.insert(node, place);
+        place
+    }
+
+    /// How a place is indexed by the elements of a space.
+    fn index(&self, place: Placed, shape: [usize; 2], space: [usize; 2]) -> Index {
+        let tensor = self.lowering.tensors.get(place.tensor);
+        match (place.column, shape) {
+            (Some(offset), _) => Index::Columns { stride: tensor.shape[1] as u32, offset: offset as u32 },
+            _ if self.lowering.tensors.dtype(place.tensor) == Dtype::U32 => Index::Levels,
+            (None, shape) if shape == space => Index::Whole,
+            (None, [1, 1]) => Index::Once,
+            (None, [1, _]) => Index::PerColumn,
+            (None, _) => Index::PerRow,
+        }
+    }
+
+    /// The node's tensor, all of it; a copy where it is a part of one.
+    fn tensor(&mut self, node: Node) -> Result<TensorId, PlanError> {
+        let place = self.place(node);
+        if place.column.is_none() && !matches!(self.graph.kind(node), Kind::Scalar(_)) {
+            return Ok(place.tensor);
+        }
+        let shape = self.graph.shape(node);
+        let name = format!("{} copied", self.graph.name(node));
+        let copy = Placed::whole(self.lowering.shared(&name, &shape));
+        self.function(&name, Function::Copy, &[node], shape, copy, false)?;
+        Ok(copy.tensor)
+    }
+
+    /// The op of a function that is applied to nodes.
+    fn function(
+        &mut self,
+        label: &str,
+        function: Function,
+        nodes: &[Node],
+        space: [usize; 2],
+        to: Placed,
+        accumulate: bool,
+    ) -> Result<(), PlanError> {
+        let arguments = (0..nodes.len()).map(Argument::Input).collect();
+        self.map(label, &[(function, arguments)], nodes, space, &[(0, to)], accumulate)
+    }
+
+    /// The op of functions that are applied to nodes, one after the other; results of the last one are stored.
+    fn map(
+        &mut self,
+        label: &str,
+        calls: &[(Function, Vec<Argument>)],
+        nodes: &[Node],
+        space: [usize; 2],
+        results: &[(usize, Placed)],
+        accumulate: bool,
+    ) -> Result<(), PlanError> {
+        let mut body = Body::default();
+        let mut operands = Vec::new();
+        for node in nodes {
+            if let Kind::Scalar(scalar) = self.graph.kind(*node) {
+                operands.push(match scalar {
+                    Scalar::Constant(value) => Value::constant(*value),
+                    Scalar::BetaOver(rows) => Value::BetaOver(*rows),
+                });
+                continue;
+            }
+            let shape = self.graph.shape(*node);
+            let mut place = self.place(*node);
+            // One column of several, repeated: it is copied out first.
+            if place.column.is_some() && shape != space {
+                place = Placed::whole(self.tensor(*node)?);
+            }
+            let index = self.index(place, shape, space);
+            let binding = body.reads.iter().position(|t| *t == place.tensor).unwrap_or_else(|| {
+                body.reads.push(place.tensor);
+                body.reads.len() - 1
+            });
+            body.program.inputs.push(Input { binding, index });
+            operands.push(Value::Input(body.program.inputs.len() - 1));
+        }
+        for (function, arguments) in calls {
+            let argument = |a: &Argument| match a {
+                Argument::Input(i) => operands[*i],
+                Argument::Result(call) => Value::Result { call: *call, index: 0 },
+            };
+            body.program.calls.push(Call { function: *function, arguments: arguments.iter().map(argument).collect() });
+        }
+        for (index, place) in results {
+            let binding = body.writes.iter().position(|t| *t == place.tensor).unwrap_or_else(|| {
+                body.writes.push(place.tensor);
+                body.writes.len() - 1
+            });
+            let value = Value::Result { call: calls.len() - 1, index: *index };
+            let index = self.index(*place, space, space);
+            body.program.stores.push(Store { value, binding, index, accumulate });
+        }
+        self.ops.push(map::map(&self.lowering.tensors, label, space, body)?);
+        Ok(())
+    }
+
+    fn emit(&mut self, node: Node) -> Result<(), PlanError> {
+        let name = self.graph.name(node).to_string();
+        let shape = self.graph.shape(node);
+        match self.graph.kind(node) {
+            // A view and a result are there with what they are of.
+            Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) | Kind::View { .. } | Kind::Result { .. } => {}
+            Kind::Product { orientation, a, b } => {
+                let operands = [self.tensor(*a)?, self.tensor(*b)?, self.place(node).tensor];
+                self.ops.push(gemm::product(&self.lowering.tensors, name, *orientation, operands)?);
+            }
+            Kind::Map { calls, inputs } => {
+                let results = self.results(node);
+                self.map(&name, calls, inputs, shape, &results, false)?;
+            }
+            Kind::Fold { of, over } => {
+                let (from, to) = (self.tensor(*of)?, self.place(node).tensor);
+                let tensors = &self.lowering.tensors;
+                self.ops.push(match (over, self.graph.shape(*of)) {
+                    (Over::Columns, _) => reduce::rows(tensors, name, &[(from, to)])?,
+                    (Over::Rows, [_, 1]) => reduce::sum(tensors, name, from, to)?,
+                    (Over::Rows, _) => reduce::columns(tensors, name, from, to)?,
+                });
+            }
+            Kind::Sum(parts) => self.sum(node, parts)?,
+        }
+        Ok(())
+    }
+
+    /// The results of a map that something reads.
+    fn results(&mut self, map: Node) -> Vec<(usize, Placed)> {
+        let mut results = Vec::new();
+        let read = self.needed.iter().any(|n| match self.graph.kind(*n) {
+            Kind::Result { .. } => false,
+            _ => self.graph.reads(*n).contains(&map),
+        });
+        if read || self.places.contains_key(&map) {
+            results.push((0, self.place(map)));
+        }
+        for node in self.graph.nodes().filter(|n| self.needed.contains(n)).collect::<Vec<_>>() {
+            if let Kind::Result { of, index } = self.graph.kind(node)
+                && *of == map
+            {
+                results.push((*index, self.place(node)));
+            }
+        }
+        results
+    }
+
+    fn sum(&mut self, node: Node, parts: &[(Region, Node)]) -> Result<(), PlanError> {
+        let (name, shape, place) = (self.graph.name(node).to_string(), self.graph.shape(node), self.place(node));
+        let wholes: Vec<Node> = parts.iter().filter(|(region, _)| *region == Region::Whole).map(|p| p.1).collect();
+        let views = parts.iter().filter(|(region, _)| *region != Region::Whole);
+        match wholes.as_slice() {
+            [] => {}
+            [only] if self.places.get(only) == Some(&place) => {}
+            [only] => self.function(&name, Function::Copy, &[*only], shape, place, false)?,
+            [first, second, rest @ ..] => {
+                self.function(&name, Function::Add, &[*first, *second], shape, place, false)?;
+                for part in rest {
+                    self.function(&name, Function::Copy, &[*part], shape, place, true)?;
+                }
+            }
+        }
+        let mut covered: Vec<Region> = Vec::new();
+        for (region, part) in views {
+            let shape = self.graph.shape(*part);
+            let to = self.part(place, *region, shape);
+            let accumulate = !wholes.is_empty() || covered.contains(region);
+            covered.push(*region);
+            let there = self.places.get(part).is_some_and(|from| self.same(*from, to));
+            if accumulate || !there {
+                self.function(&name, Function::Copy, &[*part], shape, to, accumulate)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether two places are one.
+    fn same(&self, a: Placed, b: Placed) -> bool {
+        let [x, y] = [a, b].map(|place| self.lowering.tensors.get(place.tensor));
+        (x.buffer, x.offset, &x.shape, a.column) == (y.buffer, y.offset, &y.shape, b.column)
+    }
+}

@@ -1,0 +1,212 @@
+//! The tape: walks a graph backwards and adds the nodes of its gradients. Each kind of node states its gradient once.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Argument, Graph, Kind, Node, Over, Region};
+use crate::plan::{Function, Gradient, Orientation, Saved};
+
+/// Adds the gradients of `sum(weight * loss)` over every element of some losses, given as `(loss, weight)`, and returns
+/// those of the nodes that are wanted; none where a loss does not depend on one.
+pub fn gradients(graph: &mut Graph, losses: &[(Node, Node)], wanted: &[Node]) -> Vec<Option<Node>> {
+    let mut tape = Tape { graph, wanted: HashSet::new(), parts: HashMap::new() };
+    tape.mark(wanted);
+    for (loss, weight) in losses {
+        tape.give(*loss, Region::Whole, *weight);
+    }
+    let mut found = HashMap::new();
+    let forward: Vec<Node> = tape.graph.nodes().filter(|node| tape.wanted.contains(node)).collect();
+    for node in forward.into_iter().rev() {
+        let Some(d) = tape.gradient(node) else { continue };
+        found.insert(node, d);
+        tape.back(node, d);
+    }
+    wanted
+        .iter()
+        .map(|node| {
+            let shape = tape.graph.shape(*node);
+            found.get(node).map(|d| tape.whole(*d, shape))
+        })
+        .collect()
+}
+
+struct Tape<'a> {
+    graph: &'a mut Graph,
+    /// The nodes that a wanted node leads to, itself included: the others need no gradient.
+    wanted: HashSet<Node>,
+    /// What a node's gradient is the sum of.
+    parts: HashMap<Node, Vec<(Region, Node)>>,
+}
+
+impl Tape<'_> {
+    fn mark(&mut self, wanted: &[Node]) {
+        for node in self.graph.nodes() {
+            if wanted.contains(&node) || self.graph.reads(node).iter().any(|read| self.wanted.contains(read)) {
+                self.wanted.insert(node);
+            }
+        }
+    }
+
+    fn wants(&self, node: Node) -> bool {
+        self.wanted.contains(&node)
+    }
+
+    /// Adds to a node's gradient.
+    fn give(&mut self, to: Node, region: Region, part: Node) {
+        if self.wants(to) {
+            self.parts.entry(to).or_default().push((region, part));
+        }
+    }
+
+    /// A node's gradient, once every reader of the node has given its part.
+    fn gradient(&mut self, node: Node) -> Option<Node> {
+        let parts = self.parts.remove(&node)?;
+        let (name, shape) = (format!("d_{}", self.graph.name(node)), self.graph.shape(node));
+        if let [(Region::Whole, only)] = parts.as_slice() {
+            return Some(*only);
+        }
+        let (mut sum, views): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(region, _)| *region == Region::Whole);
+        if sum.is_empty() && !self.tile(&views, shape) {
+            let zero = self.graph.constant(0.0);
+            sum.push((Region::Whole, self.whole(zero, shape)));
+        }
+        sum.extend(views);
+        Some(self.graph.sum(name, shape, sum))
+    }
+
+    /// Whether parts are rows, or columns, that leave none out, and two of them are the same or have none in common.
+    fn tile(&self, parts: &[(Region, Node)], shape: [usize; 2]) -> bool {
+        let spans = |axis: usize| -> Option<Vec<std::ops::Range<usize>>> {
+            let span = |(region, part): &(Region, Node)| match (region, axis) {
+                (Region::Rows(start), 0) | (Region::Columns(start), 1) => {
+                    Some(*start..start + self.graph.shape(*part)[axis])
+                }
+                _ => None,
+            };
+            parts.iter().map(span).collect()
+        };
+        [0, 1].into_iter().any(|axis| {
+            spans(axis).is_some_and(|mut spans| {
+                spans.sort_by_key(|span| (span.start, span.end));
+                spans.dedup();
+                let ends = std::iter::once(0).chain(spans.iter().map(|span| span.end));
+                let starts = spans.iter().map(|span| span.start).chain([shape[axis]]);
+                ends.eq(starts)
+            })
+        })
+    }
+
+    /// A gradient may be smaller than its node, where it is the same along an extent: repeats it there.
+    fn whole(&mut self, d: Node, shape: [usize; 2]) -> Node {
+        if self.graph.shape(d) == shape {
+            return d;
+        }
+        let name = format!("{} repeated", self.graph.name(d));
+        self.graph.map_of(name, vec![(Function::Copy, vec![Argument::Input(0)])], &[d], shape)
+    }
+
+    fn back(&mut self, node: Node, d: Node) {
+        let shape = self.graph.shape(node);
+        match self.graph.kind(node).clone() {
+            Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) => {}
+            Kind::Product { orientation, a, b } => self.product(node, d, orientation, a, b),
+            Kind::Map { calls, inputs } => {
+                assert_eq!(calls.len(), 1, "{} was made by the tape", self.graph.name(node));
+                self.map(node, d, calls[0].0, &inputs);
+            }
+            // Results beside the first are slopes, which a loss does not depend on.
+            Kind::Result { .. } => {}
+            // What was summed has the same gradient everywhere: a smaller one says so.
+            Kind::Fold { of, .. } => self.give(of, Region::Whole, d),
+            Kind::View { of, region } => {
+                let d = self.whole(d, shape);
+                self.give(of, region, d);
+            }
+            Kind::Sum(parts) => {
+                for (region, part) in parts {
+                    assert_eq!(region, Region::Whole, "{} was made by the tape", self.graph.name(node));
+                    self.give(part, Region::Whole, d);
+                }
+            }
+        }
+    }
+
+    /// Both gradients of a product are products, whatever way its operands lie.
+    fn product(&mut self, node: Node, d: Node, orientation: Orientation, a: Node, b: Node) {
+        use Orientation::{Nn, Nt, Tn};
+        let d = self.whole(d, self.graph.shape(node));
+        let (of_a, of_b) = match orientation {
+            Nt => ((Nn, d, b), (Tn, d, a)),
+            Nn => ((Nt, d, b), (Tn, a, d)),
+            Tn => ((Nt, b, d), (Nn, a, d)),
+        };
+        let name = self.graph.name(node).trim_end_matches(" forward").to_string();
+        // The weight's first: where nothing else decides, ops keep this order.
+        for (to, (orientation, a, b), what) in [(b, of_b, "d_weight"), (a, of_a, "d_input")] {
+            if self.wants(to) {
+                let part = self.graph.product(format!("{name} {what}"), orientation, a, b);
+                self.give(to, Region::Whole, part);
+            }
+        }
+    }
+
+    fn map(&mut self, node: Node, d: Node, function: Function, inputs: &[Node]) {
+        let name = self.graph.name(node).to_string();
+        for (i, input) in inputs.iter().enumerate() {
+            if !self.wants(*input) {
+                continue;
+            }
+            let saved = |graph: &mut Graph, saved: Saved| match saved {
+                Saved::Input(i) => inputs[i],
+                Saved::Result(0) => node,
+                Saved::Result(index) => {
+                    let known = graph.nodes().find(|n| *graph.kind(*n) == Kind::Result { of: node, index });
+                    known.unwrap_or_else(|| graph.result(node, index))
+                }
+            };
+            let (calls, operands) = match function.gradient(i) {
+                Gradient::None => continue,
+                Gradient::Pass => (Vec::new(), vec![d]),
+                Gradient::Times(value) => {
+                    let factor = saved(self.graph, value);
+                    (vec![(Function::Multiply, vec![Argument::Input(0), Argument::Input(1)])], vec![d, factor])
+                }
+                Gradient::TimesSlope(slope, value) => {
+                    let calls = vec![
+                        (slope, vec![Argument::Input(1)]),
+                        (Function::Multiply, vec![Argument::Input(0), Argument::Result(0)]),
+                    ];
+                    (calls, vec![d, saved(self.graph, value)])
+                }
+                Gradient::Through(back, values) => {
+                    let mut operands = vec![d];
+                    operands.extend(values.iter().map(|value| saved(self.graph, *value)));
+                    let arguments = (0..operands.len()).map(Argument::Input).collect();
+                    (vec![(back, arguments)], operands)
+                }
+            };
+            let part = if calls.is_empty() {
+                d
+            } else {
+                let shape = self.graph.common_shape(&operands);
+                self.graph.map_of(format!("{name} back"), calls, &operands, shape)
+            };
+            let part = self.summed(part, self.graph.shape(node), *input);
+            self.give(*input, Region::Whole, part);
+        }
+    }
+
+    /// What was repeated gets the sum over all its places.
+    fn summed(&mut self, d: Node, from: [usize; 2], input: Node) -> Node {
+        let (to, name) = (self.graph.shape(input), format!("d_{}", self.graph.name(input)));
+        let mut d = d;
+        for (axis, over) in [(1, Over::Columns), (0, Over::Rows)] {
+            if to[axis] == 1 && from[axis] > 1 {
+                let mut shape = self.graph.shape(d);
+                shape[axis] = from[axis];
+                d = self.whole(d, shape);
+                d = self.graph.fold(name.clone(), d, over);
+            }
+        }
+        d
+    }
+}

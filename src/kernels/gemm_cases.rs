@@ -1,0 +1,366 @@
+//! The cases of [`super::gemm`]: products at awkward sizes, and every kind of epilogue.
+
+use super::batch::words_per_row;
+use super::case::{Case, Fill, Tolerance};
+use super::pointwise::Body;
+use super::{Activation, gemm};
+use crate::plan::{
+    Call, Dtype, Function, Index, Input, Op, Orientation, PlanError, Pointwise, StepScalars, Store, TensorId,
+    TensorTable, Value,
+};
+
+/// The family's cases.
+pub(super) fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    // 1, primes, a tile less one, a tile, a tile more one, for both targets' tiles (32 x 32, 64 x 64, by 16).
+    for (batch, inputs, outputs) in [
+        (1, 1, 1),
+        (2, 3, 5),
+        (6, 10, 14),
+        (7, 13, 11),
+        (31, 4, 33),
+        (32, 16, 32),
+        (33, 17, 31),
+        (65, 63, 64),
+        (64, 65, 129),
+        (128, 36, 20),
+        (100, 2, 100),
+        (515, 21, 520),
+        // Long enough to be split, and no multiple of anything.
+        (33, 517, 30),
+        (517, 30, 33),
+    ] {
+        for activation in [Activation::Identity, Activation::Tanh] {
+            all.push(forward_case(batch, inputs, outputs, activation, false));
+            all.push(d_input_case(batch, inputs, outputs, activation));
+        }
+        all.push(d_weight_case(batch, inputs, outputs, false));
+        all.push(d_weight_case(batch, inputs, outputs, true));
+        all.push(tied_case(batch, inputs, outputs, Activation::Silu));
+    }
+    for (activation, ..) in Activation::ALL {
+        all.push(forward_case(9, 12, 17, activation, false));
+        all.push(forward_case(9, 12, 16, activation, false));
+        all.push(d_input_case(9, 12, 17, activation));
+        all.push(d_input_case(9, 17, 12, activation));
+        all.push(tied_case(9, 12, 17, activation));
+    }
+    for (batch, inputs, latent) in [(1, 1, 1), (3, 5, 7), (64, 9, 8), (65, 8, 9), (13, 3, 131), (5, 259, 9)] {
+        for noise in [Noise::Off, Noise::Drawn, Noise::Given] {
+            all.push(latent_case(batch, inputs, latent, noise));
+        }
+        all.push(latent_backward_case(batch, inputs, latent));
+    }
+    for (batch, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (33, 17, 31), (64, 64, 32), (9, 259, 66)] {
+        all.push(levels_case(batch, inputs, outputs));
+    }
+    all.push(levels_case(128, 784, 400).timed(true));
+    all.push(latent_case(128, 400, 20, Noise::Drawn).timed(true));
+    for loss in [Function::Bernoulli, Function::Gaussian, Function::GaussianLearned] {
+        for (batch, inputs, width) in [(1, 1, 1), (3, 2, 5), (8, 3, 64), (9, 4, 65), (17, 5, 129), (9, 259, 66)] {
+            all.push(likelihood_case(loss, batch, inputs, width));
+        }
+    }
+    all.push(likelihood_case(Function::Bernoulli, 128, 400, 784).timed(true));
+    for (batch, inputs, outputs) in [(128, 784, 400), (128, 400, 40), (128, 20, 400), (128, 400, 784), (128, 784, 512)]
+    {
+        all.push(forward_case(batch, inputs, outputs, Activation::Relu, true));
+        all.push(d_input_case(batch, inputs, outputs, Activation::Relu).timed(true));
+        all.push(d_weight_case(batch, inputs, outputs, false).timed(true));
+    }
+    all
+}
+
+// Sums of up to 784 products in another order than the oracle's.
+const SUMS: Tolerance = Tolerance::Relative(2e-5);
+
+/// A draw is a few roundings away from the oracle's: 5.8 at most, to four units in the last place.
+const DRAWS: Tolerance = Tolerance::Relative(4e-7);
+
+/// Writes a program as it is read: inputs and stores with their tensors.
+#[derive(Default)]
+struct Epilogue {
+    body: Body,
+}
+
+impl Epilogue {
+    fn input(&mut self, tensor: TensorId, index: Index) -> Value {
+        self.body.reads.push(tensor);
+        self.body.program.inputs.push(Input { binding: self.body.reads.len() - 1, index });
+        Value::Input(self.body.program.inputs.len() - 1)
+    }
+
+    fn call(&mut self, function: Function, arguments: &[Value]) -> Value {
+        self.body.program.calls.push(Call { function, arguments: arguments.to_vec() });
+        Value::Result { call: self.body.program.calls.len() - 1, index: 0 }
+    }
+
+    fn store(&mut self, value: Value, tensor: TensorId, index: Index) {
+        let known = self.body.writes.iter().position(|t| *t == tensor);
+        let binding = known.unwrap_or_else(|| {
+            self.body.writes.push(tensor);
+            self.body.writes.len() - 1
+        });
+        self.body.program.stores.push(Store { value, binding, index, accumulate: false });
+    }
+
+    fn sum(&mut self, value: Value, tensor: TensorId) {
+        self.body.program.sums.push(value);
+        self.body.sums.push(tensor);
+    }
+}
+
+/// Beside the first, other results of a call.
+fn result(value: Value, index: usize) -> Value {
+    match value {
+        Value::Result { call, .. } => Value::Result { call, index },
+        value => value,
+    }
+}
+
+/// A product with a bias and an epilogue.
+fn product(
+    tensors: &TensorTable,
+    orientation: Orientation,
+    operands: [TensorId; 3],
+    bias: Option<TensorId>,
+    epilogue: Epilogue,
+) -> Result<Op, PlanError> {
+    let mut op = gemm::product(tensors, "product", orientation, operands)?;
+    if let Some(bias) = bias {
+        gemm::add_bias(tensors, &mut op, bias)?;
+    }
+    gemm::set_epilogue(tensors, &mut op, epilogue.body)?;
+    Ok(op)
+}
+
+/// An activation behind a product, its input kept where the slope needs that.
+fn activated(case: &mut Case, activation: Activation, y: TensorId) -> Epilogue {
+    let mut epilogue = Epilogue::default();
+    let mut value = Value::Product(0);
+    if activation.keeps_input() {
+        let shape = case.program.tensors.get(y).shape.clone();
+        let pre = case.output("pre", &shape, SUMS);
+        epilogue.store(value, pre, Index::Whole);
+    }
+    if activation != Activation::Identity {
+        value = epilogue.call(Function::Activate(activation), &[value]);
+    }
+    epilogue.store(value, y, Index::Whole);
+    epilogue
+}
+
+/// The slope of an activation behind a product, at what its forward pass saved.
+fn sloped(activation: Activation, saved: TensorId, d_x: TensorId) -> Epilogue {
+    let mut epilogue = Epilogue::default();
+    let mut value = Value::Product(0);
+    if activation != Activation::Identity {
+        let saved = epilogue.input(saved, Index::Whole);
+        let slope = epilogue.call(Function::Slope(activation), &[saved]);
+        value = epilogue.call(Function::Multiply, &[value, slope]);
+    }
+    epilogue.store(value, d_x, Index::Whole);
+    epilogue
+}
+
+fn forward_case(batch: usize, inputs: usize, outputs: usize, activation: Activation, timed: bool) -> Case {
+    let name = format!("gemm/forward {batch}x{inputs}x{outputs} {}", activation.name());
+    let mut case = Case::new(name, StepScalars::default());
+    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
+    // As large as a layer's own, or the sums of a long row would be far from 1, which the tolerance is measured by.
+    let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(if timed { 0.1 } else { 1.0 }));
+    let bias = case.input("bias", &[outputs], Dtype::F32, Fill::Heavy { common: 1.0, rare: 40.0 });
+    let y = case.output("y", &[batch, outputs], SUMS);
+    let epilogue = activated(&mut case, activation, y);
+    case.op(|t| product(t, Orientation::Nt, [x, weight, y], Some(bias), epilogue));
+    case.timed(timed)
+}
+
+fn d_input_case(batch: usize, inputs: usize, outputs: usize, activation: Activation) -> Case {
+    let name = format!("gemm/d_input {batch}x{inputs}x{outputs} {}", activation.name());
+    let mut case = Case::new(name, StepScalars::default());
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
+    let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(1.0));
+    let saved = case.input("saved", &[batch, inputs], Dtype::F32, super::map::saved(activation));
+    let d_x = case.output("d_x", &[batch, inputs], SUMS);
+    let epilogue = sloped(activation, saved, d_x);
+    case.op(|t| product(t, Orientation::Nn, [d_y, weight, d_x], None, epilogue));
+    case
+}
+
+fn d_weight_case(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case {
+    let name = format!("gemm/d_weight {batch}x{inputs}x{outputs}{}", if accumulate { " added" } else { "" });
+    let mut case = Case::new(name, StepScalars::default());
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
+    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
+    let shape = [outputs, inputs];
+    let gradient = match accumulate {
+        true => case.updated("d_weight", &shape, Fill::Spread(1.0), SUMS),
+        false => case.output("d_weight", &shape, SUMS),
+    };
+    let row_sum = (!accumulate).then(|| case.output("d_bias", &[outputs], SUMS));
+    let mut program = Pointwise::plain();
+    program.stores[0].accumulate = accumulate;
+    let body = Body { program, writes: vec![gradient], ..Body::default() };
+    case.op(|t| {
+        let mut op = product(t, Orientation::Tn, [d_y, x, gradient], None, Epilogue { body })?;
+        if let Some(row_sum) = row_sum {
+            gemm::add_row_sum(t, &mut op, row_sum)?;
+        }
+        Ok(op)
+    });
+    case
+}
+
+/// A layer through a transposed weight, `[in, out]`, forward and its `d_input`: the orientations trade places.
+fn tied_case(batch: usize, inputs: usize, outputs: usize, activation: Activation) -> Case {
+    let name = format!("gemm/tied {batch}x{inputs}x{outputs} {}", activation.name());
+    let mut case = Case::new(name, StepScalars::default());
+    let spread = Fill::Spread(1.0);
+    // The input is also what the layer before it saved: levels are in every activation's range.
+    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Levels);
+    let weight = case.input("weight", &[inputs, outputs], Dtype::F32, spread);
+    let bias = case.input("bias", &[outputs], Dtype::F32, spread);
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
+    let y = case.output("y", &[batch, outputs], SUMS);
+    let d_x = case.output("d_x", &[batch, inputs], SUMS);
+    let forward = activated(&mut case, activation, y);
+    case.op(|t| product(t, Orientation::Nn, [x, weight, y], Some(bias), forward));
+    case.op(|t| product(t, Orientation::Nt, [d_y, weight, d_x], None, sloped(activation, x, d_x)));
+    case
+}
+
+/// A batch of grey levels: forward and `d_weight` of the layer that takes it, and a likelihood of it.
+fn levels_case(batch: usize, inputs: usize, outputs: usize) -> Case {
+    let mut case = Case::new(format!("gemm/levels {batch}x{inputs}x{outputs}"), StepScalars::default());
+    let spread = Fill::Spread(0.1);
+    // What lies behind the end of a row is no level.
+    let x = case.input("x", &[batch, words_per_row(inputs)], Dtype::U32, Fill::Bits);
+    let weight = case.input("weight", &[outputs, inputs], Dtype::F32, spread);
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
+    let y = case.output("y", &[batch, outputs], SUMS);
+    let forward = activated(&mut case, Activation::Relu, y);
+    case.op(|t| product(t, Orientation::Nt, [x, weight, y], None, forward));
+    if batch < 128 {
+        let d_w = case.output("d_weight", &[outputs, inputs], SUMS);
+        case.op(|t| gemm::d_weight(t, "d_weight", [d_y, x, d_w]));
+        let h = case.input("h", &[batch, 3], Dtype::F32, spread);
+        let w2 = case.input("w2", &[inputs, 3], Dtype::F32, Fill::Spread(4.0));
+        let d_output = case.output("d_output", &[batch, inputs], SUMS);
+        let sum = case.output("loss", &[batch, inputs.div_ceil(4)], SUMS);
+        let mut epilogue = Epilogue::default();
+        let level = epilogue.input(x, Index::Levels);
+        let loss = epilogue.call(Function::Bernoulli, &[Value::Product(0), level]);
+        epilogue.store(result(loss, 1), d_output, Index::Whole);
+        epilogue.sum(loss, sum);
+        case.op(|t| product(t, Orientation::Nt, [h, w2, d_output], None, epilogue));
+    }
+    case
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Noise {
+    Off,
+    Drawn,
+    Given,
+}
+
+/// `mu | logvar` from one product: z is drawn from them, and the KL's terms are summed.
+fn latent_case(batch: usize, inputs: usize, latent: usize, noise: Noise) -> Case {
+    let name = format!("gemm/latent {batch}x{inputs}x{latent} {noise:?}");
+    let mut case = Case::new(name, StepScalars { noise_key: [41, 42], ..StepScalars::default() });
+    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
+    let weight = case.input("weight", &[2 * latent, inputs], Dtype::F32, Fill::Spread(1.0));
+    // Some values of logvar lie beyond the clamp.
+    let bias = case.input("bias", &[2 * latent], Dtype::F32, Fill::Heavy { common: 2.0, rare: 40.0 });
+    let codes = case.output("codes", &[batch, 2 * latent], SUMS);
+    // exp of numbers up to 20 multiplies the rounding of a sum.
+    let through_exp = Tolerance::Relative(5e-5);
+    let z = case.output("z", &[batch, latent], through_exp);
+    let sum = case.output("kl", &[batch, (2 * latent).div_ceil(4)], through_exp);
+    let [mu, logvar] = [Value::Product(0), Value::Product(1)];
+    let half = |offset: usize| Index::Columns { stride: 2 * latent as u32, offset: offset as u32 };
+    let mut epilogue = Epilogue::default();
+    epilogue.store(mu, codes, half(0));
+    epilogue.store(logvar, codes, half(latent));
+    let drawn = match noise {
+        Noise::Off => None,
+        Noise::Drawn => {
+            let kept = case.output("noise", &[batch, latent], DRAWS);
+            let drawn = epilogue.call(Function::Normal(0), &[]);
+            epilogue.store(drawn, kept, Index::Whole);
+            Some(drawn)
+        }
+        Noise::Given => {
+            let given = case.input("noise", &[batch, latent], Dtype::F32, Fill::Spread(2.0));
+            Some(epilogue.input(given, Index::Whole))
+        }
+    };
+    let drawn = drawn.map_or(mu, |noise| epilogue.call(Function::Reparameterise, &[mu, logvar, noise]));
+    epilogue.store(drawn, z, Index::Whole);
+    let kl = epilogue.call(Function::Kl, &[mu, logvar]);
+    epilogue.sum(kl, sum);
+    case.op(|t| product(t, Orientation::Nt, [x, weight, codes], Some(bias), epilogue));
+    case
+}
+
+/// The gradient of `mu | logvar` from that of z, which is a product.
+fn latent_backward_case(batch: usize, outputs: usize, latent: usize) -> Case {
+    let name = format!("gemm/latent backward {batch}x{outputs}x{latent}");
+    let mut case = Case::new(name, StepScalars { beta: 0.7, ..StepScalars::default() });
+    let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
+    let weight = case.input("weight", &[outputs, latent], Dtype::F32, Fill::Spread(1.0));
+    let codes = case.input("codes", &[batch, 2 * latent], Dtype::F32, Fill::Heavy { common: 2.0, rare: 40.0 });
+    let noise = case.input("noise", &[batch, latent], Dtype::F32, Fill::Spread(2.0));
+    let d_z = case.output("d_z", &[batch, latent], SUMS);
+    let d_codes = case.output("d_codes", &[batch, 2 * latent], SUMS);
+    let half = |offset: usize| Index::Columns { stride: 2 * latent as u32, offset: offset as u32 };
+    let mut epilogue = Epilogue::default();
+    let [mu, logvar] = [half(0), half(latent)].map(|index| epilogue.input(codes, index));
+    let noise = epilogue.input(noise, Index::Whole);
+    let (d, weight_of_kl) = (Value::Product(0), Value::BetaOver(batch as u32));
+    let kl = epilogue.call(Function::Multiply, &[weight_of_kl, mu]);
+    let d_mu = epilogue.call(Function::Add, &[d, kl]);
+    let from_z = epilogue.call(Function::ReparameteriseLogvar, &[d, logvar, noise]);
+    let kl = epilogue.call(Function::KlLogvar, &[weight_of_kl, logvar]);
+    let d_logvar = epilogue.call(Function::Add, &[from_z, kl]);
+    epilogue.store(d, d_z, Index::Whole);
+    epilogue.store(d_mu, d_codes, half(0));
+    epilogue.store(d_logvar, d_codes, half(latent));
+    case.op(|t| product(t, Orientation::Nn, [d_y, weight, d_z], None, epilogue));
+    case
+}
+
+/// A decoder's last layer, outputs of any size by way of its bias, with its loss and gradient; the same through weights that
+/// lie the other way round.
+fn likelihood_case(loss: Function, batch: usize, inputs: usize, width: usize) -> Case {
+    let name = format!("gemm/{} {batch}x{inputs}x{width}", loss.signature().name);
+    let mut case = Case::new(name, StepScalars::default());
+    let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
+    let bias = case.input("bias", &[width], Dtype::F32, Fill::Heavy { common: 6.0, rare: 120.0 });
+    let level = case.input("level", &[batch, width], Dtype::F32, Fill::Levels);
+    let log_sigma = case.input("log_sigma", &[1], Dtype::F32, Fill::Spread(0.5));
+    for (orientation, shape) in [(Orientation::Nt, [width, inputs]), (Orientation::Nn, [inputs, width])] {
+        let weight = case.input("weight", &shape, Dtype::F32, Fill::Spread(1.0));
+        let d_output = case.output("d_output", &[batch, width], SUMS);
+        let sum = case.output("loss", &[batch, width.div_ceil(4)], SUMS);
+        let mut epilogue = Epilogue::default();
+        let mut arguments = vec![Value::Product(0), epilogue.input(level, Index::Whole)];
+        match loss {
+            Function::Gaussian => arguments.extend([11.1, -0.28].map(Value::constant)),
+            Function::GaussianLearned => arguments.push(epilogue.input(log_sigma, Index::Once)),
+            _ => {}
+        }
+        let loss_of = epilogue.call(loss, &arguments);
+        let mean = Value::constant(1.0 / batch as f32);
+        let slope = epilogue.call(Function::Multiply, &[mean, result(loss_of, 1)]);
+        epilogue.store(slope, d_output, Index::Whole);
+        epilogue.sum(loss_of, sum);
+        if loss == Function::GaussianLearned {
+            let sum = case.output("d_log_sigma", &[batch, width.div_ceil(4)], SUMS);
+            epilogue.sum(result(loss_of, 2), sum);
+        }
+        case.op(|t| product(t, orientation, [x, weight, d_output], Some(bias), epilogue));
+    }
+    case
+}

@@ -1,0 +1,222 @@
+//! Pointwise programs as kernels of their own.
+
+use super::case::{Case, Fill, Tolerance};
+use super::pointwise::{self, Body, Form};
+use super::{Activation, Source, index_fits, params, template};
+use crate::plan::{
+    Call, Dtype, Function, Grid, Index, Input, Kernel, Library, Op, PlanError, Pointwise, StepScalars, Store, TensorId,
+    TensorTable, Value,
+};
+
+params! {
+    /// `Params` of `map.wgsl.jinja`.
+    pub struct MapParams {
+        /// Rows.
+        m: u32,
+        /// Columns.
+        n: u32,
+    }
+}
+
+/// A program over `(rows, cols)`.
+pub fn map(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    [rows, cols]: [usize; 2],
+    body: Body,
+) -> Result<Op, PlanError> {
+    let label = label.into();
+    index_fits(&label, rows * cols)?;
+    let params = MapParams { m: index_fits(&label, rows)?, n: index_fits(&label, cols)? };
+    let kernel = Kernel::Map(Pointwise::default());
+    let mut op = Op::new(label, kernel, Grid::Elements(rows * cols.div_ceil(4))).params(params.block());
+    body.bind(tensors, &mut op, [rows, cols])?;
+    Ok(op)
+}
+
+/// One function over `(rows, cols)`, of inputs to results.
+pub fn call(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    shape: [usize; 2],
+    function: Function,
+    inputs: &[(TensorId, Index)],
+    results: &[TensorId],
+) -> Result<Op, PlanError> {
+    let arguments = (0..inputs.len()).map(Value::Input).collect();
+    let store = |index| Store {
+        value: Value::Result { call: 0, index },
+        binding: index,
+        index: Index::Whole,
+        accumulate: false,
+    };
+    let program = Pointwise {
+        inputs: inputs.iter().enumerate().map(|(binding, (_, index))| Input { binding, index: *index }).collect(),
+        calls: vec![Call { function, arguments }],
+        stores: (0..results.len()).map(store).collect(),
+        sums: Vec::new(),
+    };
+    let reads = inputs.iter().map(|(tensor, _)| *tensor).collect();
+    map(tensors, label, shape, Body { program, reads, writes: results.to_vec(), sums: Vec::new() })
+}
+
+/// Renders a program as a kernel.
+pub(super) fn source(op: &Op, program: &Pointwise) -> Source {
+    let p = MapParams::of(op);
+    let wide = pointwise::is_wide(program, p.n);
+    let form = Form { product: false, pairs: false, add_bias: false, wide };
+    let levels = program.inputs.iter().any(|input| input.index == Index::Levels);
+    let context = minijinja::context! {
+        declarations => pointwise::declarations(program, wide),
+        store => pointwise::store(program, form),
+    };
+    let text = template::render("map.wgsl", context);
+    let libraries = pointwise::libraries(program, levels).join("\n");
+    Source {
+        variant: format!("{} {} {program}", op.kernel.name(), if wide { '4' } else { '1' }),
+        text: format!("{libraries}\n{text}"),
+        ..Source::default()
+    }
+}
+
+/// What a forward pass can have saved: an input anywhere, or an output in the activation's range.
+pub(super) fn saved(activation: Activation) -> Fill {
+    match activation {
+        Activation::Silu | Activation::Gelu => Fill::Heavy { common: 3.0, rare: 40.0 },
+        Activation::Softplus | Activation::Sigmoid => Fill::Levels,
+        // The slope at 0 is PyTorch's: that of the negative side.
+        Activation::Relu | Activation::LeakyRelu => Fill::Among(&[-0.9, -0.2, 0.0, 0.3, 0.8]),
+        _ => Fill::Spread(0.99),
+    }
+}
+
+/// Numbers that an argument of a function may be.
+fn fill(function: Function, argument: usize) -> Fill {
+    match (function, argument) {
+        (Function::Slope(activation), _) => saved(activation),
+        (Function::Activate(_), _) => Fill::Heavy { common: 3.0, rare: 40.0 },
+        // Some values of logvar lie beyond the clamp, and the clamp's ends belong to it.
+        (Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar, 1) => {
+            Fill::Among(&[-31.0, -30.0, -3.1, -1.0, -0.2, 0.0, 0.4, 1.7, 20.0, 21.0])
+        }
+        (Function::Bernoulli, 0) => Fill::Heavy { common: 6.0, rare: 120.0 },
+        (Function::Bernoulli, _) => Fill::Levels,
+        (Function::Gaussian, 2) => Fill::Levels,
+        (Function::GaussianLearned, 2) => Fill::Spread(0.5),
+        _ => Fill::Heavy { common: 2.0, rare: 8.0 },
+    }
+}
+
+/// A function of its own, as a kernel; the arguments in turn given for each element, row, column, and once.
+fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> Case {
+    let signature = function.signature();
+    let family = match signature.library {
+        Library::Arithmetic => "map",
+        Library::Activation => "activation",
+        Library::Rng => "rng",
+        Library::Latent => "latent",
+        Library::Likelihood => "likelihood",
+    };
+    let name = format!("{family}/{} {rows}x{cols} form {form}", signature.name);
+    let mut case = Case::new(name, StepScalars { noise_key: [41, 42], ..StepScalars::default() });
+    let mut inputs = Vec::new();
+    for i in 0..signature.inputs {
+        let (index, shape) = match form + i {
+            _ if i == 0 || form == 0 => (Index::Whole, vec![rows, cols]),
+            2 => (Index::PerColumn, vec![cols]),
+            3 => (Index::PerRow, vec![rows]),
+            _ => (Index::Once, vec![1]),
+        };
+        inputs.push((case.input(["a", "b", "c", "d"][i], &shape, Dtype::F32, fill(function, i)), index));
+    }
+    let tolerance = Tolerance::Relative(match function {
+        Function::Copy | Function::Add | Function::Multiply => 1e-7,
+        Function::Normal(_) => 4e-7,
+        // exp of numbers up to 20 multiplies the rounding of its argument.
+        Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar => 5e-6,
+        // Terms of up to 120 cancel; cases below have logits that leave nothing to hide behind.
+        Function::Bernoulli => 1e-5,
+        _ => 2e-6,
+    });
+    let results: Vec<TensorId> =
+        (0..signature.results).map(|i| case.output(["r", "s", "t"][i], &[rows, cols], tolerance)).collect();
+    case.op(|t| call(t, signature.name, [rows, cols], function, &inputs, &results));
+    case
+}
+
+/// Slices of columns, a sum that is added to, and partial sums.
+fn program_case([rows, cols]: [usize; 2]) -> Case {
+    let mut case = Case::new(format!("map/program {rows}x{cols}"), StepScalars { beta: 0.7, ..StepScalars::default() });
+    let tight = Tolerance::Relative(2e-6);
+    let spread = Fill::Spread(1.0);
+    let both = case.input("both", &[rows, 2 * cols], Dtype::F32, spread);
+    let grey = case.input("grey", &[rows, cols.div_ceil(4)], Dtype::U32, Fill::Bits);
+    let result = case.output("result", &[rows, 2 * cols], tight);
+    let total = case.updated("total", &[rows, cols], spread, tight);
+    let sum = case.output("sum", &[rows, cols.div_ceil(4)], tight);
+    let half = |offset: usize| Index::Columns { stride: 2 * cols as u32, offset: offset as u32 };
+    let result_of = |call| Value::Result { call, index: 0 };
+    let add = |a, b| Call { function: Function::Add, arguments: vec![a, b] };
+    let multiply = |a, b| Call { function: Function::Multiply, arguments: vec![a, b] };
+    let store = |value, binding, index, accumulate| Store { value, binding, index, accumulate };
+    let program = Pointwise {
+        inputs: vec![
+            Input { binding: 0, index: half(0) },
+            Input { binding: 0, index: half(cols) },
+            Input { binding: 1, index: Index::Levels },
+        ],
+        calls: vec![
+            multiply(Value::Input(0), Value::BetaOver(3)),
+            add(result_of(0), Value::Input(1)),
+            multiply(Value::Input(2), Value::constant(0.3)),
+        ],
+        stores: vec![
+            store(result_of(0), 0, half(cols), false),
+            store(result_of(1), 0, half(0), false),
+            store(result_of(2), 1, Index::Whole, true),
+        ],
+        sums: vec![result_of(1)],
+    };
+    let body = Body { program, reads: vec![both, grey], writes: vec![result, total], sums: vec![sum] };
+    case.op(|t| map(t, "program", [rows, cols], body));
+    case
+}
+
+/// The cases of every function and of programs.
+pub(super) fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    for function in Function::all() {
+        for (shape, form) in [([1, 1], 0), ([9, 17], 0), ([33, 64], 0), ([9, 12], 1), ([5, 7], 2), ([6, 9], 3)] {
+            if form == 0 || function.signature().inputs > 1 {
+                all.push(function_case(function, shape, form));
+            }
+        }
+    }
+    for shape in [[1, 1], [3, 5], [9, 12], [64, 20]] {
+        all.push(program_case(shape));
+    }
+    // Enough draws to meet every branch of the generator's logarithm and cosine.
+    all.push(function_case(Function::Normal(0), [997, 101], 0));
+    all.push(function_case(Function::Bernoulli, [128, 784], 0).timed(true));
+    all.extend(exact_cases());
+    all
+}
+
+/// Cross-entropy of logits that are exact: nothing hides the error of its logarithm.
+fn exact_cases() -> Vec<Case> {
+    let exact = |name: &str, logits: &'static [f32], levels: &'static [f32], [loss, slope]: [f64; 2]| {
+        let mut case = Case::new(format!("likelihood/bernoulli {name}"), StepScalars::default());
+        let logit = case.input("logit", &[50, 1], Dtype::F32, Fill::Among(logits));
+        let level = case.input("level", &[50, 1], Dtype::F32, Fill::Among(levels));
+        let results = [loss, slope].map(|t| case.output("result", &[50, 1], Tolerance::Relative(t)));
+        let inputs = [(logit, Index::Whole), (level, Index::Whole)];
+        case.op(|t| call(t, "bernoulli", [50, 1], Function::Bernoulli, &inputs, &results));
+        case
+    };
+    vec![
+        exact("single", &[-3.7, -2.9, -1.3, -0.4, 0.0, 0.7, 1.9, 3.1], &[0.0, 1.0], [5e-7, 5e-7]),
+        // Logits that leave nothing but log1p(exp(-l)): 1 + exp(-20) is 1 in f32, and its logarithm must not be 0.
+        // Of 1 - sigmoid(20) = 2e-9 nothing is left in f32, in PyTorch neither.
+        exact("certain", &[18.0, 20.0, 22.0], &[1.0], [1e-5, 1.0]),
+    ]
+}

@@ -1,0 +1,58 @@
+//! Layers: functions that add nodes to a graph. Gradients are the tape's business.
+
+use crate::graph::{Graph, Node};
+use crate::plan::{Activation, Function, Init, Orientation};
+
+/// What `torch.nn.Linear` draws weights and biases from.
+fn linear_init(inputs: usize) -> Init {
+    Init::Uniform(1.0 / (inputs as f32).sqrt())
+}
+
+/// A dense layer: `x (B, in) W^T + bias`, W `[out, in]`; returns `(B, out)` and the weight.
+pub fn dense(g: &mut Graph, name: &str, x: Node, outputs: usize) -> (Node, Node) {
+    dense_block(g, name, x, &[(name, outputs)])
+}
+
+/// The same with outputs of several names side by side, whose parameters lie one below the other.
+pub fn dense_block(g: &mut Graph, name: &str, x: Node, outputs: &[(&str, usize)]) -> (Node, Node) {
+    let inputs = g.shape(x)[1];
+    let init = linear_init(inputs);
+    let names = |what: &str| outputs.iter().map(|(part, _)| format!("{part}.{what}")).collect::<Vec<_>>();
+    let (weights, biases) = (names("weight"), names("bias"));
+    let matrix: Vec<_> =
+        weights.iter().zip(outputs).map(|(n, (_, out))| (n.as_str(), vec![*out, inputs], init)).collect();
+    let vector: Vec<_> = biases.iter().zip(outputs).map(|(n, (_, out))| (n.as_str(), vec![*out], init)).collect();
+    let weight = g.params_block(&format!("{name}.weight"), &matrix);
+    let bias = g.params_block(&format!("{name}.bias"), &vector);
+    let product = g.product(format!("{name} forward"), Orientation::Nt, x, weight);
+    (g.sum_of(format!("{name}.out"), product, bias), weight)
+}
+
+/// A dense layer through the weight of another, `[in, out]` here; only its bias is its own.
+pub fn dense_tied(g: &mut Graph, name: &str, x: Node, weight: Node) -> Node {
+    let [inputs, outputs] = g.shape(weight);
+    let bias = g.param(&format!("{name}.bias"), &[outputs], linear_init(inputs));
+    let product = g.product(format!("{name} forward"), Orientation::Nn, x, weight);
+    g.sum_of(format!("{name}.out"), product, bias)
+}
+
+/// An activation.
+pub fn activate(g: &mut Graph, u: Node, activation: Activation) -> Node {
+    if activation == Activation::Identity {
+        return u;
+    }
+    let name = g.name(u).to_string();
+    let u = g.named(u, format!("{}.pre", name.trim_end_matches(".out")));
+    g.map(name, Function::Activate(activation), &[u])
+}
+
+/// A latent variable: `z (B, Z)` from a normal of `mu` and `logvar`, drawn with the noise of a number.
+pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise: Node) -> Node {
+    g.map(name, Function::Reparameterise, &[mu, logvar, noise])
+}
+
+/// `(B, 1)`: how far a normal is from the standard normal.
+pub fn kl(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2]) -> Node {
+    let terms = g.map(format!("{name} terms"), Function::Kl, &[mu, logvar]);
+    g.fold(name, terms, crate::graph::Over::Columns)
+}

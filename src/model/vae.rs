@@ -1,0 +1,350 @@
+//! The plans of a model: to train it, and to apply it.
+
+use super::network::{self, Noise};
+use super::spec::{DataSpec, Objective, TrainSpec, VaeSpec};
+use crate::graph::{self, Graph, Lowering, Node, Scalar};
+use crate::kernels::optimizer::{self, Arenas};
+use crate::kernels::{batch, reduce};
+use crate::plan::{
+    METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan, TensorId,
+    TensorTable,
+};
+
+/// A plan of a [`Vae`], by its index in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// A whole training step.
+    Train = 0,
+    /// The losses of a batch of test rows.
+    Evaluate = 1,
+    /// Test rows through the code without noise.
+    Reconstruct = 2,
+    /// Draws from the prior, decoded. An autoencoder has no prior and no such plan.
+    Sample = 3,
+}
+
+/// A plan of a model that is only applied, by its index in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apply {
+    /// Rows to what the encoder says of them: `codes`, and `z` without noise.
+    Encode = 0,
+    /// `z` to what the decoder shows.
+    Decode = 1,
+    /// Rows through both, without noise.
+    Reconstruct = 2,
+    /// The losses of rows, with one draw of the latent.
+    Score = 3,
+}
+
+/// A model's program, and the tensors the outside writes and reads.
+#[derive(Debug, Clone)]
+pub struct Vae {
+    /// Tensors and plans.
+    pub program: Program,
+    /// The training rows.
+    pub train_data: TensorId,
+    /// The test rows.
+    pub test_data: TensorId,
+    /// `(L)`: all parameters.
+    pub weights: TensorId,
+    /// `(L)`: all gradients.
+    pub gradients: TensorId,
+    /// `(1)`: what gradients are multiplied by; starts at 1.
+    pub clip: TensorId,
+    /// `(B, D)`: the batch; where the data is bytes, `(B, ceil(D / 4))` words of them.
+    pub x: TensorId,
+    /// `(B, D)`: what the decoder shows, in the units of the data.
+    pub mean: TensorId,
+    /// `(B, Z)`: the noise of the reparameterisation, where it is given.
+    pub noise: Option<TensorId>,
+    /// `(B, 2 Z)`: mu and logvar; an autoencoder's `(B, Z)` code.
+    pub codes: TensorId,
+    /// `(B, Z)`: what is decoded.
+    pub z: TensorId,
+    /// `(B)`: the negative log-likelihood of each row.
+    pub recon: TensorId,
+    /// `(B)`: the KL divergence of each row.
+    pub kl: TensorId,
+}
+
+/// What the plans have in common.
+struct Builder<'a> {
+    spec: &'a VaeSpec,
+    train: &'a TrainSpec,
+    levels: bool,
+    lowering: Lowering,
+    params: ParamTable,
+    noise: Noise,
+    train_data: TensorId,
+    test_data: TensorId,
+    x: TensorId,
+    mean: TensorId,
+    given: TensorId,
+    codes: TensorId,
+    z: TensorId,
+    recon: TensorId,
+    kl: TensorId,
+    metrics: TensorId,
+    partials: TensorId,
+    arenas: Arenas,
+}
+
+impl Vae {
+    /// Builds the plans that train a model.
+    pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Builder::new(spec, train, data, Noise::Drawn).build(Builder::training)
+    }
+
+    /// The same with the training plan's noise taken from [`Vae::noise`] instead of drawn: for comparisons with other
+    /// programs.
+    pub fn with_given_noise(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Builder::new(spec, train, data, Noise::Given).build(Builder::training)
+    }
+
+    /// Builds the plans that apply a model to up to so many rows at a time, which are the test data.
+    pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Builder::new(spec, train, data, Noise::Drawn).build(Builder::applying)
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn new(spec: &'a VaeSpec, train: &'a TrainSpec, data: DataSpec, noise: Noise) -> Self {
+        let params = parameters(spec);
+        let (b, len) = (train.batch, params.arena_len());
+        let mut tensors = TensorTable::default();
+        let mut arena = |name: &str| tensors.floats(name, &[len]);
+        let [weights, gradients] = ["weights", "gradients"].map(&mut arena);
+        let [first, second] = ["first moments", "second moments"].map(&mut arena);
+        let clip = tensors.floats("clip", &[1]);
+        let mut rows = |name: &str, rows: usize| match data.bytes {
+            true => tensors.words(name, &[rows, batch::words_per_row(spec.width)]),
+            false => tensors.floats(name, &[rows, spec.width]),
+        };
+        let (train_data, test_data, x) =
+            (rows("train data", data.train_rows), rows("test data", data.test_rows), rows("x", b));
+        // Two halves of the ring: one is read back while the other is written.
+        let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
+        let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
+        let weights_buffer = tensors.get(weights).buffer;
+        let mut lowering = Lowering::new(tensors, weights_buffer);
+        let heads = if spec.objective == Objective::Elbo { 2 } else { 1 };
+        let codes = lowering.shared("codes", &[b, heads * spec.latent]);
+        Self {
+            spec,
+            train,
+            levels: data.bytes,
+            params,
+            noise,
+            train_data,
+            test_data,
+            x,
+            mean: lowering.shared("mean", &[b, spec.width]),
+            given: lowering.shared("given noise", &[b, spec.latent]),
+            codes,
+            z: if spec.objective == Objective::Elbo { lowering.shared("z", &[b, spec.latent]) } else { codes },
+            recon: lowering.shared("recon", &[b]),
+            kl: lowering.shared("kl", &[b]),
+            metrics,
+            partials,
+            arenas: Arenas { weights, gradients, first, second, clip },
+            lowering,
+        }
+    }
+
+    fn build(mut self, plans: fn(&mut Self) -> Result<Vec<StepPlan>, PlanError>) -> Result<Vae, PlanError> {
+        let mut plans = plans(&mut self)?;
+        let given = (self.noise == Noise::Given && self.spec.objective == Objective::Elbo).then_some(self.given);
+        let outside = [
+            self.train_data,
+            self.test_data,
+            self.arenas.weights,
+            self.arenas.gradients,
+            self.arenas.clip,
+            self.x,
+            self.mean,
+            self.codes,
+            self.z,
+            self.recon,
+            self.kl,
+            self.metrics,
+        ];
+        let bindings =
+            |plan: &StepPlan| plan.ops.iter().flat_map(|op| &op.bindings).map(|b| b.tensor).collect::<Vec<_>>();
+        let used: std::collections::HashSet<TensorId> = plans.iter().flat_map(bindings).chain(outside).collect();
+        let mut tensors = self.lowering.tensors;
+        let moved = tensors.retain(|id| used.contains(&id));
+        // Everything that is asked for is used.
+        let id = |old: TensorId| moved[old.0].unwrap_or(old);
+        for binding in plans.iter_mut().flat_map(|plan| &mut plan.ops).flat_map(|op| &mut op.bindings) {
+            binding.tensor = id(binding.tensor);
+        }
+        Ok(Vae {
+            train_data: id(self.train_data),
+            test_data: id(self.test_data),
+            weights: id(self.arenas.weights),
+            gradients: id(self.arenas.gradients),
+            clip: id(self.arenas.clip),
+            x: id(self.x),
+            mean: id(self.mean),
+            noise: given.map(id),
+            codes: id(self.codes),
+            z: id(self.z),
+            recon: id(self.recon),
+            kl: id(self.kl),
+            program: Program { tensors, params: self.params, plans, metrics: Some(id(self.metrics)) },
+        })
+    }
+
+    fn training(&mut self) -> Result<Vec<StepPlan>, PlanError> {
+        let mut plans = vec![self.train()?, self.evaluate("evaluate")?, self.reconstruct()?];
+        if self.spec.objective == Objective::Elbo {
+            plans.push(self.sample()?);
+        }
+        Ok(plans)
+    }
+
+    fn applying(&mut self) -> Result<Vec<StepPlan>, PlanError> {
+        Ok(vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score")?])
+    }
+
+    /// An empty graph, and the batch in it.
+    fn graph(&self) -> (Graph, Node) {
+        let mut g = Graph::with_params(self.params.clone());
+        let x = g.input("x", [self.train.batch, self.spec.width], self.levels);
+        (g, x)
+    }
+
+    /// From a graph to a plan: `before` the graph's ops and `behind` them others that no node stands for. The nodes in
+    /// `kept` lie where the outside reads them.
+    fn plan(
+        &mut self,
+        name: &str,
+        g: &Graph,
+        kept: &[(Node, TensorId)],
+        before: Vec<Op>,
+        behind: Vec<Op>,
+    ) -> Result<StepPlan, PlanError> {
+        let mut ops = before;
+        ops.extend(self.lowering.lower(g, kept)?);
+        ops.extend(behind);
+        if self.train.fuse {
+            let outside: Vec<TensorId> = kept.iter().map(|(_, tensor)| *tensor).collect();
+            ops = graph::fuse(ops, &mut self.lowering, &outside);
+            ops = graph::order(ops, &self.lowering.tensors);
+        }
+        Ok(StepPlan { name: name.to_string(), ops })
+    }
+
+    fn gather(&self, data: TensorId) -> Result<Op, PlanError> {
+        batch::gather(&self.lowering.tensors, data, self.x, self.spec.width, self.train.binarise)
+    }
+
+    fn report(&self) -> Result<Op, PlanError> {
+        reduce::report(&self.lowering.tensors, self.recon, self.kl, self.metrics)
+    }
+
+    /// A step: the batch, the losses, their gradients, the update.
+    fn train(&mut self) -> Result<StepPlan, PlanError> {
+        let (mut g, x) = self.graph();
+        let encoded = network::encode(&mut g, self.spec, x, self.noise);
+        let output = encoded.decode(&mut g, self.spec);
+        let recon = network::reconstruction(&mut g, self.spec, output, x);
+        // The mean over the batch, and the KL's weight.
+        let mean = g.constant(1.0 / self.train.batch as f32);
+        let mut losses = vec![(recon, mean)];
+        let mut kept = vec![(x, self.x), (recon, self.recon)];
+        if let Some(kl) = encoded.kl {
+            losses.push((kl, g.scalar(Scalar::BetaOver(self.train.batch as u32))));
+            kept.push((kl, self.kl));
+        }
+        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
+        kept.extend(self.gradients(&mut g, &losses));
+        let tensors = &self.lowering.tensors;
+        let gather = match self.train.augment {
+            Some(augment) => batch::augmented(tensors, self.train_data, self.x, self.train.binarise, augment)?,
+            None => self.gather(self.train_data)?,
+        };
+        let mut behind = vec![self.report()?];
+        if let Some(max_norm) = self.train.clip {
+            behind.push(reduce::squares(tensors, self.arenas.gradients, self.partials)?);
+            behind.push(reduce::clip(tensors, self.partials, self.arenas.clip, self.metrics, max_norm)?);
+        }
+        behind.push(optimizer::update(tensors, self.arenas, self.train.rule, self.train.decay)?);
+        self.plan("train", &g, &kept, vec![gather], behind)
+    }
+
+    /// The gradient of every parameter, and its place in the arena.
+    fn gradients(&mut self, g: &mut Graph, losses: &[(Node, Node)]) -> Vec<(Node, TensorId)> {
+        let params = g.parameters();
+        let nodes: Vec<Node> = params.iter().map(|(node, ..)| *node).collect();
+        let arena = self.lowering.tensors.get(self.arenas.gradients).buffer;
+        let mut kept = Vec::new();
+        for ((param, offset, shape), d) in params.iter().zip(graph::gradients(g, losses, &nodes)) {
+            let name = format!("d_{}", g.name(*param));
+            let tensor = self.lowering.tensors.view(name, arena, *offset, shape);
+            kept.extend(d.map(|d| (d, tensor)));
+        }
+        kept
+    }
+
+    /// The losses of a batch of test rows.
+    fn evaluate(&mut self, name: &str) -> Result<StepPlan, PlanError> {
+        let (mut g, x) = self.graph();
+        let encoded = network::encode(&mut g, self.spec, x, Noise::Drawn);
+        let output = encoded.decode(&mut g, self.spec);
+        let recon = network::reconstruction(&mut g, self.spec, output, x);
+        let mut kept = vec![(x, self.x), (recon, self.recon)];
+        kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
+        let (gather, report) = (self.gather(self.test_data)?, self.report()?);
+        self.plan(name, &g, &kept, vec![gather], vec![report])
+    }
+
+    fn encode(&mut self) -> Result<StepPlan, PlanError> {
+        let (mut g, x) = self.graph();
+        let encoded = network::encode(&mut g, self.spec, x, Noise::Off);
+        let mut kept = vec![(x, self.x), (encoded.codes, self.codes)];
+        if encoded.z != encoded.codes {
+            kept.push((encoded.z, self.z));
+        }
+        let gather = self.gather(self.test_data)?;
+        self.plan("encode", &g, &kept, vec![gather], Vec::new())
+    }
+
+    fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
+        let (mut g, x) = self.graph();
+        let output = network::encode(&mut g, self.spec, x, Noise::Off).decode(&mut g, self.spec);
+        let mean = self.spec.likelihood.mean(&mut g, output);
+        let gather = self.gather(self.test_data)?;
+        self.plan("reconstruct", &g, &[(x, self.x), (mean, self.mean)], vec![gather], Vec::new())
+    }
+
+    /// What the decoder shows of a `z`.
+    fn shown(&self, g: &mut Graph, z: Node) -> Node {
+        let weights = if self.spec.tied { network::encoder_weights(g, self.spec) } else { Vec::new() };
+        let output = network::decode(g, self.spec, z, &weights);
+        self.spec.likelihood.mean(g, output)
+    }
+
+    fn decode(&mut self) -> Result<StepPlan, PlanError> {
+        let mut g = Graph::with_params(self.params.clone());
+        let z = g.input("z", [self.train.batch, self.spec.latent], false);
+        let mean = self.shown(&mut g, z);
+        self.plan("decode", &g, &[(z, self.z), (mean, self.mean)], Vec::new(), Vec::new())
+    }
+
+    fn sample(&mut self) -> Result<StepPlan, PlanError> {
+        let mut g = Graph::with_params(self.params.clone());
+        let z = g.normal("prior", 0, [self.train.batch, self.spec.latent]);
+        let mean = self.shown(&mut g, z);
+        self.plan("sample", &g, &[(z, self.z), (mean, self.mean)], Vec::new(), Vec::new())
+    }
+}
+
+/// The parameters of a model, in the order in which its layers ask for them.
+fn parameters(spec: &VaeSpec) -> ParamTable {
+    let mut g = Graph::default();
+    let x = g.input("x", [1, spec.width], false);
+    let output = network::encode(&mut g, spec, x, Noise::Off).decode(&mut g, spec);
+    network::reconstruction(&mut g, spec, output, x);
+    g.params().clone()
+}

@@ -1,0 +1,146 @@
+//! Pointwise programs: the twin of every function, and a loop over the elements.
+
+use rayon::prelude::*;
+
+use super::rng::normal;
+use super::{Call, Real, activation, latent, likelihood};
+use crate::plan::{Function, Index, Pointwise, Value};
+
+/// Results of a function that has so many at most.
+pub type Results<T> = [T; 3];
+
+/// A function of numbers. [`Function::Normal`] is none: its draws depend on the step and on the place.
+pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
+    let one = |value| [value, T::zero(), T::zero()];
+    match function {
+        Function::Copy => one(x[0]),
+        Function::Add => one(x[0] + x[1]),
+        Function::Multiply => one(x[0] * x[1]),
+        Function::Activate(a) => one(activation::activate(a, x[0])),
+        Function::Slope(a) => one(activation::gradient(a, x[0])),
+        Function::Normal(_) => one(T::zero()),
+        Function::Reparameterise => one(latent::reparameterise(x[0], x[1], x[2])),
+        Function::ReparameteriseLogvar => one(latent::reparameterise_logvar(x[0], x[1], x[2])),
+        Function::Kl => one(latent::kl(x[0], x[1])),
+        Function::KlLogvar => one(latent::kl_logvar(x[0], x[1])),
+        Function::Bernoulli => likelihood::bernoulli(x[0], x[1]),
+        Function::Gaussian => likelihood::gaussian(x[0], x[1], x[2], x[3]),
+        Function::GaussianLearned => likelihood::gaussian_learned(x[0], x[1], x[2]),
+    }
+}
+
+/// What a program makes of `(rows, cols)` elements.
+struct Made<T> {
+    /// Of each store, `(rows, cols)`.
+    stores: Vec<Vec<T>>,
+    /// Of each partial sum, `(rows, ceil(cols / group))`.
+    sums: Vec<Vec<T>>,
+}
+
+/// Runs a program over the elements of a map, or over the `product (rows, columns)` of a matrix product.
+pub(super) fn run<T: Real>(
+    call: &mut Call<'_, T>,
+    program: &Pointwise,
+    rows: usize,
+    product: Option<&[T]>,
+    cols: usize,
+) {
+    let pairs = call.op.kernel.gemm().is_some_and(|gemm| gemm.pairs);
+    let made = elements(call, program, [rows, cols], product, pairs);
+    for (store, values) in program.stores.iter().zip(made.stores) {
+        let (stride, offset) = match store.index {
+            Index::Columns { stride, offset } => (stride as usize, offset as usize),
+            _ => (cols, 0),
+        };
+        let mut stored = call.take(Pointwise::OUT[store.binding]);
+        for (row, values) in stored.chunks_mut(stride).zip(values.chunks(cols)) {
+            for (slot, value) in row[offset..].iter_mut().zip(values) {
+                *slot = if store.accumulate { *slot + *value } else { *value };
+            }
+        }
+        call.put(Pointwise::OUT[store.binding], stored);
+    }
+    for (name, values) in Pointwise::SUM.iter().zip(made.sums) {
+        call.put(name, values);
+    }
+}
+
+fn elements<T: Real>(
+    call: &Call<'_, T>,
+    program: &Pointwise,
+    [rows, cols]: [usize; 2],
+    product: Option<&[T]>,
+    pairs: bool,
+) -> Made<T> {
+    let inputs: Vec<_> = program
+        .inputs
+        .iter()
+        .map(|input| {
+            let name = Pointwise::IN[input.binding];
+            let values = match input.index {
+                Index::Levels => call.levels(name, cols),
+                _ => call.read(name).into(),
+            };
+            (input.index, values)
+        })
+        .collect();
+    let beta = T::of(call.step.beta.into());
+    // A quad of a product of pairs is two pairs.
+    let group = if pairs { 2 } else { 4 };
+    let row = |row: usize| -> (Vec<Vec<T>>, Vec<Vec<T>>) {
+        let mut stores = vec![Vec::with_capacity(cols); program.stores.len()];
+        let mut sums = vec![vec![T::zero(); cols.div_ceil(group)]; program.sums.len()];
+        let mut results: Vec<Results<T>> = Vec::with_capacity(program.calls.len());
+        let mut arguments = Vec::with_capacity(4);
+        for col in 0..cols {
+            results.clear();
+            let value = |value: Value, results: &[Results<T>]| match value {
+                Value::Product(which) => {
+                    let columns = if pairs { 2 * cols } else { cols };
+                    product.map_or(T::zero(), |p| p[row * columns + which * cols + col])
+                }
+                Value::Input(i) => {
+                    let (index, values) = &inputs[i];
+                    values[match *index {
+                        Index::Whole | Index::Levels => row * cols + col,
+                        Index::Columns { stride, offset } => row * stride as usize + offset as usize + col,
+                        Index::PerRow => row,
+                        Index::PerColumn => col,
+                        Index::Once => 0,
+                    }]
+                }
+                Value::Result { call, index } => results[call][index],
+                Value::Constant(bits) => T::of(f32::from_bits(bits).into()),
+                Value::BetaOver(rows) => beta / T::of(rows.into()),
+            };
+            for pointwise in &program.calls {
+                let result = match pointwise.function {
+                    Function::Normal(draw) => {
+                        let z = normal(call.step.noise_key, (row * cols + col) as u32, draw);
+                        [z, T::zero(), T::zero()]
+                    }
+                    function => {
+                        arguments.clear();
+                        arguments.extend(pointwise.arguments.iter().map(|a| value(*a, &results)));
+                        evaluate(function, &arguments)
+                    }
+                };
+                results.push(result);
+            }
+            for (store, kept) in program.stores.iter().zip(&mut stores) {
+                kept.push(value(store.value, &results));
+            }
+            for (sum, sums) in program.sums.iter().zip(&mut sums) {
+                sums[col / group] += value(*sum, &results);
+            }
+        }
+        (stores, sums)
+    };
+    let rows: Vec<_> = (0..rows).into_par_iter().map(row).collect();
+    let mut made = Made { stores: vec![Vec::new(); program.stores.len()], sums: vec![Vec::new(); program.sums.len()] };
+    for (stores, sums) in rows {
+        made.stores.iter_mut().zip(stores).for_each(|(all, row)| all.extend(row));
+        made.sums.iter_mut().zip(sums).for_each(|(all, row)| all.extend(row));
+    }
+    made
+}

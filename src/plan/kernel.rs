@@ -1,0 +1,298 @@
+//! Kernels: everything that a kernel's text depends on, but for the adapter.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Function, Library, Pointwise};
+
+/// A shader file and its host side: the same stem in `shaders/`, `src/kernels/` and `src/oracle/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Activations and their slopes.
+    Activation,
+    /// Gather, scale and binarise a batch.
+    Batch,
+    /// Matrix products with their epilogues.
+    Gemm,
+    /// The latent variable: reparameterisation and KL.
+    Latent,
+    /// Reconstruction losses.
+    Likelihood,
+    /// Functions of several kinds, element by element.
+    Map,
+    /// SGD and Adam over the parameter arena.
+    Optimizer,
+    /// Sums in a fixed order.
+    Reduce,
+    /// Counter-based random numbers.
+    Rng,
+    /// What the adapter can do at best, for the benchmarks.
+    Roof,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Family; 10] = [
+        Family::Activation,
+        Family::Batch,
+        Family::Gemm,
+        Family::Latent,
+        Family::Likelihood,
+        Family::Map,
+        Family::Optimizer,
+        Family::Reduce,
+        Family::Rng,
+        Family::Roof,
+    ];
+
+    /// The stem of the family's files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Activation => "activation",
+            Family::Batch => "batch",
+            Family::Gemm => "gemm",
+            Family::Latent => "latent",
+            Family::Likelihood => "likelihood",
+            Family::Map => "map",
+            Family::Optimizer => "optimizer",
+            Family::Reduce => "reduce",
+            Family::Rng => "rng",
+            Family::Roof => "roof",
+        }
+    }
+}
+
+/// What becomes of grey levels in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u32)]
+pub enum Binarise {
+    /// Left as they are.
+    #[default]
+    None = 0,
+    /// 1 from one half up, else 0.
+    Threshold = 1,
+    /// 1 with the level as its probability, drawn anew each step.
+    Draw = 2,
+}
+
+/// How a batch is gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gather {
+    /// Grey levels, four to a word.
+    Levels,
+    /// Floats.
+    Floats,
+    /// Grey levels of images, each changed a little.
+    Augmented {
+        /// Whether half of them are mirrored.
+        flip: bool,
+        /// Whether noise is added.
+        noise: bool,
+    },
+}
+
+/// How the operands of a product lie: which of their extents is summed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Orientation {
+    /// `A (M, K) B (N, K)^T`: a layer forward, weights `[out, in]`.
+    Nt,
+    /// `A (M, K) B (K, N)`: its `d_input`.
+    Nn,
+    /// `A (K, M)^T B (K, N)`: its `d_weight`.
+    Tn,
+}
+
+impl Orientation {
+    /// The word for it in names and listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Orientation::Nt => "nt",
+            Orientation::Nn => "nn",
+            Orientation::Tn => "tn",
+        }
+    }
+}
+
+/// A matrix product and its epilogue.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Gemm {
+    /// How the operands lie.
+    pub orientation: Orientation,
+    /// A is grey levels, four to a word.
+    pub a_levels: bool,
+    /// B is.
+    pub b_levels: bool,
+    /// A number for each column is added.
+    pub bias: bool,
+    /// The column sums of A are kept too, for [`Orientation::Tn`].
+    pub row_sum: bool,
+    /// Columns `j` and `j + N / 2` are computed side by side, so that the epilogue has both: its space is `(M, N / 2)`.
+    pub pairs: bool,
+    /// What becomes of each element of the product.
+    pub epilogue: Pointwise,
+}
+
+/// A step of the optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Update {
+    /// Stochastic gradient descent.
+    Sgd {
+        /// Look ahead along the momentum.
+        nesterov: bool,
+    },
+    /// Adam.
+    Adam {
+        /// Weight decay acts on the weights (AdamW), not on the gradient.
+        decoupled: bool,
+    },
+}
+
+/// Sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reduce {
+    /// The step's means into the metrics ring.
+    Report,
+    /// All of a vector.
+    Sum,
+    /// Each column of a matrix.
+    Columns,
+    /// Each row of so many matrices.
+    Rows(usize),
+    /// Squares of stripes of a vector.
+    Squares,
+    /// What brings the gradient's norm down.
+    Clip,
+}
+
+/// Yardsticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Roof {
+    /// Arithmetic.
+    MultiplyAdd,
+    /// Memory.
+    Copy,
+}
+
+/// What runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// A batch is gathered.
+    Batch(Gather, Binarise),
+    /// A matrix product.
+    Gemm(Gemm),
+    /// Functions, element by element.
+    Map(Pointwise),
+    /// The optimiser.
+    Update(Update),
+    /// Sums.
+    Reduce(Reduce),
+    /// Random bits.
+    RandomBits,
+    /// A yardstick.
+    Roof(Roof),
+}
+
+impl Kernel {
+    /// The entry point in the shader.
+    pub fn entry(&self) -> &'static str {
+        match self {
+            Kernel::Batch(Gather::Levels, _) => "gather_levels",
+            Kernel::Batch(Gather::Floats, _) => "gather_floats",
+            Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
+            Kernel::Gemm(gemm) => gemm.orientation.name(),
+            Kernel::Map(_) => "map",
+            Kernel::Update(Update::Sgd { .. }) => "sgd",
+            Kernel::Update(Update::Adam { .. }) => "adam",
+            Kernel::Reduce(Reduce::Report) => "report",
+            Kernel::Reduce(Reduce::Sum) => "sum",
+            Kernel::Reduce(Reduce::Columns) => "columns",
+            Kernel::Reduce(Reduce::Rows(_)) => "rows",
+            Kernel::Reduce(Reduce::Squares) => "squares",
+            Kernel::Reduce(Reduce::Clip) => "clip",
+            Kernel::RandomBits => "bits",
+            Kernel::Roof(Roof::MultiplyAdd) => "multiply_add",
+            Kernel::Roof(Roof::Copy) => "copy",
+        }
+    }
+
+    /// The family it belongs to: of a map of one function, that function's.
+    pub fn family(&self) -> Family {
+        match self {
+            Kernel::Batch(..) => Family::Batch,
+            Kernel::Gemm(_) => Family::Gemm,
+            Kernel::Map(body) => match body.calls.as_slice() {
+                [call] => match call.function.signature().library {
+                    Library::Arithmetic => Family::Map,
+                    Library::Activation => Family::Activation,
+                    Library::Rng => Family::Rng,
+                    Library::Latent => Family::Latent,
+                    Library::Likelihood => Family::Likelihood,
+                },
+                _ => Family::Map,
+            },
+            Kernel::Update(_) => Family::Optimizer,
+            Kernel::Reduce(_) => Family::Reduce,
+            Kernel::RandomBits => Family::Rng,
+            Kernel::Roof(_) => Family::Roof,
+        }
+    }
+
+    /// The product, if it is one.
+    pub fn gemm(&self) -> Option<&Gemm> {
+        match self {
+            Kernel::Gemm(gemm) => Some(gemm),
+            _ => None,
+        }
+    }
+
+    /// The pointwise part, if there is one.
+    pub fn pointwise(&self) -> Option<&Pointwise> {
+        match self {
+            Kernel::Gemm(gemm) => Some(&gemm.epilogue),
+            Kernel::Map(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// The pointwise part, to be changed.
+    pub fn pointwise_mut(&mut self) -> Option<&mut Pointwise> {
+        match self {
+            Kernel::Gemm(gemm) => Some(&mut gemm.epilogue),
+            Kernel::Map(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// `family.what`, as plans and messages show it.
+    pub fn name(&self) -> String {
+        let what = match self {
+            Kernel::Map(body) if !body.calls.is_empty() => {
+                let names: Vec<&str> = body.calls.iter().map(|call| call.function.signature().name).collect();
+                names.join("+")
+            }
+            _ => self.entry().to_string(),
+        };
+        format!("{}.{what}", self.family().name())
+    }
+
+    /// The pipeline-overridable constants of a kernel that is not rendered.
+    pub fn constants(&self) -> Vec<(&'static str, u32)> {
+        match *self {
+            Kernel::Batch(gather, binarise) => {
+                let mut constants = vec![("BINARISE", binarise as u32)];
+                if let Gather::Augmented { flip, noise } = gather {
+                    constants.extend([("FLIP", flip.into()), ("NOISE", noise.into())]);
+                }
+                constants
+            }
+            Kernel::Update(Update::Sgd { nesterov }) => vec![("NESTEROV", nesterov.into())],
+            Kernel::Update(Update::Adam { decoupled }) => vec![("DECOUPLED", decoupled.into())],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every function that is called.
+    pub fn functions(&self) -> impl Iterator<Item = Function> + '_ {
+        self.pointwise().into_iter().flat_map(|body| &body.calls).map(|call| call.function)
+    }
+}

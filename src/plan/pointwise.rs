@@ -1,0 +1,185 @@
+//! What becomes of each element of a matrix: calls of functions, from what is read to what is stored and summed. It stands
+//! alone as a kernel, or behind a matrix product as its epilogue.
+
+use std::fmt;
+
+use super::Function;
+
+/// How a bound tensor is indexed by the element `(row, col)` of an `(M, N)` space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Index {
+    /// `(M, N)`
+    Whole,
+    /// Columns `offset..offset + N` of `(M, stride)`.
+    Columns {
+        /// Columns of the tensor.
+        stride: u32,
+        /// The first of them.
+        offset: u32,
+    },
+    /// `(M, N)` grey levels, four to a word, each row starting on a word.
+    Levels,
+    /// `(M, 1)`: one number a row.
+    PerRow,
+    /// `(1, N)`: one number a column.
+    PerColumn,
+    /// `(1, 1)`
+    Once,
+}
+
+/// A bound tensor that is read: the number of its binding `in0`, `in1`, ..., and how it is indexed. Several inputs may read
+/// one tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Input {
+    /// Which binding.
+    pub binding: usize,
+    /// Which element.
+    pub index: Index,
+}
+
+/// A number on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// What the matrix product gives, bias included; of a pair of columns, the first (0) or the second (1).
+    Product(usize),
+    /// An input.
+    Input(usize),
+    /// A result of a call.
+    Result {
+        /// Which call.
+        call: usize,
+        /// Which of its results.
+        index: usize,
+    },
+    /// A constant, as the bits of an f32.
+    Constant(u32),
+    /// The step's weight of the KL, over a number of rows.
+    BetaOver(u32),
+}
+
+impl Value {
+    /// A constant.
+    pub fn constant(value: f32) -> Self {
+        Value::Constant(value.to_bits())
+    }
+}
+
+/// A function of values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Call {
+    /// Which function.
+    pub function: Function,
+    /// Of what.
+    pub arguments: Vec<Value>,
+}
+
+/// A value that is kept: the number of its binding `out0`, `out1`, ..., and how that is indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Store {
+    /// Which value.
+    pub value: Value,
+    /// Which binding.
+    pub binding: usize,
+    /// [`Index::Whole`] or [`Index::Columns`].
+    pub index: Index,
+    /// Added to what the tensor holds.
+    pub accumulate: bool,
+}
+
+/// What becomes of each element.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Pointwise {
+    /// What is read.
+    pub inputs: Vec<Input>,
+    /// What is computed, in order.
+    pub calls: Vec<Call>,
+    /// What is kept.
+    pub stores: Vec<Store>,
+    /// What is summed over four neighbouring columns each, into `sum0`, `sum1`, ..., each `(M, ceil(N / 4))`.
+    pub sums: Vec<Value>,
+}
+
+impl Pointwise {
+    /// Names of the bindings that are read.
+    pub const IN: [&'static str; 8] = ["in0", "in1", "in2", "in3", "in4", "in5", "in6", "in7"];
+    /// Names of the bindings that are stored to.
+    pub const OUT: [&'static str; 8] = ["out0", "out1", "out2", "out3", "out4", "out5", "out6", "out7"];
+    /// Names of the bindings of partial sums.
+    pub const SUM: [&'static str; 4] = ["sum0", "sum1", "sum2", "sum3"];
+
+    /// Stores the product, and nothing else.
+    pub fn plain() -> Self {
+        let store = Store { value: Value::Product(0), binding: 0, index: Index::Whole, accumulate: false };
+        Self { stores: vec![store], ..Self::default() }
+    }
+
+    /// Floating-point operations of an element.
+    pub fn flops(&self) -> usize {
+        self.calls.iter().map(|call| call.function.signature().flops).sum::<usize>() + self.sums.len()
+    }
+
+    /// Every value that is used.
+    pub fn used(&self) -> impl Iterator<Item = Value> + '_ {
+        let arguments = self.calls.iter().flat_map(|call| call.arguments.iter().copied());
+        arguments.chain(self.stores.iter().map(|s| s.value)).chain(self.sums.iter().copied())
+    }
+
+    /// Changes every value that is used.
+    pub fn replace(&mut self, change: impl Fn(Value) -> Value) {
+        let arguments = self.calls.iter_mut().flat_map(|call| call.arguments.iter_mut());
+        for value in arguments.chain(self.stores.iter_mut().map(|s| &mut s.value)).chain(&mut self.sums) {
+            *value = change(*value);
+        }
+    }
+}
+
+/// As it stands in the names of kernel variants.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Product(0) => write!(f, "p"),
+            Value::Product(_) => write!(f, "q"),
+            Value::Input(i) => write!(f, "i{i}"),
+            Value::Result { call, index: 0 } => write!(f, "r{call}"),
+            Value::Result { call, index } => write!(f, "r{call}.{index}"),
+            Value::Constant(bits) => write!(f, "{}", f32::from_bits(*bits)),
+            Value::BetaOver(rows) => write!(f, "beta/{rows}"),
+        }
+    }
+}
+
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Index::Whole => Ok(()),
+            Index::Columns { stride, offset } => write!(f, "[{offset}:{stride}]"),
+            Index::Levels => write!(f, "[levels]"),
+            Index::PerRow => write!(f, "[row]"),
+            Index::PerColumn => write!(f, "[col]"),
+            Index::Once => write!(f, "[0]"),
+        }
+    }
+}
+
+impl fmt::Display for Pointwise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words: Vec<String> = Vec::new();
+        words.extend(
+            self.inputs.iter().enumerate().map(|(i, input)| format!("i{i}=in{}{}", input.binding, input.index)),
+        );
+        for call in &self.calls {
+            let arguments: Vec<String> = call.arguments.iter().map(Value::to_string).collect();
+            let number = match call.function {
+                Function::Normal(number) => number.to_string(),
+                _ => String::new(),
+            };
+            words.push(format!("{}{number}({})", call.function.signature().name, arguments.join(",")));
+        }
+        for store in &self.stores {
+            let how = if store.accumulate { "+=" } else { "=" };
+            words.push(format!("out{}{}{how}{}", store.binding, store.index, store.value));
+        }
+        words.extend(self.sums.iter().enumerate().map(|(i, value)| format!("sum{i}={value}")));
+        f.write_str(&words.join(" "))
+    }
+}

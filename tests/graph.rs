@@ -1,0 +1,355 @@
+//! Graphs: models that no configuration has, and what fusing and ordering make of plans: the same numbers in fewer ops.
+
+mod common;
+
+use std::sync::Arc;
+
+use wgvae::check;
+use wgvae::config::{Config, PRESETS};
+use wgvae::executor::Executor;
+use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
+use wgvae::graph::{self, Graph, Lowering, Node, Over};
+use wgvae::kernels::rng::threefry2x32;
+use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
+use wgvae::model::{DataSpec, Vae};
+use wgvae::oracle::Oracle;
+use wgvae::plan::{Activation, Function, Program, StepPlan, StepScalars, TensorId, TensorTable};
+use wgvae::train::{Timetable, initial_weights};
+
+/// A model built by hand: its loss is the mean of `losses` over the batch.
+struct Model {
+    program: Program,
+    inputs: Vec<TensorId>,
+    weights: TensorId,
+    gradients: TensorId,
+    /// `(B)`, one of each loss.
+    losses: Vec<TensorId>,
+}
+
+/// Plan 0 as the graph was lowered, plan 1 fused and ordered.
+fn model(build: impl Fn(&mut Graph) -> (Vec<Node>, Vec<Node>)) -> Model {
+    // Once for the parameters alone.
+    let mut g = Graph::default();
+    build(&mut g);
+    let params = g.params().clone();
+    let mut g = Graph::with_params(params.clone());
+    let (inputs, losses) = build(&mut g);
+    let mut tensors = TensorTable::default();
+    let [weights, gradients] = ["weights", "gradients"].map(|name| tensors.floats(name, &[params.arena_len()]));
+    let inputs: Vec<(Node, TensorId)> =
+        inputs.into_iter().map(|node| (node, tensors.floats(g.name(node), &g.shape(node)))).collect();
+    let rows: Vec<(Node, TensorId)> =
+        losses.iter().map(|node| (*node, tensors.floats(format!("loss {node:?}"), &[g.shape(*node)[0]]))).collect();
+    let parameters = g.parameters();
+    let nodes: Vec<Node> = parameters.iter().map(|(node, ..)| *node).collect();
+    let weighted: Vec<(Node, Node)> = losses
+        .iter()
+        .map(|loss| {
+            let mean = 1.0 / g.shape(*loss)[0] as f32;
+            (*loss, g.constant(mean))
+        })
+        .collect();
+    let arena = tensors.get(gradients).buffer;
+    let mut kept = [inputs.clone(), rows.clone()].concat();
+    for ((param, offset, shape), d) in parameters.iter().zip(graph::gradients(&mut g, &weighted, &nodes)) {
+        let d = d.unwrap_or_else(|| panic!("{} has no gradient", g.name(*param)));
+        kept.push((d, tensors.view(format!("d {}", g.name(*param)), arena, *offset, shape)));
+    }
+    let buffer = tensors.get(weights).buffer;
+    let mut lowering = Lowering::new(tensors, buffer);
+    let lowered = lowering.lower(&g, &kept).unwrap();
+    let outside: Vec<TensorId> = kept.iter().map(|(_, tensor)| *tensor).collect();
+    let fused = graph::fuse(lowered.clone(), &mut lowering, &outside);
+    let fused = graph::order(fused, &lowering.tensors);
+    assert!(fused.len() < lowered.len(), "{} of {} ops", fused.len(), lowered.len());
+    let plan = |name: &str, ops| StepPlan { name: name.into(), ops };
+    Model {
+        program: Program {
+            tensors: lowering.tensors,
+            params,
+            plans: vec![plan("lowered", lowered), plan("fused", fused)],
+            ..Program::default()
+        },
+        inputs: inputs.into_iter().map(|(_, tensor)| tensor).collect(),
+        weights,
+        gradients,
+        losses: rows.into_iter().map(|(_, tensor)| tensor).collect(),
+    }
+}
+
+const STEP: StepScalars = StepScalars {
+    noise_key: [3, 4],
+    binarise_key: [0; 2],
+    shuffle_key: [0; 2],
+    next_shuffle_key: [0; 2],
+    shuffle: 0,
+    offset: 0,
+    rows: 5,
+    slot: 0,
+    beta: 0.7,
+    lr: 1e-3,
+    correction1: 1.0,
+    correction2: 1.0,
+};
+
+/// Numbers in (-1, 1) that depend on their place alone.
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    (0..count as u32).map(|i| threefry2x32([seed, 1], [i, 0])[0] as f32 / 2f32.powi(31) - 1.0).collect()
+}
+
+impl Model {
+    fn fill(&self, executor: &mut Executor) {
+        for (seed, id) in self.inputs.iter().enumerate() {
+            let values = numbers(self.program.tensors.get(*id).len(), seed as u32);
+            executor.write(*id, &values).unwrap();
+        }
+        let weights = initial_weights(&self.program.params, 5);
+        executor.write(self.weights, &weights).unwrap();
+    }
+
+    /// Gradients against differences on both plans, both plans against each other, and the adapter against the oracle.
+    fn check(&self, name: &str, gpu: &Option<Arc<Gpu>>) {
+        let mut gradients = Vec::new();
+        for plan in [0, 1] {
+            let mut executor = Executor::Exact(Box::new(Oracle::new(self.program.clone())));
+            self.fill(&mut executor);
+            let Executor::Exact(mut oracle) = executor else { unreachable!() };
+            let error = check::gradient_error(&mut oracle, self.weights, self.gradients, |oracle| {
+                oracle.dispatch(plan, &STEP);
+                let mean = |id: &TensorId| oracle.values(*id).iter().sum::<f64>() / oracle.values(*id).len() as f64;
+                self.losses.iter().map(mean).sum()
+            });
+            assert!(error <= 1e-6, "{name}, plan {plan}: off by {error:e}");
+            oracle.dispatch(plan, &STEP);
+            gradients.push(oracle.values(self.gradients).to_vec());
+        }
+        assert!(gradients[0].iter().any(|g| g.abs() > 1e-4), "{name}: all gradients are next to 0");
+        same(name, &gradients[0], &gradients[1], 1e-12);
+        let Some(gpu) = gpu else { return };
+        let compiled = GpuExecutor::new(gpu.clone(), self.program.clone(), &GpuOptions::default()).unwrap();
+        let mut executor = Executor::Gpu(Box::new(compiled));
+        self.fill(&mut executor);
+        for plan in [0, 1] {
+            executor.dispatch(plan, &STEP).unwrap();
+            let found: Vec<f64> = executor.read(self.gradients).unwrap().into_iter().map(f64::from).collect();
+            same(name, &found, &gradients[0], 1e-5);
+        }
+    }
+}
+
+fn same(name: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+    let size = expected.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let distance = found.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+    assert!(distance <= tolerance * size, "{name}: off by {:e}", distance / size);
+}
+
+fn gaussian_loss(g: &mut Graph, output: Node, x: Node) -> Node {
+    let (inv_var, log_norm) = (g.constant(1.3), g.constant(0.2));
+    let loss = g.map("loss", Function::Gaussian, &[output, x, inv_var, log_norm]);
+    g.fold("recon", loss, Over::Columns)
+}
+
+/// Two latents in a row: the second's prior is the standard normal, the first's posterior and prior meet in its KL's place.
+#[test]
+fn a_ladder_of_two_latents() {
+    let ladder = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "first", x, 7);
+        let h = activate(g, u, Activation::Tanh);
+        let (codes, _) = dense_block(g, "codes1", h, &[("mu1", 4), ("logvar1", 4)]);
+        let (mu, logvar) = (g.columns("mu1", codes, 0..4), g.columns("logvar1", codes, 4..8));
+        let noise = g.normal("noise1", 0, [5, 4]);
+        let z1 = reparameterise(g, "z1", [mu, logvar], noise);
+        let kl1 = kl(g, "kl1", [mu, logvar]);
+        let (u, _) = dense(g, "second", z1, 6);
+        let h = activate(g, u, Activation::Silu);
+        let (codes, _) = dense_block(g, "codes2", h, &[("mu2", 3), ("logvar2", 3)]);
+        let (mu, logvar) = (g.columns("mu2", codes, 0..3), g.columns("logvar2", codes, 3..6));
+        let noise = g.normal("noise2", 1, [5, 3]);
+        let z2 = reparameterise(g, "z2", [mu, logvar], noise);
+        let kl2 = kl(g, "kl2", [mu, logvar]);
+        // The decoder sees both.
+        let (from_z2, _) = dense(g, "decoder2", z2, 7);
+        let (from_z1, _) = dense(g, "decoder1", z1, 7);
+        let h = g.sum_of("both", from_z2, from_z1);
+        let h = activate(g, h, Activation::Elu);
+        let (output, _) = dense(g, "output", h, 6);
+        let recon = gaussian_loss(g, output, x);
+        (vec![x], vec![recon, kl1, kl2])
+    };
+    let model = model(ladder);
+    model.check("ladder", &common::gpu());
+    // Draws of other numbers are other draws.
+    let mut oracle = Oracle::<f64>::new(model.program.clone());
+    oracle.dispatch(0, &STEP);
+    let noise = |name: &str| {
+        let index = model.program.tensors.tensors().iter().position(|t| t.name == name).unwrap();
+        oracle.values(TensorId(index)).to_vec()
+    };
+    assert_ne!(noise("noise1")[..15], noise("noise2")[..15]);
+}
+
+#[test]
+fn a_residual_connection() {
+    let residual = |g: &mut Graph| {
+        let x = g.input("x", [5, 8], false);
+        let (u, _) = dense(g, "in", x, 8);
+        let mut h = activate(g, u, Activation::Relu);
+        for block in ["block1", "block2"] {
+            let (u, _) = dense(g, block, h, 8);
+            let branch = activate(g, u, Activation::Gelu);
+            h = g.sum_of(format!("{block} residual"), h, branch);
+        }
+        let (output, _) = dense(g, "out", h, 8);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(residual).check("residual", &common::gpu());
+}
+
+/// `(x V^T + c) sigmoid(x W^T + b)`: two products of one operand meet element by element.
+fn gated(g: &mut Graph, name: &str, x: Node, outputs: usize) -> Node {
+    let (value, _) = dense(g, &format!("{name}.value"), x, outputs);
+    let (gate, _) = dense(g, &format!("{name}.gate"), x, outputs);
+    let gate = activate(g, gate, Activation::Sigmoid);
+    g.map(name, Function::Multiply, &[value, gate])
+}
+
+#[test]
+fn a_gated_layer() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let h = gated(g, "gated", x, 9);
+        let (output, _) = dense(g, "out", h, 6);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(build).check("gated", &common::gpu());
+}
+
+/// Parameters with several readers: all of one, and some of its rows twice; columns that nobody reads.
+#[test]
+fn shared_parameters_and_parts_of_nodes() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (h, weight) = dense(g, "shared", x, 6);
+        let h = activate(g, h, Activation::Softplus);
+        // The same matrix again, forwards and backwards, and its first four rows.
+        let again = g.product("again", wgvae::plan::Orientation::Nt, h, weight);
+        let back = g.product("back", wgvae::plan::Orientation::Nn, again, weight);
+        let four = g.rows("four", weight, 0..4);
+        let some = g.product("some", wgvae::plan::Orientation::Nt, back, four);
+        let part = g.columns("part", some, 1..3);
+        let (left, _) = dense(g, "left", part, 6);
+        let scale = g.param("scale", &[1], wgvae::plan::Init::Constant(0.8));
+        let row = g.fold("row", h, Over::Columns);
+        let scaled = g.map("scaled", Function::Multiply, &[left, scale]);
+        let output = g.map("by row", Function::Multiply, &[scaled, row]);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(build).check("shared", &common::gpu());
+}
+
+fn config(toml: &str) -> Config {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap()
+}
+
+/// Every preset, and what presets leave out.
+fn configs() -> Vec<(String, Config)> {
+    let mut all: Vec<(String, Config)> = PRESETS
+        .iter()
+        .map(|(name, _)| (name.to_string(), Config::resolve(Some(name), None, toml::Table::new()).unwrap()))
+        .collect();
+    for (name, toml) in [
+        ("tied", "[model]\nhidden = [12, 9]\ntied = true\nactivation = \"gelu\"\n[train]\nclip = 1.0"),
+        ("tied autoencoder", "[model]\nhidden = [12]\nobjective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
+        ("gaussian", "[model]\nhidden = [13]\nlatent = 3\nlikelihood = \"gaussian\"\nsigma = 0.4"),
+        ("linear", "[model]\nhidden = []\nlatent = 5\nlikelihood = \"gaussian-learned\""),
+    ] {
+        all.push((name.to_string(), config(toml)));
+    }
+    for (_, config) in &mut all {
+        // Small, so that the plan as it was lowered does not take long; no multiple of anything.
+        config.train.batch = 9;
+    }
+    all
+}
+
+/// Three steps of a model: its losses and where its weights are.
+fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
+    const WIDTH: usize = 27;
+    let data = DataSpec { train_rows: 20, test_rows: 20, bytes };
+    let mut train = config.train_spec();
+    train.fuse = fuse;
+    let vae = Vae::new(&config.vae_spec(WIDTH), &train, data).unwrap();
+    let mut executor = run(vae.program.clone());
+    let tensor = vae.program.tensors.get(vae.train_data).clone();
+    let words: Vec<u32> = match bytes {
+        true => (0..tensor.len() as u32).map(|i| threefry2x32([9, 9], [i, 0])[0]).collect(),
+        false => numbers(tensor.len(), 8).into_iter().map(|v| (0.5 + 0.5 * v).to_bits()).collect(),
+    };
+    for data in [vae.train_data, vae.test_data] {
+        executor.write_words(data, &words).unwrap();
+    }
+    executor.write(vae.clip, &[1.0]).unwrap();
+    executor.write(vae.weights, &initial_weights(&vae.program.params, 5)).unwrap();
+    let timetable = Timetable::new(config, 20, 20);
+    let metrics = vae.program.metrics.unwrap();
+    let mut found = Vec::new();
+    for step in 0..3 {
+        executor.dispatch(0, &timetable.train(step)).unwrap();
+        found.extend(executor.read(metrics).unwrap()[..3].iter().map(|v| f64::from(*v)));
+    }
+    let mut results = vec![vae.weights];
+    for (plan, results_of) in [(1, vec![vae.recon]), (2, vec![vae.mean]), (3, vec![vae.mean])] {
+        if plan < vae.program.plans.len() {
+            executor.dispatch(plan, &timetable.evaluate(0)).unwrap();
+            for id in results_of {
+                found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
+            }
+        }
+    }
+    for id in results.drain(..) {
+        found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
+    }
+    found
+}
+
+#[test]
+fn fused_is_as_it_was_lowered() {
+    let gpu = common::gpu();
+    for (name, config) in configs() {
+        for bytes in [true, false] {
+            let exact = |program| Executor::Exact(Box::new(Oracle::new(program)));
+            let expected = steps(&config, false, bytes, exact);
+            // Weights and means are read as f32.
+            same(&name, &steps(&config, true, bytes, exact), &expected, 1e-7);
+            let Some(gpu) = &gpu else { continue };
+            for fuse in [false, true] {
+                let found = steps(&config, fuse, bytes, |program| {
+                    let compiled = GpuExecutor::new(gpu.clone(), program, &GpuOptions::default()).unwrap();
+                    Executor::Gpu(Box::new(compiled))
+                });
+                same(&name, &found, &expected, 1e-5);
+            }
+        }
+    }
+}
+
+/// What every preset's step comes to: `(dispatches, stages)`.
+#[test]
+fn steps_are_as_short_as_promised() {
+    for (name, expected) in [
+        ("dense", (15, 10)),
+        ("deep-dense", (21, 14)),
+        ("autoencoder", (9, 6)),
+        ("points", (15, 10)),
+        ("table", (22, 15)),
+    ] {
+        let config = Config::resolve(Some(name), None, toml::Table::new()).unwrap();
+        let data = DataSpec { train_rows: 1000, test_rows: 100, bytes: config.data.source == "strokes" };
+        let vae = Vae::new(&config.vae_spec(30), &config.train_spec(), data).unwrap();
+        let totals = vae.program.plans[0].totals(&vae.program.tensors);
+        assert_eq!((totals.dispatches, totals.stages), expected, "{name}");
+    }
+}
