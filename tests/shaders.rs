@@ -1,49 +1,23 @@
 //! Shaders as text: every rendered variant is valid, translates for Vulkan, Metal and DirectX, stays within WebGPU's
 //! default limits, and agrees with its op; an op that disagrees is refused.
 
+mod common;
+
 use std::collections::HashSet;
 
+use common::variants::{each_source, ops};
 use naga::back::{hlsl, msl, spv};
 use wgvae::gpu::{GpuError, Reflection, check_op, module};
-use wgvae::kernels::{self, Choices, Layout, Target, cases};
+use wgvae::kernels::{self, Choices, Target, cases};
 use wgvae::plan::{Access, Family, Field, Function, Op, ParamsBlock, TensorTable};
-
-/// Every op of the registry, with its tensors.
-fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
-    cases().into_iter().flat_map(|case| {
-        let tensors = case.program.tensors.clone();
-        let ops = case.program.plans[0].ops.clone();
-        ops.into_iter().map(move |op| (op, tensors.clone()))
-    })
-}
-
-/// An op for every target, and a product in every layout that runs there.
-fn every_source(op: &Op) -> Vec<kernels::Source> {
-    let for_target = |target: &Target| {
-        if op.kernel.gemm().is_none() {
-            return kernels::sources(op, *target, &Choices::default());
-        }
-        let layouts = Layout::ALL.iter().filter(|(_, layout)| layout.runs_on(*target));
-        // Where a product is too small to be split, this is its likeliest layout once more.
-        layouts.flat_map(|(_, layout)| kernels::sources(op, *target, &Choices::all_of([op], *layout))).collect()
-    };
-    Target::ALL.iter().flat_map(for_target).collect()
-}
 
 /// Every distinct variant of every kernel, parsed.
 fn each_variant(mut visit: impl FnMut(&Op, &kernels::Source, &naga::Module, &naga::valid::ModuleInfo)) {
-    let mut seen = HashSet::new();
-    for (op, _) in ops() {
-        for source in every_source(&op) {
-            // Two targets may render one variant differently.
-            if seen.insert((source.variant.clone(), source.text.len())) {
-                let (module, info) = module(&op.kernel.name(), op.kernel.entry(), &source)
-                    .unwrap_or_else(|e| panic!("{}: {e}", source.variant));
-                visit(&op, &source, &module, &info);
-            }
-        }
-    }
-    assert!(seen.len() > 100, "only {} variants", seen.len());
+    each_source(|op, source| {
+        let (module, info) =
+            module(&op.kernel.name(), op.kernel.entry(), source).unwrap_or_else(|e| panic!("{}: {e}", source.variant));
+        visit(op, source, &module, &info);
+    });
 }
 
 #[test]

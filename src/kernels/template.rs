@@ -1,5 +1,7 @@
 //! The templates among the shaders.
 
+use std::sync::LazyLock;
+
 /// Every template, by its name.
 pub const TEMPLATES: [(&str, &str); 8] = [
     ("gemm.wgsl", include_str!("../../shaders/gemm.wgsl.jinja")),
@@ -12,15 +14,19 @@ pub const TEMPLATES: [(&str, &str); 8] = [
     ("reduce_rows.wgsl", include_str!("../../shaders/reduce_rows.wgsl.jinja")),
 ];
 
-/// Renders a template.
-pub(super) fn render(name: &str, context: minijinja::Value) -> String {
+/// Parsing them takes longer than rendering one.
+static ENVIRONMENT: LazyLock<minijinja::Environment<'static>> = LazyLock::new(|| {
     let mut environment = minijinja::Environment::new();
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    TEMPLATES
-        .iter()
-        .try_for_each(|(name, text)| environment.add_template(name, text))
-        .and_then(|()| environment.get_template(name))
-        .and_then(|template| template.render(context))
+    for (name, text) in TEMPLATES {
         // The templates are part of the program, and a test renders every variant of them.
-        .unwrap_or_else(|error| panic!("{error:#}"))
+        environment.add_template(name, text).unwrap_or_else(|error| panic!("{error:#}"));
+    }
+    environment
+});
+
+/// Renders a template.
+pub(super) fn render(name: &str, context: minijinja::Value) -> String {
+    let template = ENVIRONMENT.get_template(name);
+    template.and_then(|template| template.render(context)).unwrap_or_else(|error| panic!("{error:#}"))
 }

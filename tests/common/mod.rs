@@ -1,5 +1,8 @@
-//! What the test files share: an adapter to test on, or a loud word that there is none.
+//! What the test files share: an adapter to test on, or a loud word that there is none; a browser; every variant.
 #![allow(dead_code)]
+
+pub mod chromium;
+pub mod variants;
 
 use std::io::Write;
 use std::sync::{Arc, OnceLock};

@@ -1,11 +1,12 @@
-//! Chromium without a window.
+//! Pages in a browser, and what can be seen of them.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::time::Duration;
 
 use image::RgbImage;
 
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+use super::common::chromium::{Chromium, folder};
+
 /// Shows a page in a frame, since windows have a least width, and once it is there counts what has loaded, what leaves
 /// the page's width and which captions cover each other.
 const WITNESS: &str = r#"<!doctype html><html><body><iframe srcdoc="PAGE" style="width:WIDTHpx;height:1400px;border:0">
@@ -25,10 +26,7 @@ addEventListener("load", () => {
 </script></body></html>"#;
 
 /// A browser.
-pub struct Browser {
-    program: PathBuf,
-    profile: tempfile::TempDir,
-}
+pub struct Browser(Chromium);
 
 /// What a page did when it was opened.
 #[derive(Debug, PartialEq)]
@@ -45,48 +43,15 @@ pub struct Opened {
     pub covered: usize,
 }
 
-/// Below `target`, since some browsers are not let into the system's folder for temporary files.
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
 impl Browser {
-    /// The one that WGVAE_CHROMIUM names, or the first that the system has. Without one the caller's test is skipped,
-    /// loudly; with WGVAE_REQUIRE_CHROMIUM=1 it fails.
+    /// See [`Chromium::find`].
     pub fn find() -> Option<Self> {
-        let named = std::env::var_os("WGVAE_CHROMIUM").map(PathBuf::from);
-        let folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
-        let program = named.or_else(|| {
-            NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|p| p.is_file())
-        });
-        if program.is_none() {
-            let required = std::env::var("WGVAE_REQUIRE_CHROMIUM").is_ok_and(|v| v == "1");
-            assert!(!required, "WGVAE_REQUIRE_CHROMIUM=1, but there is no Chromium");
-            super::common::skipped("no Chromium; install one, or name one in WGVAE_CHROMIUM, to run this test");
-        }
-        Some(Self { program: program?, profile: folder() })
+        Chromium::find().map(Self)
     }
 
-    fn run(&self, page: &Path, arguments: &[String]) -> Output {
-        let output = Command::new(&self.program)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args([
-                "--disable-dev-shm-usage",
-                "--hide-scrollbars",
-                "--timeout=60000",
-                "--enable-logging=stderr",
-                "--v=0",
-            ])
-            .arg(format!("--user-data-dir={}", self.profile.path().display()))
-            .arg("--window-size=1200,1400")
-            .args(arguments)
-            .arg(format!("file://{}", page.display()))
-            .output()
-            .unwrap_or_else(|e| panic!("{} does not start: {e}", self.program.display()));
-        let log = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} ends with {}: {log}", self.program.display(), output.status);
-        output
+    fn run(&self, page: &Path, arguments: &[String]) -> (String, String) {
+        let window = ["--disable-gpu", "--hide-scrollbars", "--window-size=1200,1400"].map(str::to_string);
+        self.0.run(page, Duration::from_secs(60), &[&window, arguments].concat())
     }
 
     /// Opens a page in a frame of this width and asks how it is.
@@ -95,8 +60,7 @@ impl Browser {
         let page = folder.path().join("page.html");
         let framed = html.replace('&', "&amp;").replace('"', "&quot;");
         std::fs::write(&page, WITNESS.replace("WIDTH", &width.to_string()).replace("PAGE", &framed)).unwrap();
-        let output = self.run(&page, &["--dump-dom".into()]);
-        let (dom, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (dom, log) = self.run(&page, &["--dump-dom".into()]);
         let seen = |name: &str| -> usize {
             let start = format!("data-{name}=\"");
             let value = dom.split_once(&start).and_then(|(_, rest)| rest.split('"').next());

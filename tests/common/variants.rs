@@ -1,0 +1,42 @@
+//! Every variant of every kernel that the registry reaches.
+
+use std::collections::HashSet;
+
+use wgvae::kernels::{self, Choices, Layout, Source, Target, cases};
+use wgvae::plan::{Op, TensorTable};
+
+/// Every op of the registry, with its tensors.
+pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
+    cases().into_iter().flat_map(|case| {
+        let tensors = case.program.tensors.clone();
+        let ops = case.program.plans[0].ops.clone();
+        ops.into_iter().map(move |op| (op, tensors.clone()))
+    })
+}
+
+/// An op for every target, and a product in every layout that runs there.
+fn every_source(op: &Op) -> Vec<Source> {
+    let for_target = |target: &Target| {
+        if op.kernel.gemm().is_none() {
+            return kernels::sources(op, *target, &Choices::default());
+        }
+        let layouts = Layout::ALL.iter().filter(|(_, layout)| layout.runs_on(*target));
+        // Where a product is too small to be split, this is its likeliest layout once more.
+        layouts.flat_map(|(_, layout)| kernels::sources(op, *target, &Choices::all_of([op], *layout))).collect()
+    };
+    Target::ALL.iter().flat_map(for_target).collect()
+}
+
+/// Every distinct variant of every kernel.
+pub fn each_source(mut visit: impl FnMut(&Op, &Source)) {
+    let mut seen = HashSet::new();
+    for (op, _) in ops() {
+        for source in every_source(&op) {
+            // Two targets may render one variant differently.
+            if seen.insert((source.variant.clone(), source.text.len())) {
+                visit(&op, &source);
+            }
+        }
+    }
+    assert!(seen.len() > 100, "only {} variants", seen.len());
+}
