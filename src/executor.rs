@@ -119,9 +119,10 @@ impl Executor {
 }
 
 /// Which device a user asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
     /// The best adapter there is; the CPU where there is none.
+    #[default]
     Auto,
     /// The best adapter that is no program on the processor.
     Gpu,

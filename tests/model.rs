@@ -252,7 +252,7 @@ fn train(trainer: &mut Trainer) -> (Vec<f32>, Vec<u8>) {
     let path = folder.path().join("run");
     let mut run = RunFolder::create(&path).unwrap();
     let stop = AtomicBool::new(false);
-    trainer.train(&mut run, &stop, &mut |_| {}).unwrap();
+    trainer.train(&mut run, &stop, &mut |_| Ok(())).unwrap();
     let file = std::fs::read(path.join("model.safetensors")).unwrap();
     (trainer.weights().unwrap(), file)
 }

@@ -1,14 +1,14 @@
 //! A run's model on a device.
 
-use super::{Run, RunError};
+use super::{Run, RunError, draws};
 use crate::config::Config;
 use crate::data::Split;
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::rng::{Stream, key};
-use crate::model::{Apply, DataSpec, Vae};
+use crate::model::{Apply, DataSpec, Objective, Vae};
 use crate::plan::{StepScalars, TensorId};
-use crate::train::{self, Timetable};
+use crate::train::{self, DeviceEvent, DeviceOptions, Opened, Timetable};
 
 /// What the device holds of the rows at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
@@ -74,8 +74,20 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// A run's model on a device, for so many rows at a time.
+    pub fn open(
+        run: &Run,
+        rows: usize,
+        device: &DeviceOptions,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<Self, RunError> {
+        let plans = Self::plans(run, rows)?;
+        let Opened { executor, .. } = device.open_trained(&run.config, &plans, watch)?;
+        Self::new(run, plans, executor)
+    }
+
     /// The plans that apply a run's model to so many rows.
-    pub fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
+    fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
         let width = run.data.shape.len();
         let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
@@ -83,7 +95,7 @@ impl Applied {
     }
 
     /// Puts the weights on the device that has compiled those plans.
-    pub fn new(run: &Run, vae: Vae, mut executor: Executor) -> Result<Self, RunError> {
+    fn new(run: &Run, vae: Vae, mut executor: Executor) -> Result<Self, RunError> {
         let weights = train::load(&run.path.join("model.safetensors"), &vae.program.params)?;
         executor.write(vae.weights, &weights)?;
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
@@ -157,6 +169,14 @@ impl Applied {
             shown.extend(&self.executor.read(self.vae.mean)?[..kept]);
         }
         Ok(shown)
+    }
+
+    /// So many draws from the prior, decoded: `(N, D)`; a function of the seed alone. A plain autoencoder has no prior.
+    pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
+        if self.config.model.objective == Objective::Ae {
+            return Err(RunError::Unfit("a plain autoencoder has no prior to draw from".into()));
+        }
+        Ok(self.decode(&draws::prior(count, self.latent(), seed, 1.0))?)
     }
 
     /// Rows through the model without noise: `(N, D)`.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::device_args::{DeviceArgs, Opened};
+use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::executor::{Device, Executor};
@@ -13,7 +13,7 @@ use crate::gpu::profiler::{self, Roofs};
 use crate::gpu::{GpuError, GpuExecutor, HostTime};
 use crate::model::{Plan, Vae};
 use crate::plan::{Family, Program, StepPlan, StepScalars};
-use crate::train::{SUBMIT_TIME, Trainer};
+use crate::train::{Opened, SUBMIT_TIME, Trainer};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

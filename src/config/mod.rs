@@ -2,6 +2,7 @@
 
 mod commented;
 mod sections;
+mod suited;
 
 use std::path::{Path, PathBuf};
 
@@ -247,27 +248,9 @@ impl Config {
         Ok(())
     }
 
-    /// What the preset `table` becomes for data of this size: layers a little wider than a row, as many batches an epoch
-    /// as a small table can give, and some two thousand steps.
-    pub fn sized_table(data: &Dataset) -> Table {
-        let width = data.shape.len();
-        let first = (2 * width).next_multiple_of(8).clamp(16, 256);
-        let batch = if data.train.rows < 2000 { 32 } else { 128 }.min(data.train.rows);
-        let epochs = (2000 * batch).div_ceil(data.train.rows).clamp(10, 400);
-        let number = |n: usize| Value::Integer(n as i64);
-        let model = [
-            ("hidden", Value::Array(vec![number(first), number((first / 2).max(8))])),
-            ("latent", number(width.div_ceil(4).clamp(2, 16))),
-        ];
-        let train = [("batch", number(batch)), ("epochs", number(epochs))];
-        let section = |entries: [(&str, Value); 2]| -> Value {
-            Value::Table(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
-        };
-        [("model".to_string(), section(model)), ("train".to_string(), section(train))].into_iter().collect()
-    }
-
-    /// Checks the configuration against the data it is to be used with.
+    /// Checks the configuration, by itself and against the data it is to be used with.
     pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
+        self.validate()?;
         let refuse = |message: String| Err(ConfigError::Value(message));
         if self.train.batch > data.train.rows {
             return refuse(format!(
