@@ -4,7 +4,7 @@ use crate::executor::Executor;
 use crate::gpu::{Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::case::{Case, GUARD, Tolerance};
 use crate::oracle::Oracle;
-use crate::plan::{Dtype, TensorId};
+use crate::plan::{Dtype, PlanId, TensorId};
 use std::sync::Arc;
 
 /// Why a case failed.
@@ -64,7 +64,7 @@ pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<u32>>, CaseEr
         tensors.tensors().iter().map(|t| executor.read_at(t.buffer, t.len(), GUARD)).collect()
     };
     let before = guards(executor)?;
-    executor.dispatch(0, &case.step)?;
+    executor.dispatch(PlanId(0), &case.step)?;
     let after = guards(executor)?;
     for ((tensor, before), after) in tensors.tensors().iter().zip(&before).zip(&after) {
         if before != after {
@@ -152,7 +152,7 @@ fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
 
 /// The loss of a case in f64 after its plan has run.
 pub fn case_loss(case: &Case, oracle: &mut Oracle<f64>) -> f64 {
-    oracle.dispatch(0, &case.step);
+    oracle.dispatch(PlanId(0), &case.step);
     let weighted = |term: &crate::kernels::case::LossTerm| -> f64 {
         let values = oracle.values(term.tensor);
         let sum: f64 = match term.weights {

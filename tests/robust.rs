@@ -10,7 +10,7 @@ use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae::kernels::case::{Case, Fill, Tolerance};
 use wgvae::kernels::dense::{self, Epilogue};
 use wgvae::kernels::{Activation, Target};
-use wgvae::plan::{Dtype, StepScalars};
+use wgvae::plan::{Dtype, PlanId, StepScalars};
 use wgvae::train::Timetable;
 
 /// A layer's forward, d_input and d_weight at any sizes, in one case.
@@ -116,11 +116,11 @@ fn a_lost_device_is_an_error() {
     let gpu = wgvae::gpu::Gpu::open(&entry, Default::default()).unwrap();
     let case = layer(4, 4, 4, 0);
     let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
-    executor.submit(0, &[StepScalars::default()]).unwrap();
+    executor.submit(PlanId(0), &[StepScalars::default()]).unwrap();
     executor.collect().unwrap();
     gpu.device.destroy();
     let lost = |result: Result<(), GpuError>| matches!(result, Err(GpuError::Lost(_)));
-    let submitted = executor.submit(0, &[StepScalars::default()]);
+    let submitted = executor.submit(PlanId(0), &[StepScalars::default()]);
     let collected = executor.collect().map(|_| ());
     assert!(lost(submitted.clone()) || lost(collected.clone()), "{submitted:?} {collected:?}");
     let buffer = case.program.tensors.get(case.outputs[0].0).buffer;

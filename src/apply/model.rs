@@ -133,7 +133,7 @@ impl Applied {
                 let step = scalars(&timetable, (start / batch) as u64);
                 // The place among the rows that the device holds.
                 let step = StepScalars { offset: (start - first) as u32, ..step };
-                self.executor.dispatch(plan as usize, &step)?;
+                self.executor.dispatch(plan.into(), &step)?;
                 read(&mut self.executor, &self.vae, batch.min(end - start))?;
             }
         }
@@ -164,7 +164,7 @@ impl Applied {
             let mut whole = chunk.to_vec();
             whole.resize(batch * latent, 0.0);
             self.executor.write(self.vae.z, &whole)?;
-            self.executor.dispatch(Apply::Decode as usize, &StepScalars::default())?;
+            self.executor.dispatch(Apply::Decode.into(), &StepScalars::default())?;
             let kept = chunk.len() / latent * width;
             shown.extend(&self.executor.read(self.vae.mean)?[..kept]);
         }

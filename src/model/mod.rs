@@ -2,6 +2,7 @@
 
 mod build;
 mod network;
+mod plan_ids;
 mod spec;
 
 pub use build::{Apply, Plan, Vae};

@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::data::{DataError, Dataset, Rows};
 use crate::executor::{Device, DeviceError};
 use crate::gpu::GpuError;
-use crate::model::Vae;
+use crate::model::{Plan, Vae};
 use crate::plan::PlanError;
 use crate::train::{
     DeviceEvent, DeviceOptions, Event, Opened, RunFolder, Start, Summary, Timetable, TrainError, Trainer, Watch,
@@ -107,7 +107,7 @@ pub fn train(
         test_rows: data.test.rows,
         streamed: (held != Config::data_spec(&data)).then_some(held.train_rows + held.test_rows),
         parameters: vae.program.params.count(),
-        step: vae.program.plans[0].totals(&vae.program.tensors),
+        step: vae.program.at(Plan::Train).totals(&vae.program.tensors),
         epochs: timetable.epochs(),
         steps: timetable.total(),
         folder: &path,

@@ -8,7 +8,7 @@ use crate::executor::{self, Device, DeviceChoice, DeviceError, Executor, Selecte
 use crate::gpu::tuner::{self, Tuning};
 use crate::gpu::{Gpu, GpuError, GpuOptions, Remembered, adapter_name};
 use crate::kernels::Choices;
-use crate::model::Vae;
+use crate::model::{Plan, Vae};
 use crate::plan::{Family, Op};
 
 /// Whether to measure which kernels are the fastest here.
@@ -108,7 +108,7 @@ impl DeviceOptions {
         let gpu = executor::open_gpu(selected, &vae.program, timestamps)?;
         let mut choices = Choices::default();
         if let Some(gpu) = &gpu {
-            let ops = &vae.program.plans[0].ops;
+            let ops = &vae.program.at(Plan::Train).ops;
             choices = self.choices(gpu, &config.kernels, ops, watch)?;
             config.kernels = chosen(gpu, ops, &choices);
         }

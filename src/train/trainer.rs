@@ -214,7 +214,7 @@ impl Trainer {
                 let most = self.streamed.as_ref().map_or(usize::MAX, |s| s.steps).min(self.steps_per_submit);
                 let count = (range.end - next).min(most as u64);
                 let scalars = self.send(next..next + count)?;
-                self.executor.submit(Plan::Train as usize, &scalars)?;
+                self.executor.submit(Plan::Train.into(), &scalars)?;
                 next += count;
                 in_flight += 1;
             }
@@ -314,7 +314,7 @@ impl Trainer {
             }
             // An evaluation step is about a third of a training step.
             for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
-                self.executor.submit(Plan::Evaluate as usize, chunk)?;
+                self.executor.submit(Plan::Evaluate.into(), chunk)?;
                 let reports = self.executor.collect()?.unwrap_or_default();
                 for (metrics, step) in reports.iter().zip(chunk) {
                     mean.add(metrics, f64::from(step.rows));
@@ -375,7 +375,7 @@ impl Trainer {
                     StepScalars { offset: (first - held.start) as u32, ..step }
                 }
             };
-            self.executor.dispatch(plan as usize, &step)?;
+            self.executor.dispatch(plan.into(), &step)?;
             let kept = step.rows as usize;
             batch_done(self, kept)?;
             mean.extend(&self.executor.read(self.vae.mean)?[..kept * width]);
