@@ -28,26 +28,48 @@
 //! # }
 //! ```
 //!
-//! Modules depend on each other in one direction, from [`cli`] down to [`plan`]; ARCHITECTURE.md draws the house.
+//! Modules depend on each other in one direction; ARCHITECTURE.md draws the house. The feature `cli`, on by default,
+//! is the program `wgvae`: a library that depends on this one leaves it out.
 
 pub mod apply;
-pub mod check;
-pub mod cli;
 pub mod config;
 pub mod data;
+
+// What is behind them: for the program, the tests and the benchmarks, and free to change.
+#[doc(hidden)]
+pub mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
 pub mod executor;
+#[doc(hidden)]
 pub mod gpu;
+#[doc(hidden)]
 pub mod kernels;
+#[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
 pub mod oracle;
+#[doc(hidden)]
 pub mod plan;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod run;
+#[doc(hidden)]
 pub mod train;
 
 pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
 pub use config::{Config, ConfigError};
 pub use data::{DataError, Dataset};
 pub use executor::{Device, DeviceChoice, DeviceError};
+pub use gpu::GpuError;
+pub use gpu::tuner::{Trial, Tuning};
+pub use kernels::Layout;
+pub use plan::{PlanError, Totals};
 pub use run::{Error, Finished, RunOptions, train};
-pub use train::{DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Start, StepReport, Summary, TrainError, Tune};
+pub use train::{
+    DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Start, StepReport, Summary,
+    TrainError, Tune, Watch,
+};

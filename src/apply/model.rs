@@ -2,7 +2,7 @@
 
 use super::{Run, RunError, draws};
 use crate::config::Config;
-use crate::data::Split;
+use crate::data::{Description, Split, Values};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::rng::{Stream, key};
@@ -69,7 +69,7 @@ pub struct Applied {
     config: Config,
     vae: Vae,
     executor: Executor,
-    width: usize,
+    data: Description,
     capacity: usize,
 }
 
@@ -99,7 +99,7 @@ impl Applied {
         let weights = train::load(&run.path.join("model.safetensors"), &vae.program.params)?;
         executor.write(vae.weights, &weights)?;
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
-        Ok(Self { config: run.config.clone(), vae, executor, width: run.data.shape.len(), capacity })
+        Ok(Self { config: run.config.clone(), vae, executor, data: run.data.clone(), capacity })
     }
 
     /// Latent dimensions.
@@ -109,11 +109,28 @@ impl Applied {
 
     /// Numbers of a row.
     pub fn width(&self) -> usize {
-        self.width
+        self.data.shape.len()
     }
 
     fn batch(&self) -> usize {
         self.config.train.batch
+    }
+
+    /// Refuses rows of another form than the model's.
+    fn expect(&self, rows: &Split) -> Result<(), RunError> {
+        let bytes = matches!(rows.values, Values::Bytes(_));
+        if rows.values.len() == rows.rows * self.width() && bytes == self.data.bytes {
+            return Ok(());
+        }
+        let kind = |bytes: bool| if bytes { "levels" } else { "numbers" };
+        Err(RunError::Unfit(format!(
+            "the model takes rows of {} {}, and these are {} {} for {} rows: bring them to its form with data::rows",
+            self.width(),
+            kind(self.data.bytes),
+            rows.values.len(),
+            kind(bytes),
+            rows.rows
+        )))
     }
 
     /// Runs a plan over all rows, batch by batch; `read` is told how many rows of each batch count.
@@ -123,9 +140,10 @@ impl Applied {
         plan: Apply,
         scalars: impl Fn(&Timetable, u64) -> StepScalars,
         mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
-    ) -> Result<(), GpuError> {
+    ) -> Result<(), RunError> {
+        self.expect(rows)?;
         let timetable = Timetable::new(&self.config, 1, rows.rows);
-        let (batch, width) = (self.batch(), self.width);
+        let (batch, width) = (self.batch(), self.width());
         for first in (0..rows.rows).step_by(self.capacity) {
             let end = (first + self.capacity).min(rows.rows);
             self.executor.write_words(self.vae.test_data, &rows.words_of(first..end, width))?;
@@ -141,7 +159,7 @@ impl Applied {
     }
 
     /// What the encoder says of rows.
-    pub fn encode(&mut self, rows: &Split) -> Result<Codes, GpuError> {
+    pub fn encode(&mut self, rows: &Split) -> Result<Codes, RunError> {
         let latent = self.latent();
         let mut codes = Codes { latent, ..Codes::default() };
         self.over(rows, Apply::Encode, Timetable::evaluate, |executor, vae, kept| {
@@ -157,8 +175,12 @@ impl Applied {
     }
 
     /// What the decoder makes of `z (N, Z)`: `(N, D)`, in the units the model was trained with.
-    pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, GpuError> {
-        let (batch, latent, width) = (self.batch(), self.latent(), self.width);
+    pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
+        let (batch, latent, width) = (self.batch(), self.latent(), self.width());
+        if !z.len().is_multiple_of(latent) {
+            let why = format!("codes have {latent} numbers each, and {} are no whole number of them", z.len());
+            return Err(RunError::Unfit(why));
+        }
         let mut shown = Vec::with_capacity(z.len() / latent * width);
         for chunk in z.chunks(batch * latent) {
             let mut whole = chunk.to_vec();
@@ -176,12 +198,12 @@ impl Applied {
         if self.config.model.objective == Objective::Ae {
             return Err(RunError::Unfit("a plain autoencoder has no prior to draw from".into()));
         }
-        Ok(self.decode(&draws::prior(count, self.latent(), seed, 1.0))?)
+        self.decode(&draws::prior(count, self.latent(), seed, 1.0))
     }
 
     /// Rows through the model without noise: `(N, D)`.
-    pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, GpuError> {
-        let width = self.width;
+    pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
+        let width = self.width();
         let mut shown = Vec::with_capacity(rows.rows * width);
         self.over(rows, Apply::Reconstruct, Timetable::evaluate, |executor, vae, kept| {
             shown.extend(&executor.read(vae.mean)?[..kept * width]);
@@ -192,7 +214,7 @@ impl Applied {
 
     /// The losses of rows, each the mean over so many draws of the latent. The first draw is the one that training
     /// evaluates with.
-    pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, GpuError> {
+    pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
         let mut scores = vec![Score::default(); rows.rows];
         let seed = self.config.train.seed;
         let batches = rows.rows.div_ceil(self.batch()) as u64;

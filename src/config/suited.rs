@@ -22,7 +22,7 @@ impl Config {
     }
 
     /// The preset for data that comes without one: grey levels are pixels, other numbers are measured.
-    pub fn suited_preset(data: &Dataset) -> &'static str {
+    pub(crate) fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
             _ if data.is_bytes() => "dense",
@@ -32,7 +32,7 @@ impl Config {
 
     /// What of a preset the data's size decides. `table` has layers a little wider than a row, as many batches an epoch as
     /// a small table can give, and some two thousand steps; the others are as they are.
-    pub fn suited_sizes(preset: &str, data: &Dataset) -> Table {
+    pub(crate) fn suited_sizes(preset: &str, data: &Dataset) -> Table {
         let rows = data.train.rows;
         if preset != "table" || rows == 0 {
             return Table::new();

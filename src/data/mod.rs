@@ -27,12 +27,14 @@ mod spec;
 mod sprites;
 mod strokes;
 mod table;
+#[doc(hidden)]
 pub mod write;
 
 pub use apply::{rows, rows_with};
 pub use columns::Columns;
 pub use dataset::{Dataset, Description, Factors, Rows, Shape, Split, Values};
 pub use error::DataError;
+#[doc(hidden)]
 pub use numbers::{mask, numbers};
 pub use options::{Channels, Fit, ImageSize, Options};
 pub use raw::Progress;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 pub const SHADER: &str = include_str!("../../shaders/activation.wgsl");
 
 /// An element-wise nonlinearity, in PyTorch's default form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 #[repr(u32)]
 pub enum Activation {

@@ -12,7 +12,8 @@ use crate::model::{Plan, Vae};
 use crate::plan::{Family, Op};
 
 /// Whether to measure which kernels are the fastest here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Tune {
     /// Where nothing is remembered for this adapter and these sizes
     #[default]
