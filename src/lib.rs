@@ -10,11 +10,10 @@
 //! let data = Dataset::load("strokes:count=256")?; // or a folder of images, a table, an array
 //! let mut config = Config::for_data(&data)?; // every field of it may be changed
 //! config.train.epochs = 1;
-//! let mut options = RunOptions::default();
+//! let options = RunOptions::in_folder("runs/digits");
 //! # let folder = tempfile::tempdir().unwrap();
+//! # let mut options = RunOptions::in_folder(folder.path().join("digits"));
 //! # options.device.tune = wgvae::Tune::Off;
-//! options.folder = Some("runs/digits".into());
-//! # options.folder = Some(folder.path().join("digits"));
 //! let finished = wgvae::train(config, data, &options, &mut |event| {
 //!     if let Event::Epoch(epoch) = event {
 //!         println!("epoch {}: test loss {:.1}", epoch.report.epoch, epoch.report.test_loss);
@@ -62,7 +61,7 @@ pub mod train;
 
 pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
 pub use config::{Config, ConfigError};
-pub use data::{DataError, Dataset};
+pub use data::{DataError, Dataset, InMemory};
 pub use executor::{Device, DeviceChoice, DeviceError};
 pub use gpu::GpuError;
 pub use gpu::tuner::{Trial, Tuning};

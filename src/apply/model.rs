@@ -124,7 +124,7 @@ impl Applied {
         }
         let kind = |bytes: bool| if bytes { "levels" } else { "numbers" };
         Err(RunError::Unfit(format!(
-            "the model takes rows of {} {}, and these are {} {} for {} rows: bring them to its form with data::rows",
+            "the model takes rows of {} {}, and these are {} {} for {} rows: Run::rows and data::rows bring them to its form",
             self.width(),
             kind(self.data.bytes),
             rows.values.len(),

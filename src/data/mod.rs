@@ -14,6 +14,7 @@ mod glyphs;
 mod idx;
 mod images;
 mod load;
+mod memory;
 mod natural;
 mod npy;
 mod npz;
@@ -34,6 +35,7 @@ pub use apply::{rows, rows_with};
 pub use columns::Columns;
 pub use dataset::{Dataset, Description, Factors, Rows, Shape, Split, Values};
 pub use error::DataError;
+pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{mask, numbers};
 pub use options::{Channels, Fit, ImageSize, Options};

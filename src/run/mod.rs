@@ -35,6 +35,13 @@ pub struct RunOptions {
     pub stop: Arc<AtomicBool>,
 }
 
+impl RunOptions {
+    /// The defaults, with the run in this folder.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: Some(folder.into()), ..Self::default() }
+    }
+}
+
 /// A run that has come to its end.
 #[derive(Debug, Clone)]
 pub struct Finished {
@@ -84,6 +91,7 @@ pub fn train(
     options: &RunOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Finished, Error> {
+    data.check()?;
     config.check_data(&data)?;
     let on = &options.device;
     let selected = hearing(watch, |watch| on.select(watch))?;
