@@ -333,9 +333,3 @@ pub fn compile(
         }
     }
 }
-
-/// Opens what was selected and compiles a program for it.
-pub fn open(selected: &Selected, program: Program, options: &GpuOptions) -> Result<(Executor, Device), DeviceError> {
-    let gpu = open_gpu(selected, &program, false)?;
-    compile(gpu, program, options)
-}

@@ -191,7 +191,7 @@ fn of_error(error: &Error) -> u8 {
 fn of_train(error: &TrainError) -> u8 {
     match error {
         TrainError::Device(e) => of_device(e),
-        TrainError::Plan(_) | TrainError::Occupied(_) => 2,
+        TrainError::Occupied(_) => 2,
         TrainError::Write { .. } | TrainError::Watch(_) => 1,
         TrainError::Diverged { .. } => 5,
         TrainError::Interrupted { .. } => 130,

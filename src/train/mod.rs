@@ -18,7 +18,6 @@ use std::path::PathBuf;
 
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
-use crate::plan::PlanError;
 
 /// What can end a training run early.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +25,6 @@ pub enum TrainError {
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The model cannot be planned.
-    #[error("the model cannot be planned: {0}")]
-    Plan(#[from] PlanError),
     /// A file could not be written.
     #[error("{path} could not be written: {reason}")]
     Write {

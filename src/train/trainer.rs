@@ -123,11 +123,6 @@ impl Trainer {
         &mut self.executor
     }
 
-    /// The model's tensors.
-    pub fn vae(&self) -> &Vae {
-        &self.vae
-    }
-
     /// The run's scalars.
     pub fn timetable(&self) -> &Timetable {
         &self.timetable
