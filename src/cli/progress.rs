@@ -129,9 +129,9 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
     writeln!(
         out,
         "step     {} dispatches in {} stages, {:.0} MFLOP",
-        s.step.dispatches,
-        s.step.stages,
-        s.step.flops as f64 / 1e6
+        s.totals.dispatches,
+        s.totals.stages,
+        s.totals.flops as f64 / 1e6
     )?;
     writeln!(out, "run      {}", s.folder.display())
 }

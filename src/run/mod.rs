@@ -115,7 +115,7 @@ pub fn train(
         test_rows: data.test.rows,
         streamed: (held != Config::data_spec(&data)).then_some(held.train_rows + held.test_rows),
         parameters: vae.program.params.count(),
-        step: vae.program.at(Plan::Train).totals(&vae.program.tensors),
+        totals: vae.program.at(Plan::Train).totals(&vae.program.tensors),
         epochs: timetable.epochs(),
         steps: timetable.total(),
         folder: &path,

@@ -98,7 +98,7 @@ pub struct Start<'a> {
     /// Numbers that are trained.
     pub parameters: usize,
     /// Dispatches, stages and operations of a training step.
-    pub step: Totals,
+    pub totals: Totals,
     /// Epochs of the whole run, the last perhaps in part.
     pub epochs: usize,
     /// Steps of the whole run.
