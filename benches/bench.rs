@@ -11,14 +11,14 @@ use wgvae::executor::{self, DeviceChoice, Executor, Selected};
 use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions, Needs, profiler, tuner};
 use wgvae::kernels::{Case, Choices, Layout, cases};
 use wgvae::model::{Plan, Vae};
-use wgvae::plan::{STEPS_PER_SUBMIT, StepPlan, StepScalars};
+use wgvae::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
 use wgvae::train::Trainer;
 
 /// The roofs, as they are measured: GFLOP/s and GB/s.
 static ROOFS: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];
 
 /// Runs `count` steps of a plan in as few submits as may be, and waits for them.
-fn run_steps(executor: &mut Executor, plan: usize, step: &StepScalars, count: u64) -> Duration {
+fn run_steps(executor: &mut Executor, plan: PlanId, step: &StepScalars, count: u64) -> Duration {
     let started = Instant::now();
     let mut left = count as usize;
     while left > 0 {
@@ -30,7 +30,7 @@ fn run_steps(executor: &mut Executor, plan: usize, step: &StepScalars, count: u6
 }
 
 /// Seconds a step: the best of several batches of steps.
-fn seconds(executor: &mut Executor, plan: usize, step: &StepScalars) -> f64 {
+fn seconds(executor: &mut Executor, plan: PlanId, step: &StepScalars) -> f64 {
     match executor {
         Executor::Gpu(gpu) => {
             profiler::step_seconds(gpu, plan, step, Duration::from_millis(150)).expect("the device runs the plan")
@@ -93,7 +93,7 @@ fn bench_layouts(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) -> 
     let mut timed: Vec<(f64, Layout)> = Vec::new();
     for layout in layouts {
         let mut executor = executor_for(&Some(gpu.clone()), case, Choices::all_of([op], layout));
-        let seconds = seconds(&mut executor, 0, &case.step);
+        let seconds = seconds(&mut executor, PlanId(0), &case.step);
         describe(case, &layout.to_string(), seconds);
         timed.push((seconds, layout));
     }
@@ -125,7 +125,7 @@ fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn F
             _ => Choices::default(),
         };
         let mut executor = executor_for(gpu, case, choices);
-        describe(case, "", seconds(&mut executor, 0, &case.step));
+        describe(case, "", seconds(&mut executor, PlanId(0), &case.step));
         let op = &case.program.plans[0].ops[0];
         let mut group = criterion.benchmark_group(case.name.split('/').next().unwrap_or_default());
         group.throughput(match op.flops {
@@ -134,7 +134,7 @@ fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn F
         });
         let name = case.name.split_once('/').map_or("", |(_, rest)| rest);
         group.bench_function(name, |b| {
-            b.iter_custom(|count| run_steps(&mut executor, 0, &case.step, count));
+            b.iter_custom(|count| run_steps(&mut executor, PlanId(0), &case.step, count));
         });
         group.finish();
     }
@@ -156,17 +156,17 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let data = Dataset::load(source.as_str()).expect("built-in data");
         let spec = config.vae_spec(data.shape.len());
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
-        let plan = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
+        let plan = vae.program.at(Plan::Train).totals(&vae.program.tensors);
         let gpu = executor::open_gpu(selected, &vae.program, false).expect("the adapter opens");
         let mut options = GpuOptions::default();
         if let Some(gpu) = &gpu {
-            let ops = &vae.program.plans[Plan::Train as usize].ops;
+            let ops = &vae.program.at(Plan::Train).ops;
             tuner::tune(gpu, ops, &mut options.choices, false, &mut |_| {}).expect("the tuner runs");
         }
         let (executor, device) = executor::compile(gpu, vae.program.clone(), &options).expect("the program compiles");
         let mut trainer = Trainer::new(&config, data, vae, executor, device).expect("data fits");
         let step = trainer.timetable().train(0);
-        let seconds = seconds(trainer.executor(), Plan::Train as usize, &step);
+        let seconds = seconds(trainer.executor(), Plan::Train.into(), &step);
         let flops = plan.flops as f64 / seconds / 1e9;
         println!(
             "{name:<44} {:>9.1} us  {flops:.1} GFLOP/s{}, {:.0} steps/s, {:.0} examples/s",
@@ -178,7 +178,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let mut group = criterion.benchmark_group("step");
         group.throughput(Throughput::Elements(config.train.batch as u64));
         group.bench_function(*preset, |b| {
-            b.iter_custom(|count| run_steps(trainer.executor(), Plan::Train as usize, &step, count));
+            b.iter_custom(|count| run_steps(trainer.executor(), Plan::Train.into(), &step, count));
         });
         group.finish();
     }

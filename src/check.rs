@@ -6,7 +6,7 @@ use crate::kernels::case::{Case, GUARD, Tolerance};
 use crate::kernels::rng::threefry2x32;
 use crate::model::{DataSpec, TrainSpec, Vae, VaeSpec};
 use crate::oracle::Oracle;
-use crate::plan::{Dtype, Family, PlanError, Program, StepScalars, TensorId};
+use crate::plan::{Dtype, Family, PlanError, PlanId, Program, StepScalars, TensorId};
 use std::sync::Arc;
 
 /// Why a case failed.
@@ -77,7 +77,7 @@ pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<u32>>, CaseEr
         tensors.tensors().iter().map(|t| executor.read_at(t.buffer, t.len(), GUARD)).collect()
     };
     let before = guards(executor)?;
-    executor.dispatch(0, &case.step)?;
+    executor.dispatch(PlanId(0), &case.step)?;
     let after = guards(executor)?;
     for ((tensor, before), after) in tensors.tensors().iter().zip(&before).zip(&after) {
         if before != after {
@@ -189,7 +189,7 @@ fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -
     executor.write(vae.weights, &weights)?;
     let rows = vae.program.tensors.get(vae.recon).len() as u32;
     let step = StepScalars { noise_key: [3, 4], binarise_key: [5, 6], beta: 0.7, rows, ..StepScalars::default() };
-    executor.dispatch(0, &step)?;
+    executor.dispatch(PlanId(0), &step)?;
     let metrics = vae.program.metrics.map_or(Ok(Vec::new()), |ring| executor.read(ring))?;
     let gradients = executor.read(vae.gradients)?;
     let mut results = vec![metrics.into_iter().take(3).collect()];

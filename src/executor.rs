@@ -3,10 +3,115 @@
 use std::sync::Arc;
 
 use crate::gpu::{self, AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
-use crate::oracle::Oracle;
-use crate::plan::{BufferId, Program, StepMetrics, StepScalars, TensorId};
+use crate::oracle::{Oracle, Real};
+use crate::plan::{BufferId, PlanId, Program, StepMetrics, StepScalars, TensorId};
 
 /// Something that holds a program's tensors and runs its plans.
+pub trait Execute {
+    /// The program it runs.
+    fn program(&self) -> &Program;
+
+    /// Overwrites part of a buffer with words; floats come as their bits.
+    fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError>;
+
+    /// Reads part of a buffer as words.
+    fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError>;
+
+    /// Runs one step of a plan with the scalars as they are.
+    fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError>;
+
+    /// Starts up to [`crate::plan::STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
+    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError>;
+
+    /// Waits for the oldest submit and returns its metrics; none where nothing is on its way.
+    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError>;
+
+    /// The kernel variants compiled for it; empty on the CPU.
+    fn variants(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Overwrites a tensor with floats.
+    fn write(&mut self, tensor: TensorId, values: &[f32]) -> Result<(), GpuError> {
+        self.write_words(tensor, bytemuck::cast_slice(values))
+    }
+
+    /// Overwrites a tensor with words.
+    fn write_words(&mut self, tensor: TensorId, words: &[u32]) -> Result<(), GpuError> {
+        let t = self.program().tensors.get(tensor);
+        let (buffer, offset) = (t.buffer, t.offset);
+        self.write_at(buffer, offset, words)
+    }
+
+    /// Reads a tensor of floats.
+    fn read(&mut self, tensor: TensorId) -> Result<Vec<f32>, GpuError> {
+        let t = self.program().tensors.get(tensor);
+        let (buffer, offset, len) = (t.buffer, t.offset, t.len());
+        let words = self.read_at(buffer, offset, len)?;
+        Ok(bytemuck::cast_vec(words))
+    }
+}
+
+impl Execute for GpuExecutor {
+    fn program(&self) -> &Program {
+        self.program()
+    }
+
+    fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
+        self.write_at(buffer, offset, words)
+    }
+
+    fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
+        self.read_at(buffer, offset, len)
+    }
+
+    fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
+        self.dispatch(plan, step)
+    }
+
+    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
+        self.submit(plan, steps)
+    }
+
+    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
+        self.collect()
+    }
+
+    fn variants(&self) -> Vec<&str> {
+        self.variants().collect()
+    }
+}
+
+impl<T: Real> Execute for Oracle<T> {
+    fn program(&self) -> &Program {
+        self.program()
+    }
+
+    fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
+        self.write_at(buffer, offset, words);
+        Ok(())
+    }
+
+    fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
+        Ok(Oracle::read_at(self, buffer, offset, len))
+    }
+
+    fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
+        self.dispatch(plan, step);
+        Ok(())
+    }
+
+    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
+        self.submit(plan, steps);
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
+        Ok(self.collect())
+    }
+}
+
+/// One of the executors there are; it is used as what it holds, an [`Execute`].
 pub enum Executor {
     /// wgpu.
     Gpu(Box<GpuExecutor>),
@@ -16,112 +121,33 @@ pub enum Executor {
     Exact(Box<Oracle<f64>>),
 }
 
-impl Executor {
-    /// The program it runs.
-    pub fn program(&self) -> &Program {
+impl std::ops::Deref for Executor {
+    type Target = dyn Execute;
+
+    fn deref(&self) -> &Self::Target {
         match self {
-            Executor::Gpu(e) => e.program(),
-            Executor::Oracle(e) => e.program(),
-            Executor::Exact(e) => e.program(),
+            Executor::Gpu(executor) => executor.as_ref(),
+            Executor::Oracle(executor) => executor.as_ref(),
+            Executor::Exact(executor) => executor.as_ref(),
         }
     }
+}
 
-    /// Overwrites part of a buffer with words; floats come as their bits.
-    pub fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
+impl std::ops::DerefMut for Executor {
+    fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
-            Executor::Gpu(e) => e.write_at(buffer, offset, words),
-            Executor::Oracle(e) => {
-                e.write_at(buffer, offset, words);
-                Ok(())
-            }
-            Executor::Exact(e) => {
-                e.write_at(buffer, offset, words);
-                Ok(())
-            }
-        }
-    }
-
-    /// Reads part of a buffer as words.
-    pub fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
-        match self {
-            Executor::Gpu(e) => e.read_at(buffer, offset, len),
-            Executor::Oracle(e) => Ok(e.read_at(buffer, offset, len)),
-            Executor::Exact(e) => Ok(e.read_at(buffer, offset, len)),
-        }
-    }
-
-    /// Overwrites a tensor with floats.
-    pub fn write(&mut self, tensor: TensorId, values: &[f32]) -> Result<(), GpuError> {
-        self.write_words(tensor, bytemuck::cast_slice(values))
-    }
-
-    /// Overwrites a tensor with words.
-    pub fn write_words(&mut self, tensor: TensorId, words: &[u32]) -> Result<(), GpuError> {
-        let t = self.program().tensors.get(tensor);
-        let (buffer, offset) = (t.buffer, t.offset);
-        self.write_at(buffer, offset, words)
-    }
-
-    /// Reads a tensor of floats.
-    pub fn read(&mut self, tensor: TensorId) -> Result<Vec<f32>, GpuError> {
-        let t = self.program().tensors.get(tensor);
-        let (buffer, offset, len) = (t.buffer, t.offset, t.len());
-        let words = self.read_at(buffer, offset, len)?;
-        Ok(bytemuck::cast_vec(words))
-    }
-
-    /// Runs one step of a plan with the scalars as they are.
-    pub fn dispatch(&mut self, plan: usize, step: &StepScalars) -> Result<(), GpuError> {
-        match self {
-            Executor::Gpu(e) => e.dispatch(plan, step),
-            Executor::Oracle(e) => {
-                e.dispatch(plan, step);
-                Ok(())
-            }
-            Executor::Exact(e) => {
-                e.dispatch(plan, step);
-                Ok(())
-            }
-        }
-    }
-
-    /// Starts up to [`crate::plan::STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
-    pub fn submit(&mut self, plan: usize, steps: &[StepScalars]) -> Result<(), GpuError> {
-        match self {
-            Executor::Gpu(e) => e.submit(plan, steps),
-            Executor::Oracle(e) => {
-                e.submit(plan, steps);
-                Ok(())
-            }
-            Executor::Exact(e) => {
-                e.submit(plan, steps);
-                Ok(())
-            }
-        }
-    }
-
-    /// Waits for the oldest submit and returns its metrics; none where nothing is on its way.
-    pub fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
-        match self {
-            Executor::Gpu(e) => e.collect(),
-            Executor::Oracle(e) => Ok(e.collect()),
-            Executor::Exact(e) => Ok(e.collect()),
-        }
-    }
-
-    /// The kernel variants compiled for it; empty on the CPU.
-    pub fn variants(&self) -> Vec<&str> {
-        match self {
-            Executor::Gpu(e) => e.variants().collect(),
-            Executor::Oracle(_) | Executor::Exact(_) => Vec::new(),
+            Executor::Gpu(executor) => executor.as_mut(),
+            Executor::Oracle(executor) => executor.as_mut(),
+            Executor::Exact(executor) => executor.as_mut(),
         }
     }
 }
 
 /// Which device a user asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
     /// The best adapter there is; the CPU where there is none.
+    #[default]
     Auto,
     /// The best adapter that is no program on the processor.
     Gpu,
@@ -306,10 +332,4 @@ pub fn compile(
             Ok((Executor::Gpu(Box::new(GpuExecutor::new(gpu, program, options)?)), device))
         }
     }
-}
-
-/// Opens what was selected and compiles a program for it.
-pub fn open(selected: &Selected, program: Program, options: &GpuOptions) -> Result<(Executor, Device), DeviceError> {
-    let gpu = open_gpu(selected, &program, false)?;
-    compile(gpu, program, options)
 }

@@ -1,41 +1,76 @@
 //! wgvae trains variational autoencoders with every part of the step in hand-written WGSL: batch gathering, layers,
 //! reparameterisation, losses, gradients and the optimiser. The host only records dispatches.
 //!
-//! A training step, from nothing to numbers:
+//! From data to a trained model, and new rows drawn from it:
 //!
 //! ```
-//! use wgvae::{config::Config, data::Dataset, executor, gpu::GpuOptions, model::{Plan, Vae}, train::Trainer};
+//! use wgvae::{Applied, Config, Dataset, Event, RunOptions};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = Config::resolve(Some("dense"), None, toml::Table::new())?;
-//! let data = Dataset::load("strokes:count=256")?;
-//! let spec = config.vae_spec(data.shape.len());
-//! let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data))?; // plans: plain lists of ops
-//! let selected = executor::select(&executor::DeviceChoice::Auto)?;
-//! let (executor, device) = executor::open(&selected, vae.program.clone(), &GpuOptions::default())?;
-//! let mut trainer = Trainer::new(&config, data, vae, executor, device)?; // data and weights go to the device
-//! let steps = [0, 1, 2].map(|step| trainer.timetable().train(step)); // what differs from step to step
-//! trainer.executor().submit(Plan::Train as usize, &steps)?; // one upload, one submit
-//! for metrics in trainer.executor().collect()?.unwrap_or_default() {
-//!     println!("loss {:.1} = {:.1} + KL {:.1}", metrics.loss, metrics.recon, metrics.kl);
-//! }
+//! # fn main() -> Result<(), wgvae::Error> {
+//! let data = Dataset::load("strokes:count=256")?; // or a folder of images, a table, an array
+//! let mut config = Config::for_data(&data)?; // every field of it may be changed
+//! config.train.epochs = 1;
+//! let options = RunOptions::in_folder("runs/digits");
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let mut options = RunOptions::in_folder(folder.path().join("digits"));
+//! # options.device.tune = wgvae::Tune::Off;
+//! let finished = wgvae::train(config, data, &options, &mut |event| {
+//!     if let Event::Epoch(epoch) = event {
+//!         println!("epoch {}: test loss {:.1}", epoch.report.epoch, epoch.report.test_loss);
+//!     }
+//!     Ok(())
+//! })?;
+//! let mut model = Applied::open(&finished.run, 1, &options.device, &mut |_| {})?;
+//! let digits = model.sample(16, 0)?; // (16, 784) levels in [0, 1]
+//! # assert_eq!(digits.len(), 16 * 784);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Modules depend on each other in one direction, from [`cli`] down to [`plan`]; ARCHITECTURE.md draws the house.
+//! Modules depend on each other in one direction; ARCHITECTURE.md draws the house. The feature `cli`, on by default,
+//! is the program `wgvae`: a library that depends on this one leaves it out.
 
 pub mod apply;
-pub mod check;
-pub mod cli;
 pub mod config;
 pub mod data;
+
+// What is behind them: for the program, the tests and the benchmarks, and free to change.
+#[doc(hidden)]
+pub mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
 pub mod executor;
+#[doc(hidden)]
 pub mod gpu;
+#[doc(hidden)]
 pub mod graph;
+#[doc(hidden)]
 pub mod kernels;
+#[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
 pub mod oracle;
+#[doc(hidden)]
 pub mod plan;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
+pub mod run;
+#[doc(hidden)]
 pub mod train;
+
+pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
+pub use config::{Config, ConfigError};
+pub use data::{DataError, Dataset, InMemory};
+pub use executor::{Device, DeviceChoice, DeviceError};
+pub use gpu::GpuError;
+pub use gpu::tuner::{Trial, Tuning};
+pub use kernels::Layout;
+pub use plan::{PlanError, Totals};
+pub use run::{Error, Finished, RunOptions, train};
+pub use train::{
+    DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Start, StepReport, Summary,
+    TrainError, Tune, Watch,
+};

@@ -93,7 +93,7 @@ const FAULTS: &[Fault] = &[
     (Family::Map, "map/program 3x5", "row * 10u + 5u", "row * 10u + 4u", BOTH),
     (Family::Map, "map/program 3x5", "step.beta / 3.0", "step.beta * 3.0", BOTH),
     (Family::Map, "map/add 9x12 form 1", "in1[j / 4u]", "in1[0]", BOTH),
-    (Family::Map, "map/add 5x7 form 2", "in1[row]", "in1[0]", BOTH),
+    (Family::Map, "map/add 5x7 form 2", "let i1 = in1[row];", "let i1 = in1[0];", BOTH),
     (Family::Reduce, "reduce/rows ", "j < params.cols0", "j + 1u < params.cols0", BOTH),
     (Family::Reduce, "reduce/rows ", "total0[row] = totals0.x", "total0[row] = totals0.y", BOTH),
     (Family::Reduce, "reduce/rows 65", "total2[row] = totals1.x", "total2[row] = totals0.x", BOTH),

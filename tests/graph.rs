@@ -13,7 +13,7 @@ use wgvae::kernels::rng::threefry2x32;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae::model::{DataSpec, Vae};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, Program, StepPlan, StepScalars, TensorId, TensorTable};
+use wgvae::plan::{Activation, Function, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
 use wgvae::train::{Timetable, initial_weights};
 
 /// A model built by hand: its loss is the mean of `losses` over the batch.
@@ -115,12 +115,12 @@ impl Model {
             self.fill(&mut executor);
             let Executor::Exact(mut oracle) = executor else { unreachable!() };
             let error = check::gradient_error(&mut oracle, self.weights, self.gradients, |oracle| {
-                oracle.dispatch(plan, &STEP);
+                oracle.dispatch(PlanId(plan), &STEP);
                 let mean = |id: &TensorId| oracle.values(*id).iter().sum::<f64>() / oracle.values(*id).len() as f64;
                 self.losses.iter().map(mean).sum()
             });
             assert!(error <= 1e-6, "{name}, plan {plan}: off by {error:e}");
-            oracle.dispatch(plan, &STEP);
+            oracle.dispatch(PlanId(plan), &STEP);
             gradients.push(oracle.values(self.gradients).to_vec());
         }
         assert!(gradients[0].iter().any(|g| g.abs() > 1e-4), "{name}: all gradients are next to 0");
@@ -130,7 +130,7 @@ impl Model {
         let mut executor = Executor::Gpu(Box::new(compiled));
         self.fill(&mut executor);
         for plan in [0, 1] {
-            executor.dispatch(plan, &STEP).unwrap();
+            executor.dispatch(PlanId(plan), &STEP).unwrap();
             let found: Vec<f64> = executor.read(self.gradients).unwrap().into_iter().map(f64::from).collect();
             same(name, &found, &gradients[0], 1e-5);
         }
@@ -181,7 +181,7 @@ fn a_ladder_of_two_latents() {
     model.check("ladder", &common::gpu());
     // Draws of other numbers are other draws.
     let mut oracle = Oracle::<f64>::new(model.program.clone());
-    oracle.dispatch(0, &STEP);
+    oracle.dispatch(PlanId(0), &STEP);
     let noise = |name: &str| {
         let index = model.program.tensors.tensors().iter().position(|t| t.name == name).unwrap();
         oracle.values(TensorId(index)).to_vec()
@@ -297,13 +297,13 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
     let metrics = vae.program.metrics.unwrap();
     let mut found = Vec::new();
     for step in 0..3 {
-        executor.dispatch(0, &timetable.train(step)).unwrap();
+        executor.dispatch(PlanId(0), &timetable.train(step)).unwrap();
         found.extend(executor.read(metrics).unwrap()[..3].iter().map(|v| f64::from(*v)));
     }
     let mut results = vec![vae.weights];
     for (plan, results_of) in [(1, vec![vae.recon]), (2, vec![vae.mean]), (3, vec![vae.mean])] {
         if plan < vae.program.plans.len() {
-            executor.dispatch(plan, &timetable.evaluate(0)).unwrap();
+            executor.dispatch(PlanId(plan), &timetable.evaluate(0)).unwrap();
             for id in results_of {
                 found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
             }

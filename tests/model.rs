@@ -93,7 +93,7 @@ fn every_gradient_agrees_with_differences() {
         let step = Timetable::new(&config, 9, 9).train(0);
         let metrics = vae.program.metrics.unwrap();
         let error = check::gradient_error(&mut oracle, vae.weights, vae.gradients, |oracle| {
-            oracle.dispatch(Plan::Train as usize, &step);
+            oracle.dispatch(Plan::Train.into(), &step);
             oracle.values(metrics)[0]
         });
         assert!(error <= 1e-6, "{name}: off by {error:e}");
@@ -111,7 +111,7 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
         let step = timetable.train(2);
         let mut exact = Executor::Exact(Box::new(Oracle::new(program.clone())));
         fill(&vae, &mut exact);
-        exact.dispatch(Plan::Train as usize, &step).unwrap();
+        exact.dispatch(Plan::Train.into(), &step).unwrap();
         let expected = exact.read(vae.gradients).unwrap();
         let expected_loss = exact.read(vae.program.metrics.unwrap()).unwrap()[0];
         for target in [Target::Lanes, Target::Tiles, gpu.target] {
@@ -119,7 +119,7 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
             let compiled = GpuExecutor::new(gpu.clone(), program.clone(), &options).unwrap();
             let mut executor = Executor::Gpu(Box::new(compiled));
             fill(&vae, &mut executor);
-            executor.dispatch(Plan::Train as usize, &step).unwrap();
+            executor.dispatch(Plan::Train.into(), &step).unwrap();
             let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
             let error = ((loss - expected_loss) / expected_loss).abs();
             assert!(error <= 1e-5, "{name} on {target:?}: loss {loss}, not {expected_loss}");
@@ -252,7 +252,7 @@ fn train(trainer: &mut Trainer) -> (Vec<f32>, Vec<u8>) {
     let path = folder.path().join("run");
     let mut run = RunFolder::create(&path).unwrap();
     let stop = AtomicBool::new(false);
-    trainer.train(&mut run, &stop, &mut |_| {}).unwrap();
+    trainer.train(&mut run, &stop, &mut |_| Ok(())).unwrap();
     let file = std::fs::read(path.join("model.safetensors")).unwrap();
     (trainer.weights().unwrap(), file)
 }
@@ -289,14 +289,14 @@ fn steps_do_not_depend_on_how_they_are_submitted() {
     let config = config("[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8");
     for (mut together, mut apart) in trainers(&config, &data).into_iter().zip(trainers(&config, &data)) {
         let steps: Vec<StepScalars> = (0..9).map(|s| together.timetable().train(s)).collect();
-        together.executor().submit(0, &steps[..4]).unwrap();
-        together.executor().submit(0, &steps[4..]).unwrap();
+        together.executor().submit(Plan::Train.into(), &steps[..4]).unwrap();
+        together.executor().submit(Plan::Train.into(), &steps[4..]).unwrap();
         let mut first = together.executor().collect().unwrap().unwrap();
         first.extend(together.executor().collect().unwrap().unwrap());
         assert!(together.executor().collect().unwrap().is_none());
         let mut second = Vec::new();
         for step in &steps {
-            apart.executor().submit(0, std::slice::from_ref(step)).unwrap();
+            apart.executor().submit(Plan::Train.into(), std::slice::from_ref(step)).unwrap();
             second.extend(apart.executor().collect().unwrap().unwrap());
         }
         assert_eq!(first, second);

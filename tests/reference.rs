@@ -81,7 +81,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
             executor.write(tensor, &noise[t * draws..(t + 1) * draws]).unwrap();
         }
         let step = StepScalars { shuffle: 0, ..timetable.train(t as u64) };
-        executor.dispatch(Plan::Train as usize, &step).unwrap();
+        executor.dispatch(Plan::Train.into(), &step).unwrap();
         let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
         let error = ((loss - expected) / expected).abs();
         assert!(error <= 1e-4, "{name}: step {t} has loss {loss}, the reference {expected}");

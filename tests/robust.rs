@@ -9,7 +9,7 @@ use wgvae::data::Dataset;
 use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae::kernels::case::{Case, Fill, Tolerance};
 use wgvae::kernels::{Body, Target, gemm};
-use wgvae::plan::{Activation, Call, Dtype, Function, Index, Input, Pointwise, StepScalars, Store, Value};
+use wgvae::plan::{Activation, Call, Dtype, Function, Index, Input, PlanId, Pointwise, StepScalars, Store, Value};
 use wgvae::train::Timetable;
 
 /// A layer's forward, d_input and d_weight at any sizes, in one case.
@@ -144,11 +144,11 @@ fn a_lost_device_is_an_error() {
     let gpu = wgvae::gpu::Gpu::open(&entry, Default::default()).unwrap();
     let case = layer(4, 4, 4, false);
     let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
-    executor.submit(0, &[StepScalars::default()]).unwrap();
+    executor.submit(PlanId(0), &[StepScalars::default()]).unwrap();
     executor.collect().unwrap();
     gpu.device.destroy();
     let lost = |result: Result<(), GpuError>| matches!(result, Err(GpuError::Lost(_)));
-    let submitted = executor.submit(0, &[StepScalars::default()]);
+    let submitted = executor.submit(PlanId(0), &[StepScalars::default()]);
     let collected = executor.collect().map(|_| ());
     assert!(lost(submitted.clone()) || lost(collected.clone()), "{submitted:?} {collected:?}");
     let buffer = case.program.tensors.get(case.outputs[0].0).buffer;

@@ -50,7 +50,7 @@ fn submits(trainer: &mut Trainer, count: usize, steps: usize, between: &mut dyn 
         if submit >= SUBMITS_IN_FLIGHT {
             assert_eq!(executor.collect().unwrap().unwrap().len(), steps);
         }
-        executor.submit(Plan::Train as usize, &scalars).unwrap();
+        executor.submit(Plan::Train.into(), &scalars).unwrap();
         between();
     }
     while executor.collect().unwrap().is_some() {}

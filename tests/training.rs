@@ -2,41 +2,37 @@
 
 mod common;
 
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::Dataset;
-use wgvae::executor::{self, DeviceChoice};
-use wgvae::gpu::GpuOptions;
-use wgvae::model::Vae;
-use wgvae::train::{Event, RunFolder, StepReport, Summary, Trainer};
+use wgvae::executor::DeviceChoice;
+use wgvae::run::{self, Error, Finished, RunOptions};
+use wgvae::train::{DeviceOptions, Event, StepReport, TrainError, Tune};
 
 struct Run {
-    summary: Summary,
+    finished: Finished,
     steps: Vec<StepReport>,
     folder: tempfile::TempDir,
 }
 
-fn train(config: &Config) -> Run {
+fn options(folder: &Path) -> RunOptions {
+    let device = DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() };
+    RunOptions { device, folder: Some(folder.join("run")), ..RunOptions::default() }
+}
+
+fn train(config: Config) -> Run {
     let data = Dataset::load(config.data.source.as_str()).unwrap();
-    config.check_data(&data).unwrap();
-    let spec = config.vae_spec(data.shape.len());
-    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
-    let selected = executor::select(&DeviceChoice::Auto).unwrap();
-    let options = GpuOptions::default();
-    let (executor, device) = executor::open(&selected, vae.program.clone(), &options).unwrap();
-    let mut trainer = Trainer::new(config, data, vae, executor, device).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut run = RunFolder::create(&folder.path().join("run")).unwrap();
     let mut steps = Vec::new();
-    let mut watch = |event: &Event| {
+    let finished = run::train(config, data, &options(folder.path()), &mut |event| {
         if let Event::Step(report) = event {
-            steps.push(*report);
+            steps.push(report);
         }
-    };
-    let summary = trainer.train(&mut run, &AtomicBool::new(false), &mut watch).unwrap();
-    Run { summary, steps, folder }
+        Ok(())
+    });
+    Run { finished: finished.unwrap(), steps, folder }
 }
 
 fn overrides(toml: &str) -> toml::Table {
@@ -51,14 +47,19 @@ fn every_preset_learns() {
     for (name, _) in PRESETS {
         let mut config = Config::resolve(Some(name), None, overrides("[train]\nsteps = 300")).unwrap();
         config.data.source.push_str(":count=2000");
-        let run = train(&config);
+        let run = train(config);
         let first = run.steps.first().unwrap();
         let last = run.steps.last().unwrap();
         let gain = (first.recon - last.recon) / first.recon.abs();
         assert!(gain > 0.1, "{name}: reconstruction {} to {}", first.recon, last.recon);
         assert!(last.loss < first.loss, "{name}: loss {} to {}", first.loss, last.loss);
         // The test split is of the same kind: a model that fits one fits the other.
-        assert!(run.summary.test_loss < first.loss, "{name}: test {} after {}", run.summary.test_loss, first.loss);
+        assert!(
+            run.finished.summary.test_loss < first.loss,
+            "{name}: test {} after {}",
+            run.finished.summary.test_loss,
+            first.loss
+        );
         let pictures = std::fs::read_dir(run.folder.path().join("run/images")).unwrap().count();
         assert!(pictures >= 1, "{name} left no pictures");
     }
@@ -77,7 +78,79 @@ fn one_epoch_of_mnist() {
         return;
     }
     let flags = overrides(&format!("[data]\nsource = {:?}\n[train]\nepochs = 1", folder.display().to_string()));
-    let run = train(&Config::resolve(Some("dense"), None, flags).unwrap());
-    let loss = run.summary.test_loss;
+    let run = train(Config::resolve(Some("dense"), None, flags).unwrap());
+    let loss = run.finished.summary.test_loss;
     assert!((loss - 127.8).abs() <= 1.5, "test loss {loss} after one epoch");
+}
+
+/// The whole way on the CPU: what is told, in which order, and what is left behind.
+#[test]
+fn the_watcher_hears_of_everything_and_can_end_the_run() {
+    let config =
+        || Config::resolve(Some("points"), None, overrides("[model]\nhidden = [4]\n[train]\nepochs = 2")).unwrap();
+    let data = || Dataset::load("points:count=256").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    options.device.device = DeviceChoice::Cpu;
+
+    let mut heard = Vec::new();
+    let finished = run::train(config(), data(), &options, &mut |event| {
+        heard.push(match event {
+            Event::Device(_) => "device",
+            Event::Start(start) => {
+                assert_eq!((start.epochs, start.train_rows), (2, 256));
+                "start"
+            }
+            Event::Progress { .. } => return Ok(()),
+            Event::Step(_) => "step",
+            Event::Epoch(mut epoch) => {
+                let (x, mean) = epoch.reconstruct(1000)?;
+                assert_eq!((x.len(), mean.len()), (2 * epoch.test_rows(), 2 * epoch.test_rows()));
+                assert_eq!(epoch.sample(300)?.unwrap().len(), 600);
+                "epoch"
+            }
+            Event::Picture(picture) => {
+                assert!(picture.is_file());
+                "picture"
+            }
+            Event::Done(_) => "done",
+            Event::Page(page) => {
+                assert!(page.is_file());
+                "page"
+            }
+        });
+        Ok(())
+    });
+    let of_an_epoch = ["picture", "picture", "epoch"];
+    let expected = [&["device", "start"][..], &of_an_epoch, &of_an_epoch, &["done", "device", "page"]].concat();
+    assert_eq!(heard, expected);
+    let finished = finished.unwrap();
+    assert_eq!(finished.summary.epochs, 2);
+    assert_eq!(finished.run.path, folder.path().join("run"));
+
+    // Stopped in order, there is a model; where the watcher could not go on, none is made of what came after.
+    let outcome = run::train(config(), data(), &options, &mut |event| {
+        options.stop.store(matches!(event, Event::Epoch(_)), Ordering::Relaxed);
+        Ok(())
+    });
+    assert!(matches!(outcome, Err(Error::Train(TrainError::Interrupted { .. }))), "{:?}", outcome.err());
+    assert!(folder.path().join("run/model.safetensors").is_file());
+    let outcome = run::train(config(), data(), &options, &mut |event| match event {
+        Event::Start(_) => Err(std::io::Error::other("nobody listens").into()),
+        _ => Ok(()),
+    });
+    assert_eq!(outcome.err().unwrap().to_string(), "nobody listens");
+    assert!(!folder.path().join("run/model.safetensors").exists());
+}
+
+/// A configuration made by hand is checked as one from a file is.
+#[test]
+fn a_configuration_that_makes_no_sense_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Dataset::load("points:count=64").unwrap();
+    let mut config = Config::resolve(Some("points"), None, toml::Table::new()).unwrap();
+    config.train.batch = 0;
+    let outcome = run::train(config, data, &options(folder.path()), &mut |_| Ok(()));
+    assert!(matches!(outcome, Err(Error::Config(_))), "{:?}", outcome.err());
+    assert!(!folder.path().join("run").exists());
 }

@@ -51,6 +51,20 @@ pub fn arc(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
     places
 }
 
+/// `(Z steps, Z)`: each dimension in turn from `-range` to `range` of its spread about the start, the others at the start.
+pub fn traversal(start: &[f32], spread: &[f32], range: f32, steps: usize) -> Vec<f32> {
+    let mut z = Vec::with_capacity(start.len() * start.len() * steps);
+    for (i, wide) in spread.iter().enumerate() {
+        let end = |side: f32| {
+            let mut place = start.to_vec();
+            place[i] += side * range * wide;
+            place
+        };
+        z.extend(line(&end(-1.0), &end(1.0), steps));
+    }
+    z
+}
+
 /// From 0 to 1.
 fn shares(steps: usize) -> impl Iterator<Item = f32> {
     (0..steps).map(move |i| if steps > 1 { i as f32 / (steps - 1) as f32 } else { 0.0 })

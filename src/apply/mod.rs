@@ -2,7 +2,7 @@
 
 pub mod draws;
 mod model;
-pub mod record;
+pub(crate) mod record;
 pub mod restore;
 mod run;
 pub mod statistics;

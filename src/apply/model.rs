@@ -1,14 +1,14 @@
 //! A run's model on a device.
 
-use super::{Run, RunError};
+use super::{Run, RunError, draws};
 use crate::config::Config;
-use crate::data::Split;
+use crate::data::{Description, Split, Values};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::rng::{Stream, key};
-use crate::model::{Apply, DataSpec, Vae};
+use crate::model::{Apply, DataSpec, Objective, Vae};
 use crate::plan::{StepScalars, TensorId};
-use crate::train::{self, Timetable};
+use crate::train::{self, DeviceEvent, DeviceOptions, Opened, Timetable};
 
 /// What the device holds of the rows at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
@@ -69,13 +69,25 @@ pub struct Applied {
     config: Config,
     vae: Vae,
     executor: Executor,
-    width: usize,
+    data: Description,
     capacity: usize,
 }
 
 impl Applied {
+    /// A run's model on a device, for so many rows at a time.
+    pub fn open(
+        run: &Run,
+        rows: usize,
+        device: &DeviceOptions,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<Self, RunError> {
+        let plans = Self::plans(run, rows)?;
+        let Opened { executor, .. } = device.open_trained(&run.config, &plans, watch)?;
+        Self::new(run, plans, executor)
+    }
+
     /// The plans that apply a run's model to so many rows.
-    pub fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
+    fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
         let width = run.data.shape.len();
         let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
@@ -83,11 +95,11 @@ impl Applied {
     }
 
     /// Puts the weights on the device that has compiled those plans.
-    pub fn new(run: &Run, vae: Vae, mut executor: Executor) -> Result<Self, RunError> {
+    fn new(run: &Run, vae: Vae, mut executor: Executor) -> Result<Self, RunError> {
         let weights = train::load(&run.path.join("model.safetensors"), &vae.program.params)?;
         executor.write(vae.weights, &weights)?;
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
-        Ok(Self { config: run.config.clone(), vae, executor, width: run.data.shape.len(), capacity })
+        Ok(Self { config: run.config.clone(), vae, executor, data: run.data.clone(), capacity })
     }
 
     /// Latent dimensions.
@@ -97,11 +109,28 @@ impl Applied {
 
     /// Numbers of a row.
     pub fn width(&self) -> usize {
-        self.width
+        self.data.shape.len()
     }
 
     fn batch(&self) -> usize {
         self.config.train.batch
+    }
+
+    /// Refuses rows of another form than the model's.
+    fn expect(&self, rows: &Split) -> Result<(), RunError> {
+        let bytes = matches!(rows.values, Values::Bytes(_));
+        if rows.values.len() == rows.rows * self.width() && bytes == self.data.bytes {
+            return Ok(());
+        }
+        let kind = |bytes: bool| if bytes { "levels" } else { "numbers" };
+        Err(RunError::Unfit(format!(
+            "the model takes rows of {} {}, and these are {} {} for {} rows: Run::rows and data::rows bring them to its form",
+            self.width(),
+            kind(self.data.bytes),
+            rows.values.len(),
+            kind(bytes),
+            rows.rows
+        )))
     }
 
     /// Runs a plan over all rows, batch by batch; `read` is told how many rows of each batch count.
@@ -111,9 +140,10 @@ impl Applied {
         plan: Apply,
         scalars: impl Fn(&Timetable, u64) -> StepScalars,
         mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
-    ) -> Result<(), GpuError> {
+    ) -> Result<(), RunError> {
+        self.expect(rows)?;
         let timetable = Timetable::new(&self.config, 1, rows.rows);
-        let (batch, width) = (self.batch(), self.width);
+        let (batch, width) = (self.batch(), self.width());
         for first in (0..rows.rows).step_by(self.capacity) {
             let end = (first + self.capacity).min(rows.rows);
             self.executor.write_words(self.vae.test_data, &rows.words_of(first..end, width))?;
@@ -121,7 +151,7 @@ impl Applied {
                 let step = scalars(&timetable, (start / batch) as u64);
                 // The place among the rows that the device holds.
                 let step = StepScalars { offset: (start - first) as u32, ..step };
-                self.executor.dispatch(plan as usize, &step)?;
+                self.executor.dispatch(plan.into(), &step)?;
                 read(&mut self.executor, &self.vae, batch.min(end - start))?;
             }
         }
@@ -129,7 +159,7 @@ impl Applied {
     }
 
     /// What the encoder says of rows.
-    pub fn encode(&mut self, rows: &Split) -> Result<Codes, GpuError> {
+    pub fn encode(&mut self, rows: &Split) -> Result<Codes, RunError> {
         let latent = self.latent();
         let mut codes = Codes { latent, ..Codes::default() };
         self.over(rows, Apply::Encode, Timetable::evaluate, |executor, vae, kept| {
@@ -145,23 +175,35 @@ impl Applied {
     }
 
     /// What the decoder makes of `z (N, Z)`: `(N, D)`, in the units the model was trained with.
-    pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, GpuError> {
-        let (batch, latent, width) = (self.batch(), self.latent(), self.width);
+    pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
+        let (batch, latent, width) = (self.batch(), self.latent(), self.width());
+        if !z.len().is_multiple_of(latent) {
+            let why = format!("codes have {latent} numbers each, and {} are no whole number of them", z.len());
+            return Err(RunError::Unfit(why));
+        }
         let mut shown = Vec::with_capacity(z.len() / latent * width);
         for chunk in z.chunks(batch * latent) {
             let mut whole = chunk.to_vec();
             whole.resize(batch * latent, 0.0);
             self.executor.write(self.vae.z, &whole)?;
-            self.executor.dispatch(Apply::Decode as usize, &StepScalars::default())?;
+            self.executor.dispatch(Apply::Decode.into(), &StepScalars::default())?;
             let kept = chunk.len() / latent * width;
             shown.extend(&self.executor.read(self.vae.mean)?[..kept]);
         }
         Ok(shown)
     }
 
+    /// So many draws from the prior, decoded: `(N, D)`; a function of the seed alone. A plain autoencoder has no prior.
+    pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
+        if self.config.model.objective == Objective::Ae {
+            return Err(RunError::Unfit("a plain autoencoder has no prior to draw from".into()));
+        }
+        self.decode(&draws::prior(count, self.latent(), seed, 1.0))
+    }
+
     /// Rows through the model without noise: `(N, D)`.
-    pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, GpuError> {
-        let width = self.width;
+    pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
+        let width = self.width();
         let mut shown = Vec::with_capacity(rows.rows * width);
         self.over(rows, Apply::Reconstruct, Timetable::evaluate, |executor, vae, kept| {
             shown.extend(&executor.read(vae.mean)?[..kept * width]);
@@ -172,7 +214,7 @@ impl Applied {
 
     /// The losses of rows, each the mean over so many draws of the latent. The first draw is the one that training
     /// evaluates with.
-    pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, GpuError> {
+    pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
         let mut scores = vec![Score::default(); rows.rows];
         let seed = self.config.train.seed;
         let batches = rows.rows.div_ceil(self.batch()) as u64;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::RunError;
 use crate::executor::Device;
-use crate::train::{EpochReport, Event, StepReport};
+use crate::train::{EpochReport, MetricsLine, StepReport};
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,9 +55,9 @@ impl Metrics {
                 reason: format!("line {}: {e}", number + 1),
             };
             match serde_json::from_str(line).map_err(damaged)? {
-                Event::Step(step) => metrics.steps.push(step),
-                Event::Epoch(epoch) => metrics.epochs.push(epoch),
-                Event::Progress { .. } | Event::Done(_) => {}
+                MetricsLine::Step(step) => metrics.steps.push(step),
+                MetricsLine::Epoch(epoch) => metrics.epochs.push(epoch),
+                MetricsLine::Done(_) => {}
             }
         }
         Ok(metrics)

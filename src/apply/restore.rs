@@ -1,8 +1,7 @@
 //! Filling in what is missing of rows, and taking noise away, by encoding and decoding again and again.
 
-use super::Applied;
+use super::{Applied, RunError};
 use crate::data::{Split, Values};
-use crate::gpu::GpuError;
 
 /// What is wrong with rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +30,7 @@ pub fn restore(
     bytes: bool,
     damage: &Damage,
     rounds: usize,
-) -> Result<Vec<f32>, GpuError> {
+) -> Result<Vec<f32>, RunError> {
     let width = model.width();
     let mut now = observed.to_vec();
     if let Damage::Missing(missing) = damage {

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+use super::restore::split_of;
 use crate::config::{Config, ConfigError};
-use crate::data::{DataError, Description, Options};
+use crate::data::{DataError, Description, Options, Split};
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
@@ -101,6 +102,20 @@ impl Run {
     /// The run's own source, as it was trained on.
     pub fn source(&self) -> Options {
         self.config.data.options(self.config.train.seed)
+    }
+
+    /// Rows that are in memory as the model takes them: `(N, D)` numbers in the data's own units, levels in [0, 1].
+    pub fn rows(&self, numbers: &[f32]) -> Result<Split, RunError> {
+        let width = self.data.shape.len();
+        if width == 0 || !numbers.len().is_multiple_of(width) {
+            let why = format!("{} numbers are no whole number of rows, which have {width} each", numbers.len());
+            return Err(RunError::Unfit(why));
+        }
+        let mut numbers = numbers.to_vec();
+        if let Some(columns) = &self.data.columns {
+            columns.standardise(&mut numbers);
+        }
+        Ok(split_of(&numbers, self.data.bytes, width))
     }
 
     /// Whether the model has a prior: a plain autoencoder has none.

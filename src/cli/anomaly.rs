@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sample::of_class;
-use super::sheet::{Sheet, picture, png, put};
+use super::sheet::{Sheet, picture, put};
 use crate::apply::{RunError, statistics};
 use crate::data::{Rows, Shape};
+use crate::run::png;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

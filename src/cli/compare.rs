@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::run_args::told;
-use super::run_page;
 use super::sheet::put;
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Run, RunError};
 use crate::report::compare::{RunMetrics, comparison};
 use crate::report::page::Headline;
+use crate::run;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let best = metrics.epochs.iter().map(|e| e.test_loss).fold(f64::INFINITY, f64::min);
         rows.push(Row {
             run: path.display().to_string(),
-            model: run_page::model_line(&run.config, run.data.shape.len(), record.parameters),
+            model: run::model_line(&run.config, run.data.shape.len(), record.parameters),
             data: run.data.name.clone(),
             epochs: last.epoch,
             steps: last.step,
@@ -70,9 +70,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         };
         pages.push(RunMetrics {
             name: run.name(),
-            facts: run_page::facts(&run, &record, &metrics),
+            facts: run::facts(&run, &record, &metrics),
             headline,
-            epochs: run_page::epochs(&metrics),
+            epochs: run::epochs(&metrics),
         });
     }
     let to =

@@ -1,30 +1,19 @@
-//! The flags that choose a device and its kernels, and what they come to: an open device with tuned layouts.
+//! The flags that choose a device and its kernels, and what is shown while it is opened.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::warn_of_cpu;
 use crate::apply::{Applied, Run};
 use crate::config::{Config, KernelsConfig};
-use crate::executor::{self, Device, DeviceChoice, Executor, Selected};
-use crate::gpu::{Gpu, GpuOptions, Remembered, adapter_name, tuner};
+use crate::executor::{DeviceChoice, DeviceError, Selected};
+use crate::gpu::Gpu;
 use crate::kernels::Choices;
 use crate::model::Vae;
-use crate::plan::Op;
+use crate::train::{self, DeviceEvent, DeviceOptions, Opened};
 
-/// Whether to measure which kernels are the fastest here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Tune {
-    /// Where nothing is remembered for this adapter and these sizes
-    On,
-    /// Never: take the layouts that are likely to be good
-    Off,
-    /// Always, and remember what comes out
-    Force,
-}
+pub use crate::train::Tune;
 
 #[derive(Debug, clap::Args)]
 pub struct AdapterArgs {
@@ -48,36 +37,27 @@ pub struct DeviceArgs {
     pub tune: Tune,
 }
 
-/// A model on a device.
-pub struct Opened {
-    pub gpu: Option<Arc<Gpu>>,
-    pub executor: Executor,
-    pub device: Device,
-}
-
 impl AdapterArgs {
+    fn options(&self) -> DeviceOptions {
+        DeviceOptions { device: self.device.clone(), checked: self.checked, ..DeviceOptions::default() }
+    }
+
     /// Finds the device that was asked for.
-    pub fn select(&self) -> anyhow::Result<Selected> {
-        let selected = executor::select(&self.device)?;
-        warn_of_cpu(&selected);
-        Ok(selected)
+    pub fn select(&self) -> Result<Selected, DeviceError> {
+        self.options().select(&mut shown())
     }
 
     /// A run's model for so many rows at a time, with the layouts it was trained with.
     pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
-        let plans = Applied::plans(run, rows)?;
-        let gpu = executor::open_gpu(&self.select()?, &plans.program, false)?;
-        let choices = gpu.as_ref().map_or_else(Choices::default, |gpu| saved_for(gpu, &run.config.kernels));
-        let options = GpuOptions { checked: self.checked, choices, ..GpuOptions::default() };
-        let (executor, _) = executor::compile(gpu, plans.program.clone(), &options)?;
-        Ok(Applied::new(run, plans, executor)?)
+        Ok(Applied::open(run, rows, &self.options(), &mut shown())?)
     }
 }
 
 impl DeviceArgs {
-    /// The most bytes of training or test rows that shall lie on the device.
-    pub fn resident_bytes(&self, selected: &Selected) -> u64 {
-        self.resident.map_or(u64::MAX, |mib| mib << 20).min(executor::largest_binding(selected))
+    /// What the flags say, for the library.
+    pub fn options(&self) -> DeviceOptions {
+        let resident = self.resident.map(|mib| mib << 20);
+        DeviceOptions { tune: self.tune, resident, ..self.adapter.options() }
     }
 
     /// Opens the device, chooses layouts and notes them in the configuration, and compiles the model.
@@ -87,100 +67,56 @@ impl DeviceArgs {
         config: &mut Config,
         vae: &Vae,
         timestamps: bool,
-    ) -> anyhow::Result<Opened> {
-        let gpu = executor::open_gpu(selected, &vae.program, timestamps)?;
-        let mut options = GpuOptions { checked: self.adapter.checked, ..GpuOptions::default() };
-        if let Some(gpu) = &gpu {
-            options.choices = self.choices(gpu, &config.kernels, &vae.program.plans[0].ops)?;
-            config.kernels = chosen(gpu, &vae.program.plans[0].ops, &options.choices, &config.kernels);
-        }
-        let (executor, device) = executor::compile(gpu.clone(), vae.program.clone(), &options)?;
-        Ok(Opened { gpu, executor, device })
+    ) -> Result<Opened, DeviceError> {
+        self.options().open(selected, config, vae, timestamps, &mut shown())
     }
-
-    /// What the configuration brings along, what is remembered, what is measured now: in this order.
-    fn choices(&self, gpu: &Arc<Gpu>, saved: &KernelsConfig, ops: &[Op]) -> anyhow::Result<Choices> {
-        let mut choices = if self.tune == Tune::Force { Choices::default() } else { saved_for(gpu, saved) };
-        if self.tune == Tune::Off {
-            return Ok(choices);
-        }
-        let mut remembered = Remembered::load(gpu, self.adapter.checked);
-        if self.tune == Tune::On {
-            choices.fill_from(&remembered);
-        }
-        let missing: Vec<String> =
-            products(ops).map(Choices::key).filter(|product| choices.get(product).is_none()).collect();
-        if missing.is_empty() {
-            return Ok(choices);
-        }
-        tune(gpu, ops, &mut choices, self.adapter.checked)?;
-        // What a configuration brought along was not measured here.
-        for product in missing {
-            if let Some(layout) = choices.get(&product) {
-                remembered.set(product, layout);
-            }
-        }
-        if let Err(error) = Remembered::save(gpu, self.adapter.checked, &remembered) {
-            eprintln!("the tuned kernels could not be remembered ({error}): the next run will tune again");
-        }
-        Ok(choices)
-    }
-}
-
-fn products(ops: &[Op]) -> impl Iterator<Item = &Op> {
-    ops.iter().filter(|op| op.kernel.gemm().is_some())
 }
 
 /// The layouts that a configuration brings along, where they were chosen on this adapter.
 pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig) -> Choices {
-    let here = adapter_name(&gpu.info);
-    if saved.layouts.is_empty() || saved.adapter == here {
-        return saved.layouts.clone();
-    }
-    eprintln!("the configuration's kernels were chosen on {}; choosing others for {here}", saved.adapter);
-    Choices::default()
+    train::saved_for(gpu, saved, &mut shown())
 }
 
-/// The layouts that the ops have in the end, measured or likely.
-fn chosen(gpu: &Gpu, ops: &[Op], choices: &Choices, saved: &KernelsConfig) -> KernelsConfig {
-    let mut layouts = Choices::default();
-    for op in products(ops) {
-        layouts.set(Choices::key(op), choices.layout(op, gpu.target));
-    }
-    KernelsConfig { adapter: adapter_name(&gpu.info), layouts, fuse: saved.fuse }
-}
-
-/// Tunes, and shows that it does.
-fn tune(gpu: &Arc<Gpu>, ops: &[Op], choices: &mut Choices, checked: bool) -> anyhow::Result<()> {
-    let started = Instant::now();
-    let budget = tuner::budget(gpu.kind).as_secs_f64();
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let bar = ProgressBar::new(1);
-        if let Ok(style) = ProgressStyle::with_template("tuning   {bar:28} {pos}/{len}  {msg}") {
-            bar.set_style(style);
+/// Shows what happens on the way to an open device, on stderr.
+pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
+    let mut bar: Option<ProgressBar> = None;
+    move |event| match event {
+        DeviceEvent::Cpu { for_want_of_adapter } => warn_of_cpu(&Selected::Cpu { for_want_of_adapter }),
+        DeviceEvent::OtherAdapter { chosen_on, here } => {
+            eprintln!("the configuration's kernels were chosen on {chosen_on}; choosing others for {here}");
         }
-        bar
-    });
-    if bar.is_none() {
-        eprintln!("tuning   the step's matrix products for {}: at most {budget:.0} s, once", gpu.info.name);
-    }
-    let before = choices.len();
-    tuner::tune(gpu, ops, choices, checked, &mut |tuning| {
-        if let Some(Err(reason)) = tuning.trial.map(|trial| &trial.outcome)
-            && let Some(trial) = tuning.trial
-        {
-            eprintln!("{} of {} is left out: {reason}", trial.layout, trial.product);
+        DeviceEvent::TuningStarts { adapter, budget } => {
+            if std::io::stderr().is_terminal() {
+                let tuning = ProgressBar::new(1);
+                if let Ok(style) = ProgressStyle::with_template("tuning   {bar:28} {pos}/{len}  {msg}") {
+                    tuning.set_style(style);
+                }
+                bar = Some(tuning);
+            } else {
+                let most = budget.as_secs_f64();
+                eprintln!("tuning   the step's matrix products for {adapter}: at most {most:.0} s, once");
+            }
         }
-        if let Some(bar) = &bar {
-            bar.set_length(tuning.total as u64);
-            bar.set_position(tuning.done as u64);
-            bar.set_message(tuning.product.to_string());
+        DeviceEvent::Tuning(tuning) => {
+            if let Some(trial) = tuning.trial
+                && let Err(reason) = &trial.outcome
+            {
+                eprintln!("{} of {} is left out: {reason}", trial.layout, trial.product);
+            }
+            if let Some(bar) = &bar {
+                bar.set_length(tuning.total as u64);
+                bar.set_position(tuning.done as u64);
+                bar.set_message(tuning.product.to_string());
+            }
         }
-    })?;
-    if let Some(bar) = &bar {
-        bar.finish_and_clear();
+        DeviceEvent::Tuned { products, took } => {
+            if let Some(bar) = bar.take() {
+                bar.finish_and_clear();
+            }
+            eprintln!("tuned    {products} products in {:.1} s", took.as_secs_f64());
+        }
+        DeviceEvent::NotRemembered(error) => {
+            eprintln!("the tuned kernels could not be remembered ({error}): the next run will tune again");
+        }
     }
-    let count = choices.len() - before;
-    eprintln!("tuned    {count} products in {:.1} s", started.elapsed().as_secs_f64());
-    Ok(())
 }

@@ -23,7 +23,6 @@ mod reconstruct;
 mod report;
 mod restore;
 mod run_args;
-mod run_page;
 mod sample;
 mod sheet;
 mod shell;
@@ -38,6 +37,7 @@ use crate::data::DataError;
 use crate::executor::{DeviceError, Selected, adapter_hint};
 use crate::gpu::GpuError;
 use crate::plan::PlanError;
+use crate::run::Error;
 use crate::train::TrainError;
 
 /// Trains variational autoencoders on any GPU, every step in hand-written WGSL.
@@ -155,6 +155,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         .chain()
         .find_map(|cause| {
             None.or_else(|| cause.downcast_ref().map(of_run))
+                .or_else(|| cause.downcast_ref().map(of_error))
                 .or_else(|| cause.downcast_ref().map(of_train))
                 .or_else(|| cause.downcast_ref().map(of_device))
                 .or_else(|| cause.downcast_ref().map(of_gpu))
@@ -176,11 +177,22 @@ fn of_run(error: &RunError) -> u8 {
     }
 }
 
+fn of_error(error: &Error) -> u8 {
+    match error {
+        Error::Config(e) => of_config(e),
+        Error::Data(e) => of_data(e),
+        Error::Plan(_) => 2,
+        Error::Device(e) => of_device(e),
+        Error::Train(e) => of_train(e),
+        Error::Run(e) => of_run(e),
+    }
+}
+
 fn of_train(error: &TrainError) -> u8 {
     match error {
         TrainError::Device(e) => of_device(e),
-        TrainError::Plan(_) | TrainError::Occupied(_) => 2,
-        TrainError::Write { .. } => 1,
+        TrainError::Occupied(_) => 2,
+        TrainError::Write { .. } | TrainError::Watch(_) => 1,
         TrainError::Diverged { .. } => 5,
         TrainError::Interrupted { .. } => 130,
     }

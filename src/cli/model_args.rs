@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::data_args::{self, DataArgs, name_of};
 use crate::config::{Config, Optimizer, Schedule};
-use crate::data::{Dataset, Shape};
+use crate::data::Dataset;
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
@@ -135,15 +135,6 @@ pub struct ModelArgs {
     seed: Option<u64>,
 }
 
-/// The preset for data that comes without one: grey levels are pixels, other numbers are measured.
-fn suited_preset(data: &Dataset) -> &'static str {
-    match data.shape {
-        Shape::Point(2) => "points",
-        _ if data.is_bytes() => "dense",
-        _ => "table",
-    }
-}
-
 /// TOML's integers end at i64::MAX; larger counts are refused by their own limits all the same.
 fn integer(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
@@ -217,10 +208,8 @@ impl ModelArgs {
             eprintln!("{note}");
         }
         // What no preset and no file has chosen, the data does.
-        let suited = preset.or_else(|| file.is_none().then(|| suited_preset(&data)));
-        if suited != preset || suited == Some("table") {
-            let sized = if suited == Some("table") { Config::sized_table(&data) } else { Table::new() };
-            config = Config::resolve_sized(suited, sized, file, self.table())?;
+        if let Some(suited) = preset.or_else(|| file.is_none().then(|| Config::suited_preset(&data))) {
+            config = Config::resolve_sized(Some(suited), Config::suited_sizes(suited, &data), file, self.table())?;
         }
         if self.batch.is_none() && file.is_none() && config.train.batch > data.train.rows {
             eprintln!("batches of {} rows: there are no more to train on", data.train.rows);
@@ -239,7 +228,7 @@ impl ModelArgs {
     pub fn run_name(&self, data: &Dataset) -> String {
         let file =
             self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
-        let model = file.or(self.preset.clone()).unwrap_or_else(|| suited_preset(data).into());
+        let model = file.or(self.preset.clone()).unwrap_or_else(|| Config::suited_preset(data).into());
         // `points` on `points-moons` is `points-moons`.
         if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::device_args::{DeviceArgs, Opened};
+use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::executor::{Device, Executor};
@@ -13,7 +13,7 @@ use crate::gpu::profiler::{self, Roofs};
 use crate::gpu::{GpuError, GpuExecutor, HostTime};
 use crate::model::{Plan, Vae};
 use crate::plan::{Program, StepPlan, StepScalars};
-use crate::train::{SUBMIT_TIME, Trainer};
+use crate::train::{Opened, SUBMIT_TIME, Trainer};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -96,7 +96,7 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
     let mut executor = trainer.executor();
     let once = |executor: &mut &mut Executor, count: usize| -> Result<f64, GpuError> {
         let started = Instant::now();
-        executor.submit(Plan::Train as usize, &scalars[..count])?;
+        executor.submit(Plan::Train.into(), &scalars[..count])?;
         executor.collect()?;
         Ok(started.elapsed().as_secs_f64() / count as f64)
     };
@@ -116,7 +116,7 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
                 executor.collect()?;
                 in_flight -= 1;
             }
-            executor.submit(Plan::Train as usize, &scalars[..per_submit])?;
+            executor.submit(Plan::Train.into(), &scalars[..per_submit])?;
             in_flight += 1;
         }
         while executor.collect()?.is_some() {}
@@ -148,8 +148,8 @@ fn host_time(executor: &Executor) -> HostTime {
 /// The middle one of some runs of each op, which add up to what steps take; by the clock, one op at a time, where there
 /// are no timestamps.
 fn op_seconds(executor: &mut GpuExecutor, step: &StepScalars, about: f64) -> Result<Vec<f64>, GpuError> {
-    let plan = Plan::Train as usize;
-    let ops = executor.program().plans[plan].ops.len();
+    let plan = Plan::Train.into();
+    let ops = executor.program().at(plan).ops.len();
     let runs = (1.0 / about).clamp(3.0, 51.0) as usize;
     let mut times = vec![Vec::with_capacity(runs); ops];
     for _ in 0..runs {
@@ -210,7 +210,7 @@ fn rows<'a>(
             OpRow {
                 op: &op.label,
                 stage: stages[i] + 1,
-                variants: executor.variants_of(Plan::Train as usize, i).collect(),
+                variants: executor.variants_of(Plan::Train.into(), i).collect(),
                 us: seconds[i] * 1e6,
                 flops: op.flops,
                 bytes,
@@ -240,7 +240,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let step = trainer.timetable().train(0);
     let Executor::Gpu(executor) = trainer.executor() else { unreachable!("an adapter was opened") };
     let op_seconds = op_seconds(executor, &step, seconds)?;
-    let plan = &program.plans[Plan::Train as usize];
+    let plan = program.at(Plan::Train);
     let totals = plan.totals(&program.tensors);
     let rows = rows(executor, &program, plan, &op_seconds, &roofs);
     let host_ms = |time: Duration| time.as_secs_f64() * 1e3 / host.steps.max(1) as f64;
@@ -260,7 +260,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         ops_ms: op_seconds.iter().sum::<f64>() * 1e3,
         products_ms: products * 1e3,
         step_over_products: (products > 0.0).then(|| seconds / products),
-        dispatches: executor.dispatches(Plan::Train as usize),
+        dispatches: executor.dispatches(Plan::Train.into()),
         stages: totals.stages,
         gflops_per_s: totals.flops as f64 / seconds / 1e9,
         roofs,

@@ -5,37 +5,60 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::train::{EpochReport, Event};
+use super::device_args;
+use crate::run::model_line;
+use crate::train::{DeviceEvent, EpochReport, Event, Start};
 
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// Shows events.
-pub struct Progress {
-    epochs: usize,
+pub struct Progress<'a> {
     json: bool,
+    /// Called as soon as the run can be ended in order.
+    at_start: Box<dyn Fn() + 'a>,
+    device: Box<dyn FnMut(DeviceEvent<'_>)>,
+    epochs: usize,
     bar: Option<ProgressBar>,
     last_line: Instant,
     /// The training loss of each epoch.
     losses: Vec<f64>,
 }
 
-impl Progress {
-    /// For so many epochs; with `json`, events go to stdout as they are.
-    pub fn new(epochs: usize, total: u64, json: bool) -> Self {
-        let bar = (!json && std::io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::new(total);
-            if let Ok(style) = ProgressStyle::with_template("{bar:28} {percent:>3}%  {msg}  {eta} left") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Self { epochs, json, bar, last_line: Instant::now(), losses: Vec::new() }
+impl<'a> Progress<'a> {
+    /// With `json`, what is written down goes to stdout as it is.
+    pub fn new(json: bool, at_start: impl Fn() + 'a) -> Self {
+        Self {
+            json,
+            at_start: Box::new(at_start),
+            device: Box::new(device_args::shown()),
+            epochs: 0,
+            bar: None,
+            last_line: Instant::now(),
+            losses: Vec::new(),
+        }
     }
 
     /// The training loss of each epoch so far.
     pub fn losses(&self) -> &[f64] {
         &self.losses
+    }
+
+    fn start(&mut self, start: &Start<'_>) -> std::io::Result<()> {
+        if !self.json {
+            header(start)?;
+        }
+        (self.at_start)();
+        self.epochs = start.epochs;
+        self.last_line = Instant::now();
+        self.bar = (!self.json && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::new(start.steps);
+            if let Ok(style) = ProgressStyle::with_template("{bar:28} {percent:>3}%  {msg}  {eta} left") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Ok(())
     }
 
     fn epoch_line(&self, r: &EpochReport) -> String {
@@ -45,21 +68,18 @@ impl Progress {
         )
     }
 
-    /// Shows one event. Where nobody reads stdout any more, there is nobody to tell.
-    pub fn show(&mut self, event: &Event) {
-        if let Event::Epoch(report) = event {
-            self.losses.push(report.train_loss);
-        }
-        if self.json {
-            if !matches!(event, Event::Progress { .. })
-                && let Ok(line) = serde_json::to_string(event)
-            {
-                let _ = writeln!(std::io::stdout(), "{line}");
-            }
-            return;
+    /// Shows one event. Where nobody reads stdout any more, the run does not start; later there is nobody to tell.
+    pub fn show(&mut self, event: Event<'_>) -> std::io::Result<()> {
+        if self.json
+            && let Some(line) = event.line()
+            && let Ok(line) = serde_json::to_string(&line)
+        {
+            let _ = writeln!(std::io::stdout(), "{line}");
         }
         match event {
-            Event::Progress { report, total, steps_per_second } => {
+            Event::Device(event) => (self.device)(event),
+            Event::Start(start) => self.start(&start)?,
+            Event::Progress { report, total, steps_per_second } if !self.json => {
                 let message = format!(
                     "loss {:.2}  reconstruction {:.2}  KL {:.2}  {steps_per_second:.0} steps/s",
                     report.loss, report.recon, report.kl
@@ -72,10 +92,10 @@ impl Progress {
                     eprintln!("step {}/{total}  {message}", report.step);
                 }
             }
-            Event::Step(_) => {}
-            Event::Epoch(report) => {
+            Event::Epoch(epoch) if !self.json => {
+                self.losses.push(epoch.report.train_loss);
                 self.last_line = Instant::now();
-                let line = self.epoch_line(report);
+                let line = self.epoch_line(&epoch.report);
                 let print = || {
                     let _ = writeln!(std::io::stdout(), "{line}");
                 };
@@ -89,6 +109,29 @@ impl Progress {
                     bar.finish_and_clear();
                 }
             }
+            // The end of the command says where everything is.
+            Event::Progress { .. } | Event::Step(_) | Event::Epoch(_) | Event::Picture(_) | Event::Page(_) => {}
         }
+        Ok(())
     }
+}
+
+/// What is run, before the first step.
+fn header(s: &Start<'_>) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "adapter  {} ({}, {})", s.device.name, s.device.kind, s.device.backend)?;
+    writeln!(out, "data     {}: {} training and {} test {}", s.data, s.train_rows, s.test_rows, s.shape)?;
+    if let Some(most) = s.streamed {
+        let all = s.train_rows + s.test_rows;
+        writeln!(out, "         streamed: {most} of {all} rows on the device at a time")?;
+    }
+    writeln!(out, "model    {}", model_line(s.config, s.shape.len(), s.parameters))?;
+    writeln!(
+        out,
+        "step     {} dispatches in {} stages, {:.0} MFLOP",
+        s.totals.dispatches,
+        s.totals.stages,
+        s.totals.flops as f64 / 1e6
+    )?;
+    writeln!(out, "run      {}", s.folder.display())
 }

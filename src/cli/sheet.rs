@@ -8,6 +8,7 @@ use crate::apply::{Run, RunError};
 use crate::data::write::{self, Block};
 use crate::data::{Columns, Shape};
 use crate::report;
+use crate::run::png;
 
 /// Rows: some columns of text, then columns of numbers.
 #[derive(Debug, Default)]
@@ -117,15 +118,6 @@ pub fn put(to: &Path, content: &[u8]) -> Result<(), RunError> {
     }
     make_folder_of(to)?;
     Ok(write::whole(to, |out| out.write_all(content))?)
-}
-
-/// A picture as the bytes of a PNG.
-pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    picture
-        .write_to(&mut bytes, image::ImageFormat::Png)
-        .map_err(|e| RunError::Unfit(format!("a picture could not be encoded: {e}")))?;
-    Ok(bytes.into_inner())
 }
 
 /// A picture of rows: a grid of images, or points over what they are compared with.

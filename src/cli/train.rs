@@ -1,21 +1,16 @@
 //! `wgvae train`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::device_args::{AdapterArgs, DeviceArgs, Opened};
+use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use super::progress::Progress;
-use super::run_page::model_line;
-use crate::apply::Run;
-use crate::config::Config;
-use crate::data::Rows;
-use crate::executor::Device;
-use crate::model::Vae;
 use crate::report::sparkline;
-use crate::train::{RunFolder, Summary, Trainer};
+use crate::run::{self, Error, RunOptions};
+use crate::train::{Summary, TrainError};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,95 +26,37 @@ pub struct Args {
     json: bool,
 }
 
-#[derive(serde::Serialize)]
-struct RunRecord<'a> {
-    wgvae: &'static str,
-    device: &'a Device,
-    seed: u64,
-    checked: bool,
-    parameters: usize,
-    train_rows: usize,
-    test_rows: usize,
-    kernels: Vec<&'a str>,
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let (config, data) = args.model.resolve()?;
+    let options = RunOptions {
+        device: args.device.options(),
+        folder: args.out.clone(),
+        name: Some(args.model.run_name(&data)),
+        stop: Arc::default(),
+    };
+    let mut progress = Progress::new(args.json, || stop_at_ctrl_c(&options.stop));
+    let finished = match run::train(config, data, &options, &mut |event| Ok(progress.show(event)?)) {
+        // As it is: main knows a reader who has left.
+        Err(Error::Train(TrainError::Watch(error))) => return Err(error.into()),
+        outcome => outcome?,
+    };
+    if !args.json {
+        finish(&finished.summary, progress.losses())?;
+    }
+    Ok(())
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let (mut config, data) = args.model.resolve()?;
-    let spec = config.vae_spec(data.shape.len());
-    let selected = args.device.adapter.select()?;
-    let held = config.data_spec_within(&data, args.device.resident_bytes(&selected));
-    let vae = Vae::new(&spec, &config.train_spec_on(data.shape), held)?;
-    let Opened { executor, device, .. } = args.device.open(&selected, &mut config, &vae, false)?;
-    let path = match &args.out {
-        Some(path) => path.clone(),
-        None => RunFolder::unused(&args.model.run_name(&data)),
-    };
-    let mut folder = RunFolder::create(&path)?;
-    let record = RunRecord {
-        wgvae: env!("CARGO_PKG_VERSION"),
-        device: &device,
-        seed: config.train.seed,
-        checked: args.device.adapter.checked,
-        parameters: vae.program.params.count(),
-        train_rows: data.train.rows,
-        test_rows: data.test.rows,
-        kernels: executor.variants(),
-    };
-    folder.write("run.json", &serde_json::to_string_pretty(&record)?)?;
-    folder.write("config.toml", &config.to_toml()?)?;
-    folder.write("data.json", &serde_json::to_string_pretty(&data.description())?)?;
-    if !args.json {
-        let mut out = std::io::stdout().lock();
-        let totals = vae.program.plans[0].totals(&vae.program.tensors);
-        let model = model_line(&config, data.shape.len(), record.parameters);
-        writeln!(out, "adapter  {} ({}, {})", device.name, device.kind, device.backend)?;
-        let (train, test) = (data.train.rows, data.test.rows);
-        writeln!(out, "data     {}: {train} training and {test} test {}", data.name, data.shape)?;
-        if held != Config::data_spec(&data) {
-            let (most, all) = (held.train_rows + held.test_rows, data.train.rows + data.test.rows);
-            writeln!(out, "         streamed: {most} of {all} rows on the device at a time")?;
-        }
-        writeln!(out, "model    {model}")?;
-        writeln!(
-            out,
-            "step     {} dispatches in {} stages, {:.0} MFLOP",
-            totals.dispatches,
-            totals.stages,
-            totals.flops as f64 / 1e6
-        )?;
-        writeln!(out, "run      {}", path.display())?;
-    }
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    // The first Ctrl-C ends the run in order, the second at once.
+/// The first Ctrl-C ends the run in order, the second at once.
+fn stop_at_ctrl_c(stop: &Arc<AtomicBool>) {
+    let stop = stop.clone();
     let handler = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if stop.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
     });
     if let Err(error) = handler {
         eprintln!("Ctrl-C will end the run without saving the model: {error}");
     }
-    let shown = Rows { split: data.test.clone(), classes: data.classes.clone(), notes: Vec::new() };
-    let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
-    let total = trainer.timetable().total();
-    let epochs = trainer.timetable().epochs();
-    let mut progress = Progress::new(epochs, total, args.json);
-    let summary = trainer.train(&mut folder, &stop, &mut |event| progress.show(event))?;
-    drop(trainer);
-    report(&path, &shown, &args.device.adapter)?;
-    if !args.json {
-        finish(&summary, progress.losses())?;
-    }
-    Ok(())
-}
-
-/// Writes the run's page, with the test rows.
-fn report(path: &Path, rows: &Rows, adapter: &AdapterArgs) -> anyhow::Result<()> {
-    let run = Run::open(path)?;
-    let mut model = adapter.model(&run, rows.split.rows)?;
-    super::report::write(&run, rows, &mut model, &path.join("report.html"))?;
-    Ok(())
 }
 
 fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {

@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             start = codes.row(row)?.mu;
         }
     }
-    let z = traversal(&start, &spread, args.range, steps);
+    let z = draws::traversal(&start, &spread, args.range, steps);
     let shown = model.decode(&z)?;
     let picture = picture(run.data.shape, &shown, &shown, steps);
     let sheet = || {
@@ -60,18 +60,4 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
     told(&to);
     Ok(())
-}
-
-/// `(Z steps, Z)`: each dimension in turn from `-range` to `range` of its spread about the start, the others at the start.
-pub fn traversal(start: &[f32], spread: &[f32], range: f32, steps: usize) -> Vec<f32> {
-    let mut z = Vec::with_capacity(start.len() * start.len() * steps);
-    for (i, wide) in spread.iter().enumerate() {
-        let end = |side: f32| {
-            let mut place = start.to_vec();
-            place[i] += side * range * wide;
-            place
-        };
-        z.extend(draws::line(&end(-1.0), &end(1.0), steps));
-    }
-    z
 }

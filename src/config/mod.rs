@@ -2,18 +2,20 @@
 
 mod commented;
 mod sections;
+mod suited;
 
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+pub use crate::kernels::{Activation, Choices, batch::Binarise};
+pub use crate::model::{Likelihood, Objective};
 pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
 
 use crate::data::{Dataset, Shape};
-use crate::kernels::Activation;
-use crate::kernels::batch::{self, Augment, Binarise};
+use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
-use crate::model::{DataSpec, Likelihood, Objective, TrainSpec, VaeSpec};
+use crate::model::{DataSpec, TrainSpec, VaeSpec};
 use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 /// The presets, by name: the files under `presets/`, built in.
@@ -135,7 +137,7 @@ impl Config {
     }
 
     /// The same, with what the data's size suggests laid over the preset.
-    pub fn resolve_sized(
+    pub(crate) fn resolve_sized(
         preset: Option<&str>,
         sized: Table,
         file: Option<&Path>,
@@ -247,27 +249,9 @@ impl Config {
         Ok(())
     }
 
-    /// What the preset `table` becomes for data of this size: layers a little wider than a row, as many batches an epoch
-    /// as a small table can give, and some two thousand steps.
-    pub fn sized_table(data: &Dataset) -> Table {
-        let width = data.shape.len();
-        let first = (2 * width).next_multiple_of(8).clamp(16, 256);
-        let batch = if data.train.rows < 2000 { 32 } else { 128 }.min(data.train.rows);
-        let epochs = (2000 * batch).div_ceil(data.train.rows).clamp(10, 400);
-        let number = |n: usize| Value::Integer(n as i64);
-        let model = [
-            ("hidden", Value::Array(vec![number(first), number((first / 2).max(8))])),
-            ("latent", number(width.div_ceil(4).clamp(2, 16))),
-        ];
-        let train = [("batch", number(batch)), ("epochs", number(epochs))];
-        let section = |entries: [(&str, Value); 2]| -> Value {
-            Value::Table(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
-        };
-        [("model".to_string(), section(model)), ("train".to_string(), section(train))].into_iter().collect()
-    }
-
-    /// Checks the configuration against the data it is to be used with.
+    /// Checks the configuration, by itself and against the data it is to be used with.
     pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
+        self.validate()?;
         let refuse = |message: String| Err(ConfigError::Value(message));
         if self.train.batch > data.train.rows {
             return refuse(format!(
@@ -314,6 +298,7 @@ impl Config {
     }
 
     /// The network, for data of this width.
+    #[doc(hidden)]
     pub fn vae_spec(&self, width: usize) -> VaeSpec {
         let m = &self.model;
         VaeSpec {
@@ -331,6 +316,7 @@ impl Config {
     }
 
     /// The training, as far as the plan knows.
+    #[doc(hidden)]
     pub fn train_spec(&self) -> TrainSpec {
         let t = &self.train;
         TrainSpec {
@@ -353,6 +339,7 @@ impl Config {
     }
 
     /// The same with what is done to training images of this shape.
+    #[doc(hidden)]
     pub fn train_spec_on(&self, shape: Shape) -> TrainSpec {
         let d = &self.data;
         let augment = match shape {
@@ -369,13 +356,14 @@ impl Config {
     }
 
     /// The data, as far as the plan knows, where all of it is on the device.
+    #[doc(hidden)]
     pub fn data_spec(data: &Dataset) -> DataSpec {
         DataSpec { train_rows: data.train.rows, test_rows: data.test.rows, bytes: data.is_bytes() }
     }
 
     /// The same where a buffer holds at most so many bytes: training rows that do not fit go through a ring of two
     /// halves, some steps each, and test rows through a buffer of some batches.
-    pub fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
+    pub(crate) fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
         let whole = Self::data_spec(data);
         let held = |rows: usize, most: u64| self.rows_held(rows, data.shape.len(), whole.bytes, most);
         let half = held(whole.train_rows, most / SUBMITS_IN_FLIGHT as u64).min(STEPS_PER_SUBMIT * self.train.batch);
@@ -390,7 +378,7 @@ impl Config {
     }
 
     /// So many rows where they fit into so many bytes, else as many whole batches as do, and one at least.
-    pub fn rows_held(&self, rows: usize, width: usize, bytes: bool, most: u64) -> usize {
+    pub(crate) fn rows_held(&self, rows: usize, width: usize, bytes: bool, most: u64) -> usize {
         let row = 4 * if bytes { batch::words_per_row(width) } else { width } as u64;
         match rows as u64 * row <= most {
             true => rows,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Columns;
+use super::{Columns, DataError};
 
 /// What one example is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -269,6 +269,24 @@ impl Dataset {
     /// Whether the examples are levels in [0, 1].
     pub fn is_bytes(&self) -> bool {
         matches!(self.train.values, Values::Bytes(_))
+    }
+
+    /// Refuses what was put together by hand and does not fit together.
+    pub fn check(&self) -> Result<(), DataError> {
+        let width = self.shape.len();
+        for (which, split) in [("training", &self.train), ("test", &self.test)] {
+            let values = split.values.len();
+            let labels = split.labels.as_ref().map_or(split.rows, Vec::len);
+            let same_kind = matches!(split.values, Values::Bytes(_)) == self.is_bytes();
+            if split.rows == 0 || width == 0 || values != split.rows * width || labels != split.rows || !same_kind {
+                let reason = format!(
+                    "its {which} split has {} rows, {values} numbers and {labels} labels, which do not make {}",
+                    split.rows, self.shape
+                );
+                return Err(DataError::unusable(&self.name, reason));
+            }
+        }
+        Ok(())
     }
 
     /// What a model must remember of the data it was trained on.

@@ -25,24 +25,20 @@ impl Dataset {
     /// The same, telling how far it is.
     pub fn load_with(options: impl Into<Options>, progress: Progress<'_>) -> Result<Self, DataError> {
         let options = options.into();
-        if options.valid.is_nan() || options.valid <= 0.0 || options.valid >= 1.0 {
-            return Err(DataError::Option {
-                option: "valid",
-                reason: format!("is a share of the rows between 0 and 1, not {}", options.valid),
-            });
-        }
-        if options.limit == Some(0) {
-            return Err(DataError::Option { option: "limit", reason: "is a number of rows above 0".into() });
-        }
+        check_numbers(&options)?;
         let raw = source::read(&Request { options: &options, progress, label_needed: true })?;
         check_flags(&raw, &options)?;
         let raw = resize::as_asked(raw, &options)?;
-        let raw = choose(raw, &options)?;
+        Self::split(choose(raw, &options)?, &options)
+    }
+
+    /// Rows that are chosen, split into what is learned from and what is judged by, limited, standardised, balanced.
+    pub(super) fn split(raw: Raw, options: &Options) -> Result<Self, DataError> {
         let Raw { name, shape, classes, columns, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
             Some(test) => test,
             None => {
-                let marked = drawn(options.seed, SPLIT, train.rows, test_rows(&options, train.rows)?);
+                let marked = drawn(options.seed, SPLIT, train.rows, test_rows(options, train.rows)?);
                 train.take_out(&marked)
             }
         };
@@ -52,12 +48,26 @@ impl Dataset {
         // Measured before rows are repeated: the columns' means are the data's.
         let columns = columns.map(|names| standardise(names, &mut train, &mut test, &mut notes));
         if options.balance {
-            let again = repeated(&train, &options)?;
+            let again = repeated(&train, options)?;
             notes.push(format!("{} training rows of the rarer classes are repeated for balance", again.len()));
             train.repeat(&again);
         }
         Ok(Dataset { name, shape, classes, columns, train, test, notes })
     }
+}
+
+/// Refuses numbers among the options that make no sense whatever the source.
+pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
+    if options.valid.is_nan() || options.valid <= 0.0 || options.valid >= 1.0 {
+        return Err(DataError::Option {
+            option: "valid",
+            reason: format!("is a share of the rows between 0 and 1, not {}", options.valid),
+        });
+    }
+    if options.limit == Some(0) {
+        return Err(DataError::Option { option: "limit", reason: "is a number of rows above 0".into() });
+    }
+    Ok(())
 }
 
 /// Options that mean nothing for this kind of source are a mistake somewhere: better told than ignored.

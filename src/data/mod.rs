@@ -14,6 +14,7 @@ mod glyphs;
 mod idx;
 mod images;
 mod load;
+mod memory;
 mod natural;
 mod npy;
 mod npz;
@@ -27,12 +28,15 @@ mod spec;
 mod sprites;
 mod strokes;
 mod table;
+#[doc(hidden)]
 pub mod write;
 
 pub use apply::{rows, rows_with};
 pub use columns::Columns;
 pub use dataset::{Dataset, Description, Factors, Rows, Shape, Split, Values};
 pub use error::DataError;
+pub use memory::InMemory;
+#[doc(hidden)]
 pub use numbers::{mask, numbers};
 pub use options::{Channels, Fit, ImageSize, Options};
 pub use raw::Progress;

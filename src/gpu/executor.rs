@@ -10,7 +10,8 @@ use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError, Needs};
 use crate::kernels::{self, Choices, Target};
 use crate::plan::{
-    BufferId, Family, METRICS_PER_STEP, Op, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars,
+    BufferId, Family, METRICS_PER_STEP, Op, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics,
+    StepScalars,
 };
 
 /// Bytes between the scalars of consecutive steps: the alignment a dynamic uniform offset needs.
@@ -376,10 +377,10 @@ impl GpuExecutor {
         Ok(bytes)
     }
 
-    fn encode(&self, encoder: &mut wgpu::CommandEncoder, plan: usize, offsets: impl Iterator<Item = u64>) {
+    fn encode(&self, encoder: &mut wgpu::CommandEncoder, plan: PlanId, offsets: impl Iterator<Item = u64>) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for offset in offsets {
-            for dispatch in &self.plans[plan] {
+            for dispatch in &self.plans[plan.0] {
                 self.encode_one(&mut pass, dispatch, offset as u32);
             }
         }
@@ -394,7 +395,7 @@ impl GpuExecutor {
     }
 
     /// Runs one step with the scalars as they are.
-    pub fn dispatch(&mut self, plan: usize, step: &StepScalars) -> Result<(), GpuError> {
+    pub fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
         self.gpu.queue.write_buffer(&self.scalars, SINGLE_STEP, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         self.encode(&mut encoder, plan, std::iter::once(SINGLE_STEP));
@@ -404,7 +405,7 @@ impl GpuExecutor {
 
     /// Encodes and submits up to [`STEPS_PER_SUBMIT`] steps; their metrics come by [`GpuExecutor::collect`]. At
     /// most two submits may be uncollected.
-    pub fn submit(&mut self, plan: usize, steps: &[StepScalars]) -> Result<(), GpuError> {
+    pub fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
         assert!(
             steps.len() <= STEPS_PER_SUBMIT && self.in_flight.len() < SUBMITS_IN_FLIGHT,
             "{} steps with {} submits uncollected",
@@ -478,13 +479,13 @@ impl GpuExecutor {
     }
 
     /// Dispatches of a step: one an op, two where a product is split.
-    pub fn dispatches(&self, plan: usize) -> usize {
-        self.plans[plan].len()
+    pub fn dispatches(&self, plan: PlanId) -> usize {
+        self.plans[plan.0].len()
     }
 
     /// The kernel variants that an op of a plan runs, in order.
-    pub fn variants_of(&self, plan: usize, op: usize) -> impl Iterator<Item = &str> {
-        let passes = self.plans[plan].iter().filter(move |d| d.op == op);
+    pub fn variants_of(&self, plan: PlanId, op: usize) -> impl Iterator<Item = &str> {
+        let passes = self.plans[plan.0].iter().filter(move |d| d.op == op);
         passes.map(|d| self.pipelines[d.pipeline].variant.as_str())
     }
 }

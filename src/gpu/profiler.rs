@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::executor::SINGLE_STEP;
 use super::{Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::roof;
-use crate::plan::{Op, Program, STEPS_PER_SUBMIT, StepPlan, StepScalars, TensorTable};
+use crate::plan::{Op, PlanId, Program, STEPS_PER_SUBMIT, StepPlan, StepScalars, TensorTable};
 
 /// What an adapter does at best, measured.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -26,7 +26,7 @@ pub fn roofs(gpu: &Arc<Gpu>, checked: bool) -> Result<Roofs, GpuError> {
         let program = Program { tensors, plans, ..Program::default() };
         let options = GpuOptions { checked, ..GpuOptions::default() };
         let mut executor = GpuExecutor::new(gpu.clone(), program, &options)?;
-        step_seconds(&mut executor, 0, &StepScalars::default(), Duration::from_millis(300))
+        step_seconds(&mut executor, PlanId(0), &StepScalars::default(), Duration::from_millis(300))
     };
     let built = |result: Result<Op, crate::plan::PlanError>| {
         result.map_err(|error| GpuError::Mismatch { kernel: "roof".into(), reason: error.to_string() })
@@ -52,7 +52,7 @@ pub fn roofs(gpu: &Arc<Gpu>, checked: bool) -> Result<Roofs, GpuError> {
 /// Seconds of one step of a plan by the clock: the best of the batches of steps that fit into `patience`, one at least.
 pub fn step_seconds(
     executor: &mut GpuExecutor,
-    plan: usize,
+    plan: PlanId,
     step: &StepScalars,
     patience: Duration,
 ) -> Result<f64, GpuError> {
@@ -77,12 +77,12 @@ pub fn step_seconds(
 impl GpuExecutor {
     /// Seconds that each op of a plan takes in one step, by timestamps around a pass of its own; the step runs with the
     /// scalars as they are. None where the device was not opened with timestamps, or has too few of them.
-    pub fn op_seconds(&mut self, plan: usize, step: &StepScalars) -> Result<Option<Vec<f64>>, GpuError> {
+    pub fn op_seconds(&mut self, plan: PlanId, step: &StepScalars) -> Result<Option<Vec<f64>>, GpuError> {
         if !self.gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(None);
         }
         let device = &self.gpu.device;
-        let dispatches = &self.plans[plan];
+        let dispatches = &self.plans[plan.0];
         let count = 2 * dispatches.len() as u32;
         if count > wgpu::QUERY_SET_MAX_QUERIES {
             return Ok(None);
@@ -119,7 +119,7 @@ impl GpuExecutor {
         let period = f64::from(self.gpu.queue.get_timestamp_period()) * 1e-9;
         let ops = dispatches.last().map_or(0, |d| d.op + 1);
         let mut seconds = vec![0.0; ops];
-        for (dispatch, pair) in self.plans[plan].iter().zip(ticks.chunks_exact(2)) {
+        for (dispatch, pair) in self.plans[plan.0].iter().zip(ticks.chunks_exact(2)) {
             seconds[dispatch.op] += pair[1].saturating_sub(pair[0]) as f64 * period;
         }
         Ok(Some(seconds))
@@ -128,7 +128,7 @@ impl GpuExecutor {
     /// Seconds of one op of a plan by the clock: many of it in a row, the best of the rows that fit into `patience`.
     pub fn op_seconds_by_clock(
         &mut self,
-        plan: usize,
+        plan: PlanId,
         op: usize,
         step: &StepScalars,
         patience: Duration,
@@ -140,7 +140,7 @@ impl GpuExecutor {
             {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 for _ in 0..count {
-                    for dispatch in self.plans[plan].iter().filter(|d| d.op == op) {
+                    for dispatch in self.plans[plan.0].iter().filter(|d| d.op == op) {
                         self.encode_one(&mut pass, dispatch, SINGLE_STEP as u32);
                     }
                 }

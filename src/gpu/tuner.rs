@@ -11,7 +11,7 @@ use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
 use crate::kernels::{Choices, Layout};
-use crate::plan::{Gemm, Index, Op, Orientation, Pointwise, Program, StepPlan, StepScalars, TensorTable};
+use crate::plan::{Gemm, Index, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable};
 
 /// What the tuner found out about a layout of a product.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +106,7 @@ pub fn tune(
         if let [_, _] = trials.as_slice() {
             for _ in 0..2 {
                 for (best, _, executor) in &mut trials {
-                    *best = best.min(step_seconds(executor, 0, &Bench::STEP, Duration::from_millis(10))?);
+                    *best = best.min(step_seconds(executor, PlanId(0), &Bench::STEP, Duration::from_millis(10))?);
                 }
             }
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -212,12 +212,12 @@ impl Bench {
             return Ok(Err(why));
         }
         let patience = Duration::from_millis(20).min(left);
-        Ok(Ok((step_seconds(&mut executor, 0, &Self::STEP, patience)?, executor)))
+        Ok(Ok((step_seconds(&mut executor, PlanId(0), &Self::STEP, patience)?, executor)))
     }
 
     /// What the small op writes.
     fn results(&self, executor: &mut GpuExecutor) -> Result<Vec<Vec<f32>>, GpuError> {
-        executor.dispatch(1, &Self::STEP)?;
+        executor.dispatch(PlanId(1), &Self::STEP)?;
         let written = self.program.plans[1].ops[0].bindings.iter().filter(|b| b.access.writes());
         written
             .map(|b| {

@@ -6,7 +6,8 @@ use crate::graph::{Graph, Node};
 use crate::plan::{Activation, Function, Init};
 
 /// How the decoder's output explains the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
     /// Cross-entropy on logits, for levels in [0, 1].

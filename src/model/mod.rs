@@ -3,6 +3,7 @@
 pub mod layers;
 mod likelihood;
 mod network;
+mod plan_ids;
 mod spec;
 mod vae;
 

@@ -8,7 +8,8 @@ use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
 
 /// What is minimised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
     /// Reconstruction plus beta times KL.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Call, Memory, Real, Store, batch, gemm, optimizer, pointwise, reduce, rng, roof};
 use crate::kernels::map::MapParams;
-use crate::plan::{BufferId, Dtype, Kernel, Op, Program, StepMetrics, StepScalars, TensorId};
+use crate::plan::{BufferId, Dtype, Kernel, Op, PlanId, Program, StepMetrics, StepScalars, TensorId};
 
 /// A program and its memory on the CPU.
 pub struct Oracle<T> {
@@ -73,14 +73,14 @@ impl<T: Real> Oracle<T> {
     }
 
     /// Runs one step with the scalars as they are.
-    pub fn dispatch(&mut self, plan: usize, step: &StepScalars) {
-        for op in &self.program.plans[plan].ops {
+    pub fn dispatch(&mut self, plan: PlanId, step: &StepScalars) {
+        for op in &self.program.plans[plan.0].ops {
             run(&mut Call { op, tensors: &self.program.tensors, memory: &mut self.memory, step });
         }
     }
 
     /// Runs steps and keeps their metrics for [`Oracle::collect`].
-    pub fn submit(&mut self, plan: usize, steps: &[StepScalars]) {
+    pub fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) {
         let mut reports = Vec::with_capacity(steps.len());
         for step in steps {
             self.dispatch(plan, &StepScalars { slot: 0, ..*step });

@@ -18,7 +18,7 @@ pub use op::{Access, Binding, Field, Grid, Op, ParamsBlock, Rule};
 pub use params::{Init, Param, ParamTable};
 pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};
 pub use scalars::{METRICS_PER_STEP, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars};
-pub use step_plan::{Program, StepPlan, Totals};
+pub use step_plan::{PlanId, Program, StepPlan, Totals};
 pub use tensor::{Buffer, BufferId, Dtype, Tensor, TensorId, TensorTable};
 
 /// Why a plan could not be built: an op was given tensors whose shapes do not fit together.

@@ -73,6 +73,10 @@ impl StepPlan {
     }
 }
 
+/// A plan, by its place in its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PlanId(pub usize);
+
 /// Everything an executor is given: the tensors to hold and the plans to run over them.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
@@ -87,6 +91,11 @@ pub struct Program {
 }
 
 impl Program {
+    /// One of its plans.
+    pub fn at(&self, plan: impl Into<PlanId>) -> &StepPlan {
+        &self.plans[plan.into().0]
+    }
+
     /// The plan of this name.
     pub fn plan(&self, name: &str) -> Option<&StepPlan> {
         self.plans.iter().find(|p| p.name == name)

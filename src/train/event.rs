@@ -1,6 +1,14 @@
 //! What a training run tells whoever watches it.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
+
+use super::{DeviceEvent, Epoch};
+use crate::config::Config;
+use crate::data::Shape;
+use crate::executor::Device;
+use crate::plan::Totals;
 
 /// Means over the steps since the last report.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -70,12 +78,42 @@ pub struct Summary {
     pub test_kl: f64,
 }
 
-/// Something to show or to write down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
+/// What a run is made of, just before its first step.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// What it runs on.
+    pub device: &'a Device,
+    /// Its configuration, with the kernels that were chosen.
+    pub config: &'a Config,
+    /// The data's short name.
+    pub data: &'a str,
+    /// What one example is.
+    pub shape: Shape,
+    /// Training rows.
+    pub train_rows: usize,
+    /// Test rows.
+    pub test_rows: usize,
+    /// Rows that the device holds at a time, where the others are streamed to it.
+    pub streamed: Option<usize>,
+    /// Numbers that are trained.
+    pub parameters: usize,
+    /// Dispatches, stages and operations of a training step.
+    pub totals: Totals,
+    /// Epochs of the whole run, the last perhaps in part.
+    pub epochs: usize,
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// The run's folder.
+    pub folder: &'a Path,
+}
+
+/// What happens on the way from a configuration to a finished run.
+pub enum Event<'a> {
+    /// On the way to an open device.
+    Device(DeviceEvent<'a>),
+    /// Training is about to start.
+    Start(Start<'a>),
     /// Some steps more are done; not written down.
-    #[serde(skip)]
     Progress {
         /// Means since the last progress.
         report: StepReport,
@@ -84,6 +122,34 @@ pub enum Event {
         /// Over the last submits.
         steps_per_second: f64,
     },
+    /// Every fiftieth step.
+    Step(StepReport),
+    /// An epoch is done, and the model as it is now can be looked at.
+    Epoch(Epoch<'a>),
+    /// A picture is drawn.
+    Picture(&'a Path),
+    /// Training is done.
+    Done(&'a Summary),
+    /// The run's page is written.
+    Page(&'a Path),
+}
+
+impl Event<'_> {
+    /// The event as a line of `metrics.jsonl`, if it is one that is written down.
+    pub fn line(&self) -> Option<MetricsLine> {
+        match self {
+            Event::Step(report) => Some(MetricsLine::Step(*report)),
+            Event::Epoch(epoch) => Some(MetricsLine::Epoch(epoch.report)),
+            Event::Done(summary) => Some(MetricsLine::Done((*summary).clone())),
+            Event::Device(_) | Event::Start(_) | Event::Progress { .. } | Event::Picture(_) | Event::Page(_) => None,
+        }
+    }
+}
+
+/// A line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum MetricsLine {
     /// Every fiftieth step.
     Step(StepReport),
     /// An epoch is done.

@@ -72,12 +72,6 @@ impl RunFolder {
         replace(&self.file(name), content.as_bytes())
     }
 
-    /// Writes a picture.
-    pub fn picture(&self, name: &str, picture: &image::DynamicImage) -> Result<(), TrainError> {
-        let path = self.path.join("images").join(name);
-        picture.save(&path).map_err(|e| TrainError::Write { path, reason: e.to_string() })
-    }
-
     /// Adds a line to the metrics.
     pub fn record(&mut self, event: &impl Serialize) -> Result<(), TrainError> {
         let path = self.file("metrics.jsonl");

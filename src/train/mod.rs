@@ -1,22 +1,23 @@
-//! Training: the trainer's loop, schedules, checkpoints and the run's folder.
+//! Training: the device and its kernels, the trainer's loop, schedules, checkpoints and the run's folder.
 
 mod checkpoint;
+mod device;
 mod event;
 mod folder;
 mod schedule;
 mod trainer;
 
 pub use checkpoint::{LoadError, initial_weights, load, save};
-pub use event::{EpochReport, Event, StepReport, Summary};
+pub use device::{DeviceEvent, DeviceOptions, Opened, Tune, saved_for};
+pub use event::{EpochReport, Event, MetricsLine, Start, StepReport, Summary};
 pub use folder::RunFolder;
 pub use schedule::Timetable;
-pub use trainer::{SUBMIT_TIME, Trainer};
+pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch};
 
 use std::path::PathBuf;
 
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
-use crate::plan::PlanError;
 
 /// What can end a training run early.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +25,6 @@ pub enum TrainError {
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The model cannot be planned.
-    #[error("the model cannot be planned: {0}")]
-    Plan(#[from] PlanError),
     /// A file could not be written.
     #[error("{path} could not be written: {reason}")]
     Write {
@@ -46,7 +44,10 @@ pub enum TrainError {
         /// Its loss.
         loss: f64,
     },
-    /// Ctrl-C.
+    /// Whoever watched the run could not go on.
+    #[error(transparent)]
+    Watch(#[from] std::io::Error),
+    /// The run was stopped.
     #[error("interrupted after step {step}; the model so far is in {folder}")]
     Interrupted {
         /// Steps done.

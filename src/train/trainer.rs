@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::event::{EpochReport, Event, StepReport, Summary};
+use super::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
 use super::{RunFolder, Timetable, TrainError, checkpoint};
 use crate::config::Config;
 use crate::data::{Dataset, Shape, Split};
@@ -12,13 +12,15 @@ use crate::gpu::GpuError;
 use crate::kernels::batch::{half_bits, row_of};
 use crate::model::{Plan, Vae};
 use crate::plan::{Dtype, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
-use crate::report;
 
 /// Steps between the lines of `metrics.jsonl`.
 const LOG_EVERY: u64 = 50;
 /// A submit should take this long: long enough to hide the host's work, of which some 100 us are the submit's whatever is
 /// in it, short enough for a prompt Ctrl-C, a moving progress bar, and no driver's watchdog.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
+
+/// Who is told of a run's events; an error ends the run.
+pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
 
 /// A model, its data and the executor that holds both.
 pub struct Trainer {
@@ -121,22 +123,17 @@ impl Trainer {
         &mut self.executor
     }
 
-    /// The model's tensors.
-    pub fn vae(&self) -> &Vae {
-        &self.vae
-    }
-
     /// The run's scalars.
     pub fn timetable(&self) -> &Timetable {
         &self.timetable
     }
 
-    /// Trains to the end, or until `stop` is set. Every event goes to `watch`; what shall last goes to `folder`.
+    /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements and the model go to `folder`.
     pub fn train(
         &mut self,
         folder: &mut RunFolder,
         stop: &AtomicBool,
-        watch: &mut dyn FnMut(&Event),
+        watch: &mut Watch<'_>,
     ) -> Result<Summary, TrainError> {
         let total = self.timetable.total();
         let mut training = Duration::ZERO;
@@ -171,11 +168,9 @@ impl Trainer {
                 steps_per_second: (end - step) as f64 / elapsed.as_secs_f64(),
             };
             step = end;
-            let event = Event::Epoch(report);
-            folder.record(&event)?;
+            folder.record(&MetricsLine::Epoch(report))?;
             self.save(folder)?;
-            self.pictures(folder, epoch)?;
-            watch(&event);
+            watch(Event::Epoch(Epoch { report, trainer: self }))?;
             last = Some(report);
         }
         let seconds = training.as_secs_f64();
@@ -191,9 +186,8 @@ impl Trainer {
             test_recon: last.map_or(f64::NAN, |r| r.test_recon),
             test_kl: last.map_or(f64::NAN, |r| r.test_kl),
         };
-        let event = Event::Done(summary.clone());
-        folder.record(&event)?;
-        watch(&event);
+        folder.record(&MetricsLine::Done(summary.clone()))?;
+        watch(Event::Done(&summary))?;
         Ok(summary)
     }
 
@@ -203,7 +197,7 @@ impl Trainer {
         range: std::ops::Range<u64>,
         folder: &mut RunFolder,
         stop: &AtomicBool,
-        watch: &mut dyn FnMut(&Event),
+        watch: &mut Watch<'_>,
     ) -> Result<Mean, TrainError> {
         let total = self.timetable.total();
         let mut whole = Mean::default();
@@ -215,7 +209,7 @@ impl Trainer {
                 let most = self.streamed.as_ref().map_or(usize::MAX, |s| s.steps).min(self.steps_per_submit);
                 let count = (range.end - next).min(most as u64);
                 let scalars = self.send(next..next + count)?;
-                self.executor.submit(Plan::Train as usize, &scalars)?;
+                self.executor.submit(Plan::Train.into(), &scalars)?;
                 next += count;
                 in_flight += 1;
             }
@@ -236,17 +230,17 @@ impl Trainer {
                 progress.add(metrics, 1.0);
                 self.window.add(metrics, 1.0);
                 if done.is_multiple_of(LOG_EVERY) {
-                    let event = Event::Step(self.report(done, self.window.get()));
-                    folder.record(&event)?;
-                    watch(&event);
+                    let report = self.report(done, self.window.get());
+                    folder.record(&MetricsLine::Step(report))?;
+                    watch(Event::Step(report))?;
                     self.window = Mean::default();
                 }
             }
-            watch(&Event::Progress {
+            watch(Event::Progress {
                 report: self.report(done, progress.get()),
                 total,
                 steps_per_second: reports.len() as f64 / elapsed.as_secs_f64(),
-            });
+            })?;
             self.adapt(reports.len(), elapsed);
         }
     }
@@ -315,7 +309,7 @@ impl Trainer {
             }
             // An evaluation step is about a third of a training step.
             for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
-                self.executor.submit(Plan::Evaluate as usize, chunk)?;
+                self.executor.submit(Plan::Evaluate.into(), chunk)?;
                 let reports = self.executor.collect()?.unwrap_or_default();
                 for (metrics, step) in reports.iter().zip(chunk) {
                     mean.add(metrics, f64::from(step.rows));
@@ -353,55 +347,75 @@ impl Trainer {
         Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
     }
 
-    /// The first `rows` rows that a plan shows, and the batches they were shown for.
-    fn shown(&mut self, plan: Plan, rows: usize) -> Result<(Vec<f32>, Vec<f32>), GpuError> {
-        self.hold(0)?;
-        let (mut x, mut mean) = (Vec::new(), Vec::new());
+    /// What a plan shows of its first rows: `(rows, D)`. `batch_done` is told after each batch how many of its rows count.
+    fn shown(
+        &mut self,
+        plan: Plan,
+        rows: usize,
+        mut batch_done: impl FnMut(&mut Self, usize) -> Result<(), GpuError>,
+    ) -> Result<Vec<f32>, GpuError> {
         let width = self.shape.len();
+        let mut mean = Vec::new();
         let mut batch = 0;
+        let mut held = 0..0;
         while mean.len() < rows * width {
             let step = match plan {
                 Plan::Sample => self.timetable.sample(batch),
-                _ => self.timetable.evaluate(batch),
+                _ => {
+                    let step = self.timetable.evaluate(batch);
+                    let first = step.offset as usize;
+                    if !held.contains(&first) {
+                        held = first..first + self.hold(first)?;
+                    }
+                    StepScalars { offset: (first - held.start) as u32, ..step }
+                }
             };
-            self.executor.dispatch(plan as usize, &step)?;
-            let keep = step.rows as usize * width;
-            x.extend(&self.batch(step.rows as usize)?);
-            mean.extend(&self.executor.read(self.vae.mean)?[..keep]);
+            self.executor.dispatch(plan.into(), &step)?;
+            let kept = step.rows as usize;
+            batch_done(self, kept)?;
+            mean.extend(&self.executor.read(self.vae.mean)?[..kept * width]);
             batch += 1;
         }
-        x.truncate(rows * width);
         mean.truncate(rows * width);
+        Ok(mean)
+    }
+}
+
+/// An epoch that is done: its figures, and the model as it is now.
+pub struct Epoch<'a> {
+    /// Its figures.
+    pub report: EpochReport,
+    trainer: &'a mut Trainer,
+}
+
+impl Epoch<'_> {
+    /// What one example is.
+    pub fn shape(&self) -> Shape {
+        self.trainer.shape
+    }
+
+    /// Rows of the test split.
+    pub fn test_rows(&self) -> usize {
+        self.trainer.timetable.evaluation_rows()
+    }
+
+    /// The first test rows, as the model is given them, and what it makes of them without noise: `(rows, D)` each.
+    pub fn reconstruct(&mut self, rows: usize) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
+        let rows = rows.min(self.test_rows());
+        let mut x = Vec::new();
+        let mean = self.trainer.shown(Plan::Reconstruct, rows, |trainer, kept| {
+            x.extend(trainer.batch(kept)?);
+            Ok(())
+        })?;
+        x.truncate(mean.len());
         Ok((x, mean))
     }
 
-    fn pictures(&mut self, folder: &RunFolder, epoch: usize) -> Result<(), TrainError> {
-        let has_prior = self.vae.program.plan("sample").is_some();
-        let test_rows = self.timetable.evaluation_rows();
-        match self.shape {
-            Shape::Image { height, width, channels } => {
-                let size = (height, width, channels);
-                let (x, mean) = self.shown(Plan::Reconstruct, test_rows.min(50))?;
-                let picture = report::reconstructions(&x, &mean, size);
-                folder.picture(&format!("reconstructions-{epoch:03}.png"), &picture)?;
-                if has_prior {
-                    let (_, mean) = self.shown(Plan::Sample, 100)?;
-                    let picture = report::grid(&mean, size, 10);
-                    folder.picture(&format!("samples-{epoch:03}.png"), &picture)?;
-                }
-            }
-            Shape::Point(2) => {
-                let (x, mean) = self.shown(Plan::Reconstruct, test_rows.min(2000))?;
-                let picture = report::scatter(&x, &mean);
-                folder.picture(&format!("reconstructions-{epoch:03}.png"), &picture)?;
-                if has_prior {
-                    let (_, drawn) = self.shown(Plan::Sample, test_rows.min(2000))?;
-                    let picture = report::scatter(&x, &drawn);
-                    folder.picture(&format!("samples-{epoch:03}.png"), &picture)?;
-                }
-            }
-            Shape::Point(_) | Shape::Table(_) => {}
+    /// So many draws from the prior, decoded: `(rows, D)`. An autoencoder has no prior.
+    pub fn sample(&mut self, rows: usize) -> Result<Option<Vec<f32>>, TrainError> {
+        if self.trainer.vae.program.plan("sample").is_none() {
+            return Ok(None);
         }
-        Ok(())
+        Ok(Some(self.trainer.shown(Plan::Sample, rows, |_, _| Ok(()))?))
     }
 }

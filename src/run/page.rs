@@ -1,13 +1,13 @@
 //! What a run's page shows, gathered from the run's folder and from its model applied to rows.
 
-use super::sheet::png;
-use super::traverse::traversal;
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
 use crate::config::Config;
 use crate::data::{Rows, Shape, Split};
 use crate::model::Objective;
-use crate::report::page::{Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
+use crate::report::page::{
+    self, Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
+};
 use crate::report::{self, latent};
 
 /// Rows in the scatter plots.
@@ -62,8 +62,14 @@ pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
     metrics.epochs.iter().map(epoch).collect()
 }
 
-/// The whole page.
-pub fn page(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
+/// A run's page as HTML, with these rows for its pictures.
+pub fn page(run: &Run, rows: &Rows, model: &mut Applied) -> Result<String, RunError> {
+    let (record, metrics) = (Record::of(&run.path)?, Metrics::of(&run.path)?);
+    Ok(page::html(&contents(run, &record, &metrics, rows, model)?))
+}
+
+/// All that the page shows.
+fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
     let split = &rows.split;
     let codes = model.encode(split)?;
     let figures = Evaluation::of(&codes, &model.score(split, 1)?, 1, model.width());
@@ -96,6 +102,15 @@ pub fn page(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         config: run.config.to_toml()?,
         next: next(run),
     })
+}
+
+/// A picture as the bytes of a PNG.
+pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(|e| RunError::Unfit(format!("a picture could not be encoded: {e}")))?;
+    Ok(bytes.into_inner())
 }
 
 fn plane(values: &[f32]) -> Vec<[f32; 2]> {
@@ -141,7 +156,7 @@ fn pictures(
     let mut order: Vec<usize> = (0..codes.latent).collect();
     order.sort_by(|a, b| figures.kl_per_dimension[*b].total_cmp(&figures.kl_per_dimension[*a]));
     order.truncate(TRAVERSED);
-    let all = traversal(&vec![0.0; codes.latent], &vec![1.0; codes.latent], 3.0, TRAVERSAL_STEPS);
+    let all = draws::traversal(&vec![0.0; codes.latent], &vec![1.0; codes.latent], 3.0, TRAVERSAL_STEPS);
     let run_of = TRAVERSAL_STEPS * codes.latent;
     let z: Vec<f32> = order.iter().flat_map(|d| &all[d * run_of..(d + 1) * run_of]).copied().collect();
     let steps = model.decode(&z)?;

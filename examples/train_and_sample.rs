@@ -1,0 +1,46 @@
+//! Trains a model of handwritten digits, and draws new ones from it.
+//!
+//!     cargo run --release --example train_and_sample
+
+use wgvae::{Applied, Config, Dataset, Error, Event, RunOptions, Tune};
+
+fn main() -> Result<(), Error> {
+    // A folder of images, a table or an array is named here just the same.
+    let source = "strokes:count=2000";
+    let data = Dataset::load(source)?;
+
+    // What suits the data; every field may be changed.
+    let mut config = Config::for_data(&data)?;
+    config.data.source = source.into();
+    config.model.hidden = vec![128];
+    config.model.latent = 8;
+    config.train.epochs = 8;
+    config.train.batch = 64;
+    config.train.lr = 3e-3;
+
+    let mut options = RunOptions::in_folder(std::env::temp_dir().join("wgvae-digits"));
+    // Finding the fastest kernels takes some seconds at first use: more than a run as short as this would win.
+    options.device.tune = Tune::Off;
+
+    let finished = wgvae::train(config, data, &options, &mut |event| {
+        match event {
+            Event::Start(start) => println!("{} parameters on {}", start.parameters, start.device.name),
+            Event::Epoch(epoch) => {
+                println!("epoch {}: {:.1} nats a test image", epoch.report.epoch, epoch.report.test_loss);
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+
+    // The model comes back from the run's folder, today or in another program: Run::open(path).
+    let mut model = Applied::open(&finished.run, 1, &options.device, &mut |_| {})?;
+    let digits = model.sample(4, 1)?;
+    for y in 0..28 {
+        let row = digits.chunks(28 * 28).flat_map(|image| &image[y * 28..(y + 1) * 28]);
+        let line: String = row.map(|level| [' ', '.', 'o', '#'][(level * 3.9) as usize]).collect();
+        println!("{}", line.trim_end());
+    }
+    println!("the run, with a page to look at: {}", finished.run.path.join("report.html").display());
+    Ok(())
+}

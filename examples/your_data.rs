@@ -1,0 +1,48 @@
+//! Trains a model on rows that the program has in memory, and asks it how strange other rows are.
+//!
+//!     cargo run --release --example your_data
+
+use wgvae::{Applied, Config, Error, InMemory, RunOptions, Tune};
+
+/// What four thermometers show, in the cellar, the kitchen, under the roof and outside: rows that follow the sun, with
+/// noise. Any `Vec<f32>` will do; pictures are a `Vec<u8>`, for `InMemory::images`.
+fn readings(rows: usize) -> Vec<f32> {
+    let reading = |row: usize| {
+        let sun = (row as f32 * 0.7).sin();
+        let noise = |k: usize| ((row * 7919 + k * 104_729) % 1000) as f32 / 1000.0 - 0.5;
+        [
+            14.0 + 0.5 * sun + noise(1),
+            20.0 + 2.0 * sun + noise(2),
+            22.0 + 6.0 * sun + noise(3),
+            12.0 + 9.0 * sun + noise(4),
+        ]
+    };
+    (0..rows).flat_map(reading).collect()
+}
+
+fn main() -> Result<(), Error> {
+    let data = InMemory::table("readings", ["cellar", "kitchen", "roof", "outside"], readings(2000)).dataset()?;
+    let mut config = Config::for_data(&data)?;
+    config.model.latent = 1;
+    config.train.steps = Some(1500);
+
+    let mut options = RunOptions::in_folder(std::env::temp_dir().join("wgvae-readings"));
+    // Finding the fastest kernels takes some seconds at first use: more than a run as short as this would win.
+    options.device.tune = Tune::Off;
+    let finished = wgvae::train(config, data, &options, &mut |_| Ok(()))?;
+    println!("trained: {:.2} nats a row of the test split", finished.summary.test_loss);
+
+    let run = &finished.run;
+    let mut model = Applied::open(run, 2, &options.device, &mut |_| {})?;
+    // A usual morning, and a kitchen that is as cold as the night outside while the sun is on the roof.
+    let rows = run.rows(&[14.2, 20.8, 24.4, 15.6, 14.2, 12.0, 27.0, 12.0])?;
+    let scores = model.score(&rows, 16)?;
+    let mut expected = model.reconstruct(&rows)?;
+    if let Some(columns) = &run.data.columns {
+        columns.restore(&mut expected);
+    }
+    for (score, expected) in scores.iter().zip(expected.chunks(4)) {
+        println!("strange by {:>7.2} nats; the model would expect {expected:.1?} degrees", score.loss());
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! What suits data that comes without a configuration.
+
+use toml::{Table, Value};
+
+use super::{Config, ConfigError};
+use crate::data::{Dataset, Shape};
+
+impl Config {
+    /// A preset as it is.
+    pub fn preset(name: &str) -> Result<Self, ConfigError> {
+        Self::resolve(Some(name), None, Table::new())
+    }
+
+    /// What suits this data: a preset, sized to it. The data's name stands for its source; where it has been loaded from
+    /// another, setting `data.source` lets the run find it again.
+    pub fn for_data(data: &Dataset) -> Result<Self, ConfigError> {
+        let preset = Self::suited_preset(data);
+        let mut config = Self::resolve_sized(Some(preset), Self::suited_sizes(preset, data), None, Table::new())?;
+        config.data.source.clone_from(&data.name);
+        config.train.batch = config.train.batch.min(data.train.rows);
+        Ok(config)
+    }
+
+    /// The preset for data that comes without one: grey levels are pixels, other numbers are measured.
+    pub(crate) fn suited_preset(data: &Dataset) -> &'static str {
+        match data.shape {
+            Shape::Point(2) => "points",
+            _ if data.is_bytes() => "dense",
+            _ => "table",
+        }
+    }
+
+    /// What of a preset the data's size decides. `table` has layers a little wider than a row, as many batches an epoch as
+    /// a small table can give, and some two thousand steps; the others are as they are.
+    pub(crate) fn suited_sizes(preset: &str, data: &Dataset) -> Table {
+        let rows = data.train.rows;
+        if preset != "table" || rows == 0 {
+            return Table::new();
+        }
+        let width = data.shape.len();
+        let first = (2 * width).next_multiple_of(8).clamp(16, 256);
+        let batch = if rows < 2000 { 32 } else { 128 }.min(rows);
+        let epochs = (2000 * batch).div_ceil(rows).clamp(10, 400);
+        let number = |n: usize| Value::Integer(n as i64);
+        let model = [
+            ("hidden", Value::Array(vec![number(first), number((first / 2).max(8))])),
+            ("latent", number(width.div_ceil(4).clamp(2, 16))),
+        ];
+        let train = [("batch", number(batch)), ("epochs", number(epochs))];
+        let section = |entries: [(&str, Value); 2]| -> Value {
+            Value::Table(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
+        };
+        [("model".to_string(), section(model)), ("train".to_string(), section(train))].into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_data_has_a_configuration_that_takes_it() {
+        for (source, latent) in [("strokes:count=50", 20), ("points:count=60", 2), ("sprites:count=30", 20)] {
+            let data = Dataset::load(source).unwrap();
+            let config = Config::for_data(&data).unwrap();
+            config.check_data(&data).unwrap();
+            assert_eq!(config.model.latent, latent, "{source}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Rows that a program has in memory already.
+
+use super::load::check_numbers;
+use super::options::LONGEST;
+use super::raw::Raw;
+use super::{DataError, Dataset, Options, Shape, Split, Values, natural};
+
+/// Rows in memory, on their way to a [`Dataset`].
+///
+/// ```
+/// use wgvae::InMemory;
+///
+/// let levels: Vec<u8> = (0..100 * 8 * 8).map(|i| (i % 256) as u8).collect();
+/// let data = InMemory::images("ramps", [8, 8, 1], levels).test_share(0.2).dataset()?;
+/// assert_eq!((data.train.rows, data.test.rows), (80, 20));
+/// # Ok::<(), wgvae::DataError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct InMemory {
+    shape: Shape,
+    columns: Option<Vec<String>>,
+    values: Values,
+    labels: Option<Vec<String>>,
+    options: Options,
+}
+
+impl InMemory {
+    fn of(name: &str, shape: Shape, columns: Option<Vec<String>>, values: Values) -> Self {
+        Self { shape, columns, values, labels: None, options: Options::from(name) }
+    }
+
+    /// Images of `[height, width, channels]`, one after the other: levels from 0 to 255, row by row of pixels, the
+    /// channels of a pixel side by side; 1 channel for grey, 3 for red, green and blue.
+    pub fn images(name: &str, [height, width, channels]: [usize; 3], levels: Vec<u8>) -> Self {
+        Self::of(name, Shape::Image { height, width, channels }, None, Values::Bytes(levels))
+    }
+
+    /// A table of so many columns, row by row. Each column is standardised, and comes back in its own units.
+    pub fn table<S: Into<String>>(name: &str, columns: impl IntoIterator<Item = S>, numbers: Vec<f32>) -> Self {
+        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
+        Self::of(name, Shape::Table(columns.len()), Some(columns), Values::Floats(numbers))
+    }
+
+    /// Points of so many coordinates, one after the other, learned from as they are.
+    pub fn points(name: &str, coordinates: usize, numbers: Vec<f32>) -> Self {
+        Self::of(name, Shape::Point(coordinates), None, Values::Floats(numbers))
+    }
+
+    /// A class for each row.
+    pub fn labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
+        self.labels = Some(labels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The share of the rows that is kept for testing; a tenth where not said.
+    pub fn test_share(mut self, share: f64) -> Self {
+        self.options.valid = share;
+        self
+    }
+
+    /// Decides which rows these are.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = seed;
+        self
+    }
+
+    /// The rows, checked, split into what is learned from and what is judged by, and standardised if they are a table's.
+    pub fn dataset(self) -> Result<Dataset, DataError> {
+        check_numbers(&self.options)?;
+        let unusable = |reason: String| Err(DataError::unusable(&self.options.source, reason));
+        let has_size = match self.shape {
+            Shape::Image { height, width, channels } => {
+                let sides = 1..=LONGEST;
+                sides.contains(&height) && sides.contains(&width) && [1, 3].contains(&channels)
+            }
+            Shape::Point(width) | Shape::Table(width) => width > 0,
+        };
+        if !has_size {
+            return unusable(format!(
+                "{} cannot be learned from: images have sides from 1 to {LONGEST} and 1 or 3 channels, rows a number at least",
+                self.shape
+            ));
+        }
+        let width = self.shape.len();
+        if !self.values.len().is_multiple_of(width) {
+            return unusable(format!("{} numbers are no whole number of {}", self.values.len(), self.shape));
+        }
+        if let Values::Floats(values) = &self.values
+            && let Some(place) = values.iter().position(|value| !value.is_finite())
+        {
+            return unusable(format!("{} in row {} cannot be learned from", values[place], place / width));
+        }
+        let mut rows = Split::of(self.values.len() / width, self.values);
+        let mut classes = Vec::new();
+        if let Some(labels) = self.labels {
+            if labels.len() != rows.rows {
+                return unusable(format!("there are {} rows and {} labels", rows.rows, labels.len()));
+            }
+            classes.clone_from(&labels);
+            classes.sort_by(|a, b| natural::compare(a, b));
+            classes.dedup();
+            let place = |label: &String| classes.binary_search_by(|class| natural::compare(class, label)).unwrap_or(0);
+            rows.labels = Some(labels.iter().map(|label| place(label) as u32).collect());
+        }
+        let raw = Raw { classes, columns: self.columns, ..Raw::of(&self.options.source, self.shape, rows) };
+        Dataset::split(raw, &self.options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_in_memory_are_split_labelled_and_standardised() {
+        let numbers: Vec<f32> = (0..60).map(|i| i as f32).collect();
+        let labels = (0..20).map(|row| ["c10", "c2"][row % 2]);
+        let data = InMemory::table("rows", ["a", "b", "c"], numbers).labels(labels).test_share(0.25).seed(3);
+        let data = data.dataset().unwrap();
+        assert_eq!((data.name.as_str(), data.train.rows, data.test.rows), ("rows", 15, 5));
+        assert_eq!(data.classes, ["c2", "c10"]);
+        let mean: f32 = data.train.numbers(0..15, 3).iter().step_by(3).sum::<f32>() / 15.0;
+        assert!(mean.abs() < 1e-5);
+        // A row is whole after all this: its class is that of its place.
+        let mut first = data.train.numbers(0..1, 3);
+        data.columns.unwrap().restore(&mut first);
+        let row = (first[0] / 3.0).round() as usize;
+        assert_eq!(data.train.labels.unwrap()[0], [1, 0][row % 2]);
+    }
+
+    #[test]
+    fn what_cannot_be_learned_from_is_refused() {
+        let reason = |rows: InMemory| rows.dataset().unwrap_err().to_string();
+        for (rows, told) in [
+            (InMemory::images("x", [2, 2, 1], vec![0; 9]), "9 numbers are no whole number of grey images of 2x2"),
+            (InMemory::images("x", [0, 2, 1], vec![]), "cannot be learned from"),
+            (InMemory::images("x", [2, 2, 2], vec![0; 80]), "1 or 3 channels"),
+            (InMemory::images("x", [1 << 40, 1 << 40, 1], vec![0; 80]), "sides from 1 to 4096"),
+            (InMemory::images("x", [2, 2, 1], vec![0; 4]), "1 row is too few"),
+            (InMemory::images("x", [2, 2, 1], vec![]), "0 row is too few"),
+            (InMemory::points("x", 2, vec![0.0, 1.0, f32::NAN, 2.0]), "NaN in row 1"),
+            (InMemory::points("x", 2, vec![0.0; 8]).labels(["a"]), "4 rows and 1 labels"),
+            (InMemory::points("x", 2, vec![0.0; 8]).test_share(1.0), "valid is a share"),
+            (InMemory::table("x", Vec::<String>::new(), vec![]), "rows a number at least"),
+        ] {
+            let found = reason(rows);
+            assert!(found.contains(told), "{found}");
+        }
+    }
+}

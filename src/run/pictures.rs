@@ -1,0 +1,47 @@
+//! What a model makes of the data, drawn after each epoch.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::Shape;
+use crate::report;
+use crate::train::{Epoch, TrainError};
+
+/// Images in the picture of the reconstructions.
+const RECONSTRUCTED: usize = 50;
+/// Images in the picture of the samples.
+const SAMPLED: usize = 100;
+/// Points in either.
+const PLOTTED: usize = 2000;
+
+/// Draws reconstructions, and samples where there is a prior, into a folder; returns the files. Of rows that are neither
+/// images nor points of the plane there is no picture.
+pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
+    let mut pictures = Vec::new();
+    match epoch.shape() {
+        Shape::Image { height, width, channels } => {
+            let size = (height, width, channels);
+            let (x, mean) = epoch.reconstruct(RECONSTRUCTED)?;
+            pictures.push(("reconstructions", report::reconstructions(&x, &mean, size)));
+            if let Some(drawn) = epoch.sample(SAMPLED)? {
+                pictures.push(("samples", report::grid(&drawn, size, 10)));
+            }
+        }
+        Shape::Point(2) => {
+            let (x, mean) = epoch.reconstruct(PLOTTED)?;
+            pictures.push(("reconstructions", report::scatter(&x, &mean)));
+            if let Some(drawn) = epoch.sample(PLOTTED.min(epoch.test_rows()))? {
+                pictures.push(("samples", report::scatter(&x, &drawn)));
+            }
+        }
+        Shape::Point(_) | Shape::Table(_) => {}
+    }
+    let number = epoch.report.epoch;
+    let save = |(name, picture): (&str, image::DynamicImage)| {
+        let path = folder.join(format!("{name}-{number:03}.png"));
+        match picture.save(&path) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(TrainError::Write { path, reason: error.to_string() }),
+        }
+    };
+    pictures.into_iter().map(save).collect()
+}
