@@ -9,7 +9,7 @@ use wgvae::config::{Config, PRESETS};
 use wgvae::data::Dataset;
 use wgvae::executor::{self, DeviceChoice, Executor, Selected};
 use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions, Needs, profiler, tuner};
-use wgvae::kernels::{Case, Choices, Layout, cases};
+use wgvae::kernels::{Case, GemmVariant, TuningTable, cases};
 use wgvae::model::{Plan, Vae};
 use wgvae::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
 use wgvae::train::Trainer;
@@ -39,10 +39,10 @@ fn seconds(executor: &mut Executor, plan: PlanId, step: &StepScalars) -> f64 {
     }
 }
 
-fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case, choices: Choices) -> Executor {
+fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case, tuning: TuningTable) -> Executor {
     let mut executor = match gpu {
         Some(gpu) => {
-            let options = GpuOptions { choices, ..GpuOptions::default() };
+            let options = GpuOptions { tuning, ..GpuOptions::default() };
             let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), &options);
             Executor::Gpu(Box::new(compiled.expect("a registered case compiles")))
         }
@@ -81,33 +81,33 @@ fn describe(case: &Case, variant: &str, seconds: f64) {
 /// The products at whose size the baselines are measured too: forward, d_input, d_weight.
 const BASELINES: &str = " 128x784x512 ";
 
-/// Every layout worth trying for a product, and where asked for the baselines; returns the fastest.
-fn bench_layouts(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) -> Choices {
+/// Every variant worth trying for a product, and where asked for the baselines; returns the fastest.
+fn bench_variants(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) -> TuningTable {
     let op = &case.program.plans[0].ops[0];
-    let mut layouts = Layout::candidates(op, gpu.target);
+    let mut variants = GemmVariant::candidates(op, gpu.capabilities());
     let with_baselines = case.name.contains(BASELINES);
     if with_baselines {
-        layouts = Layout::eligible(op, gpu.target);
-        layouts.extend([Layout::Naive, Layout::Plain]);
+        variants = GemmVariant::eligible(op, gpu.capabilities());
+        variants.extend([GemmVariant::Naive, GemmVariant::Plain]);
     }
-    let mut timed: Vec<(f64, Layout)> = Vec::new();
-    for layout in layouts {
-        let mut executor = executor_for(&Some(gpu.clone()), case, Choices::all_of([op], layout));
+    let mut timed: Vec<(f64, GemmVariant)> = Vec::new();
+    for variant in variants {
+        let mut executor = executor_for(&Some(gpu.clone()), case, TuningTable::all_of([op], variant));
         let seconds = seconds(&mut executor, PlanId(0), &case.step);
-        describe(case, &layout.to_string(), seconds);
-        timed.push((seconds, layout));
+        describe(case, &variant.to_string(), seconds);
+        timed.push((seconds, variant));
     }
     timed.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (fastest, layout) = timed[0];
+    let (fastest, variant) = timed[0];
     if with_baselines {
-        let times = |baseline: Layout| {
+        let times = |baseline: GemmVariant| {
             timed.iter().find(|(_, l)| *l == baseline).map_or(f64::NAN, |(seconds, _)| seconds / fastest)
         };
-        let (naive, plain) = (times(Layout::Naive), times(Layout::Plain));
-        println!("{:<40} {layout} is {naive:.1} times naive, {plain:.1} times plain", case.name);
+        let (naive, plain) = (times(GemmVariant::Naive), times(GemmVariant::Plain));
+        println!("{:<40} {variant} is {naive:.1} times naive, {plain:.1} times plain", case.name);
         best.push((case.name.split(' ').next().unwrap_or_default().to_string(), fastest));
     }
-    Choices::all_of([op], layout)
+    TuningTable::all_of([op], variant)
 }
 
 fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn Fn(&str) -> bool) {
@@ -120,11 +120,11 @@ fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn F
         if !roof && !wanted(&case.name) {
             continue;
         }
-        let choices = match gpu {
-            Some(gpu) if case.name.starts_with("gemm") => bench_layouts(gpu, case, &mut best),
-            _ => Choices::default(),
+        let tuning = match gpu {
+            Some(gpu) if case.name.starts_with("gemm") => bench_variants(gpu, case, &mut best),
+            _ => TuningTable::default(),
         };
-        let mut executor = executor_for(gpu, case, choices);
+        let mut executor = executor_for(gpu, case, tuning);
         describe(case, "", seconds(&mut executor, PlanId(0), &case.step));
         let op = &case.program.plans[0].ops[0];
         let mut group = criterion.benchmark_group(case.name.split('/').next().unwrap_or_default());
@@ -161,7 +161,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let mut options = GpuOptions::default();
         if let Some(gpu) = &gpu {
             let ops = &vae.program.at(Plan::Train).ops;
-            tuner::tune(gpu, ops, &mut options.choices, false, &mut |_| {}).expect("the tuner runs");
+            tuner::tune(gpu, ops, &mut options.tuning, false, &mut |_| {}).expect("the tuner runs");
         }
         let (executor, device) = executor::compile(gpu, vae.program.clone(), &options).expect("the program compiles");
         let mut trainer = Trainer::new(&config, data, vae, executor, device).expect("data fits");

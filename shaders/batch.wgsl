@@ -26,6 +26,7 @@ struct Params {
     channels: u32,
     shift: u32,
     noise: u32,
+    batch: u32,      // B
 }
 
 @group(0) @binding(0) var<storage, read> bytes: array<u32>;
@@ -82,9 +83,12 @@ fn binarise(level: f32, index: u32) -> f32 {
 }
 
 @compute @workgroup_size(WG)
-fn gather_levels(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let source = row_of(group.x) * params.words;
-    let target_row = group.x * params.words;
+fn gather_levels(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+                 @builtin(local_invocation_index) lane: u32) {
+    let row = group.y * groups.x + group.x;
+    if row >= params.batch { return; }
+    let source = row_of(row) * params.words;
+    let target_row = row * params.words;
     for (var w = lane; w < params.words; w += WG) {
         let word = bytes[source + w];
         // Bytes of the row in this word: 4, or fewer in the last.
@@ -94,7 +98,7 @@ fn gather_levels(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             result = 0u;
             for (var b = 0u; b < inside; b++) {
                 let level = f32((word >> (8u * b)) & 255u) / 255.0;
-                let index = group.x * params.width + w * 4u + b;
+                let index = row * params.width + w * 4u + b;
                 if binarise(level, index) == 1.0 { result |= 255u << (8u * b); }
             }
         }
@@ -103,9 +107,12 @@ fn gather_levels(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
 }
 
 @compute @workgroup_size(WG)
-fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let source = row_of(group.x) * params.width;
-    let target_row = group.x * params.width;
+fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+                 @builtin(local_invocation_index) lane: u32) {
+    let row = group.y * groups.x + group.x;
+    if row >= params.batch { return; }
+    let source = row_of(row) * params.width;
+    let target_row = row * params.width;
     for (var d = lane; d < params.width; d += WG) {
         x[target_row + d] = binarise(floats[source + d], target_row + d);
     }
@@ -132,9 +139,12 @@ fn noisy(level: u32, index: u32) -> u32 {
 }
 
 @compute @workgroup_size(WG)
-fn augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let source = row_of(group.x) * params.words;
-    let draw = threefry2x32(step.binarise_key, vec2<u32>(group.x, 1u));
+fn augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+                 @builtin(local_invocation_index) lane: u32) {
+    let row = group.y * groups.x + group.x;
+    if row >= params.batch { return; }
+    let source = row_of(row) * params.words;
+    let draw = threefry2x32(step.binarise_key, vec2<u32>(row, 1u));
     let places = 2u * params.shift + 1u;
     let down = i32((draw.x & 0xFFFFu) % places) - i32(params.shift);
     let right = i32((draw.x >> 16u) % places) - i32(params.shift);
@@ -144,12 +154,12 @@ fn augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         var result = 0u;
         for (var b = 0u; b < inside; b++) {
             let i = w * 4u + b;
-            let index = group.x * params.width + i;
+            let index = row * params.width + i;
             var level = moved(source, i, down, right, mirrored);
             if NOISE == 1u { level = noisy(level, index); }
             if BINARISE != 0u { level = u32(255.0 * binarise(f32(level) / 255.0, index)); }
             result |= level << (8u * b);
         }
-        x_bytes[group.x * params.words + w] = result;
+        x_bytes[row * params.words + w] = result;
     }
 }

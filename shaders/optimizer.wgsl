@@ -8,10 +8,10 @@
 //          adam: g += decay w before; adamw (DECOUPLED): w *= 1 - lr decay before
 //   A moment below 1e-36 becomes 0: where the gradient is always 0, as at a pixel that is never lit, it would decay into
 //   numbers that processors compute with a hundred times slower.
-// One invocation EACH times four elements.
+// One invocation ELEMENTS times four elements.
 
 override WG: u32 = 64u;
-override EACH: u32 = 1u;
+override ELEMENTS: u32 = 1u;
 override DECOUPLED: u32 = 0u;
 override NESTEROV: u32 = 0u;
 
@@ -32,17 +32,17 @@ struct Params {
 @group(0) @binding(5) var<uniform> params: Params;
 @group(0) @binding(6) var<uniform> step: Step;
 
-const LEAST: f32 = 1e-36;
+const SMALLEST_MOMENT: f32 = 1e-36;
 
-fn settled(moment: vec4<f32>) -> vec4<f32> {
-    return select(moment, vec4<f32>(0.0), abs(moment) < vec4<f32>(LEAST));
+fn flushed(moment: vec4<f32>) -> vec4<f32> {
+    return select(moment, vec4<f32>(0.0), abs(moment) < vec4<f32>(SMALLEST_MOMENT));
 }
 
 @compute @workgroup_size(WG)
 fn sgd(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
        @builtin(local_invocation_index) lane: u32) {
-    let start = (group.y * groups.x + group.x) * (WG * EACH) + lane;
-    let end = min(start + WG * EACH, params.quads);
+    let start = (group.y * groups.x + group.x) * (WG * ELEMENTS) + lane;
+    let end = min(start + WG * ELEMENTS, params.quads);
     let scale = clip[0];
     let lr = step.lr;
     let decay = params.decay;
@@ -50,7 +50,7 @@ fn sgd(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     for (var i = start; i < end; i += WG) {
         let w = floats(weights[i]);
         let g = floats(gradients[i]) * scale + decay * w;
-        let velocity = settled(momentum * floats(first[i]) + g);
+        let velocity = flushed(momentum * floats(first[i]) + g);
         first[i] = quad(velocity);
         let direction = select(velocity, g + momentum * velocity, NESTEROV == 1u);
         weights[i] = quad(w - lr * direction);
@@ -60,8 +60,8 @@ fn sgd(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
 @compute @workgroup_size(WG)
 fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-    let start = (group.y * groups.x + group.x) * (WG * EACH) + lane;
-    let end = min(start + WG * EACH, params.quads);
+    let start = (group.y * groups.x + group.x) * (WG * ELEMENTS) + lane;
+    let end = min(start + WG * ELEMENTS, params.quads);
     let scale = clip[0];
     let lr = step.lr;
     let rate = step.lr * step.correction1;
@@ -78,8 +78,8 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         } else {
             g += decay * w;
         }
-        let m = settled(beta1 * floats(first[i]) + (1.0 - beta1) * g);
-        let v = settled(beta2 * floats(second[i]) + (1.0 - beta2) * g * g);
+        let m = flushed(beta1 * floats(first[i]) + (1.0 - beta1) * g);
+        let v = flushed(beta2 * floats(second[i]) + (1.0 - beta2) * g * g);
         first[i] = quad(m);
         second[i] = quad(v);
         weights[i] = quad(w - rate * m / (sqrt(v) * correction2 + epsilon));

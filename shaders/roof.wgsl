@@ -2,10 +2,10 @@
 //
 //   multiply_add  8 independent sums of ROUNDS multiply-adds (more would not fit a CPU's 16 registers), nothing
 //                 read: floating-point roof
-//   copy          result = source, EACH times four floats an invocation: memory roof
+//   copy          result = source, ELEMENTS times four floats an invocation: memory roof
 
 override WG: u32 = 64u;
-override EACH: u32 = 1u;
+override ELEMENTS: u32 = 1u;
 
 const ROUNDS: u32 = 1024u;
 
@@ -22,8 +22,8 @@ struct Params {
 @compute @workgroup_size(WG)
 fn multiply_add(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
                 @builtin(local_invocation_index) lane: u32) {
-    let first = (group.y * groups.x + group.x) * (WG * EACH) + lane;
-    let end = min(first + WG * EACH, params.quads);
+    let first = (group.y * groups.x + group.x) * (WG * ELEMENTS) + lane;
+    let end = min(first + WG * ELEMENTS, params.quads);
     let scale = vec4<f32>(params.scale);
     let shift = vec4<f32>(params.shift);
     let start = vec4<f32>(0.0, 0.25, 0.5, 0.75);
@@ -47,7 +47,7 @@ fn multiply_add(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
 @compute @workgroup_size(WG)
 fn copy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
-    let start = (group.y * groups.x + group.x) * (WG * EACH) + lane;
-    let end = min(start + WG * EACH, params.quads);
+    let start = (group.y * groups.x + group.x) * (WG * ELEMENTS) + lane;
+    let end = min(start + WG * ELEMENTS, params.quads);
     for (var i = start; i < end; i += WG) { result[i] = source[i]; }
 }

@@ -67,7 +67,7 @@ pub use data::{DataError, Dataset, InMemory};
 pub use executor::{Device, DeviceChoice, DeviceError};
 pub use gpu::GpuError;
 pub use gpu::tuner::{Trial, Tuning};
-pub use kernels::Layout;
+pub use kernels::GemmVariant;
 pub use plan::{PlanError, Totals};
 pub use run::{Error, Finished, RunOptions, train};
 pub use train::{

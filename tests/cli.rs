@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use wgvae::config::PRESETS;
+use wgvae::plan::{Family, Rule};
 
 fn wgvae(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
@@ -270,7 +272,47 @@ fn devices_and_doctor_answer() {
     let output = wgvae(&["doctor", "--device", "cpu", "--json"]);
     let report = &json(&output)[0];
     assert_eq!(report["healthy"], true);
-    assert_eq!(report["families"].as_object().unwrap().len(), 8);
+    // Every family of kernels, and the presets' models: each as it was lowered and fused.
+    assert_eq!(report["families"].as_object().unwrap().len(), Family::ALL.len() + 1);
+    assert_eq!(report["families"]["models"]["cases"], 2 * PRESETS.len());
+    let report = &json(&wgvae(&["doctor", "--device", "cpu", "--json", "--no-fuse"]))[0];
+    assert_eq!(report["families"]["models"]["cases"], PRESETS.len());
+}
+
+/// The plan as the graph was lowered is longer, trains to the same, and a run remembers that it was.
+#[test]
+fn plans_can_be_run_without_fusing() {
+    let plan = |flags: &[&str]| json(&wgvae(&[&["plan", "--json", "--preset", "points"], flags].concat()))[0].clone();
+    let (fused, lowered) = (plan(&[]), plan(&["--no-fuse"]));
+    assert_eq!((fused["dispatches"].as_u64(), fused["stages"].as_u64()), (Some(15), Some(10)));
+    assert!(lowered["dispatches"].as_u64() > Some(30), "{lowered}");
+    let ops = |plan: &serde_json::Value| plan["ops"].as_array().unwrap().clone();
+    assert!(ops(&lowered).iter().all(|op| op["fused"].as_array().unwrap().is_empty()));
+    let rules: Vec<String> = ops(&fused)
+        .iter()
+        .flat_map(|op| op["fused"].as_array().unwrap().clone())
+        .map(|taken| taken["rule"].as_str().unwrap().to_string())
+        .collect();
+    for (_, rule) in Rule::ALL {
+        assert!(rules.iter().any(|used| used == rule), "{rule} is not among {rules:?}");
+    }
+    assert_eq!(fused["lowered_ops"], lowered["dispatches"]);
+    let shown = text(&wgvae(&["plan", "--preset", "points"]).stdout);
+    assert!(shown.contains("with encoder.0.pre (bias), encoder.0.out (epilogue)"), "{shown}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let losses = ["fused", "lowered"].map(|name| {
+        let out = folder.path().join(name);
+        let mut args =
+            vec!["train", "--preset", "points", "--data", "points:count=300", "--steps", "20", "--tune", "off"];
+        args.extend(["--device", "cpu", "--json", "--out", out.to_str().unwrap()]);
+        args.extend((name == "lowered").then_some("--no-fuse"));
+        let events = json(&wgvae(&args));
+        let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+        assert_eq!(config.contains("fuse = false"), name == "lowered", "{config}");
+        events.last().unwrap()["test_loss"].as_f64().unwrap()
+    });
+    assert!((losses[0] / losses[1] - 1.0).abs() < 1e-5, "{losses:?}");
 }
 
 /// Help names every command, and every preset that there is.

@@ -5,16 +5,16 @@ mod common;
 
 use wgvae::check;
 use wgvae::gpu::{GpuOptions, Patch};
-use wgvae::kernels::{Choices, Target, cases};
+use wgvae::kernels::{Target, TuningTable, cases};
 use wgvae::plan::Family;
 
 /// `family, cases by the start of their name, what is there, what is planted, for these targets`.
 type Fault = (Family, &'static str, &'static str, &'static str, &'static [Target]);
 
-const BOTH: &[Target] = &[Target::Lanes, Target::Tiles];
-const LANES: &[Target] = &[Target::Lanes];
-const TILES: &[Target] = &[Target::Tiles];
-const SPREAD: &[Target] = &[Target::Spread];
+const BOTH: &[Target] = &[Target::Simd, Target::Gpu];
+const LANES: &[Target] = &[Target::Simd];
+const TILES: &[Target] = &[Target::Gpu];
+const SPREAD: &[Target] = &[Target::Subgroup];
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
@@ -102,11 +102,11 @@ const FAULTS: &[Fault] = &[
     // optimizer
     (Family::Optimizer, "optimizer/", "w - lr * direction", "w + lr * direction", BOTH),
     (Family::Optimizer, "optimizer/adam", "+ epsilon", "", BOTH),
-    (Family::Optimizer, "optimizer/momentum decayed", "abs(moment) < vec4<f32>(LEAST)", "abs(moment) < vec4<f32>(0.0)", BOTH),
-    (Family::Optimizer, "optimizer/adam decayed", "let v = settled(", "let v = (", BOTH),
+    (Family::Optimizer, "optimizer/momentum decayed", "abs(moment) < vec4<f32>(SMALLEST_MOMENT)", "abs(moment) < vec4<f32>(0.0)", BOTH),
+    (Family::Optimizer, "optimizer/adam decayed", "let v = flushed(", "let v = (", BOTH),
     (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - lr * decay", "w *= 1.0 + lr * decay", BOTH),
     (Family::Optimizer, "optimizer/nesterov", "g + momentum * velocity, NESTEROV", "g - momentum * velocity, NESTEROV", BOTH),
-    (Family::Optimizer, "optimizer/", "start + WG * EACH, params.quads", "start + WG * EACH, params.quads - 1u", BOTH),
+    (Family::Optimizer, "optimizer/", "start + WG * ELEMENTS, params.quads", "start + WG * ELEMENTS, params.quads - 1u", BOTH),
     // floats in pairs
     (Family::Optimizer, "optimizer/", "u32(quad.y >> 32u)", "u32(quad.x >> 32u)", SPREAD),
     (Family::Optimizer, "optimizer/", "u64(bits.z) | (u64(bits.w)", "u64(bits.w) | (u64(bits.w)", SPREAD),
@@ -124,7 +124,7 @@ const FAULTS: &[Fault] = &[
     (Family::Rng, "rng/", "i >= draws.count", "i > draws.count", BOTH),
     // roof
     (Family::Roof, "roof/copy", "result[i] = source[i]", "result[i] = source[i / 2u]", BOTH),
-    (Family::Roof, "roof/", "+ WG * EACH, params.quads", "+ WG * EACH, params.quads - 1u", BOTH),
+    (Family::Roof, "roof/", "+ WG * ELEMENTS, params.quads", "+ WG * ELEMENTS, params.quads - 1u", BOTH),
     (Family::Roof, "roof/multiply_add", "start + 1.0", "start - 1.0", BOTH),
 ];
 
@@ -137,7 +137,7 @@ fn every_planted_fault_is_found() {
     }
     let mut unnoticed = Vec::new();
     for (family, prefix, find, replace, targets) in FAULTS {
-        for target in targets.iter().filter(|t| **t != Target::Spread || gpu.target == Target::Spread) {
+        for target in targets.iter().filter(|t| **t != Target::Subgroup || gpu.target == Target::Subgroup) {
             let options = |patch| GpuOptions { checked: true, target: Some(*target), patch, ..GpuOptions::default() };
             let patch = Patch { family: *family, find: find.to_string(), replace: replace.to_string() };
             // Large cases add nothing but time here.
@@ -146,7 +146,7 @@ fn every_planted_fault_is_found() {
             let mut applied = false;
             let mut found = false;
             for case in chosen {
-                let sources = |op| wgvae::kernels::sources(op, *target, &Choices::default());
+                let sources = |op| wgvae::kernels::sources(op, *target, &TuningTable::default());
                 let has = |op| sources(op).iter().any(|source| source.text.contains(find));
                 let fits = case.program.plans[0].ops.iter().any(has);
                 if !fits {

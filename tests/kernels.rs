@@ -5,13 +5,13 @@ mod common;
 
 use wgvae::check;
 use wgvae::gpu::GpuOptions;
-use wgvae::kernels::{Case, Choices, Layout, Target, cases};
+use wgvae::kernels::{Case, GemmVariant, Target, TuningTable, cases};
 use wgvae::oracle::evaluate;
 use wgvae::plan::{Function, Gradient, Saved};
 
 fn check_all(target: Target, checked: bool) {
     let Some(gpu) = common::gpu() else { return };
-    if target == Target::Spread && gpu.target != Target::Spread {
+    if target == Target::Subgroup && gpu.target != Target::Subgroup {
         common::skipped(&format!("{} has no subgroups of 8 lanes", gpu.info.name));
         return;
     }
@@ -19,7 +19,7 @@ fn check_all(target: Target, checked: bool) {
     let mut failures = Vec::new();
     for case in cases() {
         // Only products have other code for lanes and spread.
-        if target == Target::Spread && !case.name.starts_with("gemm") {
+        if target == Target::Subgroup && !case.name.starts_with("gemm") {
             continue;
         }
         if let Err(error) = check::check_case(&gpu, &case, &options) {
@@ -31,49 +31,81 @@ fn check_all(target: Target, checked: bool) {
 
 #[test]
 fn lanes_agree_with_the_oracle() {
-    check_all(Target::Lanes, false);
+    check_all(Target::Simd, false);
 }
 
 #[test]
 fn lanes_agree_with_the_oracle_checked() {
-    check_all(Target::Lanes, true);
+    check_all(Target::Simd, true);
 }
 
 #[test]
 fn spread_lanes_agree_with_the_oracle() {
-    check_all(Target::Spread, false);
+    check_all(Target::Subgroup, false);
 }
 
 #[test]
 fn spread_lanes_agree_with_the_oracle_checked() {
-    check_all(Target::Spread, true);
+    check_all(Target::Subgroup, true);
 }
 
 #[test]
 fn tiles_agree_with_the_oracle() {
-    check_all(Target::Tiles, false);
+    check_all(Target::Gpu, false);
 }
 
 #[test]
 fn tiles_agree_with_the_oracle_checked() {
-    check_all(Target::Tiles, true);
+    check_all(Target::Gpu, true);
 }
 
-/// Every layout of a product, likely or not, at sizes around its tile's and on every ending.
+/// Grids too large for one dimension go on in the second: here every grid is.
 #[test]
-fn every_layout_agrees_with_the_oracle() {
+fn folded_grids_agree_with_the_oracle() {
+    let Some(gpu) = common::gpu() else { return };
+    let families =
+        ["batch/", "reduce/", "map/program", "optimizer/adamw", "gemm/forward 65x63x64", "gemm/d_weight 33x17x31"];
+    let wanted = |case: &&Case| !case.timed && families.iter().any(|name| case.name.starts_with(name));
+    let all = cases();
+    let mut failures = Vec::new();
+    for case in all.iter().filter(wanted) {
+        for target in [Target::Simd, Target::Gpu] {
+            // Stripes of squares are counted along one dimension.
+            let workgroups = if case.name.contains("squares") { 128 } else { 2 };
+            let options = GpuOptions { target: Some(target), workgroups: Some(workgroups), ..GpuOptions::default() };
+            if let Err(error) = check::check_case(&gpu, case, &options) {
+                failures.push(format!("{} on {target:?}: {error}", case.name));
+            }
+        }
+    }
+    for (name, variant) in GemmVariant::ALL.iter().filter(|(_, variant)| variant.runs_on(gpu.capabilities())) {
+        let sizes = if name.contains("split") { "gemm/d_weight 517x30x33" } else { "gemm/d_weight 65x63x64" };
+        for case in all.iter().filter(|case| case.name.starts_with(sizes)) {
+            let tuning = TuningTable::all_of(&case.program.plans[0].ops, *variant);
+            let options = GpuOptions { tuning, workgroups: Some(3), ..GpuOptions::default() };
+            if let Err(error) = check::check_case(&gpu, case, &options) {
+                failures.push(format!("{} as {name}: {error}", case.name));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// Every variant of a product, likely or not, at sizes around its tile's and on every ending.
+#[test]
+fn every_variant_agrees_with_the_oracle() {
     let Some(gpu) = common::gpu() else { return };
     let wanted = |case: &Case| {
         case.name.starts_with("gemm/") && !case.timed && case.program.plans[0].ops.iter().all(|op| op.flops < 3_000_000)
     };
     let all: Vec<Case> = cases().into_iter().filter(wanted).collect();
     let mut failures = Vec::new();
-    for (number, (name, layout)) in Layout::ALL.iter().enumerate() {
-        if !layout.runs_on(gpu.target) {
+    for (number, (name, variant)) in GemmVariant::ALL.iter().enumerate() {
+        if !variant.runs_on(gpu.capabilities()) {
             common::skipped(&format!("{name} does not run on {}", gpu.info.name));
             continue;
         }
-        // Compiling a large tile takes a software adapter half a second: each layout has a share of the cases, another
+        // Compiling a large tile takes a software adapter half a second: each variant has a share of the cases, another
         // than its neighbours, and those whose sizes are awkward in every way.
         let mut awkward = vec!["d_input 33x17x31 tanh", "d_weight 33x17x31", "latent 65x8x9 Drawn", "bernoulli 9x4x65"];
         if name.contains("split") {
@@ -84,8 +116,8 @@ fn every_layout_agrees_with_the_oracle() {
             .enumerate()
             .filter(|(i, case)| i % 20 == number % 20 || awkward.iter().any(|name| case.name.contains(name)));
         for (_, case) in chosen {
-            let choices = Choices::all_of(&case.program.plans[0].ops, *layout);
-            let options = GpuOptions { choices, checked: number % 2 == 0, ..GpuOptions::default() };
+            let tuning = TuningTable::all_of(&case.program.plans[0].ops, *variant);
+            let options = GpuOptions { tuning, checked: number % 2 == 0, ..GpuOptions::default() };
             if let Err(error) = check::check_case(&gpu, case, &options) {
                 failures.push(format!("{name}: {}: {error}", case.name));
             }

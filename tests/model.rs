@@ -114,7 +114,7 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
         exact.dispatch(Plan::Train.into(), &step).unwrap();
         let expected = exact.read(vae.gradients).unwrap();
         let expected_loss = exact.read(vae.program.metrics.unwrap()).unwrap()[0];
-        for target in [Target::Lanes, Target::Tiles, gpu.target] {
+        for target in [Target::Simd, Target::Gpu, gpu.target] {
             let options = GpuOptions { target: Some(target), ..GpuOptions::default() };
             let compiled = GpuExecutor::new(gpu.clone(), program.clone(), &options).unwrap();
             let mut executor = Executor::Gpu(Box::new(compiled));

@@ -74,7 +74,7 @@ proptest! {
         let case = layer(batch, inputs, outputs, accumulate);
         let options = GpuOptions {
             checked,
-            target: tiles.then_some(Target::Tiles),
+            target: tiles.then_some(Target::Gpu),
             ..GpuOptions::default()
         };
         if let Err(error) = check::check_case(&gpu, &case, &options) {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use common::variants::{each_source, ops};
 use naga::back::{hlsl, msl, spv};
 use wgvae::gpu::{GpuError, Reflection, check_op, module};
-use wgvae::kernels::{self, Choices, Target, cases};
+use wgvae::kernels::{self, Target, TuningTable, cases};
 use wgvae::plan::{Access, Family, Field, Function, Op, ParamsBlock, TensorTable};
 
 /// Every distinct variant of every kernel, parsed.
@@ -191,7 +191,9 @@ fn every_family_has_its_files() {
         let shader = ["wgsl", "wgsl.jinja"].iter().any(|ext| root.join(format!("shaders/{stem}.{ext}")).is_file());
         assert!(shader, "shaders/{stem}");
         let library = [Family::Activation, Family::Latent, Family::Likelihood].contains(&family);
-        assert!(library || root.join(format!("src/kernels/{stem}.rs")).is_file(), "kernels/{stem}");
+        let host = root.join(format!("src/kernels/{stem}.rs")).is_file()
+            || root.join(format!("src/kernels/{stem}/mod.rs")).is_file();
+        assert!(library || host, "kernels/{stem}");
         let oracle = if family == Family::Map { "pointwise" } else { stem };
         assert!(root.join(format!("src/oracle/{oracle}.rs")).is_file(), "oracle/{stem}");
         assert!(cases().iter().any(|c| c.name.starts_with(&format!("{stem}/"))), "{stem} has no cases");
@@ -199,7 +201,7 @@ fn every_family_has_its_files() {
 }
 
 fn reflect(op: &Op, target: Target) -> Vec<Reflection> {
-    let sources = kernels::sources(op, target, &Choices::default());
+    let sources = kernels::sources(op, target, &TuningTable::default());
     let reflection = |source| {
         let (module, info) = module(&op.kernel.name(), op.kernel.entry(), source).unwrap();
         Reflection::of(&op.kernel.name(), op.kernel.entry(), &module, &info).unwrap()
@@ -212,7 +214,7 @@ fn refusal(case: &str, change: impl FnOnce(&mut Op, &mut TensorTable)) -> String
     let case = cases().into_iter().find(|c| c.name == case).unwrap();
     let mut tensors = case.program.tensors.clone();
     let mut op = case.program.plans[0].ops[0].clone();
-    let passes = reflect(&op, Target::Lanes);
+    let passes = reflect(&op, Target::Simd);
     let passes: Vec<&Reflection> = passes.iter().collect();
     check_op(&op, &tensors, &passes).unwrap();
     change(&mut op, &mut tensors);

@@ -1,7 +1,7 @@
 //! Every rendered variant in Chrome's WGSL compiler, Tint, which refuses more than naga does: most of all a barrier or
 //! a subgroup operation where it cannot prove that all invocations arrive.
 //!
-//! Two things of [`Target::Spread`](wgvae::kernels::Target::Spread) are native. A browser's WGSL has no 64-bit words:
+//! Two things of [`Target::Subgroup`](wgvae::kernels::Target::Subgroup) are native. A browser's WGSL has no 64-bit words:
 //! in place of quads_in_pairs.wgsl a browser is given quads.wgsl, as other targets are. And it wants
 //! `enable subgroups;` in front of a module that uses them, which naga refuses. Modules are checked in that form.
 

@@ -35,7 +35,7 @@ fn train(cache: &Path, out: &Path, extra: &[&str]) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn layouts_are_tuned_once_remembered_and_saved_with_the_run() {
+fn variants_are_tuned_once_remembered_and_saved_with_the_run() {
     if common::gpu().is_none() {
         return;
     }
@@ -46,33 +46,33 @@ fn layouts_are_tuned_once_remembered_and_saved_with_the_run() {
     let files: Vec<_> = std::fs::read_dir(at("cache")).unwrap().map(|f| f.unwrap().path()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     let remembered: Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
-    assert_eq!(remembered["layouts"].as_object().unwrap().len(), 9);
+    assert_eq!(remembered["table"].as_object().unwrap().len(), 9);
 
     // A second run measures nothing, and comes to the same bytes.
     let (log, second) = train(&at("cache"), &at("second"), &SMALL);
     assert!(!log.contains("tun"), "{log}");
     assert_eq!(first, second);
 
-    // The run's own configuration brings its layouts along, wherever nothing is remembered.
+    // The run's own configuration brings its variants along, wherever nothing is remembered.
     let config = at("first").join("config.toml");
     let saved: toml::Table = std::fs::read_to_string(&config).unwrap().parse().unwrap();
-    let layouts = saved["kernels"]["layouts"].as_table().unwrap();
-    assert_eq!(layouts.len(), 9);
+    let variants = saved["kernels"]["variants"].as_table().unwrap();
+    assert_eq!(variants.len(), 9);
     let (log, third) = train(&at("nowhere"), &at("third"), &["--config", config.to_str().unwrap()]);
     assert!(!log.contains("tun"), "{log}");
     assert_eq!(first, third);
     assert!(!at("nowhere").exists(), "what a configuration brings along is no measurement");
 
-    // They are obeyed: other layouts are compiled where the configuration names others.
-    let other = layouts.iter().fold(std::fs::read_to_string(&config).unwrap(), |text, (_, layout)| {
-        text.replace(&layout.to_string(), "\"plain\"")
+    // They are obeyed: other variants are compiled where the configuration names others.
+    let other = variants.iter().fold(std::fs::read_to_string(&config).unwrap(), |text, (_, variant)| {
+        text.replace(&variant.to_string(), "\"plain\"")
     });
     let changed = at("changed.toml");
     std::fs::write(&changed, other).unwrap();
     let (log, fourth) = train(&at("nowhere"), &at("fourth"), &["--config", changed.to_str().unwrap()]);
     assert!(!log.contains("tun"), "{log}");
     let record = std::fs::read_to_string(at("fourth").join("run.json")).unwrap();
-    assert!(record.contains("gemm.nt.plain") && !record.contains("gemm.nt.spread"), "{record}");
+    assert!(record.contains("gemm.nt.plain") && !record.contains("gemm.nt.subgroup"), "{record}");
     assert_eq!(first.len(), fourth.len());
 
     // Forced, they are measured anew, and remembered where they were.
@@ -96,14 +96,14 @@ fn layouts_are_tuned_once_remembered_and_saved_with_the_run() {
 }
 
 #[test]
-fn layouts_from_another_adapter_or_unknown_ones_are_said_so() {
+fn variants_from_another_adapter_or_unknown_ones_are_said_so() {
     if common::gpu().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let write = |adapter: &str, layout: &str| {
-        let text = format!("[kernels]\nadapter = \"{adapter}\"\n[kernels.layouts]\n\"nt 64x24x2\" = \"{layout}\"\n");
+    let write = |adapter: &str, variant: &str| {
+        let text = format!("[kernels]\nadapter = \"{adapter}\"\n[kernels.layouts]\n\"nt 64x24x2\" = \"{variant}\"\n");
         std::fs::write(at("config.toml"), text).unwrap();
     };
     let config = at("config.toml");
@@ -116,7 +116,7 @@ fn layouts_from_another_adapter_or_unknown_ones_are_said_so() {
     let out = at("other");
     let output = wgvae(&at("cache"), &[&["train", "--out", out.to_str().unwrap()][..], &args].concat());
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("`spiral-8x8` is no layout"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("`spiral-8x8` is no variant"), "{}", text(&output.stderr));
     assert!(!out.exists());
 }
 
@@ -165,7 +165,7 @@ fn kernels_are_listed_and_shown_as_they_are_compiled() {
     let (lines, _) = done(kernels(&["--json"]));
     let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), 15);
-    assert!(rows.iter().any(|row| row["product"] == "nt 64x24x2" && row["layout"].is_string()));
+    assert!(rows.iter().any(|row| row["product"] == "nt 64x24x2" && row["variant"].is_string()));
     // What is shown is WGSL that stands by itself.
     for name in ["gather", "encoder.0 forward", "encoder.0 forward:naive", "encoder.0 d_weight:plain"] {
         let (source, _) = done(kernels(&["--show", name]));
@@ -173,8 +173,8 @@ fn kernels_are_listed_and_shown_as_they_are_compiled() {
     }
     for (name, why) in [
         ("nothing", "no op `nothing`"),
-        ("gather:naive", "no layout"),
-        ("update:x", "no layout `x`"),
+        ("gather:naive", "no variant"),
+        ("update:x", "no variant `x`"),
         ("encoder.0 forward:tiles-32x32-split8", "too few"),
     ] {
         let refused = kernels(&["--show", name]);

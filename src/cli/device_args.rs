@@ -9,7 +9,7 @@ use crate::apply::{Applied, Run};
 use crate::config::{Config, KernelsConfig};
 use crate::executor::{DeviceChoice, DeviceError, Selected};
 use crate::gpu::Gpu;
-use crate::kernels::Choices;
+use crate::kernels::TuningTable;
 use crate::model::Vae;
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened};
 
@@ -47,7 +47,7 @@ impl AdapterArgs {
         self.options().select(&mut shown())
     }
 
-    /// A run's model for so many rows at a time, with the layouts it was trained with.
+    /// A run's model for so many rows at a time, with the variants it was trained with.
     pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
         Ok(Applied::open(run, rows, &self.options(), &mut shown())?)
     }
@@ -60,7 +60,7 @@ impl DeviceArgs {
         DeviceOptions { tune: self.tune, resident, ..self.adapter.options() }
     }
 
-    /// Opens the device, chooses layouts and notes them in the configuration, and compiles the model.
+    /// Opens the device, chooses variants and notes them in the configuration, and compiles the model.
     pub fn open(
         &self,
         selected: &Selected,
@@ -72,8 +72,8 @@ impl DeviceArgs {
     }
 }
 
-/// The layouts that a configuration brings along, where they were chosen on this adapter.
-pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig) -> Choices {
+/// The variants that a configuration brings along, where they were chosen on this adapter.
+pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig) -> TuningTable {
     train::saved_for(gpu, saved, &mut shown())
 }
 
@@ -101,7 +101,7 @@ pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
             if let Some(trial) = tuning.trial
                 && let Err(reason) = &trial.outcome
             {
-                eprintln!("{} of {} is left out: {reason}", trial.layout, trial.product);
+                eprintln!("{} of {} is left out: {reason}", trial.variant, trial.product);
             }
             if let Some(bar) = &bar {
                 bar.set_length(tuning.total as u64);

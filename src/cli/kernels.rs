@@ -8,8 +8,8 @@ use super::device_args::{DeviceArgs, Tune, saved_for};
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::executor;
-use crate::gpu::Remembered;
-use crate::kernels::{self, Choices, Layout, Target};
+use crate::gpu::TuningCache;
+use crate::kernels::{self, Capabilities, GemmVariant, Target, TuningTable};
 use crate::model::Vae;
 use crate::plan::Op;
 
@@ -19,7 +19,7 @@ pub struct Args {
     model: ModelArgs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Print the WGSL of an op, e.g. gather, or of another layout of it, e.g. "encoder.0 forward:naive"
+    /// Print the WGSL of an op, e.g. gather, or of another variant of it, e.g. "encoder.0 forward:naive"
     #[arg(long, value_name = "NAME")]
     show: Option<String>,
     /// Print one JSON object a line
@@ -36,52 +36,52 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     product: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    layout: Option<Layout>,
+    variant: Option<GemmVariant>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    candidates: Vec<Layout>,
+    candidates: Vec<GemmVariant>,
 }
 
-fn row<'a>(op: &'a Op, target: Target, choices: &Choices) -> Row<'a> {
+fn row<'a>(op: &'a Op, on: Capabilities, tuning: &TuningTable) -> Row<'a> {
     let product = op.kernel.gemm().is_some();
     Row {
         op: &op.label,
         kernel: op.kernel.name(),
-        variants: kernels::sources(op, target, choices).into_iter().map(|s| s.variant).collect(),
-        product: product.then(|| Choices::key(op)),
-        layout: product.then(|| choices.layout(op, target)),
-        candidates: if product { Layout::candidates(op, target) } else { Vec::new() },
+        variants: kernels::sources(op, on, tuning).into_iter().map(|s| s.variant).collect(),
+        product: product.then(|| TuningTable::key(op)),
+        variant: product.then(|| tuning.variant(op, on)),
+        candidates: if product { GemmVariant::candidates(op, on) } else { Vec::new() },
     }
 }
 
-/// The text of an op's passes, in a layout of its own where `name` says so.
-fn show(name: &str, ops: &[Op], target: Target, choices: &Choices) -> anyhow::Result<String> {
-    let (label, layout) = match name.split_once(':') {
-        Some((label, layout)) => (label, Some(layout)),
+/// The text of an op's passes, in a variant of its own where `name` says so.
+fn show(name: &str, ops: &[Op], on: Capabilities, tuning: &TuningTable) -> anyhow::Result<String> {
+    let (label, variant) = match name.split_once(':') {
+        Some((label, variant)) => (label, Some(variant)),
         None => (name, None),
     };
     let op = ops.iter().find(|op| op.label == label).ok_or_else(|| {
         let labels: Vec<&str> = ops.iter().map(|op| op.label.as_str()).collect();
         ConfigError::Value(format!("this step has no op `{label}`; it has {}", labels.join(", ")))
     })?;
-    let mut choices = choices.clone();
-    if let Some(layout) = layout {
-        let names: Vec<&str> = Layout::ALL.iter().map(|(name, _)| *name).collect();
-        let layout = Layout::try_from(layout.to_string())
+    let mut tuning = tuning.clone();
+    if let Some(variant) = variant {
+        let names: Vec<&str> = GemmVariant::ALL.iter().map(|(name, _)| *name).collect();
+        let variant = GemmVariant::try_from(variant.to_string())
             .ok()
-            .filter(|layout| layout.runs_on(target) && op.kernel.gemm().is_some())
+            .filter(|variant| variant.runs_on(on) && op.kernel.gemm().is_some())
             .ok_or_else(|| {
                 ConfigError::Value(format!(
-                    "`{label}` has no layout `{layout}` here; products have {}",
+                    "`{label}` has no variant `{variant}` here; products have {}",
                     names.join(", ")
                 ))
             })?;
-        choices.set(Choices::key(op), layout);
-        if choices.layout(op, target) != layout {
-            let why = format!("`{label}` is too large, or sums too few products, for the layout `{layout}`");
+        tuning.set(TuningTable::key(op), variant);
+        if tuning.variant(op, on) != variant {
+            let why = format!("`{label}` is too large, or sums too few products, for the variant `{variant}`");
             return Err(ConfigError::Value(why).into());
         }
     }
-    let passes = kernels::sources(op, target, &choices);
+    let passes = kernels::sources(op, on, &tuning);
     Ok(passes.iter().map(|pass| format!("// {}\n{}\n", pass.variant, pass.text.trim())).collect())
 }
 
@@ -93,40 +93,41 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let gpu = executor::open_gpu(&selected, &vae.program, false)?;
     let ops = &vae.program.plans[0].ops;
     // Nothing is measured here: what is remembered is shown.
-    let (target, choices) = match &gpu {
+    let (on, tuning) = match &gpu {
         Some(gpu) => {
-            let mut choices = saved_for(gpu, &config.kernels);
+            let mut tuning = saved_for(gpu, &config.kernels);
             if args.device.tune != Tune::Off {
-                choices.fill_from(&Remembered::load(gpu, args.device.adapter.checked));
+                tuning.fill_from(&TuningCache::load(gpu, args.device.adapter.checked));
             }
-            (gpu.target, choices)
+            (gpu.capabilities(), tuning)
         }
-        None => (Target::Tiles, Choices::default()),
+        None => (Target::Gpu.into(), TuningTable::default()),
     };
     let mut out = std::io::stdout().lock();
     if let Some(name) = &args.show {
-        write!(out, "{}", show(name, ops, target, &choices)?)?;
+        write!(out, "{}", show(name, ops, on, &tuning)?)?;
         return Ok(());
     }
     if !args.json {
-        writeln!(out, "{:<22}  {:<20}  {:<18}  others worth trying, or the variant", "op", "product", "layout")?;
+        writeln!(out, "{:<22}  {:<20}  {:<18}  others worth trying, or the variant", "op", "product", "variant")?;
     }
     for op in ops {
-        let row = row(op, target, &choices);
+        let row = row(op, on, &tuning);
         if args.json {
             writeln!(out, "{}", serde_json::to_string(&row)?)?;
             continue;
         }
-        let (product, layout) = (row.product.clone().unwrap_or_default(), row.layout.map(|l| l.to_string()));
+        let (product, variant) = (row.product.clone().unwrap_or_default(), row.variant.map(|l| l.to_string()));
         let others: Vec<String> =
-            row.candidates.iter().filter(|l| Some(**l) != row.layout).map(ToString::to_string).collect();
+            row.candidates.iter().filter(|l| Some(**l) != row.variant).map(ToString::to_string).collect();
         let detail = if row.product.is_some() { others.join(" ") } else { row.variants.join(" ") };
-        writeln!(out, "{:<22}  {product:<20}  {:<18}  {detail}", row.op, layout.unwrap_or_default())?;
+        writeln!(out, "{:<22}  {product:<20}  {:<18}  {detail}", row.op, variant.unwrap_or_default())?;
     }
     if !args.json {
         let tuned = ops.iter().filter(|op| op.kernel.gemm().is_some());
-        let (known, all) = tuned
-            .fold((0, 0), |(known, all), op| (known + usize::from(choices.get(&Choices::key(op)).is_some()), all + 1));
+        let (known, all) = tuned.fold((0, 0), |(known, all), op| {
+            (known + usize::from(tuning.get(&TuningTable::key(op)).is_some()), all + 1)
+        });
         let on = gpu.as_ref().map_or("no adapter".to_string(), |gpu| gpu.info.name.clone());
         writeln!(out, "\n{on}: {known} of {all} products tuned; baselines to compare with: naive, plain")?;
     }

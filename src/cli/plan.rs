@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::model_args::ModelArgs;
 use crate::config::Config;
 use crate::model::Vae;
-use crate::plan::{Access, Program, StepPlan};
+use crate::plan::{Access, Program, Rule, StepPlan};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -52,6 +52,8 @@ struct PlanReport<'a> {
     plan: &'a str,
     dispatches: usize,
     stages: usize,
+    /// Ops before fusing.
+    lowered_ops: usize,
     parameters: usize,
     flops_per_step: u64,
     bytes_per_step: u64,
@@ -92,6 +94,9 @@ fn report<'a>(program: &'a Program, plan: &'a StepPlan) -> PlanReport<'a> {
         plan: &plan.name,
         dispatches: totals.dispatches,
         stages: totals.stages,
+        // Sums that are begun elsewhere are still an op.
+        lowered_ops: plan.ops.len()
+            + plan.ops.iter().flat_map(|op| &op.fused).filter(|(rule, _)| *rule != Rule::PartialSums).count(),
         parameters: program.params.count(),
         flops_per_step: totals.flops,
         bytes_per_step: totals.bytes,
@@ -157,7 +162,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "\n{} dispatches in {} stages for {} ops, {} parameters, {:.1} MFLOP and {:.1} MiB a step",
         report.dispatches,
         report.stages,
-        report.dispatches + report.ops.iter().map(|op| op.fused.len()).sum::<usize>(),
+        report.lowered_ops,
         report.parameters,
         report.flops_per_step as f64 / 1e6,
         report.bytes_per_step as f64 / 1024.0 / 1024.0

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-pub use crate::kernels::{Activation, Choices, batch::Binarise};
+pub use crate::kernels::{Activation, TuningTable, batch::Binarise};
 pub use crate::model::{Likelihood, Objective};
 pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Channels, Fit, ImageSize, Options};
 use crate::kernels::batch::Binarise;
-use crate::kernels::{Activation, Choices};
+use crate::kernels::{Activation, TuningTable};
 use crate::model::{Likelihood, Objective};
 
 /// How the learning rate changes.
@@ -177,8 +177,9 @@ pub struct TrainConfig {
 pub struct KernelsConfig {
     /// The adapter they were chosen on.
     pub adapter: String,
-    /// The layout of each of the step's matrix products.
-    pub layouts: Choices,
+    /// The variant of each of the step's matrix products.
+    #[serde(alias = "layouts")]
+    pub variants: TuningTable,
     /// Whether ops are fused.
     #[serde(skip_serializing_if = "is_true")]
     pub fuse: bool,
@@ -190,13 +191,13 @@ fn is_true(value: &bool) -> bool {
 
 impl KernelsConfig {
     fn is_empty(&self) -> bool {
-        self.layouts.is_empty() && self.fuse
+        self.variants.is_empty() && self.fuse
     }
 }
 
 impl Default for KernelsConfig {
     fn default() -> Self {
-        Self { adapter: String::new(), layouts: Choices::default(), fuse: true }
+        Self { adapter: String::new(), variants: TuningTable::default(), fuse: true }
     }
 }
 

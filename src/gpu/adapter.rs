@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::GpuError;
-use crate::kernels::Target;
-use crate::kernels::layout::LANES;
+use crate::kernels::gemm::LANES;
+use crate::kernels::{Capabilities, Target};
 
 /// What kind of device an adapter is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +97,7 @@ pub struct Gpu {
     pub info: wgpu::AdapterInfo,
     /// What kind of device it is.
     pub kind: AdapterKind,
-    /// The shape of code that suits it.
+    /// The kind of code that suits it.
     pub target: Target,
     trouble: Arc<Mutex<Trouble>>,
 }
@@ -133,9 +133,9 @@ impl Gpu {
         let spreads = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
         let spread = software && lanes && entry.adapter.features().contains(spreads);
         let target = match (software, spread) {
-            (true, true) => Target::Spread,
-            (true, false) => Target::Lanes,
-            (false, _) => Target::Tiles,
+            (true, true) => Target::Subgroup,
+            (true, false) => Target::Simd,
+            (false, _) => Target::Gpu,
         };
         let mut wanted = wgpu::Features::empty();
         wanted.set(spreads, spread);
@@ -163,6 +163,17 @@ impl Gpu {
             lock(&errors).error.get_or_insert(error);
         }));
         Ok(Arc::new(Gpu { device, queue, info: entry.info.clone(), kind: entry.kind, target, trouble }))
+    }
+
+    /// What it allows a kernel.
+    pub fn capabilities(&self) -> Capabilities {
+        let limits = self.device.limits();
+        Capabilities {
+            target: self.target,
+            invocations: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x),
+            shared_bytes: limits.max_compute_workgroup_storage_size,
+            workgroups: limits.max_compute_workgroups_per_dimension,
+        }
     }
 
     /// An error if anything went wrong since the last call: errors without a scope, or the loss of the device.

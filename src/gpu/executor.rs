@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::kernel::{self, Compiled};
 use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError, Needs};
-use crate::kernels::{self, Choices, Target};
+use crate::kernels::{self, Capabilities, Target, TuningTable};
 use crate::plan::{
     BufferId, Family, METRICS_PER_STEP, Op, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics,
     StepScalars,
@@ -36,10 +36,13 @@ pub struct Patch {
 pub struct GpuOptions {
     /// Add bounds checks, loop bounds and zeroed shared memory.
     pub checked: bool,
-    /// The shape of code, where it should not be what suits the adapter.
+    /// The kind of code, where it should not be what suits the adapter.
     pub target: Option<Target>,
-    /// Layouts of products, where they should not be the likeliest.
-    pub choices: Choices,
+    /// Most workgroups in one dimension of a grid, where they should be fewer than the adapter allows: so that small grids
+    /// are folded too.
+    pub workgroups: Option<u32>,
+    /// Variants of products, where they should not be the likeliest.
+    pub tuning: TuningTable,
     /// Bind each tensor's whole buffer instead of the tensor alone, so that a stray access reaches the guard behind it
     /// and is not swallowed by the bounds of the binding.
     pub whole_buffers: bool,
@@ -178,7 +181,12 @@ impl GpuExecutor {
     }
 
     fn compile(&mut self, options: &GpuOptions) -> Result<(), GpuError> {
-        let target = options.target.unwrap_or(self.gpu.target);
+        let adapter = self.gpu.capabilities();
+        let on = Capabilities {
+            target: options.target.unwrap_or(adapter.target),
+            workgroups: options.workgroups.unwrap_or(adapter.workgroups),
+            ..adapter
+        };
         let mut known: HashMap<String, usize> = HashMap::new();
         let alignment = 256_usize;
         let mut uniform_bytes: Vec<u8> = Vec::new();
@@ -187,7 +195,7 @@ impl GpuExecutor {
         for op in ops.iter().flatten() {
             let mut passes = Vec::new();
             let mut scratch = 0;
-            for mut source in kernels::sources(op, target, &options.choices) {
+            for mut source in kernels::sources(op, on, &options.tuning) {
                 if let Some(patch) = options.patch.as_ref().filter(|p| p.family == op.kernel.family()) {
                     source.text = source.text.replacen(&patch.find, &patch.replace, 1);
                 }
@@ -196,13 +204,13 @@ impl GpuExecutor {
                     Some(&index) => index,
                     None => {
                         self.pipelines.push(kernel::compile(&self.gpu, op, &source, options.checked)?);
-                        known.insert(source.variant, self.pipelines.len() - 1);
+                        known.insert(source.variant.clone(), self.pipelines.len() - 1);
                         self.pipelines.len() - 1
                     }
                 };
-                passes.push(pipeline);
+                passes.push((pipeline, source.groups));
             }
-            let reflections: Vec<&Reflection> = passes.iter().map(|p| &self.pipelines[*p].reflection).collect();
+            let reflections: Vec<&Reflection> = passes.iter().map(|p| &self.pipelines[p.0].reflection).collect();
             reflect::check_op(op, &self.program.tensors, &reflections)?;
             let partial = (scratch > 0).then(|| {
                 self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
@@ -230,8 +238,8 @@ impl GpuExecutor {
         for plan in &ops {
             let mut dispatches = Vec::new();
             for (index, (op, (passes, partial, offset))) in plan.iter().zip(&mut prepared).enumerate() {
-                for pipeline in passes {
-                    dispatches.push(self.dispatch_of(op, index, pipeline, (&uniforms, offset), partial.as_ref())?);
+                for pass in passes {
+                    dispatches.push(self.dispatch_of(op, index, pass, (&uniforms, offset), partial.as_ref())?);
                 }
             }
             self.plans.push(dispatches);
@@ -243,12 +251,12 @@ impl GpuExecutor {
         &self,
         op: &Op,
         index: usize,
-        pipeline: usize,
+        (pipeline, groups): (usize, [u64; 3]),
         (uniforms, params_offset): (&wgpu::Buffer, u64),
         partial: Option<&wgpu::Buffer>,
     ) -> Result<Dispatch, GpuError> {
         let compiled = &self.pipelines[pipeline];
-        let groups = kernel::workgroups(&self.gpu, op, compiled)?;
+        let groups = kernel::workgroups(&self.gpu, op, groups)?;
         let mut entries = Vec::new();
         let mut takes_step = false;
         for (number, name, slot) in &compiled.reflection.slots {

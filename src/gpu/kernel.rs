@@ -3,7 +3,7 @@
 use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError};
 use crate::kernels::Source;
-use crate::plan::{Grid, Op};
+use crate::plan::Op;
 
 /// A compiled kernel variant.
 pub(super) struct Compiled {
@@ -11,9 +11,6 @@ pub(super) struct Compiled {
     pub layout: wgpu::BindGroupLayout,
     pub reflection: Reflection,
     pub variant: String,
-    tile: Option<(u32, u32)>,
-    depth: u32,
-    each: u32,
 }
 
 /// Compiles a source. Without `checked`, no bounds checks and no loop bounds are added; with it, both are.
@@ -66,15 +63,7 @@ pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Res
     if let Some(error) = pollster::block_on(validation.pop()) {
         return Err(GpuError::Shader { kernel: name, reason: error.to_string() });
     }
-    Ok(Compiled {
-        pipeline,
-        layout,
-        reflection,
-        variant: source.variant.clone(),
-        tile: source.tile,
-        depth: source.depth,
-        each: source.each,
-    })
+    Ok(Compiled { pipeline, layout, reflection, variant: source.variant.clone() })
 }
 
 /// The one place that trusts a shader.
@@ -86,25 +75,10 @@ fn unchecked(device: &wgpu::Device, descriptor: wgpu::ShaderModuleDescriptor<'_>
     unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
 }
 
-/// Workgroups in x, y and z for an op's grid.
-pub(super) fn workgroups(gpu: &Gpu, op: &Op, compiled: &Compiled) -> Result<[u32; 3], GpuError> {
-    let most = gpu.device.limits().max_compute_workgroups_per_dimension;
-    let size: u32 = compiled.reflection.workgroup.iter().product();
-    let (x, y) = match op.grid {
-        Grid::Single => (1, 1),
-        Grid::Rows(rows) => (rows as u64, 1),
-        Grid::Elements(elements) => {
-            // Too many for one dimension are folded into the second; the shaders unfold them.
-            let groups = (elements as u64).div_ceil(u64::from(size * compiled.each));
-            let x = groups.min(u64::from(most)).max(1);
-            (x, groups.div_ceil(x))
-        }
-        Grid::Tiles { rows, cols } => {
-            let (tile_m, tile_n) = compiled.tile.unwrap_or((1, 1));
-            ((cols as u64).div_ceil(tile_n.into()), (rows as u64).div_ceil(tile_m.into()))
-        }
-    };
-    let over = x.max(y);
+/// Workgroups in x, y and z.
+pub(super) fn workgroups(gpu: &Gpu, op: &Op, groups: [u64; 3]) -> Result<[u32; 3], GpuError> {
+    let most = gpu.capabilities().workgroups;
+    let over = groups.into_iter().max().unwrap_or(0);
     if over > u64::from(most) {
         return Err(GpuError::Limit {
             what: format!("{} ({})", op.kernel.name(), op.label),
@@ -114,5 +88,5 @@ pub(super) fn workgroups(gpu: &Gpu, op: &Op, compiled: &Compiled) -> Result<[u32
             adapter: gpu.info.name.clone(),
         });
     }
-    Ok([x as u32, y as u32, compiled.depth])
+    Ok(groups.map(|groups| groups as u32))
 }

@@ -5,13 +5,13 @@ mod executor;
 mod kernel;
 pub mod profiler;
 mod reflect;
-mod remembered;
 pub mod tuner;
+mod tuning_cache;
 
 pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list};
 pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
-pub use remembered::{Remembered, adapter_name};
+pub use tuning_cache::{TuningCache, adapter_name};
 
 /// What can go wrong on the way to a GPU or on it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]

@@ -1,4 +1,4 @@
-//! Which layout is the fastest for each product, measured on the adapter at hand.
+//! Which variant is the fastest for each product, measured on the adapter at hand.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,17 +10,17 @@ use super::profiler::step_seconds;
 use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
-use crate::kernels::{Choices, Layout};
+use crate::kernels::{GemmVariant, TuningTable};
 use crate::plan::{Gemm, Index, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable};
 
-/// What the tuner found out about a layout of a product.
+/// What the tuner found out about a variant of a product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
-    /// The product, as [`Choices::key`] names it.
+    /// The product, as [`TuningTable::key`] names it.
     pub product: String,
-    /// The layout.
-    pub layout: Layout,
-    /// Seconds of the whole op; an error where the layout does not agree with the reference.
+    /// The variant.
+    pub variant: GemmVariant,
+    /// Seconds of the whole op; an error where the variant does not agree with the reference.
     pub outcome: Result<f64, String>,
 }
 
@@ -45,12 +45,12 @@ pub fn budget(kind: AdapterKind) -> Duration {
     }
 }
 
-/// Times the likeliest layouts of every product among `ops` that `known` has no choice for, and adds the fastest that
-/// agrees with [`Layout::Naive`]. Ends when the budget is spent: the products that matter most come first.
+/// Times the likeliest variants of every product among `ops` that `known` has no choice for, and adds the fastest that
+/// agrees with [`GemmVariant::Naive`]. Ends when the budget is spent: the products that matter most come first.
 pub fn tune(
     gpu: &Arc<Gpu>,
     ops: &[Op],
-    known: &mut Choices,
+    known: &mut TuningTable,
     checked: bool,
     watch: &mut dyn FnMut(Tuning<'_>),
 ) -> Result<(), GpuError> {
@@ -58,7 +58,7 @@ pub fn tune(
     let budget = budget(gpu.kind);
     let mut products: Vec<(String, &Op)> = Vec::new();
     for op in ops.iter().filter(|op| op.kernel.gemm().is_some()) {
-        let key = Choices::key(op);
+        let key = TuningTable::key(op);
         if known.get(&key).is_none() && !products.iter().any(|(k, _)| *k == key) {
             products.push((key, op));
         }
@@ -69,9 +69,9 @@ pub fn tune(
         watch(Tuning { product, done, total, trial: None });
         let bench = Bench::new(op);
         let mut reference = None;
-        let mut trials: Vec<(f64, Layout, GpuExecutor)> = Vec::new();
+        let mut trials: Vec<(f64, GemmVariant, GpuExecutor)> = Vec::new();
         let mut refused = Vec::new();
-        for layout in Layout::candidates(op, gpu.target) {
+        for variant in GemmVariant::candidates(op, gpu.capabilities()) {
             let left = budget.saturating_sub(started.elapsed());
             if left.is_zero() {
                 break;
@@ -80,7 +80,7 @@ pub fn tune(
                 Some(expected) => expected,
                 None => reference.insert(bench.reference(gpu, checked)?),
             };
-            let timed = bench.time(gpu, layout, checked, expected, left);
+            let timed = bench.time(gpu, variant, checked, expected, left);
             let outcome = match timed {
                 Err(error @ GpuError::Lost(_)) => return Err(error),
                 // What a driver refuses, or has no memory for, is not eligible there; nor shall it trouble the next.
@@ -90,14 +90,14 @@ pub fn tune(
                 },
                 Ok(Err(why)) => Err(why),
                 Ok(Ok((seconds, executor))) => {
-                    trials.push((seconds, layout, executor));
+                    trials.push((seconds, variant, executor));
                     Ok(seconds)
                 }
             };
             if outcome.is_err() {
-                refused.push(layout);
+                refused.push(variant);
             }
-            let trial = Trial { product: product.clone(), layout, outcome };
+            let trial = Trial { product: product.clone(), variant, outcome };
             watch(Tuning { product, done, total, trial: Some(&trial) });
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
             trials.truncate(2);
@@ -111,15 +111,17 @@ pub fn tune(
             }
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
-        // One that was never reached keeps its likeliest layout, and keeps it the next time: the same run stays the same.
-        let layout = match trials.first() {
-            Some((_, layout, _)) => *layout,
+        // One that was never reached keeps its likeliest variant, and keeps it the next time: the same run stays the same.
+        let variant = match trials.first() {
+            Some((_, variant, _)) => *variant,
             None => {
-                let rest = Layout::eligible(op, gpu.target).into_iter().find(|layout| !refused.contains(layout));
-                rest.unwrap_or(Layout::Naive)
+                let rest = GemmVariant::eligible(op, gpu.capabilities())
+                    .into_iter()
+                    .find(|variant| !refused.contains(variant));
+                rest.unwrap_or(GemmVariant::Naive)
             }
         };
-        known.set(product.clone(), layout);
+        known.set(product.clone(), variant);
     }
     Ok(())
 }
@@ -180,12 +182,12 @@ impl Bench {
         // Without the op at its own size, for which the reference may not even fit the adapter's limits.
         let mut alone = Self { program: self.program.clone() };
         alone.program.plans[0].ops.clear();
-        self.results(&mut alone.compile(gpu, Layout::Naive, checked)?)
+        self.results(&mut alone.compile(gpu, GemmVariant::Naive, checked)?)
     }
 
-    fn compile(&self, gpu: &Arc<Gpu>, layout: Layout, checked: bool) -> Result<GpuExecutor, GpuError> {
-        let choices = Choices::all_of(self.program.plans.iter().flat_map(|p| &p.ops), layout);
-        let options = GpuOptions { checked, choices, ..GpuOptions::default() };
+    fn compile(&self, gpu: &Arc<Gpu>, variant: GemmVariant, checked: bool) -> Result<GpuExecutor, GpuError> {
+        let tuning = TuningTable::all_of(self.program.plans.iter().flat_map(|p| &p.ops), variant);
+        let options = GpuOptions { checked, tuning, ..GpuOptions::default() };
         let mut executor = GpuExecutor::new(gpu.clone(), self.program.clone(), &options)?;
         // Sums of numbers like these stay near 1, where exp is tame.
         let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -197,16 +199,16 @@ impl Bench {
         Ok(executor)
     }
 
-    /// Seconds of a layout, and what runs it; a reason where it does not agree with the reference.
+    /// Seconds of a variant, and what runs it; a reason where it does not agree with the reference.
     fn time(
         &self,
         gpu: &Arc<Gpu>,
-        layout: Layout,
+        variant: GemmVariant,
         checked: bool,
         expected: &[Vec<f32>],
         left: Duration,
     ) -> Result<Result<(f64, GpuExecutor), String>, GpuError> {
-        let mut executor = self.compile(gpu, layout, checked)?;
+        let mut executor = self.compile(gpu, variant, checked)?;
         let found = self.results(&mut executor)?;
         if let Err(why) = agree(&found, expected) {
             return Ok(Err(why));
@@ -263,7 +265,7 @@ fn shape(gemm: &Gemm, name: &str, p: &GemmParams) -> (Vec<usize>, bool) {
     }
 }
 
-/// Whether two layouts' results are the same but for the order of their sums.
+/// Whether two variants' results are the same but for the order of their sums.
 fn agree(found: &[Vec<f32>], expected: &[Vec<f32>]) -> Result<(), String> {
     for (found, expected) in found.iter().zip(expected) {
         let squares: f64 = expected.iter().map(|v| f64::from(*v).powi(2)).sum();

@@ -26,6 +26,8 @@ params! {
         shift: u32,
         /// What eight random bytes are multiplied by, in 65536ths.
         noise: u32,
+        /// Rows of the batch.
+        batch: u32,
     }
 }
 
@@ -132,6 +134,7 @@ pub fn gather(
         channels: 0,
         shift: 0,
         noise: 0,
+        batch: index_fits(label, batch)?,
     };
     Ok(Op::new(label, Kernel::Batch(gather, binarise), Grid::Rows(batch))
         .read(source_name, data)

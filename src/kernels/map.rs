@@ -2,7 +2,7 @@
 
 use super::case::{Case, Fill, Tolerance};
 use super::pointwise::{self, Body, Form};
-use super::{Activation, Source, index_fits, params, template};
+use super::{Activation, Capabilities, Source, index_fits, params, template};
 use crate::plan::{
     Call, Dtype, Function, Grid, Index, Input, Kernel, Library, Op, PlanError, Pointwise, StepScalars, Store, TensorId,
     TensorTable, Value,
@@ -61,7 +61,7 @@ pub fn call(
 }
 
 /// Renders a program as a kernel.
-pub(super) fn source(op: &Op, program: &Pointwise) -> Source {
+pub(super) fn source(op: &Op, program: &Pointwise, on: Capabilities) -> Source {
     let p = MapParams::of(op);
     let wide = pointwise::is_wide(program, p.n);
     let form = Form { product: false, pairs: false, add_bias: false, wide };
@@ -75,6 +75,7 @@ pub(super) fn source(op: &Op, program: &Pointwise) -> Source {
     Source {
         variant: format!("{} {} {program}", op.kernel.name(), if wide { '4' } else { '1' }),
         text: format!("{libraries}\n{text}"),
+        groups: on.fold((u64::from(p.m) * u64::from(p.n.div_ceil(4))).div_ceil(64)),
         ..Source::default()
     }
 }

@@ -4,8 +4,6 @@
 pub mod batch;
 pub mod case;
 pub mod gemm;
-mod gemm_cases;
-pub mod layout;
 pub mod map;
 pub mod optimizer;
 pub mod pointwise;
@@ -18,7 +16,7 @@ mod template;
 pub use crate::plan::Activation;
 use crate::plan::{Grid, Kernel, Op, ParamsBlock, PlanError, Reduce, TensorTable};
 pub use case::Case;
-pub use layout::{Choices, Layout};
+pub use gemm::{GemmVariant, TuningTable};
 pub use pointwise::Body;
 pub use registry::cases;
 
@@ -54,47 +52,76 @@ pub(crate) fn read_block<P: bytemuck::Pod>(block: Option<&ParamsBlock>) -> P {
     block.and_then(|b| bytemuck::try_pod_read_unaligned(&b.bytes).ok()).unwrap_or_else(P::zeroed)
 }
 
-/// What shape of code suits an adapter.
+/// The kind of code that suits an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// A software adapter: few lanes, cheap registers, dear loads and barriers.
-    Lanes,
-    /// The same, where a workgroup of 8 lanes is known to be one subgroup, and words of 64 bits are understood.
-    Spread,
+    /// A software adapter: vectors of few lanes, cheap registers, dear loads and barriers.
+    Simd,
+    /// The same, where a workgroup of 8 lanes is one subgroup, which can broadcast, and there are words of 64 bits.
+    Subgroup,
     /// A GPU: many lanes, shared memory.
-    Tiles,
+    Gpu,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Target; 3] = [Target::Lanes, Target::Spread, Target::Tiles];
+    pub const ALL: [Target; 3] = [Target::Simd, Target::Subgroup, Target::Gpu];
 
-    /// Lanes of a workgroup in every family but dense; a power of two, as the tree sums need.
+    /// Lanes of a workgroup in every family but gemm and map; a power of two, as the tree sums need.
     ///
     /// On a software adapter a workgroup of one vector makes barriers cheap where a row is summed; where there are
     /// none, eight vectors spread the 0.1 us that lavapipe takes to start a workgroup.
     fn workgroup(self, grid: Grid) -> u32 {
         match (self, grid) {
-            (Target::Lanes | Target::Spread, Grid::Rows(_) | Grid::Single) => 8,
+            (Target::Simd | Target::Subgroup, Grid::Rows(_) | Grid::Single) => 8,
             _ => 64,
         }
     }
 
     /// What four neighbouring floats are loaded as.
-    fn quads(self) -> &'static str {
+    fn quad_library(self) -> &'static str {
         match self {
-            Target::Spread => include_str!("../../shaders/quads_in_pairs.wgsl"),
-            Target::Lanes | Target::Tiles => include_str!("../../shaders/quads.wgsl"),
+            Target::Subgroup => include_str!("../../shaders/quads_in_pairs.wgsl"),
+            Target::Simd | Target::Gpu => include_str!("../../shaders/quads.wgsl"),
         }
     }
 
-    /// Elements an invocation makes of a kernel that can make several: on a software adapter each uniform costs a load
+    /// Elements that an invocation makes of a kernel that can make several: on a software adapter each uniform costs a load
     /// as dear as an element's.
-    fn each(self) -> u32 {
+    fn elements_per_invocation(self) -> u32 {
         match self {
-            Target::Lanes | Target::Spread => 16,
-            Target::Tiles => 1,
+            Target::Simd | Target::Subgroup => 16,
+            Target::Gpu => 1,
         }
+    }
+}
+
+/// What an adapter allows a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The kind of code that suits it.
+    pub target: Target,
+    /// Most invocations of a workgroup.
+    pub invocations: u32,
+    /// Most bytes of shared memory of a workgroup.
+    pub shared_bytes: u32,
+    /// Most workgroups in one dimension of a grid.
+    pub workgroups: u32,
+}
+
+/// With what WebGPU promises.
+impl From<Target> for Capabilities {
+    fn from(target: Target) -> Self {
+        Self { target, invocations: 256, shared_bytes: 16_384, workgroups: 65_535 }
+    }
+}
+
+impl Capabilities {
+    /// Workgroups in x and y for so many: where one dimension cannot hold them, they go on in the second, and the shaders
+    /// number them through.
+    fn fold(self, groups: u64) -> [u64; 3] {
+        let x = groups.clamp(1, self.workgroups.into());
+        [x, groups.div_ceil(x).max(1), 1]
     }
 }
 
@@ -107,27 +134,15 @@ pub struct Source {
     pub text: String,
     /// Pipeline-overridable constants.
     pub constants: Vec<(&'static str, f64)>,
-    /// Rows and columns of the output that one workgroup makes, for [`crate::plan::Grid::Tiles`].
-    pub tile: Option<(u32, u32)>,
-    /// Workgroups in z, for [`crate::plan::Grid::Tiles`].
-    pub depth: u32,
-    /// Elements an invocation makes, for [`crate::plan::Grid::Elements`].
-    pub each: u32,
+    /// Workgroups in x, y and z.
+    pub groups: [u64; 3],
     /// Floats of the buffer `partial` that the passes of an op hand on to each other.
     pub scratch: usize,
 }
 
 impl Default for Source {
     fn default() -> Self {
-        Self {
-            variant: String::new(),
-            text: String::new(),
-            constants: Vec::new(),
-            tile: None,
-            depth: 1,
-            each: 1,
-            scratch: 0,
-        }
+        Self { variant: String::new(), text: String::new(), constants: Vec::new(), groups: [1; 3], scratch: 0 }
     }
 }
 
@@ -135,13 +150,14 @@ const STEP: &str = include_str!("../../shaders/step.wgsl");
 const STEP_BINDING: &str = "@group(0) @binding(6) var<uniform> step: Step;\n";
 const TREE: &str = include_str!("../../shaders/tree.wgsl");
 
-/// The WGSL an op needs on a target: one pass, or for a split product two that run one after the other.
-pub fn sources(op: &Op, target: Target, choices: &Choices) -> Vec<Source> {
+/// The WGSL an op needs on an adapter: one pass, or for a split product two that run one after the other.
+pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Vec<Source> {
+    let on = on.into();
     let text = match &op.kernel {
-        Kernel::Gemm(gemm) => return layout::sources(op, gemm, choices.layout(op, target), target),
-        Kernel::Map(program) => return vec![map::source(op, program)],
+        Kernel::Gemm(gemm) => return gemm::sources(op, gemm, tuning.variant(op, on), on),
+        Kernel::Map(program) => return vec![map::source(op, program, on)],
         Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")].join("\n"),
-        Kernel::Update(_) => [target.quads(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
+        Kernel::Update(_) => [on.target.quad_library(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
         Kernel::Reduce(Reduce::Rows(count)) => {
             let rows = template::render("reduce_rows.wgsl", minijinja::context! { count });
             [TREE, &rows].join("\n")
@@ -152,21 +168,28 @@ pub fn sources(op: &Op, target: Target, choices: &Choices) -> Vec<Source> {
     };
     let mut constants: Vec<(&'static str, f64)> =
         op.kernel.constants().into_iter().map(|(name, value)| (name, f64::from(value))).collect();
+    let lanes = on.target.workgroup(op.grid);
     if text.contains("override WG:") {
-        constants.push(("WG", f64::from(target.workgroup(op.grid))));
+        constants.push(("WG", f64::from(lanes)));
     }
-    let mut each = 1;
-    if text.contains("override EACH:") {
-        each = target.each();
-        constants.push(("EACH", f64::from(each)));
+    let mut elements = lanes;
+    if text.contains("override ELEMENTS:") {
+        let each = on.target.elements_per_invocation();
+        constants.push(("ELEMENTS", f64::from(each)));
+        elements *= each;
     }
+    let groups = match op.grid {
+        Grid::Single | Grid::Tiles { .. } => [1; 3],
+        Grid::Rows(rows) => on.fold(rows as u64),
+        Grid::Elements(count) => on.fold((count as u64).div_ceil(elements.into())),
+    };
     let count = match op.kernel {
         Kernel::Reduce(Reduce::Rows(count)) => count.to_string(),
         _ => String::new(),
     };
     let named: Vec<String> = constants.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let variant = format!("{}{count} {}", op.kernel.name(), named.join(" ")).trim_end().to_string();
-    vec![Source { variant, text, constants, each, ..Source::default() }]
+    vec![Source { variant, text, constants, groups, ..Source::default() }]
 }
 
 /// An op over so many elements must stay within 32-bit indices.

@@ -23,7 +23,7 @@ params! {
 }
 
 /// A moment below this is 0.
-pub const LEAST: f32 = 1e-36;
+pub const SMALLEST_MOMENT: f32 = 1e-36;
 
 /// The rule that turns gradients into a step.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@ use super::case::Case;
 pub fn cases() -> Vec<Case> {
     [
         super::batch::cases,
-        super::gemm_cases::cases,
+        super::gemm::cases,
         super::map::cases,
         super::optimizer::cases,
         super::reduce::cases,

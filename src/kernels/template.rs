@@ -7,9 +7,9 @@ pub const TEMPLATES: [(&str, &str); 8] = [
     ("gemm.wgsl", include_str!("../../shaders/gemm.wgsl.jinja")),
     ("gemm_naive.wgsl", include_str!("../../shaders/gemm_naive.wgsl.jinja")),
     ("gemm_plain.wgsl", include_str!("../../shaders/gemm_plain.wgsl.jinja")),
-    ("gemm_lanes.wgsl", include_str!("../../shaders/gemm_lanes.wgsl.jinja")),
+    ("gemm_registers.wgsl", include_str!("../../shaders/gemm_registers.wgsl.jinja")),
     ("gemm_tiles.wgsl", include_str!("../../shaders/gemm_tiles.wgsl.jinja")),
-    ("gemm_finish.wgsl", include_str!("../../shaders/gemm_finish.wgsl.jinja")),
+    ("gemm_split_k_sum.wgsl", include_str!("../../shaders/gemm_split_k_sum.wgsl.jinja")),
     ("map.wgsl", include_str!("../../shaders/map.wgsl.jinja")),
     ("reduce_rows.wgsl", include_str!("../../shaders/reduce_rows.wgsl.jinja")),
 ];

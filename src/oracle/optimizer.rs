@@ -1,7 +1,7 @@
 //! The optimiser.
 
 use super::{Call, Real};
-use crate::kernels::optimizer::{LEAST, OptimizerParams};
+use crate::kernels::optimizer::{OptimizerParams, SMALLEST_MOMENT};
 use crate::plan::Update;
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, update: Update) {
@@ -11,8 +11,8 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, update: Update) {
     }
 }
 
-fn settled<T: Real>(moment: T) -> T {
-    if moment.abs() < T::of(LEAST.into()) { T::zero() } else { moment }
+fn flushed<T: Real>(moment: T) -> T {
+    if moment.abs() < T::of(SMALLEST_MOMENT.into()) { T::zero() } else { moment }
 }
 
 fn sgd<T: Real>(call: &mut Call<'_, T>, nesterov: bool) {
@@ -25,7 +25,7 @@ fn sgd<T: Real>(call: &mut Call<'_, T>, nesterov: bool) {
     let gradients = call.read("gradients");
     for ((w, velocity), g) in weights.iter_mut().zip(&mut first).zip(gradients) {
         let g = *g * clip + decay * *w;
-        *velocity = settled(momentum * *velocity + g);
+        *velocity = flushed(momentum * *velocity + g);
         let direction = if nesterov { g + momentum * *velocity } else { *velocity };
         *w = *w - lr * direction;
     }
@@ -53,8 +53,8 @@ fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
         } else {
             g += decay * *w;
         }
-        *m = settled(b1 * *m + (T::one() - b1) * g);
-        *v = settled(b2 * *v + (T::one() - b2) * g * g);
+        *m = flushed(b1 * *m + (T::one() - b1) * g);
+        *v = flushed(b2 * *v + (T::one() - b2) * g * g);
         *w = *w - lr * correction1 * *m / (v.sqrt() * correction2 + epsilon);
     }
     call.put("weights", weights);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::config::{Config, KernelsConfig};
 use crate::executor::{self, Device, DeviceChoice, DeviceError, Executor, Selected};
 use crate::gpu::tuner::{self, Tuning};
-use crate::gpu::{Gpu, GpuError, GpuOptions, Remembered, adapter_name};
-use crate::kernels::Choices;
+use crate::gpu::{Gpu, GpuError, GpuOptions, TuningCache, adapter_name};
+use crate::kernels::TuningTable;
 use crate::model::{Plan, Vae};
 use crate::plan::Op;
 
@@ -18,7 +18,7 @@ pub enum Tune {
     /// Where nothing is remembered for this adapter and these sizes
     #[default]
     On,
-    /// Never: take the layouts that are likely to be good
+    /// Never: take the variants that are likely to be good
     Off,
     /// Always, and remember what comes out
     Force,
@@ -45,7 +45,7 @@ pub enum DeviceEvent<'a> {
         /// Whether there was no adapter to be had.
         for_want_of_adapter: bool,
     },
-    /// The configuration's layouts are left aside: they were chosen on another adapter.
+    /// The configuration's variants are left aside: they were chosen on another adapter.
     OtherAdapter {
         /// That adapter.
         chosen_on: &'a str,
@@ -59,16 +59,16 @@ pub enum DeviceEvent<'a> {
         /// How long it may take.
         budget: Duration,
     },
-    /// A product is being tried, or a layout of it has been.
+    /// A product is being tried, or a variant of it has been.
     Tuning(Tuning<'a>),
-    /// So many products have a layout now.
+    /// So many products have a variant now.
     Tuned {
         /// How many.
         products: usize,
         /// How long it took.
         took: Duration,
     },
-    /// The layouts could not be written into the cache folder: the next run will tune again.
+    /// The variants could not be written into the cache folder: the next run will tune again.
     NotRemembered(&'a std::io::Error),
 }
 
@@ -97,7 +97,7 @@ impl DeviceOptions {
         self.resident.unwrap_or(u64::MAX).min(executor::largest_binding(selected))
     }
 
-    /// Opens the device for training, chooses layouts and notes them in the configuration, and compiles the model.
+    /// Opens the device for training, chooses variants and notes them in the configuration, and compiles the model.
     pub fn open(
         &self,
         selected: &Selected,
@@ -107,16 +107,16 @@ impl DeviceOptions {
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Opened, DeviceError> {
         let gpu = executor::open_gpu(selected, &vae.program, timestamps)?;
-        let mut choices = Choices::default();
+        let mut tuning = TuningTable::default();
         if let Some(gpu) = &gpu {
             let ops = &vae.program.at(Plan::Train).ops;
-            choices = self.choices(gpu, &config.kernels, ops, watch)?;
-            config.kernels = chosen(gpu, ops, &choices, &config.kernels);
+            tuning = self.tuning(gpu, &config.kernels, ops, watch)?;
+            config.kernels = chosen(gpu, ops, &tuning, &config.kernels);
         }
-        self.compile(gpu, vae, choices)
+        self.compile(gpu, vae, tuning)
     }
 
-    /// Opens the device for a trained model: nothing is measured, it has the layouts it was trained with.
+    /// Opens the device for a trained model: nothing is measured, it has the variants it was trained with.
     pub fn open_trained(
         &self,
         config: &Config,
@@ -124,51 +124,51 @@ impl DeviceOptions {
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Opened, DeviceError> {
         let gpu = executor::open_gpu(&self.select(watch)?, &vae.program, false)?;
-        let choices = gpu.as_ref().map_or_else(Choices::default, |gpu| saved_for(gpu, &config.kernels, watch));
-        self.compile(gpu, vae, choices)
+        let tuning = gpu.as_ref().map_or_else(TuningTable::default, |gpu| saved_for(gpu, &config.kernels, watch));
+        self.compile(gpu, vae, tuning)
     }
 
-    fn compile(&self, gpu: Option<Arc<Gpu>>, vae: &Vae, choices: Choices) -> Result<Opened, DeviceError> {
-        let options = GpuOptions { checked: self.checked, choices, ..GpuOptions::default() };
+    fn compile(&self, gpu: Option<Arc<Gpu>>, vae: &Vae, tuning: TuningTable) -> Result<Opened, DeviceError> {
+        let options = GpuOptions { checked: self.checked, tuning, ..GpuOptions::default() };
         let (executor, device) = executor::compile(gpu.clone(), vae.program.clone(), &options)?;
         Ok(Opened { gpu, executor, device })
     }
 
     /// What the configuration brings along, what is remembered, what is measured now: in this order.
-    fn choices(
+    fn tuning(
         &self,
         gpu: &Arc<Gpu>,
         saved: &KernelsConfig,
         ops: &[Op],
         watch: &mut dyn FnMut(DeviceEvent<'_>),
-    ) -> Result<Choices, GpuError> {
-        let mut choices = if self.tune == Tune::Force { Choices::default() } else { saved_for(gpu, saved, watch) };
+    ) -> Result<TuningTable, GpuError> {
+        let mut tuning = if self.tune == Tune::Force { TuningTable::default() } else { saved_for(gpu, saved, watch) };
         if self.tune == Tune::Off {
-            return Ok(choices);
+            return Ok(tuning);
         }
-        let mut remembered = Remembered::load(gpu, self.checked);
+        let mut remembered = TuningCache::load(gpu, self.checked);
         if self.tune == Tune::On {
-            choices.fill_from(&remembered);
+            tuning.fill_from(&remembered);
         }
         let missing: Vec<String> =
-            products(ops).map(Choices::key).filter(|product| choices.get(product).is_none()).collect();
+            products(ops).map(TuningTable::key).filter(|product| tuning.get(product).is_none()).collect();
         if missing.is_empty() {
-            return Ok(choices);
+            return Ok(tuning);
         }
-        let (started, before) = (Instant::now(), choices.len());
+        let (started, before) = (Instant::now(), tuning.len());
         watch(DeviceEvent::TuningStarts { adapter: &gpu.info.name, budget: tuner::budget(gpu.kind) });
-        tuner::tune(gpu, ops, &mut choices, self.checked, &mut |tuning| watch(DeviceEvent::Tuning(tuning)))?;
-        watch(DeviceEvent::Tuned { products: choices.len() - before, took: started.elapsed() });
+        tuner::tune(gpu, ops, &mut tuning, self.checked, &mut |tuning| watch(DeviceEvent::Tuning(tuning)))?;
+        watch(DeviceEvent::Tuned { products: tuning.len() - before, took: started.elapsed() });
         // What a configuration brought along was not measured here.
         for product in missing {
-            if let Some(layout) = choices.get(&product) {
-                remembered.set(product, layout);
+            if let Some(variant) = tuning.get(&product) {
+                remembered.set(product, variant);
             }
         }
-        if let Err(error) = Remembered::save(gpu, self.checked, &remembered) {
+        if let Err(error) = TuningCache::save(gpu, self.checked, &remembered) {
             watch(DeviceEvent::NotRemembered(&error));
         }
-        Ok(choices)
+        Ok(tuning)
     }
 }
 
@@ -176,21 +176,21 @@ fn products(ops: &[Op]) -> impl Iterator<Item = &Op> {
     ops.iter().filter(|op| op.kernel.gemm().is_some())
 }
 
-/// The layouts that a configuration brings along, where they were chosen on this adapter.
-pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> Choices {
+/// The variants that a configuration brings along, where they were chosen on this adapter.
+pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> TuningTable {
     let here = adapter_name(&gpu.info);
-    if saved.layouts.is_empty() || saved.adapter == here {
-        return saved.layouts.clone();
+    if saved.variants.is_empty() || saved.adapter == here {
+        return saved.variants.clone();
     }
     watch(DeviceEvent::OtherAdapter { chosen_on: &saved.adapter, here: &here });
-    Choices::default()
+    TuningTable::default()
 }
 
-/// The layouts that the ops have in the end, measured or likely.
-fn chosen(gpu: &Gpu, ops: &[Op], choices: &Choices, saved: &KernelsConfig) -> KernelsConfig {
-    let mut layouts = Choices::default();
+/// The variants that the ops have in the end, measured or likely.
+fn chosen(gpu: &Gpu, ops: &[Op], tuning: &TuningTable, saved: &KernelsConfig) -> KernelsConfig {
+    let mut variants = TuningTable::default();
     for op in products(ops) {
-        layouts.set(Choices::key(op), choices.layout(op, gpu.target));
+        variants.set(TuningTable::key(op), tuning.variant(op, gpu.capabilities()));
     }
-    KernelsConfig { adapter: adapter_name(&gpu.info), layouts, fuse: saved.fuse }
+    KernelsConfig { adapter: adapter_name(&gpu.info), variants, fuse: saved.fuse }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use wgvae::kernels::{self, Choices, Layout, Source, Target, cases};
+use wgvae::kernels::{self, GemmVariant, Source, Target, TuningTable, cases};
 use wgvae::plan::{Op, TensorTable};
 
 /// Every op of the registry, with its tensors.
@@ -14,15 +14,15 @@ pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
     })
 }
 
-/// An op for every target, and a product in every layout that runs there.
+/// An op for every target, and a product in every variant that runs there.
 fn every_source(op: &Op) -> Vec<Source> {
     let for_target = |target: &Target| {
         if op.kernel.gemm().is_none() {
-            return kernels::sources(op, *target, &Choices::default());
+            return kernels::sources(op, *target, &TuningTable::default());
         }
-        let layouts = Layout::ALL.iter().filter(|(_, layout)| layout.runs_on(*target));
-        // Where a product is too small to be split, this is its likeliest layout once more.
-        layouts.flat_map(|(_, layout)| kernels::sources(op, *target, &Choices::all_of([op], *layout))).collect()
+        let variants = GemmVariant::ALL.iter().filter(|(_, variant)| variant.runs_on(*target));
+        // Where a product is too small to be split, this is its likeliest variant once more.
+        variants.flat_map(|(_, variant)| kernels::sources(op, *target, &TuningTable::all_of([op], *variant))).collect()
     };
     Target::ALL.iter().flat_map(for_target).collect()
 }

@@ -1,43 +1,44 @@
-//! The layouts that were found the fastest, remembered in the user's cache folder: one small file an adapter.
+//! The tuning cache: the variants of products that were found the fastest, in the user's cache folder, one small file an
+//! adapter.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::Gpu;
-use crate::kernels::{Choices, layout};
+use crate::kernels::{TuningTable, gemm};
 
 /// What a file of them says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Remembered {
+pub struct TuningCache {
     /// The version of this program, and a fingerprint of its products' shaders: others time differently.
     program: String,
     /// The adapter's name and backend.
     adapter: String,
     /// Its driver, with version.
     driver: String,
-    /// The layouts.
-    pub layouts: Choices,
+    /// The variants.
+    pub table: TuningTable,
 }
 
-/// An adapter in a word, as configurations name it: layouts chosen on one may be slow on another.
+/// An adapter in a word, as configurations name it: what is fast on one may be slow on another.
 pub fn adapter_name(info: &wgpu::AdapterInfo) -> String {
     format!("{} ({})", info.name, info.backend)
 }
 
-impl Remembered {
+impl TuningCache {
     fn for_gpu(gpu: &Gpu, checked: bool) -> Self {
         let info = &gpu.info;
         Self {
             program: format!(
                 "{} {:016x}{}",
                 env!("CARGO_PKG_VERSION"),
-                layout::fingerprint(),
+                gemm::fingerprint(),
                 if checked { " checked" } else { "" }
             ),
             adapter: adapter_name(info),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
-            layouts: Choices::default(),
+            table: TuningTable::default(),
         }
     }
 
@@ -53,28 +54,28 @@ impl Remembered {
         let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let adapter: String = adapter_name(&gpu.info).chars().map(word).collect();
         let kind = if checked { "-checked" } else { "" };
-        Self::folder().map(|folder| folder.join(format!("layouts-{}{kind}.json", adapter.trim_matches('-'))))
+        Self::folder().map(|folder| folder.join(format!("tuning-{}{kind}.json", adapter.trim_matches('-'))))
     }
 
     /// What is remembered for an adapter; nothing where the file is another program's, another driver's, or damaged:
     /// then it is made anew.
-    pub fn load(gpu: &Gpu, checked: bool) -> Choices {
+    pub fn load(gpu: &Gpu, checked: bool) -> TuningTable {
         let wanted = Self::for_gpu(gpu, checked);
         Self::file(gpu, checked)
             .and_then(|path| std::fs::read(path).ok())
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
-            .filter(|found| Self { layouts: Choices::default(), ..found.clone() } == wanted)
-            .map(|found| found.layouts)
+            .filter(|found| Self { table: TuningTable::default(), ..found.clone() } == wanted)
+            .map(|found| found.table)
             .unwrap_or_default()
     }
 
-    /// Remembers layouts for an adapter, and returns where.
-    pub fn save(gpu: &Gpu, checked: bool, layouts: &Choices) -> std::io::Result<PathBuf> {
+    /// Writes a table for an adapter, and returns where.
+    pub fn save(gpu: &Gpu, checked: bool, table: &TuningTable) -> std::io::Result<PathBuf> {
         let path = Self::file(gpu, checked).ok_or_else(|| std::io::Error::other("there is no cache folder"))?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let text = serde_json::to_string_pretty(&Self { layouts: layouts.clone(), ..Self::for_gpu(gpu, checked) })?;
+        let text = serde_json::to_string_pretty(&Self { table: table.clone(), ..Self::for_gpu(gpu, checked) })?;
         // Two runs may end their tuning at once: nobody meets half a file.
         let beside = path.with_extension(format!("part{}", std::process::id()));
         std::fs::write(&beside, text)?;

@@ -1,9 +1,20 @@
 //! Matrix products: a layer forward, its `d_input` and its `d_weight`. What else is done to a product while it is still in
 //! registers is its epilogue, a pointwise program.
 
+mod cases;
+mod render;
+mod tuning_table;
+mod variant;
+
 use super::batch::words_per_row;
 use super::{Body, index_fits, params};
 use crate::plan::{Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable};
+
+pub(super) use cases::cases;
+pub use render::fingerprint;
+pub(super) use render::sources;
+pub use tuning_table::TuningTable;
+pub use variant::{GemmVariant, LANES};
 
 params! {
     /// `Params` of `gemm.wgsl.jinja`: `P (m, n) = A B` over `k`.

@@ -1,0 +1,169 @@
+//! The WGSL of a matrix product, from its templates.
+
+use super::variant::{LANES, SPLIT_K_PASS, TILE_K};
+use super::{GemmParams, GemmVariant};
+use crate::kernels::pointwise::{self, Form};
+use crate::kernels::template::{self, TEMPLATES};
+use crate::kernels::{Capabilities, Source, Target};
+use crate::plan::{Gemm, Index, Op, Orientation, Pointwise, Rule, Value};
+
+/// A number that changes with the templates, the list of variants and the rules of fusing (FNV-1a, 64 bits).
+pub fn fingerprint() -> u64 {
+    let quads = Target::ALL.iter().map(|target| target.quad_library());
+    let names = GemmVariant::ALL.iter().map(|(name, _)| *name).chain(Rule::ALL.iter().map(|(_, name)| *name));
+    let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(quads).chain(names);
+    let bytes = texts.flat_map(str::bytes);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Renders the passes of a product: one, or two where it is split.
+pub fn sources(op: &Op, gemm: &Gemm, variant: GemmVariant, on: Capabilities) -> Vec<Source> {
+    match variant {
+        GemmVariant::Tiles { split_k, .. } if split_k > 1 => {
+            [Pass::Parts(split_k), Pass::Sum(split_k)].map(|pass| render(op, gemm, variant, pass, on)).into()
+        }
+        _ => vec![render(op, gemm, variant, Pass::Whole, on)],
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Pass {
+    Whole,
+    /// So many parts of K are summed apart.
+    Parts(u32),
+    /// They are added, and the epilogue follows.
+    Sum(u32),
+}
+
+/// The store that products are spilled to while the epilogue of a large tile is a loop: unrolled, it would be more code than
+/// the product, and take as long again to compile. Where K is short, spilling would cost more than the product.
+fn spill(gemm: &Gemm, variant: GemmVariant, p: &GemmParams) -> Option<usize> {
+    let (GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads }) = variant else { return None };
+    let program = &gemm.epilogue;
+    let stores = &program.stores;
+    if program.calls.is_empty() && !gemm.pairs || stores.iter().any(|store| store.accumulate) {
+        return None;
+    }
+    let sums = !program.sums.is_empty();
+    if !(sums || gemm.pairs || rows * quads > 16 && p.k >= 128) {
+        return None;
+    }
+    let columns = |value, offset| {
+        let index = Index::Columns { stride: p.n, offset };
+        stores.iter().find(|store| store.value == value && store.index == index).map(|store| store.binding)
+    };
+    match gemm.pairs {
+        true => columns(Value::Product(0), 0).filter(|first| columns(Value::Product(1), p.n / 2) == Some(*first)),
+        false => stores.iter().find(|store| store.index == Index::Whole).map(|store| store.binding),
+    }
+}
+
+fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabilities) -> Source {
+    let p = GemmParams::of(op);
+    let quad = |extent: u32| extent.is_multiple_of(4);
+    let (rows, cols) = variant.tile();
+    let (name, file, quads) = match (variant, pass) {
+        (_, Pass::Sum(_)) => ("split_k_sum", "gemm_split_k_sum.wgsl", 1),
+        (GemmVariant::Naive, _) => ("naive", "gemm_naive.wgsl", 1),
+        (GemmVariant::Plain, _) => ("plain", "gemm_plain.wgsl", 1),
+        (GemmVariant::Simd { quads, .. }, _) => ("simd", "gemm_registers.wgsl", quads),
+        (GemmVariant::Subgroup { quads, .. }, _) => ("subgroup", "gemm_registers.wgsl", quads),
+        (GemmVariant::Tiles { quads, .. }, _) => ("tiles", "gemm_tiles.wgsl", quads),
+    };
+    let threads = if matches!(pass, Pass::Sum(_)) { SPLIT_K_PASS } else { variant.workgroup().0 };
+    let (a_quads, b_quads) = match (gemm.orientation, name) {
+        (_, "naive" | "plain") => (false, false),
+        (Orientation::Nt, _) => (quad(p.k), quad(p.k)),
+        (Orientation::Nn, _) => (quad(p.k), quad(p.n)),
+        (Orientation::Tn, "tiles") => (quad(p.m), quad(p.n)),
+        // Only a subgroup that covers 32 rows loads four of them at a time.
+        (Orientation::Tn, _) => (name == "subgroup" && quad(p.m) && rows.is_multiple_of(32), quad(p.n)),
+    };
+    let partial_only = matches!(pass, Pass::Parts(_));
+    let wide = !gemm.pairs && pointwise::is_wide(&gemm.epilogue, p.n) && !partial_only;
+    let tail = !quad(p.k);
+    let spill = if pass == Pass::Whole { spill(gemm, variant, &p) } else { None };
+    let split_k = match pass {
+        Pass::Whole => 1,
+        Pass::Parts(split_k) | Pass::Sum(split_k) => split_k,
+    };
+    // Where sums start from the bias, the epilogue has it already.
+    let add_bias = gemm.bias && !matches!(name, "simd" | "subgroup");
+    let form = Form { product: true, pairs: gemm.pairs, add_bias, wide };
+    let epilogue = match partial_only {
+        true => String::new(),
+        false => pointwise::declarations(&gemm.epilogue, wide) + &pointwise::store(&gemm.epilogue, form),
+    };
+    let tile = match pass {
+        Pass::Sum(_) => (1, SPLIT_K_PASS * 4),
+        _ => (rows, cols),
+    };
+    // Where one dimension of the grid cannot hold the tiles, they are numbered through two.
+    let (down, across) = (p.m.div_ceil(tile.0), p.n.div_ceil(tile.1));
+    let folded = down.max(across) > on.workgroups;
+    let tiles = u64::from(down) * u64::from(across);
+    let groups = match folded {
+        true => [u64::from(on.workgroups), tiles.div_ceil(on.workgroups.into())],
+        false => [across.into(), down.into()],
+    };
+    let context = minijinja::context! {
+        orientation => gemm.orientation.name(),
+        variant => name,
+        file,
+        epilogue,
+        partial_only,
+        tile_m => tile.0,
+        tile_n => tile.1,
+        folded,
+        tile_k => TILE_K,
+        quads,
+        threads,
+        split_k,
+        tail,
+        spill => spill.map(|binding| Pointwise::OUT[binding]),
+        permuted => gemm.pairs,
+        lanes => LANES,
+        vec_a => a_quads && !gemm.a_levels,
+        vec_b => b_quads && !gemm.b_levels,
+        a_levels => gemm.a_levels,
+        b_levels => gemm.b_levels,
+        vec_n => wide,
+        bias => gemm.bias,
+        row_sum => gemm.row_sum,
+    };
+    let levels = gemm.a_levels || gemm.b_levels || gemm.epilogue.inputs.iter().any(|i| i.index == Index::Levels);
+    let libraries = match partial_only {
+        true => pointwise::libraries(&Pointwise::default(), levels),
+        false => pointwise::libraries(&gemm.epilogue, levels),
+    };
+    let text = [&[on.target.quad_library()], libraries.as_slice(), &[&template::render("gemm.wgsl", context)]]
+        .concat()
+        .join("\n");
+    let widths = [a_quads, b_quads, wide, !tail].map(|wide| if wide { '4' } else { '1' });
+    let flags =
+        [("a_levels", gemm.a_levels), ("b_levels", gemm.b_levels), ("bias", gemm.bias), ("row_sum", gemm.row_sum)];
+    let flags = flags.iter().filter(|(_, set)| *set).map(|(name, _)| name.to_string());
+    let program = if partial_only { String::new() } else { gemm.epilogue.to_string() };
+    let words: Vec<String> = flags.chain([program]).collect();
+    Source {
+        variant: format!(
+            "{}.{variant}{}{}{} {} {}",
+            op.kernel.name(),
+            if spill.is_some() { ".spill" } else { "" },
+            if folded { ".folded" } else { "" },
+            match pass {
+                Pass::Whole => "",
+                Pass::Parts(_) => ".parts",
+                Pass::Sum(_) => ".sum",
+            },
+            widths.iter().collect::<String>(),
+            words.join(" ")
+        )
+        .trim_end()
+        .to_string(),
+        text,
+        groups: [groups[0], groups[1], if partial_only { split_k.into() } else { 1 }],
+        scratch: if split_k > 1 { (split_k * (p.m * p.n + p.m)) as usize } else { 0 },
+        ..Source::default()
+    }
+}

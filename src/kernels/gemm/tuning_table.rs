@@ -1,0 +1,64 @@
+//! Which variant each product of a program has.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{GemmParams, GemmVariant};
+use crate::kernels::Capabilities;
+use crate::plan::Op;
+
+/// Which variant each product has, by its orientation and sizes. They decide the order of sums: the same table gives the
+/// same bits.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TuningTable {
+    variants: BTreeMap<String, GemmVariant>,
+}
+
+impl TuningTable {
+    /// A product's name in a table: `nt 128x400x784` is C (128, 400) over 784.
+    pub fn key(op: &Op) -> String {
+        let p = GemmParams::of(op);
+        format!("{} {}x{}x{}", op.kernel.entry(), p.m, p.n, p.k)
+    }
+
+    /// The same variant for every product among some ops.
+    pub fn all_of<'a>(ops: impl IntoIterator<Item = &'a Op>, variant: GemmVariant) -> Self {
+        Self { variants: ops.into_iter().map(|op| (Self::key(op), variant)).collect() }
+    }
+
+    /// Sets a product's variant.
+    pub fn set(&mut self, key: String, variant: GemmVariant) {
+        self.variants.insert(key, variant);
+    }
+
+    /// What was chosen for a product.
+    pub fn get(&self, key: &str) -> Option<GemmVariant> {
+        self.variants.get(key).copied()
+    }
+
+    /// Takes over what others have chosen for products that have none here.
+    pub fn fill_from(&mut self, others: &TuningTable) {
+        for (product, variant) in &others.variants {
+            self.variants.entry(product.clone()).or_insert(*variant);
+        }
+    }
+
+    /// How many products have one.
+    pub fn len(&self) -> usize {
+        self.variants.len()
+    }
+
+    /// Whether nothing was chosen.
+    pub fn is_empty(&self) -> bool {
+        self.variants.is_empty()
+    }
+
+    /// The variant of an op: what was chosen, where the adapter can run it, or the likeliest.
+    pub fn variant(&self, op: &Op, on: impl Into<Capabilities>) -> GemmVariant {
+        let (p, on) = (GemmParams::of(op), on.into());
+        let chosen = self.get(&Self::key(op)).filter(|variant| variant.runs_on(on) && variant.takes(&p));
+        chosen.or_else(|| GemmVariant::eligible(op, on).first().copied()).unwrap_or(GemmVariant::Naive)
+    }
+}

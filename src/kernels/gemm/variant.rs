@@ -1,0 +1,267 @@
+//! The variants of a matrix product: who makes which outputs. They are data, rendered from one set of templates.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::GemmParams;
+use crate::kernels::{Capabilities, Target};
+use crate::plan::Op;
+
+/// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns; the subgroup of [`GemmVariant::Subgroup`].
+pub const LANES: u32 = 8;
+
+/// Who makes which outputs of a product. Sizes are those of a workgroup's tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum GemmVariant {
+    /// One output an invocation: what the others are checked against and measured by.
+    Naive,
+    /// The textbook tile in shared memory, 64 x 64: a baseline.
+    Plain,
+    /// `rows` x `quads` times 4 outputs an invocation, in registers: software adapters.
+    Simd {
+        /// Rows of an invocation.
+        rows: u32,
+        /// Quads of columns of an invocation.
+        quads: u32,
+    },
+    /// The same, where the workgroup is one subgroup and broadcasts A's rows.
+    Subgroup {
+        /// Rows of an invocation.
+        rows: u32,
+        /// Quads of columns of an invocation.
+        quads: u32,
+    },
+    /// Tiles in shared memory, 4 x `quads` times 4 outputs an invocation: GPUs.
+    Tiles {
+        /// Rows of the tile.
+        rows: u32,
+        /// Columns of the tile.
+        cols: u32,
+        /// Quads of columns of an invocation.
+        quads: u32,
+        /// Parts of K that are summed apart, and then together in a second pass (split-K); 1: none.
+        split_k: u32,
+    },
+}
+
+const fn simd(rows: u32, quads: u32) -> GemmVariant {
+    GemmVariant::Simd { rows, quads }
+}
+
+const fn subgroup(rows: u32, quads: u32) -> GemmVariant {
+    GemmVariant::Subgroup { rows, quads }
+}
+
+const fn tiles(rows: u32, cols: u32, quads: u32, split_k: u32) -> GemmVariant {
+    GemmVariant::Tiles { rows, cols, quads, split_k }
+}
+
+/// Terms of a sum that a workgroup of [`GemmVariant::Tiles`] stages at a time.
+pub(super) const TILE_K: u32 = 16;
+/// Invocations of the pass that adds the parts of a split product.
+pub(super) const SPLIT_K_PASS: u32 = 64;
+
+impl GemmVariant {
+    /// Every variant, by the name it has in files and listings.
+    pub const ALL: [(&str, GemmVariant); 26] = [
+        ("naive", GemmVariant::Naive),
+        ("plain", GemmVariant::Plain),
+        ("simd-4x32", simd(4, 1)),
+        ("simd-8x32", simd(8, 1)),
+        ("simd-16x32", simd(16, 1)),
+        ("simd-32x32", simd(32, 1)),
+        ("subgroup-8x32", subgroup(8, 1)),
+        ("subgroup-16x32", subgroup(16, 1)),
+        ("subgroup-32x32", subgroup(32, 1)),
+        ("subgroup-64x32", subgroup(64, 1)),
+        ("subgroup-16x64", subgroup(16, 2)),
+        ("subgroup-32x64", subgroup(32, 2)),
+        ("tiles-16x16", tiles(16, 16, 1, 1)),
+        ("tiles-16x64", tiles(16, 64, 1, 1)),
+        ("tiles-64x16", tiles(64, 16, 1, 1)),
+        ("tiles-32x32", tiles(32, 32, 1, 1)),
+        ("tiles-32x64", tiles(32, 64, 1, 1)),
+        ("tiles-64x64", tiles(64, 64, 1, 1)),
+        ("tiles-32x64-4x8", tiles(32, 64, 2, 1)),
+        ("tiles-64x64-4x8", tiles(64, 64, 2, 1)),
+        ("tiles-64x128-4x8", tiles(64, 128, 2, 1)),
+        ("tiles-128x64-4x8", tiles(128, 64, 2, 1)),
+        ("tiles-16x16-split4", tiles(16, 16, 1, 4)),
+        ("tiles-32x32-split2", tiles(32, 32, 1, 2)),
+        ("tiles-32x32-split4", tiles(32, 32, 1, 4)),
+        ("tiles-32x32-split8", tiles(32, 32, 1, 8)),
+    ];
+
+    /// Names that older versions wrote into a run's configuration.
+    const OLD: [(&str, &str); 2] = [("lanes-", "simd-"), ("spread-", "subgroup-")];
+
+    /// Rows and columns that a workgroup makes.
+    pub(super) fn tile(self) -> (u32, u32) {
+        match self {
+            GemmVariant::Naive => (8, 32),
+            GemmVariant::Plain => (64, 64),
+            GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads } => (rows, quads * LANES * 4),
+            GemmVariant::Tiles { rows, cols, .. } => (rows, cols),
+        }
+    }
+
+    /// Invocations of a workgroup, and bytes of shared memory it takes.
+    pub(super) fn workgroup(self) -> (u32, u32) {
+        match self {
+            GemmVariant::Naive => (64, 0),
+            GemmVariant::Plain => (256, 2 * 4 * 1024),
+            GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } => (LANES, 0),
+            // Rows of a tile are padded by one word of four floats.
+            GemmVariant::Tiles { rows, cols, quads, .. } => {
+                (rows * cols / (16 * quads), 16 * TILE_K * (rows / 4 + 1 + cols / 4 + 1))
+            }
+        }
+    }
+
+    /// Whether an adapter can run it.
+    pub fn runs_on(self, on: impl Into<Capabilities>) -> bool {
+        let on = on.into();
+        let (invocations, shared_bytes) = self.workgroup();
+        let second_pass = match self {
+            GemmVariant::Tiles { split_k, .. } if split_k > 1 => SPLIT_K_PASS,
+            _ => 0,
+        };
+        let fits = invocations.max(second_pass) <= on.invocations && shared_bytes <= on.shared_bytes;
+        fits && (on.target == Target::Subgroup || !matches!(self, GemmVariant::Subgroup { .. }))
+    }
+
+    /// What a step over K costs with this variant, in made-up units, to choose one where nothing was measured and to
+    /// order what is. Infinite for what is not meant for the target or wastes most of its tile.
+    fn cost(self, p: &GemmParams, target: Target) -> f64 {
+        let meant = match self {
+            GemmVariant::Naive | GemmVariant::Plain => false,
+            GemmVariant::Simd { .. } => target == Target::Simd,
+            GemmVariant::Subgroup { .. } => target == Target::Subgroup,
+            GemmVariant::Tiles { .. } => target == Target::Gpu,
+        };
+        let (rows, cols) = self.tile();
+        let (over, across) = (p.m.div_ceil(rows), p.n.div_ceil(cols));
+        // A tile twice as large as the output is never the best.
+        if !meant || (over == 1 && rows > 16 && rows / 2 >= p.m) || (across == 1 && cols > 32 && cols / 2 >= p.n) {
+            return f64::INFINITY;
+        }
+        // Compiling an unrolled tile takes a software adapter from 0.1 s (8 x 32) to 0.5 s (64 x 32): a small product
+        // does not earn that back.
+        let products = f64::from(p.m) * f64::from(p.n) * f64::from(p.k);
+        let unrolled = target != Target::Gpu && f64::from(rows * cols) > 256.0_f64.max(products / 1000.0);
+        if unrolled {
+            return f64::INFINITY;
+        }
+        let groups = f64::from(over * across);
+        let (rows, cols, k) = (f64::from(rows), f64::from(cols), f64::from(p.k));
+        match self {
+            // Measured on lavapipe: 3.4 cycles to load a value, 1.1 for 8 multiply-adds; without the subgroup every
+            // row of A is loaded by every lane. A core that waits for the last workgroup is lost.
+            GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } => {
+                let loads = if matches!(self, GemmVariant::Simd { .. }) { 8.0 * rows + cols } else { rows + cols };
+                let even = (groups / 2.0).ceil() * 2.0;
+                even * k * (3.4 * loads + 1.1 * rows * cols / 8.0)
+            }
+            // Not measured: the wish for at least 128 workgroups, then for as many products a staged value as may be.
+            GemmVariant::Tiles { quads, split_k, .. } => {
+                let groups = groups * f64::from(split_k);
+                let rounds = (groups / 128.0).ceil();
+                let second_pass = if split_k == 1 { 0.0 } else { 400.0 };
+                let reads = (1.0 + f64::from(quads)) / f64::from(quads);
+                rounds * k / f64::from(split_k) * (rows + cols + 0.05 * reads * rows * cols) / 16.0 + second_pass
+            }
+            GemmVariant::Naive | GemmVariant::Plain => f64::INFINITY,
+        }
+    }
+
+    /// The variants that an op may be given on an adapter, likeliest first.
+    pub fn eligible(op: &Op, on: impl Into<Capabilities>) -> Vec<GemmVariant> {
+        Self::by_cost(&GemmParams::of(op), on.into()).into_iter().map(|(_, variant)| variant).collect()
+    }
+
+    /// Those of them that are worth the time to try. On a software adapter, where compiling one takes up to half a second
+    /// and costs were measured, those that are not much dearer than the likeliest.
+    pub fn candidates(op: &Op, on: impl Into<Capabilities>) -> Vec<GemmVariant> {
+        let on = on.into();
+        let all = Self::by_cost(&GemmParams::of(op), on);
+        let most = match (on.target, all.first()) {
+            (Target::Simd | Target::Subgroup, Some((least, _))) => 1.25 * least,
+            _ => f64::INFINITY,
+        };
+        all.into_iter().filter(|(cost, _)| *cost <= most).map(|(_, variant)| variant).collect()
+    }
+
+    fn by_cost(p: &GemmParams, on: Capabilities) -> Vec<(f64, GemmVariant)> {
+        let mut costs: Vec<(f64, GemmVariant)> = Self::ALL
+            .iter()
+            .map(|(_, variant)| (variant.cost(p, on.target), *variant))
+            .filter(|(cost, variant)| cost.is_finite() && variant.takes(p) && variant.runs_on(on))
+            .collect();
+        costs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        costs
+    }
+
+    /// Whether it suits a product's sizes: one is split where its output is small, since every part of the sum is stored, and
+    /// its K long enough that each part has some tiles.
+    pub(super) fn takes(self, p: &GemmParams) -> bool {
+        match self {
+            GemmVariant::Tiles { split_k, .. } if split_k > 1 => {
+                u64::from(p.m) * u64::from(p.n) <= 1 << 18 && p.k >= 2 * split_k * TILE_K
+            }
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for GemmVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(_, variant)| variant == self).map_or("unnamed", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+impl From<GemmVariant> for String {
+    fn from(variant: GemmVariant) -> Self {
+        variant.to_string()
+    }
+}
+
+impl TryFrom<String> for GemmVariant {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let renamed = Self::OLD.iter().find_map(|(old, new)| Some(format!("{new}{}", name.strip_prefix(old)?)));
+        let wanted = renamed.as_ref().unwrap_or(&name);
+        let found = Self::ALL.iter().find(|(known, _)| known == wanted);
+        found.map(|(_, variant)| *variant).ok_or_else(|| format!("`{name}` is no variant of a matrix product"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_variants_old_ones_too() {
+        for (name, variant) in GemmVariant::ALL {
+            assert_eq!(GemmVariant::try_from(name.to_string()), Ok(variant));
+        }
+        assert_eq!(GemmVariant::try_from("spread-64x32".to_string()), Ok(subgroup(64, 1)));
+        assert_eq!(GemmVariant::try_from("lanes-4x32".to_string()), Ok(simd(4, 1)));
+        assert!(GemmVariant::try_from("spread-1x1".to_string()).is_err());
+    }
+
+    /// What an adapter offers decides: fewer invocations or less shared memory, fewer variants.
+    #[test]
+    fn variants_stay_within_an_adapters_limits() {
+        let webgpu = Capabilities::from(Target::Gpu);
+        let small = Capabilities { invocations: 128, shared_bytes: 4096, ..webgpu };
+        let runs = |on: Capabilities| GemmVariant::ALL.iter().filter(|(_, v)| v.runs_on(on)).count();
+        assert_eq!(runs(Target::Subgroup.into()), GemmVariant::ALL.len());
+        assert!(runs(small) < runs(webgpu));
+        assert!(tiles(16, 16, 1, 1).runs_on(small) && !tiles(64, 64, 1, 1).runs_on(small));
+        assert!(!GemmVariant::Plain.runs_on(small));
+    }
+}
