@@ -56,11 +56,11 @@ impl StepSchedule {
     /// The learning rate of a step, from 0.
     pub fn lr(&self, step: u64) -> f64 {
         let t = &self.config.train;
-        if step < t.warmup {
-            return t.lr * (step + 1) as f64 / t.warmup as f64;
+        if step < t.warmup_steps {
+            return t.lr * (step + 1) as f64 / t.warmup_steps as f64;
         }
-        let done = (step - t.warmup) as f64;
-        let span = self.total().saturating_sub(t.warmup).max(1) as f64;
+        let done = (step - t.warmup_steps) as f64;
+        let span = self.total().saturating_sub(t.warmup_steps).max(1) as f64;
         match t.schedule {
             Schedule::Constant => t.lr,
             Schedule::Cosine => {
@@ -68,7 +68,7 @@ impl StepSchedule {
                 t.lr * 0.5 * (1.0 + turn.cos())
             }
             Schedule::Step => {
-                let every = t.lr_step.unwrap_or(1) as f64;
+                let every = t.lr_step_epochs.unwrap_or(1) as f64;
                 t.lr * t.lr_gamma.powi((self.epoch_of(step) as f64 / every).floor() as i32)
             }
         }
@@ -81,7 +81,7 @@ impl StepSchedule {
             Objective::Elbo => f64::from(m.beta),
             Objective::Ae => 0.0,
         };
-        if m.beta_warmup > 0.0 { beta * (self.epochs_at(step) / m.beta_warmup).min(1.0) } else { beta }
+        if m.beta_warmup_epochs > 0.0 { beta * (self.epochs_at(step) / m.beta_warmup_epochs).min(1.0) } else { beta }
     }
 
     /// The scalars of a training step, from 0.
@@ -183,14 +183,14 @@ mod tests {
 
     #[test]
     fn warm_up_and_schedules() {
-        let t = schedule_with(|c| c.train.warmup = 4);
+        let t = schedule_with(|c| c.train.warmup_steps = 4);
         assert_eq!((t.lr(0), t.lr(1), t.lr(3), t.lr(9)), (0.25, 0.5, 1.0, 1.0));
         let t = schedule_with(|c| c.train.schedule = Schedule::Cosine);
         assert_eq!(t.lr(0), 1.0);
         assert!((t.lr(5) - 0.5).abs() < 1e-12 && t.lr(9) < 0.05);
         let t = schedule_with(|c| {
             c.train.schedule = Schedule::Step;
-            c.train.lr_step = Some(2);
+            c.train.lr_step_epochs = Some(2);
         });
         // Epochs end after steps 3, 5, 8 and 10.
         assert_eq!((t.lr(0), t.lr(4)), (1.0, 1.0));
@@ -201,7 +201,7 @@ mod tests {
     fn beta_rises_over_its_warm_up() {
         let t = schedule_with(|c| {
             c.model.beta = 4.0;
-            c.model.beta_warmup = 2.0;
+            c.model.beta_warmup_epochs = 2.0;
         });
         assert_eq!((t.beta(0), t.beta(9)), (0.0, 4.0));
         assert!((t.beta(1) - 4.0 * 0.2).abs() < 1e-12);
