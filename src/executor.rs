@@ -181,12 +181,12 @@ impl std::str::FromStr for DeviceChoice {
 /// Why no device could be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// No adapter is what was asked for.
-    #[error("no adapter is {wanted}; {found}")]
+    /// No adapter matches what was asked for.
+    #[error("{wanted}; {found}")]
     None {
-        /// What was asked for.
+        /// What no adapter matches, as a clause.
         wanted: String,
-        /// What there is, or how to get one.
+        /// The adapters there are, or how to get one.
         found: String,
     },
     /// The adapter refused.
@@ -239,7 +239,7 @@ pub enum Selected {
 pub fn adapter_hint() -> String {
     match std::env::var("WGPU_BACKEND") {
         Ok(backend) if !backend.is_empty() => {
-            format!("WGPU_BACKEND={backend} leaves none: unset it, or choose vulkan, metal or dx12")
+            format!("WGPU_BACKEND={backend} excludes every adapter: unset it, or set it to vulkan, metal or dx12")
         }
         _ => "install a graphics driver with Vulkan, or a software adapter \
               (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install mesa-vulkan-drivers)"
@@ -263,20 +263,23 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
             return Ok(Selected::Cpu { for_want_of_adapter: true });
         }
         DeviceChoice::Auto | DeviceChoice::Cpu => (Some(0), String::new()),
-        DeviceChoice::Gpu => (entries.iter().position(|e| e.kind != AdapterKind::Software), "a GPU".to_string()),
-        DeviceChoice::Software => {
-            (entries.iter().position(|e| e.kind == AdapterKind::Software), "a software adapter".to_string())
+        DeviceChoice::Gpu => {
+            (entries.iter().position(|e| e.kind != AdapterKind::Software), "no adapter is a GPU".to_string())
         }
+        DeviceChoice::Software => (
+            entries.iter().position(|e| e.kind == AdapterKind::Software),
+            "no adapter is a software adapter".to_string(),
+        ),
         DeviceChoice::Index(index) => {
             // `4090` may be the number of an adapter, or part of its name.
             let has = |e: &AdapterEntry| e.info.name.contains(&index.to_string());
             let position = (*index < entries.len()).then_some(*index).or_else(|| entries.iter().position(has));
-            (position, format!("number {index}, or called so"))
+            (position, format!("there is no adapter number {index}, and none has {index} in its name"))
         }
         DeviceChoice::Name(name) => {
             let wanted = name.to_lowercase();
             let has = |e: &AdapterEntry| e.info.name.to_lowercase().contains(&wanted);
-            (entries.iter().position(has), format!("called `{name}`"))
+            (entries.iter().position(has), format!("no adapter has `{name}` in its name"))
         }
     };
     match position.and_then(|p| entries.get(p)) {
@@ -284,14 +287,14 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
         None => Err(DeviceError::None {
             wanted,
             found: if entries.is_empty() {
-                format!("there is none at all: {}", adapter_hint())
+                format!("this machine has no usable adapter: {}", adapter_hint())
             } else {
                 let names: Vec<String> = entries
                     .iter()
                     .enumerate()
                     .map(|(i, e)| format!("{i} {} ({})", e.info.name, e.kind.name()))
                     .collect();
-                format!("there are {}", names.join(", "))
+                format!("choose one of: {}", names.join(", "))
             },
         }),
     }

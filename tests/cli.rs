@@ -98,9 +98,21 @@ fn wrong_inputs_get_one_sentence_and_the_right_exit_code() {
         (&["--preset", "dense", "--data", "points"], 2, "the bernoulli likelihood needs levels"),
         (&["--activation", "rleu"], 2, "invalid value 'rleu'"),
         (&["--seed", "x"], 2, "invalid value 'x'"),
-        (&["--data", &good, "--batch", "5", "--device", "no such card"], 4, "no adapter is called"),
-        (&["--data", &good, "--batch", "5", "--device", "99"], 4, "no adapter is number 99"),
-        (&["--data", &good, "--batch", "5", "--device", "cpu", "--out", &occupied], 2, "holds files, but no run"),
+        (
+            &["--data", &good, "--batch", "5", "--device", "no such card"],
+            4,
+            "no adapter has `no such card` in its name",
+        ),
+        (
+            &["--data", &good, "--batch", "5", "--device", "99"],
+            4,
+            "there is no adapter number 99, and none has 99 in its name",
+        ),
+        (
+            &["--data", &good, "--batch", "5", "--device", "cpu", "--out", &occupied],
+            2,
+            "holds files that are not a run",
+        ),
     ];
     for (args, code, reason) in cases {
         let mut all = vec!["train"];
@@ -412,5 +424,5 @@ fn without_an_adapter_the_cpu_stands_in() {
     assert!(text(&output.stdout).contains("CPU reference"));
     let output = run("gpu");
     assert_eq!(output.status.code(), Some(4));
-    assert!(text(&output.stderr).contains("no adapter is a GPU; there is none at all: install"));
+    assert!(text(&output.stderr).contains("no adapter is a GPU; this machine has no usable adapter: install"));
 }

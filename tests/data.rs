@@ -78,10 +78,10 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
     ]);
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     let cases: &[(&[&str], i32, &str)] = &[
-        (&["text.png"], 3, "text.png is no valid image: its content is no PNG"),
-        (&["texts"], 3, "none of its 2 images can be read; 1.png is none"),
-        (&["strict", "--strict"], 3, "2.png is no valid image"),
-        (&["word.csv"], 3, "word.csv, line 3: the column `b` holds `x`, which is no number"),
+        (&["text.png"], 3, "text.png is not a valid image: its content is not PNG"),
+        (&["texts"], 3, "none of its 2 images can be read; 1.png is not an image"),
+        (&["strict", "--strict"], 3, "2.png is not a valid image"),
+        (&["word.csv"], 3, "word.csv, line 3: the column `b` holds `x`, which is not a number"),
         (&["kinds.csv"], 3, "kinds.csv, line 2: the column `kind` holds words"),
         (&["mixed"], 3, "1.png is 4x4, 2.png is 4x6; bring them to one with --image-size 4x4"),
         (&["empty"], 3, "it is empty"),
@@ -93,17 +93,17 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         (&["good.csv", "--label", "c", "--keep-label", "z"], 3, "there is no class `z`; there are x, y"),
         (&["good.csv", "--columns", "a,b", "--keep-label", "x"], 3, "name the column with the classes by --label"),
         (&["good.csv", "--label", "c", "--image-size", "8x8"], 3, "are for images"),
-        (&["short"], 3, "train-labels-idx1-ubyte is no valid IDX file: there are 1 labels for 2 images"),
-        (&["cut.npy"], 3, "cut.npy is no valid NPY file: it is cut short"),
-        (&["cut.npz"], 3, "cut.npz is no valid NPZ file"),
+        (&["short"], 3, "train-labels-idx1-ubyte is not a valid IDX file: there are 1 labels for 2 images"),
+        (&["cut.npy"], 3, "cut.npy is not a valid NPY file: it is cut short"),
+        (&["cut.npz"], 3, "cut.npz is not a valid NPZ file"),
         (&["empty.csv"], 3, "empty.csv: it is empty"),
         (&["missing"], 3, "there is no data at missing"),
         (&["sprites:count=0"], 2, "count takes a number from 1 to 614400"),
         (&["strokes", "--test-share", "1.5"], 2, "between 0 and 1"),
-        (&["strokes", "--image-size", "0x3"], 2, "no image size"),
-        (&["export", "good.csv", "--to", "out", "--label", "c", "--format", "png"], 2, "take csv or npy"),
+        (&["strokes", "--image-size", "0x3"], 2, "is not an image size"),
+        (&["export", "good.csv", "--to", "out", "--label", "c", "--format", "png"], 2, "--format must be csv or npy"),
         (&["export", "word.csv", "--to", "out"], 3, "word.csv, line 3"),
-        (&["export", "good.csv", "--to", "mixed", "--label", "c"], 2, "mixed is there already"),
+        (&["export", "good.csv", "--to", "mixed", "--label", "c"], 2, "mixed exists and is not an empty folder"),
     ];
     let before = tree(folder.path());
     for (args, code, reason) in cases {

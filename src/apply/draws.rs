@@ -8,7 +8,7 @@ use crate::oracle;
 pub fn expect_temperature(temperature: f32) -> Result<(), RunError> {
     match temperature >= 0.0 && temperature.is_finite() {
         true => Ok(()),
-        false => Err(RunError::Unfit("temperature must be 0 or a positive number".into())),
+        false => Err(RunError::Unfit("--temperature must be 0 or a positive number".into())),
     }
 }
 

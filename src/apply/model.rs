@@ -124,7 +124,7 @@ impl Applied {
         }
         let kind = |bytes: bool| if bytes { "levels" } else { "numbers" };
         Err(RunError::Unfit(format!(
-            "the model takes rows of {} {}, and these are {} {} for {} rows: Run::rows and data::rows bring them to its form",
+            "the model takes rows of {} {}, but these are {} {} for {} rows: convert them with Run::rows or data::rows",
             self.width(),
             kind(self.data.bytes),
             rows.values.len(),
@@ -178,7 +178,7 @@ impl Applied {
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
         let (batch, latent, width) = (self.batch(), self.latent(), self.width());
         if !z.len().is_multiple_of(latent) {
-            let why = format!("codes have {latent} numbers each, and {} are no whole number of them", z.len());
+            let why = format!("each code has {latent} numbers, and {} is not a multiple of that", z.len());
             return Err(RunError::Unfit(why));
         }
         let mut shown = Vec::with_capacity(z.len() / latent * width);

@@ -108,7 +108,7 @@ impl Run {
     pub fn rows(&self, numbers: &[f32]) -> Result<Split, RunError> {
         let width = self.data.shape.len();
         if width == 0 || !numbers.len().is_multiple_of(width) {
-            let why = format!("{} numbers are no whole number of rows, which have {width} each", numbers.len());
+            let why = format!("each row has {width} numbers, and {} is not a multiple of that", numbers.len());
             return Err(RunError::Unfit(why));
         }
         let mut numbers = numbers.to_vec();
@@ -128,7 +128,7 @@ impl Run {
         match self.has_prior() {
             true => Ok(()),
             false => Err(RunError::Unfit(format!(
-                "{what} needs a prior, and {} is a plain autoencoder (objective ae): train with --objective elbo",
+                "{what} needs a prior, but {} is a plain autoencoder (objective ae) and has none: train one with --objective elbo",
                 self.path.display()
             ))),
         }

@@ -134,7 +134,10 @@ fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Ve
         }
     }
     if marked.iter().all(|m| *m) {
-        return Err(RunError::Unfit("every row is of an anomalous class: there is nothing to tell them from".into()));
+        return Err(RunError::Unfit(
+            "every row is of an anomalous class, so there are no normal rows to compare with: name fewer classes"
+                .into(),
+        ));
     }
     Ok(marked)
 }

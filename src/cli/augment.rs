@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let format = args.format.unwrap_or_else(|| own_format(&run));
     let is_image = matches!(run.data.shape, Shape::Image { .. });
     if !is_image && matches!(format, Format::Png | Format::Idx) {
-        let reason = "only images are written as png or idx: choose --format csv or npy".to_string();
+        let reason = "only images can be written as png or idx: choose --format csv or npy".to_string();
         return Err(RunError::Unfit(reason).into());
     }
     let rows = args.rows.train_rows(&run)?;
@@ -82,7 +82,9 @@ fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
         return Ok((0..count).map(|_| rng.random_range(0..rows.split.rows)).collect());
     }
     let Some(labels) = &rows.split.labels else {
-        return Err(RunError::Unfit("there are no classes to balance: the rows have no labels".into()));
+        return Err(RunError::Unfit(
+            "the rows have no labels, so there are no classes to balance: leave --balance out".into(),
+        ));
     };
     let of = |class: usize| -> Vec<usize> { (0..labels.len()).filter(|row| labels[*row] as usize == class).collect() };
     let members: Vec<Vec<usize>> = (0..rows.classes.len()).map(of).filter(|rows| !rows.is_empty()).collect();

@@ -47,7 +47,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let run = Run::open(path)?;
         let (record, metrics) = (Record::of(path)?, Metrics::of(path)?);
         let Some(last) = metrics.epochs.last() else {
-            return Err(RunError::Unfit(format!("{} has not finished an epoch", path.display())).into());
+            return Err(RunError::Unfit(format!(
+                "{} has not finished an epoch, so there is nothing to compare: leave it out",
+                path.display()
+            ))
+            .into());
         };
         let best = metrics.epochs.iter().map(|e| e.test_loss).fold(f64::INFINITY, f64::min);
         rows.push(Row {

@@ -50,7 +50,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if matches!(format, Format::Idx | Format::Png) && !is_image {
         return Err(DataError::Option {
             option: "--format",
-            reason: format!("idx and png are for images of levels, and this has {}: take csv or npy", data.shape),
+            reason: format!(
+                "must be csv or npy for this source: idx and png hold only images of grey levels or colours, and it has {}",
+                data.shape
+            ),
         }
         .into());
     }

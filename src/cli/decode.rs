@@ -42,7 +42,7 @@ fn latents(run: &Run, path: &Path) -> Result<Vec<f32>, RunError> {
     match width == latent {
         true => Ok(z),
         false => Err(RunError::Unfit(format!(
-            "{} has {width} numbers a row, and the latents of this model have {latent} dimensions",
+            "{} has {width} numbers per row, but the latents of this model have {latent}: give a file with as many",
             path.display()
         ))),
     }

@@ -116,7 +116,7 @@ pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
             eprintln!("tuned    {products} products in {:.1} s", took.as_secs_f64());
         }
         DeviceEvent::NotRemembered(error) => {
-            eprintln!("the tuned kernels could not be remembered ({error}): the next run will tune again");
+            eprintln!("the tuned kernels could not be saved ({error}), so the next run will tune again");
         }
     }
 }

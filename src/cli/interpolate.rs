@@ -38,7 +38,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let [from, to] = args.between[..] else {
-        return Err(RunError::Unfit("between takes two rows, such as 3,17".into()).into());
+        return Err(RunError::Unfit("--between takes two rows, such as 3,17".into()).into());
     };
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;

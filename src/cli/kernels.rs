@@ -77,7 +77,9 @@ fn show(name: &str, ops: &[Op], on: Capabilities, tuning: &TuningTable) -> anyho
             })?;
         tuning.set(TuningTable::key(op), variant);
         if tuning.variant(op, on) != variant {
-            let why = format!("`{label}` is too large, or sums too few products, for the variant `{variant}`");
+            let why = format!(
+                "the variant `{variant}` cannot run `{label}`: the product is too large for it, or its K is too small to split"
+            );
             return Err(ConfigError::Value(why).into());
         }
     }

@@ -212,7 +212,7 @@ impl ModelArgs {
             config = Config::resolve_sized(Some(suited), Config::suited_sizes(suited, &data), file, self.table())?;
         }
         if self.batch.is_none() && file.is_none() && config.train.batch > data.train.rows {
-            eprintln!("batches of {} rows: there are no more to train on", data.train.rows);
+            eprintln!("the batch is reduced to {} rows: there are no more to train on", data.train.rows);
             config.train.batch = data.train.rows;
         }
         // The run's record shall make the same run from any directory.

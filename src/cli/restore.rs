@@ -81,7 +81,7 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
         return if fine {
             Ok(Damage::Noise(noise))
         } else {
-            Err(RunError::Unfit("noise must be a positive number".into()))
+            Err(RunError::Unfit("--noise must be a positive number".into()))
         };
     }
     let missing: Vec<bool> = match (&args.mask, run.data.shape) {
@@ -89,7 +89,11 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
             let mask = data::mask(path, height, width)?;
             mask.iter().flat_map(|gone| std::iter::repeat_n(*gone, channels)).collect()
         }
-        (Some(_), _) => return Err(RunError::Unfit("a mask is for images: name the columns with --hole".into())),
+        (Some(_), _) => {
+            return Err(RunError::Unfit(
+                "--mask works only on images: name the missing columns of a table with --hole".into(),
+            ));
+        }
         (None, _) if args.hole.is_empty() => {
             let what = "say what is wrong with the rows: --mask FILE, --hole WHERE or --noise X";
             return Err(RunError::Unfit(what.into()));
@@ -97,7 +101,9 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
         (None, Shape::Image { height, width, channels }) => {
             let sides: Vec<usize> = args.hole.iter().filter_map(|side| side.trim().parse().ok()).collect();
             let [top, left, tall, wide] = sides[..] else {
-                return Err(RunError::Unfit("a hole in an image is TOP,LEFT,HEIGHT,WIDTH in pixels".into()));
+                return Err(RunError::Unfit(
+                    "a hole in an image is given as TOP,LEFT,HEIGHT,WIDTH in pixels, such as --hole 8,8,12,12".into(),
+                ));
             };
             let inside = |i: usize| {
                 let (y, x) = (i / channels / width, i / channels % width);
@@ -117,8 +123,8 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
     };
     let gone = missing.iter().filter(|gone| **gone).count();
     match gone {
-        0 => Err(RunError::Unfit("nothing is missing there: the hole lies outside, or the mask is black".into())),
-        _ if gone == width => Err(RunError::Unfit("everything is missing: there is nothing to go by".into())),
+        0 => Err(RunError::Unfit("the mask or hole marks nothing as missing: the hole lies outside the image, or the mask has no white pixel".into())),
+        _ if gone == width => Err(RunError::Unfit("the mask or hole marks everything as missing, so there is nothing to restore the rows from: mark less".into())),
         _ => Ok(Damage::Missing(missing)),
     }
 }

@@ -1,4 +1,4 @@
-//! The flags of the commands that apply a finished run's model, and what they come to.
+//! The flags shared by the commands that apply a finished run's model, and the rows they select.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,9 @@ impl RowsArgs {
             eprintln!("{note}");
         }
         if rows.split.rows == 0 {
-            return Err(RunError::Unfit("no rows are left to apply the model to".into()));
+            return Err(RunError::Unfit(
+                "no rows are left to apply the model to: choose other classes or another source".into(),
+            ));
         }
         Ok(rows)
     }
@@ -80,8 +82,8 @@ impl RowsArgs {
         self.own(run, |data| (data.test, data.classes, data.notes))
     }
 
-    /// Rows of the run's own data, as it is now. It is split and scaled as it was for training; only then are rows of it
-    /// chosen, so that what was trained on is never taken for test rows.
+    /// Rows of the run's own data, loaded again. It is split and scaled as for training before rows are chosen, so that
+    /// training rows never end up among the test rows.
     fn own(
         &self,
         run: &Run,
@@ -89,16 +91,18 @@ impl RowsArgs {
     ) -> Result<Rows, RunError> {
         if let Some(flag) = self.choice.about_reading() {
             return Err(RunError::Unfit(format!(
-                "{flag} says how a source is read, and the run's own has been: name another with --data"
+                "{flag} changes how a source is read, so it cannot be used with the run's own data: leave it out, or name a source with --data"
             )));
         }
         let data = load(&run.source()).map_err(|error| match error {
-            DataError::Missing { .. } => RunError::Unfit(format!("{error} (the run's own data; --data names another)")),
+            DataError::Missing { .. } => {
+                RunError::Unfit(format!("{error}; this is the data of the run, and --data SPEC uses other data"))
+            }
             error => error.into(),
         })?;
         if data.shape != run.data.shape || data.columns != run.data.columns {
             return Err(RunError::Unfit(format!(
-                "{} is no longer what {} was trained on: {} then, {} now, or other numbers in them; --data takes it as it is",
+                "{} has changed since {} was trained on it (it had {}, now {}, or its columns differ): use --data to apply the model to it as it is now",
                 data.name,
                 run.path.display(),
                 run.data.shape,
@@ -119,7 +123,7 @@ pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
     to.map_or_else(|| run.path.join(name), Path::to_path_buf)
 }
 
-/// Tells where a result is; on stderr where stdout has the result itself.
+/// Prints where a result was written, unless it went to stdout.
 pub fn told(path: &Path) {
     if path != Path::new("-") {
         let _ = writeln!(std::io::stdout(), "written  {}", path.display());

@@ -79,7 +79,10 @@ impl Sheet {
             "json" => put(to, self.json().as_bytes())?,
             "npy" => write::write_npy(to, &[self.rows(), self.names.len()], &self.numbers)?,
             _ => {
-                let reason = format!("the name {} decides no format: let it end in .csv, .json or .npy", to.display());
+                let reason = format!(
+                    "the name {} does not say which format to write: end it in .csv, .json or .npy",
+                    to.display()
+                );
                 return Err(RunError::Unfit(reason));
             }
         }
@@ -143,7 +146,7 @@ pub fn write_rows(
         ("png", Some(picture)) => put(&to, &png(&picture)?)?,
         ("png", None) => {
             return Err(RunError::Unfit(format!(
-                "there is no picture of these rows: write {} as .csv, .json or .npy",
+                "these rows cannot be drawn as a picture: end {} in .csv, .json or .npy instead",
                 to.display()
             )));
         }

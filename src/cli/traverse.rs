@@ -29,7 +29,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     if !(args.range > 0.0 && args.range.is_finite()) {
-        return Err(RunError::Unfit("range must be a positive number".into()).into());
+        return Err(RunError::Unfit("--range must be a positive number".into()).into());
     }
     let steps = args.steps as usize;
     // A plain autoencoder has no prior: its dimensions are as wide as the rows' codes.

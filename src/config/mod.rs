@@ -27,7 +27,7 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("table", include_str!("../../presets/table.toml")),
 ];
 
-/// Steps times rows must stay far within 64 bits.
+/// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
 const MOST_STEPS: u64 = 1 << 40;
 
 /// Why a configuration is refused.
@@ -47,7 +47,7 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The configuration file is no TOML, or has unknown or mistyped keys.
+    /// The configuration file is not TOML, or has unknown keys or values of the wrong type.
     #[error("{origin}: {reason}")]
     Syntax {
         /// Which file, preset or flag.
@@ -55,7 +55,7 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Values that make no sense, alone or together.
+    /// A value that is out of range, or values that contradict each other.
     #[error("{0}")]
     Value(String),
 }
@@ -87,7 +87,7 @@ fn rename_old_keys(table: &mut Table) {
     }
 }
 
-/// Lays `over` upon `base`, table by table.
+/// Sets every key of `over` in `base`, section by section.
 fn overlay(base: &mut Table, over: Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
@@ -147,7 +147,7 @@ fn without_old_keys(message: String) -> String {
     format!("{unknown}, expected{expected}")
 }
 
-/// `unknown field a, expected one of b, c` with the one that was probably meant, where one is near.
+/// Adds `did you mean b?` to `unknown field a, expected one of b, c` where one of the names is similar enough.
 fn with_nearest(message: String) -> String {
     let message = without_old_keys(message);
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
@@ -164,12 +164,12 @@ fn with_nearest(message: String) -> String {
 }
 
 impl Config {
-    /// Preset, file and flags, each over the one before.
+    /// Merges preset, file and flags; each overrides the one before.
     pub fn resolve(preset: Option<&str>, file: Option<&Path>, flags: Table) -> Result<Self, ConfigError> {
         Self::resolve_sized(preset, Table::new(), file, flags)
     }
 
-    /// The same, with what the data's size suggests laid over the preset.
+    /// [`Config::resolve`] with sizes derived from the data set over the preset, and under the file and the flags.
     pub(crate) fn resolve_sized(
         preset: Option<&str>,
         sized: Table,
@@ -208,7 +208,7 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         let (m, t) = (&self.model, &self.train);
         let decoder = self.decoder_widths();
-        // What a shader computes with must neither vanish nor overflow in f32, nor its square.
+        // Shaders compute with these values and their squares in f32: neither may underflow or overflow.
         let positive = |x: f64| (1e-15..=1e15).contains(&x);
         let fraction = |x: f32| (0.0..1.0).contains(&x);
         let sgd = t.optimizer == Optimizer::Sgd;
@@ -216,14 +216,14 @@ impl Config {
         let mirrored: Vec<usize> = m.hidden.iter().rev().copied().collect();
         let largest = 1 << 20;
         for (wrong, message) in [
-            (m.latent == 0, "the latent space needs at least one dimension: latent is 0"),
+            (m.latent == 0, "latent is 0, but the latent space needs at least one dimension"),
             (
                 m.hidden.contains(&0) || decoder.contains(&0),
-                "a hidden layer of width 0 lets nothing through: leave it out",
+                "a hidden layer has width 0, so no data can pass through it: remove that layer",
             ),
             (
                 m.latent > largest || m.hidden.iter().chain(&decoder).any(|w| *w > largest),
-                "a layer may be at most 1048576 wide",
+                "a layer may be at most 1048576 wide: choose smaller widths",
             ),
             (
                 !(self.data.test_share > 0.0 && self.data.test_share < 1.0),
@@ -231,17 +231,23 @@ impl Config {
             ),
             (
                 !(self.data.noise >= 0.0 && self.data.noise <= 1.0),
-                "noise is a deviation on levels in [0, 1]: at least 0 and at most 1",
+                "noise must be from 0 to 1: it is the standard deviation of noise added to levels in [0, 1]",
             ),
             (self.data.shift > 4096, "shift may be at most 4096 pixels"),
             (self.data.limit == Some(0), "limit must be at least one row"),
-            (t.batch == 0, "a batch needs at least one row: batch is 0"),
-            (t.batch > 65_535, "a batch may have at most 65535 rows, the workgroups of one dispatch"),
-            (t.epochs == 0 && t.steps.is_none(), "there is nothing to do: epochs is 0"),
+            (t.batch == 0, "batch is 0, but a batch needs at least one row"),
+            (
+                t.batch > 65_535,
+                "batch may be at most 65535, because each row needs one of the 65535 workgroups of a dispatch",
+            ),
+            (
+                t.epochs == 0 && t.steps.is_none(),
+                "epochs is 0, so there is nothing to do: set epochs or steps to at least 1",
+            ),
             (t.epochs > 1_000_000, "epochs may be at most 1000000"),
             (t.steps.is_some_and(|s| s > MOST_STEPS), "steps may be at most 1099511627776"),
             (t.warmup_steps > MOST_STEPS, "warmup_steps may be at most 1099511627776 steps"),
-            (t.steps == Some(0), "there is nothing to do: steps is 0"),
+            (t.steps == Some(0), "steps is 0, so there is nothing to do: set it to at least 1, or leave it out"),
             (!positive(t.lr), "the learning rate must be a positive number, from 1e-15 to 1e15"),
             (!(m.beta >= 0.0 && m.beta.is_finite()), "beta must be 0 or a positive number"),
             (
@@ -251,7 +257,7 @@ impl Config {
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
                 m.sigma != 1.0 && m.likelihood != Likelihood::Gaussian,
-                "sigma belongs to the gaussian likelihood: choose it, or leave sigma out",
+                "sigma belongs to the gaussian likelihood: choose likelihood gaussian, or leave sigma out",
             ),
             (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
@@ -259,19 +265,28 @@ impl Config {
             ),
             (
                 !ae && m.latent_activation != Activation::Identity,
-                "latent_activation is for an autoencoder's code: choose objective ae, or leave it out",
+                "latent_activation applies only to an autoencoder's code: choose objective ae, or leave latent_activation out",
             ),
             (m.tied && decoder != mirrored, "tied weights need a decoder whose hidden widths mirror the encoder's"),
             (!fraction(t.momentum), "momentum must lie in [0, 1)"),
             (!(fraction(t.beta1) && fraction(t.beta2)), "beta1 and beta2 must lie in [0, 1)"),
             (!positive(t.epsilon.into()), "epsilon must be a positive number, from 1e-15 to 1e15"),
-            (t.momentum > 0.0 && !sgd, "momentum belongs to sgd; adam has beta1"),
-            (t.nesterov && !(sgd && t.momentum > 0.0), "nesterov needs sgd with a momentum above 0"),
+            (
+                t.momentum > 0.0 && !sgd,
+                "momentum belongs to sgd: choose optimizer sgd, or use beta1, which is Adam's equivalent",
+            ),
+            (
+                t.nesterov && !(sgd && t.momentum > 0.0),
+                "nesterov needs sgd with a momentum above 0: set both, or leave nesterov out",
+            ),
             (!(t.weight_decay >= 0.0 && t.weight_decay.is_finite()), "weight_decay must be 0 or a positive number"),
-            (t.clip.is_some_and(|c| c != 0.0 && !positive(c.into())), "clip must be a positive number, or 0 for none"),
+            (
+                t.clip.is_some_and(|c| c != 0.0 && !positive(c.into())),
+                "clip must be a positive number from 1e-15 to 1e15, or 0 for no clipping",
+            ),
             (
                 (t.schedule == Schedule::Step) != t.lr_step_epochs.is_some(),
-                "schedule step and lr_step_epochs (epochs between drops) go together",
+                "schedule step and lr_step_epochs (epochs between drops) go together: set both or neither",
             ),
             (t.lr_step_epochs == Some(0), "lr_step_epochs must be at least 1 epoch"),
             (!positive(t.lr_gamma), "lr_gamma must be a positive number, from 1e-15 to 1e15"),
@@ -296,7 +311,7 @@ impl Config {
         let image_of_bytes = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
         if self.augments() && !image_of_bytes {
             return refuse(format!(
-                "shift, flip and noise are for images of grey levels or colours, and {} has none",
+                "shift, flip and noise apply only to images of grey levels or colours, and {} has no such images: leave them out",
                 data.name
             ));
         }
@@ -304,20 +319,20 @@ impl Config {
             && self.data.shift >= height.min(width)
         {
             return refuse(format!(
-                "a shift of {} pixels moves images of {height}x{width} out of sight",
+                "a shift of {} pixels would move images of {height}x{width} out of the frame: choose a smaller shift",
                 self.data.shift
             ));
         }
         if !data.is_bytes() {
             if self.model.likelihood == Likelihood::Bernoulli {
                 return refuse(format!(
-                    "the bernoulli likelihood needs levels in [0, 1], and {} has numbers of any size: choose gaussian, mse or gaussian-learned, or the preset points or table",
+                    "the bernoulli likelihood needs levels in [0, 1], but the values of {} are not limited to that range: choose gaussian, mse or gaussian-learned, or the preset points or table",
                     data.name
                 ));
             }
             if self.data.binarise != Binarise::None {
                 return refuse(format!(
-                    "binarise needs levels in [0, 1], and {} has numbers of any size: leave it out",
+                    "binarise needs levels in [0, 1], but the values of {} are not limited to that range: leave binarise out",
                     data.name
                 ));
             }
@@ -331,7 +346,7 @@ impl Config {
         self.model.decoder_hidden.clone().unwrap_or_else(mirrored)
     }
 
-    /// The network, for data of this width.
+    /// The network for data with `width` values per row.
     #[doc(hidden)]
     pub fn vae_spec(&self, width: usize) -> VaeSpec {
         let m = &self.model;
@@ -349,7 +364,7 @@ impl Config {
         }
     }
 
-    /// The training, as far as the plan knows.
+    /// The part of the training settings that the plan depends on, without augmentation.
     #[doc(hidden)]
     pub fn train_spec(&self) -> TrainSpec {
         let t = &self.train;
@@ -372,7 +387,7 @@ impl Config {
         }
     }
 
-    /// The same with what is done to training images of this shape.
+    /// [`Config::train_spec`] with the augmentation of training images of this shape.
     #[doc(hidden)]
     pub fn train_spec_on(&self, shape: Shape) -> TrainSpec {
         let d = &self.data;
@@ -389,14 +404,14 @@ impl Config {
         self.data.shift > 0 || self.data.flip || self.data.noise > 0.0
     }
 
-    /// The data, as far as the plan knows, where all of it is on the device.
+    /// The part of the data that the plan depends on, where all rows are on the device.
     #[doc(hidden)]
     pub fn data_spec(data: &Dataset) -> DataSpec {
         DataSpec { train_rows: data.train.rows, test_rows: data.test.rows, bytes: data.is_bytes() }
     }
 
-    /// The same where a buffer holds at most so many bytes: training rows that do not fit go through a ring of two
-    /// halves, some steps each, and test rows through a buffer of some batches.
+    /// [`Config::data_spec`] for buffers of at most `most` bytes: training rows that do not fit are streamed through a ring
+    /// of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
     pub(crate) fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
         let whole = Self::data_spec(data);
         let held = |rows: usize, most: u64| self.rows_held(rows, data.shape.len(), whole.bytes, most);
@@ -411,7 +426,7 @@ impl Config {
         }
     }
 
-    /// So many rows where they fit into so many bytes, else as many whole batches as do, and one at least.
+    /// `rows` if they fit into `most` bytes; else the rows of as many whole batches as fit, and at least one batch.
     pub(crate) fn rows_held(&self, rows: usize, width: usize, bytes: bool, most: u64) -> usize {
         let row = 4 * if bytes { batch::words_per_row(width) } else { width } as u64;
         match rows as u64 * row <= most {
@@ -458,7 +473,7 @@ mod tests {
         assert_eq!(config.train.batch, 32);
         assert_eq!(config.train.lr, 0.25);
         assert_eq!(config.model.latent, 16);
-        // Epochs asked for last do not leave the file's steps standing.
+        // Epochs from a flag remove the file's steps.
         assert_eq!((config.train.epochs, config.train.steps), (3, None));
     }
 
@@ -474,7 +489,7 @@ mod tests {
         for new in ["test_share = 0.2", "beta_warmup_epochs = 3.0", "warmup_steps = 5", "lr_step_epochs = 4"] {
             assert!(text.contains(new), "{text}");
         }
-        // An old key below a new one, and the other way about.
+        // An old key overridden by a new one, and a new key by an old one.
         let file = tempfile::NamedTempFile::new().unwrap();
         let new = "[data]\ntest_share = 0.3\n[model]\nbeta_warmup_epochs = 1.0\n[train]\nwarmup_steps = 6\nlr_step_epochs = 7";
         std::fs::write(file.path(), old).unwrap();
@@ -483,11 +498,11 @@ mod tests {
         std::fs::write(file.path(), new).unwrap();
         let config = Config::resolve(None, Some(file.path()), flags(old)).unwrap();
         assert_eq!(values(&config), (0.2, 3.0, 5, Some(4)));
-        // A new schedule overrules the old key of the file's schedule, too.
+        // A new schedule removes `lr_step_epochs` of the file's schedule under its old name, too.
         std::fs::write(file.path(), old).unwrap();
         let config = Config::resolve(None, Some(file.path()), flags("[train]\nschedule = \"cosine\"")).unwrap();
         assert_eq!(config.train.lr_step_epochs, None);
-        // Neither is an old key proposed for a mistyped one.
+        // Old keys are not suggested for a mistyped one.
         let error = resolve("[train]\nwarmp = 5").unwrap_err().to_string();
         assert!(error.contains("did you mean `warmup_steps`?") && !error.contains("`warmup`"), "{error}");
         let error = resolve("[train]\nwarmup = 5\nwarmup_steps = 6").unwrap_err().to_string();
@@ -519,7 +534,7 @@ mod tests {
     fn nonsense_is_refused_with_a_reason() {
         for (toml, reason) in [
             ("[model]\nlatent = 0", "at least one dimension"),
-            ("[model]\nhidden = [0]", "width 0"),
+            ("[model]\nhidden = [0]", "has width 0"),
             ("[train]\nbatch = 0", "at least one row"),
             ("[train]\nepochs = 0", "nothing to do"),
             ("[train]\nsteps = 0", "nothing to do"),

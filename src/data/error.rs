@@ -1,8 +1,8 @@
-//! Why data could not be had, in one sentence each.
+//! Errors of loading and writing data, one sentence each.
 
 use std::path::{Path, PathBuf};
 
-/// Why a data set could not be had, or not be written.
+/// Why a data set could not be loaded or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// There is no such file, folder or built-in source.
@@ -17,7 +17,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A file is not what it should be.
-    #[error("{path} is no valid {kind}: {reason}")]
+    #[error("{path} is not a valid {kind}: {reason}")]
     Format {
         /// The file.
         path: PathBuf,
@@ -54,15 +54,15 @@ pub enum DataError {
         /// What it holds.
         has: String,
     },
-    /// A source's options make no sense.
-    #[error("`{spec}` is no valid data source: {reason}")]
+    /// The options of a built-in source are wrong.
+    #[error("`{spec}` is not a valid data source: {reason}")]
     Spec {
         /// What was asked for.
         spec: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// An option makes no sense, whatever the source.
+    /// An option has a value that no source accepts.
     #[error("{option} {reason}")]
     Option {
         /// The option.
@@ -79,7 +79,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A folder to be written holds something already.
-    #[error("{0} is there already and not an empty folder: give another place, or clear it away first")]
+    #[error("{0} exists and is not an empty folder: give another path, or remove it first")]
     Occupied(PathBuf),
 }
 

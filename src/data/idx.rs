@@ -146,7 +146,7 @@ fn read(path: &Path) -> Result<Array, DataError> {
     let promised = extents
         .iter()
         .try_fold(element.size(), |product, extent| product.checked_mul(*extent))
-        .ok_or_else(|| invalid(format!("its extents {extents:?} are absurd")))?;
+        .ok_or_else(|| invalid(format!("the extents {extents:?} in its header are too large for any file")))?;
     let found = content.len() - header;
     if found != promised {
         let how = if found < promised { "cut short" } else { "too long" };
@@ -217,7 +217,7 @@ mod tests {
             (good[..10].to_vec(), "ends within its header: 10 of 16 bytes"),
             ([good.clone(), vec![0]].concat(), "too long"),
             (wrong_magic, "it starts with [00, 00, 07, 03]"),
-            (idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "absurd"),
+            (idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "too large for any file"),
             (idx(&[0, 28, 28], &[]), "holds no images"),
             (cut_gzip, "gzip stream is damaged"),
         ] {

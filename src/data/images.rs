@@ -106,7 +106,8 @@ impl Problems<'_> {
             return Err(DataError::Format { path: file.path, kind: "image", reason });
         }
         if self.found.len() == self.all {
-            let reason = format!("none of its {} images can be read; {} is none: {reason}", self.all, self.found[0]);
+            let reason =
+                format!("none of its {} images can be read; {} is not an image: {reason}", self.all, self.found[0]);
             return Err(DataError::unusable(self.source.display(), reason));
         }
         Ok(())
@@ -123,7 +124,7 @@ fn decoder(path: &Path) -> Result<impl ImageDecoder, String> {
     let file = Handle::open(path).map_err(on_one_line)?;
     let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(on_one_line)?;
     if reader.format().is_none() {
-        return Err("its content is no PNG, JPEG, BMP, GIF or WebP".into());
+        return Err("its content is not PNG, JPEG, BMP, GIF or WebP".into());
     }
     reader.into_decoder().map_err(on_one_line)
 }

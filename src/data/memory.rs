@@ -83,7 +83,7 @@ impl InMemory {
         }
         let width = self.shape.len();
         if !self.values.len().is_multiple_of(width) {
-            return unusable(format!("{} numbers are no whole number of {}", self.values.len(), self.shape));
+            return unusable(format!("{} numbers do not make a whole number of {}", self.values.len(), self.shape));
         }
         if let Values::Floats(values) = &self.values
             && let Some(place) = values.iter().position(|value| !value.is_finite())
@@ -132,7 +132,10 @@ mod tests {
     fn what_cannot_be_learned_from_is_refused() {
         let reason = |rows: InMemory| rows.dataset().unwrap_err().to_string();
         for (rows, told) in [
-            (InMemory::images("x", [2, 2, 1], vec![0; 9]), "9 numbers are no whole number of grey images of 2x2"),
+            (
+                InMemory::images("x", [2, 2, 1], vec![0; 9]),
+                "9 numbers do not make a whole number of grey images of 2x2",
+            ),
             (InMemory::images("x", [0, 2, 1], vec![]), "cannot be learned from"),
             (InMemory::images("x", [2, 2, 2], vec![0; 80]), "1 or 3 channels"),
             (InMemory::images("x", [1 << 40, 1 << 40, 1], vec![0; 80]), "sides from 1 to 4096"),

@@ -39,7 +39,8 @@ pub fn parse(mut content: Vec<u8>) -> Result<Array, String> {
     let by_columns = value(&header, "fortran_order").is_some_and(|order| order.starts_with("True"));
     let extents = extents(value(&header, "shape").ok_or("its header has no shape")?)?;
     let promised = extents.iter().try_fold(element.size(), |product, extent| product.checked_mul(*extent));
-    let promised = promised.ok_or_else(|| format!("its extents {extents:?} are absurd"))?;
+    let promised =
+        promised.ok_or_else(|| format!("the extents {extents:?} in its header are too large for any file"))?;
     content.drain(..start + length);
     let found = content.len();
     if found != promised {
@@ -79,12 +80,12 @@ fn element(text: &str) -> Result<(Element, bool), String> {
 
 /// `(60000, 28, 28)`
 fn extents(text: &str) -> Result<Vec<usize>, String> {
-    let inner = text.strip_prefix('(').and_then(|text| text.split_once(')')).ok_or("its shape is no list")?.0;
+    let inner = text.strip_prefix('(').and_then(|text| text.split_once(')')).ok_or("its shape is not a list")?.0;
     let parts = inner.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {
             let part = part.trim_end_matches('L');
-            part.parse().map_err(|_| format!("its shape holds `{}`, which is no length", super::error::shown(part)))
+            part.parse().map_err(|_| format!("its shape holds `{}`, which is not a length", super::error::shown(part)))
         })
         .collect()
 }
@@ -191,7 +192,7 @@ pub(super) mod tests {
             (npy("<c8", "False", "(1, 1)", &[0; 8]), "its elements are `c8`"),
             (npy("|O", "False", "(1,)", &[0; 8]), "its elements are `O`"),
             (npy("<f4", "False", "(-1, 2)", &[]), "holds `-1`"),
-            (npy("<f4", "False", "(99999999999, 99999999999)", &[]), "absurd"),
+            (npy("<f4", "False", "(99999999999, 99999999999)", &[]), "too large for any file"),
             (MAGIC.iter().copied().chain([9, 0, 0, 0]).collect(), "version 9"),
         ] {
             let error = parse(file).unwrap_err();

@@ -135,7 +135,7 @@ impl<'a> Archive<'a> {
             [one] => Ok(one.clone()),
             _ => {
                 let reason = format!(
-                    "which array holds the examples? There are {}; call it `x`, and the labels `y`",
+                    "it is not clear which array holds the examples among {}: name it `x`, and the labels `y`",
                     list(&self.names)
                 );
                 Err(DataError::unusable(self.path.display(), reason))
@@ -220,7 +220,7 @@ mod tests {
         let data = load(&[("train_images", images(4)), ("val_images", images(3)), ("test_images", images(2))]).unwrap();
         assert_eq!((data.train.rows, data.test.rows), (4, 2));
         let data = load(&[("pixels", images(5)), ("ids", labels(&[1]).clone())]);
-        assert!(data.unwrap_err().to_string().contains("call it `x`"));
+        assert!(data.unwrap_err().to_string().contains("name it `x`"));
         let data = load(&[("pixels", images(5))]).unwrap();
         assert_eq!(data.shape, Shape::Image { height: 2, width: 2, channels: 1 });
     }

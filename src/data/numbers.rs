@@ -18,7 +18,8 @@ pub fn numbers(path: &Path, columns: &[String]) -> Result<(Vec<f32>, usize), Dat
 pub fn mask(path: &Path, height: usize, width: usize) -> Result<Vec<bool>, DataError> {
     let bytes = super::bytes::all(path)?;
     let unusable = |reason: String| DataError::unusable(path.display(), reason);
-    let picture = image::load_from_memory(&bytes).map_err(|e| unusable(format!("it is no image ({e})")))?.into_luma8();
+    let picture =
+        image::load_from_memory(&bytes).map_err(|e| unusable(format!("it is not an image ({e})")))?.into_luma8();
     if (picture.height() as usize, picture.width() as usize) != (height, width) {
         return Err(unusable(format!(
             "the mask is {}x{}, and the images are {height}x{width}",

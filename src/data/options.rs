@@ -48,7 +48,7 @@ impl std::str::FromStr for ImageSize {
         let (height, width) = text.split_once('x').unwrap_or((text, text));
         match (side(height), side(width)) {
             (Some(height), Some(width)) => Ok(Self { height, width }),
-            _ => Err(format!("`{text}` is no image size: write 64x64, height first, each from 1 to {LONGEST}")),
+            _ => Err(format!("`{text}` is not an image size: write 64x64, height first, each from 1 to {LONGEST}")),
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum TrainError {
         reason: String,
     },
     /// The folder holds something else.
-    #[error("{0} holds files, but no run (no run.json): choose another folder, or empty it")]
+    #[error("{0} holds files that are not a run (there is no run.json): choose another folder, or empty it")]
     Occupied(PathBuf),
     /// The loss is no longer a number.
     #[error("training diverged: the loss of step {step} is {loss}; try a smaller learning rate, or --clip 1")]

@@ -22,7 +22,7 @@ pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError>
     let text = dialect::text(bytes::all(path)?).ok_or_else(|| DataError::Format {
         path: path.to_path_buf(),
         kind: "table",
-        reason: "it holds bytes that are no text".into(),
+        reason: "it holds bytes that are not text".into(),
     })?;
     let separator = Separator::guess(&text);
     let layout = Layout::find(path, &text, separator)?;
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
                     self.values.push(f32::NAN);
                 }
                 Field::Word(word) if self.has_numbers[place] => {
-                    let reason = format!("the column `{}` holds `{}`, which is no number", name(), shown(word));
+                    let reason = format!("the column `{}` holds `{}`, which is not a number", name(), shown(word));
                     return Err(self.error(record.line, reason));
                 }
                 Field::Word(word) => {
@@ -161,7 +161,9 @@ impl<'a> Reader<'a> {
             let first = whole.iter().position(|whole| !whole).map_or(1, |row| self.lines[row]);
             let what = format!("values are missing, first on line {first} ({})", list(&counts));
             if partial == rows {
-                return unusable(format!("no row is whole: {what}; leave columns out by naming others with --columns"));
+                return unusable(format!(
+                    "every row has a missing value: {what}; choose columns without gaps with --columns"
+                ));
             }
             notes.push(format!("{partial} of {rows} rows are left out because {what}"));
         }
@@ -249,7 +251,7 @@ mod tests {
         let error = load(text, |o| (label(o), o.strict = true).1).unwrap_err();
         assert!(error.ends_with("table.csv, line 2: the column `empty` has no value"), "{error}");
         let error = load("a,b\n1,\n2,?\n", |o| o.columns = vec!["b".into()]).unwrap_err();
-        assert!(error.contains("no row is whole"), "{error}");
+        assert!(error.contains("every row has a missing value"), "{error}");
     }
 
     #[test]
@@ -266,11 +268,11 @@ mod tests {
     fn mistakes_are_named_with_file_and_line() {
         let nothing: &dyn Fn(&mut Options) = &|_| ();
         for (text, change, reason) in [
-            ("a,b\n1,2\n\n3,oops\n", nothing, "table.csv, line 4: the column `b` holds `oops`, which is no number"),
+            ("a,b\n1,2\n\n3,oops\n", nothing, "table.csv, line 4: the column `b` holds `oops`, which is not a number"),
             ("a,kind\n1,x\n", nothing, "line 2: the column `kind` holds words (`x`), not numbers: make it the label"),
             ("a,b\n1,2\n3\n", nothing, "line 3: it has 1 fields, where the table has 2 columns"),
             ("a,b\n1,2\n3,4,5\n", nothing, "line 3: it has 3 fields"),
-            ("a,b\n1,2\n3,inf\n", nothing, "holds `inf`, which is no number"),
+            ("a,b\n1,2\n3,inf\n", nothing, "holds `inf`, which is not a number"),
             (
                 "a,b\n1,2\n",
                 &|o| o.label = Some("c".into()),
@@ -282,7 +284,7 @@ mod tests {
             ("\n\n", nothing, "it is empty"),
             ("a,b\n", nothing, "a header, but no rows"),
             ("1,2\n", nothing, "1 row is too few"),
-            ("a\0b", nothing, "no valid table: it holds bytes that are no text"),
+            ("a\0b", nothing, "not a valid table: it holds bytes that are not text"),
         ] {
             let error = load(text, change).unwrap_err();
             assert!(error.contains(reason) && error.contains("table.csv"), "{text:?}: {error}");
