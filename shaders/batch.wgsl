@@ -1,19 +1,20 @@
 // Gathers a batch from the resident data set: x[r, d] = data[row(r), d], binarised if asked.
 //
-//   data (N, W) to x (B, W): words of four grey levels each, W = ceil(D / 4), what lies behind D set to 0; bytes stay
-//   bytes, and the products that read them make levels of them
+//   data (N, W) to x (B, W): words of four grey levels each, W = ceil(D / 4), bytes past D set to 0; bytes stay
+//   bytes, and the matrix products that read them convert them to levels
 //   data (N, D) to x (B, D): floats
-//   augmented: images of grey levels, each moved by up to `shift` pixels either way with black coming in, mirrored or not
-//   if FLIP, and with noise on every level: the sum of eight random bytes, of which 1020 is the mean and 209 the
-//   deviation, times noise / 65536. Whole numbers throughout, so that every adapter makes the same bytes.
-// One workgroup a row. Position p = step.offset + r counts within the epoch; past its end the batch goes on in the
-// next epoch, so every row is used once an epoch and no batch is short.
+//   augmented: images of grey levels. Each is moved by up to `shift` pixels either way, the uncovered pixels black; if
+//   FLIP, half of them are mirrored; noise is added to every level: the sum of eight random bytes, of which 1020 is the
+//   mean and 209 the deviation, times noise / 65536. Integers only, so that every adapter makes the same bytes.
+// One workgroup per row. Position p = step.offset + r counts rows within the epoch; a batch that reaches the end
+// continues in the next epoch, so every row is used once per epoch and every batch is full.
 
 override WG: u32 = 64u;
 // 0: grey levels; 1: x = level >= 1/2; 2: x = 1 with probability level, drawn anew each step.
 override BINARISE: u32 = 0u;
 override FLIP: u32 = 0u;
-// Whether params.noise is not 0: a branch on a uniform would be compiled in again and again (see gemm.wgsl.jinja).
+// Whether params.noise is not 0: an override, because lavapipe may compile a branch on a uniform anew at every dispatch
+// (see gemm.wgsl.jinja).
 override NOISE: u32 = 0u;
 
 struct Params {
@@ -43,8 +44,8 @@ fn scramble(value: u32) -> u32 {
     return h ^ (h >> 16u);
 }
 
-// A keyed permutation of 0..count: a Feistel network over 2 * half_bits bits is a permutation whatever `scramble`
-// does; walking along its cycle until the value falls below count keeps it one. Fewer than 4 walks on average.
+// A keyed permutation of 0..count. A Feistel network permutes 2 * half_bits bits for any function `scramble`; applying
+// it again until the value is below count restricts it to a permutation of 0..count. Fewer than 4 rounds on average.
 fn permute(position: u32, key: vec2<u32>) -> u32 {
     let mask = (1u << params.half_bits) - 1u;
     var value = position;
@@ -118,7 +119,7 @@ fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
     }
 }
 
-// Level i of an image that begins at a word of `bytes`, moved and mirrored.
+// Level i of the moved and mirrored image that starts at word `bytes`.
 fn moved(start: u32, i: u32, down: i32, right: i32, mirrored: bool) -> u32 {
     let pixel = i / params.channels;
     let y = i32(pixel / params.across) - down;

@@ -6,9 +6,9 @@
 //   adam   first = b1 first + (1 - b1) g;  second = b2 second + (1 - b2) g^2
 //          w -= lr correction1 first / (sqrt(second) correction2 + eps)
 //          adam: g += decay w before; adamw (DECOUPLED): w *= 1 - lr decay before
-//   A moment below 1e-36 becomes 0: where the gradient is always 0, as at a pixel that is never lit, it would decay into
-//   numbers that processors compute with a hundred times slower.
-// One invocation ELEMENTS times four elements.
+//   A moment below 1e-36 becomes 0. Where the gradient is always 0, as at a pixel that is always black, it would decay
+//   into subnormal numbers, with which CPUs compute about a hundred times slower.
+// Each invocation updates ELEMENTS times four elements.
 
 override WG: u32 = 64u;
 override ELEMENTS: u32 = 1u;

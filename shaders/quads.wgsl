@@ -1,5 +1,5 @@
-// Four neighbouring floats as an adapter loads and stores them best: here, as what they are. For the other way see
-// quads_in_pairs.wgsl.
+// Four neighbouring floats as one vec4<f32>. quads_in_pairs.wgsl is the alternative for adapters that load and store
+// two 64-bit words faster than four floats.
 
 alias Quad = vec4<f32>;
 

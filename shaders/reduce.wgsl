@@ -41,20 +41,21 @@ fn sum(@builtin(local_invocation_index) lane: u32) {
     if lane == 0u { total[0] = result; }
 }
 
-// One invocation a column.
+// One invocation per column.
 @compute @workgroup_size(WG)
 fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
            @builtin(local_invocation_index) lane: u32) {
     let j = (group.y * groups.x + group.x) * WG + lane;
     if j >= params.cols { return; }
     var column = 0.0;
-    // See gemm.wgsl.jinja: no loop ends at a uniform alone.
+    // group.z is 0, but not a uniform: lavapipe compiles a loop bounded by uniforms alone anew at dispatches
+    // (gemm.wgsl.jinja).
     let rows = params.rows + group.z;
     for (var r = 0u; r < rows; r++) { column += values[r * params.cols + j]; }
     total[j] = column;
 }
 
-// One workgroup a stripe.
+// One workgroup per stripe.
 @compute @workgroup_size(WG)
 fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
            @builtin(local_invocation_index) lane: u32) {

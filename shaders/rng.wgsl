@@ -1,5 +1,5 @@
-// Counter-based random numbers: draw i of a stream is threefry2x32(key, (i, 0)), so that no state is kept, any
-// draw can be made by itself, and the CPU oracle draws the same bits. The key of a stream and step is made on the
+// Counter-based random numbers: draw i of a stream is threefry2x32(key, (i, 0)), so there is no state, any
+// draw can be computed alone, and the CPU oracle draws the same bits. The key of a stream and step is made on the
 // host (src/kernels/rng.rs).
 //
 // Threefry-2x32 with 20 rounds: J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
@@ -76,7 +76,7 @@ struct Draws {
 @group(0) @binding(14) var<storage, read_write> random_words: array<u32>;
 @group(0) @binding(15) var<uniform> draws: Draws;
 
-// The bits of draws 0, 1, ... as they are: what the tests hold against published answers.
+// The raw bits of draws 0, 1, ..., which the tests compare with published values.
 @compute @workgroup_size(64)
 fn bits(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {

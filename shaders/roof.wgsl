@@ -1,4 +1,4 @@
-// What the adapter can do at best: the benchmarks measure every other kernel against these two.
+// Peak rates of the adapter: benchmarks and profiles compare every other kernel with these two.
 //
 //   multiply_add  8 independent sums of ROUNDS multiply-adds (more would not fit a CPU's 16 registers), nothing
 //                 read: floating-point roof

@@ -1,5 +1,5 @@
-// The scalars of one step, selected by a dynamic offset. The host's twin is StepScalars in src/plan/scalars.rs;
-// names and offsets are compared when a plan is compiled.
+// The scalars of one step, selected by a dynamic offset. The same struct on the host is StepScalars in
+// src/plan/scalars.rs; names and offsets are compared when a plan is compiled.
 
 struct Step {
     noise_key: vec2<u32>,

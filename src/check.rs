@@ -1,4 +1,4 @@
-//! Runs registered cases and compares executors: what the tests and `wgvae doctor` share.
+//! Runs registered cases and compares executors; used by the tests and by `wgvae doctor`.
 
 use crate::executor::Executor;
 use crate::gpu::{Gpu, GpuError, GpuExecutor, GpuOptions};
@@ -41,7 +41,7 @@ pub enum CaseError {
         /// What the oracle gave.
         expected: u32,
     },
-    /// A model's step is not what its plan as lowered comes to.
+    /// A step of a fused model differs from the step of its plan before fusing.
     #[error("{tensor} is off by {error:.1e} of its norm")]
     Model {
         /// What differs.
@@ -52,10 +52,10 @@ pub enum CaseError {
     /// The model could not be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// Something was written behind the end of a tensor.
+    /// An element past the end of a tensor was overwritten.
     #[error("an element behind the end of {tensor} was overwritten")]
     Guard {
-        /// Behind which tensor.
+        /// The tensor.
         tensor: String,
     },
 }
@@ -64,7 +64,7 @@ pub enum CaseError {
 pub fn run(case: &Case, executor: &mut Executor) -> Result<Vec<Vec<u32>>, CaseError> {
     let tensors = case.program.tensors.clone();
     for (index, tensor) in tensors.tensors().iter().enumerate() {
-        // A NaN as a float, so that an output that is not written stays one; another for each tensor, so that a NaN
+        // These words are NaNs, so an output that is not written stays NaN. Each tensor has its own NaN, so one that is
         // copied from one guard to another is noticed.
         let fill = f32::NAN.to_bits() | (index as u32 + 1);
         let len = tensors.buffers()[tensor.buffer.0].len;
@@ -99,7 +99,7 @@ pub fn compare(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance
     let excess = |f: f32, e: f32| {
         let error = (f64::from(f) - f64::from(e)).abs();
         let allowed = relative * (f64::from(e).abs() + rms.min(1.0));
-        // Written so that a NaN is infinitely wrong.
+        // The comparison is written so that a NaN counts as an infinite error.
         match error <= allowed {
             true if error == 0.0 => 0.0,
             true => error / allowed,
@@ -163,7 +163,7 @@ fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
     Ok(worst)
 }
 
-/// One training step of a model on made-up data: the loss and its parts, then every gradient.
+/// One training step of a model on synthetic data: the loss and its parts, then every gradient.
 fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -> Result<Vec<Vec<f32>>, GpuError> {
     let mut program = vae.program.clone();
     for plan in &mut program.plans {
@@ -197,8 +197,8 @@ fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -
     Ok(results)
 }
 
-/// Runs a step of a model on a device, or in f32 on the CPU, and compares it with the plan as it was lowered in f64: the
-/// loss and every gradient, by their norms. Returns the largest error over [`MODEL_TOLERANCE`].
+/// Runs a step of a model on a device, or in f32 on the CPU, and compares the loss and the norm of every gradient's
+/// error with the plan before fusing, run in f64. Returns the largest error over `MODEL_TOLERANCE`.
 pub fn check_model(
     gpu: Option<&Arc<Gpu>>,
     options: &GpuOptions,
@@ -221,7 +221,7 @@ pub fn check_model(
         let size = norm(&mut expected.iter().map(|v| f64::from(*v)));
         let distance = norm(&mut found.iter().zip(expected).map(|(f, e)| f64::from(*f) - f64::from(*e)));
         let error = if distance == 0.0 { 0.0 } else { distance / size };
-        // A NaN is within nothing.
+        // Also fails where the error is NaN.
         let within = error <= MODEL_TOLERANCE;
         if !within {
             return Err(CaseError::Model { tensor, error });
@@ -231,7 +231,7 @@ pub fn check_model(
     Ok(worst)
 }
 
-/// How far the norm of a model's gradient may be off, as a share of it: sums of some hundred products in f32.
+/// Largest error of a model's gradient as a share of its norm: gradients are sums of some hundred products in f32.
 const MODEL_TOLERANCE: f64 = 1e-5;
 
 /// Compares `gradient` with central differences of `loss` over every element of `input`, and returns the largest

@@ -1,4 +1,4 @@
-//! The seam between training and the machine: what an executor can do.
+//! What training requires of an executor, and how the device that runs it is chosen.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use crate::gpu::{self, AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, Gp
 use crate::oracle::{Oracle, Real};
 use crate::plan::{BufferId, PlanId, Program, StepMetrics, StepScalars, TensorId};
 
-/// Something that holds a program's tensors and runs its plans.
+/// Holds a program's tensors and runs its plans.
 pub trait Execute {
     /// The program it runs.
     fn program(&self) -> &Program;
 
-    /// Overwrites part of a buffer with words; floats come as their bits.
+    /// Overwrites part of a buffer with words; floats are given as their bits.
     fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError>;
 
     /// Reads part of a buffer as words.
@@ -23,7 +23,7 @@ pub trait Execute {
     /// Starts up to [`crate::plan::STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
     fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError>;
 
-    /// Waits for the oldest submit and returns its metrics; none where nothing is on its way.
+    /// Waits for the oldest submit and returns its metrics; none where nothing was submitted.
     fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError>;
 
     /// The kernel variants compiled for it; empty on the CPU.
@@ -111,13 +111,13 @@ impl<T: Real> Execute for Oracle<T> {
     }
 }
 
-/// One of the executors there are; it is used as what it holds, an [`Execute`].
+/// Any of the executors; dereferences to [`Execute`].
 pub enum Executor {
-    /// wgpu.
+    /// On a device, through wgpu.
     Gpu(Box<GpuExecutor>),
     /// The CPU in f32.
     OracleF32(Box<Oracle<f32>>),
-    /// The CPU in f64: what tolerances are measured against.
+    /// The CPU in f64: the reference that errors are measured against.
     OracleF64(Box<Oracle<f64>>),
 }
 
@@ -149,11 +149,11 @@ pub enum DeviceChoice {
     /// The best adapter there is; the CPU where there is none.
     #[default]
     Auto,
-    /// The best adapter that is no program on the processor.
+    /// The best adapter that is not a software adapter.
     Gpu,
-    /// A program on the processor that speaks a GPU's language.
+    /// The best software adapter: one that runs shaders on the CPU, such as lavapipe.
     Software,
-    /// The oracle.
+    /// The CPU executor, without an adapter.
     Cpu,
     /// The adapter of this number in the list.
     Index(usize),
@@ -178,7 +178,7 @@ impl std::str::FromStr for DeviceChoice {
     }
 }
 
-/// Why no device could be had.
+/// Why no device could be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// No adapter matches what was asked for.
@@ -189,12 +189,12 @@ pub enum DeviceError {
         /// The adapters there are, or how to get one.
         found: String,
     },
-    /// The adapter refused.
+    /// The adapter could not be opened or used.
     #[error(transparent)]
     Gpu(#[from] GpuError),
 }
 
-/// The device a run is on, as its record shows it.
+/// The device of a run, as `run.json` records it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Device {
     /// The adapter's name.
@@ -208,12 +208,12 @@ pub struct Device {
 }
 
 impl Device {
-    /// The oracle's.
+    /// The CPU executor.
     pub fn cpu() -> Self {
         Self { name: "CPU reference".into(), kind: "cpu".into(), backend: "none".into(), driver: "none".into() }
     }
 
-    /// An adapter's.
+    /// The device of an adapter.
     pub fn of(info: &wgpu::AdapterInfo, kind: AdapterKind) -> Self {
         Self {
             name: info.name.clone(),
@@ -230,7 +230,7 @@ pub enum Selected {
     Adapter(Box<AdapterEntry>),
     /// The CPU, because it was asked for, or because there is no adapter.
     Cpu {
-        /// Whether there was no adapter to be had.
+        /// Whether the CPU is used because there is no adapter.
         for_want_of_adapter: bool,
     },
 }
@@ -300,7 +300,7 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
     }
 }
 
-/// The most bytes that one tensor may have there.
+/// The largest size of one tensor on that device, in bytes.
 pub fn largest_binding(selected: &Selected) -> u64 {
     match selected {
         Selected::Cpu { .. } => u64::MAX,
@@ -311,7 +311,7 @@ pub fn largest_binding(selected: &Selected) -> u64 {
     }
 }
 
-/// Opens what was selected, if it is an adapter, for a program.
+/// Opens the selected adapter with the limits that a program needs; none where the CPU was selected.
 pub fn open_gpu(selected: &Selected, program: &Program, timestamps: bool) -> Result<Option<Arc<Gpu>>, DeviceError> {
     match selected {
         Selected::Cpu { .. } => Ok(None),

@@ -27,14 +27,14 @@
 //! # }
 //! ```
 //!
-//! Modules depend on each other in one direction; ARCHITECTURE.md draws the house. The feature `cli`, on by default,
-//! is the program `wgvae`: a library that depends on this one leaves it out.
+//! Modules depend on each other in one direction; ARCHITECTURE.md describes them. The feature `cli`, on by default, is
+//! for the program `wgvae`: crates that use this one as a library can turn it off.
 
 pub mod apply;
 pub mod config;
 pub mod data;
 
-// What is behind them: for the program, the tests and the benchmarks, and free to change.
+// Internals for the program, the tests and the benchmarks; they may change without notice.
 #[doc(hidden)]
 pub mod check;
 #[cfg(feature = "cli")]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-// Recording a step makes and drops many small things: 32 us of the host's time with this, 39 without.
+// Recording a step makes many small allocations: it takes the host 32 us with this allocator, 39 us without.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
             let gone =
                 error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
             if gone {
-                // Whoever read the output has read enough.
+                // The reader closed the pipe, which is not an error.
                 return ExitCode::SUCCESS;
             }
             eprintln!("wgvae: {error:#}");

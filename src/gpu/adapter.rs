@@ -1,4 +1,4 @@
-//! Adapters: what there is, in order of preference, and opening one.
+//! Listing adapters in order of preference, and opening one.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,18 +9,18 @@ use crate::kernels::{Capabilities, Target};
 /// What kind of device an adapter is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AdapterKind {
-    /// A card of its own.
+    /// A discrete graphics card.
     Discrete,
-    /// Part of the processor's package.
+    /// A GPU integrated with the processor.
     Integrated,
-    /// A GPU behind a hypervisor, or one whose kind is not told.
+    /// A virtual GPU, or one whose kind is not reported.
     Virtual,
-    /// A program on the processor: lavapipe, WARP, SwiftShader.
+    /// A software renderer on the CPU: lavapipe, WARP, SwiftShader.
     Software,
 }
 
 impl AdapterKind {
-    /// The word a user meets.
+    /// The name shown to users and written to records.
     pub fn name(self) -> &'static str {
         match self {
             AdapterKind::Discrete => "discrete",
@@ -49,7 +49,7 @@ pub fn instance() -> wgpu::Instance {
     wgpu::Instance::new(descriptor)
 }
 
-/// Every adapter that can run compute shaders, best first. The order among equals is the drivers'.
+/// Every adapter that can run compute shaders, best first; adapters of one kind stay in the order wgpu lists them.
 pub fn list(instance: &wgpu::Instance) -> Vec<AdapterEntry> {
     let mut entries: Vec<AdapterEntry> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
         .into_iter()
@@ -69,7 +69,7 @@ pub fn list(instance: &wgpu::Instance) -> Vec<AdapterEntry> {
     entries
 }
 
-/// The largest things a program binds and allocates, and what else it wants of a device.
+/// What a program needs of a device: its largest binding and buffer, and optional features.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Bytes of the largest storage binding.
@@ -80,7 +80,7 @@ pub struct Needs {
     pub timestamps: bool,
 }
 
-/// What the device reported outside of any call.
+/// Errors that the device reported outside of any call.
 #[derive(Default)]
 struct Trouble {
     lost: Option<String>,
@@ -97,7 +97,7 @@ pub struct Gpu {
     pub info: wgpu::AdapterInfo,
     /// What kind of device it is.
     pub kind: AdapterKind,
-    /// The kind of code that suits it.
+    /// Which kind of code runs fast on it.
     pub target: Target,
     trouble: Arc<Mutex<Trouble>>,
 }
@@ -106,7 +106,7 @@ impl Gpu {
     /// Opens a device with WebGPU's default limits, raised only where `needs` asks for it.
     pub fn open(entry: &AdapterEntry, needs: Needs) -> Result<Arc<Gpu>, GpuError> {
         let offered = entry.adapter.limits();
-        // What concerns textures may be worse: nothing here draws.
+        // Limits on textures may be lower than the defaults, since no kernel uses textures.
         let mut limits = wgpu::Limits::default().or_worse_values_from(&offered);
         for (what, needed, limit, most) in [
             (
@@ -165,7 +165,7 @@ impl Gpu {
         Ok(Arc::new(Gpu { device, queue, info: entry.info.clone(), kind: entry.kind, target, trouble }))
     }
 
-    /// What it allows a kernel.
+    /// The limits that a kernel must stay within.
     pub fn capabilities(&self) -> Capabilities {
         let limits = self.device.limits();
         Capabilities {

@@ -1,4 +1,5 @@
-//! Runs plans on a device: everything is allocated and compiled once, then only encoded and submitted.
+//! Runs plans on a device: buffers are allocated and kernels compiled once; after that, steps are only encoded and
+//! submitted.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,18 +17,18 @@ use crate::plan::{
 
 /// Bytes between the scalars of consecutive steps: the alignment a dynamic uniform offset needs.
 pub(super) const SCALARS_STRIDE: u64 = 256;
-/// Where the scalars of a step lie that is run by itself: behind both halves of the ring.
+/// Slot of the scalars of a single dispatched step: after both halves of the ring.
 pub(super) const SINGLE_STEP: u64 = SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT) as u64;
 const METRICS_BYTES: u64 = (METRICS_PER_STEP * 4) as u64;
 
-/// A change to a shader's text: how the tests plant a fault.
+/// A change to a shader's text, with which the tests plant a fault.
 #[derive(Debug, Clone)]
 pub struct Patch {
-    /// Whose shader.
+    /// The kernel whose shader is changed.
     pub family: Family,
-    /// What to look for, in each pass; where it is not, nothing changes.
+    /// The text to replace in each pass; a pass without it stays as it is.
     pub find: String,
-    /// What to put in its place.
+    /// The replacement.
     pub replace: String,
 }
 
@@ -36,15 +37,15 @@ pub struct Patch {
 pub struct GpuOptions {
     /// Add bounds checks, loop bounds and zeroed shared memory.
     pub checked: bool,
-    /// The kind of code, where it should not be what suits the adapter.
+    /// The kind of code, instead of the one chosen for the adapter.
     pub target: Option<Target>,
-    /// Most workgroups in one dimension of a grid, where they should be fewer than the adapter allows: so that small grids
-    /// are folded too.
+    /// Most workgroups in one dimension of a grid, instead of the adapter's limit; the tests lower it so that small
+    /// grids are folded too.
     pub workgroups: Option<u32>,
-    /// Variants of products, where they should not be the likeliest.
+    /// Variants of products, instead of the defaults.
     pub tuning: TuningTable,
-    /// Bind each tensor's whole buffer instead of the tensor alone, so that a stray access reaches the guard behind it
-    /// and is not swallowed by the bounds of the binding.
+    /// Bind each tensor's whole buffer instead of the tensor alone, so that an access past its end changes the guard
+    /// after it instead of being clamped to the binding.
     pub whole_buffers: bool,
     /// A planted fault.
     pub patch: Option<Patch>,
@@ -59,7 +60,7 @@ pub(super) struct Dispatch {
     groups: [u32; 3],
 }
 
-/// The answer to a mapping, when it comes.
+/// Receives the result of mapping a buffer.
 type Answer = futures_intrusive::channel::shared::OneshotReceiver<Result<(), wgpu::BufferAsyncError>>;
 
 struct Submitted {
@@ -68,7 +69,7 @@ struct Submitted {
     index: wgpu::SubmissionIndex,
 }
 
-/// What the host has spent on [`GpuExecutor::submit`] so far.
+/// Host time spent in [`GpuExecutor::submit`] so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostTime {
     /// Writing scalars and encoding dispatches.
@@ -88,7 +89,8 @@ pub struct GpuExecutor {
     pub(super) plans: Vec<Vec<Dispatch>>,
     pub(super) scalars: wgpu::Buffer,
     scalars_bytes: Vec<u8>,
-    /// A mapped buffer for each half of the scalars ring: writing through the queue would allocate one a submit.
+    /// A mapped buffer for each half of the scalars ring, because writing through the queue would allocate one per
+    /// submit.
     upload: Vec<wgpu::Buffer>,
     metrics: Option<wgpu::Buffer>,
     readback: Vec<wgpu::Buffer>,
@@ -130,7 +132,7 @@ impl GpuExecutor {
         };
         let buffers: Vec<wgpu::Buffer> =
             program.tensors.buffers().iter().map(|b| buffer(&b.name, b.len as u64 * 4, usage)).collect();
-        // One slot more than both halves: `dispatch` has its own.
+        // One slot more than both halves, for `dispatch`.
         let scalars = buffer(
             "step scalars",
             SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT + 1) as u64,
@@ -344,18 +346,18 @@ impl GpuExecutor {
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    /// Asks for a buffer to be mapped; [`GpuExecutor::answered`] waits for it.
+    /// Starts mapping a buffer; [`GpuExecutor::answered`] waits for the result.
     fn map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode, size: u64) -> Answer {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
         buffer.map_async(mode, 0..size, move |result| {
-            // Where the receiver is gone, so is whoever wanted to know.
+            // Sending fails only if the receiver was dropped, and then nobody needs the result.
             let _ = sender.send(result);
         });
         receiver
     }
 
-    /// Waits for a mapping whose buffer's work is done. The answer is on its way: it comes at once, or by the thread that
-    /// happens to be polling for another executor of this device. On a device that is gone it may never come.
+    /// Waits for the result of mapping a buffer whose work is done. The callback runs at once, or on the thread that is
+    /// polling this device for another executor. After the device is lost it may never run.
     fn answered(&self, receiver: Answer) -> Result<(), GpuError> {
         let mut answer = std::pin::pin!(receiver.receive());
         let patience = Instant::now() + Duration::from_secs(10);
@@ -411,7 +413,7 @@ impl GpuExecutor {
         self.gpu.check()
     }
 
-    /// Encodes and submits up to [`STEPS_PER_SUBMIT`] steps; their metrics come by [`GpuExecutor::collect`]. At
+    /// Encodes and submits up to [`STEPS_PER_SUBMIT`] steps; [`GpuExecutor::collect`] returns their metrics. At
     /// most two submits may be uncollected.
     pub fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
         assert!(
@@ -460,7 +462,7 @@ impl GpuExecutor {
         self.gpu.check()
     }
 
-    /// Waits for the oldest submit and returns its metrics; none where nothing is on its way.
+    /// Waits for the oldest submit and returns its metrics; none where nothing was submitted.
     pub fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
         let Some(oldest) = self.in_flight.pop_front() else {
             return Ok(None);
@@ -481,12 +483,12 @@ impl GpuExecutor {
         Ok(Some(metrics))
     }
 
-    /// What the host has spent on submits.
+    /// Host time spent on submits.
     pub fn host_time(&self) -> HostTime {
         self.host
     }
 
-    /// Dispatches of a step: one an op, two where a product is split.
+    /// Dispatches of a step: one per op, two for a split product.
     pub fn dispatches(&self, plan: PlanId) -> usize {
         self.plans[plan.0].len()
     }

@@ -66,7 +66,7 @@ pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Res
     Ok(Compiled { pipeline, layout, reflection, variant: source.variant.clone() })
 }
 
-/// The one place that trusts a shader.
+/// Creates a shader module without runtime checks.
 #[expect(unsafe_code)]
 fn unchecked(device: &wgpu::Device, descriptor: wgpu::ShaderModuleDescriptor<'_>) -> wgpu::ShaderModule {
     // SAFETY: the sources are this crate's own. Their indices are bounded by the params that op constructors check

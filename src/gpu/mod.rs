@@ -13,7 +13,7 @@ pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
 pub use tuning_cache::{TuningCache, adapter_name};
 
-/// What can go wrong on the way to a GPU or on it.
+/// Errors of opening a GPU or running on it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 pub enum GpuError {
     /// The adapter refused to open a device.
@@ -21,7 +21,7 @@ pub enum GpuError {
     Device {
         /// The adapter's name.
         adapter: String,
-        /// What it said.
+        /// The reason it gave.
         reason: String,
     },
     /// The adapter's limits are too small for the program.
@@ -33,7 +33,7 @@ pub enum GpuError {
         what: String,
         /// How much it needs.
         needed: u64,
-        /// How much there is.
+        /// The limit.
         offered: u64,
         /// Bytes, workgroups, ...
         unit: &'static str,
@@ -45,7 +45,7 @@ pub enum GpuError {
     Shader {
         /// The kernel.
         kernel: String,
-        /// The compiler's words.
+        /// The compiler's message.
         reason: String,
     },
     /// An op and its shader do not agree.

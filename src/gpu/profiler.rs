@@ -1,4 +1,4 @@
-//! How long things take on a device: ops by timestamps, whole steps by the clock, and what the adapter does at best.
+//! Timing on a device: ops by timestamps, whole steps by the host's clock, and the peak rates of the adapter.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use super::{Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::roof;
 use crate::plan::{Op, PlanId, Program, STEPS_PER_SUBMIT, StepPlan, StepScalars, TensorTable};
 
-/// What an adapter does at best, measured.
+/// Measured peak rates of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Roofs {
     /// Floating-point operations a second, multiply-adds counted as two.
     pub flops: f64,
     /// Bytes a second, read or written.
     pub bytes: f64,
-    /// Seconds of a dispatch that does next to nothing.
+    /// Seconds of an almost empty dispatch.
     pub launch: f64,
 }
 
@@ -37,7 +37,7 @@ pub fn roofs(gpu: &Arc<Gpu>, checked: bool) -> Result<Roofs, GpuError> {
         let op = built(roof::copy(&tensors, source, result))?;
         seconds(tensors, op)
     };
-    // Enough for a large GPU; a software adapter gets what it can do in a twentieth of a second.
+    // The full size is for large GPUs; a software adapter gets as much as it can do in 50 ms.
     let (sums, copied) = match gpu.kind {
         super::AdapterKind::Software => (1 << 16, 1 << 22),
         _ => (1 << 23, 1 << 24),
@@ -49,7 +49,8 @@ pub fn roofs(gpu: &Arc<Gpu>, checked: bool) -> Result<Roofs, GpuError> {
     Ok(Roofs { flops: flops / seconds(tensors, op)?, bytes: 8.0 * copied as f64 / copy(copied)?, launch: copy(4)? })
 }
 
-/// Seconds of one step of a plan by the clock: the best of the batches of steps that fit into `patience`, one at least.
+/// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at
+/// least one.
 pub fn step_seconds(
     executor: &mut GpuExecutor,
     plan: PlanId,
@@ -62,11 +63,11 @@ pub fn step_seconds(
         executor.collect()?;
         Ok(started.elapsed().as_secs_f64() / count as f64)
     };
-    // The first run may still be compiling.
+    // Not timed: the first run may still be compiling.
     let first = batch(1)?;
     let started = Instant::now();
     let mut best = if first > patience.as_secs_f64() { first } else { batch(1)? };
-    // A batch hides the wait for its end, which is no part of a step.
+    // Several steps per batch, so that waiting for the end of the batch weighs little.
     let count = (patience.as_secs_f64() / 5.0 / best.max(1e-6)).clamp(1.0, STEPS_PER_SUBMIT as f64) as usize;
     while started.elapsed() < patience {
         best = best.min(batch(count)?);
@@ -125,7 +126,8 @@ impl GpuExecutor {
         Ok(Some(seconds))
     }
 
-    /// Seconds of one op of a plan by the clock: many of it in a row, the best of the rows that fit into `patience`.
+    /// Seconds of one op of a plan by the host's clock: the op is run many times in a row, as often as fits into
+    /// `patience`; the best counts.
     pub fn op_seconds_by_clock(
         &mut self,
         plan: PlanId,

@@ -1,5 +1,5 @@
-//! What a shader says of itself, and whether an op agrees: a missing, extra or wrongly accessed binding, or a uniform
-//! whose offsets differ, is an error when a plan is compiled, never a wrong number.
+//! Reads the bindings and uniforms that a shader declares and compares them with its op, so that a missing, extra or
+//! wrongly accessed binding, or a uniform with other offsets, is an error when a plan is compiled.
 
 use naga::valid::{Capabilities, GlobalUse, ModuleInfo, SubgroupOperationSet, ValidationFlags, Validator};
 
@@ -81,7 +81,7 @@ impl Reflection {
                 (naga::AddressSpace::Storage { access }, naga::TypeInner::Array { base, stride, .. }) => {
                     let scalar = match module.types[*base].inner {
                         naga::TypeInner::Scalar(scalar) | naga::TypeInner::Vector { scalar, .. } => scalar,
-                        _ => return Err(mismatch(format!("`{name}` is no array of numbers"))),
+                        _ => return Err(mismatch(format!("`{name}` is not an array of numbers"))),
                     };
                     // A word of 64 bits is a pair of floats: see quads_in_pairs.wgsl.
                     let floats = scalar.kind == naga::ScalarKind::Float || scalar.width == 8;
@@ -105,10 +105,10 @@ impl Reflection {
     }
 }
 
-/// The buffer that the passes of an op hand on to each other: it belongs to the op, not to the plan.
+/// The scratch buffer shared by the passes of an op; it belongs to the op, not to the plan.
 pub(super) const PARTIAL: &str = "partial";
 
-/// Checks that an op gives the passes of its shader exactly what they declare.
+/// Checks that an op binds exactly what the passes of its shader declare.
 pub fn check_op(op: &Op, tensors: &TensorTable, passes: &[&Reflection]) -> Result<(), GpuError> {
     let mismatch =
         |reason: String| Err(GpuError::Mismatch { kernel: format!("{} ({})", op.kernel.name(), op.label), reason });

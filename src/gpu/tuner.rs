@@ -1,4 +1,4 @@
-//! Which variant is the fastest for each product, measured on the adapter at hand.
+//! Finds the fastest variant of each product by measuring on the adapter.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::kernels::gemm::GemmParams;
 use crate::kernels::{GemmVariant, TuningTable};
 use crate::plan::{Gemm, Index, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable};
 
-/// What the tuner found out about a variant of a product.
+/// The tuner's result for one variant of a product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// The product, as [`TuningTable::key`] names it.
@@ -24,7 +24,7 @@ pub struct Trial {
     pub outcome: Result<f64, String>,
 }
 
-/// How far a tuning has come.
+/// Progress of a tuning.
 #[derive(Debug, Clone, Copy)]
 pub struct Tuning<'a> {
     /// The product that is being tried.
@@ -33,7 +33,7 @@ pub struct Tuning<'a> {
     pub done: usize,
     /// Products in all.
     pub total: usize,
-    /// What has just been found out.
+    /// The latest result.
     pub trial: Option<&'a Trial>,
 }
 
@@ -45,8 +45,8 @@ pub fn budget(kind: AdapterKind) -> Duration {
     }
 }
 
-/// Times the likeliest variants of every product among `ops` that `known` has no choice for, and adds the fastest that
-/// agrees with [`GemmVariant::Naive`]. Ends when the budget is spent: the products that matter most come first.
+/// Times the most promising variants of every product among `ops` that `known` has no choice for, and adds the fastest
+/// that agrees with [`GemmVariant::Naive`]. Ends when the budget is spent: the products that matter most come first.
 pub fn tune(
     gpu: &Arc<Gpu>,
     ops: &[Op],
@@ -83,7 +83,8 @@ pub fn tune(
             let timed = bench.time(gpu, variant, checked, expected, left);
             let outcome = match timed {
                 Err(error @ GpuError::Lost(_)) => return Err(error),
-                // What a driver refuses, or has no memory for, is not eligible there; nor shall it trouble the next.
+                // A variant that the driver refuses or has no memory for is left out, and its error is cleared before
+                // the next one.
                 Err(error) => match gpu.check() {
                     Err(lost @ GpuError::Lost(_)) => return Err(lost),
                     _ => Err(error.to_string()),
@@ -102,7 +103,7 @@ pub fn tune(
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
             trials.truncate(2);
         }
-        // The two best once more, in turn: a neighbour on the machine may have slowed one of them down.
+        // The two best are timed again in turn, in case other work on the machine slowed one of them down.
         if let [_, _] = trials.as_slice() {
             for _ in 0..2 {
                 for (best, _, executor) in &mut trials {
@@ -111,7 +112,8 @@ pub fn tune(
             }
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
-        // One that was never reached keeps its likeliest variant, and keeps it the next time: the same run stays the same.
+        // A product that was not reached is recorded with its default variant, so that repeating the run gives the same
+        // bits.
         let variant = match trials.first() {
             Some((_, variant, _)) => *variant,
             None => {
@@ -126,8 +128,8 @@ pub fn tune(
     Ok(())
 }
 
-/// An op by itself: at its own size to be timed (plan 0), and at a smaller one to be checked (plan 1), where even a slow
-/// reference is quick.
+/// A program of one op: at its own size for timing (plan 0), and at a smaller size for checking (plan 1), where even a
+/// slow reference is fast.
 struct Bench {
     program: Program,
 }
@@ -156,7 +158,7 @@ impl Bench {
         // The same remainders by 4: the small op has the same code.
         let less = |extent: u32, most: u32| if extent <= most { extent } else { most + extent % 4 };
         let [m, n, k] = [less(p.m, SMALL[0]), less(p.n, SMALL[1]), less(p.k, SMALL[2])];
-        // Halves of the columns have an even number of them.
+        // Ops on halves of the columns need an even number of columns.
         let small = GemmParams { m, n, k };
         let mut tensors = TensorTable::default();
         let plans = [p, small].map(|params| {
@@ -177,9 +179,9 @@ impl Bench {
         Self { program: Program { tensors, plans: plans.into(), ..Program::default() } }
     }
 
-    /// What the small op should write.
+    /// The expected output of the small op.
     fn reference(&self, gpu: &Arc<Gpu>, checked: bool) -> Result<Vec<Vec<f32>>, GpuError> {
-        // Without the op at its own size, for which the reference may not even fit the adapter's limits.
+        // Without the op at its own size, which may exceed the adapter's limits with the reference variant.
         let mut alone = Self { program: self.program.clone() };
         alone.program.plans[0].ops.clear();
         self.results(&mut alone.compile(gpu, GemmVariant::Naive, checked)?)
@@ -189,7 +191,7 @@ impl Bench {
         let tuning = TuningTable::all_of(self.program.plans.iter().flat_map(|p| &p.ops), variant);
         let options = GpuOptions { checked, tuning, ..GpuOptions::default() };
         let mut executor = GpuExecutor::new(gpu.clone(), self.program.clone(), &options)?;
-        // Sums of numbers like these stay near 1, where exp is tame.
+        // Sums of numbers like these stay near 1, where exp neither overflows nor magnifies rounding.
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let values: Vec<u32> = (0..4099).map(|_| (rng.random::<f32>() * 0.2 - 0.1).to_bits()).collect();
         for tensor in self.program.tensors.tensors() {
@@ -199,7 +201,7 @@ impl Bench {
         Ok(executor)
     }
 
-    /// Seconds of a variant, and what runs it; a reason where it does not agree with the reference.
+    /// Seconds of a variant, and its executor; an error where its results differ from the reference.
     fn time(
         &self,
         gpu: &Arc<Gpu>,
@@ -217,7 +219,7 @@ impl Bench {
         Ok(Ok((step_seconds(&mut executor, PlanId(0), &Self::STEP, patience)?, executor)))
     }
 
-    /// What the small op writes.
+    /// The output of the small op.
     fn results(&self, executor: &mut GpuExecutor) -> Result<Vec<Vec<f32>>, GpuError> {
         executor.dispatch(PlanId(1), &Self::STEP)?;
         let written = self.program.plans[1].ops[0].bindings.iter().filter(|b| b.access.writes());
@@ -265,14 +267,14 @@ fn shape(gemm: &Gemm, name: &str, p: &GemmParams) -> (Vec<usize>, bool) {
     }
 }
 
-/// Whether two variants' results are the same but for the order of their sums.
+/// Whether two variants' results differ by no more than a different order of summation explains.
 fn agree(found: &[Vec<f32>], expected: &[Vec<f32>]) -> Result<(), String> {
     for (found, expected) in found.iter().zip(expected) {
         let squares: f64 = expected.iter().map(|v| f64::from(*v).powi(2)).sum();
         let rms = (squares / expected.len() as f64).sqrt();
         for (f, e) in found.iter().zip(expected) {
             let (f, e) = (f64::from(*f), f64::from(*e));
-            // A NaN is within nothing.
+            // Also differs where the error is NaN.
             let within = (f - e).abs() <= 1e-4 * (e.abs() + rms);
             if !within {
                 return Err(format!("it gave {f} where the reference has {e}"));

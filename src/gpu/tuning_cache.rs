@@ -1,5 +1,4 @@
-//! The tuning cache: the variants of products that were found the fastest, in the user's cache folder, one small file an
-//! adapter.
+//! The tuning cache: the fastest measured variants of products, one small file per adapter in the user's cache folder.
 
 use std::path::PathBuf;
 
@@ -8,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::Gpu;
 use crate::kernels::{TuningTable, gemm};
 
-/// What a file of them says.
+/// Content of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TuningCache {
-    /// The version of this program, and a fingerprint of its products' shaders: others time differently.
+    /// The version of this program and a fingerprint of its products' shaders; timings of other shaders do not apply.
     program: String,
     /// The adapter's name and backend.
     adapter: String,
@@ -21,7 +20,7 @@ pub struct TuningCache {
     pub table: TuningTable,
 }
 
-/// An adapter in a word, as configurations name it: what is fast on one may be slow on another.
+/// The name of an adapter in configurations: variants that are fast on one may be slow on another.
 pub fn adapter_name(info: &wgpu::AdapterInfo) -> String {
     format!("{} ({})", info.name, info.backend)
 }
@@ -57,8 +56,7 @@ impl TuningCache {
         Self::folder().map(|folder| folder.join(format!("tuning-{}{kind}.json", adapter.trim_matches('-'))))
     }
 
-    /// What is remembered for an adapter; nothing where the file is another program's, another driver's, or damaged:
-    /// then it is made anew.
+    /// The table saved for an adapter; empty where the file is from another version or driver, or is damaged.
     pub fn load(gpu: &Gpu, checked: bool) -> TuningTable {
         let wanted = Self::for_gpu(gpu, checked);
         Self::file(gpu, checked)
@@ -76,7 +74,7 @@ impl TuningCache {
             std::fs::create_dir_all(folder)?;
         }
         let text = serde_json::to_string_pretty(&Self { table: table.clone(), ..Self::for_gpu(gpu, checked) })?;
-        // Two runs may end their tuning at once: nobody meets half a file.
+        // Written beside and renamed, because two runs may finish tuning at the same time.
         let beside = path.with_extension(format!("part{}", std::process::id()));
         std::fs::write(&beside, text)?;
         std::fs::rename(&beside, &path)?;

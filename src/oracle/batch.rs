@@ -19,7 +19,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Bin
             _ => None,
         };
         for (d, value) in row.iter_mut().enumerate() {
-            // Levels are f32 on every executor, so that a draw falls on the same side of them.
+            // Levels are f32 in every executor, so that comparing a draw with one gives the same result.
             let level = if let Some(image) = &image {
                 f32::from(image[d]) / 255.0
             } else if bytes {

@@ -1,5 +1,5 @@
-//! The CPU executor: the same plan in plain Rust loops, generic over f32 and f64. It is what every kernel is held
-//! against, and what runs where there is no adapter.
+//! The CPU executor: runs the same plans in plain Rust loops, in f32 or f64. Every kernel is compared with it, and it
+//! is used where there is no adapter.
 
 mod activation;
 mod batch;
@@ -61,7 +61,7 @@ struct Memory<T> {
     stores: Vec<Store<T>>,
 }
 
-/// One op's view of the memory, by the names its shader has.
+/// One op's view of the memory; tensors are looked up by the names its shader uses.
 struct Call<'a, T> {
     op: &'a Op,
     tensors: &'a TensorTable,
@@ -73,7 +73,7 @@ impl<T: Real> Call<'_, T> {
     fn id(&self, name: &str) -> TensorId {
         match self.op.tensor(name) {
             Some(id) => id,
-            // An op constructor binds what its kernel needs, and every constructor has a case.
+            // Cannot fail: op constructors bind all that their kernels need, and every constructor is tested.
             None => panic!("{} has no tensor `{name}`", self.op.kernel.name()),
         }
     }

@@ -1,4 +1,4 @@
-//! Pointwise programs: the twin of every function, and a loop over the elements.
+//! Pointwise programs: every function in Rust, and a loop over the elements.
 
 use rayon::prelude::*;
 
@@ -6,10 +6,10 @@ use super::rng::normal;
 use super::{Call, Real, activation, latent, likelihood};
 use crate::plan::{Function, Index, Pointwise, Value};
 
-/// Results of a function that has so many at most.
+/// Results of a function, which has at most this many.
 pub type Results<T> = [T; 3];
 
-/// A function of numbers. [`Function::Normal`] is none: its draws depend on the step and on the place.
+/// Computes a function of its inputs alone; not [`Function::Normal`], whose draws depend on the step and the position.
 pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
     let one = |value| [value, T::zero(), T::zero()];
     match function {
@@ -29,7 +29,7 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
     }
 }
 
-/// What a program makes of `(rows, cols)` elements.
+/// Results of a program over `(rows, cols)` elements.
 struct Made<T> {
     /// Of each store, `(rows, cols)`.
     stores: Vec<Vec<T>>,

@@ -1,4 +1,4 @@
-//! The yardstick kernels.
+//! The kernels that measure peak rates.
 
 use super::{Call, Real};
 use crate::kernels::roof::{ROUNDS, RoofParams};

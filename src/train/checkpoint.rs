@@ -1,4 +1,4 @@
-//! Weights in and out: the initial draw, and safetensors that open in PyTorch as they are.
+//! Initial weights, and saving and loading weights as safetensors that PyTorch opens directly.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,10 @@ pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
     arena
 }
 
-/// Writes every parameter of an arena under its name, in place of what was there only once it is whole.
+/// Writes every parameter of an arena under its name; an existing file is replaced only once the new one is complete.
 pub fn save(path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), TrainError> {
     let failed = |reason: String| TrainError::Write { path: path.to_path_buf(), reason };
-    // Safetensors are little-endian wherever they are written.
+    // Safetensors are little-endian on every platform.
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = params
         .iter()
         .map(|p| {
@@ -47,7 +47,7 @@ pub fn save(path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), Train
                 .map_err(|e| failed(e.to_string()))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    // One entry: a map of several has no fixed order, and equal runs shall make equal files.
+    // Only one entry: a map of several has no fixed order, and equal runs must give equal files.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(e.to_string()))?;
     super::folder::replace(path, &file)

@@ -37,15 +37,15 @@ pub struct DeviceOptions {
     pub resident: Option<u64>,
 }
 
-/// What is told on the way to an open device.
+/// Events while a device is opened.
 #[derive(Debug, Clone, Copy)]
 pub enum DeviceEvent<'a> {
     /// The CPU is used: it was asked for, or there is no adapter.
     Cpu {
-        /// Whether there was no adapter to be had.
+        /// Whether the CPU is used because there is no adapter.
         for_want_of_adapter: bool,
     },
-    /// The configuration's variants are left aside: they were chosen on another adapter.
+    /// The configuration's variants are ignored, because they were chosen on another adapter.
     OtherAdapter {
         /// That adapter.
         chosen_on: &'a str,
@@ -61,7 +61,7 @@ pub enum DeviceEvent<'a> {
     },
     /// A product is being tried, or a variant of it has been.
     Tuning(Tuning<'a>),
-    /// So many products have a variant now.
+    /// Tuning is finished.
     Tuned {
         /// How many.
         products: usize,
@@ -92,7 +92,7 @@ impl DeviceOptions {
         Ok(selected)
     }
 
-    /// The most bytes of training or test rows that shall lie on the device.
+    /// The most bytes of training or test rows to keep on the device.
     pub fn resident_bytes(&self, selected: &Selected) -> u64 {
         self.resident.unwrap_or(u64::MAX).min(executor::largest_binding(selected))
     }
@@ -134,7 +134,7 @@ impl DeviceOptions {
         Ok(Opened { gpu, executor, device })
     }
 
-    /// What the configuration brings along, what is remembered, what is measured now: in this order.
+    /// Takes each variant from the configuration, else from the cache, else from measuring now.
     fn tuning(
         &self,
         gpu: &Arc<Gpu>,
@@ -159,7 +159,7 @@ impl DeviceOptions {
         watch(DeviceEvent::TuningStarts { adapter: &gpu.info.name, budget: tuner::budget(gpu.kind) });
         tuner::tune(gpu, ops, &mut tuning, self.checked, &mut |tuning| watch(DeviceEvent::Tuning(tuning)))?;
         watch(DeviceEvent::Tuned { products: tuning.len() - before, took: started.elapsed() });
-        // What a configuration brought along was not measured here.
+        // Variants from the configuration were not measured here, so they are not cached.
         for product in missing {
             if let Some(variant) = tuning.get(&product) {
                 remembered.set(product, variant);
@@ -176,7 +176,7 @@ fn products(ops: &[Op]) -> impl Iterator<Item = &Op> {
     ops.iter().filter(|op| op.kernel.gemm().is_some())
 }
 
-/// The variants that a configuration brings along, where they were chosen on this adapter.
+/// The configuration's variants, if they were chosen on this adapter.
 pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> TuningTable {
     let here = adapter_name(&gpu.info);
     if saved.variants.is_empty() || saved.adapter == here {
@@ -186,7 +186,7 @@ pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig, watch: &mut dyn FnMut(DeviceE
     TuningTable::default()
 }
 
-/// The variants that the ops have in the end, measured or likely.
+/// The variants that the ops end up with, measured or default.
 fn chosen(gpu: &Gpu, ops: &[Op], tuning: &TuningTable, saved: &KernelsConfig) -> KernelsConfig {
     let mut variants = TuningTable::default();
     for op in products(ops) {

@@ -1,4 +1,4 @@
-//! What a training run tells whoever watches it.
+//! The events of a training run.
 
 use std::path::Path;
 
@@ -107,9 +107,9 @@ pub struct Start<'a> {
     pub folder: &'a Path,
 }
 
-/// What happens on the way from a configuration to a finished run.
+/// Events of a run, from opening the device to the finished page.
 pub enum Event<'a> {
-    /// On the way to an open device.
+    /// While the device is opened.
     Device(DeviceEvent<'a>),
     /// Training is about to start.
     Start(Start<'a>),
@@ -154,6 +154,6 @@ pub enum MetricsLine {
     Step(StepReport),
     /// An epoch is done.
     Epoch(EpochReport),
-    /// Everything is.
+    /// The run is finished.
     Done(Summary),
 }

@@ -1,4 +1,4 @@
-//! A run's folder: what it was made from, what it measured, what it made.
+//! A run's folder: its configuration, measurements, weights and pictures.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -19,7 +19,7 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
     move |e| TrainError::Write { path: path.clone(), reason: e.to_string() }
 }
 
-/// Writes a file beside its place and moves it there: nobody meets half of it.
+/// Writes a file under a temporary name and renames it, so that no reader sees a partial file.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), TrainError> {
     let beside = path.with_extension("part");
     fs::write(&beside, content).map_err(failed(path))?;
@@ -57,12 +57,12 @@ impl RunFolder {
         Ok(Self { path: path.to_path_buf(), metrics })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where a file of it is.
+    /// The path of a file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -72,7 +72,7 @@ impl RunFolder {
         replace(&self.file(name), content.as_bytes())
     }
 
-    /// Adds a line to the metrics.
+    /// Appends a line to `metrics.jsonl`.
     pub fn record(&mut self, event: &impl Serialize) -> Result<(), TrainError> {
         let path = self.file("metrics.jsonl");
         let line = serde_json::to_string(event)

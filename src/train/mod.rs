@@ -30,7 +30,7 @@ pub enum TrainError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error.
         reason: String,
     },
     /// The folder holds something else.
@@ -44,7 +44,7 @@ pub enum TrainError {
         /// Its loss.
         loss: f64,
     },
-    /// Whoever watched the run could not go on.
+    /// The watcher of the run returned an error.
     #[error(transparent)]
     Watch(#[from] std::io::Error),
     /// The run was stopped.

@@ -15,11 +15,11 @@ use crate::plan::{Dtype, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepS
 
 /// Steps between the lines of `metrics.jsonl`.
 const LOG_EVERY: u64 = 50;
-/// A submit should take this long: long enough to hide the host's work, of which some 100 us are the submit's whatever is
-/// in it, short enough for a prompt Ctrl-C, a moving progress bar, and no driver's watchdog.
+/// Target duration of a submit: long enough to hide the host's work (a submit costs about 100 us whatever is in it),
+/// short enough for Ctrl-C and the progress bar to react at once and to stay far from drivers' watchdog limits.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
-/// Who is told of a run's events; an error ends the run.
+/// Called with a run's events; an error ends the run.
 pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
 
 /// A model, its data and the executor that holds both.
@@ -35,11 +35,11 @@ pub struct Trainer {
     streamed: Option<Streamed>,
     /// The test rows, where the device holds only some of them.
     test: Option<Split>,
-    /// Since the last line of `metrics.jsonl`; epochs do not matter to it.
+    /// Means since the last line of `metrics.jsonl`, across ends of epochs.
     window: Mean,
 }
 
-/// Rows on their way to the device: a ring of two halves, one for each submit that may be on its way.
+/// Streams training rows to the device: a ring of two halves, one for each submit in flight.
 struct Streamed {
     rows: Split,
     /// Steps that a half has rows for.
@@ -75,8 +75,8 @@ impl Mean {
 }
 
 impl Trainer {
-    /// Puts the data and the initial weights on the device. What the plans have no room for stays here, to be sent as it
-    /// is needed.
+    /// Writes the data and the initial weights to the device. Rows that the plans have no room for stay on the host and
+    /// are streamed.
     pub fn new(
         config: &Config,
         data: Dataset,
@@ -123,12 +123,13 @@ impl Trainer {
         &mut self.executor
     }
 
-    /// The run's scalars.
+    /// Computes the scalars of the run's steps.
     pub fn schedule(&self) -> &StepSchedule {
         &self.schedule
     }
 
-    /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements and the model go to `folder`.
+    /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements and the model go to
+    /// `folder`.
     pub fn train(
         &mut self,
         folder: &mut RunFolder,
@@ -153,7 +154,7 @@ impl Trainer {
             }
             let test = self.evaluate()?;
             if !test.loss.is_finite() {
-                // Before anything is saved: the model of the epoch before is worth more.
+                // Checked before saving, so that a diverged model does not replace that of the previous epoch.
                 return Err(TrainError::Diverged { step: end, loss: test.loss });
             }
             epoch += 1;
@@ -245,7 +246,7 @@ impl Trainer {
         }
     }
 
-    /// The scalars of the next steps; where rows are streamed, the rows go before them.
+    /// The scalars of the next steps; where rows are streamed, writes their rows to the device first.
     fn send(&mut self, steps: std::ops::Range<u64>) -> Result<Vec<StepScalars>, GpuError> {
         let mut scalars: Vec<StepScalars> = steps.map(|step| self.schedule.train(step)).collect();
         let Some(streamed) = &mut self.streamed else { return Ok(scalars) };
@@ -265,7 +266,7 @@ impl Trainer {
         Ok(scalars)
     }
 
-    /// Sees to it that the device holds the test rows from `first` on; how many those are.
+    /// Makes the device hold test rows from `first` on; returns how many it holds.
     fn hold(&mut self, first: usize) -> Result<usize, GpuError> {
         let held = self.executor.program().tensors.get(self.vae.test_data).shape[0];
         if let Some(test) = &self.test {
@@ -346,7 +347,8 @@ impl Trainer {
         Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
     }
 
-    /// What a plan shows of its first rows: `(rows, D)`. `batch_done` is told after each batch how many of its rows count.
+    /// The output of a plan for its first rows: `(rows, D)`. `batch_done` is told after each batch how many of its rows
+    /// count.
     fn shown(
         &mut self,
         plan: Plan,
@@ -380,7 +382,7 @@ impl Trainer {
     }
 }
 
-/// An epoch that is done: its figures, and the model as it is now.
+/// A finished epoch: its figures, and the model after it.
 pub struct Epoch<'a> {
     /// Its figures.
     pub report: EpochReport,
@@ -398,7 +400,7 @@ impl Epoch<'_> {
         self.trainer.schedule.evaluation_rows()
     }
 
-    /// The first test rows, as the model is given them, and what it makes of them without noise: `(rows, D)` each.
+    /// The first test rows as the model receives them, and their reconstructions without noise: `(rows, D)` each.
     pub fn reconstruct(&mut self, rows: usize) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
         let rows = rows.min(self.test_rows());
         let mut x = Vec::new();
