@@ -198,7 +198,7 @@ fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -
 }
 
 /// Runs a step of a model on a device, or in f32 on the CPU, and compares it with the plan as it was lowered in f64: the
-/// loss and every gradient, by their norms. Returns the largest error over [`MODEL_TOLERANCE`].
+/// loss and every gradient, by their norms. Returns the largest error over its tolerance.
 pub fn check_model(
     gpu: Option<&Arc<Gpu>>,
     options: &GpuOptions,

@@ -8,73 +8,25 @@ use wgvae::check;
 use wgvae::config::{Config, PRESETS};
 use wgvae::executor::Executor;
 use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
-use wgvae::graph::{self, Graph, Lowering, Node, Over};
+use wgvae::graph::{Graph, Node, Over};
 use wgvae::kernels::rng::threefry2x32;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
-use wgvae::model::{DataSpec, Vae};
+use wgvae::model::{CustomModel, DataSpec, Definition, Vae};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
+use wgvae::plan::{Activation, Function, PlanId, Program, StepScalars, TensorId};
 use wgvae::train::{Timetable, initial_weights};
 
-/// A model built by hand: its loss is the mean of `losses` over the batch.
+/// A model built by hand: as its graph was lowered, and fused.
 struct Model {
-    program: Program,
-    inputs: Vec<TensorId>,
-    weights: TensorId,
-    gradients: TensorId,
-    /// `(B)`, one of each loss.
-    losses: Vec<TensorId>,
+    lowered: CustomModel,
+    fused: CustomModel,
 }
 
-/// Plan 0 as the graph was lowered, plan 1 fused and ordered.
-fn model(build: impl Fn(&mut Graph) -> (Vec<Node>, Vec<Node>)) -> Model {
-    // Once for the parameters alone.
-    let mut g = Graph::default();
-    build(&mut g);
-    let params = g.params().clone();
-    let mut g = Graph::with_params(params.clone());
-    let (inputs, losses) = build(&mut g);
-    let mut tensors = TensorTable::default();
-    let [weights, gradients] = ["weights", "gradients"].map(|name| tensors.floats(name, &[params.arena_len()]));
-    let inputs: Vec<(Node, TensorId)> =
-        inputs.into_iter().map(|node| (node, tensors.floats(g.name(node), &g.shape(node)))).collect();
-    let rows: Vec<(Node, TensorId)> =
-        losses.iter().map(|node| (*node, tensors.floats(format!("loss {node:?}"), &[g.shape(*node)[0]]))).collect();
-    let parameters = g.parameters();
-    let nodes: Vec<Node> = parameters.iter().map(|(node, ..)| *node).collect();
-    let weighted: Vec<(Node, Node)> = losses
-        .iter()
-        .map(|loss| {
-            let mean = 1.0 / g.shape(*loss)[0] as f32;
-            (*loss, g.constant(mean))
-        })
-        .collect();
-    let arena = tensors.get(gradients).buffer;
-    let mut kept = [inputs.clone(), rows.clone()].concat();
-    for ((param, offset, shape), d) in parameters.iter().zip(graph::gradients(&mut g, &weighted, &nodes)) {
-        let d = d.unwrap_or_else(|| panic!("{} has no gradient", g.name(*param)));
-        kept.push((d, tensors.view(format!("d {}", g.name(*param)), arena, *offset, shape)));
-    }
-    let buffer = tensors.get(weights).buffer;
-    let mut lowering = Lowering::new(tensors, buffer);
-    let lowered = lowering.lower(&g, &kept).unwrap();
-    let outside: Vec<TensorId> = kept.iter().map(|(_, tensor)| *tensor).collect();
-    let fused = graph::fuse(lowered.clone(), &mut lowering, &outside);
-    let fused = graph::order(fused, &lowering.tensors);
-    assert!(fused.len() < lowered.len(), "{} of {} ops", fused.len(), lowered.len());
-    let plan = |name: &str, ops| StepPlan { name: name.into(), ops };
-    Model {
-        program: Program {
-            tensors: lowering.tensors,
-            params,
-            plans: vec![plan("lowered", lowered), plan("fused", fused)],
-            ..Program::default()
-        },
-        inputs: inputs.into_iter().map(|(_, tensor)| tensor).collect(),
-        weights,
-        gradients,
-        losses: rows.into_iter().map(|(_, tensor)| tensor).collect(),
-    }
+fn model(build: impl Fn(&mut Graph) -> Definition) -> Model {
+    let [lowered, fused] = [false, true].map(|fuse| CustomModel::new(&build, None, fuse).unwrap());
+    let ops = |model: &CustomModel| model.program.plans[0].ops.len();
+    assert!(ops(&fused) < ops(&lowered), "{} of {} ops", ops(&fused), ops(&lowered));
+    Model { lowered, fused }
 }
 
 const STEP: StepScalars = StepScalars {
@@ -97,41 +49,41 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
     (0..count as u32).map(|i| threefry2x32([seed, 1], [i, 0])[0] as f32 / 2f32.powi(31) - 1.0).collect()
 }
 
-impl Model {
-    fn fill(&self, executor: &mut Executor) {
-        for (seed, id) in self.inputs.iter().enumerate() {
-            let values = numbers(self.program.tensors.get(*id).len(), seed as u32);
-            executor.write(*id, &values).unwrap();
-        }
-        let weights = initial_weights(&self.program.params, 5);
-        executor.write(self.weights, &weights).unwrap();
+fn fill(model: &CustomModel, executor: &mut Executor) {
+    for (seed, id) in model.inputs.iter().enumerate() {
+        let values = numbers(model.program.tensors.get(*id).len(), seed as u32);
+        executor.write(*id, &values).unwrap();
     }
+    let weights = initial_weights(&model.program.params, 5);
+    executor.write(model.weights, &weights).unwrap();
+}
 
+impl Model {
     /// Gradients against differences on both plans, both plans against each other, and the adapter against the oracle.
     fn check(&self, name: &str, gpu: &Option<Arc<Gpu>>) {
         let mut gradients = Vec::new();
-        for plan in [0, 1] {
-            let mut executor = Executor::Exact(Box::new(Oracle::new(self.program.clone())));
-            self.fill(&mut executor);
+        for model in [&self.lowered, &self.fused] {
+            let mut executor = Executor::Exact(Box::new(Oracle::new(model.program.clone())));
+            fill(model, &mut executor);
             let Executor::Exact(mut oracle) = executor else { unreachable!() };
-            let error = check::gradient_error(&mut oracle, self.weights, self.gradients, |oracle| {
-                oracle.dispatch(PlanId(plan), &STEP);
+            let error = check::gradient_error(&mut oracle, model.weights, model.gradients, |oracle| {
+                oracle.dispatch(PlanId(0), &STEP);
                 let mean = |id: &TensorId| oracle.values(*id).iter().sum::<f64>() / oracle.values(*id).len() as f64;
-                self.losses.iter().map(mean).sum()
+                model.losses.iter().map(mean).sum()
             });
-            assert!(error <= 1e-6, "{name}, plan {plan}: off by {error:e}");
-            oracle.dispatch(PlanId(plan), &STEP);
-            gradients.push(oracle.values(self.gradients).to_vec());
+            assert!(error <= 1e-6, "{name}: off by {error:e}");
+            oracle.dispatch(PlanId(0), &STEP);
+            gradients.push(oracle.values(model.gradients).to_vec());
         }
         assert!(gradients[0].iter().any(|g| g.abs() > 1e-4), "{name}: all gradients are next to 0");
         same(name, &gradients[0], &gradients[1], 1e-12);
         let Some(gpu) = gpu else { return };
-        let compiled = GpuExecutor::new(gpu.clone(), self.program.clone(), &GpuOptions::default()).unwrap();
-        let mut executor = Executor::Gpu(Box::new(compiled));
-        self.fill(&mut executor);
-        for plan in [0, 1] {
-            executor.dispatch(PlanId(plan), &STEP).unwrap();
-            let found: Vec<f64> = executor.read(self.gradients).unwrap().into_iter().map(f64::from).collect();
+        for model in [&self.lowered, &self.fused] {
+            let compiled = GpuExecutor::new(gpu.clone(), model.program.clone(), &GpuOptions::default()).unwrap();
+            let mut executor = Executor::Gpu(Box::new(compiled));
+            fill(model, &mut executor);
+            executor.dispatch(PlanId(0), &STEP).unwrap();
+            let found: Vec<f64> = executor.read(model.gradients).unwrap().into_iter().map(f64::from).collect();
             same(name, &found, &gradients[0], 1e-5);
         }
     }
@@ -175,15 +127,16 @@ fn a_ladder_of_two_latents() {
         let h = activate(g, h, Activation::Elu);
         let (output, _) = dense(g, "output", h, 6);
         let recon = gaussian_loss(g, output, x);
-        (vec![x], vec![recon, kl1, kl2])
+        Definition { inputs: vec![x], losses: vec![recon, kl1, kl2], outputs: Vec::new() }
     };
     let model = model(ladder);
     model.check("ladder", &common::gpu());
     // Draws of other numbers are other draws.
-    let mut oracle = Oracle::<f64>::new(model.program.clone());
+    let program = &model.lowered.program;
+    let mut oracle = Oracle::<f64>::new(program.clone());
     oracle.dispatch(PlanId(0), &STEP);
     let noise = |name: &str| {
-        let index = model.program.tensors.tensors().iter().position(|t| t.name == name).unwrap();
+        let index = program.tensors.tensors().iter().position(|t| t.name == name).unwrap();
         oracle.values(TensorId(index)).to_vec()
     };
     assert_ne!(noise("noise1")[..15], noise("noise2")[..15]);
@@ -201,7 +154,7 @@ fn a_residual_connection() {
             h = g.sum_of(format!("{block} residual"), h, branch);
         }
         let (output, _) = dense(g, "out", h, 8);
-        (vec![x], vec![gaussian_loss(g, output, x)])
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
     };
     model(residual).check("residual", &common::gpu());
 }
@@ -220,7 +173,7 @@ fn a_gated_layer() {
         let x = g.input("x", [5, 6], false);
         let h = gated(g, "gated", x, 9);
         let (output, _) = dense(g, "out", h, 6);
-        (vec![x], vec![gaussian_loss(g, output, x)])
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
     };
     model(build).check("gated", &common::gpu());
 }
@@ -243,7 +196,7 @@ fn shared_parameters_and_parts_of_nodes() {
         let row = g.fold("row", h, Over::Columns);
         let scaled = g.map("scaled", Function::Multiply, &[left, scale]);
         let output = g.map("by row", Function::Multiply, &[scaled, row]);
-        (vec![x], vec![gaussian_loss(g, output, x)])
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
     };
     model(build).check("shared", &common::gpu());
 }

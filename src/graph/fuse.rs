@@ -7,7 +7,7 @@ use super::Lowering;
 use crate::kernels::map::MapParams;
 use crate::kernels::{Body, gemm, reduce};
 use crate::plan::{
-    Access, Function, Grid, Index, Input, Kernel, Op, Orientation, Pointwise, Reduce, Rule, Store, TensorId,
+    Access, Function, FuseRule, Grid, Index, Input, Kernel, Op, Orientation, Pointwise, Reduce, Store, TensorId,
     TensorTable, Value,
 };
 
@@ -17,14 +17,14 @@ const MOST_BINDINGS: usize = 8;
 /// Makes two ops one, by their places in the list, the first of which stands before the second; none where it does not fit.
 type Apply = fn(&mut List<'_>, usize, usize) -> Option<()>;
 
-fn apply(rule: Rule) -> Apply {
+fn apply(rule: FuseRule) -> Apply {
     match rule {
-        Rule::Bias => bias,
-        Rule::Chain => chain,
-        Rule::Epilogue => epilogue,
-        Rule::PartialSums => partial_sums,
-        Rule::RowSum => row_sum,
-        Rule::Rows => rows,
+        FuseRule::Bias => bias,
+        FuseRule::Chain => chain,
+        FuseRule::Epilogue => epilogue,
+        FuseRule::PartialSums => partial_sums,
+        FuseRule::RowSum => row_sum,
+        FuseRule::Rows => rows,
     }
 }
 
@@ -44,7 +44,7 @@ struct List<'a> {
 impl List<'_> {
     /// Applies the first rule that fits.
     fn step(&mut self) -> bool {
-        Rule::ALL.iter().any(|(rule, _)| {
+        FuseRule::ALL.iter().any(|(rule, _)| {
             let mut pairs = (0..self.ops.len()).flat_map(|second| (0..second).map(move |first| (first, second)));
             pairs.any(|(first, second)| apply(*rule)(self, first, second).is_some())
         })
@@ -74,7 +74,7 @@ impl List<'_> {
     }
 
     /// Puts an op in place of two, by a rule.
-    fn unite(&mut self, first: usize, second: usize, mut op: Op, rule: Rule) -> Option<()> {
+    fn unite(&mut self, first: usize, second: usize, mut op: Op, rule: FuseRule) -> Option<()> {
         let at = self.place(first, second)?;
         if !self.is_sound(&op) {
             return None;
@@ -261,7 +261,7 @@ fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let plain = Body { program: Pointwise::plain(), writes: map.writes, ..Body::default() };
     let mut op = list.with_body(&list.ops[first], plain)?;
     gemm::add_bias(list.tensors(), &mut op, map.reads[b.binding]).ok()?;
-    list.unite(first, second, op, Rule::Bias)
+    list.unite(first, second, op, FuseRule::Bias)
 }
 
 fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
@@ -271,7 +271,7 @@ fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     }
     let body = join(&Body::of(a)?, &Body::of(b)?)?;
     let op = list.with_body(a, list.without_dead_stores(body, [first, second], false))?;
-    list.unite(first, second, op, Rule::Chain)
+    list.unite(first, second, op, FuseRule::Chain)
 }
 
 fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
@@ -295,7 +295,7 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     }
     let body = join(&product, &map)?;
     let op = list.with_body(a, list.without_dead_stores(body, [first, second], true))?;
-    list.unite(first, second, op, Rule::Epilogue)
+    list.unite(first, second, op, FuseRule::Epilogue)
 }
 
 fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
@@ -321,7 +321,7 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     }
     let mut sum = reduce::rows(list.tensors(), list.ops[second].label.clone(), &[(partial, total)]).ok()?;
     sum.fused = list.ops[second].fused.clone();
-    op.fused.push((Rule::PartialSums, sum.label.clone()));
+    op.fused.push((FuseRule::PartialSums, sum.label.clone()));
     list.ops[first] = op;
     list.ops[second] = sum;
     Some(())
@@ -337,7 +337,7 @@ fn row_sum(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
         }
         let mut op = op.clone();
         gemm::add_row_sum(list.tensors(), &mut op, sums.tensor("total")?).ok()?;
-        return list.unite(first, second, op, Rule::RowSum);
+        return list.unite(first, second, op, FuseRule::RowSum);
     }
     None
 }
@@ -357,5 +357,5 @@ fn rows(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     }
     let mut op = reduce::rows(list.tensors(), a.label.clone(), &matrices).ok()?;
     op.fused = a.fused.clone();
-    list.unite(first, second, op, Rule::Rows)
+    list.unite(first, second, op, FuseRule::Rows)
 }
