@@ -46,7 +46,7 @@ fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case, tuning: TuningTable) -> Exe
             let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), &options);
             Executor::Gpu(Box::new(compiled.expect("a registered case compiles")))
         }
-        None => Executor::Oracle(Box::new(wgvae::oracle::Oracle::new(case.program.clone()))),
+        None => Executor::OracleF32(Box::new(wgvae::oracle::Oracle::new(case.program.clone()))),
     };
     for (id, words) in case.input_words() {
         executor.write_words(id, &words).expect("inputs fit");
@@ -165,7 +165,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         }
         let (executor, device) = executor::compile(gpu, vae.program.clone(), &options).expect("the program compiles");
         let mut trainer = Trainer::new(&config, data, vae, executor, device).expect("data fits");
-        let step = trainer.timetable().train(0);
+        let step = trainer.schedule().train(0);
         let seconds = seconds(trainer.executor(), Plan::Train.into(), &step);
         let flops = plan.flops as f64 / seconds / 1e9;
         println!(

@@ -138,13 +138,13 @@ pub fn check_case(gpu: &Arc<Gpu>, case: &Case, options: &GpuOptions) -> Result<f
 
 /// Runs a case on the CPU in f32 and in f64, and compares; returns the largest error over its tolerance.
 pub fn check_on_cpu(case: &Case) -> Result<f64, CaseError> {
-    let found = run(case, &mut Executor::Oracle(Box::new(Oracle::new(case.program.clone()))))?;
+    let found = run(case, &mut Executor::OracleF32(Box::new(Oracle::new(case.program.clone()))))?;
     compare_outputs(case, &found)
 }
 
 /// Compares a case's outputs with the oracle's in f64; returns the largest error over its tolerance.
 fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
-    let mut oracle = Executor::Exact(Box::new(Oracle::new(case.program.clone())));
+    let mut oracle = Executor::OracleF64(Box::new(Oracle::new(case.program.clone())));
     let expected = run(case, &mut oracle)?;
     let mut worst: f64 = 0.0;
     for (((id, tolerance), found), expected) in case.outputs.iter().zip(found).zip(&expected) {
@@ -208,10 +208,10 @@ pub fn check_model(
 ) -> Result<f64, CaseError> {
     let vae = Vae::new(spec, train, data)?;
     let lowered = Vae::new(spec, &TrainSpec { fuse: false, ..train.clone() }, data)?;
-    let expected = step_of(&lowered, |program| Ok(Executor::Exact(Box::new(Oracle::new(program)))))?;
+    let expected = step_of(&lowered, |program| Ok(Executor::OracleF64(Box::new(Oracle::new(program)))))?;
     let found = step_of(&vae, |program| match gpu {
         Some(gpu) => Ok(Executor::Gpu(Box::new(GpuExecutor::new(gpu.clone(), program, options)?))),
-        None => Ok(Executor::Oracle(Box::new(Oracle::new(program)))),
+        None => Ok(Executor::OracleF32(Box::new(Oracle::new(program)))),
     })?;
     let names =
         std::iter::once("the loss".to_string()).chain(vae.program.params.iter().map(|p| format!("d_{}", p.name)));

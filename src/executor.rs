@@ -116,9 +116,9 @@ pub enum Executor {
     /// wgpu.
     Gpu(Box<GpuExecutor>),
     /// The CPU in f32.
-    Oracle(Box<Oracle<f32>>),
+    OracleF32(Box<Oracle<f32>>),
     /// The CPU in f64: what tolerances are measured against.
-    Exact(Box<Oracle<f64>>),
+    OracleF64(Box<Oracle<f64>>),
 }
 
 impl std::ops::Deref for Executor {
@@ -127,8 +127,8 @@ impl std::ops::Deref for Executor {
     fn deref(&self) -> &Self::Target {
         match self {
             Executor::Gpu(executor) => executor.as_ref(),
-            Executor::Oracle(executor) => executor.as_ref(),
-            Executor::Exact(executor) => executor.as_ref(),
+            Executor::OracleF32(executor) => executor.as_ref(),
+            Executor::OracleF64(executor) => executor.as_ref(),
         }
     }
 }
@@ -137,8 +137,8 @@ impl std::ops::DerefMut for Executor {
     fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
             Executor::Gpu(executor) => executor.as_mut(),
-            Executor::Oracle(executor) => executor.as_mut(),
-            Executor::Exact(executor) => executor.as_mut(),
+            Executor::OracleF32(executor) => executor.as_mut(),
+            Executor::OracleF64(executor) => executor.as_mut(),
         }
     }
 }
@@ -326,7 +326,7 @@ pub fn compile(
     options: &GpuOptions,
 ) -> Result<(Executor, Device), DeviceError> {
     match gpu {
-        None => Ok((Executor::Oracle(Box::new(Oracle::new(program))), Device::cpu())),
+        None => Ok((Executor::OracleF32(Box::new(Oracle::new(program))), Device::cpu())),
         Some(gpu) => {
             let device = Device::of(&gpu.info, gpu.kind);
             Ok((Executor::Gpu(Box::new(GpuExecutor::new(gpu, program, options)?)), device))

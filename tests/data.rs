@@ -99,7 +99,7 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         (&["empty.csv"], 3, "empty.csv: it is empty"),
         (&["missing"], 3, "there is no data at missing"),
         (&["sprites:count=0"], 2, "count takes a number from 1 to 614400"),
-        (&["strokes", "--valid", "1.5"], 2, "between 0 and 1"),
+        (&["strokes", "--test-share", "1.5"], 2, "between 0 and 1"),
         (&["strokes", "--image-size", "0x3"], 2, "no image size"),
         (&["export", "good.csv", "--to", "out", "--label", "c", "--format", "png"], 2, "take csv or npy"),
         (&["export", "word.csv", "--to", "out"], 3, "word.csv, line 3"),
@@ -198,7 +198,7 @@ fn a_source_is_described() {
     assert!(folder.path().join("runs/data-strokes/preview.png").is_file());
     let report = described(folder.path(), &["sprites:count=60", "--no-preview"]);
     assert_eq!((&report["factors"][2]["name"], &report["factors"][2]["values"]), (&"rotation".into(), &40.into()));
-    let report = described(folder.path(), &["t.csv", "--label", "kind", "--valid", "0.25"]);
+    let report = described(folder.path(), &["t.csv", "--label", "kind", "--test-share", "0.25"]);
     assert_eq!(report["columns"][1]["mean"], 10.0);
     assert!(report["notes"][0].as_str().unwrap().contains("the same in every training row"), "{report}");
     let output = wgvae(folder.path(), &["data", "points:moons,count=50", "--no-preview"]);
@@ -233,7 +233,7 @@ fn exports_read_back() {
     export(&["sprites:count=10", "--to", "s"]);
     let factors = std::fs::read_to_string(folder.path().join("s/train-factors.csv")).unwrap();
     assert_eq!(factors.lines().next().unwrap(), "shape,scale,rotation,x,y");
-    export(&["t.csv", "--label", "kind", "--valid", "0.25", "--to", "t"]);
+    export(&["t.csv", "--label", "kind", "--test-share", "0.25", "--to", "t"]);
     let table = std::fs::read_to_string(folder.path().join("t/train.csv")).unwrap();
     assert!(table.starts_with("a,b,label\n") && table.lines().count() == 4, "{table}");
 }

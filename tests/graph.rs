@@ -14,7 +14,7 @@ use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae::model::{CustomModel, DataSpec, Definition, Vae};
 use wgvae::oracle::Oracle;
 use wgvae::plan::{Activation, Function, PlanId, Program, StepScalars, TensorId};
-use wgvae::train::{Timetable, initial_weights};
+use wgvae::train::{StepSchedule, initial_weights};
 
 /// A model built by hand: as its graph was lowered, and fused.
 struct Model {
@@ -63,9 +63,9 @@ impl Model {
     fn check(&self, name: &str, gpu: &Option<Arc<Gpu>>) {
         let mut gradients = Vec::new();
         for model in [&self.lowered, &self.fused] {
-            let mut executor = Executor::Exact(Box::new(Oracle::new(model.program.clone())));
+            let mut executor = Executor::OracleF64(Box::new(Oracle::new(model.program.clone())));
             fill(model, &mut executor);
-            let Executor::Exact(mut oracle) = executor else { unreachable!() };
+            let Executor::OracleF64(mut oracle) = executor else { unreachable!() };
             let error = check::gradient_error(&mut oracle, model.weights, model.gradients, |oracle| {
                 oracle.dispatch(PlanId(0), &STEP);
                 let mean = |id: &TensorId| oracle.values(*id).iter().sum::<f64>() / oracle.values(*id).len() as f64;
@@ -246,17 +246,17 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
     }
     executor.write(vae.clip, &[1.0]).unwrap();
     executor.write(vae.weights, &initial_weights(&vae.program.params, 5)).unwrap();
-    let timetable = Timetable::new(config, 20, 20);
+    let schedule = StepSchedule::new(config, 20, 20);
     let metrics = vae.program.metrics.unwrap();
     let mut found = Vec::new();
     for step in 0..3 {
-        executor.dispatch(PlanId(0), &timetable.train(step)).unwrap();
+        executor.dispatch(PlanId(0), &schedule.train(step)).unwrap();
         found.extend(executor.read(metrics).unwrap()[..3].iter().map(|v| f64::from(*v)));
     }
     let mut results = vec![vae.weights];
     for (plan, results_of) in [(1, vec![vae.recon]), (2, vec![vae.mean]), (3, vec![vae.mean])] {
         if plan < vae.program.plans.len() {
-            executor.dispatch(PlanId(plan), &timetable.evaluate(0)).unwrap();
+            executor.dispatch(PlanId(plan), &schedule.evaluate(0)).unwrap();
             for id in results_of {
                 found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
             }
@@ -273,7 +273,7 @@ fn fused_is_as_it_was_lowered() {
     let gpu = common::gpu();
     for (name, config) in configs() {
         for bytes in [true, false] {
-            let exact = |program| Executor::Exact(Box::new(Oracle::new(program)));
+            let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));
             let expected = steps(&config, false, bytes, exact);
             // Weights and means are read as f32.
             same(&name, &steps(&config, true, bytes, exact), &expected, 1e-7);

@@ -14,7 +14,7 @@ use wgvae::kernels::{Activation, Target};
 use wgvae::model::{DataSpec, Plan, Vae};
 use wgvae::oracle::Oracle;
 use wgvae::plan::{Family, Program, StepScalars};
-use wgvae::train::{RunFolder, Timetable, Trainer, initial_weights};
+use wgvae::train::{RunFolder, StepSchedule, Trainer, initial_weights};
 
 fn config(toml: &str) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -87,10 +87,10 @@ fn every_gradient_agrees_with_differences() {
     for (name, config) in models() {
         let vae = Vae::with_given_noise(&config.vae_spec(WIDTH), &config.train_spec(), DATA).unwrap();
         let program = without_update(vae.program.clone());
-        let mut executor = Executor::Exact(Box::new(Oracle::new(program)));
+        let mut executor = Executor::OracleF64(Box::new(Oracle::new(program)));
         fill(&vae, &mut executor);
-        let Executor::Exact(mut oracle) = executor else { unreachable!() };
-        let step = Timetable::new(&config, 9, 9).train(0);
+        let Executor::OracleF64(mut oracle) = executor else { unreachable!() };
+        let step = StepSchedule::new(&config, 9, 9).train(0);
         let metrics = vae.program.metrics.unwrap();
         let error = check::gradient_error(&mut oracle, vae.weights, vae.gradients, |oracle| {
             oracle.dispatch(Plan::Train.into(), &step);
@@ -106,10 +106,10 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
     for (name, config) in models() {
         let vae = vae(&config);
         let program = without_update(vae.program.clone());
-        let timetable = Timetable::new(&config, 9, 9);
+        let schedule = StepSchedule::new(&config, 9, 9);
         // The second batch crosses into the next epoch.
-        let step = timetable.train(2);
-        let mut exact = Executor::Exact(Box::new(Oracle::new(program.clone())));
+        let step = schedule.train(2);
+        let mut exact = Executor::OracleF64(Box::new(Oracle::new(program.clone())));
         fill(&vae, &mut exact);
         exact.dispatch(Plan::Train.into(), &step).unwrap();
         let expected = exact.read(vae.gradients).unwrap();
@@ -214,7 +214,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
 }
 
 fn executors(program: &Program) -> Vec<Executor> {
-    let mut all = vec![Executor::Oracle(Box::new(Oracle::new(program.clone())))];
+    let mut all = vec![Executor::OracleF32(Box::new(Oracle::new(program.clone())))];
     if let Some(gpu) = common::gpu() {
         let compiled = GpuExecutor::new(gpu, program.clone(), &GpuOptions::default()).unwrap();
         all.push(Executor::Gpu(Box::new(compiled)));
@@ -288,7 +288,7 @@ fn steps_do_not_depend_on_how_they_are_submitted() {
     let data = small_images(50, 13);
     let config = config("[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8");
     for (mut together, mut apart) in trainers(&config, &data).into_iter().zip(trainers(&config, &data)) {
-        let steps: Vec<StepScalars> = (0..9).map(|s| together.timetable().train(s)).collect();
+        let steps: Vec<StepScalars> = (0..9).map(|s| together.schedule().train(s)).collect();
         together.executor().submit(Plan::Train.into(), &steps[..4]).unwrap();
         together.executor().submit(Plan::Train.into(), &steps[4..]).unwrap();
         let mut first = together.executor().collect().unwrap().unwrap();

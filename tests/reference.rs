@@ -11,7 +11,7 @@ use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::model::{DataSpec, Plan, Vae};
 use wgvae::oracle::Oracle;
 use wgvae::plan::{Program, StepScalars};
-use wgvae::train::Timetable;
+use wgvae::train::StepSchedule;
 
 struct Fixture {
     name: String,
@@ -73,14 +73,14 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     assert_eq!(stored, params.iter().count(), "{name}: another set of parameters");
     executor.write(vae.weights, &arena).unwrap();
 
-    let timetable = Timetable::new(config, rows, 1);
+    let schedule = StepSchedule::new(config, rows, 1);
     let noise = floats(&file, "noise");
     let draws = noise.len() / losses.len();
     for (t, expected) in losses.iter().enumerate() {
         if let Some(tensor) = vae.noise {
             executor.write(tensor, &noise[t * draws..(t + 1) * draws]).unwrap();
         }
-        let step = StepScalars { shuffle: 0, ..timetable.train(t as u64) };
+        let step = StepScalars { shuffle: 0, ..schedule.train(t as u64) };
         executor.dispatch(Plan::Train.into(), &step).unwrap();
         let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
         let error = ((loss - expected) / expected).abs();
@@ -113,8 +113,8 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 #[test]
 fn the_oracle_follows_the_reference() {
     for fixture in fixtures() {
-        follow(&fixture, |p| Executor::Oracle(Box::new(Oracle::new(p))));
-        follow(&fixture, |p| Executor::Exact(Box::new(Oracle::new(p))));
+        follow(&fixture, |p| Executor::OracleF32(Box::new(Oracle::new(p))));
+        follow(&fixture, |p| Executor::OracleF64(Box::new(Oracle::new(p))));
     }
 }
 

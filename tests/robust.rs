@@ -10,7 +10,7 @@ use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae::kernels::case::{Case, Fill, Tolerance};
 use wgvae::kernels::{Body, Target, gemm};
 use wgvae::plan::{Activation, Call, Dtype, Function, Index, Input, PlanId, Pointwise, StepScalars, Store, Value};
-use wgvae::train::Timetable;
+use wgvae::train::StepSchedule;
 
 /// A layer's forward, d_input and d_weight at any sizes, in one case.
 fn layer(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case {
@@ -115,10 +115,10 @@ proptest! {
             match Config::resolve(None, Some(file.path()), toml::Table::new()) {
                 Ok(config) => {
                     prop_assert!(config.to_toml().is_ok());
-                    let timetable = Timetable::new(&config, 60_000, 100);
-                    let last = timetable.train(timetable.total() - 1);
+                    let schedule = StepSchedule::new(&config, 60_000, 100);
+                    let last = schedule.train(schedule.total() - 1);
                     prop_assert!(last.lr.is_finite() && last.beta.is_finite() && last.offset < 60_000);
-                    prop_assert!(timetable.epochs() > 0);
+                    prop_assert!(schedule.epochs() > 0);
                 }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }

@@ -44,7 +44,7 @@ fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
 
 /// So many submits of so many steps, as training runs them; `between` is called while work is on its way.
 fn submits(trainer: &mut Trainer, count: usize, steps: usize, between: &mut dyn FnMut()) {
-    let scalars: Vec<StepScalars> = (0..steps as u64).map(|step| trainer.timetable().train(step)).collect();
+    let scalars: Vec<StepScalars> = (0..steps as u64).map(|step| trainer.schedule().train(step)).collect();
     let executor = trainer.executor();
     for submit in 0..count {
         if submit >= SUBMITS_IN_FLIGHT {

@@ -8,7 +8,7 @@ use crate::gpu::GpuError;
 use crate::kernels::rng::{Stream, key};
 use crate::model::{Apply, DataSpec, Objective, Vae};
 use crate::plan::{StepScalars, TensorId};
-use crate::train::{self, DeviceEvent, DeviceOptions, Opened, Timetable};
+use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
 
 /// What the device holds of the rows at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
@@ -138,17 +138,17 @@ impl Applied {
         &mut self,
         rows: &Split,
         plan: Apply,
-        scalars: impl Fn(&Timetable, u64) -> StepScalars,
+        scalars: impl Fn(&StepSchedule, u64) -> StepScalars,
         mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
     ) -> Result<(), RunError> {
         self.expect(rows)?;
-        let timetable = Timetable::new(&self.config, 1, rows.rows);
+        let schedule = StepSchedule::new(&self.config, 1, rows.rows);
         let (batch, width) = (self.batch(), self.width());
         for first in (0..rows.rows).step_by(self.capacity) {
             let end = (first + self.capacity).min(rows.rows);
             self.executor.write_words(self.vae.test_data, &rows.words_of(first..end, width))?;
             for start in (first..end).step_by(batch) {
-                let step = scalars(&timetable, (start / batch) as u64);
+                let step = scalars(&schedule, (start / batch) as u64);
                 // The place among the rows that the device holds.
                 let step = StepScalars { offset: (start - first) as u32, ..step };
                 self.executor.dispatch(plan.into(), &step)?;
@@ -162,7 +162,7 @@ impl Applied {
     pub fn encode(&mut self, rows: &Split) -> Result<Codes, RunError> {
         let latent = self.latent();
         let mut codes = Codes { latent, ..Codes::default() };
-        self.over(rows, Apply::Encode, Timetable::evaluate, |executor, vae, kept| {
+        self.over(rows, Apply::Encode, StepSchedule::evaluate, |executor, vae, kept| {
             let all = executor.read(vae.codes)?;
             let stride = executor.program().tensors.get(vae.codes).shape[1];
             for row in all.chunks(stride).take(kept) {
@@ -205,7 +205,7 @@ impl Applied {
     pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
         let width = self.width();
         let mut shown = Vec::with_capacity(rows.rows * width);
-        self.over(rows, Apply::Reconstruct, Timetable::evaluate, |executor, vae, kept| {
+        self.over(rows, Apply::Reconstruct, StepSchedule::evaluate, |executor, vae, kept| {
             shown.extend(&executor.read(vae.mean)?[..kept * width]);
             Ok(())
         })?;
@@ -223,9 +223,9 @@ impl Applied {
         };
         for draw in 0..draws as u64 {
             let mut done = 0;
-            let scalars = |timetable: &Timetable, batch: u64| StepScalars {
+            let scalars = |schedule: &StepSchedule, batch: u64| StepScalars {
                 noise_key: key(seed, Stream::EvaluationNoise, draw * batches + batch),
-                ..timetable.evaluate(batch)
+                ..schedule.evaluate(batch)
             };
             self.over(rows, Apply::Score, scalars, |executor, vae, kept| {
                 let (recon, kl) = (first(executor, vae.recon, kept)?, first(executor, vae.kl, kept)?);

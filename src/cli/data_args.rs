@@ -23,8 +23,8 @@ pub struct DataArgs {
     #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
     pub drop_label: Vec<String>,
     /// Share of the rows to test with, where the source has no test rows of its own [default: 0.1]
-    #[arg(long, value_name = "SHARE", help_heading = "Data")]
-    pub valid: Option<f64>,
+    #[arg(long, alias = "valid", value_name = "SHARE", help_heading = "Data")]
+    pub test_share: Option<f64>,
     /// At most so many training rows, drawn by the seed
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub limit: Option<usize>,
@@ -57,7 +57,7 @@ impl DataArgs {
         words(&self.keep_label, &mut options.keep_label);
         words(&self.drop_label, &mut options.drop_label);
         options.label = self.label.clone().or(options.label.take());
-        options.valid = self.valid.unwrap_or(options.valid);
+        options.test_share = self.test_share.unwrap_or(options.test_share);
         options.limit = self.limit.or(options.limit);
         options.balance |= self.balance;
         options.strict |= self.strict;
@@ -71,7 +71,7 @@ impl DataArgs {
         let flags = [
             ("--label", self.label.is_some()),
             ("--columns", !self.columns.is_empty()),
-            ("--valid", self.valid.is_some()),
+            ("--test-share", self.test_share.is_some()),
             ("--strict", self.strict),
             ("--image-size", self.image_size.is_some()),
             ("--channels", self.channels.is_some()),
@@ -91,7 +91,7 @@ impl DataArgs {
             ("columns", list(&self.columns)),
             ("keep_label", list(&self.keep_label)),
             ("drop_label", list(&self.drop_label)),
-            ("valid", self.valid.map(Value::Float)),
+            ("test_share", self.test_share.map(Value::Float)),
             ("limit", self.limit.and_then(|n| i64::try_from(n).ok()).map(Value::Integer)),
             ("balance", self.balance.then_some(Value::Boolean(true))),
             ("strict", self.strict.then_some(Value::Boolean(true))),

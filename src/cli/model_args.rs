@@ -83,8 +83,8 @@ pub struct ModelArgs {
     #[arg(long, value_name = "X")]
     beta: Option<f64>,
     /// Epochs over which beta rises from 0
-    #[arg(long, value_name = "EPOCHS")]
-    beta_warmup: Option<f64>,
+    #[arg(long, alias = "beta-warmup", value_name = "EPOCHS")]
+    beta_warmup_epochs: Option<f64>,
     /// Let the decoder use the encoder's matrices, transposed
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     tied: Option<bool>,
@@ -107,11 +107,11 @@ pub struct ModelArgs {
     #[arg(long)]
     schedule: Option<Schedule>,
     /// Steps over which the learning rate rises from 0
-    #[arg(long, value_name = "STEPS")]
-    warmup: Option<u64>,
+    #[arg(long, alias = "warmup", value_name = "STEPS")]
+    warmup_steps: Option<u64>,
     /// Epochs between drops of the learning rate, for --schedule step
-    #[arg(long, value_name = "EPOCHS")]
-    lr_step: Option<usize>,
+    #[arg(long, alias = "lr-step", value_name = "EPOCHS")]
+    lr_step_epochs: Option<usize>,
     /// Factor of a drop of the learning rate
     #[arg(long, value_name = "X")]
     lr_gamma: Option<f64>,
@@ -165,7 +165,7 @@ impl ModelArgs {
             ("model", "sigma", self.sigma.as_ref().map(float)),
             ("model", "objective", self.objective.as_ref().and_then(name_of)),
             ("model", "beta", self.beta.as_ref().map(float)),
-            ("model", "beta_warmup", self.beta_warmup.as_ref().map(float)),
+            ("model", "beta_warmup_epochs", self.beta_warmup_epochs.as_ref().map(float)),
             ("model", "tied", self.tied.map(Value::Boolean)),
             ("train", "epochs", self.epochs.as_ref().map(count)),
             ("train", "steps", self.steps.map(integer)),
@@ -173,8 +173,8 @@ impl ModelArgs {
             ("train", "optimizer", self.optimizer.as_ref().and_then(name_of)),
             ("train", "lr", self.lr.as_ref().map(float)),
             ("train", "schedule", self.schedule.as_ref().and_then(name_of)),
-            ("train", "warmup", self.warmup.map(integer)),
-            ("train", "lr_step", self.lr_step.as_ref().map(count)),
+            ("train", "warmup_steps", self.warmup_steps.map(integer)),
+            ("train", "lr_step_epochs", self.lr_step_epochs.as_ref().map(count)),
             ("train", "lr_gamma", self.lr_gamma.as_ref().map(float)),
             ("train", "momentum", self.momentum.as_ref().map(float)),
             ("train", "nesterov", self.nesterov.map(Value::Boolean)),

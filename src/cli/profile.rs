@@ -92,7 +92,7 @@ struct Report<'a> {
 /// Steps as training runs them, two submits on their way: seconds a step, the best of some rounds; and what the host
 /// spends on recording and submitting as many.
 fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
-    let scalars: Vec<StepScalars> = (0..64).map(|step| trainer.timetable().train(step)).collect();
+    let scalars: Vec<StepScalars> = (0..64).map(|step| trainer.schedule().train(step)).collect();
     let mut executor = trainer.executor();
     let once = |executor: &mut &mut Executor, count: usize| -> Result<f64, GpuError> {
         let started = Instant::now();
@@ -237,7 +237,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let program = vae.program.clone();
     let mut trainer = Trainer::new(&config, data, vae, executor, device.clone())?;
     let (seconds, host) = whole_steps(&mut trainer)?;
-    let step = trainer.timetable().train(0);
+    let step = trainer.schedule().train(0);
     let Executor::Gpu(executor) = trainer.executor() else { unreachable!("an adapter was opened") };
     let op_seconds = op_seconds(executor, &step, seconds)?;
     let plan = program.at(Plan::Train);

@@ -60,9 +60,31 @@ pub enum ConfigError {
     Value(String),
 }
 
+/// Keys of older versions: section, old name, new name.
+const RENAMED: &[(&str, &str, &str)] = &[
+    ("data", "valid", "test_share"),
+    ("model", "beta_warmup", "beta_warmup_epochs"),
+    ("train", "warmup", "warmup_steps"),
+    ("train", "lr_step", "lr_step_epochs"),
+    ("kernels", "layouts", "variants"),
+];
+
 fn preset_names() -> String {
     let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
     names.join(", ")
+}
+
+/// Gives old keys their new names, so that an old key in one layer and the new one in another are the same key. Where one
+/// layer has both, both stay, and reading it fails with a duplicate field.
+fn rename_old_keys(table: &mut Table) {
+    for (section, old, new) in RENAMED {
+        let Some(Value::Table(section)) = table.get_mut(*section) else { continue };
+        if !section.contains_key(*new)
+            && let Some(value) = section.remove(*old)
+        {
+            section.insert((*new).to_string(), value);
+        }
+    }
 }
 
 /// Lays `over` upon `base`, table by table.
@@ -77,16 +99,16 @@ fn overlay(base: &mut Table, over: Table) {
     }
 }
 
-/// What a layer says anew overrules what lower layers said for the old choice: widths of a decoder that no longer
-/// mirrors its encoder, steps where epochs are asked for, the sigma of another likelihood.
+/// Removes settings of the lower layers that no longer apply where an upper layer changes the choice they belong to: the
+/// decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
 fn supersede(base: &mut Table, over: &Table) {
     for (section, key, overruled) in [
         ("model", "hidden", &["decoder_hidden"][..]),
         ("model", "likelihood", &["sigma"]),
-        ("model", "objective", &["beta", "beta_warmup", "latent_activation"]),
+        ("model", "objective", &["beta", "beta_warmup_epochs", "latent_activation"]),
         ("train", "epochs", &["steps"]),
         ("train", "optimizer", &["momentum", "nesterov"]),
-        ("train", "schedule", &["lr_step"]),
+        ("train", "schedule", &["lr_step_epochs"]),
     ] {
         let Some(above) = over.get(section).and_then(Value::as_table) else { continue };
         let Some(Value::Table(below)) = base.get_mut(section) else { continue };
@@ -100,9 +122,11 @@ fn supersede(base: &mut Table, over: &Table) {
 
 fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
     let invalid = |reason: String| ConfigError::Syntax { origin: origin.to_string(), reason };
-    // Checked by itself, so that an error has the file's own lines.
+    // Each file is checked before it is merged, so that an error names a line of the file.
     toml::from_str::<Config>(text).map_err(|e| invalid(with_nearest(one_line(&e))))?;
-    text.parse::<Table>().map_err(|e| invalid(one_line(&e)))
+    let mut table = text.parse::<Table>().map_err(|e| invalid(one_line(&e)))?;
+    rename_old_keys(&mut table);
+    Ok(table)
 }
 
 /// A TOML error as one sentence with its line.
@@ -115,8 +139,17 @@ fn one_line(error: &toml::de::Error) -> String {
     }
 }
 
+/// The message without old keys among those it expects.
+fn without_old_keys(message: String) -> String {
+    let Some((unknown, expected)) = message.split_once(", expected") else { return message };
+    let expected =
+        RENAMED.iter().fold(expected.to_string(), |text, (_, old, _)| text.replace(&format!("`{old}`, "), ""));
+    format!("{unknown}, expected{expected}")
+}
+
 /// `unknown field a, expected one of b, c` with the one that was probably meant, where one is near.
 fn with_nearest(message: String) -> String {
+    let message = without_old_keys(message);
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (Some((unknown, known)), true) = (quoted.split_first(), message.contains("unknown ")) else { return message };
     let nearest =
@@ -141,8 +174,9 @@ impl Config {
         preset: Option<&str>,
         sized: Table,
         file: Option<&Path>,
-        flags: Table,
+        mut flags: Table,
     ) -> Result<Self, ConfigError> {
+        rename_old_keys(&mut flags);
         let name = preset.unwrap_or("dense");
         let (_, text) = PRESETS
             .iter()
@@ -192,8 +226,8 @@ impl Config {
                 "a layer may be at most 1048576 wide",
             ),
             (
-                !(self.data.valid > 0.0 && self.data.valid < 1.0),
-                "valid must be a share of the rows, above 0 and below 1",
+                !(self.data.test_share > 0.0 && self.data.test_share < 1.0),
+                "test_share must be a share of the rows, above 0 and below 1",
             ),
             (
                 !(self.data.noise >= 0.0 && self.data.noise <= 1.0),
@@ -206,13 +240,13 @@ impl Config {
             (t.epochs == 0 && t.steps.is_none(), "there is nothing to do: epochs is 0"),
             (t.epochs > 1_000_000, "epochs may be at most 1000000"),
             (t.steps.is_some_and(|s| s > MOST_STEPS), "steps may be at most 1099511627776"),
-            (t.warmup > MOST_STEPS, "warmup may be at most 1099511627776 steps"),
+            (t.warmup_steps > MOST_STEPS, "warmup_steps may be at most 1099511627776 steps"),
             (t.steps == Some(0), "there is nothing to do: steps is 0"),
             (!positive(t.lr), "the learning rate must be a positive number, from 1e-15 to 1e15"),
             (!(m.beta >= 0.0 && m.beta.is_finite()), "beta must be 0 or a positive number"),
             (
-                !(m.beta_warmup >= 0.0 && m.beta_warmup.is_finite()),
-                "beta_warmup must be 0 or a positive number of epochs",
+                !(m.beta_warmup_epochs >= 0.0 && m.beta_warmup_epochs.is_finite()),
+                "beta_warmup_epochs must be 0 or a positive number of epochs",
             ),
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
@@ -220,7 +254,7 @@ impl Config {
                 "sigma belongs to the gaussian likelihood: choose it, or leave sigma out",
             ),
             (
-                ae && (m.beta != 1.0 || m.beta_warmup > 0.0),
+                ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
                 "an autoencoder (objective ae) has no KL term for beta to weigh: leave beta out, or choose elbo",
             ),
             (
@@ -236,10 +270,10 @@ impl Config {
             (!(t.weight_decay >= 0.0 && t.weight_decay.is_finite()), "weight_decay must be 0 or a positive number"),
             (t.clip.is_some_and(|c| c != 0.0 && !positive(c.into())), "clip must be a positive number, or 0 for none"),
             (
-                (t.schedule == Schedule::Step) != t.lr_step.is_some(),
-                "schedule step and lr_step (epochs between drops) go together",
+                (t.schedule == Schedule::Step) != t.lr_step_epochs.is_some(),
+                "schedule step and lr_step_epochs (epochs between drops) go together",
             ),
-            (t.lr_step == Some(0), "lr_step must be at least 1 epoch"),
+            (t.lr_step_epochs == Some(0), "lr_step_epochs must be at least 1 epoch"),
             (!positive(t.lr_gamma), "lr_gamma must be a positive number, from 1e-15 to 1e15"),
         ] {
             if wrong {
@@ -426,6 +460,38 @@ mod tests {
         assert_eq!(config.model.latent, 16);
         // Epochs asked for last do not leave the file's steps standing.
         assert_eq!((config.train.epochs, config.train.steps), (3, None));
+    }
+
+    #[test]
+    fn old_keys_are_read_as_the_new_ones() {
+        let old =
+            "[data]\nvalid = 0.2\n[model]\nbeta_warmup = 3.0\n[train]\nwarmup = 5\nschedule = \"step\"\nlr_step = 4";
+        let values =
+            |c: &Config| (c.data.test_share, c.model.beta_warmup_epochs, c.train.warmup_steps, c.train.lr_step_epochs);
+        let config = resolve(old).unwrap();
+        assert_eq!(values(&config), (0.2, 3.0, 5, Some(4)));
+        let text = config.to_toml().unwrap();
+        for new in ["test_share = 0.2", "beta_warmup_epochs = 3.0", "warmup_steps = 5", "lr_step_epochs = 4"] {
+            assert!(text.contains(new), "{text}");
+        }
+        // An old key below a new one, and the other way about.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let new = "[data]\ntest_share = 0.3\n[model]\nbeta_warmup_epochs = 1.0\n[train]\nwarmup_steps = 6\nlr_step_epochs = 7";
+        std::fs::write(file.path(), old).unwrap();
+        let config = Config::resolve(None, Some(file.path()), flags(new)).unwrap();
+        assert_eq!(values(&config), (0.3, 1.0, 6, Some(7)));
+        std::fs::write(file.path(), new).unwrap();
+        let config = Config::resolve(None, Some(file.path()), flags(old)).unwrap();
+        assert_eq!(values(&config), (0.2, 3.0, 5, Some(4)));
+        // A new schedule overrules the old key of the file's schedule, too.
+        std::fs::write(file.path(), old).unwrap();
+        let config = Config::resolve(None, Some(file.path()), flags("[train]\nschedule = \"cosine\"")).unwrap();
+        assert_eq!(config.train.lr_step_epochs, None);
+        // Neither is an old key proposed for a mistyped one.
+        let error = resolve("[train]\nwarmp = 5").unwrap_err().to_string();
+        assert!(error.contains("did you mean `warmup_steps`?") && !error.contains("`warmup`"), "{error}");
+        let error = resolve("[train]\nwarmup = 5\nwarmup_steps = 6").unwrap_err().to_string();
+        assert!(error.contains("duplicate field `warmup_steps`"), "{error}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub enum Schedule {
     Constant,
     /// Down to 0 along half a cosine.
     Cosine,
-    /// Multiplied by `lr_gamma` every `lr_step` epochs.
+    /// Multiplied by `lr_gamma` every `lr_step_epochs` epochs.
     Step,
 }
 
@@ -54,7 +54,8 @@ pub struct DataConfig {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop_label: Vec<String>,
     /// Share of the rows kept for testing, where the source has no test rows.
-    pub valid: f64,
+    #[serde(alias = "valid")]
+    pub test_share: f64,
     /// At most so many training rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -87,7 +88,7 @@ impl DataConfig {
             columns: self.columns.clone(),
             keep_label: self.keep_label.clone(),
             drop_label: self.drop_label.clone(),
-            valid: self.valid,
+            test_share: self.test_share,
             limit: self.limit,
             balance: self.balance,
             seed,
@@ -123,7 +124,8 @@ pub struct ModelConfig {
     /// Weight of the KL term.
     pub beta: f32,
     /// Epochs over which beta rises from 0.
-    pub beta_warmup: f64,
+    #[serde(alias = "beta_warmup")]
+    pub beta_warmup_epochs: f64,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
 }
@@ -146,10 +148,11 @@ pub struct TrainConfig {
     /// How it changes.
     pub schedule: Schedule,
     /// Steps over which it rises from 0.
-    pub warmup: u64,
+    #[serde(alias = "warmup")]
+    pub warmup_steps: u64,
     /// Epochs between drops, for `step`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lr_step: Option<usize>,
+    #[serde(alias = "lr_step", skip_serializing_if = "Option::is_none")]
+    pub lr_step_epochs: Option<usize>,
     /// Factor of a drop.
     pub lr_gamma: f64,
     /// SGD's momentum.
@@ -226,7 +229,7 @@ impl Default for DataConfig {
             columns: Vec::new(),
             keep_label: Vec::new(),
             drop_label: Vec::new(),
-            valid: options.valid,
+            test_share: options.test_share,
             limit: None,
             shift: 0,
             flip: false,
@@ -252,7 +255,7 @@ impl Default for ModelConfig {
             sigma: 1.0,
             objective: Objective::Elbo,
             beta: 1.0,
-            beta_warmup: 0.0,
+            beta_warmup_epochs: 0.0,
             tied: false,
         }
     }
@@ -267,8 +270,8 @@ impl Default for TrainConfig {
             optimizer: Optimizer::Adam,
             lr: 1e-3,
             schedule: Schedule::Constant,
-            warmup: 0,
-            lr_step: None,
+            warmup_steps: 0,
+            lr_step_epochs: None,
             lr_gamma: 0.1,
             momentum: 0.0,
             nesterov: false,

@@ -16,7 +16,7 @@ const BALANCE: u64 = 0x0062_616c_616e;
 impl Dataset {
     /// Loads or makes a source: a built-in one, a folder or a file.
     ///
-    /// Where the source has no test rows of its own, `valid` of the rows are drawn for it by the seed. Of the training
+    /// Where the source has no test rows of its own, `test_share` of the rows are drawn for it by the seed. Of the training
     /// rows `limit` are drawn. Both leave rows in the order they have in the source.
     pub fn load(options: impl Into<Options>) -> Result<Self, DataError> {
         Self::load_with(options, &|_, _| {})
@@ -58,14 +58,14 @@ impl Dataset {
 
 /// Refuses numbers among the options that make no sense whatever the source.
 pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
-    if options.valid.is_nan() || options.valid <= 0.0 || options.valid >= 1.0 {
+    if options.test_share.is_nan() || options.test_share <= 0.0 || options.test_share >= 1.0 {
         return Err(DataError::Option {
-            option: "valid",
-            reason: format!("is a share of the rows between 0 and 1, not {}", options.valid),
+            option: "test_share",
+            reason: format!("must be a share of the rows between 0 and 1, not {}", options.test_share),
         });
     }
     if options.limit == Some(0) {
-        return Err(DataError::Option { option: "limit", reason: "is a number of rows above 0".into() });
+        return Err(DataError::Option { option: "limit", reason: "must be a number of rows above 0".into() });
     }
     Ok(())
 }
@@ -149,7 +149,7 @@ fn test_rows(options: &Options, rows: usize) -> Result<usize, DataError> {
         let reason = format!("{rows} row is too few to train on and to test with: it takes 2 at least");
         return Err(DataError::unusable(&options.source, reason));
     }
-    Ok(((rows as f64 * options.valid).round() as usize).clamp(1, rows - 1))
+    Ok(((rows as f64 * options.test_share).round() as usize).clamp(1, rows - 1))
 }
 
 /// Marks `count` of so many rows: the first of a shuffle that ends when it has them.
@@ -252,9 +252,9 @@ mod tests {
         assert_eq!((data.train.rows, data.test.rows), (40, 100));
         for (change, reason) in [
             (&(|o: &mut Options| o.keep_label = vec!["x".into()]) as &dyn Fn(&mut Options), "there is no class `x`"),
-            (&|o| o.limit = Some(0), "limit is a number of rows above 0"),
-            (&|o| o.valid = 1.0, "valid is a share of the rows"),
-            (&|o| o.valid = f64::NAN, "valid is a share of the rows"),
+            (&|o| o.limit = Some(0), "limit must be a number of rows above 0"),
+            (&|o| o.test_share = 1.0, "test_share must be a share of the rows"),
+            (&|o| o.test_share = f64::NAN, "test_share must be a share of the rows"),
             (&|o| o.label = Some("a".into()), "--label and --columns choose columns of a table"),
         ] {
             let error = of(change).unwrap_err().to_string();

@@ -54,7 +54,7 @@ impl InMemory {
 
     /// The share of the rows that is kept for testing; a tenth where not said.
     pub fn test_share(mut self, share: f64) -> Self {
-        self.options.valid = share;
+        self.options.test_share = share;
         self
     }
 
@@ -140,7 +140,7 @@ mod tests {
             (InMemory::images("x", [2, 2, 1], vec![]), "0 row is too few"),
             (InMemory::points("x", 2, vec![0.0, 1.0, f32::NAN, 2.0]), "NaN in row 1"),
             (InMemory::points("x", 2, vec![0.0; 8]).labels(["a"]), "4 rows and 1 labels"),
-            (InMemory::points("x", 2, vec![0.0; 8]).test_share(1.0), "valid is a share"),
+            (InMemory::points("x", 2, vec![0.0; 8]).test_share(1.0), "test_share must be a share"),
             (InMemory::table("x", Vec::<String>::new(), vec![]), "rows a number at least"),
         ] {
             let found = reason(rows);

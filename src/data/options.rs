@@ -87,7 +87,7 @@ pub struct Options {
     /// Classes to leave out.
     pub drop_label: Vec<String>,
     /// Share of the rows that is kept for testing, where the source has no test rows of its own.
-    pub valid: f64,
+    pub test_share: f64,
     /// At most so many training rows.
     pub limit: Option<usize>,
     /// Repeat rows of the rarer classes, so that each class has the same weight in training.
@@ -112,7 +112,7 @@ impl Default for Options {
             columns: Vec::new(),
             keep_label: Vec::new(),
             drop_label: Vec::new(),
-            valid: 0.1,
+            test_share: 0.1,
             limit: None,
             balance: false,
             seed: 0,

@@ -21,7 +21,7 @@ use crate::gpu::GpuError;
 use crate::model::{Plan, Vae};
 use crate::plan::PlanError;
 use crate::train::{
-    DeviceEvent, DeviceOptions, Event, Opened, RunFolder, Start, Summary, Timetable, TrainError, Trainer, Watch,
+    DeviceEvent, DeviceOptions, Event, Opened, RunFolder, Start, StepSchedule, Summary, TrainError, Trainer, Watch,
 };
 
 /// How to train, beside the configuration.
@@ -107,7 +107,7 @@ pub fn train(
         None => RunFolder::unused(options.name.as_ref().unwrap_or(&data.name)),
     };
     let mut folder = RunFolder::create(&path)?;
-    let timetable = Timetable::new(&config, data.train.rows, data.test.rows);
+    let schedule = StepSchedule::new(&config, data.train.rows, data.test.rows);
     let start = Start {
         device: &device,
         config: &config,
@@ -118,8 +118,8 @@ pub fn train(
         streamed: (held != Config::data_spec(&data)).then_some(held.train_rows + held.test_rows),
         parameters: vae.program.params.count(),
         totals: vae.program.at(Plan::Train).totals(&vae.program.tensors),
-        epochs: timetable.epochs(),
-        steps: timetable.total(),
+        epochs: schedule.epochs(),
+        steps: schedule.total(),
         folder: &path,
     };
     folder.write("run.json", &record(&start, on.checked, executor.variants())?)?;

@@ -11,7 +11,7 @@ pub use checkpoint::{LoadError, initial_weights, load, save};
 pub use device::{DeviceEvent, DeviceOptions, Opened, Tune, saved_for};
 pub use event::{EpochReport, Event, MetricsLine, Start, StepReport, Summary};
 pub use folder::RunFolder;
-pub use schedule::Timetable;
+pub use schedule::StepSchedule;
 pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch};
 
 use std::path::PathBuf;

@@ -1,19 +1,19 @@
-//! What a step's scalars are: a pure function of the configuration and the step's number.
+//! The scalars of each step, computed from the configuration and the step's number alone.
 
 use crate::config::{Config, Schedule};
 use crate::kernels::rng::{Stream, key};
 use crate::model::Objective;
 use crate::plan::StepScalars;
 
-/// The scalars of every step of a run.
+/// Computes the scalars of any step of a run: its learning rate, KL weight, random keys and position in the data.
 #[derive(Debug, Clone)]
-pub struct Timetable {
+pub struct StepSchedule {
     config: Config,
     rows: u64,
     test_rows: u64,
 }
 
-impl Timetable {
+impl StepSchedule {
     /// For training and test splits of so many rows.
     pub fn new(config: &Config, train_rows: usize, test_rows: usize) -> Self {
         Self { config: config.clone(), rows: train_rows as u64, test_rows: test_rows as u64 }
@@ -56,11 +56,11 @@ impl Timetable {
     /// The learning rate of a step, from 0.
     pub fn lr(&self, step: u64) -> f64 {
         let t = &self.config.train;
-        if step < t.warmup {
-            return t.lr * (step + 1) as f64 / t.warmup as f64;
+        if step < t.warmup_steps {
+            return t.lr * (step + 1) as f64 / t.warmup_steps as f64;
         }
-        let done = (step - t.warmup) as f64;
-        let span = self.total().saturating_sub(t.warmup).max(1) as f64;
+        let done = (step - t.warmup_steps) as f64;
+        let span = self.total().saturating_sub(t.warmup_steps).max(1) as f64;
         match t.schedule {
             Schedule::Constant => t.lr,
             Schedule::Cosine => {
@@ -68,7 +68,7 @@ impl Timetable {
                 t.lr * 0.5 * (1.0 + turn.cos())
             }
             Schedule::Step => {
-                let every = t.lr_step.unwrap_or(1) as f64;
+                let every = t.lr_step_epochs.unwrap_or(1) as f64;
                 t.lr * t.lr_gamma.powi((self.epoch_of(step) as f64 / every).floor() as i32)
             }
         }
@@ -81,7 +81,7 @@ impl Timetable {
             Objective::Elbo => f64::from(m.beta),
             Objective::Ae => 0.0,
         };
-        if m.beta_warmup > 0.0 { beta * (self.epochs_at(step) / m.beta_warmup).min(1.0) } else { beta }
+        if m.beta_warmup_epochs > 0.0 { beta * (self.epochs_at(step) / m.beta_warmup_epochs).min(1.0) } else { beta }
     }
 
     /// The scalars of a training step, from 0.
@@ -152,18 +152,18 @@ mod tests {
     use super::*;
     use crate::config::Optimizer;
 
-    fn timetable(change: impl FnOnce(&mut Config)) -> Timetable {
+    fn schedule_with(change: impl FnOnce(&mut Config)) -> StepSchedule {
         let mut config = Config::default();
         config.train.epochs = 4;
         config.train.batch = 8;
         config.train.lr = 1.0;
         change(&mut config);
-        Timetable::new(&config, 20, 13)
+        StepSchedule::new(&config, 20, 13)
     }
 
     #[test]
     fn batches_run_on_over_the_end_of_an_epoch() {
-        let t = timetable(|_| {});
+        let t = schedule_with(|_| {});
         assert_eq!((1..=4).map(|e| t.epoch_end(e)).collect::<Vec<_>>(), [3, 5, 8, 10]);
         assert_eq!(t.total(), 10);
         let third = t.train(2);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_last_evaluation_batch_is_partial() {
-        let t = timetable(|_| {});
+        let t = schedule_with(|_| {});
         assert_eq!(t.evaluation_batches(), 2);
         assert_eq!((t.evaluate(0).rows, t.evaluate(1).rows), (8, 5));
         assert_eq!(t.evaluate(1).offset, 8);
@@ -183,14 +183,14 @@ mod tests {
 
     #[test]
     fn warm_up_and_schedules() {
-        let t = timetable(|c| c.train.warmup = 4);
+        let t = schedule_with(|c| c.train.warmup_steps = 4);
         assert_eq!((t.lr(0), t.lr(1), t.lr(3), t.lr(9)), (0.25, 0.5, 1.0, 1.0));
-        let t = timetable(|c| c.train.schedule = Schedule::Cosine);
+        let t = schedule_with(|c| c.train.schedule = Schedule::Cosine);
         assert_eq!(t.lr(0), 1.0);
         assert!((t.lr(5) - 0.5).abs() < 1e-12 && t.lr(9) < 0.05);
-        let t = timetable(|c| {
+        let t = schedule_with(|c| {
             c.train.schedule = Schedule::Step;
-            c.train.lr_step = Some(2);
+            c.train.lr_step_epochs = Some(2);
         });
         // Epochs end after steps 3, 5, 8 and 10.
         assert_eq!((t.lr(0), t.lr(4)), (1.0, 1.0));
@@ -199,9 +199,9 @@ mod tests {
 
     #[test]
     fn beta_rises_over_its_warm_up() {
-        let t = timetable(|c| {
+        let t = schedule_with(|c| {
             c.model.beta = 4.0;
-            c.model.beta_warmup = 2.0;
+            c.model.beta_warmup_epochs = 2.0;
         });
         assert_eq!((t.beta(0), t.beta(9)), (0.0, 4.0));
         assert!((t.beta(1) - 4.0 * 0.2).abs() < 1e-12);
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn adam_corrections_are_pytorchs() {
-        let t = timetable(|c| c.train.optimizer = Optimizer::Adam);
+        let t = schedule_with(|c| c.train.optimizer = Optimizer::Adam);
         let step = t.train(2);
         let first = 1.0 - 0.9_f64.powi(3);
         let second = 1.0 - 0.999_f64.powi(3);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
-use super::{RunFolder, Timetable, TrainError, checkpoint};
+use super::{RunFolder, StepSchedule, TrainError, checkpoint};
 use crate::config::Config;
 use crate::data::{Dataset, Shape, Split};
 use crate::executor::{Device, Executor};
@@ -26,7 +26,7 @@ pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
 pub struct Trainer {
     config: Config,
     shape: Shape,
-    timetable: Timetable,
+    schedule: StepSchedule,
     vae: Vae,
     executor: Executor,
     device: Device,
@@ -85,7 +85,7 @@ impl Trainer {
         device: Device,
     ) -> Result<Self, TrainError> {
         let width = data.shape.len();
-        let timetable = Timetable::new(config, data.train.rows, data.test.rows);
+        let schedule = StepSchedule::new(config, data.train.rows, data.test.rows);
         let held = |tensor: TensorId| vae.program.tensors.get(tensor).shape[0];
         let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
         let streamed = if ring == data.train.rows {
@@ -105,7 +105,7 @@ impl Trainer {
         executor.write(vae.weights, &weights)?;
         executor.write(vae.clip, &[1.0])?;
         Ok(Self {
-            timetable,
+            schedule,
             config: config.clone(),
             shape: data.shape,
             vae,
@@ -124,8 +124,8 @@ impl Trainer {
     }
 
     /// The run's scalars.
-    pub fn timetable(&self) -> &Timetable {
-        &self.timetable
+    pub fn schedule(&self) -> &StepSchedule {
+        &self.schedule
     }
 
     /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements and the model go to `folder`.
@@ -135,13 +135,13 @@ impl Trainer {
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<Summary, TrainError> {
-        let total = self.timetable.total();
+        let total = self.schedule.total();
         let mut training = Duration::ZERO;
         let mut step = 0;
         let mut epoch = 0;
         let mut last = None;
         while step < total {
-            let end = self.timetable.epoch_end(epoch as u64 + 1).min(total);
+            let end = self.schedule.epoch_end(epoch as u64 + 1).min(total);
             let started = Instant::now();
             let mean = self.steps(step..end, folder, stop, watch)?;
             let elapsed = started.elapsed();
@@ -199,7 +199,7 @@ impl Trainer {
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<Mean, TrainError> {
-        let total = self.timetable.total();
+        let total = self.schedule.total();
         let mut whole = Mean::default();
         let (mut next, mut done) = (range.start, range.start);
         let mut in_flight = 0;
@@ -247,7 +247,7 @@ impl Trainer {
 
     /// The scalars of the next steps; where rows are streamed, the rows go before them.
     fn send(&mut self, steps: std::ops::Range<u64>) -> Result<Vec<StepScalars>, GpuError> {
-        let mut scalars: Vec<StepScalars> = steps.map(|step| self.timetable.train(step)).collect();
+        let mut scalars: Vec<StepScalars> = steps.map(|step| self.schedule.train(step)).collect();
         let Some(streamed) = &mut self.streamed else { return Ok(scalars) };
         let batch = self.config.train.batch;
         let count = streamed.rows.rows;
@@ -285,23 +285,22 @@ impl Trainer {
     fn report(&self, done: u64, m: StepMetrics) -> StepReport {
         StepReport {
             step: done,
-            epoch: self.timetable.epochs_at(done),
+            epoch: self.schedule.epochs_at(done),
             loss: m.loss,
             recon: m.recon,
             kl: m.kl,
             grad_norm: self.config.train.clip.map(|_| m.grad_norm),
-            lr: self.timetable.lr(done - 1),
-            beta: self.timetable.beta(done - 1),
+            lr: self.schedule.lr(done - 1),
+            beta: self.schedule.beta(done - 1),
         }
     }
 
     /// Means over the test split: one draw of the latent a row, and the configured beta.
     pub fn evaluate(&mut self) -> Result<StepMetrics, GpuError> {
         let mut mean = Mean::default();
-        let mut batches: Vec<_> =
-            (0..self.timetable.evaluation_batches()).map(|b| self.timetable.evaluate(b)).collect();
+        let mut batches: Vec<_> = (0..self.schedule.evaluation_batches()).map(|b| self.schedule.evaluate(b)).collect();
         let mut first = 0;
-        while first < self.timetable.evaluation_rows() {
+        while first < self.schedule.evaluation_rows() {
             let held = self.hold(first)?;
             let rest = batches.split_off(held.div_ceil(self.config.train.batch).min(batches.len()));
             for step in &mut batches {
@@ -360,9 +359,9 @@ impl Trainer {
         let mut held = 0..0;
         while mean.len() < rows * width {
             let step = match plan {
-                Plan::Sample => self.timetable.sample(batch),
+                Plan::Sample => self.schedule.sample(batch),
                 _ => {
-                    let step = self.timetable.evaluate(batch);
+                    let step = self.schedule.evaluate(batch);
                     let first = step.offset as usize;
                     if !held.contains(&first) {
                         held = first..first + self.hold(first)?;
@@ -396,7 +395,7 @@ impl Epoch<'_> {
 
     /// Rows of the test split.
     pub fn test_rows(&self) -> usize {
-        self.trainer.timetable.evaluation_rows()
+        self.trainer.schedule.evaluation_rows()
     }
 
     /// The first test rows, as the model is given them, and what it makes of them without noise: `(rows, D)` each.

@@ -109,7 +109,7 @@ pub fn images() -> Page {
             model: "784-400-20-400-784 relu, bernoulli, ELBO with beta 1".into(),
             data: "strokes: 20,000 training and 4,000 test images of 28 × 28".into(),
             adapter: "llvmpipe (LLVM 15.0.6, 256 bits), software, Mesa 22.3.6".into(),
-            command: Some("wgvae train --preset dense --seed 7 --schedule cosine --beta-warmup 500".into()),
+            command: Some("wgvae train --preset dense --seed 7 --schedule cosine --beta-warmup-epochs 5".into()),
             date: Some("2026-11-20 16:40 UTC".into()),
             seed: Some(7),
             parameters: Some(652_824),

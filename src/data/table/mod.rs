@@ -190,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.csv");
         std::fs::write(&path, text).unwrap();
-        let mut options = Options { valid: 0.25, ..path.to_str().unwrap().into() };
+        let mut options = Options { test_share: 0.25, ..path.to_str().unwrap().into() };
         change(&mut options);
         Dataset::load(options).map_err(|error| error.to_string())
     }

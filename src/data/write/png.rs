@@ -71,7 +71,7 @@ mod tests {
         let labels: Vec<u32> = (0..20).map(|row| row * 3 % 2).collect();
         let classes = ["a/b".to_string(), "..".to_string()];
         write_class_folders(folder.path(), (2, 2, 3), &levels, Some(&labels), &classes).unwrap();
-        let data = Dataset::load(Options { valid: 0.5, ..folder.path().to_str().unwrap().into() }).unwrap();
+        let data = Dataset::load(Options { test_share: 0.5, ..folder.path().to_str().unwrap().into() }).unwrap();
         assert_eq!(data.classes, ["_..", "a_b"]);
         let (Values::Bytes(train), Values::Bytes(test)) = (&data.train.values, &data.test.values) else { panic!() };
         let mut read: Vec<&[u8]> = train.chunks(12).chain(test.chunks(12)).collect();
