@@ -8,12 +8,14 @@ use wgvae::check;
 use wgvae::config::{Config, PRESETS};
 use wgvae::executor::Executor;
 use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
-use wgvae::graph::{self, Graph, Lowering, Node, Over};
+use wgvae::graph::{self, Graph, Kind, Lowering, Node, Over};
 use wgvae::kernels::rng::threefry2x32;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae::model::{DataSpec, Vae};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
+use wgvae::plan::{
+    Activation, Function, Index, Init, Orientation, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable,
+};
 use wgvae::train::{Timetable, initial_weights};
 
 /// A model built by hand: its loss is the mean of `losses` over the batch.
@@ -36,8 +38,11 @@ fn model(build: impl Fn(&mut Graph) -> (Vec<Node>, Vec<Node>)) -> Model {
     let (inputs, losses) = build(&mut g);
     let mut tensors = TensorTable::default();
     let [weights, gradients] = ["weights", "gradients"].map(|name| tensors.floats(name, &[params.arena_len()]));
-    let inputs: Vec<(Node, TensorId)> =
-        inputs.into_iter().map(|node| (node, tensors.floats(g.name(node), &g.shape(node)))).collect();
+    let mut input = |node: Node| match (g.kind(node), g.shape(node)) {
+        (Kind::Input { levels: true }, [rows, cols]) => tensors.words(g.name(node), &[rows, cols.div_ceil(4)]),
+        (_, shape) => tensors.floats(g.name(node), &shape),
+    };
+    let inputs: Vec<(Node, TensorId)> = inputs.into_iter().map(|node| (node, input(node))).collect();
     let rows: Vec<(Node, TensorId)> =
         losses.iter().map(|node| (*node, tensors.floats(format!("loss {node:?}"), &[g.shape(*node)[0]]))).collect();
     let parameters = g.parameters();
@@ -101,7 +106,8 @@ impl Model {
     fn fill(&self, executor: &mut Executor) {
         for (seed, id) in self.inputs.iter().enumerate() {
             let values = numbers(self.program.tensors.get(*id).len(), seed as u32);
-            executor.write(*id, &values).unwrap();
+            let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+            executor.write_words(*id, &words).unwrap();
         }
         let weights = initial_weights(&self.program.params, 5);
         executor.write(self.weights, &weights).unwrap();
@@ -246,6 +252,86 @@ fn shared_parameters_and_parts_of_nodes() {
         (vec![x], vec![gaussian_loss(g, output, x)])
     };
     model(build).check("shared", &common::gpu());
+}
+
+/// A parameter of a size at which nothing vanishes.
+fn parameter(g: &mut Graph, name: &str, shape: &[usize]) -> Node {
+    g.param(name, shape, Init::Uniform(0.7))
+}
+
+#[test]
+fn a_node_that_is_read_three_times() {
+    // Its gradient's parts are maps, and so is what reads it.
+    let cubed = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 6);
+        let h = activate(g, u, Activation::Tanh);
+        let square = g.map("square", Function::Multiply, &[h, h]);
+        let cube = g.map("cube", Function::Multiply, &[square, h]);
+        (vec![x], vec![gaussian_loss(g, cube, x)])
+    };
+    model(cubed).check("cubed", &common::gpu());
+    // Its gradient's parts are products, and it is summed over columns.
+    let spread = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let scale = parameter(g, "scale", &[6]);
+        let scaled = g.map("scaled", Function::Multiply, &[x, scale]);
+        let row = g.fold("row", scaled, Over::Columns);
+        let y = g.sum_of("y", x, row);
+        let [a, b, c] = ["a", "b", "c"].map(|name| dense(g, name, y, 6).0);
+        let [a, b, c] = [(a, "tanh a"), (b, "tanh b"), (c, "tanh c")].map(|(u, name)| {
+            let h = activate(g, u, Activation::Tanh);
+            g.named(h, name)
+        });
+        let ab = g.map("ab", Function::Multiply, &[a, b]);
+        let output = g.map("abc", Function::Multiply, &[ab, c]);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(spread).check("spread", &common::gpu());
+}
+
+/// A row of what a map, or a product, makes is not there yet where the two would be one op.
+#[test]
+fn a_node_that_meets_a_row_of_its_own() {
+    let map = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let scale = parameter(g, "scale", &[6]);
+        let h = g.map("scaled", Function::Multiply, &[x, scale]);
+        let top = g.rows("top", h, 0..1);
+        let both = g.sum_of("both", h, top);
+        let (output, _) = dense(g, "out", both, 6);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(map).check("map", &common::gpu());
+    let product = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let weight = parameter(g, "weight", &[6, 6]);
+        let h = g.product("product", Orientation::Nt, x, weight);
+        let top = g.rows("top", h, 0..1);
+        let output = g.sum_of("both", h, top);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(product).check("product", &common::gpu());
+}
+
+/// Four grey levels lie in a word, which a product that is made two columns at a time does not meet as one.
+#[test]
+fn two_halves_of_a_product_and_grey_levels() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], true);
+        let (codes, _) = dense_block(g, "codes", x, &[("mu", 6), ("logvar", 6)]);
+        let (mu, logvar) = (g.columns("mu", codes, 0..6), g.columns("logvar", codes, 6..12));
+        let kl = kl(g, "kl", [mu, logvar]);
+        let terms = g.map("terms", Function::GaussianLearned, &[mu, x, logvar]);
+        let recon = g.fold("recon", terms, Over::Columns);
+        (vec![x], vec![kl, recon])
+    };
+    let model = model(build);
+    for op in &model.program.plans[1].ops {
+        let levels = op.kernel.pointwise().is_some_and(|p| p.inputs.iter().any(|i| i.index == Index::Levels));
+        assert!(!levels || op.kernel.gemm().is_none_or(|gemm| !gemm.pairs), "{}", op.label);
+    }
+    model.check("grey levels", &common::gpu());
 }
 
 fn config(toml: &str) -> Config {
