@@ -314,6 +314,131 @@ fn a_node_that_meets_a_row_of_its_own() {
     model(product).check("product", &common::gpu());
 }
 
+/// With one row a bias' gradient is that of what it is added to.
+#[test]
+fn a_batch_of_one() {
+    let build = |g: &mut Graph| {
+        let (x, t) = (g.input("x", [1, 6], false), g.input("t", [1, 2], false));
+        let (u, _) = dense(g, "in", x, 6);
+        let bias = parameter(g, "bias", &[6]);
+        let output = g.sum_of("output", u, bias);
+        let first = g.columns("first", u, 0..2);
+        let loss = gaussian_loss(g, output, x);
+        (vec![x, t], vec![loss, gaussian_loss(g, first, t)])
+    };
+    model(build).check("batch of one", &common::gpu());
+    let narrow = |g: &mut Graph| {
+        let x = g.input("x", [1, 1], false);
+        let h = gated(g, "gated", x, 1);
+        let (output, _) = dense(g, "out", h, 1);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(narrow).check("one by one", &common::gpu());
+}
+
+/// An op cannot write a buffer that it reads: gradients that others are made from are not made among the others.
+#[test]
+fn parameters_that_share_a_gradient() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let [a, b, c, scale] = ["a", "b", "c", "scale"].map(|name| parameter(g, name, &[6, 6]));
+        let scaled = g.map("scaled", Function::Multiply, &[c, scale]);
+        let ab = g.sum_of("ab", a, b);
+        let weight = g.sum_of("weight", ab, scaled);
+        let output = g.product("output", Orientation::Nt, x, weight);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(build).check("shared gradient", &common::gpu());
+}
+
+#[test]
+fn halves_that_share_a_gradient() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 12);
+        let (left, right) = (g.columns("half", u, 0..6), g.columns("half", u, 6..12));
+        let again = g.columns("half", u, 6..12);
+        let sum = g.sum_of("left and right", left, right);
+        let output = g.sum_of("all", sum, again);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(build).check("halves", &common::gpu());
+}
+
+/// Rows from anywhere on, of columns too, and what is given back to them.
+#[test]
+fn parts_of_parts() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 6);
+        let middle = g.columns("middle", u, 1..5);
+        let y = g.sum_of("y", middle, middle);
+        let moved = g.columns("moved", x, 0..4);
+        let y = g.sum_of("z", y, moved);
+        let (top, rest) = (g.rows("top", y, 0..2), g.rows("rest", y, 2..5));
+        let (a, _) = dense(g, "a", top, 6);
+        let (b, _) = dense(g, "b", rest, 6);
+        let corner = g.rows("corner", middle, 3..5);
+        let corner = g.columns("its last", corner, 3..4);
+        let a = g.map("by corner", Function::Multiply, &[a, corner]);
+        let (ax, bx) = (g.rows("ax", x, 1..3), g.rows("bx", x, 2..5));
+        let a = gaussian_loss(g, a, ax);
+        let b = gaussian_loss(g, b, bx);
+        (vec![x], vec![a, b])
+    };
+    model(build).check("parts", &common::gpu());
+}
+
+/// Rows and columns of vectors, and products of them.
+#[test]
+fn parts_and_products_of_vectors() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let long = parameter(g, "long", &[12]);
+        let (left, right) = (g.columns("left", long, 0..6), g.columns("right", long, 6..12));
+        let h = g.map("scaled", Function::Multiply, &[x, left]);
+        let row = g.fold("row", h, Over::Columns);
+        // (5, 1) times (1, 6).
+        let outer = g.product("outer", Orientation::Nn, row, right);
+        let some = g.rows("some", outer, 1..4);
+        let middle = g.rows("middle", row, 1..4);
+        let output = g.map("output", Function::Multiply, &[some, middle]);
+        let t = g.rows("t", x, 2..5);
+        let recon = gaussian_loss(g, output, t);
+        let column = g.fold("column", outer, Over::Rows);
+        let all = g.fold("all", column, Over::Columns);
+        (vec![x], vec![recon, all])
+    };
+    model(build).check("vectors", &common::gpu());
+}
+
+/// Copies of two nodes of one name are two.
+#[test]
+fn a_product_of_two_parts_of_one_name() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 8);
+        let (left, right) = (g.columns("half", u, 0..4), g.columns("half", u, 4..8));
+        let scores = g.product("scores", Orientation::Nt, left, right);
+        let output = g.product("output", Orientation::Nn, scores, x);
+        (vec![x], vec![gaussian_loss(g, output, x)])
+    };
+    model(build).check("parts of one name", &common::gpu());
+}
+
+#[test]
+fn losses_that_are_products_and_losses_given_twice() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let h = gated(g, "gated", x, 6);
+        let weight = parameter(g, "weight", &[1, 6]);
+        let loss = g.product("loss", Orientation::Nt, h, weight);
+        let (first, second) = (g.fold("rows", h, Over::Columns), g.fold("rows", h, Over::Columns));
+        (vec![x], vec![loss, loss, first, second, first])
+    };
+    model(build).check("losses", &common::gpu());
+}
+
 /// Four grey levels lie in a word, which a product that is made two columns at a time does not meet as one.
 #[test]
 fn two_halves_of_a_product_and_grey_levels() {
