@@ -13,7 +13,7 @@ use wgvae::kernels::rng::threefry2x32;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae::model::{CustomModel, DataSpec, Definition, Vae};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, PlanId, Program, StepScalars, TensorId};
+use wgvae::plan::{Activation, Function, Index, Init, Orientation, PlanId, Program, StepScalars, TensorId};
 use wgvae::train::{StepSchedule, initial_weights};
 
 /// A model built by hand: as its graph was lowered, and fused.
@@ -52,7 +52,8 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
 fn fill(model: &CustomModel, executor: &mut Executor) {
     for (seed, id) in model.inputs.iter().enumerate() {
         let values = numbers(model.program.tensors.get(*id).len(), seed as u32);
-        executor.write(*id, &values).unwrap();
+        let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+        executor.write_words(*id, &words).unwrap();
     }
     let weights = initial_weights(&model.program.params, 5);
     executor.write(model.weights, &weights).unwrap();
@@ -199,6 +200,211 @@ fn shared_parameters_and_parts_of_nodes() {
         Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
     };
     model(build).check("shared", &common::gpu());
+}
+
+/// A parameter of a size at which nothing vanishes.
+fn parameter(g: &mut Graph, name: &str, shape: &[usize]) -> Node {
+    g.param(name, shape, Init::Uniform(0.7))
+}
+
+#[test]
+fn a_node_that_is_read_three_times() {
+    // Its gradient's parts are maps, and so is what reads it.
+    let cubed = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 6);
+        let h = activate(g, u, Activation::Tanh);
+        let square = g.map("square", Function::Multiply, &[h, h]);
+        let cube = g.map("cube", Function::Multiply, &[square, h]);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, cube, x)], outputs: Vec::new() }
+    };
+    model(cubed).check("cubed", &common::gpu());
+    // Its gradient's parts are products, and it is summed over columns.
+    let spread = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let scale = parameter(g, "scale", &[6]);
+        let scaled = g.map("scaled", Function::Multiply, &[x, scale]);
+        let row = g.fold("row", scaled, Over::Columns);
+        let y = g.sum_of("y", x, row);
+        let [a, b, c] = ["a", "b", "c"].map(|name| dense(g, name, y, 6).0);
+        let [a, b, c] = [(a, "tanh a"), (b, "tanh b"), (c, "tanh c")].map(|(u, name)| {
+            let h = activate(g, u, Activation::Tanh);
+            g.named(h, name)
+        });
+        let ab = g.map("ab", Function::Multiply, &[a, b]);
+        let output = g.map("abc", Function::Multiply, &[ab, c]);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(spread).check("spread", &common::gpu());
+}
+
+/// A row of what a map, or a product, makes is not there yet where the two would be one op.
+#[test]
+fn a_node_that_meets_a_row_of_its_own() {
+    let map = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let scale = parameter(g, "scale", &[6]);
+        let h = g.map("scaled", Function::Multiply, &[x, scale]);
+        let top = g.rows("top", h, 0..1);
+        let both = g.sum_of("both", h, top);
+        let (output, _) = dense(g, "out", both, 6);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(map).check("map", &common::gpu());
+    let product = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let weight = parameter(g, "weight", &[6, 6]);
+        let h = g.product("product", Orientation::Nt, x, weight);
+        let top = g.rows("top", h, 0..1);
+        let output = g.sum_of("both", h, top);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(product).check("product", &common::gpu());
+}
+
+/// With one row a bias' gradient is that of what it is added to.
+#[test]
+fn a_batch_of_one() {
+    let build = |g: &mut Graph| {
+        let (x, t) = (g.input("x", [1, 6], false), g.input("t", [1, 2], false));
+        let (u, _) = dense(g, "in", x, 6);
+        let bias = parameter(g, "bias", &[6]);
+        let output = g.sum_of("output", u, bias);
+        let first = g.columns("first", u, 0..2);
+        let loss = gaussian_loss(g, output, x);
+        Definition { inputs: vec![x, t], losses: vec![loss, gaussian_loss(g, first, t)], outputs: Vec::new() }
+    };
+    model(build).check("batch of one", &common::gpu());
+    let narrow = |g: &mut Graph| {
+        let x = g.input("x", [1, 1], false);
+        let h = gated(g, "gated", x, 1);
+        let (output, _) = dense(g, "out", h, 1);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(narrow).check("one by one", &common::gpu());
+}
+
+/// An op cannot write a buffer that it reads: gradients that others are made from are not made among the others.
+#[test]
+fn parameters_that_share_a_gradient() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let [a, b, c, scale] = ["a", "b", "c", "scale"].map(|name| parameter(g, name, &[6, 6]));
+        let scaled = g.map("scaled", Function::Multiply, &[c, scale]);
+        let ab = g.sum_of("ab", a, b);
+        let weight = g.sum_of("weight", ab, scaled);
+        let output = g.product("output", Orientation::Nt, x, weight);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(build).check("shared gradient", &common::gpu());
+}
+
+#[test]
+fn halves_that_share_a_gradient() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 12);
+        let (left, right) = (g.columns("half", u, 0..6), g.columns("half", u, 6..12));
+        let again = g.columns("half", u, 6..12);
+        let sum = g.sum_of("left and right", left, right);
+        let output = g.sum_of("all", sum, again);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(build).check("halves", &common::gpu());
+}
+
+/// Rows from anywhere on, of columns too, and what is given back to them.
+#[test]
+fn parts_of_parts() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 6);
+        let middle = g.columns("middle", u, 1..5);
+        let y = g.sum_of("y", middle, middle);
+        let moved = g.columns("moved", x, 0..4);
+        let y = g.sum_of("z", y, moved);
+        let (top, rest) = (g.rows("top", y, 0..2), g.rows("rest", y, 2..5));
+        let (a, _) = dense(g, "a", top, 6);
+        let (b, _) = dense(g, "b", rest, 6);
+        let corner = g.rows("corner", middle, 3..5);
+        let corner = g.columns("its last", corner, 3..4);
+        let a = g.map("by corner", Function::Multiply, &[a, corner]);
+        let (ax, bx) = (g.rows("ax", x, 1..3), g.rows("bx", x, 2..5));
+        let a = gaussian_loss(g, a, ax);
+        let b = gaussian_loss(g, b, bx);
+        Definition { inputs: vec![x], losses: vec![a, b], outputs: Vec::new() }
+    };
+    model(build).check("parts", &common::gpu());
+}
+
+/// Rows and columns of vectors, and products of them.
+#[test]
+fn parts_and_products_of_vectors() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let long = parameter(g, "long", &[12]);
+        let (left, right) = (g.columns("left", long, 0..6), g.columns("right", long, 6..12));
+        let h = g.map("scaled", Function::Multiply, &[x, left]);
+        let row = g.fold("row", h, Over::Columns);
+        // (5, 1) times (1, 6).
+        let outer = g.product("outer", Orientation::Nn, row, right);
+        let some = g.rows("some", outer, 1..4);
+        let middle = g.rows("middle", row, 1..4);
+        let output = g.map("output", Function::Multiply, &[some, middle]);
+        let t = g.rows("t", x, 2..5);
+        let recon = gaussian_loss(g, output, t);
+        let column = g.fold("column", outer, Over::Rows);
+        let all = g.fold("all", column, Over::Columns);
+        Definition { inputs: vec![x], losses: vec![recon, all], outputs: Vec::new() }
+    };
+    model(build).check("vectors", &common::gpu());
+}
+
+/// Copies of two nodes of one name are two.
+#[test]
+fn a_product_of_two_parts_of_one_name() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 8);
+        let (left, right) = (g.columns("half", u, 0..4), g.columns("half", u, 4..8));
+        let scores = g.product("scores", Orientation::Nt, left, right);
+        let output = g.product("output", Orientation::Nn, scores, x);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(build).check("parts of one name", &common::gpu());
+}
+
+#[test]
+fn losses_that_are_products_and_losses_given_twice() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let h = gated(g, "gated", x, 6);
+        let weight = parameter(g, "weight", &[1, 6]);
+        let loss = g.product("loss", Orientation::Nt, h, weight);
+        let (first, second) = (g.fold("rows", h, Over::Columns), g.fold("rows", h, Over::Columns));
+        Definition { inputs: vec![x], losses: vec![loss, loss, first, second, first], outputs: Vec::new() }
+    };
+    model(build).check("losses", &common::gpu());
+}
+
+/// Four grey levels lie in a word, which a product that is made two columns at a time does not meet as one.
+#[test]
+fn two_halves_of_a_product_and_grey_levels() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], true);
+        let (codes, _) = dense_block(g, "codes", x, &[("mu", 6), ("logvar", 6)]);
+        let (mu, logvar) = (g.columns("mu", codes, 0..6), g.columns("logvar", codes, 6..12));
+        let kl = kl(g, "kl", [mu, logvar]);
+        let terms = g.map("terms", Function::GaussianLearned, &[mu, x, logvar]);
+        let recon = g.fold("recon", terms, Over::Columns);
+        Definition { inputs: vec![x], losses: vec![kl, recon], outputs: Vec::new() }
+    };
+    let model = model(build);
+    for op in &model.fused.program.plans[0].ops {
+        let levels = op.kernel.pointwise().is_some_and(|p| p.inputs.iter().any(|i| i.index == Index::Levels));
+        assert!(!levels || op.kernel.gemm().is_none_or(|gemm| !gemm.pairs), "{}", op.label);
+    }
+    model.check("grey levels", &common::gpu());
 }
 
 fn config(toml: &str) -> Config {

@@ -1,14 +1,14 @@
 //! Fusing: a short list of rules, each of which makes two ops one. The first that fits is applied, until none does.
 //!
 //! A rule fires only where no value changes: the two ops can meet at one place of the list, both go over the same elements,
-//! what is made has no more storage bindings than WebGPU promises, and it reads no buffer that it writes.
+//! what is made has no more storage bindings than WebGPU promises, it reads no buffer that it writes, and writes nothing twice.
 
 use super::Lowering;
 use crate::kernels::map::MapParams;
 use crate::kernels::{Body, gemm, reduce};
 use crate::plan::{
-    Access, Function, FuseRule, Grid, Index, Input, Kernel, Op, Orientation, Pointwise, Reduce, Store, TensorId,
-    TensorTable, Value,
+    Access, Binding, Function, FuseRule, Grid, Index, Input, Kernel, Op, Orientation, Pointwise, Reduce, Store,
+    TensorId, TensorTable, Value,
 };
 
 /// Storage bindings that WebGPU promises a shader.
@@ -64,13 +64,17 @@ impl List<'_> {
         (!between.iter().any(|op| op.depends_on(&self.ops[first], self.tensors()))).then_some(second)
     }
 
-    /// Whether an op stays within what a shader may bind, and reads no buffer that it writes.
+    /// Whether an op stays within what a shader may bind, reads no buffer that it writes, and writes nothing twice.
     fn is_sound(&self, op: &Op) -> bool {
         let buffer = |id: TensorId| self.tensors().get(id).buffer;
         let read_and_written = op.bindings.iter().filter(|b| b.access.writes()).any(|written| {
             op.bindings.iter().any(|read| !read.access.writes() && buffer(read.tensor) == buffer(written.tensor))
         });
-        op.bindings.len() <= MOST_BINDINGS && !read_and_written
+        let written_twice = op.bindings.iter().enumerate().any(|(i, a)| {
+            let both = |b: &&Binding| a.access.writes() && b.access.writes();
+            op.bindings[..i].iter().filter(both).any(|b| self.tensors().overlap(a.tensor, b.tensor))
+        });
+        op.bindings.len() <= MOST_BINDINGS && !read_and_written && !written_twice
     }
 
     /// Puts an op in place of two, by a rule.
@@ -180,7 +184,7 @@ fn tidy(body: Body) -> Body {
 
 /// One program of two, the second behind the first: what the second reads of what the first stores it takes from there.
 /// None where the two do not meet, or not element by element.
-fn join(first: &Body, second: &Body) -> Option<Body> {
+fn join(tensors: &TensorTable, first: &Body, second: &Body) -> Option<Body> {
     let mut body = first.clone();
     let calls = body.program.calls.len();
     let mut meet = false;
@@ -188,13 +192,13 @@ fn join(first: &Body, second: &Body) -> Option<Body> {
     for input in &second.program.inputs {
         let tensor = second.reads[input.binding];
         if let Some(binding) = first.writes.iter().position(|t| *t == tensor) {
-            let made = first.program.stores.iter().find(|s| s.binding == binding && s.index == input.index)?;
-            if made.accumulate {
-                return None;
-            }
             meet = true;
-            inputs.push(made.value);
+            inputs.push(made(first, binding, input.index)?);
             continue;
+        }
+        // Other elements of what the first stores.
+        if first.writes.iter().any(|written| tensors.overlap(*written, tensor)) {
+            return None;
         }
         let binding = body.reads.iter().position(|t| *t == tensor).unwrap_or_else(|| {
             body.reads.push(tensor);
@@ -228,6 +232,13 @@ fn join(first: &Body, second: &Body) -> Option<Body> {
         && body.writes.len() <= Pointwise::OUT.len()
         && body.sums.len() <= Pointwise::SUM.len();
     (meet && bound).then_some(body)
+}
+
+/// The value that a tensor holds behind a program; none where something is added to it.
+fn made(body: &Body, binding: usize, index: Index) -> Option<Value> {
+    let mut stores = body.program.stores.iter().filter(|s| s.binding == binding);
+    let adds = stores.clone().any(|s| s.accumulate);
+    stores.find(|s| s.index == index && !adds).map(|s| s.value)
 }
 
 /// A copy of a value is the value.
@@ -269,7 +280,7 @@ fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     if !matches!((&a.kernel, &b.kernel), (Kernel::Map(_), Kernel::Map(_))) || list.space(a) != list.space(b) {
         return None;
     }
-    let body = join(&Body::of(a)?, &Body::of(b)?)?;
+    let body = join(list.tensors(), &Body::of(a)?, &Body::of(b)?)?;
     let op = list.with_body(a, list.without_dead_stores(body, [first, second], false))?;
     list.unite(first, second, op, FuseRule::Chain)
 }
@@ -282,7 +293,7 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     if space != [rows, cols] {
         // Two halves of the product's columns, side by side.
         let halves = space == [rows, cols / 2] && cols % 2 == 0 && !gemm.pairs && gemm.epilogue == Pointwise::plain();
-        if !halves || map.program.inputs.iter().any(|input| input.index == Index::Levels) {
+        if !halves {
             return None;
         }
         let half = |which: usize| Store {
@@ -293,7 +304,11 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
         };
         product.program.stores = vec![half(0), half(1)];
     }
-    let body = join(&product, &map)?;
+    let body = join(list.tensors(), &product, &map)?;
+    // Grey levels are read as many columns at a time as the product is wide.
+    if body.pairs() && body.program.inputs.iter().any(|input| input.index == Index::Levels) {
+        return None;
+    }
     let op = list.with_body(a, list.without_dead_stores(body, [first, second], true))?;
     list.unite(first, second, op, FuseRule::Epilogue)
 }
@@ -302,8 +317,11 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     let Kernel::Reduce(Reduce::Rows(1)) = list.ops[second].kernel else { return None };
     let (matrix, total) = (list.ops[second].tensor(reduce::MATRIX[0])?, list.ops[second].tensor(reduce::TOTAL[0])?);
     let mut body = Body::of(&list.ops[first])?;
-    let made = |s: &&Store| body.writes[s.binding] == matrix && s.index == Index::Whole && !s.accumulate;
-    let value = body.program.stores.iter().find(made)?.value;
+    let value = made(&body, body.writes.iter().position(|t| *t == matrix)?, Index::Whole)?;
+    let writes = |b: &Binding| b.access.writes() && list.tensors().overlap(b.tensor, matrix);
+    if list.ops[first + 1..second].iter().any(|op| op.bindings.iter().any(writes)) {
+        return None;
+    }
     let [rows, cols] = list.space(&list.ops[first])?;
     let pairs = list.ops[first].kernel.gemm().is_some_and(|gemm| gemm.pairs);
     let quads = if pairs { (2 * cols).div_ceil(4) } else { cols.div_ceil(4) };
@@ -312,6 +330,9 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     }
     let name = format!("{} partial sums", list.tensors().get(matrix).name);
     let partial = list.lowering.shared(&name, &[rows, quads]);
+    if list.ops.iter().any(|op| op.bindings.iter().any(|b| b.tensor == partial)) {
+        return None;
+    }
     body.program.sums.push(value);
     body.sums.push(partial);
     let is_product = list.ops[first].kernel.gemm().is_some();

@@ -1,6 +1,7 @@
 //! Models of one's own: a graph with losses, and the step that minimises them.
 
-use crate::graph::{self, Graph, Lowering, Node};
+use crate::graph::{self, Graph, Kind, Lowering, Node};
+use crate::kernels::batch::words_per_row;
 use crate::kernels::optimizer::{self, Arenas, Rule};
 use crate::plan::{PlanError, Program, StepPlan, TensorId, TensorTable};
 
@@ -49,8 +50,14 @@ impl CustomModel {
             ["weights", "gradients", "first moments", "second moments"].map(&mut arena);
         let clip = tensors.floats("clip", &[1]);
         let mut place = |nodes: &[Node], vector: bool| -> Vec<(Node, TensorId)> {
-            let shape = |node: &Node| if vector { vec![g.shape(*node)[0]] } else { g.shape(*node).to_vec() };
-            nodes.iter().map(|node| (*node, tensors.floats(g.name(*node), &shape(node)))).collect()
+            let mut tensor = |node: Node| match (g.kind(node), g.shape(node)) {
+                (Kind::Input { levels: true }, [rows, cols]) => {
+                    tensors.words(g.name(node), &[rows, words_per_row(cols)])
+                }
+                (_, [rows, _]) if vector => tensors.floats(g.name(node), &[rows]),
+                (_, shape) => tensors.floats(g.name(node), &shape),
+            };
+            nodes.iter().map(|node| (*node, tensor(*node))).collect()
         };
         let inputs = place(&objective.inputs, false);
         let losses = place(&objective.losses, true);

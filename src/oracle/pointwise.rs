@@ -53,8 +53,8 @@ pub(super) fn run<T: Real>(
             _ => (cols, 0),
         };
         let mut stored = call.take(Pointwise::OUT[store.binding]);
-        for (row, values) in stored.chunks_mut(stride).zip(values.chunks(cols)) {
-            for (slot, value) in row[offset..].iter_mut().zip(values) {
+        for (row, values) in values.chunks(cols).enumerate() {
+            for (slot, value) in stored[row * stride + offset..].iter_mut().zip(values) {
                 *slot = if store.accumulate { *slot + *value } else { *value };
             }
         }
