@@ -707,6 +707,18 @@ fn rows_of_a_parameter() {
     }
 }
 
+#[test]
+#[should_panic(expected = "loss has no gradient for target")]
+fn a_target_that_depends_on_parameters() {
+    let mut g = Graph::default();
+    let x = g.input("x", [5, 6], false);
+    let (output, _) = dense(&mut g, "out", x, 6);
+    let target = parameter(&mut g, "target", &[5, 6]);
+    let loss = gaussian_loss(&mut g, output, target);
+    let weight = g.constant(1.0);
+    graph::gradients(&mut g, &[(loss, weight)], &[target]);
+}
+
 fn config(toml: &str) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), toml).unwrap();
