@@ -8,12 +8,16 @@ use wgvae::check;
 use wgvae::config::{Config, PRESETS};
 use wgvae::executor::Executor;
 use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
-use wgvae::graph::{Graph, Node, Over};
+use wgvae::graph::{self, Graph, Lowering, Node, Over};
 use wgvae::kernels::rng::threefry2x32;
+use wgvae::kernels::{Body, map};
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae::model::{CustomModel, DataSpec, Definition, Vae};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, Index, Init, Orientation, PlanId, Program, StepScalars, TensorId};
+use wgvae::plan::{
+    Activation, BufferId, Function, Index, Init, Op, Orientation, PlanId, Program, StepScalars, Store, TensorId,
+    TensorTable,
+};
 use wgvae::train::{StepSchedule, initial_weights};
 
 /// A model built by hand: as its graph was lowered, and fused.
@@ -50,6 +54,13 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
 }
 
 fn fill(model: &CustomModel, executor: &mut Executor) {
+    // What no op writes must not matter. Arenas have gaps, which are compared with the rest.
+    let arenas = [model.weights, model.gradients].map(|id| model.program.tensors.get(id).buffer);
+    for (i, buffer) in model.program.tensors.buffers().iter().enumerate() {
+        if !arenas.contains(&BufferId(i)) {
+            executor.write_at(BufferId(i), 0, &vec![f32::NAN.to_bits(); buffer.len]).unwrap();
+        }
+    }
     for (seed, id) in model.inputs.iter().enumerate() {
         let values = numbers(model.program.tensors.get(*id).len(), seed as u32);
         let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
@@ -60,8 +71,27 @@ fn fill(model: &CustomModel, executor: &mut Executor) {
 }
 
 impl Model {
+    /// Every op stays within what WebGPU promises, and uses no buffer in two ways that exclude each other.
+    fn check_bindings(&self, name: &str) {
+        for model in [&self.lowered, &self.fused] {
+            let tensors = &model.program.tensors;
+            for op in model.program.plans.iter().flat_map(|plan| &plan.ops) {
+                assert!(op.bindings.len() <= 8, "{name}: {} has {} bindings", op.label, op.bindings.len());
+                for (i, a) in op.bindings.iter().enumerate() {
+                    for b in &op.bindings[..i] {
+                        let one_buffer = tensors.get(a.tensor).buffer == tensors.get(b.tensor).buffer;
+                        assert!(!one_buffer || a.access.writes() == b.access.writes(), "{name}: {}", op.label);
+                        let written = a.access.writes() && b.access.writes();
+                        assert!(!written || !tensors.overlap(a.tensor, b.tensor), "{name}: {}", op.label);
+                    }
+                }
+            }
+        }
+    }
+
     /// Gradients against differences on both plans, both plans against each other, and the adapter against the oracle.
     fn check(&self, name: &str, gpu: &Option<Arc<Gpu>>) {
+        self.check_bindings(name);
         let mut gradients = Vec::new();
         for model in [&self.lowered, &self.fused] {
             let mut executor = Executor::OracleF64(Box::new(Oracle::new(model.program.clone())));
@@ -212,11 +242,14 @@ fn a_node_that_is_read_three_times() {
     // Its gradient's parts are maps, and so is what reads it.
     let cubed = |g: &mut Graph| {
         let x = g.input("x", [5, 6], false);
+        let scale = parameter(g, "scale", &[6]);
+        let scaled = g.map("scaled", Function::Multiply, &[x, scale]);
         let (u, _) = dense(g, "in", x, 6);
         let h = activate(g, u, Activation::Tanh);
         let square = g.map("square", Function::Multiply, &[h, h]);
         let cube = g.map("cube", Function::Multiply, &[square, h]);
-        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, cube, x)], outputs: Vec::new() }
+        let output = g.sum_of("output", cube, scaled);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
     };
     model(cubed).check("cubed", &common::gpu());
     // Its gradient's parts are products, and it is summed over columns.
@@ -405,6 +438,237 @@ fn two_halves_of_a_product_and_grey_levels() {
         assert!(!levels || op.kernel.gemm().is_none_or(|gemm| !gemm.pairs), "{}", op.label);
     }
     model.check("grey levels", &common::gpu());
+}
+
+/// A product has one bias; what else is added to it, and the product itself where that is read, is not lost.
+#[test]
+fn a_product_with_more_than_a_bias() {
+    let twice = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 6);
+        let bias = parameter(g, "bias", &[6]);
+        let output = g.sum_of("output", u, bias);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(twice).check("two biases", &common::gpu());
+    let before = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (weight, bias) = (parameter(g, "weight", &[6, 6]), parameter(g, "bias", &[6]));
+        let product = g.product("product", Orientation::Nt, x, weight);
+        let u = g.sum_of("u", product, bias);
+        let (output, _) = dense(g, "out", u, 6);
+        let by_product = g.map("by product", Function::Multiply, &[output, product]);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, by_product, x)], outputs: Vec::new() }
+    };
+    model(before).check("before its bias", &common::gpu());
+    let row = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let weight = parameter(g, "weight", &[6, 6]);
+        let product = g.product("product", Orientation::Nt, x, weight);
+        let u = g.sum_of("u", product, x);
+        let (output, _) = dense(g, "out", u, 6);
+        let top = g.rows("top", product, 0..1);
+        let output = g.map("by its top", Function::Multiply, &[output, top]);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(row).check("a row of it", &common::gpu());
+}
+
+/// Where the batch is as large as a layer is wide, rows and columns differ by more than their number.
+#[test]
+fn a_square_batch() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [6, 6], false);
+        let scale = parameter(g, "scale", &[6]);
+        let scaled = g.map("scaled", Function::Multiply, &[x, scale]);
+        let row = g.fold("row", scaled, Over::Columns);
+        let weight = parameter(g, "weight", &[6, 6]);
+        let product = g.product("product", Orientation::Nt, x, weight);
+        let u = g.sum_of("u", product, row);
+        let h = activate(g, u, Activation::Tanh);
+        let (u, _) = dense(g, "middle", h, 6);
+        let (output, _) = dense(g, "out", u, 6);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(build).check("square", &common::gpu());
+}
+
+#[test]
+fn a_product_read_whole_and_by_halves() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 12);
+        let sigmoid = g.map("sigmoid", Function::Activate(Activation::Sigmoid), &[u]);
+        let (left, right) = (g.columns("left", u, 0..6), g.columns("right", u, 6..12));
+        let both = g.map("both", Function::Multiply, &[left, right]);
+        let (output, _) = dense(g, "out", sigmoid, 6);
+        let output = g.sum_of("output", output, both);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(build).check("whole and halves", &common::gpu());
+}
+
+/// More sums over columns than an op begins, or ends.
+#[test]
+fn five_sums_of_one_node() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let scale = parameter(g, "scale", &[6]);
+        let h = g.map("scaled", Function::Multiply, &[x, scale]);
+        let activations =
+            [Activation::Tanh, Activation::Sigmoid, Activation::Softplus, Activation::Silu, Activation::Gelu];
+        let losses = activations.map(|activation| {
+            let terms = g.map(activation.name(), Function::Activate(activation), &[h]);
+            g.fold(format!("{} sum", activation.name()), terms, Over::Columns)
+        });
+        Definition { inputs: vec![x], losses: losses.to_vec(), outputs: Vec::new() }
+    };
+    model(build).check("five sums", &common::gpu());
+}
+
+#[test]
+fn a_sum_of_more_than_an_op_may_bind() {
+    let build = |g: &mut Graph| {
+        let inputs: Vec<Node> = (0..10).map(|i| g.input(&format!("x{i}"), [5, 6], false)).collect();
+        let scale = parameter(g, "scale", &[6]);
+        let mut sum = g.map("scaled", Function::Multiply, &[inputs[0], scale]);
+        for x in &inputs[1..] {
+            sum = g.sum_of("sum", sum, *x);
+        }
+        let losses = vec![gaussian_loss(g, sum, inputs[0])];
+        Definition { inputs, losses, outputs: Vec::new() }
+    };
+    model(build).check("ten inputs", &common::gpu());
+}
+
+/// A product whose columns may be split over workgroups keeps a place for its tiles; everything else that is only summed is
+/// not stored.
+#[test]
+fn what_is_only_summed_is_not_stored() {
+    let config = Config::resolve(Some("dense"), None, toml::Table::new()).unwrap();
+    let data = DataSpec { train_rows: 1000, test_rows: 100, bytes: true };
+    let vae = Vae::new(&config.vae_spec(30), &config.train_spec(), data).unwrap();
+    let bindings = vae.program.plans[0].ops.iter().flat_map(|op| &op.bindings);
+    let stored: Vec<&str> = bindings.map(|b| vae.program.tensors.get(b.tensor).name.as_str()).collect();
+    assert!(stored.contains(&"kl terms partial sums"), "{stored:?}");
+    assert!(!stored.contains(&"kl terms"), "{stored:?}");
+}
+
+/// `to = a + b`, or `to += a + b`.
+fn add(tensors: &TensorTable, a: TensorId, b: TensorId, to: TensorId, accumulate: bool) -> Op {
+    let mut op =
+        map::call(tensors, "add", [5, 6], Function::Add, &[(a, Index::Whole), (b, Index::Whole)], &[to]).unwrap();
+    let mut body = Body::of(&op).unwrap();
+    body.program.stores[0].accumulate = accumulate;
+    body.bind(tensors, &mut op, [5, 6]).unwrap();
+    op
+}
+
+/// Ops that no graph comes to: in place, and to one place under two names.
+#[test]
+fn ops_that_cannot_be_one_stay_two() {
+    let mut tensors = TensorTable::default();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| tensors.floats(name, &[5, 6]));
+    let buffer = tensors.get(b).buffer;
+    let again = tensors.view("b again", buffer, 0, &[5, 6]);
+    let mut lowering = Lowering::new(tensors, buffer);
+    let tensors = lowering.tensors.clone();
+    let add = |a, b, to, accumulate| add(&tensors, a, b, to, accumulate);
+    let mut fused = |ops: Vec<Op>| graph::fuse(ops, &mut lowering, &[a, b, c, d]).len();
+    assert_eq!(fused(vec![add(a, a, b, false), add(b, d, c, false)]), 1);
+    // What the first reads, the second writes.
+    assert_eq!(fused(vec![add(a, a, b, false), add(b, d, a, false)]), 2);
+    // Both write the same elements.
+    let mut both = add(a, a, c, false);
+    let mut body = Body::of(&both).unwrap();
+    body.program.stores.push(Store { binding: 1, ..body.program.stores[0] });
+    body.writes.push(b);
+    body.bind(&tensors, &mut both, [5, 6]).unwrap();
+    assert_eq!(fused(vec![both.clone(), add(c, d, b, true)]), 1);
+    assert_eq!(fused(vec![both, add(c, d, again, true)]), 2);
+}
+
+/// Columns that overlap, and columns that nobody reads.
+#[test]
+fn columns_that_overlap() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 9);
+        let (left, right) = (g.columns("left", u, 0..6), g.columns("right", u, 2..8));
+        let output = g.map("output", Function::Multiply, &[left, right]);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(build).check("overlap", &common::gpu());
+    let first = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 9);
+        let output = g.columns("first", u, 0..6);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(first).check("first", &common::gpu());
+}
+
+/// Gradients that are one number, or one for each row, until something needs them whole.
+#[test]
+fn losses_that_are_plain_sums() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (u, _) = dense(g, "in", x, 6);
+        let all = g.fold("all", u, Over::Columns);
+        let middle = g.columns("middle", u, 2..5);
+        let some = g.fold("some", middle, Over::Columns);
+        let weight = parameter(g, "weight", &[4, 6]);
+        let product = g.product("product", Orientation::Nt, x, weight);
+        let of_product = g.fold("of product", product, Over::Columns);
+        let alone = parameter(g, "alone", &[5, 6]);
+        let alone = g.fold("alone summed", alone, Over::Columns);
+        Definition { inputs: vec![x], losses: vec![all, some, of_product, alone], outputs: Vec::new() }
+    };
+    model(build).check("plain sums", &common::gpu());
+}
+
+#[test]
+fn products_of_what_lies_across() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 6], false);
+        let (left, _) = dense(g, "left", x, 4);
+        let (right, _) = dense(g, "right", x, 7);
+        // (4, 7), from the sums over the batch.
+        let gram = g.product("gram", Orientation::Tn, left, right);
+        let mixed = g.product("mixed", Orientation::Nn, left, gram);
+        let (output, _) = dense(g, "out", mixed, 6);
+        Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+    };
+    model(build).check("across", &common::gpu());
+}
+
+/// Rows of a parameter that is not the first, from one on that a binding can start at and from one that it cannot.
+#[test]
+fn rows_of_a_parameter() {
+    for start in [1, 2] {
+        let build = |g: &mut Graph| {
+            let (x, t) = (g.input("x", [5, 32], false), g.input("t", [5, 6], false));
+            let bias = parameter(g, "bias", &[6]);
+            let weight = parameter(g, "weight", &[8, 32]);
+            let rows = g.rows("rows", weight, start..start + 6);
+            let product = g.product("product", Orientation::Nt, x, rows);
+            let output = g.sum_of("output", product, bias);
+            Definition { inputs: vec![x, t], losses: vec![gaussian_loss(g, output, t)], outputs: Vec::new() }
+        };
+        model(build).check(&format!("rows from {start}"), &common::gpu());
+    }
+}
+
+#[test]
+#[should_panic(expected = "loss has no gradient for target")]
+fn a_target_that_depends_on_parameters() {
+    let mut g = Graph::default();
+    let x = g.input("x", [5, 6], false);
+    let (output, _) = dense(&mut g, "out", x, 6);
+    let target = parameter(&mut g, "target", &[5, 6]);
+    let loss = gaussian_loss(&mut g, output, target);
+    let weight = g.constant(1.0);
+    graph::gradients(&mut g, &[(loss, weight)], &[target]);
 }
 
 fn config(toml: &str) -> Config {

@@ -1,7 +1,7 @@
 //! Fusing: a short list of rules, each of which makes two ops one. The first that fits is applied, until none does.
 //!
 //! A rule fires only where no value changes: the two ops can meet at one place of the list, both go over the same elements,
-//! what is made has no more storage bindings than WebGPU promises, it reads no buffer that it writes, and writes nothing twice.
+//! what is made has no more storage bindings than WebGPU promises, reads no buffer that it writes, and writes nothing twice.
 
 use super::Lowering;
 use crate::kernels::map::MapParams;
@@ -379,4 +379,114 @@ fn rows(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let mut op = reduce::rows(list.tensors(), a.label.clone(), &matrices).ok()?;
     op.fused = a.fused.clone();
     list.unite(first, second, op, FuseRule::Rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Call;
+
+    fn result(call: usize) -> Value {
+        Value::Result { call, index: 0 }
+    }
+
+    fn whole(binding: usize) -> Input {
+        Input { binding, index: Index::Whole }
+    }
+
+    fn store(value: Value, binding: usize) -> Store {
+        Store { value, binding, index: Index::Whole, accumulate: false }
+    }
+
+    fn call(function: Function, arguments: &[Value]) -> Call {
+        Call { function, arguments: arguments.to_vec() }
+    }
+
+    #[test]
+    fn what_nothing_uses_is_dropped_and_the_rest_is_renumbered() {
+        let program = Pointwise {
+            inputs: vec![whole(0), whole(1), whole(2)],
+            calls: vec![
+                call(Function::Copy, &[Value::Input(0)]),
+                call(Function::Bernoulli, &[Value::Input(1), Value::Input(2)]),
+                call(Function::Add, &[Value::Result { call: 1, index: 1 }, Value::Input(2)]),
+            ],
+            stores: vec![store(result(2), 1)],
+            sums: vec![result(2)],
+        };
+        let [reads, writes, sums] =
+            [vec![3, 4, 5], vec![6, 7], vec![8]].map(|ids| ids.into_iter().map(TensorId).collect());
+        let tidied = tidy(Body { program, reads, writes, sums });
+        let expected = Pointwise {
+            inputs: vec![whole(0), whole(1)],
+            calls: vec![
+                call(Function::Bernoulli, &[Value::Input(0), Value::Input(1)]),
+                call(Function::Add, &[Value::Result { call: 0, index: 1 }, Value::Input(1)]),
+            ],
+            stores: vec![store(result(1), 0)],
+            sums: vec![result(1)],
+        };
+        let [reads, writes, sums] = [vec![4, 5], vec![7], vec![8]].map(|ids| ids.into_iter().map(TensorId).collect());
+        assert_eq!(tidied, Body { program: expected, reads, writes, sums });
+    }
+
+    #[test]
+    fn a_joined_program_takes_values_in_place_of_what_it_read() {
+        let mut tensors = TensorTable::default();
+        let [x, made, other, y] = ["x", "made", "other", "y"].map(|name| tensors.floats(name, &[5, 6]));
+        let [row, first_sum, second_sum] = ["row", "first", "second"].map(|name| tensors.floats(name, &[5]));
+        let first = Body {
+            program: Pointwise {
+                inputs: vec![whole(0)],
+                calls: vec![call(Function::Add, &[Value::Input(0), Value::Input(0)])],
+                stores: vec![store(Value::Input(0), 0), store(result(0), 1)],
+                sums: vec![result(0)],
+            },
+            reads: vec![x],
+            writes: vec![other, made],
+            sums: vec![first_sum],
+        };
+        let per_row = Input { binding: 1, index: Index::PerRow };
+        let second = Body {
+            program: Pointwise {
+                inputs: vec![whole(0), per_row],
+                calls: vec![
+                    call(Function::Multiply, &[Value::Input(0), Value::Input(1)]),
+                    call(Function::Add, &[result(0), Value::Input(0)]),
+                ],
+                stores: vec![store(result(1), 0)],
+                sums: vec![result(1)],
+            },
+            reads: vec![made, row],
+            writes: vec![y],
+            sums: vec![second_sum],
+        };
+        let expected = Body {
+            program: Pointwise {
+                inputs: vec![whole(0), per_row],
+                calls: vec![
+                    call(Function::Add, &[Value::Input(0), Value::Input(0)]),
+                    call(Function::Multiply, &[result(0), Value::Input(1)]),
+                    call(Function::Add, &[result(1), result(0)]),
+                ],
+                stores: vec![store(Value::Input(0), 0), store(result(0), 1), store(result(2), 2)],
+                sums: vec![result(0), result(2)],
+            },
+            reads: vec![x, row],
+            writes: vec![other, made, y],
+            sums: vec![first_sum, second_sum],
+        };
+        assert_eq!(join(&tensors, &first, &second), Some(expected));
+        // What is added to is not what was stored.
+        let mut adds = first.clone();
+        adds.program.stores.push(Store { accumulate: true, ..adds.program.stores[1] });
+        assert_eq!(join(&tensors, &adds, &second), None);
+        // Nor is another part of it.
+        let half = |offset| Index::Columns { stride: 6, offset };
+        let mut parts = first.clone();
+        parts.program.stores[1].index = half(0);
+        let mut reads = second;
+        reads.program.inputs[0].index = half(3);
+        assert_eq!(join(&tensors, &parts, &reads), None);
+    }
 }
