@@ -4,7 +4,7 @@
 use wgvae::graph::{Graph, Node, Over};
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
-use wgvae::{Activation, Custom, DeviceOptions, Function};
+use wgvae::{Activation, Custom, DeviceOptions, Function, Loss};
 
 const BATCH: usize = 64;
 const WIDTH: usize = 8;
@@ -30,7 +30,7 @@ fn model(g: &mut Graph) -> Definition {
     let (output, _) = dense(g, "output", h, WIDTH);
     // A normal with sigma = 0.1, without its constant.
     let (inv_var, log_norm) = (g.constant(100.0), g.constant(0.0));
-    let loss = g.map("loss", Function::Gaussian, &[output, x, inv_var, log_norm]);
+    let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
     let recon = g.fold("recon", loss, Over::Columns);
     let kl = kl(g, "kl", [mu, logvar]);
     Definition { inputs: vec![x], losses: vec![recon, kl], outputs: vec![output] }

@@ -66,7 +66,7 @@ pub use executor::{Device, DeviceChoice, DeviceError};
 pub use gpu::GpuError;
 pub use gpu::tuner::{Trial, Tuning};
 pub use kernels::GemmVariant;
-pub use plan::{Activation, Function, PlanError, Totals};
+pub use plan::{Activation, Function, Loss, PlanError, Totals};
 pub use run::{Custom, Error, Finished, RunOptions, train};
 pub use train::{
     DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Start, StepReport, Summary,

@@ -12,10 +12,10 @@ use wgvae::graph::{self, Graph, Lowering, Node, Over};
 use wgvae::kernels::rng::threefry2x32;
 use wgvae::kernels::{Body, map};
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
-use wgvae::model::{CustomModel, DataSpec, Definition, Vae};
+use wgvae::model::{CustomModel, DataSpec, Definition, Likelihood, Vae};
 use wgvae::oracle::Oracle;
 use wgvae::plan::{
-    Activation, BufferId, Function, Index, Init, Op, Orientation, PlanId, Program, StepScalars, Store, TensorId,
+    Activation, BufferId, Function, Index, Init, Loss, Op, Orientation, PlanId, Program, StepScalars, Store, TensorId,
     TensorTable,
 };
 use wgvae::train::{StepSchedule, initial_weights};
@@ -128,7 +128,7 @@ fn same(name: &str, found: &[f64], expected: &[f64], tolerance: f64) {
 
 fn gaussian_loss(g: &mut Graph, output: Node, x: Node) -> Node {
     let (inv_var, log_norm) = (g.constant(1.3), g.constant(0.2));
-    let loss = g.map("loss", Function::Gaussian, &[output, x, inv_var, log_norm]);
+    let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
     g.fold("recon", loss, Over::Columns)
 }
 
@@ -428,7 +428,7 @@ fn two_halves_of_a_product_and_grey_levels() {
         let (codes, _) = dense_block(g, "codes", x, &[("mu", 6), ("logvar", 6)]);
         let (mu, logvar) = (g.columns("mu", codes, 0..6), g.columns("logvar", codes, 6..12));
         let kl = kl(g, "kl", [mu, logvar]);
-        let terms = g.map("terms", Function::GaussianLearned, &[mu, x, logvar]);
+        let terms = g.map("terms", Function::Loss(Loss::GaussianLearned), &[mu, x, logvar]);
         let recon = g.fold("recon", terms, Over::Columns);
         Definition { inputs: vec![x], losses: vec![kl, recon], outputs: Vec::new() }
     };
@@ -686,10 +686,15 @@ fn configs() -> Vec<(String, Config)> {
     for (name, toml) in [
         ("tied", "[model]\nhidden = [12, 9]\ntied = true\nactivation = \"gelu\"\n[train]\nclip = 1.0"),
         ("tied autoencoder", "[model]\nhidden = [12]\nobjective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
-        ("gaussian", "[model]\nhidden = [13]\nlatent = 3\nlikelihood = \"gaussian\"\nsigma = 0.4"),
         ("linear", "[model]\nhidden = []\nlatent = 5\nlikelihood = \"gaussian-learned\""),
     ] {
         all.push((name.to_string(), config(toml)));
+    }
+    for likelihood in Likelihood::ALL {
+        let name = likelihood.name();
+        let sigma = if likelihood.takes_sigma() { "sigma = 0.4" } else { "" };
+        let text = format!("[model]\nhidden = [13]\nlatent = 3\nlikelihood = \"{name}\"\n{sigma}");
+        all.push((name.to_string(), config(&text)));
     }
     for (_, config) in &mut all {
         // Small, so that the plan as it was lowered does not take long; no multiple of anything.

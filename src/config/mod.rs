@@ -250,7 +250,7 @@ impl Config {
             ),
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
-                m.sigma != 1.0 && m.likelihood != Likelihood::Gaussian,
+                m.sigma != 1.0 && !m.likelihood.takes_sigma(),
                 "sigma belongs to the gaussian likelihood: choose it, or leave sigma out",
             ),
             (

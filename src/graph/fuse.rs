@@ -384,7 +384,7 @@ fn rows(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Call;
+    use crate::plan::{Call, Loss};
 
     fn result(call: usize) -> Value {
         Value::Result { call, index: 0 }
@@ -408,7 +408,7 @@ mod tests {
             inputs: vec![whole(0), whole(1), whole(2)],
             calls: vec![
                 call(Function::Copy, &[Value::Input(0)]),
-                call(Function::Bernoulli, &[Value::Input(1), Value::Input(2)]),
+                call(Function::Loss(Loss::Bernoulli), &[Value::Input(1), Value::Input(2)]),
                 call(Function::Add, &[Value::Result { call: 1, index: 1 }, Value::Input(2)]),
             ],
             stores: vec![store(result(2), 1)],
@@ -420,7 +420,7 @@ mod tests {
         let expected = Pointwise {
             inputs: vec![whole(0), whole(1)],
             calls: vec![
-                call(Function::Bernoulli, &[Value::Input(0), Value::Input(1)]),
+                call(Function::Loss(Loss::Bernoulli), &[Value::Input(0), Value::Input(1)]),
                 call(Function::Add, &[Value::Result { call: 0, index: 1 }, Value::Input(1)]),
             ],
             stores: vec![store(result(1), 0)],

@@ -23,9 +23,7 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
         Function::ReparameteriseLogvar => one(latent::reparameterise_logvar(x[0], x[1], x[2])),
         Function::Kl => one(latent::kl(x[0], x[1])),
         Function::KlLogvar => one(latent::kl_logvar(x[0], x[1])),
-        Function::Bernoulli => likelihood::bernoulli(x[0], x[1]),
-        Function::Gaussian => likelihood::gaussian(x[0], x[1], x[2], x[3]),
-        Function::GaussianLearned => likelihood::gaussian_learned(x[0], x[1], x[2]),
+        Function::Loss(loss) => likelihood::evaluate(loss, x),
     }
 }
 

@@ -12,7 +12,7 @@ mod scalars;
 mod step_plan;
 mod tensor;
 
-pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Library, Saved, Signature};
+pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Library, Loss, Saved, Signature};
 pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Orientation, Reduce, Roof, Update};
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable};
