@@ -378,7 +378,7 @@ impl Config {
         let d = &self.data;
         let augment = match shape {
             Shape::Image { height, width, channels } if self.augments() => {
-                Some(Augment { height, across: width, channels, shift: d.shift, flip: d.flip, noise: d.noise })
+                Some(Augment { height, image_width: width, channels, shift: d.shift, flip: d.flip, noise: d.noise })
             }
             _ => None,
         };
