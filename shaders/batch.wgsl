@@ -23,7 +23,7 @@ struct Params {
     words: u32,      // W
     half_bits: u32,  // the permutation works on 2 * half_bits bits, the smallest that hold N
     height: u32,     // of an image, for augmented
-    across: u32,     // pixels of its row
+    image_width: u32,  // pixels of its row
     channels: u32,
     shift: u32,
     noise: u32,
@@ -122,11 +122,11 @@ fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
 // Level i of the moved and mirrored image that starts at word `bytes`.
 fn moved(start: u32, i: u32, down: i32, right: i32, mirrored: bool) -> u32 {
     let pixel = i / params.channels;
-    let y = i32(pixel / params.across) - down;
-    let x = i32(pixel % params.across) - right;
-    if y < 0 || x < 0 || y >= i32(params.height) || x >= i32(params.across) { return 0u; }
-    let column = select(u32(x), params.across - 1u - u32(x), mirrored);
-    let at = (u32(y) * params.across + column) * params.channels + i % params.channels;
+    let y = i32(pixel / params.image_width) - down;
+    let x = i32(pixel % params.image_width) - right;
+    if y < 0 || x < 0 || y >= i32(params.height) || x >= i32(params.image_width) { return 0u; }
+    let column = select(u32(x), params.image_width - 1u - u32(x), mirrored);
+    let at = (u32(y) * params.image_width + column) * params.channels + i % params.channels;
     return (bytes[start + at / 4u] >> (8u * (at % 4u))) & 255u;
 }
 

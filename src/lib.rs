@@ -33,6 +33,8 @@
 pub mod apply;
 pub mod config;
 pub mod data;
+pub mod graph;
+pub mod model;
 
 // Internals for the program, the tests and the benchmarks; they may change without notice.
 #[doc(hidden)]
@@ -45,11 +47,7 @@ pub mod executor;
 #[doc(hidden)]
 pub mod gpu;
 #[doc(hidden)]
-pub mod graph;
-#[doc(hidden)]
 pub mod kernels;
-#[doc(hidden)]
-pub mod model;
 #[doc(hidden)]
 pub mod oracle;
 #[doc(hidden)]
@@ -68,8 +66,8 @@ pub use executor::{Device, DeviceChoice, DeviceError};
 pub use gpu::GpuError;
 pub use gpu::tuner::{Trial, Tuning};
 pub use kernels::GemmVariant;
-pub use plan::{PlanError, Totals};
-pub use run::{Error, Finished, RunOptions, train};
+pub use plan::{Activation, Function, Loss, PlanError, Totals};
+pub use run::{Custom, Error, Finished, RunOptions, train};
 pub use train::{
     DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Start, StepReport, Summary,
     TrainError, Tune, Watch,

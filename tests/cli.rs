@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use wgvae::config::PRESETS;
-use wgvae::plan::{Family, Rule};
+use wgvae::plan::{Family, FuseRule};
 
 fn wgvae(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
@@ -317,7 +317,7 @@ fn plans_can_be_run_without_fusing() {
         .flat_map(|op| op["fused"].as_array().unwrap().clone())
         .map(|taken| taken["rule"].as_str().unwrap().to_string())
         .collect();
-    for (_, rule) in Rule::ALL {
+    for (_, rule) in FuseRule::ALL {
         assert!(rules.iter().any(|used| used == rule), "{rule} is not among {rules:?}");
     }
     assert_eq!(fused["lowered_ops"], lowered["dispatches"]);

@@ -11,9 +11,9 @@ use wgvae::data::{Dataset, Shape, Split, Values};
 use wgvae::executor::{Device, Executor};
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::kernels::{Activation, Target};
-use wgvae::model::{DataSpec, Plan, Vae};
+use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Family, Program, StepScalars};
+use wgvae::plan::{Family, Function, Program, StepScalars};
 use wgvae::train::{RunFolder, StepSchedule, Trainer, initial_weights};
 
 fn config(toml: &str) -> Config {
@@ -25,7 +25,7 @@ fn config(toml: &str) -> Config {
 /// Small models that between them take every path through the builder.
 fn models() -> Vec<(String, Config)> {
     let mut all = Vec::new();
-    for (activation, ..) in Activation::ALL {
+    for activation in Activation::ALL {
         let name = activation.name();
         all.push((
             name.to_string(),
@@ -34,10 +34,14 @@ fn models() -> Vec<(String, Config)> {
             )),
         ));
     }
+    for likelihood in Likelihood::ALL {
+        let name = likelihood.name();
+        let sigma = if likelihood.takes_sigma() { "sigma = 0.4" } else { "" };
+        let text = format!("[model]\nhidden = [6]\nlatent = 3\nlikelihood = \"{name}\"\n{sigma}\n[train]\nbatch = 4");
+        all.push((name.to_string(), config(&text)));
+    }
     for (name, model) in [
-        ("gaussian", "likelihood = \"gaussian\"\nsigma = 0.4"),
-        ("mse", "likelihood = \"mse\"\nbeta = 0.0"),
-        ("learned sigma", "likelihood = \"gaussian-learned\""),
+        ("no KL", "likelihood = \"mse\"\nbeta = 0.0"),
         ("linear", "hidden = []"),
         ("narrow decoder", "decoder_hidden = []"),
         ("wide decoder", "decoder_hidden = [4, 9]"),
@@ -80,6 +84,17 @@ fn without_update(mut program: Program) -> Program {
         plan.ops.retain(|op| op.kernel.family() != Family::Optimizer);
     }
     program
+}
+
+#[test]
+fn every_function_of_every_model_is_listed() {
+    for (name, config) in models() {
+        for op in vae(&config).program.plans.iter().flat_map(|plan| &plan.ops) {
+            for function in op.kernel.functions() {
+                assert!(Function::all().contains(&function), "{name}: {function:?} has no case");
+            }
+        }
+    }
 }
 
 #[test]

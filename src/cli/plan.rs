@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::model_args::ModelArgs;
 use crate::config::Config;
 use crate::model::Vae;
-use crate::plan::{Access, Program, Rule, StepPlan};
+use crate::plan::{Access, FuseRule, Program, StepPlan};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -96,7 +96,7 @@ fn report<'a>(program: &'a Program, plan: &'a StepPlan) -> PlanReport<'a> {
         stages: totals.stages,
         // Sums that are begun elsewhere are still an op.
         lowered_ops: plan.ops.len()
-            + plan.ops.iter().flat_map(|op| &op.fused).filter(|(rule, _)| *rule != Rule::PartialSums).count(),
+            + plan.ops.iter().flat_map(|op| &op.fused).filter(|(rule, _)| *rule != FuseRule::PartialSums).count(),
         parameters: program.params.count(),
         flops_per_step: totals.flops,
         bytes_per_step: totals.bytes,

@@ -256,7 +256,7 @@ impl Config {
             ),
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
-                m.sigma != 1.0 && m.likelihood != Likelihood::Gaussian,
+                m.sigma != 1.0 && !m.likelihood.takes_sigma(),
                 "sigma belongs to the gaussian likelihood: choose likelihood gaussian, or leave sigma out",
             ),
             (
@@ -393,7 +393,7 @@ impl Config {
         let d = &self.data;
         let augment = match shape {
             Shape::Image { height, width, channels } if self.augments() => {
-                Some(Augment { height, across: width, channels, shift: d.shift, flip: d.flip, noise: d.noise })
+                Some(Augment { height, image_width: width, channels, shift: d.shift, flip: d.flip, noise: d.noise })
             }
             _ => None,
         };

@@ -1,14 +1,14 @@
 //! Fusing: a short list of rules, each of which makes two ops one. The first that fits is applied, until none does.
 //!
 //! A rule fires only where no value changes: the two ops can meet at one place of the list, both go over the same elements,
-//! what is made has no more storage bindings than WebGPU promises, and it reads no buffer that it writes.
+//! what is made has no more storage bindings than WebGPU promises, reads no buffer that it writes, and writes nothing twice.
 
 use super::Lowering;
 use crate::kernels::map::MapParams;
 use crate::kernels::{Body, gemm, reduce};
 use crate::plan::{
-    Access, Function, Grid, Index, Input, Kernel, Op, Orientation, Pointwise, Reduce, Rule, Store, TensorId,
-    TensorTable, Value,
+    Access, Binding, Function, FuseRule, Grid, Index, Input, Kernel, Op, Orientation, Pointwise, Reduce, Store,
+    TensorId, TensorTable, Value,
 };
 
 /// Storage bindings that WebGPU promises a shader.
@@ -17,14 +17,14 @@ const MOST_BINDINGS: usize = 8;
 /// Makes two ops one, by their places in the list, the first of which stands before the second; none where it does not fit.
 type Apply = fn(&mut List<'_>, usize, usize) -> Option<()>;
 
-fn apply(rule: Rule) -> Apply {
+fn apply(rule: FuseRule) -> Apply {
     match rule {
-        Rule::Bias => bias,
-        Rule::Chain => chain,
-        Rule::Epilogue => epilogue,
-        Rule::PartialSums => partial_sums,
-        Rule::RowSum => row_sum,
-        Rule::Rows => rows,
+        FuseRule::Bias => bias,
+        FuseRule::Chain => chain,
+        FuseRule::Epilogue => epilogue,
+        FuseRule::PartialSums => partial_sums,
+        FuseRule::RowSum => row_sum,
+        FuseRule::Rows => rows,
     }
 }
 
@@ -44,7 +44,7 @@ struct List<'a> {
 impl List<'_> {
     /// Applies the first rule that fits.
     fn step(&mut self) -> bool {
-        Rule::ALL.iter().any(|(rule, _)| {
+        FuseRule::ALL.iter().any(|(rule, _)| {
             let mut pairs = (0..self.ops.len()).flat_map(|second| (0..second).map(move |first| (first, second)));
             pairs.any(|(first, second)| apply(*rule)(self, first, second).is_some())
         })
@@ -64,17 +64,21 @@ impl List<'_> {
         (!between.iter().any(|op| op.depends_on(&self.ops[first], self.tensors()))).then_some(second)
     }
 
-    /// Whether an op stays within what a shader may bind, and reads no buffer that it writes.
+    /// Whether an op stays within what a shader may bind, reads no buffer that it writes, and writes nothing twice.
     fn is_sound(&self, op: &Op) -> bool {
         let buffer = |id: TensorId| self.tensors().get(id).buffer;
         let read_and_written = op.bindings.iter().filter(|b| b.access.writes()).any(|written| {
             op.bindings.iter().any(|read| !read.access.writes() && buffer(read.tensor) == buffer(written.tensor))
         });
-        op.bindings.len() <= MOST_BINDINGS && !read_and_written
+        let written_twice = op.bindings.iter().enumerate().any(|(i, a)| {
+            let both = |b: &&Binding| a.access.writes() && b.access.writes();
+            op.bindings[..i].iter().filter(both).any(|b| self.tensors().overlap(a.tensor, b.tensor))
+        });
+        op.bindings.len() <= MOST_BINDINGS && !read_and_written && !written_twice
     }
 
     /// Puts an op in place of two, by a rule.
-    fn unite(&mut self, first: usize, second: usize, mut op: Op, rule: Rule) -> Option<()> {
+    fn unite(&mut self, first: usize, second: usize, mut op: Op, rule: FuseRule) -> Option<()> {
         let at = self.place(first, second)?;
         if !self.is_sound(&op) {
             return None;
@@ -180,7 +184,7 @@ fn tidy(body: Body) -> Body {
 
 /// One program of two, the second behind the first: what the second reads of what the first stores it takes from there.
 /// None where the two do not meet, or not element by element.
-fn join(first: &Body, second: &Body) -> Option<Body> {
+fn join(tensors: &TensorTable, first: &Body, second: &Body) -> Option<Body> {
     let mut body = first.clone();
     let calls = body.program.calls.len();
     let mut meet = false;
@@ -188,13 +192,13 @@ fn join(first: &Body, second: &Body) -> Option<Body> {
     for input in &second.program.inputs {
         let tensor = second.reads[input.binding];
         if let Some(binding) = first.writes.iter().position(|t| *t == tensor) {
-            let made = first.program.stores.iter().find(|s| s.binding == binding && s.index == input.index)?;
-            if made.accumulate {
-                return None;
-            }
             meet = true;
-            inputs.push(made.value);
+            inputs.push(made(first, binding, input.index)?);
             continue;
+        }
+        // Other elements of what the first stores.
+        if first.writes.iter().any(|written| tensors.overlap(*written, tensor)) {
+            return None;
         }
         let binding = body.reads.iter().position(|t| *t == tensor).unwrap_or_else(|| {
             body.reads.push(tensor);
@@ -230,6 +234,13 @@ fn join(first: &Body, second: &Body) -> Option<Body> {
     (meet && bound).then_some(body)
 }
 
+/// The value that a tensor holds behind a program; none where something is added to it.
+fn made(body: &Body, binding: usize, index: Index) -> Option<Value> {
+    let mut stores = body.program.stores.iter().filter(|s| s.binding == binding);
+    let adds = stores.clone().any(|s| s.accumulate);
+    stores.find(|s| s.index == index && !adds).map(|s| s.value)
+}
+
 /// A copy of a value is the value.
 fn without_copies(body: Body) -> Body {
     let mut body = body;
@@ -261,7 +272,7 @@ fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let plain = Body { program: Pointwise::plain(), writes: map.writes, ..Body::default() };
     let mut op = list.with_body(&list.ops[first], plain)?;
     gemm::add_bias(list.tensors(), &mut op, map.reads[b.binding]).ok()?;
-    list.unite(first, second, op, Rule::Bias)
+    list.unite(first, second, op, FuseRule::Bias)
 }
 
 fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
@@ -269,9 +280,9 @@ fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     if !matches!((&a.kernel, &b.kernel), (Kernel::Map(_), Kernel::Map(_))) || list.space(a) != list.space(b) {
         return None;
     }
-    let body = join(&Body::of(a)?, &Body::of(b)?)?;
+    let body = join(list.tensors(), &Body::of(a)?, &Body::of(b)?)?;
     let op = list.with_body(a, list.without_dead_stores(body, [first, second], false))?;
-    list.unite(first, second, op, Rule::Chain)
+    list.unite(first, second, op, FuseRule::Chain)
 }
 
 fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
@@ -282,7 +293,7 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     if space != [rows, cols] {
         // Two halves of the product's columns, side by side.
         let halves = space == [rows, cols / 2] && cols % 2 == 0 && !gemm.pairs && gemm.epilogue == Pointwise::plain();
-        if !halves || map.program.inputs.iter().any(|input| input.index == Index::Levels) {
+        if !halves {
             return None;
         }
         let half = |which: usize| Store {
@@ -293,17 +304,24 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
         };
         product.program.stores = vec![half(0), half(1)];
     }
-    let body = join(&product, &map)?;
+    let body = join(list.tensors(), &product, &map)?;
+    // Grey levels are read as many columns at a time as the product is wide.
+    if body.pairs() && body.program.inputs.iter().any(|input| input.index == Index::Levels) {
+        return None;
+    }
     let op = list.with_body(a, list.without_dead_stores(body, [first, second], true))?;
-    list.unite(first, second, op, Rule::Epilogue)
+    list.unite(first, second, op, FuseRule::Epilogue)
 }
 
 fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let Kernel::Reduce(Reduce::Rows(1)) = list.ops[second].kernel else { return None };
     let (matrix, total) = (list.ops[second].tensor(reduce::MATRIX[0])?, list.ops[second].tensor(reduce::TOTAL[0])?);
     let mut body = Body::of(&list.ops[first])?;
-    let made = |s: &&Store| body.writes[s.binding] == matrix && s.index == Index::Whole && !s.accumulate;
-    let value = body.program.stores.iter().find(made)?.value;
+    let value = made(&body, body.writes.iter().position(|t| *t == matrix)?, Index::Whole)?;
+    let writes = |b: &Binding| b.access.writes() && list.tensors().overlap(b.tensor, matrix);
+    if list.ops[first + 1..second].iter().any(|op| op.bindings.iter().any(writes)) {
+        return None;
+    }
     let [rows, cols] = list.space(&list.ops[first])?;
     let pairs = list.ops[first].kernel.gemm().is_some_and(|gemm| gemm.pairs);
     let quads = if pairs { (2 * cols).div_ceil(4) } else { cols.div_ceil(4) };
@@ -312,6 +330,9 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     }
     let name = format!("{} partial sums", list.tensors().get(matrix).name);
     let partial = list.lowering.shared(&name, &[rows, quads]);
+    if list.ops.iter().any(|op| op.bindings.iter().any(|b| b.tensor == partial)) {
+        return None;
+    }
     body.program.sums.push(value);
     body.sums.push(partial);
     let is_product = list.ops[first].kernel.gemm().is_some();
@@ -321,7 +342,7 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     }
     let mut sum = reduce::rows(list.tensors(), list.ops[second].label.clone(), &[(partial, total)]).ok()?;
     sum.fused = list.ops[second].fused.clone();
-    op.fused.push((Rule::PartialSums, sum.label.clone()));
+    op.fused.push((FuseRule::PartialSums, sum.label.clone()));
     list.ops[first] = op;
     list.ops[second] = sum;
     Some(())
@@ -337,7 +358,7 @@ fn row_sum(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
         }
         let mut op = op.clone();
         gemm::add_row_sum(list.tensors(), &mut op, sums.tensor("total")?).ok()?;
-        return list.unite(first, second, op, Rule::RowSum);
+        return list.unite(first, second, op, FuseRule::RowSum);
     }
     None
 }
@@ -357,5 +378,115 @@ fn rows(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     }
     let mut op = reduce::rows(list.tensors(), a.label.clone(), &matrices).ok()?;
     op.fused = a.fused.clone();
-    list.unite(first, second, op, Rule::Rows)
+    list.unite(first, second, op, FuseRule::Rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Call, Loss};
+
+    fn result(call: usize) -> Value {
+        Value::Result { call, index: 0 }
+    }
+
+    fn whole(binding: usize) -> Input {
+        Input { binding, index: Index::Whole }
+    }
+
+    fn store(value: Value, binding: usize) -> Store {
+        Store { value, binding, index: Index::Whole, accumulate: false }
+    }
+
+    fn call(function: Function, arguments: &[Value]) -> Call {
+        Call { function, arguments: arguments.to_vec() }
+    }
+
+    #[test]
+    fn what_nothing_uses_is_dropped_and_the_rest_is_renumbered() {
+        let program = Pointwise {
+            inputs: vec![whole(0), whole(1), whole(2)],
+            calls: vec![
+                call(Function::Copy, &[Value::Input(0)]),
+                call(Function::Loss(Loss::Bernoulli), &[Value::Input(1), Value::Input(2)]),
+                call(Function::Add, &[Value::Result { call: 1, index: 1 }, Value::Input(2)]),
+            ],
+            stores: vec![store(result(2), 1)],
+            sums: vec![result(2)],
+        };
+        let [reads, writes, sums] =
+            [vec![3, 4, 5], vec![6, 7], vec![8]].map(|ids| ids.into_iter().map(TensorId).collect());
+        let tidied = tidy(Body { program, reads, writes, sums });
+        let expected = Pointwise {
+            inputs: vec![whole(0), whole(1)],
+            calls: vec![
+                call(Function::Loss(Loss::Bernoulli), &[Value::Input(0), Value::Input(1)]),
+                call(Function::Add, &[Value::Result { call: 0, index: 1 }, Value::Input(1)]),
+            ],
+            stores: vec![store(result(1), 0)],
+            sums: vec![result(1)],
+        };
+        let [reads, writes, sums] = [vec![4, 5], vec![7], vec![8]].map(|ids| ids.into_iter().map(TensorId).collect());
+        assert_eq!(tidied, Body { program: expected, reads, writes, sums });
+    }
+
+    #[test]
+    fn a_joined_program_takes_values_in_place_of_what_it_read() {
+        let mut tensors = TensorTable::default();
+        let [x, made, other, y] = ["x", "made", "other", "y"].map(|name| tensors.floats(name, &[5, 6]));
+        let [row, first_sum, second_sum] = ["row", "first", "second"].map(|name| tensors.floats(name, &[5]));
+        let first = Body {
+            program: Pointwise {
+                inputs: vec![whole(0)],
+                calls: vec![call(Function::Add, &[Value::Input(0), Value::Input(0)])],
+                stores: vec![store(Value::Input(0), 0), store(result(0), 1)],
+                sums: vec![result(0)],
+            },
+            reads: vec![x],
+            writes: vec![other, made],
+            sums: vec![first_sum],
+        };
+        let per_row = Input { binding: 1, index: Index::PerRow };
+        let second = Body {
+            program: Pointwise {
+                inputs: vec![whole(0), per_row],
+                calls: vec![
+                    call(Function::Multiply, &[Value::Input(0), Value::Input(1)]),
+                    call(Function::Add, &[result(0), Value::Input(0)]),
+                ],
+                stores: vec![store(result(1), 0)],
+                sums: vec![result(1)],
+            },
+            reads: vec![made, row],
+            writes: vec![y],
+            sums: vec![second_sum],
+        };
+        let expected = Body {
+            program: Pointwise {
+                inputs: vec![whole(0), per_row],
+                calls: vec![
+                    call(Function::Add, &[Value::Input(0), Value::Input(0)]),
+                    call(Function::Multiply, &[result(0), Value::Input(1)]),
+                    call(Function::Add, &[result(1), result(0)]),
+                ],
+                stores: vec![store(Value::Input(0), 0), store(result(0), 1), store(result(2), 2)],
+                sums: vec![result(0), result(2)],
+            },
+            reads: vec![x, row],
+            writes: vec![other, made, y],
+            sums: vec![first_sum, second_sum],
+        };
+        assert_eq!(join(&tensors, &first, &second), Some(expected));
+        // What is added to is not what was stored.
+        let mut adds = first.clone();
+        adds.program.stores.push(Store { accumulate: true, ..adds.program.stores[1] });
+        assert_eq!(join(&tensors, &adds, &second), None);
+        // Nor is another part of it.
+        let half = |offset| Index::Columns { stride: 6, offset };
+        let mut parts = first.clone();
+        parts.program.stores[1].index = half(0);
+        let mut reads = second;
+        reads.program.inputs[0].index = half(3);
+        assert_eq!(join(&tensors, &parts, &reads), None);
+    }
 }

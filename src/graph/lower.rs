@@ -4,21 +4,32 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Graph, Kind, Node, Over, Region, Scalar};
 use crate::kernels::{Body, gemm, map, reduce};
-use crate::plan::{BufferId, Call, Dtype, Function, Index, Input, Op, PlanError, Store, TensorId, TensorTable, Value};
+use crate::plan::{
+    BufferId, Call, Dtype, Function, Index, Input, Op, ParamTable, PlanError, Store, TensorId, TensorTable, Value,
+};
 
 /// Where a node's value lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placed {
     /// The tensor that holds it.
     pub tensor: TensorId,
-    /// The first of its columns there, where it is not the whole tensor.
-    column: Option<usize>,
+    /// Where it is not the whole tensor.
+    part: Option<Part>,
+}
+
+/// Elements of a tensor that no binding can start at, or that do not lie side by side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Part {
+    /// From one row to the next.
+    stride: usize,
+    /// The first.
+    offset: usize,
 }
 
 impl Placed {
     /// All of a tensor.
     pub fn whole(tensor: TensorId) -> Self {
-        Self { tensor, column: None }
+        Self { tensor, part: None }
     }
 }
 
@@ -36,7 +47,11 @@ struct Lower<'a> {
     graph: &'a Graph,
     /// Nodes that something needs.
     needed: HashSet<Node>,
+    /// What is read from outside, and where.
+    kept: &'a [(Node, TensorId)],
     places: HashMap<Node, Placed>,
+    /// Whole tensors with what is a part of one.
+    copies: HashMap<Node, TensorId>,
     /// Names that tensors of this plan have.
     taken: HashSet<String>,
     ops: Vec<Op>,
@@ -63,15 +78,21 @@ impl Lowering {
                 needed.extend(graph.reads(node));
             }
         }
-        let taken = HashSet::new();
-        let mut lower = Lower { lowering: self, graph, needed, places: HashMap::new(), taken, ops: Vec::new() };
+        let mut lower = Lower {
+            lowering: self,
+            graph,
+            needed,
+            kept,
+            places: HashMap::new(),
+            copies: HashMap::new(),
+            taken: HashSet::new(),
+            ops: Vec::new(),
+        };
         let mut copies = Vec::new();
         for (node, tensor) in kept {
             let place = Placed::whole(*tensor);
             let outside = matches!(graph.kind(*node), Kind::Input { .. });
-            // A vector that stands for a matrix of one row would not do where that is read as one.
-            let fits = lower.lowering.tensors.get(*tensor).shape == lower.extents(*node) || lower.readers(*node) == 0;
-            if !lower.places.contains_key(node) && (outside || fits && lower.can_be_placed(*node, place)) {
+            if !lower.places.contains_key(node) && (outside || lower.can_be_kept(*node, place)) {
                 lower.places.insert(*node, place);
             } else {
                 copies.push((*node, place));
@@ -92,8 +113,9 @@ impl Lowering {
 }
 
 impl Lower<'_> {
+    /// How often a node is read.
     fn readers(&self, node: Node) -> usize {
-        self.needed.iter().filter(|n| self.graph.reads(**n).contains(&node)).count()
+        self.needed.iter().flat_map(|n| self.graph.reads(*n)).filter(|read| *read == node).count()
     }
 
     /// The shape of a tensor of the node's own: sums over rows or columns are vectors.
@@ -110,23 +132,45 @@ impl Lower<'_> {
     fn can_be_placed(&self, node: Node, place: Placed) -> bool {
         match self.graph.kind(node) {
             Kind::Map { .. } | Kind::Sum(_) => true,
-            Kind::Product { .. } | Kind::Fold { .. } => place.column.is_none(),
+            Kind::Product { .. } | Kind::Fold { .. } => {
+                place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
+            }
             _ => false,
         }
     }
 
-    /// A part of a place: rows of a tensor are a tensor, columns are not.
+    /// Whether a node's value can be made where the outside reads it.
+    fn can_be_kept(&self, node: Node, place: Placed) -> bool {
+        let tensors = &self.lowering.tensors;
+        let tensor = tensors.get(place.tensor);
+        let read = self.readers(node) > 0 || self.kept.iter().filter(|(kept, _)| *kept == node).count() > 1;
+        // What reads it may write others there, and an op that reads a buffer cannot write it. A vector that stands for a
+        // matrix of one row would not do where that is read as one.
+        let alone = self.kept.iter().filter(|(_, kept)| tensors.get(*kept).buffer == tensor.buffer).count() == 1;
+        (!read || alone && tensor.shape == self.extents(node)) && self.can_be_placed(node, place)
+    }
+
+    /// A part of a place: rows are a tensor where a binding can start at the first, other parts are not.
     fn part(&mut self, place: Placed, region: Region, shape: [usize; 2]) -> Placed {
-        match region {
-            Region::Whole => place,
-            Region::Columns(start) => Placed { column: Some(place.column.unwrap_or(0) + start), ..place },
-            Region::Rows(start) => {
-                let tensor = self.lowering.tensors.get(place.tensor).clone();
-                let offset = tensor.offset + start * tensor.shape.last().copied().unwrap_or(1);
-                let name = format!("{} from row {start}", tensor.name);
-                Placed::whole(self.lowering.tensors.view(name, tensor.buffer, offset, &shape))
-            }
+        let tensor = self.lowering.tensors.get(place.tensor).clone();
+        let stride = match (place.part, &tensor.shape[..], region) {
+            (Some(part), ..) => part.stride,
+            (None, [_, cols], _) => *cols,
+            (None, _, Region::Columns(_)) => tensor.len() / shape[0],
+            (None, ..) => shape[1],
+        };
+        let start = match region {
+            Region::Whole => return place,
+            Region::Columns(start) => start,
+            Region::Rows(start) => start * stride,
+        };
+        let offset = tensor.offset + start;
+        if let (Region::Rows(row), None, true) = (region, place.part, offset.is_multiple_of(ParamTable::ALIGNMENT)) {
+            let name = format!("{} from row {row}", tensor.name);
+            return Placed::whole(self.lowering.tensors.view(name, tensor.buffer, offset, &[shape[0], stride]));
         }
+        let before = place.part.map_or(0, |part| part.offset);
+        Placed { part: Some(Part { stride, offset: before + start }), ..place }
     }
 
     /// A sum's first parts are made where the sum lies, if nothing else reads them.
@@ -141,7 +185,8 @@ impl Lower<'_> {
                 let first = !again && (wholes == 0 || *region == Region::Whole);
                 let shape = self.graph.shape(*part);
                 let fits = *region != Region::Whole || shape == self.graph.shape(sum);
-                if !first || wholes > 1 || !fits || self.readers(*part) > 1 || self.places.contains_key(part) {
+                let kept = self.kept.iter().any(|(kept, _)| kept == part);
+                if !first || wholes > 1 || !fits || kept || self.readers(*part) > 1 || self.places.contains_key(part) {
                     continue;
                 }
                 let place = self.part(place, *region, shape);
@@ -173,25 +218,29 @@ impl Lower<'_> {
                     name if name.ends_with(" forward") => name.replace(" forward", ".product"),
                     name => name.to_string(),
                 };
-                let mut name = base.clone();
-                for number in 2.. {
-                    if self.taken.insert(name.clone()) {
-                        break;
-                    }
-                    name = format!("{base}.{number}");
-                }
-                Placed::whole(self.lowering.shared(&name, &self.extents(node)))
+                Placed::whole(self.own(base, &self.extents(node)))
             }
         };
         self.places.insert(node, place);
         place
     }
 
+    /// A tensor that nothing else in this plan is given.
+    fn own(&mut self, base: String, shape: &[usize]) -> TensorId {
+        let mut name = base.clone();
+        for number in 2.. {
+            if self.taken.insert(name.clone()) {
+                break;
+            }
+            name = format!("{base}.{number}");
+        }
+        self.lowering.shared(&name, shape)
+    }
+
     /// How a place is indexed by the elements of a space.
     fn index(&self, place: Placed, shape: [usize; 2], space: [usize; 2]) -> Index {
-        let tensor = self.lowering.tensors.get(place.tensor);
-        match (place.column, shape) {
-            (Some(offset), _) => Index::Columns { stride: tensor.shape[1] as u32, offset: offset as u32 },
+        match (place.part, shape) {
+            (Some(part), _) => Index::Columns { stride: part.stride as u32, offset: part.offset as u32 },
             _ if self.lowering.tensors.dtype(place.tensor) == Dtype::U32 => Index::Levels,
             (None, shape) if shape == space => Index::Whole,
             (None, [1, 1]) => Index::Once,
@@ -203,14 +252,28 @@ impl Lower<'_> {
     /// The node's tensor, all of it; a copy where it is a part of one.
     fn tensor(&mut self, node: Node) -> Result<TensorId, PlanError> {
         let place = self.place(node);
-        if place.column.is_none() && !matches!(self.graph.kind(node), Kind::Scalar(_)) {
+        if place.part.is_none() && !matches!(self.graph.kind(node), Kind::Scalar(_)) {
             return Ok(place.tensor);
+        }
+        if let Some(copy) = self.copies.get(&node) {
+            return Ok(*copy);
         }
         let shape = self.graph.shape(node);
         let name = format!("{} copied", self.graph.name(node));
-        let copy = Placed::whole(self.lowering.shared(&name, &shape));
-        self.function(&name, Function::Copy, &[node], shape, copy, false)?;
-        Ok(copy.tensor)
+        let copy = self.own(name.clone(), &shape);
+        self.function(&name, Function::Copy, &[node], shape, Placed::whole(copy), false)?;
+        self.copies.insert(node, copy);
+        Ok(copy)
+    }
+
+    /// The same as a matrix, where it is a vector.
+    fn matrix(&mut self, node: Node) -> Result<TensorId, PlanError> {
+        let id = self.tensor(node)?;
+        let tensor = self.lowering.tensors.get(id).clone();
+        Ok(match tensor.shape[..] {
+            [_, _] => id,
+            _ => self.lowering.tensors.view(tensor.name, tensor.buffer, tensor.offset, &self.graph.shape(node)),
+        })
     }
 
     /// The op of a function that is applied to nodes.
@@ -249,8 +312,8 @@ impl Lower<'_> {
             }
             let shape = self.graph.shape(*node);
             let mut place = self.place(*node);
-            // One column of several, repeated: it is copied out first.
-            if place.column.is_some() && shape != space {
+            // A part that is repeated: it is copied out first.
+            if place.part.is_some() && shape != space {
                 place = Placed::whole(self.tensor(*node)?);
             }
             let index = self.index(place, shape, space);
@@ -288,7 +351,7 @@ impl Lower<'_> {
             // A view and a result are there with what they are of.
             Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) | Kind::View { .. } | Kind::Result { .. } => {}
             Kind::Product { orientation, a, b } => {
-                let operands = [self.tensor(*a)?, self.tensor(*b)?, self.place(node).tensor];
+                let operands = [self.matrix(*a)?, self.matrix(*b)?, self.place(node).tensor];
                 self.ops.push(gemm::product(&self.lowering.tensors, name, *orientation, operands)?);
             }
             Kind::Map { calls, inputs } => {
@@ -296,7 +359,7 @@ impl Lower<'_> {
                 self.map(&name, calls, inputs, shape, &results, false)?;
             }
             Kind::Fold { of, over } => {
-                let (from, to) = (self.tensor(*of)?, self.place(node).tensor);
+                let (from, to) = (self.matrix(*of)?, self.place(node).tensor);
                 let tensors = &self.lowering.tensors;
                 self.ops.push(match (over, self.graph.shape(*of)) {
                     (Over::Columns, _) => reduce::rows(tensors, name, &[(from, to)])?,
@@ -361,6 +424,6 @@ impl Lower<'_> {
     /// Whether two places are one.
     fn same(&self, a: Placed, b: Placed) -> bool {
         let [x, y] = [a, b].map(|place| self.lowering.tensors.get(place.tensor));
-        (x.buffer, x.offset, &x.shape, a.column) == (y.buffer, y.offset, &y.shape, b.column)
+        (x.buffer, x.offset, &x.shape, a.part) == (y.buffer, y.offset, &y.shape, b.part)
     }
 }

@@ -311,14 +311,22 @@ impl Graph {
     }
 
     /// Some neighbouring columns.
+    ///
+    /// # Panics
+    /// If there are none, or not so many.
     pub fn columns(&mut self, name: impl Into<String>, of: Node, range: std::ops::Range<usize>) -> Node {
-        let rows = self.shape(of)[0];
+        let [rows, cols] = self.shape(of);
+        assert!(!range.is_empty() && range.end <= cols, "columns {range:?} of {}", self.name(of));
         self.add(Kind::View { of, region: Region::Columns(range.start) }, [rows, range.len()], name)
     }
 
     /// Some neighbouring rows.
+    ///
+    /// # Panics
+    /// If there are none, or not so many.
     pub fn rows(&mut self, name: impl Into<String>, of: Node, range: std::ops::Range<usize>) -> Node {
-        let cols = self.shape(of)[1];
+        let [rows, cols] = self.shape(of);
+        assert!(!range.is_empty() && range.end <= rows, "rows {range:?} of {}", self.name(of));
         self.add(Kind::View { of, region: Region::Rows(range.start) }, [range.len(), cols], name)
     }
 

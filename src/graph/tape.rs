@@ -7,6 +7,9 @@ use crate::plan::{Function, Gradient, Orientation, Saved};
 
 /// Adds the gradients of `sum(weight * loss)` over every element of some losses, given as `(loss, weight)`, and returns
 /// those of the nodes that are wanted; none where a loss does not depend on one.
+///
+/// # Panics
+/// If a loss depends on one through what is taken for data or noise: a likelihood's target, a draw.
 pub fn gradients(graph: &mut Graph, losses: &[(Node, Node)], wanted: &[Node]) -> Vec<Option<Node>> {
     let mut tape = Tape { graph, wanted: HashSet::new(), parts: HashMap::new() };
     tape.mark(wanted);
@@ -164,7 +167,7 @@ impl Tape<'_> {
                 }
             };
             let (calls, operands) = match function.gradient(i) {
-                Gradient::None => continue,
+                Gradient::None => panic!("{name} has no gradient for {}", self.graph.name(*input)),
                 Gradient::Pass => (Vec::new(), vec![d]),
                 Gradient::Times(value) => {
                     let factor = saved(self.graph, value);

@@ -19,7 +19,7 @@ params! {
         /// Rows of pixels of an image that is augmented.
         height: u32,
         /// Pixels of such a row.
-        across: u32,
+        image_width: u32,
         /// Levels of a pixel.
         channels: u32,
         /// Most pixels that it moves either way.
@@ -37,7 +37,7 @@ pub struct Augment {
     /// Rows of pixels.
     pub height: usize,
     /// Pixels of a row.
-    pub across: usize,
+    pub image_width: usize,
     /// Levels of a pixel.
     pub channels: usize,
     /// Most pixels that an image moves either way.
@@ -130,7 +130,7 @@ pub fn gather(
         words: index_fits(label, words_per_row(width))?,
         half_bits: half_bits(count),
         height: 0,
-        across: 0,
+        image_width: 0,
         channels: 0,
         shift: 0,
         noise: 0,
@@ -153,12 +153,12 @@ pub fn augmented(
     augment: Augment,
 ) -> Result<Op, PlanError> {
     let label = "gather";
-    let width = augment.height * augment.across * augment.channels;
+    let width = augment.height * augment.image_width * augment.channels;
     tensors.expect_dtype(label, data, Dtype::U32)?;
     let mut op = gather(tensors, data, x, width, binarise)?;
     let params = BatchParams {
         height: index_fits(label, augment.height)?,
-        across: index_fits(label, augment.across)?,
+        image_width: index_fits(label, augment.image_width)?,
         channels: index_fits(label, augment.channels)?,
         shift: index_fits(label, augment.shift)?,
         noise: (augment.noise * 255.0 / BYTES_DEVIATION * 65536.0).round() as u32,
@@ -214,7 +214,7 @@ pub(super) fn cases() -> Vec<Case> {
             all.push(case.timed(batch == 128));
         }
     }
-    for ((height, across, channels), shift, flip, noise, binarise) in [
+    for ((height, image_width, channels), shift, flip, noise, binarise) in [
         ((5, 7, 1), 2, true, 0.0, Binarise::None),
         ((4, 3, 3), 1, true, 0.1, Binarise::None),
         ((1, 1, 1), 0, false, 1.0, Binarise::None),
@@ -222,10 +222,10 @@ pub(super) fn cases() -> Vec<Case> {
         ((6, 6, 1), 0, true, 0.3, Binarise::Draw),
         ((28, 28, 1), 3, true, 0.05, Binarise::None),
     ] {
-        let width = height * across * channels;
+        let width = height * image_width * channels;
         let (count, batch) = (300, if width == 784 { 128 } else { 33 });
         let name = format!(
-            "batch/augmented {height}x{across}x{channels} shift {shift} flip {flip} noise {noise} {binarise:?}"
+            "batch/augmented {height}x{image_width}x{channels} shift {shift} flip {flip} noise {noise} {binarise:?}"
         );
         let keys = StepScalars { binarise_key: [11, 12], shuffle_key: [21, 22], ..StepScalars::default() };
         let step = StepScalars { shuffle: 1, rows: batch as u32, ..keys };
@@ -233,7 +233,7 @@ pub(super) fn cases() -> Vec<Case> {
         let stride = words_per_row(width);
         let data = case.input("data", &[count, stride], Dtype::U32, Fill::Bits);
         let x = case.word_output("x", &[batch, stride]);
-        let augment = Augment { height, across, channels, shift, flip, noise };
+        let augment = Augment { height, image_width, channels, shift, flip, noise };
         case.op(|t| augmented(t, data, x, binarise, augment));
         all.push(case.timed(width == 784));
     }

@@ -4,8 +4,8 @@ use super::case::{Case, Fill, Tolerance};
 use super::pointwise::{self, Body, Form};
 use super::{Activation, Capabilities, Source, index_fits, params, template};
 use crate::plan::{
-    Call, Dtype, Function, Grid, Index, Input, Kernel, Library, Op, PlanError, Pointwise, StepScalars, Store, TensorId,
-    TensorTable, Value,
+    Call, Dtype, Function, Grid, Index, Input, Kernel, Library, Loss, Op, PlanError, Pointwise, StepScalars, Store,
+    TensorId, TensorTable, Value,
 };
 
 params! {
@@ -83,7 +83,7 @@ pub(super) fn source(op: &Op, program: &Pointwise, on: Capabilities) -> Source {
 /// What a forward pass can have saved: an input anywhere, or an output in the activation's range.
 pub(super) fn saved(activation: Activation) -> Fill {
     match activation {
-        Activation::Silu | Activation::Gelu => Fill::Heavy { common: 3.0, rare: 40.0 },
+        a if a.keeps_input() => Fill::Heavy { common: 3.0, rare: 40.0 },
         Activation::Softplus | Activation::Sigmoid => Fill::Levels,
         // The slope at 0 is PyTorch's: that of the negative side.
         Activation::Relu | Activation::LeakyRelu => Fill::Among(&[-0.9, -0.2, 0.0, 0.3, 0.8]),
@@ -100,10 +100,9 @@ fn fill(function: Function, argument: usize) -> Fill {
         (Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar, 1) => {
             Fill::Among(&[-31.0, -30.0, -3.1, -1.0, -0.2, 0.0, 0.4, 1.7, 20.0, 21.0])
         }
-        (Function::Bernoulli, 0) => Fill::Heavy { common: 6.0, rare: 120.0 },
-        (Function::Bernoulli, _) => Fill::Levels,
-        (Function::Gaussian, 2) => Fill::Levels,
-        (Function::GaussianLearned, 2) => Fill::Spread(0.5),
+        (Function::Loss(_), 0) => Fill::Heavy { common: 6.0, rare: 120.0 },
+        (Function::Loss(_), 1) => Fill::Levels,
+        (Function::Loss(loss), i) => Fill::Among(&loss.parameters()[i - 2..i - 1]),
         _ => Fill::Heavy { common: 2.0, rare: 8.0 },
     }
 }
@@ -136,7 +135,7 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
         // exp of numbers up to 20 multiplies the rounding of its argument.
         Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar => 5e-6,
         // Terms of up to 120 cancel; cases below have logits that leave nothing to hide behind.
-        Function::Bernoulli => 1e-5,
+        Function::Loss(_) => 1e-5,
         _ => 2e-6,
     });
     let results: Vec<TensorId> =
@@ -198,7 +197,7 @@ pub(super) fn cases() -> Vec<Case> {
     }
     // Enough draws to meet every branch of the generator's logarithm and cosine.
     all.push(function_case(Function::Normal(0), [997, 101], 0));
-    all.push(function_case(Function::Bernoulli, [128, 784], 0).timed(true));
+    all.push(function_case(Function::Loss(Loss::Bernoulli), [128, 784], 0).timed(true));
     all.extend(exact_cases());
     all
 }
@@ -211,7 +210,7 @@ fn exact_cases() -> Vec<Case> {
         let level = case.input("level", &[50, 1], Dtype::F32, Fill::Among(levels));
         let results = [loss, slope].map(|t| case.output("result", &[50, 1], Tolerance::Relative(t)));
         let inputs = [(logit, Index::Whole), (level, Index::Whole)];
-        case.op(|t| call(t, "bernoulli", [50, 1], Function::Bernoulli, &inputs, &results));
+        case.op(|t| call(t, "bernoulli", [50, 1], Function::Loss(Loss::Bernoulli), &inputs, &results));
         case
     };
     vec![

@@ -77,7 +77,15 @@ impl Body {
             };
             // Vectors are bound as they are: (B) is (B, 1), and (N) is (1, N).
             let extents = |shape: &[usize]| shape.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
-            if extents(&tensor.shape) != extents(&expected) {
+            let fits = match (index, &tensor.shape[..]) {
+                (Index::Columns { stride, offset }, shape) => {
+                    let [stride, offset] = [stride, offset].map(|n| n as usize);
+                    let within = offset % stride + cols <= stride && offset + (rows - 1) * stride < tensor.len();
+                    within && (shape.len() == 1 || shape[1] == stride)
+                }
+                (_, shape) => extents(shape) == extents(&expected),
+            };
+            if !fits {
                 return Err(PlanError::Shape {
                     op: label.to_string(),
                     tensor: tensor.name.clone(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, Node};
-use crate::plan::{Activation, Function, Init};
+use crate::plan::{Activation, Function, Init, Loss};
 
 /// How the decoder's output explains the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,18 @@ pub enum Likelihood {
 }
 
 impl Likelihood {
+    /// Every likelihood.
+    pub const ALL: [Likelihood; 4] =
+        [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Mse, Likelihood::GaussianLearned];
+
+    /// Whether the configuration's sigma is its own.
+    pub fn takes_sigma(self) -> bool {
+        match self {
+            Likelihood::Gaussian => true,
+            Likelihood::Bernoulli | Likelihood::Mse | Likelihood::GaussianLearned => false,
+        }
+    }
+
     /// The name a user writes.
     pub fn name(self) -> &'static str {
         match self {
@@ -34,7 +46,7 @@ impl Likelihood {
     /// The loss of each element, `(B, D)`, of an output for `x`.
     pub(super) fn loss(self, g: &mut Graph, output: Node, x: Node, sigma: f32) -> Node {
         match self {
-            Likelihood::Bernoulli => g.map("loss", Function::Bernoulli, &[output, x]),
+            Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
             Likelihood::Gaussian => {
                 let log_norm = sigma.ln() + 0.5 * (2.0 * std::f32::consts::PI).ln();
                 gaussian(g, [output, x], 1.0 / (sigma * sigma), log_norm)
@@ -45,7 +57,7 @@ impl Likelihood {
             }
             Likelihood::GaussianLearned => {
                 let log_sigma = g.param("log_sigma", &[1], Init::Constant(0.0));
-                g.map("loss", Function::GaussianLearned, &[output, x, log_sigma])
+                g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, x, log_sigma])
             }
         }
     }
@@ -61,5 +73,17 @@ impl Likelihood {
 
 fn gaussian(g: &mut Graph, [output, x]: [Node; 2], inv_var: f32, log_norm: f32) -> Node {
     let (inv_var, log_norm) = (g.constant(inv_var), g.constant(log_norm));
-    g.map("loss", Function::Gaussian, &[output, x, inv_var, log_norm])
+    g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm])
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_likelihood_is_listed() {
+        assert_eq!(Likelihood::value_variants(), Likelihood::ALL);
+    }
 }

@@ -1,5 +1,6 @@
 //! From a model's description to the plans that train and use it. Knows no GPU.
 
+mod custom;
 pub mod layers;
 mod likelihood;
 mod network;
@@ -7,6 +8,7 @@ mod plan_ids;
 mod spec;
 mod vae;
 
+pub use custom::{CustomModel, Definition};
 pub use likelihood::Likelihood;
 pub use spec::{DataSpec, Objective, TrainSpec, VaeSpec};
 pub use vae::{Apply, Plan, Vae};

@@ -58,15 +58,15 @@ fn augmented<T: Real>(call: &Call<'_, T>, p: &BatchParams, flip: bool, source: u
     let down = i64::from((place & 0xFFFF) % reach) - i64::from(p.shift);
     let right = i64::from((place >> 16) % reach) - i64::from(p.shift);
     let mirrored = flip && mirror & 1 == 1;
-    let (height, across, channels) = (i64::from(p.height), i64::from(p.across), p.channels as usize);
+    let (height, image_width, channels) = (i64::from(p.height), i64::from(p.image_width), p.channels as usize);
     let moved = |i: usize| -> u8 {
         let pixel = (i / channels) as i64;
-        let (y, x) = (pixel / across - down, pixel % across - right);
-        if !(0..height).contains(&y) || !(0..across).contains(&x) {
+        let (y, x) = (pixel / image_width - down, pixel % image_width - right);
+        if !(0..height).contains(&y) || !(0..image_width).contains(&x) {
             return 0;
         }
-        let x = if mirrored { across - 1 - x } else { x };
-        let at = (y * across + x) as usize * channels + i % channels;
+        let x = if mirrored { image_width - 1 - x } else { x };
+        let at = (y * image_width + x) as usize * channels + i % channels;
         words[at / 4].to_le_bytes()[at % 4]
     };
     let width = p.width as usize;

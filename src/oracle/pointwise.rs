@@ -23,9 +23,7 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
         Function::ReparameteriseLogvar => one(latent::reparameterise_logvar(x[0], x[1], x[2])),
         Function::Kl => one(latent::kl(x[0], x[1])),
         Function::KlLogvar => one(latent::kl_logvar(x[0], x[1])),
-        Function::Bernoulli => likelihood::bernoulli(x[0], x[1]),
-        Function::Gaussian => likelihood::gaussian(x[0], x[1], x[2], x[3]),
-        Function::GaussianLearned => likelihood::gaussian_learned(x[0], x[1], x[2]),
+        Function::Loss(loss) => likelihood::evaluate(loss, x),
     }
 }
 
@@ -53,8 +51,8 @@ pub(super) fn run<T: Real>(
             _ => (cols, 0),
         };
         let mut stored = call.take(Pointwise::OUT[store.binding]);
-        for (row, values) in stored.chunks_mut(stride).zip(values.chunks(cols)) {
-            for (slot, value) in row[offset..].iter_mut().zip(values) {
+        for (row, values) in values.chunks(cols).enumerate() {
+            for (slot, value) in stored[row * stride + offset..].iter_mut().zip(values) {
                 *slot = if store.accumulate { *slot + *value } else { *value };
             }
         }

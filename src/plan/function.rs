@@ -30,17 +30,17 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Every activation, the name a user writes, and in `shaders/activation.wgsl` the function and its slope.
-    pub const ALL: [(Activation, &str, [&str; 2]); 9] = [
-        (Activation::Identity, "identity", ["", ""]),
-        (Activation::Relu, "relu", ["relu", "relu_slope"]),
-        (Activation::LeakyRelu, "leaky-relu", ["leaky_relu", "leaky_relu_slope"]),
-        (Activation::Elu, "elu", ["elu", "elu_slope"]),
-        (Activation::Softplus, "softplus", ["softplus", "softplus_slope"]),
-        (Activation::Sigmoid, "sigmoid", ["sigmoid", "sigmoid_slope"]),
-        (Activation::Tanh, "tanh", ["stable_tanh", "stable_tanh_slope"]),
-        (Activation::Silu, "silu", ["silu", "silu_slope"]),
-        (Activation::Gelu, "gelu", ["gelu", "gelu_slope"]),
+    /// Every activation.
+    pub const ALL: [Activation; 9] = [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Elu,
+        Activation::Softplus,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Silu,
+        Activation::Gelu,
     ];
 
     /// Whether the slope is a function of the input; for the others it is one of the output.
@@ -48,13 +48,55 @@ impl Activation {
         matches!(self, Activation::Silu | Activation::Gelu)
     }
 
-    /// The name a user writes.
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
+    /// The name a user writes, and in `shaders/activation.wgsl` the function and its slope; the identity has none.
+    fn names(self) -> [&'static str; 3] {
+        match self {
+            Activation::Identity => ["identity", "", ""],
+            Activation::Relu => ["relu", "relu", "relu_slope"],
+            Activation::LeakyRelu => ["leaky-relu", "leaky_relu", "leaky_relu_slope"],
+            Activation::Elu => ["elu", "elu", "elu_slope"],
+            Activation::Softplus => ["softplus", "softplus", "softplus_slope"],
+            Activation::Sigmoid => ["sigmoid", "sigmoid", "sigmoid_slope"],
+            Activation::Tanh => ["tanh", "stable_tanh", "stable_tanh_slope"],
+            Activation::Silu => ["silu", "silu", "silu_slope"],
+            Activation::Gelu => ["gelu", "gelu", "gelu_slope"],
+        }
     }
 
-    fn functions(self) -> [&'static str; 2] {
-        Self::ALL[self as usize].2
+    /// The name a user writes.
+    pub fn name(self) -> &'static str {
+        self.names()[0]
+    }
+}
+
+/// The loss of one element of an output, for `x`, and what else it depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// Cross-entropy of a logit and a level.
+    Bernoulli,
+    /// Negative log-likelihood of a normal: by `1 / sigma^2`, and what is added to it.
+    Gaussian,
+    /// The same by `log_sigma`, which gets a gradient too.
+    GaussianLearned,
+}
+
+impl Loss {
+    /// Every loss.
+    pub const ALL: [Loss; 3] = [Loss::Bernoulli, Loss::Gaussian, Loss::GaussianLearned];
+
+    /// In `shaders/likelihood.wgsl`: its function; what it takes behind the output and `x`, as examples for tests; how many
+    /// numbers it gives: the loss, its slope by the output, its slopes by the first of the others; and operations.
+    fn row(self) -> (&'static str, &'static [f32], usize, usize) {
+        match self {
+            Loss::Bernoulli => ("bernoulli", &[], 2, 14),
+            Loss::Gaussian => ("gaussian", &[11.1, -0.28], 2, 6),
+            Loss::GaussianLearned => ("gaussian_learned", &[-0.4], 3, 10),
+        }
+    }
+
+    /// Examples of what it takes behind the output and `x`.
+    pub fn parameters(self) -> &'static [f32] {
+        self.row().1
     }
 }
 
@@ -84,12 +126,8 @@ pub enum Function {
     Kl,
     /// `d_logvar` of [`Function::Kl`], from `d_kl` and `logvar`.
     KlLogvar,
-    /// Cross-entropy of a logit and a level; and its slope.
-    Bernoulli,
-    /// Negative log-likelihood of a normal: `mean`, `x`, `1 / sigma^2`, and what is added to it; and its slope.
-    Gaussian,
-    /// The same with `log_sigma`: `mean`, `x`, `log_sigma`; and its slopes with respect to `mean` and `log_sigma`.
-    GaussianLearned,
+    /// A loss, and its slopes: see [`Loss`].
+    Loss(Loss),
 }
 
 /// The file in `shaders/` that a function is in.
@@ -150,22 +188,10 @@ impl Function {
     /// Every function.
     pub fn all() -> Vec<Function> {
         use Function::*;
-        let activations = Activation::ALL.iter().map(|(a, ..)| *a).filter(|a| *a != Activation::Identity);
+        let activations = Activation::ALL.into_iter().filter(|a| *a != Activation::Identity);
         let of_activations = activations.flat_map(|a| [Activate(a), Slope(a)]);
-        let others = [
-            Copy,
-            Add,
-            Multiply,
-            Normal(0),
-            Reparameterise,
-            ReparameteriseLogvar,
-            Kl,
-            KlLogvar,
-            Bernoulli,
-            Gaussian,
-            GaussianLearned,
-        ];
-        of_activations.chain(others).collect()
+        let others = [Copy, Add, Multiply, Normal(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
+        of_activations.chain(others).chain(self::Loss::ALL.map(Loss)).collect()
     }
 
     /// Its name and what it takes and gives.
@@ -174,16 +200,17 @@ impl Function {
             Function::Copy => ("copy", Library::Arithmetic, 1, 1, 0),
             Function::Add => ("add", Library::Arithmetic, 2, 1, 1),
             Function::Multiply => ("multiply", Library::Arithmetic, 2, 1, 1),
-            Function::Activate(a) => (a.functions()[0], Library::Activation, 1, 1, 4),
-            Function::Slope(a) => (a.functions()[1], Library::Activation, 1, 1, 3),
+            Function::Activate(a) => (a.names()[1], Library::Activation, 1, 1, 4),
+            Function::Slope(a) => (a.names()[2], Library::Activation, 1, 1, 3),
             Function::Normal(_) => ("normal", Library::Rng, 0, 1, 20),
             Function::Reparameterise => ("reparameterise", Library::Latent, 3, 1, 5),
             Function::ReparameteriseLogvar => ("reparameterise_logvar", Library::Latent, 3, 1, 6),
             Function::Kl => ("kl", Library::Latent, 2, 1, 7),
             Function::KlLogvar => ("kl_logvar", Library::Latent, 2, 1, 6),
-            Function::Bernoulli => ("bernoulli", Library::Likelihood, 2, 2, 14),
-            Function::Gaussian => ("gaussian", Library::Likelihood, 4, 2, 6),
-            Function::GaussianLearned => ("gaussian_learned", Library::Likelihood, 3, 3, 10),
+            Function::Loss(loss) => {
+                let (name, parameters, results, flops) = loss.row();
+                (name, Library::Likelihood, 2 + parameters.len(), results, flops)
+            }
         };
         Signature { name, library, inputs, results, flops }
     }
@@ -203,22 +230,27 @@ impl Function {
             (Function::Reparameterise, 1) => Gradient::Through(Function::ReparameteriseLogvar, &[Input(1), Input(2)]),
             (Function::Kl, 0) => Gradient::Times(Input(0)),
             (Function::Kl, _) => Gradient::Through(Function::KlLogvar, &[Input(1)]),
-            (Function::Bernoulli | Function::Gaussian | Function::GaussianLearned, 0) => Gradient::Times(Result(1)),
-            (Function::GaussianLearned, 2) => Gradient::Times(Result(2)),
-            // Data and noise; and slopes, which no gradient is taken of.
-            _ => Gradient::None,
+            (Function::Loss(_), 0) => Gradient::Times(Result(1)),
+            // The data, and what a loss gives no slope by.
+            (Function::Loss(loss), i) if i > 1 && i < loss.row().2 => Gradient::Times(Result(i)),
+            (Function::Loss(_), _) => Gradient::None,
+            // The noise.
+            (Function::Reparameterise, _) => Gradient::None,
+            // What only the tape adds, and what takes nothing.
+            (Function::Slope(_) | Function::Normal(_), _) => Gradient::None,
+            (Function::ReparameteriseLogvar | Function::KlLogvar, _) => Gradient::None,
         }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
+    use clap::ValueEnum;
+
     use super::*;
 
     #[test]
-    fn activations_are_listed_in_their_order() {
-        for (i, (activation, ..)) in Activation::ALL.iter().enumerate() {
-            assert_eq!(*activation as usize, i);
-        }
+    fn every_activation_is_listed() {
+        assert_eq!(Activation::value_variants(), Activation::ALL);
     }
 }

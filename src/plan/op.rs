@@ -78,7 +78,7 @@ pub enum Grid {
 
 /// A rule by which two ops become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rule {
+pub enum FuseRule {
     /// What is added to each column of a product is its bias.
     Bias,
     /// A map of what a map makes is one map with it.
@@ -93,15 +93,15 @@ pub enum Rule {
     Rows,
 }
 
-impl Rule {
+impl FuseRule {
     /// Every rule, in the order in which they are tried, with its name.
-    pub const ALL: [(Rule, &str); 6] = [
-        (Rule::Bias, "bias"),
-        (Rule::Chain, "chain"),
-        (Rule::Epilogue, "epilogue"),
-        (Rule::PartialSums, "partial-sums"),
-        (Rule::RowSum, "row-sum"),
-        (Rule::Rows, "rows"),
+    pub const ALL: [(FuseRule, &str); 6] = [
+        (FuseRule::Bias, "bias"),
+        (FuseRule::Chain, "chain"),
+        (FuseRule::Epilogue, "epilogue"),
+        (FuseRule::PartialSums, "partial-sums"),
+        (FuseRule::RowSum, "row-sum"),
+        (FuseRule::Rows, "rows"),
     ];
 
     /// The name that listings show.
@@ -126,7 +126,7 @@ pub struct Op {
     /// Floating-point operations, transcendental functions counted as one.
     pub flops: u64,
     /// The ops it has taken in: by which rule, and their labels.
-    pub fused: Vec<(Rule, String)>,
+    pub fused: Vec<(FuseRule, String)>,
 }
 
 impl Op {

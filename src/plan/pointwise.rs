@@ -10,11 +10,11 @@ use super::Function;
 pub enum Index {
     /// `(M, N)`
     Whole,
-    /// Columns `offset..offset + N` of `(M, stride)`.
+    /// `N` neighbouring columns of some rows of `(.., stride)`.
     Columns {
         /// Columns of the tensor.
         stride: u32,
-        /// The first of them.
+        /// The first element: a column of a row.
         offset: u32,
     },
     /// `(M, N)` grey levels, four to a word, each row starting on a word.

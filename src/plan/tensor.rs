@@ -159,6 +159,20 @@ impl TensorTable {
         Ok(())
     }
 
+    /// Checks how many elements a tensor has.
+    pub fn expect_len(&self, id: TensorId, len: usize) -> Result<(), PlanError> {
+        let tensor = self.get(id);
+        if tensor.len() != len {
+            return Err(PlanError::Shape {
+                op: "input".into(),
+                tensor: tensor.name.clone(),
+                found: vec![len],
+                expected: tensor.shape.clone(),
+            });
+        }
+        Ok(())
+    }
+
     /// Checks the element type of a tensor.
     pub fn expect_dtype(&self, op: &str, id: TensorId, dtype: Dtype) -> Result<(), PlanError> {
         if self.dtype(id) != dtype {

@@ -1,5 +1,6 @@
 //! From a configuration and data to a finished run: its folder, its model, its pictures and its page.
 
+mod custom;
 mod page;
 mod pictures;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
+pub use custom::Custom;
 pub use page::{epochs, facts, model_line, page, png};
 
 use crate::apply::{Applied, Run, RunError};

@@ -4,7 +4,7 @@ use crate::kernels::batch::words_per_row;
 use crate::kernels::case::{Case, Fill, Tolerance};
 use crate::kernels::{Activation, Body, gemm, map};
 use crate::plan::{
-    Call, Dtype, Function, Index, Input, Op, Orientation, PlanError, Pointwise, StepScalars, Store, TensorId,
+    Call, Dtype, Function, Index, Input, Loss, Op, Orientation, PlanError, Pointwise, StepScalars, Store, TensorId,
     TensorTable, Value,
 };
 
@@ -37,7 +37,7 @@ pub fn cases() -> Vec<Case> {
         all.push(d_weight_case(batch, inputs, outputs, true));
         all.push(tied_case(batch, inputs, outputs, Activation::Silu));
     }
-    for (activation, ..) in Activation::ALL {
+    for activation in Activation::ALL {
         all.push(forward_case(9, 12, 17, activation, false));
         all.push(forward_case(9, 12, 16, activation, false));
         all.push(d_input_case(9, 12, 17, activation));
@@ -55,12 +55,12 @@ pub fn cases() -> Vec<Case> {
     }
     all.push(levels_case(128, 784, 400).timed(true));
     all.push(latent_case(128, 400, 20, Noise::Drawn).timed(true));
-    for loss in [Function::Bernoulli, Function::Gaussian, Function::GaussianLearned] {
+    for loss in Loss::ALL {
         for (batch, inputs, width) in [(1, 1, 1), (3, 2, 5), (8, 3, 64), (9, 4, 65), (17, 5, 129), (9, 259, 66)] {
             all.push(likelihood_case(loss, batch, inputs, width));
         }
     }
-    all.push(likelihood_case(Function::Bernoulli, 128, 400, 784).timed(true));
+    all.push(likelihood_case(Loss::Bernoulli, 128, 400, 784).timed(true));
     for (batch, inputs, outputs) in [(128, 784, 400), (128, 400, 40), (128, 20, 400), (128, 400, 784), (128, 784, 512)]
     {
         all.push(forward_case(batch, inputs, outputs, Activation::Relu, true));
@@ -249,7 +249,7 @@ fn levels_case(batch: usize, inputs: usize, outputs: usize) -> Case {
         let sum = case.output("loss", &[batch, inputs.div_ceil(4)], SUMS);
         let mut epilogue = Epilogue::default();
         let level = epilogue.input(x, Index::Levels);
-        let loss = epilogue.call(Function::Bernoulli, &[Value::Product(0), level]);
+        let loss = epilogue.call(Function::Loss(Loss::Bernoulli), &[Value::Product(0), level]);
         epilogue.store(result(loss, 1), d_output, Index::Whole);
         epilogue.sum(loss, sum);
         case.op(|t| product(t, Orientation::Nt, [h, w2, d_output], None, epilogue));
@@ -332,32 +332,37 @@ fn latent_backward_case(batch: usize, outputs: usize, latent: usize) -> Case {
 
 /// A decoder's last layer, outputs of any size by way of its bias, with its loss and gradient; the same through weights that
 /// lie the other way round.
-fn likelihood_case(loss: Function, batch: usize, inputs: usize, width: usize) -> Case {
-    let name = format!("gemm/{} {batch}x{inputs}x{width}", loss.signature().name);
+fn likelihood_case(loss: Loss, batch: usize, inputs: usize, width: usize) -> Case {
+    let signature = Function::Loss(loss).signature();
+    let name = format!("gemm/{} {batch}x{inputs}x{width}", signature.name);
     let mut case = Case::new(name, StepScalars::default());
     let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
     let bias = case.input("bias", &[width], Dtype::F32, Fill::Heavy { common: 6.0, rare: 120.0 });
     let level = case.input("level", &[batch, width], Dtype::F32, Fill::Levels);
-    let log_sigma = case.input("log_sigma", &[1], Dtype::F32, Fill::Spread(0.5));
     for (orientation, shape) in [(Orientation::Nt, [width, inputs]), (Orientation::Nn, [inputs, width])] {
         let weight = case.input("weight", &shape, Dtype::F32, Fill::Spread(1.0));
         let d_output = case.output("d_output", &[batch, width], SUMS);
         let sum = case.output("loss", &[batch, width.div_ceil(4)], SUMS);
         let mut epilogue = Epilogue::default();
         let mut arguments = vec![Value::Product(0), epilogue.input(level, Index::Whole)];
-        match loss {
-            Function::Gaussian => arguments.extend([11.1, -0.28].map(Value::constant)),
-            Function::GaussianLearned => arguments.push(epilogue.input(log_sigma, Index::Once)),
-            _ => {}
+        for (i, value) in loss.parameters().iter().enumerate() {
+            // What a slope is given by is a tensor, the rest constants.
+            arguments.push(match 2 + i < signature.results {
+                true => {
+                    let fill = Fill::Among(&loss.parameters()[i..=i]);
+                    epilogue.input(case.input("parameter", &[1], Dtype::F32, fill), Index::Once)
+                }
+                false => Value::constant(*value),
+            });
         }
-        let loss_of = epilogue.call(loss, &arguments);
+        let loss_of = epilogue.call(Function::Loss(loss), &arguments);
         let mean = Value::constant(1.0 / batch as f32);
         let slope = epilogue.call(Function::Multiply, &[mean, result(loss_of, 1)]);
         epilogue.store(slope, d_output, Index::Whole);
         epilogue.sum(loss_of, sum);
-        if loss == Function::GaussianLearned {
-            let sum = case.output("d_log_sigma", &[batch, width.div_ceil(4)], SUMS);
-            epilogue.sum(result(loss_of, 2), sum);
+        for slope in 2..signature.results {
+            let sum = case.output("d_parameter", &[batch, width.div_ceil(4)], SUMS);
+            epilogue.sum(result(loss_of, slope), sum);
         }
         case.op(|t| product(t, orientation, [x, weight, d_output], Some(bias), epilogue));
     }

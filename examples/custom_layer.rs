@@ -1,0 +1,56 @@
+//! A layer and a model that no configuration has: a gated layer, `(x V^T + c) sigmoid(x W^T + b)`, in a small VAE. Layers
+//! add nodes to a graph; gradients, fused kernels and the optimiser follow from it.
+
+use wgvae::graph::{Graph, Node, Over};
+use wgvae::model::Definition;
+use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
+use wgvae::{Activation, Custom, DeviceOptions, Function, Loss};
+
+const BATCH: usize = 64;
+const WIDTH: usize = 8;
+const LATENT: usize = 2;
+
+/// The layer: five lines, and no gradient among them.
+fn gated(g: &mut Graph, name: &str, x: Node, outputs: usize) -> Node {
+    let (value, _) = dense(g, &format!("{name}.value"), x, outputs);
+    let (gate, _) = dense(g, &format!("{name}.gate"), x, outputs);
+    let gate = activate(g, gate, Activation::Sigmoid);
+    g.map(name, Function::Multiply, &[value, gate])
+}
+
+fn model(g: &mut Graph) -> Definition {
+    let x = g.input("x", [BATCH, WIDTH], false);
+    let h = gated(g, "encoder", x, 32);
+    let (codes, _) = dense_block(g, "codes", h, &[("mu", LATENT), ("logvar", LATENT)]);
+    let mu = g.columns("mu", codes, 0..LATENT);
+    let logvar = g.columns("logvar", codes, LATENT..2 * LATENT);
+    let noise = g.normal("noise", 0, [BATCH, LATENT]);
+    let z = reparameterise(g, "z", [mu, logvar], noise);
+    let h = gated(g, "decoder", z, 32);
+    let (output, _) = dense(g, "output", h, WIDTH);
+    // A normal with sigma = 0.1, without its constant.
+    let (inv_var, log_norm) = (g.constant(100.0), g.constant(0.0));
+    let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
+    let recon = g.fold("recon", loss, Over::Columns);
+    let kl = kl(g, "kl", [mu, logvar]);
+    Definition { inputs: vec![x], losses: vec![recon, kl], outputs: vec![output] }
+}
+
+fn main() -> Result<(), wgvae::Error> {
+    let mut custom = Custom::open(&DeviceOptions::default(), 0, model)?;
+    println!("{} dispatches a step on {}", custom.dispatches(), custom.device().name);
+    // Rows on a circle in eight dimensions.
+    let row = |i: usize| (0..WIDTH).map(move |d| (i as f32 * 0.37 + d as f32 * 0.8).sin());
+    let mut last = (0.0, 0.0);
+    for step in 0..600 {
+        let batch: Vec<f32> = (0..BATCH).flat_map(|r| row(step * BATCH + r)).collect();
+        let losses = custom.step(&[&batch], 3e-3)?;
+        last = (losses[0], losses[1]);
+        if step % 100 == 0 {
+            println!("step {step:>3}  reconstruction {:>7.2}  KL {:.2}", last.0, last.1);
+        }
+    }
+    println!("end       reconstruction {:>7.2}  KL {:.2}", last.0, last.1);
+    println!("the first row comes back as {:.2?}", &custom.output(0)?[..WIDTH]);
+    Ok(())
+}
