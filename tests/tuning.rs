@@ -175,7 +175,7 @@ fn kernels_are_listed_and_shown_as_they_are_compiled() {
         ("nothing", "no op `nothing`"),
         ("gather:naive", "no variant"),
         ("update:x", "no variant `x`"),
-        ("encoder.0 forward:tiles-32x32-split8", "too few"),
+        ("encoder.0 forward:tiles-32x32-split8", "too small to split"),
     ] {
         let refused = kernels(&["--show", name]);
         assert_eq!(refused.status.code(), Some(2), "{name}");
