@@ -431,6 +431,25 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_what_it_is_of_and_nothing_else_is() {
+        let program = Pointwise {
+            inputs: vec![whole(0), whole(1)],
+            calls: vec![
+                call(Function::Copy, &[Value::Input(0)]),
+                call(Function::Add, &[result(0), Value::Input(1)]),
+                call(Function::Copy, &[result(1)]),
+            ],
+            stores: vec![store(result(0), 0), store(result(1), 1), store(result(2), 2)],
+            sums: vec![result(2)],
+        };
+        let changed = without_copies(Body { program, ..Body::default() }).program;
+        assert_eq!(changed.calls[1].arguments, [Value::Input(0), Value::Input(1)]);
+        let values: Vec<Value> = changed.stores.iter().map(|store| store.value).collect();
+        assert_eq!(values, [Value::Input(0), result(1), result(1)]);
+        assert_eq!(changed.sums, [result(1)]);
+    }
+
+    #[test]
     fn a_joined_program_takes_values_in_place_of_what_it_read() {
         let mut tensors = TensorTable::default();
         let [x, made, other, y] = ["x", "made", "other", "y"].map(|name| tensors.floats(name, &[5, 6]));

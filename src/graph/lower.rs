@@ -142,12 +142,11 @@ impl Lower<'_> {
     /// Whether a node's value can be made where the outside reads it.
     fn can_be_kept(&self, node: Node, place: Placed) -> bool {
         let tensors = &self.lowering.tensors;
-        let tensor = tensors.get(place.tensor);
+        let buffer = tensors.get(place.tensor).buffer;
         let read = self.readers(node) > 0 || self.kept.iter().filter(|(kept, _)| *kept == node).count() > 1;
-        // What reads it may write others there, and an op that reads a buffer cannot write it. A vector that stands for a
-        // matrix of one row would not do where that is read as one.
-        let alone = self.kept.iter().filter(|(_, kept)| tensors.get(*kept).buffer == tensor.buffer).count() == 1;
-        (!read || alone && tensor.shape == self.extents(node)) && self.can_be_placed(node, place)
+        // What reads it may write others there, and an op that reads a buffer cannot write it.
+        let alone = self.kept.iter().filter(|(_, kept)| tensors.get(*kept).buffer == buffer).count() == 1;
+        (!read || alone) && self.can_be_placed(node, place)
     }
 
     /// A part of a place: rows are a tensor where a binding can start at the first, other parts are not.

@@ -1,0 +1,135 @@
+//! Models built by hand, and what each must pass.
+
+use wgvae::check;
+use wgvae::executor::Executor;
+use wgvae::gpu::{GpuExecutor, GpuOptions};
+use wgvae::graph::{Graph, Node, Over};
+use wgvae::kernels::rng::threefry2x32;
+use wgvae::model::{CustomModel, Definition};
+use wgvae::oracle::Oracle;
+use wgvae::plan::{BufferId, Function, Init, Loss, PlanId, StepScalars, TensorId};
+use wgvae::train::initial_weights;
+
+use crate::common;
+
+/// A model built by hand: as its graph was lowered, and fused.
+pub struct Model {
+    pub lowered: CustomModel,
+    pub fused: CustomModel,
+}
+
+impl Model {
+    /// Every op stays within what WebGPU promises, and uses no buffer in two ways that exclude each other.
+    fn check_bindings(&self, name: &str) {
+        for model in [&self.lowered, &self.fused] {
+            let tensors = &model.program.tensors;
+            for op in model.program.plans.iter().flat_map(|plan| &plan.ops) {
+                assert!(op.bindings.len() <= 8, "{name}: {} has {} bindings", op.label, op.bindings.len());
+                for (i, a) in op.bindings.iter().enumerate() {
+                    for b in &op.bindings[..i] {
+                        let one_buffer = tensors.get(a.tensor).buffer == tensors.get(b.tensor).buffer;
+                        assert!(!one_buffer || a.access.writes() == b.access.writes(), "{name}: {}", op.label);
+                        let written = a.access.writes() && b.access.writes();
+                        assert!(!written || !tensors.overlap(a.tensor, b.tensor), "{name}: {}", op.label);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gradients against differences on both plans, both plans against each other, and the adapter against the oracle.
+    pub fn check(&self, name: &str) {
+        self.check_bindings(name);
+        let mut gradients = Vec::new();
+        for model in [&self.lowered, &self.fused] {
+            let mut executor = Executor::OracleF64(Box::new(Oracle::new(model.program.clone())));
+            fill(model, &mut executor);
+            let Executor::OracleF64(mut oracle) = executor else { unreachable!() };
+            let error = check::gradient_error(&mut oracle, model.weights, model.gradients, |oracle| {
+                oracle.dispatch(PlanId(0), &STEP);
+                let mean = |id: &TensorId| oracle.values(*id).iter().sum::<f64>() / oracle.values(*id).len() as f64;
+                model.losses.iter().map(mean).sum()
+            });
+            assert!(error <= 1e-6, "{name}: off by {error:e}");
+            oracle.dispatch(PlanId(0), &STEP);
+            gradients.push(oracle.values(model.gradients).to_vec());
+        }
+        assert!(gradients[0].iter().any(|g| g.abs() > 1e-4), "{name}: all gradients are next to 0");
+        same(name, &gradients[0], &gradients[1], 1e-12);
+        let Some(gpu) = common::gpu() else { return };
+        for model in [&self.lowered, &self.fused] {
+            let compiled = GpuExecutor::new(gpu.clone(), model.program.clone(), &GpuOptions::default()).unwrap();
+            let mut executor = Executor::Gpu(Box::new(compiled));
+            fill(model, &mut executor);
+            executor.dispatch(PlanId(0), &STEP).unwrap();
+            let found: Vec<f64> = executor.read(model.gradients).unwrap().into_iter().map(f64::from).collect();
+            same(name, &found, &gradients[0], 1e-5);
+        }
+    }
+}
+
+pub fn model(build: impl Fn(&mut Graph) -> Definition) -> Model {
+    let [lowered, fused] = [false, true].map(|fuse| CustomModel::new(&build, None, fuse).unwrap());
+    let ops = |model: &CustomModel| model.program.plans[0].ops.len();
+    assert!(ops(&fused) < ops(&lowered), "{} of {} ops", ops(&fused), ops(&lowered));
+    Model { lowered, fused }
+}
+
+pub const STEP: StepScalars = StepScalars {
+    noise_key: [3, 4],
+    binarise_key: [0; 2],
+    shuffle_key: [0; 2],
+    next_shuffle_key: [0; 2],
+    shuffle: 0,
+    offset: 0,
+    rows: 5,
+    slot: 0,
+    beta: 0.7,
+    lr: 1e-3,
+    correction1: 1.0,
+    correction2: 1.0,
+};
+
+/// Numbers in (-1, 1) that depend on their place alone.
+pub fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    (0..count as u32).map(|i| threefry2x32([seed, 1], [i, 0])[0] as f32 / 2f32.powi(31) - 1.0).collect()
+}
+
+pub fn fill(model: &CustomModel, executor: &mut Executor) {
+    // What no op writes must not matter. Arenas have gaps, which are compared with the rest.
+    let arenas = [model.weights, model.gradients].map(|id| model.program.tensors.get(id).buffer);
+    for (i, buffer) in model.program.tensors.buffers().iter().enumerate() {
+        if !arenas.contains(&BufferId(i)) {
+            executor.write_at(BufferId(i), 0, &vec![f32::NAN.to_bits(); buffer.len]).unwrap();
+        }
+    }
+    for (seed, id) in model.inputs.iter().enumerate() {
+        let values = numbers(model.program.tensors.get(*id).len(), seed as u32);
+        let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+        executor.write_words(*id, &words).unwrap();
+    }
+    let weights = initial_weights(&model.program.params, 5);
+    executor.write(model.weights, &weights).unwrap();
+}
+
+pub fn same(name: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+    let size = expected.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let distance = found.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+    assert!(distance <= tolerance * size, "{name}: off by {:e}", distance / size);
+}
+
+pub fn gaussian_loss(g: &mut Graph, output: Node, x: Node) -> Node {
+    let (inv_var, log_norm) = (g.constant(1.3), g.constant(0.2));
+    let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
+    g.fold("recon", loss, Over::Columns)
+}
+
+/// The model whose one loss is that of `output` beside `x`.
+pub fn reconstruct(g: &mut Graph, x: Node, output: Node) -> Definition {
+    Definition { inputs: vec![x], losses: vec![gaussian_loss(g, output, x)], outputs: Vec::new() }
+}
+
+/// A parameter of a size at which nothing vanishes.
+pub fn parameter(g: &mut Graph, name: &str, shape: &[usize]) -> Node {
+    g.param(name, shape, Init::Uniform(0.7))
+}

@@ -1,0 +1,106 @@
+//! Whole models of configurations: fused, they compute what their graphs say.
+
+use wgvae::config::{Config, PRESETS};
+use wgvae::executor::Executor;
+use wgvae::gpu::{GpuExecutor, GpuOptions};
+use wgvae::kernels::rng::threefry2x32;
+use wgvae::model::{DataSpec, Likelihood, Vae};
+use wgvae::oracle::Oracle;
+use wgvae::plan::{PlanId, Program};
+use wgvae::train::{StepSchedule, initial_weights};
+
+use crate::common;
+use crate::harness::{numbers, same};
+
+fn config(toml: &str) -> Config {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap()
+}
+
+/// Every preset, and what presets leave out.
+fn configs() -> Vec<(String, Config)> {
+    let mut all: Vec<(String, Config)> = PRESETS
+        .iter()
+        .map(|(name, _)| (name.to_string(), Config::resolve(Some(name), None, toml::Table::new()).unwrap()))
+        .collect();
+    for (name, toml) in [
+        ("tied", "[model]\nhidden = [12, 9]\ntied = true\nactivation = \"gelu\"\n[train]\nclip = 1.0"),
+        ("tied autoencoder", "[model]\nhidden = [12]\nobjective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
+        ("linear", "[model]\nhidden = []\nlatent = 5\nlikelihood = \"gaussian-learned\""),
+    ] {
+        all.push((name.to_string(), config(toml)));
+    }
+    for likelihood in Likelihood::ALL {
+        let name = likelihood.name();
+        let sigma = if likelihood.takes_sigma() { "sigma = 0.4" } else { "" };
+        let text = format!("[model]\nhidden = [13]\nlatent = 3\nlikelihood = \"{name}\"\n{sigma}");
+        all.push((name.to_string(), config(&text)));
+    }
+    for (_, config) in &mut all {
+        // Small, so that the plan as it was lowered does not take long; no multiple of anything.
+        config.train.batch = 9;
+    }
+    all
+}
+
+/// Three steps of a model: its losses and where its weights are.
+fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
+    const WIDTH: usize = 27;
+    let data = DataSpec { train_rows: 20, test_rows: 20, bytes };
+    let mut train = config.train_spec();
+    train.fuse = fuse;
+    let vae = Vae::new(&config.vae_spec(WIDTH), &train, data).unwrap();
+    let mut executor = run(vae.program.clone());
+    let tensor = vae.program.tensors.get(vae.train_data).clone();
+    let words: Vec<u32> = match bytes {
+        true => (0..tensor.len() as u32).map(|i| threefry2x32([9, 9], [i, 0])[0]).collect(),
+        false => numbers(tensor.len(), 8).into_iter().map(|v| (0.5 + 0.5 * v).to_bits()).collect(),
+    };
+    for data in [vae.train_data, vae.test_data] {
+        executor.write_words(data, &words).unwrap();
+    }
+    executor.write(vae.clip, &[1.0]).unwrap();
+    executor.write(vae.weights, &initial_weights(&vae.program.params, 5)).unwrap();
+    let schedule = StepSchedule::new(config, 20, 20);
+    let metrics = vae.program.metrics.unwrap();
+    let mut found = Vec::new();
+    for step in 0..3 {
+        executor.dispatch(PlanId(0), &schedule.train(step)).unwrap();
+        found.extend(executor.read(metrics).unwrap()[..3].iter().map(|v| f64::from(*v)));
+    }
+    let mut results = vec![vae.weights];
+    for (plan, results_of) in [(1, vec![vae.recon]), (2, vec![vae.mean]), (3, vec![vae.mean])] {
+        if plan < vae.program.plans.len() {
+            executor.dispatch(PlanId(plan), &schedule.evaluate(0)).unwrap();
+            for id in results_of {
+                found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
+            }
+        }
+    }
+    for id in results.drain(..) {
+        found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
+    }
+    found
+}
+
+#[test]
+fn fused_is_as_it_was_lowered() {
+    let gpu = common::gpu();
+    for (name, config) in configs() {
+        for bytes in [true, false] {
+            let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));
+            let expected = steps(&config, false, bytes, exact);
+            // Weights and means are read as f32.
+            same(&name, &steps(&config, true, bytes, exact), &expected, 1e-7);
+            let Some(gpu) = &gpu else { continue };
+            for fuse in [false, true] {
+                let found = steps(&config, fuse, bytes, |program| {
+                    let compiled = GpuExecutor::new(gpu.clone(), program, &GpuOptions::default()).unwrap();
+                    Executor::Gpu(Box::new(compiled))
+                });
+                same(&name, &found, &expected, 1e-5);
+            }
+        }
+    }
+}
