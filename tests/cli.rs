@@ -299,6 +299,7 @@ fn devices_and_doctor_answer() {
     // Every family of kernels, and the presets' models: each as it was lowered and fused.
     assert_eq!(report["families"].as_object().unwrap().len(), Family::ALL.len() + 1);
     assert_eq!(report["families"]["models"]["cases"], 2 * PRESETS.len());
+    assert_eq!(report["models"][1], "model dense, fused");
     let report = &json(&wgvae(&["doctor", "--device", "cpu", "--json", "--no-fuse"]))[0];
     assert_eq!(report["families"]["models"]["cases"], PRESETS.len());
 }
@@ -314,15 +315,19 @@ fn plans_can_be_run_without_fusing() {
     assert!(ops(&lowered).iter().all(|op| op["fused"].as_array().unwrap().is_empty()));
     let rules: Vec<String> = ops(&fused)
         .iter()
-        .flat_map(|op| op["fused"].as_array().unwrap().clone())
+        .flat_map(|op| ["fused", "begins"].map(|list| op[list].as_array().unwrap().clone()).concat())
         .map(|taken| taken["rule"].as_str().unwrap().to_string())
         .collect();
-    for (_, rule) in FuseRule::ALL {
+    let help = text(&wgvae(&["plan", "--help"]).stdout);
+    for rule in FuseRule::ALL.map(FuseRule::name) {
         assert!(rules.iter().any(|used| used == rule), "{rule} is not among {rules:?}");
+        assert!(help.contains(&format!("\n  {rule} ")), "{help}");
     }
+    assert_eq!((&fused["fuse"], &lowered["fuse"]), (&true.into(), &false.into()));
     assert_eq!(fused["lowered_ops"], lowered["dispatches"]);
     let shown = text(&wgvae(&["plan", "--preset", "points"]).stdout);
     assert!(shown.contains("with encoder.0.pre (bias), encoder.0.out (epilogue)"), "{shown}");
+    assert!(shown.contains("epilogue: normal, reparameterise, kl"), "{shown}");
 
     let folder = tempfile::tempdir().unwrap();
     let losses = ["fused", "lowered"].map(|name| {

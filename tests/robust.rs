@@ -9,7 +9,9 @@ use wgvae::data::Dataset;
 use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae::kernels::case::{Case, Fill, Tolerance};
 use wgvae::kernels::{Body, Target, gemm};
-use wgvae::plan::{Activation, Call, Dtype, Function, Index, Input, PlanId, Pointwise, StepScalars, Store, Value};
+use wgvae::plan::{
+    Activation, Call, Dtype, Function, Index, Input, Orientation, PlanId, Pointwise, StepScalars, Store, Value,
+};
 use wgvae::train::StepSchedule;
 
 /// A layer's forward, d_input and d_weight at any sizes, in one case.
@@ -43,18 +45,18 @@ fn layer(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case 
     };
     let gradient = Pointwise { stores: store(Value::Product(0), accumulate), ..Pointwise::default() };
     case.op(|t| {
-        let mut op = gemm::forward(t, "forward", [x, w, y])?;
+        let mut op = gemm::product(t, "forward", Orientation::Nt, [x, w, y])?;
         gemm::add_bias(t, &mut op, bias)?;
         gemm::set_epilogue(t, &mut op, Body { program: forward, writes: vec![y], ..Body::default() })?;
         Ok(op)
     });
     case.op(|t| {
-        let mut op = gemm::d_input(t, "d_input", [d_y, w, d_x])?;
+        let mut op = gemm::product(t, "d_input", Orientation::Nn, [d_y, w, d_x])?;
         gemm::set_epilogue(t, &mut op, Body { program: back, reads: vec![x], writes: vec![d_x], sums: Vec::new() })?;
         Ok(op)
     });
     case.op(|t| {
-        let mut op = gemm::d_weight(t, "d_weight", [d_y, x, d_w])?;
+        let mut op = gemm::product(t, "d_weight", Orientation::Tn, [d_y, x, d_w])?;
         gemm::add_row_sum(t, &mut op, d_b)?;
         gemm::set_epilogue(t, &mut op, Body { program: gradient, writes: vec![d_w], ..Body::default() })?;
         Ok(op)

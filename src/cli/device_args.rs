@@ -6,12 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::warn_of_cpu;
 use crate::apply::{Applied, Run};
-use crate::config::{Config, KernelsConfig};
+use crate::config::Config;
 use crate::executor::{DeviceChoice, DeviceError, Selected};
-use crate::gpu::Gpu;
-use crate::kernels::TuningTable;
 use crate::model::Vae;
-use crate::train::{self, DeviceEvent, DeviceOptions, Opened};
+use crate::train::{DeviceEvent, DeviceOptions, Opened};
 
 pub use crate::train::Tune;
 
@@ -70,11 +68,6 @@ impl DeviceArgs {
     ) -> Result<Opened, DeviceError> {
         self.options().open(selected, config, vae, timestamps, &mut shown())
     }
-}
-
-/// The variants that a configuration brings along, where they were chosen on this adapter.
-pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig) -> TuningTable {
-    train::saved_for(gpu, saved, &mut shown())
 }
 
 /// Shows what happens on the way to an open device, on stderr.

@@ -1,9 +1,10 @@
 //! `wgvae doctor`: every registered kernel case on an adapter, against the oracle in f64.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{Verdict, warn_of_cpu};
@@ -22,7 +23,7 @@ pub struct Args {
     /// Compile shaders with bounds checks
     #[arg(long)]
     checked: bool,
-    /// Run the presets' models op by op alone, not fused too
+    /// Run the presets' models op by op only; otherwise both op by op and fused
     #[arg(long)]
     no_fuse: bool,
     /// Print one JSON object
@@ -45,16 +46,36 @@ struct Report {
     device: Device,
     checked: bool,
     families: BTreeMap<String, Family>,
+    /// The models that were checked.
+    models: Vec<String>,
     failures: Vec<String>,
     healthy: bool,
 }
 
-/// A step of every preset's model, as it was lowered and fused, against the oracle's as it was lowered.
-fn models(
-    gpu: Option<&Arc<Gpu>>,
-    options: &GpuOptions,
-    no_fuse: bool,
-) -> Vec<(&'static str, bool, Result<f64, CaseError>)> {
+/// Runs on an adapter, or on the CPU, and gives the largest error as a share of its tolerance.
+type CheckFn = dyn Fn(Option<&Arc<Gpu>>, &GpuOptions) -> Result<f64, CaseError>;
+
+/// Something to be checked, and its family.
+struct Check {
+    family: String,
+    name: String,
+    run: Box<CheckFn>,
+}
+
+/// Every registered case.
+fn kernels() -> impl Iterator<Item = Check> {
+    cases().into_iter().map(|case| Check {
+        family: case.name.split('/').next().unwrap_or_default().to_string(),
+        name: case.name.clone(),
+        run: Box::new(move |gpu, options| match gpu {
+            Some(gpu) => check::check_case(gpu, &case, options),
+            None => check::check_on_cpu(&case),
+        }),
+    })
+}
+
+/// A step of every preset's model, op by op and fused, against the oracle's op by op.
+fn models(no_fuse: bool) -> Vec<Check> {
     let mut all = Vec::new();
     for (name, _) in PRESETS {
         // Presets are part of the program, and a test resolves every one.
@@ -62,10 +83,27 @@ fn models(
         for fuse in if no_fuse { vec![false] } else { vec![false, true] } {
             let train = TrainSpec { batch: 9, fuse, ..config.train_spec() };
             let data = DataSpec { train_rows: 20, test_rows: 9, bytes: config.data.source == "strokes" };
-            all.push((*name, fuse, check::check_model(gpu, options, &config.vae_spec(27), &train, data)));
+            let spec = config.vae_spec(27);
+            all.push(Check {
+                family: "models".into(),
+                name: format!("model {name}, {}", if fuse { "fused" } else { "op by op" }),
+                run: Box::new(move |gpu, options| check::check_model(gpu, options, &spec, &train, data)),
+            });
         }
     }
     all
+}
+
+/// A bar on a terminal: the cases take half a minute on two cores.
+fn progress(checks: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(checks as u64);
+    if let Ok(style) = ProgressStyle::with_template("checking {bar:28} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -78,39 +116,31 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     let mut failures = Vec::new();
-    for case in cases() {
-        let result = match &gpu {
-            Some(gpu) => check::check_case(gpu, &case, &options),
-            None => check::check_on_cpu(&case),
-        };
-        let name = case.name.split('/').next().unwrap_or_default();
-        let family = families.entry(name.to_string()).or_default();
+    let models = models(args.no_fuse);
+    let names = models.iter().map(|model| model.name.clone()).collect();
+    let checks: Vec<Check> = kernels().chain(models).collect();
+    let bar = progress(checks.len());
+    for check in &checks {
+        let result = (check.run)(gpu.as_ref(), &options);
+        bar.inc(1);
+        let family = families.entry(check.family.clone()).or_default();
         family.cases += 1;
         match result {
             Ok(worst) => family.worst = family.worst.max(worst),
             Err(error) => {
                 family.failed += 1;
-                failures.push(format!("{}: {error}", case.name));
+                failures.push(format!("{}: {error}", check.name));
             }
         }
     }
-    for (name, fuse, result) in models(gpu.as_ref(), &options, args.no_fuse) {
-        let family = families.entry("models".into()).or_default();
-        family.cases += 1;
-        match result {
-            Ok(worst) => family.worst = family.worst.max(worst),
-            Err(error) => {
-                family.failed += 1;
-                failures.push(format!("model {name}, {}: {error}", if fuse { "fused" } else { "not fused" }));
-            }
-        }
-    }
+    bar.finish_and_clear();
     let report = Report {
         wgvae: env!("CARGO_PKG_VERSION"),
         os: std::env::consts::OS,
         device,
         checked: args.checked,
         families,
+        models: names,
         healthy: failures.is_empty(),
         failures,
     };

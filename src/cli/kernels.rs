@@ -4,13 +4,12 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::device_args::{DeviceArgs, Tune, saved_for};
+use super::device_args::{DeviceArgs, shown};
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::executor;
-use crate::gpu::TuningCache;
 use crate::kernels::{self, Capabilities, GemmVariant, Target, TuningTable};
-use crate::model::Vae;
+use crate::model::{Plan, Vae};
 use crate::plan::Op;
 
 #[derive(Debug, clap::Args)]
@@ -93,14 +92,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
     let selected = executor::select(&args.device.adapter.device)?;
     let gpu = executor::open_gpu(&selected, &vae.program, false)?;
-    let ops = &vae.program.plans[0].ops;
+    let ops = &vae.program.at(Plan::Train).ops;
     // Nothing is measured here: what is remembered is shown.
     let (on, tuning) = match &gpu {
         Some(gpu) => {
-            let mut tuning = saved_for(gpu, &config.kernels);
-            if args.device.tune != Tune::Off {
-                tuning.fill_from(&TuningCache::load(gpu, args.device.adapter.checked));
-            }
+            let tuning = args.device.options().known_variants(gpu, &config.kernels, &mut shown());
             (gpu.capabilities(), tuning)
         }
         None => (Target::Gpu.into(), TuningTable::default()),

@@ -7,9 +7,16 @@ use serde::Serialize;
 use super::model_args::ModelArgs;
 use crate::config::Config;
 use crate::model::Vae;
-use crate::plan::{Access, FuseRule, Program, StepPlan};
+use crate::plan::{Access, FuseRule, Op, Program, StepPlan};
+
+/// The rules, for the end of the help text.
+fn rules() -> String {
+    let line = |rule: FuseRule| format!("  {:<13} {}\n", rule.name(), rule.summary());
+    format!("Rules by which ops are fused:\n{}", FuseRule::ALL.map(line).concat())
+}
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = rules())]
 pub struct Args {
     #[command(flatten)]
     model: ModelArgs,
@@ -37,10 +44,15 @@ struct OpRow<'a> {
     tensors: Vec<TensorRow<'a>>,
     flops: u64,
     bytes: u64,
+    /// Functions of the epilogue of a product.
+    epilogue: Vec<&'a str>,
+    /// Ops that are part of this one.
     fused: Vec<FusedRow<'a>>,
+    /// Ops that stay, and add up what this one has summed.
+    begins: Vec<FusedRow<'a>>,
 }
 
-/// An op that another has taken in.
+/// What a rule has fused.
 #[derive(Serialize)]
 struct FusedRow<'a> {
     rule: &'a str,
@@ -52,6 +64,8 @@ struct PlanReport<'a> {
     plan: &'a str,
     dispatches: usize,
     stages: usize,
+    /// Whether the ops were fused.
+    fuse: bool,
     /// Ops before fusing.
     lowered_ops: usize,
     parameters: usize,
@@ -60,7 +74,11 @@ struct PlanReport<'a> {
     ops: Vec<OpRow<'a>>,
 }
 
-fn report<'a>(program: &'a Program, plan: &'a StepPlan) -> PlanReport<'a> {
+fn fused(op: &Op, listed: impl Fn(FuseRule) -> bool) -> Vec<FusedRow<'_>> {
+    op.fused.iter().filter(|(rule, _)| listed(*rule)).map(|(rule, op)| FusedRow { rule: rule.name(), op }).collect()
+}
+
+fn report<'a>(program: &'a Program, plan: &'a StepPlan, fuse: bool) -> PlanReport<'a> {
     let tensors = &program.tensors;
     let totals = plan.totals(tensors);
     let ops = plan
@@ -87,16 +105,17 @@ fn report<'a>(program: &'a Program, plan: &'a StepPlan) -> PlanReport<'a> {
                 .collect(),
             flops: op.flops,
             bytes: StepPlan::bytes(op, tensors),
-            fused: op.fused.iter().map(|(rule, op)| FusedRow { rule: rule.name(), op }).collect(),
+            epilogue: op.kernel.gemm().map_or_else(Vec::new, |gemm| gemm.epilogue.function_names().collect()),
+            fused: fused(op, |rule| rule != FuseRule::PartialSums),
+            begins: fused(op, |rule| rule == FuseRule::PartialSums),
         })
-        .collect();
+        .collect::<Vec<_>>();
     PlanReport {
         plan: &plan.name,
         dispatches: totals.dispatches,
         stages: totals.stages,
-        // Sums that are begun elsewhere are still an op.
-        lowered_ops: plan.ops.len()
-            + plan.ops.iter().flat_map(|op| &op.fused).filter(|(rule, _)| *rule != FuseRule::PartialSums).count(),
+        lowered_ops: ops.iter().map(|op| 1 + op.fused.len()).sum(),
+        fuse,
         parameters: program.params.count(),
         flops_per_step: totals.flops,
         bytes_per_step: totals.bytes,
@@ -134,35 +153,38 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let which = &args.which;
         crate::config::ConfigError::Value(format!("this model has no plan `{which}`; it has {}", names.join(", ")))
     })?;
-    let report = report(&vae.program, plan);
+    let report = report(&vae.program, plan, config.kernels.fuse);
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
         return Ok(());
     }
-    writeln!(out, "stage  op                      kernel                      MFLOP      KiB  tensors")?;
+    let width = |least: usize, text: for<'a> fn(&'a OpRow<'_>) -> &'a str| {
+        report.ops.iter().map(|row| text(row).chars().count()).fold(least, usize::max)
+    };
+    let (ops, kernels) = (width(20, |row| row.op), width(16, |row| &row.kernel));
+    writeln!(out, "stage  {:<ops$}  {:<kernels$}    MFLOP      KiB  tensors", "op", "kernel")?;
     for row in &report.ops {
-        writeln!(
-            out,
-            "{:>5}  {:<22}  {:<24}  {:>7.2}  {:>7.0}  {}",
-            row.stage,
-            row.op,
-            row.kernel,
-            row.flops as f64 / 1e6,
-            row.bytes as f64 / 1024.0,
-            arrow(row)
-        )?;
-        if !row.fused.is_empty() {
-            let fused: Vec<String> = row.fused.iter().map(|f| format!("{} ({})", f.op, f.rule)).collect();
-            writeln!(out, "         with {}", fused.join(", "))?;
+        let (mflop, kib) = (row.flops as f64 / 1e6, row.bytes as f64 / 1024.0);
+        let (stage, op, kernel) = (row.stage, row.op, &row.kernel);
+        writeln!(out, "{stage:>5}  {op:<ops$}  {kernel:<kernels$}  {mflop:>7.2}  {kib:>7.0}  {}", arrow(row))?;
+        for (what, list) in [("with", &row.fused), ("begins", &row.begins)] {
+            let list: Vec<String> = list.iter().map(|f| format!("{} ({})", f.op, f.rule)).collect();
+            if !list.is_empty() {
+                writeln!(out, "         {what} {}", list.join(", "))?;
+            }
+        }
+        if !row.epilogue.is_empty() {
+            writeln!(out, "         epilogue: {}", row.epilogue.join(", "))?;
         }
     }
     writeln!(
         out,
-        "\n{} dispatches in {} stages for {} ops, {} parameters, {:.1} MFLOP and {:.1} MiB a step",
+        "\n{} dispatches in {} stages for {} ops{}, {} parameters, {:.1} MFLOP and {:.1} MiB a step",
         report.dispatches,
         report.stages,
         report.lowered_ops,
+        if report.fuse { "" } else { " (not fused)" },
         report.parameters,
         report.flops_per_step as f64 / 1e6,
         report.bytes_per_step as f64 / 1024.0 / 1024.0

@@ -44,7 +44,7 @@ struct List<'a> {
 impl List<'_> {
     /// Applies the first rule that fits.
     fn step(&mut self) -> bool {
-        FuseRule::ALL.iter().any(|(rule, _)| {
+        FuseRule::ALL.iter().any(|rule| {
             let mut pairs = (0..self.ops.len()).flat_map(|second| (0..second).map(move |first| (first, second)));
             pairs.any(|(first, second)| apply(*rule)(self, first, second).is_some())
         })
@@ -306,7 +306,7 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     }
     let body = join(list.tensors(), &product, &map)?;
     // Grey levels are read as many columns at a time as the product is wide.
-    if body.pairs() && body.program.inputs.iter().any(|input| input.index == Index::Levels) {
+    if body.program.takes_pairs() && body.program.inputs.iter().any(|input| input.index == Index::Levels) {
         return None;
     }
     let op = list.with_body(a, list.without_dead_stores(body, [first, second], true))?;
@@ -323,13 +323,11 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
         return None;
     }
     let [rows, cols] = list.space(&list.ops[first])?;
-    let pairs = list.ops[first].kernel.gemm().is_some_and(|gemm| gemm.pairs);
-    let quads = if pairs { (2 * cols).div_ceil(4) } else { cols.div_ceil(4) };
     if body.sums.len() == Pointwise::SUM.len() {
         return None;
     }
     let name = format!("{} partial sums", list.tensors().get(matrix).name);
-    let partial = list.lowering.shared(&name, &[rows, quads]);
+    let partial = list.lowering.shared(&name, &[rows, body.program.partial_sums(cols)]);
     if list.ops.iter().any(|op| op.bindings.iter().any(|b| b.tensor == partial)) {
         return None;
     }

@@ -6,6 +6,7 @@
 pub mod fuse;
 mod lower;
 mod order;
+mod plan;
 mod tape;
 
 pub use fuse::fuse;

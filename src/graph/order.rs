@@ -4,7 +4,7 @@
 //! ([`crate::plan::StepPlan::stages`]). So ops are listed stage by stage: each stage takes the ops whose predecessors are
 //! done and that share no written buffer with those it has, those with the longest way to the end first.
 
-use crate::plan::{BufferId, Op, TensorTable};
+use crate::plan::{BufferUses, Op, TensorTable};
 
 /// The same ops in an order with fewer stages.
 pub fn order(ops: Vec<Op>, tensors: &TensorTable) -> Vec<Op> {
@@ -26,13 +26,9 @@ pub fn order(ops: Vec<Op>, tensors: &TensorTable) -> Vec<Op> {
         let is_ready = |i: &usize| needs[*i].iter().all(|j| stage_of[*j].is_some_and(|s| s < stage));
         let mut ready: Vec<usize> = (0..ops.len()).filter(|i| stage_of[*i].is_none()).filter(is_ready).collect();
         ready.sort_by_key(|i| std::cmp::Reverse(way[*i]));
-        let mut used: Vec<(BufferId, bool)> = Vec::new();
+        let mut used = BufferUses::default();
         for i in ready {
-            let uses: Vec<(BufferId, bool)> =
-                ops[i].bindings.iter().map(|b| (tensors.get(b.tensor).buffer, b.access.writes())).collect();
-            let waits = uses.iter().any(|(buffer, writes)| used.iter().any(|(b, w)| b == buffer && (*writes || *w)));
-            if !waits {
-                used.extend(uses);
+            if used.take(&ops[i], tensors) {
                 stage_of[i] = Some(stage);
                 ordered.push(i);
             }

@@ -191,7 +191,8 @@ impl Tape<'_> {
                 d
             } else {
                 let shape = self.graph.common_shape(&operands);
-                self.graph.map_of(format!("{name} back"), calls, &operands, shape)
+                let part = format!("d_{} by {name}", self.graph.name(*input));
+                self.graph.map_of(part, calls, &operands, shape)
             };
             let part = self.summed(part, self.graph.shape(node), *input);
             self.give(*input, Region::Whole, part);

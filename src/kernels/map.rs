@@ -4,8 +4,8 @@ use super::case::{Case, Fill, Tolerance};
 use super::pointwise::{self, Body, Form};
 use super::{Activation, Capabilities, Source, index_fits, params, template};
 use crate::plan::{
-    Call, Dtype, Function, Grid, Index, Input, Kernel, Library, Loss, Op, PlanError, Pointwise, StepScalars, Store,
-    TensorId, TensorTable, Value,
+    Call, Dtype, Function, Grid, Index, Input, Kernel, Loss, Op, PlanError, Pointwise, StepScalars, Store, TensorId,
+    TensorTable, Value,
 };
 
 params! {
@@ -110,14 +110,7 @@ fn fill(function: Function, argument: usize) -> Fill {
 /// A function of its own, as a kernel; the arguments in turn given for each element, row, column, and once.
 fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> Case {
     let signature = function.signature();
-    let family = match signature.library {
-        Library::Arithmetic => "map",
-        Library::Activation => "activation",
-        Library::Rng => "rng",
-        Library::Latent => "latent",
-        Library::Likelihood => "likelihood",
-    };
-    let name = format!("{family}/{} {rows}x{cols} form {form}", signature.name);
+    let name = format!("{}/{} {rows}x{cols} form {form}", signature.family.name(), signature.name);
     let mut case = Case::new(name, StepScalars { noise_key: [41, 42], ..StepScalars::default() });
     let mut inputs = Vec::new();
     for i in 0..signature.inputs {

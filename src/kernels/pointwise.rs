@@ -1,7 +1,7 @@
 //! Pointwise programs: the tensors bound to one, and its WGSL.
 
 use super::batch::words_per_row;
-use crate::plan::{Access, Dtype, Function, Index, Library, Op, PlanError, Pointwise, TensorId, TensorTable, Value};
+use crate::plan::{Access, Dtype, Family, Function, Index, Op, PlanError, Pointwise, TensorId, TensorTable, Value};
 
 /// A pointwise program with its tensors, by the numbers of their bindings.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,29 +33,20 @@ impl Body {
     /// columns; of a product of pairs, half the product's columns.
     pub fn bind(self, tensors: &TensorTable, op: &mut Op, [rows, cols]: [usize; 2]) -> Result<(), PlanError> {
         self.check(tensors, &op.label, [rows, cols])?;
-        let pairs = op.kernel.gemm().is_some_and(|gemm| gemm.pairs);
-        op.bindings.retain(|b| {
-            !Pointwise::IN.contains(&b.name) && !Pointwise::OUT.contains(&b.name) && !Pointwise::SUM.contains(&b.name)
-        });
+        let program_bindings = [&Pointwise::IN[..], &Pointwise::OUT, &Pointwise::SUM].concat();
+        op.bindings.retain(|b| !program_bindings.contains(&b.name));
         for (name, tensor) in Pointwise::IN.iter().zip(&self.reads) {
-            *op = op.clone().read(name, *tensor);
+            op.add(name, *tensor, Access::Read);
         }
         for (i, (name, tensor)) in Pointwise::OUT.iter().zip(&self.writes).enumerate() {
             let accumulates = self.program.stores.iter().any(|s| s.binding == i && s.accumulate);
-            let access = if accumulates { Access::ReadWrite } else { Access::Write };
-            *op = op.clone().bind(name, *tensor, access);
+            op.add(name, *tensor, if accumulates { Access::ReadWrite } else { Access::Write });
         }
         for (name, tensor) in Pointwise::SUM.iter().zip(&self.sums) {
-            *op = op.clone().write(name, *tensor);
+            op.add(name, *tensor, Access::Write);
         }
-        let columns = if pairs { 2 * cols } else { cols };
-        op.flops = match op.kernel.gemm() {
-            Some(_) => {
-                let p = super::gemm::GemmParams::of(op);
-                2 * u64::from(p.m) * u64::from(p.n) * u64::from(p.k)
-            }
-            None => 0,
-        } + (rows * columns * self.program.flops()) as u64 / if pairs { 2 } else { 1 };
+        let product = op.kernel.gemm().map_or(0, |_| super::gemm::GemmParams::of(op).flops());
+        op.flops = product + (rows * cols * self.program.flops()) as u64;
         if let Some(program) = op.kernel.pointwise_mut() {
             *program = self.program;
         }
@@ -96,18 +87,9 @@ impl Body {
             tensors.expect_dtype(label, id, if index == Index::Levels { Dtype::U32 } else { Dtype::F32 })?;
         }
         for id in &self.sums {
-            let quads = match self.pairs() {
-                true => (2 * cols).div_ceil(4),
-                false => cols.div_ceil(4),
-            };
-            tensors.expect(label, *id, &[rows, quads])?;
+            tensors.expect(label, *id, &[rows, self.program.partial_sums(cols)])?;
         }
         Ok(())
-    }
-
-    /// Whether it takes both columns of a pair.
-    pub fn pairs(&self) -> bool {
-        self.program.used().any(|value| value == Value::Product(1))
     }
 }
 
@@ -291,8 +273,8 @@ impl Writer<'_> {
             call.arguments.iter().map(argument).collect::<Vec<_>>().join(", ")
         };
         let scalar = self.is_scalar(Value::Result { call: number, index: 0 });
-        let vector = match (signature.library, call.function) {
-            (Library::Arithmetic, function) => {
+        let vector = match (signature.family, call.function) {
+            (Family::Map, function) => {
                 let values: Vec<String> = call.arguments.iter().map(|a| self.value(*a)).collect();
                 values.join(match function {
                     Function::Add => " + ",
@@ -383,24 +365,24 @@ const LIKELIHOOD: &str = include_str!("../../shaders/likelihood.wgsl");
 
 /// The shader files with what a program calls, in the order they are joined.
 pub(super) fn libraries(program: &Pointwise, levels: bool) -> Vec<&'static str> {
-    let uses = |library| program.calls.iter().any(|call| call.function.signature().library == library);
+    let uses = |family| program.calls.iter().any(|call| call.function.signature().family == family);
     let mut files = Vec::new();
     let beta = program.used().any(|value| matches!(value, Value::BetaOver(_)));
-    if beta || uses(Library::Rng) {
+    if beta || uses(Family::Rng) {
         files.push(super::STEP);
         files.push(super::STEP_BINDING);
     }
-    if uses(Library::Rng) {
+    if uses(Family::Rng) {
         files.push(super::rng::SHADER);
     }
     // A likelihood takes the logarithm from there.
-    if uses(Library::Activation) || uses(Library::Likelihood) {
+    if uses(Family::Activation) || uses(Family::Likelihood) {
         files.push(ACTIVATION);
     }
-    if uses(Library::Latent) {
+    if uses(Family::Latent) {
         files.push(LATENT);
     }
-    if uses(Library::Likelihood) {
+    if uses(Family::Likelihood) {
         files.push(LIKELIHOOD);
     }
     if levels {

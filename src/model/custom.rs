@@ -1,6 +1,6 @@
 //! Models of one's own: a graph with losses, and the step that minimises them.
 
-use crate::graph::{self, Graph, Kind, Lowering, Node};
+use crate::graph::{Graph, Kind, Lowering, Node};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::optimizer::{self, Arenas, Rule};
 use crate::plan::{PlanError, Program, StepPlan, TensorId, TensorTable};
@@ -67,27 +67,16 @@ impl CustomModel {
             let mean = 1.0 / g.shape(*loss)[0] as f32;
             weighted.push((*loss, g.constant(mean)));
         }
-        let parameters = g.parameters();
-        let nodes: Vec<Node> = parameters.iter().map(|(node, ..)| *node).collect();
-        let of_gradients = tensors.get(gradients).buffer;
-        let mut kept = [inputs.clone(), losses.clone(), outputs.clone()].concat();
-        for ((param, offset, shape), d) in parameters.iter().zip(graph::gradients(&mut g, &weighted, &nodes)) {
-            let name = format!("d_{}", g.name(*param));
-            let tensor = tensors.view(name, of_gradients, *offset, shape);
-            kept.extend(d.map(|d| (d, tensor)));
-        }
         let of_weights = tensors.get(weights).buffer;
         let mut lowering = Lowering::new(tensors, of_weights);
-        let mut ops = lowering.lower(&g, &kept)?;
+        let mut kept = [inputs.clone(), losses.clone(), outputs.clone()].concat();
+        kept.extend(lowering.gradients(&mut g, &weighted, gradients));
+        let mut behind = Vec::new();
         if let Some(rule) = rule {
             let arenas = Arenas { weights, gradients, first, second, clip };
-            ops.push(optimizer::update(&lowering.tensors, arenas, rule, 0.0)?);
+            behind.push(optimizer::update(&lowering.tensors, arenas, rule, 0.0)?);
         }
-        if fuse {
-            let outside: Vec<TensorId> = kept.iter().map(|(_, tensor)| *tensor).collect();
-            ops = graph::fuse(ops, &mut lowering, &outside);
-            ops = graph::order(ops, &lowering.tensors);
-        }
+        let ops = lowering.ops(&g, &kept, [Vec::new(), behind], fuse)?;
         let plans = vec![StepPlan { name: "train".into(), ops }];
         let ids = |placed: Vec<(Node, TensorId)>| placed.into_iter().map(|(_, tensor)| tensor).collect();
         Ok(Self {

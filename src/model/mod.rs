@@ -4,7 +4,6 @@ mod custom;
 pub mod layers;
 mod likelihood;
 mod network;
-mod plan_ids;
 mod spec;
 mod vae;
 

@@ -2,12 +2,12 @@
 
 use super::network::{self, Noise};
 use super::spec::{DataSpec, Objective, TrainSpec, VaeSpec};
-use crate::graph::{self, Graph, Lowering, Node, Scalar};
+use crate::graph::{Graph, Lowering, Node, Scalar};
 use crate::kernels::optimizer::{self, Arenas};
 use crate::kernels::{batch, reduce};
 use crate::plan::{
-    METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan, TensorId,
-    TensorTable,
+    METRICS_PER_STEP, Op, ParamTable, PlanError, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan,
+    TensorId, TensorTable,
 };
 
 /// A plan of a [`Vae`], by its index in the program.
@@ -34,6 +34,18 @@ pub enum Apply {
     Reconstruct = 2,
     /// The losses of rows, with one draw of the latent.
     Score = 3,
+}
+
+impl From<Plan> for PlanId {
+    fn from(plan: Plan) -> Self {
+        PlanId(plan as usize)
+    }
+}
+
+impl From<Apply> for PlanId {
+    fn from(plan: Apply) -> Self {
+        PlanId(plan as usize)
+    }
 }
 
 /// A model's program, and the tensors the outside writes and reads.
@@ -214,24 +226,15 @@ impl<'a> Builder<'a> {
         (g, x)
     }
 
-    /// From a graph to a plan: `before` the graph's ops and `behind` them others that no node stands for. The nodes in
-    /// `kept` lie where the outside reads them.
+    /// A plan of a graph, between ops that no node stands for. The nodes in `kept` lie where the outside reads them.
     fn plan(
         &mut self,
         name: &str,
         g: &Graph,
         kept: &[(Node, TensorId)],
-        before: Vec<Op>,
-        behind: Vec<Op>,
+        around: [Vec<Op>; 2],
     ) -> Result<StepPlan, PlanError> {
-        let mut ops = before;
-        ops.extend(self.lowering.lower(g, kept)?);
-        ops.extend(behind);
-        if self.train.fuse {
-            let outside: Vec<TensorId> = kept.iter().map(|(_, tensor)| *tensor).collect();
-            ops = graph::fuse(ops, &mut self.lowering, &outside);
-            ops = graph::order(ops, &self.lowering.tensors);
-        }
+        let ops = self.lowering.ops(g, kept, around, self.train.fuse)?;
         Ok(StepPlan { name: name.to_string(), ops })
     }
 
@@ -258,7 +261,7 @@ impl<'a> Builder<'a> {
             kept.push((kl, self.kl));
         }
         kept.extend(encoded.noise.map(|noise| (noise, self.given)));
-        kept.extend(self.gradients(&mut g, &losses));
+        kept.extend(self.lowering.gradients(&mut g, &losses, self.arenas.gradients));
         let tensors = &self.lowering.tensors;
         let gather = match self.train.augment {
             Some(augment) => batch::augmented(tensors, self.train_data, self.x, self.train.binarise, augment)?,
@@ -270,21 +273,7 @@ impl<'a> Builder<'a> {
             behind.push(reduce::clip(tensors, self.partials, self.arenas.clip, self.metrics, max_norm)?);
         }
         behind.push(optimizer::update(tensors, self.arenas, self.train.rule, self.train.decay)?);
-        self.plan("train", &g, &kept, vec![gather], behind)
-    }
-
-    /// The gradient of every parameter, and its place in the arena.
-    fn gradients(&mut self, g: &mut Graph, losses: &[(Node, Node)]) -> Vec<(Node, TensorId)> {
-        let params = g.parameters();
-        let nodes: Vec<Node> = params.iter().map(|(node, ..)| *node).collect();
-        let arena = self.lowering.tensors.get(self.arenas.gradients).buffer;
-        let mut kept = Vec::new();
-        for ((param, offset, shape), d) in params.iter().zip(graph::gradients(g, losses, &nodes)) {
-            let name = format!("d_{}", g.name(*param));
-            let tensor = self.lowering.tensors.view(name, arena, *offset, shape);
-            kept.extend(d.map(|d| (d, tensor)));
-        }
-        kept
+        self.plan("train", &g, &kept, [vec![gather], behind])
     }
 
     /// The losses of a batch of test rows.
@@ -296,7 +285,7 @@ impl<'a> Builder<'a> {
         let mut kept = vec![(x, self.x), (recon, self.recon)];
         kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
         let (gather, report) = (self.gather(self.test_data)?, self.report()?);
-        self.plan(name, &g, &kept, vec![gather], vec![report])
+        self.plan(name, &g, &kept, [vec![gather], vec![report]])
     }
 
     fn encode(&mut self) -> Result<StepPlan, PlanError> {
@@ -307,7 +296,7 @@ impl<'a> Builder<'a> {
             kept.push((encoded.z, self.z));
         }
         let gather = self.gather(self.test_data)?;
-        self.plan("encode", &g, &kept, vec![gather], Vec::new())
+        self.plan("encode", &g, &kept, [vec![gather], Vec::new()])
     }
 
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
@@ -315,7 +304,7 @@ impl<'a> Builder<'a> {
         let output = network::encode(&mut g, self.spec, x, Noise::Off).decode(&mut g, self.spec);
         let mean = self.spec.likelihood.mean(&mut g, output);
         let gather = self.gather(self.test_data)?;
-        self.plan("reconstruct", &g, &[(x, self.x), (mean, self.mean)], vec![gather], Vec::new())
+        self.plan("reconstruct", &g, &[(x, self.x), (mean, self.mean)], [vec![gather], Vec::new()])
     }
 
     /// What the decoder shows of a `z`.
@@ -329,14 +318,14 @@ impl<'a> Builder<'a> {
         let mut g = Graph::with_params(self.params.clone());
         let z = g.input("z", [self.train.batch, self.spec.latent], false);
         let mean = self.shown(&mut g, z);
-        self.plan("decode", &g, &[(z, self.z), (mean, self.mean)], Vec::new(), Vec::new())
+        self.plan("decode", &g, &[(z, self.z), (mean, self.mean)], [Vec::new(), Vec::new()])
     }
 
     fn sample(&mut self) -> Result<StepPlan, PlanError> {
         let mut g = Graph::with_params(self.params.clone());
         let z = g.normal("prior", 0, [self.train.batch, self.spec.latent]);
         let mean = self.shown(&mut g, z);
-        self.plan("sample", &g, &[(z, self.z), (mean, self.mean)], Vec::new(), Vec::new())
+        self.plan("sample", &g, &[(z, self.z), (mean, self.mean)], [Vec::new(), Vec::new()])
     }
 }
 

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Family;
+
 /// An activation, in PyTorch's default form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -130,28 +132,13 @@ pub enum Function {
     Loss(Loss),
 }
 
-/// The file in `shaders/` that a function is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Library {
-    /// WGSL itself has it.
-    Arithmetic,
-    /// `activation.wgsl`
-    Activation,
-    /// `rng.wgsl`
-    Rng,
-    /// `latent.wgsl`
-    Latent,
-    /// `likelihood.wgsl`
-    Likelihood,
-}
-
 /// What a function is, but for its formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
     /// Its name in WGSL.
     pub name: &'static str,
-    /// Where it is.
-    pub library: Library,
+    /// The file of `shaders/` it is in; [`Family::Map`] where WGSL itself has it.
+    pub family: Family,
     /// How many numbers it takes.
     pub inputs: usize,
     /// How many numbers it gives.
@@ -196,23 +183,23 @@ impl Function {
 
     /// Its name and what it takes and gives.
     pub fn signature(self) -> Signature {
-        let (name, library, inputs, results, flops) = match self {
-            Function::Copy => ("copy", Library::Arithmetic, 1, 1, 0),
-            Function::Add => ("add", Library::Arithmetic, 2, 1, 1),
-            Function::Multiply => ("multiply", Library::Arithmetic, 2, 1, 1),
-            Function::Activate(a) => (a.names()[1], Library::Activation, 1, 1, 4),
-            Function::Slope(a) => (a.names()[2], Library::Activation, 1, 1, 3),
-            Function::Normal(_) => ("normal", Library::Rng, 0, 1, 20),
-            Function::Reparameterise => ("reparameterise", Library::Latent, 3, 1, 5),
-            Function::ReparameteriseLogvar => ("reparameterise_logvar", Library::Latent, 3, 1, 6),
-            Function::Kl => ("kl", Library::Latent, 2, 1, 7),
-            Function::KlLogvar => ("kl_logvar", Library::Latent, 2, 1, 6),
+        let (name, family, inputs, results, flops) = match self {
+            Function::Copy => ("copy", Family::Map, 1, 1, 0),
+            Function::Add => ("add", Family::Map, 2, 1, 1),
+            Function::Multiply => ("multiply", Family::Map, 2, 1, 1),
+            Function::Activate(a) => (a.names()[1], Family::Activation, 1, 1, 4),
+            Function::Slope(a) => (a.names()[2], Family::Activation, 1, 1, 3),
+            Function::Normal(_) => ("normal", Family::Rng, 0, 1, 20),
+            Function::Reparameterise => ("reparameterise", Family::Latent, 3, 1, 5),
+            Function::ReparameteriseLogvar => ("reparameterise_logvar", Family::Latent, 3, 1, 6),
+            Function::Kl => ("kl", Family::Latent, 2, 1, 7),
+            Function::KlLogvar => ("kl_logvar", Family::Latent, 2, 1, 6),
             Function::Loss(loss) => {
                 let (name, parameters, results, flops) = loss.row();
-                (name, Library::Likelihood, 2 + parameters.len(), results, flops)
+                (name, Family::Likelihood, 2 + parameters.len(), results, flops)
             }
         };
-        Signature { name, library, inputs, results, flops }
+        Signature { name, family, inputs, results, flops }
     }
 
     /// How the gradient of its first result goes back to one of its inputs.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Function, Library, Pointwise};
+use super::{Function, Pointwise};
 
 /// A shader file and its host side: the same stem in `shaders/`, `src/kernels/` and `src/oracle/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -222,13 +222,7 @@ impl Kernel {
             Kernel::Batch(..) => Family::Batch,
             Kernel::Gemm(_) => Family::Gemm,
             Kernel::Map(body) => match body.calls.as_slice() {
-                [call] => match call.function.signature().library {
-                    Library::Arithmetic => Family::Map,
-                    Library::Activation => Family::Activation,
-                    Library::Rng => Family::Rng,
-                    Library::Latent => Family::Latent,
-                    Library::Likelihood => Family::Likelihood,
-                },
+                [call] => call.function.signature().family,
                 _ => Family::Map,
             },
             Kernel::Update(_) => Family::Optimizer,
@@ -267,10 +261,7 @@ impl Kernel {
     /// `family.what`, as plans and messages show it.
     pub fn name(&self) -> String {
         let what = match self {
-            Kernel::Map(body) if !body.calls.is_empty() => {
-                let names: Vec<&str> = body.calls.iter().map(|call| call.function.signature().name).collect();
-                names.join("+")
-            }
+            Kernel::Map(body) if !body.calls.is_empty() => body.function_names().collect::<Vec<_>>().join("+"),
             _ => self.entry().to_string(),
         };
         format!("{}.{what}", self.family().name())

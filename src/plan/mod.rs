@@ -12,13 +12,13 @@ mod scalars;
 mod step_plan;
 mod tensor;
 
-pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Library, Loss, Saved, Signature};
+pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Loss, Saved, Signature};
 pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Orientation, Reduce, Roof, Update};
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable};
 pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};
 pub use scalars::{METRICS_PER_STEP, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars};
-pub use step_plan::{PlanId, Program, StepPlan, Totals};
+pub use step_plan::{BufferUses, PlanId, Program, StepPlan, Totals};
 pub use tensor::{Buffer, BufferId, Dtype, Tensor, TensorId, TensorTable};
 
 /// Why a plan could not be built: an op was given tensors whose shapes do not fit together.

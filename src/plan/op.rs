@@ -79,34 +79,47 @@ pub enum Grid {
 /// A rule by which two ops become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FuseRule {
-    /// What is added to each column of a product is its bias.
+    /// A vector that is added to every row of a product becomes the product's bias.
     Bias,
-    /// A map of what a map makes is one map with it.
+    /// A pointwise op that reads what another makes becomes one op with it.
     Chain,
-    /// A map of a product is its epilogue.
+    /// A pointwise op that reads a product becomes the product's epilogue.
     Epilogue,
-    /// The sums over an op's columns are begun there, over four columns each.
+    /// An op sums four columns each of what it makes; the op that sums each row stays and adds these partial sums.
     PartialSums,
-    /// The column sums of an operand are made beside the product.
+    /// The column sums of an operand (a bias gradient) are made beside the product.
     RowSum,
-    /// Sums over the rows of several matrices are one op.
+    /// Row sums of several matrices become one op.
     Rows,
 }
 
 impl FuseRule {
-    /// Every rule, in the order in which they are tried, with its name.
-    pub const ALL: [(FuseRule, &str); 6] = [
-        (FuseRule::Bias, "bias"),
-        (FuseRule::Chain, "chain"),
-        (FuseRule::Epilogue, "epilogue"),
-        (FuseRule::PartialSums, "partial-sums"),
-        (FuseRule::RowSum, "row-sum"),
-        (FuseRule::Rows, "rows"),
-    ];
+    /// Every rule, in the order in which they are tried.
+    pub const ALL: [FuseRule; 6] =
+        [FuseRule::Bias, FuseRule::Chain, FuseRule::Epilogue, FuseRule::PartialSums, FuseRule::RowSum, FuseRule::Rows];
 
     /// The name that listings show.
     pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
+        match self {
+            FuseRule::Bias => "bias",
+            FuseRule::Chain => "chain",
+            FuseRule::Epilogue => "epilogue",
+            FuseRule::PartialSums => "partial-sums",
+            FuseRule::RowSum => "row-sum",
+            FuseRule::Rows => "rows",
+        }
+    }
+
+    /// What the rule does, in one sentence.
+    pub fn summary(self) -> &'static str {
+        match self {
+            FuseRule::Bias => "a vector added to every row of a product becomes the product's bias",
+            FuseRule::Chain => "a pointwise op that reads what another makes becomes one op with it",
+            FuseRule::Epilogue => "a pointwise op that reads a product becomes the product's epilogue",
+            FuseRule::PartialSums => "an op sums its own columns by fours, and the op that sums rows adds these up",
+            FuseRule::RowSum => "column sums of an operand (a bias gradient) are made beside the product",
+            FuseRule::Rows => "row sums of several matrices become one op",
+        }
     }
 }
 
@@ -136,8 +149,12 @@ impl Op {
     }
 
     /// Binds a tensor.
-    pub fn bind(mut self, name: &'static str, tensor: TensorId, access: Access) -> Self {
+    pub fn add(&mut self, name: &'static str, tensor: TensorId, access: Access) {
         self.bindings.push(Binding { name, tensor, access, touched: None });
+    }
+
+    fn bind(mut self, name: &'static str, tensor: TensorId, access: Access) -> Self {
+        self.add(name, tensor, access);
         self
     }
 

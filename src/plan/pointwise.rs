@@ -113,6 +113,21 @@ impl Pointwise {
         Self { stores: vec![store], ..Self::default() }
     }
 
+    /// Whether it takes both columns of a pair.
+    pub fn takes_pairs(&self) -> bool {
+        self.used().any(|value| value == Value::Product(1))
+    }
+
+    /// Partial sums of a row of a space of so many columns: each is over four columns of the product, which are two pairs.
+    pub fn partial_sums(&self, cols: usize) -> usize {
+        if self.takes_pairs() { (2 * cols).div_ceil(4) } else { cols.div_ceil(4) }
+    }
+
+    /// The names of the functions that are called, in order.
+    pub fn function_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.calls.iter().map(|call| call.function.signature().name)
+    }
+
     /// Floating-point operations of an element.
     pub fn flops(&self) -> usize {
         self.calls.iter().map(|call| call.function.signature().flops).sum::<usize>() + self.sums.len()

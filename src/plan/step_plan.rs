@@ -11,6 +11,23 @@ pub struct StepPlan {
     pub ops: Vec<Op>,
 }
 
+/// The buffers that the ops of a stage use, and whether one writes them.
+#[derive(Debug, Default)]
+pub struct BufferUses(Vec<(BufferId, bool)>);
+
+impl BufferUses {
+    /// Takes an op into the stage, unless it writes a buffer that another uses, or uses one that another writes.
+    pub fn take(&mut self, op: &Op, tensors: &TensorTable) -> bool {
+        let uses: Vec<(BufferId, bool)> =
+            op.bindings.iter().map(|b| (tensors.get(b.tensor).buffer, b.access.writes())).collect();
+        let waits = uses.iter().any(|(buffer, writes)| self.0.iter().any(|(b, w)| b == buffer && (*writes || *w)));
+        if !waits {
+            self.0.extend(uses);
+        }
+        !waits
+    }
+}
+
 /// Sums over a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
@@ -32,17 +49,14 @@ impl StepPlan {
     /// barrier holds back everything behind it. So ops of a stage are neighbours in the list.
     pub fn stages(&self, tensors: &TensorTable) -> Vec<usize> {
         let mut stage = 0;
-        let mut used: Vec<(BufferId, bool)> = Vec::new();
+        let mut used = BufferUses::default();
         let mut stages = Vec::with_capacity(self.ops.len());
         for op in &self.ops {
-            let uses: Vec<(BufferId, bool)> =
-                op.bindings.iter().map(|b| (tensors.get(b.tensor).buffer, b.access.writes())).collect();
-            let waits = uses.iter().any(|(buffer, writes)| used.iter().any(|(b, w)| b == buffer && (*writes || *w)));
-            if waits {
+            if !used.take(op, tensors) {
                 stage += 1;
-                used.clear();
+                used = BufferUses::default();
+                used.take(op, tensors);
             }
-            used.extend(uses);
             stages.push(stage);
         }
         stages

@@ -134,6 +134,21 @@ impl DeviceOptions {
         Ok(Opened { gpu, executor, device })
     }
 
+    /// The variants that nothing has to be measured for: the configuration's where they were chosen on this adapter, then
+    /// those of the cache.
+    pub fn known_variants(
+        &self,
+        gpu: &Gpu,
+        saved: &KernelsConfig,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> TuningTable {
+        let mut tuning = saved_for(gpu, saved, watch);
+        if self.tune != Tune::Off {
+            tuning.fill_from(&TuningCache::load(gpu, self.checked));
+        }
+        tuning
+    }
+
     /// Takes each variant from the configuration, else from the cache, else from measuring now.
     fn tuning(
         &self,
@@ -142,13 +157,10 @@ impl DeviceOptions {
         ops: &[Op],
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<TuningTable, GpuError> {
-        let mut tuning = if self.tune == Tune::Force { TuningTable::default() } else { saved_for(gpu, saved, watch) };
+        let force = self.tune == Tune::Force;
+        let mut tuning = if force { TuningTable::default() } else { self.known_variants(gpu, saved, watch) };
         if self.tune == Tune::Off {
             return Ok(tuning);
-        }
-        let mut remembered = TuningCache::load(gpu, self.checked);
-        if self.tune == Tune::On {
-            tuning.fill_from(&remembered);
         }
         let missing: Vec<String> =
             products(ops).map(TuningTable::key).filter(|product| tuning.get(product).is_none()).collect();
@@ -160,6 +172,7 @@ impl DeviceOptions {
         tuner::tune(gpu, ops, &mut tuning, self.checked, &mut |tuning| watch(DeviceEvent::Tuning(tuning)))?;
         watch(DeviceEvent::Tuned { products: tuning.len() - before, took: started.elapsed() });
         // Variants from the configuration were not measured here, so they are not cached.
+        let mut remembered = TuningCache::load(gpu, self.checked);
         for product in missing {
             if let Some(variant) = tuning.get(&product) {
                 remembered.set(product, variant);
@@ -177,7 +190,7 @@ fn products(ops: &[Op]) -> impl Iterator<Item = &Op> {
 }
 
 /// The configuration's variants, if they were chosen on this adapter.
-pub fn saved_for(gpu: &Gpu, saved: &KernelsConfig, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> TuningTable {
+fn saved_for(gpu: &Gpu, saved: &KernelsConfig, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> TuningTable {
     let here = adapter_name(&gpu.info);
     if saved.variants.is_empty() || saved.adapter == here {
         return saved.variants.clone();

@@ -8,7 +8,7 @@ mod schedule;
 mod trainer;
 
 pub use checkpoint::{LoadError, initial_weights, load, save};
-pub use device::{DeviceEvent, DeviceOptions, Opened, Tune, saved_for};
+pub use device::{DeviceEvent, DeviceOptions, Opened, Tune};
 pub use event::{EpochReport, Event, MetricsLine, Start, StepReport, Summary};
 pub use folder::RunFolder;
 pub use schedule::StepSchedule;

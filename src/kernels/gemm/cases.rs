@@ -242,7 +242,7 @@ fn levels_case(batch: usize, inputs: usize, outputs: usize) -> Case {
     case.op(|t| product(t, Orientation::Nt, [x, weight, y], None, forward));
     if batch < 128 {
         let d_w = case.output("d_weight", &[outputs, inputs], SUMS);
-        case.op(|t| gemm::d_weight(t, "d_weight", [d_y, x, d_w]));
+        case.op(|t| gemm::product(t, "d_weight", Orientation::Tn, [d_y, x, d_w]));
         let h = case.input("h", &[batch, 3], Dtype::F32, spread);
         let w2 = case.input("w2", &[inputs, 3], Dtype::F32, Fill::Spread(4.0));
         let d_output = case.output("d_output", &[batch, inputs], SUMS);

@@ -8,7 +8,7 @@ mod variant;
 
 use super::batch::words_per_row;
 use super::{Body, index_fits, params};
-use crate::plan::{Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable};
+use crate::plan::{Access, Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable};
 
 pub(super) use cases::cases;
 pub use render::fingerprint;
@@ -25,6 +25,13 @@ params! {
         n: u32,
         /// Terms of each sum.
         k: u32,
+    }
+}
+
+impl GemmParams {
+    /// Floating-point operations of the product.
+    pub fn flops(&self) -> u64 {
+        2 * u64::from(self.m) * u64::from(self.n) * u64::from(self.k)
     }
 }
 
@@ -87,7 +94,7 @@ pub fn add_bias(tensors: &TensorTable, op: &mut Op, bias: TensorId) -> Result<()
     if let Kernel::Gemm(gemm) = &mut op.kernel {
         gemm.bias = true;
     }
-    *op = op.clone().read("bias", bias);
+    op.add("bias", bias, Access::Read);
     Ok(())
 }
 
@@ -97,32 +104,17 @@ pub fn add_row_sum(tensors: &TensorTable, op: &mut Op, row_sum: TensorId) -> Res
     if let Kernel::Gemm(gemm) = &mut op.kernel {
         gemm.row_sum = true;
     }
-    *op = op.clone().write("row_sum", row_sum);
+    op.add("row_sum", row_sum, Access::Write);
     Ok(())
 }
 
 /// Gives a product another epilogue; one that takes pairs of columns makes it a product of pairs.
 pub fn set_epilogue(tensors: &TensorTable, op: &mut Op, body: Body) -> Result<(), PlanError> {
     let p = GemmParams::of(op);
-    let pairs = body.pairs();
+    let pairs = body.program.takes_pairs();
     if let Kernel::Gemm(gemm) = &mut op.kernel {
         gemm.pairs = pairs;
     }
     let cols = if pairs { p.n / 2 } else { p.n };
     body.bind(tensors, op, [p.m as usize, cols as usize])
-}
-
-/// `y (B, out) = x (B, in) W^T`, `W [out, in]`.
-pub fn forward(tensors: &TensorTable, label: impl Into<String>, operands: [TensorId; 3]) -> Result<Op, PlanError> {
-    product(tensors, label, Orientation::Nt, operands)
-}
-
-/// `d_x (B, in) = d_y (B, out) W`, `W [out, in]`; also `forward` through a transposed weight.
-pub fn d_input(tensors: &TensorTable, label: impl Into<String>, operands: [TensorId; 3]) -> Result<Op, PlanError> {
-    product(tensors, label, Orientation::Nn, operands)
-}
-
-/// `d_W (out, in) = d_y (B, out)^T x (B, in)`.
-pub fn d_weight(tensors: &TensorTable, label: impl Into<String>, operands: [TensorId; 3]) -> Result<Op, PlanError> {
-    product(tensors, label, Orientation::Tn, operands)
 }

@@ -10,7 +10,7 @@ use crate::plan::{FuseRule, Gemm, Index, Op, Orientation, Pointwise, Value};
 /// A number that changes with the templates, the list of variants and the rules of fusing (FNV-1a, 64 bits).
 pub fn fingerprint() -> u64 {
     let quads = Target::ALL.iter().map(|target| target.quad_library());
-    let names = GemmVariant::ALL.iter().map(|(name, _)| *name).chain(FuseRule::ALL.iter().map(|(_, name)| *name));
+    let names = GemmVariant::ALL.iter().map(|(name, _)| *name).chain(FuseRule::ALL.map(FuseRule::name));
     let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(quads).chain(names);
     let bytes = texts.flat_map(str::bytes);
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
