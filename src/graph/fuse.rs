@@ -115,8 +115,8 @@ impl List<'_> {
 
     /// A program without the stores that only the two ops it is made of would read. A product whose columns are summed keeps
     /// an output, which its tiles are spilled to.
-    fn without_dead_stores(&self, body: Body, made_of: [usize; 2], is_product: bool) -> Body {
-        let mut body = body;
+    fn without_dead_stores(&self, mut body: Body, made_of: [usize; 2]) -> Body {
+        let is_product = self.ops[made_of[0]].kernel.gemm().is_some();
         let is_dead = |body: &Body, i: usize| {
             let store = &body.program.stores[i];
             let whole = body.program.stores.iter().filter(|s| s.index == Index::Whole).count();
@@ -281,7 +281,7 @@ fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
         return None;
     }
     let body = join(list.tensors(), &Body::of(a)?, &Body::of(b)?)?;
-    let op = list.with_body(a, list.without_dead_stores(body, [first, second], false))?;
+    let op = list.with_body(a, list.without_dead_stores(body, [first, second]))?;
     list.unite(first, second, op, FuseRule::Chain)
 }
 
@@ -309,7 +309,7 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     if body.program.takes_pairs() && body.program.inputs.iter().any(|input| input.index == Index::Levels) {
         return None;
     }
-    let op = list.with_body(a, list.without_dead_stores(body, [first, second], true))?;
+    let op = list.with_body(a, list.without_dead_stores(body, [first, second]))?;
     list.unite(first, second, op, FuseRule::Epilogue)
 }
 
@@ -333,8 +333,7 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     }
     body.program.sums.push(value);
     body.sums.push(partial);
-    let is_product = list.ops[first].kernel.gemm().is_some();
-    let mut op = list.with_body(&list.ops[first], list.without_dead_stores(body, [first, second], is_product))?;
+    let mut op = list.with_body(&list.ops[first], list.without_dead_stores(body, [first, second]))?;
     if !list.is_sound(&op) {
         return None;
     }

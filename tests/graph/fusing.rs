@@ -4,10 +4,9 @@ use wgvae::config::Config;
 use wgvae::graph::{self, Lowering};
 use wgvae::kernels::{Body, map, reduce};
 use wgvae::model::{DataSpec, Vae};
-use wgvae::plan::{Dtype, Function, Index, Op, Store, TensorId, TensorTable};
+use wgvae::plan::{Dtype, Function, Index, Op, StepPlan, Store, TensorId, TensorTable};
 
-/// A product whose columns may be split over workgroups keeps a place for its tiles; everything else that is only summed is
-/// not stored.
+/// What is only summed is not stored, but for a product that would have no output left: its tiles are spilled there.
 #[test]
 fn what_is_only_summed_is_not_stored() {
     let config = Config::resolve(Some("dense"), None, toml::Table::new()).unwrap();
@@ -17,6 +16,8 @@ fn what_is_only_summed_is_not_stored() {
     let stored: Vec<&str> = bindings.map(|b| vae.program.tensors.get(b.tensor).name.as_str()).collect();
     assert!(stored.contains(&"kl terms partial sums"), "{stored:?}");
     assert!(!stored.contains(&"kl terms"), "{stored:?}");
+    let scored = vae.program.plan("evaluate").unwrap().ops.iter().find(|op| op.label == "decoder.2 forward").unwrap();
+    assert!(scored.tensor("out0").is_some(), "{scored:?}");
 }
 
 #[test]
@@ -38,6 +39,34 @@ fn add(tensors: &TensorTable, a: TensorId, b: TensorId, to: TensorId, accumulate
     body.program.stores[0].accumulate = accumulate;
     body.bind(tensors, &mut op, [5, 6]).unwrap();
     op
+}
+
+/// Two ops write one buffer and two another: one of each can share a stage.
+#[test]
+fn ops_that_share_no_buffer_share_a_stage() {
+    let mut tensors = TensorTable::default();
+    let x = tensors.floats("x", &[5, 6]);
+    let mut halves = |name: &str| {
+        let buffer = tensors.buffer(name, 128, Dtype::F32);
+        [0, 64].map(|offset| tensors.view(format!("{name} from {offset}"), buffer, offset, &[5, 6]))
+    };
+    let [[a, b], [c, d]] = ["left", "right"].map(&mut halves);
+    let ops = graph::order([a, b, c, d].map(|to| add(&tensors, x, x, to, false)).to_vec(), &tensors);
+    let plan = StepPlan { name: "ordered".into(), ops };
+    assert_eq!(plan.stages(&tensors), [0, 0, 1, 1]);
+}
+
+/// Columns of a slice that reach into the next row are refused.
+#[test]
+fn a_slice_of_columns_stays_within_its_row() {
+    let mut tensors = TensorTable::default();
+    let [x, y] = [[5, 8], [5, 6]].map(|shape| tensors.floats("matrix", &shape));
+    let copy = |offset| {
+        let columns = Index::Columns { stride: 8, offset };
+        map::call(&tensors, "copy", [5, 6], Function::Copy, &[(x, columns)], &[y])
+    };
+    assert!(copy(2).is_ok());
+    assert!(copy(3).is_err());
 }
 
 /// Ops that no graph comes to: in place, and to one place under two names.
