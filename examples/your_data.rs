@@ -30,7 +30,7 @@ fn main() -> Result<(), Error> {
     // Finding the fastest kernels takes some seconds at first use: more than a run as short as this would win.
     options.device.tune = Tune::Off;
     let finished = wgvae::train(config, data, &options, &mut |_| Ok(()))?;
-    println!("trained: {:.2} nats a row of the test split", finished.summary.test_loss);
+    println!("trained: {:.2} nats per test row", finished.summary.test_loss);
 
     let run = &finished.run;
     let mut model = Applied::open(run, 2, &options.device, &mut |_| {})?;

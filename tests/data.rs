@@ -83,7 +83,7 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         (&["strict", "--strict"], 3, "2.png is not a valid image"),
         (&["word.csv"], 3, "word.csv, line 3: the column `b` holds `x`, which is not a number"),
         (&["kinds.csv"], 3, "kinds.csv, line 2: the column `kind` holds words"),
-        (&["mixed"], 3, "1.png is 4x4, 2.png is 4x6; bring them to one with --image-size 4x4"),
+        (&["mixed"], 3, "1.png is 4x4, 2.png is 4x6; resize them to one size with --image-size 4x4"),
         (&["empty"], 3, "it is empty"),
         (
             &["good.csv", "--label", "kind"],
@@ -91,7 +91,7 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
             "good.csv: there is no column `kind` to take labels from; there are a, b, c",
         ),
         (&["good.csv", "--label", "c", "--keep-label", "z"], 3, "there is no class `z`; there are x, y"),
-        (&["good.csv", "--columns", "a,b", "--keep-label", "x"], 3, "name the column with the classes by --label"),
+        (&["good.csv", "--columns", "a,b", "--keep-label", "x"], 3, "name the column with the classes with --label"),
         (&["good.csv", "--label", "c", "--image-size", "8x8"], 3, "are for images"),
         (&["short"], 3, "train-labels-idx1-ubyte is not a valid IDX file: there are 1 labels for 2 images"),
         (&["cut.npy"], 3, "cut.npy is not a valid NPY file: it is cut short"),
@@ -184,7 +184,7 @@ fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
     assert_eq!(report["train_rows"].as_u64().unwrap() + report["test_rows"].as_u64().unwrap(), 6);
     let notes = report["notes"].to_string();
     assert!(notes.contains("1 of 7 files could not be read and were skipped: bad.jpg"), "{notes}");
-    assert!(notes.contains("6 of 6 images were brought to 6x6"), "{notes}");
+    assert!(notes.contains("6 of 6 images were resized to 6x6"), "{notes}");
     assert!(image::open(folder.path().join("p.png")).is_ok());
     let grey = described(folder.path(), &[".", "--image-size", "6x6", "--channels", "grey", "--no-preview"]);
     assert_eq!(grey["shape"]["image"]["channels"], 1);

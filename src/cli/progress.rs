@@ -68,7 +68,7 @@ impl<'a> Progress<'a> {
         )
     }
 
-    /// Shows one event. An error only if stdout is closed before the run starts: later on, the run goes on without output.
+    /// Shows one event. A closed stdout is an error before the run starts; a run that has started goes on without it.
     pub fn show(&mut self, event: Event<'_>) -> std::io::Result<()> {
         if self.json
             && let Some(line) = event.line()

@@ -68,13 +68,13 @@ pub struct Summary {
     pub seconds: f64,
     /// Steps per second over the whole run.
     pub steps_per_second: f64,
-    /// Of the last epoch.
+    /// Training loss of the last epoch.
     pub train_loss: f64,
-    /// Of the last epoch.
+    /// Test loss of the last epoch.
     pub test_loss: f64,
-    /// Of the last epoch.
+    /// Test reconstruction loss of the last epoch.
     pub test_recon: f64,
-    /// Of the last epoch.
+    /// Test KL of the last epoch.
     pub test_kl: f64,
 }
 

@@ -42,8 +42,8 @@ impl StepSchedule {
         step * self.batch() / self.rows
     }
 
-    /// Steps until `epochs` epochs are done. A batch may cross the end of an epoch, so that every row is used exactly once
-    /// per epoch; such a step belongs to the first of the two epochs.
+    /// Steps until `epochs` epochs are done. A batch may cross the end of an epoch, so that every row is used exactly
+    /// once per epoch; such a step belongs to the first of the two epochs.
     pub fn epoch_end(&self, epochs: u64) -> u64 {
         (epochs * self.rows).div_ceil(self.batch())
     }
@@ -117,8 +117,8 @@ impl StepSchedule {
         self.test_rows.div_ceil(self.batch())
     }
 
-    /// The scalars of a batch of the test split, whose rows are taken in order; the last batch may be partial. Draws do not
-    /// depend on the training step and beta is the final one, so that evaluations within a run are comparable.
+    /// The scalars of a batch of the test split, whose rows are taken in order; the last batch may be partial. Draws do
+    /// not depend on the training step and beta is the final one, so that evaluations within a run are comparable.
     pub fn evaluate(&self, batch: u64) -> StepScalars {
         let seed = self.config.train.seed;
         let offset = batch * self.batch();

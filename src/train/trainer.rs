@@ -347,8 +347,8 @@ impl Trainer {
         Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
     }
 
-    /// The output `(rows, D)` of a plan for its first rows. `batch_done` is called after each batch with the number of its
-    /// valid rows.
+    /// The output `(rows, D)` of a plan for its first rows. `batch_done` is called after each batch with the number
+    /// of its valid rows.
     fn shown(
         &mut self,
         plan: Plan,
