@@ -97,9 +97,9 @@ impl Array {
 
     /// The shape of the rows, and their values.
     ///
-    /// Rank 3 means grey images; rank 4 with 1 or 3 channels in the last axis, or before height and width, means images;
-    /// anything else means points. Image values are read as levels if they are integers from 0 to 255, booleans,
-    /// or floats that are multiples of 1/255. Other floats, and all points, stay unchanged.
+    /// Rank 3 means grey images; rank 4 with 1 or 3 channels in the last axis, or before height and width, means
+    /// images; anything else means points. Image values are read as levels if they are integers from 0 to 255,
+    /// booleans or multiples of 1/255. Other floats, and all points, stay unchanged.
     pub fn examples(self, notes: &mut Vec<String>) -> Result<(usize, Shape, Values), String> {
         let [rows, inner @ ..] = &self.extents[..] else { return Err("it holds a single number".into()) };
         let rows = *rows;
@@ -164,7 +164,10 @@ impl Array {
         };
         let levels: Option<Vec<u8>> = values.iter().map(|v| level(*v)).collect();
         if levels.is_none() {
-            notes.push("the images hold floats that are not levels of grey or colour, so their values were kept as they are".into());
+            notes.push(
+                "the images hold floats that are not levels of grey or colour, so their values were kept as they are"
+                    .into(),
+            );
         }
         Ok(levels.map_or(Values::Floats(values), Values::Bytes))
     }

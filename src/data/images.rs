@@ -171,10 +171,8 @@ fn common_size(
     };
     let size = (first.height, first.width);
     if size.0.max(size.1) > LONGEST {
-        let reason = format!(
-            "images of {}x{} are too large to learn from; resize them with --image-size",
-            size.0, size.1
-        );
+        let reason =
+            format!("images of {}x{} are too large to learn from; resize them with --image-size", size.0, size.1);
         return Err(DataError::unusable(source.display(), reason));
     }
     if let Some(other) = headers.iter().position(|header| (header.height, header.width) != size) {

@@ -49,7 +49,10 @@ impl Dataset {
         let columns = columns.map(|names| standardise(names, &mut train, &mut test, &mut notes));
         if options.balance {
             let again = repeated(&train, options)?;
-            notes.push(format!("{} training rows of the rarer classes were repeated to balance the classes", again.len()));
+            notes.push(format!(
+                "{} training rows of the rarer classes were repeated to balance the classes",
+                again.len()
+            ));
             train.repeat(&again);
         }
         Ok(Dataset { name, shape, classes, columns, train, test, notes })
@@ -72,7 +75,8 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
 
 /// Refuses options that do not apply to this kind of source, because ignoring them would hide a mistake.
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
-    let refused = |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
+    let refused =
+        |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
     if raw.columns.is_none() && (options.label.is_some() || !options.columns.is_empty()) {
         return refused("--label and --columns apply only to tables");
     }

@@ -60,7 +60,8 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
 
 /// `'<f4'`
 fn element(text: &str) -> Result<(Element, bool), String> {
-    let unknown = |what: &str| Err(format!("its elements are {what}, but only numbers, booleans and strings can be read"));
+    let unknown =
+        |what: &str| Err(format!("its elements are {what}, but only numbers, booleans and strings can be read"));
     let Some(kind) = text.strip_prefix('\'').and_then(|text| text.split('\'').next()) else {
         return unknown("records with several fields");
     };

@@ -40,9 +40,10 @@ impl Layout {
         let above = counts + usize::from(header);
         let mut layout = Self { names: Vec::new(), above, row_names: false, notes: Vec::new() };
         if counts > 0 {
-            layout
-                .notes
-                .push("the first line was left out because it holds only counts and class names, as in files of scikit-learn".into());
+            layout.notes.push(
+                "the first line was left out because it holds only counts and class names, as in files of scikit-learn"
+                    .into(),
+            );
         }
         let rows = &sample[above..];
         if header {

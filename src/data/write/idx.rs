@@ -19,8 +19,9 @@ pub fn write_idx_images(
 /// Writes one label per row; labels must be below 256.
 pub fn write_idx_labels(path: &Path, labels: &[u32]) -> Result<(), DataError> {
     let bytes: Result<Vec<u8>, _> = labels.iter().map(|label| u8::try_from(*label)).collect();
-    let bytes = bytes
-        .map_err(|_| DataError::write(path)(Error::other("IDX labels are single bytes, but there are more than 256 classes")))?;
+    let bytes = bytes.map_err(|_| {
+        DataError::write(path)(Error::other("IDX labels are single bytes, but there are more than 256 classes"))
+    })?;
     write(path, &[labels.len()], &bytes)
 }
 
