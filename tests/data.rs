@@ -1,4 +1,4 @@
-//! Data as a user meets it: `wgvae data`, every kind of source, wrong inputs, and files that were never data.
+//! Data sources through the program: `wgvae data`, every kind of source, wrong inputs, and arbitrary files.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -47,7 +47,7 @@ fn path(folder: &Path) -> String {
     folder.to_str().unwrap().to_string()
 }
 
-/// A picture of any kind that is read.
+/// A picture in one of the supported formats.
 fn picture(height: u32, width: u32, format: image::ImageFormat) -> Vec<u8> {
     let image = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 9) as u8, (y * 9) as u8, 128]));
     let mut file = std::io::Cursor::new(Vec::new());
@@ -130,7 +130,7 @@ fn tree(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The same images in IDX, as numbered files, and numbered through their classes' folders are the same data.
+/// The same images as IDX, as numbered files, and as numbered files in class folders are the same data.
 #[test]
 fn images_are_the_same_data_however_they_are_stored() {
     let (count, side) = (40_u32, 5_usize);
@@ -174,7 +174,7 @@ fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
         files.push((format!("{i}.{extension}"), picture(8 + i as u32, 12, format)));
     }
     files.push(("bad.jpg".into(), b"text".to_vec()));
-    // What it is counts, not what it is called.
+    // The content decides, not the file's extension.
     files.push(("png.gif".into(), picture(8, 12, Png)));
     let listed: Vec<(&str, &[u8])> = files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
     let folder = folder_of(&listed);
@@ -206,7 +206,7 @@ fn a_source_is_described() {
     assert!(text.contains("50 training and 10 test points of 2 coordinates") && text.contains("upper"), "{text}");
 }
 
-/// What is exported reads back to the same numbers.
+/// Exported data reads back to the same numbers.
 #[test]
 fn exports_read_back() {
     let folder = folder_of(&[("t.csv", b"a,b,kind\n0.1,1e-9,x\n2,3,y\n0.3,7,x\n4,16777217,y\n")]);
@@ -238,7 +238,7 @@ fn exports_read_back() {
     assert!(table.starts_with("a,b,label\n") && table.lines().count() == 4, "{table}");
 }
 
-/// Other data is brought to the form that a model was trained on, or refused in a sentence that says both.
+/// Other data is converted to the form that a model was trained on, or refused with an error that names both forms.
 #[test]
 fn rows_are_brought_to_the_form_of_the_model() {
     let folder = folder_of(&[
@@ -295,7 +295,7 @@ fn arrays_say_what_they_are() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever stands in a file, whatever it is called: data or an error on one line.
+    /// Any content under any name gives either data or an error of one line.
     #[test]
     fn any_file_is_read_or_refused(
         name in "(a\\.(csv|tsv|txt|npy|npz|png|jpg|gif|bmp|webp|idx|gz)|train-images-idx3-ubyte|a)",
@@ -323,7 +323,7 @@ proptest! {
         }
     }
 
-    /// Arrays with any header that looks like one.
+    /// The same for NPY files with a plausible header.
     #[test]
     fn any_array_is_read_or_refused(
         descr in "[<>|]?(u1|i2|f4|f8|b1|U3|O|V4|f|)", shape in "\\([0-9]{0,3}(, ?[0-9]{1,12}){0,4},?\\)?",
