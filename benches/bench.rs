@@ -1,5 +1,5 @@
-//! `cargo bench [-- NAME]`: the adapter's roofs, every kernel family at real shapes, and the whole training step, in one
-//! run, so that each figure can be given as a share of its roof.
+//! `cargo bench [-- NAME]`: the adapter's roofs, every kernel family at real shapes, and the whole training step, in
+//! one run, so that each figure can be given as a share of its roof.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! The training loop allocates nothing: no GPU memory, pipeline or bind group is created in it, and 100,000 steps do not
-//! increase the resident memory.
+//! The training loop allocates nothing: no GPU memory, pipeline or bind group is created in it, and 100,000 steps do
+//! not increase the resident memory.
 
 mod common;
 

@@ -116,7 +116,7 @@ fn variants_from_another_adapter_or_unknown_ones_are_said_so() {
     let out = at("other");
     let output = wgvae(&at("cache"), &[&["train", "--out", out.to_str().unwrap()][..], &args].concat());
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("`spiral-8x8` is no variant"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("`spiral-8x8` is not a GEMM variant"), "{}", text(&output.stderr));
     assert!(!out.exists());
 }
 

@@ -74,8 +74,8 @@ fn preset_names() -> String {
     names.join(", ")
 }
 
-/// Gives old keys their new names, so that an old key in one layer and the new one in another are the same key. Where one
-/// layer has both, both stay, and reading it fails with a duplicate field.
+/// Gives old keys their new names, so that an old key in one layer and the new one in another are the same key. Where
+/// one layer has both, both stay, and reading it fails with a duplicate field.
 fn rename_old_keys(table: &mut Table) {
     for (section, old, new) in RENAMED {
         let Some(Value::Table(section)) = table.get_mut(*section) else { continue };
@@ -99,8 +99,8 @@ fn overlay(base: &mut Table, over: Table) {
     }
 }
 
-/// Removes settings of the lower layers that no longer apply where an upper layer changes the choice they belong to: the
-/// decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
+/// Removes settings of the lower layers that no longer apply where an upper layer changes the choice they belong to:
+/// the decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
 fn supersede(base: &mut Table, over: &Table) {
     for (section, key, overruled) in [
         ("model", "hidden", &["decoder_hidden"][..]),
@@ -410,8 +410,8 @@ impl Config {
         DataSpec { train_rows: data.train.rows, test_rows: data.test.rows, bytes: data.is_bytes() }
     }
 
-    /// [`Config::data_spec`] for buffers of at most `most` bytes: training rows that do not fit are streamed through a ring
-    /// of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
+    /// [`Config::data_spec`] for buffers of at most `most` bytes: training rows that do not fit are streamed through a
+    /// ring of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
     pub(crate) fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
         let whole = Self::data_spec(data);
         let held = |rows: usize, most: u64| self.rows_held(rows, data.shape.len(), whole.bytes, most);

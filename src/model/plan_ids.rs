@@ -1,4 +1,4 @@
-//! A model's plans as executors take them: by their place in the program.
+//! The plans of a model as indices into its program.
 
 use super::{Apply, Plan};
 use crate::plan::PlanId;

@@ -29,7 +29,7 @@ pub struct Binding {
     pub tensor: TensorId,
     /// What the op does with it.
     pub access: Access,
-    /// Elements the op touches, where that is not the whole tensor: a gather reads a batch of the data set.
+    /// Elements the op touches, if not the whole tensor: a gather reads only a batch of the data set.
     pub touched: Option<usize>,
 }
 
@@ -63,11 +63,11 @@ pub struct ParamsBlock {
 pub enum Grid {
     /// One workgroup.
     Single,
-    /// One workgroup a row.
+    /// One workgroup per row.
     Rows(usize),
-    /// One invocation an element.
+    /// One invocation per element.
     Elements(usize),
-    /// One workgroup an output tile of a `(rows, cols)` matrix; the kernel's variant knows the tile.
+    /// One workgroup per output tile of a `(rows, cols)` matrix; the GEMM variant decides the tile.
     Tiles {
         /// Rows of the output.
         rows: usize,
@@ -79,17 +79,17 @@ pub enum Grid {
 /// A rule by which two ops become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FuseRule {
-    /// What is added to each column of a product is its bias.
+    /// A number per column that is added to a product becomes its bias.
     Bias,
-    /// A map of what a map makes is one map with it.
+    /// A map of a map's result is merged into it.
     Chain,
-    /// A map of a product is its epilogue.
+    /// A map of a product becomes its epilogue.
     Epilogue,
-    /// The sums over an op's columns are begun there, over four columns each.
+    /// Sums over an op's columns become partial sums over four columns in that op.
     PartialSums,
-    /// The column sums of an operand are made beside the product.
+    /// The column sums of an operand become an output of the product.
     RowSum,
-    /// Sums over the rows of several matrices are one op.
+    /// Sums over the rows of several matrices become one op.
     Rows,
 }
 
@@ -113,19 +113,19 @@ impl FuseRule {
 /// One dispatch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Op {
-    /// What it is for, e.g. `encoder.0 forward`.
+    /// Its name, e.g. `encoder.0 forward`.
     pub label: String,
-    /// What runs.
+    /// The kernel that runs.
     pub kernel: Kernel,
-    /// What it runs on.
+    /// The bound tensors.
     pub bindings: Vec<Binding>,
-    /// The uniform `params`, where the kernel has one.
+    /// The uniform `params`, if the kernel has one.
     pub params: Option<ParamsBlock>,
-    /// How much runs.
+    /// The number of workgroups.
     pub grid: Grid,
     /// Floating-point operations, transcendental functions counted as one.
     pub flops: u64,
-    /// The ops it has taken in: by which rule, and their labels.
+    /// The ops fused into it: rule and label of each.
     pub fused: Vec<(FuseRule, String)>,
 }
 
@@ -141,7 +141,7 @@ impl Op {
         self
     }
 
-    /// Says that the binding added last touches only so many elements.
+    /// Declares that the op touches only `elements` elements of the last added binding.
     pub fn touching(mut self, elements: usize) -> Self {
         if let Some(binding) = self.bindings.last_mut() {
             binding.touched = Some(elements);

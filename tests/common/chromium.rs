@@ -34,8 +34,8 @@ pub fn folder() -> tempfile::TempDir {
 }
 
 impl Chromium {
-    /// The browser that WGVAE_CHROMIUM names, or the first one installed. Without one the test is skipped with a message,
-    /// or fails with WGVAE_REQUIRE_CHROMIUM=1.
+    /// The browser that WGVAE_CHROMIUM names, or the first one installed. Without one the test is skipped with a
+    /// message, or fails with WGVAE_REQUIRE_CHROMIUM=1.
     pub fn find() -> Option<Self> {
         let named = std::env::var_os("WGVAE_CHROMIUM").map(PathBuf::from);
         let folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
@@ -48,8 +48,8 @@ impl Chromium {
         Some(Self { program: program?, profile: folder() })
     }
 
-    /// Opens a page with additional flags; returns the browser's output and its log. A page that takes longer than `limit`
-    /// to load is returned as it is then.
+    /// Opens a page with additional flags; returns the browser's output and its log. A page that takes longer than
+    /// `limit` to load is returned as it is then.
     pub fn run(&self, page: &Path, limit: Duration, arguments: &[String]) -> (String, String) {
         let folder = folder();
         let written = ["output", "log"].map(|name| folder.path().join(name));

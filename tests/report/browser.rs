@@ -7,8 +7,8 @@ use image::RgbImage;
 
 use super::common::chromium::{Chromium, folder};
 
-/// Shows a page in a frame, because windows have a minimum width. Once it is loaded, counts images, overflowing elements
-/// and overlapping labels.
+/// Shows a page in a frame, because windows have a minimum width. Once it is loaded, counts images, overflowing
+/// elements and overlapping labels.
 const WITNESS: &str = r#"<!doctype html><html><body><iframe srcdoc="PAGE" style="width:WIDTHpx;height:1400px;border:0">
 </iframe><script>
 addEventListener("load", () => {

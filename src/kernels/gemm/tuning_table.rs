@@ -1,4 +1,4 @@
-//! Which variant each product of a program has.
+//! The tuning table: the chosen GEMM variant of each product of a program.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use super::{GemmParams, GemmVariant};
 use crate::kernels::Capabilities;
 use crate::plan::Op;
 
-/// Which variant each product has, by its orientation and sizes. They decide the order of sums: the same table gives the
-/// same bits.
+/// Which variant each product has, by its orientation and sizes. They decide the order of sums: the same table gives
+/// the same bits.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TuningTable {
