@@ -23,7 +23,7 @@ pub trait Execute {
     /// Starts up to [`crate::plan::STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
     fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError>;
 
-    /// Waits for the oldest submit and returns its metrics; none where nothing was submitted.
+    /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
     fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError>;
 
     /// The kernel variants compiled for it; empty on the CPU.

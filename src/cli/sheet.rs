@@ -112,7 +112,7 @@ pub fn make_folder_of(file: &Path) -> Result<(), RunError> {
     folder.map_or(Ok(()), std::fs::create_dir_all).map_err(failed)
 }
 
-/// Writes a file whole or not at all; `-` is stdout.
+/// Writes a file atomically; `-` is stdout.
 pub fn put(to: &Path, content: &[u8]) -> Result<(), RunError> {
     if to == Path::new("-") {
         // Writing fails only where the reader has closed stdout, which is not an error.

@@ -462,7 +462,7 @@ impl GpuExecutor {
         self.gpu.check()
     }
 
-    /// Waits for the oldest submit and returns its metrics; none where nothing was submitted.
+    /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
     pub fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
         let Some(oldest) = self.in_flight.pop_front() else {
             return Ok(None);

@@ -20,7 +20,7 @@ params! {
         height: u32,
         /// Width of an augmented image in pixels.
         image_width: u32,
-        /// Levels of a pixel.
+        /// Channels per pixel.
         channels: u32,
         /// Largest shift in pixels in each direction.
         shift: u32,
@@ -34,11 +34,11 @@ params! {
 /// Augmentation: random changes of images each time they are used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Augment {
-    /// Rows of pixels.
+    /// Height in pixels.
     pub height: usize,
-    /// Pixels of a row.
+    /// Width in pixels.
     pub image_width: usize,
-    /// Levels of a pixel.
+    /// Channels per pixel.
     pub channels: usize,
     /// Largest shift in pixels in each direction.
     pub shift: usize,

@@ -11,7 +11,7 @@ params! {
         rows: u32,
         /// Columns of a matrix.
         cols: u32,
-        /// For `clip`.
+        /// Largest norm, for `clip`.
         max_norm: f32,
     }
 }
@@ -23,9 +23,9 @@ params! {
         rows: u32,
         /// Columns of the first.
         cols0: u32,
-        /// Of the second.
+        /// Columns of the second.
         cols1: u32,
-        /// Of the third.
+        /// Columns of the third.
         cols2: u32,
     }
 }

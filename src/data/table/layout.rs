@@ -11,7 +11,7 @@ use super::records::{Record, records};
 
 /// The columns of a table.
 pub struct Layout {
-    /// Their names; numbers from 1 where there is no header.
+    /// Their names; numbers from 1 if there is no header.
     pub names: Vec<String>,
     /// How many rows precede the first row of values.
     pub above: usize,

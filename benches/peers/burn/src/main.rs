@@ -11,7 +11,7 @@ use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
 
 const USAGE: &str = "usage: burn-step [--backend wgpu|flex|ndarray] [--batch N]";
 
-/// As pinned in Cargo.toml.
+/// The version pinned in Cargo.toml.
 const BURN_VERSION: &str = "0.22.1";
 
 const PIXELS: usize = 784;
