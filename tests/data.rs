@@ -92,7 +92,7 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         ),
         (&["good.csv", "--label", "c", "--keep-label", "z"], 3, "there is no class `z`; there are x, y"),
         (&["good.csv", "--columns", "a,b", "--keep-label", "x"], 3, "name the column with the classes with --label"),
-        (&["good.csv", "--label", "c", "--image-size", "8x8"], 3, "are for images"),
+        (&["good.csv", "--label", "c", "--image-size", "8x8"], 3, "apply only to images"),
         (&["short"], 3, "train-labels-idx1-ubyte is not a valid IDX file: there are 1 labels for 2 images"),
         (&["cut.npy"], 3, "cut.npy is not a valid NPY file: it is cut short"),
         (&["cut.npz"], 3, "cut.npz is not a valid NPZ file"),
@@ -200,7 +200,7 @@ fn a_source_is_described() {
     assert_eq!((&report["factors"][2]["name"], &report["factors"][2]["values"]), (&"rotation".into(), &40.into()));
     let report = described(folder.path(), &["t.csv", "--label", "kind", "--test-share", "0.25"]);
     assert_eq!(report["columns"][1]["mean"], 10.0);
-    assert!(report["notes"][0].as_str().unwrap().contains("the same in every training row"), "{report}");
+    assert!(report["notes"][0].as_str().unwrap().contains("the same value in every training row"), "{report}");
     let output = wgvae(folder.path(), &["data", "points:moons,count=50", "--no-preview"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("50 training and 10 test points of 2 coordinates") && text.contains("upper"), "{text}");
