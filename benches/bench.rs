@@ -1,5 +1,5 @@
-//! `cargo bench [-- NAME]`: the adapter's roofs, every kernel family at real shapes, and the whole training step, in one
-//! run, so that each figure can be read as a share of the roof it is under.
+//! `cargo bench [-- NAME]`: the adapter's roofs, every kernel family at real shapes, and the whole training step, in
+//! one run, so that each figure can be given as a share of its roof.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use wgvae::model::{Plan, Vae};
 use wgvae::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
 use wgvae::train::Trainer;
 
-/// The roofs, as they are measured: GFLOP/s and GB/s.
+/// The measured roofs: GFLOP/s and GB/s.
 static ROOFS: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];
 
-/// Runs `count` steps of a plan in as few submits as may be, and waits for them.
+/// Runs `count` steps of a plan in as few submits as possible, and waits for them.
 fn run_steps(executor: &mut Executor, plan: PlanId, step: &StepScalars, count: u64) -> Duration {
     let started = Instant::now();
     let mut left = count as usize;
@@ -29,7 +29,7 @@ fn run_steps(executor: &mut Executor, plan: PlanId, step: &StepScalars, count: u
     started.elapsed()
 }
 
-/// Seconds a step: the best of several batches of steps.
+/// Seconds per step: the best of several batches of steps.
 fn seconds(executor: &mut Executor, plan: PlanId, step: &StepScalars) -> f64 {
     match executor {
         Executor::Gpu(gpu) => {
@@ -62,7 +62,7 @@ fn describe(case: &Case, variant: &str, seconds: f64) {
     let op = &case.program.plans[0].ops[0];
     let flops = op.flops as f64 / seconds / 1e9;
     let bytes = StepPlan::bytes(op, &case.program.tensors) as f64 / seconds / 1e9;
-    // A kernel is read against the roof that is nearer.
+    // Products are compared with the multiply-add roof, everything else with the copy roof.
     let product = case.name.starts_with("gemm") || case.name.starts_with("roof/multiply");
     if case.name.starts_with("roof/multiply") {
         ROOFS[0].get_or_init(|| flops);
@@ -78,10 +78,10 @@ fn describe(case: &Case, variant: &str, seconds: f64) {
     println!("{:<40} {variant:<16} {:>9.1} us  {figure}", case.name, seconds * 1e6);
 }
 
-/// The products at whose size the baselines are measured too: forward, d_input, d_weight.
+/// The size of the products for which the baselines are measured too: forward, d_input, d_weight.
 const BASELINES: &str = " 128x784x512 ";
 
-/// Every variant worth trying for a product, and where asked for the baselines; returns the fastest.
+/// Times every promising variant of a product, and the baselines for some sizes; returns the fastest.
 fn bench_variants(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) -> TuningTable {
     let op = &case.program.plans[0].ops[0];
     let mut variants = GemmVariant::candidates(op, gpu.capabilities());
@@ -104,7 +104,7 @@ fn bench_variants(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) ->
             timed.iter().find(|(_, l)| *l == baseline).map_or(f64::NAN, |(seconds, _)| seconds / fastest)
         };
         let (naive, plain) = (times(GemmVariant::Naive), times(GemmVariant::Plain));
-        println!("{:<40} {variant} is {naive:.1} times naive, {plain:.1} times plain", case.name);
+        println!("{:<40} {variant} is {naive:.1} times as fast as naive, {plain:.1} times as fast as plain", case.name);
         best.push((case.name.split(' ').next().unwrap_or_default().to_string(), fastest));
     }
     TuningTable::all_of([op], variant)
@@ -112,7 +112,7 @@ fn bench_variants(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) ->
 
 fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn Fn(&str) -> bool) {
     let mut timed: Vec<Case> = cases().into_iter().filter(|c| c.timed).collect();
-    // The roofs first: everything else is measured against them, whatever was asked for.
+    // The roofs come first, whatever the filter selects, because all other figures are relative to them.
     timed.sort_by_key(|c| !c.name.starts_with("roof"));
     let mut best = Vec::new();
     for case in &timed {
@@ -140,7 +140,7 @@ fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn F
     }
     if let [(_, forward), gradients @ ..] = best.as_slice() {
         for (name, seconds) in gradients {
-            println!("{name} takes {:.2} times the forward product's time", seconds / forward);
+            println!("{name} takes {:.2} times as long as the forward product", seconds / forward);
         }
     }
 }
@@ -196,7 +196,7 @@ fn main() {
             None
         }
     };
-    // Criterion's own filter decides what it runs; the same words decide what is prepared at all.
+    // Criterion filters what it runs; the same filter here avoids preparing the rest.
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w.as_str()));
     let mut criterion = Criterion::default()

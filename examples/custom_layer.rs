@@ -1,5 +1,5 @@
-//! A layer and a model that no configuration has: a gated layer, `(x V^T + c) sigmoid(x W^T + b)`, in a small VAE. Layers
-//! add nodes to a graph; gradients, fused kernels and the optimiser follow from it.
+//! A custom layer in a custom model: a gated layer, `(x V^T + c) sigmoid(x W^T + b)`, in a small VAE. Layers add nodes
+//! to a graph; gradients, fused kernels and the optimiser are derived from it.
 
 use wgvae::graph::{Graph, Node, Over};
 use wgvae::model::Definition;
@@ -10,7 +10,7 @@ const BATCH: usize = 64;
 const WIDTH: usize = 8;
 const LATENT: usize = 2;
 
-/// The layer: five lines, and no gradient among them.
+/// The layer. Its gradient is derived automatically.
 fn gated(g: &mut Graph, name: &str, x: Node, outputs: usize) -> Node {
     let (value, _) = dense(g, &format!("{name}.value"), x, outputs);
     let (gate, _) = dense(g, &format!("{name}.gate"), x, outputs);
@@ -28,7 +28,7 @@ fn model(g: &mut Graph) -> Definition {
     let z = reparameterise(g, "z", [mu, logvar], noise);
     let h = gated(g, "decoder", z, 32);
     let (output, _) = dense(g, "output", h, WIDTH);
-    // A normal with sigma = 0.1, without its constant.
+    // A normal likelihood with sigma = 0.1, without its constant.
     let (inv_var, log_norm) = (g.constant(100.0), g.constant(0.0));
     let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
     let recon = g.fold("recon", loss, Over::Columns);
@@ -38,8 +38,8 @@ fn model(g: &mut Graph) -> Definition {
 
 fn main() -> Result<(), wgvae::Error> {
     let mut custom = Custom::open(&DeviceOptions::default(), 0, model)?;
-    println!("{} dispatches a step on {}", custom.dispatches(), custom.device().name);
-    // Rows on a circle in eight dimensions.
+    println!("{} dispatches per step on {}", custom.dispatches(), custom.device().name);
+    // Points on a circle in eight dimensions.
     let row = |i: usize| (0..WIDTH).map(move |d| (i as f32 * 0.37 + d as f32 * 0.8).sin());
     let mut last = (0.0, 0.0);
     for step in 0..600 {
@@ -51,6 +51,6 @@ fn main() -> Result<(), wgvae::Error> {
         }
     }
     println!("end       reconstruction {:>7.2}  KL {:.2}", last.0, last.1);
-    println!("the first row comes back as {:.2?}", &custom.output(0)?[..WIDTH]);
+    println!("the reconstruction of the first row: {:.2?}", &custom.output(0)?[..WIDTH]);
     Ok(())
 }

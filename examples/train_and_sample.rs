@@ -1,15 +1,15 @@
-//! Trains a model of handwritten digits, and draws new ones from it.
+//! Trains a model of handwritten digits and samples new ones.
 //!
 //!     cargo run --release --example train_and_sample
 
 use wgvae::{Applied, Config, Dataset, Error, Event, RunOptions, Tune};
 
 fn main() -> Result<(), Error> {
-    // A folder of images, a table or an array is named here just the same.
+    // The source may also be the path of a folder of images, a table or an array.
     let source = "strokes:count=2000";
     let data = Dataset::load(source)?;
 
-    // What suits the data; every field may be changed.
+    // A configuration that suits the data; every field can be changed.
     let mut config = Config::for_data(&data)?;
     config.data.source = source.into();
     config.model.hidden = vec![128];
@@ -19,21 +19,21 @@ fn main() -> Result<(), Error> {
     config.train.lr = 3e-3;
 
     let mut options = RunOptions::in_folder(std::env::temp_dir().join("wgvae-digits"));
-    // Finding the fastest kernels takes some seconds at first use: more than a run as short as this would win.
+    // Measuring the fastest kernels takes some seconds at first use, more than they would save in such a short run.
     options.device.tune = Tune::Off;
 
     let finished = wgvae::train(config, data, &options, &mut |event| {
         match event {
             Event::Start(start) => println!("{} parameters on {}", start.parameters, start.device.name),
             Event::Epoch(epoch) => {
-                println!("epoch {}: {:.1} nats a test image", epoch.report.epoch, epoch.report.test_loss);
+                println!("epoch {}: {:.1} nats per test image", epoch.report.epoch, epoch.report.test_loss);
             }
             _ => {}
         }
         Ok(())
     })?;
 
-    // The model comes back from the run's folder, today or in another program: Run::open(path).
+    // Run::open(path) opens the model of any earlier run.
     let mut model = Applied::open(&finished.run, 1, &options.device, &mut |_| {})?;
     let digits = model.sample(4, 1)?;
     for y in 0..28 {
@@ -41,6 +41,6 @@ fn main() -> Result<(), Error> {
         let line: String = row.map(|level| [' ', '.', 'o', '#'][(level * 3.9) as usize]).collect();
         println!("{}", line.trim_end());
     }
-    println!("the run, with a page to look at: {}", finished.run.path.join("report.html").display());
+    println!("the page of the run: {}", finished.run.path.join("report.html").display());
     Ok(())
 }

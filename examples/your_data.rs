@@ -1,11 +1,11 @@
-//! Trains a model on rows that the program has in memory, and asks it how strange other rows are.
+//! Trains a model on rows in memory, and scores how anomalous other rows are.
 //!
 //!     cargo run --release --example your_data
 
 use wgvae::{Applied, Config, Error, InMemory, RunOptions, Tune};
 
-/// What four thermometers show, in the cellar, the kitchen, under the roof and outside: rows that follow the sun, with
-/// noise. Any `Vec<f32>` will do; pictures are a `Vec<u8>`, for `InMemory::images`.
+/// Synthetic readings of four thermometers in the cellar, in the kitchen, under the roof and outside: they follow the
+/// sun, with noise. Any `Vec<f32>` works; pictures are a `Vec<u8>`, for `InMemory::images`.
 fn readings(rows: usize) -> Vec<f32> {
     let reading = |row: usize| {
         let sun = (row as f32 * 0.7).sin();
@@ -27,14 +27,14 @@ fn main() -> Result<(), Error> {
     config.train.steps = Some(1500);
 
     let mut options = RunOptions::in_folder(std::env::temp_dir().join("wgvae-readings"));
-    // Finding the fastest kernels takes some seconds at first use: more than a run as short as this would win.
+    // Measuring the fastest kernels takes some seconds at first use, more than they would save in such a short run.
     options.device.tune = Tune::Off;
     let finished = wgvae::train(config, data, &options, &mut |_| Ok(()))?;
-    println!("trained: {:.2} nats a row of the test split", finished.summary.test_loss);
+    println!("trained: {:.2} nats per test row", finished.summary.test_loss);
 
     let run = &finished.run;
     let mut model = Applied::open(run, 2, &options.device, &mut |_| {})?;
-    // A usual morning, and a kitchen that is as cold as the night outside while the sun is on the roof.
+    // A normal morning, and a kitchen that is as cold as the night while the sun heats the roof.
     let rows = run.rows(&[14.2, 20.8, 24.4, 15.6, 14.2, 12.0, 27.0, 12.0])?;
     let scores = model.score(&rows, 16)?;
     let mut expected = model.reconstruct(&rows)?;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Error> {
         columns.restore(&mut expected);
     }
     for (score, expected) in scores.iter().zip(expected.chunks(4)) {
-        println!("strange by {:>7.2} nats; the model would expect {expected:.1?} degrees", score.loss());
+        println!("anomaly score {:>7.2} nats; the model expects {expected:.1?} degrees", score.loss());
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub enum CaseError {
         found: f32,
         /// What the oracle gave.
         expected: f32,
-        /// Error over tolerance; infinite where the tolerance is 0 or a number is none.
+        /// Error divided by tolerance; infinite if the tolerance is 0 or a number is NaN.
         excess: f64,
     },
     /// A word differs from the oracle's.
@@ -44,16 +44,16 @@ pub enum CaseError {
     /// A step of a fused model differs from the step of its plan before fusing.
     #[error("{tensor} is off by {error:.1e} of its norm")]
     Model {
-        /// What differs.
+        /// The loss or gradient that differs.
         tensor: String,
-        /// By how much.
+        /// Its error relative to its norm.
         error: f64,
     },
     /// The model could not be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// An element past the end of a tensor was overwritten.
-    #[error("an element behind the end of {tensor} was overwritten")]
+    #[error("an element past the end of {tensor} was overwritten")]
     Guard {
         /// The tensor.
         tensor: String,
@@ -231,7 +231,7 @@ pub fn check_model(
     Ok(worst)
 }
 
-/// Largest error of a model's gradient as a share of its norm: gradients are sums of some hundred products in f32.
+/// Largest error of a model's gradient relative to its norm: gradients are sums of a few hundred products in f32.
 const MODEL_TOLERANCE: f64 = 1e-5;
 
 /// Compares `gradient` with central differences of `loss` over every element of `input`, and returns the largest

@@ -17,13 +17,13 @@ pub trait Execute {
     /// Reads part of a buffer as words.
     fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError>;
 
-    /// Runs one step of a plan with the scalars as they are.
+    /// Runs one step of a plan with the given scalars.
     fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError>;
 
     /// Starts up to [`crate::plan::STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
     fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError>;
 
-    /// Waits for the oldest submit and returns its metrics; none where nothing was submitted.
+    /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
     fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError>;
 
     /// The kernel variants compiled for it; empty on the CPU.
@@ -146,7 +146,7 @@ impl std::ops::DerefMut for Executor {
 /// Which device a user asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// The best adapter there is; the CPU where there is none.
+    /// The best adapter, or the CPU if there is none.
     #[default]
     Auto,
     /// The best adapter that is not a software adapter.
@@ -194,7 +194,7 @@ pub enum DeviceError {
     Gpu(#[from] GpuError),
 }
 
-/// The device of a run, as `run.json` records it.
+/// The device of a run, as saved in `run.json`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Device {
     /// The adapter's name.
@@ -247,7 +247,7 @@ pub fn adapter_hint() -> String {
     }
 }
 
-/// Finds the adapter that was asked for. `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow what `auto` looks at.
+/// Finds the requested adapter. `WGPU_BACKEND` limits the adapters, and `WGPU_ADAPTER_NAME` chooses one for `auto`.
 pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
     if *choice == DeviceChoice::Cpu {
         return Ok(Selected::Cpu { for_want_of_adapter: false });

@@ -1,4 +1,4 @@
-//! Parses, runs, prints the error, sets the exit code.
+//! Parses the command line, runs the command, prints its error and sets the exit code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Finished runs, applied: every command on image, point and table models, by the program itself.
+//! Every command that applies a finished run, on models of images, points and tables, through the program itself.
 
 mod common;
 
@@ -27,7 +27,7 @@ impl Place {
             .unwrap()
     }
 
-    /// What a command that must succeed prints.
+    /// Runs a command that must succeed, and returns its output.
     fn done(&self, line: &str) -> String {
         let output = self.wgvae(line);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -35,7 +35,7 @@ impl Place {
         out.into_owned()
     }
 
-    /// Why a command was refused: its exit code and one line.
+    /// Runs a command that must fail, and returns its exit code and its one line of error.
     fn refused(&self, line: &str) -> (i32, String) {
         let output = self.wgvae(line);
         let err = String::from_utf8_lossy(&output.stderr);
@@ -53,7 +53,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Rows along a curve through five columns, with noise; one in ten, of class `odd`, lies beside it.
+/// A table of noisy points on a curve in five dimensions; one row in ten, of class `odd`, is off the curve.
 fn table() -> String {
     let mut text = String::from("a,b,c,d,e,kind\n");
     for i in 0..400_u32 {
@@ -119,7 +119,7 @@ fn every_command_works_on_every_kind_of_model() {
                 assert_eq!(decoded, whole, "{run}: encoded and decoded is not what is reconstructed");
                 continue;
             }
-            // Beside the numbers there is what is known of each row.
+            // Origins and labels precede the numbers.
             let whole = String::from_utf8(whole).unwrap();
             for (decoded, whole) in String::from_utf8(decoded).unwrap().lines().zip(whole.lines()) {
                 assert!(whole.ends_with(decoded), "{run}: {decoded} is not {whole}");
@@ -136,7 +136,7 @@ fn every_command_works_on_every_kind_of_model() {
     place.done("restore table --hole b --to table/filled.csv");
     for (run, to) in [("images", "augmented"), ("points", "augmented.csv"), ("table", "augmented.csv")] {
         place.done(&format!("augment {run} --count 30 --balance"));
-        // What is written is a source again.
+        // The written examples are a valid source.
         let label = if to == "augmented" {
             ""
         } else if run == "table" {
@@ -150,13 +150,13 @@ fn every_command_works_on_every_kind_of_model() {
     place.done("sample points --around-row 0");
     assert_eq!(place.done("compare images points table --json").lines().count(), 3);
     assert!(place.path("images/compare.html").is_file());
-    // Rows of a class that the table's model never saw are the strangest.
+    // Rows of a class that the model was not trained on get the highest scores.
     let found = place.json("anomaly table --data rows.csv --label kind --anomalous odd --json");
     assert!(found["roc_auc"].as_f64().unwrap() > 0.95, "{found}");
     assert_eq!(found["rows"], 400);
 }
 
-/// Rows chosen among a run's own are the test rows of training, scaled as they were there.
+/// Choosing rows of a run's own data selects from the test rows of training, with the same scaling.
 #[test]
 fn choosing_rows_neither_moves_nor_scales_them() {
     if common::gpu().is_none() {
@@ -173,13 +173,13 @@ fn choosing_rows_neither_moves_nor_scales_them() {
     assert!((2..41).contains(&odd.len()), "{}", odd.len());
     assert!(odd.iter().all(|line| all.contains(line)), "{odd:?} of {all:?}");
     assert_eq!(first, all[..8]);
-    // Pages go to stdout too.
+    // Pages can be written to stdout too.
     assert!(place.done("report table --to -").starts_with("<!doctype html>"));
     assert!(place.done("compare table --to -").starts_with("<!doctype html>"));
     assert!(!place.path("-").exists());
 }
 
-/// Short runs of what the help proposes, in its order, on sources of the names it uses.
+/// Runs the examples of `--help`, shortened, in order, on sources with the names they use.
 #[test]
 fn every_example_of_the_help_runs() {
     if common::gpu().is_none() {
@@ -193,18 +193,18 @@ fn every_example_of_the_help_runs() {
     let examples: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  wgvae ")).collect();
     assert!(examples.len() >= 12, "{help}");
     for example in examples {
-        // What it does stands behind two spaces.
+        // Two spaces separate the command from its description.
         let line = example.split("  ").next().unwrap().trim();
         let short = match line.split(' ').next().unwrap() {
             "train" => format!("{} --steps 3", line.replace("--epochs 20", "")),
-            // Another test runs all of it.
+            // Another test runs it in full.
             "doctor" => continue,
             _ => line.to_string(),
         };
         place.done(&short);
     }
     assert!(place.path("codes.csv").is_file());
-    // Fewer rows than a batch has by default.
+    // There are fewer rows than the default batch has.
     place.done("train --data strokes:count=40 --epochs 1 --hidden 8 --out few");
     assert!(read(&place.path("few/config.toml")).contains("batch = 40"));
 }
@@ -251,7 +251,7 @@ fn what_does_not_fit_is_refused_in_one_sentence() {
     assert!(told.contains("model.safetensors"), "{told}");
 }
 
-/// The same seed gives the same bits whether the rows are on the device or on their way to it.
+/// The same seed gives the same bits whether the rows are resident on the device or streamed.
 #[test]
 fn streamed_rows_train_the_same_model() {
     if common::gpu().is_none() {

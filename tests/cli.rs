@@ -1,4 +1,4 @@
-//! The program as a user meets it: commands, outputs, wrong inputs, exit codes.
+//! The command line: commands, outputs, wrong inputs, exit codes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -134,14 +134,14 @@ fn wrong_inputs_get_one_sentence_and_the_right_exit_code() {
     assert!(Path::new(&occupied).join("thesis.tex").exists());
 }
 
-/// A run that cannot go on says so with its own code.
+/// A run that diverges ends with its own exit code.
 #[test]
 fn divergence_has_its_own_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     tiny(folder.path(), 40, 5);
     let out = folder.path().join("run");
     let data = path(folder.path());
-    // In a step's own loss, or, where that step is the last, in the test loss behind it.
+    // Found in the loss of the next step, or in the test loss if there is no next step.
     for steps in ["50", "1"] {
         let output = wgvae(&[
             "train",
@@ -217,7 +217,7 @@ fn a_run_leaves_everything_it_promises() {
     let lines = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     assert_eq!(lines.lines().filter(|l| l.contains("\"event\":\"epoch\"")).count(), 3);
 
-    // The resolved configuration makes the same model again, byte for byte; into the same folder, too.
+    // The saved configuration gives the same model again, byte for byte, also when written into the same folder.
     let model = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
     let first = model(&out);
     let config = path(&out.join("config.toml"));
@@ -227,7 +227,7 @@ fn a_run_leaves_everything_it_promises() {
     assert_ne!(first, model(&over));
     assert!(!over.join("images/samples-003.png").exists(), "the old run's pictures are still there");
 
-    // A run folder of before some keys were renamed is still read, and so are the old flags.
+    // A run folder with keys from before they were renamed can still be read, and the old flags work.
     let now = std::fs::read_to_string(&config).unwrap();
     let old = ["test_share", "valid", "beta_warmup_epochs", "beta_warmup", "warmup_steps", "warmup"]
         .chunks(2)
@@ -296,7 +296,7 @@ fn devices_and_doctor_answer() {
     let output = wgvae(&["doctor", "--device", "cpu", "--json"]);
     let report = &json(&output)[0];
     assert_eq!(report["healthy"], true);
-    // Every family of kernels, and the presets' models: each as it was lowered and fused.
+    // Every kernel family, and every preset's model, lowered and fused.
     assert_eq!(report["families"].as_object().unwrap().len(), Family::ALL.len() + 1);
     assert_eq!(report["families"]["models"]["cases"], 2 * PRESETS.len());
     assert_eq!(report["models"][1], "model dense, fused");
@@ -304,7 +304,7 @@ fn devices_and_doctor_answer() {
     assert_eq!(report["families"]["models"]["cases"], PRESETS.len());
 }
 
-/// The plan as the graph was lowered is longer, trains to the same, and a run remembers that it was.
+/// The plan without fusing is longer and trains to the same loss, and the run records that it was not fused.
 #[test]
 fn plans_can_be_run_without_fusing() {
     let plan = |flags: &[&str]| json(&wgvae(&[&["plan", "--json", "--preset", "points"], flags].concat()))[0].clone();
@@ -344,7 +344,7 @@ fn plans_can_be_run_without_fusing() {
     assert!((losses[0] / losses[1] - 1.0).abs() < 1e-5, "{losses:?}");
 }
 
-/// Help names every command, and every preset that there is.
+/// The help names every command and every preset.
 #[test]
 fn help_is_complete() {
     let help = text(&wgvae(&["--help"]).stdout);
@@ -357,7 +357,7 @@ fn help_is_complete() {
     }
 }
 
-/// Closing the pipe early is no error.
+/// Closing the pipe early is not an error.
 #[cfg(unix)]
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
@@ -372,7 +372,7 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
-/// The first Ctrl-C ends the run in order: the model is saved, and the code says so.
+/// The first Ctrl-C stops the run: the model is saved, and the exit code is 130.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_saves_its_model() {
@@ -404,7 +404,7 @@ fn an_interrupted_run_saves_its_model() {
     assert!(safetensors::SafeTensors::deserialize(&model).is_ok());
 }
 
-/// Without any adapter the CPU stands in, and says how to get one; asked for a GPU, it is an error.
+/// Without any adapter the CPU is used, with a hint on how to get one; `--device gpu` is an error.
 #[cfg(target_os = "linux")]
 #[test]
 fn without_an_adapter_the_cpu_stands_in() {

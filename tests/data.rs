@@ -1,4 +1,4 @@
-//! Data as a user meets it: `wgvae data`, every kind of source, wrong inputs, and files that were never data.
+//! Data sources through the program: `wgvae data`, every kind of source, wrong inputs, and arbitrary files.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -47,7 +47,7 @@ fn path(folder: &Path) -> String {
     folder.to_str().unwrap().to_string()
 }
 
-/// A picture of any kind that is read.
+/// A picture in one of the supported formats.
 fn picture(height: u32, width: u32, format: image::ImageFormat) -> Vec<u8> {
     let image = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([(x * 9) as u8, (y * 9) as u8, 128]));
     let mut file = std::io::Cursor::new(Vec::new());
@@ -83,7 +83,7 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         (&["strict", "--strict"], 3, "2.png is not a valid image"),
         (&["word.csv"], 3, "word.csv, line 3: the column `b` holds `x`, which is not a number"),
         (&["kinds.csv"], 3, "kinds.csv, line 2: the column `kind` holds words"),
-        (&["mixed"], 3, "1.png is 4x4, 2.png is 4x6; bring them to one with --image-size 4x4"),
+        (&["mixed"], 3, "1.png is 4x4, 2.png is 4x6; resize them to one size with --image-size 4x4"),
         (&["empty"], 3, "it is empty"),
         (
             &["good.csv", "--label", "kind"],
@@ -91,8 +91,8 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
             "good.csv: there is no column `kind` to take labels from; there are a, b, c",
         ),
         (&["good.csv", "--label", "c", "--keep-label", "z"], 3, "there is no class `z`; there are x, y"),
-        (&["good.csv", "--columns", "a,b", "--keep-label", "x"], 3, "name the column with the classes by --label"),
-        (&["good.csv", "--label", "c", "--image-size", "8x8"], 3, "are for images"),
+        (&["good.csv", "--columns", "a,b", "--keep-label", "x"], 3, "name the column with the classes with --label"),
+        (&["good.csv", "--label", "c", "--image-size", "8x8"], 3, "apply only to images"),
         (&["short"], 3, "train-labels-idx1-ubyte is not a valid IDX file: there are 1 labels for 2 images"),
         (&["cut.npy"], 3, "cut.npy is not a valid NPY file: it is cut short"),
         (&["cut.npz"], 3, "cut.npz is not a valid NPZ file"),
@@ -130,7 +130,7 @@ fn tree(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The same images in IDX, as numbered files, and numbered through their classes' folders are the same data.
+/// The same images as IDX, as numbered files, and as numbered files in class folders are the same data.
 #[test]
 fn images_are_the_same_data_however_they_are_stored() {
     let (count, side) = (40_u32, 5_usize);
@@ -174,7 +174,7 @@ fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
         files.push((format!("{i}.{extension}"), picture(8 + i as u32, 12, format)));
     }
     files.push(("bad.jpg".into(), b"text".to_vec()));
-    // What it is counts, not what it is called.
+    // The content decides, not the file's extension.
     files.push(("png.gif".into(), picture(8, 12, Png)));
     let listed: Vec<(&str, &[u8])> = files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
     let folder = folder_of(&listed);
@@ -184,7 +184,7 @@ fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
     assert_eq!(report["train_rows"].as_u64().unwrap() + report["test_rows"].as_u64().unwrap(), 6);
     let notes = report["notes"].to_string();
     assert!(notes.contains("1 of 7 files could not be read and were skipped: bad.jpg"), "{notes}");
-    assert!(notes.contains("6 of 6 images were brought to 6x6"), "{notes}");
+    assert!(notes.contains("6 of 6 images were resized to 6x6"), "{notes}");
     assert!(image::open(folder.path().join("p.png")).is_ok());
     let grey = described(folder.path(), &[".", "--image-size", "6x6", "--channels", "grey", "--no-preview"]);
     assert_eq!(grey["shape"]["image"]["channels"], 1);
@@ -200,13 +200,13 @@ fn a_source_is_described() {
     assert_eq!((&report["factors"][2]["name"], &report["factors"][2]["values"]), (&"rotation".into(), &40.into()));
     let report = described(folder.path(), &["t.csv", "--label", "kind", "--test-share", "0.25"]);
     assert_eq!(report["columns"][1]["mean"], 10.0);
-    assert!(report["notes"][0].as_str().unwrap().contains("the same in every training row"), "{report}");
+    assert!(report["notes"][0].as_str().unwrap().contains("the same value in every training row"), "{report}");
     let output = wgvae(folder.path(), &["data", "points:moons,count=50", "--no-preview"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("50 training and 10 test points of 2 coordinates") && text.contains("upper"), "{text}");
 }
 
-/// What is exported reads back to the same numbers.
+/// Exported data reads back to the same numbers.
 #[test]
 fn exports_read_back() {
     let folder = folder_of(&[("t.csv", b"a,b,kind\n0.1,1e-9,x\n2,3,y\n0.3,7,x\n4,16777217,y\n")]);
@@ -238,7 +238,7 @@ fn exports_read_back() {
     assert!(table.starts_with("a,b,label\n") && table.lines().count() == 4, "{table}");
 }
 
-/// Other data is brought to the form that a model was trained on, or refused in a sentence that says both.
+/// Other data is converted to the form that a model was trained on, or refused with an error that names both forms.
 #[test]
 fn rows_are_brought_to_the_form_of_the_model() {
     let folder = folder_of(&[
@@ -295,7 +295,7 @@ fn arrays_say_what_they_are() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever stands in a file, whatever it is called: data or an error on one line.
+    /// Any content under any name gives either data or an error of one line.
     #[test]
     fn any_file_is_read_or_refused(
         name in "(a\\.(csv|tsv|txt|npy|npz|png|jpg|gif|bmp|webp|idx|gz)|train-images-idx3-ubyte|a)",
@@ -323,7 +323,7 @@ proptest! {
         }
     }
 
-    /// Arrays with any header that looks like one.
+    /// The same for NPY files with a plausible header.
     #[test]
     fn any_array_is_read_or_refused(
         descr in "[<>|]?(u1|i2|f4|f8|b1|U3|O|V4|f|)", shape in "\\([0-9]{0,3}(, ?[0-9]{1,12}){0,4},?\\)?",

@@ -1,5 +1,5 @@
-//! Planted faults: for each kernel family, faults in its shader must turn its cases red. A test that could not fail
-//! would be found here.
+//! Planted faults: for each kernel family, faults in its shader must make its cases fail. This proves that the cases
+//! can fail.
 
 mod common;
 
@@ -8,7 +8,7 @@ use wgvae::gpu::{GpuOptions, Patch};
 use wgvae::kernels::{Target, TuningTable, cases};
 use wgvae::plan::Family;
 
-/// `family, cases by the start of their name, what is there, what is planted, for these targets`.
+/// `(family, prefix of the cases' names, original text, faulty text, targets)`.
 type Fault = (Family, &'static str, &'static str, &'static str, &'static [Target]);
 
 const BOTH: &[Target] = &[Target::Simd, Target::Gpu];
@@ -18,7 +18,7 @@ const SPREAD: &[Target] = &[Target::Subgroup];
 
 #[rustfmt::skip]
 const FAULTS: &[Fault] = &[
-    // batch: a scale, a byte's place, a bound, the epoch's end, the next epoch's key, the draw.
+    // batch: a scale, a byte's position, a bound, the end of the epoch, the next epoch's key, the draw
     (Family::Batch, "batch/bytes", "/ 255.0", "/ 200.0", BOTH),
     (Family::Batch, "batch/bytes", "8u * b", "8u * (3u - b)", BOTH),
     (Family::Batch, "batch/bytes", "params.width - w * 4u, 4u", "params.width - w * 4u, 3u", BOTH),
@@ -29,7 +29,7 @@ const FAULTS: &[Fault] = &[
     (Family::Batch, "batch/", "round < 6u", "round < 5u", BOTH),
     (Family::Batch, "batch/", "level >= 0.5", "level > 0.6", BOTH),
     (Family::Batch, "batch/", "step.binarise_key, vec2", "step.shuffle_key, vec2", BOTH),
-    // augmented: each way it may move, the mirror, the bytes of the noise.
+    // augmented: the shift in each direction, the mirror, the bytes of the noise
     (Family::Batch, "batch/augmented", "pixel / params.image_width) - down", "pixel / params.image_width) + down", BOTH),
     (Family::Batch, "batch/augmented", "pixel % params.image_width) - right", "pixel % params.image_width) + right", BOTH),
     (Family::Batch, "batch/augmented", "params.image_width - 1u - u32(x), mirrored", "params.image_width - 1u - u32(x), !mirrored", BOTH),
@@ -37,7 +37,7 @@ const FAULTS: &[Fault] = &[
     (Family::Batch, "batch/augmented", "y >= i32(params.height)", "y > i32(params.height)", BOTH),
     (Family::Batch, "batch/augmented", "(both >> 16u)", "(both >> 15u)", BOTH),
     (Family::Batch, "batch/augmented", "+ 32768) >> 16u", ") >> 16u", BOTH),
-    // gemm: the bias, edges, the tail of k, the sums beside it
+    // gemm: the bias, edges, the tail of k, the row sums
     (Family::Gemm, "gemm/forward", "let p0 = product + bias", "let p0 = product - bias", TILES),
     (Family::Gemm, "gemm/forward", "bias[min(col + 1u, p.n - 1u)]", "bias[min(col + 0u, p.n - 1u)]", LANES),
     (Family::Gemm, "gemm/forward 9x12x17 relu", "{ return max(u, 0.0); }", "{ return max(u, 0.1); }", BOTH),
@@ -63,14 +63,14 @@ const FAULTS: &[Fault] = &[
     (Family::Gemm, "gemm/levels", "1.0 / 255.0", "1.0 / 256.0", BOTH),
     (Family::Gemm, "gemm/levels 3x5x7", "[col % 4u];", "[(col + 1u) % 4u];", LANES),
     (Family::Gemm, "gemm/levels 3x5x7", "((p.n + 3u) / 4u) + col / 4u])", "(p.n / 4u) + col / 4u])", BOTH),
-    // pairs of columns, sums over four columns, and what is spilled
+    // pairs of columns, sums over four columns, the spill
     (Family::Gemm, "gemm/latent ", "let p1 = product.yw", "let p1 = product.zw", BOTH),
     (Family::Gemm, "gemm/latent ", "(col & 1u) * (p.n / 2u)", "(col & 1u) * (p.n / 2u + 1u)", BOTH),
     (Family::Gemm, "gemm/latent 3x5x7", "select(0.0, r1.y, j + 1u < cols)", "r1.y", BOTH),
     (Family::Gemm, "gemm/bernoulli 3x2x5", "+ select(0.0, r0.y, j + 1u < cols)", "", BOTH),
     (Family::Gemm, "gemm/latent ", "let product = vec4<f32>(out0[", "let product = 1.1 * vec4<f32>(out0[", LANES),
     (Family::Gemm, "gemm/latent backward 3x5x7", "row * 14u + 7u + j", "row * 14u + 6u + j", BOTH),
-    // functions, alone and behind a product
+    // functions, alone and in an epilogue
     (Family::Activation, "activation/elu_slope", "select(y + 1.0, 1.0", "select(y - 1.0, 1.0", BOTH),
     (Family::Activation, "activation/leaky_relu_slope", "select(LEAKY_SLOPE, 1.0, y > 0.0)", "select(LEAKY_SLOPE, 1.0, y >= 0.0)", BOTH),
     (Family::Activation, "activation/gelu", "0.70710678", "0.70510678", BOTH),
@@ -87,7 +87,7 @@ const FAULTS: &[Fault] = &[
     (Family::Rng, "rng/normal", "parity + 4u", "parity + 3u", BOTH),
     (Family::Rng, "rng/normal", "((quadrant + 1u) & 2u) == 2u", "(quadrant & 2u) == 2u", BOTH),
     (Family::Rng, "rng/normal", "-1.9841270e-4", "1.9841270e-4", BOTH),
-    // map: where an input, a part of one and a sum begin
+    // map: the offsets of an input, of a part of one and of a sum
     (Family::Map, "map/program 3x5", "i % quads * 4u", "i % quads * 4u + 1u", BOTH),
     (Family::Map, "map/program 3x5", "(p.n + 3u) / 4u;", "p.n / 4u;", BOTH),
     (Family::Map, "map/program 3x5", "row * 10u + 5u", "row * 10u + 4u", BOTH),
@@ -107,7 +107,7 @@ const FAULTS: &[Fault] = &[
     (Family::Optimizer, "optimizer/adamw", "w *= 1.0 - lr * decay", "w *= 1.0 + lr * decay", BOTH),
     (Family::Optimizer, "optimizer/nesterov", "g + momentum * velocity, NESTEROV", "g - momentum * velocity, NESTEROV", BOTH),
     (Family::Optimizer, "optimizer/", "start + WG * ELEMENTS, params.quads", "start + WG * ELEMENTS, params.quads - 1u", BOTH),
-    // floats in pairs
+    // floats in 64-bit words
     (Family::Optimizer, "optimizer/", "u32(quad.y >> 32u)", "u32(quad.x >> 32u)", SPREAD),
     (Family::Optimizer, "optimizer/", "u64(bits.z) | (u64(bits.w)", "u64(bits.w) | (u64(bits.w)", SPREAD),
     (Family::Gemm, "gemm/", "u32(quad.x), u32(quad.x >> 32u)", "u32(quad.x >> 32u), u32(quad.x)", SPREAD),
@@ -140,7 +140,7 @@ fn every_planted_fault_is_found() {
         for target in targets.iter().filter(|t| **t != Target::Subgroup || gpu.target == Target::Subgroup) {
             let options = |patch| GpuOptions { checked: true, target: Some(*target), patch, ..GpuOptions::default() };
             let patch = Patch { family: *family, find: find.to_string(), replace: replace.to_string() };
-            // Large cases add nothing but time here.
+            // Large cases take long and find no additional faults.
             let chosen: Vec<_> = all.iter().filter(|c| c.name.starts_with(prefix) && !c.timed).collect();
             assert!(!chosen.is_empty(), "no case starts with {prefix}");
             let mut applied = false;

@@ -1,5 +1,5 @@
-//! Every registered case on the adapter against the oracle in f64, for both shapes of code, with and without runtime
-//! checks; and the oracle's gradients against differences.
+//! Every registered case on the adapter against the oracle in f64, for every target, with and without runtime checks;
+//! and the oracle's gradients against central differences.
 
 mod common;
 
@@ -18,7 +18,7 @@ fn check_all(target: Target, checked: bool) {
     let options = GpuOptions { checked, target: Some(target), ..GpuOptions::default() };
     let mut failures = Vec::new();
     for case in cases() {
-        // Only products have other code for lanes and spread.
+        // For the other targets, only products have code of their own.
         if target == Target::Subgroup && !case.name.starts_with("gemm") {
             continue;
         }
@@ -59,7 +59,7 @@ fn gpu_agrees_with_the_oracle_checked() {
     check_all(Target::Gpu, true);
 }
 
-/// Grids too large for one dimension go on in the second: here every grid is.
+/// Grids too large for one dimension are folded into the second; a lowered limit folds every grid here.
 #[test]
 fn folded_grids_agree_with_the_oracle() {
     let Some(gpu) = common::gpu() else { return };
@@ -70,7 +70,7 @@ fn folded_grids_agree_with_the_oracle() {
     let mut failures = Vec::new();
     for case in all.iter().filter(wanted) {
         for target in [Target::Simd, Target::Gpu] {
-            // Stripes of squares are counted along one dimension.
+            // The sum of squares counts its stripes along one dimension.
             let workgroups = if case.name.contains("squares") { 128 } else { 2 };
             let options = GpuOptions { target: Some(target), workgroups: Some(workgroups), ..GpuOptions::default() };
             if let Err(error) = check::check_case(&gpu, case, &options) {
@@ -91,7 +91,7 @@ fn folded_grids_agree_with_the_oracle() {
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
-/// Every variant of a product, likely or not, at sizes around its tile's and on every ending.
+/// Every GEMM variant, even one that would never be chosen, at sizes around its tile's and with every epilogue.
 #[test]
 fn every_variant_agrees_with_the_oracle() {
     let Some(gpu) = common::gpu() else { return };
@@ -105,8 +105,8 @@ fn every_variant_agrees_with_the_oracle() {
             common::skipped(&format!("{name} does not run on {}", gpu.info.name));
             continue;
         }
-        // Compiling a large tile takes a software adapter half a second: each variant has a share of the cases, another
-        // than its neighbours, and those whose sizes are awkward in every way.
+        // Compiling a large tile takes a software adapter half a second. So each variant gets a different share of the
+        // cases, and all get those with awkward sizes.
         let mut awkward = vec!["d_input 33x17x31 tanh", "d_weight 33x17x31", "latent 65x8x9 Drawn", "bernoulli 9x4x65"];
         if name.contains("split") {
             awkward = vec!["forward 33x517x30", "d_weight 517x30x33", "5x259x9", "bernoulli 9x259x66"];
@@ -135,7 +135,7 @@ fn the_oracle_in_f32_agrees_with_itself_in_f64() {
     }
 }
 
-/// What the tape makes of a function: its gradient with respect to an input, for a `d` of 1.3.
+/// The gradient that the tape derives for a function with respect to an input, for an output gradient of 1.3.
 fn gradient(function: Function, input: usize, x: &[f64]) -> Option<f64> {
     let d = 1.3;
     let results = evaluate(function, x);
@@ -163,7 +163,7 @@ fn the_gradient_of_every_function_agrees_with_differences() {
         let inputs = function.signature().inputs;
         for input in 0..inputs {
             for place in 0..50 {
-                // Nowhere near 0, where some have a kink; x of a likelihood, its second input, is a level.
+                // Away from 0, where some functions have a kink; the second input of a likelihood is a level.
                 let wave = |i: usize| 1.7 * (0.9 * place as f64 + 2.3 * i as f64 + 0.21).sin();
                 let mut x: Vec<f64> = (0..inputs).map(|i| wave(i) + 0.02 * wave(i).signum()).collect();
                 if let Function::Loss(loss) = function {

@@ -1,5 +1,5 @@
-//! Whole models: every gradient against differences, the adapter against the oracle, the plans' totals, evaluation
-//! with a partial last batch, and runs that repeat bit for bit.
+//! Whole models: every gradient against central differences, the adapter against the oracle, the plans' totals,
+//! evaluation with a partial last batch, and runs that repeat bit for bit.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn config(toml: &str) -> Config {
     Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap()
 }
 
-/// Small models that between them take every path through the builder.
+/// Small models that together cover every path of the builder.
 fn models() -> Vec<(String, Config)> {
     let mut all = Vec::new();
     for activation in Activation::ALL {
@@ -65,7 +65,7 @@ fn vae(config: &Config) -> Vae {
     Vae::new(&config.vae_spec(WIDTH), &config.train_spec(), DATA).unwrap()
 }
 
-/// Data, noise and weights that do not depend on anything but their place.
+/// Data, noise and weights that depend only on their index.
 fn fill(vae: &Vae, executor: &mut Executor) {
     let wave = |n: usize, speed: f32| -> Vec<f32> { (0..n).map(|i| 0.5 + 0.5 * (speed * i as f32).sin()).collect() };
     executor.write(vae.train_data, &wave(9 * WIDTH, 1.3)).unwrap();
@@ -248,7 +248,7 @@ fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {
 
 #[test]
 fn a_partial_last_batch_counts_its_rows_alone() {
-    // Without noise the mean over 13 rows is the same however they are batched.
+    // Without noise, the mean over 13 rows does not depend on the batch size.
     let data = small_images(20, 13);
     let toml =
         |batch: usize| format!("[model]\nobjective = \"ae\"\nhidden = [6]\nlatent = 3\n[train]\nbatch = {batch}");
@@ -261,7 +261,7 @@ fn a_partial_last_batch_counts_its_rows_alone() {
     }
 }
 
-/// The weights after training into a folder of its own.
+/// The weights after training in a fresh folder.
 fn train(trainer: &mut Trainer) -> (Vec<f32>, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
@@ -297,7 +297,7 @@ fn the_adapter_and_the_oracle_train_alike() {
     }
 }
 
-/// A submit of several steps is the same as as many submits of one.
+/// One submit of several steps gives the same result as several submits of one step.
 #[test]
 fn steps_do_not_depend_on_how_they_are_submitted() {
     let data = small_images(50, 13);

@@ -1,4 +1,5 @@
-//! Ten optimiser steps, losses, gradients and where the weights end, against an independent implementation: `tests/reference/make.py`, in JAX and float64.
+//! Losses, gradients and weights over ten optimiser steps against an independent implementation in JAX and float64:
+//! `tests/reference/make.py`.
 
 mod common;
 
@@ -95,7 +96,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
             }
         }
     }
-    // What ten updates did to the weights, as a share of how far they moved.
+    // The error of the weights after ten updates, relative to how far they moved.
     let weights = executor.read(vae.weights).unwrap();
     for param in params.iter() {
         let found = &weights[param.offset..param.offset + param.len()];

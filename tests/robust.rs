@@ -1,4 +1,4 @@
-//! Random shapes, files and configurations: right numbers, or an error in words, never a panic.
+//! Random shapes, files and configurations give correct numbers or an error message, never a panic.
 
 mod common;
 
@@ -14,7 +14,7 @@ use wgvae::plan::{
 };
 use wgvae::train::StepSchedule;
 
-/// A layer's forward, d_input and d_weight at any sizes, in one case.
+/// One case with a layer's forward, d_input and d_weight products at given sizes.
 fn layer(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case {
     let sums = Tolerance::Relative(2e-5);
     let mut case = Case::new(format!("{batch}x{inputs}x{outputs}"), StepScalars::default());
@@ -130,13 +130,13 @@ proptest! {
     #[test]
     fn any_source_is_made_or_refused(options in "[a-z=,.0-9-]{0,20}") {
         for kind in ["points", "strokes"] {
-            // A count asked for by chance may be large; keep what is made small.
+            // Limits the random count of examples, to keep the test fast.
             let _ = Dataset::load(format!("{kind}:{options},count=3").as_str());
         }
     }
 }
 
-/// After the device is gone, every call says so and none hangs.
+/// After the device is lost, every call returns an error and none hangs.
 #[test]
 fn a_lost_device_is_an_error() {
     if common::gpu().is_none() {

@@ -1,5 +1,5 @@
-//! Shaders as text: every rendered variant is valid, translates for Vulkan, Metal and DirectX, stays within WebGPU's
-//! default limits, and agrees with its op; an op that disagrees is refused.
+//! Shader sources: every rendered variant is valid, translates to SPIR-V, MSL and HLSL, stays within WebGPU's default
+//! limits, and matches its op; an op that does not match is refused.
 
 mod common;
 
@@ -67,8 +67,8 @@ fn every_variant_stays_within_webgpus_default_limits() {
     });
 }
 
-/// What an expression is made of, through local variables: whether it reads a uniform, and whether it reads anything
-/// that no compiler can know (what an invocation is, storage, a call).
+/// Whether an expression, followed through local variables, reads a uniform, and whether it reads anything that no
+/// compiler can treat as a constant (built-in inputs, storage, calls).
 fn made_of(module: &naga::Module, function: &naga::Function, from: naga::Handle<naga::Expression>) -> (bool, bool) {
     let (mut uniform, mut unknown) = (false, false);
     let (mut seen, mut open) = (HashSet::new(), vec![from]);
@@ -79,7 +79,7 @@ fn made_of(module: &naga::Module, function: &naga::Function, from: naga::Handle<
         match &function.expressions[handle] {
             naga::Expression::FunctionArgument(_) | naga::Expression::CallResult(_) => unknown = true,
             naga::Expression::GlobalVariable(global) => match module.global_variables[*global].space {
-                // What is private was read from the uniform.
+                // Private variables hold copies of the uniform.
                 naga::AddressSpace::Uniform | naga::AddressSpace::Private => uniform = true,
                 _ => unknown = true,
             },
@@ -125,7 +125,7 @@ fn each_store(block: &naga::Block, visit: Visit<'_>) {
     }
 }
 
-/// The conditions under which the loops of a block, `for` or `while`, go on.
+/// The conditions of all loops of a block, `for` or `while`.
 fn loop_conditions(block: &naga::Block, found: &mut Vec<naga::Handle<naga::Expression>>) {
     for statement in block {
         if let naga::Statement::Loop { body, .. } = statement {
@@ -142,8 +142,8 @@ fn loop_conditions(block: &naga::Block, found: &mut Vec<naga::Handle<naga::Expre
     }
 }
 
-/// lavapipe compiles the uniforms that a loop ends at into the shader, and where the loop then unrolls, again at every
-/// dispatch.
+/// lavapipe compiles uniforms that are loop bounds into the shader as constants; if the loop then unrolls, it compiles
+/// again at every dispatch.
 #[test]
 fn no_loop_ends_at_a_uniform_alone() {
     let mut loops = 0;
@@ -181,8 +181,7 @@ fn every_function_has_a_case_of_its_own() {
     }
 }
 
-/// The files of a family share one stem: a shader, a host side and an oracle; a library of functions has no host side but
-/// its signatures.
+/// The shader, host side and oracle of a family have the same file stem; libraries of functions have no host side.
 #[test]
 fn every_family_has_its_files() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -209,7 +208,7 @@ fn reflect(op: &Op, target: Target) -> Vec<Reflection> {
     sources.iter().map(reflection).collect()
 }
 
-/// An op of the registry, changed: why it is refused.
+/// The reason why a changed op of the registry is refused.
 fn refusal(case: &str, change: impl FnOnce(&mut Op, &mut TensorTable)) -> String {
     let case = cases().into_iter().find(|c| c.name == case).unwrap();
     let mut tensors = case.program.tensors.clone();

@@ -1,5 +1,5 @@
-//! The loop leaves nothing behind and takes nothing new: no GPU memory, no pipeline, no bind group is made in it, and
-//! 100,000 steps leave the resident memory where it was.
+//! The training loop allocates nothing: no GPU memory, pipeline or bind group is created in it, and 100,000 steps do
+//! not increase the resident memory.
 
 mod common;
 
@@ -11,7 +11,7 @@ use wgvae::model::{Plan, Vae};
 use wgvae::plan::{SUBMITS_IN_FLIGHT, StepScalars};
 use wgvae::train::Trainer;
 
-/// What wgpu holds on the device: buffers, their bytes, allocations, pipelines, bind groups, shader modules.
+/// Counts of wgpu's objects: buffers, their bytes, allocations, pipelines, bind groups, shader modules.
 fn held(gpu: &Gpu) -> [isize; 6] {
     let hal = gpu.device.get_internal_counters().hal;
     [
@@ -24,13 +24,13 @@ fn held(gpu: &Gpu) -> [isize; 6] {
     ]
 }
 
-/// Resident bytes of this process, where the system tells.
+/// Resident bytes of this process; none where the system does not report them.
 fn resident() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     statm.split(' ').nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
 }
 
-/// A step of next to nothing, so that 100,000 of them take seconds.
+/// A model with a tiny step, so that 100,000 steps take seconds.
 fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
     let flags = "[model]\nhidden = [4]\nlatent = 1\n[train]\nbatch = 4\nclip = 1.0".parse().unwrap();
     let config = Config::resolve(Some("points"), None, flags).unwrap();
@@ -42,7 +42,7 @@ fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
     Trainer::new(&config, data, vae, executor, wgvae::executor::Device::cpu()).unwrap()
 }
 
-/// So many submits of so many steps, as training runs them; `between` is called while work is on its way.
+/// Runs submits of several steps as training does; `between` is called while work is in flight.
 fn submits(trainer: &mut Trainer, count: usize, steps: usize, between: &mut dyn FnMut()) {
     let scalars: Vec<StepScalars> = (0..steps as u64).map(|step| trainer.schedule().train(step)).collect();
     let executor = trainer.executor();
@@ -61,7 +61,7 @@ fn the_loop_allocates_nothing_and_leaves_nothing() {
     if common::gpu().is_none() {
         return;
     }
-    // A device of its own: other tests would be counted too.
+    // A separate device, because the counters include the objects of other tests.
     let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
     let gpu = Gpu::open(&entry, Default::default()).unwrap();
     let mut trainer = trainer(&gpu);
@@ -75,7 +75,7 @@ fn the_loop_allocates_nothing_and_leaves_nothing() {
     });
     assert_eq!(seen, 50);
 
-    // Warm: every pool has the size it needs.
+    // After the warm-up, every pool has its final size.
     submits(&mut trainer, 40, 500, &mut || {});
     let before = resident();
     submits(&mut trainer, 200, 500, &mut || {});

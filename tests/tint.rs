@@ -1,8 +1,8 @@
-//! Every rendered variant in Chrome's WGSL compiler, Tint, which refuses more than naga does: most of all a barrier or
-//! a subgroup operation where it cannot prove that all invocations arrive.
+//! Every rendered variant in Chrome's WGSL compiler, Tint, which is stricter than naga: above all, it refuses barriers
+//! and subgroup operations if it cannot prove uniform control flow.
 //!
-//! Two things of [`Target::Subgroup`](wgvae::kernels::Target::Subgroup) are native. A browser's WGSL has no 64-bit words:
-//! in place of quads_in_pairs.wgsl a browser is given quads.wgsl, as other targets are. And it wants
+//! Two features of [`Target::Subgroup`](wgvae::kernels::Target::Subgroup) are native only. Browsers have no 64-bit
+//! words, so quads.wgsl replaces quads_in_pairs.wgsl here, as for the other targets. Browsers also require
 //! `enable subgroups;` in front of a module that uses them, which naga refuses. Modules are checked in that form.
 
 mod common;
@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 const QUADS: &str = include_str!("../shaders/quads.wgsl");
 const QUADS_IN_PAIRS: &str = include_str!("../shaders/quads_in_pairs.wgsl");
 
-/// Takes the modules from its script and has their refusals for a body. The browser writes a page down once it is
-/// loaded, and a page is not loaded while a document in it is open.
+/// A page that compiles the modules in its script and shows their errors as its body. The browser prints a page once it
+/// is loaded, and an open document in it delays that until the results are there.
 ///
-/// A module's constants are only looked at when a pipeline is made of it. That takes a software adapter 30 ms in most
-/// families and up to 2 s in a product, so it is done where there are constants, and products have none. Modules are
-/// given in batches: all at once took 2.5 GB, and longer.
+/// Tint checks a module's constants only when a pipeline is created. That takes a software adapter 30 ms in most
+/// families and up to 2 s for a product, so it is done only for modules with constants; products have none. Modules are
+/// checked in batches: all at once took 2.5 GB, and longer.
 const PAGE: &str = r#"<!doctype html><html><body><iframe></iframe><script src="modules.js"></script><script>
 const held = document.querySelector("iframe").contentDocument;
 held.open();
@@ -57,19 +57,19 @@ answer().catch(error => ({failed: String(error)})).then(answer => {
 });
 </script></body></html>"#;
 
-/// A module as the page takes it.
+/// A module in the form that the page reads.
 fn module(name: &str, code: &str, entry: &str, constants: &[(&str, f64)]) -> Value {
     let constants: serde_json::Map<String, Value> = constants.iter().map(|(k, v)| (k.to_string(), json!(v))).collect();
     json!({ "name": name, "code": code, "entry": entry, "constants": constants })
 }
 
-/// What a browser is given in place of a text.
+/// The source as a browser needs it.
 fn for_browsers(text: &str) -> String {
     let text = text.replace(QUADS_IN_PAIRS, QUADS);
     if text.contains("subgroupBroadcast") { format!("enable subgroups; {text}") } else { text }
 }
 
-/// Every distinct module that a browser could be given.
+/// Every distinct module in the form for browsers.
 fn modules() -> Vec<Value> {
     let (mut seen, mut modules) = (HashSet::new(), Vec::new());
     each_source(|op, source| {
@@ -82,7 +82,7 @@ fn modules() -> Vec<Value> {
     modules
 }
 
-/// Modules that must be refused, each for a reason of its own.
+/// Modules that must be refused, each for a different reason.
 fn faulty() -> [Value; 4] {
     let barrier = "@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) lane: u32) {
         if lane < 4u { workgroupBarrier(); }
@@ -106,12 +106,12 @@ fn faulty() -> [Value; 4] {
     ]
 }
 
-/// A software adapter, so that the test is the same everywhere. Chromium offers none unless it is allowed what is unsafe
-/// for pages from elsewhere; to WGSL that adds only `fragment_depth`, which is not for compute shaders.
+/// A software adapter, so that the test is the same everywhere. Chromium offers one only with a flag that is unsafe for
+/// untrusted pages; in WGSL the flag adds only `fragment_depth`, which compute shaders do not use.
 const FLAGS: [&str; 3] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--dump-dom"];
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What Tint has against each of these modules, if anything; none where this Chromium has no Tint to ask.
+/// Tint's errors for each of these modules; none if this Chromium does not offer WebGPU.
 fn refusals(chromium: &Chromium, modules: &[Value]) -> Option<Vec<Value>> {
     let folder = folder();
     let page = folder.path().join("page.html");
@@ -130,7 +130,7 @@ fn refusals(chromium: &Chromium, modules: &[Value]) -> Option<Vec<Value>> {
     Some(refusals)
 }
 
-/// A refusal for people.
+/// An error formatted for people.
 fn described(module: &Value, refusal: &Value) -> String {
     let line = refusal["line"].as_u64().unwrap_or(0) as usize;
     let text = module["code"].as_str().and_then(|code| code.lines().nth(line.wrapping_sub(1))).unwrap_or("");
@@ -141,7 +141,7 @@ fn described(module: &Value, refusal: &Value) -> String {
 fn chrome_accepts_every_variant() {
     let Some(chromium) = Chromium::find() else { return };
     let (faulty, modules) = (faulty(), modules());
-    // The faulty ones last: a device that was lost on the way would refuse nothing more.
+    // The faulty modules come last, to prove that the device was not lost before: a lost device refuses nothing.
     let all = [modules.as_slice(), faulty.as_slice()].concat();
     let Some(refusals) = refusals(&chromium, &all) else { return };
     let (of_modules, of_faulty) = refusals.split_at(modules.len());

@@ -1,4 +1,4 @@
-//! Training for real: every preset on its data, and MNIST where it is at hand.
+//! Full training: every preset on its data, and MNIST if it is available.
 
 mod common;
 
@@ -53,7 +53,7 @@ fn every_preset_learns() {
         let gain = (first.recon - last.recon) / first.recon.abs();
         assert!(gain > 0.1, "{name}: reconstruction {} to {}", first.recon, last.recon);
         assert!(last.loss < first.loss, "{name}: loss {} to {}", first.loss, last.loss);
-        // The test split is of the same kind: a model that fits one fits the other.
+        // Both splits have the same distribution, so a model that fits one fits the other.
         assert!(
             run.finished.summary.test_loss < first.loss,
             "{name}: test {} after {}",
@@ -65,7 +65,7 @@ fn every_preset_learns() {
     }
 }
 
-/// Where there is one, an epoch of the real thing: an independent implementation has 127.75 after one.
+/// An epoch on MNIST, if it is available: an independent implementation has a test loss of 127.75 after one.
 #[test]
 fn one_epoch_of_mnist() {
     if common::gpu().is_none() {
@@ -83,7 +83,7 @@ fn one_epoch_of_mnist() {
     assert!((loss - 127.8).abs() <= 1.5, "test loss {loss} after one epoch");
 }
 
-/// The whole way on the CPU: what is told, in which order, and what is left behind.
+/// A whole run on the CPU: the order of its events, and the files it writes.
 #[test]
 fn the_watcher_hears_of_everything_and_can_end_the_run() {
     let config =
@@ -128,7 +128,7 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
     assert_eq!(finished.summary.epochs, 2);
     assert_eq!(finished.run.path, folder.path().join("run"));
 
-    // Stopped in order, there is a model; where the watcher could not go on, none is made of what came after.
+    // A stopped run saves its model; a run that the watcher ends at the start has none.
     let outcome = run::train(config(), data(), &options, &mut |event| {
         options.stop.store(matches!(event, Event::Epoch(_)), Ordering::Relaxed);
         Ok(())
@@ -143,7 +143,7 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
     assert!(!folder.path().join("run/model.safetensors").exists());
 }
 
-/// A configuration made by hand is checked as one from a file is.
+/// A configuration built in code is checked like one from a file.
 #[test]
 fn a_configuration_that_makes_no_sense_is_refused() {
     let folder = tempfile::tempdir().unwrap();

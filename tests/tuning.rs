@@ -1,4 +1,4 @@
-//! Tuned kernels: measured once, remembered, saved with the run; and the commands that show them.
+//! Tuned kernels: measured once, cached, saved with the run; and the commands that show them.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Runs the program with a cache folder of its own.
+/// Runs the program with its own cache folder.
 fn wgvae(cache: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
     for variable in ["WGVAE_DATA", "WGVAE_SEED", "WGVAE_OUT", "WGVAE_DEVICE", "WGVAE_TUNE", "WGPU_ADAPTER_NAME"] {
@@ -48,12 +48,12 @@ fn variants_are_tuned_once_remembered_and_saved_with_the_run() {
     let remembered: Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
     assert_eq!(remembered["table"].as_object().unwrap().len(), 9);
 
-    // A second run measures nothing, and comes to the same bytes.
+    // A second run measures nothing and gives the same bytes.
     let (log, second) = train(&at("cache"), &at("second"), &SMALL);
     assert!(!log.contains("tun"), "{log}");
     assert_eq!(first, second);
 
-    // The run's own configuration brings its variants along, wherever nothing is remembered.
+    // The saved configuration contains the variants, so an empty cache does not matter.
     let config = at("first").join("config.toml");
     let saved: toml::Table = std::fs::read_to_string(&config).unwrap().parse().unwrap();
     let variants = saved["kernels"]["variants"].as_table().unwrap();
@@ -61,9 +61,9 @@ fn variants_are_tuned_once_remembered_and_saved_with_the_run() {
     let (log, third) = train(&at("nowhere"), &at("third"), &["--config", config.to_str().unwrap()]);
     assert!(!log.contains("tun"), "{log}");
     assert_eq!(first, third);
-    assert!(!at("nowhere").exists(), "what a configuration brings along is no measurement");
+    assert!(!at("nowhere").exists(), "variants from a configuration must not be cached");
 
-    // They are obeyed: other variants are compiled where the configuration names others.
+    // The configuration's variants are used: other names there compile other variants.
     let other = variants.iter().fold(std::fs::read_to_string(&config).unwrap(), |text, (_, variant)| {
         text.replace(&variant.to_string(), "\"plain\"")
     });
@@ -75,17 +75,17 @@ fn variants_are_tuned_once_remembered_and_saved_with_the_run() {
     assert!(record.contains("gemm.nt.plain") && !record.contains("gemm.nt.subgroup"), "{record}");
     assert_eq!(first.len(), fourth.len());
 
-    // Forced, they are measured anew, and remembered where they were.
+    // With `force`, they are measured again and replace the cached ones.
     let force: Vec<&str> = SMALL.iter().copied().chain(["--tune", "force"]).collect();
     let (log, _) = train(&at("cache"), &at("fifth"), &force);
     assert!(log.contains("tuned    9 products"), "{log}");
-    // Off, nothing is measured and nothing remembered is used.
+    // With `off`, nothing is measured and the cache is not used.
     let off: Vec<&str> = SMALL.iter().copied().chain(["--tune", "off"]).collect();
     let (log, _) = train(&at("elsewhere"), &at("sixth"), &off);
     assert!(!log.contains("tun"), "{log}");
     assert!(!at("elsewhere").exists());
 
-    // A damaged or foreign file is made anew.
+    // A damaged cache file, or one of another driver, is replaced.
     std::fs::write(&files[0], "{ no json").unwrap();
     let (log, _) = train(&at("cache"), &at("seventh"), &SMALL);
     assert!(log.contains("tuned    9 products"), "{log}");
@@ -116,7 +116,7 @@ fn variants_from_another_adapter_or_unknown_ones_are_said_so() {
     let out = at("other");
     let output = wgvae(&at("cache"), &[&["train", "--out", out.to_str().unwrap()][..], &args].concat());
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("`spiral-8x8` is no variant"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("`spiral-8x8` is not a GEMM variant"), "{}", text(&output.stderr));
     assert!(!out.exists());
 }
 
@@ -140,7 +140,7 @@ fn profile_says_where_the_time_goes() {
     let sum: f64 = ops.iter().map(|op| op["us"].as_f64().unwrap() / 1e3).sum();
     assert!((sum / number("ops_ms") - 1.0).abs() < 1e-6);
     for op in ops {
-        // A timestamp's tick may be longer than a small op.
+        // A small op may be shorter than the resolution of the timestamps.
         assert!(op["us"].as_f64().unwrap() >= 0.0, "{op}");
         assert!(!op["variants"].as_array().unwrap().is_empty(), "{op}");
     }
@@ -166,7 +166,7 @@ fn kernels_are_listed_and_shown_as_they_are_compiled() {
     let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), 15);
     assert!(rows.iter().any(|row| row["product"] == "nt 64x24x2" && row["variant"].is_string()));
-    // What is shown is WGSL that stands by itself.
+    // The printed WGSL is a complete module.
     for name in ["gather", "encoder.0 forward", "encoder.0 forward:naive", "encoder.0 d_weight:plain"] {
         let (source, _) = done(kernels(&["--show", name]));
         naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));

@@ -1,4 +1,4 @@
-"""What the Python peers share: their arguments, how a step is timed, and the line they print."""
+"""Shared by the Python peers: their arguments, the timing of a step, and the line they print."""
 import argparse
 import json
 import math
@@ -6,8 +6,8 @@ import time
 
 PIXELS, HIDDEN, LATENT = 784, 400, 20
 LEARNING_RATE = 1e-3
-# Share of pixels that are on, about that of MNIST. The pixels are random, so that none is always off: weights without
-# any gradient would leave Adam's moments as denormal numbers, which some CPUs are slow at.
+# Share of pixels that are 1, about that of MNIST. The pixels are random, so that none is always 0: weights without any
+# gradient would turn Adam's moments into denormal numbers, which are slow on some CPUs.
 PIXELS_ON = 0.13
 ROUNDS = 5
 STEPS_PER_ROUND = 100
@@ -16,7 +16,7 @@ STEPS_PER_ROUND = 100
 def batch_size(description):
     """The batch size, from the command line."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--batch", type=int, default=128, metavar="N", help="examples a step (default 128)")
+    parser.add_argument("--batch", type=int, default=128, metavar="N", help="examples per step (default 128)")
     batch = parser.parse_args().batch
     if batch < 1:
         parser.error("--batch must be at least 1")
@@ -30,7 +30,7 @@ def report(peer, device, batch, run_round):
         started = time.perf_counter()
         losses.append(run_round())
         seconds.append(time.perf_counter() - started)
-    # A step that does not train would be timed for nothing.
+    # The time of a step that does not train would be meaningless.
     if not math.isfinite(losses[-1]) or losses[-1] >= losses[0]:
         raise SystemExit(f"{peer} does not train: its losses went {losses}")
     ms_per_step = 1e3 * min(seconds) / STEPS_PER_ROUND

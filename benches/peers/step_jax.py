@@ -1,18 +1,18 @@
-"""One training step of the 784-400-20-400-784 VAE in JAX: milliseconds a step, as a call a step and as one scan."""
+"""One training step of the 784-400-20-400-784 VAE in JAX: milliseconds per step, with one call per step and as one scan."""
 import jax
 import jax.numpy as jnp
 import optax
 
 from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, batch_size, report
 
-# The default lets GPUs multiply in fewer bits than f32 has.
+# By default, GPUs may multiply with less precision than f32.
 jax.config.update("jax_default_matmul_precision", "float32")
 
 adam = optax.adam(LEARNING_RATE)
 
 
 def linear(key, inputs, outputs):
-    """Weight and bias, drawn as torch.nn.Linear draws them."""
+    """Weight and bias, initialised like torch.nn.Linear."""
     bound = inputs**-0.5
     weight_key, bias_key = jax.random.split(key)
     weight = jax.random.uniform(weight_key, (inputs, outputs), minval=-bound, maxval=bound)
@@ -43,7 +43,7 @@ def loss_of(weights, x, key):
     mu, logvar = layer("mu", hidden), layer("logvar", hidden)
     z = mu + jnp.exp(logvar / 2) * jax.random.normal(key, mu.shape)
     logits = layer("logits", jax.nn.relu(layer("decoder", z)))
-    # The same as optax.sigmoid_binary_cross_entropy, and faster: one logarithm a pixel, not two.
+    # The same as optax.sigmoid_binary_cross_entropy, and faster: one logarithm per pixel instead of two.
     reconstruction = (jax.nn.relu(logits) - logits * x + jnp.log1p(jnp.exp(-abs(logits)))).sum()
     kl = 0.5 * (jnp.exp(logvar) + mu**2 - 1 - logvar).sum()
     return (reconstruction + kl) / len(x)
@@ -64,7 +64,7 @@ def main():
     data = jax.random.bernoulli(jax.random.key(2), PIXELS_ON, shape).astype(jnp.float32)
     batches = [jax.block_until_ready(x) for x in data]
 
-    # The old state's memory is given to the new one.
+    # The new state reuses the memory of the old one.
     call = jax.jit(step, donate_argnums=0)
     state = fresh_state()
 

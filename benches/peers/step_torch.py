@@ -1,4 +1,4 @@
-"""One training step of the 784-400-20-400-784 VAE in PyTorch: milliseconds a step, eager, compiled and in graphs."""
+"""One training step of the 784-400-20-400-784 VAE in PyTorch: milliseconds per step, eager, compiled and as CUDA graphs."""
 import sys
 
 import torch
@@ -62,7 +62,7 @@ def stepwise(batches, fused, compiled=None):
     def run_round():
         for x in batches:
             if compiled:
-                # What an earlier step returned may be overwritten: only the last loss of a round is read.
+                # Later steps may overwrite the loss of an earlier one, so only the last loss of a round is read.
                 torch.compiler.cudagraph_mark_step_begin()
             loss = step(model, adam, x)
         wait()
@@ -75,7 +75,7 @@ def whole_step_graph(batches):
     """A round of replays of one CUDA graph that holds the whole step, the optimiser included."""
     model, adam = fresh(batches.device, fused=True)
     x = batches[0].clone()
-    # What a step allocates and chooses once must be there before the capture, and made on another stream.
+    # One-time allocations and choices of a step must happen before the capture, on another stream.
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -113,7 +113,7 @@ def main():
     for way, prepare in ways.items():
         try:
             report(f"PyTorch {torch.__version__} {way}", device, batch, prepare())
-        except RuntimeError as error:  # No fused Adam or no C++ compiler here: the other ways can still be timed.
+        except RuntimeError as error:  # No fused Adam or no C++ compiler here: the other modes can still be timed.
             print(f"PyTorch {way} skipped: {first_line(error)}", file=sys.stderr)
 
 

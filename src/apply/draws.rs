@@ -1,10 +1,10 @@
-//! Places in the latent space: draws, and ways from one place to another.
+//! Points in the latent space: draws and interpolations.
 
 use super::{Codes, RunError};
 use crate::kernels::rng::{Stream, key};
 use crate::oracle;
 
-/// Refuses a temperature that is none.
+/// Refuses a temperature that is negative or not finite.
 pub fn expect_temperature(temperature: f32) -> Result<(), RunError> {
     match temperature >= 0.0 && temperature.is_finite() {
         true => Ok(()),
@@ -12,26 +12,26 @@ pub fn expect_temperature(temperature: f32) -> Result<(), RunError> {
     }
 }
 
-/// `(N, Z)` draws from the prior, a function of the seed alone, narrowed or widened by a temperature.
+/// `(N, Z)` draws from the prior, times the temperature; a function of the seed alone.
 pub fn prior(count: usize, latent: usize, seed: u64, temperature: f32) -> Vec<f32> {
     let key = key(seed, Stream::Prior, 0);
     (0..count * latent).map(|i| temperature * oracle::normal::<f32>(key, i as u32, 0)).collect()
 }
 
-/// `(N, Z)` draws around codes, `(N, Z)` too: each its mean and its deviation times the temperature.
+/// `(N, Z)` draws around `(N, Z)` codes: mean plus temperature times deviation times noise.
 pub fn around(codes: &Codes, seed: u64, temperature: f32) -> Vec<f32> {
     let noise = prior(codes.rows(), codes.latent, seed, temperature);
     let spread = |i: usize| codes.logvar.get(i).map_or(0.0, |logvar| (0.5 * logvar).exp());
     codes.mu.iter().zip(noise).enumerate().map(|(i, (mu, noise))| mu + spread(i) * noise).collect()
 }
 
-/// `steps` places from one to another, both included, along the line between them.
+/// Linear interpolation: `steps` points from one code to another, both included.
 pub fn line(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
     shares(steps).flat_map(|t| from.iter().zip(to).map(move |(a, b)| a + (b - a) * t)).collect()
 }
 
-/// The same along the arc between them, on which the length changes evenly: draws from a prior of many dimensions lie
-/// near a sphere, and the line leaves it. Where the two point the same or opposite ways there is no arc but the line.
+/// Spherical interpolation, with linearly changing length: draws from a prior of many dimensions lie near a sphere,
+/// which a straight line leaves. Codes that point the same or opposite ways are interpolated linearly.
 pub fn arc(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
     let dot: f64 = from.iter().zip(to).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
     let length = |v: &[f32]| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
@@ -51,7 +51,8 @@ pub fn arc(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
     places
 }
 
-/// `(Z steps, Z)`: each dimension in turn from `-range` to `range` of its spread about the start, the others at the start.
+/// `(Z * steps, Z)`: each dimension in turn goes from `-range` to `range` times its spread around `start`, the others
+/// stay at `start`.
 pub fn traversal(start: &[f32], spread: &[f32], range: f32, steps: usize) -> Vec<f32> {
     let mut z = Vec::with_capacity(start.len() * start.len() * steps);
     for (i, wide) in spread.iter().enumerate() {
@@ -65,7 +66,7 @@ pub fn traversal(start: &[f32], spread: &[f32], range: f32, steps: usize) -> Vec
     z
 }
 
-/// From 0 to 1.
+/// `steps` numbers from 0 to 1.
 fn shares(steps: usize) -> impl Iterator<Item = f32> {
     (0..steps).map(move |i| if steps > 1 { i as f32 / (steps - 1) as f32 } else { 0.0 })
 }
@@ -84,7 +85,7 @@ mod tests {
                 assert!(place.iter().zip(end).all(|(a, b)| (a - b).abs() < 1e-6), "{places:?}");
             }
         }
-        // Halfway along the arc: 45 degrees, the mean length.
+        // Halfway along the arc: at 45 degrees, with the mean of the two lengths.
         let middle = &arc(&from, &to, 3)[2..4];
         assert!(middle.iter().all(|x| (x - 2.0 / 2.0_f32.sqrt()).abs() < 1e-6), "{middle:?}");
         assert_eq!(line(&from, &to, 3)[2..4], [1.5, 0.5]);

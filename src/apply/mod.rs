@@ -1,4 +1,4 @@
-//! A finished run, read back and applied to rows: codes, reconstructions, scores, draws.
+//! A finished run applied to rows: codes, reconstructions, scores, draws.
 
 pub mod draws;
 mod model;

@@ -10,35 +10,37 @@ use crate::model::{Apply, DataSpec, Objective, Vae};
 use crate::plan::{StepScalars, TensorId};
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
 
-/// What the device holds of the rows at a time.
+/// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
 
-/// What the encoder says of rows.
+/// Latent codes of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Codes {
     /// Latent dimensions.
     pub latent: usize,
-    /// `(N, Z)`: means; an autoencoder's codes.
+    /// `(N, Z)`: means, or the codes of an autoencoder.
     pub mu: Vec<f32>,
     /// `(N, Z)`: logarithms of variances; empty for an autoencoder.
     pub logvar: Vec<f32>,
 }
 
 impl Codes {
-    /// Rows.
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.mu.len() / self.latent
     }
 
-    /// One row, counted from 0 as a user does.
+    /// The code of one row, counted from 0.
     pub fn row(&self, row: usize) -> Result<Self, RunError> {
         match row < self.rows() {
             true => Ok(self.of(std::iter::once(row))),
-            false => Err(RunError::Unfit(format!("there is no row {row}: there are {}, counted from 0", self.rows()))),
+            false => {
+                Err(RunError::Unfit(format!("there is no row {row}: there are {} rows, counted from 0", self.rows())))
+            }
         }
     }
 
-    /// Some of the rows, in the order they are named.
+    /// The codes of some rows, in the given order.
     pub fn of(&self, rows: impl Iterator<Item = usize> + Clone) -> Self {
         let pick = |all: &[f32]| match all.is_empty() {
             true => Vec::new(),
@@ -48,10 +50,10 @@ impl Codes {
     }
 }
 
-/// Losses of one row, in nats.
+/// Losses of a row, in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Score {
-    /// Negative log-likelihood, the mean over the draws of the latent.
+    /// Negative log-likelihood, averaged over the latent draws.
     pub recon: f64,
     /// KL divergence from the prior.
     pub kl: f64,
@@ -64,7 +66,7 @@ impl Score {
     }
 }
 
-/// A model with its weights on a device, ready for rows.
+/// A trained model on a device.
 pub struct Applied {
     config: Config,
     vae: Vae,
@@ -74,7 +76,7 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// A run's model on a device, for so many rows at a time.
+    /// Opens a run's model on a device, with device memory for up to `rows` rows at a time.
     pub fn open(
         run: &Run,
         rows: usize,
@@ -86,7 +88,7 @@ impl Applied {
         Self::new(run, plans, executor)
     }
 
-    /// The plans that apply a run's model to so many rows.
+    /// Builds the plans that apply a run's model to `rows` rows.
     fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
         let width = run.data.shape.len();
         let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
@@ -94,7 +96,7 @@ impl Applied {
         Ok(Vae::applied(&run.config.vae_spec(width), &run.config.train_spec(), data)?)
     }
 
-    /// Puts the weights on the device that has compiled those plans.
+    /// Loads the weights to the device that compiled those plans.
     fn new(run: &Run, vae: Vae, mut executor: Executor) -> Result<Self, RunError> {
         let weights = train::load(&run.path.join("model.safetensors"), &vae.program.params)?;
         executor.write(vae.weights, &weights)?;
@@ -107,7 +109,7 @@ impl Applied {
         self.config.model.latent
     }
 
-    /// Numbers of a row.
+    /// Values per row.
     pub fn width(&self) -> usize {
         self.data.shape.len()
     }
@@ -116,7 +118,7 @@ impl Applied {
         self.config.train.batch
     }
 
-    /// Refuses rows of another form than the model's.
+    /// Refuses rows that do not have the model's form.
     fn expect(&self, rows: &Split) -> Result<(), RunError> {
         let bytes = matches!(rows.values, Values::Bytes(_));
         if rows.values.len() == rows.rows * self.width() && bytes == self.data.bytes {
@@ -133,7 +135,7 @@ impl Applied {
         )))
     }
 
-    /// Runs a plan over all rows, batch by batch; `read` is told how many rows of each batch count.
+    /// Runs a plan over all rows, batch by batch; `read` is called after each with the number of its valid rows.
     fn over(
         &mut self,
         rows: &Split,
@@ -149,7 +151,7 @@ impl Applied {
             self.executor.write_words(self.vae.test_data, &rows.words_of(first..end, width))?;
             for start in (first..end).step_by(batch) {
                 let step = scalars(&schedule, (start / batch) as u64);
-                // The place among the rows that the device holds.
+                // The offset is relative to the rows that the device holds.
                 let step = StepScalars { offset: (start - first) as u32, ..step };
                 self.executor.dispatch(plan.into(), &step)?;
                 read(&mut self.executor, &self.vae, batch.min(end - start))?;
@@ -158,7 +160,7 @@ impl Applied {
         Ok(())
     }
 
-    /// What the encoder says of rows.
+    /// Encodes rows.
     pub fn encode(&mut self, rows: &Split) -> Result<Codes, RunError> {
         let latent = self.latent();
         let mut codes = Codes { latent, ..Codes::default() };
@@ -174,7 +176,7 @@ impl Applied {
         Ok(codes)
     }
 
-    /// What the decoder makes of `z (N, Z)`: `(N, D)`, in the units the model was trained with.
+    /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with.
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
         let (batch, latent, width) = (self.batch(), self.latent(), self.width());
         if !z.len().is_multiple_of(latent) {
@@ -193,7 +195,7 @@ impl Applied {
         Ok(shown)
     }
 
-    /// So many draws from the prior, decoded: `(N, D)`; a function of the seed alone. A plain autoencoder has no prior.
+    /// Decodes `count` draws from the prior: `(N, D)`, a function of the seed alone. A plain autoencoder has no prior.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
         if self.config.model.objective == Objective::Ae {
             return Err(RunError::Unfit("a plain autoencoder has no prior to draw from".into()));
@@ -201,7 +203,7 @@ impl Applied {
         self.decode(&draws::prior(count, self.latent(), seed, 1.0))
     }
 
-    /// Rows through the model without noise: `(N, D)`.
+    /// Reconstructs rows without noise: `(N, D)`.
     pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
         let width = self.width();
         let mut shown = Vec::with_capacity(rows.rows * width);
@@ -212,8 +214,7 @@ impl Applied {
         Ok(shown)
     }
 
-    /// The losses of rows, each the mean over so many draws of the latent. The first draw is the one that training
-    /// evaluates with.
+    /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with.
     pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
         let mut scores = vec![Score::default(); rows.rows];
         let seed = self.config.train.seed;

@@ -1,4 +1,4 @@
-//! What a run has written down: its record and its metrics.
+//! Reading the record and the metrics of a run.
 
 use std::path::Path;
 
@@ -11,24 +11,24 @@ use crate::train::{EpochReport, MetricsLine, StepReport};
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Record {
-    /// What it ran on.
+    /// The device it ran on.
     pub device: Device,
-    /// Of everything random.
+    /// Seed of every random choice.
     pub seed: u64,
-    /// Numbers that were trained.
+    /// Number of trained parameters.
     pub parameters: usize,
-    /// Training rows.
+    /// Number of training rows.
     pub train_rows: usize,
-    /// Test rows.
+    /// Number of test rows.
     pub test_rows: usize,
 }
 
 /// A run's `metrics.jsonl`.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    /// Every fiftieth step.
+    /// Means over fifty steps each.
     pub steps: Vec<StepReport>,
-    /// Every epoch.
+    /// One report per epoch.
     pub epochs: Vec<EpochReport>,
 }
 
@@ -37,7 +37,7 @@ fn read(path: &Path) -> Result<String, RunError> {
 }
 
 impl Record {
-    /// Of the run in a folder.
+    /// Reads the file from a run's folder.
     pub fn of(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join("run.json");
         serde_json::from_str(&read(&path)?).map_err(|e| RunError::Damaged { path, reason: e.to_string() })
@@ -45,7 +45,7 @@ impl Record {
 }
 
 impl Metrics {
-    /// Of the run in a folder.
+    /// Reads the file from a run's folder.
     pub fn of(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join("metrics.jsonl");
         let mut metrics = Self::default();

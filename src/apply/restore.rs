@@ -1,18 +1,18 @@
-//! Filling in what is missing of rows, and taking noise away, by encoding and decoding again and again.
+//! Filling in missing values of rows, and removing noise, by repeated encoding and decoding.
 
 use super::{Applied, RunError};
 use crate::data::{Split, Values};
 
-/// What is wrong with rows.
+/// The damage of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Damage {
-    /// Numbers that are missing: `(D)`, the same for every row.
+    /// Missing values: `(D)`, true where a value is missing, the same for every row.
     Missing(Vec<bool>),
-    /// Noise of this deviation on every number.
+    /// Noise of this standard deviation on every value.
     Noise(f32),
 }
 
-/// Rows as the model takes them: floats as they are, levels in [0, 1] as bytes.
+/// Rows in the form the model takes: floats unchanged, levels in [0, 1] as bytes.
 pub fn split_of(values: &[f32], bytes: bool, width: usize) -> Split {
     let level = |v: &f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
     let values = match bytes {
@@ -22,8 +22,8 @@ pub fn split_of(values: &[f32], bytes: bool, width: usize) -> Split {
     Split::of(values.len() / width, values)
 }
 
-/// Restores rows `(N, D)` in so many rounds. Missing numbers become what the model makes of the rest. Noisy ones become
-/// a mean of what was seen and what the model shows, weighed by how much of their difference the noise explains.
+/// Restores rows `(N, D)`. In each round, missing values are replaced by those of the reconstruction; noisy values
+/// become a mean of observation and reconstruction, weighted by how much of their difference the noise explains.
 pub fn restore(
     model: &mut Applied,
     observed: &[f32],
@@ -34,7 +34,7 @@ pub fn restore(
     let width = model.width();
     let mut now = observed.to_vec();
     if let Damage::Missing(missing) = damage {
-        // The mean of what is there, so that the first round starts from nothing strange.
+        // Missing values start at the mean of the row's other values, close to what the model was trained on.
         for row in now.chunks_mut(width) {
             let seen = row.iter().zip(missing).filter(|(_, gone)| !**gone);
             let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), (v, _)| (sum + v, count + 1.0));

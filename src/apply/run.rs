@@ -1,4 +1,4 @@
-//! A run's folder, read back.
+//! Reading the folder of a run.
 
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,14 @@ use crate::train::LoadError;
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The folder holds no run.
-    #[error("{path} holds no finished run (there is no {file}): give the folder that `wgvae train` has written")]
+    #[error("{path} holds no finished run (there is no {file}): give a folder written by `wgvae train`")]
     Missing {
         /// The folder.
         path: PathBuf,
-        /// What was looked for.
+        /// The missing file.
         file: &'static str,
     },
-    /// A file is not what it should be.
+    /// A file is damaged or cannot be read.
     #[error("{path} could not be read: {reason}")]
     Damaged {
         /// The file.
@@ -32,7 +32,7 @@ pub enum RunError {
         /// What is wrong with it.
         reason: String,
     },
-    /// What was asked for does not fit the model or its data.
+    /// A request does not match the model or its data.
     #[error("{0}")]
     Unfit(String),
     /// A result could not be written.
@@ -43,16 +43,16 @@ pub enum RunError {
         /// What the system said.
         reason: String,
     },
-    /// The run's configuration.
+    /// The run's configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The weights.
+    /// The weights could not be read.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The data.
+    /// The data could not be read or converted.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The device.
+    /// The device could not be opened or used.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The model cannot be planned.
@@ -66,14 +66,14 @@ impl From<GpuError> for RunError {
     }
 }
 
-/// What a run was made from.
+/// A run: its folder, configuration and a description of its data.
 #[derive(Debug, Clone)]
 pub struct Run {
     /// Its folder.
     pub path: PathBuf,
     /// Its configuration.
     pub config: Config,
-    /// What its data was.
+    /// Description of its data.
     pub data: Description,
 }
 
@@ -93,18 +93,18 @@ impl Run {
         Ok(Self { path: path.to_path_buf(), config, data })
     }
 
-    /// What the folder is called.
+    /// The name of the folder.
     pub fn name(&self) -> String {
         let absolute = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The run's own source, as it was trained on.
+    /// The source the run was trained on, with its options.
     pub fn source(&self) -> Options {
         self.config.data.options(self.config.train.seed)
     }
 
-    /// Rows that are in memory as the model takes them: `(N, D)` numbers in the data's own units, levels in [0, 1].
+    /// Converts rows in memory to the form the model takes: `(N, D)` numbers in the data's own units, levels in [0, 1].
     pub fn rows(&self, numbers: &[f32]) -> Result<Split, RunError> {
         let width = self.data.shape.len();
         if width == 0 || !numbers.len().is_multiple_of(width) {
@@ -123,7 +123,7 @@ impl Run {
         self.config.model.objective == Objective::Elbo
     }
 
-    /// Says so where a command needs a prior and the model has none.
+    /// An error if the model has no prior; `what` names the command that needs one.
     pub fn expect_prior(&self, what: &str) -> Result<(), RunError> {
         match self.has_prior() {
             true => Ok(()),

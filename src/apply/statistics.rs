@@ -1,19 +1,19 @@
-//! What codes and scores say in sum.
+//! Statistics of codes and scores.
 
 use serde::Serialize;
 
 use super::{Codes, Score};
 use crate::plan::LOGVAR_RANGE;
 
-/// A latent dimension is active where the variance of its mean over the rows is above this (Burda et al., 2016).
+/// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016).
 pub const ACTIVE: f64 = 0.01;
 
-/// A model's figures on some rows, in nats a row where not said otherwise.
+/// Figures of a model on some rows, in nats per row unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// How many rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Draws of the latent for each.
+    /// Latent draws per row.
     pub draws: usize,
     /// The negative ELBO: reconstruction plus KL.
     pub loss: f64,
@@ -21,16 +21,16 @@ pub struct Evaluation {
     pub reconstruction: f64,
     /// KL divergence from the prior.
     pub kl: f64,
-    /// The same of each latent dimension; they add up to `kl`.
+    /// KL divergence of each latent dimension; the sum is `kl`.
     pub kl_per_dimension: Vec<f64>,
-    /// Dimensions whose mean varies over the rows.
+    /// Number of dimensions whose mean varies over the rows.
     pub active_units: usize,
-    /// The negative ELBO in bits, divided by the numbers of a row.
+    /// The negative ELBO in bits, divided by the number of values per row.
     pub bits_per_dimension: f64,
 }
 
 impl Evaluation {
-    /// Of rows of `width` numbers each.
+    /// Computes the figures from codes and losses of rows with `width` values each.
     pub fn of(codes: &Codes, scores: &[Score], draws: usize, width: usize) -> Self {
         let mean = |value: fn(&Score) -> f64| scores.iter().map(value).sum::<f64>() / scores.len() as f64;
         let (reconstruction, kl) = (mean(|s| s.recon), mean(|s| s.kl));
@@ -88,8 +88,8 @@ pub fn mean_code(codes: &Codes) -> Vec<f64> {
     sums.into_iter().map(|sum| sum / codes.rows() as f64).collect()
 }
 
-/// The share of pairs of an anomalous and a normal row in which the anomalous one has the higher score, ties counting
-/// half. None where one of the two kinds is missing.
+/// ROC-AUC: the share of pairs of an anomalous and a normal row in which the anomalous one has the higher score; ties
+/// count half. None if there are no anomalous or no normal rows.
 pub fn roc_auc(scores: &[f64], anomalous: &[bool]) -> Option<f64> {
     let order = descending(scores);
     let positives = anomalous.iter().filter(|a| **a).count();
@@ -107,7 +107,7 @@ pub fn roc_auc(scores: &[f64], anomalous: &[bool]) -> Option<f64> {
     Some(area / (positives as f64 * negatives as f64))
 }
 
-/// The mean precision at each anomalous row of the list sorted by score; tied rows are taken at once.
+/// Average precision: the mean over the anomalous rows of the precision at their rank; tied rows share a rank.
 pub fn average_precision(scores: &[f64], anomalous: &[bool]) -> Option<f64> {
     let positives = anomalous.iter().filter(|a| **a).count();
     if positives == 0 {
@@ -124,7 +124,7 @@ pub fn average_precision(scores: &[f64], anomalous: &[bool]) -> Option<f64> {
     Some(sum / positives as f64)
 }
 
-/// Places by falling score; what is no number comes first, as the strangest of all.
+/// Row indices by descending score; NaN comes first, as the most anomalous.
 pub fn descending(scores: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     let rank = |i: usize| if scores[i].is_nan() { f64::INFINITY } else { scores[i] };
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn ranking_figures_are_those_of_the_textbook() {
         let labels = [false, false, true, true];
-        // Of the four pairs three are in order; precision is 1 at the first and 2/3 at the second.
+        // Three of the four pairs are in order; precision is 1 at the first anomalous row and 2/3 at the second.
         assert_eq!(roc_auc(&[0.1, 0.4, 0.35, 0.8], &labels), Some(0.75));
         let precision = average_precision(&[0.1, 0.4, 0.35, 0.8], &labels).unwrap();
         assert!((precision - 5.0 / 6.0).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! `wgvae anomaly`: how strange rows are to a model.
+//! `wgvae anomaly`: rows ranked by their anomaly score.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,16 +19,17 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Classes that are anomalous: gives ROC-AUC and average precision
+    /// Classes that count as anomalous, to compute ROC-AUC and average precision
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     anomalous: Vec<String>,
-    /// Draws of the latent a row
+    /// Latent draws per row
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     draws: u64,
-    /// How many of the strangest are listed and pictured
+    /// How many of the most anomalous rows to list and draw
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     top: u64,
-    /// A .csv, .json or .npy file with every row's scores, or - for CSV on stdout [default: anomaly.csv in the run's folder]
+    /// A .csv, .json or .npy file for the scores of all rows, or - for CSV on stdout [default: anomaly.csv in the run's
+    /// folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -42,7 +43,7 @@ struct Strange {
     label: Option<String>,
     /// The negative ELBO.
     score: f64,
-    /// Mean squared error of the reconstruction, in the units of training.
+    /// Mean squared error of the reconstruction, in the units the model was trained with.
     error: f64,
 }
 
@@ -125,7 +126,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which rows are of the anomalous classes.
+/// Marks the rows of the anomalous classes.
 fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Vec<bool>, RunError> {
     let mut marked = vec![false; rows.split.rows];
     for class in classes {
@@ -135,14 +136,14 @@ fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Ve
     }
     if marked.iter().all(|m| *m) {
         return Err(RunError::Unfit(
-            "every row is of an anomalous class, so there are no normal rows to compare with: name fewer classes"
+            "every row belongs to an anomalous class, so there are no normal rows to compare with: name fewer classes"
                 .into(),
         ));
     }
     Ok(marked)
 }
 
-/// Every row, the strangest first.
+/// All rows, the most anomalous first.
 fn sheet(rows: &Rows, order: &[usize], scores: &[f64], errors: &[f64]) -> Sheet {
     let names = with_names(Sheet::default(), rows);
     let sorted = |values: &[String]| order.iter().map(|row| values[*row].clone()).collect();
@@ -164,9 +165,9 @@ fn print(record: &Record) -> std::io::Result<()> {
         writeln!(out, "ROC-AUC  {auc:.4}, average precision {precision:.4}")?;
     }
     if let (Some(auc), Some(precision)) = (record.roc_auc_of_error, record.average_precision_of_error) {
-        writeln!(out, "         {auc:.4} and {precision:.4} by the error of the reconstruction alone")?;
+        writeln!(out, "         {auc:.4} and {precision:.4} by the reconstruction error alone")?;
     }
-    writeln!(out, "     row       score       error  what it is")?;
+    writeln!(out, "     row       score       error  origin, class")?;
     for s in &record.strangest {
         let what = [s.origin.as_deref(), s.label.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
         writeln!(out, "{:>8}  {:>10.3}  {:>10.4}  {what}", s.row, s.score, s.error)?;

@@ -1,4 +1,4 @@
-//! `wgvae augment`: new examples around those there are, in the source's own format.
+//! `wgvae augment`: new examples drawn around existing ones, in the format of the source.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::sheet::{Sheet, make_folder_of};
 use crate::apply::{Run, RunError, draws};
 use crate::data::{Rows, Shape, write};
 
-/// How examples are written.
+/// Formats of the new examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// A folder of PNG files, classes in subfolders
@@ -29,19 +29,19 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// How many
+    /// How many examples to write
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     count: u64,
-    /// Of the draws
+    /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
-    /// Multiplies the deviation of the draws around each example's code
+    /// Multiply the standard deviation of the draws around each example's code
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
-    /// How they are written [default: as the run's source is]
+    /// Format of the new examples [default: that of the run's source]
     #[arg(long)]
     format: Option<Format>,
-    /// The folder or file [default: augmented in the run's folder]
+    /// Folder or file to write [default: augmented in the run's folder]
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
 }
@@ -96,7 +96,7 @@ fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
         .collect())
 }
 
-/// The format of what the run was trained on.
+/// The format of the run's source.
 fn own_format(run: &Run) -> Format {
     let source = Path::new(&run.config.data.source);
     let names_idx = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("idx"));

@@ -15,13 +15,13 @@ use crate::run;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Runs' folders
+    /// Folders of the runs
     #[arg(value_name = "RUN", required = true, num_args = 1..)]
     runs: Vec<PathBuf>,
-    /// The page with their curves [default: compare.html in the first run's folder]
+    /// Where to write the page with the loss curves [default: compare.html in the first run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,4 @@
-//! `wgvae data`: what a source holds, before anyone trains on it.
+//! `wgvae data`: a description of a data source.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::data_export;
 use crate::data::{DataError, Dataset, Shape, Split, Values, write};
 use crate::report;
 
-/// Images of a preview.
+/// Images in the preview.
 const PREVIEW: usize = 100;
 
-/// Classes and columns that are listed one by one.
+/// How many classes or columns are listed before the rest is only counted.
 const LISTED: usize = 40;
 
 #[derive(Debug, clap::Args)]
@@ -23,10 +23,10 @@ pub struct Args {
     command: Option<Command>,
     #[command(flatten)]
     source: SourceArgs,
-    /// Where the picture of some examples goes [default: runs/data-NAME/preview.png]
+    /// Where to write a picture of some examples [default: runs/data-NAME/preview.png]
     #[arg(long, value_name = "FILE")]
     preview: Option<PathBuf>,
-    /// Make no picture
+    /// Draw no picture
     #[arg(long, conflicts_with = "preview")]
     no_preview: bool,
     /// Print one JSON object
@@ -47,7 +47,7 @@ struct Report<'a> {
     bytes: bool,
     train_rows: usize,
     test_rows: usize,
-    /// Of the numbers that a model sees: levels in [0, 1], standardised columns.
+    /// The range of the values that a model sees: levels in [0, 1], standardised columns.
     range: Range,
     classes: Vec<Class<'a>>,
     columns: Vec<Column<'a>>,
@@ -70,7 +70,7 @@ struct Class<'a> {
     test: usize,
 }
 
-/// In the file's numbers.
+/// In the source's own units.
 #[derive(Serialize)]
 struct Column<'a> {
     name: &'a str,
@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     writeln!(out, "data     {}: {} training and {} test {}", r.name, r.train_rows, r.test_rows, r.shape)?;
     let kind = match (r.bytes, r.columns.is_empty()) {
-        (true, _) => "levels of a byte, as numbers",
+        (true, _) => "levels of 8 bits, scaled",
         (false, true) => "numbers",
         (false, false) => "standardised numbers",
     };
@@ -157,7 +157,7 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Five digits that count.
+/// A number with five significant digits.
 fn short(value: f32) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-3..1e7).contains(&size) {
@@ -230,7 +230,7 @@ fn factors(data: &Dataset) -> Vec<Factor<'_>> {
     factors.names.iter().zip(&factors.counts).map(|(name, values)| Factor { name, values: *values }).collect()
 }
 
-/// A grid of images from all over the training rows, or a plot of points of the plane.
+/// A grid of images spread over the training rows, or a plot of 2-D points.
 fn preview(data: &Dataset, path: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     let train = &data.train;
     let picture = match data.shape {
@@ -261,7 +261,7 @@ fn preview(data: &Dataset, path: Option<&Path>) -> anyhow::Result<Option<PathBuf
     Ok(Some(path))
 }
 
-/// Brings numbers of any range to [0, 1].
+/// Scales numbers of any range to [0, 1].
 fn stretch(levels: &mut [f32]) {
     let (low, high) =
         levels.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));

@@ -1,4 +1,4 @@
-//! The flags that say what of a source is wanted, shared by the commands that take data.
+//! The flags that select and read data, shared by the commands that take a source.
 
 use std::io::IsTerminal;
 
@@ -10,43 +10,43 @@ use crate::data::{Channels, DataError, Dataset, Fit, ImageSize, Options};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DataArgs {
-    /// The column of a table that holds the class
+    /// Column of a table that holds the class
     #[arg(long, value_name = "COL", help_heading = "Data")]
     pub label: Option<String>,
-    /// The columns of a table to learn from, separated by commas [default: all but the label]
+    /// Columns of a table to learn from, separated by commas [default: all but the label]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Data")]
     pub columns: Vec<String>,
-    /// Only rows of these classes, separated by commas
+    /// Keep only rows of these classes, separated by commas
     #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
     pub keep_label: Vec<String>,
-    /// No rows of these classes
+    /// Drop rows of these classes, separated by commas
     #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
     pub drop_label: Vec<String>,
-    /// Share of the rows to test with, where the source has no test rows of its own [default: 0.1]
+    /// Share of the rows to hold out for testing, if the source has no test rows of its own [default: 0.1]
     #[arg(long, alias = "valid", value_name = "SHARE", help_heading = "Data")]
     pub test_share: Option<f64>,
-    /// At most so many training rows, drawn by the seed
+    /// Use at most N training rows, chosen at random by the seed
     #[arg(long, value_name = "N", help_heading = "Data")]
     pub limit: Option<usize>,
-    /// Give each class the same weight: rows of the rarer ones are repeated in training
+    /// Balance the classes: repeat training rows of the rarer ones
     #[arg(long, help_heading = "Data")]
     pub balance: bool,
-    /// Fail on files and rows that cannot be used instead of leaving them out
+    /// Fail on files and rows that cannot be used, instead of skipping them
     #[arg(long, help_heading = "Data")]
     pub strict: bool,
-    /// Bring images to this size, height first
+    /// Resize images to this size, height first
     #[arg(long, value_name = "HxW", help_heading = "Data")]
     pub image_size: Option<ImageSize>,
-    /// Read images as grey or rgb [default: grey where all are]
+    /// Read images as grey or rgb [default: grey if all images are grey]
     #[arg(long, help_heading = "Data")]
     pub channels: Option<Channels>,
-    /// How images of another shape are brought to size [default: crop]
+    /// How to resize images of another shape [default: crop]
     #[arg(long, help_heading = "Data")]
     pub fit: Option<Fit>,
 }
 
 impl DataArgs {
-    /// Lays the flags that were given over the options.
+    /// Sets every option whose flag was given.
     pub fn fill(&self, options: &mut Options) {
         let words = |flag: &Vec<String>, option: &mut Vec<String>| {
             if !flag.is_empty() {
@@ -66,7 +66,7 @@ impl DataArgs {
         options.fit = self.fit.unwrap_or(options.fit);
     }
 
-    /// The first flag that was given about reading a source, and not about choosing among its rows.
+    /// The first given flag that changes how a source is read, not which of its rows are chosen.
     pub fn about_reading(&self) -> Option<&'static str> {
         let flags = [
             ("--label", self.label.is_some()),
@@ -103,20 +103,21 @@ impl DataArgs {
     }
 }
 
-/// What a value is called on the command line and in a configuration.
+/// The name of a value on the command line and in a configuration.
 pub fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
     value.to_possible_value().map(|v| Value::String(v.get_name().to_string()))
 }
 
-/// A source and what of it is wanted.
+/// A source, and which of its rows to use.
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
-    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, NPY or NPZ file
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, NPY or NPZ
+    /// file
     #[arg(value_name = "SPEC", required = true)]
     spec: Option<String>,
     #[command(flatten)]
     choice: DataArgs,
-    /// Of the split and of --limit
+    /// Seed of the train/test split and of --limit
     #[arg(long, value_name = "N", env = "WGVAE_SEED", default_value = "0")]
     seed: u64,
 }
@@ -131,12 +132,12 @@ impl SourceArgs {
     }
 }
 
-/// Loads a source, with a bar on a terminal while files are read.
+/// Loads a source, with a progress bar on a terminal.
 pub fn load(options: &Options) -> Result<Dataset, DataError> {
     with_bar(|progress| Dataset::load_with(options.clone(), progress))
 }
 
-/// Runs what reads many files, with a bar on a terminal.
+/// Runs `read` with a progress bar on a terminal.
 pub fn with_bar<T>(read: impl FnOnce(&(dyn Fn(usize, usize) + Sync)) -> T) -> T {
     if !std::io::stderr().is_terminal() {
         return read(&|_, _| {});
@@ -146,7 +147,7 @@ pub fn with_bar<T>(read: impl FnOnce(&(dyn Fn(usize, usize) + Sync)) -> T) -> T 
         bar.set_style(style);
     }
     let read = read(&|done, all| {
-        // A bar only for what takes its time.
+        // No bar for sources that load at once.
         if bar.is_hidden() && all >= 1000 {
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }

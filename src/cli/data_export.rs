@@ -11,10 +11,10 @@ use crate::data::{DataError, Dataset, Shape, Split, Values};
 pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
-    /// The folder to make; it must not be there yet, or be empty
+    /// Folder to create; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// How to write it [default: idx for images, csv for all else]
+    /// Format of the files [default: idx for images, csv for everything else]
     #[arg(long)]
     format: Option<Format>,
     /// Print one JSON object
@@ -25,11 +25,11 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 enum Format {
-    /// Images and labels as MNIST has them
+    /// Images and labels in the format of MNIST
     Idx,
-    /// A file an image, a subfolder a class
+    /// One file per image, one subfolder per class
     Png,
-    /// A row a line
+    /// One row per line
     Csv,
     /// Arrays of floats
     Npy,
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         .into());
     }
-    // Files hold the numbers that the source had.
+    // Files hold the source's own numbers, before standardising.
     if let Some(columns) = &data.columns {
         for split in [&mut data.train, &mut data.test] {
             if let Values::Floats(values) = &mut split.values {

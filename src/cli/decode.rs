@@ -1,4 +1,4 @@
-//! `wgvae decode`: latents to rows.
+//! `wgvae decode`: latent codes to rows.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,14 @@ use crate::data;
 pub struct Args {
     #[command(flatten)]
     run: RunArgs,
-    /// Latents: a .npy file of (N, Z), or a CSV file with columns mu_0, mu_1, ... or z_0, z_1, ..., or of Z numbers
+    /// Latent codes: a .npy file of shape (N, Z), or a CSV file with columns mu_0, mu_1, ... or z_0, z_1, ..., or with
+    /// any Z columns
     #[arg(value_name = "FILE")]
     latents: PathBuf,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Images of a row of the picture
+    /// Images per row of the picture
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=1000))]
     across: u64,
 }
@@ -33,7 +34,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads `(N, Z)` numbers: means where the file has some, else draws, else all its columns.
+/// Reads `(N, Z)` codes: the columns `mu_*` where the file has them, else `z_*`, else all columns.
 fn latents(run: &Run, path: &Path) -> Result<Vec<f32>, RunError> {
     let latent = run.config.model.latent;
     let named = |name: &str| -> Vec<String> { (0..latent).map(|i| format!("{name}_{i}")).collect() };

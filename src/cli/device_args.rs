@@ -1,4 +1,4 @@
-//! The flags that choose a device and its kernels, and what is shown while it is opened.
+//! The flags that choose a device and its kernels, and the progress shown while the device is opened.
 
 use std::io::IsTerminal;
 
@@ -30,7 +30,7 @@ pub struct DeviceArgs {
     /// Device memory for the data, in MiB; what does not fit is streamed [default: what the adapter allows]
     #[arg(long, value_name = "MIB", env = "WGVAE_RESIDENT", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub resident: Option<u64>,
-    /// Measure which kernels are the fastest on this adapter: at first use, never, or anew
+    /// When to measure which kernels are fastest on this adapter
     #[arg(long, default_value = "on", env = "WGVAE_TUNE", value_name = "WHEN")]
     pub tune: Tune,
 }
@@ -40,25 +40,25 @@ impl AdapterArgs {
         DeviceOptions { device: self.device.clone(), checked: self.checked, ..DeviceOptions::default() }
     }
 
-    /// Finds the device that was asked for.
+    /// Finds the requested device.
     pub fn select(&self) -> Result<Selected, DeviceError> {
         self.options().select(&mut shown())
     }
 
-    /// A run's model for so many rows at a time, with the variants it was trained with.
+    /// Opens a run's model for `rows` rows at a time, with the GEMM variants it was trained with.
     pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
         Ok(Applied::open(run, rows, &self.options(), &mut shown())?)
     }
 }
 
 impl DeviceArgs {
-    /// What the flags say, for the library.
+    /// The flags as options of the library.
     pub fn options(&self) -> DeviceOptions {
         let resident = self.resident.map(|mib| mib << 20);
         DeviceOptions { tune: self.tune, resident, ..self.adapter.options() }
     }
 
-    /// Opens the device, chooses variants and notes them in the configuration, and compiles the model.
+    /// Opens the device, chooses GEMM variants, records them in the configuration, and compiles the model.
     pub fn open(
         &self,
         selected: &Selected,
@@ -70,7 +70,7 @@ impl DeviceArgs {
     }
 }
 
-/// Shows what happens on the way to an open device, on stderr.
+/// Shows on stderr what happens while a device is opened.
 pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
     let mut bar: Option<ProgressBar> = None;
     move |event| match event {

@@ -1,4 +1,4 @@
-//! `wgvae devices`: what there is to run on.
+//! `wgvae devices`: the available adapters.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::gpu;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         writeln!(out, "   {}, {}, driver {}", row.device.kind, row.device.backend, row.device.driver)?;
         writeln!(
             out,
-            "   buffers to {} MiB, bindings to {} MiB, shared memory {} KiB, {} invocations a workgroup",
+            "   buffers up to {} MiB, bindings up to {} MiB, shared memory {} KiB, {} invocations per workgroup",
             mib(row.max_buffer_bytes),
             mib(row.max_binding_bytes),
             row.shared_memory_bytes / 1024,
@@ -83,6 +83,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             yes(row.f16)
         )?;
     }
-    writeln!(out, "cpu  the CPU reference: always there (--device cpu)")?;
+    writeln!(out, "cpu  the CPU reference: always available (--device cpu)")?;
     Ok(())
 }

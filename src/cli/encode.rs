@@ -1,4 +1,4 @@
-//! `wgvae encode`: rows to codes.
+//! `wgvae encode`: rows to latent codes.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,14 @@ use super::sheet::Sheet;
 use crate::apply::{Codes, Run, draws};
 use crate::data::{Rows, write};
 
-/// What of the codes is wanted.
+/// The parts of a code that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Means
+    /// The means
     Mu,
-    /// Logarithms of variances
+    /// The logarithms of the variances
     Logvar,
-    /// A draw of each
+    /// One draw from each code's distribution
     Z,
 }
 
@@ -24,19 +24,19 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Only these [default: all of them; mu for a .npy file]
+    /// Which parts of the codes to write [default: all; mu for a .npy file]
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Of the draws
+    /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
-    /// A .csv or .json file, a .npy file with the classes' numbers in another beside it, or - for CSV on stdout [default:
-    /// codes.csv in the run's folder]
+    /// A .csv or .json file, a .npy file (class numbers go to a second file next to it), or - for CSV
+    /// on stdout [default: codes.csv in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
 
-/// What there is to say of each row beside its numbers.
+/// Adds the origins and labels of the rows, where they are known.
 pub fn with_names(mut sheet: Sheet, rows: &Rows) -> Sheet {
     if let Some(origins) = &rows.split.origins {
         sheet = sheet.with("origin", origins.clone());
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let sheet = with_names(sheet(&run, &codes, parts, args.seed), &rows);
     sheet.write(&to)?;
     told(&to);
-    // A NPY file has no column for words: the classes' numbers lie beside it.
+    // An NPY file has no column for words, so class numbers go to a second file.
     if super::sheet::extension(&to) == "npy"
         && let Some(labels) = &rows.split.labels
     {

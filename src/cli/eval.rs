@@ -1,4 +1,4 @@
-//! `wgvae eval`: a model's figures on rows.
+//! `wgvae eval`: loss, KL and other figures of a model on given rows.
 
 use std::io::Write;
 
@@ -14,10 +14,10 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Draws of the latent a row; the first is the one that training evaluates with
+    /// Latent draws per row; the first is the one that training evaluates with
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     draws: u64,
-    /// The file for the figures [default: eval.json in the run's folder]
+    /// Where to write the figures [default: eval.json in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<std::path::PathBuf>,
 }
@@ -48,8 +48,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let f = &figures;
-    writeln!(out, "rows            {} with {} of the latent each", f.rows, draws(f.draws))?;
-    writeln!(out, "loss            {:.3} nats a row (the negative ELBO)", f.loss)?;
+    writeln!(out, "rows            {} with {} each", f.rows, draws(f.draws))?;
+    writeln!(out, "loss            {:.3} nats per row (the negative ELBO)", f.loss)?;
     writeln!(out, "reconstruction  {:.3}", f.reconstruction)?;
     if run.has_prior() {
         writeln!(out, "KL              {:.3}", f.kl)?;
@@ -59,12 +59,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         writeln!(out, "KL by dimension {}", listed.join("  "))?;
     }
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
-    writeln!(out, "bits a number   {:.4}", f.bits_per_dimension)?;
+    writeln!(out, "bits per value  {:.4}", f.bits_per_dimension)?;
     drop(out);
     told(&to);
     Ok(())
 }
 
 fn draws(count: usize) -> String {
-    if count == 1 { "one draw".into() } else { format!("{count} draws") }
+    if count == 1 { "one latent draw".into() } else { format!("{count} latent draws") }
 }

@@ -1,4 +1,4 @@
-//! `wgvae interpolate`: the way from one row to another.
+//! `wgvae interpolate`: decoded steps between the codes of two rows.
 
 use std::path::PathBuf;
 
@@ -6,12 +6,12 @@ use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, picture, write_rows};
 use crate::apply::{RunError, draws};
 
-/// Along what.
+/// The path between two codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Way {
-    /// The straight line between the codes
+    /// Straight line between the codes
     Linear,
-    /// The arc between them
+    /// Spherical interpolation between the codes
     Spherical,
 }
 
@@ -21,13 +21,13 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// The two rows, from 0
+    /// The two rows, counted from 0
     #[arg(long, value_name = "A,B", value_delimiter = ',', num_args = 1, default_value = "0,1")]
     between: Vec<usize>,
-    /// Along the line or the arc between their codes
+    /// How to interpolate between the codes
     #[arg(long, value_name = "WAY", default_value = "linear")]
     way: Way,
-    /// Places on the way, both ends included
+    /// How many steps, both ends included
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     steps: u64,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: interpolation.png, or .csv for tables]

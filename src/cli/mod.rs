@@ -1,4 +1,4 @@
-//! The command line: one file a command, results on stdout, everything else on stderr.
+//! The command line: one file per command, results on stdout, everything else on stderr.
 
 mod anomaly;
 mod augment;
@@ -40,7 +40,7 @@ use crate::plan::PlanError;
 use crate::run::Error;
 use crate::train::TrainError;
 
-/// Trains variational autoencoders on any GPU, every step in hand-written WGSL.
+/// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.
 #[derive(Debug, Parser)]
 #[command(name = "wgvae", version, about, after_help = EXAMPLES)]
 pub struct Cli {
@@ -50,17 +50,17 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   wgvae train                                     handwritten digits from the built-in strokes
-  wgvae train --preset points                     points of the plane, a 2-D latent space
+  wgvae train --preset points                     2-D points, a 2-D latent space
   wgvae train --data photos/ --image-size 64x64   a folder of images
-  wgvae train --data rows.csv --label class       a table, with the class in a column
+  wgvae train --data rows.csv --label class       a table whose column `class` has the classes
   wgvae train --data mnist/ --epochs 20           a folder of IDX files
   wgvae train --hidden 512,256 --latent 8 --likelihood mse --beta 0.1
-  wgvae data rows.csv --label class               what a source holds
+  wgvae data rows.csv --label class               describe a data source
   wgvae sample runs/dense-strokes                 new digits
-  wgvae encode runs/dense-strokes --to codes.csv  codes of the test rows
-  wgvae anomaly runs/table-rows --data rows.csv   the strangest rows
+  wgvae encode runs/dense-strokes --to codes.csv  latent codes of the test rows
+  wgvae anomaly runs/table-rows --data rows.csv   the most unusual rows
   wgvae profile --batch 512                       where a step's time goes
-  wgvae doctor                                    is this adapter to be trusted?
+  wgvae doctor                                    check that this adapter computes correctly
 
 Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 device lost or out of memory,
 130 interrupted, 1 anything else.";
@@ -69,13 +69,13 @@ Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 dev
 enum Command {
     /// Train a model and write a run folder
     Train(Box<train::Args>),
-    /// A trained model's figures on rows
+    /// Evaluate a trained model: loss, KL, active units
     Eval(Box<eval::Args>),
-    /// Draw new rows from a trained model
+    /// Sample new rows from a trained model
     Sample(Box<sample::Args>),
-    /// Pass rows through a trained model
+    /// Reconstruct rows with a trained model
     Reconstruct(Box<reconstruct::Args>),
-    /// Walk from one row to another through the latent space
+    /// Interpolate between two rows in the latent space
     Interpolate(Box<interpolate::Args>),
     /// Show what each latent dimension does
     Traverse(Box<traverse::Args>),
@@ -83,19 +83,19 @@ enum Command {
     Encode(Box<encode::Args>),
     /// Turn latent codes into rows
     Decode(Box<decode::Args>),
-    /// Sort rows by how strange they are to a trained model
+    /// Rank rows by how anomalous they are to a trained model
     Anomaly(Box<anomaly::Args>),
-    /// Fill in what is missing of rows, or take noise away
+    /// Fill in missing parts of rows, or remove noise
     Restore(Box<restore::Args>),
-    /// Write new examples around those there are
+    /// Write new examples similar to existing ones
     Augment(Box<augment::Args>),
-    /// Put several runs side by side
+    /// Compare several runs
     Compare(compare::Args),
-    /// Write a run's page
+    /// Write the HTML page of a run
     Report(Box<report::Args>),
     /// Print the training step as a list of ops
     Plan(Box<plan::Args>),
-    /// Time every op of the training step, and say what bounds it
+    /// Time every op of the training step and show what limits it
     Profile(Box<profile::Args>),
     /// List the kernels of the training step, or print one
     Kernels(Box<kernels::Args>),
@@ -103,9 +103,9 @@ enum Command {
     Data(Box<data::Args>),
     /// Print a configuration file to start from
     Config(config::Args),
-    /// Print completions for a shell
+    /// Print shell completions
     Completions(shell::CompletionsArgs),
-    /// Print the manual, as roff
+    /// Print the manual pages, as roff
     Man,
     /// List the adapters
     Devices(devices::Args),
@@ -144,7 +144,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-/// A doctor's or another command's verdict that is no error of its own.
+/// A failed check whose details the command has printed already.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Verdict(String);
@@ -228,7 +228,7 @@ fn of_config(error: &ConfigError) -> u8 {
     }
 }
 
-/// Says so where the CPU stands in for an adapter.
+/// Tells the user where the CPU is used instead of an adapter.
 fn warn_of_cpu(selected: &Selected) {
     if let Selected::Cpu { for_want_of_adapter } = selected {
         if *for_want_of_adapter {
@@ -247,7 +247,7 @@ mod tests {
         let examples: Vec<&str> = EXAMPLES.lines().map(str::trim).filter(|l| l.starts_with("wgvae ")).collect();
         assert!(examples.len() >= 6);
         for example in examples {
-            // What it does stands behind two spaces.
+            // Two spaces separate the command from its description.
             let command = example.split("  ").next().unwrap_or_default();
             let parsed = Cli::try_parse_from(command.split(' '));
             assert!(parsed.is_ok(), "{command}: {}", parsed.unwrap_err());

@@ -35,21 +35,22 @@ pub struct ModelArgs {
     /// Start from a preset: dense, deep-dense, autoencoder, points, table [default: what suits the data]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// Lay a TOML file over the preset
+    /// Read settings from a TOML file; they override the preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .npy, .npz or IDX file
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .npy, .npz or
+    /// IDX file
     #[arg(long, value_name = "SPEC", env = "WGVAE_DATA")]
     data: Option<String>,
     #[command(flatten)]
     choice: DataArgs,
-    /// Move training images by up to so many pixels either way, anew each time they are seen
+    /// Shift training images at random by up to PIXELS in each direction
     #[arg(long, value_name = "PIXELS", help_heading = "Data")]
     shift: Option<usize>,
-    /// Mirror half of the training images
+    /// Mirror training images at random, half of the time
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = "Data")]
     flip: Option<bool>,
-    /// Add noise of this deviation to the levels of training images
+    /// Add noise of this standard deviation to the levels of training images, which are in [0, 1]
     #[arg(long, value_name = "X", help_heading = "Data")]
     noise: Option<f64>,
     /// Turn grey levels into 0 and 1
@@ -64,16 +65,16 @@ pub struct ModelArgs {
     /// Latent dimensions
     #[arg(long, value_name = "N")]
     latent: Option<usize>,
-    /// Of the hidden layers
+    /// Activation of the hidden layers
     #[arg(long)]
     activation: Option<Activation>,
-    /// Of an autoencoder's code
+    /// Activation of the code, for --objective ae
     #[arg(long)]
     latent_activation: Option<Activation>,
-    /// How the output explains the data
+    /// Distribution of the data given the decoder's output
     #[arg(long)]
     likelihood: Option<Likelihood>,
-    /// Of the gaussian likelihood
+    /// Standard deviation of a likelihood with a fixed sigma
     #[arg(long, value_name = "X")]
     sigma: Option<f64>,
     /// elbo: reconstruction plus beta times KL; ae: a plain autoencoder
@@ -85,16 +86,16 @@ pub struct ModelArgs {
     /// Epochs over which beta rises from 0
     #[arg(long, alias = "beta-warmup", value_name = "EPOCHS")]
     beta_warmup_epochs: Option<f64>,
-    /// Let the decoder use the encoder's matrices, transposed
+    /// Tie the weights: the decoder uses the encoder's matrices, transposed
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     tied: Option<bool>,
     /// Passes over the training data
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     epochs: Option<usize>,
-    /// Steps, instead of epochs
+    /// Training steps, instead of epochs
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// Rows of a batch
+    /// Rows per batch
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// The optimiser
@@ -112,13 +113,13 @@ pub struct ModelArgs {
     /// Epochs between drops of the learning rate, for --schedule step
     #[arg(long, alias = "lr-step", value_name = "EPOCHS")]
     lr_step_epochs: Option<usize>,
-    /// Factor of a drop of the learning rate
+    /// Factor for each drop of the learning rate, for --schedule step
     #[arg(long, value_name = "X")]
     lr_gamma: Option<f64>,
-    /// SGD's momentum
+    /// Momentum of SGD
     #[arg(long, value_name = "X")]
     momentum: Option<f64>,
-    /// SGD with a look ahead along the momentum
+    /// Use Nesterov momentum, for --optimizer sgd
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     nesterov: Option<bool>,
     /// Weight decay
@@ -127,21 +128,21 @@ pub struct ModelArgs {
     /// Clip the gradient to this norm; 0 for no clipping
     #[arg(long, value_name = "NORM")]
     clip: Option<f64>,
-    /// Run every op of the plan by itself
+    /// Run every op by itself instead of fusing ops
     #[arg(long)]
     no_fuse: bool,
-    /// Of everything random
+    /// Seed of every random choice (initial weights, order of the rows, draws)
     #[arg(long, value_name = "N", env = "WGVAE_SEED", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
 }
 
-/// TOML's integers end at i64::MAX; larger counts are refused by their own limits all the same.
+/// TOML integers end at i64::MAX; larger counts exceed the limits of every setting anyway.
 fn integer(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 impl ModelArgs {
-    /// The flags as a table over the configuration file.
+    /// The flags as a table that overrides the configuration file.
     fn table(&self) -> Table {
         let widths = |w: &Widths| {
             let values = w.0.iter().map(|w| integer(*w as u64)).collect();
@@ -207,15 +208,15 @@ impl ModelArgs {
         for note in &data.notes {
             eprintln!("{note}");
         }
-        // What no preset and no file has chosen, the data does.
+        // Without a preset and a file, the data decides.
         if let Some(suited) = preset.or_else(|| file.is_none().then(|| Config::suited_preset(&data))) {
             config = Config::resolve_sized(Some(suited), Config::suited_sizes(suited, &data), file, self.table())?;
         }
         if self.batch.is_none() && file.is_none() && config.train.batch > data.train.rows {
-            eprintln!("the batch is reduced to {} rows: there are no more to train on", data.train.rows);
+            eprintln!("the batch is reduced to {} rows, because the training data has no more", data.train.rows);
             config.train.batch = data.train.rows;
         }
-        // The run's record shall make the same run from any directory.
+        // An absolute path, so that the saved configuration works from any directory.
         let place = std::path::Path::new(&config.data.source);
         if place.exists() {
             config.data.source = std::path::absolute(place)?.display().to_string();
@@ -224,12 +225,12 @@ impl ModelArgs {
         Ok((config, data))
     }
 
-    /// What a run of this is called.
+    /// The name of the run.
     pub fn run_name(&self, data: &Dataset) -> String {
         let file =
             self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
         let model = file.or(self.preset.clone()).unwrap_or_else(|| Config::suited_preset(data).into());
-        // `points` on `points-moons` is `points-moons`.
+        // The model `points` on the data `points-moons` is named `points-moons`.
         if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }
     }
 }

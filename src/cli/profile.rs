@@ -26,15 +26,15 @@ pub struct Args {
     json: bool,
 }
 
-/// What an op, or the step, spends most of its time on.
+/// What limits the speed of an op, or of the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Bound {
     Arithmetic,
     Memory,
-    /// Starting a dispatch at all.
+    /// The fixed cost of a dispatch.
     Launch,
-    /// The host's recording: the device waits for it.
+    /// Recording on the host, which the device waits for.
     Host,
 }
 
@@ -59,7 +59,7 @@ struct OpRow<'a> {
     bytes: u64,
     gflops_per_s: f64,
     gb_per_s: f64,
-    /// Of the roof that is nearer.
+    /// The reached share of the lower of the two roofs.
     share_of_roof: f64,
     bound: Bound,
 }
@@ -79,7 +79,7 @@ struct Report<'a> {
     ops_ms: f64,
     /// The sum of the matrix products' times.
     products_ms: f64,
-    /// The whole step over its products; none where their timestamps were all the same.
+    /// Time of the whole step divided by that of its products; none where the products' timestamps show no time.
     step_over_products: Option<f64>,
     dispatches: usize,
     stages: usize,
@@ -89,8 +89,8 @@ struct Report<'a> {
     ops: Vec<OpRow<'a>>,
 }
 
-/// Steps as training runs them, two submits on their way: seconds a step, the best of some rounds; and what the host
-/// spends on recording and submitting as many.
+/// Runs steps as training does, with two submits in flight: seconds per step, the best of seven rounds, and the host's
+/// time for recording and submitting.
 fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
     let scalars: Vec<StepScalars> = (0..64).map(|step| trainer.schedule().train(step)).collect();
     let mut executor = trainer.executor();
@@ -101,7 +101,7 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
         Ok(started.elapsed().as_secs_f64() / count as f64)
     };
     once(&mut executor, 1)?;
-    // Few steps at a time take longer each: as many as training submits are found in two rounds.
+    // Submits of few steps cost more per step, so it takes two rounds to find how many steps training submits.
     let fitting = |about: f64| (SUBMIT_TIME.as_secs_f64() / about).round().clamp(1.0, scalars.len() as f64) as usize;
     let per_submit = fitting(once(&mut executor, 2)?);
     let about = once(&mut executor, per_submit)?;
@@ -122,7 +122,7 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
         while executor.collect()?.is_some() {}
         best = best.min(started.elapsed().as_secs_f64() / (submits * per_submit) as f64);
     }
-    // The host's own time, while nothing runs: a software adapter would take its processor away meanwhile.
+    // Host time is measured with nothing in flight, because a software adapter would compete for the processor.
     let before = host_time(executor);
     for _ in 0..submits {
         once(&mut executor, per_submit)?;
@@ -145,8 +145,7 @@ fn host_time(executor: &Executor) -> HostTime {
     }
 }
 
-/// The middle one of some runs of each op, which add up to what steps take; by the clock, one op at a time, where there
-/// are no timestamps.
+/// The median seconds of each op by timestamps; where there are none, each op is timed alone by the host's clock.
 fn op_seconds(executor: &mut GpuExecutor, step: &StepScalars, about: f64) -> Result<Vec<f64>, GpuError> {
     let plan = Plan::Train.into();
     let ops = executor.program().at(plan).ops.len();
@@ -179,7 +178,7 @@ fn bound_of(flops: u64, bytes: u64, roofs: &Roofs) -> Bound {
     }
 }
 
-/// Where most of the step's time goes.
+/// What limits most of the step's time.
 fn bound_of_step(rows: &[OpRow<'_>], seconds: f64, host: f64) -> Bound {
     if host > 0.8 * seconds {
         return Bound::Host;
@@ -202,7 +201,7 @@ fn rows<'a>(
         .enumerate()
         .map(|(i, op)| {
             let bytes = StepPlan::bytes(op, &program.tensors);
-            // A timestamp's step may be longer than an op.
+            // An op may be shorter than the resolution of the timestamps.
             let (flops_per_s, bytes_per_s) = match seconds[i] > 0.0 {
                 true => (op.flops as f64 / seconds[i], bytes as f64 / seconds[i]),
                 false => (0.0, 0.0),
@@ -310,14 +309,14 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     )?;
     writeln!(
         out,
-        "ops      {:.3} ms one by one, of them {:.3} ms matrix products: the step takes {} times its products",
+        "ops      {:.3} ms one by one, {:.3} ms of it matrix products: the step takes {} times as long as its products",
         r.ops_ms,
         r.products_ms,
         r.step_over_products.map_or("?".into(), |times| format!("{times:.2}"))
     )?;
     writeln!(
         out,
-        "host     {:.1} us a step: {:.1} recording {} dispatches in {} stages, {:.1} submitting",
+        "host     {:.1} us per step: {:.1} recording {} dispatches in {} stages, {:.1} submitting",
         r.host_ms_per_step * 1e3,
         r.recording_ms_per_step * 1e3,
         r.dispatches,
@@ -326,7 +325,7 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     )?;
     writeln!(
         out,
-        "roofs    {:.1} GFLOP/s multiply-add, {:.2} GB/s copy, {:.1} us a dispatch, measured just now",
+        "roofs    {:.1} GFLOP/s multiply-add, {:.2} GB/s copy, {:.1} us per dispatch, measured just now",
         r.roofs.flops / 1e9,
         r.roofs.bytes / 1e9,
         r.roofs.launch * 1e6

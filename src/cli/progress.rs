@@ -1,4 +1,4 @@
-//! What a person sees of a training run: a bar on a terminal, plain lines elsewhere.
+//! Progress of a training run for a person: a bar on a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use crate::train::{DeviceEvent, EpochReport, Event, Start};
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows events.
+/// Shows the events of a run.
 pub struct Progress<'a> {
     json: bool,
-    /// Called as soon as the run can be ended in order.
+    /// Called as soon as the run can be stopped and saved.
     at_start: Box<dyn Fn() + 'a>,
     device: Box<dyn FnMut(DeviceEvent<'_>)>,
     epochs: usize,
@@ -26,7 +26,7 @@ pub struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// With `json`, what is written down goes to stdout as it is.
+    /// With `json`, the lines of `metrics.jsonl` go to stdout unchanged.
     pub fn new(json: bool, at_start: impl Fn() + 'a) -> Self {
         Self {
             json,
@@ -68,7 +68,7 @@ impl<'a> Progress<'a> {
         )
     }
 
-    /// Shows one event. Where nobody reads stdout any more, the run does not start; later there is nobody to tell.
+    /// Shows one event. A closed stdout is an error before the run starts; a run that has started goes on without it.
     pub fn show(&mut self, event: Event<'_>) -> std::io::Result<()> {
         if self.json
             && let Some(line) = event.line()
@@ -109,14 +109,14 @@ impl<'a> Progress<'a> {
                     bar.finish_and_clear();
                 }
             }
-            // The end of the command says where everything is.
+            // The last lines of the command list all paths.
             Event::Progress { .. } | Event::Step(_) | Event::Epoch(_) | Event::Picture(_) | Event::Page(_) => {}
         }
         Ok(())
     }
 }
 
-/// What is run, before the first step.
+/// Describes the run before its first step.
 fn header(s: &Start<'_>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "adapter  {} ({}, {})", s.device.name, s.device.kind, s.device.backend)?;

@@ -1,4 +1,4 @@
-//! `wgvae reconstruct`: rows, and what the model makes of them.
+//! `wgvae reconstruct`: rows and their reconstructions.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Rows of a picture [default: 50 images, 2000 points]
+    /// How many rows to draw in the picture [default: 50 images, 2000 points]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: reconstructions.png, or .csv for tables]

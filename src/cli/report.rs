@@ -1,4 +1,4 @@
-//! `wgvae report`: a run's page.
+//! `wgvae report`: the HTML page of a run.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// The page [default: report.html in the run's folder]
+    /// Where to write the page [default: report.html in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `wgvae restore`: rows with gaps or noise, made whole.
+//! `wgvae restore`: missing values filled in, or noise removed.
 
 use std::path::PathBuf;
 
@@ -15,22 +15,22 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// An image of the rows' size: white where pixels are missing
+    /// An image of the same size as the rows, white where pixels are missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hole", "noise"])]
     mask: Option<PathBuf>,
-    /// Missing: columns of a table by name, or TOP,LEFT,HEIGHT,WIDTH of an image
+    /// What is missing: names of a table's columns, or TOP,LEFT,HEIGHT,WIDTH in an image
     #[arg(long, value_name = "WHERE", value_delimiter = ',', conflicts_with = "noise")]
     hole: Vec<String>,
-    /// The deviation of the noise, in the units the model was trained with (levels: 0 to 1)
+    /// Standard deviation of the noise, in the units the model was trained with (levels: 0 to 1)
     #[arg(long, value_name = "X")]
     noise: Option<f32>,
-    /// Do the damage first: rows that are whole show how well it is undone
+    /// Damage intact rows first, to measure how well they are restored
     #[arg(long)]
     damage: bool,
     /// Rounds of encoding and decoding
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     rounds: u64,
-    /// How many rows [default: all; 20 images of a picture]
+    /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: restored.png, or .csv for tables]
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the flags say is wrong.
+/// The damage that the flags describe.
 fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
     let width = run.data.shape.len();
     if let Some(noise) = args.noise {
@@ -129,7 +129,7 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
     }
 }
 
-/// Rows with that wrong with them; levels stay levels.
+/// Damages rows; levels stay in [0, 1].
 fn damaged(whole: &[f32], damage: &Damage, bytes: bool) -> Vec<f32> {
     match damage {
         Damage::Missing(_) => gaps(whole, damage),
@@ -141,7 +141,7 @@ fn damaged(whole: &[f32], damage: &Damage, bytes: bool) -> Vec<f32> {
     }
 }
 
-/// Rows with nothing where something is missing.
+/// Rows with 0 in place of missing values.
 fn gaps(rows: &[f32], damage: &Damage) -> Vec<f32> {
     match damage {
         Damage::Missing(missing) => {

@@ -10,7 +10,7 @@ use crate::data::{self, DataError, Dataset, Options, Rows, Split};
 
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// A run's folder
+    /// Folder of the run
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub struct RunArgs {
 /// Which rows a model is applied to.
 #[derive(Debug, clap::Args)]
 pub struct RowsArgs {
-    /// Rows of another source, named as for `train` [default: the run's test rows]
+    /// Use rows of this source, named as for `train` [default: the run's test rows]
     #[arg(long, value_name = "SPEC")]
     pub data: Option<String>,
     #[command(flatten)]
@@ -36,19 +36,19 @@ impl RunArgs {
         Run::open(&self.run)
     }
 
-    /// The run's model on a device, for so many rows at a time.
+    /// Opens the run's model on a device, for `rows` rows at a time.
     pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
         self.adapter.model(run, rows)
     }
 }
 
 impl RowsArgs {
-    /// Whether classes shall have the same weight.
+    /// Whether classes get equal weight.
     pub fn balanced(&self) -> bool {
         self.choice.balance
     }
 
-    /// The rows that were asked for, as the model takes them.
+    /// The selected rows, in the form the model takes.
     pub fn rows(&self, run: &Run) -> Result<Rows, RunError> {
         let rows = match &self.data {
             Some(source) => {
@@ -69,7 +69,7 @@ impl RowsArgs {
         Ok(rows)
     }
 
-    /// The rows the run was trained with, where no others were asked for.
+    /// The run's training rows, unless `--data` names other rows.
     pub fn train_rows(&self, run: &Run) -> Result<Rows, RunError> {
         match self.data {
             Some(_) => self.rows(run),
@@ -77,7 +77,7 @@ impl RowsArgs {
         }
     }
 
-    /// The rows the run was tested with.
+    /// The run's test rows.
     fn test_rows(&self, run: &Run) -> Result<Rows, RunError> {
         self.own(run, |data| (data.test, data.classes, data.notes))
     }
@@ -118,7 +118,7 @@ impl RowsArgs {
     }
 }
 
-/// Where a result goes: what was asked for, or a file of the run's folder.
+/// The path of a result: `to`, or else a file in the run's folder.
 pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
     to.map_or_else(|| run.path.join(name), Path::to_path_buf)
 }

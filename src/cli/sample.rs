@@ -1,4 +1,4 @@
-//! `wgvae sample`: new rows, from the prior or from around what the model knows.
+//! `wgvae sample`: new rows, decoded from draws of the prior or from draws around known codes.
 
 use std::path::PathBuf;
 
@@ -13,19 +13,19 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// How many [default: 100, 2000 points]
+    /// How many rows to draw [default: 100; 2000 for points]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     count: Option<u64>,
-    /// Of the draws
+    /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
-    /// Multiplies the deviation of the draws: below 1 more typical, above 1 stranger
+    /// Multiply the standard deviation of the draws: below 1 for more typical rows, above 1 for more unusual ones
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
-    /// Around the mean code of this class, among the rows
+    /// Draw around the mean code of the rows of this class
     #[arg(long, value_name = "CLASS", conflicts_with = "around_row")]
     around_class: Option<String>,
-    /// Around the code of this row, from 0
+    /// Draw around the code of this row, counted from 0
     #[arg(long, value_name = "ROW")]
     around_row: Option<usize>,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: samples.png, or .csv for rows of a table]
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     draws::expect_temperature(args.temperature)?;
     let points = run.data.shape == Shape::Point(2);
     let count = args.count.unwrap_or(if points { 2000 } else { 100 }) as usize;
-    // Points are drawn over the data's.
+    // Sampled points are drawn on top of the data's points.
     let around = args.around_class.is_some() || args.around_row.is_some();
     let rows = if around || points { Some(args.rows.rows(&run)?) } else { None };
     let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;

@@ -1,4 +1,4 @@
-//! Rows of names and numbers, and where a command writes them: the file's name decides the format.
+//! Tables of text and numbers, written in the format that the file's extension names.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use crate::data::{Columns, Shape};
 use crate::report;
 use crate::run::png;
 
-/// Rows: some columns of text, then columns of numbers.
+/// A table: some columns of text, then columns of numbers.
 #[derive(Debug, Default)]
 pub struct Sheet {
-    /// Names and values of the columns of text.
+    /// Names and values of the text columns.
     pub text: Vec<(String, Vec<String>)>,
-    /// Names of the columns of numbers.
+    /// Names of the number columns.
     pub names: Vec<String>,
     /// `(N, names)`: the numbers, row by row.
     pub numbers: Vec<f32>,
@@ -30,7 +30,7 @@ impl Sheet {
         Self { text: Vec::new(), names: names_of(run.data.shape, run.data.columns.as_ref()), numbers: values }
     }
 
-    /// Adds a column of text before the numbers.
+    /// Adds a text column before the numbers.
     pub fn with(mut self, name: &str, values: Vec<String>) -> Self {
         self.text.push((name.to_string(), values));
         self
@@ -69,7 +69,7 @@ impl Sheet {
     /// Writes CSV, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
     pub fn write(&self, to: &Path) -> Result<(), RunError> {
         if to == Path::new("-") {
-            // Where nobody reads stdout any more, there is nobody to tell.
+            // Writing fails only where the reader has closed stdout, which is not an error.
             let _ = write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks());
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl Sheet {
     }
 }
 
-/// What the numbers of a row are called.
+/// Names of a row's numbers.
 pub fn names_of(shape: Shape, columns: Option<&Columns>) -> Vec<String> {
     match (shape, columns) {
         (_, Some(columns)) => columns.names.clone(),
@@ -100,22 +100,22 @@ pub fn names_of(shape: Shape, columns: Option<&Columns>) -> Vec<String> {
     }
 }
 
-/// The lower-case ending of a file's name.
+/// The extension of a file's name in lower case.
 pub fn extension(path: &Path) -> String {
     path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-/// Makes the folder that a file or folder is to be in.
+/// Creates the parent folder of a path.
 pub fn make_folder_of(file: &Path) -> Result<(), RunError> {
     let failed = |e: std::io::Error| RunError::Write { path: file.to_path_buf(), reason: e.to_string() };
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or(Ok(()), std::fs::create_dir_all).map_err(failed)
 }
 
-/// Writes a file whole or not at all; `-` is stdout.
+/// Writes a file atomically; `-` is stdout.
 pub fn put(to: &Path, content: &[u8]) -> Result<(), RunError> {
     if to == Path::new("-") {
-        // Where nobody reads stdout any more, there is nobody to tell.
+        // Writing fails only where the reader has closed stdout, which is not an error.
         let _ = std::io::stdout().write_all(content);
         return Ok(());
     }
@@ -123,7 +123,7 @@ pub fn put(to: &Path, content: &[u8]) -> Result<(), RunError> {
     Ok(write::whole(to, |out| out.write_all(content))?)
 }
 
-/// A picture of rows: a grid of images, or points over what they are compared with.
+/// A picture of rows: a grid of images, or points on top of those they are compared with.
 pub fn picture(shape: Shape, values: &[f32], ground: &[f32], columns: usize) -> Option<image::DynamicImage> {
     match shape {
         Shape::Image { height, width, channels } => Some(report::grid(values, (height, width, channels), columns)),
@@ -132,7 +132,7 @@ pub fn picture(shape: Shape, values: &[f32], ground: &[f32], columns: usize) -> 
     }
 }
 
-/// Where rows go and as what: pictures as PNG where there are any, else CSV; `--to` decides otherwise.
+/// Writes rows to `to`, or else as PNG where there is a picture and as CSV where there is none; returns the path.
 pub fn write_rows(
     run: &Run,
     to: Option<&Path>,

@@ -1,4 +1,4 @@
-//! `wgvae completions` and `wgvae man`: what a shell and a reader of manuals want.
+//! `wgvae completions` and `wgvae man`.
 
 use std::io::Write;
 
@@ -15,11 +15,11 @@ pub struct CompletionsArgs {
 pub fn completions(args: &CompletionsArgs) {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "wgvae", &mut text);
-    // Where nobody reads stdout any more, there is nobody to tell.
+    // Writing fails only where the reader has closed stdout, which is not an error.
     let _ = std::io::stdout().write_all(&text);
 }
 
-/// The manual: the program's page, then one for each command.
+/// Prints the manual page of the program, then that of each command.
 pub fn man() -> anyhow::Result<()> {
     let mut text = Vec::new();
     let mut all = Cli::command();

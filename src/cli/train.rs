@@ -18,10 +18,10 @@ pub struct Args {
     model: ModelArgs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// The run's folder [default: runs/NAME, the first that is free]
+    /// Folder of the run [default: the first of runs/NAME, runs/NAME-2, ... that does not exist]
     #[arg(long, value_name = "DIR", env = "WGVAE_OUT")]
     out: Option<PathBuf>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut progress = Progress::new(args.json, || stop_at_ctrl_c(&options.stop));
     let finished = match run::train(config, data, &options, &mut |event| Ok(progress.show(event)?)) {
-        // As it is: main knows a reader who has left.
+        // Unwrapped, because main recognises the error of a closed pipe.
         Err(Error::Train(TrainError::Watch(error))) => return Err(error.into()),
         outcome => outcome?,
     };
@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first Ctrl-C ends the run in order, the second at once.
+/// The first Ctrl-C ends the run after saving the model, the second at once.
 fn stop_at_ctrl_c(stop: &Arc<AtomicBool>) {
     let stop = stop.clone();
     let handler = ctrlc::set_handler(move || {
@@ -66,7 +66,7 @@ fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
     }
     writeln!(
         out,
-        "done     {} steps in {:.1} s ({:.0} steps/s); test loss {:.2} nats an example",
+        "done     {} steps in {:.1} s ({:.0} steps/s); test loss {:.2} nats per example",
         s.steps, s.seconds, s.steps_per_second, s.test_loss
     )?;
     writeln!(out, "model    {}/model.safetensors", s.run)?;

@@ -1,4 +1,4 @@
-//! `wgvae traverse`: what each latent dimension does.
+//! `wgvae traverse`: decoded steps along each latent dimension.
 
 use std::path::PathBuf;
 
@@ -12,13 +12,13 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Start from the code of this row, from 0 [default: the middle of the prior]
+    /// Start from the code of this row, counted from 0 [default: the mean of the prior]
     #[arg(long, value_name = "ROW")]
     row: Option<usize>,
-    /// How far to either side; in deviations of the prior
+    /// How far to go in either direction, in standard deviations of the prior
     #[arg(long, value_name = "X", default_value = "3")]
     range: f32,
-    /// Places along each dimension
+    /// How many steps along each dimension
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u64).range(2..=1000))]
     steps: u64,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: traversal.png, or .csv for rows of a table]
@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Err(RunError::Unfit("--range must be a positive number".into()).into());
     }
     let steps = args.steps as usize;
-    // A plain autoencoder has no prior: its dimensions are as wide as the rows' codes.
+    // A plain autoencoder has no prior: the spread of the rows' codes gives the width of each dimension.
     let needs_rows = args.row.is_some() || !run.has_prior();
     let rows = if needs_rows { Some(args.rows.rows(&run)?) } else { None };
     let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;

@@ -1,27 +1,32 @@
-//! A configuration as a file that explains itself.
+//! A configuration as TOML with an explanation of every key.
 
 use super::{Config, ConfigError};
 
-/// Every key in the order of the file: its section, its name, what it is for, and what to write where it has no value.
+/// Every key in the order of the file: its section, its name, its explanation, and an example for keys without a value.
 const KEYS: &[(&str, &str, &str, &str)] = &[
     ("data", "source", "strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a file", ""),
-    ("data", "binarise", "what becomes of grey levels: none, threshold, draw", ""),
-    ("data", "label", "the column with the class, of a table", "\"class\""),
-    ("data", "columns", "columns to learn from, of a table; all but the label where left out", "[\"a\", \"b\"]"),
-    ("data", "keep_label", "only rows of these classes", "[\"1\"]"),
-    ("data", "drop_label", "no rows of these classes", "[\"0\"]"),
-    ("data", "test_share", "share of the rows kept for testing, where the source has no test rows of its own", ""),
-    ("data", "limit", "at most so many training rows", "1000"),
-    ("data", "shift", "most pixels that a training image moves either way, anew each time it is seen", ""),
-    ("data", "flip", "mirror half of the training images", ""),
-    ("data", "noise", "deviation of the noise on the levels of training images, in [0, 1]", ""),
-    ("data", "balance", "give each class the same weight: rows of the rarer ones are repeated", ""),
-    ("data", "strict", "fail at files and rows that cannot be used, instead of leaving them out", ""),
-    ("data", "image_size", "bring images to this size: height, then width", "\"64x64\""),
-    ("data", "channels", "colours of images: grey, rgb; grey where left out and all files are", "\"rgb\""),
-    ("data", "fit", "how images of another shape are brought to size: fit, crop, stretch", ""),
+    ("data", "binarise", "how to turn grey levels into 0 and 1: none, threshold, draw", ""),
+    ("data", "label", "column of a table that holds the class", "\"class\""),
+    ("data", "columns", "columns of a table to learn from; all but the label if left out", "[\"a\", \"b\"]"),
+    ("data", "keep_label", "keep only rows of these classes", "[\"1\"]"),
+    ("data", "drop_label", "drop rows of these classes", "[\"0\"]"),
+    ("data", "test_share", "share of the rows held out for testing, if the source has no test rows of its own", ""),
+    ("data", "limit", "use at most this many training rows", "1000"),
+    ("data", "shift", "shift training images at random by up to this many pixels in each direction", ""),
+    ("data", "flip", "mirror training images at random, half of the time", ""),
+    ("data", "noise", "standard deviation of noise added to the levels of training images, which are in [0, 1]", ""),
+    ("data", "balance", "balance the classes: repeat training rows of the rarer ones", ""),
+    ("data", "strict", "fail on files and rows that cannot be used, instead of skipping them", ""),
+    ("data", "image_size", "resize images to this size: height, then width", "\"64x64\""),
+    ("data", "channels", "read images as: grey, rgb; if left out, grey if all images are grey", "\"rgb\""),
+    ("data", "fit", "how to resize images of another shape: fit, crop, stretch", ""),
     ("model", "hidden", "widths of the encoder's hidden layers; [] for none", ""),
-    ("model", "decoder_hidden", "widths of the decoder's; the encoder's in reverse where left out", "[200, 400]"),
+    (
+        "model",
+        "decoder_hidden",
+        "widths of the decoder's hidden layers; those of the encoder in reverse if left out",
+        "[200, 400]",
+    ),
     ("model", "latent", "latent dimensions", ""),
     (
         "model",
@@ -29,34 +34,34 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
         "of the hidden layers: identity, relu, leaky-relu, elu, softplus, sigmoid, tanh, silu, gelu",
         "",
     ),
-    ("model", "latent_activation", "of an autoencoder's code", ""),
+    ("model", "latent_activation", "activation of the code, for objective ae", ""),
     ("model", "likelihood", "how the output explains the data: bernoulli, gaussian, mse, gaussian-learned", ""),
-    ("model", "sigma", "of the gaussian likelihood", ""),
+    ("model", "sigma", "standard deviation of a likelihood with a fixed sigma", ""),
     ("model", "objective", "elbo: reconstruction plus beta times KL; ae: a plain autoencoder", ""),
     ("model", "beta", "weight of the KL term", ""),
     ("model", "beta_warmup_epochs", "epochs over which beta rises from 0", ""),
     ("model", "tied", "the decoder uses the encoder's matrices, transposed", ""),
     ("train", "epochs", "passes over the training data", ""),
-    ("train", "steps", "steps, instead of epochs", "10000"),
-    ("train", "batch", "rows of a batch", ""),
-    ("train", "optimizer", "sgd, adam, adamw", ""),
+    ("train", "steps", "training steps, instead of epochs", "10000"),
+    ("train", "batch", "rows per batch", ""),
+    ("train", "optimizer", "optimiser: sgd, adam, adamw", ""),
     ("train", "lr", "learning rate", ""),
-    ("train", "schedule", "how it changes: constant, cosine, step", ""),
-    ("train", "warmup_steps", "steps over which it rises from 0", ""),
-    ("train", "lr_step_epochs", "epochs between drops, for schedule step", "10"),
-    ("train", "lr_gamma", "factor of a drop", ""),
-    ("train", "momentum", "of sgd", ""),
-    ("train", "nesterov", "sgd with a look ahead along the momentum", ""),
+    ("train", "schedule", "how the learning rate changes: constant, cosine, step", ""),
+    ("train", "warmup_steps", "steps over which the learning rate rises from 0", ""),
+    ("train", "lr_step_epochs", "epochs between drops of the learning rate, for schedule step", "10"),
+    ("train", "lr_gamma", "factor for each drop of the learning rate, for schedule step", ""),
+    ("train", "momentum", "momentum of sgd", ""),
+    ("train", "nesterov", "use Nesterov momentum, for optimizer sgd", ""),
     ("train", "beta1", "Adam's decay of the first moment", ""),
     ("train", "beta2", "Adam's decay of the second moment", ""),
     ("train", "epsilon", "added to Adam's denominator", ""),
     ("train", "weight_decay", "weight decay", ""),
     ("train", "clip", "clip the gradient to this norm", "1.0"),
-    ("train", "seed", "of everything random", ""),
+    ("train", "seed", "seed of every random choice (initial weights, order of the rows, draws)", ""),
 ];
 
 impl Config {
-    /// The configuration as TOML in which each key is explained; keys without a value stand there as comments.
+    /// The configuration as TOML with an explanation of each key; keys without a value are commented out.
     pub fn to_commented_toml(&self, name: &str) -> Result<String, ConfigError> {
         let table: toml::Table = self.to_toml()?.parse().map_err(|e| ConfigError::Value(format!("{e}")))?;
         let mut text = format!("# The preset {name}. Use it: wgvae train --config FILE\n");

@@ -74,8 +74,8 @@ fn preset_names() -> String {
     names.join(", ")
 }
 
-/// Gives old keys their new names, so that an old key in one layer and the new one in another are the same key. Where one
-/// layer has both, both stay, and reading it fails with a duplicate field.
+/// Gives old keys their new names, so that an old key in one layer and the new one in another are the same key. Where
+/// one layer has both, both stay, and reading it fails with a duplicate field.
 fn rename_old_keys(table: &mut Table) {
     for (section, old, new) in RENAMED {
         let Some(Value::Table(section)) = table.get_mut(*section) else { continue };
@@ -99,8 +99,8 @@ fn overlay(base: &mut Table, over: Table) {
     }
 }
 
-/// Removes settings of the lower layers that no longer apply where an upper layer changes the choice they belong to: the
-/// decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
+/// Removes settings of the lower layers that no longer apply where an upper layer changes the choice they belong to:
+/// the decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
 fn supersede(base: &mut Table, over: &Table) {
     for (section, key, overruled) in [
         ("model", "hidden", &["decoder_hidden"][..]),
@@ -257,11 +257,11 @@ impl Config {
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
                 m.sigma != 1.0 && !m.likelihood.takes_sigma(),
-                "sigma belongs to the gaussian likelihood: choose likelihood gaussian, or leave sigma out",
+                "sigma applies only to a likelihood with a fixed sigma: choose likelihood gaussian, or leave sigma out",
             ),
             (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
-                "an autoencoder (objective ae) has no KL term for beta to weigh: leave beta out, or choose elbo",
+                "an autoencoder (objective ae) has no KL term, so beta has no effect: leave beta out, or choose elbo",
             ),
             (
                 !ae && m.latent_activation != Activation::Identity,
@@ -273,7 +273,7 @@ impl Config {
             (!positive(t.epsilon.into()), "epsilon must be a positive number, from 1e-15 to 1e15"),
             (
                 t.momentum > 0.0 && !sgd,
-                "momentum belongs to sgd: choose optimizer sgd, or use beta1, which is Adam's equivalent",
+                "momentum applies only to sgd: choose optimizer sgd, or use beta1, which is Adam's equivalent",
             ),
             (
                 t.nesterov && !(sgd && t.momentum > 0.0),
@@ -410,8 +410,8 @@ impl Config {
         DataSpec { train_rows: data.train.rows, test_rows: data.test.rows, bytes: data.is_bytes() }
     }
 
-    /// [`Config::data_spec`] for buffers of at most `most` bytes: training rows that do not fit are streamed through a ring
-    /// of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
+    /// [`Config::data_spec`] for buffers of at most `most` bytes: training rows that do not fit are streamed through a
+    /// ring of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
     pub(crate) fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
         let whole = Self::data_spec(data);
         let held = |rows: usize, most: u64| self.rows_held(rows, data.shape.len(), whole.bytes, most);
@@ -541,11 +541,11 @@ mod tests {
             ("[train]\nlr = -1.0", "learning rate"),
             ("[train]\nlr = nan", "learning rate"),
             ("[model]\nbeta = -1.0", "beta must be"),
-            ("[model]\nsigma = 0.5", "sigma belongs to the gaussian"),
+            ("[model]\nsigma = 0.5", "sigma applies only to"),
             ("[model]\nobjective = \"ae\"\nbeta = 4.0", "no KL term"),
             ("[model]\nlatent_activation = \"relu\"", "autoencoder's code"),
             ("[model]\ntied = true\ndecoder_hidden = [3]", "mirror"),
-            ("[train]\nmomentum = 0.9", "belongs to sgd"),
+            ("[train]\nmomentum = 0.9", "applies only to sgd"),
             ("[train]\nnesterov = true", "nesterov needs sgd"),
             ("[train]\nclip = -1.0", "clip must be"),
             ("[train]\nepochs = 2000000", "at most 1000000"),

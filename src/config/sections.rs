@@ -1,4 +1,4 @@
-//! The tables of a configuration and their defaults.
+//! The sections of a configuration and their defaults.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +12,11 @@ use crate::model::{Likelihood, Objective};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// Not at all.
+    /// It stays constant.
     Constant,
-    /// Down to 0 along half a cosine.
+    /// It falls to 0 along half a cosine.
     Cosine,
-    /// Multiplied by `lr_gamma` every `lr_step_epochs` epochs.
+    /// It is multiplied by `lr_gamma` every `lr_step_epochs` epochs.
     Step,
 }
 
@@ -37,50 +37,50 @@ pub enum Optimizer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// `strokes`, `points` or `sprites`, a folder of images or of IDX files, or a file.
+    /// The data source: `strokes`, `points` or `sprites`, a folder of images or of IDX files, or a file.
     pub source: String,
-    /// What becomes of grey levels.
+    /// How grey levels are turned into 0 and 1.
     pub binarise: Binarise,
-    /// The column with the class, of a table.
+    /// The column of a table that holds the class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Columns to learn from, of a table.
+    /// The columns of a table to learn from; if empty, all but the label.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// Classes to keep.
+    /// Classes to keep; if empty, all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep_label: Vec<String>,
-    /// Classes to leave out.
+    /// Classes to drop.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop_label: Vec<String>,
-    /// Share of the rows kept for testing, where the source has no test rows.
+    /// Share of the rows held out for testing, if the source has no test rows of its own.
     #[serde(alias = "valid")]
     pub test_share: f64,
-    /// At most so many training rows.
+    /// The largest number of training rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
-    /// Most pixels that a training image moves either way, anew each time it is seen.
+    /// Training images are shifted at random by up to this many pixels in each direction.
     pub shift: usize,
-    /// Mirror half of the training images.
+    /// Mirror training images at random, half of the time.
     pub flip: bool,
-    /// Deviation of the noise on the levels of training images.
+    /// Standard deviation of noise added to the levels of training images, which are in [0, 1].
     pub noise: f32,
-    /// Give each class the same weight.
+    /// Repeat training rows of rarer classes, so that all classes have the same weight.
     pub balance: bool,
-    /// Files and rows that cannot be used are an error.
+    /// Fail on files and rows that cannot be used, instead of skipping them.
     pub strict: bool,
-    /// What images are brought to.
+    /// The size that images are resized to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_size: Option<ImageSize>,
-    /// Colours of images.
+    /// Colour channels of images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<Channels>,
-    /// How images of another shape are brought to size.
+    /// How images of another shape are resized.
     pub fit: Fit,
 }
 
 impl DataConfig {
-    /// The source and what of it is wanted; the seed decides on the split.
+    /// The options to load the data with; the seed chooses the split.
     pub fn options(&self, seed: u64) -> Options {
         Options {
             source: self.source.clone(),
@@ -106,20 +106,20 @@ impl DataConfig {
 pub struct ModelConfig {
     /// Widths of the encoder's hidden layers.
     pub hidden: Vec<usize>,
-    /// Widths of the decoder's; the encoder's in reverse where not given.
+    /// Widths of the decoder's hidden layers; by default those of the encoder in reverse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoder_hidden: Option<Vec<usize>>,
     /// Latent dimensions.
     pub latent: usize,
-    /// Of the hidden layers.
+    /// Activation of the hidden layers.
     pub activation: Activation,
-    /// Of an autoencoder's code.
+    /// Activation of the code of an autoencoder.
     pub latent_activation: Activation,
-    /// How the output explains the data.
+    /// Distribution of the data given the decoder's output.
     pub likelihood: Likelihood,
-    /// Of the gaussian likelihood.
+    /// Standard deviation of a likelihood with a fixed sigma.
     pub sigma: f32,
-    /// What is minimised.
+    /// The objective that training minimises.
     pub objective: Objective,
     /// Weight of the KL term.
     pub beta: f32,
@@ -136,28 +136,28 @@ pub struct ModelConfig {
 pub struct TrainConfig {
     /// Passes over the training data.
     pub epochs: usize,
-    /// Steps, instead of epochs.
+    /// Training steps, instead of epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// Rows of a batch.
+    /// Rows per batch.
     pub batch: usize,
     /// The optimiser.
     pub optimizer: Optimizer,
     /// Learning rate.
     pub lr: f64,
-    /// How it changes.
+    /// How the learning rate changes.
     pub schedule: Schedule,
-    /// Steps over which it rises from 0.
+    /// Steps over which the learning rate rises from 0.
     #[serde(alias = "warmup")]
     pub warmup_steps: u64,
-    /// Epochs between drops, for `step`.
+    /// Epochs between drops of the learning rate, for [`Schedule::Step`].
     #[serde(alias = "lr_step", skip_serializing_if = "Option::is_none")]
     pub lr_step_epochs: Option<usize>,
-    /// Factor of a drop.
+    /// Factor for each drop of the learning rate, for [`Schedule::Step`].
     pub lr_gamma: f64,
-    /// SGD's momentum.
+    /// Momentum of SGD.
     pub momentum: f32,
-    /// SGD with a look ahead.
+    /// Use Nesterov momentum.
     pub nesterov: bool,
     /// Adam's decay of the first moment.
     pub beta1: f32,
@@ -167,20 +167,20 @@ pub struct TrainConfig {
     pub epsilon: f32,
     /// Weight decay.
     pub weight_decay: f32,
-    /// Largest norm of the gradient.
+    /// The norm that the gradient is clipped to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<f32>,
-    /// Of everything random.
+    /// Seed of every random choice.
     pub seed: u64,
 }
 
-/// `[kernels]`: written with a run, so that the same run has the same kernels, and with them the same bits.
+/// `[kernels]`: saved with a run, so that repeating it uses the same kernels and gives the same bits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KernelsConfig {
-    /// The adapter they were chosen on.
+    /// The adapter that the variants were chosen on.
     pub adapter: String,
-    /// The variant of each of the step's matrix products.
+    /// The GEMM variant of each matrix product.
     #[serde(alias = "layouts")]
     pub variants: TuningTable,
     /// Whether ops are fused.
@@ -204,7 +204,7 @@ impl Default for KernelsConfig {
     }
 }
 
-/// Everything a run is made of. Written to the run's folder, it makes the same run again.
+/// The whole configuration of a run. It is saved in the run's folder, and training with it repeats the run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -214,7 +214,7 @@ pub struct Config {
     pub model: ModelConfig,
     /// The training.
     pub train: TrainConfig,
-    /// What was chosen on the adapter.
+    /// The kernels chosen on the adapter.
     #[serde(skip_serializing_if = "KernelsConfig::is_empty")]
     pub kernels: KernelsConfig,
 }

@@ -1,4 +1,4 @@
-//! What suits data that comes without a configuration.
+//! Choosing a configuration for data.
 
 use toml::{Table, Value};
 
@@ -6,13 +6,13 @@ use super::{Config, ConfigError};
 use crate::data::{Dataset, Shape};
 
 impl Config {
-    /// A preset as it is.
+    /// A preset, unchanged.
     pub fn preset(name: &str) -> Result<Self, ConfigError> {
         Self::resolve(Some(name), None, Table::new())
     }
 
-    /// What suits this data: a preset, sized to it. The data's name stands for its source; where it has been loaded from
-    /// another, setting `data.source` lets the run find it again.
+    /// A configuration for this data: a suitable preset, sized to it. `data.source` is set to the data's name; set it
+    /// to the path the data was loaded from, so that the run can find the data again.
     pub fn for_data(data: &Dataset) -> Result<Self, ConfigError> {
         let preset = Self::suited_preset(data);
         let mut config = Self::resolve_sized(Some(preset), Self::suited_sizes(preset, data), None, Table::new())?;
@@ -21,7 +21,8 @@ impl Config {
         Ok(config)
     }
 
-    /// The preset for data that comes without one: grey levels are pixels, other numbers are measured.
+    /// The preset that suits this data: `points` for 2-D points, `dense` for images of levels, `table` for other
+    /// numbers.
     pub(crate) fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
@@ -30,8 +31,8 @@ impl Config {
         }
     }
 
-    /// What of a preset the data's size decides. `table` has layers a little wider than a row, as many batches an epoch as
-    /// a small table can give, and some two thousand steps; the others are as they are.
+    /// Sizes that depend on the data. The preset `table` gets layers about twice as wide as a row, small batches for
+    /// small tables, and about 2,000 steps; the other presets are unchanged.
     pub(crate) fn suited_sizes(preset: &str, data: &Dataset) -> Table {
         let rows = data.train.rows;
         if preset != "table" || rows == 0 {

@@ -1,19 +1,19 @@
-//! The rows that a trained model is applied to, brought to the form it was trained on.
+//! Rows for a trained model, converted to the form it was trained on.
 
 use super::load::{check_flags, choose};
 use super::raw::{Progress, Raw, Request};
 use super::source;
 use super::{Channels, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
 
-/// The test rows where the source has its own, else all rows in their order.
+/// Loads the test rows if the source has its own, else all rows in order.
 ///
-/// Images are brought to the model's size and channels; a table's columns are found by name and standardised as they
-/// were in training. Where that cannot be, the error says what the model takes and what the source has.
+/// Images are converted to the model's size and channels; a table's columns are found by name and standardised as in
+/// training. Where that is impossible, the error says what the model takes and what the source has.
 pub fn rows(options: &Options, like: &Description) -> Result<Rows, DataError> {
     rows_with(options, like, &|_, _| {})
 }
 
-/// The same, telling how far it is.
+/// [`rows`] with a progress callback.
 pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) -> Result<Rows, DataError> {
     let mut wanted = options.clone();
     match (like.shape, &like.columns) {
@@ -30,7 +30,7 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
     let Raw { shape, classes, columns, rows, test, notes, .. } = raw;
     let mut split = test.unwrap_or(rows);
     let mismatch = |has: String| DataError::Mismatch { takes: takes(like), source_name: options.source.clone(), has };
-    // Numbers in a row are an image's levels or a point's coordinates if there are as many of them.
+    // Plain rows of numbers become images or points if their width matches.
     let fits = match (like.shape, shape) {
         (Shape::Image { .. }, Shape::Image { .. }) => shape == like.shape,
         (Shape::Image { .. }, _) | (_, Shape::Point(_)) | (Shape::Point(_), Shape::Table(_)) => {

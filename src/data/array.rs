@@ -1,20 +1,20 @@
-//! Arrays of numbers as IDX and NPY files hold them, and what their rows are.
+//! The arrays of IDX and NPY files, and the interpretation of their rows.
 
 use super::{Shape, Values};
 
-/// The type of an array's elements, by bytes.
+/// The type of an array's elements, with its size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     Bool,
     Unsigned(usize),
     Signed(usize),
     Float(usize),
-    /// So many characters of 4 bytes.
+    /// A string of this many characters of 4 bytes.
     Text(usize),
 }
 
 impl Element {
-    /// Bytes of one.
+    /// Bytes per element.
     pub fn size(self) -> usize {
         match self {
             Element::Bool => 1,
@@ -24,7 +24,7 @@ impl Element {
     }
 }
 
-/// An array, its last axis running fastest.
+/// An array in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
     pub extents: Vec<usize>,
@@ -33,14 +33,14 @@ pub struct Array {
     pub bytes: Vec<u8>,
 }
 
-/// What the labels of an array come to: class names, and a class for each row.
+/// Class names, and the class of each row.
 pub type Classes = (Vec<String>, Vec<u32>);
 
-/// So many classes are counted from 0 even if some are missing: digits are 0 to 9 whatever the file holds.
+/// Integer labels below this limit are numbered from 0 even if some do not occur: digits stay 0 to 9 in any file.
 const COUNTED: i64 = 256;
 
 impl Array {
-    /// Calls back with each element's bytes in the order of significance.
+    /// Calls `each` with the bytes of every element in order of significance.
     fn each<T>(&self, read: impl Fn([u8; 8]) -> T) -> Vec<T> {
         let size = self.element.size().clamp(1, 8);
         let one = |bytes: &[u8]| {
@@ -53,7 +53,7 @@ impl Array {
         self.bytes.chunks_exact(size).map(one).collect()
     }
 
-    /// All elements as numbers; nothing where they are none.
+    /// All elements as floats; none if they are strings.
     pub fn floats(&self) -> Option<Vec<f32>> {
         let low = |word: [u8; 8]| [word[0], word[1], word[2], word[3]];
         Some(match self.element {
@@ -95,16 +95,16 @@ impl Array {
         Some(self.bytes.chunks_exact((4 * characters).max(1)).map(word).collect())
     }
 
-    /// What the rows are, and their numbers.
+    /// The shape of the rows, and their values.
     ///
-    /// Rank 3 is grey images, rank 4 with 1 or 3 channels at the end (or before height and width, as some frameworks
-    /// have them) is images, all else is points. Whole numbers of images from 0 to 255 are levels; so are true and
-    /// false, and floats that are a level divided by 255. Other floats stay as they are, and so do all points.
+    /// Rank 3 means grey images; rank 4 with 1 or 3 channels in the last axis, or before height and width, means
+    /// images; anything else means points. Image values are read as levels if they are integers from 0 to 255,
+    /// booleans or multiples of 1/255. Other floats, and all points, stay unchanged.
     pub fn examples(self, notes: &mut Vec<String>) -> Result<(usize, Shape, Values), String> {
         let [rows, inner @ ..] = &self.extents[..] else { return Err("it holds a single number".into()) };
         let rows = *rows;
         if inner.is_empty() {
-            return Err(format!("it holds {rows} single numbers, not examples of several"));
+            return Err(format!("it holds {rows} single numbers, but an example needs several"));
         }
         let (image, channels_first) = match *inner {
             [h, w] => (Some((h, w, 1)), false),
@@ -135,7 +135,7 @@ impl Array {
         let values = self.floats().ok_or("it holds words, not numbers")?;
         match values.iter().position(|v| !v.is_finite()) {
             Some(place) => Err(format!(
-                "row {} (counted from 0) holds {}, and only finite numbers can be learned",
+                "row {} (counted from 0) holds {}, but only finite numbers can be learned from",
                 place / width.max(1),
                 values[place]
             )),
@@ -146,10 +146,10 @@ impl Array {
     fn levels(mut self, width: usize, notes: &mut Vec<String>) -> Result<Values, String> {
         if self.element == Element::Unsigned(1) {
             let mut levels = std::mem::take(&mut self.bytes);
-            // Masks are stored as 0 and 1: as levels they could not be told from black.
+            // Masks are stored as 0 and 1; as levels, 1 would look the same as black.
             if levels.iter().all(|level| *level <= 1) && levels.contains(&1) {
                 levels.iter_mut().for_each(|level| *level *= 255);
-                notes.push("the images hold only 0 and 1: they are taken for black and white".into());
+                notes.push("the images hold only 0 and 1, so they were read as black and white".into());
             }
             return Ok(Values::Bytes(levels));
         }
@@ -164,17 +164,20 @@ impl Array {
         };
         let levels: Option<Vec<u8>> = values.iter().map(|v| level(*v)).collect();
         if levels.is_none() {
-            notes.push("the images are numbers, not levels of grey or colour: they are taken as they are".into());
+            notes.push(
+                "the images hold floats that are not levels of grey or colour, so their values were kept as they are"
+                    .into(),
+            );
         }
         Ok(levels.map_or(Values::Floats(values), Values::Bytes))
     }
 
-    /// Classes, where there is one label a row: counted from 0 where they are small numbers.
+    /// The classes of an array with one label per row; small integers are used as class numbers directly.
     pub fn classes(&self) -> Result<Classes, String> {
         if let Some(words) = self.words() {
             return Ok(classes_of_words(&words));
         }
-        let numbers = self.whole_numbers().ok_or("its labels are no whole numbers")?;
+        let numbers = self.whole_numbers().ok_or("its labels are not whole numbers")?;
         Ok(classes_of_numbers(&numbers))
     }
 }
@@ -206,7 +209,7 @@ fn signed(word: [u8; 8], size: usize) -> i64 {
     (i64::from_le_bytes(word) << unused) >> unused
 }
 
-/// A float of 16 bits.
+/// Converts a 16-bit float.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);

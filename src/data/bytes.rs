@@ -1,4 +1,4 @@
-//! The content of files, plain or gzipped.
+//! Reading files, plain or gzipped.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::DataError;
 
-/// What a gzip stream begins with.
+/// The first bytes of a gzip stream.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 fn damaged(path: &Path, error: impl std::fmt::Display) -> DataError {
@@ -26,7 +26,7 @@ fn start(path: &Path, most: u64) -> Result<Vec<u8>, DataError> {
     Ok(head)
 }
 
-/// The first bytes of a file, unpacked.
+/// The first bytes of a file, decompressed.
 pub fn head(path: &Path) -> Result<Vec<u8>, DataError> {
     const HEAD: u64 = 64;
     let packed = start(path, HEAD)?;
@@ -39,7 +39,7 @@ pub fn head(path: &Path) -> Result<Vec<u8>, DataError> {
     Ok(head)
 }
 
-/// All of a file, unpacked.
+/// A whole file, decompressed.
 pub fn all(path: &Path) -> Result<Vec<u8>, DataError> {
     if !start(path, GZIP.len() as u64)?.starts_with(&GZIP) {
         return std::fs::read(path).map_err(DataError::read(path));

@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The columns of a table. Training sees each with its mean taken away and divided by its deviation.
+/// The columns of a table. Each is standardised for training: minus its mean, divided by its standard deviation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
-    /// What they are called.
+    /// Names of the columns.
     pub names: Vec<String>,
-    /// Their means over the training rows.
+    /// Means over the training rows.
     pub mean: Vec<f32>,
-    /// Their standard deviations there; 1 for a column that is always the same.
+    /// Standard deviations over the training rows; 1 for a constant column.
     pub deviation: Vec<f32>,
 }
 
 impl Columns {
-    /// The scaler of these rows, as they stand in the file.
+    /// Measures the columns of rows that are not standardised yet.
     pub(super) fn measure(names: Vec<String>, values: &[f32]) -> Self {
         let width = names.len();
         let rows = (values.len() / width.max(1)).max(1) as f64;
@@ -22,7 +22,7 @@ impl Columns {
         for column in 0..width {
             let numbers = || values.iter().skip(column).step_by(width).map(|v| f64::from(*v));
             let first = numbers().next().unwrap_or(0.0);
-            // Rounding would give a constant a deviation that is tiny instead of none.
+            // Rounding would give a constant column a tiny deviation instead of 0.
             if numbers().all(|v| v == first) {
                 mean.push(first as f32);
                 deviation.push(1.0);
@@ -37,7 +37,7 @@ impl Columns {
         Self { names, mean, deviation }
     }
 
-    /// Names of the columns that are the same in every row.
+    /// Names of the constant columns.
     pub(super) fn constant(&self, values: &[f32]) -> Vec<&str> {
         let width = self.names.len();
         let same = |column: usize| {
@@ -48,12 +48,12 @@ impl Columns {
         (0..width).filter(|column| same(*column)).map(|column| self.names[column].as_str()).collect()
     }
 
-    /// Takes rows from the file's numbers to the model's.
+    /// Standardises rows in place.
     pub fn standardise(&self, values: &mut [f32]) {
         self.each(values, |v, mean, deviation| (v - mean) / deviation);
     }
 
-    /// Takes rows from the model's numbers back to the file's.
+    /// Converts standardised rows back to the source's own units.
     pub fn restore(&self, values: &mut [f32]) {
         self.each(values, |v, mean, deviation| v * deviation + mean);
     }

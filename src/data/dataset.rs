@@ -1,4 +1,4 @@
-//! What every source becomes: rows of numbers with their classes.
+//! Data sets: rows of numbers with their classes.
 
 use std::borrow::Cow;
 
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{Columns, DataError};
 
-/// What one example is.
+/// The shape of one example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// An image: `height x width x channels`, the channels of a pixel side by side.
+    /// An image: `height x width x channels`, the channels of a pixel next to each other.
     Image {
-        /// Rows of pixels.
+        /// Height in pixels.
         height: usize,
-        /// Pixels of a row.
+        /// Width in pixels.
         width: usize,
         /// 1 for grey, 3 for red, green and blue.
         channels: usize,
     },
-    /// A point of so many coordinates.
+    /// A point with this many coordinates.
     Point(usize),
-    /// A row of a table of so many columns.
+    /// A row of a table with this many columns.
     Table(usize),
 }
 
 impl Shape {
-    /// Numbers of one example.
+    /// How many numbers one example has.
     pub fn len(self) -> usize {
         match self {
             Shape::Image { height, width, channels } => height * width * channels,
@@ -40,7 +40,7 @@ impl Shape {
     }
 }
 
-/// `grey images of 28x28`: to stand behind a count.
+/// A plural such as `grey images of 28x28`, to follow a count.
 impl std::fmt::Display for Shape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -55,9 +55,9 @@ impl std::fmt::Display for Shape {
 /// The examples of a split, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Levels 0 to 255, standing for [0, 1].
+    /// Levels from 0 to 255, which represent [0, 1].
     Bytes(Vec<u8>),
-    /// Numbers as they are.
+    /// Floats.
     Floats(Vec<f32>),
 }
 
@@ -75,7 +75,7 @@ impl Values {
         self.len() == 0
     }
 
-    /// So many of them from a place on, as numbers: levels in [0, 1].
+    /// A range of the values as floats: levels are scaled to [0, 1].
     pub fn numbers(&self, range: std::ops::Range<usize>) -> Vec<f32> {
         match self {
             Values::Bytes(levels) => levels[range].iter().map(|level| f32::from(*level) / 255.0).collect(),
@@ -84,33 +84,33 @@ impl Values {
     }
 }
 
-/// What an image was drawn from: a place in a grid of known factors for each row.
+/// The known factors of variation that each image was generated from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Factors {
-    /// What the factors are called.
+    /// Names of the factors.
     pub names: Vec<String>,
-    /// How many values each can have.
+    /// How many values each factor can have.
     pub counts: Vec<usize>,
-    /// A row's values side by side, row by row.
+    /// `(rows, factors)`: the index of each factor's value.
     pub values: Vec<u16>,
 }
 
-/// Some of the examples.
+/// The training or the test examples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
-    /// How many there are.
+    /// How many examples there are.
     pub rows: usize,
-    /// Them.
+    /// `(rows, D)`: the examples.
     pub values: Values,
-    /// Their classes, where known: places in [`Dataset::classes`].
+    /// Their classes, if known: indices into [`Dataset::classes`].
     pub labels: Option<Vec<u32>>,
-    /// Where each comes from, where that is more than its place: a file, a line.
+    /// The file or line each example comes from, if known.
     pub origins: Option<Vec<String>>,
-    /// What each was drawn from, where that is known.
+    /// The factors of each example, if known.
     pub factors: Option<Factors>,
 }
 
-/// Up to four bytes in a word.
+/// Packs up to four bytes into a word.
 fn packed(quad: &[u8]) -> u32 {
     let mut word = [0; 4];
     word[..quad.len()].copy_from_slice(quad);
@@ -118,7 +118,7 @@ fn packed(quad: &[u8]) -> u32 {
 }
 
 impl Split {
-    /// Rows without anything known about them.
+    /// A split without labels, origins or factors.
     pub fn of(rows: usize, values: Values) -> Self {
         Self { rows, values, labels: None, origins: None, factors: None }
     }
@@ -128,7 +128,7 @@ impl Split {
         match &self.values {
             Values::Floats(values) => Cow::Borrowed(bytemuck::cast_slice(values)),
             Values::Bytes(bytes) => {
-                // Rows of whole words lie in memory as the device wants them: no second copy of the pixels.
+                // Rows of whole words already have the device's format, so the pixels need no second copy.
                 if cfg!(target_endian = "little")
                     && width.is_multiple_of(4)
                     && let Ok(words) = bytemuck::try_cast_slice(bytes)
@@ -140,7 +140,7 @@ impl Split {
         }
     }
 
-    /// The same of some of its rows, in the order they are named.
+    /// Some of the rows, in the given order, as the device holds them.
     pub fn words_of(&self, rows: impl Iterator<Item = usize>, width: usize) -> Vec<u32> {
         let span = |row: usize| row * width..(row + 1) * width;
         match &self.values {
@@ -149,12 +149,12 @@ impl Split {
         }
     }
 
-    /// Some of its rows as numbers: levels in [0, 1], or floats as they are.
+    /// A range of rows as floats: levels are scaled to [0, 1].
     pub fn numbers(&self, rows: std::ops::Range<usize>, width: usize) -> Vec<f32> {
         self.values.numbers(rows.start * width..rows.end * width)
     }
 
-    /// Leaves the marked rows and drops the others, in place.
+    /// Keeps the marked rows and drops the others, in place.
     pub fn retain(&mut self, keep: &[bool]) {
         if keep.iter().all(|keep| *keep) {
             return;
@@ -177,7 +177,7 @@ impl Split {
         self.rows = keep.iter().filter(|keep| **keep).count();
     }
 
-    /// Repeats some of its rows behind the others.
+    /// Appends copies of some rows.
     pub fn repeat(&mut self, again: &[usize]) {
         let rows = self.rows;
         match &mut self.values {
@@ -196,7 +196,7 @@ impl Split {
         self.rows += again.len();
     }
 
-    /// Takes the marked rows out. Only these are copied: what stays moves together in place.
+    /// Moves the marked rows into a new split. Only these are copied; the others are compacted in place.
     pub fn take_out(&mut self, marked: &[bool]) -> Split {
         let rows = self.rows;
         let taken = Split {
@@ -246,32 +246,32 @@ fn marked_rows<T: Clone>(values: &[T], rows: usize, marked: &[bool]) -> Vec<T> {
     taken
 }
 
-/// A data set, ready to be trained on.
+/// A data set, ready for training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// A short name, for run folders.
     pub name: String,
-    /// What one example is.
+    /// The shape of one example.
     pub shape: Shape,
-    /// What the labels stand for.
+    /// Names of the classes.
     pub classes: Vec<String>,
     /// A table's columns.
     pub columns: Option<Columns>,
-    /// What the model learns from.
+    /// The training rows.
     pub train: Split,
-    /// What it is judged by.
+    /// The test rows.
     pub test: Split,
-    /// What a user should know of how it was read: rows left out, files skipped, images resized.
+    /// Notes for the user on how it was read: rows left out, files skipped, images resized.
     pub notes: Vec<String>,
 }
 
 impl Dataset {
-    /// Whether the examples are levels in [0, 1].
+    /// Whether the examples are stored as bytes, that is as levels in [0, 1].
     pub fn is_bytes(&self) -> bool {
         matches!(self.train.values, Values::Bytes(_))
     }
 
-    /// Refuses what was put together by hand and does not fit together.
+    /// Refuses a data set whose parts do not match.
     pub fn check(&self) -> Result<(), DataError> {
         let width = self.shape.len();
         for (which, split) in [("training", &self.train), ("test", &self.test)] {
@@ -289,7 +289,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// What a model must remember of the data it was trained on.
+    /// The description of the data that a trained model keeps.
     pub fn description(&self) -> Description {
         Description {
             name: self.name.clone(),
@@ -301,29 +301,29 @@ impl Dataset {
     }
 }
 
-/// What a model remembers of the data it was trained on: enough to bring other data to the same form.
+/// A description of the training data, sufficient to convert other data to the same form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// The data set's short name.
     pub name: String,
-    /// What one example is.
+    /// The shape of one example.
     pub shape: Shape,
     /// Whether examples are levels in [0, 1].
     pub bytes: bool,
-    /// What the labels stood for.
+    /// Names of the classes.
     pub classes: Vec<String>,
-    /// A table's columns, with the scaler.
+    /// A table's columns, with their means and deviations.
     pub columns: Option<Columns>,
 }
 
-/// Rows that a trained model is to be applied to.
+/// Rows for a trained model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
-    /// Them, in the model's form.
+    /// The rows, in the model's form.
     pub split: Split,
-    /// What their labels stand for.
+    /// Names of their classes.
     pub classes: Vec<String>,
-    /// What a user should know of how they were read.
+    /// Notes for the user on how they were read.
     pub notes: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which files of a folder are its images, in which order, and of which class.
+//! The image files of a folder, their order and their classes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use super::error::list;
 use super::{DataError, natural};
 
-/// Folders in folders are looked through this deep: a link may lead back up.
+/// How deep subfolders are searched; limited because a symbolic link may lead back up.
 const DEEPEST: usize = 8;
 
-/// Names of folders that hold a source's own test rows; the first that is there.
+/// Names of folders that hold a source's own test rows; the first one present is used.
 const TEST: [&str; 5] = ["test", "testing", "valid", "val", "validation"];
 const TRAIN: [&str; 2] = ["train", "training"];
 
-/// An image's file.
+/// An image file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct File {
     pub path: PathBuf,
     /// Its path within the folder.
     pub origin: String,
-    /// The subfolder it lies in: its class.
+    /// Its class: the name of its subfolder.
     pub class: Option<String>,
 }
 
@@ -29,12 +29,12 @@ pub struct File {
 pub struct Files {
     pub train: Vec<File>,
     pub test: Vec<File>,
-    /// Names of all classes in their order.
+    /// Names of all classes, in order.
     pub classes: Vec<String>,
     pub notes: Vec<String>,
 }
 
-/// Whether files that end like this hold images.
+/// Whether files with this extension are images.
 pub fn is_image_extension(extension: &str) -> bool {
     ["png", "jpg", "jpeg", "bmp", "gif", "webp"].contains(&extension.to_lowercase().as_str())
 }
@@ -46,10 +46,10 @@ impl Files {
         Self { train: vec![File { path: path.to_path_buf(), origin, class: None }], ..Self::default() }
     }
 
-    /// The images of a folder: those of `train` and `test` apart where it has both, else all.
+    /// Finds the images of a folder: separately those of `train` and `test` if it has both, else all.
     ///
-    /// Files stand in the order of their names, numbers by value; class by class where there are classes, unless the
-    /// files are numbered through over all classes: then in the order of their numbers.
+    /// Files are in natural order of their names, class by class if there are classes. If the names are numbers
+    /// that are unique over all classes, files are in the order of these numbers.
     pub fn find(folder: &Path) -> Result<Self, DataError> {
         let top = Entries::read(folder)?;
         let named = |names: &[&str]| {
@@ -85,7 +85,7 @@ impl Files {
         Ok(files)
     }
 
-    /// The images of one part: a class a subfolder where these hold images, else those that lie in it.
+    /// The images of one part: one class per subfolder if subfolders hold images, else the images of the folder itself.
     fn part(&mut self, folder: &Path, prefix: &str) -> Result<Vec<File>, DataError> {
         let entries = Entries::read(folder)?;
         let mut files = Vec::new();
@@ -99,7 +99,7 @@ impl Files {
         }
         if !loose.is_empty() {
             let names: Vec<&str> = loose.iter().map(|entry| entry.name.as_str()).collect();
-            self.notes.push(format!("images beside the class folders are left out: {}", list(&names)));
+            self.notes.push(format!("images outside of the class folders were left out: {}", list(&names)));
         }
         if let Some(numbers) = numbered_through(&files) {
             let mut numbered: Vec<(u64, File)> = numbers.into_iter().zip(files).collect();
@@ -110,7 +110,7 @@ impl Files {
     }
 }
 
-/// The numbers that the files are called, if they are and each has its own.
+/// The numbers that are the files' names, if every name is a number and no two are equal.
 fn numbered_through(files: &[File]) -> Option<Vec<u64>> {
     let number = |file: &File| file.path.file_stem()?.to_str()?.parse().ok();
     let numbers: Vec<u64> = files.iter().map(number).collect::<Option<_>>()?;
@@ -118,7 +118,7 @@ fn numbered_through(files: &[File]) -> Option<Vec<u64>> {
     (distinct.len() == numbers.len()).then_some(numbers)
 }
 
-/// All images in and below a class's folder.
+/// Collects all images in and below the folder of a class.
 fn gather(folder: &Path, prefix: &str, class: &str, depth: usize, files: &mut Vec<File>) -> Result<(), DataError> {
     let entries = Entries::read(folder)?;
     files.extend(entries.images().map(|entry| File {
@@ -160,7 +160,7 @@ impl Entry {
     }
 }
 
-/// What a folder holds, without what is hidden, in natural order.
+/// The entries of a folder in natural order, without hidden ones.
 struct Entries {
     folders: Vec<Entry>,
     files: Vec<Entry>,
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(origins(&files.train), ["cat/1.png", "cat/x/2.png", "dog/0.png", "dog/1.png"]);
         assert_eq!(files.classes, ["cat", "dog"]);
         assert!(files.notes[0].contains("top.png"));
-        // Numbered through over the classes: by number.
+        // Numbers that are unique over all classes decide the order.
         let folder = folder_of(&["7/00000.png", "2/00001.png", "10/00002.png"]);
         let files = Files::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["7/00000.png", "2/00001.png", "10/00002.png"]);

@@ -1,12 +1,12 @@
-//! Ten digits as pen strokes: each class has a few ways of being written.
+//! The ten digits as pen strokes, each in a few variants.
 
 /// A pen stroke: points it passes through, x to the right and y down, in the unit square.
 pub type Stroke = &'static [(f32, f32)];
 
-/// A way of writing a digit.
+/// The strokes of a digit.
 pub type Glyph = &'static [Stroke];
 
-/// The ways of writing each digit.
+/// The variants of each digit.
 #[rustfmt::skip]
 pub const DIGITS: [&[Glyph]; 10] = [
     &[

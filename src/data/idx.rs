@@ -1,4 +1,5 @@
-//! IDX files, as MNIST comes: a folder of them, or one with its labels beside it, plain or gzipped.
+//! IDX files, the format of MNIST: a folder of them, or one file of images with its labels next to it, all plain or
+//! gzipped.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use super::folder::is_image_extension;
 use super::raw::Raw;
 use super::{DataError, Split, natural};
 
-/// Types of elements by their code.
+/// Element types by their code.
 const TYPES: [(u8, Element); 6] = [
     (0x08, Element::Unsigned(1)),
     (0x09, Element::Signed(1)),
@@ -18,15 +19,15 @@ const TYPES: [(u8, Element); 6] = [
     (0x0e, Element::Float(8)),
 ];
 
-/// Whether a file starts as IDX files do.
+/// Whether a file starts with the magic number of IDX files.
 pub fn is_magic(head: &[u8]) -> bool {
     matches!(head, [0, 0, code, rank, ..] if *rank > 0 && TYPES.iter().any(|(c, _)| c == code))
 }
 
-/// The images of a folder that are IDX files.
+/// The IDX files of images in a folder.
 pub(super) struct Sets {
     folder: PathBuf,
-    /// Without doubles: a plain file goes before its gzipped twin.
+    /// Without duplicates: a plain file takes precedence over its gzipped copy.
     images: Vec<PathBuf>,
 }
 
@@ -53,7 +54,7 @@ impl Sets {
         !self.images.is_empty()
     }
 
-    /// The training images and, where there are some, the test images.
+    /// Reads the training images and, if there are any, the test images.
     pub(super) fn read(&self) -> Result<Raw, DataError> {
         let is_test = |path: &&PathBuf| ["t10k", "test"].iter().any(|mark| file_name(path).contains(mark));
         let (test, train): (Vec<_>, Vec<_>) = self.images.iter().partition(is_test);
@@ -62,7 +63,7 @@ impl Sets {
             ([train], [test]) => (train, Some(test)),
             _ => {
                 let names: Vec<String> = self.images.iter().map(|path| file_name(path)).collect();
-                let reason = format!("it holds several sets of images; name one file of {}", names.join(", "));
+                let reason = format!("it holds several sets of images; name one of the files {}", names.join(", "));
                 return Err(DataError::unusable(self.folder.display(), reason));
             }
         };
@@ -86,7 +87,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// The images of a file, with the labels beside it where they are there.
+/// Reads the images of a file, with the labels from the file next to it, if there is one.
 pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
     let mut notes = Vec::new();
     let (rows, shape, values) = read(path)?.examples(&mut notes).map_err(|reason| invalid(path, reason))?;
@@ -133,7 +134,7 @@ fn read(path: &Path) -> Result<Array, DataError> {
     let known = TYPES.iter().find(|(code, _)| content[..3] == [0, 0, *code]);
     let Some((_, element)) = known.filter(|_| content[3] > 0) else {
         return Err(invalid(format!(
-            "it starts with {:02x?}, not with [00, 00], a type such as 08 for bytes, and a rank",
+            "it starts with {:02x?} instead of [00, 00], a type such as 08 for bytes, and a rank",
             &content[..4]
         )));
     };

@@ -1,4 +1,4 @@
-//! Images of files, decoded in parallel into one buffer.
+//! Image files, decoded in parallel into one buffer.
 
 use std::fs::File as Handle;
 use std::io::BufReader;
@@ -16,14 +16,15 @@ use super::raw::{Raw, Request};
 use super::resize::{Size, fitted, zeros};
 use super::{Channels, DataError, ImageSize, Options, Shape, Split, Values};
 
-/// What a file's header promises.
+/// The size and colours in a file's header.
 struct Header {
     height: usize,
     width: usize,
     grey: bool,
 }
 
-/// Reads the images of a folder. Those that cannot be read are noted and left out, unless none may be or none is left.
+/// Reads the images of a folder. Unreadable files are noted and skipped; they are an error with `strict`, or if no
+/// image is left.
 pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result<Raw, DataError> {
     let options = request.options;
     let Files { train, test, classes, mut notes } = files;
@@ -51,7 +52,7 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
     };
     let size = (height, width, channels);
     let Decoded { mut levels, failures, mut channels } = decode_all(source, &kept, size, request)?;
-    // Files may store grey in colours.
+    // Colour files may hold only grey pixels.
     if options.channels.is_none() && channels == Found::GreyInColours {
         for pixel in 0..levels.len() / 3 {
             levels[pixel] = levels[3 * pixel];
@@ -76,7 +77,7 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
     let is_resized = |(header, whole): &(&Header, &bool)| **whole && (header.height, header.width) != (height, width);
     let resized = headers.iter().zip(&whole).filter(is_resized).count();
     if resized > 0 {
-        notes.push(format!("{resized} of {} images were brought to {height}x{width}", kept.len()));
+        notes.push(format!("{resized} of {} images were resized to {height}x{width}", kept.len()));
     }
     split.retain(&whole);
     let mut marks = whole.iter();
@@ -99,7 +100,7 @@ struct Problems<'a> {
 }
 
 impl Problems<'_> {
-    /// One more: an error where none is allowed, or where it is the last of all.
+    /// Adds an unreadable file: an error with `strict`, or if no file could be read.
     fn add(&mut self, file: File, reason: String) -> Result<(), DataError> {
         self.found.push(file.origin);
         if self.options.strict || self.all == 1 {
@@ -129,7 +130,7 @@ fn decoder(path: &Path) -> Result<impl ImageDecoder, String> {
     reader.into_decoder().map_err(on_one_line)
 }
 
-/// Cameras turn pictures by a mark in the file.
+/// The orientation that cameras store in the file.
 fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }
@@ -155,7 +156,7 @@ fn decode(path: &Path) -> Result<DynamicImage, String> {
     Ok(image)
 }
 
-/// The size asked for, or the one that all have.
+/// The requested size, or else the size that all images have.
 fn common_size(
     source: &Path,
     headers: &[Header],
@@ -170,15 +171,13 @@ fn common_size(
     };
     let size = (first.height, first.width);
     if size.0.max(size.1) > LONGEST {
-        let reason = format!(
-            "images of {}x{} are too large to learn from; bring them to a smaller size with --image-size",
-            size.0, size.1
-        );
+        let reason =
+            format!("images of {}x{} are too large to learn from; resize them with --image-size", size.0, size.1);
         return Err(DataError::unusable(source.display(), reason));
     }
     if let Some(other) = headers.iter().position(|header| (header.height, header.width) != size) {
         let reason = format!(
-            "the images have different sizes: {} is {}x{}, {} is {}x{}; bring them to one with --image-size {}x{}",
+            "the images have different sizes: {} is {}x{}, {} is {}x{}; resize them to one size with --image-size {}x{}",
             kept[0].0.origin,
             size.0,
             size.1,
@@ -193,7 +192,7 @@ fn common_size(
     Ok(size)
 }
 
-/// What colours were found.
+/// The colours found in an image.
 #[derive(PartialEq)]
 enum Found {
     Grey,
@@ -203,7 +202,7 @@ enum Found {
 
 struct Decoded {
     levels: Vec<u8>,
-    /// Places of files and why they could not be decoded.
+    /// Indices of files that could not be decoded, with the reasons.
     failures: Vec<(usize, String)>,
     channels: Found,
 }

@@ -1,4 +1,4 @@
-//! From all rows of a source to a data set: rows chosen by class, split, limited, standardised.
+//! From the rows of a source to a data set: choosing by class, splitting, limiting, standardising.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -8,7 +8,7 @@ use super::raw::{Progress, Raw, Request};
 use super::source;
 use super::{Columns, DataError, Dataset, Options, Rows, Split, Values, resize};
 
-/// Streams of the seed, one for each choice of rows.
+/// Random streams of the seed, one for each choice of rows.
 const SPLIT: u64 = 0x0073_706c_6974;
 const LIMIT: u64 = 0x006c_696d_6974;
 const BALANCE: u64 = 0x0062_616c_616e;
@@ -16,13 +16,13 @@ const BALANCE: u64 = 0x0062_616c_616e;
 impl Dataset {
     /// Loads or makes a source: a built-in one, a folder or a file.
     ///
-    /// Where the source has no test rows of its own, `test_share` of the rows are drawn for it by the seed. Of the training
-    /// rows `limit` are drawn. Both leave rows in the order they have in the source.
+    /// If the source has no test rows of its own, a share `test_share` of the rows is chosen at random for testing.
+    /// Then `limit` training rows are chosen at random. Rows stay in the order of the source.
     pub fn load(options: impl Into<Options>) -> Result<Self, DataError> {
         Self::load_with(options, &|_, _| {})
     }
 
-    /// The same, telling how far it is.
+    /// [`Dataset::load`] with a progress callback.
     pub fn load_with(options: impl Into<Options>, progress: Progress<'_>) -> Result<Self, DataError> {
         let options = options.into();
         check_numbers(&options)?;
@@ -32,7 +32,7 @@ impl Dataset {
         Self::split(choose(raw, &options)?, &options)
     }
 
-    /// Rows that are chosen, split into what is learned from and what is judged by, limited, standardised, balanced.
+    /// Chooses, splits, limits, standardises and balances rows.
     pub(super) fn split(raw: Raw, options: &Options) -> Result<Self, DataError> {
         let Raw { name, shape, classes, columns, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
@@ -45,18 +45,21 @@ impl Dataset {
         if let Some(limit) = options.limit.filter(|limit| *limit < train.rows) {
             train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
         }
-        // Measured before rows are repeated: the columns' means are the data's.
+        // Columns are measured before rows are repeated, so that repetition does not change the scaling.
         let columns = columns.map(|names| standardise(names, &mut train, &mut test, &mut notes));
         if options.balance {
             let again = repeated(&train, options)?;
-            notes.push(format!("{} training rows of the rarer classes are repeated for balance", again.len()));
+            notes.push(format!(
+                "{} training rows of the rarer classes were repeated to balance the classes",
+                again.len()
+            ));
             train.repeat(&again);
         }
         Ok(Dataset { name, shape, classes, columns, train, test, notes })
     }
 }
 
-/// Refuses numbers among the options that make no sense whatever the source.
+/// Refuses option values that no source accepts.
 pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
     if options.test_share.is_nan() || options.test_share <= 0.0 || options.test_share >= 1.0 {
         return Err(DataError::Option {
@@ -70,20 +73,21 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Options that mean nothing for this kind of source are a mistake somewhere: better told than ignored.
+/// Refuses options that do not apply to this kind of source, because ignoring them would hide a mistake.
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
-    let refused = |what: &str| Err(DataError::unusable(&options.source, format!("{what}, and this has {}", raw.shape)));
+    let refused =
+        |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
     if raw.columns.is_none() && (options.label.is_some() || !options.columns.is_empty()) {
-        return refused("--label and --columns choose columns of a table");
+        return refused("--label and --columns apply only to tables");
     }
     let is_image = matches!(raw.shape, super::Shape::Image { .. });
     if !is_image && (options.image_size.is_some() || options.channels.is_some()) {
-        return refused("--image-size and --channels are for images");
+        return refused("--image-size and --channels apply only to images");
     }
     Ok(())
 }
 
-/// Leaves the rows whose class is wanted. The classes keep their numbers.
+/// Keeps the rows of the chosen classes. The classes keep their numbers.
 pub(super) fn choose(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
     let (keep, leave) = (&options.keep_label, &options.drop_label);
     if keep.is_empty() && leave.is_empty() {
@@ -91,7 +95,7 @@ pub(super) fn choose(mut raw: Raw, options: &Options) -> Result<Raw, DataError> 
     }
     let unusable = |reason: String| Err(DataError::unusable(&options.source, reason));
     if raw.rows.labels.is_none() && raw.test.as_ref().is_none_or(|test| test.labels.is_none()) {
-        let hint = if raw.columns.is_some() { "; name the column with the classes by --label" } else { "" };
+        let hint = if raw.columns.is_some() { "; name the column with the classes with --label" } else { "" };
         return unusable(format!("there are no labels to choose rows by{hint}"));
     }
     for (which, split) in [("training", Some(&mut raw.rows)), ("test", raw.test.as_mut())] {
@@ -102,7 +106,7 @@ pub(super) fn choose(mut raw: Raw, options: &Options) -> Result<Raw, DataError> 
     Ok(raw)
 }
 
-/// Leaves the rows of a split whose class is wanted.
+/// Keeps the rows of a split whose class is chosen.
 fn choose_of(split: &mut Split, which: &str, classes: &[String], options: &Options) -> Result<(), DataError> {
     let (keep, leave) = (&options.keep_label, &options.drop_label);
     if keep.is_empty() && leave.is_empty() {
@@ -115,27 +119,27 @@ fn choose_of(split: &mut Split, which: &str, classes: &[String], options: &Optio
     let wanted: Vec<bool> =
         classes.iter().map(|class| (keep.is_empty() || keep.contains(class)) && !leave.contains(class)).collect();
     let is_wanted = |label: &u32| wanted.get(*label as usize).copied().unwrap_or(false);
-    // A split without labels beside one that has them cannot be chosen from.
+    // One split may have labels while the other has none.
     let Some(labels) = &split.labels else {
         return unusable(format!("the {which} rows have no labels to choose by"));
     };
     let marks: Vec<bool> = labels.iter().map(is_wanted).collect();
     split.retain(&marks);
     match split.rows {
-        0 => unusable("no rows are left of the classes that were chosen".into()),
+        0 => unusable("no rows are left: none has one of the chosen classes".into()),
         _ => Ok(()),
     }
 }
 
 impl Rows {
-    /// Leaves the rows whose class is wanted, and of these the first so many.
+    /// Keeps the rows of the chosen classes, and the first `limit` of these.
     pub fn choose(&mut self, options: &Options) -> Result<(), DataError> {
         choose_of(&mut self.split, "run's", &self.classes, options)?;
         self.limit(options);
         Ok(())
     }
 
-    /// Leaves the first so many rows.
+    /// Keeps the first `limit` rows.
     pub(super) fn limit(&mut self, options: &Options) {
         if let Some(limit) = options.limit {
             self.split.retain(&(0..self.split.rows).map(|row| row < limit).collect::<Vec<bool>>());
@@ -146,13 +150,13 @@ impl Rows {
 /// How many rows are kept for testing.
 fn test_rows(options: &Options, rows: usize) -> Result<usize, DataError> {
     if rows < 2 {
-        let reason = format!("{rows} row is too few to train on and to test with: it takes 2 at least");
+        let reason = format!("{rows} row is too few to train and test with: at least 2 are needed");
         return Err(DataError::unusable(&options.source, reason));
     }
     Ok(((rows as f64 * options.test_share).round() as usize).clamp(1, rows - 1))
 }
 
-/// Marks `count` of so many rows: the first of a shuffle that ends when it has them.
+/// Marks `count` of `rows` rows at random by a partial Fisher-Yates shuffle.
 fn drawn(seed: u64, stream: u64, rows: usize, count: usize) -> Vec<bool> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
@@ -166,8 +170,8 @@ fn drawn(seed: u64, stream: u64, rows: usize, count: usize) -> Vec<bool> {
     marked
 }
 
-/// Rows that are repeated so that every class has as many as the largest: each the same number of times, and some once
-/// more, drawn by the seed.
+/// Rows to repeat so that every class has as many as the largest. Within a class all rows are repeated equally often,
+/// and some, chosen at random, once more.
 fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
     let Some(labels) = &train.labels else {
         return Err(DataError::unusable(&options.source, "there are no labels to balance by"));
@@ -198,7 +202,7 @@ fn standardise(names: Vec<String>, train: &mut Split, test: &mut Split, notes: &
     let constant = columns.constant(train);
     if !constant.is_empty() {
         notes.push(format!(
-            "the same in every training row, so nothing can be learned from it: {}; --columns leaves columns out",
+            "columns with the same value in every training row, from which nothing can be learned: {}; choose columns with --columns",
             list(&constant)
         ));
     }
@@ -255,7 +259,7 @@ mod tests {
             (&|o| o.limit = Some(0), "limit must be a number of rows above 0"),
             (&|o| o.test_share = 1.0, "test_share must be a share of the rows"),
             (&|o| o.test_share = f64::NAN, "test_share must be a share of the rows"),
-            (&|o| o.label = Some("a".into()), "--label and --columns choose columns of a table"),
+            (&|o| o.label = Some("a".into()), "--label and --columns apply only to tables"),
         ] {
             let error = of(change).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -1,11 +1,11 @@
-//! Rows that a program has in memory already.
+//! Data sets from rows in memory.
 
 use super::load::check_numbers;
 use super::options::LONGEST;
 use super::raw::Raw;
 use super::{DataError, Dataset, Options, Shape, Split, Values, natural};
 
-/// Rows in memory, on their way to a [`Dataset`].
+/// A builder of a [`Dataset`] from rows in memory.
 ///
 /// ```
 /// use wgvae::InMemory;
@@ -29,42 +29,42 @@ impl InMemory {
         Self { shape, columns, values, labels: None, options: Options::from(name) }
     }
 
-    /// Images of `[height, width, channels]`, one after the other: levels from 0 to 255, row by row of pixels, the
-    /// channels of a pixel side by side; 1 channel for grey, 3 for red, green and blue.
+    /// Images of `[height, width, channels]` with levels from 0 to 255: `(N, height, width, channels)` in row-major
+    /// order, with 1 channel for grey or 3 for red, green and blue.
     pub fn images(name: &str, [height, width, channels]: [usize; 3], levels: Vec<u8>) -> Self {
         Self::of(name, Shape::Image { height, width, channels }, None, Values::Bytes(levels))
     }
 
-    /// A table of so many columns, row by row. Each column is standardised, and comes back in its own units.
+    /// A table `(N, columns)`. Each column is standardised for training; results come back in its own units.
     pub fn table<S: Into<String>>(name: &str, columns: impl IntoIterator<Item = S>, numbers: Vec<f32>) -> Self {
         let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
         Self::of(name, Shape::Table(columns.len()), Some(columns), Values::Floats(numbers))
     }
 
-    /// Points of so many coordinates, one after the other, learned from as they are.
+    /// Points `(N, coordinates)`, which are not standardised.
     pub fn points(name: &str, coordinates: usize, numbers: Vec<f32>) -> Self {
         Self::of(name, Shape::Point(coordinates), None, Values::Floats(numbers))
     }
 
-    /// A class for each row.
+    /// Sets the class of each row.
     pub fn labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.labels = Some(labels.into_iter().map(Into::into).collect());
         self
     }
 
-    /// The share of the rows that is kept for testing; a tenth where not said.
+    /// Sets the share of the rows that is held out for testing; 0.1 by default.
     pub fn test_share(mut self, share: f64) -> Self {
         self.options.test_share = share;
         self
     }
 
-    /// Decides which rows these are.
+    /// Sets the seed that chooses the test rows.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self
     }
 
-    /// The rows, checked, split into what is learned from and what is judged by, and standardised if they are a table's.
+    /// Checks the rows, splits them into training and test rows, and standardises a table's columns.
     pub fn dataset(self) -> Result<Dataset, DataError> {
         check_numbers(&self.options)?;
         let unusable = |reason: String| Err(DataError::unusable(&self.options.source, reason));
@@ -77,7 +77,7 @@ impl InMemory {
         };
         if !has_size {
             return unusable(format!(
-                "{} cannot be learned from: images have sides from 1 to {LONGEST} and 1 or 3 channels, rows a number at least",
+                "{} cannot be learned from: images need sides from 1 to {LONGEST} and 1 or 3 channels, rows at least one number",
                 self.shape
             ));
         }
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(data.classes, ["c2", "c10"]);
         let mean: f32 = data.train.numbers(0..15, 3).iter().step_by(3).sum::<f32>() / 15.0;
         assert!(mean.abs() < 1e-5);
-        // A row is whole after all this: its class is that of its place.
+        // Rows and classes still belong together after the split.
         let mut first = data.train.numbers(0..1, 3);
         data.columns.unwrap().restore(&mut first);
         let row = (first[0] / 3.0).round() as usize;
@@ -144,7 +144,7 @@ mod tests {
             (InMemory::points("x", 2, vec![0.0, 1.0, f32::NAN, 2.0]), "NaN in row 1"),
             (InMemory::points("x", 2, vec![0.0; 8]).labels(["a"]), "4 rows and 1 labels"),
             (InMemory::points("x", 2, vec![0.0; 8]).test_share(1.0), "test_share must be a share"),
-            (InMemory::table("x", Vec::<String>::new(), vec![]), "rows a number at least"),
+            (InMemory::table("x", Vec::<String>::new(), vec![]), "rows at least one number"),
         ] {
             let found = reason(rows);
             assert!(found.contains(told), "{found}");

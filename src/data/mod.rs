@@ -1,7 +1,7 @@
-//! Data sources, all of them ending in one [`Dataset`]. Knows no GPU.
+//! Data sources, all of which are read into a [`Dataset`]. Does not depend on the GPU.
 //!
-//! A source yields all its rows with what is known of them; one pipeline chooses rows, splits and
-//! standardises, or brings rows to the form that a trained model takes.
+//! A source yields all its rows with their labels and origins; one pipeline chooses rows, splits and
+//! standardises them, or converts them to the form that a trained model takes.
 
 mod apply;
 mod array;

@@ -1,8 +1,8 @@
-//! The order in which people count: `2.png` before `10.png`.
+//! Natural sort order: `2.png` before `10.png`.
 
 use std::cmp::Ordering;
 
-/// Compares runs of digits by their value and everything else by its letters.
+/// Compares runs of digits by value and everything else by character.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
@@ -18,7 +18,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
         }
         let (mut p, mut q) = (left.chars(), right.chars());
         match (p.next(), q.next()) {
-            // `01` and `1` count the same, yet need an order of their own.
+            // `01` and `1` have the same value, yet need a fixed order.
             (None, None) => return a.cmp(b),
             (x, y) if x != y => return x.cmp(&y),
             _ => (left, right) = (p.as_str(), q.as_str()),
@@ -26,7 +26,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Digits at the start.
+/// The number of leading digits.
 fn digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }

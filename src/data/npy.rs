@@ -1,4 +1,4 @@
-//! NPY files: one array, after a header in the syntax of Python.
+//! NPY files: a header in Python syntax, then one array.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::array::{Array, Element};
 use super::raw::Raw;
 use super::{DataError, Split, bytes, write};
 
-/// What a file begins with.
+/// The first bytes of an NPY file.
 pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// Reads a file of one array, its first axis counting the rows.
@@ -22,13 +22,13 @@ pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
 /// The array of a file's content.
 pub fn parse(mut content: Vec<u8>) -> Result<Array, String> {
     if !content.starts_with(MAGIC) {
-        return Err("it does not begin as NPY files do".into());
+        return Err("it does not begin with the NPY magic number".into());
     }
     let (start, length): (usize, usize) = match content[MAGIC.len()..] {
         [1, _, a, b, ..] => (10, usize::from(u16::from_le_bytes([a, b]))),
         [2 | 3, _, a, b, c, d, ..] => (12, u32::from_le_bytes([a, b, c, d]) as usize),
         [version, ..] if !(1..=3).contains(&version) => {
-            return Err(format!("it has version {version}, and versions 1 to 3 are read"));
+            return Err(format!("it has version {version}, but only versions 1 to 3 can be read"));
         }
         _ => return Err("it ends within its header".into()),
     };
@@ -51,7 +51,7 @@ pub fn parse(mut content: Vec<u8>) -> Result<Array, String> {
     Ok(Array { extents, element, big_endian, bytes })
 }
 
-/// What stands behind a key, up to the header's end.
+/// The header's text after a key.
 fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     let place = header.find(&format!("'{key}'"))?;
     let (_, value) = header[place + key.len() + 2..].split_once(':')?;
@@ -60,9 +60,10 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
 
 /// `'<f4'`
 fn element(text: &str) -> Result<(Element, bool), String> {
-    let unknown = |what: &str| Err(format!("its elements are {what}; numbers, true and false, and words are read"));
+    let unknown =
+        |what: &str| Err(format!("its elements are {what}, but only numbers, booleans and strings can be read"));
     let Some(kind) = text.strip_prefix('\'').and_then(|text| text.split('\'').next()) else {
-        return unknown("records of several fields");
+        return unknown("records with several fields");
     };
     let big_endian = kind.starts_with('>');
     let kind = kind.trim_start_matches(['<', '>', '|', '=']);
@@ -90,7 +91,7 @@ fn extents(text: &str) -> Result<Vec<usize>, String> {
         .collect()
 }
 
-/// Elements whose first axis runs fastest, brought to the order in which the last does.
+/// Reorders elements from column-major (Fortran) to row-major (C) order.
 fn by_rows(content: &[u8], extents: &[usize], size: usize) -> Vec<u8> {
     let count: usize = extents.iter().product();
     let mut sorted = Vec::with_capacity(content.len());
@@ -109,13 +110,13 @@ fn by_rows(content: &[u8], extents: &[usize], size: usize) -> Vec<u8> {
     sorted
 }
 
-/// Writes an array of floats, the last axis running fastest.
+/// Writes an array of floats in row-major order.
 pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), DataError> {
     write::whole(path, |out| {
         let lengths: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
         let lengths = if shape.len() == 1 { lengths.trim_end() } else { lengths.trim_end_matches(", ") };
         let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
-        // The numbers begin on a multiple of 64 bytes.
+        // The format wants the data to begin on a multiple of 64 bytes.
         let unpadded = MAGIC.len() + 4 + header.len() + 1;
         header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
         header.push('\n');
@@ -131,7 +132,7 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Dat
     })
 }
 
-/// Writes the classes of rows as their numbers.
+/// Writes the class numbers of rows.
 pub fn write_npy_labels(path: &Path, labels: &[u32]) -> Result<(), DataError> {
     let numbers: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
     write_npy(path, &[labels.len()], &numbers)

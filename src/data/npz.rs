@@ -11,14 +11,14 @@ use super::error::{list, on_one_line};
 use super::raw::Raw;
 use super::{DataError, Split, npy};
 
-/// Names of examples and labels, without what says that they are for training or testing.
+/// Common names of examples and labels, without the parts that mark training or test rows.
 const EXAMPLES: [&str; 8] = ["x", "data", "images", "imgs", "image", "features", "arr_0", "inputs"];
 const LABELS: [&str; 6] = ["y", "labels", "label", "targets", "target", "classes"];
 const TRAIN: [&str; 2] = ["train", "training"];
-/// The first of these that is there.
+/// Names that mark test rows; the first one present is used.
 const TEST: [&str; 4] = ["test", "testing", "val", "valid"];
 
-/// An array's name taken apart: `x_train` is `x` and `train`.
+/// Splits an array's name: `x_train` into `x` and `train`.
 fn parts(name: &str) -> (String, String) {
     let name = name.to_lowercase();
     for part in TRAIN.iter().chain(&TEST) {
@@ -38,7 +38,7 @@ struct Archive<'a> {
     names: Vec<String>,
 }
 
-/// Reads the examples of an archive, and its labels where it has some.
+/// Reads the examples of an archive, and its labels if it has any.
 pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
     let mut archive = Archive::open(path)?;
     let mut notes = Vec::new();
@@ -81,7 +81,7 @@ pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
     Ok(raw)
 }
 
-/// Labels of training and test rows under the same classes.
+/// Numbers the labels of training and test rows by common classes.
 fn together((names, mut labels): Classes, (other_names, other): Classes) -> Classes {
     let mut all = names;
     let places: Vec<u32> = other_names
@@ -115,18 +115,18 @@ impl<'a> Archive<'a> {
         DataError::Format { path: self.path.to_path_buf(), kind: "NPZ file", reason }
     }
 
-    /// The first array of such a name that belongs to one of these parts.
+    /// The first array with one of these names that belongs to one of these parts.
     fn named(&self, wanted: &[&str], of: &[&str]) -> Option<String> {
         let is = |name: &&String, what: &str, part: &str| parts(name) == (what.to_string(), part.to_string());
         let pairs = of.iter().flat_map(|part| wanted.iter().map(move |what| (what, part)));
         pairs.filter_map(|(what, part)| self.names.iter().find(|name| is(name, what, part)).cloned()).next()
     }
 
-    /// The one array that has rows of several numbers.
+    /// The only array whose rows have several numbers.
     fn only_examples(&mut self) -> Result<String, DataError> {
         let mut found = Vec::new();
         for name in self.names.clone() {
-            // Arrays of other kinds may lie beside it.
+            // The archive may hold arrays of other kinds too.
             if self.array(&name).is_ok_and(|array| array.extents.len() >= 2) {
                 found.push(name);
             }
@@ -160,7 +160,7 @@ impl<'a> Archive<'a> {
         Ok(Raw::of("", shape, Split::of(rows, values)))
     }
 
-    /// A label a row; a second axis of length 1 is no harm.
+    /// One label per row; a second axis of length 1 is allowed.
     fn labels(&mut self, name: &str, rows: usize) -> Result<Classes, DataError> {
         let array = self.array(name)?;
         let one_a_row = matches!(array.extents[..], [_] | [_, 1]);

@@ -1,43 +1,43 @@
-//! What a user may say about a source.
+//! The options of a source.
 
 use serde::{Deserialize, Serialize};
 
-/// Colours of an image.
+/// Colour channels of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Channels {
-    /// One level a pixel.
+    /// One level per pixel.
     Grey,
     /// Red, green and blue.
     Rgb,
 }
 
-/// How an image of another shape becomes one of the wanted size.
+/// How an image of another shape is resized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fit {
-    /// Whole, with black bars.
+    /// Shrunk to fit, with black bars.
     Fit,
-    /// Filled, with what sticks out cut off.
+    /// Scaled to fill the size, with the overhang cut off.
     #[default]
     Crop,
-    /// Each side by itself.
+    /// Each side scaled by itself, so that proportions change.
     Stretch,
 }
 
-/// Rows and pixels of a row, written `64x48`: height, then width.
+/// The size of an image, written `64x48`: height, then width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ImageSize {
-    /// Rows of pixels.
+    /// Height in pixels.
     pub height: usize,
-    /// Pixels of a row.
+    /// Width in pixels.
     pub width: usize,
 }
 
-/// The longest side of an image that can be learned from.
+/// The longest side of an image.
 pub(super) const LONGEST: usize = 4096;
 
 impl std::str::FromStr for ImageSize {
@@ -73,34 +73,34 @@ impl TryFrom<String> for ImageSize {
     }
 }
 
-/// A source, and what of it is wanted.
+/// A source, and which of its rows to load and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// `strokes`, `points` or `sprites` with options after a colon, a folder, or a file.
     pub source: String,
-    /// The column with the class, of a table.
+    /// The column of a table that holds the class.
     pub label: Option<String>,
-    /// Columns to learn from, of a table; all that are not the label where empty.
+    /// The columns of a table to learn from; if empty, all but the label.
     pub columns: Vec<String>,
-    /// Classes to keep; all where empty.
+    /// Classes to keep; if empty, all.
     pub keep_label: Vec<String>,
-    /// Classes to leave out.
+    /// Classes to drop.
     pub drop_label: Vec<String>,
-    /// Share of the rows that is kept for testing, where the source has no test rows of its own.
+    /// Share of the rows that is held out for testing, if the source has no test rows of its own.
     pub test_share: f64,
-    /// At most so many training rows.
+    /// The largest number of training rows.
     pub limit: Option<usize>,
     /// Repeat rows of the rarer classes, so that each class has the same weight in training.
     pub balance: bool,
-    /// Of the split into training and test rows.
+    /// Seed of the split into training and test rows.
     pub seed: u64,
-    /// A file or row that cannot be used is an error, not something to skip.
+    /// Fail on a file or row that cannot be used, instead of skipping it.
     pub strict: bool,
-    /// The size images are brought to; the first one's where not said.
+    /// The size that images are resized to; by default the size they all have.
     pub image_size: Option<ImageSize>,
-    /// Colours of images; grey where all files are, where not said.
+    /// Colour channels of images; by default grey if all files are grey.
     pub channels: Option<Channels>,
-    /// How images of another shape are brought to size.
+    /// How images of another shape are resized.
     pub fit: Fit,
 }
 

@@ -1,4 +1,4 @@
-//! Points of the plane along curves, rings and moons, with noise.
+//! Noisy 2-D points along a curve, two rings or two moons.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,7 +15,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What a point's label stands for.
+    /// The classes of the points.
     fn classes(self) -> Vec<String> {
         let names: &[&str] = match self {
             Kind::Curve => &["curve"],
@@ -52,7 +52,7 @@ impl Options {
     }
 }
 
-/// `count` training points and a fifth as many for testing.
+/// `count` training points and a fifth as many test points.
 pub fn rows(options: &Options) -> Raw {
     let name = match options.kind {
         Kind::Curve => "points",
@@ -80,7 +80,7 @@ fn split(options: &Options, rows: usize, stream: u64) -> Split {
     Split { labels: Some(labels), ..Split::of(rows, Values::Floats(values)) }
 }
 
-/// A point of the noiseless shape, within about [-1, 1] x [-1, 1], and which part of it.
+/// A point of the shape without noise, within about [-1, 1] x [-1, 1], and its class.
 fn point(kind: Kind, rng: &mut ChaCha8Rng) -> (f32, f32, u8) {
     let t: f32 = rng.random();
     match kind {

@@ -1,25 +1,25 @@
-//! What is wanted of a source, and what it yields before rows are chosen and split.
+//! A request to a source, and the rows it yields before they are chosen and split.
 
 use super::{Options, Shape, Split};
 
-/// Is told, from any thread, how many files of how many have been read.
+/// Called from any thread with the number of files read so far and the number of all files.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// What is wanted of a source.
+/// A request to a source.
 pub(super) struct Request<'a> {
     pub options: &'a Options,
     pub progress: Progress<'a>,
-    /// Whether it matters that the label column is there.
+    /// Whether a missing label column is an error.
     pub label_needed: bool,
 }
 
-/// All that a source has.
+/// Everything a source holds.
 #[derive(Debug, PartialEq)]
 pub(super) struct Raw {
     pub name: String,
     pub shape: Shape,
     pub classes: Vec<String>,
-    /// A table's column names; its numbers are as they stand in the file.
+    /// A table's column names; its values are not standardised yet.
     pub columns: Option<Vec<String>>,
     /// The training rows, or all rows where the source has no test rows of its own.
     pub rows: Split,

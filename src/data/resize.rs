@@ -1,4 +1,4 @@
-//! Images brought to a size and to grey or colour.
+//! Resizing images and converting them to grey or colour.
 
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, RgbImage, Rgba};
@@ -10,14 +10,14 @@ use super::{Channels, DataError, Fit, Options, Shape, Split, Values};
 /// Height, width and channels.
 pub type Size = (usize, usize, usize);
 
-/// Brings an image to a size; where it has that size already, nothing is resampled.
+/// Resizes an image; if it already has the size, nothing is resampled.
 pub fn fitted(image: DynamicImage, (height, width, channels): Size, fit: Fit) -> DynamicImage {
     let (w, h) = (width as u32, height as u32);
     let image = flat(image, channels);
     if (image.width(), image.height()) == (w, h) {
         return image;
     }
-    // Triangles average over all that a pixel covers when an image shrinks.
+    // The triangle filter averages over the whole area of an output pixel when an image shrinks.
     let filter = FilterType::Triangle;
     match fit {
         Fit::Stretch => image.resize_exact(w, h, filter),
@@ -31,13 +31,13 @@ pub fn fitted(image: DynamicImage, (height, width, channels): Size, fit: Fit) ->
             };
             let (x, y) = (i64::from(w - inner.width().min(w)) / 2, i64::from(h - inner.height().min(h)) / 2);
             image::imageops::replace(&mut whole, &inner, x, y);
-            // Copied pixel by pixel through RGBA, it is what it was before.
+            // `replace` copies pixels through RGBA, so the channels are converted back.
             flat(whole, channels)
         }
     }
 }
 
-/// Eight bits a channel, what is transparent laid over black.
+/// Converts to eight bits per channel, with transparent pixels over black.
 fn flat(image: DynamicImage, channels: usize) -> DynamicImage {
     let image = if image.color().has_alpha() {
         let mut rgba = image.into_rgba8();
@@ -52,7 +52,7 @@ fn flat(image: DynamicImage, channels: usize) -> DynamicImage {
     if channels == 1 { image.into_luma8().into() } else { image.into_rgb8().into() }
 }
 
-/// Brings the images of a source that is no folder to the size and channels that were asked for.
+/// Converts the images of a source other than a folder to the requested size and channels.
 pub fn as_asked(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
     let Shape::Image { height, width, channels } = raw.shape else { return Ok(raw) };
     let size = options.image_size.map_or((height, width), |size| (size.height, size.width));
@@ -71,7 +71,7 @@ pub fn as_asked(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
     }
     raw.shape = Shape::Image { height: to.0, width: to.1, channels: to.2 };
     if (from.0, from.1) != size {
-        raw.notes.push(format!("images of {height}x{width} were brought to {}x{}", size.0, size.1));
+        raw.notes.push(format!("images of {height}x{width} were resized to {}x{}", size.0, size.1));
     }
     Ok(raw)
 }
@@ -79,7 +79,7 @@ pub fn as_asked(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
 fn bring(split: &mut Split, from: Size, to: Size, options: &Options) -> Result<(), DataError> {
     let Values::Bytes(levels) = &split.values else {
         let reason = format!(
-            "its images of {}x{} are numbers, not levels of grey or colour, and only those can be resized",
+            "its images of {}x{} are floats, but only images of grey or colour levels can be resized",
             from.0, from.1
         );
         return Err(DataError::unusable(&options.source, reason));
@@ -102,7 +102,7 @@ fn bring(split: &mut Split, from: Size, to: Size, options: &Options) -> Result<(
     Ok(())
 }
 
-/// Room for so many images, if there is that much memory.
+/// Zeros for `count` images, or none if there is not enough memory.
 pub fn zeros(rows: usize, stride: usize) -> Option<Vec<u8>> {
     let mut room = Vec::new();
     let length = rows.checked_mul(stride)?;

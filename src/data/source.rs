@@ -1,4 +1,4 @@
-//! What a source is, recognised by its name and content, and what it yields before rows are chosen and split.
+//! Recognises the kind of a source by its name and content, and reads it.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::bytes;
 use super::raw::{Raw, Request};
 use super::{DataError, folder, idx, images, npy, npz, points, sprites, strokes, table};
 
-/// Reads or makes a source.
+/// Reads or generates a source.
 pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
     let spec = request.options.source.as_str();
     let (kind, options) = spec.split_once(':').unwrap_or((spec, ""));
@@ -56,7 +56,7 @@ fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     }
 }
 
-/// By its first bytes where they are telling, else by its name.
+/// The kind of a file, by its first bytes if they identify it, else by its name.
 fn kind(path: &Path, head: &[u8]) -> Kind {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -67,7 +67,7 @@ fn kind(path: &Path, head: &[u8]) -> Kind {
     if head.starts_with(b"PK\x03\x04") {
         return Kind::Npz;
     }
-    // A table may begin with `BM` as a bitmap does, so its name goes first.
+    // A table may begin with `BM` like a bitmap, so the name decides first.
     if matches!(extension, "csv" | "tsv" | "tab" | "txt" | "data" | "dat") {
         return Kind::Table;
     }

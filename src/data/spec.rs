@@ -1,4 +1,4 @@
-//! The options of built-in sources, as they stand behind the colon.
+//! The options of built-in sources, after the colon of their name.
 
 use super::DataError;
 
@@ -23,14 +23,14 @@ pub fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
     })
 }
 
-/// `[count=N][,seed=N]`: what a built-in source is asked for that has nothing else to choose.
+/// `[count=N][,seed=N]`: the options of a built-in source that has no others.
 pub struct Counted {
     pub count: usize,
     pub seed: u64,
 }
 
 impl Counted {
-    /// With so many by default, and at most so many.
+    /// Parses the options, with a default and an upper limit for the count.
     pub fn parse(spec: &str, text: &str, count: usize, most: usize) -> Result<Self, DataError> {
         let mut parsed = Self { count, seed: 0 };
         for (name, value) in pairs(text) {
@@ -44,7 +44,7 @@ impl Counted {
     }
 }
 
-/// There is no such option.
+/// The error for an unknown option.
 pub fn unknown(spec: &str, option: &str, known: &str) -> DataError {
     DataError::Spec { spec: spec.to_string(), reason: format!("there is no option `{option}`; there are {known}") }
 }

@@ -1,4 +1,5 @@
-//! White shapes on black with known factors: every image is a place in a grid of shape, scale, rotation, x and y.
+//! White shapes on black with known factors of variation: each image is one combination of shape, scale, rotation, x
+//! and y.
 
 use std::collections::HashMap;
 
@@ -10,27 +11,27 @@ use super::raw::Raw;
 use super::spec::Counted;
 use super::{DataError, Factors, Shape, Split, Values};
 
-/// Pixels of an image's side.
+/// Side of an image in pixels.
 const SIDE: usize = 64;
 
 const SHAPES: [&str; 3] = ["square", "ellipse", "heart"];
 const FACTORS: [&str; 5] = ["shape", "scale", "rotation", "x", "y"];
 const COUNTS: [usize; 5] = [SHAPES.len(), 6, 40, 32, 32];
 
-/// All images that there are: 737,280.
+/// The number of distinct images: 737,280.
 const ALL: usize = COUNTS[0] * COUNTS[1] * COUNTS[2] * COUNTS[3] * COUNTS[4];
 
-/// Half of the largest shape's side, and where the centres of shapes lie: all of every shape is in the image.
+/// Half the side of the largest shape, and the range of the shapes' centres, so that no shape is cut off.
 const LARGEST: f32 = 8.4;
 const CENTRES: (f32, f32) = (12.5, 51.5);
 
 /// `sprites[:count=20000][,seed=0]`
 pub fn parse(spec: &str, text: &str) -> Result<Counted, DataError> {
-    // A fifth more are drawn for testing.
+    // Test images, a fifth as many, are drawn in addition.
     Counted::parse(spec, text, 20_000, ALL / 6 * 5)
 }
 
-/// `count` training images and a fifth as many for testing, no two of the same factors.
+/// `count` training images and a fifth as many test images, all with distinct factors.
 pub fn rows(options: &Counted) -> Raw {
     let tests = (options.count / 5).max(1);
     let drawn = draw(options.seed, options.count + tests);
@@ -39,7 +40,7 @@ pub fn rows(options: &Counted) -> Raw {
     Raw { classes: SHAPES.map(String::from).into(), test: Some(split(test)), ..Raw::of("sprites", shape, split(train)) }
 }
 
-/// Distinct numbers below [`ALL`]: a shuffle that stops when it has enough and remembers only what it has moved.
+/// Distinct numbers below [`ALL`], by a partial Fisher-Yates shuffle that stores only the moved entries.
 fn draw(seed: u64, count: usize) -> Vec<u32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut moved: HashMap<u32, u32> = HashMap::new();
@@ -67,7 +68,7 @@ fn split(drawn: &[u32]) -> Split {
     }
 }
 
-/// The factors of an image by its number: y changes fastest.
+/// The factors of the image with a given number; y changes fastest.
 fn place(mut number: usize) -> [u16; 5] {
     let mut place = [0; 5];
     for (factor, count) in place.iter_mut().zip(COUNTS).rev() {
@@ -92,7 +93,7 @@ fn paint([shape, scale, rotation, x, y]: [u16; 5], image: &mut [u8]) {
             0 => u.abs() <= 1.0 && v.abs() <= 1.0,
             1 => u * u / 1.69 + v * v / 0.4225 <= 1.0,
             _ => {
-                // A curve of the sixth degree, its point downwards.
+                // A heart: an algebraic curve of degree six, point down.
                 let (u, v) = (1.15 * u, 0.1 - 1.15 * v);
                 let circle = u * u + v * v - 1.0;
                 circle * circle * circle <= u * u * v * v * v

@@ -1,5 +1,5 @@
-//! Digits written by a shaky virtual hand: pen strokes with random slant, size, place, thickness and wobble, drawn
-//! anti-aliased in 28x28 grey. Made from a seed, so that no file is needed to try the program.
+//! Synthetic handwritten digits: pen strokes with random slant, size, position, thickness and wobble, drawn
+//! anti-aliased in 28x28 grey. They are generated from a seed, so that the program can be tried without any files.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +11,7 @@ use super::raw::Raw;
 use super::spec::Counted;
 use super::{DataError, Shape, Split, Values};
 
-/// Pixels of an image's side.
+/// Side of an image in pixels.
 const SIDE: usize = 28;
 
 /// `strokes[:count=20000][,seed=0]`
@@ -19,7 +19,7 @@ pub fn parse(spec: &str, text: &str) -> Result<Counted, DataError> {
     Counted::parse(spec, text, 20_000, 1_000_000)
 }
 
-/// `count` training images and a fifth as many for testing.
+/// `count` training images and a fifth as many test images.
 pub fn rows(options: &Counted) -> Raw {
     let shape = Shape::Image { height: SIDE, width: SIDE, channels: 1 };
     Raw {
@@ -35,7 +35,7 @@ fn split(seed: u64, rows: usize, first_stream: u64) -> Split {
         .par_chunks_mut(SIDE * SIDE)
         .enumerate()
         .map(|(row, image)| {
-            // A stream an image: they can be drawn in any order, by any number of threads.
+            // One random stream per image, so that the result does not depend on the order or the number of threads.
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(first_stream + row as u64);
             let digit = rng.random_range(0..10_usize);
@@ -48,9 +48,9 @@ fn split(seed: u64, rows: usize, first_stream: u64) -> Split {
     Split { labels: Some(labels), ..Split::of(rows, Values::Bytes(pixels)) }
 }
 
-/// How one image is written.
+/// The handwriting of one image.
 struct Hand {
-    /// Takes glyph coordinates, centred on 0, to pixels.
+    /// Maps glyph coordinates, centred on 0, to pixels.
     matrix: [[f32; 2]; 2],
     centre: (f32, f32),
     /// Half the pen's width in pixels.
@@ -73,7 +73,7 @@ impl Hand {
         let (sine, cosine) = (libm::sinf(angle), libm::cosf(angle));
         let centre = (14.0 + between(-1.6, 1.6), 14.0 + between(-1.6, 1.6));
         Self {
-            // Rotation times shear times scale; y runs down, so a slant to the right is negative.
+            // Rotation times shear times scale; y points down, so a slant to the right is negative.
             matrix: [
                 [cosine * width, -cosine * slant * height - sine * height],
                 [sine * width, -sine * slant * height + cosine * height],
@@ -95,7 +95,7 @@ impl Hand {
     }
 
     fn write(&self, glyph: &[Stroke], rng: &mut ChaCha8Rng, image: &mut [u8]) {
-        // Strokes that meet must still meet when their points are shaken: one shift per distinct point.
+        // One shift per distinct point, so that strokes that share a point still share it afterwards.
         let mut shaken: Vec<((f32, f32), (f32, f32))> = Vec::new();
         let mut shake = |point: (f32, f32), rng: &mut ChaCha8Rng| {
             if let Some((_, moved)) = shaken.iter().find(|(p, _)| *p == point) {

@@ -276,7 +276,7 @@ impl GpuExecutor {
                     (partial, 0, partial.size())
                 }
                 Slot::Storage { .. } => {
-                    // `check_op` has found it.
+                    // `check_op` has refused such an op already.
                     let id = op.tensor(name).ok_or_else(|| GpuError::Mismatch {
                         kernel: op.kernel.name(),
                         reason: format!("nothing is bound to `{name}`"),
@@ -350,7 +350,7 @@ impl GpuExecutor {
     fn map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode, size: u64) -> Answer {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
         buffer.map_async(mode, 0..size, move |result| {
-            // Sending fails only if the receiver was dropped, and then nobody needs the result.
+            // Sending fails only if the receiver was dropped, and then the result is not needed.
             let _ = sender.send(result);
         });
         receiver
@@ -404,7 +404,7 @@ impl GpuExecutor {
         pass.dispatch_workgroups(x, y, z);
     }
 
-    /// Runs one step with the scalars as they are.
+    /// Runs one step with the given scalars.
     pub fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
         self.gpu.queue.write_buffer(&self.scalars, SINGLE_STEP, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
@@ -462,7 +462,7 @@ impl GpuExecutor {
         self.gpu.check()
     }
 
-    /// Waits for the oldest submit and returns its metrics; none where nothing was submitted.
+    /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
     pub fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
         let Some(oldest) = self.in_flight.pop_front() else {
             return Ok(None);

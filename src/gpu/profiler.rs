@@ -11,9 +11,9 @@ use crate::plan::{Op, PlanId, Program, STEPS_PER_SUBMIT, StepPlan, StepScalars, 
 /// Measured peak rates of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Roofs {
-    /// Floating-point operations a second, multiply-adds counted as two.
+    /// Floating-point operations per second, multiply-adds counted as two.
     pub flops: f64,
-    /// Bytes a second, read or written.
+    /// Bytes per second, read or written.
     pub bytes: f64,
     /// Seconds of an almost empty dispatch.
     pub launch: f64,
@@ -67,7 +67,7 @@ pub fn step_seconds(
     let first = batch(1)?;
     let started = Instant::now();
     let mut best = if first > patience.as_secs_f64() { first } else { batch(1)? };
-    // Several steps per batch, so that waiting for the end of the batch weighs little.
+    // Several steps per batch, so that waiting for the end of the batch costs little.
     let count = (patience.as_secs_f64() / 5.0 / best.max(1e-6)).clamp(1.0, STEPS_PER_SUBMIT as f64) as usize;
     while started.elapsed() < patience {
         best = best.min(batch(count)?);
@@ -76,8 +76,8 @@ pub fn step_seconds(
 }
 
 impl GpuExecutor {
-    /// Seconds that each op of a plan takes in one step, by timestamps around a pass of its own; the step runs with the
-    /// scalars as they are. None where the device was not opened with timestamps, or has too few of them.
+    /// Seconds of each op of a plan in one step with the given scalars, by timestamps around a pass per op. None if the
+    /// device was not opened with timestamps, or has too few of them.
     pub fn op_seconds(&mut self, plan: PlanId, step: &StepScalars) -> Result<Option<Vec<f64>>, GpuError> {
         if !self.gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(None);

@@ -170,7 +170,7 @@ pub fn check_op(op: &Op, tensors: &TensorTable, passes: &[&Reflection]) -> Resul
     let is_params = |(_, name, slot): &(u32, String, Slot)| matches!(slot, Slot::Uniform { .. }) && name != "step";
     let wants_params = slots().any(is_params);
     if op.params.is_some() && !wants_params {
-        return mismatch("it carries a uniform that the shader does not use".into());
+        return mismatch("it has a uniform that the shader does not use".into());
     }
     Ok(())
 }

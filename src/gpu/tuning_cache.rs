@@ -74,7 +74,7 @@ impl TuningCache {
             std::fs::create_dir_all(folder)?;
         }
         let text = serde_json::to_string_pretty(&Self { table: table.clone(), ..Self::for_gpu(gpu, checked) })?;
-        // Written beside and renamed, because two runs may finish tuning at the same time.
+        // Written under a temporary name and renamed, because two runs may finish tuning at the same time.
         let beside = path.with_extension(format!("part{}", std::process::id()));
         std::fs::write(&beside, text)?;
         std::fs::rename(&beside, &path)?;

@@ -1,4 +1,4 @@
-//! From nodes to ops: where each node's value lies, and the op that makes it.
+//! From nodes to ops: where each node's value is stored, and the op that computes it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,32 +8,32 @@ use crate::plan::{
     BufferId, Call, Dtype, Function, Index, Input, Op, ParamTable, PlanError, Store, TensorId, TensorTable, Value,
 };
 
-/// Where a node's value lies.
+/// Where a node's value is stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placed {
     /// The tensor that holds it.
     pub tensor: TensorId,
-    /// Where it is not the whole tensor.
+    /// The part of the tensor, if it is not the whole.
     part: Option<Part>,
 }
 
-/// Elements of a tensor that no binding can start at, or that do not lie side by side.
+/// Elements of a tensor that a binding cannot start at, or that are not contiguous.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Part {
-    /// From one row to the next.
+    /// Elements from one row to the next.
     stride: usize,
-    /// The first.
+    /// The first element.
     offset: usize,
 }
 
 impl Placed {
-    /// All of a tensor.
+    /// The whole tensor.
     pub fn whole(tensor: TensorId) -> Self {
         Self { tensor, part: None }
     }
 }
 
-/// Lowers graphs to ops. The plans of a model share tensors: those of one name and shape are one.
+/// Lowers graphs to ops. The plans of a model share tensors with equal name and shape.
 pub struct Lowering {
     /// Every tensor.
     pub tensors: TensorTable,
@@ -41,36 +41,36 @@ pub struct Lowering {
     shared: HashMap<String, TensorId>,
 }
 
-/// A graph on its way to ops.
+/// A graph while it is lowered.
 struct Lower<'a> {
     lowering: &'a mut Lowering,
     graph: &'a Graph,
-    /// Nodes that something needs.
+    /// Nodes that are used.
     needed: HashSet<Node>,
-    /// What is read from outside, and where.
+    /// Nodes whose values are read from outside, and their tensors.
     kept: &'a [(Node, TensorId)],
     places: HashMap<Node, Placed>,
-    /// Whole tensors with what is a part of one.
+    /// Copies of parts, as tensors of their own.
     copies: HashMap<Node, TensorId>,
-    /// Names that tensors of this plan have.
+    /// Names of this plan's tensors.
     taken: HashSet<String>,
     ops: Vec<Op>,
 }
 
 impl Lowering {
-    /// For parameters in an arena.
+    /// A lowering of models whose parameters are in an arena.
     pub fn new(tensors: TensorTable, weights: BufferId) -> Self {
         Self { tensors, weights, shared: HashMap::new() }
     }
 
-    /// The tensor of this name and shape, a new one where there is none.
+    /// The tensor of this name and shape, added if there is none.
     pub fn shared(&mut self, name: &str, shape: &[usize]) -> TensorId {
         let key = format!("{name} {shape:?}");
         let tensors = &mut self.tensors;
         *self.shared.entry(key).or_insert_with(|| tensors.floats(name, shape))
     }
 
-    /// The ops that make the nodes in `kept`, each where it shall lie; inputs lie there already.
+    /// The ops that compute the nodes in `kept`, each into its tensor; inputs are in theirs already.
     pub fn lower(&mut self, graph: &Graph, kept: &[(Node, TensorId)]) -> Result<Vec<Op>, PlanError> {
         let mut needed: HashSet<Node> = kept.iter().map(|(node, _)| *node).collect();
         for node in graph.nodes().rev() {
@@ -118,7 +118,7 @@ impl Lower<'_> {
         self.needed.iter().flat_map(|n| self.graph.reads(*n)).filter(|read| *read == node).count()
     }
 
-    /// The shape of a tensor of the node's own: sums over rows or columns are vectors.
+    /// The shape of a separate tensor for the node: sums over rows or columns are vectors.
     fn extents(&self, node: Node) -> Vec<usize> {
         let [rows, cols] = self.graph.shape(node);
         match self.graph.kind(node) {
@@ -128,7 +128,7 @@ impl Lower<'_> {
         }
     }
 
-    /// Whether an op can write a node's value to any place.
+    /// Whether an op can write a node's value to this place.
     fn can_be_placed(&self, node: Node, place: Placed) -> bool {
         match self.graph.kind(node) {
             Kind::Map { .. } | Kind::Sum(_) => true,
@@ -139,17 +139,18 @@ impl Lower<'_> {
         }
     }
 
-    /// Whether a node's value can be made where the outside reads it.
+    /// Whether a node's value can be computed directly in the tensor that is read from outside.
     fn can_be_kept(&self, node: Node, place: Placed) -> bool {
         let tensors = &self.lowering.tensors;
         let buffer = tensors.get(place.tensor).buffer;
         let read = self.readers(node) > 0 || self.kept.iter().filter(|(kept, _)| *kept == node).count() > 1;
-        // What reads it may write others there, and an op that reads a buffer cannot write it.
+        // A reader of the node may write another node to the same buffer, and an op cannot read a buffer that it
+        // writes.
         let alone = self.kept.iter().filter(|(_, kept)| tensors.get(*kept).buffer == buffer).count() == 1;
         (!read || alone) && self.can_be_placed(node, place)
     }
 
-    /// A part of a place: rows are a tensor where a binding can start at the first, other parts are not.
+    /// A part of a place: rows become a tensor if a binding can start at the first one; other parts do not.
     fn part(&mut self, place: Placed, region: Region, shape: [usize; 2]) -> Placed {
         let tensor = self.lowering.tensors.get(place.tensor).clone();
         let stride = match (place.part, &tensor.shape[..], region) {
@@ -172,14 +173,15 @@ impl Lower<'_> {
         Placed { part: Some(Part { stride, offset: before + start }), ..place }
     }
 
-    /// A sum's first parts are made where the sum lies, if nothing else reads them.
+    /// Places the first parts of a sum in the sum's own tensor, if nothing else reads them.
     fn place_parts(&mut self) {
         for sum in self.graph.nodes().rev().filter(|n| self.needed.contains(n)).collect::<Vec<_>>() {
             let Kind::Sum(parts) = self.graph.kind(sum) else { continue };
             let place = self.place(sum);
             let wholes = parts.iter().filter(|(region, _)| *region == Region::Whole).count();
             for (i, (region, part)) in parts.iter().enumerate() {
-                // Two whole parts are added by an op; to what a part covers already, others are added.
+                // Two whole parts are added by an op. Further parts of a region that is written already are added to
+                // it.
                 let again = parts[..i].iter().any(|(before, _)| before == region);
                 let first = !again && (wholes == 0 || *region == Region::Whole);
                 let shape = self.graph.shape(*part);
@@ -196,7 +198,7 @@ impl Lower<'_> {
         }
     }
 
-    /// Where a node's value lies, in a tensor of its own where nothing else was decided.
+    /// Where a node's value is stored; by default in a tensor of its own.
     fn place(&mut self, node: Node) -> Placed {
         if let Some(place) = self.places.get(&node) {
             return *place;
@@ -224,7 +226,7 @@ impl Lower<'_> {
         place
     }
 
-    /// A tensor that nothing else in this plan is given.
+    /// A new tensor with a unique name in this plan.
     fn own(&mut self, base: String, shape: &[usize]) -> TensorId {
         let mut name = base.clone();
         for number in 2.. {
@@ -236,7 +238,7 @@ impl Lower<'_> {
         self.lowering.shared(&name, shape)
     }
 
-    /// How a place is indexed by the elements of a space.
+    /// How a place is indexed by the elements `(row, col)` of a space.
     fn index(&self, place: Placed, shape: [usize; 2], space: [usize; 2]) -> Index {
         match (place.part, shape) {
             (Some(part), _) => Index::Columns { stride: part.stride as u32, offset: part.offset as u32 },
@@ -248,7 +250,7 @@ impl Lower<'_> {
         }
     }
 
-    /// The node's tensor, all of it; a copy where it is a part of one.
+    /// The node's value as a whole tensor; a copy if it is a part of one.
     fn tensor(&mut self, node: Node) -> Result<TensorId, PlanError> {
         let place = self.place(node);
         if place.part.is_none() && !matches!(self.graph.kind(node), Kind::Scalar(_)) {
@@ -265,7 +267,7 @@ impl Lower<'_> {
         Ok(copy)
     }
 
-    /// The same as a matrix, where it is a vector.
+    /// The node's value as a matrix, if it is a vector.
     fn matrix(&mut self, node: Node) -> Result<TensorId, PlanError> {
         let id = self.tensor(node)?;
         let tensor = self.lowering.tensors.get(id).clone();
@@ -275,7 +277,7 @@ impl Lower<'_> {
         })
     }
 
-    /// The op of a function that is applied to nodes.
+    /// The op that applies a function to nodes.
     fn function(
         &mut self,
         label: &str,
@@ -289,7 +291,7 @@ impl Lower<'_> {
         self.map(label, &[(function, arguments)], nodes, space, &[(0, to)], accumulate)
     }
 
-    /// The op of functions that are applied to nodes, one after the other; results of the last one are stored.
+    /// The op that applies functions to nodes in sequence; the results of the last one are stored.
     fn map(
         &mut self,
         label: &str,
@@ -311,7 +313,7 @@ impl Lower<'_> {
             }
             let shape = self.graph.shape(*node);
             let mut place = self.place(*node);
-            // A part that is repeated: it is copied out first.
+            // A repeated part is copied to its own tensor first.
             if place.part.is_some() && shape != space {
                 place = Placed::whole(self.tensor(*node)?);
             }
@@ -347,7 +349,7 @@ impl Lower<'_> {
         let name = self.graph.name(node).to_string();
         let shape = self.graph.shape(node);
         match self.graph.kind(node) {
-            // A view and a result are there with what they are of.
+            // Views and further results need no op of their own.
             Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) | Kind::View { .. } | Kind::Result { .. } => {}
             Kind::Product { orientation, a, b } => {
                 let operands = [self.matrix(*a)?, self.matrix(*b)?, self.place(node).tensor];
@@ -371,7 +373,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// The results of a map that something reads.
+    /// The results of a map that are used.
     fn results(&mut self, map: Node) -> Vec<(usize, Placed)> {
         let mut results = Vec::new();
         let read = self.needed.iter().any(|n| match self.graph.kind(*n) {
@@ -420,7 +422,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    /// Whether two places are one.
+    /// Whether two places are the same.
     fn same(&self, a: Placed, b: Placed) -> bool {
         let [x, y] = [a, b].map(|place| self.lowering.tensors.get(place.tensor));
         (x.buffer, x.offset, &x.shape, a.part) == (y.buffer, y.offset, &y.shape, b.part)

@@ -1,7 +1,7 @@
-//! A model as a graph of plain nodes: what a layer adds, what the tape walks backwards, what is lowered to ops.
+//! A model as a graph of nodes. Layers add nodes, the tape adds their gradients, and lowering turns them into ops.
 //!
-//! Every node is a matrix `(rows, cols)`; a vector has one row or one column, a number one of each. Where a function takes
-//! nodes of several shapes, the smaller ones are repeated.
+//! Every node is a matrix `(rows, cols)`; a vector has one row or one column, a number one of each. Where a function
+//! takes nodes of several shapes, the smaller ones are repeated.
 
 pub mod fuse;
 mod lower;
@@ -23,13 +23,13 @@ pub struct Node(usize);
 /// A number that is the same for a whole step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scalar {
-    /// Always this.
+    /// A constant.
     Constant(f32),
-    /// The step's weight of the KL, over a number of rows.
+    /// The step's KL weight divided by a number of rows.
     BetaOver(u32),
 }
 
-/// What a fold sums over.
+/// The axis that a fold sums over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Over {
     /// `(R, C)` to `(R, 1)`.
@@ -41,73 +41,73 @@ pub enum Over {
 /// A part of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Region {
-    /// All of it.
+    /// The whole matrix.
     Whole,
-    /// Rows from the first one on, as many as the part has.
+    /// Rows, starting at this one.
     Rows(usize),
-    /// Columns from the first one on.
+    /// Columns, starting at this one.
     Columns(usize),
 }
 
-/// How a node comes about.
+/// The kind of a node: how its value is computed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// Something from outside: the batch, given noise.
+    /// An input: the batch, or given noise.
     Input {
-        /// Grey levels, four to a word.
+        /// Whether it holds grey levels, four to a word.
         levels: bool,
     },
     /// A block of the parameter arena.
     Param {
-        /// Its first element there.
+        /// Its first element in the arena.
         offset: usize,
-        /// It is a vector, which stands for a row.
+        /// Whether it is a vector, used as a row.
         vector: bool,
     },
     /// A number.
     Scalar(Scalar),
     /// The matrix product of two nodes.
     Product {
-        /// How they lie.
+        /// Which operand is transposed.
         orientation: Orientation,
-        /// The first.
+        /// The first operand.
         a: Node,
-        /// The second.
+        /// The second operand.
         b: Node,
     },
-    /// A function of each element, or several in a row: each takes the inputs by their numbers, or what those before it gave.
+    /// A function of each element, or several in sequence: arguments are inputs, or results of earlier functions.
     Map {
         /// The functions.
         calls: Vec<(Function, Vec<Argument>)>,
-        /// What they take.
+        /// The inputs.
         inputs: Vec<Node>,
     },
-    /// Another result of a map's last function than the first.
+    /// A result of a map's last function other than the first.
     Result {
         /// The map.
         of: Node,
-        /// Which result, from 1.
+        /// The index of the result, from 1.
         index: usize,
     },
     /// A sum in a fixed order.
     Fold {
-        /// Of what.
+        /// The node it is taken from.
         of: Node,
-        /// Over what.
+        /// The axis of the sum.
         over: Over,
     },
-    /// A part of a node, which costs nothing.
+    /// A part of a node, without a copy.
     View {
-        /// Of what.
+        /// The node it is taken from.
         of: Node,
-        /// Which part.
+        /// The part.
         region: Region,
     },
-    /// The sum of parts, each added where it belongs; together they cover everything.
+    /// The sum of parts, each added in its region; together they cover the whole matrix.
     Sum(Vec<(Region, Node)>),
 }
 
-/// What a function in a [`Kind::Map`] takes.
+/// An argument of a function in a [`Kind::Map`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {
     /// An input of the map.
@@ -131,7 +131,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// A graph whose parameters lie behind those of another.
+    /// A new graph that continues the parameter table of another.
     pub fn with_params(params: ParamTable) -> Self {
         Self { nodes: Vec::new(), params }
     }
@@ -146,7 +146,7 @@ impl Graph {
         self.nodes[node.0].shape
     }
 
-    /// The node's name: plans, messages and tensors show it.
+    /// The node's name, used in plans, messages and tensors.
     pub fn name(&self, node: Node) -> &str {
         &self.nodes[node.0].name
     }
@@ -157,17 +157,17 @@ impl Graph {
         node
     }
 
-    /// How the node comes about.
+    /// The node's kind.
     pub fn kind(&self, node: Node) -> &Kind {
         &self.nodes[node.0].kind
     }
 
-    /// Every node, in an order in which each stands behind what it is made from.
+    /// Every node, each after the nodes it is computed from.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + use<> {
         (0..self.nodes.len()).map(Node)
     }
 
-    /// What a node is made from.
+    /// The nodes that a node is computed from.
     pub fn reads(&self, node: Node) -> Vec<Node> {
         match self.kind(node) {
             Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) => Vec::new(),
@@ -183,13 +183,13 @@ impl Graph {
         Node(self.nodes.len() - 1)
     }
 
-    /// Something from outside.
+    /// Adds an input.
     pub fn input(&mut self, name: &str, shape: [usize; 2], levels: bool) -> Node {
         self.add(Kind::Input { levels }, shape, name)
     }
 
-    /// A block of parameters that lie one below the other: `(name, rows, init)` of each, all of so many columns. A block of
-    /// which the table has the first parameter already is that one.
+    /// Adds a block of adjacent parameters: `(name, rows, init)` of each, all with the same number of columns. If the
+    /// table already has the first parameter, the existing block is used.
     pub fn params_block(&mut self, name: &str, block: &[(&str, Vec<usize>, Init)]) -> Node {
         let offset = match block.first().and_then(|(first, ..)| self.params.find(first)) {
             Some(known) => known.offset,
@@ -208,7 +208,7 @@ impl Graph {
         known.map_or_else(|| self.add(kind, shape, name), Node)
     }
 
-    /// Every block of parameters with its place in the arena and its shape there.
+    /// Every block of parameters with its offset in the arena and its shape.
     pub fn parameters(&self) -> Vec<(Node, usize, Vec<usize>)> {
         let block = |node: Node| match *self.kind(node) {
             Kind::Param { offset, vector } => {
@@ -220,22 +220,22 @@ impl Graph {
         self.nodes().filter_map(block).collect()
     }
 
-    /// One parameter.
+    /// Adds one parameter.
     pub fn param(&mut self, name: &str, shape: &[usize], init: Init) -> Node {
         self.params_block(name, &[(name, shape.to_vec(), init)])
     }
 
-    /// A number.
+    /// Adds a number.
     pub fn scalar(&mut self, scalar: Scalar) -> Node {
         self.add(Kind::Scalar(scalar), [1, 1], "scalar")
     }
 
-    /// A constant.
+    /// Adds a constant.
     pub fn constant(&mut self, value: f32) -> Node {
         self.scalar(Scalar::Constant(value))
     }
 
-    /// `A B`, as the two lie.
+    /// Adds the matrix product of two nodes; `orientation` says which is transposed.
     ///
     /// # Panics
     /// If the extents that are summed over differ.
@@ -250,17 +250,17 @@ impl Graph {
         self.add(Kind::Product { orientation, a, b }, shape, name)
     }
 
-    /// A function of each element.
+    /// Adds a function of each element.
     ///
     /// # Panics
-    /// If the shapes do not fit, or their number.
+    /// If the number of inputs or their shapes do not match the function.
     pub fn map(&mut self, name: impl Into<String>, function: Function, inputs: &[Node]) -> Node {
         let arguments = (0..inputs.len()).map(Argument::Input).collect();
         let shape = self.common_shape(inputs);
         self.map_of(name, vec![(function, arguments)], inputs, shape)
     }
 
-    /// Several functions of each element, one after the other; what the last one gives is the node.
+    /// Adds several functions of each element in sequence; the node is the result of the last one.
     pub(crate) fn map_of(
         &mut self,
         name: impl Into<String>,
@@ -285,23 +285,23 @@ impl Graph {
         [extent(0), extent(1)]
     }
 
-    /// Standard normal draws, other ones for each number.
+    /// Adds standard normal draws; different numbers give independent draws.
     pub fn normal(&mut self, name: &str, draw: u32, shape: [usize; 2]) -> Node {
         self.map_of(name, vec![(Function::Normal(draw), Vec::new())], &[], shape)
     }
 
-    /// A result of a map other than the first.
+    /// Adds a result of a map other than the first.
     pub fn result(&mut self, of: Node, index: usize) -> Node {
         let (shape, name) = (self.shape(of), format!("{}.{index}", self.name(of)));
         self.add(Kind::Result { of, index }, shape, name)
     }
 
-    /// `a + b`
+    /// Adds `a + b`.
     pub fn sum_of(&mut self, name: impl Into<String>, a: Node, b: Node) -> Node {
         self.map(name, Function::Add, &[a, b])
     }
 
-    /// A sum over rows or columns.
+    /// Adds a sum over rows or columns.
     pub fn fold(&mut self, name: impl Into<String>, of: Node, over: Over) -> Node {
         let [rows, cols] = self.shape(of);
         let shape = match over {
@@ -311,27 +311,27 @@ impl Graph {
         self.add(Kind::Fold { of, over }, shape, name)
     }
 
-    /// Some neighbouring columns.
+    /// Adds a view of neighbouring columns.
     ///
     /// # Panics
-    /// If there are none, or not so many.
+    /// If the range is empty or exceeds the node.
     pub fn columns(&mut self, name: impl Into<String>, of: Node, range: std::ops::Range<usize>) -> Node {
         let [rows, cols] = self.shape(of);
         assert!(!range.is_empty() && range.end <= cols, "columns {range:?} of {}", self.name(of));
         self.add(Kind::View { of, region: Region::Columns(range.start) }, [rows, range.len()], name)
     }
 
-    /// Some neighbouring rows.
+    /// Adds a view of neighbouring rows.
     ///
     /// # Panics
-    /// If there are none, or not so many.
+    /// If the range is empty or exceeds the node.
     pub fn rows(&mut self, name: impl Into<String>, of: Node, range: std::ops::Range<usize>) -> Node {
         let [rows, cols] = self.shape(of);
         assert!(!range.is_empty() && range.end <= rows, "rows {range:?} of {}", self.name(of));
         self.add(Kind::View { of, region: Region::Rows(range.start) }, [range.len(), cols], name)
     }
 
-    /// Parts added where they belong.
+    /// Adds a sum of parts, each in its region.
     pub(crate) fn sum(&mut self, name: impl Into<String>, shape: [usize; 2], parts: Vec<(Region, Node)>) -> Node {
         self.add(Kind::Sum(parts), shape, name)
     }

@@ -1,4 +1,4 @@
-//! The tape: walks a graph backwards and adds the nodes of its gradients. Each kind of node states its gradient once.
+//! The tape: walks a graph backwards and adds the nodes of its gradients.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,10 @@ use super::{Argument, Graph, Kind, Node, Over, Region};
 use crate::plan::{Function, Gradient, Orientation, Saved};
 
 /// Adds the gradients of `sum(weight * loss)` over every element of some losses, given as `(loss, weight)`, and returns
-/// those of the nodes that are wanted; none where a loss does not depend on one.
+/// those of the nodes in `wanted`; none for a node that no loss depends on.
 ///
 /// # Panics
-/// If a loss depends on one through what is taken for data or noise: a likelihood's target, a draw.
+/// If a loss depends on a wanted node through an input without a gradient, such as a likelihood's target.
 pub fn gradients(graph: &mut Graph, losses: &[(Node, Node)], wanted: &[Node]) -> Vec<Option<Node>> {
     let mut tape = Tape { graph, wanted: HashSet::new(), parts: HashMap::new() };
     tape.mark(wanted);
@@ -34,9 +34,9 @@ pub fn gradients(graph: &mut Graph, losses: &[(Node, Node)], wanted: &[Node]) ->
 
 struct Tape<'a> {
     graph: &'a mut Graph,
-    /// The nodes that a wanted node leads to, itself included: the others need no gradient.
+    /// The nodes that depend on a wanted node, itself included; the others need no gradient.
     wanted: HashSet<Node>,
-    /// What a node's gradient is the sum of.
+    /// The parts whose sum is a node's gradient.
     parts: HashMap<Node, Vec<(Region, Node)>>,
 }
 
@@ -60,7 +60,7 @@ impl Tape<'_> {
         }
     }
 
-    /// A node's gradient, once every reader of the node has given its part.
+    /// A node's gradient, complete once every reader of the node has added its part.
     fn gradient(&mut self, node: Node) -> Option<Node> {
         let parts = self.parts.remove(&node)?;
         let (name, shape) = (format!("d_{}", self.graph.name(node)), self.graph.shape(node));
@@ -76,7 +76,7 @@ impl Tape<'_> {
         Some(self.graph.sum(name, shape, sum))
     }
 
-    /// Whether parts are rows, or columns, that leave none out, and two of them are the same or have none in common.
+    /// Whether parts tile the rows or the columns: none is left out, and any two parts are equal or disjoint.
     fn tile(&self, parts: &[(Region, Node)], shape: [usize; 2]) -> bool {
         let spans = |axis: usize| -> Option<Vec<std::ops::Range<usize>>> {
             let span = |(region, part): &(Region, Node)| match (region, axis) {
@@ -98,7 +98,7 @@ impl Tape<'_> {
         })
     }
 
-    /// A gradient may be smaller than its node, where it is the same along an extent: repeats it there.
+    /// A gradient may be smaller than its node if it is constant along an axis; this repeats it to full size.
     fn whole(&mut self, d: Node, shape: [usize; 2]) -> Node {
         if self.graph.shape(d) == shape {
             return d;
@@ -116,9 +116,9 @@ impl Tape<'_> {
                 assert_eq!(calls.len(), 1, "{} was made by the tape", self.graph.name(node));
                 self.map(node, d, calls[0].0, &inputs);
             }
-            // Results beside the first are slopes, which a loss does not depend on.
+            // Results other than the first are slopes, which no loss depends on.
             Kind::Result { .. } => {}
-            // What was summed has the same gradient everywhere: a smaller one says so.
+            // The gradient of a sum is the same for every term, so it stays smaller than the node.
             Kind::Fold { of, .. } => self.give(of, Region::Whole, d),
             Kind::View { of, region } => {
                 let d = self.whole(d, shape);
@@ -133,7 +133,7 @@ impl Tape<'_> {
         }
     }
 
-    /// Both gradients of a product are products, whatever way its operands lie.
+    /// Both gradients of a product are products, in every orientation.
     fn product(&mut self, node: Node, d: Node, orientation: Orientation, a: Node, b: Node) {
         use Orientation::{Nn, Nt, Tn};
         let d = self.whole(d, self.graph.shape(node));
@@ -143,7 +143,7 @@ impl Tape<'_> {
             Tn => ((Nt, b, d), (Nn, a, d)),
         };
         let name = self.graph.name(node).trim_end_matches(" forward").to_string();
-        // The weight's first: where nothing else decides, ops keep this order.
+        // The weight's gradient comes first: ordering keeps this order among ops of equal priority.
         for (to, (orientation, a, b), what) in [(b, of_b, "d_weight"), (a, of_a, "d_input")] {
             if self.wants(to) {
                 let part = self.graph.product(format!("{name} {what}"), orientation, a, b);
@@ -199,7 +199,7 @@ impl Tape<'_> {
         }
     }
 
-    /// What was repeated gets the sum over all its places.
+    /// The gradient of a repeated input is the sum over its repetitions.
     fn summed(&mut self, d: Node, from: [usize; 2], input: Node) -> Node {
         let (to, name) = (self.graph.shape(input), format!("d_{}", self.graph.name(input)));
         let mut d = d;

@@ -12,46 +12,46 @@ params! {
         count: u32,
         /// Columns of the data set.
         width: u32,
-        /// Words a row of packed bytes takes.
+        /// Words per row of packed bytes.
         words: u32,
-        /// The permutation works on twice as many bits.
+        /// Half the number of bits that the permutation works on.
         half_bits: u32,
-        /// Rows of pixels of an image that is augmented.
+        /// Height of an augmented image in pixels.
         height: u32,
-        /// Pixels of such a row.
+        /// Width of an augmented image in pixels.
         image_width: u32,
-        /// Levels of a pixel.
+        /// Channels per pixel.
         channels: u32,
-        /// Most pixels that it moves either way.
+        /// Largest shift in pixels in each direction.
         shift: u32,
-        /// What eight random bytes are multiplied by, in 65536ths.
+        /// The factor on the sum of eight random bytes, in units of 1/65536.
         noise: u32,
         /// Rows of the batch.
         batch: u32,
     }
 }
 
-/// How images are changed a little, anew each time they are seen.
+/// Augmentation: random changes of images each time they are used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Augment {
-    /// Rows of pixels.
+    /// Height in pixels.
     pub height: usize,
-    /// Pixels of a row.
+    /// Width in pixels.
     pub image_width: usize,
-    /// Levels of a pixel.
+    /// Channels per pixel.
     pub channels: usize,
-    /// Most pixels that an image moves either way.
+    /// Largest shift in pixels in each direction.
     pub shift: usize,
-    /// Whether half of them are mirrored.
+    /// Whether images are mirrored at random, half of the time.
     pub flip: bool,
-    /// Deviation of the noise on levels in [0, 1].
+    /// Standard deviation of the noise on levels in [0, 1].
     pub noise: f32,
 }
 
-/// The deviation of the sum of eight random bytes: sqrt(8 (256^2 - 1) / 12).
+/// The standard deviation of the sum of eight random bytes: sqrt(8 (256^2 - 1) / 12).
 const BYTES_DEVIATION: f32 = 209.0;
 
-/// Words that a row of packed bytes takes: rows start on a word.
+/// Words per row of packed bytes; rows start on a word.
 pub fn words_per_row(width: usize) -> usize {
     width.div_ceil(4)
 }
@@ -62,7 +62,7 @@ pub fn half_bits(count: usize) -> u32 {
     bits.div_ceil(2).max(1)
 }
 
-/// The row of a data set of `count` that row `r` of a step's batch is: the host's twin of the shader's.
+/// The index, in a data set of `count` rows, of row `r` of a step's batch; the host's twin of the shader's function.
 pub fn row_of(r: usize, count: usize, half_bits: u32, step: &StepScalars) -> usize {
     let position = step.offset as usize + r;
     let (position, key) = if position >= count {
@@ -96,8 +96,8 @@ fn permute(position: u32, count: u32, half_bits: u32, key: [u32; 2]) -> u32 {
     }
 }
 
-/// `x` from `data`, both of `width` D: `(B, ceil(D / 4))` from `(N, ceil(D / 4))` words of bytes, or `(B, D)` from `(N, D)`
-/// floats.
+/// `x` from `data`, both of `width` D: `(B, ceil(D / 4))` from `(N, ceil(D / 4))` words of bytes, or `(B, D)` from `(N,
+/// D)` floats.
 pub fn gather(
     tensors: &TensorTable,
     data: TensorId,
@@ -144,7 +144,7 @@ pub fn gather(
         .flops(batch * width))
 }
 
-/// The same of images of grey levels in words, each changed a little.
+/// Gathers images of grey levels packed in words and augments each.
 pub fn augmented(
     tensors: &TensorTable,
     data: TensorId,
@@ -205,7 +205,7 @@ pub(super) fn cases() -> Vec<Case> {
                 (false, _) => Fill::Levels,
             };
             let data = case.input("data", &[count, stride], dtype, fill);
-            // Nothing is computed but comparisons.
+            // Exact, because the op only copies and compares.
             let x = match bytes {
                 true => case.word_output("x", &[batch, stride]),
                 false => case.output("x", &[batch, width], Tolerance::Relative(0.0)),
@@ -266,7 +266,7 @@ mod tests {
         }
     }
 
-    /// A shuffle that left neighbours together, or rows near their place, would pass the test above.
+    /// A shuffle that keeps neighbours together, or rows near their place, would pass the test above.
     #[test]
     fn the_order_looks_random() {
         let n = 10_000_u32;
@@ -277,7 +277,7 @@ mod tests {
         assert!(fixed < 10 && same < 10, "{fixed} rows in place, {same} shared by two keys");
         let steps: Vec<f64> = a.windows(2).map(|w| (f64::from(w[0]) - f64::from(w[1])).abs() / f64::from(n)).collect();
         let mean = steps.iter().sum::<f64>() / steps.len() as f64;
-        // Two independent uniform numbers are 1/3 apart on average.
+        // The mean distance of two independent uniform numbers is 1/3.
         assert!((mean - 1.0 / 3.0).abs() < 0.01, "mean step {mean}");
     }
 }

@@ -1,19 +1,19 @@
-//! A case: ops on generated tensors, and what must hold of their results. One registry of them serves the comparison of
-//! GPU and oracle, the oracle's gradient checks and the benchmarks.
+//! Cases: ops on synthetic tensors, with tolerances for their results. One registry serves the comparison of GPU and
+//! oracle, the gradient checks of the oracle and the benchmarks.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::plan::{Dtype, METRICS_PER_STEP, Op, PlanError, Program, StepPlan, StepScalars, TensorId, TensorTable};
 
-/// What an input is filled with.
+/// The values that an input is filled with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fill {
     /// Random words.
     Bits,
     /// Uniform in [0, 1).
     Levels,
-    /// One of these: values where a bound or a branch lies.
+    /// Random picks from these values, to hit bounds and branches.
     Among(&'static [f32]),
     /// Uniform in (-spread, spread).
     Spread(f32),
@@ -29,20 +29,20 @@ pub enum Fill {
 /// How far an output may be from the oracle's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tolerance {
-    /// `|a - b| <= t (|b| + min(rms(b), 1))`; 0 asks for equality.
+    /// `|a - b| <= t (|b| + min(rms(b), 1))`; 0 requires equality.
     Relative(f64),
 }
 
-/// Some ops on generated tensors.
+/// Ops on synthetic tensors.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// `family/what sizes`.
     pub name: String,
-    /// The tensors and one plan, called `case`.
+    /// The tensors and one plan, named `case`.
     pub program: Program,
-    /// What the inputs are filled with.
+    /// The inputs and their values.
     pub inputs: Vec<(TensorId, Fill)>,
-    /// What is compared, and how strictly.
+    /// The compared outputs and their tolerances.
     pub outputs: Vec<(TensorId, Tolerance)>,
     /// The step's scalars.
     pub step: StepScalars,
@@ -50,7 +50,7 @@ pub struct Case {
     pub timed: bool,
 }
 
-/// Elements behind every tensor of a case: what a stray write would hit.
+/// Guard elements after every tensor of a case, which detect writes past its end.
 pub const GUARD: usize = 64;
 
 impl Case {
@@ -94,7 +94,7 @@ impl Case {
         id
     }
 
-    /// Adds a metrics ring; slots that a step leaves alone must keep what they held.
+    /// Adds a metrics ring; slots that the step does not write must keep their values.
     pub fn ring(&mut self, name: &str, slots: usize, tolerance: Tolerance) -> TensorId {
         self.updated(name, &[slots, METRICS_PER_STEP], Fill::Levels, tolerance)
     }

@@ -33,7 +33,7 @@ macro_rules! params {
                 $($crate::plan::Field::of(stringify!($field), std::mem::offset_of!($name, $field)),)*
             ];
 
-            /// The struct as an op carries it.
+            /// The struct in the form that an op holds.
             pub fn block(&self) -> $crate::plan::ParamsBlock {
                 $crate::plan::ParamsBlock { fields: Self::FIELDS, bytes: bytemuck::bytes_of(self).to_vec() }
             }
@@ -47,7 +47,7 @@ macro_rules! params {
 }
 pub(crate) use params;
 
-/// Reads an op's uniform back; all zeros where the op has none, which no constructor leaves out.
+/// Reads an op's uniform back; all zeros if the op has none, which no constructor allows.
 pub(crate) fn read_block<P: bytemuck::Pod>(block: Option<&ParamsBlock>) -> P {
     block.and_then(|b| bytemuck::try_pod_read_unaligned(&b.bytes).ok()).unwrap_or_else(P::zeroed)
 }
@@ -55,9 +55,9 @@ pub(crate) fn read_block<P: bytemuck::Pod>(block: Option<&ParamsBlock>) -> P {
 /// The kind of code that suits an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// A software adapter: vectors of few lanes, cheap registers, dear loads and barriers.
+    /// A software adapter: vectors of few lanes, cheap registers, expensive loads and barriers.
     Simd,
-    /// The same, where a workgroup of 8 lanes is one subgroup, which can broadcast, and there are words of 64 bits.
+    /// A software adapter on which a workgroup of 8 lanes is one subgroup with broadcasts, and that has 64-bit words.
     Subgroup,
     /// A GPU: many lanes, shared memory.
     Gpu,
@@ -78,7 +78,7 @@ impl Target {
         }
     }
 
-    /// What four neighbouring floats are loaded as.
+    /// The WGSL file with the type that four neighbouring floats are loaded as.
     fn quad_library(self) -> &'static str {
         match self {
             Target::Subgroup => include_str!("../../shaders/quads_in_pairs.wgsl"),
@@ -86,8 +86,8 @@ impl Target {
         }
     }
 
-    /// Elements that an invocation makes of a kernel that can make several: on a software adapter each uniform costs a load
-    /// as dear as an element's.
+    /// Elements per invocation, for kernels that support several: on a software adapter reading a uniform costs as much
+    /// as loading an element.
     fn elements_per_invocation(self) -> u32 {
         match self {
             Target::Simd | Target::Subgroup => 16,
@@ -96,20 +96,20 @@ impl Target {
     }
 }
 
-/// What an adapter allows a kernel.
+/// The limits that an adapter sets for kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
     /// The kind of code that suits it.
     pub target: Target,
-    /// Most invocations of a workgroup.
+    /// Largest number of invocations per workgroup.
     pub invocations: u32,
-    /// Most bytes of shared memory of a workgroup.
+    /// Largest number of bytes of shared memory per workgroup.
     pub shared_bytes: u32,
-    /// Most workgroups in one dimension of a grid.
+    /// Largest number of workgroups in one dimension of a grid.
     pub workgroups: u32,
 }
 
-/// With what WebGPU promises.
+/// WebGPU's default limits.
 impl From<Target> for Capabilities {
     fn from(target: Target) -> Self {
         Self { target, invocations: 256, shared_bytes: 16_384, workgroups: 65_535 }
@@ -117,8 +117,7 @@ impl From<Target> for Capabilities {
 }
 
 impl Capabilities {
-    /// Workgroups in x and y for so many: where one dimension cannot hold them, they go on in the second, and the shaders
-    /// number them through.
+    /// Folds `groups` workgroups into x and y if one dimension cannot hold them; the shaders compute the linear number.
     fn fold(self, groups: u64) -> [u64; 3] {
         let x = groups.clamp(1, self.workgroups.into());
         [x, groups.div_ceil(x).max(1), 1]
@@ -128,7 +127,7 @@ impl Capabilities {
 /// One pass of a kernel's WGSL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
-    /// What distinguishes it from other variants of the kernel: it names the pipeline.
+    /// A name that distinguishes it from other variants of the kernel; also the name of the pipeline.
     pub variant: String,
     /// The WGSL.
     pub text: String,
@@ -136,7 +135,7 @@ pub struct Source {
     pub constants: Vec<(&'static str, f64)>,
     /// Workgroups in x, y and z.
     pub groups: [u64; 3],
-    /// Floats of the buffer `partial` that the passes of an op hand on to each other.
+    /// Floats of the buffer `partial` that passes of an op share.
     pub scratch: usize,
 }
 
@@ -192,7 +191,7 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
     vec![Source { variant, text, constants, groups, ..Source::default() }]
 }
 
-/// An op over so many elements must stay within 32-bit indices.
+/// Checks that 32-bit indices can reach this many elements.
 pub(crate) fn index_fits(op: &str, elements: usize) -> Result<u32, PlanError> {
     u32::try_from(elements).map_err(|_| PlanError::TooLarge { op: op.to_string(), elements })
 }

@@ -22,7 +22,7 @@ params! {
     }
 }
 
-/// A moment below this is 0.
+/// Smaller moments are set to 0.
 pub const SMALLEST_MOMENT: f32 = 1e-36;
 
 /// The rule that turns gradients into a step.
@@ -32,7 +32,7 @@ pub enum Rule {
     Sgd {
         /// 0 for none.
         momentum: f32,
-        /// Look ahead along the momentum.
+        /// Nesterov momentum.
         nesterov: bool,
     },
     /// Adam.
@@ -59,7 +59,7 @@ pub struct Arenas {
     pub first: TensorId,
     /// The second moment.
     pub second: TensorId,
-    /// What every gradient is multiplied by.
+    /// The factor on every gradient.
     pub clip: TensorId,
 }
 
@@ -147,7 +147,7 @@ pub(super) fn cases() -> Vec<Case> {
             all.push(case.timed(len == 652_032));
         }
     }
-    // Moments that have all but decayed: they end at 0, on this side of what f32 can hold.
+    // Moments that have nearly decayed become 0 before they become denormal.
     for (name, rule) in [("momentum", sgd(0.9, false)), ("adam", adam(false))] {
         let mut case = Case::new(format!("optimizer/{name} decayed"), step);
         let tight = Tolerance::Relative(2e-6);

@@ -11,7 +11,7 @@ params! {
         rows: u32,
         /// Columns of a matrix.
         cols: u32,
-        /// For `clip`.
+        /// Largest norm, for `clip`.
         max_norm: f32,
     }
 }
@@ -23,14 +23,14 @@ params! {
         rows: u32,
         /// Columns of the first.
         cols0: u32,
-        /// Of the second.
+        /// Columns of the second.
         cols1: u32,
-        /// Of the third.
+        /// Columns of the third.
         cols2: u32,
     }
 }
 
-/// Most matrices whose rows are summed by one op.
+/// Largest number of matrices whose rows one op sums.
 pub const MATRICES: usize = 3;
 /// Their names.
 pub const MATRIX: [&str; MATRICES] = ["matrix0", "matrix1", "matrix2"];
@@ -140,7 +140,7 @@ pub fn squares(tensors: &TensorTable, values: TensorId, partials: TensorId) -> R
         .flops(2 * n))
 }
 
-/// `scale (1)`: what brings the gradient's norm down to `max_norm`, from the partial sums of its squares.
+/// `scale (1)`: the factor that reduces the gradient's norm to `max_norm`, from the partial sums of its squares.
 pub fn clip(
     tensors: &TensorTable,
     partials: TensorId,
@@ -191,7 +191,7 @@ pub(super) fn cases() -> Vec<Case> {
             all.push(case);
         }
     }
-    // A norm so small that the 1e-6 beside it counts.
+    // A norm so small that the 1e-6 added to it matters.
     let mut case = Case::new("reduce/clip of a tiny norm", StepScalars { slot: 1, ..StepScalars::default() });
     let partials = case.input("values", &[9], Dtype::F32, Fill::Among(&[1e-14, 3e-14]));
     let scale = case.output("total", &[1], tight);

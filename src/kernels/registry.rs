@@ -1,4 +1,4 @@
-//! The case registry: what every family registers, in one list.
+//! The case registry: the cases of all families in one list.
 
 use super::case::Case;
 

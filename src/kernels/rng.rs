@@ -1,5 +1,5 @@
-//! Keys of the counter-based random streams. The generator itself is in `shaders/rng.wgsl`; this integer twin makes
-//! the keys, and the oracle draws from it.
+//! Keys of the counter-based random streams. The generator is in `shaders/rng.wgsl`; its twin here makes the keys and
+//! serves the oracle.
 
 use super::case::Case;
 use super::{index_fits, params};
@@ -20,7 +20,7 @@ params! {
 /// The shader library with `threefry2x32`, `unit` and `normal`.
 pub const SHADER: &str = include_str!("../../shaders/rng.wgsl");
 
-/// What a stream of random numbers is for. The numbers are part of the format: a run is repeated from its seed.
+/// Purposes of random streams. Their numbers must not change, so that a run can be repeated from its seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stream {

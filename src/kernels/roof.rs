@@ -1,4 +1,4 @@
-//! What an adapter can do at best: the yardstick of the benchmarks.
+//! Kernels that measure an adapter's roofs, which other kernels are compared with.
 
 use super::case::{Case, Fill, Tolerance};
 use super::{index_fits, params};
@@ -20,7 +20,7 @@ params! {
 pub const ROUNDS: usize = 1024;
 
 fn block(label: &str, len: usize) -> Result<crate::plan::ParamsBlock, PlanError> {
-    // Exact in f32, and different after one round more or less.
+    // Exact in f32, and different if one round were added or missing.
     Ok(RoofParams { quads: index_fits(label, len / 4)?, scale: 1.0, shift: 1.0 / 1024.0 }.block())
 }
 
@@ -54,7 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
         case.op(|t| multiply_add(t, result));
         all.push(case.timed(timed));
     }
-    // 32 MiB: beyond every cache it could hide in on a small machine.
+    // 32 MiB, larger than the caches of a small machine.
     for (len, timed) in [(4, false), (68, false), (1000, false), (1 << 22, true)] {
         let mut case = Case::new(format!("roof/copy {len}"), StepScalars::default());
         let source = case.input("source", &[len], Dtype::F32, Fill::Spread(1.0));

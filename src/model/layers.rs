@@ -1,9 +1,9 @@
-//! Layers: functions that add nodes to a graph. Gradients are the tape's business.
+//! Layers: functions that add nodes to a graph. The tape adds the gradients.
 
 use crate::graph::{Graph, Node};
 use crate::plan::{Activation, Function, Init, Orientation};
 
-/// What `torch.nn.Linear` draws weights and biases from.
+/// The distribution of initial weights and biases in `torch.nn.Linear`.
 fn linear_init(inputs: usize) -> Init {
     Init::Uniform(1.0 / (inputs as f32).sqrt())
 }
@@ -13,7 +13,7 @@ pub fn dense(g: &mut Graph, name: &str, x: Node, outputs: usize) -> (Node, Node)
     dense_block(g, name, x, &[(name, outputs)])
 }
 
-/// The same with outputs of several names side by side, whose parameters lie one below the other.
+/// A dense layer with several named outputs next to each other; their parameters are adjacent in the arena.
 pub fn dense_block(g: &mut Graph, name: &str, x: Node, outputs: &[(&str, usize)]) -> (Node, Node) {
     let inputs = g.shape(x)[1];
     let init = linear_init(inputs);
@@ -28,7 +28,7 @@ pub fn dense_block(g: &mut Graph, name: &str, x: Node, outputs: &[(&str, usize)]
     (g.sum_of(format!("{name}.out"), product, bias), weight)
 }
 
-/// A dense layer through the weight of another, `[in, out]` here; only its bias is its own.
+/// A dense layer that shares the transposed weight `[in, out]` of another; only the bias is its own.
 pub fn dense_tied(g: &mut Graph, name: &str, x: Node, weight: Node) -> Node {
     let [inputs, outputs] = g.shape(weight);
     let bias = g.param(&format!("{name}.bias"), &[outputs], linear_init(inputs));
@@ -46,12 +46,12 @@ pub fn activate(g: &mut Graph, u: Node, activation: Activation) -> Node {
     g.map(name, Function::Activate(activation), &[u])
 }
 
-/// A latent variable: `z (B, Z)` from a normal of `mu` and `logvar`, drawn with the noise of a number.
+/// A latent variable: `z (B, Z)` from a normal with `mu` and `logvar`, drawn with the given noise.
 pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise: Node) -> Node {
     g.map(name, Function::Reparameterise, &[mu, logvar, noise])
 }
 
-/// `(B, 1)`: how far a normal is from the standard normal.
+/// `(B, 1)`: the KL divergence of a normal from the standard normal.
 pub fn kl(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2]) -> Node {
     let terms = g.map(format!("{name} terms"), Function::Kl, &[mu, logvar]);
     g.fold(name, terms, crate::graph::Over::Columns)

@@ -1,11 +1,11 @@
-//! Likelihoods: how the decoder's output explains the data.
+//! Likelihoods: the distribution of the data given the decoder's output.
 
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, Node};
 use crate::plan::{Activation, Function, Init, Loss};
 
-/// How the decoder's output explains the data.
+/// The distribution of the data given the decoder's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
@@ -25,7 +25,7 @@ impl Likelihood {
     pub const ALL: [Likelihood; 4] =
         [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Mse, Likelihood::GaussianLearned];
 
-    /// Whether the configuration's sigma is its own.
+    /// Whether it uses the configuration's sigma.
     pub fn takes_sigma(self) -> bool {
         match self {
             Likelihood::Gaussian => true,
@@ -33,7 +33,7 @@ impl Likelihood {
         }
     }
 
-    /// The name a user writes.
+    /// The user-visible name.
     pub fn name(self) -> &'static str {
         match self {
             Likelihood::Bernoulli => "bernoulli",
@@ -43,7 +43,7 @@ impl Likelihood {
         }
     }
 
-    /// The loss of each element, `(B, D)`, of an output for `x`.
+    /// The loss `(B, D)` of each element of an output for `x`.
     pub(super) fn loss(self, g: &mut Graph, output: Node, x: Node, sigma: f32) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
@@ -62,7 +62,7 @@ impl Likelihood {
         }
     }
 
-    /// What an output shows, in the units of the data.
+    /// Converts an output to the mean of the data, in the units of the data.
     pub(super) fn mean(self, g: &mut Graph, output: Node) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("mean", Function::Activate(Activation::Sigmoid), &[output]),

@@ -1,4 +1,4 @@
-//! From a model's description to the plans that train and use it. Knows no GPU.
+//! From a model's description to the plans that train and apply it. Does not depend on the GPU.
 
 mod custom;
 pub mod layers;

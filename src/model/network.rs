@@ -8,34 +8,34 @@ use crate::plan::Function;
 /// Where the noise of the reparameterisation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Noise {
-    /// There is none: `z = mu`.
+    /// No noise: `z = mu`.
     Off,
     /// Drawn on the device.
     Drawn,
-    /// Given from outside.
+    /// Given as an input.
     Given,
 }
 
-/// What the encoder makes of a batch.
+/// The encoder's outputs for a batch.
 pub(super) struct Encoded {
-    /// `(B, 2 Z)`: `mu | logvar`; an autoencoder's code, `(B, Z)`.
+    /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
     pub codes: Node,
     /// `(B, Z)`
     pub z: Node,
-    /// `(B, 1)`; none of an autoencoder.
+    /// `(B, 1)`; none for an autoencoder.
     pub kl: Option<Node>,
-    /// The noise, where it is given.
+    /// The noise, if it is an input.
     pub noise: Option<Node>,
-    /// The encoder's weights, first layer first: what a tied decoder uses in reverse.
+    /// The encoder's weights, first layer first; a tied decoder uses them in reverse.
     weights: Vec<Node>,
 }
 
-/// `x (B, D)` to the latent variable.
+/// Encodes `x (B, D)` to the latent variable.
 pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> Encoded {
     let mut weights = Vec::new();
     let mut h = x;
     for (i, &outputs) in spec.encoder.iter().enumerate() {
-        // PyTorch's names, with a gap in the numbers for each activation module.
+        // Names as in PyTorch, where each activation module of a `Sequential` takes a number too.
         let (u, weight) = dense(g, &format!("encoder.{}", 2 * i), h, outputs);
         weights.push(weight);
         h = activate(g, u, spec.activation);
@@ -62,7 +62,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> En
     Encoded { codes, z, kl: Some(kl(g, "kl", [mu, logvar])), noise: given, weights }
 }
 
-/// `z (B, Z)` to the decoder's output, `(B, D)`. The weights are the encoder's, where the decoder is tied to them.
+/// Decodes `z (B, Z)` to the decoder's output `(B, D)`. A tied decoder uses the weights in `encoder`.
 pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, encoder: &[Node]) -> Node {
     let mut h = z;
     for (i, &outputs) in spec.decoder.iter().chain([&spec.width]).enumerate() {
@@ -77,13 +77,13 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, encoder: &[Node]) -
 }
 
 impl Encoded {
-    /// From the latent to the decoder's output.
+    /// Decodes the latent variable.
     pub fn decode(&self, g: &mut Graph, spec: &VaeSpec) -> Node {
         decode(g, spec, self.z, &self.weights)
     }
 }
 
-/// The encoder's weights alone, for a decoder that stands alone.
+/// The encoder's weights, for a tied decoder without an encoder.
 pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
     let x = g.input("x", [1, spec.width], false);
     encode(g, spec, x, Noise::Off).weights

@@ -1,4 +1,4 @@
-//! What a model is: plain data, validated by the configuration.
+//! The description of a model: plain data, validated by the configuration.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::kernels::Activation;
 use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
 
-/// What is minimised.
+/// The objective that training minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
@@ -21,7 +21,7 @@ pub enum Objective {
 /// The network and its loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VaeSpec {
-    /// Numbers of one example.
+    /// Values per example.
     pub width: usize,
     /// Widths of the encoder's hidden layers; none for a linear encoder.
     pub encoder: Vec<usize>,
@@ -29,46 +29,46 @@ pub struct VaeSpec {
     pub decoder: Vec<usize>,
     /// Latent dimensions.
     pub latent: usize,
-    /// Of the hidden layers.
+    /// Activation of the hidden layers.
     pub activation: Activation,
-    /// Of an autoencoder's code.
+    /// Activation of the code of an autoencoder.
     pub latent_activation: Activation,
-    /// How the output explains the data.
+    /// Distribution of the data given the decoder's output.
     pub likelihood: Likelihood,
-    /// Of [`Likelihood::Gaussian`].
+    /// Standard deviation of a likelihood with a fixed sigma.
     pub sigma: f32,
-    /// What is minimised.
+    /// The objective that training minimises.
     pub objective: Objective,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
 }
 
-/// How it is trained, as far as the plan knows.
+/// The training settings that the plan depends on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainSpec {
-    /// Rows of a batch.
+    /// Rows per batch.
     pub batch: usize,
-    /// What becomes of grey levels.
+    /// How grey levels are turned into 0 and 1.
     pub binarise: Binarise,
-    /// How training images are changed.
+    /// Augmentation of training images.
     pub augment: Option<Augment>,
     /// The optimiser.
     pub rule: Rule,
     /// Weight decay.
     pub decay: f32,
-    /// Largest norm of the gradient.
+    /// The norm that the gradient is clipped to.
     pub clip: Option<f32>,
-    /// Whether ops are fused; else they run as the graph was lowered.
+    /// Whether ops are fused.
     pub fuse: bool,
 }
 
-/// How much data there is.
+/// The size and type of the data on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataSpec {
     /// Training rows.
     pub train_rows: usize,
     /// Test rows.
     pub test_rows: usize,
-    /// Bytes, read as levels in [0, 1]; else floats.
+    /// Whether values are bytes, read as levels in [0, 1], or floats.
     pub bytes: bool,
 }

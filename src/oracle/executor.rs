@@ -33,7 +33,7 @@ impl<T: Real> Oracle<T> {
         &self.program
     }
 
-    /// Overwrites part of a buffer; floats come as their bits.
+    /// Overwrites part of a buffer; floats are given as their bits.
     pub fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) {
         match &mut self.memory.stores[buffer.0] {
             Store::Floats(values) => {
@@ -45,7 +45,7 @@ impl<T: Real> Oracle<T> {
         }
     }
 
-    /// Reads part of a buffer; floats as the bits of an f32.
+    /// Reads part of a buffer; floats are returned as the bits of an f32.
     pub fn read_at(&self, buffer: BufferId, offset: usize, len: usize) -> Vec<u32> {
         match &self.memory.stores[buffer.0] {
             Store::Floats(values) => values[offset..offset + len].iter().map(|v| (v.wide() as f32).to_bits()).collect(),
@@ -62,7 +62,7 @@ impl<T: Real> Oracle<T> {
         }
     }
 
-    /// A float tensor in full precision, to be changed; empty for a tensor of words.
+    /// A float tensor in full precision, mutable; empty for a tensor of words.
     pub fn values_mut(&mut self, tensor: TensorId) -> &mut [T] {
         let tensor = self.program.tensors.get(tensor);
         let range = tensor.offset..tensor.offset + tensor.len();
@@ -72,7 +72,7 @@ impl<T: Real> Oracle<T> {
         }
     }
 
-    /// Runs one step with the scalars as they are.
+    /// Runs one step with the given scalars.
     pub fn dispatch(&mut self, plan: PlanId, step: &StepScalars) {
         for op in &self.program.plans[plan.0].ops {
             run(&mut Call { op, tensors: &self.program.tensors, memory: &mut self.memory, step });

@@ -1,4 +1,4 @@
-//! The latent variable and its gradients.
+//! The latent variable: reparameterisation, KL and their gradients.
 
 use super::Real;
 use crate::plan::LOGVAR_RANGE;

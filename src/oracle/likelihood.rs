@@ -4,7 +4,7 @@ use super::Real;
 use super::activation::sigmoid;
 use crate::plan::Loss;
 
-/// The loss of `x[0]` for `x[1]`, and its slopes; 0 behind what there is.
+/// The loss of the output `x[0]` for the data `x[1]`, and its slopes; unused results are 0.
 pub(super) fn evaluate<T: Real>(loss: Loss, x: &[T]) -> [T; 3] {
     match loss {
         Loss::Bernoulli => bernoulli(x[0], x[1]),

@@ -24,11 +24,11 @@ use std::ops::{AddAssign, MulAssign};
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Dtype, Op, StepScalars, TensorId, TensorTable};
 
-/// f32 or f64.
+/// The number type of the oracle: f32 or f64.
 pub trait Real: num_traits::Float + AddAssign + MulAssign + Sum + Default + Send + Sync + 'static {
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
-    /// As f64.
+    /// The number as f64.
     fn wide(self) -> f64;
 }
 
@@ -50,7 +50,7 @@ impl Real for f64 {
     }
 }
 
-/// What a buffer holds.
+/// The content of a buffer.
 enum Store<T> {
     Floats(Vec<T>),
     Words(Vec<u32>),
@@ -96,7 +96,7 @@ impl<T: Real> Call<'_, T> {
         }
     }
 
-    /// A bound matrix of floats, or of grey levels packed in words, of so many columns.
+    /// A bound matrix with `width` columns, of floats or of grey levels packed in words.
     fn levels(&self, name: &str, cols: usize) -> Cow<'_, [T]> {
         if self.tensors.dtype(self.id(name)) == Dtype::F32 {
             return Cow::Borrowed(self.read(name));

@@ -6,10 +6,10 @@ use super::rng::normal;
 use super::{Call, Real, activation, latent, likelihood};
 use crate::plan::{Function, Index, Pointwise, Value};
 
-/// Results of a function, which has at most this many.
+/// The results of a function, at most this many; unused ones are 0.
 pub type Results<T> = [T; 3];
 
-/// Computes a function of its inputs alone; not [`Function::Normal`], whose draws depend on the step and the position.
+/// Computes any function except [`Function::Normal`], whose draws also depend on the step and the position.
 pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
     let one = |value| [value, T::zero(), T::zero()];
     match function {
@@ -29,9 +29,9 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
 
 /// Results of a program over `(rows, cols)` elements.
 struct Made<T> {
-    /// Of each store, `(rows, cols)`.
+    /// The values of each store, `(rows, cols)`.
     stores: Vec<Vec<T>>,
-    /// Of each partial sum, `(rows, ceil(cols / group))`.
+    /// The values of each partial sum, `(rows, ceil(cols / group))`.
     sums: Vec<Vec<T>>,
 }
 
@@ -83,7 +83,7 @@ fn elements<T: Real>(
         })
         .collect();
     let beta = T::of(call.step.beta.into());
-    // A quad of a product of pairs is two pairs.
+    // In a product of pairs, a quad holds two pairs.
     let group = if pairs { 2 } else { 4 };
     let row = |row: usize| -> (Vec<Vec<T>>, Vec<Vec<T>>) {
         let mut stores = vec![Vec::with_capacity(cols); program.stores.len()];

@@ -1,4 +1,4 @@
-//! The draws of `rng.wgsl`: the same bits, and from them the same numbers up to rounding.
+//! The draws of `rng.wgsl`: the same random bits, and the same numbers up to rounding.
 
 use super::{Call, Real};
 use crate::kernels::rng::{RngParams, threefry2x32};
@@ -14,7 +14,7 @@ pub(super) fn unit(bits: u32) -> f32 {
     (bits >> 8) as f32 / (1 << 24) as f32
 }
 
-/// A standard normal draw (Box-Muller); `draw` tells apart what is drawn in one step.
+/// A standard normal draw (Box-Muller); `draw` numbers the draws of one step.
 pub fn normal<T: Real>(key: [u32; 2], index: u32, draw: u32) -> T {
     let bits = threefry2x32(key, [index, draw]);
     let u = f64::from((bits[0] >> 8) + 1) / f64::from(1 << 24);

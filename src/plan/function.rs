@@ -1,5 +1,5 @@
-//! Pointwise functions: their names, what they take and give, and how a gradient goes back through each. The formulas are
-//! in `shaders/` (WGSL) and `src/oracle/` (their twins); here there are none.
+//! Pointwise functions: their names, signatures and gradient rules. Their formulas are in `shaders/` (WGSL) and
+//! `src/oracle/` (Rust).
 
 use serde::{Deserialize, Serialize};
 
@@ -45,12 +45,12 @@ impl Activation {
         Activation::Gelu,
     ];
 
-    /// Whether the slope is a function of the input; for the others it is one of the output.
+    /// Whether the slope is computed from the input; for other activations it is computed from the output.
     pub fn keeps_input(self) -> bool {
         matches!(self, Activation::Silu | Activation::Gelu)
     }
 
-    /// The name a user writes, and in `shaders/activation.wgsl` the function and its slope; the identity has none.
+    /// The user-visible name, and the function and its slope in `shaders/activation.wgsl`; the identity has none.
     fn names(self) -> [&'static str; 3] {
         match self {
             Activation::Identity => ["identity", "", ""],
@@ -65,20 +65,20 @@ impl Activation {
         }
     }
 
-    /// The name a user writes.
+    /// The user-visible name.
     pub fn name(self) -> &'static str {
         self.names()[0]
     }
 }
 
-/// The loss of one element of an output, for `x`, and what else it depends on.
+/// The loss of one element of an output for the data `x`, and its further inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
     /// Cross-entropy of a logit and a level.
     Bernoulli,
-    /// Negative log-likelihood of a normal: by `1 / sigma^2`, and what is added to it.
+    /// Negative log-likelihood of a normal, from `1 / sigma^2` and the normalising constant.
     Gaussian,
-    /// The same by `log_sigma`, which gets a gradient too.
+    /// Negative log-likelihood of a normal, from `log_sigma`, which gets a gradient.
     GaussianLearned,
 }
 
@@ -86,8 +86,8 @@ impl Loss {
     /// Every loss.
     pub const ALL: [Loss; 3] = [Loss::Bernoulli, Loss::Gaussian, Loss::GaussianLearned];
 
-    /// In `shaders/likelihood.wgsl`: its function; what it takes behind the output and `x`, as examples for tests; how many
-    /// numbers it gives: the loss, its slope by the output, its slopes by the first of the others; and operations.
+    /// Its function in `shaders/likelihood.wgsl`; example values of its inputs after the output and `x`; the number of
+    /// its results (the loss, the slope by the output, slopes by the first further inputs); its operations.
     fn row(self) -> (&'static str, &'static [f32], usize, usize) {
         match self {
             Loss::Bernoulli => ("bernoulli", &[], 2, 14),
@@ -96,7 +96,7 @@ impl Loss {
         }
     }
 
-    /// Examples of what it takes behind the output and `x`.
+    /// Example values of its inputs after the output and `x`.
     pub fn parameters(self) -> &'static [f32] {
         self.row().1
     }
@@ -118,7 +118,8 @@ pub enum Function {
     Activate(Activation),
     /// An activation's slope, from its output or (see [`Activation::keeps_input`]) its input.
     Slope(Activation),
-    /// A standard normal draw for each element, from the step's noise key; draws of other numbers are independent.
+    /// A standard normal draw for each element, from the step's noise key; draws with different numbers are
+    /// independent.
     Normal(u32),
     /// `z` from `mu`, `logvar` and noise.
     Reparameterise,
@@ -132,42 +133,42 @@ pub enum Function {
     Loss(Loss),
 }
 
-/// What a function is, but for its formula.
+/// The description of a function, without its formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
     /// Its name in WGSL.
     pub name: &'static str,
-    /// The file of `shaders/` it is in; [`Family::Map`] where WGSL itself has it.
+    /// The file in `shaders/` that it is in; [`Family::Map`] if it is built into WGSL.
     pub family: Family,
-    /// How many numbers it takes.
+    /// How many inputs it has.
     pub inputs: usize,
-    /// How many numbers it gives.
+    /// How many results it has.
     pub results: usize,
     /// Floating-point operations, transcendental functions counted as one.
     pub flops: usize,
 }
 
-/// A number that a function took or gave.
+/// An input or result of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
-    /// Its input of this number.
+    /// The input of this number.
     Input(usize),
-    /// Its result of this number.
+    /// The result of this number.
     Result(usize),
 }
 
-/// What becomes of `d`, the gradient of a function's first result, on the way to one of its inputs.
+/// How the gradient `d` of a function's first result gives the gradient of one of its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gradient {
-    /// The input gets none.
+    /// The input has no gradient.
     None,
     /// `d`
     Pass,
-    /// `d` times something that was saved.
+    /// `d` times a saved value.
     Times(Saved),
-    /// `d` times a function of something that was saved.
+    /// `d` times a function of a saved value.
     TimesSlope(Function, Saved),
-    /// A function of `d` and of what was saved.
+    /// A function of `d` and saved values.
     Through(Function, &'static [Saved]),
 }
 
@@ -181,7 +182,7 @@ impl Function {
         of_activations.chain(others).chain(self::Loss::ALL.map(Loss)).collect()
     }
 
-    /// Its name and what it takes and gives.
+    /// Its signature.
     pub fn signature(self) -> Signature {
         let (name, family, inputs, results, flops) = match self {
             Function::Copy => ("copy", Family::Map, 1, 1, 0),
@@ -202,7 +203,7 @@ impl Function {
         Signature { name, family, inputs, results, flops }
     }
 
-    /// How the gradient of its first result goes back to one of its inputs.
+    /// The gradient rule of one of its inputs.
     pub fn gradient(self, input: usize) -> Gradient {
         use Saved::{Input, Result};
         match (self, input) {
@@ -218,12 +219,12 @@ impl Function {
             (Function::Kl, 0) => Gradient::Times(Input(0)),
             (Function::Kl, _) => Gradient::Through(Function::KlLogvar, &[Input(1)]),
             (Function::Loss(_), 0) => Gradient::Times(Result(1)),
-            // The data, and what a loss gives no slope by.
+            // The data, and inputs that the loss has no slope for.
             (Function::Loss(loss), i) if i > 1 && i < loss.row().2 => Gradient::Times(Result(i)),
             (Function::Loss(_), _) => Gradient::None,
             // The noise.
             (Function::Reparameterise, _) => Gradient::None,
-            // What only the tape adds, and what takes nothing.
+            // Functions that only the tape adds, and those without inputs.
             (Function::Slope(_) | Function::Normal(_), _) => Gradient::None,
             (Function::ReparameteriseLogvar | Function::KlLogvar, _) => Gradient::None,
         }

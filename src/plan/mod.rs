@@ -1,7 +1,7 @@
-//! The ground floor: tensors, the parameter table, ops and the step plan, all plain data.
+//! The basic data types: tensors, the parameter table, ops and step plans.
 //!
-//! Nothing here knows a GPU, a model or a file. A [`Program`] is what an executor is given: the tensors it must
-//! hold and the [`StepPlan`]s (train, evaluate, sample, ...) it can run over them.
+//! Nothing here depends on a GPU, a model or a file. A [`Program`] is the input of an executor: the tensors, and the
+//! [`StepPlan`]s (train, evaluate, sample, ...) that run on them.
 
 mod function;
 mod kernel;
@@ -49,7 +49,9 @@ pub enum PlanError {
         expected: Dtype,
     },
     /// A size is too large for the 32-bit indices of a shader.
-    #[error("{op}: {elements} elements are more than a 32-bit index can reach")]
+    #[error(
+        "{op} has {elements} elements, more than a 32-bit index can reach: use less data, or a smaller batch or model"
+    )]
     TooLarge {
         /// The op that was being built.
         op: String,

@@ -29,7 +29,7 @@ pub struct Binding {
     pub tensor: TensorId,
     /// What the op does with it.
     pub access: Access,
-    /// Elements the op touches, where that is not the whole tensor: a gather reads a batch of the data set.
+    /// Elements the op touches, if not the whole tensor: a gather reads only a batch of the data set.
     pub touched: Option<usize>,
 }
 
@@ -63,11 +63,11 @@ pub struct ParamsBlock {
 pub enum Grid {
     /// One workgroup.
     Single,
-    /// One workgroup a row.
+    /// One workgroup per row.
     Rows(usize),
-    /// One invocation an element.
+    /// One invocation per element.
     Elements(usize),
-    /// One workgroup an output tile of a `(rows, cols)` matrix; the kernel's variant knows the tile.
+    /// One workgroup per output tile of a `(rows, cols)` matrix; the GEMM variant decides the tile.
     Tiles {
         /// Rows of the output.
         rows: usize,
@@ -79,17 +79,17 @@ pub enum Grid {
 /// A rule by which two ops become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FuseRule {
-    /// A vector that is added to every row of a product becomes the product's bias.
+    /// A number per column that is added to a product becomes its bias.
     Bias,
-    /// A pointwise op that reads what another makes becomes one op with it.
+    /// A map of a map's result is merged into it.
     Chain,
-    /// A pointwise op that reads a product becomes the product's epilogue.
+    /// A map of a product becomes its epilogue.
     Epilogue,
-    /// An op sums four columns each of what it makes; the op that sums each row stays and adds these partial sums.
+    /// An op computes sums over four columns each of its result; the op that sums whole rows adds these up.
     PartialSums,
-    /// The column sums of an operand (a bias gradient) are made beside the product.
+    /// The column sums of an operand become an output of the product.
     RowSum,
-    /// Row sums of several matrices become one op.
+    /// Sums over the rows of several matrices become one op.
     Rows,
 }
 
@@ -126,19 +126,19 @@ impl FuseRule {
 /// One dispatch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Op {
-    /// What it is for, e.g. `encoder.0 forward`.
+    /// Its name, e.g. `encoder.0 forward`.
     pub label: String,
-    /// What runs.
+    /// The kernel that runs.
     pub kernel: Kernel,
-    /// What it runs on.
+    /// The bound tensors.
     pub bindings: Vec<Binding>,
-    /// The uniform `params`, where the kernel has one.
+    /// The uniform `params`, if the kernel has one.
     pub params: Option<ParamsBlock>,
-    /// How much runs.
+    /// The number of workgroups.
     pub grid: Grid,
     /// Floating-point operations, transcendental functions counted as one.
     pub flops: u64,
-    /// The ops it has taken in: by which rule, and their labels.
+    /// The ops fused into it: rule and label of each.
     pub fused: Vec<(FuseRule, String)>,
 }
 
@@ -158,7 +158,7 @@ impl Op {
         self
     }
 
-    /// Says that the binding added last touches only so many elements.
+    /// Declares that the op touches only `elements` elements of the last added binding.
     pub fn touching(mut self, elements: usize) -> Self {
         if let Some(binding) = self.bindings.last_mut() {
             binding.touched = Some(elements);

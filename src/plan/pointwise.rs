@@ -1,5 +1,5 @@
-//! What becomes of each element of a matrix: calls of functions, from what is read to what is stored and summed. It stands
-//! alone as a kernel, or behind a matrix product as its epilogue.
+//! Pointwise programs: calls of functions on each element of a matrix, from inputs to stores and sums. A program runs
+//! as a kernel of its own, or as the epilogue of a matrix product.
 
 use std::fmt;
 
@@ -19,16 +19,15 @@ pub enum Index {
     },
     /// `(M, N)` grey levels, four to a word, each row starting on a word.
     Levels,
-    /// `(M, 1)`: one number a row.
+    /// `(M, 1)`: one number per row.
     PerRow,
-    /// `(1, N)`: one number a column.
+    /// `(1, N)`: one number per column.
     PerColumn,
     /// `(1, 1)`
     Once,
 }
 
-/// A bound tensor that is read: the number of its binding `in0`, `in1`, ..., and how it is indexed. Several inputs may read
-/// one tensor.
+/// An input: the number of its binding `in0`, `in1`, ..., and how it is indexed. Several inputs may read one tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Input {
     /// Which binding.
@@ -37,10 +36,10 @@ pub struct Input {
     pub index: Index,
 }
 
-/// A number on its way.
+/// A value in a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Value {
-    /// What the matrix product gives, bias included; of a pair of columns, the first (0) or the second (1).
+    /// The matrix product, with its bias; in a product of pairs, the first (0) or the second (1) column.
     Product(usize),
     /// An input.
     Input(usize),
@@ -53,7 +52,7 @@ pub enum Value {
     },
     /// A constant, as the bits of an f32.
     Constant(u32),
-    /// The step's weight of the KL, over a number of rows.
+    /// The step's KL weight divided by a number of rows.
     BetaOver(u32),
 }
 
@@ -64,50 +63,50 @@ impl Value {
     }
 }
 
-/// A function of values.
+/// A call of a function.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Call {
-    /// Which function.
+    /// The function.
     pub function: Function,
-    /// Of what.
+    /// Its arguments.
     pub arguments: Vec<Value>,
 }
 
-/// A value that is kept: the number of its binding `out0`, `out1`, ..., and how that is indexed.
+/// A stored value: the number of its binding `out0`, `out1`, ..., and how that is indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Store {
-    /// Which value.
+    /// The value.
     pub value: Value,
     /// Which binding.
     pub binding: usize,
     /// [`Index::Whole`] or [`Index::Columns`].
     pub index: Index,
-    /// Added to what the tensor holds.
+    /// Whether it is added to the tensor's content.
     pub accumulate: bool,
 }
 
-/// What becomes of each element.
+/// A pointwise program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Pointwise {
-    /// What is read.
+    /// The inputs.
     pub inputs: Vec<Input>,
-    /// What is computed, in order.
+    /// The calls, in order.
     pub calls: Vec<Call>,
-    /// What is kept.
+    /// The stores.
     pub stores: Vec<Store>,
-    /// What is summed over four neighbouring columns each, into `sum0`, `sum1`, ..., each `(M, ceil(N / 4))`.
+    /// Values summed over four neighbouring columns each, into `sum0`, `sum1`, ..., each `(M, ceil(N / 4))`.
     pub sums: Vec<Value>,
 }
 
 impl Pointwise {
-    /// Names of the bindings that are read.
+    /// Names of the bindings of inputs.
     pub const IN: [&'static str; 8] = ["in0", "in1", "in2", "in3", "in4", "in5", "in6", "in7"];
-    /// Names of the bindings that are stored to.
+    /// Names of the bindings of stores.
     pub const OUT: [&'static str; 8] = ["out0", "out1", "out2", "out3", "out4", "out5", "out6", "out7"];
     /// Names of the bindings of partial sums.
     pub const SUM: [&'static str; 4] = ["sum0", "sum1", "sum2", "sum3"];
 
-    /// Stores the product, and nothing else.
+    /// The program that only stores the product.
     pub fn plain() -> Self {
         let store = Store { value: Value::Product(0), binding: 0, index: Index::Whole, accumulate: false };
         Self { stores: vec![store], ..Self::default() }
@@ -128,7 +127,7 @@ impl Pointwise {
         self.calls.iter().map(|call| call.function.signature().name)
     }
 
-    /// Floating-point operations of an element.
+    /// Floating-point operations per element.
     pub fn flops(&self) -> usize {
         self.calls.iter().map(|call| call.function.signature().flops).sum::<usize>() + self.sums.len()
     }
@@ -148,7 +147,7 @@ impl Pointwise {
     }
 }
 
-/// As it stands in the names of kernel variants.
+/// The form used in names of kernel variants.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

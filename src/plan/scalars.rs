@@ -1,15 +1,15 @@
-//! What changes from step to step, and what comes back from each.
+//! The scalars and the metrics of a step.
 
 use super::op::Field;
 
-/// Most steps one submit may carry: the size of half the scalars ring and of half the metrics ring.
+/// Largest number of steps per submit: the size of half the scalars ring and of half the metrics ring.
 pub const STEPS_PER_SUBMIT: usize = 512;
 
 /// Floats a step writes into its slot of the metrics ring: loss, reconstruction, KL, gradient norm.
 pub const METRICS_PER_STEP: usize = 4;
 
-/// The scalars of one step. K of them go to the device in one write, and each op sees its step's through a
-/// dynamic offset, as the uniform `step` of `shaders/step.wgsl`.
+/// The scalars of one step. Those of K steps are uploaded in one copy, and each op reads its step's through a dynamic
+/// offset, as the uniform `step` of `shaders/step.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct StepScalars {
@@ -25,7 +25,7 @@ pub struct StepScalars {
     pub shuffle: u32,
     /// Position of the batch's first row within the epoch.
     pub offset: u32,
-    /// Rows of the batch that count; the rest are padding of a partial last batch.
+    /// Valid rows of the batch; the rest are padding of a partial last batch.
     pub rows: u32,
     /// Slot of the metrics ring; the executor sets it.
     pub slot: u32,
@@ -57,10 +57,10 @@ impl StepScalars {
     ];
 }
 
-/// Submits that may be on their way at once: one runs while the next is encoded. The rings have a half for each.
+/// Largest number of submits in flight: one runs while the next is encoded. The rings have a half for each.
 pub const SUBMITS_IN_FLIGHT: usize = 2;
 
-/// What one step reports: means over its rows, in nats.
+/// The metrics of one step: means over its rows, in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct StepMetrics {
     /// Reconstruction plus `beta` times KL.
@@ -69,12 +69,12 @@ pub struct StepMetrics {
     pub recon: f64,
     /// KL divergence from the prior.
     pub kl: f64,
-    /// Global norm of the gradient before clipping; 0 where nothing clips.
+    /// Global norm of the gradient before clipping; 0 without clipping.
     pub grad_norm: f64,
 }
 
 impl StepMetrics {
-    /// From a slot of the metrics ring.
+    /// Reads a slot of the metrics ring.
     pub fn from_slot([loss, recon, kl, grad_norm]: [f64; METRICS_PER_STEP]) -> Self {
         Self { loss, recon, kl, grad_norm }
     }

@@ -1,4 +1,4 @@
-//! The step plan: ops in order, the stages they fall into, and their totals.
+//! Step plans: ops in order, their stages and totals.
 
 use super::{BufferId, Op, ParamTable, TensorId, TensorTable};
 
@@ -44,9 +44,9 @@ pub struct Totals {
 impl StepPlan {
     /// The stage of each op, from 0.
     ///
-    /// This follows what a GPU is made to wait for, not what it would have to: a barrier falls between two
-    /// dispatches when one writes a *buffer* that the other uses, even where the ranges do not meet, and a
-    /// barrier holds back everything behind it. So ops of a stage are neighbours in the list.
+    /// This follows wgpu's barriers, which are stricter than the data flow: there is a barrier between two dispatches
+    /// if one writes a *buffer* that the other uses, even if the ranges do not overlap, and everything after a barrier
+    /// waits for it. So the ops of a stage are consecutive in the list.
     pub fn stages(&self, tensors: &TensorTable) -> Vec<usize> {
         let mut stage = 0;
         let mut used = BufferUses::default();
@@ -87,11 +87,11 @@ impl StepPlan {
     }
 }
 
-/// A plan, by its place in its program.
+/// The index of a plan in its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlanId(pub usize);
 
-/// Everything an executor is given: the tensors to hold and the plans to run over them.
+/// The input of an executor: tensors, and the plans that run on them.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     /// Buffers and tensors.
@@ -100,7 +100,7 @@ pub struct Program {
     pub params: ParamTable,
     /// The plans.
     pub plans: Vec<StepPlan>,
-    /// The metrics ring, where the plans report.
+    /// The metrics ring, to which the plans write their losses.
     pub metrics: Option<TensorId>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::PlanError;
 
-/// What a buffer's elements are. Both are four bytes wide.
+/// The element type of a buffer. Both types have four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dtype {
     /// 32-bit floats.
@@ -26,7 +26,7 @@ pub struct Buffer {
     pub name: String,
     /// Elements of four bytes.
     pub len: usize,
-    /// What the elements are.
+    /// The element type.
     pub dtype: Dtype,
 }
 
@@ -113,7 +113,7 @@ impl TensorTable {
         a.buffer == b.buffer && a.offset < b.offset + b.len() && b.offset < a.offset + a.len()
     }
 
-    /// Drops the tensors that are not wanted, and the buffers that no tensor is left in. Returns the new id of each.
+    /// Drops all tensors that are not marked, and buffers without tensors. Returns the new id of each tensor.
     pub fn retain(&mut self, wanted: impl Fn(TensorId) -> bool) -> Vec<Option<TensorId>> {
         let old = std::mem::take(self);
         let mut moved: Vec<Option<BufferId>> = vec![None; old.buffers.len()];
@@ -145,7 +145,7 @@ impl TensorTable {
         self.expect_dtype(op, id, Dtype::F32)
     }
 
-    /// Checks that a tensor has exactly this shape, whatever it holds.
+    /// Checks that a tensor has exactly this shape, with any element type.
     pub fn expect_shape(&self, op: &str, id: TensorId, shape: &[usize]) -> Result<(), PlanError> {
         let tensor = self.get(id);
         if tensor.shape != shape {
@@ -186,7 +186,7 @@ impl TensorTable {
         Ok(())
     }
 
-    /// The extents of a matrix, whatever it holds.
+    /// The extents of a matrix, with any element type.
     pub fn matrix(&self, op: &str, id: TensorId) -> Result<(usize, usize), PlanError> {
         let tensor = self.get(id);
         match tensor.shape[..] {

@@ -1,4 +1,4 @@
-//! Several runs side by side.
+//! The page that compares several runs.
 
 use super::chart::{Heights, Lines, Series, Size};
 use super::markup::escape;
@@ -6,20 +6,20 @@ use super::numbers::{duration, grouped, measured};
 use super::page::{Epoch, Facts, Headline, document};
 use super::sections::Curve;
 
-/// What is compared of a run.
+/// The data of a run that is compared.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunMetrics {
     /// The run's name.
     pub name: String,
-    /// What was run, on what, for how long.
+    /// Model, data, adapter and times of the run.
     pub facts: Facts,
-    /// The figures that it is judged by.
+    /// Its main figures.
     pub headline: Headline,
-    /// What was measured after each epoch.
+    /// The metrics of each epoch.
     pub epochs: Vec<Epoch>,
 }
 
-/// A row of the table: a figure of every run, and whether the lowest is the best.
+/// A row of the table: one figure per run, and whether the lowest is the best.
 struct Row {
     name: &'static str,
     cells: Vec<Option<String>>,
@@ -27,7 +27,7 @@ struct Row {
     values: Vec<Option<f64>>,
 }
 
-/// A page with the runs' curves in one chart each and their figures in a table.
+/// A page with the curves of all runs in one chart per metric, and their figures in a table.
 pub fn comparison(runs: &[RunMetrics]) -> String {
     let title = format!("{} runs compared", runs.len());
     let names: Vec<&str> = runs.iter().map(|r| r.name.as_str()).collect();
@@ -62,7 +62,7 @@ pub fn comparison(runs: &[RunMetrics]) -> String {
 }
 
 fn table(runs: &[RunMetrics]) -> String {
-    // Losses on other data say nothing about each other.
+    // Losses on different data are not comparable.
     let is_same_data = runs.windows(2).all(|pair| pair[0].facts.data == pair[1].facts.data);
     let loss = |name: &'static str, value: fn(&RunMetrics) -> Option<f64>, shown: fn(f64) -> String| {
         let row = lowest(runs, name, value, shown);
@@ -73,11 +73,11 @@ fn table(runs: &[RunMetrics]) -> String {
         loss("Reconstruction", |r| r.headline.reconstruction, measured),
         plain(runs, "KL", |r| r.headline.kl.map(measured)),
         plain(runs, "Active units", |r| r.headline.active.map(|(active, all)| format!("{active} of {all}"))),
-        loss("Bits a dimension", |r| r.headline.bits_per_dimension, |v| format!("{v:.3}")),
+        loss("Bits per dimension", |r| r.headline.bits_per_dimension, |v| format!("{v:.3}")),
         plain(runs, "Epochs", |r| r.epochs.last().map(|e| grouped(e.epoch as u64))),
         plain(runs, "Steps", |r| r.facts.steps.map(grouped)),
         lowest(runs, "Training time", |r| r.facts.seconds, duration),
-        plain(runs, "Steps a second", |r| r.facts.steps_per_second.map(measured)),
+        plain(runs, "Steps per second", |r| r.facts.steps_per_second.map(measured)),
         plain(runs, "Parameters", |r| r.facts.parameters.map(grouped)),
         plain(runs, "Seed", |r| r.facts.seed.map(|seed| seed.to_string())),
         plain(runs, "Model", |r| Some(r.facts.model.clone())),

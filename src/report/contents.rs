@@ -1,143 +1,143 @@
-//! What a page of a run shows: plain data.
+//! The contents of a run's page, as plain data.
 
-/// All that a page shows. What is empty or absent has no place on it.
+/// The contents of a page. Empty or absent parts are not shown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
     /// The run's name.
     pub title: String,
-    /// What was run, on what, for how long.
+    /// Model, data, adapter and times of the run.
     pub facts: Facts,
-    /// The figures that a run is judged by.
+    /// The main figures of a run.
     pub headline: Headline,
-    /// What was measured after each epoch.
+    /// The metrics of each epoch.
     pub epochs: Vec<Epoch>,
-    /// What was measured between.
+    /// The metrics of steps in between.
     pub steps: Vec<Step>,
-    /// The latent dimensions, in their own order.
+    /// The latent dimensions, in order.
     pub dimensions: Vec<Dimension>,
-    /// Pictures, in the order in which they are shown.
+    /// Pictures, in the order of the page.
     pub pictures: Vec<Picture>,
     /// Test examples in the latent space.
     pub latent: Option<Latent>,
-    /// Points of the plane, the data's and the model's.
+    /// 2-D points of the data and of the model.
     pub points: Option<Points>,
     /// A table's columns and how well they are reconstructed.
     pub columns: Vec<Column>,
     /// The configuration as TOML.
     pub config: String,
-    /// Commands that go on from here.
+    /// Commands to continue with.
     pub next: Vec<Command>,
 }
 
-/// What was run, on what, for how long.
+/// Model, data, adapter and times of the run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
-    /// The model in a line.
+    /// One line about the model.
     pub model: String,
-    /// The data in a line.
+    /// One line about the data.
     pub data: String,
     /// The adapter and its driver.
     pub adapter: String,
     /// The command that made the run.
     pub command: Option<String>,
-    /// When, as a reader should see it.
+    /// Date and time, formatted for the reader.
     pub date: Option<String>,
     /// The seed.
     pub seed: Option<u64>,
-    /// Numbers that were trained.
+    /// Number of trained parameters.
     pub parameters: Option<u64>,
     /// Steps done.
     pub steps: Option<u64>,
-    /// Of training.
+    /// Seconds of training.
     pub seconds: Option<f64>,
-    /// Over the whole run.
+    /// Steps per second over the whole run.
     pub steps_per_second: Option<f64>,
-    /// More lines: names and values.
+    /// Further lines: names and values.
     pub more: Vec<(String, String)>,
 }
 
-/// The figures that a run is judged by.
+/// The main figures of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Headline {
-    /// In nats an example.
+    /// Test loss in nats per example.
     pub test_loss: Option<f64>,
-    /// In nats an example.
+    /// Reconstruction loss in nats per example.
     pub reconstruction: Option<f64>,
-    /// In nats an example; absent for a model without it.
+    /// KL in nats per example; absent for a model without a prior.
     pub kl: Option<f64>,
-    /// Latent dimensions in use, and all of them.
+    /// Number of active latent dimensions, and of all.
     pub active: Option<(usize, usize)>,
-    /// The test loss in bits, for each number of an example.
+    /// The test loss in bits per value of an example.
     pub bits_per_dimension: Option<f64>,
 }
 
-/// What was measured after an epoch.
+/// The metrics of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
-    /// Which, from 1.
+    /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Mean over its steps.
+    /// Mean training loss over its steps.
     pub train_loss: f64,
-    /// Of the test split.
+    /// Loss of the test split.
     pub test_loss: f64,
-    /// Of the test split.
+    /// Reconstruction loss of the test split.
     pub reconstruction: f64,
-    /// Of the test split; 0 for a model without it.
+    /// KL of the test split; 0 for a model without a prior.
     pub kl: f64,
 }
 
-/// What was measured at a step.
+/// The metrics of some steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Steps done.
     pub step: u64,
-    /// Mean since the step before in the list.
+    /// Mean loss since the previous entry.
     pub loss: f64,
     /// Learning rate.
     pub lr: f64,
-    /// The KL's weight.
+    /// KL weight.
     pub beta: f64,
 }
 
 /// A latent dimension.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dimension {
-    /// Its KL, in nats an example.
+    /// Its KL, in nats per example.
     pub kl: f64,
-    /// Whether it says anything about the data.
+    /// Whether it is active, that is, carries information about the data.
     pub is_active: bool,
 }
 
 /// A picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// What it is.
+    /// Title of the picture.
     pub title: String,
-    /// What there is to see in it.
+    /// Caption below the picture.
     pub caption: String,
-    /// What it shows, for those who do not see it.
+    /// Description for screen readers.
     pub alt: String,
-    /// The file.
+    /// The bytes of the PNG file.
     pub png: Vec<u8>,
 }
 
 /// Examples in the latent space.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Latent {
-    /// Where they are.
+    /// Their 2-D positions.
     pub points: Vec<[f32; 2]>,
-    /// Their classes as places in `classes`, one for each point; empty where they are not known.
+    /// Their classes as indices into `classes`, one per point; empty if unknown.
     pub labels: Vec<u32>,
-    /// What the classes are called.
+    /// Names of the classes.
     pub classes: Vec<String>,
-    /// What the axes are.
+    /// Names of the axes.
     pub axes: [String; 2],
 }
 
-/// Points of the plane.
+/// 2-D points.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Points {
-    /// The data's.
+    /// Points of the data.
     pub data: Vec<[f32; 2]>,
     /// The model's samples.
     pub samples: Vec<[f32; 2]>,
@@ -146,23 +146,23 @@ pub struct Points {
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
-    /// What it is called.
+    /// Name of the column.
     pub name: String,
     /// Mean over the training rows.
     pub mean: f64,
-    /// Standard deviation there.
+    /// Standard deviation over the training rows.
     pub deviation: f64,
     /// Mean absolute error of the reconstruction, in the column's own unit.
     pub error: Option<f64>,
-    /// The share of the column's variance that the reconstruction explains.
+    /// R²: the share of the column's variance that the reconstruction explains.
     pub r2: Option<f64>,
 }
 
-/// A command to go on with.
+/// A command to continue with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
     /// What it does.
     pub purpose: String,
-    /// What to type.
+    /// The command line.
     pub line: String,
 }

@@ -2,7 +2,7 @@
 
 use image::{DynamicImage, Rgb, RgbImage};
 
-/// Screen pixels a pixel, and between images.
+/// Screen pixels per pixel of an image, and between images.
 const SCALE: usize = 2;
 const GAP: usize = 4;
 const BACKGROUND: u8 = 40;
@@ -10,7 +10,7 @@ const BACKGROUND: u8 = 40;
 /// Height, width and channels of an image.
 pub type Size = (usize, usize, usize);
 
-/// Images of levels in [0, 1], row by row.
+/// A grid of images with levels in [0, 1], filled row by row.
 pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> DynamicImage {
     let images: Vec<&[f32]> = levels.chunks_exact(height * width * channels).collect();
     let rows = images.len().div_ceil(columns);
@@ -22,7 +22,7 @@ pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> 
         for y in 0..height * SCALE {
             for x in 0..width * SCALE {
                 let at = (y / SCALE * width + x / SCALE) * channels;
-                // A grey level is all three.
+                // A grey level sets all three channels.
                 let level = |c: usize| (image[at + c.min(channels - 1)].clamp(0.0, 1.0) * 255.0).round() as u8;
                 picture.put_pixel((left + x) as u32, (top + y) as u32, Rgb([level(0), level(1), level(2)]));
             }
@@ -31,12 +31,12 @@ pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> 
     if channels == 1 { DynamicImage::from(picture).into_luma8().into() } else { picture.into() }
 }
 
-/// Ten columns of originals, each with its reconstruction below.
+/// Originals in ten columns, each row followed by its reconstructions.
 pub fn reconstructions(x: &[f32], mean: &[f32], size: Size) -> DynamicImage {
     stacked(&[x, mean], size)
 }
 
-/// Ten columns of images, each with what the other kinds have in its place below.
+/// Several kinds of the same images in ten columns, each row of the first kind followed by those of the others.
 pub fn stacked(kinds: &[&[f32]], size: Size) -> DynamicImage {
     let run = 10 * size.0 * size.1 * size.2;
     let all = kinds.first().map_or(0, |kind| kind.len());
@@ -44,7 +44,7 @@ pub fn stacked(kinds: &[&[f32]], size: Size) -> DynamicImage {
     for start in (0..all).step_by(run) {
         for kind in kinds {
             images.extend(&kind[start..(start + run).min(all)]);
-            // A last, shorter row is filled up, so that what is below starts a row of its own.
+            // A shorter last row is padded, so that the next kind starts in a new row.
             images.resize(images.len().next_multiple_of(run), 0.0);
         }
     }

@@ -1,21 +1,21 @@
-//! Latent vectors on a plane.
+//! Projection of latent vectors to two dimensions.
 
-/// Rotations stop when no sweep over the matrix changes anything; this many were never needed.
+/// Largest number of Jacobi sweeps. Iteration stops when a sweep changes nothing, which was always earlier.
 const MOST_SWEEPS: usize = 60;
 
-/// Latent vectors as points of a plane.
+/// Latent vectors as 2-D points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Projection {
-    /// One for each vector.
+    /// One point per vector.
     pub points: Vec<[f32; 2]>,
-    /// The shares of the whole variance that the two axes have.
+    /// The share of the total variance of each axis.
     pub share: [f64; 2],
-    /// Whether the axes are principal components, and not the latent dimensions themselves.
+    /// Whether the axes are principal components rather than the latent dimensions themselves.
     pub is_principal: bool,
 }
 
 impl Projection {
-    /// Captions for the two axes.
+    /// Names for the two axes.
     pub fn captions(&self) -> [String; 2] {
         [0, 1].map(|i| {
             if self.is_principal {
@@ -27,8 +27,8 @@ impl Projection {
     }
 }
 
-/// Puts vectors of `dims` numbers, row by row, on the plane of their first two principal components. Two dimensions stay
-/// what they are, and one is the first axis.
+/// Projects vectors `(N, dims)` onto their first two principal components. Two dimensions are kept as they are, and one
+/// becomes the first axis.
 pub fn principal(values: &[f32], dims: usize) -> Projection {
     if dims == 0 {
         return Projection { points: Vec::new(), share: [0.0; 2], is_principal: false };
@@ -50,7 +50,7 @@ pub fn principal(values: &[f32], dims: usize) -> Projection {
     order.sort_by(|a, b| covariance[b * dims + b].total_cmp(&covariance[a * dims + a]));
     let axes = [0, 1].map(|i| {
         let axis: Vec<f64> = (0..dims).map(|d| vectors[d * dims + order[i]]).collect();
-        // An axis may as well point the other way: its largest part shall be positive.
+        // The sign of a component is arbitrary: its largest entry is made positive.
         let largest = axis.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
         if largest < 0.0 { axis.iter().map(|v| -v).collect() } else { axis }
     });
@@ -92,7 +92,7 @@ fn covariance(rows: &[&[f32]], mean: &[f64]) -> Vec<f64> {
     sum.iter().map(|s| s / f64::max(count, 1.0)).collect()
 }
 
-/// Jacobi's rotations: leaves the eigenvalues on the diagonal and returns the eigenvectors as columns.
+/// Jacobi eigenvalue algorithm: leaves the eigenvalues on the diagonal and returns the eigenvectors as columns.
 fn diagonalise(matrix: &mut [f64], dims: usize) -> Vec<f64> {
     let mut vectors = vec![0.0; dims * dims];
     (0..dims).for_each(|i| vectors[i * dims + i] = 1.0);
@@ -138,7 +138,7 @@ fn diagonalise(matrix: &mut [f64], dims: usize) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// Points of a flat ellipse in three dimensions: long along (1, 1, 0), shorter along z, nothing across.
+    /// Points of a flat ellipse in three dimensions: long along (1, 1, 0), shorter along z.
     fn ellipse() -> Vec<f32> {
         let turn = |i: i32| f64::from(i) * std::f64::consts::TAU / 40.0;
         (0..40)
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn distances_within_the_plane_are_kept_in_many_dimensions() {
-        // Two directions of 40 numbers at right angles, with variances 4 and 1.
+        // Two orthogonal directions in 40 dimensions, with variances 4 and 1.
         let dims = 40;
         let first: Vec<f64> = (0..dims).map(|d| if d % 2 == 0 { 1.0 } else { -1.0 } / (dims as f64).sqrt()).collect();
         let second = vec![1.0 / (dims as f64).sqrt(); dims];

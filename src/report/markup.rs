@@ -1,6 +1,6 @@
-//! Text as HTML wants it.
+//! Escaping and encoding for HTML.
 
-/// Text that may stand between tags and in quoted attributes.
+/// Escapes text for use between tags and in quoted attributes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -10,7 +10,7 @@ pub fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Other control characters are not allowed in a document, not even escaped.
+            // HTML does not allow other control characters, not even escaped.
             c if c.is_control() && !matches!(c, '\n' | '\t') => out.push('\u{fffd}'),
             c => out.push(c),
         }
@@ -20,7 +20,7 @@ pub fn escape(text: &str) -> String {
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Bytes in base 64, as data URIs want them.
+/// Encodes bytes in base64, for data URIs.
 pub fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
@@ -28,14 +28,14 @@ pub fn base64(bytes: &[u8]) -> String {
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for i in 0..4 {
             let digit = DIGITS[(bits >> (18 - 6 * i) & 63) as usize];
-            // Three bytes are four digits; what a shorter group lacks is padding.
+            // Three bytes give four digits; a shorter group is padded.
             out.push(if i <= group.len() { char::from(digit) } else { '=' });
         }
     }
     out
 }
 
-/// Width and height that a PNG states in its header.
+/// Width and height from the header of a PNG.
 pub fn png_size(png: &[u8]) -> Option<(u32, u32)> {
     let number = |at: usize| png.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     png.starts_with(b"\x89PNG\r\n\x1a\n").then_some(())?;

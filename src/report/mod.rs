@@ -1,4 +1,4 @@
-//! Pictures of what a model does, and the page that shows a run. Knows no GPU.
+//! Pictures of a model's results, and the page of a run. Does not depend on the GPU.
 
 mod chart;
 pub mod compare;

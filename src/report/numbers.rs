@@ -1,14 +1,14 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
-/// Beyond this a number is as good as infinite: differences of such numbers must stay finite.
+/// Numbers beyond this count as infinite, so that differences of plotted numbers stay finite.
 const HUGE: f64 = 1e100;
 
-/// Whether a number has a place in a chart.
+/// Whether a number can be plotted.
 pub fn is_plottable(value: f64) -> bool {
     value.abs() < HUGE
 }
 
-/// A measured value with as many digits as tell something; a dash where there is none.
+/// A measured value with a suitable number of digits; a dash if it is not a number.
 pub fn measured(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
@@ -24,12 +24,12 @@ pub fn measured(value: f64) -> String {
     }
 }
 
-/// A value with so many decimals, in powers of ten where those would be too many.
+/// A value with this many decimals, or in exponential form if there would be more than four.
 pub fn fixed(value: f64, decimals: usize) -> String {
     if decimals > 4 { exponential(value, 0) } else { signed(value, format!("{:.decimals$}", value.abs())) }
 }
 
-/// A whole number, its thousands apart.
+/// An integer with thousands separators.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
@@ -42,7 +42,7 @@ pub fn grouped(value: u64) -> String {
     out
 }
 
-/// Large round numbers with a letter, as on an axis.
+/// A number for an axis; large ones are shortened with a letter such as k or M.
 pub fn rounded(value: f64) -> String {
     let size = value.abs();
     let (unit, letter) = match size {

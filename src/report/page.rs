@@ -4,7 +4,7 @@ pub use super::contents::{Column, Command, Dimension, Epoch, Facts, Headline, La
 use super::markup::escape;
 use super::sections;
 
-/// The page, with its style, its charts and its pictures inside.
+/// The page as one file, with its style, charts and pictures embedded.
 pub fn html(page: &Page) -> String {
     let parts = [
         sections::header(page),
@@ -18,7 +18,7 @@ pub fn html(page: &Page) -> String {
     document(&page.title, &parts.concat())
 }
 
-/// A document around the body, with the style that all pages have.
+/// A complete document around a body, with the common style.
 pub(super) fn document(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -76,11 +76,11 @@ mod tests {
         let body = sound(&all);
         let expected = [
             "Training",
-            "What the model makes",
+            "Reconstructions and samples",
             "Latent space",
             "Columns and their reconstructions",
             "The run",
-            "From here",
+            "Next steps",
         ];
         assert_eq!(sections(&body), expected);
         for text in
@@ -88,7 +88,7 @@ mod tests {
         {
             assert!(body.contains(text), "no {text} in {body}");
         }
-        assert!(!body.contains("mean absolute error") && !body.contains("R²"), "a column of nothing");
+        assert!(!body.contains("mean absolute error") && !body.contains("R²"), "a column without values");
 
         let only_columns = Page { columns: all.columns.clone(), ..Page::default() };
         assert_eq!(sections(&sound(&only_columns)), ["Columns and their reconstructions"]);

@@ -1,4 +1,4 @@
-//! Scatter plots of points of the plane.
+//! Scatter plots of 2-D points, as images.
 
 use image::{DynamicImage, Rgb, RgbImage};
 
@@ -8,7 +8,7 @@ const GROUND: [f32; 3] = [252.0, 252.0, 250.0];
 const DATA: [f32; 3] = [120.0, 140.0, 170.0];
 const MODEL: [f32; 3] = [214.0, 84.0, 28.0];
 
-/// The data's points in grey blue, the model's in orange over them; the frame is the data's, with room around.
+/// Draws the data's points in grey blue and the model's in orange on top; the frame covers the data, with a margin.
 pub fn scatter(data: &[f32], model: &[f32]) -> DynamicImage {
     let (low, high) = data
         .iter()

@@ -5,15 +5,15 @@ use super::contents::{Column, Command, Epoch, Facts, Headline, Page, Picture, Po
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
 
-/// The room for a picture on a wide screen. Smaller ones are shown larger, by a whole factor.
+/// Width available for a picture on a wide screen. Smaller pictures are enlarged by a whole factor.
 const PICTURE_WIDTH: u32 = 520;
-/// Columns of a table that are shown; the others are counted.
+/// Largest number of a table's columns that are shown; the others are only counted.
 const MOST_COLUMNS: usize = 200;
 
-/// A curve's name, and its height at each epoch.
+/// A curve's name, and its value at each epoch.
 pub type Curve = (&'static str, fn(&Epoch) -> f64);
 
-/// A section with a heading, unless there is nothing in it.
+/// A section with a heading; empty if it has no content.
 fn section(heading: &str, body: &str) -> String {
     if body.is_empty() {
         return String::new();
@@ -21,12 +21,12 @@ fn section(heading: &str, body: &str) -> String {
     format!("<section>\n<h2>{}</h2>\n{body}</section>\n", escape(heading))
 }
 
-/// Figures side by side, as many as there are columns.
+/// Figures side by side; `columns` is the CSS class of the layout.
 fn side_by_side(figures: &[String], columns: &str) -> String {
     if figures.is_empty() { String::new() } else { format!("<div class=\"{columns}\">\n{}</div>\n", figures.concat()) }
 }
 
-/// The name of the run, what it was, and the figures it is judged by.
+/// The run's name, a summary of it, and its main figures.
 pub fn header(page: &Page) -> String {
     let facts = &page.facts;
     let lines: String = [&facts.model, &facts.data]
@@ -39,7 +39,7 @@ pub fn header(page: &Page) -> String {
 }
 
 fn tiles(headline: &Headline) -> String {
-    let nats = "nats an example";
+    let nats = "nats per example";
     let number = |v: Option<f64>| v.map(measured);
     let (active, of) = match headline.active {
         Some((active, all)) => (Some(active.to_string()), format!("of {all} latent dimensions")),
@@ -50,7 +50,7 @@ fn tiles(headline: &Headline) -> String {
         ("Reconstruction", number(headline.reconstruction), nats),
         ("KL", number(headline.kl), nats),
         ("Active units", active, of.as_str()),
-        ("Bits a dimension", headline.bits_per_dimension.map(|v| format!("{v:.3}")), "from the test loss"),
+        ("Bits per dimension", headline.bits_per_dimension.map(|v| format!("{v:.3}")), "from the test loss"),
     ];
     let tiles: String = tiles
         .into_iter()
@@ -106,11 +106,11 @@ fn by_step(page: &Page, title: &str, size: Size, heights: Heights, value: fn(&St
     Lines { title: title.into(), x: "step".into(), size, heights, series }.figure()
 }
 
-/// Pictures, as they are in their files, and the data's points with the model's.
+/// Pictures, and the data's points with the model's samples.
 pub fn made(page: &Page) -> String {
     let points = page.points.iter().filter(|p| !p.data.is_empty() || !p.samples.is_empty()).map(points);
     let figures: Vec<String> = points.chain(page.pictures.iter().map(picture)).collect();
-    section("What the model makes", &side_by_side(&figures, "two"))
+    section("Reconstructions and samples", &side_by_side(&figures, "two"))
 }
 
 fn points(points: &Points) -> String {
@@ -126,7 +126,7 @@ fn picture(picture: &Picture) -> String {
     let size = png_size(&picture.png).filter(|(width, height)| *width > 0 && *height > 0);
     let attributes = size.map(|(width, height)| {
         let factor = (PICTURE_WIDTH / width).max(1);
-        // A picture that does not fit is made smaller, and its pixels must be averaged, or it gets ragged.
+        // A picture that is scaled down needs averaged pixels instead of sharp ones.
         let class = if width <= PICTURE_WIDTH { " class=\"pixels\"" } else { "" };
         format!("{class} width=\"{}\" height=\"{}\"", width.saturating_mul(factor), height.saturating_mul(factor))
     });
@@ -141,7 +141,7 @@ fn picture(picture: &Picture) -> String {
     )
 }
 
-/// Where the test examples are, and what each dimension says.
+/// The test examples in the latent space, and the KL of each dimension.
 pub fn latent(page: &Page) -> String {
     let mut figures = Vec::new();
     if let Some(latent) = page.latent.as_ref().filter(|l| !l.points.is_empty()) {
@@ -153,7 +153,7 @@ pub fn latent(page: &Page) -> String {
         let known = latent.classes.iter().enumerate();
         let known = known.map(|(i, name)| Group { name: name.clone(), colour: Some(i), points: of(Some(i)) });
         let groups: Vec<Group> = [none].into_iter().chain(known).filter(|g| !g.points.is_empty()).collect();
-        // A few groups are told apart by the legend alone.
+        // For a few groups, the legend is enough.
         let is_named_inside = groups.len() > 3;
         let (title, axes) = ("Test examples".into(), latent.axes.clone());
         figures.push(Cloud { title, axes, is_named_inside, groups }.figure());
@@ -165,7 +165,7 @@ pub fn latent(page: &Page) -> String {
             is_marked: d.is_active,
         };
         let mut bars: Vec<Bar> = page.dimensions.iter().enumerate().map(bar).collect();
-        // No number is the least of all.
+        // NaN sorts last.
         let size = |bar: &Bar| if bar.value.is_nan() { f64::NEG_INFINITY } else { bar.value };
         bars.sort_by(|a, b| size(b).total_cmp(&size(a)));
         figures.push(
@@ -202,7 +202,7 @@ pub fn columns(columns: &[Column]) -> String {
         .collect();
     let more = match columns.len().saturating_sub(MOST_COLUMNS) {
         0 => String::new(),
-        more => format!("<p class=\"quiet\">and {} columns more</p>\n", grouped(more as u64)),
+        more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),
     };
     section("Columns and their reconstructions", &(table(&names, &rows) + &more))
 }
@@ -221,7 +221,7 @@ pub fn table(names: &[&str], rows: &[Vec<String>]) -> String {
     format!("<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n")
 }
 
-/// What was run, how long it took, and its configuration.
+/// The facts of the run, its command and its configuration.
 pub fn run(page: &Page) -> String {
     let facts: String = facts(&page.facts)
         .into_iter()
@@ -245,7 +245,7 @@ fn facts(facts: &Facts) -> Vec<(&str, String)> {
         ("Adapter", Some(facts.adapter.clone())),
         ("Steps", number(facts.steps)),
         ("Training time", facts.seconds.map(duration)),
-        ("Steps a second", facts.steps_per_second.map(measured)),
+        ("Steps per second", facts.steps_per_second.map(measured)),
         ("Seed", facts.seed.map(|seed| seed.to_string())),
         ("Date", facts.date.clone()),
     ];
@@ -253,9 +253,9 @@ fn facts(facts: &Facts) -> Vec<(&str, String)> {
     known.chain(facts.more.iter().map(|(name, value)| (name.as_str(), value.clone()))).collect()
 }
 
-/// Commands to go on with.
+/// Commands to continue with.
 pub fn next(commands: &[Command]) -> String {
     let items: String =
         commands.iter().map(|c| format!("<li>{}<pre>{}</pre></li>\n", escape(&c.purpose), escape(&c.line))).collect();
-    section("From here", &if items.is_empty() { items } else { format!("<ul class=\"next\">\n{items}</ul>\n") })
+    section("Next steps", &if items.is_empty() { items } else { format!("<ul class=\"next\">\n{items}</ul>\n") })
 }

@@ -1,14 +1,14 @@
-//! A curve in one line of a terminal.
+//! Sparklines: a curve in one line of a terminal.
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// At most `width` block characters, each the mean of its share of the values; blank where no value is finite.
+/// At most `width` block characters, each the mean of its segment of the values; blank if no value in it is finite.
 pub fn sparkline(values: &[f64], width: usize) -> String {
     let columns = values.len().min(width);
     let means: Vec<f64> = (0..columns).map(|i| mean(&values[share(i, columns, values.len())])).collect();
     let finite = means.iter().copied().filter(|m| m.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), m| (low.min(m), high.max(m)));
-    // Halves, because the difference of two finite numbers need not be finite.
+    // Halves, because the difference of two finite numbers may overflow.
     let span = high / 2.0 - low / 2.0;
     means
         .iter()
@@ -23,7 +23,7 @@ pub fn sparkline(values: &[f64], width: usize) -> String {
         .collect()
 }
 
-/// The `i`th of `columns` even shares of `len` values.
+/// The `i`th of `columns` equal segments of `len` values.
 pub(super) fn share(i: usize, columns: usize, len: usize) -> std::ops::Range<usize> {
     i * len / columns..(i + 1) * len / columns
 }

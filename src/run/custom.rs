@@ -1,4 +1,4 @@
-//! A model of one's own on a device, trained step by step.
+//! A custom model on a device, trained step by step.
 
 use super::Error;
 use crate::executor::{self, Device, Executor};
@@ -10,7 +10,7 @@ use crate::model::{CustomModel, Definition};
 use crate::plan::{PlanId, StepScalars};
 use crate::train::{DeviceOptions, initial_weights};
 
-/// A graph with losses, compiled for a device, its parameters drawn from a seed; Adam minimises them.
+/// A custom graph whose losses Adam minimises, compiled for a device; the seed gives the initial parameters.
 pub struct Custom {
     model: CustomModel,
     executor: Executor,
@@ -23,7 +23,7 @@ const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 
 impl Custom {
-    /// Builds the graph, and opens the device for it.
+    /// Builds the graph and opens the device.
     pub fn open(options: &DeviceOptions, seed: u64, build: impl Fn(&mut Graph) -> Definition) -> Result<Self, Error> {
         let rule = Rule::Adam { beta1: BETA1, beta2: BETA2, epsilon: 1e-8, decoupled: false };
         let model = CustomModel::new(build, Some(rule), true)?;
@@ -36,17 +36,17 @@ impl Custom {
         Ok(Self { model, executor, device, seed, steps: 0 })
     }
 
-    /// Where it runs.
+    /// The device it runs on.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Dispatches of a step.
+    /// Dispatches per step.
     pub fn dispatches(&self) -> usize {
         self.model.program.at(PlanId(0)).ops.len()
     }
 
-    /// One step on a batch, given as the inputs in their order; returns the mean of each loss.
+    /// Runs one step on a batch, given as the values of the inputs in order; returns the mean of each loss.
     pub fn step(&mut self, inputs: &[&[f32]], lr: f32) -> Result<Vec<f32>, Error> {
         for (tensor, values) in self.model.inputs.iter().zip(inputs) {
             self.model.program.tensors.expect_len(*tensor, values.len())?;
@@ -71,7 +71,7 @@ impl Custom {
         Ok(means)
     }
 
-    /// An output of the last step, by its number.
+    /// An output of the last step by its index; empty if there is no such output.
     pub fn output(&mut self, number: usize) -> Result<Vec<f32>, Error> {
         match self.model.outputs.get(number) {
             Some(tensor) => Ok(self.executor.read(*tensor)?),

@@ -1,4 +1,4 @@
-//! From a configuration and data to a finished run: its folder, its model, its pictures and its page.
+//! Training in one call: from a configuration and data to a finished run with model, pictures and page.
 
 mod custom;
 mod page;
@@ -24,51 +24,51 @@ use crate::train::{
     DeviceEvent, DeviceOptions, Event, Opened, RunFolder, Start, StepSchedule, Summary, TrainError, Trainer, Watch,
 };
 
-/// How to train, beside the configuration.
+/// Options of a run that are not part of its configuration.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// On which device.
+    /// The device, and how to use it.
     pub device: DeviceOptions,
-    /// The run's folder: `runs/NAME`, the first that is free, where left out.
+    /// The run's folder; by default the first of `runs/NAME`, `runs/NAME-2`, ... that does not exist.
     pub folder: Option<PathBuf>,
-    /// The run's name, where there is no folder: the data's where left out.
+    /// The run's name, used if no folder is given; by default the name of the data.
     pub name: Option<String>,
-    /// Ends the run in order as soon as it is set: the model so far is saved, and the run is [`TrainError::Interrupted`].
+    /// Stops the run when set: the model so far is saved, and the run returns [`TrainError::Interrupted`].
     pub stop: Arc<AtomicBool>,
 }
 
 impl RunOptions {
-    /// The defaults, with the run in this folder.
+    /// The default options with this folder.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: Some(folder.into()), ..Self::default() }
     }
 }
 
-/// A run that has come to its end.
+/// A finished run.
 #[derive(Debug, Clone)]
 pub struct Finished {
-    /// Its folder, to apply the model from.
+    /// The run, from which the model can be opened.
     pub run: Run,
-    /// What it came to.
+    /// The summary of its training.
     pub summary: Summary,
 }
 
-/// Why there is no finished run.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration, by itself or with this data.
+    /// The configuration is not valid, by itself or for this data.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The data.
+    /// The data could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The model cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The device.
+    /// The device could not be opened or used.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// Training.
+    /// Training failed or was interrupted.
     #[error(transparent)]
     Train(#[from] TrainError),
     /// The model could not be applied.
@@ -82,11 +82,10 @@ impl From<GpuError> for Error {
     }
 }
 
-/// Trains a model of this configuration on this data, and leaves a run's folder: configuration, measurements, weights,
-/// pictures and a page.
+/// Trains a model and writes the run's folder: configuration, metrics, weights, pictures and a page.
 ///
-/// It prints nothing and installs no signal handler: `watch` is told of every [`Event`], and an error of it ends the run;
-/// [`RunOptions::stop`] ends it in order.
+/// It prints nothing and installs no signal handler. `watch` receives every [`Event`]; if it returns an error, the run
+/// ends. [`RunOptions::stop`] ends the run after saving the model.
 pub fn train(
     mut config: Config,
     data: Dataset,
@@ -138,7 +137,7 @@ pub fn train(
         }
         watch(event)
     })?;
-    // Its memory on the device is free before the model goes there again.
+    // Frees the device memory of training before the model is opened again.
     drop(trainer);
 
     let run = Run::open(&path)?;
@@ -148,7 +147,7 @@ pub fn train(
     Ok(Finished { run, summary })
 }
 
-/// Lets the watcher hear of the way to a device, which it cannot end: an error of it counts once the device is open.
+/// Opens a device while passing its events to the watcher; an error of the watcher is returned once the device is open.
 fn hearing<T, E>(
     watch: &mut Watch<'_>,
     open: impl FnOnce(&mut dyn FnMut(DeviceEvent<'_>)) -> Result<T, E>,

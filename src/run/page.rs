@@ -1,4 +1,4 @@
-//! What a run's page shows, gathered from the run's folder and from its model applied to rows.
+//! The contents of a run's page, from the run's folder and from its model applied to rows.
 
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
@@ -10,13 +10,13 @@ use crate::report::page::{
 };
 use crate::report::{self, latent};
 
-/// Rows in the scatter plots.
+/// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
-/// Latent dimensions in the picture of the traversal, those with the most KL.
+/// Latent dimensions in the picture of the traversal: those with the highest KL.
 const TRAVERSED: usize = 20;
 const TRAVERSAL_STEPS: usize = 11;
 
-/// The network and its loss in a line.
+/// One line about the network and its loss.
 pub fn model_line(config: &Config, width: usize, parameters: usize) -> String {
     let m = &config.model;
     let layers = m.hidden.iter().chain([&m.latent]).copied().chain(config.decoder_widths());
@@ -29,7 +29,7 @@ pub fn model_line(config: &Config, width: usize, parameters: usize) -> String {
     format!("{} {activation}, {likelihood}, {objective}: {parameters} parameters", widths.join("-"))
 }
 
-/// What was run, on what, for how long.
+/// The facts of a run: model, data, adapter, times.
 pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
     let device = &record.device;
     let last = metrics.epochs.last();
@@ -50,7 +50,7 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
     }
 }
 
-/// What was measured after each epoch.
+/// The metrics of each epoch.
 pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
     let epoch = |e: &crate::train::EpochReport| Epoch {
         epoch: e.epoch,
@@ -62,13 +62,13 @@ pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
     metrics.epochs.iter().map(epoch).collect()
 }
 
-/// A run's page as HTML, with these rows for its pictures.
+/// The page of a run as HTML; figures and pictures are of the given rows.
 pub fn page(run: &Run, rows: &Rows, model: &mut Applied) -> Result<String, RunError> {
     let (record, metrics) = (Record::of(&run.path)?, Metrics::of(&run.path)?);
     Ok(page::html(&contents(run, &record, &metrics, rows, model)?))
 }
 
-/// All that the page shows.
+/// The contents of the page.
 fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
     let split = &rows.split;
     let codes = model.encode(split)?;
@@ -104,7 +104,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
     })
 }
 
-/// A picture as the bytes of a PNG.
+/// Encodes a picture as PNG.
 pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture
@@ -139,7 +139,7 @@ fn pictures(
     let originals = report::reconstructions(&split.numbers(0..count, row), &shown[..count * row], size);
     let mut pictures = vec![Picture {
         title: "Reconstructions".into(),
-        caption: "Unseen examples, and below each row what the model makes of them.".into(),
+        caption: "Test examples, and below each row their reconstructions.".into(),
         alt: format!("{count} test images in rows of ten, each row followed by its reconstructions"),
         png: png(&originals)?,
     }];
@@ -149,7 +149,7 @@ fn pictures(
     let grid = report::grid(&samples[..samples.len().min(100 * row)], size, 10);
     pictures.push(Picture {
         title: "Samples".into(),
-        caption: "Draws from the prior, decoded.".into(),
+        caption: "Decoded draws from the prior.".into(),
         alt: "A grid of images drawn from the model".into(),
         png: png(&grid)?,
     });
@@ -163,7 +163,8 @@ fn pictures(
     pictures.push(Picture {
         title: "Traversal".into(),
         caption: format!(
-            "Each row moves one latent dimension from -3 to 3 deviations, the others at 0; the {} with the most KL.",
+            "Each row varies one latent dimension from -3 to 3 standard deviations, with the others at 0. Shown are the {} \
+             dimensions with the highest KL.",
             order.len()
         ),
         alt: "A grid of images, one row for each latent dimension".into(),
@@ -172,7 +173,7 @@ fn pictures(
     Ok(pictures)
 }
 
-/// A table's columns, in their own units.
+/// A table's columns with their errors, in their own units.
 fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
     let Some(columns) = &run.data.columns else { return Vec::new() };
     let width = columns.names.len();
@@ -198,12 +199,12 @@ fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
 fn next(run: &Run) -> Vec<Command> {
     let path = run.path.display();
     let mut commands = vec![
-        ("its figures on other rows", format!("wgvae eval {path} --data SPEC")),
-        ("codes of rows, for other tools", format!("wgvae encode {path} --to codes.csv")),
-        ("the strangest rows", format!("wgvae anomaly {path}")),
+        ("Evaluate other rows", format!("wgvae eval {path} --data SPEC")),
+        ("Write latent codes for other tools", format!("wgvae encode {path} --to codes.csv")),
+        ("List the most unusual rows", format!("wgvae anomaly {path}")),
     ];
     if run.has_prior() {
-        commands.push(("more samples", format!("wgvae sample {path} --count 1000 --to samples.npy")));
+        commands.push(("Draw more samples", format!("wgvae sample {path} --count 1000 --to samples.npy")));
     }
     commands.into_iter().map(|(purpose, line)| Command { purpose: purpose.into(), line }).collect()
 }

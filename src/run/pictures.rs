@@ -1,4 +1,4 @@
-//! What a model makes of the data, drawn after each epoch.
+//! Pictures of reconstructions and samples, drawn after each epoch.
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,15 @@ use crate::data::Shape;
 use crate::report;
 use crate::train::{Epoch, TrainError};
 
-/// Images in the picture of the reconstructions.
+/// How many images are reconstructed.
 const RECONSTRUCTED: usize = 50;
-/// Images in the picture of the samples.
+/// How many images are sampled.
 const SAMPLED: usize = 100;
-/// Points in either.
+/// How many points are reconstructed or sampled.
 const PLOTTED: usize = 2000;
 
-/// Draws reconstructions, and samples where there is a prior, into a folder; returns the files. Of rows that are neither
-/// images nor points of the plane there is no picture.
+/// Draws reconstructions, and samples if there is a prior, into a folder; returns the files. Only images and 2-D points
+/// can be drawn.
 pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
     let mut pictures = Vec::new();
     match epoch.shape() {

@@ -11,7 +11,7 @@ use super::TrainError;
 use crate::kernels::rng::{Stream, key};
 use crate::plan::{Init, ParamTable};
 
-/// The arena of initial weights: a function of the seed alone.
+/// The arena of initial weights, which depends on the seed alone.
 pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
     let [low, high] = key(seed, Stream::Weights, 0);
     let mut rng = ChaCha8Rng::seed_from_u64(u64::from(high) << 32 | u64::from(low));
@@ -53,7 +53,7 @@ pub fn save(path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), Train
     super::folder::replace(path, &file)
 }
 
-/// Reads an arena back: every parameter by its name, of the shape the model has.
+/// Reads an arena back: every parameter by its name, with its shape checked against the model's.
 pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
     let failed = |reason: String| LoadError { path: path.to_path_buf(), reason };
     let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
@@ -63,7 +63,7 @@ pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
         let view = file.tensor(&p.name).map_err(|_| failed(format!("it has no {}", p.name)))?;
         if view.shape() != p.shape || view.dtype() != safetensors::Dtype::F32 {
             return Err(failed(format!(
-                "its {} is {:?} of {:?}, where the configuration has F32 of {:?}",
+                "its {} is {:?} of {:?}, but the configuration needs F32 of {:?}",
                 p.name,
                 view.dtype(),
                 view.shape(),
@@ -76,13 +76,13 @@ pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
     Ok(arena)
 }
 
-/// Why a model could not be read back.
+/// Why a model's weights could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the model {path} could not be read: {reason}")]
 pub struct LoadError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong.
+    /// What is wrong with it.
     pub reason: String,
 }
 

@@ -11,29 +11,29 @@ use crate::kernels::TuningTable;
 use crate::model::{Plan, Vae};
 use crate::plan::Op;
 
-/// Whether to measure which kernels are the fastest here.
+/// When to measure which kernels are fastest on the adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Tune {
-    /// Where nothing is remembered for this adapter and these sizes
+    /// At first use on this adapter with these sizes
     #[default]
     On,
-    /// Never: take the variants that are likely to be good
+    /// Never: use variants that are expected to be good
     Off,
-    /// Always, and remember what comes out
+    /// Always, and save the result
     Force,
 }
 
 /// Which device to use, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeviceOptions {
-    /// Which one.
+    /// The device.
     pub device: DeviceChoice,
     /// Compile shaders with bounds checks.
     pub checked: bool,
-    /// Whether to measure which kernels are the fastest.
+    /// When to measure which kernels are fastest.
     pub tune: Tune,
-    /// Bytes of device memory for the data; what does not fit is streamed. What the adapter allows where left out.
+    /// Bytes of device memory for the data; what does not fit is streamed. As much as the adapter allows if left out.
     pub resident: Option<u64>,
 }
 
@@ -47,9 +47,9 @@ pub enum DeviceEvent<'a> {
     },
     /// The configuration's variants are ignored, because they were chosen on another adapter.
     OtherAdapter {
-        /// That adapter.
+        /// The adapter they were chosen on.
         chosen_on: &'a str,
-        /// The one that is used.
+        /// The adapter in use.
         here: &'a str,
     },
     /// The step's matrix products are about to be timed.
@@ -63,12 +63,12 @@ pub enum DeviceEvent<'a> {
     Tuning(Tuning<'a>),
     /// Tuning is finished.
     Tuned {
-        /// How many.
+        /// How many products were tuned.
         products: usize,
         /// How long it took.
         took: Duration,
     },
-    /// The variants could not be written into the cache folder: the next run will tune again.
+    /// The variants could not be saved in the cache folder, so the next run will tune again.
     NotRemembered(&'a std::io::Error),
 }
 
@@ -83,7 +83,7 @@ pub struct Opened {
 }
 
 impl DeviceOptions {
-    /// Finds the device that was asked for.
+    /// Finds the requested device.
     pub fn select(&self, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> Result<Selected, DeviceError> {
         let selected = executor::select(&self.device)?;
         if let Selected::Cpu { for_want_of_adapter } = selected {
@@ -97,7 +97,7 @@ impl DeviceOptions {
         self.resident.unwrap_or(u64::MAX).min(executor::largest_binding(selected))
     }
 
-    /// Opens the device for training, chooses variants and notes them in the configuration, and compiles the model.
+    /// Opens the device for training, chooses GEMM variants, records them in the configuration, and compiles the model.
     pub fn open(
         &self,
         selected: &Selected,
@@ -116,7 +116,7 @@ impl DeviceOptions {
         self.compile(gpu, vae, tuning)
     }
 
-    /// Opens the device for a trained model: nothing is measured, it has the variants it was trained with.
+    /// Opens the device for a trained model with the variants it was trained with; nothing is measured.
     pub fn open_trained(
         &self,
         config: &Config,
@@ -199,7 +199,7 @@ fn saved_for(gpu: &Gpu, saved: &KernelsConfig, watch: &mut dyn FnMut(DeviceEvent
     TuningTable::default()
 }
 
-/// The variants that the ops end up with, measured or default.
+/// The variants of all ops, measured or default.
 fn chosen(gpu: &Gpu, ops: &[Op], tuning: &TuningTable, saved: &KernelsConfig) -> KernelsConfig {
     let mut variants = TuningTable::default();
     for op in products(ops) {

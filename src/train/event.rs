@@ -17,13 +17,13 @@ pub struct StepReport {
     pub step: u64,
     /// Passes over the data done.
     pub epoch: f64,
-    /// Reconstruction plus beta times KL, in nats an example.
+    /// Reconstruction plus beta times KL, in nats per example.
     pub loss: f64,
-    /// Reconstruction.
+    /// Reconstruction loss.
     pub recon: f64,
     /// KL divergence.
     pub kl: f64,
-    /// Norm of the gradient before clipping, where it is clipped.
+    /// Norm of the gradient before clipping; absent without clipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grad_norm: Option<f64>,
     /// Learning rate of the last step.
@@ -32,58 +32,58 @@ pub struct StepReport {
     pub beta: f64,
 }
 
-/// An epoch's training means and the test split's.
+/// Means of an epoch over its training steps and over the test split.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
-    /// Which epoch, from 1.
+    /// The epoch, counted from 1.
     pub epoch: usize,
     /// Steps done.
     pub step: u64,
-    /// Mean over the epoch's steps.
+    /// Mean training loss over the epoch's steps.
     pub train_loss: f64,
-    /// Mean over the test rows, with the final beta.
+    /// Mean test loss, with the final beta.
     pub test_loss: f64,
-    /// Reconstruction.
+    /// Reconstruction loss.
     pub test_recon: f64,
     /// KL divergence.
     pub test_kl: f64,
-    /// Of training so far, without evaluation and pictures.
+    /// Seconds of training so far, without evaluation and pictures.
     pub seconds: f64,
-    /// Over this epoch.
+    /// Steps per second over this epoch.
     pub steps_per_second: f64,
 }
 
-/// The end.
+/// The summary of a finished training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The run's folder.
     pub run: String,
     /// The adapter's name.
     pub adapter: String,
-    /// Epochs finished, the last perhaps in part.
+    /// Epochs done, counting a partial last one.
     pub epochs: usize,
     /// Steps done.
     pub steps: u64,
-    /// Of training, without evaluation and pictures.
+    /// Seconds of training, without evaluation and pictures.
     pub seconds: f64,
-    /// Over the whole run.
+    /// Steps per second over the whole run.
     pub steps_per_second: f64,
-    /// Of the last epoch.
+    /// Training loss of the last epoch.
     pub train_loss: f64,
-    /// Of the last epoch.
+    /// Test loss of the last epoch.
     pub test_loss: f64,
-    /// Of the last epoch.
+    /// Test reconstruction loss of the last epoch.
     pub test_recon: f64,
-    /// Of the last epoch.
+    /// Test KL of the last epoch.
     pub test_kl: f64,
 }
 
-/// What a run is made of, just before its first step.
+/// Everything about a run that is known before its first step.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
-    /// What it runs on.
+    /// The device.
     pub device: &'a Device,
-    /// Its configuration, with the kernels that were chosen.
+    /// Its configuration, with the chosen kernels.
     pub config: &'a Config,
     /// The data's short name.
     pub data: &'a str,
@@ -93,13 +93,13 @@ pub struct Start<'a> {
     pub train_rows: usize,
     /// Test rows.
     pub test_rows: usize,
-    /// Rows that the device holds at a time, where the others are streamed to it.
+    /// Rows that the device holds at a time, if the data is streamed.
     pub streamed: Option<usize>,
-    /// Numbers that are trained.
+    /// Number of trained parameters.
     pub parameters: usize,
     /// Dispatches, stages and operations of a training step.
     pub totals: Totals,
-    /// Epochs of the whole run, the last perhaps in part.
+    /// Epochs of the whole run, counting a partial last one.
     pub epochs: usize,
     /// Steps of the whole run.
     pub steps: u64,
@@ -109,22 +109,22 @@ pub struct Start<'a> {
 
 /// Events of a run, from opening the device to the finished page.
 pub enum Event<'a> {
-    /// While the device is opened.
+    /// The device is being opened.
     Device(DeviceEvent<'a>),
     /// Training is about to start.
     Start(Start<'a>),
-    /// Some steps more are done; not written down.
+    /// More steps are done; not written to `metrics.jsonl`.
     Progress {
-        /// Means since the last progress.
+        /// Means since the last progress event.
         report: StepReport,
-        /// Steps in all.
+        /// Steps of the whole run.
         total: u64,
-        /// Over the last submits.
+        /// Steps per second over the last submits.
         steps_per_second: f64,
     },
-    /// Every fiftieth step.
+    /// Means over fifty steps.
     Step(StepReport),
-    /// An epoch is done, and the model as it is now can be looked at.
+    /// An epoch is done; the event gives access to the model as it is now.
     Epoch(Epoch<'a>),
     /// A picture is drawn.
     Picture(&'a Path),
@@ -135,7 +135,7 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// The event as a line of `metrics.jsonl`, if it is one that is written down.
+    /// The event as a line of `metrics.jsonl`, if events of its kind are written there.
     pub fn line(&self) -> Option<MetricsLine> {
         match self {
             Event::Step(report) => Some(MetricsLine::Step(*report)),
@@ -150,7 +150,7 @@ impl Event<'_> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum MetricsLine {
-    /// Every fiftieth step.
+    /// Means over fifty steps.
     Step(StepReport),
     /// An epoch is done.
     Epoch(EpochReport),

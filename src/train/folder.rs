@@ -37,7 +37,7 @@ impl RunFolder {
         (2..).map(|n| PathBuf::from("runs").join(format!("{name}-{n}"))).find(free).unwrap_or(first)
     }
 
-    /// Makes the folder, or clears away the run that is in it; a folder with other things in it is left alone.
+    /// Creates the folder, or removes the run in it. A folder that holds anything else is an error and left alone.
     pub fn create(path: &Path) -> Result<Self, TrainError> {
         let has_files = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
         if has_files && !path.join("run.json").is_file() {

@@ -22,7 +22,7 @@ use crate::gpu::GpuError;
 /// What can end a training run early.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The device.
+    /// The device could not be opened or used.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// A file could not be written.
@@ -30,16 +30,16 @@ pub enum TrainError {
     Write {
         /// The file.
         path: PathBuf,
-        /// The error.
+        /// What the system said.
         reason: String,
     },
-    /// The folder holds something else.
+    /// The folder holds files that are not a run.
     #[error("{0} holds files that are not a run (there is no run.json): choose another folder, or empty it")]
     Occupied(PathBuf),
-    /// The loss is no longer a number.
+    /// The loss is NaN or infinite.
     #[error("training diverged: the loss of step {step} is {loss}; try a smaller learning rate, or --clip 1")]
     Diverged {
-        /// The step, from 1.
+        /// The step, counted from 1.
         step: u64,
         /// Its loss.
         loss: f64,
@@ -52,7 +52,7 @@ pub enum TrainError {
     Interrupted {
         /// Steps done.
         step: u64,
-        /// Where it was saved.
+        /// The folder with the saved model.
         folder: PathBuf,
     },
 }

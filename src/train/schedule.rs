@@ -1,4 +1,4 @@
-//! The scalars of each step, computed from the configuration and the step's number alone.
+//! The scalars of each step: a pure function of the configuration and the step's number.
 
 use crate::config::{Config, Schedule};
 use crate::kernels::rng::{Stream, key};
@@ -14,7 +14,7 @@ pub struct StepSchedule {
 }
 
 impl StepSchedule {
-    /// For training and test splits of so many rows.
+    /// The schedule for splits of `train_rows` and `test_rows` rows.
     pub fn new(config: &Config, train_rows: usize, test_rows: usize) -> Self {
         Self { config: config.clone(), rows: train_rows as u64, test_rows: test_rows as u64 }
     }
@@ -29,7 +29,7 @@ impl StepSchedule {
         self.config.train.steps.unwrap_or(by_epochs)
     }
 
-    /// Epochs of the whole run, the last perhaps in part.
+    /// Epochs of the whole run, counting a partial last one.
     pub fn epochs(&self) -> usize {
         match self.config.train.steps {
             Some(steps) => self.epoch_of(steps.saturating_sub(1)) as usize + 1,
@@ -37,23 +37,23 @@ impl StepSchedule {
         }
     }
 
-    /// The epoch, from 0, that a step counts to.
+    /// The epoch, counted from 0, in which a step starts.
     fn epoch_of(&self, step: u64) -> u64 {
         step * self.batch() / self.rows
     }
 
-    /// Steps after which so many epochs are done. Batches run on over the end of an epoch, so that every row is used
-    /// once an epoch and none is left out; a step that touches two epochs counts to the first.
+    /// Steps until `epochs` epochs are done. A batch may cross the end of an epoch, so that every row is used exactly
+    /// once per epoch; such a step belongs to the first of the two epochs.
     pub fn epoch_end(&self, epochs: u64) -> u64 {
         (epochs * self.rows).div_ceil(self.batch())
     }
 
-    /// Epochs done after so many steps.
+    /// Epochs done after `steps` steps.
     pub fn epochs_at(&self, steps: u64) -> f64 {
         (steps * self.batch()) as f64 / self.rows as f64
     }
 
-    /// The learning rate of a step, from 0.
+    /// The learning rate of a step, counted from 0.
     pub fn lr(&self, step: u64) -> f64 {
         let t = &self.config.train;
         if step < t.warmup_steps {
@@ -74,7 +74,7 @@ impl StepSchedule {
         }
     }
 
-    /// The KL weight of a step, from 0.
+    /// The KL weight (beta) of a step, counted from 0.
     pub fn beta(&self, step: u64) -> f64 {
         let m = &self.config.model;
         let beta = match m.objective {
@@ -84,7 +84,7 @@ impl StepSchedule {
         if m.beta_warmup_epochs > 0.0 { beta * (self.epochs_at(step) / m.beta_warmup_epochs).min(1.0) } else { beta }
     }
 
-    /// The scalars of a training step, from 0.
+    /// The scalars of a training step, counted from 0.
     pub fn train(&self, step: u64) -> StepScalars {
         let t = &self.config.train;
         let position = step * self.batch();
@@ -117,8 +117,8 @@ impl StepSchedule {
         self.test_rows.div_ceil(self.batch())
     }
 
-    /// The scalars of a batch of the test split, in order, the last one perhaps partial. The draws do not depend on
-    /// the step, so that evaluations of one run compare; beta is the final one.
+    /// The scalars of a batch of the test split, whose rows are taken in order; the last batch may be partial. Draws do
+    /// not depend on the training step and beta is the final one, so that evaluations within a run are comparable.
     pub fn evaluate(&self, batch: u64) -> StepScalars {
         let seed = self.config.train.seed;
         let offset = batch * self.batch();
@@ -137,7 +137,7 @@ impl StepSchedule {
         }
     }
 
-    /// The scalars of a batch of draws from the prior: the same at each call, so that pictures compare.
+    /// The scalars of a batch of draws from the prior: the same at each call, so that pictures are comparable.
     pub fn sample(&self, batch: u64) -> StepScalars {
         StepScalars {
             noise_key: key(self.config.train.seed, Stream::Prior, batch),

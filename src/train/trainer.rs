@@ -15,7 +15,7 @@ use crate::plan::{Dtype, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepS
 
 /// Steps between the lines of `metrics.jsonl`.
 const LOG_EVERY: u64 = 50;
-/// Target duration of a submit: long enough to hide the host's work (a submit costs about 100 us whatever is in it),
+/// Target duration of a submit: long enough to hide the host's work (a submit costs about 100 us regardless of size),
 /// short enough for Ctrl-C and the progress bar to react at once and to stay far from drivers' watchdog limits.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
@@ -31,20 +31,20 @@ pub struct Trainer {
     executor: Executor,
     device: Device,
     steps_per_submit: usize,
-    /// The training rows, where the device holds only those of the next steps.
+    /// Streams the training rows, if the device holds only those of the next steps.
     streamed: Option<Streamed>,
-    /// The test rows, where the device holds only some of them.
+    /// The test rows, if the device holds only some of them.
     test: Option<Split>,
-    /// Means since the last line of `metrics.jsonl`, across ends of epochs.
+    /// Means since the last line of `metrics.jsonl`, which may span epochs.
     window: Mean,
 }
 
 /// Streams training rows to the device: a ring of two halves, one for each submit in flight.
 struct Streamed {
     rows: Split,
-    /// Steps that a half has rows for.
+    /// Steps whose rows fit in one half.
     steps: usize,
-    /// The half that is free.
+    /// The free half.
     half: usize,
 }
 
@@ -75,8 +75,8 @@ impl Mean {
 }
 
 impl Trainer {
-    /// Writes the data and the initial weights to the device. Rows that the plans have no room for stay on the host and
-    /// are streamed.
+    /// Writes the data and the initial weights to the device. Rows that do not fit in the plans' tensors stay on the
+    /// host and are streamed.
     pub fn new(
         config: &Config,
         data: Dataset,
@@ -118,7 +118,7 @@ impl Trainer {
         })
     }
 
-    /// The executor, to look at what it holds.
+    /// The executor.
     pub fn executor(&mut self) -> &mut Executor {
         &mut self.executor
     }
@@ -192,7 +192,7 @@ impl Trainer {
         Ok(summary)
     }
 
-    /// Runs a range of steps and returns their mean; fewer where `stop` was set.
+    /// Runs a range of steps, or fewer if `stop` is set, and returns their mean.
     fn steps(
         &mut self,
         range: std::ops::Range<u64>,
@@ -246,7 +246,7 @@ impl Trainer {
         }
     }
 
-    /// The scalars of the next steps; where rows are streamed, writes their rows to the device first.
+    /// The scalars of the next steps; if rows are streamed, first writes those of the steps to the device.
     fn send(&mut self, steps: std::ops::Range<u64>) -> Result<Vec<StepScalars>, GpuError> {
         let mut scalars: Vec<StepScalars> = steps.map(|step| self.schedule.train(step)).collect();
         let Some(streamed) = &mut self.streamed else { return Ok(scalars) };
@@ -296,7 +296,7 @@ impl Trainer {
         }
     }
 
-    /// Means over the test split: one draw of the latent a row, and the configured beta.
+    /// Means over the test split, with one latent draw per row and the configured beta.
     pub fn evaluate(&mut self) -> Result<StepMetrics, GpuError> {
         let mut mean = Mean::default();
         let mut batches: Vec<_> = (0..self.schedule.evaluation_batches()).map(|b| self.schedule.evaluate(b)).collect();
@@ -347,8 +347,8 @@ impl Trainer {
         Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
     }
 
-    /// The output of a plan for its first rows: `(rows, D)`. `batch_done` is told after each batch how many of its rows
-    /// count.
+    /// The output `(rows, D)` of a plan for its first rows. `batch_done` is called after each batch with the number
+    /// of its valid rows.
     fn shown(
         &mut self,
         plan: Plan,
@@ -412,7 +412,7 @@ impl Epoch<'_> {
         Ok((x, mean))
     }
 
-    /// So many draws from the prior, decoded: `(rows, D)`. An autoencoder has no prior.
+    /// `rows` decoded draws from the prior: `(rows, D)`. An autoencoder has no prior.
     pub fn sample(&mut self, rows: usize) -> Result<Option<Vec<f32>>, TrainError> {
         if self.trainer.vae.program.plan("sample").is_none() {
             return Ok(None);

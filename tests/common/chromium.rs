@@ -1,4 +1,4 @@
-//! Chromium without a window.
+//! Headless Chromium.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const FLAGS: [&str; 10] = [
     "--v=0",
 ];
 
-/// Chromium's own limit is for loading a page; it may also hang before that or after.
+/// Chromium's own time limit covers only the loading of a page; it may also hang before or after.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// A browser.
@@ -28,14 +28,14 @@ pub struct Chromium {
     profile: tempfile::TempDir,
 }
 
-/// Below `target`, since some browsers are not let into the system's folder for temporary files.
+/// Profile folder below `target`, because some browsers may not access the system's temporary folder.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 impl Chromium {
-    /// The one that WGVAE_CHROMIUM names, or the first that the system has. Without one the caller's test is skipped,
-    /// loudly; with WGVAE_REQUIRE_CHROMIUM=1 it fails.
+    /// The browser that WGVAE_CHROMIUM names, or the first one installed. Without one the test is skipped with a
+    /// message, or fails with WGVAE_REQUIRE_CHROMIUM=1.
     pub fn find() -> Option<Self> {
         let named = std::env::var_os("WGVAE_CHROMIUM").map(PathBuf::from);
         let folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
@@ -48,8 +48,8 @@ impl Chromium {
         Some(Self { program: program?, profile: folder() })
     }
 
-    /// Opens a page, with further flags: what the browser wrote to its output, and its log. It has `limit` to load the
-    /// page; after that it answers with what is there.
+    /// Opens a page with additional flags; returns the browser's output and its log. A page that takes longer than
+    /// `limit` to load is returned as it is then.
     pub fn run(&self, page: &Path, limit: Duration, arguments: &[String]) -> (String, String) {
         let folder = folder();
         let written = ["output", "log"].map(|name| folder.path().join(name));
@@ -72,14 +72,14 @@ impl Chromium {
     }
 }
 
-/// Says that a test did not run for want of what Chromium offers; with WGVAE_REQUIRE_CHROMIUM=1 it fails.
+/// Reports that a test was skipped because Chromium is missing; with WGVAE_REQUIRE_CHROMIUM=1 it fails.
 pub fn skipped(why: &str) {
     let required = std::env::var("WGVAE_REQUIRE_CHROMIUM").is_ok_and(|v| v == "1");
     assert!(!required, "WGVAE_REQUIRE_CHROMIUM=1, but there is {why}");
     super::skipped(why);
 }
 
-/// How a process ended; one that did not is ended.
+/// The exit status of a process, which is killed if it does not end in time.
 fn ended_within(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let started = Instant::now();
     while started.elapsed() < limit {

@@ -1,4 +1,4 @@
-//! What the test files share: an adapter to test on, or a loud word that there is none; a browser; every variant.
+//! Shared by the test files: an adapter to test on, a browser, every kernel variant.
 #![allow(dead_code)]
 
 pub mod chromium;
@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use wgvae::gpu::{self, Gpu, Needs};
 
-/// The best adapter's device. Without one the caller's test is skipped, loudly; with WGVAE_REQUIRE_GPU=1 it fails.
+/// The best adapter's device. Without one the test is skipped with a message, or fails with WGVAE_REQUIRE_GPU=1.
 pub fn gpu() -> Option<Arc<Gpu>> {
     static DEVICE: OnceLock<Option<Arc<Gpu>>> = OnceLock::new();
     let device = DEVICE.get_or_init(|| {
@@ -25,7 +25,7 @@ pub fn gpu() -> Option<Arc<Gpu>> {
     device.clone()
 }
 
-/// Says that a test did not run, past the harness, which keeps what a passing test prints to itself.
+/// Reports a skipped test on stderr directly, because the test harness hides the output of a passing test.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_string();
     writeln!(std::io::stderr(), "SKIPPED {test}: {why}").expect("stderr is open");

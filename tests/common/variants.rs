@@ -1,11 +1,11 @@
-//! Every variant of every kernel that the registry reaches.
+//! Every variant of every registered kernel.
 
 use std::collections::HashSet;
 
 use wgvae::kernels::{self, GemmVariant, Source, Target, TuningTable, cases};
 use wgvae::plan::{Op, TensorTable};
 
-/// Every op of the registry, with its tensors.
+/// Calls `each` with every registered op and its tensors.
 pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
     cases().into_iter().flat_map(|case| {
         let tensors = case.program.tensors.clone();
@@ -14,14 +14,14 @@ pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
     })
 }
 
-/// An op for every target, and a product in every variant that runs there.
+/// The variants of an op for every target; for a product, every GEMM variant that runs there.
 fn every_source(op: &Op) -> Vec<Source> {
     let for_target = |target: &Target| {
         if op.kernel.gemm().is_none() {
             return kernels::sources(op, *target, &TuningTable::default());
         }
         let variants = GemmVariant::ALL.iter().filter(|(_, variant)| variant.runs_on(*target));
-        // Where a product is too small to be split, this is its likeliest variant once more.
+        // For a product that is too small to be split, this is its default variant again.
         variants.flat_map(|(_, variant)| kernels::sources(op, *target, &TuningTable::all_of([op], *variant))).collect()
     };
     Target::ALL.iter().flat_map(for_target).collect()
@@ -32,7 +32,7 @@ pub fn each_source(mut visit: impl FnMut(&Op, &Source)) {
     let mut seen = HashSet::new();
     for (op, _) in ops() {
         for source in every_source(&op) {
-            // Two targets may render one variant differently.
+            // Two targets may render a variant differently.
             if seen.insert((source.variant.clone(), source.text.len())) {
                 visit(&op, &source);
             }

@@ -1,4 +1,4 @@
-//! Pages in a browser, and what can be seen of them.
+//! Opens pages in a browser and measures them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use image::RgbImage;
 
 use super::common::chromium::{Chromium, folder};
 
-/// Shows a page in a frame, since windows have a least width, and once it is there counts what has loaded, what leaves
-/// the page's width and which captions cover each other.
+/// Shows a page in a frame, because windows have a minimum width. Once it is loaded, counts images, overflowing
+/// elements and overlapping labels.
 const WITNESS: &str = r#"<!doctype html><html><body><iframe srcdoc="PAGE" style="width:WIDTHpx;height:1400px;border:0">
 </iframe><script>
 addEventListener("load", () => {
@@ -28,18 +28,18 @@ addEventListener("load", () => {
 /// A browser.
 pub struct Browser(Chromium);
 
-/// What a page did when it was opened.
+/// The measurements of an opened page.
 #[derive(Debug, PartialEq)]
 pub struct Opened {
-    /// What it wrote to the console.
+    /// Its console messages.
     pub console: Vec<String>,
-    /// Its images.
+    /// Number of images.
     pub images: usize,
-    /// Those that did not load.
+    /// Number of images that did not load.
     pub broken: usize,
-    /// By how many pixels it is wider than its window.
+    /// By how many pixels it is wider than the window.
     pub wide: usize,
-    /// Captions in charts that cover another one.
+    /// Labels in charts that overlap another one.
     pub covered: usize,
 }
 
@@ -54,7 +54,7 @@ impl Browser {
         self.0.run(page, Duration::from_secs(60), &[&window, arguments].concat())
     }
 
-    /// Opens a page in a frame of this width and asks how it is.
+    /// Opens a page in a frame of this width and measures it.
     pub fn open(&self, html: &str, width: usize) -> Opened {
         let folder = folder();
         let page = folder.path().join("page.html");
@@ -76,7 +76,7 @@ impl Browser {
         }
     }
 
-    /// A picture of the top of a page.
+    /// A screenshot of the top of a page.
     pub fn picture(&self, html: &str, is_dark: bool) -> RgbImage {
         let folder = folder();
         let (page, shot) = (folder.path().join("page.html"), folder.path().join("page.png"));

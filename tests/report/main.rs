@@ -3,7 +3,7 @@
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
-mod made_up;
+mod synthetic;
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use browser::{Browser, Opened};
 use wgvae::report::compare::{RunMetrics, comparison};
 use wgvae::report::page::{Page, html};
 
-/// Names and pages.
+/// The names and the HTML of all test pages.
 fn pages() -> Vec<(&'static str, String)> {
     let run = |name: &str, page: Page| RunMetrics {
         name: name.into(),
@@ -19,23 +19,23 @@ fn pages() -> Vec<(&'static str, String)> {
         headline: page.headline,
         epochs: page.epochs,
     };
-    let runs = [run("dense-strokes", made_up::images()), run("points-moons", made_up::points())];
+    let runs = [run("dense-strokes", synthetic::images()), run("points-moons", synthetic::points())];
     vec![
-        ("images", html(&made_up::images())),
-        ("points", html(&made_up::points())),
-        ("large", html(&made_up::large())),
-        ("broken", html(&made_up::broken())),
+        ("images", html(&synthetic::images())),
+        ("points", html(&synthetic::points())),
+        ("large", html(&synthetic::large())),
+        ("broken", html(&synthetic::broken())),
         ("empty", html(&Page::default())),
         ("compared", comparison(&runs)),
     ]
 }
 
-/// The pages lie in the tests' folder below `target`, for whoever wants to look at them.
+/// The pages are written to the tests' folder below `target`, so that they can be looked at.
 #[test]
 fn a_page_needs_nothing_but_itself() {
     for (name, page) in pages() {
         std::fs::write(format!("{}/{name}.html", env!("CARGO_TARGET_TMPDIR")), &page).unwrap();
-        // What stands outside of tags is text, whatever it looks like; names may look like anything.
+        // Text outside of tags must be escaped, because names may contain markup.
         for tag in page.split('<').filter_map(|part| part.split_once('>')).map(|(tag, _)| tag) {
             for (_, value) in ["src=\"", "href=\""].iter().filter_map(|name| tag.split_once(name)) {
                 assert!(value.starts_with("data:"), "{name}: <{tag:.80}>");
@@ -46,8 +46,8 @@ fn a_page_needs_nothing_but_itself() {
     }
 }
 
-/// Nothing on the console, every image there, nothing wider than the window, no caption over another: on a desk and on
-/// a phone.
+/// On desktop and phone widths: no console messages, all images load, nothing is wider than the window, no labels
+/// overlap.
 #[test]
 fn a_browser_has_nothing_to_complain_about() {
     let Some(browser) = Browser::find() else { return };
@@ -62,11 +62,11 @@ fn a_browser_has_nothing_to_complain_about() {
             );
         }
     }
-    let images = browser.open(&html(&made_up::images()), 1200).images;
+    let images = browser.open(&html(&synthetic::images()), 1200).images;
     assert_eq!(images, 3);
 }
 
-/// What `train` leaves, of images, points and a table.
+/// The pages that `train` writes for images, points and a table.
 #[test]
 fn pages_of_real_runs_open_too() {
     let (Some(browser), Some(_)) = (Browser::find(), common::gpu()) else { return };
@@ -96,7 +96,7 @@ fn pages_of_real_runs_open_too() {
     }
 }
 
-/// What the test before looks for can be found.
+/// The checks of the browser test do find faults.
 #[test]
 fn a_bad_page_is_caught() {
     let Some(browser) = Browser::find() else { return };
@@ -111,7 +111,7 @@ fn a_bad_page_is_caught() {
 #[test]
 fn light_and_dark_are_two_looks() {
     let Some(browser) = Browser::find() else { return };
-    let page = html(&made_up::images());
+    let page = html(&synthetic::images());
     let [light, dark] = [false, true].map(|is_dark| browser.picture(&page, is_dark));
     let mean = |picture: &image::RgbImage| {
         picture.as_raw().iter().map(|v| f64::from(*v)).sum::<f64>() / picture.as_raw().len() as f64

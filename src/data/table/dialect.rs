@@ -1,11 +1,11 @@
-//! How a table is written: its letters, what separates its fields, whether it has a header.
+//! The dialect of a table: character encoding, separator, whether it has a header.
 
 use super::field::{self, Field, bare};
 
-/// Rows that are looked at before all are read.
+/// Rows that are inspected to recognise the dialect.
 pub const SAMPLE: usize = 50;
 
-/// What stands between fields.
+/// The separator between fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
     Byte(u8),
@@ -13,17 +13,17 @@ pub enum Separator {
     Space,
 }
 
-/// In the order in which they are preferred when the file could be read with either.
+/// All separators, the preferred ones first.
 const SEPARATORS: [Separator; 5] =
     [Separator::Byte(b','), Separator::Byte(b'\t'), Separator::Byte(b';'), Separator::Byte(b'|'), Separator::Space];
 
 impl Separator {
-    /// Where semicolons separate, a comma is a decimal point.
+    /// Whether a comma is a decimal point, as in files separated by semicolons.
     pub fn decimal_comma(self) -> bool {
         self == Separator::Byte(b';')
     }
 
-    /// The separator that gives the most numbers in rows of the same length, and else the most fields.
+    /// The separator that gives the most numbers in rows of equal length, or else the most fields.
     pub fn guess(text: &str) -> Self {
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(SAMPLE).collect();
         let rate = |separator: &Separator| {
@@ -36,14 +36,14 @@ impl Separator {
             (regular, if regular { numbers } else { 0 }, split.iter().map(Vec::len).sum::<usize>())
         };
         let best = SEPARATORS.iter().rev().max_by_key(|separator| match (separator, rate(separator)) {
-            // Words hold spaces, and separators stand between them: only numbers can speak for them.
+            // Text contains spaces that separate nothing, so spaces need numbers as evidence.
             (Separator::Space, (regular, numbers, _)) => (regular && numbers > 0, numbers, 0),
             (Separator::Byte(_), rate) => rate,
         });
         best.copied().unwrap_or(SEPARATORS[0])
     }
 
-    /// The fields of a line, those in quotes whole.
+    /// The fields of a line; separators inside quotes do not count.
     pub fn split(self, line: &str) -> Vec<&str> {
         let mut fields = Vec::new();
         let (mut start, mut quoted, mut empty) = (0, false, true);
@@ -71,7 +71,7 @@ impl Separator {
     }
 }
 
-/// The text of a file in UTF-8, UTF-16 with a mark, or Latin-1; nothing for other content.
+/// The text of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1; none for other content.
 pub fn text(bytes: Vec<u8>) -> Option<String> {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
@@ -88,10 +88,10 @@ pub fn text(bytes: Vec<u8>) -> Option<String> {
     (!text.contains('\0')).then(|| text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
 }
 
-/// Whether the first of these rows names the columns.
+/// Whether the first of these rows is a header.
 ///
-/// It does if it holds no number, or if it holds words over numbers and all its own numbers are whole, as the names of
-/// pixels are. Otherwise the words in it are classes, or mistakes.
+/// It is one if it holds no number, or if it has words above numbers and all its own numbers are whole, such as names
+/// of pixels. Otherwise the words in it are classes, or mistakes.
 pub fn has_header(rows: &[Vec<String>], decimal_comma: bool) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
     let read = |text: &str| matches!(field::read(text, decimal_comma), Field::Number(_));

@@ -1,6 +1,6 @@
-//! What stands in one field of a table.
+//! The content of one field of a table.
 
-/// A field's meaning.
+/// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Field<'a> {
     Number(f64),
@@ -8,13 +8,13 @@ pub enum Field<'a> {
     Word(&'a str),
 }
 
-/// What people write where there is nothing.
+/// Common markers of missing values.
 const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "?", "null", "none", "-", "."];
 
 /// Reads a field; with `decimal_comma`, `1,5` is a number.
 pub fn read(text: &str, decimal_comma: bool) -> Field<'_> {
     let text = bare(text);
-    // Most fields are numbers, and most others are known by their first letter.
+    // For speed: most fields are numbers, and most others differ from one in their first letter.
     if let Some(number) = number(text, decimal_comma) {
         return Field::Number(number);
     }
@@ -28,13 +28,13 @@ pub fn read(text: &str, decimal_comma: bool) -> Field<'_> {
     }
 }
 
-/// Without the spaces around it, and without quotes that a space kept from being seen.
+/// A field without surrounding spaces, and without quotes that the reader missed because a space preceded them.
 pub fn bare(text: &str) -> &str {
     let text = text.trim();
     text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).map_or(text, str::trim)
 }
 
-/// Infinities are words: nothing can be learned from them.
+/// A finite number. Infinities count as words, because nothing can be learned from them.
 fn number(text: &str, decimal_comma: bool) -> Option<f64> {
     let starts = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ','));
     if !starts {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::natural;
 use super::field::bare;
 
-/// The labels so far, in the order in which they were met.
+/// The labels so far, in the order of their first rows.
 #[derive(Default)]
 pub struct Labels {
     names: Vec<String>,
@@ -15,7 +15,7 @@ pub struct Labels {
 
 /// The labels of all rows.
 pub struct Finished {
-    /// In order: numbers by value, words by letters.
+    /// Sorted: numbers by value, words alphabetically.
     pub names: Vec<String>,
     /// 0 where the row has none.
     pub classes: Vec<u32>,
@@ -23,7 +23,7 @@ pub struct Finished {
 }
 
 impl Labels {
-    /// One more row; says whether it has a label.
+    /// Adds the label of one more row, and returns whether it has one.
     pub fn add(&mut self, text: &str) -> bool {
         let text = bare(text);
         let missing = ["", "?", "na", "n/a", "nan"].iter().any(|missing| text.eq_ignore_ascii_case(missing));

@@ -1,4 +1,4 @@
-//! What a table's columns are called, and which of them are wanted.
+//! The names of a table's columns, and which of them are chosen.
 
 use std::path::Path;
 
@@ -11,16 +11,16 @@ use super::records::{Record, records};
 
 /// The columns of a table.
 pub struct Layout {
-    /// Their names; numbers from 1 where there is no header.
+    /// Their names; numbers from 1 if there is no header.
     pub names: Vec<String>,
-    /// Rows above the first that holds values.
+    /// How many rows precede the first row of values.
     pub above: usize,
     /// The first column only names the rows.
     row_names: bool,
     pub notes: Vec<String>,
 }
 
-/// The columns that are wanted, by place.
+/// The chosen columns, by index.
 pub struct Chosen {
     pub columns: Vec<usize>,
     pub label: Option<usize>,
@@ -40,9 +40,10 @@ impl Layout {
         let above = counts + usize::from(header);
         let mut layout = Self { names: Vec::new(), above, row_names: false, notes: Vec::new() };
         if counts > 0 {
-            layout
-                .notes
-                .push("the first line only counts the rows and columns and names classes: it is left out".into());
+            layout.notes.push(
+                "the first line was left out because it holds only counts and class names, as in files of scikit-learn"
+                    .into(),
+            );
         }
         let rows = &sample[above..];
         if header {
@@ -57,13 +58,13 @@ impl Layout {
         let named = header.filled();
         let mut names: Vec<String> =
             header.iter().take(named).map(|name| bare(name.trim_start_matches('#')).to_string()).collect();
-        // Some programs write names of rows and none for their column.
+        // Some programs write row names without a name for their column.
         if !rows.is_empty() && rows.iter().all(|row| row.filled() == named + 1) {
             names.insert(0, String::new());
         }
         if names.first().is_some_and(String::is_empty) && names.len() > 1 {
             self.row_names = true;
-            self.notes.push("the first column has no name, so it is taken for the names of the rows".into());
+            self.notes.push("the first column has no name, so it was read as row names".into());
         }
         for place in 0..names.len() {
             if names[place].is_empty() {
@@ -114,12 +115,12 @@ impl Layout {
             columns = (first..self.names.len()).filter(|place| Some(*place) != label).collect();
         }
         if columns.is_empty() {
-            return Err(DataError::unusable(path.display(), "it has no column to learn from beside the label"));
+            return Err(DataError::unusable(path.display(), "it has no column to learn from apart from the label"));
         }
         Ok(Chosen { columns, label })
     }
 
-    /// The column of this name; upper and lower case may differ where that leaves no doubt.
+    /// The column of this name; case is ignored if only one column matches that way.
     fn place(&self, name: &str) -> Option<usize> {
         let name = name.trim();
         let exact = self.names.iter().position(|n| n == name);
@@ -131,7 +132,7 @@ impl Layout {
     }
 }
 
-/// Whether a table begins as those of scikit-learn do: rows, columns beside the class, names of classes.
+/// Whether a table begins like those of scikit-learn: number of rows, number of feature columns, class names.
 fn begins_with_counts(rows: &[Vec<String>]) -> bool {
     let [first, second, ..] = rows else { return false };
     let [rows, columns, names @ ..] = first.as_slice() else { return false };
@@ -142,7 +143,7 @@ fn begins_with_counts(rows: &[Vec<String>]) -> bool {
         && names.iter().all(is_word)
 }
 
-/// The length that most rows have, without an empty field at the end of all of them.
+/// The most frequent row length, not counting an empty last field that all rows have.
 fn usual_length(rows: &[Record]) -> usize {
     let alike = |length: usize| rows.iter().filter(|row| row.len() == length).count();
     let most = rows.iter().map(Record::len).max_by_key(|length| (alike(*length), *length)).unwrap_or(0);

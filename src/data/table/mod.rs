@@ -1,4 +1,4 @@
-//! Tables as text: CSV and its kin, however separated, with or without a header.
+//! Tables as text: CSV, TSV and similar files with any separator, with or without a header.
 
 mod dialect;
 mod field;
@@ -17,7 +17,7 @@ use labels::Labels;
 use layout::{Chosen, Layout};
 use records::{Record, records};
 
-/// Reads a table. Rows with missing values are left out and counted, or an error if none may be.
+/// Reads a table. Rows with missing values are left out and counted, or an error with `strict`.
 pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     let text = dialect::text(bytes::all(path)?).ok_or_else(|| DataError::Format {
         path: path.to_path_buf(),
@@ -37,7 +37,7 @@ pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError>
     Ok(raw)
 }
 
-/// What has been read so far.
+/// A table while it is being read.
 struct Reader<'a> {
     path: &'a Path,
     layout: &'a Layout,
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
     fn row(&mut self, record: &Record) -> Result<(), DataError> {
         let expected = self.layout.names.len();
         if record.len() < expected || record.filled() > expected {
-            let reason = format!("it has {} fields, where the table has {expected} columns", record.len());
+            let reason = format!("it has {} fields, but the table has {expected} columns", record.len());
             return Err(self.error(record.line, reason));
         }
         for (place, column) in self.chosen.columns.iter().enumerate() {
@@ -127,13 +127,13 @@ impl<'a> Reader<'a> {
         }
         let mut notes = Vec::new();
         let mut names: Vec<String> = self.chosen.columns.iter().map(|c| self.layout.names[*c].clone()).collect();
-        // Nobody needs a column without a single value, unless it was asked for.
+        // A column without any value is dropped, unless it was asked for.
         let filled: Vec<bool> =
             self.missing.iter().map(|missing| *missing < rows || !request.options.columns.is_empty()).collect();
         if filled.contains(&false) {
             let empty: Vec<&String> =
                 names.iter().zip(&filled).filter(|(_, filled)| !**filled).map(|(n, _)| n).collect();
-            notes.push(format!("columns without any value are left out: {}", list(&empty)));
+            notes.push(format!("columns without any value were left out: {}", list(&empty)));
             retain_in_rows(&mut self.values, &filled);
             retain_in_rows(&mut names, &filled);
             retain_in_rows(&mut self.missing, &filled);
@@ -162,10 +162,10 @@ impl<'a> Reader<'a> {
             let what = format!("values are missing, first on line {first} ({})", list(&counts));
             if partial == rows {
                 return unusable(format!(
-                    "every row has a missing value: {what}; choose columns without gaps with --columns"
+                    "every row has a missing value: {what}; choose complete columns with --columns"
                 ));
             }
-            notes.push(format!("{partial} of {rows} rows are left out because {what}"));
+            notes.push(format!("{partial} of {rows} rows were left out because {what}"));
         }
         let mut split = Split {
             origins: Some(self.lines.iter().map(|line| format!("line {line}")).collect()),
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Leaves the marked places of every row.
+/// Keeps the marked columns of every row.
 fn retain_in_rows<T>(values: &mut Vec<T>, keep: &[bool]) {
     let mut marks = keep.iter().cycle();
     values.retain(|_| marks.next().copied().unwrap_or(true));
@@ -197,7 +197,7 @@ mod tests {
         Dataset::load(options).map_err(|error| error.to_string())
     }
 
-    /// Every way of writing it gives the same rows.
+    /// The same table in every supported dialect gives the same rows.
     #[test]
     fn tables_are_read_however_they_are_written() {
         let rows = [("1", "2.5", "no"), ("2", "-3", "yes"), ("4", "1e3", "no"), ("8", "0.125", "yes")];
@@ -241,10 +241,10 @@ mod tests {
         let label = |o: &mut Options| o.label = Some("c".into());
         let data = load(text, label).unwrap();
         assert_eq!(data.train.rows + data.test.rows, 3);
-        assert_eq!(data.notes[0], "columns without any value are left out: empty");
+        assert_eq!(data.notes[0], "columns without any value were left out: empty");
         assert_eq!(
             data.notes[1],
-            "3 of 6 rows are left out because values are missing, first on line 3 (b 2, the label 1)"
+            "3 of 6 rows were left out because values are missing, first on line 3 (b 2, the label 1)"
         );
         let origins: Vec<String> = [data.train.origins, data.test.origins].into_iter().flatten().flatten().collect();
         assert!(origins.contains(&"line 5".to_string()), "{origins:?}");
@@ -270,7 +270,7 @@ mod tests {
         for (text, change, reason) in [
             ("a,b\n1,2\n\n3,oops\n", nothing, "table.csv, line 4: the column `b` holds `oops`, which is not a number"),
             ("a,kind\n1,x\n", nothing, "line 2: the column `kind` holds words (`x`), not numbers: make it the label"),
-            ("a,b\n1,2\n3\n", nothing, "line 3: it has 1 fields, where the table has 2 columns"),
+            ("a,b\n1,2\n3\n", nothing, "line 3: it has 1 fields, but the table has 2 columns"),
             ("a,b\n1,2\n3,4,5\n", nothing, "line 3: it has 3 fields"),
             ("a,b\n1,2\n3,inf\n", nothing, "holds `inf`, which is not a number"),
             (
@@ -279,7 +279,7 @@ mod tests {
                 "there is no column `c` to take labels from; there are a, b",
             ),
             ("a,b\n1,2\n", &|o| o.columns = vec!["c".into()], "there is no column `c`; there are a, b"),
-            ("a\n1\n2\n", &|o| o.label = Some("a".into()), "no column to learn from beside the label"),
+            ("a\n1\n2\n", &|o| o.label = Some("a".into()), "no column to learn from apart from the label"),
             ("", nothing, "it is empty"),
             ("\n\n", nothing, "it is empty"),
             ("a,b\n", nothing, "a header, but no rows"),

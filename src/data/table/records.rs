@@ -4,7 +4,7 @@ use super::dialect::Separator;
 
 /// A row's fields.
 pub struct Record {
-    /// Counted from 1.
+    /// The line in the file, counted from 1.
     pub line: u64,
     fields: Fields,
 }
@@ -53,7 +53,7 @@ pub fn records(text: &str, separator: Separator) -> Box<dyn Iterator<Item = Resu
     let records = reader.into_records().map(move |record| {
         let record = record.map_err(super::super::error::on_one_line)?;
         let line = record.position().map_or(1, |position| {
-            // The reader counts a row from the end of the one before, empty lines between them included.
+            // The reader starts a row right after the previous one, so empty lines between them count towards it.
             let start = text.as_bytes().get(position.byte() as usize..).unwrap_or_default();
             let empty = start.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
             position.line() + empty.filter(|byte| **byte == b'\n').count() as u64

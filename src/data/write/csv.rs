@@ -4,33 +4,33 @@ use std::path::Path;
 
 use super::super::DataError;
 
-/// Columns side by side, as many rows in each.
+/// Columns next to each other; all blocks of a file have the same number of rows.
 #[derive(Debug, Clone, Copy)]
 pub enum Block<'a> {
-    /// Numbers, row by row: as many columns as names. Written in the shortest form that reads back to the same bits.
+    /// Columns of numbers, written in the shortest form that reads back to the same bits.
     Numbers {
         /// The columns' names.
         names: &'a [String],
-        /// Row by row.
+        /// `(rows, names)`.
         values: &'a [f32],
     },
     /// One column of words.
     Words {
         /// The column's name.
         name: &'a str,
-        /// A word a row.
+        /// One word per row.
         words: &'a [String],
     },
     /// One column of classes.
     Classes {
         /// The column's name.
         name: &'a str,
-        /// A place in `classes` a row; others are written as numbers.
+        /// One index into `classes` per row; an index outside of it is written as a number.
         labels: &'a [u32],
-        /// What the labels stand for.
+        /// Names of the classes.
         classes: &'a [String],
     },
-    /// Places in a grid of factors, row by row.
+    /// Columns of factors.
     Places {
         /// The columns' names.
         names: &'a [String],
@@ -71,18 +71,18 @@ impl Block<'_> {
     }
 }
 
-/// Very small and very large numbers with an exponent: `1e-38`, not 38 zeros.
+/// Formats a number; very small and very large ones get an exponent: `1e-38`, not 38 zeros.
 fn shortest(value: f32) -> String {
     let size = value.abs();
     if size == 0.0 || (1e-5..1e10).contains(&size) { value.to_string() } else { format!("{value:e}") }
 }
 
-/// Writes so many rows.
+/// Writes a CSV file of `rows` rows.
 pub fn write_csv(path: &Path, rows: usize, blocks: &[Block<'_>]) -> Result<(), DataError> {
     super::whole(path, |out| csv_to(out, rows, blocks))
 }
 
-/// The same, to wherever it shall go.
+/// Writes CSV to any writer.
 pub fn csv_to(out: impl std::io::Write, rows: usize, blocks: &[Block<'_>]) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     let mut record = csv::StringRecord::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::DataError;
 
-/// Writes `height x width` grey images, or of three channels as a fourth axis.
+/// Writes grey images `(N, height, width)`, or colour images `(N, height, width, 3)`.
 pub fn write_idx_images(
     path: &Path,
     (height, width, channels): (usize, usize, usize),
@@ -16,11 +16,12 @@ pub fn write_idx_images(
     write(path, if channels == 1 { &extents[..3] } else { &extents }, levels)
 }
 
-/// Writes a label a row; they must be below 256.
+/// Writes one label per row; labels must be below 256.
 pub fn write_idx_labels(path: &Path, labels: &[u32]) -> Result<(), DataError> {
     let bytes: Result<Vec<u8>, _> = labels.iter().map(|label| u8::try_from(*label)).collect();
-    let bytes = bytes
-        .map_err(|_| DataError::write(path)(Error::other("its labels are bytes, and there are over 256 classes")))?;
+    let bytes = bytes.map_err(|_| {
+        DataError::write(path)(Error::other("IDX labels are single bytes, but there are more than 256 classes"))
+    })?;
     write(path, &[labels.len()], &bytes)
 }
 

@@ -1,4 +1,4 @@
-//! Files of data, written whole or not at all: beside their place first, then moved there.
+//! Data files, written atomically: under a temporary name first, then renamed.
 
 mod csv;
 mod idx;
@@ -14,13 +14,13 @@ pub use self::png::{write_class_folders, write_png};
 use super::DataError;
 pub use super::npy::{write_npy, write_npy_labels};
 
-/// Where something is written before it is complete.
+/// The temporary path of a file or folder while it is written.
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{}.part", std::process::id()))
 }
 
-/// Writes a file that nobody meets half of.
+/// Writes a file atomically, so that no reader sees a partial one.
 pub fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), DataError> {
     let part = beside(path);
     let outcome = File::create(&part).map(BufWriter::new).and_then(|mut out| {
@@ -30,13 +30,13 @@ pub fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result
         fs::rename(&part, path)
     });
     outcome.map_err(|error| {
-        // What remains of it is nobody's; that it cannot be cleared away changes nothing about the error.
+        // Best effort: the error to report is that of writing.
         let _ = fs::remove_file(&part);
         DataError::write(path)(error)
     })
 }
 
-/// Makes a folder that nobody meets half of. It must not be there yet, or be empty.
+/// Creates a folder atomically, with its contents. It must not exist yet, or be empty.
 pub fn whole_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<(), DataError>) -> Result<(), DataError> {
     let failed = DataError::write(path);
     let is_there = path.symlink_metadata().is_ok();
@@ -44,7 +44,7 @@ pub fn whole_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<(), DataErro
     if is_there && !is_empty() {
         return Err(DataError::Occupied(path.to_path_buf()));
     }
-    // `DIR/` and `.` have no name of their own to write beside.
+    // `DIR/` and `.` have no file name to derive a temporary name from.
     let path = if path.file_name().is_some() { path.to_path_buf() } else { path.canonicalize().map_err(&failed)? };
     let part = beside(&path);
     let outcome = fs::create_dir_all(&part).map_err(&failed).and_then(|()| fill(&part)).and_then(|()| {

@@ -21,8 +21,8 @@ pub fn write_png(path: &Path, (height, width, channels): Size, levels: &[u8]) ->
     })
 }
 
-/// Writes images numbered through, each into its class's subfolder where labels are known. Read back, they have the
-/// same order.
+/// Writes images with consecutive numbers as names, each in the subfolder of its class if labels are known. Read back,
+/// they have the same order.
 pub fn write_class_folders(
     folder: &Path,
     (height, width, channels): Size,
@@ -51,11 +51,11 @@ pub fn write_class_folders(
     })
 }
 
-/// A class's name without what cannot stand in the name of a folder.
+/// A class name as a folder name, without characters that folder names cannot have.
 fn as_file_name(class: &str) -> String {
     let allowed = |c: char| if c.is_control() || r#"/\:*?"<>|"#.contains(c) { '_' } else { c };
     let name: String = class.trim().chars().map(allowed).collect();
-    // A dot in front would hide the folder or lead out of it.
+    // A leading dot would hide the folder, and `..` would be its parent.
     if name.is_empty() || name.starts_with('.') { format!("_{name}") } else { name }
 }
 

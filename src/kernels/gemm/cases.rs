@@ -11,7 +11,7 @@ use crate::plan::{
 /// The family's cases.
 pub fn cases() -> Vec<Case> {
     let mut all = Vec::new();
-    // 1, primes, a tile less one, a tile, a tile more one, for both targets' tiles (32 x 32, 64 x 64, by 16).
+    // 1, primes, and a tile minus one, exactly, and plus one, for both targets' tiles (32 x 32, 64 x 64, by 16).
     for (batch, inputs, outputs) in [
         (1, 1, 1),
         (2, 3, 5),
@@ -25,7 +25,7 @@ pub fn cases() -> Vec<Case> {
         (128, 36, 20),
         (100, 2, 100),
         (515, 21, 520),
-        // Long enough to be split, and no multiple of anything.
+        // Long enough to be split, and not a multiple of any tile size.
         (33, 517, 30),
         (517, 30, 33),
     ] {
@@ -70,13 +70,13 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-// Sums of up to 784 products in another order than the oracle's.
+// For sums of up to 784 products in a different order than the oracle's.
 const SUMS: Tolerance = Tolerance::Relative(2e-5);
 
-/// A draw is a few roundings away from the oracle's: 5.8 at most, to four units in the last place.
+/// A draw differs from the oracle's by a few roundings: draws are at most 5.8, with errors of up to four ulps.
 const DRAWS: Tolerance = Tolerance::Relative(4e-7);
 
-/// Writes a program as it is read: inputs and stores with their tensors.
+/// A builder of programs in reading order: inputs and stores with their tensors.
 #[derive(Default)]
 struct Epilogue {
     body: Body,
@@ -109,7 +109,7 @@ impl Epilogue {
     }
 }
 
-/// Beside the first, other results of a call.
+/// A result of a call other than the first.
 fn result(value: Value, index: usize) -> Value {
     match value {
         Value::Result { call, .. } => Value::Result { call, index },
@@ -133,7 +133,7 @@ fn product(
     Ok(op)
 }
 
-/// An activation behind a product, its input kept where the slope needs that.
+/// An activation as an epilogue; its input is stored too if the slope needs it.
 fn activated(case: &mut Case, activation: Activation, y: TensorId) -> Epilogue {
     let mut epilogue = Epilogue::default();
     let mut value = Value::Product(0);
@@ -149,7 +149,7 @@ fn activated(case: &mut Case, activation: Activation, y: TensorId) -> Epilogue {
     epilogue
 }
 
-/// The slope of an activation behind a product, at what its forward pass saved.
+/// The slope of an activation as an epilogue, from what the forward pass saved.
 fn sloped(activation: Activation, saved: TensorId, d_x: TensorId) -> Epilogue {
     let mut epilogue = Epilogue::default();
     let mut value = Value::Product(0);
@@ -166,7 +166,7 @@ fn forward_case(batch: usize, inputs: usize, outputs: usize, activation: Activat
     let name = format!("gemm/forward {batch}x{inputs}x{outputs} {}", activation.name());
     let mut case = Case::new(name, StepScalars::default());
     let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
-    // As large as a layer's own, or the sums of a long row would be far from 1, which the tolerance is measured by.
+    // As large as the weights of a layer; otherwise sums of long rows would be far from 1, the scale of the tolerance.
     let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(if timed { 0.1 } else { 1.0 }));
     let bias = case.input("bias", &[outputs], Dtype::F32, Fill::Heavy { common: 1.0, rare: 40.0 });
     let y = case.output("y", &[batch, outputs], SUMS);
@@ -211,12 +211,12 @@ fn d_weight_case(batch: usize, inputs: usize, outputs: usize, accumulate: bool) 
     case
 }
 
-/// A layer through a transposed weight, `[in, out]`, forward and its `d_input`: the orientations trade places.
+/// A layer through a transposed weight, `[in, out]`, forward and its `d_input`: the orientations are swapped.
 fn tied_case(batch: usize, inputs: usize, outputs: usize, activation: Activation) -> Case {
     let name = format!("gemm/tied {batch}x{inputs}x{outputs} {}", activation.name());
     let mut case = Case::new(name, StepScalars::default());
     let spread = Fill::Spread(1.0);
-    // The input is also what the layer before it saved: levels are in every activation's range.
+    // The input is also what the previous layer saved; levels are in the range of every activation.
     let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Levels);
     let weight = case.input("weight", &[inputs, outputs], Dtype::F32, spread);
     let bias = case.input("bias", &[outputs], Dtype::F32, spread);
@@ -233,7 +233,7 @@ fn tied_case(batch: usize, inputs: usize, outputs: usize, activation: Activation
 fn levels_case(batch: usize, inputs: usize, outputs: usize) -> Case {
     let mut case = Case::new(format!("gemm/levels {batch}x{inputs}x{outputs}"), StepScalars::default());
     let spread = Fill::Spread(0.1);
-    // What lies behind the end of a row is no level.
+    // The padding after the end of a row is not a level.
     let x = case.input("x", &[batch, words_per_row(inputs)], Dtype::U32, Fill::Bits);
     let weight = case.input("weight", &[outputs, inputs], Dtype::F32, spread);
     let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
@@ -270,10 +270,10 @@ fn latent_case(batch: usize, inputs: usize, latent: usize, noise: Noise) -> Case
     let mut case = Case::new(name, StepScalars { noise_key: [41, 42], ..StepScalars::default() });
     let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
     let weight = case.input("weight", &[2 * latent, inputs], Dtype::F32, Fill::Spread(1.0));
-    // Some values of logvar lie beyond the clamp.
+    // Some values of logvar are outside of the clamped range.
     let bias = case.input("bias", &[2 * latent], Dtype::F32, Fill::Heavy { common: 2.0, rare: 40.0 });
     let codes = case.output("codes", &[batch, 2 * latent], SUMS);
-    // exp of numbers up to 20 multiplies the rounding of a sum.
+    // exp of numbers up to 20 magnifies the rounding of a sum.
     let through_exp = Tolerance::Relative(5e-5);
     let z = case.output("z", &[batch, latent], through_exp);
     let sum = case.output("kl", &[batch, (2 * latent).div_ceil(4)], through_exp);
@@ -330,8 +330,8 @@ fn latent_backward_case(batch: usize, outputs: usize, latent: usize) -> Case {
     case
 }
 
-/// A decoder's last layer, outputs of any size by way of its bias, with its loss and gradient; the same through weights that
-/// lie the other way round.
+/// A decoder's last layer, outputs of any size by way of its bias, with its loss and gradient; the same through weights
+/// that lie the other way round.
 fn likelihood_case(loss: Loss, batch: usize, inputs: usize, width: usize) -> Case {
     let signature = Function::Loss(loss).signature();
     let name = format!("gemm/{} {batch}x{inputs}x{width}", signature.name);
@@ -346,7 +346,7 @@ fn likelihood_case(loss: Loss, batch: usize, inputs: usize, width: usize) -> Cas
         let mut epilogue = Epilogue::default();
         let mut arguments = vec![Value::Product(0), epilogue.input(level, Index::Whole)];
         for (i, value) in loss.parameters().iter().enumerate() {
-            // What a slope is given by is a tensor, the rest constants.
+            // Inputs that the loss has a slope for are tensors, the others constants.
             arguments.push(match 2 + i < signature.results {
                 true => {
                     let fill = Fill::Among(&loss.parameters()[i..=i]);

@@ -1,5 +1,5 @@
-//! Matrix products: a layer forward, its `d_input` and its `d_weight`. What else is done to a product while it is still in
-//! registers is its epilogue, a pointwise program.
+//! Matrix products: a layer's forward product, its `d_input` and its `d_weight`. The epilogue of a product is a
+//! pointwise program that runs while the product is in registers.
 
 mod cases;
 mod render;
@@ -35,7 +35,7 @@ impl GemmParams {
     }
 }
 
-/// Checks a matrix of floats, or of grey levels packed in words; tells which it is.
+/// Checks a matrix of floats, or of grey levels packed in words; returns whether it holds grey levels.
 fn expect_levels(
     tensors: &TensorTable,
     label: &str,
@@ -59,7 +59,7 @@ pub fn product(
     let (a_rows, a_cols) = tensors.matrix(&label, a)?;
     let (_, b_cols) = tensors.matrix(&label, b)?;
     let (k, a_shape, b_shape) = match orientation {
-        // Of A's columns, where they are packed, nothing but their words is known.
+        // If A is packed, only the number of words per row is known, not the number of columns.
         Orientation::Nt => (b_cols, [m, b_cols], [n, b_cols]),
         Orientation::Nn => (a_cols, [m, a_cols], [a_cols, n]),
         Orientation::Tn => (a_rows, [a_rows, m], [a_rows, n]),
@@ -98,7 +98,7 @@ pub fn add_bias(tensors: &TensorTable, op: &mut Op, bias: TensorId) -> Result<()
     Ok(())
 }
 
-/// Keeps the column sums of A, `row_sum (M)`, beside a product `tn`.
+/// Adds the column sums of A, `row_sum (M)`, as another output of a `tn` product.
 pub fn add_row_sum(tensors: &TensorTable, op: &mut Op, row_sum: TensorId) -> Result<(), PlanError> {
     tensors.expect(&op.label, row_sum, &[GemmParams::of(op).m as usize])?;
     if let Kernel::Gemm(gemm) = &mut op.kernel {
@@ -108,7 +108,7 @@ pub fn add_row_sum(tensors: &TensorTable, op: &mut Op, row_sum: TensorId) -> Res
     Ok(())
 }
 
-/// Gives a product another epilogue; one that takes pairs of columns makes it a product of pairs.
+/// Sets the epilogue of a product; an epilogue that takes pairs of columns makes it a product of pairs.
 pub fn set_epilogue(tensors: &TensorTable, op: &mut Op, body: Body) -> Result<(), PlanError> {
     let p = GemmParams::of(op);
     let pairs = body.program.takes_pairs();

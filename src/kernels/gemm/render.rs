@@ -7,7 +7,7 @@ use crate::kernels::template::{self, TEMPLATES};
 use crate::kernels::{Capabilities, Source, Target};
 use crate::plan::{FuseRule, Gemm, Index, Op, Orientation, Pointwise, Value};
 
-/// A number that changes with the templates, the list of variants and the rules of fusing (FNV-1a, 64 bits).
+/// A hash of the templates, the list of variants and the fusing rules (FNV-1a, 64 bits).
 pub fn fingerprint() -> u64 {
     let quads = Target::ALL.iter().map(|target| target.quad_library());
     let names = GemmVariant::ALL.iter().map(|(name, _)| *name).chain(FuseRule::ALL.map(FuseRule::name));
@@ -29,14 +29,14 @@ pub fn sources(op: &Op, gemm: &Gemm, variant: GemmVariant, on: Capabilities) -> 
 #[derive(Clone, Copy, PartialEq)]
 enum Pass {
     Whole,
-    /// So many parts of K are summed apart.
+    /// The first pass, which sums K in this many parts.
     Parts(u32),
-    /// They are added, and the epilogue follows.
+    /// The second pass, which adds the parts and runs the epilogue.
     Sum(u32),
 }
 
-/// The store that products are spilled to while the epilogue of a large tile is a loop: unrolled, it would be more code than
-/// the product, and take as long again to compile. Where K is short, spilling would cost more than the product.
+/// The store that a large tile is spilled to, so that its epilogue can be a loop: unrolled, the epilogue would be more
+/// code than the product and double the compile time. If K is short, spilling would cost more than the product.
 fn spill(gemm: &Gemm, variant: GemmVariant, p: &GemmParams) -> Option<usize> {
     let (GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads }) = variant else { return None };
     let program = &gemm.epilogue;
@@ -87,7 +87,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         Pass::Whole => 1,
         Pass::Parts(split_k) | Pass::Sum(split_k) => split_k,
     };
-    // Where sums start from the bias, the epilogue has it already.
+    // If sums start from the bias, the epilogue must not add it again.
     let add_bias = gemm.bias && !matches!(name, "simd" | "subgroup");
     let form = Form { product: true, pairs: gemm.pairs, add_bias, wide };
     let epilogue = match partial_only {
@@ -98,7 +98,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         Pass::Sum(_) => (1, SPLIT_K_PASS * 4),
         _ => (rows, cols),
     };
-    // Where one dimension of the grid cannot hold the tiles, they are numbered through two.
+    // If one dimension of the grid cannot hold the tiles, they are folded into two.
     let (down, across) = (p.m.div_ceil(tile.0), p.n.div_ceil(tile.1));
     let folded = down.max(across) > on.workgroups;
     let tiles = u64::from(down) * u64::from(across);

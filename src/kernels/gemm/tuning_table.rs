@@ -1,4 +1,4 @@
-//! Which variant each product of a program has.
+//! The tuning table: the chosen GEMM variant of each product of a program.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use super::{GemmParams, GemmVariant};
 use crate::kernels::Capabilities;
 use crate::plan::Op;
 
-/// Which variant each product has, by its orientation and sizes. They decide the order of sums: the same table gives the
-/// same bits.
+/// Which variant each product has, by its orientation and sizes. They decide the order of sums: the same table gives
+/// the same bits.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TuningTable {
@@ -33,29 +33,29 @@ impl TuningTable {
         self.variants.insert(key, variant);
     }
 
-    /// What was chosen for a product.
+    /// The chosen variant of a product.
     pub fn get(&self, key: &str) -> Option<GemmVariant> {
         self.variants.get(key).copied()
     }
 
-    /// Takes over what others have chosen for products that have none here.
+    /// Adds the choices of another table for products that have none here.
     pub fn fill_from(&mut self, others: &TuningTable) {
         for (product, variant) in &others.variants {
             self.variants.entry(product.clone()).or_insert(*variant);
         }
     }
 
-    /// How many products have one.
+    /// Number of products with a variant.
     pub fn len(&self) -> usize {
         self.variants.len()
     }
 
-    /// Whether nothing was chosen.
+    /// Whether no product has a variant.
     pub fn is_empty(&self) -> bool {
         self.variants.is_empty()
     }
 
-    /// The variant of an op: what was chosen, where the adapter can run it, or the likeliest.
+    /// The variant of an op: the chosen one if the adapter can run it, else the expected fastest.
     pub fn variant(&self, op: &Op, on: impl Into<Capabilities>) -> GemmVariant {
         let (p, on) = (GemmParams::of(op), on.into());
         let chosen = self.get(&Self::key(op)).filter(|variant| variant.runs_on(on) && variant.takes(&p));

@@ -1,4 +1,4 @@
-//! The variants of a matrix product: who makes which outputs. They are data, rendered from one set of templates.
+//! GEMM variants: which invocation computes which outputs. They are data, rendered from one set of templates.
 
 use std::fmt;
 
@@ -11,29 +11,29 @@ use crate::plan::Op;
 /// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns; the subgroup of [`GemmVariant::Subgroup`].
 pub const LANES: u32 = 8;
 
-/// Who makes which outputs of a product. Sizes are those of a workgroup's tile.
+/// Which invocation computes which outputs of a product. Sizes are those of a workgroup's tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum GemmVariant {
-    /// One output an invocation: what the others are checked against and measured by.
+    /// One output per invocation: the reference of the tuner and a baseline of the benchmarks.
     Naive,
     /// The textbook tile in shared memory, 64 x 64: a baseline.
     Plain,
-    /// `rows` x `quads` times 4 outputs an invocation, in registers: software adapters.
+    /// `rows` x `quads` times 4 outputs per invocation, in registers, for software adapters.
     Simd {
         /// Rows of an invocation.
         rows: u32,
         /// Quads of columns of an invocation.
         quads: u32,
     },
-    /// The same, where the workgroup is one subgroup and broadcasts A's rows.
+    /// Like [`GemmVariant::Simd`], with a workgroup that is one subgroup and broadcasts the rows of A.
     Subgroup {
         /// Rows of an invocation.
         rows: u32,
         /// Quads of columns of an invocation.
         quads: u32,
     },
-    /// Tiles in shared memory, 4 x `quads` times 4 outputs an invocation: GPUs.
+    /// Tiles in shared memory, 4 x `quads` times 4 outputs per invocation, for GPUs.
     Tiles {
         /// Rows of the tile.
         rows: u32,
@@ -41,7 +41,7 @@ pub enum GemmVariant {
         cols: u32,
         /// Quads of columns of an invocation.
         quads: u32,
-        /// Parts of K that are summed apart, and then together in a second pass (split-K); 1: none.
+        /// Split-K: K is summed in this many parts, which a second pass adds; 1 for no split.
         split_k: u32,
     },
 }
@@ -64,7 +64,7 @@ pub(super) const TILE_K: u32 = 16;
 pub(super) const SPLIT_K_PASS: u32 = 64;
 
 impl GemmVariant {
-    /// Every variant, by the name it has in files and listings.
+    /// Every variant with its name in files and listings.
     pub const ALL: [(&str, GemmVariant); 26] = [
         ("naive", GemmVariant::Naive),
         ("plain", GemmVariant::Plain),
@@ -94,10 +94,10 @@ impl GemmVariant {
         ("tiles-32x32-split8", tiles(32, 32, 1, 8)),
     ];
 
-    /// Names that older versions wrote into a run's configuration.
+    /// Prefixes of names in the configurations of older versions, and the new ones.
     const OLD: [(&str, &str); 2] = [("lanes-", "simd-"), ("spread-", "subgroup-")];
 
-    /// Rows and columns that a workgroup makes.
+    /// Rows and columns of a workgroup's tile.
     pub(super) fn tile(self) -> (u32, u32) {
         match self {
             GemmVariant::Naive => (8, 32),
@@ -107,7 +107,7 @@ impl GemmVariant {
         }
     }
 
-    /// Invocations of a workgroup, and bytes of shared memory it takes.
+    /// Invocations per workgroup, and bytes of shared memory.
     pub(super) fn workgroup(self) -> (u32, u32) {
         match self {
             GemmVariant::Naive => (64, 0),
@@ -132,8 +132,8 @@ impl GemmVariant {
         fits && (on.target == Target::Subgroup || !matches!(self, GemmVariant::Subgroup { .. }))
     }
 
-    /// What a step over K costs with this variant, in made-up units, to choose one where nothing was measured and to
-    /// order what is. Infinite for what is not meant for the target or wastes most of its tile.
+    /// Estimated cost of the product in arbitrary units, to choose a variant without measuring and to order those that
+    /// are measured. Infinite for variants that are not meant for the target or would waste most of their tile.
     fn cost(self, p: &GemmParams, target: Target) -> f64 {
         let meant = match self {
             GemmVariant::Naive | GemmVariant::Plain => false,
@@ -143,12 +143,12 @@ impl GemmVariant {
         };
         let (rows, cols) = self.tile();
         let (over, across) = (p.m.div_ceil(rows), p.n.div_ceil(cols));
-        // A tile twice as large as the output is never the best.
+        // A tile twice as large as the output is never the fastest.
         if !meant || (over == 1 && rows > 16 && rows / 2 >= p.m) || (across == 1 && cols > 32 && cols / 2 >= p.n) {
             return f64::INFINITY;
         }
-        // Compiling an unrolled tile takes a software adapter from 0.1 s (8 x 32) to 0.5 s (64 x 32): a small product
-        // does not earn that back.
+        // Compiling an unrolled tile takes a software adapter from 0.1 s (8 x 32) to 0.5 s (64 x 32): this
+        // does not pay off for a small product.
         let products = f64::from(p.m) * f64::from(p.n) * f64::from(p.k);
         let unrolled = target != Target::Gpu && f64::from(rows * cols) > 256.0_f64.max(products / 1000.0);
         if unrolled {
@@ -158,13 +158,13 @@ impl GemmVariant {
         let (rows, cols, k) = (f64::from(rows), f64::from(cols), f64::from(p.k));
         match self {
             // Measured on lavapipe: 3.4 cycles to load a value, 1.1 for 8 multiply-adds; without the subgroup every
-            // row of A is loaded by every lane. A core that waits for the last workgroup is lost.
+            // row of A is loaded by every lane. Cores that wait for the last workgroups are idle.
             GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } => {
                 let loads = if matches!(self, GemmVariant::Simd { .. }) { 8.0 * rows + cols } else { rows + cols };
                 let even = (groups / 2.0).ceil() * 2.0;
                 even * k * (3.4 * loads + 1.1 * rows * cols / 8.0)
             }
-            // Not measured: the wish for at least 128 workgroups, then for as many products a staged value as may be.
+            // Not measured: prefers at least 128 workgroups, then as many multiply-adds per staged value as possible.
             GemmVariant::Tiles { quads, split_k, .. } => {
                 let groups = groups * f64::from(split_k);
                 let rounds = (groups / 128.0).ceil();
@@ -176,13 +176,13 @@ impl GemmVariant {
         }
     }
 
-    /// The variants that an op may be given on an adapter, likeliest first.
+    /// The variants that can run an op on an adapter, the expected fastest first.
     pub fn eligible(op: &Op, on: impl Into<Capabilities>) -> Vec<GemmVariant> {
         Self::by_cost(&GemmParams::of(op), on.into()).into_iter().map(|(_, variant)| variant).collect()
     }
 
-    /// Those of them that are worth the time to try. On a software adapter, where compiling one takes up to half a second
-    /// and costs were measured, those that are not much dearer than the likeliest.
+    /// The eligible variants that are worth measuring. On a software adapter, where compiling one takes up to half a
+    /// second and the cost model is measured, these are the ones that are not much slower than the expected fastest.
     pub fn candidates(op: &Op, on: impl Into<Capabilities>) -> Vec<GemmVariant> {
         let on = on.into();
         let all = Self::by_cost(&GemmParams::of(op), on);
@@ -203,8 +203,8 @@ impl GemmVariant {
         costs
     }
 
-    /// Whether it suits a product's sizes: one is split where its output is small, since every part of the sum is stored, and
-    /// its K long enough that each part has some tiles.
+    /// Whether it suits a product's sizes: a split needs a small output, because every partial sum is stored, and a K
+    /// long enough for some tiles per part.
     pub(super) fn takes(self, p: &GemmParams) -> bool {
         match self {
             GemmVariant::Tiles { split_k, .. } if split_k > 1 => {
@@ -235,7 +235,9 @@ impl TryFrom<String> for GemmVariant {
         let renamed = Self::OLD.iter().find_map(|(old, new)| Some(format!("{new}{}", name.strip_prefix(old)?)));
         let wanted = renamed.as_ref().unwrap_or(&name);
         let found = Self::ALL.iter().find(|(known, _)| known == wanted);
-        found.map(|(_, variant)| *variant).ok_or_else(|| format!("`{name}` is no variant of a matrix product"))
+        found
+            .map(|(_, variant)| *variant)
+            .ok_or_else(|| format!("`{name}` is not a GEMM variant; `wgvae kernels` lists them"))
     }
 }
 
@@ -253,7 +255,7 @@ mod tests {
         assert!(GemmVariant::try_from("spread-1x1".to_string()).is_err());
     }
 
-    /// What an adapter offers decides: fewer invocations or less shared memory, fewer variants.
+    /// Adapters with fewer invocations or less shared memory have fewer variants.
     #[test]
     fn variants_stay_within_an_adapters_limits() {
         let webgpu = Capabilities::from(Target::Gpu);

@@ -1,4 +1,4 @@
-//! Bars side by side.
+//! Bar charts.
 
 use super::super::markup::escape;
 use super::super::numbers::measured;
@@ -6,35 +6,35 @@ use super::frame::Frame;
 use super::scale::{Scale, Spread};
 use super::{Key, Size, figure, fill, nothing, px};
 
-/// More bars than this have no captions of their own.
+/// Charts with more bars do not label each bar.
 const MOST_CAPTIONS: usize = 24;
 
 /// A bar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bar {
-    /// What it stands for.
+    /// Name of the bar.
     pub name: String,
-    /// How high it is.
+    /// Height of the bar.
     pub value: f64,
-    /// Whether it is drawn in colour.
+    /// Whether it is highlighted in colour.
     pub is_marked: bool,
 }
 
-/// Bars in one chart.
+/// A bar chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bars {
-    /// What they show.
+    /// Title of the chart.
     pub title: String,
-    /// What each of them stands for.
+    /// Name of the lower axis.
     pub x: String,
-    /// What the marked ones and the others are.
+    /// Names of the highlighted bars and of the others, for the legend.
     pub kinds: [String; 2],
-    /// From left to right.
+    /// The bars from left to right.
     pub bars: Vec<Bar>,
 }
 
 impl Bars {
-    /// The chart, as a figure.
+    /// The chart as a figure.
     pub fn figure(&self) -> String {
         let extent = Size::Square.extent();
         let scale = Scale::over(self.bars.iter().map(|b| b.value), Spread::FromZero, 5);
@@ -62,7 +62,7 @@ impl Bars {
             let end = y.place(bar.value).unwrap_or(zero);
             let (top, bottom) = (frame.y(end.max(zero)), frame.y(end.min(zero)));
             let class = fill(bar.is_marked.then_some(0));
-            // A strip of the chart's whole height, so that a low bar can be pointed at, too.
+            // An invisible strip of full height, so that a low bar can be hovered too.
             out += &format!(
                 "<g class=\"bar\"><title>{} {}: {}</title>\
                  <rect class=\"strip\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\
@@ -76,7 +76,7 @@ impl Bars {
                 px(frame.bottom - frame.top),
                 px(centre - width / 2.0),
                 px(top),
-                // A bar may be thinner than a tenth of a pixel, but not nothing.
+                // Bars stay visible even if they are thinner than a tenth of a pixel.
                 px(width).max(0.2),
                 px(bottom - top).max(0.5),
                 if width > 8.0 { 2 } else { 0 },

@@ -1,4 +1,4 @@
-//! Points of the plane, in groups.
+//! Scatter plots of groups of 2-D points.
 
 use super::super::markup::escape;
 use super::super::numbers::{grouped, is_plottable};
@@ -8,39 +8,39 @@ use super::{Key, Size, figure, nothing, px, stroke};
 
 /// More points than this are thinned, so that the page stays small.
 const MOST_POINTS: usize = 5000;
-/// Groups are drawn in turns, a part of each, so that the last one does not hide the first.
+/// Groups are drawn in this many alternating parts, so that the last group does not hide the first.
 const TURNS: usize = 8;
 /// The share of the points at each end of an axis that may lie outside the frame.
 const OUTLIERS: f64 = 0.002;
-/// Groups up to this number are named inside the chart.
+/// Largest number of groups that are named inside the chart.
 const MOST_NAMES: usize = 20;
 
-/// Points that belong together.
+/// A group of points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// What they are.
+    /// Name of the group.
     pub name: String,
-    /// Their colour as a place in the palette; none is grey.
+    /// Their colour as an index into the palette; grey if none.
     pub colour: Option<usize>,
-    /// Them.
+    /// The points.
     pub points: Vec<[f32; 2]>,
 }
 
-/// Points in one chart, with the same scale on both axes.
+/// A scatter plot with the same scale on both axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cloud {
-    /// What they show.
+    /// Title of the chart.
     pub title: String,
-    /// What the axes are.
+    /// Names of the axes.
     pub axes: [String; 2],
-    /// Whether each group's name stands at its middle.
+    /// Whether each group's name is written at its centre.
     pub is_named_inside: bool,
     /// The groups.
     pub groups: Vec<Group>,
 }
 
 impl Cloud {
-    /// The chart, as a figure.
+    /// The chart as a figure.
     pub fn figure(&self) -> String {
         let extent = Size::Square.extent();
         let points: Vec<[f32; 2]> = self.groups.iter().flat_map(|g| &g.points).copied().filter(has_place).collect();
@@ -67,9 +67,9 @@ impl Cloud {
         figure(&self.title, &note, &keys, &description, extent, &marks)
     }
 
-    /// The marks, and how many points had no room.
+    /// The marks, and the number of points outside the frame.
     fn marks(&self, x: (f64, f64), y: (f64, f64), extent: (f64, f64), kept_every: usize) -> (String, usize) {
-        // The captions' room decides about the frame, and the frame about the scale: a first guess is good enough.
+        // Tick labels determine the frame, and the frame the scale: an approximate scale is enough for the first frame.
         let frame = Frame::new(extent, &Scale::between(y.0, y.1, Spread::Even, 5)).with_left_name();
         let (x, y) = same_scale(x, y, (frame.right - frame.left) / (frame.bottom - frame.top));
         let (x, y) = (Scale::between(x.0, x.1, Spread::Even, 6), Scale::between(y.0, y.1, Spread::Even, 5));
@@ -117,17 +117,17 @@ fn has_place(point: &[f32; 2]) -> bool {
     point.iter().all(|v| is_plottable(f64::from(*v)))
 }
 
-/// Where an axis over these values starts and ends: not for the sake of a few that are far from all others.
+/// The range of an axis over these values, ignoring a few outliers.
 fn ends(mut values: Vec<f64>) -> Option<(f64, f64)> {
     values.sort_by(f64::total_cmp);
     let skipped = (values.len() as f64 * OUTLIERS) as usize;
     let (low, high) = (*values.get(skipped)?, *values.get(values.len() - 1 - skipped)?);
-    // 1 where all are the same: the frame needs a scale.
+    // A range of 1 if all values are equal, because a scale needs a positive one.
     let room = if high > low { (high - low) * 0.06 } else { 1.0_f64.max(high.abs() * 1e-3) };
     Some((low - room, high + room))
 }
 
-/// The two ranges, the one that has too much room widened.
+/// The two ranges, one of them widened so that both axes have the same scale.
 fn same_scale(x: (f64, f64), y: (f64, f64), aspect: f64) -> ((f64, f64), (f64, f64)) {
     let unit = ((x.1 - x.0) / aspect).max(y.1 - y.0);
     let widened = |(low, high): (f64, f64), span: f64| {

@@ -4,24 +4,24 @@ use super::super::markup::escape;
 use super::px;
 use super::scale::Scale;
 
-/// Room for a character of a tick's caption; more than it takes, because narrow screens get larger letters.
+/// Width reserved per character of a tick label; generous, because the page enlarges text on narrow screens.
 const CHARACTER: f64 = 9.0;
 
-/// Where on the chart the marks go.
+/// The plot area of a chart, in pixels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// Left end.
+    /// Left edge.
     pub left: f64,
-    /// Right end.
+    /// Right edge.
     pub right: f64,
-    /// Upper end.
+    /// Top edge.
     pub top: f64,
-    /// Lower end.
+    /// Bottom edge.
     pub bottom: f64,
 }
 
 impl Frame {
-    /// A frame with room for captions on the left and below.
+    /// A frame with room for tick labels on the left and below.
     pub fn new((width, height): (f64, f64), y: &Scale) -> Self {
         let left = y.widest_caption() as f64 * CHARACTER + 12.0;
         Self { left, right: width - 14.0, top: 12.0, bottom: height - 46.0 }
@@ -32,17 +32,17 @@ impl Frame {
         Self { left: self.left + 26.0, ..self }
     }
 
-    /// Where on the chart a place on the lower axis is.
+    /// The x coordinate of a place, 0 to 1, on the lower axis.
     pub fn x(&self, place: f64) -> f64 {
         self.left + place * (self.right - self.left)
     }
 
-    /// Where on the chart a place on the left axis is.
+    /// The y coordinate of a place, 0 to 1, on the left axis.
     pub fn y(&self, place: f64) -> f64 {
         self.bottom - place * (self.bottom - self.top)
     }
 
-    /// Lines across at the left axis's ticks, and their captions.
+    /// Horizontal grid lines at the left axis's ticks, and the tick labels.
     pub fn left_axis(&self, scale: &Scale) -> String {
         let mut out = String::new();
         for (value, caption) in &scale.ticks {
@@ -60,14 +60,14 @@ impl Frame {
         out
     }
 
-    /// Lines up at the lower axis's ticks.
+    /// Vertical grid lines at the lower axis's ticks.
     pub fn lines_up(&self, scale: &Scale) -> String {
         let (top, bottom) = (px(self.top), px(self.bottom));
         let places = scale.ticks.iter().filter_map(|(value, _)| scale.place(*value)).map(|p| px(self.x(p)));
         places.map(|x| format!("<line class=\"grid\" x1=\"{x}\" x2=\"{x}\" y1=\"{top}\" y2=\"{bottom}\"/>\n")).collect()
     }
 
-    /// The lower axis: its line, its ticks' captions and what it is.
+    /// The lower axis: its line, its tick labels and its name.
     pub fn lower_axis(&self, scale: Option<&Scale>, name: &str) -> String {
         let (left, right, bottom) = (px(self.left), px(self.right), px(self.bottom));
         let mut out = format!("<line class=\"axis\" x1=\"{left}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/>\n");

@@ -1,4 +1,4 @@
-//! Curves over a common axis.
+//! Line charts.
 
 use std::collections::BTreeSet;
 
@@ -8,41 +8,41 @@ use super::frame::Frame;
 use super::scale::{Scale, Spread};
 use super::{Key, Size, figure, fill, nothing, px, stroke};
 
-/// A curve with more points is thinned.
+/// Curves with more points are thinned.
 const MOST_POINTS: usize = 500;
-/// Curves with at most so many points have a dot at each.
+/// Curves with at most this many points have a dot at each.
 const MOST_DOTS: usize = 20;
-/// Strips that show the values under the pointer.
+/// Largest number of strips that show the values under the pointer.
 const MOST_STRIPS: usize = 64;
-/// From this ratio of the highest to the lowest value on, an even axis would hide what is going on below.
+/// From this ratio of highest to lowest value on, the axis is logarithmic, so that small values stay readable.
 const WIDE: f64 = 4.0;
 
 /// A curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// What it is called.
+    /// Name of the curve.
     pub name: String,
-    /// From left to right; where the value is not finite, the curve has a gap.
+    /// Points `(x, y)` from left to right; a value that is not finite makes a gap.
     pub points: Vec<(f64, f64)>,
 }
 
-/// What the left axis covers.
+/// The range of the left axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heights {
-    /// The curves, by logarithms where they differ widely.
+    /// The range of the curves, on a logarithmic axis if it is wide.
     Curves,
-    /// The curves and 0.
+    /// From 0 to the top of the curves.
     FromZero,
 }
 
-/// Curves in one chart.
+/// A line chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lines {
-    /// What they show.
+    /// Title of the chart.
     pub title: String,
-    /// What they are drawn over.
+    /// Name of the lower axis.
     pub x: String,
-    /// How large the chart is.
+    /// Size of the chart.
     pub size: Size,
     /// What its left axis covers.
     pub heights: Heights,
@@ -51,7 +51,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The chart, as a figure.
+    /// The chart as a figure.
     pub fn figure(&self) -> String {
         let extent = self.size.extent();
         let values = || self.series.iter().flat_map(|s| &s.points).map(|p| p.1).filter(|v| is_plottable(*v));
@@ -144,7 +144,7 @@ fn last(series: &Series) -> Option<(f64, f64)> {
     series.points.iter().rev().copied().find(|p| is_plottable(p.1))
 }
 
-/// At most about [`MOST_POINTS`] points: of each share of the curve the lowest and the highest, so that peaks stay.
+/// Thins a curve to about [`MOST_POINTS`] points: the lowest and the highest of each segment, so that peaks stay.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MOST_POINTS {
         return points.to_vec();
@@ -164,14 +164,14 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     kept.into_iter().map(|i| points[i]).collect()
 }
 
-/// A path through the places, interrupted where there is none.
+/// A path through the places, interrupted at gaps.
 fn path(places: &[Option<(f64, f64)>]) -> String {
     let mut out = String::new();
     for run in places.split(Option::is_none) {
         for (i, (x, y)) in run.iter().flatten().enumerate() {
             out += &format!("{}{x} {y}", if i == 0 { 'M' } else { 'L' });
         }
-        // A lone point is a line without length, which round ends make visible.
+        // A single point becomes a line of length 0, which round line caps make visible.
         out += if run.len() == 1 { "h0" } else { "" };
     }
     out

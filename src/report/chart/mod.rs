@@ -1,4 +1,4 @@
-//! Charts as inline SVG. Colours are the stylesheet's, so that one chart serves light and dark.
+//! Charts as inline SVG. Colours come from the stylesheet, so that a chart works in light and dark mode.
 
 mod bars;
 mod cloud;
@@ -12,20 +12,20 @@ pub use lines::{Heights, Lines, Series};
 
 use super::markup::escape;
 
-/// How many colours the stylesheet has for classes and curves; after them they start again.
+/// How many colours the stylesheet has for classes and curves; further ones repeat them.
 const COLOURS: usize = 12;
 
-/// A legend has at most so many lines.
+/// Largest number of lines in a legend.
 const MOST_KEYS: usize = 40;
 
-/// How large a chart is at its natural scale; the page scales it.
+/// Size of a chart before the page scales it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// Half the width of a page.
+    /// Half the width of the page.
     Half,
-    /// A third of it.
+    /// A third of the width of the page.
     Third,
-    /// As wide as half a page, and nearly square.
+    /// Half the width of the page, nearly square.
     Square,
 }
 
@@ -39,14 +39,14 @@ impl Size {
     }
 }
 
-/// One line of a legend: the name, the place in the palette and the last value, if it says something.
+/// One line of a legend: the name, the colour's index in the palette, and the last value if it is of interest.
 struct Key {
     name: String,
     colour: Option<usize>,
     value: Option<String>,
 }
 
-/// A chart as a figure with its title, a note in small print, a legend and a description for those who do not see it.
+/// A chart as a figure with a title, a note in small print, a legend and a description for screen readers.
 fn figure(
     title: &str,
     note: &str,
@@ -82,23 +82,23 @@ fn legend(keys: &[Key]) -> String {
     format!("\n<ul class=\"legend\">{items}{more}</ul>")
 }
 
-/// The class of a filled mark.
+/// The CSS class of a filled mark.
 fn fill(colour: Option<usize>) -> String {
     colour.map_or("f-none".to_string(), |c| format!("f{}", c % COLOURS))
 }
 
-/// The class of a stroked mark.
+/// The CSS class of a stroked mark.
 fn stroke(colour: Option<usize>) -> String {
     colour.map_or("s-none".to_string(), |c| format!("s{}", c % COLOURS))
 }
 
-/// A coordinate, to a tenth of a pixel.
+/// A coordinate rounded to a tenth of a pixel.
 fn px(position: f64) -> f64 {
-    // Adding 0 makes a negative zero positive.
+    // Adding 0 turns -0 into 0.
     (position * 10.0).round() / 10.0 + 0.0
 }
 
-/// What stands in place of the marks where there is nothing to draw.
+/// A text in place of the marks if there is nothing to draw.
 fn nothing((width, height): (f64, f64)) -> String {
     format!("<text class=\"nothing\" x=\"{}\" y=\"{}\">nothing to draw</text>\n", px(width / 2.0), px(height / 2.0))
 }
@@ -108,7 +108,7 @@ pub mod tests {
     /// Tags that HTML never closes.
     const EMPTY: [&str; 1] = ["img"];
 
-    /// Whether every opened tag is closed in order, every attribute quoted, and no coordinate is no number.
+    /// Checks that tags are closed in order, attributes are quoted, and coordinates are finite.
     pub fn check(markup: &str) {
         for word in ["NaN", "inf\"", "-inf", "inf "] {
             assert!(!markup.contains(word), "{word} in {markup}");

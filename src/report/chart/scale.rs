@@ -1,19 +1,19 @@
-//! From values to places on an axis, and the round numbers that stand beside it.
+//! Axes: the places of values, and round numbers as ticks.
 
 use super::super::numbers::{fixed, is_plottable, rounded};
 
 /// How values are spread over an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
-    /// Evenly, from the lowest to the highest.
+    /// Linear, from the lowest to the highest value.
     Even,
-    /// Evenly, between round numbers.
+    /// Linear, between round numbers.
     EvenRound,
-    /// Evenly, between 0 and a round number.
+    /// Linear, between 0 and a round number.
     FromZero,
-    /// Evenly, with ticks at whole numbers only.
+    /// Linear, with ticks at whole numbers only.
     Whole,
-    /// By their logarithms; only positive values have a place.
+    /// Logarithmic; only positive values have a place.
     Logarithm,
 }
 
@@ -23,12 +23,12 @@ pub struct Scale {
     low: f64,
     high: f64,
     spread: Spread,
-    /// Values and their captions.
+    /// Values of the ticks and their labels.
     pub ticks: Vec<(f64, String)>,
 }
 
 impl Scale {
-    /// An axis over all values that have a place on it; none has, and there is no axis.
+    /// An axis over all values that have a place on it; none if no value has one.
     pub fn over(values: impl Iterator<Item = f64>, spread: Spread, ticks: usize) -> Option<Self> {
         let fits = |v: &f64| is_plottable(*v) && (spread != Spread::Logarithm || *v > 0.0);
         let (low, high) =
@@ -59,7 +59,7 @@ impl Scale {
         let factors: &[f64] = if decades < 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let first = low.log10().floor() as i32;
         let last = high.log10().ceil() as i32;
-        // Charts with so many decades that every one of them would be too much get every second, third, ...
+        // With many decades, only every second, third, ... gets a tick.
         let every = ((last - first) as usize).div_ceil(ticks + 3).max(1);
         let mut found: Vec<(f64, String)> = (first..=last)
             .step_by(every)
@@ -73,7 +73,7 @@ impl Scale {
         Self { low, high, spread: Spread::Logarithm, ticks: found }
     }
 
-    /// Where a value is, from 0 to 1 between the axis's ends.
+    /// The place of a value, from 0 to 1 between the axis's ends.
     pub fn place(&self, value: f64) -> Option<f64> {
         if !is_plottable(value) {
             return None;
@@ -86,13 +86,13 @@ impl Scale {
         Some(place)
     }
 
-    /// The length of the longest caption, in characters.
+    /// The length of the longest tick label, in characters.
     pub fn widest_caption(&self) -> usize {
         self.ticks.iter().map(|(_, caption)| caption.chars().count()).max().unwrap_or(0)
     }
 }
 
-/// Ends that are too close for a chart, moved apart.
+/// Moves ends apart that are too close for a chart.
 fn apart(low: f64, high: f64) -> (f64, f64) {
     let size = low.abs().max(high.abs());
     if high - low > size * 1e-9 {
@@ -102,10 +102,10 @@ fn apart(low: f64, high: f64) -> (f64, f64) {
     (low - by, high + by)
 }
 
-/// The next of 1, 2 and 5 times a power of ten.
+/// The smallest step of 1, 2 or 5 times a power of ten that is not below the given one.
 fn round_step(at_least: f64) -> f64 {
     let power = 10_f64.powf(at_least.log10().floor());
-    // A little less, so that a step that is round already stays.
+    // The tolerance keeps a step that is round already.
     let factor = at_least / power * (1.0 - 1e-9);
     let round = [1.0, 2.0, 5.0].into_iter().find(|round| factor <= *round).unwrap_or(10.0);
     round * power

@@ -1,4 +1,4 @@
-//! The training step of the 784-400-20-400-784 VAE in Burn: milliseconds a step, as one line of JSON.
+//! The training step of the 784-400-20-400-784 VAE in Burn: milliseconds per step, as one line of JSON.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -11,14 +11,14 @@ use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
 
 const USAGE: &str = "usage: burn-step [--backend wgpu|flex|ndarray] [--batch N]";
 
-/// As pinned in Cargo.toml.
+/// The version pinned in Cargo.toml.
 const BURN_VERSION: &str = "0.22.1";
 
 const PIXELS: usize = 784;
 const HIDDEN: usize = 400;
 const LATENT: usize = 20;
 const LEARNING_RATE: f64 = 1e-3;
-/// Share of pixels that are on, about that of MNIST.
+/// Share of pixels that are 1, about that of MNIST.
 const PIXELS_ON: f64 = 0.13;
 
 const ROUNDS: usize = 5;
@@ -53,21 +53,21 @@ impl Vae {
         let noise = mu.random_like(Distribution::Normal(0.0, 1.0));
         let z = mu.clone() + (logvar.clone() * 0.5).exp() * noise;
         let logits = self.logits.forward(relu(self.decoder.forward(z)));
-        // The stable form of cross-entropy that needs one exponential and one logarithm a pixel.
+        // The stable form of cross-entropy, with one exponential and one logarithm per pixel.
         let reconstruction = (relu(logits.clone()) - logits.clone() * x + (-logits.abs()).exp().log1p()).sum();
         let kl = (logvar.clone().exp() + mu.powi_scalar(2) - 1.0 - logvar).sum() * 0.5;
         (reconstruction + kl) / examples
     }
 }
 
-/// A model in training, and what its last round was like.
+/// A model in training, with the time and loss of its last round.
 struct Trained {
     vae: Vae,
     seconds: f64,
     loss: f32,
 }
 
-/// One step for each batch. Takes the model over: a copy kept elsewhere would forbid updating it in place.
+/// Runs one step per batch. Takes ownership of the model, because another copy would prevent updates in place.
 fn run_round(mut vae: Vae, adam: &mut ModuleOptimizer, batches: &[Tensor<2>], device: &Device) -> Trained {
     let started = Instant::now();
     let mut last_loss = None;
@@ -120,7 +120,7 @@ fn main() -> ExitCode {
     let batches: Vec<Tensor<2>> = (0..STEPS_PER_ROUND)
         .map(|_| Tensor::random([batch, PIXELS], Distribution::Bernoulli(PIXELS_ON), &device))
         .collect();
-    // Burn's own epsilon is 1e-5.
+    // Burn's default epsilon is 1e-5.
     let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
 
     let mut trained = run_round(Vae::new(&device), &mut adam, &batches, &device);
@@ -132,7 +132,7 @@ fn main() -> ExitCode {
         best = best.min(trained.seconds);
     }
     let loss = trained.loss;
-    // A step that does not train would be timed for nothing.
+    // The time of a step that does not train would be meaningless.
     if !loss.is_finite() || loss >= first_loss {
         eprintln!("{peer} does not train: its loss went from {first_loss} to {loss}");
         return ExitCode::FAILURE;

@@ -1,4 +1,4 @@
-//! A page as a run would fill it, made up.
+//! Synthetic contents for pages of runs.
 
 use std::io::Cursor;
 
@@ -8,7 +8,7 @@ use wgvae::report::{self, Size, latent};
 
 const SIZE: Size = (28, 28, 1);
 
-/// Noise of about a normal distribution, the same on every machine.
+/// Approximately normal noise, the same on every machine.
 pub struct Noise(u64);
 
 impl Noise {
@@ -28,7 +28,7 @@ fn levels(data: &Dataset, rows: std::ops::Range<usize>) -> Vec<f32> {
     bytes[rows.start * width..rows.end * width].iter().map(|b| f32::from(*b) / 255.0).collect()
 }
 
-/// Every image a little out of focus, as a model's are.
+/// Blurs every image slightly, like reconstructions.
 fn blurred(levels: &[f32]) -> Vec<f32> {
     let (height, width, _) = SIZE;
     let at = |image: &[f32], y: usize, x: usize| {
@@ -82,7 +82,7 @@ fn curves(page: &mut Page, epochs: usize) {
     }
 }
 
-/// Vectors of ten classes.
+/// Latent vectors of ten classes.
 fn clusters(dims: usize, rows: usize) -> (Vec<f32>, Vec<u32>) {
     let mut noise = Noise(2);
     let centres: Vec<f64> = (0..10 * dims).map(|i| noise.normal() * 1.6 / (1.0 + (i % dims) as f64 / 4.0)).collect();
@@ -134,7 +134,7 @@ pub fn images() -> Page {
         pictures: vec![
             picture(
                 "Reconstructions",
-                "Unseen examples; below each row what the model makes of them.",
+                "Test examples, and below each row their reconstructions.",
                 "Rows of digits, each followed by a row of their reconstructions",
                 report::reconstructions(&originals, &made, SIZE),
             ),
@@ -170,7 +170,7 @@ pub fn images() -> Page {
     page
 }
 
-/// A run on points of the plane.
+/// A run on 2-D points.
 pub fn points() -> Page {
     let data = Dataset::load("points:moons,count=2000").unwrap();
     let Values::Floats(values) = &data.train.values else { panic!("points are floats") };
@@ -199,7 +199,7 @@ pub fn points() -> Page {
     page
 }
 
-/// A run with much of everything, and with long names.
+/// A run with many values of every kind, and with long names.
 pub fn large() -> Page {
     let long = "a-very-long-name-without-any-place-to-break-it-".repeat(4);
     let mut page = images();
@@ -226,7 +226,7 @@ pub fn large() -> Page {
     page
 }
 
-/// A run that went wrong in every way.
+/// A run with NaN, missing and extreme values.
 pub fn broken() -> Page {
     let mut page = images();
     page.title = "</title><script>console.error('a name became a script')</script>".into();
