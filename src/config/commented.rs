@@ -1,6 +1,6 @@
 //! A configuration as TOML with an explanation of every key.
 
-use super::{Config, ConfigError};
+use super::{Activation, Config, ConfigError, Likelihood};
 
 /// Every key in the order of the file: its section, its name, its explanation, and an example for keys without a value.
 const KEYS: &[(&str, &str, &str, &str)] = &[
@@ -28,14 +28,9 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
         "[200, 400]",
     ),
     ("model", "latent", "latent dimensions", ""),
-    (
-        "model",
-        "activation",
-        "of the hidden layers: identity, relu, leaky-relu, elu, softplus, sigmoid, tanh, silu, gelu",
-        "",
-    ),
+    ("model", "activation", "activation of the hidden layers: ACTIVATIONS", ""),
     ("model", "latent_activation", "activation of the code, for objective ae", ""),
-    ("model", "likelihood", "how the output explains the data: bernoulli, gaussian, mse, gaussian-learned", ""),
+    ("model", "likelihood", "distribution of the data around the output: LIKELIHOODS", ""),
     ("model", "sigma", "standard deviation of a likelihood with a fixed sigma", ""),
     ("model", "objective", "elbo: reconstruction plus beta times KL; ae: a plain autoencoder", ""),
     ("model", "beta", "weight of the KL term", ""),
@@ -66,7 +61,10 @@ impl Config {
         let table: toml::Table = self.to_toml()?.parse().map_err(|e| ConfigError::Value(format!("{e}")))?;
         let mut text = format!("# The preset {name}. Use it: wgvae train --config FILE\n");
         let mut open = "";
+        let activations = Activation::ALL.map(Activation::name).join(", ");
+        let likelihoods = Likelihood::ALL.map(Likelihood::name).join(", ");
         for (section, key, about, instead) in KEYS {
+            let about = about.replace("ACTIVATIONS", &activations).replace("LIKELIHOODS", &likelihoods);
             if *section != open {
                 open = section;
                 text += &format!("\n[{section}]\n");
@@ -83,7 +81,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PRESETS, parse};
+    use super::super::PRESETS;
+    use super::super::merge::parse;
     use super::*;
 
     #[test]

@@ -95,29 +95,30 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
 struct Problems<'a> {
     source: &'a Path,
     options: &'a Options,
-    found: Vec<String>,
+    /// Their names, and why.
+    found: Vec<(String, String)>,
     all: usize,
 }
 
 impl Problems<'_> {
     /// Adds an unreadable file: an error with `strict`, or if no file could be read.
     fn add(&mut self, file: File, reason: String) -> Result<(), DataError> {
-        self.found.push(file.origin);
+        self.found.push((file.origin, reason.clone()));
         if self.options.strict || self.all == 1 {
             return Err(DataError::Format { path: file.path, kind: "image", reason });
         }
         if self.found.len() == self.all {
-            let reason =
-                format!("none of its {} images can be read; {} is not an image: {reason}", self.all, self.found[0]);
+            let (origin, reason) = &self.found[0];
+            let reason = format!("none of its {} images can be read; {origin} is not an image: {reason}", self.all);
             return Err(DataError::unusable(self.source.display(), reason));
         }
         Ok(())
     }
 
     fn note(&self) -> Option<String> {
-        let (skipped, all) = (self.found.len(), self.all);
-        (skipped > 0)
-            .then(|| format!("{skipped} of {all} files could not be read and were skipped: {}", list(&self.found)))
+        let names: Vec<String> = self.found.iter().map(|(name, _)| name.clone()).collect();
+        let (skipped, all) = (names.len(), self.all);
+        (skipped > 0).then(|| format!("{skipped} of {all} files could not be read and were skipped: {}", list(&names)))
     }
 }
 

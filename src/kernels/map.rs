@@ -175,6 +175,16 @@ fn program_case([rows, cols]: [usize; 2]) -> Case {
     case
 }
 
+/// Columns that start in the middle of a group of four, though the matrix' rows and the columns' number are whole groups.
+fn slice_case() -> Case {
+    let mut case = Case::new("map/slice 5x4 of 5x8", StepScalars::default());
+    let matrix = case.input("matrix", &[5, 8], Dtype::F32, Fill::Spread(1.0));
+    let slice = case.output("slice", &[5, 4], Tolerance::Relative(0.0));
+    let columns = Index::Columns { stride: 8, offset: 2 };
+    case.op(|t| call(t, "slice", [5, 4], Function::Copy, &[(matrix, columns)], &[slice]));
+    case
+}
+
 /// The cases of every function and of programs.
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
@@ -188,6 +198,7 @@ pub(super) fn cases() -> Vec<Case> {
     for shape in [[1, 1], [3, 5], [9, 12], [64, 20]] {
         all.push(program_case(shape));
     }
+    all.push(slice_case());
     // Enough draws to meet every branch of the generator's logarithm and cosine.
     all.push(function_case(Function::Normal(0), [997, 101], 0));
     all.push(function_case(Function::Loss(Loss::Bernoulli), [128, 784], 0).timed(true));

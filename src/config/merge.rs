@@ -1,0 +1,143 @@
+//! Preset, file and flags, merged key by key.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{Config, ConfigError, PRESETS};
+
+/// Keys of older versions: section, old name, new name.
+const RENAMED: &[(&str, &str, &str)] = &[
+    ("data", "valid", "test_share"),
+    ("model", "beta_warmup", "beta_warmup_epochs"),
+    ("train", "warmup", "warmup_steps"),
+    ("train", "lr_step", "lr_step_epochs"),
+    ("kernels", "layouts", "variants"),
+];
+
+/// Gives old keys their new names, so that an old key in one layer and the new one in another are the same key. Where
+/// one layer has both, both stay, and reading it fails with a duplicate field.
+fn rename_old_keys(table: &mut Table) {
+    for (section, old, new) in RENAMED {
+        let Some(Value::Table(section)) = table.get_mut(*section) else { continue };
+        if !section.contains_key(*new)
+            && let Some(value) = section.remove(*old)
+        {
+            section.insert((*new).to_string(), value);
+        }
+    }
+}
+
+/// Sets every key of `over` in `base`, section by section.
+fn overlay(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Removes settings of the lower layers that no longer apply where an upper layer changes the choice they belong to:
+/// the decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
+fn supersede(base: &mut Table, over: &Table) {
+    for (section, key, overruled) in [
+        ("model", "hidden", &["decoder_hidden"][..]),
+        ("model", "likelihood", &["sigma"]),
+        ("model", "objective", &["beta", "beta_warmup_epochs", "latent_activation"]),
+        ("train", "epochs", &["steps"]),
+        ("train", "optimizer", &["momentum", "nesterov"]),
+        ("train", "schedule", &["lr_step_epochs"]),
+    ] {
+        let Some(above) = over.get(section).and_then(Value::as_table) else { continue };
+        let Some(Value::Table(below)) = base.get_mut(section) else { continue };
+        if above.contains_key(key) && above.get(key) != below.get(key) {
+            for key in overruled.iter().filter(|key| !above.contains_key(**key)) {
+                below.remove(*key);
+            }
+        }
+    }
+}
+
+pub(super) fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
+    let invalid = |reason: String| ConfigError::Syntax { origin: origin.to_string(), reason };
+    // Each file is checked before it is merged, so that an error names a line of the file.
+    toml::from_str::<Config>(text).map_err(|e| invalid(with_nearest(one_line(&e))))?;
+    let mut table = text.parse::<Table>().map_err(|e| invalid(one_line(&e)))?;
+    rename_old_keys(&mut table);
+    Ok(table)
+}
+
+/// A TOML error as one sentence with its line.
+fn one_line(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    let place = text.lines().next().and_then(|first| first.strip_prefix("TOML parse error at ")).unwrap_or_default();
+    match place {
+        "" => error.message().replace('\n', ", "),
+        _ => format!("{place}: {}", error.message().replace('\n', ", ")),
+    }
+}
+
+/// The message without old keys among those it expects.
+fn without_old_keys(message: String) -> String {
+    let Some((unknown, expected)) = message.split_once(", expected") else { return message };
+    let expected =
+        RENAMED.iter().fold(expected.to_string(), |text, (_, old, _)| text.replace(&format!("`{old}`, "), ""));
+    format!("{unknown}, expected{expected}")
+}
+
+/// Adds `did you mean b?` to `unknown field a, expected one of b, c` where one of the names is similar enough.
+fn with_nearest(message: String) -> String {
+    let message = without_old_keys(message);
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (Some((unknown, known)), true) = (quoted.split_first(), message.contains("unknown ")) else { return message };
+    let nearest =
+        known.iter().map(|name| (strsim::jaro_winkler(unknown, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((likeness, name)) if likeness > 0.8 => {
+            let (before, after) = message.split_once(", expected").unwrap_or((&message, ""));
+            format!("{before}: did you mean `{name}`? expected{after}")
+        }
+        _ => message,
+    }
+}
+
+impl Config {
+    /// Merges preset, file and flags; each overrides the one before.
+    pub fn resolve(preset: Option<&str>, file: Option<&Path>, flags: Table) -> Result<Self, ConfigError> {
+        Self::resolve_sized(preset, Table::new(), file, flags)
+    }
+
+    /// [`Config::resolve`] with sizes derived from the data set over the preset, and under the file and the flags.
+    pub(crate) fn resolve_sized(
+        preset: Option<&str>,
+        sized: Table,
+        file: Option<&Path>,
+        mut flags: Table,
+    ) -> Result<Self, ConfigError> {
+        rename_old_keys(&mut flags);
+        let name = preset.unwrap_or("dense");
+        let (_, text) = PRESETS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| ConfigError::Preset { name: name.into() })?;
+        let mut table = parse(name, text)?;
+        overlay(&mut table, sized);
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+            let over = parse(&path.display().to_string(), &text)?;
+            supersede(&mut table, &over);
+            overlay(&mut table, over);
+        }
+        supersede(&mut table, &flags);
+        overlay(&mut table, flags);
+        let config: Config = table
+            .try_into()
+            .map_err(|e: toml::de::Error| ConfigError::Syntax { origin: "flags".into(), reason: one_line(&e) })?;
+        config.validate()?;
+        Ok(config)
+    }
+}

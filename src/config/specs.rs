@@ -1,0 +1,105 @@
+//! What a configuration means for the plan of a model.
+
+use super::{Config, Optimizer};
+use crate::data::{Dataset, Shape};
+use crate::kernels::batch::{self, Augment};
+use crate::kernels::optimizer::Rule;
+use crate::model::{DataSpec, TrainSpec, VaeSpec};
+use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
+
+impl Config {
+    /// Widths of the decoder's hidden layers.
+    pub fn decoder_widths(&self) -> Vec<usize> {
+        let mirrored = || self.model.hidden.iter().rev().copied().collect();
+        self.model.decoder_hidden.clone().unwrap_or_else(mirrored)
+    }
+
+    /// The network for data with `width` values per row.
+    #[doc(hidden)]
+    pub fn vae_spec(&self, width: usize) -> VaeSpec {
+        let m = &self.model;
+        VaeSpec {
+            width,
+            encoder: m.hidden.clone(),
+            decoder: self.decoder_widths(),
+            latent: m.latent,
+            activation: m.activation,
+            latent_activation: m.latent_activation,
+            likelihood: m.likelihood,
+            sigma: m.sigma,
+            objective: m.objective,
+            tied: m.tied,
+        }
+    }
+
+    /// The part of the training settings that the plan depends on, without augmentation.
+    #[doc(hidden)]
+    pub fn train_spec(&self) -> TrainSpec {
+        let t = &self.train;
+        TrainSpec {
+            batch: t.batch,
+            binarise: self.data.binarise,
+            augment: None,
+            rule: match t.optimizer {
+                Optimizer::Sgd => Rule::Sgd { momentum: t.momentum, nesterov: t.nesterov },
+                Optimizer::Adam | Optimizer::Adamw => Rule::Adam {
+                    beta1: t.beta1,
+                    beta2: t.beta2,
+                    epsilon: t.epsilon,
+                    decoupled: t.optimizer == Optimizer::Adamw,
+                },
+            },
+            decay: t.weight_decay,
+            clip: t.clip.filter(|c| *c > 0.0),
+            fuse: self.kernels.fuse,
+        }
+    }
+
+    /// [`Config::train_spec`] with the augmentation of training images of this shape.
+    #[doc(hidden)]
+    pub fn train_spec_on(&self, shape: Shape) -> TrainSpec {
+        let d = &self.data;
+        let augment = match shape {
+            Shape::Image { height, width, channels } if self.augments() => {
+                Some(Augment { height, image_width: width, channels, shift: d.shift, flip: d.flip, noise: d.noise })
+            }
+            _ => None,
+        };
+        TrainSpec { augment, ..self.train_spec() }
+    }
+
+    pub(super) fn augments(&self) -> bool {
+        self.data.shift > 0 || self.data.flip || self.data.noise > 0.0
+    }
+
+    /// The part of the data that the plan depends on, where all rows are on the device.
+    #[doc(hidden)]
+    pub fn data_spec(data: &Dataset) -> DataSpec {
+        DataSpec { train_rows: data.train.rows, test_rows: data.test.rows, bytes: data.is_bytes() }
+    }
+
+    /// [`Config::data_spec`] for buffers of at most `most` bytes: training rows that do not fit are streamed through a
+    /// ring of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
+    pub(crate) fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
+        let whole = Self::data_spec(data);
+        let held = |rows: usize, most: u64| self.rows_held(rows, data.shape.len(), whole.bytes, most);
+        let half = held(whole.train_rows, most / SUBMITS_IN_FLIGHT as u64).min(STEPS_PER_SUBMIT * self.train.batch);
+        DataSpec {
+            train_rows: match held(whole.train_rows, most) {
+                all if all == whole.train_rows => all,
+                _ => SUBMITS_IN_FLIGHT * half,
+            },
+            test_rows: held(whole.test_rows, most),
+            ..whole
+        }
+    }
+
+    /// `rows` if they fit into `most` bytes; else the rows of as many whole batches as fit, and at least one batch.
+    pub(crate) fn rows_held(&self, rows: usize, width: usize, bytes: bool, most: u64) -> usize {
+        let row = 4 * if bytes { batch::words_per_row(width) } else { width } as u64;
+        match rows as u64 * row <= most {
+            true => rows,
+            false => ((most / row) as usize / self.train.batch).max(1) * self.train.batch,
+        }
+    }
+}

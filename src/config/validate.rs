@@ -1,0 +1,144 @@
+//! What is refused: values out of range, and values that contradict each other or the data.
+
+use super::{Activation, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, Schedule};
+use crate::data::{Dataset, Shape};
+
+/// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
+const MOST_STEPS: u64 = 1 << 40;
+
+impl Config {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let (m, t) = (&self.model, &self.train);
+        let decoder = self.decoder_widths();
+        // Shaders compute with these values and their squares in f32: neither may underflow or overflow.
+        let positive = |x: f64| (1e-15..=1e15).contains(&x);
+        let fraction = |x: f32| (0.0..1.0).contains(&x);
+        let sgd = t.optimizer == Optimizer::Sgd;
+        let ae = m.objective == Objective::Ae;
+        let mirrored: Vec<usize> = m.hidden.iter().rev().copied().collect();
+        let largest = 1 << 20;
+        for (wrong, message) in [
+            (m.latent == 0, "latent is 0, but the latent space needs at least one dimension"),
+            (
+                m.hidden.contains(&0) || decoder.contains(&0),
+                "a hidden layer has width 0, so no data can pass through it: remove that layer",
+            ),
+            (
+                m.latent > largest || m.hidden.iter().chain(&decoder).any(|w| *w > largest),
+                "a layer may be at most 1048576 wide: choose smaller widths",
+            ),
+            (
+                !(self.data.test_share > 0.0 && self.data.test_share < 1.0),
+                "test_share must be a share of the rows, above 0 and below 1",
+            ),
+            (
+                !(self.data.noise >= 0.0 && self.data.noise <= 1.0),
+                "noise must be from 0 to 1: it is the standard deviation of noise added to levels in [0, 1]",
+            ),
+            (self.data.shift > 4096, "shift may be at most 4096 pixels"),
+            (self.data.limit == Some(0), "limit must be at least one row"),
+            (t.batch == 0, "batch is 0, but a batch needs at least one row"),
+            (
+                t.batch > 65_535,
+                "batch may be at most 65535, because each row needs one of the 65535 workgroups of a dispatch",
+            ),
+            (
+                t.epochs == 0 && t.steps.is_none(),
+                "epochs is 0, so there is nothing to do: set epochs or steps to at least 1",
+            ),
+            (t.epochs > 1_000_000, "epochs may be at most 1000000"),
+            (t.steps.is_some_and(|s| s > MOST_STEPS), "steps may be at most 1099511627776"),
+            (t.warmup_steps > MOST_STEPS, "warmup_steps may be at most 1099511627776 steps"),
+            (t.steps == Some(0), "steps is 0, so there is nothing to do: set it to at least 1, or leave it out"),
+            (!positive(t.lr), "the learning rate must be a positive number, from 1e-15 to 1e15"),
+            (!(m.beta >= 0.0 && m.beta.is_finite()), "beta must be 0 or a positive number"),
+            (
+                !(m.beta_warmup_epochs >= 0.0 && m.beta_warmup_epochs.is_finite()),
+                "beta_warmup_epochs must be 0 or a positive number of epochs",
+            ),
+            (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
+            (
+                m.sigma != 1.0 && !m.likelihood.takes_sigma(),
+                "sigma applies only to a likelihood with a fixed sigma: choose likelihood gaussian, or leave sigma out",
+            ),
+            (
+                ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
+                "an autoencoder (objective ae) has no KL term, so beta has no effect: leave beta out, or choose elbo",
+            ),
+            (
+                !ae && m.latent_activation != Activation::Identity,
+                "latent_activation applies only to an autoencoder's code: choose objective ae, or leave latent_activation out",
+            ),
+            (m.tied && decoder != mirrored, "tied weights need a decoder whose hidden widths mirror the encoder's"),
+            (!fraction(t.momentum), "momentum must lie in [0, 1)"),
+            (!(fraction(t.beta1) && fraction(t.beta2)), "beta1 and beta2 must lie in [0, 1)"),
+            (!positive(t.epsilon.into()), "epsilon must be a positive number, from 1e-15 to 1e15"),
+            (
+                t.momentum > 0.0 && !sgd,
+                "momentum applies only to sgd: choose optimizer sgd, or use beta1, which is Adam's equivalent",
+            ),
+            (
+                t.nesterov && !(sgd && t.momentum > 0.0),
+                "nesterov needs sgd with a momentum above 0: set both, or leave nesterov out",
+            ),
+            (!(t.weight_decay >= 0.0 && t.weight_decay.is_finite()), "weight_decay must be 0 or a positive number"),
+            (
+                t.clip.is_some_and(|c| c != 0.0 && !positive(c.into())),
+                "clip must be a positive number from 1e-15 to 1e15, or 0 for no clipping",
+            ),
+            (
+                (t.schedule == Schedule::Step) != t.lr_step_epochs.is_some(),
+                "schedule step and lr_step_epochs (epochs between drops) go together: set both or neither",
+            ),
+            (t.lr_step_epochs == Some(0), "lr_step_epochs must be at least 1 epoch"),
+            (!positive(t.lr_gamma), "lr_gamma must be a positive number, from 1e-15 to 1e15"),
+        ] {
+            if wrong {
+                return Err(ConfigError::Value(message.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the configuration, by itself and against the data it is to be used with.
+    pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
+        self.validate()?;
+        let refuse = |message: String| Err(ConfigError::Value(message));
+        if self.train.batch > data.train.rows {
+            return refuse(format!(
+                "a batch of {} rows is larger than the training data, which has {}: choose a smaller batch",
+                self.train.batch, data.train.rows
+            ));
+        }
+        let image_of_bytes = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
+        if self.augments() && !image_of_bytes {
+            return refuse(format!(
+                "shift, flip and noise apply only to images of grey levels or colours, and {} has no such images: leave them out",
+                data.name
+            ));
+        }
+        if let Shape::Image { height, width, .. } = data.shape
+            && self.data.shift >= height.min(width)
+        {
+            return refuse(format!(
+                "a shift of {} pixels would move images of {height}x{width} out of the frame: choose a smaller shift",
+                self.data.shift
+            ));
+        }
+        if !data.is_bytes() {
+            if self.model.likelihood == Likelihood::Bernoulli {
+                return refuse(format!(
+                    "the bernoulli likelihood needs levels in [0, 1], but the values of {} are not limited to that range: choose gaussian, mse or gaussian-learned, or the preset points or table",
+                    data.name
+                ));
+            }
+            if self.data.binarise != Binarise::None {
+                return refuse(format!(
+                    "binarise needs levels in [0, 1], but the values of {} are not limited to that range: leave binarise out",
+                    data.name
+                ));
+            }
+        }
+        Ok(())
+    }
+}
