@@ -29,8 +29,8 @@ impl Body {
         })
     }
 
-    /// Binds the tensors of a program to an op, in place of those of the program it had. Its space has so many rows and
-    /// columns; of a product of pairs, half the product's columns.
+    /// Binds the tensors of a program to an op, in place of those of the program it had. `[rows, cols]` is the space of the
+    /// program; for a product of pairs it has half the product's columns.
     pub fn bind(self, tensors: &TensorTable, op: &mut Op, [rows, cols]: [usize; 2]) -> Result<(), PlanError> {
         self.check(tensors, &op.label, [rows, cols])?;
         let program_bindings = [&Pointwise::IN[..], &Pointwise::OUT, &Pointwise::SUM].concat();

@@ -113,7 +113,7 @@ impl Vae {
         Builder::new(spec, train, data, Noise::Given).build(Builder::training)
     }
 
-    /// Builds the plans that apply a model to up to so many rows at a time, which are the test data.
+    /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
         Builder::new(spec, train, data, Noise::Drawn).build(Builder::applying)
     }

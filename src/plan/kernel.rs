@@ -157,7 +157,7 @@ pub enum Reduce {
     Sum,
     /// Each column of a matrix.
     Columns,
-    /// Each row of so many matrices.
+    /// Each row of this many matrices.
     Rows(usize),
     /// Squares of stripes of a vector.
     Squares,

@@ -117,7 +117,7 @@ impl Pointwise {
         self.used().any(|value| value == Value::Product(1))
     }
 
-    /// Partial sums of a row of a space of so many columns: each is over four columns of the product, which are two pairs.
+    /// Partial sums per row of a space with `cols` columns: each is over four columns of the product, which are two pairs.
     pub fn partial_sums(&self, cols: usize) -> usize {
         if self.takes_pairs() { (2 * cols).div_ceil(4) } else { cols.div_ceil(4) }
     }
