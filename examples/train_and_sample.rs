@@ -19,6 +19,8 @@ fn main() -> Result<(), Error> {
     config.train.lr = 3e-3;
 
     let mut options = RunOptions::in_folder(std::env::temp_dir().join("wgvae-digits"));
+    // What an earlier call of this example left there.
+    options.replace = true;
     // Measuring the fastest kernels takes some seconds at first use, more than they would save in such a short run.
     options.device.tune = Tune::Off;
 

@@ -27,6 +27,8 @@ fn main() -> Result<(), Error> {
     config.train.steps = Some(1500);
 
     let mut options = RunOptions::in_folder(std::env::temp_dir().join("wgvae-readings"));
+    // What an earlier call of this example left there.
+    options.replace = true;
     // Measuring the fastest kernels takes some seconds at first use, more than they would save in such a short run.
     options.device.tune = Tune::Off;
     let finished = wgvae::train(config, data, &options, &mut |_| Ok(()))?;

@@ -43,6 +43,8 @@ pub mod check;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod disk;
+#[doc(hidden)]
 pub mod executor;
 #[doc(hidden)]
 pub mod gpu;
@@ -67,8 +69,8 @@ pub use gpu::GpuError;
 pub use gpu::tuner::{Trial, Tuning};
 pub use kernels::GemmVariant;
 pub use plan::{Activation, Function, Loss, PlanError, Totals};
-pub use run::{Custom, Error, Finished, RunOptions, train};
+pub use run::{Custom, Error, Finished, Resume, RunOptions, resume, train};
 pub use train::{
-    DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Start, StepReport, Summary,
+    DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Start, StepReport, Summary,
     TrainError, Tune, Watch,
 };

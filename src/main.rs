@@ -1,5 +1,6 @@
 //! Parses the command line, runs the command, prints its error and sets the exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,7 +19,8 @@ fn main() -> ExitCode {
                 // The reader closed the pipe, which is not an error.
                 return ExitCode::SUCCESS;
             }
-            eprintln!("wgvae: {error:#}");
+            // Where stderr cannot be written to, the exit code is all there is.
+            let _ = writeln!(std::io::stderr(), "wgvae: {error:#}");
             ExitCode::from(wgvae::cli::exit_code(&error))
         }
     }

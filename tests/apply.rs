@@ -264,8 +264,8 @@ fn streamed_rows_train_the_same_model() {
         ("points:count=200000", "--preset points"),
     ] {
         let line = format!("train --data {data} {more} --steps 120 --batch 100 --hidden 16 --latent 3");
-        place.done(&format!("{line} --out whole"));
-        let out = place.done(&format!("{line} --resident 1 --out streamed"));
+        place.done(&format!("{line} --replace --out whole"));
+        let out = place.done(&format!("{line} --replace --resident 1 --out streamed"));
         assert!(out.contains("streamed: "), "{out}");
         for file in ["model.safetensors", "metrics.jsonl"] {
             let [whole, streamed] = ["whole", "streamed"].map(|run| std::fs::read(place.path(run).join(file)).unwrap());

@@ -3,18 +3,20 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use wgvae::check;
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::{Dataset, Shape, Split, Values};
+use wgvae::disk::System;
 use wgvae::executor::{Device, Executor};
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::kernels::{Activation, Target};
 use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
 use wgvae::oracle::Oracle;
 use wgvae::plan::{Family, Function, Program, StepScalars};
-use wgvae::train::{RunFolder, StepSchedule, Trainer, initial_weights};
+use wgvae::train::{Every, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
 
 fn config(toml: &str) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -246,16 +248,20 @@ fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {
         .collect()
 }
 
+fn evaluate(trainer: &mut Trainer) -> f64 {
+    trainer.evaluate(&AtomicBool::new(false)).unwrap().unwrap().loss
+}
+
 #[test]
 fn a_partial_last_batch_counts_its_rows_alone() {
     // Without noise, the mean over 13 rows does not depend on the batch size.
     let data = small_images(20, 13);
     let toml =
         |batch: usize| format!("[model]\nobjective = \"ae\"\nhidden = [6]\nlatent = 3\n[train]\nbatch = {batch}");
-    let whole: Vec<f64> = trainers(&config(&toml(13)), &data).iter_mut().map(|t| t.evaluate().unwrap().loss).collect();
+    let whole: Vec<f64> = trainers(&config(&toml(13)), &data).iter_mut().map(evaluate).collect();
     for batch in [1, 4, 8, 12, 20] {
         for (trainer, whole) in trainers(&config(&toml(batch)), &data).iter_mut().zip(&whole) {
-            let loss = trainer.evaluate().unwrap().loss;
+            let loss = evaluate(trainer);
             assert!(((loss - whole) / whole).abs() < 1e-6, "batch {batch}: {loss}, not {whole}");
         }
     }
@@ -265,9 +271,18 @@ fn a_partial_last_batch_counts_its_rows_alone() {
 fn train(trainer: &mut Trainer) -> (Vec<f32>, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
-    let mut run = RunFolder::create(&path).unwrap();
-    let stop = AtomicBool::new(false);
-    trainer.train(&mut run, &stop, &mut |_| Ok(())).unwrap();
+    let mut run = RunFolder::claim(&path, false, Arc::new(System)).unwrap();
+    let origin = Origin {
+        wgvae: String::new(),
+        format: FORMAT,
+        run: run.run().to_string(),
+        config: Config::default(),
+        data: String::new(),
+        device: Device::cpu(),
+        checked: false,
+    };
+    let saving = Saving { origin, every: Every::Epochs(1), keep: 1 };
+    trainer.train(&mut run, &saving, &AtomicBool::new(false), &mut |_| Ok(())).unwrap();
     let file = std::fs::read(path.join("model.safetensors")).unwrap();
     (trainer.weights().unwrap(), file)
 }

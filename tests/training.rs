@@ -113,6 +113,8 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
                 assert!(picture.is_file());
                 "picture"
             }
+            Event::Rollback(_) => "rollback",
+            Event::Warning(_) => "warning",
             Event::Done(_) => "done",
             Event::Page(page) => {
                 assert!(page.is_file());
@@ -128,7 +130,11 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
     assert_eq!(finished.summary.epochs, 2);
     assert_eq!(finished.run.path, folder.path().join("run"));
 
-    // A stopped run saves its model; a run that the watcher ends at the start has none.
+    // A run is not replaced by accident. A stopped run saves its model; a run that the watcher ends at the start leaves what
+    // it was to replace.
+    let outcome = run::train(config(), data(), &options, &mut |_| Ok(()));
+    assert!(matches!(outcome, Err(Error::Train(TrainError::Exists(_)))), "{:?}", outcome.err());
+    options.replace = true;
     let outcome = run::train(config(), data(), &options, &mut |event| {
         options.stop.store(matches!(event, Event::Epoch(_)), Ordering::Relaxed);
         Ok(())
@@ -140,7 +146,7 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
         _ => Ok(()),
     });
     assert_eq!(outcome.err().unwrap().to_string(), "nobody listens");
-    assert!(!folder.path().join("run/model.safetensors").exists());
+    assert!(folder.path().join("run/model.safetensors").is_file());
 }
 
 /// A configuration built in code is checked like one from a file.

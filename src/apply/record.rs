@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::RunError;
 use crate::executor::Device;
-use crate::train::{EpochReport, MetricsLine, StepReport};
+use crate::train::{EpochReport, METRICS, MetricsLine, RECORD, StepReport};
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,7 +39,7 @@ fn read(path: &Path) -> Result<String, RunError> {
 impl Record {
     /// Reads the file from a run's folder.
     pub fn of(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join("run.json");
+        let path = folder.join(RECORD);
         serde_json::from_str(&read(&path)?).map_err(|e| RunError::Damaged { path, reason: e.to_string() })
     }
 }
@@ -47,17 +47,21 @@ impl Record {
 impl Metrics {
     /// Reads the file from a run's folder.
     pub fn of(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join("metrics.jsonl");
+        let path = folder.join(METRICS);
         let mut metrics = Self::default();
-        for (number, line) in read(&path)?.lines().enumerate() {
+        let text = read(&path)?;
+        for (number, line) in text.split_inclusive('\n').enumerate() {
             let damaged = |e: serde_json::Error| RunError::Damaged {
                 path: path.clone(),
                 reason: format!("line {}: {e}", number + 1),
             };
-            match serde_json::from_str(line).map_err(damaged)? {
-                MetricsLine::Step(step) => metrics.steps.push(step),
-                MetricsLine::Epoch(epoch) => metrics.epochs.push(epoch),
-                MetricsLine::Done(_) => {}
+            match serde_json::from_str(line) {
+                // A run that was killed leaves its last line as far as it came.
+                Err(_) if !line.ends_with('\n') => break,
+                Err(error) => return Err(damaged(error)),
+                Ok(MetricsLine::Step(step)) => metrics.steps.push(step),
+                Ok(MetricsLine::Epoch(epoch)) => metrics.epochs.push(epoch),
+                Ok(MetricsLine::Rollback(_) | MetricsLine::Done(_)) => {}
             }
         }
         Ok(metrics)

@@ -11,7 +11,7 @@ use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
 use crate::plan::PlanError;
-use crate::train::LoadError;
+use crate::train::{CONFIG, DATA, FileRecord, Identity, LoadError, MODEL, RECORD};
 
 /// Why a run could not be read back or applied.
 #[derive(Debug, thiserror::Error)]
@@ -80,16 +80,21 @@ pub struct Run {
 impl Run {
     /// Reads a run's configuration and the description of its data.
     pub fn open(path: &Path) -> Result<Self, RunError> {
-        for file in ["config.toml", "data.json", "model.safetensors"] {
+        for file in [RECORD, CONFIG, DATA, MODEL] {
             if !path.join(file).is_file() {
                 return Err(RunError::Missing { path: path.to_path_buf(), file });
             }
         }
-        let config = Config::resolve(None, Some(&path.join("config.toml")), Table::new())?;
-        let file = path.join("data.json");
-        let damaged = |reason: String| RunError::Damaged { path: file.clone(), reason };
-        let text = std::fs::read_to_string(&file).map_err(|e| damaged(e.to_string()))?;
-        let data = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        let identity = Identity::of(path).ok_or_else(|| RunError::Damaged {
+            path: path.join(RECORD),
+            reason: "it is not the record of a run".into(),
+        })?;
+        // A file that was cut at the end of a line would be filled up with defaults.
+        checked(&path.join(CONFIG), identity.config.as_ref())?;
+        let config = Config::resolve(None, Some(&path.join(CONFIG)), Table::new())?;
+        let file = path.join(DATA);
+        let text = checked(&file, identity.data.as_ref())?;
+        let data = serde_json::from_str(&text).map_err(|e| RunError::Damaged { path: file, reason: e.to_string() })?;
         Ok(Self { path: path.to_path_buf(), config, data })
     }
 
@@ -133,4 +138,17 @@ impl Run {
             ))),
         }
     }
+}
+
+/// The text of a file, which must be as training wrote it; runs of older versions do not say how that was.
+fn checked(path: &Path, record: Option<&FileRecord>) -> Result<String, RunError> {
+    let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
+    let text = std::fs::read_to_string(path).map_err(|e| damaged(e.to_string()))?;
+    if record.is_some_and(|record| *record != FileRecord::of(text.as_bytes())) {
+        return Err(damaged(
+            "it is not as training wrote it: it was edited or cut; `wgvae train --resume` on the run writes it again"
+                .into(),
+        ));
+    }
+    Ok(text)
 }

@@ -76,7 +76,7 @@ pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
     move |event| match event {
         DeviceEvent::Cpu { for_want_of_adapter } => warn_of_cpu(&Selected::Cpu { for_want_of_adapter }),
         DeviceEvent::OtherAdapter { chosen_on, here } => {
-            eprintln!("the configuration's kernels were chosen on {chosen_on}; choosing others for {here}");
+            warning!("the configuration's kernels were chosen on {chosen_on}; choosing others for {here}");
         }
         DeviceEvent::TuningStarts { adapter, budget } => {
             if std::io::stderr().is_terminal() {
@@ -87,14 +87,14 @@ pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
                 bar = Some(tuning);
             } else {
                 let most = budget.as_secs_f64();
-                eprintln!("tuning   the step's matrix products for {adapter}: at most {most:.0} s, once");
+                warning!("tuning   the step's matrix products for {adapter}: at most {most:.0} s, once");
             }
         }
         DeviceEvent::Tuning(tuning) => {
             if let Some(trial) = tuning.trial
                 && let Err(reason) = &trial.outcome
             {
-                eprintln!("{} of {} is left out: {reason}", trial.variant, trial.product);
+                warning!("{} of {} is left out: {reason}", trial.variant, trial.product);
             }
             if let Some(bar) = &bar {
                 bar.set_length(tuning.total as u64);
@@ -106,10 +106,10 @@ pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
             if let Some(bar) = bar.take() {
                 bar.finish_and_clear();
             }
-            eprintln!("tuned    {products} products in {:.1} s", took.as_secs_f64());
+            warning!("tuned    {products} products in {:.1} s", took.as_secs_f64());
         }
         DeviceEvent::NotRemembered(error) => {
-            eprintln!("the tuned kernels could not be saved ({error}), so the next run will tune again");
+            warning!("the tuned kernels could not be saved ({error}), so the next run will tune again");
         }
     }
 }

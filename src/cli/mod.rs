@@ -1,5 +1,13 @@
 //! The command line: one file per command, results on stdout, everything else on stderr.
 
+/// Writes a line to stderr; where nobody can read it any more, there is nothing else to do.
+macro_rules! warning {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($argument)*);
+    }};
+}
+
 mod anomaly;
 mod augment;
 mod compare;
@@ -26,6 +34,7 @@ mod run_args;
 mod sample;
 mod sheet;
 mod shell;
+mod signals;
 mod train;
 mod traverse;
 
@@ -185,13 +194,15 @@ fn of_error(error: &Error) -> u8 {
         Error::Device(e) => of_device(e),
         Error::Train(e) => of_train(e),
         Error::Run(e) => of_run(e),
+        Error::Changed { .. } | Error::OtherData(_) => 2,
     }
 }
 
 fn of_train(error: &TrainError) -> u8 {
     match error {
         TrainError::Device(e) => of_device(e),
-        TrainError::Occupied(_) => 2,
+        TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) => 2,
+        TrainError::NoRun(_) | TrainError::OldRun(_) => 3,
         TrainError::Write { .. } | TrainError::Watch(_) => 1,
         TrainError::Diverged { .. } => 5,
         TrainError::Interrupted { .. } => 130,
@@ -232,9 +243,9 @@ fn of_config(error: &ConfigError) -> u8 {
 fn warn_of_cpu(selected: &Selected) {
     if let Selected::Cpu { for_want_of_adapter } = selected {
         if *for_want_of_adapter {
-            eprintln!("no GPU adapter was found: {}", adapter_hint());
+            warning!("no GPU adapter was found: {}", adapter_hint());
         }
-        eprintln!("running on the CPU reference: the same results, without a GPU");
+        warning!("running on the CPU reference: the same results, without a GPU");
     }
 }
 

@@ -95,6 +95,9 @@ pub struct ModelArgs {
     /// Training steps, instead of epochs
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
+    /// Stop after this many epochs without a smaller test loss [default: train to the end]
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<usize>,
     /// Rows per batch
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
@@ -170,6 +173,7 @@ impl ModelArgs {
             ("model", "tied", self.tied.map(Value::Boolean)),
             ("train", "epochs", self.epochs.as_ref().map(count)),
             ("train", "steps", self.steps.map(integer)),
+            ("train", "patience", self.patience.as_ref().map(count)),
             ("train", "batch", self.batch.as_ref().map(count)),
             ("train", "optimizer", self.optimizer.as_ref().and_then(name_of)),
             ("train", "lr", self.lr.as_ref().map(float)),
@@ -204,25 +208,23 @@ impl ModelArgs {
     pub fn resolve(&self) -> anyhow::Result<(Config, Dataset)> {
         let (preset, file) = (self.preset.as_deref(), self.config.as_deref());
         let mut config = Config::resolve(preset, file, self.table())?;
-        let data = data_args::load(&config.data.options(config.train.seed))?;
-        for note in &data.notes {
-            eprintln!("{note}");
-        }
+        let data = load(&config)?;
         // Without a preset and a file, the data decides.
         if let Some(suited) = preset.or_else(|| file.is_none().then(|| Config::suited_preset(&data))) {
             config = Config::resolve_sized(Some(suited), Config::suited_sizes(suited, &data), file, self.table())?;
         }
         if self.batch.is_none() && file.is_none() && config.train.batch > data.train.rows {
-            eprintln!("the batch is reduced to {} rows, because the training data has no more", data.train.rows);
+            warning!("the batch is reduced to {} rows, because the training data has no more", data.train.rows);
             config.train.batch = data.train.rows;
         }
-        // An absolute path, so that the saved configuration works from any directory.
-        let place = std::path::Path::new(&config.data.source);
-        if place.exists() {
-            config.data.source = std::path::absolute(place)?.display().to_string();
-        }
-        config.check_data(&data)?;
-        Ok((config, data))
+        checked(config, data)
+    }
+
+    /// A run's configuration with the flags over it, and its data.
+    pub fn over(&self, config: &Config) -> anyhow::Result<(Config, Dataset)> {
+        let config = config.with_flags(self.table())?;
+        let data = load(&config)?;
+        checked(config, data)
     }
 
     /// The name of the run.
@@ -233,4 +235,22 @@ impl ModelArgs {
         // The model `points` on the data `points-moons` is named `points-moons`.
         if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }
     }
+}
+
+fn load(config: &Config) -> anyhow::Result<Dataset> {
+    let data = data_args::load(&config.data.options(config.train.seed))?;
+    for note in &data.notes {
+        warning!("{note}");
+    }
+    Ok(data)
+}
+
+fn checked(mut config: Config, data: Dataset) -> anyhow::Result<(Config, Dataset)> {
+    // An absolute path, so that the saved configuration works from any directory.
+    let place = std::path::Path::new(&config.data.source);
+    if place.exists() {
+        config.data.source = std::path::absolute(place)?.display().to_string();
+    }
+    config.check_data(&data)?;
+    Ok((config, data))
 }

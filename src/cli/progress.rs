@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::device_args;
+use super::signals::Phase;
 use crate::run::model_line;
 use crate::train::{DeviceEvent, EpochReport, Event, Start};
 
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows the events of a run.
-pub struct Progress<'a> {
+/// Shows events. A reader who has left does not end a run: writing that fails is left at that.
+pub struct Progress {
     json: bool,
-    /// Called as soon as the run can be stopped and saved.
-    at_start: Box<dyn Fn() + 'a>,
+    phase: Phase,
     device: Box<dyn FnMut(DeviceEvent<'_>)>,
     epochs: usize,
     bar: Option<ProgressBar>,
@@ -25,12 +25,12 @@ pub struct Progress<'a> {
     losses: Vec<f64>,
 }
 
-impl<'a> Progress<'a> {
-    /// With `json`, the lines of `metrics.jsonl` go to stdout unchanged.
-    pub fn new(json: bool, at_start: impl Fn() + 'a) -> Self {
+impl Progress {
+    /// With `json`, prints the lines of `metrics.jsonl` to stdout. The phase is told of the begin and end of training.
+    pub fn new(json: bool, phase: Phase) -> Self {
         Self {
             json,
-            at_start: Box::new(at_start),
+            phase,
             device: Box::new(device_args::shown()),
             epochs: 0,
             bar: None,
@@ -44,21 +44,20 @@ impl<'a> Progress<'a> {
         &self.losses
     }
 
-    fn start(&mut self, start: &Start<'_>) -> std::io::Result<()> {
+    fn start(&mut self, start: &Start<'_>) {
         if !self.json {
-            header(start)?;
+            let _ = header(start);
         }
-        (self.at_start)();
+        self.phase.training();
         self.epochs = start.epochs;
         self.last_line = Instant::now();
         self.bar = (!self.json && std::io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::new(start.steps);
+            let bar = ProgressBar::new(start.steps).with_position(start.done);
             if let Ok(style) = ProgressStyle::with_template("{bar:28} {percent:>3}%  {msg}  {eta} left") {
                 bar.set_style(style);
             }
             bar
         });
-        Ok(())
     }
 
     fn epoch_line(&self, r: &EpochReport) -> String {
@@ -68,8 +67,15 @@ impl<'a> Progress<'a> {
         )
     }
 
-    /// Shows one event. A closed stdout is an error before the run starts; a run that has started goes on without it.
-    pub fn show(&mut self, event: Event<'_>) -> std::io::Result<()> {
+    fn aside(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| warning!("{text}")),
+            None => warning!("{text}"),
+        }
+    }
+
+    /// Shows one event.
+    pub fn show(&mut self, event: Event<'_>) {
         if self.json
             && let Some(line) = event.line()
             && let Ok(line) = serde_json::to_string(&line)
@@ -78,7 +84,7 @@ impl<'a> Progress<'a> {
         }
         match event {
             Event::Device(event) => (self.device)(event),
-            Event::Start(start) => self.start(&start)?,
+            Event::Start(start) => self.start(&start),
             Event::Progress { report, total, steps_per_second } if !self.json => {
                 let message = format!(
                     "loss {:.2}  reconstruction {:.2}  KL {:.2}  {steps_per_second:.0} steps/s",
@@ -89,7 +95,7 @@ impl<'a> Progress<'a> {
                     bar.set_message(message);
                 } else if self.last_line.elapsed() >= PLAIN_EVERY {
                     self.last_line = Instant::now();
-                    eprintln!("step {}/{total}  {message}", report.step);
+                    warning!("step {}/{total}  {message}", report.step);
                 }
             }
             Event::Epoch(epoch) if !self.json => {
@@ -104,7 +110,13 @@ impl<'a> Progress<'a> {
                     None => print(),
                 }
             }
+            Event::Rollback(r) => self.aside(&format!(
+                "training diverged at step {}: going on from step {} with {} of the learning rate",
+                r.diverged, r.step, r.lr_factor
+            )),
+            Event::Warning(text) => self.aside(text),
             Event::Done(_) => {
+                self.phase.saved();
                 if let Some(bar) = &self.bar {
                     bar.finish_and_clear();
                 }
@@ -112,7 +124,6 @@ impl<'a> Progress<'a> {
             // The last lines of the command list all paths.
             Event::Progress { .. } | Event::Step(_) | Event::Epoch(_) | Event::Picture(_) | Event::Page(_) => {}
         }
-        Ok(())
     }
 }
 
@@ -133,5 +144,8 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
         s.totals.stages,
         s.totals.flops as f64 / 1e6
     )?;
-    writeln!(out, "run      {}", s.folder.display())
+    match s.done {
+        0 => writeln!(out, "run      {}", s.folder.display()),
+        done => writeln!(out, "run      {}, from step {done}", s.folder.display()),
+    }
 }

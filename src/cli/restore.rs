@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             let squares = rows.iter().zip(&whole).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
             (squares / whole.len() as f64).sqrt()
         };
-        eprintln!("root mean squared error: {:.4} damaged, {:.4} restored", error(&before), error(&after));
+        warning!("root mean squared error: {:.4} damaged, {:.4} restored", error(&before), error(&after));
     }
     let to = write_rows(&run, args.to.as_deref(), "restored", || Sheet::of_rows(&run, after.clone()), picture)?;
     told(&to);

@@ -59,7 +59,7 @@ impl RowsArgs {
             None => self.test_rows(run)?,
         };
         for note in &rows.notes {
-            eprintln!("{note}");
+            warning!("{note}");
         }
         if rows.split.rows == 0 {
             return Err(RunError::Unfit(

@@ -1,16 +1,18 @@
 //! `wgvae train`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use super::progress::Progress;
+use super::signals;
+use crate::data::Dataset;
 use crate::report::sparkline;
-use crate::run::{self, Error, RunOptions};
-use crate::train::{Summary, TrainError};
+use crate::run::{self, Resume, RunOptions};
+use crate::train::{Event, Every, Summary};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -18,27 +20,56 @@ pub struct Args {
     model: ModelArgs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Folder of the run [default: the first of runs/NAME, runs/NAME-2, ... that does not exist]
+    /// Folder of the run [default: the first of runs/NAME, runs/NAME-2, ... that is free]
     #[arg(long, value_name = "DIR", env = "WGVAE_OUT")]
     out: Option<PathBuf>,
+    /// Replace the run that is in --out, as soon as the new one has its first checkpoint
+    #[arg(long, requires = "out", help_heading = "Runs")]
+    replace: bool,
+    /// Go on with a run from its newest good checkpoint; --epochs or --steps make it longer
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "preset", "config"], help_heading = "Runs")]
+    resume: Option<PathBuf>,
+    /// Go on from --resume as another run, in this folder, with any other settings that leave the parameters as they are
+    #[arg(long, value_name = "DIR", requires = "resume", help_heading = "Runs")]
+    fork: Option<PathBuf>,
+    /// When to write a checkpoint, e.g. 1epoch, 500steps, 5min [default: after an epoch, at most every 10 s]
+    #[arg(long, value_name = "INTERVAL", default_value = "auto", hide_default_value = true, help_heading = "Runs")]
+    checkpoint_every: Every,
+    /// How many of the newest checkpoints to keep, beside the best one
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Runs")]
+    keep: u64,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let (config, data) = args.model.resolve()?;
-    let options = RunOptions {
+    let stop = Arc::new(AtomicBool::new(false));
+    let phase = signals::install(&stop);
+    let mut options = RunOptions {
         device: args.device.options(),
         folder: args.out.clone(),
-        name: Some(args.model.run_name(&data)),
-        stop: Arc::default(),
+        replace: args.replace,
+        checkpoint_every: args.checkpoint_every,
+        keep: args.keep as usize,
+        stop,
+        ..RunOptions::default()
     };
-    let mut progress = Progress::new(args.json, || stop_at_ctrl_c(&options.stop));
-    let finished = match run::train(config, data, &options, &mut |event| Ok(progress.show(event)?)) {
-        // Unwrapped, because main recognises the error of a closed pipe.
-        Err(Error::Train(TrainError::Watch(error))) => return Err(error.into()),
-        outcome => outcome?,
+    let mut progress = Progress::new(args.json, phase);
+    let mut watch = |event: Event<'_>| {
+        progress.show(event);
+        Ok(())
+    };
+    let finished = match &args.resume {
+        Some(path) => {
+            let (from, data) = resumed(args, path)?;
+            run::resume(from, data, &options, &mut watch)?
+        }
+        None => {
+            let (config, data) = args.model.resolve()?;
+            options.name = Some(args.model.run_name(&data));
+            run::train(config, data, &options, &mut watch)?
+        }
     };
     if !args.json {
         finish(&finished.summary, progress.losses())?;
@@ -46,17 +77,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first Ctrl-C ends the run after saving the model, the second at once.
-fn stop_at_ctrl_c(stop: &Arc<AtomicBool>) {
-    let stop = stop.clone();
-    let handler = ctrlc::set_handler(move || {
-        if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    });
-    if let Err(error) = handler {
-        eprintln!("Ctrl-C will end the run without saving the model: {error}");
+/// The run to go on with, and its data.
+fn resumed(args: &Args, path: &Path) -> anyhow::Result<(Resume, Dataset)> {
+    let mut from = Resume::open(path)?;
+    for (path, reason) in &from.damaged {
+        warning!("the checkpoint {} is left out: {reason}", path.display());
     }
+    if let Some(fork) = &args.fork {
+        from = from.fork(fork)?;
+    }
+    let (config, data) = args.model.over(from.config())?;
+    Ok((from.with(config)?, data))
 }
 
 fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
@@ -69,7 +100,7 @@ fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
         "done     {} steps in {:.1} s ({:.0} steps/s); test loss {:.2} nats per example",
         s.steps, s.seconds, s.steps_per_second, s.test_loss
     )?;
-    writeln!(out, "model    {}/model.safetensors", s.run)?;
+    writeln!(out, "model    {}/model.safetensors, as it was after epoch {}", s.run, s.best_epoch)?;
     writeln!(out, "page     {}/report.html", s.run)?;
     writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", s.run)
 }

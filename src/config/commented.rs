@@ -38,6 +38,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("model", "tied", "the decoder uses the encoder's matrices, transposed", ""),
     ("train", "epochs", "passes over the training data", ""),
     ("train", "steps", "training steps, instead of epochs", "10000"),
+    ("train", "patience", "epochs without a smaller test loss after which training stops", "20"),
     ("train", "batch", "rows per batch", ""),
     ("train", "optimizer", "optimiser: sgd, adam, adamw", ""),
     ("train", "lr", "learning rate", ""),

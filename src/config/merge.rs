@@ -110,6 +110,18 @@ impl Config {
         Self::resolve_sized(preset, Table::new(), file, flags)
     }
 
+    /// This configuration with flags over it.
+    pub fn with_flags(&self, mut flags: Table) -> Result<Self, ConfigError> {
+        let invalid = |reason: String| ConfigError::Syntax { origin: "flags".into(), reason };
+        let mut table = Table::try_from(self).map_err(|e| invalid(e.to_string()))?;
+        rename_old_keys(&mut flags);
+        supersede(&mut table, &flags);
+        overlay(&mut table, flags);
+        let config: Config = table.try_into().map_err(|e: toml::de::Error| invalid(one_line(&e)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
     /// [`Config::resolve`] with sizes derived from the data set over the preset, and under the file and the flags.
     pub(crate) fn resolve_sized(
         preset: Option<&str>,

@@ -139,6 +139,9 @@ pub struct TrainConfig {
     /// Training steps, instead of epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// Epochs without a smaller test loss after which training stops; it does not if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
     /// Rows per batch.
     pub batch: usize,
     /// The optimiser.
@@ -266,6 +269,7 @@ impl Default for TrainConfig {
         Self {
             epochs: 10,
             steps: None,
+            patience: None,
             batch: 128,
             optimizer: Optimizer::Adam,
             lr: 1e-3,

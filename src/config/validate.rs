@@ -50,6 +50,7 @@ impl Config {
             (t.steps.is_some_and(|s| s > MOST_STEPS), "steps may be at most 1099511627776"),
             (t.warmup_steps > MOST_STEPS, "warmup_steps may be at most 1099511627776 steps"),
             (t.steps == Some(0), "steps is 0, so there is nothing to do: set it to at least 1, or leave it out"),
+            (t.patience == Some(0), "patience must be at least one epoch; leave it out to train to the end"),
             (!positive(t.lr), "the learning rate must be a positive number, from 1e-15 to 1e15"),
             (!(m.beta >= 0.0 && m.beta.is_finite()), "beta must be 0 or a positive number"),
             (

@@ -61,6 +61,8 @@ pub struct Vae {
     pub weights: TensorId,
     /// `(L)`: all gradients.
     pub gradients: TensorId,
+    /// `(L)` each: the optimiser's moments, as many as it has.
+    pub moments: Vec<TensorId>,
     /// `(1)`: what gradients are multiplied by; starts at 1.
     pub clip: TensorId,
     /// `(B, D)`: the batch; where the data is bytes, `(B, ceil(D / 4))` words of them.
@@ -183,6 +185,7 @@ impl<'a> Builder<'a> {
         let bindings =
             |plan: &StepPlan| plan.ops.iter().flat_map(|op| &op.bindings).map(|b| b.tensor).collect::<Vec<_>>();
         let used: std::collections::HashSet<TensorId> = plans.iter().flat_map(bindings).chain(outside).collect();
+        let moments = [self.arenas.first, self.arenas.second].into_iter().filter(|id| used.contains(id));
         let mut tensors = self.lowering.tensors;
         let moved = tensors.retain(|id| used.contains(&id));
         // Everything that is asked for is used.
@@ -190,11 +193,13 @@ impl<'a> Builder<'a> {
         for binding in plans.iter_mut().flat_map(|plan| &mut plan.ops).flat_map(|op| &mut op.bindings) {
             binding.tensor = id(binding.tensor);
         }
+        let moments = moments.map(id).collect();
         Ok(Vae {
             train_data: id(self.train_data),
             test_data: id(self.test_data),
             weights: id(self.arenas.weights),
             gradients: id(self.arenas.gradients),
+            moments,
             clip: id(self.arenas.clip),
             x: id(self.x),
             mean: id(self.mean),

@@ -61,7 +61,7 @@ impl StepScalars {
 pub const SUBMITS_IN_FLIGHT: usize = 2;
 
 /// The metrics of one step: means over its rows, in nats.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct StepMetrics {
     /// Reconstruction plus `beta` times KL.
     pub loss: f64,

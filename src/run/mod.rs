@@ -3,6 +3,7 @@
 mod custom;
 mod page;
 mod pictures;
+mod resume;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,20 +13,23 @@ use serde::Serialize;
 
 pub use custom::Custom;
 pub use page::{epochs, facts, model_line, page, png};
+pub use resume::Resume;
 
 use crate::apply::{Applied, Run, RunError};
 use crate::config::{Config, ConfigError};
 use crate::data::{DataError, Dataset, Rows};
-use crate::executor::{Device, DeviceError};
+use crate::disk::{Disk, System};
+use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::{Plan, Vae};
 use crate::plan::PlanError;
 use crate::train::{
-    DeviceEvent, DeviceOptions, Event, Opened, RunFolder, Start, StepSchedule, Summary, TrainError, Trainer, Watch,
+    Description, DeviceEvent, DeviceOptions, Event, Every, FORMAT, Opened, Origin, RunFolder, Saving, Start,
+    StepSchedule, Summary, TrainError, Trainer, Watch, fingerprint,
 };
 
 /// Options of a run that are not part of its configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RunOptions {
     /// The device, and how to use it.
     pub device: DeviceOptions,
@@ -35,6 +39,30 @@ pub struct RunOptions {
     pub name: Option<String>,
     /// Stops the run when set: the model so far is saved, and the run returns [`TrainError::Interrupted`].
     pub stop: Arc<AtomicBool>,
+    /// A run that is in the folder already is replaced: it goes when the new one has its first checkpoint.
+    pub replace: bool,
+    /// When checkpoints are written.
+    pub checkpoint_every: Every,
+    /// How many of the newest checkpoints are kept, beside the best one.
+    pub keep: usize,
+    /// Where files are written.
+    #[doc(hidden)]
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            device: DeviceOptions::default(),
+            folder: None,
+            name: None,
+            stop: Arc::default(),
+            replace: false,
+            checkpoint_every: Every::default(),
+            keep: 2,
+            disk: Arc::new(System),
+        }
+    }
 }
 
 impl RunOptions {
@@ -74,6 +102,17 @@ pub enum Error {
     /// The model could not be applied.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A run cannot go on as another one.
+    #[error("{path} was trained otherwise ({changes}): leave that as it was, or add --fork DIR to make it another run")]
+    Changed {
+        /// The run's folder.
+        path: PathBuf,
+        /// What differs.
+        changes: String,
+    },
+    /// A run cannot go on with other data.
+    #[error("the data is not what {0} was trained on: give the same data, or add --fork DIR to make it another run")]
+    OtherData(PathBuf),
 }
 
 impl From<GpuError> for Error {
@@ -86,14 +125,39 @@ impl From<GpuError> for Error {
 ///
 /// It prints nothing and installs no signal handler. `watch` receives every [`Event`]; if it returns an error, the run
 /// ends. [`RunOptions::stop`] ends the run after saving the model.
-pub fn train(
+pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
+    data.check()?;
+    config.check_data(&data)?;
+    // A wrong device, too, is an error before there is a folder.
+    options.device.select(&mut |_| {})?;
+    let folder = match &options.folder {
+        Some(path) => RunFolder::claim(path, options.replace, options.disk.clone())?,
+        None => RunFolder::claim_unused(options.name.as_ref().unwrap_or(&data.name), options.disk.clone())?,
+    };
+    go(Resume::new(folder, &config), config, data, options, watch)
+}
+
+/// Goes on with a run, on the data it was trained on, to the end of its configuration; a fork may have other data.
+///
+/// The folder, the name and [`RunOptions::replace`] do not matter: the run knows its place.
+pub fn resume(from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
+    data.check()?;
+    from.config.check_data(&data)?;
+    let is_other = from.good.first().is_some_and(|(_, manifest)| manifest.origin.data != fingerprint(&data));
+    if is_other && from.forked.is_none() {
+        return Err(Error::OtherData(from.folder.path().to_path_buf()));
+    }
+    let config = from.config.clone();
+    go(from, config, data, options, watch)
+}
+
+fn go(
+    from: Resume,
     mut config: Config,
     data: Dataset,
     options: &RunOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Finished, Error> {
-    data.check()?;
-    config.check_data(&data)?;
     let on = &options.device;
     let selected = hearing(watch, |watch| on.select(watch))?;
     let held = config.data_spec_within(&data, on.resident_bytes(&selected));
@@ -101,11 +165,8 @@ pub fn train(
     let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch))?;
     let Opened { executor, device, .. } = opened;
 
-    let path = match &options.folder {
-        Some(path) => path.clone(),
-        None => RunFolder::unused(options.name.as_ref().unwrap_or(&data.name)),
-    };
-    let mut folder = RunFolder::create(&path)?;
+    let states = from.states(&vae.program.params, vae.moments.len())?;
+    let path = from.folder.path().to_path_buf();
     let schedule = StepSchedule::new(&config, data.train.rows, data.test.rows);
     let start = Start {
         device: &device,
@@ -119,20 +180,47 @@ pub fn train(
         totals: vae.program.at(Plan::Train).totals(&vae.program.tensors),
         epochs: schedule.epochs(),
         steps: schedule.total(),
+        done: states.as_ref().map_or(0, |(state, _)| state.progress.step),
         folder: &path,
     };
-    folder.write("run.json", &record(&start, on.checked, executor.variants())?)?;
-    folder.write("config.toml", &config.to_toml()?)?;
-    folder.write("data.json", &json("data.json", &data.description())?)?;
+    let description = Description {
+        record: record(&start, on.checked, executor.variants())?,
+        config: config.to_toml()?,
+        data: json("data.json", &data.description())?,
+    };
+    let lines = from.lines(start.done)?;
+    let mut folder = from.folder;
+    folder.discard(from.damaged.iter().map(|(path, _)| path.as_path()));
+    folder.begin(description, lines)?;
     watch(Event::Start(start))?;
 
+    let saving = Saving {
+        origin: Origin {
+            wgvae: env!("CARGO_PKG_VERSION").into(),
+            format: FORMAT,
+            run: folder.run().to_string(),
+            config: config.clone(),
+            data: fingerprint(&data),
+            device: device.clone(),
+            checked: on.checked,
+        },
+        every: options.checkpoint_every,
+        keep: options.keep,
+    };
     let shown = Rows { split: data.test.clone(), classes: data.classes.clone(), notes: Vec::new() };
     let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
+    if let Some((state, best)) = states {
+        trainer.restore(&state)?;
+        trainer.save(&mut folder, &saving, &state, best.as_ref())?;
+    }
     let images = folder.file("images");
-    let summary = trainer.train(&mut folder, &options.stop, &mut |mut event| {
+    let summary = trainer.train(&mut folder, &saving, &options.stop, &mut |mut event| {
         if let Event::Epoch(epoch) = &mut event {
-            for picture in pictures::draw(&images, epoch)? {
-                watch(Event::Picture(&picture))?;
+            match pictures::draw(&images, epoch) {
+                Ok(pictures) => pictures.iter().try_for_each(|picture| watch(Event::Picture(picture)))?,
+                // A picture can be drawn again; training goes on.
+                Err(error @ TrainError::Write { .. }) => watch(Event::Warning(&error.to_string()))?,
+                Err(error) => return Err(error),
             }
         }
         watch(event)
@@ -141,10 +229,28 @@ pub fn train(
     drop(trainer);
 
     let run = Run::open(&path)?;
-    let mut model = hearing(watch, |watch| Applied::open(&run, shown.split.rows, on, watch))?;
-    folder.write("report.html", &page(&run, &shown, &mut model)?)?;
-    watch(Event::Page(&folder.file("report.html")))?;
+    match draw_page(&run, &shown, on, &folder, watch) {
+        Ok(()) => {}
+        // So can the page.
+        Err(error @ (Error::Run(RunError::Write { .. }) | Error::Train(TrainError::Write { .. }))) => {
+            watch(Event::Warning(&error.to_string()))?;
+        }
+        Err(error) => return Err(error),
+    }
     Ok(Finished { run, summary })
+}
+
+fn draw_page(
+    run: &Run,
+    shown: &Rows,
+    on: &DeviceOptions,
+    folder: &RunFolder,
+    watch: &mut Watch<'_>,
+) -> Result<(), Error> {
+    let mut model = hearing(watch, |watch| Applied::open(run, shown.split.rows, on, watch))?;
+    folder.write("report.html", &page(run, shown, &mut model)?)?;
+    watch(Event::Page(&folder.file("report.html")))?;
+    Ok(())
 }
 
 /// Opens a device while passing its events to the watcher; an error of the watcher is returned once the device is open.
@@ -165,31 +271,24 @@ where
     Ok(opened)
 }
 
-/// A run's `run.json`.
-#[derive(Serialize)]
-struct Record<'a> {
-    wgvae: &'static str,
-    device: &'a Device,
-    seed: u64,
+/// What a run's `run.json` says beside the run's identity.
+fn record(
+    start: &Start<'_>,
     checked: bool,
-    parameters: usize,
-    train_rows: usize,
-    test_rows: usize,
-    kernels: Vec<&'a str>,
-}
-
-fn record(start: &Start<'_>, checked: bool, kernels: Vec<&str>) -> Result<String, TrainError> {
-    let record = Record {
-        wgvae: env!("CARGO_PKG_VERSION"),
-        device: start.device,
-        seed: start.config.train.seed,
-        checked,
-        parameters: start.parameters,
-        train_rows: start.train_rows,
-        test_rows: start.test_rows,
-        kernels,
-    };
-    json("run.json", &record)
+    kernels: Vec<&str>,
+) -> Result<serde_json::Map<String, serde_json::Value>, TrainError> {
+    let device = serde_json::to_value(start.device)
+        .map_err(|e| TrainError::Write { path: "run.json".into(), reason: e.to_string() })?;
+    let record = [
+        ("device", device),
+        ("seed", start.config.train.seed.into()),
+        ("checked", checked.into()),
+        ("parameters", start.parameters.into()),
+        ("train_rows", start.train_rows.into()),
+        ("test_rows", start.test_rows.into()),
+        ("kernels", kernels.into()),
+    ];
+    Ok(record.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
 }
 
 fn json<T: Serialize>(name: &str, value: &T) -> Result<String, TrainError> {

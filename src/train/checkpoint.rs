@@ -1,129 +1,181 @@
-//! Initial weights, and saving and loading weights as safetensors that PyTorch opens directly.
+//! Checkpoints: a state as safetensors, and beside it a manifest that is written last.
+//!
+//! A checkpoint is good if its manifest is there and whole, and the tensors have the length and the checksum that it names.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use safetensors::tensor::TensorView;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::TrainError;
-use crate::kernels::rng::{Stream, key};
-use crate::plan::{Init, ParamTable};
+use super::state::{Progress, State};
+use super::weights;
+use crate::config::Config;
+use crate::data::{Dataset, Values};
+use crate::disk::{self, Disk};
+use crate::executor::Device;
+use crate::plan::ParamTable;
 
-/// The arena of initial weights, which depends on the seed alone.
-pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
-    let [low, high] = key(seed, Stream::Weights, 0);
-    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(high) << 32 | u64::from(low));
-    let mut arena = vec![0.0; params.arena_len()];
-    for param in params.iter() {
-        for value in &mut arena[param.offset..param.offset + param.len()] {
-            *value = match param.init {
-                Init::Uniform(bound) => bound * (2.0 * rng.random::<f32>() - 1.0),
-                Init::Constant(constant) => constant,
-            };
-        }
+/// Version of what is written.
+pub const FORMAT: u32 = 1;
+
+/// Length and checksum of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// XXH3 of its content, 64 bits in hexadecimal.
+    pub checksum: String,
+}
+
+impl FileRecord {
+    /// Of this content.
+    pub fn of(content: &[u8]) -> Self {
+        Self { bytes: content.len() as u64, checksum: format!("{:016x}", xxh3_64(content)) }
     }
-    arena
 }
 
-/// Writes every parameter of an arena under its name; an existing file is replaced only once the new one is complete.
-pub fn save(path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), TrainError> {
-    let failed = |reason: String| TrainError::Write { path: path.to_path_buf(), reason };
-    // Safetensors are little-endian on every platform.
-    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = params
-        .iter()
-        .map(|p| {
-            let values = &arena[p.offset..p.offset + p.len()];
-            let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            (p.name.clone(), p.shape.clone(), bytes)
-        })
-        .collect();
-    let views = bytes
-        .iter()
-        .map(|(name, shape, bytes)| {
-            TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes)
-                .map(|view| (name.as_str(), view))
-                .map_err(|e| failed(e.to_string()))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    // Only one entry: a map of several has no fixed order, and equal runs must give equal files.
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    let file = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(e.to_string()))?;
-    super::folder::replace(path, &file)
+/// A fingerprint of the rows that a run learns from and is tested on.
+pub fn fingerprint(data: &Dataset) -> String {
+    let split = |values: &Values| match values {
+        Values::Bytes(levels) => xxh3_128(levels),
+        Values::Floats(numbers) => xxh3_128(bytemuck::cast_slice(numbers)),
+    };
+    let words = format!("{:?} {:032x} {:032x}", data.shape, split(&data.train.values), split(&data.test.values));
+    format!("{:032x}", xxh3_128(words.as_bytes()))
 }
 
-/// Reads an arena back: every parameter by its name, with its shape checked against the model's.
-pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
-    let failed = |reason: String| LoadError { path: path.to_path_buf(), reason };
-    let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
-    let file = safetensors::SafeTensors::deserialize(&bytes).map_err(|e| failed(format!("it is damaged ({e})")))?;
-    let mut arena = vec![0.0; params.arena_len()];
-    for p in params.iter() {
-        let view = file.tensor(&p.name).map_err(|_| failed(format!("it has no {}", p.name)))?;
-        if view.shape() != p.shape || view.dtype() != safetensors::Dtype::F32 {
-            return Err(failed(format!(
-                "its {} is {:?} of {:?}, but the configuration needs F32 of {:?}",
-                p.name,
-                view.dtype(),
-                view.shape(),
-                p.shape
-            )));
-        }
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        arena[p.offset..p.offset + p.len()].iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
-    }
-    Ok(arena)
+/// What is the same for all checkpoints of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The program's version.
+    pub wgvae: String,
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The run's number, drawn when it was made: a folder can hold what is left of a run that was replaced.
+    pub run: String,
+    /// The whole configuration, with the chosen kernels.
+    pub config: Config,
+    /// [`fingerprint`] of the data.
+    pub data: String,
+    /// Where it was trained.
+    pub device: Device,
+    /// Whether with runtime checks.
+    pub checked: bool,
 }
 
-/// Why a model's weights could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the model {path} could not be read: {reason}")]
-pub struct LoadError {
-    /// The file.
+/// The manifest of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The run.
+    pub origin: Origin,
+    /// How far it was.
+    pub progress: Progress,
+    /// The file with the tensors.
+    pub tensors: FileRecord,
+}
+
+/// The manifest's file: the text of the manifest, and its checksum.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    checksum: String,
+    manifest: Box<RawValue>,
+}
+
+/// A checkpoint that is there, good or not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Checkpoint {
+    /// Steps done.
+    pub step: u64,
+    /// Its manifest.
     pub path: PathBuf,
-    /// What is wrong with it.
-    pub reason: String,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn tensors_of(manifest: &Path) -> PathBuf {
+    manifest.with_extension("safetensors")
+}
 
-    #[test]
-    fn what_is_saved_is_read_back_and_what_is_not_a_model_is_refused() {
-        let mut params = ParamTable::default();
-        params.push_block(&[("w", &[3, 5], Init::Uniform(1.0))]);
-        params.push_block(&[("s", &[1], Init::Constant(0.5))]);
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.safetensors");
-        let arena = initial_weights(&params, 3);
-        save(&path, &params, &arena).unwrap();
-        assert_eq!(load(&path, &params).unwrap(), arena);
-        params.push_block(&[("t", &[2], Init::Constant(0.5))]);
-        assert!(load(&path, &params).unwrap_err().to_string().contains("it has no t"));
-        let mut other = ParamTable::default();
-        other.push_block(&[("w", &[5, 3], Init::Uniform(1.0))]);
-        assert!(load(&path, &other).unwrap_err().to_string().contains("F32 of [5, 3]"));
-        let whole = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        assert!(load(&path, &params).unwrap_err().to_string().contains("damaged"));
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> std::io::Error {
+    std::io::Error::other(error)
+}
+
+impl Checkpoint {
+    /// Those of a run in a folder, the newest first.
+    pub fn all(folder: &Path, run: &str) -> Vec<Self> {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let of_run = |entry: std::fs::DirEntry| {
+            let name = entry.file_name().into_string().ok()?;
+            let step = name.strip_suffix(&format!("-{run}.json"))?.strip_prefix("step-")?.parse().ok()?;
+            Some(Self { step, path: entry.path() })
+        };
+        let mut all: Vec<Self> = entries.flatten().filter_map(of_run).collect();
+        all.sort_by(|a, b| b.cmp(a));
+        all
     }
 
-    #[test]
-    fn linear_layers_start_as_torchs_do() {
-        let mut params = ParamTable::default();
-        params.push_block(&[("w", &[400, 784], Init::Uniform(1.0 / 28.0))]);
-        params.push_block(&[("s", &[1], Init::Constant(0.5))]);
-        let arena = initial_weights(&params, 3);
-        assert_eq!(arena, initial_weights(&params, 3));
-        assert_ne!(arena, initial_weights(&params, 4));
-        let weights = &arena[..400 * 784];
-        let mean = weights.iter().map(|w| f64::from(*w)).sum::<f64>() / weights.len() as f64;
-        let variance = weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len() as f64;
-        assert!(weights.iter().all(|w| w.abs() <= 1.0 / 28.0));
-        // Uniform: variance = bound^2 / 3.
-        assert!(mean.abs() < 2e-4 && (variance * 3.0 * 784.0 - 1.0).abs() < 0.01);
-        assert_eq!(arena[params.find("s").unwrap().offset], 0.5);
+    /// Writes a checkpoint: first the tensors, then the manifest.
+    pub fn write(
+        disk: &dyn Disk,
+        folder: &Path,
+        origin: &Origin,
+        params: &ParamTable,
+        state: &State,
+    ) -> std::io::Result<Self> {
+        let step = state.progress.step;
+        let path = folder.join(format!("step-{step:012}-{}.json", origin.run));
+        let tensors = weights::serialized(params, &state.arenas()).map_err(other)?;
+        let manifest = Manifest { origin: origin.clone(), progress: state.progress, tensors: FileRecord::of(&tensors) };
+        let manifest = RawValue::from_string(serde_json::to_string(&manifest)?)?;
+        let sealed = Sealed { checksum: FileRecord::of(manifest.get().as_bytes()).checksum, manifest };
+        disk::replace(disk, &tensors_of(&path), &tensors)?;
+        disk::replace(disk, &path, serde_json::to_string(&sealed)?.as_bytes())?;
+        Ok(Self { step, path })
+    }
+
+    /// Reads the manifest alone.
+    pub fn manifest(&self) -> Result<Manifest, String> {
+        let text = std::fs::read_to_string(&self.path).map_err(|e| e.to_string())?;
+        let sealed: Sealed = serde_json::from_str(&text).map_err(|e| format!("it is damaged ({e})"))?;
+        if FileRecord::of(sealed.manifest.get().as_bytes()).checksum != sealed.checksum {
+            return Err("it is damaged: its content does not have its checksum".into());
+        }
+        let manifest: Manifest = serde_json::from_str(sealed.manifest.get()).map_err(|e| e.to_string())?;
+        if manifest.origin.format != FORMAT {
+            return Err(format!("it has format {}, and this program knows {FORMAT}", manifest.origin.format));
+        }
+        Ok(manifest)
+    }
+
+    /// Whether the tensors are as the manifest says.
+    pub fn check(&self, manifest: &Manifest) -> Result<(), String> {
+        self.tensors(manifest).map(|_| ())
+    }
+
+    fn tensors(&self, manifest: &Manifest) -> Result<Vec<u8>, String> {
+        let bytes = std::fs::read(tensors_of(&self.path)).map_err(|e| format!("its tensors: {e}"))?;
+        match FileRecord::of(&bytes) == manifest.tensors {
+            true => Ok(bytes),
+            false => Err("its tensors do not have the length and the checksum that it names".into()),
+        }
+    }
+
+    /// Reads the state of a checkpoint.
+    pub fn state(&self, manifest: &Manifest, params: &ParamTable, moments: usize) -> Result<State, String> {
+        let bytes = self.tensors(manifest)?;
+        let mut arenas = State::PREFIXES[..=moments].iter().map(|prefix| weights::arena(&bytes, params, prefix));
+        Ok(State {
+            weights: arenas.next().unwrap_or_else(|| Ok(Vec::new()))?,
+            moments: arenas.collect::<Result<_, _>>()?,
+            progress: manifest.progress,
+        })
+    }
+
+    /// Removes a checkpoint, the manifest first: what is left of it then is not taken for one.
+    pub fn remove(&self, disk: &dyn Disk) -> std::io::Result<()> {
+        disk.remove(&self.path)?;
+        match disk.remove(&tensors_of(&self.path)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }

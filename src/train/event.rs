@@ -70,12 +70,35 @@ pub struct Summary {
     pub steps_per_second: f64,
     /// Training loss of the last epoch.
     pub train_loss: f64,
-    /// Test loss of the last epoch.
+    /// The epoch with the smallest test loss: the model is as it was then.
+    #[serde(default)]
+    pub best_epoch: usize,
+    /// Test loss of the model.
     pub test_loss: f64,
-    /// Test reconstruction loss of the last epoch.
+    /// Test reconstruction loss of the model.
     pub test_recon: f64,
-    /// Test KL of the last epoch.
+    /// Test KL of the model.
     pub test_kl: f64,
+    /// Test loss of the last epoch.
+    #[serde(default = "not_known")]
+    pub last_test_loss: f64,
+}
+
+fn not_known() -> f64 {
+    f64::NAN
+}
+
+/// Training diverged and went back.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// The steps of the checkpoint it goes on from.
+    pub step: u64,
+    /// The step whose loss, or whose model, was not finite.
+    pub diverged: u64,
+    /// What the schedule's learning rate is multiplied by from now on.
+    pub lr_factor: f64,
+    /// How often this has happened.
+    pub count: u32,
 }
 
 /// Everything about a run that is known before its first step.
@@ -103,6 +126,8 @@ pub struct Start<'a> {
     pub epochs: usize,
     /// Steps of the whole run.
     pub steps: u64,
+    /// Steps that are done already, of a run that goes on.
+    pub done: u64,
     /// The run's folder.
     pub folder: &'a Path,
 }
@@ -128,8 +153,12 @@ pub enum Event<'a> {
     Epoch(Epoch<'a>),
     /// A picture is drawn.
     Picture(&'a Path),
+    /// Training diverged and goes on from a checkpoint.
+    Rollback(Rollback),
     /// Training is done.
     Done(&'a Summary),
+    /// Something that can be made again could not be written.
+    Warning(&'a str),
     /// The run's page is written.
     Page(&'a Path),
 }
@@ -140,8 +169,14 @@ impl Event<'_> {
         match self {
             Event::Step(report) => Some(MetricsLine::Step(*report)),
             Event::Epoch(epoch) => Some(MetricsLine::Epoch(epoch.report)),
+            Event::Rollback(rollback) => Some(MetricsLine::Rollback(*rollback)),
             Event::Done(summary) => Some(MetricsLine::Done((*summary).clone())),
-            Event::Device(_) | Event::Start(_) | Event::Progress { .. } | Event::Picture(_) | Event::Page(_) => None,
+            Event::Device(_)
+            | Event::Start(_)
+            | Event::Progress { .. }
+            | Event::Picture(_)
+            | Event::Warning(_)
+            | Event::Page(_) => None,
         }
     }
 }
@@ -154,6 +189,8 @@ pub enum MetricsLine {
     Step(StepReport),
     /// An epoch is done.
     Epoch(EpochReport),
+    /// Training diverged and went back.
+    Rollback(Rollback),
     /// The run is finished.
     Done(Summary),
 }

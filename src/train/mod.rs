@@ -4,15 +4,21 @@ mod checkpoint;
 mod device;
 mod event;
 mod folder;
+mod saving;
 mod schedule;
+mod state;
 mod trainer;
+mod weights;
 
-pub use checkpoint::{LoadError, initial_weights, load, save};
+pub use checkpoint::{Checkpoint, FORMAT, FileRecord, Manifest, Origin, fingerprint};
 pub use device::{DeviceEvent, DeviceOptions, Opened, Tune};
-pub use event::{EpochReport, Event, MetricsLine, Start, StepReport, Summary};
-pub use folder::RunFolder;
+pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
+pub use folder::{CONFIG, DATA, Description, Identity, METRICS, MODEL, RECORD, RunFolder, is_training, lines_until};
+pub use saving::{Every, Saving};
 pub use schedule::StepSchedule;
+pub use state::{Progress, State};
 pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch};
+pub use weights::{LoadError, initial_weights, load, save};
 
 use std::path::PathBuf;
 
@@ -36,25 +42,49 @@ pub enum TrainError {
     /// The folder holds files that are not a run.
     #[error("{0} holds files that are not a run (there is no run.json): choose another folder, or empty it")]
     Occupied(PathBuf),
-    /// The loss is NaN or infinite.
-    #[error("training diverged: the loss of step {step} is {loss}; try a smaller learning rate, or --clip 1")]
+    /// The folder holds a run.
+    #[error(
+        "{0} already holds a run: go on with it (--resume), start from it in another folder (--resume {0} --fork DIR), \
+         replace it (--replace), or choose another folder"
+    )]
+    Exists(PathBuf),
+    /// Another process trains in the folder.
+    #[error("another process is training in {0}: wait for its end, or choose another folder")]
+    Busy(PathBuf),
+    /// The folder holds no run.
+    #[error("{0} holds no run (no readable run.json): give a folder written by `wgvae train`")]
+    NoRun(PathBuf),
+    /// The run is from a version that wrote no checkpoints.
+    #[error("{0} is a run of an older version, which wrote no checkpoints: it can be used, but not resumed")]
+    OldRun(PathBuf),
+    /// The loss, or a tensor, is NaN or infinite, again and again.
+    #[error("training diverged: step {step} gave {loss}{}; {}", at(.tensor), ADVICE)]
     Diverged {
         /// The step, counted from 1.
         step: u64,
-        /// Its loss.
+        /// What was not finite: its loss, or a number of the tensor.
         loss: f64,
+        /// The first tensor that is not finite, if one is.
+        tensor: Option<String>,
     },
     /// The watcher of the run returned an error.
     #[error(transparent)]
     Watch(#[from] std::io::Error),
     /// The run was stopped.
-    #[error("interrupted after step {step}; the model so far is in {folder}")]
+    #[error("interrupted after step {step}; go on with: wgvae train --resume {}", folder.display())]
     Interrupted {
         /// Steps done.
         step: u64,
-        /// The folder with the saved model.
+        /// The folder with the checkpoint.
         folder: PathBuf,
     },
+}
+
+const ADVICE: &str = "half, a quarter and an eighth of the learning rate did not help: try --clip 1, a smaller --lr, \
+                      or look for outliers in the data";
+
+fn at(tensor: &Option<String>) -> String {
+    tensor.as_ref().map_or_else(String::new, |tensor| format!(", and {tensor} is no longer finite"))
 }
 
 impl From<GpuError> for TrainError {

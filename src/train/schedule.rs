@@ -11,12 +11,13 @@ pub struct StepSchedule {
     config: Config,
     rows: u64,
     test_rows: u64,
+    lr_factor: f64,
 }
 
 impl StepSchedule {
     /// The schedule for splits of `train_rows` and `test_rows` rows.
     pub fn new(config: &Config, train_rows: usize, test_rows: usize) -> Self {
-        Self { config: config.clone(), rows: train_rows as u64, test_rows: test_rows as u64 }
+        Self { config: config.clone(), rows: train_rows as u64, test_rows: test_rows as u64, lr_factor: 1.0 }
     }
 
     fn batch(&self) -> u64 {
@@ -55,6 +56,15 @@ impl StepSchedule {
 
     /// The learning rate of a step, counted from 0.
     pub fn lr(&self, step: u64) -> f64 {
+        self.lr_factor * self.scheduled_lr(step)
+    }
+
+    /// Multiplies the learning rate of every step.
+    pub fn set_lr_factor(&mut self, factor: f64) {
+        self.lr_factor = factor;
+    }
+
+    fn scheduled_lr(&self, step: u64) -> f64 {
         let t = &self.config.train;
         if step < t.warmup_steps {
             return t.lr * (step + 1) as f64 / t.warmup_steps as f64;

@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
-use super::{RunFolder, StepSchedule, TrainError, checkpoint};
+use super::event::{EpochReport, Event, MetricsLine, Rollback, StepReport, Summary};
+use super::saving::{Saved, Saving};
+use super::state::{Mean, Progress, State};
+use super::weights::{initial_weights, is_finite};
+use super::{RunFolder, StepSchedule, TrainError};
 use crate::config::Config;
 use crate::data::{Dataset, Shape, Split};
 use crate::executor::{Device, Executor};
@@ -18,6 +21,9 @@ const LOG_EVERY: u64 = 50;
 /// Target duration of a submit: long enough to hide the host's work (a submit costs about 100 us regardless of size),
 /// short enough for Ctrl-C and the progress bar to react at once and to stay far from drivers' watchdog limits.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
+
+/// How often training may diverge and go back to a checkpoint.
+const ROLLBACKS: u32 = 3;
 
 /// Called with a run's events; an error ends the run.
 pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
@@ -35,8 +41,9 @@ pub struct Trainer {
     streamed: Option<Streamed>,
     /// The test rows, if the device holds only some of them.
     test: Option<Split>,
-    /// Means since the last line of `metrics.jsonl`, which may span epochs.
-    window: Mean,
+    progress: Progress,
+    /// The best state, where it is not in a checkpoint yet.
+    best: Option<State>,
 }
 
 /// Streams training rows to the device: a ring of two halves, one for each submit in flight.
@@ -46,32 +53,6 @@ struct Streamed {
     steps: usize,
     /// The free half.
     half: usize,
-}
-
-/// Running means of steps.
-#[derive(Default, Clone, Copy)]
-struct Mean {
-    sum: StepMetrics,
-    weight: f64,
-}
-
-impl Mean {
-    fn add(&mut self, m: &StepMetrics, weight: f64) {
-        self.sum.loss += m.loss * weight;
-        self.sum.recon += m.recon * weight;
-        self.sum.kl += m.kl * weight;
-        self.sum.grad_norm += m.grad_norm * weight;
-        self.weight += weight;
-    }
-
-    fn get(&self) -> StepMetrics {
-        StepMetrics {
-            loss: self.sum.loss / self.weight,
-            recon: self.sum.recon / self.weight,
-            kl: self.sum.kl / self.weight,
-            grad_norm: self.sum.grad_norm / self.weight,
-        }
-    }
 }
 
 impl Trainer {
@@ -101,7 +82,7 @@ impl Trainer {
         } else {
             Some(data.test)
         };
-        let weights = checkpoint::initial_weights(&vae.program.params, config.train.seed);
+        let weights = initial_weights(&vae.program.params, config.train.seed);
         executor.write(vae.weights, &weights)?;
         executor.write(vae.clip, &[1.0])?;
         Ok(Self {
@@ -114,7 +95,8 @@ impl Trainer {
             steps_per_submit: 1,
             streamed,
             test,
-            window: Mean::default(),
+            progress: Progress::default(),
+            best: None,
         })
     }
 
@@ -128,117 +110,301 @@ impl Trainer {
         &self.schedule
     }
 
-    /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements and the model go to
-    /// `folder`.
+    /// How far the run is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The state, read back from the device.
+    pub fn state(&mut self) -> Result<State, GpuError> {
+        let weights = self.executor.read(self.vae.weights)?;
+        let moments = self.vae.moments.iter().map(|id| self.executor.read(*id)).collect::<Result<_, _>>()?;
+        Ok(State { progress: self.progress, weights, moments })
+    }
+
+    /// Goes on from a state.
+    pub fn restore(&mut self, state: &State) -> Result<(), GpuError> {
+        self.executor.write(self.vae.weights, &state.weights)?;
+        for (id, moment) in self.vae.moments.iter().zip(&state.moments) {
+            self.executor.write(*id, moment)?;
+        }
+        self.progress = state.progress;
+        self.schedule.set_lr_factor(state.progress.lr_factor);
+        self.best = None;
+        // A partial last epoch is a whole one, where the run is longer now.
+        if self.schedule.epoch_end(self.progress.epoch as u64).min(self.schedule.total()) > self.progress.step {
+            self.progress.epoch -= 1;
+        }
+        Ok(())
+    }
+
+    /// Whether there is nothing left to train.
+    fn is_finished(&self) -> bool {
+        let epoch = self.progress.epoch;
+        let waited = self.progress.best.map_or(0, |best| epoch.saturating_sub(best.epoch));
+        epoch >= self.schedule.epochs() || self.config.train.patience.is_some_and(|patience| waited >= patience)
+    }
+
+    /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements, checkpoints and the model go
+    /// to `folder`.
     pub fn train(
         &mut self,
         folder: &mut RunFolder,
+        saving: &Saving,
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<Summary, TrainError> {
         let total = self.schedule.total();
-        let mut training = Duration::ZERO;
-        let mut step = 0;
-        let mut epoch = 0;
-        let mut last = None;
-        while step < total {
-            let end = self.schedule.epoch_end(epoch as u64 + 1).min(total);
-            let started = Instant::now();
-            let mean = self.steps(step..end, folder, stop, watch)?;
-            let elapsed = started.elapsed();
-            training += elapsed;
+        let mut saved = Saved::now(&self.progress);
+        while !self.is_finished() {
+            let end = self.schedule.epoch_end(self.progress.epoch as u64 + 1).min(total);
+            let due = saving.every.steps_due(&saved).unwrap_or(end).min(end);
+            let deadline = saving.every.time_due(&saved);
+            match self.steps(due, deadline, folder, stop, watch) {
+                Err(TrainError::Diverged { step, loss, .. }) => {
+                    self.roll_back(folder, saving, step, loss, watch)?;
+                    saved = Saved::now(&self.progress);
+                    continue;
+                }
+                outcome => outcome?,
+            }
             if stop.load(Ordering::Relaxed) {
-                let step = step + mean.weight as u64;
-                self.save(folder)?;
-                return Err(TrainError::Interrupted { step, folder: folder.path().to_path_buf() });
+                return Err(self.interrupted(folder, saving));
             }
-            let test = self.evaluate()?;
-            if !test.loss.is_finite() {
-                // Checked before saving, so that a diverged model does not replace that of the previous epoch.
-                return Err(TrainError::Diverged { step: end, loss: test.loss });
+            let mut is_best = false;
+            let ended = self.progress.step == end;
+            if ended {
+                let Some(test) = self.evaluate(stop)? else { return Err(self.interrupted(folder, saving)) };
+                if !test.loss.is_finite() {
+                    self.roll_back(folder, saving, end, test.loss, watch)?;
+                    saved = Saved::now(&self.progress);
+                    continue;
+                }
+                is_best = self.end_epoch(&test);
+                if let Some(report) = self.progress.last {
+                    folder.record(&MetricsLine::Epoch(report))?;
+                }
             }
-            epoch += 1;
-            let report = EpochReport {
-                epoch,
-                step: end,
-                train_loss: mean.get().loss,
-                test_loss: test.loss,
-                test_recon: test.recon,
-                test_kl: test.kl,
-                seconds: training.as_secs_f64(),
-                steps_per_second: (end - step) as f64 / elapsed.as_secs_f64(),
-            };
-            step = end;
-            folder.record(&MetricsLine::Epoch(report))?;
-            self.save(folder)?;
-            watch(Event::Epoch(Epoch { report, trainer: self }))?;
-            last = Some(report);
+            let finished = self.is_finished();
+            let is_due = saving.every.is_due(&self.progress, &saved) || finished;
+            if is_best || is_due {
+                let state = self.state()?;
+                if let Some((tensor, value)) = state.not_finite(&self.vae.program.params) {
+                    let error =
+                        TrainError::Diverged { step: state.progress.step, loss: value.into(), tensor: Some(tensor) };
+                    self.roll_back_or(folder, saving, error, watch)?;
+                    saved = Saved::now(&self.progress);
+                    continue;
+                }
+                if is_best {
+                    self.best = Some(state.clone());
+                }
+                if is_due {
+                    self.checkpoint(folder, saving, &state)?;
+                    saved = Saved::now(&self.progress);
+                }
+            }
+            if ended && let Some(report) = self.progress.last {
+                watch(Event::Epoch(Epoch { report, trainer: self }))?;
+            }
         }
-        let seconds = training.as_secs_f64();
-        let summary = Summary {
-            run: folder.path().display().to_string(),
-            adapter: self.device.name.clone(),
-            epochs: epoch,
-            steps: total,
-            seconds,
-            steps_per_second: total as f64 / seconds,
-            train_loss: last.map_or(f64::NAN, |r| r.train_loss),
-            test_loss: last.map_or(f64::NAN, |r| r.test_loss),
-            test_recon: last.map_or(f64::NAN, |r| r.test_recon),
-            test_kl: last.map_or(f64::NAN, |r| r.test_kl),
-        };
+        let summary = self.summary(folder);
         folder.record(&MetricsLine::Done(summary.clone()))?;
         watch(Event::Done(&summary))?;
         Ok(summary)
     }
 
-    /// Runs a range of steps, or fewer if `stop` is set, and returns their mean.
+    /// Counts an epoch as done; returns whether it is the best so far.
+    fn end_epoch(&mut self, test: &StepMetrics) -> bool {
+        let progress = &mut self.progress;
+        progress.epoch += 1;
+        let steps = progress.of_epoch.weight();
+        let report = EpochReport {
+            epoch: progress.epoch,
+            step: progress.step,
+            train_loss: progress.of_epoch.get().loss,
+            test_loss: test.loss,
+            test_recon: test.recon,
+            test_kl: test.kl,
+            seconds: progress.seconds,
+            steps_per_second: steps / progress.epoch_seconds,
+        };
+        progress.of_epoch = Mean::default();
+        progress.epoch_seconds = 0.0;
+        progress.last = Some(report);
+        let is_best = progress.best.is_none_or(|best| report.test_loss < best.test_loss);
+        if is_best {
+            progress.best = Some(report);
+        }
+        is_best
+    }
+
+    fn checkpoint(&mut self, folder: &mut RunFolder, saving: &Saving, state: &State) -> Result<(), TrainError> {
+        let best = self.best.take();
+        self.save(folder, saving, state, best.as_ref())
+    }
+
+    /// Writes a checkpoint of a state, and the best state if it is not in one yet.
+    pub fn save(
+        &self,
+        folder: &mut RunFolder,
+        saving: &Saving,
+        state: &State,
+        best: Option<&State>,
+    ) -> Result<(), TrainError> {
+        folder.checkpoint(&saving.origin, &self.vae.program.params, state, best, saving.keep)
+    }
+
+    /// The error of a run that was stopped; its state is in a checkpoint if that could be written.
+    fn interrupted(&mut self, folder: &mut RunFolder, saving: &Saving) -> TrainError {
+        let saved = self.state().map_err(TrainError::from).and_then(|state| {
+            if let Some((tensor, value)) = state.not_finite(&self.vae.program.params) {
+                return Err(TrainError::Diverged {
+                    step: state.progress.step,
+                    loss: value.into(),
+                    tensor: Some(tensor),
+                });
+            }
+            self.checkpoint(folder, saving, &state)
+        });
+        match saved {
+            Ok(()) => TrainError::Interrupted { step: self.progress.step, folder: folder.path().to_path_buf() },
+            Err(error) => error,
+        }
+    }
+
+    fn roll_back(
+        &mut self,
+        folder: &mut RunFolder,
+        saving: &Saving,
+        step: u64,
+        loss: f64,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), TrainError> {
+        self.roll_back_or(folder, saving, TrainError::Diverged { step, loss, tensor: None }, watch)
+    }
+
+    /// After a divergence, goes back to the newest good checkpoint, or to the start, with half the learning rate; the third
+    /// time has been the last.
+    fn roll_back_or(
+        &mut self,
+        folder: &mut RunFolder,
+        saving: &Saving,
+        error: TrainError,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), TrainError> {
+        let TrainError::Diverged { step: diverged, .. } = error else { return Err(error) };
+        // Steps that were sent before are of no use.
+        while self.executor.collect()?.is_some() {}
+        let (rollbacks, lr_factor) = (self.progress.rollbacks + 1, self.progress.lr_factor / 2.0);
+        if rollbacks > ROLLBACKS {
+            return Err(match error {
+                TrainError::Diverged { step, loss, tensor: None } => {
+                    let state = self.state()?;
+                    let tensor = state.not_finite(&self.vae.program.params).map(|(tensor, _)| tensor);
+                    TrainError::Diverged { step, loss, tensor }
+                }
+                error => error,
+            });
+        }
+        let (params, moments) = (self.vae.program.params.clone(), self.vae.moments.len());
+        let good = folder.checkpoints().into_iter().find_map(|checkpoint| {
+            let manifest = checkpoint.manifest().ok()?;
+            checkpoint.state(&manifest, &params, moments).ok()
+        });
+        let mut state = good.unwrap_or_else(|| self.first_state());
+        let best = self.best.take().filter(|best| best.progress.step <= state.progress.step);
+        state.progress.rollbacks = rollbacks;
+        state.progress.lr_factor = lr_factor;
+        self.restore(&state)?;
+        self.best = best;
+        folder.rewind(state.progress.step)?;
+        let rollback = Rollback { step: state.progress.step, diverged, lr_factor, count: rollbacks };
+        folder.record(&MetricsLine::Rollback(rollback))?;
+        // So that a run that is killed and resumed does not diverge as often again.
+        if state.progress.step > 0 {
+            folder.checkpoint(&saving.origin, &params, &state, None, saving.keep)?;
+        }
+        watch(Event::Rollback(rollback))
+    }
+
+    fn first_state(&self) -> State {
+        let weights = initial_weights(&self.vae.program.params, self.config.train.seed);
+        let moments = vec![vec![0.0; weights.len()]; self.vae.moments.len()];
+        State { progress: Progress::default(), weights, moments }
+    }
+
+    fn summary(&self, folder: &RunFolder) -> Summary {
+        let progress = &self.progress;
+        let best = progress.best;
+        Summary {
+            run: folder.path().display().to_string(),
+            adapter: self.device.name.clone(),
+            epochs: progress.epoch,
+            steps: progress.step,
+            seconds: progress.seconds,
+            steps_per_second: progress.step as f64 / progress.seconds,
+            train_loss: progress.last.map_or(f64::NAN, |r| r.train_loss),
+            best_epoch: best.map_or(0, |r| r.epoch),
+            test_loss: best.map_or(f64::NAN, |r| r.test_loss),
+            test_recon: best.map_or(f64::NAN, |r| r.test_recon),
+            test_kl: best.map_or(f64::NAN, |r| r.test_kl),
+            last_test_loss: progress.last.map_or(f64::NAN, |r| r.test_loss),
+        }
+    }
+
+    /// Runs steps up to one, fewer where `stop` is set or the deadline passes.
     fn steps(
         &mut self,
-        range: std::ops::Range<u64>,
+        end: u64,
+        deadline: Option<Instant>,
         folder: &mut RunFolder,
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
-    ) -> Result<Mean, TrainError> {
+    ) -> Result<(), TrainError> {
         let total = self.schedule.total();
-        let mut whole = Mean::default();
-        let (mut next, mut done) = (range.start, range.start);
+        let mut next = self.progress.step;
         let mut in_flight = 0;
         let mut since = Instant::now();
+        let goes_on = || !stop.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline);
         loop {
-            while in_flight < SUBMITS_IN_FLIGHT && next < range.end && !stop.load(Ordering::Relaxed) {
+            while in_flight < SUBMITS_IN_FLIGHT && next < end && goes_on() {
                 let most = self.streamed.as_ref().map_or(usize::MAX, |s| s.steps).min(self.steps_per_submit);
-                let count = (range.end - next).min(most as u64);
+                let count = (end - next).min(most as u64);
                 let scalars = self.send(next..next + count)?;
                 self.executor.submit(Plan::Train.into(), &scalars)?;
                 next += count;
                 in_flight += 1;
             }
             if in_flight == 0 {
-                return Ok(whole);
+                return Ok(());
             }
             let reports = self.executor.collect()?.unwrap_or_default();
             in_flight -= 1;
             let elapsed = since.elapsed();
             since = Instant::now();
+            self.progress.seconds += elapsed.as_secs_f64();
+            self.progress.epoch_seconds += elapsed.as_secs_f64();
             let mut progress = Mean::default();
             for metrics in &reports {
-                done += 1;
-                if !metrics.loss.is_finite() {
-                    return Err(TrainError::Diverged { step: done, loss: metrics.loss });
+                if ![metrics.loss, metrics.grad_norm].into_iter().all(|value| is_finite(value as f32)) {
+                    let loss = metrics.loss;
+                    return Err(TrainError::Diverged { step: self.progress.step + 1, loss, tensor: None });
                 }
-                whole.add(metrics, 1.0);
+                self.progress.step += 1;
+                let done = self.progress.step;
+                self.progress.of_epoch.add(metrics, 1.0);
                 progress.add(metrics, 1.0);
-                self.window.add(metrics, 1.0);
+                self.progress.since_report.add(metrics, 1.0);
                 if done.is_multiple_of(LOG_EVERY) {
-                    let report = self.report(done, self.window.get());
+                    let report = self.report(done, self.progress.since_report.get());
                     folder.record(&MetricsLine::Step(report))?;
                     watch(Event::Step(report))?;
-                    self.window = Mean::default();
+                    self.progress.since_report = Mean::default();
                 }
             }
             watch(Event::Progress {
-                report: self.report(done, progress.get()),
+                report: self.report(self.progress.step, progress.get()),
                 total,
                 steps_per_second: reports.len() as f64 / elapsed.as_secs_f64(),
             })?;
@@ -296,8 +462,8 @@ impl Trainer {
         }
     }
 
-    /// Means over the test split, with one latent draw per row and the configured beta.
-    pub fn evaluate(&mut self) -> Result<StepMetrics, GpuError> {
+    /// Means over the test split: one draw of the latent a row, and the configured beta. None if `stop` is set meanwhile.
+    pub fn evaluate(&mut self, stop: &AtomicBool) -> Result<Option<StepMetrics>, GpuError> {
         let mut mean = Mean::default();
         let mut batches: Vec<_> = (0..self.schedule.evaluation_batches()).map(|b| self.schedule.evaluate(b)).collect();
         let mut first = 0;
@@ -309,6 +475,9 @@ impl Trainer {
             }
             // An evaluation step is about a third of a training step.
             for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
                 self.executor.submit(Plan::Evaluate.into(), chunk)?;
                 let reports = self.executor.collect()?.unwrap_or_default();
                 for (metrics, step) in reports.iter().zip(chunk) {
@@ -318,18 +487,12 @@ impl Trainer {
             batches = rest;
             first += held;
         }
-        Ok(mean.get())
+        Ok(Some(mean.get()))
     }
 
     /// The weights as they are now.
     pub fn weights(&mut self) -> Result<Vec<f32>, GpuError> {
         self.executor.read(self.vae.weights)
-    }
-
-    fn save(&mut self, folder: &RunFolder) -> Result<(), TrainError> {
-        let weights = self.weights()?;
-        let path = folder.file("model.safetensors");
-        checkpoint::save(&path, &self.vae.program.params, &weights)
     }
 
     /// The first rows of the batch that was gathered last.

@@ -81,7 +81,7 @@ fn pages_of_real_runs_open_too() {
         ("--data rows.csv --label kind --epochs 2", 0),
     ] {
         let done = std::process::Command::new(env!("CARGO_BIN_EXE_wgvae"))
-            .args(["train", "--tune", "off", "--out", "run"])
+            .args(["train", "--tune", "off", "--replace", "--out", "run"])
             .args(line.split(' '))
             .current_dir(place.path())
             .output()

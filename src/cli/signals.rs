@@ -1,0 +1,52 @@
+//! Ctrl-C, SIGTERM and SIGHUP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long a run may take to stop in order.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Exit code of a command that was interrupted.
+pub const INTERRUPTED: i32 = 130;
+
+/// Whether there is something to save: steps are being trained.
+#[derive(Debug, Clone, Default)]
+pub struct Phase(Arc<AtomicBool>);
+
+impl Phase {
+    /// From here on a signal lets the run save itself.
+    pub fn training(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// From here on there is nothing to lose any more.
+    pub fn saved(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The first signal while steps are trained stops the run in order; the second, or one at any other time, ends the process
+/// at once. So does time: a run that does not stop is ended, as it would be by a kill, which every checkpoint survives.
+pub fn install(stop: &Arc<AtomicBool>) -> Phase {
+    let phase = Phase::default();
+    let (stop, training) = (stop.clone(), phase.clone());
+    let handler = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+        if !training.0.load(Ordering::Relaxed) {
+            warning!("wgvae: interrupted");
+            std::process::exit(INTERRUPTED);
+        }
+        std::thread::spawn(|| {
+            std::thread::sleep(PATIENCE);
+            warning!("wgvae: interrupted; the last checkpoint is what was saved before");
+            std::process::exit(INTERRUPTED);
+        });
+    });
+    if let Err(error) = handler {
+        warning!("Ctrl-C will end the run without saving it: {error}");
+    }
+    phase
+}

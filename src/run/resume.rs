@@ -1,0 +1,157 @@
+//! Going on with a run from its newest good checkpoint, in its folder or in another one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::apply::RunError;
+use crate::config::Config;
+use crate::disk::{Disk, System};
+use crate::plan::ParamTable;
+use crate::train::{CONFIG, Checkpoint, FileRecord, Identity, Manifest, RunFolder, State, TrainError, lines_until};
+
+use super::Error;
+
+/// A run to go on with. Its folder belongs to this process from here on.
+pub struct Resume {
+    pub(super) folder: RunFolder,
+    /// The run's checkpoints that are good, the newest first.
+    pub(super) good: Vec<(Checkpoint, Manifest)>,
+    /// The configuration to go on with.
+    pub(super) config: Config,
+    /// Whether the configuration, or the data, may be another one.
+    pub(super) forked: Option<PathBuf>,
+    /// Checkpoints that cannot be read, and why.
+    pub damaged: Vec<(PathBuf, String)>,
+}
+
+impl Resume {
+    /// A run that has not begun.
+    pub(super) fn new(folder: RunFolder, config: &Config) -> Self {
+        Self { folder, good: Vec::new(), config: config.clone(), forked: None, damaged: Vec::new() }
+    }
+
+    /// Takes the folder of a run and finds its newest good checkpoint. A run that was ended before its first checkpoint
+    /// starts again.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_on(path, Arc::new(System))
+    }
+
+    #[doc(hidden)]
+    pub fn open_on(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, Error> {
+        let folder = RunFolder::reopen(path, disk)?;
+        let (mut good, mut damaged) = (Vec::new(), Vec::new());
+        for checkpoint in folder.checkpoints() {
+            match checkpoint.manifest().and_then(|manifest| checkpoint.check(&manifest).map(|()| manifest)) {
+                Ok(manifest) => good.push((checkpoint, manifest)),
+                Err(reason) => damaged.push((checkpoint.path, reason)),
+            }
+        }
+        let config = match good.first() {
+            Some((_, manifest)) => manifest.origin.config.clone(),
+            None => first_config(path)?,
+        };
+        Ok(Self { folder, good, config, forked: None, damaged })
+    }
+
+    /// The configuration to go on with: the run's.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.good.first().map_or(0, |(_, manifest)| manifest.progress.step)
+    }
+
+    /// Goes on in another folder, as another run: everything about it may be changed that leaves the parameters as they are.
+    pub fn fork(mut self, to: &Path) -> Result<Self, Error> {
+        let source = self.folder.path().to_path_buf();
+        let folder = RunFolder::claim(to, false, self.folder.disk())?;
+        self.folder = folder;
+        self.forked = Some(source);
+        Ok(self)
+    }
+
+    /// Goes on with another configuration. The same run can be made longer, and wait longer for a better epoch; with other
+    /// changes it would be another run.
+    pub fn with(mut self, config: Config) -> Result<Self, Error> {
+        let changes = match self.forked {
+            Some(_) => Vec::new(),
+            None => differences(&self.config, &config),
+        };
+        if !changes.is_empty() {
+            return Err(Error::Changed { path: self.folder.path().to_path_buf(), changes: changes.join("; ") });
+        }
+        self.config = config;
+        Ok(self)
+    }
+
+    /// The measurements up to a step.
+    pub(super) fn lines(&self, step: u64) -> Result<Vec<u8>, TrainError> {
+        let source = self.forked.as_deref().unwrap_or(self.folder.path());
+        if step == 0 { Ok(Vec::new()) } else { lines_until(source, step) }
+    }
+
+    /// The newest state, and the best one if it is another.
+    pub(super) fn states(&self, params: &ParamTable, moments: usize) -> Result<Option<(State, Option<State>)>, Error> {
+        let read = |(checkpoint, manifest): &(Checkpoint, Manifest)| {
+            checkpoint
+                .state(manifest, params, moments)
+                .map_err(|reason| RunError::Damaged { path: checkpoint.path.clone(), reason })
+        };
+        let Some(newest) = self.good.first() else { return Ok(None) };
+        let state = read(newest)?;
+        let best = state.progress.best.map(|best| best.step).filter(|step| *step != state.progress.step);
+        let best = best.and_then(|step| self.good.iter().find(|(checkpoint, _)| checkpoint.step == step));
+        Ok(Some((state, best.map(read).transpose()?)))
+    }
+}
+
+/// The configuration of a run that has no checkpoint.
+fn first_config(path: &Path) -> Result<Config, Error> {
+    let file = path.join(CONFIG);
+    let damaged = |reason: String| RunError::Damaged { path: file.clone(), reason };
+    let text = std::fs::read_to_string(&file).map_err(|e| damaged(e.to_string()))?;
+    let record = Identity::of(path).and_then(|identity| identity.config);
+    if record != Some(FileRecord::of(text.as_bytes())) {
+        return Err(damaged("it is not as training wrote it, and there is no good checkpoint".into()).into());
+    }
+    Ok(Config::resolve(None, Some(&file), toml::Table::new())?)
+}
+
+/// What would make a run another one, as `train.lr 0.001 -> 0.01`.
+fn differences(old: &Config, new: &Config) -> Vec<String> {
+    let flat = |config: &Config| -> Vec<(String, String)> {
+        let table = toml::Table::try_from(config).unwrap_or_default();
+        let sections = table.iter().filter_map(|(name, section)| Some((name, section.as_table()?)));
+        sections
+            .flat_map(|(name, section)| {
+                section.iter().map(move |(key, value)| (format!("{name}.{key}"), value.to_string()))
+            })
+            .collect()
+    };
+    let (before, after) = (flat(old), flat(new));
+    let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
+    names.sort();
+    names.dedup();
+    let longer = match (old.train.steps, new.train.steps) {
+        (Some(old), Some(new)) => new >= old,
+        (None, None) => new.train.epochs >= old.train.epochs,
+        _ => false,
+    };
+    // Where the data lies does not matter: what is in it is compared by its fingerprint. Kernels depend on the adapter.
+    let may_differ = |name: &str| match name {
+        "train.epochs" | "train.steps" => longer,
+        "train.patience" | "data.source" | "data.strict" | "kernels.adapter" | "kernels.variants" => true,
+        _ => false,
+    };
+    let value = |all: &[(String, String)], name: &String| {
+        all.iter().find(|(known, _)| known == name).map_or("none".to_string(), |(_, value)| value.clone())
+    };
+    names
+        .into_iter()
+        .map(|name| (name, value(&before, name), value(&after, name)))
+        .filter(|(name, before, after)| before != after && !may_differ(name))
+        .map(|(name, before, after)| format!("{name} {before} -> {after}"))
+        .collect()
+}

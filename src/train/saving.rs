@@ -1,0 +1,115 @@
+//! When a run is saved, and what for.
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use super::checkpoint::Origin;
+use super::state::Progress;
+
+/// Seconds between checkpoints, where nothing else is asked for: syncing a small model after each of its short epochs would
+/// take longer than training it.
+const AT_MOST_EVERY: Duration = Duration::from_secs(10);
+
+/// When checkpoints are written; always at the end of a run, and when it is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Every {
+    /// At ends of epochs, at most every ten seconds.
+    #[default]
+    Auto,
+    /// At the end of every so many epochs.
+    Epochs(usize),
+    /// After so many steps.
+    Steps(u64),
+    /// After so much time.
+    Time(Duration),
+}
+
+impl FromStr for Every {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "auto" {
+            return Ok(Every::Auto);
+        }
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (count, unit) = text.split_at(digits);
+        let count: u64 = count.parse().ok().filter(|count| (1..=1_000_000_000).contains(count)).ok_or(EXPECTED)?;
+        match unit.trim() {
+            "epoch" | "epochs" => Ok(Every::Epochs(count as usize)),
+            "step" | "steps" => Ok(Every::Steps(count)),
+            "s" => Ok(Every::Time(Duration::from_secs(count))),
+            "min" => Ok(Every::Time(Duration::from_secs(60 * count))),
+            _ => Err(EXPECTED.into()),
+        }
+    }
+}
+
+const EXPECTED: &str = "give a count and a unit: 1epoch, 500steps, 30s or 5min";
+
+/// The last checkpoint.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Saved {
+    pub step: u64,
+    pub epoch: usize,
+    pub at: Instant,
+}
+
+impl Saved {
+    pub fn now(progress: &Progress) -> Self {
+        Self { step: progress.step, epoch: progress.epoch, at: Instant::now() }
+    }
+}
+
+impl Every {
+    /// The step after which the next checkpoint is due, if steps decide.
+    pub(super) fn steps_due(self, saved: &Saved) -> Option<u64> {
+        match self {
+            Every::Steps(steps) => Some((saved.step / steps + 1) * steps),
+            _ => None,
+        }
+    }
+
+    /// When the next checkpoint is due, if time decides.
+    pub(super) fn time_due(self, saved: &Saved) -> Option<Instant> {
+        match self {
+            Every::Time(time) => Some(saved.at + time),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_due(self, progress: &Progress, saved: &Saved) -> bool {
+        let at_end_of_epoch = progress.epoch > saved.epoch;
+        match self {
+            Every::Auto => at_end_of_epoch && (saved.step == 0 || saved.at.elapsed() >= AT_MOST_EVERY),
+            Every::Epochs(epochs) => at_end_of_epoch && progress.epoch.is_multiple_of(epochs),
+            Every::Steps(_) => self.steps_due(saved).is_some_and(|due| progress.step >= due),
+            Every::Time(time) => saved.at.elapsed() >= time,
+        }
+    }
+}
+
+/// How a run is saved.
+#[derive(Debug, Clone)]
+pub struct Saving {
+    /// What all its checkpoints say.
+    pub origin: Origin,
+    /// When checkpoints are written.
+    pub every: Every,
+    /// How many of the newest checkpoints are kept, beside the best one.
+    pub keep: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_have_a_count_and_a_unit() {
+        assert_eq!("1epoch".parse(), Ok(Every::Epochs(1)));
+        assert_eq!("500steps".parse(), Ok(Every::Steps(500)));
+        assert_eq!("5 min".parse(), Ok(Every::Time(Duration::from_secs(300))));
+        for wrong in ["", "0epochs", "epoch", "5", "5m", "-1steps", "1.5min", "99999999999steps"] {
+            assert_eq!(wrong.parse::<Every>(), Err(EXPECTED.into()), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Initial weights, and saving and loading weights as safetensors that PyTorch opens directly.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use safetensors::tensor::TensorView;
+
+use super::TrainError;
+use crate::disk::{self, Disk};
+use crate::kernels::rng::{Stream, key};
+use crate::plan::{Init, Param, ParamTable};
+
+/// The arena of initial weights, which depends on the seed alone.
+pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
+    let [low, high] = key(seed, Stream::Weights, 0);
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(high) << 32 | u64::from(low));
+    let mut arena = vec![0.0; params.arena_len()];
+    for param in params.iter() {
+        for value in &mut arena[param.offset..param.offset + param.len()] {
+            *value = match param.init {
+                Init::Uniform(bound) => bound * (2.0 * rng.random::<f32>() - 1.0),
+                Init::Constant(constant) => constant,
+            };
+        }
+    }
+    arena
+}
+
+/// Arenas as safetensors: every parameter of each, its name behind the prefix of its arena.
+pub(super) fn serialized(
+    params: &ParamTable,
+    arenas: &[(&str, &[f32])],
+) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    // Safetensors are little-endian on every platform.
+    let tensor = |prefix: &str, arena: &[f32], p: &Param| {
+        let values = &arena[p.offset..p.offset + p.len()];
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        (format!("{prefix}{}", p.name), p.shape.clone(), bytes)
+    };
+    let all: Vec<(String, Vec<usize>, Vec<u8>)> =
+        arenas.iter().flat_map(|(prefix, arena)| params.iter().map(|p| tensor(prefix, arena, p))).collect();
+    let views = all
+        .iter()
+        .map(|(name, shape, bytes)| {
+            let view = TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes)?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    // Only one entry: a map of several has no fixed order, and equal runs must give equal files.
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    safetensors::serialize(views, Some(metadata))
+}
+
+/// An arena from safetensors: every parameter by its name behind the prefix, with its shape checked against the model's.
+pub(super) fn arena(bytes: &[u8], params: &ParamTable, prefix: &str) -> Result<Vec<f32>, String> {
+    let file = safetensors::SafeTensors::deserialize(bytes).map_err(|e| format!("it is damaged ({e})"))?;
+    let mut arena = vec![0.0; params.arena_len()];
+    for p in params.iter() {
+        let name = format!("{prefix}{}", p.name);
+        let view = file.tensor(&name).map_err(|_| format!("it has no {name}"))?;
+        if view.shape() != p.shape || view.dtype() != safetensors::Dtype::F32 {
+            return Err(format!(
+                "its {name} is {:?} of {:?}, but the configuration needs F32 of {:?}",
+                view.dtype(),
+                view.shape(),
+                p.shape
+            ));
+        }
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        arena[p.offset..p.offset + p.len()].iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+        if let Some(value) = arena[p.offset..p.offset + p.len()].iter().find(|value| !is_finite(**value)) {
+            return Err(format!("its {name} holds {value}, and nothing can be computed with that"));
+        }
+    }
+    Ok(arena)
+}
+
+/// Whether a number is finite, by its bits: no optimisation for speed can take this away.
+pub(super) fn is_finite(value: f32) -> bool {
+    const EXPONENT: u32 = 0x7f80_0000;
+    value.to_bits() & EXPONENT != EXPONENT
+}
+
+/// Writes every parameter of an arena under its name.
+pub fn save(disk: &dyn Disk, path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), TrainError> {
+    let failed = |reason: String| TrainError::Write { path: path.to_path_buf(), reason };
+    let file = serialized(params, &[("", arena)]).map_err(|e| failed(e.to_string()))?;
+    disk::replace(disk, path, &file).map_err(|e| failed(e.to_string()))
+}
+
+/// Reads an arena back.
+pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
+    let failed = |reason: String| LoadError { path: path.to_path_buf(), reason };
+    let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
+    arena(&bytes, params, "").map_err(failed)
+}
+
+/// Why a model's weights could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the model {path} could not be read: {reason}")]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::System;
+
+    #[test]
+    fn what_is_saved_is_read_back_and_what_is_not_a_model_is_refused() {
+        let mut params = ParamTable::default();
+        params.push_block(&[("w", &[3, 5], Init::Uniform(1.0))]);
+        params.push_block(&[("s", &[1], Init::Constant(0.5))]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let arena = initial_weights(&params, 3);
+        save(&System, &path, &params, &arena).unwrap();
+        assert_eq!(load(&path, &params).unwrap(), arena);
+        params.push_block(&[("t", &[2], Init::Constant(0.5))]);
+        assert!(load(&path, &params).unwrap_err().to_string().contains("it has no t"));
+        let mut other = ParamTable::default();
+        other.push_block(&[("w", &[5, 3], Init::Uniform(1.0))]);
+        assert!(load(&path, &other).unwrap_err().to_string().contains("F32 of [5, 3]"));
+        let mut bad = arena.clone();
+        bad[1] = f32::NAN;
+        params = ParamTable::default();
+        params.push_block(&[("w", &[3, 5], Init::Uniform(1.0))]);
+        save(&System, &path, &params, &bad).unwrap();
+        assert!(load(&path, &params).unwrap_err().to_string().contains("its w holds NaN"));
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert!(load(&path, &params).unwrap_err().to_string().contains("damaged"));
+    }
+
+    #[test]
+    fn linear_layers_start_as_torchs_do() {
+        let mut params = ParamTable::default();
+        params.push_block(&[("w", &[400, 784], Init::Uniform(1.0 / 28.0))]);
+        params.push_block(&[("s", &[1], Init::Constant(0.5))]);
+        let arena = initial_weights(&params, 3);
+        assert_eq!(arena, initial_weights(&params, 3));
+        assert_ne!(arena, initial_weights(&params, 4));
+        let weights = &arena[..400 * 784];
+        let mean = weights.iter().map(|w| f64::from(*w)).sum::<f64>() / weights.len() as f64;
+        let variance = weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len() as f64;
+        assert!(weights.iter().all(|w| w.abs() <= 1.0 / 28.0));
+        // Uniform: variance = bound^2 / 3.
+        assert!(mean.abs() < 2e-4 && (variance * 3.0 * 784.0 - 1.0).abs() < 0.01);
+        assert_eq!(arena[params.find("s").unwrap().offset], 0.5);
+    }
+}
