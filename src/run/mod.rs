@@ -185,6 +185,7 @@ fn go(
     };
     let description = Description {
         record: record(&start, on.checked, executor.variants())?,
+        configuration: config.clone(),
         config: config.to_toml()?,
         data: json("data.json", &data.description())?,
     };

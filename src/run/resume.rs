@@ -7,7 +7,7 @@ use crate::apply::RunError;
 use crate::config::Config;
 use crate::disk::{Disk, System};
 use crate::plan::ParamTable;
-use crate::train::{CONFIG, Checkpoint, FileRecord, Identity, Manifest, RunFolder, State, TrainError, lines_until};
+use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, TrainError, lines_until};
 
 use super::Error;
 
@@ -46,10 +46,9 @@ impl Resume {
                 Err(reason) => damaged.push((checkpoint.path, reason)),
             }
         }
-        let config = match good.first() {
-            Some((_, manifest)) => manifest.origin.config.clone(),
-            None => first_config(path)?,
-        };
+        let of_checkpoint = good.first().map(|(_, manifest): &(Checkpoint, Manifest)| manifest.origin.config.clone());
+        let of_record = || Identity::of(path).and_then(|identity| identity.configuration);
+        let config = of_checkpoint.or_else(of_record).ok_or_else(|| TrainError::NoRun(path.to_path_buf()))?;
         Ok(Self { folder, good, config, forked: None, damaged })
     }
 
@@ -105,18 +104,6 @@ impl Resume {
         let best = best.and_then(|step| self.good.iter().find(|(checkpoint, _)| checkpoint.step == step));
         Ok(Some((state, best.map(read).transpose()?)))
     }
-}
-
-/// The configuration of a run that has no checkpoint.
-fn first_config(path: &Path) -> Result<Config, Error> {
-    let file = path.join(CONFIG);
-    let damaged = |reason: String| RunError::Damaged { path: file.clone(), reason };
-    let text = std::fs::read_to_string(&file).map_err(|e| damaged(e.to_string()))?;
-    let record = Identity::of(path).and_then(|identity| identity.config);
-    if record != Some(FileRecord::of(text.as_bytes())) {
-        return Err(damaged("it is not as training wrote it, and there is no good checkpoint".into()).into());
-    }
-    Ok(Config::resolve(None, Some(&file), toml::Table::new())?)
 }
 
 /// What would make a run another one, as `train.lr 0.001 -> 0.01`.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{Checkpoint, FORMAT, FileRecord, Origin};
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
+use crate::config::Config;
 use crate::disk::{self, Disk};
 use crate::plan::ParamTable;
 
@@ -45,6 +46,9 @@ pub struct Identity {
     /// The run's number.
     #[serde(default)]
     pub run: String,
+    /// The whole configuration, for a run that is ended before its first checkpoint.
+    #[serde(default)]
+    pub configuration: Option<Config>,
     /// The configuration's file.
     #[serde(default)]
     pub config: Option<FileRecord>,
@@ -131,6 +135,8 @@ pub fn is_training(folder: &Path) -> bool {
 pub struct Description {
     /// `run.json`, without the run's identity.
     pub record: serde_json::Map<String, serde_json::Value>,
+    /// The configuration.
+    pub configuration: Config,
     /// `config.toml`
     pub config: String,
     /// `data.json`
@@ -278,6 +284,7 @@ impl RunFolder {
             wgvae: env!("CARGO_PKG_VERSION").into(),
             format: FORMAT,
             run: self.run.clone(),
+            configuration: Some(description.configuration.clone()),
             config: Some(FileRecord::of(description.config.as_bytes())),
             data: Some(FileRecord::of(description.data.as_bytes())),
         };
@@ -288,7 +295,6 @@ impl RunFolder {
         };
         record.extend(description.record.clone());
         let record = serde_json::to_string_pretty(&record).map_err(unwritten)?;
-        // The configuration is also in every checkpoint.
         self.write(RECORD, &record)?;
         self.write(CONFIG, &description.config)?;
         self.write(DATA, &description.data)
@@ -363,8 +369,9 @@ impl RunFolder {
         if let Some(description) = self.replacing.take() {
             self.replace(&description)?;
         }
-        // Without a test loss yet, the model is what there is.
-        if let Some(model) = best.or(state.progress.best.is_none().then_some(state)) {
+        // Without a test loss yet, the model is what there is. A best one that is not given is the model already.
+        let is_best = state.progress.best.is_none_or(|best| best.step == state.progress.step);
+        if let Some(model) = best.or(is_best.then_some(state)) {
             weights::save(&*self.disk, &self.file(MODEL), params, &model.weights)?;
         }
         self.prune(keep)
