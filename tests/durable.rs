@@ -1,20 +1,28 @@
 //! Nothing is lost: runs that are cut, killed, interrupted, or cannot write, go on to the same model; a folder has one owner.
 
+mod common;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::disk::{Disk, System};
-use wgvae::executor::DeviceChoice;
+use wgvae::executor::{Device, DeviceChoice, Executor};
+use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
 use wgvae::kernels::rng::threefry2x32;
+use wgvae::model::Vae;
+use wgvae::oracle::Oracle;
 use wgvae::run::{self, Error, Finished, Resume, RunOptions};
-use wgvae::train::{Checkpoint, DeviceOptions, Event, Every, Identity, TrainError, Tune};
+use wgvae::train::{
+    Checkpoint, DeviceOptions, Event, Every, FORMAT, Identity, Origin, RunFolder, Saving, TrainError, Trainer, Tune,
+    Watch,
+};
 
 /// Numbers below `end` that depend on a seed and a count alone.
 fn random(seed: u32, count: u32, end: u64) -> u64 {
@@ -259,6 +267,128 @@ fn damaged_checkpoints_are_left_out() {
     assert_eq!(Resume::open(&whole).unwrap().step(), 0);
     go_on(&whole, Arc::new(System), &options(&whole)).unwrap();
     assert!(model(&whole) == before);
+}
+
+fn saving(run: &RunFolder, config: &Config, steps: u64) -> Saving {
+    let origin = Origin {
+        wgvae: String::new(),
+        format: FORMAT,
+        run: run.run().to_string(),
+        config: config.clone(),
+        data: String::new(),
+        device: Device::cpu(),
+        checked: false,
+    };
+    Saving { origin, every: Every::Steps(steps), keep: 100 }
+}
+
+/// A device that is destroyed says that all is well, and does nothing: no step is counted that did not run, and another
+/// device goes on from the last checkpoint to the same model.
+#[test]
+fn a_lost_device_ends_the_run_in_order() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = config("[train]\nsteps = 60");
+    let data = data();
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
+    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
+    let trainer = || {
+        let gpu = Gpu::open(&entry, Default::default()).unwrap();
+        let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
+        let executor = Executor::Gpu(Box::new(compiled));
+        (Trainer::new(&config, data.clone(), vae.clone(), executor, Device::cpu()).unwrap(), gpu)
+    };
+    let stop = AtomicBool::new(false);
+    let train = |trainer: &mut Trainer, run: &mut RunFolder, watch: &mut Watch<'_>| {
+        let saving = saving(run, &config, 4);
+        trainer.train(run, &saving, &stop, watch)
+    };
+    let claim = |name: &str| RunFolder::claim(&folder.path().join(name), false, Arc::new(System)).unwrap();
+    train(&mut trainer().0, &mut claim("whole"), &mut |_| Ok(())).unwrap();
+    let expected = model(&folder.path().join("whole"));
+    for number in 0..20 {
+        let (mut lost, gpu) = trainer();
+        let mut run = claim(&number.to_string());
+        let at = random(9, number, 60);
+        let mut counted = 0;
+        let outcome = train(&mut lost, &mut run, &mut |event| {
+            if let Event::Progress { report, .. } = event {
+                counted = report.step;
+                if report.step > at {
+                    gpu.device.destroy();
+                }
+            }
+            Ok(())
+        });
+        let error = outcome.err();
+        if counted < 60 {
+            assert!(matches!(error, Some(TrainError::Stopped { .. })), "{at}: {error:?}");
+            let text = error.unwrap().to_string();
+            assert!(text.contains("go on with: wgvae train --resume"), "{text}");
+        }
+        let (mut again, _) = trainer();
+        if let Some(checkpoint) = run.checkpoints().first() {
+            let manifest = checkpoint.manifest().unwrap();
+            assert!(manifest.progress.step <= counted, "step {} of {counted}", manifest.progress.step);
+            again.restore(&checkpoint.state(&manifest, &vae.program.params, 2).unwrap()).unwrap();
+        }
+        train(&mut again, &mut run, &mut |_| Ok(())).unwrap();
+        assert!(model(run.path()) == expected, "lost after step {at}: another model");
+    }
+}
+
+/// A number that is not finite, anywhere in the weights or the moments, is found before it is saved: training goes back and
+/// ends with a model, and an interrupt saves nothing of it.
+#[test]
+fn what_is_not_finite_is_never_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config("[train]\nsteps = 30");
+    let data = data();
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
+    let tensors = [vae.weights, vae.moments[0], vae.moments[1]];
+    for number in 0..100 {
+        let executor = Executor::OracleF32(Box::new(Oracle::new(vae.program.clone())));
+        let mut trainer = Trainer::new(&config, data.clone(), vae.clone(), executor, Device::cpu()).unwrap();
+        let mut run = RunFolder::claim(&folder.path().join(number.to_string()), false, Arc::new(System)).unwrap();
+        let saving = saving(&run, &config, 1 + random(5, number, 9));
+        let stop = AtomicBool::new(false);
+        let at = random(6, number, 30);
+        let outcome = trainer.train(&mut run, &saving, &stop, &mut |event| {
+            if let Event::Progress { report, .. } = event {
+                stop.store(report.step > at, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        assert!(matches!(outcome, Err(TrainError::Interrupted { .. })) || at + 1 >= 30, "{:?}", outcome.err());
+
+        let tensor = tensors[number as usize % 3];
+        let param = vae.program.params.iter().nth(number as usize % 7).unwrap();
+        let mut values = trainer.executor().read(tensor).unwrap();
+        let place = param.offset + random(8, number, param.len() as u64) as usize;
+        values[place] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][(number / 3) as usize % 3];
+        trainer.executor().write(tensor, &values).unwrap();
+        let mut rollbacks = 0;
+        let interrupts = number % 2 == 0;
+        stop.store(interrupts, Ordering::Relaxed);
+        let finished = trainer.progress().step == 30;
+        let outcome = trainer.train(&mut run, &saving, &stop, &mut |event| {
+            rollbacks += u32::from(matches!(event, Event::Rollback(_)));
+            Ok(())
+        });
+        let stopped = matches!(outcome, Err(TrainError::Interrupted { .. }));
+        assert!(stopped && interrupts || outcome.is_ok() && (!interrupts || finished), "{:?}", outcome.err());
+        assert!(interrupts || finished || rollbacks == 1, "{number}: {rollbacks} rollbacks");
+        for checkpoint in run.checkpoints() {
+            let manifest = checkpoint.manifest().unwrap();
+            let state = checkpoint.state(&manifest, &vae.program.params, 2).unwrap();
+            assert_eq!(state.not_finite(&vae.program.params), None);
+        }
+        wgvae::train::load(&run.file("model.safetensors"), &vae.program.params).unwrap();
+    }
 }
 
 /// A run can be made longer, and gives what the longer run would have given; other changes need a fork.

@@ -38,7 +38,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let figures = Evaluation::of(&codes, &scores, args.draws as usize, model.width());
     let record = Record { run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
-    put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes())?;
+    let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
+    match (written, &args.to) {
+        // The figures are printed in any case, and the file can be written again.
+        (Err(error), None) => warning!("{error:#}"),
+        (written, _) => written?,
+    }
     if to == std::path::Path::new("-") {
         return Ok(());
     }

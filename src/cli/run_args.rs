@@ -7,6 +7,7 @@ use super::data_args::{DataArgs, load, with_bar};
 use super::device_args::AdapterArgs;
 use crate::apply::{Applied, Run, RunError};
 use crate::data::{self, DataError, Dataset, Options, Rows, Split};
+use crate::train::is_training;
 
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -33,7 +34,11 @@ pub struct RowsArgs {
 impl RunArgs {
     /// Reads the run back.
     pub fn open(&self) -> Result<Run, RunError> {
-        Run::open(&self.run)
+        let run = Run::open(&self.run)?;
+        if is_training(&self.run) {
+            warning!("a training is going on in {}: its model is the best one so far", self.run.display());
+        }
+        Ok(run)
     }
 
     /// Opens the run's model on a device, for `rows` rows at a time.

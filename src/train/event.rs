@@ -157,7 +157,7 @@ pub enum Event<'a> {
     Rollback(Rollback),
     /// Training is done.
     Done(&'a Summary),
-    /// Something that can be made again could not be written.
+    /// One sentence: what could not be written but can be made again, or what looks wrong with the model.
     Warning(&'a str),
     /// The run's page is written.
     Page(&'a Path),

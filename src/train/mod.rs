@@ -1,5 +1,6 @@
 //! Training: the device and its kernels, the trainer's loop, schedules, checkpoints and the run's folder.
 
+mod advice;
 mod checkpoint;
 mod device;
 mod event;
@@ -66,6 +67,14 @@ pub enum TrainError {
         loss: f64,
         /// The first tensor that is not finite, if one is.
         tensor: Option<String>,
+    },
+    /// The device failed while it was trained on.
+    #[error("{error}; go on with: wgvae train --resume {}", folder.display())]
+    Stopped {
+        /// What happened.
+        error: DeviceError,
+        /// The folder with the last checkpoint.
+        folder: PathBuf,
     },
     /// The watcher of the run returned an error.
     #[error(transparent)]

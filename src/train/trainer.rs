@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::advice::advice;
 use super::event::{EpochReport, Event, MetricsLine, Rollback, StepReport, Summary};
 use super::saving::{Saved, Saving};
 use super::state::{Mean, Progress, State};
@@ -154,6 +155,19 @@ impl Trainer {
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<Summary, TrainError> {
+        self.train_on(folder, saving, stop, watch).map_err(|error| match error {
+            TrainError::Device(error) => TrainError::Stopped { error, folder: folder.path().to_path_buf() },
+            error => error,
+        })
+    }
+
+    fn train_on(
+        &mut self,
+        folder: &mut RunFolder,
+        saving: &Saving,
+        stop: &AtomicBool,
+        watch: &mut Watch<'_>,
+    ) -> Result<Summary, TrainError> {
         let total = self.schedule.total();
         let mut saved = Saved::now(&self.progress);
         while !self.is_finished() {
@@ -208,6 +222,9 @@ impl Trainer {
                 watch(Event::Epoch(Epoch { report, trainer: self }))?;
             }
         }
+        for advice in advice(&self.config, &self.progress) {
+            watch(Event::Warning(&advice))?;
+        }
         let summary = self.summary(folder);
         folder.record(&MetricsLine::Done(summary.clone()))?;
         watch(Event::Done(&summary))?;
@@ -255,20 +272,19 @@ impl Trainer {
         folder.checkpoint(&saving.origin, &self.vae.program.params, state, best, saving.keep)
     }
 
-    /// The error of a run that was stopped; its state is in a checkpoint if that could be written.
+    /// The error of a run that was stopped. Its state goes into a checkpoint, unless it is not finite: then the last one is
+    /// what there is to go on from.
     fn interrupted(&mut self, folder: &mut RunFolder, saving: &Saving) -> TrainError {
+        let path = folder.path().to_path_buf();
         let saved = self.state().map_err(TrainError::from).and_then(|state| {
-            if let Some((tensor, value)) = state.not_finite(&self.vae.program.params) {
-                return Err(TrainError::Diverged {
-                    step: state.progress.step,
-                    loss: value.into(),
-                    tensor: Some(tensor),
-                });
+            if state.not_finite(&self.vae.program.params).is_some() {
+                return Ok(folder.checkpoints().first().map_or(0, |checkpoint| checkpoint.step));
             }
-            self.checkpoint(folder, saving, &state)
+            self.checkpoint(folder, saving, &state)?;
+            Ok(state.progress.step)
         });
         match saved {
-            Ok(()) => TrainError::Interrupted { step: self.progress.step, folder: folder.path().to_path_buf() },
+            Ok(step) => TrainError::Interrupted { step, folder: path },
             Err(error) => error,
         }
     }

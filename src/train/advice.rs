@@ -1,0 +1,64 @@
+//! What a finished run says of itself: posterior collapse and overfitting, and what to try.
+
+use super::state::Progress;
+use crate::config::Config;
+use crate::model::Objective;
+
+/// A KL divergence, in nats per example, with which the latent tells next to nothing.
+const COLLAPSED: f64 = 0.1;
+/// A rise of the test loss, as a share of it, that is more than chance.
+const RISE: f64 = 0.02;
+
+/// One sentence for each thing that looks wrong.
+pub(super) fn advice(config: &Config, progress: &Progress) -> Vec<String> {
+    let (Some(best), Some(last)) = (&progress.best, &progress.last) else { return Vec::new() };
+    let mut all = Vec::new();
+    if config.model.objective == Objective::Elbo && config.model.beta > 0.0 && best.test_kl < COLLAPSED {
+        let beta = if config.model.beta > 1.0 { "a smaller --beta, " } else { "--beta 0.1, " };
+        all.push(format!(
+            "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try \
+             {beta}--beta-warmup-epochs 10, or another --seed",
+            best.test_kl
+        ));
+    }
+    let rise = last.test_loss - best.test_loss;
+    if rise > RISE * best.test_loss.abs() && last.train_loss < best.train_loss {
+        all.push(format!(
+            "overfitting: the test loss has risen from {:.2} after epoch {epoch} to {:.2}, while the training loss fell; the \
+             model is that of epoch {epoch}; try --patience {}, fewer --hidden units, or --weight-decay with --optimizer adamw",
+            best.test_loss,
+            last.test_loss,
+            (best.epoch / 2).clamp(5, 50),
+            epoch = best.epoch
+        ));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::EpochReport;
+
+    fn report(epoch: usize, train_loss: f64, test_loss: f64, test_kl: f64) -> EpochReport {
+        let (test_recon, seconds, steps_per_second) = (test_loss - test_kl, 1.0, 1.0);
+        EpochReport { epoch, step: 1, train_loss, test_loss, test_recon, test_kl, seconds, steps_per_second }
+    }
+
+    #[test]
+    fn collapse_and_overfitting_are_told_and_nothing_else_is() {
+        let config = Config::default();
+        let of = |best, last| {
+            let progress = Progress { best: Some(best), last: Some(last), ..Progress::default() };
+            advice(&config, &progress)
+        };
+        assert!(of(report(9, 10.0, 11.0, 5.0), report(10, 9.9, 11.1, 5.0)).is_empty());
+        let told = of(report(9, 10.0, 11.0, 0.004), report(9, 10.0, 11.0, 0.004));
+        assert!(told.len() == 1 && told[0].starts_with("posterior collapse: the KL is 0.00 nats"), "{told:?}");
+        let told = of(report(9, 12.0, 13.0, 5.0), report(80, 9.8, 20.1, 6.0));
+        assert!(told.len() == 1 && told[0].contains("from 13.00 after epoch 9 to 20.10"), "{told:?}");
+        assert!(told[0].contains("that of epoch 9;"), "{told:?}");
+        // Both losses rise: that is not overfitting.
+        assert!(of(report(9, 12.0, 13.0, 5.0), report(80, 15.0, 20.1, 6.0)).is_empty());
+    }
+}
