@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use wgvae::config::PRESETS;
-use wgvae::plan::{Family, FuseRule};
+use wgvae::model::Likelihood;
+use wgvae::plan::{Activation, Family, FuseRule};
 
 fn wgvae(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
@@ -357,6 +358,11 @@ fn plans_can_be_run_without_fusing() {
 #[test]
 fn help_is_complete() {
     let help = text(&wgvae(&["--help"]).stdout);
+    // The README names what can be chosen.
+    let readme = include_str!("../README.md");
+    for name in Activation::ALL.map(Activation::name).iter().chain(&Likelihood::ALL.map(Likelihood::name)) {
+        assert!(readme.contains(&format!("`{name}`")), "the README does not name {name}");
+    }
     for command in ["train", "plan", "devices", "doctor"] {
         assert!(help.contains(command), "{command}");
     }

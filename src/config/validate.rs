@@ -128,9 +128,11 @@ impl Config {
         }
         if !data.is_bytes() {
             if self.model.likelihood == Likelihood::Bernoulli {
+                let others = Likelihood::ALL.into_iter().filter(|l| *l != Likelihood::Bernoulli);
                 return refuse(format!(
-                    "the bernoulli likelihood needs levels in [0, 1], but the values of {} are not limited to that range: choose gaussian, mse or gaussian-learned, or the preset points or table",
-                    data.name
+                    "the bernoulli likelihood needs levels in [0, 1], but the values of {} are not limited to that range: choose another likelihood ({}), or the preset points or table",
+                    data.name,
+                    others.map(Likelihood::name).collect::<Vec<_>>().join(", ")
                 ));
             }
             if self.data.binarise != Binarise::None {

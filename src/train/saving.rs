@@ -9,11 +9,13 @@ use super::state::Progress;
 /// Seconds between checkpoints, where nothing else is asked for: syncing a small model after each of its short epochs would
 /// take longer than training it.
 const AT_MOST_EVERY: Duration = Duration::from_secs(10);
+/// And how much work at most is lost within a long epoch.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(300);
 
 /// When checkpoints are written; always at the end of a run, and when it is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Every {
-    /// At ends of epochs, at most every ten seconds.
+    /// At ends of epochs, at most every ten seconds, and every five minutes within a long epoch.
     #[default]
     Auto,
     /// At the end of every so many epochs.
@@ -73,6 +75,7 @@ impl Every {
     pub(super) fn time_due(self, saved: &Saved) -> Option<Instant> {
         match self {
             Every::Time(time) => Some(saved.at + time),
+            Every::Auto => Some(saved.at + AT_LEAST_EVERY),
             _ => None,
         }
     }
@@ -80,7 +83,10 @@ impl Every {
     pub(super) fn is_due(self, progress: &Progress, saved: &Saved) -> bool {
         let at_end_of_epoch = progress.epoch > saved.epoch;
         match self {
-            Every::Auto => at_end_of_epoch && (saved.step == 0 || saved.at.elapsed() >= AT_MOST_EVERY),
+            Every::Auto => {
+                let since = saved.at.elapsed();
+                at_end_of_epoch && (saved.step == 0 || since >= AT_MOST_EVERY) || since >= AT_LEAST_EVERY
+            }
             Every::Epochs(epochs) => at_end_of_epoch && progress.epoch.is_multiple_of(epochs),
             Every::Steps(_) => self.steps_due(saved).is_some_and(|due| progress.step >= due),
             Every::Time(time) => saved.at.elapsed() >= time,
