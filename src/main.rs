@@ -10,6 +10,11 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        if !wgvae::gpu::panics_are_errors() {
+            let _ = writeln!(std::io::stderr(), "wgvae: this is a bug, please report it: {panic}");
+        }
+    }));
     match wgvae::cli::run(wgvae::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

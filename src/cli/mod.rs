@@ -124,6 +124,7 @@ enum Command {
 
 /// Runs a command.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
+    signals::outlive_file_limits();
     match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),

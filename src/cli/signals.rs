@@ -26,6 +26,18 @@ impl Phase {
     }
 }
 
+/// A file that grows over the limit of its size (`ulimit -f`) is an error like a full disk, not the end of the process.
+pub fn outlive_file_limits() {
+    #[cfg(unix)]
+    {
+        // With a handler the write fails instead; nothing looks at the flag.
+        let flag = Arc::new(AtomicBool::new(false));
+        if let Err(error) = signal_hook::flag::register(libc::SIGXFSZ, flag) {
+            warning!("files over the size limit will end the program: {error}");
+        }
+    }
+}
+
 /// The first signal while steps are trained stops the run in order; the second, or one at any other time, ends the process
 /// at once. So does time: a run that does not stop is ended, as it would be by a kill, which every checkpoint survives.
 pub fn install(stop: &Arc<AtomicBool>) -> Phase {
