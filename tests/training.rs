@@ -160,3 +160,29 @@ fn a_configuration_that_makes_no_sense_is_refused() {
     assert!(matches!(outcome, Err(Error::Config(_))), "{:?}", outcome.err());
     assert!(!folder.path().join("run").exists());
 }
+
+/// A model that does not fit the adapter says which batch would.
+#[test]
+fn what_does_not_fit_says_what_would() {
+    let Some(gpu) = common::gpu() else { return };
+    let most = gpu.device.limits().max_storage_buffer_binding_size;
+    let config = |hidden: u64| {
+        let flags = overrides(&format!("[model]\nhidden = [{hidden}]\n[train]\nbatch = 4096"));
+        Config::resolve(Some("points"), None, flags).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let hidden = (most / 4096 / 4 * 3).min(1 << 20);
+    let outcome =
+        run::train(config(hidden), Dataset::load("points:count=5000").unwrap(), &options(folder.path()), &mut |_| {
+            Ok(())
+        });
+    match outcome {
+        Err(error @ Error::TooLarge { .. }) => {
+            let text = error.to_string();
+            assert!(text.contains("--batch 1024 needs"), "{text}");
+            assert!(!folder.path().join("run").exists());
+        }
+        // An adapter with large bindings may hold even the widest layer there can be.
+        outcome => assert!(hidden == 1 << 20, "{:?}", outcome.err()),
+    }
+}

@@ -192,7 +192,7 @@ fn of_error(error: &Error) -> u8 {
         Error::Config(e) => of_config(e),
         Error::Data(e) => of_data(e),
         Error::Plan(_) => 2,
-        Error::Device(e) => of_device(e),
+        Error::Device(error) | Error::TooLarge { error, .. } => of_device(error),
         Error::Train(e) => of_train(e),
         Error::Run(e) => of_run(e),
         Error::Changed { .. } | Error::OtherData(_) => 2,

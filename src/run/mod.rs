@@ -1,6 +1,7 @@
 //! Training in one call: from a configuration and data to a finished run with model, pictures and page.
 
 mod custom;
+mod fit;
 mod page;
 mod pictures;
 mod resume;
@@ -102,6 +103,14 @@ pub enum Error {
     /// The model could not be applied.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The device has too little memory for the model.
+    #[error("{error}; {advice}")]
+    TooLarge {
+        /// What was too large.
+        error: DeviceError,
+        /// What would fit.
+        advice: String,
+    },
     /// A run cannot go on as another one.
     #[error("{path} was trained otherwise ({changes}): leave that as it was, or add --fork DIR to make it another run")]
     Changed {
@@ -162,8 +171,17 @@ fn go(
     let selected = hearing(watch, |watch| on.select(watch))?;
     let held = config.data_spec_within(&data, on.resident_bytes(&selected));
     let vae = Vae::new(&config.vae_spec(data.shape.len()), &config.train_spec_on(data.shape), held)?;
-    let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch))?;
-    let Opened { executor, device, .. } = opened;
+    let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch)).map_err(|error| {
+        let advice = match &error {
+            Error::Device(error) => fit::advice(error, &config, &data),
+            _ => None,
+        };
+        match (error, advice) {
+            (Error::Device(error), Some(advice)) => Error::TooLarge { error, advice },
+            (error, _) => error,
+        }
+    });
+    let Opened { executor, device, .. } = opened?;
 
     let states = from.states(&vae.program.params, vae.moments.len())?;
     let path = from.folder.path().to_path_buf();
