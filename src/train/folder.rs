@@ -201,6 +201,9 @@ impl RunFolder {
     pub fn claim(path: &Path, replace: bool, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
         if !path.exists() {
             fs::create_dir_all(path).map_err(failed(path))?;
+            // The folder's own name has to last, too.
+            let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            disk.sync_folder(above).map_err(failed(above))?;
         }
         let refused = |content: &Content| match content {
             Content::Other => Err(TrainError::Occupied(path.to_path_buf())),

@@ -1,30 +1,32 @@
 //! The loop: submit K steps while the last K run, watch the metrics, evaluate each epoch.
 
+mod evaluation;
+mod recovery;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::advice::advice;
-use super::event::{EpochReport, Event, MetricsLine, Rollback, StepReport, Summary};
-use super::saving::{Saved, Saving};
-use super::state::{Mean, Progress, State};
-use super::weights::{initial_weights, is_finite};
-use super::{RunFolder, StepSchedule, TrainError};
 use crate::config::Config;
 use crate::data::{Dataset, Shape, Split};
 use crate::executor::{Device, Executor};
 use crate::gpu::GpuError;
 use crate::kernels::batch::{half_bits, row_of};
 use crate::model::{Plan, Vae};
-use crate::plan::{Dtype, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
+use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
+use crate::train::advice::advice;
+use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
+use crate::train::saving::{Saved, Saving};
+use crate::train::state::{Mean, Progress, State};
+use crate::train::weights::{initial_weights, is_finite};
+use crate::train::{RunFolder, StepSchedule, TrainError};
+
+pub use evaluation::Epoch;
 
 /// Steps between the lines of `metrics.jsonl`.
 const LOG_EVERY: u64 = 50;
 /// Target duration of a submit: long enough to hide the host's work (a submit costs about 100 us regardless of size),
 /// short enough for Ctrl-C and the progress bar to react at once and to stay far from drivers' watchdog limits.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
-
-/// How often training may diverge and go back to a checkpoint.
-const ROLLBACKS: u32 = 3;
 
 /// Called with a run's events; an error ends the run.
 pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
@@ -272,84 +274,6 @@ impl Trainer {
         folder.checkpoint(&saving.origin, &self.vae.program.params, state, best, saving.keep)
     }
 
-    /// The error of a run that was stopped. Its state goes into a checkpoint, unless it is not finite: then the last one is
-    /// what there is to go on from.
-    fn interrupted(&mut self, folder: &mut RunFolder, saving: &Saving) -> TrainError {
-        let path = folder.path().to_path_buf();
-        let saved = self.state().map_err(TrainError::from).and_then(|state| {
-            if state.not_finite(&self.vae.program.params).is_some() {
-                return Ok(folder.checkpoints().first().map_or(0, |checkpoint| checkpoint.step));
-            }
-            self.checkpoint(folder, saving, &state)?;
-            Ok(state.progress.step)
-        });
-        match saved {
-            Ok(step) => TrainError::Interrupted { step, folder: path },
-            Err(error) => error,
-        }
-    }
-
-    fn roll_back(
-        &mut self,
-        folder: &mut RunFolder,
-        saving: &Saving,
-        step: u64,
-        loss: f64,
-        watch: &mut Watch<'_>,
-    ) -> Result<(), TrainError> {
-        self.roll_back_or(folder, saving, TrainError::Diverged { step, loss, tensor: None }, watch)
-    }
-
-    /// After a divergence, goes back to the newest good checkpoint, or to the start, with half the learning rate; the third
-    /// time has been the last.
-    fn roll_back_or(
-        &mut self,
-        folder: &mut RunFolder,
-        saving: &Saving,
-        error: TrainError,
-        watch: &mut Watch<'_>,
-    ) -> Result<(), TrainError> {
-        let TrainError::Diverged { step: diverged, .. } = error else { return Err(error) };
-        // Steps that were sent before are of no use.
-        while self.executor.collect()?.is_some() {}
-        let (rollbacks, lr_factor) = (self.progress.rollbacks + 1, self.progress.lr_factor / 2.0);
-        if rollbacks > ROLLBACKS {
-            return Err(match error {
-                TrainError::Diverged { step, loss, tensor: None } => {
-                    let state = self.state()?;
-                    let tensor = state.not_finite(&self.vae.program.params).map(|(tensor, _)| tensor);
-                    TrainError::Diverged { step, loss, tensor }
-                }
-                error => error,
-            });
-        }
-        let (params, moments) = (self.vae.program.params.clone(), self.vae.moments.len());
-        let good = folder.checkpoints().into_iter().find_map(|checkpoint| {
-            let manifest = checkpoint.manifest().ok()?;
-            checkpoint.state(&manifest, &params, moments).ok()
-        });
-        let mut state = good.unwrap_or_else(|| self.first_state());
-        let best = self.best.take().filter(|best| best.progress.step <= state.progress.step);
-        state.progress.rollbacks = rollbacks;
-        state.progress.lr_factor = lr_factor;
-        self.restore(&state)?;
-        self.best = best;
-        folder.rewind(state.progress.step)?;
-        let rollback = Rollback { step: state.progress.step, diverged, lr_factor, count: rollbacks };
-        folder.record(&MetricsLine::Rollback(rollback))?;
-        // So that a run that is killed and resumed does not diverge as often again.
-        if state.progress.step > 0 {
-            folder.checkpoint(&saving.origin, &params, &state, None, saving.keep)?;
-        }
-        watch(Event::Rollback(rollback))
-    }
-
-    fn first_state(&self) -> State {
-        let weights = initial_weights(&self.vae.program.params, self.config.train.seed);
-        let moments = vec![vec![0.0; weights.len()]; self.vae.moments.len()];
-        State { progress: Progress::default(), weights, moments }
-    }
-
     fn summary(&self, folder: &RunFolder) -> Summary {
         let progress = &self.progress;
         let best = progress.best;
@@ -448,16 +372,6 @@ impl Trainer {
         Ok(scalars)
     }
 
-    /// Makes the device hold test rows from `first` on; returns how many it holds.
-    fn hold(&mut self, first: usize) -> Result<usize, GpuError> {
-        let held = self.executor.program().tensors.get(self.vae.test_data).shape[0];
-        if let Some(test) = &self.test {
-            let words = test.words_of(first..(first + held).min(test.rows), self.shape.len());
-            self.executor.write_words(self.vae.test_data, &words)?;
-        }
-        Ok(held)
-    }
-
     /// Chooses how many steps go into a submit: towards [`SUBMIT_TIME`], at most doubling.
     fn adapt(&mut self, steps: usize, elapsed: Duration) {
         let wanted = steps as f64 * SUBMIT_TIME.as_secs_f64() / elapsed.as_secs_f64().max(1e-6);
@@ -478,124 +392,8 @@ impl Trainer {
         }
     }
 
-    /// Means over the test split: one draw of the latent a row, and the configured beta. None if `stop` is set meanwhile.
-    pub fn evaluate(&mut self, stop: &AtomicBool) -> Result<Option<StepMetrics>, GpuError> {
-        let mut mean = Mean::default();
-        let mut batches: Vec<_> = (0..self.schedule.evaluation_batches()).map(|b| self.schedule.evaluate(b)).collect();
-        let mut first = 0;
-        while first < self.schedule.evaluation_rows() {
-            let held = self.hold(first)?;
-            let rest = batches.split_off(held.div_ceil(self.config.train.batch).min(batches.len()));
-            for step in &mut batches {
-                step.offset -= first as u32;
-            }
-            // An evaluation step is about a third of a training step.
-            for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(None);
-                }
-                self.executor.submit(Plan::Evaluate.into(), chunk)?;
-                let reports = self.executor.collect()?.unwrap_or_default();
-                for (metrics, step) in reports.iter().zip(chunk) {
-                    mean.add(metrics, f64::from(step.rows));
-                }
-            }
-            batches = rest;
-            first += held;
-        }
-        Ok(Some(mean.get()))
-    }
-
     /// The weights as they are now.
     pub fn weights(&mut self) -> Result<Vec<f32>, GpuError> {
         self.executor.read(self.vae.weights)
-    }
-
-    /// The first rows of the batch that was gathered last.
-    fn batch(&mut self, rows: usize) -> Result<Vec<f32>, GpuError> {
-        let width = self.shape.len();
-        let tensors = &self.executor.program().tensors;
-        if tensors.dtype(self.vae.x) == Dtype::F32 {
-            return Ok(self.executor.read(self.vae.x)?[..rows * width].to_vec());
-        }
-        let x = tensors.get(self.vae.x);
-        let (buffer, offset, words) = (x.buffer, x.offset, x.shape[1]);
-        let words = self.executor.read_at(buffer, offset, rows * words)?.into_iter();
-        let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
-        let rows = bytes.chunks(width.next_multiple_of(4)).flat_map(|row| &row[..width]);
-        Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
-    }
-
-    /// The output `(rows, D)` of a plan for its first rows. `batch_done` is called after each batch with the number
-    /// of its valid rows.
-    fn shown(
-        &mut self,
-        plan: Plan,
-        rows: usize,
-        mut batch_done: impl FnMut(&mut Self, usize) -> Result<(), GpuError>,
-    ) -> Result<Vec<f32>, GpuError> {
-        let width = self.shape.len();
-        let mut mean = Vec::new();
-        let mut batch = 0;
-        let mut held = 0..0;
-        while mean.len() < rows * width {
-            let step = match plan {
-                Plan::Sample => self.schedule.sample(batch),
-                _ => {
-                    let step = self.schedule.evaluate(batch);
-                    let first = step.offset as usize;
-                    if !held.contains(&first) {
-                        held = first..first + self.hold(first)?;
-                    }
-                    StepScalars { offset: (first - held.start) as u32, ..step }
-                }
-            };
-            self.executor.dispatch(plan.into(), &step)?;
-            let kept = step.rows as usize;
-            batch_done(self, kept)?;
-            mean.extend(&self.executor.read(self.vae.mean)?[..kept * width]);
-            batch += 1;
-        }
-        mean.truncate(rows * width);
-        Ok(mean)
-    }
-}
-
-/// A finished epoch: its figures, and the model after it.
-pub struct Epoch<'a> {
-    /// Its figures.
-    pub report: EpochReport,
-    trainer: &'a mut Trainer,
-}
-
-impl Epoch<'_> {
-    /// What one example is.
-    pub fn shape(&self) -> Shape {
-        self.trainer.shape
-    }
-
-    /// Rows of the test split.
-    pub fn test_rows(&self) -> usize {
-        self.trainer.schedule.evaluation_rows()
-    }
-
-    /// The first test rows as the model receives them, and their reconstructions without noise: `(rows, D)` each.
-    pub fn reconstruct(&mut self, rows: usize) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
-        let rows = rows.min(self.test_rows());
-        let mut x = Vec::new();
-        let mean = self.trainer.shown(Plan::Reconstruct, rows, |trainer, kept| {
-            x.extend(trainer.batch(kept)?);
-            Ok(())
-        })?;
-        x.truncate(mean.len());
-        Ok((x, mean))
-    }
-
-    /// `rows` decoded draws from the prior: `(rows, D)`. An autoencoder has no prior.
-    pub fn sample(&mut self, rows: usize) -> Result<Option<Vec<f32>>, TrainError> {
-        if self.trainer.vae.program.plan("sample").is_none() {
-            return Ok(None);
-        }
-        Ok(Some(self.trainer.shown(Plan::Sample, rows, |_, _| Ok(()))?))
     }
 }

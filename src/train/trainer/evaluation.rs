@@ -1,0 +1,140 @@
+//! The model as it is now: its losses on the test split, and what it makes of rows.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Trainer;
+use crate::data::Shape;
+use crate::gpu::GpuError;
+use crate::model::Plan;
+use crate::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
+use crate::train::TrainError;
+use crate::train::event::EpochReport;
+use crate::train::state::Mean;
+
+impl Trainer {
+    /// Makes the device hold test rows from `first` on; returns how many it holds.
+    fn hold(&mut self, first: usize) -> Result<usize, GpuError> {
+        let held = self.executor.program().tensors.get(self.vae.test_data).shape[0];
+        if let Some(test) = &self.test {
+            let words = test.words_of(first..(first + held).min(test.rows), self.shape.len());
+            self.executor.write_words(self.vae.test_data, &words)?;
+        }
+        Ok(held)
+    }
+
+    /// Means over the test split: one draw of the latent a row, and the configured beta. None if `stop` is set meanwhile.
+    pub fn evaluate(&mut self, stop: &AtomicBool) -> Result<Option<StepMetrics>, GpuError> {
+        let mut mean = Mean::default();
+        let mut batches: Vec<_> = (0..self.schedule.evaluation_batches()).map(|b| self.schedule.evaluate(b)).collect();
+        let mut first = 0;
+        while first < self.schedule.evaluation_rows() {
+            let held = self.hold(first)?;
+            let rest = batches.split_off(held.div_ceil(self.config.train.batch).min(batches.len()));
+            for step in &mut batches {
+                step.offset -= first as u32;
+            }
+            // An evaluation step is about a third of a training step.
+            for chunk in batches.chunks((3 * self.steps_per_submit).min(STEPS_PER_SUBMIT)) {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
+                self.executor.submit(Plan::Evaluate.into(), chunk)?;
+                let reports = self.executor.collect()?.unwrap_or_default();
+                for (metrics, step) in reports.iter().zip(chunk) {
+                    mean.add(metrics, f64::from(step.rows));
+                }
+            }
+            batches = rest;
+            first += held;
+        }
+        Ok(Some(mean.get()))
+    }
+
+    /// The first rows of the batch that was gathered last.
+    fn batch(&mut self, rows: usize) -> Result<Vec<f32>, GpuError> {
+        let width = self.shape.len();
+        let tensors = &self.executor.program().tensors;
+        if tensors.dtype(self.vae.x) == Dtype::F32 {
+            return Ok(self.executor.read(self.vae.x)?[..rows * width].to_vec());
+        }
+        let x = tensors.get(self.vae.x);
+        let (buffer, offset, words) = (x.buffer, x.offset, x.shape[1]);
+        let words = self.executor.read_at(buffer, offset, rows * words)?.into_iter();
+        let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        let rows = bytes.chunks(width.next_multiple_of(4)).flat_map(|row| &row[..width]);
+        Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
+    }
+
+    /// The output `(rows, D)` of a plan for its first rows. `batch_done` is called after each batch with the number
+    /// of its valid rows.
+    fn shown(
+        &mut self,
+        plan: Plan,
+        rows: usize,
+        mut batch_done: impl FnMut(&mut Self, usize) -> Result<(), GpuError>,
+    ) -> Result<Vec<f32>, GpuError> {
+        let width = self.shape.len();
+        let mut mean = Vec::new();
+        let mut batch = 0;
+        let mut held = 0..0;
+        while mean.len() < rows * width {
+            let step = match plan {
+                Plan::Sample => self.schedule.sample(batch),
+                _ => {
+                    let step = self.schedule.evaluate(batch);
+                    let first = step.offset as usize;
+                    if !held.contains(&first) {
+                        held = first..first + self.hold(first)?;
+                    }
+                    StepScalars { offset: (first - held.start) as u32, ..step }
+                }
+            };
+            self.executor.dispatch(plan.into(), &step)?;
+            let kept = step.rows as usize;
+            batch_done(self, kept)?;
+            mean.extend(&self.executor.read(self.vae.mean)?[..kept * width]);
+            batch += 1;
+        }
+        mean.truncate(rows * width);
+        Ok(mean)
+    }
+}
+
+/// A finished epoch: its figures, and the model after it.
+pub struct Epoch<'a> {
+    /// Its figures.
+    pub report: EpochReport,
+    pub(super) trainer: &'a mut Trainer,
+}
+
+impl Epoch<'_> {
+    /// What one example is.
+    pub fn shape(&self) -> Shape {
+        self.trainer.shape
+    }
+
+    /// Rows of the test split.
+    pub fn test_rows(&self) -> usize {
+        self.trainer.schedule.evaluation_rows()
+    }
+
+    /// The first test rows as the model receives them, and their reconstructions without noise: `(rows, D)` each.
+    pub fn reconstruct(&mut self, rows: usize) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
+        let rows = rows.min(self.test_rows());
+        let mut x = Vec::new();
+        let mean = self.trainer.shown(Plan::Reconstruct, rows, |trainer, kept| {
+            x.extend(trainer.batch(kept)?);
+            Ok(())
+        })?;
+        x.truncate(mean.len());
+        Ok((x, mean))
+    }
+
+    /// `rows` decoded draws from the prior: `(rows, D)`. An autoencoder has no prior.
+    pub fn sample(&mut self, rows: usize) -> Result<Option<Vec<f32>>, TrainError> {
+        if self.trainer.vae.program.plan("sample").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.trainer.shown(Plan::Sample, rows, |_, _| Ok(()))?))
+    }
+}

@@ -1,0 +1,233 @@
+//! The disk fails, the device is lost, a number is not finite.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use wgvae::config::Config;
+use wgvae::disk::{Disk, System};
+use wgvae::executor::{Device, Executor};
+use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
+use wgvae::model::Vae;
+use wgvae::oracle::Oracle;
+use wgvae::run::{self, Resume, RunOptions};
+use wgvae::train::{Checkpoint, Event, Identity, RunFolder, TrainError, Trainer, Watch};
+
+use crate::common;
+use crate::runs::{config, copy, data, go_on, kills, model, options, random, saving};
+
+/// Lets so many calls succeed.
+#[derive(Debug)]
+struct Failing {
+    left: AtomicUsize,
+    calls: AtomicUsize,
+}
+
+impl Failing {
+    fn after(calls: usize) -> Arc<Self> {
+        Arc::new(Self { left: AtomicUsize::new(calls), calls: AtomicUsize::new(0) })
+    }
+
+    fn call<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+            Ok(_) => call(),
+            Err(_) => Err(io::Error::other("the disk is full")),
+        }
+    }
+}
+
+impl Disk for Failing {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        self.call(|| System.create(path))
+    }
+
+    fn write(&self, file: &mut File, content: &[u8]) -> io::Result<()> {
+        // What is written of a file before it fails: half.
+        self.call(|| System.write(file, content)).inspect_err(|_| {
+            let _ = System.write(file, &content[..content.len() / 2]);
+        })
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.call(|| System.sync(file))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call(|| System.rename(from, to))
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.call(|| System.sync_folder(folder))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.call(|| System.remove(path))
+    }
+}
+
+/// Every call that changes files fails in turn, and all behind it: of a new run, of one that goes on, and of one that
+/// replaces another. What was there before, or what was written, loads and goes on to the same model.
+#[test]
+fn a_disk_that_fails_at_any_call_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config("[train]\nsteps = 14");
+    let whole = folder.path().join("whole");
+    let train = |path: &Path, replace: bool, disk: Arc<dyn Disk>| {
+        let options = RunOptions { replace, disk, ..options(path) };
+        run::train(config.clone(), data(), &options, &mut |_| Ok(()))
+    };
+    let counting = Failing::after(usize::MAX);
+    train(&whole, false, counting.clone()).unwrap();
+    let calls = counting.calls.load(Ordering::Relaxed);
+    assert!(calls > 60, "{calls}");
+
+    // All of them with scripts/soak.
+    let stride = if kills() > 100 { 1 } else { 3 };
+    for (n, at) in (0..calls).step_by(stride).enumerate() {
+        let path = folder.path().join(format!("new {at}"));
+        if let Err(error) = train(&path, false, Failing::after(at)) {
+            assert!(error.to_string().contains("the disk is full"), "{error}");
+        }
+        // Before the record is written there is no run, and the folder can be used at once.
+        match Identity::of(&path) {
+            Some(_) => go_on(&path, Arc::new(System), &options(&path)),
+            None => train(&path, false, Arc::new(System)),
+        }
+        .unwrap_or_else(|error| panic!("call {at}: {error}"));
+        assert!(model(&path) == model(&whole), "call {at} of a new run");
+
+        // Where a run goes on, the same calls fail.
+        let path = folder.path().join(format!("resumed {at}"));
+        train(&path, false, Failing::after(calls / 2)).unwrap_err();
+        let last = Checkpoint::all(&path.join("checkpoints"), &Identity::of(&path).unwrap().run);
+        let _ = go_on(&path, Failing::after(n), &options(&path));
+        let now = Resume::open(&path).unwrap().step();
+        assert!(now >= last[0].step, "call {n} of a resumed run lost step {}", last[0].step);
+        go_on(&path, Arc::new(System), &options(&path)).unwrap();
+        assert!(model(&path) == model(&whole), "call {n} of a resumed run");
+    }
+
+    // The old run has another seed. Either of the two is there afterwards.
+    let old = folder.path().join("old");
+    let other = config.with_flags("[train]\nseed = 3".parse().unwrap()).unwrap();
+    run::train(other, data(), &options(&old), &mut |_| Ok(())).unwrap();
+    for at in (0..calls + 20).step_by(2) {
+        let path = folder.path().join(format!("replaced {at}"));
+        copy(&old, &path);
+        let _ = train(&path, true, Failing::after(at));
+        go_on(&path, Arc::new(System), &options(&path)).unwrap_or_else(|error| panic!("call {at}: {error}"));
+        assert!(model(&path) == model(&whole) || model(&path) == model(&old), "call {at} of a run that replaces");
+    }
+}
+
+/// A device that is destroyed says that all is well, and does nothing: no step is counted that did not run, and another
+/// device goes on from the last checkpoint to the same model.
+#[test]
+fn a_lost_device_ends_the_run_in_order() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = config("[train]\nsteps = 60");
+    let data = data();
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
+    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
+    let trainer = || {
+        let gpu = Gpu::open(&entry, Default::default()).unwrap();
+        let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
+        let executor = Executor::Gpu(Box::new(compiled));
+        (Trainer::new(&config, data.clone(), vae.clone(), executor, Device::cpu()).unwrap(), gpu)
+    };
+    let stop = AtomicBool::new(false);
+    let train = |trainer: &mut Trainer, run: &mut RunFolder, watch: &mut Watch<'_>| {
+        let saving = saving(run, &config, 4);
+        trainer.train(run, &saving, &stop, watch)
+    };
+    let claim = |name: &str| RunFolder::claim(&folder.path().join(name), false, Arc::new(System)).unwrap();
+    train(&mut trainer().0, &mut claim("whole"), &mut |_| Ok(())).unwrap();
+    let expected = model(&folder.path().join("whole"));
+    for number in 0..20 {
+        let (mut lost, gpu) = trainer();
+        let mut run = claim(&number.to_string());
+        let at = random(9, number, 60);
+        let mut counted = 0;
+        let outcome = train(&mut lost, &mut run, &mut |event| {
+            if let Event::Progress { report, .. } = event {
+                counted = report.step;
+                if report.step > at {
+                    gpu.device.destroy();
+                }
+            }
+            Ok(())
+        });
+        let error = outcome.err();
+        if counted < 60 {
+            assert!(matches!(error, Some(TrainError::Stopped { .. })), "{at}: {error:?}");
+            let text = error.unwrap().to_string();
+            assert!(text.contains("go on with: wgvae train --resume"), "{text}");
+        }
+        let (mut again, _) = trainer();
+        if let Some(checkpoint) = run.checkpoints().first() {
+            let manifest = checkpoint.manifest().unwrap();
+            assert!(manifest.progress.step <= counted, "step {} of {counted}", manifest.progress.step);
+            again.restore(&checkpoint.state(&manifest, &vae.program.params, 2).unwrap()).unwrap();
+        }
+        train(&mut again, &mut run, &mut |_| Ok(())).unwrap();
+        assert!(model(run.path()) == expected, "lost after step {at}: another model");
+    }
+}
+
+/// A number that is not finite, anywhere in the weights or the moments, is found before it is saved: training goes back and
+/// ends with a model, and an interrupt saves nothing of it.
+#[test]
+fn what_is_not_finite_is_never_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config("[train]\nsteps = 30");
+    let data = data();
+    let spec = config.vae_spec(data.shape.len());
+    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
+    let tensors = [vae.weights, vae.moments[0], vae.moments[1]];
+    for number in 0..100 {
+        let executor = Executor::OracleF32(Box::new(Oracle::new(vae.program.clone())));
+        let mut trainer = Trainer::new(&config, data.clone(), vae.clone(), executor, Device::cpu()).unwrap();
+        let mut run = RunFolder::claim(&folder.path().join(number.to_string()), false, Arc::new(System)).unwrap();
+        let saving = saving(&run, &config, 1 + random(5, number, 9));
+        let stop = AtomicBool::new(false);
+        let at = random(6, number, 30);
+        let outcome = trainer.train(&mut run, &saving, &stop, &mut |event| {
+            if let Event::Progress { report, .. } = event {
+                stop.store(report.step > at, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        assert!(matches!(outcome, Err(TrainError::Interrupted { .. })) || at + 1 >= 30, "{:?}", outcome.err());
+
+        let tensor = tensors[number as usize % 3];
+        let param = vae.program.params.iter().nth(number as usize % 7).unwrap();
+        let mut values = trainer.executor().read(tensor).unwrap();
+        let place = param.offset + random(8, number, param.len() as u64) as usize;
+        values[place] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][(number / 3) as usize % 3];
+        trainer.executor().write(tensor, &values).unwrap();
+        let mut rollbacks = 0;
+        let interrupts = number % 2 == 0;
+        stop.store(interrupts, Ordering::Relaxed);
+        let finished = trainer.progress().step == 30;
+        let outcome = trainer.train(&mut run, &saving, &stop, &mut |event| {
+            rollbacks += u32::from(matches!(event, Event::Rollback(_)));
+            Ok(())
+        });
+        let stopped = matches!(outcome, Err(TrainError::Interrupted { .. }));
+        assert!(stopped && interrupts || outcome.is_ok() && (!interrupts || finished), "{:?}", outcome.err());
+        assert!(interrupts || finished || rollbacks == 1, "{number}: {rollbacks} rollbacks");
+        for checkpoint in run.checkpoints() {
+            let manifest = checkpoint.manifest().unwrap();
+            let state = checkpoint.state(&manifest, &vae.program.params, 2).unwrap();
+            assert_eq!(state.not_finite(&vae.program.params), None);
+        }
+        wgvae::train::load(&run.file("model.safetensors"), &vae.program.params).unwrap();
+    }
+}

@@ -1,0 +1,189 @@
+//! Runs go on from their checkpoints.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use wgvae::config::Config;
+use wgvae::data::Dataset;
+use wgvae::disk::System;
+use wgvae::executor::DeviceChoice;
+use wgvae::run::{self, Error, Resume, RunOptions};
+use wgvae::train::{Checkpoint, DeviceOptions, Event, Identity, TrainError};
+
+use crate::runs::{config, copy, data, go_on, model, options, random};
+
+/// A run that is stopped after some step has the same model in the end, whatever the optimiser, with clipping and
+/// schedules, and where rows are streamed to the device.
+#[test]
+fn a_run_cut_anywhere_ends_with_the_same_model() {
+    let optimisers =
+        ["sgd\"\nmomentum = 0.9\nlr = 1e-4\nclip = \"1\"", "adam\"", "adamw\"\nweight_decay = 0.1", "sgd\"\nlr = 1e-5"];
+    let settings =
+        ["", "schedule = \"cosine\"\nwarmup_steps = 7", "clip = 1.0", "schedule = \"step\"\nlr_step_epochs = 1"];
+    let folder = tempfile::tempdir().unwrap();
+    let mut cuts = 0;
+    for (number, (optimiser, setting)) in optimisers.iter().flat_map(|o| settings.map(|s| (o, s))).enumerate() {
+        let optimiser = optimiser.replace("clip = \"1\"", "nesterov = true");
+        let config = config(&format!("[train]\noptimizer = \"{optimiser}\n{setting}"));
+        // A MiB of points is more than there are; one byte is less than a batch.
+        let resident = (number % 2 == 1).then_some(1);
+        let whole = folder.path().join(format!("whole {number}"));
+        let with = |path: &Path| {
+            let mut options = options(path);
+            options.device.resident = resident;
+            options
+        };
+        run::train(config.clone(), data(), &with(&whole), &mut |_| Ok(())).unwrap();
+        for cut in 0..7 {
+            let path = folder.path().join(format!("cut {number} {cut}"));
+            let options = with(&path);
+            // Twice: what goes on is cut again.
+            for _ in 0..2 {
+                let after = random(number as u32, cuts, 40);
+                cuts += 1;
+                let mut watch = |event: Event<'_>| {
+                    if let Event::Progress { report, .. } = event {
+                        options.stop.store(report.step > after, Ordering::Relaxed);
+                    }
+                    Ok(())
+                };
+                let outcome = match Resume::open(&path) {
+                    Ok(from) => run::resume(from, data(), &options, &mut watch),
+                    Err(_) => run::train(config.clone(), data(), &options, &mut watch),
+                };
+                let stopped = matches!(outcome, Err(Error::Train(TrainError::Interrupted { .. })));
+                assert!(stopped || outcome.is_ok(), "{:?}", outcome.err());
+                options.stop.store(false, Ordering::Relaxed);
+            }
+            go_on(&path, Arc::new(System), &options).unwrap();
+            assert!(model(&path) == model(&whole), "{optimiser} {setting}: cut {cut} gave another model");
+            let lines = |path: &Path| -> Vec<String> {
+                let text = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+                // Times differ.
+                let without_times = |line: &str| {
+                    let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+                    for key in ["seconds", "steps_per_second", "run"] {
+                        line.as_object_mut().unwrap().remove(key);
+                    }
+                    line.to_string()
+                };
+                text.lines().map(without_times).collect()
+            };
+            assert_eq!(lines(&path), lines(&whole), "{optimiser} {setting}: cut {cut}");
+        }
+    }
+    assert!(cuts > 200);
+}
+
+/// A damaged checkpoint is named and the one before it used; without a good one, training starts again.
+#[test]
+fn damaged_checkpoints_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    run::train(config(""), data(), &RunOptions { keep: 3, ..options(&whole) }, &mut |_| Ok(())).unwrap();
+    let run = Identity::of(&whole).unwrap().run;
+    let newest = Checkpoint::all(&whole.join("checkpoints"), &run).remove(0);
+    let name = newest.path.file_name().unwrap().to_owned();
+    for (number, ending) in (0..40).flat_map(|number| ["json", "safetensors"].map(|ending| (number, ending))) {
+        let path = folder.path().join(format!("{number} {ending}"));
+        copy(&whole, &path);
+        let file = path.join("checkpoints").join(&name).with_extension(ending);
+        let mut bytes = std::fs::read(&file).unwrap();
+        let place = random(1, number, bytes.len() as u64) as usize;
+        match number % 2 {
+            0 => bytes.truncate(place),
+            _ => bytes[place] ^= 1 << (number % 8),
+        }
+        std::fs::write(&file, bytes).unwrap();
+        let from = Resume::open(&path).unwrap();
+        assert_eq!(from.damaged.len(), 1, "{number} {ending}, byte {place}");
+        assert!(from.step() < newest.step);
+        run::resume(from, data(), &options(&path), &mut |_| Ok(())).unwrap();
+        assert!(model(&path) == model(&whole), "{number} {ending}");
+    }
+    std::fs::remove_dir_all(whole.join("checkpoints")).unwrap();
+    let before = model(&whole);
+    assert_eq!(Resume::open(&whole).unwrap().step(), 0);
+    go_on(&whole, Arc::new(System), &options(&whole)).unwrap();
+    assert!(model(&whole) == before);
+}
+
+/// A run can be made longer, and gives what the longer run would have given; other changes need a fork.
+#[test]
+fn a_run_can_be_longer_but_not_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (short, long) = (folder.path().join("short"), folder.path().join("long"));
+    let epochs = |count: usize| {
+        let mut config = config("");
+        (config.train.steps, config.train.epochs) = (None, count);
+        config
+    };
+    run::train(epochs(3), data(), &options(&short), &mut |_| Ok(())).unwrap();
+    run::train(epochs(6), data(), &options(&long), &mut |_| Ok(())).unwrap();
+    let open = || Resume::open(&short).unwrap();
+    for (wrong, named) in [
+        (epochs(2), "train.epochs 3 -> 2"),
+        (
+            Config { train: wgvae::config::TrainConfig { lr: 0.5, ..epochs(3).train }, ..epochs(3) },
+            "train.lr 0.001 -> 0.5",
+        ),
+        (
+            Config { model: wgvae::config::ModelConfig { latent: 4, ..epochs(3).model }, ..epochs(3) },
+            "model.latent 2 -> 4",
+        ),
+    ] {
+        let error = open().with(wrong).err().unwrap().to_string();
+        assert!(error.contains(named) && error.contains("--fork"), "{error}");
+    }
+    let other = Dataset::load("points:count=151").unwrap();
+    let outcome = run::resume(open(), other.clone(), &options(&short), &mut |_| Ok(()));
+    assert!(matches!(outcome, Err(Error::OtherData(_))), "{:?}", outcome.err());
+    // A fork leaves the run as it is.
+    let fork = folder.path().join("fork");
+    let before = model(&short);
+    let mut changed = epochs(6);
+    changed.train.lr = 0.01;
+    let from = open().fork(&fork).unwrap().with(changed).unwrap();
+    run::resume(from, other, &options(&fork), &mut |_| Ok(())).unwrap();
+    assert!(model(&short) == before && model(&fork) != before && model(&fork) != model(&long));
+    // Other shapes cannot be gone on from.
+    let mut wider = epochs(6);
+    wider.model.hidden = vec![6];
+    let from = open().fork(&folder.path().join("wider")).unwrap().with(wider).unwrap();
+    let error = run::resume(from, data(), &options(&fork), &mut |_| Ok(())).err().unwrap().to_string();
+    assert!(error.contains("encoder.0.weight"), "{error}");
+    assert!(!folder.path().join("wider").exists());
+
+    run::resume(open().with(epochs(6)).unwrap(), data(), &options(&short), &mut |_| Ok(())).unwrap();
+    assert!(model(&short) == model(&long));
+}
+
+/// The model is the best by test loss, and patience ends a run that has stopped getting better.
+#[test]
+fn the_best_model_is_kept_and_patience_ends_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config("");
+    // A rate at which losses go up and down.
+    (config.train.steps, config.train.epochs, config.train.lr, config.train.patience) = (None, 200, 0.3, Some(4));
+    let path = folder.path().join("run");
+    let mut losses = Vec::new();
+    let finished = run::train(config, data(), &options(&path), &mut |event| {
+        if let Event::Epoch(epoch) = event {
+            losses.push(epoch.report.test_loss);
+        }
+        Ok(())
+    })
+    .unwrap();
+    let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap();
+    assert!(losses.len() < 200 && losses.len() == best + 5, "{losses:?}");
+    assert_eq!(finished.summary.best_epoch, best + 1);
+    let on = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
+    let mut model = wgvae::Applied::open(&finished.run, 16, &on, &mut |_| {}).unwrap();
+    let test = data().test;
+    let codes = model.encode(&test).unwrap();
+    let figures = wgvae::Evaluation::of(&codes, &model.score(&test, 64).unwrap(), 64, model.width());
+    let at = |epoch: usize| (figures.loss - losses[epoch]).abs();
+    assert!(at(best) < at(losses.len() - 1), "{} is not {}, but rather {losses:?}", figures.loss, losses[best]);
+    assert_eq!(finished.summary.test_loss, losses[best]);
+}
