@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shown = model.decode(&z)?;
     let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
     let to = write_rows(&run, args.to.as_deref(), "decoded", || Sheet::of_rows(&run, shown), picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         warning!("root mean squared error: {:.4} damaged, {:.4} restored", error(&before), error(&after));
     }
     let to = write_rows(&run, args.to.as_deref(), "restored", || Sheet::of_rows(&run, after.clone()), picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 

@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let picture = picture(run.data.shape, &shown, &ground, 10);
     let to = write_rows(&run, args.to.as_deref(), "samples", || Sheet::of_rows(&run, shown), picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 
