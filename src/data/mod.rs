@@ -8,6 +8,7 @@ mod array;
 mod bytes;
 mod columns;
 mod dataset;
+mod description;
 mod error;
 mod folder;
 mod glyphs;
