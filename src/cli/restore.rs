@@ -115,7 +115,7 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
             let names = super::sheet::names_of(shape, run.data.columns.as_ref());
             let unknown = args.hole.iter().find(|hole| !names.contains(hole));
             if let Some(hole) = unknown {
-                let reason = format!("there is no column `{hole}`; there are {}", names.join(", "));
+                let reason = format!("there is no column `{hole}`; there are {}", data::list(&names));
                 return Err(RunError::Unfit(reason));
             }
             names.iter().map(|name| args.hole.contains(name)).collect()
