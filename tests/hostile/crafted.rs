@@ -196,6 +196,8 @@ fn names_may_be_long_and_many() {
     // A field takes more memory than its comma.
     let commas = [",".repeat(20 * MIB), "\n".into(), ",".repeat(20 * MIB)].concat();
     described(&written(&folder, "commas.csv", commas.as_bytes()), &[], 3, "no more than 262144 can be read");
+    let empty = ["a,b\n", &"\n".repeat(20 * MIB), "1,2\n3,4\n"].concat();
+    described(&written(&folder, "empty.csv", empty.as_bytes()), &[], 0, "");
     // More than one row of an array's axes.
     let axes = format!("({})", "1, ".repeat(20_000));
     described(&written(&folder, "axes.npy", &npy("|u1", &axes, &[1])), &[], 3, "more than 64 axes");

@@ -87,13 +87,16 @@ impl Separator {
     }
 }
 
-/// The most fields that a line can have, whatever separates them and whatever is quoted.
-pub fn widest(text: &str) -> usize {
-    let count = |separator: u8| {
-        let widest = text.lines().map(|line| line.bytes().filter(|byte| *byte == separator).count()).max();
-        widest.unwrap_or(0) + 1
+/// The first line that can have more than so many fields, whatever separates them and whatever is quoted: counted from 1,
+/// and how many.
+pub fn too_wide(text: &str, most: usize) -> Option<(u64, usize)> {
+    let widest = |line: &str| {
+        let count = |separator: u8| line.bytes().filter(|byte| *byte == separator).count() + 1;
+        [b',', b'\t', b';', b'|', b' '].into_iter().map(count).max().unwrap_or(1)
     };
-    [b',', b'\t', b';', b'|', b' '].into_iter().map(count).max().unwrap_or(1)
+    // Hardly any line is long enough to be counted.
+    let long = text.lines().zip(1..).filter(|(line, _)| line.len() >= most);
+    long.map(|(line, number)| (number, widest(line))).find(|(_, fields)| *fields > most)
 }
 
 /// The text of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1; none for other content.

@@ -34,11 +34,13 @@ fn text(path: &Path) -> Result<String, DataError> {
         return Err(invalid("it holds bytes that are not text".into()));
     }
     let text = dialect::text(bytes::all(path)?).ok_or_else(|| invalid("it holds bytes that are not text".into()))?;
-    match dialect::widest(&text) {
-        fields if fields > MOST_COLUMNS => {
-            Err(invalid(format!("a line has {fields} fields, and no more than {MOST_COLUMNS} can be read")))
-        }
-        _ => Ok(text),
+    match dialect::too_wide(&text, MOST_COLUMNS) {
+        Some((line, fields)) => Err(DataError::Line {
+            path: path.to_path_buf(),
+            line,
+            reason: format!("it has {fields} fields, and no more than {MOST_COLUMNS} can be read"),
+        }),
+        None => Ok(text),
     }
 }
 
