@@ -15,7 +15,15 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "wgvae: this is a bug, please report it: {panic}");
         }
     }));
-    match wgvae::cli::run(wgvae::cli::Cli::parse()) {
+    let cli = match wgvae::cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        // The help and the version are results too, which may not arrive.
+        Err(told) => match told.print().and_then(|()| std::io::stdout().flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return ExitCode::FAILURE,
+            _ => return ExitCode::from(told.exit_code() as u8),
+        },
+    };
+    match wgvae::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let gone =

@@ -1,5 +1,7 @@
 //! A run's model on a device.
 
+use std::path::Path;
+
 use super::{Run, RunError, draws};
 use crate::config::Config;
 use crate::data::{Description, Split, Values};
@@ -7,7 +9,7 @@ use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::rng::{Stream, key};
 use crate::model::{Apply, DataSpec, Objective, Vae};
-use crate::plan::{StepScalars, TensorId};
+use crate::plan::{ParamTable, StepScalars, TensorId};
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
 
 /// Bytes of rows that the device holds at a time.
@@ -66,6 +68,19 @@ impl Score {
     }
 }
 
+/// Refuses a file that is too small for a model's weights, before room is made for them.
+fn expect_weights(file: &Path, params: &ParamTable) -> Result<(), RunError> {
+    let damaged = |reason: String| RunError::Damaged { path: file.to_path_buf(), reason };
+    let length = std::fs::metadata(file).map_err(|e| damaged(e.to_string()))?.len();
+    let needed = params.iter().fold(0_u64, |all, param| all.saturating_add(4 * param.len() as u64));
+    match needed <= length {
+        true => Ok(()),
+        false => Err(damaged(format!(
+            "it has {length} bytes, but the weights of the model that config.toml and data.json describe have {needed}"
+        ))),
+    }
+}
+
 /// A trained model on a device.
 pub struct Applied {
     config: Config,
@@ -84,8 +99,13 @@ impl Applied {
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
         let plans = Self::plans(run, rows)?;
+        // Before anything is allocated on the device: weights that do not match the description of the data would make
+        // it fail there.
+        let file = run.path.join(train::MODEL);
+        expect_weights(&file, &plans.program.params)?;
+        let weights = train::load(&file, &plans.program.params)?;
         let Opened { executor, .. } = device.open_trained(&run.config, &plans, watch)?;
-        Self::new(run, plans, executor)
+        Self::new(run, plans, executor, &weights)
     }
 
     /// Builds the plans that apply a run's model to `rows` rows.
@@ -97,9 +117,8 @@ impl Applied {
     }
 
     /// Loads the weights to the device that compiled those plans.
-    fn new(run: &Run, vae: Vae, mut executor: Executor) -> Result<Self, RunError> {
-        let weights = train::load(&run.path.join("model.safetensors"), &vae.program.params)?;
-        executor.write(vae.weights, &weights)?;
+    fn new(run: &Run, vae: Vae, mut executor: Executor, weights: &[f32]) -> Result<Self, RunError> {
+        executor.write(vae.weights, weights)?;
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
         Ok(Self { config: run.config.clone(), vae, executor, data: run.data.clone(), capacity })
     }

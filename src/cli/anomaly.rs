@@ -119,9 +119,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if to != std::path::Path::new("-") {
         print(&record)?;
     }
-    told(&to);
+    told(&to)?;
     if let Some(path) = pictured {
-        told(&path);
+        told(&path)?;
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let to = place_in(&run, args.to.as_deref(), name);
     write_as(format, &run, &rows.classes, shown, labels, &to)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 
@@ -117,7 +117,7 @@ fn write_as(
     shown: Vec<f32>,
     labels: Option<Vec<u32>>,
     to: &Path,
-) -> Result<(), RunError> {
+) -> anyhow::Result<()> {
     make_folder_of(to)?;
     let levels = || -> Vec<u8> { shown.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect() };
     match (format, run.data.shape) {

@@ -111,7 +111,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     drop(out);
     if !args.json {
-        told(&to);
+        told(&to)?;
     }
     Ok(())
 }

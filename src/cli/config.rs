@@ -14,7 +14,5 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::resolve(Some(&args.preset), None, toml::Table::new())?;
     let text = config.to_commented_toml(&args.preset)?;
-    // Writing fails only where the reader has closed stdout, which is not an error.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::data_args::SourceArgs;
 use super::data_export;
-use crate::data::{DataError, Dataset, Shape, Split, Values, write};
+use crate::data::{DataError, Dataset, Shape, Split, Values, shown, write};
 use crate::report;
 
 /// Images in the preview.
@@ -127,20 +127,20 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         more => writeln!(out, "         and {more} more"),
     };
     if !r.classes.is_empty() {
-        let width = r.classes.iter().take(LISTED).map(|c| c.name.chars().count()).max().unwrap_or(0).max(5);
+        let width = r.classes.iter().take(LISTED).map(|c| shown(c.name).chars().count()).max().unwrap_or(0).max(5);
         writeln!(out, "classes  {:width$}  {:>8}  {:>8}", "", "training", "test")?;
         for class in r.classes.iter().take(LISTED) {
-            writeln!(out, "         {:width$}  {:>8}  {:>8}", class.name, class.train, class.test)?;
+            writeln!(out, "         {:width$}  {:>8}  {:>8}", shown(class.name), class.train, class.test)?;
         }
         more(out, r.classes.len())?;
     }
     if !r.columns.is_empty() {
-        let width = r.columns.iter().take(LISTED).map(|c| c.name.chars().count()).max().unwrap_or(0);
+        let width = r.columns.iter().take(LISTED).map(|c| shown(c.name).chars().count()).max().unwrap_or(0);
         let numbers = ["mean", "deviation", "min", "max"].map(|name| format!("{name:>11}")).join(" ");
         writeln!(out, "columns  {:width$} {numbers}", "")?;
         for c in r.columns.iter().take(LISTED) {
             let numbers = [c.mean, c.deviation, c.min, c.max].map(|v| format!("{:>11}", short(v))).join(" ");
-            writeln!(out, "         {:width$} {numbers}", c.name)?;
+            writeln!(out, "         {:width$} {numbers}", shown(c.name))?;
         }
         more(out, r.columns.len())?;
     }

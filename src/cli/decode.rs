@@ -30,16 +30,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shown = model.decode(&z)?;
     let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
     let to = write_rows(&run, args.to.as_deref(), "decoded", || Sheet::of_rows(&run, shown), picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 
-/// Reads `(N, Z)` codes: the columns `mu_*` where the file has them, else `z_*`, else all columns.
+/// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.
 fn latents(run: &Run, path: &Path) -> Result<Vec<f32>, RunError> {
     let latent = run.config.model.latent;
-    let named = |name: &str| -> Vec<String> { (0..latent).map(|i| format!("{name}_{i}")).collect() };
-    let read = |columns: &[String]| data::numbers(path, columns);
-    let (z, width) = read(&named("mu")).or_else(|_| read(&named("z"))).or_else(|_| read(&[]))?;
+    let (z, width) = data::numbers(path, &["mu", "z"])?;
     match width == latent {
         true => Ok(z),
         false => Err(RunError::Unfit(format!(

@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
     let sheet = with_names(sheet(&run, &codes, parts, args.seed), &rows);
     sheet.write(&to)?;
-    told(&to);
+    told(&to)?;
     // An NPY file has no column for words, so class numbers go to a second file.
     if super::sheet::extension(&to) == "npy"
         && let Some(labels) = &rows.split.labels
@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let stem = to.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let beside = to.with_file_name(format!("{stem}-labels.npy"));
         write::write_npy_labels(&beside, labels)?;
-        told(&beside);
+        told(&beside)?;
     }
     Ok(())
 }

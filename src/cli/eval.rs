@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
     writeln!(out, "bits per value  {:.4}", f.bits_per_dimension)?;
     drop(out);
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 

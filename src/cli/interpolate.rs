@@ -53,6 +53,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let ground = rows.split.numbers(0..rows.split.rows.min(2000), model.width());
     let picture = picture(run.data.shape, &shown, &ground, steps.min(10));
     let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_rows(&run, shown), picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }

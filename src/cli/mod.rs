@@ -38,6 +38,8 @@ mod signals;
 mod train;
 mod traverse;
 
+use std::io::Write;
+
 use clap::{Parser, Subcommand};
 
 use crate::apply::RunError;
@@ -122,9 +124,18 @@ enum Command {
     Doctor(doctor::Args),
 }
 
-/// Runs a command.
+/// Runs a command, and makes sure that what it printed has arrived.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     signals::outlive_file_limits();
+    let outcome = command(cli).and_then(|()| Ok(std::io::stdout().flush()?));
+    // Every other error of writing or reading names its file.
+    outcome.map_err(|error| match error.is::<std::io::Error>() {
+        true => error.context("the result could not be written to stdout"),
+        false => error,
+    })
+}
+
+fn command(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
@@ -144,10 +155,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Kernels(args) => kernels::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Config(args) => config::run(&args),
-        Command::Completions(args) => {
-            shell::completions(&args);
-            Ok(())
-        }
+        Command::Completions(args) => shell::completions(&args),
         Command::Man => shell::man(),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),

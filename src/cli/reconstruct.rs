@@ -43,6 +43,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let sheet = || with_names(Sheet::of_rows(&run, shown.clone()), &rows);
     let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }

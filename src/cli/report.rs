@@ -22,6 +22,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, rows.split.rows)?;
     let to = place_in(&run, args.to.as_deref(), "report.html");
     put(&to, crate::run::page(&run, &rows, &mut model)?.as_bytes())?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         warning!("root mean squared error: {:.4} damaged, {:.4} restored", error(&before), error(&after));
     }
     let to = write_rows(&run, args.to.as_deref(), "restored", || Sheet::of_rows(&run, after.clone()), picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 
@@ -115,7 +115,7 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
             let names = super::sheet::names_of(shape, run.data.columns.as_ref());
             let unknown = args.hole.iter().find(|hole| !names.contains(hole));
             if let Some(hole) = unknown {
-                let reason = format!("there is no column `{hole}`; there are {}", names.join(", "));
+                let reason = format!("there is no column `{hole}`; there are {}", data::list(&names));
                 return Err(RunError::Unfit(reason));
             }
             names.iter().map(|name| args.hole.contains(name)).collect()

@@ -129,8 +129,9 @@ pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
 }
 
 /// Prints where a result was written, unless it went to stdout.
-pub fn told(path: &Path) {
-    if path != Path::new("-") {
-        let _ = writeln!(std::io::stdout(), "written  {}", path.display());
+pub fn told(path: &Path) -> std::io::Result<()> {
+    match path == Path::new("-") {
+        true => Ok(()),
+        false => writeln!(std::io::stdout(), "written  {}", path.display()),
     }
 }

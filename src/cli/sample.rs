@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
-use crate::data::{Rows, Shape};
+use crate::data::{Rows, Shape, list};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let picture = picture(run.data.shape, &shown, &ground, 10);
     let to = write_rows(&run, args.to.as_deref(), "samples", || Sheet::of_rows(&run, shown), picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }
 
@@ -82,7 +82,7 @@ pub fn of_class(rows: &Rows, class: &str, run: &Run) -> Result<Vec<usize>, RunEr
     let Some(labels) = &rows.split.labels else {
         return Err(RunError::Unfit(format!("there is no class `{class}`: the rows have no labels")));
     };
-    let known = || rows.classes.join(", ");
+    let known = || list(&rows.classes);
     let Some(number) = rows.classes.iter().position(|name| name == class) else {
         return Err(RunError::Unfit(format!("there is no class `{class}`; there are {}", known())));
     };

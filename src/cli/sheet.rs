@@ -67,11 +67,9 @@ impl Sheet {
     }
 
     /// Writes CSV, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
-    pub fn write(&self, to: &Path) -> Result<(), RunError> {
+    pub fn write(&self, to: &Path) -> anyhow::Result<()> {
         if to == Path::new("-") {
-            // Writing fails only where the reader has closed stdout, which is not an error.
-            let _ = write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks());
-            return Ok(());
+            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks())?);
         }
         make_folder_of(to)?;
         match extension(to).as_str() {
@@ -83,7 +81,7 @@ impl Sheet {
                     "the name {} does not say which format to write: end it in .csv, .json or .npy",
                     to.display()
                 );
-                return Err(RunError::Unfit(reason));
+                return Err(RunError::Unfit(reason).into());
             }
         }
         Ok(())
@@ -113,11 +111,9 @@ pub fn make_folder_of(file: &Path) -> Result<(), RunError> {
 }
 
 /// Writes a file atomically; `-` is stdout.
-pub fn put(to: &Path, content: &[u8]) -> Result<(), RunError> {
+pub fn put(to: &Path, content: &[u8]) -> anyhow::Result<()> {
     if to == Path::new("-") {
-        // Writing fails only where the reader has closed stdout, which is not an error.
-        let _ = std::io::stdout().write_all(content);
-        return Ok(());
+        return Ok(std::io::stdout().write_all(content)?);
     }
     make_folder_of(to)?;
     Ok(write::whole(to, |out| out.write_all(content))?)
@@ -139,7 +135,7 @@ pub fn write_rows(
     stem: &str,
     sheet: impl FnOnce() -> Sheet,
     picture: Option<image::DynamicImage>,
-) -> Result<PathBuf, RunError> {
+) -> anyhow::Result<PathBuf> {
     let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
     let to = place_in(run, to, &default);
     match (extension(&to).as_str(), picture) {
@@ -148,7 +144,8 @@ pub fn write_rows(
             return Err(RunError::Unfit(format!(
                 "these rows cannot be drawn as a picture: end {} in .csv, .json or .npy instead",
                 to.display()
-            )));
+            ))
+            .into());
         }
         _ => sheet().write(&to)?,
     }

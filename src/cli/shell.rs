@@ -12,11 +12,10 @@ pub struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub fn completions(args: &CompletionsArgs) {
+pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "wgvae", &mut text);
-    // Writing fails only where the reader has closed stdout, which is not an error.
-    let _ = std::io::stdout().write_all(&text);
+    Ok(std::io::stdout().write_all(&text)?)
 }
 
 /// Prints the manual page of the program, then that of each command.
@@ -28,6 +27,5 @@ pub fn man() -> anyhow::Result<()> {
     for command in all.get_subcommands().filter(|command| command.get_name() != "help") {
         clap_mangen::Man::new(command.clone()).render(&mut text)?;
     }
-    let _ = std::io::stdout().write_all(&text);
-    Ok(())
+    Ok(std::io::stdout().write_all(&text)?)
 }

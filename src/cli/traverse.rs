@@ -58,6 +58,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Sheet::of_rows(&run, shown.clone()).with("dimension", dimension).with("value", value)
     };
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
-    told(&to);
+    told(&to)?;
     Ok(())
 }

@@ -42,8 +42,8 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
     if !fits {
         return Err(mismatch(shape.to_string()));
     }
-    if let (Some(columns), Values::Floats(values)) = (&like.columns, &mut split.values) {
-        columns.standardise(values);
+    if let Some(columns) = &like.columns {
+        columns.standardise_all(&mut split).map_err(|reason| DataError::unusable(&options.source, reason))?;
     }
     bring_to_levels(&mut split, like.bytes).map_err(mismatch)?;
     let mut rows = Rows { split, classes, notes };

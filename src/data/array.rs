@@ -1,5 +1,6 @@
 //! The arrays of IDX and NPY files, and the interpretation of their rows.
 
+use super::options::LONGEST;
 use super::{Shape, Values};
 
 /// The type of an array's elements, with its size in bytes.
@@ -31,6 +32,20 @@ pub struct Array {
     pub element: Element,
     pub big_endian: bool,
     pub bytes: Vec<u8>,
+}
+
+/// The most axes an array may have; NumPy makes no more.
+pub const MOST_AXES: usize = 64;
+
+/// The bytes that an array's elements take, or why no file can hold them.
+pub fn checked_size(extents: &[usize], element: Element) -> Result<usize, String> {
+    // Lengths of 0 hide behind them what would not fit: the others are multiplied all the same.
+    let longest = extents.iter().filter(|extent| **extent > 0).try_fold(element.size(), |all, e| all.checked_mul(*e));
+    match longest {
+        Some(size) if !extents.contains(&0) => Ok(size),
+        Some(_) => Ok(0),
+        None => Err(format!("the extents {extents:?} in its header are too large for any file")),
+    }
 }
 
 /// Class names, and the class of each row.
@@ -112,14 +127,20 @@ impl Array {
             [c @ (1 | 3), h, w] => (Some((h, w, c)), true),
             _ => (None, false),
         };
-        let width: usize = inner.iter().product();
-        if rows == 0 || width == 0 {
+        // Where all elements are there, as many as the extents say, their product is no larger.
+        let width: usize = if self.bytes.is_empty() { 0 } else { inner.iter().product() };
+        if rows == 0 || self.bytes.is_empty() {
             let what = if image.is_some() { "images" } else { "rows" };
             return Err(format!("it holds no {what}"));
         }
         let Some((height, columns, channels)) = image else {
             return Ok((rows, Shape::Point(width), Values::Floats(self.finite(width)?)));
         };
+        if height.max(columns) > LONGEST {
+            return Err(format!(
+                "its images of {height}x{columns} are too large to learn from: sides up to {LONGEST} can be read"
+            ));
+        }
         let shape = Shape::Image { height, width: columns, channels };
         let mut values = self.levels(width, notes)?;
         if channels_first && channels > 1 {
@@ -129,6 +150,16 @@ impl Array {
             }
         }
         Ok((rows, shape, values))
+    }
+
+    /// All elements, unchanged, and how many of them a row has.
+    pub fn numbers(&self) -> Result<(Vec<f32>, usize), String> {
+        let [_, inner @ ..] = &self.extents[..] else { return Err("it holds a single number".into()) };
+        let width: usize = inner.iter().product();
+        if inner.is_empty() || self.bytes.is_empty() {
+            return Err(format!("it holds {:?} numbers, but rows of several are needed", self.extents));
+        }
+        Ok((self.finite(width)?, width))
     }
 
     fn finite(&self, width: usize) -> Result<Vec<f32>, String> {

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::error::shown;
+use super::{Split, Values};
+
 /// The columns of a table. Each is standardised for training: minus its mean, divided by its standard deviation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
@@ -51,6 +54,24 @@ impl Columns {
     /// Standardises rows in place.
     pub fn standardise(&self, values: &mut [f32]) {
         self.each(values, |v, mean, deviation| (v - mean) / deviation);
+    }
+
+    /// Standardises rows in place, and says which value has become too large for that; rows without such a value are
+    /// finite.
+    pub(super) fn standardise_all(&self, split: &mut Split) -> Result<(), String> {
+        let Values::Floats(values) = &mut split.values else { return Ok(()) };
+        self.standardise(values);
+        let Some(place) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+        let (row, column) = (place / self.names.len().max(1), place % self.names.len().max(1));
+        let origin = split.origins.as_ref().and_then(|origins| origins.get(row).cloned());
+        Err(format!(
+            "{}: the value of the column `{}` is too far from those of the training rows (mean {}, deviation {}): correct \
+             or remove it",
+            origin.unwrap_or_else(|| format!("row {row}")),
+            shown(&self.names[column]),
+            self.mean[column],
+            self.deviation[column]
+        ))
     }
 
     /// Converts standardised rows back to the source's own units.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Columns, DataError};
+use super::{Columns, DataError, description};
 
 /// The shape of one example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -303,6 +303,7 @@ impl Dataset {
 
 /// A description of the training data, sufficient to convert other data to the same form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "description::Unchecked")]
 pub struct Description {
     /// The data set's short name.
     pub name: String,

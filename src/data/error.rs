@@ -8,6 +8,14 @@ pub enum DataError {
     /// There is no such file, folder or built-in source.
     #[error("there is no data at {0}: give a file, a folder, or one of the built-in strokes, points and sprites")]
     Missing(PathBuf),
+    /// What is there is no file or folder.
+    #[error("{path} is {what}, and only regular files can be read: write what it holds into a file first")]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A file could not be read.
     #[error("{path} could not be read: {source}")]
     Read {
@@ -103,7 +111,7 @@ impl DataError {
 const LISTED: usize = 12;
 
 /// `a, b, c and 5 more`
-pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
+pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
     let first: Vec<String> = names.iter().take(LISTED).map(|name| shown(name.as_ref())).collect();
     match names.len().saturating_sub(LISTED) {
         0 => first.join(", "),
@@ -112,7 +120,7 @@ pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
 }
 
 /// A word from a file as a sentence can show it: on one line and not too long.
-pub(super) fn shown(word: &str) -> String {
+pub(crate) fn shown(word: &str) -> String {
     const LONGEST: usize = 40;
     let mut text: String =
         word.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_string();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::list;
 use super::{DataError, natural};
 
-/// How deep subfolders are searched; limited because a symbolic link may lead back up.
+/// How deep subfolders are searched.
 const DEEPEST: usize = 8;
 
 /// Names of folders that hold a source's own test rows; the first one present is used.
@@ -88,14 +88,19 @@ impl Files {
     /// The images of one part: one class per subfolder if subfolders hold images, else the images of the folder itself.
     fn part(&mut self, folder: &Path, prefix: &str) -> Result<Vec<File>, DataError> {
         let entries = Entries::read(folder)?;
-        let mut files = Vec::new();
+        let mut search = Search::of(folder);
         for class in &entries.folders {
-            gather(&class.path, &format!("{prefix}{}/", class.name), &class.name, DEEPEST, &mut files)?;
+            if search.may_enter(class) {
+                search.gather(class, &format!("{prefix}{}/", class.name), &class.name, class.is_link, DEEPEST)?;
+            }
         }
+        let Search { files, links, .. } = search;
+        let files = once(files, &links);
         let loose: Vec<&Entry> = entries.images().collect();
         if files.is_empty() {
             let file = |e: &Entry| File { path: e.path.clone(), origin: format!("{prefix}{}", e.name), class: None };
-            return Ok(loose.into_iter().map(file).collect());
+            let links: Vec<bool> = loose.iter().map(|entry| entry.is_link).collect();
+            return Ok(once(loose.into_iter().map(file).collect(), &links));
         }
         if !loose.is_empty() {
             let names: Vec<&str> = loose.iter().map(|entry| entry.name.as_str()).collect();
@@ -118,20 +123,71 @@ fn numbered_through(files: &[File]) -> Option<Vec<u64>> {
     (distinct.len() == numbers.len()).then_some(numbers)
 }
 
-/// Collects all images in and below the folder of a class.
-fn gather(folder: &Path, prefix: &str, class: &str, depth: usize, files: &mut Vec<File>) -> Result<(), DataError> {
-    let entries = Entries::read(folder)?;
-    files.extend(entries.images().map(|entry| File {
-        path: entry.path.clone(),
-        origin: format!("{prefix}{}", entry.name),
-        class: Some(class.into()),
-    }));
-    if depth > 1 {
-        for below in &entries.folders {
-            gather(&below.path, &format!("{prefix}{}/", below.name), class, depth - 1, files)?;
-        }
+/// A search through folders, which enters each of them once, wherever symbolic links lead.
+struct Search {
+    /// The folder where it began, without links.
+    top: Option<PathBuf>,
+    /// Folders that links have led to.
+    linked: HashSet<PathBuf>,
+    files: Vec<File>,
+    /// Whether the path to each file has a link in it.
+    links: Vec<bool>,
+}
+
+impl Search {
+    fn of(folder: &Path) -> Self {
+        let top = folder.canonicalize().ok();
+        Self { top, linked: HashSet::new(), files: Vec::new(), links: Vec::new() }
     }
-    Ok(())
+
+    /// A link is followed if it leads out of the folder, and not to one above it or to where another link has led: what is
+    /// in the folder itself is found without it.
+    fn may_enter(&mut self, folder: &Entry) -> bool {
+        if !folder.is_link {
+            return true;
+        }
+        let (Some(top), Ok(target)) = (&self.top, folder.path.canonicalize()) else { return false };
+        !target.starts_with(top) && !top.starts_with(&target) && self.linked.insert(target)
+    }
+
+    /// Collects all images in and below the folder of a class.
+    fn gather(
+        &mut self,
+        folder: &Entry,
+        prefix: &str,
+        class: &str,
+        by_link: bool,
+        depth: usize,
+    ) -> Result<(), DataError> {
+        let entries = Entries::read(&folder.path)?;
+        for entry in entries.images() {
+            self.files.push(File {
+                path: entry.path.clone(),
+                origin: format!("{prefix}{}", entry.name),
+                class: Some(class.into()),
+            });
+            self.links.push(by_link || entry.is_link);
+        }
+        for below in entries.folders.iter().filter(|_| depth > 1) {
+            if self.may_enter(below) {
+                let by_link = by_link || below.is_link;
+                self.gather(below, &format!("{prefix}{}/", below.name), class, by_link, depth - 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each file once: where it is without a link, else where the first link to it is.
+fn once(files: Vec<File>, links: &[bool]) -> Vec<File> {
+    if !links.contains(&true) {
+        return files;
+    }
+    let real = |file: &File| file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+    let mut known: HashSet<PathBuf> =
+        files.iter().zip(links).filter(|(_, is_link)| !**is_link).map(|(file, _)| real(file)).collect();
+    let is_first = |(file, is_link): &(File, &bool)| !**is_link || known.insert(real(file));
+    files.into_iter().zip(links).filter(is_first).map(|(file, _)| file).collect()
 }
 
 fn nothing_in(folder: &Path, entries: &Entries) -> DataError {
@@ -152,6 +208,8 @@ fn nothing_in(folder: &Path, entries: &Entries) -> DataError {
 struct Entry {
     path: PathBuf,
     name: String,
+    /// A symbolic link.
+    is_link: bool,
 }
 
 impl Entry {
@@ -171,12 +229,14 @@ impl Entries {
         let failed = DataError::read(folder);
         let (mut folders, mut files) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(folder).map_err(&failed)? {
-            let path = entry.map_err(&failed)?.path();
+            let entry = entry.map_err(&failed)?;
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let path = entry.path();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with('.') || name == "__MACOSX" {
                 continue;
             }
-            let entry = Entry { name, path };
+            let entry = Entry { path, name, is_link };
             if entry.path.is_dir() { folders.push(entry) } else { files.push(entry) }
         }
         for entries in [&mut folders, &mut files] {
@@ -238,6 +298,32 @@ mod tests {
         assert_eq!(origins(&files.test), ["test/b/1.png"]);
         assert_eq!(files.classes, ["a", "b"]);
         assert!(files.notes[0].ends_with("left out: val"), "{:?}", files.notes);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_multiply_nothing() {
+        use std::os::unix::fs::symlink;
+        let outside = folder_of(&["1.png", "deep/2.png"]);
+        let folder = folder_of(&["a/1.png", "b/2.png"]);
+        let link = |to: &Path, name: &str| symlink(to, folder.path().join(name)).unwrap();
+        for (to, name) in [(".", "0"), ("..", "1"), ("a", "2"), ("missing", "3"), ("/", "4")] {
+            link(Path::new(to), name);
+        }
+        link(Path::new("."), "a/loop");
+        link(Path::new("../b"), "a/other");
+        link(Path::new("1.png"), "a/again.png");
+        let files = Files::find(folder.path()).unwrap();
+        assert_eq!(origins(&files.train), ["a/1.png", "b/2.png"]);
+        // What is elsewhere is found, by the first link to it.
+        symlink(outside.path(), folder.path().join("more")).unwrap();
+        symlink(outside.path().join("deep"), folder.path().join("twice")).unwrap();
+        let files = Files::find(folder.path()).unwrap();
+        assert_eq!(origins(&files.train), ["a/1.png", "b/2.png", "more/1.png", "more/deep/2.png"]);
+        let flat = folder_of(&["1.png"]);
+        symlink(".", flat.path().join("here")).unwrap();
+        symlink("1.png", flat.path().join("2.png")).unwrap();
+        assert_eq!(origins(&Files::find(flat.path()).unwrap().train), ["1.png"]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::array::{Array, Element};
-use super::bytes;
+use super::array::{Array, Element, MOST_AXES, checked_size};
+use super::bytes::Content;
 use super::folder::is_image_extension;
 use super::raw::Raw;
 use super::{DataError, Split, natural};
@@ -125,38 +125,33 @@ fn invalid(path: &Path, reason: String) -> DataError {
 }
 
 /// Extents and bytes of an IDX file.
-fn read(path: &Path) -> Result<Array, DataError> {
-    let mut content = bytes::all(path)?;
-    let invalid = |reason: String| invalid(path, reason);
-    if content.len() < 4 {
-        return Err(invalid(format!("it ends within its header: {} bytes", content.len())));
+pub(super) fn read(path: &Path) -> Result<Array, DataError> {
+    array(Content::open(path)?).map_err(|reason| invalid(path, reason))
+}
+
+fn array(mut content: Content<'_>) -> Result<Array, String> {
+    let start = content.next(4)?;
+    if start.len() < 4 {
+        return Err(format!("it ends within its header: {} bytes", start.len()));
     }
-    let known = TYPES.iter().find(|(code, _)| content[..3] == [0, 0, *code]);
-    let Some((_, element)) = known.filter(|_| content[3] > 0) else {
-        return Err(invalid(format!(
-            "it starts with {:02x?} instead of [00, 00], a type such as 08 for bytes, and a rank",
-            &content[..4]
-        )));
+    let known = TYPES.iter().find(|(code, _)| start[..3] == [0, 0, *code]);
+    let Some((_, element)) = known.filter(|_| start[3] > 0) else {
+        return Err(format!(
+            "it starts with {start:02x?} instead of [00, 00], a type such as 08 for bytes, and a rank"
+        ));
     };
-    let header = 4 + 4 * usize::from(content[3]);
-    if content.len() < header {
-        return Err(invalid(format!("it ends within its header: {} of {header} bytes", content.len())));
+    let axes = usize::from(start[3]);
+    if axes > MOST_AXES {
+        return Err(format!("it has {axes} axes, but no more than {MOST_AXES} can be read"));
+    }
+    let header = content.next(4 * axes)?;
+    if header.len() < 4 * axes {
+        return Err(format!("it ends within its header: {} of {} bytes", 4 + header.len(), 4 + 4 * axes));
     }
     let extents: Vec<usize> =
-        content[4..header].chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
-    let promised = extents
-        .iter()
-        .try_fold(element.size(), |product, extent| product.checked_mul(*extent))
-        .ok_or_else(|| invalid(format!("the extents {extents:?} in its header are too large for any file")))?;
-    let found = content.len() - header;
-    if found != promised {
-        let how = if found < promised { "cut short" } else { "too long" };
-        return Err(invalid(format!(
-            "it is {how}: the header promises {promised} bytes for {extents:?}, {found} follow"
-        )));
-    }
-    content.drain(..header);
-    Ok(Array { extents, element: *element, big_endian: true, bytes: content })
+        header.chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
+    let bytes = content.body(checked_size(&extents, *element)?, &extents)?;
+    Ok(Array { extents, element: *element, big_endian: true, bytes })
 }
 
 #[cfg(test)]
@@ -220,7 +215,7 @@ mod tests {
             (wrong_magic, "it starts with [00, 00, 07, 03]"),
             (idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "too large for any file"),
             (idx(&[0, 28, 28], &[]), "holds no images"),
-            (cut_gzip, "gzip stream is damaged"),
+            (cut_gzip, "packed stream is damaged"),
         ] {
             let files = folder_with(&[("train-images-idx3-ubyte", bytes), ("t10k-images-idx3-ubyte", good.clone())]);
             let error = folder(files.path()).unwrap_err().to_string();

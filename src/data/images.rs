@@ -1,27 +1,18 @@
 //! Image files, decoded in parallel into one buffer.
 
-use std::fs::File as Handle;
-use std::io::BufReader;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageReader};
 use rayon::prelude::*;
 
-use super::error::{list, on_one_line};
+use super::error::list;
 use super::folder::{File, Files};
 use super::options::LONGEST;
+use super::picture::{self, Header};
 use super::raw::{Raw, Request};
 use super::resize::{Size, fitted, zeros};
 use super::{Channels, DataError, ImageSize, Options, Shape, Split, Values};
-
-/// The size and colours in a file's header.
-struct Header {
-    height: usize,
-    width: usize,
-    grey: bool,
-}
 
 /// Reads the images of a folder. Unreadable files are noted and skipped; they are an error with `strict`, or if no
 /// image is left.
@@ -31,7 +22,7 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
     let trained = train.len();
     let all: Vec<File> = train.into_iter().chain(test).collect();
     let mut problems = Problems { source, options, found: Vec::new(), all: all.len() };
-    let looks: Vec<Result<Header, String>> = all.par_iter().map(|file| header(&file.path)).collect();
+    let looks: Vec<Result<Header, String>> = all.par_iter().map(|file| picture::header(&file.path)).collect();
     let mut headers = Vec::with_capacity(all.len());
     let mut kept = Vec::with_capacity(all.len());
     for (place, (look, file)) in looks.into_iter().zip(all).enumerate() {
@@ -62,7 +53,8 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
         channels = Found::Grey;
     }
     let channels = if channels == Found::Grey { 1 } else { 3 };
-    let number = |class: &String| classes.iter().position(|c| c == class).map(|c| c as u32);
+    let numbers: HashMap<&String, u32> = classes.iter().zip(0..).collect();
+    let number = |class: &String| numbers.get(class).copied();
     let mut split = Split {
         labels: kept.iter().map(|(file, _)| file.class.as_ref().and_then(number)).collect(),
         origins: Some(kept.iter().map(|(file, _)| file.origin.clone()).collect()),
@@ -120,41 +112,6 @@ impl Problems<'_> {
         let (skipped, all) = (names.len(), self.all);
         (skipped > 0).then(|| format!("{skipped} of {all} files could not be read and were skipped: {}", list(&names)))
     }
-}
-
-fn decoder(path: &Path) -> Result<impl ImageDecoder, String> {
-    let file = Handle::open(path).map_err(on_one_line)?;
-    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(on_one_line)?;
-    if reader.format().is_none() {
-        return Err("its content is not PNG, JPEG, BMP, GIF or WebP".into());
-    }
-    reader.into_decoder().map_err(on_one_line)
-}
-
-/// The orientation that cameras store in the file.
-fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
-    decoder.orientation().unwrap_or(Orientation::NoTransforms)
-}
-
-fn header(path: &Path) -> Result<Header, String> {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    let mut decoder = decoder(path)?;
-    let (width, height) = decoder.dimensions();
-    let on_its_side = matches!(orientation(&mut decoder), Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH);
-    let (width, height) = if on_its_side { (height, width) } else { (width, height) };
-    if width == 0 || height == 0 {
-        return Err("it has no pixels".into());
-    }
-    let grey = matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
-    Ok(Header { height: height as usize, width: width as usize, grey })
-}
-
-fn decode(path: &Path) -> Result<DynamicImage, String> {
-    let mut decoder = decoder(path)?;
-    let turned = orientation(&mut decoder);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(on_one_line)?;
-    image.apply_orientation(turned);
-    Ok(image)
 }
 
 /// The requested size, or else the size that all images have.
@@ -220,7 +177,7 @@ fn decode_all(source: &Path, kept: &[(File, bool)], size: Size, request: &Reques
         .zip(kept)
         .enumerate()
         .filter_map(|(place, (into, (file, _)))| {
-            let outcome = decode(&file.path).map(|image| {
+            let outcome = picture::decoded(&file.path, |image| {
                 into.copy_from_slice(fitted(image, size, request.options.fit).as_bytes());
                 if size.2 == 3 && into.chunks_exact(3).any(|p| p[0] != p[1] || p[1] != p[2]) {
                     coloured.store(true, Ordering::Relaxed);

@@ -8,6 +8,9 @@ use super::raw::{Progress, Raw, Request};
 use super::source;
 use super::{Columns, DataError, Dataset, Options, Rows, Split, Values, resize};
 
+/// How many times as many rows as before balanced classes may have.
+const MOST_REPEATED: usize = 50;
+
 /// Random streams of the seed, one for each choice of rows.
 const SPLIT: u64 = 0x0073_706c_6974;
 const LIMIT: u64 = 0x006c_696d_6974;
@@ -46,7 +49,13 @@ impl Dataset {
             train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
         }
         // Columns are measured before rows are repeated, so that repetition does not change the scaling.
-        let columns = columns.map(|names| standardise(names, &mut train, &mut test, &mut notes));
+        let columns = match columns {
+            Some(names) => Some(
+                standardise(names, &mut train, &mut test, &mut notes)
+                    .map_err(|reason| DataError::unusable(&options.source, reason))?,
+            ),
+            None => None,
+        };
         if options.balance {
             let again = repeated(&train, options)?;
             notes.push(format!(
@@ -181,6 +190,18 @@ fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
         members.entry(*label).or_default().push(row);
     }
     let most = members.values().map(Vec::len).max().unwrap_or(0);
+    let all = members.len().saturating_mul(most);
+    if all > train.rows.saturating_mul(MOST_REPEATED) {
+        return Err(DataError::unusable(
+            &options.source,
+            format!(
+                "balancing {} classes, the largest of which has {most} rows, would make {all} rows of {}: keep fewer classes \
+                 with --keep-label, or drop the rarest with --drop-label",
+                members.len(),
+                train.rows
+            ),
+        ));
+    }
     let mut again = Vec::new();
     for (label, rows) in &members {
         let missing = most - rows.len();
@@ -193,22 +214,27 @@ fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
     Ok(again)
 }
 
-fn standardise(names: Vec<String>, train: &mut Split, test: &mut Split, notes: &mut Vec<String>) -> Columns {
-    let (Values::Floats(train), Values::Floats(test)) = (&mut train.values, &mut test.values) else {
+fn standardise(
+    names: Vec<String>,
+    train: &mut Split,
+    test: &mut Split,
+    notes: &mut Vec<String>,
+) -> Result<Columns, String> {
+    let Values::Floats(values) = &train.values else {
         let ones = vec![1.0; names.len()];
-        return Columns { mean: vec![0.0; names.len()], deviation: ones, names };
+        return Ok(Columns { mean: vec![0.0; names.len()], deviation: ones, names });
     };
-    let columns = Columns::measure(names, train);
-    let constant = columns.constant(train);
+    let columns = Columns::measure(names, values);
+    let constant = columns.constant(values);
     if !constant.is_empty() {
         notes.push(format!(
             "columns with the same value in every training row, from which nothing can be learned: {}; choose columns with --columns",
             list(&constant)
         ));
     }
-    columns.standardise(train);
-    columns.standardise(test);
-    columns
+    columns.standardise_all(train)?;
+    columns.standardise_all(test)?;
+    Ok(columns)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod array;
 mod bytes;
 mod columns;
 mod dataset;
+mod description;
 mod error;
 mod folder;
 mod glyphs;
@@ -20,6 +21,7 @@ mod npy;
 mod npz;
 mod numbers;
 mod options;
+mod picture;
 mod points;
 mod raw;
 mod resize;
@@ -35,6 +37,8 @@ pub use apply::{rows, rows_with};
 pub use columns::Columns;
 pub use dataset::{Dataset, Description, Factors, Rows, Shape, Split, Values};
 pub use error::DataError;
+#[cfg(feature = "cli")]
+pub(crate) use error::{list, shown};
 pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{mask, numbers};

@@ -3,50 +3,76 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::array::{Array, Element};
+use super::array::{Array, Element, MOST_AXES, checked_size};
+use super::bytes::Content;
 use super::raw::Raw;
-use super::{DataError, Split, bytes, write};
+use super::{DataError, Split, write};
 
 /// The first bytes of an NPY file.
 pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// Reads a file of one array, its first axis counting the rows.
 pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
-    let invalid = |reason: String| DataError::Format { path: path.to_path_buf(), kind: "NPY file", reason };
     let mut notes = Vec::new();
-    let array = parse(bytes::all(path)?).map_err(invalid)?;
-    let (rows, shape, values) = array.examples(&mut notes).map_err(invalid)?;
+    let (rows, shape, values) = read(path)?.examples(&mut notes).map_err(invalid(path))?;
     Ok(Raw { notes, ..Raw::of("", shape, Split::of(rows, values)) })
 }
 
-/// The array of a file's content.
-pub fn parse(mut content: Vec<u8>) -> Result<Array, String> {
-    if !content.starts_with(MAGIC) {
+/// Reads the array of a file.
+pub(super) fn read(path: &Path) -> Result<Array, DataError> {
+    parse(Content::open(path)?).map_err(invalid(path))
+}
+
+fn invalid(path: &Path) -> impl Fn(String) -> DataError {
+    let path = path.to_path_buf();
+    move |reason| DataError::Format { path: path.clone(), kind: "NPY file", reason }
+}
+
+/// The longest header that is read; NumPy's own are below 1 KiB.
+const LONGEST_HEADER: usize = 64 << 10;
+
+/// The header of an array: what its elements are and how many there are.
+pub struct Header {
+    pub extents: Vec<usize>,
+    element: Element,
+    big_endian: bool,
+    by_columns: bool,
+}
+
+/// Reads a file's header, and nothing behind it.
+pub fn header(content: &mut Content<'_>) -> Result<Header, String> {
+    let ends = || "it ends within its header".to_string();
+    let start = content.next(MAGIC.len() + 4)?;
+    if !start.starts_with(MAGIC) {
         return Err("it does not begin with the NPY magic number".into());
     }
-    let (start, length): (usize, usize) = match content[MAGIC.len()..] {
-        [1, _, a, b, ..] => (10, usize::from(u16::from_le_bytes([a, b]))),
-        [2 | 3, _, a, b, c, d, ..] => (12, u32::from_le_bytes([a, b, c, d]) as usize),
+    let length = match start[MAGIC.len()..] {
+        [1, _, a, b] => usize::from(u16::from_le_bytes([a, b])),
+        [2 | 3, _, a, b] => match content.next(2)?[..] {
+            [c, d] => u32::from_le_bytes([a, b, c, d]) as usize,
+            _ => return Err(ends()),
+        },
         [version, ..] if !(1..=3).contains(&version) => {
             return Err(format!("it has version {version}, but only versions 1 to 3 can be read"));
         }
-        _ => return Err("it ends within its header".into()),
+        _ => return Err(ends()),
     };
-    let header = content.get(start..start.saturating_add(length)).ok_or("it ends within its header")?;
-    let header = String::from_utf8_lossy(header).into_owned();
-    let kind = value(&header, "descr").ok_or("its header names no type")?;
-    let (element, big_endian) = element(kind)?;
-    let by_columns = value(&header, "fortran_order").is_some_and(|order| order.starts_with("True"));
-    let extents = extents(value(&header, "shape").ok_or("its header has no shape")?)?;
-    let promised = extents.iter().try_fold(element.size(), |product, extent| product.checked_mul(*extent));
-    let promised =
-        promised.ok_or_else(|| format!("the extents {extents:?} in its header are too large for any file"))?;
-    content.drain(..start + length);
-    let found = content.len();
-    if found != promised {
-        let how = if found < promised { "cut short" } else { "too long" };
-        return Err(format!("it is {how}: the header promises {promised} bytes for {extents:?}, {found} follow"));
+    let text = content.next(length.min(LONGEST_HEADER))?;
+    if text.len() < length {
+        let long = format!("its header is longer than {LONGEST_HEADER} bytes");
+        return Err(if text.len() == LONGEST_HEADER { long } else { ends() });
     }
+    let text = String::from_utf8_lossy(&text);
+    let (element, big_endian) = element(value(&text, "descr").ok_or("its header names no type")?)?;
+    let by_columns = value(&text, "fortran_order").is_some_and(|order| order.starts_with("True"));
+    let extents = extents(value(&text, "shape").ok_or("its header has no shape")?)?;
+    Ok(Header { extents, element, big_endian, by_columns })
+}
+
+/// The array of a file's content.
+pub fn parse(mut content: Content<'_>) -> Result<Array, String> {
+    let Header { extents, element, big_endian, by_columns } = header(&mut content)?;
+    let content = content.body(checked_size(&extents, element)?, &extents)?;
     let bytes = if by_columns { by_rows(&content, &extents, element.size()) } else { content };
     Ok(Array { extents, element, big_endian, bytes })
 }
@@ -82,8 +108,13 @@ fn element(text: &str) -> Result<(Element, bool), String> {
 /// `(60000, 28, 28)`
 fn extents(text: &str) -> Result<Vec<usize>, String> {
     let inner = text.strip_prefix('(').and_then(|text| text.split_once(')')).ok_or("its shape is not a list")?.0;
-    let parts = inner.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts: Vec<&str> =
+        inner.split(',').map(str::trim).filter(|part| !part.is_empty()).take(MOST_AXES + 1).collect();
+    if parts.len() > MOST_AXES {
+        return Err(format!("its shape has more than {MOST_AXES} axes"));
+    }
     parts
+        .into_iter()
         .map(|part| {
             let part = part.trim_end_matches('L');
             part.parse().map_err(|_| format!("its shape holds `{}`, which is not a length", super::error::shown(part)))
@@ -93,11 +124,13 @@ fn extents(text: &str) -> Result<Vec<usize>, String> {
 
 /// Reorders elements from column-major (Fortran) to row-major (C) order.
 fn by_rows(content: &[u8], extents: &[usize], size: usize) -> Vec<u8> {
-    let count: usize = extents.iter().product();
+    // Axes of length 1 change nothing, and without them there are no more axes than an index has bits.
+    let extents: Vec<usize> = extents.iter().copied().filter(|extent| *extent != 1).collect();
+    let count = content.len() / size.max(1);
     let mut sorted = Vec::with_capacity(content.len());
     let mut place = vec![0; extents.len()];
     for _ in 0..count {
-        let from = place.iter().zip(extents).rev().fold(0, |at, (index, extent)| at * extent + index);
+        let from = place.iter().zip(&extents).rev().fold(0, |at, (index, extent)| at * extent + index);
         sorted.extend_from_slice(&content[from * size..(from + 1) * size]);
         for axis in (0..extents.len()).rev() {
             place[axis] += 1;
@@ -153,11 +186,17 @@ pub(super) mod tests {
         file
     }
 
+    fn of_bytes(file: &[u8]) -> Result<Array, String> {
+        let there = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(there.path(), file).unwrap();
+        parse(Content::open(there.path()).unwrap())
+    }
+
     #[test]
     fn arrays_are_read_in_either_order_of_bytes_and_axes() {
         let little: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_le_bytes()).collect();
         let big: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_be_bytes()).collect();
-        let of = |file: Vec<u8>| parse(file).unwrap().floats().unwrap();
+        let of = |file: Vec<u8>| of_bytes(&file).unwrap().floats().unwrap();
         assert_eq!(of(npy("<f4", "False", "(2, 3)", &little)), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(of(npy(">f4", "False", "(2, 3)", &big)), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(of(npy("<f4", "True", "(2, 3)", &little)), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
@@ -175,7 +214,7 @@ pub(super) mod tests {
             write_npy(&path, &shape, &[1.5, -0.0, 3e-39, 4.0, 5.0, f32::MAX]).unwrap();
             let content = std::fs::read(&path).unwrap();
             assert_eq!((content.len() - 24) % 64, 0);
-            let array = parse(content).unwrap();
+            let array = of_bytes(&content).unwrap();
             assert_eq!(array.extents, shape);
             assert_eq!(array.floats().unwrap(), [1.5, -0.0, 3e-39, 4.0, 5.0, f32::MAX]);
         }
@@ -196,7 +235,7 @@ pub(super) mod tests {
             (npy("<f4", "False", "(99999999999, 99999999999)", &[]), "too large for any file"),
             (MAGIC.iter().copied().chain([9, 0, 0, 0]).collect(), "version 9"),
         ] {
-            let error = parse(file).unwrap_err();
+            let error = of_bytes(&file).unwrap_err();
             assert!(error.contains(reason), "{error}");
         }
     }

@@ -1,12 +1,14 @@
 //! NPZ files: several named NPY arrays in a ZIP archive.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::Path;
 
 use zip::ZipArchive;
 
 use super::array::{Array, Classes, Element};
+use super::bytes::{self, Content};
 use super::error::{list, on_one_line};
 use super::raw::Raw;
 use super::{DataError, Split, npy};
@@ -34,6 +36,8 @@ fn parts(name: &str) -> (String, String) {
 
 struct Archive<'a> {
     path: &'a Path,
+    /// Its size in bytes.
+    length: u64,
     zip: ZipArchive<BufReader<File>>,
     names: Vec<String>,
 }
@@ -81,16 +85,27 @@ pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
     Ok(raw)
 }
 
+/// Reads the array of an archive that holds rows.
+pub(super) fn numbers(path: &Path) -> Result<Array, DataError> {
+    let mut archive = Archive::open(path)?;
+    let name = match archive.named(&["z", "mu", "codes"], &[""]).or_else(|| archive.named(&EXAMPLES, &[""])) {
+        Some(name) => name,
+        None => archive.only_examples()?,
+    };
+    archive.array(&name)
+}
+
 /// Numbers the labels of training and test rows by common classes.
 fn together((names, mut labels): Classes, (other_names, other): Classes) -> Classes {
     let mut all = names;
+    let mut known: HashMap<String, u32> = all.iter().cloned().zip(0..).collect();
     let places: Vec<u32> = other_names
         .into_iter()
         .map(|name| {
-            all.iter().position(|n| *n == name).unwrap_or_else(|| {
-                all.push(name);
-                all.len() - 1
-            }) as u32
+            *known.entry(name).or_insert_with_key(|name| {
+                all.push(name.clone());
+                all.len() as u32 - 1
+            })
         })
         .collect();
     labels.extend(other.iter().map(|label| places[*label as usize]));
@@ -99,7 +114,7 @@ fn together((names, mut labels): Classes, (other_names, other): Classes) -> Clas
 
 impl<'a> Archive<'a> {
     fn open(path: &'a Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(DataError::read(path))?;
+        let (file, length) = bytes::open(path)?;
         let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| DataError::Format {
             path: path.to_path_buf(),
             kind: "NPZ file",
@@ -107,7 +122,7 @@ impl<'a> Archive<'a> {
         })?;
         let array = |name: &str| name.strip_suffix(".npy").map(String::from);
         let names = zip.file_names().filter_map(|name| array(&name.ok()?)).collect();
-        Ok(Self { path, zip, names })
+        Ok(Self { path, length, zip, names })
     }
 
     fn invalid(&self, name: &str, reason: impl std::fmt::Display) -> DataError {
@@ -127,7 +142,8 @@ impl<'a> Archive<'a> {
         let mut found = Vec::new();
         for name in self.names.clone() {
             // The archive may hold arrays of other kinds too.
-            if self.array(&name).is_ok_and(|array| array.extents.len() >= 2) {
+            if self.entry(&name, |mut content| npy::header(&mut content)).is_ok_and(|header| header.extents.len() >= 2)
+            {
                 found.push(name);
             }
         }
@@ -144,14 +160,18 @@ impl<'a> Archive<'a> {
     }
 
     fn array(&mut self, name: &str) -> Result<Array, DataError> {
-        let mut content = Vec::new();
-        let outcome = self
-            .zip
-            .by_name(&format!("{name}.npy"))
-            .map_err(on_one_line)
-            .and_then(|mut entry| entry.read_to_end(&mut content).map_err(on_one_line));
-        outcome.map_err(|reason| self.invalid(name, reason))?;
-        npy::parse(content).map_err(|reason| self.invalid(name, reason))
+        self.entry(name, npy::parse)
+    }
+
+    /// Reads an entry, no further than its header promises.
+    fn entry<T>(&mut self, name: &str, read: impl FnOnce(Content<'_>) -> Result<T, String>) -> Result<T, DataError> {
+        let length = self.length;
+        let outcome = self.zip.by_name(&format!("{name}.npy")).map_err(on_one_line).and_then(|entry| {
+            // An entry may claim any packed size, but it cannot be more than the file's.
+            let packed = entry.compressed_size().min(length);
+            read(Content::packed(entry, packed))
+        });
+        outcome.map_err(|reason| self.invalid(name, reason))
     }
 
     fn examples(&mut self, name: &str, notes: &mut Vec<String>) -> Result<Raw, DataError> {

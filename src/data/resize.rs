@@ -19,8 +19,9 @@ pub fn fitted(image: DynamicImage, (height, width, channels): Size, fit: Fit) ->
     }
     // The triangle filter averages over the whole area of an output pixel when an image shrinks.
     let filter = FilterType::Triangle;
+    let image = if fit == Fit::Crop { cropped_first(image, w, h) } else { image };
     match fit {
-        Fit::Stretch => image.resize_exact(w, h, filter),
+        Fit::Stretch => stretched(image, w, h),
         Fit::Crop => image.resize_to_fill(w, h, filter),
         Fit::Fit => {
             let inner = image.resize(w, h, filter);
@@ -35,6 +36,32 @@ pub fn fitted(image: DynamicImage, (height, width, channels): Size, fit: Fit) ->
             flat(whole, channels)
         }
     }
+}
+
+/// The most pixels that are made on the way to the size.
+const MOST_BETWEEN: u64 = 1 << 22;
+
+/// Cuts off what would be cut off after scaling, where scaling would make far more pixels than are kept: a strip of
+/// 1x60000 would become 64x3840000 first.
+fn cropped_first(image: DynamicImage, w: u32, h: u32) -> DynamicImage {
+    let (wide, tall) = (u64::from(image.width()), u64::from(image.height()));
+    let (w, h) = (u64::from(w), u64::from(h));
+    // The sides after scaling: the smaller ratio of the two decides.
+    let (new_w, new_h) = if wide * h > tall * w { (wide * h / tall, h) } else { (w, tall * w / wide) };
+    if new_w * new_h <= MOST_BETWEEN.max(4 * w * h) && wide * new_h <= 16 * MOST_BETWEEN {
+        return image;
+    }
+    let keep_w = (tall * w).div_ceil(h).clamp(1, wide) as u32;
+    let keep_h = (wide * h).div_ceil(w).clamp(1, tall) as u32;
+    image.crop_imm((image.width() - keep_w) / 2, (image.height() - keep_h) / 2, keep_w, keep_h)
+}
+
+/// Scales each side by itself. The resizer scales heights first; a wide strip is made narrower before.
+fn stretched(image: DynamicImage, w: u32, h: u32) -> DynamicImage {
+    let between = u64::from(image.width()) * u64::from(h);
+    let is_strip = h > image.height() && image.width() / 8 > w && between > MOST_BETWEEN / 4;
+    let image = if is_strip { image.resize_exact(w, image.height(), FilterType::Triangle) } else { image };
+    image.resize_exact(w, h, FilterType::Triangle)
 }
 
 /// Converts to eight bits per channel, with transparent pixels over black.

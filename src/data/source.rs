@@ -18,7 +18,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
             let path = Path::new(spec);
             let mut raw = if path.is_dir() {
                 of_folder(path, request)?
-            } else if path.is_file() {
+            } else if path.exists() {
                 of_file(path, request)?
             } else {
                 return Err(DataError::Missing(path.to_path_buf()));
@@ -38,7 +38,8 @@ fn of_folder(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     images::read(path, files, request)
 }
 
-enum Kind {
+/// The kinds of files.
+pub(super) enum Kind {
     Idx,
     Npy,
     Npz,
@@ -47,13 +48,18 @@ enum Kind {
 }
 
 fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
-    match kind(path, &bytes::head(path)?) {
+    match kind_of(path)? {
         Kind::Idx => idx::file(path),
         Kind::Npy => npy::file(path),
         Kind::Npz => npz::file(path),
         Kind::Image => images::read(path, folder::Files::one(path), request),
         Kind::Table => table::file(path, request),
     }
+}
+
+/// The kind of a file.
+pub(super) fn kind_of(path: &Path) -> Result<Kind, DataError> {
+    Ok(kind(path, &bytes::head(path)?))
 }
 
 /// The kind of a file, by its first bytes if they identify it, else by its name.

@@ -6,22 +6,40 @@ use image::{DynamicImage, Rgb, RgbImage};
 const SCALE: usize = 2;
 const GAP: usize = 4;
 const BACKGROUND: u8 = 40;
+/// The most pixels of a picture; where it would have more, it shows fewer images, and if these are large, with fewer of
+/// their pixels.
+const MOST_PIXELS: usize = 1 << 26;
+/// Images that are shown however large they are.
+const ALWAYS_SHOWN: usize = 100;
 
 /// Height, width and channels of an image.
 pub type Size = (usize, usize, usize);
 
 /// A grid of images with levels in [0, 1], filled row by row.
 pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> DynamicImage {
-    let images: Vec<&[f32]> = levels.chunks_exact(height * width * channels).collect();
+    let cell = (height * SCALE + GAP).saturating_mul(width * SCALE + GAP);
+    let shown = (MOST_PIXELS / cell).max(ALWAYS_SHOWN);
+    let images: Vec<&[f32]> = levels.chunks_exact((height * width * channels).max(1)).take(shown).collect();
+    let columns = columns.max(1);
     let rows = images.len().div_ceil(columns);
-    let (cell_w, cell_h) = (width * SCALE + GAP, height * SCALE + GAP);
-    let (all_w, all_h) = ((columns * cell_w + GAP) as u32, (rows * cell_h + GAP) as u32);
-    let mut picture = RgbImage::from_pixel(all_w, all_h, Rgb([BACKGROUND; 3]));
+    // Each pixel as a square of `scale`, or every `step`-th pixel where the picture would be too large.
+    let (mut scale, mut step) = (SCALE, 1);
+    let extent = |side: usize, count: usize, scale: usize, step: usize| {
+        count.saturating_mul(side.div_ceil(step) * scale + GAP).saturating_add(GAP)
+    };
+    let sides = |scale: usize, step: usize| (extent(width, columns, scale, step), extent(height, rows, scale, step));
+    let is_too_large = |(wide, tall): (usize, usize)| wide.saturating_mul(tall) > MOST_PIXELS;
+    while is_too_large(sides(scale, step)) && step < height.max(width) {
+        if scale > 1 { scale -= 1 } else { step += 1 }
+    }
+    let (all_w, all_h) = sides(scale, step);
+    let (cell_w, cell_h) = (width.div_ceil(step) * scale + GAP, height.div_ceil(step) * scale + GAP);
+    let mut picture = RgbImage::from_pixel(all_w as u32, all_h as u32, Rgb([BACKGROUND; 3]));
     for (i, image) in images.iter().enumerate() {
         let (left, top) = (i % columns * cell_w + GAP, i / columns * cell_h + GAP);
-        for y in 0..height * SCALE {
-            for x in 0..width * SCALE {
-                let at = (y / SCALE * width + x / SCALE) * channels;
+        for y in 0..cell_h - GAP {
+            for x in 0..cell_w - GAP {
+                let at = (y / scale * step * width + x / scale * step) * channels;
                 // A grey level sets all three channels.
                 let level = |c: usize| (image[at + c.min(channels - 1)].clamp(0.0, 1.0) * 255.0).round() as u8;
                 picture.put_pixel((left + x) as u32, (top + y) as u32, Rgb([level(0), level(1), level(2)]));

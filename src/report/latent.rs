@@ -1,7 +1,13 @@
 //! Projection of latent vectors to two dimensions.
 
+mod krylov;
+
 /// Largest number of Jacobi sweeps. Iteration stops when a sweep changes nothing, which was always earlier.
 const MOST_SWEEPS: usize = 60;
+
+/// Up to here all eigenvectors are computed, in a time that grows with the third power of the dimensions; above, only a
+/// space that holds the first ones.
+const MOST_EXACT: usize = 128;
 
 /// Latent vectors as 2-D points.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,22 +41,18 @@ pub fn principal(values: &[f32], dims: usize) -> Projection {
     }
     let rows: Vec<&[f32]> = values.chunks_exact(dims).collect();
     let mean = mean(&rows, dims);
-    let mut covariance = covariance(&rows, &mean);
-    let whole: f64 = (0..dims).map(|i| covariance[i * dims + i]).sum();
-    let share = |variance: f64| if whole > 0.0 { (variance / whole).clamp(0.0, 1.0) } else { 0.0 };
     if dims <= 2 {
+        let covariance = covariance(&rows, &mean);
+        let whole: f64 = (0..dims).map(|i| covariance[i * dims + i]).sum();
         return Projection {
             points: rows.iter().map(|row| [row[0], row.get(1).copied().unwrap_or(0.0)]).collect(),
-            share: [share(covariance[0]), if dims == 2 { share(covariance[3]) } else { 0.0 }],
+            share: [share(covariance[0], whole), if dims == 2 { share(covariance[3], whole) } else { 0.0 }],
             is_principal: false,
         };
     }
-    let vectors = diagonalise(&mut covariance, dims);
-    let mut order: Vec<usize> = (0..dims).collect();
-    order.sort_by(|a, b| covariance[b * dims + b].total_cmp(&covariance[a * dims + a]));
-    let axes = [0, 1].map(|i| {
-        let axis: Vec<f64> = (0..dims).map(|d| vectors[d * dims + order[i]]).collect();
-        // The sign of a component is arbitrary: its largest entry is made positive.
+    let (axes, shares) = if dims <= MOST_EXACT { exact_axes(&rows, &mean) } else { krylov::axes(&rows, &mean) };
+    // The sign of a component is arbitrary: its largest entry is made positive.
+    let axes = axes.map(|axis| {
         let largest = axis.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
         if largest < 0.0 { axis.iter().map(|v| -v).collect() } else { axis }
     });
@@ -59,9 +61,32 @@ pub fn principal(values: &[f32], dims: usize) -> Projection {
     };
     Projection {
         points: rows.iter().map(|row| [along(row, &axes[0]), along(row, &axes[1])]).collect(),
-        share: [0, 1].map(|i| share(covariance[order[i] * dims + order[i]])),
+        share: shares,
         is_principal: true,
     }
+}
+
+/// The share of a variance in that of all dimensions.
+fn share(variance: f64, whole: f64) -> f64 {
+    if whole > 0.0 { (variance / whole).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// The first two principal axes and their shares, from all eigenvectors of the covariance.
+fn exact_axes(rows: &[&[f32]], mean: &[f64]) -> ([Vec<f64>; 2], [f64; 2]) {
+    let dims = mean.len();
+    let mut covariance = covariance(rows, mean);
+    let whole: f64 = (0..dims).map(|i| covariance[i * dims + i]).sum();
+    let vectors = diagonalise(&mut covariance, dims);
+    let order = descending(&covariance, dims);
+    let axes = [0, 1].map(|i| (0..dims).map(|d| vectors[d * dims + order[i]]).collect());
+    (axes, [0, 1].map(|i| share(covariance[order[i] * dims + order[i]], whole)))
+}
+
+/// The order of a diagonal's entries, the largest first.
+fn descending(matrix: &[f64], dims: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..dims).collect();
+    order.sort_by(|a, b| matrix[b * dims + b].total_cmp(&matrix[a * dims + a]));
+    order
 }
 
 fn is_finite(row: &[f32]) -> bool {
@@ -179,6 +204,37 @@ mod tests {
         }
         assert!((found.share[0] - 0.8).abs() < 1e-5, "{:?}", found.share);
         assert_eq!(found, principal(&values, dims));
+    }
+
+    /// Two ways to the same axes, on vectors whose variances fall slowly.
+    #[test]
+    fn the_way_for_many_dimensions_finds_the_same_axes() {
+        let dims = 60;
+        let mut state = 7_u64;
+        let mut draw = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let values: Vec<f32> = (0..500 * dims).map(|i| draw() * 3.0 / (1.0 + (i % dims) as f32 * 0.2)).collect();
+        let rows: Vec<&[f32]> = values.chunks_exact(dims).collect();
+        let mean = mean(&rows, dims);
+        let (exact, found) = (exact_axes(&rows, &mean), krylov::axes(&rows, &mean));
+        for i in [0, 1] {
+            let cosine: f64 = exact.0[i].iter().zip(&found.0[i]).map(|(a, b)| a * b).sum();
+            assert!((cosine.abs() - 1.0).abs() < 1e-6, "{cosine}");
+            assert!((exact.1[i] - found.1[i]).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn many_dimensions_take_no_longer_than_their_vectors() {
+        // All directions with the same variance, none at all, and two.
+        for variance in [|i: usize| f32::from(i.is_multiple_of(401)), |_| 1.0, |i| (i % 2) as f32] {
+            let values: Vec<f32> = (0..200 * 400).map(variance).collect();
+            let found = principal(&values, 400);
+            assert!(found.points.iter().flatten().all(|v| v.is_finite()), "{:?}", found.share);
+            assert_eq!(found, principal(&values, 400));
+        }
     }
 
     #[test]

@@ -5,6 +5,21 @@ use super::field::{self, Field, bare};
 /// Rows that are inspected to recognise the dialect.
 pub const SAMPLE: usize = 50;
 
+/// How long the inspected lines may be together.
+const SAMPLED_BYTES: usize = 1 << 20;
+/// How many rows are inspected however long they are.
+const ALWAYS_SAMPLED: usize = 3;
+
+/// The first rows, up to a number and a size of all of them together.
+pub fn sample<T>(rows: impl Iterator<Item = T>, most: usize, size: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut whole = 0_usize;
+    let is_within = |(place, row): &(usize, T)| {
+        whole = whole.saturating_add(size(row));
+        *place < ALWAYS_SAMPLED || whole <= most
+    };
+    rows.take(SAMPLE).enumerate().take_while(is_within).map(|(_, row)| row).collect()
+}
+
 /// The separator between fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
@@ -25,7 +40,8 @@ impl Separator {
 
     /// The separator that gives the most numbers in rows of equal length, or else the most fields.
     pub fn guess(text: &str) -> Self {
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(SAMPLE).collect();
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let lines: Vec<&str> = sample(lines, SAMPLED_BYTES, |line| line.len());
         let rate = |separator: &Separator| {
             let split: Vec<Vec<&str>> = lines.iter().map(|line| separator.split(line)).collect();
             let width = split.last().map_or(0, Vec::len);
@@ -71,31 +87,62 @@ impl Separator {
     }
 }
 
+/// The first line that can have more than so many fields, whatever separates them and whatever is quoted: counted from 1,
+/// and how many.
+pub fn too_wide(text: &str, most: usize) -> Option<(u64, usize)> {
+    let widest = |line: &str| {
+        let count = |separator: u8| line.bytes().filter(|byte| *byte == separator).count() + 1;
+        [b',', b'\t', b';', b'|', b' '].into_iter().map(count).max().unwrap_or(1)
+    };
+    // Hardly any line is long enough to be counted.
+    let long = text.lines().zip(1..).filter(|(line, _)| line.len() >= most);
+    long.map(|(line, number)| (number, widest(line))).find(|(_, fields)| *fields > most)
+}
+
 /// The text of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1; none for other content.
 pub fn text(bytes: Vec<u8>) -> Option<String> {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
-        String::from_utf16(&units).ok()
+        let units = || bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
+        let length: usize = char::decode_utf16(units()).map(|c| c.map_or(0, char::len_utf8)).sum();
+        let mut text = String::with_capacity(length);
+        for character in char::decode_utf16(units()) {
+            text.push(character.ok()?);
+        }
+        Some(text)
     };
-    let text = match bytes.as_slice() {
+    let mut text = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes)?,
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
         _ => match String::from_utf8(bytes) {
             Ok(text) => text,
-            Err(error) => error.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+            Err(error) => latin1(error.as_bytes())?,
         },
     };
-    (!text.contains('\0')).then(|| text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    (!text.contains('\0')).then_some(text)
+}
+
+/// Text in Latin-1; none if more than a third of it are letters beyond ASCII, as in no table.
+fn latin1(bytes: &[u8]) -> Option<String> {
+    let beyond = bytes.iter().filter(|byte| !byte.is_ascii()).count();
+    if beyond > bytes.len() / 3 + 16 {
+        return None;
+    }
+    let mut text = String::with_capacity(bytes.len() + beyond);
+    text.extend(bytes.iter().map(|byte| char::from(*byte)));
+    Some(text)
 }
 
 /// Whether the first of these rows is a header.
 ///
 /// It is one if it holds no number, or if it has words above numbers and all its own numbers are whole, such as names
 /// of pixels. Otherwise the words in it are classes, or mistakes.
-pub fn has_header(rows: &[Vec<String>], decimal_comma: bool) -> bool {
+pub fn has_header(rows: &[Vec<&str>], decimal_comma: bool) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
     let read = |text: &str| matches!(field::read(text, decimal_comma), Field::Number(_));
-    let numbers: Vec<&String> = first.iter().filter(|text| read(text)).collect();
+    let numbers: Vec<&&str> = first.iter().filter(|text| read(text)).collect();
     let words = first.iter().any(|text| matches!(field::read(text, decimal_comma), Field::Word(_)));
     if numbers.is_empty() {
         return words;
@@ -135,7 +182,7 @@ mod tests {
     #[test]
     fn headers_are_recognised() {
         let header = |text: &str| {
-            let rows: Vec<Vec<String>> = text.lines().map(|line| line.split(',').map(String::from).collect()).collect();
+            let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
             has_header(&rows, false)
         };
         assert!(header("a,b\n1,2"));

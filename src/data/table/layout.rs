@@ -1,13 +1,17 @@
 //! The names of a table's columns, and which of them are chosen.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::super::DataError;
 use super::super::error::list;
 use super::super::raw::Request;
-use super::dialect::{SAMPLE, Separator, has_header};
+use super::dialect::{Separator, has_header, sample};
 use super::field::{self, Field, bare};
 use super::records::{Record, records};
+
+/// How many fields the inspected rows may have together.
+const SAMPLED_FIELDS: usize = 1 << 18;
 
 /// The columns of a table.
 pub struct Layout {
@@ -29,14 +33,18 @@ pub struct Chosen {
 impl Layout {
     pub fn find(path: &Path, text: &str, separator: Separator) -> Result<Self, DataError> {
         let failed = |reason: String| DataError::unusable(path.display(), reason);
-        let sample: Vec<Record> =
-            records(text, separator).take(SAMPLE).collect::<Result<_, String>>().map_err(failed)?;
+        let fields = |record: &Result<Record, String>| record.as_ref().map_or(0, Record::len);
+        let sample: Vec<Record> = sample(records(text, separator), SAMPLED_FIELDS, fields)
+            .into_iter()
+            .collect::<Result<_, String>>()
+            .map_err(failed)?;
         if sample.is_empty() {
             return Err(failed("it is empty".into()));
         }
-        let words: Vec<Vec<String>> = sample.iter().map(|row| row.iter().map(String::from).collect()).collect();
+        let words: Vec<Vec<&str>> = sample.iter().map(|row| row.iter().collect()).collect();
         let counts = usize::from(begins_with_counts(&words));
         let header = has_header(&words[counts..], separator.decimal_comma());
+        drop(words);
         let above = counts + usize::from(header);
         let mut layout = Self { names: Vec::new(), above, row_names: false, notes: Vec::new() };
         if counts > 0 {
@@ -66,14 +74,22 @@ impl Layout {
             self.row_names = true;
             self.notes.push("the first column has no name, so it was read as row names".into());
         }
-        for place in 0..names.len() {
-            if names[place].is_empty() {
-                names[place] = format!("column {}", place + 1);
+        let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
+        let mut doubles: HashMap<String, usize> = HashMap::new();
+        for (place, name) in names.iter_mut().enumerate() {
+            if name.is_empty() {
+                *name = format!("column {}", place + 1);
             }
-            let (before, rest) = names.split_at_mut(place);
-            let double = before.iter().filter(|name| **name == rest[0]).count();
-            if double > 0 {
-                rest[0] = format!("{}.{double}", rest[0]);
+            if !taken.insert(name.clone()) {
+                // The number goes on from the last one of this name.
+                let double = doubles.entry(name.clone()).or_default();
+                *name = loop {
+                    *double += 1;
+                    let next = format!("{name}.{double}");
+                    if taken.insert(next.clone()) {
+                        break next;
+                    }
+                };
             }
         }
         self.names = names;
@@ -82,9 +98,11 @@ impl Layout {
     /// The columns to learn from and the label's.
     pub fn choose(&self, path: &Path, request: &Request<'_>) -> Result<Chosen, DataError> {
         let options = request.options;
+        let is_named = options.label.is_some() || !options.columns.is_empty();
+        let places = Places::of_names(if is_named { &self.names } else { &[] });
         let label = match &options.label {
             None => None,
-            Some(name) => match self.place(name) {
+            Some(name) => match places.of(name) {
                 None if request.label_needed => {
                     let reason =
                         format!("there is no column `{name}` to take labels from; there are {}", list(&self.names));
@@ -94,8 +112,9 @@ impl Layout {
             },
         };
         let mut columns = Vec::new();
+        let mut is_chosen = vec![false; self.names.len()];
         for name in &options.columns {
-            let Some(place) = self.place(name) else {
+            let Some(place) = places.of(name) else {
                 if request.label_needed {
                     let reason = format!("there is no column `{name}`; there are {}", list(&self.names));
                     return Err(DataError::unusable(path.display(), reason));
@@ -106,7 +125,7 @@ impl Layout {
                     has: format!("no column `{name}`"),
                 });
             };
-            if !columns.contains(&place) {
+            if !std::mem::replace(&mut is_chosen[place], true) {
                 columns.push(place);
             }
         }
@@ -119,24 +138,38 @@ impl Layout {
         }
         Ok(Chosen { columns, label })
     }
+}
+
+/// Where each column is, by its name.
+struct Places<'a> {
+    exact: HashMap<&'a str, usize>,
+    /// By the name in lower case; none where several columns have it.
+    alike: HashMap<String, Option<usize>>,
+}
+
+impl<'a> Places<'a> {
+    fn of_names(names: &'a [String]) -> Self {
+        let mut places = Self { exact: HashMap::new(), alike: HashMap::new() };
+        for (place, name) in names.iter().enumerate() {
+            places.exact.entry(name).or_insert(place);
+            places.alike.entry(name.to_ascii_lowercase()).and_modify(|known| *known = None).or_insert(Some(place));
+        }
+        places
+    }
 
     /// The column of this name; case is ignored if only one column matches that way.
-    fn place(&self, name: &str) -> Option<usize> {
+    fn of(&self, name: &str) -> Option<usize> {
         let name = name.trim();
-        let exact = self.names.iter().position(|n| n == name);
-        let alike = || {
-            let mut alike = (0..self.names.len()).filter(|place| self.names[*place].eq_ignore_ascii_case(name));
-            alike.next().filter(|_| alike.next().is_none())
-        };
-        exact.or_else(alike)
+        let alike = || self.alike.get(&name.to_ascii_lowercase()).copied().flatten();
+        self.exact.get(name).copied().or_else(alike)
     }
 }
 
 /// Whether a table begins like those of scikit-learn: number of rows, number of feature columns, class names.
-fn begins_with_counts(rows: &[Vec<String>]) -> bool {
+fn begins_with_counts(rows: &[Vec<&str>]) -> bool {
     let [first, second, ..] = rows else { return false };
     let [rows, columns, names @ ..] = first.as_slice() else { return false };
-    let is_word = |name: &String| matches!(field::read(name, false), Field::Word(_));
+    let is_word = |name: &&str| matches!(field::read(name, false), Field::Word(_));
     rows.parse::<usize>().is_ok()
         && columns.parse() == Ok(second.len().saturating_sub(1))
         && !names.is_empty()

@@ -17,13 +17,36 @@ use labels::Labels;
 use layout::{Chosen, Layout};
 use records::{Record, records};
 
+/// The most columns of a table. A field takes many times the memory of the comma behind it.
+const MOST_COLUMNS: usize = 1 << 18;
+
+/// The names of a table's columns.
+pub fn names(path: &Path) -> Result<Vec<String>, DataError> {
+    let text = text(path)?;
+    Ok(Layout::find(path, &text, Separator::guess(&text))?.names)
+}
+
+fn text(path: &Path) -> Result<String, DataError> {
+    let invalid = |reason: String| DataError::Format { path: path.to_path_buf(), kind: "table", reason };
+    // Before all of it is read: a text has no zeros at its beginning, or begins like UTF-16.
+    let head = bytes::head(path)?;
+    if head.contains(&0) && !matches!(head[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Err(invalid("it holds bytes that are not text".into()));
+    }
+    let text = dialect::text(bytes::all(path)?).ok_or_else(|| invalid("it holds bytes that are not text".into()))?;
+    match dialect::too_wide(&text, MOST_COLUMNS) {
+        Some((line, fields)) => Err(DataError::Line {
+            path: path.to_path_buf(),
+            line,
+            reason: format!("it has {fields} fields, and no more than {MOST_COLUMNS} can be read"),
+        }),
+        None => Ok(text),
+    }
+}
+
 /// Reads a table. Rows with missing values are left out and counted, or an error with `strict`.
 pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
-    let text = dialect::text(bytes::all(path)?).ok_or_else(|| DataError::Format {
-        path: path.to_path_buf(),
-        kind: "table",
-        reason: "it holds bytes that are not text".into(),
-    })?;
+    let text = text(path)?;
     let separator = Separator::guess(&text);
     let layout = Layout::find(path, &text, separator)?;
     let chosen = layout.choose(path, request)?;

@@ -1,0 +1,141 @@
+//! Five hundred damaged variants of a file for each reader: read or refused, never a panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use image::ImageFormat;
+use wgvae::apply::{Applied, Run};
+use wgvae::data::{self, Dataset, Options};
+use wgvae::{DeviceChoice, DeviceOptions};
+
+use super::harness::{Draws, damaged, editable_run, gzip, idx, npy, picture};
+
+/// Variants of each file; `WGVAE_VARIANTS` asks for more.
+fn variants() -> u64 {
+    std::env::var("WGVAE_VARIANTS").ok().and_then(|number| number.parse().ok()).unwrap_or(500)
+}
+
+/// Damages a file again and again, and reads it each time.
+fn each(name: &str, file: &Path, good: &[u8], read: impl Fn() -> Result<(), String>) {
+    std::fs::write(file, good).unwrap();
+    read().unwrap_or_else(|error| panic!("{name} as it was: {error}"));
+    let start = std::time::Instant::now();
+    let mut refused = 0;
+    let variants = variants();
+    for seed in 0..variants {
+        std::fs::write(file, damaged(good, seed)).unwrap();
+        match catch_unwind(AssertUnwindSafe(&read)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                refused += 1;
+                assert!(!error.is_empty() && !error.contains('\n') && error.len() < 1500, "{name}, {seed}: {error}");
+            }
+            Err(_) => panic!("{name}, variant {seed}: a panic"),
+        }
+    }
+    assert!(refused > 20, "{name}: only {refused} variants were refused");
+    eprintln!("{:>7.2} s {refused:>4} of {variants} refused  {name}", start.elapsed().as_secs_f64());
+}
+
+/// Loads a source as training would.
+fn load(source: &Path, change: impl Fn(&mut Options)) -> Result<(), String> {
+    let mut options = Options::from(source.to_str().unwrap());
+    change(&mut options);
+    let data = Dataset::load(options).map_err(|error| error.to_string())?;
+    data.check().map_err(|error| error.to_string())
+}
+
+fn one(name: &str, good: &[u8], change: impl Fn(&mut Options)) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    each(name, &file, good, || load(&file, &change));
+}
+
+#[test]
+fn tables() {
+    let mut draws = Draws(1);
+    let rows: String = (0..40).map(|i| format!("{},{}.5,{}\n", i, draws.below(99), ["yes", "no"][i % 2])).collect();
+    let text = format!("a,\"b b\",c\n{rows}");
+    let label = |o: &mut Options| o.label = Some("c".into());
+    one("table.csv", text.as_bytes(), label);
+    one("table.tsv", text.replace(',', "\t").as_bytes(), label);
+    one("table.csv.gz", &gzip(text.as_bytes(), b"7,8,no\n", 3), label);
+}
+
+#[test]
+fn arrays() {
+    let numbers: Vec<u8> = (0..24).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    one("x.npy", &npy("<f4", "(6, 4)", &numbers), |_| ());
+    one("columns.npy", &[&npy("<f4", "(6, 2, 2)", &numbers)[..]].concat().replace_order(), |_| ());
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, array) in [("x.npy", npy("|u1", "(6, 2, 2)", &numbers[..24])), ("y.npy", npy("|u1", "(6,)", &[1; 6]))] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut archive, &array).unwrap();
+    }
+    one("x.npz", &archive.finish().unwrap().into_inner(), |_| ());
+    let images = idx(&[6, 2, 2], &numbers[..24]);
+    one("a-images-idx3-ubyte", &images, |_| ());
+    one("a-images-idx3-ubyte.gz", &gzip(&images, &[], 0), |_| ());
+}
+
+trait ReplaceOrder {
+    fn replace_order(self) -> Vec<u8>;
+}
+
+impl ReplaceOrder for Vec<u8> {
+    /// Columns first: `False` and the space before it become ` True`.
+    fn replace_order(mut self) -> Vec<u8> {
+        let place = self.windows(5).position(|part| part == b"False").unwrap();
+        self[place..place + 5].copy_from_slice(b"True ");
+        self
+    }
+}
+
+#[test]
+fn pictures() {
+    for (name, format) in [
+        ("x.png", ImageFormat::Png),
+        ("x.jpg", ImageFormat::Jpeg),
+        ("x.bmp", ImageFormat::Bmp),
+        ("x.gif", ImageFormat::Gif),
+        ("x.webp", ImageFormat::WebP),
+    ] {
+        let good = picture(24, 17, format);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("good.png"), picture(12, 12, ImageFormat::Png)).unwrap();
+        std::fs::write(folder.path().join("other.png"), picture(12, 12, ImageFormat::Png)).unwrap();
+        let size = |o: &mut Options| (o.image_size, o.strict) = ("8x8".parse().ok(), true);
+        each(name, &folder.path().join(name), &good, || load(folder.path(), size));
+    }
+}
+
+/// The description of a run's data, from its file to the model on a device.
+#[test]
+fn descriptions() {
+    let run = editable_run();
+    let file = run.path().join("data.json");
+    let good = std::fs::read(&file).unwrap();
+    each("data.json", &file, &good, || {
+        let run = Run::open(run.path()).map_err(|error| error.to_string())?;
+        let source = Options::from("points:count=20");
+        let rows = data::rows(&source, &run.data).map_err(|error| error.to_string())?;
+        let device = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
+        let mut model =
+            Applied::open(&run, rows.split.rows, &device, &mut |_| {}).map_err(|error| error.to_string())?;
+        model.score(&rows.split, 1).map(|_| ()).map_err(|error| error.to_string())
+    });
+}
+
+/// Files of codes for `decode`.
+#[test]
+fn codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0..20).map(|i| format!("{i},{}.25,-1e-3\n", i * 3)).collect();
+    let numbers: Vec<u8> = (0..8).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    for (name, good) in
+        [("codes.csv", format!("origin,mu_0,mu_1\n{text}").into_bytes()), ("codes.npy", npy("<f4", "(4, 2)", &numbers))]
+    {
+        let file = folder.path().join(name);
+        each(name, &file, &good, || data::numbers(&file, &["mu", "z"]).map(|_| ()).map_err(|error| error.to_string()));
+    }
+}
