@@ -210,7 +210,7 @@ fn of_error(error: &Error) -> u8 {
 fn of_train(error: &TrainError) -> u8 {
     match error {
         TrainError::Device(error) | TrainError::Stopped { error, .. } => of_device(error),
-        TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) => 2,
+        TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
         TrainError::NoRun(_) | TrainError::OldRun(_) => 3,
         TrainError::Write { .. } | TrainError::Watch(_) => 1,
         TrainError::Diverged { .. } => 5,

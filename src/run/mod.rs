@@ -20,7 +20,7 @@ use crate::apply::{Applied, Run, RunError};
 use crate::config::{Config, ConfigError};
 use crate::data::{DataError, Dataset, Rows};
 use crate::disk::{Disk, System};
-use crate::executor::DeviceError;
+use crate::executor::{DeviceError, Selected};
 use crate::gpu::GpuError;
 use crate::model::{Plan, Vae};
 use crate::plan::PlanError;
@@ -138,12 +138,12 @@ pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Wa
     data.check()?;
     config.check_data(&data)?;
     // A wrong device, too, is an error before there is a folder.
-    options.device.select(&mut |_| {})?;
+    let selected = hearing(watch, |watch| options.device.select(watch))?;
     let folder = match &options.folder {
         Some(path) => RunFolder::claim(path, options.replace, options.disk.clone())?,
         None => RunFolder::claim_unused(options.name.as_ref().unwrap_or(&data.name), options.disk.clone())?,
     };
-    go(Resume::new(folder, &config), config, data, options, watch)
+    go(Resume::new(folder, &config), selected, config, data, options, watch)
 }
 
 /// Goes on with a run, on the data it was trained on, to the end of its configuration; a fork may have other data.
@@ -157,18 +157,19 @@ pub fn resume(from: Resume, data: Dataset, options: &RunOptions, watch: &mut Wat
         return Err(Error::OtherData(from.folder.path().to_path_buf()));
     }
     let config = from.config.clone();
-    go(from, config, data, options, watch)
+    let selected = hearing(watch, |watch| options.device.select(watch))?;
+    go(from, selected, config, data, options, watch)
 }
 
 fn go(
     from: Resume,
+    selected: Selected,
     mut config: Config,
     data: Dataset,
     options: &RunOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Finished, Error> {
     let on = &options.device;
-    let selected = hearing(watch, |watch| on.select(watch))?;
     let held = config.data_spec_within(&data, on.resident_bytes(&selected));
     let vae = Vae::new(&config.vae_spec(data.shape.len()), &config.train_spec_on(data.shape), held)?;
     let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch)).map_err(|error| {
@@ -212,6 +213,15 @@ fn go(
     folder.discard(from.damaged.iter().map(|(path, _)| path.as_path()));
     folder.begin(description, lines)?;
     watch(Event::Start(start))?;
+    if let Some(before) = from.good.first().map(|(_, manifest)| &manifest.origin.device)
+        && *before != device
+    {
+        watch(Event::Warning(&format!(
+            "this run was trained on {} ({}) until now and goes on on {} ({}): its numbers will differ by rounding from those \
+             of one device",
+            before.name, before.driver, device.name, device.driver
+        )))?;
+    }
 
     let saving = Saving {
         origin: Origin {

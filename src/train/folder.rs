@@ -27,6 +27,7 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const MODEL: &str = "model.safetensors";
 const LOCK: &str = "lock";
 const CHECKPOINTS: &str = "checkpoints";
+const IMAGES: &str = "images";
 /// What is drawn from a run, and left to a new run that replaces it.
 const DRAWN: [&str; 2] = ["report.html", "eval.json"];
 
@@ -84,9 +85,18 @@ fn content(path: &Path) -> Content {
         let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
         name == LOCK
             || name.starts_with('.') && name.ends_with(".part")
-            || ["images", CHECKPOINTS].contains(&name.as_str()) && is_empty()
+            || [IMAGES, CHECKPOINTS].contains(&name.as_str()) && is_empty()
     };
     if entries.flatten().all(is_left_over) { Content::Free } else { Content::Other }
+}
+
+/// An error if one of the places a run writes into is a link, which leads out of its folder.
+fn refuse_links(folder: &Path) -> Result<(), TrainError> {
+    let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    match [LOCK, IMAGES, CHECKPOINTS].map(|name| folder.join(name)).into_iter().find(is_link) {
+        Some(path) => Err(TrainError::Link(path)),
+        None => Ok(()),
+    }
 }
 
 /// Locks a folder for this process; the system lets go of the lock when the process ends, however it ends.
@@ -212,6 +222,7 @@ impl RunFolder {
         };
         // Before there is a lock file in a folder that is not ours, and again once no one else can change it.
         refused(&content(path))?;
+        refuse_links(path)?;
         let lock = lock(path)?;
         let content = content(path);
         refused(&content)?;
@@ -229,6 +240,7 @@ impl RunFolder {
         if identity.format != FORMAT {
             return Err(TrainError::OldRun(path.to_path_buf()));
         }
+        refuse_links(path)?;
         let lock = lock(path)?;
         // Another process may have replaced the run meanwhile.
         let Some(identity) = Identity::of(path) else { return Err(TrainError::NoRun(path.to_path_buf())) };
@@ -280,7 +292,7 @@ impl RunFolder {
 
     /// Writes the run's small files, the record first: it says what the others must be.
     fn describe(&self, description: &Description) -> Result<(), TrainError> {
-        for folder in ["images", CHECKPOINTS].map(|name| self.file(name)) {
+        for folder in [IMAGES, CHECKPOINTS].map(|name| self.file(name)) {
             fs::create_dir_all(&folder).map_err(failed(&folder))?;
         }
         let identity = Identity {
@@ -401,11 +413,8 @@ impl RunFolder {
                 self.disk.remove(&name).map_err(failed(&name))?;
             }
         }
-        for (folder, is_old) in [("images", None), (CHECKPOINTS, Some(format!("-{}.", self.run)))] {
+        for (folder, is_old) in [(IMAGES, None), (CHECKPOINTS, Some(format!("-{}.", self.run)))] {
             let folder = self.file(folder);
-            if fs::symlink_metadata(&folder).is_ok_and(|found| found.is_symlink()) {
-                continue;
-            }
             for entry in fs::read_dir(&folder).map_err(failed(&folder))?.flatten() {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 let is_ours = match &is_old {
@@ -430,7 +439,7 @@ impl Drop for RunFolder {
     fn drop(&mut self) {
         if self.is_new {
             let _ = fs::remove_file(self.file(LOCK));
-            for folder in [self.file("images"), self.file(CHECKPOINTS), self.path.clone()] {
+            for folder in [self.file(IMAGES), self.file(CHECKPOINTS), self.path.clone()] {
                 // Only empty folders can be removed like this.
                 let _ = fs::remove_dir(folder);
             }

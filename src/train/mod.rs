@@ -52,6 +52,9 @@ pub enum TrainError {
     /// Another process trains in the folder.
     #[error("another process is training in {0}: wait for its end, or choose another folder")]
     Busy(PathBuf),
+    /// A folder or file that a run writes into is a link.
+    #[error("{0} is a link, and a run writes only into its own folder: remove the link, or choose another folder")]
+    Link(PathBuf),
     /// The folder holds no run.
     #[error("{0} holds no run (no readable run.json): give a folder written by `wgvae train`")]
     NoRun(PathBuf),

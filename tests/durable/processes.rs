@@ -113,16 +113,15 @@ fn interrupted_runs_stop_at_once_and_go_on() {
     for number in 0..kills() / 2 {
         let _ = std::fs::remove_dir_all(&run);
         let child = begin_or_go_on(folder.path()).spawn().unwrap();
-        // Before the first instructions of the program the system ends it by itself.
-        let moment = 15_000 + random(3, number, took.as_micros() as u64);
+        let moment = random(3, number, took.as_micros() as u64);
         std::thread::sleep(Duration::from_micros(moment));
         let signal = ["-INT", "-TERM", "-HUP"][number as usize % 3];
         Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
         let (code, error) = finish(child, Duration::from_secs(5));
-        assert!(
-            code == Some(130) || code == Some(0) && run.join("report.html").exists(),
-            "{signal} at {moment} us: {code:?} {error}"
-        );
+        // Before its first instructions the system ends a process by itself; then it has claimed no folder either.
+        let is_new = code.is_none() && !run.join("run.json").exists();
+        let is_done = code == Some(0) && run.join("report.html").exists();
+        assert!(code == Some(130) || is_new || is_done, "{signal} at {moment} us: {code:?} {error}");
         let (code, error) = finish(begin_or_go_on(folder.path()).spawn().unwrap(), Duration::from_secs(60));
         assert_eq!(code, Some(0), "{error}");
         assert!(model(&run) == expected, "{signal} at {moment} us: another model");

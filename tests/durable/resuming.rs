@@ -187,3 +187,54 @@ fn the_best_model_is_kept_and_patience_ends_a_run() {
     assert!(at(best) < at(losses.len() - 1), "{} is not {}, but rather {losses:?}", figures.loss, losses[best]);
     assert_eq!(finished.summary.test_loss, losses[best]);
 }
+
+/// Nothing is written or deleted through a link, and no folder that only looks like a run is taken.
+#[cfg(unix)]
+#[test]
+fn a_run_stays_in_its_folder() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let outside = folder.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("step-000000000003-x.json"), "kept").unwrap();
+    std::fs::write(outside.join("samples-001.png"), "kept").unwrap();
+    let whole = folder.path().join("whole");
+    run::train(config(""), data(), &options(&whole), &mut |_| Ok(())).unwrap();
+    for name in ["images", "checkpoints", "lock"] {
+        let path = folder.path().join(name);
+        copy(&whole, &path);
+        let place = path.join(name);
+        if std::fs::remove_file(&place).is_err() {
+            std::fs::remove_dir_all(&place).unwrap();
+        }
+        symlink(&outside, &place).unwrap();
+        for replace in [false, true] {
+            let error = match replace {
+                true => {
+                    run::train(config(""), data(), &RunOptions { replace, ..options(&path) }, &mut |_| Ok(())).err()
+                }
+                false => Resume::open(&path).err(),
+            };
+            assert!(matches!(error, Some(Error::Train(TrainError::Link(_)))), "{name}: {error:?}");
+        }
+    }
+    // Files that are links are replaced, not written to.
+    let path = folder.path().join("files");
+    copy(&whole, &path);
+    for name in ["model.safetensors", "metrics.jsonl", "config.toml"] {
+        std::fs::remove_file(path.join(name)).unwrap();
+        symlink(outside.join("samples-001.png"), path.join(name)).unwrap();
+    }
+    go_on(&path, Arc::new(System), &options(&path)).unwrap();
+    assert!(model(&path) == model(&whole));
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 2);
+    assert_eq!(std::fs::read(outside.join("samples-001.png")).unwrap(), b"kept");
+    // A record that is not one is no reason to replace a folder.
+    let path = folder.path().join("other");
+    std::fs::create_dir(&path).unwrap();
+    for record in ["", "{}", "[1]", "{\"wgvae\": 3}"] {
+        std::fs::write(path.join("run.json"), record).unwrap();
+        let outcome = run::train(config(""), data(), &RunOptions { replace: true, ..options(&path) }, &mut |_| Ok(()));
+        assert!(matches!(outcome, Err(Error::Train(TrainError::Occupied(_)))), "{record}: {:?}", outcome.err());
+    }
+}
