@@ -51,14 +51,14 @@ pub fn arc(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
     places
 }
 
-/// `(Z * steps, Z)`: each dimension in turn goes from `-range` to `range` times its spread around `start`, the others
-/// stay at `start`.
-pub fn traversal(start: &[f32], spread: &[f32], range: f32, steps: usize) -> Vec<f32> {
-    let mut z = Vec::with_capacity(start.len() * start.len() * steps);
-    for (i, wide) in spread.iter().enumerate() {
+/// `(dimensions * steps, Z)`: each of the dimensions in turn goes from `-range` to `range` times its spread around
+/// `start`, the others stay at `start`.
+pub fn traversal(start: &[f32], spread: &[f32], dimensions: &[usize], range: f32, steps: usize) -> Vec<f32> {
+    let mut z = Vec::with_capacity(dimensions.len() * start.len() * steps);
+    for dimension in dimensions {
         let end = |side: f32| {
             let mut place = start.to_vec();
-            place[i] += side * range * wide;
+            place[*dimension] += side * range * spread[*dimension];
             place
         };
         z.extend(line(&end(-1.0), &end(1.0), steps));

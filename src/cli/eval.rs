@@ -39,6 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let record = Record { run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
+    let is_written = written.is_ok();
     match (written, &args.to) {
         // The figures are printed in any case, and the file can be written again.
         (Err(error), None) => warning!("{error:#}"),
@@ -66,7 +67,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
     writeln!(out, "bits per value  {:.4}", f.bits_per_dimension)?;
     drop(out);
-    told(&to)?;
+    if is_written {
+        told(&to)?;
+    }
     Ok(())
 }
 

@@ -48,7 +48,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             start = codes.row(row)?.mu;
         }
     }
-    let z = draws::traversal(&start, &spread, args.range, steps);
+    let all: Vec<usize> = (0..latent).collect();
+    let z = draws::traversal(&start, &spread, &all, args.range, steps);
     let shown = model.decode(&z)?;
     let picture = picture(run.data.shape, &shown, &shown, steps);
     let sheet = || {

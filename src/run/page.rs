@@ -156,9 +156,8 @@ fn pictures(
     let mut order: Vec<usize> = (0..codes.latent).collect();
     order.sort_by(|a, b| figures.kl_per_dimension[*b].total_cmp(&figures.kl_per_dimension[*a]));
     order.truncate(TRAVERSED);
-    let all = draws::traversal(&vec![0.0; codes.latent], &vec![1.0; codes.latent], 3.0, TRAVERSAL_STEPS);
-    let run_of = TRAVERSAL_STEPS * codes.latent;
-    let z: Vec<f32> = order.iter().flat_map(|d| &all[d * run_of..(d + 1) * run_of]).copied().collect();
+    let (start, spread) = (vec![0.0; codes.latent], vec![1.0; codes.latent]);
+    let z = draws::traversal(&start, &spread, &order, 3.0, TRAVERSAL_STEPS);
     let steps = model.decode(&z)?;
     pictures.push(Picture {
         title: "Traversal".into(),
