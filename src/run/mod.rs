@@ -143,7 +143,7 @@ pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Wa
         Some(path) => RunFolder::claim(path, options.replace, options.disk.clone())?,
         None => RunFolder::claim_unused(options.name.as_ref().unwrap_or(&data.name), options.disk.clone())?,
     };
-    go(Resume::new(folder, &config), selected, config, data, options, watch)
+    go(Resume::new(folder, config), selected, fingerprint(&data), data, options, watch)
 }
 
 /// Goes on with a run, on the data it was trained on, to the end of its configuration; a fork may have other data.
@@ -152,23 +152,24 @@ pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Wa
 pub fn resume(from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
     data.check()?;
     from.config.check_data(&data)?;
-    let is_other = from.good.first().is_some_and(|(_, manifest)| manifest.origin.data != fingerprint(&data));
+    let fingerprint = fingerprint(&data);
+    let is_other = from.good.first().is_some_and(|(_, manifest)| manifest.origin.data != fingerprint);
     if is_other && from.forked.is_none() {
         return Err(Error::OtherData(from.folder.path().to_path_buf()));
     }
-    let config = from.config.clone();
     let selected = hearing(watch, |watch| options.device.select(watch))?;
-    go(from, selected, config, data, options, watch)
+    go(from, selected, fingerprint, data, options, watch)
 }
 
 fn go(
     from: Resume,
     selected: Selected,
-    mut config: Config,
+    fingerprint: String,
     data: Dataset,
     options: &RunOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Finished, Error> {
+    let mut config = from.config.clone();
     let on = &options.device;
     let held = config.data_spec_within(&data, on.resident_bytes(&selected));
     let vae = Vae::new(&config.vae_spec(data.shape.len()), &config.train_spec_on(data.shape), held)?;
@@ -229,7 +230,7 @@ fn go(
             format: FORMAT,
             run: folder.run().to_string(),
             config: config.clone(),
-            data: fingerprint(&data),
+            data: fingerprint,
             device: device.clone(),
             checked: on.checked,
         },

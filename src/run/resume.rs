@@ -26,8 +26,8 @@ pub struct Resume {
 
 impl Resume {
     /// A run that has not begun.
-    pub(super) fn new(folder: RunFolder, config: &Config) -> Self {
-        Self { folder, good: Vec::new(), config: config.clone(), forked: None, damaged: Vec::new() }
+    pub(super) fn new(folder: RunFolder, config: Config) -> Self {
+        Self { folder, good: Vec::new(), config, forked: None, damaged: Vec::new() }
     }
 
     /// Takes the folder of a run and finds its newest good checkpoint. A run that was ended before its first checkpoint

@@ -83,9 +83,7 @@ fn content(path: &Path) -> Content {
     let is_left_over = |entry: fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
-        name == LOCK
-            || name.starts_with('.') && name.ends_with(".part")
-            || [IMAGES, CHECKPOINTS].contains(&name.as_str()) && is_empty()
+        name == LOCK || disk::is_partial(&name) || [IMAGES, CHECKPOINTS].contains(&name.as_str()) && is_empty()
     };
     if entries.flatten().all(is_left_over) { Content::Free } else { Content::Other }
 }
@@ -212,7 +210,7 @@ impl RunFolder {
         if !path.exists() {
             fs::create_dir_all(path).map_err(failed(path))?;
             // The folder's own name has to last, too.
-            let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let above = disk::folder_of(path);
             disk.sync_folder(above).map_err(failed(above))?;
         }
         let refused = |content: &Content| match content {

@@ -6,19 +6,14 @@ mod png;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use self::csv::{Block, csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels};
 pub use self::png::{write_class_folders, write_png};
 use super::DataError;
 pub use super::npy::{write_npy, write_npy_labels};
-
-/// The temporary path of a file or folder while it is written.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.{}.part", std::process::id()))
-}
+use crate::disk::beside;
 
 /// Writes a file atomically, so that no reader sees a partial one.
 pub fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), DataError> {

@@ -157,72 +157,20 @@ impl Trainer {
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<Summary, TrainError> {
-        self.train_on(folder, saving, stop, watch).map_err(|error| match error {
-            TrainError::Device(error) => TrainError::Stopped { error, folder: folder.path().to_path_buf() },
-            error => error,
-        })
-    }
-
-    fn train_on(
-        &mut self,
-        folder: &mut RunFolder,
-        saving: &Saving,
-        stop: &AtomicBool,
-        watch: &mut Watch<'_>,
-    ) -> Result<Summary, TrainError> {
-        let total = self.schedule.total();
         let mut saved = Saved::now(&self.progress);
         while !self.is_finished() {
-            let end = self.schedule.epoch_end(self.progress.epoch as u64 + 1).min(total);
-            let due = saving.every.steps_due(&saved).unwrap_or(end).min(end);
-            let deadline = saving.every.time_due(&saved);
-            match self.steps(due, deadline, folder, stop, watch) {
-                Err(TrainError::Diverged { step, loss, .. }) => {
-                    self.roll_back(folder, saving, step, loss, watch)?;
+            let advanced = match self.advance(folder, saving, &mut saved, stop, watch) {
+                Err(error @ TrainError::Diverged { .. }) => {
+                    let outcome = self.roll_back(folder, saving, error, watch);
                     saved = Saved::now(&self.progress);
-                    continue;
+                    outcome
                 }
-                outcome => outcome?,
-            }
-            if stop.load(Ordering::Relaxed) {
-                return Err(self.interrupted(folder, saving));
-            }
-            let mut is_best = false;
-            let ended = self.progress.step == end;
-            if ended {
-                let Some(test) = self.evaluate(stop)? else { return Err(self.interrupted(folder, saving)) };
-                if !test.loss.is_finite() {
-                    self.roll_back(folder, saving, end, test.loss, watch)?;
-                    saved = Saved::now(&self.progress);
-                    continue;
-                }
-                is_best = self.end_epoch(&test);
-                if let Some(report) = self.progress.last {
-                    folder.record(&MetricsLine::Epoch(report))?;
-                }
-            }
-            let finished = self.is_finished();
-            let is_due = saving.every.is_due(&self.progress, &saved) || finished;
-            if is_best || is_due {
-                let state = self.state()?;
-                if let Some((tensor, value)) = state.not_finite(&self.vae.program.params) {
-                    let error =
-                        TrainError::Diverged { step: state.progress.step, loss: value.into(), tensor: Some(tensor) };
-                    self.roll_back_or(folder, saving, error, watch)?;
-                    saved = Saved::now(&self.progress);
-                    continue;
-                }
-                if is_best {
-                    self.best = Some(state.clone());
-                }
-                if is_due {
-                    self.checkpoint(folder, saving, &state)?;
-                    saved = Saved::now(&self.progress);
-                }
-            }
-            if ended && let Some(report) = self.progress.last {
-                watch(Event::Epoch(Epoch { report, trainer: self }))?;
-            }
+                outcome => outcome,
+            };
+            advanced.map_err(|error| match error {
+                TrainError::Device(error) => TrainError::Stopped { error, folder: folder.path().to_path_buf() },
+                error => error,
+            })?;
         }
         for advice in advice(&self.config, &self.progress) {
             watch(Event::Warning(&advice))?;
@@ -231,6 +179,54 @@ impl Trainer {
         folder.record(&MetricsLine::Done(summary.clone()))?;
         watch(Event::Done(&summary))?;
         Ok(summary)
+    }
+
+    /// Trains to the next checkpoint, or to the end of the epoch.
+    fn advance(
+        &mut self,
+        folder: &mut RunFolder,
+        saving: &Saving,
+        saved: &mut Saved,
+        stop: &AtomicBool,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), TrainError> {
+        let end = self.schedule.epoch_end(self.progress.epoch as u64 + 1).min(self.schedule.total());
+        let due = saving.every.steps_due(saved).unwrap_or(end).min(end);
+        self.steps(due, saving.every.time_due(saved), folder, stop, watch)?;
+        if stop.load(Ordering::Relaxed) {
+            return Err(self.interrupted(folder, saving));
+        }
+        let mut is_best = false;
+        let ended = self.progress.step == end;
+        if ended {
+            let Some(test) = self.evaluate(stop)? else { return Err(self.interrupted(folder, saving)) };
+            if !test.loss.is_finite() {
+                return Err(TrainError::Diverged { step: end, loss: test.loss, tensor: None });
+            }
+            is_best = self.end_epoch(&test);
+            if let Some(report) = self.progress.last {
+                folder.record(&MetricsLine::Epoch(report))?;
+            }
+        }
+        let is_due = saving.every.is_due(&self.progress, saved) || self.is_finished();
+        if is_best || is_due {
+            let state = self.state()?;
+            if let Some((tensor, value)) = state.not_finite(&self.vae.program.params) {
+                let (step, loss) = (state.progress.step, value.into());
+                return Err(TrainError::Diverged { step, loss, tensor: Some(tensor) });
+            }
+            if is_best {
+                self.best = Some(state.clone());
+            }
+            if is_due {
+                self.checkpoint(folder, saving, &state)?;
+                *saved = Saved::now(&self.progress);
+            }
+        }
+        if ended && let Some(report) = self.progress.last {
+            watch(Event::Epoch(Epoch { report, trainer: self }))?;
+        }
+        Ok(())
     }
 
     /// Counts an epoch as done; returns whether it is the best so far.

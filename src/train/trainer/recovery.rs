@@ -28,20 +28,9 @@ impl Trainer {
         }
     }
 
-    pub(super) fn roll_back(
-        &mut self,
-        folder: &mut RunFolder,
-        saving: &Saving,
-        step: u64,
-        loss: f64,
-        watch: &mut Watch<'_>,
-    ) -> Result<(), TrainError> {
-        self.roll_back_or(folder, saving, TrainError::Diverged { step, loss, tensor: None }, watch)
-    }
-
     /// After a divergence, goes back to the newest good checkpoint, or to the start, with half the learning rate; the third
     /// time has been the last.
-    pub(super) fn roll_back_or(
+    pub(super) fn roll_back(
         &mut self,
         folder: &mut RunFolder,
         saving: &Saving,
@@ -68,11 +57,9 @@ impl Trainer {
             checkpoint.state(&manifest, &params, moments).ok()
         });
         let mut state = good.unwrap_or_else(|| self.first_state());
-        let best = self.best.take().filter(|best| best.progress.step <= state.progress.step);
         state.progress.rollbacks = rollbacks;
         state.progress.lr_factor = lr_factor;
         self.restore(&state)?;
-        self.best = best;
         folder.rewind(state.progress.step)?;
         let rollback = Rollback { step: state.progress.step, diverged, lr_factor, count: rollbacks };
         folder.record(&MetricsLine::Rollback(rollback))?;
