@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use wgvae::data::{Dataset, Options, Shape, Values, rows, write};
+use wgvae::data::{Dataset, Options, Origins, Shape, Values, rows, write};
 
 fn wgvae(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
@@ -252,7 +252,7 @@ fn rows_are_brought_to_the_form_of_the_model() {
     let text = serde_json::to_string(&description).unwrap();
     assert_eq!(serde_json::from_str::<wgvae::data::Description>(&text).unwrap(), description);
     let new = rows(&at("new.csv").as_str().into(), &description).unwrap();
-    assert_eq!(new.split.origins.unwrap(), ["line 2", "line 4"]);
+    assert_eq!(new.split.origins.unwrap(), Origins::Lines(vec![2, 4]));
     assert_eq!(new.notes.len(), 1);
     let Values::Floats(mut values) = new.split.values else { panic!("tables are floats") };
     description.columns.as_ref().unwrap().restore(&mut values);

@@ -1,5 +1,5 @@
-//! The training loop allocates nothing: no GPU memory, pipeline or bind group is created in it, and 100,000 steps do
-//! not increase the resident memory.
+//! The training loop allocates nothing: no GPU memory, pipeline or bind group is created in it. (That 100,000 steps do not
+//! increase a run's memory is looked at in tests/durable.)
 
 mod common;
 
@@ -24,13 +24,7 @@ fn held(gpu: &Gpu) -> [isize; 6] {
     ]
 }
 
-/// Resident bytes of this process; none where the system does not report them.
-fn resident() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    statm.split(' ').nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
-}
-
-/// A model with a tiny step, so that 100,000 steps take seconds.
+/// A model with a tiny step.
 fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
     let flags = "[model]\nhidden = [4]\nlatent = 1\n[train]\nbatch = 4\nclip = 1.0".parse().unwrap();
     let config = Config::resolve(Some("points"), None, flags).unwrap();
@@ -57,7 +51,7 @@ fn submits(trainer: &mut Trainer, count: usize, steps: usize, between: &mut dyn 
 }
 
 #[test]
-fn the_loop_allocates_nothing_and_leaves_nothing() {
+fn the_loop_allocates_nothing() {
     if common::gpu().is_none() {
         return;
     }
@@ -74,16 +68,4 @@ fn the_loop_allocates_nothing_and_leaves_nothing() {
         assert_eq!(held(&gpu), before, "after submit {seen}");
     });
     assert_eq!(seen, 50);
-
-    // After the warm-up, every pool has its final size.
-    submits(&mut trainer, 40, 500, &mut || {});
-    let before = resident();
-    submits(&mut trainer, 200, 500, &mut || {});
-    match (before, resident()) {
-        (Some(before), Some(after)) => {
-            let grown = after as f64 / before as f64 - 1.0;
-            assert!(grown.abs() < 0.01, "100,000 steps took resident memory from {before} to {after} bytes");
-        }
-        _ => common::skipped("this system does not tell resident memory"),
-    }
 }

@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let figure = |of: fn(&[f64], &[bool]) -> Option<f64>, by: &[f64]| marked.as_ref().and_then(|m| of(by, m));
     let strange = |row: &usize| Strange {
         row: *row,
-        origin: rows.split.origins.as_ref().map(|o| o[*row].clone()),
+        origin: rows.split.origins.as_ref().and_then(|origins| origins.of(*row)),
         label: rows.split.labels.as_ref().and_then(|l| rows.classes.get(l[*row] as usize).cloned()),
         score: scores[*row],
         error: errors[*row],

@@ -39,7 +39,7 @@ pub struct Args {
 /// Adds the origins and labels of the rows, where they are known.
 pub fn with_names(mut sheet: Sheet, rows: &Rows) -> Sheet {
     if let Some(origins) = &rows.split.origins {
-        sheet = sheet.with("origin", origins.clone());
+        sheet = sheet.with("origin", (0..rows.split.rows).map(|row| origins.of(row).unwrap_or_default()).collect());
     }
     if let Some(labels) = &rows.split.labels {
         let name = |label: &u32| rows.classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());

@@ -63,7 +63,7 @@ impl Columns {
         self.standardise(values);
         let Some(place) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
         let (row, column) = (place / self.names.len().max(1), place % self.names.len().max(1));
-        let origin = split.origins.as_ref().and_then(|origins| origins.get(row).cloned());
+        let origin = split.origins.as_ref().and_then(|origins| origins.of(row));
         Err(format!(
             "{}: the value of the column `{}` is too far from those of the training rows (mean {}, deviation {}): correct \
              or remove it",

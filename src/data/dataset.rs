@@ -95,6 +95,32 @@ pub struct Factors {
     pub values: Vec<u16>,
 }
 
+/// Where examples come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// A file each.
+    Files(Vec<String>),
+    /// A line each of one file, counted from 1.
+    Lines(Vec<u64>),
+}
+
+impl Origins {
+    /// The origin of a row, in words.
+    pub fn of(&self, row: usize) -> Option<String> {
+        match self {
+            Origins::Files(files) => files.get(row).cloned(),
+            Origins::Lines(lines) => lines.get(row).map(|line| format!("line {line}")),
+        }
+    }
+
+    fn marked(&self, rows: usize, marked: &[bool]) -> Self {
+        match self {
+            Origins::Files(files) => Origins::Files(marked_rows(files, rows, marked)),
+            Origins::Lines(lines) => Origins::Lines(marked_rows(lines, rows, marked)),
+        }
+    }
+}
+
 /// The training or the test examples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
@@ -104,8 +130,8 @@ pub struct Split {
     pub values: Values,
     /// Their classes, if known: indices into [`Dataset::classes`].
     pub labels: Option<Vec<u32>>,
-    /// The file or line each example comes from, if known.
-    pub origins: Option<Vec<String>>,
+    /// Where each example comes from, if known.
+    pub origins: Option<Origins>,
     /// The factors of each example, if known.
     pub factors: Option<Factors>,
 }
@@ -170,9 +196,13 @@ impl Split {
         if let Some(factors) = &mut self.factors {
             retain_rows(&mut factors.values, rows, keep);
         }
-        if let Some(origins) = &mut self.origins {
-            let mut marks = keep.iter();
-            origins.retain(|_| marks.next().copied().unwrap_or(false));
+        match &mut self.origins {
+            Some(Origins::Files(files)) => {
+                let mut marks = keep.iter();
+                files.retain(|_| marks.next().copied().unwrap_or(false));
+            }
+            Some(Origins::Lines(lines)) => retain_rows(lines, rows, keep),
+            None => {}
         }
         self.rows = keep.iter().filter(|keep| **keep).count();
     }
@@ -190,8 +220,10 @@ impl Split {
         if let Some(factors) = &mut self.factors {
             repeat_rows(&mut factors.values, rows, again);
         }
-        if let Some(origins) = &mut self.origins {
-            repeat_rows(origins, rows, again);
+        match &mut self.origins {
+            Some(Origins::Files(files)) => repeat_rows(files, rows, again),
+            Some(Origins::Lines(lines)) => repeat_rows(lines, rows, again),
+            None => {}
         }
         self.rows += again.len();
     }
@@ -206,7 +238,7 @@ impl Split {
                 Values::Floats(values) => Values::Floats(marked_rows(values, rows, marked)),
             },
             labels: self.labels.as_ref().map(|labels| marked_rows(labels, rows, marked)),
-            origins: self.origins.as_ref().map(|origins| marked_rows(origins, rows, marked)),
+            origins: self.origins.as_ref().map(|origins| origins.marked(rows, marked)),
             factors: self.factors.as_ref().map(|factors| Factors {
                 names: factors.names.clone(),
                 counts: factors.counts.clone(),
@@ -337,7 +369,7 @@ mod tests {
             rows: 4,
             values: Values::Bytes(vec![0, 1, 10, 11, 20, 21, 30, 31]),
             labels: Some(vec![0, 1, 2, 3]),
-            origins: Some(["a", "b", "c", "d"].map(String::from).into()),
+            origins: Some(Origins::Files(["a", "b", "c", "d"].map(String::from).into())),
             factors: Some(Factors { names: vec!["f".into()], counts: vec![9], values: vec![5, 6, 7, 8] }),
         }
     }
@@ -350,8 +382,8 @@ mod tests {
         assert_eq!(stays.values, Values::Bytes(vec![0, 1, 20, 21]));
         assert_eq!(taken.values, Values::Bytes(vec![10, 11, 30, 31]));
         assert_eq!((stays.labels, taken.labels), (Some(vec![0, 2]), Some(vec![1, 3])));
-        assert_eq!(stays.origins.unwrap(), ["a", "c"]);
-        assert_eq!(taken.origins.unwrap(), ["b", "d"]);
+        assert_eq!(stays.origins.unwrap(), Origins::Files(vec!["a".into(), "c".into()]));
+        assert_eq!(taken.origins.unwrap(), Origins::Files(vec!["b".into(), "d".into()]));
         assert_eq!(stays.factors.unwrap().values, [5, 7]);
         assert_eq!(taken.factors.unwrap().values, [6, 8]);
     }

@@ -35,7 +35,7 @@ pub mod write;
 
 pub use apply::{rows, rows_with};
 pub use columns::Columns;
-pub use dataset::{Dataset, Description, Factors, Rows, Shape, Split, Values};
+pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values};
 pub use error::DataError;
 #[cfg(feature = "cli")]
 pub(crate) use error::{list, shown};

@@ -3,20 +3,24 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use wgvae::config::Config;
 use wgvae::disk::{Disk, System};
 use wgvae::executor::{Device, Executor};
-use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions};
 use wgvae::model::Vae;
 use wgvae::oracle::Oracle;
 use wgvae::run::{self, Resume, RunOptions};
-use wgvae::train::{Checkpoint, Event, Identity, RunFolder, TrainError, Trainer, Watch};
+use wgvae::train::{
+    Checkpoint, Description, DeviceOptions, Event, Identity, Opened, RunFolder, TrainError, Trainer, Tune, fingerprint,
+};
 
 use crate::common;
-use crate::runs::{config, copy, data, go_on, kills, model, options, random, saving};
+use crate::folder::copy;
+use crate::processes::program;
+use crate::runs::{config, data, go_on, kills, model, options, random, saving};
 
 /// Lets so many calls succeed.
 #[derive(Debug)]
@@ -123,63 +127,105 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
     }
 }
 
-/// A device that is destroyed says that all is well, and does nothing: no step is counted that did not run, and another
-/// device goes on from the last checkpoint to the same model.
+/// The configuration of the runs that lose their device.
+const LOSING: &str = "[data]\nsource = \"points:count=150\"\n[train]\nsteps = 60";
+/// Tells the child process its folder.
+const LOSING_IN: &str = "WGVAE_TEST_LOSING_IN";
+/// Tells the child process after which step its device is destroyed.
+const LOSING_AT: &str = "WGVAE_TEST_LOSING_AT";
+
+/// What the process of [`a_lost_device_ends_the_run_in_order`] does; by itself, nothing.
+#[test]
+#[ignore = "it is the child of another test"]
+fn child_that_loses_its_device() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(path), Some(at)) = (variable(LOSING_IN), variable(LOSING_AT)) else { return };
+    let at: u64 = at.parse().unwrap();
+    let (mut config, data) = (config(LOSING), data());
+    let vae = Vae::new(&config.vae_spec(data.shape.len()), &config.train_spec(), Config::data_spec(&data)).unwrap();
+    let on = DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() };
+    let selected = on.select(&mut |_| {}).unwrap();
+    let Opened { gpu, executor, device } = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
+    let mut run = RunFolder::claim(Path::new(&path), false, Arc::new(System)).unwrap();
+    let description = Description {
+        configuration: config.clone(),
+        config: config.to_toml().unwrap(),
+        data: serde_json::to_string(&data.description()).unwrap(),
+        ..Description::default()
+    };
+    run.begin(description, Vec::new()).unwrap();
+    let mut saving = saving(&run, &config, 4);
+    saving.origin.data = fingerprint(&data);
+    let mut trainer = Trainer::new(&config, data, vae, executor, device).unwrap();
+    let mut counted = 0;
+    let outcome = trainer.train(&mut run, &saving, &AtomicBool::new(false), &mut |event| {
+        if let Event::Progress { report, .. } = event {
+            counted = report.step;
+            if report.step > at {
+                gpu.as_ref().unwrap().device.destroy();
+            }
+        }
+        Ok(())
+    });
+    println!("steps counted: {counted}");
+    if let Err(error) = outcome {
+        let error = anyhow::Error::from(run::Error::from(error));
+        eprintln!("wgvae: {error:#}");
+        std::process::exit(wgvae::cli::exit_code(&error).into());
+    }
+}
+
+/// A device that is destroyed says that all is well, and does nothing: no step is counted that did not run, the process
+/// ends with 6 and the command to go on with, and that command gives the same model.
 #[test]
 fn a_lost_device_ends_the_run_in_order() {
     if common::gpu().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let config = config("[train]\nsteps = 60");
-    let data = data();
-    let spec = config.vae_spec(data.shape.len());
-    let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
-    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
-    let trainer = || {
-        let gpu = Gpu::open(&entry, Default::default()).unwrap();
-        let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
-        let executor = Executor::Gpu(Box::new(compiled));
-        (Trainer::new(&config, data.clone(), vae.clone(), executor, Device::cpu()).unwrap(), gpu)
+    let child = |name: &str, at: u64| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "faults::child_that_loses_its_device", "--ignored", "--nocapture"])
+            .env(LOSING_IN, name)
+            .env(LOSING_AT, at.to_string())
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
     };
-    let stop = AtomicBool::new(false);
-    let train = |trainer: &mut Trainer, run: &mut RunFolder, watch: &mut Watch<'_>| {
-        let saving = saving(run, &config, 4);
-        trainer.train(run, &saving, &stop, watch)
-    };
-    let claim = |name: &str| RunFolder::claim(&folder.path().join(name), false, Arc::new(System)).unwrap();
-    train(&mut trainer().0, &mut claim("whole"), &mut |_| Ok(())).unwrap();
+    assert!(child("whole", u64::MAX).status.success());
     let expected = model(&folder.path().join("whole"));
-    for number in 0..kills() / 5 {
-        let (mut lost, gpu) = trainer();
-        let mut run = claim(&number.to_string());
-        let at = random(9, number, 60);
-        let mut counted = 0;
-        let outcome = train(&mut lost, &mut run, &mut |event| {
-            if let Event::Progress { report, .. } = event {
-                counted = report.step;
-                if report.step > at {
-                    gpu.device.destroy();
-                }
-            }
-            Ok(())
-        });
-        let error = outcome.err();
+    let mut lost = 0;
+    for number in 0..kills() {
+        let name = number.to_string();
+        let at = random(9, number, 58);
+        let output = child(&name, at);
+        let (stdout, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let counted = stdout.lines().find_map(|line| line.split_once("steps counted: ")).unwrap().1;
+        let counted: u64 = counted.trim().parse().unwrap();
+        let path = folder.path().join(&name);
         if counted < 60 {
-            assert!(matches!(error, Some(TrainError::Stopped { .. })), "{at}: {error:?}");
-            let error = anyhow::Error::from(run::Error::from(error.unwrap()));
-            assert_eq!(wgvae::cli::exit_code(&error), 6, "{error}");
-            assert!(error.to_string().contains("go on with: wgvae train --resume"), "{error}");
+            lost += 1;
+            assert_eq!(output.status.code(), Some(6), "{at}: {error}");
+            assert!(error.contains(&format!("go on with: wgvae train --resume {name}\n")), "{error}");
+            assert!(!error.contains("panicked"), "{error}");
         }
-        let (mut again, _) = trainer();
-        if let Some(checkpoint) = run.checkpoints().first() {
-            let manifest = checkpoint.manifest().unwrap();
-            assert!(manifest.progress.step <= counted, "step {} of {counted}", manifest.progress.step);
-            again.restore(&checkpoint.state(&manifest, &vae.program.params, 2).unwrap()).unwrap();
+        let newest = Checkpoint::all(&path.join("checkpoints"), &Identity::of(&path).unwrap().run);
+        let reached = newest.first().map_or(0, |checkpoint| checkpoint.step);
+        assert!(reached <= counted, "a checkpoint of step {reached}, and {counted} steps were counted");
+        // Through the program, which draws the page too, some of them.
+        if number % 10 == 0 {
+            let resumed = program(folder.path(), &["train", "--resume", &name]).output().unwrap();
+            assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+        } else {
+            let on = RunOptions {
+                device: DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() },
+                ..RunOptions::default()
+            };
+            go_on(&path, Arc::new(System), &on).unwrap();
         }
-        train(&mut again, &mut run, &mut |_| Ok(())).unwrap();
-        assert!(model(run.path()) == expected, "lost after step {at}: another model");
+        assert!(model(&path) == expected, "lost after step {at}: another model");
     }
+    assert!(lost > kills() / 2, "{lost}");
 }
 
 /// A number that is not finite, anywhere in the weights or the moments, is found before it is saved: training goes back and

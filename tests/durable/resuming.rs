@@ -11,7 +11,8 @@ use wgvae::executor::DeviceChoice;
 use wgvae::run::{self, Error, Resume, RunOptions};
 use wgvae::train::{Checkpoint, DeviceOptions, Event, Identity, TrainError};
 
-use crate::runs::{config, copy, data, go_on, model, options, random};
+use crate::folder::copy;
+use crate::runs::{config, data, go_on, model, options, random};
 
 /// A run that is stopped after some step has the same model in the end, whatever the optimiser, with clipping and
 /// schedules, and where rows are streamed to the device.

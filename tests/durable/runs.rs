@@ -47,16 +47,6 @@ pub fn go_on(folder: &Path, disk: Arc<dyn Disk>, options: &RunOptions) -> Result
     run::resume(from, data(), options, &mut |_| Ok(()))
 }
 
-pub fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
-}
-
 pub fn saving(run: &RunFolder, config: &Config, steps: u64) -> Saving {
     let origin = Origin {
         wgvae: String::new(),

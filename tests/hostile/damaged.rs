@@ -6,18 +6,22 @@ use std::path::Path;
 use image::ImageFormat;
 use wgvae::apply::{Applied, Run};
 use wgvae::data::{self, Dataset, Options};
-use wgvae::{DeviceChoice, DeviceOptions};
+use wgvae::{DeviceChoice, DeviceOptions, Resume};
 
-use super::harness::{Draws, damaged, editable_run, gzip, idx, npy, picture};
+use super::folder::copy;
+use super::harness::{Draws, damaged, editable_run, gzip, idx, npy, picture, run_of_points};
 
 /// Variants of each file; `WGVAE_VARIANTS` asks for more.
 fn variants() -> u64 {
     std::env::var("WGVAE_VARIANTS").ok().and_then(|number| number.parse().ok()).unwrap_or(500)
 }
 
-/// Damages a file again and again, and reads it each time.
+/// Damages a file again and again, and reads it each time. `WGVAE_CORPUS` asks for the file as it was, to fuzz from.
 fn each(name: &str, file: &Path, good: &[u8], read: impl Fn() -> Result<(), String>) {
     std::fs::write(file, good).unwrap();
+    if let Some(corpus) = std::env::var_os("WGVAE_CORPUS") {
+        std::fs::write(Path::new(&corpus).join(name), good).unwrap();
+    }
     read().unwrap_or_else(|error| panic!("{name} as it was: {error}"));
     let start = std::time::Instant::now();
     let mut refused = 0;
@@ -33,7 +37,7 @@ fn each(name: &str, file: &Path, good: &[u8], read: impl Fn() -> Result<(), Stri
             Err(_) => panic!("{name}, variant {seed}: a panic"),
         }
     }
-    assert!(refused > 20, "{name}: only {refused} variants were refused");
+    assert!(refused * 25 > variants, "{name}: only {refused} of {variants} variants were refused");
     eprintln!("{:>7.2} s {refused:>4} of {variants} refused  {name}", start.elapsed().as_secs_f64());
 }
 
@@ -109,21 +113,50 @@ fn pictures() {
     }
 }
 
-/// The description of a run's data, from its file to the model on a device.
+/// Each file of a run that a model is made of, from the file to scores on a device; and its measurements, up to the page.
 #[test]
-fn descriptions() {
+fn models() {
     let run = editable_run();
-    let file = run.path().join("data.json");
-    let good = std::fs::read(&file).unwrap();
-    each("data.json", &file, &good, || {
-        let run = Run::open(run.path()).map_err(|error| error.to_string())?;
-        let source = Options::from("points:count=20");
-        let rows = data::rows(&source, &run.data).map_err(|error| error.to_string())?;
-        let device = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
-        let mut model =
-            Applied::open(&run, rows.split.rows, &device, &mut |_| {}).map_err(|error| error.to_string())?;
-        model.score(&rows.split, 1).map(|_| ()).map_err(|error| error.to_string())
-    });
+    for name in ["data.json", "config.toml", "run.json", "model.safetensors", "metrics.jsonl"] {
+        let file = run.path().join(name);
+        let good = std::fs::read(&file).unwrap();
+        each(name, &file, &good, || {
+            let run = Run::open(run.path()).map_err(|error| error.to_string())?;
+            let source = Options::from("points:count=20");
+            let rows = data::rows(&source, &run.data).map_err(|error| error.to_string())?;
+            let device = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
+            let mut model =
+                Applied::open(&run, rows.split.rows, &device, &mut |_| {}).map_err(|error| error.to_string())?;
+            let done = match name {
+                "metrics.jsonl" | "run.json" => wgvae::run::page(&run, &rows, &mut model).map(|_| ()),
+                _ => model.score(&rows.split, 1).map(|_| ()),
+            };
+            done.map_err(|error| error.to_string())
+        });
+        std::fs::write(&file, good).unwrap();
+    }
+}
+
+/// What a run goes on from: its record and its checkpoints, any of which may be damaged while the others are used.
+#[test]
+fn checkpoints() {
+    let run = tempfile::tempdir().unwrap();
+    copy(run_of_points(), run.path());
+    let checkpoints = std::fs::read_dir(run.path().join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = checkpoints.chain([run.path().join("run.json")]).collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let good = std::fs::read(&file).unwrap();
+        each(name, &file, &good, || {
+            let resumed = Resume::open(run.path()).map_err(|error| error.to_string())?;
+            match resumed.damaged.first() {
+                Some((_, reason)) => Err(reason.clone()),
+                None => Ok(()),
+            }
+        });
+        std::fs::write(&file, good).unwrap();
+    }
 }
 
 /// Files of codes for `decode`.

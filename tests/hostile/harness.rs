@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::folder::copy;
+
 /// What a command may take beside the memory of its file: 64 MiB and twice the file.
 pub fn allowed(file: u64) -> u64 {
     2 * file + (64 << 20)
@@ -161,20 +163,16 @@ pub fn run_of_points() -> &'static Path {
 
 /// A copy of that run as older versions wrote it, without checksums, so that its files may be edited.
 pub fn editable_run() -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(run_of_points()).unwrap().map(Result::unwrap) {
-        if entry.path().is_file() {
-            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-        }
-    }
-    let record = copy.path().join("run.json");
+    let folder = tempfile::tempdir().unwrap();
+    copy(run_of_points(), folder.path());
+    let record = folder.path().join("run.json");
     let mut json: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
     for key in ["format", "run", "config", "data"] {
         json.remove(key);
     }
     std::fs::write(&record, serde_json::to_string(&json).unwrap()).unwrap();
-    copy
+    folder
 }
 
 /// Draws from a seed.

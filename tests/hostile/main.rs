@@ -1,6 +1,9 @@
 //! Hostile input: files made to exhaust memory or time, damaged files of every kind, edited runs, an output that cannot be
 //! written. All of it ends with a result or one sentence, soon and in little memory.
 
+#[path = "../common/folder.rs"]
+mod folder;
+
 mod crafted;
 mod damaged;
 mod harness;
