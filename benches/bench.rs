@@ -154,7 +154,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let config = Config::resolve(Some(preset), None, toml::Table::new()).expect("presets resolve");
         let source = format!("{}:count=2000", config.data.source);
         let data = Dataset::load(source.as_str()).expect("built-in data");
-        let spec = config.vae_spec(data.shape.len());
+        let spec = config.vae_spec(data.shape).unwrap();
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
         let plan = vae.program.at(Plan::Train).totals(&vae.program.tensors);
         let gpu = executor::open_gpu(selected, &vae.program, false).expect("the adapter opens");

@@ -64,7 +64,7 @@ const WIDTH: usize = 7;
 const DATA: DataSpec = DataSpec { train_rows: 9, test_rows: 9, bytes: false };
 
 fn vae(config: &Config) -> Vae {
-    Vae::new(&config.vae_spec(WIDTH), &config.train_spec(), DATA).unwrap()
+    Vae::new(&config.vae_spec(WIDTH).unwrap(), &config.train_spec(), DATA).unwrap()
 }
 
 /// Data, noise and weights that depend only on their index.
@@ -102,7 +102,7 @@ fn every_function_of_every_model_is_listed() {
 #[test]
 fn every_gradient_agrees_with_differences() {
     for (name, config) in models() {
-        let vae = Vae::with_given_noise(&config.vae_spec(WIDTH), &config.train_spec(), DATA).unwrap();
+        let vae = Vae::with_given_noise(&config.vae_spec(WIDTH).unwrap(), &config.train_spec(), DATA).unwrap();
         let program = without_update(vae.program.clone());
         let mut executor = Executor::OracleF64(Box::new(Oracle::new(program)));
         fill(&vae, &mut executor);
@@ -162,7 +162,7 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
 fn the_dense_step_is_as_short_as_promised() {
     let config = Config::resolve(None, None, toml::Table::new()).unwrap();
     let data = DataSpec { train_rows: 60_000, test_rows: 10_000, bytes: true };
-    let vae = Vae::new(&config.vae_spec(784), &config.train_spec(), data).unwrap();
+    let vae = Vae::new(&config.vae_spec(784).unwrap(), &config.train_spec(), data).unwrap();
     let totals = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
     assert_eq!((totals.dispatches, totals.stages), (15, 10));
     // 784 x 400 + 400 + 40 x 400 + 40 + 20 x 400 + 400 + 400 x 784 + 784.
@@ -191,7 +191,7 @@ fn every_preset_stays_within_webgpus_default_limits() {
     for (name, _) in PRESETS {
         let config = Config::resolve(Some(name), None, toml::Table::new()).unwrap();
         let data = Dataset::load(config.data.source.as_str()).unwrap();
-        let spec = config.vae_spec(data.shape.len());
+        let spec = config.vae_spec(data.shape).unwrap();
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
         let needs = GpuExecutor::needs(&vae.program);
         assert!(needs.binding <= limits.max_storage_buffer_binding_size, "{name}: {needs:?}");
@@ -240,7 +240,7 @@ fn executors(program: &Program) -> Vec<Executor> {
 }
 
 fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {
-    let spec = config.vae_spec(data.shape.len());
+    let spec = config.vae_spec(data.shape).unwrap();
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(data)).unwrap();
     executors(&vae.program)
         .into_iter()

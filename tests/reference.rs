@@ -1,5 +1,5 @@
-//! Losses, gradients and weights over ten optimiser steps against an independent implementation in JAX and float64:
-//! `tests/reference/make.py`.
+//! Losses, gradients and weights over ten optimiser steps against independent implementations in float64, in JAX and, for
+//! images, in plain PyTorch modules: `tests/reference/make.py` and `make_images.py`.
 
 mod common;
 
@@ -9,15 +9,17 @@ use safetensors::SafeTensors;
 use wgvae::config::Config;
 use wgvae::executor::Executor;
 use wgvae::gpu::{GpuExecutor, GpuOptions};
-use wgvae::model::{DataSpec, Plan, Vae};
+use wgvae::model::{DataSpec, Extent, Plan, Vae};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Program, StepScalars};
+use wgvae::plan::{Param, Program, StepScalars};
 use wgvae::train::StepSchedule;
 
 struct Fixture {
     name: String,
     bytes: Vec<u8>,
     config: Config,
+    /// What the rows are, if they are images.
+    image: Option<Extent>,
 }
 
 fn fixtures() -> Vec<Fixture> {
@@ -29,24 +31,37 @@ fn fixtures() -> Vec<Fixture> {
         .map(|path| {
             let bytes = std::fs::read(&path).unwrap();
             let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-            let toml = metadata.metadata().as_ref().unwrap()["config"].clone();
+            let metadata = metadata.metadata().as_ref().unwrap();
+            let (toml, image) = (metadata["config"].clone(), metadata.get("image"));
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), toml).unwrap();
             Fixture {
                 name: path.file_stem().unwrap().to_string_lossy().into_owned(),
                 config: Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap(),
+                image: image.map(|image| {
+                    let extents: Vec<usize> = image.split(',').map(|n| n.parse().unwrap()).collect();
+                    Extent::Image(extents.try_into().unwrap())
+                }),
                 bytes,
             }
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(all.len() >= 11, "fixtures are missing");
+    assert!(all.len() >= 15, "fixtures are missing");
     all
 }
 
 fn floats(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
     let tensor = file.tensor(name).unwrap();
     bytemuck::pod_collect_to_vec(tensor.data())
+}
+
+/// A parameter's values in the order of the arena; in the fixture they have PyTorch's name, shape and order.
+fn of_param(file: &SafeTensors<'_>, what: &str, param: &Param) -> Vec<f32> {
+    let name = format!("{what}.{}", param.name);
+    assert_eq!(file.tensor(&name).unwrap().shape(), param.shape, "{name}");
+    let values = floats(file, &name);
+    param.order.as_ref().map(|order| order.from_file(&values)).unwrap_or(values)
 }
 
 fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
@@ -58,7 +73,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let shape = file.tensor("x").unwrap().shape().to_vec();
     let (rows, width) = (shape[0], shape[1]);
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
-    let spec = config.vae_spec(width);
+    let spec = config.vae_spec(fixture.image.unwrap_or(Extent::Flat(width))).unwrap();
     let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());
     executor.write(vae.train_data, &x).unwrap();
@@ -66,8 +81,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let params = &vae.program.params;
     let mut arena = vec![0.0; params.arena_len()];
     for param in params.iter() {
-        let values = floats(&file, &format!("weights.{}", param.name));
-        assert_eq!(values.len(), param.len(), "{name}: {}", param.name);
+        let values = of_param(&file, "weights", param);
         arena[param.offset..param.offset + param.len()].copy_from_slice(&values);
     }
     let stored = file.names().iter().filter(|n| n.starts_with("weights.")).count();
@@ -90,7 +104,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
             let gradients = executor.read(vae.gradients).unwrap();
             for param in params.iter() {
                 let found = &gradients[param.offset..param.offset + param.len()];
-                let expected = floats(&file, &format!("gradients.{}", param.name));
+                let expected = of_param(&file, "gradients", param);
                 let error = distance(found, &expected) / distance(&expected, &vec![0.0; expected.len()]);
                 assert!(error <= 1e-4, "{name}: d {} is off by {error:e}", param.name);
             }
@@ -100,7 +114,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let weights = executor.read(vae.weights).unwrap();
     for param in params.iter() {
         let found = &weights[param.offset..param.offset + param.len()];
-        let expected = floats(&file, &format!("final.{}", param.name));
+        let expected = of_param(&file, "final", param);
         let moved = distance(&expected, &arena[param.offset..param.offset + param.len()]);
         let error = distance(found, &expected) / moved;
         assert!(error <= 1e-3, "{name}: {} ends off by {error:e} of its way", param.name);

@@ -29,7 +29,7 @@ fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
     let flags = "[model]\nhidden = [4]\nlatent = 1\n[train]\nbatch = 4\nclip = 1.0".parse().unwrap();
     let config = Config::resolve(Some("points"), None, flags).unwrap();
     let data = Dataset::load("points:count=64").unwrap();
-    let spec = config.vae_spec(data.shape.len());
+    let spec = config.vae_spec(data.shape).unwrap();
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
     let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
     let executor = Executor::Gpu(Box::new(compiled));

@@ -113,7 +113,7 @@ impl Applied {
         let width = run.data.shape.len();
         let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
-        Ok(Vae::applied(&run.config.vae_spec(width), &run.config.train_spec(), data)?)
+        Ok(Vae::applied(&run.config.vae_spec(run.data.shape)?, &run.config.train_spec(), data)?)
     }
 
     /// Loads the weights to the device that compiled those plans.

@@ -9,7 +9,7 @@ use crate::config::{Config, Optimizer, Schedule};
 use crate::data::Dataset;
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
-use crate::model::{Likelihood, Objective};
+use crate::model::{Layer, Likelihood, Objective};
 
 /// Widths separated by commas, or `none`.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +30,21 @@ impl std::str::FromStr for Widths {
     }
 }
 
+/// Layers separated by commas.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layers(Vec<Layer>);
+
+impl std::str::FromStr for Layers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Layers)
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
-    /// Start from a preset: dense, deep-dense, autoencoder, points, table [default: what suits the data]
+    /// Start from a preset: dense, deep-dense, conv, autoencoder, points, table [default: what suits the data]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// Read settings from a TOML file; they override the preset
@@ -62,6 +74,12 @@ pub struct ModelArgs {
     /// Widths of the decoder's hidden layers [default: those of --hidden in reverse]
     #[arg(long, value_name = "WIDTHS")]
     decoder_hidden: Option<Widths>,
+    /// Layers of the encoder, instead of --hidden, e.g. 'conv 32 k3 s2, conv 64 k3 s2, dense 128'
+    #[arg(long, value_name = "LAYERS", conflicts_with = "hidden")]
+    encoder: Option<Layers>,
+    /// Layers of the decoder, without the last, which follows from the data [default: those of the encoder in reverse]
+    #[arg(long, value_name = "LAYERS", conflicts_with = "decoder_hidden")]
+    decoder: Option<Layers>,
     /// Latent dimensions
     #[arg(long, value_name = "N")]
     latent: Option<usize>,
@@ -151,6 +169,7 @@ impl ModelArgs {
             let values = w.0.iter().map(|w| integer(*w as u64)).collect();
             Value::Array(values)
         };
+        let layers = |layers: &Layers| Value::Array(layers.0.iter().map(|l| Value::String(l.to_string())).collect());
         let float = |x: &f64| Value::Float(*x);
         let count = |n: &usize| integer(*n as u64);
         let mut table = Table::new();
@@ -162,6 +181,8 @@ impl ModelArgs {
             ("data", "noise", self.noise.as_ref().map(float)),
             ("model", "hidden", self.hidden.as_ref().map(widths)),
             ("model", "decoder_hidden", self.decoder_hidden.as_ref().map(widths)),
+            ("model", "encoder", self.encoder.as_ref().map(layers)),
+            ("model", "decoder", self.decoder.as_ref().map(layers)),
             ("model", "latent", self.latent.as_ref().map(count)),
             ("model", "activation", self.activation.as_ref().and_then(name_of)),
             ("model", "latent_activation", self.latent_activation.as_ref().and_then(name_of)),

@@ -136,7 +136,7 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
         let all = s.train_rows + s.test_rows;
         writeln!(out, "         streamed: {most} of {all} rows on the device at a time")?;
     }
-    writeln!(out, "model    {}", model_line(s.config, s.shape.len(), s.parameters))?;
+    writeln!(out, "model    {}", model_line(s.config, s.shape.into(), s.parameters))?;
     writeln!(
         out,
         "step     {} dispatches in {} stages, {:.0} MFLOP",

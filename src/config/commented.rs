@@ -27,6 +27,18 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
         "widths of the decoder's hidden layers; those of the encoder in reverse if left out",
         "[200, 400]",
     ),
+    (
+        "model",
+        "encoder",
+        "layers of the encoder, instead of hidden: dense N, dense HxWxC, conv or conv-t N kK sS pP",
+        "[\"conv 32 k3 s2\", \"conv 64 k3 s2\"]",
+    ),
+    (
+        "model",
+        "decoder",
+        "layers of the decoder, without the last, which follows from the data; those of the encoder in reverse if left out",
+        "[\"dense 7x7x64\", \"conv-t 32 k3 s2\"]",
+    ),
     ("model", "latent", "latent dimensions", ""),
     ("model", "activation", "activation of the hidden layers: ACTIVATIONS", ""),
     ("model", "latent_activation", "activation of the code, for objective ae", ""),

@@ -44,7 +44,8 @@ fn overlay(base: &mut Table, over: Table) {
 /// the decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
 fn supersede(base: &mut Table, over: &Table) {
     for (section, key, overruled) in [
-        ("model", "hidden", &["decoder_hidden"][..]),
+        ("model", "hidden", &["decoder_hidden", "encoder", "decoder"][..]),
+        ("model", "encoder", &["hidden", "decoder_hidden", "decoder"]),
         ("model", "likelihood", &["sigma"]),
         ("model", "objective", &["beta", "beta_warmup_epochs", "latent_activation"]),
         ("train", "epochs", &["steps"]),
@@ -58,6 +59,15 @@ fn supersede(base: &mut Table, over: &Table) {
                 below.remove(*key);
             }
         }
+    }
+}
+
+/// Where the encoder's layers are written, there are no widths.
+fn settle(table: &mut Table) {
+    if let Some(Value::Table(model)) = table.get_mut("model")
+        && model.contains_key("encoder")
+    {
+        model.entry("hidden").or_insert_with(|| Value::Array(Vec::new()));
     }
 }
 
@@ -117,6 +127,7 @@ impl Config {
         rename_old_keys(&mut flags);
         supersede(&mut table, &flags);
         overlay(&mut table, flags);
+        settle(&mut table);
         let config: Config = table.try_into().map_err(|e: toml::de::Error| invalid(one_line(&e)))?;
         config.validate()?;
         Ok(config)
@@ -146,6 +157,7 @@ impl Config {
         }
         supersede(&mut table, &flags);
         overlay(&mut table, flags);
+        settle(&mut table);
         let config: Config = table
             .try_into()
             .map_err(|e: toml::de::Error| ConfigError::Syntax { origin: "flags".into(), reason: one_line(&e) })?;

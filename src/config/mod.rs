@@ -17,6 +17,7 @@ pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Sc
 pub const PRESETS: &[(&str, &str)] = &[
     ("dense", include_str!("../../presets/dense.toml")),
     ("deep-dense", include_str!("../../presets/deep-dense.toml")),
+    ("conv", include_str!("../../presets/conv.toml")),
     ("autoencoder", include_str!("../../presets/autoencoder.toml")),
     ("points", include_str!("../../presets/points.toml")),
     ("table", include_str!("../../presets/table.toml")),
@@ -69,6 +70,7 @@ mod tests {
     use toml::Table;
 
     use super::*;
+    use crate::model::Extent;
 
     fn resolve(toml: &str) -> Result<Config, ConfigError> {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -154,10 +156,20 @@ mod tests {
 
     #[test]
     fn the_decoder_mirrors_the_encoder_unless_told_otherwise() {
-        let config = resolve("[model]\nhidden = [3, 2]").unwrap();
-        assert_eq!(config.decoder_widths(), [2, 3]);
-        let config = resolve("[model]\nhidden = [3, 2]\ndecoder_hidden = []").unwrap();
-        assert_eq!(config.decoder_widths(), [0; 0]);
+        let decoder = |toml: &str| -> Vec<String> {
+            let steps = resolve(toml).unwrap().vae_spec(Extent::Image([8, 8, 1])).unwrap().decoder;
+            steps.iter().map(|step| step.to.to_string()).collect()
+        };
+        assert_eq!(decoder("[model]\nhidden = [3, 2]"), ["2", "3", "64"]);
+        assert_eq!(decoder("[model]\nhidden = [3, 2]\ndecoder_hidden = []"), ["64"]);
+        assert_eq!(decoder("[model]\nencoder = [\"conv 4 s2\", \"dense 9\"]"), ["9", "4x4x4", "8x8x1"]);
+        let both = "[model]\nencoder = [\"conv 4 s2\"]\ndecoder = [\"dense 2x2x3\"]";
+        assert_eq!(decoder(both), ["2x2x3", "8x8x1"]);
+        // Widths over layers, and layers over widths.
+        let config = Config::resolve(Some("conv"), None, flags("[model]\nhidden = [7]")).unwrap();
+        assert_eq!((config.model.encoder, config.model.hidden), (None, vec![7]));
+        let config = Config::resolve(Some("deep-dense"), None, flags("[model]\nencoder = [\"conv 4\"]")).unwrap();
+        assert_eq!(config.model.hidden, [0; 0]);
     }
 
     #[test]
@@ -174,7 +186,8 @@ mod tests {
             ("[model]\nsigma = 0.5", "sigma applies only to"),
             ("[model]\nobjective = \"ae\"\nbeta = 4.0", "no KL term"),
             ("[model]\nlatent_activation = \"relu\"", "autoencoder's code"),
-            ("[model]\ntied = true\ndecoder_hidden = [3]", "mirror"),
+            ("[model]\nhidden = [3]\nencoder = [\"conv 4\"]", "leave one of them out"),
+            ("[model]\nencoder = [\"cnov 4\"]", "`cnov 4` is not a layer"),
             ("[train]\nmomentum = 0.9", "applies only to sgd"),
             ("[train]\nnesterov = true", "nesterov needs sgd"),
             ("[train]\nclip = -1.0", "clip must be"),
@@ -191,6 +204,8 @@ mod tests {
             assert!(error.contains(reason), "{toml}: {error}");
             assert!(!error.contains('\n'), "{toml}: {error}");
         }
+        let tied = resolve("[model]\ntied = true\ndecoder_hidden = [3]").unwrap();
+        assert!(tied.vae_spec(9).unwrap_err().to_string().contains("mirrors"));
         let error = Config::resolve(Some("dnse"), None, Table::new()).unwrap_err();
         assert!(error.to_string().contains("there are dense, deep-dense"));
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Channels, Fit, ImageSize, Options};
 use crate::kernels::batch::Binarise;
 use crate::kernels::{Activation, TuningTable};
-use crate::model::{Likelihood, Objective};
+use crate::model::{Layer, Likelihood, Objective};
 
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,12 @@ pub struct ModelConfig {
     /// Widths of the decoder's hidden layers; by default those of the encoder in reverse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoder_hidden: Option<Vec<usize>>,
+    /// The encoder's layers, instead of widths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<Vec<Layer>>,
+    /// The decoder's layers; by default those of the encoder in reverse. The layer to the data follows from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<Vec<Layer>>,
     /// Latent dimensions.
     pub latent: usize,
     /// Activation of the hidden layers.
@@ -251,6 +257,8 @@ impl Default for ModelConfig {
         Self {
             hidden: vec![400],
             decoder_hidden: None,
+            encoder: None,
+            decoder: None,
             latent: 20,
             activation: Activation::Relu,
             latent_activation: Activation::Identity,

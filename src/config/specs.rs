@@ -1,35 +1,60 @@
 //! What a configuration means for the plan of a model.
 
-use super::{Config, Optimizer};
+use super::{Config, ConfigError, Optimizer};
 use crate::data::{Dataset, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
-use crate::model::{DataSpec, TrainSpec, VaeSpec};
+use crate::model::{DataSpec, Extent, Layer, TrainSpec, VaeSpec, stack};
 use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
+impl From<Shape> for Extent {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Image { height, width, channels } => Extent::Image([height, width, channels]),
+            Shape::Point(n) | Shape::Table(n) => Extent::Flat(n),
+        }
+    }
+}
+
 impl Config {
-    /// Widths of the decoder's hidden layers.
-    pub fn decoder_widths(&self) -> Vec<usize> {
-        let mirrored = || self.model.hidden.iter().rev().copied().collect();
-        self.model.decoder_hidden.clone().unwrap_or_else(mirrored)
+    /// The encoder's layers, as they are written or as their widths are.
+    pub fn encoder_layers(&self) -> Vec<Layer> {
+        let widths = || self.model.hidden.iter().map(|width| Layer::dense(*width)).collect();
+        self.model.encoder.clone().unwrap_or_else(widths)
     }
 
-    /// The network for data with `width` values per row.
+    /// The decoder's layers, if it does not mirror the encoder.
+    fn decoder_layers(&self) -> Option<Vec<Layer>> {
+        let widths = || Some(self.model.decoder_hidden.as_ref()?.iter().map(|width| Layer::dense(*width)).collect());
+        self.model.decoder.clone().or_else(widths)
+    }
+
+    /// The network for data of this extent.
     #[doc(hidden)]
-    pub fn vae_spec(&self, width: usize) -> VaeSpec {
-        let m = &self.model;
-        VaeSpec {
-            width,
-            encoder: m.hidden.clone(),
-            decoder: self.decoder_widths(),
+    pub fn vae_spec(&self, data: impl Into<Extent>) -> Result<VaeSpec, ConfigError> {
+        let (m, data) = (&self.model, data.into());
+        let encoder = stack::encoder(&self.encoder_layers(), data, m.activation).map_err(ConfigError::Value)?;
+        let decoder = match self.decoder_layers() {
+            Some(layers) => {
+                stack::decoder(&layers, m.latent, &encoder, data, m.activation).map_err(ConfigError::Value)?
+            }
+            None => stack::mirrored(&encoder, m.latent, data),
+        };
+        let mirrors = || decoder == stack::mirrored(&encoder, m.latent, data);
+        if m.tied && !mirrors() {
+            return Err(ConfigError::Value("tied weights need a decoder that mirrors the encoder".into()));
+        }
+        Ok(VaeSpec {
+            width: data.len(),
+            encoder,
+            decoder,
             latent: m.latent,
-            activation: m.activation,
             latent_activation: m.latent_activation,
             likelihood: m.likelihood,
             sigma: m.sigma,
             objective: m.objective,
             tied: m.tied,
-        }
+        })
     }
 
     /// The part of the training settings that the plan depends on, without augmentation.

@@ -9,13 +9,12 @@ const MOST_STEPS: u64 = 1 << 40;
 impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let (m, t) = (&self.model, &self.train);
-        let decoder = self.decoder_widths();
+        let decoder = m.decoder_hidden.as_deref().unwrap_or_default();
         // Shaders compute with these values and their squares in f32: neither may underflow or overflow.
         let positive = |x: f64| (1e-15..=1e15).contains(&x);
         let fraction = |x: f32| (0.0..1.0).contains(&x);
         let sgd = t.optimizer == Optimizer::Sgd;
         let ae = m.objective == Objective::Ae;
-        let mirrored: Vec<usize> = m.hidden.iter().rev().copied().collect();
         let largest = 1 << 20;
         for (wrong, message) in [
             (m.latent == 0, "latent is 0, but the latent space needs at least one dimension"),
@@ -24,7 +23,7 @@ impl Config {
                 "a hidden layer has width 0, so no data can pass through it: remove that layer",
             ),
             (
-                m.latent > largest || m.hidden.iter().chain(&decoder).any(|w| *w > largest),
+                m.latent > largest || m.hidden.iter().chain(decoder).any(|w| *w > largest),
                 "a layer may be at most 1048576 wide: choose smaller widths",
             ),
             (
@@ -70,7 +69,18 @@ impl Config {
                 !ae && m.latent_activation != Activation::Identity,
                 "latent_activation applies only to an autoencoder's code: choose objective ae, or leave latent_activation out",
             ),
-            (m.tied && decoder != mirrored, "tied weights need a decoder whose hidden widths mirror the encoder's"),
+            (
+                m.encoder.is_some() && !m.hidden.is_empty(),
+                "encoder and hidden both say what the encoder is: leave one of them out",
+            ),
+            (
+                m.decoder.is_some() && m.decoder_hidden.is_some(),
+                "decoder and decoder_hidden both say what the decoder is: leave one of them out",
+            ),
+            (
+                [&m.encoder, &m.decoder].into_iter().flatten().any(|layers| layers.len() > 100),
+                "encoder and decoder may have at most 100 layers each",
+            ),
             (!fraction(t.momentum), "momentum must lie in [0, 1)"),
             (!(fraction(t.beta1) && fraction(t.beta2)), "beta1 and beta2 must lie in [0, 1)"),
             (!positive(t.epsilon.into()), "epsilon must be a positive number, from 1e-15 to 1e15"),
@@ -105,6 +115,7 @@ impl Config {
     pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
         self.validate()?;
         let refuse = |message: String| Err(ConfigError::Value(message));
+        self.vae_spec(data.shape)?;
         if self.train.batch > data.train.rows {
             return refuse(format!(
                 "a batch of {} rows is larger than the training data, which has {}: choose a smaller batch",

@@ -11,7 +11,9 @@ use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
 use crate::kernels::{GemmVariant, TuningTable};
-use crate::plan::{Gemm, Index, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable};
+use crate::plan::{
+    Gemm, Index, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable, Windows,
+};
 
 /// The tuner's result for one variant of a product.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,11 +157,7 @@ impl Bench {
 
     fn new(op: &Op) -> Self {
         let p = GemmParams::of(op);
-        // The same remainders by 4: the small op has the same code.
-        let less = |extent: u32, most: u32| if extent <= most { extent } else { most + extent % 4 };
-        let [m, n, k] = [less(p.m, SMALL[0]), less(p.n, SMALL[1]), less(p.k, SMALL[2])];
-        // Ops on halves of the columns need an even number of columns.
-        let small = GemmParams { m, n, k };
+        let small = op.kernel.gemm().map_or(p, |gemm| small(gemm, &p));
         let mut tensors = TensorTable::default();
         let plans = [p, small].map(|params| {
             let mut op = op.clone();
@@ -232,6 +230,22 @@ impl Bench {
     }
 }
 
+/// Sizes at which a slow reference is fast; the small op has the same code.
+fn small(gemm: &Gemm, p: &GemmParams) -> GemmParams {
+    // The same remainders by 4.
+    let less = |extent: u32, most: u32| if extent <= most { extent } else { most + extent % 4 };
+    let Some(windows) = &gemm.windows else {
+        return GemmParams { m: less(p.m, SMALL[0]), n: less(p.n, SMALL[1]), k: less(p.k, SMALL[2]) };
+    };
+    // Of images there are whole ones.
+    let images = |rows: u32, each: usize, most: u32| rows.min((most.div_ceil(each as u32)) * each as u32);
+    match gemm.orientation {
+        Orientation::Nt => GemmParams { m: images(p.m, windows.rows(), SMALL[0]), ..*p },
+        Orientation::Nn => GemmParams { m: images(p.m, windows.pixels(), SMALL[0]), ..*p },
+        Orientation::Tn => GemmParams { k: images(p.k, windows.rows(), SMALL[2]), ..*p },
+    }
+}
+
 /// The shape of an op's tensor, from the sizes of its product; and whether it is grey levels in words.
 fn shape(gemm: &Gemm, name: &str, p: &GemmParams) -> (Vec<usize>, bool) {
     let [m, n, k] = [p.m, p.n, p.k].map(|extent| extent as usize);
@@ -239,6 +253,17 @@ fn shape(gemm: &Gemm, name: &str, p: &GemmParams) -> (Vec<usize>, bool) {
         true => (vec![rows, words_per_row(cols)], true),
         false => (vec![rows, cols], false),
     };
+    let images =
+        |rows: usize, each: usize, w: &Windows| matrix(rows / each, w.image_len(), gemm.a_levels || gemm.b_levels);
+    match (name, gemm.orientation, &gemm.windows) {
+        ("a", Orientation::Nt, Some(w)) => return images(m, w.rows(), w),
+        ("b", Orientation::Tn, Some(w)) => return images(k, w.rows(), w),
+        ("a", Orientation::Nn, Some(w)) => {
+            return (vec![m / w.pixels() * w.rows(), k / (w.cols() / w.channels())], false);
+        }
+        ("b", Orientation::Nn, Some(w)) => return (vec![k / (w.cols() / w.channels()), w.cols()], false),
+        _ => {}
+    }
     match (name, gemm.orientation) {
         ("a", Orientation::Tn) => return matrix(k, m, gemm.a_levels),
         ("a", _) => return matrix(m, k, gemm.a_levels),
@@ -260,6 +285,7 @@ fn shape(gemm: &Gemm, name: &str, p: &GemmParams) -> (Vec<usize>, bool) {
     match index {
         Some(Index::Columns { stride, .. }) => (vec![m, stride as usize], false),
         Some(Index::Levels) => matrix(m, cols, true),
+        Some(Index::LevelsOf { rows }) => matrix(m / rows as usize, cols * rows as usize, true),
         Some(Index::PerRow) => (vec![m], false),
         Some(Index::PerColumn) => (vec![cols], false),
         Some(Index::Once) => (vec![1], false),

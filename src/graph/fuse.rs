@@ -101,6 +101,12 @@ impl List<'_> {
             || self.ops.iter().enumerate().any(|(i, op)| i != first && i != second && reads(op))
     }
 
+    /// Whether two tensors are the same elements, whatever their shapes.
+    fn is_same(&self, a: TensorId, b: TensorId) -> bool {
+        let [a, b] = [a, b].map(|id| self.tensors().get(id));
+        (a.buffer, a.offset, a.len()) == (b.buffer, b.offset, b.len())
+    }
+
     /// The rows and columns of an op's pointwise part.
     fn space(&self, op: &Op) -> Option<[usize; 2]> {
         match (&op.kernel, op.grid) {
@@ -254,6 +260,12 @@ fn without_copies(body: Body) -> Body {
     body
 }
 
+/// Whether a program does the same to each element wherever it stands, so that it can go over them in any shape.
+fn has_no_shape(program: &Pointwise) -> bool {
+    let inputs = program.inputs.iter().all(|input| matches!(input.index, Index::Whole | Index::Once));
+    inputs && program.stores.iter().all(|store| store.index == Index::Whole) && program.sums.is_empty()
+}
+
 fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let gemm = list.ops[first].kernel.gemm()?;
     if gemm.bias || gemm.epilogue != Pointwise::plain() || !matches!(list.ops[second].kernel, Kernel::Map(_)) {
@@ -277,11 +289,20 @@ fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
 
 fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let (a, b) = (&list.ops[first], &list.ops[second]);
-    if !matches!((&a.kernel, &b.kernel), (Kernel::Map(_), Kernel::Map(_))) || list.space(a) != list.space(b) {
+    if !matches!((&a.kernel, &b.kernel), (Kernel::Map(_), Kernel::Map(_))) {
         return None;
     }
-    let body = join(list.tensors(), &Body::of(a)?, &Body::of(b)?)?;
-    let op = list.with_body(a, list.without_dead_stores(body, [first, second]))?;
+    let (of_a, of_b) = (Body::of(a)?, Body::of(b)?);
+    let spaces = [list.space(a)?, list.space(b)?];
+    let shaped = match spaces {
+        [x, y] if x == y => a,
+        [x, y] if x[0] * x[1] != y[0] * y[1] => return None,
+        _ if has_no_shape(&of_b.program) => a,
+        _ if has_no_shape(&of_a.program) => b,
+        _ => return None,
+    };
+    let body = join(list.tensors(), &of_a, &of_b)?;
+    let op = list.with_body(shaped, list.without_dead_stores(body, [first, second]))?;
     list.unite(first, second, op, FuseRule::Chain)
 }
 
@@ -290,7 +311,8 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let (gemm, Kernel::Map(_)) = (a.kernel.gemm()?, &b.kernel) else { return None };
     let (mut product, map) = (Body::of(a)?, Body::of(b)?);
     let ([rows, cols], space) = (list.space(a)?, list.space(b)?);
-    if space != [rows, cols] {
+    let reshaped = space[0] * space[1] == rows * cols && !gemm.pairs && has_no_shape(&map.program);
+    if space != [rows, cols] && !reshaped {
         // Two halves of the product's columns, side by side.
         let halves = space == [rows, cols / 2] && cols % 2 == 0 && !gemm.pairs && gemm.epilogue == Pointwise::plain();
         if !halves {
@@ -306,7 +328,7 @@ fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     }
     let body = join(list.tensors(), &product, &map)?;
     // Grey levels are read as many columns at a time as the product is wide.
-    if body.program.takes_pairs() && body.program.inputs.iter().any(|input| input.index == Index::Levels) {
+    if body.program.takes_pairs() && body.program.inputs.iter().any(|input| input.index.is_levels()) {
         return None;
     }
     let op = list.with_body(a, list.without_dead_stores(body, [first, second]))?;
@@ -317,7 +339,7 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     let Kernel::Reduce(Reduce::Rows(1)) = list.ops[second].kernel else { return None };
     let (matrix, total) = (list.ops[second].tensor(reduce::MATRIX[0])?, list.ops[second].tensor(reduce::TOTAL[0])?);
     let mut body = Body::of(&list.ops[first])?;
-    let value = made(&body, body.writes.iter().position(|t| *t == matrix)?, Index::Whole)?;
+    let value = made(&body, body.writes.iter().position(|t| list.is_same(*t, matrix))?, Index::Whole)?;
     let writes = |b: &Binding| b.access.writes() && list.tensors().overlap(b.tensor, matrix);
     if list.ops[first + 1..second].iter().any(|op| op.bindings.iter().any(writes)) {
         return None;
@@ -327,7 +349,13 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
         return None;
     }
     let name = format!("{} partial sums", list.tensors().get(matrix).name);
-    let partial = list.lowering.shared(&name, &[rows, body.program.partial_sums(cols)]);
+    let sums = body.program.partial_sums(cols);
+    let partial = list.lowering.shared(&name, &[rows, sums]);
+    // Several rows of the space may be parts of one row of the sum.
+    let totals = list.tensors().get(total).len();
+    if rows % totals != 0 {
+        return None;
+    }
     if list.ops.iter().any(|op| op.bindings.iter().any(|b| b.tensor == partial)) {
         return None;
     }
@@ -337,7 +365,14 @@ fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> 
     if !list.is_sound(&op) {
         return None;
     }
-    let mut sum = reduce::rows(list.tensors(), list.ops[second].label.clone(), &[(partial, total)]).ok()?;
+    let summed = match rows / totals {
+        1 => partial,
+        each => {
+            let tensor = list.tensors().get(partial).clone();
+            list.lowering.tensors.view(tensor.name, tensor.buffer, tensor.offset, &[totals, each * sums])
+        }
+    };
+    let mut sum = reduce::rows(list.tensors(), list.ops[second].label.clone(), &[(summed, total)]).ok()?;
     sum.fused = list.ops[second].fused.clone();
     op.fused.push((FuseRule::PartialSums, sum.label.clone()));
     list.ops[first] = op;

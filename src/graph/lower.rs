@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::{Argument, Graph, Kind, Node, Over, Region, Scalar};
 use crate::kernels::{Body, gemm, map, reduce};
 use crate::plan::{
-    BufferId, Call, Dtype, Function, Index, Input, Op, ParamTable, PlanError, Store, TensorId, TensorTable, Value,
+    BufferId, Call, Dtype, Function, Index, Input, Op, Orientation, ParamTable, PlanError, Store, TensorId,
+    TensorTable, Value, Windows,
 };
 
 /// Where a node's value is stored.
@@ -132,7 +133,7 @@ impl Lower<'_> {
     fn can_be_placed(&self, node: Node, place: Placed) -> bool {
         match self.graph.kind(node) {
             Kind::Map { .. } | Kind::Sum(_) => true,
-            Kind::Product { .. } | Kind::Fold { .. } => {
+            Kind::Product { .. } | Kind::Overlap { .. } | Kind::Fold { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,
@@ -214,6 +215,20 @@ impl Lower<'_> {
                 let whole = self.place(of);
                 self.part(whole, region, [rows, cols])
             }
+            Kind::Reshape { of } if self.place(of).part.is_none() => {
+                let whole = self.place(of);
+                let tensor = self.lowering.tensors.get(whole.tensor).clone();
+                match self.lowering.tensors.dtype(whole.tensor) {
+                    // Grey levels are packed row by row.
+                    Dtype::U32 => whole,
+                    Dtype::F32 => Placed::whole(self.lowering.tensors.view(
+                        tensor.name,
+                        tensor.buffer,
+                        tensor.offset,
+                        &[rows, cols],
+                    )),
+                }
+            }
             _ => {
                 let base = match self.graph.name(node) {
                     name if name.ends_with(" forward") => name.replace(" forward", ".product"),
@@ -240,9 +255,13 @@ impl Lower<'_> {
 
     /// How a place is indexed by the elements `(row, col)` of a space.
     fn index(&self, place: Placed, shape: [usize; 2], space: [usize; 2]) -> Index {
+        let tensors = &self.lowering.tensors;
         match (place.part, shape) {
             (Some(part), _) => Index::Columns { stride: part.stride as u32, offset: part.offset as u32 },
-            _ if self.lowering.tensors.dtype(place.tensor) == Dtype::U32 => Index::Levels,
+            _ if tensors.dtype(place.tensor) == Dtype::U32 => match space[0] / tensors.get(place.tensor).shape[0] {
+                1 => Index::Levels,
+                rows => Index::LevelsOf { rows: rows as u32 },
+            },
             (None, shape) if shape == space => Index::Whole,
             (None, [1, 1]) => Index::Once,
             (None, [1, _]) => Index::PerColumn,
@@ -291,6 +310,14 @@ impl Lower<'_> {
         self.map(label, &[(function, arguments)], nodes, space, &[(0, to)], accumulate)
     }
 
+    /// The node whose tensor has the elements of a reshaped one: element by element, the shape does not matter.
+    fn unshaped(&mut self, node: Node) -> Node {
+        match *self.graph.kind(node) {
+            Kind::Reshape { of } if self.place(of).part.is_none() => self.unshaped(of),
+            _ => node,
+        }
+    }
+
     /// The op that applies functions to nodes in sequence; the results of the last one are stored.
     fn map(
         &mut self,
@@ -312,7 +339,8 @@ impl Lower<'_> {
                 continue;
             }
             let shape = self.graph.shape(*node);
-            let mut place = self.place(*node);
+            let unshaped = self.unshaped(*node);
+            let mut place = self.place(unshaped);
             // A repeated part is copied to its own tensor first.
             if place.part.is_some() && shape != space {
                 place = Placed::whole(self.tensor(*node)?);
@@ -351,6 +379,33 @@ impl Lower<'_> {
         match self.graph.kind(node) {
             // Views and further results need no op of their own.
             Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) | Kind::View { .. } | Kind::Result { .. } => {}
+            // Windows are taken by products, and a product of windows is their sum's.
+            Kind::Windows { .. } => {}
+            Kind::Product { .. } if self.graph.nodes().any(|n| self.overlaps(n, node)) => {}
+            Kind::Reshape { of } => {
+                if self.place(*of).part.is_some() {
+                    let place = self.place(node);
+                    self.function(&name, Function::Copy, &[*of], self.graph.shape(*of), place, false)?;
+                }
+            }
+            Kind::Overlap { of, windows } => {
+                let Kind::Product { a, b, .. } = self.graph.kind(*of) else {
+                    unreachable!("Graph makes these of products alone")
+                };
+                let operands = [self.matrix(*a)?, self.matrix(*b)?, self.place(node).tensor];
+                let tensors = &self.lowering.tensors;
+                self.ops.push(gemm::convolution(tensors, name, Orientation::Nn, operands, *windows)?);
+            }
+            Kind::Product { orientation, a, b } if self.windows(*a).or(self.windows(*b)).is_some() => {
+                let operand = |lower: &mut Self, node: Node| match lower.windows(node) {
+                    Some((images, windows)) => Ok((lower.tensor(images)?, Some(windows))),
+                    None => lower.matrix(node).map(|id| (id, None)),
+                };
+                let ((a, of_a), (b, of_b)) = (operand(self, *a)?, operand(self, *b)?);
+                let Some(windows) = of_a.or(of_b) else { return Ok(()) };
+                let operands = [a, b, self.place(node).tensor];
+                self.ops.push(gemm::convolution(&self.lowering.tensors, name, *orientation, operands, windows)?);
+            }
             Kind::Product { orientation, a, b } => {
                 let operands = [self.matrix(*a)?, self.matrix(*b)?, self.place(node).tensor];
                 self.ops.push(gemm::product(&self.lowering.tensors, name, *orientation, operands)?);
@@ -371,6 +426,19 @@ impl Lower<'_> {
             Kind::Sum(parts) => self.sum(node, parts)?,
         }
         Ok(())
+    }
+
+    /// The images that a node is the windows of.
+    fn windows(&self, node: Node) -> Option<(Node, Windows)> {
+        match self.graph.kind(node) {
+            Kind::Windows { of, windows } => Some((*of, *windows)),
+            _ => None,
+        }
+    }
+
+    /// Whether a node is the sum of a product's windows.
+    fn overlaps(&self, node: Node, product: Node) -> bool {
+        matches!(self.graph.kind(node), Kind::Overlap { of, .. } if *of == product)
     }
 
     /// The results of a map that are used.

@@ -14,7 +14,7 @@ pub use lower::{Lowering, Placed};
 pub use order::order;
 pub use tape::gradients;
 
-use crate::plan::{Function, Init, Orientation, ParamTable};
+use crate::plan::{Function, Init, Order, Orientation, ParamTable, Windows};
 
 /// A node of a [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,6 +103,25 @@ pub enum Kind {
         /// The part.
         region: Region,
     },
+    /// The same elements, row by row, in a matrix of another shape.
+    Reshape {
+        /// The node they are of.
+        of: Node,
+    },
+    /// The windows of images, of which a product takes what it needs without their being stored.
+    Windows {
+        /// The images `(B H W, C)`.
+        of: Node,
+        /// Where the windows lie.
+        windows: Windows,
+    },
+    /// The images that a product's windows are summed to where they overlap.
+    Overlap {
+        /// The product.
+        of: Node,
+        /// Where the windows lie.
+        windows: Windows,
+    },
     /// The sum of parts, each added in its region; together they cover the whole matrix.
     Sum(Vec<(Region, Node)>),
 }
@@ -173,7 +192,8 @@ impl Graph {
             Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) => Vec::new(),
             Kind::Product { a, b, .. } => vec![*a, *b],
             Kind::Map { inputs, .. } => inputs.clone(),
-            Kind::Result { of, .. } | Kind::Fold { of, .. } | Kind::View { of, .. } => vec![*of],
+            Kind::Result { of, .. } | Kind::Fold { of, .. } | Kind::View { of, .. } | Kind::Reshape { of } => vec![*of],
+            Kind::Windows { of, .. } | Kind::Overlap { of, .. } => vec![*of],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }
@@ -200,7 +220,8 @@ impl Graph {
         };
         let rows: usize = block.iter().map(|(_, shape, _)| shape[0]).sum();
         let (shape, vector) = match block.first().map(|(_, shape, _)| shape.as_slice()) {
-            Some([_, cols]) => ([rows, *cols], false),
+            // The weights of a convolution are a matrix, too.
+            Some([_, rest @ ..]) if !rest.is_empty() => ([rows, rest.iter().product()], false),
             _ => ([1, rows], true),
         };
         let kind = Kind::Param { offset, vector };
@@ -223,6 +244,13 @@ impl Graph {
     /// Adds one parameter.
     pub fn param(&mut self, name: &str, shape: &[usize], init: Init) -> Node {
         self.params_block(name, &[(name, shape.to_vec(), init)])
+    }
+
+    /// Sets the order of a parameter's elements, where it is not that of files.
+    pub fn set_order(&mut self, name: &str, order: Option<Order>) {
+        if let Some(order) = order {
+            self.params.set_order(name, order);
+        }
     }
 
     /// Adds a number.
@@ -248,6 +276,56 @@ impl Graph {
         };
         assert_eq!(depths[0], depths[1], "{} times {}", self.name(a), self.name(b));
         self.add(Kind::Product { orientation, a, b }, shape, name)
+    }
+
+    /// Adds a convolution of images `(B H W, C)` with weights `(CO, KH KW C)`: `(B OH OW, CO)`.
+    ///
+    /// # Panics
+    /// If the images or the weights do not have the extents of the windows.
+    pub fn convolution(&mut self, name: &str, images: Node, weight: Node, windows: Windows) -> Node {
+        let of_images = self.windows(images, windows);
+        self.product(name, Orientation::Nt, of_images, weight)
+    }
+
+    /// Adds a transposed convolution, which is what a convolution's gradient is: from `(B OH OW, CO)` with weights
+    /// `(CO, KH KW C)` to images `(B H W, C)`, summed where windows overlap.
+    ///
+    /// # Panics
+    /// If the input or the weights do not have the extents of the windows.
+    pub fn transposed_convolution(&mut self, name: &str, x: Node, weight: Node, windows: Windows) -> Node {
+        let product = self.product(name, Orientation::Nn, x, weight);
+        self.overlap(product, windows)
+    }
+
+    /// Adds the windows of images. Only products take them.
+    fn windows(&mut self, of: Node, windows: Windows) -> Node {
+        let ([pixels, channels], name) = (self.shape(of), format!("windows of {}", self.name(of)));
+        let fits = channels == windows.channels() && pixels % windows.pixels() == 0;
+        assert!(fits, "{name}: {:?} for {windows}", [pixels, channels]);
+        self.add(Kind::Windows { of, windows }, [pixels / windows.pixels() * windows.rows(), windows.cols()], name)
+    }
+
+    /// Adds the sum of a product's windows.
+    fn overlap(&mut self, of: Node, windows: Windows) -> Node {
+        let ([places, taps], name) = (self.shape(of), self.name(of).to_string());
+        let fits = taps == windows.cols() && places % windows.rows() == 0;
+        assert!(fits, "{name}: {:?} for {windows}", [places, taps]);
+        let shape = [places / windows.rows() * windows.pixels(), windows.channels()];
+        self.add(Kind::Overlap { of, windows }, shape, name)
+    }
+
+    /// Adds the same elements, row by row, in another shape.
+    ///
+    /// # Panics
+    /// If there are more or fewer elements in it.
+    pub fn reshape(&mut self, of: Node, shape: [usize; 2]) -> Node {
+        let [rows, cols] = self.shape(of);
+        assert_eq!(rows * cols, shape[0] * shape[1], "{} as {shape:?}", self.name(of));
+        if shape == [rows, cols] {
+            return of;
+        }
+        let name = self.name(of).to_string();
+        self.add(Kind::Reshape { of }, shape, name)
     }
 
     /// Adds a function of each element.

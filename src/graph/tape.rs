@@ -124,6 +124,26 @@ impl Tape<'_> {
                 let d = self.whole(d, shape);
                 self.give(of, region, d);
             }
+            Kind::Reshape { of } => {
+                // A number that is the same everywhere has no shape.
+                let d = match self.graph.shape(d) {
+                    [1, 1] => d,
+                    _ => {
+                        let d = self.whole(d, shape);
+                        self.graph.reshape(d, self.graph.shape(of))
+                    }
+                };
+                self.give(of, Region::Whole, d);
+            }
+            Kind::Windows { of, windows } => {
+                let d = self.graph.overlap(d, windows);
+                self.give(of, Region::Whole, d);
+            }
+            Kind::Overlap { of, windows } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.windows(d, windows);
+                self.give(of, Region::Whole, d);
+            }
             Kind::Sum(parts) => {
                 for (region, part) in parts {
                     assert_eq!(region, Region::Whole, "{} was made by the tape", self.graph.name(node));

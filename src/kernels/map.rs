@@ -65,7 +65,7 @@ pub(super) fn source(op: &Op, program: &Pointwise, on: Capabilities) -> Source {
     let p = MapParams::of(op);
     let wide = pointwise::is_wide(program, p.n);
     let form = Form { product: false, pairs: false, add_bias: false, wide };
-    let levels = program.inputs.iter().any(|input| input.index == Index::Levels);
+    let levels = program.inputs.iter().any(|input| input.index.is_levels());
     let context = minijinja::context! {
         declarations => pointwise::declarations(program, wide),
         store => pointwise::store(program, form),

@@ -45,7 +45,7 @@ impl Body {
         for (name, tensor) in Pointwise::SUM.iter().zip(&self.sums) {
             op.add(name, *tensor, Access::Write);
         }
-        let product = op.kernel.gemm().map_or(0, |_| super::gemm::GemmParams::of(op).flops());
+        let product = op.kernel.gemm().map_or(0, |gemm| super::gemm::flops(gemm, &super::gemm::GemmParams::of(op)));
         op.flops = product + (rows * cols * self.program.flops()) as u64;
         if let Some(program) = op.kernel.pointwise_mut() {
             *program = self.program;
@@ -62,6 +62,10 @@ impl Body {
                 Index::Whole => vec![rows, cols],
                 Index::Columns { stride, .. } => vec![rows, stride as usize],
                 Index::Levels => vec![rows, words_per_row(cols)],
+                Index::LevelsOf { rows: each } => {
+                    let each = each as usize;
+                    vec![rows / each, words_per_row(each * cols)]
+                }
                 Index::PerRow => vec![rows],
                 Index::PerColumn => vec![cols],
                 Index::Once => vec![1],
@@ -69,6 +73,11 @@ impl Body {
             // Vectors are bound as they are: (B) is (B, 1), and (N) is (1, N).
             let extents = |shape: &[usize]| shape.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
             let fits = match (index, &tensor.shape[..]) {
+                // Rows of the space may be parts of the tensor's, or several of them one.
+                (Index::Whole, [tensor_rows, _]) if *tensor_rows > 1 && rows > 1 => {
+                    let nested = tensor_rows.is_multiple_of(rows) || rows.is_multiple_of(*tensor_rows);
+                    nested && tensor.len() == rows * cols
+                }
                 (Index::Columns { stride, offset }, shape) => {
                     let [stride, offset] = [stride, offset].map(|n| n as usize);
                     let within = offset % stride + cols <= stride && offset + (rows - 1) * stride < tensor.len();
@@ -84,7 +93,7 @@ impl Body {
                     expected,
                 });
             }
-            tensors.expect_dtype(label, id, if index == Index::Levels { Dtype::U32 } else { Dtype::F32 })?;
+            tensors.expect_dtype(label, id, if index.is_levels() { Dtype::U32 } else { Dtype::F32 })?;
         }
         for id in &self.sums {
             tensors.expect(label, *id, &[rows, self.program.partial_sums(cols)])?;
@@ -131,7 +140,7 @@ pub(super) fn declarations(program: &Pointwise, wide: bool) -> String {
     for (i, name) in Pointwise::IN.iter().enumerate() {
         if let Some(input) = program.inputs.iter().find(|input| input.binding == i) {
             let element = match input.index {
-                Index::Levels => "u32",
+                Index::Levels | Index::LevelsOf { .. } => "u32",
                 Index::PerRow | Index::Once => "f32",
                 Index::Whole | Index::Columns { .. } | Index::PerColumn => float,
             };
@@ -237,6 +246,12 @@ impl Writer<'_> {
             Index::Once => format!("{name}[0]"),
             Index::PerRow => format!("{name}[row]"),
             Index::Levels => format!("levels({name}[row * ((p.n + 3u) / 4u) + col / 4u])"),
+            Index::LevelsOf { rows } => self.vector(|i| {
+                let column = if self.form.wide { format!("j + {i}u") } else { Self::column(i) };
+                let start = format!("row / {rows}u * (({rows}u * cols + 3u) / 4u)");
+                let within = format!("(row % {rows}u * cols + {column})");
+                format!("levels({name}[{start} + {within} / 4u])[{within} % 4u]")
+            }),
             Index::PerColumn if self.form.wide => format!("{name}[j / 4u]"),
             Index::PerColumn => self.vector(|i| format!("{name}[{}]", Self::column(i))),
             _ if self.form.wide => format!("{name}[({} + j) / 4u]", Self::start(index)),

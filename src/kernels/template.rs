@@ -3,13 +3,15 @@
 use std::sync::LazyLock;
 
 /// Every template, by its name.
-pub const TEMPLATES: [(&str, &str); 8] = [
+pub const TEMPLATES: [(&str, &str); 10] = [
     ("gemm.wgsl", include_str!("../../shaders/gemm.wgsl.jinja")),
     ("gemm_naive.wgsl", include_str!("../../shaders/gemm_naive.wgsl.jinja")),
     ("gemm_plain.wgsl", include_str!("../../shaders/gemm_plain.wgsl.jinja")),
     ("gemm_registers.wgsl", include_str!("../../shaders/gemm_registers.wgsl.jinja")),
+    ("gemm_rows.wgsl", include_str!("../../shaders/gemm_rows.wgsl.jinja")),
     ("gemm_tiles.wgsl", include_str!("../../shaders/gemm_tiles.wgsl.jinja")),
     ("gemm_split_k_sum.wgsl", include_str!("../../shaders/gemm_split_k_sum.wgsl.jinja")),
+    ("gemm_windows.wgsl", include_str!("../../shaders/gemm_windows.wgsl.jinja")),
     ("map.wgsl", include_str!("../../shaders/map.wgsl.jinja")),
     ("reduce_rows.wgsl", include_str!("../../shaders/reduce_rows.wgsl.jinja")),
 ];

@@ -1,7 +1,8 @@
 //! Layers: functions that add nodes to a graph. The tape adds the gradients.
 
+use super::layer::Extent;
 use crate::graph::{Graph, Node};
-use crate::plan::{Activation, Function, Init, Orientation};
+use crate::plan::{Activation, Function, Init, Order, Orientation, Windows};
 
 /// The distribution of initial weights and biases in `torch.nn.Linear`.
 fn linear_init(inputs: usize) -> Init {
@@ -26,6 +27,42 @@ pub fn dense_block(g: &mut Graph, name: &str, x: Node, outputs: &[(&str, usize)]
     let bias = g.params_block(&format!("{name}.bias"), &vector);
     let product = g.product(format!("{name} forward"), Orientation::Nt, x, weight);
     (g.sum_of(format!("{name}.out"), product, bias), weight)
+}
+
+/// Sets the order of a dense layer's parameters, where it makes images or takes them: files have channels first.
+pub(super) fn set_order(g: &mut Graph, name: &str, from: Extent, to: Extent) {
+    g.set_order(&format!("{name}.weight"), Order::matrix(to.channels(), from.channels()));
+    g.set_order(&format!("{name}.bias"), Order::matrix(to.channels(), (1, 1)));
+}
+
+/// A convolution of images `(B H W, C)` to so many channels: `(B OH OW, outputs)`, and the weight.
+pub fn conv(g: &mut Graph, name: &str, x: Node, windows: Windows, outputs: usize) -> (Node, Node) {
+    let init = linear_init(windows.cols());
+    let [height, width] = windows.kernel.map(|n| n as usize);
+    let weight = kernel(g, name, [outputs, windows.channels(), height, width], init);
+    let bias = g.param(&format!("{name}.bias"), &[outputs], init);
+    let product = g.convolution(&format!("{name} forward"), x, weight, windows);
+    (g.sum_of(format!("{name}.out"), product, bias), weight)
+}
+
+/// A transposed convolution of `(B OH OW, inputs)` to images `(B H W, C)`, and the weight; with that of another layer, only
+/// the bias is its own.
+pub fn conv_t(g: &mut Graph, name: &str, x: Node, windows: Windows, weight: Option<Node>) -> (Node, Node) {
+    let (inputs, channels) = (g.shape(x)[1], windows.channels());
+    let [height, width] = windows.kernel.map(|n| n as usize);
+    // PyTorch takes the channels that come out for those that come in.
+    let init = linear_init(windows.cols());
+    let weight = weight.unwrap_or_else(|| kernel(g, name, [inputs, channels, height, width], init));
+    let bias = g.param(&format!("{name}.bias"), &[channels], init);
+    let product = g.transposed_convolution(&format!("{name} forward"), x, weight, windows);
+    (g.sum_of(format!("{name}.out"), product, bias), weight)
+}
+
+fn kernel(g: &mut Graph, name: &str, shape: [usize; 4], init: Init) -> Node {
+    let name = format!("{name}.weight");
+    let weight = g.param(&name, &shape, init);
+    g.set_order(&name, Some(Order::convolution(shape)));
+    weight
 }
 
 /// A dense layer that shares the transposed weight `[in, out]` of another; only the bias is its own.

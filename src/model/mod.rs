@@ -1,13 +1,16 @@
 //! From a model's description to the plans that train and apply it. Does not depend on the GPU.
 
 mod custom;
+pub mod layer;
 pub mod layers;
 mod likelihood;
 mod network;
 mod spec;
+pub mod stack;
 mod vae;
 
 pub use custom::{CustomModel, Definition};
+pub use layer::{Extent, Layer, Step};
 pub use likelihood::Likelihood;
 pub use spec::{DataSpec, Objective, TrainSpec, VaeSpec};
 pub use vae::{Apply, Plan, Vae};

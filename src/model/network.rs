@@ -1,6 +1,7 @@
 //! The network of a [`VaeSpec`] as a graph: encoder, latent, decoder, losses.
 
-use super::layers::{activate, dense, dense_block, dense_tied, kl, reparameterise};
+use super::layer::{Direction, Extent, Step};
+use super::layers::{self, activate, dense, dense_block, dense_tied, kl, reparameterise};
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
 use crate::plan::Function;
@@ -30,24 +31,63 @@ pub(super) struct Encoded {
     weights: Vec<Node>,
 }
 
+/// Numbers the modules of a `torch.nn.Sequential`: each activation is one too, and where images become rows, or rows images,
+/// there is one for that.
+#[derive(Default)]
+struct Modules(usize);
+
+impl Modules {
+    /// The number of a step's layer.
+    fn number(&mut self, step: &Step) -> usize {
+        let flattens = matches!((step.from, step.windows), (Extent::Image(_), None));
+        let number = self.0 + usize::from(flattens);
+        let unflattens = matches!((step.to, step.windows), (Extent::Image(_), None));
+        self.0 = number + 2 + usize::from(unflattens);
+        number
+    }
+}
+
+/// A layer and its activation on `(B, from)`, and the layer's weight. `tied` is the weight of the layer it mirrors.
+fn layer(g: &mut Graph, name: &str, h: Node, batch: usize, step: &Step, tied: Option<Node>) -> (Node, Node) {
+    let h = g.reshape(h, if step.windows.is_some() { step.from.matrix(batch) } else { [batch, step.from.len()] });
+    let (u, weight) = match (step.windows, tied) {
+        (Some((Direction::Back, windows)), tied) => layers::conv_t(g, name, h, windows, tied),
+        (Some((Direction::Forward, windows)), _) => layers::conv(g, name, h, windows, step.to.channels().0),
+        (None, Some(weight)) => (dense_tied(g, name, h, weight), weight),
+        (None, None) => dense(g, name, h, step.to.len()),
+    };
+    if step.windows.is_none() {
+        layers::set_order(g, name, step.from, step.to);
+    }
+    (activate(g, u, step.activation), weight)
+}
+
 /// Encodes `x (B, D)` to the latent variable.
 pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> Encoded {
     let mut weights = Vec::new();
     let mut h = x;
-    for (i, &outputs) in spec.encoder.iter().enumerate() {
-        // Names as in PyTorch, where each activation module of a `Sequential` takes a number too.
-        let (u, weight) = dense(g, &format!("encoder.{}", 2 * i), h, outputs);
+    let batch = g.shape(x)[0];
+    let mut modules = Modules::default();
+    for step in &spec.encoder {
+        let name = format!("encoder.{}", modules.number(step));
+        let (next, weight) = layer(g, &name, h, batch, step, None);
         weights.push(weight);
-        h = activate(g, u, spec.activation);
+        h = next;
     }
-    let (batch, latent) = (g.shape(x)[0], spec.latent);
+    let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |step| step.to);
+    h = g.reshape(h, [batch, flat.len()]);
+    let latent = spec.latent;
     if spec.objective == Objective::Ae {
         let (code, weight) = dense(g, "code", h, latent);
+        layers::set_order(g, "code", flat, Extent::Flat(latent));
         weights.push(weight);
         let z = activate(g, code, spec.latent_activation);
         return Encoded { codes: z, z, kl: None, noise: None, weights };
     }
     let (codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
+    for head in ["mu", "logvar"] {
+        layers::set_order(g, head, flat, Extent::Flat(latent));
+    }
     weights.push(g.rows("mu.weight", weight, 0..latent));
     let mu = g.columns("mu", codes, 0..latent);
     let logvar = g.columns("logvar", codes, latent..2 * latent);
@@ -62,16 +102,15 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> En
     Encoded { codes, z, kl: Some(kl(g, "kl", [mu, logvar])), noise: given, weights }
 }
 
-/// Decodes `z (B, Z)` to the decoder's output `(B, D)`. A tied decoder uses the weights in `encoder`.
+/// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`. A tied decoder uses the weights in `encoder`.
 pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, encoder: &[Node]) -> Node {
     let mut h = z;
-    for (i, &outputs) in spec.decoder.iter().chain([&spec.width]).enumerate() {
-        let name = format!("decoder.{}", 2 * i);
-        let u = match encoder.len().checked_sub(i + 1).filter(|_| spec.tied) {
-            Some(mirrored) => dense_tied(g, &name, h, encoder[mirrored]),
-            None => dense(g, &name, h, outputs).0,
-        };
-        h = if i < spec.decoder.len() { activate(g, u, spec.activation) } else { u };
+    let batch = g.shape(z)[0];
+    let mut modules = Modules::default();
+    for (i, step) in spec.decoder.iter().enumerate() {
+        let name = format!("decoder.{}", modules.number(step));
+        let tied = encoder.len().checked_sub(i + 1).filter(|_| spec.tied).map(|mirrored| encoder[mirrored]);
+        h = layer(g, &name, h, batch, step, tied).0;
     }
     h
 }
@@ -91,6 +130,9 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
 
 /// `(B, 1)`: the negative log-likelihood of each row of `x`.
 pub(super) fn reconstruction(g: &mut Graph, spec: &VaeSpec, output: Node, x: Node) -> Node {
+    let batch = g.shape(x)[0];
+    let x = g.reshape(x, g.shape(output));
     let loss = spec.likelihood.loss(g, output, x, spec.sigma);
-    g.fold("recon", loss, Over::Columns)
+    let of_rows = g.reshape(loss, [batch, spec.width]);
+    g.fold("recon", of_rows, Over::Columns)
 }

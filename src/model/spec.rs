@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Likelihood;
+use super::{Likelihood, Step};
 use crate::kernels::Activation;
 use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
@@ -23,14 +23,12 @@ pub enum Objective {
 pub struct VaeSpec {
     /// Values per example.
     pub width: usize,
-    /// Widths of the encoder's hidden layers; none for a linear encoder.
-    pub encoder: Vec<usize>,
-    /// Widths of the decoder's hidden layers.
-    pub decoder: Vec<usize>,
+    /// The encoder's hidden layers; none for a linear encoder.
+    pub encoder: Vec<Step>,
+    /// The decoder's layers, the last of which makes the output.
+    pub decoder: Vec<Step>,
     /// Latent dimensions.
     pub latent: usize,
-    /// Activation of the hidden layers.
-    pub activation: Activation,
     /// Activation of the code of an autoencoder.
     pub latent_activation: Activation,
     /// Distribution of the data given the decoder's output.

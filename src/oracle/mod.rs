@@ -12,6 +12,7 @@ mod pointwise;
 mod reduce;
 mod rng;
 mod roof;
+mod windows;
 
 pub use executor::Oracle;
 pub use pointwise::evaluate;

@@ -77,6 +77,7 @@ fn elements<T: Real>(
             let name = Pointwise::IN[input.binding];
             let values = match input.index {
                 Index::Levels => call.levels(name, cols),
+                Index::LevelsOf { rows } => call.levels(name, rows as usize * cols),
                 _ => call.read(name).into(),
             };
             (input.index, values)
@@ -100,7 +101,7 @@ fn elements<T: Real>(
                 Value::Input(i) => {
                     let (index, values) = &inputs[i];
                     values[match *index {
-                        Index::Whole | Index::Levels => row * cols + col,
+                        Index::Whole | Index::Levels | Index::LevelsOf { .. } => row * cols + col,
                         Index::Columns { stride, offset } => row * stride as usize + offset as usize + col,
                         Index::PerRow => row,
                         Index::PerColumn => col,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Function, Pointwise};
+use super::{Function, Pointwise, Windows};
 
 /// A shader file and its host side: the same stem in `shaders/`, `src/kernels/` and `src/oracle/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,6 +127,9 @@ pub struct Gemm {
     pub bias: bool,
     /// The column sums of A are kept too, for [`Orientation::Tn`].
     pub row_sum: bool,
+    /// One operand, or the result, is windows of images: A of a convolution forward ([`Orientation::Nt`]), B of its
+    /// `d_weight` (`Tn`); of its `d_input` (`Nn`) the result, which is summed where windows overlap.
+    pub windows: Option<Windows>,
     /// Columns `j` and `j + N / 2` are computed side by side, so that the epilogue has both: its space is `(M, N / 2)`.
     pub pairs: bool,
     /// What becomes of each element of the product.

@@ -11,15 +11,17 @@ mod pointwise;
 mod scalars;
 mod step_plan;
 mod tensor;
+mod windows;
 
 pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Loss, Saved, Signature};
 pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Orientation, Reduce, Roof, Update};
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
-pub use params::{Init, Param, ParamTable};
+pub use params::{Init, Order, Param, ParamTable};
 pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};
 pub use scalars::{METRICS_PER_STEP, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars};
 pub use step_plan::{BufferUses, PlanId, Program, StepPlan, Totals};
 pub use tensor::{Buffer, BufferId, Dtype, Tensor, TensorId, TensorTable};
+pub use windows::Windows;
 
 /// Why a plan could not be built: an op was given tensors whose shapes do not fit together.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]

@@ -9,13 +9,65 @@ pub enum Init {
     Constant(f32),
 }
 
+/// The order of a parameter's elements in an arena, where it is not that of files: images are channels last here, and
+/// channels first in PyTorch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Extents in the order of files.
+    extents: Vec<usize>,
+    /// The axes in the order of the arena, slowest first.
+    axes: Vec<usize>,
+}
+
+impl Order {
+    /// Of a convolution's weights: `[out, in, kh, kw]` in files, `[out, kh, kw, in]` in an arena.
+    pub fn convolution(shape: [usize; 4]) -> Self {
+        Self { extents: shape.to_vec(), axes: vec![0, 2, 3, 1] }
+    }
+
+    /// Of a matrix whose rows, or columns, are the numbers of images of so many channels and pixels. None where neither is.
+    pub fn matrix(rows: (usize, usize), cols: (usize, usize)) -> Option<Self> {
+        let is_plain = |(channels, pixels): (usize, usize)| channels == 1 || pixels == 1;
+        let order = Self { extents: vec![rows.0, rows.1, cols.0, cols.1], axes: vec![1, 0, 3, 2] };
+        (!is_plain(rows) || !is_plain(cols)).then_some(order)
+    }
+
+    /// For each element of the arena, where it stands in a file.
+    fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        let stride = |axis: usize| self.extents[axis + 1..].iter().product::<usize>();
+        let count = self.extents.iter().product::<usize>();
+        (0..count).map(move |mut index| {
+            let mut place = 0;
+            for axis in self.axes.iter().rev() {
+                place += index % self.extents[*axis] * stride(*axis);
+                index /= self.extents[*axis];
+            }
+            place
+        })
+    }
+
+    /// The elements in the order of files.
+    pub fn to_file(&self, arena: &[f32]) -> Vec<f32> {
+        let mut file = vec![0.0; arena.len()];
+        self.places().zip(arena).for_each(|(place, value)| file[place] = *value);
+        file
+    }
+
+    /// The elements in the order of the arena.
+    pub fn from_file(&self, file: &[f32]) -> Vec<f32> {
+        self.places().map(|place| file[place]).collect()
+    }
+}
+
 /// One named parameter of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {
     /// The name it has in checkpoints, after PyTorch's `state_dict`.
     pub name: String,
-    /// Extents; weights are `[out, in]`.
+    /// Extents in files; weights are `[out, in]`, those of convolutions `[out, in, kh, kw]`.
     pub shape: Vec<usize>,
+    /// The order of its elements in an arena, if it is another one than that of files.
+    pub order: Option<Order>,
     /// First element within an arena.
     pub offset: usize,
     /// How it starts.
@@ -51,12 +103,20 @@ impl ParamTable {
     pub fn push_block(&mut self, block: &[(&str, &[usize], Init)]) -> usize {
         let start = self.len;
         for (name, shape, init) in block {
-            let param = Param { name: name.to_string(), shape: shape.to_vec(), offset: self.len, init: *init };
+            let (name, shape) = (name.to_string(), shape.to_vec());
+            let param = Param { name, shape, order: None, offset: self.len, init: *init };
             self.len += param.len();
             self.params.push(param);
         }
         self.len = self.len.next_multiple_of(Self::ALIGNMENT);
         start
+    }
+
+    /// Sets the order of a parameter's elements.
+    pub fn set_order(&mut self, name: &str, order: Order) {
+        if let Some(param) = self.params.iter_mut().find(|p| p.name == name) {
+            param.order = Some(order);
+        }
     }
 
     /// The parameters, in the order they were added.
@@ -93,5 +153,20 @@ mod tests {
         assert_eq!(table.find("logvar").unwrap().offset, 64 + 21);
         assert_eq!(table.arena_len(), 128);
         assert_eq!(table.count(), 15 + 42);
+    }
+
+    #[test]
+    fn orders_lead_to_files_and_back() {
+        // Two filters of two channels and 1 x 3 taps: in files [out, in, kh, kw].
+        let order = Order::convolution([2, 2, 1, 3]);
+        let arena: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        let file = order.to_file(&arena);
+        assert_eq!(file, [0.0, 2.0, 4.0, 1.0, 3.0, 5.0, 6.0, 8.0, 10.0, 7.0, 9.0, 11.0]);
+        assert_eq!(order.from_file(&file), arena);
+        // Two rows of numbers, of images of two channels and three pixels.
+        let order = Order::matrix((1, 2), (2, 3)).unwrap();
+        assert_eq!(order.to_file(&arena), file);
+        assert_eq!(order.from_file(&file), arena);
+        assert_eq!(Order::matrix((1, 4), (3, 1)), None);
     }
 }

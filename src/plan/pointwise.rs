@@ -19,12 +19,24 @@ pub enum Index {
     },
     /// `(M, N)` grey levels, four to a word, each row starting on a word.
     Levels,
+    /// The same of images: each has so many rows of the space, and starts on a word.
+    LevelsOf {
+        /// Rows of an image.
+        rows: u32,
+    },
     /// `(M, 1)`: one number per row.
     PerRow,
     /// `(1, N)`: one number per column.
     PerColumn,
     /// `(1, 1)`
     Once,
+}
+
+impl Index {
+    /// Whether the tensor holds grey levels.
+    pub fn is_levels(self) -> bool {
+        matches!(self, Index::Levels | Index::LevelsOf { .. })
+    }
 }
 
 /// An input: the number of its binding `in0`, `in1`, ..., and how it is indexed. Several inputs may read one tensor.
@@ -168,6 +180,7 @@ impl fmt::Display for Index {
             Index::Whole => Ok(()),
             Index::Columns { stride, offset } => write!(f, "[{offset}:{stride}]"),
             Index::Levels => write!(f, "[levels]"),
+            Index::LevelsOf { rows } => write!(f, "[levels:{rows}]"),
             Index::PerRow => write!(f, "[row]"),
             Index::PerColumn => write!(f, "[col]"),
             Index::Once => write!(f, "[0]"),

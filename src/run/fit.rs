@@ -46,7 +46,7 @@ fn program(config: &Config, data: &Dataset, batch: usize) -> Option<Program> {
     config.train.batch = batch;
     // As little of the data as can be on the device: the rest is streamed.
     let held = config.data_spec_within(data, 1);
-    let vae = Vae::new(&config.vae_spec(data.shape.len()), &config.train_spec_on(data.shape), held).ok()?;
+    let vae = Vae::new(&config.vae_spec(data.shape).ok()?, &config.train_spec_on(data.shape), held).ok()?;
     Some(vae.program)
 }
 

@@ -172,7 +172,7 @@ fn go(
     let mut config = from.config.clone();
     let on = &options.device;
     let held = config.data_spec_within(&data, on.resident_bytes(&selected));
-    let vae = Vae::new(&config.vae_spec(data.shape.len()), &config.train_spec_on(data.shape), held)?;
+    let vae = Vae::new(&config.vae_spec(data.shape)?, &config.train_spec_on(data.shape), held)?;
     let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch)).map_err(|error| {
         let advice = match &error {
             Error::Device(error) => fit::advice(error, &config, &data),

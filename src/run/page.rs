@@ -4,7 +4,7 @@ use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
 use crate::config::Config;
 use crate::data::{Rows, Shape, Split};
-use crate::model::Objective;
+use crate::model::{self, Extent, Objective};
 use crate::report::page::{
     self, Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
 };
@@ -17,10 +17,16 @@ const TRAVERSED: usize = 20;
 const TRAVERSAL_STEPS: usize = 11;
 
 /// One line about the network and its loss.
-pub fn model_line(config: &Config, width: usize, parameters: usize) -> String {
+pub fn model_line(config: &Config, data: Extent, parameters: usize) -> String {
     let m = &config.model;
-    let layers = m.hidden.iter().chain([&m.latent]).copied().chain(config.decoder_widths());
-    let widths: Vec<String> = [width].into_iter().chain(layers).chain([width]).map(|w| w.to_string()).collect();
+    // A run's configuration fits its data.
+    let (encoder, decoder) =
+        config.vae_spec(data).map_or_else(|_| Default::default(), |spec| (spec.encoder, spec.decoder));
+    let of_images = encoder.first().is_some_and(|step| matches!(step.from, Extent::Image(_)));
+    let input = if of_images { data } else { Extent::Flat(data.len()) };
+    let to = |steps: Vec<model::Step>| steps.into_iter().map(|step| step.to);
+    let extents = std::iter::once(input).chain(to(encoder)).chain([Extent::Flat(m.latent)]).chain(to(decoder));
+    let widths: Vec<String> = extents.map(|extent| extent.to_string()).collect();
     let objective = match m.objective {
         Objective::Elbo => format!("ELBO with beta {}", m.beta),
         Objective::Ae => "autoencoder".into(),
@@ -34,7 +40,7 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
     let device = &record.device;
     let last = metrics.epochs.last();
     Facts {
-        model: model_line(&run.config, run.data.shape.len(), record.parameters),
+        model: model_line(&run.config, run.data.shape.into(), record.parameters),
         data: format!("{}: {} training and {} test rows", run.data.name, record.train_rows, record.test_rows),
         adapter: format!("{} ({}, {}), {}", device.name, device.kind, device.backend, device.driver),
         seed: Some(record.seed),

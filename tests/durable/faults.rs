@@ -142,7 +142,7 @@ fn child_that_loses_its_device() {
     let (Some(path), Some(at)) = (variable(LOSING_IN), variable(LOSING_AT)) else { return };
     let at: u64 = at.parse().unwrap();
     let (mut config, data) = (config(LOSING), data());
-    let vae = Vae::new(&config.vae_spec(data.shape.len()), &config.train_spec(), Config::data_spec(&data)).unwrap();
+    let vae = Vae::new(&config.vae_spec(data.shape).unwrap(), &config.train_spec(), Config::data_spec(&data)).unwrap();
     let on = DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() };
     let selected = on.select(&mut |_| {}).unwrap();
     let Opened { gpu, executor, device } = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
@@ -235,7 +235,7 @@ fn what_is_not_finite_is_never_saved() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("[train]\nsteps = 30");
     let data = data();
-    let spec = config.vae_spec(data.shape.len());
+    let spec = config.vae_spec(data.shape).unwrap();
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
     let tensors = [vae.weights, vae.moments[0], vae.moments[1]];
     for number in 0..100 {

@@ -235,5 +235,5 @@ fn a_long_run_does_not_grow() {
     };
     let (before, after) = (middle(&samples[quarter..2 * quarter]), middle(&samples[3 * quarter..]));
     eprintln!("{before} KiB, then {after} KiB");
-    assert!((after / before - 1.0).abs() < 0.02, "100,000 steps took memory from {before} to {after} KiB");
+    assert!(after < 1.02 * before, "100,000 steps took memory from {before} to {after} KiB");
 }

@@ -11,7 +11,7 @@ use wgvae::plan::{Dtype, Function, Index, Op, StepPlan, Store, TensorId, TensorT
 fn what_is_only_summed_is_not_stored() {
     let config = Config::resolve(Some("dense"), None, toml::Table::new()).unwrap();
     let data = DataSpec { train_rows: 1000, test_rows: 100, bytes: true };
-    let vae = Vae::new(&config.vae_spec(30), &config.train_spec(), data).unwrap();
+    let vae = Vae::new(&config.vae_spec(30).unwrap(), &config.train_spec(), data).unwrap();
     let bindings = vae.program.plans[0].ops.iter().flat_map(|op| &op.bindings);
     let stored: Vec<&str> = bindings.map(|b| vae.program.tensors.get(b.tensor).name.as_str()).collect();
     assert!(stored.contains(&"kl terms partial sums"), "{stored:?}");
@@ -116,7 +116,7 @@ fn steps_are_as_short_as_promised() {
     ] {
         let config = Config::resolve(Some(name), None, toml::Table::new()).unwrap();
         let data = DataSpec { train_rows: 1000, test_rows: 100, bytes: config.data.source == "strokes" };
-        let vae = Vae::new(&config.vae_spec(30), &config.train_spec(), data).unwrap();
+        let vae = Vae::new(&config.vae_spec(30).unwrap(), &config.train_spec(), data).unwrap();
         let totals = vae.program.plans[0].totals(&vae.program.tensors);
         assert_eq!((totals.dispatches, totals.stages), expected, "{name}");
     }

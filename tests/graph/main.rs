@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod convolutions;
 mod fusing;
 mod harness;
 mod models;

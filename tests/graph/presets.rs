@@ -4,7 +4,7 @@ use wgvae::config::{Config, PRESETS};
 use wgvae::executor::Executor;
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::kernels::rng::threefry2x32;
-use wgvae::model::{DataSpec, Likelihood, Vae};
+use wgvae::model::{DataSpec, Extent, Likelihood, Vae};
 use wgvae::oracle::Oracle;
 use wgvae::plan::{PlanId, Program};
 use wgvae::train::{StepSchedule, initial_weights};
@@ -46,11 +46,11 @@ fn configs() -> Vec<(String, Config)> {
 
 /// Three steps of a model: its losses and where its weights are.
 fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
-    const WIDTH: usize = 27;
+    const WIDTH: Extent = Extent::Image([3, 3, 3]);
     let data = DataSpec { train_rows: 20, test_rows: 20, bytes };
     let mut train = config.train_spec();
     train.fuse = fuse;
-    let vae = Vae::new(&config.vae_spec(WIDTH), &train, data).unwrap();
+    let vae = Vae::new(&config.vae_spec(WIDTH).unwrap(), &train, data).unwrap();
     let mut executor = run(vae.program.clone());
     let tensor = vae.program.tensors.get(vae.train_data).clone();
     let words: Vec<u32> = match bytes {

@@ -67,18 +67,19 @@ pub fn cases() -> Vec<Case> {
         all.push(d_input_case(batch, inputs, outputs, Activation::Relu).timed(true));
         all.push(d_weight_case(batch, inputs, outputs, false).timed(true));
     }
+    all.extend(super::windows_cases::cases());
     all
 }
 
 // For sums of up to 784 products in a different order than the oracle's.
-const SUMS: Tolerance = Tolerance::Relative(2e-5);
+pub(super) const SUMS: Tolerance = Tolerance::Relative(2e-5);
 
 /// A draw differs from the oracle's by a few roundings: draws are at most 5.8, with errors of up to four ulps.
 const DRAWS: Tolerance = Tolerance::Relative(4e-7);
 
 /// A builder of programs in reading order: inputs and stores with their tensors.
 #[derive(Default)]
-struct Epilogue {
+pub(super) struct Epilogue {
     body: Body,
 }
 
@@ -117,15 +118,24 @@ fn result(value: Value, index: usize) -> Value {
     }
 }
 
-/// A product with a bias and an epilogue.
-fn product(
+/// A product of matrices with a bias and an epilogue.
+fn dense(
     tensors: &TensorTable,
     orientation: Orientation,
     operands: [TensorId; 3],
     bias: Option<TensorId>,
     epilogue: Epilogue,
 ) -> Result<Op, PlanError> {
-    let mut op = gemm::product(tensors, "product", orientation, operands)?;
+    product(tensors, gemm::product(tensors, "product", orientation, operands)?, bias, epilogue)
+}
+
+/// A product with a bias and an epilogue.
+pub(super) fn product(
+    tensors: &TensorTable,
+    mut op: Op,
+    bias: Option<TensorId>,
+    epilogue: Epilogue,
+) -> Result<Op, PlanError> {
     if let Some(bias) = bias {
         gemm::add_bias(tensors, &mut op, bias)?;
     }
@@ -134,7 +144,7 @@ fn product(
 }
 
 /// An activation as an epilogue; its input is stored too if the slope needs it.
-fn activated(case: &mut Case, activation: Activation, y: TensorId) -> Epilogue {
+pub(super) fn activated(case: &mut Case, activation: Activation, y: TensorId) -> Epilogue {
     let mut epilogue = Epilogue::default();
     let mut value = Value::Product(0);
     if activation.keeps_input() {
@@ -150,7 +160,7 @@ fn activated(case: &mut Case, activation: Activation, y: TensorId) -> Epilogue {
 }
 
 /// The slope of an activation as an epilogue, from what the forward pass saved.
-fn sloped(activation: Activation, saved: TensorId, d_x: TensorId) -> Epilogue {
+pub(super) fn sloped(activation: Activation, saved: TensorId, d_x: TensorId) -> Epilogue {
     let mut epilogue = Epilogue::default();
     let mut value = Value::Product(0);
     if activation != Activation::Identity {
@@ -171,7 +181,7 @@ fn forward_case(batch: usize, inputs: usize, outputs: usize, activation: Activat
     let bias = case.input("bias", &[outputs], Dtype::F32, Fill::Heavy { common: 1.0, rare: 40.0 });
     let y = case.output("y", &[batch, outputs], SUMS);
     let epilogue = activated(&mut case, activation, y);
-    case.op(|t| product(t, Orientation::Nt, [x, weight, y], Some(bias), epilogue));
+    case.op(|t| dense(t, Orientation::Nt, [x, weight, y], Some(bias), epilogue));
     case.timed(timed)
 }
 
@@ -183,7 +193,7 @@ fn d_input_case(batch: usize, inputs: usize, outputs: usize, activation: Activat
     let saved = case.input("saved", &[batch, inputs], Dtype::F32, map::saved(activation));
     let d_x = case.output("d_x", &[batch, inputs], SUMS);
     let epilogue = sloped(activation, saved, d_x);
-    case.op(|t| product(t, Orientation::Nn, [d_y, weight, d_x], None, epilogue));
+    case.op(|t| dense(t, Orientation::Nn, [d_y, weight, d_x], None, epilogue));
     case
 }
 
@@ -202,7 +212,7 @@ fn d_weight_case(batch: usize, inputs: usize, outputs: usize, accumulate: bool) 
     program.stores[0].accumulate = accumulate;
     let body = Body { program, writes: vec![gradient], ..Body::default() };
     case.op(|t| {
-        let mut op = product(t, Orientation::Tn, [d_y, x, gradient], None, Epilogue { body })?;
+        let mut op = dense(t, Orientation::Tn, [d_y, x, gradient], None, Epilogue { body })?;
         if let Some(row_sum) = row_sum {
             gemm::add_row_sum(t, &mut op, row_sum)?;
         }
@@ -224,8 +234,8 @@ fn tied_case(batch: usize, inputs: usize, outputs: usize, activation: Activation
     let y = case.output("y", &[batch, outputs], SUMS);
     let d_x = case.output("d_x", &[batch, inputs], SUMS);
     let forward = activated(&mut case, activation, y);
-    case.op(|t| product(t, Orientation::Nn, [x, weight, y], Some(bias), forward));
-    case.op(|t| product(t, Orientation::Nt, [d_y, weight, d_x], None, sloped(activation, x, d_x)));
+    case.op(|t| dense(t, Orientation::Nn, [x, weight, y], Some(bias), forward));
+    case.op(|t| dense(t, Orientation::Nt, [d_y, weight, d_x], None, sloped(activation, x, d_x)));
     case
 }
 
@@ -239,7 +249,7 @@ fn levels_case(batch: usize, inputs: usize, outputs: usize) -> Case {
     let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, spread);
     let y = case.output("y", &[batch, outputs], SUMS);
     let forward = activated(&mut case, Activation::Relu, y);
-    case.op(|t| product(t, Orientation::Nt, [x, weight, y], None, forward));
+    case.op(|t| dense(t, Orientation::Nt, [x, weight, y], None, forward));
     if batch < 128 {
         let d_w = case.output("d_weight", &[outputs, inputs], SUMS);
         case.op(|t| gemm::product(t, "d_weight", Orientation::Tn, [d_y, x, d_w]));
@@ -252,7 +262,7 @@ fn levels_case(batch: usize, inputs: usize, outputs: usize) -> Case {
         let loss = epilogue.call(Function::Loss(Loss::Bernoulli), &[Value::Product(0), level]);
         epilogue.store(result(loss, 1), d_output, Index::Whole);
         epilogue.sum(loss, sum);
-        case.op(|t| product(t, Orientation::Nt, [h, w2, d_output], None, epilogue));
+        case.op(|t| dense(t, Orientation::Nt, [h, w2, d_output], None, epilogue));
     }
     case
 }
@@ -299,7 +309,7 @@ fn latent_case(batch: usize, inputs: usize, latent: usize, noise: Noise) -> Case
     epilogue.store(drawn, z, Index::Whole);
     let kl = epilogue.call(Function::Kl, &[mu, logvar]);
     epilogue.sum(kl, sum);
-    case.op(|t| product(t, Orientation::Nt, [x, weight, codes], Some(bias), epilogue));
+    case.op(|t| dense(t, Orientation::Nt, [x, weight, codes], Some(bias), epilogue));
     case
 }
 
@@ -326,7 +336,7 @@ fn latent_backward_case(batch: usize, outputs: usize, latent: usize) -> Case {
     epilogue.store(d, d_z, Index::Whole);
     epilogue.store(d_mu, d_codes, half(0));
     epilogue.store(d_logvar, d_codes, half(latent));
-    case.op(|t| product(t, Orientation::Nn, [d_y, weight, d_z], None, epilogue));
+    case.op(|t| dense(t, Orientation::Nn, [d_y, weight, d_z], None, epilogue));
     case
 }
 
@@ -364,7 +374,7 @@ fn likelihood_case(loss: Loss, batch: usize, inputs: usize, width: usize) -> Cas
             let sum = case.output("d_parameter", &[batch, width.div_ceil(4)], SUMS);
             epilogue.sum(result(loss_of, slope), sum);
         }
-        case.op(|t| product(t, orientation, [x, weight, d_output], Some(bias), epilogue));
+        case.op(|t| dense(t, orientation, [x, weight, d_output], Some(bias), epilogue));
     }
     case
 }

@@ -5,10 +5,13 @@ mod cases;
 mod render;
 mod tuning_table;
 mod variant;
+mod windows_cases;
 
 use super::batch::words_per_row;
 use super::{Body, index_fits, params};
-use crate::plan::{Access, Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable};
+use crate::plan::{
+    Access, Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable, Windows,
+};
 
 pub(super) use cases::cases;
 pub use render::fingerprint;
@@ -28,10 +31,13 @@ params! {
     }
 }
 
-impl GemmParams {
-    /// Floating-point operations of the product.
-    pub fn flops(&self) -> u64 {
-        2 * u64::from(self.m) * u64::from(self.n) * u64::from(self.k)
+/// Floating-point operations of a product. Those with the zeros around an image count.
+pub fn flops(gemm: &Gemm, p: &GemmParams) -> u64 {
+    let all = 2 * u64::from(p.m) * u64::from(p.n) * u64::from(p.k);
+    match &gemm.windows {
+        // A pixel has only some of the taps.
+        Some(windows) if gemm.orientation == Orientation::Nn => all / windows.pixels() as u64 * windows.rows() as u64,
+        _ => all,
     }
 }
 
@@ -69,6 +75,88 @@ pub fn product(
     for elements in [m * n, k * n, m * k] {
         index_fits(&label, elements)?;
     }
+    plain(tensors, label, orientation, [a, b, c], [m, n, k], [a_levels, b_levels], None)
+}
+
+/// A product one operand of which, or the result, is the windows of images:
+///
+/// | orientation | | A | B | C |
+/// |---|---|---|---|---|
+/// | `nt` | convolution forward | images, as windows `(B OH OW, KH KW C)` | weights `(CO, KH KW C)` | `(B OH OW, CO)` |
+/// | `tn` | its `d_weight` | `d_y (B OH OW, CO)` | images, as windows | `(CO, KH KW C)` |
+/// | `nn` | its `d_input`: the windows' gradients, summed where they overlap | `d_y (B OH OW, CO)` | weights | images `(B H W, C)` |
+///
+/// A transposed convolution forward is the `d_input`, and its own gradient is the forward.
+pub fn convolution(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    orientation: Orientation,
+    [a, b, c]: [TensorId; 3],
+    windows: Windows,
+) -> Result<Op, PlanError> {
+    let label = label.into();
+    let (rows, taps) = (windows.rows(), windows.cols());
+    let images = match orientation {
+        Orientation::Nn => tensors.get(a).len() / tensors.matrix(&label, b)?.0 / rows,
+        Orientation::Nt => tensors.matrix(&label, c)?.0 / rows,
+        Orientation::Tn => tensors.matrix(&label, a)?.0 / rows,
+    };
+    let pixels = images * windows.pixels();
+    // Of grey levels, each image starts on a word.
+    let levels = |id: TensorId| -> Result<bool, PlanError> {
+        let levels = tensors.dtype(id) == Dtype::U32;
+        let found = tensors.get(id);
+        let expected = match levels {
+            true => vec![images, words_per_row(windows.image_len())],
+            false => vec![pixels, windows.channels()],
+        };
+        if found.len() != expected.iter().product::<usize>() {
+            return Err(PlanError::Shape {
+                op: label.clone(),
+                tensor: found.name.clone(),
+                found: found.shape.clone(),
+                expected,
+            });
+        }
+        Ok(levels)
+    };
+    let (sizes, is_levels) = match orientation {
+        Orientation::Nt => {
+            let (outputs, _) = tensors.matrix(&label, b)?;
+            tensors.expect(&label, b, &[outputs, taps])?;
+            tensors.expect(&label, c, &[images * rows, outputs])?;
+            ([images * rows, outputs, taps], [levels(a)?, false])
+        }
+        Orientation::Tn => {
+            let (_, outputs) = tensors.matrix(&label, a)?;
+            tensors.expect(&label, a, &[images * rows, outputs])?;
+            tensors.expect(&label, c, &[outputs, taps])?;
+            ([outputs, taps, images * rows], [false, levels(b)?])
+        }
+        Orientation::Nn => {
+            let (outputs, _) = tensors.matrix(&label, b)?;
+            tensors.expect(&label, b, &[outputs, taps])?;
+            tensors.expect(&label, a, &[images * rows, outputs])?;
+            tensors.expect(&label, c, &[pixels, windows.channels()])?;
+            ([pixels, windows.channels(), taps / windows.channels() * outputs], [false, false])
+        }
+    };
+    for id in [a, b, c] {
+        index_fits(&label, 4 * tensors.get(id).len())?;
+    }
+    plain(tensors, label, orientation, [a, b, c], sizes, is_levels, Some(windows))
+}
+
+/// A product without bias and epilogue.
+fn plain(
+    tensors: &TensorTable,
+    label: String,
+    orientation: Orientation,
+    [a, b, c]: [TensorId; 3],
+    [m, n, k]: [usize; 3],
+    [a_levels, b_levels]: [bool; 2],
+    windows: Option<Windows>,
+) -> Result<Op, PlanError> {
     let params = GemmParams { m: index_fits(&label, m)?, n: index_fits(&label, n)?, k: index_fits(&label, k)? };
     let gemm = Gemm {
         orientation,
@@ -76,6 +164,7 @@ pub fn product(
         b_levels,
         bias: false,
         row_sum: false,
+        windows,
         pairs: false,
         epilogue: Pointwise::default(),
     };
@@ -83,8 +172,8 @@ pub fn product(
         .read("a", a)
         .read("b", b)
         .params(params.block());
-    let plain = Body { program: Pointwise::plain(), writes: vec![c], ..Body::default() };
-    plain.bind(tensors, &mut op, [m, n])?;
+    let body = Body { program: Pointwise::plain(), writes: vec![c], ..Body::default() };
+    body.bind(tensors, &mut op, [m, n])?;
     Ok(op)
 }
 

@@ -5,7 +5,7 @@ use super::{GemmParams, GemmVariant};
 use crate::kernels::pointwise::{self, Form};
 use crate::kernels::template::{self, TEMPLATES};
 use crate::kernels::{Capabilities, Source, Target};
-use crate::plan::{FuseRule, Gemm, Index, Op, Orientation, Pointwise, Value};
+use crate::plan::{FuseRule, Gemm, Index, Op, Orientation, Pointwise, Value, Windows};
 
 /// A hash of the templates, the list of variants and the fusing rules (FNV-1a, 64 bits).
 pub fn fingerprint() -> u64 {
@@ -23,6 +23,35 @@ pub fn sources(op: &Op, gemm: &Gemm, variant: GemmVariant, on: Capabilities) -> 
             [Pass::Parts(split_k), Pass::Sum(split_k)].map(|pass| render(op, gemm, variant, pass, on)).into()
         }
         _ => vec![render(op, gemm, variant, Pass::Whole, on)],
+    }
+}
+
+/// What the templates know of windows. `outputs`: channels of what the convolution makes; `quads`: whether four channels
+/// can be loaded at a time.
+fn context_of(w: &Windows, outputs: u32, levels: bool, quads: bool) -> minijinja::Value {
+    let ([height, width, channels], s) = (w.image, w.stride);
+    let len = height * width * channels;
+    minijinja::context! {
+        height,
+        width,
+        channels,
+        rows => w.positions[0],
+        cols => w.positions[1],
+        kernel_height => w.kernel[0],
+        kernel_width => w.kernel[1],
+        stride => s,
+        top => w.padding[0],
+        left => w.padding[1],
+        outputs,
+        // Elements from one image to the next.
+        image_stride => if levels { len.next_multiple_of(4) } else { len },
+        quads,
+        most_down => height.div_ceil(s),
+        least_down => height / s,
+        most_across => width.div_ceil(s),
+        least_across => width / s,
+        most_taps => w.kernel[1].div_ceil(s),
+        least_taps => w.kernel[1] / s,
     }
 }
 
@@ -68,20 +97,28 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         (GemmVariant::Plain, _) => ("plain", "gemm_plain.wgsl", 1),
         (GemmVariant::Simd { quads, .. }, _) => ("simd", "gemm_registers.wgsl", quads),
         (GemmVariant::Subgroup { quads, .. }, _) => ("subgroup", "gemm_registers.wgsl", quads),
+        (GemmVariant::Rows { .. }, _) => ("rows", "gemm_rows.wgsl", 1),
         (GemmVariant::Tiles { quads, .. }, _) => ("tiles", "gemm_tiles.wgsl", quads),
     };
     let threads = if matches!(pass, Pass::Sum(_)) { SPLIT_K_PASS } else { variant.workgroup().0 };
+    let outputs = gemm.windows.map_or(0, |w| p.k * w.image[2] / w.cols() as u32);
     let (a_quads, b_quads) = match (gemm.orientation, name) {
         (_, "naive" | "plain") => (false, false),
+        (Orientation::Nt, _) if gemm.windows.is_some_and(|w| !quad(w.image[2])) => (false, quad(p.k)),
+        (Orientation::Nn, _) if gemm.windows.is_some() => (quad(outputs), quad(p.n)),
         (Orientation::Nt, _) => (quad(p.k), quad(p.k)),
         (Orientation::Nn, _) => (quad(p.k), quad(p.n)),
-        (Orientation::Tn, "tiles") => (quad(p.m), quad(p.n)),
-        // Only a subgroup that covers 32 rows loads four of them at a time.
-        (Orientation::Tn, _) => (name == "subgroup" && quad(p.m) && rows.is_multiple_of(32), quad(p.n)),
+        (Orientation::Tn, _) => {
+            // Only a subgroup that covers 32 rows loads four of them at a time.
+            let a_quads = quad(p.m) && (name == "tiles" || name == "subgroup" && rows.is_multiple_of(32));
+            (a_quads, quad(gemm.windows.map_or(p.n, |w| w.image[2])))
+        }
     };
     let partial_only = matches!(pass, Pass::Parts(_));
     let wide = !gemm.pairs && pointwise::is_wide(&gemm.epilogue, p.n) && !partial_only;
-    let tail = !quad(p.k);
+    let phases = gemm.windows.is_some() && gemm.orientation == Orientation::Nn;
+    // Each phase has all channels of some taps.
+    let tail = !quad(if phases { outputs } else { p.k });
     let spill = if pass == Pass::Whole { spill(gemm, variant, &p) } else { None };
     let split_k = match pass {
         Pass::Whole => 1,
@@ -99,7 +136,12 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         _ => (rows, cols),
     };
     // If one dimension of the grid cannot hold the tiles, they are folded into two.
-    let (down, across) = (p.m.div_ceil(tile.0), p.n.div_ceil(tile.1));
+    let rows_of_tiles = match gemm.windows {
+        // The first phase has the most pixels.
+        Some(w) if phases => p.m / w.pixels() as u32 * w.image[0].div_ceil(w.stride) * w.image[1].div_ceil(w.stride),
+        _ => p.m,
+    };
+    let (down, across) = (rows_of_tiles.div_ceil(tile.0), p.n.div_ceil(tile.1));
     let folded = down.max(across) > on.workgroups;
     let tiles = u64::from(down) * u64::from(across);
     let groups = match folded {
@@ -114,6 +156,8 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         partial_only,
         tile_m => tile.0,
         tile_n => tile.1,
+        // Of a product with fewer columns than a quad.
+        cols => p.n.min(4),
         folded,
         tile_k => TILE_K,
         quads,
@@ -130,8 +174,13 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         vec_n => wide,
         bias => gemm.bias,
         row_sum => gemm.row_sum,
+        phases,
+        w => gemm.windows.map(|w| {
+            let quads = if gemm.orientation == Orientation::Tn { b_quads } else { a_quads };
+            context_of(&w, outputs, gemm.a_levels || gemm.b_levels, quads)
+        }),
     };
-    let levels = gemm.a_levels || gemm.b_levels || gemm.epilogue.inputs.iter().any(|i| i.index == Index::Levels);
+    let levels = gemm.a_levels || gemm.b_levels || gemm.epilogue.inputs.iter().any(|i| i.index.is_levels());
     let libraries = match partial_only {
         true => pointwise::libraries(&Pointwise::default(), levels),
         false => pointwise::libraries(&gemm.epilogue, levels),
@@ -144,7 +193,12 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         [("a_levels", gemm.a_levels), ("b_levels", gemm.b_levels), ("bias", gemm.bias), ("row_sum", gemm.row_sum)];
     let flags = flags.iter().filter(|(_, set)| *set).map(|(name, _)| name.to_string());
     let program = if partial_only { String::new() } else { gemm.epilogue.to_string() };
-    let words: Vec<String> = flags.chain([program]).collect();
+    let words: Vec<String> = gemm.windows.iter().map(|w| format!("({w})")).chain(flags).chain([program]).collect();
+    let depth = match (pass, gemm.windows) {
+        (Pass::Parts(split_k), _) => split_k.into(),
+        (_, Some(windows)) if phases => u64::from(windows.stride).pow(2),
+        _ => 1,
+    };
     Source {
         variant: format!(
             "{}.{variant}{}{}{} {} {}",
@@ -162,7 +216,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         .trim_end()
         .to_string(),
         text,
-        groups: [groups[0], groups[1], if partial_only { split_k.into() } else { 1 }],
+        groups: [groups[0], groups[1], depth],
         scratch: if split_k > 1 { (split_k * (p.m * p.n + p.m)) as usize } else { 0 },
         ..Source::default()
     }

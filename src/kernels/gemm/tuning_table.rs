@@ -17,10 +17,12 @@ pub struct TuningTable {
 }
 
 impl TuningTable {
-    /// A product's name in a table: `nt 128x400x784` is C (128, 400) over 784.
+    /// A product's name in a table: `nt 128x400x784` is C (128, 400) over 784; behind it the windows, if there are.
     pub fn key(op: &Op) -> String {
         let p = GemmParams::of(op);
-        format!("{} {}x{}x{}", op.kernel.entry(), p.m, p.n, p.k)
+        let windows = op.kernel.gemm().and_then(|gemm| gemm.windows);
+        let windows = windows.map_or(String::new(), |windows| format!(" {windows}"));
+        format!("{} {}x{}x{}{windows}", op.kernel.entry(), p.m, p.n, p.k)
     }
 
     /// The same variant for every product among some ops.
@@ -57,8 +59,8 @@ impl TuningTable {
 
     /// The variant of an op: the chosen one if the adapter can run it, else the expected fastest.
     pub fn variant(&self, op: &Op, on: impl Into<Capabilities>) -> GemmVariant {
-        let (p, on) = (GemmParams::of(op), on.into());
-        let chosen = self.get(&Self::key(op)).filter(|variant| variant.runs_on(on) && variant.takes(&p));
+        let on = on.into();
+        let chosen = self.get(&Self::key(op)).filter(|variant| variant.runs_on(on) && variant.takes(op));
         chosen.or_else(|| GemmVariant::eligible(op, on).first().copied()).unwrap_or(GemmVariant::Naive)
     }
 }

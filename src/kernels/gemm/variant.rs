@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::GemmParams;
 use crate::kernels::{Capabilities, Target};
-use crate::plan::Op;
+use crate::plan::{Op, Orientation};
 
 /// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns; the subgroup of [`GemmVariant::Subgroup`].
 pub const LANES: u32 = 8;
@@ -33,6 +33,13 @@ pub enum GemmVariant {
         /// Quads of columns of an invocation.
         quads: u32,
     },
+    /// `rows` rows and four columns, or as many as there are, per invocation, for products with few columns.
+    Rows {
+        /// Invocations of a workgroup: those of a vector on a software adapter, more on a GPU.
+        lanes: u32,
+        /// Rows of an invocation.
+        rows: u32,
+    },
     /// Tiles in shared memory, 4 x `quads` times 4 outputs per invocation, for GPUs.
     Tiles {
         /// Rows of the tile.
@@ -54,6 +61,10 @@ const fn subgroup(rows: u32, quads: u32) -> GemmVariant {
     GemmVariant::Subgroup { rows, quads }
 }
 
+const fn rows(lanes: u32, rows: u32) -> GemmVariant {
+    GemmVariant::Rows { lanes, rows }
+}
+
 const fn tiles(rows: u32, cols: u32, quads: u32, split_k: u32) -> GemmVariant {
     GemmVariant::Tiles { rows, cols, quads, split_k }
 }
@@ -65,7 +76,7 @@ pub(super) const SPLIT_K_PASS: u32 = 64;
 
 impl GemmVariant {
     /// Every variant with its name in files and listings.
-    pub const ALL: [(&str, GemmVariant); 26] = [
+    pub const ALL: [(&str, GemmVariant); 30] = [
         ("naive", GemmVariant::Naive),
         ("plain", GemmVariant::Plain),
         ("simd-4x32", simd(4, 1)),
@@ -78,6 +89,10 @@ impl GemmVariant {
         ("subgroup-64x32", subgroup(64, 1)),
         ("subgroup-16x64", subgroup(16, 2)),
         ("subgroup-32x64", subgroup(32, 2)),
+        ("rows-8x4", rows(LANES, 1)),
+        ("rows-32x4", rows(LANES, 4)),
+        ("rows-64x4", rows(64, 1)),
+        ("rows-256x4", rows(64, 4)),
         ("tiles-16x16", tiles(16, 16, 1, 1)),
         ("tiles-16x64", tiles(16, 64, 1, 1)),
         ("tiles-64x16", tiles(64, 16, 1, 1)),
@@ -103,6 +118,7 @@ impl GemmVariant {
             GemmVariant::Naive => (8, 32),
             GemmVariant::Plain => (64, 64),
             GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads } => (rows, quads * LANES * 4),
+            GemmVariant::Rows { lanes, rows } => (lanes * rows, 4),
             GemmVariant::Tiles { rows, cols, .. } => (rows, cols),
         }
     }
@@ -113,6 +129,7 @@ impl GemmVariant {
             GemmVariant::Naive => (64, 0),
             GemmVariant::Plain => (256, 2 * 4 * 1024),
             GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } => (LANES, 0),
+            GemmVariant::Rows { lanes, .. } => (lanes, 0),
             // Rows of a tile are padded by one word of four floats.
             GemmVariant::Tiles { rows, cols, quads, .. } => {
                 (rows * cols / (16 * quads), 16 * TILE_K * (rows / 4 + 1 + cols / 4 + 1))
@@ -139,6 +156,7 @@ impl GemmVariant {
             GemmVariant::Naive | GemmVariant::Plain => false,
             GemmVariant::Simd { .. } => target == Target::Simd,
             GemmVariant::Subgroup { .. } => target == Target::Subgroup,
+            GemmVariant::Rows { lanes, .. } => (lanes > LANES) == (target == Target::Gpu),
             GemmVariant::Tiles { .. } => target == Target::Gpu,
         };
         let (rows, cols) = self.tile();
@@ -155,6 +173,7 @@ impl GemmVariant {
             return f64::INFINITY;
         }
         let groups = f64::from(over * across);
+        let few = f64::from(p.n.min(cols));
         let (rows, cols, k) = (f64::from(rows), f64::from(cols), f64::from(p.k));
         match self {
             // Measured on lavapipe: 3.4 cycles to load a value, 1.1 for 8 multiply-adds; without the subgroup every
@@ -164,6 +183,13 @@ impl GemmVariant {
                 let even = (groups / 2.0).ceil() * 2.0;
                 even * k * (3.4 * loads + 1.1 * rows * cols / 8.0)
             }
+            // Every lane loads its rows, and all load the columns.
+            GemmVariant::Rows { lanes, .. } if lanes == LANES => {
+                let even = (groups / 2.0).ceil() * 2.0;
+                even * k * (3.4 * (rows + 8.0 * few) + 1.1 * rows * few / 8.0)
+            }
+            // Not measured: as tiles without shared memory, whose every value is loaded anew.
+            GemmVariant::Rows { .. } => (groups / 128.0).ceil() * k * (rows + 64.0 * few) / 4.0,
             // Not measured: prefers at least 128 workgroups, then as many multiply-adds per staged value as possible.
             GemmVariant::Tiles { quads, split_k, .. } => {
                 let groups = groups * f64::from(split_k);
@@ -178,14 +204,14 @@ impl GemmVariant {
 
     /// The variants that can run an op on an adapter, the expected fastest first.
     pub fn eligible(op: &Op, on: impl Into<Capabilities>) -> Vec<GemmVariant> {
-        Self::by_cost(&GemmParams::of(op), on.into()).into_iter().map(|(_, variant)| variant).collect()
+        Self::by_cost(op, on.into()).into_iter().map(|(_, variant)| variant).collect()
     }
 
     /// The eligible variants that are worth measuring. On a software adapter, where compiling one takes up to half a
     /// second and the cost model is measured, these are the ones that are not much slower than the expected fastest.
     pub fn candidates(op: &Op, on: impl Into<Capabilities>) -> Vec<GemmVariant> {
         let on = on.into();
-        let all = Self::by_cost(&GemmParams::of(op), on);
+        let all = Self::by_cost(op, on);
         let most = match (on.target, all.first()) {
             (Target::Simd | Target::Subgroup, Some((least, _))) => 1.25 * least,
             _ => f64::INFINITY,
@@ -193,11 +219,16 @@ impl GemmVariant {
         all.into_iter().filter(|(cost, _)| *cost <= most).map(|(_, variant)| variant).collect()
     }
 
-    fn by_cost(p: &GemmParams, on: Capabilities) -> Vec<(f64, GemmVariant)> {
+    fn by_cost(op: &Op, on: Capabilities) -> Vec<(f64, GemmVariant)> {
+        let mut p = GemmParams::of(op);
+        if let Some(phases) = phases(op) {
+            // Each pixel has one of so many parts of the taps.
+            p.k = p.k.div_ceil(phases);
+        }
         let mut costs: Vec<(f64, GemmVariant)> = Self::ALL
             .iter()
-            .map(|(_, variant)| (variant.cost(p, on.target), *variant))
-            .filter(|(cost, variant)| cost.is_finite() && variant.takes(p) && variant.runs_on(on))
+            .map(|(_, variant)| (variant.cost(&p, on.target), *variant))
+            .filter(|(cost, variant)| cost.is_finite() && variant.takes(op) && variant.runs_on(on))
             .collect();
         costs.sort_by(|a, b| a.0.total_cmp(&b.0));
         costs
@@ -205,14 +236,21 @@ impl GemmVariant {
 
     /// Whether it suits a product's sizes: a split needs a small output, because every partial sum is stored, and a K
     /// long enough for some tiles per part.
-    pub(super) fn takes(self, p: &GemmParams) -> bool {
+    pub(super) fn takes(self, op: &Op) -> bool {
+        let p = GemmParams::of(op);
         match self {
             GemmVariant::Tiles { split_k, .. } if split_k > 1 => {
-                u64::from(p.m) * u64::from(p.n) <= 1 << 18 && p.k >= 2 * split_k * TILE_K
+                phases(op).is_none() && u64::from(p.m) * u64::from(p.n) <= 1 << 18 && p.k >= 2 * split_k * TILE_K
             }
             _ => true,
         }
     }
+}
+
+/// How many phases a product has, where its result is summed over windows.
+fn phases(op: &Op) -> Option<u32> {
+    let gemm = op.kernel.gemm().filter(|gemm| gemm.orientation == Orientation::Nn)?;
+    gemm.windows.map(|windows| windows.stride.pow(2))
 }
 
 impl fmt::Display for GemmVariant {

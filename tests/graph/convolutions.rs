@@ -1,0 +1,73 @@
+//! Convolutions and transposed convolutions, with dense layers before and behind them.
+
+use wgvae::graph::{Graph, Node};
+use wgvae::model::layers::{activate, dense};
+use wgvae::plan::{Activation, Windows};
+
+use super::harness::{model, parameter, reconstruct};
+
+const BATCH: usize = 3;
+
+/// The windows of a square kernel with so much padding on each side.
+fn windows(image: [u32; 3], kernel: u32, stride: u32, padding: u32) -> Windows {
+    let place = |extent: u32| (extent + 2 * padding - kernel) / stride + 1;
+    let positions = [place(image[0]), place(image[1])];
+    Windows { image, positions, kernel: [kernel; 2], stride, padding: [padding; 2] }
+}
+
+/// A convolution with a bias and an activation.
+fn conv(g: &mut Graph, name: &str, x: Node, of: Windows, outputs: usize) -> Node {
+    let weight = parameter(g, &format!("{name}.weight"), &[outputs, of.cols()]);
+    let bias = parameter(g, &format!("{name}.bias"), &[outputs]);
+    let product = g.convolution(&format!("{name} forward"), x, weight, of);
+    let u = g.sum_of(format!("{name}.out"), product, bias);
+    activate(g, u, Activation::Tanh)
+}
+
+/// A transposed convolution with a bias.
+fn conv_t(g: &mut Graph, name: &str, x: Node, of: Windows) -> Node {
+    let inputs = g.shape(x)[1];
+    let weight = parameter(g, &format!("{name}.weight"), &[inputs, of.cols()]);
+    let bias = parameter(g, &format!("{name}.bias"), &[of.channels()]);
+    let product = g.transposed_convolution(&format!("{name} forward"), x, weight, of);
+    g.sum_of(format!("{name}.out"), product, bias)
+}
+
+/// Two convolutions, a dense code, and the way back.
+fn network(g: &mut Graph, x: Node, channels: usize, first: Windows, second: Windows) -> Node {
+    let images = g.reshape(x, [BATCH * first.pixels(), channels]);
+    let h = conv(g, "first", images, first, second.channels());
+    let h = conv(g, "second", h, second, 4);
+    let flat = g.reshape(h, [BATCH, 4 * second.rows()]);
+    let (code, _) = dense(g, "code", flat, 3);
+    let (u, _) = dense(g, "back", code, 4 * second.rows());
+    let h = activate(g, u, Activation::Silu);
+    let h = g.reshape(h, [BATCH * second.rows(), 4]);
+    let u = conv_t(g, "up", h, second);
+    let h = activate(g, u, Activation::Elu);
+    conv_t(g, "out", h, first)
+}
+
+#[test]
+fn an_encoder_and_a_decoder_of_images() {
+    for (image, [first, second], channels) in [
+        ([8, 8, 1], [(3, 2, 1), (3, 2, 1)], 4),
+        ([7, 5, 3], [(3, 2, 1), (2, 1, 0)], 5),
+        ([9, 9, 2], [(5, 3, 2), (3, 1, 1)], 4),
+        ([6, 7, 4], [(4, 2, 1), (1, 2, 0)], 8),
+    ] {
+        let of = |image: [u32; 3], (kernel, stride, padding): (u32, u32, u32)| windows(image, kernel, stride, padding);
+        let first = of(image, first);
+        let [down, across] = first.positions;
+        let second = of([down, across, channels], second);
+        let width = first.image_len();
+        let build = |g: &mut Graph| {
+            let x = g.input("x", [BATCH, width], false);
+            let output = network(g, x, image[2] as usize, first, second);
+            // The loss of images is a sum over all of their pixels.
+            let output = g.reshape(output, [BATCH, width]);
+            reconstruct(g, x, output)
+        };
+        model(build).check(&format!("{first}, {second}"));
+    }
+}

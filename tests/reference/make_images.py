@@ -1,0 +1,159 @@
+"""Makes the fixtures of tests/reference.rs with images: small convolutional models in plain torch modules, in float64.
+
+The parameters have the names and the shapes that `state_dict` gives them, so these fixtures also show that a model's file
+loads into such modules as it is. They hold what those of make.py hold; `image` in the metadata is height, width, channels.
+
+    pip install torch numpy safetensors
+    python make_images.py            # writes images-*.safetensors beside this file
+"""
+
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.numpy import save_file
+from torch import nn
+
+torch.set_default_dtype(torch.float64)
+STEPS = 10
+ACTIVATION = {"relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU, "gelu": nn.GELU}
+
+CASES = {
+    # Two convolutions and back.
+    "images-conv": dict(
+        image=(8, 8, 1), batch=6, latent=3, activation="relu", likelihood="bernoulli",
+        encoder=["conv 4 k3 s2", "conv 6 k3 s2"],
+        encoder_modules=lambda: [nn.Conv2d(1, 4, 3, 2, 1), nn.Conv2d(4, 6, 3, 2, 1), nn.Flatten()],
+        flat=24,
+        decoder_modules=lambda: [
+            nn.Linear(3, 24), nn.Unflatten(1, (6, 2, 2)), nn.ConvTranspose2d(6, 4, 3, 2, 1, 1),
+            nn.ConvTranspose2d(4, 1, 3, 2, 1, 1)],
+    ),
+    # Colours, dense layers between, a decoder of its own, even kernels, an activation for one layer.
+    "images-colour": dict(
+        image=(8, 6, 3), batch=5, latent=4, activation="silu", likelihood="mse", optimizer="adam",
+        encoder=["conv 5 k4 s2", "dense 9"],
+        encoder_modules=lambda: [nn.Conv2d(3, 5, 4, 2, 1), nn.Flatten(), nn.Linear(60, 9)],
+        flat=9,
+        decoder=["dense 7", "dense 4x3x4", "conv-t 5 k3 s1 tanh"],
+        decoder_modules=lambda: [
+            nn.Linear(4, 7), nn.Linear(7, 48), nn.Unflatten(1, (4, 4, 3)), (nn.ConvTranspose2d(4, 5, 3, 1, 1), "tanh"),
+            nn.ConvTranspose2d(5, 3, 4, 2, 1)],
+    ),
+    # A stride of 3, sides that are no multiples of it, different output paddings down and across.
+    "images-odd": dict(
+        image=(9, 10, 2), batch=4, latent=2, activation="tanh", likelihood="gaussian-learned", optimizer="sgd", lr=1e-3,
+        encoder=["conv 3 k5x4 s3 p2"],
+        encoder_modules=lambda: [nn.Conv2d(2, 3, (5, 4), 3, 2), nn.Flatten()],
+        flat=36,
+        decoder_modules=lambda: [
+            nn.Linear(2, 36), nn.Unflatten(1, (3, 3, 4)), nn.ConvTranspose2d(3, 2, (5, 4), 3, 2, (2, 1))],
+    ),
+    # The decoder uses the encoder's weights.
+    "images-tied": dict(
+        image=(6, 6, 2), batch=7, latent=3, activation="gelu", likelihood="bernoulli", tied=True,
+        encoder=["conv 4 k3 s2", "dense 8"],
+        encoder_modules=lambda: [nn.Conv2d(2, 4, 3, 2, 1), nn.Flatten(), nn.Linear(36, 8)],
+        flat=8,
+        decoder_modules=lambda: [
+            nn.Linear(3, 8), nn.Linear(8, 36), nn.Unflatten(1, (4, 3, 3)), nn.ConvTranspose2d(4, 2, 3, 2, 1, 1)],
+    ),
+}
+
+
+def sequential(modules, activation, output):
+    """With an activation behind every layer, but for the output's."""
+    layers = []
+    for i, module in enumerate(modules):
+        module, own = module if isinstance(module, tuple) else (module, activation)
+        layers.append(module)
+        if isinstance(module, nn.Flatten | nn.Unflatten) or (output and i == len(modules) - 1):
+            continue
+        # An image is made of the activated numbers.
+        layers.append(ACTIVATION[own]())
+    return nn.Sequential(*layers)
+
+
+class Model(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.c = c
+        self.encoder = sequential(c["encoder_modules"](), c["activation"], False)
+        self.mu, self.logvar = nn.Linear(c["flat"], c["latent"]), nn.Linear(c["flat"], c["latent"])
+        self.decoder = sequential(c["decoder_modules"](), c["activation"], True)
+        if c["likelihood"] == "gaussian-learned":
+            self.log_sigma = nn.Parameter(torch.zeros(1))
+        if c.get("tied"):
+            # The transpose of the layer that it mirrors.
+            mirrored = [self.mu] + [m for m in list(self.encoder)[::-1] if isinstance(m, nn.Linear | nn.Conv2d)]
+            own = [m for m in self.decoder if isinstance(m, nn.Linear | nn.ConvTranspose2d)]
+            for module, of in zip(own, mirrored, strict=True):
+                del module.weight
+                self.tie(module, of)
+
+    def tie(self, module, of):
+        if isinstance(module, nn.Linear):
+            module.forward = lambda x: F.linear(x, of.weight.T, module.bias)
+        else:
+            module.forward = lambda x: F.conv_transpose2d(
+                x, of.weight, module.bias, module.stride, module.padding, module.output_padding)
+
+    def forward(self, x, noise):
+        h = self.encoder(x)
+        mu, logvar = self.mu(h), self.logvar(h)
+        output = self.decoder(mu + torch.exp(logvar / 2) * noise)
+        kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()
+        if self.c["likelihood"] == "bernoulli":
+            recon = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
+        elif self.c["likelihood"] == "mse":
+            recon = ((output - x) ** 2).sum()
+        else:
+            recon = -torch.distributions.Normal(output, self.log_sigma.exp()).log_prob(x).sum()
+        return (recon + kl) / len(x)
+
+
+def toml(c):
+    listed = lambda layers: "[" + ", ".join(f'"{layer}"' for layer in layers) + "]"
+    model = [f"encoder = {listed(c['encoder'])}"] + ([f"decoder = {listed(c['decoder'])}"] if "decoder" in c else [])
+    model += [f"latent = {c['latent']}", f'activation = "{c["activation"]}"', f'likelihood = "{c["likelihood"]}"']
+    model += ["tied = true"] if c.get("tied") else []
+    train = [f"batch = {c['batch']}", f'optimizer = "{c.get("optimizer", "adam")}"', f"lr = {c.get('lr', 1e-2)}"]
+    return "\n".join(["[model]", *model, "[train]", *train])
+
+
+def arrays(prefix, named):
+    return {f"{prefix}.{k}": v.detach().numpy().astype(np.float32) for k, v in named}
+
+
+for number, (name, c) in enumerate(CASES.items()):
+    torch.manual_seed(number)
+    rng = np.random.default_rng(number)
+    model = Model(c)
+    with torch.no_grad():
+        for p in model.parameters():
+            # As the program holds them.
+            p.copy_(p.float().double())
+    out = arrays("weights", model.named_parameters())
+    height, width, channels = c["image"]
+    b = c["batch"]
+    x = rng.uniform(0, 1, (STEPS, b, height, width, channels)).astype(np.float32)
+    noise = rng.standard_normal((STEPS, b, c["latent"])).astype(np.float32)
+    lr = c.get("lr", 1e-2)
+    make = torch.optim.SGD if c.get("optimizer") == "sgd" else torch.optim.Adam
+    rule = make(model.parameters(), lr=lr)
+    losses = []
+    for t in range(STEPS):
+        rule.zero_grad()
+        loss = model(torch.tensor(x[t]).double().permute(0, 3, 1, 2), torch.tensor(noise[t]).double())
+        loss.backward()
+        losses.append(loss.item())
+        if t == 0:
+            out |= arrays("gradients", ((k, p.grad) for k, p in model.named_parameters()))
+        rule.step()
+    out |= arrays("final", model.named_parameters())
+    out |= {"x": x.reshape(STEPS * b, -1), "noise": noise, "losses": np.asarray(losses, np.float32)}
+    path = pathlib.Path(__file__).with_name(f"{name}.safetensors")
+    metadata = {"config": toml(c), "image": f"{height},{width},{channels}"}
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, path, metadata=metadata)
+    print(f"{path.name}: {losses[0]:.4f} -> {losses[-1]:.4f}")
