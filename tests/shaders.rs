@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::variants::{each_source, ops};
+use common::variants::{each_source, ops, sources_for};
 use naga::back::{hlsl, msl, spv};
 use wgvae::gpu::{GpuError, Reflection, check_op, module};
 use wgvae::kernels::{self, Target, TuningTable, cases};
@@ -43,6 +43,20 @@ fn every_variant_translates_to_every_backend() {
         assert!(names[0].starts_with(op.kernel.entry()), "HLSL of {} is called {names:?}", source.variant);
         assert!(text.contains("numthreads"), "HLSL of {}", source.variant);
     });
+}
+
+/// Pipelines are kept by the names of variants: two texts of one name would be one pipeline.
+#[test]
+fn a_variants_name_says_all_that_is_compiled_in() {
+    for target in Target::ALL {
+        let mut texts = std::collections::HashMap::new();
+        for (op, _) in ops() {
+            for source in sources_for(&op, target) {
+                let text = texts.entry(source.variant.clone()).or_insert_with(|| source.text.clone());
+                assert!(*text == source.text, "{target:?}: {} is two shaders", source.variant);
+            }
+        }
+    }
 }
 
 #[test]

@@ -252,7 +252,8 @@ impl ModelArgs {
     pub fn run_name(&self, data: &Dataset) -> String {
         let file =
             self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
-        let model = file.or(self.preset.clone()).unwrap_or_else(|| Config::suited_preset(data).into());
+        let written = || self.encoder.as_ref().map_or(Config::suited_preset(data), |_| "layers");
+        let model = file.or(self.preset.clone()).unwrap_or_else(|| written().into());
         // The model `points` on the data `points-moons` is named `points-moons`.
         if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }
     }

@@ -419,7 +419,7 @@ impl Lower<'_> {
                 let tensors = &self.lowering.tensors;
                 self.ops.push(match (over, self.graph.shape(*of)) {
                     (Over::Columns, _) => reduce::rows(tensors, name, &[(from, to)])?,
-                    (Over::Rows, [_, 1]) => reduce::sum(tensors, name, from, to)?,
+                    (Over::Rows, [rows, 1]) if rows <= reduce::TALL => reduce::sum(tensors, name, from, to)?,
                     (Over::Rows, _) => reduce::columns(tensors, name, from, to)?,
                 });
             }

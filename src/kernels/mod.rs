@@ -155,6 +155,7 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
     let text = match &op.kernel {
         Kernel::Gemm(gemm) => return gemm::sources(op, gemm, tuning.variant(op, on), on),
         Kernel::Map(program) => return vec![map::source(op, program, on)],
+        Kernel::Reduce(Reduce::Columns) if reduce::is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")].join("\n"),
         Kernel::Update(_) => [on.target.quad_library(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
         Kernel::Reduce(Reduce::Rows(count)) => {

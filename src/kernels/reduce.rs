@@ -1,7 +1,7 @@
 //! Sums in a fixed order.
 
 use super::case::{Case, Fill, Tolerance};
-use super::{expect_all, index_fits, params};
+use super::{Capabilities, Source, expect_all, index_fits, params, template};
 use crate::plan::{Dtype, Grid, Kernel, METRICS_PER_STEP, Op, PlanError, Reduce, StepScalars, TensorId, TensorTable};
 
 params! {
@@ -110,6 +110,34 @@ pub fn sum(
         .flops(n))
 }
 
+/// Rows from which a matrix' columns are summed in stripes. The gradients of biases have some hundred in a dense model, and
+/// a hundred thousand in a convolutional one.
+pub const TALL: usize = 2048;
+
+/// Whether the columns of an op's matrix are summed in two passes.
+pub(super) fn is_tall(op: &Op) -> bool {
+    ReduceParams::of(op).rows as usize > TALL
+}
+
+/// The two passes that sum the columns of a tall matrix.
+pub(super) fn tall_columns(op: &Op, on: Capabilities) -> Vec<Source> {
+    let p = ReduceParams::of(op);
+    // About as many stripes as rows of each.
+    let stripes = f64::from(p.rows).sqrt().ceil() as u32;
+    let pass = |first: bool| {
+        let lanes = on.target.workgroup(op.grid);
+        let invocations = u64::from(p.cols) * if first { u64::from(stripes) } else { 1 };
+        Source {
+            variant: format!("reduce.columns.{} {stripes}", if first { "stripes" } else { "sum" }),
+            text: template::render("reduce_columns.wgsl", minijinja::context! { first, stripes }),
+            constants: vec![("WG", f64::from(lanes))],
+            groups: on.fold(invocations.div_ceil(lanes.into())),
+            scratch: (p.cols * stripes) as usize,
+        }
+    };
+    vec![pass(true), pass(false)]
+}
+
 /// `totals (N)`: the column sums of `matrix (M, N)`.
 pub fn columns(
     tensors: &TensorTable,
@@ -215,7 +243,7 @@ pub(super) fn cases() -> Vec<Case> {
         case.op(|t| rows(t, "rows", &matrices));
         all.push(case.timed(batch == 128));
     }
-    for (rows, cols) in [(1, 1), (5, 3), (64, 63), (31, 65), (128, 784)] {
+    for (rows, cols) in [(1, 1), (5, 3), (64, 63), (31, 65), (128, 784), (2049, 3), (5000, 33)] {
         let mut case = Case::new(format!("reduce/columns {rows}x{cols}"), StepScalars::default());
         let matrix = case.input("matrix", &[rows, cols], Dtype::F32, Fill::Levels);
         let totals = case.output("total", &[cols], tight);

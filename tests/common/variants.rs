@@ -14,17 +14,19 @@ pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
     })
 }
 
-/// The variants of an op for every target; for a product, every GEMM variant that runs there.
+/// The variants of an op for a target; for a product, every GEMM variant that runs there.
+pub fn sources_for(op: &Op, target: Target) -> Vec<Source> {
+    if op.kernel.gemm().is_none() {
+        return kernels::sources(op, target, &TuningTable::default());
+    }
+    let variants = GemmVariant::ALL.iter().filter(|(_, variant)| variant.runs_on(target));
+    // For a product that is too small to be split, this is its default variant again.
+    variants.flat_map(|(_, variant)| kernels::sources(op, target, &TuningTable::all_of([op], *variant))).collect()
+}
+
+/// The variants of an op for every target.
 fn every_source(op: &Op) -> Vec<Source> {
-    let for_target = |target: &Target| {
-        if op.kernel.gemm().is_none() {
-            return kernels::sources(op, *target, &TuningTable::default());
-        }
-        let variants = GemmVariant::ALL.iter().filter(|(_, variant)| variant.runs_on(*target));
-        // For a product that is too small to be split, this is its default variant again.
-        variants.flat_map(|(_, variant)| kernels::sources(op, *target, &TuningTable::all_of([op], *variant))).collect()
-    };
-    Target::ALL.iter().flat_map(for_target).collect()
+    Target::ALL.iter().flat_map(|target| sources_for(op, *target)).collect()
 }
 
 /// Every distinct variant of every kernel.

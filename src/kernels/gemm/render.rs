@@ -189,11 +189,20 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         .concat()
         .join("\n");
     let widths = [a_quads, b_quads, wide, !tail].map(|wide| if wide { '4' } else { '1' });
-    let flags =
-        [("a_levels", gemm.a_levels), ("b_levels", gemm.b_levels), ("bias", gemm.bias), ("row_sum", gemm.row_sum)];
+    let flags = [
+        ("a_levels", gemm.a_levels),
+        ("b_levels", gemm.b_levels),
+        ("bias", gemm.bias),
+        ("row_sum", gemm.row_sum),
+        // An epilogue shows by itself that it takes pairs.
+        ("pairs", gemm.pairs && partial_only),
+    ];
     let flags = flags.iter().filter(|(_, set)| *set).map(|(name, _)| name.to_string());
     let program = if partial_only { String::new() } else { gemm.epilogue.to_string() };
-    let words: Vec<String> = gemm.windows.iter().map(|w| format!("({w})")).chain(flags).chain([program]).collect();
+    // All that is compiled in.
+    let windows = gemm.windows.map(|w| if phases { format!("({w}, {outputs})") } else { format!("({w})") });
+    let cols = (name == "rows" && p.n < 4).then(|| format!("cols={}", p.n));
+    let words: Vec<String> = windows.into_iter().chain(cols).chain(flags).chain([program]).collect();
     let depth = match (pass, gemm.windows) {
         (Pass::Parts(split_k), _) => split_k.into(),
         (_, Some(windows)) if phases => u64::from(windows.stride).pow(2),

@@ -76,7 +76,7 @@ pub(super) const SPLIT_K_PASS: u32 = 64;
 
 impl GemmVariant {
     /// Every variant with its name in files and listings.
-    pub const ALL: [(&str, GemmVariant); 30] = [
+    pub const ALL: [(&str, GemmVariant); 31] = [
         ("naive", GemmVariant::Naive),
         ("plain", GemmVariant::Plain),
         ("simd-4x32", simd(4, 1)),
@@ -91,6 +91,7 @@ impl GemmVariant {
         ("subgroup-32x64", subgroup(32, 2)),
         ("rows-8x4", rows(LANES, 1)),
         ("rows-32x4", rows(LANES, 4)),
+        ("rows-128x4", rows(LANES, 16)),
         ("rows-64x4", rows(64, 1)),
         ("rows-256x4", rows(64, 4)),
         ("tiles-16x16", tiles(16, 16, 1, 1)),
