@@ -9,7 +9,7 @@ use crate::config::{Config, Optimizer, Schedule};
 use crate::data::Dataset;
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
-use crate::model::{Layer, Likelihood, Objective};
+use crate::model::{InitScheme, Layer, Likelihood, Objective};
 
 /// Widths separated by commas, or `none`.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ impl std::str::FromStr for Layers {
 
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
-    /// Start from a preset: dense, deep-dense, conv, autoencoder, points, table [default: what suits the data]
+    /// Start from a preset: dense, deep-dense, conv, keras-conv, autoencoder, points, table [default: what suits the data]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// Read settings from a TOML file; they override the preset
@@ -107,6 +107,9 @@ pub struct ModelArgs {
     /// Tie the weights: the decoder uses the encoder's matrices, transposed
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     tied: Option<bool>,
+    /// How weights and biases start
+    #[arg(long)]
+    init: Option<InitScheme>,
     /// Passes over the training data
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     epochs: Option<usize>,
@@ -192,6 +195,7 @@ impl ModelArgs {
             ("model", "beta", self.beta.as_ref().map(float)),
             ("model", "beta_warmup_epochs", self.beta_warmup_epochs.as_ref().map(float)),
             ("model", "tied", self.tied.map(Value::Boolean)),
+            ("model", "init", self.init.as_ref().and_then(name_of)),
             ("train", "epochs", self.epochs.as_ref().map(count)),
             ("train", "steps", self.steps.map(integer)),
             ("train", "patience", self.patience.as_ref().map(count)),

@@ -48,6 +48,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("model", "beta", "weight of the KL term", ""),
     ("model", "beta_warmup_epochs", "epochs over which beta rises from 0", ""),
     ("model", "tied", "the decoder uses the encoder's matrices, transposed", ""),
+    ("model", "init", "how weights and biases start: torch, glorot (as in Keras), kaiming (for relu)", ""),
     ("train", "epochs", "passes over the training data", ""),
     ("train", "steps", "training steps, instead of epochs", "10000"),
     ("train", "patience", "epochs without a smaller test loss after which training stops", "20"),

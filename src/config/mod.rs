@@ -18,6 +18,7 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("dense", include_str!("../../presets/dense.toml")),
     ("deep-dense", include_str!("../../presets/deep-dense.toml")),
     ("conv", include_str!("../../presets/conv.toml")),
+    ("keras-conv", include_str!("../../presets/keras-conv.toml")),
     ("autoencoder", include_str!("../../presets/autoencoder.toml")),
     ("points", include_str!("../../presets/points.toml")),
     ("table", include_str!("../../presets/table.toml")),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Channels, Fit, ImageSize, Options};
 use crate::kernels::batch::Binarise;
 use crate::kernels::{Activation, TuningTable};
-use crate::model::{Layer, Likelihood, Objective};
+use crate::model::{InitScheme, Layer, Likelihood, Objective};
 
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +134,8 @@ pub struct ModelConfig {
     pub beta_warmup_epochs: f64,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
+    /// How weights and biases start.
+    pub init: InitScheme,
 }
 
 /// `[train]`
@@ -268,6 +270,7 @@ impl Default for ModelConfig {
             beta: 1.0,
             beta_warmup_epochs: 0.0,
             tied: false,
+            init: InitScheme::Torch,
         }
     }
 }

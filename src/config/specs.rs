@@ -54,6 +54,7 @@ impl Config {
             sigma: m.sigma,
             objective: m.objective,
             tied: m.tied,
+            init: m.init,
         })
     }
 

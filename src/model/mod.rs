@@ -12,5 +12,5 @@ mod vae;
 pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, Step};
 pub use likelihood::Likelihood;
-pub use spec::{DataSpec, Objective, TrainSpec, VaeSpec};
+pub use spec::{DataSpec, InitScheme, Objective, TrainSpec, VaeSpec};
 pub use vae::{Apply, Plan, Vae};

@@ -6,6 +6,7 @@ use super::{Likelihood, Step};
 use crate::kernels::Activation;
 use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
+use crate::plan::{Init, ParamTable};
 
 /// The objective that training minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,42 @@ pub enum Objective {
     Elbo,
     /// Reconstruction alone, through a code without noise.
     Ae,
+}
+
+/// How weights and biases start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum InitScheme {
+    /// As PyTorch's layers: both uniform within one over the root of the inputs.
+    #[default]
+    Torch,
+    /// As Keras' layers: weights uniform within the root of 6 over inputs and outputs, biases 0.
+    Glorot,
+    /// For relu: weights uniform within the root of 6 over the inputs, biases 0.
+    Kaiming,
+}
+
+impl InitScheme {
+    /// Sets how the parameters of layers start. What a likelihood learns has a start of its own.
+    pub(super) fn apply(self, params: &mut ParamTable) {
+        if self == InitScheme::Torch {
+            return;
+        }
+        for param in params.iter_mut() {
+            param.init = match param.shape[..] {
+                [first, second, ref kernel @ ..] => {
+                    // Of a convolution, each output sees a kernel of inputs, and each input is seen by one of outputs.
+                    let taps: usize = kernel.iter().product();
+                    let (inputs, outputs) = (second * taps, first * taps);
+                    let fan = if self == InitScheme::Glorot { inputs + outputs } else { inputs };
+                    Init::Uniform((6.0 / fan as f32).sqrt())
+                }
+                _ if param.name.ends_with(".bias") => Init::Constant(0.0),
+                _ => param.init,
+            };
+        }
+    }
 }
 
 /// The network and its loss.
@@ -39,6 +76,8 @@ pub struct VaeSpec {
     pub objective: Objective,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
+    /// How weights and biases start.
+    pub init: InitScheme,
 }
 
 /// The training settings that the plan depends on.
@@ -69,4 +108,25 @@ pub struct DataSpec {
     pub test_rows: usize,
     /// Whether values are bytes, read as levels in [0, 1], or floats.
     pub bytes: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_start_as_the_scheme_says() {
+        let torch = Init::Uniform(0.5);
+        let made = |scheme: InitScheme| {
+            let mut params = ParamTable::default();
+            params.push_block(&[("dense.weight", &[30, 20], torch), ("dense.bias", &[30], torch)]);
+            params.push_block(&[("conv.weight", &[8, 4, 3, 5], torch), ("log_sigma", &[1], Init::Constant(0.0))]);
+            scheme.apply(&mut params);
+            params.iter().map(|param| param.init).collect::<Vec<_>>()
+        };
+        let (zero, uniform) = (Init::Constant(0.0), |fan: f32| Init::Uniform((6.0 / fan).sqrt()));
+        assert_eq!(made(InitScheme::Torch), [torch, torch, torch, zero]);
+        assert_eq!(made(InitScheme::Glorot), [uniform(50.0), zero, uniform(180.0), zero]);
+        assert_eq!(made(InitScheme::Kaiming), [uniform(20.0), zero, uniform(60.0), zero]);
+    }
 }

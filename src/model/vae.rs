@@ -340,5 +340,7 @@ fn parameters(spec: &VaeSpec) -> ParamTable {
     let x = g.input("x", [1, spec.width], false);
     let output = network::encode(&mut g, spec, x, Noise::Off).decode(&mut g, spec);
     network::reconstruction(&mut g, spec, output, x);
-    g.params().clone()
+    let mut params = g.params().clone();
+    spec.init.apply(&mut params);
+    params
 }

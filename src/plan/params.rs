@@ -124,6 +124,11 @@ impl ParamTable {
         self.params.iter()
     }
 
+    /// The parameters, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Param> {
+        self.params.iter_mut()
+    }
+
     /// The parameter of this name.
     pub fn find(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|p| p.name == name)

@@ -1,0 +1,155 @@
+//! The rules. Each makes two ops one, by their places in the list, or does not fit.
+
+use super::list::List;
+use super::programs::{has_no_shape, join, made};
+use crate::kernels::{Body, gemm, reduce};
+use crate::plan::{
+    Binding, Function, FuseRule, Index, Kernel, Op, Orientation, Pointwise, Reduce, Store, TensorId, Value,
+};
+
+pub(super) fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let gemm = list.ops[first].kernel.gemm()?;
+    if gemm.bias || gemm.epilogue != Pointwise::plain() || !matches!(list.ops[second].kernel, Kernel::Map(_)) {
+        return None;
+    }
+    let (product, map) = (Body::of(&list.ops[first])?, Body::of(&list.ops[second])?);
+    let [call] = map.program.calls.as_slice() else { return None };
+    let [Value::Input(a), Value::Input(b)] = call.arguments[..] else { return None };
+    let (a, b) = (map.program.inputs[a], map.program.inputs[b]);
+    let adds = call.function == Function::Add && a.index == Index::Whole && b.index == Index::PerColumn;
+    let [Store { accumulate: false, index: Index::Whole, .. }] = map.program.stores[..] else { return None };
+    let [product] = product.writes[..] else { return None };
+    if !adds || map.reads[a.binding] != product || list.is_read_elsewhere(product, [first, second]) {
+        return None;
+    }
+    let plain = Body { program: Pointwise::plain(), writes: map.writes, ..Body::default() };
+    let mut op = list.with_body(&list.ops[first], plain)?;
+    gemm::add_bias(list.tensors(), &mut op, map.reads[b.binding]).ok()?;
+    list.unite(first, second, op, FuseRule::Bias)
+}
+
+pub(super) fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let (a, b) = (&list.ops[first], &list.ops[second]);
+    if !matches!((&a.kernel, &b.kernel), (Kernel::Map(_), Kernel::Map(_))) {
+        return None;
+    }
+    let (of_a, of_b) = (Body::of(a)?, Body::of(b)?);
+    let spaces = [list.space(a)?, list.space(b)?];
+    let shaped = match spaces {
+        [x, y] if x == y => a,
+        [x, y] if x[0] * x[1] != y[0] * y[1] => return None,
+        _ if has_no_shape(&of_b.program) => a,
+        _ if has_no_shape(&of_a.program) => b,
+        _ => return None,
+    };
+    let body = join(list.tensors(), &of_a, &of_b)?;
+    let op = list.with_body(shaped, list.without_dead_stores(body, [first, second]))?;
+    list.unite(first, second, op, FuseRule::Chain)
+}
+
+pub(super) fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let (a, b) = (&list.ops[first], &list.ops[second]);
+    let (gemm, Kernel::Map(_)) = (a.kernel.gemm()?, &b.kernel) else { return None };
+    let (mut product, map) = (Body::of(a)?, Body::of(b)?);
+    let ([rows, cols], space) = (list.space(a)?, list.space(b)?);
+    let reshaped = space[0] * space[1] == rows * cols && !gemm.pairs && has_no_shape(&map.program);
+    if space != [rows, cols] && !reshaped {
+        // Two halves of the product's columns, side by side.
+        let halves = space == [rows, cols / 2] && cols % 2 == 0 && !gemm.pairs && gemm.epilogue == Pointwise::plain();
+        if !halves {
+            return None;
+        }
+        let half = |which: usize| Store {
+            value: Value::Product(which),
+            binding: 0,
+            index: Index::Columns { stride: cols as u32, offset: (which * cols / 2) as u32 },
+            accumulate: false,
+        };
+        product.program.stores = vec![half(0), half(1)];
+    }
+    let body = join(list.tensors(), &product, &map)?;
+    // Grey levels are read as many columns at a time as the product is wide.
+    if body.program.takes_pairs() && body.program.inputs.iter().any(|input| input.index.is_levels()) {
+        return None;
+    }
+    let op = list.with_body(a, list.without_dead_stores(body, [first, second]))?;
+    list.unite(first, second, op, FuseRule::Epilogue)
+}
+
+pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let Kernel::Reduce(Reduce::Rows(1)) = list.ops[second].kernel else { return None };
+    let (matrix, total) = (list.ops[second].tensor(reduce::MATRIX[0])?, list.ops[second].tensor(reduce::TOTAL[0])?);
+    let mut body = Body::of(&list.ops[first])?;
+    let value = made(&body, body.writes.iter().position(|t| list.is_same(*t, matrix))?, Index::Whole)?;
+    let writes = |b: &Binding| b.access.writes() && list.tensors().overlap(b.tensor, matrix);
+    if list.ops[first + 1..second].iter().any(|op| op.bindings.iter().any(writes)) {
+        return None;
+    }
+    let [rows, cols] = list.space(&list.ops[first])?;
+    if body.sums.len() == Pointwise::SUM.len() {
+        return None;
+    }
+    let name = format!("{} partial sums", list.tensors().get(matrix).name);
+    let sums = body.program.partial_sums(cols);
+    let partial = list.lowering.shared(&name, &[rows, sums]);
+    // Several rows of the space may be parts of one row of the sum.
+    let totals = list.tensors().get(total).len();
+    if rows % totals != 0 {
+        return None;
+    }
+    if list.ops.iter().any(|op| op.bindings.iter().any(|b| b.tensor == partial)) {
+        return None;
+    }
+    body.program.sums.push(value);
+    body.sums.push(partial);
+    let mut op = list.with_body(&list.ops[first], list.without_dead_stores(body, [first, second]))?;
+    if !list.is_sound(&op) {
+        return None;
+    }
+    let summed = match rows / totals {
+        1 => partial,
+        each => {
+            let tensor = list.tensors().get(partial).clone();
+            list.lowering.tensors.view(tensor.name, tensor.buffer, tensor.offset, &[totals, each * sums])
+        }
+    };
+    let mut sum = reduce::rows(list.tensors(), list.ops[second].label.clone(), &[(summed, total)]).ok()?;
+    sum.fused = list.ops[second].fused.clone();
+    op.fused.push((FuseRule::PartialSums, sum.label.clone()));
+    list.ops[first] = op;
+    list.ops[second] = sum;
+    Some(())
+}
+
+pub(super) fn row_sum(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    for [product, columns] in [[first, second], [second, first]] {
+        let (op, sums) = (&list.ops[product], &list.ops[columns]);
+        let (Some(gemm), Kernel::Reduce(Reduce::Columns)) = (op.kernel.gemm(), &sums.kernel) else { continue };
+        let of_a = op.tensor("a") == sums.tensor("values") && gemm.orientation == Orientation::Tn;
+        if !of_a || gemm.row_sum {
+            continue;
+        }
+        let mut op = op.clone();
+        gemm::add_row_sum(list.tensors(), &mut op, sums.tensor("total")?).ok()?;
+        return list.unite(first, second, op, FuseRule::RowSum);
+    }
+    None
+}
+
+pub(super) fn rows(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
+    let (a, b) = (&list.ops[first], &list.ops[second]);
+    let (Kernel::Reduce(Reduce::Rows(_)), Kernel::Reduce(Reduce::Rows(_))) = (&a.kernel, &b.kernel) else {
+        return None;
+    };
+    let of = |op: &Op| -> Vec<(TensorId, TensorId)> {
+        let pairs = reduce::MATRIX.iter().zip(reduce::TOTAL);
+        pairs.map_while(|(matrix, total)| Some((op.tensor(matrix)?, op.tensor(total)?))).collect()
+    };
+    let matrices = [of(a), of(b)].concat();
+    if matrices.len() > reduce::MATRICES || a.grid != b.grid {
+        return None;
+    }
+    let mut op = reduce::rows(list.tensors(), a.label.clone(), &matrices).ok()?;
+    op.fused = a.fused.clone();
+    list.unite(first, second, op, FuseRule::Rows)
+}
