@@ -110,6 +110,16 @@ const FAULTS: &[Fault] = &[
     // floats in 64-bit words
     (Family::Optimizer, "optimizer/", "u32(quad.y >> 32u)", "u32(quad.x >> 32u)", SPREAD),
     (Family::Optimizer, "optimizer/", "u64(bits.z) | (u64(bits.w)", "u64(bits.w) | (u64(bits.w)", SPREAD),
+    // windows: edges, taps, phases
+    (Family::Gemm, "gemm/windows", "origin.y + at.y < ", "origin.y + at.y <= ", BOTH),
+    (Family::Gemm, "gemm/windows", "origin.x - at.x < ", "origin.x - at.x <= ", BOTH),
+    (Family::Gemm, "gemm/windows", "Tap(number / 3u, number % 3u", "Tap(number % 3u, number / 3u", BOTH),
+    (Family::Gemm, "gemm/windows", "2u + phase % 2u;", "2u + phase / 2u;", BOTH),
+    (Family::Gemm, "gemm/windows", "first_tap_x(phase) + 2u * at.x", "first_tap_x(phase) + at.x", BOTH),
+    (Family::Gemm, "gemm/windows", "- 1u,\n        within % ", "- 0u,\n        within % ", BOTH),
+    (Family::Gemm, "gemm/", "+= dot(a0, b0)", "-= dot(a0, b0)", LANES),
+    (Family::Reduce, "reduce/columns 5000x33", "partial[s * params.cols + j]", "partial[j]", BOTH),
+    (Family::Reduce, "reduce/columns 5000x33", "min(begin + length, params.rows)", "begin + length", BOTH),
     (Family::Gemm, "gemm/", "u32(quad.x), u32(quad.x >> 32u)", "u32(quad.x >> 32u), u32(quad.x)", SPREAD),
     // reduce
     (Family::Reduce, "reduce/report", "means.x + step.beta", "means.x - step.beta", BOTH),

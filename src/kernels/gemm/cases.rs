@@ -67,7 +67,6 @@ pub fn cases() -> Vec<Case> {
         all.push(d_input_case(batch, inputs, outputs, Activation::Relu).timed(true));
         all.push(d_weight_case(batch, inputs, outputs, false).timed(true));
     }
-    all.extend(super::windows_cases::cases());
     all
 }
 

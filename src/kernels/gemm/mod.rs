@@ -8,16 +8,21 @@ mod variant;
 mod windows_cases;
 
 use super::batch::words_per_row;
+use super::case::Case;
 use super::{Body, index_fits, params};
 use crate::plan::{
     Access, Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable, Windows,
 };
 
-pub(super) use cases::cases;
 pub use render::fingerprint;
 pub(super) use render::sources;
 pub use tuning_table::TuningTable;
 pub use variant::{GemmVariant, LANES};
+
+/// The family's cases.
+pub(super) fn cases() -> Vec<Case> {
+    [cases::cases(), windows_cases::cases()].concat()
+}
 
 params! {
     /// `Params` of `gemm.wgsl.jinja`: `P (m, n) = A B` over `k`.
