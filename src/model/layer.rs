@@ -119,7 +119,7 @@ pub struct Layer {
 
 /// A layer whose sizes are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub struct SizedLayer {
     /// What goes in.
     pub from: Extent,
     /// What comes out.
@@ -146,7 +146,7 @@ impl Layer {
     }
 
     /// The layer on what comes into it, with an activation where it has none of its own.
-    pub fn on(&self, from: Extent, activation: Activation) -> Result<Step, String> {
+    pub fn on(&self, from: Extent, activation: Activation) -> Result<SizedLayer, String> {
         let (to, windows) = match self.operation {
             Operation::Dense(to) => (to, None),
             Operation::Conv(kernel) => {
@@ -164,7 +164,7 @@ impl Layer {
                 to.len()
             ));
         }
-        Ok(Step { from, to, windows, activation: self.activation.unwrap_or(activation) })
+        Ok(SizedLayer { from, to, windows, activation: self.activation.unwrap_or(activation) })
     }
 
     fn image(&self, from: Extent) -> Result<[usize; 3], String> {
@@ -380,7 +380,7 @@ impl TryFrom<String> for Layer {
 mod tests {
     use super::*;
 
-    fn on(text: &str, from: Extent) -> Result<Step, String> {
+    fn on(text: &str, from: Extent) -> Result<SizedLayer, String> {
         text.parse::<Layer>()?.on(from, Activation::Relu)
     }
 

@@ -1,6 +1,6 @@
 //! The network of a [`VaeSpec`] as a graph: encoder, latent, decoder, losses.
 
-use super::layer::{Direction, Extent, Step};
+use super::layer::{Direction, Extent, SizedLayer};
 use super::layers::{self, activate, dense, dense_block, dense_tied, kl, reparameterise};
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
@@ -37,29 +37,29 @@ pub(super) struct Encoded {
 struct Modules(usize);
 
 impl Modules {
-    /// The number of a step's layer.
-    fn number(&mut self, step: &Step) -> usize {
-        let flattens = matches!((step.from, step.windows), (Extent::Image(_), None));
+    /// The number of a layer.
+    fn number(&mut self, layer: &SizedLayer) -> usize {
+        let flattens = matches!((layer.from, layer.windows), (Extent::Image(_), None));
         let number = self.0 + usize::from(flattens);
-        let unflattens = matches!((step.to, step.windows), (Extent::Image(_), None));
+        let unflattens = matches!((layer.to, layer.windows), (Extent::Image(_), None));
         self.0 = number + 2 + usize::from(unflattens);
         number
     }
 }
 
 /// A layer and its activation on `(B, from)`, and the layer's weight. `tied` is the weight of the layer it mirrors.
-fn layer(g: &mut Graph, name: &str, h: Node, batch: usize, step: &Step, tied: Option<Node>) -> (Node, Node) {
-    let h = g.reshape(h, if step.windows.is_some() { step.from.matrix(batch) } else { [batch, step.from.len()] });
-    let (u, weight) = match (step.windows, tied) {
+fn forward(g: &mut Graph, name: &str, h: Node, batch: usize, layer: &SizedLayer, tied: Option<Node>) -> (Node, Node) {
+    let h = g.reshape(h, if layer.windows.is_some() { layer.from.matrix(batch) } else { [batch, layer.from.len()] });
+    let (u, weight) = match (layer.windows, tied) {
         (Some((Direction::Back, windows)), tied) => layers::conv_t(g, name, h, windows, tied),
-        (Some((Direction::Forward, windows)), _) => layers::conv(g, name, h, windows, step.to.channels().0),
+        (Some((Direction::Forward, windows)), _) => layers::conv(g, name, h, windows, layer.to.channels().0),
         (None, Some(weight)) => (dense_tied(g, name, h, weight), weight),
-        (None, None) => dense(g, name, h, step.to.len()),
+        (None, None) => dense(g, name, h, layer.to.len()),
     };
-    if step.windows.is_none() {
-        layers::set_order(g, name, step.from, step.to);
+    if layer.windows.is_none() {
+        layers::set_order(g, name, layer.from, layer.to);
     }
-    (activate(g, u, step.activation), weight)
+    (activate(g, u, layer.activation), weight)
 }
 
 /// Encodes `x (B, D)` to the latent variable.
@@ -68,13 +68,13 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> En
     let mut h = x;
     let batch = g.shape(x)[0];
     let mut modules = Modules::default();
-    for step in &spec.encoder {
-        let name = format!("encoder.{}", modules.number(step));
-        let (next, weight) = layer(g, &name, h, batch, step, None);
+    for layer in &spec.encoder {
+        let name = format!("encoder.{}", modules.number(layer));
+        let (next, weight) = forward(g, &name, h, batch, layer, None);
         weights.push(weight);
         h = next;
     }
-    let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |step| step.to);
+    let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |layer| layer.to);
     h = g.reshape(h, [batch, flat.len()]);
     let latent = spec.latent;
     if spec.objective == Objective::Ae {
@@ -107,10 +107,10 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, encoder: &[Node]) -
     let mut h = z;
     let batch = g.shape(z)[0];
     let mut modules = Modules::default();
-    for (i, step) in spec.decoder.iter().enumerate() {
-        let name = format!("decoder.{}", modules.number(step));
+    for (i, layer) in spec.decoder.iter().enumerate() {
+        let name = format!("decoder.{}", modules.number(layer));
         let tied = encoder.len().checked_sub(i + 1).filter(|_| spec.tied).map(|mirrored| encoder[mirrored]);
-        h = layer(g, &name, h, batch, step, tied).0;
+        h = forward(g, &name, h, batch, layer, tied).0;
     }
     h
 }

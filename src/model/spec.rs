@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Likelihood, Step};
+use super::{Likelihood, SizedLayer};
 use crate::kernels::Activation;
 use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
@@ -61,9 +61,9 @@ pub struct VaeSpec {
     /// Values per example.
     pub width: usize,
     /// The encoder's hidden layers; none for a linear encoder.
-    pub encoder: Vec<Step>,
+    pub encoder: Vec<SizedLayer>,
     /// The decoder's layers, the last of which makes the output.
-    pub decoder: Vec<Step>,
+    pub decoder: Vec<SizedLayer>,
     /// Latent dimensions.
     pub latent: usize,
     /// Activation of the code of an autoencoder.

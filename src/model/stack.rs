@@ -1,42 +1,43 @@
 //! The encoder's and the decoder's layers with all of their sizes: the decoder that mirrors an encoder, and the layer that
 //! brings a decoder to the data.
 
-use super::layer::{Direction, Extent, Kernel, Layer, Operation, Padding, Step};
+use super::layer::{Direction, Extent, Kernel, Layer, Operation, Padding, SizedLayer};
 use crate::plan::{Activation, Windows};
 
 /// Taps of a transposed convolution to the data, where no encoder says how many.
 const OUTPUT_KERNEL: usize = 3;
 
 /// The layers from an extent on.
-fn steps(what: &str, layers: &[Layer], from: Extent, activation: Activation) -> Result<Vec<Step>, String> {
+fn sized(what: &str, layers: &[Layer], from: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
     let mut at = from;
-    let step = |(number, layer): (usize, &Layer)| {
-        let step =
-            layer.on(at, activation).map_err(|why| format!("layer {} of the {what}, `{layer}`: {why}", number + 1))?;
-        at = step.to;
-        Ok(step)
+    let on = |(number, layer): (usize, &Layer)| {
+        let sized = layer.on(at, activation);
+        let sized = sized.map_err(|why| format!("layer {} of the {what}, `{layer}`: {why}", number + 1))?;
+        at = sized.to;
+        Ok(sized)
     };
-    layers.iter().enumerate().map(step).collect()
+    layers.iter().enumerate().map(on).collect()
 }
 
 /// The encoder's layers on the data. Dense layers take the numbers of an image as the data has them.
-pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result<Vec<Step>, String> {
+pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
     let takes_images = layers.first().is_some_and(|layer| !matches!(layer.operation, Operation::Dense(_)));
-    steps("encoder", layers, if takes_images { data } else { Extent::Flat(data.len()) }, activation)
+    sized("encoder", layers, if takes_images { data } else { Extent::Flat(data.len()) }, activation)
 }
 
 /// The decoder that mirrors an encoder, its layer to the data included.
-pub fn mirrored(encoder: &[Step], latent: usize, data: Extent) -> Vec<Step> {
-    let first = encoder.last().map_or(Extent::Flat(data.len()), |step| step.to);
+pub fn mirrored(encoder: &[SizedLayer], latent: usize, data: Extent) -> Vec<SizedLayer> {
+    let first = encoder.last().map_or(Extent::Flat(data.len()), |layer| layer.to);
     let before = |layer: usize| match layer.checked_sub(1) {
         Some(before) => encoder[before].activation,
         None => Activation::Identity,
     };
-    let from_latent = Step { from: Extent::Flat(latent), to: first, windows: None, activation: before(encoder.len()) };
-    let mirror = |(number, step): (usize, &Step)| Step {
-        from: step.to,
-        to: step.from,
-        windows: step.windows.map(|(direction, windows)| match direction {
+    let from_latent =
+        SizedLayer { from: Extent::Flat(latent), to: first, windows: None, activation: before(encoder.len()) };
+    let mirror = |(number, layer): (usize, &SizedLayer)| SizedLayer {
+        from: layer.to,
+        to: layer.from,
+        windows: layer.windows.map(|(direction, windows)| match direction {
             Direction::Forward => (Direction::Back, windows),
             Direction::Back => (Direction::Forward, windows),
         }),
@@ -49,26 +50,26 @@ pub fn mirrored(encoder: &[Step], latent: usize, data: Extent) -> Vec<Step> {
 pub fn decoder(
     layers: &[Layer],
     latent: usize,
-    encoder: &[Step],
+    encoder: &[SizedLayer],
     data: Extent,
     activation: Activation,
-) -> Result<Vec<Step>, String> {
-    let mut all = steps("decoder", layers, Extent::Flat(latent), activation)?;
-    let at = all.last().map_or(Extent::Flat(latent), |step| step.to);
+) -> Result<Vec<SizedLayer>, String> {
+    let mut all = sized("decoder", layers, Extent::Flat(latent), activation)?;
+    let at = all.last().map_or(Extent::Flat(latent), |layer| layer.to);
     // A decoder of images has files with channels first, a dense one has the data as it is.
-    let of_images = encoder.first().is_some_and(|step| matches!(step.from, Extent::Image(_)));
+    let of_images = encoder.first().is_some_and(|layer| matches!(layer.from, Extent::Image(_)));
     let (to, windows) = match (at, data) {
         (Extent::Image(from), Extent::Image(to)) => (data, Some((Direction::Back, output(from, to, encoder)?))),
         (_, Extent::Image(_)) if of_images => (data, None),
         _ => (Extent::Flat(data.len()), None),
     };
-    all.push(Step { from: at, to, windows, activation: Activation::Identity });
+    all.push(SizedLayer { from: at, to, windows, activation: Activation::Identity });
     Ok(all)
 }
 
 /// The windows of a transposed convolution that brings images to the data's size, with the kernel of the encoder's first.
-fn output(from: [usize; 3], to: [usize; 3], encoder: &[Step]) -> Result<Windows, String> {
-    let first = encoder.first().and_then(|step| step.windows).map(|(_, windows)| windows);
+fn output(from: [usize; 3], to: [usize; 3], encoder: &[SizedLayer]) -> Result<Windows, String> {
+    let first = encoder.first().and_then(|layer| layer.windows).map(|(_, windows)| windows);
     let size = first.map_or([OUTPUT_KERNEL; 2], |w| w.kernel.map(|n| n as usize));
     let stride = to[0].div_ceil(from[0]);
     let refused = || {
@@ -82,8 +83,8 @@ fn output(from: [usize; 3], to: [usize; 3], encoder: &[Step]) -> Result<Windows,
         let kernel = Kernel { channels: to[2], size, stride, padding };
         let forward = Layer { operation: Operation::Conv(Kernel { channels: from[2], ..kernel }), activation: None };
         // The convolution that it transposes makes its input of the data.
-        let step = forward.on(Extent::Image(to), Activation::Identity).map_err(|_| refused())?;
-        if let (Extent::Image(made), Some((_, windows))) = (step.to, step.windows)
+        let layer = forward.on(Extent::Image(to), Activation::Identity).map_err(|_| refused())?;
+        if let (Extent::Image(made), Some((_, windows))) = (layer.to, layer.windows)
             && made == from
         {
             return Ok(windows);
@@ -102,8 +103,8 @@ mod tests {
         all.iter().map(|layer| layer.parse().unwrap()).collect()
     }
 
-    fn extents(steps: &[Step]) -> Vec<String> {
-        steps.iter().map(|step| step.to.to_string()).collect()
+    fn extents(layers: &[SizedLayer]) -> Vec<String> {
+        layers.iter().map(|layer| layer.to.to_string()).collect()
     }
 
     #[test]
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(extents(&encoder), ["14x14x32", "7x7x64", "16"]);
         let decoder = mirrored(&encoder, 2, GREY);
         assert_eq!(extents(&decoder), ["16", "7x7x64", "14x14x32", "28x28x1"]);
-        let activations: Vec<&str> = decoder.iter().map(|step| step.activation.name()).collect();
+        let activations: Vec<&str> = decoder.iter().map(|layer| layer.activation.name()).collect();
         assert_eq!(activations, ["relu", "tanh", "relu", "identity"]);
         // Odd sizes come back as they were.
         let odd = Extent::Image([27, 13, 3]);
@@ -127,8 +128,8 @@ mod tests {
     #[test]
     fn the_output_layer_follows_from_the_data() {
         let first = encoder(&layers(&["conv 32 k3 s2"]), GREY, Activation::Relu).unwrap();
-        let of = |all: &[&str], encoder: &[Step], data: Extent| {
-            decoder(&layers(all), 2, encoder, data, Activation::Relu).map(|steps| extents(&steps).join(" "))
+        let of = |all: &[&str], encoder: &[SizedLayer], data: Extent| {
+            decoder(&layers(all), 2, encoder, data, Activation::Relu).map(|layers| extents(&layers).join(" "))
         };
         let keras = of(&["dense 7x7x64", "conv-t 64 k3 s2", "conv-t 32 k3 s2"], &first, GREY).unwrap();
         assert_eq!(keras, "7x7x64 14x14x64 28x28x32 28x28x1");

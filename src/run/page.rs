@@ -22,9 +22,9 @@ pub fn model_line(config: &Config, data: Extent, parameters: usize) -> String {
     // A run's configuration fits its data.
     let (encoder, decoder) =
         config.vae_spec(data).map_or_else(|_| Default::default(), |spec| (spec.encoder, spec.decoder));
-    let of_images = encoder.first().is_some_and(|step| matches!(step.from, Extent::Image(_)));
+    let of_images = encoder.first().is_some_and(|layer| matches!(layer.from, Extent::Image(_)));
     let input = if of_images { data } else { Extent::Flat(data.len()) };
-    let to = |steps: Vec<model::Step>| steps.into_iter().map(|step| step.to);
+    let to = |layers: Vec<model::SizedLayer>| layers.into_iter().map(|layer| layer.to);
     let extents = std::iter::once(input).chain(to(encoder)).chain([Extent::Flat(m.latent)]).chain(to(decoder));
     let widths: Vec<String> = extents.map(|extent| extent.to_string()).collect();
     let objective = match m.objective {
