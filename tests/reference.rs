@@ -60,8 +60,7 @@ fn floats(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
 fn of_param(file: &SafeTensors<'_>, what: &str, param: &Param) -> Vec<f32> {
     let name = format!("{what}.{}", param.name);
     assert_eq!(file.tensor(&name).unwrap().shape(), param.shape, "{name}");
-    let values = floats(file, &name);
-    param.order.as_ref().map(|order| order.from_file(&values)).unwrap_or(values)
+    param.to_arena(&floats(file, &name)).into_owned()
 }
 
 fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {

@@ -17,31 +17,22 @@ impl From<Shape> for Extent {
 }
 
 impl Config {
-    /// The encoder's layers, as they are written or as their widths are.
-    pub fn encoder_layers(&self) -> Vec<Layer> {
-        let widths = || self.model.hidden.iter().map(|width| Layer::dense(*width)).collect();
-        self.model.encoder.clone().unwrap_or_else(widths)
-    }
-
-    /// The decoder's layers, if it does not mirror the encoder.
-    fn decoder_layers(&self) -> Option<Vec<Layer>> {
-        let widths = || Some(self.model.decoder_hidden.as_ref()?.iter().map(|width| Layer::dense(*width)).collect());
-        self.model.decoder.clone().or_else(widths)
-    }
-
     /// The network for data of this extent.
     #[doc(hidden)]
     pub fn vae_spec(&self, data: impl Into<Extent>) -> Result<VaeSpec, ConfigError> {
         let (m, data) = (&self.model, data.into());
-        let encoder = stack::encoder(&self.encoder_layers(), data, m.activation).map_err(ConfigError::Value)?;
-        let decoder = match self.decoder_layers() {
+        // Layers as they are written, or as their widths are.
+        let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
+        let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
+        let encoder = stack::encoder(&layers, data, m.activation).map_err(ConfigError::Value)?;
+        let mirrored = stack::mirrored(&encoder, m.latent, data);
+        let decoder = match m.decoder.clone().or_else(|| m.decoder_hidden.as_ref().map(dense)) {
             Some(layers) => {
                 stack::decoder(&layers, m.latent, &encoder, data, m.activation).map_err(ConfigError::Value)?
             }
-            None => stack::mirrored(&encoder, m.latent, data),
+            None => mirrored.clone(),
         };
-        let mirrors = || decoder == stack::mirrored(&encoder, m.latent, data);
-        if m.tied && !mirrors() {
+        if m.tied && decoder != mirrored {
             return Err(ConfigError::Value("tied weights need a decoder that mirrors the encoder".into()));
         }
         Ok(VaeSpec {

@@ -150,11 +150,11 @@ impl Layer {
         let (to, windows) = match self.operation {
             Operation::Dense(to) => (to, None),
             Operation::Conv(kernel) => {
-                let (to, windows) = self.forward(kernel, from)?;
+                let (to, windows) = kernel.forward(from)?;
                 (to, Some((Direction::Forward, windows)))
             }
             Operation::ConvT { kernel, output_padding } => {
-                let (to, windows) = self.back(kernel, output_padding, from)?;
+                let (to, windows) = kernel.back(output_padding, from)?;
                 (to, Some((Direction::Back, windows)))
             }
         };
@@ -166,32 +166,34 @@ impl Layer {
         }
         Ok(SizedLayer { from, to, windows, activation: self.activation.unwrap_or(activation) })
     }
+}
 
-    fn image(&self, from: Extent) -> Result<[usize; 3], String> {
-        match from {
-            Extent::Image(image) => Ok(image),
-            Extent::Flat(n) => Err(format!(
-                "it takes images, but {n} numbers come in: put a dense layer to an image before it, such as `dense 7x7x64`"
-            )),
+impl Kernel {
+    /// Zeros on each side along an axis.
+    fn each(self, axis: usize) -> usize {
+        match self.padding {
+            Padding::Each(each) => each,
+            Padding::Half | Padding::Same => (self.size[axis] - 1) / 2,
         }
     }
 
-    fn forward(&self, kernel: Kernel, from: Extent) -> Result<(Extent, Windows), String> {
-        let image = self.image(from)?;
-        let stride = kernel.stride;
+    /// What a convolution makes of images, and its windows.
+    pub(super) fn forward(self, from: Extent) -> Result<(Extent, Windows), String> {
+        let image = image_of(from)?;
+        let stride = self.stride;
         let mut positions = [0; 2];
         let mut padding = [0; 2];
         for i in 0..2 {
-            let (extent, taps) = (image[i], kernel.size[i]);
-            (padding[i], positions[i]) = match kernel.padding {
+            let (extent, taps) = (image[i], self.size[i]);
+            (padding[i], positions[i]) = match self.padding {
                 Padding::Same => {
                     let positions = extent.div_ceil(stride);
                     (((positions - 1) * stride + taps).saturating_sub(extent) / 2, positions)
                 }
                 Padding::Half | Padding::Each(_) => {
-                    let each = kernel.each(i);
+                    let each = self.each(i);
                     if extent + 2 * each < taps {
-                        let size = format!("{}x{}", kernel.size[0], kernel.size[1]);
+                        let size = format!("{}x{}", self.size[0], self.size[1]);
                         return Err(format!(
                             "a kernel of {size} does not fit into {from} with {each} zeros on each side"
                         ));
@@ -200,21 +202,22 @@ impl Layer {
                 }
             };
         }
-        let to = Extent::Image([positions[0], positions[1], kernel.channels]);
-        Ok((to, windows(image, positions, kernel, padding)))
+        let to = Extent::Image([positions[0], positions[1], self.channels]);
+        Ok((to, windows(image, positions, self, padding)))
     }
 
-    fn back(&self, kernel: Kernel, more: Option<usize>, from: Extent) -> Result<(Extent, Windows), String> {
-        let positions = self.image(from)?;
-        let stride = kernel.stride;
-        let mut image = [0, 0, kernel.channels];
+    /// What a transposed convolution makes of images, and the windows that it transposes.
+    fn back(self, more: Option<usize>, from: Extent) -> Result<(Extent, Windows), String> {
+        let positions = image_of(from)?;
+        let stride = self.stride;
+        let mut image = [0, 0, self.channels];
         let mut padding = [0; 2];
         for i in 0..2 {
-            let whole = (positions[i] - 1) * stride + kernel.size[i];
-            (padding[i], image[i]) = match kernel.padding {
+            let whole = (positions[i] - 1) * stride + self.size[i];
+            (padding[i], image[i]) = match self.padding {
                 Padding::Same => (whole.saturating_sub(positions[i] * stride) / 2, positions[i] * stride),
                 Padding::Half | Padding::Each(_) => {
-                    let each = kernel.each(i);
+                    let each = self.each(i);
                     let Some(least) = whole.checked_sub(2 * each).filter(|least| *least > 0) else {
                         return Err(format!(
                             "{each} zeros on each side leave nothing of the {whole} pixels it makes of {from}"
@@ -231,17 +234,17 @@ impl Layer {
             };
         }
         let positions = [positions[0], positions[1]];
-        Ok((Extent::Image(image), windows(image, positions, kernel, padding)))
+        Ok((Extent::Image(image), windows(image, positions, self, padding)))
     }
 }
 
-impl Kernel {
-    /// Zeros on each side along an axis.
-    fn each(&self, axis: usize) -> usize {
-        match self.padding {
-            Padding::Each(each) => each,
-            Padding::Half | Padding::Same => (self.size[axis] - 1) / 2,
-        }
+/// The image that comes in.
+fn image_of(from: Extent) -> Result<[usize; 3], String> {
+    match from {
+        Extent::Image(image) => Ok(image),
+        Extent::Flat(n) => Err(format!(
+            "it takes images, but {n} numbers come in: put a dense layer to an image before it, such as `dense 7x7x64`"
+        )),
     }
 }
 

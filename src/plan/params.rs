@@ -1,5 +1,7 @@
 //! The parameter table: one layout shared by the weights, the gradients and both optimiser moments.
 
+use std::borrow::Cow;
+
 /// How a parameter starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
@@ -47,14 +49,14 @@ impl Order {
     }
 
     /// The elements in the order of files.
-    pub fn to_file(&self, arena: &[f32]) -> Vec<f32> {
+    fn to_file(&self, arena: &[f32]) -> Vec<f32> {
         let mut file = vec![0.0; arena.len()];
         self.places().zip(arena).for_each(|(place, value)| file[place] = *value);
         file
     }
 
     /// The elements in the order of the arena.
-    pub fn from_file(&self, file: &[f32]) -> Vec<f32> {
+    fn to_arena(&self, file: &[f32]) -> Vec<f32> {
         self.places().map(|place| file[place]).collect()
     }
 }
@@ -78,6 +80,16 @@ impl Param {
     /// How many elements the parameter has.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Its elements in the order of files.
+    pub fn to_file<'a>(&self, arena: &'a [f32]) -> Cow<'a, [f32]> {
+        self.order.as_ref().map_or(Cow::Borrowed(arena), |order| order.to_file(arena).into())
+    }
+
+    /// Its elements in the order of the arena.
+    pub fn to_arena<'a>(&self, file: &'a [f32]) -> Cow<'a, [f32]> {
+        self.order.as_ref().map_or(Cow::Borrowed(file), |order| order.to_arena(file).into())
     }
 
     /// Whether the parameter has no elements.
@@ -167,11 +179,11 @@ mod tests {
         let arena: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let file = order.to_file(&arena);
         assert_eq!(file, [0.0, 2.0, 4.0, 1.0, 3.0, 5.0, 6.0, 8.0, 10.0, 7.0, 9.0, 11.0]);
-        assert_eq!(order.from_file(&file), arena);
+        assert_eq!(order.to_arena(&file), arena);
         // Two rows of numbers, of images of two channels and three pixels.
         let order = Order::matrix((1, 2), (2, 3)).unwrap();
         assert_eq!(order.to_file(&arena), file);
-        assert_eq!(order.from_file(&file), arena);
+        assert_eq!(order.to_arena(&file), arena);
         assert_eq!(Order::matrix((1, 4), (3, 1)), None);
     }
 }

@@ -19,6 +19,12 @@ pub struct Windows {
 }
 
 impl Windows {
+    /// Those of a kernel with as many zeros behind an image as before it.
+    pub fn padded(image: [u32; 3], kernel: [u32; 2], stride: u32, padding: [u32; 2]) -> Self {
+        let place = |i: usize| (image[i] + 2 * padding[i] - kernel[i]) / stride + 1;
+        Self { image, positions: [place(0), place(1)], kernel, stride, padding }
+    }
+
     /// Rows of the matrix for one image.
     pub fn rows(&self) -> usize {
         self.positions.iter().map(|n| *n as usize).product()

@@ -1,6 +1,5 @@
 //! Initial weights, and saving and loading weights as safetensors that PyTorch opens directly.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -36,8 +35,7 @@ pub(super) fn serialized(
 ) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     // Safetensors are little-endian on every platform.
     let tensor = |prefix: &str, arena: &[f32], p: &Param| {
-        let values = &arena[p.offset..p.offset + p.len()];
-        let values = p.order.as_ref().map_or(Cow::Borrowed(values), |order| order.to_file(values).into());
+        let values = p.to_file(&arena[p.offset..p.offset + p.len()]);
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         (format!("{prefix}{}", p.name), p.shape.clone(), bytes)
     };
@@ -72,8 +70,7 @@ pub(super) fn arena(bytes: &[u8], params: &ParamTable, prefix: &str) -> Result<V
         }
         let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let values: Vec<f32> = values.collect();
-        let values = p.order.as_ref().map(|order| order.from_file(&values)).unwrap_or(values);
-        arena[p.offset..p.offset + p.len()].copy_from_slice(&values);
+        arena[p.offset..p.offset + p.len()].copy_from_slice(&p.to_arena(&values));
         if let Some(value) = arena[p.offset..p.offset + p.len()].iter().find(|value| !is_finite(**value)) {
             return Err(format!("its {name} holds {value}, and nothing can be computed with that"));
         }

@@ -8,13 +8,6 @@ use super::harness::{model, parameter, reconstruct};
 
 const BATCH: usize = 3;
 
-/// The windows of a square kernel with so much padding on each side.
-fn windows(image: [u32; 3], kernel: u32, stride: u32, padding: u32) -> Windows {
-    let place = |extent: u32| (extent + 2 * padding - kernel) / stride + 1;
-    let positions = [place(image[0]), place(image[1])];
-    Windows { image, positions, kernel: [kernel; 2], stride, padding: [padding; 2] }
-}
-
 /// A convolution with a bias and an activation.
 fn conv(g: &mut Graph, name: &str, x: Node, of: Windows, outputs: usize) -> Node {
     let weight = parameter(g, &format!("{name}.weight"), &[outputs, of.cols()]);
@@ -56,7 +49,9 @@ fn an_encoder_and_a_decoder_of_images() {
         ([9, 9, 2], [(5, 3, 2), (3, 1, 1)], 4),
         ([6, 7, 4], [(4, 2, 1), (1, 2, 0)], 8),
     ] {
-        let of = |image: [u32; 3], (kernel, stride, padding): (u32, u32, u32)| windows(image, kernel, stride, padding);
+        let of = |image: [u32; 3], (kernel, stride, padding): (u32, u32, u32)| {
+            Windows::padded(image, [kernel; 2], stride, [padding; 2])
+        };
         let first = of(image, first);
         let [down, across] = first.positions;
         let second = of([down, across, channels], second);

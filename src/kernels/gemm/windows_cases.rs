@@ -6,12 +6,6 @@ use crate::kernels::case::{Case, Fill};
 use crate::kernels::{Activation, gemm, map};
 use crate::plan::{Dtype, Orientation, StepScalars, Windows};
 
-/// Windows of a kernel with so much padding on each side.
-fn windows(image: [u32; 3], kernel: [u32; 2], stride: u32, padding: [u32; 2]) -> Windows {
-    let place = |i: usize| (image[i] + 2 * padding[i] - kernel[i]) / stride + 1;
-    Windows { image, positions: [place(0), place(1)], kernel, stride, padding }
-}
-
 /// The cases.
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
@@ -36,14 +30,14 @@ pub(super) fn cases() -> Vec<Case> {
         (2, [8, 6, 8], [3, 3], 2, [1, 1], 12),
         (2, [5, 7, 1], [3, 3], 1, [1, 1], 4),
     ] {
-        let of = windows(image, kernel, stride, padding);
+        let of = Windows::padded(image, kernel, stride, padding);
         all.push(case(images, of, outputs, Activation::Relu, false));
         all.push(case(images, of, outputs, Activation::Identity, true));
     }
     // Padding below and right of the image only, as `same` has it at an even size with a stride of 2.
     let same = Windows { image: [8, 8, 4], positions: [4, 4], kernel: [3, 3], stride: 2, padding: [0, 0] };
     all.push(case(3, same, 8, Activation::Identity, false));
-    let of = windows([14, 14, 32], [3, 3], 2, [1, 1]);
+    let of = Windows::padded([14, 14, 32], [3, 3], 2, [1, 1]);
     all.push(case(128, of, 64, Activation::Relu, false).timed(true));
     all
 }
