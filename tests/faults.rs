@@ -129,6 +129,23 @@ const FAULTS: &[Fault] = &[
     (Family::Reduce, "reduce/squares", "(group.x + 1u) * stripe", "(group.x + 1u) * stripe - 1u", BOTH),
     (Family::Reduce, "reduce/clip", "min(1.0, params.max_norm", "max(1.0, params.max_norm", BOTH),
     (Family::Reduce, "reduce/clip", "step.slot * 4u + 3u", "step.slot * 4u + 2u", BOTH),
+    // norm: the mean, the variance, what is added to it, where a group lies, both means of the gradient
+    (Family::Norm, "norm/", "x[place(i, number)] - mean;", "x[place(i, number)];", BOTH),
+    (Family::Norm, "norm/", "(x[place(i, number)] - mean) * factor", "x[place(i, number)] * factor", BOTH),
+    (Family::Norm, "norm/a constant", "EPSILON: f32 = 1e-5", "EPSILON: f32 = 1e-6", BOTH),
+    (Family::Norm, "norm/", "number % groups * EACH", "(number + 1u) % groups * EACH", BOTH),
+    (Family::Norm, "norm/", "number / groups * PIXELS", "number * PIXELS", BOTH),
+    (Family::Norm, "norm/", "d_y[at] - means.x", "d_y[at]", BOTH),
+    (Family::Norm, "norm/", "normalised[at] * means.y", "normalised[at] * means.x", BOTH),
+    // pool: the taps, the edges, the factor, which windows lie above a pixel
+    (Family::Pool, "pool/pool", "down++", "down += 2u", BOTH),
+    (Family::Pool, "pool/pool 2 of 7x8x4", "y >= 7u", "y > 7u", BOTH),
+    (Family::Pool, "pool/pool 2 of 7x8x4", "across - 1u", "across - 0u", BOTH),
+    (Family::Pool, "pool/pool 2 of 6x4x3", "= 0.25f * sum", "= 0.5f * sum", BOTH),
+    (Family::Pool, "pool/spread 3 of 7x5x8", "y >= 3u", "y > 3u", BOTH),
+    (Family::Pool, "pool/spread 2 of 7x8x4", "var down = top % 2u", "var down = 0u", BOTH),
+    (Family::Pool, "pool/spread 1 of 5x9x2", "(left - across) / 1u", "(left - across) / 1u + 1u", BOTH),
+    (Family::Pool, "pool/spread", "i >= params.count", "i > params.count", BOTH),
     // rng
     (Family::Rng, "rng/", "parity, key.x + 5u", "parity, key.x + 4u", BOTH),
     (Family::Rng, "rng/", "i >= draws.count", "i > draws.count", BOTH),

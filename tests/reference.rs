@@ -47,7 +47,7 @@ fn fixtures() -> Vec<Fixture> {
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(all.len() >= 15, "fixtures are missing");
+    assert!(all.len() >= 17, "fixtures are missing");
     all
 }
 

@@ -25,15 +25,13 @@ impl Config {
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
         let encoder = stack::encoder(&layers, data, m.activation).map_err(ConfigError::Value)?;
-        let mirrored = stack::mirrored(&encoder, m.latent, data);
         let decoder = match m.decoder.clone().or_else(|| m.decoder_hidden.as_ref().map(dense)) {
-            Some(layers) => {
-                stack::decoder(&layers, m.latent, &encoder, data, m.activation).map_err(ConfigError::Value)?
-            }
-            None => mirrored.clone(),
+            Some(layers) => stack::decoder(&layers, m.latent, &encoder, data, m.activation),
+            None => stack::mirrored(&encoder, m.latent, data),
         };
-        if m.tied && decoder != mirrored {
-            return Err(ConfigError::Value("tied weights need a decoder that mirrors the encoder".into()));
+        let decoder = decoder.map_err(ConfigError::Value)?;
+        if m.tied {
+            stack::check_tied(&encoder, &decoder, m.latent, data).map_err(ConfigError::Value)?;
         }
         Ok(VaeSpec {
             width: data.len(),

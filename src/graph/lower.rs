@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Graph, Kind, Node, Over, Region, Scalar};
-use crate::kernels::{Body, gemm, map, reduce};
+use crate::kernels::{Body, gemm, map, norm, pool, reduce};
 use crate::plan::{
     BufferId, Call, Dtype, Function, Index, Input, Op, Orientation, ParamTable, PlanError, Store, TensorId,
     TensorTable, Value, Windows,
@@ -125,6 +125,7 @@ impl Lower<'_> {
         match self.graph.kind(node) {
             Kind::Fold { over: Over::Columns, .. } => vec![rows],
             Kind::Fold { over: Over::Rows, .. } => vec![cols],
+            Kind::Result { of, .. } if matches!(self.graph.kind(*of), Kind::Normalise { .. }) => vec![rows],
             _ => vec![rows, cols],
         }
     }
@@ -133,7 +134,12 @@ impl Lower<'_> {
     fn can_be_placed(&self, node: Node, place: Placed) -> bool {
         match self.graph.kind(node) {
             Kind::Map { .. } | Kind::Sum(_) => true,
-            Kind::Product { .. } | Kind::Overlap { .. } | Kind::Fold { .. } => {
+            Kind::Product { .. }
+            | Kind::Overlap { .. }
+            | Kind::Fold { .. }
+            | Kind::Pool { .. }
+            | Kind::Normalise { .. }
+            | Kind::NormaliseBack { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,
@@ -423,6 +429,25 @@ impl Lower<'_> {
                     (Over::Rows, _) => reduce::columns(tensors, name, from, to)?,
                 });
             }
+            Kind::Pool { of, pool } => {
+                let operands = [self.matrix(*of)?, self.place(node).tensor];
+                self.ops.push(pool::pool(&self.lowering.tensors, name, operands, *pool)?);
+            }
+            Kind::Normalise { of, norm } => {
+                let (from, to) = (self.matrix(*of)?, self.place(node).tensor);
+                let scale = match self.results(node).iter().find(|(index, _)| *index == 1) {
+                    Some((_, place)) => place.tensor,
+                    // Nothing goes back through it.
+                    None => {
+                        self.own(format!("{name}.scale"), &[shape[0] / norm.pixels as usize * norm.groups as usize])
+                    }
+                };
+                self.ops.push(norm::normalise(&self.lowering.tensors, name, [from, to, scale], *norm)?);
+            }
+            Kind::NormaliseBack { d, of, scale, norm } => {
+                let operands = [self.matrix(*d)?, self.tensor(*of)?, self.tensor(*scale)?, self.place(node).tensor];
+                self.ops.push(norm::back(&self.lowering.tensors, name, operands, *norm)?);
+            }
             Kind::Sum(parts) => self.sum(node, parts)?,
         }
         Ok(())
@@ -441,7 +466,7 @@ impl Lower<'_> {
         matches!(self.graph.kind(node), Kind::Overlap { of, .. } if *of == product)
     }
 
-    /// The results of a map that are used.
+    /// The results of a map or a norm that are used.
     fn results(&mut self, map: Node) -> Vec<(usize, Placed)> {
         let mut results = Vec::new();
         let read = self.needed.iter().any(|n| match self.graph.kind(*n) {

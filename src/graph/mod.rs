@@ -14,7 +14,7 @@ pub use lower::{Lowering, Placed};
 pub use order::order;
 pub use tape::gradients;
 
-use crate::plan::{Function, Init, Order, Orientation, ParamTable, Windows};
+use crate::plan::{Function, Init, Norm, Order, Orientation, ParamTable, Pool, Way, Windows};
 
 /// A node of a [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,9 +82,9 @@ pub enum Kind {
         /// The inputs.
         inputs: Vec<Node>,
     },
-    /// A result of a map's last function other than the first.
+    /// A result other than the first: of a map's last function, or of a norm.
     Result {
-        /// The map.
+        /// The map, or the norm.
         of: Node,
         /// The index of the result, from 1.
         index: usize,
@@ -121,6 +121,31 @@ pub enum Kind {
         of: Node,
         /// Where the windows lie.
         windows: Windows,
+    },
+    /// Sums over the windows of images, channel by channel, or from windows back to pixels.
+    Pool {
+        /// The images, or the sums.
+        of: Node,
+        /// Which, and what they are multiplied by.
+        pool: Pool,
+    },
+    /// Group norm; its second result is what each group was multiplied by.
+    Normalise {
+        /// The images `(B P, C)`.
+        of: Node,
+        /// The groups.
+        norm: Norm,
+    },
+    /// The gradient of a group norm.
+    NormaliseBack {
+        /// The gradient of its result.
+        d: Node,
+        /// The norm.
+        of: Node,
+        /// What it multiplied by.
+        scale: Node,
+        /// The groups.
+        norm: Norm,
     },
     /// The sum of parts, each added in its region; together they cover the whole matrix.
     Sum(Vec<(Region, Node)>),
@@ -194,6 +219,8 @@ impl Graph {
             Kind::Map { inputs, .. } => inputs.clone(),
             Kind::Result { of, .. } | Kind::Fold { of, .. } | Kind::View { of, .. } | Kind::Reshape { of } => vec![*of],
             Kind::Windows { of, .. } | Kind::Overlap { of, .. } => vec![*of],
+            Kind::Pool { of, .. } | Kind::Normalise { of, .. } => vec![*of],
+            Kind::NormaliseBack { d, of, scale, .. } => vec![*d, *of, *scale],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }
@@ -312,6 +339,54 @@ impl Graph {
         assert!(fits, "{name}: {:?} for {windows}", [places, taps]);
         let shape = [places / windows.rows() * windows.pixels(), windows.channels()];
         self.add(Kind::Overlap { of, windows }, shape, name)
+    }
+
+    /// Adds the averages of images `(B H W, C)` over windows: `(B OH OW, C)`.
+    ///
+    /// # Panics
+    /// If the images do not have the extents of the windows.
+    pub fn average_pool(&mut self, name: &str, images: Node, windows: Windows) -> Node {
+        let taps: u32 = windows.kernel.iter().product();
+        self.pool(name, images, Pool::new(Way::Forward, windows, 1.0 / taps as f32))
+    }
+
+    /// Adds images `(B H W, C)`, each pixel of which is the sum of those of `(B OH OW, C)` whose window lies above it: where
+    /// windows lie side by side, the nearest.
+    ///
+    /// # Panics
+    /// If the input does not have the extents of the windows.
+    pub fn upsample(&mut self, name: &str, x: Node, windows: Windows) -> Node {
+        self.pool(name, x, Pool::new(Way::Back, windows, 1.0))
+    }
+
+    fn pool(&mut self, name: impl Into<String>, of: Node, pool: Pool) -> Node {
+        let (windows, [rows, channels], name) = (pool.windows, self.shape(of), name.into());
+        let [inside, outside] = match pool.way {
+            Way::Forward => [windows.pixels(), windows.rows()],
+            Way::Back => [windows.rows(), windows.pixels()],
+        };
+        assert!(channels == windows.channels() && rows % inside == 0, "{name}: {:?} for {windows}", [rows, channels]);
+        self.add(Kind::Pool { of, pool }, [rows / inside * outside, channels], name)
+    }
+
+    /// Adds a group norm of images `(B P, C)`, P pixels each, without scale and shift: the channels of an image, in so many
+    /// groups of neighbours, have a mean of 0 and a variance of 1. Rows of numbers have one pixel.
+    ///
+    /// # Panics
+    /// If the groups do not divide the channels, or the pixels the rows.
+    pub fn normalise(&mut self, name: impl Into<String>, of: Node, pixels: usize, groups: usize) -> Node {
+        let ([rows, channels], name) = (self.shape(of), name.into());
+        assert!(channels % groups == 0 && rows % pixels == 0, "{name}: {:?} in {groups} groups", [rows, channels]);
+        let [pixels, channels, groups] = [pixels, channels, groups].map(|n| n as u32);
+        self.add(Kind::Normalise { of, norm: Norm { pixels, channels, groups } }, [rows, channels as usize], name)
+    }
+
+    /// Adds the gradient of a group norm.
+    fn normalise_back(&mut self, d: Node, of: Node, norm: Norm) -> Node {
+        let ([rows, channels], name) = (self.shape(of), self.name(of).to_string());
+        let groups = rows / norm.pixels as usize * norm.groups as usize;
+        let scale = self.add(Kind::Result { of, index: 1 }, [groups, 1], format!("{name}.scale"));
+        self.add(Kind::NormaliseBack { d, of, scale, norm }, [rows, channels], format!("d_{name} by its norm"))
     }
 
     /// Adds the same elements, row by row, in another shape.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Graph, Kind, Node, Over, Region};
-use crate::plan::{Function, Gradient, Orientation, Saved};
+use crate::plan::{Function, Gradient, Orientation, Pool, Saved, Way};
 
 /// Adds the gradients of `sum(weight * loss)` over every element of some losses, given as `(loss, weight)`, and returns
 /// those of the nodes in `wanted`; none for a node that no loss depends on.
@@ -144,6 +144,19 @@ impl Tape<'_> {
                 let d = self.graph.windows(d, windows);
                 self.give(of, Region::Whole, d);
             }
+            Kind::Pool { of, pool } => {
+                let d = self.whole(d, shape);
+                let way = if pool.way == Way::Forward { Way::Back } else { Way::Forward };
+                let name = format!("d_{} by {}", self.graph.name(of), self.graph.name(node));
+                let d = self.graph.pool(name, d, Pool::new(way, pool.windows, pool.factor()));
+                self.give(of, Region::Whole, d);
+            }
+            Kind::Normalise { of, norm } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.normalise_back(d, node, norm);
+                self.give(of, Region::Whole, d);
+            }
+            Kind::NormaliseBack { .. } => unreachable!("{} was made by the tape", self.graph.name(node)),
             Kind::Sum(parts) => {
                 for (region, part) in parts {
                     assert_eq!(region, Region::Whole, "{} was made by the tape", self.graph.name(node));

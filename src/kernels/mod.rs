@@ -5,8 +5,10 @@ pub mod batch;
 pub mod case;
 pub mod gemm;
 pub mod map;
+pub mod norm;
 pub mod optimizer;
 pub mod pointwise;
+pub mod pool;
 pub mod reduce;
 mod registry;
 pub mod rng;
@@ -155,8 +157,10 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
     let text = match &op.kernel {
         Kernel::Gemm(gemm) => return gemm::sources(op, gemm, tuning.variant(op, on), on),
         Kernel::Map(program) => return vec![map::source(op, program, on)],
+        Kernel::Pool(pool) => return vec![pool::source(op, pool, on)],
         Kernel::Reduce(Reduce::Columns) if reduce::is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")].join("\n"),
+        Kernel::Norm(..) => [TREE, include_str!("../../shaders/norm.wgsl")].join("\n"),
         Kernel::Update(_) => [on.target.quad_library(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
         Kernel::Reduce(Reduce::Rows(count)) => {
             let rows = template::render("reduce_rows.wgsl", minijinja::context! { count });

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 /// Every template, by its name.
-pub const TEMPLATES: [(&str, &str); 11] = [
+pub const TEMPLATES: [(&str, &str); 12] = [
     ("gemm.wgsl", include_str!("../../shaders/gemm.wgsl.jinja")),
     ("gemm_naive.wgsl", include_str!("../../shaders/gemm_naive.wgsl.jinja")),
     ("gemm_plain.wgsl", include_str!("../../shaders/gemm_plain.wgsl.jinja")),
@@ -13,6 +13,7 @@ pub const TEMPLATES: [(&str, &str); 11] = [
     ("gemm_split_k_sum.wgsl", include_str!("../../shaders/gemm_split_k_sum.wgsl.jinja")),
     ("gemm_windows.wgsl", include_str!("../../shaders/gemm_windows.wgsl.jinja")),
     ("map.wgsl", include_str!("../../shaders/map.wgsl.jinja")),
+    ("pool.wgsl", include_str!("../../shaders/pool.wgsl.jinja")),
     ("reduce_columns.wgsl", include_str!("../../shaders/reduce_columns.wgsl.jinja")),
     ("reduce_rows.wgsl", include_str!("../../shaders/reduce_rows.wgsl.jinja")),
 ];

@@ -65,6 +65,42 @@ fn kernel(g: &mut Graph, name: &str, shape: [usize; 4], init: Init) -> Node {
     weight
 }
 
+/// Group norm with its scale and shift, of images `(B P, C)` of P pixels; rows of numbers have one.
+pub fn norm(g: &mut Graph, name: &str, x: Node, pixels: usize, groups: usize) -> Node {
+    let channels = g.shape(x)[1];
+    let weight = g.param(&format!("{name}.weight"), &[channels], Init::Constant(1.0));
+    let bias = g.param(&format!("{name}.bias"), &[channels], Init::Constant(0.0));
+    let normalised = g.normalise(format!("{name} forward"), x, pixels, groups);
+    let scaled = g.map(format!("{name}.scaled"), Function::Multiply, &[normalised, weight]);
+    g.sum_of(format!("{name}.out"), scaled, bias)
+}
+
+/// A residual block on images `(B H W, C)`: `x + conv2(act(norm2(conv1(act(norm1(x))))))`. Where the number of channels
+/// changes, x goes through a convolution of single pixels.
+pub fn residual(
+    g: &mut Graph,
+    name: &str,
+    x: Node,
+    windows: [Windows; 2],
+    groups: [usize; 2],
+    activation: Activation,
+) -> Node {
+    let outputs = windows[1].channels();
+    let mut h = x;
+    for (number, (of, groups)) in windows.into_iter().zip(groups).enumerate() {
+        h = norm(g, &format!("{name}.norm{}", number + 1), h, of.pixels(), groups);
+        h = activate(g, h, activation);
+        h = conv(g, &format!("{name}.conv{}", number + 1), h, of, outputs).0;
+    }
+    let skipped = if g.shape(x)[1] == outputs {
+        x
+    } else {
+        let pixel = Windows { kernel: [1; 2], padding: [0; 2], ..windows[0] };
+        conv(g, &format!("{name}.skip"), x, pixel, outputs).0
+    };
+    g.sum_of(format!("{name}.out"), h, skipped)
+}
+
 /// A dense layer that shares the transposed weight `[in, out]` of another; only the bias is its own.
 pub fn dense_tied(g: &mut Graph, name: &str, x: Node, weight: Node) -> Node {
     let [inputs, outputs] = g.shape(weight);

@@ -10,7 +10,7 @@ pub mod stack;
 mod vae;
 
 pub use custom::{CustomModel, Definition};
-pub use layer::{Extent, Layer, SizedLayer};
+pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::Likelihood;
 pub use spec::{DataSpec, InitScheme, Objective, TrainSpec, VaeSpec};
 pub use vae::{Apply, Plan, Vae};

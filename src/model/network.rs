@@ -1,10 +1,10 @@
 //! The network of a [`VaeSpec`] as a graph: encoder, latent, decoder, losses.
 
-use super::layer::{Direction, Extent, SizedLayer};
+use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied, kl, reparameterise};
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
-use crate::plan::Function;
+use crate::plan::{Activation, Function};
 
 /// Where the noise of the reparameterisation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,37 +27,65 @@ pub(super) struct Encoded {
     pub kl: Option<Node>,
     /// The noise, if it is an input.
     pub noise: Option<Node>,
-    /// The encoder's weights, first layer first; a tied decoder uses them in reverse.
+    /// The encoder's weights, of the layers that have some, first layer first; a tied decoder uses them in reverse.
     weights: Vec<Node>,
 }
 
-/// Numbers the modules of a `torch.nn.Sequential`: each activation is one too, and where images become rows, or rows images,
-/// there is one for that.
+/// Numbers the modules of a `torch.nn.Sequential`: each norm and each activation is one too, and where images become rows, or
+/// rows images, there is one for that.
 #[derive(Default)]
 struct Modules(usize);
 
 impl Modules {
-    /// The number of a layer.
-    fn number(&mut self, layer: &SizedLayer) -> usize {
-        let flattens = matches!((layer.from, layer.windows), (Extent::Image(_), None));
+    /// The numbers of a layer and of its norm.
+    fn numbers(&mut self, layer: &SizedLayer) -> [usize; 2] {
+        let is_dense = !layer.operation.is_of_images();
+        let [flattens, unflattens] =
+            [layer.from, layer.to].map(|extent| is_dense && matches!(extent, Extent::Image(_)));
         let number = self.0 + usize::from(flattens);
-        let unflattens = matches!((layer.to, layer.windows), (Extent::Image(_), None));
-        self.0 = number + 2 + usize::from(unflattens);
-        number
+        // A norm is of images, so it comes behind what makes them of rows; an activation alone comes before.
+        let norm = number + 1 + usize::from(unflattens);
+        let has_activation = match layer.operation {
+            SizedOperation::Dense | SizedOperation::Conv(_) | SizedOperation::ConvT(_) => true,
+            SizedOperation::Pool(_) | SizedOperation::Up(_) => layer.activation != Activation::Identity,
+            SizedOperation::Residual { .. } => false,
+        };
+        self.0 = norm + usize::from(layer.norm.is_some()) + usize::from(has_activation);
+        [number, norm]
     }
 }
 
-/// A layer and its activation on `(B, from)`, and the layer's weight. `tied` is the weight of the layer it mirrors.
-fn forward(g: &mut Graph, name: &str, h: Node, batch: usize, layer: &SizedLayer, tied: Option<Node>) -> (Node, Node) {
-    let h = g.reshape(h, if layer.windows.is_some() { layer.from.matrix(batch) } else { [batch, layer.from.len()] });
-    let (u, weight) = match (layer.windows, tied) {
-        (Some((Direction::Back, windows)), tied) => layers::conv_t(g, name, h, windows, tied),
-        (Some((Direction::Forward, windows)), _) => layers::conv(g, name, h, windows, layer.to.channels().0),
-        (None, Some(weight)) => (dense_tied(g, name, h, weight), weight),
-        (None, None) => dense(g, name, h, layer.to.len()),
+/// A layer on what it takes, with its norm and its activation, and the layer's weight, if there is one. `tied` is the weight
+/// of the layer it mirrors.
+fn forward(
+    g: &mut Graph,
+    names: [String; 2],
+    h: Node,
+    batch: usize,
+    layer: &SizedLayer,
+    tied: Option<Node>,
+) -> (Node, Option<Node>) {
+    let ([name, norm], channels) = (&names, layer.to.channels().0);
+    let of_images = layer.operation.is_of_images();
+    let h = g.reshape(h, if of_images { layer.from.matrix(batch) } else { [batch, layer.from.len()] });
+    let with_weight = |(u, weight): (Node, Node)| (u, Some(weight));
+    let (mut u, weight) = match (layer.operation, tied) {
+        (SizedOperation::ConvT(windows), tied) => with_weight(layers::conv_t(g, name, h, windows, tied)),
+        (SizedOperation::Conv(windows), _) => with_weight(layers::conv(g, name, h, windows, channels)),
+        (SizedOperation::Dense, Some(weight)) => (dense_tied(g, name, h, weight), Some(weight)),
+        (SizedOperation::Dense, None) => with_weight(dense(g, name, h, layer.to.len())),
+        (SizedOperation::Pool(windows), _) => (g.average_pool(name, h, windows), None),
+        (SizedOperation::Up(windows), _) => (g.upsample(name, h, windows), None),
+        (SizedOperation::Residual { windows, groups }, _) => {
+            return (layers::residual(g, name, h, windows, groups, layer.activation), None);
+        }
     };
-    if layer.windows.is_none() {
+    if layer.operation == SizedOperation::Dense {
         layers::set_order(g, name, layer.from, layer.to);
+    }
+    if let Some(groups) = layer.norm {
+        let of_images = g.reshape(u, layer.to.matrix(batch));
+        u = layers::norm(g, norm, of_images, layer.to.pixels().0, groups);
     }
     (activate(g, u, layer.activation), weight)
 }
@@ -69,9 +97,9 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> En
     let batch = g.shape(x)[0];
     let mut modules = Modules::default();
     for layer in &spec.encoder {
-        let name = format!("encoder.{}", modules.number(layer));
-        let (next, weight) = forward(g, &name, h, batch, layer, None);
-        weights.push(weight);
+        let names = modules.numbers(layer).map(|number| format!("encoder.{number}"));
+        let (next, weight) = forward(g, names, h, batch, layer, None);
+        weights.extend(weight);
         h = next;
     }
     let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |layer| layer.to);
@@ -107,10 +135,13 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, encoder: &[Node]) -
     let mut h = z;
     let batch = g.shape(z)[0];
     let mut modules = Modules::default();
-    for (i, layer) in spec.decoder.iter().enumerate() {
-        let name = format!("decoder.{}", modules.number(layer));
-        let tied = encoder.len().checked_sub(i + 1).filter(|_| spec.tied).map(|mirrored| encoder[mirrored]);
-        h = forward(g, &name, h, batch, layer, tied).0;
+    // What has weights in the encoder has some in the decoder that mirrors it.
+    let mut mirrored = encoder.iter().rev().filter(|_| spec.tied);
+    for layer in &spec.decoder {
+        let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));
+        let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
+        let tied = if has_weight { mirrored.next().copied() } else { None };
+        h = forward(g, names, h, batch, layer, tied).0;
     }
     h
 }

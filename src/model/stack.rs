@@ -1,7 +1,7 @@
 //! The encoder's and the decoder's layers with all of their sizes: the decoder that mirrors an encoder, and the layer that
 //! brings a decoder to the data.
 
-use super::layer::{Direction, Extent, Kernel, Layer, Operation, Padding, SizedLayer};
+use super::layer::{Extent, Kernel, Layer, Operation, Padding, SizedLayer, SizedOperation};
 use crate::plan::{Activation, Windows};
 
 /// Taps of a transposed convolution to the data, where no encoder says how many.
@@ -25,25 +25,69 @@ pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result
     sized("encoder", layers, if takes_images { data } else { Extent::Flat(data.len()) }, activation)
 }
 
+/// The norm and the activation before a layer of an encoder, which are behind the layer that mirrors it. What has neither
+/// is passed over; behind a residual block there is nothing.
+fn before(encoder: &[SizedLayer], layer: usize) -> (Option<usize>, Activation) {
+    let passed = |layer: &&SizedLayer| matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
+    match encoder[..layer].iter().rev().find(|layer| !passed(layer)) {
+        Some(SizedLayer { operation: SizedOperation::Residual { .. }, .. }) | None => (None, Activation::Identity),
+        Some(layer) => (layer.norm, layer.activation),
+    }
+}
+
+/// The layer that mirrors one of an encoder.
+fn mirror(encoder: &[SizedLayer], number: usize) -> Result<SizedLayer, String> {
+    let layer = &encoder[number];
+    let (from, to) = (layer.to, layer.from);
+    let (mut norm, mut activation) = before(encoder, number);
+    let operation = match layer.operation {
+        SizedOperation::Dense => SizedOperation::Dense,
+        SizedOperation::Conv(windows) => SizedOperation::ConvT(windows),
+        SizedOperation::ConvT(windows) => SizedOperation::Conv(windows),
+        SizedOperation::Pool(windows) | SizedOperation::Up(windows) => {
+            let is_pool = matches!(layer.operation, SizedOperation::Pool(_));
+            let whole = (0..2).all(|i| windows.positions[i] * windows.stride == windows.image[i]);
+            if number == 0 || !whole {
+                let [name, mirrored] = if is_pool { ["pool", "up"] } else { ["up", "pool"] };
+                return Err(format!(
+                    "no `{mirrored}` mirrors `{name} {}` of {to}, which is layer {} of the encoder{}: write the decoder, too",
+                    windows.stride,
+                    number + 1,
+                    if whole { " and has the data itself" } else { " and leaves pixels out" },
+                ));
+            }
+            (norm, activation) = (None, Activation::Identity);
+            if is_pool { SizedOperation::Up(windows) } else { SizedOperation::Pool(windows) }
+        }
+        SizedOperation::Residual { windows: [first, second], groups: [inside, outside] } => {
+            (norm, activation) = (None, layer.activation);
+            let of = |windows: Windows, channels: usize| {
+                let [height, width, _] = windows.image;
+                Windows { image: [height, width, channels as u32], ..windows }
+            };
+            let windows = [of(first, from.pixels().1), of(second, to.pixels().1)];
+            SizedOperation::Residual { windows, groups: [outside, inside] }
+        }
+    };
+    Ok(SizedLayer { from, to, operation, norm, activation })
+}
+
 /// The decoder that mirrors an encoder, its layer to the data included.
-pub fn mirrored(encoder: &[SizedLayer], latent: usize, data: Extent) -> Vec<SizedLayer> {
+pub fn mirrored(encoder: &[SizedLayer], latent: usize, data: Extent) -> Result<Vec<SizedLayer>, String> {
     let first = encoder.last().map_or(Extent::Flat(data.len()), |layer| layer.to);
-    let before = |layer: usize| match layer.checked_sub(1) {
-        Some(before) => encoder[before].activation,
-        None => Activation::Identity,
-    };
-    let from_latent =
-        SizedLayer { from: Extent::Flat(latent), to: first, windows: None, activation: before(encoder.len()) };
-    let mirror = |(number, layer): (usize, &SizedLayer)| SizedLayer {
-        from: layer.to,
-        to: layer.from,
-        windows: layer.windows.map(|(direction, windows)| match direction {
-            Direction::Forward => (Direction::Back, windows),
-            Direction::Back => (Direction::Forward, windows),
-        }),
-        activation: before(number),
-    };
-    std::iter::once(from_latent).chain(encoder.iter().enumerate().rev().map(mirror)).collect()
+    let (norm, activation) = before(encoder, encoder.len());
+    let operation = SizedOperation::Dense;
+    let mut all = vec![SizedLayer { from: Extent::Flat(latent), to: first, operation, norm, activation }];
+    for number in (0..encoder.len()).rev() {
+        all.push(match (number, &encoder[number]) {
+            // The data has neither a norm nor an activation before it, as a residual block would have.
+            (0, SizedLayer { operation: SizedOperation::Residual { .. }, to: Extent::Image(to), .. }) => {
+                to_data(Extent::Image(*to), encoder, data)?
+            }
+            _ => mirror(encoder, number)?,
+        });
+    }
+    Ok(all)
 }
 
 /// The decoder's layers from the latent variable on, and the one behind them that brings what they make to the data.
@@ -56,21 +100,41 @@ pub fn decoder(
 ) -> Result<Vec<SizedLayer>, String> {
     let mut all = sized("decoder", layers, Extent::Flat(latent), activation)?;
     let at = all.last().map_or(Extent::Flat(latent), |layer| layer.to);
+    all.push(to_data(at, encoder, data)?);
+    Ok(all)
+}
+
+/// Whether a decoder can use an encoder's weights.
+pub fn check_tied(encoder: &[SizedLayer], decoder: &[SizedLayer], latent: usize, data: Extent) -> Result<(), String> {
+    if encoder.iter().any(|layer| matches!(layer.operation, SizedOperation::Residual { .. })) {
+        return Err(
+            "weights of residual blocks cannot be tied: leave tied out, or use dense layers and convolutions".into()
+        );
+    }
+    if mirrored(encoder, latent, data).is_ok_and(|mirrored| mirrored == decoder) {
+        return Ok(());
+    }
+    Err("tied weights need a decoder that mirrors the encoder".into())
+}
+
+/// The layer that brings what a decoder makes to the data.
+fn to_data(from: Extent, encoder: &[SizedLayer], data: Extent) -> Result<SizedLayer, String> {
     // A decoder of images has files with channels first, a dense one has the data as it is.
     let of_images = encoder.first().is_some_and(|layer| matches!(layer.from, Extent::Image(_)));
-    let (to, windows) = match (at, data) {
-        (Extent::Image(from), Extent::Image(to)) => (data, Some((Direction::Back, output(from, to, encoder)?))),
-        (_, Extent::Image(_)) if of_images => (data, None),
-        _ => (Extent::Flat(data.len()), None),
+    let (to, operation) = match (from, data) {
+        (Extent::Image(from), Extent::Image(to)) => (data, SizedOperation::ConvT(output(from, to, encoder)?)),
+        (_, Extent::Image(_)) if of_images => (data, SizedOperation::Dense),
+        _ => (Extent::Flat(data.len()), SizedOperation::Dense),
     };
-    all.push(SizedLayer { from: at, to, windows, activation: Activation::Identity });
-    Ok(all)
+    Ok(SizedLayer { from, to, operation, norm: None, activation: Activation::Identity })
 }
 
 /// The windows of a transposed convolution that brings images to the data's size, with the kernel of the encoder's first.
 fn output(from: [usize; 3], to: [usize; 3], encoder: &[SizedLayer]) -> Result<Windows, String> {
-    let first = encoder.first().and_then(|layer| layer.windows).map(|(_, windows)| windows);
-    let size = first.map_or([OUTPUT_KERNEL; 2], |w| w.kernel.map(|n| n as usize));
+    let size = match encoder.first().map(|layer| layer.operation) {
+        Some(SizedOperation::Conv(w) | SizedOperation::ConvT(w)) => w.kernel.map(|n| n as usize),
+        _ => [OUTPUT_KERNEL; 2],
+    };
     let stride = to[0].div_ceil(from[0]);
     let refused = || {
         let [[h, w, c], [height, width, channels]] = [from, to];
@@ -109,17 +173,47 @@ mod tests {
         let of = layers(&["conv 32 k3 s2", "conv 64 k3 s2 tanh", "dense 16"]);
         let encoder = encoder(&of, GREY, Activation::Relu).unwrap();
         assert_eq!(extents(&encoder), ["14x14x32", "7x7x64", "16"]);
-        let decoder = mirrored(&encoder, 2, GREY);
+        let decoder = mirrored(&encoder, 2, GREY).unwrap();
         assert_eq!(extents(&decoder), ["16", "7x7x64", "14x14x32", "28x28x1"]);
         let activations: Vec<&str> = decoder.iter().map(|layer| layer.activation.name()).collect();
         assert_eq!(activations, ["relu", "tanh", "relu", "identity"]);
         // Odd sizes come back as they were.
         let odd = Extent::Image([27, 13, 3]);
         let encoder = super::encoder(&layers(&["conv 8 k4 s3", "conv 8 k3 s2"]), odd, Activation::Relu).unwrap();
-        assert_eq!(mirrored(&encoder, 2, odd).last().unwrap().to, odd);
+        assert_eq!(mirrored(&encoder, 2, odd).unwrap().last().unwrap().to, odd);
         let dense = super::encoder(&layers(&["dense 400"]), GREY, Activation::Relu).unwrap();
-        assert_eq!(extents(&mirrored(&dense, 20, GREY)), ["400", "784"]);
-        assert_eq!(extents(&mirrored(&[], 20, GREY)), ["784"]);
+        assert_eq!(extents(&mirrored(&dense, 20, GREY).unwrap()), ["400", "784"]);
+        assert_eq!(extents(&mirrored(&[], 20, GREY).unwrap()), ["784"]);
+    }
+
+    #[test]
+    fn pools_blocks_and_norms_are_mirrored() {
+        let of = |all: &[&str], data: Extent| {
+            let encoder = encoder(&layers(all), data, Activation::Relu)?;
+            let decoder = mirrored(&encoder, 2, data)?;
+            let behind = |layer: &SizedLayer| format!("{} {:?} {}", layer.to, layer.norm, layer.activation.name());
+            Ok::<_, String>(decoder.iter().map(behind).collect::<Vec<_>>())
+        };
+        let pooled = of(&["conv 8 norm4", "pool 2", "conv 6 silu", "pool 2"], GREY).unwrap();
+        let expected = [
+            "7x7x6 None silu",
+            "14x14x6 None identity",
+            "14x14x8 Some(4) relu",
+            "28x28x8 None identity",
+            "28x28x1 None identity",
+        ];
+        assert_eq!(pooled, expected);
+        let blocks = of(&["res 8 silu", "conv 12 s2 identity", "res 16"], GREY).unwrap();
+        let expected =
+            ["14x14x16 None identity", "14x14x12 None relu", "28x28x8 None identity", "28x28x1 None identity"];
+        assert_eq!(blocks, expected);
+        let error = of(&["conv 8", "pool 2"], Extent::Image([7, 8, 1])).unwrap_err();
+        assert!(
+            error.contains("`pool 2` of 7x8x8, which is layer 2") && error.contains("leaves pixels out"),
+            "{error}"
+        );
+        let error = of(&["up 2", "conv 8"], GREY).unwrap_err();
+        assert!(error.contains("no `pool` mirrors `up 2` of 28x28x1") && error.contains("the data itself"), "{error}");
     }
 
     #[test]

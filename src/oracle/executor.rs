@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Call, Memory, Real, Store, batch, gemm, optimizer, pointwise, reduce, rng, roof};
+use super::{Call, Memory, Real, Store, batch, gemm, norm, optimizer, pointwise, pool, reduce, rng, roof};
 use crate::kernels::map::MapParams;
 use crate::plan::{BufferId, Dtype, Kernel, Op, PlanId, Program, StepMetrics, StepScalars, TensorId};
 
@@ -106,6 +106,8 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
             let p = MapParams::of(op);
             pointwise::run(call, program, p.m as usize, None, p.n as usize);
         }
+        Kernel::Norm(norm, way) => norm::run(call, *norm, *way),
+        Kernel::Pool(kind) => pool::run(call, kind),
         Kernel::Update(update) => optimizer::run(call, *update),
         Kernel::Reduce(kind) => reduce::run(call, *kind),
         Kernel::RandomBits => rng::run(call),

@@ -6,7 +6,7 @@ use super::Real;
 use crate::plan::Windows;
 
 /// Calls `each` with the number of a tap of a window and of the pixel under it, for those that lie in the image.
-fn taps(w: &Windows, place: usize, mut each: impl FnMut(usize, usize)) {
+pub(super) fn taps(w: &Windows, place: usize, mut each: impl FnMut(usize, usize)) {
     let [height, width, _] = w.image.map(i64::from);
     let [down, across] = [place / w.positions[1] as usize, place % w.positions[1] as usize];
     let begin = |at: usize, padding: u32| at as i64 * i64::from(w.stride) - i64::from(padding);

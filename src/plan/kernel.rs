@@ -19,8 +19,12 @@ pub enum Family {
     Likelihood,
     /// Functions of several kinds, element by element.
     Map,
+    /// Group norm.
+    Norm,
     /// SGD and Adam over the parameter arena.
     Optimizer,
+    /// Sums over windows of images: pooling and upsampling.
+    Pool,
     /// Sums in a fixed order.
     Reduce,
     /// Counter-based random numbers.
@@ -31,14 +35,16 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 10] = [
+    pub const ALL: [Family; 12] = [
         Family::Activation,
         Family::Batch,
         Family::Gemm,
         Family::Latent,
         Family::Likelihood,
         Family::Map,
+        Family::Norm,
         Family::Optimizer,
+        Family::Pool,
         Family::Reduce,
         Family::Rng,
         Family::Roof,
@@ -53,7 +59,9 @@ impl Family {
             Family::Latent => "latent",
             Family::Likelihood => "likelihood",
             Family::Map => "map",
+            Family::Norm => "norm",
             Family::Optimizer => "optimizer",
+            Family::Pool => "pool",
             Family::Reduce => "reduce",
             Family::Rng => "rng",
             Family::Roof => "roof",
@@ -136,6 +144,49 @@ pub struct Gemm {
     pub epilogue: Pointwise,
 }
 
+/// Which way a layer is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// From what goes in to what comes out.
+    Forward,
+    /// To the gradient of what goes in.
+    Back,
+}
+
+/// Sums over the windows of images, channel by channel, times a factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pool {
+    /// From pixels to windows, or back to the pixels.
+    pub way: Way,
+    /// The windows.
+    pub windows: Windows,
+    /// The factor, as the bits of an f32.
+    factor: u32,
+}
+
+impl Pool {
+    /// Sums over windows, or back.
+    pub fn new(way: Way, windows: Windows, factor: f32) -> Self {
+        Self { way, windows, factor: factor.to_bits() }
+    }
+
+    /// What the sums are multiplied by.
+    pub fn factor(&self) -> f32 {
+        f32::from_bits(self.factor)
+    }
+}
+
+/// Group norm: each image's channels, in groups of neighbours, are brought to a mean of 0 and a variance of 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Norm {
+    /// Pixels of an image; 1 for numbers.
+    pub pixels: u32,
+    /// Channels of a pixel.
+    pub channels: u32,
+    /// Groups that the channels are in.
+    pub groups: u32,
+}
+
 /// A step of the optimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Update {
@@ -186,6 +237,10 @@ pub enum Kernel {
     Gemm(Gemm),
     /// Functions, element by element.
     Map(Pointwise),
+    /// Group norm.
+    Norm(Norm, Way),
+    /// Sums over windows.
+    Pool(Pool),
     /// The optimiser.
     Update(Update),
     /// Sums.
@@ -205,6 +260,10 @@ impl Kernel {
             Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
             Kernel::Gemm(gemm) => gemm.orientation.name(),
             Kernel::Map(_) => "map",
+            Kernel::Norm(_, Way::Forward) => "normalise",
+            Kernel::Norm(_, Way::Back) => "normalise_back",
+            Kernel::Pool(Pool { way: Way::Forward, .. }) => "pool",
+            Kernel::Pool(Pool { way: Way::Back, .. }) => "spread",
             Kernel::Update(Update::Sgd { .. }) => "sgd",
             Kernel::Update(Update::Adam { .. }) => "adam",
             Kernel::Reduce(Reduce::Report) => "report",
@@ -228,6 +287,8 @@ impl Kernel {
                 [call] => call.function.signature().family,
                 _ => Family::Map,
             },
+            Kernel::Norm(..) => Family::Norm,
+            Kernel::Pool(_) => Family::Pool,
             Kernel::Update(_) => Family::Optimizer,
             Kernel::Reduce(_) => Family::Reduce,
             Kernel::RandomBits => Family::Rng,
@@ -279,6 +340,9 @@ impl Kernel {
                     constants.extend([("FLIP", flip.into()), ("NOISE", noise.into())]);
                 }
                 constants
+            }
+            Kernel::Norm(Norm { pixels, channels, groups }, _) => {
+                vec![("PIXELS", pixels), ("CHANNELS", channels), ("EACH", channels / groups)]
             }
             Kernel::Update(Update::Sgd { nesterov }) => vec![("NESTEROV", nesterov.into())],
             Kernel::Update(Update::Adam { decoupled }) => vec![("DECOUPLED", decoupled.into())],

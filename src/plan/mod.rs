@@ -14,7 +14,7 @@ mod tensor;
 mod windows;
 
 pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Loss, Saved, Signature};
-pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Orientation, Reduce, Roof, Update};
+pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Norm, Orientation, Pool, Reduce, Roof, Update, Way};
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Order, Param, ParamTable};
 pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};

@@ -1,7 +1,7 @@
 //! Convolutions and transposed convolutions, with dense layers before and behind them.
 
 use wgvae::graph::{Graph, Node};
-use wgvae::model::layers::{activate, dense};
+use wgvae::model::layers::{activate, dense, norm, residual};
 use wgvae::plan::{Activation, Windows};
 
 use super::harness::{model, parameter, reconstruct};
@@ -64,5 +64,36 @@ fn an_encoder_and_a_decoder_of_images() {
             reconstruct(g, x, output)
         };
         model(build).check(&format!("{first}, {second}"));
+    }
+}
+
+/// A norm, pools and residual blocks, between dense layers.
+#[test]
+fn norms_pools_and_residual_blocks() {
+    for ([height, width, channels], square, inside, groups) in [([4, 2, 2], 2, 4, [2, 2]), ([3, 7, 3], 3, 3, [1, 3])] {
+        let pixel = |channels: u32| Windows::padded([height, width, channels], [3, 3], 1, [1, 1]);
+        let pool = |channels: u32| Windows::padded([height, width, channels], [square; 2], square, [0, 0]);
+        let numbers = (height * width * channels) as usize;
+        let build = |g: &mut Graph| {
+            let x = g.input("x", [BATCH, numbers], false);
+            let images = g.reshape(x, [BATCH * (height * width) as usize, channels as usize]);
+            let windows = [pixel(channels), pixel(inside)];
+            let h = residual(g, "block", images, windows, groups, Activation::Silu);
+            let small = g.average_pool("pool", h, pool(inside));
+            let flat = g.reshape(small, [BATCH, inside as usize * pool(inside).rows()]);
+            let (u, _) = dense(g, "code", flat, 5);
+            let u = norm(g, "layer norm", u, 1, 1);
+            let h = activate(g, u, Activation::Tanh);
+            let (u, _) = dense(g, "back", h, 4 * pool(4).rows());
+            let h = g.reshape(u, [BATCH * pool(4).rows(), 4]);
+            let h = norm(g, "norm", h, pool(4).rows(), 2);
+            let h = activate(g, h, Activation::Elu);
+            let h = g.upsample("up", h, pool(4));
+            let h = residual(g, "same", h, [pixel(4); 2], [2, 4], Activation::Gelu);
+            let output = conv_t(g, "out", h, pixel(channels));
+            let output = g.reshape(output, [BATCH, numbers]);
+            reconstruct(g, x, output)
+        };
+        model(build).check(&format!("{height}x{width}x{channels}"));
     }
 }

@@ -59,19 +59,63 @@ CASES = {
         decoder_modules=lambda: [
             nn.Linear(3, 8), nn.Linear(8, 36), nn.Unflatten(1, (4, 3, 3)), nn.ConvTranspose2d(4, 2, 3, 2, 1, 1)],
     ),
+    # Norms of groups and of all channels, on maps and on rows; averages of squares of pixels, and the nearest pixels.
+    "images-norm": dict(
+        image=(8, 8, 1), batch=5, latent=3, activation="relu", likelihood="bernoulli",
+        encoder=["conv 6 k3 norm3", "pool 2", "conv 8 k3 norm silu", "pool 2", "dense 10 norm"],
+        encoder_modules=lambda: [
+            nn.Conv2d(1, 6, 3, 1, 1), nn.GroupNorm(3, 6), nn.AvgPool2d(2), nn.Conv2d(6, 8, 3, 1, 1),
+            (nn.GroupNorm(1, 8), "silu"), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(32, 10), nn.LayerNorm(10)],
+        flat=10,
+        decoder=["dense 7 norm", "dense 2x2x6 norm2 tanh", "up 2", "conv 4 k3", "up 2 norm4 silu"],
+        decoder_modules=lambda: [
+            nn.Linear(3, 7), nn.LayerNorm(7), nn.Linear(7, 24), nn.Unflatten(1, (6, 2, 2)), (nn.GroupNorm(2, 6), "tanh"),
+            nn.Upsample(scale_factor=2), nn.Conv2d(6, 4, 3, 1, 1), nn.Upsample(scale_factor=2),
+            (nn.GroupNorm(4, 4), "silu"), nn.ConvTranspose2d(4, 1, 3, 1, 1)],
+    ),
+    # Residual blocks, with other channels and with the same, and the decoder that mirrors them.
+    "images-residual": dict(
+        image=(8, 4, 3), batch=4, latent=3, activation="silu", likelihood="gaussian-learned", lr=2e-3,
+        encoder=["conv 6 k3 s1 identity", "res 6", "conv 8 k4 s2 identity", "res 12 norm2 gelu"],
+        encoder_modules=lambda: [
+            (nn.Conv2d(3, 6, 3, 1, 1), None), Residual(6, 6, [2, 2], "silu"), (nn.Conv2d(6, 8, 4, 2, 1), None),
+            Residual(8, 12, [2, 2], "gelu"), nn.Flatten()],
+        flat=96,
+        decoder_modules=lambda: [
+            (nn.Linear(3, 96), None), nn.Unflatten(1, (12, 4, 2)), Residual(12, 8, [2, 2], "gelu"),
+            (nn.ConvTranspose2d(8, 6, 4, 2, 1), None), Residual(6, 6, [2, 2], "silu"), nn.ConvTranspose2d(6, 3, 3, 1, 1)],
+    ),
 }
 
 
+class Residual(nn.Module):
+    def __init__(self, inputs, outputs, groups, activation):
+        super().__init__()
+        self.norm1, self.conv1 = nn.GroupNorm(groups[0], inputs), nn.Conv2d(inputs, outputs, 3, 1, 1)
+        self.norm2, self.conv2 = nn.GroupNorm(groups[1], outputs), nn.Conv2d(outputs, outputs, 3, 1, 1)
+        self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+        self.activation = ACTIVATION[activation]()
+
+    def forward(self, x):
+        h = self.conv1(self.activation(self.norm1(x)))
+        return self.skip(x) + self.conv2(self.activation(self.norm2(h)))
+
+
 def sequential(modules, activation, output):
-    """With an activation behind every layer, but for the output's."""
+    """With an activation behind every layer with weights, or behind its norm, but for the output's."""
+    norms = nn.GroupNorm | nn.LayerNorm
     layers = []
+    is_norm = lambda i: i < len(modules) and isinstance(
+        modules[i][0] if isinstance(modules[i], tuple) else modules[i], norms)
     for i, module in enumerate(modules):
         module, own = module if isinstance(module, tuple) else (module, activation)
         layers.append(module)
-        if isinstance(module, nn.Flatten | nn.Unflatten) or (output and i == len(modules) - 1):
+        # An image is made of the activated numbers, unless a norm comes between.
+        is_before_norm = is_norm(i + 1) or (i + 1 < len(modules) and isinstance(modules[i + 1], nn.Unflatten) and is_norm(i + 2))
+        bare = nn.Flatten | nn.Unflatten | nn.AvgPool2d | nn.Upsample | Residual
+        if isinstance(module, bare) or is_before_norm or (output and i == len(modules) - 1):
             continue
-        # An image is made of the activated numbers.
-        layers.append(ACTIVATION[own]())
+        layers.append(ACTIVATION[own]() if own else nn.Identity())
     return nn.Sequential(*layers)
 
 
@@ -131,6 +175,10 @@ for number, (name, c) in enumerate(CASES.items()):
     rng = np.random.default_rng(number)
     model = Model(c)
     with torch.no_grad():
+        for m in model.modules():
+            # Those of a norm start at 1 and 0, where a wrong one would not be seen.
+            if isinstance(m, nn.GroupNorm | nn.LayerNorm):
+                m.weight.uniform_(0.5, 1.5), m.bias.uniform_(-0.5, 0.5)
         for p in model.parameters():
             # As the program holds them.
             p.copy_(p.float().double())
