@@ -59,7 +59,8 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gemm: &Gemm) {
 /// `(M, N) = A B`
 fn multiply<T: Real>(orientation: Orientation, a: &[T], b: &[T], [m, n, k]: [usize; 3]) -> Vec<T> {
     let mut product = vec![T::zero(); m * n];
-    product.par_chunks_mut(n).enumerate().for_each(|(i, row)| match orientation {
+    let least = super::rows_a_thread(n * k);
+    product.par_chunks_mut(n).with_min_len(least).enumerate().for_each(|(i, row)| match orientation {
         Orientation::Nt => {
             let a_row = &a[i * k..(i + 1) * k];
             for (value, b_row) in row.iter_mut().zip(b.chunks(k)) {

@@ -53,6 +53,14 @@ impl Real for f64 {
     }
 }
 
+/// Numbers that are worth another thread: fewer are computed faster than it is woken.
+const WORTH_A_THREAD: usize = 1 << 13;
+
+/// How many rows to give a thread at least, where each takes so much.
+fn rows_a_thread(each: usize) -> usize {
+    WORTH_A_THREAD / each.max(1) + 1
+}
+
 /// The content of a buffer.
 enum Store<T> {
     Floats(Vec<T>),

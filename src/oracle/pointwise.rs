@@ -135,7 +135,8 @@ fn elements<T: Real>(
         }
         (stores, sums)
     };
-    let rows: Vec<_> = (0..rows).into_par_iter().map(row).collect();
+    let least = super::rows_a_thread(cols * program.calls.len());
+    let rows: Vec<_> = (0..rows).into_par_iter().with_min_len(least).map(row).collect();
     let mut made = Made { stores: vec![Vec::new(); program.stores.len()], sums: vec![Vec::new(); program.sums.len()] };
     for (stores, sums) in rows {
         made.stores.iter_mut().zip(stores).for_each(|(all, row)| all.extend(row));

@@ -25,14 +25,17 @@ pub(super) fn taps(w: &Windows, place: usize, mut each: impl FnMut(usize, usize)
 pub(super) fn matrix<T: Real>(w: &Windows, images: &[T]) -> Vec<T> {
     let (cols, channels) = (w.cols(), w.channels());
     let mut matrix = vec![T::zero(); images.len() / w.image_len() * w.rows() * cols];
-    matrix.par_chunks_mut(w.rows() * cols).zip(images.par_chunks(w.image_len())).for_each(|(rows, image)| {
-        for (place, row) in rows.chunks_mut(cols).enumerate() {
-            taps(w, place, |tap, pixel| {
-                let from = &image[pixel * channels..(pixel + 1) * channels];
-                row[tap * channels..(tap + 1) * channels].copy_from_slice(from);
-            });
-        }
-    });
+    let least = super::rows_a_thread(w.rows() * cols);
+    matrix.par_chunks_mut(w.rows() * cols).with_min_len(least).zip(images.par_chunks(w.image_len())).for_each(
+        |(rows, image)| {
+            for (place, row) in rows.chunks_mut(cols).enumerate() {
+                taps(w, place, |tap, pixel| {
+                    let from = &image[pixel * channels..(pixel + 1) * channels];
+                    row[tap * channels..(tap + 1) * channels].copy_from_slice(from);
+                });
+            }
+        },
+    );
     matrix
 }
 
@@ -40,15 +43,18 @@ pub(super) fn matrix<T: Real>(w: &Windows, images: &[T]) -> Vec<T> {
 pub(super) fn overlapped<T: Real>(w: &Windows, matrix: &[T]) -> Vec<T> {
     let (cols, channels) = (w.cols(), w.channels());
     let mut images = vec![T::zero(); matrix.len() / (w.rows() * cols) * w.image_len()];
-    images.par_chunks_mut(w.image_len()).zip(matrix.par_chunks(w.rows() * cols)).for_each(|(image, rows)| {
-        for (place, row) in rows.chunks(cols).enumerate() {
-            taps(w, place, |tap, pixel| {
-                let to = &mut image[pixel * channels..(pixel + 1) * channels];
-                for (sum, value) in to.iter_mut().zip(&row[tap * channels..]) {
-                    *sum += *value;
-                }
-            });
-        }
-    });
+    let least = super::rows_a_thread(w.rows() * cols);
+    images.par_chunks_mut(w.image_len()).with_min_len(least).zip(matrix.par_chunks(w.rows() * cols)).for_each(
+        |(image, rows)| {
+            for (place, row) in rows.chunks(cols).enumerate() {
+                taps(w, place, |tap, pixel| {
+                    let to = &mut image[pixel * channels..(pixel + 1) * channels];
+                    for (sum, value) in to.iter_mut().zip(&row[tap * channels..]) {
+                        *sum += *value;
+                    }
+                });
+            }
+        },
+    );
     images
 }
