@@ -3,6 +3,7 @@
 //   data (N, W) to x (B, W): words of four grey levels each, W = ceil(D / 4), bytes past D set to 0; bytes stay
 //   bytes, and the matrix products that read them convert them to levels
 //   data (N, D) to x (B, D): floats
+//   classes: numbers of classes, data (N, 1) words to x (B, D): 1 in the column of the row's class, 0 in the others
 //   augmented: images of grey levels. Each is moved by up to `shift` pixels either way, the uncovered pixels black; if
 //   FLIP, half of them are mirrored; noise is added to every level: the sum of eight random bytes, of which 1020 is the
 //   mean and 209 the deviation, times noise / 65536. Integers only, so that every adapter makes the same bytes.
@@ -116,6 +117,17 @@ fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
     let target_row = row * params.width;
     for (var d = lane; d < params.width; d += WG) {
         x[target_row + d] = binarise(floats[source + d], target_row + d);
+    }
+}
+
+@compute @workgroup_size(WG)
+fn gather_classes(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+                  @builtin(local_invocation_index) lane: u32) {
+    let row = group.y * groups.x + group.x;
+    if row >= params.batch { return; }
+    let class_of_row = bytes[row_of(row)];
+    for (var d = lane; d < params.width; d += WG) {
+        x[row * params.width + d] = select(0.0, 1.0, d == class_of_row);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::kernels::case::{Case, GUARD, Tolerance};
 use crate::kernels::rng::threefry2x32;
 use crate::model::{DataSpec, TrainSpec, Vae, VaeSpec};
 use crate::oracle::Oracle;
-use crate::plan::{Dtype, Family, PlanError, PlanId, Program, StepScalars, TensorId};
+use crate::plan::{Dtype, Family, Init, PlanError, PlanId, Program, StepScalars, TensorId};
 use std::sync::Arc;
 
 /// Why a case failed.
@@ -172,18 +172,25 @@ fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -
     let mut executor = run(program)?;
     let data = vae.program.tensors.get(vae.train_data);
     let draw = |i: usize| threefry2x32([7, 7], [i as u32, 0])[0];
-    let level = |i: usize| (draw(i) as f32 / u32::MAX as f32).to_bits();
+    // Below one half, so that the gradient of an output's bias is no difference of two equal sums.
+    let level = |i: usize| (0.5 * draw(i) as f32 / u32::MAX as f32).to_bits();
     let words: Vec<u32> = match vae.program.tensors.dtype(vae.train_data) {
-        Dtype::U32 => (0..data.len()).map(draw).collect(),
+        Dtype::U32 => (0..data.len()).map(|i| draw(i) & 0x7F7F_7F7F).collect(),
         Dtype::F32 => (0..data.len()).map(level).collect(),
     };
     executor.write_words(vae.train_data, &words)?;
     executor.write(vae.clip, &[1.0])?;
     let mut weights = vec![0.0; vae.program.params.arena_len()];
     for param in vae.program.params.iter() {
-        let fan_in = *param.shape.last().unwrap_or(&1) as f32;
+        let inputs = match &param.shape[..] {
+            [_, inputs @ ..] if !inputs.is_empty() => inputs.iter().product(),
+            _ => param.len(),
+        };
+        // Around 1 for the scale of a norm, around 0 for all else.
+        let middle = if let Init::Constant(start) = param.init { start } else { 0.0 };
         for (i, weight) in weights[param.offset..param.offset + param.len()].iter_mut().enumerate() {
-            *weight = (draw(param.offset + i) as f32 / u32::MAX as f32 - 0.5) * 2.0 / fan_in.sqrt();
+            let draw = (draw(param.offset + i) as f32 / u32::MAX as f32 - 0.5) * 2.0;
+            *weight = middle + draw / (inputs as f32).sqrt();
         }
     }
     executor.write(vae.weights, &weights)?;

@@ -29,6 +29,8 @@ const FAULTS: &[Fault] = &[
     (Family::Batch, "batch/", "round < 6u", "round < 5u", BOTH),
     (Family::Batch, "batch/", "level >= 0.5", "level > 0.6", BOTH),
     (Family::Batch, "batch/", "step.binarise_key, vec2", "step.shuffle_key, vec2", BOTH),
+    (Family::Batch, "batch/classes", "d == class_of_row", "d == class_of_row + 1u", BOTH),
+    (Family::Batch, "batch/classes", "bytes[row_of(row)]", "bytes[row]", BOTH),
     // augmented: the shift in each direction, the mirror, the bytes of the noise
     (Family::Batch, "batch/augmented", "pixel / params.image_width) - down", "pixel / params.image_width) + down", BOTH),
     (Family::Batch, "batch/augmented", "pixel % params.image_width) - right", "pixel % params.image_width) + right", BOTH),

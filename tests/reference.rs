@@ -6,7 +6,7 @@ mod common;
 use std::path::PathBuf;
 
 use safetensors::SafeTensors;
-use wgvae::config::Config;
+use wgvae::config::{Config, RowSpec};
 use wgvae::executor::Executor;
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::model::{DataSpec, Extent, Plan, Vae};
@@ -20,6 +20,8 @@ struct Fixture {
     config: Config,
     /// What the rows are, if they are images.
     image: Option<Extent>,
+    /// How many classes there are, if the model is told.
+    classes: usize,
 }
 
 fn fixtures() -> Vec<Fixture> {
@@ -42,12 +44,13 @@ fn fixtures() -> Vec<Fixture> {
                     let extents: Vec<usize> = image.split(',').map(|n| n.parse().unwrap()).collect();
                     Extent::Image(extents.try_into().unwrap())
                 }),
+                classes: metadata.get("classes").map_or(0, |count| count.parse().unwrap()),
                 bytes,
             }
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(all.len() >= 17, "fixtures are missing");
+    assert!(all.len() >= 19, "fixtures are missing");
     all
 }
 
@@ -72,11 +75,16 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let shape = file.tensor("x").unwrap().shape().to_vec();
     let (rows, width) = (shape[0], shape[1]);
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
-    let spec = config.vae_spec(fixture.image.unwrap_or(Extent::Flat(width))).unwrap();
+    let extent = fixture.image.unwrap_or(Extent::Flat(width));
+    let spec = config.vae_spec(RowSpec { extent, classes: fixture.classes }).unwrap();
     let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());
     executor.write(vae.train_data, &x).unwrap();
     executor.write(vae.clip, &[1.0]).unwrap();
+    if let Some(labels) = vae.labels {
+        let classes: Vec<u32> = bytemuck::pod_collect_to_vec(file.tensor("classes").unwrap().data());
+        executor.write_words(labels.train, &classes).unwrap();
+    }
     let params = &vae.program.params;
     let mut arena = vec![0.0; params.arena_len()];
     for param in params.iter() {

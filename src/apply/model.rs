@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::{Run, RunError, draws};
 use crate::config::Config;
-use crate::data::{Description, Split, Values};
+use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::rng::{Stream, key};
-use crate::model::{Apply, DataSpec, Objective, Vae};
+use crate::model::{Apply, DataSpec, Labels, Objective, Vae};
 use crate::plan::{ParamTable, StepScalars, TensorId};
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
 
@@ -113,7 +113,7 @@ impl Applied {
         let width = run.data.shape.len();
         let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
-        Ok(Vae::applied(&run.config.vae_spec(run.data.shape)?, &run.config.train_spec(), data)?)
+        Ok(Vae::applied(&run.config.vae_spec(&run.data)?, &run.config.train_spec(), data)?)
     }
 
     /// Loads the weights to the device that compiled those plans.
@@ -141,7 +141,7 @@ impl Applied {
     fn expect(&self, rows: &Split) -> Result<(), RunError> {
         let bytes = matches!(rows.values, Values::Bytes(_));
         if rows.values.len() == rows.rows * self.width() && bytes == self.data.bytes {
-            return Ok(());
+            return if self.is_conditional() { self.expect_classes(rows.labels.as_deref(), rows.rows) } else { Ok(()) };
         }
         let kind = |bytes: bool| if bytes { "levels" } else { "numbers" };
         Err(RunError::Unfit(format!(
@@ -151,6 +151,25 @@ impl Applied {
             rows.values.len(),
             kind(bytes),
             rows.rows
+        )))
+    }
+
+    /// Whether the model is told the class of each row.
+    pub fn is_conditional(&self) -> bool {
+        self.vae.labels.is_some()
+    }
+
+    /// Refuses classes that are not the model's, or not one for each row.
+    fn expect_classes(&self, classes: Option<&[u32]>, rows: usize) -> Result<(), RunError> {
+        let known = |classes: &&[u32]| {
+            classes.len() == rows && classes.iter().all(|class| (*class as usize) < self.data.classes.len())
+        };
+        if classes.is_some_and(|classes| known(&classes)) {
+            return Ok(());
+        }
+        Err(RunError::Unfit(format!(
+            "this model was trained with classes ({}), and must be told the class of each row",
+            list(&self.data.classes)
         )))
     }
 
@@ -168,6 +187,9 @@ impl Applied {
         for first in (0..rows.rows).step_by(self.capacity) {
             let end = (first + self.capacity).min(rows.rows);
             self.executor.write_words(self.vae.test_data, &rows.words_of(first..end, width))?;
+            if let (Some(labels), Some(classes)) = (self.vae.labels, &rows.labels) {
+                self.executor.write_words(labels.test, &classes[first..end])?;
+            }
             for start in (first..end).step_by(batch) {
                 let step = scalars(&schedule, (start / batch) as u64);
                 // The offset is relative to the rows that the device holds.
@@ -195,18 +217,34 @@ impl Applied {
         Ok(codes)
     }
 
-    /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with.
+    /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model is told the classes in turn.
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
+        let count = self.data.classes.len().max(1);
+        let classes: Vec<u32> = (0..z.len() / self.latent()).map(|row| (row % count) as u32).collect();
+        self.decode_as(z, &classes)
+    }
+
+    /// Decodes `z (N, Z)` as rows of these classes, numbered as in the run's `data.json`. A model that is not conditional takes
+    /// none.
+    pub fn decode_as(&mut self, z: &[f32], classes: &[u32]) -> Result<Vec<f32>, RunError> {
         let (batch, latent, width) = (self.batch(), self.latent(), self.width());
         if !z.len().is_multiple_of(latent) {
             let why = format!("each code has {latent} numbers, and {} is not a multiple of that", z.len());
             return Err(RunError::Unfit(why));
         }
+        if self.is_conditional() {
+            self.expect_classes(Some(classes), z.len() / latent)?;
+        }
         let mut shown = Vec::with_capacity(z.len() / latent * width);
-        for chunk in z.chunks(batch * latent) {
+        for (number, chunk) in z.chunks(batch * latent).enumerate() {
             let mut whole = chunk.to_vec();
             whole.resize(batch * latent, 0.0);
             self.executor.write(self.vae.z, &whole)?;
+            if let Some(labels) = self.vae.labels {
+                let mut of_batch: Vec<u32> = classes.iter().skip(number * batch).take(batch).copied().collect();
+                of_batch.resize(batch, 0);
+                self.executor.write(labels.batch, &Labels::columns(&of_batch, self.data.classes.len()))?;
+            }
             self.executor.dispatch(Apply::Decode.into(), &StepScalars::default())?;
             let kept = chunk.len() / latent * width;
             shown.extend(&self.executor.read(self.vae.mean)?[..kept]);
@@ -214,7 +252,8 @@ impl Applied {
         Ok(shown)
     }
 
-    /// Decodes `count` draws from the prior: `(N, D)`, a function of the seed alone. A plain autoencoder has no prior.
+    /// Decodes `count` draws from the prior: `(N, D)`, a function of the seed alone; a conditional model's are of each class in
+    /// turn. A plain autoencoder has no prior.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
         if self.config.model.objective == Objective::Ae {
             return Err(RunError::Unfit("a plain autoencoder has no prior to draw from".into()));
@@ -231,6 +270,13 @@ impl Applied {
             Ok(())
         })?;
         Ok(shown)
+    }
+
+    /// Reconstructs rows of one class as rows of another: `(N, D)`. What the code says of a row stays, what its class does
+    /// changes.
+    pub fn reconstruct_as(&mut self, rows: &Split, class: u32) -> Result<Vec<f32>, RunError> {
+        let codes = self.encode(rows)?;
+        self.decode_as(&codes.mu, &vec![class; rows.rows])
     }
 
     /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with.

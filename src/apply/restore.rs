@@ -22,11 +22,12 @@ pub fn split_of(values: &[f32], bytes: bool, width: usize) -> Split {
     Split::of(values.len() / width, values)
 }
 
-/// Restores rows `(N, D)`. In each round, missing values are replaced by those of the reconstruction; noisy values
+/// Restores rows `(N, D)`, whose classes a conditional model must be told. In each round, missing values are replaced by those of the reconstruction; noisy values
 /// become a mean of observation and reconstruction, weighted by how much of their difference the noise explains.
 pub fn restore(
     model: &mut Applied,
     observed: &[f32],
+    classes: Option<&[u32]>,
     bytes: bool,
     damage: &Damage,
     rounds: usize,
@@ -43,7 +44,8 @@ pub fn restore(
         }
     }
     for _ in 0..rounds {
-        let shown = model.reconstruct(&split_of(&now, bytes, width))?;
+        let rows = Split { labels: classes.map(<[u32]>::to_vec), ..split_of(&now, bytes, width) };
+        let shown = model.reconstruct(&rows)?;
         now = match damage {
             Damage::Missing(missing) => {
                 let gone = missing.iter().cycle();

@@ -6,7 +6,7 @@ use toml::Table;
 
 use super::restore::split_of;
 use crate::config::{Config, ConfigError};
-use crate::data::{DataError, Description, Options, Split};
+use crate::data::{DataError, Description, Options, Rows, Split, list};
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
@@ -121,6 +121,47 @@ impl Run {
             columns.standardise(&mut numbers);
         }
         Ok(split_of(&numbers, self.data.bytes, width))
+    }
+
+    /// The number of a class that a conditional model is told of.
+    pub fn class(&self, name: &str) -> Result<u32, RunError> {
+        if !self.config.is_conditional() {
+            return Err(RunError::Unfit(format!(
+                "{} was trained without classes, so it cannot be told one: train with --condition class",
+                self.path.display()
+            )));
+        }
+        let number = self.data.classes.iter().position(|class| class == name);
+        number.map(|number| number as u32).ok_or_else(|| {
+            RunError::Unfit(format!("there is no class `{name}`; the model knows {}", list(&self.data.classes)))
+        })
+    }
+
+    /// Gives rows the numbers that a conditional model has for their classes; all of them that of `class`, if there is one.
+    pub fn tell(&self, mut rows: Rows, class: Option<&str>) -> Result<Rows, RunError> {
+        if let Some(class) = class {
+            rows.split.labels = Some(vec![self.class(class)?; rows.split.rows]);
+        } else if self.config.is_conditional() {
+            let Some(labels) = &rows.split.labels else {
+                return Err(RunError::Unfit(format!(
+                    "this model was trained with classes ({}), and these rows have none: say what they are with --class, or \
+                     which column says so with --label",
+                    list(&self.data.classes)
+                )));
+            };
+            // A class that no row has need not be one of the model's.
+            let numbers: Vec<Option<u32>> = rows.classes.iter().map(|class| self.class(class).ok()).collect();
+            let number = |label: &u32| match (rows.classes.get(*label as usize), numbers.get(*label as usize)) {
+                (Some(_), Some(Some(number))) => Ok(*number),
+                (Some(class), _) => self.class(class),
+                (None, _) => Err(RunError::Unfit(format!("a row is of class number {label}, which has no name"))),
+            };
+            rows.split.labels = Some(labels.iter().map(number).collect::<Result<_, _>>()?);
+        } else {
+            return Ok(rows);
+        }
+        rows.classes.clone_from(&self.data.classes);
+        Ok(rows)
     }
 
     /// Whether the model has a prior: a plain autoencoder has none.

@@ -60,9 +60,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let models = models(&rows, args)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
     let codes = model.encode(&rows.split)?.of(models.iter().copied());
-    let shown = model.decode(&draws::around(&codes, args.seed, args.temperature))?;
     let labels: Option<Vec<u32>> =
         rows.split.labels.as_ref().map(|labels| models.iter().map(|row| labels[*row]).collect());
+    let z = draws::around(&codes, args.seed, args.temperature);
+    let shown = model.decode_as(&z, labels.as_deref().unwrap_or_default())?;
     let name = match format {
         Format::Png | Format::Idx => "augmented",
         Format::Csv => "augmented.csv",

@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let best = metrics.epochs.iter().map(|e| e.test_loss).fold(f64::INFINITY, f64::min);
         rows.push(Row {
             run: path.display().to_string(),
-            model: run::model_line(&run.config, run.data.shape.into(), record.parameters),
+            model: run::model_line(&run.config, &run.data, record.parameters),
             data: run.data.name.clone(),
             epochs: last.epoch,
             steps: last.step,

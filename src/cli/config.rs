@@ -6,7 +6,7 @@ use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The preset to start from: dense, deep-dense, conv, keras-conv, autoencoder, points, table
+    /// The preset to start from: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, table
     #[arg(long, value_name = "NAME", default_value = "dense")]
     preset: String,
 }

@@ -34,7 +34,7 @@ pub struct DataArgs {
     /// Fail on files and rows that cannot be used, instead of skipping them
     #[arg(long, help_heading = "Data")]
     pub strict: bool,
-    /// Resize images to this size, height first
+    /// Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes or above 256]
     #[arg(long, value_name = "HxW", help_heading = "Data")]
     pub image_size: Option<ImageSize>,
     /// Read images as grey or rgb [default: grey if all images are grey]

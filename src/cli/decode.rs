@@ -15,6 +15,9 @@ pub struct Args {
     /// any Z columns
     #[arg(value_name = "FILE")]
     latents: PathBuf,
+    /// The class of all rows, for a model that was trained with --condition class [default: the column `label` of a CSV file]
+    #[arg(long, value_name = "CLASS")]
+    class: Option<String>,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -27,17 +30,38 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let z = latents(&run, &args.latents)?;
     let mut model = args.run.model(&run, 1)?;
-    let shown = model.decode(&z)?;
+    let shown = model.decode_as(&z, &classes(args, &run, z.len() / model.latent())?)?;
     let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
     let to = write_rows(&run, args.to.as_deref(), "decoded", || Sheet::of_rows(&run, shown), picture)?;
     told(&to)?;
     Ok(())
 }
 
+/// The columns that hold codes start with one of these.
+const LATENTS: &[&str] = &["mu", "z"];
+
+/// The classes that a conditional model is told: those of the flag, or else of the file.
+fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
+    if let Some(class) = &args.class {
+        return Ok(vec![run.class(class)?; rows]);
+    }
+    if !run.config.is_conditional() {
+        return Ok(Vec::new());
+    }
+    match data::labels(&args.latents, LATENTS, "label")? {
+        Some(labels) => labels.iter().map(|label| run.class(label)).collect(),
+        None => Err(RunError::Unfit(format!(
+            "this model was trained with classes ({}), and {} has no column `label`: say which class to decode with --class",
+            data::list(&run.data.classes),
+            args.latents.display()
+        ))),
+    }
+}
+
 /// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.
 fn latents(run: &Run, path: &Path) -> Result<Vec<f32>, RunError> {
     let latent = run.config.model.latent;
-    let (z, width) = data::numbers(path, &["mu", "z"])?;
+    let (z, width) = data::numbers(path, LATENTS)?;
     match width == latent {
         true => Ok(z),
         false => Err(RunError::Unfit(format!(

@@ -88,7 +88,7 @@ fn show(name: &str, ops: &[Op], on: Capabilities, tuning: &TuningTable) -> anyho
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (config, data) = args.model.resolve()?;
-    let spec = config.vae_spec(data.shape)?;
+    let spec = config.vae_spec(&data)?;
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
     let selected = executor::select(&args.device.adapter.device)?;
     let gpu = executor::open_gpu(&selected, &vae.program, false)?;

@@ -9,7 +9,7 @@ use crate::config::{Config, Optimizer, Schedule};
 use crate::data::Dataset;
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
-use crate::model::{InitScheme, Layer, Likelihood, Objective};
+use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 
 /// Widths separated by commas, or `none`.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ impl std::str::FromStr for Layers {
 
 #[derive(Debug, clap::Args)]
 pub struct ModelArgs {
-    /// Start from a preset: dense, deep-dense, conv, keras-conv, autoencoder, points, table [default: what suits the data]
+    /// Start from a preset: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, table [default: what suits the data]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// Read settings from a TOML file; they override the preset
@@ -92,12 +92,15 @@ pub struct ModelArgs {
     /// Distribution of the data given the decoder's output
     #[arg(long)]
     likelihood: Option<Likelihood>,
-    /// Standard deviation of a likelihood with a fixed sigma
+    /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts
     #[arg(long, value_name = "X")]
     sigma: Option<f64>,
     /// elbo: reconstruction plus beta times KL; ae: a plain autoencoder
     #[arg(long)]
     objective: Option<Objective>,
+    /// class: a conditional VAE, whose encoder and decoder are told each row's class
+    #[arg(long)]
+    condition: Option<Condition>,
     /// Weight of the KL term
     #[arg(long, value_name = "X")]
     beta: Option<f64>,
@@ -192,6 +195,7 @@ impl ModelArgs {
             ("model", "likelihood", self.likelihood.as_ref().and_then(name_of)),
             ("model", "sigma", self.sigma.as_ref().map(float)),
             ("model", "objective", self.objective.as_ref().and_then(name_of)),
+            ("model", "condition", self.condition.as_ref().and_then(name_of)),
             ("model", "beta", self.beta.as_ref().map(float)),
             ("model", "beta_warmup_epochs", self.beta_warmup_epochs.as_ref().map(float)),
             ("model", "tied", self.tied.map(Value::Boolean)),

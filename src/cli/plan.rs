@@ -146,7 +146,7 @@ fn arrow(row: &OpRow<'_>) -> String {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (config, data) = args.model.resolve()?;
-    let spec = config.vae_spec(data.shape)?;
+    let spec = config.vae_spec(&data)?;
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
     let plan = vae.program.plan(&args.which).ok_or_else(|| {
         let names: Vec<&str> = vae.program.plans.iter().map(|p| p.name.as_str()).collect();

@@ -224,7 +224,7 @@ fn rows<'a>(
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (mut config, data) = args.model.resolve()?;
-    let spec = config.vae_spec(data.shape)?;
+    let spec = config.vae_spec(&data)?;
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
     let selected = args.device.adapter.select()?;
     let Opened { gpu, executor, device } = args.device.open(&selected, &mut config, &vae, true)?;

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::device_args;
 use super::signals::Phase;
+use crate::config::RowSpec;
 use crate::run::model_line;
 use crate::train::{DeviceEvent, EpochReport, Event, Start};
 
@@ -136,7 +137,11 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
         let all = s.train_rows + s.test_rows;
         writeln!(out, "         streamed: {most} of {all} rows on the device at a time")?;
     }
-    writeln!(out, "model    {}", model_line(s.config, s.shape.into(), s.parameters))?;
+    writeln!(
+        out,
+        "model    {}",
+        model_line(s.config, RowSpec { extent: s.shape.into(), classes: s.classes }, s.parameters)
+    )?;
     writeln!(
         out,
         "step     {} dispatches in {} stages, {:.0} MFLOP",

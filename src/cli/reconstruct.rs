@@ -14,6 +14,9 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
+    /// Decode the rows' codes as rows of this class, for a model that was trained with --condition class
+    #[arg(long, value_name = "CLASS")]
+    as_class: Option<String>,
     /// How many rows to draw in the picture [default: 50 images, 2000 points]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -26,7 +29,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
-    let shown = model.reconstruct(&rows.split)?;
+    let shown = match &args.as_class {
+        Some(class) => model.reconstruct_as(&rows.split, run.class(class)?)?,
+        None => model.reconstruct(&rows.split)?,
+    };
     let width = model.width();
     let first = |most: u64| (args.count.unwrap_or(most) as usize).min(rows.split.rows);
     let pictured = |most: u64| (rows.split.numbers(0..first(most), width), &shown[..first(most) * width]);

@@ -27,6 +27,9 @@ pub struct RowsArgs {
     /// Use rows of this source, named as for `train` [default: the run's test rows]
     #[arg(long, value_name = "SPEC")]
     pub data: Option<String>,
+    /// Tell a model that was trained with --condition class that rows are of this class, whatever they say themselves
+    #[arg(long, value_name = "CLASS")]
+    pub class: Option<String>,
     #[command(flatten)]
     choice: DataArgs,
 }
@@ -63,6 +66,7 @@ impl RowsArgs {
             }
             None => self.test_rows(run)?,
         };
+        let rows = run.tell(rows, self.class.as_deref())?;
         for note in &rows.notes {
             warning!("{note}");
         }
@@ -78,7 +82,7 @@ impl RowsArgs {
     pub fn train_rows(&self, run: &Run) -> Result<Rows, RunError> {
         match self.data {
             Some(_) => self.rows(run),
-            None => self.own(run, |data| (data.train, data.classes, Vec::new())),
+            None => run.tell(self.own(run, |data| (data.train, data.classes, Vec::new()))?, self.class.as_deref()),
         }
     }
 

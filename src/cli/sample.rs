@@ -50,15 +50,36 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         _ => draws::prior(count, model.latent(), args.seed, args.temperature),
     };
-    let shown = model.decode(&z)?;
+    let class = args.rows.class.as_deref().map(|class| run.class(class)).transpose()?;
+    // Draws around a class or a row are of its class.
+    let class = class.or_else(|| rows.as_ref().filter(|_| around).and_then(|rows| class_of(args, rows)));
+    let classes: Vec<u32> = match (class, run.data.classes.len()) {
+        (Some(class), _) => vec![class; count],
+        (None, known) => (0..count).map(|row| (row % known.max(1)) as u32).collect(),
+    };
+    let shown = model.decode_as(&z, &classes)?;
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
         _ => Vec::new(),
     };
     let picture = picture(run.data.shape, &shown, &ground, 10);
-    let to = write_rows(&run, args.to.as_deref(), "samples", || Sheet::of_rows(&run, shown), picture)?;
+    let sheet = || {
+        let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
+        match model.is_conditional() {
+            true => Sheet::of_rows(&run, shown).with("label", classes.iter().map(name).collect()),
+            false => Sheet::of_rows(&run, shown),
+        }
+    };
+    let to = write_rows(&run, args.to.as_deref(), "samples", sheet, picture)?;
     told(&to)?;
     Ok(())
+}
+
+/// The class that draws are around.
+fn class_of(args: &Args, rows: &Rows) -> Option<u32> {
+    let named = |name: &String| rows.classes.iter().position(|class| class == name).map(|number| number as u32);
+    let of_row = |row: usize| rows.split.labels.as_ref().and_then(|labels| labels.get(row).copied());
+    args.around_class.as_ref().map_or_else(|| args.around_row.and_then(of_row), named)
 }
 
 /// The code to draw around: a row's, or a class's mean with the mean variance.

@@ -50,7 +50,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let all: Vec<usize> = (0..latent).collect();
     let z = draws::traversal(&start, &spread, &all, args.range, steps);
-    let shown = model.decode(&z)?;
+    let of_row = rows.as_ref().zip(args.row).and_then(|(rows, row)| Some(rows.split.labels.as_ref()?[row]));
+    let named = args.rows.class.as_deref().map(|class| run.class(class)).transpose()?;
+    let class = named.or(of_row).unwrap_or(0);
+    if model.is_conditional() && named.or(of_row).is_none() {
+        warning!("rows of class {}: --class chooses another", run.data.classes[0]);
+    }
+    let shown = model.decode_as(&z, &vec![class; z.len() / latent])?;
     let picture = picture(run.data.shape, &shown, &shown, steps);
     let sheet = || {
         let at = |i: usize| z[i * latent + i / steps];

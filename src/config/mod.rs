@@ -10,8 +10,10 @@ mod validate;
 use std::path::PathBuf;
 
 pub use crate::kernels::{Activation, TuningTable, batch::Binarise};
-pub use crate::model::{Likelihood, Objective};
+pub use crate::model::{Condition, Likelihood, Objective};
 pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
+#[doc(hidden)]
+pub use specs::RowSpec;
 
 /// The presets, by name: the files under `presets/`, built in.
 pub const PRESETS: &[(&str, &str)] = &[
@@ -19,6 +21,8 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("deep-dense", include_str!("../../presets/deep-dense.toml")),
     ("conv", include_str!("../../presets/conv.toml")),
     ("keras-conv", include_str!("../../presets/keras-conv.toml")),
+    ("burgess", include_str!("../../presets/burgess.toml")),
+    ("photo", include_str!("../../presets/photo.toml")),
     ("autoencoder", include_str!("../../presets/autoencoder.toml")),
     ("points", include_str!("../../presets/points.toml")),
     ("table", include_str!("../../presets/table.toml")),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Channels, Fit, ImageSize, Options};
 use crate::kernels::batch::Binarise;
 use crate::kernels::{Activation, TuningTable};
-use crate::model::{InitScheme, Layer, Likelihood, Objective};
+use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,10 +123,12 @@ pub struct ModelConfig {
     pub latent_activation: Activation,
     /// Distribution of the data given the decoder's output.
     pub likelihood: Likelihood,
-    /// Standard deviation of a likelihood with a fixed sigma.
+    /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts.
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,
+    /// What the model is told of each row.
+    pub condition: Condition,
     /// Weight of the KL term.
     pub beta: f32,
     /// Epochs over which beta rises from 0.
@@ -267,6 +269,7 @@ impl Default for ModelConfig {
             likelihood: Likelihood::Bernoulli,
             sigma: 1.0,
             objective: Objective::Elbo,
+            condition: Condition::None,
             beta: 1.0,
             beta_warmup_epochs: 0.0,
             tied: false,

@@ -1,7 +1,7 @@
 //! What a configuration means for the plan of a model.
 
-use super::{Config, ConfigError, Optimizer};
-use crate::data::{Dataset, Shape};
+use super::{Condition, Config, ConfigError, Optimizer};
+use crate::data::{Dataset, Description, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
 use crate::model::{DataSpec, Extent, Layer, TrainSpec, VaeSpec, stack};
@@ -16,11 +16,53 @@ impl From<Shape> for Extent {
     }
 }
 
+/// What a network is for: what a row is, and how many classes there are.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct RowSpec {
+    /// What a row is.
+    pub extent: Extent,
+    /// The number of classes, 0 where they are not known.
+    pub classes: usize,
+}
+
+/// Rows without classes.
+impl<T: Into<Extent>> From<T> for RowSpec {
+    fn from(extent: T) -> Self {
+        Self { extent: extent.into(), classes: 0 }
+    }
+}
+
+impl From<&Dataset> for RowSpec {
+    fn from(data: &Dataset) -> Self {
+        Self { extent: data.shape.into(), classes: data.classes.len() }
+    }
+}
+
+impl From<&Description> for RowSpec {
+    fn from(data: &Description) -> Self {
+        Self { extent: data.shape.into(), classes: data.classes.len() }
+    }
+}
+
 impl Config {
-    /// The network for data of this extent.
+    /// Whether the model is told each row's class.
+    pub fn is_conditional(&self) -> bool {
+        self.model.condition == Condition::Class
+    }
+
+    /// The network for such rows.
     #[doc(hidden)]
-    pub fn vae_spec(&self, data: impl Into<Extent>) -> Result<VaeSpec, ConfigError> {
-        let (m, data) = (&self.model, data.into());
+    pub fn vae_spec(&self, rows: impl Into<RowSpec>) -> Result<VaeSpec, ConfigError> {
+        let RowSpec { extent: data, classes } = rows.into();
+        let m = &self.model;
+        if self.is_conditional() && classes == 0 {
+            return Err(ConfigError::Value(
+                "condition class needs rows with classes, and these have none: name a table's column with --label, put images \
+                 into a folder for each class, or leave condition out"
+                    .into(),
+            ));
+        }
         // Layers as they are written, or as their widths are.
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
@@ -43,6 +85,7 @@ impl Config {
             sigma: m.sigma,
             objective: m.objective,
             tied: m.tied,
+            classes: self.is_conditional().then_some(classes),
             init: m.init,
         })
     }

@@ -59,7 +59,7 @@ impl Config {
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
                 m.sigma != 1.0 && !m.likelihood.takes_sigma(),
-                "sigma applies only to a likelihood with a fixed sigma: choose likelihood gaussian, or leave sigma out",
+                "sigma applies only to normal likelihoods: choose likelihood gaussian or gaussian-learned, or leave sigma out",
             ),
             (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
@@ -115,7 +115,18 @@ impl Config {
     pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
         self.validate()?;
         let refuse = |message: String| Err(ConfigError::Value(message));
-        self.vae_spec(data.shape)?;
+        self.vae_spec(data)?;
+        if self.is_conditional() {
+            for (which, split) in [("training", &data.train), ("test", &data.test)] {
+                let known = |labels: &Vec<u32>| labels.iter().all(|label| (*label as usize) < data.classes.len());
+                if !split.labels.as_ref().is_some_and(known) {
+                    return refuse(format!(
+                        "condition class needs the class of every row, and some {which} rows of {} have none: leave those rows or condition out",
+                        data.name
+                    ));
+                }
+            }
+        }
         if self.train.batch > data.train.rows {
             return refuse(format!(
                 "a batch of {} rows is larger than the training data, which has {}: choose a smaller batch",

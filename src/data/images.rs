@@ -34,7 +34,7 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
             Err(reason) => problems.add(file, reason)?,
         }
     }
-    let (height, width) = common_size(source, &headers, &kept, options.image_size)?;
+    let (ImageSize { height, width }, why) = common_size(source, &headers, &kept, options)?;
     let channels = match options.channels {
         Some(Channels::Grey) => 1,
         Some(Channels::Rgb) => 3,
@@ -69,7 +69,8 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
     let is_resized = |(header, whole): &(&Header, &bool)| **whole && (header.height, header.width) != (height, width);
     let resized = headers.iter().zip(&whole).filter(is_resized).count();
     if resized > 0 {
-        notes.push(format!("{resized} of {} images were resized to {height}x{width}", kept.len()));
+        let why = why.map(|why| format!(", {why}; --image-size chooses another size")).unwrap_or_default();
+        notes.push(format!("{resized} of {} images were resized to {height}x{width}{why}", kept.len()));
     }
     split.retain(&whole);
     let mut marks = whole.iter();
@@ -114,40 +115,56 @@ impl Problems<'_> {
     }
 }
 
-/// The requested size, or else the size that all images have.
+/// The longest side of images that are learned from as large as they are.
+const LARGE: usize = 256;
+/// The side of images that are made smaller where no size is asked for.
+const MODERATE: usize = 64;
+
+/// The size that images are brought to, and why it is another than theirs, if that was not asked for.
 fn common_size(
     source: &Path,
     headers: &[Header],
     kept: &[(File, bool)],
-    asked: Option<ImageSize>,
-) -> Result<(usize, usize), DataError> {
-    if let Some(size) = asked {
-        return Ok((size.height, size.width));
+    options: &Options,
+) -> Result<(ImageSize, Option<String>), DataError> {
+    let unusable = |reason: String| Err(DataError::unusable(source.display(), reason));
+    if let Some(size) = options.image_size {
+        return Ok((size, None));
     }
-    let Some(first) = headers.first() else {
-        return Err(DataError::unusable(source.display(), "none of its images can be read"));
+    let Some(first) = headers.first().map(size_of) else {
+        return unusable("none of its images can be read".into());
     };
-    let size = (first.height, first.width);
-    if size.0.max(size.1) > LONGEST {
-        let reason =
-            format!("images of {}x{} are too large to learn from; resize them with --image-size", size.0, size.1);
-        return Err(DataError::unusable(source.display(), reason));
+    let other = headers.iter().position(|header| size_of(header) != first);
+    if other.is_none() && first.height.max(first.width) <= LARGE {
+        return Ok((first, None));
     }
-    if let Some(other) = headers.iter().position(|header| (header.height, header.width) != size) {
-        let reason = format!(
-            "the images have different sizes: {} is {}x{}, {} is {}x{}; resize them to one size with --image-size {}x{}",
+    let suited = suited_size(headers);
+    match other {
+        Some(other) if options.strict => unusable(format!(
+            "the images have different sizes: {} is {first}, {} is {}; resize them to one size with --image-size {suited}",
             kept[0].0.origin,
-            size.0,
-            size.1,
             kept[other].0.origin,
-            headers[other].height,
-            headers[other].width,
-            size.0,
-            size.1
-        );
-        return Err(DataError::unusable(source.display(), reason));
+            size_of(&headers[other]),
+        )),
+        None if first.height.max(first.width) > LONGEST && options.strict => {
+            unusable(format!("images of {first} are too large to learn from; resize them with --image-size {suited}"))
+        }
+        None if options.strict => Ok((first, None)),
+        Some(_) => Ok((suited, Some("because they have different sizes".into()))),
+        None => Ok((suited, Some(format!("because sides above {LARGE} pixels make models large")))),
     }
-    Ok(size)
+}
+
+fn size_of(header: &Header) -> ImageSize {
+    ImageSize { height: header.height, width: header.width }
+}
+
+/// A square that is no larger than most images, and that convolutions halve three times.
+fn suited_size(headers: &[Header]) -> ImageSize {
+    let mut shorter: Vec<usize> = headers.iter().map(|header| header.height.min(header.width)).collect();
+    shorter.sort_unstable();
+    let side = (shorter[shorter.len() / 2] / 8 * 8).clamp(8, MODERATE);
+    ImageSize { height: side, width: side }
 }
 
 /// The colours found in an image.

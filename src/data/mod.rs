@@ -41,6 +41,6 @@ pub use error::DataError;
 pub(crate) use error::{list, shown};
 pub use memory::InMemory;
 #[doc(hidden)]
-pub use numbers::{mask, numbers};
+pub use numbers::{labels, mask, numbers};
 pub use options::{Channels, Fit, ImageSize, Options};
 pub use raw::Progress;

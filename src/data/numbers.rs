@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::raw::Request;
+use super::raw::{Raw, Request};
 use super::source::{self, Kind};
 use super::{DataError, Options, Values, idx, npy, npz, picture, table};
 
@@ -21,7 +21,26 @@ pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), Data
     array.numbers().map_err(|reason| DataError::unusable(path.display(), reason))
 }
 
+/// The classes in a column of this name, of the file that [`numbers`] reads; none if it has no such column.
+pub fn labels(path: &Path, prefixes: &[&str], column: &str) -> Result<Option<Vec<String>>, DataError> {
+    if !matches!(source::kind_of(path)?, Kind::Table) || !table::names(path)?.iter().any(|name| name.trim() == column) {
+        return Ok(None);
+    }
+    let raw = read(path, prefixes, Some(column.to_string()))?;
+    let name = |label: &u32| raw.classes.get(*label as usize).cloned().unwrap_or_default();
+    Ok(raw.rows.labels.map(|labels| labels.iter().map(name).collect()))
+}
+
 fn of_table(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataError> {
+    let raw = read(path, prefixes, None)?;
+    let width = raw.shape.len();
+    match raw.rows.values {
+        Values::Floats(values) => Ok((values, width)),
+        levels => Ok((levels.numbers(0..levels.len()), width)),
+    }
+}
+
+fn read(path: &Path, prefixes: &[&str], label: Option<String>) -> Result<Raw, DataError> {
     let names = table::names(path)?;
     let mut columns = Vec::new();
     for prefix in prefixes {
@@ -35,13 +54,8 @@ fn of_table(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataErr
             break;
         }
     }
-    let options = Options { columns, strict: true, ..Options::default() };
-    let raw = table::file(path, &Request { options: &options, progress: &|_, _| {}, label_needed: true })?;
-    let width = raw.shape.len();
-    match raw.rows.values {
-        Values::Floats(values) => Ok((values, width)),
-        levels => Ok((levels.numbers(0..levels.len()), width)),
-    }
+    let options = Options { columns, label, strict: true, ..Options::default() };
+    table::file(path, &Request { options: &options, progress: &|_, _| {}, label_needed: true })
 }
 
 /// Reads a mask of the given size: `(height, width)`, true where a pixel is white.

@@ -96,7 +96,7 @@ pub struct Options {
     pub seed: u64,
     /// Fail on a file or row that cannot be used, instead of skipping it.
     pub strict: bool,
-    /// The size that images are resized to; by default the size they all have.
+    /// The size that images are resized to; by default the size they all have, if it is the same for all and not large.
     pub image_size: Option<ImageSize>,
     /// Colour channels of images; by default grey if all files are grey.
     pub channels: Option<Channels>,

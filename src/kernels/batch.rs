@@ -144,6 +144,34 @@ pub fn gather(
         .flops(batch * width))
 }
 
+/// `x (B, K)` from the numbers of classes `labels (N, 1)` of as many rows: 1 in the column of the row's class, else 0.
+pub fn classes(tensors: &TensorTable, labels: TensorId, x: TensorId) -> Result<Op, PlanError> {
+    let label = "gather classes";
+    let (batch, width) = tensors.matrix(label, x)?;
+    let (count, _) = tensors.matrix(label, labels)?;
+    tensors.expect_dtype(label, labels, Dtype::U32)?;
+    tensors.expect_shape(label, labels, &[count, 1])?;
+    tensors.expect(label, x, &[batch, width])?;
+    let params = BatchParams {
+        count: index_fits(label, count)?,
+        width: index_fits(label, width)?,
+        words: 1,
+        half_bits: half_bits(count),
+        height: 0,
+        image_width: 0,
+        channels: 0,
+        shift: 0,
+        noise: 0,
+        batch: index_fits(label, batch)?,
+    };
+    Ok(Op::new(label, Kernel::Batch(Gather::Classes, Binarise::None), Grid::Rows(batch))
+        .read("bytes", labels)
+        .touching(batch)
+        .write("x", x)
+        .params(params.block())
+        .flops(batch * width))
+}
+
 /// Gathers images of grey levels packed in words and augments each.
 pub fn augmented(
     tensors: &TensorTable,
@@ -213,6 +241,15 @@ pub(super) fn cases() -> Vec<Case> {
             case.op(|t| gather(t, data, x, width, binarise));
             all.push(case.timed(batch == 128));
         }
+    }
+    for (count, batch, width, offset) in [(1, 1, 1, 0), (11, 5, 3, 9), (300, 65, 17, 250), (5000, 128, 10, 4900)] {
+        let keys = StepScalars { shuffle_key: [21, 22], next_shuffle_key: [31, 32], ..StepScalars::default() };
+        let step = StepScalars { shuffle: 1, offset, rows: batch as u32, ..keys };
+        let mut case = Case::new(format!("batch/classes {count} of {width} batch {batch} at {offset}"), step);
+        let labels = case.input("labels", &[count, 1], Dtype::U32, Fill::Below(width as u32));
+        let x = case.output("x", &[batch, width], Tolerance::Relative(0.0));
+        case.op(|t| classes(t, labels, x));
+        all.push(case);
     }
     for ((height, image_width, channels), shift, flip, noise, binarise) in [
         ((5, 7, 1), 2, true, 0.0, Binarise::None),

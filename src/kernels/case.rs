@@ -11,6 +11,8 @@ use crate::plan::{Dtype, METRICS_PER_STEP, Op, PlanError, Program, StepPlan, Ste
 pub enum Fill {
     /// Random words.
     Bits,
+    /// Random words below this one.
+    Below(u32),
     /// Uniform in [0, 1).
     Levels,
     /// Random picks from these values, to hit bounds and branches.
@@ -125,6 +127,7 @@ impl Case {
                 let words = (0..self.program.tensors.get(id).len())
                     .map(|_| match fill {
                         Fill::Bits => rng.next_u32(),
+                        Fill::Below(end) => rng.random_range(0..end),
                         Fill::Levels => rng.random::<f32>().to_bits(),
                         Fill::Among(values) => values[rng.random_range(0..values.len())].to_bits(),
                         Fill::Spread(s) => symmetric(&mut rng, s).to_bits(),

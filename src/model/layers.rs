@@ -65,6 +65,25 @@ fn kernel(g: &mut Graph, name: &str, shape: [usize; 4], init: Init) -> Node {
     weight
 }
 
+/// Adds a number for each class to each of the outputs `u`, rows `(B, N)` or images `(B P, C)` of P pixels: what a dense layer
+/// makes of `classes (B, K)`.
+pub fn conditioned(g: &mut Graph, name: &str, u: Node, classes: Node, extent: Extent) -> Node {
+    let ((pixels, outputs), inputs) = (extent.pixels(), g.shape(classes)[1]);
+    let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], linear_init(inputs));
+    let mut shift = g.product(format!("{name} forward"), Orientation::Nt, classes, weight);
+    if let Extent::Image(image) = extent
+        && pixels > 1
+    {
+        let [height, width, channels] = image.map(|n| n as u32);
+        shift = g.upsample(
+            &format!("{name}.pixels"),
+            shift,
+            Windows::padded([height, width, channels], [height, width], 1, [0; 2]),
+        );
+    }
+    g.sum_of(format!("{name}.out"), u, shift)
+}
+
 /// Group norm with its scale and shift, of images `(B P, C)` of P pixels; rows of numbers have one.
 pub fn norm(g: &mut Graph, name: &str, x: Node, pixels: usize, groups: usize) -> Node {
     let channels = g.shape(x)[1];

@@ -16,7 +16,7 @@ pub enum Likelihood {
     Gaussian,
     /// Squared error: normal with sigma = sqrt(1/2), without its constant.
     Mse,
-    /// Normal with one learned sigma.
+    /// Normal with one sigma, which is learned.
     GaussianLearned,
 }
 
@@ -28,8 +28,8 @@ impl Likelihood {
     /// Whether it uses the configuration's sigma.
     pub fn takes_sigma(self) -> bool {
         match self {
-            Likelihood::Gaussian => true,
-            Likelihood::Bernoulli | Likelihood::Mse | Likelihood::GaussianLearned => false,
+            Likelihood::Gaussian | Likelihood::GaussianLearned => true,
+            Likelihood::Bernoulli | Likelihood::Mse => false,
         }
     }
 
@@ -56,7 +56,7 @@ impl Likelihood {
                 gaussian(g, [output, x], 1.0 / (sigma * sigma), 0.0)
             }
             Likelihood::GaussianLearned => {
-                let log_sigma = g.param("log_sigma", &[1], Init::Constant(0.0));
+                let log_sigma = g.param("log_sigma", &[1], Init::Constant(sigma.ln()));
                 g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, x, log_sigma])
             }
         }

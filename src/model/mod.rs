@@ -12,5 +12,5 @@ mod vae;
 pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::Likelihood;
-pub use spec::{DataSpec, InitScheme, Objective, TrainSpec, VaeSpec};
-pub use vae::{Apply, Plan, Vae};
+pub use spec::{Condition, DataSpec, InitScheme, Objective, TrainSpec, VaeSpec};
+pub use vae::{Apply, Labels, Plan, Vae};

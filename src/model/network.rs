@@ -55,15 +55,23 @@ impl Modules {
     }
 }
 
-/// A layer on what it takes, with its norm and its activation, and the layer's weight, if there is one. `tied` is the weight
-/// of the layer it mirrors.
+/// What a layer takes beside the layer before it.
+#[derive(Default)]
+struct Given {
+    /// The weight of the layer it mirrors.
+    tied: Option<Node>,
+    /// The classes of the rows `(B, K)`, and the name of their weight.
+    classes: Option<(Node, &'static str)>,
+}
+
+/// A layer on what it takes, with its norm and its activation, and the layer's weight, if there is one.
 fn forward(
     g: &mut Graph,
     names: [String; 2],
     h: Node,
     batch: usize,
     layer: &SizedLayer,
-    tied: Option<Node>,
+    Given { tied, classes }: Given,
 ) -> (Node, Option<Node>) {
     let ([name, norm], channels) = (&names, layer.to.channels().0);
     let of_images = layer.operation.is_of_images();
@@ -77,28 +85,51 @@ fn forward(
         (SizedOperation::Pool(windows), _) => (g.average_pool(name, h, windows), None),
         (SizedOperation::Up(windows), _) => (g.upsample(name, h, windows), None),
         (SizedOperation::Residual { windows, groups }, _) => {
-            return (layers::residual(g, name, h, windows, groups, layer.activation), None);
+            (layers::residual(g, name, h, windows, groups, layer.activation), None)
         }
     };
-    if layer.operation == SizedOperation::Dense {
+    let is_dense = layer.operation == SizedOperation::Dense;
+    if is_dense {
         layers::set_order(g, name, layer.from, layer.to);
+    }
+    // A dense layer takes the classes as it takes its other inputs. A norm of all channels of an image would take away what is
+    // the same in all pixels.
+    if let Some((classes, name)) = classes.filter(|_| is_dense) {
+        u = layers::conditioned(g, name, u, classes, Extent::Flat(layer.to.len()));
+        layers::set_order(g, name, Extent::Flat(g.shape(classes)[1]), layer.to);
     }
     if let Some(groups) = layer.norm {
         let of_images = g.reshape(u, layer.to.matrix(batch));
         u = layers::norm(g, norm, of_images, layer.to.pixels().0, groups);
     }
-    (activate(g, u, layer.activation), weight)
+    if let Some((classes, name)) = classes.filter(|_| !is_dense) {
+        u = layers::conditioned(g, name, u, classes, layer.to);
+    }
+    match layer.operation {
+        SizedOperation::Residual { .. } => (u, weight),
+        _ => (activate(g, u, layer.activation), weight),
+    }
 }
 
-/// Encodes `x (B, D)` to the latent variable.
-pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> Encoded {
+/// What a network takes: rows, and perhaps their classes.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs {
+    /// `(B, D)`
+    pub x: Node,
+    /// `(B, K)`: 1 in the column of a row's class, else 0.
+    pub classes: Option<Node>,
+}
+
+/// Encodes rows to the latent variable.
+pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes }: Inputs, noise: Noise) -> Encoded {
+    let mut classes = classes.map(|classes| (classes, "encoder_condition"));
     let mut weights = Vec::new();
     let mut h = x;
     let batch = g.shape(x)[0];
     let mut modules = Modules::default();
     for layer in &spec.encoder {
         let names = modules.numbers(layer).map(|number| format!("encoder.{number}"));
-        let (next, weight) = forward(g, names, h, batch, layer, None);
+        let (next, weight) = forward(g, names, h, batch, layer, Given { tied: None, classes: classes.take() });
         weights.extend(weight);
         h = next;
     }
@@ -106,17 +137,24 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> En
     h = g.reshape(h, [batch, flat.len()]);
     let latent = spec.latent;
     if spec.objective == Objective::Ae {
-        let (code, weight) = dense(g, "code", h, latent);
+        let (mut code, weight) = dense(g, "code", h, latent);
         layers::set_order(g, "code", flat, Extent::Flat(latent));
         weights.push(weight);
+        if let Some((classes, name)) = classes {
+            code = layers::conditioned(g, name, code, classes, Extent::Flat(latent));
+        }
         let z = activate(g, code, spec.latent_activation);
         return Encoded { codes: z, z, kl: None, noise: None, weights };
     }
-    let (codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
+    let (mut codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
     for head in ["mu", "logvar"] {
         layers::set_order(g, head, flat, Extent::Flat(latent));
     }
     weights.push(g.rows("mu.weight", weight, 0..latent));
+    // Without a layer before them, the classes go to the heads.
+    if let Some((classes, name)) = classes {
+        codes = layers::conditioned(g, name, codes, classes, Extent::Flat(2 * latent));
+    }
     let mu = g.columns("mu", codes, 0..latent);
     let logvar = g.columns("logvar", codes, latent..2 * latent);
     let given = (noise == Noise::Given).then(|| g.input("noise", [batch, latent], false));
@@ -131,7 +169,8 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, x: Node, noise: Noise) -> En
 }
 
 /// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`. A tied decoder uses the weights in `encoder`.
-pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, encoder: &[Node]) -> Node {
+pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Node>, encoder: &[Node]) -> Node {
+    let mut classes = classes.map(|classes| (classes, "decoder_condition"));
     let mut h = z;
     let batch = g.shape(z)[0];
     let mut modules = Modules::default();
@@ -141,22 +180,32 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, encoder: &[Node]) -
         let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));
         let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
         let tied = if has_weight { mirrored.next().copied() } else { None };
-        h = forward(g, names, h, batch, layer, tied).0;
+        h = forward(g, names, h, batch, layer, Given { tied, classes: classes.take() }).0;
     }
     h
 }
 
 impl Encoded {
     /// Decodes the latent variable.
-    pub fn decode(&self, g: &mut Graph, spec: &VaeSpec) -> Node {
-        decode(g, spec, self.z, &self.weights)
+    pub fn decode(&self, g: &mut Graph, spec: &VaeSpec, classes: Option<Node>) -> Node {
+        decode(g, spec, self.z, classes, &self.weights)
     }
+}
+
+/// Adds what a network takes, for a batch of rows.
+pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) -> Inputs {
+    Inputs { x: g.input("x", [batch, spec.width], levels), classes: classes(g, spec, batch) }
+}
+
+/// Adds the classes of a batch of rows, if the model is told.
+pub(super) fn classes(g: &mut Graph, spec: &VaeSpec, batch: usize) -> Option<Node> {
+    spec.classes.map(|count| g.input("classes", [batch, count], false))
 }
 
 /// The encoder's weights, for a tied decoder without an encoder.
 pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
-    let x = g.input("x", [1, spec.width], false);
-    encode(g, spec, x, Noise::Off).weights
+    let inputs = inputs(g, spec, 1, false);
+    encode(g, spec, inputs, Noise::Off).weights
 }
 
 /// `(B, 1)`: the negative log-likelihood of each row of `x`.

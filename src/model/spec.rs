@@ -19,6 +19,18 @@ pub enum Objective {
     Ae,
 }
 
+/// What a model is told of each row beside the row itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its class, in the encoder and in the decoder: a conditional VAE.
+    Class,
+}
+
 /// How weights and biases start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -70,12 +82,14 @@ pub struct VaeSpec {
     pub latent_activation: Activation,
     /// Distribution of the data given the decoder's output.
     pub likelihood: Likelihood,
-    /// Standard deviation of a likelihood with a fixed sigma.
+    /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts.
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
+    /// Number of classes, one of which encoder and decoder are told of each row.
+    pub classes: Option<usize>,
     /// How weights and biases start.
     pub init: InitScheme,
 }

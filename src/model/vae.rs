@@ -1,6 +1,6 @@
 //! The plans of a model: to train it, and to apply it.
 
-use super::network::{self, Noise};
+use super::network::{self, Inputs, Noise};
 use super::spec::{DataSpec, Objective, TrainSpec, VaeSpec};
 use crate::graph::{Graph, Lowering, Node, Scalar};
 use crate::kernels::optimizer::{self, Arenas};
@@ -57,6 +57,8 @@ pub struct Vae {
     pub train_data: TensorId,
     /// The test rows.
     pub test_data: TensorId,
+    /// The classes of both, where the model is told.
+    pub labels: Option<Labels>,
     /// `(L)`: all parameters.
     pub weights: TensorId,
     /// `(L)`: all gradients.
@@ -81,6 +83,25 @@ pub struct Vae {
     pub kl: TensorId,
 }
 
+/// Where the classes of rows lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Labels {
+    /// `(N, 1)`: the number of the class of each training row.
+    pub train: TensorId,
+    /// The same of the test rows.
+    pub test: TensorId,
+    /// `(B, K)`: 1 in the column of the class of each row of the batch, else 0.
+    pub batch: TensorId,
+}
+
+impl Labels {
+    /// `(B, K)` of the numbers of classes.
+    pub fn columns(classes: &[u32], count: usize) -> Vec<f32> {
+        let row = |class: u32| (0..count as u32).map(move |column| if column == class { 1.0 } else { 0.0 });
+        classes.iter().copied().flat_map(row).collect()
+    }
+}
+
 /// What the plans have in common.
 struct Builder<'a> {
     spec: &'a VaeSpec,
@@ -91,6 +112,7 @@ struct Builder<'a> {
     noise: Noise,
     train_data: TensorId,
     test_data: TensorId,
+    labels: Option<Labels>,
     x: TensorId,
     mean: TensorId,
     given: TensorId,
@@ -136,6 +158,11 @@ impl<'a> Builder<'a> {
         };
         let (train_data, test_data, x) =
             (rows("train data", data.train_rows), rows("test data", data.test_rows), rows("x", b));
+        let labels = spec.classes.map(|count| Labels {
+            train: tensors.words("train classes", &[data.train_rows, 1]),
+            test: tensors.words("test classes", &[data.test_rows, 1]),
+            batch: tensors.floats("classes", &[b, count]),
+        });
         // Two halves of the ring: one is read back while the other is written.
         let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
@@ -151,6 +178,7 @@ impl<'a> Builder<'a> {
             noise,
             train_data,
             test_data,
+            labels,
             x,
             mean: lowering.shared("mean", &[b, spec.width]),
             given: lowering.shared("given noise", &[b, spec.latent]),
@@ -168,6 +196,7 @@ impl<'a> Builder<'a> {
     fn build(mut self, plans: fn(&mut Self) -> Result<Vec<StepPlan>, PlanError>) -> Result<Vae, PlanError> {
         let mut plans = plans(&mut self)?;
         let given = (self.noise == Noise::Given && self.spec.objective == Objective::Elbo).then_some(self.given);
+        let labels: Vec<TensorId> = self.labels.iter().flat_map(|l| [l.train, l.test, l.batch]).collect();
         let outside = [
             self.train_data,
             self.test_data,
@@ -184,7 +213,8 @@ impl<'a> Builder<'a> {
         ];
         let bindings =
             |plan: &StepPlan| plan.ops.iter().flat_map(|op| &op.bindings).map(|b| b.tensor).collect::<Vec<_>>();
-        let used: std::collections::HashSet<TensorId> = plans.iter().flat_map(bindings).chain(outside).collect();
+        let used: std::collections::HashSet<TensorId> =
+            plans.iter().flat_map(bindings).chain(outside).chain(labels).collect();
         let moments = [self.arenas.first, self.arenas.second].into_iter().filter(|id| used.contains(id));
         let mut tensors = self.lowering.tensors;
         let moved = tensors.retain(|id| used.contains(&id));
@@ -197,6 +227,7 @@ impl<'a> Builder<'a> {
         Ok(Vae {
             train_data: id(self.train_data),
             test_data: id(self.test_data),
+            labels: self.labels.map(|l| Labels { train: id(l.train), test: id(l.test), batch: id(l.batch) }),
             weights: id(self.arenas.weights),
             gradients: id(self.arenas.gradients),
             moments,
@@ -225,10 +256,16 @@ impl<'a> Builder<'a> {
     }
 
     /// An empty graph, and the batch in it.
-    fn graph(&self) -> (Graph, Node) {
+    fn graph(&self) -> (Graph, Inputs) {
         let mut g = Graph::with_params(self.params.clone());
-        let x = g.input("x", [self.train.batch, self.spec.width], self.levels);
-        (g, x)
+        let inputs = network::inputs(&mut g, self.spec, self.train.batch, self.levels);
+        (g, inputs)
+    }
+
+    /// Where the batch lies.
+    fn placed(&self, inputs: Inputs) -> Vec<(Node, TensorId)> {
+        let classes = inputs.classes.zip(self.labels).map(|(node, labels)| (node, labels.batch));
+        std::iter::once((inputs.x, self.x)).chain(classes).collect()
     }
 
     /// A plan of a graph, between ops that no node stands for. The nodes in `kept` lie where the outside reads them.
@@ -243,8 +280,24 @@ impl<'a> Builder<'a> {
         Ok(StepPlan { name: name.to_string(), ops })
     }
 
-    fn gather(&self, data: TensorId) -> Result<Op, PlanError> {
-        batch::gather(&self.lowering.tensors, data, self.x, self.spec.width, self.train.binarise)
+    /// Gathers a batch of training rows, changed a little if asked.
+    fn gather_training(&self) -> Result<Vec<Op>, PlanError> {
+        let tensors = &self.lowering.tensors;
+        let (data, width, binarise) = (self.train_data, self.spec.width, self.train.binarise);
+        let rows = match self.train.augment {
+            Some(augment) => batch::augmented(tensors, data, self.x, binarise, augment)?,
+            None => batch::gather(tensors, data, self.x, width, binarise)?,
+        };
+        let classes = self.labels.map(|labels| batch::classes(tensors, labels.train, labels.batch)).transpose()?;
+        Ok(std::iter::once(rows).chain(classes).collect())
+    }
+
+    /// Gathers a batch of test rows.
+    fn gather_test(&self) -> Result<Vec<Op>, PlanError> {
+        let tensors = &self.lowering.tensors;
+        let rows = batch::gather(tensors, self.test_data, self.x, self.spec.width, self.train.binarise)?;
+        let classes = self.labels.map(|labels| batch::classes(tensors, labels.test, labels.batch)).transpose()?;
+        Ok(std::iter::once(rows).chain(classes).collect())
     }
 
     fn report(&self) -> Result<Op, PlanError> {
@@ -253,93 +306,97 @@ impl<'a> Builder<'a> {
 
     /// A step: the batch, the losses, their gradients, the update.
     fn train(&mut self) -> Result<StepPlan, PlanError> {
-        let (mut g, x) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, x, self.noise);
-        let output = encoded.decode(&mut g, self.spec);
-        let recon = network::reconstruction(&mut g, self.spec, output, x);
+        let (mut g, inputs) = self.graph();
+        let encoded = network::encode(&mut g, self.spec, inputs, self.noise);
+        let output = encoded.decode(&mut g, self.spec, inputs.classes);
+        let recon = network::reconstruction(&mut g, self.spec, output, inputs.x);
         // The mean over the batch, and the KL's weight.
         let mean = g.constant(1.0 / self.train.batch as f32);
         let mut losses = vec![(recon, mean)];
-        let mut kept = vec![(x, self.x), (recon, self.recon)];
+        let mut kept = self.placed(inputs);
+        kept.push((recon, self.recon));
         if let Some(kl) = encoded.kl {
             losses.push((kl, g.scalar(Scalar::BetaOver(self.train.batch as u32))));
             kept.push((kl, self.kl));
         }
         kept.extend(encoded.noise.map(|noise| (noise, self.given)));
         kept.extend(self.lowering.gradients(&mut g, &losses, self.arenas.gradients));
+        let gather = self.gather_training()?;
         let tensors = &self.lowering.tensors;
-        let gather = match self.train.augment {
-            Some(augment) => batch::augmented(tensors, self.train_data, self.x, self.train.binarise, augment)?,
-            None => self.gather(self.train_data)?,
-        };
         let mut behind = vec![self.report()?];
         if let Some(max_norm) = self.train.clip {
             behind.push(reduce::squares(tensors, self.arenas.gradients, self.partials)?);
             behind.push(reduce::clip(tensors, self.partials, self.arenas.clip, self.metrics, max_norm)?);
         }
         behind.push(optimizer::update(tensors, self.arenas, self.train.rule, self.train.decay)?);
-        self.plan("train", &g, &kept, [vec![gather], behind])
+        self.plan("train", &g, &kept, [gather, behind])
     }
 
     /// The losses of a batch of test rows.
     fn evaluate(&mut self, name: &str) -> Result<StepPlan, PlanError> {
-        let (mut g, x) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, x, Noise::Drawn);
-        let output = encoded.decode(&mut g, self.spec);
-        let recon = network::reconstruction(&mut g, self.spec, output, x);
-        let mut kept = vec![(x, self.x), (recon, self.recon)];
+        let (mut g, inputs) = self.graph();
+        let encoded = network::encode(&mut g, self.spec, inputs, Noise::Drawn);
+        let output = encoded.decode(&mut g, self.spec, inputs.classes);
+        let recon = network::reconstruction(&mut g, self.spec, output, inputs.x);
+        let mut kept = self.placed(inputs);
+        kept.push((recon, self.recon));
         kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
-        let (gather, report) = (self.gather(self.test_data)?, self.report()?);
-        self.plan(name, &g, &kept, [vec![gather], vec![report]])
+        let (gather, report) = (self.gather_test()?, self.report()?);
+        self.plan(name, &g, &kept, [gather, vec![report]])
     }
 
     fn encode(&mut self) -> Result<StepPlan, PlanError> {
-        let (mut g, x) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, x, Noise::Off);
-        let mut kept = vec![(x, self.x), (encoded.codes, self.codes)];
+        let (mut g, inputs) = self.graph();
+        let encoded = network::encode(&mut g, self.spec, inputs, Noise::Off);
+        let mut kept = self.placed(inputs);
+        kept.push((encoded.codes, self.codes));
         if encoded.z != encoded.codes {
             kept.push((encoded.z, self.z));
         }
-        let gather = self.gather(self.test_data)?;
-        self.plan("encode", &g, &kept, [vec![gather], Vec::new()])
+        let gather = self.gather_test()?;
+        self.plan("encode", &g, &kept, [gather, Vec::new()])
     }
 
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
-        let (mut g, x) = self.graph();
-        let output = network::encode(&mut g, self.spec, x, Noise::Off).decode(&mut g, self.spec);
+        let (mut g, inputs) = self.graph();
+        let output = network::encode(&mut g, self.spec, inputs, Noise::Off).decode(&mut g, self.spec, inputs.classes);
         let mean = self.spec.likelihood.mean(&mut g, output);
-        let gather = self.gather(self.test_data)?;
-        self.plan("reconstruct", &g, &[(x, self.x), (mean, self.mean)], [vec![gather], Vec::new()])
+        let mut kept = self.placed(inputs);
+        kept.push((mean, self.mean));
+        let gather = self.gather_test()?;
+        self.plan("reconstruct", &g, &kept, [gather, Vec::new()])
     }
 
-    /// What the decoder shows of a `z`.
-    fn shown(&self, g: &mut Graph, z: Node) -> Node {
-        let weights = if self.spec.tied { network::encoder_weights(g, self.spec) } else { Vec::new() };
-        let output = network::decode(g, self.spec, z, &weights);
-        self.spec.likelihood.mean(g, output)
+    /// What the decoder shows of a `z`, and of the classes that the outside writes.
+    fn shown(&mut self, name: &str, mut g: Graph, z: Node) -> Result<StepPlan, PlanError> {
+        let classes = network::classes(&mut g, self.spec, self.train.batch);
+        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
+        let output = network::decode(&mut g, self.spec, z, classes, &weights);
+        let mean = self.spec.likelihood.mean(&mut g, output);
+        let mut kept = vec![(z, self.z), (mean, self.mean)];
+        kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
+        self.plan(name, &g, &kept, [Vec::new(), Vec::new()])
     }
 
     fn decode(&mut self) -> Result<StepPlan, PlanError> {
         let mut g = Graph::with_params(self.params.clone());
         let z = g.input("z", [self.train.batch, self.spec.latent], false);
-        let mean = self.shown(&mut g, z);
-        self.plan("decode", &g, &[(z, self.z), (mean, self.mean)], [Vec::new(), Vec::new()])
+        self.shown("decode", g, z)
     }
 
     fn sample(&mut self) -> Result<StepPlan, PlanError> {
         let mut g = Graph::with_params(self.params.clone());
         let z = g.normal("prior", 0, [self.train.batch, self.spec.latent]);
-        let mean = self.shown(&mut g, z);
-        self.plan("sample", &g, &[(z, self.z), (mean, self.mean)], [Vec::new(), Vec::new()])
+        self.shown("sample", g, z)
     }
 }
 
 /// The parameters of a model, in the order in which its layers ask for them.
 fn parameters(spec: &VaeSpec) -> ParamTable {
     let mut g = Graph::default();
-    let x = g.input("x", [1, spec.width], false);
-    let output = network::encode(&mut g, spec, x, Noise::Off).decode(&mut g, spec);
-    network::reconstruction(&mut g, spec, output, x);
+    let inputs = network::inputs(&mut g, spec, 1, false);
+    let output = network::encode(&mut g, spec, inputs, Noise::Off).decode(&mut g, spec, inputs.classes);
+    network::reconstruction(&mut g, spec, output, inputs.x);
     let mut params = g.params().clone();
     spec.init.apply(&mut params);
     params

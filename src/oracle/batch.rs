@@ -8,6 +8,9 @@ use crate::plan::{Binarise, Gather};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Binarise) {
     let p = BatchParams::of(call.op);
+    if gather == Gather::Classes {
+        return classes(call, &p);
+    }
     let (count, width, stride) = (p.count as usize, p.width as usize, p.words as usize);
     let bytes = gather != Gather::Floats;
     let batch = if bytes { call.words("x_bytes").len() / stride } else { call.read("x").len() / width };
@@ -48,6 +51,14 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Bin
     let word = |levels: &[f32]| levels.iter().rev().fold(0, |word, level| (word << 8) | byte(level));
     let words: Vec<u32> = levels.chunks(width).flat_map(|row| row.chunks(4)).map(word).collect();
     call.write_words("x_bytes", &words);
+}
+
+fn classes<T: Real>(call: &mut Call<'_, T>, p: &BatchParams) {
+    let labels = call.words("bytes");
+    let class = |r: usize| labels[row_of(r, p.count as usize, p.half_bits, call.step)];
+    let row = |r: usize| (0..p.width).map(move |d| if d == class(r) { T::one() } else { T::zero() });
+    let x = (0..p.batch as usize).flat_map(row).collect();
+    call.put("x", x);
 }
 
 /// The image of row `r` of the batch, moved, mirrored and with noise.

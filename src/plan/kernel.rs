@@ -91,6 +91,8 @@ pub enum Gather {
     Levels,
     /// Floats.
     Floats,
+    /// Numbers of classes, to a column for each class.
+    Classes,
     /// Grey levels of images, each changed a little.
     Augmented {
         /// Whether half of them are mirrored.
@@ -257,6 +259,7 @@ impl Kernel {
         match self {
             Kernel::Batch(Gather::Levels, _) => "gather_levels",
             Kernel::Batch(Gather::Floats, _) => "gather_floats",
+            Kernel::Batch(Gather::Classes, _) => "gather_classes",
             Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
             Kernel::Gemm(gemm) => gemm.orientation.name(),
             Kernel::Map(_) => "map",

@@ -1,7 +1,7 @@
 //! What would fit where a model does not.
 
-use crate::config::Config;
-use crate::data::{Dataset, Shape};
+use crate::config::{Config, RowSpec};
+use crate::data::{Dataset, ImageSize, Shape};
 use crate::executor::DeviceError;
 use crate::gpu::{GpuError, GpuExecutor};
 use crate::model::Vae;
@@ -9,7 +9,7 @@ use crate::plan::Program;
 
 /// What to change so that the model fits, by its own sum of memory; none if memory is not what is missing.
 pub(super) fn advice(error: &DeviceError, config: &Config, data: &Dataset) -> Option<String> {
-    let whole = total(&program(config, data, config.train.batch)?);
+    let whole = total(&program(config, data.shape, data, config.train.batch)?);
     let fits: Box<dyn Fn(&Program) -> bool> = match error {
         DeviceError::Gpu(GpuError::Limit { offered, unit: "bytes", .. }) => {
             let offered = *offered;
@@ -23,30 +23,49 @@ pub(super) fn advice(error: &DeviceError, config: &Config, data: &Dataset) -> Op
         _ => return None,
     };
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-    let halves = std::iter::successors(Some(config.train.batch / 2), |batch| Some(batch / 2));
-    for batch in halves.take_while(|batch| *batch > 0) {
-        let smaller = program(config, data, batch)?;
-        if fits(&smaller) {
-            let (now, then) = (mib(whole), mib(total(&smaller)));
-            return Some(format!(
-                "this model needs {now} MiB with a batch of {}; --batch {batch} needs {then} MiB and fits",
-                config.train.batch
-            ));
+    let halves = |from: usize| std::iter::successors(Some(from / 2), |n| Some(n / 2)).take_while(|n| *n > 0);
+    let all: Vec<usize> = std::iter::once(config.train.batch).chain(halves(config.train.batch)).collect();
+    // The largest batch that fits.
+    let fitting = |shape: Shape| {
+        let fitted =
+            |batch: &usize| program(config, shape, data, *batch).filter(|p| fits(p)).map(|p| (*batch, total(&p)));
+        all.iter().find_map(fitted)
+    };
+    let now = format!("this model needs {} MiB with a batch of {}", mib(whole), config.train.batch);
+    if let Some((batch, needs)) = fitting(data.shape) {
+        return Some(format!("{now}; --batch {batch} needs {} MiB and fits", mib(needs)));
+    }
+    if let Shape::Image { height, width, channels } = data.shape {
+        for factor in [2, 4, 8, 16, 32, 64] {
+            let size = ImageSize { height: height / factor, width: width / factor };
+            if size.height == 0 || size.width == 0 {
+                break;
+            }
+            let smaller = Shape::Image { height: size.height, width: size.width, channels };
+            if let Some((batch, needs)) = fitting(smaller) {
+                let batch = if batch == config.train.batch { String::new() } else { format!(" --batch {batch}") };
+                return Some(format!(
+                    "{now}, and fits with no batch; --image-size {size}{batch} needs {} MiB and fits",
+                    mib(needs)
+                ));
+            }
         }
     }
-    let smaller = match data.shape {
-        Shape::Image { .. } => "smaller images (--image-size) or narrower layers (--hidden)",
-        _ => "narrower layers (--hidden)",
-    };
-    Some(format!("this model needs {} MiB and fits with no batch: choose {smaller}", mib(whole)))
+    Some(format!("{now}, and fits with no batch: choose narrower layers (--hidden, --encoder)"))
 }
 
-fn program(config: &Config, data: &Dataset, batch: usize) -> Option<Program> {
+/// The model's program for rows of this shape.
+fn program(config: &Config, shape: Shape, data: &Dataset, batch: usize) -> Option<Program> {
     let mut config = config.clone();
     config.train.batch = batch;
     // As little of the data as can be on the device: the rest is streamed.
     let held = config.data_spec_within(data, 1);
-    let vae = Vae::new(&config.vae_spec(data.shape).ok()?, &config.train_spec_on(data.shape), held).ok()?;
+    let vae = Vae::new(
+        &config.vae_spec(RowSpec { extent: shape.into(), classes: data.classes.len() }).ok()?,
+        &config.train_spec_on(shape),
+        held,
+    )
+    .ok()?;
     Some(vae.program)
 }
 

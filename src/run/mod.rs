@@ -143,7 +143,8 @@ pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Wa
         Some(path) => RunFolder::claim(path, options.replace, options.disk.clone())?,
         None => RunFolder::claim_unused(options.name.as_ref().unwrap_or(&data.name), options.disk.clone())?,
     };
-    go(Resume::new(folder, config), selected, fingerprint(&data), data, options, watch)
+    let fingerprint = fingerprint(&data, config.is_conditional());
+    go(Resume::new(folder, config), selected, fingerprint, data, options, watch)
 }
 
 /// Goes on with a run, on the data it was trained on, to the end of its configuration; a fork may have other data.
@@ -152,7 +153,7 @@ pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Wa
 pub fn resume(from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
     data.check()?;
     from.config.check_data(&data)?;
-    let fingerprint = fingerprint(&data);
+    let fingerprint = fingerprint(&data, from.config.is_conditional());
     let is_other = from.good.first().is_some_and(|(_, manifest)| manifest.origin.data != fingerprint);
     if is_other && from.forked.is_none() {
         return Err(Error::OtherData(from.folder.path().to_path_buf()));
@@ -172,7 +173,7 @@ fn go(
     let mut config = from.config.clone();
     let on = &options.device;
     let held = config.data_spec_within(&data, on.resident_bytes(&selected));
-    let vae = Vae::new(&config.vae_spec(data.shape)?, &config.train_spec_on(data.shape), held)?;
+    let vae = Vae::new(&config.vae_spec(&data)?, &config.train_spec_on(data.shape), held)?;
     let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch)).map_err(|error| {
         let advice = match &error {
             Error::Device(error) => fit::advice(error, &config, &data),
@@ -193,6 +194,7 @@ fn go(
         config: &config,
         data: &data.name,
         shape: data.shape,
+        classes: data.classes.len(),
         train_rows: data.train.rows,
         test_rows: data.test.rows,
         streamed: (held != Config::data_spec(&data)).then_some(held.train_rows + held.test_rows),

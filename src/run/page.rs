@@ -2,7 +2,7 @@
 
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
-use crate::config::Config;
+use crate::config::{Config, RowSpec};
 use crate::data::{Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
 use crate::report::page::{
@@ -17,20 +17,24 @@ const TRAVERSED: usize = 20;
 const TRAVERSAL_STEPS: usize = 11;
 
 /// One line about the network and its loss.
-pub fn model_line(config: &Config, data: Extent, parameters: usize) -> String {
-    let m = &config.model;
+pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) -> String {
+    let (m, rows) = (&config.model, rows.into());
+    let data = rows.extent;
     // A run's configuration fits its data.
     let (encoder, decoder) =
-        config.vae_spec(data).map_or_else(|_| Default::default(), |spec| (spec.encoder, spec.decoder));
+        config.vae_spec(rows).map_or_else(|_| Default::default(), |spec| (spec.encoder, spec.decoder));
     let of_images = encoder.first().is_some_and(|layer| matches!(layer.from, Extent::Image(_)));
     let input = if of_images { data } else { Extent::Flat(data.len()) };
     let to = |layers: Vec<model::SizedLayer>| layers.into_iter().map(|layer| layer.to);
     let extents = std::iter::once(input).chain(to(encoder)).chain([Extent::Flat(m.latent)]).chain(to(decoder));
     let widths: Vec<String> = extents.map(|extent| extent.to_string()).collect();
-    let objective = match m.objective {
+    let mut objective = match m.objective {
         Objective::Elbo => format!("ELBO with beta {}", m.beta),
         Objective::Ae => "autoencoder".into(),
     };
+    if config.is_conditional() {
+        objective += &format!(", told which of {} classes", rows.classes);
+    }
     let (activation, likelihood) = (m.activation.name(), m.likelihood.name());
     format!("{} {activation}, {likelihood}, {objective}: {parameters} parameters", widths.join("-"))
 }
@@ -40,7 +44,7 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
     let device = &record.device;
     let last = metrics.epochs.last();
     Facts {
-        model: model_line(&run.config, run.data.shape.into(), record.parameters),
+        model: model_line(&run.config, &run.data, record.parameters),
         data: format!("{}: {} training and {} test rows", run.data.name, record.train_rows, record.test_rows),
         adapter: format!("{} ({}, {}), {}", device.name, device.kind, device.backend, device.driver),
         seed: Some(record.seed),
@@ -155,7 +159,10 @@ fn pictures(
     let grid = report::grid(&samples[..samples.len().min(100 * row)], size, 10);
     pictures.push(Picture {
         title: "Samples".into(),
-        caption: "Decoded draws from the prior.".into(),
+        caption: match model.is_conditional() {
+            true => "Decoded draws from the prior, of each class in turn.".into(),
+            false => "Decoded draws from the prior.".into(),
+        },
         alt: "A grid of images drawn from the model".into(),
         png: png(&grid)?,
     });
@@ -164,12 +171,16 @@ fn pictures(
     order.truncate(TRAVERSED);
     let (start, spread) = (vec![0.0; codes.latent], vec![1.0; codes.latent]);
     let z = draws::traversal(&start, &spread, &order, 3.0, TRAVERSAL_STEPS);
-    let steps = model.decode(&z)?;
+    let steps = model.decode_as(&z, &vec![0; z.len() / codes.latent])?;
+    let class = match run.data.classes.first() {
+        Some(class) if model.is_conditional() => format!(" All are of class {class}."),
+        _ => String::new(),
+    };
     pictures.push(Picture {
         title: "Traversal".into(),
         caption: format!(
             "Each row varies one latent dimension from -3 to 3 standard deviations, with the others at 0. Shown are the {} \
-             dimensions with the highest KL.",
+             dimensions with the highest KL.{class}",
             order.len()
         ),
         alt: "A grid of images, one row for each latent dimension".into(),

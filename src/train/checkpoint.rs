@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use super::state::{Progress, State};
 use super::weights;
 use crate::config::Config;
-use crate::data::{Dataset, Values};
+use crate::data::{Dataset, Split, Values};
 use crate::disk::{self, Disk};
 use crate::executor::Device;
 use crate::plan::ParamTable;
@@ -36,12 +36,16 @@ impl FileRecord {
 }
 
 /// A fingerprint of the rows that a run learns from and is tested on.
-pub fn fingerprint(data: &Dataset) -> String {
+pub fn fingerprint(data: &Dataset, with_classes: bool) -> String {
     let split = |values: &Values| match values {
         Values::Bytes(levels) => xxh3_128(levels),
         Values::Floats(numbers) => xxh3_128(bytemuck::cast_slice(numbers)),
     };
-    let words = format!("{:?} {:032x} {:032x}", data.shape, split(&data.train.values), split(&data.test.values));
+    let mut words = format!("{:?} {:032x} {:032x}", data.shape, split(&data.train.values), split(&data.test.values));
+    if with_classes {
+        let of_labels = |split: &Split| xxh3_128(bytemuck::cast_slice(split.labels.as_deref().unwrap_or_default()));
+        words += &format!(" {:?} {:032x} {:032x}", data.classes, of_labels(&data.train), of_labels(&data.test));
+    }
     format!("{:032x}", xxh3_128(words.as_bytes()))
 }
 

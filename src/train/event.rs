@@ -112,6 +112,8 @@ pub struct Start<'a> {
     pub data: &'a str,
     /// What one example is.
     pub shape: Shape,
+    /// Number of classes, 0 where they are not known.
+    pub classes: usize,
     /// Training rows.
     pub train_rows: usize,
     /// Test rows.

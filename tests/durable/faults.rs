@@ -155,7 +155,7 @@ fn child_that_loses_its_device() {
     };
     run.begin(description, Vec::new()).unwrap();
     let mut saving = saving(&run, &config, 4);
-    saving.origin.data = fingerprint(&data);
+    saving.origin.data = fingerprint(&data, false);
     let mut trainer = Trainer::new(&config, data, vae, executor, device).unwrap();
     let mut counted = 0;
     let outcome = trainer.train(&mut run, &saving, &AtomicBool::new(false), &mut |event| {

@@ -1,7 +1,8 @@
 """Makes the fixtures of tests/reference.rs with images: small convolutional models in plain torch modules, in float64.
 
 The parameters have the names and the shapes that `state_dict` gives them, so these fixtures also show that a model's file
-loads into such modules as it is. They hold what those of make.py hold; `image` in the metadata is height, width, channels.
+loads into such modules as it is. They hold what those of make.py hold, and the classes of the rows where the model is told;
+`image` in the metadata is height, width, channels, `classes` their number.
 
     pip install torch numpy safetensors
     python make_images.py            # writes images-*.safetensors beside this file
@@ -85,6 +86,22 @@ CASES = {
             (nn.Linear(3, 96), None), nn.Unflatten(1, (12, 4, 2)), Residual(12, 8, [2, 2], "gelu"),
             (nn.ConvTranspose2d(8, 6, 4, 2, 1), None), Residual(6, 6, [2, 2], "silu"), nn.ConvTranspose2d(6, 3, 3, 1, 1)],
     ),
+    # The encoder and the decoder are told the class: behind the norm of a convolution, and beside the code.
+    "images-class": dict(
+        image=(8, 8, 1), batch=7, latent=3, activation="relu", likelihood="bernoulli", classes=3,
+        encoder=["conv 4 k3 s2 norm2", "dense 9"],
+        encoder_modules=lambda: [nn.Conv2d(1, 4, 3, 2, 1), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(64, 9)],
+        told=(2, 4, 64), flat=9,
+        decoder=["dense 4x4x4", "conv 5 k3"],
+        decoder_modules=lambda: [
+            nn.Linear(3, 64), nn.Unflatten(1, (4, 4, 4)), nn.Conv2d(4, 5, 3, 1, 1), nn.ConvTranspose2d(5, 1, 3, 2, 1, 1)],
+    ),
+    # The same where there is no layer but the heads and the output.
+    "images-class-linear": dict(
+        image=(3, 2, 1), batch=5, latent=2, activation="relu", likelihood="mse", classes=4, encoder=[],
+        encoder_modules=lambda: [nn.Flatten()], told=(0, 4, 6), flat=6,
+        decoder_modules=lambda: [(nn.Linear(2, 6), None), nn.Unflatten(1, (1, 3, 2))],
+    ),
 }
 
 
@@ -126,6 +143,11 @@ class Model(nn.Module):
         self.encoder = sequential(c["encoder_modules"](), c["activation"], False)
         self.mu, self.logvar = nn.Linear(c["flat"], c["latent"]), nn.Linear(c["flat"], c["latent"])
         self.decoder = sequential(c["decoder_modules"](), c["activation"], True)
+        if "classes" in c:
+            # The class is told behind the first modules of the encoder, or beside the heads, and beside the decoder's first.
+            self.behind, encoder_width, decoder_width = c["told"]
+            self.encoder_condition = nn.Linear(c["classes"], encoder_width, bias=False)
+            self.decoder_condition = nn.Linear(c["classes"], decoder_width, bias=False)
         if c["likelihood"] == "gaussian-learned":
             self.log_sigma = nn.Parameter(torch.zeros(1))
         if c.get("tied"):
@@ -143,10 +165,24 @@ class Model(nn.Module):
             module.forward = lambda x: F.conv_transpose2d(
                 x, of.weight, module.bias, module.stride, module.padding, module.output_padding)
 
-    def forward(self, x, noise):
-        h = self.encoder(x)
-        mu, logvar = self.mu(h), self.logvar(h)
-        output = self.decoder(mu + torch.exp(logvar / 2) * noise)
+    def forward(self, x, noise, classes):
+        if "classes" in self.c:
+            classes = F.one_hot(classes, self.c["classes"]).to(x)
+            told = self.encoder_condition(classes)
+            if self.behind:
+                h = self.encoder[: self.behind](x) + told[:, :, None, None]
+                h = self.encoder[self.behind :](h)
+                mu, logvar = self.mu(h), self.logvar(h)
+            else:
+                mu, logvar = (torch.cat([self.mu(x.flatten(1)), self.logvar(x.flatten(1))], 1) + told).chunk(2, 1)
+        else:
+            h = self.encoder(x)
+            mu, logvar = self.mu(h), self.logvar(h)
+        z = mu + torch.exp(logvar / 2) * noise
+        if "classes" in self.c:
+            output = self.decoder[1:](self.decoder[0](z) + self.decoder_condition(classes))
+        else:
+            output = self.decoder(z)
         kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()
         if self.c["likelihood"] == "bernoulli":
             recon = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
@@ -162,6 +198,7 @@ def toml(c):
     model = [f"encoder = {listed(c['encoder'])}"] + ([f"decoder = {listed(c['decoder'])}"] if "decoder" in c else [])
     model += [f"latent = {c['latent']}", f'activation = "{c["activation"]}"', f'likelihood = "{c["likelihood"]}"']
     model += ["tied = true"] if c.get("tied") else []
+    model += ['condition = "class"'] if "classes" in c else []
     train = [f"batch = {c['batch']}", f'optimizer = "{c.get("optimizer", "adam")}"', f"lr = {c.get('lr', 1e-2)}"]
     return "\n".join(["[model]", *model, "[train]", *train])
 
@@ -187,13 +224,15 @@ for number, (name, c) in enumerate(CASES.items()):
     b = c["batch"]
     x = rng.uniform(0, 1, (STEPS, b, height, width, channels)).astype(np.float32)
     noise = rng.standard_normal((STEPS, b, c["latent"])).astype(np.float32)
+    classes = rng.integers(0, c.get("classes", 1), (STEPS, b))
     lr = c.get("lr", 1e-2)
     make = torch.optim.SGD if c.get("optimizer") == "sgd" else torch.optim.Adam
     rule = make(model.parameters(), lr=lr)
     losses = []
     for t in range(STEPS):
         rule.zero_grad()
-        loss = model(torch.tensor(x[t]).double().permute(0, 3, 1, 2), torch.tensor(noise[t]).double())
+        images = torch.tensor(x[t]).double().permute(0, 3, 1, 2)
+        loss = model(images, torch.tensor(noise[t]).double(), torch.tensor(classes[t]))
         loss.backward()
         losses.append(loss.item())
         if t == 0:
@@ -201,7 +240,9 @@ for number, (name, c) in enumerate(CASES.items()):
         rule.step()
     out |= arrays("final", model.named_parameters())
     out |= {"x": x.reshape(STEPS * b, -1), "noise": noise, "losses": np.asarray(losses, np.float32)}
+    out |= {"classes": classes.reshape(-1).astype(np.int32)} if "classes" in c else {}
     path = pathlib.Path(__file__).with_name(f"{name}.safetensors")
     metadata = {"config": toml(c), "image": f"{height},{width},{channels}"}
+    metadata |= {"classes": str(c["classes"])} if "classes" in c else {}
     save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, path, metadata=metadata)
     print(f"{path.name}: {losses[0]:.4f} -> {losses[-1]:.4f}")

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Trainer;
 use crate::data::Shape;
 use crate::gpu::GpuError;
-use crate::model::Plan;
+use crate::model::{Labels, Plan};
 use crate::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 use crate::train::TrainError;
 use crate::train::event::EpochReport;
@@ -16,8 +16,12 @@ impl Trainer {
     fn hold(&mut self, first: usize) -> Result<usize, GpuError> {
         let held = self.executor.program().tensors.get(self.vae.test_data).shape[0];
         if let Some(test) = &self.test {
-            let words = test.words_of(first..(first + held).min(test.rows), self.shape.len());
+            let rows = first..(first + held).min(test.rows);
+            let words = test.words_of(rows.clone(), self.shape.len());
             self.executor.write_words(self.vae.test_data, &words)?;
+            if let (Some(labels), Some(all)) = (self.vae.labels, &test.labels) {
+                self.executor.write_words(labels.test, &all[rows])?;
+            }
         }
         Ok(held)
     }
@@ -65,6 +69,14 @@ impl Trainer {
         Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
     }
 
+    /// Writes the classes in turn, for rows that have none.
+    fn tell_in_turn(&mut self, labels: Labels, batch: u64) -> Result<(), GpuError> {
+        let [rows, count] = self.executor.program().tensors.get(labels.batch).shape[..] else { return Ok(()) };
+        let first = batch as usize * rows;
+        let classes: Vec<u32> = (first..first + rows).map(|row| (row % count) as u32).collect();
+        self.executor.write(labels.batch, &Labels::columns(&classes, count))
+    }
+
     /// The output `(rows, D)` of a plan for its first rows. `batch_done` is called after each batch with the number
     /// of its valid rows.
     fn shown(
@@ -79,7 +91,12 @@ impl Trainer {
         let mut held = 0..0;
         while mean.len() < rows * width {
             let step = match plan {
-                Plan::Sample => self.schedule.sample(batch),
+                Plan::Sample => {
+                    if let Some(labels) = self.vae.labels {
+                        self.tell_in_turn(labels, batch)?;
+                    }
+                    self.schedule.sample(batch)
+                }
                 _ => {
                     let step = self.schedule.evaluate(batch);
                     let first = step.offset as usize;

@@ -74,6 +74,9 @@ impl Trainer {
         let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
         let streamed = if ring == data.train.rows {
             executor.write_words(vae.train_data, &data.train.words(width))?;
+            if let Some(labels) = vae.labels {
+                executor.write_words(labels.train, data.train.labels.as_deref().unwrap_or_default())?;
+            }
             None
         } else {
             let steps = ring / SUBMITS_IN_FLIGHT / config.train.batch;
@@ -81,6 +84,9 @@ impl Trainer {
         };
         let test = if held_test == data.test.rows {
             executor.write_words(vae.test_data, &data.test.words(width))?;
+            if let Some(labels) = vae.labels {
+                executor.write_words(labels.test, data.test.labels.as_deref().unwrap_or_default())?;
+            }
             None
         } else {
             Some(data.test)
@@ -356,11 +362,17 @@ impl Trainer {
         let count = streamed.rows.rows;
         let half_bits = half_bits(count);
         let rows = scalars.iter().flat_map(|step| (0..batch).map(move |r| row_of(r, count, half_bits, step)));
-        let words = streamed.rows.words_of(rows, self.shape.len());
+        let words = streamed.rows.words_of(rows.clone(), self.shape.len());
         let ring = self.executor.program().tensors.get(self.vae.train_data);
         let (buffer, first) = (ring.buffer, streamed.half * streamed.steps * batch);
         let offset = ring.offset + first * ring.shape[1];
         self.executor.write_at(buffer, offset, &words)?;
+        if let (Some(labels), Some(all)) = (self.vae.labels, &streamed.rows.labels) {
+            let classes: Vec<u32> = rows.map(|row| all[row]).collect();
+            let ring = self.executor.program().tensors.get(labels.train);
+            let (buffer, offset) = (ring.buffer, ring.offset + first);
+            self.executor.write_at(buffer, offset, &classes)?;
+        }
         for (i, step) in scalars.iter_mut().enumerate() {
             *step = StepScalars { shuffle: 0, offset: (first + i * batch) as u32, ..*step };
         }
