@@ -83,7 +83,7 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         (&["strict", "--strict"], 3, "2.png is not a valid image"),
         (&["word.csv"], 3, "word.csv, line 3: the column `b` holds `x`, which is not a number"),
         (&["kinds.csv"], 3, "kinds.csv, line 2: the column `kind` holds words"),
-        (&["mixed"], 3, "1.png is 4x4, 2.png is 4x6; resize them to one size with --image-size 4x4"),
+        (&["mixed", "--strict"], 3, "1.png is 4x4, 2.png is 4x6; resize them to one size with --image-size 4x4"),
         (&["empty"], 3, "it is empty"),
         (
             &["good.csv", "--label", "kind"],
@@ -188,6 +188,36 @@ fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
     assert!(image::open(folder.path().join("p.png")).is_ok());
     let grey = described(folder.path(), &[".", "--image-size", "6x6", "--channels", "grey", "--no-preview"]);
     assert_eq!(grey["shape"]["image"]["channels"], 1);
+}
+
+/// Photographs of several sizes, or large ones, become squares that a model can learn from.
+#[test]
+fn sizes_that_were_not_asked_for_are_chosen() {
+    let of = |sizes: &[(u32, u32)], flags: &[&str]| -> (Value, String) {
+        let pictures: Vec<Vec<u8>> = sizes.iter().map(|(h, w)| picture(*h, *w, image::ImageFormat::Png)).collect();
+        let names: Vec<String> = (0..sizes.len()).map(|i| format!("{i}.png")).collect();
+        let files: Vec<(&str, &[u8])> =
+            names.iter().map(String::as_str).zip(pictures.iter().map(Vec::as_slice)).collect();
+        let report = described(folder_of(&files).path(), &[&[".", "--no-preview"], flags].concat());
+        let image = &report["shape"]["image"];
+        (serde_json::json!([image["height"], image["width"]]), report["notes"].to_string())
+    };
+    for (sizes, side, why) in [
+        (
+            &[(300, 200), (90, 400), (210, 210)][..],
+            64,
+            "3 of 3 images were resized to 64x64, because they have different sizes",
+        ),
+        (&[(30, 44), (29, 29), (28, 28)], 24, "different sizes; --image-size chooses another size"),
+        (&[(4, 4), (5, 6)], 5, "different sizes"),
+        (&[(300, 300), (300, 300)], 64, "because sides above 256 pixels make models large"),
+    ] {
+        let (size, notes) = of(sizes, &[]);
+        assert_eq!(size, serde_json::json!([side, side]), "{sizes:?}");
+        assert!(notes.contains(why), "{notes}");
+    }
+    assert_eq!(of(&[(256, 40), (256, 40)], &[]), (serde_json::json!([256, 40]), "[]".into()));
+    assert_eq!(of(&[(300, 300), (300, 300)], &["--strict"]).0, serde_json::json!([300, 300]));
 }
 
 #[test]

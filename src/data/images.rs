@@ -163,7 +163,10 @@ fn size_of(header: &Header) -> ImageSize {
 fn suited_size(headers: &[Header]) -> ImageSize {
     let mut shorter: Vec<usize> = headers.iter().map(|header| header.height.min(header.width)).collect();
     shorter.sort_unstable();
-    let side = (shorter[shorter.len() / 2] / 8 * 8).clamp(8, MODERATE);
+    let side = match shorter[shorter.len() / 2] {
+        side @ 0..8 => side,
+        side => (side / 8 * 8).min(MODERATE),
+    };
     ImageSize { height: side, width: side }
 }
 

@@ -1,6 +1,6 @@
 //! Whole models of configurations: fused, they compute what their graphs say.
 
-use wgvae::config::{Config, PRESETS};
+use wgvae::config::{Config, PRESETS, RowSpec};
 use wgvae::executor::Executor;
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::kernels::rng::threefry2x32;
@@ -27,6 +27,8 @@ fn configs() -> Vec<(String, Config)> {
     for (name, toml) in [
         ("tied", "[model]\nhidden = [12, 9]\ntied = true\nactivation = \"gelu\"\n[train]\nclip = 1.0"),
         ("tied autoencoder", "[model]\nhidden = [12]\nobjective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
+        ("conditional", "[model]\nhidden = [12]\ncondition = \"class\""),
+        ("conditional images", "[model]\nencoder = [\"conv 4 k3 norm\", \"dense 9\"]\ncondition = \"class\""),
         ("linear", "[model]\nhidden = []\nlatent = 5\nlikelihood = \"gaussian-learned\""),
     ] {
         all.push((name.to_string(), config(toml)));
@@ -47,8 +49,8 @@ fn configs() -> Vec<(String, Config)> {
 /// Three steps of a model: its losses and where its weights are.
 fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
     // As small as the model's layers allow.
-    let small = config.vae_spec(Extent::Image([3, 3, 3]));
-    let spec = small.or_else(|_| config.vae_spec(Extent::Image([28, 28, 1]))).unwrap();
+    let of = |image| config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4 });
+    let spec = of([3, 3, 3]).or_else(|_| of([28, 28, 1])).unwrap();
     let data = DataSpec { train_rows: 20, test_rows: 20, bytes };
     let mut train = config.train_spec();
     train.fuse = fuse;
@@ -61,6 +63,11 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
     };
     for data in [vae.train_data, vae.test_data] {
         executor.write_words(data, &words).unwrap();
+    }
+    if let Some(labels) = vae.labels {
+        let classes: Vec<u32> = (0..20).map(|row| row * 7 % 4).collect();
+        executor.write_words(labels.train, &classes).unwrap();
+        executor.write_words(labels.test, &classes).unwrap();
     }
     executor.write(vae.clip, &[1.0]).unwrap();
     executor.write(vae.weights, &initial_weights(&vae.program.params, 5)).unwrap();

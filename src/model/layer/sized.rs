@@ -112,7 +112,7 @@ impl Layer {
 
 /// Whether groups of a norm divide its channels.
 fn divides(groups: usize, channels: usize) -> Result<(), String> {
-    if channels % groups == 0 {
+    if channels.is_multiple_of(groups) {
         return Ok(());
     }
     Err(format!("its norm has {groups} groups, which do not divide {channels} channels: choose a number that does"))
