@@ -1,5 +1,6 @@
 //! Losses, gradients and weights over ten optimiser steps against independent implementations in float64, in JAX and, for
-//! images, in plain PyTorch modules: `tests/reference/make.py` and `make_images.py`.
+//! images, in plain PyTorch modules: `tests/reference/make.py` and `make_images.py`. And convolutions of many shapes against
+//! PyTorch's: `make_windows.py`.
 
 mod common;
 
@@ -9,9 +10,11 @@ use safetensors::SafeTensors;
 use wgvae::config::{Config, RowSpec};
 use wgvae::executor::Executor;
 use wgvae::gpu::{GpuExecutor, GpuOptions};
-use wgvae::model::{DataSpec, Extent, Plan, Vae};
+use wgvae::graph::{Graph, Over};
+use wgvae::kernels::Target;
+use wgvae::model::{CustomModel, DataSpec, Definition, Extent, Layer, Plan, SizedOperation, Vae, layers};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Param, Program, StepScalars};
+use wgvae::plan::{Activation, Function, Init, Param, PlanId, Program, StepScalars};
 use wgvae::train::StepSchedule;
 
 struct Fixture {
@@ -30,6 +33,7 @@ fn fixtures() -> Vec<Fixture> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .filter(|path| path.file_stem().is_some_and(|stem| stem != "windows"))
         .map(|path| {
             let bytes = std::fs::read(&path).unwrap();
             let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
@@ -151,5 +155,94 @@ fn the_adapter_follows_the_reference() {
                 Executor::Gpu(Box::new(compiled))
             });
         }
+    }
+}
+
+/// A convolution or a transposed one of `windows.safetensors`, with its gradients.
+#[derive(serde::Deserialize)]
+struct WindowsCase {
+    layer: String,
+    image: [usize; 3],
+    images: usize,
+}
+
+/// Numbers of images with channels first, as they lie here, with channels last; or back.
+fn channels(values: &[f32], [outer, inner]: [usize; 2], images: usize) -> Vec<f32> {
+    let of =
+        |image: &[f32]| (0..inner).flat_map(|i| (0..outer).map(move |o| o * inner + i)).map(|at| image[at]).collect();
+    values.chunks(values.len() / images).flat_map(|image| -> Vec<f32> { of(image) }).collect()
+}
+
+fn convolve(file: &SafeTensors<'_>, number: usize, case: &WindowsCase, executor: impl Fn(Program) -> Executor) {
+    let layer: Layer = case.layer.parse().unwrap();
+    let from = Extent::Image(case.image);
+    let sized = layer.on(from, Activation::Identity).unwrap();
+    let tensor = |name: &str| floats(file, &format!("{number}.{name}"));
+    let (pixels, inputs) = from.pixels();
+    let (places, outputs) = sized.to.pixels();
+    let last = |values: Vec<f32>, channel: usize| {
+        channels(&values, [channel, values.len() / channel / case.images], case.images)
+    };
+    let build = |g: &mut Graph| {
+        let x = g.param("x", &[case.images * pixels, inputs], Init::Constant(0.0));
+        let d_y = g.input("d_y", [case.images, places * outputs], false);
+        let (y, _) = match sized.operation {
+            SizedOperation::Conv(windows) => layers::conv(g, "layer", x, windows, outputs),
+            SizedOperation::ConvT(windows) => layers::conv_t(g, "layer", x, windows, None),
+            _ => unreachable!(),
+        };
+        // A loss whose gradient by y is d_y.
+        let rows = g.reshape(y, [case.images, places * outputs]);
+        let terms = g.map("terms", Function::Multiply, &[rows, d_y]);
+        let loss = g.fold("loss", terms, Over::Columns);
+        Definition { inputs: vec![d_y], losses: vec![loss], outputs: vec![y] }
+    };
+    let model = CustomModel::new(build, None, true).unwrap();
+    let mut executor = executor(model.program.clone());
+    // The loss is a mean over images.
+    let d_y: Vec<f32> = last(tensor("d_y"), outputs).iter().map(|d| d * case.images as f32).collect();
+    executor.write(model.inputs[0], &d_y).unwrap();
+    let params = &model.program.params;
+    let expected_of = |param: &Param, names: [&str; 3]| match param.name.as_str() {
+        "x" => last(tensor(names[0]), inputs),
+        "layer.weight" => param.to_arena(&tensor(names[1])).into_owned(),
+        _ => tensor(names[2]),
+    };
+    let mut arena = vec![0.0; params.arena_len()];
+    for param in params.iter() {
+        arena[param.offset..param.offset + param.len()].copy_from_slice(&expected_of(param, ["x", "weight", "bias"]));
+    }
+    executor.write(model.weights, &arena).unwrap();
+    executor.dispatch(PlanId(0), &StepScalars::default()).unwrap();
+    let compare = |what: &str, found: &[f32], expected: &[f32]| {
+        let error = distance(found, expected) / distance(expected, &vec![0.0; expected.len()]).max(1e-3);
+        assert!(error <= 1e-5, "{} on {from}: {what} is off by {error:e}", case.layer);
+    };
+    compare("y", &executor.read(model.outputs[0]).unwrap(), &last(tensor("y"), outputs));
+    let gradients = executor.read(model.gradients).unwrap();
+    for param in params.iter() {
+        let found = &gradients[param.offset..param.offset + param.len()];
+        compare(&format!("d_{}", param.name), found, &expected_of(param, ["d_x", "d_weight", "d_bias"]));
+    }
+}
+
+#[test]
+fn convolutions_of_every_shape_are_pytorchs() {
+    let bytes =
+        std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference/windows.safetensors")).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let cases: Vec<WindowsCase> = serde_json::from_str(&metadata.metadata().as_ref().unwrap()["cases"]).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let gpu = common::gpu();
+    assert!(cases.len() >= 60);
+    for (number, case) in cases.iter().enumerate() {
+        convolve(&file, number, case, |program| Executor::OracleF64(Box::new(Oracle::new(program))));
+        let Some(gpu) = &gpu else { continue };
+        // Half of them each, of convolutions and of transposed ones.
+        let target = if number / 2 % 2 == 0 { gpu.target } else { Target::Gpu };
+        let options = GpuOptions { target: Some(target), ..GpuOptions::default() };
+        convolve(&file, number, case, |program| {
+            Executor::Gpu(Box::new(GpuExecutor::new(gpu.clone(), program, &options).unwrap()))
+        });
     }
 }

@@ -74,7 +74,7 @@ impl Body {
             let extents = |shape: &[usize]| shape.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
             let fits = match (index, &tensor.shape[..]) {
                 // Rows of the space may be parts of the tensor's, or several of them one.
-                (Index::Whole, [tensor_rows, _]) if *tensor_rows > 1 && rows > 1 => {
+                (Index::Whole, [tensor_rows, _]) => {
                     let nested = tensor_rows.is_multiple_of(rows) || rows.is_multiple_of(*tensor_rows);
                     nested && tensor.len() == rows * cols
                 }
