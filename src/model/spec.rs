@@ -46,12 +46,12 @@ pub enum InitScheme {
 }
 
 impl InitScheme {
-    /// Sets how the parameters of layers start. What a likelihood learns has a start of its own.
+    /// Sets how the parameters of layers start. What a likelihood learns, and what is added for a class, has a start of its own.
     pub(super) fn apply(self, params: &mut ParamTable) {
         if self == InitScheme::Torch {
             return;
         }
-        for param in params.iter_mut() {
+        for param in params.iter_mut().filter(|param| !param.name.ends_with("_condition.weight")) {
             param.init = match param.shape[..] {
                 [first, second, ref kernel @ ..] => {
                     // Of a convolution, each output sees a kernel of inputs, and each input is seen by one of outputs.
