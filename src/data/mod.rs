@@ -37,8 +37,9 @@ pub use apply::{rows, rows_with};
 pub use columns::Columns;
 pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values};
 pub use error::DataError;
+pub(crate) use error::list;
 #[cfg(feature = "cli")]
-pub(crate) use error::{list, shown};
+pub(crate) use error::shown;
 pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{labels, mask, numbers};

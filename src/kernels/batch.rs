@@ -31,6 +31,21 @@ params! {
     }
 }
 
+impl BatchParams {
+    /// Those of a gather that changes nothing: rows and columns of the data set, words of its rows, rows of the batch.
+    fn of_rows(label: &str, [count, width, words, batch]: [usize; 4]) -> Result<Self, PlanError> {
+        let fits = |extent: usize| index_fits(label, extent);
+        Ok(Self {
+            count: fits(count)?,
+            width: fits(width)?,
+            words: fits(words)?,
+            half_bits: half_bits(count),
+            batch: fits(batch)?,
+            ..bytemuck::Zeroable::zeroed()
+        })
+    }
+}
+
 /// Augmentation: random changes of images each time they are used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Augment {
@@ -124,18 +139,7 @@ pub fn gather(
     tensors.expect_dtype(label, x, tensors.dtype(data))?;
     tensors.expect_shape(label, x, &[batch, stride])?;
     index_fits(label, count * stride)?;
-    let params = BatchParams {
-        count: index_fits(label, count)?,
-        width: index_fits(label, width)?,
-        words: index_fits(label, words_per_row(width))?,
-        half_bits: half_bits(count),
-        height: 0,
-        image_width: 0,
-        channels: 0,
-        shift: 0,
-        noise: 0,
-        batch: index_fits(label, batch)?,
-    };
+    let params = BatchParams::of_rows(label, [count, width, words_per_row(width), batch])?;
     Ok(Op::new(label, Kernel::Batch(gather, binarise), Grid::Rows(batch))
         .read(source_name, data)
         .touching(batch * stride)
@@ -152,18 +156,7 @@ pub fn classes(tensors: &TensorTable, labels: TensorId, x: TensorId) -> Result<O
     tensors.expect_dtype(label, labels, Dtype::U32)?;
     tensors.expect_shape(label, labels, &[count, 1])?;
     tensors.expect(label, x, &[batch, width])?;
-    let params = BatchParams {
-        count: index_fits(label, count)?,
-        width: index_fits(label, width)?,
-        words: 1,
-        half_bits: half_bits(count),
-        height: 0,
-        image_width: 0,
-        channels: 0,
-        shift: 0,
-        noise: 0,
-        batch: index_fits(label, batch)?,
-    };
+    let params = BatchParams::of_rows(label, [count, width, 1, batch])?;
     Ok(Op::new(label, Kernel::Batch(Gather::Classes, Binarise::None), Grid::Rows(batch))
         .read("bytes", labels)
         .touching(batch)
