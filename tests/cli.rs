@@ -317,7 +317,7 @@ fn devices_and_doctor_answer() {
 /// The plan without fusing is longer and trains to the same loss, and the run records that it was not fused.
 #[test]
 fn plans_can_be_run_without_fusing() {
-    let plan = |flags: &[&str]| json(&wgvae(&[&["plan", "--json", "--preset", "points"], flags].concat()))[0].clone();
+    let plan = |flags: &[&str]| json(&wgvae(&[&["plan", "--json", "--preset", "dense"], flags].concat()))[0].clone();
     let (fused, lowered) = (plan(&[]), plan(&["--no-fuse"]));
     assert_eq!((fused["dispatches"].as_u64(), fused["stages"].as_u64()), (Some(15), Some(10)));
     assert!(lowered["dispatches"].as_u64() > Some(30), "{lowered}");
@@ -335,7 +335,7 @@ fn plans_can_be_run_without_fusing() {
     }
     assert_eq!((&fused["fuse"], &lowered["fuse"]), (&true.into(), &false.into()));
     assert_eq!(fused["lowered_ops"], lowered["dispatches"]);
-    let shown = text(&wgvae(&["plan", "--preset", "points"]).stdout);
+    let shown = text(&wgvae(&["plan", "--preset", "dense"]).stdout);
     assert!(shown.contains("with encoder.0.pre (bias), encoder.0.out (epilogue)"), "{shown}");
     assert!(shown.contains("epilogue: normal, reparameterise, kl"), "{shown}");
 

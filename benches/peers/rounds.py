@@ -13,18 +13,19 @@ ROUNDS = 5
 STEPS_PER_ROUND = 100
 
 
-def batch_size(description):
-    """The batch size, from the command line."""
+def arguments(description, models):
+    """The batch size and the model, from the command line."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--batch", type=int, default=128, metavar="N", help="examples per step (default 128)")
-    batch = parser.parse_args().batch
-    if batch < 1:
+    parser.add_argument("--model", choices=models, default=models[0], help="which model (default: %(default)s)")
+    given = parser.parse_args()
+    if given.batch < 1:
         parser.error("--batch must be at least 1")
-    return batch
+    return given
 
 
-def report(peer, device, batch, run_round):
-    """Times `run_round`, which runs STEPS_PER_ROUND steps, waits for them and returns the last loss."""
+def report(peer, device, batch, steps, run_round):
+    """Times `run_round`, which runs so many steps, waits for them and returns the last loss."""
     losses, seconds = [run_round()], []  # The first round compiles and warms up.
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -33,6 +34,6 @@ def report(peer, device, batch, run_round):
     # The time of a step that does not train would be meaningless.
     if not math.isfinite(losses[-1]) or losses[-1] >= losses[0]:
         raise SystemExit(f"{peer} does not train: its losses went {losses}")
-    ms_per_step = 1e3 * min(seconds) / STEPS_PER_ROUND
+    ms_per_step = 1e3 * min(seconds) / steps
     line = {"peer": peer, "device": device, "batch": batch, "ms_per_step": round(ms_per_step, 4), "loss": losses[-1]}
     print(json.dumps(line), flush=True)

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, batch_size, report
+from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, arguments, report
 
 # By default, GPUs may multiply with less precision than f32.
 jax.config.update("jax_default_matmul_precision", "float32")
@@ -58,7 +58,7 @@ def step(state, x):
 
 
 def main():
-    batch = batch_size(__doc__)
+    batch = arguments(__doc__, ["dense"]).batch
     device = jax.devices()[0].device_kind
     shape = (STEPS_PER_ROUND, batch, PIXELS)
     data = jax.random.bernoulli(jax.random.key(2), PIXELS_ON, shape).astype(jnp.float32)
@@ -75,7 +75,7 @@ def main():
         jax.block_until_ready(state)
         return float(loss)
 
-    report(f"JAX {jax.__version__} call", device, batch, round_of_calls)
+    report(f"JAX {jax.__version__} call", device, batch, STEPS_PER_ROUND, round_of_calls)
 
     scan = jax.jit(lambda state, data: jax.lax.scan(step, state, data), donate_argnums=0)
     state = fresh_state()
@@ -85,7 +85,7 @@ def main():
         state, losses = jax.block_until_ready(scan(state, data))
         return float(losses[-1])
 
-    report(f"JAX {jax.__version__} scan", device, batch, round_of_one_scan)
+    report(f"JAX {jax.__version__} scan", device, batch, STEPS_PER_ROUND, round_of_one_scan)
 
 
 if __name__ == "__main__":

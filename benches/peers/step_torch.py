@@ -1,11 +1,12 @@
-"""One training step of the 784-400-20-400-784 VAE in PyTorch: milliseconds per step, eager, compiled and as CUDA graphs."""
+"""One training step of the 784-400-20-400-784 VAE, or of a convolutional one, in PyTorch: milliseconds per step, eager, compiled
+and as CUDA graphs."""
 import sys
 
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
-from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, batch_size, report
+from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, arguments, report
 
 CUDA = torch.cuda.is_available()
 
@@ -30,6 +31,36 @@ class Vae(nn.Module):
         return (reconstruction + kl) / len(x)
 
 
+class ConvVae(nn.Module):
+    """wgvae's `keras-conv`: 28x28x1-14x14x32-7x7x64-16-2 and back, the last transposed convolution to the data."""
+
+    def __init__(self):
+        super().__init__()
+        flat = 7 * 7 * 64
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(flat, 16), nn.ReLU())
+        self.mu, self.logvar = nn.Linear(16, 2), nn.Linear(16, 2)
+        self.decoder = nn.Sequential(
+            nn.Linear(2, flat), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+            nn.ConvTranspose2d(64, 64, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(64, 32, 3, 2, 1, 1), nn.ReLU(),
+            nn.ConvTranspose2d(32, 1, 3, 1, 1))
+
+    def forward(self, x):
+        """The negative ELBO, averaged over the batch."""
+        images = x.view(-1, 1, 28, 28)
+        hidden = self.encoder(images)
+        mu, logvar = self.mu(hidden), self.logvar(hidden)
+        z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
+        reconstruction = binary_cross_entropy_with_logits(self.decoder(z), images, reduction="sum")
+        kl = 0.5 * (logvar.exp() + mu.square() - 1 - logvar).sum()
+        return (reconstruction + kl) / len(x)
+
+
+# Steps of a round of convolutions: each takes some fifty times as long as a dense one.
+MODELS = {"dense": (Vae, STEPS_PER_ROUND), "conv": (ConvVae, 10)}
+
+
 def first_line(error):
     return str(error).strip().partition("\n")[0]
 
@@ -39,9 +70,9 @@ def wait():
         torch.cuda.synchronize()
 
 
-def fresh(device, fused):
+def fresh(make, device, fused):
     torch.manual_seed(0)
-    model = Vae().to(device)
+    model = make().to(device)
     return model, torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=fused, capturable=fused and CUDA)
 
 
@@ -53,9 +84,9 @@ def step(model, adam, x):
     return loss
 
 
-def stepwise(batches, fused, compiled=None):
+def stepwise(make, batches, fused, compiled=None):
     """A round of steps called one by one; `compiled` is a mode of torch.compile."""
-    model, adam = fresh(batches.device, fused)
+    model, adam = fresh(make, batches.device, fused)
     if compiled:
         model = torch.compile(model, mode=compiled)
 
@@ -71,9 +102,9 @@ def stepwise(batches, fused, compiled=None):
     return run_round
 
 
-def whole_step_graph(batches):
+def whole_step_graph(make, batches):
     """A round of replays of one CUDA graph that holds the whole step, the optimiser included."""
-    model, adam = fresh(batches.device, fused=True)
+    model, adam = fresh(make, batches.device, fused=True)
     x = batches[0].clone()
     # One-time allocations and choices of a step must happen before the capture, on another stream.
     side = torch.cuda.Stream()
@@ -97,22 +128,23 @@ def whole_step_graph(batches):
 
 
 def main():
-    batch = batch_size(__doc__)
+    given = arguments(__doc__, list(MODELS))
+    batch, (make, steps) = given.batch, MODELS[given.model]
     torch.manual_seed(0)
-    data = torch.rand(STEPS_PER_ROUND, batch, PIXELS, device="cuda" if CUDA else "cpu")
+    data = torch.rand(steps, batch, PIXELS, device="cuda" if CUDA else "cpu")
     batches = (data < PIXELS_ON).float()
     ways = {
-        "eager": lambda: stepwise(batches, fused=False),
-        "eager, fused Adam": lambda: stepwise(batches, fused=True),
-        "compiled": lambda: stepwise(batches, fused=True, compiled="default"),
+        "eager": lambda: stepwise(make, batches, fused=False),
+        "eager, fused Adam": lambda: stepwise(make, batches, fused=True),
+        "compiled": lambda: stepwise(make, batches, fused=True, compiled="default"),
     }
     if CUDA:
-        ways["compiled, reduce-overhead"] = lambda: stepwise(batches, fused=True, compiled="reduce-overhead")
-        ways["whole-step graph"] = lambda: whole_step_graph(batches)
+        ways["compiled, reduce-overhead"] = lambda: stepwise(make, batches, fused=True, compiled="reduce-overhead")
+        ways["whole-step graph"] = lambda: whole_step_graph(make, batches)
     device = torch.cuda.get_device_name() if CUDA else "cpu"
     for way, prepare in ways.items():
         try:
-            report(f"PyTorch {torch.__version__} {way}", device, batch, prepare())
+            report(f"PyTorch {torch.__version__} {way}", device, batch, steps, prepare())
         except RuntimeError as error:  # No fused Adam or no C++ compiler here: the other modes can still be timed.
             print(f"PyTorch {way} skipped: {first_line(error)}", file=sys.stderr)
 
