@@ -219,8 +219,7 @@ impl Applied {
 
     /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model is told the classes in turn.
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
-        let count = self.data.classes.len().max(1);
-        let classes: Vec<u32> = (0..z.len() / self.latent()).map(|row| (row % count) as u32).collect();
+        let classes = Labels::in_turn(0..z.len() / self.latent(), self.data.classes.len());
         self.decode_as(z, &classes)
     }
 

@@ -22,8 +22,9 @@ pub fn split_of(values: &[f32], bytes: bool, width: usize) -> Split {
     Split::of(values.len() / width, values)
 }
 
-/// Restores rows `(N, D)`, whose classes a conditional model must be told. In each round, missing values are replaced by those of the reconstruction; noisy values
-/// become a mean of observation and reconstruction, weighted by how much of their difference the noise explains.
+/// Restores rows `(N, D)`, whose classes a conditional model must be told. In each round, missing values are replaced by those
+/// of the reconstruction; noisy values become a mean of observation and reconstruction, weighted by how much of their difference
+/// the noise explains.
 pub fn restore(
     model: &mut Applied,
     observed: &[f32],

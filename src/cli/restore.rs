@@ -47,8 +47,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let width = model.width();
     let whole = rows.split.numbers(0..count, width);
     let before = if args.damage { damaged(&whole, &damage, run.data.bytes) } else { whole.clone() };
-    let labels = rows.split.labels.as_ref().map(|labels| labels[..count].to_vec());
-    let after = restore(&mut model, &before, labels.as_deref(), run.data.bytes, &damage, args.rounds as usize)?;
+    let labels = rows.split.labels.as_ref().map(|labels| &labels[..count]);
+    let after = restore(&mut model, &before, labels, run.data.bytes, &damage, args.rounds as usize)?;
     let shown = count.min(20) * width;
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {

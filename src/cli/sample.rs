@@ -6,6 +6,7 @@ use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, list};
+use crate::model::Labels;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -53,9 +54,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let class = args.rows.class.as_deref().map(|class| run.class(class)).transpose()?;
     // Draws around a class or a row are of its class.
     let class = class.or_else(|| rows.as_ref().filter(|_| around).and_then(|rows| class_of(args, rows)));
-    let classes: Vec<u32> = match (class, run.data.classes.len()) {
-        (Some(class), _) => vec![class; count],
-        (None, known) => (0..count).map(|row| (row % known.max(1)) as u32).collect(),
+    let classes = match class {
+        Some(class) => vec![class; count],
+        None => Labels::in_turn(0..count, run.data.classes.len()),
     };
     let shown = model.decode_as(&z, &classes)?;
     let ground = match &rows {

@@ -438,9 +438,7 @@ impl Lower<'_> {
                 let scale = match self.results(node).iter().find(|(index, _)| *index == 1) {
                     Some((_, place)) => place.tensor,
                     // Nothing goes back through it.
-                    None => {
-                        self.own(format!("{name}.scale"), &[shape[0] / norm.pixels as usize * norm.groups as usize])
-                    }
+                    None => self.own(format!("{name}.scale"), &[norm.count(shape[0])]),
                 };
                 self.ops.push(norm::normalise(&self.lowering.tensors, name, [from, to, scale], *norm)?);
             }

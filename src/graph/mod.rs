@@ -361,10 +361,7 @@ impl Graph {
 
     fn pool(&mut self, name: impl Into<String>, of: Node, pool: Pool) -> Node {
         let (windows, [rows, channels], name) = (pool.windows, self.shape(of), name.into());
-        let [inside, outside] = match pool.way {
-            Way::Forward => [windows.pixels(), windows.rows()],
-            Way::Back => [windows.rows(), windows.pixels()],
-        };
+        let [inside, outside] = pool.rows();
         assert!(channels == windows.channels() && rows % inside == 0, "{name}: {:?} for {windows}", [rows, channels]);
         self.add(Kind::Pool { of, pool }, [rows / inside * outside, channels], name)
     }
@@ -384,8 +381,7 @@ impl Graph {
     /// Adds the gradient of a group norm.
     fn normalise_back(&mut self, d: Node, of: Node, norm: Norm) -> Node {
         let ([rows, channels], name) = (self.shape(of), self.name(of).to_string());
-        let groups = rows / norm.pixels as usize * norm.groups as usize;
-        let scale = self.add(Kind::Result { of, index: 1 }, [groups, 1], format!("{name}.scale"));
+        let scale = self.add(Kind::Result { of, index: 1 }, [norm.count(rows), 1], format!("{name}.scale"));
         self.add(Kind::NormaliseBack { d, of, scale, norm }, [rows, channels], format!("d_{name} by its norm"))
     }
 

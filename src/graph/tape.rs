@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Graph, Kind, Node, Over, Region};
-use crate::plan::{Function, Gradient, Orientation, Pool, Saved, Way};
+use crate::plan::{Function, Gradient, Orientation, Saved};
 
 /// Adds the gradients of `sum(weight * loss)` over every element of some losses, given as `(loss, weight)`, and returns
 /// those of the nodes in `wanted`; none for a node that no loss depends on.
@@ -146,9 +146,8 @@ impl Tape<'_> {
             }
             Kind::Pool { of, pool } => {
                 let d = self.whole(d, shape);
-                let way = if pool.way == Way::Forward { Way::Back } else { Way::Forward };
                 let name = format!("d_{} by {}", self.graph.name(of), self.graph.name(node));
-                let d = self.graph.pool(name, d, Pool::new(way, pool.windows, pool.factor()));
+                let d = self.graph.pool(name, d, pool.gradient());
                 self.give(of, Region::Whole, d);
             }
             Kind::Normalise { of, norm } => {

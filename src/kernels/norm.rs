@@ -15,10 +15,10 @@ params! {
 /// How many groups there are in `(B P, C)`.
 fn count(tensors: &TensorTable, label: &str, x: TensorId, norm: Norm) -> Result<usize, PlanError> {
     let rows = tensors.matrix(label, x)?.0;
-    let [pixels, channels, groups] = [norm.pixels, norm.channels, norm.groups].map(|n| n as usize);
+    let [pixels, channels] = [norm.pixels, norm.channels].map(|n| n as usize);
     tensors.expect(label, x, &[rows / pixels * pixels, channels])?;
     index_fits(label, rows * channels)?;
-    Ok(rows / pixels * groups)
+    Ok(norm.count(rows))
 }
 
 /// `y (B P, C)` and `scale (B G)` of `x (B P, C)`.

@@ -27,10 +27,7 @@ pub fn pool(
     let label = label.into();
     let windows = pool.windows;
     let (rows, cols) = tensors.matrix(&label, from)?;
-    let [inside, outside] = match pool.way {
-        Way::Forward => [windows.pixels(), windows.rows()],
-        Way::Back => [windows.rows(), windows.pixels()],
-    };
+    let [inside, outside] = pool.rows();
     let images = rows / inside;
     tensors.expect(&label, from, &[images * inside, windows.channels()])?;
     tensors.expect(&label, to, &[images * outside, windows.channels()])?;
@@ -92,8 +89,7 @@ pub(super) fn cases() -> Vec<Case> {
             let kind = Pool::new(way, windows, factor);
             let name = format!("pool/{} {images} of {windows}", Kernel::Pool(kind).entry());
             let mut case = Case::new(name, StepScalars::default());
-            let (whole, places) = (images * windows.pixels(), images * windows.rows());
-            let [inside, outside] = if way == Way::Forward { [whole, places] } else { [places, whole] };
+            let [inside, outside] = kind.rows().map(|rows| images * rows);
             let from = case.input("source", &[inside, windows.channels()], Dtype::F32, Fill::Spread(1.0));
             let to = case.output("result", &[outside, windows.channels()], tight);
             case.op(|t| pool(t, "pool", [from, to], kind));

@@ -39,7 +39,7 @@ struct Modules(usize);
 impl Modules {
     /// The numbers of a layer and of its norm.
     fn numbers(&mut self, layer: &SizedLayer) -> [usize; 2] {
-        let is_dense = !layer.operation.is_of_images();
+        let is_dense = layer.operation == SizedOperation::Dense;
         let [flattens, unflattens] =
             [layer.from, layer.to].map(|extent| is_dense && matches!(extent, Extent::Image(_)));
         let number = self.0 + usize::from(flattens);
@@ -74,8 +74,9 @@ fn forward(
     Given { tied, classes }: Given,
 ) -> (Node, Option<Node>) {
     let ([name, norm], channels) = (&names, layer.to.channels().0);
-    let of_images = layer.operation.is_of_images();
-    let h = g.reshape(h, if of_images { layer.from.matrix(batch) } else { [batch, layer.from.len()] });
+    // A dense layer has the numbers of images, the others their pixels.
+    let is_dense = layer.operation == SizedOperation::Dense;
+    let h = g.reshape(h, if is_dense { [batch, layer.from.len()] } else { layer.from.matrix(batch) });
     let with_weight = |(u, weight): (Node, Node)| (u, Some(weight));
     let (mut u, weight) = match (layer.operation, tied) {
         (SizedOperation::ConvT(windows), tied) => with_weight(layers::conv_t(g, name, h, windows, tied)),
@@ -88,7 +89,6 @@ fn forward(
             (layers::residual(g, name, h, windows, groups, layer.activation), None)
         }
     };
-    let is_dense = layer.operation == SizedOperation::Dense;
     if is_dense {
         layers::set_order(g, name, layer.from, layer.to);
     }

@@ -95,6 +95,11 @@ pub struct Labels {
 }
 
 impl Labels {
+    /// The numbers of the classes in turn, for rows that have none.
+    pub fn in_turn(rows: std::ops::Range<usize>, count: usize) -> Vec<u32> {
+        rows.map(|row| (row % count.max(1)) as u32).collect()
+    }
+
     /// `(B, K)` of the numbers of classes.
     pub fn columns(classes: &[u32], count: usize) -> Vec<f32> {
         let row = |class: u32| (0..count as u32).map(move |column| if column == class { 1.0 } else { 0.0 });

@@ -6,10 +6,7 @@ use crate::plan::{Pool, Way};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pool: &Pool) {
     let (w, channels) = (&pool.windows, pool.windows.channels());
-    let [inside, outside] = match pool.way {
-        Way::Forward => [w.image_len(), w.rows() * channels],
-        Way::Back => [w.rows() * channels, w.image_len()],
-    };
+    let [inside, outside] = pool.rows().map(|rows| rows * channels);
     let source = call.read("source");
     let mut result = vec![T::zero(); source.len() / inside * outside];
     for (from, to) in source.chunks(inside).zip(result.chunks_mut(outside)) {

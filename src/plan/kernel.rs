@@ -176,6 +176,18 @@ impl Pool {
     pub fn factor(&self) -> f32 {
         f32::from_bits(self.factor)
     }
+
+    /// The same the other way, which is its gradient.
+    pub fn gradient(self) -> Self {
+        let way = if self.way == Way::Forward { Way::Back } else { Way::Forward };
+        Self { way, ..self }
+    }
+
+    /// Rows of an image that go in, and that come out.
+    pub fn rows(&self) -> [usize; 2] {
+        let (pixels, places) = (self.windows.pixels(), self.windows.rows());
+        if self.way == Way::Forward { [pixels, places] } else { [places, pixels] }
+    }
 }
 
 /// Group norm: each image's channels, in groups of neighbours, are brought to a mean of 0 and a variance of 1.
@@ -187,6 +199,13 @@ pub struct Norm {
     pub channels: u32,
     /// Groups that the channels are in.
     pub groups: u32,
+}
+
+impl Norm {
+    /// Groups of all images in so many rows.
+    pub fn count(&self, rows: usize) -> usize {
+        rows / self.pixels as usize * self.groups as usize
+    }
 }
 
 /// A step of the optimiser.

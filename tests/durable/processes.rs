@@ -202,38 +202,3 @@ fn a_reader_who_leaves_ends_no_run() {
         assert!(model(&folder.path().join(name)) == expected, "{name}");
     }
 }
-
-/// Resident memory of a process, in KiB; none where the system does not tell.
-#[cfg(target_os = "linux")]
-fn resident(child: &Child) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
-}
-
-/// 100,000 steps with their epochs, pictures and a hundred checkpoints, on the device that a user gets: the memory of
-/// the process in the last quarter is that of the second.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_long_run_does_not_grow() {
-    let folder = tempfile::tempdir().unwrap();
-    let model = ["--preset", "points", "--hidden", "4", "--latent", "1", "--batch", "4", "--clip", "1"];
-    let run = ["--data", "points:count=20000", "--steps", "100000", "--checkpoint-every", "1000steps", "--out", "run"];
-    let mut child = program(folder.path(), &[&["train"], &model[..], &run[..]].concat()).spawn().unwrap();
-    let mut samples = Vec::new();
-    while child.try_wait().unwrap().is_none() {
-        samples.extend(resident(&child));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let (code, error) = finish(child, Duration::from_secs(1));
-    assert_eq!(code, Some(0), "{error}");
-    let quarter = samples.len() / 4;
-    assert!(quarter > 50, "{} samples", samples.len());
-    let middle = |samples: &[u64]| {
-        let mut sorted = samples.to_vec();
-        sorted.sort();
-        sorted[sorted.len() / 2] as f64
-    };
-    let (before, after) = (middle(&samples[quarter..2 * quarter]), middle(&samples[3 * quarter..]));
-    eprintln!("{before} KiB, then {after} KiB");
-    assert!(after < 1.02 * before, "100,000 steps took memory from {before} to {after} KiB");
-}

@@ -89,14 +89,21 @@ pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> 
     if body.sums.len() == Pointwise::SUM.len() {
         return None;
     }
-    let name = format!("{} partial sums", list.tensors().get(matrix).name);
     let sums = body.program.partial_sums(cols);
-    let partial = list.lowering.shared(&name, &[rows, sums]);
     // Several rows of the space may be parts of one row of the sum.
     let totals = list.tensors().get(total).len();
     if rows % totals != 0 {
         return None;
     }
+    // Of a row that is four columns or fewer, the partial sum is the sum.
+    let is_whole = rows / totals * sums == 1;
+    let partial = if is_whole {
+        let total = list.tensors().get(total).clone();
+        list.lowering.tensors.view(total.name, total.buffer, total.offset, &[rows, 1])
+    } else {
+        let name = format!("{} partial sums", list.tensors().get(matrix).name);
+        list.lowering.shared(&name, &[rows, sums])
+    };
     if list.ops.iter().any(|op| op.bindings.iter().any(|b| b.tensor == partial)) {
         return None;
     }
@@ -106,13 +113,7 @@ pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> 
     if !list.is_sound(&op) {
         return None;
     }
-    // A row that is four columns or fewer: its partial sum is the sum.
-    if rows / totals * sums == 1 {
-        let total = list.lowering.tensors.get(total).clone();
-        let whole = list.lowering.tensors.view(total.name, total.buffer, total.offset, &[rows, 1]);
-        if let Some(binding) = op.bindings.iter_mut().find(|b| b.tensor == partial) {
-            binding.tensor = whole;
-        }
+    if is_whole {
         return list.unite(first, second, op, FuseRule::PartialSums);
     }
     let summed = match rows / totals {

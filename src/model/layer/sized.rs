@@ -40,13 +40,6 @@ pub enum SizedOperation {
     },
 }
 
-impl SizedOperation {
-    /// Whether it takes or makes images pixel by pixel; a dense layer has their numbers.
-    pub fn is_of_images(&self) -> bool {
-        !matches!(self, SizedOperation::Dense)
-    }
-}
-
 /// Groups that a residual block's norm has by default.
 const RESIDUAL_GROUPS: usize = 8;
 

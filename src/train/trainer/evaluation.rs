@@ -73,7 +73,7 @@ impl Trainer {
     fn tell_in_turn(&mut self, labels: Labels, batch: u64) -> Result<(), GpuError> {
         let [rows, count] = self.executor.program().tensors.get(labels.batch).shape[..] else { return Ok(()) };
         let first = batch as usize * rows;
-        let classes: Vec<u32> = (first..first + rows).map(|row| (row % count) as u32).collect();
+        let classes = Labels::in_turn(first..first + rows, count);
         self.executor.write(labels.batch, &Labels::columns(&classes, count))
     }
 

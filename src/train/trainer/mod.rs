@@ -72,21 +72,20 @@ impl Trainer {
         let schedule = StepSchedule::new(config, data.train.rows, data.test.rows);
         let held = |tensor: TensorId| vae.program.tensors.get(tensor).shape[0];
         let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
+        let mut write_rows = |rows: TensorId, classes: Option<TensorId>, split: &Split| -> Result<(), GpuError> {
+            executor.write_words(rows, &split.words(width))?;
+            let classes = classes.zip(split.labels.as_deref());
+            classes.map_or(Ok(()), |(tensor, labels)| executor.write_words(tensor, labels))
+        };
         let streamed = if ring == data.train.rows {
-            executor.write_words(vae.train_data, &data.train.words(width))?;
-            if let Some(labels) = vae.labels {
-                executor.write_words(labels.train, data.train.labels.as_deref().unwrap_or_default())?;
-            }
+            write_rows(vae.train_data, vae.labels.map(|labels| labels.train), &data.train)?;
             None
         } else {
             let steps = ring / SUBMITS_IN_FLIGHT / config.train.batch;
             Some(Streamed { rows: data.train, steps, half: 0 })
         };
         let test = if held_test == data.test.rows {
-            executor.write_words(vae.test_data, &data.test.words(width))?;
-            if let Some(labels) = vae.labels {
-                executor.write_words(labels.test, data.test.labels.as_deref().unwrap_or_default())?;
-            }
+            write_rows(vae.test_data, vae.labels.map(|labels| labels.test), &data.test)?;
             None
         } else {
             Some(data.test)
