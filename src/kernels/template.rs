@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 /// Every template, by its name.
-pub const TEMPLATES: [(&str, &str); 12] = [
+pub const TEMPLATES: [(&str, &str); 14] = [
     ("gemm.wgsl", include_str!("../../shaders/gemm.wgsl.jinja")),
     ("gemm_naive.wgsl", include_str!("../../shaders/gemm_naive.wgsl.jinja")),
     ("gemm_plain.wgsl", include_str!("../../shaders/gemm_plain.wgsl.jinja")),
     ("gemm_registers.wgsl", include_str!("../../shaders/gemm_registers.wgsl.jinja")),
+    ("gemm_narrow.wgsl", include_str!("../../shaders/gemm_narrow.wgsl.jinja")),
+    ("gemm_taps_sum.wgsl", include_str!("../../shaders/gemm_taps_sum.wgsl.jinja")),
     ("gemm_rows.wgsl", include_str!("../../shaders/gemm_rows.wgsl.jinja")),
     ("gemm_tiles.wgsl", include_str!("../../shaders/gemm_tiles.wgsl.jinja")),
     ("gemm_split_k_sum.wgsl", include_str!("../../shaders/gemm_split_k_sum.wgsl.jinja")),

@@ -28,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         // Long enough to be split, and not a multiple of any tile size.
         (33, 517, 30),
         (517, 30, 33),
+        (1037, 9, 7),
     ] {
         for activation in [Activation::Identity, Activation::Tanh] {
             all.push(forward_case(batch, inputs, outputs, activation, false));

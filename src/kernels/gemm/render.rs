@@ -1,6 +1,6 @@
 //! The WGSL of a matrix product, from its templates.
 
-use super::variant::{LANES, SPLIT_K_PASS, TILE_K};
+use super::variant::{self, LANES, SECOND_PASS, TAPS_QUADS, TILE_K};
 use super::{GemmParams, GemmVariant};
 use crate::kernels::pointwise::{self, Form};
 use crate::kernels::template::{self, TEMPLATES};
@@ -18,12 +18,12 @@ pub fn fingerprint() -> u64 {
 
 /// Renders the passes of a product: one, or two where it is split.
 pub fn sources(op: &Op, gemm: &Gemm, variant: GemmVariant, on: Capabilities) -> Vec<Source> {
-    match variant {
-        GemmVariant::Tiles { split_k, .. } if split_k > 1 => {
-            [Pass::Parts(split_k), Pass::Sum(split_k)].map(|pass| render(op, gemm, variant, pass, on)).into()
-        }
-        _ => vec![render(op, gemm, variant, Pass::Whole, on)],
-    }
+    let passes = match (variant, variant.split_k()) {
+        (GemmVariant::Taps { .. }, _) => vec![Pass::Taps, Pass::TapsSum],
+        (_, 1) => vec![Pass::Whole],
+        _ => vec![Pass::Parts, Pass::PartsSum],
+    };
+    passes.into_iter().map(|pass| render(op, gemm, variant, pass, on)).collect()
 }
 
 /// What the templates know of windows. `outputs`: channels of what the convolution makes; `quads`: whether four channels
@@ -58,10 +58,24 @@ fn context_of(w: &Windows, outputs: u32, levels: bool, quads: bool) -> minijinja
 #[derive(Clone, Copy, PartialEq)]
 enum Pass {
     Whole,
-    /// The first pass, which sums K in this many parts.
-    Parts(u32),
+    /// The first pass, which sums K in parts.
+    Parts,
     /// The second pass, which adds the parts and runs the epilogue.
-    Sum(u32),
+    PartsSum,
+    /// The first pass, which makes the products of every place and tap.
+    Taps,
+    /// The second pass, which adds those of a pixel and runs the epilogue.
+    TapsSum,
+}
+
+impl Pass {
+    fn is_first(self) -> bool {
+        matches!(self, Pass::Parts | Pass::Taps)
+    }
+
+    fn is_second(self) -> bool {
+        matches!(self, Pass::PartsSum | Pass::TapsSum)
+    }
 }
 
 /// The store that a large tile is spilled to, so that its epilogue can be a loop: unrolled, the epilogue would be more
@@ -88,42 +102,51 @@ fn spill(gemm: &Gemm, variant: GemmVariant, p: &GemmParams) -> Option<usize> {
 }
 
 fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabilities) -> Source {
-    let p = GemmParams::of(op);
+    // The first pass over taps is a product of its own, of no windows.
+    let taps_of = variant::taps(op);
+    let taps = taps_of.filter(|_| pass == Pass::Taps);
+    let (p, windows) = match taps {
+        Some(taps) => (taps, None),
+        None => (GemmParams::of(op), gemm.windows),
+    };
     let quad = |extent: u32| extent.is_multiple_of(4);
     let (rows, cols) = variant.tile();
     let (name, file, quads) = match (variant, pass) {
-        (_, Pass::Sum(_)) => ("split_k_sum", "gemm_split_k_sum.wgsl", 1),
+        (_, Pass::PartsSum) => ("split_k_sum", "gemm_split_k_sum.wgsl", 1),
+        (_, Pass::TapsSum) => ("taps_sum", "gemm_taps_sum.wgsl", 1),
         (GemmVariant::Naive, _) => ("naive", "gemm_naive.wgsl", 1),
         (GemmVariant::Plain, _) => ("plain", "gemm_plain.wgsl", 1),
         (GemmVariant::Simd { quads, .. }, _) => ("simd", "gemm_registers.wgsl", quads),
         (GemmVariant::Subgroup { quads, .. }, _) => ("subgroup", "gemm_registers.wgsl", quads),
         (GemmVariant::Rows { .. }, _) => ("rows", "gemm_rows.wgsl", 1),
+        (GemmVariant::Taps { .. }, _) => ("rows", "gemm_rows.wgsl", TAPS_QUADS),
+        (GemmVariant::Narrow { .. }, _) => ("narrow", "gemm_narrow.wgsl", 8),
         (GemmVariant::Tiles { quads, .. }, _) => ("tiles", "gemm_tiles.wgsl", quads),
     };
-    let threads = if matches!(pass, Pass::Sum(_)) { SPLIT_K_PASS } else { variant.workgroup().0 };
-    let outputs = gemm.windows.map_or(0, |w| p.k * w.image[2] / w.cols() as u32);
+    let threads = if pass.is_second() { SECOND_PASS } else { variant.workgroup().0 };
+    let outputs = taps_of.map_or(0, |taps| taps.k);
     let (a_quads, b_quads) = match (gemm.orientation, name) {
         (_, "naive" | "plain") => (false, false),
-        (Orientation::Nt, _) if gemm.windows.is_some_and(|w| !quad(w.image[2])) => (false, quad(p.k)),
-        (Orientation::Nn, _) if gemm.windows.is_some() => (quad(outputs), quad(p.n)),
+        // Of a row of B, an invocation of `rows` reads a few values one by one.
+        (Orientation::Nn, "rows") => (quad(if windows.is_some() { outputs } else { p.k }), false),
+        (Orientation::Tn, "rows") => (false, false),
+        (Orientation::Nt, _) if windows.is_some_and(|w| !quad(w.image[2])) => (false, quad(p.k)),
+        (Orientation::Nn, _) if windows.is_some() => (quad(outputs), quad(p.n)),
         (Orientation::Nt, _) => (quad(p.k), quad(p.k)),
         (Orientation::Nn, _) => (quad(p.k), quad(p.n)),
         (Orientation::Tn, _) => {
             // Only a subgroup that covers 32 rows loads four of them at a time.
-            let a_quads = quad(p.m) && (name == "tiles" || name == "subgroup" && rows.is_multiple_of(32));
-            (a_quads, quad(gemm.windows.map_or(p.n, |w| w.image[2])))
+            let fours = matches!(name, "tiles" | "narrow") || name == "subgroup" && rows.is_multiple_of(32);
+            (quad(p.m) && fours, quad(windows.map_or(p.n, |w| w.image[2])))
         }
     };
-    let partial_only = matches!(pass, Pass::Parts(_));
+    let partial_only = pass.is_first();
     let wide = !gemm.pairs && pointwise::is_wide(&gemm.epilogue, p.n) && !partial_only;
-    let phases = gemm.windows.is_some() && gemm.orientation == Orientation::Nn;
+    let phases = windows.is_some() && gemm.orientation == Orientation::Nn && !pass.is_second();
     // Each phase has all channels of some taps.
     let tail = !quad(if phases { outputs } else { p.k });
     let spill = if pass == Pass::Whole { spill(gemm, variant, &p) } else { None };
-    let split_k = match pass {
-        Pass::Whole => 1,
-        Pass::Parts(split_k) | Pass::Sum(split_k) => split_k,
-    };
+    let split_k = variant.split_k();
     // If sums start from the bias, the epilogue must not add it again.
     let add_bias = gemm.bias && !matches!(name, "simd" | "subgroup");
     let form = Form { product: true, pairs: gemm.pairs, add_bias, wide };
@@ -132,11 +155,12 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         false => pointwise::declarations(&gemm.epilogue, wide) + &pointwise::store(&gemm.epilogue, form),
     };
     let tile = match pass {
-        Pass::Sum(_) => (1, SPLIT_K_PASS * 4),
+        Pass::PartsSum => (1, SECOND_PASS * 4),
+        Pass::TapsSum => (SECOND_PASS, 4),
         _ => (rows, cols),
     };
     // If one dimension of the grid cannot hold the tiles, they are folded into two.
-    let rows_of_tiles = match gemm.windows {
+    let rows_of_tiles = match windows {
         // The first phase has the most pixels.
         Some(w) if phases => p.m / w.pixels() as u32 * w.image[0].div_ceil(w.stride) * w.image[1].div_ceil(w.stride),
         _ => p.m,
@@ -156,8 +180,8 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         partial_only,
         tile_m => tile.0,
         tile_n => tile.1,
-        // Of a product with fewer columns than a quad.
-        cols => p.n.min(4),
+        // Of a product with fewer columns than a tile.
+        cols => p.n.min(4 * quads),
         folded,
         tile_k => TILE_K,
         quads,
@@ -175,7 +199,10 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         bias => gemm.bias,
         row_sum => gemm.row_sum,
         phases,
-        w => gemm.windows.map(|w| {
+        to_taps => taps.zip(gemm.windows).map(|(taps, w)| minijinja::context! {
+            pixels => w.pixels(), places => w.rows(), cols => taps.n, outputs => taps.k,
+        }),
+        w => windows.map(|w| {
             let quads = if gemm.orientation == Orientation::Tn { b_quads } else { a_quads };
             context_of(&w, outputs, gemm.a_levels || gemm.b_levels, quads)
         }),
@@ -200,11 +227,14 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
     let flags = flags.iter().filter(|(_, set)| *set).map(|(name, _)| name.to_string());
     let program = if partial_only { String::new() } else { gemm.epilogue.to_string() };
     // All that is compiled in.
-    let windows = gemm.windows.map(|w| if phases { format!("({w}, {outputs})") } else { format!("({w})") });
-    let cols = (name == "rows" && p.n < 4).then(|| format!("cols={}", p.n));
-    let words: Vec<String> = windows.into_iter().chain(cols).chain(flags).chain([program]).collect();
-    let depth = match (pass, gemm.windows) {
-        (Pass::Parts(split_k), _) => split_k.into(),
+    let described = gemm.windows.map(|w| match taps_of {
+        Some(taps) => format!("({w}, {})", taps.k),
+        None => format!("({w})"),
+    });
+    let cols = (matches!(name, "rows" | "narrow") && p.n < 4 * quads).then(|| format!("cols={}", p.n));
+    let words: Vec<String> = described.into_iter().chain(cols).chain(flags).chain([program]).collect();
+    let depth = match (pass, windows) {
+        (Pass::Parts, _) => split_k.into(),
         (_, Some(windows)) if phases => u64::from(windows.stride).pow(2),
         _ => 1,
     };
@@ -216,8 +246,9 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
             if folded { ".folded" } else { "" },
             match pass {
                 Pass::Whole => "",
-                Pass::Parts(_) => ".parts",
-                Pass::Sum(_) => ".sum",
+                Pass::Parts => ".parts",
+                Pass::Taps => ".taps",
+                Pass::PartsSum | Pass::TapsSum => ".sum",
             },
             widths.iter().collect::<String>(),
             words.join(" ")
@@ -226,7 +257,11 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         .to_string(),
         text,
         groups: [groups[0], groups[1], depth],
-        scratch: if split_k > 1 { (split_k * (p.m * p.n + p.m)) as usize } else { 0 },
+        scratch: match pass {
+            Pass::Parts => (split_k * (p.m * p.n + p.m)) as usize,
+            Pass::Taps => (p.m * p.n) as usize,
+            _ => 0,
+        },
         ..Source::default()
     }
 }

@@ -40,6 +40,19 @@ pub enum GemmVariant {
         /// Rows of an invocation.
         rows: u32,
     },
+    /// For products summed over windows, of images of few channels: first the products of every place and tap, as
+    /// [`GemmVariant::Rows`] with up to 16 columns, which a second pass adds.
+    Taps {
+        /// Invocations of a workgroup.
+        lanes: u32,
+        /// Rows of an invocation.
+        rows: u32,
+    },
+    /// For the `d_weight` of few columns: a subgroup owns 32 rows and all columns, and K is summed in this many parts.
+    Narrow {
+        /// The parts.
+        split_k: u32,
+    },
     /// Tiles in shared memory, 4 x `quads` times 4 outputs per invocation, for GPUs.
     Tiles {
         /// Rows of the tile.
@@ -71,12 +84,20 @@ const fn tiles(rows: u32, cols: u32, quads: u32, split_k: u32) -> GemmVariant {
 
 /// Terms of a sum that a workgroup of [`GemmVariant::Tiles`] stages at a time.
 pub(super) const TILE_K: u32 = 16;
-/// Invocations of the pass that adds the parts of a split product.
-pub(super) const SPLIT_K_PASS: u32 = 64;
+/// Invocations of the second pass of a product in two passes.
+pub(super) const SECOND_PASS: u32 = 64;
+/// Quads of columns of the first pass of [`GemmVariant::Taps`].
+pub(super) const TAPS_QUADS: u32 = 4;
+/// Columns that [`GemmVariant::Narrow`] takes.
+const NARROW: u32 = 32;
+/// Values that may be stored between two passes.
+const SCRATCH: u64 = 1 << 24;
+/// What another dispatch costs on lavapipe: 12 us, in cycles.
+const LAUNCH: f64 = 30_000.0;
 
 impl GemmVariant {
     /// Every variant with its name in files and listings.
-    pub const ALL: [(&str, GemmVariant); 31] = [
+    pub const ALL: [(&str, GemmVariant); 36] = [
         ("naive", GemmVariant::Naive),
         ("plain", GemmVariant::Plain),
         ("simd-4x32", simd(4, 1)),
@@ -94,6 +115,9 @@ impl GemmVariant {
         ("rows-128x4", rows(LANES, 16)),
         ("rows-64x4", rows(64, 1)),
         ("rows-256x4", rows(64, 4)),
+        ("taps-128x16", GemmVariant::Taps { lanes: LANES, rows: 16 }),
+        ("taps-64x16", GemmVariant::Taps { lanes: 64, rows: 1 }),
+        ("narrow-32x32-split8", GemmVariant::Narrow { split_k: 8 }),
         ("tiles-16x16", tiles(16, 16, 1, 1)),
         ("tiles-16x64", tiles(16, 64, 1, 1)),
         ("tiles-64x16", tiles(64, 16, 1, 1)),
@@ -105,9 +129,11 @@ impl GemmVariant {
         ("tiles-64x128-4x8", tiles(64, 128, 2, 1)),
         ("tiles-128x64-4x8", tiles(128, 64, 2, 1)),
         ("tiles-16x16-split4", tiles(16, 16, 1, 4)),
+        ("tiles-16x16-split32", tiles(16, 16, 1, 32)),
         ("tiles-32x32-split2", tiles(32, 32, 1, 2)),
         ("tiles-32x32-split4", tiles(32, 32, 1, 4)),
         ("tiles-32x32-split8", tiles(32, 32, 1, 8)),
+        ("tiles-32x32-split32", tiles(32, 32, 1, 32)),
     ];
 
     /// Prefixes of names in the configurations of older versions, and the new ones.
@@ -120,6 +146,8 @@ impl GemmVariant {
             GemmVariant::Plain => (64, 64),
             GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads } => (rows, quads * LANES * 4),
             GemmVariant::Rows { lanes, rows } => (lanes * rows, 4),
+            GemmVariant::Taps { lanes, rows } => (lanes * rows, 4 * TAPS_QUADS),
+            GemmVariant::Narrow { .. } => (4 * LANES, NARROW),
             GemmVariant::Tiles { rows, cols, .. } => (rows, cols),
         }
     }
@@ -129,8 +157,8 @@ impl GemmVariant {
         match self {
             GemmVariant::Naive => (64, 0),
             GemmVariant::Plain => (256, 2 * 4 * 1024),
-            GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } => (LANES, 0),
-            GemmVariant::Rows { lanes, .. } => (lanes, 0),
+            GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } | GemmVariant::Narrow { .. } => (LANES, 0),
+            GemmVariant::Rows { lanes, .. } | GemmVariant::Taps { lanes, .. } => (lanes, 0),
             // Rows of a tile are padded by one word of four floats.
             GemmVariant::Tiles { rows, cols, quads, .. } => {
                 (rows * cols / (16 * quads), 16 * TILE_K * (rows / 4 + 1 + cols / 4 + 1))
@@ -138,16 +166,27 @@ impl GemmVariant {
         }
     }
 
+    /// In how many parts K is summed.
+    pub(super) fn split_k(self) -> u32 {
+        match self {
+            GemmVariant::Tiles { split_k, .. } | GemmVariant::Narrow { split_k } => split_k,
+            _ => 1,
+        }
+    }
+
+    /// Whether a second pass makes the product of what the first one stores.
+    fn has_second_pass(self) -> bool {
+        self.split_k() > 1 || matches!(self, GemmVariant::Taps { .. })
+    }
+
     /// Whether an adapter can run it.
     pub fn runs_on(self, on: impl Into<Capabilities>) -> bool {
         let on = on.into();
         let (invocations, shared_bytes) = self.workgroup();
-        let second_pass = match self {
-            GemmVariant::Tiles { split_k, .. } if split_k > 1 => SPLIT_K_PASS,
-            _ => 0,
-        };
+        let second_pass = if self.has_second_pass() { SECOND_PASS } else { 0 };
         let fits = invocations.max(second_pass) <= on.invocations && shared_bytes <= on.shared_bytes;
-        fits && (on.target == Target::Subgroup || !matches!(self, GemmVariant::Subgroup { .. }))
+        let broadcasts = matches!(self, GemmVariant::Subgroup { .. } | GemmVariant::Narrow { .. });
+        fits && (on.target == Target::Subgroup || !broadcasts)
     }
 
     /// Estimated cost of the product in arbitrary units, to choose a variant without measuring and to order those that
@@ -156,8 +195,10 @@ impl GemmVariant {
         let meant = match self {
             GemmVariant::Naive | GemmVariant::Plain => false,
             GemmVariant::Simd { .. } => target == Target::Simd,
-            GemmVariant::Subgroup { .. } => target == Target::Subgroup,
-            GemmVariant::Rows { lanes, .. } => (lanes > LANES) == (target == Target::Gpu),
+            GemmVariant::Subgroup { .. } | GemmVariant::Narrow { .. } => target == Target::Subgroup,
+            GemmVariant::Rows { lanes, .. } | GemmVariant::Taps { lanes, .. } => {
+                (lanes > LANES) == (target == Target::Gpu)
+            }
             GemmVariant::Tiles { .. } => target == Target::Gpu,
         };
         let (rows, cols) = self.tile();
@@ -184,13 +225,21 @@ impl GemmVariant {
                 let even = (groups / 2.0).ceil() * 2.0;
                 even * k * (3.4 * loads + 1.1 * rows * cols / 8.0)
             }
-            // Every lane loads its rows, and all load the columns.
-            GemmVariant::Rows { lanes, .. } if lanes == LANES => {
+            // Every lane loads its rows, and all load the columns. Of taps, the second pass loads what the first one stores.
+            GemmVariant::Rows { .. } | GemmVariant::Taps { .. } if target != Target::Gpu => {
                 let even = (groups / 2.0).ceil() * 2.0;
-                even * k * (3.4 * (rows + 8.0 * few) + 1.1 * rows * few / 8.0)
+                let between = if self.has_second_pass() { 6.8 * f64::from(p.m) * f64::from(p.n) + LAUNCH } else { 0.0 };
+                even * k * (3.4 * (rows + 8.0 * few) + 1.1 * rows * few / 8.0) + between
             }
             // Not measured: as tiles without shared memory, whose every value is loaded anew.
-            GemmVariant::Rows { .. } => (groups / 128.0).ceil() * k * (rows + 64.0 * few) / 4.0,
+            GemmVariant::Rows { .. } | GemmVariant::Taps { .. } => {
+                let second_pass = if self.has_second_pass() { 400.0 } else { 0.0 };
+                (groups / 128.0).ceil() * k * (rows + 64.0 * few) / 4.0 + second_pass
+            }
+            GemmVariant::Narrow { split_k } => {
+                let even = (groups * f64::from(split_k) / 2.0).ceil() * 2.0;
+                even * k / f64::from(split_k) * (3.4 * (rows + few) + 1.1 * rows * few / 8.0) + LAUNCH
+            }
             // Not measured: prefers at least 128 workgroups, then as many multiply-adds per staged value as possible.
             GemmVariant::Tiles { quads, split_k, .. } => {
                 let groups = groups * f64::from(split_k);
@@ -226,10 +275,15 @@ impl GemmVariant {
             // Each pixel has one of so many parts of the taps.
             p.k = p.k.div_ceil(phases);
         }
+        let cost = |variant: GemmVariant| match variant {
+            GemmVariant::Taps { .. } => variant.cost(&taps(op).unwrap_or(p), on.target),
+            _ => variant.cost(&p, on.target),
+        };
         let mut costs: Vec<(f64, GemmVariant)> = Self::ALL
             .iter()
-            .map(|(_, variant)| (variant.cost(&p, on.target), *variant))
-            .filter(|(cost, variant)| cost.is_finite() && variant.takes(op) && variant.runs_on(on))
+            .filter(|(_, variant)| variant.takes(op) && variant.runs_on(on))
+            .map(|(_, variant)| (cost(*variant), *variant))
+            .filter(|(cost, _)| cost.is_finite())
             .collect();
         costs.sort_by(|a, b| a.0.total_cmp(&b.0));
         costs
@@ -239,13 +293,30 @@ impl GemmVariant {
     /// long enough for some tiles per part.
     pub(super) fn takes(self, op: &Op) -> bool {
         let p = GemmParams::of(op);
+        let outputs = u64::from(p.m) * u64::from(p.n);
         match self {
             GemmVariant::Tiles { split_k, .. } if split_k > 1 => {
-                phases(op).is_none() && u64::from(p.m) * u64::from(p.n) <= 1 << 18 && p.k >= 2 * split_k * TILE_K
+                phases(op).is_none() && outputs * u64::from(split_k) <= SCRATCH && p.k >= 2 * split_k * TILE_K
             }
+            GemmVariant::Narrow { split_k } => {
+                let is_tn = op.kernel.gemm().is_some_and(|gemm| gemm.orientation == Orientation::Tn);
+                is_tn && p.n <= NARROW && p.k >= 2 * split_k * TILE_K && outputs * u64::from(split_k) <= SCRATCH
+            }
+            // The second pass makes four columns; with more than one tile of columns, the first one would read A again.
+            GemmVariant::Taps { .. } => taps(op).is_some_and(|taps| {
+                p.n <= 4 && taps.n <= 4 * TAPS_QUADS && u64::from(taps.m) * u64::from(taps.n) <= SCRATCH
+            }),
             _ => true,
         }
     }
+}
+
+/// Of a product that is summed over windows, the sizes of that of every place and tap.
+pub(super) fn taps(op: &Op) -> Option<GemmParams> {
+    let gemm = op.kernel.gemm().filter(|gemm| gemm.orientation == Orientation::Nn)?;
+    let (p, w) = (GemmParams::of(op), gemm.windows?);
+    let (cols, kernel) = (w.cols() as u32, w.kernel[0] * w.kernel[1]);
+    Some(GemmParams { m: p.m / w.pixels() as u32 * w.rows() as u32, n: cols, k: p.k / kernel })
 }
 
 /// How many phases a product has, where its result is summed over windows.

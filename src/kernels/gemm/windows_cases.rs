@@ -29,6 +29,10 @@ pub(super) fn cases() -> Vec<Case> {
         // The same windows to other channels.
         (2, [8, 6, 8], [3, 3], 2, [1, 1], 12),
         (2, [5, 7, 1], [3, 3], 1, [1, 1], 4),
+        // Enough places to be split.
+        (3, [13, 11, 1], [3, 3], 1, [1, 1], 5),
+        (2, [13, 11, 3], [3, 3], 1, [1, 1], 8),
+        (5, [18, 16, 1], [4, 4], 2, [1, 1], 6),
     ] {
         let of = Windows::padded(image, kernel, stride, padding);
         all.push(case(images, of, outputs, Activation::Relu, false));
