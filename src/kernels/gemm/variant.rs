@@ -90,8 +90,6 @@ pub(super) const SECOND_PASS: u32 = 64;
 pub(super) const TAPS_QUADS: u32 = 4;
 /// Columns that [`GemmVariant::Narrow`] takes.
 const NARROW: u32 = 32;
-/// Values that may be stored between two passes.
-const SCRATCH: u64 = 1 << 24;
 /// What another dispatch costs on lavapipe: 12 us, in cycles.
 const LAUNCH: f64 = 30_000.0;
 
@@ -293,18 +291,14 @@ impl GemmVariant {
     /// long enough for some tiles per part.
     pub(super) fn takes(self, op: &Op) -> bool {
         let p = GemmParams::of(op);
-        let outputs = u64::from(p.m) * u64::from(p.n);
+        let is_tn = op.kernel.gemm().is_some_and(|gemm| gemm.orientation == Orientation::Tn);
+        let splits = |parts: u32| u64::from(p.m) * u64::from(p.n) <= 1 << 18 && p.k >= 2 * parts * TILE_K;
         match self {
-            GemmVariant::Tiles { split_k, .. } if split_k > 1 => {
-                phases(op).is_none() && outputs * u64::from(split_k) <= SCRATCH && p.k >= 2 * split_k * TILE_K
-            }
-            GemmVariant::Narrow { split_k } => {
-                let is_tn = op.kernel.gemm().is_some_and(|gemm| gemm.orientation == Orientation::Tn);
-                is_tn && p.n <= NARROW && p.k >= 2 * split_k * TILE_K && outputs * u64::from(split_k) <= SCRATCH
-            }
+            GemmVariant::Tiles { split_k, .. } if split_k > 1 => phases(op).is_none() && splits(split_k),
+            GemmVariant::Narrow { split_k } => is_tn && p.n <= NARROW && splits(split_k),
             // The second pass makes four columns; with more than one tile of columns, the first one would read A again.
             GemmVariant::Taps { .. } => taps(op).is_some_and(|taps| {
-                p.n <= 4 && taps.n <= 4 * TAPS_QUADS && u64::from(taps.m) * u64::from(taps.n) <= SCRATCH
+                p.n <= 4 && taps.n <= 4 * TAPS_QUADS && u64::from(taps.m) * u64::from(taps.n) <= 1 << 24
             }),
             _ => true,
         }
