@@ -213,6 +213,11 @@ impl GemmVariant {
             return f64::INFINITY;
         }
         let groups = f64::from(over * across);
+        let second_pass = match target {
+            _ if !self.has_second_pass() => 0.0,
+            Target::Gpu => 400.0,
+            _ => LAUNCH,
+        };
         let few = f64::from(p.n.min(cols));
         let (rows, cols, k) = (f64::from(rows), f64::from(cols), f64::from(p.k));
         match self {
@@ -226,23 +231,21 @@ impl GemmVariant {
             // Every lane loads its rows, and all load the columns. Of taps, the second pass loads what the first one stores.
             GemmVariant::Rows { .. } | GemmVariant::Taps { .. } if target != Target::Gpu => {
                 let even = (groups / 2.0).ceil() * 2.0;
-                let between = if self.has_second_pass() { 6.8 * f64::from(p.m) * f64::from(p.n) + LAUNCH } else { 0.0 };
-                even * k * (3.4 * (rows + 8.0 * few) + 1.1 * rows * few / 8.0) + between
+                let between = if self.has_second_pass() { 6.8 * f64::from(p.m) * f64::from(p.n) } else { 0.0 };
+                even * k * (3.4 * (rows + 8.0 * few) + 1.1 * rows * few / 8.0) + between + second_pass
             }
             // Not measured: as tiles without shared memory, whose every value is loaded anew.
             GemmVariant::Rows { .. } | GemmVariant::Taps { .. } => {
-                let second_pass = if self.has_second_pass() { 400.0 } else { 0.0 };
                 (groups / 128.0).ceil() * k * (rows + 64.0 * few) / 4.0 + second_pass
             }
             GemmVariant::Narrow { split_k } => {
                 let even = (groups * f64::from(split_k) / 2.0).ceil() * 2.0;
-                even * k / f64::from(split_k) * (3.4 * (rows + few) + 1.1 * rows * few / 8.0) + LAUNCH
+                even * k / f64::from(split_k) * (3.4 * (rows + few) + 1.1 * rows * few / 8.0) + second_pass
             }
             // Not measured: prefers at least 128 workgroups, then as many multiply-adds per staged value as possible.
             GemmVariant::Tiles { quads, split_k, .. } => {
                 let groups = groups * f64::from(split_k);
                 let rounds = (groups / 128.0).ceil();
-                let second_pass = if split_k == 1 { 0.0 } else { 400.0 };
                 let reads = (1.0 + f64::from(quads)) / f64::from(quads);
                 rounds * k / f64::from(split_k) * (rows + cols + 0.05 * reads * rows * cols) / 16.0 + second_pass
             }
