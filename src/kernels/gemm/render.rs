@@ -142,9 +142,10 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
     };
     let partial_only = pass.is_first();
     let wide = !gemm.pairs && pointwise::is_wide(&gemm.epilogue, p.n) && !partial_only;
-    let phases = windows.is_some() && gemm.orientation == Orientation::Nn && !pass.is_second();
+    let backward = windows.filter(|_| gemm.orientation == Orientation::Nn && !pass.is_second());
+    let phases = backward.map_or(0, |w| w.stride.pow(2));
     // Each phase has all channels of some taps.
-    let tail = !quad(if phases { outputs } else { p.k });
+    let tail = !quad(if phases > 0 { outputs } else { p.k });
     let spill = if pass == Pass::Whole { spill(gemm, variant, &p) } else { None };
     let split_k = variant.split_k();
     // If sums start from the bias, the epilogue must not add it again.
@@ -160,12 +161,12 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         _ => (rows, cols),
     };
     // If one dimension of the grid cannot hold the tiles, they are folded into two.
-    let rows_of_tiles = match windows {
+    let rows_of_tiles = match backward {
         // The first phase has the most pixels.
-        Some(w) if phases => p.m / w.pixels() as u32 * w.image[0].div_ceil(w.stride) * w.image[1].div_ceil(w.stride),
-        _ => p.m,
+        Some(w) => p.m / w.pixels() as u32 * w.image[0].div_ceil(w.stride) * w.image[1].div_ceil(w.stride),
+        None => p.m,
     };
-    let (down, across) = (rows_of_tiles.div_ceil(tile.0), p.n.div_ceil(tile.1));
+    let (down, across) = (rows_of_tiles.div_ceil(tile.0), p.n.div_ceil(tile.1) * phases.max(1));
     let folded = down.max(across) > on.workgroups;
     let tiles = u64::from(down) * u64::from(across);
     let groups = match folded {
@@ -233,11 +234,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
     });
     let cols = (matches!(name, "rows" | "narrow") && p.n < 4 * quads).then(|| format!("cols={}", p.n));
     let words: Vec<String> = described.into_iter().chain(cols).chain(flags).chain([program]).collect();
-    let depth = match (pass, windows) {
-        (Pass::Parts, _) => split_k.into(),
-        (_, Some(windows)) if phases => u64::from(windows.stride).pow(2),
-        _ => 1,
-    };
+    let depth = if pass == Pass::Parts { split_k.into() } else { 1 };
     Source {
         variant: format!(
             "{}.{variant}{}{}{} {} {}",
