@@ -9,7 +9,19 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Mesa's layer that sorts the adapters asks the desktop which one it uses. Where there is none it prints an error, twice, in
+/// front of everything else; so it is left out there, unless it was told itself what to choose.
+#[expect(unsafe_code)]
+fn leave_out_device_select() {
+    let is_set = |name| std::env::var_os(name).is_some();
+    if !["WAYLAND_DISPLAY", "DISPLAY", "MESA_VK_DEVICE_SELECT", "NODEVICE_SELECT"].into_iter().any(is_set) {
+        // SAFETY: there is no other thread yet that could read the environment meanwhile.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
 fn main() -> ExitCode {
+    leave_out_device_select();
     std::panic::set_hook(Box::new(|panic| {
         if !wgvae::gpu::panics_are_errors() {
             let _ = writeln!(std::io::stderr(), "wgvae: this is a bug, please report it: {panic}");

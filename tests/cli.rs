@@ -314,6 +314,17 @@ fn devices_and_doctor_answer() {
     assert_eq!(report["families"]["models"]["cases"], PRESETS.len());
 }
 
+/// Mesa looks for a desktop only where there is one.
+#[test]
+fn nothing_is_said_of_a_desktop_that_is_not_there() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
+    for variable in ["XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY"] {
+        command.env_remove(variable);
+    }
+    let output = command.arg("devices").output().unwrap();
+    assert_eq!(text(&output.stderr), "");
+}
+
 /// The plan without fusing is longer and trains to the same loss, and the run records that it was not fused.
 #[test]
 fn plans_can_be_run_without_fusing() {
