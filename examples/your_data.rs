@@ -38,13 +38,13 @@ fn main() -> Result<(), Error> {
     let mut model = Applied::open(run, 2, &options.device, &mut |_| {})?;
     // A normal morning, and a kitchen that is as cold as the night while the sun heats the roof.
     let rows = run.rows(&[14.2, 20.8, 24.4, 15.6, 14.2, 12.0, 27.0, 12.0])?;
-    let scores = model.score(&rows, 16)?;
+    let scores = model.score_by_content(&rows, 16)?;
     let mut expected = model.reconstruct(&rows)?;
     if let Some(columns) = &run.data.columns {
         columns.restore(&mut expected);
     }
     for (score, expected) in scores.iter().zip(expected.chunks(4)) {
-        println!("anomaly score {:>7.2} nats; the model expects {expected:.1?} degrees", score.loss());
+        println!("anomaly score {:>7.2} nats; the model expects {expected:.1?} degrees", score.negative_elbo());
     }
     Ok(())
 }

@@ -68,6 +68,31 @@ fn table() -> String {
     text
 }
 
+/// The bound, and its bits in the data's own units, or why there are none.
+fn expect_bits(place: &Place, run: &str, eval: &Value) {
+    let number = |name: &str| eval[name].as_f64();
+    let negative_elbo = number("reconstruction").unwrap() + number("kl").unwrap();
+    let said = |why: &str| assert!(eval["no_bits"].as_str().unwrap().contains(why), "{run}: {eval}");
+    let (units, width) = match run {
+        // Grey levels under bernoulli, and squared errors.
+        "images" => return said("bernoulli is no likelihood of levels"),
+        "plain" => {
+            assert!(eval.get("elbo").is_none() && eval.get("beta").is_none(), "{eval}");
+            return said("a plain autoencoder has no likelihood");
+        }
+        "table" => {
+            let data: Value = serde_json::from_str(&read(&place.path(run).join("data.json"))).unwrap();
+            let deviations = data["columns"]["deviation"].as_array().unwrap();
+            (deviations.iter().map(|d| d.as_f64().unwrap().log2()).sum(), 5.0)
+        }
+        _ => (0.0, 2.0),
+    };
+    assert!((number("elbo").unwrap() + negative_elbo).abs() < 1e-9, "{run}: {eval}");
+    let bits = (negative_elbo / std::f64::consts::LN_2 + units) / width;
+    assert!((number("bits_per_dimension").unwrap() - bits).abs() < 1e-6, "{run}: {eval}, not {bits}");
+    assert!(number("elbo_standard_error").unwrap() > 0.0 && number("kl_standard_error").unwrap() > 0.0);
+}
+
 #[test]
 fn every_command_works_on_every_kind_of_model() {
     if common::gpu().is_none() {
@@ -75,7 +100,7 @@ fn every_command_works_on_every_kind_of_model() {
     }
     let place = Place::new();
     std::fs::write(place.path("rows.csv"), table()).unwrap();
-    place.done("train --data strokes:count=600 --epochs 2 --hidden 32 --latent 5 --out images");
+    place.done("train --data strokes:count=600 --epochs 2 --hidden 32 --latent 5 --beta 0.5 --out images");
     place.done("train --preset points --data points:moons,count=600 --epochs 3 --out points");
     place.done("train --data rows.csv --label kind --keep-label usual --epochs 120 --lr 0.003 --out table");
     place.done("train --preset autoencoder --data strokes:count=600 --epochs 1 --out plain");
@@ -89,6 +114,8 @@ fn every_command_works_on_every_kind_of_model() {
         let close = |a: &Value, b: &Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-3;
         assert!(close(&eval["reconstruction"], &last["test_recon"]), "{run}: {eval} {last}");
         assert!(close(&eval["kl"], &last["test_kl"]), "{run}: {eval} {last}");
+        assert!(close(&eval["loss"], &last["test_loss"]), "{run}: {eval} {last}");
+        expect_bits(&place, run, &eval);
         let by_dimension: f64 =
             eval["kl_per_dimension"].as_array().unwrap().iter().map(|kl| kl.as_f64().unwrap()).sum();
         assert!((by_dimension - eval["kl"].as_f64().unwrap()).abs() < 1e-3, "{run}: {eval}");
@@ -154,6 +181,69 @@ fn every_command_works_on_every_kind_of_model() {
     let found = place.json("anomaly table --data rows.csv --label kind --anomalous odd --json");
     assert!(found["roc_auc"].as_f64().unwrap() > 0.95, "{found}");
     assert_eq!(found["rows"], 400);
+    let trained = found["trained_rows"].as_u64().unwrap();
+    assert_eq!(trained, 324);
+    // What is unusual of them is mostly the column that is off the curve.
+    for row in &found["strangest"].as_array().unwrap()[..5] {
+        assert!(row["parts"].as_array().unwrap()[..2].iter().any(|part| part["name"] == "b"), "{row}");
+        assert_eq!((&row["trained"], &row["label"]), (&false.into(), &"odd".into()), "{row}");
+    }
+    let found =
+        place.json("anomaly table --data rows.csv --label kind --anomalous odd --held-out --contamination auto --json");
+    assert_eq!(found["rows"], 400 - trained);
+    assert!(found["roc_auc"].as_f64().unwrap() > 0.95, "{found}");
+    let found = found["anomalous_rows"].as_u64().unwrap();
+    assert!((30..=42).contains(&found), "{found} of 40");
+    let marked = |line: &str| {
+        place.done(line);
+        let text = read(&place.path("table/anomaly.csv"));
+        let place = text.lines().next().unwrap().split(',').position(|name| name == "anomalous").unwrap();
+        text.lines().filter(|row| row.split(',').nth(place) == Some("yes")).count()
+    };
+    assert_eq!(marked("anomaly table --data rows.csv --label kind --contamination 0.05"), 20);
+    // Of the rows trained on, as many exceed the threshold as the quantile says.
+    let (lines, text) = (read(&place.path("table/anomaly.csv")), table());
+    let of_training = lines.lines().filter(|row| row.split(',').nth(3) == Some("yes"));
+    let line = |row: &str| row.split(',').nth(1).unwrap()["line ".len()..].parse::<usize>().unwrap();
+    let mut rows = vec![text.lines().next().unwrap()];
+    rows.extend(of_training.map(|row| text.lines().nth(line(row) - 1).unwrap()));
+    assert_eq!(rows.len() - 1, trained as usize);
+    std::fs::write(place.path("trained.csv"), rows.join("\n")).unwrap();
+    assert_eq!(marked("anomaly table --data trained.csv --label kind --quantile 0.9"), 32);
+    let (_, told) = place.refused("anomaly table --data trained.csv --label kind --held-out");
+    assert!(told.contains("all 324 rows are among those the model was trained on"), "{told}");
+}
+
+/// The same row has the same score wherever it stands, beside whichever others, and where each draw has zeros and ones of its own.
+#[test]
+fn scores_depend_on_a_row_alone() {
+    if common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    place.done(
+        "train --data strokes:count=300 --binarise draw --steps 30 --hidden 16 --latent 3 --batch 32 --out drawn",
+    );
+    let row = |number: usize| -> String {
+        let level = |i: usize| (i * (number + 3) % 255) as f64 / 255.0;
+        (0..784).map(|i| level(i).to_string()).collect::<Vec<_>>().join(",") + "\n"
+    };
+    let scores = |numbers: &[usize], draws: usize| -> Vec<(usize, f64)> {
+        std::fs::write(place.path("rows.csv"), numbers.iter().map(|number| row(*number)).collect::<String>()).unwrap();
+        let found = place.json(&format!("anomaly drawn --data rows.csv --draws {draws} --top 100 --json"));
+        let of = |row: &Value| (numbers[row["row"].as_u64().unwrap() as usize], row["score"].as_f64().unwrap());
+        let mut all: Vec<_> = found["strangest"].as_array().unwrap().iter().map(of).collect();
+        all.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        all.dedup();
+        all
+    };
+    let forwards: Vec<usize> = (0..40).collect();
+    let again: Vec<usize> = (0..40).rev().chain([7, 7, 3]).collect();
+    assert_eq!(scores(&forwards, 4), scores(&again, 4));
+    // A mean over many draws of zeros and ones differs less between halves of them than two draws do.
+    let [one, two, many] = [1, 2, 64].map(|draws| scores(&forwards, draws));
+    let apart = |a: &[(usize, f64)], b: &[(usize, f64)]| a.iter().zip(b).map(|(a, b)| (a.1 - b.1).abs()).sum::<f64>();
+    assert!(apart(&one, &two) > 1.0 && apart(&two, &many) < apart(&one, &many), "{one:?} {two:?} {many:?}");
 }
 
 /// A model that is told the class of each row: by the rows themselves, by a flag, or by a column of codes.
@@ -300,6 +390,7 @@ fn what_does_not_fit_is_refused_in_one_sentence() {
         ("sample table --temperature -1", 2, "temperature"),
         ("interpolate table --between 1,2,3", 2, "between takes two rows"),
         ("anomaly table --anomalous odd,usual", 2, "no normal rows to compare with"),
+        ("anomaly table --quantile 1", 2, "--quantile must be above 0 and below 1"),
         ("eval table --columns a,b", 2, "--columns changes how a source is read"),
         ("restore table", 2, "say what is wrong"),
         ("restore table --hole q", 2, "there is no column `q`"),

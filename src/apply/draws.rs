@@ -1,6 +1,7 @@
 //! Points in the latent space: draws and interpolations.
 
 use super::{Codes, RunError};
+use crate::data::{Split, Values};
 use crate::kernels::rng::{Stream, key};
 use crate::oracle;
 
@@ -23,6 +24,28 @@ pub fn around(codes: &Codes, seed: u64, temperature: f32) -> Vec<f32> {
     let noise = prior(codes.rows(), codes.latent, seed, temperature);
     let spread = |i: usize| codes.logvar.get(i).map_or(0.0, |logvar| (0.5 * logvar).exp());
     codes.mu.iter().zip(noise).enumerate().map(|(i, (mu, noise))| mu + spread(i) * noise).collect()
+}
+
+/// Rows of zeros and ones: each value is 1 with the probability that its level is. `keys` are those of the rows' draws.
+pub(super) fn binarised(rows: &Split, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Split {
+    let width = rows.values.len() / rows.rows.max(1);
+    let is_one = |key: [u32; 2], i: usize, level: f32| oracle::uniform(key, i as u32, draw) < level;
+    let values = match &rows.values {
+        Values::Bytes(levels) => {
+            let of_row = |(row, key): (&[u8], [u32; 2])| -> Vec<u8> {
+                let level = |(i, level): (usize, &u8)| if is_one(key, i, f32::from(*level) / 255.0) { 255 } else { 0 };
+                row.iter().enumerate().map(level).collect()
+            };
+            Values::Bytes(levels.chunks_exact(width.max(1)).zip(keys).flat_map(of_row).collect())
+        }
+        Values::Floats(values) => {
+            let of_row = |(row, key): (&[f32], [u32; 2])| -> Vec<f32> {
+                row.iter().enumerate().map(|(i, level)| f32::from(is_one(key, i, *level))).collect()
+            };
+            Values::Floats(values.chunks_exact(width.max(1)).zip(keys).flat_map(of_row).collect())
+        }
+    };
+    Split { labels: rows.labels.clone(), ..Split::of(rows.rows, values) }
 }
 
 /// Linear interpolation: `steps` points from one code to another, both included.

@@ -1,12 +1,14 @@
 //! A finished run applied to rows: codes, reconstructions, scores, draws.
 
+pub mod anomaly;
 pub mod draws;
+mod evaluation;
 mod model;
 pub(crate) mod record;
 pub mod restore;
 mod run;
 pub mod statistics;
 
+pub use evaluation::Evaluation;
 pub use model::{Applied, Codes, Score};
 pub use run::{Run, RunError};
-pub use statistics::Evaluation;

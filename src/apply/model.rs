@@ -7,9 +7,11 @@ use crate::config::Config;
 use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
+use crate::kernels::batch::Binarise;
 use crate::kernels::rng::{Stream, key};
-use crate::model::{Apply, DataSpec, Labels, Objective, Vae};
-use crate::plan::{ParamTable, StepScalars, TensorId};
+use crate::model::{Apply, DataSpec, Labels, Likelihood, Objective, Vae};
+use crate::oracle;
+use crate::plan::{ParamTable, StepScalars};
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
 
 /// Bytes of rows that the device holds at a time.
@@ -62,8 +64,8 @@ pub struct Score {
 }
 
 impl Score {
-    /// The negative ELBO.
-    pub fn loss(self) -> f64 {
+    /// The negative ELBO; of an autoencoder, the reconstruction alone.
+    pub fn negative_elbo(self) -> f64 {
         self.recon + self.kl
     }
 }
@@ -133,6 +135,10 @@ impl Applied {
         self.data.shape.len()
     }
 
+    pub(super) fn likelihood(&self) -> Likelihood {
+        self.config.model.likelihood
+    }
+
     fn batch(&self) -> usize {
         self.config.train.batch
     }
@@ -173,12 +179,13 @@ impl Applied {
         )))
     }
 
-    /// Runs a plan over all rows, batch by batch; `read` is called after each with the number of its valid rows.
+    /// Runs a plan over all rows, batch by batch. Before each, `prepare` is called with its rows and may change its scalars;
+    /// after it, `read` with the number of its valid rows.
     fn over(
         &mut self,
         rows: &Split,
         plan: Apply,
-        scalars: impl Fn(&StepSchedule, u64) -> StepScalars,
+        mut prepare: impl FnMut(&mut Executor, &Vae, std::ops::Range<usize>, StepScalars) -> Result<StepScalars, GpuError>,
         mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
     ) -> Result<(), RunError> {
         self.expect(rows)?;
@@ -191,11 +198,13 @@ impl Applied {
                 self.executor.write_words(labels.test, &classes[first..end])?;
             }
             for start in (first..end).step_by(batch) {
-                let step = scalars(&schedule, (start / batch) as u64);
+                let rows = start..end.min(start + batch);
+                let step = schedule.evaluate((start / batch) as u64);
+                let step = prepare(&mut self.executor, &self.vae, rows.clone(), step)?;
                 // The offset is relative to the rows that the device holds.
                 let step = StepScalars { offset: (start - first) as u32, ..step };
                 self.executor.dispatch(plan.into(), &step)?;
-                read(&mut self.executor, &self.vae, batch.min(end - start))?;
+                read(&mut self.executor, &self.vae, rows.len())?;
             }
         }
         Ok(())
@@ -205,7 +214,7 @@ impl Applied {
     pub fn encode(&mut self, rows: &Split) -> Result<Codes, RunError> {
         let latent = self.latent();
         let mut codes = Codes { latent, ..Codes::default() };
-        self.over(rows, Apply::Encode, StepSchedule::evaluate, |executor, vae, kept| {
+        self.over(rows, Apply::Encode, unchanged, |executor, vae, kept| {
             let all = executor.read(vae.codes)?;
             let stride = executor.program().tensors.get(vae.codes).shape[1];
             for row in all.chunks(stride).take(kept) {
@@ -264,7 +273,7 @@ impl Applied {
     pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
         let width = self.width();
         let mut shown = Vec::with_capacity(rows.rows * width);
-        self.over(rows, Apply::Reconstruct, StepSchedule::evaluate, |executor, vae, kept| {
+        self.over(rows, Apply::Reconstruct, unchanged, |executor, vae, kept| {
             shown.extend(&executor.read(vae.mean)?[..kept * width]);
             Ok(())
         })?;
@@ -278,30 +287,86 @@ impl Applied {
         self.decode_as(&codes.mu, &vec![class; rows.rows])
     }
 
-    /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with.
+    /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with; all
+    /// depend on the position of a row.
     pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
+        let (seed, batch, latent) = (self.config.train.seed, self.batch(), self.latent());
+        let batches = rows.rows.div_ceil(batch) as u64;
         let mut scores = vec![Score::default(); rows.rows];
-        let seed = self.config.train.seed;
-        let batches = rows.rows.div_ceil(self.batch()) as u64;
-        let first = |executor: &mut Executor, tensor: TensorId, kept: usize| -> Result<Vec<f32>, GpuError> {
-            Ok(executor.read(tensor)?[..kept].to_vec())
-        };
         for draw in 0..draws as u64 {
-            let mut done = 0;
-            let scalars = |schedule: &StepSchedule, batch: u64| StepScalars {
-                noise_key: key(seed, Stream::EvaluationNoise, draw * batches + batch),
-                ..schedule.evaluate(batch)
+            let of_batch = |stream, first: usize| key(seed, stream, draw * batches + (first / batch) as u64);
+            let noise = |of: std::ops::Range<usize>| -> Vec<f32> {
+                let key = of_batch(Stream::EvaluationNoise, of.start);
+                (0..of.len() * latent).map(|i| oracle::normal::<f32>(key, i as u32, 0)).collect()
             };
-            self.over(rows, Apply::Score, scalars, |executor, vae, kept| {
-                let (recon, kl) = (first(executor, vae.recon, kept)?, first(executor, vae.kl, kept)?);
-                for ((score, recon), kl) in scores[done..].iter_mut().zip(recon).zip(kl) {
-                    score.recon += f64::from(recon) / draws as f64;
-                    score.kl += f64::from(kl) / draws as f64;
-                }
-                done += kept;
-                Ok(())
-            })?;
+            let binarise = |first: usize| of_batch(Stream::EvaluationBinarise, first);
+            self.add_scores(rows, 1.0 / draws as f64, noise, binarise, &mut scores)?;
         }
         Ok(scores)
     }
+
+    /// The losses of rows, averaged over `draws` latent draws, which depend on a row's content and the seed of the run alone: a
+    /// row has the same score wherever it stands. Where training draws zeros and ones, each draw of the latent has its own.
+    pub fn score_by_content(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
+        let (seed, latent) = (self.config.train.seed, self.latent());
+        let hashes = rows.hashes();
+        let mut scores = vec![Score::default(); rows.rows];
+        for draw in 0..draws as u32 {
+            let noise = |of: std::ops::Range<usize>| -> Vec<f32> {
+                let of_row = |row: usize| {
+                    let key = key(seed, Stream::RowNoise, hashes[row]);
+                    (0..latent as u32).map(move |i| oracle::normal::<f32>(key, i, draw))
+                };
+                of.flat_map(of_row).collect()
+            };
+            let share = 1.0 / draws as f64;
+            // Zeros and ones stay what they are when the device binarises them.
+            match self.config.data.binarise {
+                Binarise::Draw => {
+                    let keys = hashes.iter().map(|hash| key(seed, Stream::RowBinarise, *hash));
+                    let drawn = draws::binarised(rows, keys, draw);
+                    self.add_scores(&drawn, share, noise, |_| [0; 2], &mut scores)?;
+                }
+                Binarise::None | Binarise::Threshold => {
+                    self.add_scores(rows, share, noise, |_| [0; 2], &mut scores)?;
+                }
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Adds a share of the losses of rows under one draw of the latent. `noise` is that of some rows `(N, Z)`, and `binarise` the
+    /// key of the batch that begins at a row.
+    fn add_scores(
+        &mut self,
+        rows: &Split,
+        share: f64,
+        noise: impl Fn(std::ops::Range<usize>) -> Vec<f32>,
+        binarise: impl Fn(usize) -> [u32; 2],
+        scores: &mut [Score],
+    ) -> Result<(), RunError> {
+        let all = self.batch() * self.latent();
+        let mut rest = scores.iter_mut();
+        let prepare = |executor: &mut Executor, vae: &Vae, rows: std::ops::Range<usize>, step: StepScalars| {
+            if let Some(given) = vae.noise {
+                let mut noise = noise(rows.clone());
+                noise.resize(all, 0.0);
+                executor.write(given, &noise)?;
+            }
+            Ok(StepScalars { binarise_key: binarise(rows.start), ..step })
+        };
+        self.over(rows, Apply::Score, prepare, |executor, vae, kept| {
+            let [recon, kl] = [executor.read(vae.recon)?, executor.read(vae.kl)?];
+            for ((recon, kl), score) in recon.into_iter().zip(kl).take(kept).zip(&mut rest) {
+                score.recon += f64::from(recon) * share;
+                score.kl += f64::from(kl) * share;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A batch with the scalars that an evaluation gives it.
+fn unchanged(_: &mut Executor, _: &Vae, _: std::ops::Range<usize>, step: StepScalars) -> Result<StepScalars, GpuError> {
+    Ok(step)
 }

@@ -1,52 +1,7 @@
 //! Statistics of codes and scores.
 
-use serde::Serialize;
-
-use super::{Codes, Score};
+use super::Codes;
 use crate::plan::LOGVAR_RANGE;
-
-/// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016).
-pub const ACTIVE: f64 = 0.01;
-
-/// Figures of a model on some rows, in nats per row unless stated otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Evaluation {
-    /// Number of rows.
-    pub rows: usize,
-    /// Latent draws per row.
-    pub draws: usize,
-    /// The negative ELBO: reconstruction plus KL.
-    pub loss: f64,
-    /// Negative log-likelihood.
-    pub reconstruction: f64,
-    /// KL divergence from the prior.
-    pub kl: f64,
-    /// KL divergence of each latent dimension; the sum is `kl`.
-    pub kl_per_dimension: Vec<f64>,
-    /// Number of dimensions whose mean varies over the rows.
-    pub active_units: usize,
-    /// The negative ELBO in bits, divided by the number of values per row.
-    pub bits_per_dimension: f64,
-}
-
-impl Evaluation {
-    /// Computes the figures from codes and losses of rows with `width` values each.
-    pub fn of(codes: &Codes, scores: &[Score], draws: usize, width: usize) -> Self {
-        let mean = |value: fn(&Score) -> f64| scores.iter().map(value).sum::<f64>() / scores.len() as f64;
-        let (reconstruction, kl) = (mean(|s| s.recon), mean(|s| s.kl));
-        let loss = reconstruction + kl;
-        Self {
-            rows: scores.len(),
-            draws,
-            loss,
-            reconstruction,
-            kl,
-            kl_per_dimension: kl_per_dimension(codes),
-            active_units: mean_variances(codes).into_iter().filter(|v| *v > ACTIVE).count(),
-            bits_per_dimension: loss / (width as f64 * std::f64::consts::LN_2),
-        }
-    }
-}
 
 /// Mean over the rows of each dimension's KL divergence; empty for an autoencoder.
 pub fn kl_per_dimension(codes: &Codes) -> Vec<f64> {
@@ -132,9 +87,41 @@ pub fn descending(scores: &[f64]) -> Vec<usize> {
     order
 }
 
+/// How many of `count` new members each class gets, so that afterwards their sizes are as equal as they can be.
+pub fn levelled(sizes: &[usize], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by_key(|class| sizes[*class]);
+    // The classes that get some are the smallest ones; all of them end at one size, or one above it.
+    let (mut sum, mut some) = (0, 0);
+    for class in &order {
+        if sizes[*class] * some - sum > count {
+            break;
+        }
+        sum += sizes[*class];
+        some += 1;
+    }
+    let mut added = vec![0; sizes.len()];
+    // None if there are no classes.
+    let level = (sum + count).checked_div(some).unwrap_or(0);
+    for (place, class) in order[..some].iter().enumerate() {
+        added[*class] = level + usize::from(place < sum + count - level * some) - sizes[*class];
+    }
+    added
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn new_members_make_classes_equal() {
+        assert_eq!(levelled(&[5, 3, 9], 10), [4, 6, 0]);
+        assert_eq!(levelled(&[5, 3, 9], 1), [0, 1, 0]);
+        assert_eq!(levelled(&[5, 3, 9], 3), [0, 3, 0]);
+        assert_eq!(levelled(&[5, 3, 9], 13), [5, 7, 1]);
+        assert_eq!(levelled(&[4, 4], 3), [2, 1]);
+        assert_eq!((levelled(&[], 3), levelled(&[7], 3)), (vec![], vec![3]));
+    }
 
     #[test]
     fn ranking_figures_are_those_of_the_textbook() {

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sample::of_class;
-use super::sheet::{Sheet, picture, put};
-use crate::apply::{RunError, statistics};
+use super::sheet::{Sheet, names_of, picture, put};
+use crate::apply::anomaly::{self, MOST_COMPARED, Scores, Usual};
+use crate::apply::{Run, RunError, statistics};
 use crate::data::{Rows, Shape};
 use crate::run::png;
 
@@ -22,6 +23,15 @@ pub struct Args {
     /// Classes that count as anomalous, to compute ROC-AUC and average precision
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     anomalous: Vec<String>,
+    /// Leave out the rows that the model was trained on
+    #[arg(long)]
+    held_out: bool,
+    /// Call rows anomalous whose score is above that of this share of the training rows
+    #[arg(long, value_name = "Q", conflicts_with = "contamination")]
+    quantile: Option<f64>,
+    /// Call this share of the rows anomalous; `auto` is those far above the training rows (3.5 robust deviations)
+    #[arg(long, value_name = "SHARE")]
+    contamination: Option<Contamination>,
     /// Latent draws per row
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     draws: u64,
@@ -34,6 +44,32 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
+/// How many rows are anomalous.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Contamination {
+    Auto,
+    Share(f64),
+}
+
+impl std::str::FromStr for Contamination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("auto", _) => Ok(Contamination::Auto),
+            (_, Ok(share)) if share > 0.0 && share < 1.0 => Ok(Contamination::Share(share)),
+            _ => Err("give auto, or a share of the rows above 0 and below 1".into()),
+        }
+    }
+}
+
+/// A part of a row that is unusual.
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    share: f64,
+}
+
 #[derive(Serialize)]
 struct Strange {
     row: usize,
@@ -41,16 +77,29 @@ struct Strange {
     origin: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<String>,
+    /// Whether the model was trained on the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomalous: Option<bool>,
     /// The negative ELBO.
     score: f64,
+    /// The share of the training rows with a lower score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantile: Option<f64>,
     /// Mean squared error of the reconstruction, in the units the model was trained with.
     error: f64,
+    /// The three parts with the largest shares in what is unusual of it.
+    parts: Vec<Part>,
 }
 
 #[derive(Serialize)]
 struct Record {
     run: String,
     rows: usize,
+    /// How many of the rows the model was trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_rows: Option<usize>,
     draws: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     roc_auc: Option<f64>,
@@ -60,52 +109,133 @@ struct Record {
     roc_auc_of_error: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     average_precision_of_error: Option<f64>,
+    /// Rows above this score are anomalous.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomalous_rows: Option<usize>,
     strangest: Vec<Strange>,
+}
+
+/// The figures of each row.
+struct Table {
+    found: Scores,
+    order: Vec<usize>,
+    trained: Option<Vec<bool>>,
+    quantiles: Option<Vec<f64>>,
+    threshold: Option<f64>,
+    /// Names of the parts, and their shares `(N, parts)`.
+    parts: Vec<String>,
+    shares: Vec<f64>,
+}
+
+impl Table {
+    fn is_anomalous(&self, row: usize) -> Option<bool> {
+        self.threshold.map(|threshold| self.found.scores[row] > threshold)
+    }
+
+    fn strange(&self, row: usize, rows: &Rows) -> Strange {
+        let shares = &self.shares[row * self.parts.len()..(row + 1) * self.parts.len()];
+        let by_share = statistics::descending(shares);
+        let part = |i: &usize| Part { name: self.parts[*i].clone(), share: shares[*i] };
+        Strange {
+            row,
+            origin: rows.split.origins.as_ref().and_then(|origins| origins.of(row)),
+            label: rows.split.labels.as_ref().and_then(|l| rows.classes.get(l[row] as usize).cloned()),
+            trained: self.trained.as_ref().map(|trained| trained[row]),
+            anomalous: self.is_anomalous(row),
+            score: self.found.scores[row],
+            quantile: self.quantiles.as_ref().map(|quantiles| quantiles[row]),
+            error: self.found.errors[row],
+            parts: by_share.iter().take(3).filter(|i| shares[**i] > 0.0).map(part).collect(),
+        }
+    }
+
+    /// All rows, the most anomalous first.
+    fn sheet(&self, rows: &Rows) -> Sheet {
+        let words = |value: &dyn Fn(usize) -> String| self.order.iter().map(|row| value(*row)).collect::<Vec<_>>();
+        let yes = |is: bool| if is { "yes" } else { "no" }.to_string();
+        let mut text = vec![("row".to_string(), words(&|row| row.to_string()))];
+        let names = with_names(Sheet::default(), rows);
+        text.extend(names.text.iter().map(|(name, values)| (name.clone(), words(&|row| values[row].clone()))));
+        if let Some(trained) = &self.trained {
+            text.push(("trained".into(), words(&|row| yes(trained[row]))));
+        }
+        if self.threshold.is_some() {
+            text.push(("anomalous".into(), words(&|row| yes(self.is_anomalous(row) == Some(true)))));
+        }
+        let mut names = vec!["score".to_string(), "error".to_string()];
+        names.extend(self.quantiles.iter().map(|_| "quantile".to_string()));
+        names.extend(self.parts.iter().map(|name| format!("share of {name}")));
+        let of_row = |row: &usize| {
+            let quantile = self.quantiles.as_ref().map(|quantiles| quantiles[*row]);
+            let shares = self.shares[row * self.parts.len()..(row + 1) * self.parts.len()].iter().copied();
+            let figures = [self.found.scores[*row], self.found.errors[*row]];
+            figures.into_iter().chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
+        };
+        Sheet { text, names, numbers: self.order.iter().flat_map(of_row).collect() }
+    }
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    let rows = args.rows.rows(&run)?;
+    if args.quantile.is_some_and(|quantile| !(quantile > 0.0 && quantile < 1.0)) {
+        return Err(RunError::Unfit("--quantile must be above 0 and below 1, such as 0.99".into()).into());
+    }
+    let (mut rows, usual) = args.rows.rows_and_usual(&run, MOST_COMPARED)?;
+    let trained = trained(&run, &mut rows, args)?;
     let marked = match args.anomalous.is_empty() {
         true => None,
         false => Some(marked(&rows, &args.anomalous, &run)?),
     };
     let mut model = args.run.model(&run, rows.split.rows)?;
     let width = model.width();
-    let scores: Vec<f64> =
-        model.score(&rows.split, args.draws as usize)?.into_iter().map(|score| score.loss()).collect();
-    let shown = model.reconstruct(&rows.split)?;
-    let x = rows.split.numbers(0..rows.split.rows, width);
-    let squared = |(x, shown): (&f32, &f32)| f64::from(x - shown).powi(2);
-    let mean_of = |(x, shown): (&[f32], &[f32])| x.iter().zip(shown).map(squared).sum::<f64>() / width as f64;
-    let errors: Vec<f64> = x.chunks(width).zip(shown.chunks(width)).map(mean_of).collect();
-    let order = statistics::descending(&scores);
-    let figure = |of: fn(&[f64], &[bool]) -> Option<f64>, by: &[f64]| marked.as_ref().and_then(|m| of(by, m));
-    let strange = |row: &usize| Strange {
-        row: *row,
-        origin: rows.split.origins.as_ref().and_then(|origins| origins.of(*row)),
-        label: rows.split.labels.as_ref().and_then(|l| rows.classes.get(l[*row] as usize).cloned()),
-        score: scores[*row],
-        error: errors[*row],
+    let draws = args.draws as usize;
+    let usual = match usual {
+        Ok(usual) => Some(Usual::of(&mut model, &usual.split, draws)?),
+        Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {
+            return Err(error.into());
+        }
+        Err(error) => {
+            warning!("scores are not compared with those of the training rows: {error}");
+            None
+        }
     };
+    let found = Scores::of(&mut model, &rows.split, draws)?;
+    let (parts, of_parts) = anomaly::parts(run.data.shape, &names_of(run.data.shape, run.data.columns.as_ref()));
+    let table = Table {
+        order: found.order(),
+        shares: found.shares(&of_parts, usual.as_ref()),
+        quantiles: usual.as_ref().map(|usual| found.scores.iter().map(|score| usual.quantile(*score)).collect()),
+        threshold: threshold(args, &found.scores, usual.as_ref()),
+        trained,
+        parts,
+        found,
+    };
+    let (scores, errors) = (&table.found.scores, &table.found.errors);
+    let figure = |of: fn(&[f64], &[bool]) -> Option<f64>, by: &[f64]| marked.as_ref().and_then(|m| of(by, m));
+    let most = table.order.iter().take(args.top as usize);
     let record = Record {
         run: run.path.display().to_string(),
         rows: rows.split.rows,
+        trained_rows: table.trained.as_ref().map(|trained| trained.iter().filter(|trained| **trained).count()),
         draws: args.draws,
-        roc_auc: figure(statistics::roc_auc, &scores),
-        average_precision: figure(statistics::average_precision, &scores),
-        roc_auc_of_error: figure(statistics::roc_auc, &errors),
-        average_precision_of_error: figure(statistics::average_precision, &errors),
-        strangest: order.iter().take(args.top as usize).map(strange).collect(),
+        roc_auc: figure(statistics::roc_auc, scores),
+        average_precision: figure(statistics::average_precision, scores),
+        roc_auc_of_error: figure(statistics::roc_auc, errors),
+        average_precision_of_error: figure(statistics::average_precision, errors),
+        threshold: table.threshold,
+        anomalous_rows: table.threshold.map(|threshold| scores.iter().filter(|score| **score > threshold).count()),
+        strangest: most.clone().map(|row| table.strange(*row, &rows)).collect(),
     };
     let to = place_in(&run, args.to.as_deref(), "anomaly.csv");
-    sheet(&rows, &order, &scores, &errors).write(&to)?;
+    table.sheet(&rows).write(&to)?;
     let mut pictured = None;
     if let Shape::Image { .. } | Shape::Point(2) = run.data.shape
         && to != std::path::Path::new("-")
     {
-        let first: Vec<f32> =
-            order.iter().take(args.top as usize).flat_map(|row| &x[row * width..(row + 1) * width]).copied().collect();
+        let x = rows.split.numbers(0..rows.split.rows, width);
+        let first: Vec<f32> = most.flat_map(|row| &x[row * width..(row + 1) * width]).copied().collect();
         if let Some(picture) = picture(run.data.shape, &first, &x, 10) {
             let path = to.with_file_name("strangest.png");
             put(&path, &png(&picture)?)?;
@@ -126,6 +256,52 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Which rows the model was trained on, after these are left out if asked.
+fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<Option<Vec<bool>>, RunError> {
+    let Some(known) = &run.data.trained else {
+        return match args.held_out {
+            true => Err(RunError::Unfit(format!(
+                "{} does not say which rows it was trained on (an older version, or too many rows): leave --held-out out",
+                run.path.display()
+            ))),
+            false => Ok(None),
+        };
+    };
+    let trained = known.mark(&rows.split);
+    let count = trained.iter().filter(|trained| **trained).count();
+    if !args.held_out {
+        if count > 0 {
+            warning!(
+                "{count} of {} rows are among those the model was trained on, whose scores are lower for it: --held-out leaves \
+                 them out",
+                trained.len()
+            );
+        }
+        return Ok(Some(trained));
+    }
+    if count == trained.len() {
+        return Err(RunError::Unfit(format!(
+            "all {count} rows are among those the model was trained on: use other rows"
+        )));
+    }
+    rows.split.retain(&trained.iter().map(|trained| !trained).collect::<Vec<_>>());
+    Ok(Some(vec![false; rows.split.rows]))
+}
+
+/// The score above which rows are anomalous, if that was asked.
+fn threshold(args: &Args, scores: &[f64], usual: Option<&Usual>) -> Option<f64> {
+    match (args.quantile, args.contamination) {
+        (Some(quantile), _) => usual.map(|usual| usual.score_at(quantile)),
+        (None, Some(Contamination::Auto)) => usual.map(Usual::far),
+        (None, Some(Contamination::Share(share))) => {
+            let order = statistics::descending(scores);
+            let count = (share * scores.len() as f64).round() as usize;
+            order.get(count).map(|row| scores[*row])
+        }
+        (None, None) => None,
+    }
+}
+
 /// Marks the rows of the anomalous classes.
 fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Vec<bool>, RunError> {
     let mut marked = vec![false; rows.split.rows];
@@ -143,34 +319,26 @@ fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Ve
     Ok(marked)
 }
 
-/// All rows, the most anomalous first.
-fn sheet(rows: &Rows, order: &[usize], scores: &[f64], errors: &[f64]) -> Sheet {
-    let names = with_names(Sheet::default(), rows);
-    let sorted = |values: &[String]| order.iter().map(|row| values[*row].clone()).collect();
-    let mut sheet = Sheet {
-        text: vec![("row".into(), order.iter().map(usize::to_string).collect())],
-        names: vec!["score".into(), "error".into()],
-        numbers: order.iter().flat_map(|row| [scores[*row] as f32, errors[*row] as f32]).collect(),
-    };
-    for (name, values) in &names.text {
-        sheet = sheet.with(name, sorted(values));
-    }
-    sheet
-}
-
 fn print(record: &Record) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "rows     {}, scored by their negative ELBO over {} draws", record.rows, record.draws)?;
+    if let (Some(count), Some(threshold)) = (record.anomalous_rows, record.threshold) {
+        writeln!(out, "found    {count} anomalous, with scores above {threshold:.3}")?;
+    }
     if let (Some(auc), Some(precision)) = (record.roc_auc, record.average_precision) {
         writeln!(out, "ROC-AUC  {auc:.4}, average precision {precision:.4}")?;
     }
     if let (Some(auc), Some(precision)) = (record.roc_auc_of_error, record.average_precision_of_error) {
         writeln!(out, "         {auc:.4} and {precision:.4} by the reconstruction error alone")?;
     }
-    writeln!(out, "     row       score       error  origin, class")?;
+    writeln!(out, "     row       score  quantile       error  origin, class: what is unusual of it")?;
     for s in &record.strangest {
         let what = [s.origin.as_deref(), s.label.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
-        writeln!(out, "{:>8}  {:>10.3}  {:>10.4}  {what}", s.row, s.score, s.error)?;
+        let quantile = s.quantile.map_or_else(String::new, |quantile| format!("{quantile:.4}"));
+        let parts: Vec<String> =
+            s.parts.iter().map(|part| format!("{} {:.0} %", part.name, 100.0 * part.share)).collect();
+        let (row, score, error) = (s.row, s.score, s.error);
+        writeln!(out, "{row:>8}  {score:>10.3}  {quantile:>8}  {error:>10.4}  {what}: {}", parts.join(", "))?;
     }
     Ok(())
 }

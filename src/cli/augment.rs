@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::{Sheet, make_folder_of};
-use crate::apply::{Run, RunError, draws};
+use crate::apply::{Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, write};
 
 /// Formats of the new examples.
@@ -29,9 +29,9 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// How many examples to write
-    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    count: u64,
+    /// How many examples to write [default: 100; with --balance as many as the classes lack]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    count: Option<u64>,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
@@ -75,12 +75,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The rows that the new examples are drawn around.
+/// The rows that the new examples are drawn around. With `--balance` the smallest classes get theirs first, until all have as
+/// many as the largest.
 fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-    let count = args.count as usize;
+    let wanted = args.count.map(|count| count as usize);
     if !args.rows.balanced() {
-        return Ok((0..count).map(|_| rng.random_range(0..rows.split.rows)).collect());
+        return Ok((0..wanted.unwrap_or(100)).map(|_| rng.random_range(0..rows.split.rows)).collect());
     }
     let Some(labels) = &rows.split.labels else {
         return Err(RunError::Unfit(
@@ -89,12 +90,21 @@ fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
     };
     let of = |class: usize| -> Vec<usize> { (0..labels.len()).filter(|row| labels[*row] as usize == class).collect() };
     let members: Vec<Vec<usize>> = (0..rows.classes.len()).map(of).filter(|rows| !rows.is_empty()).collect();
-    Ok((0..count)
-        .map(|i| {
-            let class = &members[i % members.len()];
-            class[rng.random_range(0..class.len())]
-        })
-        .collect())
+    let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
+    let most = sizes.iter().copied().max().unwrap_or(0);
+    let lacking: usize = sizes.iter().map(|size| most - size).sum();
+    let count = match wanted {
+        Some(count) => count,
+        None if lacking == 0 => {
+            return Err(RunError::Unfit(format!(
+                "every class has {most} rows already: say with --count how many more there are to be"
+            )));
+        }
+        None => lacking,
+    };
+    let added = statistics::levelled(&sizes, count);
+    let rows = members.iter().zip(added).flat_map(|(class, added)| std::iter::repeat_n(class, added));
+    Ok(rows.map(|class| class[rng.random_range(0..class.len())]).collect())
 }
 
 /// The format of the run's source.

@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, rows.split.rows)?;
     let codes = model.encode(&rows.split)?;
     let scores = model.score(&rows.split, args.draws as usize)?;
-    let figures = Evaluation::of(&codes, &scores, args.draws as usize, model.width());
+    let figures = Evaluation::of(&run, &codes, &scores, args.draws as usize);
     let record = Record { run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
@@ -55,17 +55,30 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let f = &figures;
     writeln!(out, "rows            {} with {} each", f.rows, draws(f.draws))?;
-    writeln!(out, "loss            {:.3} nats per row (the negative ELBO)", f.loss)?;
-    writeln!(out, "reconstruction  {:.3}", f.reconstruction)?;
-    if run.has_prior() {
-        writeln!(out, "KL              {:.3}", f.kl)?;
+    let [loss, recon, kl] = [
+        (f.loss, f.loss_standard_error),
+        (f.reconstruction, f.reconstruction_standard_error),
+        (f.kl, f.kl_standard_error),
+    ]
+    .map(|(mean, error)| format!("{mean:.3} +- {error:.3}"));
+    if let (Some(elbo), Some(error), Some(beta)) = (f.elbo, f.elbo_standard_error, f.beta) {
+        writeln!(out, "elbo            {elbo:.3} +- {error:.3} nats per row, and the standard error of the mean")?;
+        let sum = if beta == 1.0 { "reconstruction + KL".into() } else { format!("reconstruction + {beta} KL") };
+        writeln!(out, "loss            {loss}: {sum}, as in training")?;
+        writeln!(out, "reconstruction  {recon}")?;
+        writeln!(out, "KL              {kl}")?;
         let mut sorted: Vec<(usize, f64)> = f.kl_per_dimension.iter().copied().enumerate().collect();
         sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
         let listed: Vec<String> = sorted.iter().map(|(i, kl)| format!("{i}: {kl:.3}")).collect();
         writeln!(out, "KL by dimension {}", listed.join("  "))?;
+    } else {
+        writeln!(out, "loss            {loss} per row, the reconstruction alone, and the standard error of the mean")?;
     }
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
-    writeln!(out, "bits per value  {:.4}", f.bits_per_dimension)?;
+    match (f.bits_per_dimension, f.no_bits) {
+        (Some(bits), _) => writeln!(out, "bits per value  {bits:.4}")?,
+        (None, why) => writeln!(out, "bits per value  none: {}", why.unwrap_or_default())?,
+    }
     drop(out);
     if is_written {
         told(&to)?;

@@ -17,7 +17,7 @@ pub struct Args {
     /// Decode the rows' codes as rows of this class, for a model that was trained with --condition class
     #[arg(long, value_name = "CLASS")]
     as_class: Option<String>,
-    /// How many rows to draw in the picture [default: 50 images, 2000 points]
+    /// How many rows to draw in the picture, from all over the rows [default: 50 images, 2000 points]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: reconstructions.png, or .csv for tables]
@@ -34,16 +34,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => model.reconstruct(&rows.split)?,
     };
     let width = model.width();
-    let first = |most: u64| (args.count.unwrap_or(most) as usize).min(rows.split.rows);
-    let pictured = |most: u64| (rows.split.numbers(0..first(most), width), &shown[..first(most) * width]);
+    let pictured = |most: u64| -> (Vec<f32>, Vec<f32>) {
+        let picked = report::spread(rows.split.rows, args.count.unwrap_or(most) as usize);
+        let x = picked.iter().flat_map(|i| rows.split.numbers(*i..i + 1, width)).collect();
+        (x, picked.iter().flat_map(|i| &shown[i * width..(i + 1) * width]).copied().collect())
+    };
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {
             let (x, mean) = pictured(50);
-            Some(report::reconstructions(&x, mean, (height, width, channels)))
+            Some(report::reconstructions(&x, &mean, (height, width, channels)))
         }
         Shape::Point(2) => {
             let (x, mean) = pictured(2000);
-            Some(report::scatter(&x, mean))
+            Some(report::scatter(&x, &mean))
         }
         _ => None,
     };

@@ -7,6 +7,7 @@ use super::data_args::{DataArgs, load, with_bar};
 use super::device_args::AdapterArgs;
 use crate::apply::{Applied, Run, RunError};
 use crate::data::{self, DataError, Dataset, Options, Rows, Split};
+use crate::report;
 use crate::train::is_training;
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +67,11 @@ impl RowsArgs {
             }
             None => self.test_rows(run)?,
         };
+        self.ready(run, rows)
+    }
+
+    /// Tells rows their classes; there must be some rows.
+    fn ready(&self, run: &Run, rows: Rows) -> Result<Rows, RunError> {
         let rows = run.tell(rows, self.class.as_deref())?;
         for note in &rows.notes {
             warning!("{note}");
@@ -76,6 +82,29 @@ impl RowsArgs {
             ));
         }
         Ok(rows)
+    }
+
+    /// The selected rows, and some of the run's training rows to compare them with, or why there are none.
+    pub fn rows_and_usual(&self, run: &Run, most: usize) -> Result<(Rows, Result<Rows, RunError>), RunError> {
+        let of_training = |split: Split, classes: Vec<String>| {
+            let mut keep = vec![false; split.rows];
+            report::spread(split.rows, most).into_iter().for_each(|row| keep[row] = true);
+            let mut split = split;
+            split.retain(&keep);
+            run.tell(Rows { split, classes, notes: Vec::new() }, None)
+        };
+        if self.data.is_some() {
+            let usual = own_data(run).and_then(|data| of_training(data.train, data.classes));
+            return Ok((self.rows(run)?, usual));
+        }
+        let mut train = None;
+        let rows = self.own(run, |data| {
+            train = Some((data.train, data.classes.clone()));
+            (data.test, data.classes, data.notes)
+        })?;
+        let missing = || RunError::Unfit("the run has no training rows".into());
+        let usual = train.ok_or_else(missing).and_then(|(split, classes)| of_training(split, classes));
+        Ok((self.ready(run, rows)?, usual))
     }
 
     /// The run's training rows, unless `--data` names other rows.
@@ -103,21 +132,7 @@ impl RowsArgs {
                 "{flag} changes how a source is read, so it cannot be used with the run's own data: leave it out, or name a source with --data"
             )));
         }
-        let data = load(&run.source()).map_err(|error| match error {
-            DataError::Missing { .. } => {
-                RunError::Unfit(format!("{error}; this is the data of the run, and --data SPEC uses other data"))
-            }
-            error => error.into(),
-        })?;
-        if data.shape != run.data.shape || data.columns != run.data.columns {
-            return Err(RunError::Unfit(format!(
-                "{} has changed since {} was trained on it (it had {}, now {}, or its columns differ): use --data to apply the model to it as it is now",
-                data.name,
-                run.path.display(),
-                run.data.shape,
-                data.shape
-            )));
-        }
+        let data = own_data(run)?;
         let (split, classes, notes) = part(data);
         let mut rows = Rows { split, classes, notes };
         let mut options = Options::from(run.config.data.source.as_str());
@@ -125,6 +140,28 @@ impl RowsArgs {
         rows.choose(&options)?;
         Ok(rows)
     }
+}
+
+/// A run's own data, loaded again as for training.
+fn own_data(run: &Run) -> Result<Dataset, RunError> {
+    // Each row once: to balance its classes, training had copies of some.
+    let options = Options { balance: false, ..run.source() };
+    let data = load(&options).map_err(|error| match error {
+        DataError::Missing { .. } => {
+            RunError::Unfit(format!("{error}; this is the data of the run, and --data SPEC uses other data"))
+        }
+        error => error.into(),
+    })?;
+    if data.shape != run.data.shape || data.columns != run.data.columns {
+        return Err(RunError::Unfit(format!(
+            "{} has changed since {} was trained on it (it had {}, now {}, or its columns differ): use --data to apply the model to it as it is now",
+            data.name,
+            run.path.display(),
+            run.data.shape,
+            data.shape
+        )));
+    }
+    Ok(data)
 }
 
 /// The path of a result: `to`, or else a file in the run's folder.

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Columns, DataError, description};
+use super::{Columns, DataError, Fingerprints, description};
 
 /// The shape of one example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +181,17 @@ impl Split {
         self.values.numbers(rows.start * width..rows.end * width)
     }
 
+    /// A hash of each row's content.
+    pub fn hashes(&self) -> Vec<u64> {
+        let width = (self.values.len() / self.rows.max(1)).max(1);
+        match &self.values {
+            Values::Bytes(levels) => levels.chunks_exact(width).map(xxh3_64).collect(),
+            Values::Floats(values) => {
+                values.chunks_exact(width).map(|row| xxh3_64(bytemuck::cast_slice(row))).collect()
+            }
+        }
+    }
+
     /// Keeps the marked rows and drops the others, in place.
     pub fn retain(&mut self, keep: &[bool]) {
         if keep.iter().all(|keep| *keep) {
@@ -329,6 +341,7 @@ impl Dataset {
             bytes: self.is_bytes(),
             classes: self.classes.clone(),
             columns: self.columns.clone(),
+            trained: Fingerprints::of(&self.train),
         }
     }
 }
@@ -347,6 +360,9 @@ pub struct Description {
     pub classes: Vec<String>,
     /// A table's columns, with their means and deviations.
     pub columns: Option<Columns>,
+    /// Which rows the model was trained on, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained: Option<Fingerprints>,
 }
 
 /// Rows for a trained model.

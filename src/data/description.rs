@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::options::LONGEST;
-use super::{Columns, Description, Shape};
+use super::{Columns, Description, Fingerprints, Shape};
 
 /// The most numbers of an example: a colour image of the largest size.
 const MOST_NUMBERS: usize = 3 * LONGEST * LONGEST;
@@ -17,13 +17,14 @@ pub(super) struct Unchecked {
     bytes: bool,
     classes: Vec<String>,
     columns: Option<Columns>,
+    trained: Option<Fingerprints>,
 }
 
 impl TryFrom<Unchecked> for Description {
     type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, shape, bytes, classes, columns } = read;
+        let Unchecked { name, shape, bytes, classes, columns, trained } = read;
         let fits = match shape {
             Shape::Image { height, width, channels } => {
                 [height, width].iter().all(|side| (1..=LONGEST).contains(side)) && [1, 3].contains(&channels)
@@ -51,6 +52,6 @@ impl TryFrom<Unchecked> for Description {
         if bytes && (columns.is_some() || matches!(shape, Shape::Table(_))) {
             return Err(format!("it describes {shape} as levels of grey, which only images and points can be"));
         }
-        Ok(Self { name, shape, bytes, classes, columns })
+        Ok(Self { name, shape, bytes, classes, columns, trained })
     }
 }

@@ -10,6 +10,7 @@ mod columns;
 mod dataset;
 mod description;
 mod error;
+mod fingerprints;
 mod folder;
 mod glyphs;
 mod idx;
@@ -40,6 +41,7 @@ pub use error::DataError;
 pub(crate) use error::list;
 #[cfg(feature = "cli")]
 pub(crate) use error::shown;
+pub use fingerprints::Fingerprints;
 pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{labels, mask, numbers};

@@ -38,6 +38,10 @@ pub enum Stream {
     EvaluationBinarise = 6,
     /// Initial weights.
     Weights = 7,
+    /// Reparameterisation noise of a row, by its content.
+    RowNoise = 8,
+    /// Binarisation draws of a row, by its content.
+    RowBinarise = 9,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011).

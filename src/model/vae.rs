@@ -32,7 +32,7 @@ pub enum Apply {
     Decode = 1,
     /// Rows through both, without noise.
     Reconstruct = 2,
-    /// The losses of rows, with one draw of the latent.
+    /// The losses of rows, with one draw of the latent from [`Vae::noise`].
     Score = 3,
 }
 
@@ -144,7 +144,7 @@ impl Vae {
 
     /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Noise::Drawn).build(Builder::applying)
+        Builder::new(spec, train, data, Noise::Given).build(Builder::applying)
     }
 }
 
@@ -249,7 +249,7 @@ impl<'a> Builder<'a> {
     }
 
     fn training(&mut self) -> Result<Vec<StepPlan>, PlanError> {
-        let mut plans = vec![self.train()?, self.evaluate("evaluate")?, self.reconstruct()?];
+        let mut plans = vec![self.train()?, self.evaluate("evaluate", Noise::Drawn)?, self.reconstruct()?];
         if self.spec.objective == Objective::Elbo {
             plans.push(self.sample()?);
         }
@@ -257,7 +257,7 @@ impl<'a> Builder<'a> {
     }
 
     fn applying(&mut self) -> Result<Vec<StepPlan>, PlanError> {
-        Ok(vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score")?])
+        Ok(vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given)?])
     }
 
     /// An empty graph, and the batch in it.
@@ -338,14 +338,15 @@ impl<'a> Builder<'a> {
     }
 
     /// The losses of a batch of test rows.
-    fn evaluate(&mut self, name: &str) -> Result<StepPlan, PlanError> {
+    fn evaluate(&mut self, name: &str, noise: Noise) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, inputs, Noise::Drawn);
+        let encoded = network::encode(&mut g, self.spec, inputs, noise);
         let output = encoded.decode(&mut g, self.spec, inputs.classes);
         let recon = network::reconstruction(&mut g, self.spec, output, inputs.x);
         let mut kept = self.placed(inputs);
         kept.push((recon, self.recon));
         kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
+        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
         let (gather, report) = (self.gather_test()?, self.report()?);
         self.plan(name, &g, &kept, [gather, vec![report]])
     }

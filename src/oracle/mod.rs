@@ -18,7 +18,7 @@ mod windows;
 
 pub use executor::Oracle;
 pub use pointwise::evaluate;
-pub use rng::normal;
+pub use rng::{normal, uniform};
 
 use std::borrow::Cow;
 use std::iter::Sum;

@@ -14,6 +14,11 @@ pub(super) fn unit(bits: u32) -> f32 {
     (bits >> 8) as f32 / (1 << 24) as f32
 }
 
+/// A draw that is uniform in [0, 1); `draw` numbers the draws of one step.
+pub fn uniform(key: [u32; 2], index: u32, draw: u32) -> f32 {
+    unit(threefry2x32(key, [index, draw])[0])
+}
+
 /// A standard normal draw (Box-Muller); `draw` numbers the draws of one step.
 pub fn normal<T: Real>(key: [u32; 2], index: u32, draw: u32) -> T {
     let bits = threefry2x32(key, [index, draw]);

@@ -12,6 +12,6 @@ mod scatter;
 mod sections;
 mod sparkline;
 
-pub use grid::{Size, grid, reconstructions, stacked};
+pub use grid::{Size, grid, reconstructions, spread, stacked};
 pub use scatter::scatter;
 pub use sparkline::sparkline;

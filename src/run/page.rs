@@ -1,7 +1,7 @@
 //! The contents of a run's page, from the run's folder and from its model applied to rows.
 
 use crate::apply::record::{Metrics, Record};
-use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws, statistics};
+use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws};
 use crate::config::{Config, RowSpec};
 use crate::data::{Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
@@ -82,14 +82,13 @@ pub fn page(run: &Run, rows: &Rows, model: &mut Applied) -> Result<String, RunEr
 fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
     let split = &rows.split;
     let codes = model.encode(split)?;
-    let figures = Evaluation::of(&codes, &model.score(split, 1)?, 1, model.width());
+    let figures = Evaluation::of(run, &codes, &model.score(split, 1)?, 1);
     let shown = model.reconstruct(split)?;
     let samples = match run.has_prior() {
         true => model.decode(&draws::prior(PLOTTED.min(split.rows.max(100)), codes.latent, 0, 1.0))?,
         false => Vec::new(),
     };
-    let variances = statistics::mean_variances(&codes);
-    let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: variances[i] > statistics::ACTIVE };
+    let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
     let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
     Ok(Page {
         title: run.name(),
@@ -99,7 +98,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
             reconstruction: Some(figures.reconstruction),
             kl: run.has_prior().then_some(figures.kl),
             active: Some((figures.active_units, codes.latent)),
-            bits_per_dimension: run.data.bytes.then_some(figures.bits_per_dimension),
+            bits_per_dimension: figures.bits_per_dimension,
         },
         epochs: epochs(metrics),
         steps: metrics.steps.iter().map(step).collect(),
@@ -145,8 +144,13 @@ fn pictures(
     let Shape::Image { height, width, channels } = run.data.shape else { return Ok(Vec::new()) };
     let size = (height, width, channels);
     let row = height * width * channels;
-    let count = split.rows.min(50);
-    let originals = report::reconstructions(&split.numbers(0..count, row), &shown[..count * row], size);
+    let picked = report::spread(split.rows, 50);
+    let count = picked.len();
+    let [originals, rebuilt]: [Vec<f32>; 2] = [
+        picked.iter().flat_map(|i| split.numbers(*i..i + 1, row)).collect(),
+        picked.iter().flat_map(|i| &shown[i * row..(i + 1) * row]).copied().collect(),
+    ];
+    let originals = report::reconstructions(&originals, &rebuilt, size);
     let mut pictures = vec![Picture {
         title: "Reconstructions".into(),
         caption: "Test examples, and below each row their reconstructions.".into(),

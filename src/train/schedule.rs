@@ -147,6 +147,12 @@ impl StepSchedule {
         }
     }
 
+    /// The scalars of a batch of the test split's rows in random order, which is the same at each call.
+    pub fn pictured(&self, batch: u64) -> StepScalars {
+        let shuffle_key = key(self.config.train.seed, Stream::Shuffle, u64::MAX);
+        StepScalars { shuffle: 1, shuffle_key, next_shuffle_key: shuffle_key, ..self.evaluate(batch) }
+    }
+
     /// The scalars of a batch of draws from the prior: the same at each call, so that pictures are comparable.
     pub fn sample(&self, batch: u64) -> StepScalars {
         StepScalars {

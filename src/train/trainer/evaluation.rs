@@ -77,7 +77,7 @@ impl Trainer {
         self.executor.write(labels.batch, &Labels::columns(&classes, count))
     }
 
-    /// The output `(rows, D)` of a plan for its first rows. `batch_done` is called after each batch with the number
+    /// The output `(rows, D)` of a plan; of the test split, rows from all over it, as neighbours are often alike. `batch_done` is called after each batch with the number
     /// of its valid rows.
     fn shown(
         &mut self,
@@ -98,7 +98,7 @@ impl Trainer {
                     self.schedule.sample(batch)
                 }
                 _ => {
-                    let step = self.schedule.evaluate(batch);
+                    let step = self.schedule.pictured(batch);
                     let first = step.offset as usize;
                     if !held.contains(&first) {
                         held = first..first + self.hold(first)?;
@@ -135,7 +135,7 @@ impl Epoch<'_> {
         self.trainer.schedule.evaluation_rows()
     }
 
-    /// The first test rows as the model receives them, and their reconstructions without noise: `(rows, D)` each.
+    /// Some test rows as the model receives them, and their reconstructions without noise: `(rows, D)` each.
     pub fn reconstruct(&mut self, rows: usize) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
         let rows = rows.min(self.test_rows());
         let mut x = Vec::new();

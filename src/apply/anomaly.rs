@@ -1,0 +1,163 @@
+//! How unusual rows are to a model: their scores, where these lie among those of training rows, and what they owe to each
+//! column of a table or region of an image.
+
+use super::{Applied, RunError, statistics};
+use crate::data::{Shape, Split};
+use crate::model::Likelihood;
+
+/// Regions of an image along each side.
+const REGIONS: usize = 4;
+/// The most training rows that rows are compared with: enough for quantiles of 0.999.
+pub const MOST_COMPARED: usize = 2000;
+/// Deviations above the median of the training rows' scores from which on a row is anomalous, if nothing else is said
+/// (Iglewicz and Hoaglin, 1993).
+const FAR: f64 = 3.5;
+
+/// What is usual: scores and losses of training rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Usual {
+    /// The scores, in ascending order.
+    scores: Vec<f64>,
+    /// `(D)`: the mean loss of each value of a row.
+    losses: Vec<f64>,
+}
+
+impl Usual {
+    /// Measures training rows.
+    pub fn of(model: &mut Applied, rows: &Split, draws: usize) -> Result<Self, RunError> {
+        let found = Scores::of(model, rows, draws)?;
+        let mut scores = found.scores;
+        scores.sort_by(f64::total_cmp);
+        let width = model.width();
+        let mut losses = vec![0.0; width];
+        for row in found.losses.chunks_exact(width) {
+            losses.iter_mut().zip(row).for_each(|(sum, loss)| *sum += loss / rows.rows as f64);
+        }
+        Ok(Self { scores, losses })
+    }
+
+    /// The share of the training rows whose score is lower.
+    pub fn quantile(&self, score: f64) -> f64 {
+        self.scores.partition_point(|other| *other < score) as f64 / self.scores.len() as f64
+    }
+
+    /// The score that this share of the training rows does not exceed.
+    pub fn score_at(&self, quantile: f64) -> f64 {
+        let place = (quantile * self.scores.len() as f64).ceil() as usize;
+        self.scores[place.clamp(1, self.scores.len()) - 1]
+    }
+
+    /// A score that is far above those of the training rows, in deviations that a few outliers among them do not change.
+    pub fn far(&self) -> f64 {
+        let median = self.score_at(0.5);
+        let mut apart: Vec<f64> = self.scores.iter().map(|score| (score - median).abs()).collect();
+        apart.sort_by(f64::total_cmp);
+        // The median distance of a normal distribution is 0.6745 deviations.
+        median + FAR * apart[apart.len() / 2] / 0.6745
+    }
+}
+
+/// Scores of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// The negative ELBO of each row, which depends on its content and the run's seed alone.
+    pub scores: Vec<f64>,
+    /// The mean squared error of each row's reconstruction, in the units the model was trained with.
+    pub errors: Vec<f64>,
+    /// `(N, D)`: the loss of each value under the mean code.
+    losses: Vec<f64>,
+}
+
+impl Scores {
+    /// Scores rows, averaged over `draws` latent draws.
+    pub fn of(model: &mut Applied, rows: &Split, draws: usize) -> Result<Self, RunError> {
+        let width = model.width();
+        let scores = model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
+        let shown = model.reconstruct(rows)?;
+        let x = rows.numbers(0..rows.rows, width);
+        let pairs = || x.iter().zip(&shown).map(|(x, mean)| (f64::from(*x), f64::from(*mean)));
+        let squares: Vec<f64> = pairs().map(|(x, mean)| (x - mean).powi(2)).collect();
+        let errors = squares.chunks_exact(width).map(|row| row.iter().sum::<f64>() / width as f64).collect();
+        let losses = match model.likelihood() {
+            Likelihood::Bernoulli => pairs().map(cross_entropy).collect(),
+            // One sigma for all values: it does not change their shares.
+            Likelihood::Gaussian | Likelihood::GaussianLearned | Likelihood::Mse => squares,
+        };
+        Ok(Self { scores, errors, losses })
+    }
+
+    /// `(N, parts)`: the share of each part in what a row's values lose more than usual; 0 where none does.
+    pub fn shares(&self, parts: &[Vec<usize>], usual: Option<&Usual>) -> Vec<f64> {
+        let width: usize = parts.iter().map(Vec::len).sum();
+        let rows = self.scores.len().max(1) as f64;
+        let means = || (0..width).map(|i| self.losses.iter().skip(i).step_by(width).sum::<f64>() / rows).collect();
+        let usual: Vec<f64> = usual.map_or_else(means, |usual| usual.losses.clone());
+        let of_row = |row: &[f64]| -> Vec<f64> {
+            let excess = |part: &Vec<usize>| part.iter().map(|i| row[*i] - usual[*i]).sum::<f64>().max(0.0);
+            let all: Vec<f64> = parts.iter().map(excess).collect();
+            let sum: f64 = all.iter().sum();
+            all.iter().map(|part| if sum > 0.0 { part / sum } else { 0.0 }).collect()
+        };
+        self.losses.chunks_exact(width.max(1)).flat_map(of_row).collect()
+    }
+
+    /// Row numbers, the most anomalous first.
+    pub fn order(&self) -> Vec<usize> {
+        statistics::descending(&self.scores)
+    }
+}
+
+/// Of a level and the probability of a 1.
+fn cross_entropy((x, p): (f64, f64)) -> f64 {
+    let p = p.clamp(1e-7, 1.0 - 1e-7);
+    -(x * p.ln() + (1.0 - x) * (1.0 - p).ln())
+}
+
+/// The parts of a row that unusual values are told by, and their names: columns, or regions of an image in rows and columns.
+pub fn parts(shape: Shape, columns: &[String]) -> (Vec<String>, Vec<Vec<usize>>) {
+    let Shape::Image { height, width, channels } = shape else {
+        return (columns.to_vec(), (0..shape.len()).map(|i| vec![i]).collect());
+    };
+    let (down, across) = (height.min(REGIONS), width.min(REGIONS));
+    // Where a region begins.
+    let edge = |number: usize, side: usize, count: usize| (number * side).div_ceil(count);
+    let span = |number: usize, side: usize, count: usize| edge(number, side, count)..edge(number + 1, side, count);
+    let mut names = Vec::new();
+    let mut parts = Vec::new();
+    for (y, x) in (0..down).flat_map(|y| (0..across).map(move |x| (y, x))) {
+        let (rows, cols) = (span(y, height, down), span(x, width, across));
+        names.push(format!("rows {}-{} columns {}-{}", rows.start, rows.end - 1, cols.start, cols.end - 1));
+        let pixels = rows.flat_map(|row| cols.clone().map(move |col| row * width + col));
+        parts.push(pixels.flat_map(|pixel| pixel * channels..(pixel + 1) * channels).collect());
+    }
+    (names, parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_cover_an_image_once() {
+        for shape in [(28, 28, 1), (5, 3, 3), (1, 9, 1), (7, 64, 3)] {
+            let shape = Shape::Image { height: shape.0, width: shape.1, channels: shape.2 };
+            let (names, parts) = parts(shape, &[]);
+            assert_eq!(names.len(), parts.len());
+            let mut all = parts.concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..shape.len()).collect::<Vec<_>>(), "{shape}");
+        }
+        assert_eq!(parts(Shape::Image { height: 28, width: 28, channels: 1 }, &[]).0[5], "rows 7-13 columns 7-13");
+    }
+
+    #[test]
+    fn scores_are_placed_among_the_usual_ones() {
+        let usual = Usual { scores: (1..=100).map(f64::from).collect(), losses: vec![1.0, 2.0] };
+        assert_eq!((usual.quantile(0.0), usual.quantile(51.0), usual.quantile(1e9)), (0.0, 0.5, 1.0));
+        assert_eq!((usual.score_at(0.99), usual.score_at(1.0), usual.score_at(0.0)), (99.0, 100.0, 1.0));
+        // The median is 50, and half of the others are up to 25 away.
+        assert!((usual.far() - (50.0 + 3.5 * 25.0 / 0.6745)).abs() < 1e-9, "{}", usual.far());
+        let found = Scores { scores: vec![0.0; 2], errors: Vec::new(), losses: vec![4.0, 3.0, 0.5, 1.0] };
+        assert_eq!(found.shares(&[vec![0], vec![1]], Some(&usual)), [0.75, 0.25, 0.0, 0.0]);
+    }
+}

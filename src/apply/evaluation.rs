@@ -1,0 +1,143 @@
+//! Figures of a model on rows: means with their standard errors, bits, active dimensions.
+
+use serde::Serialize;
+
+use super::statistics::{kl_per_dimension, mean_variances};
+use super::{Codes, Run, Score};
+use crate::kernels::batch::Binarise;
+use crate::model::{Likelihood, Objective};
+
+/// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...
+const ACTIVE_VARIANCE: f64 = 0.01;
+/// ... and its KL divergence, which bounds what it can tell of a row, above this. A variance of 0.02 alone is 0.01 nats.
+const ACTIVE_KL: f64 = 0.05;
+
+/// Figures of a model on some rows, in nats per row unless stated otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Number of rows.
+    pub rows: usize,
+    /// Latent draws per row.
+    pub draws: usize,
+    /// What training minimises: the reconstruction plus beta times the KL.
+    pub loss: f64,
+    /// The standard error of `loss`: that of the mean over the rows.
+    pub loss_standard_error: f64,
+    /// The weight of the KL in `loss`; none for an autoencoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
+    /// The evidence lower bound, minus reconstruction and KL; none for an autoencoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elbo: Option<f64>,
+    /// The standard error of `elbo`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elbo_standard_error: Option<f64>,
+    /// Negative log-likelihood; an autoencoder's, or that of `mse`, is a loss alone.
+    pub reconstruction: f64,
+    /// The standard error of `reconstruction`.
+    pub reconstruction_standard_error: f64,
+    /// KL divergence from the prior.
+    pub kl: f64,
+    /// The standard error of `kl`.
+    pub kl_standard_error: f64,
+    /// KL divergence of each latent dimension; the sum is `kl`.
+    pub kl_per_dimension: Vec<f64>,
+    /// Whether each latent dimension tells rows apart.
+    #[serde(skip)]
+    pub is_active: Vec<bool>,
+    /// How many do.
+    pub active_units: usize,
+    /// The negative ELBO in bits for each value of a row, in the units of the data: of its levels, or of a table's own units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_dimension: Option<f64>,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_bits: Option<&'static str>,
+}
+
+/// A mean, and its standard error: none of a single number.
+fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let count = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0) / count).sqrt())
+}
+
+impl Evaluation {
+    /// Computes the figures from the codes and the losses of rows.
+    pub fn of(run: &Run, codes: &Codes, scores: &[Score], draws: usize) -> Self {
+        let model = &run.config.model;
+        let beta = f64::from(model.beta);
+        let of = |value: &dyn Fn(&Score) -> f64| mean(scores.iter().map(value));
+        let (reconstruction, reconstruction_standard_error) = of(&|s| s.recon);
+        let (kl, kl_standard_error) = of(&|s| s.kl);
+        // Without a KL, it is 0.
+        let (loss, loss_standard_error) = of(&|s| s.recon + beta * s.kl);
+        let (negative_elbo, elbo_standard_error) = of(&|s| s.negative_elbo());
+        let is_elbo = |value: f64| (model.objective == Objective::Elbo).then_some(value);
+        let width = run.data.shape.len() as f64;
+        let bits = bits_of_units(run);
+        let kl_per_dimension = kl_per_dimension(codes);
+        let is_active: Vec<bool> = mean_variances(codes)
+            .into_iter()
+            .enumerate()
+            .map(|(i, variance)| variance > ACTIVE_VARIANCE && kl_per_dimension.get(i).is_none_or(|kl| *kl > ACTIVE_KL))
+            .collect();
+        Self {
+            rows: scores.len(),
+            draws,
+            loss,
+            loss_standard_error,
+            beta: is_elbo(beta),
+            elbo: is_elbo(-negative_elbo),
+            elbo_standard_error: is_elbo(elbo_standard_error),
+            reconstruction,
+            reconstruction_standard_error,
+            kl,
+            kl_standard_error,
+            kl_per_dimension,
+            active_units: is_active.iter().filter(|active| **active).count(),
+            is_active,
+            bits_per_dimension: bits.ok().map(|bits| (negative_elbo / std::f64::consts::LN_2 + bits) / width),
+            no_bits: bits.err(),
+        }
+    }
+}
+
+/// What the units of the data add to the bits of a row: a density in units that are wider by a factor has as many bits more as
+/// that factor. Else why the loss is no likelihood of the data.
+fn bits_of_units(run: &Run) -> Result<f64, &'static str> {
+    let model = &run.config.model;
+    let is_binary = run.config.data.binarise != Binarise::None;
+    match model.likelihood {
+        _ if model.objective == Objective::Ae => Err("a plain autoencoder has no likelihood"),
+        Likelihood::Mse => Err("mse is no likelihood: train with gaussian or gaussian-learned"),
+        Likelihood::Bernoulli if is_binary => Ok(0.0),
+        Likelihood::Bernoulli => {
+            Err("bernoulli is no likelihood of levels between 0 and 1: train with --binarise, or with gaussian-learned")
+        }
+        Likelihood::Gaussian | Likelihood::GaussianLearned if is_binary => {
+            Err("a normal density is no likelihood of zeros and ones: train with bernoulli")
+        }
+        // The 256 levels share the unit interval.
+        Likelihood::Gaussian | Likelihood::GaussianLearned if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
+        Likelihood::Gaussian | Likelihood::GaussianLearned => {
+            let deviations = run.data.columns.iter().flat_map(|columns| &columns.deviation);
+            Ok(deviations.map(|deviation| f64::from(*deviation).log2()).sum())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_has_the_error_of_the_textbook() {
+        let (value, error) = mean([1.0, 2.0, 3.0, 6.0].into_iter());
+        // The variance is (4 + 1 + 0 + 9) / 3.
+        assert_eq!(value, 3.0);
+        assert!((error - (14.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
+        assert_eq!(mean([5.0].into_iter()), (5.0, 0.0));
+    }
+}
