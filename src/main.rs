@@ -45,7 +45,7 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             // Where stderr cannot be written to, the exit code is all there is.
-            let _ = writeln!(std::io::stderr(), "wgvae: {error:#}");
+            let _ = writeln!(std::io::stderr(), "wgvae: {}", wgvae::cli::sentence(&error));
             ExitCode::from(wgvae::cli::exit_code(&error))
         }
     }

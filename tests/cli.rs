@@ -314,6 +314,47 @@ fn devices_and_doctor_answer() {
     assert_eq!(report["families"]["models"]["cases"], PRESETS.len());
 }
 
+/// Of many short epochs a line a second is printed, with the first and the last; and nothing if that is asked.
+#[test]
+fn little_is_said_of_many_epochs() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |out: &str, more: &[&str]| {
+        let out = path(&folder.path().join(out));
+        let flags = ["train", "--preset", "points", "--data", "points:count=100", "--hidden", "4", "--batch", "64"];
+        let output = wgvae(&[&flags[..], &["--device", "cpu", "--epochs", "300", "--out", &out], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let started = std::time::Instant::now();
+    let said = train("lines", &[]);
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("epoch ")).collect();
+    assert!(lines.len() as u64 <= started.elapsed().as_secs() + 2, "{said}");
+    assert!(lines[0].starts_with("epoch   1/300") && lines[lines.len() - 1].starts_with("epoch 300/300"), "{said}");
+    // All of them are in the metrics.
+    let metrics = std::fs::read_to_string(folder.path().join("lines/metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().filter(|line| line.contains("\"event\":\"epoch\"")).count(), 300);
+    assert_eq!(train("quiet", &["--quiet"]), "");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("man");
+    std::fs::create_dir(&to).unwrap();
+    assert!(wgvae(&["man", "--to", &path(&to)]).status.success());
+    for (command, page) in
+        [(&["man"][..], "wgvae.1"), (&["man", "train"], "wgvae-train.1"), (&["man", "eval"], "wgvae-eval.1")]
+    {
+        let output = wgvae(command);
+        assert!(output.status.success() && text(&output.stdout).contains(".SH SYNOPSIS"), "{command:?}");
+        assert_eq!(output.stdout, std::fs::read(to.join(page)).unwrap(), "{command:?}");
+        assert_eq!(text(&output.stdout).matches(".SH NAME").count(), 1);
+    }
+    let output = wgvae(&["man", "nothing"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("there is no command `nothing`"));
+}
+
 /// Mesa looks for a desktop only where there is one.
 #[test]
 fn nothing_is_said_of_a_desktop_that_is_not_there() {

@@ -266,6 +266,21 @@ fn exports_read_back() {
     export(&["t.csv", "--label", "kind", "--test-share", "0.25", "--to", "t"]);
     let table = std::fs::read_to_string(folder.path().join("t/train.csv")).unwrap();
     assert!(table.starts_with("a,b,label\n") && table.lines().count() == 4, "{table}");
+    // The table's own values: neither a 0 nor a number of more digits than the model works with has changed.
+    let text = "large,small\n123456789.125,0\n0.1,1e-9\n-7,0.30000000000000004\n16777217,0\n5,0\n6,3\n";
+    std::fs::write(folder.path().join("exact.csv"), text).unwrap();
+    export(&["exact.csv", "--to", "e"]);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let mut rows: Vec<String> =
+        [read("e/train.csv"), read("e/test.csv")].iter().flat_map(|t| t.lines().skip(1)).map(String::from).collect();
+    rows.sort();
+    let mut expected: Vec<String> = text.lines().skip(1).map(String::from).collect();
+    expected.sort();
+    assert_eq!(rows, expected);
+    std::fs::write(folder.path().join("comma.csv"), "a;b;k\n1,5;2;x\n0,25;7;y\n3;4;x\n").unwrap();
+    export(&["comma.csv", "--label", "k", "--to", "k", "--balance"]);
+    let text = read("k/train.csv") + &read("k/test.csv");
+    assert!(text.contains("0.25,7,y") && text.contains("1.5,2,x"), "{text}");
 }
 
 /// Other data is converted to the form that a model was trained on, or refused with an error that names both forms.

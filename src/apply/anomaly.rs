@@ -18,22 +18,23 @@ const FAR: f64 = 3.5;
 pub struct Usual {
     /// The scores, in ascending order.
     scores: Vec<f64>,
-    /// `(D)`: the mean loss of each value of a row.
+    /// The mean loss of each part.
     losses: Vec<f64>,
 }
 
+/// Means `(parts)` of losses `(N, parts)`.
+fn means(losses: &[f64], parts: usize) -> Vec<f64> {
+    let rows = (losses.len() / parts.max(1)) as f64;
+    (0..parts).map(|part| losses.iter().skip(part).step_by(parts).sum::<f64>() / rows).collect()
+}
+
 impl Usual {
-    /// Measures training rows.
-    pub fn of(model: &mut Applied, rows: &Split, draws: usize) -> Result<Self, RunError> {
-        let found = Scores::of(model, rows, draws)?;
+    /// Of scores of training rows.
+    pub fn of(found: Scores) -> Self {
+        let losses = means(&found.losses, found.parts);
         let mut scores = found.scores;
         scores.sort_by(f64::total_cmp);
-        let width = model.width();
-        let mut losses = vec![0.0; width];
-        for row in found.losses.chunks_exact(width) {
-            losses.iter_mut().zip(row).for_each(|(sum, loss)| *sum += loss / rows.rows as f64);
-        }
-        Ok(Self { scores, losses })
+        Self { scores, losses }
     }
 
     /// The share of the training rows whose score is lower.
@@ -64,41 +65,44 @@ pub struct Scores {
     pub scores: Vec<f64>,
     /// The mean squared error of each row's reconstruction, in the units the model was trained with.
     pub errors: Vec<f64>,
-    /// `(N, D)`: the loss of each value under the mean code.
+    /// How many parts a row has.
+    parts: usize,
+    /// `(N, parts)`: the loss of each part under the mean code.
     losses: Vec<f64>,
 }
 
 impl Scores {
-    /// Scores rows, averaged over `draws` latent draws.
-    pub fn of(model: &mut Applied, rows: &Split, draws: usize) -> Result<Self, RunError> {
-        let width = model.width();
+    /// Scores rows, averaged over `draws` latent draws; `parts` are the places of each part's values.
+    pub fn of(model: &mut Applied, rows: &Split, draws: usize, parts: &[Vec<usize>]) -> Result<Self, RunError> {
+        let (width, likelihood) = (model.width(), model.likelihood());
         let scores = model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
-        let shown = model.reconstruct(rows)?;
-        let x = rows.numbers(0..rows.rows, width);
-        let pairs = || x.iter().zip(&shown).map(|(x, mean)| (f64::from(*x), f64::from(*mean)));
-        let squares: Vec<f64> = pairs().map(|(x, mean)| (x - mean).powi(2)).collect();
-        let errors = squares.chunks_exact(width).map(|row| row.iter().sum::<f64>() / width as f64).collect();
-        let losses = match model.likelihood() {
-            Likelihood::Bernoulli => pairs().map(cross_entropy).collect(),
-            // One sigma for all values: it does not change their shares.
-            Likelihood::Gaussian | Likelihood::GaussianLearned | Likelihood::Mse => squares,
-        };
-        Ok(Self { scores, errors, losses })
+        let mut errors = Vec::with_capacity(rows.rows);
+        let mut losses = Vec::with_capacity(rows.rows * parts.len());
+        model.reconstruct_each(rows, |row, mean| {
+            let x = rows.numbers(row..row + 1, width);
+            let pair = |i: usize| (f64::from(x[i]), f64::from(mean[i]));
+            let square = |i: usize| (pair(i).0 - pair(i).1).powi(2);
+            errors.push((0..width).map(square).sum::<f64>() / width as f64);
+            let loss = |i: &usize| match likelihood {
+                Likelihood::Bernoulli => cross_entropy(pair(*i)),
+                // One sigma for all values: it does not change their shares.
+                Likelihood::Gaussian | Likelihood::GaussianLearned | Likelihood::Mse => square(*i),
+            };
+            losses.extend(parts.iter().map(|part| part.iter().map(loss).sum::<f64>()));
+        })?;
+        Ok(Self { scores, errors, parts: parts.len(), losses })
     }
 
-    /// `(N, parts)`: the share of each part in what a row's values lose more than usual; 0 where none does.
-    pub fn shares(&self, parts: &[Vec<usize>], usual: Option<&Usual>) -> Vec<f64> {
-        let width: usize = parts.iter().map(Vec::len).sum();
-        let rows = self.scores.len().max(1) as f64;
-        let means = || (0..width).map(|i| self.losses.iter().skip(i).step_by(width).sum::<f64>() / rows).collect();
-        let usual: Vec<f64> = usual.map_or_else(means, |usual| usual.losses.clone());
+    /// `(N, parts)`: the share of each part in what a row's parts lose more than usual; 0 where none does. Without training rows,
+    /// the mean over these rows is what is usual.
+    pub fn shares(&self, usual: Option<&Usual>) -> Vec<f64> {
+        let usual = usual.map_or_else(|| means(&self.losses, self.parts), |usual| usual.losses.clone());
         let of_row = |row: &[f64]| -> Vec<f64> {
-            let excess = |part: &Vec<usize>| part.iter().map(|i| row[*i] - usual[*i]).sum::<f64>().max(0.0);
-            let all: Vec<f64> = parts.iter().map(excess).collect();
+            let all: Vec<f64> = row.iter().zip(&usual).map(|(loss, usual)| (loss - usual).max(0.0)).collect();
             let sum: f64 = all.iter().sum();
             all.iter().map(|part| if sum > 0.0 { part / sum } else { 0.0 }).collect()
         };
-        self.losses.chunks_exact(width.max(1)).flat_map(of_row).collect()
+        self.losses.chunks_exact(self.parts.max(1)).flat_map(of_row).collect()
     }
 
     /// Row numbers, the most anomalous first.
@@ -157,7 +161,9 @@ mod tests {
         assert_eq!((usual.score_at(0.99), usual.score_at(1.0), usual.score_at(0.0)), (99.0, 100.0, 1.0));
         // The median is 50, and half of the others are up to 25 away.
         assert!((usual.far() - (50.0 + 3.5 * 25.0 / 0.6745)).abs() < 1e-9, "{}", usual.far());
-        let found = Scores { scores: vec![0.0; 2], errors: Vec::new(), losses: vec![4.0, 3.0, 0.5, 1.0] };
-        assert_eq!(found.shares(&[vec![0], vec![1]], Some(&usual)), [0.75, 0.25, 0.0, 0.0]);
+        let found = Scores { scores: vec![0.0; 2], errors: Vec::new(), parts: 2, losses: vec![4.0, 3.0, 0.5, 1.0] };
+        assert_eq!(found.shares(Some(&usual)), [0.75, 0.25, 0.0, 0.0]);
+        // The means are 2.25 and 2.
+        assert_eq!(found.shares(None), [1.75 / 2.75, 1.0 / 2.75, 0.0, 0.0]);
     }
 }

@@ -271,13 +271,21 @@ impl Applied {
 
     /// Reconstructs rows without noise: `(N, D)`.
     pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
-        let width = self.width();
-        let mut shown = Vec::with_capacity(rows.rows * width);
-        self.over(rows, Apply::Reconstruct, unchanged, |executor, vae, kept| {
-            shown.extend(&executor.read(vae.mean)?[..kept * width]);
-            Ok(())
-        })?;
+        let mut shown = Vec::with_capacity(rows.rows * self.width());
+        self.reconstruct_each(rows, |_, mean| shown.extend(mean))?;
         Ok(shown)
+    }
+
+    /// Reconstructs rows without noise, and gives each row's number and its reconstruction `(D)`.
+    pub fn reconstruct_each(&mut self, rows: &Split, mut each: impl FnMut(usize, &[f32])) -> Result<(), RunError> {
+        let width = self.width();
+        let mut done = 0;
+        self.over(rows, Apply::Reconstruct, unchanged, |executor, vae, kept| {
+            let mean = executor.read(vae.mean)?;
+            (done..done + kept).zip(mean.chunks_exact(width)).for_each(|(row, mean)| each(row, mean));
+            done += kept;
+            Ok(())
+        })
     }
 
     /// Reconstructs rows of one class as rows of another: `(N, D)`. What the code says of a row stays, what its class does

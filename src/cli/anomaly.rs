@@ -11,7 +11,7 @@ use super::sample::of_class;
 use super::sheet::{Sheet, names_of, picture, put};
 use crate::apply::anomaly::{self, MOST_COMPARED, Scores, Usual};
 use crate::apply::{Run, RunError, statistics};
-use crate::data::{Rows, Shape};
+use crate::data::{Rows, Shape, Split};
 use crate::run::png;
 
 #[derive(Debug, clap::Args)]
@@ -189,10 +189,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         false => Some(marked(&rows, &args.anomalous, &run)?),
     };
     let mut model = args.run.model(&run, rows.split.rows)?;
-    let width = model.width();
-    let draws = args.draws as usize;
+    let (parts, of_parts) = anomaly::parts(run.data.shape, &names_of(run.data.shape, run.data.columns.as_ref()));
+    let mut scored = |rows: &Split| Scores::of(&mut model, rows, args.draws as usize, &of_parts);
     let usual = match usual {
-        Ok(usual) => Some(Usual::of(&mut model, &usual.split, draws)?),
+        Ok(usual) => Some(Usual::of(scored(&usual.split)?)),
         Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {
             return Err(error.into());
         }
@@ -201,11 +201,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             None
         }
     };
-    let found = Scores::of(&mut model, &rows.split, draws)?;
-    let (parts, of_parts) = anomaly::parts(run.data.shape, &names_of(run.data.shape, run.data.columns.as_ref()));
+    let found = scored(&rows.split)?;
     let table = Table {
         order: found.order(),
-        shares: found.shares(&of_parts, usual.as_ref()),
+        shares: found.shares(usual.as_ref()),
         quantiles: usual.as_ref().map(|usual| found.scores.iter().map(|score| usual.quantile(*score)).collect()),
         threshold: threshold(args, &found.scores, usual.as_ref()),
         trained,
@@ -234,9 +233,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Shape::Image { .. } | Shape::Point(2) = run.data.shape
         && to != std::path::Path::new("-")
     {
-        let x = rows.split.numbers(0..rows.split.rows, width);
-        let first: Vec<f32> = most.flat_map(|row| &x[row * width..(row + 1) * width]).copied().collect();
-        if let Some(picture) = picture(run.data.shape, &first, &x, 10) {
+        let width = run.data.shape.len();
+        let first: Vec<f32> = most.flat_map(|row| rows.split.numbers(*row..row + 1, width)).collect();
+        // Points are drawn on top of the others.
+        let ground = if width == 2 { rows.split.numbers(0..rows.split.rows, width) } else { Vec::new() };
+        if let Some(picture) = picture(run.data.shape, &first, &ground, 10) {
             let path = to.with_file_name("strangest.png");
             put(&path, &png(&picture)?)?;
             pictured = Some(path);
@@ -338,7 +339,8 @@ fn print(record: &Record) -> std::io::Result<()> {
         let parts: Vec<String> =
             s.parts.iter().map(|part| format!("{} {:.0} %", part.name, 100.0 * part.share)).collect();
         let (row, score, error) = (s.row, s.score, s.error);
-        writeln!(out, "{row:>8}  {score:>10.3}  {quantile:>8}  {error:>10.4}  {what}: {}", parts.join(", "))?;
+        let of = if parts.is_empty() { "" } else { ": " };
+        writeln!(out, "{row:>8}  {score:>10.3}  {quantile:>8}  {error:>10.4}  {what}{of}{}", parts.join(", "))?;
     }
     Ok(())
 }

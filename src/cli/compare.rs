@@ -79,6 +79,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             epochs: run::epochs(&metrics),
         });
     }
+    if rows.len() == 1 {
+        warning!("this is one run: name others to compare it with");
+    }
+    let mut sources: Vec<&str> = pages.iter().map(|page| page.facts.data.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    if sources.len() > 1 {
+        warning!("these runs are of different data, so their losses cannot be compared: {}", sources.join("; "));
+    }
     let to =
         args.to.clone().unwrap_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")));
     put(&to, comparison(&pages).as_bytes())?;

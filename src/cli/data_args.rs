@@ -1,6 +1,7 @@
 //! The flags that select and read data, shared by the commands that take a source.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -123,6 +124,11 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// Where the source would be, if it is a file.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(self.spec.as_deref().unwrap_or_default())
+    }
+
     /// The data set.
     pub fn load(&self) -> Result<Dataset, DataError> {
         let mut options = Options::from(self.spec.as_deref().unwrap_or("strokes"));

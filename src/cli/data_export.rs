@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::data_args::SourceArgs;
 use crate::data::write::{self, Block};
-use crate::data::{DataError, Dataset, Shape, Split, Values};
+use crate::data::{self, DataError, Dataset, Shape, Split, Values};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -57,20 +57,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         .into());
     }
-    // Files hold the source's own numbers, before standardising.
+    // Files hold the source's own numbers, before standardising: a table's as they stand there.
+    let mut exact = [None, None];
     if let Some(columns) = &data.columns {
-        for split in [&mut data.train, &mut data.test] {
-            if let Values::Floats(values) = &mut split.values {
-                columns.restore(values);
+        for (split, exact) in [&mut data.train, &mut data.test].into_iter().zip(&mut exact) {
+            *exact = data::exact(&args.source.path(), &columns.names, split)?;
+            match (&mut split.values, &exact) {
+                (Values::Floats(values), Some(exact)) => *values = exact.iter().map(|v| *v as f32).collect(),
+                (Values::Floats(values), None) => columns.restore(values),
+                (Values::Bytes(_), _) => {}
             }
         }
     }
+    let [exact_train, exact_test] = exact;
     write::whole_folder(&args.to, |folder| {
-        for (name, idx_name, split) in [("train", "train", &data.train), ("test", "t10k", &data.test)] {
+        let train = ("train", "train", &data.train, exact_train.as_deref());
+        let test = ("test", "t10k", &data.test, exact_test.as_deref());
+        for (name, idx_name, split, exact) in [train, test] {
             match format {
                 Format::Idx => idx(folder, idx_name, &data, split)?,
                 Format::Png => png(&folder.join(name), &data, split)?,
-                Format::Csv => csv(&folder.join(format!("{name}.csv")), &data, split)?,
+                Format::Csv => csv(&folder.join(format!("{name}.csv")), &data, split, exact)?,
                 Format::Npy => npy(folder, name, &data, split)?,
             }
             if let Some(factors) = split.factors.as_ref().filter(|_| format != Format::Csv) {
@@ -118,13 +125,16 @@ fn png(folder: &Path, data: &Dataset, split: &Split) -> Result<(), DataError> {
     write::write_class_folders(folder, size, levels, split.labels.as_deref(), &data.classes)
 }
 
-fn csv(path: &Path, data: &Dataset, split: &Split) -> Result<(), DataError> {
+fn csv(path: &Path, data: &Dataset, split: &Split, exact: Option<&[f64]>) -> Result<(), DataError> {
     let names = match &data.columns {
         Some(columns) => columns.names.clone(),
         None => (0..data.shape.len()).map(|column| format!("x{column}")).collect(),
     };
     let values = split.values.numbers(0..split.values.len());
-    let mut blocks = vec![Block::Numbers { names: &names, values: &values }];
+    let mut blocks = vec![match exact {
+        Some(values) => Block::Exact { names: &names, values },
+        None => Block::Numbers { names: &names, values: &values },
+    }];
     if let Some(labels) = &split.labels {
         blocks.push(Block::Classes { name: "label", labels, classes: &data.classes });
     }

@@ -32,7 +32,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, 1)?;
     let shown = model.decode_as(&z, &classes(args, &run, z.len() / model.latent())?)?;
     let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
-    let to = write_rows(&run, args.to.as_deref(), "decoded", || Sheet::of_rows(&run, shown), picture)?;
+    // What the file says of the rows beside their codes stays with them.
+    let sheet = || {
+        let kept = ["origin", "label"].map(|name| (name, data::labels(&args.latents, LATENTS, name).ok().flatten()));
+        let named = kept.into_iter().filter_map(|(name, words)| Some((name, words?)));
+        named.fold(Sheet::of_rows(&run, shown), |sheet, (name, words)| sheet.with(name, words))
+    };
+    let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
     told(&to)?;
     Ok(())
 }

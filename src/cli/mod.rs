@@ -116,8 +116,8 @@ enum Command {
     Config(config::Args),
     /// Print shell completions
     Completions(shell::CompletionsArgs),
-    /// Print the manual pages, as roff
-    Man,
+    /// Print a manual page, as roff, or write all of them
+    Man(shell::ManArgs),
     /// List the adapters
     Devices(devices::Args),
     /// Run every kernel on an adapter and compare it with the CPU reference
@@ -156,7 +156,7 @@ fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Data(args) => data::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => shell::completions(&args),
-        Command::Man => shell::man(),
+        Command::Man(args) => shell::man(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     }
@@ -166,6 +166,15 @@ fn command(cli: Cli) -> anyhow::Result<()> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Verdict(String);
+
+/// An error and its causes in one line. Some errors name their cause themselves; it is not said again.
+pub fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.ends_with(&cause) {
+        true => said,
+        false if said.is_empty() => cause,
+        false => format!("{said}: {cause}"),
+    })
+}
 
 /// The exit code that belongs to an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
@@ -261,6 +270,15 @@ fn warn_of_cpu(selected: &Selected) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let named = DataError::Read { path: "rows.csv".into(), source: missing() };
+        let cause = missing().to_string();
+        assert_eq!(sentence(&named.into()), format!("rows.csv could not be read: {cause}"));
+        assert_eq!(sentence(&anyhow::Error::from(missing()).context("no result")), format!("no result: {cause}"));
+    }
 
     #[test]
     fn every_example_of_the_help_is_a_command() {

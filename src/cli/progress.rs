@@ -13,29 +13,45 @@ use crate::train::{DeviceEvent, EpochReport, Event, Start};
 
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
+/// Seconds between lines of epochs: a small model has hundreds in a second.
+const EPOCH_EVERY: Duration = Duration::from_secs(1);
+
+/// What is said of a run while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The run and its epochs.
+    Lines,
+    /// The lines of `metrics.jsonl`.
+    Json,
+    /// Only what is wrong.
+    Nothing,
+}
 
 /// Shows events. A reader who has left does not end a run: writing that fails is left at that.
 pub struct Progress {
-    json: bool,
+    told: Told,
     phase: Phase,
     device: Box<dyn FnMut(DeviceEvent<'_>)>,
     epochs: usize,
     bar: Option<ProgressBar>,
     last_line: Instant,
+    /// When the last line of an epoch was printed.
+    last_epoch: Option<Instant>,
     /// The training loss of each epoch.
     losses: Vec<f64>,
 }
 
 impl Progress {
-    /// With `json`, prints the lines of `metrics.jsonl` to stdout. The phase is told of the begin and end of training.
-    pub fn new(json: bool, phase: Phase) -> Self {
+    /// The phase is told of the begin and end of training.
+    pub fn new(told: Told, phase: Phase) -> Self {
         Self {
-            json,
+            told,
             phase,
-            device: Box::new(device_args::shown()),
+            device: if told == Told::Nothing { Box::new(|_| ()) } else { Box::new(device_args::shown()) },
             epochs: 0,
             bar: None,
             last_line: Instant::now(),
+            last_epoch: None,
             losses: Vec::new(),
         }
     }
@@ -46,13 +62,14 @@ impl Progress {
     }
 
     fn start(&mut self, start: &Start<'_>) {
-        if !self.json {
+        let shows = self.told == Told::Lines;
+        if shows {
             let _ = header(start);
         }
         self.phase.training();
         self.epochs = start.epochs;
         self.last_line = Instant::now();
-        self.bar = (!self.json && std::io::stderr().is_terminal()).then(|| {
+        self.bar = (shows && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(start.steps).with_position(start.done);
             if let Ok(style) = ProgressStyle::with_template("{bar:28} {percent:>3}%  {msg}  {eta} left") {
                 bar.set_style(style);
@@ -77,7 +94,7 @@ impl Progress {
 
     /// Shows one event.
     pub fn show(&mut self, event: Event<'_>) {
-        if self.json
+        if self.told == Told::Json
             && let Some(line) = event.line()
             && let Ok(line) = serde_json::to_string(&line)
         {
@@ -86,7 +103,7 @@ impl Progress {
         match event {
             Event::Device(event) => (self.device)(event),
             Event::Start(start) => self.start(&start),
-            Event::Progress { report, total, steps_per_second } if !self.json => {
+            Event::Progress { report, total, steps_per_second } if self.told == Told::Lines => {
                 let message = format!(
                     "loss {:.2}  reconstruction {:.2}  KL {:.2}  {steps_per_second:.0} steps/s",
                     report.loss, report.recon, report.kl
@@ -99,9 +116,14 @@ impl Progress {
                     warning!("step {}/{total}  {message}", report.step);
                 }
             }
-            Event::Epoch(epoch) if !self.json => {
+            Event::Epoch(epoch) if self.told == Told::Lines => {
                 self.losses.push(epoch.report.train_loss);
+                let is_last = epoch.report.epoch == self.epochs;
+                if !is_last && self.last_epoch.is_some_and(|last| last.elapsed() < EPOCH_EVERY) {
+                    return;
+                }
                 self.last_line = Instant::now();
+                self.last_epoch = Some(self.last_line);
                 let line = self.epoch_line(&epoch.report);
                 let print = || {
                     let _ = writeln!(std::io::stdout(), "{line}");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, write_rows};
 use crate::apply::restore::{Damage, restore};
@@ -41,14 +42,14 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let damage = damage(args, &run)?;
-    let rows = args.rows.rows(&run)?;
+    let mut rows = args.rows.rows(&run)?;
     let count = (args.count.unwrap_or(u64::MAX) as usize).min(rows.split.rows);
+    rows.split.retain(&(0..rows.split.rows).map(|row| row < count).collect::<Vec<bool>>());
     let mut model = args.run.model(&run, count)?;
     let width = model.width();
     let whole = rows.split.numbers(0..count, width);
     let before = if args.damage { damaged(&whole, &damage, run.data.bytes) } else { whole.clone() };
-    let labels = rows.split.labels.as_ref().map(|labels| &labels[..count]);
-    let after = restore(&mut model, &before, labels, run.data.bytes, &damage, args.rounds as usize)?;
+    let after = restore(&mut model, &before, rows.split.labels.as_deref(), run.data.bytes, &damage, args.rounds as usize)?;
     let shown = count.min(20) * width;
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         };
         warning!("root mean squared error: {:.4} damaged, {:.4} restored", error(&before), error(&after));
     }
-    let to = write_rows(&run, args.to.as_deref(), "restored", || Sheet::of_rows(&run, after.clone()), picture)?;
+    let to = write_rows(&run, args.to.as_deref(), "restored", || with_names(Sheet::of_rows(&run, after.clone()), &rows), picture)?;
     told(&to)?;
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! `wgvae completions` and `wgvae man`.
 
 use std::io::Write;
+use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::CommandFactory;
 
 use super::Cli;
+use crate::apply::RunError;
 
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
@@ -18,14 +21,32 @@ pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(&text)?)
 }
 
-/// Prints the manual page of the program, then that of each command.
-pub fn man() -> anyhow::Result<()> {
-    let mut text = Vec::new();
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// The command whose page is printed [default: the program's own page]
+    command: Option<String>,
+    /// Write all pages into this folder, as wgvae.1, wgvae-train.1 and so on
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    to: Option<PathBuf>,
+}
+
+pub fn man(args: &ManArgs) -> anyhow::Result<()> {
     let mut all = Cli::command();
     all.build();
-    clap_mangen::Man::new(all.clone()).render(&mut text)?;
-    for command in all.get_subcommands().filter(|command| command.get_name() != "help") {
-        clap_mangen::Man::new(command.clone()).render(&mut text)?;
+    if let Some(folder) = &args.to {
+        clap_mangen::generate_to(all, folder).with_context(|| format!("{} could not be written", folder.display()))?;
+        return Ok(writeln!(std::io::stdout(), "written  {}", folder.display())?);
     }
+    let page = match &args.command {
+        None => all,
+        Some(name) => match all.find_subcommand(name) {
+            Some(command) => command.clone(),
+            None => {
+                return Err(RunError::Unfit(format!("there is no command `{name}`: `wgvae --help` lists them")).into());
+            }
+        },
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page).render(&mut text)?;
     Ok(std::io::stdout().write_all(&text)?)
 }

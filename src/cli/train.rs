@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
-use super::progress::Progress;
+use super::progress::{Progress, Told};
 use super::signals;
 use crate::data::Dataset;
 use crate::report::sparkline;
@@ -41,6 +41,9 @@ pub struct Args {
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
+    /// Print nothing but what is wrong
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -55,7 +58,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         stop,
         ..RunOptions::default()
     };
-    let mut progress = Progress::new(args.json, phase);
+    let told = match (args.json, args.quiet) {
+        (true, _) => Told::Json,
+        (false, true) => Told::Nothing,
+        (false, false) => Told::Lines,
+    };
+    let mut progress = Progress::new(told, phase);
     let mut watch = |event: Event<'_>| {
         progress.show(event);
         Ok(())
@@ -71,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             run::train(config, data, &options, &mut watch)?
         }
     };
-    if !args.json {
+    if told == Told::Lines {
         finish(&finished.summary, progress.losses())?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::raw::{Raw, Request};
 use super::source::{self, Kind};
-use super::{DataError, Options, Values, idx, npy, npz, picture, table};
+use super::{DataError, Options, Origins, Split, Values, idx, npy, npz, picture, table};
 
 /// Reads the numbers `(N, C)` of an array or a table unchanged.
 ///
@@ -29,6 +29,17 @@ pub fn labels(path: &Path, prefixes: &[&str], column: &str) -> Result<Option<Vec
     let raw = read(path, prefixes, Some(column.to_string()))?;
     let name = |label: &u32| raw.classes.get(*label as usize).cloned().unwrap_or_default();
     Ok(raw.rows.labels.map(|labels| labels.iter().map(name).collect()))
+}
+
+/// The numbers `(N, C)` of rows of a table file, in its own units and unchanged; none for another source, or if the rows do not
+/// know their lines.
+pub fn exact(path: &Path, columns: &[String], rows: &Split) -> Result<Option<Vec<f64>>, DataError> {
+    match &rows.origins {
+        Some(Origins::Lines(lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
+            table::exact(path, columns, lines).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 fn of_table(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataError> {

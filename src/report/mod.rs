@@ -13,5 +13,6 @@ mod sections;
 mod sparkline;
 
 pub use grid::{Size, grid, reconstructions, spread, stacked};
+pub use numbers::duration;
 pub use scatter::scatter;
 pub use sparkline::sparkline;

@@ -62,7 +62,8 @@ pub fn duration(seconds: f64) -> String {
     }
     let whole = seconds.round() as u64;
     match whole {
-        0..60 if seconds < 0.1 => format!("{:.0} ms", seconds * 1e3),
+        0..60 if seconds < 0.01 => format!("{:.2} ms", seconds * 1e3),
+        0..60 if seconds < 0.1 => format!("{:.1} ms", seconds * 1e3),
         0..60 => format!("{seconds:.1} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
@@ -111,7 +112,8 @@ mod tests {
     #[test]
     fn durations_read_well() {
         let cases = [
-            (0.0123, "12 ms"),
+            (0.00123, "1.23 ms"),
+            (0.0123, "12.3 ms"),
             (25.04, "25.0 s"),
             (192.4, "3 min 12 s"),
             (59.99, "1 min 00 s"),

@@ -53,8 +53,8 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
         seconds: last.map(|e| e.seconds),
         steps_per_second: last.filter(|e| e.seconds > 0.0).map(|e| e.step as f64 / e.seconds),
         more: last.map_or(Vec::new(), |e| {
-            let ms = |name: &str, count: f64| (name.to_string(), format!("{:.2} ms", 1e3 * e.seconds / count));
-            vec![ms("A step", e.step.max(1) as f64), ms("An epoch", e.epoch.max(1) as f64)]
+            let each = |name: &str, count: f64| (name.to_string(), report::duration(e.seconds / count));
+            vec![each("A step", e.step.max(1) as f64), each("An epoch", e.epoch.max(1) as f64)]
         }),
         ..Facts::default()
     }

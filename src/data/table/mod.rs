@@ -6,6 +6,7 @@ mod labels;
 mod layout;
 mod records;
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::error::{list, shown};
@@ -59,6 +60,34 @@ pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError>
     let mut raw = reader.finish(request)?;
     raw.notes.splice(0..0, layout.notes);
     Ok(raw)
+}
+
+/// The numbers `(lines, columns)` of some columns on some lines, as exactly as the table has them.
+pub(super) fn exact(path: &Path, columns: &[String], lines: &[u64]) -> Result<Vec<f64>, DataError> {
+    let text = text(path)?;
+    let separator = Separator::guess(&text);
+    let layout = Layout::find(path, &text, separator)?;
+    let changed = || DataError::unusable(path.display(), "it changed while it was read");
+    let places: HashMap<&str, usize> = layout.names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    let places: Option<Vec<usize>> = columns.iter().map(|name| places.get(name.as_str()).copied()).collect();
+    let places = places.ok_or_else(changed)?;
+    let wanted: HashSet<u64> = lines.iter().copied().collect();
+    let mut rows: HashMap<u64, Vec<f64>> = HashMap::with_capacity(wanted.len());
+    for record in records(&text, separator).skip(layout.above) {
+        let record = record.map_err(|reason| DataError::unusable(path.display(), reason))?;
+        if wanted.contains(&record.line) {
+            let number = |place: &usize| match field::read(record.get(*place), separator.decimal_comma()) {
+                Field::Number(number) => Some(number),
+                Field::Missing | Field::Word(_) => None,
+            };
+            rows.insert(record.line, places.iter().map(number).collect::<Option<_>>().ok_or_else(changed)?);
+        }
+    }
+    let mut numbers = Vec::with_capacity(lines.len() * columns.len());
+    for line in lines {
+        numbers.extend(rows.get(line).ok_or_else(changed)?);
+    }
+    Ok(numbers)
 }
 
 /// A table while it is being read.

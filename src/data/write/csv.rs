@@ -14,6 +14,13 @@ pub enum Block<'a> {
         /// `(rows, names)`.
         values: &'a [f32],
     },
+    /// Columns of numbers of twice the precision.
+    Exact {
+        /// The columns' names.
+        names: &'a [String],
+        /// `(rows, names)`.
+        values: &'a [f64],
+    },
     /// One column of words.
     Words {
         /// The column's name.
@@ -42,7 +49,7 @@ pub enum Block<'a> {
 impl Block<'_> {
     fn names(&self, record: &mut csv::StringRecord) {
         match self {
-            Block::Numbers { names, .. } | Block::Places { names, .. } => {
+            Block::Numbers { names, .. } | Block::Exact { names, .. } | Block::Places { names, .. } => {
                 names.iter().for_each(|n| record.push_field(n))
             }
             Block::Words { name, .. } | Block::Classes { name, .. } => record.push_field(name),
@@ -52,6 +59,10 @@ impl Block<'_> {
     fn row(&self, row: usize, record: &mut csv::StringRecord) {
         match self {
             Block::Numbers { names, values } => {
+                let numbers = values.iter().skip(row * names.len()).take(names.len());
+                numbers.for_each(|v| record.push_field(&shortest(*v)));
+            }
+            Block::Exact { names, values } => {
                 let numbers = values.iter().skip(row * names.len()).take(names.len());
                 numbers.for_each(|v| record.push_field(&shortest(*v)));
             }
@@ -72,8 +83,8 @@ impl Block<'_> {
 }
 
 /// Formats a number; very small and very large ones get an exponent: `1e-38`, not 38 zeros.
-fn shortest(value: f32) -> String {
-    let size = value.abs();
+fn shortest<T: num_traits::Float + std::fmt::Display + std::fmt::LowerExp>(value: T) -> String {
+    let size = value.abs().to_f64().unwrap_or(0.0);
     if size == 0.0 || (1e-5..1e10).contains(&size) { value.to_string() } else { format!("{value:e}") }
 }
 
