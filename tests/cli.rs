@@ -340,7 +340,6 @@ fn little_is_said_of_many_epochs() {
 fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("man");
-    std::fs::create_dir(&to).unwrap();
     assert!(wgvae(&["man", "--to", &path(&to)]).status.success());
     for (command, page) in
         [(&["man"][..], "wgvae.1"), (&["man", "train"], "wgvae-train.1"), (&["man", "eval"], "wgvae-eval.1")]
@@ -350,6 +349,9 @@ fn every_command_has_a_manual_page() {
         assert_eq!(output.stdout, std::fs::read(to.join(page)).unwrap(), "{command:?}");
         assert_eq!(text(&output.stdout).matches(".SH NAME").count(), 1);
     }
+    let output = wgvae(&["man", "--to", &path(&to.join("wgvae.1/within"))]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("within could not be written"), "{}", text(&output.stderr));
     let output = wgvae(&["man", "nothing"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("there is no command `nothing`"));

@@ -49,7 +49,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let width = model.width();
     let whole = rows.split.numbers(0..count, width);
     let before = if args.damage { damaged(&whole, &damage, run.data.bytes) } else { whole.clone() };
-    let after = restore(&mut model, &before, rows.split.labels.as_deref(), run.data.bytes, &damage, args.rounds as usize)?;
+    let after =
+        restore(&mut model, &before, rows.split.labels.as_deref(), run.data.bytes, &damage, args.rounds as usize)?;
     let shown = count.min(20) * width;
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {
@@ -70,7 +71,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         };
         warning!("root mean squared error: {:.4} damaged, {:.4} restored", error(&before), error(&after));
     }
-    let to = write_rows(&run, args.to.as_deref(), "restored", || with_names(Sheet::of_rows(&run, after.clone()), &rows), picture)?;
+    let to = write_rows(
+        &run,
+        args.to.as_deref(),
+        "restored",
+        || with_names(Sheet::of_rows(&run, after.clone()), &rows),
+        picture,
+    )?;
     told(&to)?;
     Ok(())
 }

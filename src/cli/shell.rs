@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::CommandFactory;
 
 use super::Cli;
@@ -34,7 +33,8 @@ pub fn man(args: &ManArgs) -> anyhow::Result<()> {
     let mut all = Cli::command();
     all.build();
     if let Some(folder) = &args.to {
-        clap_mangen::generate_to(all, folder).with_context(|| format!("{} could not be written", folder.display()))?;
+        let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(all, folder));
+        written.map_err(|e| RunError::Write { path: folder.clone(), reason: e.to_string() })?;
         return Ok(writeln!(std::io::stdout(), "written  {}", folder.display())?);
     }
     let page = match &args.command {
