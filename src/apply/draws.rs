@@ -1,5 +1,6 @@
 //! Points in the latent space: draws and interpolations.
 
+use super::restore::split_of;
 use super::{Codes, RunError};
 use crate::data::{Split, Values};
 use crate::kernels::rng::{Stream, key};
@@ -28,24 +29,14 @@ pub fn around(codes: &Codes, seed: u64, temperature: f32) -> Vec<f32> {
 
 /// Rows of zeros and ones: each value is 1 with the probability that its level is. `keys` are those of the rows' draws.
 pub(super) fn binarised(rows: &Split, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Split {
-    let width = rows.values.len() / rows.rows.max(1);
-    let is_one = |key: [u32; 2], i: usize, level: f32| oracle::uniform(key, i as u32, draw) < level;
-    let values = match &rows.values {
-        Values::Bytes(levels) => {
-            let of_row = |(row, key): (&[u8], [u32; 2])| -> Vec<u8> {
-                let level = |(i, level): (usize, &u8)| if is_one(key, i, f32::from(*level) / 255.0) { 255 } else { 0 };
-                row.iter().enumerate().map(level).collect()
-            };
-            Values::Bytes(levels.chunks_exact(width.max(1)).zip(keys).flat_map(of_row).collect())
-        }
-        Values::Floats(values) => {
-            let of_row = |(row, key): (&[f32], [u32; 2])| -> Vec<f32> {
-                row.iter().enumerate().map(|(i, level)| f32::from(is_one(key, i, *level))).collect()
-            };
-            Values::Floats(values.chunks_exact(width.max(1)).zip(keys).flat_map(of_row).collect())
-        }
+    let width = (rows.values.len() / rows.rows.max(1)).max(1);
+    let of_row = |(row, key): (&[f32], [u32; 2])| -> Vec<f32> {
+        let is_one = |(i, level): (usize, &f32)| oracle::uniform(key, i as u32, draw) < *level;
+        row.iter().enumerate().map(is_one).map(f32::from).collect()
     };
-    Split { labels: rows.labels.clone(), ..Split::of(rows.rows, values) }
+    let drawn: Vec<f32> = rows.numbers(0..rows.rows, width).chunks_exact(width).zip(keys).flat_map(of_row).collect();
+    let bytes = matches!(rows.values, Values::Bytes(_));
+    Split { labels: rows.labels.clone(), ..split_of(&drawn, bytes, width) }
 }
 
 /// Linear interpolation: `steps` points from one code to another, both included.

@@ -7,6 +7,7 @@ use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, write_rows};
 use crate::data::Shape;
 use crate::report;
+use crate::run::pictured;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,12 +34,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(class) => model.reconstruct_as(&rows.split, run.class(class)?)?,
         None => model.reconstruct(&rows.split)?,
     };
-    let width = model.width();
-    let pictured = |most: u64| -> (Vec<f32>, Vec<f32>) {
-        let picked = report::spread(rows.split.rows, args.count.unwrap_or(most) as usize);
-        let x = picked.iter().flat_map(|i| rows.split.numbers(*i..i + 1, width)).collect();
-        (x, picked.iter().flat_map(|i| &shown[i * width..(i + 1) * width]).copied().collect())
-    };
+    let pictured = |most: u64| pictured(&rows.split, &shown, args.count.unwrap_or(most) as usize);
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {
             let (x, mean) = pictured(50);

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 
 pub use custom::Custom;
-pub use page::{epochs, facts, model_line, page, png};
+pub use page::{epochs, facts, model_line, page, pictured, png};
 pub use resume::Resume;
 
 use crate::apply::{Applied, Run, RunError};

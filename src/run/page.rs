@@ -122,6 +122,14 @@ pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
     Ok(bytes.into_inner())
 }
 
+/// At most `most` rows from all over a split, and what is shown of them: `(rows, D)` each, of `shown (N, D)`.
+pub fn pictured(split: &Split, shown: &[f32], most: usize) -> (Vec<f32>, Vec<f32>) {
+    let width = shown.len() / split.rows.max(1);
+    let picked = report::spread(split.rows, most);
+    let rows = picked.iter().flat_map(|i| split.numbers(*i..i + 1, width)).collect();
+    (rows, picked.iter().flat_map(|i| &shown[i * width..(i + 1) * width]).copied().collect())
+}
+
 fn plane(values: &[f32]) -> Vec<[f32; 2]> {
     values.chunks_exact(2).map(|p| [p[0], p[1]]).collect()
 }
@@ -144,12 +152,8 @@ fn pictures(
     let Shape::Image { height, width, channels } = run.data.shape else { return Ok(Vec::new()) };
     let size = (height, width, channels);
     let row = height * width * channels;
-    let picked = report::spread(split.rows, 50);
-    let count = picked.len();
-    let [originals, rebuilt]: [Vec<f32>; 2] = [
-        picked.iter().flat_map(|i| split.numbers(*i..i + 1, row)).collect(),
-        picked.iter().flat_map(|i| &shown[i * row..(i + 1) * row]).copied().collect(),
-    ];
+    let (originals, rebuilt) = pictured(split, shown, 50);
+    let count = originals.len() / row;
     let originals = report::reconstructions(&originals, &rebuilt, size);
     let mut pictures = vec![Picture {
         title: "Reconstructions".into(),

@@ -77,8 +77,8 @@ impl Trainer {
         self.executor.write(labels.batch, &Labels::columns(&classes, count))
     }
 
-    /// The output `(rows, D)` of a plan; of the test split, rows from all over it, as neighbours are often alike. `batch_done` is called after each batch with the number
-    /// of its valid rows.
+    /// The output `(rows, D)` of a plan; of the test split, rows from all over it, as neighbours are often alike. `batch_done`
+    /// is called after each batch with the number of its valid rows.
     fn shown(
         &mut self,
         plan: Plan,
