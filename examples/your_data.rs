@@ -41,7 +41,7 @@ fn main() -> Result<(), Error> {
     let scores = model.score_by_content(&rows, 16)?;
     let mut expected = model.reconstruct(&rows)?;
     if let Some(columns) = &run.data.columns {
-        columns.restore(&mut expected);
+        expected = columns.cell_numbers(&expected, false);
     }
     for (score, expected) in scores.iter().zip(expected.chunks(4)) {
         println!("anomaly score {:>7.2} nats; the model expects {expected:.1?} degrees", score.negative_elbo());

@@ -4,8 +4,21 @@
 //   gaussian          (m - x)^2 inv_var / 2 + log_norm                     (m - x) inv_var
 //   gaussian_learned  (m - x)^2 inv_var / 2 + log_sigma + ln(2 pi) / 2     (m - x) inv_var
 //                     with inv_var = exp(-2 log_sigma); the slope by log_sigma is 1 - (m - x)^2 inv_var
+//   column            one of these by the column's kind, or -x l of a category's word whose log-probability is l; 0 where a
+//                     value is missing
+//   column_or_count   also a negative binomial, of mean m = exp(shift + l) and r = exp(dispersion) failures:
+//                     lnG(k + 1) - lnG(k + r) + lnG(r) + r ln(1 + m / r) + k ln((r + m) / m)      r (m - k) / (r + m)
+//                     of the count k = exp(shift + x) - 1
 
 const HALF_LN_2PI: f32 = 0.9189385332;
+const LOG_SIGMA_LEAST: f32 = -7.0;
+const LOG_FAILURES_LEAST: f32 = -5.0;
+const LOG_FAILURES_MOST: f32 = 10.0;
+const LOG_COUNT_MOST: f32 = 20.0;
+
+const YES_NO: f32 = 1.0;
+const CATEGORY: f32 = 2.0;
+const COUNT: f32 = 3.0;
 
 fn bernoulli(logit: f32, x: f32) -> vec2<f32> {
     // One exponential serves the loss and the slope.
@@ -19,9 +32,98 @@ fn gaussian(mean: f32, x: f32, inv_var: f32, log_norm: f32) -> vec2<f32> {
     return vec2<f32>(0.5 * inv_var * error * error + log_norm, inv_var * error);
 }
 
+// The slope of a parameter that is kept within bounds: none that would take it further out.
+fn inward(slope: f32, value: f32, least: f32, most: f32) -> f32 {
+    return select(select(slope, max(slope, 0.0), value >= most), min(slope, 0.0), value <= least);
+}
+
 fn gaussian_learned(mean: f32, x: f32, log_sigma: f32) -> vec3<f32> {
-    let inv_var = exp(-2.0 * log_sigma);
+    let kept = max(log_sigma, LOG_SIGMA_LEAST);
+    let inv_var = exp(-2.0 * kept);
     let error = mean - x;
     let square = inv_var * error * error;
-    return vec3<f32>(0.5 * square + log_sigma + HALF_LN_2PI, inv_var * error, 1.0 - square);
+    let slope = inward(1.0 - square, log_sigma, LOG_SIGMA_LEAST, 3e38);
+    return vec3<f32>(0.5 * square + kept + HALF_LN_2PI, inv_var * error, slope);
+}
+
+// The largest float stands for a value that is missing.
+fn is_missing(x: f32) -> bool {
+    return x >= 3e38;
+}
+
+fn present(x: f32) -> f32 {
+    return select(x, 0.0, is_missing(x));
+}
+
+fn absent(x: f32) -> f32 {
+    return select(0.0, 1.0, is_missing(x));
+}
+
+fn column(output: f32, x: f32, dispersion: f32, kind: f32) -> vec3<f32> {
+    if is_missing(x) { return vec3<f32>(0.0); }
+    if kind == YES_NO { return vec3<f32>(bernoulli(output, x), 0.0); }
+    if kind == CATEGORY { return vec3<f32>(-x * output, -x, 0.0); }
+    return gaussian_learned(output, x, dispersion);
+}
+
+fn column_mean(output: f32, kind: f32) -> f32 {
+    if kind == YES_NO { return sigmoid(output); }
+    if kind == CATEGORY { return exp(output); }
+    return output;
+}
+
+// ln(1 + x) for x >= 0.
+fn log1p_positive(x: f32) -> f32 {
+    return select(log(1.0 + x), log1p_unit(min(x, 1.0)), x <= 1.0);
+}
+
+// lnG(r + k) - lnG(r) and its slope by r, for r > 0 and k >= 0. Stirling's series from r + 6 on, where three terms are enough;
+// no difference of large numbers is taken.
+fn log_gamma_ratio(r: f32, k: f32) -> vec2<f32> {
+    let low = r + 6.0;
+    let high = low + k;
+    let growth = log1p_positive(k / low);
+    let low_2 = 1.0 / (low * low);
+    let high_2 = 1.0 / (high * high);
+    var value = (low - 0.5) * growth + k * (log(high) - 1.0);
+    value += (0.083333333 - 0.0027777778 * high_2) / high - (0.083333333 - 0.0027777778 * low_2) / low;
+    var slope = growth + 0.5 * (1.0 / low - 1.0 / high);
+    slope += low_2 * (0.083333333 - 0.0083333333 * low_2) - high_2 * (0.083333333 - 0.0083333333 * high_2);
+    // And back by six steps; half of the factors at a time, since all would be too small for a float.
+    for (var half = 0.0; half < 6.0; half += 3.0) {
+        var product = 1.0;
+        for (var i = half; i < half + 3.0; i += 1.0) {
+            product *= (r + i) / (r + k + i);
+            slope += k / ((r + i) * (r + k + i));
+        }
+        value += log(product);
+    }
+    return vec2<f32>(value, slope);
+}
+
+fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> vec3<f32> {
+    let k = max(round(exp(shift + x) - 1.0), 0.0);
+    let log_mean = clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST);
+    let mean = exp(log_mean);
+    let r = exp(clamp(dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
+    let ratio = log_gamma_ratio(r, k);
+    let spread = log1p_positive(mean / r);
+    let loss = log_gamma_ratio(1.0, k).x - ratio.x + r * spread + k * (log(r + mean) - log_mean);
+    let apart = (mean - k) / (r + mean);
+    let slope = r * (spread - ratio.y - apart);
+    return vec3<f32>(loss, r * apart, inward(slope, dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
+}
+
+fn column_or_count(output: f32, x: f32, dispersion: f32, kind: f32, shift: f32) -> vec3<f32> {
+    if kind == COUNT && !is_missing(x) { return count(output, x, dispersion, shift); }
+    return column(output, x, dispersion, kind);
+}
+
+// In the units of the values, which are logarithms of one more than the count, less their mean.
+fn column_or_count_mean(output: f32, kind: f32, shift: f32) -> f32 {
+    if kind == COUNT {
+        let log_mean = clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST);
+        return log1p_positive(exp(log_mean)) - shift;
+    }
+    return column_mean(output, kind);
 }

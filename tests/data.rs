@@ -66,7 +66,7 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         ("strict/1.png", &small),
         ("strict/2.png", &small[..small.len() / 2]),
         ("word.csv", b"a,b\n1,2\n3,x\n"),
-        ("kinds.csv", b"a,kind\n1,red\n"),
+        ("kinds.csv", b"a,kind\n1,red\n2,blue\n3,red\n"),
         ("mixed/1.png", &small),
         ("mixed/2.png", &large),
         ("short/train-images-idx3-ubyte", &idx(&[2, 1, 1], &[1, 2])),
@@ -82,7 +82,12 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         (&["texts"], 3, "none of its 2 images can be read; 1.png is not an image"),
         (&["strict", "--strict"], 3, "2.png is not a valid image"),
         (&["word.csv"], 3, "word.csv, line 3: the column `b` holds `x`, which is not a number"),
-        (&["kinds.csv"], 3, "kinds.csv, line 2: the column `kind` holds words"),
+        (
+            &["kinds.csv", "--column", "kind=number"],
+            3,
+            "kinds.csv: the column `kind` cannot be number: it holds 2 different words",
+        ),
+        (&["kinds.csv", "--column", "kind"], 2, "names no kind: write NAME=KIND"),
         (&["mixed", "--strict"], 3, "1.png is 4x4, 2.png is 4x6; resize them to one size with --image-size 4x4"),
         (&["empty"], 3, "it is empty"),
         (
@@ -299,8 +304,8 @@ fn rows_are_brought_to_the_form_of_the_model() {
     let new = rows(&at("new.csv").as_str().into(), &description).unwrap();
     assert_eq!(new.split.origins.unwrap(), Origins::Lines(vec![2, 4]));
     assert_eq!(new.notes.len(), 1);
-    let Values::Floats(mut values) = new.split.values else { panic!("tables are floats") };
-    description.columns.as_ref().unwrap().restore(&mut values);
+    let Values::Floats(values) = new.split.values else { panic!("tables are floats") };
+    let values = description.columns.as_ref().unwrap().cell_numbers(&values, false);
     for (value, expected) in values.iter().zip([5.0, 10.0, 1.0, 30.0]) {
         assert!((value - expected).abs() < 1e-5, "{values:?}");
     }

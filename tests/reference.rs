@@ -1,5 +1,5 @@
 //! Losses, gradients and weights over ten optimiser steps against independent implementations in float64, in JAX and, for
-//! images, in plain PyTorch modules: `tests/reference/make.py` and `make_images.py`. And convolutions of many shapes against
+//! images, in plain PyTorch modules: `tests/reference/make.py`, `make_tables.py` and `make_images.py`. And convolutions of many shapes against
 //! PyTorch's: `make_windows.py`.
 
 mod common;
@@ -12,9 +12,9 @@ use wgvae::executor::Executor;
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::graph::{Graph, Over};
 use wgvae::kernels::Target;
-use wgvae::model::{CustomModel, DataSpec, Definition, Extent, Layer, Plan, SizedOperation, Vae, layers};
+use wgvae::model::{CustomModel, DataSpec, Definition, Extent, Layer, Plan, SizedOperation, TableSpec, Vae, layers};
 use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, Init, Param, PlanId, Program, StepScalars};
+use wgvae::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
 use wgvae::train::StepSchedule;
 
 struct Fixture {
@@ -25,6 +25,8 @@ struct Fixture {
     image: Option<Extent>,
     /// How many classes there are, if the model is told.
     classes: usize,
+    /// The columns, if the rows are those of a table.
+    table: Option<TableSpec>,
 }
 
 fn fixtures() -> Vec<Fixture> {
@@ -48,14 +50,35 @@ fn fixtures() -> Vec<Fixture> {
                     let extents: Vec<usize> = image.split(',').map(|n| n.parse().unwrap()).collect();
                     Extent::Image(extents.try_into().unwrap())
                 }),
+                table: metadata.get("table").map(|text| table(text)),
                 classes: metadata.get("classes").map_or(0, |count| count.parse().unwrap()),
                 bytes,
             }
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(all.len() >= 19, "fixtures are missing");
+    assert!(all.len() >= 23, "fixtures are missing");
     all
+}
+
+/// The columns of a fixture of `make_tables.py`.
+fn table(text: &str) -> TableSpec {
+    let read: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut spec = TableSpec { gaps: read["gaps"].as_bool().unwrap(), ..TableSpec::default() };
+    for column in read["columns"].as_array().unwrap() {
+        let kind = match column["kind"].as_str().unwrap() {
+            "number" => ColumnKind::Number,
+            "yes-no" => ColumnKind::YesNo,
+            "category" => ColumnKind::Category,
+            "count" => ColumnKind::Count,
+            other => panic!("no kind {other}"),
+        };
+        let (start, count) = (spec.kinds.len(), column["values"].as_u64().unwrap() as usize);
+        spec.kinds.extend(vec![kind; count]);
+        spec.log_means.extend(vec![column["log_mean"].as_f64().unwrap() as f32; count]);
+        spec.categories.extend((kind == ColumnKind::Category).then_some(start..start + count));
+    }
+    spec
 }
 
 fn floats(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
@@ -80,11 +103,14 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let (rows, width) = (shape[0], shape[1]);
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
     let extent = fixture.image.unwrap_or(Extent::Flat(width));
-    let spec = config.vae_spec(RowSpec { extent, classes: fixture.classes }).unwrap();
+    let spec = config.vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone() }).unwrap();
     let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());
     executor.write(vae.train_data, &x).unwrap();
     executor.write(vae.clip, &[1.0]).unwrap();
+    for (constant, values) in &vae.constants {
+        executor.write(*constant, values).unwrap();
+    }
     if let Some(labels) = vae.labels {
         let classes: Vec<u32> = bytemuck::pod_collect_to_vec(file.tensor("classes").unwrap().data());
         executor.write_words(labels.train, &classes).unwrap();

@@ -2,8 +2,8 @@
 //! column of a table or region of an image.
 
 use super::{Applied, RunError, statistics};
-use crate::data::{Shape, Split};
-use crate::model::Likelihood;
+use crate::data::{Columns, Shape, Split};
+use crate::plan::is_missing;
 
 /// Regions of an image along each side.
 const REGIONS: usize = 4;
@@ -74,20 +74,16 @@ pub struct Scores {
 impl Scores {
     /// Scores rows, averaged over `draws` latent draws; `parts` are the places of each part's values.
     pub fn of(model: &mut Applied, rows: &Split, draws: usize, parts: &[Vec<usize>]) -> Result<Self, RunError> {
-        let (width, likelihood) = (model.width(), model.likelihood());
+        let (width, distribution) = (model.width(), model.distribution().clone());
         let scores = model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
         let mut errors = Vec::with_capacity(rows.rows);
         let mut losses = Vec::with_capacity(rows.rows * parts.len());
         model.reconstruct_each(rows, |row, mean| {
             let x = rows.numbers(row..row + 1, width);
-            let pair = |i: usize| (f64::from(x[i]), f64::from(mean[i]));
-            let square = |i: usize| (pair(i).0 - pair(i).1).powi(2);
-            errors.push((0..width).map(square).sum::<f64>() / width as f64);
-            let loss = |i: &usize| match likelihood {
-                Likelihood::Bernoulli => cross_entropy(pair(*i)),
-                // One sigma for all values: it does not change their shares.
-                Likelihood::Gaussian | Likelihood::GaussianLearned | Likelihood::Mse => square(*i),
-            };
+            let there = || (0..width).filter(|i| !is_missing(x[*i]));
+            let square = |i: usize| f64::from(x[i] - mean[i]).powi(2);
+            errors.push(there().map(square).sum::<f64>() / there().count().max(1) as f64);
+            let loss = |i: &usize| distribution.loss(*i, x[*i], mean[*i]);
             losses.extend(parts.iter().map(|part| part.iter().map(loss).sum::<f64>()));
         })?;
         Ok(Self { scores, errors, parts: parts.len(), losses })
@@ -111,16 +107,12 @@ impl Scores {
     }
 }
 
-/// Of a level and the probability of a 1.
-fn cross_entropy((x, p): (f64, f64)) -> f64 {
-    let p = p.clamp(1e-7, 1.0 - 1e-7);
-    -(x * p.ln() + (1.0 - x) * (1.0 - p).ln())
-}
-
 /// The parts of a row that unusual values are told by, and their names: columns, or regions of an image in rows and columns.
-pub fn parts(shape: Shape, columns: &[String]) -> (Vec<String>, Vec<Vec<usize>>) {
+/// `names` are those of columns and of single values.
+pub fn parts(shape: Shape, columns: Option<&Columns>, names: Vec<String>) -> (Vec<String>, Vec<Vec<usize>>) {
     let Shape::Image { height, width, channels } = shape else {
-        return (columns.to_vec(), (0..shape.len()).map(|i| vec![i]).collect());
+        let spans = columns.map_or_else(|| (0..shape.len()).map(|i| i..i + 1).collect(), Columns::spans);
+        return (names, spans.into_iter().map(Iterator::collect).collect());
     };
     let (down, across) = (height.min(REGIONS), width.min(REGIONS));
     // Where a region begins.
@@ -145,13 +137,16 @@ mod tests {
     fn regions_cover_an_image_once() {
         for shape in [(28, 28, 1), (5, 3, 3), (1, 9, 1), (7, 64, 3)] {
             let shape = Shape::Image { height: shape.0, width: shape.1, channels: shape.2 };
-            let (names, parts) = parts(shape, &[]);
+            let (names, parts) = parts(shape, None, Vec::new());
             assert_eq!(names.len(), parts.len());
             let mut all = parts.concat();
             all.sort_unstable();
             assert_eq!(all, (0..shape.len()).collect::<Vec<_>>(), "{shape}");
         }
-        assert_eq!(parts(Shape::Image { height: 28, width: 28, channels: 1 }, &[]).0[5], "rows 7-13 columns 7-13");
+        assert_eq!(
+            parts(Shape::Image { height: 28, width: 28, channels: 1 }, None, Vec::new()).0[5],
+            "rows 7-13 columns 7-13"
+        );
     }
 
     #[test]

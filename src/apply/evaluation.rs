@@ -1,11 +1,16 @@
 //! Figures of a model on rows: means with their standard errors, bits, active dimensions.
 
+use std::f64::consts::LN_2;
+use std::ops::Range;
+
 use serde::Serialize;
 
 use super::statistics::{kl_per_dimension, mean_variances};
 use super::{Codes, Run, Score};
+use crate::data::{Columns, Kind, Split};
 use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
+use crate::plan::is_missing;
 
 /// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...
 const ACTIVE_VARIANCE: f64 = 0.01;
@@ -65,7 +70,7 @@ fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 
 impl Evaluation {
     /// Computes the figures from the codes and the losses of rows.
-    pub fn of(run: &Run, codes: &Codes, scores: &[Score], draws: usize) -> Self {
+    pub fn of(run: &Run, rows: &Split, codes: &Codes, scores: &[Score], draws: usize) -> Self {
         let model = &run.config.model;
         let beta = f64::from(model.beta);
         let of = |value: &dyn Fn(&Score) -> f64| mean(scores.iter().map(value));
@@ -75,8 +80,9 @@ impl Evaluation {
         let (loss, loss_standard_error) = of(&|s| s.recon + beta * s.kl);
         let (negative_elbo, elbo_standard_error) = of(&|s| s.negative_elbo());
         let is_elbo = |value: f64| (model.objective == Objective::Elbo).then_some(value);
-        let width = run.data.shape.len() as f64;
-        let bits = bits_of_units(run);
+        // Of a table, a value is a cell.
+        let width = run.data.columns.as_ref().map_or(run.data.shape.len(), |columns| columns.names.len()) as f64;
+        let bits = bits_of_units(run, rows);
         let kl_per_dimension = kl_per_dimension(codes);
         let is_active: Vec<bool> = mean_variances(codes)
             .into_iter()
@@ -98,7 +104,7 @@ impl Evaluation {
             kl_per_dimension,
             active_units: is_active.iter().filter(|active| **active).count(),
             is_active,
-            bits_per_dimension: bits.ok().map(|bits| (negative_elbo / std::f64::consts::LN_2 + bits) / width),
+            bits_per_dimension: bits.ok().map(|bits| (negative_elbo / LN_2 + bits) / width),
             no_bits: bits.err(),
         }
     }
@@ -106,7 +112,7 @@ impl Evaluation {
 
 /// What the units of the data add to the bits of a row: a density in units that are wider by a factor has as many bits more as
 /// that factor. Else why the loss is no likelihood of the data.
-fn bits_of_units(run: &Run) -> Result<f64, &'static str> {
+fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
     let model = &run.config.model;
     let is_binary = run.config.data.binarise != Binarise::None;
     match model.likelihood {
@@ -116,16 +122,36 @@ fn bits_of_units(run: &Run) -> Result<f64, &'static str> {
         Likelihood::Bernoulli => {
             Err("bernoulli is no likelihood of levels between 0 and 1: train with --binarise, or with gaussian-learned")
         }
-        Likelihood::Gaussian | Likelihood::GaussianLearned if is_binary => {
-            Err("a normal density is no likelihood of zeros and ones: train with bernoulli")
-        }
+        _ if is_binary => Err("a normal density is no likelihood of zeros and ones: train with bernoulli"),
         // The 256 levels share the unit interval.
-        Likelihood::Gaussian | Likelihood::GaussianLearned if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
-        Likelihood::Gaussian | Likelihood::GaussianLearned => {
-            let deviations = run.data.columns.iter().flat_map(|columns| &columns.deviation);
-            Ok(deviations.map(|deviation| f64::from(*deviation).log2()).sum())
-        }
+        _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
+        likelihood => match &run.data.columns {
+            Some(columns) => bits_of_columns(columns, rows, likelihood),
+            None => Ok(0.0),
+        },
     }
+}
+
+/// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under a normal density they are
+/// numbers.
+fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> Result<f64, &'static str> {
+    let width = columns.width();
+    let values = rows.numbers(0..rows.rows, width);
+    if values.iter().any(|value| is_missing(*value)) {
+        return Err("some values are missing");
+    }
+    let bits = |(column, span): (usize, Range<usize>)| {
+        let [mean, deviation] = [columns.mean[column], columns.deviation[column]].map(f64::from);
+        // The density of what is positive is that of its logarithm over the number.
+        let logarithms = values.iter().skip(span.start).step_by(width).map(|v| f64::from(*v) * deviation + mean);
+        match columns.kinds[column] {
+            Kind::Number => Ok(deviation.log2()),
+            Kind::Positive => Ok(deviation.log2() + logarithms.sum::<f64>() / LN_2 / rows.rows as f64),
+            _ if likelihood == Likelihood::Columns => Ok(0.0),
+            _ => Err("a normal density is no likelihood of words and counts: train with columns"),
+        }
+    };
+    columns.spans().into_iter().enumerate().map(bits).sum()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A finished run applied to rows: codes, reconstructions, scores, draws.
 
 pub mod anomaly;
+mod distribution;
 pub mod draws;
 mod evaluation;
 mod model;
@@ -9,6 +10,7 @@ pub mod restore;
 mod run;
 pub mod statistics;
 
+pub use distribution::Distribution;
 pub use evaluation::Evaluation;
 pub use model::{Applied, Codes, Score};
 pub use run::{Run, RunError};

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::{Run, RunError, draws};
+use super::{Distribution, Run, RunError, draws};
 use crate::config::Config;
 use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::batch::Binarise;
 use crate::kernels::rng::{Stream, key};
-use crate::model::{Apply, DataSpec, Labels, Likelihood, Objective, Vae};
+use crate::model::{Apply, DataSpec, Labels, Objective, Vae};
 use crate::oracle;
 use crate::plan::{ParamTable, StepScalars};
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
@@ -89,6 +89,7 @@ pub struct Applied {
     vae: Vae,
     executor: Executor,
     data: Description,
+    distribution: Distribution,
     capacity: usize,
 }
 
@@ -121,8 +122,12 @@ impl Applied {
     /// Loads the weights to the device that compiled those plans.
     fn new(run: &Run, vae: Vae, mut executor: Executor, weights: &[f32]) -> Result<Self, RunError> {
         executor.write(vae.weights, weights)?;
+        for (constant, values) in &vae.constants {
+            executor.write(*constant, values)?;
+        }
+        let distribution = Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights);
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
-        Ok(Self { config: run.config.clone(), vae, executor, data: run.data.clone(), capacity })
+        Ok(Self { config: run.config.clone(), vae, executor, data: run.data.clone(), distribution, capacity })
     }
 
     /// Latent dimensions.
@@ -135,8 +140,9 @@ impl Applied {
         self.data.shape.len()
     }
 
-    pub(super) fn likelihood(&self) -> Likelihood {
-        self.config.model.likelihood
+    /// The distribution of a row's values given what is shown of it.
+    pub fn distribution(&self) -> &Distribution {
+        &self.distribution
     }
 
     fn batch(&self) -> usize {

@@ -6,7 +6,7 @@ use toml::Table;
 
 use super::restore::split_of;
 use crate::config::{Config, ConfigError};
-use crate::data::{DataError, Description, Options, Rows, Split, list};
+use crate::data::{DataError, Description, Kind, Missing, NamedKind, Options, Rows, Split, list};
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
@@ -104,23 +104,30 @@ impl Run {
         absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The source the run was trained on, with its options.
+    /// The source the run was trained on, with its options, and a table's columns read as they were then.
     pub fn source(&self) -> Options {
-        self.config.data.options(self.config.train.seed)
+        let mut options = self.config.data.options(self.config.train.seed);
+        if let Some(columns) = &self.data.columns {
+            let named = |(name, kind): (&String, &Kind)| NamedKind { name: name.clone(), kind: *kind };
+            options.kinds = columns.names.iter().zip(&columns.kinds).map(named).collect();
+            options.missing = if columns.gaps { Missing::Keep } else { Missing::Drop };
+        }
+        options
     }
 
-    /// Converts rows in memory to the form the model takes: `(N, D)` numbers in the data's own units, levels in [0, 1].
+    /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1]; of a table `(N, columns)` in its
+    /// own units, NaN where a value is missing.
     pub fn rows(&self, numbers: &[f32]) -> Result<Split, RunError> {
-        let width = self.data.shape.len();
+        let columns = self.data.columns.as_ref();
+        let width = columns.map_or(self.data.shape.len(), |columns| columns.names.len());
         if width == 0 || !numbers.len().is_multiple_of(width) {
             let why = format!("each row has {width} numbers, and {} is not a multiple of that", numbers.len());
             return Err(RunError::Unfit(why));
         }
-        let mut numbers = numbers.to_vec();
-        if let Some(columns) = &self.data.columns {
-            columns.standardise(&mut numbers);
+        match columns {
+            Some(columns) => columns.rows(numbers).map_err(RunError::Unfit),
+            None => Ok(split_of(numbers, self.data.bytes, width)),
         }
-        Ok(split_of(&numbers, self.data.bytes, width))
     }
 
     /// The number of a class that a conditional model is told of.

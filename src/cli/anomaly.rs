@@ -173,7 +173,7 @@ impl Table {
             let figures = [self.found.scores[*row], self.found.errors[*row]];
             figures.into_iter().chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
         };
-        Sheet { text, names, numbers: self.order.iter().flat_map(of_row).collect() }
+        Sheet { text, names, numbers: self.order.iter().flat_map(of_row).collect(), cells: None }
     }
 }
 
@@ -189,7 +189,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         false => Some(marked(&rows, &args.anomalous, &run)?),
     };
     let mut model = args.run.model(&run, rows.split.rows)?;
-    let (parts, of_parts) = anomaly::parts(run.data.shape, &names_of(run.data.shape, run.data.columns.as_ref()));
+    let (parts, of_parts) =
+        anomaly::parts(run.data.shape, run.data.columns.as_ref(), names_of(run.data.shape, run.data.columns.as_ref()));
     let mut scored = |rows: &Split| Scores::of(&mut model, rows, args.draws as usize, &of_parts);
     let usual = match usual {
         Ok(usual) => Some(Usual::of(scored(&usual.split)?)),

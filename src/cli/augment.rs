@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in, told};
 use super::sheet::{Sheet, make_folder_of};
 use crate::apply::{Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, write};
@@ -35,6 +35,8 @@ pub struct Args {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
+    #[command(flatten)]
+    draws: DrawArgs,
     /// Multiply the standard deviation of the draws around each example's code
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
@@ -63,14 +65,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let labels: Option<Vec<u32>> =
         rows.split.labels.as_ref().map(|labels| models.iter().map(|row| labels[*row]).collect());
     let z = draws::around(&codes, args.seed, args.temperature);
-    let shown = model.decode_as(&z, labels.as_deref().unwrap_or_default())?;
+    let mut shown = model.decode_as(&z, labels.as_deref().unwrap_or_default())?;
+    let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
     let name = match format {
         Format::Png | Format::Idx => "augmented",
         Format::Csv => "augmented.csv",
         Format::Npy => "augmented.npy",
     };
     let to = place_in(&run, args.to.as_deref(), name);
-    write_as(format, &run, &rows.classes, shown, labels, &to)?;
+    write_as(format, &run, &rows.classes, (shown, is_drawn), labels, &to)?;
     told(&to)?;
     Ok(())
 }
@@ -125,11 +128,12 @@ fn write_as(
     format: Format,
     run: &Run,
     classes: &[String],
-    shown: Vec<f32>,
+    (shown, is_drawn): (Vec<f32>, bool),
     labels: Option<Vec<u32>>,
     to: &Path,
 ) -> anyhow::Result<()> {
     make_folder_of(to)?;
+    let sheet = |shown| if is_drawn { Sheet::of_drawn(run, shown) } else { Sheet::of_rows(run, shown) };
     let levels = || -> Vec<u8> { shown.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect() };
     match (format, run.data.shape) {
         (Format::Png, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
@@ -142,9 +146,9 @@ fn write_as(
                 None => Ok(()),
             }
         })?,
-        (Format::Npy, _) => Sheet::of_rows(run, shown).write(&to.with_extension("npy"))?,
+        (Format::Npy, _) => sheet(shown).write(&to.with_extension("npy"))?,
         _ => {
-            let mut sheet = Sheet::of_rows(run, shown);
+            let mut sheet = sheet(shown);
             if let Some(labels) = &labels {
                 let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
                 let name = run.config.data.label.as_deref().unwrap_or("label");

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::data_args::SourceArgs;
 use super::data_export;
-use crate::data::{DataError, Dataset, Shape, Split, Values, shown, write};
+use crate::data::{Cell, DataError, Dataset, Kind, Shape, Split, Values, list, shown, write};
+use crate::plan::is_missing;
 use crate::report;
 
 /// Images in the preview.
@@ -51,6 +52,8 @@ struct Report<'a> {
     range: Range,
     classes: Vec<Class<'a>>,
     columns: Vec<Column<'a>>,
+    #[serde(skip)]
+    column_count: usize,
     factors: Vec<Factor<'a>>,
     notes: &'a [String],
     preview: Option<PathBuf>,
@@ -74,10 +77,24 @@ struct Class<'a> {
 #[derive(Serialize)]
 struct Column<'a> {
     name: &'a str,
-    mean: f32,
-    deviation: f32,
-    min: f32,
-    max: f32,
+    kind: Kind,
+    /// How many rows have no value.
+    missing: usize,
+    #[serde(flatten)]
+    values: ColumnValues<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ColumnValues<'a> {
+    Numbers { mean: f32, deviation: f32, min: f32, max: f32 },
+    Words { words: Vec<Counted<'a>> },
+}
+
+#[derive(Serialize)]
+struct Counted<'a> {
+    word: &'a str,
+    rows: usize,
 }
 
 #[derive(Serialize)]
@@ -100,7 +117,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         test_rows: data.test.rows,
         range: range(&data),
         classes: classes(&data),
-        columns: columns(&data),
+        columns: columns(&data, if args.json { usize::MAX } else { LISTED }),
+        column_count: data.columns.as_ref().map_or(0, |columns| columns.names.len()),
         factors: factors(&data),
         notes: &data.notes,
         preview,
@@ -119,7 +137,7 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     let kind = match (r.bytes, r.columns.is_empty()) {
         (true, _) => "levels of 8 bits, scaled",
         (false, true) => "numbers",
-        (false, false) => "standardised numbers",
+        (false, false) => "as a model sees them",
     };
     writeln!(out, "values   {kind} from {} to {}, mean {:.4}", short(r.range.min), short(r.range.max), r.range.mean)?;
     let more = |out: &mut dyn Write, all: usize| match all.saturating_sub(LISTED) {
@@ -137,12 +155,20 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     if !r.columns.is_empty() {
         let width = r.columns.iter().take(LISTED).map(|c| shown(c.name).chars().count()).max().unwrap_or(0);
         let numbers = ["mean", "deviation", "min", "max"].map(|name| format!("{name:>11}")).join(" ");
-        writeln!(out, "columns  {:width$} {numbers}", "")?;
+        writeln!(out, "columns  {:width$}  {:8} {:>7} {numbers}", "", "kind", "missing")?;
         for c in r.columns.iter().take(LISTED) {
-            let numbers = [c.mean, c.deviation, c.min, c.max].map(|v| format!("{:>11}", short(v))).join(" ");
-            writeln!(out, "         {:width$} {numbers}", shown(c.name))?;
+            let values = match &c.values {
+                ColumnValues::Numbers { mean, deviation, min, max } => {
+                    [*mean, *deviation, *min, *max].map(|v| format!("{:>11}", short(v))).join(" ")
+                }
+                ColumnValues::Words { words } => {
+                    let words: Vec<String> = words.iter().map(|w| format!("{} {}", shown(w.word), w.rows)).collect();
+                    format!("  {}", list(&words))
+                }
+            };
+            writeln!(out, "         {:width$}  {:8} {:>7} {values}", shown(c.name), c.kind.name(), c.missing)?;
         }
-        more(out, r.columns.len())?;
+        more(out, r.column_count)?;
     }
     if !r.factors.is_empty() {
         let factors: Vec<String> = r.factors.iter().map(|f| format!("{} {}", f.name, f.values)).collect();
@@ -180,7 +206,7 @@ fn range(data: &Dataset) -> Range {
         };
         match &split.values {
             Values::Bytes(levels) => levels.iter().for_each(|level| add(f32::from(*level) / 255.0)),
-            Values::Floats(values) => values.iter().for_each(|value| add(*value)),
+            Values::Floats(values) => values.iter().filter(|value| !is_missing(**value)).for_each(|value| add(*value)),
         }
     }
     range.mean /= count.max(1) as f64;
@@ -201,28 +227,35 @@ fn classes(data: &Dataset) -> Vec<Class<'_>> {
     data.classes.iter().zip(counts).map(|(name, (train, test))| Class { name, train, test }).collect()
 }
 
-fn columns(data: &Dataset) -> Vec<Column<'_>> {
+fn columns(data: &Dataset, most: usize) -> Vec<Column<'_>> {
     let Some(columns) = &data.columns else { return Vec::new() };
-    let width = columns.names.len();
-    let (mut low, mut high) = (vec![f32::INFINITY; width], vec![f32::NEG_INFINITY; width]);
-    for split in [&data.train, &data.test] {
-        let Values::Floats(values) = &split.values else { continue };
-        for row in values.chunks_exact(width.max(1)) {
-            for ((low, high), value) in low.iter_mut().zip(&mut high).zip(row) {
-                (*low, *high) = (low.min(*value), high.max(*value));
+    columns.by_column(&[&data.train, &data.test], most, |place, cells| {
+        let words = &columns.words[place];
+        let numbers: Vec<f32> = cells
+            .iter()
+            .filter_map(|cell| if let Cell::Number(number) = cell { Some(*number) } else { None })
+            .collect();
+        let values = match words.is_empty() {
+            true => {
+                let rows = numbers.len() as f64;
+                let mean = numbers.iter().map(|v| f64::from(*v)).sum::<f64>() / rows;
+                let squares: f64 = numbers.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum();
+                ColumnValues::Numbers {
+                    mean: mean as f32,
+                    deviation: (squares / rows).sqrt() as f32,
+                    min: numbers.iter().copied().fold(f32::INFINITY, f32::min),
+                    max: numbers.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                }
             }
-        }
-    }
-    columns.restore(&mut low);
-    columns.restore(&mut high);
-    let column = |place: usize| Column {
-        name: &columns.names[place],
-        mean: columns.mean[place],
-        deviation: columns.deviation[place],
-        min: low[place],
-        max: high[place],
-    };
-    (0..width).map(column).collect()
+            false => {
+                let rows =
+                    |word: &String| cells.iter().filter(|cell| matches!(cell, Cell::Word(w) if w == word)).count();
+                ColumnValues::Words { words: words.iter().map(|word| Counted { word, rows: rows(word) }).collect() }
+            }
+        };
+        let missing = cells.iter().filter(|cell| **cell == Cell::Missing).count();
+        Column { name: &columns.names[place], kind: columns.kinds[place], missing, values }
+    })
 }
 
 fn factors(data: &Dataset) -> Vec<Factor<'_>> {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use toml::Value;
 
-use crate::data::{Channels, DataError, Dataset, Fit, ImageSize, Options};
+use crate::data::{Channels, DataError, Dataset, Fit, ImageSize, Missing, NamedKind, Options};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DataArgs {
@@ -17,6 +17,12 @@ pub struct DataArgs {
     /// Columns of a table to learn from, separated by commas [default: all but the label]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Data")]
     pub columns: Vec<String>,
+    /// What a column of a table is: NAME=number, positive, count, yes-no or category [default: what suits its values]
+    #[arg(long, value_name = "NAME=KIND", help_heading = "Data")]
+    pub column: Vec<NamedKind>,
+    /// Learn from rows of a table with missing values, or drop them [default: keep]
+    #[arg(long, help_heading = "Data")]
+    pub missing: Option<Missing>,
     /// Keep only rows of these classes, separated by commas
     #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
     pub keep_label: Vec<String>,
@@ -57,6 +63,10 @@ impl DataArgs {
         words(&self.columns, &mut options.columns);
         words(&self.keep_label, &mut options.keep_label);
         words(&self.drop_label, &mut options.drop_label);
+        if !self.column.is_empty() {
+            options.kinds.clone_from(&self.column);
+        }
+        options.missing = self.missing.unwrap_or(options.missing);
         options.label = self.label.clone().or(options.label.take());
         options.test_share = self.test_share.unwrap_or(options.test_share);
         options.limit = self.limit.or(options.limit);
@@ -72,6 +82,8 @@ impl DataArgs {
         let flags = [
             ("--label", self.label.is_some()),
             ("--columns", !self.columns.is_empty()),
+            ("--column", !self.column.is_empty()),
+            ("--missing", self.missing.is_some()),
             ("--test-share", self.test_share.is_some()),
             ("--strict", self.strict),
             ("--image-size", self.image_size.is_some()),
@@ -90,6 +102,8 @@ impl DataArgs {
         let entries = [
             ("label", self.label.clone().map(Value::String)),
             ("columns", list(&self.columns)),
+            ("kinds", list(&self.column.iter().cloned().map(String::from).collect::<Vec<_>>())),
+            ("missing", self.missing.as_ref().and_then(name_of)),
             ("keep_label", list(&self.keep_label)),
             ("drop_label", list(&self.drop_label)),
             ("test_share", self.test_share.map(Value::Float)),

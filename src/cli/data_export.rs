@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::data_args::SourceArgs;
 use crate::data::write::{self, Block};
-use crate::data::{self, DataError, Dataset, Shape, Split, Values};
+use crate::data::{self, Cell, DataError, Dataset, Shape, Split, Values};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,7 +44,7 @@ struct Done<'a> {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let mut data = args.source.load()?;
+    let data = args.source.load()?;
     let is_image = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
     let format = args.format.unwrap_or(if is_image { Format::Idx } else { Format::Csv });
     if matches!(format, Format::Idx | Format::Png) && !is_image {
@@ -57,28 +57,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         .into());
     }
-    // Files hold the source's own numbers, before standardising: a table's as they stand there.
-    let mut exact = [None, None];
-    if let Some(columns) = &data.columns {
-        for (split, exact) in [&mut data.train, &mut data.test].into_iter().zip(&mut exact) {
-            *exact = data::exact(&args.source.path(), &columns.names, split)?;
-            match (&mut split.values, &exact) {
-                (Values::Floats(values), Some(exact)) => *values = exact.iter().map(|v| *v as f32).collect(),
-                (Values::Floats(values), None) => columns.restore(values),
-                (Values::Bytes(_), _) => {}
-            }
-        }
-    }
-    let [exact_train, exact_test] = exact;
+    // Files hold the source's own values: a table's as they stand there.
+    let [train, test] = [&data.train, &data.test].map(|split| Table::of(&args.source, &data, split));
+    let (train, test) = (train?, test?);
     write::whole_folder(&args.to, |folder| {
-        let train = ("train", "train", &data.train, exact_train.as_deref());
-        let test = ("test", "t10k", &data.test, exact_test.as_deref());
-        for (name, idx_name, split, exact) in [train, test] {
+        let train = ("train", "train", &data.train, train.as_ref());
+        let test = ("test", "t10k", &data.test, test.as_ref());
+        for (name, idx_name, split, table) in [train, test] {
             match format {
                 Format::Idx => idx(folder, idx_name, &data, split)?,
                 Format::Png => png(&folder.join(name), &data, split)?,
-                Format::Csv => csv(&folder.join(format!("{name}.csv")), &data, split, exact)?,
-                Format::Npy => npy(folder, name, &data, split)?,
+                Format::Csv => csv(&folder.join(format!("{name}.csv")), &data, split, table)?,
+                Format::Npy => npy(folder, name, &data, split, table)?,
             }
             if let Some(factors) = split.factors.as_ref().filter(|_| format != Format::Csv) {
                 let block = Block::Places { names: &factors.names, values: &factors.values };
@@ -125,14 +115,34 @@ fn png(folder: &Path, data: &Dataset, split: &Split) -> Result<(), DataError> {
     write::write_class_folders(folder, size, levels, split.labels.as_deref(), &data.classes)
 }
 
-fn csv(path: &Path, data: &Dataset, split: &Split, exact: Option<&[f64]>) -> Result<(), DataError> {
-    let names = match &data.columns {
-        Some(columns) => columns.names.clone(),
-        None => (0..data.shape.len()).map(|column| format!("x{column}")).collect(),
-    };
+/// The rows of a table in its own units.
+struct Table {
+    names: Vec<String>,
+    /// `(rows, names)`
+    cells: Vec<Cell>,
+    /// The same as numbers, NaN where one is missing; of words, their places.
+    numbers: Vec<f32>,
+}
+
+impl Table {
+    fn of(source: &SourceArgs, data: &Dataset, split: &Split) -> Result<Option<Self>, DataError> {
+        let Some(columns) = &data.columns else { return Ok(None) };
+        let values = split.values.numbers(0..split.values.len());
+        let cells = match data::exact(&source.path(), &columns.names, split)? {
+            Some(cells) => cells,
+            None => columns.cells(&values, false),
+        };
+        let exact = |(cell, number): (&Cell, f32)| if let Cell::Exact(exact) = cell { *exact as f32 } else { number };
+        let numbers = cells.iter().zip(columns.cell_numbers(&values, false)).map(exact).collect();
+        Ok(Some(Self { names: columns.names.clone(), cells, numbers }))
+    }
+}
+
+fn csv(path: &Path, data: &Dataset, split: &Split, table: Option<&Table>) -> Result<(), DataError> {
+    let names: Vec<String> = (0..data.shape.len()).map(|column| format!("x{column}")).collect();
     let values = split.values.numbers(0..split.values.len());
-    let mut blocks = vec![match exact {
-        Some(values) => Block::Exact { names: &names, values },
+    let mut blocks = vec![match table {
+        Some(Table { names, cells, .. }) => Block::Cells { names, cells },
         None => Block::Numbers { names: &names, values: &values },
     }];
     if let Some(labels) = &split.labels {
@@ -144,14 +154,15 @@ fn csv(path: &Path, data: &Dataset, split: &Split, exact: Option<&[f64]>) -> Res
     write::write_csv(path, split.rows, &blocks)
 }
 
-fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split) -> Result<(), DataError> {
-    let shape = match data.shape {
-        Shape::Image { height, width, channels: 1 } => vec![split.rows, height, width],
-        Shape::Image { height, width, channels } => vec![split.rows, height, width, channels],
-        Shape::Point(n) | Shape::Table(n) => vec![split.rows, n],
+fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split, table: Option<&Table>) -> Result<(), DataError> {
+    let shape = match (data.shape, table) {
+        (_, Some(table)) => vec![split.rows, table.names.len()],
+        (Shape::Image { height, width, channels: 1 }, _) => vec![split.rows, height, width],
+        (Shape::Image { height, width, channels }, _) => vec![split.rows, height, width, channels],
+        (Shape::Point(n) | Shape::Table(n), _) => vec![split.rows, n],
     };
     let values = split.values.numbers(0..split.values.len());
-    write::write_npy(&folder.join(format!("{name}.npy")), &shape, &values)?;
+    write::write_npy(&folder.join(format!("{name}.npy")), &shape, table.map_or(&values, |table| &table.numbers))?;
     match &split.labels {
         Some(labels) => write::write_npy_labels(&folder.join(format!("{name}-labels.npy")), labels),
         None => Ok(()),

@@ -65,7 +65,7 @@ fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
     let latent = codes.latent;
     let names = kept.iter().flat_map(|(name, _)| (0..latent).map(move |i| format!("{name}_{i}"))).collect();
     let row = |r: usize| kept.iter().flat_map(move |(_, all)| &all[r * latent..(r + 1) * latent]).copied();
-    Sheet { text: Vec::new(), names, numbers: (0..codes.rows()).flat_map(row).collect() }
+    Sheet { names, numbers: (0..codes.rows()).flat_map(row).collect(), ..Sheet::default() }
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {

@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, rows.split.rows)?;
     let codes = model.encode(&rows.split)?;
     let scores = model.score(&rows.split, args.draws as usize)?;
-    let figures = Evaluation::of(&run, &codes, &scores, args.draws as usize);
+    let figures = Evaluation::of(&run, &rows.split, &codes, &scores, args.draws as usize);
     let record = Record { run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());

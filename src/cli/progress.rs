@@ -162,7 +162,7 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
     writeln!(
         out,
         "model    {}",
-        model_line(s.config, RowSpec { extent: s.shape.into(), classes: s.classes }, s.parameters)
+        model_line(s.config, RowSpec { extent: s.shape.into(), classes: s.classes, table: None }, s.parameters)
     )?;
     writeln!(
         out,

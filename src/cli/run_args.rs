@@ -142,6 +142,29 @@ impl RowsArgs {
     }
 }
 
+/// Whether rows are drawn with the noise of the likelihood, or are means.
+#[derive(Debug, clap::Args)]
+pub struct DrawArgs {
+    /// Give means instead of drawing rows of a table, which are less different from each other than rows are
+    #[arg(long, conflicts_with = "draw")]
+    mean: bool,
+    /// Draw values of images and points too, with the noise of the likelihood
+    #[arg(long)]
+    draw: bool,
+}
+
+impl DrawArgs {
+    /// Draws rows in place of their means `(N, D)`, if that is asked for or rows are those of a table; whether it did.
+    pub fn apply(&self, run: &Run, model: &Applied, shown: &mut [f32], seed: u64) -> Result<bool, RunError> {
+        let is_table = run.data.columns.is_some() && model.distribution().can_draw();
+        let draws = self.draw || is_table && !self.mean;
+        if draws {
+            model.distribution().draw(shown, seed)?;
+        }
+        Ok(draws)
+    }
+}
+
 /// A run's own data, loaded again as for training.
 fn own_data(run: &Run) -> Result<Dataset, RunError> {
     // Each row once: to balance its classes, training had copies of some.
@@ -152,7 +175,11 @@ fn own_data(run: &Run) -> Result<Dataset, RunError> {
         }
         error => error.into(),
     })?;
-    if data.shape != run.data.shape || data.columns != run.data.columns {
+    let same_columns = match (&data.columns, &run.data.columns) {
+        (Some(now), Some(then)) => now.are_like(then),
+        (now, then) => now.is_none() && then.is_none(),
+    };
+    if data.shape != run.data.shape || !same_columns {
         return Err(RunError::Unfit(format!(
             "{} has changed since {} was trained on it (it had {}, now {}, or its columns differ): use --data to apply the model to it as it is now",
             data.name,

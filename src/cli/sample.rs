@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::run_args::{RowsArgs, RunArgs, told};
+use super::run_args::{DrawArgs, RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, list};
@@ -20,6 +20,8 @@ pub struct Args {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
+    #[command(flatten)]
+    draws: DrawArgs,
     /// Multiply the standard deviation of the draws: below 1 for more typical rows, above 1 for more unusual ones
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
@@ -58,7 +60,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(class) => vec![class; count],
         None => Labels::in_turn(0..count, run.data.classes.len()),
     };
-    let shown = model.decode_as(&z, &classes)?;
+    let mut shown = model.decode_as(&z, &classes)?;
+    let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
         _ => Vec::new(),
@@ -66,9 +69,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let picture = picture(run.data.shape, &shown, &ground, 10);
     let sheet = || {
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
+        let sheet = if is_drawn { Sheet::of_drawn(&run, shown) } else { Sheet::of_rows(&run, shown) };
         match model.is_conditional() {
-            true => Sheet::of_rows(&run, shown).with("label", classes.iter().map(name).collect()),
-            false => Sheet::of_rows(&run, shown),
+            true => sheet.with("label", classes.iter().map(name).collect()),
+            false => sheet,
         }
     };
     let to = write_rows(&run, args.to.as_deref(), "samples", sheet, picture)?;

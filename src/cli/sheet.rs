@@ -6,31 +6,44 @@ use std::path::{Path, PathBuf};
 use super::run_args::place_in;
 use crate::apply::{Run, RunError};
 use crate::data::write::{self, Block};
-use crate::data::{Columns, Shape};
+use crate::data::{Cell, Columns, Shape};
 use crate::report;
 use crate::run::png;
 
-/// A table: some columns of text, then columns of numbers.
+/// A table: some columns of text, then columns of values.
 #[derive(Debug, Default)]
 pub struct Sheet {
     /// Names and values of the text columns.
     pub text: Vec<(String, Vec<String>)>,
-    /// Names of the number columns.
+    /// Names of the other columns.
     pub names: Vec<String>,
-    /// `(N, names)`: the numbers, row by row.
+    /// `(N, names)`: numbers, row by row.
     pub numbers: Vec<f32>,
+    /// `(N, names)`: what they are in the data's own table.
+    pub cells: Option<Vec<Cell>>,
 }
 
 impl Sheet {
     /// Rows of a model's data, in the data's own units.
-    pub fn of_rows(run: &Run, mut values: Vec<f32>) -> Self {
-        if let Some(columns) = &run.data.columns {
-            columns.restore(&mut values);
-        }
-        Self { text: Vec::new(), names: names_of(run.data.shape, run.data.columns.as_ref()), numbers: values }
+    pub fn of_rows(run: &Run, values: Vec<f32>) -> Self {
+        Self::of(run, values, false)
     }
 
-    /// Adds a text column before the numbers.
+    /// Rows that were drawn, with as many decimals as those of the data.
+    pub fn of_drawn(run: &Run, values: Vec<f32>) -> Self {
+        Self::of(run, values, true)
+    }
+
+    fn of(run: &Run, values: Vec<f32>, drawn: bool) -> Self {
+        let names = names_of(run.data.shape, run.data.columns.as_ref());
+        let (numbers, cells) = match &run.data.columns {
+            Some(columns) => (columns.cell_numbers(&values, drawn), Some(columns.cells(&values, drawn))),
+            None => (values, None),
+        };
+        Self { text: Vec::new(), names, numbers, cells }
+    }
+
+    /// Adds a text column before the others.
     pub fn with(mut self, name: &str, values: Vec<String>) -> Self {
         self.text.push((name.to_string(), values));
         self
@@ -43,20 +56,32 @@ impl Sheet {
         }
     }
 
-    fn row(&self, row: usize) -> &[f32] {
-        &self.numbers[row * self.names.len()..(row + 1) * self.names.len()]
-    }
-
     fn blocks(&self) -> Vec<Block<'_>> {
         let words = self.text.iter().map(|(name, words)| Block::Words { name, words });
-        words.chain([Block::Numbers { names: &self.names, values: &self.numbers }]).collect()
+        let (names, values) = (&self.names[..], &self.numbers[..]);
+        let last = match &self.cells {
+            Some(cells) => Block::Cells { names, cells },
+            None => Block::Numbers { names, values },
+        };
+        words.chain([last]).collect()
+    }
+
+    fn value(&self, place: usize) -> serde_json::Value {
+        match self.cells.as_ref().map(|cells| &cells[place]) {
+            None => self.numbers[place].into(),
+            Some(Cell::Number(number)) => (*number).into(),
+            Some(Cell::Exact(number)) => (*number).into(),
+            Some(Cell::Word(word)) => word.clone().into(),
+            Some(Cell::Missing) => serde_json::Value::Null,
+        }
     }
 
     fn json(&self) -> String {
+        let width = self.names.len();
         let row = |row: usize| -> serde_json::Map<String, serde_json::Value> {
             let text = self.text.iter().map(|(name, values)| (name.clone(), values[row].clone().into()));
-            let numbers = self.names.iter().zip(self.row(row)).map(|(name, v)| (name.clone(), (*v).into()));
-            text.chain(numbers).collect()
+            let values = self.names.iter().enumerate().map(|(i, name)| (name.clone(), self.value(row * width + i)));
+            text.chain(values).collect()
         };
         let mut out = String::from("[");
         for i in 0..self.rows() {
@@ -88,7 +113,7 @@ impl Sheet {
     }
 }
 
-/// Names of a row's numbers.
+/// Names of a row's columns, or of its numbers.
 pub fn names_of(shape: Shape, columns: Option<&Columns>) -> Vec<String> {
     match (shape, columns) {
         (_, Some(columns)) => columns.names.clone(),

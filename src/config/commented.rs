@@ -8,6 +8,8 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("data", "binarise", "how to turn grey levels into 0 and 1: none, threshold, draw", ""),
     ("data", "label", "column of a table that holds the class", "\"class\""),
     ("data", "columns", "columns of a table to learn from; all but the label if left out", "[\"a\", \"b\"]"),
+    ("data", "kinds", "kinds of columns, where the kind that was found is not the right one", "[\"visits=count\"]"),
+    ("data", "missing", "keep learns from rows of a table with missing values, drop leaves them out", ""),
     ("data", "keep_label", "keep only rows of these classes", "[\"1\"]"),
     ("data", "drop_label", "drop rows of these classes", "[\"0\"]"),
     ("data", "test_share", "share of the rows held out for testing, if the source has no test rows of its own", ""),

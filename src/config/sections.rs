@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Channels, Fit, ImageSize, Options};
+use crate::data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
 use crate::kernels::batch::Binarise;
 use crate::kernels::{Activation, TuningTable};
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
@@ -47,6 +47,11 @@ pub struct DataConfig {
     /// The columns of a table to learn from; if empty, all but the label.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// The kinds of columns of a table, as `name=kind`, where they are not those that suit their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<NamedKind>,
+    /// Whether rows of a table with missing values are learned from.
+    pub missing: Missing,
     /// Classes to keep; if empty, all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep_label: Vec<String>,
@@ -86,6 +91,8 @@ impl DataConfig {
             source: self.source.clone(),
             label: self.label.clone(),
             columns: self.columns.clone(),
+            kinds: self.kinds.clone(),
+            missing: self.missing,
             keep_label: self.keep_label.clone(),
             drop_label: self.drop_label.clone(),
             test_share: self.test_share,
@@ -123,7 +130,7 @@ pub struct ModelConfig {
     pub latent_activation: Activation,
     /// Distribution of the data given the decoder's output.
     pub likelihood: Likelihood,
-    /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts.
+    /// Standard deviation of the likelihood gaussian; where those of gaussian-learned and columns start.
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,
@@ -240,6 +247,8 @@ impl Default for DataConfig {
             binarise: Binarise::None,
             label: None,
             columns: Vec::new(),
+            kinds: Vec::new(),
+            missing: Missing::default(),
             keep_label: Vec::new(),
             drop_label: Vec::new(),
             test_share: options.test_share,

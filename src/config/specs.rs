@@ -1,11 +1,11 @@
 //! What a configuration means for the plan of a model.
 
 use super::{Condition, Config, ConfigError, Optimizer};
-use crate::data::{Dataset, Description, Shape};
+use crate::data::{Columns, Dataset, Description, Kind, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
-use crate::model::{DataSpec, Extent, Layer, TrainSpec, VaeSpec, stack};
-use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
+use crate::model::{DataSpec, Extent, Layer, TableSpec, TrainSpec, VaeSpec, stack};
+use crate::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 impl From<Shape> for Extent {
     fn from(shape: Shape) -> Self {
@@ -18,31 +18,54 @@ impl From<Shape> for Extent {
 
 /// What a network is for: what a row is, and how many classes there are.
 #[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RowSpec {
     /// What a row is.
     pub extent: Extent,
     /// The number of classes, 0 where they are not known.
     pub classes: usize,
+    /// The columns of a table.
+    pub table: Option<TableSpec>,
 }
 
 /// Rows without classes.
 impl<T: Into<Extent>> From<T> for RowSpec {
     fn from(extent: T) -> Self {
-        Self { extent: extent.into(), classes: 0 }
+        Self { extent: extent.into(), classes: 0, table: None }
     }
 }
 
 impl From<&Dataset> for RowSpec {
     fn from(data: &Dataset) -> Self {
-        Self { extent: data.shape.into(), classes: data.classes.len() }
+        let table = data.columns.as_ref().map(table_spec);
+        Self { extent: data.shape.into(), classes: data.classes.len(), table }
     }
 }
 
 impl From<&Description> for RowSpec {
     fn from(data: &Description) -> Self {
-        Self { extent: data.shape.into(), classes: data.classes.len() }
+        let table = data.columns.as_ref().map(table_spec);
+        Self { extent: data.shape.into(), classes: data.classes.len(), table }
     }
+}
+
+/// The columns of a table as a network is told of them.
+fn table_spec(columns: &Columns) -> TableSpec {
+    let mut spec = TableSpec { gaps: columns.gaps, ..TableSpec::default() };
+    for (column, span) in columns.spans().into_iter().enumerate() {
+        let kind = match columns.kinds[column] {
+            // What is positive is a normal logarithm.
+            Kind::Number | Kind::Positive => ColumnKind::Number,
+            Kind::Count => ColumnKind::Count,
+            Kind::YesNo => ColumnKind::YesNo,
+            Kind::Category => ColumnKind::Category,
+        };
+        let log_mean = if kind == ColumnKind::Count { columns.mean[column] } else { 0.0 };
+        spec.kinds.extend(span.clone().map(|_| kind));
+        spec.log_means.extend(span.clone().map(|_| log_mean));
+        spec.categories.extend((kind == ColumnKind::Category).then_some(span));
+    }
+    spec
 }
 
 impl Config {
@@ -54,7 +77,7 @@ impl Config {
     /// The network for such rows.
     #[doc(hidden)]
     pub fn vae_spec(&self, rows: impl Into<RowSpec>) -> Result<VaeSpec, ConfigError> {
-        let RowSpec { extent: data, classes } = rows.into();
+        let RowSpec { extent: data, classes, table } = rows.into();
         let m = &self.model;
         if self.is_conditional() && classes == 0 {
             return Err(ConfigError::Value(
@@ -86,6 +109,7 @@ impl Config {
             objective: m.objective,
             tied: m.tied,
             classes: self.is_conditional().then_some(classes),
+            table: table.filter(|table| !table.is_plain()),
             init: m.init,
         })
     }

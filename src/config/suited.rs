@@ -32,7 +32,7 @@ impl Config {
     }
 
     /// Sizes that depend on the data. The preset `table` gets layers about twice as wide as a row, small batches for
-    /// small tables, and about 2,000 steps; the other presets are unchanged.
+    /// small tables, and about 5,000 steps; the other presets are unchanged.
     pub(crate) fn suited_sizes(preset: &str, data: &Dataset) -> Table {
         let rows = data.train.rows;
         if preset != "table" || rows == 0 {
@@ -41,7 +41,7 @@ impl Config {
         let width = data.shape.len();
         let first = (2 * width).next_multiple_of(8).clamp(16, 256);
         let batch = if rows < 2000 { 32 } else { 128 }.min(rows);
-        let epochs = (2000 * batch).div_ceil(rows).clamp(10, 400);
+        let epochs = (5000 * batch).div_ceil(rows).clamp(10, 2000);
         let number = |n: usize| Value::Integer(n as i64);
         let model = [
             ("hidden", Value::Array(vec![number(first), number((first / 2).max(8))])),

@@ -59,7 +59,7 @@ impl Config {
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
                 m.sigma != 1.0 && !m.likelihood.takes_sigma(),
-                "sigma applies only to normal likelihoods: choose likelihood gaussian or gaussian-learned, or leave sigma out",
+                "sigma applies only to normal likelihoods: choose likelihood gaussian, gaussian-learned or columns, or leave sigma out",
             ),
             (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
@@ -146,6 +146,13 @@ impl Config {
             return refuse(format!(
                 "a shift of {} pixels would move images of {height}x{width} out of the frame: choose a smaller shift",
                 self.data.shift
+            ));
+        }
+        let has_gaps = data.columns.as_ref().is_some_and(|columns| columns.gaps);
+        if has_gaps && self.model.likelihood != Likelihood::Columns {
+            return refuse(format!(
+                "some values of {} are missing, which only the likelihood columns learns from: choose it, or leave such rows out with missing drop",
+                data.name
             ));
         }
         if !data.is_bytes() {

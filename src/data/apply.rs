@@ -24,7 +24,7 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
         (Shape::Table(_), Some(columns)) => wanted.columns.clone_from(&columns.names),
         _ => {}
     }
-    let raw = source::read(&Request { options: &wanted, progress, label_needed: false })?;
+    let raw = source::read(&Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref() })?;
     check_flags(&raw, options)?;
     let raw = choose(resize::as_asked(raw, &wanted)?, &wanted)?;
     let Raw { shape, classes, columns, rows, test, notes, .. } = raw;
@@ -33,17 +33,23 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
     // Plain rows of numbers become images or points if their width matches.
     let fits = match (like.shape, shape) {
         (Shape::Image { .. }, Shape::Image { .. }) => shape == like.shape,
+        (Shape::Table(_), Shape::Table(_)) => {
+            columns.as_ref().map(|c| &c.names) == like.columns.as_ref().map(|c| &c.names)
+        }
+        (Shape::Table(width), Shape::Point(_)) => {
+            shape.len() == like.columns.as_ref().map_or(width, |columns| columns.names.len())
+        }
         (Shape::Image { .. }, _) | (_, Shape::Point(_)) | (Shape::Point(_), Shape::Table(_)) => {
             shape.len() == like.shape.len()
         }
-        (Shape::Table(_), Shape::Table(_)) => columns.as_ref() == like.columns.as_ref().map(|c| &c.names),
         (_, Shape::Image { .. }) => false,
     };
     if !fits {
         return Err(mismatch(shape.to_string()));
     }
-    if let Some(columns) = &like.columns {
-        columns.standardise_all(&mut split).map_err(|reason| DataError::unusable(&options.source, reason))?;
+    if let Some(known) = &like.columns {
+        let are_places = columns.map_or_else(|| vec![false; known.names.len()], |columns| columns.are_places());
+        known.encode(&are_places, &mut split).map_err(|reason| DataError::unusable(&options.source, reason))?;
     }
     bring_to_levels(&mut split, like.bytes).map_err(mismatch)?;
     let mut rows = Rows { split, classes, notes };

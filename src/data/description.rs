@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::columns::MOST_WORDS;
 use super::options::LONGEST;
-use super::{Columns, Description, Fingerprints, Shape};
+use super::{Columns, Description, Fingerprints, Kind, Shape};
 
 /// The most numbers of an example: a colour image of the largest size.
 const MOST_NUMBERS: usize = 3 * LONGEST * LONGEST;
@@ -34,24 +35,52 @@ impl TryFrom<Unchecked> for Description {
         if !fits {
             return Err(format!("it describes {shape}, which no model can be trained on"));
         }
-        if let Some(columns) = &columns {
-            let Columns { names, mean, deviation } = columns;
-            if [names.len(), mean.len(), deviation.len()] != [shape.len(); 3] {
-                return Err(format!(
-                    "it has {} names, {} means and {} deviations of columns for {shape}",
-                    names.len(),
-                    mean.len(),
-                    deviation.len()
-                ));
-            }
-            let is_scale = |deviation: &f32| deviation.is_finite() && *deviation > 0.0;
-            if !mean.iter().all(|mean| mean.is_finite()) || !deviation.iter().all(is_scale) {
-                return Err("a column has no finite mean, or no deviation above 0".into());
-            }
-        }
+        let columns = columns.map(|columns| checked(columns, shape)).transpose()?;
         if bytes && (columns.is_some() || matches!(shape, Shape::Table(_))) {
             return Err(format!("it describes {shape} as levels of grey, which only images and points can be"));
         }
         Ok(Self { name, shape, bytes, classes, columns, trained })
     }
+}
+
+/// Columns that fit together. Those of older versions do not say of what kind they are: all are numbers.
+fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
+    let count = columns.names.len();
+    let Columns { mean, deviation, .. } = &columns;
+    if [mean.len(), deviation.len()] != [count; 2] {
+        return Err(format!(
+            "it has {count} names, {} means and {} deviations of columns",
+            mean.len(),
+            deviation.len()
+        ));
+    }
+    let is_scale = |deviation: &f32| deviation.is_finite() && *deviation > 0.0;
+    if !mean.iter().all(|mean| mean.is_finite()) || !deviation.iter().all(is_scale) {
+        return Err("a column has no finite mean, or no deviation above 0".into());
+    }
+    let columns = match columns.kinds.is_empty() {
+        true => Columns::numbers(columns.names, columns.mean, columns.deviation),
+        false => columns,
+    };
+    let Columns { kinds, words, decimals, .. } = &columns;
+    if [kinds.len(), words.len(), decimals.len()] != [count; 3] {
+        return Err(format!(
+            "it has {count} names, {} kinds, {} lists of words and {} numbers of decimals of columns",
+            kinds.len(),
+            words.len(),
+            decimals.len()
+        ));
+    }
+    let fits = |(kind, words): (&Kind, &Vec<String>)| match kind {
+        Kind::Category => (1..=MOST_WORDS).contains(&words.len()),
+        Kind::YesNo => words.len() == 2,
+        Kind::Number | Kind::Positive | Kind::Count => words.is_empty(),
+    };
+    if !kinds.iter().zip(words).all(fits) {
+        return Err("a column has no words, or more than its kind can have".into());
+    }
+    if columns.width() != shape.len() {
+        return Err(format!("its {count} columns have {} values, and it describes {shape}", columns.width()));
+    }
+    Ok(columns)
 }

@@ -4,9 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::error::list;
-use super::raw::{Progress, Raw, Request};
+use super::raw::{Progress, Raw, RawColumns, Request};
 use super::source;
-use super::{Columns, DataError, Dataset, Options, Rows, Split, Values, resize};
+use super::{Columns, DataError, Dataset, Missing, Options, Rows, Shape, Split, Values, resize};
 
 /// How many times as many rows as before balanced classes may have.
 const MOST_REPEATED: usize = 50;
@@ -29,7 +29,7 @@ impl Dataset {
     pub fn load_with(options: impl Into<Options>, progress: Progress<'_>) -> Result<Self, DataError> {
         let options = options.into();
         check_numbers(&options)?;
-        let raw = source::read(&Request { options: &options, progress, label_needed: true })?;
+        let raw = source::read(&Request { options: &options, progress, label_needed: true, like: None })?;
         check_flags(&raw, &options)?;
         let raw = resize::as_asked(raw, &options)?;
         Self::split(choose(raw, &options)?, &options)
@@ -37,7 +37,7 @@ impl Dataset {
 
     /// Chooses, splits, limits, standardises and balances rows.
     pub(super) fn split(raw: Raw, options: &Options) -> Result<Self, DataError> {
-        let Raw { name, shape, classes, columns, rows: mut train, test, mut notes } = raw;
+        let Raw { name, mut shape, classes, columns, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
             Some(test) => test,
             None => {
@@ -50,12 +50,15 @@ impl Dataset {
         }
         // Columns are measured before rows are repeated, so that repetition does not change the scaling.
         let columns = match columns {
-            Some(names) => Some(
-                standardise(names, &mut train, &mut test, &mut notes)
+            Some(raw) => Some(
+                encode(raw, &mut train, &mut test, &mut notes)
                     .map_err(|reason| DataError::unusable(&options.source, reason))?,
             ),
             None => None,
         };
+        if let Some(columns) = &columns {
+            shape = Shape::Table(columns.width());
+        }
         if options.balance {
             let again = repeated(&train, options)?;
             notes.push(format!(
@@ -86,10 +89,14 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
-    if raw.columns.is_none() && (options.label.is_some() || !options.columns.is_empty()) {
-        return refused("--label and --columns apply only to tables");
+    let is_of_tables = options.label.is_some()
+        || !options.columns.is_empty()
+        || !options.kinds.is_empty()
+        || options.missing != Missing::default();
+    if raw.columns.is_none() && is_of_tables {
+        return refused("--label, --columns, --column and --missing apply only to tables");
     }
-    let is_image = matches!(raw.shape, super::Shape::Image { .. });
+    let is_image = matches!(raw.shape, Shape::Image { .. });
     if !is_image && (options.image_size.is_some() || options.channels.is_some()) {
         return refused("--image-size and --channels apply only to images");
     }
@@ -214,26 +221,26 @@ fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
     Ok(again)
 }
 
-fn standardise(
-    names: Vec<String>,
-    train: &mut Split,
-    test: &mut Split,
-    notes: &mut Vec<String>,
-) -> Result<Columns, String> {
-    let Values::Floats(values) = &train.values else {
-        let ones = vec![1.0; names.len()];
-        return Ok(Columns { mean: vec![0.0; names.len()], deviation: ones, names });
+/// Measures the columns of the training rows, and makes values of all rows' cells.
+fn encode(raw: RawColumns, train: &mut Split, test: &mut Split, notes: &mut Vec<String>) -> Result<Columns, String> {
+    let (Values::Floats(cells), Values::Floats(of_test)) = (&train.values, &test.values) else {
+        let count = raw.names.len();
+        return Ok(Columns::numbers(raw.names, vec![0.0; count], vec![1.0; count]));
     };
-    let columns = Columns::measure(names, values);
-    let constant = columns.constant(values);
+    let are_places = raw.are_places();
+    let mut columns = Columns::measure(raw, cells, of_test)?;
+    let constant = columns.constant(cells);
     if !constant.is_empty() {
         notes.push(format!(
             "columns with the same value in every training row, from which nothing can be learned: {}; choose columns with --columns",
             list(&constant)
         ));
     }
-    columns.standardise_all(train)?;
-    columns.standardise_all(test)?;
+    let has_gaps =
+        |split: &Split| matches!(&split.values, Values::Floats(cells) if cells.iter().any(|cell| cell.is_nan()));
+    columns.gaps = has_gaps(train) || has_gaps(test);
+    columns.encode(&are_places, train)?;
+    columns.encode(&are_places, test)?;
     Ok(columns)
 }
 
@@ -285,7 +292,7 @@ mod tests {
             (&|o| o.limit = Some(0), "limit must be a number of rows above 0"),
             (&|o| o.test_share = 1.0, "test_share must be a share of the rows"),
             (&|o| o.test_share = f64::NAN, "test_share must be a share of the rows"),
-            (&|o| o.label = Some("a".into()), "--label and --columns apply only to tables"),
+            (&|o| o.label = Some("a".into()), "--label, --columns, --column and --missing apply only"),
         ] {
             let error = of(change).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

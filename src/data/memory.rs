@@ -2,7 +2,7 @@
 
 use super::load::check_numbers;
 use super::options::LONGEST;
-use super::raw::Raw;
+use super::raw::{Raw, RawColumns};
 use super::{DataError, Dataset, Options, Shape, Split, Values, natural};
 
 /// A builder of a [`Dataset`] from rows in memory.
@@ -18,14 +18,14 @@ use super::{DataError, Dataset, Options, Shape, Split, Values, natural};
 #[derive(Debug, Clone)]
 pub struct InMemory {
     shape: Shape,
-    columns: Option<Vec<String>>,
+    columns: Option<RawColumns>,
     values: Values,
     labels: Option<Vec<String>>,
     options: Options,
 }
 
 impl InMemory {
-    fn of(name: &str, shape: Shape, columns: Option<Vec<String>>, values: Values) -> Self {
+    fn of(name: &str, shape: Shape, columns: Option<RawColumns>, values: Values) -> Self {
         Self { shape, columns, values, labels: None, options: Options::from(name) }
     }
 
@@ -35,10 +35,11 @@ impl InMemory {
         Self::of(name, Shape::Image { height, width, channels }, None, Values::Bytes(levels))
     }
 
-    /// A table `(N, columns)`. Each column is standardised for training; results come back in its own units.
+    /// A table `(N, columns)`, NaN where a value is missing. Each column has the kind that suits its values; results come back in
+    /// its own units.
     pub fn table<S: Into<String>>(name: &str, columns: impl IntoIterator<Item = S>, numbers: Vec<f32>) -> Self {
         let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
-        Self::of(name, Shape::Table(columns.len()), Some(columns), Values::Floats(numbers))
+        Self::of(name, Shape::Table(columns.len()), Some(RawColumns::numbers(columns)), Values::Floats(numbers))
     }
 
     /// Points `(N, coordinates)`, which are not standardised.
@@ -85,8 +86,9 @@ impl InMemory {
         if !self.values.len().is_multiple_of(width) {
             return unusable(format!("{} numbers do not make a whole number of {}", self.values.len(), self.shape));
         }
+        let is_table = self.columns.is_some();
         if let Values::Floats(values) = &self.values
-            && let Some(place) = values.iter().position(|value| !value.is_finite())
+            && let Some(place) = values.iter().position(|value| !(value.is_finite() || value.is_nan() && is_table))
         {
             return unusable(format!("{} in row {} cannot be learned from", values[place], place / width));
         }
@@ -123,7 +125,7 @@ mod tests {
         assert!(mean.abs() < 1e-5);
         // Rows and classes still belong together after the split.
         let mut first = data.train.numbers(0..1, 3);
-        data.columns.unwrap().restore(&mut first);
+        first = data.columns.unwrap().cell_numbers(&first, false);
         let row = (first[0] / 3.0).round() as usize;
         assert_eq!(data.train.labels.unwrap()[0], [1, 0][row % 2]);
     }

@@ -35,7 +35,7 @@ mod table;
 pub mod write;
 
 pub use apply::{rows, rows_with};
-pub use columns::Columns;
+pub use columns::{Cell, Columns, Kind, NamedKind};
 pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values};
 pub use error::DataError;
 pub(crate) use error::list;
@@ -45,5 +45,5 @@ pub use fingerprints::Fingerprints;
 pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{exact, labels, mask, numbers};
-pub use options::{Channels, Fit, ImageSize, Options};
+pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::raw::{Raw, Request};
 use super::source::{self, Kind};
-use super::{DataError, Options, Origins, Split, Values, idx, npy, npz, picture, table};
+use super::{Cell, DataError, Missing, Options, Origins, Split, Values, idx, npy, npz, picture, table};
 
 /// Reads the numbers `(N, C)` of an array or a table unchanged.
 ///
@@ -31,9 +31,9 @@ pub fn labels(path: &Path, prefixes: &[&str], column: &str) -> Result<Option<Vec
     Ok(raw.rows.labels.map(|labels| labels.iter().map(name).collect()))
 }
 
-/// The numbers `(N, C)` of rows of a table file, in its own units and unchanged; none for another source, or if the rows do not
+/// The cells `(N, C)` of rows of a table file, in its own units and unchanged; none for another source, or if the rows do not
 /// know their lines.
-pub fn exact(path: &Path, columns: &[String], rows: &Split) -> Result<Option<Vec<f64>>, DataError> {
+pub fn exact(path: &Path, columns: &[String], rows: &Split) -> Result<Option<Vec<Cell>>, DataError> {
     match &rows.origins {
         Some(Origins::Lines(lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
             table::exact(path, columns, lines).map(Some)
@@ -65,8 +65,8 @@ fn read(path: &Path, prefixes: &[&str], label: Option<String>) -> Result<Raw, Da
             break;
         }
     }
-    let options = Options { columns, label, strict: true, ..Options::default() };
-    table::file(path, &Request { options: &options, progress: &|_, _| {}, label_needed: true })
+    let options = Options { columns, label, missing: Missing::Drop, strict: true, ..Options::default() };
+    table::file(path, &Request { options: &options, progress: &|_, _| {}, label_needed: true, like: None })
 }
 
 /// Reads a mask of the given size: `(height, width)`, true where a pixel is white.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::NamedKind;
+
 /// Colour channels of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -73,6 +75,18 @@ impl TryFrom<String> for ImageSize {
     }
 }
 
+/// What becomes of rows of a table with missing values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// They are learned from: the loss is that of what is there, and the encoder is told what is not.
+    #[default]
+    Keep,
+    /// They are left out.
+    Drop,
+}
+
 /// A source, and which of its rows to load and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -82,6 +96,10 @@ pub struct Options {
     pub label: Option<String>,
     /// The columns of a table to learn from; if empty, all but the label.
     pub columns: Vec<String>,
+    /// The kinds of columns of a table, where they are not those that suit their values.
+    pub kinds: Vec<NamedKind>,
+    /// What becomes of rows of a table with missing values.
+    pub missing: Missing,
     /// Classes to keep; if empty, all.
     pub keep_label: Vec<String>,
     /// Classes to drop.
@@ -110,6 +128,8 @@ impl Default for Options {
             source: "strokes".into(),
             label: None,
             columns: Vec::new(),
+            kinds: Vec::new(),
+            missing: Missing::default(),
             keep_label: Vec::new(),
             drop_label: Vec::new(),
             test_share: 0.1,

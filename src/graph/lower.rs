@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Graph, Kind, Node, Over, Region, Scalar};
-use crate::kernels::{Body, gemm, map, norm, pool, reduce};
+use crate::kernels::{Body, gemm, map, norm, pool, reduce, softmax};
 use crate::plan::{
     BufferId, Call, Dtype, Function, Index, Input, Op, Orientation, ParamTable, PlanError, Store, TensorId,
     TensorTable, Value, Windows,
@@ -139,7 +139,9 @@ impl Lower<'_> {
             | Kind::Fold { .. }
             | Kind::Pool { .. }
             | Kind::Normalise { .. }
-            | Kind::NormaliseBack { .. } => {
+            | Kind::NormaliseBack { .. }
+            | Kind::LogSoftmax { .. }
+            | Kind::LogSoftmaxBack { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,
@@ -445,6 +447,14 @@ impl Lower<'_> {
             Kind::NormaliseBack { d, of, scale, norm } => {
                 let operands = [self.matrix(*d)?, self.tensor(*of)?, self.tensor(*scale)?, self.place(node).tensor];
                 self.ops.push(norm::back(&self.lowering.tensors, name, operands, *norm)?);
+            }
+            Kind::LogSoftmax { of, groups } => {
+                let operands = [self.matrix(*groups)?, self.matrix(*of)?, self.place(node).tensor];
+                self.ops.push(softmax::log_softmax(&self.lowering.tensors, name, operands)?);
+            }
+            Kind::LogSoftmaxBack { d, of, groups } => {
+                let operands = [self.matrix(*groups)?, self.matrix(*d)?, self.matrix(*of)?, self.place(node).tensor];
+                self.ops.push(softmax::back(&self.lowering.tensors, name, operands)?);
             }
             Kind::Sum(parts) => self.sum(node, parts)?,
         }

@@ -147,6 +147,22 @@ pub enum Kind {
         /// The groups.
         norm: Norm,
     },
+    /// Logarithms of probabilities, in groups of neighbouring columns.
+    LogSoftmax {
+        /// The matrix.
+        of: Node,
+        /// `(2, D)`: the first column of each column's group, and the number of its columns.
+        groups: Node,
+    },
+    /// The gradient of these.
+    LogSoftmaxBack {
+        /// The gradient of its result.
+        d: Node,
+        /// The logarithms.
+        of: Node,
+        /// Their groups.
+        groups: Node,
+    },
     /// The sum of parts, each added in its region; together they cover the whole matrix.
     Sum(Vec<(Region, Node)>),
 }
@@ -221,6 +237,8 @@ impl Graph {
             Kind::Windows { of, .. } | Kind::Overlap { of, .. } => vec![*of],
             Kind::Pool { of, .. } | Kind::Normalise { of, .. } => vec![*of],
             Kind::NormaliseBack { d, of, scale, .. } => vec![*d, *of, *scale],
+            Kind::LogSoftmax { of, groups } => vec![*of, *groups],
+            Kind::LogSoftmaxBack { d, of, groups } => vec![*d, *of, *groups],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }
@@ -383,6 +401,23 @@ impl Graph {
         let ([rows, channels], name) = (self.shape(of), self.name(of).to_string());
         let scale = self.add(Kind::Result { of, index: 1 }, [norm.count(rows), 1], format!("{name}.scale"));
         self.add(Kind::NormaliseBack { d, of, scale, norm }, [rows, channels], format!("d_{name} by its norm"))
+    }
+
+    /// Adds the logarithms of probabilities `(B, D)`: of each group of columns, their exponentials have a sum of 1. Columns of no
+    /// group stay as they are. `groups (2, D)` is an input, see [`groups`](crate::kernels::softmax::groups).
+    ///
+    /// # Panics
+    /// If the groups are of another number of columns.
+    pub fn log_softmax(&mut self, name: impl Into<String>, of: Node, groups: Node) -> Node {
+        let (shape, name) = (self.shape(of), name.into());
+        assert_eq!(self.shape(groups), [2, shape[1]], "{name}");
+        self.add(Kind::LogSoftmax { of, groups }, shape, name)
+    }
+
+    /// Adds the gradient of these.
+    fn log_softmax_back(&mut self, d: Node, of: Node, groups: Node) -> Node {
+        let (shape, name) = (self.shape(of), format!("d_{} by its softmax", self.name(of)));
+        self.add(Kind::LogSoftmaxBack { d, of, groups }, shape, name)
     }
 
     /// Adds the same elements, row by row, in another shape.

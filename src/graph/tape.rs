@@ -155,7 +155,14 @@ impl Tape<'_> {
                 let d = self.graph.normalise_back(d, node, norm);
                 self.give(of, Region::Whole, d);
             }
-            Kind::NormaliseBack { .. } => unreachable!("{} was made by the tape", self.graph.name(node)),
+            Kind::LogSoftmax { of, groups } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.log_softmax_back(d, node, groups);
+                self.give(of, Region::Whole, d);
+            }
+            Kind::NormaliseBack { .. } | Kind::LogSoftmaxBack { .. } => {
+                unreachable!("{} was made by the tape", self.graph.name(node))
+            }
             Kind::Sum(parts) => {
                 for (region, part) in parts {
                     assert_eq!(region, Region::Whole, "{} was made by the tape", self.graph.name(node));

@@ -17,6 +17,8 @@ pub enum Fill {
     Levels,
     /// Random picks from these values, to hit bounds and branches.
     Among(&'static [f32]),
+    /// These values, one after the other.
+    Exactly(&'static [f32]),
     /// Uniform in (-spread, spread).
     Spread(f32),
     /// Uniform in (-common, common), one in eight in (-rare, rare).
@@ -125,11 +127,12 @@ impl Case {
             .iter()
             .map(|&(id, fill)| {
                 let words = (0..self.program.tensors.get(id).len())
-                    .map(|_| match fill {
+                    .map(|place| match fill {
                         Fill::Bits => rng.next_u32(),
                         Fill::Below(end) => rng.random_range(0..end),
                         Fill::Levels => rng.random::<f32>().to_bits(),
                         Fill::Among(values) => values[rng.random_range(0..values.len())].to_bits(),
+                        Fill::Exactly(values) => values[place % values.len()].to_bits(),
                         Fill::Spread(s) => symmetric(&mut rng, s).to_bits(),
                         Fill::Heavy { common, rare } => {
                             let spread = if rng.random_range(0..8) == 0 { rare } else { common };

@@ -4,8 +4,8 @@ use super::case::{Case, Fill, Tolerance};
 use super::pointwise::{self, Body, Form};
 use super::{Activation, Capabilities, Source, index_fits, params, template};
 use crate::plan::{
-    Call, Dtype, Function, Grid, Index, Input, Kernel, Loss, Op, PlanError, Pointwise, StepScalars, Store, TensorId,
-    TensorTable, Value,
+    Call, Dtype, Function, Grid, Index, Input, Kernel, Loss, MISSING, Op, PlanError, Pointwise, StepScalars, Store,
+    TensorId, TensorTable, Value,
 };
 
 params! {
@@ -100,9 +100,15 @@ fn fill(function: Function, argument: usize) -> Fill {
         (Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar, 1) => {
             Fill::Among(&[-31.0, -30.0, -3.1, -1.0, -0.2, 0.0, 0.4, 1.7, 20.0, 21.0])
         }
+        (Function::Loss(loss), 0) if loss.is_of_columns() => Fill::Heavy { common: 2.0, rare: 6.0 },
+        (Function::Loss(loss), 1) if loss.is_of_columns() => Fill::Among(&[-0.6, 0.0, 1.0, 2.3, MISSING]),
         (Function::Loss(_), 0) => Fill::Heavy { common: 6.0, rare: 120.0 },
         (Function::Loss(_), 1) => Fill::Levels,
-        (Function::Loss(loss), i) => Fill::Among(&loss.parameters()[i - 2..i - 1]),
+        (Function::Loss(loss), i) => Fill::Among(loss.parameters()[i - 2]),
+        (Function::ColumnMean | Function::ColumnOrCountMean, i @ 1..) => {
+            Fill::Among(Loss::ColumnOrCount.parameters()[i])
+        }
+        (Function::Present | Function::Absent, _) => Fill::Among(&[-0.6, 0.0, 2.3, MISSING]),
         _ => Fill::Heavy { common: 2.0, rare: 8.0 },
     }
 }
@@ -120,7 +126,7 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
             3 => (Index::PerRow, vec![rows]),
             _ => (Index::Once, vec![1]),
         };
-        inputs.push((case.input(["a", "b", "c", "d"][i], &shape, Dtype::F32, fill(function, i)), index));
+        inputs.push((case.input(["a", "b", "c", "d", "e"][i], &shape, Dtype::F32, fill(function, i)), index));
     }
     let tolerance = Tolerance::Relative(match function {
         Function::Copy | Function::Add | Function::Multiply => 1e-7,

@@ -13,6 +13,7 @@ pub mod reduce;
 mod registry;
 pub mod rng;
 pub mod roof;
+pub mod softmax;
 mod template;
 
 pub use crate::plan::Activation;
@@ -161,6 +162,7 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Kernel::Reduce(Reduce::Columns) if reduce::is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")].join("\n"),
         Kernel::Norm(..) => [TREE, include_str!("../../shaders/norm.wgsl")].join("\n"),
+        Kernel::Softmax(_) => include_str!("../../shaders/softmax.wgsl").to_string(),
         Kernel::Update(_) => [on.target.quad_library(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
         Kernel::Reduce(Reduce::Rows(count)) => {
             let rows = template::render("reduce_rows.wgsl", minijinja::context! { count });

@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
         super::reduce::cases,
         super::rng::cases,
         super::roof::cases,
+        super::softmax::cases,
     ]
     .into_iter()
     .flat_map(|family| family())

@@ -18,17 +18,24 @@ pub enum Likelihood {
     Mse,
     /// Normal with one sigma, which is learned.
     GaussianLearned,
+    /// Each column of a table by its kind, numbers normal with a learned sigma each.
+    Columns,
 }
 
 impl Likelihood {
     /// Every likelihood.
-    pub const ALL: [Likelihood; 4] =
-        [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Mse, Likelihood::GaussianLearned];
+    pub const ALL: [Likelihood; 5] = [
+        Likelihood::Bernoulli,
+        Likelihood::Gaussian,
+        Likelihood::Mse,
+        Likelihood::GaussianLearned,
+        Likelihood::Columns,
+    ];
 
     /// Whether it uses the configuration's sigma.
     pub fn takes_sigma(self) -> bool {
         match self {
-            Likelihood::Gaussian | Likelihood::GaussianLearned => true,
+            Likelihood::Gaussian | Likelihood::GaussianLearned | Likelihood::Columns => true,
             Likelihood::Bernoulli | Likelihood::Mse => false,
         }
     }
@@ -40,11 +47,12 @@ impl Likelihood {
             Likelihood::Gaussian => "gaussian",
             Likelihood::Mse => "mse",
             Likelihood::GaussianLearned => "gaussian-learned",
+            Likelihood::Columns => "columns",
         }
     }
 
     /// The loss `(B, D)` of each element of an output for `x`.
-    pub(super) fn loss(self, g: &mut Graph, output: Node, x: Node, sigma: f32) -> Node {
+    pub(super) fn loss(self, g: &mut Graph, output: Node, x: Node, sigma: f32, table: Option<Table>) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
             Likelihood::Gaussian => {
@@ -59,14 +67,59 @@ impl Likelihood {
                 let log_sigma = g.param("log_sigma", &[1], Init::Constant(sigma.ln()));
                 g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, x, log_sigma])
             }
+            Likelihood::Columns => {
+                let width = g.shape(output)[1];
+                let dispersion = g.param(DISPERSION, &[width], Init::Constant(sigma.ln()));
+                let Some(table) = table else {
+                    return g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, x, dispersion]);
+                };
+                let output = table.log_probabilities(g, output);
+                let (loss, log_means) = match table.log_means {
+                    Some(log_means) => (Loss::ColumnOrCount, vec![log_means]),
+                    None => (Loss::Column, Vec::new()),
+                };
+                let inputs = [vec![output, x, dispersion, table.kinds], log_means].concat();
+                g.map("loss", Function::Loss(loss), &inputs)
+            }
         }
     }
 
     /// Converts an output to the mean of the data, in the units of the data.
-    pub(super) fn mean(self, g: &mut Graph, output: Node) -> Node {
-        match self {
-            Likelihood::Bernoulli => g.map("mean", Function::Activate(Activation::Sigmoid), &[output]),
-            Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned => output,
+    pub(super) fn mean(self, g: &mut Graph, output: Node, table: Option<Table>) -> Node {
+        match (self, table) {
+            (Likelihood::Bernoulli, _) => g.map("mean", Function::Activate(Activation::Sigmoid), &[output]),
+            (Likelihood::Columns, Some(table)) => {
+                let output = table.log_probabilities(g, output);
+                match table.log_means {
+                    Some(log_means) => g.map("mean", Function::ColumnOrCountMean, &[output, table.kinds, log_means]),
+                    None => g.map("mean", Function::ColumnMean, &[output, table.kinds]),
+                }
+            }
+            (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned | Likelihood::Columns, _) => output,
+        }
+    }
+}
+
+/// The name of what `columns` learns of each: the logarithm of a number's sigma, or of a count's failures.
+pub const DISPERSION: &str = "dispersion";
+
+/// What a likelihood of columns is given of them, as inputs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table {
+    /// `(1, D)`: kinds.
+    pub kinds: Node,
+    /// `(2, D)`: see [`groups`](crate::kernels::softmax::groups); none without categories.
+    pub groups: Option<Node>,
+    /// `(1, D)`: means of the logarithms of counts; none without counts.
+    pub log_means: Option<Node>,
+}
+
+impl Table {
+    /// The output, that of a category's words as logarithms of their probabilities.
+    fn log_probabilities(self, g: &mut Graph, output: Node) -> Node {
+        match self.groups {
+            Some(groups) => g.log_softmax("log_probabilities", output, groups),
+            None => output,
         }
     }
 }

@@ -11,6 +11,6 @@ mod vae;
 
 pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
-pub use likelihood::Likelihood;
-pub use spec::{Condition, DataSpec, InitScheme, Objective, TrainSpec, VaeSpec};
+pub use likelihood::{DISPERSION, Likelihood};
+pub use spec::{Condition, DataSpec, InitScheme, Objective, TableSpec, TrainSpec, VaeSpec};
 pub use vae::{Apply, Labels, Plan, Vae};

@@ -2,6 +2,7 @@
 
 use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied, kl, reparameterise};
+use super::likelihood::{Likelihood, Table};
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
 use crate::plan::{Activation, Function};
@@ -60,8 +61,8 @@ impl Modules {
 struct Given {
     /// The weight of the layer it mirrors.
     tied: Option<Node>,
-    /// The classes of the rows `(B, K)`, and the name of their weight.
-    classes: Option<(Node, &'static str)>,
+    /// What else is known of the rows `(B, K)`, and the name of the weight for it.
+    known: Vec<(Node, &'static str)>,
 }
 
 /// A layer on what it takes, with its norm and its activation, and the layer's weight, if there is one.
@@ -71,7 +72,7 @@ fn forward(
     h: Node,
     batch: usize,
     layer: &SizedLayer,
-    Given { tied, classes }: Given,
+    Given { tied, known }: Given,
 ) -> (Node, Option<Node>) {
     let ([name, norm], channels) = (&names, layer.to.channels().0);
     // A dense layer has the numbers of images, the others their pixels.
@@ -92,18 +93,18 @@ fn forward(
     if is_dense {
         layers::set_order(g, name, layer.from, layer.to);
     }
-    // A dense layer takes the classes as it takes its other inputs. A norm of all channels of an image would take away what is
+    // A dense layer takes what is known as it takes its other inputs. A norm of all channels of an image would take away what is
     // the same in all pixels.
-    if let Some((classes, name)) = classes.filter(|_| is_dense) {
-        u = layers::conditioned(g, name, u, classes, Extent::Flat(layer.to.len()));
-        layers::set_order(g, name, Extent::Flat(g.shape(classes)[1]), layer.to);
+    for (known, name) in known.iter().filter(|_| is_dense) {
+        u = layers::conditioned(g, name, u, *known, Extent::Flat(layer.to.len()));
+        layers::set_order(g, name, Extent::Flat(g.shape(*known)[1]), layer.to);
     }
     if let Some(groups) = layer.norm {
         let of_images = g.reshape(u, layer.to.matrix(batch));
         u = layers::norm(g, norm, of_images, layer.to.pixels().0, groups);
     }
-    if let Some((classes, name)) = classes.filter(|_| !is_dense) {
-        u = layers::conditioned(g, name, u, classes, layer.to);
+    for (known, name) in known.into_iter().filter(|_| !is_dense) {
+        u = layers::conditioned(g, name, u, known, layer.to);
     }
     match layer.operation {
         SizedOperation::Residual { .. } => (u, weight),
@@ -111,25 +112,33 @@ fn forward(
     }
 }
 
-/// What a network takes: rows, and perhaps their classes.
+/// What a network takes: rows, perhaps their classes, and what it is told of a table's columns.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
     /// `(B, D)`
     pub x: Node,
     /// `(B, K)`: 1 in the column of a row's class, else 0.
     pub classes: Option<Node>,
+    /// Of columns that are not all numbers that are there.
+    pub table: Option<Table>,
 }
 
 /// Encodes rows to the latent variable.
-pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes }: Inputs, noise: Noise) -> Encoded {
-    let mut classes = classes.map(|classes| (classes, "encoder_condition"));
+pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: Inputs, noise: Noise) -> Encoded {
+    let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
     let mut weights = Vec::new();
     let mut h = x;
+    // Missing values are 0, the mean of the others, and the encoder is told which they are.
+    if spec.table.as_ref().is_some_and(|table| table.gaps) {
+        h = g.map("present", Function::Present, &[x]);
+        known.push((g.map("absent", Function::Absent, &[x]), "encoder_absent"));
+    }
     let batch = g.shape(x)[0];
     let mut modules = Modules::default();
     for layer in &spec.encoder {
         let names = modules.numbers(layer).map(|number| format!("encoder.{number}"));
-        let (next, weight) = forward(g, names, h, batch, layer, Given { tied: None, classes: classes.take() });
+        let (next, weight) =
+            forward(g, names, h, batch, layer, Given { tied: None, known: std::mem::take(&mut known) });
         weights.extend(weight);
         h = next;
     }
@@ -140,8 +149,8 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes }: Input
         let (mut code, weight) = dense(g, "code", h, latent);
         layers::set_order(g, "code", flat, Extent::Flat(latent));
         weights.push(weight);
-        if let Some((classes, name)) = classes {
-            code = layers::conditioned(g, name, code, classes, Extent::Flat(latent));
+        for (known, name) in known {
+            code = layers::conditioned(g, name, code, known, Extent::Flat(latent));
         }
         let z = activate(g, code, spec.latent_activation);
         return Encoded { codes: z, z, kl: None, noise: None, weights };
@@ -151,9 +160,9 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes }: Input
         layers::set_order(g, head, flat, Extent::Flat(latent));
     }
     weights.push(g.rows("mu.weight", weight, 0..latent));
-    // Without a layer before them, the classes go to the heads.
-    if let Some((classes, name)) = classes {
-        codes = layers::conditioned(g, name, codes, classes, Extent::Flat(2 * latent));
+    // Without a layer before them, what is known goes to the heads.
+    for (known, name) in known {
+        codes = layers::conditioned(g, name, codes, known, Extent::Flat(2 * latent));
     }
     let mu = g.columns("mu", codes, 0..latent);
     let logvar = g.columns("logvar", codes, latent..2 * latent);
@@ -170,7 +179,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes }: Input
 
 /// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`. A tied decoder uses the weights in `encoder`.
 pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Node>, encoder: &[Node]) -> Node {
-    let mut classes = classes.map(|classes| (classes, "decoder_condition"));
+    let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "decoder_condition")).into_iter().collect();
     let mut h = z;
     let batch = g.shape(z)[0];
     let mut modules = Modules::default();
@@ -180,7 +189,7 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Nod
         let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));
         let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
         let tied = if has_weight { mirrored.next().copied() } else { None };
-        h = forward(g, names, h, batch, layer, Given { tied, classes: classes.take() }).0;
+        h = forward(g, names, h, batch, layer, Given { tied, known: std::mem::take(&mut known) }).0;
     }
     h
 }
@@ -194,7 +203,18 @@ impl Encoded {
 
 /// Adds what a network takes, for a batch of rows.
 pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) -> Inputs {
-    Inputs { x: g.input("x", [batch, spec.width], levels), classes: classes(g, spec, batch) }
+    Inputs { x: g.input("x", [batch, spec.width], levels), classes: classes(g, spec, batch), table: table(g, spec) }
+}
+
+/// Adds what the likelihood is told of a table's columns.
+pub(super) fn table(g: &mut Graph, spec: &VaeSpec) -> Option<Table> {
+    let table = spec.table.as_ref().filter(|_| spec.likelihood == Likelihood::Columns)?;
+    let width = spec.width;
+    Some(Table {
+        kinds: g.input("kinds", [1, width], false),
+        groups: (!table.categories.is_empty()).then(|| g.input("groups", [2, width], false)),
+        log_means: table.has_counts().then(|| g.input("log_means", [1, width], false)),
+    })
 }
 
 /// Adds the classes of a batch of rows, if the model is told.
@@ -209,10 +229,15 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
 }
 
 /// `(B, 1)`: the negative log-likelihood of each row of `x`.
-pub(super) fn reconstruction(g: &mut Graph, spec: &VaeSpec, output: Node, x: Node) -> Node {
-    let batch = g.shape(x)[0];
-    let x = g.reshape(x, g.shape(output));
-    let loss = spec.likelihood.loss(g, output, x, spec.sigma);
+pub(super) fn reconstruction(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
+    let batch = g.shape(inputs.x)[0];
+    // Columns have parameters of their own.
+    let output = match spec.likelihood {
+        Likelihood::Columns => g.reshape(output, [batch, spec.width]),
+        _ => output,
+    };
+    let x = g.reshape(inputs.x, g.shape(output));
+    let loss = spec.likelihood.loss(g, output, x, spec.sigma, inputs.table);
     let of_rows = g.reshape(loss, [batch, spec.width]);
     g.fold("recon", of_rows, Over::Columns)
 }

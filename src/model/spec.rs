@@ -6,7 +6,7 @@ use super::{Likelihood, SizedLayer};
 use crate::kernels::Activation;
 use crate::kernels::batch::{Augment, Binarise};
 use crate::kernels::optimizer::Rule;
-use crate::plan::{Init, ParamTable};
+use crate::plan::{ColumnKind, Init, ParamTable};
 
 /// The objective that training minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,31 @@ impl InitScheme {
     }
 }
 
+/// What a network is told of the columns of a table.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TableSpec {
+    /// `(D)`: the kind of each value's column.
+    pub kinds: Vec<ColumnKind>,
+    /// The values of each category: one for each of its words, next to each other.
+    pub categories: Vec<std::ops::Range<usize>>,
+    /// `(D)`: the mean of the logarithms of counts, which their values are less; 0 for others.
+    pub log_means: Vec<f32>,
+    /// Whether values may be missing, which [`MISSING`](crate::plan::MISSING) stands for: the encoder is told which.
+    pub gaps: bool,
+}
+
+impl TableSpec {
+    /// Whether there are numbers alone, and all of them are there.
+    pub fn is_plain(&self) -> bool {
+        !self.gaps && self.kinds.iter().all(|kind| *kind == ColumnKind::Number)
+    }
+
+    /// Whether some column has counts.
+    pub fn has_counts(&self) -> bool {
+        self.kinds.contains(&ColumnKind::Count)
+    }
+}
+
 /// The network and its loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VaeSpec {
@@ -82,7 +107,7 @@ pub struct VaeSpec {
     pub latent_activation: Activation,
     /// Distribution of the data given the decoder's output.
     pub likelihood: Likelihood,
-    /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts.
+    /// Standard deviation of the likelihood gaussian; where those of gaussian-learned and columns start.
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,
@@ -90,6 +115,8 @@ pub struct VaeSpec {
     pub tied: bool,
     /// Number of classes, one of which encoder and decoder are told of each row.
     pub classes: Option<usize>,
+    /// The columns of a table, unless all are numbers that are there.
+    pub table: Option<TableSpec>,
     /// How weights and biases start.
     pub init: InitScheme,
 }

@@ -1,10 +1,11 @@
 //! The plans of a model: to train it, and to apply it.
 
+use super::likelihood::Table;
 use super::network::{self, Inputs, Noise};
-use super::spec::{DataSpec, Objective, TrainSpec, VaeSpec};
+use super::spec::{DataSpec, Objective, TableSpec, TrainSpec, VaeSpec};
 use crate::graph::{Graph, Lowering, Node, Scalar};
 use crate::kernels::optimizer::{self, Arenas};
-use crate::kernels::{batch, reduce};
+use crate::kernels::{batch, reduce, softmax};
 use crate::plan::{
     METRICS_PER_STEP, Op, ParamTable, PlanError, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan,
     TensorId, TensorTable,
@@ -59,6 +60,8 @@ pub struct Vae {
     pub test_data: TensorId,
     /// The classes of both, where the model is told.
     pub labels: Option<Labels>,
+    /// What the outside writes once: what is known of a table's columns.
+    pub constants: Vec<(TensorId, Vec<f32>)>,
     /// `(L)`: all parameters.
     pub weights: TensorId,
     /// `(L)`: all gradients.
@@ -118,6 +121,8 @@ struct Builder<'a> {
     train_data: TensorId,
     test_data: TensorId,
     labels: Option<Labels>,
+    /// Kinds, groups and means of logarithms of a table's columns.
+    constants: Vec<(TensorId, Vec<f32>)>,
     x: TensorId,
     mean: TensorId,
     given: TensorId,
@@ -168,6 +173,7 @@ impl<'a> Builder<'a> {
             test: tensors.words("test classes", &[data.test_rows, 1]),
             batch: tensors.floats("classes", &[b, count]),
         });
+        let constants = spec.table.as_ref().map_or_else(Vec::new, |table| constants(&mut tensors, table, spec.width));
         // Two halves of the ring: one is read back while the other is written.
         let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
@@ -184,6 +190,7 @@ impl<'a> Builder<'a> {
             train_data,
             test_data,
             labels,
+            constants,
             x,
             mean: lowering.shared("mean", &[b, spec.width]),
             given: lowering.shared("given noise", &[b, spec.latent]),
@@ -232,6 +239,7 @@ impl<'a> Builder<'a> {
         Ok(Vae {
             train_data: id(self.train_data),
             test_data: id(self.test_data),
+            constants: self.constants.into_iter().filter(|(t, _)| used.contains(t)).map(|(t, v)| (id(t), v)).collect(),
             labels: self.labels.map(|l| Labels { train: id(l.train), test: id(l.test), batch: id(l.batch) }),
             weights: id(self.arenas.weights),
             gradients: id(self.arenas.gradients),
@@ -270,7 +278,13 @@ impl<'a> Builder<'a> {
     /// Where the batch lies.
     fn placed(&self, inputs: Inputs) -> Vec<(Node, TensorId)> {
         let classes = inputs.classes.zip(self.labels).map(|(node, labels)| (node, labels.batch));
-        std::iter::once((inputs.x, self.x)).chain(classes).collect()
+        std::iter::once((inputs.x, self.x)).chain(classes).chain(self.placed_table(inputs.table)).collect()
+    }
+
+    /// Where lies what is known of a table's columns.
+    fn placed_table(&self, table: Option<Table>) -> Vec<(Node, TensorId)> {
+        let nodes = table.map(|table| [Some(table.kinds), table.groups, table.log_means]);
+        nodes.into_iter().flatten().zip(&self.constants).filter_map(|(node, (id, _))| Some((node?, *id))).collect()
     }
 
     /// A plan of a graph, between ops that no node stands for. The nodes in `kept` lie where the outside reads them.
@@ -314,7 +328,7 @@ impl<'a> Builder<'a> {
         let (mut g, inputs) = self.graph();
         let encoded = network::encode(&mut g, self.spec, inputs, self.noise);
         let output = encoded.decode(&mut g, self.spec, inputs.classes);
-        let recon = network::reconstruction(&mut g, self.spec, output, inputs.x);
+        let recon = network::reconstruction(&mut g, self.spec, output, inputs);
         // The mean over the batch, and the KL's weight.
         let mean = g.constant(1.0 / self.train.batch as f32);
         let mut losses = vec![(recon, mean)];
@@ -342,7 +356,7 @@ impl<'a> Builder<'a> {
         let (mut g, inputs) = self.graph();
         let encoded = network::encode(&mut g, self.spec, inputs, noise);
         let output = encoded.decode(&mut g, self.spec, inputs.classes);
-        let recon = network::reconstruction(&mut g, self.spec, output, inputs.x);
+        let recon = network::reconstruction(&mut g, self.spec, output, inputs);
         let mut kept = self.placed(inputs);
         kept.push((recon, self.recon));
         kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
@@ -366,7 +380,7 @@ impl<'a> Builder<'a> {
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
         let output = network::encode(&mut g, self.spec, inputs, Noise::Off).decode(&mut g, self.spec, inputs.classes);
-        let mean = self.spec.likelihood.mean(&mut g, output);
+        let mean = self.spec.likelihood.mean(&mut g, output, inputs.table);
         let mut kept = self.placed(inputs);
         kept.push((mean, self.mean));
         let gather = self.gather_test()?;
@@ -378,8 +392,10 @@ impl<'a> Builder<'a> {
         let classes = network::classes(&mut g, self.spec, self.train.batch);
         let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
         let output = network::decode(&mut g, self.spec, z, classes, &weights);
-        let mean = self.spec.likelihood.mean(&mut g, output);
+        let table = network::table(&mut g, self.spec);
+        let mean = self.spec.likelihood.mean(&mut g, output, table);
         let mut kept = vec![(z, self.z), (mean, self.mean)];
+        kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
         self.plan(name, &g, &kept, [Vec::new(), Vec::new()])
     }
@@ -397,12 +413,22 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// The tensors that say what is known of a table's columns, and their values.
+fn constants(tensors: &mut TensorTable, table: &TableSpec, width: usize) -> Vec<(TensorId, Vec<f32>)> {
+    let kinds = table.kinds.iter().map(|kind| (*kind as u32) as f32).collect();
+    let groups = softmax::groups(width, table.categories.iter().cloned());
+    [("kinds", 1, kinds), ("groups", 2, groups), ("log_means", 1, table.log_means.clone())]
+        .into_iter()
+        .map(|(name, rows, values)| (tensors.floats(name, &[rows, width]), values))
+        .collect()
+}
+
 /// The parameters of a model, in the order in which its layers ask for them.
 fn parameters(spec: &VaeSpec) -> ParamTable {
     let mut g = Graph::default();
     let inputs = network::inputs(&mut g, spec, 1, false);
     let output = network::encode(&mut g, spec, inputs, Noise::Off).decode(&mut g, spec, inputs.classes);
-    network::reconstruction(&mut g, spec, output, inputs.x);
+    network::reconstruction(&mut g, spec, output, inputs);
     let mut params = g.params().clone();
     spec.init.apply(&mut params);
     params

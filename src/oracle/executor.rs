@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Call, Memory, Real, Store, batch, gemm, norm, optimizer, pointwise, pool, reduce, rng, roof};
+use super::{Call, Memory, Real, Store, batch, gemm, norm, optimizer, pointwise, pool, reduce, rng, roof, softmax};
 use crate::kernels::map::MapParams;
 use crate::plan::{BufferId, Dtype, Kernel, Op, PlanId, Program, StepMetrics, StepScalars, TensorId};
 
@@ -108,6 +108,7 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
         }
         Kernel::Norm(norm, way) => norm::run(call, *norm, *way),
         Kernel::Pool(kind) => pool::run(call, kind),
+        Kernel::Softmax(way) => softmax::run(call, *way),
         Kernel::Update(update) => optimizer::run(call, *update),
         Kernel::Reduce(kind) => reduce::run(call, *kind),
         Kernel::RandomBits => rng::run(call),

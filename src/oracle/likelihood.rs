@@ -2,7 +2,7 @@
 
 use super::Real;
 use super::activation::sigmoid;
-use crate::plan::Loss;
+use crate::plan::{ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, is_missing};
 
 /// The loss of the output `x[0]` for the data `x[1]`, and its slopes; unused results are 0.
 pub(super) fn evaluate<T: Real>(loss: Loss, x: &[T]) -> [T; 3] {
@@ -10,6 +10,7 @@ pub(super) fn evaluate<T: Real>(loss: Loss, x: &[T]) -> [T; 3] {
         Loss::Bernoulli => bernoulli(x[0], x[1]),
         Loss::Gaussian => gaussian(x[0], x[1], x[2], x[3]),
         Loss::GaussianLearned => gaussian_learned(x[0], x[1], x[2]),
+        Loss::Column | Loss::ColumnOrCount => column(x),
     }
 }
 
@@ -24,7 +25,86 @@ fn gaussian<T: Real>(mean: T, x: T, inv_var: T, log_norm: T) -> [T; 3] {
 }
 
 fn gaussian_learned<T: Real>(mean: T, x: T, log_sigma: T) -> [T; 3] {
-    let error = (mean - x) / log_sigma.exp();
-    let log_norm = log_sigma + T::of(0.5 * (2.0 * std::f64::consts::PI).ln());
-    [T::of(0.5) * error * error + log_norm, error / log_sigma.exp(), T::one() - error * error]
+    let kept = log_sigma.max(T::of(LOG_SIGMA_LEAST.into()));
+    let error = (mean - x) / kept.exp();
+    let log_norm = kept + T::of(0.5 * (2.0 * std::f64::consts::PI).ln());
+    let slope = inward(T::one() - error * error, log_sigma, (LOG_SIGMA_LEAST, f32::MAX));
+    [T::of(0.5) * error * error + log_norm, error / kept.exp(), slope]
+}
+
+/// The slope of a parameter that is kept within bounds: none that would take it further out.
+fn inward<T: Real>(slope: T, value: T, (least, most): (f32, f32)) -> T {
+    match () {
+        () if value <= T::of(least.into()) => slope.min(T::zero()),
+        () if value >= T::of(most.into()) => slope.max(T::zero()),
+        () => slope,
+    }
+}
+
+fn bounded<T: Real>(value: T, (least, most): (f32, f32)) -> T {
+    value.max(T::of(least.into())).min(T::of(most.into()))
+}
+
+/// Whether a column is of a kind.
+fn is<T: Real>(kind: T, wanted: ColumnKind) -> bool {
+    kind == T::of(f64::from(wanted as u32))
+}
+
+/// Of the output, the data, the dispersion and the kind; of a count, the mean of the logarithms too.
+fn column<T: Real>(x: &[T]) -> [T; 3] {
+    match x[3] {
+        _ if is_missing(x[1].wide() as f32) => [T::zero(); 3],
+        kind if is(kind, ColumnKind::YesNo) => bernoulli(x[0], x[1]),
+        kind if is(kind, ColumnKind::Category) => [-x[1] * x[0], -x[1], T::zero()],
+        kind if is(kind, ColumnKind::Count) && x.len() > 4 => count(x[0], x[1], x[2], x[4]),
+        _ => gaussian_learned(x[0], x[1], x[2]),
+    }
+}
+
+/// The mean of a column in the units of its values, of the output and the kind.
+pub(super) fn column_mean<T: Real>(x: &[T]) -> T {
+    match x[1] {
+        kind if is(kind, ColumnKind::YesNo) => sigmoid(x[0]),
+        kind if is(kind, ColumnKind::Category) => x[0].exp(),
+        kind if is(kind, ColumnKind::Count) && x.len() > 2 => {
+            bounded(x[2] + x[0], LOG_COUNT_RANGE).exp().ln_1p() - x[2]
+        }
+        _ => x[0],
+    }
+}
+
+pub(super) fn present<T: Real>(x: T) -> T {
+    if is_missing(x.wide() as f32) { T::zero() } else { x }
+}
+
+pub(super) fn absent<T: Real>(x: T) -> T {
+    if is_missing(x.wide() as f32) { T::one() } else { T::zero() }
+}
+
+/// `ln(gamma(x))` and its slope, by the recurrence up to 30 and Stirling's series there.
+fn log_gamma(x: f64) -> (f64, f64) {
+    let (mut at, mut below, mut slope_below) = (x, 0.0, 0.0);
+    while at < 30.0 {
+        below += at.ln();
+        slope_below += 1.0 / at;
+        at += 1.0;
+    }
+    let square = 1.0 / (at * at);
+    let series = (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square / 1680.0))) / at;
+    let value = (at - 0.5) * at.ln() - at + 0.5 * (2.0 * std::f64::consts::PI).ln() + series;
+    let slope = at.ln() - 0.5 / at - square * (1.0 / 12.0 - square * (1.0 / 120.0 - square / 252.0));
+    (value - below, slope - slope_below)
+}
+
+/// A negative binomial: of k, `C(k + r - 1, k) (m / (r + m))^k (r / (r + m))^r`.
+fn count<T: Real>(output: T, x: T, dispersion: T, shift: T) -> [T; 3] {
+    let k = ((shift + x).exp() - T::one()).round().wide().max(0.0);
+    let mean = bounded(shift + output, LOG_COUNT_RANGE).exp().wide();
+    let r = bounded(dispersion, LOG_FAILURES_RANGE).exp().wide();
+    let (of_both, slope_of_both) = log_gamma(k + r);
+    let (of_r, slope_of_r) = log_gamma(r);
+    let loss = log_gamma(k + 1.0).0 - of_both + of_r - k * (mean / (r + mean)).ln() - r * (r / (r + mean)).ln();
+    let by_r = slope_of_r - slope_of_both - (r / (r + mean)).ln() + (k - mean) / (r + mean);
+    let by_output = T::of(r * (mean - k) / (r + mean));
+    [T::of(loss), by_output, inward(T::of(r * by_r), dispersion, LOG_FAILURES_RANGE)]
 }

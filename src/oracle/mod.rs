@@ -14,6 +14,7 @@ mod pool;
 mod reduce;
 mod rng;
 mod roof;
+mod softmax;
 mod windows;
 
 pub use executor::Oracle;

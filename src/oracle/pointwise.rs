@@ -24,6 +24,9 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
         Function::Kl => one(latent::kl(x[0], x[1])),
         Function::KlLogvar => one(latent::kl_logvar(x[0], x[1])),
         Function::Loss(loss) => likelihood::evaluate(loss, x),
+        Function::ColumnMean | Function::ColumnOrCountMean => one(likelihood::column_mean(x)),
+        Function::Present => one(likelihood::present(x[0])),
+        Function::Absent => one(likelihood::absent(x[0])),
     }
 }
 

@@ -80,27 +80,75 @@ pub enum Loss {
     Gaussian,
     /// Negative log-likelihood of a normal, from `log_sigma`, which gets a gradient.
     GaussianLearned,
+    /// That of a column of a table without counts, from its dispersion, which gets a gradient, and its kind: see
+    /// [`ColumnKind`]. Of a category, the output is the logarithm of its probability.
+    Column,
+    /// The same with counts: from the dispersion, the kind, and the mean of the counts' logarithms.
+    ColumnOrCount,
 }
+
+/// Where functions of a table's columns are tried: dispersions, kinds, means.
+const COLUMN: [&[f32]; 3] = [&[-0.4, -1.2, 1.5, -8.0, 11.0], &[0.0, 1.0, 2.0, 3.0], &[-0.5, 0.8, 2.1]];
 
 impl Loss {
     /// Every loss.
-    pub const ALL: [Loss; 3] = [Loss::Bernoulli, Loss::Gaussian, Loss::GaussianLearned];
+    pub const ALL: [Loss; 5] =
+        [Loss::Bernoulli, Loss::Gaussian, Loss::GaussianLearned, Loss::Column, Loss::ColumnOrCount];
 
-    /// Its function in `shaders/likelihood.wgsl`; example values of its inputs after the output and `x`; the number of
-    /// its results (the loss, the slope by the output, slopes by the first further inputs); its operations.
-    fn row(self) -> (&'static str, &'static [f32], usize, usize) {
+    /// Its function in `shaders/likelihood.wgsl`; examples of its inputs after the output and `x`; the number of its
+    /// results (the loss, the slope by the output, slopes by the first further inputs); its operations.
+    fn row(self) -> (&'static str, &'static [&'static [f32]], usize, usize) {
         match self {
             Loss::Bernoulli => ("bernoulli", &[], 2, 14),
-            Loss::Gaussian => ("gaussian", &[11.1, -0.28], 2, 6),
-            Loss::GaussianLearned => ("gaussian_learned", &[-0.4], 3, 10),
+            Loss::Gaussian => ("gaussian", &[&[11.1], &[-0.28]], 2, 6),
+            Loss::GaussianLearned => ("gaussian_learned", &[COLUMN[0]], 3, 10),
+            Loss::Column => ("column", &[COLUMN[0], COLUMN[1]], 3, 24),
+            Loss::ColumnOrCount => ("column_or_count", &COLUMN, 3, 90),
         }
     }
 
-    /// Example values of its inputs after the output and `x`.
-    pub fn parameters(self) -> &'static [f32] {
+    /// Examples of its inputs after the output and `x`.
+    pub fn parameters(self) -> &'static [&'static [f32]] {
         self.row().1
     }
+
+    /// Whether it is of a table's columns, whose values may be missing.
+    pub fn is_of_columns(self) -> bool {
+        matches!(self, Loss::Column | Loss::ColumnOrCount)
+    }
 }
+
+/// The distribution of a column of a table. Of a category, each of its words has a value: 1 or 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum ColumnKind {
+    /// Normal around the output; the dispersion is the logarithm of its sigma.
+    Number = 0,
+    /// Bernoulli; the output is its logit.
+    YesNo = 1,
+    /// Categorical; the output is the logarithm of a word's probability.
+    Category = 2,
+    /// Negative binomial; the output is the logarithm of its mean, less the mean of the counts' logarithms, and the dispersion
+    /// the logarithm of its number of failures.
+    Count = 3,
+}
+
+/// The value that stands for one that is missing: the largest float.
+pub const MISSING: f32 = f32::MAX;
+
+/// Whether a value stands for one that is missing.
+pub fn is_missing(value: f32) -> bool {
+    value >= 3e38
+}
+
+/// `log_sigma` is kept above this: what never differs would have no density.
+pub const LOG_SIGMA_LEAST: f32 = -7.0;
+
+/// The logarithm of a negative binomial's number of failures is kept within this range: beyond it, it is a Poisson distribution.
+pub const LOG_FAILURES_RANGE: (f32, f32) = (-5.0, 10.0);
+
+/// The logarithm of a mean count is kept within this range.
+pub const LOG_COUNT_RANGE: (f32, f32) = (-20.0, 20.0);
 
 /// `logvar` is clamped to this range, where `exp` neither vanishes nor overflows.
 pub const LOGVAR_RANGE: (f32, f32) = (-30.0, 20.0);
@@ -131,6 +179,14 @@ pub enum Function {
     KlLogvar,
     /// A loss, and its slopes: see [`Loss`].
     Loss(Loss),
+    /// A column's mean in the units of its values, from the output and the kind.
+    ColumnMean,
+    /// The same with counts: from the output, the kind, and the mean of the counts' logarithms.
+    ColumnOrCountMean,
+    /// A value, or 0 where it is missing.
+    Present,
+    /// 1 where a value is missing, else 0.
+    Absent,
 }
 
 /// The description of a function, without its formula.
@@ -179,7 +235,8 @@ impl Function {
         let activations = Activation::ALL.into_iter().filter(|a| *a != Activation::Identity);
         let of_activations = activations.flat_map(|a| [Activate(a), Slope(a)]);
         let others = [Copy, Add, Multiply, Normal(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
-        of_activations.chain(others).chain(self::Loss::ALL.map(Loss)).collect()
+        let of_columns = [ColumnMean, ColumnOrCountMean, Present, Absent];
+        of_activations.chain(others).chain(self::Loss::ALL.map(Loss)).chain(of_columns).collect()
     }
 
     /// Its signature.
@@ -199,6 +256,10 @@ impl Function {
                 let (name, parameters, results, flops) = loss.row();
                 (name, Family::Likelihood, 2 + parameters.len(), results, flops)
             }
+            Function::ColumnMean => ("column_mean", Family::Likelihood, 2, 1, 6),
+            Function::ColumnOrCountMean => ("column_or_count_mean", Family::Likelihood, 3, 1, 12),
+            Function::Present => ("present", Family::Likelihood, 1, 1, 1),
+            Function::Absent => ("absent", Family::Likelihood, 1, 1, 1),
         };
         Signature { name, family, inputs, results, flops }
     }
@@ -227,6 +288,10 @@ impl Function {
             // Functions that only the tape adds, and those without inputs.
             (Function::Slope(_) | Function::Normal(_), _) => Gradient::None,
             (Function::ReparameteriseLogvar | Function::KlLogvar, _) => Gradient::None,
+            // What is shown, and the data.
+            (Function::ColumnMean | Function::ColumnOrCountMean | Function::Present | Function::Absent, _) => {
+                Gradient::None
+            }
         }
     }
 }

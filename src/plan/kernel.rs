@@ -31,11 +31,13 @@ pub enum Family {
     Rng,
     /// What the adapter can do at best, for the benchmarks.
     Roof,
+    /// Logarithms of the probabilities of a category's words.
+    Softmax,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 12] = [
+    pub const ALL: [Family; 13] = [
         Family::Activation,
         Family::Batch,
         Family::Gemm,
@@ -48,6 +50,7 @@ impl Family {
         Family::Reduce,
         Family::Rng,
         Family::Roof,
+        Family::Softmax,
     ];
 
     /// The stem of the family's files.
@@ -65,6 +68,7 @@ impl Family {
             Family::Reduce => "reduce",
             Family::Rng => "rng",
             Family::Roof => "roof",
+            Family::Softmax => "softmax",
         }
     }
 }
@@ -262,6 +266,8 @@ pub enum Kernel {
     Norm(Norm, Way),
     /// Sums over windows.
     Pool(Pool),
+    /// Logarithms of probabilities.
+    Softmax(Way),
     /// The optimiser.
     Update(Update),
     /// Sums.
@@ -286,6 +292,8 @@ impl Kernel {
             Kernel::Norm(_, Way::Back) => "normalise_back",
             Kernel::Pool(Pool { way: Way::Forward, .. }) => "pool",
             Kernel::Pool(Pool { way: Way::Back, .. }) => "spread",
+            Kernel::Softmax(Way::Forward) => "log_softmax",
+            Kernel::Softmax(Way::Back) => "log_softmax_back",
             Kernel::Update(Update::Sgd { .. }) => "sgd",
             Kernel::Update(Update::Adam { .. }) => "adam",
             Kernel::Reduce(Reduce::Report) => "report",
@@ -311,6 +319,7 @@ impl Kernel {
             },
             Kernel::Norm(..) => Family::Norm,
             Kernel::Pool(_) => Family::Pool,
+            Kernel::Softmax(_) => Family::Softmax,
             Kernel::Update(_) => Family::Optimizer,
             Kernel::Reduce(_) => Family::Reduce,
             Kernel::RandomBits => Family::Rng,

@@ -13,7 +13,10 @@ mod step_plan;
 mod tensor;
 mod windows;
 
-pub use function::{Activation, Function, Gradient, LOGVAR_RANGE, Loss, Saved, Signature};
+pub use function::{
+    Activation, ColumnKind, Function, Gradient, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, LOGVAR_RANGE,
+    Loss, MISSING, Saved, Signature, is_missing,
+};
 pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Norm, Orientation, Pool, Reduce, Roof, Update, Way};
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Order, Param, ParamTable};

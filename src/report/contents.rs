@@ -148,14 +148,18 @@ pub struct Points {
 pub struct Column {
     /// Name of the column.
     pub name: String,
-    /// Mean over the training rows.
-    pub mean: f64,
-    /// Standard deviation over the training rows.
-    pub deviation: f64,
+    /// What its values are.
+    pub kind: String,
+    /// Mean over the rows, of numbers.
+    pub mean: Option<f64>,
+    /// Standard deviation over the rows, of numbers.
+    pub deviation: Option<f64>,
     /// Mean absolute error of the reconstruction, in the column's own unit.
     pub error: Option<f64>,
     /// R²: the share of the column's variance that the reconstruction explains.
     pub r2: Option<f64>,
+    /// The share of words that the reconstruction has right.
+    pub right: Option<f64>,
 }
 
 /// A command to continue with.

@@ -55,7 +55,15 @@ mod tests {
     #[test]
     fn each_part_brings_its_section() {
         let epoch = Epoch { epoch: 1, train_loss: 2.0, test_loss: 1.5, reconstruction: 1.0, kl: 0.5 };
-        let column = Column { name: "height".into(), mean: 1.7, deviation: 0.1, error: None, r2: None };
+        let column = Column {
+            name: "height".into(),
+            kind: "number".into(),
+            mean: Some(1.7),
+            deviation: Some(0.1),
+            error: None,
+            r2: None,
+            right: None,
+        };
         let line = Command { purpose: "Again".into(), line: "wgvae train --out 'a & b'".into() };
         let png = vec![1, 2, 3];
         let picture = Picture { title: "Samples".into(), caption: String::new(), alt: "\"digits\"".into(), png };

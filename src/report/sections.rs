@@ -186,20 +186,22 @@ pub fn columns(columns: &[Column]) -> String {
     if columns.is_empty() {
         return String::new();
     }
-    let (has_error, has_r2) = (columns.iter().any(|c| c.error.is_some()), columns.iter().any(|c| c.r2.is_some()));
-    let mut names = vec!["column", "mean", "deviation"];
-    names.extend(has_error.then_some("mean absolute error"));
-    names.extend(has_r2.then_some("R²"));
-    let rows: Vec<Vec<String>> = columns
-        .iter()
-        .take(MOST_COLUMNS)
-        .map(|c| {
-            let mut row = vec![c.name.clone(), measured(c.mean), measured(c.deviation)];
-            row.extend(has_error.then(|| measured(c.error.unwrap_or(f64::NAN))));
-            row.extend(has_r2.then(|| measured(c.r2.unwrap_or(f64::NAN))));
-            row
-        })
-        .collect();
+    type Figure = (&'static str, fn(&Column) -> Option<f64>);
+    let figures: [Figure; 5] = [
+        ("mean", |c| c.mean),
+        ("deviation", |c| c.deviation),
+        ("mean absolute error", |c| c.error),
+        ("R²", |c| c.r2),
+        ("share right", |c| c.right),
+    ];
+    // What no column has is left out.
+    let figures: Vec<_> = figures.into_iter().filter(|(_, of)| columns.iter().any(|c| of(c).is_some())).collect();
+    let names: Vec<&str> = ["column", "kind"].into_iter().chain(figures.iter().map(|(name, _)| *name)).collect();
+    let row = |c: &Column| -> Vec<String> {
+        let values = figures.iter().map(|(_, of)| of(c).map_or(String::new(), measured));
+        [c.name.clone(), c.kind.clone()].into_iter().chain(values).collect()
+    };
+    let rows: Vec<Vec<String>> = columns.iter().take(MOST_COLUMNS).map(row).collect();
     let more = match columns.len().saturating_sub(MOST_COLUMNS) {
         0 => String::new(),
         more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),

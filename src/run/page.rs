@@ -22,7 +22,7 @@ pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) 
     let data = rows.extent;
     // A run's configuration fits its data.
     let (encoder, decoder) =
-        config.vae_spec(rows).map_or_else(|_| Default::default(), |spec| (spec.encoder, spec.decoder));
+        config.vae_spec(rows.clone()).map_or_else(|_| Default::default(), |spec| (spec.encoder, spec.decoder));
     let of_images = encoder.first().is_some_and(|layer| matches!(layer.from, Extent::Image(_)));
     let input = if of_images { data } else { Extent::Flat(data.len()) };
     let to = |layers: Vec<model::SizedLayer>| layers.into_iter().map(|layer| layer.to);
@@ -82,7 +82,7 @@ pub fn page(run: &Run, rows: &Rows, model: &mut Applied) -> Result<String, RunEr
 fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
     let split = &rows.split;
     let codes = model.encode(split)?;
-    let figures = Evaluation::of(run, &codes, &model.score(split, 1)?, 1);
+    let figures = Evaluation::of(run, split, &codes, &model.score(split, 1)?, 1);
     let shown = model.reconstruct(split)?;
     let samples = match run.has_prior() {
         true => model.decode(&draws::prior(PLOTTED.min(split.rows.max(100)), codes.latent, 0, 1.0))?,
@@ -200,24 +200,37 @@ fn pictures(
 /// A table's columns with their errors, in their own units.
 fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
     let Some(columns) = &run.data.columns else { return Vec::new() };
-    let width = columns.names.len();
-    let x = split.numbers(0..split.rows, width);
+    let count = columns.names.len();
+    let [x, shown] =
+        [&split.numbers(0..split.rows, run.data.shape.len()), shown].map(|values| columns.cell_numbers(values, false));
     let column = |i: usize| {
-        let pairs = || x.iter().zip(shown).skip(i).step_by(width).map(|(x, s)| (f64::from(*x), f64::from(*s)));
-        let rows = split.rows as f64;
-        let mean = pairs().map(|(x, _)| x).sum::<f64>() / rows;
-        let variance: f64 = pairs().map(|(x, _)| (x - mean).powi(2)).sum();
-        let residual: f64 = pairs().map(|(x, s)| (x - s).powi(2)).sum();
-        let error = pairs().map(|(x, s)| (x - s).abs()).sum::<f64>() / rows;
+        // Of what is there.
+        let pairs: Vec<(f64, f64)> = x
+            .iter()
+            .zip(&shown)
+            .skip(i)
+            .step_by(count)
+            .filter(|(x, _)| !x.is_nan())
+            .map(|(x, s)| (f64::from(*x), f64::from(*s)))
+            .collect();
+        let rows = pairs.len() as f64;
+        let mean = pairs.iter().map(|(x, _)| x).sum::<f64>() / rows;
+        let squares: f64 = pairs.iter().map(|(x, _)| (x - mean).powi(2)).sum();
+        let residual: f64 = pairs.iter().map(|(x, s)| (x - s).powi(2)).sum();
+        let kind = columns.kinds[i];
+        let of_numbers = |value: f64| (!kind.is_of_words()).then_some(value);
+        let right = pairs.iter().filter(|(x, s)| x == s).count() as f64 / rows;
         Column {
             name: columns.names[i].clone(),
-            mean: columns.mean[i].into(),
-            deviation: columns.deviation[i].into(),
-            error: Some(error * f64::from(columns.deviation[i])),
-            r2: (variance > 0.0).then(|| 1.0 - residual / variance),
+            kind: kind.name().into(),
+            mean: of_numbers(mean),
+            deviation: of_numbers((squares / rows).sqrt()),
+            error: of_numbers(pairs.iter().map(|(x, s)| (x - s).abs()).sum::<f64>() / rows),
+            r2: of_numbers(1.0 - residual / squares).filter(|_| squares > 0.0),
+            right: kind.is_of_words().then_some(right),
         }
     };
-    (0..width).map(column).collect()
+    (0..count).map(column).collect()
 }
 
 fn next(run: &Run) -> Vec<Command> {

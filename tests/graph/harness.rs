@@ -5,6 +5,7 @@ use wgvae::executor::Executor;
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::graph::{Graph, Node, Over};
 use wgvae::kernels::rng::threefry2x32;
+use wgvae::kernels::softmax;
 use wgvae::model::{CustomModel, Definition};
 use wgvae::oracle::Oracle;
 use wgvae::plan::{BufferId, Function, Init, Loss, PlanId, StepScalars, TensorId};
@@ -90,6 +91,9 @@ pub const STEP: StepScalars = StepScalars {
     correction2: 1.0,
 };
 
+/// The groups of columns that an input of this name has.
+pub const GROUPS: [std::ops::Range<usize>; 2] = [0..3, 4..6];
+
 /// Numbers in (-1, 1) that depend on their place alone.
 pub fn numbers(count: usize, seed: u32) -> Vec<f32> {
     (0..count as u32).map(|i| threefry2x32([seed, 1], [i, 0])[0] as f32 / 2f32.powi(31) - 1.0).collect()
@@ -104,7 +108,11 @@ pub fn fill(model: &CustomModel, executor: &mut Executor) {
         }
     }
     for (seed, id) in model.inputs.iter().enumerate() {
-        let values = numbers(model.program.tensors.get(*id).len(), seed as u32);
+        let tensor = model.program.tensors.get(*id);
+        let values = match tensor.name.as_str() {
+            "groups" => softmax::groups(tensor.shape[1], GROUPS),
+            _ => numbers(tensor.len(), seed as u32),
+        };
         let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
         executor.write_words(*id, &words).unwrap();
     }

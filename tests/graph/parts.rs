@@ -237,3 +237,20 @@ fn rows_of_a_parameter() {
         assert!((output[0] - expected).abs() < 1e-5, "rows from {start}: {} and {expected}", output[0]);
     }
 }
+
+/// Two categories and a column that is none, the first read by what is no likelihood.
+#[test]
+fn logarithms_of_probabilities() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [5, 7], false);
+        let groups = g.input("groups", [2, 7], false);
+        let (u, _) = dense(g, "in", x, 7);
+        let log_p = g.log_softmax("log_p", u, groups);
+        let first = g.columns("first", log_p, 0..3);
+        let p = g.map("p", Function::Activate(Activation::Softplus), &[first]);
+        let recon = gaussian_loss(g, log_p, x);
+        let losses = vec![recon, g.fold("sum", p, Over::Columns)];
+        Definition { inputs: vec![x, groups], losses, outputs: Vec::new() }
+    };
+    model(build).check("logarithms of probabilities");
+}

@@ -17,6 +17,13 @@ fn an_edited_description_is_refused() {
     evaluate(&good).expect(0, "");
     let image = |height: u64, width: u64, channels: u64| json!({"image": {"height": height, "width": width, "channels": channels}});
     let columns = |names: usize, deviation: f64| json!({"names": vec!["a"; names], "mean": [0.0, 0.0], "deviation": [deviation, 1.0]});
+    let kinds = |kinds: &[&str], words: &[&[&str]]| {
+        let mut columns = columns(2, 1.0);
+        columns["kinds"] = json!(kinds);
+        columns["words"] = json!(words);
+        columns["decimals"] = json!([0, 0]);
+        columns
+    };
     for (changes, code) in [
         (vec![("bytes", json!(true))], 2),
         (vec![("shape", image(0, 0, 1))], 3),
@@ -31,7 +38,13 @@ fn an_edited_description_is_refused() {
         (vec![("shape", json!({"table": 2})), ("columns", columns(2, 0.0))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", columns(1, 1.0))], 3),
         (vec![("shape", json!({"table": 1})), ("columns", columns(2, 1.0))], 3),
-        (vec![("columns", columns(2, 1e-40))], 2),
+        (vec![("shape", json!({"table": 2})), ("columns", kinds(&["number"], &[&[], &[]]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", kinds(&["number", "words"], &[&[], &[]]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", kinds(&["category", "number"], &[&[], &[]]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", kinds(&["yes-no", "number"], &[&["a"], &[]]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", kinds(&["count", "number"], &[&["a"], &[]]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", kinds(&["category", "number"], &[&["a", "b"], &[]]))], 3),
+        (vec![("columns", columns(2, 1e-40))], 3),
     ] {
         let mut edited = good.clone();
         for (key, value) in &changes {

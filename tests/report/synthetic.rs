@@ -190,7 +190,15 @@ pub fn points() -> Page {
         }),
         points: Some(Points { data: pairs, samples }),
         columns: ["temperature", "pressure", "a column <with> a \"long\" name"]
-            .map(|name| Column { name: name.into(), mean: 12.5, deviation: 0.3, error: Some(0.02), r2: Some(0.987) })
+            .map(|name| Column {
+                name: name.into(),
+                kind: "number".into(),
+                mean: Some(12.5),
+                deviation: Some(0.3),
+                error: Some(0.02),
+                r2: Some(0.987),
+                right: None,
+            })
             .into(),
         ..Page::default()
     };
@@ -221,7 +229,15 @@ pub fn large() -> Page {
     });
     page.dimensions = (0..512).map(|i| Dimension { kl: f64::from(i) / 100.0, is_active: i > 100 }).collect();
     page.columns = (0..300)
-        .map(|i| Column { name: format!("{long:.60}{i}"), mean: 1e9, deviation: 1e-9, error: Some(-1e12), r2: None })
+        .map(|i| Column {
+            name: format!("{long:.60}{i}"),
+            kind: "number".into(),
+            mean: Some(1e9),
+            deviation: Some(1e-9),
+            error: Some(-1e12),
+            r2: None,
+            right: Some(0.5),
+        })
         .collect();
     page
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::DataError;
+use super::super::{Cell, DataError};
 
 /// Columns next to each other; all blocks of a file have the same number of rows.
 #[derive(Debug, Clone, Copy)]
@@ -14,12 +14,12 @@ pub enum Block<'a> {
         /// `(rows, names)`.
         values: &'a [f32],
     },
-    /// Columns of numbers of twice the precision.
-    Exact {
+    /// Columns of cells of a table.
+    Cells {
         /// The columns' names.
         names: &'a [String],
         /// `(rows, names)`.
-        values: &'a [f64],
+        cells: &'a [Cell],
     },
     /// One column of words.
     Words {
@@ -49,7 +49,7 @@ pub enum Block<'a> {
 impl Block<'_> {
     fn names(&self, record: &mut csv::StringRecord) {
         match self {
-            Block::Numbers { names, .. } | Block::Exact { names, .. } | Block::Places { names, .. } => {
+            Block::Numbers { names, .. } | Block::Cells { names, .. } | Block::Places { names, .. } => {
                 names.iter().for_each(|n| record.push_field(n))
             }
             Block::Words { name, .. } | Block::Classes { name, .. } => record.push_field(name),
@@ -62,9 +62,15 @@ impl Block<'_> {
                 let numbers = values.iter().skip(row * names.len()).take(names.len());
                 numbers.for_each(|v| record.push_field(&shortest(*v)));
             }
-            Block::Exact { names, values } => {
-                let numbers = values.iter().skip(row * names.len()).take(names.len());
-                numbers.for_each(|v| record.push_field(&shortest(*v)));
+            Block::Cells { names, cells } => {
+                for cell in cells.iter().skip(row * names.len()).take(names.len()) {
+                    match cell {
+                        Cell::Number(number) => record.push_field(&shortest(*number)),
+                        Cell::Exact(number) => record.push_field(&shortest(*number)),
+                        Cell::Word(word) => record.push_field(word),
+                        Cell::Missing => record.push_field(""),
+                    }
+                }
             }
             Block::Places { names, values } => {
                 let places = values.iter().skip(row * names.len()).take(names.len());

@@ -93,6 +93,9 @@ impl Trainer {
         let weights = initial_weights(&vae.program.params, config.train.seed);
         executor.write(vae.weights, &weights)?;
         executor.write(vae.clip, &[1.0])?;
+        for (constant, values) in &vae.constants {
+            executor.write(*constant, values)?;
+        }
         Ok(Self {
             schedule,
             config: config.clone(),

@@ -1,0 +1,209 @@
+//! The distribution of a row's values given what the decoder shows of it: losses of single values, and draws.
+
+use std::ops::Range;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution as _, Gamma, Poisson, StandardNormal};
+
+use super::RunError;
+use crate::model::{DISPERSION, Likelihood, TableSpec, VaeSpec};
+use crate::oracle;
+use crate::plan::{ColumnKind, Function, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable};
+
+/// The stream of the seed that draws come from.
+const DRAWS: u64 = 0x6472_6177;
+
+/// The likelihood of a trained model.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    likelihood: Likelihood,
+    width: usize,
+    table: Option<TableSpec>,
+    /// `(D)`, or one for all: the logarithm of a normal's sigma, or of a count's failures; none where a likelihood has none.
+    dispersion: Vec<f32>,
+}
+
+impl Distribution {
+    /// That of a model with these weights.
+    pub(super) fn of(spec: &VaeSpec, params: &ParamTable, weights: &[f32]) -> Self {
+        let learned = |name: &str| {
+            params.find(name).map_or_else(Vec::new, |param| weights[param.offset..param.offset + param.len()].to_vec())
+        };
+        Self {
+            likelihood: spec.likelihood,
+            width: spec.width,
+            table: spec.table.clone(),
+            dispersion: match spec.likelihood {
+                Likelihood::Bernoulli => Vec::new(),
+                Likelihood::Gaussian => vec![spec.sigma.ln()],
+                Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
+                Likelihood::GaussianLearned => learned("log_sigma"),
+                Likelihood::Columns => learned(DISPERSION),
+            },
+        }
+    }
+
+    /// Whether values can be drawn: a squared error has no scale.
+    pub fn can_draw(&self) -> bool {
+        self.likelihood != Likelihood::Mse
+    }
+
+    /// The kind of a value, if it is one of a table's columns.
+    fn kind(&self, value: usize) -> ColumnKind {
+        match (self.likelihood, &self.table) {
+            (Likelihood::Bernoulli, _) => ColumnKind::YesNo,
+            (Likelihood::Columns, Some(table)) => table.kinds[value],
+            _ => ColumnKind::Number,
+        }
+    }
+
+    fn dispersion(&self, value: usize) -> f64 {
+        self.dispersion.get(value).or(self.dispersion.first()).copied().map_or(0.0, f64::from)
+    }
+
+    /// What the logarithm of a count is less.
+    fn log_mean(&self, value: usize) -> f64 {
+        self.table.as_ref().map_or(0.0, |table| f64::from(table.log_means[value]))
+    }
+
+    /// The standard deviation of a number.
+    fn sigma(&self, value: usize) -> f64 {
+        self.dispersion(value).max(LOG_SIGMA_LEAST.into()).exp()
+    }
+
+    /// The negative log-likelihood of a value for what is shown of it; 0 of a missing one.
+    pub fn loss(&self, value: usize, x: f32, shown: f32) -> f64 {
+        let (kind, shown) = (self.kind(value), f64::from(shown));
+        let probability = || shown.clamp(1e-7, 1.0 - 1e-7);
+        let output = match kind {
+            ColumnKind::Number => shown,
+            ColumnKind::YesNo => (probability() / (1.0 - probability())).ln(),
+            ColumnKind::Category => probability().ln(),
+            ColumnKind::Count => (shown + self.log_mean(value)).exp_m1().max(1e-9).ln() - self.log_mean(value),
+        };
+        let inputs = [output, f64::from(x), self.dispersion(value), f64::from(kind as u32), self.log_mean(value)];
+        oracle::evaluate(Function::Loss(Loss::ColumnOrCount), &inputs)[0]
+    }
+
+    /// The values of each category.
+    fn categories(&self) -> &[Range<usize>] {
+        match (&self.table, self.likelihood) {
+            (Some(table), Likelihood::Columns) => &table.categories,
+            _ => &[],
+        }
+    }
+
+    /// Draws rows `(N, D)` in place of what is shown of them; a function of that and the seed.
+    pub fn draw(&self, shown: &mut [f32], seed: u64) -> Result<(), RunError> {
+        if !self.can_draw() {
+            return Err(RunError::Unfit(
+                "mse has no noise to draw with: leave --draw out, or train with gaussian-learned or columns".into(),
+            ));
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(DRAWS);
+        for row in shown.chunks_mut(self.width.max(1)) {
+            for (value, x) in row.iter_mut().enumerate() {
+                *x = match self.kind(value) {
+                    ColumnKind::Number => {
+                        let noise: f64 = StandardNormal.sample(&mut rng);
+                        (f64::from(*x) + self.sigma(value) * noise) as f32
+                    }
+                    ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
+                    ColumnKind::Count => self.count(value, *x, &mut rng),
+                    ColumnKind::Category => *x,
+                };
+            }
+            for span in self.categories() {
+                let words = &mut row[span.clone()];
+                let mut left = rng.random::<f32>() * words.iter().sum::<f32>();
+                let drawn = words.iter().position(|p| {
+                    left -= p;
+                    left < 0.0
+                });
+                words.fill(0.0);
+                if let Some(word) = words.get_mut(drawn.unwrap_or(span.len() - 1)) {
+                    *word = 1.0;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A draw from a negative binomial: from a Poisson distribution whose mean has a gamma distribution.
+    fn count(&self, value: usize, shown: f32, rng: &mut ChaCha8Rng) -> f32 {
+        let log_mean = self.log_mean(value);
+        let mean = (f64::from(shown) + log_mean).exp_m1().max(0.0);
+        let failures = self.dispersion(value).clamp(LOG_FAILURES_RANGE.0.into(), LOG_FAILURES_RANGE.1.into()).exp();
+        let rate = Gamma::new(failures, mean / failures).map_or(mean, |gamma| gamma.sample(rng));
+        let count: f64 = Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(rng));
+        (count.ln_1p() - log_mean) as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kinds: &[ColumnKind], dispersion: &[f32], log_means: &[f32]) -> Distribution {
+        let start = kinds.iter().position(|kind| *kind == ColumnKind::Category);
+        let table = TableSpec {
+            kinds: kinds.to_vec(),
+            categories: start.map(|start| start..kinds.len()).into_iter().collect(),
+            log_means: log_means.to_vec(),
+            gaps: false,
+        };
+        let (likelihood, dispersion) = (Likelihood::Columns, dispersion.to_vec());
+        Distribution { likelihood, width: kinds.len(), table: Some(table), dispersion }
+    }
+
+    #[test]
+    fn draws_have_the_moments_of_their_distributions() {
+        use ColumnKind::{Category, Count, Number, YesNo};
+        let kinds = [Number, YesNo, Count, Category, Category, Category];
+        let all = of(&kinds, &[0.5_f32.ln(), 0.0, 2.0_f32.ln(), 0.0, 0.0, 0.0], &[0.0, 0.0, 1.3, 0.0, 0.0, 0.0]);
+        // A count whose mean is 6.
+        let shown = [2.0, 0.3, (7.0_f32).ln() - 1.3, 0.2, 0.7, 0.1];
+        let rows = 200_000;
+        let mut drawn = shown.repeat(rows);
+        all.draw(&mut drawn, 5).unwrap();
+        let column = |i: usize| drawn.iter().skip(i).step_by(6).map(|v| f64::from(*v)).collect::<Vec<_>>();
+        let moments = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / rows as f64;
+            (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / rows as f64)
+        };
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 0.03 * b.abs(), "{a}, not {b}");
+        let (mean, variance) = moments(&column(0));
+        near(mean, 2.0);
+        near(variance, 0.25);
+        near(moments(&column(1)).0, 0.3);
+        let counts: Vec<f64> = column(2).iter().map(|v| (v + f64::from(1.3_f32)).exp_m1()).collect();
+        assert!(counts.iter().all(|count| (count - count.round()).abs() < 1e-4));
+        let (mean, variance) = moments(&counts);
+        near(mean, 6.0);
+        // The mean, and its square over the failures.
+        near(variance, 6.0 + 36.0 / 2.0);
+        for (word, p) in [(3, 0.2), (4, 0.7), (5, 0.1)] {
+            near(moments(&column(word)).0, p);
+        }
+        assert!(drawn.chunks(6).all(|row| row[3..].iter().sum::<f32>() == 1.0));
+        let mut again = shown.repeat(rows);
+        all.draw(&mut again, 5).unwrap();
+        assert_eq!(drawn, again);
+    }
+
+    #[test]
+    fn losses_are_those_of_the_textbook() {
+        use ColumnKind::{Category, Count, Number, YesNo};
+        let all = of(&[Number, YesNo, Count, Category], &[0.5_f32.ln(), 0.0, 0.0, 0.0], &[0.0, 0.0, 0.7, 0.0]);
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5 * b.abs().max(1.0), "{a}, not {b}");
+        near(all.loss(0, 1.0, 2.0), 2.0 + 0.5_f64.ln() + 0.5 * (2.0 * std::f64::consts::PI).ln());
+        near(all.loss(1, 1.0, 0.3), -(0.3_f64.ln()));
+        // With one failure it is geometric: of 3 for a mean of 4, 0.2 times 0.8 cubed.
+        near(all.loss(2, 4.0_f32.ln() - 0.7, 5.0_f32.ln() - 0.7), -(0.2 * 0.8_f64.powi(3)).ln());
+        near(all.loss(3, 1.0, 0.25), 4.0_f64.ln());
+        assert_eq!(all.loss(3, 0.0, 0.25), 0.0);
+        assert_eq!(all.loss(0, crate::plan::MISSING, 2.0), 0.0);
+    }
+}

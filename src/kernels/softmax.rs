@@ -1,0 +1,104 @@
+//! Logarithms of the probabilities of a category's words, and their gradient.
+
+use super::case::{Case, Fill, Tolerance};
+use super::{expect_all, index_fits, params};
+use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable, Way};
+
+params! {
+    /// `Params` of `softmax.wgsl`.
+    pub struct SoftmaxParams {
+        /// Elements.
+        count: u32,
+        /// Columns.
+        cols: u32,
+    }
+}
+
+/// The op of a way, with what both have: `groups (2, D)` and the shape of `of (B, D)`.
+fn op(
+    tensors: &TensorTable,
+    label: String,
+    way: Way,
+    groups: TensorId,
+    of: TensorId,
+    others: &[TensorId],
+) -> Result<Op, PlanError> {
+    let (rows, cols) = tensors.matrix(&label, of)?;
+    tensors.expect(&label, groups, &[2, cols])?;
+    let shape = [rows, cols];
+    let others: Vec<(TensorId, &[usize])> = others.iter().map(|other| (*other, &shape[..])).collect();
+    expect_all(tensors, &label, &others)?;
+    let params = SoftmaxParams { count: index_fits(&label, rows * cols)?, cols: index_fits(&label, cols)? };
+    Ok(Op::new(label, Kernel::Softmax(way), Grid::Elements(rows * cols))
+        .read("groups", groups)
+        .params(params.block())
+        .flops(6 * rows * cols))
+}
+
+/// `y (B, D)`: `x (B, D)` less the logarithm of the sum of the exponentials of its group; unchanged where there is none.
+pub fn log_softmax(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    [groups, x, y]: [TensorId; 3],
+) -> Result<Op, PlanError> {
+    Ok(op(tensors, label.into(), Way::Forward, groups, x, &[y])?.read("x", x).write("y", y))
+}
+
+/// `d_x (B, D)` of `d_y (B, D)`, with the result of [`log_softmax`].
+pub fn back(
+    tensors: &TensorTable,
+    label: impl Into<String>,
+    [groups, d_y, log_p, d_x]: [TensorId; 4],
+) -> Result<Op, PlanError> {
+    let op = op(tensors, label.into(), Way::Back, groups, d_y, &[log_p, d_x])?;
+    Ok(op.read("d_y", d_y).read("log_p", log_p).write("d_x", d_x))
+}
+
+/// `groups (2, D)` of columns of which these are in groups, each of as many as said.
+pub fn groups(width: usize, spans: impl IntoIterator<Item = std::ops::Range<usize>>) -> Vec<f32> {
+    let mut table: Vec<f32> = (0..width).map(|column| column as f32).collect();
+    table.resize(2 * width, 0.0);
+    for span in spans {
+        for column in span.clone() {
+            table[column] = span.start as f32;
+            table[width + column] = span.len() as f32;
+        }
+    }
+    table
+}
+
+/// The groups of the cases: of three, alone, of one, and twice two.
+const GROUPS: [f32; 18] = [
+    0.0, 0.0, 0.0, 3.0, 4.0, 5.0, 5.0, 7.0, 7.0, // the first column of each
+    3.0, 3.0, 3.0, 0.0, 1.0, 2.0, 2.0, 2.0, 2.0, // and their number
+];
+
+/// The family's cases.
+pub(super) fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    let tight = Tolerance::Relative(5e-6);
+    for rows in [1, 7, 130] {
+        let cols = GROUPS.len() / 2;
+        let mut case = Case::new(format!("softmax/{rows}x{cols}"), StepScalars::default());
+        let table = case.input("groups", &[2, cols], Dtype::F32, Fill::Exactly(&GROUPS));
+        let x = case.input("x", &[rows, cols], Dtype::F32, Fill::Heavy { common: 3.0, rare: 100.0 });
+        let y = case.output("y", &[rows, cols], tight);
+        let d_y = case.input("d_y", &[rows, cols], Dtype::F32, Fill::Spread(1.0));
+        let d_x = case.output("d_x", &[rows, cols], tight);
+        case.op(|t| log_softmax(t, "softmax", [table, x, y]));
+        case.op(|t| back(t, "softmax back", [table, d_y, y, d_x]));
+        all.push(case);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cases_have_the_groups_they_say() {
+        let spans = [0..3, 4..5, 5..7, 7..9];
+        assert_eq!(groups(9, spans), GROUPS);
+    }
+}

@@ -1,0 +1,41 @@
+//! Logarithms of the probabilities of a category's words, and their gradient.
+
+use super::{Call, Real};
+use crate::plan::Way;
+
+/// The groups of columns that have one.
+fn spans<T: Real>(groups: &[T]) -> Vec<std::ops::Range<usize>> {
+    let (first, count) = groups.split_at(groups.len() / 2);
+    let span = |(first, count): (&T, &T)| first.wide() as usize..(first.wide() + count.wide()) as usize;
+    let mut spans: Vec<_> = first.iter().zip(count).map(span).filter(|span| !span.is_empty()).collect();
+    spans.dedup();
+    spans
+}
+
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, way: Way) {
+    let groups = call.read("groups");
+    let (spans, width) = (spans(groups), groups.len() / 2);
+    match way {
+        Way::Forward => {
+            let mut y = call.read("x").to_vec();
+            for row in y.chunks_mut(width) {
+                for span in spans.iter().cloned() {
+                    let most = row[span.clone()].iter().fold(T::neg_infinity(), |a, b| a.max(*b));
+                    let sum: T = row[span.clone()].iter().map(|x| (*x - most).exp()).sum();
+                    row[span].iter_mut().for_each(|x| *x = *x - most - sum.ln());
+                }
+            }
+            call.put("y", y);
+        }
+        Way::Back => {
+            let (mut d, log_p) = (call.read("d_y").to_vec(), call.read("log_p"));
+            for (row, log_p) in d.chunks_mut(width).zip(log_p.chunks(width)) {
+                for span in spans.iter().cloned() {
+                    let sum: T = row[span.clone()].iter().copied().sum();
+                    row[span.clone()].iter_mut().zip(&log_p[span]).for_each(|(d, log_p)| *d = *d - log_p.exp() * sum);
+                }
+            }
+            call.put("d_x", d);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+"""Makes the fixtures of tests/reference.rs for tables: the likelihood `columns` written once more in JAX, in float64, with
+columns of every kind and with missing values. The fixtures are those of make.py; the metadata also says what the columns are.
+
+    pip install jax optax numpy safetensors
+    python make_tables.py            # writes table-*.safetensors beside this file
+"""
+
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.scipy.special import gammaln
+from safetensors.numpy import save_file
+
+jax.config.update("jax_enable_x64", True)
+STEPS, BATCH, LATENT, HIDDEN, RATE = 10, 9, 3, 11, 1e-2
+MISSING = np.finfo(np.float32).max
+
+# (kind, values, mean of the logarithms of counts)
+CASES = {
+    "table-numbers": dict(columns=[("number", 1, 0.0)] * 6, missing=0.0),
+    "table-gaps": dict(columns=[("number", 1, 0.0)] * 5, missing=0.3),
+    "table-words": dict(columns=[("number", 1, 0.0), ("category", 4, 0.0), ("yes-no", 1, 0.0), ("category", 2, 0.0)], missing=0.0),
+    "table-mixed": dict(
+        columns=[("count", 1, 1.3), ("category", 3, 0.0), ("number", 1, 0.0), ("yes-no", 1, 0.0), ("count", 1, 0.4), ("number", 1, 0.0)],
+        missing=0.2,
+    ),
+}
+
+
+def cells(columns, missing, rng):
+    """Rows of values as the program holds them."""
+    rows = []
+    for _ in range(STEPS * BATCH):
+        row = []
+        for kind, values, log_mean in columns:
+            if rng.uniform() < missing:
+                row += [MISSING] * values
+            elif kind == "number":
+                row.append(rng.standard_normal())
+            elif kind == "yes-no":
+                row.append(rng.integers(2))
+            elif kind == "count":
+                row.append(np.log1p(rng.negative_binomial(2, 0.3)) - log_mean)
+            else:
+                row += list(np.eye(values)[rng.integers(values)])
+        rows.append(row)
+    return np.asarray(rows, np.float32)
+
+
+def init(width, gaps, rng):
+    params = {}
+
+    def linear(name, inputs, outputs):
+        bound = 1 / np.sqrt(inputs)
+        params[f"{name}.weight"] = rng.uniform(-bound, bound, (outputs, inputs))
+        params[f"{name}.bias"] = rng.uniform(-bound, bound, outputs)
+
+    linear("encoder.0", width, HIDDEN)
+    if gaps:
+        params["encoder_absent.weight"] = rng.uniform(-1, 1, (HIDDEN, width))
+    linear("mu", HIDDEN, LATENT)
+    linear("logvar", HIDDEN, LATENT)
+    linear("decoder.0", LATENT, HIDDEN)
+    linear("decoder.2", HIDDEN, width)
+    params["dispersion"] = rng.uniform(-0.7, 0.7, width)
+    return {k: jnp.asarray(v.astype(np.float32), jnp.float64) for k, v in params.items()}
+
+
+def likelihood(columns, x, there, output, dispersion):
+    """The logarithm of a row's probability: of what is there."""
+    total, at = 0.0, 0
+    for kind, values, log_mean in columns:
+        here, o, d = x[:, at : at + values], output[:, at : at + values], dispersion[at : at + values]
+        if kind == "number":
+            term = jax.scipy.stats.norm.logpdf(here, o, jnp.exp(d))
+        elif kind == "yes-no":
+            term = here * jax.nn.log_sigmoid(o) + (1 - here) * jax.nn.log_sigmoid(-o)
+        elif kind == "category":
+            term = jnp.sum(here * jax.nn.log_softmax(o, axis=1), axis=1, keepdims=True)
+        else:
+            k, m, r = jnp.round(jnp.expm1(here + log_mean)), jnp.exp(o + log_mean), jnp.exp(d)
+            choose = gammaln(k + r) - gammaln(r) - gammaln(k + 1)
+            term = choose + r * jnp.log(r / (r + m)) + k * jnp.log(m / (r + m))
+        total += jnp.sum(jnp.where(there[:, at : at + 1], term, 0.0))
+        at += values
+    return total
+
+
+def loss(columns, gaps, p, x, noise):
+    there = x < 3e38
+    x = jnp.where(there, x, 0.0)
+    h = x @ p["encoder.0.weight"].T + p["encoder.0.bias"]
+    if gaps:
+        h = h + (1.0 - there) @ p["encoder_absent.weight"].T
+    h = jax.nn.silu(h)
+    mu, logvar = (h @ p[f"{head}.weight"].T + p[f"{head}.bias"] for head in ["mu", "logvar"])
+    kl = 0.5 * jnp.sum(mu**2 + jnp.exp(logvar) - 1 - logvar)
+    z = mu + jnp.exp(logvar / 2) * noise
+    h = jax.nn.silu(z @ p["decoder.0.weight"].T + p["decoder.0.bias"])
+    output = h @ p["decoder.2.weight"].T + p["decoder.2.bias"]
+    return (kl - likelihood(columns, x, there, output, p["dispersion"])) / x.shape[0]
+
+
+for number, (name, case) in enumerate(CASES.items()):
+    columns, gaps = case["columns"], case["missing"] > 0
+    rng = np.random.default_rng(100 + number)
+    x = cells(columns, case["missing"], rng)
+    params = init(x.shape[1], gaps, rng)
+    noise = rng.standard_normal((STEPS, BATCH, LATENT)).astype(np.float32)
+    out = {f"weights.{k}": np.asarray(v, np.float32) for k, v in params.items()}
+    rule = optax.adam(RATE)
+    state = rule.init(params)
+    step = jax.jit(jax.value_and_grad(lambda p, x, n: loss(columns, gaps, p, x, n)))
+    losses = []
+    for t in range(STEPS):
+        rows = jnp.asarray(x[t * BATCH : (t + 1) * BATCH], jnp.float64)
+        value, grads = step(params, rows, jnp.asarray(noise[t], jnp.float64))
+        if t == 0:
+            out |= {f"gradients.{k}": np.asarray(v, np.float32) for k, v in grads.items()}
+        losses.append(float(value))
+        updates, state = rule.update(grads, state, params)
+        params = optax.apply_updates(params, updates)
+    out |= {f"final.{k}": np.asarray(v, np.float32) for k, v in params.items()}
+    out |= {"x": x, "noise": noise, "losses": np.asarray(losses, np.float32)}
+    config = f'[model]\nhidden = [{HIDDEN}]\nlatent = {LATENT}\nactivation = "silu"\nlikelihood = "columns"\n'
+    config += f'[train]\nbatch = {BATCH}\noptimizer = "adam"\nlr = {RATE}\n'
+    table = dict(gaps=gaps, columns=[dict(kind=k, values=n, log_mean=m) for k, n, m in columns])
+    path = pathlib.Path(__file__).with_name(f"{name}.safetensors")
+    metadata = {"config": config, "table": json.dumps(table)}
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, path, metadata=metadata)
+    print(f"{path.name}: {losses[0]:.4f} -> {losses[-1]:.4f}")
