@@ -44,13 +44,23 @@ impl Distribution {
         }
     }
 
+    /// The likelihood.
+    pub fn likelihood(&self) -> Likelihood {
+        self.likelihood
+    }
+
+    /// `(D)`: the variances of numbers.
+    pub fn variances(&self) -> Vec<f32> {
+        (0..self.width).map(|value| self.sigma(value).powi(2) as f32).collect()
+    }
+
     /// Whether values can be drawn: a squared error has no scale.
     pub fn can_draw(&self) -> bool {
         self.likelihood != Likelihood::Mse
     }
 
     /// The kind of a value, if it is one of a table's columns.
-    fn kind(&self, value: usize) -> ColumnKind {
+    pub fn kind(&self, value: usize) -> ColumnKind {
         match (self.likelihood, &self.table) {
             (Likelihood::Bernoulli, _) => ColumnKind::YesNo,
             (Likelihood::Columns, Some(table)) => table.kinds[value],
@@ -68,7 +78,7 @@ impl Distribution {
     }
 
     /// The standard deviation of a number.
-    fn sigma(&self, value: usize) -> f64 {
+    pub fn sigma(&self, value: usize) -> f64 {
         self.dispersion(value).max(LOG_SIGMA_LEAST.into()).exp()
     }
 
@@ -131,14 +141,23 @@ impl Distribution {
         Ok(())
     }
 
+    /// The mean of a count, of what is shown of it.
+    pub fn count_mean(&self, value: usize, shown: f64) -> f64 {
+        (shown + self.log_mean(value)).exp_m1().max(0.0)
+    }
+
+    /// The value of a count.
+    pub fn of_count(&self, value: usize, count: f64) -> f64 {
+        count.ln_1p() - self.log_mean(value)
+    }
+
     /// A draw from a negative binomial: from a Poisson distribution whose mean has a gamma distribution.
     fn count(&self, value: usize, shown: f32, rng: &mut ChaCha8Rng) -> f32 {
-        let log_mean = self.log_mean(value);
-        let mean = (f64::from(shown) + log_mean).exp_m1().max(0.0);
+        let mean = self.count_mean(value, shown.into());
         let failures = self.dispersion(value).clamp(LOG_FAILURES_RANGE.0.into(), LOG_FAILURES_RANGE.1.into()).exp();
         let rate = Gamma::new(failures, mean / failures).map_or(mean, |gamma| gamma.sample(rng));
         let count: f64 = Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(rng));
-        (count.ln_1p() - log_mean) as f32
+        self.of_count(value, count) as f32
     }
 }
 

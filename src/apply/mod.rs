@@ -4,6 +4,7 @@ pub mod anomaly;
 mod distribution;
 pub mod draws;
 mod evaluation;
+pub mod inference;
 mod model;
 pub(crate) mod record;
 pub mod restore;

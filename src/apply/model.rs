@@ -9,13 +9,16 @@ use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::batch::Binarise;
 use crate::kernels::rng::{Stream, key};
-use crate::model::{Apply, DataSpec, Labels, Objective, Vae};
+use crate::model::{Apply, DataSpec, Labels, Objective, Seen, Vae};
 use crate::oracle;
 use crate::plan::{ParamTable, StepScalars};
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
+
+/// Values of a batch of rows that codes are inferred for, where training has fewer.
+const INFERRED_VALUES: usize = 1 << 13;
 
 /// Latent codes of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -101,7 +104,32 @@ impl Applied {
         device: &DeviceOptions,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
-        let plans = Self::plans(run, rows)?;
+        let plans = Self::plans(run, rows, None)?;
+        Self::open_with(run, plans, device, watch)
+    }
+
+    /// The same for a model that is also to infer the codes of rows that were seen in part or with noise.
+    pub(super) fn open_to_infer(
+        run: &Run,
+        rows: usize,
+        seen: Seen,
+        device: &DeviceOptions,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<Self, RunError> {
+        let mut run = run.clone();
+        // Many steps are taken with each batch, and a small network takes as long for few rows as for many.
+        let batch = &mut run.config.train.batch;
+        *batch = (*batch).max(INFERRED_VALUES / run.data.shape.len().max(1));
+        let plans = Self::plans(&run, rows, Some(seen))?;
+        Self::open_with(&run, plans, device, watch)
+    }
+
+    fn open_with(
+        run: &Run,
+        plans: Vae,
+        device: &DeviceOptions,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<Self, RunError> {
         // Before anything is allocated on the device: weights that do not match the description of the data would make
         // it fail there.
         let file = run.path.join(train::MODEL);
@@ -112,11 +140,15 @@ impl Applied {
     }
 
     /// Builds the plans that apply a run's model to `rows` rows.
-    fn plans(run: &Run, rows: usize) -> Result<Vae, RunError> {
+    fn plans(run: &Run, rows: usize, seen: Option<Seen>) -> Result<Vae, RunError> {
         let width = run.data.shape.len();
         let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
-        Ok(Vae::applied(&run.config.vae_spec(&run.data)?, &run.config.train_spec(), data)?)
+        let (spec, train) = (run.config.vae_spec(&run.data)?, run.config.train_spec());
+        Ok(match seen {
+            Some(seen) => Vae::inferring(&spec, &train, data, seen)?,
+            None => Vae::applied(&spec, &train, data)?,
+        })
     }
 
     /// Loads the weights to the device that compiled those plans.
@@ -145,8 +177,33 @@ impl Applied {
         &self.distribution
     }
 
-    fn batch(&self) -> usize {
+    /// Rows of a batch.
+    pub(super) fn batch(&self) -> usize {
         self.config.train.batch
+    }
+
+    /// The weights, as the device has them.
+    pub(super) fn weights(&mut self) -> Result<Vec<f32>, GpuError> {
+        self.executor.read(self.vae.weights)
+    }
+
+    /// Writes the weights.
+    pub(super) fn set_weights(&mut self, weights: &[f32]) -> Result<(), GpuError> {
+        self.executor.write(self.vae.weights, weights)
+    }
+
+    /// The device, and where the model's tensors are on it.
+    pub(super) fn parts(&mut self) -> (&mut Executor, &Vae) {
+        (&mut self.executor, &self.vae)
+    }
+
+    pub(super) fn data(&self) -> &Description {
+        &self.data
+    }
+
+    /// Whether codes have a prior.
+    pub(super) fn has_prior(&self) -> bool {
+        self.config.model.objective == Objective::Elbo
     }
 
     /// Refuses rows that do not have the model's form.

@@ -1,15 +1,42 @@
-//! Filling in missing values of rows, and removing noise, by repeated encoding and decoding.
+//! Restoring rows: the codes that explain what is seen of them, and what the decoder shows of these codes where nothing is seen,
+//! or weighed against what is seen with noise.
 
-use super::{Applied, RunError};
-use crate::data::{Split, Values};
+use std::ops::Range;
+
+use super::inference::{Draws, Observed, infer};
+use super::{Applied, Run, RunError, draws};
+use crate::data::{Kind, Split, Values};
+use crate::model::{DISPERSION, Likelihood, Seen};
+use crate::plan::{ColumnKind, MISSING, is_missing};
+use crate::train::{DeviceEvent, DeviceOptions};
 
 /// The damage of rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Damage {
-    /// Missing values: `(D)`, true where a value is missing, the same for every row.
-    Missing(Vec<bool>),
-    /// Noise of this standard deviation on every value.
+    /// Some values are missing: marked with [`MISSING`].
+    Missing,
+    /// Noise of this standard deviation on every number, in the units that the model was trained with.
     Noise(f32),
+}
+
+/// What is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Independent completions of each row.
+    pub draws: usize,
+    /// Whether completions have the noise of the likelihood.
+    pub noisy: bool,
+    /// The seed of all draws.
+    pub seed: u64,
+}
+
+/// Rows restored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restored {
+    /// `(N, D)`: the best guess.
+    pub rows: Vec<f32>,
+    /// `(N, D)` each: completions.
+    pub draws: Vec<Vec<f32>>,
 }
 
 /// Rows in the form the model takes: floats unchanged, levels in [0, 1] as bytes.
@@ -22,49 +49,291 @@ pub fn split_of(values: &[f32], bytes: bool, width: usize) -> Split {
     Split::of(values.len() / width, values)
 }
 
-/// Restores rows `(N, D)`, whose classes a conditional model must be told. In each round, missing values are replaced by those
-/// of the reconstruction; noisy values become a mean of observation and reconstruction, weighted by how much of their difference
-/// the noise explains.
-pub fn restore(
-    model: &mut Applied,
-    observed: &[f32],
-    classes: Option<&[u32]>,
-    bytes: bool,
-    damage: &Damage,
-    rounds: usize,
-) -> Result<Vec<f32>, RunError> {
-    let width = model.width();
-    let mut now = observed.to_vec();
-    if let Damage::Missing(missing) = damage {
-        // Missing values start at the mean of the row's other values, close to what the model was trained on.
-        for row in now.chunks_mut(width) {
-            let seen = row.iter().zip(missing).filter(|(_, gone)| !**gone);
-            let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), (v, _)| (sum + v, count + 1.0));
-            let mean = if count > 0.0 { sum / count } else { 0.0 };
-            row.iter_mut().zip(missing).filter(|(_, gone)| **gone).for_each(|(v, _)| *v = mean);
+/// Draws of the posterior that a best guess of a table is the mean of: chains, and of each.
+const AVERAGED: Draws = Draws { chains: 4, of_each: 10 };
+/// The most rows that the weight of what is seen is fitted to, and rows' worth of all values in that of each.
+const MOST_FITTED: usize = 256;
+const FEW_ROWS: f64 = 10.0;
+/// What is shown of rows `(N, D)`, and draws of their codes.
+type Shown = (Vec<f32>, Vec<Vec<f32>>);
+/// The smallest residual variance: a value that is always the same says nothing of the noise.
+const LEAST_VARIANCE: f32 = 1e-6;
+
+impl Damage {
+    fn seen(self, likelihood: Likelihood) -> Seen {
+        match (self, likelihood) {
+            (Damage::Missing, _) | (Damage::Noise(_), Likelihood::Columns) => Seen::Exactly,
+            (Damage::Noise(_), _) => Seen::WithNoise,
         }
     }
-    for _ in 0..rounds {
-        let rows = Split { labels: classes.map(<[u32]>::to_vec), ..split_of(&now, bytes, width) };
-        let shown = model.reconstruct(&rows)?;
-        now = match damage {
-            Damage::Missing(missing) => {
-                let gone = missing.iter().cycle();
-                observed
-                    .iter()
-                    .zip(&shown)
-                    .zip(gone)
-                    .map(|((seen, shown), gone)| if *gone { *shown } else { *seen })
-                    .collect()
-            }
-            Damage::Noise(deviation) => {
-                let pairs = observed.iter().zip(&shown);
-                let apart: f64 = pairs.clone().map(|(a, b)| f64::from(a - b).powi(2)).sum();
-                let noise = f64::from(*deviation).powi(2) * observed.len() as f64;
-                let trust = if apart > 0.0 { (noise / apart).min(1.0) as f32 } else { 0.0 };
-                pairs.map(|(seen, shown)| seen + trust * (shown - seen)).collect()
+}
+
+/// A run's model on a device, to restore rows of this damage.
+pub struct Restorer {
+    model: Applied,
+    damage: Damage,
+    /// `(D)`: the variance that the decoder leaves; of noise alone.
+    residual: Vec<f32>,
+    /// `(D)`: the weight of what is seen with noise, beside what is shown.
+    shares: Vec<f32>,
+    /// `(D)`: deviations of the logarithms of positive numbers; 0 of others.
+    log_deviations: Vec<f32>,
+    bytes: bool,
+    is_table: bool,
+    takes_gaps: bool,
+}
+
+impl Restorer {
+    /// Opens the model. Against noise, `usual` rows that it was trained on say how far off reconstructions are; a table's columns
+    /// know it themselves.
+    pub fn open(
+        run: &Run,
+        rows: usize,
+        damage: Damage,
+        usual: Option<&Split>,
+        device: &DeviceOptions,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<Self, RunError> {
+        let likelihood = run.config.model.likelihood;
+        let rows = rows.max(usual.map_or(0, |usual| usual.rows));
+        let mut model = Applied::open_to_infer(run, rows, damage.seen(likelihood), device, watch)?;
+        let residual = match (damage, likelihood, usual) {
+            (Damage::Missing, ..) => Vec::new(),
+            (Damage::Noise(_), Likelihood::Columns, _) => model.distribution().variances(),
+            (Damage::Noise(_), _, Some(usual)) => residual_variances(&mut model, usual)?,
+            (Damage::Noise(_), _, None) => {
+                return Err(RunError::Unfit(
+                    "to weigh what is seen, rows that the model was trained on are needed".into(),
+                ));
             }
         };
+        let columns = run.data.columns.as_ref();
+        let deviation = |(column, span): (usize, Range<usize>)| {
+            let columns = columns?;
+            let deviation = if columns.kinds[column] == Kind::Positive { columns.deviation[column] } else { 0.0 };
+            Some(std::iter::repeat_n(deviation, span.len()))
+        };
+        let mut restorer = Self {
+            model,
+            damage,
+            shares: Vec::new(),
+            log_deviations: columns
+                .map_or_else(Vec::new, |c| c.spans().into_iter().enumerate().filter_map(deviation).flatten().collect()),
+            bytes: run.data.bytes,
+            is_table: columns.is_some(),
+            takes_gaps: columns.is_some_and(|columns| columns.gaps),
+            residual,
+        };
+        if let Damage::Noise(noise) = damage {
+            let by_variance = |variance: &f32| variance / (variance + noise * noise);
+            restorer.shares = restorer.residual.iter().map(by_variance).collect();
+            if let Some(usual) = usual {
+                restorer.shares = restorer.fitted_shares(usual, noise)?;
+            }
+        }
+        Ok(restorer)
     }
-    Ok(now)
+
+    /// The weights of what is seen with noise that bring rows that the model was trained on closest to what they are: what is shown
+    /// of a code that was inferred from noise is further off than a reconstruction, and noise on levels is cut off at 0 and 1.
+    fn fitted_shares(&mut self, usual: &Split, noise: f32) -> Result<Vec<f32>, RunError> {
+        let width = self.model.width();
+        let mut usual = usual.clone();
+        let every = usual.rows.div_ceil(MOST_FITTED).max(1);
+        usual.retain(&(0..usual.rows).map(|row| row % every == 0).collect::<Vec<bool>>());
+        let rows = usual.rows;
+        let whole = usual.numbers(0..rows, width);
+        let level = |v: f32| if self.bytes { v.clamp(0.0, 1.0) } else { v };
+        let drawn = draws::prior(whole.len(), 1, 1, noise);
+        let noisy = |(x, noise): (&f32, f32)| if is_missing(*x) { *x } else { level(x + noise) };
+        let seen: Vec<f32> = whole.iter().zip(drawn).map(noisy).collect();
+        let (shown, _) = self.shown(&seen, usual.labels.as_deref(), 0, 1)?;
+        // Of x - shown = share (seen - shown), by least squares; where there is little to go by, that of all values.
+        let (mut both, mut square) = (vec![0.0_f64; width], vec![0.0_f64; width]);
+        for (i, ((x, seen), shown)) in
+            whole.iter().zip(&seen).zip(&shown).enumerate().filter(|(_, ((x, _), _))| !is_missing(**x))
+        {
+            let apart = f64::from(seen - shown);
+            both[i % width] += f64::from(x - shown) * apart;
+            square[i % width] += apart * apart;
+        }
+        let [all_both, all_square] = [&both, &square].map(|sums| sums.iter().sum::<f64>() / width as f64);
+        let few = FEW_ROWS / rows as f64;
+        let share = |(both, square): (&f64, &f64)| {
+            let share = (both + few * all_both) / (square + few * all_square).max(f64::MIN_POSITIVE);
+            share.clamp(0.0, 1.0) as f32
+        };
+        Ok(both.iter().zip(&square).map(share).collect())
+    }
+
+    /// Restores rows `(N, D)`, whose classes a conditional model must be told.
+    pub fn restore(&mut self, rows: &[f32], classes: Option<&[u32]>, wanted: Wanted) -> Result<Restored, RunError> {
+        let (shown, codes) = self.shown(rows, classes, wanted.draws, wanted.seed)?;
+        let mut draws = Vec::with_capacity(codes.len());
+        for (number, z) in codes.iter().enumerate() {
+            let mut shown = self.model.decode_as(z, classes.unwrap_or_default())?;
+            if wanted.noisy {
+                self.model.distribution().draw(&mut shown, wanted.seed.wrapping_add(number as u64))?;
+            }
+            draws.push(self.weighed(rows, &shown));
+        }
+        Ok(Restored { rows: self.weighed(rows, &shown), draws })
+    }
+
+    /// What is shown of the codes of rows `(N, D)`, and draws of their codes.
+    fn shown(&mut self, rows: &[f32], classes: Option<&[u32]>, chains: usize, seed: u64) -> Result<Shown, RunError> {
+        let width = self.model.width();
+        let encoded = {
+            let filled = self.filled(rows, classes)?;
+            let split = Split { labels: classes.map(<[u32]>::to_vec), ..split_of(&filled, self.bytes, width) };
+            self.model.encode(&split)?
+        };
+        let there: Vec<f32> = rows.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();
+        let trust = self.trust(rows);
+        let of = Observed { seen: &there, trust: &trust, classes, encoded: &encoded };
+        let draws = Draws { chains, of_each: 1 };
+        if chains > 0 && !self.model.has_prior() {
+            return Err(RunError::Unfit(
+                "a plain autoencoder has no distribution of codes to draw from: leave --draws out".into(),
+            ));
+        }
+        let changed = self.widen_sigmas()?;
+        let found = infer(&mut self.model, &of, draws, seed)?;
+        let classes = classes.unwrap_or_default();
+        // The posterior of a row of a few columns is wide, that of an image is not.
+        let shown = match self.is_table && self.model.has_prior() {
+            true => {
+                let averaged = infer(&mut self.model, &of, AVERAGED, seed.wrapping_add(1))?;
+                self.mean_of(&averaged.draws, classes)?
+            }
+            false => self.model.decode_as(&found.likeliest, classes)?,
+        };
+        if let Some(weights) = changed {
+            self.model.set_weights(&weights)?;
+        }
+        Ok((shown, found.draws))
+    }
+
+    /// The mean of what the decoder shows of several codes of each row: of counts and positive numbers that of themselves, not of
+    /// their logarithms.
+    fn mean_of(&mut self, codes: &[Vec<f32>], classes: &[u32]) -> Result<Vec<f32>, RunError> {
+        let width = self.model.width();
+        let mut sum: Vec<f64> = Vec::new();
+        for z in codes {
+            let shown = self.model.decode_as(z, classes)?;
+            sum.resize(shown.len(), 0.0);
+            for (i, (sum, shown)) in sum.iter_mut().zip(shown).enumerate() {
+                *sum += self.exponential(i % width, f64::from(shown)).unwrap_or(shown.into());
+            }
+        }
+        let mean = |(i, sum): (usize, f64)| {
+            let mean = sum / codes.len() as f64;
+            self.logarithm(i % width, mean).unwrap_or(mean) as f32
+        };
+        Ok(sum.into_iter().enumerate().map(mean).collect())
+    }
+
+    /// A mean of a logarithm to the mean of a number, up to a factor; none of a value that is no logarithm.
+    fn exponential(&self, value: usize, shown: f64) -> Option<f64> {
+        let distribution = self.model.distribution();
+        match self.log_deviation(value) {
+            _ if distribution.kind(value) == ColumnKind::Count => Some(distribution.count_mean(value, shown)),
+            0.0 => None,
+            // The mean of a log-normal distribution.
+            deviation => Some((deviation * shown + 0.5 * (deviation * distribution.sigma(value)).powi(2)).exp()),
+        }
+    }
+
+    /// And back.
+    fn logarithm(&self, value: usize, mean: f64) -> Option<f64> {
+        let distribution = self.model.distribution();
+        match self.log_deviation(value) {
+            _ if distribution.kind(value) == ColumnKind::Count => Some(distribution.of_count(value, mean)),
+            0.0 => None,
+            deviation => Some(mean.ln() / deviation),
+        }
+    }
+
+    fn log_deviation(&self, value: usize) -> f64 {
+        self.log_deviations.get(value).copied().map_or(0.0, f64::from)
+    }
+
+    /// Rows with something in place of missing values, for an encoder that is not told which are: what the decoder shows of the
+    /// middle of the prior.
+    fn filled(&mut self, rows: &[f32], classes: Option<&[u32]>) -> Result<Vec<f32>, RunError> {
+        if self.takes_gaps || !rows.iter().any(|value| is_missing(*value)) {
+            return Ok(rows.to_vec());
+        }
+        let count = rows.len() / self.model.width().max(1);
+        let middle = vec![0.0; count * self.model.latent()];
+        let shown = self.model.decode_as(&middle, classes.unwrap_or_default())?;
+        Ok(rows.iter().zip(shown).map(|(value, shown)| if is_missing(*value) { shown } else { *value }).collect())
+    }
+
+    /// What the loss of each value is multiplied by.
+    fn trust(&self, rows: &[f32]) -> Vec<f32> {
+        let width = self.model.width();
+        let seen = |i: usize| if is_missing(rows[i]) { 0.0 } else { 1.0 };
+        match (self.damage, self.model.distribution().likelihood()) {
+            // The slope of a squared error is that of a normal of this variance.
+            (Damage::Noise(noise), likelihood) if likelihood != Likelihood::Columns => {
+                (0..rows.len()).map(|i| seen(i) / (self.residual[i % width] + noise * noise)).collect()
+            }
+            _ => (0..rows.len()).map(seen).collect(),
+        }
+    }
+
+    /// Adds the noise to the sigmas of a table's numbers; returns the weights as they were.
+    fn widen_sigmas(&mut self) -> Result<Option<Vec<f32>>, RunError> {
+        let (Damage::Noise(noise), Likelihood::Columns) = (self.damage, self.model.distribution().likelihood()) else {
+            return Ok(None);
+        };
+        let before = self.model.weights()?;
+        let mut weights = before.clone();
+        let kinds: Vec<ColumnKind> = (0..self.model.width()).map(|i| self.model.distribution().kind(i)).collect();
+        if let Some(param) = self.model.parts().1.program.params.find(DISPERSION) {
+            let dispersion = &mut weights[param.offset..param.offset + param.len()];
+            for ((dispersion, kind), variance) in dispersion.iter_mut().zip(kinds).zip(&self.residual) {
+                if kind == ColumnKind::Number {
+                    *dispersion = 0.5 * (variance + noise * noise).ln();
+                }
+            }
+        }
+        self.model.set_weights(&weights)?;
+        Ok(Some(before))
+    }
+
+    /// What is seen, with what is shown where it is missing; or both, weighed.
+    fn weighed(&self, rows: &[f32], shown: &[f32]) -> Vec<f32> {
+        let width = self.model.width();
+        let value = |(i, (seen, shown)): (usize, (&f32, &f32))| match self.damage {
+            _ if is_missing(*seen) => *shown,
+            Damage::Missing => *seen,
+            Damage::Noise(_) if self.is_table && self.model.distribution().kind(i % width) != ColumnKind::Number => {
+                *seen
+            }
+            Damage::Noise(_) => shown + self.shares[i % width] * (seen - shown),
+        };
+        let mut all: Vec<f32> = rows.iter().zip(shown).enumerate().map(value).collect();
+        if self.bytes {
+            all.iter_mut().for_each(|level| *level = level.clamp(0.0, 1.0));
+        }
+        all
+    }
+}
+
+/// `(D)`: the mean squared error of the reconstruction of each value.
+fn residual_variances(model: &mut Applied, rows: &Split) -> Result<Vec<f32>, RunError> {
+    let width = model.width();
+    let mut sums = vec![0.0_f64; width];
+    model.reconstruct_each(rows, |row, shown| {
+        let x = rows.numbers(row..row + 1, width);
+        sums.iter_mut().zip(x.iter().zip(shown)).for_each(|(sum, (x, shown))| *sum += f64::from(x - shown).powi(2));
+    })?;
+    Ok(sums.into_iter().map(|sum| ((sum / rows.rows as f64) as f32).max(LEAST_VARIANCE)).collect())
+}
+
+/// Marks values as missing.
+pub fn hidden(rows: &[f32], gone: &[bool]) -> Vec<f32> {
+    rows.iter().zip(gone.iter().cycle()).map(|(value, gone)| if *gone { MISSING } else { *value }).collect()
 }

@@ -5,8 +5,10 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::warn_of_cpu;
+use crate::apply::restore::{Damage, Restorer};
 use crate::apply::{Applied, Run};
 use crate::config::Config;
+use crate::data::Split;
 use crate::executor::{DeviceChoice, DeviceError, Selected};
 use crate::model::Vae;
 use crate::train::{DeviceEvent, DeviceOptions, Opened};
@@ -43,6 +45,11 @@ impl AdapterArgs {
     /// Finds the requested device.
     pub fn select(&self) -> Result<Selected, DeviceError> {
         self.options().select(&mut shown())
+    }
+
+    /// Opens a run's model to restore rows, of which `rows` at a time.
+    pub fn restorer(&self, run: &Run, rows: usize, damage: Damage, usual: Option<&Split>) -> anyhow::Result<Restorer> {
+        Ok(Restorer::open(run, rows, damage, usual, &self.options(), &mut shown())?)
     }
 
     /// Opens a run's model for `rows` rows at a time, with the GEMM variants it was trained with.

@@ -1,14 +1,19 @@
 //! `wgvae restore`: missing values filled in, or noise removed.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, told};
-use super::sheet::{Sheet, write_rows};
-use crate::apply::restore::{Damage, restore};
+use super::sheet::{Sheet, names_of, write_rows};
+use crate::apply::restore::{Damage, Restored, Wanted, hidden};
 use crate::apply::{Run, RunError, draws};
-use crate::data::{self, Shape};
+use crate::data::{self, Cell, Columns, Rows, Shape};
+use crate::plan::is_missing;
 use crate::report;
+
+/// The most training rows that say how far off reconstructions are.
+const MOST_COMPARED: usize = 2000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -19,7 +24,7 @@ pub struct Args {
     /// An image of the same size as the rows, white where pixels are missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hole", "noise"])]
     mask: Option<PathBuf>,
-    /// What is missing: names of a table's columns, or TOP,LEFT,HEIGHT,WIDTH in an image
+    /// What is missing: names of a table's columns, or TOP,LEFT,HEIGHT,WIDTH in an image [default for tables: empty cells]
     #[arg(long, value_name = "WHERE", value_delimiter = ',', conflicts_with = "noise")]
     hole: Vec<String>,
     /// Standard deviation of the noise, in the units the model was trained with (levels: 0 to 1)
@@ -28,9 +33,12 @@ pub struct Args {
     /// Damage intact rows first, to measure how well they are restored
     #[arg(long)]
     damage: bool,
-    /// Rounds of encoding and decoding
-    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    rounds: u64,
+    /// Write N independent completions of each row instead of the best guess: they differ as far as what is seen leaves open
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(..=10_000))]
+    draws: u64,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
     /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -39,61 +47,247 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
+/// What is done, as it is printed.
+#[derive(serde::Serialize)]
+struct Done {
+    rows: usize,
+    /// Values that are missing in all rows together.
+    missing: usize,
+    /// Root mean squared errors, in `units`: of the missing values, or with noise of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rmse_damaged: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rmse_restored: Option<f64>,
+    units: &'static str,
+    /// Of each column that was damaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<ColumnDone>,
+    /// What the rows of the picture are, from above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<Vec<&'static str>>,
+}
+
+/// How well a column was restored, in its own units, and how well it would be with the mean or the most frequent word.
+#[derive(serde::Serialize)]
+struct ColumnDone {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rmse: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rmse_of_mean: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_right: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_of_most_frequent: Option<f64>,
+}
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    let damage = damage(args, &run)?;
-    let mut rows = args.rows.rows(&run)?;
+    let damage = match args.noise {
+        Some(noise) if !(noise > 0.0 && noise.is_finite()) => {
+            return Err(RunError::Unfit("--noise must be a positive number".into()).into());
+        }
+        Some(noise) => Damage::Noise(noise),
+        None => Damage::Missing,
+    };
+    let gone = gone(args, &run)?;
+    let (mut rows, usual) = match damage {
+        Damage::Noise(_) => {
+            let (rows, usual) = args.rows.rows_and_usual(&run, MOST_COMPARED)?;
+            match usual {
+                Ok(usual) => (rows, Some(usual)),
+                // What a table's columns leave open they know themselves.
+                Err(_) if run.data.columns.is_some() => (rows, None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Damage::Missing => (args.rows.rows_with_gaps(&run)?, None),
+    };
     let count = (args.count.unwrap_or(u64::MAX) as usize).min(rows.split.rows);
     rows.split.retain(&(0..rows.split.rows).map(|row| row < count).collect::<Vec<bool>>());
-    let mut model = args.run.model(&run, count)?;
-    let width = model.width();
+    let usual = usual.as_ref().map(|usual| &usual.split);
+    let mut restorer = args.run.adapter.restorer(&run, count, damage, usual)?;
+    let width = run.data.shape.len();
     let whole = rows.split.numbers(0..count, width);
-    let before = if args.damage { damaged(&whole, &damage, run.data.bytes) } else { whole.clone() };
-    let after =
-        restore(&mut model, &before, rows.split.labels.as_deref(), run.data.bytes, &damage, args.rounds as usize)?;
-    let shown = count.min(20) * width;
-    let picture = match run.data.shape {
-        Shape::Image { height, width, channels } => {
-            let before = gaps(&before[..shown], &damage);
-            let kinds: &[&[f32]] = match args.damage {
-                true => &[&before, &after[..shown], &whole[..shown]],
-                false => &[&before, &after[..shown]],
-            };
-            Some(report::stacked(kinds, (height, width, channels)))
-        }
-        Shape::Point(2) => Some(report::scatter(&before, &after)),
-        _ => None,
+    let before = match (damage, &gone) {
+        (Damage::Noise(noise), _) if args.damage => with_noise(&run, &whole, noise),
+        (Damage::Missing, Some(gone)) => hidden(&whole, gone),
+        _ => whole.clone(),
     };
-    if args.damage {
-        let error = |rows: &[f32]| {
-            let squares = rows.iter().zip(&whole).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-            (squares / whole.len() as f64).sqrt()
-        };
-        warning!("root mean squared error: {:.4} damaged, {:.4} restored", error(&before), error(&after));
+    if damage == Damage::Missing && !before.iter().any(|value| is_missing(*value)) {
+        let what = "no value of these rows is missing: say what is wrong with them, with --mask FILE, --hole WHERE or --noise X";
+        return Err(RunError::Unfit(what.into()).into());
     }
-    let to = write_rows(
-        &run,
-        args.to.as_deref(),
-        "restored",
-        || with_names(Sheet::of_rows(&run, after.clone()), &rows),
-        picture,
-    )?;
-    told(&to)?;
+    let wanted = Wanted { draws: args.draws as usize, noisy: run.data.columns.is_some(), seed: args.seed };
+    let restored = restorer.restore(&before, rows.split.labels.as_deref(), wanted)?;
+    let (picture, named) = picture(&run, args, [&before, &restored.rows, &whole]);
+    let done = done(&run, args, damage, [&before, &restored.rows, &whole], named);
+    let sheet = || sheet(args, &run, &rows, &before, &restored);
+    let to = write_rows(&run, args.to.as_deref(), "restored", sheet, picture)?;
+    if to != Path::new("-") {
+        print(&done, args, damage)?;
+    }
+    if !args.run.json {
+        told(&to)?;
+    }
     Ok(())
 }
 
-/// The damage that the flags describe.
-fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
-    let width = run.data.shape.len();
-    if let Some(noise) = args.noise {
-        let fine = noise > 0.0 && noise.is_finite();
-        return if fine {
-            Ok(Damage::Noise(noise))
-        } else {
-            Err(RunError::Unfit("--noise must be a positive number".into()))
-        };
+fn print(done: &Done, args: &Args, damage: Damage) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if args.run.json {
+        writeln!(out, "{}", serde_json::to_string(done)?)?;
+        return Ok(());
     }
-    let missing: Vec<bool> = match (&args.mask, run.data.shape) {
+    writeln!(out, "rows     {} with {} missing values", done.rows, done.missing)?;
+    if let (Some(damaged), Some(restored)) = (done.rmse_damaged, done.rmse_restored) {
+        let of = if damage == Damage::Missing { "the missing values" } else { "all values" };
+        writeln!(out, "rmse     {damaged:.4} damaged, {restored:.4} restored: of {of}, in {}", done.units)?;
+    }
+    for column in &done.columns {
+        match (column.rmse, column.rmse_of_mean, column.share_right, column.share_of_most_frequent) {
+            (Some(rmse), Some(mean), ..) => {
+                writeln!(out, "         {}: rmse {rmse:.4}, {mean:.4} with the mean", data::shown(&column.name))?;
+            }
+            (_, _, Some(right), Some(most)) => {
+                writeln!(
+                    out,
+                    "         {}: {:.1} % right, {:.1} % with the most frequent word",
+                    data::shown(&column.name),
+                    100.0 * right,
+                    100.0 * most
+                )?;
+            }
+            _ => {}
+        }
+    }
+    if let Some(picture) = &done.picture {
+        writeln!(out, "picture  rows in turn: {}", picture.join(", "))?;
+    }
+    Ok(())
+}
+
+/// The damage and what became of it.
+fn done(
+    run: &Run,
+    args: &Args,
+    damage: Damage,
+    [before, after, whole]: [&[f32]; 3],
+    named: Option<Vec<&'static str>>,
+) -> Done {
+    let width = run.data.shape.len();
+    let count = before.len() / width.max(1);
+    // What was there, and is judged by.
+    let judged = |i: usize| !is_missing(whole[i]) && (is_missing(before[i]) || damage != Damage::Missing);
+    let error = |rows: &[f32]| {
+        let apart = |i: usize| if is_missing(rows[i]) { whole[i] } else { rows[i] - whole[i] };
+        let squares: Vec<f64> = (0..whole.len()).filter(|i| judged(*i)).map(|i| f64::from(apart(i)).powi(2)).collect();
+        (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt()
+    };
+    let columns = run.data.columns.as_ref().filter(|_| args.damage && damage == Damage::Missing);
+    Done {
+        rows: count,
+        missing: before.iter().filter(|value| is_missing(**value)).count(),
+        rmse_damaged: args.damage.then(|| error(before)),
+        rmse_restored: args.damage.then(|| error(after)),
+        units: match run.data.shape {
+            _ if run.data.bytes => "levels from 0 to 1",
+            Shape::Table(_) => "standard deviations of the columns, and shares of words",
+            _ => "the units of the data",
+        },
+        columns: columns.map_or_else(Vec::new, |columns| of_columns(columns, [before, after, whole])),
+        picture: named,
+    }
+}
+
+fn of_columns(columns: &Columns, [before, after, whole]: [&[f32]; 3]) -> Vec<ColumnDone> {
+    let count = columns.names.len();
+    let [after, true_cells] = [after, whole].map(|values| columns.cell_numbers(values, false));
+    let gone = columns.cell_numbers(before, false);
+    let column = |place: usize| {
+        let cells = || (place..true_cells.len()).step_by(count).filter(|i| !true_cells[*i].is_nan());
+        let hidden: Vec<usize> = cells().filter(|i| gone[*i].is_nan()).collect();
+        if hidden.is_empty() {
+            return None;
+        }
+        let name = columns.names[place].clone();
+        let none = ColumnDone { name, rmse: None, rmse_of_mean: None, share_right: None, share_of_most_frequent: None };
+        let number = |i: &usize| f64::from(true_cells[*i]);
+        if columns.kinds[place].is_of_words() {
+            let right = hidden.iter().filter(|i| after[**i] == true_cells[**i]).count();
+            let same = |i: &usize| hidden.iter().filter(|j| true_cells[**j] == true_cells[*i]).count();
+            let most = hidden.iter().map(same).max().unwrap_or(0);
+            let share = |rows: usize| Some(rows as f64 / hidden.len() as f64);
+            return Some(ColumnDone { share_right: share(right), share_of_most_frequent: share(most), ..none });
+        }
+        let mean = hidden.iter().map(number).sum::<f64>() / hidden.len() as f64;
+        let root = |guess: &dyn Fn(&usize) -> f64| {
+            let squares: f64 = hidden.iter().map(|i| (guess(i) - number(i)).powi(2)).sum();
+            Some((squares / hidden.len() as f64).sqrt())
+        };
+        let (rmse, rmse_of_mean) = (root(&|i| f64::from(after[*i])), root(&|_| mean));
+        Some(ColumnDone { rmse, rmse_of_mean, ..none })
+    };
+    (0..count).filter_map(column).collect()
+}
+
+/// A picture of some rows, and what its rows are.
+fn picture(
+    run: &Run,
+    args: &Args,
+    [before, after, whole]: [&[f32]; 3],
+) -> (Option<image::DynamicImage>, Option<Vec<&'static str>>) {
+    let shown: Vec<f32> = before.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();
+    match run.data.shape {
+        Shape::Image { height, width, channels } => {
+            let most = (20 * height * width * channels).min(before.len());
+            let mut kinds: Vec<&[f32]> = vec![&shown[..most], &after[..most]];
+            let mut named = vec!["as they were given", "restored"];
+            if args.damage {
+                kinds.push(&whole[..most]);
+                named = vec!["damaged", "restored", "as they were"];
+            }
+            (Some(report::stacked(&kinds, (height, width, channels))), Some(named))
+        }
+        Shape::Point(2) => (Some(report::scatter(&shown, after)), None),
+        _ => (None, None),
+    }
+}
+
+/// The rows, or the completions of each row one after the other. What was seen of a table stays as it stands there.
+fn sheet(args: &Args, run: &Run, rows: &Rows, before: &[f32], restored: &Restored) -> Sheet {
+    let exact = run.data.columns.as_ref().and_then(|columns| {
+        let cells = data::exact(Path::new(args.rows.source(run)), &columns.names, &rows.split).ok().flatten()?;
+        let seen = columns.cells(before, false);
+        Some(
+            cells.into_iter().zip(seen).map(|(cell, seen)| (seen != Cell::Missing).then_some(cell)).collect::<Vec<_>>(),
+        )
+    });
+    let with_exact = |mut sheet: Sheet| {
+        if let (Some(cells), Some(exact), Damage::Missing) = (&mut sheet.cells, &exact, damage_of(args)) {
+            for (cell, exact) in cells.iter_mut().zip(exact) {
+                if let Some(exact) = exact {
+                    *cell = exact.clone();
+                }
+            }
+        }
+        with_names(sheet, rows)
+    };
+    if restored.draws.is_empty() {
+        return with_exact(Sheet::of_rows(run, restored.rows.clone()));
+    }
+    let all: Vec<Sheet> = restored.draws.iter().map(|drawn| with_exact(Sheet::of_drawn(run, drawn.clone()))).collect();
+    Sheet::in_turn("draw", all)
+}
+
+fn damage_of(args: &Args) -> Damage {
+    args.noise.map_or(Damage::Missing, Damage::Noise)
+}
+
+/// `(D)`: which values the flags hide.
+fn gone(args: &Args, run: &Run) -> Result<Option<Vec<bool>>, RunError> {
+    let width = run.data.shape.len();
+    let gone: Vec<bool> = match (&args.mask, run.data.shape) {
         (Some(path), Shape::Image { height, width, channels }) => {
             let mask = data::mask(path, height, width)?;
             mask.iter().flat_map(|gone| std::iter::repeat_n(*gone, channels)).collect()
@@ -103,10 +297,7 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
                 "--mask works only on images: name the missing columns of a table with --hole".into(),
             ));
         }
-        (None, _) if args.hole.is_empty() => {
-            let what = "say what is wrong with the rows: --mask FILE, --hole WHERE or --noise X";
-            return Err(RunError::Unfit(what.into()));
-        }
+        (None, _) if args.hole.is_empty() => return Ok(None),
         (None, Shape::Image { height, width, channels }) => {
             let sides: Vec<usize> = args.hole.iter().filter_map(|side| side.trim().parse().ok()).collect();
             let [top, left, tall, wide] = sides[..] else {
@@ -121,41 +312,36 @@ fn damage(args: &Args, run: &Run) -> Result<Damage, RunError> {
             (0..height * width * channels).map(inside).collect()
         }
         (None, shape) => {
-            let names = super::sheet::names_of(shape, run.data.columns.as_ref());
+            let names = names_of(shape, run.data.columns.as_ref());
             let unknown = args.hole.iter().find(|hole| !names.contains(hole));
             if let Some(hole) = unknown {
                 let reason = format!("there is no column `{hole}`; there are {}", data::list(&names));
                 return Err(RunError::Unfit(reason));
             }
-            names.iter().map(|name| args.hole.contains(name)).collect()
+            let spans = run.data.columns.as_ref().map(Columns::spans);
+            let values = |place: usize| spans.as_ref().map_or(1, |spans| spans[place].len());
+            let of_name =
+                |(place, name): (usize, &String)| std::iter::repeat_n(args.hole.contains(name), values(place));
+            names.iter().enumerate().flat_map(of_name).collect()
         }
     };
-    let gone = missing.iter().filter(|gone| **gone).count();
-    match gone {
+    match gone.iter().filter(|gone| **gone).count() {
         0 => Err(RunError::Unfit("the mask or hole marks nothing as missing: the hole lies outside the image, or the mask has no white pixel".into())),
-        _ if gone == width => Err(RunError::Unfit("the mask or hole marks everything as missing, so there is nothing to restore the rows from: mark less".into())),
-        _ => Ok(Damage::Missing(missing)),
+        all if all == width => Err(RunError::Unfit("the mask or hole marks everything as missing, so there is nothing to restore the rows from: mark less".into())),
+        _ => Ok(Some(gone)),
     }
 }
 
-/// Damages rows; levels stay in [0, 1].
-fn damaged(whole: &[f32], damage: &Damage, bytes: bool) -> Vec<f32> {
-    match damage {
-        Damage::Missing(_) => gaps(whole, damage),
-        Damage::Noise(deviation) => {
-            let noise = draws::prior(whole.len(), 1, 0, *deviation);
-            let level = |v: f32| if bytes { v.clamp(0.0, 1.0) } else { v };
-            whole.iter().zip(noise).map(|(v, noise)| level(v + noise)).collect()
-        }
-    }
-}
-
-/// Rows with 0 in place of missing values.
-fn gaps(rows: &[f32], damage: &Damage) -> Vec<f32> {
-    match damage {
-        Damage::Missing(missing) => {
-            rows.iter().zip(missing.iter().cycle()).map(|(v, gone)| if *gone { 0.0 } else { *v }).collect()
-        }
-        Damage::Noise(_) => rows.to_vec(),
-    }
+/// Adds noise to numbers; levels stay in [0, 1], and words and counts what they are.
+fn with_noise(run: &Run, whole: &[f32], deviation: f32) -> Vec<f32> {
+    let noise = draws::prior(whole.len(), 1, 0, deviation);
+    let is_number: Vec<bool> = match &run.data.columns {
+        Some(columns) => columns.are_numbers(),
+        None => vec![true],
+    };
+    let level = |v: f32| if run.data.bytes { v.clamp(0.0, 1.0) } else { v };
+    let of = |((v, noise), is_number): ((&f32, f32), &bool)| {
+        if *is_number && !is_missing(*v) { level(v + noise) } else { *v }
+    };
+    whole.iter().zip(noise).zip(is_number.iter().cycle()).map(of).collect()
 }

@@ -16,7 +16,7 @@ pub struct RunArgs {
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
     #[command(flatten)]
-    adapter: AdapterArgs,
+    pub adapter: AdapterArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -68,6 +68,20 @@ impl RowsArgs {
             None => self.test_rows(run)?,
         };
         self.ready(run, rows)
+    }
+
+    /// The selected rows; those of a table stay where values are missing, whatever the model was trained on.
+    pub fn rows_with_gaps(&self, run: &Run) -> Result<Rows, RunError> {
+        let mut like = run.clone();
+        if let Some(columns) = &mut like.data.columns {
+            columns.gaps = true;
+        }
+        self.rows(if self.data.is_some() { &like } else { run })
+    }
+
+    /// Where the rows come from.
+    pub fn source<'a>(&'a self, run: &'a Run) -> &'a str {
+        self.data.as_deref().unwrap_or(&run.config.data.source)
     }
 
     /// Tells rows their classes; there must be some rows.

@@ -43,6 +43,23 @@ impl Sheet {
         Self { text: Vec::new(), names, numbers, cells }
     }
 
+    /// The rows of several sheets, the first of each before the second of any, numbered in a text column.
+    pub fn in_turn(name: &str, all: Vec<Self>) -> Self {
+        let (count, sheets) = (all.first().map_or(0, Self::rows), all.len());
+        let Some(names) = all.first().map(|sheet| sheet.names.clone()) else { return Self::default() };
+        let width = names.len();
+        let order = || (0..count).flat_map(|row| (0..sheets).map(move |sheet| (row, sheet)));
+        let span = |row: usize| row * width..(row + 1) * width;
+        let mut text = vec![(name.to_string(), order().map(|(_, sheet)| sheet.to_string()).collect())];
+        for (column, (name, _)) in all[0].text.iter().enumerate() {
+            text.push((name.clone(), order().map(|(row, sheet)| all[sheet].text[column].1[row].clone()).collect()));
+        }
+        let numbers = order().flat_map(|(row, sheet)| all[sheet].numbers[span(row)].iter().copied()).collect();
+        let cells = all.iter().map(|sheet| sheet.cells.as_ref()).collect::<Option<Vec<_>>>();
+        let cells = cells.map(|cells| order().flat_map(|(row, sheet)| cells[sheet][span(row)].to_vec()).collect());
+        Self { text, names, numbers, cells }
+    }
+
     /// Adds a text column before the others.
     pub fn with(mut self, name: &str, values: Vec<String>) -> Self {
         self.text.push((name.to_string(), values));

@@ -13,4 +13,4 @@ pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::{DISPERSION, Likelihood};
 pub use spec::{Condition, DataSpec, InitScheme, Objective, TableSpec, TrainSpec, VaeSpec};
-pub use vae::{Apply, Labels, Plan, Vae};
+pub use vae::{Apply, Inference, Labels, Plan, Seen, Vae};

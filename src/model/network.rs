@@ -228,16 +228,21 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
     encode(g, spec, inputs, Noise::Off).weights
 }
 
-/// `(B, 1)`: the negative log-likelihood of each row of `x`.
-pub(super) fn reconstruction(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
-    let batch = g.shape(inputs.x)[0];
+/// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.
+pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
     // Columns have parameters of their own.
     let output = match spec.likelihood {
-        Likelihood::Columns => g.reshape(output, [batch, spec.width]),
+        Likelihood::Columns => g.reshape(output, [g.shape(inputs.x)[0], spec.width]),
         _ => output,
     };
     let x = g.reshape(inputs.x, g.shape(output));
-    let loss = spec.likelihood.loss(g, output, x, spec.sigma, inputs.table);
+    spec.likelihood.loss(g, output, x, spec.sigma, inputs.table)
+}
+
+/// `(B, 1)`: the negative log-likelihood of each row of `x`.
+pub(super) fn reconstruction(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
+    let batch = g.shape(inputs.x)[0];
+    let loss = losses(g, spec, output, inputs);
     let of_rows = g.reshape(loss, [batch, spec.width]);
     g.fold("recon", of_rows, Over::Columns)
 }

@@ -3,12 +3,12 @@
 use super::likelihood::Table;
 use super::network::{self, Inputs, Noise};
 use super::spec::{DataSpec, Objective, TableSpec, TrainSpec, VaeSpec};
-use crate::graph::{Graph, Lowering, Node, Scalar};
+use crate::graph::{Graph, Lowering, Node, Over, Scalar, gradients};
 use crate::kernels::optimizer::{self, Arenas};
 use crate::kernels::{batch, reduce, softmax};
 use crate::plan::{
-    METRICS_PER_STEP, Op, ParamTable, PlanError, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan,
-    TensorId, TensorTable,
+    Function, Loss, METRICS_PER_STEP, Op, ParamTable, PlanError, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT,
+    StepPlan, TensorId, TensorTable,
 };
 
 /// A plan of a [`Vae`], by its index in the program.
@@ -35,6 +35,28 @@ pub enum Apply {
     Reconstruct = 2,
     /// The losses of rows, with one draw of the latent from [`Vae::noise`].
     Score = 3,
+    /// What `z` loses for what is seen of rows, and the slope of that: of a model that is to infer codes.
+    Infer = 4,
+}
+
+/// How rows that codes are inferred for were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// As they are: with the model's likelihood.
+    Exactly,
+    /// With noise: with squared errors, weighted for each value.
+    WithNoise,
+}
+
+/// Where what is seen of rows lies, and the slope of its loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Inference {
+    /// `(B, D)`: the values; 0 where one is not seen.
+    pub seen: TensorId,
+    /// `(B, D)`: what the loss of each is multiplied by; 0 where it is not seen.
+    pub trust: TensorId,
+    /// `(B, Z)`: the slope of each row's loss by `z`; the loss is in [`Vae::recon`].
+    pub slope: TensorId,
 }
 
 impl From<Plan> for PlanId {
@@ -84,6 +106,8 @@ pub struct Vae {
     pub recon: TensorId,
     /// `(B)`: the KL divergence of each row.
     pub kl: TensorId,
+    /// Of a model that is to infer codes.
+    pub inference: Option<Inference>,
 }
 
 /// Where the classes of rows lie.
@@ -133,6 +157,7 @@ struct Builder<'a> {
     metrics: TensorId,
     partials: TensorId,
     arenas: Arenas,
+    inference: Option<(Seen, Inference)>,
 }
 
 impl Vae {
@@ -150,6 +175,19 @@ impl Vae {
     /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
         Builder::new(spec, train, data, Noise::Given).build(Builder::applying)
+    }
+
+    /// The same, and a plan to infer the codes of rows that were seen in part or with noise.
+    pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
+        let mut builder = Builder::new(spec, train, data, Noise::Given);
+        let mut matrix = |name: &str, width: usize| builder.lowering.shared(name, &[train.batch, width]);
+        let inference = Inference {
+            seen: matrix("seen", spec.width),
+            trust: matrix("trust", spec.width),
+            slope: matrix("d_z", spec.latent),
+        };
+        builder.inference = Some((seen, inference));
+        builder.build(Builder::applying)
     }
 }
 
@@ -201,6 +239,7 @@ impl<'a> Builder<'a> {
             metrics,
             partials,
             arenas: Arenas { weights, gradients, first, second, clip },
+            inference: None,
             lowering,
         }
     }
@@ -252,6 +291,11 @@ impl<'a> Builder<'a> {
             z: id(self.z),
             recon: id(self.recon),
             kl: id(self.kl),
+            inference: self.inference.map(|(_, Inference { seen, trust, slope })| Inference {
+                seen: id(seen),
+                trust: id(trust),
+                slope: id(slope),
+            }),
             program: Program { tensors, params: self.params, plans, metrics: Some(id(self.metrics)) },
         })
     }
@@ -265,7 +309,12 @@ impl<'a> Builder<'a> {
     }
 
     fn applying(&mut self) -> Result<Vec<StepPlan>, PlanError> {
-        Ok(vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given)?])
+        let mut plans =
+            vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given)?];
+        if let Some((seen, inference)) = self.inference {
+            plans.push(self.infer(seen, inference)?);
+        }
+        Ok(plans)
     }
 
     /// An empty graph, and the batch in it.
@@ -404,6 +453,40 @@ impl<'a> Builder<'a> {
         let mut g = Graph::with_params(self.params.clone());
         let z = g.input("z", [self.train.batch, self.spec.latent], false);
         self.shown("decode", g, z)
+    }
+
+    /// The loss of what is seen of rows by a `z`, and its slope.
+    fn infer(&mut self, seen: Seen, to: Inference) -> Result<StepPlan, PlanError> {
+        let mut g = Graph::with_params(self.params.clone());
+        let (batch, width) = (self.train.batch, self.spec.width);
+        let z = g.input("z", [batch, self.spec.latent], false);
+        let (x, trust) = (g.input("seen", [batch, width], false), g.input("trust", [batch, width], false));
+        let classes = network::classes(&mut g, self.spec, batch);
+        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
+        let output = network::decode(&mut g, self.spec, z, classes, &weights);
+        let table = network::table(&mut g, self.spec);
+        let losses = match seen {
+            Seen::Exactly => {
+                let loss = network::losses(&mut g, self.spec, output, Inputs { x, classes, table });
+                let trust = g.reshape(trust, g.shape(loss));
+                g.map("trusted losses", Function::Multiply, &[loss, trust])
+            }
+            Seen::WithNoise => {
+                let mean = self.spec.likelihood.mean(&mut g, output, None);
+                let [x, trust] = [x, trust].map(|node| g.reshape(node, g.shape(mean)));
+                let zero = g.constant(0.0);
+                g.map("trusted losses", Function::Loss(Loss::Gaussian), &[mean, x, trust, zero])
+            }
+        };
+        let of_rows = g.reshape(losses, [batch, width]);
+        let recon = g.fold("recon", of_rows, Over::Columns);
+        let one = g.constant(1.0);
+        let slope = gradients(&mut g, &[(recon, one)], &[z]).into_iter().next().flatten();
+        let mut kept = vec![(z, self.z), (x, to.seen), (trust, to.trust), (recon, self.recon)];
+        kept.extend(slope.map(|slope| (slope, to.slope)));
+        kept.extend(self.placed_table(table));
+        kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
+        self.plan("infer", &g, &kept, [Vec::new(), Vec::new()])
     }
 
     fn sample(&mut self) -> Result<StepPlan, PlanError> {

@@ -43,7 +43,7 @@ fn a_full_stdout_is_an_error() {
         &["decode", run, &codes, "--to", "-"],
         &["anomaly", run, "--draws", "1", "--to", "-"],
         &["anomaly", run, "--draws", "1", "--to", &out, "--json"],
-        &["restore", run, "--noise", "0.1", "--rounds", "1", "--to", "-"],
+        &["restore", run, "--noise", "0.1", "--to", "-"],
         &["report", run, "--to", &page],
     ];
     let applied = applied.iter().map(|args| [args, &device[..]].concat());

@@ -135,6 +135,12 @@ impl Columns {
         (0..self.names.len()).map(span).collect()
     }
 
+    /// `(D)`: whether each value is a number, and not a count or a word.
+    pub fn are_numbers(&self) -> Vec<bool> {
+        let is_number = |kind: Kind| matches!(kind, Kind::Number | Kind::Positive);
+        self.spans().into_iter().zip(&self.kinds).flat_map(|(span, kind)| span.map(|_| is_number(*kind))).collect()
+    }
+
     /// Names of the columns that have one value in all of these cells.
     pub(super) fn constant(&self, cells: &[f32]) -> Vec<&str> {
         let width = self.names.len().max(1);

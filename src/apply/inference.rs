@@ -1,0 +1,272 @@
+//! The codes that explain what is seen of rows: the likeliest one, found by gradient through the decoder, and draws from their
+//! posterior distribution. The device computes the losses and their slopes by the code; the steps are taken here.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution as _, StandardNormal};
+
+use super::{Applied, Codes, RunError, draws};
+use crate::gpu::GpuError;
+use crate::model::{Apply, Inference, Labels};
+use crate::plan::StepScalars;
+
+/// Codes that are started from.
+const STARTS: usize = 4;
+/// Steps from each of them, after which the best is gone on from.
+const FIRST_STEPS: usize = 20;
+/// Steps from the best.
+const STEPS: usize = 120;
+/// The length of the first steps, in deviations of the prior; it falls to 0.
+const RATE: f32 = 0.1;
+/// Steps of a chain that draws from the posterior; the length of steps is adapted in the first half.
+const CHAIN_STEPS: usize = 240;
+/// The share of proposals to accept (Roberts and Rosenthal, 1998).
+const ACCEPTED: f64 = 0.574;
+
+/// What is seen of rows, and where to begin.
+pub struct Observed<'a> {
+    /// `(N, D)`: the values; 0 where one is not seen.
+    pub seen: &'a [f32],
+    /// `(N, D)`: what the loss of each is multiplied by; 0 where it is not seen.
+    pub trust: &'a [f32],
+    /// The class of each row, of a conditional model.
+    pub classes: Option<&'a [u32]>,
+    /// What the encoder says of them, as far as it sees them.
+    pub encoded: &'a Codes,
+}
+
+/// How many draws from the posterior are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draws {
+    /// Chains, which are independent of each other.
+    pub chains: usize,
+    /// Draws from the second half of each.
+    pub of_each: usize,
+}
+
+/// The codes of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inferred {
+    /// `(N, Z)`: the likeliest.
+    pub likeliest: Vec<f32>,
+    /// `(N, Z)` each: draws from the posterior.
+    pub draws: Vec<Vec<f32>>,
+}
+
+/// Infers the codes of rows, with a model that was opened for that.
+pub fn infer(model: &mut Applied, of: &Observed<'_>, wanted: Draws, seed: u64) -> Result<Inferred, RunError> {
+    let Some(tensors) = model.parts().1.inference else {
+        return Err(RunError::Unfit("the model was not opened to infer codes".into()));
+    };
+    let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
+    let mut likeliest = Vec::with_capacity(rows * latent);
+    for first in (0..rows).step_by(batch) {
+        let some: Vec<usize> = (first..rows.min(first + batch)).collect();
+        let mut part = Part::new(model, of, &some, tensors)?;
+        likeliest.extend(part.likeliest(&of.encoded.of(some.iter().copied()), seed)?);
+    }
+    let mut draws = vec![vec![0.0; rows * latent]; wanted.chains * wanted.of_each];
+    // Each chain of each row is a row of a batch.
+    let all: Vec<(usize, usize)> =
+        (0..wanted.chains).flat_map(|chain| (0..rows).map(move |row| (chain, row))).collect();
+    for (number, some) in all.chunks(batch).enumerate() {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(number as u64 + 1);
+        let of_rows: Vec<usize> = some.iter().map(|(_, row)| *row).collect();
+        let mut part = Part::new(model, of, &of_rows, tensors)?;
+        let from: Vec<f32> =
+            of_rows.iter().flat_map(|row| &likeliest[row * latent..(row + 1) * latent]).copied().collect();
+        // The encoder's variance is about that of the posterior, as it is where values are missing.
+        let codes = of.encoded.of(of_rows.iter().copied());
+        let scale: Vec<f32> = codes.logvar.iter().map(|logvar| logvar.exp().clamp(1e-6, 1.0)).collect();
+        for (place, drawn) in part.chain(from, scale, wanted.of_each, &mut rng)?.into_iter().enumerate() {
+            for ((chain, row), z) in some.iter().zip(drawn.chunks(latent)) {
+                draws[chain * wanted.of_each + place][row * latent..(row + 1) * latent].copy_from_slice(z);
+            }
+        }
+    }
+    Ok(Inferred { likeliest, draws })
+}
+
+/// The rows of a batch on the device.
+struct Part<'a> {
+    model: &'a mut Applied,
+    tensors: Inference,
+    batch: usize,
+    latent: usize,
+    has_prior: bool,
+    /// Rows of the batch that are some.
+    rows: usize,
+}
+
+/// What codes lose `(B)`, the prior included, and the slope of that `(B, Z)`.
+struct Loss {
+    values: Vec<f64>,
+    slope: Vec<f32>,
+}
+
+impl<'a> Part<'a> {
+    fn new(model: &'a mut Applied, of: &Observed<'_>, rows: &[usize], tensors: Inference) -> Result<Self, RunError> {
+        let (batch, latent, width, has_prior) = (model.batch(), model.latent(), model.width(), model.has_prior());
+        let classes = model.data().classes.len();
+        let whole = |values: &[f32]| {
+            let mut all: Vec<f32> =
+                rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect();
+            all.resize(batch * width, 0.0);
+            all
+        };
+        let (seen, trust) = (whole(of.seen), whole(of.trust));
+        let (executor, vae) = model.parts();
+        executor.write(tensors.seen, &seen)?;
+        executor.write(tensors.trust, &trust)?;
+        if let (Some(labels), Some(all)) = (vae.labels, of.classes) {
+            let mut of_batch: Vec<u32> = rows.iter().map(|row| all[*row]).collect();
+            of_batch.resize(batch, 0);
+            executor.write(labels.batch, &Labels::columns(&of_batch, classes))?;
+        }
+        Ok(Self { model, tensors, batch, latent, has_prior, rows: rows.len() })
+    }
+
+    /// Evaluates codes `(B, Z)`.
+    fn loss(&mut self, z: &[f32]) -> Result<Loss, GpuError> {
+        let slope = self.tensors.slope;
+        let (executor, vae) = self.model.parts();
+        executor.write(vae.z, z)?;
+        executor.dispatch(Apply::Infer.into(), &StepScalars::default())?;
+        let mut loss = Loss {
+            values: executor.read(vae.recon)?.into_iter().map(f64::from).collect(),
+            slope: executor.read(slope)?,
+        };
+        if self.has_prior {
+            for (value, z) in loss.values.iter_mut().zip(z.chunks(self.latent)) {
+                *value += 0.5 * z.iter().map(|z| f64::from(*z).powi(2)).sum::<f64>();
+            }
+            loss.slope.iter_mut().zip(z).for_each(|(slope, z)| *slope += z);
+        }
+        Ok(loss)
+    }
+
+    /// A whole batch of codes.
+    fn whole(&self, mut codes: Vec<f32>) -> Vec<f32> {
+        codes.resize(self.batch * self.latent, 0.0);
+        codes
+    }
+
+    /// The likeliest codes found from several starts: what the encoder says, the middle of the prior, draws from it.
+    fn likeliest(&mut self, encoded: &Codes, seed: u64) -> Result<Vec<f32>, GpuError> {
+        let mut best = Best::none(self.batch, self.latent);
+        for start in 0..STARTS {
+            let z = match start {
+                0 => self.whole(encoded.mu.clone()),
+                1 => vec![0.0; self.batch * self.latent],
+                _ => draws::prior(self.batch, self.latent, seed.wrapping_add(start as u64), 1.0),
+            };
+            self.descend(z, FIRST_STEPS, &mut best)?;
+        }
+        let z = best.z.clone();
+        self.descend(z, STEPS, &mut best)?;
+        best.z.truncate(self.rows * self.latent);
+        Ok(best.z)
+    }
+
+    /// Goes down from codes by steps of Adam, and keeps the best of each row.
+    fn descend(&mut self, mut z: Vec<f32>, steps: usize, best: &mut Best) -> Result<(), GpuError> {
+        let (mut first, mut second) = (vec![0.0_f32; z.len()], vec![0.0_f32; z.len()]);
+        for step in 0..steps {
+            let loss = self.loss(&z)?;
+            best.take(&z, &loss.values);
+            let rate = RATE * (1.0 - step as f32 / steps as f32);
+            let correction = |beta: f32| 1.0 / (1.0 - beta.powi(step as i32 + 1));
+            for (i, z) in z.iter_mut().enumerate() {
+                let d = loss.slope[i];
+                first[i] = 0.9 * first[i] + 0.1 * d;
+                second[i] = 0.999 * second[i] + 0.001 * d * d;
+                let size = (second[i] * correction(0.999)).sqrt() + 1e-8;
+                *z -= rate * first[i] * correction(0.9) / size;
+            }
+        }
+        let loss = self.loss(&z)?;
+        best.take(&z, &loss.values);
+        Ok(())
+    }
+
+    /// Draws from the posterior by Langevin steps that are accepted or refused (MALA), each row with steps of its own length.
+    /// `scale (B, Z)` are variances that the steps are fitted to; without any, they are 1.
+    fn chain(
+        &mut self,
+        from: Vec<f32>,
+        mut scale: Vec<f32>,
+        draws: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<Vec<f32>>, GpuError> {
+        let latent = self.latent;
+        scale.resize(self.batch * latent, 1.0);
+        let normal = |rng: &mut ChaCha8Rng| -> f32 { StandardNormal.sample(rng) };
+        // Chains start apart from each other.
+        let mut z: Vec<f32> = self.whole(from).iter().zip(&scale).map(|(z, s)| z + s.sqrt() * normal(rng)).collect();
+        let mut now = self.loss(&z)?;
+        let mut length = vec![0.7_f64; self.batch];
+        let mut drawn = Vec::with_capacity(draws);
+        for step in 0..CHAIN_STEPS {
+            // The mean of the next code.
+            let drift = |z: &[f32], slope: &[f32], i: usize, length: f64| {
+                z[i] - (0.5 * length * length) as f32 * scale[i] * slope[i]
+            };
+            let next: Vec<f32> = (0..z.len())
+                .map(|i| {
+                    let length = length[i / latent];
+                    drift(&z, &now.slope, i, length) + length as f32 * scale[i].sqrt() * normal(rng)
+                })
+                .collect();
+            let then = self.loss(&next)?;
+            for (row, length) in length.iter_mut().enumerate() {
+                let span = row * latent..(row + 1) * latent;
+                let way = |from: &[f32], slope: &[f32], to: &[f32]| -> f64 {
+                    let apart = |i: usize| f64::from(to[i] - drift(from, slope, i, *length)).powi(2);
+                    span.clone().map(|i| apart(i) / f64::from(scale[i])).sum::<f64>() / (2.0 * length.powi(2))
+                };
+                let forth = way(&z, &now.slope, &next);
+                let back = way(&next, &then.slope, &z);
+                let log_ratio = now.values[row] - then.values[row] + forth - back;
+                let chance = if log_ratio.is_finite() { log_ratio.min(0.0).exp() } else { 0.0 };
+                if rng.random::<f64>() < chance {
+                    z[span.clone()].copy_from_slice(&next[span.clone()]);
+                    now.slope[span.clone()].copy_from_slice(&then.slope[span.clone()]);
+                    now.values[row] = then.values[row];
+                }
+                if step < CHAIN_STEPS / 2 {
+                    *length = (*length * (0.15 * (chance - ACCEPTED)).exp()).clamp(1e-3, 10.0);
+                }
+            }
+            // Evenly over the second half, the last one at its end.
+            let behind = (step + 1).saturating_sub(CHAIN_STEPS / 2);
+            if behind * draws >= (drawn.len() + 1) * (CHAIN_STEPS / 2) {
+                drawn.push(z.clone());
+            }
+        }
+        Ok(drawn)
+    }
+}
+
+/// The best codes of rows so far.
+struct Best {
+    latent: usize,
+    z: Vec<f32>,
+    values: Vec<f64>,
+}
+
+impl Best {
+    fn none(batch: usize, latent: usize) -> Self {
+        Self { latent, z: vec![0.0; batch * latent], values: vec![f64::INFINITY; batch] }
+    }
+
+    fn take(&mut self, z: &[f32], values: &[f64]) {
+        for (row, value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+            if *value < self.values[row] {
+                self.values[row] = *value;
+                let span = row * self.latent..(row + 1) * self.latent;
+                self.z[span.clone()].copy_from_slice(&z[span]);
+            }
+        }
+    }
+}
