@@ -529,6 +529,15 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
     let of_means = place.done("sample people --count 500 --mean --to -");
     assert!(of_means.lines().skip(1).any(|line| line.split(',').next().unwrap().contains('.')), "means have decimals");
 
+    // What names the rows stays with them.
+    for (command, head) in
+        [("encode", "origin,id,mu_0"), ("reconstruct", "origin,id,age"), ("anomaly", "row,origin,id,")]
+    {
+        place.done(&format!("{command} people --data new.csv --to named.csv"));
+        let named = read(&place.path("named.csv"));
+        assert!(named.starts_with(head) && named.contains(",P800,"), "{command}: {}", &named[..200]);
+    }
+
     // What is there stays as it is, digit by digit; what is not is filled in.
     place.done("restore people --data train.csv --to filled.csv");
     let records = |text: &str| -> Vec<csv::StringRecord> {
@@ -538,12 +547,14 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
     assert_eq!(filled.len(), blank.len());
     let mut gaps = 0;
     for (blank, filled) in blank.iter().zip(&filled) {
+        assert_eq!(blank[0], filled[1]);
         for column in 1..6 {
-            match blank[column].is_empty() {
-                true => gaps += usize::from(!filled[column].is_empty()),
+            let (blank, filled) = (&blank[column], &filled[column + 1]);
+            match blank.is_empty() {
+                true => gaps += usize::from(!filled.is_empty()),
                 // 12.50 is written 12.5.
-                false if column < 4 => assert_eq!(blank[column].parse::<f64>(), filled[column].parse::<f64>()),
-                false => assert_eq!(blank[column], filled[column]),
+                false if column < 4 => assert_eq!(blank.parse::<f64>(), filled.parse::<f64>()),
+                false => assert_eq!(blank, filled),
             }
         }
     }
@@ -568,9 +579,9 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
     assert_eq!(drawn.len(), 19 * truth.len());
     let mut inside = 0;
     for (row, draws) in truth.iter().zip(drawn.chunks(19)) {
-        assert!(draws.iter().all(|d| d.len() == 7 && d[5] == draws[0][5]), "what is seen stays");
+        assert!(draws.iter().all(|d| d.len() == 8 && d[6] == draws[0][6]), "what is seen stays");
         let age: f64 = row[1].parse().unwrap();
-        let below = draws.iter().filter(|d| d[2].parse::<f64>().unwrap() < age).count();
+        let below = draws.iter().filter(|d| d[3].parse::<f64>().unwrap() < age).count();
         inside += usize::from((2..=17).contains(&below));
     }
     let share = inside as f64 / truth.len() as f64;
@@ -618,4 +629,73 @@ fn restoring_helps() {
     let (inside, outside) = (12 * 28 + 12, 2 * 28 + 2);
     let at = |row: usize, pixel: usize| rows[row][rows[row].len() - 784 + pixel];
     assert!(at(0, inside) != at(1, inside) && at(0, outside) == at(1, outside) && at(0, outside) == at(2, outside));
+}
+
+/// Of a linear decoder the posterior is normal and known: what is filled in is its mean, and completions have its spread.
+#[test]
+fn completions_are_draws_from_the_posterior() {
+    use wgvae::apply::restore::{Damage, Restorer, Wanted, hidden};
+    if common::gpu().is_none() {
+        return;
+    }
+    let wave = |i: usize, k: usize| ((i * 37 + k * 101) as f32 * 0.7123).sin() * 1.3;
+    let row =
+        |i: usize| [wave(i, 0) + 0.3 * wave(i, 7), wave(i, 1), wave(i, 0) - wave(i, 1) + 0.2 * wave(i, 5), wave(i, 3)];
+    let numbers: Vec<f32> = (0..400).flat_map(row).collect();
+    let data = wgvae::InMemory::table("waves", ["a", "b", "c", "d"], numbers).dataset().unwrap();
+    let rows = data.test.numbers(0..data.test.rows, 4);
+    let mut config = wgvae::Config::for_data(&data).unwrap();
+    (config.model.hidden, config.model.latent, config.train.steps) = (Vec::new(), 2, Some(600));
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = wgvae::RunOptions::in_folder(folder.path().join("run"));
+    options.device.tune = wgvae::train::Tune::Off;
+    let run = wgvae::train(config, data, &options, &mut |_| Ok(())).unwrap().run;
+    let file = std::fs::read(folder.path().join("run/model.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let read = |name: &str| -> Vec<f64> {
+        let values: Vec<f32> = bytemuck::pod_collect_to_vec(file.tensor(name).unwrap().data());
+        values.into_iter().map(f64::from).collect()
+    };
+    let (weight, bias, log_sigma) = (read("decoder.0.weight"), read("decoder.0.bias"), read("dispersion"));
+
+    let gone = [false, true, false, true];
+    let seen = hidden(&rows, &gone);
+    let mut restorer = Restorer::open(&run, 40, Damage::Missing, None, &options.device, &mut |_| {}).unwrap();
+    let draws = 200;
+    let found = restorer.restore(&seen, None, Wanted { draws, noisy: true, seed: 3 }).unwrap();
+    // The posterior's precision: 1 0 0 1, and w w' / sigma^2 of what is seen.
+    let trust = |j: usize| (-2.0 * log_sigma[j]).exp();
+    let mut precision = [[1.0, 0.0], [0.0, 1.0]];
+    for j in [0, 2] {
+        for (a, row) in precision.iter_mut().enumerate() {
+            row.iter_mut().enumerate().for_each(|(b, p)| *p += weight[2 * j + a] * weight[2 * j + b] * trust(j));
+        }
+    }
+    let determinant = precision[0][0] * precision[1][1] - precision[0][1] * precision[1][0];
+    let covariance = [
+        [precision[1][1] / determinant, -precision[0][1] / determinant],
+        [-precision[1][0] / determinant, precision[0][0] / determinant],
+    ];
+    for j in [1, 3] {
+        let w = &weight[2 * j..2 * j + 2];
+        let spread: f64 =
+            (0..2).flat_map(|a| (0..2).map(move |b| (a, b))).map(|(a, b)| w[a] * covariance[a][b] * w[b]).sum();
+        let expected = spread + 1.0 / trust(j);
+        let (mut off, mut variance) = (0.0, 0.0);
+        let count = rows.len() / 4;
+        for (i, row) in rows.chunks(4).enumerate() {
+            let pull = |a: usize| {
+                [0, 2].iter().map(|s| weight[2 * s + a] * trust(*s) * (f64::from(row[*s]) - bias[*s])).sum::<f64>()
+            };
+            let z = [0, 1].map(|a| covariance[a][0] * pull(0) + covariance[a][1] * pull(1));
+            let mean = w[0] * z[0] + w[1] * z[1] + bias[j];
+            off += (f64::from(found.rows[4 * i + j]) - mean).powi(2);
+            variance += found.draws.iter().map(|d| (f64::from(d[4 * i + j]) - mean).powi(2)).sum::<f64>();
+            assert_eq!(found.rows[4 * i], row[0], "what is seen stays");
+        }
+        let (off, variance) = ((off / count as f64).sqrt(), variance / (count * draws) as f64);
+        // Forty draws of each row that follow each other.
+        assert!(off < 0.25 * spread.sqrt() + 1e-3, "column {j}: off by {off}, and the spread is {}", spread.sqrt());
+        assert!((variance / expected - 1.0).abs() < 0.05, "column {j}: a variance of {variance}, not {expected}");
+    }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use wgvae::data::{Dataset, Options, Origins, Shape, Values, rows, write};
+use wgvae::data::{Dataset, Missing, Options, Origins, Shape, Values, rows, write};
 
 fn wgvae(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
@@ -330,13 +330,26 @@ fn arrays_say_what_they_are() {
     let floats: Vec<u8> = (0..12).flat_map(|i| (i as f32 * 0.7).to_le_bytes()).collect();
     let doubles: Vec<u8> = (0..12).flat_map(|i| (f64::from(i) / 255.0).to_le_bytes()).collect();
     let folder = folder_of(&[
-        ("points.npy", &npy("<f4", "(4, 3)", &floats)),
+        ("table.npy", &npy("<f4", "(4, 3)", &floats)),
+        ("gaps.npy", &npy("<f4", "(4, 3)", &[&f32::NAN.to_le_bytes()[..], &floats[4..]].concat())),
         ("levels.npy", &npy("<f8", "(3, 2, 2)", &doubles)),
         ("numbers.npy", &npy("<f4", "(3, 2, 2)", &floats)),
     ]);
     let load = |name: &str| Dataset::load(path(&folder.path().join(name)).as_str()).unwrap();
-    let points = load("points.npy");
-    assert_eq!((points.shape, points.is_bytes(), points.train.rows), (Shape::Point(3), false, 4 - points.test.rows));
+    let table = load("table.npy");
+    assert_eq!((table.shape, table.is_bytes(), table.train.rows), (Shape::Table(3), false, 4 - table.test.rows));
+    assert_eq!(table.columns.as_ref().unwrap().names, ["x_0", "x_1", "x_2"]);
+    // As the columns of a file are, these are standardised.
+    let sum: f32 = table.train.numbers(0..3, 3).iter().sum();
+    assert!(sum.abs() < 1e-4, "{sum}");
+    let gaps = load("gaps.npy");
+    assert!(gaps.columns.as_ref().unwrap().gaps);
+    let drop = Options { missing: Missing::Drop, ..path(&folder.path().join("gaps.npy")).as_str().into() };
+    let whole = Dataset::load(drop).unwrap();
+    assert_eq!((whole.train.rows + whole.test.rows, whole.columns.as_ref().unwrap().gaps), (3, false));
+    // Rows for a model that was trained on whole ones.
+    let others = rows(&path(&folder.path().join("gaps.npy")).as_str().into(), &table.description()).unwrap();
+    assert_eq!((others.split.rows, others.notes.len()), (3, 1));
     let image = Shape::Image { height: 2, width: 2, channels: 1 };
     assert_eq!((load("levels.npy").shape, load("levels.npy").is_bytes()), (image, true));
     assert_eq!((load("numbers.npy").shape, load("numbers.npy").is_bytes()), (image, false));

@@ -44,20 +44,14 @@ pub struct Draws {
     pub of_each: usize,
 }
 
-/// The codes of rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Inferred {
-    /// `(N, Z)`: the likeliest.
-    pub likeliest: Vec<f32>,
-    /// `(N, Z)` each: draws from the posterior.
-    pub draws: Vec<Vec<f32>>,
+/// The tensors of a model that was opened to infer codes.
+fn tensors(model: &mut Applied) -> Result<Inference, RunError> {
+    model.parts().1.inference.ok_or_else(|| RunError::Unfit("the model was not opened to infer codes".into()))
 }
 
-/// Infers the codes of rows, with a model that was opened for that.
-pub fn infer(model: &mut Applied, of: &Observed<'_>, wanted: Draws, seed: u64) -> Result<Inferred, RunError> {
-    let Some(tensors) = model.parts().1.inference else {
-        return Err(RunError::Unfit("the model was not opened to infer codes".into()));
-    };
+/// `(N, Z)`: the likeliest codes of rows.
+pub fn likeliest(model: &mut Applied, of: &Observed<'_>, seed: u64) -> Result<Vec<f32>, RunError> {
+    let tensors = tensors(model)?;
     let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
     let mut likeliest = Vec::with_capacity(rows * latent);
     for first in (0..rows).step_by(batch) {
@@ -65,6 +59,20 @@ pub fn infer(model: &mut Applied, of: &Observed<'_>, wanted: Draws, seed: u64) -
         let mut part = Part::new(model, of, &some, tensors)?;
         likeliest.extend(part.likeliest(&of.encoded.of(some.iter().copied()), seed)?);
     }
+    Ok(likeliest)
+}
+
+/// `(N, Z)` each: draws from the posterior of the codes of rows, by chains that start around the likeliest ones `(N, Z)`.
+pub fn draw(
+    model: &mut Applied,
+    of: &Observed<'_>,
+    likeliest: &[f32],
+    wanted: Draws,
+    seed: u64,
+) -> Result<Vec<Vec<f32>>, RunError> {
+    let tensors = tensors(model)?;
+    let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
+    let span = |row: usize| row * latent..(row + 1) * latent;
     let mut draws = vec![vec![0.0; rows * latent]; wanted.chains * wanted.of_each];
     // Each chain of each row is a row of a batch.
     let all: Vec<(usize, usize)> =
@@ -74,18 +82,17 @@ pub fn infer(model: &mut Applied, of: &Observed<'_>, wanted: Draws, seed: u64) -
         rng.set_stream(number as u64 + 1);
         let of_rows: Vec<usize> = some.iter().map(|(_, row)| *row).collect();
         let mut part = Part::new(model, of, &of_rows, tensors)?;
-        let from: Vec<f32> =
-            of_rows.iter().flat_map(|row| &likeliest[row * latent..(row + 1) * latent]).copied().collect();
+        let from: Vec<f32> = of_rows.iter().flat_map(|row| &likeliest[span(*row)]).copied().collect();
         // The encoder's variance is about that of the posterior, as it is where values are missing.
         let codes = of.encoded.of(of_rows.iter().copied());
         let scale: Vec<f32> = codes.logvar.iter().map(|logvar| logvar.exp().clamp(1e-6, 1.0)).collect();
         for (place, drawn) in part.chain(from, scale, wanted.of_each, &mut rng)?.into_iter().enumerate() {
             for ((chain, row), z) in some.iter().zip(drawn.chunks(latent)) {
-                draws[chain * wanted.of_each + place][row * latent..(row + 1) * latent].copy_from_slice(z);
+                draws[chain * wanted.of_each + place][span(*row)].copy_from_slice(z);
             }
         }
     }
-    Ok(Inferred { likeliest, draws })
+    Ok(draws)
 }
 
 /// The rows of a batch on the device.

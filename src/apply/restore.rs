@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::inference::{Draws, Observed, infer};
+use super::inference::{self, Draws, Observed};
 use super::{Applied, Run, RunError, draws};
-use crate::data::{Kind, Split, Values};
+use crate::data::{Kind, Shape, Split, Values};
 use crate::model::{DISPERSION, Likelihood, Seen};
 use crate::plan::{ColumnKind, MISSING, is_missing};
 use crate::train::{DeviceEvent, DeviceOptions};
@@ -79,7 +79,7 @@ pub struct Restorer {
     /// `(D)`: deviations of the logarithms of positive numbers; 0 of others.
     log_deviations: Vec<f32>,
     bytes: bool,
-    is_table: bool,
+    is_image: bool,
     takes_gaps: bool,
 }
 
@@ -120,7 +120,7 @@ impl Restorer {
             log_deviations: columns
                 .map_or_else(Vec::new, |c| c.spans().into_iter().enumerate().filter_map(deviation).flatten().collect()),
             bytes: run.data.bytes,
-            is_table: columns.is_some(),
+            is_image: matches!(run.data.shape, Shape::Image { .. }),
             takes_gaps: columns.is_some_and(|columns| columns.gaps),
             residual,
         };
@@ -145,8 +145,11 @@ impl Restorer {
         let whole = usual.numbers(0..rows, width);
         let level = |v: f32| if self.bytes { v.clamp(0.0, 1.0) } else { v };
         let drawn = draws::prior(whole.len(), 1, 1, noise);
-        let noisy = |(x, noise): (&f32, f32)| if is_missing(*x) { *x } else { level(x + noise) };
-        let seen: Vec<f32> = whole.iter().zip(drawn).map(noisy).collect();
+        let noisy = |(i, (x, noise)): (usize, (&f32, f32))| match is_missing(*x) || !self.is_noisy(i % width) {
+            true => *x,
+            false => level(x + noise),
+        };
+        let seen: Vec<f32> = whole.iter().zip(drawn).enumerate().map(noisy).collect();
         let (shown, _) = self.shown(&seen, usual.labels.as_deref(), 0, 1)?;
         // Of x - shown = share (seen - shown), by least squares; where there is little to go by, that of all values.
         let (mut both, mut square) = (vec![0.0_f64; width], vec![0.0_f64; width]);
@@ -198,20 +201,21 @@ impl Restorer {
             ));
         }
         let changed = self.widen_sigmas()?;
-        let found = infer(&mut self.model, &of, draws, seed)?;
+        let likeliest = inference::likeliest(&mut self.model, &of, seed)?;
+        let drawn = inference::draw(&mut self.model, &of, &likeliest, draws, seed)?;
         let classes = classes.unwrap_or_default();
-        // The posterior of a row of a few columns is wide, that of an image is not.
-        let shown = match self.is_table && self.model.has_prior() {
+        // The posterior of a row of a few numbers is wide, that of an image is not.
+        let shown = match !self.is_image && self.model.has_prior() {
             true => {
-                let averaged = infer(&mut self.model, &of, AVERAGED, seed.wrapping_add(1))?;
-                self.mean_of(&averaged.draws, classes)?
+                let averaged = inference::draw(&mut self.model, &of, &likeliest, AVERAGED, seed.wrapping_add(1))?;
+                self.mean_of(&averaged, classes)?
             }
-            false => self.model.decode_as(&found.likeliest, classes)?,
+            false => self.model.decode_as(&likeliest, classes)?,
         };
         if let Some(weights) = changed {
             self.model.set_weights(&weights)?;
         }
-        Ok((shown, found.draws))
+        Ok((shown, drawn))
     }
 
     /// The mean of what the decoder shows of several codes of each row: of counts and positive numbers that of themselves, not of
@@ -303,15 +307,19 @@ impl Restorer {
         Ok(Some(before))
     }
 
+    /// Whether noise is on a value: words and counts are what they are.
+    fn is_noisy(&self, value: usize) -> bool {
+        let distribution = self.model.distribution();
+        distribution.likelihood() != Likelihood::Columns || distribution.kind(value) == ColumnKind::Number
+    }
+
     /// What is seen, with what is shown where it is missing; or both, weighed.
     fn weighed(&self, rows: &[f32], shown: &[f32]) -> Vec<f32> {
         let width = self.model.width();
         let value = |(i, (seen, shown)): (usize, (&f32, &f32))| match self.damage {
             _ if is_missing(*seen) => *shown,
             Damage::Missing => *seen,
-            Damage::Noise(_) if self.is_table && self.model.distribution().kind(i % width) != ColumnKind::Number => {
-                *seen
-            }
+            Damage::Noise(_) if !self.is_noisy(i % width) => *seen,
             Damage::Noise(_) => shown + self.shares[i % width] * (seen - shown),
         };
         let mut all: Vec<f32> = rows.iter().zip(shown).enumerate().map(value).collect();

@@ -152,11 +152,10 @@ impl Table {
     }
 
     /// All rows, the most anomalous first.
-    fn sheet(&self, rows: &Rows) -> Sheet {
+    fn sheet(&self, names: Sheet) -> Sheet {
         let words = |value: &dyn Fn(usize) -> String| self.order.iter().map(|row| value(*row)).collect::<Vec<_>>();
         let yes = |is: bool| if is { "yes" } else { "no" }.to_string();
         let mut text = vec![("row".to_string(), words(&|row| row.to_string()))];
-        let names = with_names(Sheet::default(), rows);
         text.extend(names.text.iter().map(|(name, values)| (name.clone(), words(&|row| values[row].clone()))));
         if let Some(trained) = &self.trained {
             text.push(("trained".into(), words(&|row| yes(trained[row]))));
@@ -173,7 +172,7 @@ impl Table {
             let figures = [self.found.scores[*row], self.found.errors[*row]];
             figures.into_iter().chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
         };
-        Sheet { text, names, numbers: self.order.iter().flat_map(of_row).collect(), cells: None }
+        Sheet { text, names, numbers: self.order.iter().flat_map(of_row).collect(), ..Sheet::default() }
     }
 }
 
@@ -229,7 +228,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         strangest: most.clone().map(|row| table.strange(*row, &rows)).collect(),
     };
     let to = place_in(&run, args.to.as_deref(), "anomaly.csv");
-    table.sheet(&rows).write(&to)?;
+    let names = with_names(Sheet::default(), &run, args.rows.source(&run), &rows);
+    table.sheet(names).write(&to)?;
     let mut pictured = None;
     if let Shape::Image { .. } | Shape::Point(2) = run.data.shape
         && to != std::path::Path::new("-")

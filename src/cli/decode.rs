@@ -34,14 +34,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {
-        let kept = ["origin", "label"].map(|name| (name, data::labels(&args.latents, LATENTS, name).ok().flatten()));
-        let named = kept.into_iter().filter_map(|(name, words)| Some((name, words?)));
-        named.fold(Sheet::of_rows(&run, shown), |sheet, (name, words)| sheet.with(name, words))
+        let others = data::other_columns(&args.latents, LATENTS).unwrap_or_default();
+        let words = |name: &String| data::labels(&args.latents, LATENTS, name).ok().flatten();
+        let kept = others.iter().take(MOST_KEPT).filter_map(|name| Some((name, words(name)?)));
+        kept.fold(Sheet::of_rows(&run, shown), |sheet, (name, words)| sheet.with(name, words))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
     told(&to)?;
     Ok(())
 }
+
+/// The most columns beside the codes that stay with the rows.
+const MOST_KEPT: usize = 8;
 
 /// The columns that hold codes start with one of these.
 const LATENTS: &[&str] = &["mu", "z"];

@@ -1,11 +1,11 @@
 //! `wgvae encode`: rows to latent codes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::Sheet;
 use crate::apply::{Codes, Run, draws};
-use crate::data::{Rows, write};
+use crate::data::{self, Rows, write};
 
 /// The parts of a code that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,10 +36,16 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
-/// Adds the origins and labels of the rows, where they are known.
-pub fn with_names(mut sheet: Sheet, rows: &Rows) -> Sheet {
+/// Adds the origins and labels of rows from a source, where they are known, and what names them in a table.
+pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> Sheet {
     if let Some(origins) = &rows.split.origins {
         sheet = sheet.with("origin", (0..rows.split.rows).map(|row| origins.of(row).unwrap_or_default()).collect());
+    }
+    let known = run.data.columns.iter().flat_map(|columns| &columns.names).chain(&run.config.data.label);
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    // They were read a moment ago; what cannot be read now only names the rows.
+    for (name, words) in data::identifiers(Path::new(source), &known, &rows.split).unwrap_or_default() {
+        sheet = sheet.with(&name, words);
     }
     if let Some(labels) = &rows.split.labels {
         let name = |label: &u32| rows.classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
@@ -76,7 +82,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let to = place_in(&run, args.to.as_deref(), "codes.csv");
     let only_mu = args.only.is_empty() && super::sheet::extension(&to) == "npy";
     let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
-    let sheet = with_names(sheet(&run, &codes, parts, args.seed), &rows);
+    let sheet = with_names(sheet(&run, &codes, parts, args.seed), &run, args.rows.source(&run), &rows);
     sheet.write(&to)?;
     told(&to)?;
     // An NPY file has no column for words, so class numbers go to a second file.

@@ -271,7 +271,7 @@ fn sheet(args: &Args, run: &Run, rows: &Rows, before: &[f32], restored: &Restore
                 }
             }
         }
-        with_names(sheet, rows)
+        with_names(sheet, run, args.rows.source(run), rows)
     };
     if restored.draws.is_empty() {
         return with_exact(Sheet::of_rows(run, restored.rows.clone()));

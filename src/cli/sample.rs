@@ -1,11 +1,11 @@
 //! `wgvae sample`: new rows, decoded from draws of the prior or from draws around known codes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, told};
-use super::sheet::{Sheet, picture, write_rows};
+use super::sheet::{Sheet, extension, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
-use crate::data::{Rows, Shape, list};
+use crate::data::{Rows, Shape, list, write};
 use crate::model::Labels;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,8 @@ pub struct Args {
     /// Draw around the code of this row, counted from 0
     #[arg(long, value_name = "ROW")]
     around_row: Option<usize>,
-    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: samples.png, or .csv for rows of a table]
+    /// A .png, .csv, .json or .npy file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png, or
+    /// .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -68,6 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let picture = picture(run.data.shape, &shown, &ground, 10);
     let sheet = || {
+        let shown = shown.clone();
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
         let sheet = if is_drawn { Sheet::of_drawn(&run, shown) } else { Sheet::of_rows(&run, shown) };
         match model.is_conditional() {
@@ -75,9 +77,25 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             false => sheet,
         }
     };
-    let to = write_rows(&run, args.to.as_deref(), "samples", sheet, picture)?;
+    let to = match (run.data.shape, &args.to) {
+        (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) => {
+            let levels: Vec<u8> = shown.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+            let labels = model.is_conditional().then_some(&classes[..]);
+            let size = (height, width, channels);
+            write::whole_folder(to, |folder| {
+                write::write_class_folders(folder, size, &levels, labels, &run.data.classes)
+            })?;
+            to.clone()
+        }
+        _ => write_rows(&run, args.to.as_deref(), "samples", sheet, picture)?,
+    };
     told(&to)?;
     Ok(())
+}
+
+/// Whether a path is that of a folder: no file's, and not stdout.
+fn is_folder(path: &Path) -> bool {
+    extension(path).is_empty() && path != Path::new("-")
 }
 
 /// The class that draws are around.

@@ -21,6 +21,8 @@ pub struct Sheet {
     pub numbers: Vec<f32>,
     /// `(N, names)`: what they are in the data's own table.
     pub cells: Option<Vec<Cell>>,
+    /// The extents of a row in an array; none for a row of numbers.
+    pub extents: Vec<usize>,
 }
 
 impl Sheet {
@@ -40,7 +42,12 @@ impl Sheet {
             Some(columns) => (columns.cell_numbers(&values, drawn), Some(columns.cells(&values, drawn))),
             None => (values, None),
         };
-        Self { text: Vec::new(), names, numbers, cells }
+        let extents = match run.data.shape {
+            Shape::Image { height, width, channels: 1 } => vec![height, width],
+            Shape::Image { height, width, channels } => vec![height, width, channels],
+            Shape::Point(_) | Shape::Table(_) => Vec::new(),
+        };
+        Self { text: Vec::new(), names, numbers, cells, extents }
     }
 
     /// The rows of several sheets, the first of each before the second of any, numbered in a text column.
@@ -57,7 +64,7 @@ impl Sheet {
         let numbers = order().flat_map(|(row, sheet)| all[sheet].numbers[span(row)].iter().copied()).collect();
         let cells = all.iter().map(|sheet| sheet.cells.as_ref()).collect::<Option<Vec<_>>>();
         let cells = cells.map(|cells| order().flat_map(|(row, sheet)| cells[sheet][span(row)].to_vec()).collect());
-        Self { text, names, numbers, cells }
+        Self { text, names, numbers, cells, extents: all[0].extents.clone() }
     }
 
     /// Adds a text column before the others.
@@ -117,7 +124,10 @@ impl Sheet {
         match extension(to).as_str() {
             "csv" => write::write_csv(to, self.rows(), &self.blocks())?,
             "json" => put(to, self.json().as_bytes())?,
-            "npy" => write::write_npy(to, &[self.rows(), self.names.len()], &self.numbers)?,
+            "npy" => {
+                let of_row = if self.extents.is_empty() { vec![self.names.len()] } else { self.extents.clone() };
+                write::write_npy(to, &[vec![self.rows()], of_row].concat(), &self.numbers)?;
+            }
             _ => {
                 let reason = format!(
                     "the name {} does not say which format to write: end it in .csv, .json or .npy",

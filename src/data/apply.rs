@@ -21,12 +21,16 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
             wanted.image_size = Some(ImageSize { height, width });
             wanted.channels = Some(if channels == 1 { Channels::Grey } else { Channels::Rgb });
         }
-        (Shape::Table(_), Some(columns)) => wanted.columns.clone_from(&columns.names),
+        (Shape::Table(_), Some(columns)) if !columns.are_unnamed() => wanted.columns.clone_from(&columns.names),
         _ => {}
     }
     let raw = source::read(&Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref() })?;
     check_flags(&raw, options)?;
-    let raw = choose(resize::as_asked(raw, &wanted)?, &wanted)?;
+    let mut raw = choose(resize::as_asked(raw, &wanted)?, &wanted)?;
+    // A model that was trained on whole rows, or on no table, cannot take others.
+    if !like.columns.as_ref().is_some_and(|columns| columns.gaps) {
+        raw.note_dropped(options)?;
+    }
     let Raw { shape, classes, columns, rows, test, notes, .. } = raw;
     let mut split = test.unwrap_or(rows);
     let mismatch = |has: String| DataError::Mismatch { takes: takes(like), source_name: options.source.clone(), has };

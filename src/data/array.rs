@@ -113,8 +113,9 @@ impl Array {
     /// The shape of the rows, and their values.
     ///
     /// Rank 3 means grey images; rank 4 with 1 or 3 channels in the last axis, or before height and width, means
-    /// images; anything else means points. Image values are read as levels if they are integers from 0 to 255,
-    /// booleans or multiples of 1/255. Other floats, and all points, stay unchanged.
+    /// images, and so does rank 2 if the numbers of a row are a square of levels. Anything else is a table, NaN where a value is
+    /// missing. Image values are read as levels if they are integers from 0 to 255, booleans or multiples of 1/255. Other floats
+    /// stay unchanged.
     pub fn examples(self, notes: &mut Vec<String>) -> Result<(usize, Shape, Values), String> {
         let [rows, inner @ ..] = &self.extents[..] else { return Err("it holds a single number".into()) };
         let rows = *rows;
@@ -133,8 +134,12 @@ impl Array {
             let what = if image.is_some() { "images" } else { "rows" };
             return Err(format!("it holds no {what}"));
         }
-        let Some((height, columns, channels)) = image else {
-            return Ok((rows, Shape::Point(width), Values::Floats(self.finite(width)?)));
+        let square = self.square_of_levels(width).filter(|_| inner.len() == 1);
+        if let Some(side) = square {
+            notes.push(format!("rows of {width} levels were read as grey images of {side}x{side}"));
+        }
+        let Some((height, columns, channels)) = image.or_else(|| square.map(|side| (side, side, 1))) else {
+            return Ok((rows, Shape::Table(width), Values::Floats(self.known(width)?)));
         };
         if height.max(columns) > LONGEST {
             return Err(format!(
@@ -160,6 +165,38 @@ impl Array {
             return Err(format!("it holds {:?} numbers, but rows of several are needed", self.extents));
         }
         Ok((self.finite(width)?, width))
+    }
+
+    /// The side of the images whose pixels the rows are, if they look like that.
+    fn square_of_levels(&self, width: usize) -> Option<usize> {
+        const SMALLEST: usize = 8;
+        let side = width.isqrt();
+        let is_square = side >= SMALLEST && side * side == width;
+        let most = |least: f32| self.floats().is_some_and(|values| values.iter().any(|value| *value >= least));
+        let levels = match self.element {
+            Element::Bool => true,
+            // A few small numbers are counts.
+            Element::Unsigned(1) => is_square && most(128.0),
+            Element::Float(_) => {
+                let is_level = |v: &f32| (0.0..=1.0).contains(v) && (v * 255.0 - (v * 255.0).round()).abs() < 1e-3;
+                is_square && self.floats().is_some_and(|values| values.iter().all(is_level)) && most(0.5)
+            }
+            _ => false,
+        };
+        (is_square && levels).then_some(side)
+    }
+
+    /// All elements, NaN where a value is missing; in no row all of them.
+    fn known(&self, width: usize) -> Result<Vec<f32>, String> {
+        let values = self.floats().ok_or("it holds words, not numbers")?;
+        match values.iter().position(|value| value.is_infinite()) {
+            Some(place) => Err(format!(
+                "row {} (counted from 0) holds {}, but only finite numbers can be learned from",
+                place / width.max(1),
+                values[place]
+            )),
+            None => Ok(values),
+        }
     }
 
     fn finite(&self, width: usize) -> Result<Vec<f32>, String> {
@@ -297,13 +334,16 @@ mod tests {
             let count = extents.iter().product();
             array(extents, Element::Unsigned(1), (0..count).map(|i| i as u8).collect()).examples(&mut Vec::new())
         };
-        assert_eq!(of(&[2, 3]).unwrap().1, Shape::Point(3));
+        assert_eq!(of(&[2, 3]).unwrap().1, Shape::Table(3));
         assert_eq!(of(&[2, 3, 4]).unwrap().1, Shape::Image { height: 3, width: 4, channels: 1 });
         assert_eq!(of(&[2, 3, 4, 3]).unwrap().1, Shape::Image { height: 3, width: 4, channels: 3 });
         let (_, shape, values) = of(&[1, 3, 1, 2]).unwrap();
         assert_eq!(shape, Shape::Image { height: 1, width: 2, channels: 3 });
         assert_eq!(values, Values::Bytes(vec![0, 2, 4, 1, 3, 5]));
-        assert_eq!(of(&[2, 4, 5, 2]).unwrap().1, Shape::Point(40));
+        assert_eq!(of(&[2, 4, 5, 2]).unwrap().1, Shape::Table(40));
+        // A square of levels is an image.
+        assert_eq!(of(&[3, 64]).unwrap().1, Shape::Image { height: 8, width: 8, channels: 1 });
+        assert_eq!(of(&[1, 64]).unwrap().1, Shape::Table(64));
         assert!(of(&[5]).unwrap_err().contains("5 single numbers"));
         assert!(of(&[0, 28, 28]).unwrap_err().contains("holds no images"));
     }
@@ -319,8 +359,12 @@ mod tests {
         assert_eq!(values, Values::Bytes(vec![0, 255]));
         let (_, _, values) = array(&[1, 1, 2], Element::Unsigned(1), vec![0, 1]).examples(&mut notes).unwrap();
         assert_eq!(values, Values::Bytes(vec![0, 255]));
-        let error = floats(&[2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap_err();
-        assert!(error.contains("row 1") && error.contains("NaN"), "{error}");
+        let error = floats(&[2, 2], &[0.0, 1.0, f32::INFINITY, 1.0]).examples(&mut notes).unwrap_err();
+        assert!(error.contains("row 1") && error.contains("inf"), "{error}");
+        let (_, shape, values) = floats(&[2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap();
+        assert!(shape == Shape::Table(2) && values.numbers(0..4)[2].is_nan());
+        let error = floats(&[1, 2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap_err();
+        assert!(error.contains("row 0") && error.contains("NaN"), "{error}");
     }
 
     #[test]

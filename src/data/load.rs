@@ -31,7 +31,11 @@ impl Dataset {
         check_numbers(&options)?;
         let raw = source::read(&Request { options: &options, progress, label_needed: true, like: None })?;
         check_flags(&raw, &options)?;
-        let raw = resize::as_asked(raw, &options)?;
+        let mut raw = resize::as_asked(raw, &options)?;
+        raw.ask(&options.kinds).map_err(|reason| DataError::unusable(&options.source, reason))?;
+        if options.missing == Missing::Drop {
+            raw.note_dropped(&options)?;
+        }
         Self::split(choose(raw, &options)?, &options)
     }
 
@@ -95,6 +99,10 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
         || options.missing != Missing::default();
     if raw.columns.is_none() && is_of_tables {
         return refused("--label, --columns, --column and --missing apply only to tables");
+    }
+    let has_names = raw.columns.as_ref().is_none_or(|columns| columns.are_named);
+    if !has_names && (options.label.is_some() || !options.columns.is_empty()) {
+        return refused("--label and --columns apply only to tables whose columns have names");
     }
     let is_image = matches!(raw.shape, Shape::Image { .. });
     if !is_image && (options.image_size.is_some() || options.channels.is_some()) {

@@ -44,6 +44,6 @@ pub(crate) use error::shown;
 pub use fingerprints::Fingerprints;
 pub use memory::InMemory;
 #[doc(hidden)]
-pub use numbers::{exact, labels, mask, numbers};
+pub use numbers::{exact, identifiers, labels, mask, numbers, other_columns};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;

@@ -15,7 +15,7 @@ pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
 pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
     let mut notes = Vec::new();
     let (rows, shape, values) = read(path)?.examples(&mut notes).map_err(invalid(path))?;
-    Ok(Raw { notes, ..Raw::of("", shape, Split::of(rows, values)) })
+    Ok(Raw { notes, ..Raw::of_array(shape, Split::of(rows, values)) })
 }
 
 /// Reads the array of a file.

@@ -177,7 +177,7 @@ impl<'a> Archive<'a> {
     fn examples(&mut self, name: &str, notes: &mut Vec<String>) -> Result<Raw, DataError> {
         let array = self.array(name)?;
         let (rows, shape, values) = array.examples(notes).map_err(|reason| self.invalid(name, reason))?;
-        Ok(Raw::of("", shape, Split::of(rows, values)))
+        Ok(Raw::of_array(shape, Split::of(rows, values)))
     }
 
     /// One label per row; a second axis of length 1 is allowed.

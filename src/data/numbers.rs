@@ -21,6 +21,20 @@ pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), Data
     array.numbers().map_err(|reason| DataError::unusable(path.display(), reason))
 }
 
+/// The names of the columns beside those numbered behind a prefix, or of `logvar`; none where no column is.
+pub fn other_columns(path: &Path, prefixes: &[&str]) -> Result<Vec<String>, DataError> {
+    if !matches!(source::kind_of(path)?, Kind::Table) {
+        return Ok(Vec::new());
+    }
+    let is_numbered = |name: &String| {
+        let mut prefixes = prefixes.iter().chain(&["logvar"]);
+        prefixes.any(|prefix| name.trim().strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')))
+    };
+    let names = table::names(path)?;
+    let has_numbered = names.iter().any(is_numbered);
+    Ok(names.into_iter().filter(|name| has_numbered && !is_numbered(name)).collect())
+}
+
 /// The classes in a column of this name, of the file that [`numbers`] reads; none if it has no such column.
 pub fn labels(path: &Path, prefixes: &[&str], column: &str) -> Result<Option<Vec<String>>, DataError> {
     if !matches!(source::kind_of(path)?, Kind::Table) || !table::names(path)?.iter().any(|name| name.trim() == column) {
@@ -39,6 +53,17 @@ pub fn exact(path: &Path, columns: &[String], rows: &Split) -> Result<Option<Vec
             table::exact(path, columns, lines).map(Some)
         }
         _ => Ok(None),
+    }
+}
+
+/// The columns of a table file that name its rows, and what they say of these rows; none of another source, or if the rows do not
+/// know their lines. `known` columns are none of them.
+pub fn identifiers(path: &Path, known: &[&str], rows: &Split) -> Result<Vec<(String, Vec<String>)>, DataError> {
+    match &rows.origins {
+        Some(Origins::Lines(lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
+            table::identifiers(path, known, lines)
+        }
+        _ => Ok(Vec::new()),
     }
 }
 

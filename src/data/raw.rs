@@ -1,6 +1,9 @@
 //! A request to a source, and the rows it yields before they are chosen and split.
 
-use super::{Columns, Kind, Options, Shape, Split};
+use super::{Columns, DataError, Kind, NamedKind, Options, Shape, Split, Values};
+
+/// The most columns of a table. A field takes many times the memory of the comma behind it.
+pub(super) const MOST_COLUMNS: usize = 1 << 18;
 
 /// Called from any thread with the number of files read so far and the number of all files.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
@@ -23,6 +26,8 @@ pub(super) struct RawColumns {
     pub words: Vec<Option<Vec<String>>>,
     /// The kinds that were asked for.
     pub asked: Vec<Option<Kind>>,
+    /// Whether the names are the source's own; those of an array are numbers.
+    pub are_named: bool,
 }
 
 impl RawColumns {
@@ -33,7 +38,13 @@ impl RawColumns {
 
     /// Numbers.
     pub fn numbers(names: Vec<String>) -> Self {
-        Self { words: vec![None; names.len()], asked: vec![None; names.len()], names }
+        Self { words: vec![None; names.len()], asked: vec![None; names.len()], names, are_named: true }
+    }
+
+    /// Those of an array, `x_0`, `x_1`, ...
+    pub fn unnamed(count: usize) -> Self {
+        let names = (0..count).map(|column| format!("x_{column}")).collect();
+        Self { are_named: false, ..Self::numbers(names) }
     }
 }
 
@@ -52,6 +63,54 @@ pub(super) struct Raw {
 }
 
 impl Raw {
+    /// The rows of an array. Those of a table have columns, unless they are too many.
+    pub fn of_array(shape: Shape, rows: Split) -> Self {
+        match shape {
+            Shape::Table(width) if width <= MOST_COLUMNS => {
+                Self { columns: Some(RawColumns::unnamed(width)), ..Self::of("", shape, rows) }
+            }
+            Shape::Table(width) => Self::of("", Shape::Point(width), rows),
+            _ => Self::of("", shape, rows),
+        }
+    }
+
+    /// Takes the kinds that were asked for of an array's columns; those of a table are known.
+    pub fn ask(&mut self, kinds: &[NamedKind]) -> Result<(), String> {
+        let Some(columns) = self.columns.as_mut().filter(|columns| !columns.are_named) else { return Ok(()) };
+        for named in kinds {
+            let place = columns.names.iter().position(|name| *name == named.name);
+            let count = columns.names.len();
+            let reason =
+                || format!("there is no column `{}`; there are x_0 to x_{}", named.name, count.saturating_sub(1));
+            columns.asked[place.ok_or_else(reason)?] = Some(named.kind);
+        }
+        Ok(())
+    }
+
+    /// Leaves out rows with missing values, and notes how many; that may not be all.
+    pub fn note_dropped(&mut self, options: &Options) -> Result<(), DataError> {
+        match self.drop_gaps() {
+            0 => return Ok(()),
+            dropped => self.notes.push(format!("{dropped} rows were left out because values are missing")),
+        }
+        match std::iter::once(&self.rows).chain(&self.test).any(|split| split.rows == 0) {
+            true => Err(DataError::unusable(&options.source, "every row has a missing value")),
+            false => Ok(()),
+        }
+    }
+
+    fn drop_gaps(&mut self) -> usize {
+        let mut dropped = 0;
+        for split in std::iter::once(&mut self.rows).chain(&mut self.test) {
+            let width = self.shape.len().max(1);
+            let Values::Floats(values) = &split.values else { continue };
+            let whole: Vec<bool> = values.chunks(width).map(|row| !row.iter().any(|value| value.is_nan())).collect();
+            dropped += whole.iter().filter(|whole| !**whole).count();
+            split.retain(&whole);
+        }
+        dropped
+    }
+
     /// Rows without classes.
     pub fn of(name: impl Into<String>, shape: Shape, rows: Split) -> Self {
         Self { name: name.into(), shape, classes: Vec::new(), columns: None, rows, test: None, notes: Vec::new() }

@@ -111,6 +111,14 @@ impl Columns {
         Ok(columns)
     }
 
+    /// Whether they are those of an array, which are known by their places.
+    pub(super) fn are_unnamed(&self) -> bool {
+        self.names
+            .iter()
+            .enumerate()
+            .all(|(column, name)| name.strip_prefix("x_").is_some_and(|n| n == column.to_string()))
+    }
+
     /// How many values a row has.
     pub fn width(&self) -> usize {
         (0..self.names.len()).map(|column| self.values_of(column)).sum()
@@ -172,29 +180,43 @@ impl Columns {
 
     /// Turns the cells of rows into values; says which has none. In some columns, cells are places of words.
     pub(super) fn encode(&self, are_places: &[bool], split: &mut Split) -> Result<(), String> {
-        let Values::Floats(cells) = &split.values else { return Ok(()) };
-        let (count, spans) = (self.names.len(), self.spans());
+        let Values::Floats(cells) = &mut split.values else { return Ok(()) };
+        let (count, spans, width) = (self.names.len(), self.spans(), self.width());
         // The codes of numbers that stand for words.
         let with_codes = (0..count).filter(|column| self.kinds[*column].is_of_words() && !are_places[*column]);
         let codes: HashMap<usize, Vec<f32>> = with_codes.map(|column| (column, self.codes(column))).collect();
-        let mut values = vec![0.0; split.rows * self.width()];
-        for (number, (row, cells)) in values.chunks_mut(self.width()).zip(cells.chunks(count)).enumerate() {
-            for (column, cell) in cells.iter().enumerate() {
-                let values = &mut row[spans[column].clone()];
-                if self.put(column, *cell, codes.get(&column).map(Vec::as_slice), values) {
-                    continue;
+        let put = |column: usize, cell: f32, values: &mut [f32]| {
+            self.put(column, cell, codes.get(&column).map(Vec::as_slice), values)
+        };
+        let mut wrong = None;
+        if width == count {
+            // In place: a table may be all there is room for.
+            for (place, value) in cells.iter_mut().enumerate() {
+                let cell = *value;
+                if !put(place % count, cell, std::slice::from_mut(value)) {
+                    wrong = wrong.or(Some((place, cell)));
                 }
-                let origin = split.origins.as_ref().and_then(|origins| origins.of(number));
-                return Err(format!(
-                    "{}: the column `{}` has {cell:?}, which {}: correct or remove it",
-                    origin.unwrap_or_else(|| format!("row {number}")),
-                    shown(&self.names[column]),
-                    self.unfit(column)
-                ));
             }
+        } else {
+            let mut values = vec![0.0; split.rows * width];
+            for (place, cell) in cells.iter().enumerate() {
+                let (row, column) = (place / count, place % count);
+                let span = row * width + spans[column].start..row * width + spans[column].end;
+                if !put(column, *cell, &mut values[span]) {
+                    wrong = wrong.or(Some((place, *cell)));
+                }
+            }
+            *cells = values;
         }
-        split.values = Values::Floats(values);
-        Ok(())
+        let Some((place, cell)) = wrong else { return Ok(()) };
+        let (row, column) = (place / count, place % count);
+        let origin = split.origins.as_ref().and_then(|origins| origins.of(row));
+        Err(format!(
+            "{}: the column `{}` has {cell:?}, which {}: correct or remove it",
+            origin.unwrap_or_else(|| format!("row {row}")),
+            shown(&self.names[column]),
+            self.unfit(column)
+        ))
     }
 
     /// The numbers that the words of a column are, where they are numbers; else their places.
@@ -330,7 +352,7 @@ mod tests {
 
     fn raw(names: &[&str], words: Vec<Option<Vec<String>>>) -> RawColumns {
         let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
-        RawColumns { asked: vec![None; names.len()], names, words }
+        RawColumns { asked: vec![None; names.len()], names, words, are_named: true }
     }
 
     #[test]

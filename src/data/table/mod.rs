@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::error::{list, shown};
-use super::raw::{Raw, RawColumns, Request};
+use super::raw::{MOST_COLUMNS, Raw, RawColumns, Request};
 use super::{Cell, DataError, Kind, Missing, Origins, Shape, Split, Values, bytes};
 use dialect::Separator;
 use field::Field;
@@ -19,9 +19,6 @@ use labels::Labels;
 use layout::{Chosen, Layout};
 use records::{Record, records};
 use words::Words;
-
-/// The most columns of a table. A field takes many times the memory of the comma behind it.
-const MOST_COLUMNS: usize = 1 << 18;
 
 /// The names of a table's columns.
 pub fn names(path: &Path) -> Result<Vec<String>, DataError> {
@@ -93,6 +90,39 @@ pub(super) fn exact(path: &Path, columns: &[String], lines: &[u64]) -> Result<Ve
     Ok(cells)
 }
 
+/// The columns that name rows, and what stands there on some lines: of the columns that are not those of a model, all whose cells
+/// are filled and different from each other.
+pub(super) fn identifiers(path: &Path, known: &[&str], lines: &[u64]) -> Result<Vec<(String, Vec<String>)>, DataError> {
+    let text = text(path)?;
+    let separator = Separator::guess(&text);
+    let layout = Layout::find(path, &text, separator)?;
+    let known: HashSet<&str> = known.iter().copied().collect();
+    let mut others: Vec<usize> =
+        (0..layout.names.len()).filter(|place| !known.contains(layout.names[*place].as_str())).collect();
+    let mut met: Vec<HashSet<String>> = vec![HashSet::new(); others.len()];
+    let mut of_lines: HashMap<u64, Vec<String>> = HashMap::new();
+    let wanted: HashSet<u64> = lines.iter().copied().collect();
+    for record in records(&text, separator).skip(layout.above) {
+        let record = record.map_err(|reason| DataError::unusable(path.display(), reason))?;
+        let cells: Vec<String> = others.iter().map(|place| field::bare(record.get(*place)).to_string()).collect();
+        let different: Vec<bool> =
+            cells.iter().zip(&mut met).map(|(cell, met)| !cell.is_empty() && met.insert(cell.clone())).collect();
+        if wanted.contains(&record.line) {
+            of_lines.insert(record.line, cells);
+        }
+        if different.contains(&false) {
+            retain_in_rows(&mut others, &different);
+            retain_in_rows(&mut met, &different);
+            of_lines.values_mut().for_each(|cells| retain_in_rows(cells, &different));
+        }
+    }
+    let column = |(place, column): (usize, &usize)| {
+        let cells = lines.iter().map(|line| of_lines.get(line).map_or(String::new(), |cells| cells[place].clone()));
+        (layout.names[*column].clone(), cells.collect())
+    };
+    Ok(others.iter().enumerate().map(column).collect())
+}
+
 /// What the cells of a column are.
 enum Column {
     /// Not known yet: all so far are missing.
@@ -141,7 +171,9 @@ impl<'a> Reader<'a> {
         }
         // What a model knows is read as it was there; a category that was asked for has words, whatever they look like.
         let column = |place: usize| match request.like {
-            Some(like) if like.kinds[place].is_of_words() => Column::Words(Words::known(&like.words[place]).into()),
+            Some(like) if like.kinds.get(place).is_some_and(|kind| kind.is_of_words()) => {
+                Column::Words(Words::known(&like.words[place]).into())
+            }
             Some(_) => Column::Numbers,
             None if asked[place] == Some(Kind::Category) => Column::Words(Box::default()),
             None => Column::Open,
@@ -341,7 +373,7 @@ impl<'a> Reader<'a> {
         };
         split.retain(&usable);
         let classes = labels.map(|labels| labels.names).unwrap_or_default();
-        let columns = RawColumns { names, words, asked: self.asked };
+        let columns = RawColumns { names, words, asked: self.asked, are_named: true };
         Ok(Raw { classes, columns: Some(columns), notes, ..Raw::of("", Shape::Table(width), split) })
     }
 }
