@@ -92,9 +92,13 @@ impl Sheet {
 
     fn value(&self, place: usize) -> serde_json::Value {
         match self.cells.as_ref().map(|cells| &cells[place]) {
-            None => self.numbers[place].into(),
-            Some(Cell::Number(number)) => (*number).into(),
-            Some(Cell::Exact(number)) => (*number).into(),
+            None => number(&self.numbers[place].to_string()),
+            Some(Cell::Number(value)) => number(&value.to_string()),
+            Some(Cell::Exact(value)) => number(&value.to_string()),
+            // `4` is a number, `04` is a word.
+            Some(Cell::Word(word)) if word.parse::<f64>().is_ok_and(|n| n.is_finite() && n.to_string() == *word) => {
+                number(word)
+            }
             Some(Cell::Word(word)) => word.clone().into(),
             Some(Cell::Missing) => serde_json::Value::Null,
         }
@@ -137,6 +141,14 @@ impl Sheet {
             }
         }
         Ok(())
+    }
+}
+
+/// A number as JSON has it: in the shortest form that is read as the same one, and whole where it is.
+fn number(text: &str) -> serde_json::Value {
+    match text.parse::<i64>() {
+        Ok(whole) => whole.into(),
+        Err(_) => text.parse::<f64>().map_or(serde_json::Value::Null, Into::into),
     }
 }
 
@@ -202,4 +214,19 @@ pub fn write_rows(
         _ => sheet().write(&to)?,
     }
     Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_cells_as_a_table_has_them() {
+        let names = ["z", "whole", "number", "code", "word", "gone"].map(String::from).to_vec();
+        let word = |word: &str| Cell::Word(word.into());
+        let cells = vec![Cell::Number(88_696.54), Cell::Exact(72.0), word("4"), word("04"), word("inf"), Cell::Missing];
+        let sheet = Sheet { names, numbers: vec![0.0; 6], cells: Some(cells), ..Sheet::default() };
+        let expected = r#"{"z":88696.54,"whole":72,"number":4,"code":"04","word":"inf","gone":null}"#;
+        assert_eq!(sheet.json(), format!("[\n{expected}\n]\n"));
+    }
 }
