@@ -295,6 +295,7 @@ fn rows_are_brought_to_the_form_of_the_model() {
         ("train.csv", b"a,b,kind\n1,10,x\n3,20,y\n5,30,x\n7,40,y\n"),
         ("new.csv", b"note,b,a\nfirst,10,5\nsecond,NA,1\nthird,30,1\n"),
         ("other.csv", b"a,c\n1,2\n"),
+        ("new.npy", &npy("<f4", "(1, 2)", &[5.0_f32.to_le_bytes(), 10.0_f32.to_le_bytes()].concat())),
     ]);
     let at = |name: &str| path(&folder.path().join(name));
     let table = Dataset::load(Options { label: Some("kind".into()), ..at("train.csv").as_str().into() }).unwrap();
@@ -305,10 +306,13 @@ fn rows_are_brought_to_the_form_of_the_model() {
     assert_eq!(new.split.origins.unwrap(), Origins::Lines(vec![2, 4]));
     assert_eq!(new.notes.len(), 1);
     let Values::Floats(values) = new.split.values else { panic!("tables are floats") };
-    let values = description.columns.as_ref().unwrap().cell_numbers(&values, false);
-    for (value, expected) in values.iter().zip([5.0, 10.0, 1.0, 30.0]) {
-        assert!((value - expected).abs() < 1e-5, "{values:?}");
+    let cells = description.columns.as_ref().unwrap().cell_numbers(&values, false);
+    for (value, expected) in cells.iter().zip([5.0, 10.0, 1.0, 30.0]) {
+        assert!((value - expected).abs() < 1e-5, "{cells:?}");
     }
+    // The columns of an array are known by their places.
+    let array = rows(&at("new.npy").as_str().into(), &description).unwrap();
+    assert_eq!(array.split.numbers(0..1, 2), values[..2]);
     let error = rows(&at("other.csv").as_str().into(), &description).unwrap_err().to_string();
     assert!(error.contains("the model takes the columns a, b, but") && error.contains("no column `b`"), "{error}");
 

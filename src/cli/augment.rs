@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in, told};
-use super::sheet::{Sheet, make_folder_of};
+use super::sheet::{Sheet, levels, make_folder_of};
 use crate::apply::{Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, write};
 
@@ -133,22 +133,24 @@ fn write_as(
     to: &Path,
 ) -> anyhow::Result<()> {
     make_folder_of(to)?;
-    let sheet = |shown| if is_drawn { Sheet::of_drawn(run, shown) } else { Sheet::of_rows(run, shown) };
-    let levels = || -> Vec<u8> { shown.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect() };
     match (format, run.data.shape) {
         (Format::Png, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
-            write::write_class_folders(folder, (height, width, channels), &levels(), labels.as_deref(), classes)
+            write::write_class_folders(folder, (height, width, channels), &levels(&shown), labels.as_deref(), classes)
         })?,
         (Format::Idx, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
-            write::write_idx_images(&folder.join("train-images-idx3-ubyte"), (height, width, channels), &levels())?;
+            write::write_idx_images(
+                &folder.join("train-images-idx3-ubyte"),
+                (height, width, channels),
+                &levels(&shown),
+            )?;
             match &labels {
                 Some(labels) => write::write_idx_labels(&folder.join("train-labels-idx1-ubyte"), labels),
                 None => Ok(()),
             }
         })?,
-        (Format::Npy, _) => sheet(shown).write(&to.with_extension("npy"))?,
+        (Format::Npy, _) => Sheet::of(run, shown, is_drawn).write(&to.with_extension("npy"))?,
         _ => {
-            let mut sheet = sheet(shown);
+            let mut sheet = Sheet::of(run, shown, is_drawn);
             if let Some(labels) = &labels {
                 let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
                 let name = run.config.data.label.as_deref().unwrap_or("label");

@@ -83,13 +83,10 @@ struct ColumnDone {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    let damage = match args.noise {
-        Some(noise) if !(noise > 0.0 && noise.is_finite()) => {
-            return Err(RunError::Unfit("--noise must be a positive number".into()).into());
-        }
-        Some(noise) => Damage::Noise(noise),
-        None => Damage::Missing,
-    };
+    if args.noise.is_some_and(|noise| !(noise > 0.0 && noise.is_finite())) {
+        return Err(RunError::Unfit("--noise must be a positive number".into()).into());
+    }
+    let damage = damage_of(args);
     let gone = gone(args, &run)?;
     let (mut rows, usual) = match damage {
         Damage::Noise(_) => {
@@ -263,6 +260,8 @@ fn sheet(args: &Args, run: &Run, rows: &Rows, before: &[f32], restored: &Restore
             cells.into_iter().zip(seen).map(|(cell, seen)| (seen != Cell::Missing).then_some(cell)).collect::<Vec<_>>(),
         )
     });
+    // Read once: they are the same for every draw.
+    let names = with_names(Sheet::default(), run, args.rows.source(run), rows).text;
     let with_exact = |mut sheet: Sheet| {
         if let (Some(cells), Some(exact), Damage::Missing) = (&mut sheet.cells, &exact, damage_of(args)) {
             for (cell, exact) in cells.iter_mut().zip(exact) {
@@ -271,12 +270,12 @@ fn sheet(args: &Args, run: &Run, rows: &Rows, before: &[f32], restored: &Restore
                 }
             }
         }
-        with_names(sheet, run, args.rows.source(run), rows)
+        Sheet { text: names.clone(), ..sheet }
     };
     if restored.draws.is_empty() {
         return with_exact(Sheet::of_rows(run, restored.rows.clone()));
     }
-    let all: Vec<Sheet> = restored.draws.iter().map(|drawn| with_exact(Sheet::of_drawn(run, drawn.clone()))).collect();
+    let all: Vec<Sheet> = restored.draws.iter().map(|drawn| with_exact(Sheet::of(run, drawn.clone(), true))).collect();
     Sheet::in_turn("draw", all)
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, told};
-use super::sheet::{Sheet, extension, picture, write_rows};
+use super::sheet::{Sheet, extension, levels, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, list, write};
 use crate::model::Labels;
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let sheet = || {
         let shown = shown.clone();
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
-        let sheet = if is_drawn { Sheet::of_drawn(&run, shown) } else { Sheet::of_rows(&run, shown) };
+        let sheet = Sheet::of(&run, shown, is_drawn);
         match model.is_conditional() {
             true => sheet.with("label", classes.iter().map(name).collect()),
             false => sheet,
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let to = match (run.data.shape, &args.to) {
         (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) => {
-            let levels: Vec<u8> = shown.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+            let levels = levels(&shown);
             let labels = model.is_conditional().then_some(&classes[..]);
             let size = (height, width, channels);
             write::whole_folder(to, |folder| {

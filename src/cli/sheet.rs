@@ -31,12 +31,8 @@ impl Sheet {
         Self::of(run, values, false)
     }
 
-    /// Rows that were drawn, with as many decimals as those of the data.
-    pub fn of_drawn(run: &Run, values: Vec<f32>) -> Self {
-        Self::of(run, values, true)
-    }
-
-    fn of(run: &Run, values: Vec<f32>, drawn: bool) -> Self {
+    /// The same of rows that may have been drawn, which have as many decimals as those of the data.
+    pub fn of(run: &Run, values: Vec<f32>, drawn: bool) -> Self {
         let names = names_of(run.data.shape, run.data.columns.as_ref());
         let (numbers, cells) = match &run.data.columns {
             Some(columns) => (columns.cell_numbers(&values, drawn), Some(columns.cells(&values, drawn))),
@@ -150,6 +146,11 @@ fn number(text: &str) -> serde_json::Value {
         Ok(whole) => whole.into(),
         Err(_) => text.parse::<f64>().map_or(serde_json::Value::Null, Into::into),
     }
+}
+
+/// Values as levels from 0 to 255.
+pub fn levels(values: &[f32]) -> Vec<u8> {
+    values.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
 }
 
 /// Names of a row's columns, or of its numbers.

@@ -37,12 +37,11 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
     // Plain rows of numbers become images or points if their width matches.
     let fits = match (like.shape, shape) {
         (Shape::Image { .. }, Shape::Image { .. }) => shape == like.shape,
-        (Shape::Table(_), Shape::Table(_)) => {
-            columns.as_ref().map(|c| &c.names) == like.columns.as_ref().map(|c| &c.names)
-        }
-        (Shape::Table(width), Shape::Point(_)) => {
-            shape.len() == like.columns.as_ref().map_or(width, |columns| columns.names.len())
-        }
+        (Shape::Table(width), Shape::Table(_) | Shape::Point(_)) => match (&columns, &like.columns) {
+            (Some(found), Some(known)) if found.are_named && !known.are_unnamed() => found.names == known.names,
+            // The columns of an array are known by their places.
+            (_, known) => shape.len() == known.as_ref().map_or(width, |known| known.names.len()),
+        },
         (Shape::Image { .. }, _) | (_, Shape::Point(_)) | (Shape::Point(_), Shape::Table(_)) => {
             shape.len() == like.shape.len()
         }

@@ -134,7 +134,7 @@ impl Array {
             let what = if image.is_some() { "images" } else { "rows" };
             return Err(format!("it holds no {what}"));
         }
-        let square = self.square_of_levels(width).filter(|_| inner.len() == 1);
+        let square = if inner.len() == 1 { self.square_of_levels(width) } else { None };
         if let Some(side) = square {
             notes.push(format!("rows of {width} levels were read as grey images of {side}x{side}"));
         }
@@ -171,22 +171,24 @@ impl Array {
     fn square_of_levels(&self, width: usize) -> Option<usize> {
         const SMALLEST: usize = 8;
         let side = width.isqrt();
-        let is_square = side >= SMALLEST && side * side == width;
-        let most = |least: f32| self.floats().is_some_and(|values| values.iter().any(|value| *value >= least));
+        if side < SMALLEST || side * side != width {
+            return None;
+        }
+        let is_level = |v: &f32| (0.0..=1.0).contains(v) && (v * 255.0 - (v * 255.0).round()).abs() < 1e-3;
         let levels = match self.element {
             Element::Bool => true,
             // A few small numbers are counts.
-            Element::Unsigned(1) => is_square && most(128.0),
+            Element::Unsigned(1) => self.bytes.iter().any(|level| *level >= 128),
             Element::Float(_) => {
-                let is_level = |v: &f32| (0.0..=1.0).contains(v) && (v * 255.0 - (v * 255.0).round()).abs() < 1e-3;
-                is_square && self.floats().is_some_and(|values| values.iter().all(is_level)) && most(0.5)
+                let values = self.floats()?;
+                values.iter().all(is_level) && values.iter().any(|value| *value >= 0.5)
             }
             _ => false,
         };
-        (is_square && levels).then_some(side)
+        levels.then_some(side)
     }
 
-    /// All elements, NaN where a value is missing; in no row all of them.
+    /// All elements, NaN where a value is missing.
     fn known(&self, width: usize) -> Result<Vec<f32>, String> {
         let values = self.floats().ok_or("it holds words, not numbers")?;
         match values.iter().position(|value| value.is_infinite()) {
