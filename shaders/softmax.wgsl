@@ -1,15 +1,17 @@
-// Logarithms of probabilities, of groups of neighbouring columns of x (B, D): the words of a category. One invocation an element.
+// Logarithms of probabilities, of groups of neighbouring columns of x (B, D): the words of a category, or the parts of a mixture.
+// One invocation a group of a row.
 //
 //   log_softmax       y = x - ln(sum of exp(x) over the group)
 //   log_softmax_back  d_x = d_y - exp(y) (sum of d_y over the group)
 //
-// `groups` (2, D) has the first column of each column's group, and how many there are; where there are none, y = x.
+// `groups` (2, G) has the first column of each group, and how many there are: 0 for a column that is in no group, where y = x.
 
 override WG: u32 = 64u;
 
 struct Params {
-    count: u32,  // B D
-    cols: u32,   // D
+    count: u32,   // B G
+    cols: u32,    // D
+    groups: u32,  // G
 }
 
 @group(0) @binding(0) var<storage, read> groups: array<f32>;
@@ -20,11 +22,17 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> d_x: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-// The elements of the group that element i is in: the first, and the one behind the last.
-fn group_of(i: u32) -> vec2<u32> {
-    let col = i % params.cols;
-    let first = i - col + u32(groups[col]);
-    return vec2<u32>(first, first + u32(groups[params.cols + col]));
+// The elements of a group of a row: the first, and the one behind the last.
+fn span_of(i: u32) -> vec2<u32> {
+    let number = i % params.groups;
+    let first = (i / params.groups) * params.cols + u32(groups[number]);
+    return vec2<u32>(first, first + u32(groups[params.groups + number]));
+}
+
+// Less than 1e-17 is nothing: products of such numbers are too small for floats to be normal, and processors take four times as
+// long for them.
+fn probability(log_p: f32) -> f32 {
+    return select(0.0, exp(min(log_p, 0.0)), log_p > -39.0);
 }
 
 @compute @workgroup_size(WG)
@@ -32,16 +40,17 @@ fn log_softmax(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
                @builtin(local_invocation_index) lane: u32) {
     let i = (group.y * all.x + group.x) * WG + lane;
     if i >= params.count { return; }
-    let span = group_of(i);
-    var log_sum = 0.0;
-    if span.y > span.x {
-        var most = x[span.x];
-        for (var j = span.x + 1u; j < span.y; j++) { most = max(most, x[j]); }
-        var sum = 0.0;
-        for (var j = span.x; j < span.y; j++) { sum += exp(x[j] - most); }
-        log_sum = most + log(sum);
+    let span = span_of(i);
+    if span.y == span.x {
+        y[span.x] = x[span.x];
+        return;
     }
-    y[i] = x[i] - log_sum;
+    var most = x[span.x];
+    for (var j = span.x + 1u; j < span.y; j++) { most = max(most, x[j]); }
+    var sum = 0.0;
+    for (var j = span.x; j < span.y; j++) { sum += exp(x[j] - most); }
+    let log_sum = most + log(sum);
+    for (var j = span.x; j < span.y; j++) { y[j] = x[j] - log_sum; }
 }
 
 @compute @workgroup_size(WG)
@@ -49,8 +58,12 @@ fn log_softmax_back(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgr
                     @builtin(local_invocation_index) lane: u32) {
     let i = (group.y * all.x + group.x) * WG + lane;
     if i >= params.count { return; }
-    let span = group_of(i);
+    let span = span_of(i);
+    if span.y == span.x {
+        d_x[span.x] = d_y[span.x];
+        return;
+    }
     var sum = 0.0;
     for (var j = span.x; j < span.y; j++) { sum += d_y[j]; }
-    d_x[i] = d_y[i] - exp(min(log_p[i], 0.0)) * sum;
+    for (var j = span.x; j < span.y; j++) { d_x[j] = d_y[j] - probability(log_p[j]) * sum; }
 }

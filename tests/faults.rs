@@ -154,12 +154,12 @@ const FAULTS: &[Fault] = &[
     (Family::Norm, "norm/", "d_y[at] - means.x", "d_y[at]", BOTH),
     (Family::Norm, "norm/", "normalised[at] * means.y", "normalised[at] * means.x", BOTH),
     // softmax: the group, its greatest and its sum, where there is none
-    (Family::Softmax, "softmax/", "i - col + u32(groups[col])", "i - col", BOTH),
+    (Family::Softmax, "softmax/", "params.cols + u32(groups[number])", "params.cols + number", BOTH),
     (Family::Softmax, "softmax/", "most = max(most, x[j])", "most = min(most, x[j])", BOTH),
     (Family::Softmax, "softmax/", "log_sum = most + log(sum)", "log_sum = log(sum)", BOTH),
-    (Family::Softmax, "softmax/", "x[i] - log_sum", "x[i] + log_sum", BOTH),
-    (Family::Softmax, "softmax/", "if span.y > span.x {", "if true {", BOTH),
-    (Family::Softmax, "softmax/", "exp(min(log_p[i], 0.0)) * sum", "sum", BOTH),
+    (Family::Softmax, "softmax/", "x[j] - log_sum", "x[j] + log_sum", BOTH),
+    (Family::Softmax, "softmax/", "if span.y == span.x {", "if false {", BOTH),
+    (Family::Softmax, "softmax/", "probability(log_p[j]) * sum", "sum", BOTH),
     (Family::Softmax, "softmax/", "if i >= params.count { return; }", "if i + 1u >= params.count { return; }", BOTH),
     // pool: the taps, the edges, the factor, which windows lie above a pixel
     (Family::Pool, "pool/pool", "down++", "down += 2u", BOTH),

@@ -124,6 +124,10 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
             Event::Rollback(_) => "rollback",
             Event::Warning(_) => "warning",
             Event::Done(_) => "done",
+            Event::Fitting(rows) => {
+                assert_eq!(rows, 256);
+                "fitting"
+            }
             Event::Page(page) => {
                 assert!(page.is_file());
                 "page"
@@ -132,11 +136,14 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
         Ok(())
     });
     let of_an_epoch = ["picture", "picture", "epoch"];
-    let expected = [&["device", "start"][..], &of_an_epoch, &of_an_epoch, &["done", "device", "page"]].concat();
+    // So short a run is told that it is.
+    let end = ["warning", "done", "device", "fitting", "page"];
+    let expected = [&["device", "start"][..], &of_an_epoch, &of_an_epoch, &end].concat();
     assert_eq!(heard, expected);
     let finished = finished.unwrap();
     assert_eq!(finished.summary.epochs, 2);
     assert_eq!(finished.run.path, folder.path().join("run"));
+    assert!(wgvae::apply::Mixture::of(&finished.run).unwrap().is_some());
 
     // A run is not replaced by accident. A stopped run saves its model; a run that the watcher ends at the start leaves what
     // it was to replace.

@@ -5,6 +5,7 @@ mod distribution;
 pub mod draws;
 mod evaluation;
 pub mod inference;
+pub mod mixture;
 mod model;
 pub(crate) mod record;
 pub mod restore;
@@ -13,5 +14,6 @@ pub mod statistics;
 
 pub use distribution::Distribution;
 pub use evaluation::Evaluation;
+pub use mixture::Mixture;
 pub use model::{Applied, Codes, Score};
 pub use run::{Run, RunError};

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::{Distribution, Run, RunError, draws};
-use crate::config::Config;
+use super::{Distribution, Mixture, Run, RunError, draws};
 use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
@@ -88,10 +87,9 @@ fn expect_weights(file: &Path, params: &ParamTable) -> Result<(), RunError> {
 
 /// A trained model on a device.
 pub struct Applied {
-    config: Config,
+    run: Run,
     vae: Vae,
     executor: Executor,
-    data: Description,
     distribution: Distribution,
     capacity: usize,
 }
@@ -142,7 +140,7 @@ impl Applied {
     /// Builds the plans that apply a run's model to `rows` rows.
     fn plans(run: &Run, rows: usize, seen: Option<Seen>) -> Result<Vae, RunError> {
         let width = run.data.shape.len();
-        let held = run.config.rows_held(rows.max(1), width, run.data.bytes, RESIDENT_BYTES);
+        let held = run.config.rows_held(rows.max(run.config.train.batch), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
         let (spec, train) = (run.config.vae_spec(&run.data)?, run.config.train_spec());
         Ok(match seen {
@@ -159,17 +157,17 @@ impl Applied {
         }
         let distribution = Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights);
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
-        Ok(Self { config: run.config.clone(), vae, executor, data: run.data.clone(), distribution, capacity })
+        Ok(Self { run: run.clone(), vae, executor, distribution, capacity })
     }
 
     /// Latent dimensions.
     pub fn latent(&self) -> usize {
-        self.config.model.latent
+        self.run.config.model.latent
     }
 
     /// Values per row.
     pub fn width(&self) -> usize {
-        self.data.shape.len()
+        self.run.data.shape.len()
     }
 
     /// The distribution of a row's values given what is shown of it.
@@ -179,7 +177,7 @@ impl Applied {
 
     /// Rows of a batch.
     pub(super) fn batch(&self) -> usize {
-        self.config.train.batch
+        self.run.config.train.batch
     }
 
     /// The weights, as the device has them.
@@ -198,25 +196,25 @@ impl Applied {
     }
 
     pub(super) fn data(&self) -> &Description {
-        &self.data
+        &self.run.data
     }
 
     /// Whether codes have a prior.
     pub(super) fn has_prior(&self) -> bool {
-        self.config.model.objective == Objective::Elbo
+        self.run.config.model.objective == Objective::Elbo
     }
 
     /// Refuses rows that do not have the model's form.
     fn expect(&self, rows: &Split) -> Result<(), RunError> {
         let bytes = matches!(rows.values, Values::Bytes(_));
-        if rows.values.len() == rows.rows * self.width() && bytes == self.data.bytes {
+        if rows.values.len() == rows.rows * self.width() && bytes == self.run.data.bytes {
             return if self.is_conditional() { self.expect_classes(rows.labels.as_deref(), rows.rows) } else { Ok(()) };
         }
         let kind = |bytes: bool| if bytes { "levels" } else { "numbers" };
         Err(RunError::Unfit(format!(
             "the model takes rows of {} {}, but these are {} {} for {} rows: convert them with Run::rows or data::rows",
             self.width(),
-            kind(self.data.bytes),
+            kind(self.run.data.bytes),
             rows.values.len(),
             kind(bytes),
             rows.rows
@@ -231,14 +229,14 @@ impl Applied {
     /// Refuses classes that are not the model's, or not one for each row.
     fn expect_classes(&self, classes: Option<&[u32]>, rows: usize) -> Result<(), RunError> {
         let known = |classes: &&[u32]| {
-            classes.len() == rows && classes.iter().all(|class| (*class as usize) < self.data.classes.len())
+            classes.len() == rows && classes.iter().all(|class| (*class as usize) < self.run.data.classes.len())
         };
         if classes.is_some_and(|classes| known(&classes)) {
             return Ok(());
         }
         Err(RunError::Unfit(format!(
             "this model was trained with classes ({}), and must be told the class of each row",
-            list(&self.data.classes)
+            list(&self.run.data.classes)
         )))
     }
 
@@ -252,7 +250,7 @@ impl Applied {
         mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
     ) -> Result<(), RunError> {
         self.expect(rows)?;
-        let schedule = StepSchedule::new(&self.config, 1, rows.rows);
+        let schedule = StepSchedule::new(&self.run.config, 1, rows.rows);
         let (batch, width) = (self.batch(), self.width());
         for first in (0..rows.rows).step_by(self.capacity) {
             let end = (first + self.capacity).min(rows.rows);
@@ -291,7 +289,7 @@ impl Applied {
 
     /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model is told the classes in turn.
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
-        let classes = Labels::in_turn(0..z.len() / self.latent(), self.data.classes.len());
+        let classes = Labels::in_turn(0..z.len() / self.latent(), self.run.data.classes.len());
         self.decode_as(z, &classes)
     }
 
@@ -314,7 +312,7 @@ impl Applied {
             if let Some(labels) = self.vae.labels {
                 let mut of_batch: Vec<u32> = classes.iter().skip(number * batch).take(batch).copied().collect();
                 of_batch.resize(batch, 0);
-                self.executor.write(labels.batch, &Labels::columns(&of_batch, self.data.classes.len()))?;
+                self.executor.write(labels.batch, &Labels::columns(&of_batch, self.run.data.classes.len()))?;
             }
             self.executor.dispatch(Apply::Decode.into(), &StepScalars::default())?;
             let kept = chunk.len() / latent * width;
@@ -323,13 +321,18 @@ impl Applied {
         Ok(shown)
     }
 
-    /// Decodes `count` draws from the prior: `(N, D)`, a function of the seed alone; a conditional model's are of each class in
-    /// turn. A plain autoencoder has no prior.
+    /// Decodes `count` draws from the mixture that training fitted to its codes, or where there is none from the prior: `(N, D)`,
+    /// a function of the seed alone; a conditional model's are of each class in turn.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
-        if self.config.model.objective == Objective::Ae {
-            return Err(RunError::Unfit("a plain autoencoder has no prior to draw from".into()));
-        }
-        self.decode(&draws::prior(count, self.latent(), seed, 1.0))
+        let classes = Labels::in_turn(0..count, self.run.data.classes.len());
+        let z = match Mixture::of(&self.run)? {
+            Some(mixture) => mixture.draw(count, &classes, seed, 1.0),
+            None => {
+                self.run.expect_prior("sampling from a prior")?;
+                draws::prior(count, self.latent(), seed, 1.0)
+            }
+        };
+        self.decode_as(&z, &classes)
     }
 
     /// Reconstructs rows without noise: `(N, D)`.
@@ -361,7 +364,7 @@ impl Applied {
     /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with; all
     /// depend on the position of a row.
     pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
-        let (seed, batch, latent) = (self.config.train.seed, self.batch(), self.latent());
+        let (seed, batch, latent) = (self.run.config.train.seed, self.batch(), self.latent());
         let batches = rows.rows.div_ceil(batch) as u64;
         let mut scores = vec![Score::default(); rows.rows];
         for draw in 0..draws as u64 {
@@ -379,7 +382,7 @@ impl Applied {
     /// The losses of rows, averaged over `draws` latent draws, which depend on a row's content and the seed of the run alone: a
     /// row has the same score wherever it stands. Where training draws zeros and ones, each draw of the latent has its own.
     pub fn score_by_content(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
-        let (seed, latent) = (self.config.train.seed, self.latent());
+        let (seed, latent) = (self.run.config.train.seed, self.latent());
         let hashes = rows.hashes();
         let mut scores = vec![Score::default(); rows.rows];
         for draw in 0..draws as u32 {
@@ -392,7 +395,7 @@ impl Applied {
             };
             let share = 1.0 / draws as f64;
             // Zeros and ones stay what they are when the device binarises them.
-            match self.config.data.binarise {
+            match self.run.config.data.binarise {
                 Binarise::Draw => {
                     let keys = hashes.iter().map(|hash| key(seed, Stream::RowBinarise, *hash));
                     let drawn = draws::binarised(rows, keys, draw);

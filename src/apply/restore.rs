@@ -138,9 +138,7 @@ impl Restorer {
     /// of a code that was inferred from noise is further off than a reconstruction, and noise on levels is cut off at 0 and 1.
     fn fitted_shares(&mut self, usual: &Split, noise: f32) -> Result<Vec<f32>, RunError> {
         let width = self.model.width();
-        let mut usual = usual.clone();
-        let every = usual.rows.div_ceil(MOST_FITTED).max(1);
-        usual.retain(&(0..usual.rows).map(|row| row % every == 0).collect::<Vec<bool>>());
+        let usual = usual.some(MOST_FITTED, 0);
         let rows = usual.rows;
         let whole = usual.numbers(0..rows, width);
         let level = |v: f32| if self.bytes { v.clamp(0.0, 1.0) } else { v };

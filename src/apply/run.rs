@@ -171,6 +171,11 @@ impl Run {
         Ok(rows)
     }
 
+    /// How many classes the model is told of; none if it is not conditional.
+    pub fn told_classes(&self) -> Option<usize> {
+        self.config.is_conditional().then_some(self.data.classes.len())
+    }
+
     /// Whether the model has a prior: a plain autoencoder has none.
     pub fn has_prior(&self) -> bool {
         self.config.model.objective == Objective::Elbo

@@ -38,7 +38,7 @@ pub struct DeviceArgs {
 }
 
 impl AdapterArgs {
-    fn options(&self) -> DeviceOptions {
+    pub fn options(&self) -> DeviceOptions {
         DeviceOptions { device: self.device.clone(), checked: self.checked, ..DeviceOptions::default() }
     }
 

@@ -144,8 +144,16 @@ impl Progress {
                     bar.finish_and_clear();
                 }
             }
+            Event::Fitting(rows) if self.told == Told::Lines => {
+                warning!("codes    fitting the mixture that samples are drawn from to those of {rows} training rows");
+            }
             // The last lines of the command list all paths.
-            Event::Progress { .. } | Event::Step(_) | Event::Epoch(_) | Event::Picture(_) | Event::Page(_) => {}
+            Event::Progress { .. }
+            | Event::Step(_)
+            | Event::Epoch(_)
+            | Event::Picture(_)
+            | Event::Fitting(_)
+            | Event::Page(_) => {}
         }
     }
 }

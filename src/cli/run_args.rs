@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::data_args::{DataArgs, load, with_bar};
 use super::device_args::AdapterArgs;
-use crate::apply::{Applied, Run, RunError};
+use crate::apply::{Applied, Mixture, Run, RunError, mixture};
 use crate::data::{self, DataError, Dataset, Options, Rows, Split};
-use crate::report;
+use crate::disk::System;
 use crate::train::is_training;
 
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,25 @@ impl RunArgs {
             warning!("a training is going on in {}: its model is the best one so far", self.run.display());
         }
         Ok(run)
+    }
+
+    /// The mixture that draws come from. Training fits it; of a run that was stopped, or is of an older version, it is fitted
+    /// now.
+    pub fn mixture(&self, run: &Run, model: &mut Applied) -> anyhow::Result<Mixture> {
+        if let Some(mixture) = Mixture::of(run)? {
+            return Ok(mixture);
+        }
+        let data = own_data(run).map_err(|error| {
+            RunError::Unfit(format!("{error}; or draw from the prior, with --from prior, which needs no data"))
+        })?;
+        let rows = Rows {
+            split: mixture::rows_to_fit(&data.train, run.config.train.seed),
+            classes: data.classes,
+            notes: Vec::new(),
+        };
+        let rows = run.tell(rows, None)?;
+        warning!("fitting the mixture that draws come from to codes of {} training rows, once", rows.split.rows);
+        Ok(Mixture::make(run, model, &rows.split, &self.adapter.options(), &System)?)
     }
 
     /// Opens the run's model on a device, for `rows` rows at a time.
@@ -101,10 +120,7 @@ impl RowsArgs {
     /// The selected rows, and some of the run's training rows to compare them with, or why there are none.
     pub fn rows_and_usual(&self, run: &Run, most: usize) -> Result<(Rows, Result<Rows, RunError>), RunError> {
         let of_training = |split: Split, classes: Vec<String>| {
-            let mut keep = vec![false; split.rows];
-            report::spread(split.rows, most).into_iter().for_each(|row| keep[row] = true);
-            let mut split = split;
-            split.retain(&keep);
+            let split = split.some(most, run.config.train.seed);
             run.tell(Rows { split, classes, notes: Vec::new() }, None)
         };
         if self.data.is_some() {

@@ -1,4 +1,4 @@
-//! `wgvae sample`: new rows, decoded from draws of the prior or from draws around known codes.
+//! `wgvae sample`: new rows, decoded from draws of a mixture fitted to codes, of the prior, or around known codes.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,9 @@ pub struct Args {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
+    /// What codes are drawn from
+    #[arg(long, value_enum, default_value = "codes", conflicts_with_all = ["around_class", "around_row"])]
+    from: From,
     #[command(flatten)]
     draws: DrawArgs,
     /// Multiply the standard deviation of the draws: below 1 for more typical rows, above 1 for more unusual ones
@@ -37,9 +40,20 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
+/// What codes are drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum From {
+    /// A mixture of normal distributions that training fitted to codes of its rows
+    Codes,
+    /// The standard normal distribution that training drew codes to
+    Prior,
+}
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    run.expect_prior("sampling")?;
+    if args.from == From::Prior {
+        run.expect_prior("sampling from the prior")?;
+    }
     draws::expect_temperature(args.temperature)?;
     let points = run.data.shape == Shape::Point(2);
     let count = args.count.unwrap_or(if points { 2000 } else { 100 }) as usize;
@@ -47,19 +61,20 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let around = args.around_class.is_some() || args.around_row.is_some();
     let rows = if around || points { Some(args.rows.rows(&run)?) } else { None };
     let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;
-    let z = match &rows {
-        Some(rows) if around => {
-            let codes = centre(args, rows, &mut model, &run)?;
-            draws::around(&codes.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
-        }
-        _ => draws::prior(count, model.latent(), args.seed, args.temperature),
-    };
     let class = args.rows.class.as_deref().map(|class| run.class(class)).transpose()?;
     // Draws around a class or a row are of its class.
     let class = class.or_else(|| rows.as_ref().filter(|_| around).and_then(|rows| class_of(args, rows)));
     let classes = match class {
         Some(class) => vec![class; count],
         None => Labels::in_turn(0..count, run.data.classes.len()),
+    };
+    let z = match (&rows, args.from) {
+        (Some(rows), _) if around => {
+            let codes = centre(args, rows, &mut model, &run)?;
+            draws::around(&codes.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
+        }
+        (_, From::Codes) => args.run.mixture(&run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
+        (_, From::Prior) => draws::prior(count, model.latent(), args.seed, args.temperature),
     };
     let mut shown = model.decode_as(&z, &classes)?;
     let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;

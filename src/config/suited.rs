@@ -5,6 +5,11 @@ use toml::{Table, Value};
 use super::{Config, ConfigError};
 use crate::data::{Dataset, Shape};
 
+/// Steps of a run at least, where nobody says how long it is: 1,600 images for ten epochs would be 125.
+const LEAST_STEPS: usize = 1500;
+/// Epochs at most, where data is very small.
+const MOST_EPOCHS: usize = 2000;
+
 impl Config {
     /// A preset, unchanged.
     pub fn preset(name: &str) -> Result<Self, ConfigError> {
@@ -32,16 +37,25 @@ impl Config {
     }
 
     /// Sizes that depend on the data. The preset `table` gets layers about twice as wide as a row, small batches for
-    /// small tables, and about 5,000 steps; the other presets are unchanged.
+    /// small tables, and about 5,000 steps. The other presets get more epochs where theirs would be fewer than 1,500 steps.
     pub(crate) fn suited_sizes(preset: &str, data: &Dataset) -> Table {
         let rows = data.train.rows;
-        if preset != "table" || rows == 0 {
+        if rows == 0 {
             return Table::new();
+        }
+        let epochs_for = |steps: usize, batch: usize| (steps * batch).div_ceil(rows);
+        if preset != "table" {
+            // An unknown preset is refused elsewhere.
+            let Ok(Self { train, .. }) = Self::preset(preset) else { return Table::new() };
+            let least = epochs_for(LEAST_STEPS, train.batch.min(rows)).min(MOST_EPOCHS);
+            let epochs = Value::Integer(train.epochs.max(least) as i64);
+            let train = Table::from_iter([("epochs".to_string(), epochs)]);
+            return Table::from_iter([("train".to_string(), Value::Table(train))]);
         }
         let width = data.shape.len();
         let first = (2 * width).next_multiple_of(8).clamp(16, 256);
         let batch = if rows < 2000 { 32 } else { 128 }.min(rows);
-        let epochs = (5000 * batch).div_ceil(rows).clamp(10, 2000);
+        let epochs = epochs_for(5000, batch).clamp(10, MOST_EPOCHS);
         let number = |n: usize| Value::Integer(n as i64);
         let model = [
             ("hidden", Value::Array(vec![number(first), number((first / 2).max(8))])),
@@ -67,5 +81,15 @@ mod tests {
             config.check_data(&data).unwrap();
             assert_eq!(config.model.latent, latent, "{source}");
         }
+    }
+
+    #[test]
+    fn small_data_gets_more_epochs() {
+        let epochs = |source: &str| Config::for_data(&Dataset::load(source).unwrap()).unwrap().train.epochs;
+        // 20,000 rows are 1,563 steps of 128 rows.
+        assert_eq!(epochs("strokes:count=20000"), 10);
+        assert_eq!(epochs("strokes:count=1600"), 120);
+        assert_eq!(epochs("strokes:count=10"), 1500);
+        assert_eq!(epochs("points:count=600"), 320);
     }
 }

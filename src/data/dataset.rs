@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use rand::SeedableRng;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -137,6 +140,12 @@ pub struct Split {
     pub factors: Option<Factors>,
 }
 
+/// At most `most` of `rows` rows, from all over them: the first rows of a folder or a file are often alike.
+pub fn spread(rows: usize, most: usize) -> Vec<usize> {
+    let count = rows.min(most);
+    (0..count).map(|i| (i as u128 * rows as u128 / count as u128) as usize).collect()
+}
+
 /// Packs up to four bytes into a word.
 fn packed(quad: &[u8]) -> u32 {
     let mut word = [0; 4];
@@ -179,6 +188,24 @@ impl Split {
     /// A range of rows as floats: levels are scaled to [0, 1].
     pub fn numbers(&self, rows: std::ops::Range<usize>, width: usize) -> Vec<f32> {
         self.values.numbers(rows.start * width..rows.end * width)
+    }
+
+    /// A copy of at most `most` rows, drawn at random, with their labels. (Every other row of MNIST would be those of one of its
+    /// two groups of writers.)
+    pub fn some(&self, most: usize, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut picked = index::sample(&mut rng, self.rows, self.rows.min(most)).into_vec();
+        picked.sort_unstable();
+        let width = self.values.len() / self.rows.max(1);
+        let span = |row: &usize| row * width..(row + 1) * width;
+        let values = match &self.values {
+            Values::Bytes(values) => Values::Bytes(picked.iter().flat_map(|row| &values[span(row)]).copied().collect()),
+            Values::Floats(values) => {
+                Values::Floats(picked.iter().flat_map(|row| &values[span(row)]).copied().collect())
+            }
+        };
+        let labels = self.labels.as_ref().map(|labels| picked.iter().map(|row| labels[*row]).collect());
+        Self { labels, ..Self::of(picked.len(), values) }
     }
 
     /// A hash of each row's content.

@@ -36,7 +36,7 @@ pub mod write;
 
 pub use apply::{rows, rows_with};
 pub use columns::{Cell, Columns, Kind, NamedKind};
-pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values};
+pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values, spread};
 pub use error::DataError;
 pub(crate) use error::list;
 #[cfg(feature = "cli")]

@@ -404,13 +404,13 @@ impl Graph {
     }
 
     /// Adds the logarithms of probabilities `(B, D)`: of each group of columns, their exponentials have a sum of 1. Columns of no
-    /// group stay as they are. `groups (2, D)` is an input, see [`groups`](crate::kernels::softmax::groups).
+    /// group stay as they are. `groups (2, G)` is an input, see [`groups`](crate::kernels::softmax::groups).
     ///
     /// # Panics
-    /// If the groups are of another number of columns.
+    /// If that has another number of rows.
     pub fn log_softmax(&mut self, name: impl Into<String>, of: Node, groups: Node) -> Node {
         let (shape, name) = (self.shape(of), name.into());
-        assert_eq!(self.shape(groups), [2, shape[1]], "{name}");
+        assert_eq!(self.shape(groups)[0], 2, "{name}");
         self.add(Kind::LogSoftmax { of, groups }, shape, name)
     }
 

@@ -42,6 +42,8 @@ pub enum Stream {
     RowNoise = 8,
     /// Binarisation draws of a row, by its content.
     RowBinarise = 9,
+    /// Which part of a mixture a draw is of.
+    Part = 10,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011).

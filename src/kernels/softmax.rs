@@ -7,14 +7,16 @@ use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, StepScalars, TensorId, Ten
 params! {
     /// `Params` of `softmax.wgsl`.
     pub struct SoftmaxParams {
-        /// Elements.
+        /// Groups of all rows.
         count: u32,
         /// Columns.
         cols: u32,
+        /// Groups of a row.
+        groups: u32,
     }
 }
 
-/// The op of a way, with what both have: `groups (2, D)` and the shape of `of (B, D)`.
+/// The op of a way, with what both have: `groups (2, G)` and the shape of `of (B, D)`.
 fn op(
     tensors: &TensorTable,
     label: String,
@@ -24,12 +26,18 @@ fn op(
     others: &[TensorId],
 ) -> Result<Op, PlanError> {
     let (rows, cols) = tensors.matrix(&label, of)?;
-    tensors.expect(&label, groups, &[2, cols])?;
+    let (_, count) = tensors.matrix(&label, groups)?;
+    tensors.expect(&label, groups, &[2, count])?;
     let shape = [rows, cols];
     let others: Vec<(TensorId, &[usize])> = others.iter().map(|other| (*other, &shape[..])).collect();
     expect_all(tensors, &label, &others)?;
-    let params = SoftmaxParams { count: index_fits(&label, rows * cols)?, cols: index_fits(&label, cols)? };
-    Ok(Op::new(label, Kernel::Softmax(way), Grid::Elements(rows * cols))
+    let params = SoftmaxParams {
+        count: index_fits(&label, rows * count)?,
+        cols: index_fits(&label, cols)?,
+        groups: index_fits(&label, count)?,
+    };
+    index_fits(&label, rows * cols)?;
+    Ok(Op::new(label, Kernel::Softmax(way), Grid::Elements(rows * count))
         .read("groups", groups)
         .params(params.block())
         .flops(6 * rows * cols))
@@ -54,33 +62,39 @@ pub fn back(
     Ok(op.read("d_y", d_y).read("log_p", log_p).write("d_x", d_x))
 }
 
-/// `groups (2, D)` of columns of which these are in groups, each of as many as said.
+/// `groups (2, G)` of columns of which these are in groups, in order.
 pub fn groups(width: usize, spans: impl IntoIterator<Item = std::ops::Range<usize>>) -> Vec<f32> {
-    let mut table: Vec<f32> = (0..width).map(|column| column as f32).collect();
-    table.resize(2 * width, 0.0);
-    for span in spans {
-        for column in span.clone() {
-            table[column] = span.start as f32;
-            table[width + column] = span.len() as f32;
+    let (mut first, mut count, mut next) = (Vec::new(), Vec::new(), 0);
+    for span in spans.into_iter().chain(std::iter::once(width..width)) {
+        for column in next..span.start {
+            first.push(column as f32);
+            count.push(0.0);
         }
+        if !span.is_empty() {
+            first.push(span.start as f32);
+            count.push(span.len() as f32);
+        }
+        next = span.end;
     }
-    table
+    [first, count].concat()
 }
 
-/// The groups of the cases: of three, alone, of one, and twice two.
-const GROUPS: [f32; 18] = [
-    0.0, 0.0, 0.0, 3.0, 4.0, 5.0, 5.0, 7.0, 7.0, // the first column of each
-    3.0, 3.0, 3.0, 0.0, 1.0, 2.0, 2.0, 2.0, 2.0, // and their number
+/// The groups of the cases: of three, alone, of one, twice two.
+const GROUPS: [f32; 12] = [
+    0.0, 3.0, 4.0, 5.0, 7.0, 9.0, // the first column of each
+    3.0, 0.0, 1.0, 2.0, 2.0, 0.0, // and their number
 ];
+/// The columns of the cases.
+const COLUMNS: usize = 10;
 
 /// The family's cases.
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     let tight = Tolerance::Relative(5e-6);
     for rows in [1, 7, 130] {
-        let cols = GROUPS.len() / 2;
+        let cols = COLUMNS;
         let mut case = Case::new(format!("softmax/{rows}x{cols}"), StepScalars::default());
-        let table = case.input("groups", &[2, cols], Dtype::F32, Fill::Exactly(&GROUPS));
+        let table = case.input("groups", &[2, GROUPS.len() / 2], Dtype::F32, Fill::Exactly(&GROUPS));
         let x = case.input("x", &[rows, cols], Dtype::F32, Fill::Heavy { common: 3.0, rare: 100.0 });
         let y = case.output("y", &[rows, cols], tight);
         let d_y = case.input("d_y", &[rows, cols], Dtype::F32, Fill::Spread(1.0));
@@ -99,6 +113,6 @@ mod tests {
     #[test]
     fn the_cases_have_the_groups_they_say() {
         let spans = [0..3, 4..5, 5..7, 7..9];
-        assert_eq!(groups(9, spans), GROUPS);
+        assert_eq!(groups(COLUMNS, spans), GROUPS);
     }
 }

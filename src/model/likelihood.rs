@@ -108,7 +108,7 @@ pub const DISPERSION: &str = "dispersion";
 pub(super) struct Table {
     /// `(1, D)`: kinds.
     pub kinds: Node,
-    /// `(2, D)`: see [`groups`](crate::kernels::softmax::groups); none without categories.
+    /// `(2, G)`: see [`groups`](crate::kernels::softmax::groups); none without categories.
     pub groups: Option<Node>,
     /// `(1, D)`: means of the logarithms of counts; none without counts.
     pub log_means: Option<Node>,

@@ -5,6 +5,7 @@ use super::layers::{self, activate, dense, dense_block, dense_tied, kl, reparame
 use super::likelihood::{Likelihood, Table};
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
+use crate::kernels::softmax;
 use crate::plan::{Activation, Function};
 
 /// Where the noise of the reparameterisation comes from.
@@ -210,9 +211,10 @@ pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) 
 pub(super) fn table(g: &mut Graph, spec: &VaeSpec) -> Option<Table> {
     let table = spec.table.as_ref().filter(|_| spec.likelihood == Likelihood::Columns)?;
     let width = spec.width;
+    let groups = softmax::groups(width, table.categories.iter().cloned()).len() / 2;
     Some(Table {
         kinds: g.input("kinds", [1, width], false),
-        groups: (!table.categories.is_empty()).then(|| g.input("groups", [2, width], false)),
+        groups: (!table.categories.is_empty()).then(|| g.input("groups", [2, groups], false)),
         log_means: table.has_counts().then(|| g.input("log_means", [1, width], false)),
     })
 }

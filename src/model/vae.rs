@@ -502,7 +502,7 @@ fn constants(tensors: &mut TensorTable, table: &TableSpec, width: usize) -> Vec<
     let groups = softmax::groups(width, table.categories.iter().cloned());
     [("kinds", 1, kinds), ("groups", 2, groups), ("log_means", 1, table.log_means.clone())]
         .into_iter()
-        .map(|(name, rows, values)| (tensors.floats(name, &[rows, width]), values))
+        .map(|(name, rows, values)| (tensors.floats(name, &[rows, values.len() / rows]), values))
         .collect()
 }
 

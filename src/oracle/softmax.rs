@@ -3,18 +3,18 @@
 use super::{Call, Real};
 use crate::plan::Way;
 
-/// The groups of columns that have one.
-fn spans<T: Real>(groups: &[T]) -> Vec<std::ops::Range<usize>> {
+/// The groups of columns that have one, and how many columns there are.
+fn spans<T: Real>(groups: &[T]) -> (Vec<std::ops::Range<usize>>, usize) {
     let (first, count) = groups.split_at(groups.len() / 2);
     let span = |(first, count): (&T, &T)| first.wide() as usize..(first.wide() + count.wide()) as usize;
-    let mut spans: Vec<_> = first.iter().zip(count).map(span).filter(|span| !span.is_empty()).collect();
-    spans.dedup();
-    spans
+    let spans: Vec<_> = first.iter().zip(count).map(span).collect();
+    // A column of no group has an empty one.
+    let width = spans.iter().map(|span| span.end.max(span.start + 1)).max().unwrap_or(0);
+    (spans.into_iter().filter(|span| !span.is_empty()).collect(), width)
 }
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, way: Way) {
-    let groups = call.read("groups");
-    let (spans, width) = (spans(groups), groups.len() / 2);
+    let (spans, width) = spans(call.read("groups"));
     match way {
         Way::Forward => {
             let mut y = call.read("x").to_vec();

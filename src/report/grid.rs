@@ -15,12 +15,6 @@ const ALWAYS_SHOWN: usize = 100;
 /// Height, width and channels of an image.
 pub type Size = (usize, usize, usize);
 
-/// At most `most` of `rows` rows, from all over them: the first rows of a folder or a file are often alike.
-pub fn spread(rows: usize, most: usize) -> Vec<usize> {
-    let count = rows.min(most);
-    (0..count).map(|i| (i as u128 * rows as u128 / count as u128) as usize).collect()
-}
-
 /// A grid of images with levels in [0, 1], filled row by row.
 pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> DynamicImage {
     let cell = (height * SCALE + GAP).saturating_mul(width * SCALE + GAP);

@@ -16,9 +16,9 @@ pub use custom::Custom;
 pub use page::{epochs, facts, model_line, page, pictured, png};
 pub use resume::Resume;
 
-use crate::apply::{Applied, Run, RunError};
+use crate::apply::{Applied, Mixture, Run, RunError, mixture};
 use crate::config::{Config, ConfigError};
-use crate::data::{DataError, Dataset, Rows};
+use crate::data::{DataError, Dataset, Rows, Split};
 use crate::disk::{Disk, System};
 use crate::executor::{DeviceError, Selected};
 use crate::gpu::GpuError;
@@ -240,6 +240,7 @@ fn go(
         keep: options.keep,
     };
     let shown = Rows { split: data.test.clone(), classes: data.classes.clone(), notes: Vec::new() };
+    let to_fit = mixture::rows_to_fit(&data.train, config.train.seed);
     let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
     if let Some((state, best)) = states {
         trainer.restore(&state)?;
@@ -261,10 +262,12 @@ fn go(
     drop(trainer);
 
     let run = Run::open(&path)?;
-    match draw_page(&run, &shown, on, &folder, watch) {
+    match finish(&run, &to_fit, &shown, options, &folder, watch) {
         Ok(()) => {}
-        // So can the page.
-        Err(error @ (Error::Run(RunError::Write { .. }) | Error::Train(TrainError::Write { .. }))) => {
+        // So can the page, and the mixture be fitted.
+        Err(
+            error @ (Error::Run(RunError::Write { .. } | RunError::Unfit(_)) | Error::Train(TrainError::Write { .. })),
+        ) => {
             watch(Event::Warning(&error.to_string()))?;
         }
         Err(error) => return Err(error),
@@ -272,14 +275,19 @@ fn go(
     Ok(Finished { run, summary })
 }
 
-fn draw_page(
+/// Fits the mixture that samples come from to codes of training rows, and draws the run's page.
+fn finish(
     run: &Run,
+    to_fit: &Split,
     shown: &Rows,
-    on: &DeviceOptions,
+    options: &RunOptions,
     folder: &RunFolder,
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
-    let mut model = hearing(watch, |watch| Applied::open(run, shown.split.rows, on, watch))?;
+    let on = &options.device;
+    let mut model = hearing(watch, |watch| Applied::open(run, shown.split.rows.max(to_fit.rows), on, watch))?;
+    watch(Event::Fitting(to_fit.rows))?;
+    Mixture::make(run, &mut model, to_fit, on, &*options.disk)?;
     folder.write("report.html", &page(run, shown, &mut model)?)?;
     watch(Event::Page(&folder.file("report.html")))?;
     Ok(())

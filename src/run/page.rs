@@ -1,9 +1,9 @@
 //! The contents of a run's page, from the run's folder and from its model applied to rows.
 
 use crate::apply::record::{Metrics, Record};
-use crate::apply::{Applied, Codes, Evaluation, Run, RunError, draws};
+use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, draws};
 use crate::config::{Config, RowSpec};
-use crate::data::{Rows, Shape, Split};
+use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
 use crate::report::page::{
     self, Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
@@ -84,8 +84,9 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
     let codes = model.encode(split)?;
     let figures = Evaluation::of(run, split, &codes, &model.score(split, 1)?, 1);
     let shown = model.reconstruct(split)?;
-    let samples = match run.has_prior() {
-        true => model.decode(&draws::prior(PLOTTED.min(split.rows.max(100)), codes.latent, 0, 1.0))?,
+    let mixture = Mixture::of(run)?;
+    let samples = match run.has_prior() || mixture.is_some() {
+        true => model.sample(PLOTTED.min(split.rows.max(100)), 0)?,
         false => Vec::new(),
     };
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
@@ -103,9 +104,9 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         epochs: epochs(metrics),
         steps: metrics.steps.iter().map(step).collect(),
         dimensions: figures.kl_per_dimension.iter().enumerate().map(dimension).collect(),
-        pictures: pictures(run, split, &codes, &figures, [&shown, &samples], model)?,
+        pictures: pictures(run, split, &codes, &figures, [&shown, &samples], mixture.as_ref(), model)?,
         latent: Some(latent_plot(rows, &codes)),
-        points: (run.data.shape == Shape::Point(2) && run.has_prior())
+        points: (run.data.shape == Shape::Point(2) && !samples.is_empty())
             .then(|| Points { data: plane(&split.numbers(0..split.rows.min(PLOTTED), 2)), samples: plane(&samples) }),
         columns: columns(run, split, &shown),
         config: run.config.to_toml()?,
@@ -125,7 +126,7 @@ pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
 /// At most `most` rows from all over a split, and what is shown of them: `(rows, D)` each, of `shown (N, D)`.
 pub fn pictured(split: &Split, shown: &[f32], most: usize) -> (Vec<f32>, Vec<f32>) {
     let width = shown.len() / split.rows.max(1);
-    let picked = report::spread(split.rows, most);
+    let picked = data::spread(split.rows, most);
     let rows = picked.iter().flat_map(|i| split.numbers(*i..i + 1, width)).collect();
     (rows, picked.iter().flat_map(|i| &shown[i * width..(i + 1) * width]).copied().collect())
 }
@@ -147,6 +148,7 @@ fn pictures(
     codes: &Codes,
     figures: &Evaluation,
     [shown, samples]: [&[f32]; 2],
+    mixture: Option<&Mixture>,
     model: &mut Applied,
 ) -> Result<Vec<Picture>, RunError> {
     let Shape::Image { height, width, channels } = run.data.shape else { return Ok(Vec::new()) };
@@ -161,19 +163,25 @@ fn pictures(
         alt: format!("{count} test images in rows of ten, each row followed by its reconstructions"),
         png: png(&originals)?,
     }];
+    if !samples.is_empty() {
+        let grid = report::grid(&samples[..samples.len().min(100 * row)], size, 10);
+        let from = match mixture {
+            Some(mixture) => {
+                format!("a mixture of {} normal distributions, fitted to codes of training rows", mixture.parts())
+            }
+            None => "the prior".into(),
+        };
+        let classes = if model.is_conditional() { ", of each class in turn" } else { "" };
+        pictures.push(Picture {
+            title: "Samples".into(),
+            caption: format!("Decoded draws from {from}{classes}."),
+            alt: "A grid of images drawn from the model".into(),
+            png: png(&grid)?,
+        });
+    }
     if !run.has_prior() {
         return Ok(pictures);
     }
-    let grid = report::grid(&samples[..samples.len().min(100 * row)], size, 10);
-    pictures.push(Picture {
-        title: "Samples".into(),
-        caption: match model.is_conditional() {
-            true => "Decoded draws from the prior, of each class in turn.".into(),
-            false => "Decoded draws from the prior.".into(),
-        },
-        alt: "A grid of images drawn from the model".into(),
-        png: png(&grid)?,
-    });
     let mut order: Vec<usize> = (0..codes.latent).collect();
     order.sort_by(|a, b| figures.kl_per_dimension[*b].total_cmp(&figures.kl_per_dimension[*a]));
     order.truncate(TRAVERSED);
@@ -240,8 +248,6 @@ fn next(run: &Run) -> Vec<Command> {
         ("Write latent codes for other tools", format!("wgvae encode {path} --to codes.csv")),
         ("List the most unusual rows", format!("wgvae anomaly {path}")),
     ];
-    if run.has_prior() {
-        commands.push(("Draw more samples", format!("wgvae sample {path} --count 1000 --to samples.npy")));
-    }
+    commands.push(("Draw more samples", format!("wgvae sample {path} --count 1000 --to samples.npy")));
     commands.into_iter().map(|(purpose, line)| Command { purpose: purpose.into(), line }).collect()
 }

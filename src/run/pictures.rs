@@ -13,9 +13,16 @@ const SAMPLED: usize = 100;
 /// How many points are reconstructed or sampled.
 const PLOTTED: usize = 2000;
 
+/// Epochs of a run that are drawn at most, about: the first, the last, and others between.
+const DRAWN: usize = 50;
+
 /// Draws reconstructions, and samples if there is a prior, into a folder; returns the files. Only images and 2-D points
-/// can be drawn.
+/// can be drawn, and not all epochs of many.
 pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
+    let (number, all) = (epoch.report.epoch, epoch.epochs());
+    if number != 1 && number != all && !number.is_multiple_of(all.div_ceil(DRAWN)) {
+        return Ok(Vec::new());
+    }
     let mut pictures = Vec::new();
     match epoch.shape() {
         Shape::Image { height, width, channels } => {
@@ -35,7 +42,6 @@ pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainE
         }
         Shape::Point(_) | Shape::Table(_) => {}
     }
-    let number = epoch.report.epoch;
     let save = |(name, picture): (&str, image::DynamicImage)| {
         let path = folder.join(format!("{name}-{number:03}.png"));
         match picture.save(&path) {

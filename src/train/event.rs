@@ -161,6 +161,8 @@ pub enum Event<'a> {
     Done(&'a Summary),
     /// One sentence: what could not be written but can be made again, or what looks wrong with the model.
     Warning(&'a str),
+    /// The mixture that samples are drawn from is about to be fitted to codes of so many training rows.
+    Fitting(usize),
     /// The run's page is written.
     Page(&'a Path),
 }
@@ -178,6 +180,7 @@ impl Event<'_> {
             | Event::Progress { .. }
             | Event::Picture(_)
             | Event::Warning(_)
+            | Event::Fitting(_)
             | Event::Page(_) => None,
         }
     }

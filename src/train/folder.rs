@@ -25,11 +25,13 @@ pub const DATA: &str = "data.json";
 pub const METRICS: &str = "metrics.jsonl";
 /// The weights with the smallest test loss.
 pub const MODEL: &str = "model.safetensors";
+/// The mixture that is fitted to codes.
+pub const CODES: &str = "codes.safetensors";
 const LOCK: &str = "lock";
 const CHECKPOINTS: &str = "checkpoints";
 const IMAGES: &str = "images";
 /// What is drawn from a run, and left to a new run that replaces it.
-const DRAWN: [&str; 2] = ["report.html", "eval.json"];
+const DRAWN: [&str; 3] = [CODES, "report.html", "eval.json"];
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
     let path = path.to_path_buf();

@@ -14,7 +14,9 @@ mod weights;
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, Manifest, Origin, fingerprint};
 pub use device::{DeviceEvent, DeviceOptions, Opened, Tune};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
-pub use folder::{CONFIG, DATA, Description, Identity, METRICS, MODEL, RECORD, RunFolder, is_training, lines_until};
+pub use folder::{
+    CODES, CONFIG, DATA, Description, Identity, METRICS, MODEL, RECORD, RunFolder, is_training, lines_until,
+};
 pub use saving::{Every, Saving};
 pub use schedule::StepSchedule;
 pub use state::{Progress, State};

@@ -243,7 +243,7 @@ fn rows_of_a_parameter() {
 fn logarithms_of_probabilities() {
     let build = |g: &mut Graph| {
         let x = g.input("x", [5, 7], false);
-        let groups = g.input("groups", [2, 7], false);
+        let groups = g.input("groups", [2, 4], false);
         let (u, _) = dense(g, "in", x, 7);
         let log_p = g.log_softmax("log_p", u, groups);
         let first = g.columns("first", log_p, 0..3);

@@ -7,8 +7,7 @@ import argparse
 import csv
 import json
 import pathlib
-import shlex
-import subprocess
+import sys
 import tempfile
 
 from sklearn.datasets import load_breast_cancer
@@ -17,32 +16,29 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.preprocessing import StandardScaler
 
-
-def wgvae(program, folder, *flags):
-    done = subprocess.run([*program, *map(str, flags)], cwd=folder, stdout=subprocess.PIPE, check=True, text=True)
-    return done.stdout
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from program import Program, add_argument  # noqa: E402
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wgvae", default="target/release/wgvae", metavar="CMD", help="command that starts wgvae")
+    add_argument(parser)
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds (default 3)")
     given = parser.parse_args()
-    program = shlex.split(given.wgvae)
-    program[0] = str(pathlib.Path(program[0]).resolve()) if "/" in program[0] else program[0]
     data = load_breast_cancer()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        wgvae = Program(given.wgvae, folder)
         with open(pathlib.Path(folder) / "rows.csv", "w", newline="") as file:
             out = csv.writer(file)
             out.writerow([*data.feature_names, "label"])
             out.writerows([*row, label] for row, label in zip(data.data.tolist(), data.target))
         for seed in range(given.seeds):
             chosen = ["--data", "rows.csv", "--label", "label"]
-            wgvae(program, folder, "train", *chosen, "--keep-label", 1, "--seed", seed, "--out", f"run{seed}")
-            told = json.loads(wgvae(program, folder, "anomaly", f"run{seed}", *chosen, "--anomalous", 0, "--held-out", "--json"))
+            wgvae("train", *chosen, "--keep-label", 1, "--seed", seed, "--out", f"run{seed}")
+            told = json.loads(wgvae("anomaly", f"run{seed}", *chosen, "--anomalous", 0, "--held-out", "--json"))
             # Of all rows, which wgvae was trained on.
-            wgvae(program, folder, "anomaly", f"run{seed}", *chosen, "--to", "all.csv")
+            wgvae("anomaly", f"run{seed}", *chosen, "--to", "all.csv")
             with open(pathlib.Path(folder) / "all.csv") as file:
                 trained = {int(row["row"]) for row in csv.DictReader(file) if row["trained"] == "yes"}
             known = [row for row in range(len(data.data)) if row in trained]

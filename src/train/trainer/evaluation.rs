@@ -130,6 +130,11 @@ impl Epoch<'_> {
         self.trainer.shape
     }
 
+    /// Epochs of the whole run, counting a partial last one.
+    pub fn epochs(&self) -> usize {
+        self.trainer.schedule.epochs()
+    }
+
     /// Rows of the test split.
     pub fn test_rows(&self) -> usize {
         self.trainer.schedule.evaluation_rows()

@@ -47,6 +47,8 @@ pub struct Trainer {
     progress: Progress,
     /// The best state, where it is not in a checkpoint yet.
     best: Option<State>,
+    /// Test losses of the epochs since training began or went on.
+    test_losses: Vec<f64>,
 }
 
 /// Streams training rows to the device: a ring of two halves, one for each submit in flight.
@@ -108,6 +110,7 @@ impl Trainer {
             test,
             progress: Progress::default(),
             best: None,
+            test_losses: Vec::new(),
         })
     }
 
@@ -180,7 +183,7 @@ impl Trainer {
                 error => error,
             })?;
         }
-        for advice in advice(&self.config, &self.progress) {
+        for advice in advice(&self.config, &self.progress, &self.test_losses) {
             watch(Event::Warning(&advice))?;
         }
         let summary = self.summary(folder);
@@ -255,6 +258,7 @@ impl Trainer {
         progress.of_epoch = Mean::default();
         progress.epoch_seconds = 0.0;
         progress.last = Some(report);
+        self.test_losses.push(test.loss);
         let is_best = progress.best.is_none_or(|best| report.test_loss < best.test_loss);
         if is_best {
             progress.best = Some(report);

@@ -1,0 +1,265 @@
+//! Expectation-maximisation. What is maximised is a lower bound of the mean log-likelihood of a code under what the encoder says of
+//! it, which needs no draws: 27,000 codes give as good a mixture as one draw of each of 54,000.
+//!
+//! With the features of a code (1, its numbers, products of two) a normal's logarithm is a product with coefficients, so that the
+//! device does both halves of a step as it trains a model: the logarithm of the likelihood is a product and a softmax, and its
+//! gradient by the coefficients has the sums that the next ones are made of.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::Mixture;
+use super::normal::{Code, Form, Normal};
+use crate::apply::{Codes, RunError};
+use crate::executor::{self, Executor};
+use crate::gpu::GpuOptions;
+use crate::graph::{Graph, Over};
+use crate::kernels::softmax;
+use crate::model::{CustomModel, Definition};
+use crate::plan::{Function, Init, Orientation, PlanId, StepScalars};
+use crate::train::DeviceOptions;
+
+/// Parts that are tried, as long as more explain the rows that were held out better.
+const PARTS: [usize; 4] = [1, 8, 32, 128];
+/// Rows of a part at least.
+const ROWS_PER_PART: usize = 20;
+/// Steps at most, and the nats a row that one must gain for another.
+const MOST_STEPS: usize = 20;
+const LEAST_GAIN: f64 = 0.01;
+/// Multiplications of a step at most: rows by features by parts.
+const MOST_WORK: usize = 2_500_000_000;
+/// Features of all rows at most: 64 MiB of them.
+const MOST_FEATURES: usize = 1 << 24;
+/// What is added to variances, in those of all codes.
+const RIDGE: f64 = 1e-4;
+/// The stream of the seed that the order of rows comes from.
+const ORDER: u64 = 0x6d69_7874;
+
+/// Fits a mixture to the codes of rows.
+pub fn fit(
+    codes: &Codes,
+    classes: Option<(&[u32], usize)>,
+    device: &DeviceOptions,
+    seed: u64,
+) -> Result<Mixture, RunError> {
+    let latent = codes.latent;
+    let form = Form::of(latent);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(ORDER);
+    let span = |row: usize| row * latent..(row + 1) * latent;
+    let is_finite = |row: &usize| codes.mu[span(*row)].iter().all(|value| value.is_finite());
+    let mut order: Vec<usize> = (0..codes.rows()).filter(is_finite).collect();
+    order.shuffle(&mut rng);
+    order.truncate(MOST_FEATURES / form.features());
+    if order.is_empty() {
+        return Err(RunError::Unfit("no code of a training row is finite, so nothing can be drawn from them".into()));
+    }
+    // An autoencoder's codes have no spread.
+    let variance = |i: usize| codes.logvar.get(i).map_or(0.0, |logvar| f64::from(logvar.clamp(-30.0, 20.0)).exp());
+    let (mean, deviation) = moments(codes, &order, variance);
+    let scaled = |row: &usize| Code {
+        mean: (0..latent).map(|i| ((f64::from(codes.mu[row * latent + i]) - mean[i]) / deviation[i]) as f32).collect(),
+        variances: (0..latent).map(|i| (variance(row * latent + i) / deviation[i].powi(2)) as f32).collect(),
+    };
+    let held = if order.len() >= 2 * ROWS_PER_PART { order.len() / 10 } else { 0 };
+    let [held, rows]: [Vec<Code>; 2] = [&order[..held], &order[held..]].map(|of| of.iter().map(scaled).collect());
+    let mut best = (f64::NEG_INFINITY, Vec::new());
+    for parts in PARTS {
+        let count = rows.len();
+        if parts > 1 && (count < parts * ROWS_PER_PART || count * form.features() * parts > MOST_WORK) {
+            break;
+        }
+        let mut step = Step::new(device, form, parts, &rows)?;
+        let start = match best.1.is_empty() {
+            // Anything: one part has all rows.
+            true => vec![Normal { weight: 1.0, mean: vec![0.0; latent], covariance: identity(form) }],
+            false => spread(&best.1, &rows, parts, form),
+        };
+        let found = ascend(&mut step, start)?;
+        let explained = match held.is_empty() {
+            true => 0.0,
+            false => Step::new(device, form, parts, &held)?.run(&found)?.1,
+        };
+        if !best.1.is_empty() && explained <= best.0 {
+            break;
+        }
+        best = (explained, found);
+    }
+    let found = best.1;
+    let weights = match classes {
+        None => found.iter().map(|part| part.weight).collect(),
+        Some((labels, count)) => {
+            let of_class = |class: usize| -> Vec<Code> {
+                order.iter().filter(|row| labels[**row] as usize == class).map(scaled).collect()
+            };
+            let mut all = Vec::new();
+            for class in 0..count {
+                let rows = of_class(class);
+                let sums = match rows.is_empty() {
+                    true => vec![vec![0.0]; found.len()],
+                    false => Step::new(device, form, found.len(), &rows)?.run(&found)?.0,
+                };
+                // As if one more row were as the others are: of a class without rows, nothing else is known.
+                let total = rows.len() as f64 + 1.0;
+                all.extend(found.iter().zip(&sums).map(|(part, sums)| (sums[0] + part.weight) / total));
+            }
+            all
+        }
+    };
+    let factor = |part: &Normal| -> Vec<f32> {
+        let each = form.covariance() / latent;
+        part.factor(form).iter().enumerate().map(|(i, value)| (value * deviation[i / each]) as f32).collect()
+    };
+    Ok(Mixture {
+        latent,
+        weights: weights.into_iter().map(|weight| weight as f32).collect(),
+        means: found
+            .iter()
+            .flat_map(|part| part.mean.iter().enumerate().map(|(i, value)| (value * deviation[i] + mean[i]) as f32))
+            .collect(),
+        factors: found.iter().flat_map(factor).collect(),
+    })
+}
+
+/// Means and deviations of codes, their own variances included; 1 where all are the same.
+fn moments(codes: &Codes, rows: &[usize], variance: impl Fn(usize) -> f64) -> (Vec<f64>, Vec<f64>) {
+    let count = rows.len() as f64;
+    let of = |i: usize| {
+        let places = || rows.iter().map(move |row| row * codes.latent + i);
+        let mean = places().map(|place| f64::from(codes.mu[place])).sum::<f64>() / count;
+        let square = |place: usize| (f64::from(codes.mu[place]) - mean).powi(2) + variance(place);
+        let deviation = (places().map(square).sum::<f64>() / count).sqrt();
+        (mean, if deviation > 1e-6 { deviation } else { 1.0 })
+    };
+    (0..codes.latent).map(of).unzip()
+}
+
+fn identity(form: Form) -> Vec<f64> {
+    match form.is_full {
+        true => (0..form.latent * form.latent).map(|i| f64::from(u8::from(i % (form.latent + 1) == 0))).collect(),
+        false => vec![1.0; form.latent],
+    }
+}
+
+/// Parts to start from: around rows, which are in no order, as wide as the parts of a mixture of fewer, on the whole, and as many
+/// times narrower as there are more.
+fn spread(fewer: &[Normal], rows: &[Code], parts: usize, form: Form) -> Vec<Normal> {
+    let narrower = (fewer.len() as f64 / parts as f64).powf(2.0 / form.latent as f64);
+    let covariance: Vec<f64> = pooled(fewer, form).into_iter().map(|value| value * narrower).collect();
+    let part = |row: &Code| Normal {
+        weight: 1.0 / parts as f64,
+        mean: row.mean.iter().map(|value| f64::from(*value)).collect(),
+        covariance: covariance.clone(),
+    };
+    rows.iter().take(parts).map(part).collect()
+}
+
+/// The mean of the covariances of parts.
+fn pooled(parts: &[Normal], form: Form) -> Vec<f64> {
+    let mut mean = vec![0.0; form.covariance()];
+    let all: f64 = parts.iter().map(|part| part.weight).sum();
+    for part in parts {
+        mean.iter_mut().zip(&part.covariance).for_each(|(mean, value)| *mean += part.weight / all * value);
+    }
+    mean
+}
+
+/// Steps until one gains little.
+fn ascend(step: &mut Step, mut parts: Vec<Normal>) -> Result<Vec<Normal>, RunError> {
+    let mut before = f64::NEG_INFINITY;
+    for _ in 0..MOST_STEPS {
+        let (sums, explained) = step.run(&parts)?;
+        let count = step.rows as f64;
+        parts = sums
+            .iter()
+            .zip(&parts)
+            .map(|(sums, part)| Normal::of(sums, count, step.form).unwrap_or_else(|| part.clone()))
+            .collect();
+        steady(&mut parts, count, step.form);
+        if explained - before < LEAST_GAIN {
+            break;
+        }
+        before = explained;
+    }
+    Ok(parts)
+}
+
+/// Draws covariances towards their mean, as if that were known from as many rows as there are dimensions, and that mean towards
+/// its diagonal: those of few rows would be of fewer dimensions than there are.
+fn steady(parts: &mut [Normal], rows: f64, form: Form) {
+    let mut mean = pooled(parts, form);
+    let known = form.latent as f64;
+    if form.is_full {
+        for (i, value) in mean.iter_mut().enumerate() {
+            if i % (form.latent + 1) != 0 {
+                *value *= rows / (rows + known);
+            }
+        }
+    }
+    for part in parts {
+        let count = part.weight * rows;
+        for (i, (value, mean)) in part.covariance.iter_mut().zip(&mean).enumerate() {
+            *value = (count * *value + known * mean) / (count + known);
+            if !form.is_full || i % (form.latent + 1) == 0 {
+                *value = value.max(0.0) + RIDGE;
+            }
+        }
+    }
+}
+
+/// What a step asks of the device, for some rows.
+struct Step {
+    model: CustomModel,
+    executor: Executor,
+    form: Form,
+    rows: usize,
+}
+
+impl Step {
+    /// For codes, of which there must be some.
+    fn new(device: &DeviceOptions, form: Form, parts: usize, codes: &[Code]) -> Result<Self, RunError> {
+        let (rows, features) = (codes.len(), form.features());
+        let build = |g: &mut Graph| {
+            let x = g.input("features", [rows, features], false);
+            let all = g.input("parts", [2, 1], false);
+            let w = g.param("coefficients", &[parts, features], Init::Constant(0.0));
+            let joint = g.product("log_joint", Orientation::Nt, x, w);
+            let of_parts = g.log_softmax("log_responsibilities", joint, all);
+            // What the softmax takes away from each is the logarithm of the likelihood.
+            let [first, of_first] = [joint, of_parts].map(|node| g.columns("first", node, 0..1));
+            let minus = g.constant(-1.0);
+            let first = g.map("minus_first", Function::Multiply, &[first, minus]);
+            let loss = g.map("loss", Function::Add, &[first, of_first]);
+            let losses = vec![g.fold("losses", loss, Over::Columns)];
+            Definition { inputs: vec![x, all], losses, outputs: Vec::new() }
+        };
+        let model = CustomModel::new(build, None, true)?;
+        let gpu = executor::open_gpu(&device.select(&mut |_| {})?, &model.program, false)?;
+        let options = GpuOptions { checked: device.checked, ..GpuOptions::default() };
+        let (mut executor, _) = executor::compile(gpu, model.program.clone(), &options)?;
+        let mut all = Vec::with_capacity(rows * features);
+        codes.iter().for_each(|code| form.write(code, &mut all));
+        executor.write(model.inputs[0], &all)?;
+        executor.write(model.inputs[1], &softmax::groups(parts, std::iter::once(0..parts)))?;
+        Ok(Self { model, executor, form, rows })
+    }
+
+    /// Sums of features over the rows, of each part by its shares in them, and the mean logarithm of the likelihood.
+    fn run(&mut self, parts: &[Normal]) -> Result<(Vec<Vec<f64>>, f64), RunError> {
+        let form = self.form;
+        let coefficients: Vec<Vec<f64>> = parts.par_iter().map(|part| part.coefficients(form)).collect();
+        let mut arena: Vec<f32> = coefficients.iter().flatten().map(|value| *value as f32).collect();
+        arena.resize(self.model.program.params.arena_len(), 0.0);
+        self.executor.write(self.model.weights, &arena)?;
+        self.executor.dispatch(PlanId(0), &StepScalars::default())?;
+        let gradient = self.executor.read(self.model.gradients)?;
+        // The gradient is that of the mean loss.
+        let sums = |d: &[f32]| d.iter().map(|d| -f64::from(*d) * self.rows as f64).collect();
+        let sums = gradient.chunks(form.features()).take(parts.len()).map(sums).collect();
+        let losses = self.executor.read(self.model.losses[0])?;
+        let explained = losses.iter().map(|loss| -f64::from(*loss)).sum::<f64>() / self.rows as f64;
+        Ok((sums, explained))
+    }
+}

@@ -1,0 +1,67 @@
+//! A folder to run the program in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn wgvae(&self, line: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wgvae"))
+            .args(line.split_whitespace())
+            .current_dir(self.0.path())
+            .env("WGVAE_TUNE", "off")
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that must succeed, and returns its output.
+    pub fn done(&self, line: &str) -> String {
+        let output = self.wgvae(line);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{line}: {err}");
+        out.into_owned()
+    }
+
+    /// Runs a command that must fail, and returns its exit code and its one line of error.
+    pub fn refused(&self, line: &str) -> (i32, String) {
+        let output = self.wgvae(line);
+        let err = String::from_utf8_lossy(&output.stderr);
+        let told: Vec<&str> = err.lines().filter(|l| !l.contains("XDG_RUNTIME_DIR")).collect();
+        assert_eq!(told.len(), 1, "{line}: {err}");
+        (output.status.code().unwrap(), told[0].to_string())
+    }
+
+    pub fn json(&self, line: &str) -> Value {
+        serde_json::from_str(self.done(line).lines().last().unwrap()).unwrap()
+    }
+}
+
+pub fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// A table of noisy points on a curve in five dimensions; one row in ten, of class `odd`, is off the curve.
+pub fn table() -> String {
+    let mut text = String::from("a,b,c,d,e,kind\n");
+    for i in 0..400_u32 {
+        let noise = |k: u32| (f64::from((i * 7919 + k * 104_729) % 1000) / 1000.0 - 0.5) * 0.2;
+        let t = f64::from(i * 37 % 400) / 40.0 - 5.0;
+        let odd = i % 10 == 9;
+        let b = if odd { 2.0 * t + 8.0 } else { 2.0 * t };
+        let row = [t, b + noise(1), 3.0 - t + noise(2), t * 100.0 + noise(3), t * t + noise(4)];
+        let cells: Vec<String> = row.iter().map(f64::to_string).collect();
+        text += &format!("{},{}\n", cells.join(","), if odd { "odd" } else { "usual" });
+    }
+    text
+}
