@@ -11,6 +11,14 @@ use crate::train::{EpochReport, METRICS, MetricsLine, RECORD, StepReport};
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Record {
+    /// The program's version.
+    pub wgvae: String,
+    /// When training began, or last went on: as `2026-11-22T15:04:05Z`.
+    #[serde(default)]
+    pub date: Option<String>,
+    /// The command that did.
+    #[serde(default)]
+    pub command: Option<String>,
     /// The device it ran on.
     pub device: Device,
     /// Seed of every random choice.

@@ -9,110 +9,113 @@ use toml::Value;
 
 use crate::data::{Channels, DataError, Dataset, Fit, ImageSize, Missing, NamedKind, Options};
 
+/// Which rows of a source are taken, and as what.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct DataArgs {
+pub struct ChoiceArgs {
     /// Column of a table that holds the class
-    #[arg(long, value_name = "COL", help_heading = "Data")]
+    #[arg(long, value_name = "COL")]
     pub label: Option<String>,
-    /// Columns of a table to learn from, separated by commas [default: all but the label]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Data")]
-    pub columns: Vec<String>,
-    /// What a column of a table is: NAME=number, positive, count, yes-no or category [default: what suits its values]
-    #[arg(long, value_name = "NAME=KIND", help_heading = "Data")]
-    pub column: Vec<NamedKind>,
-    /// Learn from rows of a table with missing values, or drop them [default: keep]
-    #[arg(long, help_heading = "Data")]
-    pub missing: Option<Missing>,
     /// Keep only rows of these classes, separated by commas
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub keep_label: Vec<String>,
     /// Drop rows of these classes, separated by commas
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub drop_label: Vec<String>,
-    /// Share of the rows to hold out for testing, if the source has no test rows of its own [default: 0.1]
-    #[arg(long, alias = "valid", value_name = "SHARE", help_heading = "Data")]
-    pub test_share: Option<f64>,
-    /// Use at most N training rows, chosen at random by the seed
-    #[arg(long, value_name = "N", help_heading = "Data")]
+    /// Use at most N rows, chosen at random by the seed (in training, N training rows)
+    #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Balance the classes: repeat training rows of the rarer ones
-    #[arg(long, help_heading = "Data")]
+    /// Balance the classes: repeat rows of the rarer ones (in training, training rows)
+    #[arg(long)]
     pub balance: bool,
     /// Fail on files and rows that cannot be used, instead of skipping them
-    #[arg(long, help_heading = "Data")]
+    #[arg(long)]
     pub strict: bool,
-    /// Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes or above 256]
-    #[arg(long, value_name = "HxW", help_heading = "Data")]
-    pub image_size: Option<ImageSize>,
-    /// Read images as grey or rgb [default: grey if all images are grey]
-    #[arg(long, help_heading = "Data")]
-    pub channels: Option<Channels>,
     /// How to resize images of another shape [default: crop]
-    #[arg(long, help_heading = "Data")]
+    #[arg(long)]
     pub fit: Option<Fit>,
 }
 
-impl DataArgs {
+/// The same, and how a source is read that a model is yet to be trained on.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DataArgs {
+    #[command(flatten)]
+    choice: ChoiceArgs,
+    /// Columns of a table to learn from, separated by commas [default: all but the label]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// What a column of a table is: NAME=number, positive, count, yes-no or category [default: what suits its values]
+    #[arg(long, value_name = "NAME=KIND")]
+    column: Vec<NamedKind>,
+    /// Learn from rows of a table with missing values, or drop them [default: keep]
+    #[arg(long)]
+    missing: Option<Missing>,
+    /// Share of the rows to hold out for testing, if the source has no test rows of its own [default: 0.1]
+    #[arg(long, alias = "valid", value_name = "SHARE")]
+    test_share: Option<f64>,
+    /// Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes or above 256]
+    #[arg(long, value_name = "HxW")]
+    image_size: Option<ImageSize>,
+    /// Read images as grey or rgb [default: grey if all images are grey]
+    #[arg(long)]
+    channels: Option<Channels>,
+}
+
+/// Words as they are meant, without spaces around them.
+fn words(flag: &[String]) -> Option<Vec<String>> {
+    (!flag.is_empty()).then(|| flag.iter().map(|word| word.trim().to_string()).collect())
+}
+
+impl ChoiceArgs {
     /// Sets every option whose flag was given.
     pub fn fill(&self, options: &mut Options) {
-        let words = |flag: &Vec<String>, option: &mut Vec<String>| {
-            if !flag.is_empty() {
-                *option = flag.iter().map(|word| word.trim().to_string()).collect();
-            }
-        };
-        words(&self.columns, &mut options.columns);
-        words(&self.keep_label, &mut options.keep_label);
-        words(&self.drop_label, &mut options.drop_label);
-        if !self.column.is_empty() {
-            options.kinds.clone_from(&self.column);
-        }
-        options.missing = self.missing.unwrap_or(options.missing);
+        options.keep_label = words(&self.keep_label).unwrap_or(std::mem::take(&mut options.keep_label));
+        options.drop_label = words(&self.drop_label).unwrap_or(std::mem::take(&mut options.drop_label));
         options.label = self.label.clone().or(options.label.take());
-        options.test_share = self.test_share.unwrap_or(options.test_share);
         options.limit = self.limit.or(options.limit);
         options.balance |= self.balance;
         options.strict |= self.strict;
-        options.image_size = self.image_size.or(options.image_size);
-        options.channels = self.channels.or(options.channels);
         options.fit = self.fit.unwrap_or(options.fit);
     }
 
     /// The first given flag that changes how a source is read, not which of its rows are chosen.
     pub fn about_reading(&self) -> Option<&'static str> {
-        let flags = [
-            ("--label", self.label.is_some()),
-            ("--columns", !self.columns.is_empty()),
-            ("--column", !self.column.is_empty()),
-            ("--missing", self.missing.is_some()),
-            ("--test-share", self.test_share.is_some()),
-            ("--strict", self.strict),
-            ("--image-size", self.image_size.is_some()),
-            ("--channels", self.channels.is_some()),
-            ("--fit", self.fit.is_some()),
-        ];
+        let flags = [("--label", self.label.is_some()), ("--strict", self.strict), ("--fit", self.fit.is_some())];
         flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+}
+
+impl DataArgs {
+    /// Sets every option whose flag was given.
+    fn fill(&self, options: &mut Options) {
+        self.choice.fill(options);
+        options.columns = words(&self.columns).unwrap_or(std::mem::take(&mut options.columns));
+        if !self.column.is_empty() {
+            options.kinds.clone_from(&self.column);
+        }
+        options.missing = self.missing.unwrap_or(options.missing);
+        options.test_share = self.test_share.unwrap_or(options.test_share);
+        options.image_size = self.image_size.or(options.image_size);
+        options.channels = self.channels.or(options.channels);
     }
 
     /// The flags as entries of the configuration's `[data]`.
     pub fn entries(&self) -> Vec<(&'static str, Value)> {
-        let list = |values: &[String]| {
-            let values: Vec<Value> = values.iter().map(|word| Value::String(word.trim().to_string())).collect();
-            (!values.is_empty()).then_some(Value::Array(values))
-        };
+        let list = |values: &[String]| Some(Value::Array(words(values)?.into_iter().map(Value::String).collect()));
+        let choice = &self.choice;
         let entries = [
-            ("label", self.label.clone().map(Value::String)),
+            ("label", choice.label.clone().map(Value::String)),
             ("columns", list(&self.columns)),
             ("kinds", list(&self.column.iter().cloned().map(String::from).collect::<Vec<_>>())),
             ("missing", self.missing.as_ref().and_then(name_of)),
-            ("keep_label", list(&self.keep_label)),
-            ("drop_label", list(&self.drop_label)),
+            ("keep_label", list(&choice.keep_label)),
+            ("drop_label", list(&choice.drop_label)),
             ("test_share", self.test_share.map(Value::Float)),
-            ("limit", self.limit.and_then(|n| i64::try_from(n).ok()).map(Value::Integer)),
-            ("balance", self.balance.then_some(Value::Boolean(true))),
-            ("strict", self.strict.then_some(Value::Boolean(true))),
+            ("limit", choice.limit.and_then(|n| i64::try_from(n).ok()).map(Value::Integer)),
+            ("balance", choice.balance.then_some(Value::Boolean(true))),
+            ("strict", choice.strict.then_some(Value::Boolean(true))),
             ("image_size", self.image_size.map(|size| Value::String(size.to_string()))),
             ("channels", self.channels.as_ref().and_then(name_of)),
-            ("fit", self.fit.as_ref().and_then(name_of)),
+            ("fit", choice.fit.as_ref().and_then(name_of)),
         ];
         entries.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect()
     }

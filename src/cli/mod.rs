@@ -21,6 +21,7 @@ mod devices;
 mod doctor;
 mod encode;
 mod eval;
+mod help;
 mod interpolate;
 mod kernels;
 mod model_args;
@@ -40,7 +41,7 @@ mod traverse;
 
 use std::io::Write;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::apply::RunError;
 use crate::config::ConfigError;
@@ -122,6 +123,11 @@ enum Command {
     Devices(devices::Args),
     /// Run every kernel on an adapter and compare it with the CPU reference
     Doctor(doctor::Args),
+}
+
+/// Reads the command line; an error is also what asks for help.
+pub fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&help::command().try_get_matches()?)
 }
 
 /// Runs a command, and makes sure that what it printed has arrived.

@@ -57,13 +57,13 @@ pub struct ModelArgs {
     #[command(flatten)]
     choice: DataArgs,
     /// Shift training images at random by up to PIXELS in each direction
-    #[arg(long, value_name = "PIXELS", help_heading = "Data")]
+    #[arg(long, value_name = "PIXELS")]
     shift: Option<usize>,
     /// Mirror training images at random, half of the time
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = "Data")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     flip: Option<bool>,
     /// Add noise of this standard deviation to the levels of training images, which are in [0, 1]
-    #[arg(long, value_name = "X", help_heading = "Data")]
+    #[arg(long, value_name = "X")]
     noise: Option<f64>,
     /// Turn grey levels into 0 and 1
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::data_args::{DataArgs, load, with_bar};
+use super::data_args::{ChoiceArgs, load, with_bar};
 use super::device_args::AdapterArgs;
 use crate::apply::{Applied, Mixture, Run, RunError, mixture};
 use crate::data::{self, DataError, Dataset, Options, Rows, Split};
@@ -32,7 +32,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "CLASS")]
     pub class: Option<String>,
     #[command(flatten)]
-    choice: DataArgs,
+    choice: ChoiceArgs,
 }
 
 impl RunArgs {

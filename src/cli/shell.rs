@@ -3,9 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-
-use super::Cli;
+use super::help;
 use crate::apply::RunError;
 
 #[derive(Debug, clap::Args)]
@@ -16,7 +14,7 @@ pub struct CompletionsArgs {
 
 pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "wgvae", &mut text);
+    clap_complete::generate(args.shell, &mut help::command(), "wgvae", &mut text);
     Ok(std::io::stdout().write_all(&text)?)
 }
 
@@ -30,7 +28,7 @@ pub struct ManArgs {
 }
 
 pub fn man(args: &ManArgs) -> anyhow::Result<()> {
-    let mut all = Cli::command();
+    let mut all = help::command();
     all.build();
     if let Some(folder) = &args.to {
         let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(all, folder));

@@ -24,19 +24,19 @@ pub struct Args {
     #[arg(long, value_name = "DIR", env = "WGVAE_OUT")]
     out: Option<PathBuf>,
     /// Replace the run that is in --out, as soon as the new one has its first checkpoint
-    #[arg(long, requires = "out", help_heading = "Runs")]
+    #[arg(long, requires = "out")]
     replace: bool,
     /// Go on with a run from its newest good checkpoint; --epochs or --steps make it longer
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "preset", "config"], help_heading = "Runs")]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "preset", "config"])]
     resume: Option<PathBuf>,
     /// Go on from --resume as another run, in this folder, with any other settings that leave the parameters as they are
-    #[arg(long, value_name = "DIR", requires = "resume", help_heading = "Runs")]
+    #[arg(long, value_name = "DIR", requires = "resume")]
     fork: Option<PathBuf>,
     /// When to write a checkpoint, e.g. 1epoch, 500steps, 5min [default: after an epoch, at most every 10 s]
-    #[arg(long, value_name = "INTERVAL", default_value = "auto", hide_default_value = true, help_heading = "Runs")]
+    #[arg(long, value_name = "INTERVAL", default_value = "auto", hide_default_value = true)]
     checkpoint_every: Every,
     /// How many of the newest checkpoints to keep, beside the best one
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = "Runs")]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     keep: u64,
     /// Print one JSON object per line
     #[arg(long)]
@@ -46,6 +46,13 @@ pub struct Args {
     quiet: bool,
 }
 
+/// What was typed, as a shell would read it again; none where that cannot be written.
+fn command_line() -> Option<String> {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.into_string().ok()).collect::<Option<_>>()?;
+    let words = shlex::try_join(words.iter().map(String::as_str)).ok()?;
+    Some(format!("wgvae {words}"))
+}
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let phase = signals::install(&stop);
@@ -53,6 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         device: args.device.options(),
         folder: args.out.clone(),
         replace: args.replace,
+        command: command_line(),
         checkpoint_every: args.checkpoint_every,
         keep: args.keep as usize,
         stop,

@@ -23,6 +23,8 @@ pub struct Page {
     pub points: Option<Points>,
     /// A table's columns and how well they are reconstructed.
     pub columns: Vec<Column>,
+    /// How the values of a table's columns are spread, in the data and in samples.
+    pub marginals: Vec<Marginal>,
     /// The configuration as TOML.
     pub config: String,
     /// Commands to continue with.
@@ -119,6 +121,8 @@ pub struct Picture {
     pub alt: String,
     /// The bytes of the PNG file.
     pub png: Vec<u8>,
+    /// Whether it goes over the whole page.
+    pub is_wide: bool,
 }
 
 /// Examples in the latent space.
@@ -160,6 +164,24 @@ pub struct Column {
     pub r2: Option<f64>,
     /// The share of words that the reconstruction has right.
     pub right: Option<f64>,
+}
+
+/// How the values of a column are spread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Marginal {
+    /// Name of the column.
+    pub name: String,
+    /// Shares of the rows.
+    pub shares: Shares,
+}
+
+/// Shares of the rows with some values: of the data, and of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shares {
+    /// Middles of intervals of the same width.
+    Numbers(Vec<(f64, [f64; 2])>),
+    /// Words.
+    Words(Vec<(String, [f64; 2])>),
 }
 
 /// A command to continue with.

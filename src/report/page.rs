@@ -1,6 +1,8 @@
 //! A run as one self-contained HTML page.
 
-pub use super::contents::{Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
+pub use super::contents::{
+    Column, Command, Dimension, Epoch, Facts, Headline, Latent, Marginal, Page, Picture, Points, Shares, Step,
+};
 use super::markup::escape;
 use super::sections;
 
@@ -12,6 +14,7 @@ pub fn html(page: &Page) -> String {
         sections::made(page),
         sections::latent(page),
         sections::columns(&page.columns),
+        sections::marginals(&page.marginals),
         sections::run(page),
         sections::next(&page.next),
     ];
@@ -66,7 +69,8 @@ mod tests {
         };
         let line = Command { purpose: "Again".into(), line: "wgvae train --out 'a & b'".into() };
         let png = vec![1, 2, 3];
-        let picture = Picture { title: "Samples".into(), caption: String::new(), alt: "\"digits\"".into(), png };
+        let picture =
+            Picture { title: "Samples".into(), caption: String::new(), alt: "\"digits\"".into(), png, is_wide: true };
         let all = Page {
             title: "run".into(),
             facts: Facts { seed: Some(7), more: vec![("Batch".into(), "128".into())], ..Facts::default() },
@@ -78,6 +82,10 @@ mod tests {
             latent: Some(Latent { points: vec![[0.0, 1.0]], labels: vec![9], ..Latent::default() }),
             points: Some(Points { data: vec![[0.0, 1.0]], samples: Vec::new() }),
             columns: vec![column],
+            marginals: vec![
+                Marginal { name: "height".into(), shares: Shares::Numbers(vec![(1.6, [0.5, 0.4]), (1.8, [0.5, 0.6])]) },
+                Marginal { name: "town".into(), shares: Shares::Words(vec![("<Bern>".into(), [0.25, 0.5])]) },
+            ],
             config: "[data]".into(),
             next: vec![line],
         };
@@ -87,13 +95,19 @@ mod tests {
             "Reconstructions and samples",
             "Latent space",
             "Columns and their reconstructions",
+            "Columns of the data and of samples",
             "The run",
             "Next steps",
         ];
         assert_eq!(sections(&body), expected);
-        for text in
-            ["of 4 latent dimensions", "<dt>Batch</dt><dd>128</dd>", "&#39;a &amp; b&#39;", "alt=\"&quot;digits"]
-        {
+        for text in [
+            "of 4 latent dimensions",
+            "<dt>Batch</dt><dd>128</dd>",
+            "&#39;a &amp; b&#39;",
+            "alt=\"&quot;digits",
+            "&lt;Bern&gt;",
+            "25.0 %",
+        ] {
             assert!(body.contains(text), "no {text} in {body}");
         }
         assert!(!body.contains("mean absolute error") && !body.contains("R²"), "a column without values");

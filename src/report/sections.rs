@@ -1,12 +1,16 @@
 //! The sections of a run's page.
 
 use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
-use super::contents::{Column, Command, Epoch, Facts, Headline, Page, Picture, Points, Step};
+use super::contents::{Column, Command, Epoch, Facts, Headline, Marginal, Page, Picture, Points, Shares, Step};
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
 
-/// Width available for a picture on a wide screen. Smaller pictures are enlarged by a whole factor.
+/// Width available for a picture on a wide screen, and for one over the whole page. Smaller pictures are enlarged by a whole factor.
 const PICTURE_WIDTH: u32 = 520;
+const PAGE_WIDTH: u32 = 1084;
+/// Largest number of a table's columns whose values are drawn, and of words whose shares are shown.
+const MOST_MARGINALS: usize = 24;
+const MOST_WORDS: usize = 60;
 /// Largest number of a table's columns that are shown; the others are only counted.
 const MOST_COLUMNS: usize = 200;
 
@@ -124,15 +128,17 @@ fn points(points: &Points) -> String {
 
 fn picture(picture: &Picture) -> String {
     let size = png_size(&picture.png).filter(|(width, height)| *width > 0 && *height > 0);
+    let available = if picture.is_wide { PAGE_WIDTH } else { PICTURE_WIDTH };
     let attributes = size.map(|(width, height)| {
-        let factor = (PICTURE_WIDTH / width).max(1);
+        let factor = (available / width).max(1);
         // A picture that is scaled down needs averaged pixels instead of sharp ones.
-        let class = if width <= PICTURE_WIDTH { " class=\"pixels\"" } else { "" };
+        let class = if width <= available { " class=\"pixels\"" } else { "" };
         format!("{class} width=\"{}\" height=\"{}\"", width.saturating_mul(factor), height.saturating_mul(factor))
     });
     format!(
-        "<figure>\n<figcaption><b>{}</b> <small>{}</small></figcaption>\n\
+        "<figure{}>\n<figcaption><b>{}</b> <small>{}</small></figcaption>\n\
          <img src=\"data:image/png;base64,{}\" alt=\"{}\"{}>\n</figure>\n",
+        if picture.is_wide { " class=\"wide\"" } else { "" },
         escape(&picture.title),
         escape(&picture.caption),
         base64(&picture.png),
@@ -207,6 +213,38 @@ pub fn columns(columns: &[Column]) -> String {
         more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),
     };
     section("Columns and their reconstructions", &(table(&names, &rows) + &more))
+}
+
+/// How the values of a table's columns are spread, in the data and in samples.
+pub fn marginals(marginals: &[Marginal]) -> String {
+    let of_numbers = |marginal: &Marginal| match &marginal.shares {
+        Shares::Numbers(shares) => {
+            let series = |(place, name): (usize, &str)| Series {
+                name: name.into(),
+                points: shares.iter().map(|(middle, shares)| (*middle, shares[place])).collect(),
+            };
+            let series = ["data", "samples"].into_iter().enumerate().map(series).collect();
+            let (title, x) = (marginal.name.clone(), "share of the rows by value".into());
+            Some(Lines { title, x, size: Size::Third, heights: Heights::FromZero, series }.figure())
+        }
+        Shares::Words(_) => None,
+    };
+    let of_words = |marginal: &Marginal| -> Vec<Vec<String>> {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        match &marginal.shares {
+            Shares::Words(shares) => shares
+                .iter()
+                .map(|(word, [data, samples])| {
+                    vec![marginal.name.clone(), word.clone(), percent(*data), percent(*samples)]
+                })
+                .collect(),
+            Shares::Numbers(_) => Vec::new(),
+        }
+    };
+    let figures: Vec<String> = marginals.iter().filter_map(of_numbers).take(MOST_MARGINALS).collect();
+    let rows: Vec<Vec<String>> = marginals.iter().flat_map(of_words).take(MOST_WORDS).collect();
+    let words = if rows.is_empty() { String::new() } else { table(&["column", "value", "data", "samples"], &rows) };
+    section("Columns of the data and of samples", &(side_by_side(&figures, "three") + &words))
 }
 
 /// A table whose first column is text and whose others are numbers.

@@ -5,10 +5,12 @@ mod fit;
 mod page;
 mod pictures;
 mod resume;
+mod tables;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -46,6 +48,8 @@ pub struct RunOptions {
     pub checkpoint_every: Every,
     /// How many of the newest checkpoints are kept, beside the best one.
     pub keep: usize,
+    /// The command that makes the run, for its record.
+    pub command: Option<String>,
     /// Where files are written.
     #[doc(hidden)]
     pub disk: Arc<dyn Disk>,
@@ -61,6 +65,7 @@ impl Default for RunOptions {
             replace: false,
             checkpoint_every: Every::default(),
             keep: 2,
+            command: None,
             disk: Arc::new(System),
         }
     }
@@ -206,7 +211,7 @@ fn go(
         folder: &path,
     };
     let description = Description {
-        record: record(&start, on.checked, executor.variants())?,
+        record: record(&start, options, executor.variants())?,
         configuration: config.clone(),
         config: config.to_toml()?,
         data: json("data.json", &data.description())?,
@@ -314,15 +319,17 @@ where
 /// What a run's `run.json` says beside the run's identity.
 fn record(
     start: &Start<'_>,
-    checked: bool,
+    options: &RunOptions,
     kernels: Vec<&str>,
 ) -> Result<serde_json::Map<String, serde_json::Value>, TrainError> {
     let device = serde_json::to_value(start.device)
         .map_err(|e| TrainError::Write { path: "run.json".into(), reason: e.to_string() })?;
     let record = [
+        ("date", humantime::format_rfc3339_seconds(SystemTime::now()).to_string().into()),
+        ("command", options.command.clone().into()),
         ("device", device),
         ("seed", start.config.train.seed.into()),
-        ("checked", checked.into()),
+        ("checked", options.device.checked.into()),
         ("parameters", start.parameters.into()),
         ("train_rows", start.train_rows.into()),
         ("test_rows", start.test_rows.into()),

@@ -1,13 +1,12 @@
 //! The contents of a run's page, from the run's folder and from its model applied to rows.
 
+use super::tables;
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, draws};
 use crate::config::{Config, RowSpec};
 use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
-use crate::report::page::{
-    self, Column, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
-};
+use crate::report::page::{self, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
 use crate::report::{self, latent};
 
 /// Largest number of rows in a scatter plot.
@@ -47,6 +46,8 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
         model: model_line(&run.config, &run.data, record.parameters),
         data: format!("{}: {} training and {} test rows", run.data.name, record.train_rows, record.test_rows),
         adapter: format!("{} ({}, {}), {}", device.name, device.kind, device.backend, device.driver),
+        command: record.command.clone(),
+        date: record.date.as_ref().map(|date| date.replace('T', " ").replace('Z', " UTC")),
         seed: Some(record.seed),
         parameters: Some(record.parameters as u64),
         steps: last.map(|e| e.step),
@@ -54,9 +55,9 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
         steps_per_second: last.filter(|e| e.seconds > 0.0).map(|e| e.step as f64 / e.seconds),
         more: last.map_or(Vec::new(), |e| {
             let each = |name: &str, count: f64| (name.to_string(), report::duration(e.seconds / count));
-            vec![each("A step", e.step.max(1) as f64), each("An epoch", e.epoch.max(1) as f64)]
+            let version = ("Version".into(), format!("wgvae {}", record.wgvae));
+            vec![each("A step", e.step.max(1) as f64), each("An epoch", e.epoch.max(1) as f64), version]
         }),
-        ..Facts::default()
     }
 }
 
@@ -86,6 +87,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
     let shown = model.reconstruct(split)?;
     let mixture = Mixture::of(run)?;
     let samples = match run.has_prior() || mixture.is_some() {
+        true if run.data.columns.is_some() => model.sample(PLOTTED, 0)?,
         true => model.sample(PLOTTED.min(split.rows.max(100)), 0)?,
         false => Vec::new(),
     };
@@ -108,7 +110,8 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         latent: Some(latent_plot(rows, &codes)),
         points: (run.data.shape == Shape::Point(2) && !samples.is_empty())
             .then(|| Points { data: plane(&split.numbers(0..split.rows.min(PLOTTED), 2)), samples: plane(&samples) }),
-        columns: columns(run, split, &shown),
+        columns: tables::columns(run, split, &shown),
+        marginals: tables::marginals(run, split, &samples, model)?,
         config: run.config.to_toml()?,
         next: next(run),
     })
@@ -162,6 +165,7 @@ fn pictures(
         caption: "Test examples, and below each row their reconstructions.".into(),
         alt: format!("{count} test images in rows of ten, each row followed by its reconstructions"),
         png: png(&originals)?,
+        is_wide: false,
     }];
     if !samples.is_empty() {
         let grid = report::grid(&samples[..samples.len().min(100 * row)], size, 10);
@@ -177,6 +181,7 @@ fn pictures(
             caption: format!("Decoded draws from {from}{classes}."),
             alt: "A grid of images drawn from the model".into(),
             png: png(&grid)?,
+            is_wide: false,
         });
     }
     if !run.has_prior() {
@@ -192,53 +197,34 @@ fn pictures(
         Some(class) if model.is_conditional() => format!(" All are of class {class}."),
         _ => String::new(),
     };
+    // Few dimensions are rows, many are columns: either way the picture is wider than high.
+    let count = order.len();
+    let (each, across, steps) = match count <= TRAVERSAL_STEPS {
+        true => ("row", TRAVERSAL_STEPS, steps),
+        false => ("column", count, transposed(&steps, count, row)),
+    };
     pictures.push(Picture {
         title: "Traversal".into(),
         caption: format!(
-            "Each row varies one latent dimension from -3 to 3 standard deviations, with the others at 0. Shown are the {} \
-             dimensions with the highest KL.{class}",
-            order.len()
+            "Each {each} varies one latent dimension from -3 to 3 standard deviations, with the others at 0. Shown are the {count} \
+             dimensions with the highest KL.{class}"
         ),
-        alt: "A grid of images, one row for each latent dimension".into(),
-        png: png(&report::grid(&steps, size, TRAVERSAL_STEPS))?,
+        alt: format!("A grid of images, one {each} for each latent dimension"),
+        png: png(&report::grid(&steps, size, across))?,
+        is_wide: true,
     });
     Ok(pictures)
 }
 
-/// A table's columns with their errors, in their own units.
-fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
-    let Some(columns) = &run.data.columns else { return Vec::new() };
-    let count = columns.names.len();
-    let [x, shown] =
-        [&split.numbers(0..split.rows, run.data.shape.len()), shown].map(|values| columns.cell_numbers(values, false));
-    let column = |i: usize| {
-        // Of what is there.
-        let pairs: Vec<(f64, f64)> = x
-            .iter()
-            .zip(&shown)
-            .skip(i)
-            .step_by(count)
-            .filter(|(x, _)| !x.is_nan())
-            .map(|(x, s)| (f64::from(*x), f64::from(*s)))
-            .collect();
-        let rows = pairs.len() as f64;
-        let mean = pairs.iter().map(|(x, _)| x).sum::<f64>() / rows;
-        let squares: f64 = pairs.iter().map(|(x, _)| (x - mean).powi(2)).sum();
-        let residual: f64 = pairs.iter().map(|(x, s)| (x - s).powi(2)).sum();
-        let kind = columns.kinds[i];
-        let of_numbers = |value: f64| (!kind.is_of_words()).then_some(value);
-        let right = pairs.iter().filter(|(x, s)| x == s).count() as f64 / rows;
-        Column {
-            name: columns.names[i].clone(),
-            kind: kind.name().into(),
-            mean: of_numbers(mean),
-            deviation: of_numbers((squares / rows).sqrt()),
-            error: of_numbers(pairs.iter().map(|(x, s)| (x - s).abs()).sum::<f64>() / rows),
-            r2: of_numbers(1.0 - residual / squares).filter(|_| squares > 0.0),
-            right: kind.is_of_words().then_some(right),
-        }
-    };
-    (0..count).map(column).collect()
+/// Images `(count, steps)` as `(steps, count)`.
+fn transposed(images: &[f32], count: usize, row: usize) -> Vec<f32> {
+    let steps = images.len() / row / count.max(1);
+    let image = |step: usize, of: usize| &images[(of * steps + step) * row..(of * steps + step + 1) * row];
+    (0..steps)
+        .flat_map(|step| (0..count).map(move |of| (step, of)))
+        .flat_map(|(step, of)| image(step, of))
+        .copied()
+        .collect()
 }
 
 fn next(run: &Run) -> Vec<Command> {

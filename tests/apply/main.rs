@@ -218,7 +218,6 @@ fn what_does_not_fit_is_refused_in_one_sentence() {
         ("interpolate table --between 1,2,3", 2, "between takes two rows"),
         ("anomaly table --anomalous odd,usual", 2, "no normal rows to compare with"),
         ("anomaly table --quantile 1", 2, "--quantile must be above 0 and below 1"),
-        ("eval table --columns a,b", 2, "--columns changes how a source is read"),
         ("restore table", 2, "say what is wrong"),
         ("restore table --hole q", 2, "there is no column `q`"),
         ("reconstruct table --to picture.png", 2, "cannot be drawn as a picture"),

@@ -62,7 +62,7 @@ fn traversal(levels: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 fn picture(title: &str, caption: &str, alt: &str, drawn: image::DynamicImage) -> Picture {
     let mut png = Cursor::new(Vec::new());
     drawn.write_to(&mut png, image::ImageFormat::Png).unwrap();
-    Picture { title: title.into(), caption: caption.into(), alt: alt.into(), png: png.into_inner() }
+    Picture { title: title.into(), caption: caption.into(), alt: alt.into(), png: png.into_inner(), is_wide: false }
 }
 
 fn curves(page: &mut Page, epochs: usize) {

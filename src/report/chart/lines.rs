@@ -71,7 +71,8 @@ impl Lines {
             let key = |(i, s): (usize, &Series)| Key {
                 name: s.name.clone(),
                 colour: Some(i),
-                value: last(s).map(|(_, v)| measured(v)),
+                // The end of a curve is what a run has come to; that of a distribution is nothing.
+                value: last(s).filter(|_| self.heights == Heights::Curves).map(|(_, v)| measured(v)),
             };
             self.series.iter().enumerate().map(key).collect()
         };
