@@ -76,7 +76,7 @@ fn pages_of_real_runs_open_too() {
     std::fs::write(place.path().join("rows.csv"), format!("a & b,\"c \"\"d\"\"\",kind\n{rows}")).unwrap();
     for (line, images) in [
         ("--data strokes:count=300 --hidden 16 --latent 3 --epochs 2", 3),
-        ("--preset autoencoder --data strokes:count=300 --epochs 1", 1),
+        ("--preset autoencoder --data strokes:count=300 --epochs 1", 2),
         ("--preset points --data points:rings,count=300 --epochs 2", 0),
         ("--data rows.csv --label kind --epochs 2", 0),
     ] {
