@@ -269,10 +269,8 @@ fn go(
     let run = Run::open(&path)?;
     match finish(&run, &to_fit, &shown, options, &folder, watch) {
         Ok(()) => {}
-        // So can the page, and the mixture be fitted.
-        Err(
-            error @ (Error::Run(RunError::Write { .. } | RunError::Unfit(_)) | Error::Train(TrainError::Write { .. })),
-        ) => {
+        // So can the page.
+        Err(error @ (Error::Run(RunError::Write { .. }) | Error::Train(TrainError::Write { .. }))) => {
             watch(Event::Warning(&error.to_string()))?;
         }
         Err(error) => return Err(error),
@@ -292,7 +290,10 @@ fn finish(
     let on = &options.device;
     let mut model = hearing(watch, |watch| Applied::open(run, shown.split.rows.max(to_fit.rows), on, watch))?;
     watch(Event::Fitting(to_fit.rows))?;
-    Mixture::make(run, &mut model, to_fit, on, &*options.disk)?;
+    if let Err(error) = Mixture::make(run, &mut model, to_fit, on, &*options.disk) {
+        // The model is there all the same, and `sample` tries again.
+        watch(Event::Warning(&format!("no mixture to draw samples from was fitted: {error}")))?;
+    }
     folder.write("report.html", &page(run, shown, &mut model)?)?;
     watch(Event::Page(&folder.file("report.html")))?;
     Ok(())

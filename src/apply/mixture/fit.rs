@@ -71,7 +71,7 @@ pub fn fit(
         if parts > 1 && (count < parts * ROWS_PER_PART || count * form.features() * parts > MOST_WORK) {
             break;
         }
-        let mut step = Step::new(device, form, parts, &rows)?;
+        let mut step = Step::new(device, form, parts, &rows, None)?;
         let start = match best.1.is_empty() {
             // Anything: one part has all rows.
             true => vec![Normal { weight: 1.0, mean: vec![0.0; latent], covariance: identity(form) }],
@@ -80,7 +80,7 @@ pub fn fit(
         let found = ascend(&mut step, start)?;
         let explained = match held.is_empty() {
             true => 0.0,
-            false => Step::new(device, form, parts, &held)?.run(&found)?.1,
+            false => Step::new(device, form, parts, &held, None)?.run(&found)?.1,
         };
         if !best.1.is_empty() && explained <= best.0 {
             break;
@@ -88,24 +88,19 @@ pub fn fit(
         best = (explained, found);
     }
     let found = best.1;
-    let weights = match classes {
+    let weights: Vec<f64> = match classes {
         None => found.iter().map(|part| part.weight).collect(),
         Some((labels, count)) => {
-            let of_class = |class: usize| -> Vec<Code> {
-                order.iter().filter(|row| labels[**row] as usize == class).map(scaled).collect()
-            };
-            let mut all = Vec::new();
-            for class in 0..count {
-                let rows = of_class(class);
-                let sums = match rows.is_empty() {
-                    true => vec![vec![0.0]; found.len()],
-                    false => Step::new(device, form, found.len(), &rows)?.run(&found)?.0,
-                };
+            let rows: Vec<Code> = order.iter().map(scaled).collect();
+            let labels: Vec<u32> = order.iter().map(|row| labels[*row]).collect();
+            let (sums, _) = Step::new(device, form, found.len(), &rows, Some((&labels, count)))?.run(&found)?;
+            let of_class = |class: usize| {
+                let rows = labels.iter().filter(|label| **label as usize == class).count() as f64;
+                let place = form.features() + class;
                 // As if one more row were as the others are: of a class without rows, nothing else is known.
-                let total = rows.len() as f64 + 1.0;
-                all.extend(found.iter().zip(&sums).map(|(part, sums)| (sums[0] + part.weight) / total));
-            }
-            all
+                found.iter().zip(&sums).map(move |(part, sums)| (sums[place].max(0.0) + part.weight) / (rows + 1.0))
+            };
+            (0..count).flat_map(of_class).collect()
         }
     };
     let factor = |part: &Normal| -> Vec<f32> {
@@ -215,16 +210,26 @@ struct Step {
     executor: Executor,
     form: Form,
     rows: usize,
+    /// Features, and classes.
+    width: usize,
 }
 
 impl Step {
-    /// For codes, of which there must be some.
-    fn new(device: &DeviceOptions, form: Form, parts: usize, codes: &[Code]) -> Result<Self, RunError> {
-        let (rows, features) = (codes.len(), form.features());
+    /// For codes, of which there must be some. Where there are classes, each is one more feature, which changes nothing and whose
+    /// sum is how many rows of it a part has.
+    fn new(
+        device: &DeviceOptions,
+        form: Form,
+        parts: usize,
+        codes: &[Code],
+        classes: Option<(&[u32], usize)>,
+    ) -> Result<Self, RunError> {
+        let rows = codes.len();
+        let width = form.features() + classes.map_or(0, |(_, count)| count.next_multiple_of(4));
         let build = |g: &mut Graph| {
-            let x = g.input("features", [rows, features], false);
+            let x = g.input("features", [rows, width], false);
             let all = g.input("parts", [2, 1], false);
-            let w = g.param("coefficients", &[parts, features], Init::Constant(0.0));
+            let w = g.param("coefficients", &[parts, width], Init::Constant(0.0));
             let joint = g.product("log_joint", Orientation::Nt, x, w);
             let of_parts = g.log_softmax("log_responsibilities", joint, all);
             // What the softmax takes away from each is the logarithm of the likelihood.
@@ -239,25 +244,35 @@ impl Step {
         let gpu = executor::open_gpu(&device.select(&mut |_| {})?, &model.program, false)?;
         let options = GpuOptions { checked: device.checked, ..GpuOptions::default() };
         let (mut executor, _) = executor::compile(gpu, model.program.clone(), &options)?;
-        let mut all = Vec::with_capacity(rows * features);
-        codes.iter().for_each(|code| form.write(code, &mut all));
+        let mut all = Vec::with_capacity(rows * width);
+        for (row, code) in codes.iter().enumerate() {
+            form.write(code, &mut all);
+            all.resize((row + 1) * width, 0.0);
+            if let Some((labels, _)) = classes {
+                all[row * width + form.features() + labels[row] as usize] = 1.0;
+            }
+        }
         executor.write(model.inputs[0], &all)?;
         executor.write(model.inputs[1], &softmax::groups(parts, std::iter::once(0..parts)))?;
-        Ok(Self { model, executor, form, rows })
+        Ok(Self { model, executor, form, rows, width })
     }
 
     /// Sums of features over the rows, of each part by its shares in them, and the mean logarithm of the likelihood.
     fn run(&mut self, parts: &[Normal]) -> Result<(Vec<Vec<f64>>, f64), RunError> {
         let form = self.form;
         let coefficients: Vec<Vec<f64>> = parts.par_iter().map(|part| part.coefficients(form)).collect();
-        let mut arena: Vec<f32> = coefficients.iter().flatten().map(|value| *value as f32).collect();
+        let unused = self.width - form.features();
+        let row = |all: &Vec<f64>| -> Vec<f32> {
+            all.iter().map(|value| *value as f32).chain(std::iter::repeat_n(0.0, unused)).collect()
+        };
+        let mut arena: Vec<f32> = coefficients.iter().flat_map(row).collect();
         arena.resize(self.model.program.params.arena_len(), 0.0);
         self.executor.write(self.model.weights, &arena)?;
         self.executor.dispatch(PlanId(0), &StepScalars::default())?;
         let gradient = self.executor.read(self.model.gradients)?;
         // The gradient is that of the mean loss.
         let sums = |d: &[f32]| d.iter().map(|d| -f64::from(*d) * self.rows as f64).collect();
-        let sums = gradient.chunks(form.features()).take(parts.len()).map(sums).collect();
+        let sums = gradient.chunks(self.width).take(parts.len()).map(sums).collect();
         let losses = self.executor.read(self.model.losses[0])?;
         let explained = losses.iter().map(|loss| -f64::from(*loss)).sum::<f64>() / self.rows as f64;
         Ok((sums, explained))
