@@ -54,11 +54,8 @@ impl RunArgs {
         let data = own_data(run).map_err(|error| {
             RunError::Unfit(format!("{error}; or draw from the prior, with --from prior, which needs no data"))
         })?;
-        let rows = Rows {
-            split: mixture::rows_to_fit(&data.train, run.config.train.seed),
-            classes: data.classes,
-            notes: Vec::new(),
-        };
+        let rows =
+            Rows { split: mixture::rows_to_fit(&run.config, &data.train), classes: data.classes, notes: Vec::new() };
         let rows = run.tell(rows, None)?;
         warning!("fitting the mixture that draws come from to codes of {} training rows, once", rows.split.rows);
         Ok(Mixture::make(run, model, &rows.split, &self.adapter.options(), &System)?)

@@ -245,7 +245,7 @@ fn go(
         keep: options.keep,
     };
     let shown = Rows { split: data.test.clone(), classes: data.classes.clone(), notes: Vec::new() };
-    let to_fit = mixture::rows_to_fit(&data.train, config.train.seed);
+    let to_fit = mixture::rows_to_fit(&config, &data.train);
     let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
     if let Some((state, best)) = states {
         trainer.restore(&state)?;

@@ -8,11 +8,12 @@ mod fit;
 mod normal;
 
 use super::{Applied, Codes, Run, RunError, draws};
+use crate::config::Config;
 use crate::data::{Split, Values};
 use crate::disk::Disk;
 use crate::kernels::rng::{Stream, key};
 use crate::oracle;
-use crate::train::{CODES, DeviceOptions, MODEL};
+use crate::train::{CODES, DeviceOptions, MODEL, StepSchedule};
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
 const MOST_ROWS: usize = 30_000;
@@ -107,11 +108,14 @@ impl Mixture {
     }
 }
 
-/// Rows of a split that a mixture is fitted to: all, or as many as it takes.
-pub fn rows_to_fit(split: &Split, seed: u64) -> Split {
+/// Training rows that a mixture is fitted to: all, or as many as it takes, and no more than training has seen, so that a short try
+/// stays one.
+pub fn rows_to_fit(config: &Config, split: &Split) -> Split {
     let each = if matches!(split.values, Values::Bytes(_)) { 1 } else { 4 };
     let bytes = (split.values.len() / split.rows.max(1)).max(1) * each;
-    split.some(MOST_ROWS.min(MOST_BYTES / bytes).max(1), seed)
+    let steps = StepSchedule::new(config, split.rows, 0).total();
+    let seen = usize::try_from(steps).unwrap_or(usize::MAX).saturating_mul(config.train.batch);
+    split.some(MOST_ROWS.min(MOST_BYTES / bytes).min(seen).max(1), config.train.seed)
 }
 
 #[cfg(test)]
