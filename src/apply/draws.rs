@@ -1,6 +1,5 @@
 //! Points in the latent space: draws and interpolations.
 
-use super::restore::split_of;
 use super::{Codes, RunError};
 use crate::data::{Split, Values};
 use crate::kernels::rng::{Stream, key};
@@ -36,7 +35,7 @@ pub(super) fn binarised(rows: &Split, keys: impl Iterator<Item = [u32; 2]>, draw
     };
     let drawn: Vec<f32> = rows.numbers(0..rows.rows, width).chunks_exact(width).zip(keys).flat_map(of_row).collect();
     let bytes = matches!(rows.values, Values::Bytes(_));
-    Split { labels: rows.labels.clone(), ..split_of(&drawn, bytes, width) }
+    Split { labels: rows.labels.clone(), ..Split::of_numbers(&drawn, bytes, width) }
 }
 
 /// Linear interpolation: `steps` points from one code to another, both included.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::inference::{self, Draws, Observed};
 use super::{Applied, Run, RunError, draws};
-use crate::data::{Kind, Shape, Split, Values};
+use crate::data::{Kind, Shape, Split};
 use crate::model::{DISPERSION, Likelihood, Seen};
 use crate::plan::{ColumnKind, MISSING, is_missing};
 use crate::train::{DeviceEvent, DeviceOptions};
@@ -37,16 +37,6 @@ pub struct Restored {
     pub rows: Vec<f32>,
     /// `(N, D)` each: completions.
     pub draws: Vec<Vec<f32>>,
-}
-
-/// Rows in the form the model takes: floats unchanged, levels in [0, 1] as bytes.
-pub fn split_of(values: &[f32], bytes: bool, width: usize) -> Split {
-    let level = |v: &f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
-    let values = match bytes {
-        true => Values::Bytes(values.iter().map(level).collect()),
-        false => Values::Floats(values.to_vec()),
-    };
-    Split::of(values.len() / width, values)
 }
 
 /// Draws of the posterior that a best guess of a table is the mean of: chains, and of each.
@@ -186,7 +176,7 @@ impl Restorer {
         let width = self.model.width();
         let encoded = {
             let filled = self.filled(rows, classes)?;
-            let split = Split { labels: classes.map(<[u32]>::to_vec), ..split_of(&filled, self.bytes, width) };
+            let split = Split { labels: classes.map(<[u32]>::to_vec), ..Split::of_numbers(&filled, self.bytes, width) };
             self.model.encode(&split)?
         };
         let there: Vec<f32> = rows.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use super::restore::split_of;
 use crate::config::{Config, ConfigError};
 use crate::data::{DataError, Description, Kind, Missing, NamedKind, Options, Rows, Split, list};
 use crate::executor::DeviceError;
@@ -126,7 +125,7 @@ impl Run {
         }
         match columns {
             Some(columns) => columns.rows(numbers).map_err(RunError::Unfit),
-            None => Ok(split_of(numbers, self.data.bytes, width)),
+            None => Ok(Split::of_numbers(numbers, self.data.bytes, width)),
         }
     }
 

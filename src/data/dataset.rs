@@ -159,6 +159,16 @@ impl Split {
         Self { rows, values, labels: None, origins: None, factors: None }
     }
 
+    /// Rows `(N, width)`: floats unchanged, or levels in [0, 1] as bytes.
+    pub fn of_numbers(numbers: &[f32], bytes: bool, width: usize) -> Self {
+        let level = |v: &f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
+        let values = match bytes {
+            true => Values::Bytes(numbers.iter().map(level).collect()),
+            false => Values::Floats(numbers.to_vec()),
+        };
+        Self::of(numbers.len() / width, values)
+    }
+
     /// The split as the device holds it: floats, or bytes packed in words with each row starting on a word.
     pub fn words(&self, width: usize) -> Cow<'_, [u32]> {
         match &self.values {
