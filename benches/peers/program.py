@@ -1,11 +1,16 @@
 """The program that scripts compare with others."""
+import argparse
 import pathlib
 import shlex
 import subprocess
 
 
-def add_argument(parser):
+def arguments(description):
+    """A parser of what all scripts take."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--wgvae", default="target/release/wgvae", metavar="CMD", help="command that starts wgvae")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds (default 3)")
+    return parser
 
 
 class Program:

@@ -2,7 +2,6 @@
 """How many images look like one of the data's classes: the share that a classifier is more than 95 % sure of, among test images,
 their reconstructions, and samples of a run. The classifier is a small convolutional network that this script trains on the run's
 data, which needs classes. Prints a Markdown table. Needs PyTorch, numpy and the built program."""
-import argparse
 import pathlib
 import sys
 import tempfile
@@ -12,7 +11,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from program import Program, add_argument  # noqa: E402
+from program import Program, arguments  # noqa: E402
 
 
 def classifier(images, labels, epochs):
@@ -31,12 +30,10 @@ def classifier(images, labels, epochs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_argument(parser)
+    parser = arguments(__doc__)
     parser.add_argument("run", help="folder of the run")
     parser.add_argument("--data", default="strokes", metavar="SPEC", help="what the run was trained on (default strokes)")
     parser.add_argument("--count", type=int, default=2000, metavar="N", help="samples of a seed (default 2000)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds to sample with (default 3)")
     parser.add_argument("--epochs", type=int, default=6, metavar="N", help="epochs of the classifier (default 6)")
     given = parser.parse_args()
     run = pathlib.Path(given.run).resolve()

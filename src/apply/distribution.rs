@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Gamma, Poisson, StandardNormal};
 
 use super::RunError;
+use super::draws::chosen;
 use crate::model::{DISPERSION, Likelihood, TableSpec, VaeSpec};
 use crate::oracle;
 use crate::plan::{ColumnKind, Function, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable};
@@ -127,13 +128,9 @@ impl Distribution {
             }
             for span in self.categories() {
                 let words = &mut row[span.clone()];
-                let mut left = rng.random::<f32>() * words.iter().sum::<f32>();
-                let drawn = words.iter().position(|p| {
-                    left -= p;
-                    left < 0.0
-                });
+                let drawn = chosen(words, rng.random());
                 words.fill(0.0);
-                if let Some(word) = words.get_mut(drawn.unwrap_or(span.len() - 1)) {
+                if let Some(word) = words.get_mut(drawn) {
                     *word = 1.0;
                 }
             }

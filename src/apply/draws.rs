@@ -26,6 +26,17 @@ pub fn around(codes: &Codes, seed: u64, temperature: f32) -> Vec<f32> {
     codes.mu.iter().zip(noise).enumerate().map(|(i, (mu, noise))| mu + spread(i) * noise).collect()
 }
 
+/// The place that a number in [0, 1) falls on, where each has a share of these weights; where rounding leaves some, the likeliest.
+pub(super) fn chosen(weights: &[f32], share: f32) -> usize {
+    let mut left = share * weights.iter().sum::<f32>();
+    let place = weights.iter().position(|weight| {
+        left -= weight;
+        left < 0.0
+    });
+    let likeliest = || (0..weights.len()).max_by(|a, b| weights[*a].total_cmp(&weights[*b])).unwrap_or(0);
+    place.unwrap_or_else(likeliest)
+}
+
 /// Rows of zeros and ones: each value is 1 with the probability that its level is. `keys` are those of the rows' draws.
 pub(super) fn binarised(rows: &Split, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Split {
     let width = (rows.values.len() / rows.rows.max(1)).max(1);

@@ -8,7 +8,7 @@ use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::batch::Binarise;
 use crate::kernels::rng::{Stream, key};
-use crate::model::{Apply, DataSpec, Labels, Objective, Seen, Vae};
+use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
 use crate::oracle;
 use crate::plan::{ParamTable, StepScalars};
 use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
@@ -201,7 +201,7 @@ impl Applied {
 
     /// Whether codes have a prior.
     pub(super) fn has_prior(&self) -> bool {
-        self.run.config.model.objective == Objective::Elbo
+        self.run.has_prior()
     }
 
     /// Refuses rows that do not have the model's form.
@@ -324,8 +324,19 @@ impl Applied {
     /// Decodes `count` draws from the mixture that training fitted to its codes, or where there is none from the prior: `(N, D)`,
     /// a function of the seed alone; a conditional model's are of each class in turn.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
+        let mixture = Mixture::of(&self.run)?;
+        self.sample_from(mixture.as_ref(), count, seed)
+    }
+
+    /// The same from a mixture that was read already.
+    pub(crate) fn sample_from(
+        &mut self,
+        mixture: Option<&Mixture>,
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<f32>, RunError> {
         let classes = Labels::in_turn(0..count, self.run.data.classes.len());
-        let z = match Mixture::of(&self.run)? {
+        let z = match mixture {
             Some(mixture) => mixture.draw(count, &classes, seed, 1.0),
             None => {
                 self.run.expect_prior("sampling from a prior")?;

@@ -241,14 +241,7 @@ mod tests {
             let (_, examples) = EXAMPLES.iter().find(|(name, _)| *name == sub.get_name()).unwrap();
             assert!(!examples.is_empty());
             for (line, _) in *examples {
-                // Words in quotes are one.
-                let mut words = Vec::new();
-                for (i, part) in line.split('\'').enumerate() {
-                    match i % 2 {
-                        0 => words.extend(part.split_whitespace()),
-                        _ => words.push(part),
-                    }
-                }
+                let words = shlex::split(line).unwrap();
                 assert_eq!(words[1], sub.get_name(), "{line}");
                 let parsed = all.clone().try_get_matches_from(&words);
                 assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

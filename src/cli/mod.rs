@@ -127,7 +127,8 @@ enum Command {
 
 /// Reads the command line; an error is also what asks for help.
 pub fn parse() -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&help::command().try_get_matches()?)
+    // Only who asks for the help, or does not get past the command line, waits for it to be put together.
+    Cli::try_parse().or_else(|_| Cli::from_arg_matches(&help::command().try_get_matches()?))
 }
 
 /// Runs a command, and makes sure that what it printed has arrived.

@@ -200,22 +200,13 @@ impl Split {
         self.values.numbers(rows.start * width..rows.end * width)
     }
 
-    /// A copy of at most `most` rows, drawn at random, with their labels. (Every other row of MNIST would be those of one of its
+    /// A copy of at most `most` rows, drawn at random. (Every other row of MNIST would be those of one of its
     /// two groups of writers.)
     pub fn some(&self, most: usize, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut picked = index::sample(&mut rng, self.rows, self.rows.min(most)).into_vec();
-        picked.sort_unstable();
-        let width = self.values.len() / self.rows.max(1);
-        let span = |row: &usize| row * width..(row + 1) * width;
-        let values = match &self.values {
-            Values::Bytes(values) => Values::Bytes(picked.iter().flat_map(|row| &values[span(row)]).copied().collect()),
-            Values::Floats(values) => {
-                Values::Floats(picked.iter().flat_map(|row| &values[span(row)]).copied().collect())
-            }
-        };
-        let labels = self.labels.as_ref().map(|labels| picked.iter().map(|row| labels[*row]).collect());
-        Self { labels, ..Self::of(picked.len(), values) }
+        let mut marked = vec![false; self.rows];
+        index::sample(&mut rng, self.rows, self.rows.min(most)).iter().for_each(|row| marked[row] = true);
+        self.marked(&marked)
     }
 
     /// A hash of each row's content.
@@ -277,10 +268,10 @@ impl Split {
         self.rows += again.len();
     }
 
-    /// Moves the marked rows into a new split. Only these are copied; the others are compacted in place.
-    pub fn take_out(&mut self, marked: &[bool]) -> Split {
+    /// A copy of the marked rows.
+    fn marked(&self, marked: &[bool]) -> Split {
         let rows = self.rows;
-        let taken = Split {
+        Split {
             rows: marked.iter().filter(|marked| **marked).count(),
             values: match &self.values {
                 Values::Bytes(values) => Values::Bytes(marked_rows(values, rows, marked)),
@@ -293,7 +284,12 @@ impl Split {
                 counts: factors.counts.clone(),
                 values: marked_rows(&factors.values, rows, marked),
             }),
-        };
+        }
+    }
+
+    /// Moves the marked rows into a new split. Only these are copied; the others are compacted in place.
+    pub fn take_out(&mut self, marked: &[bool]) -> Split {
+        let taken = self.marked(marked);
         let rest: Vec<bool> = marked.iter().map(|marked| !marked).collect();
         self.retain(&rest);
         taken

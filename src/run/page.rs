@@ -87,8 +87,8 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
     let shown = model.reconstruct(split)?;
     let mixture = Mixture::of(run)?;
     let samples = match run.has_prior() || mixture.is_some() {
-        true if run.data.columns.is_some() => model.sample(PLOTTED, 0)?,
-        true => model.sample(PLOTTED.min(split.rows.max(100)), 0)?,
+        true if run.data.columns.is_some() => model.sample_from(mixture.as_ref(), PLOTTED, 0)?,
+        true => model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?,
         false => Vec::new(),
     };
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
@@ -192,16 +192,16 @@ fn pictures(
     order.truncate(TRAVERSED);
     let (start, spread) = (vec![0.0; codes.latent], vec![1.0; codes.latent]);
     let z = draws::traversal(&start, &spread, &order, 3.0, TRAVERSAL_STEPS);
+    // Few dimensions are rows, many are columns: either way the picture is wider than high.
+    let count = order.len();
+    let (each, across, z) = match count <= TRAVERSAL_STEPS {
+        true => ("row", TRAVERSAL_STEPS, z),
+        false => ("column", count, transposed(&z, count, codes.latent)),
+    };
     let steps = model.decode_as(&z, &vec![0; z.len() / codes.latent])?;
     let class = match run.data.classes.first() {
         Some(class) if model.is_conditional() => format!(" All are of class {class}."),
         _ => String::new(),
-    };
-    // Few dimensions are rows, many are columns: either way the picture is wider than high.
-    let count = order.len();
-    let (each, across, steps) = match count <= TRAVERSAL_STEPS {
-        true => ("row", TRAVERSAL_STEPS, steps),
-        false => ("column", count, transposed(&steps, count, row)),
     };
     pictures.push(Picture {
         title: "Traversal".into(),
@@ -216,15 +216,11 @@ fn pictures(
     Ok(pictures)
 }
 
-/// Images `(count, steps)` as `(steps, count)`.
-fn transposed(images: &[f32], count: usize, row: usize) -> Vec<f32> {
-    let steps = images.len() / row / count.max(1);
-    let image = |step: usize, of: usize| &images[(of * steps + step) * row..(of * steps + step + 1) * row];
-    (0..steps)
-        .flat_map(|step| (0..count).map(move |of| (step, of)))
-        .flat_map(|(step, of)| image(step, of))
-        .copied()
-        .collect()
+/// Codes of `count` dimensions in turn, each at all steps, as those of each step in turn.
+fn transposed(z: &[f32], count: usize, latent: usize) -> Vec<f32> {
+    let steps = z.len() / latent / count;
+    let places = (0..steps).flat_map(|step| (0..count).map(move |of| of * steps + step));
+    places.flat_map(|place| &z[place * latent..(place + 1) * latent]).copied().collect()
 }
 
 fn next(run: &Run) -> Vec<Command> {

@@ -39,10 +39,7 @@ fn expect_bits(place: &Place, run: &str, eval: &Value) {
 
 #[test]
 fn every_command_works_on_every_kind_of_model() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     std::fs::write(place.path("rows.csv"), table()).unwrap();
     place.done("train --data strokes:count=600 --epochs 2 --hidden 32 --latent 5 --beta 0.5 --out images");
     place.done("train --preset points --data points:moons,count=600 --epochs 3 --out points");
@@ -167,10 +164,7 @@ fn every_command_works_on_every_kind_of_model() {
 /// Runs the examples of `--help`, shortened, in order, on sources with the names they use.
 #[test]
 fn every_example_of_the_help_runs() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     place.done("data export strokes:count=300 --to mnist");
     place.done("data export strokes:count=200 --format png --to photos");
     std::fs::write(place.path("rows.csv"), table().replace("kind", "class")).unwrap();
@@ -196,10 +190,7 @@ fn every_example_of_the_help_runs() {
 
 #[test]
 fn what_does_not_fit_is_refused_in_one_sentence() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     std::fs::write(place.path("rows.csv"), table()).unwrap();
     std::fs::write(place.path("other.csv"), "a,b\n1,2\n3,4\n").unwrap();
     std::fs::write(place.path("z.csv"), "p,q,r\n1,2,3\n").unwrap();

@@ -5,11 +5,19 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use super::common;
+
 pub struct Place(tempfile::TempDir);
 
 impl Place {
     pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    /// The same; none where there is no adapter to test with.
+    pub fn with_adapter() -> Option<Self> {
+        common::gpu()?;
+        Some(Self::new())
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

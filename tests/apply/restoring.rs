@@ -6,10 +6,7 @@ use super::place::{Place, read};
 /// Restoring brings rows closer to what they were, whatever the noise or the hole.
 #[test]
 fn restoring_helps() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     place.done("train --data strokes:count=3000 --epochs 8 --hidden 128 --latent 10 --out images");
     place.done("train --data strokes:count=1000 --epochs 1 --condition class --hidden 64 --out told");
     place.done("train --preset autoencoder --data strokes:count=1000 --epochs 3 --out plain");

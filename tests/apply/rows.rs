@@ -2,15 +2,11 @@
 
 use serde_json::Value;
 
-use super::common;
 use super::place::{Place, read, table};
 
 #[test]
 fn scores_depend_on_a_row_alone() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     place.done(
         "train --data strokes:count=300 --binarise draw --steps 30 --hidden 16 --latent 3 --batch 32 --out drawn",
     );
@@ -39,10 +35,7 @@ fn scores_depend_on_a_row_alone() {
 /// Choosing rows of a run's own data selects from the test rows of training, with the same scaling.
 #[test]
 fn choosing_rows_neither_moves_nor_scales_them() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     std::fs::write(place.path("rows.csv"), table()).unwrap();
     place.done("train --data rows.csv --label kind --epochs 1 --out table");
     let lines = |flags: &str| -> Vec<String> {
@@ -62,10 +55,7 @@ fn choosing_rows_neither_moves_nor_scales_them() {
 /// The same seed gives the same bits whether the rows are resident on the device or streamed.
 #[test]
 fn streamed_rows_train_the_same_model() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     // 6,000 and 1,200 images of 784 bytes: 4.5 MiB and 0.9 MiB.
     for (data, more) in [
         ("strokes:count=6000", "--binarise draw --shift 2 --flip --noise 0.1"),

@@ -1,15 +1,11 @@
 //! New rows: of classes, and from the codes of training rows.
 
-use super::common;
 use super::place::{Place, read, table};
 
 /// A model that is told the class of each row: by the rows themselves, by a flag, or by a column of codes.
 #[test]
 fn a_conditional_model_is_told_classes() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     place.done(
         "train --data strokes:count=900 --condition class --epochs 25 --lr 0.003 --hidden 32 --latent 2 --batch 64 --out told",
     );

@@ -1,6 +1,5 @@
 //! Tables with columns of every kind.
 
-use super::common;
 use super::place::{Place, read};
 
 /// A table with a column of every kind that two factors explain, and blanks in one cell of ten.
@@ -44,10 +43,7 @@ fn people(rows: u32, blanks: bool) -> String {
 /// Columns of every kind, with blanks: found, learned from, drawn, filled in, and drawn again where they are missing.
 #[test]
 fn tables_of_every_kind_of_column_come_back_as_they_were() {
-    if common::gpu().is_none() {
-        return;
-    }
-    let place = Place::new();
+    let Some(place) = Place::with_adapter() else { return };
     std::fs::write(place.path("train.csv"), people(700, true)).unwrap();
     std::fs::write(
         place.path("new.csv"),

@@ -2,7 +2,6 @@
 """Anomaly detection in a table: wgvae beside scikit-learn's IsolationForest and LocalOutlierFactor and PyOD's VAE, trained on the same rows and scored on the same held-out ones. The table is scikit-learn's breast cancer (569 rows, 30 columns); the models learn
 from the benign rows, less the tenth that wgvae holds out, and the malignant ones are to be found. Prints a Markdown
 table of ROC-AUCs. Needs scikit-learn and the built program; PyOD is left out where it is not installed."""
-import argparse
 import contextlib
 import csv
 import io
@@ -18,7 +17,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from program import Program, add_argument  # noqa: E402
+from program import Program, arguments  # noqa: E402
 
 
 def others(seed):
@@ -31,10 +30,7 @@ def others(seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_argument(parser)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds (default 3)")
-    given = parser.parse_args()
+    given = arguments(__doc__).parse_args()
     data = load_breast_cancer()
     rows = []
     with tempfile.TemporaryDirectory() as folder:

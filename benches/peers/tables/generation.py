@@ -5,7 +5,6 @@ forest that was trained on generated rows is right about the class of the held-o
 and how far off correlations are (of numbers, and of ones and zeros for words; the mean distance from those of the held-out rows).
 Then the seconds that training takes on 10,000 rows of seven columns. Prints Markdown tables. Needs scikit-learn, pandas and the built
 program; ctgan, pythae and PyTorch are left out where they are not installed."""
-import argparse
 import contextlib
 import io
 import logging
@@ -22,7 +21,7 @@ from sklearn.ensemble import RandomForestClassifier
 from public import decoded, encoded, is_of_words, people, tables
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from program import Program, add_argument  # noqa: E402
+from program import Program, arguments  # noqa: E402
 
 CLASSES = {"iris, with its species": "species", "wine": "sort", "breast cancer": "finding", "people": "town"}
 
@@ -134,10 +133,7 @@ def apart(rows, test, table):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_argument(parser)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds (default 3)")
-    given = parser.parse_args()
+    given = arguments(__doc__).parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     folder = tempfile.TemporaryDirectory()

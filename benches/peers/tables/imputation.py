@@ -4,7 +4,6 @@ and judged on the same held-out ones. Of iris with its species, wine, breast can
 kind, made of two factors), 70 % of the rows are learned from, and a fifth of all cells are hidden in both parts. Of numbers, the
 error is the root of the mean square over the column's deviation; of words, the share that is wrong. Prints a Markdown table of
 means over columns and seeds. Needs scikit-learn, pandas and the built program."""
-import argparse
 import pathlib
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from public import decoded, encoded, is_of_words, tables
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from program import Program, add_argument  # noqa: E402
+from program import Program, arguments  # noqa: E402
 
 HIDDEN = 0.2
 
@@ -53,10 +52,7 @@ def errors(filled, truth, hidden, table):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_argument(parser)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds (default 3)")
-    given = parser.parse_args()
+    given = arguments(__doc__).parse_args()
     warnings.filterwarnings("ignore")
     names = ["wgvae", "mean", "nearest neighbours", "iterative"]
     print("| table | " + " | ".join(names) + " | seconds of wgvae, iterative |")

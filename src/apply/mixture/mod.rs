@@ -84,14 +84,7 @@ impl Mixture {
         for (row, z) in drawn.chunks_mut(latent).enumerate() {
             let class = classes.get(row).map_or(0, |class| *class as usize).min(self.weights.len() / parts - 1);
             let weights = &self.weights[class * parts..(class + 1) * parts];
-            let mut left = oracle::uniform(choice, row as u32, 0) * weights.iter().sum::<f32>();
-            let part = weights.iter().position(|weight| {
-                left -= weight;
-                left < 0.0
-            });
-            // What rounding leaves is of the likeliest part.
-            let likeliest = || (0..parts).max_by(|a, b| weights[*a].total_cmp(&weights[*b])).unwrap_or(0);
-            let part = part.unwrap_or_else(likeliest);
+            let part = draws::chosen(weights, oracle::uniform(choice, row as u32, 0));
             let mean = &self.means[part * latent..(part + 1) * latent];
             let each = self.factors.len() / parts;
             let factor = &self.factors[part * each..(part + 1) * each];
