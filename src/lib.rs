@@ -37,6 +37,7 @@ pub mod graph;
 pub mod model;
 
 // Internals for the program, the tests and the benchmarks; they may change without notice.
+mod caught;
 #[doc(hidden)]
 pub mod check;
 #[cfg(feature = "cli")]
@@ -62,6 +63,8 @@ pub mod run;
 pub mod train;
 
 pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
+#[doc(hidden)]
+pub use caught::panics_are_errors;
 pub use config::{Config, ConfigError};
 pub use data::{DataError, Dataset, InMemory};
 pub use executor::{Device, DeviceChoice, DeviceError};

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use wgvae::data::{Dataset, Missing, Options, Origins, Shape, Values, rows, write};
+use wgvae::data::{Dataset, Missing, Options, Origins, Shape, Unit, Values, rows, write};
 
 fn wgvae(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
@@ -106,7 +106,11 @@ fn wrong_inputs_are_named_in_one_line_with_exit_code_3() {
         (&["sprites:count=0"], 2, "count takes a number from 1 to 614400"),
         (&["strokes", "--test-share", "1.5"], 2, "between 0 and 1"),
         (&["strokes", "--image-size", "0x3"], 2, "is not an image size"),
-        (&["export", "good.csv", "--to", "out", "--label", "c", "--format", "png"], 2, "--format must be csv or npy"),
+        (
+            &["export", "good.csv", "--to", "out", "--label", "c", "--format", "png"],
+            2,
+            "--format must be csv, parquet or npy",
+        ),
         (&["export", "word.csv", "--to", "out"], 3, "word.csv, line 3"),
         (&["export", "good.csv", "--to", "mixed", "--label", "c"], 2, "mixed exists and is not an empty folder"),
     ];
@@ -303,7 +307,7 @@ fn rows_are_brought_to_the_form_of_the_model() {
     let text = serde_json::to_string(&description).unwrap();
     assert_eq!(serde_json::from_str::<wgvae::data::Description>(&text).unwrap(), description);
     let new = rows(&at("new.csv").as_str().into(), &description).unwrap();
-    assert_eq!(new.split.origins.unwrap(), Origins::Lines(vec![2, 4]));
+    assert_eq!(new.split.origins.unwrap(), Origins::Numbered(Unit::Line, vec![2, 4]));
     assert_eq!(new.notes.len(), 1);
     let Values::Floats(values) = new.split.values else { panic!("tables are floats") };
     let cells = description.columns.as_ref().unwrap().cell_numbers(&values, false);

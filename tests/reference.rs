@@ -27,6 +27,8 @@ struct Fixture {
     classes: usize,
     /// The columns, if the rows are those of a table.
     table: Option<TableSpec>,
+    /// Whether values may be missing.
+    gaps: bool,
 }
 
 fn fixtures() -> Vec<Fixture> {
@@ -51,6 +53,7 @@ fn fixtures() -> Vec<Fixture> {
                     Extent::Image(extents.try_into().unwrap())
                 }),
                 table: metadata.get("table").map(|text| table(text)),
+                gaps: metadata.get("gaps").or(metadata.get("table")).is_some_and(|text| has_gaps(text)),
                 classes: metadata.get("classes").map_or(0, |count| count.parse().unwrap()),
                 bytes,
             }
@@ -61,10 +64,16 @@ fn fixtures() -> Vec<Fixture> {
     all
 }
 
+/// Whether values are missing: `true`, or what a table's columns say.
+fn has_gaps(text: &str) -> bool {
+    let read: serde_json::Value = serde_json::from_str(text).unwrap();
+    read.as_bool().unwrap_or_else(|| read["gaps"].as_bool().unwrap())
+}
+
 /// The columns of a fixture of `make_tables.py`.
 fn table(text: &str) -> TableSpec {
     let read: serde_json::Value = serde_json::from_str(text).unwrap();
-    let mut spec = TableSpec { gaps: read["gaps"].as_bool().unwrap(), ..TableSpec::default() };
+    let mut spec = TableSpec::default();
     for column in read["columns"].as_array().unwrap() {
         let kind = match column["kind"].as_str().unwrap() {
             "number" => ColumnKind::Number,
@@ -103,7 +112,9 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let (rows, width) = (shape[0], shape[1]);
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
     let extent = fixture.image.unwrap_or(Extent::Flat(width));
-    let spec = config.vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone() }).unwrap();
+    let spec = config
+        .vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone(), gaps: fixture.gaps })
+        .unwrap();
     let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());
     executor.write(vae.train_data, &x).unwrap();

@@ -168,7 +168,6 @@ mod tests {
             kinds: kinds.to_vec(),
             categories: start.map(|start| start..kinds.len()).into_iter().collect(),
             log_means: log_means.to_vec(),
-            gaps: false,
         };
         let (likelihood, dispersion) = (Likelihood::Columns, dispersion.to_vec());
         Distribution { likelihood, width: kinds.len(), table: Some(table), dispersion }

@@ -123,6 +123,7 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
             Err("bernoulli is no likelihood of levels between 0 and 1: train with --binarise, or with gaussian-learned")
         }
         _ if is_binary => Err("a normal density is no likelihood of zeros and ones: train with bernoulli"),
+        _ if run.data.gaps && values_are_missing(rows, run.data.shape.len()) => Err("some values are missing"),
         // The 256 levels share the unit interval.
         _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
         likelihood => match &run.data.columns {
@@ -132,14 +133,18 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
     }
 }
 
+fn values_are_missing(rows: &Split, width: usize) -> bool {
+    rows.numbers(0..rows.rows, width).iter().any(|value| is_missing(*value))
+}
+
 /// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under a normal density they are
 /// numbers.
 fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> Result<f64, &'static str> {
     let width = columns.width();
-    let values = rows.numbers(0..rows.rows, width);
-    if values.iter().any(|value| is_missing(*value)) {
+    if values_are_missing(rows, width) {
         return Err("some values are missing");
     }
+    let values = rows.numbers(0..rows.rows, width);
     let bits = |(column, span): (usize, Range<usize>)| {
         let [mean, deviation] = [columns.mean[column], columns.deviation[column]].map(f64::from);
         // The density of what is positive is that of its logarithm over the number.

@@ -111,7 +111,7 @@ impl Restorer {
                 .map_or_else(Vec::new, |c| c.spans().into_iter().enumerate().filter_map(deviation).flatten().collect()),
             bytes: run.data.bytes,
             is_image: matches!(run.data.shape, Shape::Image { .. }),
-            takes_gaps: columns.is_some_and(|columns| columns.gaps),
+            takes_gaps: run.data.has_gaps(),
             residual,
         };
         if let Damage::Noise(noise) = damage {
@@ -321,12 +321,17 @@ impl Restorer {
 /// `(D)`: the mean squared error of the reconstruction of each value.
 fn residual_variances(model: &mut Applied, rows: &Split) -> Result<Vec<f32>, RunError> {
     let width = model.width();
-    let mut sums = vec![0.0_f64; width];
+    let mut sums = vec![(0.0_f64, 0.0_f64); width];
     model.reconstruct_each(rows, |row, shown| {
         let x = rows.numbers(row..row + 1, width);
-        sums.iter_mut().zip(x.iter().zip(shown)).for_each(|(sum, (x, shown))| *sum += f64::from(x - shown).powi(2));
+        for ((sum, count), (x, shown)) in
+            sums.iter_mut().zip(x.iter().zip(shown)).filter(|(_, (x, _))| !is_missing(**x))
+        {
+            *sum += f64::from(x - shown).powi(2);
+            *count += 1.0;
+        }
     })?;
-    Ok(sums.into_iter().map(|sum| ((sum / rows.rows as f64) as f32).max(LEAST_VARIANCE)).collect())
+    Ok(sums.into_iter().map(|(sum, count)| ((sum / count.max(1.0)) as f32).max(LEAST_VARIANCE)).collect())
 }
 
 /// Marks values as missing.

@@ -107,14 +107,18 @@ impl Run {
     pub fn source(&self) -> Options {
         let mut options = self.config.data.options(self.config.train.seed);
         if let Some(columns) = &self.data.columns {
-            let named = |(name, kind): (&String, &Kind)| NamedKind { name: name.clone(), kind: *kind };
-            options.kinds = columns.names.iter().zip(&columns.kinds).map(named).collect();
+            let named = |column: usize| {
+                let kind = columns.kinds[column];
+                let words = if kind == Kind::Category { columns.words[column].clone() } else { Vec::new() };
+                NamedKind { name: columns.names[column].clone(), kind, words }
+            };
+            options.kinds = (0..columns.names.len()).map(named).collect();
             options.missing = if columns.gaps { Missing::Keep } else { Missing::Drop };
         }
         options
     }
 
-    /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1]; of a table `(N, columns)` in its
+    /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1], NaN where a pixel is missing; of a table `(N, columns)` in its
     /// own units, NaN where a value is missing.
     pub fn rows(&self, numbers: &[f32]) -> Result<Split, RunError> {
         let columns = self.data.columns.as_ref();
@@ -125,7 +129,11 @@ impl Run {
         }
         match columns {
             Some(columns) => columns.rows(numbers).map_err(RunError::Unfit),
-            None => Ok(Split::of_numbers(numbers, self.data.bytes, width)),
+            None => {
+                let mut split = Split::of_numbers(numbers, self.data.bytes, width);
+                split.mark_missing();
+                Ok(split)
+            }
         }
     }
 

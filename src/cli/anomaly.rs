@@ -38,7 +38,7 @@ pub struct Args {
     /// How many of the most anomalous rows to list and draw
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     top: u64,
-    /// A .csv, .json or .npy file for the scores of all rows, or - for CSV on stdout [default: anomaly.csv in the run's
+    /// A .csv, .parquet, .json or .npy file for the scores of all rows, or - for CSV on stdout [default: anomaly.csv in the run's
     /// folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,

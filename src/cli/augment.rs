@@ -19,6 +19,8 @@ enum Format {
     Idx,
     /// A CSV file with the class in a column
     Csv,
+    /// The same as Parquet
+    Parquet,
     /// A NPY file, without classes
     Npy,
 }
@@ -55,7 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let format = args.format.unwrap_or_else(|| own_format(&run));
     let is_image = matches!(run.data.shape, Shape::Image { .. });
     if !is_image && matches!(format, Format::Png | Format::Idx) {
-        let reason = "only images can be written as png or idx: choose --format csv or npy".to_string();
+        let reason = "only images can be written as png or idx: choose --format csv, parquet or npy".to_string();
         return Err(RunError::Unfit(reason).into());
     }
     let rows = args.rows.train_rows(&run)?;
@@ -70,6 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = match format {
         Format::Png | Format::Idx => "augmented",
         Format::Csv => "augmented.csv",
+        Format::Parquet => "augmented.parquet",
         Format::Npy => "augmented.npy",
     };
     let to = place_in(&run, args.to.as_deref(), name);
@@ -118,6 +121,7 @@ fn own_format(run: &Run) -> Format {
         || std::fs::read_dir(source).is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|e| names_idx(&e.path()))));
     match run.data.shape {
         _ if matches!(super::sheet::extension(source).as_str(), "npy" | "npz") => Format::Npy,
+        _ if super::sheet::extension(source) == "parquet" => Format::Parquet,
         Shape::Image { .. } if source.is_file() && names_idx(source) || holds_idx() => Format::Idx,
         Shape::Image { .. } => Format::Png,
         _ => Format::Csv,

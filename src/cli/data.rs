@@ -296,8 +296,11 @@ fn preview(data: &Dataset, path: Option<&Path>) -> anyhow::Result<Option<PathBuf
 
 /// Scales numbers of any range to [0, 1].
 fn stretch(levels: &mut [f32]) {
-    let (low, high) =
-        levels.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
+    let there = |level: &&mut f32| !is_missing(**level);
+    let (low, high) = levels
+        .iter()
+        .filter(|level| !is_missing(**level))
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
     let span = if high > low { high - low } else { 1.0 };
-    levels.iter_mut().for_each(|level| *level = (*level - low) / span);
+    levels.iter_mut().filter(there).for_each(|level| *level = (*level - low) / span);
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::data_args::SourceArgs;
 use crate::data::write::{self, Block};
 use crate::data::{self, Cell, DataError, Dataset, Shape, Split, Values};
+use crate::plan::is_missing;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,6 +32,8 @@ enum Format {
     Png,
     /// One row per line
     Csv,
+    /// Columns of numbers and words
+    Parquet,
     /// Arrays of floats
     Npy,
 }
@@ -51,7 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Err(DataError::Option {
             option: "--format",
             reason: format!(
-                "must be csv or npy for this source: idx and png hold only images of grey levels or colours, and it has {}",
+                "must be csv, parquet or npy for this source: idx and png hold only images of grey levels or colours, and it has {}",
                 data.shape
             ),
         }
@@ -67,10 +70,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             match format {
                 Format::Idx => idx(folder, idx_name, &data, split)?,
                 Format::Png => png(&folder.join(name), &data, split)?,
-                Format::Csv => csv(&folder.join(format!("{name}.csv")), &data, split, table)?,
+                Format::Csv => columns(&data, split, table, |rows, blocks| {
+                    write::write_csv(&folder.join(format!("{name}.csv")), rows, blocks)
+                })?,
+                Format::Parquet => columns(&data, split, table, |rows, blocks| {
+                    write::write_parquet(&folder.join(format!("{name}.parquet")), rows, blocks)
+                })?,
                 Format::Npy => npy(folder, name, &data, split, table)?,
             }
-            if let Some(factors) = split.factors.as_ref().filter(|_| format != Format::Csv) {
+            if let Some(factors) = split.factors.as_ref().filter(|_| !matches!(format, Format::Csv | Format::Parquet)) {
                 let block = Block::Places { names: &factors.names, values: &factors.values };
                 write::write_csv(&folder.join(format!("{name}-factors.csv")), split.rows, &[block])?;
             }
@@ -138,9 +146,14 @@ impl Table {
     }
 }
 
-fn csv(path: &Path, data: &Dataset, split: &Split, table: Option<&Table>) -> Result<(), DataError> {
+fn columns(
+    data: &Dataset,
+    split: &Split,
+    table: Option<&Table>,
+    write: impl FnOnce(usize, &[Block<'_>]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let names: Vec<String> = (0..data.shape.len()).map(|column| format!("x{column}")).collect();
-    let values = split.values.numbers(0..split.values.len());
+    let values = numbers(split);
     let mut blocks = vec![match table {
         Some(Table { names, cells, .. }) => Block::Cells { names, cells },
         None => Block::Numbers { names: &names, values: &values },
@@ -151,7 +164,14 @@ fn csv(path: &Path, data: &Dataset, split: &Split, table: Option<&Table>) -> Res
     if let Some(factors) = &split.factors {
         blocks.push(Block::Places { names: &factors.names, values: &factors.values });
     }
-    write::write_csv(path, split.rows, &blocks)
+    write(split.rows, &blocks)
+}
+
+/// The values as they were given: NaN where one is missing.
+fn numbers(split: &Split) -> Vec<f32> {
+    let mut numbers = split.values.numbers(0..split.values.len());
+    numbers.iter_mut().filter(|value| is_missing(**value)).for_each(|value| *value = f32::NAN);
+    numbers
 }
 
 fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split, table: Option<&Table>) -> Result<(), DataError> {
@@ -161,7 +181,7 @@ fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split, table: Option<&
         (Shape::Image { height, width, channels }, _) => vec![split.rows, height, width, channels],
         (Shape::Point(n) | Shape::Table(n), _) => vec![split.rows, n],
     };
-    let values = split.values.numbers(0..split.values.len());
+    let values = numbers(split);
     write::write_npy(&folder.join(format!("{name}.npy")), &shape, table.map_or(&values, |table| &table.numbers))?;
     match &split.labels {
         Some(labels) => write::write_npy_labels(&folder.join(format!("{name}-labels.npy")), labels),

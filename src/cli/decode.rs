@@ -11,14 +11,14 @@ use crate::data;
 pub struct Args {
     #[command(flatten)]
     run: RunArgs,
-    /// Latent codes: a .npy file of shape (N, Z), or a CSV file with columns mu_0, mu_1, ... or z_0, z_1, ..., or with
+    /// Latent codes: a .npy file of shape (N, Z), or a CSV or Parquet file with columns mu_0, mu_1, ... or z_0, z_1, ..., or with
     /// any Z columns
     #[arg(value_name = "FILE")]
     latents: PathBuf,
-    /// The class of all rows, for a model that was trained with --condition class [default: the column `label` of a CSV file]
+    /// The class of all rows, for a model that was trained with --condition class [default: the column `label` of the file]
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
-    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json or .npy file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     /// Images per row of the picture
@@ -34,10 +34,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {
-        let others = data::other_columns(&args.latents, LATENTS).unwrap_or_default();
-        let words = |name: &String| data::labels(&args.latents, LATENTS, name).ok().flatten();
-        let kept = others.iter().take(MOST_KEPT).filter_map(|name| Some((name, words(name)?)));
-        kept.fold(Sheet::of_rows(&run, shown), |sheet, (name, words)| sheet.with(name, words))
+        let kept = data::others(&args.latents, LATENTS, MOST_KEPT).unwrap_or_default();
+        kept.into_iter().fold(Sheet::of_rows(&run, shown), |sheet, (name, words)| sheet.with(&name, words))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
     told(&to)?;

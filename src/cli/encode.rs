@@ -30,7 +30,7 @@ pub struct Args {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
-    /// A .csv or .json file, a .npy file (class numbers go to a second file next to it), or - for CSV
+    /// A .csv, .parquet or .json file, a .npy file (class numbers go to a second file next to it), or - for CSV
     /// on stdout [default: codes.csv in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,

@@ -50,8 +50,8 @@ pub struct ModelArgs {
     /// Read settings from a TOML file; they override the preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .npy, .npz or
-    /// IDX file
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .parquet, .npy,
+    /// .npz or IDX file
     #[arg(long, value_name = "SPEC", env = "WGVAE_DATA")]
     data: Option<String>,
     #[command(flatten)]

@@ -170,7 +170,11 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
     writeln!(
         out,
         "model    {}",
-        model_line(s.config, RowSpec { extent: s.shape.into(), classes: s.classes, table: None }, s.parameters)
+        model_line(
+            s.config,
+            RowSpec { extent: s.shape.into(), classes: s.classes, table: None, gaps: false },
+            s.parameters
+        )
     )?;
     writeln!(
         out,

@@ -42,7 +42,7 @@ pub struct Args {
     /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// A .png, .csv, .json or .npy file, or - for CSV on stdout [default: restored.png, or .csv for tables]
+    /// A .png, .csv, .parquet, .json or .npy file, or - for CSV on stdout [default: restored.png, or .csv for tables]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -234,11 +234,10 @@ fn picture(
     args: &Args,
     [before, after, whole]: [&[f32]; 3],
 ) -> (Option<image::DynamicImage>, Option<Vec<&'static str>>) {
-    let shown: Vec<f32> = before.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();
     match run.data.shape {
         Shape::Image { height, width, channels } => {
             let most = (20 * height * width * channels).min(before.len());
-            let mut kinds: Vec<&[f32]> = vec![&shown[..most], &after[..most]];
+            let mut kinds: Vec<&[f32]> = vec![&before[..most], &after[..most]];
             let mut named = vec!["as they were given", "restored"];
             if args.damage {
                 kinds.push(&whole[..most]);
@@ -246,7 +245,10 @@ fn picture(
             }
             (Some(report::stacked(&kinds, (height, width, channels))), Some(named))
         }
-        Shape::Point(2) => (Some(report::scatter(&shown, after)), None),
+        Shape::Point(2) => {
+            let shown: Vec<f32> = before.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();
+            (Some(report::scatter(&shown, after)), None)
+        }
         _ => (None, None),
     }
 }

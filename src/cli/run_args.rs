@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::data_args::{ChoiceArgs, load, with_bar};
 use super::device_args::AdapterArgs;
 use crate::apply::{Applied, Mixture, Run, RunError, mixture};
-use crate::data::{self, DataError, Dataset, Options, Rows, Split};
+use crate::data::{self, DataError, Dataset, Options, Rows, Shape, Split};
 use crate::disk::System;
 use crate::train::is_training;
 
@@ -86,12 +86,13 @@ impl RowsArgs {
         self.ready(run, rows)
     }
 
-    /// The selected rows; those of a table stay where values are missing, whatever the model was trained on.
+    /// The selected rows, with those of a table or images where values are missing, whatever the model was trained on.
     pub fn rows_with_gaps(&self, run: &Run) -> Result<Rows, RunError> {
         let mut like = run.clone();
         if let Some(columns) = &mut like.data.columns {
             columns.gaps = true;
         }
+        like.data.gaps |= matches!(like.data.shape, Shape::Image { .. });
         self.rows(if self.data.is_some() { &like } else { run })
     }
 

@@ -115,7 +115,7 @@ impl Sheet {
         out + "\n]\n"
     }
 
-    /// Writes CSV, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
+    /// Writes CSV, Parquet, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
     pub fn write(&self, to: &Path) -> anyhow::Result<()> {
         if to == Path::new("-") {
             return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks())?);
@@ -123,6 +123,7 @@ impl Sheet {
         make_folder_of(to)?;
         match extension(to).as_str() {
             "csv" => write::write_csv(to, self.rows(), &self.blocks())?,
+            "parquet" => write::write_parquet(to, self.rows(), &self.blocks())?,
             "json" => put(to, self.json().as_bytes())?,
             "npy" => {
                 let of_row = if self.extents.is_empty() { vec![self.names.len()] } else { self.extents.clone() };
@@ -130,7 +131,7 @@ impl Sheet {
             }
             _ => {
                 let reason = format!(
-                    "the name {} does not say which format to write: end it in .csv, .json or .npy",
+                    "the name {} does not say which format to write: end it in .csv, .parquet, .json or .npy",
                     to.display()
                 );
                 return Err(RunError::Unfit(reason).into());
@@ -207,7 +208,7 @@ pub fn write_rows(
         ("png", Some(picture)) => put(&to, &png(&picture)?)?,
         ("png", None) => {
             return Err(RunError::Unfit(format!(
-                "these rows cannot be drawn as a picture: end {} in .csv, .json or .npy instead",
+                "these rows cannot be drawn as a picture: end {} in .csv, .parquet, .json or .npy instead",
                 to.display()
             ))
             .into());

@@ -26,32 +26,34 @@ pub struct RowSpec {
     pub classes: usize,
     /// The columns of a table.
     pub table: Option<TableSpec>,
+    /// Whether values may be missing.
+    pub gaps: bool,
 }
 
 /// Rows without classes.
 impl<T: Into<Extent>> From<T> for RowSpec {
     fn from(extent: T) -> Self {
-        Self { extent: extent.into(), classes: 0, table: None }
+        Self { extent: extent.into(), classes: 0, table: None, gaps: false }
     }
 }
 
 impl From<&Dataset> for RowSpec {
     fn from(data: &Dataset) -> Self {
         let table = data.columns.as_ref().map(table_spec);
-        Self { extent: data.shape.into(), classes: data.classes.len(), table }
+        Self { extent: data.shape.into(), classes: data.classes.len(), table, gaps: data.has_gaps() }
     }
 }
 
 impl From<&Description> for RowSpec {
     fn from(data: &Description) -> Self {
         let table = data.columns.as_ref().map(table_spec);
-        Self { extent: data.shape.into(), classes: data.classes.len(), table }
+        Self { extent: data.shape.into(), classes: data.classes.len(), table, gaps: data.has_gaps() }
     }
 }
 
 /// The columns of a table as a network is told of them.
 fn table_spec(columns: &Columns) -> TableSpec {
-    let mut spec = TableSpec { gaps: columns.gaps, ..TableSpec::default() };
+    let mut spec = TableSpec::default();
     for (column, span) in columns.spans().into_iter().enumerate() {
         let kind = match columns.kinds[column] {
             // What is positive is a normal logarithm.
@@ -77,7 +79,7 @@ impl Config {
     /// The network for such rows.
     #[doc(hidden)]
     pub fn vae_spec(&self, rows: impl Into<RowSpec>) -> Result<VaeSpec, ConfigError> {
-        let RowSpec { extent: data, classes, table } = rows.into();
+        let RowSpec { extent: data, classes, table, gaps } = rows.into();
         let m = &self.model;
         if self.is_conditional() && classes == 0 {
             return Err(ConfigError::Value(
@@ -90,6 +92,12 @@ impl Config {
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
         let encoder = stack::encoder(&layers, data, m.activation).map_err(ConfigError::Value)?;
+        if gaps && encoder.first().is_some_and(|layer| !layer.operation.takes_gaps()) {
+            return Err(ConfigError::Value(
+                "where pixels are missing, the first layer of the encoder must be dense or conv, which can be told which: put one there"
+                    .into(),
+            ));
+        }
         let decoder = match m.decoder.clone().or_else(|| m.decoder_hidden.as_ref().map(dense)) {
             Some(layers) => stack::decoder(&layers, m.latent, &encoder, data, m.activation),
             None => stack::mirrored(&encoder, m.latent, data),
@@ -109,7 +117,8 @@ impl Config {
             objective: m.objective,
             tied: m.tied,
             classes: self.is_conditional().then_some(classes),
-            table: table.filter(|table| !table.is_plain()),
+            table: table.filter(|table| gaps || !table.is_plain()),
+            gaps,
             init: m.init,
         })
     }

@@ -31,7 +31,7 @@ impl Config {
     pub(crate) fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
-            _ if data.is_bytes() => "dense",
+            _ if data.is_bytes() || data.gaps && data.is_levels() => "dense",
             _ => "table",
         }
     }

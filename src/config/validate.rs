@@ -148,15 +148,8 @@ impl Config {
                 self.data.shift
             ));
         }
-        let has_gaps = data.columns.as_ref().is_some_and(|columns| columns.gaps);
-        if has_gaps && self.model.likelihood != Likelihood::Columns {
-            return refuse(format!(
-                "some values of {} are missing, which only the likelihood columns learns from: choose it, or leave such rows out with missing drop",
-                data.name
-            ));
-        }
         if !data.is_bytes() {
-            if self.model.likelihood == Likelihood::Bernoulli {
+            if self.model.likelihood == Likelihood::Bernoulli && !(data.gaps && data.is_levels()) {
                 let others = Likelihood::ALL.into_iter().filter(|l| *l != Likelihood::Bernoulli);
                 return refuse(format!(
                     "the bernoulli likelihood needs levels in [0, 1], but the values of {} are not limited to that range: choose another likelihood ({}), or the preset points or table",

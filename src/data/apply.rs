@@ -1,9 +1,10 @@
 //! Rows for a trained model, converted to the form it was trained on.
 
-use super::load::{check_flags, choose};
+use super::load::{check_flags, choose, mark_gaps};
 use super::raw::{Progress, Raw, Request};
 use super::source;
 use super::{Channels, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
+use crate::plan::is_missing;
 
 /// Loads the test rows if the source has its own, else all rows in order.
 ///
@@ -28,7 +29,7 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
     check_flags(&raw, options)?;
     let mut raw = choose(resize::as_asked(raw, &wanted)?, &wanted)?;
     // A model that was trained on whole rows, or on no table, cannot take others.
-    if !like.columns.as_ref().is_some_and(|columns| columns.gaps) {
+    if !like.has_gaps() {
         raw.note_dropped(options)?;
     }
     let Raw { shape, classes, columns, rows, test, notes, .. } = raw;
@@ -54,6 +55,10 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
         let are_places = columns.map_or_else(|| vec![false; known.names.len()], |columns| columns.are_places());
         known.encode(&are_places, &mut split).map_err(|reason| DataError::unusable(&options.source, reason))?;
     }
+    let mut notes = notes;
+    if like.gaps {
+        mark_gaps([&mut split, &mut Split::of(0, Values::Floats(Vec::new()))], like.shape.len(), &mut notes);
+    }
     bring_to_levels(&mut split, like.bytes).map_err(mismatch)?;
     let mut rows = Rows { split, classes, notes };
     rows.limit(options);
@@ -68,7 +73,8 @@ fn takes(like: &Description) -> String {
 /// Levels as bytes where the model was trained on bytes, numbers where it was not.
 fn bring_to_levels(split: &mut Split, bytes: bool) -> Result<(), String> {
     match &split.values {
-        Values::Floats(values) if bytes => {
+        // Where pixels are missing, levels stay numbers.
+        Values::Floats(values) if bytes && !values.iter().any(|value| is_missing(*value)) => {
             let outside = |v: &&f32| !(0.0..=1.0).contains(*v);
             if let Some(value) = values.iter().find(outside) {
                 return Err(format!("numbers outside that range, such as {value}"));

@@ -115,7 +115,7 @@ impl Array {
     /// Rank 3 means grey images; rank 4 with 1 or 3 channels in the last axis, or before height and width, means
     /// images, and so does rank 2 if the numbers of a row are a square of levels. Anything else is a table, NaN where a value is
     /// missing. Image values are read as levels if they are integers from 0 to 255, booleans or multiples of 1/255. Other floats
-    /// stay unchanged.
+    /// stay unchanged, and NaN is a pixel that is missing.
     pub fn examples(self, notes: &mut Vec<String>) -> Result<(usize, Shape, Values), String> {
         let [rows, inner @ ..] = &self.extents[..] else { return Err("it holds a single number".into()) };
         let rows = *rows;
@@ -223,7 +223,7 @@ impl Array {
             }
             return Ok(Values::Bytes(levels));
         }
-        let values = self.finite(width)?;
+        let values = self.known(width)?;
         let scale = match self.element {
             Element::Bool | Element::Float(_) => 255.0,
             _ => 1.0,
@@ -233,7 +233,8 @@ impl Array {
             ((0.0..=255.0).contains(&level) && (level - level.round()).abs() < 1e-3).then_some(level.round() as u8)
         };
         let levels: Option<Vec<u8>> = values.iter().map(|v| level(*v)).collect();
-        if levels.is_none() {
+        let are_whole = !values.iter().any(|value| value.is_nan());
+        if levels.is_none() && are_whole {
             notes.push(
                 "the images hold floats that are not levels of grey or colour, so their values were kept as they are"
                     .into(),
@@ -365,8 +366,11 @@ mod tests {
         assert!(error.contains("row 1") && error.contains("inf"), "{error}");
         let (_, shape, values) = floats(&[2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap();
         assert!(shape == Shape::Table(2) && values.numbers(0..4)[2].is_nan());
-        let error = floats(&[1, 2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap_err();
-        assert!(error.contains("row 0") && error.contains("NaN"), "{error}");
+        let (_, shape, values) = floats(&[1, 2, 2], &[0.0, 1.0, f32::NAN, 1.0]).examples(&mut notes).unwrap();
+        assert_eq!(shape, Shape::Image { height: 2, width: 2, channels: 1 });
+        assert!(values.numbers(0..4)[2].is_nan());
+        let error = floats(&[1, 2, 2], &[0.0, 1.0, f32::INFINITY, 1.0]).examples(&mut notes).unwrap_err();
+        assert!(error.contains("row 0") && error.contains("inf"), "{error}");
     }
 
     #[test]

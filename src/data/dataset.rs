@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Columns, DataError, Fingerprints, description};
+use super::{Columns, DataError, Fingerprints, Unit, description};
+use crate::plan::{MISSING, is_missing};
 
 /// The shape of one example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +105,8 @@ pub struct Factors {
 pub enum Origins {
     /// A file each.
     Files(Vec<String>),
-    /// A line each of one file, counted from 1.
-    Lines(Vec<u64>),
+    /// A line or a row each of one file, counted from 1.
+    Numbered(Unit, Vec<u64>),
 }
 
 impl Origins {
@@ -113,14 +114,14 @@ impl Origins {
     pub fn of(&self, row: usize) -> Option<String> {
         match self {
             Origins::Files(files) => files.get(row).cloned(),
-            Origins::Lines(lines) => lines.get(row).map(|line| format!("line {line}")),
+            Origins::Numbered(unit, numbers) => numbers.get(row).map(|number| format!("{unit} {number}")),
         }
     }
 
     fn marked(&self, rows: usize, marked: &[bool]) -> Self {
         match self {
             Origins::Files(files) => Origins::Files(marked_rows(files, rows, marked)),
-            Origins::Lines(lines) => Origins::Lines(marked_rows(lines, rows, marked)),
+            Origins::Numbered(unit, numbers) => Origins::Numbered(*unit, marked_rows(numbers, rows, marked)),
         }
     }
 }
@@ -157,6 +158,13 @@ impl Split {
     /// A split without labels, origins or factors.
     pub fn of(rows: usize, values: Values) -> Self {
         Self { rows, values, labels: None, origins: None, factors: None }
+    }
+
+    /// Puts the mark of missing values in place of NaN; returns how many there are.
+    pub fn mark_missing(&mut self) -> usize {
+        let Values::Floats(values) = &mut self.values else { return 0 };
+        let missing = values.iter_mut().filter(|value| value.is_nan()).map(|value| *value = MISSING);
+        missing.count()
     }
 
     /// Rows `(N, width)`: floats unchanged, or levels in [0, 1] as bytes.
@@ -241,7 +249,7 @@ impl Split {
                 let mut marks = keep.iter();
                 files.retain(|_| marks.next().copied().unwrap_or(false));
             }
-            Some(Origins::Lines(lines)) => retain_rows(lines, rows, keep),
+            Some(Origins::Numbered(_, numbers)) => retain_rows(numbers, rows, keep),
             None => {}
         }
         self.rows = keep.iter().filter(|keep| **keep).count();
@@ -262,7 +270,7 @@ impl Split {
         }
         match &mut self.origins {
             Some(Origins::Files(files)) => repeat_rows(files, rows, again),
-            Some(Origins::Lines(lines)) => repeat_rows(lines, rows, again),
+            Some(Origins::Numbered(_, numbers)) => repeat_rows(numbers, rows, again),
             None => {}
         }
         self.rows += again.len();
@@ -334,6 +342,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// A table's columns.
     pub columns: Option<Columns>,
+    /// Whether pixels of images may be missing: [`MISSING`](crate::plan::MISSING).
+    pub gaps: bool,
     /// The training rows.
     pub train: Split,
     /// The test rows.
@@ -346,6 +356,20 @@ impl Dataset {
     /// Whether the examples are stored as bytes, that is as levels in [0, 1].
     pub fn is_bytes(&self) -> bool {
         matches!(self.train.values, Values::Bytes(_))
+    }
+
+    /// Whether values may be missing.
+    pub fn has_gaps(&self) -> bool {
+        self.gaps || self.columns.as_ref().is_some_and(|columns| columns.gaps)
+    }
+
+    /// Whether all values that are there lie in [0, 1], as the levels of images do.
+    pub fn is_levels(&self) -> bool {
+        let lies_within = |split: &Split| match &split.values {
+            Values::Bytes(_) => true,
+            Values::Floats(values) => values.iter().all(|value| is_missing(*value) || (0.0..=1.0).contains(value)),
+        };
+        lies_within(&self.train) && lies_within(&self.test)
     }
 
     /// Refuses a data set whose parts do not match.
@@ -374,6 +398,7 @@ impl Dataset {
             bytes: self.is_bytes(),
             classes: self.classes.clone(),
             columns: self.columns.clone(),
+            gaps: self.gaps,
             trained: Fingerprints::of(&self.train),
         }
     }
@@ -393,9 +418,19 @@ pub struct Description {
     pub classes: Vec<String>,
     /// A table's columns, with their means and deviations.
     pub columns: Option<Columns>,
+    /// Whether pixels of images may be missing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gaps: bool,
     /// Which rows the model was trained on, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained: Option<Fingerprints>,
+}
+
+impl Description {
+    /// Whether values may be missing.
+    pub fn has_gaps(&self) -> bool {
+        self.gaps || self.columns.as_ref().is_some_and(|columns| columns.gaps)
+    }
 }
 
 /// Rows for a trained model.

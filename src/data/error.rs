@@ -34,13 +34,15 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A line of a table is not what it should be.
-    #[error("{path}, line {line}: {reason}")]
-    Line {
+    /// A row of a table is not what it should be.
+    #[error("{path}, {unit} {number}: {reason}")]
+    Row {
         /// The file.
         path: PathBuf,
-        /// The line in the file, counted from 1.
-        line: u64,
+        /// What rows are counted in.
+        unit: Unit,
+        /// Which one it is, counted from 1.
+        number: u64,
         /// What is wrong with it.
         reason: String,
     },
@@ -91,6 +93,24 @@ pub enum DataError {
     Occupied(PathBuf),
 }
 
+/// What the rows of a table are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Lines of a text.
+    Line,
+    /// Rows, in a file without lines.
+    Row,
+}
+
+impl std::fmt::Display for Unit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Unit::Line => "line",
+            Unit::Row => "row",
+        })
+    }
+}
+
 impl DataError {
     pub(super) fn unusable(source: impl std::fmt::Display, reason: impl Into<String>) -> Self {
         Self::Unusable { source_name: source.to_string(), reason: reason.into() }
@@ -121,10 +141,19 @@ pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
 
 /// A word from a file as a sentence can show it: on one line and not too long.
 pub(crate) fn shown(word: &str) -> String {
-    const LONGEST: usize = 40;
+    shown_to(word, 40)
+}
+
+/// The same of a sentence from elsewhere, which may name much of a damaged file.
+#[cfg(feature = "parquet")]
+pub(super) fn shortened(sentence: impl AsRef<str>) -> String {
+    shown_to(sentence.as_ref(), 300)
+}
+
+fn shown_to(word: &str, longest: usize) -> String {
     let mut text: String =
-        word.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_string();
-    if word.chars().nth(LONGEST).is_some() {
+        word.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_string();
+    if word.chars().nth(longest).is_some() {
         text.push_str("...");
     }
     text

@@ -7,6 +7,7 @@ use super::error::list;
 use super::raw::{Progress, Raw, RawColumns, Request};
 use super::source;
 use super::{Columns, DataError, Dataset, Missing, Options, Rows, Shape, Split, Values, resize};
+use crate::plan::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
 const MOST_REPEATED: usize = 50;
@@ -52,6 +53,10 @@ impl Dataset {
         if let Some(limit) = options.limit.filter(|limit| *limit < train.rows) {
             train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
         }
+        let gaps = columns.is_none() && mark_gaps([&mut train, &mut test], shape.len(), &mut notes);
+        if train.rows == 0 || test.rows == 0 {
+            return Err(DataError::unusable(&options.source, "no row has any value"));
+        }
         // Columns are measured before rows are repeated, so that repetition does not change the scaling.
         let columns = match columns {
             Some(raw) => Some(
@@ -71,7 +76,7 @@ impl Dataset {
             ));
             train.repeat(&again);
         }
-        Ok(Dataset { name, shape, classes, columns, train, test, notes })
+        Ok(Dataset { name, shape, classes, columns, gaps, train, test, notes })
     }
 }
 
@@ -93,12 +98,13 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
-    let is_of_tables = options.label.is_some()
-        || !options.columns.is_empty()
-        || !options.kinds.is_empty()
-        || options.missing != Missing::default();
+    let is_of_tables = options.label.is_some() || !options.columns.is_empty() || !options.kinds.is_empty();
     if raw.columns.is_none() && is_of_tables {
-        return refused("--label, --columns, --column and --missing apply only to tables");
+        return refused("--label, --columns and --column apply only to tables");
+    }
+    let is_of_floats = matches!(raw.rows.values, Values::Floats(_));
+    if options.missing != Missing::default() && !is_of_floats {
+        return refused("--missing applies only to tables and to images of floats");
     }
     let has_names = raw.columns.as_ref().is_none_or(|columns| columns.are_named);
     if !has_names && (options.label.is_some() || !options.columns.is_empty()) {
@@ -229,6 +235,29 @@ fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
     Ok(again)
 }
 
+/// Marks the pixels that are missing, and leaves out rows that have no others. Whether there are any.
+pub(super) fn mark_gaps(splits: [&mut Split; 2], width: usize, notes: &mut Vec<String>) -> bool {
+    let (mut gaps, mut values, mut empty) = (0, 0, 0);
+    for split in splits {
+        let of_split = split.mark_missing();
+        (gaps, values) = (gaps + of_split, values + split.values.len());
+        if let (Values::Floats(all), 1..) = (&split.values, of_split) {
+            let marks: Vec<bool> = all.chunks(width).map(|row| row.iter().any(|value| !is_missing(*value))).collect();
+            empty += marks.iter().filter(|mark| !**mark).count();
+            split.retain(&marks);
+        }
+    }
+    if empty > 0 {
+        notes.push(format!("{empty} rows were left out because they have no value"));
+    }
+    if gaps > 0 {
+        notes.push(format!(
+            "{gaps} of {values} pixels are missing: what is there is learned from; --missing drop leaves such images out"
+        ));
+    }
+    gaps > 0
+}
+
 /// Measures the columns of the training rows, and makes values of all rows' cells.
 fn encode(raw: RawColumns, train: &mut Split, test: &mut Split, notes: &mut Vec<String>) -> Result<Columns, String> {
     let (Values::Floats(cells), Values::Floats(of_test)) = (&train.values, &test.values) else {
@@ -300,7 +329,8 @@ mod tests {
             (&|o| o.limit = Some(0), "limit must be a number of rows above 0"),
             (&|o| o.test_share = 1.0, "test_share must be a share of the rows"),
             (&|o| o.test_share = f64::NAN, "test_share must be a share of the rows"),
-            (&|o| o.label = Some("a".into()), "--label, --columns, --column and --missing apply only"),
+            (&|o| o.label = Some("a".into()), "--label, --columns and --column apply only"),
+            (&|o| o.missing = Missing::Drop, "--missing applies only to tables and to images of floats"),
         ] {
             let error = of(change).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

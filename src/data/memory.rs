@@ -86,9 +86,10 @@ impl InMemory {
         if !self.values.len().is_multiple_of(width) {
             return unusable(format!("{} numbers do not make a whole number of {}", self.values.len(), self.shape));
         }
-        let is_table = self.columns.is_some();
+        // Of points every coordinate is needed.
+        let may_have_gaps = self.columns.is_some() || matches!(self.shape, Shape::Image { .. });
         if let Values::Floats(values) = &self.values
-            && let Some(place) = values.iter().position(|value| !(value.is_finite() || value.is_nan() && is_table))
+            && let Some(place) = values.iter().position(|value| !(value.is_finite() || value.is_nan() && may_have_gaps))
         {
             return unusable(format!("{} in row {} cannot be learned from", values[place], place / width));
         }

@@ -37,13 +37,13 @@ pub mod write;
 pub use apply::{rows, rows_with};
 pub use columns::{Cell, Columns, Kind, NamedKind};
 pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values, spread};
-pub use error::DataError;
 pub(crate) use error::list;
 #[cfg(feature = "cli")]
 pub(crate) use error::shown;
+pub use error::{DataError, Unit};
 pub use fingerprints::Fingerprints;
 pub use memory::InMemory;
 #[doc(hidden)]
-pub use numbers::{exact, identifiers, labels, mask, numbers, other_columns};
+pub use numbers::{exact, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;

@@ -21,8 +21,8 @@ pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), Data
     array.numbers().map_err(|reason| DataError::unusable(path.display(), reason))
 }
 
-/// The names of the columns beside those numbered behind a prefix, or of `logvar`; none where no column is.
-pub fn other_columns(path: &Path, prefixes: &[&str]) -> Result<Vec<String>, DataError> {
+/// The first columns beside those numbered behind a prefix, or of `logvar`, as the file has them; none where no column is.
+pub fn others(path: &Path, prefixes: &[&str], most: usize) -> Result<Vec<(String, Vec<String>)>, DataError> {
     if !matches!(source::kind_of(path)?, Kind::Table) {
         return Ok(Vec::new());
     }
@@ -30,9 +30,11 @@ pub fn other_columns(path: &Path, prefixes: &[&str]) -> Result<Vec<String>, Data
         let mut prefixes = prefixes.iter().chain(&["logvar"]);
         prefixes.any(|prefix| name.trim().strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')))
     };
-    let names = table::names(path)?;
-    let has_numbered = names.iter().any(is_numbered);
-    Ok(names.into_iter().filter(|name| has_numbered && !is_numbered(name)).collect())
+    table::others(path, |names| {
+        let has_numbered = names.iter().any(is_numbered);
+        let others = (0..names.len()).filter(|place| has_numbered && !is_numbered(&names[*place]));
+        others.take(most).collect()
+    })
 }
 
 /// The classes in a column of this name, of the file that [`numbers`] reads; none if it has no such column.
@@ -49,7 +51,7 @@ pub fn labels(path: &Path, prefixes: &[&str], column: &str) -> Result<Option<Vec
 /// know their lines.
 pub fn exact(path: &Path, columns: &[String], rows: &Split) -> Result<Option<Vec<Cell>>, DataError> {
     match &rows.origins {
-        Some(Origins::Lines(lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
+        Some(Origins::Numbered(_, lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
             table::exact(path, columns, lines).map(Some)
         }
         _ => Ok(None),
@@ -60,7 +62,7 @@ pub fn exact(path: &Path, columns: &[String], rows: &Split) -> Result<Option<Vec
 /// know their lines. `known` columns are none of them.
 pub fn identifiers(path: &Path, known: &[&str], rows: &Split) -> Result<Vec<(String, Vec<String>)>, DataError> {
     match &rows.origins {
-        Some(Origins::Lines(lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
+        Some(Origins::Numbered(_, lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
             table::identifiers(path, known, lines)
         }
         _ => Ok(Vec::new()),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::GpuError;
+use crate::caught::caught;
 use crate::kernels::gemm::LANES;
 use crate::kernels::{Capabilities, Target};
 
@@ -190,28 +191,14 @@ impl Gpu {
 
     /// Waits until a submission is done.
     pub fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), GpuError> {
-        let poll = std::panic::AssertUnwindSafe(|| {
-            self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
-        });
         // wgpu panics where the driver reports the loss inside this call.
-        PANICS_ARE_ERRORS.set(true);
-        let polled = std::panic::catch_unwind(poll);
-        PANICS_ARE_ERRORS.set(false);
-        match polled {
-            Ok(Ok(_)) => self.check(),
-            Ok(Err(error)) => Err(GpuError::Lost(error.to_string())),
-            Err(_) => Err(GpuError::Lost("the driver reported it while waiting".into())),
+        let poll = || self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None });
+        match caught(poll) {
+            Some(Ok(_)) => self.check(),
+            Some(Err(error)) => Err(GpuError::Lost(error.to_string())),
+            None => Err(GpuError::Lost("the driver reported it while waiting".into())),
         }
     }
-}
-
-thread_local! {
-    static PANICS_ARE_ERRORS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
-/// Whether a panic of this thread becomes an error, so that a panic hook need not tell of it.
-pub fn panics_are_errors() -> bool {
-    PANICS_ARE_ERRORS.get()
 }
 
 fn lock(trouble: &Mutex<Trouble>) -> std::sync::MutexGuard<'_, Trouble> {

@@ -8,7 +8,7 @@ mod reflect;
 pub mod tuner;
 mod tuning_cache;
 
-pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list, panics_are_errors};
+pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list};
 pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
 pub use tuning_cache::{TuningCache, adapter_name};

@@ -45,6 +45,22 @@ pub fn conv(g: &mut Graph, name: &str, x: Node, windows: Windows, outputs: usize
     (g.sum_of(format!("{name}.out"), product, bias), weight)
 }
 
+/// Adds a product of other rows `(B, K)` without a bias of its own to the result `u` of a dense layer.
+pub fn told(g: &mut Graph, name: &str, u: Node, x: Node, outputs: usize) -> Node {
+    let inputs = g.shape(x)[1];
+    let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], linear_init(inputs));
+    let product = g.product(format!("{name} forward"), Orientation::Nt, x, weight);
+    g.sum_of(format!("{name}.out"), u, product)
+}
+
+/// Adds a convolution of other images `(B H W, C)` without a bias of its own to the result `u` of one.
+pub fn windowed(g: &mut Graph, name: &str, u: Node, x: Node, windows: Windows, outputs: usize) -> Node {
+    let [height, width] = windows.kernel.map(|n| n as usize);
+    let weight = kernel(g, name, [outputs, windows.channels(), height, width], linear_init(windows.cols()));
+    let product = g.convolution(&format!("{name} forward"), x, weight, windows);
+    g.sum_of(format!("{name}.out"), u, product)
+}
+
 /// A transposed convolution of `(B OH OW, inputs)` to images `(B H W, C)`, and the weight; with that of another layer, only
 /// the bias is its own.
 pub fn conv_t(g: &mut Graph, name: &str, x: Node, windows: Windows, weight: Option<Node>) -> (Node, Node) {

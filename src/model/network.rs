@@ -62,6 +62,8 @@ impl Modules {
 struct Given {
     /// The weight of the layer it mirrors.
     tied: Option<Node>,
+    /// `(B, D)`: 1 where a value of the rows is missing, else 0.
+    absent: Option<Node>,
     /// What else is known of the rows `(B, K)`, and the name of the weight for it.
     known: Vec<(Node, &'static str)>,
 }
@@ -73,7 +75,7 @@ fn forward(
     h: Node,
     batch: usize,
     layer: &SizedLayer,
-    Given { tied, known }: Given,
+    Given { tied, absent, known }: Given,
 ) -> (Node, Option<Node>) {
     let ([name, norm], channels) = (&names, layer.to.channels().0);
     // A dense layer has the numbers of images, the others their pixels.
@@ -100,6 +102,16 @@ fn forward(
         u = layers::conditioned(g, name, u, *known, Extent::Flat(layer.to.len()));
         layers::set_order(g, name, Extent::Flat(g.shape(*known)[1]), layer.to);
     }
+    if let Some(absent) = absent {
+        u = match layer.operation {
+            SizedOperation::Conv(windows) => {
+                let images = g.reshape(absent, layer.from.matrix(batch));
+                layers::windowed(g, ABSENT, u, images, windows, channels)
+            }
+            // No other layer comes first where values are missing.
+            _ => told_absent(g, u, absent, layer.from, layer.to),
+        };
+    }
     if let Some(groups) = layer.norm {
         let of_images = g.reshape(u, layer.to.matrix(batch));
         u = layers::norm(g, norm, of_images, layer.to.pixels().0, groups);
@@ -113,6 +125,9 @@ fn forward(
     }
 }
 
+/// The name of the weight for what is missing.
+const ABSENT: &str = "encoder_absent";
+
 /// What a network takes: rows, perhaps their classes, and what it is told of a table's columns.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
@@ -124,25 +139,40 @@ pub(super) struct Inputs {
     pub table: Option<Table>,
 }
 
+/// Adds what a layer makes of which values are missing.
+fn told_absent(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) -> Node {
+    let u = layers::told(g, ABSENT, u, absent, to.len());
+    layers::set_order(g, ABSENT, from, to);
+    u
+}
+
 /// Encodes rows to the latent variable.
 pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: Inputs, noise: Noise) -> Encoded {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
     let mut weights = Vec::new();
     let mut h = x;
-    // Missing values are 0, the mean of the others, and the encoder is told which they are.
-    if spec.table.as_ref().is_some_and(|table| table.gaps) {
+    // Missing values are 0, in a table the mean of the others, and the encoder is told which they are.
+    let mut absent = None;
+    if spec.gaps {
         h = g.map("present", Function::Present, &[x]);
-        known.push((g.map("absent", Function::Absent, &[x]), "encoder_absent"));
+        absent = Some(g.map("absent", Function::Absent, &[x]));
     }
     let batch = g.shape(x)[0];
     let mut modules = Modules::default();
     for layer in &spec.encoder {
         let names = modules.numbers(layer).map(|number| format!("encoder.{number}"));
-        let (next, weight) =
-            forward(g, names, h, batch, layer, Given { tied: None, known: std::mem::take(&mut known) });
+        let (next, weight) = forward(
+            g,
+            names,
+            h,
+            batch,
+            layer,
+            Given { tied: None, absent: absent.take(), known: std::mem::take(&mut known) },
+        );
         weights.extend(weight);
         h = next;
     }
+    // Without a layer before them, the heads take what it would have taken.
     let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |layer| layer.to);
     h = g.reshape(h, [batch, flat.len()]);
     let latent = spec.latent;
@@ -153,6 +183,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
         for (known, name) in known {
             code = layers::conditioned(g, name, code, known, Extent::Flat(latent));
         }
+        code = absent.map_or(code, |absent| told_absent(g, code, absent, flat, Extent::Flat(latent)));
         let z = activate(g, code, spec.latent_activation);
         return Encoded { codes: z, z, kl: None, noise: None, weights };
     }
@@ -161,10 +192,10 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
         layers::set_order(g, head, flat, Extent::Flat(latent));
     }
     weights.push(g.rows("mu.weight", weight, 0..latent));
-    // Without a layer before them, what is known goes to the heads.
     for (known, name) in known {
         codes = layers::conditioned(g, name, codes, known, Extent::Flat(2 * latent));
     }
+    codes = absent.map_or(codes, |absent| told_absent(g, codes, absent, flat, Extent::Flat(2 * latent)));
     let mu = g.columns("mu", codes, 0..latent);
     let logvar = g.columns("logvar", codes, latent..2 * latent);
     let given = (noise == Noise::Given).then(|| g.input("noise", [batch, latent], false));
@@ -190,7 +221,7 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Nod
         let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));
         let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
         let tied = if has_weight { mirrored.next().copied() } else { None };
-        h = forward(g, names, h, batch, layer, Given { tied, known: std::mem::take(&mut known) }).0;
+        h = forward(g, names, h, batch, layer, Given { tied, absent: None, known: std::mem::take(&mut known) }).0;
     }
     h
 }
@@ -238,7 +269,17 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs
         _ => output,
     };
     let x = g.reshape(inputs.x, g.shape(output));
-    spec.likelihood.loss(g, output, x, spec.sigma, inputs.table)
+    // A column's loss knows missing values itself.
+    if !spec.gaps || spec.likelihood == Likelihood::Columns {
+        return spec.likelihood.loss(g, output, x, spec.sigma, inputs.table);
+    }
+    let [value, absent] = [("x there", Function::Present), ("x absent", Function::Absent)]
+        .map(|(name, function)| g.map(name, function, &[x]));
+    let loss = spec.likelihood.loss(g, output, value, spec.sigma, None);
+    let minus = g.constant(-1.0);
+    let of_absent = g.map("loss of what is missing", Function::Multiply, &[loss, absent]);
+    let of_absent = g.map("less", Function::Multiply, &[of_absent, minus]);
+    g.map("loss of what is there", Function::Add, &[loss, of_absent])
 }
 
 /// `(B, 1)`: the negative log-likelihood of each row of `x`.

@@ -76,14 +76,12 @@ pub struct TableSpec {
     pub categories: Vec<std::ops::Range<usize>>,
     /// `(D)`: the mean of the logarithms of counts, which their values are less; 0 for others.
     pub log_means: Vec<f32>,
-    /// Whether values may be missing, which [`MISSING`](crate::plan::MISSING) stands for: the encoder is told which.
-    pub gaps: bool,
 }
 
 impl TableSpec {
-    /// Whether there are numbers alone, and all of them are there.
+    /// Whether there are numbers alone.
     pub fn is_plain(&self) -> bool {
-        !self.gaps && self.kinds.iter().all(|kind| *kind == ColumnKind::Number)
+        self.kinds.iter().all(|kind| *kind == ColumnKind::Number)
     }
 
     /// Whether some column has counts.
@@ -117,6 +115,9 @@ pub struct VaeSpec {
     pub classes: Option<usize>,
     /// The columns of a table, unless all are numbers that are there.
     pub table: Option<TableSpec>,
+    /// Whether values may be missing, which [`MISSING`](crate::plan::MISSING) stands for: the encoder is told which, and nothing is
+    /// lost for them.
+    pub gaps: bool,
     /// How weights and biases start.
     pub init: InitScheme,
 }

@@ -2,10 +2,14 @@
 
 use image::{DynamicImage, Rgb, RgbImage};
 
+use crate::plan::is_missing;
+
 /// Screen pixels per pixel of an image, and between images.
 const SCALE: usize = 2;
 const GAP: usize = 4;
 const BACKGROUND: u8 = 40;
+/// Where a pixel is missing.
+const NOTHING: u8 = 128;
 /// The most pixels of a picture; where it would have more, it shows fewer images, and if these are large, with fewer of
 /// their pixels.
 const MOST_PIXELS: usize = 1 << 26;
@@ -41,7 +45,10 @@ pub fn grid(levels: &[f32], (height, width, channels): Size, columns: usize) -> 
             for x in 0..cell_w - GAP {
                 let at = (y / scale * step * width + x / scale * step) * channels;
                 // A grey level sets all three channels.
-                let level = |c: usize| (image[at + c.min(channels - 1)].clamp(0.0, 1.0) * 255.0).round() as u8;
+                let level = |c: usize| match image[at + c.min(channels - 1)] {
+                    level if is_missing(level) => NOTHING,
+                    level => (level.clamp(0.0, 1.0) * 255.0).round() as u8,
+                };
                 picture.put_pixel((left + x) as u32, (top + y) as u32, Rgb([level(0), level(1), level(2)]));
             }
         }

@@ -61,7 +61,9 @@ fn program(config: &Config, shape: Shape, data: &Dataset, batch: usize) -> Optio
     // As little of the data as can be on the device: the rest is streamed.
     let held = config.data_spec_within(data, 1);
     let vae = Vae::new(
-        &config.vae_spec(RowSpec { extent: shape.into(), classes: data.classes.len(), table: None }).ok()?,
+        &config
+            .vae_spec(RowSpec { extent: shape.into(), classes: data.classes.len(), table: None, gaps: data.has_gaps() })
+            .ok()?,
         &config.train_spec_on(shape),
         held,
     )

@@ -2,6 +2,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod gaps;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod place;
 mod restoring;
 mod rows;

@@ -3,7 +3,7 @@
 use super::place::{Place, read};
 
 /// A table with a column of every kind that two factors explain, and blanks in one cell of ten.
-fn people(rows: u32, blanks: bool) -> String {
+pub fn people(rows: u32, blanks: bool) -> String {
     let mut text = String::from("id,age,income,visits,town,smoker\n");
     for i in 0..rows {
         let uniform = |k: u32| {

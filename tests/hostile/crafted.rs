@@ -60,6 +60,38 @@ fn packed_zeros_in_an_archive_are_not_unpacked() {
     }
 }
 
+/// A few bytes of Parquet may stand for a billion rows, and a page may say that it unpacks to anything.
+#[cfg(feature = "parquet")]
+#[test]
+fn packed_tables_are_not_unpacked() {
+    use super::harness::parquet;
+    let folder = tempfile::tempdir().unwrap();
+    let packing = "ZSTD(3)".parse().unwrap();
+    let constant = parquet(8 * MIB, packing, |_| [7, 7]);
+    assert!(constant.len() < 128 << 10, "{}", constant.len());
+    described(&written(&folder, "constant.parquet", &constant), &[], 3, "it unpacks to more than");
+    let good = parquet(2000, packing, |row| [row as i64, row as i64 % 7]);
+    described(&written(&folder, "good.parquet", &good), &["--label", "c"], 0, "");
+    // Type 0 or 2, and then the size of the page when it is unpacked, as a number of two or three bytes.
+    let pages = good.windows(3).enumerate().filter(|(_, bytes)| matches!(bytes, [0x15, 0 | 4, 0x15]));
+    let places: Vec<usize> = pages.map(|(place, _)| place + 3).collect();
+    // Some of them are other numbers, with a size that is no page's.
+    let mut refused = 0;
+    for place in places {
+        let length = good[place..].iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+        let huge = [0xfe, 0xff, 0xff, 0xff, 0x0f];
+        let file = [&good[..place], &huge, &good[place + length..]].concat();
+        let ended = described(&written(&folder, "huge.parquet", &file), &[], 3, "is not a valid Parquet file: ");
+        refused += usize::from(ended.stderr.contains("it unpacks to more than"));
+    }
+    assert!(refused >= 3, "{refused}");
+    for (name, content) in
+        [("short.parquet", &good[..good.len() / 2]), ("magic.parquet", b"PAR1PAR1"), ("start.parquet", b"PAR1")]
+    {
+        described(&written(&folder, name, content), &[], 3, "is not a valid Parquet file");
+    }
+}
+
 /// A BMP file with run lengths, which ends before its first pixel.
 fn bmp(width: u32, height: u32) -> Vec<u8> {
     let palette = [0; 1024];

@@ -66,6 +66,19 @@ fn tables() {
     one("table.csv.gz", &gzip(text.as_bytes(), b"7,8,no\n", 3), label);
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn packed_tables() {
+    use parquet::basic::Compression;
+    let label = |o: &mut Options| o.label = Some("c".into());
+    for packing in ["UNCOMPRESSED", "SNAPPY", "GZIP(6)", "ZSTD(3)", "LZ4_RAW"] {
+        let packing: Compression = packing.parse().unwrap();
+        let file = super::harness::parquet(40, packing, |row| [row as i64, 7 * row as i64 % 13]);
+        let name = packing.to_string().replace('/', "");
+        one(&format!("{}.parquet", name.split('(').next().unwrap()), &file, label);
+    }
+}
+
 #[test]
 fn arrays() {
     let numbers: Vec<u8> = (0..24).flat_map(|i| (i as f32).to_le_bytes()).collect();

@@ -101,6 +101,33 @@ pub fn described(file: &Path, more: &[&str], code: i32, reason: &str) -> Ended {
     ended
 }
 
+/// A Parquet file of the columns `a` and `b` of whole numbers and `c` of two words, in groups of a million rows.
+#[cfg(feature = "parquet")]
+pub fn parquet(rows: usize, packing: parquet::basic::Compression, of_row: impl Fn(usize) -> [i64; 2]) -> Vec<u8> {
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    let message = "message schema { required int64 a; required int64 b; optional binary c (STRING); }";
+    let schema = parquet::schema::parser::parse_message_type(message).unwrap();
+    let properties = parquet::file::properties::WriterProperties::builder().set_compression(packing).build();
+    let mut file =
+        parquet::file::writer::SerializedFileWriter::new(Vec::new(), schema.into(), properties.into()).unwrap();
+    for first in (0..rows).step_by(1 << 20) {
+        let rows = first..rows.min(first + (1 << 20));
+        let mut group = file.next_row_group().unwrap();
+        for place in 0..2 {
+            let mut column = group.next_column().unwrap().unwrap();
+            let numbers: Vec<i64> = rows.clone().map(|row| of_row(row)[place]).collect();
+            column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
+            column.close().unwrap();
+        }
+        let mut column = group.next_column().unwrap().unwrap();
+        let words: Vec<ByteArray> = rows.clone().map(|row| ByteArray::from(["yes", "no"][row % 2])).collect();
+        column.typed::<ByteArrayType>().write_batch(&words, Some(&vec![1; rows.len()]), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+    }
+    file.into_inner().unwrap()
+}
+
 /// A gzip stream of a start and `times` times the same part.
 pub fn gzip(start: &[u8], part: &[u8], times: usize) -> Vec<u8> {
     let packed = |bytes: &[u8]| {

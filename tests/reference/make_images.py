@@ -2,7 +2,7 @@
 
 The parameters have the names and the shapes that `state_dict` gives them, so these fixtures also show that a model's file
 loads into such modules as it is. They hold what those of make.py hold, and the classes of the rows where the model is told;
-`image` in the metadata is height, width, channels, `classes` their number.
+`image` in the metadata is height, width, channels, `classes` their number, `gaps` says that pixels are missing.
 
     pip install torch numpy safetensors
     python make_images.py            # writes images-*.safetensors beside this file
@@ -18,6 +18,7 @@ from torch import nn
 
 torch.set_default_dtype(torch.float64)
 STEPS = 10
+MISSING = np.finfo(np.float32).max
 ACTIVATION = {"relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU, "gelu": nn.GELU}
 
 CASES = {
@@ -102,6 +103,29 @@ CASES = {
         encoder_modules=lambda: [nn.Flatten()], told=(0, 4, 6), flat=6,
         decoder_modules=lambda: [(nn.Linear(2, 6), None), nn.Unflatten(1, (1, 3, 2))],
     ),
+    # Pixels are missing: a convolution that is told which, before its norm.
+    "images-gaps": dict(
+        image=(7, 6, 2), batch=5, latent=3, activation="relu", likelihood="gaussian-learned", missing=0.3,
+        encoder=["conv 6 k3 s2 norm2", "dense 8"],
+        encoder_modules=lambda: [nn.Conv2d(2, 6, 3, 2, 1), nn.GroupNorm(2, 6), nn.Flatten(), nn.Linear(72, 8)],
+        absent=lambda: (nn.Conv2d(2, 6, 3, 2, 1, bias=False), 1), flat=8,
+        decoder=["dense 84"],
+        decoder_modules=lambda: [nn.Linear(3, 84), (nn.Linear(84, 84), None), nn.Unflatten(1, (2, 7, 6))],
+    ),
+    # The same of a dense layer, which takes images as rows of numbers and is told the class, too.
+    "images-gaps-dense": dict(
+        image=(4, 3, 2), are_rows=True, batch=6, latent=2, activation="tanh", likelihood="bernoulli", missing=0.4, classes=3,
+        encoder=["dense 9"], encoder_modules=lambda: [nn.Linear(24, 9)],
+        absent=lambda: (nn.Linear(24, 9, bias=False), 1), told=(1, 9, 7), flat=9,
+        decoder=["dense 7"],
+        decoder_modules=lambda: [nn.Linear(2, 7), (nn.Linear(7, 24), None)],
+    ),
+    # Squared errors, and no layer but the heads.
+    "images-gaps-linear": dict(
+        image=(3, 3, 1), batch=5, latent=2, activation="relu", likelihood="mse", missing=0.2, encoder=[],
+        encoder_modules=lambda: [nn.Flatten()], absent=lambda: (nn.Linear(9, 4, bias=False), 0), flat=9,
+        decoder_modules=lambda: [(nn.Linear(2, 9), None), nn.Unflatten(1, (1, 3, 3))],
+    ),
 }
 
 
@@ -148,6 +172,8 @@ class Model(nn.Module):
             self.behind, encoder_width, decoder_width = c["told"]
             self.encoder_condition = nn.Linear(c["classes"], encoder_width, bias=False)
             self.decoder_condition = nn.Linear(c["classes"], decoder_width, bias=False)
+        if "missing" in c:
+            self.encoder_absent, self.absent_behind = c["absent"]()
         if c["likelihood"] == "gaussian-learned":
             self.log_sigma = nn.Parameter(torch.zeros(1))
         if c.get("tied"):
@@ -165,32 +191,43 @@ class Model(nn.Module):
             module.forward = lambda x: F.conv_transpose2d(
                 x, of.weight, module.bias, module.stride, module.padding, module.output_padding)
 
+    def encode(self, x, classes):
+        """mu and logvar; what is known of the rows is added behind a module, or to the heads where that is the first."""
+        absent = torch.isnan(x).to(x)
+        told = {}
+        if "missing" in self.c:
+            x = torch.nan_to_num(x, nan=0.0)
+            is_dense = isinstance(self.encoder_absent, nn.Linear)
+            told[self.absent_behind] = self.encoder_absent(absent.flatten(1) if is_dense else absent)
+        if classes is not None:
+            of_class = self.encoder_condition(classes)
+            of_class = of_class if self.behind == 0 or self.c.get("are_rows") else of_class[:, :, None, None]
+            told[self.behind] = told.get(self.behind, 0) + of_class
+        h = x
+        for number, module in enumerate(self.encoder, 1):
+            h = module(h)
+            h = h + told[number] if number in told else h
+        heads = torch.cat([self.mu(h), self.logvar(h)], 1) + told.get(0, 0)
+        return heads.chunk(2, 1)
+
     def forward(self, x, noise, classes):
-        if "classes" in self.c:
-            classes = F.one_hot(classes, self.c["classes"]).to(x)
-            told = self.encoder_condition(classes)
-            if self.behind:
-                h = self.encoder[: self.behind](x) + told[:, :, None, None]
-                h = self.encoder[self.behind :](h)
-                mu, logvar = self.mu(h), self.logvar(h)
-            else:
-                mu, logvar = (torch.cat([self.mu(x.flatten(1)), self.logvar(x.flatten(1))], 1) + told).chunk(2, 1)
-        else:
-            h = self.encoder(x)
-            mu, logvar = self.mu(h), self.logvar(h)
+        classes = F.one_hot(classes, self.c["classes"]).to(x) if "classes" in self.c else None
+        mu, logvar = self.encode(x, classes)
         z = mu + torch.exp(logvar / 2) * noise
-        if "classes" in self.c:
+        if classes is not None:
             output = self.decoder[1:](self.decoder[0](z) + self.decoder_condition(classes))
         else:
             output = self.decoder(z)
         kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()
+        there = ~torch.isnan(x)
+        output, x, rows = output[there], x[there], len(x)
         if self.c["likelihood"] == "bernoulli":
             recon = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
         elif self.c["likelihood"] == "mse":
             recon = ((output - x) ** 2).sum()
         else:
             recon = -torch.distributions.Normal(output, self.log_sigma.exp()).log_prob(x).sum()
-        return (recon + kl) / len(x)
+        return (recon + kl) / rows
 
 
 def toml(c):
@@ -225,6 +262,8 @@ for number, (name, c) in enumerate(CASES.items()):
     x = rng.uniform(0, 1, (STEPS, b, height, width, channels)).astype(np.float32)
     noise = rng.standard_normal((STEPS, b, c["latent"])).astype(np.float32)
     classes = rng.integers(0, c.get("classes", 1), (STEPS, b))
+    if "missing" in c:
+        x[rng.uniform(size=x.shape) < c["missing"]] = np.nan
     lr = c.get("lr", 1e-2)
     make = torch.optim.SGD if c.get("optimizer") == "sgd" else torch.optim.Adam
     rule = make(model.parameters(), lr=lr)
@@ -232,6 +271,7 @@ for number, (name, c) in enumerate(CASES.items()):
     for t in range(STEPS):
         rule.zero_grad()
         images = torch.tensor(x[t]).double().permute(0, 3, 1, 2)
+        images = torch.tensor(x[t]).double().flatten(1) if c.get("are_rows") else images
         loss = model(images, torch.tensor(noise[t]).double(), torch.tensor(classes[t]))
         loss.backward()
         losses.append(loss.item())
@@ -239,10 +279,11 @@ for number, (name, c) in enumerate(CASES.items()):
             out |= arrays("gradients", ((k, p.grad) for k, p in model.named_parameters()))
         rule.step()
     out |= arrays("final", model.named_parameters())
-    out |= {"x": x.reshape(STEPS * b, -1), "noise": noise, "losses": np.asarray(losses, np.float32)}
+    out |= {"x": np.nan_to_num(x, nan=MISSING).reshape(STEPS * b, -1), "noise": noise, "losses": np.asarray(losses, np.float32)}
     out |= {"classes": classes.reshape(-1).astype(np.int32)} if "classes" in c else {}
     path = pathlib.Path(__file__).with_name(f"{name}.safetensors")
     metadata = {"config": toml(c), "image": f"{height},{width},{channels}"}
     metadata |= {"classes": str(c["classes"])} if "classes" in c else {}
+    metadata |= {"gaps": "true"} if "missing" in c else {}
     save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, path, metadata=metadata)
     print(f"{path.name}: {losses[0]:.4f} -> {losses[-1]:.4f}")

@@ -48,6 +48,8 @@ pub struct NamedKind {
     pub name: String,
     /// Its kind.
     pub kind: Kind,
+    /// The words of a category, where they are known already: those of a run that reads its data again.
+    pub words: Vec<String>,
 }
 
 impl std::str::FromStr for NamedKind {
@@ -59,7 +61,7 @@ impl std::str::FromStr for NamedKind {
             return Err(format!("`{text}` names no kind: write NAME=KIND, with one of {}", known()));
         };
         match Kind::ALL.into_iter().find(|known| known.name() == kind.trim()) {
-            Some(kind) => Ok(Self { name: name.trim().to_string(), kind }),
+            Some(kind) => Ok(Self { name: name.trim().to_string(), kind, words: Vec::new() }),
             None => Err(format!("there is no kind `{}`: write one of {}", kind.trim(), known())),
         }
     }

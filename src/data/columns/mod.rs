@@ -287,7 +287,8 @@ impl Columns {
         match self.decimals[column].filter(|_| drawn) {
             Some(decimals) => {
                 let scale = 10_f64.powi(decimals.into());
-                ((number * scale).round() / scale) as f32
+                // Plus zero, so that none is -0.
+                ((number * scale).round() / scale + 0.0) as f32
             }
             None => number as f32,
         }
@@ -318,7 +319,7 @@ impl Columns {
                 Values::Bytes(_) => None,
             });
             let rows = floats.flat_map(|values| values.chunks(width));
-            let cells: Vec<Cell> = rows.map(|row| self.cell(column, &row[span.clone()], false)).collect();
+            let cells: Vec<Cell> = rows.map(|row| self.cell(column, &row[span.clone()], true)).collect();
             made.push(of(column, &cells));
         }
         made

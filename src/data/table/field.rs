@@ -34,6 +34,11 @@ pub fn bare(text: &str) -> &str {
     text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).map_or(text, str::trim)
 }
 
+/// Whether digits are a name rather than a number, such as `007`.
+pub fn is_code(text: &str) -> bool {
+    text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A finite number. Infinities count as words, because nothing can be learned from them.
 fn number(text: &str, decimal_comma: bool) -> Option<f64> {
     let starts = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ','));

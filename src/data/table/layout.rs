@@ -19,8 +19,8 @@ pub struct Layout {
     pub names: Vec<String>,
     /// How many rows precede the first row of values.
     pub above: usize,
-    /// The first column only names the rows.
-    row_names: bool,
+    /// The column that only names the rows.
+    pub row_names: Option<usize>,
     pub notes: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl Layout {
         let header = has_header(&words[counts..], separator.decimal_comma());
         drop(words);
         let above = counts + usize::from(header);
-        let mut layout = Self { names: Vec::new(), above, row_names: false, notes: Vec::new() };
+        let mut layout = Self { names: Vec::new(), above, row_names: None, notes: Vec::new() };
         if counts > 0 {
             layout.notes.push(
                 "the first line was left out because it holds only counts and class names, as in files of scikit-learn"
@@ -62,6 +62,13 @@ impl Layout {
         Ok(layout)
     }
 
+    /// The columns of a file that names them itself.
+    #[cfg(feature = "parquet")]
+    pub fn named(mut names: Vec<String>) -> Self {
+        make_unique(&mut names);
+        Self { names, above: 0, row_names: None, notes: Vec::new() }
+    }
+
     fn name(&mut self, header: &Record, rows: &[Record]) {
         let named = header.filled();
         let mut names: Vec<String> =
@@ -71,27 +78,10 @@ impl Layout {
             names.insert(0, String::new());
         }
         if names.first().is_some_and(String::is_empty) && names.len() > 1 {
-            self.row_names = true;
+            self.row_names = Some(0);
             self.notes.push("the first column has no name, so it was read as row names".into());
         }
-        let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
-        let mut doubles: HashMap<String, usize> = HashMap::new();
-        for (place, name) in names.iter_mut().enumerate() {
-            if name.is_empty() {
-                *name = format!("column {}", place + 1);
-            }
-            if !taken.insert(name.clone()) {
-                // The number goes on from the last one of this name.
-                let double = doubles.entry(name.clone()).or_default();
-                *name = loop {
-                    *double += 1;
-                    let next = format!("{name}.{double}");
-                    if taken.insert(next.clone()) {
-                        break next;
-                    }
-                };
-            }
-        }
+        make_unique(&mut names);
         self.names = names;
     }
 
@@ -130,13 +120,35 @@ impl Layout {
             }
         }
         if options.columns.is_empty() {
-            let first = usize::from(self.row_names);
-            columns = (first..self.names.len()).filter(|place| Some(*place) != label).collect();
+            let is_value = |place: &usize| Some(*place) != label && Some(*place) != self.row_names;
+            columns = (0..self.names.len()).filter(is_value).collect();
         }
         if columns.is_empty() {
             return Err(DataError::unusable(path.display(), "it has no column to learn from apart from the label"));
         }
         Ok(Chosen { columns, label })
+    }
+}
+
+/// Gives every column a name of its own.
+fn make_unique(names: &mut [String]) {
+    let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
+    let mut doubles: HashMap<String, usize> = HashMap::new();
+    for (place, name) in names.iter_mut().enumerate() {
+        if name.is_empty() {
+            *name = format!("column {}", place + 1);
+        }
+        if !taken.insert(name.clone()) {
+            // The number goes on from the last one of this name.
+            let double = doubles.entry(name.clone()).or_default();
+            *name = loop {
+                *double += 1;
+                let next = format!("{name}.{double}");
+                if taken.insert(next.clone()) {
+                    break next;
+                }
+            };
+        }
     }
 }
 

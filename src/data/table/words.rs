@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::columns::MOST_WORDS;
 use super::super::natural;
+use super::field::is_code;
 
 /// The words so far, in the order in which they came.
 #[derive(Default)]
@@ -34,9 +35,15 @@ impl Words {
             let number: f32 = word.parse().ok()?;
             return self.places.get(&number.to_string()).map(|place| *place as f32);
         }
+        // The same of the words that come; `04` is a name.
+        let number = word.parse().ok().filter(|number: &f32| number.is_finite() && !is_code(word));
+        let name = number.map_or_else(|| word.to_string(), |number| number.to_string());
+        if let Some(place) = self.places.get(&name) {
+            return Some(*place as f32);
+        }
         let place = self.words.len() as u32;
-        self.words.push(word.to_string());
-        self.places.insert(word.to_string(), place);
+        self.words.push(name.clone());
+        self.places.insert(name, place);
         Some(place as f32)
     }
 
@@ -77,6 +84,9 @@ mod tests {
         assert_eq!(cells[..4], [2.0, 1.0, 0.0, 2.0]);
         let mut known = Words::known(&["1".into(), "2".into()]);
         assert_eq!((known.place("2.0"), known.place("3"), known.place("x")), (Some(1.0), None, None));
+        let mut numbers = Words::default();
+        assert_eq!(["1.0", "01", "1", "2e0", "x"].map(|word| numbers.place(word).unwrap()), [0.0, 1.0, 0.0, 2.0, 3.0]);
+        assert_eq!(numbers.words, ["1", "01", "2", "x"]);
         let mut names = Words::default();
         (0..30).for_each(|row| assert!(names.place(&format!("row {row}")).is_some()));
         assert!(names.refusal(30).unwrap().contains("30 different words in 30 rows"));

@@ -1,19 +1,32 @@
 //! Data files, written atomically: under a temporary name first, then renamed.
 
+mod block;
 mod csv;
 mod idx;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod png;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-pub use self::csv::{Block, csv_to, write_csv};
+pub use self::block::{Block, Entry};
+pub use self::csv::{csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels};
+#[cfg(feature = "parquet")]
+pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
 use super::DataError;
 pub use super::npy::{write_npy, write_npy_labels};
 use crate::disk::beside;
+
+/// Writes a Parquet file of `rows` rows.
+#[cfg(not(feature = "parquet"))]
+pub fn write_parquet(path: &Path, _rows: usize, _blocks: &[Block<'_>]) -> Result<(), DataError> {
+    let reason = "this build cannot write Parquet: build it with the feature parquet";
+    Err(DataError::write(path)(io::Error::other(reason)))
+}
 
 /// Writes a file atomically, so that no reader sees a partial one.
 pub fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), DataError> {

@@ -40,6 +40,13 @@ pub enum SizedOperation {
     },
 }
 
+impl SizedOperation {
+    /// Whether it can be told which of its inputs are missing.
+    pub fn takes_gaps(self) -> bool {
+        matches!(self, SizedOperation::Dense | SizedOperation::Conv(_))
+    }
+}
+
 /// Groups that a residual block's norm has by default.
 const RESIDUAL_GROUPS: usize = 8;
 

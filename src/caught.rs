@@ -1,0 +1,21 @@
+//! Panics of code that is not this program's, as errors: of a driver that lost its device, of a reader given a damaged file.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+thread_local! {
+    static ARE_ERRORS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs code that may panic; none if it did.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    let before = ARE_ERRORS.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    ARE_ERRORS.set(before);
+    outcome.ok()
+}
+
+/// Whether a panic of this thread becomes an error, so that a panic hook need not tell of it.
+pub fn panics_are_errors() -> bool {
+    ARE_ERRORS.get()
+}

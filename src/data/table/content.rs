@@ -1,0 +1,136 @@
+//! What a table holds, however its file writes it down: a header and rows of fields.
+
+use std::path::{Path, PathBuf};
+
+use super::super::error::Unit;
+use super::super::raw::MOST_COLUMNS;
+use super::super::{DataError, bytes};
+use super::dialect::{self, Separator};
+use super::layout::Layout;
+#[cfg(feature = "parquet")]
+use super::parquet::Parquet;
+use super::records::{Record, records};
+
+/// A table that can be read, several times if need be.
+pub struct Content {
+    path: PathBuf,
+    form: Form,
+}
+
+enum Form {
+    Text {
+        text: String,
+        separator: Separator,
+    },
+    #[cfg(feature = "parquet")]
+    Parquet(Parquet),
+}
+
+/// The first bytes of a Parquet file, and its last ones.
+pub const PARQUET: &[u8] = b"PAR1";
+
+/// Rows, in order.
+pub type Records<'a> = Box<dyn Iterator<Item = Result<Record, DataError>> + 'a>;
+
+impl Content {
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        // Before all of it is read: a text has no zeros at its beginning, or begins like UTF-16.
+        let head = bytes::head(path)?;
+        if head.starts_with(PARQUET) {
+            return Ok(Self { path: path.to_path_buf(), form: parquet(path)? });
+        }
+        let not_text = || DataError::Format {
+            path: path.to_path_buf(),
+            kind: "table",
+            reason: "it holds bytes that are not text".into(),
+        };
+        if head.contains(&0) && !matches!(head[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            return Err(not_text());
+        }
+        let text = dialect::text(bytes::all(path)?).ok_or_else(not_text)?;
+        if let Some((line, fields)) = dialect::too_wide(&text, MOST_COLUMNS) {
+            return Err(DataError::Row {
+                path: path.to_path_buf(),
+                unit: Unit::Line,
+                number: line,
+                reason: format!("it has {fields} fields, and no more than {MOST_COLUMNS} can be read"),
+            });
+        }
+        let separator = Separator::guess(&text);
+        Ok(Self { path: path.to_path_buf(), form: Form::Text { text, separator } })
+    }
+
+    /// The names of its columns.
+    pub fn layout(&self) -> Result<Layout, DataError> {
+        match &self.form {
+            Form::Text { text, separator } => Layout::find(&self.path, text, *separator),
+            #[cfg(feature = "parquet")]
+            Form::Parquet(parquet) => Ok(parquet.layout()),
+        }
+    }
+
+    /// All rows below the header.
+    pub fn rows(&self, layout: &Layout) -> Result<Records<'_>, DataError> {
+        match &self.form {
+            Form::Text { text, separator } => {
+                let failed = |reason: String| DataError::unusable(self.path.display(), reason);
+                let rows = records(text, *separator).skip(layout.above);
+                Ok(Box::new(rows.map(move |record| record.map_err(failed))))
+            }
+            #[cfg(feature = "parquet")]
+            Form::Parquet(parquet) => parquet.rows(),
+        }
+    }
+
+    /// What its rows are counted in.
+    pub fn unit(&self) -> Unit {
+        match &self.form {
+            Form::Text { .. } => Unit::Line,
+            #[cfg(feature = "parquet")]
+            Form::Parquet(_) => Unit::Row,
+        }
+    }
+
+    /// Whether `1,5` is a number.
+    pub fn decimal_comma(&self) -> bool {
+        match &self.form {
+            Form::Text { separator, .. } => separator.decimal_comma(),
+            #[cfg(feature = "parquet")]
+            Form::Parquet(_) => false,
+        }
+    }
+
+    /// Whether a column is known to hold words, whatever they look like.
+    pub fn is_of_words(&self, _column: usize) -> bool {
+        match &self.form {
+            Form::Text { .. } => false,
+            #[cfg(feature = "parquet")]
+            Form::Parquet(parquet) => parquet.is_of_words(_column),
+        }
+    }
+
+    /// No more rows, and no more values in so many columns, than it can have.
+    pub fn most(&self, columns: usize) -> (usize, usize) {
+        match &self.form {
+            Form::Text { text, .. } => {
+                let lines = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+                // Each value takes two bytes of the text.
+                let fields = text.len() / 2 + 1;
+                (lines.min(fields), lines.saturating_mul(columns).min(fields))
+            }
+            #[cfg(feature = "parquet")]
+            Form::Parquet(parquet) => (parquet.count(), parquet.count().saturating_mul(columns)),
+        }
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(path: &Path) -> Result<Form, DataError> {
+    Ok(Form::Parquet(Parquet::open(path)?))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(path: &Path) -> Result<Form, DataError> {
+    let reason = "it is a Parquet file, which this build cannot read: build it with the feature parquet";
+    Err(DataError::unusable(path.display(), reason))
+}

@@ -1,0 +1,100 @@
+//! Rows as blocks of columns, whatever file they go into.
+
+use super::super::Cell;
+
+/// Columns next to each other; all blocks of a file have the same number of rows.
+#[derive(Debug, Clone, Copy)]
+pub enum Block<'a> {
+    /// Columns of numbers, written in the shortest form that reads back to the same bits.
+    Numbers {
+        /// The columns' names.
+        names: &'a [String],
+        /// `(rows, names)`.
+        values: &'a [f32],
+    },
+    /// Columns of cells of a table.
+    Cells {
+        /// The columns' names.
+        names: &'a [String],
+        /// `(rows, names)`.
+        cells: &'a [Cell],
+    },
+    /// One column of words.
+    Words {
+        /// The column's name.
+        name: &'a str,
+        /// One word per row.
+        words: &'a [String],
+    },
+    /// One column of classes.
+    Classes {
+        /// The column's name.
+        name: &'a str,
+        /// One index into `classes` per row; an index outside of it is written as a number.
+        labels: &'a [u32],
+        /// Names of the classes.
+        classes: &'a [String],
+    },
+    /// Columns of factors.
+    Places {
+        /// The columns' names.
+        names: &'a [String],
+        /// Row by row.
+        values: &'a [u16],
+    },
+}
+
+/// What stands in one place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Entry<'a> {
+    /// A number of a model.
+    Number(f32),
+    /// A number of a table.
+    Exact(f64),
+    /// An index.
+    Whole(u32),
+    /// A word.
+    Word(&'a str),
+    /// Nothing.
+    Missing,
+}
+
+impl<'a> Block<'a> {
+    /// The names of its columns.
+    pub fn names(&self) -> Vec<&'a str> {
+        match *self {
+            Block::Numbers { names, .. } | Block::Cells { names, .. } | Block::Places { names, .. } => {
+                names.iter().map(String::as_str).collect()
+            }
+            Block::Words { name, .. } | Block::Classes { name, .. } => vec![name],
+        }
+    }
+
+    /// How many columns it has.
+    pub fn width(&self) -> usize {
+        match self {
+            Block::Numbers { names, .. } | Block::Cells { names, .. } | Block::Places { names, .. } => names.len(),
+            Block::Words { .. } | Block::Classes { .. } => 1,
+        }
+    }
+
+    /// What stands in a row of a column.
+    pub fn entry(&self, row: usize, column: usize) -> Entry<'a> {
+        let place = row * self.width() + column;
+        let entry = match *self {
+            Block::Numbers { values, .. } => values.get(place).map(|number| Entry::Number(*number)),
+            Block::Cells { cells, .. } => cells.get(place).map(|cell| match cell {
+                Cell::Number(number) => Entry::Number(*number),
+                Cell::Exact(number) => Entry::Exact(*number),
+                Cell::Word(word) => Entry::Word(word),
+                Cell::Missing => Entry::Missing,
+            }),
+            Block::Places { values, .. } => values.get(place).map(|value| Entry::Whole(u32::from(*value))),
+            Block::Words { words, .. } => words.get(place).map(|word| Entry::Word(word)),
+            Block::Classes { labels, classes, .. } => labels
+                .get(place)
+                .map(|label| classes.get(*label as usize).map_or(Entry::Whole(*label), |class| Entry::Word(class))),
+        };
+        entry.unwrap_or(Entry::Missing)
+    }
+}

@@ -1,0 +1,181 @@
+//! Rows as Parquet: whole numbers, numbers and words, a column of each kind, packed with Snappy.
+
+use std::io::{Error, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use ::parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::properties::WriterProperties;
+use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use ::parquet::schema::types::Type;
+
+use super::super::DataError;
+use super::block::{Block, Entry};
+
+/// Writes a Parquet file of `rows` rows.
+pub fn write_parquet(path: &Path, rows: usize, blocks: &[Block<'_>]) -> Result<(), DataError> {
+    let columns = blocks.iter().flat_map(|block| {
+        let column = move |(place, name)| Column { name, block, place, rows };
+        block.names().into_iter().enumerate().map(column)
+    });
+    let columns: Vec<Column> = columns.collect();
+    super::whole(path, |out| parquet_to(out, &columns).map_err(Error::other))
+}
+
+fn parquet_to(out: impl Write + Send, columns: &[Column]) -> Result<(), ParquetError> {
+    let kinds: Vec<Kind> = columns.iter().map(Column::kind).collect();
+    let fields = columns.iter().zip(&kinds).map(|(column, kind)| column.field(*kind));
+    let fields = fields.collect::<Result<Vec<_>, _>>()?;
+    let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
+    let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+    let mut writer = SerializedFileWriter::new(out, schema, properties)?;
+    let mut group = writer.next_row_group()?;
+    for (column, kind) in columns.iter().zip(kinds) {
+        column.write(kind, &mut group)?;
+    }
+    group.close()?;
+    writer.close()?;
+    Ok(())
+}
+
+/// A column and how many rows it has.
+struct Column<'a> {
+    name: &'a str,
+    block: &'a Block<'a>,
+    place: usize,
+    rows: usize,
+}
+
+/// What a column can be written as.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Whole,
+    Float,
+    Double,
+    Words,
+}
+
+impl<'a> Column<'a> {
+    fn entries(&self) -> impl Iterator<Item = Entry<'a>> {
+        (0..self.rows).map(|row| self.block.entry(row, self.place))
+    }
+
+    /// The narrowest kind that every entry has.
+    fn kind(&self) -> Kind {
+        let mut kind = Kind::Whole;
+        for entry in self.entries() {
+            kind = match entry {
+                Entry::Word(word) if whole(word).is_none() => return Kind::Words,
+                Entry::Number(number) if kind == Kind::Whole && !is_whole(number.into()) => Kind::Float,
+                Entry::Exact(number) if kind != Kind::Double && !is_whole(number) => Kind::Double,
+                // Floats hold no more than this.
+                Entry::Exact(number) if kind == Kind::Float && number != f64::from(number as f32) => Kind::Double,
+                _ => kind,
+            };
+        }
+        kind
+    }
+
+    fn field(&self, kind: Kind) -> Result<Arc<Type>, ParquetError> {
+        let (physical, logical) = match kind {
+            Kind::Whole => (Physical::INT64, None),
+            Kind::Float => (Physical::FLOAT, None),
+            Kind::Double => (Physical::DOUBLE, None),
+            Kind::Words => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        };
+        let field = Type::primitive_type_builder(self.name, physical).with_repetition(Repetition::OPTIONAL);
+        Ok(Arc::new(field.with_logical_type(logical).build()?))
+    }
+
+    fn write<W: Write + Send>(
+        &self,
+        kind: Kind,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> Result<(), ParquetError> {
+        let number = |entry: Entry| match entry {
+            // The number that its shortest digits say, as a CSV file has it, not 11354.845703125 for 11354.846.
+            Entry::Number(number) => number.to_string().parse().unwrap_or_else(|_| f64::from(number)),
+            Entry::Exact(number) => number,
+            Entry::Whole(number) => f64::from(number),
+            Entry::Word(word) => whole(word).map_or(f64::NAN, |number| number as f64),
+            Entry::Missing => f64::NAN,
+        };
+        match kind {
+            Kind::Whole => self.put::<Int64Type, _>(group, |entry| number(entry) as i64),
+            Kind::Float => self.put::<FloatType, _>(group, |entry| number(entry) as f32),
+            Kind::Double => self.put::<DoubleType, _>(group, number),
+            Kind::Words => self.put::<ByteArrayType, _>(group, |entry| match entry {
+                Entry::Word(word) => ByteArray::from(word),
+                Entry::Number(number) => ByteArray::from(number.to_string().as_str()),
+                other => ByteArray::from(number(other).to_string().as_str()),
+            }),
+        }
+    }
+
+    fn put<T: DataType, W: Write + Send>(
+        &self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+        value: impl Fn(Entry) -> T::T,
+    ) -> Result<(), ParquetError> {
+        let values: Vec<T::T> = self.entries().filter(|entry| *entry != Entry::Missing).map(value).collect();
+        let is_there: Vec<i16> = self.entries().map(|entry| i16::from(entry != Entry::Missing)).collect();
+        let mut column =
+            group.next_column()?.ok_or_else(|| ParquetError::General("there is one column less".into()))?;
+        column.typed::<T>().write_batch(&values, Some(&is_there), None)?;
+        column.close()
+    }
+}
+
+/// The whole number that a word says, such as the name of a class or of a row; `04` is none.
+fn whole(word: &str) -> Option<i64> {
+    word.parse().ok().filter(|number: &i64| is_whole(*number as f64) && number.to_string() == word)
+}
+
+/// Whether a number is written as a whole one without loss. Negative zero is none.
+fn is_whole(number: f64) -> bool {
+    number.fract() == 0.0 && number.abs() < 1e15 && !(number == 0.0 && number.is_sign_negative())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Cell, Dataset, Options, Origins, Unit, exact};
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_with_every_digit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.parquet");
+        let names = ["whole", "float", "double", "word"].map(String::from);
+        let row = |i: usize| {
+            let word = |word: &str| Cell::Word(word.into());
+            let gap = |cell: Cell| if i == 3 { Cell::Missing } else { cell };
+            let x = i as f32 / 3.0;
+            [
+                gap(Cell::Exact(i as f64 - 2.0)),
+                Cell::Number(x),
+                Cell::Exact(i as f64 / 7.0),
+                word(["a\nb", "a \"q\"", "é"][i % 3]),
+            ]
+        };
+        let cells: Vec<Cell> = (0..30).flat_map(row).collect();
+        let class = Block::Classes { name: "class", labels: &[0, 1].repeat(15), classes: &["no".into(), "yes".into()] };
+        write_parquet(&path, 30, &[Block::Cells { names: &names, cells: &cells }, class]).unwrap();
+        let options = Options { label: Some("class".into()), test_share: 1.0 / 30.0, ..path.to_str().unwrap().into() };
+        let data = Dataset::load(options).unwrap();
+        assert_eq!((data.classes.as_slice(), data.train.rows), (["no".into(), "yes".into()].as_slice(), 29));
+        assert_eq!(data.columns.as_ref().unwrap().names, names);
+        for split in [&data.train, &data.test] {
+            let Some(Origins::Numbered(Unit::Row, numbers)) = &split.origins else { panic!("{:?}", split.origins) };
+            let read = exact(&path, &names, split).unwrap().unwrap();
+            let written = numbers.iter().flat_map(|number| &cells[4 * (*number as usize - 1)..][..4]);
+            for (read, written) in read.iter().zip(written) {
+                match (read, written) {
+                    (Cell::Exact(read), Cell::Number(written)) => assert_eq!(*read as f32, *written),
+                    _ => assert_eq!(read, written),
+                }
+            }
+        }
+    }
+}
