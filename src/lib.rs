@@ -59,6 +59,7 @@ pub mod plan;
 pub mod report;
 #[doc(hidden)]
 pub mod run;
+mod shell;
 #[doc(hidden)]
 pub mod train;
 

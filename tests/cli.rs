@@ -279,6 +279,25 @@ fn environment_and_flags_go_over_each_other() {
     assert!(run(Some("12")).contains("seed = 12"));
 }
 
+/// A flag that means something for the data's preset alone, and a path with a space, which comes back as it must be typed.
+#[test]
+fn the_data_decides_which_flags_mean_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i * 37 % 60, i * i % 61)).collect();
+    let (data, run) = (folder.path().join("my rows.csv"), folder.path().join("my run"));
+    std::fs::write(&data, format!("a,b\n{rows}")).unwrap();
+    let train =
+        ["train", "--data", &path(&data), "--sigma", "0.5", "--steps", "20", "--device", "cpu", "--out", &path(&run)];
+    let done = wgvae(&train);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(text(&done.stdout).contains(&format!("wgvae eval '{}'", path(&run))), "{}", text(&done.stdout));
+    let config = std::fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(config.contains("sigma = 0.5") && config.contains("likelihood = \"columns\""), "{config}");
+    let refused =
+        wgvae(&["train", "--data", "strokes:count=50", "--sigma", "0.5", "--out", &path(&folder.path().join("no"))]);
+    assert!(text(&refused.stderr).contains("sigma applies only to normal likelihoods"), "{}", text(&refused.stderr));
+}
+
 #[test]
 fn the_plan_is_printed_as_a_table_and_as_json() {
     let output = wgvae(&["plan", "--preset", "dense", "--json"]);

@@ -236,7 +236,12 @@ impl ModelArgs {
     /// The configuration and its data, checked against each other.
     pub fn resolve(&self) -> anyhow::Result<(Config, Dataset)> {
         let (preset, file) = (self.preset.as_deref(), self.config.as_deref());
-        let mut config = Config::resolve(preset, file, self.table())?;
+        let with = |preset| Config::resolve(preset, file, self.table());
+        let mut config = with(preset).or_else(|error| match (preset, file) {
+            // The data will decide, and may choose a preset that these flags suit.
+            (None, None) => ["table", "points"].into_iter().find_map(|preset| with(Some(preset)).ok()).ok_or(error),
+            _ => Err(error),
+        })?;
         let data = load(&config)?;
         // Without a preset and a file, the data decides.
         if let Some(suited) = preset.or_else(|| file.is_none().then(|| Config::suited_preset(&data))) {

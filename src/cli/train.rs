@@ -12,6 +12,7 @@ use super::signals;
 use crate::data::Dataset;
 use crate::report::sparkline;
 use crate::run::{self, Resume, RunOptions};
+use crate::shell;
 use crate::train::{Event, Every, Summary};
 
 #[derive(Debug, clap::Args)]
@@ -118,5 +119,5 @@ fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
     )?;
     writeln!(out, "model    {}/model.safetensors, as it was after epoch {}", s.run, s.best_epoch)?;
     writeln!(out, "page     {}/report.html", s.run)?;
-    writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", s.run)
+    writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", shell::word(&s.run))
 }

@@ -8,6 +8,7 @@ use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
 use crate::report::page::{self, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
 use crate::report::{self, latent};
+use crate::shell;
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -224,7 +225,7 @@ fn transposed(z: &[f32], count: usize, latent: usize) -> Vec<f32> {
 }
 
 fn next(run: &Run) -> Vec<Command> {
-    let path = run.path.display();
+    let path = shell::word(&run.path);
     let mut commands = vec![
         ("Evaluate other rows", format!("wgvae eval {path} --data SPEC")),
         ("Write latent codes for other tools", format!("wgvae encode {path} --to codes.csv")),

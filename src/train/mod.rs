@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
+use crate::shell;
 
 /// What can end a training run early.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +75,7 @@ pub enum TrainError {
         tensor: Option<String>,
     },
     /// The device failed while it was trained on.
-    #[error("{error}; go on with: wgvae train --resume {}", folder.display())]
+    #[error("{error}; go on with: wgvae train --resume {}", shell::word(folder))]
     Stopped {
         /// What happened.
         error: DeviceError,
@@ -85,7 +86,7 @@ pub enum TrainError {
     #[error(transparent)]
     Watch(#[from] std::io::Error),
     /// The run was stopped.
-    #[error("interrupted after step {step}; go on with: wgvae train --resume {}", folder.display())]
+    #[error("interrupted after step {step}; go on with: wgvae train --resume {}", shell::word(folder))]
     Interrupted {
         /// Steps done.
         step: u64,
