@@ -55,11 +55,11 @@ pub mod kernels;
 pub mod oracle;
 #[doc(hidden)]
 pub mod plan;
+mod quote;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
 pub mod run;
-mod shell;
 #[doc(hidden)]
 pub mod train;
 

@@ -130,6 +130,10 @@ impl Run {
         match columns {
             Some(columns) => columns.rows(numbers).map_err(RunError::Unfit),
             None => {
+                if numbers.iter().any(|number| number.is_nan()) && !self.data.gaps {
+                    let why = "some values are missing, and the model was trained on rows without missing values";
+                    return Err(RunError::Unfit(why.into()));
+                }
                 let mut split = Split::of_numbers(numbers, self.data.bytes, width);
                 split.mark_missing();
                 Ok(split)

@@ -10,9 +10,9 @@ use super::model_args::ModelArgs;
 use super::progress::{Progress, Told};
 use super::signals;
 use crate::data::Dataset;
+use crate::quote::quoted;
 use crate::report::sparkline;
 use crate::run::{self, Resume, RunOptions};
-use crate::shell;
 use crate::train::{Event, Every, Summary};
 
 #[derive(Debug, clap::Args)]
@@ -119,5 +119,5 @@ fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
     )?;
     writeln!(out, "model    {}/model.safetensors, as it was after epoch {}", s.run, s.best_epoch)?;
     writeln!(out, "page     {}/report.html", s.run)?;
-    writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", shell::word(&s.run))
+    writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", quoted(&s.run))
 }

@@ -6,9 +6,9 @@ use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, draws};
 use crate::config::{Config, RowSpec};
 use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
+use crate::quote::quoted;
 use crate::report::page::{self, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
 use crate::report::{self, latent};
-use crate::shell;
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -225,7 +225,7 @@ fn transposed(z: &[f32], count: usize, latent: usize) -> Vec<f32> {
 }
 
 fn next(run: &Run) -> Vec<Command> {
-    let path = shell::word(&run.path);
+    let path = quoted(&run.path);
     let mut commands = vec![
         ("Evaluate other rows", format!("wgvae eval {path} --data SPEC")),
         ("Write latent codes for other tools", format!("wgvae encode {path} --to codes.csv")),

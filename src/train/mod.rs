@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
-use crate::shell;
+use crate::quote::quoted;
 
 /// What can end a training run early.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ pub enum TrainError {
         tensor: Option<String>,
     },
     /// The device failed while it was trained on.
-    #[error("{error}; go on with: wgvae train --resume {}", shell::word(folder))]
+    #[error("{error}; go on with: wgvae train --resume {}", quoted(folder))]
     Stopped {
         /// What happened.
         error: DeviceError,
@@ -86,7 +86,7 @@ pub enum TrainError {
     #[error(transparent)]
     Watch(#[from] std::io::Error),
     /// The run was stopped.
-    #[error("interrupted after step {step}; go on with: wgvae train --resume {}", shell::word(folder))]
+    #[error("interrupted after step {step}; go on with: wgvae train --resume {}", quoted(folder))]
     Interrupted {
         /// Steps done.
         step: u64,

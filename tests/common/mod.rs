@@ -5,24 +5,33 @@ pub mod chromium;
 pub mod variants;
 
 use std::io::Write;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 use wgvae::gpu::{self, Gpu, Needs};
 
-/// The best adapter's device. Without one the test is skipped with a message, or fails with WGVAE_REQUIRE_GPU=1.
+/// A device of the best adapter, for each thread one of as many as there are cores: a software adapter compiles the shaders of
+/// a device on one of them. Without an adapter the test is skipped with a message, or fails with WGVAE_REQUIRE_GPU=1.
 pub fn gpu() -> Option<Arc<Gpu>> {
-    static DEVICE: OnceLock<Option<Arc<Gpu>>> = OnceLock::new();
-    let device = DEVICE.get_or_init(|| {
+    static DEVICES: OnceLock<Vec<Arc<Gpu>>> = OnceLock::new();
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static THREAD: usize = THREADS.fetch_add(1, Relaxed);
+    }
+    let devices = DEVICES.get_or_init(|| {
         let instance = gpu::instance();
-        let entry = gpu::list(&instance).into_iter().next()?;
-        Some(Gpu::open(&entry, Needs::default()).expect("the adapter opens"))
+        let Some(entry) = gpu::list(&instance).into_iter().next() else { return Vec::new() };
+        let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
+        (0..count).map(|_| Gpu::open(&entry, Needs::default()).expect("the adapter opens")).collect()
     });
-    if device.is_none() {
+    if devices.is_empty() {
         let required = std::env::var("WGVAE_REQUIRE_GPU").is_ok_and(|v| v == "1");
         assert!(!required, "WGVAE_REQUIRE_GPU=1, but there is no adapter");
         skipped("no GPU adapter; install one (Debian: mesa-vulkan-drivers) to run this test");
+        return None;
     }
-    device.clone()
+    Some(devices[THREAD.with(|thread| thread % devices.len())].clone())
 }
 
 /// Reports a skipped test on stderr directly, because the test harness hides the output of a passing test.

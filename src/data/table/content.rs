@@ -101,11 +101,12 @@ impl Content {
     }
 
     /// Whether a column is known to hold words, whatever they look like.
-    pub fn is_of_words(&self, _column: usize) -> bool {
+    #[cfg_attr(not(feature = "parquet"), expect(unused_variables, reason = "a text has no such columns"))]
+    pub fn is_of_words(&self, column: usize) -> bool {
         match &self.form {
             Form::Text { .. } => false,
             #[cfg(feature = "parquet")]
-            Form::Parquet(parquet) => parquet.is_of_words(_column),
+            Form::Parquet(parquet) => parquet.is_of_words(column),
         }
     }
 
