@@ -27,7 +27,7 @@ enum Form {
 }
 
 /// The first bytes of a Parquet file, and its last ones.
-pub const PARQUET: &[u8] = b"PAR1";
+pub const PARQUET: [u8; 4] = *b"PAR1";
 
 /// Rows, in order.
 pub type Records<'a> = Box<dyn Iterator<Item = Result<Record, DataError>> + 'a>;
@@ -36,7 +36,7 @@ impl Content {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         // Before all of it is read: a text has no zeros at its beginning, or begins like UTF-16.
         let head = bytes::head(path)?;
-        if head.starts_with(PARQUET) {
+        if head.starts_with(&PARQUET) {
             return Ok(Self { path: path.to_path_buf(), form: parquet(path)? });
         }
         let not_text = || DataError::Format {

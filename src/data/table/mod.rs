@@ -192,6 +192,7 @@ mod tests {
             ("a,b\n1,2\n3\n", nothing, "line 3: it has 1 fields, but the table has 2 columns"),
             ("a,b\n1,2\n3,4,5\n", nothing, "line 3: it has 3 fields"),
             ("a,b\n1,2\n3,inf\n", nothing, "holds `inf`, which is not a number"),
+            ("a,b\n-inf,2\n3,1\n", nothing, "line 2: the column `a` holds `-inf`, which is not a number"),
             (
                 "a,b\n1,2\n",
                 &|o| o.label = Some("c".into()),

@@ -118,13 +118,14 @@ impl<'a> Reader<'a> {
                     Some(number as f32)
                 }
                 (_, Column::Words(words)) => words.place(&record.text(*column)),
-                (Field::Word(word), open @ Column::Open) => {
+                // Infinite numbers are words, but a column of numbers that begins with one is none of words.
+                (Field::Word(word), open @ Column::Open) if word.parse::<f64>().is_err() => {
                     let mut words = Box::<Words>::default();
                     let first = words.place(word);
                     *open = Column::Words(words);
                     first
                 }
-                (Field::Word(word), Column::Numbers) => {
+                (Field::Word(word), Column::Numbers | Column::Open) => {
                     let (name, word) = (shown(&self.layout.names[*column]), shown(word));
                     let reason = format!(
                         "the column `{name}` holds `{word}`, which is not a number: correct it, or read the column as words \

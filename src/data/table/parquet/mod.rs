@@ -3,6 +3,7 @@
 mod pages;
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use ::parquet::schema::types::Type;
 use super::super::error::{list, on_one_line};
 use super::super::raw::MOST_COLUMNS;
 use super::super::{Cell, DataError, bytes};
-use super::content::Records;
+use super::content::{PARQUET, Records};
 use super::layout::Layout;
 use super::records::Record;
 use crate::caught::caught;
@@ -50,6 +51,11 @@ impl Parquet {
     }
 
     fn looked_at(path: &Path, file: &File, length: u64) -> Result<Self, String> {
+        let mut start = [0; PARQUET.len()];
+        let mut first = file.try_clone().map_err(on_one_line)?;
+        if first.read_exact(&mut start).is_err() || start != PARQUET {
+            return Err("it is packed once more, with gzip: unpack it first".into());
+        }
         let reader = opened(file)?;
         let metadata = reader.metadata();
         let root = metadata.file_metadata().schema();
@@ -332,6 +338,10 @@ mod tests {
         };
         let file = written("message schema { required int64 x; }", plain.clone(), fill);
         assert_eq!(load(&file).unwrap().train.rows, ROWS - ROWS / 10);
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, &file).unwrap();
+        let error = load(&packed.finish().unwrap()).unwrap_err();
+        assert!(error.ends_with("it is packed once more, with gzip: unpack it first"), "{error}");
         let error = load(&file[..file.len() - 9]).unwrap_err();
         assert!(error.contains("rows.parquet is not a valid Parquet file: "), "{error}");
         let bytes = |_: usize, _: usize, column: &mut SerializedColumnWriter| {
