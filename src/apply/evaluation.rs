@@ -10,7 +10,6 @@ use super::{Codes, Run, Score};
 use crate::data::{Columns, Kind, Split};
 use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
-use crate::plan::is_missing;
 
 /// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...
 const ACTIVE_VARIANCE: f64 = 0.01;
@@ -123,7 +122,7 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
             Err("bernoulli is no likelihood of levels between 0 and 1: train with --binarise, or with gaussian-learned")
         }
         _ if is_binary => Err("a normal density is no likelihood of zeros and ones: train with bernoulli"),
-        _ if run.data.gaps && values_are_missing(rows, run.data.shape.len()) => Err("some values are missing"),
+        _ if rows.has_missing() => Err("some values are missing"),
         // The 256 levels share the unit interval.
         _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
         likelihood => match &run.data.columns {
@@ -133,17 +132,10 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
     }
 }
 
-fn values_are_missing(rows: &Split, width: usize) -> bool {
-    rows.numbers(0..rows.rows, width).iter().any(|value| is_missing(*value))
-}
-
 /// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under a normal density they are
 /// numbers.
 fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> Result<f64, &'static str> {
     let width = columns.width();
-    if values_are_missing(rows, width) {
-        return Err("some values are missing");
-    }
     let values = rows.numbers(0..rows.rows, width);
     let bits = |(column, span): (usize, Range<usize>)| {
         let [mean, deviation] = [columns.mean[column], columns.deviation[column]].map(f64::from);

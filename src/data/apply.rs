@@ -4,7 +4,6 @@ use super::load::{check_flags, choose, mark_gaps};
 use super::raw::{Progress, Raw, Request};
 use super::source;
 use super::{Channels, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
-use crate::plan::is_missing;
 
 /// Loads the test rows if the source has its own, else all rows in order.
 ///
@@ -32,7 +31,7 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
     if !like.has_gaps() {
         raw.note_dropped(options)?;
     }
-    let Raw { shape, classes, columns, rows, test, notes, .. } = raw;
+    let Raw { shape, classes, columns, rows, test, mut notes, .. } = raw;
     let mut split = test.unwrap_or(rows);
     let mismatch = |has: String| DataError::Mismatch { takes: takes(like), source_name: options.source.clone(), has };
     // Plain rows of numbers become images or points if their width matches.
@@ -55,9 +54,8 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
         let are_places = columns.map_or_else(|| vec![false; known.names.len()], |columns| columns.are_places());
         known.encode(&are_places, &mut split).map_err(|reason| DataError::unusable(&options.source, reason))?;
     }
-    let mut notes = notes;
     if like.gaps {
-        mark_gaps([&mut split, &mut Split::of(0, Values::Floats(Vec::new()))], like.shape.len(), &mut notes);
+        mark_gaps(&mut [&mut split], like.shape.len(), &mut notes);
     }
     bring_to_levels(&mut split, like.bytes).map_err(mismatch)?;
     let mut rows = Rows { split, classes, notes };
@@ -72,9 +70,10 @@ fn takes(like: &Description) -> String {
 
 /// Levels as bytes where the model was trained on bytes, numbers where it was not.
 fn bring_to_levels(split: &mut Split, bytes: bool) -> Result<(), String> {
+    // Where pixels are missing, levels stay numbers.
+    let takes_bytes = bytes && !split.has_missing();
     match &split.values {
-        // Where pixels are missing, levels stay numbers.
-        Values::Floats(values) if bytes && !values.iter().any(|value| is_missing(*value)) => {
+        Values::Floats(values) if takes_bytes => {
             let outside = |v: &&f32| !(0.0..=1.0).contains(*v);
             if let Some(value) = values.iter().find(outside) {
                 return Err(format!("numbers outside that range, such as {value}"));

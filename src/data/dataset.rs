@@ -167,6 +167,11 @@ impl Split {
         missing.count()
     }
 
+    /// Whether any value is marked as missing.
+    pub fn has_missing(&self) -> bool {
+        matches!(&self.values, Values::Floats(values) if values.iter().any(|value| is_missing(*value)))
+    }
+
     /// Rows `(N, width)`: floats unchanged, or levels in [0, 1] as bytes.
     pub fn of_numbers(numbers: &[f32], bytes: bool, width: usize) -> Self {
         let level = |v: &f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
@@ -208,8 +213,7 @@ impl Split {
         self.values.numbers(rows.start * width..rows.end * width)
     }
 
-    /// A copy of at most `most` rows, drawn at random. (Every other row of MNIST would be those of one of its
-    /// two groups of writers.)
+    /// A copy of at most `most` rows, drawn at random. (Every other row of MNIST would be those of one of its two groups of writers.)
     pub fn some(&self, most: usize, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut marked = vec![false; self.rows];

@@ -53,7 +53,8 @@ impl Dataset {
         if let Some(limit) = options.limit.filter(|limit| *limit < train.rows) {
             train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
         }
-        let gaps = columns.is_none() && mark_gaps([&mut train, &mut test], shape.len(), &mut notes);
+        let is_image = matches!(shape, Shape::Image { .. });
+        let gaps = is_image && mark_gaps(&mut [&mut train, &mut test], shape.len(), &mut notes);
         if train.rows == 0 || test.rows == 0 {
             return Err(DataError::unusable(&options.source, "no row has any value"));
         }
@@ -236,7 +237,7 @@ fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
 }
 
 /// Marks the pixels that are missing, and leaves out rows that have no others. Whether there are any.
-pub(super) fn mark_gaps(splits: [&mut Split; 2], width: usize, notes: &mut Vec<String>) -> bool {
+pub(super) fn mark_gaps(splits: &mut [&mut Split], width: usize, notes: &mut Vec<String>) -> bool {
     let (mut gaps, mut values, mut empty) = (0, 0, 0);
     for split in splits {
         let of_split = split.mark_missing();

@@ -166,8 +166,7 @@ impl Columns {
     pub fn rows(&self, cells: &[f32]) -> Result<Split, String> {
         let mut split = Split::of(cells.len() / self.names.len().max(1), Values::Floats(cells.to_vec()));
         self.encode(&vec![false; self.names.len()], &mut split)?;
-        let Values::Floats(values) = &split.values else { return Ok(split) };
-        match values.iter().any(|value| is_missing(*value)) && !self.gaps {
+        match split.has_missing() && !self.gaps {
             true => Err("some values are missing, and the model was trained on rows without missing values".into()),
             false => Ok(split),
         }

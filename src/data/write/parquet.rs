@@ -62,20 +62,30 @@ impl<'a> Column<'a> {
         (0..self.rows).map(|row| self.block.entry(row, self.place))
     }
 
-    /// The narrowest kind that every entry has.
+    /// The narrowest kind that holds every entry, in whatever order they come.
     fn kind(&self) -> Kind {
-        let mut kind = Kind::Whole;
+        let (mut are_whole, mut fit_floats) = (true, true);
+        let fits = |number: f64| number == f64::from(number as f32);
         for entry in self.entries() {
-            kind = match entry {
-                Entry::Word(word) if whole(word).is_none() => return Kind::Words,
-                Entry::Number(number) if kind == Kind::Whole && !is_whole(number.into()) => Kind::Float,
-                Entry::Exact(number) if kind != Kind::Double && !is_whole(number) => Kind::Double,
-                // Floats hold no more than this.
-                Entry::Exact(number) if kind == Kind::Float && number != f64::from(number as f32) => Kind::Double,
-                _ => kind,
-            };
+            match entry {
+                Entry::Number(number) => are_whole &= is_whole(number.into()),
+                Entry::Exact(number) => {
+                    are_whole &= is_whole(number);
+                    fit_floats &= is_whole(number) && fits(number);
+                }
+                Entry::Whole(number) => fit_floats &= fits(number.into()),
+                Entry::Word(word) => match whole(word) {
+                    Some(number) => fit_floats &= fits(number as f64),
+                    None => return Kind::Words,
+                },
+                Entry::Missing => {}
+            }
         }
-        kind
+        match (are_whole, fit_floats) {
+            (true, _) => Kind::Whole,
+            (false, true) => Kind::Float,
+            (false, false) => Kind::Double,
+        }
     }
 
     fn field(&self, kind: Kind) -> Result<Arc<Type>, ParquetError> {
@@ -177,5 +187,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_column_has_room_for_all_of_its_numbers() {
+        let kind = |cells: &[Cell]| {
+            let names = ["x".to_string()];
+            let block = Block::Cells { names: &names, cells };
+            Column { name: "x", block: &block, place: 0, rows: cells.len() }.kind()
+        };
+        let (large, half) = (Cell::Exact(16_777_217.0), Cell::Number(0.5));
+        assert!(
+            kind(&[large.clone(), half.clone()]) == Kind::Double
+                && kind(&[half.clone(), large.clone()]) == Kind::Double
+        );
+        assert!(
+            kind(&[large.clone(), Cell::Missing]) == Kind::Whole && kind(std::slice::from_ref(&half)) == Kind::Float
+        );
+        assert!(
+            kind(&[Cell::Exact(0.5)]) == Kind::Double && kind(&[half, Cell::Word("16777217".into())]) == Kind::Double
+        );
+        assert!(kind(&[large, Cell::Word("04".into())]) == Kind::Words);
     }
 }
