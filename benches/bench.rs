@@ -1,5 +1,5 @@
 //! `cargo bench [-- NAME]`: the adapter's roofs, every kernel family at real shapes, and the whole training step, in
-//! one run, so that each figure can be given as a share of its roof.
+//! one run, so that each figure can be given as a share of its roof. `WGVAE_DEVICE` chooses the device.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::Dataset;
-use wgvae::executor::{self, DeviceChoice, Executor, Selected};
-use wgvae::gpu::{Gpu, GpuExecutor, GpuOptions, Needs, profiler, tuner};
+use wgvae::executor::{self, DeviceChoice, Executor, OpenDevice, Selected};
+use wgvae::gpu::{Gpu, GpuOptions, Needs, tuner};
 use wgvae::kernels::{Case, GemmVariant, TuningTable, cases};
 use wgvae::model::{Plan, Vae};
 use wgvae::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
+use wgvae::profile;
 use wgvae::train::Trainer;
 
 /// The measured roofs: GFLOP/s and GB/s.
@@ -31,23 +32,12 @@ fn run_steps(executor: &mut Executor, plan: PlanId, step: &StepScalars, count: u
 
 /// Seconds per step: the best of several batches of steps.
 fn seconds(executor: &mut Executor, plan: PlanId, step: &StepScalars) -> f64 {
-    match executor {
-        Executor::Gpu(gpu) => {
-            profiler::step_seconds(gpu, plan, step, Duration::from_millis(150)).expect("the device runs the plan")
-        }
-        cpu => (0..3).map(|_| run_steps(cpu, plan, step, 1).as_secs_f64()).fold(f64::INFINITY, f64::min),
-    }
+    profile::step_seconds(executor, plan, step, Duration::from_millis(150)).expect("the device runs the plan")
 }
 
-fn executor_for(gpu: &Option<Arc<Gpu>>, case: &Case, tuning: TuningTable) -> Executor {
-    let mut executor = match gpu {
-        Some(gpu) => {
-            let options = GpuOptions { tuning, ..GpuOptions::default() };
-            let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), &options);
-            Executor::Gpu(Box::new(compiled.expect("a registered case compiles")))
-        }
-        None => Executor::OracleF32(Box::new(wgvae::oracle::Oracle::new(case.program.clone()))),
-    };
+fn executor_for(device: &OpenDevice, case: &Case, tuning: TuningTable) -> Executor {
+    let options = GpuOptions { tuning, ..GpuOptions::default() };
+    let mut executor = device.compile(case.program.clone(), &options).expect("a registered case compiles");
     for (id, words) in case.input_words() {
         executor.write_words(id, &words).expect("inputs fit");
     }
@@ -92,7 +82,7 @@ fn bench_variants(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) ->
     }
     let mut timed: Vec<(f64, GemmVariant)> = Vec::new();
     for variant in variants {
-        let mut executor = executor_for(&Some(gpu.clone()), case, TuningTable::all_of([op], variant));
+        let mut executor = executor_for(&OpenDevice::Adapter(gpu.clone()), case, TuningTable::all_of([op], variant));
         let seconds = seconds(&mut executor, PlanId(0), &case.step);
         describe(case, &variant.to_string(), seconds);
         timed.push((seconds, variant));
@@ -110,7 +100,7 @@ fn bench_variants(gpu: &Arc<Gpu>, case: &Case, best: &mut Vec<(String, f64)>) ->
     TuningTable::all_of([op], variant)
 }
 
-fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn Fn(&str) -> bool) {
+fn bench_cases(criterion: &mut Criterion, device: &OpenDevice, wanted: &dyn Fn(&str) -> bool) {
     let mut timed: Vec<Case> = cases().into_iter().filter(|c| c.timed).collect();
     // The roofs come first, whatever the filter selects, because all other figures are relative to them.
     timed.sort_by_key(|c| !c.name.starts_with("roof"));
@@ -120,11 +110,11 @@ fn bench_cases(criterion: &mut Criterion, gpu: &Option<Arc<Gpu>>, wanted: &dyn F
         if !roof && !wanted(&case.name) {
             continue;
         }
-        let tuning = match gpu {
+        let tuning = match device.gpu() {
             Some(gpu) if case.name.starts_with("gemm") => bench_variants(gpu, case, &mut best),
             _ => TuningTable::default(),
         };
-        let mut executor = executor_for(gpu, case, tuning);
+        let mut executor = executor_for(device, case, tuning);
         describe(case, "", seconds(&mut executor, PlanId(0), &case.step));
         let op = &case.program.plans[0].ops[0];
         let mut group = criterion.benchmark_group(case.name.split('/').next().unwrap_or_default());
@@ -157,14 +147,14 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let spec = config.vae_spec(data.shape).unwrap();
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
         let plan = vae.program.at(Plan::Train).totals(&vae.program.tensors);
-        let gpu = executor::open_gpu(selected, &vae.program, false).expect("the adapter opens");
+        let device = OpenDevice::for_program(selected, &vae.program, false).expect("the device opens");
         let mut options = GpuOptions::default();
-        if let Some(gpu) = &gpu {
+        if let Some(gpu) = device.gpu() {
             let ops = &vae.program.at(Plan::Train).ops;
             tuner::tune(gpu, ops, &mut options.tuning, false, &mut |_| {}).expect("the tuner runs");
         }
-        let (executor, device) = executor::compile(gpu, vae.program.clone(), &options).expect("the program compiles");
-        let mut trainer = Trainer::new(&config, data, vae, executor, device).expect("data fits");
+        let executor = device.compile(vae.program.clone(), &options).expect("the program compiles");
+        let mut trainer = Trainer::new(&config, data, vae, executor, device.record()).expect("data fits");
         let step = trainer.schedule().train(0);
         let seconds = seconds(trainer.executor(), Plan::Train.into(), &step);
         let flops = plan.flops as f64 / seconds / 1e9;
@@ -185,17 +175,11 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
 }
 
 fn main() {
-    let selected = executor::select(&DeviceChoice::Auto).expect("an adapter, or the CPU");
-    let gpu = match &selected {
-        Selected::Adapter(entry) => {
-            println!("adapter: {} ({})", entry.info.name, entry.kind.name());
-            Some(Gpu::open(entry, Needs::default()).expect("the adapter opens"))
-        }
-        Selected::Cpu { .. } => {
-            println!("adapter: none, the CPU reference");
-            None
-        }
-    };
+    let choice = std::env::var("WGVAE_DEVICE").map_or(DeviceChoice::Auto, |name| name.parse().unwrap_or_default());
+    let selected = executor::select(&choice).expect("the device is there");
+    let device = OpenDevice::open(&selected, Needs::default()).expect("the device opens");
+    let record = device.record();
+    println!("device: {} ({}, {})", record.name, record.kind, record.backend);
     // Criterion filters what it runs; the same filter here avoids preparing the rest.
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w.as_str()));
@@ -205,7 +189,7 @@ fn main() {
         .measurement_time(Duration::from_millis(1500))
         .without_plots()
         .configure_from_args();
-    bench_cases(&mut criterion, &gpu, &wanted);
+    bench_cases(&mut criterion, &device, &wanted);
     bench_steps(&mut criterion, &selected, &wanted);
     criterion.final_summary();
 }

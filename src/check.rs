@@ -1,13 +1,12 @@
 //! Runs registered cases and compares executors; used by the tests and by `wgvae doctor`.
 
-use crate::executor::Executor;
-use crate::gpu::{Gpu, GpuError, GpuExecutor, GpuOptions};
+use crate::executor::{Executor, OpenDevice};
+use crate::gpu::{GpuError, GpuOptions};
 use crate::kernels::case::{Case, GUARD, Tolerance};
 use crate::kernels::rng::threefry2x32;
 use crate::model::{DataSpec, TrainSpec, Vae, VaeSpec};
 use crate::oracle::Oracle;
 use crate::plan::{Dtype, Family, Init, PlanError, PlanId, Program, StepScalars, TensorId};
-use std::sync::Arc;
 
 /// Why a case failed.
 #[derive(Debug, thiserror::Error)]
@@ -129,16 +128,9 @@ pub fn compare(name: &str, found: &[f32], expected: &[f32], tolerance: Tolerance
 }
 
 /// Runs a case on a device and in f64, and compares; returns the largest error over its tolerance.
-pub fn check_case(gpu: &Arc<Gpu>, case: &Case, options: &GpuOptions) -> Result<f64, CaseError> {
+pub fn check_case(device: &OpenDevice, case: &Case, options: &GpuOptions) -> Result<f64, CaseError> {
     let options = GpuOptions { whole_buffers: true, ..options.clone() };
-    let compiled = GpuExecutor::new(gpu.clone(), case.program.clone(), &options)?;
-    let found = run(case, &mut Executor::Gpu(Box::new(compiled)))?;
-    compare_outputs(case, &found)
-}
-
-/// Runs a case on the CPU in f32 and in f64, and compares; returns the largest error over its tolerance.
-pub fn check_on_cpu(case: &Case) -> Result<f64, CaseError> {
-    let found = run(case, &mut Executor::OracleF32(Box::new(Oracle::new(case.program.clone()))))?;
+    let found = run(case, &mut device.compile(case.program.clone(), &options)?)?;
     compare_outputs(case, &found)
 }
 
@@ -204,10 +196,10 @@ fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -
     Ok(results)
 }
 
-/// Runs a step of a model on a device, or in f32 on the CPU, and compares the loss and the norm of every gradient's
-/// error with the plan before fusing, run in f64. Returns the largest error over its tolerance.
+/// Runs a step of a model on a device, and compares the loss and the norm of every gradient's error with the plan before
+/// fusing, run in f64. Returns the largest error over its tolerance.
 pub fn check_model(
-    gpu: Option<&Arc<Gpu>>,
+    device: &OpenDevice,
     options: &GpuOptions,
     spec: &VaeSpec,
     train: &TrainSpec,
@@ -216,10 +208,7 @@ pub fn check_model(
     let vae = Vae::new(spec, train, data)?;
     let lowered = Vae::new(spec, &TrainSpec { fuse: false, ..train.clone() }, data)?;
     let expected = step_of(&lowered, |program| Ok(Executor::OracleF64(Box::new(Oracle::new(program)))))?;
-    let found = step_of(&vae, |program| match gpu {
-        Some(gpu) => Ok(Executor::Gpu(Box::new(GpuExecutor::new(gpu.clone(), program, options)?))),
-        None => Ok(Executor::OracleF32(Box::new(Oracle::new(program)))),
-    })?;
+    let found = step_of(&vae, |program| device.compile(program, options))?;
     let names =
         std::iter::once("the loss".to_string()).chain(vae.program.params.iter().map(|p| format!("d_{}", p.name)));
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cpu::Cpu;
 use crate::gpu::{self, AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
 use crate::oracle::{Oracle, Real};
 use crate::plan::{BufferId, PlanId, Program, StepMetrics, StepScalars, TensorId};
@@ -26,7 +27,7 @@ pub trait Execute {
     /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
     fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError>;
 
-    /// The kernel variants compiled for it; empty on the CPU.
+    /// The kernel variants compiled for it; none on the processor.
     fn variants(&self) -> Vec<&str> {
         Vec::new()
     }
@@ -82,6 +83,35 @@ impl Execute for GpuExecutor {
     }
 }
 
+impl Execute for Cpu {
+    fn program(&self) -> &Program {
+        self.program()
+    }
+
+    fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
+        self.write_at(buffer, offset, words);
+        Ok(())
+    }
+
+    fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
+        Ok(Cpu::read_at(self, buffer, offset, len))
+    }
+
+    fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
+        self.dispatch(plan, step);
+        Ok(())
+    }
+
+    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
+        self.submit(plan, steps);
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
+        Ok(self.collect())
+    }
+}
+
 impl<T: Real> Execute for Oracle<T> {
     fn program(&self) -> &Program {
         self.program()
@@ -115,9 +145,11 @@ impl<T: Real> Execute for Oracle<T> {
 pub enum Executor {
     /// On a device, through wgpu.
     Gpu(Box<GpuExecutor>),
-    /// The CPU in f32.
+    /// On the processor, made for speed.
+    Cpu(Box<Cpu>),
+    /// The oracle in f32.
     OracleF32(Box<Oracle<f32>>),
-    /// The CPU in f64: the reference that errors are measured against.
+    /// The oracle in f64: what errors are measured against.
     OracleF64(Box<Oracle<f64>>),
 }
 
@@ -127,6 +159,7 @@ impl std::ops::Deref for Executor {
     fn deref(&self) -> &Self::Target {
         match self {
             Executor::Gpu(executor) => executor.as_ref(),
+            Executor::Cpu(executor) => executor.as_ref(),
             Executor::OracleF32(executor) => executor.as_ref(),
             Executor::OracleF64(executor) => executor.as_ref(),
         }
@@ -137,6 +170,7 @@ impl std::ops::DerefMut for Executor {
     fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
             Executor::Gpu(executor) => executor.as_mut(),
+            Executor::Cpu(executor) => executor.as_mut(),
             Executor::OracleF32(executor) => executor.as_mut(),
             Executor::OracleF64(executor) => executor.as_mut(),
         }
@@ -146,15 +180,19 @@ impl std::ops::DerefMut for Executor {
 /// Which device a user asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// The best adapter, or the CPU if there is none.
+    /// The best adapter, or the processor if there is none.
     #[default]
     Auto,
     /// The best adapter that is not a software adapter.
     Gpu,
     /// The best software adapter: one that runs shaders on the CPU, such as lavapipe.
     Software,
-    /// The CPU executor, without an adapter.
+    /// The processor, without an adapter.
     Cpu,
+    /// The best adapter or the processor, whichever runs the model's step faster.
+    Fastest,
+    /// The oracle: the same plans in plain loops, slow, for comparisons.
+    Oracle,
     /// The adapter of this number in the list.
     Index(usize),
     /// The first adapter whose name contains this.
@@ -170,6 +208,8 @@ impl std::str::FromStr for DeviceChoice {
             "gpu" => DeviceChoice::Gpu,
             "software" => DeviceChoice::Software,
             "cpu" => DeviceChoice::Cpu,
+            "fastest" => DeviceChoice::Fastest,
+            "oracle" => DeviceChoice::Oracle,
             other => match other.parse() {
                 Ok(index) => DeviceChoice::Index(index),
                 Err(_) => DeviceChoice::Name(other.to_string()),
@@ -199,18 +239,25 @@ pub enum DeviceError {
 pub struct Device {
     /// The adapter's name.
     pub name: String,
-    /// discrete, integrated, virtual, software, or cpu.
+    /// discrete, integrated, virtual, software, cpu or oracle.
     pub kind: String,
-    /// vulkan, metal, dx12, or none.
+    /// vulkan, metal, dx12, the processor's instruction set, or none.
     pub backend: String,
     /// The driver's name and version.
     pub driver: String,
 }
 
 impl Device {
-    /// The CPU executor.
+    /// The processor.
     pub fn cpu() -> Self {
-        Self { name: "CPU reference".into(), kind: "cpu".into(), backend: "none".into(), driver: "none".into() }
+        let backend = Cpu::instructions().into();
+        Self { name: "processor".into(), kind: "cpu".into(), backend, driver: "none".into() }
+    }
+
+    /// The oracle.
+    pub fn oracle() -> Self {
+        let none = || "none".to_string();
+        Self { name: "CPU reference".into(), kind: "oracle".into(), backend: none(), driver: none() }
     }
 
     /// The device of an adapter.
@@ -228,18 +275,29 @@ impl Device {
 pub enum Selected {
     /// An adapter.
     Adapter(Box<AdapterEntry>),
-    /// The CPU, because it was asked for, or because there is no adapter.
+    /// The processor, because it was asked for, or because there is no adapter.
     Cpu {
-        /// Whether the CPU is used because there is no adapter.
+        /// Whether it is used because there is no adapter.
         for_want_of_adapter: bool,
     },
+    /// The oracle.
+    Oracle,
 }
 
 /// How to get an adapter where there is none.
 pub fn adapter_hint() -> String {
     match std::env::var("WGPU_BACKEND") {
         Ok(backend) if !backend.is_empty() => {
-            format!("WGPU_BACKEND={backend} excludes every adapter: unset it, or set it to vulkan, metal or dx12")
+            let names: Vec<String> = backend.split(',').map(|name| name.trim().to_lowercase()).collect();
+            let unknown = names.iter().find(|name| wgpu::Backends::from_comma_list(name).is_empty());
+            let why = match unknown {
+                Some(name) => format!("names `{name}`, which is no backend"),
+                None if names.iter().all(|name| ["gl", "gles", "opengl", "webgpu"].contains(&name.as_str())) => {
+                    "leaves only a backend that this program does not use".to_string()
+                }
+                None => "excludes every adapter".to_string(),
+            };
+            format!("WGPU_BACKEND={backend} {why}: unset it, or set it to vulkan, metal or dx12")
         }
         _ => "install a graphics driver with Vulkan, or a software adapter \
               (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install mesa-vulkan-drivers)"
@@ -249,20 +307,24 @@ pub fn adapter_hint() -> String {
 
 /// Finds the requested adapter. `WGPU_BACKEND` limits the adapters, and `WGPU_ADAPTER_NAME` chooses one for `auto`.
 pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
-    if *choice == DeviceChoice::Cpu {
-        return Ok(Selected::Cpu { for_want_of_adapter: false });
+    match choice {
+        DeviceChoice::Cpu => return Ok(Selected::Cpu { for_want_of_adapter: false }),
+        DeviceChoice::Oracle => return Ok(Selected::Oracle),
+        _ => {}
     }
     let entries = gpu::list(&gpu::instance());
     let named = std::env::var("WGPU_ADAPTER_NAME").ok().filter(|n| !n.is_empty());
     let choice = match (choice, named) {
-        (DeviceChoice::Auto, Some(name)) => DeviceChoice::Name(name),
+        (DeviceChoice::Auto | DeviceChoice::Fastest, Some(name)) => DeviceChoice::Name(name),
         (choice, _) => choice.clone(),
     };
     let (position, wanted) = match &choice {
-        DeviceChoice::Auto if entries.is_empty() => {
+        DeviceChoice::Auto | DeviceChoice::Fastest if entries.is_empty() => {
             return Ok(Selected::Cpu { for_want_of_adapter: true });
         }
-        DeviceChoice::Auto | DeviceChoice::Cpu => (Some(0), String::new()),
+        DeviceChoice::Auto | DeviceChoice::Fastest | DeviceChoice::Cpu | DeviceChoice::Oracle => {
+            (Some(0), String::new())
+        }
         DeviceChoice::Gpu => {
             (entries.iter().position(|e| e.kind != AdapterKind::Software), "no adapter is a GPU".to_string())
         }
@@ -303,7 +365,7 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
 /// The largest size of one tensor on that device, in bytes.
 pub fn largest_binding(selected: &Selected) -> u64 {
     match selected {
-        Selected::Cpu { .. } => u64::MAX,
+        Selected::Cpu { .. } | Selected::Oracle => u64::MAX,
         Selected::Adapter(entry) => {
             let limits = entry.adapter.limits();
             limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
@@ -311,28 +373,55 @@ pub fn largest_binding(selected: &Selected) -> u64 {
     }
 }
 
-/// Opens the selected adapter with the limits that a program needs; none where the CPU was selected.
-pub fn open_gpu(selected: &Selected, program: &Program, timestamps: bool) -> Result<Option<Arc<Gpu>>, DeviceError> {
-    match selected {
-        Selected::Cpu { .. } => Ok(None),
-        Selected::Adapter(entry) => {
-            let needs = Needs { timestamps, ..GpuExecutor::needs(program) };
-            Ok(Some(Gpu::open(entry, needs)?))
-        }
-    }
+/// A device that programs can be compiled for.
+#[derive(Clone)]
+pub enum OpenDevice {
+    /// An adapter.
+    Adapter(Arc<Gpu>),
+    /// The processor.
+    Cpu,
+    /// The oracle in f32.
+    Oracle,
 }
 
-/// Compiles a program for a device, or for the CPU.
-pub fn compile(
-    gpu: Option<Arc<Gpu>>,
-    program: Program,
-    options: &GpuOptions,
-) -> Result<(Executor, Device), DeviceError> {
-    match gpu {
-        None => Ok((Executor::OracleF32(Box::new(Oracle::new(program))), Device::cpu())),
-        Some(gpu) => {
-            let device = Device::of(&gpu.info, gpu.kind);
-            Ok((Executor::Gpu(Box::new(GpuExecutor::new(gpu, program, options)?)), device))
+impl OpenDevice {
+    /// Opens what was selected; an adapter with these limits and features.
+    pub fn open(selected: &Selected, needs: Needs) -> Result<Self, DeviceError> {
+        Ok(match selected {
+            Selected::Cpu { .. } => OpenDevice::Cpu,
+            Selected::Oracle => OpenDevice::Oracle,
+            Selected::Adapter(entry) => OpenDevice::Adapter(Gpu::open(entry, needs)?),
+        })
+    }
+
+    /// The same with the limits that a program needs.
+    pub fn for_program(selected: &Selected, program: &Program, timestamps: bool) -> Result<Self, DeviceError> {
+        Self::open(selected, Needs { timestamps, ..GpuExecutor::needs(program) })
+    }
+
+    /// The adapter.
+    pub fn gpu(&self) -> Option<&Arc<Gpu>> {
+        match self {
+            OpenDevice::Adapter(gpu) => Some(gpu),
+            OpenDevice::Cpu | OpenDevice::Oracle => None,
         }
+    }
+
+    /// The device, as a run's record shows it.
+    pub fn record(&self) -> Device {
+        match self {
+            OpenDevice::Adapter(gpu) => Device::of(&gpu.info, gpu.kind),
+            OpenDevice::Cpu => Device::cpu(),
+            OpenDevice::Oracle => Device::oracle(),
+        }
+    }
+
+    /// Compiles a program.
+    pub fn compile(&self, program: Program, options: &GpuOptions) -> Result<Executor, GpuError> {
+        Ok(match self {
+            OpenDevice::Adapter(gpu) => Executor::Gpu(Box::new(GpuExecutor::new(gpu.clone(), program, options)?)),
+            OpenDevice::Cpu => Executor::Cpu(Box::new(Cpu::new(program))),
+            OpenDevice::Oracle => Executor::OracleF32(Box::new(Oracle::new(program))),
+        })
     }
 }

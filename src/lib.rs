@@ -44,6 +44,8 @@ pub mod check;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod cpu;
+#[doc(hidden)]
 pub mod disk;
 #[doc(hidden)]
 pub mod executor;
@@ -55,11 +57,14 @@ pub mod kernels;
 pub mod oracle;
 #[doc(hidden)]
 pub mod plan;
+#[doc(hidden)]
+pub mod profile;
 mod quote;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
 pub mod run;
+mod timing;
 #[doc(hidden)]
 pub mod train;
 

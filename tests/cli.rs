@@ -514,7 +514,17 @@ fn without_an_adapter_the_cpu_stands_in() {
     let error = text(&output.stderr);
     assert!(output.status.success(), "{error}");
     assert!(error.contains("no GPU adapter was found") && error.contains("mesa-vulkan-drivers"), "{error}");
-    assert!(text(&output.stdout).contains("CPU reference"));
+    assert!(text(&output.stdout).contains("processor"));
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_wgvae"));
+    doctor.arg("doctor").env_remove("WGPU_BACKEND").env("VK_DRIVER_FILES", "/nonexistent.json");
+    let output = doctor.env("VK_ICD_FILENAMES", "/nonexistent.json").output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("no adapter was tested"), "{}", text(&output.stderr));
+    for (backend, why) in [("vulcan", "names `vulcan`, which is no backend"), ("gl", "does not use")] {
+        let mut devices = Command::new(env!("CARGO_BIN_EXE_wgvae"));
+        let output = devices.arg("devices").env("WGPU_BACKEND", backend).output().unwrap();
+        assert!(text(&output.stdout).contains(why), "{}", text(&output.stdout));
+    }
     let output = run("gpu");
     assert_eq!(output.status.code(), Some(4));
     assert!(text(&output.stderr).contains("no adapter is a GPU; this machine has no usable adapter: install"));

@@ -4,6 +4,7 @@
 mod common;
 
 use wgvae::check;
+use wgvae::executor::OpenDevice;
 use wgvae::gpu::{Gpu, GpuOptions, Patch};
 use wgvae::kernels::{Case, GemmVariant, Target, TuningTable, cases};
 use wgvae::plan::Family;
@@ -215,6 +216,7 @@ impl Planted<'_> {
             None => TuningTable::default(),
         };
         let (find, replace) = (self.find.to_string(), self.replace.to_string());
+        let device = OpenDevice::Adapter(gpu.clone());
         let patch = Patch { family: self.family, find, replace };
         // Large cases take long and find no additional faults.
         let chosen: Vec<_> = all.iter().filter(|c| c.name.starts_with(self.prefix) && !c.timed).collect();
@@ -230,8 +232,8 @@ impl Planted<'_> {
         let mut applied = false;
         for case in chosen.iter().filter(has) {
             applied = true;
-            if check::check_case(gpu, case, &options(case, Some(patch.clone()))).is_err() {
-                let healthy = check::check_case(gpu, case, &options(case, None));
+            if check::check_case(&device, case, &options(case, Some(patch.clone()))).is_err() {
+                let healthy = check::check_case(&device, case, &options(case, None));
                 assert!(healthy.is_ok(), "{} fails without a fault", case.name);
                 return true;
             }

@@ -5,6 +5,7 @@ mod common;
 
 use rayon::prelude::*;
 use wgvae::check;
+use wgvae::executor::OpenDevice;
 use wgvae::gpu::GpuOptions;
 use wgvae::kernels::{Case, GemmVariant, Target, TuningTable, cases};
 use wgvae::oracle::evaluate;
@@ -12,6 +13,7 @@ use wgvae::plan::{Function, Gradient, Saved};
 
 fn check_all(target: Target, checked: bool) {
     let Some(gpu) = common::gpu() else { return };
+    let device = OpenDevice::Adapter(gpu.clone());
     if target == Target::Subgroup && gpu.target != Target::Subgroup {
         common::skipped(&format!("{} has no subgroups of 8 lanes", gpu.info.name));
         return;
@@ -23,7 +25,7 @@ fn check_all(target: Target, checked: bool) {
         if target == Target::Subgroup && !case.name.starts_with("gemm") {
             continue;
         }
-        if let Err(error) = check::check_case(&gpu, &case, &options) {
+        if let Err(error) = check::check_case(&device, &case, &options) {
             failures.push(format!("{}: {error}", case.name));
         }
     }
@@ -64,6 +66,7 @@ fn gpu_agrees_with_the_oracle_checked() {
 #[test]
 fn folded_grids_agree_with_the_oracle() {
     let Some(gpu) = common::gpu() else { return };
+    let device = OpenDevice::Adapter(gpu.clone());
     let families =
         ["batch/", "reduce/", "map/program", "optimizer/adamw", "gemm/forward 65x63x64", "gemm/d_weight 33x17x31"];
     let wanted = |case: &&Case| !case.timed && families.iter().any(|name| case.name.starts_with(name));
@@ -74,7 +77,7 @@ fn folded_grids_agree_with_the_oracle() {
             // The sum of squares counts its stripes along one dimension.
             let workgroups = if case.name.contains("squares") { 128 } else { 2 };
             let options = GpuOptions { target: Some(target), workgroups: Some(workgroups), ..GpuOptions::default() };
-            if let Err(error) = check::check_case(&gpu, case, &options) {
+            if let Err(error) = check::check_case(&device, case, &options) {
                 failures.push(format!("{} on {target:?}: {error}", case.name));
             }
         }
@@ -84,7 +87,7 @@ fn folded_grids_agree_with_the_oracle() {
         for case in all.iter().filter(|case| case.name.starts_with(sizes)) {
             let tuning = TuningTable::all_of(&case.program.plans[0].ops, *variant);
             let options = GpuOptions { tuning, workgroups: Some(3), ..GpuOptions::default() };
-            if let Err(error) = check::check_case(&gpu, case, &options) {
+            if let Err(error) = check::check_case(&device, case, &options) {
                 failures.push(format!("{} as {name}: {error}", case.name));
             }
         }
@@ -102,6 +105,7 @@ fn every_variant_agrees_with_the_oracle() {
     // Side by side, on a device for each thread: it is the driver's compiler that takes the time.
     let failures = GemmVariant::ALL.par_iter().enumerate().flat_map_iter(|(number, (name, variant))| {
         let Some(gpu) = common::gpu() else { return Vec::new() };
+        let device = OpenDevice::Adapter(gpu.clone());
         if !variant.runs_on(gpu.capabilities()) {
             common::skipped(&format!("{name} does not run on {}", gpu.info.name));
             return Vec::new();
@@ -130,7 +134,7 @@ fn every_variant_agrees_with_the_oracle() {
         for (_, case) in chosen {
             let tuning = TuningTable::all_of(&case.program.plans[0].ops, *variant);
             let options = GpuOptions { tuning, checked: number % 2 == 0, ..GpuOptions::default() };
-            if let Err(error) = check::check_case(&gpu, case, &options) {
+            if let Err(error) = check::check_case(&device, case, &options) {
                 failures.push(format!("{name}: {}: {error}", case.name));
             }
         }
@@ -140,12 +144,14 @@ fn every_variant_agrees_with_the_oracle() {
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
+/// The processor on every case, and the oracle in f32, each against the oracle in f64.
 #[test]
-fn the_oracle_in_f32_agrees_with_itself_in_f64() {
-    for case in cases() {
-        if let Err(error) = check::check_on_cpu(&case) {
-            panic!("{}: {error}", case.name);
-        }
+fn the_processor_and_the_oracle_in_f32_agree_with_the_oracle() {
+    for (device, name) in [(OpenDevice::Cpu, "the processor"), (OpenDevice::Oracle, "the oracle")] {
+        let failed = |case: &Case| check::check_case(&device, case, &GpuOptions::default()).err();
+        let failures: Vec<String> =
+            cases().iter().filter_map(|case| Some(format!("{name} on {}: {}", case.name, failed(case)?))).collect();
+        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     }
 }
 

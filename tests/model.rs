@@ -10,7 +10,7 @@ use wgvae::check;
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::{Dataset, Shape, Split, Values};
 use wgvae::disk::System;
-use wgvae::executor::{Device, Executor};
+use wgvae::executor::{Device, Executor, OpenDevice};
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::kernels::{Activation, Target};
 use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
@@ -118,8 +118,8 @@ fn every_gradient_agrees_with_differences() {
 }
 
 #[test]
-fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
-    let Some(gpu) = common::gpu() else { return };
+fn devices_agree_with_the_oracle_on_every_gradient() {
+    let gpu = common::gpu();
     for (name, config) in models() {
         let vae = vae(&config);
         let program = without_update(vae.program.clone());
@@ -131,10 +131,14 @@ fn the_adapter_agrees_with_the_oracle_on_every_gradient() {
         exact.dispatch(Plan::Train.into(), &step).unwrap();
         let expected = exact.read(vae.gradients).unwrap();
         let expected_loss = exact.read(vae.program.metrics.unwrap()).unwrap()[0];
-        for target in [Target::Simd, Target::Gpu, gpu.target] {
-            let options = GpuOptions { target: Some(target), ..GpuOptions::default() };
-            let compiled = GpuExecutor::new(gpu.clone(), program.clone(), &options).unwrap();
-            let mut executor = Executor::Gpu(Box::new(compiled));
+        let mut devices = vec![(OpenDevice::Cpu, None)];
+        for gpu in &gpu {
+            let targets = [Target::Simd, Target::Gpu, gpu.target];
+            devices.extend(targets.map(|target| (OpenDevice::Adapter(gpu.clone()), Some(target))));
+        }
+        for (device, target) in devices {
+            let options = GpuOptions { target, ..GpuOptions::default() };
+            let mut executor = device.compile(program.clone(), &options).unwrap();
             fill(&vae, &mut executor);
             executor.dispatch(Plan::Train.into(), &step).unwrap();
             let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
@@ -232,12 +236,8 @@ fn small_images(train: usize, test: usize) -> Dataset {
 }
 
 fn executors(program: &Program) -> Vec<Executor> {
-    let mut all = vec![Executor::OracleF32(Box::new(Oracle::new(program.clone())))];
-    if let Some(gpu) = common::gpu() {
-        let compiled = GpuExecutor::new(gpu, program.clone(), &GpuOptions::default()).unwrap();
-        all.push(Executor::Gpu(Box::new(compiled)));
-    }
-    all
+    let devices = [OpenDevice::Oracle, OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter));
+    devices.map(|device| device.compile(program.clone(), &GpuOptions::default()).unwrap()).collect()
 }
 
 fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {

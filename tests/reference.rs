@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use safetensors::SafeTensors;
 use wgvae::config::{Config, RowSpec};
-use wgvae::executor::Executor;
+use wgvae::executor::{Executor, OpenDevice};
 use wgvae::gpu::{GpuExecutor, GpuOptions};
 use wgvae::graph::{Graph, Over};
 use wgvae::kernels::Target;
@@ -182,6 +182,13 @@ fn the_oracle_follows_the_reference() {
 }
 
 #[test]
+fn the_processor_follows_the_reference() {
+    for fixture in fixtures() {
+        follow(&fixture, |program| OpenDevice::Cpu.compile(program, &GpuOptions::default()).unwrap());
+    }
+}
+
+#[test]
 fn the_adapter_follows_the_reference() {
     let Some(gpu) = common::gpu() else { return };
     for fixture in fixtures() {
@@ -274,6 +281,7 @@ fn convolutions_of_every_shape_are_pytorchs() {
     assert!(cases.len() >= 60);
     for (number, case) in cases.iter().enumerate() {
         convolve(&file, number, case, |program| Executor::OracleF64(Box::new(Oracle::new(program))));
+        convolve(&file, number, case, |program| OpenDevice::Cpu.compile(program, &GpuOptions::default()).unwrap());
         let Some(gpu) = &gpu else { continue };
         // Half of them each, of convolutions and of transposed ones.
         let target = if number / 2 % 2 == 0 { gpu.target } else { Target::Gpu };

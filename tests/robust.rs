@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use wgvae::check;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
+use wgvae::executor::OpenDevice;
 use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae::kernels::case::{Case, Fill, Tolerance};
 use wgvae::kernels::{Body, Target, gemm};
@@ -79,7 +80,7 @@ proptest! {
             target: tiles.then_some(Target::Gpu),
             ..GpuOptions::default()
         };
-        if let Err(error) = check::check_case(&gpu, &case, &options) {
+        if let Err(error) = check::check_case(&OpenDevice::Adapter(gpu.clone()), &case, &options) {
             prop_assert!(false, "{}: {error}", case.name);
         }
     }

@@ -17,7 +17,7 @@ pub use crate::train::Tune;
 
 #[derive(Debug, clap::Args)]
 pub struct AdapterArgs {
-    /// auto, gpu, software, cpu, a number or part of a name from `wgvae devices`
+    /// auto, fastest, gpu, software, cpu, oracle, a number or part of a name from `wgvae devices`
     #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
     pub device: DeviceChoice,
     /// Compile shaders with bounds checks
@@ -117,6 +117,10 @@ pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
         }
         DeviceEvent::NotRemembered(error) => {
             warning!("the tuned kernels could not be saved ({error}), so the next run will tune again");
+        }
+        DeviceEvent::ProcessorIsFaster { adapter, speeds } => {
+            let [here, there] = [speeds.processor, speeds.adapter].map(|seconds| format!("{:.1} ms", seconds * 1e3));
+            warning!("this processor would take {here} a step where {adapter} takes {there}: --device cpu");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::cpu::Cpu;
 use crate::executor::{Device, adapter_hint};
 use crate::gpu;
 
@@ -29,6 +30,16 @@ struct Row {
     f16: bool,
 }
 
+/// The processor itself.
+#[derive(Serialize)]
+struct Processor {
+    /// It has no number.
+    index: Option<usize>,
+    #[serde(flatten)]
+    device: Device,
+    threads: usize,
+}
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let rows: Vec<Row> = gpu::list(&gpu::instance())
         .iter()
@@ -51,10 +62,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         })
         .collect();
     let mut out = std::io::stdout().lock();
+    let processor = Processor { index: None, device: Device::cpu(), threads: Cpu::available_threads() };
     if args.json {
         for row in &rows {
             writeln!(out, "{}", serde_json::to_string(row)?)?;
         }
+        writeln!(out, "{}", serde_json::to_string(&processor)?)?;
         return Ok(());
     }
     if rows.is_empty() {
@@ -83,6 +96,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             yes(row.f16)
         )?;
     }
-    writeln!(out, "cpu  the CPU reference: always available (--device cpu)")?;
+    let Processor { device, threads, .. } = &processor;
+    writeln!(out, "cpu  {}", device.name)?;
+    writeln!(out, "   {}, {} threads: always available (--device cpu)", device.backend, threads)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::device_args::{DeviceArgs, shown};
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
-use crate::executor;
+use crate::executor::{self, OpenDevice};
 use crate::kernels::{self, Capabilities, GemmVariant, Target, TuningTable};
 use crate::model::{Plan, Vae};
 use crate::plan::Op;
@@ -91,10 +91,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let spec = config.vae_spec(&data)?;
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
     let selected = executor::select(&args.device.adapter.device)?;
-    let gpu = executor::open_gpu(&selected, &vae.program, false)?;
+    let device = OpenDevice::for_program(&selected, &vae.program, false)?;
     let ops = &vae.program.at(Plan::Train).ops;
     // Nothing is measured here: what is remembered is shown.
-    let (on, tuning) = match &gpu {
+    let (on, tuning) = match device.gpu() {
         Some(gpu) => {
             let tuning = args.device.options().known_variants(gpu, &config.kernels, &mut shown());
             (gpu.capabilities(), tuning)
@@ -126,7 +126,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let (known, all) = tuned.fold((0, 0), |(known, all), op| {
             (known + usize::from(tuning.get(&TuningTable::key(op)).is_some()), all + 1)
         });
-        let on = gpu.as_ref().map_or("no adapter".to_string(), |gpu| gpu.info.name.clone());
+        let on = device.gpu().map_or("no adapter".to_string(), |gpu| gpu.info.name.clone());
         writeln!(out, "\n{on}: {known} of {all} products tuned; baselines to compare with: naive, plain")?;
     }
     Ok(())

@@ -264,13 +264,10 @@ fn of_config(error: &ConfigError) -> u8 {
     }
 }
 
-/// Tells the user where the CPU is used instead of an adapter.
+/// Tells the user where the processor is used for want of an adapter.
 fn warn_of_cpu(selected: &Selected) {
-    if let Selected::Cpu { for_want_of_adapter } = selected {
-        if *for_want_of_adapter {
-            warning!("no GPU adapter was found: {}", adapter_hint());
-        }
-        warning!("running on the CPU reference: the same results, without a GPU");
+    if let Selected::Cpu { for_want_of_adapter: true } = selected {
+        warning!("no GPU adapter was found, so the processor is used: {}", adapter_hint());
     }
 }
 

@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
-use crate::executor::{Device, Executor};
-use crate::gpu::profiler::{self, Roofs};
-use crate::gpu::{GpuError, GpuExecutor, HostTime};
+use crate::executor::{Device, Executor, Selected};
+use crate::gpu::{GpuError, HostTime};
 use crate::model::{Plan, Vae};
 use crate::plan::{Program, StepPlan, StepScalars};
-use crate::train::{Opened, SUBMIT_TIME, Trainer};
+use crate::profile::{Roofs, op_seconds, roofs};
+use crate::train::{SUBMIT_TIME, Trainer};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -53,7 +53,7 @@ impl Bound {
 struct OpRow<'a> {
     op: &'a str,
     stage: usize,
-    variants: Vec<&'a str>,
+    variants: Vec<String>,
     us: f64,
     flops: u64,
     bytes: u64,
@@ -83,6 +83,8 @@ struct Report<'a> {
     step_over_products: Option<f64>,
     dispatches: usize,
     stages: usize,
+    /// Of the processor.
+    threads: Option<usize>,
     gflops_per_s: f64,
     roofs: Roofs,
     bound: Bound,
@@ -145,27 +147,6 @@ fn host_time(executor: &Executor) -> HostTime {
     }
 }
 
-/// The median seconds of each op by timestamps; where there are none, each op is timed alone by the host's clock.
-fn op_seconds(executor: &mut GpuExecutor, step: &StepScalars, about: f64) -> Result<Vec<f64>, GpuError> {
-    let plan = Plan::Train.into();
-    let ops = executor.program().at(plan).ops.len();
-    let runs = (1.0 / about).clamp(3.0, 51.0) as usize;
-    let mut times = vec![Vec::with_capacity(runs); ops];
-    for _ in 0..runs {
-        let Some(seconds) = executor.op_seconds(plan, step)? else {
-            let by_clock = |op| executor.op_seconds_by_clock(plan, op, step, Duration::from_millis(60));
-            return (0..ops).map(by_clock).collect();
-        };
-        for (times, seconds) in times.iter_mut().zip(seconds) {
-            times.push(seconds);
-        }
-    }
-    for times in &mut times {
-        times.sort_by(f64::total_cmp);
-    }
-    Ok(times.iter().map(|times| times[runs / 2]).collect())
-}
-
 fn bound_of(flops: u64, bytes: u64, roofs: &Roofs) -> Bound {
     let arithmetic = flops as f64 / roofs.flops;
     let memory = bytes as f64 / roofs.bytes;
@@ -188,8 +169,16 @@ fn bound_of_step(rows: &[OpRow<'_>], seconds: f64, host: f64) -> Bound {
     bounds.into_iter().max_by(|a, b| time(*a).total_cmp(&time(*b))).unwrap_or(Bound::Arithmetic)
 }
 
+/// The variants that an adapter runs for an op of the step; none on the processor, which has one way for each.
+fn variants(executor: &Executor, op: usize) -> Option<Vec<String>> {
+    match executor {
+        Executor::Gpu(gpu) => Some(gpu.variants_of(Plan::Train.into(), op).map(str::to_string).collect()),
+        _ => None,
+    }
+}
+
 fn rows<'a>(
-    executor: &'a GpuExecutor,
+    executor: &'a Executor,
     program: &'a Program,
     plan: &'a StepPlan,
     seconds: &[f64],
@@ -209,7 +198,7 @@ fn rows<'a>(
             OpRow {
                 op: &op.label,
                 stage: stages[i] + 1,
-                variants: executor.variants_of(Plan::Train.into(), i).collect(),
+                variants: variants(executor, i).unwrap_or_else(|| vec![op.kernel.name()]),
                 us: seconds[i] * 1e6,
                 flops: op.flops,
                 bytes,
@@ -227,20 +216,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let spec = config.vae_spec(&data)?;
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
     let selected = args.device.adapter.select()?;
-    let Opened { gpu, executor, device } = args.device.open(&selected, &mut config, &vae, true)?;
-    let Some(gpu) = gpu else {
-        let why = "there is nothing to profile on the CPU reference: choose an adapter (`wgvae devices` lists them)";
+    if matches!(selected, Selected::Oracle) {
+        let why = "the oracle is plain on purpose, so there is nothing to profile: choose an adapter (`wgvae devices` lists \
+                   them), or cpu";
         return Err(ConfigError::Value(why.into()).into());
-    };
-    let roofs = profiler::roofs(&gpu, args.device.adapter.checked)?;
+    }
+    let opened = args.device.open(&selected, &mut config, &vae, true)?;
+    let record = opened.device.record();
+    let roofs = roofs(&opened.device, args.device.adapter.checked)?;
     let program = vae.program.clone();
-    let mut trainer = Trainer::new(&config, data, vae, executor, device.clone())?;
+    let mut trainer = Trainer::new(&config, data, vae, opened.executor, record.clone())?;
     let (seconds, host) = whole_steps(&mut trainer)?;
     let step = trainer.schedule().train(0);
-    let Executor::Gpu(executor) = trainer.executor() else { unreachable!("an adapter was opened") };
-    let op_seconds = op_seconds(executor, &step, seconds)?;
+    let executor = trainer.executor();
+    let op_seconds = op_seconds(executor, Plan::Train.into(), &step, seconds)?;
     let plan = program.at(Plan::Train);
     let totals = plan.totals(&program.tensors);
+    let (dispatches, threads) = match executor {
+        Executor::Gpu(gpu) => (gpu.dispatches(Plan::Train.into()), None),
+        Executor::Cpu(cpu) => (plan.ops.len(), Some(cpu.threads(Plan::Train.into()))),
+        Executor::OracleF32(_) | Executor::OracleF64(_) => (plan.ops.len(), None),
+    };
     let rows = rows(executor, &program, plan, &op_seconds, &roofs);
     let host_ms = |time: Duration| time.as_secs_f64() * 1e3 / host.steps.max(1) as f64;
     let is_product = |i: &usize| plan.ops[*i].kernel.gemm().is_some();
@@ -248,7 +244,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let host_ms_per_step = host_ms(host.recording + host.submitting);
     let report = Report {
         wgvae: env!("CARGO_PKG_VERSION"),
-        device: &device,
+        device: &record,
         batch: config.train.batch,
         parameters: program.params.count(),
         ms_per_step: seconds * 1e3,
@@ -259,8 +255,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         ops_ms: op_seconds.iter().sum::<f64>() * 1e3,
         products_ms: products * 1e3,
         step_over_products: (products > 0.0).then(|| seconds / products),
-        dispatches: executor.dispatches(Plan::Train.into()),
+        dispatches,
         stages: totals.stages,
+        threads,
         gflops_per_s: totals.flops as f64 / seconds / 1e9,
         roofs,
         bound: bound_of_step(&rows, seconds, host_ms_per_step / 1e3),
@@ -314,15 +311,18 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         r.products_ms,
         r.step_over_products.map_or("?".into(), |times| format!("{times:.2}"))
     )?;
-    writeln!(
-        out,
-        "host     {:.1} us per step: {:.1} recording {} dispatches in {} stages, {:.1} submitting",
-        r.host_ms_per_step * 1e3,
-        r.recording_ms_per_step * 1e3,
-        r.dispatches,
-        r.stages,
-        r.submitting_ms_per_step * 1e3
-    )?;
+    match r.threads {
+        Some(threads) => writeln!(out, "threads  {threads}, for {} ops", r.dispatches)?,
+        None => writeln!(
+            out,
+            "host     {:.1} us per step: {:.1} recording {} dispatches in {} stages, {:.1} submitting",
+            r.host_ms_per_step * 1e3,
+            r.recording_ms_per_step * 1e3,
+            r.dispatches,
+            r.stages,
+            r.submitting_ms_per_step * 1e3
+        )?,
+    }
     writeln!(
         out,
         "roofs    {:.1} GFLOP/s multiply-add, {:.2} GB/s copy, {:.1} us per dispatch, measured just now",

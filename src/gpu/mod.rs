@@ -11,7 +11,7 @@ mod tuning_cache;
 pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list};
 pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
-pub use tuning_cache::{TuningCache, adapter_name};
+pub use tuning_cache::{Speeds, TuningCache, adapter_name};
 
 /// Errors of opening a GPU or running on it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]

@@ -1,53 +1,11 @@
-//! Timing on a device: ops by timestamps, whole steps by the host's clock, and the peak rates of the adapter.
+//! Timing on an adapter: ops by timestamps, whole steps by the host's clock.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::executor::SINGLE_STEP;
-use super::{Gpu, GpuError, GpuExecutor, GpuOptions};
-use crate::kernels::roof;
-use crate::plan::{Op, PlanId, Program, STEPS_PER_SUBMIT, StepPlan, StepScalars, TensorTable};
-
-/// Measured peak rates of an adapter.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct Roofs {
-    /// Floating-point operations per second, multiply-adds counted as two.
-    pub flops: f64,
-    /// Bytes per second, read or written.
-    pub bytes: f64,
-    /// Seconds of an almost empty dispatch.
-    pub launch: f64,
-}
-
-/// Measures an adapter's roofs with the kernels of the family `roof`.
-pub fn roofs(gpu: &Arc<Gpu>, checked: bool) -> Result<Roofs, GpuError> {
-    let seconds = |tensors: TensorTable, op: Op| -> Result<f64, GpuError> {
-        let plans = vec![StepPlan { name: "roof".into(), ops: vec![op] }];
-        let program = Program { tensors, plans, ..Program::default() };
-        let options = GpuOptions { checked, ..GpuOptions::default() };
-        let mut executor = GpuExecutor::new(gpu.clone(), program, &options)?;
-        step_seconds(&mut executor, PlanId(0), &StepScalars::default(), Duration::from_millis(300))
-    };
-    let built = |result: Result<Op, crate::plan::PlanError>| {
-        result.map_err(|error| GpuError::Mismatch { kernel: "roof".into(), reason: error.to_string() })
-    };
-    let copy = |len: usize| -> Result<f64, GpuError> {
-        let mut tensors = TensorTable::default();
-        let [source, result] = ["source", "result"].map(|name| tensors.floats(name, &[len]));
-        let op = built(roof::copy(&tensors, source, result))?;
-        seconds(tensors, op)
-    };
-    // The full size is for large GPUs; a software adapter gets as much as it can do in 50 ms.
-    let (sums, copied) = match gpu.kind {
-        super::AdapterKind::Software => (1 << 16, 1 << 22),
-        _ => (1 << 23, 1 << 24),
-    };
-    let mut tensors = TensorTable::default();
-    let result = tensors.floats("result", &[sums]);
-    let op = built(roof::multiply_add(&tensors, result))?;
-    let flops = op.flops as f64;
-    Ok(Roofs { flops: flops / seconds(tensors, op)?, bytes: 8.0 * copied as f64 / copy(copied)?, launch: copy(4)? })
-}
+use super::{GpuError, GpuExecutor};
+use crate::plan::{PlanId, STEPS_PER_SUBMIT, StepScalars};
+use crate::timing::best_of;
 
 /// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at
 /// least one.
@@ -57,22 +15,11 @@ pub fn step_seconds(
     step: &StepScalars,
     patience: Duration,
 ) -> Result<f64, GpuError> {
-    let mut batch = |count: usize| -> Result<f64, GpuError> {
-        let started = Instant::now();
+    best_of(patience, STEPS_PER_SUBMIT, |count| {
         executor.submit(plan, &vec![*step; count])?;
         executor.collect()?;
-        Ok(started.elapsed().as_secs_f64() / count as f64)
-    };
-    // Not timed: the first run may still be compiling.
-    let first = batch(1)?;
-    let started = Instant::now();
-    let mut best = if first > patience.as_secs_f64() { first } else { batch(1)? };
-    // Several steps per batch, so that waiting for the end of the batch costs little.
-    let count = (patience.as_secs_f64() / 5.0 / best.max(1e-6)).clamp(1.0, STEPS_PER_SUBMIT as f64) as usize;
-    while started.elapsed() < patience {
-        best = best.min(batch(count)?);
-    }
-    Ok(best)
+        Ok(())
+    })
 }
 
 impl GpuExecutor {
@@ -136,8 +83,7 @@ impl GpuExecutor {
         patience: Duration,
     ) -> Result<f64, GpuError> {
         self.gpu.queue.write_buffer(&self.scalars, SINGLE_STEP, bytemuck::bytes_of(step));
-        let row = |count: usize| -> Result<f64, GpuError> {
-            let started = Instant::now();
+        best_of(patience, 1000, |count| {
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
             {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -147,15 +93,7 @@ impl GpuExecutor {
                     }
                 }
             }
-            self.gpu.wait(self.gpu.queue.submit([encoder.finish()]))?;
-            Ok(started.elapsed().as_secs_f64() / count as f64)
-        };
-        let started = Instant::now();
-        let mut best = row(1)?;
-        let count = (patience.as_secs_f64() / 5.0 / best).clamp(1.0, 1000.0) as usize;
-        while started.elapsed() < patience {
-            best = best.min(row(count)?);
-        }
-        Ok(best)
+            self.gpu.wait(self.gpu.queue.submit([encoder.finish()]))
+        })
     }
 }

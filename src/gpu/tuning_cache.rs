@@ -1,5 +1,6 @@
-//! The tuning cache: the fastest measured variants of products, one small file per adapter in the user's cache folder.
+//! The tuning cache: what was measured on an adapter, one small file for each in the user's cache folder.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,20 @@ pub struct TuningCache {
     adapter: String,
     /// Its driver, with version.
     driver: String,
-    /// The variants.
+    /// The fastest variants of products.
     pub table: TuningTable,
+    /// How long a model's step takes, by the plan's fingerprint.
+    #[serde(default)]
+    pub steps: BTreeMap<String, Speeds>,
+}
+
+/// Seconds of a step on an adapter and on the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Speeds {
+    /// On the adapter.
+    pub adapter: f64,
+    /// On the processor.
+    pub processor: f64,
 }
 
 /// The name of an adapter in configurations: variants that are fast on one may be slow on another.
@@ -26,7 +39,7 @@ pub fn adapter_name(info: &wgpu::AdapterInfo) -> String {
 }
 
 impl TuningCache {
-    fn for_gpu(gpu: &Gpu, checked: bool) -> Self {
+    fn empty(gpu: &Gpu, checked: bool) -> Self {
         let info = &gpu.info;
         Self {
             program: format!(
@@ -38,6 +51,7 @@ impl TuningCache {
             adapter: adapter_name(info),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
             table: TuningTable::default(),
+            steps: BTreeMap::new(),
         }
     }
 
@@ -56,24 +70,24 @@ impl TuningCache {
         Self::folder().map(|folder| folder.join(format!("tuning-{}{kind}.json", adapter.trim_matches('-'))))
     }
 
-    /// The table saved for an adapter; empty where the file is from another version or driver, or is damaged.
-    pub fn load(gpu: &Gpu, checked: bool) -> TuningTable {
-        let wanted = Self::for_gpu(gpu, checked);
+    /// What is saved for an adapter; empty where the file is from another version or driver, or is damaged.
+    pub fn load(gpu: &Gpu, checked: bool) -> Self {
+        let empty = Self::empty(gpu, checked);
         Self::file(gpu, checked)
             .and_then(|path| std::fs::read(path).ok())
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
-            .filter(|found| Self { table: TuningTable::default(), ..found.clone() } == wanted)
-            .map(|found| found.table)
-            .unwrap_or_default()
+            .filter(|found| (&found.program, &found.driver) == (&empty.program, &empty.driver))
+            .filter(|found| found.adapter == empty.adapter)
+            .unwrap_or(empty)
     }
 
-    /// Writes a table for an adapter, and returns where.
-    pub fn save(gpu: &Gpu, checked: bool, table: &TuningTable) -> std::io::Result<PathBuf> {
+    /// Saves it for an adapter, and returns where.
+    pub fn save(&self, gpu: &Gpu, checked: bool) -> std::io::Result<PathBuf> {
         let path = Self::file(gpu, checked).ok_or_else(|| std::io::Error::other("there is no cache folder"))?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let text = serde_json::to_string_pretty(&Self { table: table.clone(), ..Self::for_gpu(gpu, checked) })?;
+        let text = serde_json::to_string_pretty(self)?;
         // Written under a temporary name and renamed, because two runs may finish tuning at the same time.
         let beside = path.with_extension(format!("part{}", std::process::id()));
         std::fs::write(&beside, text)?;

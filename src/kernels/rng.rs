@@ -46,7 +46,8 @@ pub enum Stream {
     Part = 10,
 }
 
-/// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011).
+/// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011). Always inline, so that loops over draws become vector instructions.
+#[inline(always)]
 pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
     const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
     let schedule = [key[0], key[1], 0x1BD1_1BDA ^ key[0] ^ key[1]];

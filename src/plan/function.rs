@@ -137,6 +137,7 @@ pub enum ColumnKind {
 pub const MISSING: f32 = f32::MAX;
 
 /// Whether a value stands for one that is missing.
+#[inline(always)]
 pub fn is_missing(value: f32) -> bool {
     value >= 3e38
 }

@@ -1,7 +1,7 @@
 //! A custom model on a device, trained step by step.
 
 use super::Error;
-use crate::executor::{self, Device, Executor};
+use crate::executor::{Device, Executor, OpenDevice};
 use crate::gpu::GpuOptions;
 use crate::graph::Graph;
 use crate::kernels::optimizer::Rule;
@@ -28,12 +28,12 @@ impl Custom {
         let rule = Rule::Adam { beta1: BETA1, beta2: BETA2, epsilon: 1e-8, decoupled: false };
         let model = CustomModel::new(build, Some(rule), true)?;
         let selected = options.select(&mut |_| {})?;
-        let gpu = executor::open_gpu(&selected, &model.program, false)?;
+        let open = OpenDevice::for_program(&selected, &model.program, false)?;
         let gpu_options = GpuOptions { checked: options.checked, ..GpuOptions::default() };
-        let (mut executor, device) = executor::compile(gpu, model.program.clone(), &gpu_options)?;
+        let mut executor = open.compile(model.program.clone(), &gpu_options)?;
         executor.write(model.weights, &initial_weights(&model.program.params, seed))?;
         executor.write(model.clip, &[1.0])?;
-        Ok(Self { model, executor, device, seed, steps: 0 })
+        Ok(Self { model, executor, device: open.record(), seed, steps: 0 })
     }
 
     /// The device it runs on.

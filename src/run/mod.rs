@@ -189,7 +189,8 @@ fn go(
             (error, _) => error,
         }
     });
-    let Opened { executor, device, .. } = opened?;
+    let Opened { executor, device } = opened?;
+    let device = device.record();
 
     let states = from.states(&vae.program.params, vae.moments.len())?;
     let path = from.folder.path().to_path_buf();

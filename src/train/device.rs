@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, KernelsConfig};
-use crate::executor::{self, Device, DeviceChoice, DeviceError, Executor, Selected};
+use crate::cpu::Cpu;
+use crate::executor::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected};
 use crate::gpu::tuner::{self, Tuning};
-use crate::gpu::{Gpu, GpuError, GpuOptions, TuningCache, adapter_name};
+use crate::gpu::{AdapterKind, Gpu, GpuError, GpuOptions, Speeds, TuningCache, adapter_name};
 use crate::kernels::TuningTable;
 use crate::model::{Plan, Vae};
-use crate::plan::Op;
+use crate::plan::{Op, StepScalars};
+use crate::profile;
 
 /// When to measure which kernels are fastest on the adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,9 +42,9 @@ pub struct DeviceOptions {
 /// Events while a device is opened.
 #[derive(Debug, Clone, Copy)]
 pub enum DeviceEvent<'a> {
-    /// The CPU is used: it was asked for, or there is no adapter.
+    /// The processor is used: it was asked for, or there is no adapter.
     Cpu {
-        /// Whether the CPU is used because there is no adapter.
+        /// Whether it is used because there is no adapter.
         for_want_of_adapter: bool,
     },
     /// The configuration's variants are ignored, because they were chosen on another adapter.
@@ -68,18 +70,28 @@ pub enum DeviceEvent<'a> {
         /// How long it took.
         took: Duration,
     },
-    /// The variants could not be saved in the cache folder, so the next run will tune again.
+    /// What was measured could not be saved in the cache folder, so the next run will measure again.
     NotRemembered(&'a std::io::Error),
+    /// The processor runs the model's step faster than the adapter that is used.
+    ProcessorIsFaster {
+        /// The adapter's name.
+        adapter: &'a str,
+        /// How long a step takes on both.
+        speeds: Speeds,
+    },
 }
+
+/// The processor is worth a line where it takes less than this share of an adapter's time.
+const WORTH_SAYING: f64 = 0.8;
+/// Words of a program of which there may be two more for a moment: 256 MiB.
+const MOST_WORDS: usize = 1 << 26;
 
 /// A model on a device.
 pub struct Opened {
-    /// The adapter's device; none on the CPU.
-    pub gpu: Option<Arc<Gpu>>,
+    /// The device.
+    pub device: OpenDevice,
     /// The compiled program.
     pub executor: Executor,
-    /// The device, as a run's record shows it.
-    pub device: Device,
 }
 
 impl DeviceOptions {
@@ -106,14 +118,19 @@ impl DeviceOptions {
         timestamps: bool,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Opened, DeviceError> {
-        let gpu = executor::open_gpu(selected, &vae.program, timestamps)?;
+        let mut device = OpenDevice::for_program(selected, &vae.program, timestamps)?;
         let mut tuning = TuningTable::default();
-        if let Some(gpu) = &gpu {
+        if let Some(gpu) = device.gpu() {
             let ops = &vae.program.at(Plan::Train).ops;
             tuning = self.tuning(gpu, &config.kernels, ops, watch)?;
-            config.kernels = chosen(gpu, ops, &tuning, &config.kernels);
+            if self.processor_is_faster(gpu, vae, &tuning, watch)? {
+                watch(DeviceEvent::Cpu { for_want_of_adapter: false });
+                device = OpenDevice::Cpu;
+            } else {
+                config.kernels = chosen(gpu, ops, &tuning, &config.kernels);
+            }
         }
-        self.compile(gpu, vae, tuning)
+        self.compile(device, vae, tuning)
     }
 
     /// Opens the device for a trained model with the variants it was trained with; nothing is measured.
@@ -123,15 +140,84 @@ impl DeviceOptions {
         vae: &Vae,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Opened, DeviceError> {
-        let gpu = executor::open_gpu(&self.select(watch)?, &vae.program, false)?;
-        let tuning = gpu.as_ref().map_or_else(TuningTable::default, |gpu| saved_for(gpu, &config.kernels, watch));
-        self.compile(gpu, vae, tuning)
+        let mut selected = self.select(watch)?;
+        if let (DeviceChoice::Fastest, Selected::Adapter(entry)) = (&self.device, &selected)
+            && entry.kind == AdapterKind::Software
+        {
+            selected = Selected::Cpu { for_want_of_adapter: false };
+        }
+        let device = OpenDevice::for_program(&selected, &vae.program, false)?;
+        let tuning = device.gpu().map_or_else(TuningTable::default, |gpu| saved_for(gpu, &config.kernels, watch));
+        self.compile(device, vae, tuning)
     }
 
-    fn compile(&self, gpu: Option<Arc<Gpu>>, vae: &Vae, tuning: TuningTable) -> Result<Opened, DeviceError> {
+    /// Whether to use the processor in place of an adapter: only where the faster of both is asked for. Where it was left to this
+    /// program, and it takes a software adapter, it tells how fast the processor would be.
+    fn processor_is_faster(
+        &self,
+        gpu: &Arc<Gpu>,
+        vae: &Vae,
+        tuning: &TuningTable,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<bool, DeviceError> {
+        let software = gpu.kind == AdapterKind::Software;
+        let wanted = match self.device {
+            DeviceChoice::Fastest => true,
+            DeviceChoice::Auto => software && self.tune != Tune::Off,
+            _ => false,
+        };
+        if !wanted {
+            return Ok(false);
+        }
+        let Some(speeds) = self.speeds(gpu, vae, tuning, watch)? else { return Ok(software) };
+        if self.device == DeviceChoice::Fastest {
+            return Ok(speeds.processor < speeds.adapter);
+        }
+        if speeds.processor < WORTH_SAYING * speeds.adapter {
+            watch(DeviceEvent::ProcessorIsFaster { adapter: &gpu.info.name, speeds });
+        }
+        Ok(false)
+    }
+
+    /// How long a step takes on an adapter and on the processor: remembered, or measured now, which takes a few steps. None where the
+    /// data is so large that a second copy of it may not fit.
+    fn speeds(
+        &self,
+        gpu: &Arc<Gpu>,
+        vae: &Vae,
+        tuning: &TuningTable,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<Option<Speeds>, DeviceError> {
+        let plan = Plan::Train.into();
+        let threads = Cpu::available_threads();
+        let ops = format!("{threads} {:?}", vae.program.at(Plan::Train).ops);
+        let key = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(ops.as_bytes()));
+        let mut remembered = TuningCache::load(gpu, self.checked);
+        if let Some(speeds) = remembered.steps.get(&key).filter(|_| self.tune != Tune::Force) {
+            return Ok(Some(*speeds));
+        }
+        let words: usize = vae.program.tensors.buffers().iter().map(|buffer| buffer.len).sum();
+        if words > MOST_WORDS {
+            return Ok(None);
+        }
+        let options = GpuOptions { checked: self.checked, tuning: tuning.clone(), ..GpuOptions::default() };
+        let seconds = |device: OpenDevice| -> Result<f64, GpuError> {
+            let mut executor = device.compile(vae.program.clone(), &options)?;
+            profile::step_seconds(&mut executor, plan, &StepScalars::default(), Duration::from_millis(40))
+        };
+        let speeds =
+            Speeds { adapter: seconds(OpenDevice::Adapter(gpu.clone()))?, processor: seconds(OpenDevice::Cpu)? };
+        remembered.steps.insert(key, speeds);
+        if let Err(error) = remembered.save(gpu, self.checked) {
+            watch(DeviceEvent::NotRemembered(&error));
+        }
+        Ok(Some(speeds))
+    }
+
+    fn compile(&self, device: OpenDevice, vae: &Vae, tuning: TuningTable) -> Result<Opened, DeviceError> {
         let options = GpuOptions { checked: self.checked, tuning, ..GpuOptions::default() };
-        let (executor, device) = executor::compile(gpu.clone(), vae.program.clone(), &options)?;
-        Ok(Opened { gpu, executor, device })
+        let executor = device.compile(vae.program.clone(), &options)?;
+        Ok(Opened { device, executor })
     }
 
     /// The variants that nothing has to be measured for: the configuration's where they were chosen on this adapter, then
@@ -144,7 +230,7 @@ impl DeviceOptions {
     ) -> TuningTable {
         let mut tuning = saved_for(gpu, saved, watch);
         if self.tune != Tune::Off {
-            tuning.fill_from(&TuningCache::load(gpu, self.checked));
+            tuning.fill_from(&TuningCache::load(gpu, self.checked).table);
         }
         tuning
     }
@@ -175,10 +261,10 @@ impl DeviceOptions {
         let mut remembered = TuningCache::load(gpu, self.checked);
         for product in missing {
             if let Some(variant) = tuning.get(&product) {
-                remembered.set(product, variant);
+                remembered.table.set(product, variant);
             }
         }
-        if let Err(error) = TuningCache::save(gpu, self.checked, &remembered) {
+        if let Err(error) = remembered.save(gpu, self.checked) {
             watch(DeviceEvent::NotRemembered(&error));
         }
         Ok(tuning)

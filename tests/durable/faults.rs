@@ -145,7 +145,7 @@ fn child_that_loses_its_device() {
     let vae = Vae::new(&config.vae_spec(data.shape).unwrap(), &config.train_spec(), Config::data_spec(&data)).unwrap();
     let on = DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() };
     let selected = on.select(&mut |_| {}).unwrap();
-    let Opened { gpu, executor, device } = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
+    let Opened { device: open, executor } = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
     let mut run = RunFolder::claim(Path::new(&path), false, Arc::new(System)).unwrap();
     let description = Description {
         configuration: config.clone(),
@@ -156,13 +156,13 @@ fn child_that_loses_its_device() {
     run.begin(description, Vec::new()).unwrap();
     let mut saving = saving(&run, &config, 4);
     saving.origin.data = fingerprint(&data, false);
-    let mut trainer = Trainer::new(&config, data, vae, executor, device).unwrap();
+    let mut trainer = Trainer::new(&config, data, vae, executor, open.record()).unwrap();
     let mut counted = 0;
     let outcome = trainer.train(&mut run, &saving, &AtomicBool::new(false), &mut |event| {
         if let Event::Progress { report, .. } = event {
             counted = report.step;
             if report.step > at {
-                gpu.as_ref().unwrap().device.destroy();
+                open.gpu().unwrap().device.destroy();
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Models built by hand, and what each must pass.
 
 use wgvae::check;
-use wgvae::executor::Executor;
-use wgvae::gpu::{GpuExecutor, GpuOptions};
+use wgvae::executor::{Executor, OpenDevice};
+use wgvae::gpu::GpuOptions;
 use wgvae::graph::{Graph, Node, Over};
 use wgvae::kernels::rng::threefry2x32;
 use wgvae::kernels::softmax;
@@ -38,7 +38,7 @@ impl Model {
         }
     }
 
-    /// Gradients against differences on both plans, both plans against each other, and the adapter against the oracle.
+    /// Gradients against differences on both plans, both plans against each other, and the processor and the adapter against the oracle.
     pub fn check(&self, name: &str) {
         self.check_bindings(name);
         let mut gradients = Vec::new();
@@ -57,14 +57,14 @@ impl Model {
         }
         assert!(gradients[0].iter().any(|g| g.abs() > 1e-4), "{name}: all gradients are next to 0");
         same(name, &gradients[0], &gradients[1], 1e-12);
-        let Some(gpu) = common::gpu() else { return };
-        for model in [&self.lowered, &self.fused] {
-            let compiled = GpuExecutor::new(gpu.clone(), model.program.clone(), &GpuOptions::default()).unwrap();
-            let mut executor = Executor::Gpu(Box::new(compiled));
-            fill(model, &mut executor);
-            executor.dispatch(PlanId(0), &STEP).unwrap();
-            let found: Vec<f64> = executor.read(model.gradients).unwrap().into_iter().map(f64::from).collect();
-            same(name, &found, &gradients[0], 1e-5);
+        for device in [OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter)) {
+            for model in [&self.lowered, &self.fused] {
+                let mut executor = device.compile(model.program.clone(), &GpuOptions::default()).unwrap();
+                fill(model, &mut executor);
+                executor.dispatch(PlanId(0), &STEP).unwrap();
+                let found: Vec<f64> = executor.read(model.gradients).unwrap().into_iter().map(f64::from).collect();
+                same(name, &found, &gradients[0], 1e-5);
+            }
         }
     }
 }

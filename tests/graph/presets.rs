@@ -1,8 +1,8 @@
 //! Whole models of configurations: fused, they compute what their graphs say.
 
 use wgvae::config::{Config, PRESETS, RowSpec};
-use wgvae::executor::Executor;
-use wgvae::gpu::{GpuExecutor, GpuOptions};
+use wgvae::executor::{Executor, OpenDevice};
+use wgvae::gpu::GpuOptions;
 use wgvae::kernels::rng::threefry2x32;
 use wgvae::model::{DataSpec, Extent, Likelihood, Vae};
 use wgvae::oracle::Oracle;
@@ -95,20 +95,17 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
 
 #[test]
 fn fused_is_as_it_was_lowered() {
-    let gpu = common::gpu();
+    let devices: Vec<OpenDevice> =
+        [OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter)).collect();
     for (name, config) in configs() {
         for bytes in [true, false] {
             let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));
             let expected = steps(&config, false, bytes, exact);
             // Weights and means are read as f32.
             same(&name, &steps(&config, true, bytes, exact), &expected, 1e-7);
-            let Some(gpu) = &gpu else { continue };
-            for fuse in [false, true] {
-                let found = steps(&config, fuse, bytes, |program| {
-                    let compiled = GpuExecutor::new(gpu.clone(), program, &GpuOptions::default()).unwrap();
-                    Executor::Gpu(Box::new(compiled))
-                });
-                same(&name, &found, &expected, 1e-5);
+            for (device, fuse) in devices.iter().flat_map(|device| [(device, false), (device, true)]) {
+                let compile = |program| device.compile(program, &GpuOptions::default()).unwrap();
+                same(&name, &steps(&config, fuse, bytes, compile), &expected, 1e-5);
             }
         }
     }

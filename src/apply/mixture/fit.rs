@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::Mixture;
 use super::normal::{Code, Form, Normal};
 use crate::apply::{Codes, RunError};
-use crate::executor::{self, Executor};
+use crate::executor::{Executor, OpenDevice};
 use crate::gpu::GpuOptions;
 use crate::graph::{Graph, Over};
 use crate::kernels::softmax;
@@ -241,9 +241,9 @@ impl Step {
             Definition { inputs: vec![x, all], losses, outputs: Vec::new() }
         };
         let model = CustomModel::new(build, None, true)?;
-        let gpu = executor::open_gpu(&device.select(&mut |_| {})?, &model.program, false)?;
+        let open = OpenDevice::for_program(&device.select(&mut |_| {})?, &model.program, false)?;
         let options = GpuOptions { checked: device.checked, ..GpuOptions::default() };
-        let (mut executor, _) = executor::compile(gpu, model.program.clone(), &options)?;
+        let mut executor = open.compile(model.program.clone(), &options)?;
         let mut all = Vec::with_capacity(rows * width);
         for (row, code) in codes.iter().enumerate() {
             form.write(code, &mut all);

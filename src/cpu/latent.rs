@@ -1,0 +1,41 @@
+//! The latent variable and its gradients, element by element.
+
+use super::math::exp;
+use crate::plan::LOGVAR_RANGE;
+
+#[inline(always)]
+fn bounded(logvar: f32) -> f32 {
+    let above = if logvar < LOGVAR_RANGE.0 { LOGVAR_RANGE.0 } else { logvar };
+    if above > LOGVAR_RANGE.1 { LOGVAR_RANGE.1 } else { above }
+}
+
+/// `value` where `logvar` is within its range; it has no slope elsewhere.
+#[inline(always)]
+fn where_bounded(logvar: f32, value: f32) -> f32 {
+    if logvar >= LOGVAR_RANGE.0 && logvar <= LOGVAR_RANGE.1 { value } else { 0.0 }
+}
+
+/// `z`
+#[inline(always)]
+pub(super) fn reparameterise([mu, logvar, noise]: [f32; 3]) -> [f32; 1] {
+    [mu + exp(0.5 * bounded(logvar)) * noise]
+}
+
+/// `d_logvar`
+#[inline(always)]
+pub(super) fn reparameterise_logvar([d_z, logvar, noise]: [f32; 3]) -> [f32; 1] {
+    [where_bounded(logvar, 0.5 * (d_z * noise * exp(0.5 * bounded(logvar))))]
+}
+
+/// The divergence from the standard normal.
+#[inline(always)]
+pub(super) fn kl([mu, logvar]: [f32; 2]) -> [f32; 1] {
+    let logvar = bounded(logvar);
+    [0.5 * (mu * mu + exp(logvar) - 1.0 - logvar)]
+}
+
+/// Its slope by logvar, times `d_kl`.
+#[inline(always)]
+pub(super) fn kl_logvar([d_kl, logvar]: [f32; 2]) -> [f32; 1] {
+    [where_bounded(logvar, 0.5 * d_kl * (exp(bounded(logvar)) - 1.0))]
+}

@@ -1,0 +1,136 @@
+//! Reconstruction losses and their slopes, over arrays. `y` has the loss, the slope by the output, and the slope by what else is
+//! learned.
+
+use super::math::{exp, ln, ln_1p_unit, sigmoid};
+use super::vector::each;
+use crate::plan::{ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, is_missing};
+
+const HALF_LN_TAU: f32 = 0.918_938_5;
+const YES_NO: f32 = ColumnKind::YesNo as u32 as f32;
+const CATEGORY: f32 = ColumnKind::Category as u32 as f32;
+const COUNT: f32 = ColumnKind::Count as u32 as f32;
+
+/// The losses of outputs `x[0]` for the data `x[1]`.
+pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 3]) {
+    let [output, x, a, b, c] = x;
+    let [value, slope, of_other] = y;
+    match loss {
+        Loss::Bernoulli => each([output, x], [value, slope], bernoulli),
+        Loss::Gaussian => each([output, x, a, b], [value, slope], gaussian),
+        Loss::GaussianLearned => each([output, x, a], [value, slope, of_other], gaussian_learned),
+        Loss::Column => each([output, x, a, b], [value, slope, of_other], column),
+        Loss::ColumnOrCount => each([output, x, a, b, c], [value, slope, of_other], column_or_count),
+    }
+}
+
+#[inline(always)]
+fn bernoulli([logit, x]: [f32; 2]) -> [f32; 2] {
+    // One exponential serves the loss and the slope.
+    let e = exp(-logit.abs());
+    let loss = (if logit > 0.0 { logit } else { 0.0 }) - logit * x + ln_1p_unit(e);
+    [loss, (if logit >= 0.0 { 1.0 } else { e }) / (1.0 + e) - x]
+}
+
+#[inline(always)]
+fn gaussian([mean, x, inv_var, log_norm]: [f32; 4]) -> [f32; 2] {
+    let error = mean - x;
+    [0.5 * inv_var * error * error + log_norm, inv_var * error]
+}
+
+/// The slope of a parameter that is kept within bounds: none that would take it further out.
+#[inline(always)]
+fn inward(slope: f32, value: f32, least: f32, most: f32) -> f32 {
+    let slope = if value >= most && slope < 0.0 { 0.0 } else { slope };
+    if value <= least && slope > 0.0 { 0.0 } else { slope }
+}
+
+#[inline(always)]
+fn gaussian_learned([mean, x, log_sigma]: [f32; 3]) -> [f32; 3] {
+    let kept = if log_sigma < LOG_SIGMA_LEAST { LOG_SIGMA_LEAST } else { log_sigma };
+    let inv_var = exp(-2.0 * kept);
+    let error = mean - x;
+    let square = inv_var * error * error;
+    let slope = inward(1.0 - square, log_sigma, LOG_SIGMA_LEAST, f32::MAX);
+    [0.5 * square + kept + HALF_LN_TAU, inv_var * error, slope]
+}
+
+#[inline(always)]
+fn column([output, x, dispersion, kind]: [f32; 4]) -> [f32; 3] {
+    // All of them, then the one that it is: that is faster than branches.
+    let number = gaussian_learned([output, x, dispersion]);
+    let [loss, slope] = bernoulli([output, x]);
+    let (yes_no, category) = ([loss, slope, 0.0], [-x * output, -x, 0.0]);
+    std::array::from_fn(|i| {
+        let value = if kind == CATEGORY { category[i] } else { number[i] };
+        let value = if kind == YES_NO { yes_no[i] } else { value };
+        if is_missing(x) { 0.0 } else { value }
+    })
+}
+
+#[inline(always)]
+fn column_or_count([output, x, dispersion, kind, shift]: [f32; 5]) -> [f32; 3] {
+    if kind == COUNT && !is_missing(x) {
+        count(output, x, dispersion, shift)
+    } else {
+        column([output, x, dispersion, kind])
+    }
+}
+
+/// What an output shows, in the units of its column: of the output, the kind and, with counts, the mean of their logarithms.
+pub(super) fn means(x: &[&[f32]], y: &mut [f32]) {
+    let shift = x.get(2).copied();
+    for (i, y) in y.iter_mut().enumerate() {
+        let (output, kind) = (x[0][i], x[1][i]);
+        *y = match shift {
+            _ if kind == YES_NO => sigmoid(output),
+            _ if kind == CATEGORY => exp(output),
+            Some(shift) if kind == COUNT => {
+                let log_mean = (shift[i] + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
+                ln_1p(exp(log_mean)) - shift[i]
+            }
+            _ => output,
+        };
+    }
+}
+
+/// `ln(1 + x)` for x >= 0.
+fn ln_1p(x: f32) -> f32 {
+    if x <= 1.0 { ln_1p_unit(x) } else { ln(1.0 + x) }
+}
+
+/// `ln(gamma(r + k)) - ln(gamma(r))` and its slope by r, for r > 0 and k >= 0. Stirling's series from r + 6 on, where three terms
+/// are enough; no difference of large numbers is taken.
+fn log_gamma_ratio(r: f32, k: f32) -> (f32, f32) {
+    let low = r + 6.0;
+    let high = low + k;
+    let growth = ln_1p(k / low);
+    let (low_2, high_2) = (1.0 / (low * low), 1.0 / (high * high));
+    let mut value = (low - 0.5) * growth + k * (ln(high) - 1.0);
+    value += (0.083_333_336 - 0.002_777_777_8 * high_2) / high - (0.083_333_336 - 0.002_777_777_8 * low_2) / low;
+    let mut slope = growth + 0.5 * (1.0 / low - 1.0 / high);
+    slope += low_2 * (0.083_333_336 - 0.008_333_334 * low_2) - high_2 * (0.083_333_336 - 0.008_333_334 * high_2);
+    // And back by six steps; half of the factors at a time, since all would be too small for a float.
+    for half in [0.0, 3.0] {
+        let mut product = 1.0;
+        for i in [half, half + 1.0, half + 2.0] {
+            product *= (r + i) / (r + k + i);
+            slope += k / ((r + i) * (r + k + i));
+        }
+        value += ln(product);
+    }
+    (value, slope)
+}
+
+/// A negative binomial of mean `m = exp(shift + output)` and `r = exp(dispersion)` failures, of the count `exp(shift + x) - 1`.
+fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
+    let k = (exp(shift + x) - 1.0).round().max(0.0);
+    let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
+    let mean = exp(log_mean);
+    let r = exp(dispersion.clamp(LOG_FAILURES_RANGE.0, LOG_FAILURES_RANGE.1));
+    let (ratio, ratio_slope) = log_gamma_ratio(r, k);
+    let spread = ln_1p(mean / r);
+    let loss = log_gamma_ratio(1.0, k).0 - ratio + r * spread + k * (ln(r + mean) - log_mean);
+    let apart = (mean - k) / (r + mean);
+    let slope = r * (spread - ratio_slope - apart);
+    [loss, r * apart, inward(slope, dispersion, LOG_FAILURES_RANGE.0, LOG_FAILURES_RANGE.1)]
+}

@@ -1,0 +1,64 @@
+//! The fast executor on the processor: runs the same plans in f32 on all cores. The oracle, slow and plain, is what it is compared
+//! with.
+//!
+//! Every op becomes a job: tasks that threads take in any order, whose number and content depend on the op alone. So the same
+//! bytes come out with any number of threads.
+
+mod activation;
+mod batch;
+mod executor;
+mod gemm;
+mod job;
+mod latent;
+mod likelihood;
+mod math;
+mod memory;
+mod norm;
+mod optimizer;
+mod pointwise;
+mod pool;
+mod reduce;
+mod rng;
+mod roof;
+mod softmax;
+mod threads;
+mod vector;
+
+pub use executor::Cpu;
+
+use crate::plan::{Kernel, Op, TensorTable};
+use job::Job;
+use memory::{Memory, Region};
+
+/// Makes jobs of the ops of a stage.
+struct Builder<'a> {
+    tensors: &'a TensorTable,
+    /// Elements that the jobs of this stage keep from phase to phase.
+    kept: usize,
+}
+
+impl Builder<'_> {
+    /// Room that a job's phases share. Other stages use it for something else.
+    fn scratch(&mut self, len: usize) -> Region {
+        let start = self.kept;
+        // On a cache line of its own.
+        self.kept += len.next_multiple_of(32);
+        Memory::scratch(self.tensors, start..start + len)
+    }
+
+    fn job(&mut self, op: &Op) -> Box<dyn Job> {
+        let tensors = self.tensors;
+        match &op.kernel {
+            Kernel::Batch(gather, binarise) => Box::new(batch::Rows::new(op, tensors, *gather, *binarise)),
+            Kernel::Gemm(product) => gemm::job(self, op, product),
+            Kernel::Map(program) => Box::new(pointwise::Map::new(op, tensors, program)),
+            Kernel::Norm(norm, way) => Box::new(norm::Groups::new(op, tensors, *norm, *way)),
+            Kernel::Pool(pool) => Box::new(pool::Images::new(op, tensors, pool)),
+            Kernel::Softmax(way) => Box::new(softmax::Rows::new(op, tensors, *way)),
+            Kernel::Update(update) => Box::new(optimizer::Arena::new(op, tensors, *update)),
+            Kernel::Reduce(kind) => reduce::job(self, op, *kind),
+            Kernel::RandomBits => Box::new(rng::Bits::new(op, tensors)),
+            Kernel::Roof(kind) => Box::new(roof::Yardstick::new(op, tensors, *kind)),
+        }
+    }
+}

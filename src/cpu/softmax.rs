@@ -1,0 +1,80 @@
+//! Logarithms of the probabilities of a category's words, and their gradient: some rows a task.
+
+use super::job::{At, Job, Scratch};
+use super::math::{exp, ln};
+use super::memory::Region;
+use crate::kernels::softmax::SoftmaxParams;
+use crate::plan::{Op, TensorTable, Way};
+
+/// Numbers of a task.
+const TASK: usize = 1 << 13;
+
+/// The rows of a matrix.
+pub(super) struct Rows {
+    way: Way,
+    cols: usize,
+    rows: usize,
+    groups: Region,
+    /// x, or d_y.
+    given: Region,
+    /// y, or d_x.
+    made: Region,
+    log_p: Option<Region>,
+}
+
+impl Rows {
+    pub fn new(op: &Op, tensors: &TensorTable, way: Way) -> Self {
+        let bound = |name| Region::bound(tensors, op, name);
+        let cols = SoftmaxParams::of(op).cols as usize;
+        let [given, made] = if way == Way::Forward { ["x", "y"] } else { ["d_y", "d_x"] };
+        let given = bound(given);
+        Self {
+            way,
+            cols,
+            rows: given.len / cols.max(1),
+            groups: bound("groups"),
+            given,
+            made: bound(made),
+            log_p: (way == Way::Back).then(|| bound("log_p")),
+        }
+    }
+
+    fn each(&self) -> usize {
+        (TASK / self.cols.max(1)).max(1)
+    }
+}
+
+impl Job for Rows {
+    fn phases(&self) -> Vec<usize> {
+        vec![self.rows.div_ceil(self.each())]
+    }
+
+    fn run(&self, at: At<'_>, _: usize, task: usize, _: &mut Scratch) {
+        let some = task * self.each() * self.cols..((task + 1) * self.each()).min(self.rows) * self.cols;
+        let groups = at.memory.floats(self.groups);
+        let (first, count) = groups.split_at(groups.len() / 2);
+        let given = &at.memory.floats(self.given)[some.clone()];
+        let made = at.memory.floats_mut(self.made.part(some.clone()));
+        made.copy_from_slice(given);
+        let log_p = self.log_p.map(|log_p| &at.memory.floats(log_p)[some]);
+        for (row, made) in made.chunks_exact_mut(self.cols).enumerate() {
+            for (first, count) in first.iter().zip(count) {
+                // A column of no group has an empty one.
+                let span = *first as usize..(*first + *count) as usize;
+                let Some(of_group) = made.get_mut(span.clone()).filter(|of_group| !of_group.is_empty()) else {
+                    continue;
+                };
+                if let (Way::Back, Some(log_p)) = (self.way, log_p) {
+                    let sum: f32 = of_group.iter().sum();
+                    let log_p = &log_p[row * self.cols..][span];
+                    of_group.iter_mut().zip(log_p).for_each(|(d, log_p)| *d -= exp(*log_p) * sum);
+                } else {
+                    let most = of_group.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                    let sum: f32 = of_group.iter().map(|x| exp(x - most)).sum();
+                    let log_sum = ln(sum);
+                    of_group.iter_mut().for_each(|x| *x = *x - most - log_sum);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Loops over arrays, compiled for each instruction set that the processor may have.
+//!
+//! What such a loop calls must be `#[inline(always)]`, or it is compiled for the least of them: that is why functions are handed on
+//! by name, and not as closures.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Defines a function whose loops become the vector instructions of this processor.
+macro_rules! vectorised {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident<'a $(, const $number:ident: usize)?>($($arg:ident: $type:ty),* $(,)?)
+     $(-> $result:ty)? $body:block) => {
+        $(#[$doc])*
+        $vis fn $name<'a $(, const $number: usize)?>($($arg: $type),*) $(-> $result)? {
+            struct Work<'a $(, const $number: usize)?> { $($arg: $type),* }
+            #[allow(unused_parens)]
+            impl<'a $(, const $number: usize)?> pulp::WithSimd for Work<'a $(, $number)?> {
+                type Output = ($($result)?);
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
+                    let Self { $($arg),* } = self;
+                    $body
+                }
+            }
+            pulp::Arch::new().dispatch(Work $(::<$number>)? { $($arg),* })
+        }
+    };
+}
+pub(super) use vectorised;
+
+/// The name of these instructions.
+pub(super) fn instructions() -> &'static str {
+    match Arch::new() {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(_) => "avx512",
+        #[cfg(target_arch = "x86_64")]
+        Arch::V3(_) => "avx2",
+        #[cfg(target_arch = "aarch64")]
+        Arch::Neon(_) => "neon",
+        _ => "scalar",
+    }
+}
+
+/// `y = f(x[0], ...)`, element by element.
+struct Each<'a, const INPUTS: usize, const RESULTS: usize, F> {
+    x: [&'a [f32]; INPUTS],
+    y: [&'a mut [f32]; RESULTS],
+    f: F,
+}
+
+impl<const INPUTS: usize, const RESULTS: usize, F: Fn([f32; INPUTS]) -> [f32; RESULTS]> WithSimd
+    for Each<'_, INPUTS, RESULTS, F>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let len = self.y[0].len();
+        // Of one length, so that no index has to be checked in the loop.
+        let x = self.x.map(|x| &x[..len]);
+        let mut y = self.y;
+        for y in &mut y {
+            assert_eq!(y.len(), len);
+        }
+        for i in 0..len {
+            let results = (self.f)(std::array::from_fn(|input| x[input][i]));
+            for (y, result) in y.iter_mut().zip(results) {
+                y[i] = result;
+            }
+        }
+    }
+}
+
+/// `y = f(x)`, element by element, of a function that is `#[inline(always)]`.
+pub(super) fn each<const INPUTS: usize, const RESULTS: usize>(
+    x: [&[f32]; INPUTS],
+    y: [&mut [f32]; RESULTS],
+    f: impl Fn([f32; INPUTS]) -> [f32; RESULTS],
+) {
+    Arch::new().dispatch(Each { x, y, f });
+}
+
+vectorised! {
+    /// `sum += x`
+    pub(super) fn add<'a>(sum: &'a mut [f32], x: &'a [f32]) {
+        for (sum, x) in sum.iter_mut().zip(x) {
+            *sum += *x;
+        }
+    }
+}
+
+/// Sums kept side by side, so that a sum of many numbers is vector instructions in a fixed order.
+const LANES: usize = 16;
+
+/// The sum of what lies side by side.
+#[inline(always)]
+fn folded(mut sums: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            sums[i] += sums[i + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
+
+vectorised! {
+    /// The sum of an array, in an order that depends on its length alone.
+    pub(super) fn sum<'a>(x: &'a [f32]) -> f32 {
+        let mut sums = [0.0; LANES];
+        let (chunks, rest) = x.as_chunks::<LANES>();
+        sums[..rest.len()].copy_from_slice(rest);
+        for chunk in chunks {
+            for i in 0..LANES {
+                sums[i] += chunk[i];
+            }
+        }
+        folded(sums)
+    }
+}
+
+vectorised! {
+    /// The sum of the squares of an array, in such an order.
+    pub(super) fn sum_of_squares<'a>(x: &'a [f32]) -> f32 {
+        let mut sums = [0.0; LANES];
+        let (chunks, rest) = x.as_chunks::<LANES>();
+        for (sum, x) in sums.iter_mut().zip(rest) {
+            *sum = x * x;
+        }
+        for chunk in chunks {
+            for i in 0..LANES {
+                sums[i] += chunk[i] * chunk[i];
+            }
+        }
+        folded(sums)
+    }
+}
