@@ -132,7 +132,7 @@ fn devices_agree_with_the_oracle_on_every_gradient() {
         let expected = exact.read(vae.gradients).unwrap();
         let expected_loss = exact.read(vae.program.metrics.unwrap()).unwrap()[0];
         let mut devices = vec![(OpenDevice::Cpu, None)];
-        for gpu in &gpu {
+        if let Some(gpu) = &gpu {
             let targets = [Target::Simd, Target::Gpu, gpu.target];
             devices.extend(targets.map(|target| (OpenDevice::Adapter(gpu.clone()), Some(target))));
         }
