@@ -5,7 +5,7 @@ mod common;
 use wgvae::config::Config;
 use wgvae::cpu::Cpu;
 use wgvae::data::Dataset;
-use wgvae::executor::{Device, Execute, Executor, OpenDevice};
+use wgvae::executor::{Device, Executor, OpenDevice};
 use wgvae::gpu::GpuOptions;
 use wgvae::model::{Plan, Vae};
 use wgvae::plan::{Program, StepMetrics};
