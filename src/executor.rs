@@ -83,63 +83,41 @@ impl Execute for GpuExecutor {
     }
 }
 
-impl Execute for Cpu {
-    fn program(&self) -> &Program {
-        self.program()
-    }
+/// What runs on the host cannot fail.
+macro_rules! on_the_host {
+    ($executor:ty $(, $number:ident)?) => {
+        impl$(<$number: Real>)? Execute for $executor {
+            fn program(&self) -> &Program {
+                self.program()
+            }
 
-    fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
-        self.write_at(buffer, offset, words);
-        Ok(())
-    }
+            fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
+                self.write_at(buffer, offset, words);
+                Ok(())
+            }
 
-    fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
-        Ok(Cpu::read_at(self, buffer, offset, len))
-    }
+            fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
+                Ok(<$executor>::read_at(self, buffer, offset, len))
+            }
 
-    fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
-        self.dispatch(plan, step);
-        Ok(())
-    }
+            fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
+                self.dispatch(plan, step);
+                Ok(())
+            }
 
-    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
-        self.submit(plan, steps);
-        Ok(())
-    }
+            fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
+                self.submit(plan, steps);
+                Ok(())
+            }
 
-    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
-        Ok(self.collect())
-    }
+            fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
+                Ok(self.collect())
+            }
+        }
+    };
 }
-
-impl<T: Real> Execute for Oracle<T> {
-    fn program(&self) -> &Program {
-        self.program()
-    }
-
-    fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) -> Result<(), GpuError> {
-        self.write_at(buffer, offset, words);
-        Ok(())
-    }
-
-    fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
-        Ok(Oracle::read_at(self, buffer, offset, len))
-    }
-
-    fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
-        self.dispatch(plan, step);
-        Ok(())
-    }
-
-    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
-        self.submit(plan, steps);
-        Ok(())
-    }
-
-    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
-        Ok(self.collect())
-    }
-}
+on_the_host!(Cpu);
+on_the_host!(Oracle<T>, T);
 
 /// Any of the executors; dereferences to [`Execute`].
 pub enum Executor {
@@ -257,7 +235,7 @@ impl Device {
     /// The oracle.
     pub fn oracle() -> Self {
         let none = || "none".to_string();
-        Self { name: "CPU reference".into(), kind: "oracle".into(), backend: none(), driver: none() }
+        Self { name: "oracle".into(), kind: "oracle".into(), backend: none(), driver: none() }
     }
 
     /// The device of an adapter.

@@ -121,7 +121,7 @@ enum Command {
     Man(shell::ManArgs),
     /// List the adapters
     Devices(devices::Args),
-    /// Run every kernel on an adapter and compare it with the CPU reference
+    /// Run every kernel on a device and compare it with the oracle
     Doctor(doctor::Args),
 }
 

@@ -1,5 +1,5 @@
-//! The CPU executor: runs the same plans in plain Rust loops, in f32 or f64. Every kernel is compared with it, and it
-//! is used where there is no adapter.
+//! The oracle: runs the same plans in plain Rust loops, in f32 or f64. Every kernel, and the processor's every job, is compared
+//! with it.
 
 mod activation;
 mod batch;

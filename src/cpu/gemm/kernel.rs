@@ -6,7 +6,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::super::memory::{Memory, Region};
+use crate::cpu::memory::{Memory, Region};
 
 /// Vectors of a panel.
 const VECTORS: usize = 2;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::vector::vectorised;
+use crate::cpu::vector::vectorised;
 
 /// Where B lies.
 #[derive(Clone, Copy)]

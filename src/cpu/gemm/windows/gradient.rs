@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::super::super::Builder;
-use super::super::super::job::{At, Floats, Job, Scratch};
-use super::super::super::memory::Region;
-use super::super::super::pointwise::{Body, Tile};
-use super::super::super::vector::{add, vectorised};
-use super::super::kernel::{Left, Multiply, NOWHERE, Shape, To};
-use super::super::pack::{Right, pack};
 use super::{Margin, TILE, WORK, padded_cols};
+use crate::cpu::Builder;
+use crate::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
+use crate::cpu::gemm::pack::{Right, pack};
+use crate::cpu::job::{At, Floats, Job, Scratch};
+use crate::cpu::memory::Region;
+use crate::cpu::pointwise::{Body, Tile};
+use crate::cpu::vector::{add, vectorised};
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Windows};
 

@@ -7,11 +7,11 @@ mod overlapped;
 
 use std::ops::Range;
 
-use super::super::Builder;
-use super::super::job::{At, Job};
-use super::super::memory::Region;
-use super::super::pointwise::levels;
 use super::kernel::Shape;
+use crate::cpu::Builder;
+use crate::cpu::job::{At, Job};
+use crate::cpu::memory::Region;
+use crate::cpu::pointwise::levels;
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Orientation, Windows};
 use gradient::WeightGradient;

@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::super::super::Builder;
-use super::super::super::job::{At, Job, Scratch};
-use super::super::super::memory::Region;
-use super::super::super::pointwise::{Body, Tile};
-use super::super::super::vector::vectorised;
-use super::super::kernel::{Left, Multiply, NOWHERE, Shape, To};
-use super::super::pack::{Right, pack};
 use super::{TILE, padded_cols};
+use crate::cpu::Builder;
+use crate::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
+use crate::cpu::gemm::pack::{Right, pack};
+use crate::cpu::job::{At, Job, Scratch};
+use crate::cpu::memory::Region;
+use crate::cpu::pointwise::{Body, Tile};
+use crate::cpu::vector::vectorised;
 use crate::plan::{Gemm, Op, Windows};
 
 /// Images that windows with few channels overlap to. First the whole product, with all taps side by side: vectors that one channel
