@@ -73,15 +73,16 @@ proptest! {
         batch in 1_usize..150, inputs in 1_usize..150, outputs in 1_usize..150,
         accumulate in any::<bool>(), tiles in any::<bool>(), checked in any::<bool>(),
     ) {
-        let Some(gpu) = common::gpu() else { return Ok(()) };
         let case = layer(batch, inputs, outputs, accumulate);
         let options = GpuOptions {
             checked,
             target: tiles.then_some(Target::Gpu),
             ..GpuOptions::default()
         };
-        if let Err(error) = check::check_case(&OpenDevice::Adapter(gpu.clone()), &case, &options) {
-            prop_assert!(false, "{}: {error}", case.name);
+        for device in [OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter)) {
+            if let Err(error) = check::check_case(&device, &case, &options) {
+                prop_assert!(false, "{} on {}: {error}", case.name, device.record().name);
+            }
         }
     }
 }

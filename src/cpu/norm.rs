@@ -2,7 +2,7 @@
 
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
-use super::vector::vectorised;
+use super::vector::{sums_of_columns, vectorised};
 use crate::plan::{Norm, Op, TensorTable, Way};
 
 /// What is added to the variance.
@@ -55,19 +55,7 @@ impl Groups {
 }
 
 vectorised! {
-    /// Sums of each channel, in the order of pixels.
-    fn sums_of_channels<'a>(x: &'a [f32], sums: &'a mut [f32]) {
-        sums.fill(0.0);
-        for pixel in x.chunks_exact(sums.len()) {
-            for (sum, x) in sums.iter_mut().zip(pixel) {
-                *sum += *x;
-            }
-        }
-    }
-}
-
-vectorised! {
-    /// The same of products.
+    /// Sums of each channel of products, in the order of pixels.
     fn sums_of_products<'a>(x: &'a [f32], y: &'a [f32], sums: &'a mut [f32]) {
         sums.fill(0.0);
         for (x, y) in x.chunks_exact(sums.len()).zip(y.chunks_exact(sums.len())) {
@@ -136,7 +124,7 @@ impl Job for Groups {
         let of_image = self.scales.part(image * self.groups..(image + 1) * self.groups);
         let (means, rest) = scratch.panel.sized(3 * channels).split_at_mut(channels);
         let (along, scales) = rest.split_at_mut(channels);
-        sums_of_channels(given, means);
+        sums_of_columns(given, means);
         self.means(means);
         if let Some(normalised) = self.normalised {
             let y = &at.memory.floats(normalised)[range];

@@ -4,7 +4,7 @@ use super::job::{At, Job, Scratch};
 use super::memory::Region;
 use super::vector::vectorised;
 use crate::kernels::optimizer::{OptimizerParams, SMALLEST_MOMENT};
-use crate::plan::{Op, TensorTable, Update};
+use crate::plan::{Op, StepScalars, TensorTable, Update};
 
 /// Parameters of a task.
 const TASK: usize = 1 << 14;
@@ -56,54 +56,55 @@ impl Job for Arena {
         match (self.update, self.second) {
             (Update::Adam { decoupled }, Some(second)) => {
                 let second = at.memory.floats_mut(second.part(some));
-                let rate = step.lr * step.correction1;
-                // One of these two changes nothing.
-                let (kept, decay) = if decoupled { (1.0 - step.lr * p.decay, 0.0) } else { (1.0, p.decay) };
-                let [correction2, beta1, beta2] = [step.correction2, p.beta1, p.beta2];
-                adam(
-                    [clip, decay, kept, rate, correction2, beta1, beta2, p.epsilon],
-                    weights,
-                    gradients,
-                    first,
-                    second,
-                );
+                adam(p, step, decoupled, clip, weights, gradients, first, second);
             }
             (update, _) => {
                 let nesterov = update == Update::Sgd { nesterov: true };
-                sgd([clip, p.decay, p.momentum, step.lr], nesterov, weights, gradients, first);
+                sgd(p, step.lr, nesterov, clip, weights, gradients, first);
             }
         }
     }
 }
 
 vectorised! {
-    /// Adam; the first numbers are the factor on gradients, the decay of weights through the gradient, the share of weights that is
-    /// kept, and the learning rate.
+    /// Adam.
     fn adam<'a>(
-        of: [f32; 8],
+        p: OptimizerParams,
+        step: StepScalars,
+        decoupled: bool,
+        clip: f32,
         weights: &'a mut [f32],
         gradients: &'a [f32],
         first: &'a mut [f32],
         second: &'a mut [f32],
     ) {
-        let [clip, decay, kept, rate, correction2, beta1, beta2, epsilon] = of;
+        let rate = step.lr * step.correction1;
+        // One of these two changes nothing.
+        let (kept, decay) = if decoupled { (1.0 - step.lr * p.decay, 0.0) } else { (1.0, p.decay) };
         for ((w, g), (m, v)) in weights.iter_mut().zip(gradients).zip(first.iter_mut().zip(second)) {
             let g = *g * clip + decay * *w;
-            *m = flushed(beta1 * *m + (1.0 - beta1) * g);
-            *v = flushed(beta2 * *v + (1.0 - beta2) * (g * g));
-            *w = *w * kept - rate * *m / (v.sqrt() * correction2 + epsilon);
+            *m = flushed(p.beta1 * *m + (1.0 - p.beta1) * g);
+            *v = flushed(p.beta2 * *v + (1.0 - p.beta2) * (g * g));
+            *w = *w * kept - rate * *m / (v.sqrt() * step.correction2 + p.epsilon);
         }
     }
 }
 
 vectorised! {
-    /// SGD: of the factor on gradients, the decay of weights, the momentum and the learning rate.
-    fn sgd<'a>(of: [f32; 4], nesterov: bool, weights: &'a mut [f32], gradients: &'a [f32], first: &'a mut [f32]) {
-        let [clip, decay, momentum, lr] = of;
+    /// SGD.
+    fn sgd<'a>(
+        p: OptimizerParams,
+        lr: f32,
+        nesterov: bool,
+        clip: f32,
+        weights: &'a mut [f32],
+        gradients: &'a [f32],
+        first: &'a mut [f32],
+    ) {
         for ((w, g), velocity) in weights.iter_mut().zip(gradients).zip(first) {
-            let g = *g * clip + decay * *w;
-            *velocity = flushed(momentum * *velocity + g);
-            *w -= lr * if nesterov { g + momentum * *velocity } else { *velocity };
+            let g = *g * clip + p.decay * *w;
+            *velocity = flushed(p.momentum * *velocity + g);
+            *w -= lr * if nesterov { g + p.momentum * *velocity } else { *velocity };
         }
     }
 }

@@ -12,7 +12,7 @@ use super::vector::{add, each, vectorised};
 use super::{activation, latent, likelihood};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::map::MapParams;
-use crate::plan::{Function, Index, MISSING, Op, Pointwise, Store, TensorTable, Value, is_missing};
+use crate::plan::{Function, Index, Op, Pointwise, Store, TensorTable, Value, is_missing};
 
 /// Elements that a program goes over at a time; so many fit the first-level cache, in ten registers.
 const CHUNK: usize = 512;
@@ -308,15 +308,6 @@ fn absent([x]: [f32; 1]) -> [f32; 1] {
 }
 
 vectorised! {
-    /// Grey levels as floats.
-    pub(super) fn levels<'a>(bytes: &'a [u8], to: &'a mut [f32]) {
-        for (to, byte) in to.iter_mut().zip(bytes) {
-            *to = f32::from(*byte) * (1.0 / 255.0);
-        }
-    }
-}
-
-vectorised! {
     /// Rows of so many numbers, so far apart, behind each other.
     fn rows<'a>(from: &'a [f32], stride: usize, width: usize, to: &'a mut [f32]) {
         if width == stride {
@@ -343,7 +334,7 @@ vectorised! {
 
 vectorised! {
     /// The same of grey levels.
-    fn rows_of_levels<'a>(from: &'a [u8], stride: usize, width: usize, to: &'a mut [f32]) {
+    pub(super) fn rows_of_levels<'a>(from: &'a [u8], stride: usize, width: usize, to: &'a mut [f32]) {
         for (row, to) in to.chunks_exact_mut(width).enumerate() {
             for (to, byte) in to.iter_mut().zip(&from[row * stride..][..width]) {
                 *to = f32::from(*byte) * (1.0 / 255.0);
@@ -373,7 +364,7 @@ pub(super) struct Map {
     tile: [usize; 2],
 }
 
-/// Elements of a task: some 10 us of work.
+/// Elements of a task: some 10 us of work. Of a row that is longer, each part begins with a partial sum.
 const TASK: usize = 1 << 14;
 
 impl Map {
@@ -398,5 +389,3 @@ impl Job for Map {
         self.body.run(at, None, [rows, cols], &mut scratch.registers);
     }
 }
-
-const _: () = assert!(TASK.is_multiple_of(4) && MISSING >= 3e38);

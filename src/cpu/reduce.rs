@@ -3,7 +3,7 @@
 use super::Builder;
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
-use super::vector::{add, sum, sum_of_squares};
+use super::vector::{sum, sum_of_squares, sums_of_columns};
 use crate::kernels::reduce::{MATRIX, ReduceParams, TOTAL};
 use crate::plan::{METRICS_PER_STEP, Op, Reduce};
 
@@ -94,18 +94,10 @@ impl Job for Columns {
         } else {
             (self.partials, self.total)
         };
-        sums_of_columns(at.memory.floats(values), at.memory.floats_mut(to));
+        let (values, sums) = (at.memory.floats(values), at.memory.floats_mut(to));
+        // One column is a vector, whose sum need not be made number after number.
+        if let [alone] = sums { *alone = sum(values) } else { sums_of_columns(values, sums) }
     }
-}
-
-/// The sum of each column of a matrix, in the order of rows.
-fn sums_of_columns(values: &[f32], sums: &mut [f32]) {
-    if let [alone] = sums {
-        *alone = sum(values);
-        return;
-    }
-    sums.fill(0.0);
-    values.chunks_exact(sums.len()).for_each(|row| add(sums, row));
 }
 
 /// Each row of some matrices.

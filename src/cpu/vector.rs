@@ -10,6 +10,7 @@ macro_rules! vectorised {
     ($(#[$doc:meta])* $vis:vis fn $name:ident<'a $(, const $number:ident: usize)?>($($arg:ident: $type:ty),* $(,)?)
      $(-> $result:ty)? $body:block) => {
         $(#[$doc])*
+        #[allow(clippy::too_many_arguments)]
         $vis fn $name<'a $(, const $number: usize)?>($($arg: $type),*) $(-> $result)? {
             struct Work<'a $(, const $number: usize)?> { $($arg: $type),* }
             #[allow(unused_parens)]
@@ -84,6 +85,18 @@ vectorised! {
     pub(super) fn add<'a>(sum: &'a mut [f32], x: &'a [f32]) {
         for (sum, x) in sum.iter_mut().zip(x) {
             *sum += *x;
+        }
+    }
+}
+
+vectorised! {
+    /// The sum of each column of a matrix, in the order of rows.
+    pub(super) fn sums_of_columns<'a>(values: &'a [f32], sums: &'a mut [f32]) {
+        sums.fill(0.0);
+        for row in values.chunks_exact(sums.len()) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += *value;
+            }
         }
     }
 }

@@ -169,11 +169,11 @@ impl DeviceOptions {
         if !wanted {
             return Ok(false);
         }
-        let Some(speeds) = self.speeds(gpu, vae, tuning, watch)? else { return Ok(software) };
+        let speeds = self.speeds(gpu, vae, tuning, watch)?;
         if self.device == DeviceChoice::Fastest {
-            return Ok(speeds.processor < speeds.adapter);
+            return Ok(speeds.map_or(software, |speeds| speeds.processor < speeds.adapter));
         }
-        if speeds.processor < WORTH_SAYING * speeds.adapter {
+        if let Some(speeds) = speeds.filter(|speeds| speeds.processor < WORTH_SAYING * speeds.adapter) {
             watch(DeviceEvent::ProcessorIsFaster { adapter: &gpu.info.name, speeds });
         }
         Ok(false)

@@ -10,8 +10,8 @@ use std::ops::Range;
 use super::Builder;
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
-use super::pointwise::{Body, Tile, levels};
-use super::vector::add;
+use super::pointwise::{Body, Tile, rows_of_levels};
+use super::vector::sums_of_columns;
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
 use crate::plan::{Gemm, Op, Orientation};
@@ -56,9 +56,8 @@ impl Unpacked {
         let first = task * self.rows_of_task();
         let rows = first..(first + self.rows_of_task()).min(self.rows);
         let to = at.memory.floats_mut(self.floats.part(rows.start * self.cols..rows.end * self.cols));
-        for (row, to) in rows.zip(to.chunks_mut(self.cols)) {
-            levels(&bytes[row * 4 * words_per_row(self.cols)..][..self.cols], to);
-        }
+        let stride = 4 * words_per_row(self.cols);
+        rows_of_levels(&bytes[rows.start * stride..], stride, self.cols, to);
     }
 }
 
@@ -208,11 +207,7 @@ impl Product {
 
     /// The sums of A's columns.
     fn sum_rows(&self, at: At<'_>, to: Region) {
-        let sums = at.memory.floats_mut(to);
-        sums.fill(0.0);
-        for row in at.memory.floats(self.a).chunks_exact(self.sizes[0]) {
-            add(sums, row);
-        }
+        sums_of_columns(at.memory.floats(self.a), at.memory.floats_mut(to));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cpu::gemm::pack::{Right, pack};
 use crate::cpu::job::{At, Floats, Job, Scratch};
 use crate::cpu::memory::Region;
 use crate::cpu::pointwise::{Body, Tile};
-use crate::cpu::vector::{add, vectorised};
+use crate::cpu::vector::{add, sums_of_columns, vectorised};
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Windows};
 
@@ -112,9 +112,8 @@ impl WeightGradient {
         to.copy_from_slice(&tile[..self.len()]);
         if self.row_sum.is_some() {
             let sums = at.memory.floats_mut(self.row_sums.part(number * self.outputs..(number + 1) * self.outputs));
-            sums.fill(0.0);
             let rows = images.start * positions * self.outputs..images.end * positions * self.outputs;
-            d_y[rows].chunks_exact(self.outputs).for_each(|row| add(sums, row));
+            sums_of_columns(&d_y[rows], sums);
         }
     }
 
@@ -185,9 +184,7 @@ impl WeightGradient {
         if task == 0
             && let Some(to) = self.row_sum
         {
-            let total = at.memory.floats_mut(to);
-            total.fill(0.0);
-            at.memory.floats(self.row_sums).chunks_exact(self.outputs).for_each(|part| add(total, part));
+            sums_of_columns(at.memory.floats(self.row_sums), at.memory.floats_mut(to));
         }
         let each = self.rows_of_task();
         let some = task * each..((task + 1) * each).min(self.outputs);

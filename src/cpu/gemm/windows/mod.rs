@@ -11,7 +11,7 @@ use super::kernel::Shape;
 use crate::cpu::Builder;
 use crate::cpu::job::{At, Job};
 use crate::cpu::memory::Region;
-use crate::cpu::pointwise::levels;
+use crate::cpu::pointwise::rows_of_levels;
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Orientation, Windows};
 use gradient::WeightGradient;
@@ -76,7 +76,7 @@ impl Margin {
             let to = &mut to[before..before + row];
             if self.levels {
                 let bytes: &[u8] = bytemuck::cast_slice(at.memory.words(self.source));
-                levels(&bytes[image * 4 * words_per_row(height * row) + y * row..][..row], to);
+                rows_of_levels(&bytes[image * 4 * words_per_row(height * row) + y * row..], row, row, to);
             } else {
                 let start = (image * height + y) * row;
                 to.copy_from_slice(&at.memory.floats(self.source)[start..start + row]);
