@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
         (33, 517, 30),
         (517, 30, 33),
         (1037, 9, 7),
+        (9, 1037, 5),
     ] {
         for activation in [Activation::Identity, Activation::Tanh] {
             all.push(forward_case(batch, inputs, outputs, activation, false));
@@ -85,18 +86,18 @@ pub(super) struct Epilogue {
 }
 
 impl Epilogue {
-    fn input(&mut self, tensor: TensorId, index: Index) -> Value {
+    pub fn input(&mut self, tensor: TensorId, index: Index) -> Value {
         self.body.reads.push(tensor);
         self.body.program.inputs.push(Input { binding: self.body.reads.len() - 1, index });
         Value::Input(self.body.program.inputs.len() - 1)
     }
 
-    fn call(&mut self, function: Function, arguments: &[Value]) -> Value {
+    pub fn call(&mut self, function: Function, arguments: &[Value]) -> Value {
         self.body.program.calls.push(Call { function, arguments: arguments.to_vec() });
         Value::Result { call: self.body.program.calls.len() - 1, index: 0 }
     }
 
-    fn store(&mut self, value: Value, tensor: TensorId, index: Index) {
+    pub fn store(&mut self, value: Value, tensor: TensorId, index: Index) {
         let known = self.body.writes.iter().position(|t| *t == tensor);
         let binding = known.unwrap_or_else(|| {
             self.body.writes.push(tensor);
@@ -105,14 +106,14 @@ impl Epilogue {
         self.body.program.stores.push(Store { value, binding, index, accumulate: false });
     }
 
-    fn sum(&mut self, value: Value, tensor: TensorId) {
+    pub fn sum(&mut self, value: Value, tensor: TensorId) {
         self.body.program.sums.push(value);
         self.body.sums.push(tensor);
     }
 }
 
 /// A result of a call other than the first.
-fn result(value: Value, index: usize) -> Value {
+pub(super) fn result(value: Value, index: usize) -> Value {
     match value {
         Value::Result { call, .. } => Value::Result { call, index },
         value => value,

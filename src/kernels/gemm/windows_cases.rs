@@ -1,10 +1,10 @@
 //! Cases of products with the windows of images: convolutions forward, their `d_weight` and their `d_input`.
 
-use super::cases::{SUMS, activated, product, sloped};
+use super::cases::{Epilogue, SUMS, activated, product, result, sloped};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::case::{Case, Fill};
 use crate::kernels::{Activation, gemm, map};
-use crate::plan::{Dtype, Orientation, StepScalars, Windows};
+use crate::plan::{Dtype, Function, Index, Loss, Orientation, StepScalars, Value, Windows};
 
 /// The cases.
 pub(super) fn cases() -> Vec<Case> {
@@ -33,6 +33,8 @@ pub(super) fn cases() -> Vec<Case> {
         (3, [13, 11, 1], [3, 3], 1, [1, 1], 5),
         (2, [13, 11, 3], [3, 3], 1, [1, 1], 8),
         (5, [18, 16, 1], [4, 4], 2, [1, 1], 6),
+        // More lines than a task of the processor takes.
+        (1, [33, 65, 2], [3, 3], 1, [1, 1], 34),
     ] {
         let of = Windows::padded(image, kernel, stride, padding);
         all.push(case(images, of, outputs, Activation::Relu, false));
@@ -41,9 +43,34 @@ pub(super) fn cases() -> Vec<Case> {
     // Padding below and right of the image only, as `same` has it at an even size with a stride of 2.
     let same = Windows { image: [8, 8, 4], positions: [4, 4], kernel: [3, 3], stride: 2, padding: [0, 0] };
     all.push(case(3, same, 8, Activation::Identity, false));
+    for (images, image, stride, outputs) in [(3, [7, 5, 3], 2, 5), (2, [9, 13, 9], 1, 4), (1, [23, 24, 1], 2, 3)] {
+        all.push(likelihood_case(images, Windows::padded(image, [3, 3], stride, [1, 1]), outputs));
+    }
     let of = Windows::padded([14, 14, 32], [3, 3], 2, [1, 1]);
     all.push(case(128, of, 64, Activation::Relu, false).timed(true));
     all
+}
+
+/// A decoder's last layer, a transposed convolution, with the loss and gradient of images of grey levels.
+fn likelihood_case(images: usize, of: Windows, inputs: usize) -> Case {
+    let mut case = Case::new(format!("gemm/windows {images} of {of} from {inputs} bernoulli"), StepScalars::default());
+    let (pixels, channels) = (images * of.pixels(), of.channels());
+    let x = case.input("x", &[images * of.rows(), inputs], Dtype::F32, Fill::Spread(1.0));
+    let weight = case.input("weight", &[inputs, of.cols()], Dtype::F32, Fill::Spread(1.0));
+    let bias = case.input("bias", &[channels], Dtype::F32, Fill::Spread(1.0));
+    let levels = case.input("levels", &[images, words_per_row(of.image_len())], Dtype::U32, Fill::Bits);
+    let d_output = case.output("d_output", &[pixels, channels], SUMS);
+    let sum = case.output("loss", &[pixels, channels.div_ceil(4)], SUMS);
+    let mut epilogue = Epilogue::default();
+    let level = epilogue.input(levels, Index::LevelsOf { rows: of.pixels() as u32 });
+    let loss = epilogue.call(Function::Loss(Loss::Bernoulli), &[Value::Product(0), level]);
+    epilogue.store(result(loss, 1), d_output, Index::Whole);
+    epilogue.sum(loss, sum);
+    case.op(|t| {
+        let op = gemm::convolution(t, "forward", Orientation::Nn, [x, weight, d_output], of)?;
+        product(t, op, Some(bias), epilogue)
+    });
+    case
 }
 
 fn case(images: usize, of: Windows, outputs: usize, activation: Activation, levels: bool) -> Case {

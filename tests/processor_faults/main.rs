@@ -1,0 +1,92 @@
+//! Planted faults in the code for the processor: each must make a case fail. A copy of the project is compiled once, in which every
+//! faulty expression stands beside the right one, and a number says at run time which of the faults is there.
+
+mod faults;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use faults::FAULTS;
+
+/// What the copy has besides its faults.
+const SWITCH: &str = "
+/// The number of the fault that is there; the first is 1.
+pub static FAULT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// Whether it is this one.
+#[inline(always)]
+pub(crate) fn fault(number: usize) -> bool {
+    FAULT.load(std::sync::atomic::Ordering::Relaxed) == number
+}
+";
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    }
+}
+
+/// The source of a file with its faults.
+fn planted(file: &str, source: &str) -> String {
+    let mut spots: Vec<_> = (FAULTS.iter().enumerate().filter(|(_, fault)| fault.0 == file))
+        .map(|(number, (.., text, wrong))| {
+            let (before, rest) = text.split_once('«').unwrap();
+            let (right, behind) = rest.split_once('»').unwrap();
+            let found: Vec<_> = source.match_indices(&format!("{before}{right}{behind}")).collect();
+            assert_eq!(found.len(), 1, "`{text}` is in {file} {} times", found.len());
+            let start = found[0].0 + before.len();
+            let both = format!("(if crate::cpu::fault({}) {{ {wrong} }} else {{ {right} }})", number + 1);
+            (start..start + right.len(), both)
+        })
+        .collect();
+    spots.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+    let mut result = source.to_string();
+    for (range, both) in spots {
+        result.replace_range(range, &both);
+    }
+    result
+}
+
+#[test]
+fn every_planted_fault_is_found() {
+    let (project, target) = (Path::new(env!("CARGO_MANIFEST_DIR")), Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let root = target.join("processor_faults");
+    let _ = fs::remove_dir_all(&root);
+    for part in ["src", "shaders", "presets", "benches/bench.rs", "Cargo.lock", "tests/processor_faults/faults.rs"] {
+        copy(&project.join(part), &root.join(part));
+    }
+    copy(&project.join("tests/processor_faults/runner.rs"), &root.join("examples/faults.rs"));
+    // Speed matters little here, and the time to compile does.
+    let manifest = fs::read_to_string(project.join("Cargo.toml")).unwrap();
+    let manifest = manifest.replace("[lints.rust]", "[lints.rust]\nunused_parens = \"allow\"");
+    let quick = ["release", "dev"].map(|profile| format!("\n[profile.{profile}.package.wgvae]\nopt-level = 1\n"));
+    fs::write(root.join("Cargo.toml"), manifest + &quick.concat()).unwrap();
+    let switch = root.join("src/cpu/mod.rs");
+    fs::write(&switch, fs::read_to_string(&switch).unwrap() + SWITCH).unwrap();
+    let files: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.0).collect();
+    for file in files {
+        let path = root.join("src/cpu").join(file);
+        fs::write(&path, planted(file, &fs::read_to_string(&path).unwrap())).unwrap();
+    }
+    // What this test was compiled with, so that the crates that the project needs are compiled already.
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let ran = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--offline", "--locked", "--profile", profile, "--example", "faults", "--target-dir"])
+        .arg(target.parent().unwrap())
+        .current_dir(&root)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{printed}{}", String::from_utf8_lossy(&ran.stderr));
+    let unnoticed: Vec<_> = printed.lines().map(|line| FAULTS[line.parse::<usize>().unwrap()]).collect();
+    assert!(unnoticed.is_empty(), "went unnoticed:\n{unnoticed:#?}");
+}
