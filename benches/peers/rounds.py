@@ -1,10 +1,30 @@
-"""Shared by the Python peers: their arguments, the timing of a step, and the line they print."""
+"""Shared by the Python peers: the models, their arguments, the timing of a step, and the line they print."""
 import argparse
 import json
 import math
 import time
+from typing import NamedTuple
 
-PIXELS, HIDDEN, LATENT = 784, 400, 20
+
+class Dense(NamedTuple):
+    """wgvae's preset of the same name: relu, losses summed over a row, Adam."""
+
+    data: int
+    hidden: list
+    latent: int
+    # Cross-entropy on logits, or half of the squared error times this.
+    precision: float = None
+    # The weight of the KL term. None: no draw and no KL, and a relu code.
+    beta: float = 1
+    batch: int = 128
+
+
+DENSE = {
+    "dense": Dense(784, [400], 20),
+    "deep-dense": Dense(784, [128, 64], 16, precision=2, beta=0.01, batch=64),
+    "autoencoder": Dense(784, [], 32, beta=None, batch=256),
+    "points": Dense(2, [100], 2, precision=100),
+}
 LEARNING_RATE = 1e-3
 # Share of pixels that are 1, about that of MNIST. The pixels are random, so that none is always 0: weights without any
 # gradient would turn Adam's moments into denormal numbers, which are slow on some CPUs.
@@ -16,12 +36,18 @@ STEPS_PER_ROUND = 100
 def arguments(description, models):
     """The batch size and the model, from the command line."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--batch", type=int, default=128, metavar="N", help="examples per step (default 128)")
+    parser.add_argument("--batch", type=int, metavar="N", help="examples per step (default: the preset's)")
     parser.add_argument("--model", choices=models, default=models[0], help="which model (default: %(default)s)")
     given = parser.parse_args()
+    given.batch = batch_of(given.model) if given.batch is None else given.batch
     if given.batch < 1:
         parser.error("--batch must be at least 1")
     return given
+
+
+def batch_of(model):
+    """The batch of a preset."""
+    return DENSE[model].batch if model in DENSE else 128
 
 
 def report(peer, device, batch, steps, run_round):

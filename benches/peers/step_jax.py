@@ -1,9 +1,11 @@
-"""One training step of the 784-400-20-400-784 VAE in JAX: milliseconds per step, with one call per step and as one scan."""
+"""One training step of a dense preset's model in JAX: milliseconds per step, with one call per step and as one scan."""
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import optax
 
-from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, arguments, report
+from rounds import DENSE, LEARNING_RATE, PIXELS_ON, STEPS_PER_ROUND, arguments, report
 
 # By default, GPUs may multiply with less precision than f32.
 jax.config.update("jax_default_matmul_precision", "float32")
@@ -19,54 +21,67 @@ def linear(key, inputs, outputs):
     return weight, jax.random.uniform(bias_key, (outputs,), minval=-bound, maxval=bound)
 
 
-def fresh_state():
-    layers = {
-        "encoder": (PIXELS, HIDDEN),
-        "mu": (HIDDEN, LATENT),
-        "logvar": (HIDDEN, LATENT),
-        "decoder": (LATENT, HIDDEN),
-        "logits": (HIDDEN, PIXELS),
-    }
+def fresh_state(model):
+    encoder = [model.data, *model.hidden]
+    decoder = [model.latent, *reversed(model.hidden), model.data]
+    heads = ["code"] if model.beta is None else ["mu", "logvar"]
+    layers = {f"encoder.{i}": sizes for i, sizes in enumerate(zip(encoder, encoder[1:]))}
+    layers |= {head: (encoder[-1], model.latent) for head in heads}
+    layers |= {f"decoder.{i}": sizes for i, sizes in enumerate(zip(decoder, decoder[1:]))}
     keys = jax.random.split(jax.random.key(0), len(layers))
     weights = {name: linear(key, *sizes) for (name, sizes), key in zip(layers.items(), keys)}
     return weights, adam.init(weights), jax.random.key(1)
 
 
-def loss_of(weights, x, key):
-    """The negative ELBO, averaged over the batch."""
+def loss_of(model, weights, x, key):
+    """The loss, averaged over the batch: where nothing is drawn the reconstruction's, else the negative ELBO."""
 
     def layer(name, inputs):
         weight, bias = weights[name]
         return inputs @ weight + bias
 
-    hidden = jax.nn.relu(layer("encoder", x))
-    mu, logvar = layer("mu", hidden), layer("logvar", hidden)
-    z = mu + jnp.exp(logvar / 2) * jax.random.normal(key, mu.shape)
-    logits = layer("logits", jax.nn.relu(layer("decoder", z)))
-    # The same as optax.sigmoid_binary_cross_entropy, and faster: one logarithm per pixel instead of two.
-    reconstruction = (jax.nn.relu(logits) - logits * x + jnp.log1p(jnp.exp(-abs(logits)))).sum()
-    kl = 0.5 * (jnp.exp(logvar) + mu**2 - 1 - logvar).sum()
-    return (reconstruction + kl) / len(x)
+    hidden = x
+    for i in range(len(model.hidden)):
+        hidden = jax.nn.relu(layer(f"encoder.{i}", hidden))
+    if model.beta is None:
+        hidden, kl = jax.nn.relu(layer("code", hidden)), 0
+    else:
+        mu, logvar = layer("mu", hidden), layer("logvar", hidden)
+        hidden = mu + jnp.exp(logvar / 2) * jax.random.normal(key, mu.shape)
+        kl = 0.5 * (jnp.exp(logvar) + mu**2 - 1 - logvar).sum()
+    for i in range(len(model.hidden)):
+        hidden = jax.nn.relu(layer(f"decoder.{i}", hidden))
+    output = layer(f"decoder.{len(model.hidden)}", hidden)
+    if model.precision is None:
+        # The same as optax.sigmoid_binary_cross_entropy, and faster: one logarithm per pixel instead of two.
+        reconstruction = (jax.nn.relu(output) - output * x + jnp.log1p(jnp.exp(-abs(output)))).sum()
+    else:
+        reconstruction = 0.5 * model.precision * ((output - x) ** 2).sum()
+    return (reconstruction + (model.beta or 0) * kl) / len(x)
 
 
-def step(state, x):
+def step(model, state, x):
     weights, moments, key = state
     key, noise_key = jax.random.split(key)
-    loss, gradients = jax.value_and_grad(loss_of)(weights, x, noise_key)
+    loss, gradients = jax.value_and_grad(partial(loss_of, model))(weights, x, noise_key)
     updates, moments = adam.update(gradients, moments, weights)
     return (optax.apply_updates(weights, updates), moments, key), loss
 
 
 def main():
-    batch = arguments(__doc__, ["dense"]).batch
+    given = arguments(__doc__, list(DENSE))
+    model, batch = DENSE[given.model], given.batch
     device = jax.devices()[0].device_kind
-    shape = (STEPS_PER_ROUND, batch, PIXELS)
-    data = jax.random.bernoulli(jax.random.key(2), PIXELS_ON, shape).astype(jnp.float32)
+    shape = (STEPS_PER_ROUND, batch, model.data)
+    if model.data == 2:
+        data = jax.random.normal(jax.random.key(2), shape)
+    else:
+        data = jax.random.bernoulli(jax.random.key(2), PIXELS_ON, shape).astype(jnp.float32)
     batches = [jax.block_until_ready(x) for x in data]
 
     # The new state reuses the memory of the old one.
-    call = jax.jit(step, donate_argnums=0)
-    state = fresh_state()
+    call = jax.jit(partial(step, model), donate_argnums=0)
+    state = fresh_state(model)
 
     def round_of_calls():
         nonlocal state
@@ -77,8 +92,8 @@ def main():
 
     report(f"JAX {jax.__version__} call", device, batch, STEPS_PER_ROUND, round_of_calls)
 
-    scan = jax.jit(lambda state, data: jax.lax.scan(step, state, data), donate_argnums=0)
-    state = fresh_state()
+    scan = jax.jit(lambda state, data: jax.lax.scan(partial(step, model), state, data), donate_argnums=0)
+    state = fresh_state(model)
 
     def round_of_one_scan():
         nonlocal state

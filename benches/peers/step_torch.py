@@ -1,33 +1,48 @@
-"""One training step of the 784-400-20-400-784 VAE, or of a convolutional one, in PyTorch: milliseconds per step, eager, compiled
+"""One training step of a preset's model, dense or convolutional, in PyTorch: milliseconds per step, eager, compiled
 and as CUDA graphs."""
 import sys
+from functools import partial
 
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, relu
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss, relu
 
-from rounds import HIDDEN, LATENT, LEARNING_RATE, PIXELS, PIXELS_ON, STEPS_PER_ROUND, arguments, report
+from rounds import DENSE, LEARNING_RATE, PIXELS_ON, STEPS_PER_ROUND, arguments, report
 
 CUDA = torch.cuda.is_available()
 
 
 class Vae(nn.Module):
-    def __init__(self):
+    """One of wgvae's dense presets."""
+
+    def __init__(self, model):
         super().__init__()
-        self.encoder = nn.Linear(PIXELS, HIDDEN)
-        self.mu = nn.Linear(HIDDEN, LATENT)
-        self.logvar = nn.Linear(HIDDEN, LATENT)
-        self.decoder = nn.Linear(LATENT, HIDDEN)
-        self.logits = nn.Linear(HIDDEN, PIXELS)
+        self.model = model
+        encoder = [model.data, *model.hidden]
+        decoder = [model.latent, *reversed(model.hidden), model.data]
+        self.encoder = nn.ModuleList(nn.Linear(*sizes) for sizes in zip(encoder, encoder[1:]))
+        heads = 1 if model.beta is None else 2
+        self.heads = nn.ModuleList(nn.Linear(encoder[-1], model.latent) for _ in range(heads))
+        self.decoder = nn.ModuleList(nn.Linear(*sizes) for sizes in zip(decoder, decoder[1:]))
 
     def forward(self, x):
-        """The negative ELBO, averaged over the batch."""
-        hidden = relu(self.encoder(x))
-        mu, logvar = self.mu(hidden), self.logvar(hidden)
-        z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
-        logits = self.logits(relu(self.decoder(z)))
-        reconstruction = binary_cross_entropy_with_logits(logits, x, reduction="sum")
-        kl = 0.5 * (logvar.exp() + mu.square() - 1 - logvar).sum()
+        """The loss, averaged over the batch: where nothing is drawn the reconstruction's, else the negative ELBO."""
+        model, hidden, kl = self.model, x, 0
+        for layer in self.encoder:
+            hidden = relu(layer(hidden))
+        if model.beta is None:
+            hidden = relu(self.heads[0](hidden))
+        else:
+            mu, logvar = (head(hidden) for head in self.heads)
+            hidden = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
+            kl = model.beta * 0.5 * (logvar.exp() + mu.square() - 1 - logvar).sum()
+        for layer in self.decoder[:-1]:
+            hidden = relu(layer(hidden))
+        output = self.decoder[-1](hidden)
+        if model.precision is None:
+            reconstruction = binary_cross_entropy_with_logits(output, x, reduction="sum")
+        else:
+            reconstruction = 0.5 * model.precision * mse_loss(output, x, reduction="sum")
         return (reconstruction + kl) / len(x)
 
 
@@ -58,7 +73,7 @@ class ConvVae(nn.Module):
 
 
 # Steps of a round of convolutions: each takes some fifty times as long as a dense one.
-MODELS = {"dense": (Vae, STEPS_PER_ROUND), "conv": (ConvVae, 10)}
+MODELS = {name: (partial(Vae, model), STEPS_PER_ROUND) for name, model in DENSE.items()} | {"conv": (ConvVae, 10)}
 
 
 def first_line(error):
@@ -131,8 +146,11 @@ def main():
     given = arguments(__doc__, list(MODELS))
     batch, (make, steps) = given.batch, MODELS[given.model]
     torch.manual_seed(0)
-    data = torch.rand(steps, batch, PIXELS, device="cuda" if CUDA else "cpu")
-    batches = (data < PIXELS_ON).float()
+    device = "cuda" if CUDA else "cpu"
+    if given.model == "points":
+        batches = torch.randn(steps, batch, 2, device=device)
+    else:
+        batches = (torch.rand(steps, batch, 784, device=device) < PIXELS_ON).float()
     ways = {
         "eager": lambda: stepwise(make, batches, fused=False),
         "eager, fused Adam": lambda: stepwise(make, batches, fused=True),
@@ -141,10 +159,10 @@ def main():
     if CUDA:
         ways["compiled, reduce-overhead"] = lambda: stepwise(make, batches, fused=True, compiled="reduce-overhead")
         ways["whole-step graph"] = lambda: whole_step_graph(make, batches)
-    device = torch.cuda.get_device_name() if CUDA else "cpu"
+    name = torch.cuda.get_device_name() if CUDA else "cpu"
     for way, prepare in ways.items():
         try:
-            report(f"PyTorch {torch.__version__} {way}", device, batch, steps, prepare())
+            report(f"PyTorch {torch.__version__} {way}", name, batch, steps, prepare())
         except RuntimeError as error:  # No fused Adam or no C++ compiler here: the other modes can still be timed.
             print(f"PyTorch {way} skipped: {first_line(error)}", file=sys.stderr)
 

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use super::GpuError;
 use crate::caught::caught;
-use crate::kernels::gemm::LANES;
 use crate::kernels::{Capabilities, Target};
 
 /// What kind of device an adapter is, best first.
@@ -129,17 +128,17 @@ impl Gpu {
             }
             *limit = needed.max(*limit).min(most);
         }
-        let software = entry.kind == AdapterKind::Software;
-        let lanes = entry.info.subgroup_min_size == LANES && entry.info.subgroup_max_size == LANES;
-        let spreads = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
-        let spread = software && lanes && entry.adapter.features().contains(spreads);
-        let target = match (software, spread) {
-            (true, true) => Target::Subgroup,
-            (true, false) => Target::Simd,
-            (false, _) => Target::Gpu,
+        let (lanes, offered) = (entry.info.subgroup_min_size, entry.adapter.features());
+        let whole = lanes == entry.info.subgroup_max_size && offered.contains(wgpu::Features::SUBGROUP);
+        let (target, features) = match (entry.kind, lanes) {
+            (AdapterKind::Software, 8) if whole && offered.contains(wgpu::Features::SHADER_INT64) => {
+                (Target::Subgroup, wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
+            }
+            (AdapterKind::Software, 4) if whole => (Target::Subgroup4, wgpu::Features::SUBGROUP),
+            (AdapterKind::Software, _) => (Target::Simd, wgpu::Features::empty()),
+            _ => (Target::Gpu, wgpu::Features::empty()),
         };
-        let mut wanted = wgpu::Features::empty();
-        wanted.set(spreads, spread);
+        let mut wanted = features;
         wanted.set(wgpu::Features::TIMESTAMP_QUERY, needs.timestamps);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgvae"),
@@ -174,6 +173,7 @@ impl Gpu {
             invocations: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x),
             shared_bytes: limits.max_compute_workgroup_storage_size,
             workgroups: limits.max_compute_workgroups_per_dimension,
+            cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
         }
     }
 

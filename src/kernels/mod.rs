@@ -62,13 +62,29 @@ pub enum Target {
     Simd,
     /// A software adapter on which a workgroup of 8 lanes is one subgroup with broadcasts, and that has 64-bit words.
     Subgroup,
+    /// A software adapter on which a workgroup of 4 lanes is one subgroup with broadcasts.
+    Subgroup4,
     /// A GPU: many lanes, shared memory.
     Gpu,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Target; 3] = [Target::Simd, Target::Subgroup, Target::Gpu];
+    pub const ALL: [Target; 4] = [Target::Simd, Target::Subgroup, Target::Subgroup4, Target::Gpu];
+
+    /// Whether it is a software adapter.
+    pub fn is_software(self) -> bool {
+        self != Target::Gpu
+    }
+
+    /// Lanes of a subgroup, where a workgroup can be one.
+    pub fn subgroup(self) -> Option<u32> {
+        match self {
+            Target::Subgroup => Some(8),
+            Target::Subgroup4 => Some(4),
+            Target::Simd | Target::Gpu => None,
+        }
+    }
 
     /// Lanes of a workgroup in every family but gemm and map; a power of two, as the tree sums need.
     ///
@@ -77,6 +93,7 @@ impl Target {
     fn workgroup(self, grid: Grid) -> u32 {
         match (self, grid) {
             (Target::Simd | Target::Subgroup, Grid::Rows(_) | Grid::Single) => 8,
+            (Target::Subgroup4, Grid::Rows(_) | Grid::Single) => 4,
             _ => 64,
         }
     }
@@ -85,17 +102,14 @@ impl Target {
     fn quad_library(self) -> &'static str {
         match self {
             Target::Subgroup => include_str!("../../shaders/quads_in_pairs.wgsl"),
-            Target::Simd | Target::Gpu => include_str!("../../shaders/quads.wgsl"),
+            _ => include_str!("../../shaders/quads.wgsl"),
         }
     }
 
     /// Elements per invocation, for kernels that support several: on a software adapter reading a uniform costs as much
     /// as loading an element.
     fn elements_per_invocation(self) -> u32 {
-        match self {
-            Target::Simd | Target::Subgroup => 16,
-            Target::Gpu => 1,
-        }
+        if self.is_software() { 16 } else { 1 }
     }
 }
 
@@ -110,12 +124,14 @@ pub struct Capabilities {
     pub shared_bytes: u32,
     /// Largest number of workgroups in one dimension of a grid.
     pub workgroups: u32,
+    /// Cores that run workgroups, where that is known: those of the processor, for a software adapter.
+    pub cores: u32,
 }
 
 /// WebGPU's default limits.
 impl From<Target> for Capabilities {
     fn from(target: Target) -> Self {
-        Self { target, invocations: 256, shared_bytes: 16_384, workgroups: 65_535 }
+        Self { target, invocations: 256, shared_bytes: 16_384, workgroups: 65_535, cores: 2 }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::plan::{
 pub use render::fingerprint;
 pub(super) use render::sources;
 pub use tuning_table::TuningTable;
-pub use variant::{GemmVariant, LANES};
+pub use variant::GemmVariant;
 
 /// The family's cases.
 pub(super) fn cases() -> Vec<Case> {

@@ -81,7 +81,7 @@ impl Pass {
 /// The store that a large tile is spilled to, so that its epilogue can be a loop: unrolled, the epilogue would be more
 /// code than the product and double the compile time. If K is short, spilling would cost more than the product.
 fn spill(gemm: &Gemm, variant: GemmVariant, p: &GemmParams) -> Option<usize> {
-    let (GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads }) = variant else { return None };
+    let (GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads, .. }) = variant else { return None };
     let program = &gemm.epilogue;
     let stores = &program.stores;
     if program.calls.is_empty() && !gemm.pairs || stores.iter().any(|store| store.accumulate) {
@@ -124,6 +124,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         (GemmVariant::Tiles { quads, .. }, _) => ("tiles", "gemm_tiles.wgsl", quads),
     };
     let threads = if pass.is_second() { SECOND_PASS } else { variant.workgroup().0 };
+    let lanes = if let GemmVariant::Subgroup { lanes, .. } = variant { lanes } else { LANES };
     let outputs = taps_of.map_or(0, |taps| taps.k);
     let (a_quads, b_quads) = match (gemm.orientation, name) {
         (_, "naive" | "plain") => (false, false),
@@ -135,8 +136,8 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         (Orientation::Nt, _) => (quad(p.k), quad(p.k)),
         (Orientation::Nn, _) => (quad(p.k), quad(p.n)),
         (Orientation::Tn, _) => {
-            // Only a subgroup that covers 32 rows loads four of them at a time.
-            let fours = matches!(name, "tiles" | "narrow") || name == "subgroup" && rows.is_multiple_of(32);
+            // A subgroup loads four rows at a time only where each lane has as many.
+            let fours = matches!(name, "tiles" | "narrow") || name == "subgroup" && rows.is_multiple_of(4 * lanes);
             (quad(p.m) && fours, quad(windows.map_or(p.n, |w| w.image[2])))
         }
     };
@@ -191,7 +192,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         tail,
         spill => spill.map(|binding| Pointwise::OUT[binding]),
         permuted => gemm.pairs,
-        lanes => LANES,
+        lanes,
         vec_a => a_quads && !gemm.a_levels,
         vec_b => b_quads && !gemm.b_levels,
         a_levels => gemm.a_levels,

@@ -8,8 +8,8 @@ use super::GemmParams;
 use crate::kernels::{Capabilities, Target};
 use crate::plan::{Op, Orientation};
 
-/// Lanes of a software adapter's vectors (lavapipe: 8), each with 4 columns; the subgroup of [`GemmVariant::Subgroup`].
-pub const LANES: u32 = 8;
+/// Lanes of a workgroup on a software adapter whose subgroups are not known, or have 8; each has 4 columns.
+pub(super) const LANES: u32 = 8;
 
 /// Which invocation computes which outputs of a product. Sizes are those of a workgroup's tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum GemmVariant {
     },
     /// Like [`GemmVariant::Simd`], with a workgroup that is one subgroup and broadcasts the rows of A.
     Subgroup {
+        /// Invocations of the subgroup.
+        lanes: u32,
         /// Rows of an invocation.
         rows: u32,
         /// Quads of columns of an invocation.
@@ -70,8 +72,8 @@ const fn simd(rows: u32, quads: u32) -> GemmVariant {
     GemmVariant::Simd { rows, quads }
 }
 
-const fn subgroup(rows: u32, quads: u32) -> GemmVariant {
-    GemmVariant::Subgroup { rows, quads }
+const fn subgroup(lanes: u32, rows: u32, quads: u32) -> GemmVariant {
+    GemmVariant::Subgroup { lanes, rows, quads }
 }
 
 const fn rows(lanes: u32, rows: u32) -> GemmVariant {
@@ -93,21 +95,44 @@ const NARROW: u32 = 32;
 /// What another dispatch costs on lavapipe: 12 us, in cycles.
 const LAUNCH: f64 = 30_000.0;
 
+/// What a software adapter needs for one element, in cycles.
+struct Cycles {
+    load: f64,
+    /// To give all lanes a row's value.
+    broadcast: f64,
+    multiply_add: f64,
+}
+
+impl Cycles {
+    fn of(target: Target) -> Self {
+        match target {
+            // Measured on SwiftShader: every load of a subgroup takes 23 cycles, whatever lies where, four multiply-adds 2.2.
+            Target::Subgroup4 => Self { load: 5.8, broadcast: 4.0, multiply_add: 0.55 },
+            // Measured on lavapipe: eight multiply-adds take 1.1 cycles; the broadcast is in there.
+            _ => Self { load: 3.4, broadcast: 0.0, multiply_add: 1.1 / 8.0 },
+        }
+    }
+}
+
 impl GemmVariant {
     /// Every variant with its name in files and listings.
-    pub const ALL: [(&str, GemmVariant); 36] = [
+    pub const ALL: [(&str, GemmVariant); 40] = [
         ("naive", GemmVariant::Naive),
         ("plain", GemmVariant::Plain),
         ("simd-4x32", simd(4, 1)),
         ("simd-8x32", simd(8, 1)),
         ("simd-16x32", simd(16, 1)),
         ("simd-32x32", simd(32, 1)),
-        ("subgroup-8x32", subgroup(8, 1)),
-        ("subgroup-16x32", subgroup(16, 1)),
-        ("subgroup-32x32", subgroup(32, 1)),
-        ("subgroup-64x32", subgroup(64, 1)),
-        ("subgroup-16x64", subgroup(16, 2)),
-        ("subgroup-32x64", subgroup(32, 2)),
+        ("subgroup-8x32", subgroup(8, 8, 1)),
+        ("subgroup-16x32", subgroup(8, 16, 1)),
+        ("subgroup-32x32", subgroup(8, 32, 1)),
+        ("subgroup-64x32", subgroup(8, 64, 1)),
+        ("subgroup-16x64", subgroup(8, 16, 2)),
+        ("subgroup-32x64", subgroup(8, 32, 2)),
+        ("subgroup4-8x16", subgroup(4, 8, 1)),
+        ("subgroup4-16x16", subgroup(4, 16, 1)),
+        ("subgroup4-32x16", subgroup(4, 32, 1)),
+        ("subgroup4-32x32", subgroup(4, 32, 2)),
         ("rows-8x4", rows(LANES, 1)),
         ("rows-32x4", rows(LANES, 4)),
         ("rows-128x4", rows(LANES, 16)),
@@ -142,7 +167,8 @@ impl GemmVariant {
         match self {
             GemmVariant::Naive => (8, 32),
             GemmVariant::Plain => (64, 64),
-            GemmVariant::Simd { rows, quads } | GemmVariant::Subgroup { rows, quads } => (rows, quads * LANES * 4),
+            GemmVariant::Simd { rows, quads } => (rows, quads * LANES * 4),
+            GemmVariant::Subgroup { lanes, rows, quads } => (rows, quads * lanes * 4),
             GemmVariant::Rows { lanes, rows } => (lanes * rows, 4),
             GemmVariant::Taps { lanes, rows } => (lanes * rows, 4 * TAPS_QUADS),
             GemmVariant::Narrow { .. } => (4 * LANES, NARROW),
@@ -155,8 +181,10 @@ impl GemmVariant {
         match self {
             GemmVariant::Naive => (64, 0),
             GemmVariant::Plain => (256, 2 * 4 * 1024),
-            GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } | GemmVariant::Narrow { .. } => (LANES, 0),
-            GemmVariant::Rows { lanes, .. } | GemmVariant::Taps { lanes, .. } => (lanes, 0),
+            GemmVariant::Simd { .. } | GemmVariant::Narrow { .. } => (LANES, 0),
+            GemmVariant::Subgroup { lanes, .. } | GemmVariant::Rows { lanes, .. } | GemmVariant::Taps { lanes, .. } => {
+                (lanes, 0)
+            }
             // Rows of a tile are padded by one word of four floats.
             GemmVariant::Tiles { rows, cols, quads, .. } => {
                 (rows * cols / (16 * quads), 16 * TILE_K * (rows / 4 + 1 + cols / 4 + 1))
@@ -183,17 +211,24 @@ impl GemmVariant {
         let (invocations, shared_bytes) = self.workgroup();
         let second_pass = if self.has_second_pass() { SECOND_PASS } else { 0 };
         let fits = invocations.max(second_pass) <= on.invocations && shared_bytes <= on.shared_bytes;
-        let broadcasts = matches!(self, GemmVariant::Subgroup { .. } | GemmVariant::Narrow { .. });
-        fits && (on.target == Target::Subgroup || !broadcasts)
+        let lanes = match self {
+            GemmVariant::Subgroup { lanes, .. } => lanes,
+            GemmVariant::Narrow { .. } => LANES,
+            _ => 0,
+        };
+        // A smaller workgroup lies within a subgroup, too.
+        fits && lanes <= on.target.subgroup().unwrap_or(0)
     }
 
     /// Estimated cost of the product in arbitrary units, to choose a variant without measuring and to order those that
     /// are measured. Infinite for variants that are not meant for the target or would waste most of their tile.
-    fn cost(self, p: &GemmParams, target: Target) -> f64 {
+    fn cost(self, p: &GemmParams, on: Capabilities) -> f64 {
+        let target = on.target;
         let meant = match self {
             GemmVariant::Naive | GemmVariant::Plain => false,
             GemmVariant::Simd { .. } => target == Target::Simd,
-            GemmVariant::Subgroup { .. } | GemmVariant::Narrow { .. } => target == Target::Subgroup,
+            GemmVariant::Subgroup { lanes, .. } => target.subgroup() == Some(lanes),
+            GemmVariant::Narrow { .. } => target.subgroup() == Some(LANES),
             GemmVariant::Rows { lanes, .. } | GemmVariant::Taps { lanes, .. } => {
                 (lanes > LANES) == (target == Target::Gpu)
             }
@@ -208,7 +243,7 @@ impl GemmVariant {
         // Compiling an unrolled tile takes a software adapter from 0.1 s (8 x 32) to 0.5 s (64 x 32): this
         // does not pay off for a small product.
         let products = f64::from(p.m) * f64::from(p.n) * f64::from(p.k);
-        let unrolled = target != Target::Gpu && f64::from(rows * cols) > 256.0_f64.max(products / 1000.0);
+        let unrolled = target.is_software() && f64::from(rows * cols) > 256.0_f64.max(products / 1000.0);
         if unrolled {
             return f64::INFINITY;
         }
@@ -220,27 +255,31 @@ impl GemmVariant {
         };
         let few = f64::from(p.n.min(cols));
         let (rows, cols, k) = (f64::from(rows), f64::from(cols), f64::from(p.k));
+        // Cores that wait for the last workgroups are idle.
+        let cores = f64::from(on.cores);
+        let even = |groups: f64| (groups / cores).ceil() * cores;
+        let Cycles { load, broadcast, multiply_add } = Cycles::of(target);
         match self {
-            // Measured on lavapipe: 3.4 cycles to load a value, 1.1 for 8 multiply-adds; without the subgroup every
-            // row of A is loaded by every lane. Cores that wait for the last workgroups are idle.
-            GemmVariant::Simd { .. } | GemmVariant::Subgroup { .. } => {
-                let loads = if matches!(self, GemmVariant::Simd { .. }) { 8.0 * rows + cols } else { rows + cols };
-                let even = (groups / 2.0).ceil() * 2.0;
-                even * k * (3.4 * loads + 1.1 * rows * cols / 8.0)
+            // Without the subgroup every row of A is loaded by every lane.
+            GemmVariant::Simd { .. } => {
+                even(groups) * k * (load * (f64::from(LANES) * rows + cols) + multiply_add * rows * cols)
+            }
+            GemmVariant::Subgroup { .. } => {
+                even(groups) * k * (load * (rows + cols) + broadcast * rows + multiply_add * rows * cols)
             }
             // Every lane loads its rows, and all load the columns. Of taps, the second pass loads what the first one stores.
-            GemmVariant::Rows { .. } | GemmVariant::Taps { .. } if target != Target::Gpu => {
-                let even = (groups / 2.0).ceil() * 2.0;
-                let between = if self.has_second_pass() { 6.8 * f64::from(p.m) * f64::from(p.n) } else { 0.0 };
-                even * k * (3.4 * (rows + 8.0 * few) + 1.1 * rows * few / 8.0) + between + second_pass
+            GemmVariant::Rows { lanes, .. } | GemmVariant::Taps { lanes, .. } if target.is_software() => {
+                let between = if self.has_second_pass() { 2.0 * load * f64::from(p.m) * f64::from(p.n) } else { 0.0 };
+                let loads = rows + f64::from(lanes) * few;
+                even(groups) * k * (load * loads + multiply_add * rows * few) + between + second_pass
             }
             // Not measured: as tiles without shared memory, whose every value is loaded anew.
             GemmVariant::Rows { .. } | GemmVariant::Taps { .. } => {
                 (groups / 128.0).ceil() * k * (rows + 64.0 * few) / 4.0 + second_pass
             }
             GemmVariant::Narrow { split_k } => {
-                let even = (groups * f64::from(split_k) / 2.0).ceil() * 2.0;
-                even * k / f64::from(split_k) * (3.4 * (rows + few) + 1.1 * rows * few / 8.0) + second_pass
+                let parts = f64::from(split_k);
+                even(groups * parts) * k / parts * (load * (rows + few) + multiply_add * rows * few) + second_pass
             }
             // Not measured: prefers at least 128 workgroups, then as many multiply-adds per staged value as possible.
             GemmVariant::Tiles { quads, split_k, .. } => {
@@ -263,8 +302,8 @@ impl GemmVariant {
     pub fn candidates(op: &Op, on: impl Into<Capabilities>) -> Vec<GemmVariant> {
         let on = on.into();
         let all = Self::by_cost(op, on);
-        let most = match (on.target, all.first()) {
-            (Target::Simd | Target::Subgroup, Some((least, _))) => 1.25 * least,
+        let most = match all.first() {
+            Some((least, _)) if on.target.is_software() => 1.25 * least,
             _ => f64::INFINITY,
         };
         all.into_iter().filter(|(cost, _)| *cost <= most).map(|(_, variant)| variant).collect()
@@ -276,9 +315,12 @@ impl GemmVariant {
             // Each pixel has one of so many parts of the taps.
             p.k = p.k.div_ceil(phases);
         }
-        let cost = |variant: GemmVariant| match variant {
-            GemmVariant::Taps { .. } => variant.cost(&taps(op).unwrap_or(p), on.target),
-            _ => variant.cost(&p, on.target),
+        let by_one = op.kernel.gemm().and_then(|gemm| gemm.windows).is_some_and(|w| !w.image[2].is_multiple_of(4));
+        let cost = |variant: GemmVariant| match (variant, variant.tile()) {
+            (GemmVariant::Taps { .. }, _) => variant.cost(&taps(op).unwrap_or(p), on),
+            // Of windows that are loaded one number at a time, SwiftShader's compiler needs 8 GiB for 512 outputs.
+            (_, (rows, cols)) if by_one && on.target == Target::Subgroup4 && rows * cols > 256 => f64::INFINITY,
+            _ => variant.cost(&p, on),
         };
         let mut costs: Vec<(f64, GemmVariant)> = Self::ALL
             .iter()
@@ -357,7 +399,7 @@ mod tests {
         for (name, variant) in GemmVariant::ALL {
             assert_eq!(GemmVariant::try_from(name.to_string()), Ok(variant));
         }
-        assert_eq!(GemmVariant::try_from("spread-64x32".to_string()), Ok(subgroup(64, 1)));
+        assert_eq!(GemmVariant::try_from("spread-64x32".to_string()), Ok(subgroup(8, 64, 1)));
         assert_eq!(GemmVariant::try_from("lanes-4x32".to_string()), Ok(simd(4, 1)));
         assert!(GemmVariant::try_from("spread-1x1".to_string()).is_err());
     }
