@@ -19,6 +19,23 @@ pub struct Roofs {
     pub launch: f64,
 }
 
+impl Roofs {
+    /// What a device can do at best, from what it did at two times.
+    pub fn best(self, other: Self) -> Self {
+        Self {
+            flops: self.flops.max(other.flops),
+            bytes: self.bytes.max(other.bytes),
+            launch: self.launch.min(other.launch),
+        }
+    }
+
+    /// How many times as much it did at one of two times as at the other, of arithmetic or of copying.
+    pub fn apart(self, other: Self) -> f64 {
+        let [flops, bytes] = [self.flops / other.flops, self.bytes / other.bytes];
+        flops.max(1.0 / flops).max(bytes).max(1.0 / bytes)
+    }
+}
+
 /// Measures a device's roofs with the kernels of the family `roof`.
 pub fn roofs(device: &OpenDevice, checked: bool) -> Result<Roofs, GpuError> {
     let seconds = |tensors: TensorTable, op: Op| -> Result<f64, GpuError> {

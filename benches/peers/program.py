@@ -1,8 +1,10 @@
-"""The program that scripts compare with others."""
+"""The program that scripts compare with others, and the machine they run on."""
 import argparse
 import pathlib
+import platform
 import shlex
 import subprocess
+import sys
 
 
 def arguments(description):
@@ -28,3 +30,17 @@ class Program:
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(words)}\n{done.stderr}")
         return done.stdout
+
+
+def cpu_model():
+    """The processor's name."""
+    if sys.platform == "darwin":
+        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, stdout=subprocess.PIPE, text=True).stdout.strip()
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -86,10 +86,19 @@ struct Report<'a> {
     /// Of the processor.
     threads: Option<usize>,
     gflops_per_s: f64,
+    /// The better of those measured before and after the ops.
     roofs: Roofs,
+    roofs_before_and_after: [Roofs; 2],
+    /// Whether these show that something else was running.
+    under_load: bool,
     bound: Bound,
     ops: Vec<OpRow<'a>>,
 }
+
+/// Roofs that are this many times apart, before and after the ops, were measured while something else was running.
+const APART: f64 = 1.25;
+/// So was one that a product reaches this many times over.
+const ABOVE: f64 = 1.1;
 
 /// Runs steps as training does, with two submits in flight: seconds per step, the best of seven rounds, and the host's
 /// time for recording and submitting.
@@ -223,7 +232,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let opened = args.device.open(&selected, &mut config, &vae, true)?;
     let record = opened.device.record();
-    let roofs = roofs(&opened.device, args.device.adapter.checked)?;
+    let measured = || roofs(&opened.device, args.device.adapter.checked);
+    let before = measured()?;
     let program = vae.program.clone();
     let mut trainer = Trainer::new(&config, data, vae, opened.executor, record.clone())?;
     let (seconds, host) = whole_steps(&mut trainer)?;
@@ -237,7 +247,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Executor::Cpu(cpu) => (plan.ops.len(), Some(cpu.threads(Plan::Train.into()))),
         Executor::OracleF32(_) | Executor::OracleF64(_) => (plan.ops.len(), None),
     };
+    let after = measured()?;
+    let roofs = before.best(after);
     let rows = rows(executor, &program, plan, &op_seconds, &roofs);
+    let above = |row: &OpRow<'_>| row.bound == Bound::Arithmetic && row.share_of_roof > ABOVE;
+    let under_load = before.apart(after) > APART || rows.iter().any(above);
     let host_ms = |time: Duration| time.as_secs_f64() * 1e3 / host.steps.max(1) as f64;
     let is_product = |i: &usize| plan.ops[*i].kernel.gemm().is_some();
     let products = (0..rows.len()).filter(is_product).map(|i| op_seconds[i]).sum::<f64>();
@@ -260,6 +274,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         threads,
         gflops_per_s: totals.flops as f64 / seconds / 1e9,
         roofs,
+        roofs_before_and_after: [before, after],
+        under_load,
         bound: bound_of_step(&rows, seconds, host_ms_per_step / 1e3),
         ops: rows,
     };
@@ -329,5 +345,15 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         r.roofs.flops / 1e9,
         r.roofs.bytes / 1e9,
         r.roofs.launch * 1e6
-    )
+    )?;
+    if r.under_load {
+        let [before, after] = r.roofs_before_and_after.map(|roofs| roofs.flops / 1e9);
+        let [copied, again] = r.roofs_before_and_after.map(|roofs| roofs.bytes / 1e9);
+        writeln!(
+            out,
+            "load     something else was running: before and after the ops these were {before:.1} and {after:.1} GFLOP/s, \
+             {copied:.2} and {again:.2} GB/s, so run it again when the machine is idle"
+        )?;
+    }
+    Ok(())
 }
