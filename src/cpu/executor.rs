@@ -25,7 +25,7 @@ struct Group {
 struct Ready {
     jobs: Vec<Box<dyn Job>>,
     groups: Vec<Group>,
-    /// Threads that it has work for.
+    /// Threads that it runs on: of those there are, as many as it has work for.
     threads: usize,
 }
 
@@ -56,11 +56,11 @@ fn stages(plan: &StepPlan, tensors: &TensorTable) -> Vec<Range<usize>> {
 }
 
 impl Ready {
-    fn new(plan: &StepPlan, tensors: &TensorTable, most_kept: &mut usize) -> Self {
+    fn new(plan: &StepPlan, tensors: &TensorTable, threads: usize, most_kept: &mut usize) -> Self {
         let mut jobs = Vec::with_capacity(plan.ops.len());
         let mut groups: Vec<Group> = Vec::new();
         for stage in stages(plan, tensors) {
-            let mut builder = Builder { tensors, kept: 0 };
+            let mut builder = Builder { tensors, threads, kept: 0 };
             let first = groups.len();
             for op in &plan.ops[stage] {
                 let job = builder.job(op);
@@ -77,7 +77,8 @@ impl Ready {
             *most_kept = builder.kept.max(*most_kept);
         }
         let work: u64 = plan.ops.iter().map(|op: &Op| op.flops).sum();
-        Self { jobs, groups, threads: (work / WORTH_A_THREAD) as usize + 1 }
+        let tasks = groups.iter().map(|group| group.tasks).max().unwrap_or(1);
+        Self { jobs, groups, threads: threads.min((work / WORTH_A_THREAD) as usize + 1).min(tasks) }
     }
 
     fn task(&self, at: At<'_>, group: usize, task: usize, scratch: &mut Scratch) {
@@ -97,7 +98,8 @@ impl Cpu {
     /// The same with so many threads at most.
     pub fn with_threads(program: Program, threads: usize) -> Self {
         let mut kept = 0;
-        let plans = program.plans.iter().map(|plan| Ready::new(plan, &program.tensors, &mut kept)).collect();
+        let plans =
+            program.plans.iter().map(|plan| Ready::new(plan, &program.tensors, threads.max(1), &mut kept)).collect();
         let memory = Memory::new(&program.tensors, kept);
         let scratch = (0..threads.max(1)).map(|_| Scratch::default()).collect();
         Self { program, memory, plans, scratch, finished: VecDeque::new() }
@@ -146,7 +148,7 @@ impl Cpu {
 
     /// How many threads a plan runs on.
     pub fn threads(&self, plan: PlanId) -> usize {
-        self.plans[plan.0].threads.min(self.scratch.len())
+        self.plans[plan.0].threads
     }
 
     /// Seconds of one op of a plan, run alone many times in a row, as often as fits into `patience`; the best counts.

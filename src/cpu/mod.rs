@@ -33,6 +33,8 @@ use memory::{Memory, Region};
 /// Makes jobs of the ops of a stage.
 struct Builder<'a> {
     tensors: &'a TensorTable,
+    /// Threads that there are.
+    threads: usize,
     /// Elements that the jobs of this stage keep from phase to phase.
     kept: usize,
 }

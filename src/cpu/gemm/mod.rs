@@ -20,8 +20,8 @@ use pack::{Right, pack};
 
 /// Terms that are summed before sums go back to the tile: so many rows of A and columns of B fit the second-level cache.
 const TERMS: usize = 1024;
-/// Tiles that a product has at least, where it has work for them: so that no thread waits long for another.
-const TILES: usize = 12;
+/// Tiles of a thread at least, where a product has work for them: so that no thread waits long for another.
+const TILES_OF_THREAD: usize = 6;
 /// Multiply-adds of a tile at least: some 2 us.
 const WORK: usize = 1 << 17;
 
@@ -115,7 +115,7 @@ impl Product {
             bias: gemm.bias.then(|| bound("bias")),
             row_sum: gemm.row_sum.then(|| bound("row_sum")),
             unpacked,
-            tile: tile_of(shape, [m, cols, k]),
+            tile: tile_of(shape, [m, cols, k], TILES_OF_THREAD * builder.threads.max(2)),
         }
     }
 
@@ -211,8 +211,9 @@ impl Product {
     }
 }
 
-/// Rows and columns of a tile of an `(M, N)` product over `K`. It depends on these alone, as the bits must.
-fn tile_of(shape: Shape, [m, n, k]: [usize; 3]) -> [usize; 2] {
+/// Rows and columns of a tile of an `(M, N)` product over `K`, of which there should be so many. Each number is summed in order of
+/// k, so the bits do not depend on tiles.
+fn tile_of(shape: Shape, [m, n, k]: [usize; 3], wanted: usize) -> [usize; 2] {
     let even = |all: usize, most: usize, unit: usize| {
         let count = all.div_ceil(most).max(1);
         all.div_ceil(count).next_multiple_of(unit).max(unit)
@@ -220,7 +221,7 @@ fn tile_of(shape: Shape, [m, n, k]: [usize; 3]) -> [usize; 2] {
     let panel = shape.panel();
     let tiles = [(256, 4), (256, 2), (256, 1), (128, 1), (64, 1), (32, 1)]
         .map(|(rows, panels)| [even(m, rows, shape.rows), even(n, panels * panel, panel)]);
-    let enough = |[rows, cols]: &[usize; 2]| m.div_ceil(*rows) * n.div_ceil(*cols) >= TILES;
+    let enough = |[rows, cols]: &[usize; 2]| m.div_ceil(*rows) * n.div_ceil(*cols) >= wanted;
     let worth = |[rows, cols]: &[usize; 2]| rows.min(&m) * cols.min(&n) * k >= WORK;
     let fallback = tiles.iter().rev().find(|tile| worth(tile)).unwrap_or(&tiles[0]);
     *tiles.iter().filter(|tile| worth(tile)).find(|tile| enough(tile)).unwrap_or(fallback)
