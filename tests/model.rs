@@ -236,7 +236,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
 }
 
 fn executors(program: &Program) -> Vec<Executor> {
-    let devices = [OpenDevice::Oracle, OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter));
+    let devices = [OpenDevice::Oracle].into_iter().chain(common::devices());
     devices.map(|device| device.compile(program.clone(), &GpuOptions::default()).unwrap()).collect()
 }
 

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use wgvae::check;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
-use wgvae::executor::OpenDevice;
 use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae::kernels::case::{Case, Fill, Tolerance};
 use wgvae::kernels::{Body, Target, gemm};
@@ -79,7 +78,7 @@ proptest! {
             target: tiles.then_some(Target::Gpu),
             ..GpuOptions::default()
         };
-        for device in [OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter)) {
+        for device in common::devices() {
             if let Err(error) = check::check_case(&device, &case, &options) {
                 prop_assert!(false, "{} on {}: {error}", case.name, device.record().name);
             }

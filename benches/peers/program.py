@@ -16,19 +16,30 @@ def arguments(description):
 
 
 class Program:
-    """Runs wgvae in a folder."""
+    """Runs wgvae, in a folder or where the script was started."""
 
-    def __init__(self, command, folder):
+    def __init__(self, command, folder=None):
         self.words = shlex.split(command)
+        if not self.words:
+            raise SystemExit("--wgvae must name a program")
         if "/" in self.words[0]:
             self.words[0] = str(pathlib.Path(self.words[0]).resolve())
         self.folder = folder
 
-    def __call__(self, *words):
+    def run(self, *words, patience=None):
+        """How it ended, in so many seconds."""
         words = [*self.words, *map(str, words)]
-        done = subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            return subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=patience)
+        except OSError as error:
+            message = f"`{shlex.join(words)}` does not start ({error.strerror}): build it first, or say --wgvae"
+            raise SystemExit(message) from error
+
+    def __call__(self, *words):
+        """What it printed."""
+        done = self.run(*words)
         if done.returncode != 0:
-            raise SystemExit(f"{' '.join(words)}\n{done.stderr}")
+            raise SystemExit(f"{shlex.join(done.args)}\n{done.stderr}")
         return done.stdout
 
 

@@ -11,7 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::executor::{Device, Executor, Selected};
 use crate::gpu::{GpuError, HostTime};
 use crate::model::{Plan, Vae};
-use crate::plan::{Program, StepPlan, StepScalars};
+use crate::plan::{Op, Program, StepPlan, StepScalars};
 use crate::profile::{Roofs, op_seconds, roofs};
 use crate::train::{SUBMIT_TIME, Trainer};
 
@@ -178,11 +178,11 @@ fn bound_of_step(rows: &[OpRow<'_>], seconds: f64, host: f64) -> Bound {
     bounds.into_iter().max_by(|a, b| time(*a).total_cmp(&time(*b))).unwrap_or(Bound::Arithmetic)
 }
 
-/// The variants that an adapter runs for an op of the step; none on the processor, which has one way for each.
-fn variants(executor: &Executor, op: usize) -> Option<Vec<String>> {
+/// The variants that an adapter runs for an op of the step; the processor has one way for each.
+fn variants(executor: &Executor, number: usize, op: &Op) -> Vec<String> {
     match executor {
-        Executor::Gpu(gpu) => Some(gpu.variants_of(Plan::Train.into(), op).map(str::to_string).collect()),
-        _ => None,
+        Executor::Gpu(gpu) => gpu.variants_of(Plan::Train.into(), number).map(str::to_string).collect(),
+        _ => vec![op.kernel.name()],
     }
 }
 
@@ -207,7 +207,7 @@ fn rows<'a>(
             OpRow {
                 op: &op.label,
                 stage: stages[i] + 1,
-                variants: variants(executor, i).unwrap_or_else(|| vec![op.kernel.name()]),
+                variants: variants(executor, i, op),
                 us: seconds[i] * 1e6,
                 flops: op.flops,
                 bytes,

@@ -1,8 +1,8 @@
 //! The fast executor on the processor: runs the same plans in f32 on all cores. The oracle, slow and plain, is what it is compared
 //! with.
 //!
-//! Every op becomes a job: tasks that threads take in any order, whose number and content depend on the op alone. So the same
-//! bytes come out with any number of threads.
+//! Every op becomes a job: tasks that threads take in any order. What is summed in which order depends on the op alone, so the same
+//! bytes come out with any number of threads; of a product, only how it is divided into tiles follows from them.
 
 mod activation;
 mod batch;

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
+use wgvae::executor::OpenDevice;
 use wgvae::gpu::{self, Gpu, Needs};
 
 /// A device of the best adapter, for each thread one of as many as there are cores: a software adapter compiles the shaders of
@@ -32,6 +33,11 @@ pub fn gpu() -> Option<Arc<Gpu>> {
         return None;
     }
     Some(devices[THREAD.with(|thread| thread % devices.len())].clone())
+}
+
+/// What is compared with the oracle: the processor, and the adapter where there is one.
+pub fn devices() -> impl Iterator<Item = OpenDevice> {
+    [OpenDevice::Cpu].into_iter().chain(gpu().map(OpenDevice::Adapter))
 }
 
 /// Reports a skipped test on stderr directly, because the test harness hides the output of a passing test.

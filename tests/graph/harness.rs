@@ -1,7 +1,7 @@
 //! Models built by hand, and what each must pass.
 
 use wgvae::check;
-use wgvae::executor::{Executor, OpenDevice};
+use wgvae::executor::Executor;
 use wgvae::gpu::GpuOptions;
 use wgvae::graph::{Graph, Node, Over};
 use wgvae::kernels::rng::threefry2x32;
@@ -57,7 +57,7 @@ impl Model {
         }
         assert!(gradients[0].iter().any(|g| g.abs() > 1e-4), "{name}: all gradients are next to 0");
         same(name, &gradients[0], &gradients[1], 1e-12);
-        for device in [OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter)) {
+        for device in common::devices() {
             for model in [&self.lowered, &self.fused] {
                 let mut executor = device.compile(model.program.clone(), &GpuOptions::default()).unwrap();
                 fill(model, &mut executor);

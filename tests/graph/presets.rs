@@ -95,8 +95,7 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
 
 #[test]
 fn fused_is_as_it_was_lowered() {
-    let devices: Vec<OpenDevice> =
-        [OpenDevice::Cpu].into_iter().chain(common::gpu().map(OpenDevice::Adapter)).collect();
+    let devices: Vec<OpenDevice> = common::devices().collect();
     for (name, config) in configs() {
         for bytes in [true, false] {
             let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));

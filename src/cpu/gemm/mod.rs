@@ -115,7 +115,7 @@ impl Product {
             bias: gemm.bias.then(|| bound("bias")),
             row_sum: gemm.row_sum.then(|| bound("row_sum")),
             unpacked,
-            tile: tile_of(shape, [m, cols, k], TILES_OF_THREAD * builder.threads.max(2)),
+            tile: tile_of(shape, [m, cols, k], TILES_OF_THREAD * builder.threads),
         }
     }
 

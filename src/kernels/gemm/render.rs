@@ -1,6 +1,6 @@
 //! The WGSL of a matrix product, from its templates.
 
-use super::variant::{self, LANES, SECOND_PASS, TAPS_QUADS, TILE_K};
+use super::variant::{self, SECOND_PASS, TAPS_QUADS, TILE_K};
 use super::{GemmParams, GemmVariant};
 use crate::kernels::pointwise::{self, Form};
 use crate::kernels::template::{self, TEMPLATES};
@@ -124,7 +124,6 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         (GemmVariant::Tiles { quads, .. }, _) => ("tiles", "gemm_tiles.wgsl", quads),
     };
     let threads = if pass.is_second() { SECOND_PASS } else { variant.workgroup().0 };
-    let lanes = if let GemmVariant::Subgroup { lanes, .. } = variant { lanes } else { LANES };
     let outputs = taps_of.map_or(0, |taps| taps.k);
     let (a_quads, b_quads) = match (gemm.orientation, name) {
         (_, "naive" | "plain") => (false, false),
@@ -137,7 +136,8 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         (Orientation::Nn, _) => (quad(p.k), quad(p.n)),
         (Orientation::Tn, _) => {
             // A subgroup loads four rows at a time only where each lane has as many.
-            let fours = matches!(name, "tiles" | "narrow") || name == "subgroup" && rows.is_multiple_of(4 * lanes);
+            let fours = matches!(name, "tiles" | "narrow")
+                || name == "subgroup" && rows.is_multiple_of(4 * variant.workgroup().0);
             (quad(p.m) && fours, quad(windows.map_or(p.n, |w| w.image[2])))
         }
     };
@@ -192,7 +192,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         tail,
         spill => spill.map(|binding| Pointwise::OUT[binding]),
         permuted => gemm.pairs,
-        lanes,
+        lanes => variant.workgroup().0,
         vec_a => a_quads && !gemm.a_levels,
         vec_b => b_quads && !gemm.b_levels,
         a_levels => gemm.a_levels,

@@ -9,7 +9,7 @@ use crate::kernels::{Capabilities, Target};
 use crate::plan::{Op, Orientation};
 
 /// Lanes of a workgroup on a software adapter whose subgroups are not known, or have 8; each has 4 columns.
-pub(super) const LANES: u32 = 8;
+const LANES: u32 = 8;
 
 /// Which invocation computes which outputs of a product. Sizes are those of a workgroup's tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -318,7 +318,7 @@ impl GemmVariant {
         let by_one = op.kernel.gemm().and_then(|gemm| gemm.windows).is_some_and(|w| !w.image[2].is_multiple_of(4));
         let cost = |variant: GemmVariant| match (variant, variant.tile()) {
             (GemmVariant::Taps { .. }, _) => variant.cost(&taps(op).unwrap_or(p), on),
-            // Of windows that are loaded one number at a time, SwiftShader's compiler needs 8 GiB for 512 outputs.
+            // Of windows that are loaded one number at a time, SwiftShader's compiler needs more than 8 GiB for 512 outputs.
             (_, (rows, cols)) if by_one && on.target == Target::Subgroup4 && rows * cols > 256 => f64::INFINITY,
             _ => variant.cost(&p, on),
         };
