@@ -1,6 +1,6 @@
 //! Activations and their slopes, over arrays.
 
-use super::math::{erf, exp, exp_m1_negative, ln_1p_unit, sigmoid, tanh};
+use super::math::{erf, exp_m1_negative, exp_negative, ln_1p_unit, sigmoid, tanh};
 use super::vector::each;
 use crate::plan::Activation;
 
@@ -40,7 +40,7 @@ fn elu_slope([y]: [f32; 1]) -> [f32; 1] {
 
 #[inline(always)]
 fn softplus([u]: [f32; 1]) -> [f32; 1] {
-    [(if u > 0.0 { u } else { 0.0 }) + ln_1p_unit(exp(-u.abs()))]
+    [(if u > 0.0 { u } else { 0.0 }) + ln_1p_unit(exp_negative(-u.abs()))]
 }
 
 #[inline(always)]
@@ -86,7 +86,7 @@ fn gelu([u]: [f32; 1]) -> [f32; 1] {
 
 #[inline(always)]
 fn gelu_slope([u]: [f32; 1]) -> [f32; 1] {
-    let density = 0.398_942_3 * exp(-0.5 * u * u);
+    let density = 0.398_942_3 * exp_negative(-0.5 * u * u);
     [0.5 * (1.0 + erf(u * std::f32::consts::FRAC_1_SQRT_2)) + u * density]
 }
 

@@ -1,7 +1,7 @@
 //! Reconstruction losses and their slopes, over arrays. `y` has the loss, the slope by the output, and the slope by what else is
 //! learned.
 
-use super::math::{exp, ln, ln_1p_unit, sigmoid};
+use super::math::{exp, exp_negative, ln, ln_1p_of_ratio, ln_1p_unit, sigmoid};
 use super::vector::each;
 use crate::plan::{ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, is_missing};
 
@@ -25,10 +25,13 @@ pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 3]) {
 
 #[inline(always)]
 fn bernoulli([logit, x]: [f32; 2]) -> [f32; 2] {
-    // One exponential serves the loss and the slope.
-    let e = exp(-logit.abs());
-    let loss = (if logit > 0.0 { logit } else { 0.0 }) - logit * x + ln_1p_unit(e);
-    [loss, (if logit >= 0.0 { 1.0 } else { e }) / (1.0 + e) - x]
+    // One exponential and one division serve the loss and the slope.
+    let e = exp_negative(-logit.abs());
+    let (one, two) = (1.0 + e, 2.0 + e);
+    let inverse = 1.0 / (one * two);
+    // What cancels where an element is certain is taken first.
+    let loss = (-logit).mul_add(x, if logit > 0.0 { logit } else { 0.0 }) + ln_1p_of_ratio(e, e * one * inverse);
+    [loss, (if logit >= 0.0 { two } else { e * two }).mul_add(inverse, -x)]
 }
 
 #[inline(always)]
@@ -78,28 +81,38 @@ fn column_or_count([output, x, dispersion, kind, shift]: [f32; 5]) -> [f32; 3] {
 
 /// What an output shows, in the units of its column: of the output, the kind and, with counts, the mean of their logarithms.
 pub(super) fn means(x: &[&[f32]], y: &mut [f32]) {
-    let shift = x.get(2).copied();
-    for (i, y) in y.iter_mut().enumerate() {
-        let (output, kind) = (x[0][i], x[1][i]);
-        *y = match shift {
-            _ if kind == YES_NO => sigmoid(output),
-            _ if kind == CATEGORY => exp(output),
-            Some(shift) if kind == COUNT => {
-                let log_mean = (shift[i] + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
-                ln_1p(exp(log_mean)) - shift[i]
-            }
-            _ => output,
-        };
+    match *x {
+        [output, kind, shift] => each([output, kind, shift], [y], mean_or_count),
+        _ => each([x[0], x[1]], [y], mean),
+    }
+}
+
+#[inline(always)]
+fn mean([output, kind]: [f32; 2]) -> [f32; 1] {
+    let (yes_no, category) = (sigmoid(output), exp(output));
+    let value = if kind == CATEGORY { category } else { output };
+    [if kind == YES_NO { yes_no } else { value }]
+}
+
+#[inline(always)]
+fn mean_or_count([output, kind, shift]: [f32; 3]) -> [f32; 1] {
+    if kind == COUNT {
+        let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
+        [ln_1p(exp(log_mean)) - shift]
+    } else {
+        mean([output, kind])
     }
 }
 
 /// `ln(1 + x)` for x >= 0.
+#[inline(always)]
 fn ln_1p(x: f32) -> f32 {
     if x <= 1.0 { ln_1p_unit(x) } else { ln(1.0 + x) }
 }
 
 /// `ln(gamma(r + k)) - ln(gamma(r))` and its slope by r, for r > 0 and k >= 0. Stirling's series from r + 6 on, where three terms
 /// are enough; no difference of large numbers is taken.
+#[inline(always)]
 fn log_gamma_ratio(r: f32, k: f32) -> (f32, f32) {
     let low = r + 6.0;
     let high = low + k;
@@ -122,6 +135,7 @@ fn log_gamma_ratio(r: f32, k: f32) -> (f32, f32) {
 }
 
 /// A negative binomial of mean `m = exp(shift + output)` and `r = exp(dispersion)` failures, of the count `exp(shift + x) - 1`.
+#[inline(always)]
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
     let k = (exp(shift + x) - 1.0).round().max(0.0);
     let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);

@@ -3,6 +3,7 @@
 use super::job::{At, Job, Scratch};
 use super::math::{exp, ln};
 use super::memory::Region;
+use super::vector::{LANES, folded, sum, vectorised};
 use crate::kernels::softmax::SoftmaxParams;
 use crate::plan::{Op, TensorTable, Way};
 
@@ -64,17 +65,42 @@ impl Job for Rows {
                 let Some(of_group) = made.get_mut(span.clone()).filter(|of_group| !of_group.is_empty()) else {
                     continue;
                 };
-                if let (Way::Back, Some(log_p)) = (self.way, log_p) {
-                    let sum: f32 = of_group.iter().sum();
-                    let log_p = &log_p[row * self.cols..][span];
-                    of_group.iter_mut().zip(log_p).for_each(|(d, log_p)| *d -= exp(*log_p) * sum);
-                } else {
-                    let most = of_group.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                    let sum: f32 = of_group.iter().map(|x| exp(x - most)).sum();
-                    let log_sum = ln(sum);
-                    of_group.iter_mut().for_each(|x| *x = *x - most - log_sum);
+                match (self.way, log_p) {
+                    (Way::Back, Some(log_p)) => log_softmax_back(&log_p[row * self.cols..][span], of_group),
+                    _ => log_softmax(of_group),
                 }
             }
+        }
+    }
+}
+
+vectorised! {
+    /// `x - ln(sum exp(x))`
+    fn log_softmax<'a>(x: &'a mut [f32]) {
+        let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let (chunks, rest) = x.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for (sum, x) in sums.iter_mut().zip(rest) {
+            *sum = exp(*x - most);
+        }
+        for chunk in chunks {
+            for (sum, x) in sums.iter_mut().zip(chunk) {
+                *sum += exp(*x - most);
+            }
+        }
+        let log_sum = ln(folded(sums));
+        for x in x {
+            *x = *x - most - log_sum;
+        }
+    }
+}
+
+vectorised! {
+    /// `d_x = d_y - p sum(d_y)`
+    fn log_softmax_back<'a>(log_p: &'a [f32], d: &'a mut [f32]) {
+        let sum = sum(d);
+        for (d, log_p) in d.iter_mut().zip(log_p) {
+            *d -= exp(*log_p) * sum;
         }
     }
 }

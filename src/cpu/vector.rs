@@ -102,11 +102,11 @@ vectorised! {
 }
 
 /// Sums kept side by side, so that a sum of many numbers is vector instructions in a fixed order.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// The sum of what lies side by side.
 #[inline(always)]
-fn folded(mut sums: [f32; LANES]) -> f32 {
+pub(super) fn folded(mut sums: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {

@@ -182,7 +182,7 @@ fn rows_sum<S: Simd, const ROWS: usize, const WIDE: usize>(
             for i in 0..ROWS {
                 let x = simd.splat_f32s(rows[i][k]);
                 for j in 0..WIDE {
-                    sums[i][j] = simd.mul_add_f32s(x, b[j], sums[i][j]);
+                    sums[i][j] = simd.mul_add_e_f32s(x, b[j], sums[i][j]);
                 }
             }
         }
@@ -206,7 +206,7 @@ fn columns_sum<S: Simd, const ROWS: usize, const WIDE: usize>(
         for i in 0..ROWS {
             let x = simd.splat_f32s(column[i]);
             for j in 0..WIDE {
-                sums[i][j] = simd.mul_add_f32s(x, b[j], sums[i][j]);
+                sums[i][j] = simd.mul_add_e_f32s(x, b[j], sums[i][j]);
             }
         }
     }

@@ -244,10 +244,14 @@ impl Job for Product {
                 task -= unpacked.tasks();
             }
         }
-        let [down, across] = self.grid();
-        if let (Some(to), true) = (self.row_sum, task == down * across) {
-            return self.sum_rows(at, to);
+        if let Some(to) = self.row_sum {
+            // The first task, since it is a long one.
+            if task == 0 {
+                return self.sum_rows(at, to);
+            }
+            task -= 1;
         }
+        let [_, across] = self.grid();
         let [row, col] = [task / across * self.tile[0], task % across * self.tile[1]];
         let rows = row..(row + self.tile[0]).min(self.sizes[0]);
         let mut cols = col..(col + self.tile[1]).min(self.cols);
