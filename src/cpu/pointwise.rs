@@ -15,7 +15,7 @@ use crate::kernels::map::MapParams;
 use crate::plan::{Function, Index, Op, Pointwise, Store, TensorTable, Value, is_missing};
 
 /// Elements that a program goes over at a time; so many fit the first-level cache, in ten registers.
-const CHUNK: usize = 512;
+const CHUNK: usize = 1024;
 /// Registers of a call: the most results that a function has.
 const RESULTS: usize = 3;
 /// The register of the product, and of the second column of a pair.
@@ -220,7 +220,13 @@ impl Body {
         let stride = 4 * words_per_row(rows * self.cols);
         let width = span.cols.len();
         if rows == 1 {
-            return rows_of_levels(&bytes[span.rows.start * stride + span.cols.start..], stride, width, register);
+            return rows_of_levels(
+                &bytes[span.rows.start * stride + span.cols.start..],
+                stride,
+                width,
+                width,
+                register,
+            );
         }
         let mut row = span.rows.start;
         let mut rest = register;
@@ -229,7 +235,7 @@ impl Body {
             let together = (rows - row % rows).min(span.rows.end - row);
             let start = row / rows * stride + row % rows * self.cols + span.cols.start;
             let (to, behind) = std::mem::take(&mut rest).split_at_mut(together * width);
-            rows_of_levels(&bytes[start..], self.cols, width, to);
+            rows_of_levels(&bytes[start..], self.cols, width, width, to);
             rest = behind;
             row += together;
         }
@@ -333,12 +339,14 @@ vectorised! {
 }
 
 vectorised! {
-    /// The same of grey levels.
-    pub(super) fn rows_of_levels<'a>(from: &'a [u8], stride: usize, width: usize, to: &'a mut [f32]) {
+    /// The same of grey levels, each row with zeros behind it to a width.
+    pub(super) fn rows_of_levels<'a>(from: &'a [u8], stride: usize, count: usize, width: usize, to: &'a mut [f32]) {
         for (row, to) in to.chunks_exact_mut(width).enumerate() {
-            for (to, byte) in to.iter_mut().zip(&from[row * stride..][..width]) {
+            let (to, rest) = to.split_at_mut(count);
+            for (to, byte) in to.iter_mut().zip(&from[row * stride..][..count]) {
                 *to = f32::from(*byte) * (1.0 / 255.0);
             }
+            rest.fill(0.0);
         }
     }
 }

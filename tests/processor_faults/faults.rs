@@ -34,6 +34,8 @@ pub const FAULTS: &[Fault] = &[
     ("gemm/mod.rs", "gemm/latent ", "(«second», stride), None", "0"),
     ("gemm/mod.rs", "gemm/latent ", "let others = «cols.start + self.cols»..", "cols.start + self.cols - 1"),
     ("gemm/mod.rs", "gemm/d_weight", "sums_of_columns(at.memory.floats(self.a), at.memory.floats_mut(«to»))", "to.part(0..to.len / 2)"),
+    ("gemm/mod.rs", "gemm/forward", "let first = «k * col»", "0"),
+    ("gemm/mod.rs", "gemm/levels 127", "let first = «panel * self.shape.panel()»", "0"),
     ("gemm/mod.rs", "gemm/forward", "«task / across * self.tile[0]»", "0"),
     ("gemm/mod.rs", "gemm/forward", "«task % across * self.tile[1]»", "0"),
     // windows: where windows start, which taps a phase has, the margin, lines of a band, parts of the images

@@ -22,6 +22,8 @@ use pack::{Right, pack};
 const TERMS: usize = 1024;
 /// Tiles of a thread at least, where a product has work for them: so that no thread waits long for another.
 const TILES_OF_THREAD: usize = 6;
+/// Numbers that tiles would pack again, for which it is worth a phase to pack them once: some 20 us.
+const SHARED: usize = 1 << 17;
 /// Multiply-adds of a tile at least: some 2 us.
 const WORK: usize = 1 << 17;
 
@@ -57,7 +59,7 @@ impl Unpacked {
         let rows = first..(first + self.rows_of_task()).min(self.rows);
         let to = at.memory.floats_mut(self.floats.part(rows.start * self.cols..rows.end * self.cols));
         let stride = 4 * words_per_row(self.cols);
-        rows_of_levels(&bytes[rows.start * stride..], stride, self.cols, to);
+        rows_of_levels(&bytes[rows.start * stride..], stride, self.cols, self.cols, to);
     }
 }
 
@@ -73,9 +75,13 @@ struct Product {
     cols: usize,
     a: Region,
     b: Region,
+    /// Whether B has grey levels.
+    b_levels: bool,
     bias: Option<Region>,
     row_sum: Option<Region>,
     unpacked: Vec<Unpacked>,
+    /// All panels of B one behind another, packed before the tiles, where several tiles need each of them.
+    packed: Option<Region>,
     /// Rows and columns of a tile.
     tile: [usize; 2],
 }
@@ -87,13 +93,13 @@ impl Product {
         let [m, n, k] = [p.m, p.n, p.k].map(|n| n as usize);
         let bound = |name| Region::bound(tensors, op, name);
         let (mut a, mut b) = (bound("a"), bound("b"));
-        let [a_shape, b_shape] = match gemm.orientation {
-            Orientation::Nt => [[m, k], [n, k]],
-            Orientation::Nn => [[m, k], [k, n]],
-            Orientation::Tn => [[k, m], [k, n]],
-        };
+        let a_shape = if gemm.orientation == Orientation::Tn { [k, m] } else { [m, k] };
+        // Grey levels of which rows are packed become floats on the way.
+        let turned = gemm.orientation == Orientation::Nt;
         let mut unpacked = Vec::new();
-        for (region, is_levels, [rows, cols]) in [(&mut a, gemm.a_levels, a_shape), (&mut b, gemm.b_levels, b_shape)] {
+        for (region, is_levels, [rows, cols]) in
+            [(&mut a, gemm.a_levels, a_shape), (&mut b, gemm.b_levels && turned, [n, k])]
+        {
             if is_levels {
                 let floats = builder.scratch(rows * cols);
                 unpacked.push(Unpacked { bytes: *region, floats, rows, cols });
@@ -103,6 +109,9 @@ impl Product {
         let shape = Shape::here();
         let cols = if gemm.pairs { n / 2 } else { n };
         let body = Body::new(op, tensors, &gemm.epilogue, cols, gemm.pairs);
+        let tile = tile_of(shape, [m, cols, k], TILES_OF_THREAD * builder.threads);
+        let again = (m.div_ceil(tile[0]) - 1) * n * k;
+        let fits = n % shape.lanes == 0 && !gemm.pairs && !(gemm.b_levels && turned);
         Self {
             orientation: gemm.orientation,
             whole: if gemm.bias { None } else { body.plain() },
@@ -112,11 +121,32 @@ impl Product {
             cols,
             a,
             b,
+            b_levels: gemm.b_levels && !turned,
+            packed: (fits && again >= SHARED).then(|| builder.scratch(n * k)),
             bias: gemm.bias.then(|| bound("bias")),
             row_sum: gemm.row_sum.then(|| bound("row_sum")),
             unpacked,
-            tile: tile_of(shape, [m, cols, k], TILES_OF_THREAD * builder.threads),
+            tile,
         }
+    }
+
+    /// B, and how it lies.
+    fn right<'a>(&self, at: At<'a>) -> Right<'a> {
+        let [_, n, k] = self.sizes;
+        match self.orientation {
+            Orientation::Nt => Right::Columns(at.memory.floats(self.b), k),
+            _ if self.b_levels => Right::Levels(bytemuck::cast_slice(at.memory.words(self.b)), 4 * words_per_row(n)),
+            _ => Right::Rows(at.memory.floats(self.b), n),
+        }
+    }
+
+    /// Packs one of the panels that tiles share.
+    fn pack(&self, at: At<'_>, packed: Region, panel: usize) {
+        let [_, n, k] = self.sizes;
+        let first = panel * self.shape.panel();
+        let cols = first..(first + self.shape.panel()).min(n);
+        let to = at.memory.floats_mut(packed.part(k * cols.start..k * cols.end));
+        pack(self.right(at), 0..k, cols.clone(), cols.len(), to);
     }
 
     fn grid(&self) -> [usize; 2] {
@@ -134,8 +164,7 @@ impl Product {
         scratch: &mut Scratch,
     ) {
         let [m, n, k] = self.sizes;
-        let (a, b) = (at.memory.floats(self.a), at.memory.floats(self.b));
-        let right = if self.orientation == Orientation::Nt { Right::Columns(k) } else { Right::Rows(n) };
+        let (a, right) = (at.memory.floats(self.a), self.right(at));
         let height = self.shape.rows;
         scratch.targets.clear();
         scratch
@@ -171,8 +200,17 @@ impl Product {
             for (number, col) in cols.clone().step_by(self.shape.panel()).enumerate() {
                 let of_panel = col..(col + self.shape.panel()).min(cols.end);
                 let width = self.shape.width(of_panel.len());
-                let panel = scratch.panel.sized(terms.len() * width);
-                pack(b, right, terms.clone(), of_panel, width, panel);
+                let panel: &[f32] = match self.packed {
+                    Some(packed) => {
+                        let first = k * col;
+                        at.memory.floats(packed.part(first + terms.start * width..first + terms.end * width))
+                    }
+                    None => {
+                        let panel = scratch.panel.sized(terms.len() * width);
+                        pack(right, terms.clone(), of_panel, width, panel);
+                        panel
+                    }
+                };
                 let tile = &mut scratch.tile.all_mut()
                     [if whole.is_some() { 0 } else { place + number * self.shape.panel() }..];
                 let tensor = whole.map(|region| (at.memory, region.part(col..region.len)));
@@ -230,18 +268,22 @@ fn tile_of(shape: Shape, [m, n, k]: [usize; 3], wanted: usize) -> [usize; 2] {
 impl Job for Product {
     fn phases(&self) -> Vec<usize> {
         let [down, across] = self.grid();
-        let unpack = self.unpacked.iter().map(Unpacked::tasks).sum();
+        let unpack: usize = self.unpacked.iter().map(Unpacked::tasks).sum();
+        let pack = self.packed.map_or(0, |_| self.sizes[1].div_ceil(self.shape.panel()));
         let tiles = down * across + usize::from(self.row_sum.is_some());
-        if unpack > 0 { vec![unpack, tiles] } else { vec![tiles] }
+        if unpack + pack > 0 { vec![unpack + pack, tiles] } else { vec![tiles] }
     }
 
     fn run(&self, at: At<'_>, phase: usize, mut task: usize, scratch: &mut Scratch) {
-        if phase == 0 && !self.unpacked.is_empty() {
+        if phase == 0 && (self.packed.is_some() || !self.unpacked.is_empty()) {
             for unpacked in &self.unpacked {
                 if task < unpacked.tasks() {
                     return unpacked.run(at, task);
                 }
                 task -= unpacked.tasks();
+            }
+            if let Some(packed) = self.packed {
+                return self.pack(at, packed, task);
             }
         }
         if let Some(to) = self.row_sum {

@@ -2,23 +2,27 @@
 
 use std::ops::Range;
 
+use crate::cpu::pointwise::rows_of_levels;
 use crate::cpu::vector::vectorised;
 
-/// Where B lies.
+/// B, and how it lies.
 #[derive(Clone, Copy)]
-pub(super) enum Right {
+pub(super) enum Right<'a> {
     /// Columns side by side, rows so far apart.
-    Rows(usize),
+    Rows(&'a [f32], usize),
+    /// The same, of grey levels.
+    Levels(&'a [u8], usize),
     /// The numbers of a column side by side, columns so far apart.
-    Columns(usize),
+    Columns(&'a [f32], usize),
 }
 
 /// The rows `k` and columns `cols` of B, in rows of `width`.
-pub(super) fn pack(b: &[f32], right: Right, k: Range<usize>, cols: Range<usize>, width: usize, panel: &mut [f32]) {
+pub(super) fn pack(b: Right<'_>, k: Range<usize>, cols: Range<usize>, width: usize, panel: &mut [f32]) {
     let count = cols.len();
-    match right {
-        Right::Rows(stride) => rows(b, Starts::new(k, stride, cols.start), count, width, panel),
-        Right::Columns(stride) => turn(&b[cols.start * stride..], stride, k, count, width, panel),
+    match b {
+        Right::Rows(b, stride) => rows(b, Starts::new(k, stride, cols.start), count, width, panel),
+        Right::Levels(b, stride) => rows_of_levels(&b[k.start * stride + cols.start..], stride, count, width, panel),
+        Right::Columns(b, stride) => turn(&b[cols.start * stride..], stride, k, count, width, panel),
     }
 }
 
@@ -196,20 +200,22 @@ mod tests {
     #[test]
     fn panels_have_what_they_should() {
         let b: Vec<f32> = (0..40 * 37).map(|i| i as f32).collect();
+        let levels: Vec<u8> = (0..40 * 37).map(|i| (i % 251) as u8).collect();
         for (width, cols, k) in
             [(32, 3..35, 1..30), (16, 0..13, 0..37), (8, 5..6, 2..9), (4, 0..4, 0..5), (2, 1..3, 0..5)]
         {
-            for right in [Right::Rows(40), Right::Columns(37)] {
+            for right in [Right::Rows(&b, 40), Right::Levels(&levels, 40), Right::Columns(&b, 37)] {
                 let mut panel = vec![f32::NAN; k.len() * width];
-                pack(&b, right, k.clone(), cols.clone(), width, &mut panel);
+                pack(right, k.clone(), cols.clone(), width, &mut panel);
                 for (row, k) in panel.chunks(width).zip(k.clone()) {
                     for (j, value) in row.iter().enumerate() {
                         let col = cols.start + j;
-                        let at = match right {
-                            Right::Rows(stride) => k * stride + col,
-                            Right::Columns(stride) => col * stride + k,
+                        let there = || match right {
+                            Right::Rows(b, stride) => b[k * stride + col],
+                            Right::Levels(b, stride) => f32::from(b[k * stride + col]) * (1.0 / 255.0),
+                            Right::Columns(b, stride) => b[col * stride + k],
                         };
-                        assert_eq!(*value, if j < cols.len() { b[at] } else { 0.0 });
+                        assert_eq!(*value, if j < cols.len() { there() } else { 0.0 });
                     }
                 }
             }

@@ -55,6 +55,9 @@ pub fn cases() -> Vec<Case> {
     for (batch, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (33, 17, 31), (64, 64, 32), (9, 259, 66)] {
         all.push(levels_case(batch, inputs, outputs));
     }
+    // So large that tiles on the processor share what is packed: of floats, and of levels.
+    all.push(forward_case(300, 257, 512, Activation::Tanh, false));
+    all.push(levels_case(127, 1040, 512));
     all.push(levels_case(128, 784, 400).timed(true));
     all.push(latent_case(128, 400, 20, Noise::Drawn).timed(true));
     // A loss with counts has more parameters than a product can bind.

@@ -102,7 +102,7 @@ impl WeightGradient {
                 let width = self.shape.width(cols.len());
                 let panel = scratch.panel.sized(terms * width);
                 let k = some.start * positions..some.end * positions;
-                pack(d_y, Right::Rows(self.outputs), k, cols, width, panel);
+                pack(Right::Rows(d_y, self.outputs), k, cols, width, panel);
                 let left = Left::Columns { places, starts };
                 let to = To::Tile(&mut tile[panel_number * self.shape.panel()..]);
                 Multiply { a, left, panel, width, to, targets: &scratch.targets, accumulate: turn > 0 }.run();

@@ -143,7 +143,7 @@ impl Images {
         let width = self.shape.width(cols.len());
         let taps = self.windows.cols();
         if self.forward {
-            return pack(b, Right::Columns(taps), 0..taps, cols, width, place);
+            return pack(Right::Columns(b, taps), 0..taps, cols, width, place);
         }
         // W[co][tap][c], of the taps that a phase has.
         rows(b, Starts::of(&phase.taps, (self.channels, taps), cols.start), cols.len(), width, place);

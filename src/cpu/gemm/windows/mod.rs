@@ -76,7 +76,7 @@ impl Margin {
             let to = &mut to[before..before + row];
             if self.levels {
                 let bytes: &[u8] = bytemuck::cast_slice(at.memory.words(self.source));
-                rows_of_levels(&bytes[image * 4 * words_per_row(height * row) + y * row..], row, row, to);
+                rows_of_levels(&bytes[image * 4 * words_per_row(height * row) + y * row..], row, row, row, to);
             } else {
                 let start = (image * height + y) * row;
                 to.copy_from_slice(&at.memory.floats(self.source)[start..start + row]);

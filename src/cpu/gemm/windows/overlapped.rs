@@ -118,7 +118,7 @@ impl Job for Overlapped {
             for (start, cols) in self.panels() {
                 let width = self.shape.width(cols.len());
                 let panel = &mut packed[start..start + self.outputs * width];
-                pack(at.memory.floats(self.b), Right::Rows(taps), 0..self.outputs, cols, width, panel);
+                pack(Right::Rows(at.memory.floats(self.b), taps), 0..self.outputs, cols, width, panel);
             }
             return;
         }
