@@ -72,6 +72,10 @@ pub fn wgvae(args: &[&str]) -> Ended {
 /// The most memory that a process has had so far.
 fn memory(child: &Child) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    // Until it has its own name, the memory is still that of this process.
+    if !status.starts_with("Name:\twgvae\n") {
+        return 0;
+    }
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
     1024 * peak.unwrap_or(0_u64)
 }
