@@ -3,7 +3,7 @@
 use super::job::{At, Job, Scratch};
 use super::math::{exp, ln};
 use super::memory::Region;
-use super::vector::{LANES, folded, sum, vectorised};
+use super::vector::{sum, sum_of, vectorised};
 use crate::kernels::softmax::SoftmaxParams;
 use crate::plan::{Op, TensorTable, Way};
 
@@ -78,19 +78,12 @@ vectorised! {
     /// `x - ln(sum exp(x))`
     fn log_softmax<'a>(x: &'a mut [f32]) {
         let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        let mut sums = [0.0; LANES];
-        for (sum, x) in sums.iter_mut().zip(rest) {
-            *sum = exp(*x - most);
+        for x in x.iter_mut() {
+            *x -= most;
         }
-        for chunk in chunks {
-            for (sum, x) in sums.iter_mut().zip(chunk) {
-                *sum += exp(*x - most);
-            }
-        }
-        let log_sum = ln(folded(sums));
+        let log_sum = ln(sum_of(x, exp));
         for x in x {
-            *x = *x - most - log_sum;
+            *x -= log_sum;
         }
     }
 }

@@ -102,11 +102,11 @@ vectorised! {
 }
 
 /// Sums kept side by side, so that a sum of many numbers is vector instructions in a fixed order.
-pub(super) const LANES: usize = 16;
+const LANES: usize = 16;
 
 /// The sum of what lies side by side.
 #[inline(always)]
-pub(super) fn folded(mut sums: [f32; LANES]) -> f32 {
+fn folded(mut sums: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -117,34 +117,42 @@ pub(super) fn folded(mut sums: [f32; LANES]) -> f32 {
     sums[0]
 }
 
-vectorised! {
-    /// The sum of an array, in an order that depends on its length alone.
-    pub(super) fn sum<'a>(x: &'a [f32]) -> f32 {
-        let mut sums = [0.0; LANES];
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        sums[..rest.len()].copy_from_slice(rest);
-        for chunk in chunks {
-            for i in 0..LANES {
-                sums[i] += chunk[i];
-            }
+/// The sum of `f(x)` over an array, in an order that depends on its length alone; `f` must be `#[inline(always)]`, too.
+#[inline(always)]
+pub(super) fn sum_of(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum = f(*x);
+    }
+    for chunk in chunks {
+        for i in 0..LANES {
+            sums[i] += f(chunk[i]);
         }
-        folded(sums)
+    }
+    folded(sums)
+}
+
+#[inline(always)]
+fn itself(x: f32) -> f32 {
+    x
+}
+
+#[inline(always)]
+fn square(x: f32) -> f32 {
+    x * x
+}
+
+vectorised! {
+    /// The sum of an array.
+    pub(super) fn sum<'a>(x: &'a [f32]) -> f32 {
+        sum_of(x, itself)
     }
 }
 
 vectorised! {
-    /// The sum of the squares of an array, in such an order.
+    /// The sum of the squares of an array.
     pub(super) fn sum_of_squares<'a>(x: &'a [f32]) -> f32 {
-        let mut sums = [0.0; LANES];
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        for (sum, x) in sums.iter_mut().zip(rest) {
-            *sum = x * x;
-        }
-        for chunk in chunks {
-            for i in 0..LANES {
-                sums[i] += chunk[i] * chunk[i];
-            }
-        }
-        folded(sums)
+        sum_of(x, square)
     }
 }

@@ -35,7 +35,7 @@ pub const FAULTS: &[Fault] = &[
     ("gemm/mod.rs", "gemm/latent ", "let others = «cols.start + self.cols»..", "cols.start + self.cols - 1"),
     ("gemm/mod.rs", "gemm/d_weight", "sums_of_columns(at.memory.floats(self.a), at.memory.floats_mut(«to»))", "to.part(0..to.len / 2)"),
     ("gemm/mod.rs", "gemm/forward", "let first = «k * col»", "0"),
-    ("gemm/mod.rs", "gemm/levels 127", "let first = «panel * self.shape.panel()»", "0"),
+    ("gemm/kernel.rs", "gemm/levels 127", "let first = «cols.start + number * self.panel()»", "cols.start"),
     ("gemm/mod.rs", "gemm/forward", "«task / across * self.tile[0]»", "0"),
     ("gemm/mod.rs", "gemm/forward", "«task % across * self.tile[1]»", "0"),
     // windows: where windows start, which taps a phase has, the margin, lines of a band, parts of the images
@@ -132,8 +132,8 @@ pub const FAULTS: &[Fault] = &[
     ("reduce.rs", "reduce/columns 5000x33", "«((task + 1) * self.each)».min", "((task + 1) * self.each - 1)"),
     ("reduce.rs", "reduce/rows ", "*total = «sum(row)»", "sum(&row[1..])"),
     ("vector.rs", "reduce/", "sums[i] += «sums[i + width]»", "sums[width]"),
-    ("vector.rs", "reduce/sum", "copy_from_slice(«rest»)", "&[0.0; 16][..rest.len()]"),
-    ("vector.rs", "reduce/squares", "*sum = «x * x»", "*x"),
+    ("vector.rs", "reduce/sum", "*sum = «f(*x)»", "0.0"),
+    ("vector.rs", "reduce/squares", "«x * x»", "x"),
     ("vector.rs", "reduce/columns", "for row in «values.chunks_exact(sums.len())»", "values[sums.len()..].chunks_exact(sums.len())"),
     // norm, softmax, pool
     ("norm.rs", "norm/", "*sum += «(x - mean) * (x - mean)»", "x * x"),
@@ -143,7 +143,7 @@ pub const FAULTS: &[Fault] = &[
     ("norm.rs", "norm/", "«(self.pixels * each)» as f32", "self.pixels"),
     ("norm.rs", "norm/", "image * self.groups..«(image + 1) * self.groups»)", "image * self.groups + 1"),
     ("softmax.rs", "softmax/", "fold(«f32::NEG_INFINITY», f32::max)", "f32::INFINITY"),
-    ("softmax.rs", "softmax/", "*x = «*x - most - log_sum»", "*x - log_sum"),
+    ("softmax.rs", "softmax/", "*x -= «most»", "0.0 * most"),
     ("softmax.rs", "softmax/", "*d -= «exp(*log_p) * sum»", "sum"),
     ("softmax.rs", "softmax/", "log_p[«row * self.cols»..]", "0"),
     ("pool.rs", "pool/", "«tap % w.kernel[1]»", "tap % w.kernel[0] + tap % 2"),

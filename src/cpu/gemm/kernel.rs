@@ -4,6 +4,8 @@
 //! no packing: either its rows lie along k, in segments, or some neighbours lie side by side for each k. Sums are in order
 //! of k, so they do not depend on the width of vectors, nor on how a product is divided.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::cpu::memory::{Memory, Region};
@@ -44,6 +46,19 @@ impl Shape {
     /// Floats of a row of the panel of so many columns: a vector where that is enough.
     pub fn width(self, cols: usize) -> usize {
         if cols <= self.lanes { self.lanes } else { self.panel() }
+    }
+
+    /// A panel of some columns, by its number: its columns, and the floats of its rows.
+    pub fn panel_of(self, cols: Range<usize>, number: usize) -> (Range<usize>, usize) {
+        let first = cols.start + number * self.panel();
+        let cols = first..(first + self.panel()).min(cols.end);
+        let width = self.width(cols.len());
+        (cols, width)
+    }
+
+    /// All panels of some columns.
+    pub fn panels(self, cols: Range<usize>) -> impl Iterator<Item = (Range<usize>, usize)> {
+        (0..cols.len().div_ceil(self.panel())).map(move |number| self.panel_of(cols.clone(), number))
     }
 }
 

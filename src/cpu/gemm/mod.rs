@@ -140,13 +140,17 @@ impl Product {
         }
     }
 
+    /// Whether there is a phase before the tiles.
+    fn prepares(&self) -> bool {
+        self.packed.is_some() || !self.unpacked.is_empty()
+    }
+
     /// Packs one of the panels that tiles share.
     fn pack(&self, at: At<'_>, packed: Region, panel: usize) {
         let [_, n, k] = self.sizes;
-        let first = panel * self.shape.panel();
-        let cols = first..(first + self.shape.panel()).min(n);
+        let (cols, width) = self.shape.panel_of(0..n, panel);
         let to = at.memory.floats_mut(packed.part(k * cols.start..k * cols.end));
-        pack(self.right(at), 0..k, cols.clone(), cols.len(), to);
+        pack(self.right(at), 0..k, cols, width, to);
     }
 
     fn grid(&self) -> [usize; 2] {
@@ -197,9 +201,8 @@ impl Product {
                 let padded = rows.start..rows.start + rows.len().next_multiple_of(height);
                 starts.extend(padded.map(|row| row.min(last) * k + terms.start));
             }
-            for (number, col) in cols.clone().step_by(self.shape.panel()).enumerate() {
-                let of_panel = col..(col + self.shape.panel()).min(cols.end);
-                let width = self.shape.width(of_panel.len());
+            for (of_panel, width) in self.shape.panels(cols.clone()) {
+                let col = of_panel.start;
                 let panel: &[f32] = match self.packed {
                     Some(packed) => {
                         let first = k * col;
@@ -211,8 +214,7 @@ impl Product {
                         panel
                     }
                 };
-                let tile = &mut scratch.tile.all_mut()
-                    [if whole.is_some() { 0 } else { place + number * self.shape.panel() }..];
+                let tile = &mut scratch.tile.all_mut()[if whole.is_some() { 0 } else { place + col - cols.start }..];
                 let tensor = whole.map(|region| (at.memory, region.part(col..region.len)));
                 let targets = &scratch.targets;
                 let accumulate = first > 0;
@@ -268,14 +270,17 @@ fn tile_of(shape: Shape, [m, n, k]: [usize; 3], wanted: usize) -> [usize; 2] {
 impl Job for Product {
     fn phases(&self) -> Vec<usize> {
         let [down, across] = self.grid();
-        let unpack: usize = self.unpacked.iter().map(Unpacked::tasks).sum();
-        let pack = self.packed.map_or(0, |_| self.sizes[1].div_ceil(self.shape.panel()));
         let tiles = down * across + usize::from(self.row_sum.is_some());
-        if unpack + pack > 0 { vec![unpack + pack, tiles] } else { vec![tiles] }
+        if self.prepares() {
+            let unpack: usize = self.unpacked.iter().map(Unpacked::tasks).sum();
+            vec![unpack + self.packed.map_or(0, |_| self.shape.panels(0..self.sizes[1]).count()), tiles]
+        } else {
+            vec![tiles]
+        }
     }
 
     fn run(&self, at: At<'_>, phase: usize, mut task: usize, scratch: &mut Scratch) {
-        if phase == 0 && (self.packed.is_some() || !self.unpacked.is_empty()) {
+        if phase == 0 && self.prepares() {
             for unpacked in &self.unpacked {
                 if task < unpacked.tasks() {
                     return unpacked.run(at, task);

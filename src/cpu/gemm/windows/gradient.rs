@@ -97,14 +97,12 @@ impl WeightGradient {
             let (copied, places) = self.rows_of_windows(at, &some, room, &mut scratch.starts);
             let (places, starts) = scratch.starts.split_at(places);
             let a: &[f32] = if copied { scratch.sums.all() } else { scratch.margin.all() };
-            for (panel_number, col) in (0..self.outputs).step_by(self.shape.panel()).enumerate() {
-                let cols = col..(col + self.shape.panel()).min(self.outputs);
-                let width = self.shape.width(cols.len());
+            for (cols, width) in self.shape.panels(0..self.outputs) {
+                let to = To::Tile(&mut tile[cols.start..]);
                 let panel = scratch.panel.sized(terms * width);
                 let k = some.start * positions..some.end * positions;
                 pack(Right::Rows(d_y, self.outputs), k, cols, width, panel);
                 let left = Left::Columns { places, starts };
-                let to = To::Tile(&mut tile[panel_number * self.shape.panel()..]);
                 Multiply { a, left, panel, width, to, targets: &scratch.targets, accumulate: turn > 0 }.run();
             }
         }

@@ -133,14 +133,13 @@ impl Images {
     }
 
     fn panels(&self) -> usize {
-        self.cols.div_ceil(self.shape.panel())
+        self.shape.panels(0..self.cols).count()
     }
 
     /// Packs a panel of B for a phase.
     fn pack(&self, at: At<'_>, phase: &Phase, number: usize, place: &mut [f32]) {
         let b = at.memory.floats(self.b);
-        let cols = number * self.shape.panel()..((number + 1) * self.shape.panel()).min(self.cols);
-        let width = self.shape.width(cols.len());
+        let (cols, width) = self.shape.panel_of(0..self.cols, number);
         let taps = self.windows.cols();
         if self.forward {
             return pack(Right::Columns(b, taps), 0..taps, cols, width, place);
@@ -155,10 +154,9 @@ impl Images {
 
     /// Where a panel of a phase is among its numbers.
     fn panel(&self, phase: &Phase, number: usize) -> Range<usize> {
-        let start = number * self.shape.panel();
-        let width = self.shape.width((self.cols - start).min(self.shape.panel()));
+        let (cols, width) = self.shape.panel_of(0..self.cols, number);
         let terms = self.terms(phase);
-        start * terms..(start + width) * terms
+        cols.start * terms..(cols.start + width) * terms
     }
 }
 
@@ -220,12 +218,9 @@ impl Job for Images {
             segments.clear();
             segments.extend(phase.segments.iter().map(|[y, x, len]| (y * line + x * self.margin.image[2], *len)));
             let packed = at.memory.floats(phase.packed);
-            for number in 0..self.panels() {
-                let panel = self.panel(phase, number);
-                let first = number * self.shape.panel();
-                let width = self.shape.width((self.cols - first).min(self.shape.panel()));
+            for (number, (cols, width)) in self.shape.panels(0..self.cols).enumerate() {
                 let left = Left::Rows { starts, segments };
-                let (panel, to) = (&packed[panel], To::Tile(&mut tile[first..]));
+                let (panel, to) = (&packed[self.panel(phase, number)], To::Tile(&mut tile[cols.start..]));
                 Multiply { a: padded, left, panel, width, to, targets, accumulate: false }.run();
             }
         }

@@ -87,6 +87,5 @@ impl Margin {
 
 /// Columns with those that fill the last panel.
 fn padded_cols(shape: Shape, cols: usize) -> usize {
-    let whole = cols / shape.panel() * shape.panel();
-    if cols == whole { whole } else { whole + shape.width(cols - whole) }
+    shape.panels(0..cols).map(|(_, width)| width).sum()
 }

@@ -52,10 +52,13 @@ impl Overlapped {
         }
     }
 
-    /// The panels: where each begins, and its columns.
-    fn panels(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
-        let (panel, taps, outputs) = (self.shape.panel(), self.windows.cols(), self.outputs);
-        (0..taps).step_by(panel).map(move |col| (col * outputs, col..(col + panel).min(taps)))
+    /// The panels: where each lies among the packed numbers, its columns, the floats of its rows.
+    fn panels(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> {
+        let outputs = self.outputs;
+        let place = move |(cols, width): (Range<usize>, usize)| {
+            (cols.start * outputs..(cols.start + width) * outputs, cols, width)
+        };
+        self.shape.panels(0..self.windows.cols()).map(place)
     }
 
     /// Adds what lies over each pixel: rows of `products`, `stride` apart, are positions.
@@ -115,10 +118,8 @@ impl Job for Overlapped {
         let taps = self.windows.cols();
         if phase == 0 {
             let packed = at.memory.floats_mut(self.packed);
-            for (start, cols) in self.panels() {
-                let width = self.shape.width(cols.len());
-                let panel = &mut packed[start..start + self.outputs * width];
-                pack(Right::Rows(at.memory.floats(self.b), taps), 0..self.outputs, cols, width, panel);
+            for (place, cols, width) in self.panels() {
+                pack(Right::Rows(at.memory.floats(self.b), taps), 0..self.outputs, cols, width, &mut packed[place]);
             }
             return;
         }
@@ -134,11 +135,9 @@ impl Job for Overlapped {
         let a = at.memory.floats(self.a.part(image * len..(image + 1) * len));
         let products = scratch.sums.sized(positions * stride);
         let packed = at.memory.floats(self.packed);
-        for (start, cols) in self.panels() {
-            let width = self.shape.width(cols.len());
+        for (place, cols, width) in self.panels() {
             let left = Left::Rows { starts: &scratch.starts, segments: &[(0, self.outputs)] };
-            let panel = &packed[start..start + self.outputs * width];
-            let to = To::Tile(&mut products[cols.start..]);
+            let (panel, to) = (&packed[place], To::Tile(&mut products[cols.start..]));
             Multiply { a, left, panel, width, to, targets: &scratch.targets, accumulate: false }.run();
         }
         let (pixels, channels) = (self.windows.pixels(), self.windows.channels());
