@@ -49,6 +49,20 @@ pub(super) fn binarised(rows: &Split, keys: impl Iterator<Item = [u32; 2]>, draw
     Split { labels: rows.labels.clone(), ..Split::of_numbers(&drawn, bytes, width) }
 }
 
+/// Rows of zeros and ones as they are drawn when training evaluates them, in batches of so many.
+pub(super) fn binarised_as_evaluated(rows: &Split, batch: usize, seed: u64) -> Split {
+    let width = (rows.values.len() / rows.rows.max(1)).max(1);
+    let of_batch = |(number, levels): (usize, &[f32])| -> Vec<f32> {
+        let key = key(seed, Stream::EvaluationBinarise, number as u64);
+        let is_one = |(i, level): (usize, &f32)| oracle::uniform(key, i as u32, 0) < *level;
+        levels.iter().enumerate().map(is_one).map(f32::from).collect()
+    };
+    let levels = rows.numbers(0..rows.rows, width);
+    let drawn: Vec<f32> = levels.chunks(batch * width).enumerate().flat_map(of_batch).collect();
+    let bytes = matches!(rows.values, Values::Bytes(_));
+    Split { labels: rows.labels.clone(), ..Split::of_numbers(&drawn, bytes, width) }
+}
+
 /// Linear interpolation: `steps` points from one code to another, both included.
 pub fn line(from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
     shares(steps).flat_map(|t| from.iter().zip(to).map(move |(a, b)| a + (b - a) * t)).collect()
@@ -98,6 +112,38 @@ fn shares(steps: usize) -> impl Iterator<Item = f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::batch::{Binarise, gather};
+    use crate::oracle::Oracle;
+    use crate::plan::{PlanId, Program, StepPlan, StepScalars, TensorTable};
+
+    #[test]
+    fn zeros_and_ones_are_those_of_the_device() {
+        let (batch, width) = (3, 7);
+        for bytes in [false, true] {
+            let levels: Vec<f32> = (0..batch * width).map(|i| i as f32 / 20.0 % 1.0).collect();
+            let rows = Split::of_numbers(&[levels.clone(), levels].concat(), bytes, width);
+            let mut tensors = TensorTable::default();
+            let [data, x] = [("data", 2 * batch), ("x", batch)].map(|(name, rows)| match bytes {
+                true => tensors.words(name, &[rows, width.div_ceil(4)]),
+                false => tensors.floats(name, &[rows, width]),
+            });
+            let ops = vec![gather(&tensors, data, x, width, Binarise::Draw).unwrap()];
+            let plans = vec![StepPlan { name: "gather".into(), ops }];
+            let mut oracle = Oracle::<f32>::new(Program { tensors, plans, ..Program::default() });
+            let buffer = |id| oracle.program().tensors.get(id).buffer;
+            let (from, to) = (buffer(data), buffer(x));
+            oracle.write_at(from, 0, &rows.words(width));
+            let drawn = binarised_as_evaluated(&rows, batch, 4);
+            for number in 0..2 {
+                let binarise_key = key(4, Stream::EvaluationBinarise, number as u64);
+                let offset = (number * batch) as u32;
+                oracle.dispatch(PlanId(0), &StepScalars { binarise_key, offset, rows: 3, ..StepScalars::default() });
+                let of_batch = number * batch..(number + 1) * batch;
+                let expected = drawn.words_of(of_batch, width);
+                assert_eq!(oracle.read_at(to, 0, expected.len()), expected, "batch {number}, bytes {bytes}");
+            }
+        }
+    }
 
     #[test]
     fn both_ways_start_and_end_where_they_should() {

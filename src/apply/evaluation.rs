@@ -60,7 +60,7 @@ pub struct Evaluation {
 }
 
 /// A mean, and its standard error: none of a single number.
-fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+pub(super) fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / count;
     let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
@@ -79,9 +79,7 @@ impl Evaluation {
         let (loss, loss_standard_error) = of(&|s| s.recon + beta * s.kl);
         let (negative_elbo, elbo_standard_error) = of(&|s| s.negative_elbo());
         let is_elbo = |value: f64| (model.objective == Objective::Elbo).then_some(value);
-        // Of a table, a value is a cell.
-        let width = run.data.columns.as_ref().map_or(run.data.shape.len(), |columns| columns.names.len()) as f64;
-        let bits = bits_of_units(run, rows);
+        let bits = bits_per_dimension(run, rows, negative_elbo);
         let kl_per_dimension = kl_per_dimension(codes);
         let is_active: Vec<bool> = mean_variances(codes)
             .into_iter()
@@ -103,10 +101,17 @@ impl Evaluation {
             kl_per_dimension,
             active_units: is_active.iter().filter(|active| **active).count(),
             is_active,
-            bits_per_dimension: bits.ok().map(|bits| (negative_elbo / LN_2 + bits) / width),
+            bits_per_dimension: bits.ok(),
             no_bits: bits.err(),
         }
     }
+}
+
+/// Nats of a row as bits for each value, in the units of the data. Else why the loss is no likelihood of the data.
+pub(super) fn bits_per_dimension(run: &Run, rows: &Split, nats: f64) -> Result<f64, &'static str> {
+    // Of a table, a value is a cell.
+    let width = run.data.columns.as_ref().map_or(run.data.shape.len(), |columns| columns.names.len()) as f64;
+    Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)
 }
 
 /// What the units of the data add to the bits of a row: a density in units that are wider by a factor has as many bits more as

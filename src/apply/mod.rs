@@ -4,6 +4,7 @@ pub mod anomaly;
 mod distribution;
 pub mod draws;
 mod evaluation;
+pub mod importance;
 pub mod inference;
 pub mod mixture;
 mod model;

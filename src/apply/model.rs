@@ -7,11 +7,12 @@ use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::batch::Binarise;
+use crate::kernels::log_sum_exp::NOTHING;
 use crate::kernels::rng::{Stream, key};
 use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
 use crate::oracle;
 use crate::plan::{ParamTable, StepScalars};
-use crate::train::{self, DeviceEvent, DeviceOptions, Opened, StepSchedule};
+use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Opened, Progress, StepSchedule};
 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
@@ -85,6 +86,14 @@ fn expect_weights(file: &Path, params: &ParamTable) -> Result<(), RunError> {
     }
 }
 
+/// What a model is to do beside encoding, decoding and scoring.
+#[derive(Debug, Clone, Copy)]
+enum Also {
+    Nothing,
+    Infer(Seen),
+    Weigh,
+}
+
 /// A trained model on a device.
 pub struct Applied {
     run: Run,
@@ -102,7 +111,7 @@ impl Applied {
         device: &DeviceOptions,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
-        let plans = Self::plans(run, rows, None)?;
+        let plans = Self::plans(run, rows, Also::Nothing)?;
         Self::open_with(run, plans, device, watch)
     }
 
@@ -118,8 +127,19 @@ impl Applied {
         // Many steps are taken with each batch, and a small network takes as long for few rows as for many.
         let batch = &mut run.config.train.batch;
         *batch = (*batch).max(INFERRED_VALUES / run.data.shape.len().max(1));
-        let plans = Self::plans(&run, rows, Some(seen))?;
+        let plans = Self::plans(&run, rows, Also::Infer(seen))?;
         Self::open_with(&run, plans, device, watch)
+    }
+
+    /// The same for a model that is also to weigh draws of the latent.
+    pub fn open_to_weigh(
+        run: &Run,
+        rows: usize,
+        device: &DeviceOptions,
+        watch: &mut dyn FnMut(DeviceEvent<'_>),
+    ) -> Result<Self, RunError> {
+        run.expect_prior("a likelihood of rows")?;
+        Self::open_with(run, Self::plans(run, rows, Also::Weigh)?, device, watch)
     }
 
     fn open_with(
@@ -138,14 +158,15 @@ impl Applied {
     }
 
     /// Builds the plans that apply a run's model to `rows` rows.
-    fn plans(run: &Run, rows: usize, seen: Option<Seen>) -> Result<Vae, RunError> {
+    fn plans(run: &Run, rows: usize, also: Also) -> Result<Vae, RunError> {
         let width = run.data.shape.len();
         let held = run.config.rows_held(rows.max(run.config.train.batch), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
         let (spec, train) = (run.config.vae_spec(&run.data)?, run.config.train_spec());
-        Ok(match seen {
-            Some(seen) => Vae::inferring(&spec, &train, data, seen)?,
-            None => Vae::applied(&spec, &train, data)?,
+        Ok(match also {
+            Also::Nothing => Vae::applied(&spec, &train, data)?,
+            Also::Infer(seen) => Vae::inferring(&spec, &train, data, seen)?,
+            Also::Weigh => Vae::weighing(&spec, &train, data)?,
         })
     }
 
@@ -188,6 +209,15 @@ impl Applied {
     /// Writes the weights.
     pub(super) fn set_weights(&mut self, weights: &[f32]) -> Result<(), GpuError> {
         self.executor.write(self.vae.weights, weights)
+    }
+
+    /// Takes the weights of a checkpoint, and says how far training was.
+    pub fn go_to(&mut self, checkpoint: &Checkpoint) -> Result<Progress, RunError> {
+        let damaged = |reason| RunError::Damaged { path: checkpoint.path.clone(), reason };
+        let manifest = checkpoint.manifest().map_err(damaged)?;
+        let state = checkpoint.state(&manifest, &self.vae.program.params, 0).map_err(damaged)?;
+        self.set_weights(&state.weights)?;
+        Ok(state.progress)
     }
 
     /// The device, and where the model's tensors are on it.
@@ -285,6 +315,31 @@ impl Applied {
             Ok(())
         })?;
         Ok(codes)
+    }
+
+    /// Encodes a batch: these rows, as many as a batch has.
+    pub(super) fn encode_batch(&mut self, rows: &Split, of_batch: &[usize]) -> Result<(), RunError> {
+        self.expect(rows)?;
+        let words = rows.words_of(of_batch.iter().copied(), self.width());
+        self.executor.write_words(self.vae.test_data, &words)?;
+        if let (Some(labels), Some(classes)) = (self.vae.labels, &rows.labels) {
+            let classes: Vec<u32> = of_batch.iter().map(|row| classes[*row]).collect();
+            self.executor.write_words(labels.test, &classes)?;
+        }
+        let step = StepScalars { rows: of_batch.len() as u32, ..StepScalars::default() };
+        Ok(self.executor.dispatch(Apply::Encode.into(), &step)?)
+    }
+
+    /// `(B, 3)`: the weights of a draw of the latent for each row of the batch that was encoded last and each step: the logarithm of
+    /// the greatest, and the sums of them and of their squares in units of it.
+    pub(super) fn weigh(&mut self, steps: &[StepScalars]) -> Result<Vec<f32>, RunError> {
+        let weighed =
+            self.vae.weighed.ok_or_else(|| RunError::Unfit("the model was not opened to weigh draws".into()))?;
+        let nothing = [NOTHING, 0.0, 0.0].repeat(self.batch());
+        self.executor.write(weighed, &nothing)?;
+        self.executor.submit(Apply::Weigh.into(), steps)?;
+        self.executor.collect()?;
+        Ok(self.executor.read(weighed)?)
     }
 
     /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model is told the classes in turn.

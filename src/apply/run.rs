@@ -10,7 +10,7 @@ use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
 use crate::plan::PlanError;
-use crate::train::{CONFIG, DATA, FileRecord, Identity, LoadError, MODEL, RECORD};
+use crate::train::{CONFIG, Checkpoint, DATA, FileRecord, Identity, LoadError, MODEL, RECORD, checkpoints};
 
 /// Why a run could not be read back or applied.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +101,13 @@ impl Run {
     pub fn name(&self) -> String {
         let absolute = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The run's checkpoints, the oldest first.
+    pub fn checkpoints(&self) -> Vec<Checkpoint> {
+        let mut all = checkpoints(&self.path);
+        all.reverse();
+        all
     }
 
     /// The source the run was trained on, with its options, and a table's columns read as they were then.

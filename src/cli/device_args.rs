@@ -52,6 +52,11 @@ impl AdapterArgs {
         Ok(Restorer::open(run, rows, damage, usual, &self.options(), &mut shown())?)
     }
 
+    /// Opens a run's model to weigh draws of the latent, too.
+    pub fn weighing_model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
+        Ok(Applied::open_to_weigh(run, rows, &self.options(), &mut shown())?)
+    }
+
     /// Opens a run's model for `rows` rows at a time, with the GEMM variants it was trained with.
     pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
         Ok(Applied::open(run, rows, &self.options(), &mut shown())?)

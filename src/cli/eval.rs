@@ -1,12 +1,16 @@
 //! `wgvae eval`: loss, KL and other figures of a model on given rows.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::put;
-use crate::apply::Evaluation;
+use crate::apply::importance::{self, MeanLikelihood, Sampled};
+use crate::apply::record::Record;
+use crate::apply::{Applied, Evaluation, Run, RunError};
+use crate::data::Split;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -17,26 +21,65 @@ pub struct Args {
     /// Latent draws per row; the first is the one that training evaluates with
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     draws: u64,
+    /// Estimate the likelihood p(x) of each row by importance sampling, from K draws of the latent
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    nll: Option<u64>,
+    /// The same of each of the run's checkpoints (`train --keep N` keeps more of them)
+    #[arg(long, requires = "nll")]
+    checkpoints: bool,
+    /// Use the run's training rows instead of its test rows
+    #[arg(long, conflicts_with = "data")]
+    train: bool,
     /// Where to write the figures [default: eval.json in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<std::path::PathBuf>,
 }
 
 #[derive(Serialize)]
-struct Record<'a> {
+struct Figures<'a> {
     run: String,
     #[serde(flatten)]
     figures: &'a Evaluation,
+    #[serde(flatten)]
+    likelihood: Option<MeanLikelihood>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checkpoints: Vec<AtCheckpoint>,
+}
+
+/// The likelihood of rows after so many steps.
+#[derive(Serialize)]
+struct AtCheckpoint {
+    step: u64,
+    epochs: f64,
+    #[serde(flatten)]
+    likelihood: MeanLikelihood,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    let rows = args.rows.rows(&run)?;
-    let mut model = args.run.model(&run, rows.split.rows)?;
+    if args.nll.is_some() {
+        importance::expect_likelihood(&run)?;
+    }
+    let rows = if args.train { args.rows.train_rows(&run)? } else { args.rows.rows(&run)? };
+    let mut model = match args.nll {
+        Some(_) => args.run.adapter.weighing_model(&run, rows.split.rows)?,
+        None => args.run.model(&run, rows.split.rows)?,
+    };
     let codes = model.encode(&rows.split)?;
     let scores = model.score(&rows.split, args.draws as usize)?;
     let figures = Evaluation::of(&run, &rows.split, &codes, &scores, args.draws as usize);
-    let record = Record { run: run.path.display().to_string(), figures: &figures };
+    let samples = args.nll.map(|samples| samples as usize);
+    let likelihood = samples.map(|samples| likelihood(&run, &mut model, &rows.split, samples)).transpose()?;
+    let mut checkpoints = Vec::new();
+    if let (true, Some(samples)) = (args.checkpoints, samples) {
+        let rows_a_step = run.config.train.batch as f64 / Record::of(&run.path)?.train_rows as f64;
+        for checkpoint in run.checkpoints() {
+            let step = model.go_to(&checkpoint)?.step;
+            let likelihood = self::likelihood(&run, &mut model, &rows.split, samples)?;
+            checkpoints.push(AtCheckpoint { step, epochs: step as f64 * rows_a_step, likelihood });
+        }
+    }
+    let record = Figures { likelihood, checkpoints, run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
     let is_written = written.is_ok();
@@ -74,6 +117,21 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         writeln!(out, "loss            {loss} per row, the reconstruction alone, and the standard error of the mean")?;
     }
+    if let Some(l) = likelihood {
+        let (nll, error) = (l.nll, l.nll_standard_error);
+        writeln!(out, "nll             {nll:.3} +- {error:.3}: -ln p(x), from {} of each row", draws(l.samples))?;
+        if let Some(sampling) = l.nll_sampling_error {
+            let effective = l.effective_samples;
+            writeln!(
+                out,
+                "                +- {sampling:.3} of it by the draws, which are worth {effective:.1} of equal weight"
+            )?;
+        }
+    }
+    for at in &record.checkpoints {
+        let (MeanLikelihood { nll, nll_standard_error, .. }, AtCheckpoint { step, epochs, .. }) = (&at.likelihood, at);
+        writeln!(out, "                {nll:.3} +- {nll_standard_error:.3} after step {step} ({epochs:.2} epochs)")?;
+    }
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
     match (f.bits_per_dimension, f.no_bits) {
         (Some(bits), _) => writeln!(out, "bits per value  {bits:.4}")?,
@@ -84,6 +142,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         told(&to)?;
     }
     Ok(())
+}
+
+/// Estimates the likelihood of rows, and shows how far it is.
+fn likelihood(run: &Run, model: &mut Applied, rows: &Split, samples: usize) -> Result<MeanLikelihood, RunError> {
+    let bar = ProgressBar::hidden();
+    if std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("nll      {bar:28} {percent} %  {msg}  {eta} left") {
+            bar.set_style(style);
+        }
+    }
+    bar.set_length(1000);
+    let known = importance::likelihoods(run, model, rows, samples, &mut |Sampled { done, share }| {
+        bar.set_position((1000.0 * share) as u64);
+        if !done.is_empty() {
+            let MeanLikelihood { nll, nll_standard_error, .. } = MeanLikelihood::of(run, rows, done, samples);
+            bar.set_message(format!("{nll:.3} +- {nll_standard_error:.3} of {} rows", done.len()));
+        }
+    })?;
+    bar.finish_and_clear();
+    Ok(MeanLikelihood::of(run, rows, &known, samples))
 }
 
 fn draws(count: usize) -> String {

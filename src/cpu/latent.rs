@@ -39,3 +39,44 @@ pub(super) fn kl([mu, logvar]: [f32; 2]) -> [f32; 1] {
 pub(super) fn kl_logvar([d_kl, logvar]: [f32; 2]) -> [f32; 1] {
     [where_bounded(logvar, 0.5 * d_kl * (exp(bounded(logvar)) - 1.0))]
 }
+
+const LOG_TWO_PI: f32 = 1.837_877_1;
+
+/// `ln q` of a draw with this noise.
+#[inline(always)]
+pub(super) fn log_draw([noise, logvar]: [f32; 2]) -> [f32; 1] {
+    [-0.5 * (noise * noise + bounded(logvar) + LOG_TWO_PI)]
+}
+
+/// Its slope.
+#[inline(always)]
+pub(super) fn log_draw_slope([logvar]: [f32; 1]) -> [f32; 1] {
+    [where_bounded(logvar, -0.5)]
+}
+
+/// `ln p` of x under a normal.
+#[inline(always)]
+pub(super) fn log_normal([x, mu, logvar]: [f32; 3]) -> [f32; 1] {
+    let logvar = bounded(logvar);
+    let far = (x - mu) * exp(-0.5 * logvar);
+    [-0.5 * (far * far + logvar + LOG_TWO_PI)]
+}
+
+/// Its slope by x.
+#[inline(always)]
+pub(super) fn log_normal_x([d, x, mu, logvar]: [f32; 4]) -> [f32; 1] {
+    [d * ((mu - x) * exp(-bounded(logvar)))]
+}
+
+/// Its slope by mu.
+#[inline(always)]
+pub(super) fn log_normal_mu([d, x, mu, logvar]: [f32; 4]) -> [f32; 1] {
+    [d * ((x - mu) * exp(-bounded(logvar)))]
+}
+
+/// Its slope by logvar.
+#[inline(always)]
+pub(super) fn log_normal_logvar([d, x, mu, logvar]: [f32; 4]) -> [f32; 1] {
+    let far = (x - mu) * exp(-0.5 * bounded(logvar));
+    [where_bounded(logvar, 0.5 * d * (far * far - 1.0))]
+}

@@ -11,6 +11,7 @@ mod gemm;
 mod job;
 mod latent;
 mod likelihood;
+mod log_sum_exp;
 mod math;
 mod memory;
 mod norm;
@@ -53,6 +54,7 @@ impl Builder<'_> {
         match &op.kernel {
             Kernel::Batch(gather, binarise) => Box::new(batch::Rows::new(op, tensors, *gather, *binarise)),
             Kernel::Gemm(product) => gemm::job(self, op, product),
+            Kernel::LogSumExp(kernel) => Box::new(log_sum_exp::Groups::new(op, tensors, *kernel)),
             Kernel::Map(program) => Box::new(pointwise::Map::new(op, tensors, program)),
             Kernel::Norm(norm, way) => Box::new(norm::Groups::new(op, tensors, *norm, *way)),
             Kernel::Pool(pool) => Box::new(pool::Images::new(op, tensors, pool)),

@@ -174,6 +174,7 @@ impl Gpu {
             shared_bytes: limits.max_compute_workgroup_storage_size,
             workgroups: limits.max_compute_workgroups_per_dimension,
             cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
+            whole_quads: has_whole_quads(&self.info),
         }
     }
 
@@ -199,6 +200,13 @@ impl Gpu {
             None => Err(GpuError::Lost("the driver reported it while waiting".into())),
         }
     }
+}
+
+/// Whether an adapter is an llvmpipe that loads neighbouring quads as vectors. That of Mesa 25.0 does, that of 22.3 goes through
+/// them float by float; versions between them were not at hand.
+fn has_whole_quads(info: &wgpu::AdapterInfo) -> bool {
+    let version = info.driver_info.strip_prefix("Mesa ").and_then(|version| version.split('.').next()?.parse().ok());
+    info.driver == "llvmpipe" && version.is_some_and(|version: u32| version >= 25)
 }
 
 fn lock(trouble: &Mutex<Trouble>) -> std::sync::MutexGuard<'_, Trouble> {

@@ -187,6 +187,8 @@ impl GpuExecutor {
         let on = Capabilities {
             target: options.target.unwrap_or(adapter.target),
             workgroups: options.workgroups.unwrap_or(adapter.workgroups),
+            // A target that was asked for has the code that it always has.
+            whole_quads: adapter.whole_quads && options.target.is_none(),
             ..adapter
         };
         let mut known: HashMap<String, usize> = HashMap::new();

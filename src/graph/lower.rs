@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Graph, Kind, Node, Over, Region, Scalar};
-use crate::kernels::{Body, gemm, map, norm, pool, reduce, softmax};
+use crate::kernels::{Body, gemm, log_sum_exp, map, norm, pool, reduce, softmax};
 use crate::plan::{
     BufferId, Call, Dtype, Function, Index, Input, Op, Orientation, ParamTable, PlanError, Store, TensorId,
     TensorTable, Value, Windows,
@@ -141,7 +141,9 @@ impl Lower<'_> {
             | Kind::Normalise { .. }
             | Kind::NormaliseBack { .. }
             | Kind::LogSoftmax { .. }
-            | Kind::LogSoftmaxBack { .. } => {
+            | Kind::LogSoftmaxBack { .. }
+            | Kind::LogSumExp { .. }
+            | Kind::LogSumExpBack { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,
@@ -455,6 +457,16 @@ impl Lower<'_> {
             Kind::LogSoftmaxBack { d, of, groups } => {
                 let operands = [self.matrix(*groups)?, self.matrix(*d)?, self.matrix(*of)?, self.place(node).tensor];
                 self.ops.push(softmax::back(&self.lowering.tensors, name, operands)?);
+            }
+            Kind::LogSumExp { of } => {
+                let (operands, each) =
+                    ([self.matrix(*of)?, self.place(node).tensor], self.graph.shape(*of)[0] / shape[0]);
+                self.ops.push(log_sum_exp::log_sum_exp(&self.lowering.tensors, name, operands, each)?);
+            }
+            Kind::LogSumExpBack { d, of, sums } => {
+                let operands = [self.matrix(*d)?, self.matrix(*of)?, self.matrix(*sums)?, self.place(node).tensor];
+                let each = shape[0] / self.graph.shape(*sums)[0];
+                self.ops.push(log_sum_exp::back(&self.lowering.tensors, name, operands, each)?);
             }
             Kind::Sum(parts) => self.sum(node, parts)?,
         }

@@ -163,6 +163,20 @@ pub enum Kind {
         /// Their groups.
         groups: Node,
     },
+    /// Logarithms of sums of exponentials of each column, over groups of neighbouring rows.
+    LogSumExp {
+        /// The matrix `(R G, C)`.
+        of: Node,
+    },
+    /// The gradient of these.
+    LogSumExpBack {
+        /// The gradient of its result.
+        d: Node,
+        /// What was summed.
+        of: Node,
+        /// Its result `(R, C)`.
+        sums: Node,
+    },
     /// The sum of parts, each added in its region; together they cover the whole matrix.
     Sum(Vec<(Region, Node)>),
 }
@@ -239,6 +253,8 @@ impl Graph {
             Kind::NormaliseBack { d, of, scale, .. } => vec![*d, *of, *scale],
             Kind::LogSoftmax { of, groups } => vec![*of, *groups],
             Kind::LogSoftmaxBack { d, of, groups } => vec![*d, *of, *groups],
+            Kind::LogSumExp { of } => vec![*of],
+            Kind::LogSumExpBack { d, of, sums } => vec![*d, *of, *sums],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }
@@ -418,6 +434,22 @@ impl Graph {
     fn log_softmax_back(&mut self, d: Node, of: Node, groups: Node) -> Node {
         let (shape, name) = (self.shape(of), format!("d_{} by its softmax", self.name(of)));
         self.add(Kind::LogSoftmaxBack { d, of, groups }, shape, name)
+    }
+
+    /// Adds logarithms of sums of exponentials of `(R G, C)`: of each column, over groups of `each` neighbouring rows.
+    ///
+    /// # Panics
+    /// If the rows are no whole number of groups.
+    pub fn log_sum_exp(&mut self, name: impl Into<String>, of: Node, each: usize) -> Node {
+        let ([rows, cols], name) = (self.shape(of), name.into());
+        assert!(each > 0 && rows % each == 0, "{name}: {rows} rows in groups of {each}");
+        self.add(Kind::LogSumExp { of }, [rows / each, cols], name)
+    }
+
+    /// Adds the gradient of these.
+    fn log_sum_exp_back(&mut self, d: Node, of: Node, sums: Node) -> Node {
+        let (shape, name) = (self.shape(of), format!("d_{} by its sum", self.name(of)));
+        self.add(Kind::LogSumExpBack { d, of, sums }, shape, name)
     }
 
     /// Adds the same elements, row by row, in another shape.

@@ -160,7 +160,12 @@ impl Tape<'_> {
                 let d = self.graph.log_softmax_back(d, node, groups);
                 self.give(of, Region::Whole, d);
             }
-            Kind::NormaliseBack { .. } | Kind::LogSoftmaxBack { .. } => {
+            Kind::LogSumExp { of } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.log_sum_exp_back(d, of, node);
+                self.give(of, Region::Whole, d);
+            }
+            Kind::NormaliseBack { .. } | Kind::LogSoftmaxBack { .. } | Kind::LogSumExpBack { .. } => {
                 unreachable!("{} was made by the tape", self.graph.name(node))
             }
             Kind::Sum(parts) => {

@@ -91,15 +91,17 @@ pub(super) fn saved(activation: Activation) -> Fill {
     }
 }
 
+/// Some values of logvar lie beyond the clamp, and the clamp's ends belong to it.
+const LOGVARS: Fill = Fill::Among(&[-31.0, -30.0, -3.1, -1.0, -0.2, 0.0, 0.4, 1.7, 20.0, 21.0]);
+
 /// Numbers that an argument of a function may be.
 fn fill(function: Function, argument: usize) -> Fill {
     match (function, argument) {
         (Function::Slope(activation), _) => saved(activation),
         (Function::Activate(_), _) => Fill::Heavy { common: 3.0, rare: 40.0 },
-        // Some values of logvar lie beyond the clamp, and the clamp's ends belong to it.
-        (Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar, 1) => {
-            Fill::Among(&[-31.0, -30.0, -3.1, -1.0, -0.2, 0.0, 0.4, 1.7, 20.0, 21.0])
-        }
+        (Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar, 1) => LOGVARS,
+        (Function::LogDraw, 1) | (Function::LogDrawSlope, 0) | (Function::LogNormal, 2) => LOGVARS,
+        (Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar, 3) => LOGVARS,
         (Function::Loss(loss), 0) if loss.is_of_columns() => Fill::Heavy { common: 2.0, rare: 6.0 },
         (Function::Loss(loss), 1) if loss.is_of_columns() => Fill::Among(&[-0.6, 0.0, 1.0, 2.3, MISSING]),
         (Function::Loss(_), 0) => Fill::Heavy { common: 6.0, rare: 120.0 },
@@ -133,6 +135,8 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
         Function::Normal(_) => 4e-7,
         // exp of numbers up to 20 multiplies the rounding of its argument.
         Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar => 5e-6,
+        // exp of numbers up to 30.
+        Function::LogNormal | Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar => 1e-5,
         // Terms of up to 120 cancel; cases below have logits that leave nothing to hide behind.
         Function::Loss(_) => 1e-5,
         _ => 2e-6,

@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod case;
 pub mod gemm;
+pub mod log_sum_exp;
 pub mod map;
 pub mod norm;
 pub mod optimizer;
@@ -98,11 +99,11 @@ impl Target {
         }
     }
 
-    /// The WGSL file with the type that four neighbouring floats are loaded as.
+    /// The WGSL file with the type that products load four neighbouring floats as.
     fn quad_library(self) -> &'static str {
         match self {
             Target::Subgroup => include_str!("../../shaders/quads_in_pairs.wgsl"),
-            _ => include_str!("../../shaders/quads.wgsl"),
+            _ => QUADS,
         }
     }
 
@@ -126,16 +127,23 @@ pub struct Capabilities {
     pub workgroups: u32,
     /// Cores that run workgroups, where that is known: those of the processor, for a software adapter.
     pub cores: u32,
+    /// Whether neighbouring lanes load four floats each as whole vectors, which the code for subgroups of 8 does not expect.
+    pub whole_quads: bool,
 }
 
 /// WebGPU's default limits.
 impl From<Target> for Capabilities {
     fn from(target: Target) -> Self {
-        Self { target, invocations: 256, shared_bytes: 16_384, workgroups: 65_535, cores: 2 }
+        Self { target, invocations: 256, shared_bytes: 16_384, workgroups: 65_535, cores: 2, whole_quads: false }
     }
 }
 
 impl Capabilities {
+    /// The WGSL file with the type that a kernel over whole arrays loads four neighbouring floats as.
+    fn quad_library(self) -> &'static str {
+        if self.whole_quads { QUADS } else { self.target.quad_library() }
+    }
+
     /// Folds `groups` workgroups into x and y if one dimension cannot hold them; the shaders compute the linear number.
     fn fold(self, groups: u64) -> [u64; 3] {
         let x = groups.clamp(1, self.workgroups.into());
@@ -164,6 +172,7 @@ impl Default for Source {
     }
 }
 
+const QUADS: &str = include_str!("../../shaders/quads.wgsl");
 const STEP: &str = include_str!("../../shaders/step.wgsl");
 const STEP_BINDING: &str = "@group(0) @binding(6) var<uniform> step: Step;\n";
 const TREE: &str = include_str!("../../shaders/tree.wgsl");
@@ -178,8 +187,9 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Kernel::Reduce(Reduce::Columns) if reduce::is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")].join("\n"),
         Kernel::Norm(..) => [TREE, include_str!("../../shaders/norm.wgsl")].join("\n"),
+        Kernel::LogSumExp(_) => include_str!("../../shaders/log_sum_exp.wgsl").to_string(),
         Kernel::Softmax(_) => include_str!("../../shaders/softmax.wgsl").to_string(),
-        Kernel::Update(_) => [on.target.quad_library(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
+        Kernel::Update(_) => [on.quad_library(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
         Kernel::Reduce(Reduce::Rows(count)) => {
             let rows = template::render("reduce_rows.wgsl", minijinja::context! { count });
             [TREE, &rows].join("\n")

@@ -7,6 +7,7 @@ pub fn cases() -> Vec<Case> {
     [
         super::batch::cases,
         super::gemm::cases,
+        super::log_sum_exp::cases,
         super::map::cases,
         super::norm::cases,
         super::optimizer::cases,

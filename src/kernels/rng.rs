@@ -44,6 +44,8 @@ pub enum Stream {
     RowBinarise = 9,
     /// Which part of a mixture a draw is of.
     Part = 10,
+    /// Draws of the latent whose weights give a row's likelihood.
+    Importance = 11,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011). Always inline, so that loops over draws become vector instructions.

@@ -164,6 +164,16 @@ pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise:
     g.map(name, Function::Reparameterise, &[mu, logvar, noise])
 }
 
+/// `(B, 1)`: `ln p(z) - ln q(z | x)` of draws `z (B, Z)` that were made with this noise, under a standard normal prior.
+pub fn log_ratio(g: &mut Graph, z: Node, noise: Node, logvar: Node) -> Node {
+    let (zero, minus) = (g.constant(0.0), g.constant(-1.0));
+    let log_p = g.map("log_p", Function::LogNormal, &[z, zero, zero]);
+    let log_q = g.map("log_q", Function::LogDraw, &[noise, logvar]);
+    let less = g.map("minus_log_q", Function::Multiply, &[log_q, minus]);
+    let terms = g.sum_of("log_ratio terms", log_p, less);
+    g.fold("log_ratio", terms, crate::graph::Over::Columns)
+}
+
 /// `(B, 1)`: the KL divergence of a normal from the standard normal.
 pub fn kl(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2]) -> Node {
     let terms = g.map(format!("{name} terms"), Function::Kl, &[mu, logvar]);

@@ -196,8 +196,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
         codes = layers::conditioned(g, name, codes, known, Extent::Flat(2 * latent));
     }
     codes = absent.map_or(codes, |absent| told_absent(g, codes, absent, flat, Extent::Flat(2 * latent)));
-    let mu = g.columns("mu", codes, 0..latent);
-    let logvar = g.columns("logvar", codes, latent..2 * latent);
+    let [mu, logvar] = halves(g, codes, latent);
     let given = (noise == Noise::Given).then(|| g.input("noise", [batch, latent], false));
     let z = match noise {
         Noise::Off => g.map("z", Function::Copy, &[mu]),
@@ -207,6 +206,11 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
         }
     };
     Encoded { codes, z, kl: Some(kl(g, "kl", [mu, logvar])), noise: given, weights }
+}
+
+/// The two halves of `mu | logvar (B, 2 Z)`.
+pub(super) fn halves(g: &mut Graph, codes: Node, latent: usize) -> [Node; 2] {
+    [g.columns("mu", codes, 0..latent), g.columns("logvar", codes, latent..2 * latent)]
 }
 
 /// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`. A tied decoder uses the weights in `encoder`.

@@ -1,11 +1,12 @@
 //! The plans of a model: to train it, and to apply it.
 
+use super::layers;
 use super::likelihood::Table;
 use super::network::{self, Inputs, Noise};
 use super::spec::{DataSpec, Objective, TableSpec, TrainSpec, VaeSpec};
 use crate::graph::{Graph, Lowering, Node, Over, Scalar, gradients};
 use crate::kernels::optimizer::{self, Arenas};
-use crate::kernels::{batch, reduce, softmax};
+use crate::kernels::{batch, log_sum_exp, reduce, softmax};
 use crate::plan::{
     Function, Loss, METRICS_PER_STEP, Op, ParamTable, PlanError, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT,
     StepPlan, TensorId, TensorTable,
@@ -37,6 +38,9 @@ pub enum Apply {
     Score = 3,
     /// What `z` loses for what is seen of rows, and the slope of that: of a model that is to infer codes.
     Infer = 4,
+    /// Another draw of the latent for each row of the batch, whose codes are there, and its weight: of a model that is to weigh
+    /// draws.
+    Weigh = 5,
 }
 
 /// How rows that codes are inferred for were seen.
@@ -67,7 +71,11 @@ impl From<Plan> for PlanId {
 
 impl From<Apply> for PlanId {
     fn from(plan: Apply) -> Self {
-        PlanId(plan as usize)
+        match plan {
+            // A model has at most one of them.
+            Apply::Infer | Apply::Weigh => PlanId(4),
+            _ => PlanId(plan as usize),
+        }
     }
 }
 
@@ -108,6 +116,9 @@ pub struct Vae {
     pub kl: TensorId,
     /// Of a model that is to infer codes.
     pub inference: Option<Inference>,
+    /// Of a model that is to weigh draws, `(B, 3)`: of each row, the greatest logarithm of a weight, and the sums of the weights and
+    /// of their squares in units of it. See [`stream`](crate::kernels::log_sum_exp::stream).
+    pub weighed: Option<TensorId>,
 }
 
 /// Where the classes of rows lie.
@@ -158,6 +169,7 @@ struct Builder<'a> {
     partials: TensorId,
     arenas: Arenas,
     inference: Option<(Seen, Inference)>,
+    weighed: Option<TensorId>,
 }
 
 impl Vae {
@@ -187,6 +199,13 @@ impl Vae {
             slope: matrix("d_z", spec.latent),
         };
         builder.inference = Some((seen, inference));
+        builder.build(Builder::applying)
+    }
+
+    /// The same as [`Vae::applied`], and a plan to weigh draws of the latent, as importance sampling does.
+    pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        let mut builder = Builder::new(spec, train, data, Noise::Given);
+        builder.weighed = Some(builder.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
     }
 }
@@ -240,6 +259,7 @@ impl<'a> Builder<'a> {
             partials,
             arenas: Arenas { weights, gradients, first, second, clip },
             inference: None,
+            weighed: None,
             lowering,
         }
     }
@@ -296,6 +316,7 @@ impl<'a> Builder<'a> {
                 trust: id(trust),
                 slope: id(slope),
             }),
+            weighed: self.weighed.map(id),
             program: Program { tensors, params: self.params, plans, metrics: Some(id(self.metrics)) },
         })
     }
@@ -313,6 +334,9 @@ impl<'a> Builder<'a> {
             vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given)?];
         if let Some((seen, inference)) = self.inference {
             plans.push(self.infer(seen, inference)?);
+        }
+        if let Some(weighed) = self.weighed {
+            plans.push(self.weigh(weighed)?);
         }
         Ok(plans)
     }
@@ -487,6 +511,28 @@ impl<'a> Builder<'a> {
         kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
         self.plan("infer", &g, &kept, [Vec::new(), Vec::new()])
+    }
+
+    /// A draw of the latent for each row of the batch, from its codes, and its weight: `p(x, z) / q(z | x)`.
+    fn weigh(&mut self, weighed: TensorId) -> Result<StepPlan, PlanError> {
+        let (mut g, inputs) = self.graph();
+        let (batch, latent) = (self.train.batch, self.spec.latent);
+        let codes = g.input("codes", [batch, 2 * latent], false);
+        let [mu, logvar] = network::halves(&mut g, codes, latent);
+        let noise = g.normal("noise", 0, [batch, latent]);
+        let z = layers::reparameterise(&mut g, "z", [mu, logvar], noise);
+        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
+        let output = network::decode(&mut g, self.spec, z, inputs.classes, &weights);
+        let recon = network::reconstruction(&mut g, self.spec, output, inputs);
+        let ratio = layers::log_ratio(&mut g, z, noise, logvar);
+        let minus = g.constant(-1.0);
+        let log_likelihood = g.map("log_likelihood", Function::Multiply, &[recon, minus]);
+        let log_weight = g.sum_of("log_weight", log_likelihood, ratio);
+        let to = self.lowering.shared("log_weight", &[batch, 1]);
+        let mut kept = self.placed(inputs);
+        kept.extend([(codes, self.codes), (log_weight, to)]);
+        let stream = log_sum_exp::stream(&self.lowering.tensors, "stream", to, weighed)?;
+        self.plan("weigh", &g, &kept, [Vec::new(), vec![stream]])
     }
 
     fn sample(&mut self) -> Result<StepPlan, PlanError> {

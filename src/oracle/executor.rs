@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Call, Memory, Real, Store, batch, gemm, norm, optimizer, pointwise, pool, reduce, rng, roof, softmax};
+use super::{
+    Call, Memory, Real, Store, batch, gemm, log_sum_exp, norm, optimizer, pointwise, pool, reduce, rng, roof, softmax,
+};
 use crate::kernels::map::MapParams;
 use crate::plan::{BufferId, Dtype, Kernel, Op, PlanId, Program, StepMetrics, StepScalars, TensorId};
 
@@ -102,6 +104,7 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
     match &op.kernel {
         Kernel::Batch(gather, binarise) => batch::run(call, *gather, *binarise),
         Kernel::Gemm(product) => gemm::run(call, product),
+        Kernel::LogSumExp(kernel) => log_sum_exp::run(call, *kernel),
         Kernel::Map(program) => {
             let p = MapParams::of(op);
             pointwise::run(call, program, p.m as usize, None, p.n as usize);

@@ -33,3 +33,34 @@ pub(super) fn kl_logvar<T: Real>(d_kl: T, logvar: T) -> T {
     }
     T::of(0.5) * d_kl * (logvar.exp() - T::one())
 }
+
+fn log_two_pi<T: Real>() -> T {
+    T::of((2.0 * std::f64::consts::PI).ln())
+}
+
+/// Of a draw with this noise.
+pub(super) fn log_draw<T: Real>(noise: T, logvar: T) -> T {
+    T::of(-0.5) * (noise * noise + bounded(logvar) + log_two_pi())
+}
+
+pub(super) fn log_draw_slope<T: Real>(logvar: T) -> T {
+    if bounded(logvar) == logvar { T::of(-0.5) } else { T::zero() }
+}
+
+pub(super) fn log_normal<T: Real>(x: T, mu: T, logvar: T) -> T {
+    let far = (x - mu) / deviation(logvar);
+    T::of(-0.5) * (far * far + bounded(logvar) + log_two_pi())
+}
+
+/// By mu; by x it is the negative of this.
+pub(super) fn log_normal_mu<T: Real>(d: T, x: T, mu: T, logvar: T) -> T {
+    d * (x - mu) / bounded(logvar).exp()
+}
+
+pub(super) fn log_normal_logvar<T: Real>(d: T, x: T, mu: T, logvar: T) -> T {
+    if bounded(logvar) != logvar {
+        return T::zero();
+    }
+    let far = (x - mu) / deviation(logvar);
+    T::of(0.5) * d * (far * far - T::one())
+}

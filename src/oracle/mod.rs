@@ -7,6 +7,7 @@ mod executor;
 mod gemm;
 mod latent;
 mod likelihood;
+mod log_sum_exp;
 mod norm;
 mod optimizer;
 mod pointwise;

@@ -178,6 +178,18 @@ pub enum Function {
     Kl,
     /// `d_logvar` of [`Function::Kl`], from `d_kl` and `logvar`.
     KlLogvar,
+    /// `ln q` of a draw from a normal, from its noise and `logvar`.
+    LogDraw,
+    /// The slope of [`Function::LogDraw`] by `logvar`.
+    LogDrawSlope,
+    /// `ln p` of `x` under a normal, from `x`, `mu` and `logvar`.
+    LogNormal,
+    /// `d_x` of [`Function::LogNormal`], from its gradient and its inputs.
+    LogNormalX,
+    /// `d_mu` of it.
+    LogNormalMu,
+    /// `d_logvar` of it.
+    LogNormalLogvar,
     /// A loss, and its slopes: see [`Loss`].
     Loss(Loss),
     /// A column's mean in the units of its values, from the output and the kind.
@@ -236,8 +248,9 @@ impl Function {
         let activations = Activation::ALL.into_iter().filter(|a| *a != Activation::Identity);
         let of_activations = activations.flat_map(|a| [Activate(a), Slope(a)]);
         let others = [Copy, Add, Multiply, Normal(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
+        let densities = [LogDraw, LogDrawSlope, LogNormal, LogNormalX, LogNormalMu, LogNormalLogvar];
         let of_columns = [ColumnMean, ColumnOrCountMean, Present, Absent];
-        of_activations.chain(others).chain(self::Loss::ALL.map(Loss)).chain(of_columns).collect()
+        of_activations.chain(others).chain(densities).chain(self::Loss::ALL.map(Loss)).chain(of_columns).collect()
     }
 
     /// Its signature.
@@ -253,6 +266,12 @@ impl Function {
             Function::ReparameteriseLogvar => ("reparameterise_logvar", Family::Latent, 3, 1, 6),
             Function::Kl => ("kl", Family::Latent, 2, 1, 7),
             Function::KlLogvar => ("kl_logvar", Family::Latent, 2, 1, 6),
+            Function::LogDraw => ("log_draw", Family::Latent, 2, 1, 4),
+            Function::LogDrawSlope => ("log_draw_slope", Family::Latent, 1, 1, 1),
+            Function::LogNormal => ("log_normal", Family::Latent, 3, 1, 7),
+            Function::LogNormalX => ("log_normal_x", Family::Latent, 4, 1, 4),
+            Function::LogNormalMu => ("log_normal_mu", Family::Latent, 4, 1, 4),
+            Function::LogNormalLogvar => ("log_normal_logvar", Family::Latent, 4, 1, 7),
             Function::Loss(loss) => {
                 let (name, parameters, results, flops) = loss.row();
                 (name, Family::Likelihood, 2 + parameters.len(), results, flops)
@@ -280,15 +299,20 @@ impl Function {
             (Function::Reparameterise, 1) => Gradient::Through(Function::ReparameteriseLogvar, &[Input(1), Input(2)]),
             (Function::Kl, 0) => Gradient::Times(Input(0)),
             (Function::Kl, _) => Gradient::Through(Function::KlLogvar, &[Input(1)]),
+            (Function::LogDraw, 1) => Gradient::TimesSlope(Function::LogDrawSlope, Input(1)),
+            (Function::LogNormal, 0) => Gradient::Through(Function::LogNormalX, &[Input(0), Input(1), Input(2)]),
+            (Function::LogNormal, 1) => Gradient::Through(Function::LogNormalMu, &[Input(0), Input(1), Input(2)]),
+            (Function::LogNormal, _) => Gradient::Through(Function::LogNormalLogvar, &[Input(0), Input(1), Input(2)]),
             (Function::Loss(_), 0) => Gradient::Times(Result(1)),
             // The data, and inputs that the loss has no slope for.
             (Function::Loss(loss), i) if i > 1 && i < loss.row().2 => Gradient::Times(Result(i)),
             (Function::Loss(_), _) => Gradient::None,
             // The noise.
-            (Function::Reparameterise, _) => Gradient::None,
+            (Function::Reparameterise | Function::LogDraw, _) => Gradient::None,
             // Functions that only the tape adds, and those without inputs.
             (Function::Slope(_) | Function::Normal(_), _) => Gradient::None,
-            (Function::ReparameteriseLogvar | Function::KlLogvar, _) => Gradient::None,
+            (Function::ReparameteriseLogvar | Function::KlLogvar | Function::LogDrawSlope, _) => Gradient::None,
+            (Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar, _) => Gradient::None,
             // What is shown, and the data.
             (Function::ColumnMean | Function::ColumnOrCountMean | Function::Present | Function::Absent, _) => {
                 Gradient::None

@@ -17,6 +17,8 @@ pub enum Family {
     Latent,
     /// Reconstruction losses.
     Likelihood,
+    /// Logarithms of sums of exponentials.
+    LogSumExp,
     /// Functions of several kinds, element by element.
     Map,
     /// Group norm.
@@ -37,12 +39,13 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 13] = [
+    pub const ALL: [Family; 14] = [
         Family::Activation,
         Family::Batch,
         Family::Gemm,
         Family::Latent,
         Family::Likelihood,
+        Family::LogSumExp,
         Family::Map,
         Family::Norm,
         Family::Optimizer,
@@ -61,6 +64,7 @@ impl Family {
             Family::Gemm => "gemm",
             Family::Latent => "latent",
             Family::Likelihood => "likelihood",
+            Family::LogSumExp => "log_sum_exp",
             Family::Map => "map",
             Family::Norm => "norm",
             Family::Optimizer => "optimizer",
@@ -212,6 +216,17 @@ impl Norm {
     }
 }
 
+/// Logarithms of sums of exponentials, of groups of neighbouring rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LogSumExp {
+    /// The sums of each column of the groups.
+    Forward,
+    /// To the gradient of what is summed.
+    Back,
+    /// One more value for each of some sums.
+    Stream,
+}
+
 /// A step of the optimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Update {
@@ -260,6 +275,8 @@ pub enum Kernel {
     Batch(Gather, Binarise),
     /// A matrix product.
     Gemm(Gemm),
+    /// Logarithms of sums of exponentials.
+    LogSumExp(LogSumExp),
     /// Functions, element by element.
     Map(Pointwise),
     /// Group norm.
@@ -287,6 +304,9 @@ impl Kernel {
             Kernel::Batch(Gather::Classes, _) => "gather_classes",
             Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
             Kernel::Gemm(gemm) => gemm.orientation.name(),
+            Kernel::LogSumExp(LogSumExp::Forward) => "log_sum_exp",
+            Kernel::LogSumExp(LogSumExp::Back) => "log_sum_exp_back",
+            Kernel::LogSumExp(LogSumExp::Stream) => "stream",
             Kernel::Map(_) => "map",
             Kernel::Norm(_, Way::Forward) => "normalise",
             Kernel::Norm(_, Way::Back) => "normalise_back",
@@ -313,6 +333,7 @@ impl Kernel {
         match self {
             Kernel::Batch(..) => Family::Batch,
             Kernel::Gemm(_) => Family::Gemm,
+            Kernel::LogSumExp(_) => Family::LogSumExp,
             Kernel::Map(body) => match body.calls.as_slice() {
                 [call] => call.function.signature().family,
                 _ => Family::Map,

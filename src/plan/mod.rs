@@ -17,7 +17,9 @@ pub use function::{
     Activation, ColumnKind, Function, Gradient, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, LOGVAR_RANGE,
     Loss, MISSING, Saved, Signature, is_missing,
 };
-pub use kernel::{Binarise, Family, Gather, Gemm, Kernel, Norm, Orientation, Pool, Reduce, Roof, Update, Way};
+pub use kernel::{
+    Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pool, Reduce, Roof, Update, Way,
+};
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Order, Param, ParamTable};
 pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};

@@ -135,6 +135,11 @@ fn is_still_there(file: &File, path: &Path) -> bool {
     }
 }
 
+/// The checkpoints of the run in a folder, the newest first.
+pub fn checkpoints(folder: &Path) -> Vec<Checkpoint> {
+    Identity::of(folder).map_or_else(Vec::new, |identity| Checkpoint::all(&folder.join(CHECKPOINTS), &identity.run))
+}
+
 /// Whether a process is training in a folder.
 pub fn is_training(folder: &Path) -> bool {
     File::open(folder.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))

@@ -15,12 +15,13 @@ pub use checkpoint::{Checkpoint, FORMAT, FileRecord, Manifest, Origin, fingerpri
 pub use device::{DeviceEvent, DeviceOptions, Opened, Tune};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use folder::{
-    CODES, CONFIG, DATA, Description, Identity, METRICS, MODEL, RECORD, RunFolder, is_training, lines_until,
+    CODES, CONFIG, DATA, Description, Identity, METRICS, MODEL, RECORD, RunFolder, checkpoints, is_training,
+    lines_until,
 };
 pub use saving::{Every, Saving};
 pub use schedule::StepSchedule;
 pub use state::{Progress, State};
-pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch};
+pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch, next_steps_per_submit};
 pub use weights::{LoadError, initial_weights, load, save};
 
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod gaps;
+mod likelihood;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod place;

@@ -238,6 +238,26 @@ fn rows_of_a_parameter() {
     }
 }
 
+/// A mixture's density at several draws of each row: logarithms of sums over groups of rows, of several columns and of one.
+#[test]
+fn logarithms_of_sums() {
+    let build = |g: &mut Graph| {
+        let x = g.input("x", [15, 4], false);
+        let (u, _) = dense(g, "in", x, 6);
+        let [mu, logvar] = [parameter(g, "mu", &[6]), parameter(g, "logvar", &[6])];
+        let densities = g.map("densities", Function::LogNormal, &[u, mu, logvar]);
+        let of_groups = g.log_sum_exp("of_groups", densities, 3);
+        let of_rows = g.reshape(densities, [90, 1]);
+        let of_rows = g.log_sum_exp("of_rows", of_rows, 6);
+        let noise = g.columns("noise", x, 0..1);
+        let spread = g.columns("spread", u, 0..1);
+        let drawn = g.map("drawn", Function::LogDraw, &[noise, spread]);
+        let losses = vec![g.fold("sum", of_groups, Over::Columns), of_rows, drawn];
+        Definition { inputs: vec![x], losses, outputs: Vec::new() }
+    };
+    model(build).check("logarithms of sums");
+}
+
 /// Two categories and a column that is none, the first read by what is no likelihood.
 #[test]
 fn logarithms_of_probabilities() {

@@ -60,6 +60,12 @@ struct Streamed {
     half: usize,
 }
 
+/// How many steps go into the next submit, where `steps` took so long: towards [`SUBMIT_TIME`], at most twice as many as now.
+pub fn next_steps_per_submit(now: usize, steps: usize, took: Duration) -> usize {
+    let wanted = steps as f64 * SUBMIT_TIME.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    (wanted.round() as usize).clamp(1, (2 * now).min(STEPS_PER_SUBMIT))
+}
+
 impl Trainer {
     /// Writes the data and the initial weights to the device. Rows that do not fit in the plans' tensors stay on the
     /// host and are streamed.
@@ -356,7 +362,7 @@ impl Trainer {
                 total,
                 steps_per_second: reports.len() as f64 / elapsed.as_secs_f64(),
             })?;
-            self.adapt(reports.len(), elapsed);
+            self.steps_per_submit = next_steps_per_submit(self.steps_per_submit, reports.len(), elapsed);
         }
     }
 
@@ -384,13 +390,6 @@ impl Trainer {
         }
         streamed.half = (streamed.half + 1) % SUBMITS_IN_FLIGHT;
         Ok(scalars)
-    }
-
-    /// Chooses how many steps go into a submit: towards [`SUBMIT_TIME`], at most doubling.
-    fn adapt(&mut self, steps: usize, elapsed: Duration) {
-        let wanted = steps as f64 * SUBMIT_TIME.as_secs_f64() / elapsed.as_secs_f64().max(1e-6);
-        let most = (2 * self.steps_per_submit).min(STEPS_PER_SUBMIT);
-        self.steps_per_submit = (wanted.round() as usize).clamp(1, most);
     }
 
     fn report(&self, done: u64, m: StepMetrics) -> StepReport {

@@ -1,0 +1,182 @@
+//! The likelihood of rows by importance sampling: `p(x) = E[p(x, z) / q(z | x)]` over draws of the latent from the encoder, so that
+//! the mean weight of K draws is an estimate of it. Its logarithm is a lower bound of `ln p(x)` on average, which rises with K
+//! (Burda et al., 2016). The device draws and weighs, and keeps sums that do not grow with K.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::evaluation::{bits_per_dimension, mean};
+use super::{Applied, Run, RunError, draws};
+use crate::data::Split;
+use crate::kernels::batch::Binarise;
+use crate::kernels::rng::{Stream, key};
+use crate::model::Likelihood;
+use crate::plan::StepScalars;
+use crate::train::next_steps_per_submit;
+
+/// The weights of the draws of a row: `exp(most)` times their sum, and that of their squares.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Weights {
+    most: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { most: f64::NEG_INFINITY, sum: 0.0, squares: 0.0 }
+    }
+}
+
+impl Weights {
+    /// Adds those of more draws.
+    fn add(&mut self, more: Weights) {
+        let most = self.most.max(more.most);
+        if most == f64::NEG_INFINITY {
+            return;
+        }
+        let [a, b] = [self.most - most, more.most - most].map(f64::exp);
+        self.sum = self.sum * a + more.sum * b;
+        self.squares = self.squares * a * a + more.squares * b * b;
+        self.most = most;
+    }
+
+    /// What they say of so many draws.
+    fn of(self, samples: usize) -> RowLikelihood {
+        let count = samples as f64;
+        // Shares of the sum: of the greatest weight, and the sum of the squares of all. The jackknife's variance has the square of
+        // ln(1 - share) for each, which is share^2 for all but the greatest.
+        let (greatest, squares) = (1.0 / self.sum, self.squares / (self.sum * self.sum));
+        // The device's floats cannot tell a share from all of it if less is left than this.
+        let rest = (1.0 - greatest).max(f64::from(f32::EPSILON));
+        let variance = squares - greatest * greatest + rest.ln().powi(2) - 1.0 / count;
+        RowLikelihood {
+            log_likelihood: self.most + (self.sum / count).ln(),
+            effective_samples: 1.0 / squares,
+            variance: variance.max(0.0),
+        }
+    }
+}
+
+/// An estimate of a row's likelihood.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowLikelihood {
+    /// `ln p(x)`, in nats.
+    pub log_likelihood: f64,
+    /// How many draws of equal weight would say as much (Kish): few, if some draws have nearly all of the weight.
+    pub effective_samples: f64,
+    /// The variance of the estimate by the draws, by the jackknife.
+    pub variance: f64,
+}
+
+/// The likelihood of some rows on average.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct MeanLikelihood {
+    /// The mean of `-ln p(x)`, in nats per row.
+    pub nll: f64,
+    /// The standard error of it as that of the mean over the rows.
+    pub nll_standard_error: f64,
+    /// What of it is due to the draws, by the jackknife: the standard error that would be left if these were all rows there are.
+    /// None of a single draw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nll_sampling_error: Option<f64>,
+    /// Draws of the latent for each row.
+    pub samples: usize,
+    /// How many draws of equal weight would say as much: the mean over the rows.
+    pub effective_samples: f64,
+    /// `nll` in bits for each value, in the units of the data, where it is a likelihood of the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nll_bits_per_dimension: Option<f64>,
+}
+
+impl MeanLikelihood {
+    /// That of rows, some of which it knows.
+    pub fn of(run: &Run, rows: &Split, known: &[RowLikelihood], samples: usize) -> Self {
+        let (nll, nll_standard_error) = mean(known.iter().map(|row| -row.log_likelihood));
+        let count = known.len() as f64;
+        let variance: f64 = known.iter().map(|row| row.variance).sum();
+        Self {
+            nll,
+            nll_standard_error,
+            nll_sampling_error: (samples > 1).then(|| variance.sqrt() / count),
+            samples,
+            effective_samples: known.iter().map(|row| row.effective_samples).sum::<f64>() / count,
+            nll_bits_per_dimension: bits_per_dimension(run, rows, nll).ok(),
+        }
+    }
+}
+
+/// How far an estimate is.
+#[derive(Debug, Clone, Copy)]
+pub struct Sampled<'a> {
+    /// The rows that are done.
+    pub done: &'a [RowLikelihood],
+    /// The share of the work that is.
+    pub share: f64,
+}
+
+/// Refuses a model whose losses are not the logarithm of a likelihood.
+pub fn expect_likelihood(run: &Run) -> Result<(), RunError> {
+    run.expect_prior("a likelihood of rows")?;
+    match run.config.model.likelihood {
+        Likelihood::Mse => Err(RunError::Unfit(format!(
+            "mse is no likelihood, so rows have none under {}: train with gaussian or gaussian-learned",
+            run.path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The likelihood of rows from `samples` draws of the latent each, under a model that was opened to weigh draws. `watch` is told how
+/// far it is about ten times a second. Where training draws zeros and ones, rows have those that it evaluates with.
+pub fn likelihoods(
+    run: &Run,
+    model: &mut Applied,
+    rows: &Split,
+    samples: usize,
+    watch: &mut dyn FnMut(Sampled<'_>),
+) -> Result<Vec<RowLikelihood>, RunError> {
+    expect_likelihood(run)?;
+    let (batch, seed) = (model.batch(), run.config.train.seed);
+    let binarised =
+        (run.config.data.binarise == Binarise::Draw).then(|| draws::binarised_as_evaluated(rows, batch, seed));
+    let rows = binarised.as_ref().unwrap_or(rows);
+    let mut steps_per_submit = 1;
+    let mut all = Vec::with_capacity(rows.rows);
+    for first in (0..rows.rows).step_by(batch) {
+        let count = batch.min(rows.rows - first);
+        // A batch that is not full has its rows several times, each with draws of its own.
+        let copies = (batch / count).min(samples);
+        let of_batch: Vec<usize> = (0..batch).map(|i| first + i % count).collect();
+        model.encode_batch(rows, &of_batch)?;
+        let mut weights = vec![Weights::default(); count];
+        let (turns, rest) = (samples / copies, samples % copies);
+        let mut turn = 0;
+        while turn < turns + usize::from(rest > 0) {
+            // In the last turn, only some of the copies are counted.
+            let is_last = turn == turns;
+            let now = if is_last { 1 } else { steps_per_submit.min(turns - turn) };
+            let scalars: Vec<StepScalars> = (turn..turn + now)
+                .map(|turn| {
+                    let number = (first / batch) as u64 * samples as u64 + turn as u64;
+                    StepScalars { noise_key: key(seed, Stream::Importance, number), ..StepScalars::default() }
+                })
+                .collect();
+            let since = Instant::now();
+            let of_rows = model.weigh(&scalars)?;
+            let counted = if is_last { rest } else { copies };
+            for (i, more) in of_rows.chunks_exact(3).take(counted * count).enumerate() {
+                let [most, sum, squares] = [more[0], more[1], more[2]].map(f64::from);
+                weights[i % count].add(Weights { most, sum, squares });
+            }
+            turn += now;
+            steps_per_submit = next_steps_per_submit(steps_per_submit, now, since.elapsed());
+            let of_batch = turn as f64 / (turns + 1) as f64 * count as f64;
+            watch(Sampled { done: &all, share: (first as f64 + of_batch) / rows.rows as f64 });
+        }
+        all.extend(weights.into_iter().map(|weights| weights.of(samples)));
+    }
+    watch(Sampled { done: &all, share: 1.0 });
+    Ok(all)
+}
