@@ -29,6 +29,7 @@ struct Params {
     shift: u32,
     noise: u32,
     batch: u32,      // B
+    samples: u32,    // neighbouring rows of the batch that are one row of the data set, with the same draws
 }
 
 @group(0) @binding(0) var<storage, read> bytes: array<u32>;
@@ -89,7 +90,8 @@ fn gather_levels(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
                  @builtin(local_invocation_index) lane: u32) {
     let row = group.y * groups.x + group.x;
     if row >= params.batch { return; }
-    let source = row_of(row) * params.words;
+    let number = row / params.samples;
+    let source = row_of(number) * params.words;
     let target_row = row * params.words;
     for (var w = lane; w < params.words; w += WG) {
         let word = bytes[source + w];
@@ -100,7 +102,7 @@ fn gather_levels(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
             result = 0u;
             for (var b = 0u; b < inside; b++) {
                 let level = f32((word >> (8u * b)) & 255u) / 255.0;
-                let index = row * params.width + w * 4u + b;
+                let index = number * params.width + w * 4u + b;
                 if binarise(level, index) == 1.0 { result |= 255u << (8u * b); }
             }
         }
@@ -113,10 +115,10 @@ fn gather_floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroup
                  @builtin(local_invocation_index) lane: u32) {
     let row = group.y * groups.x + group.x;
     if row >= params.batch { return; }
-    let source = row_of(row) * params.width;
-    let target_row = row * params.width;
+    let number = row / params.samples;
+    let source = row_of(number) * params.width;
     for (var d = lane; d < params.width; d += WG) {
-        x[target_row + d] = binarise(floats[source + d], target_row + d);
+        x[row * params.width + d] = binarise(floats[source + d], number * params.width + d);
     }
 }
 
@@ -156,8 +158,9 @@ fn augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
                  @builtin(local_invocation_index) lane: u32) {
     let row = group.y * groups.x + group.x;
     if row >= params.batch { return; }
-    let source = row_of(row) * params.words;
-    let draw = threefry2x32(step.binarise_key, vec2<u32>(row, 1u));
+    let number = row / params.samples;
+    let source = row_of(number) * params.words;
+    let draw = threefry2x32(step.binarise_key, vec2<u32>(number, 1u));
     let places = 2u * params.shift + 1u;
     let down = i32((draw.x & 0xFFFFu) % places) - i32(params.shift);
     let right = i32((draw.x >> 16u) % places) - i32(params.shift);
@@ -167,7 +170,7 @@ fn augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
         var result = 0u;
         for (var b = 0u; b < inside; b++) {
             let i = w * 4u + b;
-            let index = row * params.width + i;
+            let index = number * params.width + i;
             var level = moved(source, i, down, right, mirrored);
             if NOISE == 1u { level = noisy(level, index); }
             if BINARISE != 0u { level = u32(255.0 * binarise(f32(level) / 255.0, index)); }

@@ -1,7 +1,9 @@
 // Sums in a fixed order: strided partial sums, then a tree over the workgroup. No atomics, so the same adapter
 // gives the same bits each time.
 //
-//   report    metrics[slot] = (recon + beta kl, recon, kl), means over the first step.rows rows
+//   report    metrics[slot] = (recon + beta kl, recon, kl), means over the first step.rows rows; |kl - capacity| in place of kl where
+//             there is a capacity
+//   report_loss  the same with the mean of values (B) as the loss
 //   sum       total[0] = sum of values
 //   columns   totals[j] = sum over rows of matrix[i, j]
 //   squares   partials[p] = sum of squares of the p-th stripe of values
@@ -27,7 +29,26 @@ fn report(@builtin(local_invocation_index) lane: u32) {
     for (var r = lane; r < step.rows; r += WG) { sums += vec2<f32>(recon_rows[r], kl_rows[r]); }
     let means = sum_over_workgroup(lane, sums) / f32(step.rows);
     if lane == 0u {
-        metrics[step.slot * 4u] = means.x + step.beta * means.y;
+        let penalty = select(means.y, abs(means.y - step.capacity), step.capacity > 0.0);
+        metrics[step.slot * 4u] = means.x + step.beta * penalty;
+        metrics[step.slot * 4u + 1u] = means.x;
+        metrics[step.slot * 4u + 2u] = means.y;
+    }
+}
+
+@compute @workgroup_size(WG)
+fn report_loss(@builtin(local_invocation_index) lane: u32) {
+    var sums = vec2<f32>(0.0);
+    var losses = vec2<f32>(0.0);
+    for (var r = lane; r < step.rows; r += WG) {
+        sums += vec2<f32>(recon_rows[r], kl_rows[r]);
+        losses.x += values[r];
+    }
+    let means = sum_over_workgroup(lane, sums) / f32(step.rows);
+    workgroupBarrier();
+    let loss = sum_over_workgroup(lane, losses).x / f32(step.rows);
+    if lane == 0u {
+        metrics[step.slot * 4u] = loss;
         metrics[step.slot * 4u + 1u] = means.x;
         metrics[step.slot * 4u + 2u] = means.y;
     }

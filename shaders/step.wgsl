@@ -14,4 +14,6 @@ struct Step {
     lr: f32,
     correction1: f32,
     correction2: f32,
+    capacity: f32,
+    padding: u32,
 }

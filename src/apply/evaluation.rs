@@ -78,7 +78,7 @@ impl Evaluation {
         // Without a KL, it is 0.
         let (loss, loss_standard_error) = of(&|s| s.recon + beta * s.kl);
         let (negative_elbo, elbo_standard_error) = of(&|s| s.negative_elbo());
-        let is_elbo = |value: f64| (model.objective == Objective::Elbo).then_some(value);
+        let is_elbo = |value: f64| (model.objective != Objective::Ae).then_some(value);
         let bits = bits_per_dimension(run, rows, negative_elbo);
         let kl_per_dimension = kl_per_dimension(codes);
         let is_active: Vec<bool> = mean_variances(codes)

@@ -196,7 +196,7 @@ impl Run {
 
     /// Whether the model has a prior: a plain autoencoder has none.
     pub fn has_prior(&self) -> bool {
-        self.config.model.objective == Objective::Elbo
+        self.config.model.objective != Objective::Ae
     }
 
     /// An error if the model has no prior; `what` names the command that needs one.

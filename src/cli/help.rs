@@ -25,7 +25,26 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "condition",
         ],
     ),
-    ("Loss", &["objective", "likelihood", "sigma", "beta", "beta_warmup_epochs"]),
+    (
+        "Loss",
+        &[
+            "objective",
+            "likelihood",
+            "sigma",
+            "beta",
+            "beta_warmup_epochs",
+            "beta_schedule",
+            "beta_cycles",
+            "free_bits",
+            "capacity",
+            "capacity_epochs",
+            "kl_at_most",
+            "samples",
+            "sample_groups",
+            "elbo_share",
+            "doubly_reparameterised",
+        ],
+    ),
     (
         "Training",
         &[
@@ -111,6 +130,7 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 22] = [
         &[
             ("wgvae eval runs/dense-strokes", "of the test rows"),
             ("wgvae eval runs/dense-strokes --data strokes:count=500 --draws 16", "of other rows, with more draws"),
+            ("wgvae eval runs/dense-strokes --nll 100 --limit 100", "with the likelihood, by importance sampling"),
         ],
     ),
     (

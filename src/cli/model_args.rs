@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::data_args::{self, DataArgs, name_of};
-use crate::config::{Config, Optimizer, Schedule};
+use crate::config::{BetaSchedule, Config, Optimizer, Schedule};
 use crate::data::Dataset;
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
@@ -95,7 +95,7 @@ pub struct ModelArgs {
     /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts
     #[arg(long, value_name = "X")]
     sigma: Option<f64>,
-    /// elbo: reconstruction plus beta times KL; ae: a plain autoencoder
+    /// elbo: reconstruction plus beta times KL; iwae: the importance-weighted bound; ae: a plain autoencoder
     #[arg(long)]
     objective: Option<Objective>,
     /// class: a conditional VAE, whose encoder and decoder are told each row's class
@@ -107,6 +107,36 @@ pub struct ModelArgs {
     /// Epochs over which beta rises from 0
     #[arg(long, alias = "beta-warmup", value_name = "EPOCHS")]
     beta_warmup_epochs: Option<f64>,
+    /// How beta rises; cyclical: anew in each of --beta-cycles cycles
+    #[arg(long)]
+    beta_schedule: Option<BetaSchedule>,
+    /// Cycles of the run, for --beta-schedule cyclical
+    #[arg(long, value_name = "N")]
+    beta_cycles: Option<usize>,
+    /// Nats that each latent dimension costs at least
+    #[arg(long, value_name = "NATS")]
+    free_bits: Option<f64>,
+    /// Nats that the KL is held at: beta weighs its distance from them
+    #[arg(long, value_name = "NATS")]
+    capacity: Option<f64>,
+    /// Epochs over which the capacity rises from 0
+    #[arg(long, value_name = "EPOCHS")]
+    capacity_epochs: Option<f64>,
+    /// Nats that the KL is held at or under, by a multiplier in place of beta
+    #[arg(long, value_name = "NATS")]
+    kl_at_most: Option<f64>,
+    /// Draws of the latent for each row, for --objective iwae
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
+    /// Groups that these are in, each of which has a bound of its own
+    #[arg(long, value_name = "N")]
+    sample_groups: Option<usize>,
+    /// Share of the ELBO in --objective iwae
+    #[arg(long, value_name = "SHARE")]
+    elbo_share: Option<f64>,
+    /// Use the doubly-reparameterised gradient of --objective iwae
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    doubly_reparameterised: Option<bool>,
     /// Tie the weights: the decoder uses the encoder's matrices, transposed
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     tied: Option<bool>,
@@ -198,6 +228,16 @@ impl ModelArgs {
             ("model", "condition", self.condition.as_ref().and_then(name_of)),
             ("model", "beta", self.beta.as_ref().map(float)),
             ("model", "beta_warmup_epochs", self.beta_warmup_epochs.as_ref().map(float)),
+            ("model", "beta_schedule", self.beta_schedule.as_ref().and_then(name_of)),
+            ("model", "beta_cycles", self.beta_cycles.as_ref().map(count)),
+            ("model", "free_bits", self.free_bits.as_ref().map(float)),
+            ("model", "capacity", self.capacity.as_ref().map(float)),
+            ("model", "capacity_epochs", self.capacity_epochs.as_ref().map(float)),
+            ("model", "kl_at_most", self.kl_at_most.as_ref().map(float)),
+            ("model", "samples", self.samples.as_ref().map(count)),
+            ("model", "sample_groups", self.sample_groups.as_ref().map(count)),
+            ("model", "elbo_share", self.elbo_share.as_ref().map(float)),
+            ("model", "doubly_reparameterised", self.doubly_reparameterised.map(Value::Boolean)),
             ("model", "tied", self.tied.map(Value::Boolean)),
             ("model", "init", self.init.as_ref().and_then(name_of)),
             ("train", "epochs", self.epochs.as_ref().map(count)),

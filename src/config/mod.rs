@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use crate::kernels::{Activation, TuningTable, batch::Binarise};
 pub use crate::model::{Condition, Likelihood, Objective};
-pub use sections::{Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
+pub use sections::{BetaSchedule, Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
 #[doc(hidden)]
 pub use specs::RowSpec;
 
@@ -191,6 +191,18 @@ mod tests {
             ("[model]\nsigma = 0.5", "sigma applies only to"),
             ("[model]\nobjective = \"ae\"\nbeta = 4.0", "no KL term"),
             ("[model]\nlatent_activation = \"relu\"", "autoencoder's code"),
+            ("[model]\nobjective = \"iwae\"\nbeta = 2.0", "has no KL term"),
+            ("[model]\nobjective = \"iwae\"\nfree_bits = 0.1", "are of the objective elbo"),
+            ("[model]\nfree_bits = 0.1\ncapacity = 3.0", "choose one of them"),
+            ("[model]\ncapacity = -3.0", "positive number of nats"),
+            ("[model]\nkl_at_most = 3.0\nbeta = 2.0", "a multiplier in place of beta"),
+            ("[model]\ncapacity_epochs = 3.0", "needs a capacity"),
+            ("[model]\nbeta_schedule = \"sigmoid\"", "set beta_warmup_epochs"),
+            ("[model]\nbeta_cycles = 3", "beta_schedule cyclical"),
+            ("[model]\nsamples = 3", "are of the objective iwae"),
+            ("[model]\nobjective = \"iwae\"\nsamples = 5\nsample_groups = 2", "a multiple of"),
+            ("[model]\nobjective = \"iwae\"\nelbo_share = 1.0", "must lie in [0, 1)"),
+            ("[model]\nobjective = \"iwae\"\ntied = true\ndoubly_reparameterised = true", "leave tied"),
             ("[model]\nhidden = [3]\nencoder = [\"conv 4\"]", "leave one of them out"),
             ("[model]\nencoder = [\"cnov 4\"]", "`cnov 4` is not a layer"),
             ("[train]\nmomentum = 0.9", "applies only to sgd"),

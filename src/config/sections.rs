@@ -20,6 +20,20 @@ pub enum Schedule {
     Step,
 }
 
+/// How beta changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum BetaSchedule {
+    /// It rises in a line over `beta_warmup_epochs`.
+    #[default]
+    Linear,
+    /// It rises along a sigmoid over `beta_warmup_epochs`.
+    Sigmoid,
+    /// It rises in a line over the first half of each of `beta_cycles` cycles and stays for the second.
+    Cyclical,
+}
+
 /// The optimisers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -141,6 +155,29 @@ pub struct ModelConfig {
     /// Epochs over which beta rises from 0.
     #[serde(alias = "beta_warmup")]
     pub beta_warmup_epochs: f64,
+    /// How beta rises.
+    pub beta_schedule: BetaSchedule,
+    /// Cycles of a run, for [`BetaSchedule::Cyclical`].
+    pub beta_cycles: u32,
+    /// Nats that each latent dimension costs at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free_bits: Option<f32>,
+    /// Nats that the KL is held at: the loss has beta times its distance from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<f32>,
+    /// Epochs over which the capacity rises from 0.
+    pub capacity_epochs: f64,
+    /// Nats that the KL is held at or under, by a multiplier in place of beta.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl_at_most: Option<f32>,
+    /// Draws of the latent for each row, for objective iwae.
+    pub samples: usize,
+    /// Groups that these are in, each of which has a bound of its own.
+    pub sample_groups: usize,
+    /// The share of the ELBO in the objective iwae.
+    pub elbo_share: f32,
+    /// Use the doubly-reparameterised gradient of the objective iwae.
+    pub doubly_reparameterised: bool,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
     /// How weights and biases start.
@@ -281,6 +318,16 @@ impl Default for ModelConfig {
             condition: Condition::None,
             beta: 1.0,
             beta_warmup_epochs: 0.0,
+            beta_schedule: BetaSchedule::Linear,
+            beta_cycles: 4,
+            free_bits: None,
+            capacity: None,
+            capacity_epochs: 0.0,
+            kl_at_most: None,
+            samples: 1,
+            sample_groups: 1,
+            elbo_share: 0.0,
+            doubly_reparameterised: false,
             tied: false,
             init: InitScheme::Torch,
         }

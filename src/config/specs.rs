@@ -4,7 +4,7 @@ use super::{Condition, Config, ConfigError, Optimizer};
 use crate::data::{Columns, Dataset, Description, Kind, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
-use crate::model::{DataSpec, Extent, Layer, TableSpec, TrainSpec, VaeSpec, stack};
+use crate::model::{DataSpec, Extent, Importance, Layer, Penalty, TableSpec, TrainSpec, VaeSpec, stack};
 use crate::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 impl From<Shape> for Extent {
@@ -115,6 +115,18 @@ impl Config {
             likelihood: m.likelihood,
             sigma: m.sigma,
             objective: m.objective,
+            penalty: match (m.free_bits, m.capacity, m.kl_at_most) {
+                (Some(least), ..) => Penalty::FreeBits(least),
+                (_, Some(_), _) => Penalty::Capacity,
+                (_, _, Some(most)) => Penalty::AtMost(most),
+                _ => Penalty::Weighted,
+            },
+            importance: Importance {
+                samples: m.samples,
+                groups: m.sample_groups,
+                elbo_share: m.elbo_share,
+                is_doubly: m.doubly_reparameterised,
+            },
             tied: m.tied,
             classes: self.is_conditional().then_some(classes),
             table: table.filter(|table| gaps || !table.is_plain()),

@@ -1,6 +1,6 @@
 //! What is refused: values out of range, and values that contradict each other or the data.
 
-use super::{Activation, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, Schedule};
+use super::{Activation, BetaSchedule, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, Schedule};
 use crate::data::{Dataset, Shape};
 
 /// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
@@ -15,6 +15,8 @@ impl Config {
         let fraction = |x: f32| (0.0..1.0).contains(&x);
         let sgd = t.optimizer == Optimizer::Sgd;
         let ae = m.objective == Objective::Ae;
+        let iwae = m.objective == Objective::Iwae;
+        let penalties = [m.free_bits, m.capacity, m.kl_at_most].into_iter().flatten().count();
         let largest = 1 << 20;
         for (wrong, message) in [
             (m.latent == 0, "latent is 0, but the latent space needs at least one dimension"),
@@ -64,6 +66,57 @@ impl Config {
             (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
                 "an autoencoder (objective ae) has no KL term, so beta has no effect: leave beta out, or choose elbo",
+            ),
+            (
+                iwae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
+                "the importance-weighted bound (objective iwae) has no KL term, so beta has no effect: leave beta out, or choose elbo",
+            ),
+            (
+                m.objective != Objective::Elbo && (penalties > 0 || m.beta_schedule != BetaSchedule::Linear),
+                "beta_schedule, free_bits, capacity and kl_at_most are of the objective elbo: choose it, or leave them out",
+            ),
+            (penalties > 1, "free_bits, capacity and kl_at_most each say what becomes of the KL: choose one of them"),
+            (m.free_bits.is_some_and(|x| !positive(x.into())), "free_bits must be a positive number of nats"),
+            (m.capacity.is_some_and(|x| !positive(x.into())), "capacity must be a positive number of nats"),
+            (m.kl_at_most.is_some_and(|x| !positive(x.into())), "kl_at_most must be a positive number of nats"),
+            (
+                m.kl_at_most.is_some()
+                    && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0 || m.beta_schedule != BetaSchedule::Linear),
+                "kl_at_most has a multiplier in place of beta: leave beta and its schedule out",
+            ),
+            (
+                !(m.capacity_epochs >= 0.0 && m.capacity_epochs.is_finite()),
+                "capacity_epochs must be 0 or a positive number of epochs",
+            ),
+            (m.capacity_epochs > 0.0 && m.capacity.is_none(), "capacity_epochs needs a capacity: set both"),
+            (
+                m.beta_schedule == BetaSchedule::Sigmoid && m.beta_warmup_epochs == 0.0,
+                "beta_schedule sigmoid needs the epochs over which beta rises: set beta_warmup_epochs",
+            ),
+            (
+                m.beta_schedule == BetaSchedule::Cyclical && m.beta_warmup_epochs > 0.0,
+                "beta_schedule cyclical goes over the whole run: leave beta_warmup_epochs out, and set beta_cycles",
+            ),
+            (m.beta_cycles == 0, "beta_cycles must be at least 1"),
+            (
+                m.beta_cycles != 4 && m.beta_schedule != BetaSchedule::Cyclical,
+                "beta_cycles is of beta_schedule cyclical: choose it, or leave beta_cycles out",
+            ),
+            (m.samples == 0 || m.sample_groups == 0, "samples and sample_groups must be at least 1"),
+            (m.samples > 65_535, "samples may be at most 65535"),
+            (
+                !iwae && (m.samples > 1 || m.sample_groups > 1 || m.elbo_share != 0.0 || m.doubly_reparameterised),
+                "samples, sample_groups, elbo_share and doubly_reparameterised are of the objective iwae: choose it, or leave them out",
+            ),
+            (m.samples % m.sample_groups.max(1) != 0, "samples must be a multiple of sample_groups"),
+            (!fraction(m.elbo_share), "elbo_share must lie in [0, 1)"),
+            (
+                m.doubly_reparameterised && (m.tied || m.elbo_share > 0.0),
+                "doubly_reparameterised needs an encoder without shares in the decoder or in the ELBO: leave tied and elbo_share out",
+            ),
+            (
+                m.samples.saturating_mul(t.batch) > 1 << 20,
+                "samples times batch may be at most 1048576: choose fewer of either",
             ),
             (
                 !ae && m.latent_activation != Activation::Identity,

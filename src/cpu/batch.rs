@@ -37,15 +37,16 @@ impl Rows {
         Self { params, gather, binarise, data, x, batch, each: (TASK / params.width.max(1) as usize).max(1) }
     }
 
-    fn row(&self, at: At<'_>, r: usize) {
+    fn row(&self, at: At<'_>, place: usize) {
         let p = &self.params;
+        let r = place / p.samples as usize;
         let (width, words) = (p.width as usize, p.words as usize);
         let source = row_of(r, p.count as usize, p.half_bits, at.step);
         let first = (r * width) as u32;
         match self.gather {
             Gather::Classes => {
                 let class = at.memory.words(self.data)[source] as usize;
-                let x = at.memory.floats_mut(self.x.part(r * width..(r + 1) * width));
+                let x = at.memory.floats_mut(self.x.part(place * width..(place + 1) * width));
                 x.fill(0.0);
                 if let Some(column) = x.get_mut(class) {
                     *column = 1.0;
@@ -53,7 +54,7 @@ impl Rows {
             }
             Gather::Floats => {
                 let from = &at.memory.floats(self.data)[source * width..][..width];
-                let x = at.memory.floats_mut(self.x.part(r * width..(r + 1) * width));
+                let x = at.memory.floats_mut(self.x.part(place * width..(place + 1) * width));
                 let key = at.step.binarise_key;
                 match self.binarise {
                     Binarise::None => x.copy_from_slice(from),
@@ -63,7 +64,7 @@ impl Rows {
             }
             Gather::Levels | Gather::Augmented { .. } => {
                 let from = &at.memory.words(self.data)[source * words..][..words];
-                let x = at.memory.words_mut(self.x.part(r * words..(r + 1) * words));
+                let x = at.memory.words_mut(self.x.part(place * words..(place + 1) * words));
                 let (from, x): (&[u8], &mut [u8]) = (bytemuck::cast_slice(from), bytemuck::cast_slice_mut(x));
                 let (x, behind) = x.split_at_mut(width);
                 behind.fill(0);

@@ -86,7 +86,7 @@ impl Body {
             group: if pairs { 2 } else { 4 },
         };
         for value in program.used() {
-            let same = matches!(value, Value::Constant(_) | Value::BetaOver(_));
+            let same = matches!(value, Value::Constant(_) | Value::BetaOver(_) | Value::Capacity);
             if same && !body.scalars.contains(&value) {
                 body.scalars.push(value);
             }
@@ -114,7 +114,7 @@ impl Body {
             Value::Product(which) => which,
             Value::Input(i) => PRODUCTS + i,
             Value::Result { call, index } => results + RESULTS * call + index,
-            Value::Constant(_) | Value::BetaOver(_) => {
+            Value::Constant(_) | Value::BetaOver(_) | Value::Capacity => {
                 let place = self.scalars.iter().position(|scalar| *scalar == value);
                 PRODUCTS + self.inputs.len() + place.unwrap_or(0)
             }
@@ -129,6 +129,7 @@ impl Body {
             let value = match *scalar {
                 Value::Constant(bits) => f32::from_bits(bits),
                 Value::BetaOver(rows) => at.step.beta / rows as f32,
+                Value::Capacity => at.step.capacity,
                 _ => 0.0,
             };
             registers.values.all_mut()[self.register(*scalar) * CHUNK..][..CHUNK].fill(value);

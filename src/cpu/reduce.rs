@@ -15,9 +15,12 @@ pub(super) fn job(builder: &mut Builder<'_>, op: &Op, kind: Reduce) -> Box<dyn J
     let tensors = builder.tensors;
     let bound = |name| Region::bound(tensors, op, name);
     match kind {
-        Reduce::Report => {
-            Box::new(Report { recon: bound("recon_rows"), kl: bound("kl_rows"), metrics: bound("metrics") })
-        }
+        Reduce::Report | Reduce::ReportLoss => Box::new(Report {
+            recon: bound("recon_rows"),
+            kl: bound("kl_rows"),
+            loss: (kind == Reduce::ReportLoss).then(|| bound("values")),
+            metrics: bound("metrics"),
+        }),
         Reduce::Sum => Box::new(Sum { values: bound("values"), total: bound("total") }),
         Reduce::Columns => {
             let values = bound("values");
@@ -45,6 +48,7 @@ pub(super) fn job(builder: &mut Builder<'_>, op: &Op, kind: Reduce) -> Box<dyn J
 struct Report {
     recon: Region,
     kl: Region,
+    loss: Option<Region>,
     metrics: Region,
 }
 
@@ -55,7 +59,10 @@ impl Job for Report {
         let (recon, kl) = (mean(self.recon), mean(self.kl));
         let slot = at.step.slot as usize * METRICS_PER_STEP;
         let metrics = at.memory.floats_mut(self.metrics.part(slot..slot + 3));
-        metrics.copy_from_slice(&[recon + at.step.beta * kl, recon, kl]);
+        let capacity = at.step.capacity;
+        let penalty = if capacity > 0.0 { (kl - capacity).abs() } else { kl };
+        let loss = self.loss.map_or(recon + at.step.beta * penalty, mean);
+        metrics.copy_from_slice(&[loss, recon, kl]);
     }
 }
 

@@ -153,6 +153,8 @@ impl Bench {
         lr: 0.0,
         correction1: 1.0,
         correction2: 1.0,
+        capacity: 0.0,
+        padding: 0,
     };
 
     fn new(op: &Op) -> Self {

@@ -345,6 +345,7 @@ impl Lower<'_> {
                 operands.push(match scalar {
                     Scalar::Constant(value) => Value::constant(*value),
                     Scalar::BetaOver(rows) => Value::BetaOver(*rows),
+                    Scalar::Capacity => Value::Capacity,
                 });
                 continue;
             }

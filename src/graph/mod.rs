@@ -14,6 +14,8 @@ pub use lower::{Lowering, Placed};
 pub use order::order;
 pub use tape::gradients;
 
+use std::collections::HashSet;
+
 use crate::plan::{Function, Init, Norm, Order, Orientation, ParamTable, Pool, Way, Windows};
 
 /// A node of a [`Graph`].
@@ -27,6 +29,8 @@ pub enum Scalar {
     Constant(f32),
     /// The step's KL weight divided by a number of rows.
     BetaOver(u32),
+    /// What the step holds the KL at.
+    Capacity,
 }
 
 /// The axis that a fold sums over.
@@ -450,6 +454,32 @@ impl Graph {
     fn log_sum_exp_back(&mut self, d: Node, of: Node, sums: Node) -> Node {
         let (shape, name) = (self.shape(of), format!("d_{} by its sum", self.name(of)));
         self.add(Kind::LogSumExpBack { d, of, sums }, shape, name)
+    }
+
+    /// Adds what each value has of its sum of exponentials: `exp(x - sum)`.
+    pub(crate) fn shares(&mut self, of: Node, sums: Node) -> Node {
+        let (one, shape) = (self.constant(1.0), self.shape(sums));
+        let ones = self.map_of("ones", vec![(Function::Copy, vec![Argument::Input(0)])], &[one], shape);
+        let shares = self.log_sum_exp_back(ones, of, sums);
+        let name = format!("shares of {}", self.name(of));
+        self.named(shares, name)
+    }
+
+    /// Adds rows `(R N, C)`: each row of `(R, C)` so many times.
+    pub fn repeat(&mut self, name: &str, of: Node, times: usize) -> Node {
+        let ([_, cols], [times, one]) = (self.shape(of), [times as u32, 1]);
+        self.upsample(name, of, Windows::padded([times, one, cols as u32], [times, one], 1, [0; 2]))
+    }
+
+    /// A node and all that it is computed from.
+    pub(crate) fn ancestors(&self, of: Node) -> HashSet<Node> {
+        let mut found = HashSet::from([of]);
+        for node in self.nodes().rev() {
+            if found.contains(&node) {
+                found.extend(self.reads(node));
+            }
+        }
+        found
     }
 
     /// Adds the same elements, row by row, in another shape.

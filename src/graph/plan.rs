@@ -7,11 +7,22 @@ impl Lowering {
     /// Adds the gradients of `sum(weight * loss)`, given as `(loss, weight)`, by every parameter that they depend on; each
     /// with its part of the arena of gradients.
     pub fn gradients(&mut self, g: &mut Graph, losses: &[(Node, Node)], arena: TensorId) -> Vec<(Node, TensorId)> {
+        self.placed_gradients(g, arena, |g, params| gradients(g, losses, params))
+    }
+
+    /// The same of gradients that are found another way.
+    pub fn placed_gradients(
+        &mut self,
+        g: &mut Graph,
+        arena: TensorId,
+        find: impl FnOnce(&mut Graph, &[Node]) -> Vec<Option<Node>>,
+    ) -> Vec<(Node, TensorId)> {
         let params = g.parameters();
         let nodes: Vec<Node> = params.iter().map(|(node, ..)| *node).collect();
         let arena = self.tensors.get(arena).buffer;
         let mut placed = Vec::new();
-        for ((param, offset, shape), d) in params.iter().zip(gradients(g, losses, &nodes)) {
+        let found = find(g, &nodes);
+        for ((param, offset, shape), d) in params.iter().zip(found) {
             let name = format!("d_{}", g.name(*param));
             let tensor = self.tensors.view(name, arena, *offset, shape);
             placed.extend(d.map(|d| (d, tensor)));

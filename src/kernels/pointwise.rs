@@ -197,7 +197,7 @@ impl Writer<'_> {
         match value {
             Value::Product(_) => false,
             Value::Input(i) => matches!(self.program.inputs[i].index, Index::PerRow | Index::Once),
-            Value::Constant(_) | Value::BetaOver(_) => true,
+            Value::Constant(_) | Value::BetaOver(_) | Value::Capacity => true,
             Value::Result { call, .. } => {
                 let call = &self.program.calls[call];
                 !matches!(call.function, Function::Normal(_)) && call.arguments.iter().all(|a| self.is_scalar(*a))
@@ -214,6 +214,7 @@ impl Writer<'_> {
             Value::Result { call, index } => format!("r{call}_{index}"),
             Value::Constant(bits) => format!("{:?}f", f32::from_bits(bits)),
             Value::BetaOver(rows) => format!("(step.beta / {rows}.0)"),
+            Value::Capacity => "step.capacity".into(),
         }
     }
 
@@ -382,8 +383,8 @@ const LIKELIHOOD: &str = include_str!("../../shaders/likelihood.wgsl");
 pub(super) fn libraries(program: &Pointwise, levels: bool) -> Vec<&'static str> {
     let uses = |family| program.calls.iter().any(|call| call.function.signature().family == family);
     let mut files = Vec::new();
-    let beta = program.used().any(|value| matches!(value, Value::BetaOver(_)));
-    if beta || uses(Family::Rng) {
+    let steps = program.used().any(|value| matches!(value, Value::BetaOver(_) | Value::Capacity));
+    if steps || uses(Family::Rng) {
         files.push(super::STEP);
         files.push(super::STEP_BINDING);
     }

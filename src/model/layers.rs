@@ -166,16 +166,31 @@ pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise:
 
 /// `(B, 1)`: `ln p(z) - ln q(z | x)` of draws `z (B, Z)` that were made with this noise, under a standard normal prior.
 pub fn log_ratio(g: &mut Graph, z: Node, noise: Node, logvar: Node) -> Node {
+    let log_q = g.map("log_q", Function::LogDraw, &[noise, logvar]);
+    log_ratio_to(g, z, log_q)
+}
+
+/// The same of draws whose noise is not known.
+pub fn log_ratio_by_z(g: &mut Graph, z: Node, [mu, logvar]: [Node; 2]) -> Node {
+    let log_q = g.map("log_q", Function::LogNormal, &[z, mu, logvar]);
+    log_ratio_to(g, z, log_q)
+}
+
+fn log_ratio_to(g: &mut Graph, z: Node, log_q: Node) -> Node {
     let (zero, minus) = (g.constant(0.0), g.constant(-1.0));
     let log_p = g.map("log_p", Function::LogNormal, &[z, zero, zero]);
-    let log_q = g.map("log_q", Function::LogDraw, &[noise, logvar]);
     let less = g.map("minus_log_q", Function::Multiply, &[log_q, minus]);
     let terms = g.sum_of("log_ratio terms", log_p, less);
     g.fold("log_ratio", terms, crate::graph::Over::Columns)
 }
 
 /// `(B, 1)`: the KL divergence of a normal from the standard normal.
-pub fn kl(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2]) -> Node {
-    let terms = g.map(format!("{name} terms"), Function::Kl, &[mu, logvar]);
+pub fn kl(g: &mut Graph, name: &str, codes: [Node; 2]) -> Node {
+    let terms = kl_terms(g, name, codes);
     g.fold(name, terms, crate::graph::Over::Columns)
+}
+
+/// `(B, Z)`: the same of each dimension.
+pub fn kl_terms(g: &mut Graph, name: &str, codes: [Node; 2]) -> Node {
+    g.map(format!("{name} terms"), Function::Kl, &codes)
 }

@@ -1,7 +1,7 @@
 //! The network of a [`VaeSpec`] as a graph: encoder, latent, decoder, losses.
 
 use super::layer::{Extent, SizedLayer, SizedOperation};
-use super::layers::{self, activate, dense, dense_block, dense_tied, kl, reparameterise};
+use super::layers::{self, activate, dense, dense_block, dense_tied, kl_terms, reparameterise};
 use super::likelihood::{Likelihood, Table};
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
@@ -23,12 +23,16 @@ pub(super) enum Noise {
 pub(super) struct Encoded {
     /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
     pub codes: Node,
-    /// `(B, Z)`
+    /// `(B S, Z)`: S draws of each row.
     pub z: Node,
     /// `(B, 1)`; none for an autoencoder.
     pub kl: Option<Node>,
+    /// `(B, Z)`: what it is the sum of.
+    pub kl_terms: Option<Node>,
     /// The noise, if it is an input.
     pub noise: Option<Node>,
+    /// `(B S, Z)` each: mu, logvar and noise of the draws, where there is noise.
+    pub drawn: Option<[Node; 3]>,
     /// The encoder's weights, of the layers that have some, first layer first; a tied decoder uses them in reverse.
     weights: Vec<Node>,
 }
@@ -146,8 +150,14 @@ fn told_absent(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) -
     u
 }
 
-/// Encodes rows to the latent variable.
-pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: Inputs, noise: Noise) -> Encoded {
+/// Encodes rows to so many draws of the latent variable each.
+pub(super) fn encode(
+    g: &mut Graph,
+    spec: &VaeSpec,
+    Inputs { x, classes, .. }: Inputs,
+    noise: Noise,
+    samples: usize,
+) -> Encoded {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
     let mut weights = Vec::new();
     let mut h = x;
@@ -185,7 +195,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
         }
         code = absent.map_or(code, |absent| told_absent(g, code, absent, flat, Extent::Flat(latent)));
         let z = activate(g, code, spec.latent_activation);
-        return Encoded { codes: z, z, kl: None, noise: None, weights };
+        return Encoded { codes: z, z, kl: None, kl_terms: None, noise: None, drawn: None, weights };
     }
     let (mut codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
     for head in ["mu", "logvar"] {
@@ -197,15 +207,25 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
     }
     codes = absent.map_or(codes, |absent| told_absent(g, codes, absent, flat, Extent::Flat(2 * latent)));
     let [mu, logvar] = halves(g, codes, latent);
-    let given = (noise == Noise::Given).then(|| g.input("noise", [batch, latent], false));
-    let z = match noise {
-        Noise::Off => g.map("z", Function::Copy, &[mu]),
-        Noise::Drawn | Noise::Given => {
-            let noise = given.unwrap_or_else(|| g.normal("noise", 0, [batch, latent]));
-            reparameterise(g, "z", [mu, logvar], noise)
+    let of_draws = match samples {
+        1 => [mu, logvar],
+        _ => {
+            let repeated = g.repeat("codes of draws", codes, samples);
+            halves(g, repeated, latent)
         }
     };
-    Encoded { codes, z, kl: Some(kl(g, "kl", [mu, logvar])), noise: given, weights }
+    let shape = [batch * samples, latent];
+    let given = (noise == Noise::Given).then(|| g.input("noise", shape, false));
+    let (z, drawn) = match noise {
+        Noise::Off => (g.map("z", Function::Copy, &[mu]), None),
+        Noise::Drawn | Noise::Given => {
+            let noise = given.unwrap_or_else(|| g.normal("noise", 0, shape));
+            (reparameterise(g, "z", of_draws, noise), Some([of_draws[0], of_draws[1], noise]))
+        }
+    };
+    let terms = kl_terms(g, "kl", [mu, logvar]);
+    let kl = g.fold("kl", terms, Over::Columns);
+    Encoded { codes, z, kl: Some(kl), kl_terms: Some(terms), noise: given, drawn, weights }
 }
 
 /// The two halves of `mu | logvar (B, 2 Z)`.
@@ -262,7 +282,7 @@ pub(super) fn classes(g: &mut Graph, spec: &VaeSpec, batch: usize) -> Option<Nod
 /// The encoder's weights, for a tied decoder without an encoder.
 pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
     let inputs = inputs(g, spec, 1, false);
-    encode(g, spec, inputs, Noise::Off).weights
+    encode(g, spec, inputs, Noise::Off, 1).weights
 }
 
 /// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.

@@ -13,10 +13,38 @@ use crate::plan::{ColumnKind, Init, ParamTable};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
-    /// Reconstruction plus beta times KL.
+    /// Reconstruction plus beta times KL, or what else [`Penalty`] makes of the KL.
     Elbo,
+    /// The importance-weighted bound of several draws of the latent.
+    Iwae,
     /// Reconstruction alone, through a code without noise.
     Ae,
+}
+
+/// What becomes of the KL divergence in the objective elbo.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Penalty {
+    /// Beta times it.
+    Weighted,
+    /// Beta times it, but each dimension costs at least so much: `max(least, mean KL of the dimension)`.
+    FreeBits(f32),
+    /// Beta times its distance from the step's capacity.
+    Capacity,
+    /// It is held at or under this by a multiplier, which rises while it is above and falls while it is below.
+    AtMost(f32),
+}
+
+/// The importance-weighted bound.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Importance {
+    /// Draws of the latent for each row.
+    pub samples: usize,
+    /// Groups that these are in: the bound is the mean of those of the groups.
+    pub groups: usize,
+    /// The share of the ELBO in the objective; the rest is the bound's.
+    pub elbo_share: f32,
+    /// Whether the encoder's gradient is the doubly-reparameterised one.
+    pub is_doubly: bool,
 }
 
 /// What a model is told of each row beside the row itself.
@@ -109,6 +137,10 @@ pub struct VaeSpec {
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,
+    /// What becomes of the KL in the objective elbo.
+    pub penalty: Penalty,
+    /// The bound, for the objective iwae; else one draw of the latent.
+    pub importance: Importance,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
     /// Number of classes, one of which encoder and decoder are told of each row.

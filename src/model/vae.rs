@@ -2,9 +2,10 @@
 
 use super::layers;
 use super::likelihood::Table;
-use super::network::{self, Inputs, Noise};
-use super::spec::{DataSpec, Objective, TableSpec, TrainSpec, VaeSpec};
-use crate::graph::{Graph, Lowering, Node, Over, Scalar, gradients};
+use super::network::{self, Encoded, Inputs, Noise};
+use super::objective::{self, Losses};
+use super::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
+use crate::graph::{Graph, Lowering, Node, Over, gradients};
 use crate::kernels::optimizer::{self, Arenas};
 use crate::kernels::{batch, log_sum_exp, reduce, softmax};
 use crate::plan::{
@@ -159,12 +160,18 @@ struct Builder<'a> {
     /// Kinds, groups and means of logarithms of a table's columns.
     constants: Vec<(TensorId, Vec<f32>)>,
     x: TensorId,
+    /// The batch with each row once for each draw of the latent, where there are several.
+    x_of_draws: Option<TensorId>,
+    /// Draws of the latent for each row.
+    samples: usize,
     mean: TensorId,
     given: TensorId,
     codes: TensorId,
     z: TensorId,
     recon: TensorId,
     kl: TensorId,
+    /// What each row loses, where the objective has a bound.
+    loss: TensorId,
     metrics: TensorId,
     partials: TensorId,
     arenas: Arenas,
@@ -175,23 +182,23 @@ struct Builder<'a> {
 impl Vae {
     /// Builds the plans that train a model.
     pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Noise::Drawn).build(Builder::training)
+        Builder::new(spec, train, data, Noise::Drawn, spec.importance.samples).build(Builder::training)
     }
 
     /// The same with the training plan's noise taken from [`Vae::noise`] instead of drawn: for comparisons with other
     /// programs.
     pub fn with_given_noise(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Noise::Given).build(Builder::training)
+        Builder::new(spec, train, data, Noise::Given, spec.importance.samples).build(Builder::training)
     }
 
     /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Noise::Given).build(Builder::applying)
+        Builder::new(spec, train, data, Noise::Given, 1).build(Builder::applying)
     }
 
     /// The same, and a plan to infer the codes of rows that were seen in part or with noise.
     pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Noise::Given);
+        let mut builder = Builder::new(spec, train, data, Noise::Given, 1);
         let mut matrix = |name: &str, width: usize| builder.lowering.shared(name, &[train.batch, width]);
         let inference = Inference {
             seen: matrix("seen", spec.width),
@@ -204,14 +211,14 @@ impl Vae {
 
     /// The same as [`Vae::applied`], and a plan to weigh draws of the latent, as importance sampling does.
     pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Noise::Given);
+        let mut builder = Builder::new(spec, train, data, Noise::Given, 1);
         builder.weighed = Some(builder.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
     }
 }
 
 impl<'a> Builder<'a> {
-    fn new(spec: &'a VaeSpec, train: &'a TrainSpec, data: DataSpec, noise: Noise) -> Self {
+    fn new(spec: &'a VaeSpec, train: &'a TrainSpec, data: DataSpec, noise: Noise, samples: usize) -> Self {
         let params = parameters(spec);
         let (b, len) = (train.batch, params.arena_len());
         let mut tensors = TensorTable::default();
@@ -225,6 +232,7 @@ impl<'a> Builder<'a> {
         };
         let (train_data, test_data, x) =
             (rows("train data", data.train_rows), rows("test data", data.test_rows), rows("x", b));
+        let x_of_draws = (samples > 1).then(|| rows("x of draws", b * samples));
         let labels = spec.classes.map(|count| Labels {
             train: tensors.words("train classes", &[data.train_rows, 1]),
             test: tensors.words("test classes", &[data.test_rows, 1]),
@@ -236,7 +244,7 @@ impl<'a> Builder<'a> {
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
         let weights_buffer = tensors.get(weights).buffer;
         let mut lowering = Lowering::new(tensors, weights_buffer);
-        let heads = if spec.objective == Objective::Elbo { 2 } else { 1 };
+        let heads = if spec.objective != Objective::Ae { 2 } else { 1 };
         let codes = lowering.shared("codes", &[b, heads * spec.latent]);
         Self {
             spec,
@@ -249,12 +257,15 @@ impl<'a> Builder<'a> {
             labels,
             constants,
             x,
+            x_of_draws,
+            samples,
             mean: lowering.shared("mean", &[b, spec.width]),
-            given: lowering.shared("given noise", &[b, spec.latent]),
+            given: lowering.shared("given noise", &[b * samples, spec.latent]),
             codes,
-            z: if spec.objective == Objective::Elbo { lowering.shared("z", &[b, spec.latent]) } else { codes },
+            z: if spec.objective != Objective::Ae { lowering.shared("z", &[b, spec.latent]) } else { codes },
             recon: lowering.shared("recon", &[b]),
             kl: lowering.shared("kl", &[b]),
+            loss: lowering.shared("loss of rows", &[b]),
             metrics,
             partials,
             arenas: Arenas { weights, gradients, first, second, clip },
@@ -266,7 +277,7 @@ impl<'a> Builder<'a> {
 
     fn build(mut self, plans: fn(&mut Self) -> Result<Vec<StepPlan>, PlanError>) -> Result<Vae, PlanError> {
         let mut plans = plans(&mut self)?;
-        let given = (self.noise == Noise::Given && self.spec.objective == Objective::Elbo).then_some(self.given);
+        let given = (self.noise == Noise::Given && self.spec.objective != Objective::Ae).then_some(self.given);
         let labels: Vec<TensorId> = self.labels.iter().flat_map(|l| [l.train, l.test, l.batch]).collect();
         let outside = [
             self.train_data,
@@ -322,8 +333,8 @@ impl<'a> Builder<'a> {
     }
 
     fn training(&mut self) -> Result<Vec<StepPlan>, PlanError> {
-        let mut plans = vec![self.train()?, self.evaluate("evaluate", Noise::Drawn)?, self.reconstruct()?];
-        if self.spec.objective == Objective::Elbo {
+        let mut plans = vec![self.train()?, self.evaluate("evaluate", Noise::Drawn, true)?, self.reconstruct()?];
+        if self.spec.objective != Objective::Ae {
             plans.push(self.sample()?);
         }
         Ok(plans)
@@ -331,7 +342,7 @@ impl<'a> Builder<'a> {
 
     fn applying(&mut self) -> Result<Vec<StepPlan>, PlanError> {
         let mut plans =
-            vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given)?];
+            vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given, false)?];
         if let Some((seen, inference)) = self.inference {
             plans.push(self.infer(seen, inference)?);
         }
@@ -376,46 +387,90 @@ impl<'a> Builder<'a> {
     fn gather_training(&self) -> Result<Vec<Op>, PlanError> {
         let tensors = &self.lowering.tensors;
         let (data, width, binarise) = (self.train_data, self.spec.width, self.train.binarise);
-        let rows = match self.train.augment {
-            Some(augment) => batch::augmented(tensors, data, self.x, binarise, augment)?,
-            None => batch::gather(tensors, data, self.x, width, binarise)?,
+        let rows = |x: TensorId| match self.train.augment {
+            Some(augment) => batch::augmented(tensors, data, x, binarise, augment),
+            None => batch::gather(tensors, data, x, width, binarise),
         };
-        let classes = self.labels.map(|labels| batch::classes(tensors, labels.train, labels.batch)).transpose()?;
-        Ok(std::iter::once(rows).chain(classes).collect())
+        self.gathered(rows, |labels| labels.train)
     }
 
     /// Gathers a batch of test rows.
     fn gather_test(&self) -> Result<Vec<Op>, PlanError> {
-        let tensors = &self.lowering.tensors;
-        let rows = batch::gather(tensors, self.test_data, self.x, self.spec.width, self.train.binarise)?;
-        let classes = self.labels.map(|labels| batch::classes(tensors, labels.test, labels.batch)).transpose()?;
-        Ok(std::iter::once(rows).chain(classes).collect())
+        let (tensors, width) = (&self.lowering.tensors, self.spec.width);
+        let rows = |x: TensorId| batch::gather(tensors, self.test_data, x, width, self.train.binarise);
+        self.gathered(rows, |labels| labels.test)
     }
 
-    fn report(&self) -> Result<Op, PlanError> {
-        reduce::report(&self.lowering.tensors, self.recon, self.kl, self.metrics)
+    /// Gathers rows, and again for each draw of the latent, where there are several; and their classes.
+    fn gathered(
+        &self,
+        rows: impl Fn(TensorId) -> Result<Op, PlanError>,
+        of: impl Fn(Labels) -> TensorId,
+    ) -> Result<Vec<Op>, PlanError> {
+        let mut ops = vec![rows(self.x)?];
+        if let Some(x) = self.x_of_draws {
+            let mut op = batch::repeated(rows(x)?, self.samples)?;
+            op.label += " of draws";
+            ops.push(op);
+        }
+        if let Some(labels) = self.labels {
+            ops.push(batch::classes(&self.lowering.tensors, of(labels), labels.batch)?);
+        }
+        Ok(ops)
+    }
+
+    fn report(&self, has_loss: bool) -> Result<Op, PlanError> {
+        let tensors = &self.lowering.tensors;
+        match has_loss {
+            true => reduce::report_loss(tensors, [self.recon, self.kl, self.loss], self.metrics),
+            false => reduce::report(tensors, self.recon, self.kl, self.metrics),
+        }
+    }
+
+    /// The losses of a batch, as they are in training or the reconstruction and the KL alone, and the nodes that the outside
+    /// places or reads.
+    fn losses(
+        &self,
+        g: &mut Graph,
+        inputs: Inputs,
+        noise: Noise,
+        as_trained: bool,
+    ) -> (Encoded, Losses, Vec<(Node, TensorId)>) {
+        let (spec, batch) = (self.spec, self.train.batch);
+        let encoded = network::encode(g, spec, inputs, noise, self.samples);
+        let mut kept = self.placed(inputs);
+        let of_draws = match self.x_of_draws {
+            None => inputs,
+            Some(to) => {
+                let x = g.input("x of draws", [batch * self.samples, spec.width], self.levels);
+                kept.push((x, to));
+                let repeated = |classes| g.repeat("classes of draws", classes, self.samples);
+                Inputs { x, classes: inputs.classes.map(repeated), table: inputs.table }
+            }
+        };
+        let output = encoded.decode(g, spec, of_draws.classes);
+        let recon = network::reconstruction(g, spec, output, of_draws);
+        let losses = match as_trained {
+            true => objective::losses(g, spec, &encoded, recon, batch),
+            false => Losses::plain(recon),
+        };
+        kept.push((losses.recon, self.recon));
+        kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
+        kept.extend(losses.loss.map(|loss| (loss, self.loss)));
+        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
+        (encoded, losses, kept)
     }
 
     /// A step: the batch, the losses, their gradients, the update.
     fn train(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, inputs, self.noise);
-        let output = encoded.decode(&mut g, self.spec, inputs.classes);
-        let recon = network::reconstruction(&mut g, self.spec, output, inputs);
-        // The mean over the batch, and the KL's weight.
-        let mean = g.constant(1.0 / self.train.batch as f32);
-        let mut losses = vec![(recon, mean)];
-        let mut kept = self.placed(inputs);
-        kept.push((recon, self.recon));
-        if let Some(kl) = encoded.kl {
-            losses.push((kl, g.scalar(Scalar::BetaOver(self.train.batch as u32))));
-            kept.push((kl, self.kl));
-        }
-        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
-        kept.extend(self.lowering.gradients(&mut g, &losses, self.arenas.gradients));
+        let (encoded, losses, mut kept) = self.losses(&mut g, inputs, self.noise, true);
+        let (spec, arena) = (self.spec, self.arenas.gradients);
+        let find = |g: &mut Graph, params: &[Node]| losses.gradients(g, spec, &encoded, params);
+        kept.extend(self.lowering.placed_gradients(&mut g, arena, find));
         let gather = self.gather_training()?;
         let tensors = &self.lowering.tensors;
-        let mut behind = vec![self.report()?];
+        let mut behind = vec![self.report(losses.loss.is_some())?];
         if let Some(max_norm) = self.train.clip {
             behind.push(reduce::squares(tensors, self.arenas.gradients, self.partials)?);
             behind.push(reduce::clip(tensors, self.partials, self.arenas.clip, self.metrics, max_norm)?);
@@ -425,22 +480,16 @@ impl<'a> Builder<'a> {
     }
 
     /// The losses of a batch of test rows.
-    fn evaluate(&mut self, name: &str, noise: Noise) -> Result<StepPlan, PlanError> {
+    fn evaluate(&mut self, name: &str, noise: Noise, as_trained: bool) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, inputs, noise);
-        let output = encoded.decode(&mut g, self.spec, inputs.classes);
-        let recon = network::reconstruction(&mut g, self.spec, output, inputs);
-        let mut kept = self.placed(inputs);
-        kept.push((recon, self.recon));
-        kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
-        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
-        let (gather, report) = (self.gather_test()?, self.report()?);
+        let (_, losses, kept) = self.losses(&mut g, inputs, noise, as_trained);
+        let (gather, report) = (self.gather_test()?, self.report(losses.loss.is_some())?);
         self.plan(name, &g, &kept, [gather, vec![report]])
     }
 
     fn encode(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, inputs, Noise::Off);
+        let encoded = network::encode(&mut g, self.spec, inputs, Noise::Off, 1);
         let mut kept = self.placed(inputs);
         kept.push((encoded.codes, self.codes));
         if encoded.z != encoded.codes {
@@ -452,7 +501,8 @@ impl<'a> Builder<'a> {
 
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let output = network::encode(&mut g, self.spec, inputs, Noise::Off).decode(&mut g, self.spec, inputs.classes);
+        let output =
+            network::encode(&mut g, self.spec, inputs, Noise::Off, 1).decode(&mut g, self.spec, inputs.classes);
         let mean = self.spec.likelihood.mean(&mut g, output, inputs.table);
         let mut kept = self.placed(inputs);
         kept.push((mean, self.mean));
@@ -556,8 +606,11 @@ fn constants(tensors: &mut TensorTable, table: &TableSpec, width: usize) -> Vec<
 fn parameters(spec: &VaeSpec) -> ParamTable {
     let mut g = Graph::default();
     let inputs = network::inputs(&mut g, spec, 1, false);
-    let output = network::encode(&mut g, spec, inputs, Noise::Off).decode(&mut g, spec, inputs.classes);
-    network::reconstruction(&mut g, spec, output, inputs);
+    let encoded = network::encode(&mut g, spec, inputs, Noise::Drawn, 1);
+    let output = encoded.decode(&mut g, spec, inputs.classes);
+    let recon = network::reconstruction(&mut g, spec, output, inputs);
+    let importance = Importance { samples: 1, groups: 1, ..spec.importance };
+    objective::losses(&mut g, &VaeSpec { importance, ..spec.clone() }, &encoded, recon, 1);
     let mut params = g.params().clone();
     spec.init.apply(&mut params);
     params

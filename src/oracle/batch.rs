@@ -15,7 +15,8 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Bin
     let bytes = gather != Gather::Floats;
     let batch = if bytes { call.words("x_bytes").len() / stride } else { call.read("x").len() / width };
     let mut levels = vec![0.0_f32; batch * width];
-    for (r, row) in levels.chunks_mut(width).enumerate() {
+    for (place, row) in levels.chunks_mut(width).enumerate() {
+        let r = place / p.samples as usize;
         let source = row_of(r, count, p.half_bits, call.step);
         let image = match gather {
             Gather::Augmented { flip, .. } => Some(augmented(call, &p, flip, source, r)),

@@ -120,6 +120,7 @@ fn elements<T: Real>(
                 Value::Result { call, index } => results[call][index],
                 Value::Constant(bits) => T::of(f32::from_bits(bits).into()),
                 Value::BetaOver(rows) => beta / T::of(rows.into()),
+                Value::Capacity => T::of(call.step.capacity.into()),
             };
             for pointwise in &program.calls {
                 let result = match pointwise.function {

@@ -6,7 +6,7 @@ use crate::plan::{METRICS_PER_STEP, Reduce};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
     match kind {
-        Reduce::Report => report(call),
+        Reduce::Report | Reduce::ReportLoss => report(call, kind == Reduce::ReportLoss),
         Reduce::Rows(count) => {
             for (matrix, total) in MATRIX.iter().zip(TOTAL).take(count) {
                 let rows = call.tensors.get(call.id(total)).len();
@@ -52,14 +52,17 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
     }
 }
 
-fn report<T: Real>(call: &mut Call<'_, T>) {
+fn report<T: Real>(call: &mut Call<'_, T>, has_loss: bool) {
     let rows = call.step.rows as usize;
     let mean = |values: &[T]| values[..rows].iter().copied().sum::<T>() / T::of(rows as f64);
     let recon = mean(call.read("recon_rows"));
     let kl = mean(call.read("kl_rows"));
+    let loss = has_loss.then(|| mean(call.read("values")));
     let mut metrics = call.take("metrics");
     let slot = call.step.slot as usize * METRICS_PER_STEP;
-    metrics[slot] = recon + T::of(call.step.beta.into()) * kl;
+    let capacity = T::of(call.step.capacity.into());
+    let penalty = if capacity > T::zero() { (kl - capacity).abs() } else { kl };
+    metrics[slot] = loss.unwrap_or(recon + T::of(call.step.beta.into()) * penalty);
     metrics[slot + 1] = recon;
     metrics[slot + 2] = kl;
     call.put("metrics", metrics);

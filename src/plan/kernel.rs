@@ -247,6 +247,8 @@ pub enum Update {
 pub enum Reduce {
     /// The step's means into the metrics ring.
     Report,
+    /// The same with a loss of each row.
+    ReportLoss,
     /// All of a vector.
     Sum,
     /// Each column of a matrix.
@@ -317,6 +319,7 @@ impl Kernel {
             Kernel::Update(Update::Sgd { .. }) => "sgd",
             Kernel::Update(Update::Adam { .. }) => "adam",
             Kernel::Reduce(Reduce::Report) => "report",
+            Kernel::Reduce(Reduce::ReportLoss) => "report_loss",
             Kernel::Reduce(Reduce::Sum) => "sum",
             Kernel::Reduce(Reduce::Columns) => "columns",
             Kernel::Reduce(Reduce::Rows(_)) => "rows",

@@ -66,6 +66,8 @@ pub enum Value {
     Constant(u32),
     /// The step's KL weight divided by a number of rows.
     BetaOver(u32),
+    /// What the step holds the KL at.
+    Capacity,
 }
 
 impl Value {
@@ -170,6 +172,7 @@ impl fmt::Display for Value {
             Value::Result { call, index } => write!(f, "r{call}.{index}"),
             Value::Constant(bits) => write!(f, "{}", f32::from_bits(*bits)),
             Value::BetaOver(rows) => write!(f, "beta/{rows}"),
+            Value::Capacity => write!(f, "capacity"),
         }
     }
 }

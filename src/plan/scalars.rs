@@ -37,6 +37,10 @@ pub struct StepScalars {
     pub correction1: f32,
     /// Adam: `1 / sqrt(1 - beta2^t)`.
     pub correction2: f32,
+    /// What the KL is held at, where it is held at something; else 0.
+    pub capacity: f32,
+    /// A uniform with pairs of words has an even number of words.
+    pub padding: u32,
 }
 
 impl StepScalars {
@@ -54,6 +58,8 @@ impl StepScalars {
         Field::of("lr", std::mem::offset_of!(StepScalars, lr)),
         Field::of("correction1", std::mem::offset_of!(StepScalars, correction1)),
         Field::of("correction2", std::mem::offset_of!(StepScalars, correction2)),
+        Field::of("capacity", std::mem::offset_of!(StepScalars, capacity)),
+        Field::of("padding", std::mem::offset_of!(StepScalars, padding)),
     ];
 }
 

@@ -29,7 +29,16 @@ pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) 
     let extents = std::iter::once(input).chain(to(encoder)).chain([Extent::Flat(m.latent)]).chain(to(decoder));
     let widths: Vec<String> = extents.map(|extent| extent.to_string()).collect();
     let mut objective = match m.objective {
-        Objective::Elbo => format!("ELBO with beta {}", m.beta),
+        Objective::Elbo => match (m.free_bits, m.capacity, m.kl_at_most) {
+            (Some(least), ..) => format!("ELBO with beta {} and {least} free nats a dimension", m.beta),
+            (_, Some(capacity), _) => format!("ELBO with beta {} and a capacity of {capacity} nats", m.beta),
+            (_, _, Some(most)) => format!("ELBO with a KL of {most} nats at most"),
+            _ => format!("ELBO with beta {}", m.beta),
+        },
+        Objective::Iwae => {
+            let groups = if m.sample_groups > 1 { format!(" in {} groups", m.sample_groups) } else { String::new() };
+            format!("IWAE with {} draws{groups}", m.samples)
+        }
         Objective::Ae => "autoencoder".into(),
     };
     if config.is_conditional() {

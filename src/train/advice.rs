@@ -16,7 +16,7 @@ const STILL_FALLING: f64 = 0.08;
 pub(super) fn advice(config: &Config, progress: &Progress, test_losses: &[f64]) -> Vec<String> {
     let (Some(best), Some(last)) = (&progress.best, &progress.last) else { return Vec::new() };
     let mut all = Vec::new();
-    if config.model.objective == Objective::Elbo && config.model.beta > 0.0 && best.test_kl < COLLAPSED {
+    if config.model.objective != Objective::Ae && config.model.beta > 0.0 && best.test_kl < COLLAPSED {
         let beta = if config.model.beta > 1.0 { "a smaller --beta, " } else { "--beta 0.1, " };
         all.push(format!(
             "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try \

@@ -1,6 +1,6 @@
 //! The scalars of each step: a pure function of the configuration and the step's number.
 
-use crate::config::{Config, Schedule};
+use crate::config::{BetaSchedule, Config, Schedule};
 use crate::kernels::rng::{Stream, key};
 use crate::model::Objective;
 use crate::plan::StepScalars;
@@ -87,11 +87,31 @@ impl StepSchedule {
     /// The KL weight (beta) of a step, counted from 0.
     pub fn beta(&self, step: u64) -> f64 {
         let m = &self.config.model;
-        let beta = match m.objective {
-            Objective::Elbo => f64::from(m.beta),
-            Objective::Ae => 0.0,
+        if m.objective == Objective::Ae {
+            return 0.0;
+        }
+        let risen = |by: f64| if by > 0.0 { (self.epochs_at(step) / by).min(1.0) } else { 1.0 };
+        let share = match m.beta_schedule {
+            BetaSchedule::Linear => risen(m.beta_warmup_epochs),
+            BetaSchedule::Sigmoid => {
+                // From 0 to 1, most of it around the middle.
+                let sigmoid = |t: f64| 1.0 / (1.0 + (-12.0 * (t - 0.5)).exp());
+                let (low, high) = (sigmoid(0.0), sigmoid(1.0));
+                (sigmoid(risen(m.beta_warmup_epochs)) - low) / (high - low)
+            }
+            BetaSchedule::Cyclical => {
+                let place = step as f64 / self.total().max(1) as f64 * f64::from(m.beta_cycles);
+                (2.0 * place.fract()).min(1.0)
+            }
         };
-        if m.beta_warmup_epochs > 0.0 { beta * (self.epochs_at(step) / m.beta_warmup_epochs).min(1.0) } else { beta }
+        f64::from(m.beta) * share
+    }
+
+    /// What the KL is held at in a step, counted from 0; 0 where it is not held.
+    pub fn capacity(&self, step: u64) -> f64 {
+        let m = &self.config.model;
+        let risen = if m.capacity_epochs > 0.0 { (self.epochs_at(step) / m.capacity_epochs).min(1.0) } else { 1.0 };
+        f64::from(m.capacity.unwrap_or(0.0)) * risen
     }
 
     /// The scalars of a training step, counted from 0.
@@ -114,6 +134,8 @@ impl StepSchedule {
             lr: self.lr(step) as f32,
             correction1: (1.0 / left(t.beta1)) as f32,
             correction2: (1.0 / left(t.beta2).sqrt()) as f32,
+            capacity: self.capacity(step) as f32,
+            ..StepScalars::default()
         }
     }
 
@@ -133,16 +155,14 @@ impl StepSchedule {
         let seed = self.config.train.seed;
         let offset = batch * self.batch();
         let rows = self.batch().min(self.test_rows - offset);
-        let beta = match self.config.model.objective {
-            Objective::Elbo => self.config.model.beta,
-            Objective::Ae => 0.0,
-        };
+        let m = &self.config.model;
         StepScalars {
             noise_key: key(seed, Stream::EvaluationNoise, batch),
             binarise_key: key(seed, Stream::EvaluationBinarise, batch),
             offset: offset as u32,
             rows: rows as u32,
-            beta,
+            beta: if m.objective == Objective::Ae { 0.0 } else { m.beta },
+            capacity: m.capacity.unwrap_or(0.0),
             ..StepScalars::default()
         }
     }
@@ -222,6 +242,40 @@ mod tests {
         assert_eq!((t.beta(0), t.beta(9)), (0.0, 4.0));
         assert!((t.beta(1) - 4.0 * 0.2).abs() < 1e-12);
         assert_eq!(t.evaluate(0).beta, 4.0);
+    }
+
+    #[test]
+    fn beta_rises_along_a_sigmoid_or_in_cycles() {
+        let t = schedule_with(|c| {
+            c.model.beta = 4.0;
+            c.model.beta_warmup_epochs = 4.0;
+            c.model.beta_schedule = BetaSchedule::Sigmoid;
+        });
+        // Step 5 of 10 is half of the way, where the sigmoid is one half.
+        assert_eq!((t.beta(0), t.beta(10)), (0.0, 4.0));
+        assert!((t.beta(5) - 2.0).abs() < 1e-12);
+        assert!(t.beta(2) < 0.2 && t.beta(8) > 3.8);
+        let t = schedule_with(|c| {
+            c.model.beta = 4.0;
+            c.model.beta_schedule = BetaSchedule::Cyclical;
+            c.model.beta_cycles = 2;
+        });
+        let betas: Vec<f64> = (0..10).map(|step| t.beta(step)).collect();
+        let cycle = [0.0, 1.6, 3.2, 4.0, 4.0];
+        assert!(betas.iter().zip(cycle.iter().cycle()).all(|(a, b)| (a - b).abs() < 1e-12), "{betas:?}");
+        assert_eq!(t.evaluate(0).beta, 4.0);
+    }
+
+    #[test]
+    fn the_capacity_rises() {
+        let t = schedule_with(|c| {
+            c.model.capacity = Some(10.0);
+            c.model.capacity_epochs = 2.0;
+        });
+        assert_eq!((t.capacity(0), t.capacity(9)), (0.0, 10.0));
+        assert!((t.train(1).capacity - 2.0).abs() < 1e-6);
+        assert_eq!(t.evaluate(0).capacity, 10.0);
+        assert_eq!(schedule_with(|_| {}).train(3).capacity, 0.0);
     }
 
     #[test]

@@ -34,7 +34,8 @@ ACTIVATIONS = {
 BASE = dict(
     width=13, batch=7, hidden=[11], latent=3, activation="relu", latent_activation="identity", likelihood="bernoulli",
     sigma=1.0, objective="elbo", beta=1.0, tied=False, optimizer="adam", lr=1e-2, momentum=0.0, nesterov=False,
-    weight_decay=0.0, clip=None,
+    weight_decay=0.0, clip=None, free_bits=None, capacity=None, kl_at_most=None, samples=1, sample_groups=1,
+    elbo_share=0.0, doubly_reparameterised=False,
 )
 
 CASES = {
@@ -49,6 +50,13 @@ CASES = {
     "gelu-tied": dict(activation="gelu", tied=True, weight_decay=0.05),
     "autoencoder": dict(hidden=[], latent=6, objective="ae", latent_activation="relu"),
     "autoencoder-tied": dict(hidden=[9], latent=4, objective="ae", latent_activation="sigmoid", tied=True, likelihood="mse"),
+    "objective-free-bits": dict(free_bits=0.07, beta=1.5),
+    "objective-capacity": dict(capacity=0.9, beta=20.0, hidden=[9], latent=4),
+    "objective-at-most": dict(kl_at_most=0.2, likelihood="gaussian-learned", activation="tanh"),
+    "objective-iwae": dict(objective="iwae", samples=5, activation="tanh"),
+    "objective-miwae": dict(objective="iwae", samples=6, sample_groups=2, likelihood="gaussian", sigma=0.4, batch=4),
+    "objective-ciwae": dict(objective="iwae", samples=3, elbo_share=0.3, tied=True),
+    "objective-doubly": dict(objective="iwae", samples=6, sample_groups=2, doubly_reparameterised=True, activation="elu"),
 }
 
 
@@ -65,7 +73,7 @@ def init(c, rng):
     for i, outputs in enumerate(c["hidden"]):
         linear(f"encoder.{2 * i}", inputs, outputs)
         inputs = outputs
-    for head in ["mu", "logvar"] if c["objective"] == "elbo" else ["code"]:
+    for head in ["mu", "logvar"] if c["objective"] != "ae" else ["code"]:
         linear(head, inputs, c["latent"])
     inputs = c["latent"]
     for i, outputs in enumerate(c["hidden"][::-1] + [c["width"]]):
@@ -73,11 +81,15 @@ def init(c, rng):
         inputs = outputs
     if c["likelihood"] == "gaussian-learned":
         params["log_sigma"] = np.zeros(1)
+    if c["kl_at_most"]:
+        params["kl_multiplier"] = np.full(1, 1 / 30)
     # As the program holds them.
     return {k: jnp.asarray(v.astype(np.float32), jnp.float64) for k, v in params.items()}
 
 
-def loss(c, p, x, noise):
+def terms(c, p, x, noise, of_q=lambda q: q):
+    """Of each draw: -ln p(x | z) and ln p(z) - ln q(z | x), q as a function of z of what `of_q` makes of mu and logvar; and the
+    KL of each row's dimensions, none of an autoencoder."""
     act = ACTIVATIONS[c["activation"]]
 
     def apply(name, h, weight=None):
@@ -86,26 +98,77 @@ def loss(c, p, x, noise):
     h = x
     for i in range(len(c["hidden"])):
         h = act(apply(f"encoder.{2 * i}", h))
-    kl = 0.0
-    if c["objective"] == "elbo":
+    kl = ratio = None
+    if c["objective"] != "ae":
         mu, logvar = apply("mu", h), apply("logvar", h)
+        kl = 0.5 * (mu**2 + jnp.exp(logvar) - 1 - logvar)
+        mu, logvar, x = (jnp.repeat(rows, c["samples"], axis=0) for rows in (mu, logvar, x))
         z = mu + jnp.exp(logvar / 2) * noise
-        kl = 0.5 * jnp.sum(mu**2 + jnp.exp(logvar) - 1 - logvar)
+        log_normal = jax.scipy.stats.norm.logpdf
+        mu, logvar = of_q(mu), of_q(logvar)
+        ratio = jnp.sum(log_normal(z) - log_normal(z, mu, jnp.exp(logvar / 2)), axis=1)
     else:
         z = ACTIVATIONS[c["latent_activation"]](apply("code", h))
-    names = [f"encoder.{2 * i}" for i in range(len(c["hidden"]))] + ["mu" if c["objective"] == "elbo" else "code"]
+    names = [f"encoder.{2 * i}" for i in range(len(c["hidden"]))] + ["code" if c["objective"] == "ae" else "mu"]
     h, last = z, len(c["hidden"])
     for i in range(last + 1):
         h = apply(f"decoder.{2 * i}", h, p[f"{names[last - i]}.weight"] if c["tied"] else None)
         h = act(h) if i < last else h
     if c["likelihood"] == "bernoulli":
-        recon = jnp.sum(jnp.logaddexp(0.0, h) - h * x)
+        recon = jnp.sum(jnp.logaddexp(0.0, h) - h * x, axis=1)
     elif c["likelihood"] == "mse":
-        recon = jnp.sum((h - x) ** 2)
+        recon = jnp.sum((h - x) ** 2, axis=1)
     else:
         log_sigma = p["log_sigma"][0] if c["likelihood"] == "gaussian-learned" else jnp.log(c["sigma"])
-        recon = -jnp.sum(jax.scipy.stats.norm.logpdf(x, h, jnp.exp(log_sigma)))
-    return (recon + c["beta"] * kl) / x.shape[0]
+        recon = -jnp.sum(jax.scipy.stats.norm.logpdf(x, h, jnp.exp(log_sigma)), axis=1)
+    return recon, ratio, kl
+
+
+def bound(c, recon, ratio):
+    """Minus the importance-weighted bound, the mean over rows and groups."""
+    log_weights = (ratio - recon).reshape(-1, c["samples"] // c["sample_groups"])
+    return -jnp.mean(jax.nn.logsumexp(log_weights, axis=1) - jnp.log(log_weights.shape[1]))
+
+
+def loss(c, p, x, noise):
+    """What is minimised, and what the program says of it."""
+    recon, ratio, kl = terms(c, p, x, noise)
+    recon, b = jnp.mean(recon), x.shape[0]
+    if kl is None:
+        return recon, recon
+    mean_kl = jnp.sum(kl) / b
+    said = recon + c["beta"] * mean_kl
+    if c["objective"] == "iwae":
+        value = bound(c, *terms(c, p, x, noise)[:2])
+        value = (1 - c["elbo_share"]) * value + c["elbo_share"] * (recon + mean_kl)
+        return value, value
+    if c["free_bits"]:
+        return recon + c["beta"] * jnp.sum(jnp.maximum(c["free_bits"], jnp.mean(kl, axis=0))), said
+    if c["capacity"]:
+        value = recon + c["beta"] * jnp.abs(mean_kl - c["capacity"])
+        return value, value
+    if c["kl_at_most"]:
+        multiplier = (30 * p["kl_multiplier"][0]) ** 2
+        # The multiplier rises along what the KL is above the limit.
+        constant = jax.lax.stop_gradient
+        return recon + constant(multiplier) * mean_kl - multiplier * constant(mean_kl - c["kl_at_most"]), said
+    return said, said
+
+
+def doubly_reparameterised(c, p, x, noise):
+    """Tucker et al. (2019), equation 8, for the encoder; the usual gradient for the decoder."""
+    constant = jax.lax.stop_gradient
+
+    def of_encoder(p):
+        recon, ratio, _ = terms(c, p, x, noise, constant)
+        log_weights = (ratio - recon).reshape(-1, c["samples"] // c["sample_groups"])
+        shares = constant(jax.nn.softmax(log_weights, axis=1))
+        return -jnp.sum(shares**2 * log_weights) / log_weights.shape[0]
+
+    (value, said), usual = jax.value_and_grad(lambda p: loss(c, p, x, noise), has_aux=True)(p)
+    through = jax.grad(of_encoder)(p)
+    is_encoders = lambda name: name.startswith(("encoder", "mu", "logvar"))
+    return (value, said), {name: (through if is_encoders(name) else usual)[name] for name in p}
 
 
 def optimizer(c):
@@ -125,6 +188,9 @@ def toml(c):
         return str(v).lower() if isinstance(v, bool) else repr(v).replace("'", '"')
 
     model = ["hidden", "latent", "activation", "latent_activation", "likelihood", "sigma", "objective", "beta", "tied"]
+    model += [k for k in ["free_bits", "capacity", "kl_at_most"] if c[k]]
+    if c["objective"] == "iwae":
+        model += ["samples", "sample_groups", "elbo_share", "doubly_reparameterised"]
     train = ["batch", "optimizer", "lr", "momentum", "nesterov", "weight_decay"] + (["clip"] if c["clip"] else [])
     lines = ["[model]"] + [f"{k} = {value(c[k])}" for k in model] + ["[train]"] + [f"{k} = {value(c[k])}" for k in train]
     return "\n".join(lines)
@@ -136,14 +202,17 @@ for number, (name, changes) in enumerate(CASES.items()):
     params = init(c, rng)
     b = c["batch"]
     x = rng.uniform(0, 1, (STEPS, b, c["width"])).astype(np.float32)
-    noise = rng.standard_normal((STEPS, b, c["latent"])).astype(np.float32)
+    noise = rng.standard_normal((STEPS, b * c["samples"], c["latent"])).astype(np.float32)
     out = {f"weights.{k}": np.asarray(v, np.float32) for k, v in params.items()}
     rule = optimizer(c)
     state = rule.init(params)
-    step = jax.jit(jax.value_and_grad(lambda p, x, n: loss(c, p, x, n)))
+    step = jax.value_and_grad(lambda p, x, n: loss(c, p, x, n), has_aux=True)
+    if c["doubly_reparameterised"]:
+        step = lambda p, x, n: doubly_reparameterised(c, p, x, n)
+    step = jax.jit(step)
     losses = []
     for t in range(STEPS):
-        value, grads = step(params, jnp.asarray(x[t], jnp.float64), jnp.asarray(noise[t], jnp.float64))
+        (_, value), grads = step(params, jnp.asarray(x[t], jnp.float64), jnp.asarray(noise[t], jnp.float64))
         if t == 0:
             out |= {f"gradients.{k}": np.asarray(v, np.float32) for k, v in grads.items()}
         losses.append(float(value))

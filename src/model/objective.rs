@@ -1,0 +1,178 @@
+//! Objectives: what training minimises, as losses and their weights, and what a step reports of them.
+
+use super::layers;
+use super::network::Encoded;
+use super::spec::{Importance, Objective, Penalty, VaeSpec};
+use crate::graph::{Graph, Node, Over, Scalar, gradients};
+use crate::plan::{Activation, Function, Init};
+
+/// What a batch loses.
+pub(super) struct Losses {
+    /// Nodes and the weights of their elements, whose sum is minimised.
+    pub losses: Vec<(Node, Node)>,
+    /// `(B, 1)`: the negative log-likelihood of each row; of several draws, their mean.
+    pub recon: Node,
+    /// `(B, 1)`: what a row loses, where that is not the reconstruction and a multiple of the KL.
+    pub loss: Option<Node>,
+    /// `(B S, 1)`: the logarithms of the weights of draws, and of their sums `(B M, 1)`.
+    weights: Option<[Node; 2]>,
+}
+
+/// The losses of a batch of rows, of which each has `recon (B S, 1)` for its draws.
+pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: Node, batch: usize) -> Losses {
+    if spec.objective == Objective::Iwae {
+        return importance_weighted(g, spec.importance, encoded, recon, batch);
+    }
+    // The mean over the batch.
+    let mean = g.constant(1.0 / batch as f32);
+    let mut losses = vec![(recon, mean)];
+    if let (Some(kl), Some(terms)) = (encoded.kl, encoded.kl_terms) {
+        losses.extend(penalty(g, spec.penalty, [kl, terms], batch));
+    }
+    Losses { losses, recon, loss: None, weights: None }
+}
+
+/// What becomes of the KL of rows `(B, 1)`, and of their dimensions `(B, Z)`.
+fn penalty(g: &mut Graph, penalty: Penalty, [kl, terms]: [Node; 2], batch: usize) -> Vec<(Node, Node)> {
+    let beta = g.scalar(Scalar::BetaOver(1));
+    match penalty {
+        Penalty::Weighted => vec![(kl, g.scalar(Scalar::BetaOver(batch as u32)))],
+        // max(least, x) has the slope of relu(x - least).
+        Penalty::FreeBits(least) => {
+            let of_dimensions = mean_of_rows(g, "kl_of_dimensions", terms, 1.0 / batch as f32);
+            let least = g.constant(-least);
+            let above = g.sum_of("kl_above", of_dimensions, least);
+            vec![(relu(g, "kl_charged", above), beta)]
+        }
+        // |C - x| = relu(C - x) + relu(x - C)
+        Penalty::Capacity => {
+            let minus_mean = mean_of_rows(g, "minus_kl", kl, -1.0 / batch as f32);
+            let capacity = g.scalar(Scalar::Capacity);
+            let below = g.sum_of("kl_below", minus_mean, capacity);
+            let above = negative(g, "kl_above", below);
+            [("kl_missing", below), ("kl_excess", above)].map(|(name, far)| (relu(g, name, far), beta)).to_vec()
+        }
+        // The multiplier is a square, so that it is never negative, of a parameter that starts at 1 / FASTER: with steps of
+        // 0.001, as Adam takes them at first, it changes by FASTER thousandths twice. It rises along what the KL is above the
+        // limit, which as a weight has no gradient; nor has the multiplier where it is one.
+        Penalty::AtMost(most) => {
+            let mean = mean_of_rows(g, "mean_kl", kl, 1.0 / batch as f32);
+            let (factor, most) = (g.constant(FASTER), g.constant(most));
+            let root = g.param(MULTIPLIER, &[1], Init::Constant(1.0 / FASTER));
+            let root = g.map("multiplier_root", Function::Multiply, &[root, factor]);
+            let multiplier = g.map("multiplier", Function::Multiply, &[root, root]);
+            let minus_mean = negative(g, "minus_kl", mean);
+            let below = g.sum_of("kl_below", minus_mean, most);
+            vec![(mean, multiplier), (multiplier, below)]
+        }
+    }
+}
+
+/// The name of what [`Penalty::AtMost`] learns.
+const MULTIPLIER: &str = "kl_multiplier";
+const FASTER: f32 = 30.0;
+
+fn mean_of_rows(g: &mut Graph, name: &str, of: Node, factor: f32) -> Node {
+    let (sum, factor) = (g.fold(format!("{name} sum"), of, Over::Rows), g.constant(factor));
+    g.map(name, Function::Multiply, &[sum, factor])
+}
+
+fn relu(g: &mut Graph, name: &str, of: Node) -> Node {
+    g.map(name, Function::Activate(Activation::Relu), &[of])
+}
+
+fn negative(g: &mut Graph, name: &str, of: Node) -> Node {
+    let minus = g.constant(-1.0);
+    g.map(name, Function::Multiply, &[of, minus])
+}
+
+/// `-ln p(x, z) / q(z | x)` of the weights of draws, in groups: `-ln 1/K sum of weights`, of which the mean over the groups is the
+/// loss; and a share of the ELBO.
+fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: Node, batch: usize) -> Losses {
+    let Importance { samples, groups, elbo_share, is_doubly } = of;
+    let mean_recon = mean_of_columns(g, "recon_of_rows", recon, batch, 1.0);
+    let (Some(ratio), Some(kl)) = (encoded.log_ratio(g, is_doubly), encoded.kl) else {
+        // Without noise there is one draw, and no bound.
+        let weight = g.constant(1.0 / batch as f32);
+        return Losses { losses: vec![(recon, weight)], recon: mean_recon, loss: None, weights: None };
+    };
+    let minus_recon = negative(g, "log_likelihood", recon);
+    let log_weights = g.sum_of("log_weights", minus_recon, ratio);
+    let sums = g.log_sum_exp("log_sums", log_weights, samples / groups);
+    let rest = 1.0 - elbo_share;
+    let weight = g.constant(-rest / (batch * groups) as f32);
+    let mut losses = vec![(sums, weight)];
+    // The logarithm of the mean is that of the sum less that of the number.
+    let mean = mean_of_columns(g, "bound", sums, batch, -rest);
+    let number = g.constant(rest * ((samples / groups) as f32).ln());
+    let mut loss = g.sum_of("loss_of_rows", mean, number);
+    if elbo_share > 0.0 {
+        losses.push((recon, g.constant(elbo_share / (batch * samples) as f32)));
+        losses.push((kl, g.constant(elbo_share / batch as f32)));
+        let share = g.constant(elbo_share);
+        let elbo = g.sum_of("negative_elbo", mean_recon, kl);
+        let elbo = g.map("share_of_elbo", Function::Multiply, &[elbo, share]);
+        loss = g.sum_of("loss_of_rows", loss, elbo);
+    }
+    Losses { losses, recon: mean_recon, loss: Some(loss), weights: Some([log_weights, sums]) }
+}
+
+/// Of `(B N, 1)`, the mean over each row's N times a factor: `(B, 1)`.
+fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f32) -> Node {
+    let number = g.shape(of)[0] / batch;
+    let of_rows = g.reshape(of, [batch, number]);
+    let (sum, factor) = (g.fold(format!("{name} sum"), of_rows, Over::Columns), g.constant(factor / number as f32));
+    g.map(name, Function::Multiply, &[sum, factor])
+}
+
+impl Losses {
+    /// The reconstruction alone.
+    pub fn plain(recon: Node) -> Self {
+        Self { losses: Vec::new(), recon, loss: None, weights: None }
+    }
+
+    /// The gradients of the losses by parameters.
+    pub fn gradients(&self, g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, params: &[Node]) -> Vec<Option<Node>> {
+        match self.weights.filter(|_| spec.importance.is_doubly) {
+            None => gradients(g, &self.losses, params),
+            Some(weights) => self.doubly_reparameterised(g, weights, encoded, params),
+        }
+    }
+
+    /// Tucker et al. (2019): the encoder learns through the draws alone, each weighed by the square of its share of the weights. What
+    /// the draws depend on is the encoder; everything else learns as it does without.
+    fn doubly_reparameterised(
+        &self,
+        g: &mut Graph,
+        [log_weights, sums]: [Node; 2],
+        encoded: &Encoded,
+        params: &[Node],
+    ) -> Vec<Option<Node>> {
+        let z = encoded.z;
+        let encoder = g.ancestors(z);
+        let (of_encoder, others): (Vec<Node>, Vec<Node>) = params.iter().partition(|param| encoder.contains(param));
+        let wanted = [others.as_slice(), &[z]].concat();
+        let mut found = gradients(g, &self.losses, &wanted);
+        let mut of_params: std::collections::HashMap<Node, Node> = std::collections::HashMap::new();
+        if let Some(d_z) = found.pop().flatten() {
+            let shares = g.shares(log_weights, sums);
+            let again = g.map("d_z doubly", Function::Multiply, &[d_z, shares]);
+            let through = gradients(g, &[(z, again)], &of_encoder);
+            of_params.extend(of_encoder.iter().zip(through).filter_map(|(param, d)| Some((*param, d?))));
+        }
+        of_params.extend(others.iter().zip(found).filter_map(|(param, d)| Some((*param, d?))));
+        params.iter().map(|param| of_params.get(param).copied()).collect()
+    }
+}
+
+impl Encoded {
+    /// `(B S, 1)`: `ln p(z) - ln q(z | x)` of the draws; none for an autoencoder. Either as a function of the noise, which is more
+    /// exact, or of z, which has the gradient by z alone.
+    fn log_ratio(&self, g: &mut Graph, by_z: bool) -> Option<Node> {
+        let [mu, logvar, noise] = self.drawn?;
+        Some(match by_z {
+            true => layers::log_ratio_by_z(g, self.z, [mu, logvar]),
+            false => layers::log_ratio(g, self.z, noise, logvar),
+        })
+    }
+}
