@@ -155,6 +155,11 @@ const FAULTS: &[Fault] = &[
     (Family::Reduce, "reduce/columns 5000x33", "min(begin + length, params.rows)", "begin + length", BOTH),
     (Family::Gemm, "gemm/", "u32(quad.x), u32(quad.x >> 32u)", "u32(quad.x >> 32u), u32(quad.x)", SPREAD),
     // reduce
+    (Family::Reduce, "reduce/report 63", "abs(means.y - step.capacity)", "means.y", BOTH),
+    (Family::Reduce, "reduce/report_loss", "losses.x += values[r]", "losses.x += 1.0", BOTH),
+    (Family::Batch, "batch/bytes 65", "let index = number * params.width + w", "let index = row * params.width + w", BOTH),
+    (Family::Batch, "batch/floats 65", "number * params.width + d);", "row * params.width + d);", BOTH),
+    (Family::Batch, "batch/augmented 4x3x3", "vec2<u32>(number, 1u)", "vec2<u32>(row, 1u)", BOTH),
     (Family::Reduce, "reduce/report", "means.x + step.beta", "means.x - step.beta", BOTH),
     (Family::Reduce, "reduce/report", "r < step.rows", "r + 1u < step.rows", BOTH),
     (Family::Reduce, "reduce/sum", "r < params.rows", "r + 1u < params.rows", BOTH),

@@ -52,6 +52,9 @@ fn models() -> Vec<(String, Config)> {
         ("autoencoder", "objective = \"ae\"\nlatent_activation = \"silu\""),
         ("linear autoencoder", "objective = \"ae\"\nhidden = []"),
         ("tied autoencoder", "objective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
+        ("capacity", "capacity = 0.7\nbeta = 4.0"),
+        ("iwae", "objective = \"iwae\"\nsamples = 5"),
+        ("miwae and elbo", "objective = \"iwae\"\nsamples = 6\nsample_groups = 3\nelbo_share = 0.4\ntied = true"),
     ] {
         let hidden = if model.contains("\nhidden") || model.starts_with("hidden") { "" } else { "hidden = [6]\n" };
         let text = format!("[model]\n{hidden}latent = 3\n{model}\n[train]\nbatch = 4");
@@ -74,7 +77,8 @@ fn fill(vae: &Vae, executor: &mut Executor) {
     executor.write(vae.test_data, &wave(9 * WIDTH, 0.9)).unwrap();
     executor.write(vae.clip, &[1.0]).unwrap();
     if let Some(noise) = vae.noise {
-        let draws: Vec<f32> = wave(4 * 3, 2.1).iter().map(|v| 3.0 * v - 1.5).collect();
+        let draws = vae.program.tensors.get(noise).len();
+        let draws: Vec<f32> = wave(draws, 2.1).iter().map(|v| 3.0 * v - 1.5).collect();
         executor.write(noise, &draws).unwrap();
     }
     let weights = initial_weights(&vae.program.params, 5);

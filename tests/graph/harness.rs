@@ -89,6 +89,8 @@ pub const STEP: StepScalars = StepScalars {
     lr: 1e-3,
     correction1: 1.0,
     correction2: 1.0,
+    capacity: 0.4,
+    padding: 0,
 };
 
 /// The groups of columns that an input of this name has.

@@ -30,6 +30,15 @@ fn configs() -> Vec<(String, Config)> {
         ("conditional", "[model]\nhidden = [12]\ncondition = \"class\""),
         ("conditional images", "[model]\nencoder = [\"conv 4 k3 norm\", \"dense 9\"]\ncondition = \"class\""),
         ("linear", "[model]\nhidden = []\nlatent = 5\nlikelihood = \"gaussian-learned\""),
+        ("free bits", "[model]\nhidden = [12]\nfree_bits = 0.05"),
+        ("capacity", "[model]\nhidden = [12]\ncapacity = 2.0\nbeta = 9.0"),
+        ("at most", "[model]\nhidden = [12]\nkl_at_most = 0.3"),
+        ("iwae", "[model]\nhidden = [12]\nobjective = \"iwae\"\nsamples = 5\ncondition = \"class\""),
+        (
+            "miwae of images",
+            "[model]\nencoder = [\"conv 4 k3 norm\"]\nobjective = \"iwae\"\nsamples = 4\nsample_groups = 2\nelbo_share = 0.2",
+        ),
+        ("doubly", "[model]\nhidden = [12]\nobjective = \"iwae\"\nsamples = 3\ndoubly_reparameterised = true"),
     ] {
         all.push((name.to_string(), config(toml)));
     }
