@@ -36,6 +36,10 @@ fn kl_logvar(d_kl: f32, logvar: f32) -> f32 {
 
 const LOG_TWO_PI: f32 = 1.8378770664093453;
 
+fn exponential(x: f32) -> f32 {
+    return exp(x);
+}
+
 fn log_draw(noise: f32, logvar: f32) -> f32 {
     return -0.5 * (noise * noise + bounded(logvar) + LOG_TWO_PI);
 }

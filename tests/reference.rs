@@ -113,7 +113,7 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
     let extent = fixture.image.unwrap_or(Extent::Flat(width));
     let spec = config
-        .vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone(), gaps: fixture.gaps })
+        .vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone(), gaps: fixture.gaps, rows })
         .unwrap();
     let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());

@@ -23,7 +23,8 @@ pub struct Evaluation {
     pub rows: usize,
     /// Latent draws per row.
     pub draws: usize,
-    /// What training minimises: the reconstruction plus beta times the KL.
+    /// The reconstruction plus beta times the KL, or times its distance from the capacity: what training minimises, but for the
+    /// bound of the objective iwae.
     pub loss: f64,
     /// The standard error of `loss`: that of the mean over the rows.
     pub loss_standard_error: f64,
@@ -75,8 +76,10 @@ impl Evaluation {
         let of = |value: &dyn Fn(&Score) -> f64| mean(scores.iter().map(value));
         let (reconstruction, reconstruction_standard_error) = of(&|s| s.recon);
         let (kl, kl_standard_error) = of(&|s| s.kl);
-        // Without a KL, it is 0.
-        let (loss, loss_standard_error) = of(&|s| s.recon + beta * s.kl);
+        // Without a KL, it is 0. Which way the mean KL is from the capacity says how each row's counts.
+        let capacity = model.capacity.map_or(0.0, f64::from);
+        let sign = if kl < capacity { -1.0 } else { 1.0 };
+        let (loss, loss_standard_error) = of(&|s| s.recon + beta * sign * (s.kl - capacity));
         let (negative_elbo, elbo_standard_error) = of(&|s| s.negative_elbo());
         let is_elbo = |value: f64| (model.objective != Objective::Ae).then_some(value);
         let bits = bits_per_dimension(run, rows, negative_elbo);

@@ -11,6 +11,7 @@ use crate::apply::importance::{self, MeanLikelihood, Sampled};
 use crate::apply::record::Record;
 use crate::apply::{Applied, Evaluation, Run, RunError};
 use crate::data::Split;
+use crate::model::Objective;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -106,8 +107,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     .map(|(mean, error)| format!("{mean:.3} +- {error:.3}"));
     if let (Some(elbo), Some(error), Some(beta)) = (f.elbo, f.elbo_standard_error, f.beta) {
         writeln!(out, "elbo            {elbo:.3} +- {error:.3} nats per row, and the standard error of the mean")?;
-        let sum = if beta == 1.0 { "reconstruction + KL".into() } else { format!("reconstruction + {beta} KL") };
-        writeln!(out, "loss            {loss}: {sum}, as in training")?;
+        let (model, times) = (&run.config.model, if beta == 1.0 { String::new() } else { format!("{beta} ") });
+        let what = match (model.objective, model.capacity) {
+            (Objective::Iwae, _) => "reconstruction + KL; training has the bound of several draws".into(),
+            (_, Some(capacity)) => format!("reconstruction + {times}|KL - {capacity}|, as in training"),
+            (Objective::Elbo, _) => format!("reconstruction + {times}KL, as in training"),
+            _ => format!("reconstruction + {times}KL, without what codes of a batch cost"),
+        };
+        writeln!(out, "loss            {loss}: {what}")?;
         writeln!(out, "reconstruction  {recon}")?;
         writeln!(out, "KL              {kl}")?;
         let mut sorted: Vec<(usize, f64)> = f.kl_per_dimension.iter().copied().enumerate().collect();

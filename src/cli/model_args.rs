@@ -95,7 +95,8 @@ pub struct ModelArgs {
     /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts
     #[arg(long, value_name = "X")]
     sigma: Option<f64>,
-    /// elbo: reconstruction plus beta times KL; iwae: the importance-weighted bound; ae: a plain autoencoder
+    /// elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what the codes of a batch cost; iwae: the
+    /// importance-weighted bound; ae: a plain autoencoder
     #[arg(long)]
     objective: Option<Objective>,
     /// class: a conditional VAE, whose encoder and decoder are told each row's class
@@ -125,6 +126,21 @@ pub struct ModelArgs {
     /// Nats that the KL is held at or under, by a multiplier in place of beta
     #[arg(long, value_name = "NATS")]
     kl_at_most: Option<f64>,
+    /// Weight of the total correlation, for --objective beta-tc; the KL has it once
+    #[arg(long, value_name = "X")]
+    tc_weight: Option<f64>,
+    /// Estimate the total correlation by stratified sampling
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    tc_stratified: Option<bool>,
+    /// Weight of the covariances between dimensions, for --objective dip-i and dip-ii
+    #[arg(long, value_name = "X")]
+    dip_off_diagonal: Option<f64>,
+    /// Weight of the variances' distances from 1 [default: 10 times the other in dip-i, as much as it in dip-ii]
+    #[arg(long, value_name = "X")]
+    dip_diagonal: Option<f64>,
+    /// Weight of the discrepancy from the prior, for --objective info
+    #[arg(long, value_name = "X")]
+    mmd_weight: Option<f64>,
     /// Draws of the latent for each row, for --objective iwae
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
@@ -234,6 +250,11 @@ impl ModelArgs {
             ("model", "capacity", self.capacity.as_ref().map(float)),
             ("model", "capacity_epochs", self.capacity_epochs.as_ref().map(float)),
             ("model", "kl_at_most", self.kl_at_most.as_ref().map(float)),
+            ("model", "tc_weight", self.tc_weight.as_ref().map(float)),
+            ("model", "tc_stratified", self.tc_stratified.map(Value::Boolean)),
+            ("model", "dip_off_diagonal", self.dip_off_diagonal.as_ref().map(float)),
+            ("model", "dip_diagonal", self.dip_diagonal.as_ref().map(float)),
+            ("model", "mmd_weight", self.mmd_weight.as_ref().map(float)),
             ("model", "samples", self.samples.as_ref().map(count)),
             ("model", "sample_groups", self.sample_groups.as_ref().map(count)),
             ("model", "elbo_share", self.elbo_share.as_ref().map(float)),

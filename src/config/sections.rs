@@ -170,6 +170,17 @@ pub struct ModelConfig {
     /// Nats that the KL is held at or under, by a multiplier in place of beta.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl_at_most: Option<f32>,
+    /// Weight of the total correlation, for objective beta-tc; the KL has it once.
+    pub tc_weight: f32,
+    /// Estimate the total correlation by stratified sampling.
+    pub tc_stratified: bool,
+    /// Weight of the covariances between dimensions, for objectives dip-i and dip-ii.
+    pub dip_off_diagonal: f32,
+    /// Weight of the variances' distances from 1; if left out, 10 times the other in dip-i, as much as it in dip-ii.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dip_diagonal: Option<f32>,
+    /// Weight of the discrepancy from the prior, for objective info.
+    pub mmd_weight: f32,
     /// Draws of the latent for each row, for objective iwae.
     pub samples: usize,
     /// Groups that these are in, each of which has a bound of its own.
@@ -324,6 +335,11 @@ impl Default for ModelConfig {
             capacity: None,
             capacity_epochs: 0.0,
             kl_at_most: None,
+            tc_weight: 6.0,
+            tc_stratified: false,
+            dip_off_diagonal: 10.0,
+            dip_diagonal: None,
+            mmd_weight: 100.0,
             samples: 1,
             sample_groups: 1,
             elbo_share: 0.0,

@@ -4,7 +4,9 @@ use super::{Condition, Config, ConfigError, Optimizer};
 use crate::data::{Columns, Dataset, Description, Kind, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
-use crate::model::{DataSpec, Extent, Importance, Layer, Penalty, TableSpec, TrainSpec, VaeSpec, stack};
+use crate::model::{
+    DataSpec, Extent, Importance, Layer, Objective, Penalty, Regulariser, TableSpec, TrainSpec, VaeSpec, stack,
+};
 use crate::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 impl From<Shape> for Extent {
@@ -28,26 +30,29 @@ pub struct RowSpec {
     pub table: Option<TableSpec>,
     /// Whether values may be missing.
     pub gaps: bool,
+    /// The number of training rows, 0 where it is not known.
+    pub rows: usize,
 }
 
 /// Rows without classes.
 impl<T: Into<Extent>> From<T> for RowSpec {
     fn from(extent: T) -> Self {
-        Self { extent: extent.into(), classes: 0, table: None, gaps: false }
+        Self { extent: extent.into(), classes: 0, table: None, gaps: false, rows: 0 }
     }
 }
 
 impl From<&Dataset> for RowSpec {
     fn from(data: &Dataset) -> Self {
         let table = data.columns.as_ref().map(table_spec);
-        Self { extent: data.shape.into(), classes: data.classes.len(), table, gaps: data.has_gaps() }
+        let (classes, rows) = (data.classes.len(), data.train.rows);
+        Self { extent: data.shape.into(), classes, table, gaps: data.has_gaps(), rows }
     }
 }
 
 impl From<&Description> for RowSpec {
     fn from(data: &Description) -> Self {
         let table = data.columns.as_ref().map(table_spec);
-        Self { extent: data.shape.into(), classes: data.classes.len(), table, gaps: data.has_gaps() }
+        Self { extent: data.shape.into(), classes: data.classes.len(), table, gaps: data.has_gaps(), rows: 0 }
     }
 }
 
@@ -79,7 +84,7 @@ impl Config {
     /// The network for such rows.
     #[doc(hidden)]
     pub fn vae_spec(&self, rows: impl Into<RowSpec>) -> Result<VaeSpec, ConfigError> {
-        let RowSpec { extent: data, classes, table, gaps } = rows.into();
+        let RowSpec { extent: data, classes, table, gaps, rows } = rows.into();
         let m = &self.model;
         if self.is_conditional() && classes == 0 {
             return Err(ConfigError::Value(
@@ -120,6 +125,24 @@ impl Config {
                 (_, Some(_), _) => Penalty::Capacity,
                 (_, _, Some(most)) => Penalty::AtMost(most),
                 _ => Penalty::Weighted,
+            },
+            regulariser: match m.objective {
+                Objective::BetaTc => Regulariser::TotalCorrelation {
+                    weight: m.tc_weight - 1.0,
+                    stratified: m.tc_stratified.then_some(rows.max(self.train.batch)),
+                },
+                Objective::DipI => Regulariser::Dip {
+                    diagonal: m.dip_diagonal.unwrap_or(10.0 * m.dip_off_diagonal),
+                    off_diagonal: m.dip_off_diagonal,
+                    of_draws: false,
+                },
+                Objective::DipIi => Regulariser::Dip {
+                    diagonal: m.dip_diagonal.unwrap_or(m.dip_off_diagonal),
+                    off_diagonal: m.dip_off_diagonal,
+                    of_draws: true,
+                },
+                Objective::Info => Regulariser::Discrepancy { weight: m.mmd_weight },
+                Objective::Elbo | Objective::Iwae | Objective::Ae => Regulariser::None,
             },
             importance: Importance {
                 samples: m.samples,

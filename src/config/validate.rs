@@ -72,8 +72,36 @@ impl Config {
                 "the importance-weighted bound (objective iwae) has no KL term, so beta has no effect: leave beta out, or choose elbo",
             ),
             (
-                m.objective != Objective::Elbo && (penalties > 0 || m.beta_schedule != BetaSchedule::Linear),
-                "beta_schedule, free_bits, capacity and kl_at_most are of the objective elbo: choose it, or leave them out",
+                m.objective != Objective::Elbo && penalties > 0,
+                "free_bits, capacity and kl_at_most are of the objective elbo: choose it, or leave them out",
+            ),
+            (
+                (ae || iwae) && m.beta_schedule != BetaSchedule::Linear,
+                "beta_schedule is of objectives with a KL term: choose elbo, or leave it out",
+            ),
+            (
+                m.objective != Objective::BetaTc && (m.tc_weight != 6.0 || m.tc_stratified),
+                "tc_weight and tc_stratified are of the objective beta-tc: choose it, or leave them out",
+            ),
+            (
+                !matches!(m.objective, Objective::DipI | Objective::DipIi)
+                    && (m.dip_off_diagonal != 10.0 || m.dip_diagonal.is_some()),
+                "dip_off_diagonal and dip_diagonal are of the objectives dip-i and dip-ii: choose one, or leave them out",
+            ),
+            (
+                m.objective != Objective::Info && m.mmd_weight != 100.0,
+                "mmd_weight is of the objective info: choose it, or leave mmd_weight out",
+            ),
+            (
+                [m.tc_weight, m.dip_off_diagonal, m.dip_diagonal.unwrap_or(0.0), m.mmd_weight]
+                    .into_iter()
+                    .any(|weight| !(weight >= 0.0 && weight.is_finite())),
+                "tc_weight, dip_off_diagonal, dip_diagonal and mmd_weight must be 0 or positive numbers",
+            ),
+            (
+                matches!(m.objective, Objective::BetaTc | Objective::Info)
+                    && t.batch.saturating_mul(t.batch).saturating_mul(m.latent) > 1 << 27,
+                "the objectives beta-tc and info compare each row of a batch with each: choose a smaller batch",
             ),
             (penalties > 1, "free_bits, capacity and kl_at_most each say what becomes of the KL: choose one of them"),
             (m.free_bits.is_some_and(|x| !positive(x.into())), "free_bits must be a positive number of nats"),

@@ -80,3 +80,9 @@ pub(super) fn log_normal_logvar([d, x, mu, logvar]: [f32; 4]) -> [f32; 1] {
     let far = (x - mu) * exp(-0.5 * bounded(logvar));
     [where_bounded(logvar, 0.5 * d * (far * far - 1.0))]
 }
+
+/// `exp(x)`
+#[inline(always)]
+pub(super) fn exponential([x]: [f32; 1]) -> [f32; 1] {
+    [exp(x)]
+}

@@ -286,6 +286,7 @@ impl Body {
             Function::ReparameteriseLogvar => each([x[0], x[1], x[2]], [y], latent::reparameterise_logvar),
             Function::Kl => each([x[0], x[1]], [y], latent::kl),
             Function::KlLogvar => each([x[0], x[1]], [y], latent::kl_logvar),
+            Function::Exp => each([x[0]], [y], latent::exponential),
             Function::LogDraw => each([x[0], x[1]], [y], latent::log_draw),
             Function::LogDrawSlope => each([x[0]], [y], latent::log_draw_slope),
             Function::LogNormal => each([x[0], x[1], x[2]], [y], latent::log_normal),

@@ -320,12 +320,15 @@ impl Lower<'_> {
         self.map(label, &[(function, arguments)], nodes, space, &[(0, to)], accumulate)
     }
 
-    /// The node whose tensor has the elements of a reshaped one: element by element, the shape does not matter.
+    /// The node whose tensor has the elements of a reshaped one: element by element, the shape of a matrix does not matter.
     fn unshaped(&mut self, node: Node) -> Node {
-        match *self.graph.kind(node) {
-            Kind::Reshape { of } if self.place(of).part.is_none() => self.unshaped(of),
-            _ => node,
+        if let Kind::Reshape { of } = *self.graph.kind(node) {
+            let place = self.place(of);
+            if place.part.is_none() && self.lowering.tensors.get(place.tensor).shape.len() == 2 {
+                return self.unshaped(of);
+            }
         }
+        node
     }
 
     /// The op that applies functions to nodes in sequence; the results of the last one are stored.

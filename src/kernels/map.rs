@@ -135,6 +135,7 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
         Function::Normal(_) => 4e-7,
         // exp of numbers up to 20 multiplies the rounding of its argument.
         Function::Reparameterise | Function::ReparameteriseLogvar | Function::Kl | Function::KlLogvar => 5e-6,
+        Function::Exp => 5e-6,
         // exp of numbers up to 30.
         Function::LogNormal | Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar => 1e-5,
         // Terms of up to 120 cancel; cases below have logits that leave nothing to hide behind.

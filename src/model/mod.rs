@@ -6,6 +6,7 @@ pub mod layers;
 mod likelihood;
 mod network;
 mod objective;
+mod regulariser;
 mod spec;
 pub mod stack;
 mod vae;
@@ -13,5 +14,7 @@ mod vae;
 pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::{DISPERSION, Likelihood};
-pub use spec::{Condition, DataSpec, Importance, InitScheme, Objective, Penalty, TableSpec, TrainSpec, VaeSpec};
+pub use spec::{
+    Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Regulariser, TableSpec, TrainSpec, VaeSpec,
+};
 pub use vae::{Apply, Inference, Labels, Plan, Seen, Vae};

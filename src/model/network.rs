@@ -19,6 +19,29 @@ pub(super) enum Noise {
     Given,
 }
 
+/// What is drawn for a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draws {
+    /// Where noise comes from.
+    pub noise: Noise,
+    /// Draws of the latent for each row.
+    pub samples: usize,
+    /// Whether as many are drawn from the prior as there are rows.
+    pub prior: bool,
+}
+
+impl Draws {
+    /// One for each row, from there.
+    pub fn one(noise: Noise) -> Self {
+        Self { noise, samples: 1, prior: false }
+    }
+
+    /// How many rows of noise there are.
+    pub fn rows(self, batch: usize) -> usize {
+        batch * (self.samples + usize::from(self.prior))
+    }
+}
+
 /// The encoder's outputs for a batch.
 pub(super) struct Encoded {
     /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
@@ -29,8 +52,10 @@ pub(super) struct Encoded {
     pub kl: Option<Node>,
     /// `(B, Z)`: what it is the sum of.
     pub kl_terms: Option<Node>,
-    /// The noise, if it is an input.
+    /// The noise, if it is an input: behind that of the draws it has the draws from the prior.
     pub noise: Option<Node>,
+    /// `(B, Z)`: draws from the prior, if there are some.
+    pub prior: Option<Node>,
     /// `(B S, Z)` each: mu, logvar and noise of the draws, where there is noise.
     pub drawn: Option<[Node; 3]>,
     /// The encoder's weights, of the layers that have some, first layer first; a tied decoder uses them in reverse.
@@ -150,14 +175,8 @@ fn told_absent(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) -
     u
 }
 
-/// Encodes rows to so many draws of the latent variable each.
-pub(super) fn encode(
-    g: &mut Graph,
-    spec: &VaeSpec,
-    Inputs { x, classes, .. }: Inputs,
-    noise: Noise,
-    samples: usize,
-) -> Encoded {
+/// Encodes rows to draws of the latent variable.
+pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: Inputs, draws: Draws) -> Encoded {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
     let mut weights = Vec::new();
     let mut h = x;
@@ -195,7 +214,7 @@ pub(super) fn encode(
         }
         code = absent.map_or(code, |absent| told_absent(g, code, absent, flat, Extent::Flat(latent)));
         let z = activate(g, code, spec.latent_activation);
-        return Encoded { codes: z, z, kl: None, kl_terms: None, noise: None, drawn: None, weights };
+        return Encoded { codes: z, z, kl: None, kl_terms: None, noise: None, prior: None, drawn: None, weights };
     }
     let (mut codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
     for head in ["mu", "logvar"] {
@@ -207,6 +226,7 @@ pub(super) fn encode(
     }
     codes = absent.map_or(codes, |absent| told_absent(g, codes, absent, flat, Extent::Flat(2 * latent)));
     let [mu, logvar] = halves(g, codes, latent);
+    let Draws { noise, samples, prior } = draws;
     let of_draws = match samples {
         1 => [mu, logvar],
         _ => {
@@ -215,17 +235,25 @@ pub(super) fn encode(
         }
     };
     let shape = [batch * samples, latent];
-    let given = (noise == Noise::Given).then(|| g.input("noise", shape, false));
+    let given = (noise == Noise::Given).then(|| g.input("noise", [draws.rows(batch), latent], false));
+    let (of_codes, prior) = match (given, prior) {
+        (Some(all), true) => {
+            let rows = [("noise of codes", 0..shape[0]), ("prior", shape[0]..draws.rows(batch))];
+            let [codes, prior] = rows.map(|(name, rows)| g.rows(name, all, rows));
+            (Some(codes), Some(prior))
+        }
+        (given, prior) => (given, (prior && noise == Noise::Drawn).then(|| g.normal("prior", 1, [batch, latent]))),
+    };
     let (z, drawn) = match noise {
         Noise::Off => (g.map("z", Function::Copy, &[mu]), None),
         Noise::Drawn | Noise::Given => {
-            let noise = given.unwrap_or_else(|| g.normal("noise", 0, shape));
+            let noise = of_codes.unwrap_or_else(|| g.normal("noise", 0, shape));
             (reparameterise(g, "z", of_draws, noise), Some([of_draws[0], of_draws[1], noise]))
         }
     };
     let terms = kl_terms(g, "kl", [mu, logvar]);
     let kl = g.fold("kl", terms, Over::Columns);
-    Encoded { codes, z, kl: Some(kl), kl_terms: Some(terms), noise: given, drawn, weights }
+    Encoded { codes, z, kl: Some(kl), kl_terms: Some(terms), noise: given, prior, drawn, weights }
 }
 
 /// The two halves of `mu | logvar (B, 2 Z)`.
@@ -282,7 +310,7 @@ pub(super) fn classes(g: &mut Graph, spec: &VaeSpec, batch: usize) -> Option<Nod
 /// The encoder's weights, for a tied decoder without an encoder.
 pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
     let inputs = inputs(g, spec, 1, false);
-    encode(g, spec, inputs, Noise::Off, 1).weights
+    encode(g, spec, inputs, Draws::one(Noise::Off)).weights
 }
 
 /// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.

@@ -1,8 +1,8 @@
 //! Objectives: what training minimises, as losses and their weights, and what a step reports of them.
 
-use super::layers;
 use super::network::Encoded;
 use super::spec::{Importance, Objective, Penalty, VaeSpec};
+use super::{layers, regulariser};
 use crate::graph::{Graph, Node, Over, Scalar, gradients};
 use crate::plan::{Activation, Function, Init};
 
@@ -14,6 +14,8 @@ pub(super) struct Losses {
     pub recon: Node,
     /// `(B, 1)`: what a row loses, where that is not the reconstruction and a multiple of the KL.
     pub loss: Option<Node>,
+    /// Inputs that the host writes once: see [`regulariser::constants`].
+    pub constants: Vec<Node>,
     /// `(B S, 1)`: the logarithms of the weights of draws, and of their sums `(B M, 1)`.
     weights: Option<[Node; 2]>,
 }
@@ -29,7 +31,14 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: No
     if let (Some(kl), Some(terms)) = (encoded.kl, encoded.kl_terms) {
         losses.extend(penalty(g, spec.penalty, [kl, terms], batch));
     }
-    Losses { losses, recon, loss: None, weights: None }
+    let mut constants = Vec::new();
+    if let Some([mu, logvar, _]) = encoded.drawn {
+        let input = |constant: regulariser::Constant| g.input(constant.name, constant.shape, false);
+        constants = regulariser::constants(spec.regulariser, batch, spec.latent).into_iter().map(input).collect();
+        let codes = regulariser::Codes { z: encoded.z, mu, logvar, prior: encoded.prior };
+        losses.extend(regulariser::losses(g, spec.regulariser, &codes, &constants, batch));
+    }
+    Losses { losses, recon, loss: None, constants, weights: None }
 }
 
 /// What becomes of the KL of rows `(B, 1)`, and of their dimensions `(B, Z)`.
@@ -94,7 +103,7 @@ fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: 
     let (Some(ratio), Some(kl)) = (encoded.log_ratio(g, is_doubly), encoded.kl) else {
         // Without noise there is one draw, and no bound.
         let weight = g.constant(1.0 / batch as f32);
-        return Losses { losses: vec![(recon, weight)], recon: mean_recon, loss: None, weights: None };
+        return Losses { losses: vec![(recon, weight)], recon: mean_recon, ..Losses::plain(recon) };
     };
     let minus_recon = negative(g, "log_likelihood", recon);
     let log_weights = g.sum_of("log_weights", minus_recon, ratio);
@@ -114,7 +123,7 @@ fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: 
         let elbo = g.map("share_of_elbo", Function::Multiply, &[elbo, share]);
         loss = g.sum_of("loss_of_rows", loss, elbo);
     }
-    Losses { losses, recon: mean_recon, loss: Some(loss), weights: Some([log_weights, sums]) }
+    Losses { losses, recon: mean_recon, loss: Some(loss), constants: Vec::new(), weights: Some([log_weights, sums]) }
 }
 
 /// Of `(B N, 1)`, the mean over each row's N times a factor: `(B, 1)`.
@@ -128,7 +137,7 @@ fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f3
 impl Losses {
     /// The reconstruction alone.
     pub fn plain(recon: Node) -> Self {
-        Self { losses: Vec::new(), recon, loss: None, weights: None }
+        Self { losses: Vec::new(), recon, loss: None, constants: Vec::new(), weights: None }
     }
 
     /// The gradients of the losses by parameters.

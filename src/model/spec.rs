@@ -17,6 +17,14 @@ pub enum Objective {
     Elbo,
     /// The importance-weighted bound of several draws of the latent.
     Iwae,
+    /// The ELBO, with the total correlation of the latent dimensions weighed more.
+    BetaTc,
+    /// The ELBO, and how far the covariance of the codes' means is from the identity.
+    DipI,
+    /// The same of draws of the latent.
+    DipIi,
+    /// The ELBO, and how far draws of the latent are from the prior by their maximum mean discrepancy.
+    Info,
     /// Reconstruction alone, through a code without noise.
     Ae,
 }
@@ -32,6 +40,34 @@ pub enum Penalty {
     Capacity,
     /// It is held at or under this by a multiplier, which rises while it is above and falls while it is below.
     AtMost(f32),
+}
+
+/// What the codes of a whole batch cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Regulariser {
+    /// Nothing.
+    None,
+    /// So much times the total correlation.
+    TotalCorrelation {
+        /// The weight; the KL has it once already.
+        weight: f32,
+        /// Of stratified sampling, the rows that batches are drawn from; else each row of a batch stands for as many.
+        stratified: Option<usize>,
+    },
+    /// Squares of how far a covariance is from the identity.
+    Dip {
+        /// The weight of its diagonal.
+        diagonal: f32,
+        /// The weight of the rest.
+        off_diagonal: f32,
+        /// Whether it is that of draws, not of their means.
+        of_draws: bool,
+    },
+    /// So much times the squared maximum mean discrepancy of draws from the prior.
+    Discrepancy {
+        /// The weight.
+        weight: f32,
+    },
 }
 
 /// The importance-weighted bound.
@@ -139,6 +175,8 @@ pub struct VaeSpec {
     pub objective: Objective,
     /// What becomes of the KL in the objective elbo.
     pub penalty: Penalty,
+    /// What the codes of a batch cost beside.
+    pub regulariser: Regulariser,
     /// The bound, for the objective iwae; else one draw of the latent.
     pub importance: Importance,
     /// The decoder uses the encoder's matrices, transposed.

@@ -2,9 +2,10 @@
 
 use super::layers;
 use super::likelihood::Table;
-use super::network::{self, Encoded, Inputs, Noise};
+use super::network::{self, Draws, Encoded, Inputs, Noise};
 use super::objective::{self, Losses};
-use super::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
+use super::regulariser;
+use super::spec::{DataSpec, Importance, Objective, Regulariser, TableSpec, TrainSpec, VaeSpec};
 use crate::graph::{Graph, Lowering, Node, Over, gradients};
 use crate::kernels::optimizer::{self, Arenas};
 use crate::kernels::{batch, log_sum_exp, reduce, softmax};
@@ -153,17 +154,18 @@ struct Builder<'a> {
     levels: bool,
     lowering: Lowering,
     params: ParamTable,
-    noise: Noise,
     train_data: TensorId,
     test_data: TensorId,
     labels: Option<Labels>,
     /// Kinds, groups and means of logarithms of a table's columns.
     constants: Vec<(TensorId, Vec<f32>)>,
+    /// What a regulariser is given.
+    regulariser: Vec<(TensorId, Vec<f32>)>,
     x: TensorId,
     /// The batch with each row once for each draw of the latent, where there are several.
     x_of_draws: Option<TensorId>,
-    /// Draws of the latent for each row.
-    samples: usize,
+    /// What is drawn for a batch.
+    draws: Draws,
     mean: TensorId,
     given: TensorId,
     codes: TensorId,
@@ -182,23 +184,23 @@ struct Builder<'a> {
 impl Vae {
     /// Builds the plans that train a model.
     pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Noise::Drawn, spec.importance.samples).build(Builder::training)
+        Builder::new(spec, train, data, as_trained(spec, Noise::Drawn)).build(Builder::training)
     }
 
     /// The same with the training plan's noise taken from [`Vae::noise`] instead of drawn: for comparisons with other
     /// programs.
     pub fn with_given_noise(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Noise::Given, spec.importance.samples).build(Builder::training)
+        Builder::new(spec, train, data, as_trained(spec, Noise::Given)).build(Builder::training)
     }
 
     /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Noise::Given, 1).build(Builder::applying)
+        Builder::new(spec, train, data, Draws::one(Noise::Given)).build(Builder::applying)
     }
 
     /// The same, and a plan to infer the codes of rows that were seen in part or with noise.
     pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Noise::Given, 1);
+        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
         let mut matrix = |name: &str, width: usize| builder.lowering.shared(name, &[train.batch, width]);
         let inference = Inference {
             seen: matrix("seen", spec.width),
@@ -211,14 +213,14 @@ impl Vae {
 
     /// The same as [`Vae::applied`], and a plan to weigh draws of the latent, as importance sampling does.
     pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Noise::Given, 1);
+        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
         builder.weighed = Some(builder.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
     }
 }
 
 impl<'a> Builder<'a> {
-    fn new(spec: &'a VaeSpec, train: &'a TrainSpec, data: DataSpec, noise: Noise, samples: usize) -> Self {
+    fn new(spec: &'a VaeSpec, train: &'a TrainSpec, data: DataSpec, draws: Draws) -> Self {
         let params = parameters(spec);
         let (b, len) = (train.batch, params.arena_len());
         let mut tensors = TensorTable::default();
@@ -232,13 +234,17 @@ impl<'a> Builder<'a> {
         };
         let (train_data, test_data, x) =
             (rows("train data", data.train_rows), rows("test data", data.test_rows), rows("x", b));
-        let x_of_draws = (samples > 1).then(|| rows("x of draws", b * samples));
+        let x_of_draws = (draws.samples > 1).then(|| rows("x of draws", b * draws.samples));
         let labels = spec.classes.map(|count| Labels {
             train: tensors.words("train classes", &[data.train_rows, 1]),
             test: tensors.words("test classes", &[data.test_rows, 1]),
             batch: tensors.floats("classes", &[b, count]),
         });
         let constants = spec.table.as_ref().map_or_else(Vec::new, |table| constants(&mut tensors, table, spec.width));
+        let regulariser = regulariser::constants(spec.regulariser, b, spec.latent)
+            .into_iter()
+            .map(|constant| (tensors.floats(constant.name, &constant.shape), constant.values))
+            .collect();
         // Two halves of the ring: one is read back while the other is written.
         let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
@@ -251,16 +257,16 @@ impl<'a> Builder<'a> {
             train,
             levels: data.bytes,
             params,
-            noise,
             train_data,
             test_data,
             labels,
             constants,
+            regulariser,
             x,
             x_of_draws,
-            samples,
+            draws,
             mean: lowering.shared("mean", &[b, spec.width]),
-            given: lowering.shared("given noise", &[b * samples, spec.latent]),
+            given: lowering.shared("given noise", &[draws.rows(b), spec.latent]),
             codes,
             z: if spec.objective != Objective::Ae { lowering.shared("z", &[b, spec.latent]) } else { codes },
             recon: lowering.shared("recon", &[b]),
@@ -277,7 +283,7 @@ impl<'a> Builder<'a> {
 
     fn build(mut self, plans: fn(&mut Self) -> Result<Vec<StepPlan>, PlanError>) -> Result<Vae, PlanError> {
         let mut plans = plans(&mut self)?;
-        let given = (self.noise == Noise::Given && self.spec.objective != Objective::Ae).then_some(self.given);
+        let given = (self.draws.noise == Noise::Given && self.spec.objective != Objective::Ae).then_some(self.given);
         let labels: Vec<TensorId> = self.labels.iter().flat_map(|l| [l.train, l.test, l.batch]).collect();
         let outside = [
             self.train_data,
@@ -309,7 +315,13 @@ impl<'a> Builder<'a> {
         Ok(Vae {
             train_data: id(self.train_data),
             test_data: id(self.test_data),
-            constants: self.constants.into_iter().filter(|(t, _)| used.contains(t)).map(|(t, v)| (id(t), v)).collect(),
+            constants: self
+                .constants
+                .into_iter()
+                .chain(self.regulariser)
+                .filter(|(t, _)| used.contains(t))
+                .map(|(t, v)| (id(t), v))
+                .collect(),
             labels: self.labels.map(|l| Labels { train: id(l.train), test: id(l.test), batch: id(l.batch) }),
             weights: id(self.arenas.weights),
             gradients: id(self.arenas.gradients),
@@ -409,7 +421,7 @@ impl<'a> Builder<'a> {
     ) -> Result<Vec<Op>, PlanError> {
         let mut ops = vec![rows(self.x)?];
         if let Some(x) = self.x_of_draws {
-            let mut op = batch::repeated(rows(x)?, self.samples)?;
+            let mut op = batch::repeated(rows(x)?, self.draws.samples)?;
             op.label += " of draws";
             ops.push(op);
         }
@@ -437,14 +449,14 @@ impl<'a> Builder<'a> {
         as_trained: bool,
     ) -> (Encoded, Losses, Vec<(Node, TensorId)>) {
         let (spec, batch) = (self.spec, self.train.batch);
-        let encoded = network::encode(g, spec, inputs, noise, self.samples);
+        let encoded = network::encode(g, spec, inputs, Draws { noise, ..self.draws });
         let mut kept = self.placed(inputs);
         let of_draws = match self.x_of_draws {
             None => inputs,
             Some(to) => {
-                let x = g.input("x of draws", [batch * self.samples, spec.width], self.levels);
+                let x = g.input("x of draws", [batch * self.draws.samples, spec.width], self.levels);
                 kept.push((x, to));
-                let repeated = |classes| g.repeat("classes of draws", classes, self.samples);
+                let repeated = |classes| g.repeat("classes of draws", classes, self.draws.samples);
                 Inputs { x, classes: inputs.classes.map(repeated), table: inputs.table }
             }
         };
@@ -454,6 +466,7 @@ impl<'a> Builder<'a> {
             true => objective::losses(g, spec, &encoded, recon, batch),
             false => Losses::plain(recon),
         };
+        kept.extend(losses.constants.iter().copied().zip(self.regulariser.iter().map(|(id, _)| *id)));
         kept.push((losses.recon, self.recon));
         kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
         kept.extend(losses.loss.map(|loss| (loss, self.loss)));
@@ -464,7 +477,7 @@ impl<'a> Builder<'a> {
     /// A step: the batch, the losses, their gradients, the update.
     fn train(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let (encoded, losses, mut kept) = self.losses(&mut g, inputs, self.noise, true);
+        let (encoded, losses, mut kept) = self.losses(&mut g, inputs, self.draws.noise, true);
         let (spec, arena) = (self.spec, self.arenas.gradients);
         let find = |g: &mut Graph, params: &[Node]| losses.gradients(g, spec, &encoded, params);
         kept.extend(self.lowering.placed_gradients(&mut g, arena, find));
@@ -489,7 +502,7 @@ impl<'a> Builder<'a> {
 
     fn encode(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, inputs, Noise::Off, 1);
+        let encoded = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off));
         let mut kept = self.placed(inputs);
         kept.push((encoded.codes, self.codes));
         if encoded.z != encoded.codes {
@@ -501,8 +514,11 @@ impl<'a> Builder<'a> {
 
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let output =
-            network::encode(&mut g, self.spec, inputs, Noise::Off, 1).decode(&mut g, self.spec, inputs.classes);
+        let output = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off)).decode(
+            &mut g,
+            self.spec,
+            inputs.classes,
+        );
         let mean = self.spec.likelihood.mean(&mut g, output, inputs.table);
         let mut kept = self.placed(inputs);
         kept.push((mean, self.mean));
@@ -592,6 +608,12 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// What a step of training draws.
+fn as_trained(spec: &VaeSpec, noise: Noise) -> Draws {
+    let prior = matches!(spec.regulariser, Regulariser::Discrepancy { .. });
+    Draws { noise, samples: spec.importance.samples, prior }
+}
+
 /// The tensors that say what is known of a table's columns, and their values.
 fn constants(tensors: &mut TensorTable, table: &TableSpec, width: usize) -> Vec<(TensorId, Vec<f32>)> {
     let kinds = table.kinds.iter().map(|kind| (*kind as u32) as f32).collect();
@@ -606,7 +628,7 @@ fn constants(tensors: &mut TensorTable, table: &TableSpec, width: usize) -> Vec<
 fn parameters(spec: &VaeSpec) -> ParamTable {
     let mut g = Graph::default();
     let inputs = network::inputs(&mut g, spec, 1, false);
-    let encoded = network::encode(&mut g, spec, inputs, Noise::Drawn, 1);
+    let encoded = network::encode(&mut g, spec, inputs, Draws::one(Noise::Drawn));
     let output = encoded.decode(&mut g, spec, inputs.classes);
     let recon = network::reconstruction(&mut g, spec, output, inputs);
     let importance = Importance { samples: 1, groups: 1, ..spec.importance };

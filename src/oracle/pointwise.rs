@@ -23,6 +23,7 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
         Function::ReparameteriseLogvar => one(latent::reparameterise_logvar(x[0], x[1], x[2])),
         Function::Kl => one(latent::kl(x[0], x[1])),
         Function::KlLogvar => one(latent::kl_logvar(x[0], x[1])),
+        Function::Exp => one(x[0].exp()),
         Function::LogDraw => one(latent::log_draw(x[0], x[1])),
         Function::LogDrawSlope => one(latent::log_draw_slope(x[0])),
         Function::LogNormal => one(latent::log_normal(x[0], x[1], x[2])),

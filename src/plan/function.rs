@@ -178,6 +178,8 @@ pub enum Function {
     Kl,
     /// `d_logvar` of [`Function::Kl`], from `d_kl` and `logvar`.
     KlLogvar,
+    /// `exp(x)`
+    Exp,
     /// `ln q` of a draw from a normal, from its noise and `logvar`.
     LogDraw,
     /// The slope of [`Function::LogDraw`] by `logvar`.
@@ -248,7 +250,7 @@ impl Function {
         let activations = Activation::ALL.into_iter().filter(|a| *a != Activation::Identity);
         let of_activations = activations.flat_map(|a| [Activate(a), Slope(a)]);
         let others = [Copy, Add, Multiply, Normal(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
-        let densities = [LogDraw, LogDrawSlope, LogNormal, LogNormalX, LogNormalMu, LogNormalLogvar];
+        let densities = [Exp, LogDraw, LogDrawSlope, LogNormal, LogNormalX, LogNormalMu, LogNormalLogvar];
         let of_columns = [ColumnMean, ColumnOrCountMean, Present, Absent];
         of_activations.chain(others).chain(densities).chain(self::Loss::ALL.map(Loss)).chain(of_columns).collect()
     }
@@ -266,6 +268,7 @@ impl Function {
             Function::ReparameteriseLogvar => ("reparameterise_logvar", Family::Latent, 3, 1, 6),
             Function::Kl => ("kl", Family::Latent, 2, 1, 7),
             Function::KlLogvar => ("kl_logvar", Family::Latent, 2, 1, 6),
+            Function::Exp => ("exponential", Family::Latent, 1, 1, 1),
             Function::LogDraw => ("log_draw", Family::Latent, 2, 1, 4),
             Function::LogDrawSlope => ("log_draw_slope", Family::Latent, 1, 1, 1),
             Function::LogNormal => ("log_normal", Family::Latent, 3, 1, 7),
@@ -299,6 +302,7 @@ impl Function {
             (Function::Reparameterise, 1) => Gradient::Through(Function::ReparameteriseLogvar, &[Input(1), Input(2)]),
             (Function::Kl, 0) => Gradient::Times(Input(0)),
             (Function::Kl, _) => Gradient::Through(Function::KlLogvar, &[Input(1)]),
+            (Function::Exp, _) => Gradient::Times(Result(0)),
             (Function::LogDraw, 1) => Gradient::TimesSlope(Function::LogDrawSlope, Input(1)),
             (Function::LogNormal, 0) => Gradient::Through(Function::LogNormalX, &[Input(0), Input(1), Input(2)]),
             (Function::LogNormal, 1) => Gradient::Through(Function::LogNormalMu, &[Input(0), Input(1), Input(2)]),

@@ -62,7 +62,13 @@ fn program(config: &Config, shape: Shape, data: &Dataset, batch: usize) -> Optio
     let held = config.data_spec_within(data, 1);
     let vae = Vae::new(
         &config
-            .vae_spec(RowSpec { extent: shape.into(), classes: data.classes.len(), table: None, gaps: data.has_gaps() })
+            .vae_spec(RowSpec {
+                extent: shape.into(),
+                classes: data.classes.len(),
+                table: None,
+                gaps: data.has_gaps(),
+                rows: data.train.rows,
+            })
             .ok()?,
         &config.train_spec_on(shape),
         held,

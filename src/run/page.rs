@@ -35,6 +35,10 @@ pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) 
             (_, _, Some(most)) => format!("ELBO with a KL of {most} nats at most"),
             _ => format!("ELBO with beta {}", m.beta),
         },
+        Objective::BetaTc => format!("ELBO with beta {} and total correlation times {}", m.beta, m.tc_weight),
+        Objective::DipI => format!("DIP-VAE-I with beta {}", m.beta),
+        Objective::DipIi => format!("DIP-VAE-II with beta {}", m.beta),
+        Objective::Info => format!("InfoVAE with beta {} and a discrepancy times {}", m.beta, m.mmd_weight),
         Objective::Iwae => {
             let groups = if m.sample_groups > 1 { format!(" in {} groups", m.sample_groups) } else { String::new() };
             format!("IWAE with {} draws{groups}", m.samples)
@@ -107,7 +111,11 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         title: run.name(),
         facts: facts(run, record, metrics),
         headline: Headline {
-            test_loss: Some(figures.loss),
+            // That of the objective iwae is a bound of several draws.
+            test_loss: match run.config.model.objective {
+                Objective::Iwae => metrics.epochs.iter().map(|e| e.test_loss).min_by(f64::total_cmp),
+                _ => Some(figures.loss),
+            },
             reconstruction: Some(figures.reconstruction),
             kl: run.has_prior().then_some(figures.kl),
             active: Some((figures.active_units, codes.latent)),

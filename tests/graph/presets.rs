@@ -33,6 +33,9 @@ fn configs() -> Vec<(String, Config)> {
         ("free bits", "[model]\nhidden = [12]\nfree_bits = 0.05"),
         ("capacity", "[model]\nhidden = [12]\ncapacity = 2.0\nbeta = 9.0"),
         ("at most", "[model]\nhidden = [12]\nkl_at_most = 0.3"),
+        ("beta-tc", "[model]\nhidden = [12]\nobjective = \"beta-tc\"\ntc_stratified = true\nlatent = 5"),
+        ("dip-ii", "[model]\nhidden = [12]\nobjective = \"dip-ii\"\nlatent = 5"),
+        ("info", "[model]\nhidden = [12]\nobjective = \"info\"\nlatent = 5"),
         ("iwae", "[model]\nhidden = [12]\nobjective = \"iwae\"\nsamples = 5\ncondition = \"class\""),
         (
             "miwae of images",
@@ -58,7 +61,9 @@ fn configs() -> Vec<(String, Config)> {
 /// Three steps of a model: its losses and where its weights are.
 fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
     // As small as the model's layers allow.
-    let of = |image| config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4, table: None, gaps: false });
+    let of = |image| {
+        config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4, table: None, gaps: false, rows: 20 })
+    };
     let spec = of([3, 3, 3]).or_else(|_| of([28, 28, 1])).unwrap();
     let data = DataSpec { train_rows: 20, test_rows: 20, bytes };
     let mut train = config.train_spec();

@@ -35,7 +35,8 @@ BASE = dict(
     width=13, batch=7, hidden=[11], latent=3, activation="relu", latent_activation="identity", likelihood="bernoulli",
     sigma=1.0, objective="elbo", beta=1.0, tied=False, optimizer="adam", lr=1e-2, momentum=0.0, nesterov=False,
     weight_decay=0.0, clip=None, free_bits=None, capacity=None, kl_at_most=None, samples=1, sample_groups=1,
-    elbo_share=0.0, doubly_reparameterised=False,
+    elbo_share=0.0, doubly_reparameterised=False, tc_weight=None, tc_stratified=False, dip_off_diagonal=None,
+    dip_diagonal=None, mmd_weight=None,
 )
 
 CASES = {
@@ -56,6 +57,11 @@ CASES = {
     "objective-iwae": dict(objective="iwae", samples=5, activation="tanh"),
     "objective-miwae": dict(objective="iwae", samples=6, sample_groups=2, likelihood="gaussian", sigma=0.4, batch=4),
     "objective-ciwae": dict(objective="iwae", samples=3, elbo_share=0.3, tied=True),
+    "objective-tc": dict(objective="beta-tc", tc_weight=4.0, beta=0.8, hidden=[9], latent=4),
+    "objective-tc-stratified": dict(objective="beta-tc", tc_weight=7.0, tc_stratified=True, likelihood="gaussian", sigma=0.4),
+    "objective-dip-i": dict(objective="dip-i", dip_off_diagonal=5.0, dip_diagonal=8.0),
+    "objective-dip-ii": dict(objective="dip-ii", dip_off_diagonal=3.0, dip_diagonal=2.0, activation="tanh"),
+    "objective-info": dict(objective="info", beta=0.5, mmd_weight=30.0, latent=4),
     "objective-doubly": dict(objective="iwae", samples=6, sample_groups=2, doubly_reparameterised=True, activation="elu"),
 }
 
@@ -88,8 +94,8 @@ def init(c, rng):
 
 
 def terms(c, p, x, noise, of_q=lambda q: q):
-    """Of each draw: -ln p(x | z) and ln p(z) - ln q(z | x), q as a function of z of what `of_q` makes of mu and logvar; and the
-    KL of each row's dimensions, none of an autoencoder."""
+    """Of each draw: -ln p(x | z) and ln p(z) - ln q(z | x), q as a function of z of what `of_q` makes of mu and logvar; of each
+    row the KL of its dimensions; and z, mu and logvar. The last three are none of an autoencoder."""
     act = ACTIVATIONS[c["activation"]]
 
     def apply(name, h, weight=None):
@@ -98,13 +104,15 @@ def terms(c, p, x, noise, of_q=lambda q: q):
     h = x
     for i in range(len(c["hidden"])):
         h = act(apply(f"encoder.{2 * i}", h))
-    kl = ratio = None
+    kl = ratio = codes = None
+    noise = noise[:len(x) * c["samples"]]
     if c["objective"] != "ae":
         mu, logvar = apply("mu", h), apply("logvar", h)
         kl = 0.5 * (mu**2 + jnp.exp(logvar) - 1 - logvar)
         mu, logvar, x = (jnp.repeat(rows, c["samples"], axis=0) for rows in (mu, logvar, x))
         z = mu + jnp.exp(logvar / 2) * noise
         log_normal = jax.scipy.stats.norm.logpdf
+        codes = z, mu, logvar
         mu, logvar = of_q(mu), of_q(logvar)
         ratio = jnp.sum(log_normal(z) - log_normal(z, mu, jnp.exp(logvar / 2)), axis=1)
     else:
@@ -121,7 +129,7 @@ def terms(c, p, x, noise, of_q=lambda q: q):
     else:
         log_sigma = p["log_sigma"][0] if c["likelihood"] == "gaussian-learned" else jnp.log(c["sigma"])
         recon = -jnp.sum(jax.scipy.stats.norm.logpdf(x, h, jnp.exp(log_sigma)), axis=1)
-    return recon, ratio, kl
+    return recon, ratio, kl, codes
 
 
 def bound(c, recon, ratio):
@@ -130,9 +138,43 @@ def bound(c, recon, ratio):
     return -jnp.mean(jax.nn.logsumexp(log_weights, axis=1) - jnp.log(log_weights.shape[1]))
 
 
+def total_correlation(c, z, mu, logvar):
+    """Chen et al. (2018), appendix C: log q(z) and log prod q(z_d) by minibatch-weighted or stratified sampling."""
+    b, n = len(z), STEPS * len(z)
+    densities = jax.scipy.stats.norm.logpdf(z[:, None], mu[None], jnp.exp(logvar / 2)[None])
+    if c["tc_stratified"]:
+        m = b - 1
+        weights = np.full((b, b), 1 / m)
+        for i in range(b):
+            weights[i, i], weights[i, (i + 1) % b] = 1 / n, (n - m) / (n * m)
+    else:
+        weights = np.full((b, b), 1 / (n * b))
+    log_q = jax.nn.logsumexp(np.log(weights) + densities.sum(2), axis=1)
+    log_product = jax.nn.logsumexp(np.log(weights)[:, :, None] + densities, axis=1).sum(1)
+    return jnp.mean(log_q - log_product)
+
+
+def covariance_distance(c, mu, logvar):
+    """Kumar et al. (2018), equations 6 and 7."""
+    covariance = jnp.cov(mu.T, bias=True)
+    if c["objective"] == "dip-ii":
+        covariance += jnp.diag(jnp.mean(jnp.exp(logvar), axis=0))
+    on = jnp.diag(covariance)
+    off = covariance - jnp.diag(on)
+    return c["dip_off_diagonal"] * jnp.sum(off**2) + c["dip_diagonal"] * jnp.sum((on - 1) ** 2)
+
+
+def discrepancy(z, prior):
+    """Gretton et al. (2012), the biased estimate of the square, with a normal kernel of variance Z / 2."""
+    def kernel(a, b):
+        return jnp.mean(jnp.exp(-jnp.sum((a[:, None] - b[None]) ** 2, axis=2) / a.shape[1]))
+
+    return kernel(z, z) + kernel(prior, prior) - 2 * kernel(z, prior)
+
+
 def loss(c, p, x, noise):
     """What is minimised, and what the program says of it."""
-    recon, ratio, kl = terms(c, p, x, noise)
+    recon, ratio, kl, codes = terms(c, p, x, noise)
     recon, b = jnp.mean(recon), x.shape[0]
     if kl is None:
         return recon, recon
@@ -142,6 +184,12 @@ def loss(c, p, x, noise):
         value = bound(c, *terms(c, p, x, noise)[:2])
         value = (1 - c["elbo_share"]) * value + c["elbo_share"] * (recon + mean_kl)
         return value, value
+    if c["objective"] == "beta-tc":
+        return said + (c["tc_weight"] - 1) * total_correlation(c, *codes), said
+    if c["objective"] in ["dip-i", "dip-ii"]:
+        return said + covariance_distance(c, *codes[1:]), said
+    if c["objective"] == "info":
+        return said + c["mmd_weight"] * discrepancy(codes[0], noise[b:]), said
     if c["free_bits"]:
         return recon + c["beta"] * jnp.sum(jnp.maximum(c["free_bits"], jnp.mean(kl, axis=0))), said
     if c["capacity"]:
@@ -160,7 +208,7 @@ def doubly_reparameterised(c, p, x, noise):
     constant = jax.lax.stop_gradient
 
     def of_encoder(p):
-        recon, ratio, _ = terms(c, p, x, noise, constant)
+        recon, ratio, *_ = terms(c, p, x, noise, constant)
         log_weights = (ratio - recon).reshape(-1, c["samples"] // c["sample_groups"])
         shares = constant(jax.nn.softmax(log_weights, axis=1))
         return -jnp.sum(shares**2 * log_weights) / log_weights.shape[0]
@@ -188,7 +236,8 @@ def toml(c):
         return str(v).lower() if isinstance(v, bool) else repr(v).replace("'", '"')
 
     model = ["hidden", "latent", "activation", "latent_activation", "likelihood", "sigma", "objective", "beta", "tied"]
-    model += [k for k in ["free_bits", "capacity", "kl_at_most"] if c[k]]
+    model += [k for k in ["free_bits", "capacity", "kl_at_most", "tc_weight", "tc_stratified", "dip_off_diagonal",
+                          "dip_diagonal", "mmd_weight"] if c[k]]
     if c["objective"] == "iwae":
         model += ["samples", "sample_groups", "elbo_share", "doubly_reparameterised"]
     train = ["batch", "optimizer", "lr", "momentum", "nesterov", "weight_decay"] + (["clip"] if c["clip"] else [])
@@ -202,7 +251,9 @@ for number, (name, changes) in enumerate(CASES.items()):
     params = init(c, rng)
     b = c["batch"]
     x = rng.uniform(0, 1, (STEPS, b, c["width"])).astype(np.float32)
-    noise = rng.standard_normal((STEPS, b * c["samples"], c["latent"])).astype(np.float32)
+    # Behind the noise of the draws, those from the prior.
+    draws = b * (c["samples"] + (c["objective"] == "info"))
+    noise = rng.standard_normal((STEPS, draws, c["latent"])).astype(np.float32)
     out = {f"weights.{k}": np.asarray(v, np.float32) for k, v in params.items()}
     rule = optimizer(c)
     state = rule.init(params)

@@ -51,7 +51,13 @@ impl Trainer {
             batches = rest;
             first += held;
         }
-        Ok(Some(mean.get()))
+        let mut metrics = mean.get();
+        let m = &self.config.model;
+        if let Some(capacity) = m.capacity {
+            // The distance of the mean, not the mean of the batches' distances.
+            metrics.loss = metrics.recon + f64::from(m.beta) * (metrics.kl - f64::from(capacity)).abs();
+        }
+        Ok(Some(metrics))
     }
 
     /// The first rows of the batch that was gathered last.

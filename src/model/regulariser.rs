@@ -1,0 +1,178 @@
+//! What the codes of a batch cost together: total correlation, covariances, discrepancy from the prior.
+
+use super::spec::Regulariser;
+use crate::graph::{Graph, Node, Over};
+use crate::plan::{Function, Orientation};
+
+/// An input that the host writes once.
+pub(super) struct Constant {
+    pub name: &'static str,
+    /// Rows and columns.
+    pub shape: [usize; 2],
+    pub values: Vec<f32>,
+}
+
+/// The constants that a regulariser has, for batches of so many rows and so many latent dimensions.
+pub(super) fn constants(regulariser: Regulariser, batch: usize, latent: usize) -> Vec<Constant> {
+    match regulariser {
+        Regulariser::TotalCorrelation { stratified: Some(rows), .. } => {
+            vec![Constant { name: "pair_weights", shape: [batch * batch, 1], values: stratified(batch, rows) }]
+        }
+        Regulariser::Dip { diagonal, off_diagonal, .. } => {
+            let matrix = |on: f32, off: f32| {
+                (0..latent * latent).map(|i| if i % (latent + 1) == 0 { on } else { off }).collect::<Vec<f32>>()
+            };
+            let shape = [latent, latent];
+            vec![
+                Constant { name: "identity", shape, values: matrix(1.0, 0.0) },
+                Constant { name: "covariance_weights", shape, values: matrix(diagonal, off_diagonal) },
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `ln W (B B)` of Chen et al. (2018), appendix C.2: what each row of a batch stands for beside each, so that the sum over a batch
+/// is an estimate of the mean over all rows.
+fn stratified(batch: usize, rows: usize) -> Vec<f32> {
+    let (n, m) = (rows as f64, batch as f64 - 1.0);
+    let itself = 1.0 / n;
+    let one = (n - m) / (n * m.max(1.0));
+    let others = 1.0 / m.max(1.0);
+    let weight = |i: usize, j: usize| match (j + batch - i) % batch {
+        0 => itself,
+        1 => one,
+        _ => others,
+    };
+    (0..batch).flat_map(|i| (0..batch).map(move |j| weight(i, j).ln() as f32)).collect()
+}
+
+/// What is drawn of the latent: `z`, `mu` and `logvar`, `(B, Z)` each, and draws from the prior `(B, Z)`, if they are needed.
+pub(super) struct Codes {
+    pub z: Node,
+    pub mu: Node,
+    pub logvar: Node,
+    pub prior: Option<Node>,
+}
+
+/// The losses of a regulariser and their weights.
+pub(super) fn losses(
+    g: &mut Graph,
+    regulariser: Regulariser,
+    codes: &Codes,
+    constants: &[Node],
+    batch: usize,
+) -> Vec<(Node, Node)> {
+    match regulariser {
+        Regulariser::None => Vec::new(),
+        Regulariser::TotalCorrelation { weight, .. } => {
+            let [log_q, of_dimensions] = aggregate(g, codes, constants.first().copied(), batch);
+            let [over, under] = [weight, -weight].map(|weight| g.constant(weight / batch as f32));
+            vec![(log_q, over), (of_dimensions, under)]
+        }
+        Regulariser::Dip { of_draws, .. } => {
+            let [identity, weights] = constants else { return Vec::new() };
+            let distance = covariance_distance(g, codes, of_draws, [*identity, *weights], batch);
+            vec![(distance, g.constant(1.0))]
+        }
+        Regulariser::Discrepancy { weight } => {
+            let Some(prior) = codes.prior else { return Vec::new() };
+            let pairs = (batch * batch) as f32;
+            let [among, between] = [("z", codes.z), ("prior", prior)].map(|(name, other)| {
+                let similarities = similarities(g, name, codes.z, other, batch);
+                g.fold(format!("similarities with {name}"), similarities, Over::Rows)
+            });
+            vec![(among, g.constant(weight / pairs)), (between, g.constant(-2.0 * weight / pairs))]
+        }
+    }
+}
+
+/// Each row of the batch beside each: `x (B, B Z)` has row i in place of every other, `y (1, B Z)` all of them.
+fn beside(g: &mut Graph, name: &str, x: Node, batch: usize) -> Node {
+    let latent = g.shape(x)[1];
+    let repeated = g.repeat(&format!("{name} of pairs"), x, batch);
+    g.reshape(repeated, [batch, batch * latent])
+}
+
+fn in_a_row(g: &mut Graph, y: Node) -> Node {
+    let [rows, cols] = g.shape(y);
+    g.reshape(y, [1, rows * cols])
+}
+
+/// `(B, 1)` each: `ln q(z)` of the draws under the mixture of the batch's codes, and the sum of the same of their dimensions, up to
+/// constants where rows have no weights.
+fn aggregate(g: &mut Graph, codes: &Codes, weights: Option<Node>, batch: usize) -> [Node; 2] {
+    let latent = g.shape(codes.z)[1];
+    let z = beside(g, "z", codes.z, batch);
+    let [mu, logvar] = [codes.mu, codes.logvar].map(|node| in_a_row(g, node));
+    let densities = g.map("log_densities", Function::LogNormal, &[z, mu, logvar]);
+    let of_dimensions = g.reshape(densities, [batch * batch, latent]);
+    let mut joint = g.fold("log_joint", of_dimensions, Over::Columns);
+    let mut single = of_dimensions;
+    if let Some(weights) = weights {
+        joint = g.sum_of("log_joint weighted", joint, weights);
+        single = g.sum_of("log_densities weighted", single, weights);
+    }
+    let log_q = g.log_sum_exp("log_q", joint, batch);
+    let singles = g.log_sum_exp("log_q_of_dimensions", single, batch);
+    [log_q, g.fold("log_q_product", singles, Over::Columns)]
+}
+
+/// `(Z, 1)`: sums over rows of the weighted squares of how far the covariance of a batch's codes is from the identity.
+fn covariance_distance(
+    g: &mut Graph,
+    codes: &Codes,
+    of_draws: bool,
+    [identity, weights]: [Node; 2],
+    batch: usize,
+) -> Node {
+    let (share, minus) = (g.constant(1.0 / batch as f32), g.constant(-1.0));
+    let minus_share = g.constant(-1.0 / batch as f32);
+    let sums = g.fold("mu sum", codes.mu, Over::Rows);
+    let minus_mean = g.map("minus_mean_mu", Function::Multiply, &[sums, minus_share]);
+    let centred = g.sum_of("mu centred", codes.mu, minus_mean);
+    let products = g.product("covariance", Orientation::Tn, centred, centred);
+    let mut covariance = g.map("covariance of mu", Function::Multiply, &[products, share]);
+    if of_draws {
+        let variances = g.map("variances", Function::Exp, &[codes.logvar]);
+        let sums = g.fold("variances sum", variances, Over::Rows);
+        let means = g.map("mean_variances", Function::Multiply, &[sums, share]);
+        let diagonal = g.map("variances of draws", Function::Multiply, &[identity, means]);
+        covariance = g.sum_of("covariance of z", covariance, diagonal);
+    }
+    let minus_identity = g.map("minus_identity", Function::Multiply, &[identity, minus]);
+    let far = g.sum_of("covariance less identity", covariance, minus_identity);
+    let squares = g.map("squares", Function::Multiply, &[far, far]);
+    let weighted = g.map("weighted squares", Function::Multiply, &[squares, weights]);
+    g.fold("covariance distance", weighted, Over::Columns)
+}
+
+/// `(B B, 1)`: `exp(-|x - y|^2 / Z)` of each pair of rows, a normal kernel whose variance is Z / 2.
+fn similarities(g: &mut Graph, name: &str, x: Node, y: Node, batch: usize) -> Node {
+    let latent = g.shape(x)[1];
+    let minus = g.constant(-1.0);
+    let (x, y) = (beside(g, "z", x, batch), in_a_row(g, y));
+    let y = g.map(format!("minus {name}"), Function::Multiply, &[y, minus]);
+    let apart = g.sum_of(format!("z less {name}"), x, y);
+    let squares = g.map(format!("squares of z less {name}"), Function::Multiply, &[apart, apart]);
+    let squares = g.reshape(squares, [batch * batch, latent]);
+    let distances = g.fold(format!("distances from {name}"), squares, Over::Columns);
+    let factor = g.constant(-1.0 / latent as f32);
+    let scaled = g.map(format!("scaled distances from {name}"), Function::Multiply, &[distances, factor]);
+    g.map(format!("similarity to {name}"), Function::Exp, &[scaled])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stratified_weights_are_those_of_a_mean() {
+        let weights: Vec<f64> = stratified(5, 100).into_iter().map(|w| f64::from(w).exp()).collect();
+        // What a row of the matrix stands for is 1 altogether: itself, one that stands for what is left, and the others.
+        for row in weights.chunks(5) {
+            assert!((row.iter().sum::<f64>() - (1.0 / 100.0 + 96.0 / 400.0 + 3.0 / 4.0)).abs() < 1e-6, "{row:?}");
+        }
+        assert!((weights[6] - 0.01).abs() < 1e-7 && (weights[7] - 0.24).abs() < 1e-7, "{weights:?}");
+    }
+}
