@@ -1,5 +1,6 @@
 //! A finished run applied to rows: codes, reconstructions, scores, draws.
 
+mod aggregate;
 pub mod anomaly;
 mod distribution;
 pub mod draws;
@@ -13,6 +14,7 @@ pub mod restore;
 mod run;
 pub mod statistics;
 
+pub use aggregate::Aggregate;
 pub use distribution::Distribution;
 pub use evaluation::Evaluation;
 pub use mixture::Mixture;

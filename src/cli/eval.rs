@@ -9,7 +9,7 @@ use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::put;
 use crate::apply::importance::{self, MeanLikelihood, Sampled};
 use crate::apply::record::Record;
-use crate::apply::{Applied, Evaluation, Run, RunError};
+use crate::apply::{Aggregate, Applied, Evaluation, Run, RunError};
 use crate::data::Split;
 use crate::model::Objective;
 
@@ -28,6 +28,9 @@ pub struct Args {
     /// The same of each of the run's checkpoints (`train --keep N` keeps more of them)
     #[arg(long, requires = "nll")]
     checkpoints: bool,
+    /// Take the KL apart over all of these rows: mutual information, total correlation, the dimensions' KL
+    #[arg(long)]
+    aggregate: bool,
     /// Use the run's training rows instead of its test rows
     #[arg(long, conflicts_with = "data")]
     train: bool,
@@ -43,6 +46,8 @@ struct Figures<'a> {
     figures: &'a Evaluation,
     #[serde(flatten)]
     likelihood: Option<MeanLikelihood>,
+    #[serde(flatten)]
+    aggregate: Option<Aggregate>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checkpoints: Vec<AtCheckpoint>,
 }
@@ -60,6 +65,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     if args.nll.is_some() {
         importance::expect_likelihood(&run)?;
+    }
+    if args.aggregate {
+        run.expect_prior("taking the KL apart")?;
     }
     let rows = if args.train { args.rows.train_rows(&run)? } else { args.rows.rows(&run)? };
     let mut model = match args.nll {
@@ -80,7 +88,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             checkpoints.push(AtCheckpoint { step, epochs: step as f64 * rows_a_step, likelihood });
         }
     }
-    let record = Figures { likelihood, checkpoints, run: run.path.display().to_string(), figures: &figures };
+    let aggregate = args.aggregate.then(|| Aggregate::of(&codes, &args.run.adapter.options(), run.config.train.seed));
+    let aggregate = aggregate.transpose()?;
+    let record = Figures { likelihood, aggregate, checkpoints, run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
     let is_written = written.is_ok();
@@ -138,6 +148,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for at in &record.checkpoints {
         let (MeanLikelihood { nll, nll_standard_error, .. }, AtCheckpoint { step, epochs, .. }) = (&at.likelihood, at);
         writeln!(out, "                {nll:.3} +- {nll_standard_error:.3} after step {step} ({epochs:.2} epochs)")?;
+    }
+    if let Some(a) = aggregate {
+        writeln!(
+            out,
+            "KL by parts     {:.3} +- {:.3}: mutual information of rows and codes",
+            a.mutual_information, a.mutual_information_standard_error
+        )?;
+        writeln!(
+            out,
+            "                {:.3} +- {:.3}: total correlation of the dimensions",
+            a.total_correlation, a.total_correlation_standard_error
+        )?;
+        writeln!(
+            out,
+            "                {:.3} +- {:.3}: the dimensions' KL from the prior",
+            a.dimension_wise_kl, a.dimension_wise_kl_standard_error
+        )?;
     }
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
     match (f.bits_per_dimension, f.no_bits) {

@@ -353,7 +353,8 @@ impl Lower<'_> {
                 continue;
             }
             let shape = self.graph.shape(*node);
-            let unshaped = self.unshaped(*node);
+            // What is repeated must have the shape that says how.
+            let unshaped = if shape == space { self.unshaped(*node) } else { *node };
             let mut place = self.place(unshaped);
             // A repeated part is copied to its own tensor first.
             if place.part.is_some() && shape != space {

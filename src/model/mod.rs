@@ -14,6 +14,7 @@ mod vae;
 pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::{DISPERSION, Likelihood};
+pub(crate) use regulariser::aggregate;
 pub use spec::{
     Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Regulariser, TableSpec, TrainSpec, VaeSpec,
 };

@@ -66,7 +66,8 @@ pub(super) fn losses(
     match regulariser {
         Regulariser::None => Vec::new(),
         Regulariser::TotalCorrelation { weight, .. } => {
-            let [log_q, of_dimensions] = aggregate(g, codes, constants.first().copied(), batch);
+            let [log_q, of_dimensions] = aggregate(g, codes.z, [codes.mu, codes.logvar], constants.first().copied());
+            let of_dimensions = g.fold("log_q_product", of_dimensions, Over::Columns);
             let [over, under] = [weight, -weight].map(|weight| g.constant(weight / batch as f32));
             vec![(log_q, over), (of_dimensions, under)]
         }
@@ -87,11 +88,11 @@ pub(super) fn losses(
     }
 }
 
-/// Each row of the batch beside each: `x (B, B Z)` has row i in place of every other, `y (1, B Z)` all of them.
-fn beside(g: &mut Graph, name: &str, x: Node, batch: usize) -> Node {
-    let latent = g.shape(x)[1];
-    let repeated = g.repeat(&format!("{name} of pairs"), x, batch);
-    g.reshape(repeated, [batch, batch * latent])
+/// Rows `x (B, Z)` beside C others, which are `(1, C Z)` in a row: `(B, C Z)`, each row of x so many times.
+fn beside(g: &mut Graph, name: &str, x: Node, others: usize) -> Node {
+    let [rows, latent] = g.shape(x);
+    let repeated = g.repeat(&format!("{name} of pairs"), x, others);
+    g.reshape(repeated, [rows, others * latent])
 }
 
 fn in_a_row(g: &mut Graph, y: Node) -> Node {
@@ -99,23 +100,21 @@ fn in_a_row(g: &mut Graph, y: Node) -> Node {
     g.reshape(y, [1, rows * cols])
 }
 
-/// `(B, 1)` each: `ln q(z)` of the draws under the mixture of the batch's codes, and the sum of the same of their dimensions, up to
-/// constants where rows have no weights.
-fn aggregate(g: &mut Graph, codes: &Codes, weights: Option<Node>, batch: usize) -> [Node; 2] {
-    let latent = g.shape(codes.z)[1];
-    let z = beside(g, "z", codes.z, batch);
-    let [mu, logvar] = [codes.mu, codes.logvar].map(|node| in_a_row(g, node));
+/// Logarithms of sums of the densities of `z (B, Z)` under C codes, `(C, Z)` each: `(B, 1)`, and those of its dimensions `(B, Z)`. The
+/// logarithm of each density has a weight `(B C, 1)` added, if there are some.
+pub(crate) fn aggregate(g: &mut Graph, z: Node, codes: [Node; 2], weights: Option<Node>) -> [Node; 2] {
+    let ([rows, latent], others) = (g.shape(z), g.shape(codes[0])[0]);
+    let z = beside(g, "z", z, others);
+    let [mu, logvar] = codes.map(|node| in_a_row(g, node));
     let densities = g.map("log_densities", Function::LogNormal, &[z, mu, logvar]);
-    let of_dimensions = g.reshape(densities, [batch * batch, latent]);
+    let of_dimensions = g.reshape(densities, [rows * others, latent]);
     let mut joint = g.fold("log_joint", of_dimensions, Over::Columns);
     let mut single = of_dimensions;
     if let Some(weights) = weights {
         joint = g.sum_of("log_joint weighted", joint, weights);
         single = g.sum_of("log_densities weighted", single, weights);
     }
-    let log_q = g.log_sum_exp("log_q", joint, batch);
-    let singles = g.log_sum_exp("log_q_of_dimensions", single, batch);
-    [log_q, g.fold("log_q_product", singles, Over::Columns)]
+    [("log_q", joint), ("log_q_of_dimensions", single)].map(|(name, of)| g.log_sum_exp(name, of, others))
 }
 
 /// `(Z, 1)`: sums over rows of the weighted squares of how far the covariance of a batch's codes is from the identity.

@@ -62,6 +62,13 @@ fn importance_sampling_finds_the_likelihood_of_a_linear_model() {
         assert!(checkpoints.len() >= 3, "{eval}");
         let falls = |pair: &[Value]| number(&pair[1], "nll") < number(&pair[0], "nll");
         assert!(checkpoints.windows(2).all(falls), "{eval}");
+        let parts = place.json(&format!("eval linear --aggregate --device {device} --json"));
+        let names = ["mutual_information", "total_correlation", "dimension_wise_kl"];
+        let sum: f64 = names.iter().map(|name| number(&parts, name)).sum();
+        assert!((sum - number(&parts, "kl")).abs() < 0.3, "{parts}");
+        // There is one dimension, and a row tells no more than which of all it is.
+        assert!(number(&parts, names[1]).abs() < 1e-4, "{parts}");
+        assert!((0.5..134_f64.ln()).contains(&number(&parts, names[0])), "{parts}");
         let all = place.json(&format!("eval linear --nll 20 --train --device {device} --json"));
         assert_eq!(number(&all, "rows"), 670.0);
     }
@@ -76,6 +83,7 @@ fn rows_have_a_likelihood_only_under_one() {
     assert!((number(&eval, "nll_bits_per_dimension") - bits).abs() < 1e-9, "{eval}");
     place.done("train --preset autoencoder --data strokes:count=300 --epochs 1 --out plain");
     assert!(place.refused("eval plain --nll 9").1.contains("needs a prior"));
+    assert!(place.refused("eval plain --aggregate").1.contains("needs a prior"));
     place.done("train --likelihood mse --hidden 16 --data strokes:count=300 --epochs 1 --out squares");
     let (code, told) = place.refused("eval squares --nll 9");
     assert!(code == 2 && told.contains("mse is no likelihood"), "{told}");
