@@ -65,10 +65,10 @@ fn importance_sampling_finds_the_likelihood_of_a_linear_model() {
         let parts = place.json(&format!("eval linear --aggregate --device {device} --json"));
         let names = ["mutual_information", "total_correlation", "dimension_wise_kl"];
         let sum: f64 = names.iter().map(|name| number(&parts, name)).sum();
-        assert!((sum - number(&parts, "kl")).abs() < 0.3, "{parts}");
+        assert!((sum - number(&parts, "kl")).abs() < 0.15, "{parts}");
         // There is one dimension, and a row tells no more than which of all it is.
         assert!(number(&parts, names[1]).abs() < 1e-4, "{parts}");
-        assert!((0.5..134_f64.ln()).contains(&number(&parts, names[0])), "{parts}");
+        assert!((0.03..134_f64.ln()).contains(&number(&parts, names[0])), "{parts}");
         let all = place.json(&format!("eval linear --nll 20 --train --device {device} --json"));
         assert_eq!(number(&all, "rows"), 670.0);
     }
