@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::statistics::{kl_per_dimension, mean_variances};
 use super::{Codes, Run, Score};
+use crate::config::ModelConfig;
 use crate::data::{Columns, Kind, Split};
 use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
@@ -58,6 +59,20 @@ pub struct Evaluation {
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_bits: Option<&'static str>,
+}
+
+/// What the test losses of training are, in words.
+pub fn test_loss(model: &ModelConfig) -> String {
+    let times = if model.beta == 1.0 { String::new() } else { format!("{} ", model.beta) };
+    match (model.objective, model.capacity) {
+        (Objective::Ae, _) => "the reconstruction".into(),
+        (Objective::Iwae, _) => {
+            let share = if model.elbo_share > 0.0 { " and the ELBO" } else { "" };
+            format!("the bound of {} draws in groups of {}{share}", model.samples, model.samples / model.sample_groups)
+        }
+        (_, Some(capacity)) => format!("reconstruction + {times}|KL - {capacity}|"),
+        _ => format!("reconstruction + {times}KL"),
+    }
 }
 
 /// A mean, and its standard error: none of a single number.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::run_args::told;
 use super::sheet::put;
 use crate::apply::record::{Metrics, Record};
-use crate::apply::{Run, RunError};
+use crate::apply::{Run, RunError, test_loss};
 use crate::report::compare::{RunMetrics, comparison};
 use crate::report::page::Headline;
 use crate::run;
@@ -43,6 +43,7 @@ struct Row {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     let mut pages = Vec::new();
+    let mut losses = Vec::new();
     for path in &args.runs {
         let run = Run::open(path)?;
         let (record, metrics) = (Record::of(path)?, Metrics::of(path)?);
@@ -53,6 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             ))
             .into());
         };
+        losses.push(test_loss(&run.config.model));
         let best = metrics.epochs.iter().map(|e| e.test_loss).fold(f64::INFINITY, f64::min);
         rows.push(Row {
             run: path.display().to_string(),
@@ -87,6 +89,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     sources.dedup();
     if sources.len() > 1 {
         warning!("these runs are of different data, so their losses cannot be compared: {}", sources.join("; "));
+    }
+    losses.sort_unstable();
+    losses.dedup();
+    if losses.len() > 1 {
+        let losses = losses.join("; ");
+        warning!(
+            "the test losses of these runs are different things ({losses}): `wgvae eval RUN --nll 500` compares them"
+        );
     }
     let to =
         args.to.clone().unwrap_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")));

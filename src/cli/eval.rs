@@ -9,7 +9,7 @@ use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::put;
 use crate::apply::importance::{self, MeanLikelihood, Sampled};
 use crate::apply::record::Record;
-use crate::apply::{Aggregate, Applied, Evaluation, Run, RunError};
+use crate::apply::{Aggregate, Applied, Evaluation, Run, RunError, test_loss};
 use crate::data::Split;
 use crate::model::Objective;
 
@@ -115,16 +115,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (f.kl, f.kl_standard_error),
     ]
     .map(|(mean, error)| format!("{mean:.3} +- {error:.3}"));
-    if let (Some(elbo), Some(error), Some(beta)) = (f.elbo, f.elbo_standard_error, f.beta) {
+    if let (Some(elbo), Some(error)) = (f.elbo, f.elbo_standard_error) {
         writeln!(out, "elbo            {elbo:.3} +- {error:.3} nats per row, and the standard error of the mean")?;
-        let (model, times) = (&run.config.model, if beta == 1.0 { String::new() } else { format!("{beta} ") });
-        let what = match (model.objective, model.capacity) {
-            (Objective::Iwae, _) => "reconstruction + KL; training has the bound of several draws".into(),
-            (_, Some(capacity)) => format!("reconstruction + {times}|KL - {capacity}|, as in training"),
-            (Objective::Elbo, _) => format!("reconstruction + {times}KL, as in training"),
-            _ => format!("reconstruction + {times}KL, without what codes of a batch cost"),
-        };
-        writeln!(out, "loss            {loss}: {what}")?;
+        let of_training = test_loss(&run.config.model);
+        match run.config.model.objective {
+            Objective::Iwae => {
+                writeln!(out, "loss            {loss}: reconstruction + KL; that of training is {of_training}")?
+            }
+            _ => writeln!(out, "loss            {loss}: {of_training}, as in training")?,
+        }
         writeln!(out, "reconstruction  {recon}")?;
         writeln!(out, "KL              {kl}")?;
         let mut sorted: Vec<(usize, f64)> = f.kl_per_dimension.iter().copied().enumerate().collect();

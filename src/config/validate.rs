@@ -131,6 +131,10 @@ impl Config {
                 "beta_cycles is of beta_schedule cyclical: choose it, or leave beta_cycles out",
             ),
             (m.samples == 0 || m.sample_groups == 0, "samples and sample_groups must be at least 1"),
+            (
+                iwae && m.samples == 1,
+                "the objective iwae needs several draws of the latent for each row: set samples, to 5 for instance",
+            ),
             (m.samples > 65_535, "samples may be at most 65535"),
             (
                 !iwae && (m.samples > 1 || m.sample_groups > 1 || m.elbo_share != 0.0 || m.doubly_reparameterised),

@@ -1,0 +1,186 @@
+//! The plans of a model: to train it, and to apply it.
+
+mod builder;
+mod plans;
+
+use super::network::{Draws, Noise};
+use super::spec::{DataSpec, Regulariser, TrainSpec, VaeSpec};
+use crate::plan::{PlanError, PlanId, Program, TensorId};
+use builder::Builder;
+
+/// A plan of a [`Vae`], by its index in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// A whole training step.
+    Train = 0,
+    /// The losses of a batch of test rows.
+    Evaluate = 1,
+    /// Test rows through the code without noise.
+    Reconstruct = 2,
+    /// Draws from the prior, decoded. An autoencoder has no prior and no such plan.
+    Sample = 3,
+}
+
+/// A plan of a model that is only applied, by its index in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apply {
+    /// Rows to what the encoder says of them: `codes`, and `z` without noise.
+    Encode = 0,
+    /// `z` to what the decoder shows.
+    Decode = 1,
+    /// Rows through both, without noise.
+    Reconstruct = 2,
+    /// The losses of rows, with one draw of the latent from [`Vae::noise`].
+    Score = 3,
+    /// What `z` loses for what is seen of rows, and the slope of that: of a model that is to infer codes.
+    Infer = 4,
+    /// Another draw of the latent for each row of the batch, whose codes are there, and its weight: of a model that is to weigh
+    /// draws.
+    Weigh = 5,
+}
+
+/// How rows that codes are inferred for were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// As they are: with the model's likelihood.
+    Exactly,
+    /// With noise: with squared errors, weighted for each value.
+    WithNoise,
+}
+
+/// Where what is seen of rows lies, and the slope of its loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Inference {
+    /// `(B, D)`: the values; 0 where one is not seen.
+    pub seen: TensorId,
+    /// `(B, D)`: what the loss of each is multiplied by; 0 where it is not seen.
+    pub trust: TensorId,
+    /// `(B, Z)`: the slope of each row's loss by `z`; the loss is in [`Vae::recon`].
+    pub slope: TensorId,
+}
+
+impl From<Plan> for PlanId {
+    fn from(plan: Plan) -> Self {
+        PlanId(plan as usize)
+    }
+}
+
+impl From<Apply> for PlanId {
+    fn from(plan: Apply) -> Self {
+        match plan {
+            // A model has at most one of them.
+            Apply::Infer | Apply::Weigh => PlanId(4),
+            _ => PlanId(plan as usize),
+        }
+    }
+}
+
+/// A model's program, and the tensors the outside writes and reads.
+#[derive(Debug, Clone)]
+pub struct Vae {
+    /// Tensors and plans.
+    pub program: Program,
+    /// The training rows.
+    pub train_data: TensorId,
+    /// The test rows.
+    pub test_data: TensorId,
+    /// The classes of both, where the model is told.
+    pub labels: Option<Labels>,
+    /// What the outside writes once: what is known of a table's columns.
+    pub constants: Vec<(TensorId, Vec<f32>)>,
+    /// `(L)`: all parameters.
+    pub weights: TensorId,
+    /// `(L)`: all gradients.
+    pub gradients: TensorId,
+    /// `(L)` each: the optimiser's moments, as many as it has.
+    pub moments: Vec<TensorId>,
+    /// `(1)`: what gradients are multiplied by; starts at 1.
+    pub clip: TensorId,
+    /// `(B, D)`: the batch; where the data is bytes, `(B, ceil(D / 4))` words of them.
+    pub x: TensorId,
+    /// `(B, D)`: what the decoder shows, in the units of the data.
+    pub mean: TensorId,
+    /// `(B, Z)`: the noise of the reparameterisation, where it is given.
+    pub noise: Option<TensorId>,
+    /// `(B, 2 Z)`: mu and logvar; an autoencoder's `(B, Z)` code.
+    pub codes: TensorId,
+    /// `(B, Z)`: what is decoded.
+    pub z: TensorId,
+    /// `(B)`: the negative log-likelihood of each row.
+    pub recon: TensorId,
+    /// `(B)`: the KL divergence of each row.
+    pub kl: TensorId,
+    /// Of a model that is to infer codes.
+    pub inference: Option<Inference>,
+    /// Of a model that is to weigh draws, `(B, 3)`: of each row, the greatest logarithm of a weight, and the sums of the weights and
+    /// of their squares in units of it. See [`stream`](crate::kernels::log_sum_exp::stream).
+    pub weighed: Option<TensorId>,
+}
+
+/// Where the classes of rows lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Labels {
+    /// `(N, 1)`: the number of the class of each training row.
+    pub train: TensorId,
+    /// The same of the test rows.
+    pub test: TensorId,
+    /// `(B, K)`: 1 in the column of the class of each row of the batch, else 0.
+    pub batch: TensorId,
+}
+
+impl Labels {
+    /// The numbers of the classes in turn, for rows that have none.
+    pub fn in_turn(rows: std::ops::Range<usize>, count: usize) -> Vec<u32> {
+        rows.map(|row| (row % count.max(1)) as u32).collect()
+    }
+
+    /// `(B, K)` of the numbers of classes.
+    pub fn columns(classes: &[u32], count: usize) -> Vec<f32> {
+        let row = |class: u32| (0..count as u32).map(move |column| if column == class { 1.0 } else { 0.0 });
+        classes.iter().copied().flat_map(row).collect()
+    }
+}
+
+impl Vae {
+    /// Builds the plans that train a model.
+    pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Builder::new(spec, train, data, as_trained(spec, Noise::Drawn)).build(Builder::training)
+    }
+
+    /// The same with the training plan's noise taken from [`Vae::noise`] instead of drawn: for comparisons with other
+    /// programs.
+    pub fn with_given_noise(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Builder::new(spec, train, data, as_trained(spec, Noise::Given)).build(Builder::training)
+    }
+
+    /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
+    pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        Builder::new(spec, train, data, Draws::one(Noise::Given)).build(Builder::applying)
+    }
+
+    /// The same, and a plan to infer the codes of rows that were seen in part or with noise.
+    pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
+        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
+        let mut matrix = |name: &str, width: usize| builder.lowering.shared(name, &[train.batch, width]);
+        let inference = Inference {
+            seen: matrix("seen", spec.width),
+            trust: matrix("trust", spec.width),
+            slope: matrix("d_z", spec.latent),
+        };
+        builder.inference = Some((seen, inference));
+        builder.build(Builder::applying)
+    }
+
+    /// The same as [`Vae::applied`], and a plan to weigh draws of the latent, as importance sampling does.
+    pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
+        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
+        builder.weighed = Some(builder.lowering.shared("weighed", &[train.batch, 3]));
+        builder.build(Builder::applying)
+    }
+}
+
+/// What a step of training draws.
+fn as_trained(spec: &VaeSpec, noise: Noise) -> Draws {
+    let prior = matches!(spec.regulariser, Regulariser::Discrepancy { .. });
+    Draws { noise, samples: spec.importance.samples, prior }
+}

@@ -1,0 +1,245 @@
+//! The plans one by one.
+
+use super::builder::Builder;
+use super::{Inference, Labels, Seen};
+use crate::graph::{Graph, Node, Over, gradients};
+use crate::kernels::{batch, log_sum_exp, optimizer, reduce};
+use crate::model::layers;
+use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
+use crate::model::objective::{self, Losses};
+use crate::model::spec::Objective;
+use crate::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
+
+impl Builder<'_> {
+    pub(super) fn training(&mut self) -> Result<Vec<StepPlan>, PlanError> {
+        let mut plans = vec![self.train()?, self.evaluate("evaluate", Noise::Drawn, true)?, self.reconstruct()?];
+        if self.spec.objective != Objective::Ae {
+            plans.push(self.sample()?);
+        }
+        Ok(plans)
+    }
+
+    pub(super) fn applying(&mut self) -> Result<Vec<StepPlan>, PlanError> {
+        let mut plans =
+            vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given, false)?];
+        if let Some((seen, inference)) = self.inference {
+            plans.push(self.infer(seen, inference)?);
+        }
+        if let Some(weighed) = self.weighed {
+            plans.push(self.weigh(weighed)?);
+        }
+        Ok(plans)
+    }
+
+    /// Gathers a batch of training rows, changed a little if asked.
+    fn gather_training(&self) -> Result<Vec<Op>, PlanError> {
+        let tensors = &self.lowering.tensors;
+        let (data, width, binarise) = (self.train_data, self.spec.width, self.train.binarise);
+        let rows = |x: TensorId| match self.train.augment {
+            Some(augment) => batch::augmented(tensors, data, x, binarise, augment),
+            None => batch::gather(tensors, data, x, width, binarise),
+        };
+        self.gathered(rows, |labels| labels.train)
+    }
+
+    /// Gathers a batch of test rows.
+    fn gather_test(&self) -> Result<Vec<Op>, PlanError> {
+        let (tensors, width) = (&self.lowering.tensors, self.spec.width);
+        let rows = |x: TensorId| batch::gather(tensors, self.test_data, x, width, self.train.binarise);
+        self.gathered(rows, |labels| labels.test)
+    }
+
+    /// Gathers rows, and again for each draw of the latent, where there are several; and their classes.
+    fn gathered(
+        &self,
+        rows: impl Fn(TensorId) -> Result<Op, PlanError>,
+        of: impl Fn(Labels) -> TensorId,
+    ) -> Result<Vec<Op>, PlanError> {
+        let mut ops = vec![rows(self.x)?];
+        if let Some(x) = self.x_of_draws {
+            let mut op = batch::repeated(rows(x)?, self.draws.samples)?;
+            op.label += " of draws";
+            ops.push(op);
+        }
+        if let Some(labels) = self.labels {
+            ops.push(batch::classes(&self.lowering.tensors, of(labels), labels.batch)?);
+        }
+        Ok(ops)
+    }
+
+    fn report(&self, has_loss: bool) -> Result<Op, PlanError> {
+        let tensors = &self.lowering.tensors;
+        match has_loss {
+            true => reduce::report_loss(tensors, [self.recon, self.kl, self.loss], self.metrics),
+            false => reduce::report(tensors, self.recon, self.kl, self.metrics),
+        }
+    }
+
+    /// The losses of a batch, as they are in training or the reconstruction and the KL alone, and the nodes that the outside
+    /// places or reads.
+    fn losses(
+        &self,
+        g: &mut Graph,
+        inputs: Inputs,
+        noise: Noise,
+        as_trained: bool,
+    ) -> (Encoded, Losses, Vec<(Node, TensorId)>) {
+        let (spec, batch) = (self.spec, self.train.batch);
+        let encoded = network::encode(g, spec, inputs, Draws { noise, ..self.draws });
+        let mut kept = self.placed(inputs);
+        let of_draws = match self.x_of_draws {
+            None => inputs,
+            Some(to) => {
+                let x = g.input("x of draws", [batch * self.draws.samples, spec.width], self.levels);
+                kept.push((x, to));
+                let repeated = |classes| g.repeat("classes of draws", classes, self.draws.samples);
+                Inputs { x, classes: inputs.classes.map(repeated), table: inputs.table }
+            }
+        };
+        let output = encoded.decode(g, spec, of_draws.classes);
+        let recon = network::reconstruction(g, spec, output, of_draws);
+        let losses = match as_trained {
+            true => objective::losses(g, spec, &encoded, recon, batch),
+            false => Losses::plain(recon),
+        };
+        kept.extend(losses.constants.iter().copied().zip(self.regulariser.iter().map(|(id, _)| *id)));
+        kept.push((losses.recon, self.recon));
+        kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
+        kept.extend(losses.loss.map(|loss| (loss, self.loss)));
+        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
+        (encoded, losses, kept)
+    }
+
+    /// A step: the batch, the losses, their gradients, the update.
+    fn train(&mut self) -> Result<StepPlan, PlanError> {
+        let (mut g, inputs) = self.graph();
+        let (encoded, losses, mut kept) = self.losses(&mut g, inputs, self.draws.noise, true);
+        let (spec, arena) = (self.spec, self.arenas.gradients);
+        let find = |g: &mut Graph, params: &[Node]| losses.gradients(g, spec, &encoded, params);
+        kept.extend(self.lowering.placed_gradients(&mut g, arena, find));
+        let gather = self.gather_training()?;
+        let tensors = &self.lowering.tensors;
+        let mut behind = vec![self.report(losses.loss.is_some())?];
+        if let Some(max_norm) = self.train.clip {
+            behind.push(reduce::squares(tensors, self.arenas.gradients, self.partials)?);
+            behind.push(reduce::clip(tensors, self.partials, self.arenas.clip, self.metrics, max_norm)?);
+        }
+        behind.push(optimizer::update(tensors, self.arenas, self.train.rule, self.train.decay)?);
+        self.plan("train", &g, &kept, [gather, behind])
+    }
+
+    /// The losses of a batch of test rows.
+    fn evaluate(&mut self, name: &str, noise: Noise, as_trained: bool) -> Result<StepPlan, PlanError> {
+        let (mut g, inputs) = self.graph();
+        let (_, losses, kept) = self.losses(&mut g, inputs, noise, as_trained);
+        let (gather, report) = (self.gather_test()?, self.report(losses.loss.is_some())?);
+        self.plan(name, &g, &kept, [gather, vec![report]])
+    }
+
+    fn encode(&mut self) -> Result<StepPlan, PlanError> {
+        let (mut g, inputs) = self.graph();
+        let encoded = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off));
+        let mut kept = self.placed(inputs);
+        kept.push((encoded.codes, self.codes));
+        if encoded.z != encoded.codes {
+            kept.push((encoded.z, self.z));
+        }
+        let gather = self.gather_test()?;
+        self.plan("encode", &g, &kept, [gather, Vec::new()])
+    }
+
+    fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
+        let (mut g, inputs) = self.graph();
+        let output = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off)).decode(
+            &mut g,
+            self.spec,
+            inputs.classes,
+        );
+        let mean = self.spec.likelihood.mean(&mut g, output, inputs.table);
+        let mut kept = self.placed(inputs);
+        kept.push((mean, self.mean));
+        let gather = self.gather_test()?;
+        self.plan("reconstruct", &g, &kept, [gather, Vec::new()])
+    }
+
+    /// What the decoder shows of a `z`, and of the classes that the outside writes.
+    fn shown(&mut self, name: &str, mut g: Graph, z: Node) -> Result<StepPlan, PlanError> {
+        let classes = network::classes(&mut g, self.spec, self.train.batch);
+        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
+        let output = network::decode(&mut g, self.spec, z, classes, &weights);
+        let table = network::table(&mut g, self.spec);
+        let mean = self.spec.likelihood.mean(&mut g, output, table);
+        let mut kept = vec![(z, self.z), (mean, self.mean)];
+        kept.extend(self.placed_table(table));
+        kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
+        self.plan(name, &g, &kept, [Vec::new(), Vec::new()])
+    }
+
+    fn decode(&mut self) -> Result<StepPlan, PlanError> {
+        let mut g = Graph::with_params(self.params.clone());
+        let z = g.input("z", [self.train.batch, self.spec.latent], false);
+        self.shown("decode", g, z)
+    }
+
+    /// The loss of what is seen of rows by a `z`, and its slope.
+    fn infer(&mut self, seen: Seen, to: Inference) -> Result<StepPlan, PlanError> {
+        let mut g = Graph::with_params(self.params.clone());
+        let (batch, width) = (self.train.batch, self.spec.width);
+        let z = g.input("z", [batch, self.spec.latent], false);
+        let (x, trust) = (g.input("seen", [batch, width], false), g.input("trust", [batch, width], false));
+        let classes = network::classes(&mut g, self.spec, batch);
+        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
+        let output = network::decode(&mut g, self.spec, z, classes, &weights);
+        let table = network::table(&mut g, self.spec);
+        let losses = match seen {
+            Seen::Exactly => {
+                let loss = network::losses(&mut g, self.spec, output, Inputs { x, classes, table });
+                let trust = g.reshape(trust, g.shape(loss));
+                g.map("trusted losses", Function::Multiply, &[loss, trust])
+            }
+            Seen::WithNoise => {
+                let mean = self.spec.likelihood.mean(&mut g, output, None);
+                let [x, trust] = [x, trust].map(|node| g.reshape(node, g.shape(mean)));
+                let zero = g.constant(0.0);
+                g.map("trusted losses", Function::Loss(Loss::Gaussian), &[mean, x, trust, zero])
+            }
+        };
+        let of_rows = g.reshape(losses, [batch, width]);
+        let recon = g.fold("recon", of_rows, Over::Columns);
+        let one = g.constant(1.0);
+        let slope = gradients(&mut g, &[(recon, one)], &[z]).into_iter().next().flatten();
+        let mut kept = vec![(z, self.z), (x, to.seen), (trust, to.trust), (recon, self.recon)];
+        kept.extend(slope.map(|slope| (slope, to.slope)));
+        kept.extend(self.placed_table(table));
+        kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
+        self.plan("infer", &g, &kept, [Vec::new(), Vec::new()])
+    }
+
+    /// A draw of the latent for each row of the batch, from its codes, and its weight: `p(x, z) / q(z | x)`.
+    fn weigh(&mut self, weighed: TensorId) -> Result<StepPlan, PlanError> {
+        let (mut g, inputs) = self.graph();
+        let (batch, latent) = (self.train.batch, self.spec.latent);
+        let codes = g.input("codes", [batch, 2 * latent], false);
+        let [mu, logvar] = network::halves(&mut g, codes, latent);
+        let noise = g.normal("noise", 0, [batch, latent]);
+        let z = layers::reparameterise(&mut g, "z", [mu, logvar], noise);
+        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
+        let output = network::decode(&mut g, self.spec, z, inputs.classes, &weights);
+        let recon = network::reconstruction(&mut g, self.spec, output, inputs);
+        let ratio = layers::log_ratio(&mut g, z, noise, logvar);
+        let minus = g.constant(-1.0);
+        let log_likelihood = g.map("log_likelihood", Function::Multiply, &[recon, minus]);
+        let log_weight = g.sum_of("log_weight", log_likelihood, ratio);
+        let to = self.lowering.shared("log_weight", &[batch, 1]);
+        let mut kept = self.placed(inputs);
+        kept.extend([(codes, self.codes), (log_weight, to)]);
+        let stream = log_sum_exp::stream(&self.lowering.tensors, "stream", to, weighed)?;
+        self.plan("weigh", &g, &kept, [Vec::new(), vec![stream]])
+    }
+
+    fn sample(&mut self) -> Result<StepPlan, PlanError> {
+        let mut g = Graph::with_params(self.params.clone());
+        let z = g.normal("prior", 0, [self.train.batch, self.spec.latent]);
+        self.shown("sample", g, z)
+    }
+}
