@@ -17,10 +17,14 @@ pub(super) fn advice(config: &Config, progress: &Progress, test_losses: &[f64]) 
     let (Some(best), Some(last)) = (&progress.best, &progress.last) else { return Vec::new() };
     let mut all = Vec::new();
     if config.model.objective != Objective::Ae && config.model.beta > 0.0 && best.test_kl < COLLAPSED {
-        let beta = if config.model.beta > 1.0 { "a smaller --beta, " } else { "--beta 0.1, " };
+        let remedy = match config.model.objective {
+            // It has no beta.
+            Objective::Iwae => "more epochs, ",
+            _ if config.model.beta > 1.0 => "a smaller --beta, --beta-warmup-epochs 10, ",
+            _ => "--beta 0.1, --beta-warmup-epochs 10, ",
+        };
         all.push(format!(
-            "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try \
-             {beta}--beta-warmup-epochs 10, or another --seed",
+            "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try {remedy}or another --seed",
             best.test_kl
         ));
     }
