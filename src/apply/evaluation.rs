@@ -126,7 +126,7 @@ impl Evaluation {
 }
 
 /// Nats of a row as bits for each value, in the units of the data. Else why the loss is no likelihood of the data.
-pub(super) fn bits_per_dimension(run: &Run, rows: &Split, nats: f64) -> Result<f64, &'static str> {
+pub fn bits_per_dimension(run: &Run, rows: &Split, nats: f64) -> Result<f64, &'static str> {
     // Of a table, a value is a cell.
     let width = run.data.columns.as_ref().map_or(run.data.shape.len(), |columns| columns.names.len()) as f64;
     Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)

@@ -16,7 +16,7 @@ pub mod statistics;
 
 pub use aggregate::Aggregate;
 pub use distribution::Distribution;
-pub use evaluation::{Evaluation, test_loss};
+pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use mixture::Mixture;
 pub use model::{Applied, Codes, Score};
 pub use run::{Run, RunError};

@@ -2,7 +2,7 @@
 
 use super::tables;
 use crate::apply::record::{Metrics, Record};
-use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, draws};
+use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, bits_per_dimension, draws};
 use crate::config::{Config, RowSpec};
 use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
@@ -98,6 +98,11 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
     let split = &rows.split;
     let codes = model.encode(split)?;
     let figures = Evaluation::of(run, split, &codes, &model.score(split, 1)?, 1);
+    // That of the objective iwae is a bound of several draws.
+    let test_loss = match run.config.model.objective {
+        Objective::Iwae => metrics.epochs.iter().map(|e| e.test_loss).min_by(f64::total_cmp),
+        _ => Some(figures.loss),
+    };
     let shown = model.reconstruct(split)?;
     let mixture = Mixture::of(run)?;
     let samples = match run.has_prior() || mixture.is_some() {
@@ -111,15 +116,14 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         title: run.name(),
         facts: facts(run, record, metrics),
         headline: Headline {
-            // That of the objective iwae is a bound of several draws.
-            test_loss: match run.config.model.objective {
-                Objective::Iwae => metrics.epochs.iter().map(|e| e.test_loss).min_by(f64::total_cmp),
-                _ => Some(figures.loss),
-            },
+            test_loss,
             reconstruction: Some(figures.reconstruction),
             kl: run.has_prior().then_some(figures.kl),
             active: Some((figures.active_units, codes.latent)),
-            bits_per_dimension: figures.bits_per_dimension,
+            bits_per_dimension: match run.config.model.objective {
+                Objective::Iwae => test_loss.and_then(|nats| bits_per_dimension(run, split, nats).ok()),
+                _ => figures.bits_per_dimension,
+            },
         },
         epochs: epochs(metrics),
         steps: metrics.steps.iter().map(step).collect(),
