@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::evaluation::mean;
+use super::importance::Weights;
 use super::{Codes, RunError, draws};
 use crate::executor::{Executor, OpenDevice};
 use crate::gpu::GpuOptions;
@@ -83,43 +84,21 @@ fn log_densities(z: &[f32], codes: &Codes, device: &DeviceOptions) -> Result<(Ve
     for some in z.chunks(step.rows * latent) {
         let count = some.len() / latent;
         step.write(step.z, some, 0.0)?;
-        let mut of_rows = vec![LogSum::default(); count];
-        let mut of_dimensions = vec![LogSum::default(); count * latent];
+        let mut of_rows = vec![Weights::default(); count];
+        let mut of_dimensions = vec![Weights::default(); count * latent];
         for (mu, logvar) in codes.mu.chunks(step.rows * latent).zip(codes.logvar.chunks(step.rows * latent)) {
             let [log_q, log_q_of_dimensions] = step.run([mu, logvar])?;
-            of_rows.iter_mut().zip(log_q).for_each(|(sum, value)| sum.add(value.into()));
-            of_dimensions.iter_mut().zip(log_q_of_dimensions).for_each(|(sum, value)| sum.add(value.into()));
+            of_rows.iter_mut().zip(log_q).for_each(|(sum, value)| sum.add(Weights::one(value.into())));
+            of_dimensions
+                .iter_mut()
+                .zip(log_q_of_dimensions)
+                .for_each(|(sum, value)| sum.add(Weights::one(value.into())));
         }
         let less = (rows as f64).ln();
-        joint.extend(of_rows.into_iter().map(|sum| sum.get() - less));
-        single.extend(of_dimensions.into_iter().map(|sum| sum.get() - less));
+        joint.extend(of_rows.into_iter().map(|sum| sum.log_sum() - less));
+        single.extend(of_dimensions.into_iter().map(|sum| sum.log_sum() - less));
     }
     Ok((joint, single))
-}
-
-/// A logarithm of a sum of exponentials.
-#[derive(Debug, Clone, Copy)]
-struct LogSum {
-    most: f64,
-    sum: f64,
-}
-
-impl Default for LogSum {
-    fn default() -> Self {
-        Self { most: f64::NEG_INFINITY, sum: 0.0 }
-    }
-}
-
-impl LogSum {
-    fn add(&mut self, value: f64) {
-        let most = self.most.max(value);
-        self.sum = self.sum * (self.most - most).exp() + (value - most).exp();
-        self.most = most;
-    }
-
-    fn get(self) -> f64 {
-        self.most + self.sum.ln()
-    }
 }
 
 /// Some draws beside as many codes, on the device.

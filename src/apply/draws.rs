@@ -39,26 +39,24 @@ pub(super) fn chosen(weights: &[f32], share: f32) -> usize {
 
 /// Rows of zeros and ones: each value is 1 with the probability that its level is. `keys` are those of the rows' draws.
 pub(super) fn binarised(rows: &Split, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Split {
-    let width = (rows.values.len() / rows.rows.max(1)).max(1);
-    let of_row = |(row, key): (&[f32], [u32; 2])| -> Vec<f32> {
-        let is_one = |(i, level): (usize, &f32)| oracle::uniform(key, i as u32, draw) < *level;
-        row.iter().enumerate().map(is_one).map(f32::from).collect()
-    };
-    let drawn: Vec<f32> = rows.numbers(0..rows.rows, width).chunks_exact(width).zip(keys).flat_map(of_row).collect();
-    let bytes = matches!(rows.values, Values::Bytes(_));
-    Split { labels: rows.labels.clone(), ..Split::of_numbers(&drawn, bytes, width) }
+    binarised_in(rows, 1, keys, draw)
 }
 
 /// Rows of zeros and ones as they are drawn when training evaluates them, in batches of so many.
 pub(super) fn binarised_as_evaluated(rows: &Split, batch: usize, seed: u64) -> Split {
+    let keys = (0_u64..).map(|number| key(seed, Stream::EvaluationBinarise, number));
+    binarised_in(rows, batch, keys, 0)
+}
+
+/// The same with a key for each batch of so many rows.
+fn binarised_in(rows: &Split, batch: usize, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Split {
     let width = (rows.values.len() / rows.rows.max(1)).max(1);
-    let of_batch = |(number, levels): (usize, &[f32])| -> Vec<f32> {
-        let key = key(seed, Stream::EvaluationBinarise, number as u64);
-        let is_one = |(i, level): (usize, &f32)| oracle::uniform(key, i as u32, 0) < *level;
+    let of_batch = |(levels, key): (&[f32], [u32; 2])| -> Vec<f32> {
+        let is_one = |(i, level): (usize, &f32)| oracle::uniform(key, i as u32, draw) < *level;
         levels.iter().enumerate().map(is_one).map(f32::from).collect()
     };
     let levels = rows.numbers(0..rows.rows, width);
-    let drawn: Vec<f32> = levels.chunks(batch * width).enumerate().flat_map(of_batch).collect();
+    let drawn: Vec<f32> = levels.chunks(batch * width).zip(keys).flat_map(of_batch).collect();
     let bytes = matches!(rows.values, Values::Bytes(_));
     Split { labels: rows.labels.clone(), ..Split::of_numbers(&drawn, bytes, width) }
 }

@@ -15,9 +15,9 @@ use crate::model::Likelihood;
 use crate::plan::StepScalars;
 use crate::train::next_steps_per_submit;
 
-/// The weights of the draws of a row: `exp(most)` times their sum, and that of their squares.
+/// Weights, of the draws of a row for instance: `exp(most)` times their sum, and that of their squares.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Weights {
+pub(super) struct Weights {
     most: f64,
     sum: f64,
     squares: f64,
@@ -30,8 +30,18 @@ impl Default for Weights {
 }
 
 impl Weights {
-    /// Adds those of more draws.
-    fn add(&mut self, more: Weights) {
+    /// One, by its logarithm.
+    pub(super) fn one(log_weight: f64) -> Self {
+        Self { most: log_weight, sum: 1.0, squares: 1.0 }
+    }
+
+    /// The logarithm of their sum.
+    pub(super) fn log_sum(self) -> f64 {
+        self.most + self.sum.ln()
+    }
+
+    /// Adds more of them.
+    pub(super) fn add(&mut self, more: Weights) {
         let most = self.most.max(more.most);
         if most == f64::NEG_INFINITY {
             return;

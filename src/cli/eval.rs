@@ -189,7 +189,7 @@ fn likelihood(run: &Run, model: &mut Applied, rows: &Split, samples: usize) -> R
     bar.set_length(1000);
     let known = importance::likelihoods(run, model, rows, samples, &mut |Sampled { done, share }| {
         bar.set_position((1000.0 * share) as u64);
-        if !done.is_empty() {
+        if !done.is_empty() && !bar.is_hidden() {
             let MeanLikelihood { nll, nll_standard_error, .. } = MeanLikelihood::of(run, rows, done, samples);
             bar.set_message(format!("{nll:.3} +- {nll_standard_error:.3} of {} rows", done.len()));
         }

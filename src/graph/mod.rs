@@ -462,6 +462,12 @@ impl Graph {
         self.map(name, Function::Add, &[a, b])
     }
 
+    /// Adds `-a`.
+    pub fn negative(&mut self, name: impl Into<String>, a: Node) -> Node {
+        let minus = self.constant(-1.0);
+        self.map(name, Function::Multiply, &[a, minus])
+    }
+
     /// Adds a sum over rows or columns.
     pub fn fold(&mut self, name: impl Into<String>, of: Node, over: Over) -> Node {
         let [rows, cols] = self.shape(of);

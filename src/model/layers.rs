@@ -92,15 +92,8 @@ pub fn conditioned(g: &mut Graph, name: &str, u: Node, classes: Node, extent: Ex
     let ((pixels, outputs), inputs) = (extent.pixels(), g.shape(classes)[1]);
     let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], EMBEDDING);
     let mut shift = g.product(format!("{name} forward"), Orientation::Nt, classes, weight);
-    if let Extent::Image(image) = extent
-        && pixels > 1
-    {
-        let [height, width, channels] = image.map(|n| n as u32);
-        shift = g.upsample(
-            &format!("{name}.pixels"),
-            shift,
-            Windows::padded([height, width, channels], [height, width], 1, [0; 2]),
-        );
+    if pixels > 1 {
+        shift = g.repeat(&format!("{name}.pixels"), shift, pixels);
     }
     g.sum_of(format!("{name}.out"), u, shift)
 }
@@ -177,9 +170,9 @@ pub fn log_ratio_by_z(g: &mut Graph, z: Node, [mu, logvar]: [Node; 2]) -> Node {
 }
 
 fn log_ratio_to(g: &mut Graph, z: Node, log_q: Node) -> Node {
-    let (zero, minus) = (g.constant(0.0), g.constant(-1.0));
+    let zero = g.constant(0.0);
     let log_p = g.map("log_p", Function::LogNormal, &[z, zero, zero]);
-    let less = g.map("minus_log_q", Function::Multiply, &[log_q, minus]);
+    let less = g.negative("minus_log_q", log_q);
     let terms = g.sum_of("log_ratio terms", log_p, less);
     g.fold("log_ratio", terms, crate::graph::Over::Columns)
 }

@@ -328,9 +328,8 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs
     let [value, absent] = [("x there", Function::Present), ("x absent", Function::Absent)]
         .map(|(name, function)| g.map(name, function, &[x]));
     let loss = spec.likelihood.loss(g, output, value, spec.sigma, None);
-    let minus = g.constant(-1.0);
     let of_absent = g.map("loss of what is missing", Function::Multiply, &[loss, absent]);
-    let of_absent = g.map("less", Function::Multiply, &[of_absent, minus]);
+    let of_absent = g.negative("less", of_absent);
     g.map("loss of what is there", Function::Add, &[loss, of_absent])
 }
 

@@ -58,7 +58,7 @@ fn penalty(g: &mut Graph, penalty: Penalty, [kl, terms]: [Node; 2], batch: usize
             let minus_mean = mean_of_rows(g, "minus_kl", kl, -1.0 / batch as f32);
             let capacity = g.scalar(Scalar::Capacity);
             let below = g.sum_of("kl_below", minus_mean, capacity);
-            let above = negative(g, "kl_above", below);
+            let above = g.negative("kl_above", below);
             [("kl_missing", below), ("kl_excess", above)].map(|(name, far)| (relu(g, name, far), beta)).to_vec()
         }
         // The multiplier is a square, so that it is never negative, of a parameter that starts at 1 / FASTER: with steps of
@@ -70,7 +70,7 @@ fn penalty(g: &mut Graph, penalty: Penalty, [kl, terms]: [Node; 2], batch: usize
             let root = g.param(MULTIPLIER, &[1], Init::Constant(1.0 / FASTER));
             let root = g.map("multiplier_root", Function::Multiply, &[root, factor]);
             let multiplier = g.map("multiplier", Function::Multiply, &[root, root]);
-            let minus_mean = negative(g, "minus_kl", mean);
+            let minus_mean = g.negative("minus_kl", mean);
             let below = g.sum_of("kl_below", minus_mean, most);
             vec![(mean, multiplier), (multiplier, below)]
         }
@@ -90,11 +90,6 @@ fn relu(g: &mut Graph, name: &str, of: Node) -> Node {
     g.map(name, Function::Activate(Activation::Relu), &[of])
 }
 
-fn negative(g: &mut Graph, name: &str, of: Node) -> Node {
-    let minus = g.constant(-1.0);
-    g.map(name, Function::Multiply, &[of, minus])
-}
-
 /// `-ln p(x, z) / q(z | x)` of the weights of draws, in groups: `-ln 1/K sum of weights`, of which the mean over the groups is the
 /// loss; and a share of the ELBO.
 fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: Node, batch: usize) -> Losses {
@@ -105,7 +100,7 @@ fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: 
         let weight = g.constant(1.0 / batch as f32);
         return Losses { losses: vec![(recon, weight)], recon: mean_recon, ..Losses::plain(recon) };
     };
-    let minus_recon = negative(g, "log_likelihood", recon);
+    let minus_recon = g.negative("log_likelihood", recon);
     let log_weights = g.sum_of("log_weights", minus_recon, ratio);
     let sums = g.log_sum_exp("log_sums", log_weights, samples / groups);
     let rest = 1.0 - elbo_share;

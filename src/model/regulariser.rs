@@ -125,8 +125,7 @@ fn covariance_distance(
     [identity, weights]: [Node; 2],
     batch: usize,
 ) -> Node {
-    let (share, minus) = (g.constant(1.0 / batch as f32), g.constant(-1.0));
-    let minus_share = g.constant(-1.0 / batch as f32);
+    let [share, minus_share] = [1.0, -1.0].map(|sign| g.constant(sign / batch as f32));
     let sums = g.fold("mu sum", codes.mu, Over::Rows);
     let minus_mean = g.map("minus_mean_mu", Function::Multiply, &[sums, minus_share]);
     let centred = g.sum_of("mu centred", codes.mu, minus_mean);
@@ -139,7 +138,7 @@ fn covariance_distance(
         let diagonal = g.map("variances of draws", Function::Multiply, &[identity, means]);
         covariance = g.sum_of("covariance of z", covariance, diagonal);
     }
-    let minus_identity = g.map("minus_identity", Function::Multiply, &[identity, minus]);
+    let minus_identity = g.negative("minus_identity", identity);
     let far = g.sum_of("covariance less identity", covariance, minus_identity);
     let squares = g.map("squares", Function::Multiply, &[far, far]);
     let weighted = g.map("weighted squares", Function::Multiply, &[squares, weights]);
@@ -149,9 +148,8 @@ fn covariance_distance(
 /// `(B B, 1)`: `exp(-|x - y|^2 / Z)` of each pair of rows, a normal kernel whose variance is Z / 2.
 fn similarities(g: &mut Graph, name: &str, x: Node, y: Node, batch: usize) -> Node {
     let latent = g.shape(x)[1];
-    let minus = g.constant(-1.0);
     let (x, y) = (beside(g, "z", x, batch), in_a_row(g, y));
-    let y = g.map(format!("minus {name}"), Function::Multiply, &[y, minus]);
+    let y = g.negative(format!("minus {name}"), y);
     let apart = g.sum_of(format!("z less {name}"), x, y);
     let squares = g.map(format!("squares of z less {name}"), Function::Multiply, &[apart, apart]);
     let squares = g.reshape(squares, [batch * batch, latent]);

@@ -234,8 +234,7 @@ impl Step {
             let of_parts = g.log_softmax("log_responsibilities", joint, all);
             // What the softmax takes away from each is the logarithm of the likelihood.
             let [first, of_first] = [joint, of_parts].map(|node| g.columns("first", node, 0..1));
-            let minus = g.constant(-1.0);
-            let first = g.map("minus_first", Function::Multiply, &[first, minus]);
+            let first = g.negative("minus_first", first);
             let loss = g.map("loss", Function::Add, &[first, of_first]);
             let losses = vec![g.fold("losses", loss, Over::Columns)];
             Definition { inputs: vec![x, all], losses, outputs: Vec::new() }

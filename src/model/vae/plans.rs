@@ -162,11 +162,16 @@ impl Builder<'_> {
         self.plan("reconstruct", &g, &kept, [gather, Vec::new()])
     }
 
+    /// The decoder's output for a `z` that no encoder of this graph made.
+    fn decoded(&self, g: &mut Graph, z: Node, classes: Option<Node>) -> Node {
+        let weights = if self.spec.tied { network::encoder_weights(g, self.spec) } else { Vec::new() };
+        network::decode(g, self.spec, z, classes, &weights)
+    }
+
     /// What the decoder shows of a `z`, and of the classes that the outside writes.
     fn shown(&mut self, name: &str, mut g: Graph, z: Node) -> Result<StepPlan, PlanError> {
         let classes = network::classes(&mut g, self.spec, self.train.batch);
-        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
-        let output = network::decode(&mut g, self.spec, z, classes, &weights);
+        let output = self.decoded(&mut g, z, classes);
         let table = network::table(&mut g, self.spec);
         let mean = self.spec.likelihood.mean(&mut g, output, table);
         let mut kept = vec![(z, self.z), (mean, self.mean)];
@@ -188,8 +193,7 @@ impl Builder<'_> {
         let z = g.input("z", [batch, self.spec.latent], false);
         let (x, trust) = (g.input("seen", [batch, width], false), g.input("trust", [batch, width], false));
         let classes = network::classes(&mut g, self.spec, batch);
-        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
-        let output = network::decode(&mut g, self.spec, z, classes, &weights);
+        let output = self.decoded(&mut g, z, classes);
         let table = network::table(&mut g, self.spec);
         let losses = match seen {
             Seen::Exactly => {
@@ -223,12 +227,10 @@ impl Builder<'_> {
         let [mu, logvar] = network::halves(&mut g, codes, latent);
         let noise = g.normal("noise", 0, [batch, latent]);
         let z = layers::reparameterise(&mut g, "z", [mu, logvar], noise);
-        let weights = if self.spec.tied { network::encoder_weights(&mut g, self.spec) } else { Vec::new() };
-        let output = network::decode(&mut g, self.spec, z, inputs.classes, &weights);
+        let output = self.decoded(&mut g, z, inputs.classes);
         let recon = network::reconstruction(&mut g, self.spec, output, inputs);
         let ratio = layers::log_ratio(&mut g, z, noise, logvar);
-        let minus = g.constant(-1.0);
-        let log_likelihood = g.map("log_likelihood", Function::Multiply, &[recon, minus]);
+        let log_likelihood = g.negative("log_likelihood", recon);
         let log_weight = g.sum_of("log_weight", log_likelihood, ratio);
         let to = self.lowering.shared("log_weight", &[batch, 1]);
         let mut kept = self.placed(inputs);
