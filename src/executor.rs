@@ -225,6 +225,12 @@ pub struct Device {
     pub driver: String,
 }
 
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)
+    }
+}
+
 impl Device {
     /// The processor.
     pub fn cpu() -> Self {

@@ -54,6 +54,8 @@ fn models() -> Vec<(String, Config)> {
         ("tied autoencoder", "objective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
         ("capacity", "capacity = 0.7\nbeta = 4.0"),
         ("iwae", "objective = \"iwae\"\nsamples = 5"),
+        ("mixture", "prior = \"mixture\"\nprior_parts = 7"),
+        ("vamp", "prior = \"vamp\"\nprior_parts = 3\nbeta = 0.7"),
         ("miwae and elbo", "objective = \"iwae\"\nsamples = 6\nsample_groups = 3\nelbo_share = 0.4\ntied = true"),
     ] {
         let hidden = if model.contains("\nhidden") || model.starts_with("hidden") { "" } else { "hidden = [6]\n" };

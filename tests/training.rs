@@ -121,6 +121,12 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
                 assert!(picture.is_file());
                 "picture"
             }
+            Event::Diagnosis(diagnosis) => {
+                assert_eq!(diagnosis.kl_per_dimension.len(), 2);
+                let norms = &diagnosis.gradient_norms;
+                assert!(norms.contains_key("mu") && norms.values().all(|norm| *norm > 0.0), "{norms:?}");
+                "diagnosis"
+            }
             Event::Rollback(_) => "rollback",
             Event::Warning(_) => "warning",
             Event::Done(_) => "done",
@@ -135,7 +141,7 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
         });
         Ok(())
     });
-    let of_an_epoch = ["picture", "picture", "epoch"];
+    let of_an_epoch = ["diagnosis", "picture", "picture", "epoch"];
     // So short a run is told that it is.
     let end = ["warning", "done", "device", "fitting", "page"];
     let expected = [&["device", "start"][..], &of_an_epoch, &of_an_epoch, &end].concat();

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::evaluation::mean;
 use super::importance::Weights;
-use super::{Codes, RunError, draws};
+use super::{Codes, Prior, RunError, draws};
 use crate::executor::{Executor, OpenDevice};
 use crate::gpu::GpuOptions;
 use crate::graph::{Graph, Lowering};
@@ -19,7 +19,7 @@ const DENSITIES: usize = 1 << 21;
 const NOTHING: f32 = -1e30;
 
 /// The parts of the KL divergence (Hoffman and Johnson, 2016; Chen et al., 2018), in nats: means over the rows, and their standard
-/// errors. Their sum is the KL divergence, up to the noise of the draws.
+/// errors. The mutual information and the KL of the aggregate are the KL divergence, up to the noise of the draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Aggregate {
     /// `E ln q(z | x) - ln q(z)`: what a code tells of which row it is of. At most the logarithm of the number of rows.
@@ -30,15 +30,22 @@ pub struct Aggregate {
     pub total_correlation: f64,
     /// Its standard error.
     pub total_correlation_standard_error: f64,
-    /// `E sum of ln q(z_d) - ln p(z_d)`: how far each dimension is from the prior.
-    pub dimension_wise_kl: f64,
+    /// `E sum of ln q(z_d) - ln p(z_d)`: how far each dimension is from the prior; none where the prior has parts, which are not of
+    /// dimensions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension_wise_kl: Option<f64>,
     /// Its standard error.
-    pub dimension_wise_kl_standard_error: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension_wise_kl_standard_error: Option<f64>,
+    /// `E ln q(z) - ln p(z)`: how far all of them are from the prior, the sum of the two before.
+    pub aggregate_kl: f64,
+    /// Its standard error.
+    pub aggregate_kl_standard_error: f64,
 }
 
 impl Aggregate {
     /// Of codes that have variances, with a draw of each.
-    pub fn of(codes: &Codes, device: &DeviceOptions, seed: u64) -> Result<Self, RunError> {
+    pub fn of(codes: &Codes, prior: &Prior, device: &DeviceOptions, seed: u64) -> Result<Self, RunError> {
         if codes.logvar.is_empty() {
             return Err(RunError::Unfit("the codes of a plain autoencoder are no distributions".into()));
         }
@@ -46,31 +53,37 @@ impl Aggregate {
         let (log_q, log_q_of_dimensions) = log_densities(&z, codes, device)?;
         let latent = codes.latent;
         let log_two_pi = (2.0 * std::f64::consts::PI).ln();
-        let mut parts = [const { Vec::new() }; 3];
-        for (row, z) in z.chunks_exact(latent).enumerate() {
+        let mut parts = [const { Vec::new() }; 4];
+        for (row, of_draw) in z.chunks_exact(latent).enumerate() {
             let span = row * latent..(row + 1) * latent;
             let of_row = codes.mu[span.clone()].iter().zip(&codes.logvar[span.clone()]);
-            let (mut of_code, mut of_prior) = (0.0, 0.0);
-            for (z, (mu, logvar)) in z.iter().zip(of_row) {
+            let mut of_code = 0.0;
+            for (z, (mu, logvar)) in of_draw.iter().zip(of_row) {
                 let (z, mu) = (f64::from(*z), f64::from(*mu));
                 let logvar = f64::from(logvar.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1));
                 of_code -= 0.5 * ((z - mu).powi(2) / logvar.exp() + logvar + log_two_pi);
-                of_prior -= 0.5 * (z * z + log_two_pi);
             }
+            let of_prior = prior.log_density(of_draw);
             let product: f64 = log_q_of_dimensions[span].iter().sum();
-            for (part, value) in parts.iter_mut().zip([of_code - log_q[row], log_q[row] - product, product - of_prior])
-            {
+            for (part, value) in parts.iter_mut().zip([
+                of_code - log_q[row],
+                log_q[row] - product,
+                product - of_prior,
+                log_q[row] - of_prior,
+            ]) {
                 part.push(value);
             }
         }
-        let [information, correlation, dimensions] = parts.map(|part| mean(part.into_iter()));
+        let [information, correlation, dimensions, aggregate] = parts.map(|part| mean(part.into_iter()));
         Ok(Self {
             mutual_information: information.0,
             mutual_information_standard_error: information.1,
             total_correlation: correlation.0,
             total_correlation_standard_error: correlation.1,
-            dimension_wise_kl: dimensions.0,
-            dimension_wise_kl_standard_error: dimensions.1,
+            dimension_wise_kl: prior.has_dimensions().then_some(dimensions.0),
+            dimension_wise_kl_standard_error: prior.has_dimensions().then_some(dimensions.1),
+            aggregate_kl: aggregate.0,
+            aggregate_kl_standard_error: aggregate.1,
         })
     }
 }
@@ -211,18 +224,22 @@ mod tests {
         let rows = 600;
         let mu: Vec<f32> = (0..rows).flat_map(|row| if row % 2 == 0 { [4.0, -4.0] } else { [-4.0, 4.0] }).collect();
         let codes = Codes { latent: 2, mu, logvar: vec![0.0; 2 * rows] };
-        let parts = Aggregate::of(&codes, &device(), 1).unwrap();
+        let parts = Aggregate::of(&codes, &Prior::standard(2), &device(), 1).unwrap();
         let one_bit = std::f64::consts::LN_2;
         assert!((parts.mutual_information - one_bit).abs() < 0.01, "{parts:?}");
         assert!((parts.total_correlation - one_bit).abs() < 0.01, "{parts:?}");
         // Their sum is the KL: half of the squares of the means.
-        let sum = parts.mutual_information + parts.total_correlation + parts.dimension_wise_kl;
-        assert!((sum - 16.0).abs() < 5.0 * parts.dimension_wise_kl_standard_error, "{parts:?}");
+        let sum = parts.mutual_information + parts.total_correlation + parts.dimension_wise_kl.unwrap();
+        assert!((sum - 16.0).abs() < 5.0 * parts.aggregate_kl_standard_error, "{parts:?}");
+        assert!((sum - parts.mutual_information - parts.aggregate_kl).abs() < 1e-9, "{parts:?}");
         // Where all codes are the prior, there is nothing to tell.
         let nothing = Codes { latent: 2, mu: vec![0.0; 200], logvar: vec![0.0; 200] };
-        let parts = Aggregate::of(&nothing, &device(), 1).unwrap();
-        let all = [parts.mutual_information, parts.total_correlation, parts.dimension_wise_kl];
+        let parts = Aggregate::of(&nothing, &Prior::standard(2), &device(), 1).unwrap();
+        let all = [parts.mutual_information, parts.total_correlation, parts.aggregate_kl];
         assert!(all.iter().all(|part| part.abs() < 1e-5), "{parts:?}");
-        assert!(Aggregate::of(&Codes { latent: 1, mu: vec![0.0], logvar: vec![] }, &device(), 1).is_err());
+        assert!(
+            Aggregate::of(&Codes { latent: 1, mu: vec![0.0], logvar: vec![] }, &Prior::standard(1), &device(), 1)
+                .is_err()
+        );
     }
 }

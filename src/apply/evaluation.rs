@@ -6,16 +6,12 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::statistics::{kl_per_dimension, mean_variances};
-use super::{Codes, Run, Score};
+use super::{Codes, Prior, Run, Score};
 use crate::config::ModelConfig;
 use crate::data::{Columns, Kind, Split};
 use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
-
-/// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...
-const ACTIVE_VARIANCE: f64 = 0.01;
-/// ... and its KL divergence, which bounds what it can tell of a row, above this. A variance of 0.02 alone is 0.01 nats.
-const ACTIVE_KL: f64 = 0.05;
+use crate::train::are_active;
 
 /// Figures of a model on some rows, in nats per row unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,7 +42,8 @@ pub struct Evaluation {
     pub kl: f64,
     /// The standard error of `kl`.
     pub kl_standard_error: f64,
-    /// KL divergence of each latent dimension; the sum is `kl`.
+    /// KL divergence of each latent dimension, of which the sum is `kl`; from a normal with the moments of the prior, where that has
+    /// parts.
     pub kl_per_dimension: Vec<f64>,
     /// Whether each latent dimension tells rows apart.
     #[serde(skip)]
@@ -85,7 +82,7 @@ pub(super) fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 
 impl Evaluation {
     /// Computes the figures from the codes and the losses of rows.
-    pub fn of(run: &Run, rows: &Split, codes: &Codes, scores: &[Score], draws: usize) -> Self {
+    pub fn of(run: &Run, prior: &Prior, rows: &Split, codes: &Codes, scores: &[Score], draws: usize) -> Self {
         let model = &run.config.model;
         let beta = f64::from(model.beta);
         let of = |value: &dyn Fn(&Score) -> f64| mean(scores.iter().map(value));
@@ -98,12 +95,8 @@ impl Evaluation {
         let (negative_elbo, elbo_standard_error) = of(&|s| s.negative_elbo());
         let is_elbo = |value: f64| (model.objective != Objective::Ae).then_some(value);
         let bits = bits_per_dimension(run, rows, negative_elbo);
-        let kl_per_dimension = kl_per_dimension(codes);
-        let is_active: Vec<bool> = mean_variances(codes)
-            .into_iter()
-            .enumerate()
-            .map(|(i, variance)| variance > ACTIVE_VARIANCE && kl_per_dimension.get(i).is_none_or(|kl| *kl > ACTIVE_KL))
-            .collect();
+        let kl_per_dimension = kl_per_dimension(codes, prior);
+        let is_active = are_active(&mean_variances(codes), &kl_per_dimension);
         Self {
             rows: scores.len(),
             draws,

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::{Applied, Codes, RunError, draws};
+use super::{Applied, Codes, Prior, RunError, draws};
 use crate::gpu::GpuError;
 use crate::model::{Apply, Inference, Labels};
 use crate::plan::StepScalars;
@@ -101,7 +101,8 @@ struct Part<'a> {
     tensors: Inference,
     batch: usize,
     latent: usize,
-    has_prior: bool,
+    /// None of an autoencoder.
+    prior: Option<Prior>,
     /// Rows of the batch that are some.
     rows: usize,
 }
@@ -114,7 +115,8 @@ struct Loss {
 
 impl<'a> Part<'a> {
     fn new(model: &'a mut Applied, of: &Observed<'_>, rows: &[usize], tensors: Inference) -> Result<Self, RunError> {
-        let (batch, latent, width, has_prior) = (model.batch(), model.latent(), model.width(), model.has_prior());
+        let (batch, latent, width) = (model.batch(), model.latent(), model.width());
+        let prior = model.has_prior().then(|| model.prior().clone());
         let classes = model.data().classes.len();
         let whole = |values: &[f32]| {
             let mut all: Vec<f32> =
@@ -131,7 +133,7 @@ impl<'a> Part<'a> {
             of_batch.resize(batch, 0);
             executor.write(labels.batch, &Labels::columns(&of_batch, classes))?;
         }
-        Ok(Self { model, tensors, batch, latent, has_prior, rows: rows.len() })
+        Ok(Self { model, tensors, batch, latent, prior, rows: rows.len() })
     }
 
     /// Evaluates codes `(B, Z)`.
@@ -144,11 +146,11 @@ impl<'a> Part<'a> {
             values: executor.read(vae.recon)?.into_iter().map(f64::from).collect(),
             slope: executor.read(slope)?,
         };
-        if self.has_prior {
-            for (value, z) in loss.values.iter_mut().zip(z.chunks(self.latent)) {
-                *value += 0.5 * z.iter().map(|z| f64::from(*z).powi(2)).sum::<f64>();
+        if let Some(prior) = &self.prior {
+            let of_rows = z.chunks(self.latent).zip(loss.slope.chunks_mut(self.latent));
+            for (value, (z, slope)) in loss.values.iter_mut().zip(of_rows) {
+                *value += prior.add_slope(z, slope);
             }
-            loss.slope.iter_mut().zip(z).for_each(|(slope, z)| *slope += z);
         }
         Ok(loss)
     }

@@ -2,6 +2,7 @@
 
 mod aggregate;
 pub mod anomaly;
+pub mod compress;
 mod distribution;
 pub mod draws;
 mod evaluation;
@@ -9,6 +10,7 @@ pub mod importance;
 pub mod inference;
 pub mod mixture;
 mod model;
+mod prior;
 pub(crate) mod record;
 pub mod restore;
 mod run;
@@ -19,4 +21,5 @@ pub use distribution::Distribution;
 pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use mixture::Mixture;
 pub use model::{Applied, Codes, Score};
+pub use prior::Prior;
 pub use run::{Run, RunError};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Distribution, Mixture, Run, RunError, draws};
+use super::{Distribution, Mixture, Prior, Run, RunError, draws};
 use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
@@ -100,6 +100,8 @@ pub struct Applied {
     vae: Vae,
     executor: Executor,
     distribution: Distribution,
+    prior: Prior,
+    device: String,
     capacity: usize,
 }
 
@@ -153,8 +155,8 @@ impl Applied {
         let file = run.path.join(train::MODEL);
         expect_weights(&file, &plans.program.params)?;
         let weights = train::load(&file, &plans.program.params)?;
-        let Opened { executor, .. } = device.open_trained(&run.config, &plans, watch)?;
-        Self::new(run, plans, executor, &weights)
+        let Opened { executor, device } = device.open_trained(&run.config, &plans, watch)?;
+        Self::new(run, plans, executor, device.record().to_string(), &weights)
     }
 
     /// Builds the plans that apply a run's model to `rows` rows.
@@ -171,14 +173,27 @@ impl Applied {
     }
 
     /// Loads the weights to the device that compiled those plans.
-    fn new(run: &Run, vae: Vae, mut executor: Executor, weights: &[f32]) -> Result<Self, RunError> {
+    fn new(run: &Run, vae: Vae, mut executor: Executor, device: String, weights: &[f32]) -> Result<Self, RunError> {
         executor.write(vae.weights, weights)?;
         for (constant, values) in &vae.constants {
             executor.write(*constant, values)?;
         }
         let distribution = Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights);
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
-        Ok(Self { run: run.clone(), vae, executor, distribution, capacity })
+        let prior = Prior::standard(run.config.model.latent);
+        let mut applied = Self { run: run.clone(), vae, executor, distribution, prior, device, capacity };
+        applied.read_prior()?;
+        Ok(applied)
+    }
+
+    /// Reads the parts of a prior that has some.
+    fn read_prior(&mut self) -> Result<(), GpuError> {
+        if let (Some(plan), Some([mu, logvar])) = (self.vae.prior_plan(), self.vae.parts) {
+            self.executor.dispatch(plan, &StepScalars::default())?;
+            let [mu, logvar] = [self.executor.read(mu)?, self.executor.read(logvar)?];
+            self.prior = Prior::of(self.latent(), &mu, &logvar);
+        }
+        Ok(())
     }
 
     /// Latent dimensions.
@@ -196,6 +211,21 @@ impl Applied {
         &self.distribution
     }
 
+    /// The distribution that codes were drawn to.
+    pub fn prior(&self) -> &Prior {
+        &self.prior
+    }
+
+    /// The device, in words.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The folder of the run.
+    pub(super) fn path(&self) -> &Path {
+        &self.run.path
+    }
+
     /// Rows of a batch.
     pub(super) fn batch(&self) -> usize {
         self.run.config.train.batch
@@ -206,9 +236,16 @@ impl Applied {
         self.executor.read(self.vae.weights)
     }
 
+    /// A checksum of the weights.
+    pub(super) fn checksum(&mut self) -> Result<u64, GpuError> {
+        let bytes: Vec<u8> = self.weights()?.iter().flat_map(|x| x.to_le_bytes()).collect();
+        Ok(xxhash_rust::xxh3::xxh3_64(&bytes))
+    }
+
     /// Writes the weights.
     pub(super) fn set_weights(&mut self, weights: &[f32]) -> Result<(), GpuError> {
-        self.executor.write(self.vae.weights, weights)
+        self.executor.write(self.vae.weights, weights)?;
+        self.read_prior()
     }
 
     /// Takes the weights of a checkpoint, and says how far training was.
@@ -395,7 +432,7 @@ impl Applied {
             Some(mixture) => mixture.draw(count, &classes, seed, 1.0),
             None => {
                 self.run.expect_prior("sampling from a prior")?;
-                draws::prior(count, self.latent(), seed, 1.0)
+                self.prior.draw(count, seed, 1.0)
             }
         };
         self.decode_as(&z, &classes)

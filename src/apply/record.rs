@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::RunError;
 use crate::executor::Device;
-use crate::train::{EpochReport, METRICS, MetricsLine, RECORD, StepReport};
+use crate::train::{Diagnosis, EpochReport, METRICS, MetricsLine, RECORD, StepReport};
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +38,8 @@ pub struct Metrics {
     pub steps: Vec<StepReport>,
     /// One report per epoch.
     pub epochs: Vec<EpochReport>,
+    /// What the model was like after some of them.
+    pub diagnoses: Vec<Diagnosis>,
 }
 
 fn read(path: &Path) -> Result<String, RunError> {
@@ -69,6 +71,7 @@ impl Metrics {
                 Err(error) => return Err(damaged(error)),
                 Ok(MetricsLine::Step(step)) => metrics.steps.push(step),
                 Ok(MetricsLine::Epoch(epoch)) => metrics.epochs.push(epoch),
+                Ok(MetricsLine::Diagnosis(diagnosis)) => metrics.diagnoses.push(diagnosis),
                 Ok(MetricsLine::Rollback(_) | MetricsLine::Done(_)) => {}
             }
         }

@@ -1,46 +1,26 @@
 //! Statistics of codes and scores.
 
-use super::Codes;
-use crate::plan::LOGVAR_RANGE;
+use super::{Codes, Prior};
+use crate::train;
 
-/// Mean over the rows of each dimension's KL divergence; empty for an autoencoder.
-pub fn kl_per_dimension(codes: &Codes) -> Vec<f64> {
+/// Mean over the rows of each dimension's KL divergence from a normal with the moments of the prior, which is the prior where that is a
+/// standard normal; empty for an autoencoder.
+pub fn kl_per_dimension(codes: &Codes, prior: &Prior) -> Vec<f64> {
     if codes.logvar.is_empty() {
         return Vec::new();
     }
-    let mut sums = vec![0.0; codes.latent];
-    for (mu, logvar) in codes.mu.chunks(codes.latent).zip(codes.logvar.chunks(codes.latent)) {
-        for ((sum, mu), logvar) in sums.iter_mut().zip(mu).zip(logvar) {
-            let bounded = logvar.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1);
-            let (mu, logvar) = (f64::from(*mu), f64::from(bounded));
-            *sum += 0.5 * (logvar.exp() + mu * mu - 1.0 - logvar);
-        }
-    }
-    sums.into_iter().map(|sum| sum / codes.rows() as f64).collect()
+    let (mean, deviation) = prior.moments();
+    train::kl_per_dimension(&codes.mu, &codes.logvar, &mean, &deviation)
 }
 
 /// Variance over the rows of each dimension's mean.
 pub fn mean_variances(codes: &Codes) -> Vec<f64> {
-    let n = codes.rows() as f64;
-    let means = mean_code(codes);
-    let mut sums = vec![0.0; codes.latent];
-    for row in codes.mu.chunks(codes.latent) {
-        for ((sum, mu), mean) in sums.iter_mut().zip(row).zip(&means) {
-            *sum += (f64::from(*mu) - mean).powi(2);
-        }
-    }
-    sums.into_iter().map(|sum| sum / n).collect()
+    train::variances(&codes.mu, codes.latent)
 }
 
 /// Mean over the rows of each dimension's mean.
 pub fn mean_code(codes: &Codes) -> Vec<f64> {
-    let mut sums = vec![0.0; codes.latent];
-    for row in codes.mu.chunks(codes.latent) {
-        for (sum, mu) in sums.iter_mut().zip(row) {
-            *sum += f64::from(*mu);
-        }
-    }
-    sums.into_iter().map(|sum| sum / codes.rows() as f64).collect()
+    train::means(&codes.mu, codes.latent)
 }
 
 /// ROC-AUC: the share of pairs of an anomalous and a normal row in which the anomalous one has the higher score; ties
@@ -141,7 +121,7 @@ mod tests {
     fn the_divergences_of_the_dimensions_are_those_of_the_formula() {
         let codes = Codes { latent: 2, mu: vec![0.0, 1.0, 0.0, -1.0], logvar: vec![0.0, 0.0, 0.0, 1.0] };
         let second = 0.5 * (0.5 + 0.5 * (1.0_f64.exp() + 1.0 - 1.0 - 1.0));
-        let found = kl_per_dimension(&codes);
+        let found = kl_per_dimension(&codes, &Prior::standard(codes.latent));
         assert_eq!(found[0], 0.0);
         assert!((found[1] - second).abs() < 1e-12, "{found:?}");
         assert_eq!(mean_variances(&codes), [0.0, 1.0]);

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::run_args::{RunArgs, told};
-use super::sheet::{Sheet, picture, write_rows};
+use super::sheet::{Sheet, extension, picture, write_rows};
+use crate::apply::compress::RoundedCodes;
 use crate::apply::{Run, RunError};
 use crate::data;
 
@@ -12,7 +13,7 @@ pub struct Args {
     #[command(flatten)]
     run: RunArgs,
     /// Latent codes: a .npy file of shape (N, Z), or a CSV or Parquet file with columns mu_0, mu_1, ... or z_0, z_1, ..., or with
-    /// any Z columns
+    /// any Z columns; or a .wgc file that `encode --bits` wrote
     #[arg(value_name = "FILE")]
     latents: PathBuf,
     /// The class of all rows, for a model that was trained with --condition class [default: the column `label` of the file]
@@ -28,8 +29,11 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    let z = latents(&run, &args.latents)?;
     let mut model = args.run.model(&run, 1)?;
+    let z = match packed(&args.latents)? {
+        Some(rounded) => rounded.values_for(&mut model)?,
+        None => latents(&run, &args.latents)?,
+    };
     let shown = model.decode_as(&z, &classes(args, &run, z.len() / model.latent())?)?;
     let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
@@ -56,6 +60,13 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
     if !run.config.is_conditional() {
         return Ok(Vec::new());
     }
+    if packed(&args.latents)?.is_some() {
+        return Err(RunError::Unfit(format!(
+            "this model was trained with classes ({}), which {} does not have: say which class to decode with --class",
+            data::list(&run.data.classes),
+            args.latents.display()
+        )));
+    }
     match data::labels(&args.latents, LATENTS, "label")? {
         Some(labels) => labels.iter().map(|label| run.class(label)).collect(),
         None => Err(RunError::Unfit(format!(
@@ -64,6 +75,16 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
             args.latents.display()
         ))),
     }
+}
+
+/// Codes of few bits, if the file has them.
+fn packed(path: &Path) -> Result<Option<RoundedCodes>, RunError> {
+    if extension(path) != "wgc" {
+        return Ok(None);
+    }
+    let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
+    let bytes = std::fs::read(path).map_err(|error| damaged(error.to_string()))?;
+    RoundedCodes::of_bytes(&bytes).map(Some).map_err(damaged)
 }
 
 /// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.

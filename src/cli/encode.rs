@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
-use super::sheet::Sheet;
-use crate::apply::{Codes, Run, draws};
-use crate::data::{self, Rows, write};
+use super::sheet::{Sheet, put};
+use crate::apply::compress::{MOST_BITS, RoundedCodes};
+use crate::apply::{Applied, Codes, Run, RunError, draws};
+use crate::data::{self, Rows, Split, write};
+use crate::plan::is_missing;
 
 /// The parts of a code that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -27,11 +29,14 @@ pub struct Args {
     /// Which parts of the codes to write [default: all; mu for a .npy file]
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Round the means to this many bits each: to places that are equally probable under the prior; from 1 to 12. A .wgc file has nothing else
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_BITS)))]
+    bits: Option<u32>,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
-    /// A .csv, .parquet or .json file, a .npy file (class numbers go to a second file next to it), or - for CSV
-    /// on stdout [default: codes.csv in the run's folder]
+    /// A .csv, .parquet or .json file, a .npy file (class numbers go to a second file next to it), with --bits a .wgc file, or - for
+    /// CSV on stdout [default: codes.csv in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -54,7 +59,7 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
     sheet
 }
 
-fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
+fn sheet(codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
     let wanted = |part: Part| parts.is_empty() || parts.contains(&part);
     let z = draws::around(codes, seed, 1.0);
     let mut kept: Vec<(&str, &[f32])> = Vec::new();
@@ -62,10 +67,10 @@ fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
         kept.push(("mu", &codes.mu));
     }
     // An autoencoder's code has no variance.
-    if wanted(Part::Logvar) && run.has_prior() {
+    if wanted(Part::Logvar) && !codes.logvar.is_empty() {
         kept.push(("logvar", &codes.logvar));
     }
-    if wanted(Part::Z) && run.has_prior() {
+    if wanted(Part::Z) && !codes.logvar.is_empty() {
         kept.push(("z", &z));
     }
     let latent = codes.latent;
@@ -74,15 +79,54 @@ fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
     Sheet { names, numbers: (0..codes.rows()).flat_map(row).collect(), ..Sheet::default() }
 }
 
+/// Says how many bytes rounded codes take, and how far rows are from what the decoder makes of codes, before they were rounded and after.
+fn said(
+    run: &Run,
+    model: &mut Applied,
+    rows: &Split,
+    codes: [&[f32]; 2],
+    rounded: &RoundedCodes,
+) -> anyhow::Result<()> {
+    let width = run.data.shape.len();
+    let x = rows.numbers(0..rows.rows, width);
+    let classes = rows.labels.clone().filter(|_| model.is_conditional()).unwrap_or_default();
+    let mut far = |z: &[f32]| -> Result<f64, RunError> {
+        let shown = model.decode_as(z, &classes)?;
+        let squares = shown.iter().zip(&x).filter(|(_, x)| !is_missing(**x)).map(|(a, b)| f64::from(a - b).powi(2));
+        Ok(squares.clone().sum::<f64>() / squares.count().max(1) as f64)
+    };
+    let (before, after) = (far(codes[0])?, far(codes[1])?);
+    let (bits, all) = (rounded.bits, rounded.bits as usize * rounded.latent);
+    warning!(
+        "rounded  to {bits} bits a dimension, {:.1} bytes a row: rows are {after:.5} away (mean square), {before:.5} without rounding",
+        all as f64 / 8.0
+    );
+    Ok(())
+}
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
-    let codes = model.encode(&rows.split)?;
+    let mut codes = model.encode(&rows.split)?;
     let to = place_in(&run, args.to.as_deref(), "codes.csv");
+    let is_packed = super::sheet::extension(&to) == "wgc";
+    if is_packed && args.bits.is_none() {
+        return Err(RunError::Unfit("a .wgc file has codes of few bits: say how many with --bits".into()).into());
+    }
+    if let Some(bits) = args.bits {
+        let rounded = RoundedCodes::of(&mut model, &codes.mu, bits)?;
+        let values = rounded.values(model.prior());
+        said(&run, &mut model, &rows.split, [&codes.mu, &values], &rounded)?;
+        (codes.mu, codes.logvar) = (values, Vec::new());
+        if is_packed {
+            put(&to, &rounded.to_bytes())?;
+            return Ok(told(&to)?);
+        }
+    }
     let only_mu = args.only.is_empty() && super::sheet::extension(&to) == "npy";
     let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
-    let sheet = with_names(sheet(&run, &codes, parts, args.seed), &run, args.rows.source(&run), &rows);
+    let sheet = with_names(sheet(&codes, parts, args.seed), &run, args.rows.source(&run), &rows);
     sheet.write(&to)?;
     told(&to)?;
     // An NPY file has no column for words, so class numbers go to a second file.

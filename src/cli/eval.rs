@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let codes = model.encode(&rows.split)?;
     let scores = model.score(&rows.split, args.draws as usize)?;
-    let figures = Evaluation::of(&run, &rows.split, &codes, &scores, args.draws as usize);
+    let figures = Evaluation::of(&run, model.prior(), &rows.split, &codes, &scores, args.draws as usize);
     let samples = args.nll.map(|samples| samples as usize);
     let likelihood = samples.map(|samples| likelihood(&run, &mut model, &rows.split, samples)).transpose()?;
     let mut checkpoints = Vec::new();
@@ -88,7 +88,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             checkpoints.push(AtCheckpoint { step, epochs: step as f64 * rows_a_step, likelihood });
         }
     }
-    let aggregate = args.aggregate.then(|| Aggregate::of(&codes, &args.run.adapter.options(), run.config.train.seed));
+    let aggregate = args
+        .aggregate
+        .then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), run.config.train.seed));
     let aggregate = aggregate.transpose()?;
     let record = Figures { likelihood, aggregate, checkpoints, run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
@@ -159,11 +161,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             "                {:.3} +- {:.3}: total correlation of the dimensions",
             a.total_correlation, a.total_correlation_standard_error
         )?;
-        writeln!(
-            out,
-            "                {:.3} +- {:.3}: the dimensions' KL from the prior",
-            a.dimension_wise_kl, a.dimension_wise_kl_standard_error
-        )?;
+        match a.dimension_wise_kl.zip(a.dimension_wise_kl_standard_error) {
+            Some((kl, error)) => {
+                writeln!(out, "                {kl:.3} +- {error:.3}: the dimensions' KL from the prior")?;
+            }
+            None => {
+                let (kl, error) = (a.aggregate_kl, a.aggregate_kl_standard_error);
+                writeln!(
+                    out,
+                    "                {kl:.3} +- {error:.3}: all codes' KL from the prior, with that correlation"
+                )?;
+            }
+        }
     }
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
     match (f.bits_per_dimension, f.no_bits) {

@@ -31,6 +31,8 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "objective",
             "likelihood",
             "sigma",
+            "prior",
+            "prior_parts",
             "beta",
             "beta_warmup_epochs",
             "beta_schedule",
@@ -118,7 +120,7 @@ const OF_PRESETS: &str =
     "[dense: X] is what the preset `dense` sets; `wgvae config --preset NAME` prints what another one does.";
 
 /// Examples of each command: a line, and what it does.
-pub const EXAMPLES: [(&str, &[(&str, &str)]); 22] = [
+pub const EXAMPLES: [(&str, &[(&str, &str)]); 24] = [
     (
         "train",
         &[
@@ -157,6 +159,14 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 22] = [
     ("traverse", &[("wgvae traverse runs/dense-strokes", "each dimension from -3 to 3")]),
     ("encode", &[("wgvae encode runs/dense-strokes --to codes.csv", "means and variances of the test rows")]),
     ("decode", &[("wgvae decode runs/dense-strokes codes.csv --to decoded.npy", "codes that `encode` wrote")]),
+    (
+        "compress",
+        &[
+            ("wgvae compress runs/dense-sprites --to sprites.wgz", "the test rows, with a model of zeros and ones"),
+            ("wgvae compress runs/conv-photos photos/ --to photos.wgz", "images of a folder, level by level"),
+        ],
+    ),
+    ("decompress", &[("wgvae decompress runs/conv-photos photos.wgz --to restored", "as a folder of PNG files")]),
     (
         "anomaly",
         &[

@@ -11,11 +11,13 @@ macro_rules! warning {
 mod anomaly;
 mod augment;
 mod compare;
+mod compress;
 mod config;
 mod data;
 mod data_args;
 mod data_export;
 mod decode;
+mod decompress;
 mod device_args;
 mod devices;
 mod doctor;
@@ -95,6 +97,10 @@ enum Command {
     Encode(Box<encode::Args>),
     /// Turn latent codes into rows
     Decode(Box<decode::Args>),
+    /// Write rows in few bytes, from which they come back bit for bit
+    Compress(Box<compress::Args>),
+    /// Restore the rows of a file that `compress` wrote
+    Decompress(Box<decompress::Args>),
     /// Rank rows by how anomalous they are to a trained model
     Anomaly(Box<anomaly::Args>),
     /// Fill in missing parts of rows, or remove noise
@@ -152,6 +158,8 @@ fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Traverse(args) => traverse::run(&args),
         Command::Encode(args) => encode::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Compress(args) => compress::run(*args),
+        Command::Decompress(args) => decompress::run(*args),
         Command::Anomaly(args) => anomaly::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Augment(args) => augment::run(&args),

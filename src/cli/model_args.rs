@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::data_args::{self, DataArgs, name_of};
-use crate::config::{BetaSchedule, Config, Optimizer, Schedule};
+use crate::config::{BetaSchedule, Config, Optimizer, PriorKind, Schedule};
 use crate::data::Dataset;
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
@@ -99,6 +99,13 @@ pub struct ModelArgs {
     /// importance-weighted bound; ae: a plain autoencoder
     #[arg(long)]
     objective: Option<Objective>,
+    /// What codes are drawn to: the standard normal, a mixture of normals that are learned, or one of what the encoder makes of rows
+    /// that are learned (VampPrior)
+    #[arg(long)]
+    prior: Option<PriorKind>,
+    /// Parts of the prior, for --prior mixture and vamp
+    #[arg(long, value_name = "N")]
+    prior_parts: Option<usize>,
     /// class: a conditional VAE, whose encoder and decoder are told each row's class
     #[arg(long)]
     condition: Option<Condition>,
@@ -241,6 +248,8 @@ impl ModelArgs {
             ("model", "likelihood", self.likelihood.as_ref().and_then(name_of)),
             ("model", "sigma", self.sigma.as_ref().map(float)),
             ("model", "objective", self.objective.as_ref().and_then(name_of)),
+            ("model", "prior", self.prior.as_ref().and_then(name_of)),
+            ("model", "prior_parts", self.prior_parts.as_ref().map(count)),
             ("model", "condition", self.condition.as_ref().and_then(name_of)),
             ("model", "beta", self.beta.as_ref().map(float)),
             ("model", "beta_warmup_epochs", self.beta_warmup_epochs.as_ref().map(float)),

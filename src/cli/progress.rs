@@ -39,6 +39,8 @@ pub struct Progress {
     last_epoch: Option<Instant>,
     /// The training loss of each epoch.
     losses: Vec<f64>,
+    /// The last epoch that was looked at, and how many latent dimensions were active.
+    active: Option<(usize, usize)>,
 }
 
 impl Progress {
@@ -53,6 +55,7 @@ impl Progress {
             last_line: Instant::now(),
             last_epoch: None,
             losses: Vec::new(),
+            active: None,
         }
     }
 
@@ -79,8 +82,12 @@ impl Progress {
     }
 
     fn epoch_line(&self, r: &EpochReport) -> String {
+        let active = match self.active {
+            Some((epoch, active)) if epoch == r.epoch => format!("  {active} active"),
+            _ => String::new(),
+        };
         format!(
-            "epoch {:>3}/{}  train {:.2}  test {:.2} (reconstruction {:.2}, KL {:.2})  {:.0} steps/s",
+            "epoch {:>3}/{}  train {:.2}  test {:.2} (reconstruction {:.2}, KL {:.2}){active}  {:.0} steps/s",
             r.epoch, self.epochs, r.train_loss, r.test_loss, r.test_recon, r.test_kl, r.steps_per_second
         )
     }
@@ -116,6 +123,7 @@ impl Progress {
                     warning!("step {}/{total}  {message}", report.step);
                 }
             }
+            Event::Diagnosis(diagnosis) => self.active = Some((diagnosis.epoch, diagnosis.active_units)),
             Event::Epoch(epoch) if self.told == Told::Lines => {
                 self.losses.push(epoch.report.train_loss);
                 let is_last = epoch.report.epoch == self.epochs;

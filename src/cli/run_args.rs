@@ -1,7 +1,9 @@
 //! The flags shared by the commands that apply a finished run's model, and the rows they select.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::data_args::{ChoiceArgs, load, with_bar};
 use super::device_args::AdapterArgs;
@@ -230,4 +232,17 @@ pub fn told(path: &Path) -> std::io::Result<()> {
         true => Ok(()),
         false => writeln!(std::io::stdout(), "written  {}", path.display()),
     }
+}
+
+/// A bar on stderr for so many of something; none where nobody sees it.
+pub fn counting(what: &'static str, count: usize) -> ProgressBar {
+    let bar = ProgressBar::hidden();
+    if std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(&format!("{what:8} {{bar:28}} {{percent}} %  {{eta}} left")) {
+            bar.set_style(style);
+        }
+    }
+    bar.set_length(count as u64);
+    bar
 }

@@ -45,7 +45,7 @@ pub struct Args {
 enum From {
     /// A mixture of normal distributions that training fitted to codes of its rows
     Codes,
-    /// The standard normal distribution that training drew codes to
+    /// The prior: the standard normal distribution that training drew codes to, or the mixture that it learned with --prior
     Prior,
 }
 
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             draws::around(&codes.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
         }
         (_, From::Codes) => args.run.mixture(&run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
-        (_, From::Prior) => draws::prior(count, model.latent(), args.seed, args.temperature),
+        (_, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
     };
     let mut shown = model.decode_as(&z, &classes)?;
     let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let rows = if needs_rows { Some(args.rows.rows(&run)?) } else { None };
     let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;
     let latent = model.latent();
-    let (mut start, mut spread) = (vec![0.0; latent], vec![1.0; latent]);
+    let (mut start, mut spread) = model.prior().middle();
     if let Some(rows) = &rows {
         let codes = model.encode(&rows.split)?;
         if !run.has_prior() {

@@ -53,6 +53,13 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
         "elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what codes of a batch cost; iwae: the importance-weighted bound; ae: a plain autoencoder",
         "",
     ),
+    (
+        "model",
+        "prior",
+        "what codes are drawn to: standard, mixture, vamp (what the encoder makes of learned rows)",
+        "\"vamp\"",
+    ),
+    ("model", "prior_parts", "parts of the prior, for mixture and vamp", "50"),
     ("model", "beta", "weight of the KL term", ""),
     ("model", "beta_warmup_epochs", "epochs over which beta rises from 0", ""),
     ("model", "beta_schedule", "how beta rises: linear, sigmoid, cyclical (anew in each of beta_cycles cycles)", ""),

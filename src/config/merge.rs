@@ -47,6 +47,7 @@ fn supersede(base: &mut Table, over: &Table) {
         ("model", "hidden", &["decoder_hidden", "encoder", "decoder"][..]),
         ("model", "encoder", &["hidden", "decoder_hidden", "decoder"]),
         ("model", "likelihood", &["sigma"]),
+        ("model", "prior", &["prior_parts"]),
         (
             "model",
             "objective",

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 pub use crate::kernels::{Activation, TuningTable, batch::Binarise};
 pub use crate::model::{Condition, Likelihood, Objective};
-pub use sections::{BetaSchedule, Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, Schedule, TrainConfig};
+pub use sections::{
+    BetaSchedule, Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, PriorKind, Schedule, TrainConfig,
+};
 #[doc(hidden)]
 pub use specs::RowSpec;
 

@@ -34,6 +34,33 @@ pub enum BetaSchedule {
     Cyclical,
 }
 
+/// The distribution that codes are drawn to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum PriorKind {
+    /// The standard normal.
+    #[default]
+    Standard,
+    /// A mixture of `prior_parts` normals that are learned.
+    Mixture,
+    /// A mixture of what the encoder makes of `prior_parts` rows that are learned (VampPrior).
+    Vamp,
+}
+
+impl PriorKind {
+    fn is_standard(&self) -> bool {
+        *self == PriorKind::Standard
+    }
+}
+
+/// Parts of a prior that is a mixture, if nothing else is said.
+pub(super) const PRIOR_PARTS: usize = 50;
+
+fn is_usual(parts: &usize) -> bool {
+    *parts == PRIOR_PARTS
+}
+
 /// The optimisers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -148,6 +175,12 @@ pub struct ModelConfig {
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,
+    /// The distribution that codes are drawn to.
+    #[serde(skip_serializing_if = "PriorKind::is_standard")]
+    pub prior: PriorKind,
+    /// Parts of the prior, where it is a mixture.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub prior_parts: usize,
     /// What the model is told of each row.
     pub condition: Condition,
     /// Weight of the KL term.
@@ -326,6 +359,8 @@ impl Default for ModelConfig {
             likelihood: Likelihood::Bernoulli,
             sigma: 1.0,
             objective: Objective::Elbo,
+            prior: PriorKind::Standard,
+            prior_parts: PRIOR_PARTS,
             condition: Condition::None,
             beta: 1.0,
             beta_warmup_epochs: 0.0,

@@ -1,11 +1,11 @@
 //! What a configuration means for the plan of a model.
 
-use super::{Condition, Config, ConfigError, Optimizer};
+use super::{Condition, Config, ConfigError, Optimizer, PriorKind};
 use crate::data::{Columns, Dataset, Description, Kind, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
 use crate::model::{
-    DataSpec, Extent, Importance, Layer, Objective, Penalty, Regulariser, TableSpec, TrainSpec, VaeSpec, stack,
+    DataSpec, Extent, Importance, Layer, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec, stack,
 };
 use crate::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
@@ -120,6 +120,11 @@ impl Config {
             likelihood: m.likelihood,
             sigma: m.sigma,
             objective: m.objective,
+            prior: match m.prior {
+                PriorKind::Standard => Prior::Standard,
+                PriorKind::Mixture => Prior::Mixture { parts: m.prior_parts },
+                PriorKind::Vamp => Prior::Vamp { parts: m.prior_parts },
+            },
             penalty: match (m.free_bits, m.capacity, m.kl_at_most) {
                 (Some(least), ..) => Penalty::FreeBits(least),
                 (_, Some(_), _) => Penalty::Capacity,

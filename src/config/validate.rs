@@ -1,6 +1,9 @@
 //! What is refused: values out of range, and values that contradict each other or the data.
 
-use super::{Activation, BetaSchedule, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, Schedule};
+use super::sections::PRIOR_PARTS;
+use super::{
+    Activation, BetaSchedule, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, PriorKind, Schedule,
+};
 use crate::data::{Dataset, Shape};
 
 /// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
@@ -129,6 +132,38 @@ impl Config {
             (
                 m.beta_cycles != 4 && m.beta_schedule != BetaSchedule::Cyclical,
                 "beta_cycles is of beta_schedule cyclical: choose it, or leave beta_cycles out",
+            ),
+            (
+                ae && m.prior != PriorKind::Standard,
+                "an autoencoder (objective ae) has no prior: leave prior out, or choose elbo",
+            ),
+            (
+                m.prior == PriorKind::Standard && m.prior_parts != PRIOR_PARTS,
+                "prior_parts is of the priors mixture and vamp: choose one, or leave prior_parts out",
+            ),
+            (!(1..=65_535).contains(&m.prior_parts), "prior_parts must be from 1 to 65535"),
+            (
+                m.prior != PriorKind::Standard && m.free_bits.is_some(),
+                "free_bits is of the KL of each dimension, which only the standard prior has: choose it, or leave free_bits out",
+            ),
+            (
+                m.prior != PriorKind::Standard
+                    && matches!(m.objective, Objective::DipI | Objective::DipIi | Objective::Info),
+                "the objectives dip-i, dip-ii and info compare codes with a standard normal: leave prior out, or choose another objective",
+            ),
+            (
+                m.prior == PriorKind::Vamp && self.is_conditional(),
+                "the prior vamp has rows without classes, which a conditional model cannot encode: choose prior mixture, or leave condition out",
+            ),
+            (
+                m.prior == PriorKind::Vamp && m.doubly_reparameterised,
+                "the prior vamp learns through the encoder, whose gradient doubly_reparameterised replaces: leave one of them out",
+            ),
+            (
+                m.prior != PriorKind::Standard
+                    && m.samples.saturating_mul(t.batch).saturating_mul(m.prior_parts).saturating_mul(m.latent)
+                        > 1 << 27,
+                "a prior of parts compares each draw of a batch with each part: choose fewer prior_parts or a smaller batch",
             ),
             (m.samples == 0 || m.sample_groups == 0, "samples and sample_groups must be at least 1"),
             (

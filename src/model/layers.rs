@@ -157,24 +157,13 @@ pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise:
     g.map(name, Function::Reparameterise, &[mu, logvar, noise])
 }
 
-/// `(B, 1)`: `ln p(z) - ln q(z | x)` of draws `z (B, Z)` that were made with this noise, under a standard normal prior.
-pub fn log_ratio(g: &mut Graph, z: Node, noise: Node, logvar: Node) -> Node {
-    let log_q = g.map("log_q", Function::LogDraw, &[noise, logvar]);
-    log_ratio_to(g, z, log_q)
-}
-
-/// The same of draws whose noise is not known.
-pub fn log_ratio_by_z(g: &mut Graph, z: Node, [mu, logvar]: [Node; 2]) -> Node {
-    let log_q = g.map("log_q", Function::LogNormal, &[z, mu, logvar]);
-    log_ratio_to(g, z, log_q)
-}
-
-fn log_ratio_to(g: &mut Graph, z: Node, log_q: Node) -> Node {
-    let zero = g.constant(0.0);
-    let log_p = g.map("log_p", Function::LogNormal, &[z, zero, zero]);
-    let less = g.negative("minus_log_q", log_q);
-    let terms = g.sum_of("log_ratio terms", log_p, less);
-    g.fold("log_ratio", terms, crate::graph::Over::Columns)
+/// Of `(B N, 1)`, the mean over each row's N times a factor: `(B, 1)`.
+pub fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f32) -> Node {
+    let number = g.shape(of)[0] / batch;
+    let of_rows = g.reshape(of, [batch, number]);
+    let sum = g.fold(format!("{name} sum"), of_rows, crate::graph::Over::Columns);
+    let factor = g.constant(factor / number as f32);
+    g.map(name, Function::Multiply, &[sum, factor])
 }
 
 /// `(B, 1)`: the KL divergence of a normal from the standard normal.

@@ -6,6 +6,7 @@ pub mod layers;
 mod likelihood;
 mod network;
 mod objective;
+mod prior;
 mod regulariser;
 mod spec;
 pub mod stack;
@@ -16,6 +17,6 @@ pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::{DISPERSION, Likelihood};
 pub(crate) use regulariser::aggregate;
 pub use spec::{
-    Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Regulariser, TableSpec, TrainSpec, VaeSpec,
+    Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec,
 };
 pub use vae::{Apply, Inference, Labels, Plan, Seen, Vae};

@@ -3,6 +3,7 @@
 use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied, kl_terms, reparameterise};
 use super::likelihood::{Likelihood, Table};
+use super::prior;
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
 use crate::kernels::softmax;
@@ -48,16 +49,20 @@ pub(super) struct Encoded {
     pub codes: Node,
     /// `(B S, Z)`: S draws of each row.
     pub z: Node,
-    /// `(B, 1)`; none for an autoencoder.
+    /// `(B, 1)`; none for an autoencoder, and without noise where the prior has parts.
     pub kl: Option<Node>,
-    /// `(B, Z)`: what it is the sum of.
+    /// `(B, Z)`: what it is the sum of; none where the prior has parts.
     pub kl_terms: Option<Node>,
     /// The noise, if it is an input: behind that of the draws it has the draws from the prior.
     pub noise: Option<Node>,
     /// `(B, Z)`: draws from the prior, if there are some.
     pub prior: Option<Node>,
+    /// The parts of the prior, if it has some: `mu` and `logvar (K, Z)`.
+    pub parts: Option<[Node; 2]>,
     /// `(B S, Z)` each: mu, logvar and noise of the draws, where there is noise.
     pub drawn: Option<[Node; 3]>,
+    /// What [`Encoded::log_ratio`] made of the noise, if that was needed already.
+    ratio: Option<Node>,
     /// The encoder's weights, of the layers that have some, first layer first; a tied decoder uses them in reverse.
     weights: Vec<Node>,
 }
@@ -175,8 +180,16 @@ fn told_absent(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) -
     u
 }
 
-/// Encodes rows to draws of the latent variable.
-pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: Inputs, draws: Draws) -> Encoded {
+/// What the encoder makes of rows.
+pub(super) struct Codes {
+    /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
+    pub codes: Node,
+    /// The encoder's weights, of the layers that have some, first layer first; a tied decoder uses them in reverse.
+    weights: Vec<Node>,
+}
+
+/// Encodes rows.
+pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node>) -> Codes {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
     let mut weights = Vec::new();
     let mut h = x;
@@ -214,7 +227,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
         }
         code = absent.map_or(code, |absent| told_absent(g, code, absent, flat, Extent::Flat(latent)));
         let z = activate(g, code, spec.latent_activation);
-        return Encoded { codes: z, z, kl: None, kl_terms: None, noise: None, prior: None, drawn: None, weights };
+        return Codes { codes: z, weights };
     }
     let (mut codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
     for head in ["mu", "logvar"] {
@@ -225,6 +238,27 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
         codes = layers::conditioned(g, name, codes, known, Extent::Flat(2 * latent));
     }
     codes = absent.map_or(codes, |absent| told_absent(g, codes, absent, flat, Extent::Flat(2 * latent)));
+    Codes { codes, weights }
+}
+
+/// Encodes rows to draws of the latent variable.
+pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: Inputs, draws: Draws) -> Encoded {
+    let Codes { codes, weights } = codes(g, spec, x, classes);
+    if spec.objective == Objective::Ae {
+        return Encoded {
+            codes,
+            z: codes,
+            kl: None,
+            kl_terms: None,
+            noise: None,
+            prior: None,
+            parts: None,
+            drawn: None,
+            ratio: None,
+            weights,
+        };
+    }
+    let (batch, latent) = (g.shape(x)[0], spec.latent);
     let [mu, logvar] = halves(g, codes, latent);
     let Draws { noise, samples, prior } = draws;
     let of_draws = match samples {
@@ -251,9 +285,25 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: I
             (reparameterise(g, "z", of_draws, noise), Some([of_draws[0], of_draws[1], noise]))
         }
     };
-    let terms = kl_terms(g, "kl", [mu, logvar]);
-    let kl = g.fold("kl", terms, Over::Columns);
-    Encoded { codes, z, kl: Some(kl), kl_terms: Some(terms), noise: given, prior, drawn, weights }
+    let parts = prior::parts(g, spec);
+    let mut encoded =
+        Encoded { codes, z, kl: None, kl_terms: None, noise: given, prior, parts, drawn, ratio: None, weights };
+    match parts {
+        None => {
+            let terms = kl_terms(g, "kl", [mu, logvar]);
+            encoded.kl = Some(g.fold("kl", terms, Over::Columns));
+            encoded.kl_terms = Some(terms);
+        }
+        // What the draws say of it: the KL from a mixture has no closed form.
+        Some(_) => {
+            encoded.ratio = encoded.log_ratio(g, false);
+            encoded.kl = encoded.ratio.map(|ratio| match samples {
+                1 => g.negative("kl", ratio),
+                _ => layers::mean_of_columns(g, "kl", ratio, batch, -1.0),
+            });
+        }
+    }
+    encoded
 }
 
 /// The two halves of `mu | logvar (B, 2 Z)`.
@@ -279,6 +329,20 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Nod
 }
 
 impl Encoded {
+    /// `(B S, 1)`: `ln p(z) - ln q(z | x)` of the draws; none without noise. Either as a function of the noise, which is more
+    /// exact, or of z, which has the gradient by z alone.
+    pub fn log_ratio(&self, g: &mut Graph, by_z: bool) -> Option<Node> {
+        let [mu, logvar, noise] = self.drawn?;
+        if let (Some(ratio), false) = (self.ratio, by_z) {
+            return Some(ratio);
+        }
+        let log_q = match by_z {
+            true => g.map("log_q", Function::LogNormal, &[self.z, mu, logvar]),
+            false => g.map("log_q", Function::LogDraw, &[noise, logvar]),
+        };
+        Some(prior::log_ratio(g, self.z, log_q, self.parts))
+    }
+
     /// Decodes the latent variable.
     pub fn decode(&self, g: &mut Graph, spec: &VaeSpec, classes: Option<Node>) -> Node {
         decode(g, spec, self.z, classes, &self.weights)

@@ -28,8 +28,8 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: No
     // The mean over the batch.
     let mean = g.constant(1.0 / batch as f32);
     let mut losses = vec![(recon, mean)];
-    if let (Some(kl), Some(terms)) = (encoded.kl, encoded.kl_terms) {
-        losses.extend(penalty(g, spec.penalty, [kl, terms], batch));
+    if let Some(kl) = encoded.kl {
+        losses.extend(penalty(g, spec.penalty, kl, encoded.kl_terms, batch));
     }
     let mut constants = Vec::new();
     if let Some([mu, logvar, _]) = encoded.drawn {
@@ -41,13 +41,14 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: No
     Losses { losses, recon, loss: None, constants, weights: None }
 }
 
-/// What becomes of the KL of rows `(B, 1)`, and of their dimensions `(B, Z)`.
-fn penalty(g: &mut Graph, penalty: Penalty, [kl, terms]: [Node; 2], batch: usize) -> Vec<(Node, Node)> {
+/// What becomes of the KL of rows `(B, 1)`, and of their dimensions `(B, Z)`, where the prior is one of dimensions.
+fn penalty(g: &mut Graph, penalty: Penalty, kl: Node, terms: Option<Node>, batch: usize) -> Vec<(Node, Node)> {
     let beta = g.scalar(Scalar::BetaOver(1));
     match penalty {
         Penalty::Weighted => vec![(kl, g.scalar(Scalar::BetaOver(batch as u32)))],
         // max(least, x) has the slope of relu(x - least).
         Penalty::FreeBits(least) => {
+            let terms = terms.unwrap_or(kl);
             let of_dimensions = mean_of_rows(g, "kl_of_dimensions", terms, 1.0 / batch as f32);
             let least = g.constant(-least);
             let above = g.sum_of("kl_above", of_dimensions, least);
@@ -94,7 +95,7 @@ fn relu(g: &mut Graph, name: &str, of: Node) -> Node {
 /// loss; and a share of the ELBO.
 fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: Node, batch: usize) -> Losses {
     let Importance { samples, groups, elbo_share, is_doubly } = of;
-    let mean_recon = mean_of_columns(g, "recon_of_rows", recon, batch, 1.0);
+    let mean_recon = layers::mean_of_columns(g, "recon_of_rows", recon, batch, 1.0);
     let (Some(ratio), Some(kl)) = (encoded.log_ratio(g, is_doubly), encoded.kl) else {
         // Without noise there is one draw, and no bound.
         let weight = g.constant(1.0 / batch as f32);
@@ -107,7 +108,7 @@ fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: 
     let weight = g.constant(-rest / (batch * groups) as f32);
     let mut losses = vec![(sums, weight)];
     // The logarithm of the mean is that of the sum less that of the number.
-    let mean = mean_of_columns(g, "bound", sums, batch, -rest);
+    let mean = layers::mean_of_columns(g, "bound", sums, batch, -rest);
     let number = g.constant(rest * ((samples / groups) as f32).ln());
     let mut loss = g.sum_of("loss_of_rows", mean, number);
     if elbo_share > 0.0 {
@@ -119,14 +120,6 @@ fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: 
         loss = g.sum_of("loss_of_rows", loss, elbo);
     }
     Losses { losses, recon: mean_recon, loss: Some(loss), constants: Vec::new(), weights: Some([log_weights, sums]) }
-}
-
-/// Of `(B N, 1)`, the mean over each row's N times a factor: `(B, 1)`.
-fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f32) -> Node {
-    let number = g.shape(of)[0] / batch;
-    let of_rows = g.reshape(of, [batch, number]);
-    let (sum, factor) = (g.fold(format!("{name} sum"), of_rows, Over::Columns), g.constant(factor / number as f32));
-    g.map(name, Function::Multiply, &[sum, factor])
 }
 
 impl Losses {
@@ -166,17 +159,5 @@ impl Losses {
         }
         of_params.extend(others.iter().zip(found).filter_map(|(param, d)| Some((*param, d?))));
         params.iter().map(|param| of_params.get(param).copied()).collect()
-    }
-}
-
-impl Encoded {
-    /// `(B S, 1)`: `ln p(z) - ln q(z | x)` of the draws; none for an autoencoder. Either as a function of the noise, which is more
-    /// exact, or of z, which has the gradient by z alone.
-    fn log_ratio(&self, g: &mut Graph, by_z: bool) -> Option<Node> {
-        let [mu, logvar, noise] = self.drawn?;
-        Some(match by_z {
-            true => layers::log_ratio_by_z(g, self.z, [mu, logvar]),
-            false => layers::log_ratio(g, self.z, noise, logvar),
-        })
     }
 }

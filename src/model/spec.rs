@@ -42,6 +42,34 @@ pub enum Penalty {
     AtMost(f32),
 }
 
+/// The distribution that codes are drawn to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Prior {
+    /// The standard normal.
+    #[default]
+    Standard,
+    /// A mixture, with equal weights, of so many normals whose means and variances are learned.
+    Mixture {
+        /// How many.
+        parts: usize,
+    },
+    /// A mixture, with equal weights, of what the encoder makes of rows that are learned.
+    Vamp {
+        /// How many.
+        parts: usize,
+    },
+}
+
+impl Prior {
+    /// The parts of a mixture.
+    pub fn parts(self) -> Option<usize> {
+        match self {
+            Prior::Standard => None,
+            Prior::Mixture { parts } | Prior::Vamp { parts } => Some(parts),
+        }
+    }
+}
+
 /// What the codes of a whole batch cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Regulariser {
@@ -110,12 +138,14 @@ pub enum InitScheme {
 }
 
 impl InitScheme {
-    /// Sets how the parameters of layers start. What a likelihood learns, and what is added for a class, has a start of its own.
+    /// Sets how the parameters of layers start. What a likelihood or a prior learns, and what is added
+    /// for a class, has a start of its own.
     pub(super) fn apply(self, params: &mut ParamTable) {
         if self == InitScheme::Torch {
             return;
         }
-        for param in params.iter_mut().filter(|param| !param.name.ends_with("_condition.weight")) {
+        let has_own = |name: &str| name.ends_with("_condition.weight") || name.starts_with("prior.");
+        for param in params.iter_mut().filter(|param| !has_own(&param.name)) {
             param.init = match param.shape[..] {
                 [first, second, ref kernel @ ..] => {
                     // Of a convolution, each output sees a kernel of inputs, and each input is seen by one of outputs.
@@ -173,6 +203,8 @@ pub struct VaeSpec {
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,
+    /// The distribution that codes are drawn to.
+    pub prior: Prior,
     /// What becomes of the KL in the objective elbo.
     pub penalty: Penalty,
     /// What the codes of a batch cost beside.

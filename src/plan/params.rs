@@ -9,6 +9,8 @@ pub enum Init {
     Uniform(f32),
     /// The same value everywhere.
     Constant(f32),
+    /// `(K, D)`: K rows of the training data, chosen by the seed; missing values as 0.
+    Rows,
 }
 
 /// The order of a parameter's elements in an arena, where it is not that of files: images are channels last here, and

@@ -13,6 +13,8 @@ pub struct Page {
     pub epochs: Vec<Epoch>,
     /// The metrics of steps in between.
     pub steps: Vec<Step>,
+    /// What the model was like after some epochs.
+    pub diagnoses: Vec<Diagnosed>,
     /// The latent dimensions, in order.
     pub dimensions: Vec<Dimension>,
     /// Pictures, in the order of the page.
@@ -99,6 +101,17 @@ pub struct Step {
     pub lr: f64,
     /// KL weight.
     pub beta: f64,
+}
+
+/// What the model was like after an epoch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Diagnosed {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// The KL of each latent dimension; none where there is none.
+    pub dimensions: Vec<f64>,
+    /// Layers, and the norms of the gradients by their parameters.
+    pub layers: Vec<(String, f64)>,
 }
 
 /// A latent dimension.

@@ -1,7 +1,8 @@
 //! A run as one self-contained HTML page.
 
 pub use super::contents::{
-    Column, Command, Dimension, Epoch, Facts, Headline, Latent, Marginal, Page, Picture, Points, Shares, Step,
+    Column, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Marginal, Page, Picture, Points, Shares,
+    Step,
 };
 use super::markup::escape;
 use super::sections;
@@ -49,6 +50,10 @@ mod tests {
         body.split("<h2>").skip(1).filter_map(|rest| rest.split("</h2>").next()).collect()
     }
 
+    fn diagnosed(epoch: usize) -> Diagnosed {
+        Diagnosed { epoch, dimensions: vec![0.5, 1.5], layers: vec![("encoder.0".into(), 0.1 * epoch as f64)] }
+    }
+
     #[test]
     fn an_empty_page_is_a_page() {
         let body = sound(&Page::default());
@@ -77,6 +82,7 @@ mod tests {
             headline: Headline { active: Some((3, 4)), ..Headline::default() },
             epochs: vec![epoch],
             steps: vec![Step { step: 50, loss: 1.0, lr: 0.1, beta: 1.0 }],
+            diagnoses: [1, 2].map(|epoch| diagnosed(epoch)).into(),
             dimensions: vec![Dimension { kl: 0.5, is_active: true }],
             pictures: vec![picture],
             latent: Some(Latent { points: vec![[0.0, 1.0]], labels: vec![9], ..Latent::default() }),
@@ -102,6 +108,9 @@ mod tests {
         assert_eq!(sections(&body), expected);
         for text in [
             "of 4 latent dimensions",
+            "KL of each latent dimension, in nats",
+            "Gradient norm of each layer",
+            "encoder.0",
             "<dt>Batch</dt><dd>128</dd>",
             "&#39;a &amp; b&#39;",
             "alt=\"&quot;digits",

@@ -1,7 +1,9 @@
 //! The sections of a run's page.
 
 use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
-use super::contents::{Column, Command, Epoch, Facts, Headline, Marginal, Page, Picture, Points, Shares, Step};
+use super::contents::{
+    Column, Command, Diagnosed, Epoch, Facts, Headline, Marginal, Page, Picture, Points, Shares, Step,
+};
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
 
@@ -92,7 +94,35 @@ pub fn training(page: &Page) -> String {
     if beta_varies {
         more.push(by_step(page, "Beta", size, Heights::FromZero, |s| s.beta));
     }
-    section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns)))
+    let diagnosed = side_by_side(&diagnosed(&page.diagnoses), "two");
+    section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns) + &diagnosed))
+}
+
+/// Largest number of curves in a chart: the ones that end highest.
+const MOST_CURVES: usize = 8;
+
+/// How the latent dimensions and the gradients went.
+fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
+    let Some(last) = all.last().filter(|_| all.len() > 1) else { return Vec::new() };
+    let chart = |title: &str, last: Vec<(String, f64)>, of: &dyn Fn(&Diagnosed, usize) -> Option<f64>| {
+        let mut order: Vec<usize> = (0..last.len()).collect();
+        order.sort_by(|a, b| last[*b].1.total_cmp(&last[*a].1));
+        let left_out = order.len().saturating_sub(MOST_CURVES);
+        order.truncate(MOST_CURVES);
+        let points = |i: usize| all.iter().filter_map(|at| Some((at.epoch as f64, of(at, i)?))).collect();
+        let series = order.into_iter().map(|i| Series { name: last[i].0.clone(), points: points(i) }).collect();
+        let title = if left_out > 0 { format!("{title}: the largest {MOST_CURVES}") } else { title.to_string() };
+        Lines { title, x: "epoch".into(), size: Size::Half, heights: Heights::Curves, series }.figure()
+    };
+    let mut figures = Vec::new();
+    if !last.dimensions.is_empty() {
+        let dimensions = last.dimensions.iter().enumerate().map(|(i, kl)| (i.to_string(), *kl)).collect();
+        figures.push(chart("KL of each latent dimension", dimensions, &|at, i| at.dimensions.get(i).copied()));
+    }
+    if !last.layers.is_empty() {
+        figures.push(chart("Gradient norm of each layer", last.layers.clone(), &|at, i| Some(at.layers.get(i)?.1)));
+    }
+    figures
 }
 
 fn by_epoch(page: &Page, title: &str, size: Size, curves: &[Curve]) -> String {

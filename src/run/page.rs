@@ -3,12 +3,15 @@
 use super::tables;
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, bits_per_dimension, draws};
-use crate::config::{Config, RowSpec};
+use crate::config::{Config, PriorKind, RowSpec};
 use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
 use crate::quote::quoted;
-use crate::report::page::{self, Command, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step};
+use crate::report::page::{
+    self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
+};
 use crate::report::{self, latent};
+use crate::train::Diagnosis;
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -45,6 +48,11 @@ pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) 
         }
         Objective::Ae => "autoencoder".into(),
     };
+    match m.prior {
+        PriorKind::Standard => {}
+        PriorKind::Mixture => objective += &format!(", a prior of {} normals", m.prior_parts),
+        PriorKind::Vamp => objective += &format!(", a VampPrior of {} rows", m.prior_parts),
+    }
     if config.is_conditional() {
         objective += &format!(", told which of {} classes", rows.classes);
     }
@@ -93,11 +101,17 @@ pub fn page(run: &Run, rows: &Rows, model: &mut Applied) -> Result<String, RunEr
     Ok(page::html(&contents(run, &record, &metrics, rows, model)?))
 }
 
+fn diagnosed(of: &Diagnosis) -> Diagnosed {
+    let layers = of.gradient_norms.iter().map(|(layer, norm)| (layer.clone(), *norm)).collect();
+    Diagnosed { epoch: of.epoch, dimensions: of.kl_per_dimension.clone(), layers }
+}
+
 /// The contents of the page.
 fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
     let split = &rows.split;
     let codes = model.encode(split)?;
-    let figures = Evaluation::of(run, split, &codes, &model.score(split, 1)?, 1);
+    let scores = model.score(split, 1)?;
+    let figures = Evaluation::of(run, model.prior(), split, &codes, &scores, 1);
     // That of the objective iwae is a bound of several draws.
     let test_loss = match run.config.model.objective {
         Objective::Iwae => metrics.epochs.iter().map(|e| e.test_loss).min_by(f64::total_cmp),
@@ -126,6 +140,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
             },
         },
         epochs: epochs(metrics),
+        diagnoses: metrics.diagnoses.iter().map(diagnosed).collect(),
         steps: metrics.steps.iter().map(step).collect(),
         dimensions: figures.kl_per_dimension.iter().enumerate().map(dimension).collect(),
         pictures: pictures(run, split, &codes, &figures, [&shown, &samples], mixture.as_ref(), model)?,
@@ -212,7 +227,7 @@ fn pictures(
     let mut order: Vec<usize> = (0..codes.latent).collect();
     order.sort_by(|a, b| figures.kl_per_dimension[*b].total_cmp(&figures.kl_per_dimension[*a]));
     order.truncate(TRAVERSED);
-    let (start, spread) = (vec![0.0; codes.latent], vec![1.0; codes.latent]);
+    let (start, spread) = model.prior().middle();
     let z = draws::traversal(&start, &spread, &order, 3.0, TRAVERSAL_STEPS);
     // Few dimensions are rows, many are columns: either way the picture is wider than high.
     let count = order.len();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::Shape;
 use crate::report;
-use crate::train::{Epoch, TrainError};
+use crate::train::{Epoch, TrainError, is_shown};
 
 /// How many images are reconstructed.
 const RECONSTRUCTED: usize = 50;
@@ -13,14 +13,11 @@ const SAMPLED: usize = 100;
 /// How many points are reconstructed or sampled.
 const PLOTTED: usize = 2000;
 
-/// Epochs of a run that are drawn at most, about: the first, the last, and others between.
-const DRAWN: usize = 50;
-
 /// Draws reconstructions, and samples if there is a prior, into a folder; returns the files. Only images and 2-D points
 /// can be drawn, and not all epochs of many.
 pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
     let (number, all) = (epoch.report.epoch, epoch.epochs());
-    if number != 1 && number != all && !number.is_multiple_of(all.div_ceil(DRAWN)) {
+    if !is_shown(number, all) {
         return Ok(Vec::new());
     }
     let mut pictures = Vec::new();

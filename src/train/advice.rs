@@ -1,22 +1,26 @@
 //! What a finished run says of itself: posterior collapse, overfitting, an end before its time, and what to try.
 
+use super::diagnosis::COLLAPSED;
 use super::state::Progress;
 use crate::config::Config;
 use crate::model::Objective;
 
-/// A KL divergence, in nats per example, with which the latent tells next to nothing.
-const COLLAPSED: f64 = 0.1;
 /// A rise of the test loss, as a share of it, that is more than chance.
 const RISE: f64 = 0.02;
 
 /// The share of the whole fall of the test loss that the last quarter of the epochs has in a run that should go on.
 const STILL_FALLING: f64 = 0.08;
 
+/// Whether a KL is so small that the latent tells next to nothing.
+pub(super) fn is_collapsed(config: &Config, kl: f64) -> bool {
+    config.model.objective != Objective::Ae && config.model.beta > 0.0 && kl < COLLAPSED
+}
+
 /// One sentence for each thing that looks wrong. `test_losses` are those of the epochs, the last one's last.
 pub(super) fn advice(config: &Config, progress: &Progress, test_losses: &[f64]) -> Vec<String> {
     let (Some(best), Some(last)) = (&progress.best, &progress.last) else { return Vec::new() };
     let mut all = Vec::new();
-    if config.model.objective != Objective::Ae && config.model.beta > 0.0 && best.test_kl < COLLAPSED {
+    if is_collapsed(config, best.test_kl) {
         let remedy = match config.model.objective {
             // It has no beta.
             Objective::Iwae => "more epochs, ",

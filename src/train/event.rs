@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceEvent, Epoch};
+use super::{DeviceEvent, Diagnosis, Epoch};
 use crate::config::Config;
 use crate::data::Shape;
 use crate::executor::Device;
@@ -153,6 +153,8 @@ pub enum Event<'a> {
     Step(StepReport),
     /// An epoch is done; the event gives access to the model as it is now.
     Epoch(Epoch<'a>),
+    /// What the model is like after an epoch, before that is told of as done; not of every epoch of many.
+    Diagnosis(&'a Diagnosis),
     /// A picture is drawn.
     Picture(&'a Path),
     /// Training diverged and goes on from a checkpoint.
@@ -173,6 +175,7 @@ impl Event<'_> {
         match self {
             Event::Step(report) => Some(MetricsLine::Step(*report)),
             Event::Epoch(epoch) => Some(MetricsLine::Epoch(epoch.report)),
+            Event::Diagnosis(diagnosis) => Some(MetricsLine::Diagnosis((*diagnosis).clone())),
             Event::Rollback(rollback) => Some(MetricsLine::Rollback(*rollback)),
             Event::Done(summary) => Some(MetricsLine::Done((*summary).clone())),
             Event::Device(_)
@@ -194,6 +197,8 @@ pub enum MetricsLine {
     Step(StepReport),
     /// An epoch is done.
     Epoch(EpochReport),
+    /// What the model is like after an epoch.
+    Diagnosis(Diagnosis),
     /// Training diverged and went back.
     Rollback(Rollback),
     /// The run is finished.

@@ -469,6 +469,7 @@ fn whole_lines(content: &[u8], step: u64) -> Vec<u8> {
             _ if !line.ends_with(b"\n") => break,
             Ok(MetricsLine::Step(report)) => report.step <= step,
             Ok(MetricsLine::Epoch(report)) => report.step <= step,
+            Ok(MetricsLine::Diagnosis(diagnosis)) => diagnosis.step <= step,
             Ok(MetricsLine::Rollback(rollback)) => rollback.step <= step,
             Ok(MetricsLine::Done(_)) => false,
             Err(_) => break,

@@ -3,6 +3,7 @@
 mod advice;
 mod checkpoint;
 mod device;
+mod diagnosis;
 mod event;
 mod folder;
 mod saving;
@@ -13,6 +14,7 @@ mod weights;
 
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, Manifest, Origin, fingerprint};
 pub use device::{DeviceEvent, DeviceOptions, Opened, Tune};
+pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use folder::{
     CODES, CONFIG, DATA, Description, Identity, METRICS, MODEL, RECORD, RunFolder, checkpoints, is_training,

@@ -8,9 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
 
 use super::TrainError;
+use crate::data::Split;
 use crate::disk::{self, Disk};
 use crate::kernels::rng::{Stream, key};
-use crate::plan::{Init, Param, ParamTable};
+use crate::plan::{Init, Param, ParamTable, is_missing};
 
 /// The arena of initial weights, which depends on the seed alone.
 pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
@@ -22,10 +23,37 @@ pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
             *value = match param.init {
                 Init::Uniform(bound) => bound * (2.0 * rng.random::<f32>() - 1.0),
                 Init::Constant(constant) => constant,
+                // See `write_rows`.
+                Init::Rows => 0.0,
             };
         }
     }
     arena
+}
+
+/// How many numbers of the data [`Init::Rows`] asks for.
+fn wanted_rows(params: &ParamTable) -> usize {
+    params.iter().filter(|param| param.init == Init::Rows).map(Param::len).sum()
+}
+
+/// The rows that [`Init::Rows`] asks for, chosen by the seed; of fewer rows than it asks for, all in turn.
+pub(super) fn first_rows(params: &ParamTable, rows: &Split, width: usize, seed: u64) -> Vec<f32> {
+    let wanted = wanted_rows(params);
+    if wanted == 0 {
+        return Vec::new();
+    }
+    let some = rows.some(wanted / width, seed);
+    let numbers = some.numbers(0..some.rows, width).into_iter().map(|x| if is_missing(x) { 0.0 } else { x });
+    numbers.collect::<Vec<f32>>().into_iter().cycle().take(wanted).collect()
+}
+
+/// Writes the rows to the parameters that ask for them.
+pub(super) fn write_rows(params: &ParamTable, arena: &mut [f32], mut rows: &[f32]) {
+    for param in params.iter().filter(|param| param.init == Init::Rows) {
+        let (here, rest) = rows.split_at(param.len());
+        arena[param.offset..param.offset + param.len()].copy_from_slice(here);
+        rows = rest;
+    }
 }
 
 /// Arenas as safetensors: every parameter of each, its name behind the prefix of its arena.

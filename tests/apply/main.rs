@@ -2,11 +2,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compressing;
 mod gaps;
 mod likelihood;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod place;
+mod priors;
 mod restoring;
 mod rows;
 mod samples;

@@ -183,7 +183,8 @@ fn the_best_model_is_kept_and_patience_ends_a_run() {
     let mut model = wgvae::Applied::open(&finished.run, 16, &on, &mut |_| {}).unwrap();
     let test = data().test;
     let codes = model.encode(&test).unwrap();
-    let figures = wgvae::Evaluation::of(&finished.run, &test, &codes, &model.score(&test, 64).unwrap(), 64);
+    let scores = model.score(&test, 64).unwrap();
+    let figures = wgvae::Evaluation::of(&finished.run, model.prior(), &test, &codes, &scores, 64);
     let at = |epoch: usize| (figures.loss - losses[epoch]).abs();
     assert!(at(best) < at(losses.len() - 1), "{} is not {}, but rather {losses:?}", figures.loss, losses[best]);
     assert_eq!(finished.summary.test_loss, losses[best]);

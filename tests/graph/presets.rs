@@ -41,6 +41,11 @@ fn configs() -> Vec<(String, Config)> {
             "miwae of images",
             "[model]\nencoder = [\"conv 4 k3 norm\"]\nobjective = \"iwae\"\nsamples = 4\nsample_groups = 2\nelbo_share = 0.2",
         ),
+        ("mixture", "[model]\nhidden = [12]\nlatent = 5\nprior = \"mixture\"\nprior_parts = 6\ncondition = \"class\""),
+        (
+            "vamp of images",
+            "[model]\nencoder = [\"conv 4 k3 norm\"]\nprior = \"vamp\"\nprior_parts = 11\nobjective = \"iwae\"\nsamples = 3",
+        ),
         ("doubly", "[model]\nhidden = [12]\nobjective = \"iwae\"\nsamples = 3\ndoubly_reparameterised = true"),
     ] {
         all.push((name.to_string(), config(toml)));

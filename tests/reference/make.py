@@ -36,7 +36,7 @@ BASE = dict(
     sigma=1.0, objective="elbo", beta=1.0, tied=False, optimizer="adam", lr=1e-2, momentum=0.0, nesterov=False,
     weight_decay=0.0, clip=None, free_bits=None, capacity=None, kl_at_most=None, samples=1, sample_groups=1,
     elbo_share=0.0, doubly_reparameterised=False, tc_weight=None, tc_stratified=False, dip_off_diagonal=None,
-    dip_diagonal=None, mmd_weight=None,
+    dip_diagonal=None, mmd_weight=None, prior="standard", prior_parts=None,
 )
 
 CASES = {
@@ -63,6 +63,10 @@ CASES = {
     "objective-dip-ii": dict(objective="dip-ii", dip_off_diagonal=3.0, dip_diagonal=2.0, activation="tanh"),
     "objective-info": dict(objective="info", beta=0.5, mmd_weight=30.0, latent=4),
     "objective-doubly": dict(objective="iwae", samples=6, sample_groups=2, doubly_reparameterised=True, activation="elu"),
+    "prior-mixture": dict(prior="mixture", prior_parts=4, beta=1.3),
+    "prior-vamp": dict(prior="vamp", prior_parts=3, hidden=[9], latent=4, activation="tanh"),
+    "prior-vamp-iwae": dict(prior="vamp", prior_parts=5, objective="iwae", samples=4, elbo_share=0.25),
+    "prior-mixture-doubly": dict(prior="mixture", prior_parts=3, objective="iwae", samples=3, doubly_reparameterised=True),
 }
 
 
@@ -87,6 +91,11 @@ def init(c, rng):
         inputs = outputs
     if c["likelihood"] == "gaussian-learned":
         params["log_sigma"] = np.zeros(1)
+    if c["prior"] == "mixture":
+        params["prior.mu"] = rng.uniform(-1.7, 1.7, (c["prior_parts"], c["latent"]))
+        params["prior.logvar"] = rng.uniform(-1, 0.5, (c["prior_parts"], c["latent"]))
+    if c["prior"] == "vamp":
+        params["prior.inputs"] = rng.uniform(0, 1, (c["prior_parts"], c["width"]))
     if c["kl_at_most"]:
         params["kl_multiplier"] = np.full(1, 1 / 30)
     # As the program holds them.
@@ -101,9 +110,12 @@ def terms(c, p, x, noise, of_q=lambda q: q):
     def apply(name, h, weight=None):
         return h @ (p[f"{name}.weight"].T if weight is None else weight) + p[f"{name}.bias"]
 
-    h = x
-    for i in range(len(c["hidden"])):
-        h = act(apply(f"encoder.{2 * i}", h))
+    def encoded(h):
+        for i in range(len(c["hidden"])):
+            h = act(apply(f"encoder.{2 * i}", h))
+        return h
+
+    h = encoded(x)
     kl = ratio = codes = None
     noise = noise[:len(x) * c["samples"]]
     if c["objective"] != "ae":
@@ -114,7 +126,15 @@ def terms(c, p, x, noise, of_q=lambda q: q):
         log_normal = jax.scipy.stats.norm.logpdf
         codes = z, mu, logvar
         mu, logvar = of_q(mu), of_q(logvar)
-        ratio = jnp.sum(log_normal(z) - log_normal(z, mu, jnp.exp(logvar / 2)), axis=1)
+        log_q = jnp.sum(log_normal(z, mu, jnp.exp(logvar / 2)), axis=1)
+        if c["prior"] == "standard":
+            ratio = jnp.sum(log_normal(z), axis=1) - log_q
+        else:
+            rows = encoded(p["prior.inputs"]) if c["prior"] == "vamp" else None
+            parts = [apply(head, rows) if c["prior"] == "vamp" else p[f"prior.{head}"] for head in ["mu", "logvar"]]
+            densities = log_normal(z[:, None], parts[0][None], jnp.exp(parts[1] / 2)[None]).sum(2)
+            ratio = jax.nn.logsumexp(densities, axis=1) - jnp.log(c["prior_parts"]) - log_q
+            kl = -ratio.reshape(-1, c["samples"]).mean(1, keepdims=True)
     else:
         z = ACTIVATIONS[c["latent_activation"]](apply("code", h))
     names = [f"encoder.{2 * i}" for i in range(len(c["hidden"]))] + ["code" if c["objective"] == "ae" else "mu"]
@@ -238,6 +258,8 @@ def toml(c):
     model = ["hidden", "latent", "activation", "latent_activation", "likelihood", "sigma", "objective", "beta", "tied"]
     model += [k for k in ["free_bits", "capacity", "kl_at_most", "tc_weight", "tc_stratified", "dip_off_diagonal",
                           "dip_diagonal", "mmd_weight"] if c[k]]
+    if c["prior"] != "standard":
+        model += ["prior", "prior_parts"]
     if c["objective"] == "iwae":
         model += ["samples", "sample_groups", "elbo_share", "doubly_reparameterised"]
     train = ["batch", "optimizer", "lr", "momentum", "nesterov", "weight_decay"] + (["clip"] if c["clip"] else [])

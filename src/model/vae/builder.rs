@@ -43,6 +43,10 @@ pub(super) struct Builder<'a> {
     pub(super) metrics: TensorId,
     pub(super) partials: TensorId,
     pub(super) arenas: Arenas,
+    /// `(B, K)`: which part of the prior each row of a batch of samples is drawn from.
+    pub(super) chosen: Option<(TensorId, Vec<f32>)>,
+    /// `(K, Z)` each: the parts of the prior, if it has some.
+    pub(super) parts: Option<[TensorId; 2]>,
     pub(super) inference: Option<(Seen, Inference)>,
     pub(super) weighed: Option<TensorId>,
 }
@@ -73,6 +77,10 @@ impl<'a> Builder<'a> {
             .into_iter()
             .map(|constant| (tensors.floats(constant.name, &constant.shape), constant.values))
             .collect();
+        let parts = spec.prior.parts();
+        let chosen = parts.map(|parts| (tensors.floats("chosen parts", &[b, parts]), chosen(b, parts)));
+        let parts =
+            parts.map(|k| ["mu", "logvar"].map(|name| tensors.floats(&format!("{name} of parts"), &[k, spec.latent])));
         // Two halves of the ring: one is read back while the other is written.
         let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
@@ -103,6 +111,8 @@ impl<'a> Builder<'a> {
             metrics,
             partials,
             arenas: Arenas { weights, gradients, first, second, clip },
+            chosen,
+            parts,
             inference: None,
             weighed: None,
             lowering,
@@ -147,6 +157,7 @@ impl<'a> Builder<'a> {
                 .constants
                 .into_iter()
                 .chain(self.regulariser)
+                .chain(self.chosen)
                 .filter(|(t, _)| used.contains(t))
                 .map(|(t, v)| (id(t), v))
                 .collect(),
@@ -168,6 +179,7 @@ impl<'a> Builder<'a> {
                 slope: id(slope),
             }),
             weighed: self.weighed.map(id),
+            parts: self.parts.filter(|parts| parts.iter().all(|part| used.contains(part))).map(|parts| parts.map(id)),
             program: Program { tensors, params: self.params, plans, metrics: Some(id(self.metrics)) },
         })
     }
@@ -212,6 +224,13 @@ fn constants(tensors: &mut TensorTable, table: &TableSpec, width: usize) -> Vec<
         .into_iter()
         .map(|(name, rows, values)| (tensors.floats(name, &[rows, values.len() / rows]), values))
         .collect()
+}
+
+/// `(B, K)`: 1 for the part that a row is drawn from, else 0. The parts are as probable as each other, and take turns; where there are
+/// more than rows, some of them.
+fn chosen(batch: usize, parts: usize) -> Vec<f32> {
+    let of_row = |row: usize| if parts > batch { row * parts / batch } else { row % parts };
+    (0..batch).flat_map(|row| (0..parts).map(move |part| if part == of_row(row) { 1.0 } else { 0.0 })).collect()
 }
 
 /// The parameters of a model, in the order in which its layers ask for them.

@@ -110,6 +110,9 @@ pub struct Vae {
     pub recon: TensorId,
     /// `(B)`: the KL divergence of each row.
     pub kl: TensorId,
+    /// `(K, Z)` each: means of the prior's parts and logarithms of their variances, which the plan [`Vae::prior_plan`] computes; of a
+    /// model that is applied, and whose prior has parts.
+    pub parts: Option<[TensorId; 2]>,
     /// Of a model that is to infer codes.
     pub inference: Option<Inference>,
     /// Of a model that is to weigh draws, `(B, 3)`: of each row, the greatest logarithm of a weight, and the sums of the weights and
@@ -176,6 +179,13 @@ impl Vae {
         let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
         builder.weighed = Some(builder.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
+    }
+}
+
+impl Vae {
+    /// The plan that computes the parts of the prior, if it has some.
+    pub fn prior_plan(&self) -> Option<PlanId> {
+        self.program.plans.iter().position(|plan| plan.name == plans::PRIOR).map(PlanId)
     }
 }
 

@@ -4,11 +4,14 @@ use super::builder::Builder;
 use super::{Inference, Labels, Seen};
 use crate::graph::{Graph, Node, Over, gradients};
 use crate::kernels::{batch, log_sum_exp, optimizer, reduce};
-use crate::model::layers;
 use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::Objective;
+use crate::model::{layers, prior};
 use crate::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
+
+/// The name of the plan that computes the parts of the prior.
+pub(super) const PRIOR: &str = "prior";
 
 impl Builder<'_> {
     pub(super) fn training(&mut self) -> Result<Vec<StepPlan>, PlanError> {
@@ -27,6 +30,9 @@ impl Builder<'_> {
         }
         if let Some(weighed) = self.weighed {
             plans.push(self.weigh(weighed)?);
+        }
+        if let Some(parts) = self.parts {
+            plans.push(self.prior(parts)?);
         }
         Ok(plans)
     }
@@ -150,14 +156,11 @@ impl Builder<'_> {
 
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let output = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off)).decode(
-            &mut g,
-            self.spec,
-            inputs.classes,
-        );
+        let encoded = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off));
+        let output = encoded.decode(&mut g, self.spec, inputs.classes);
         let mean = self.spec.likelihood.mean(&mut g, output, inputs.table);
         let mut kept = self.placed(inputs);
-        kept.push((mean, self.mean));
+        kept.extend([(encoded.codes, self.codes), (mean, self.mean)]);
         let gather = self.gather_test()?;
         self.plan("reconstruct", &g, &kept, [gather, Vec::new()])
     }
@@ -169,12 +172,19 @@ impl Builder<'_> {
     }
 
     /// What the decoder shows of a `z`, and of the classes that the outside writes.
-    fn shown(&mut self, name: &str, mut g: Graph, z: Node) -> Result<StepPlan, PlanError> {
+    fn shown(
+        &mut self,
+        name: &str,
+        mut g: Graph,
+        z: Node,
+        given: Option<(Node, TensorId)>,
+    ) -> Result<StepPlan, PlanError> {
         let classes = network::classes(&mut g, self.spec, self.train.batch);
         let output = self.decoded(&mut g, z, classes);
         let table = network::table(&mut g, self.spec);
         let mean = self.spec.likelihood.mean(&mut g, output, table);
         let mut kept = vec![(z, self.z), (mean, self.mean)];
+        kept.extend(given);
         kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
         self.plan(name, &g, &kept, [Vec::new(), Vec::new()])
@@ -183,7 +193,7 @@ impl Builder<'_> {
     fn decode(&mut self) -> Result<StepPlan, PlanError> {
         let mut g = Graph::with_params(self.params.clone());
         let z = g.input("z", [self.train.batch, self.spec.latent], false);
-        self.shown("decode", g, z)
+        self.shown("decode", g, z, None)
     }
 
     /// The loss of what is seen of rows by a `z`, and its slope.
@@ -229,7 +239,9 @@ impl Builder<'_> {
         let z = layers::reparameterise(&mut g, "z", [mu, logvar], noise);
         let output = self.decoded(&mut g, z, inputs.classes);
         let recon = network::reconstruction(&mut g, self.spec, output, inputs);
-        let ratio = layers::log_ratio(&mut g, z, noise, logvar);
+        let log_q = g.map("log_q", Function::LogDraw, &[noise, logvar]);
+        let parts = prior::parts(&mut g, self.spec);
+        let ratio = prior::log_ratio(&mut g, z, log_q, parts);
         let log_likelihood = g.negative("log_likelihood", recon);
         let log_weight = g.sum_of("log_weight", log_likelihood, ratio);
         let to = self.lowering.shared("log_weight", &[batch, 1]);
@@ -241,7 +253,26 @@ impl Builder<'_> {
 
     fn sample(&mut self) -> Result<StepPlan, PlanError> {
         let mut g = Graph::with_params(self.params.clone());
-        let z = g.normal("prior", 0, [self.train.batch, self.spec.latent]);
-        self.shown("sample", g, z)
+        let batch = self.train.batch;
+        match (prior::parts(&mut g, self.spec), &self.chosen) {
+            (Some(parts), Some((to, _))) => {
+                let (count, to) = (g.shape(parts[0])[0], *to);
+                let chosen = g.input("chosen parts", [batch, count], false);
+                let z = prior::draw(&mut g, chosen, parts);
+                self.shown("sample", g, z, Some((chosen, to)))
+            }
+            _ => {
+                let z = g.normal("prior", 0, [batch, self.spec.latent]);
+                self.shown("sample", g, z, None)
+            }
+        }
+    }
+
+    /// The parts of the prior.
+    fn prior(&mut self, to: [TensorId; 2]) -> Result<StepPlan, PlanError> {
+        let mut g = Graph::with_params(self.params.clone());
+        let parts = prior::parts(&mut g, self.spec).into_iter().flatten();
+        let kept: Vec<_> = parts.zip(to).map(|(part, to)| (g.map("part", Function::Copy, &[part]), to)).collect();
+        self.plan(PRIOR, &g, &kept, [Vec::new(), Vec::new()])
     }
 }

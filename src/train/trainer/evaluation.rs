@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Trainer;
+use crate::config::PriorKind;
 use crate::data::Shape;
 use crate::gpu::GpuError;
 use crate::model::{Labels, Plan};
 use crate::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 use crate::train::TrainError;
+use crate::train::diagnosis::{Diagnosis, ROWS, are_active, kl_per_dimension, norms, variances};
 use crate::train::event::EpochReport;
 use crate::train::state::Mean;
 
@@ -58,6 +60,37 @@ impl Trainer {
             metrics.loss = metrics.recon + f64::from(m.beta) * (metrics.kl - f64::from(capacity)).abs();
         }
         Ok(Some(metrics))
+    }
+
+    /// Looks at the model as it is after an epoch.
+    pub(super) fn diagnose(&mut self, report: EpochReport) -> Result<Diagnosis, GpuError> {
+        let latent = self.config.model.latent;
+        let (mut mu, mut logvar) = (Vec::new(), Vec::new());
+        let rows = self.schedule.evaluation_rows().min(ROWS);
+        self.shown(Plan::Reconstruct, rows, |trainer, kept| {
+            let codes = trainer.executor.read(trainer.vae.codes)?;
+            let of_row = codes.len() / trainer.config.train.batch;
+            for row in codes.chunks(of_row).take(kept) {
+                mu.extend_from_slice(&row[..latent]);
+                logvar.extend_from_slice(&row[latent..]);
+            }
+            Ok(())
+        })?;
+        let kl_per_dimension = match self.config.model.prior {
+            PriorKind::Standard if !logvar.is_empty() => {
+                kl_per_dimension(&mu, &logvar, &vec![0.0; latent], &vec![1.0; latent])
+            }
+            _ => Vec::new(),
+        };
+        let active = are_active(&variances(&mu, latent), &kl_per_dimension);
+        let gradients = self.executor.read(self.vae.gradients)?;
+        Ok(Diagnosis {
+            epoch: report.epoch,
+            step: report.step,
+            active_units: active.into_iter().filter(|is_active| *is_active).count(),
+            kl_per_dimension,
+            gradient_norms: norms(&self.vae.program.params, &gradients),
+        })
     }
 
     /// The first rows of the batch that was gathered last.

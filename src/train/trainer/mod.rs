@@ -13,11 +13,12 @@ use crate::gpu::GpuError;
 use crate::kernels::batch::{half_bits, row_of};
 use crate::model::{Plan, Vae};
 use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
-use crate::train::advice::advice;
+use crate::train::advice::{advice, is_collapsed};
+use crate::train::diagnosis::is_shown;
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
 use crate::train::saving::{Saved, Saving};
 use crate::train::state::{Mean, Progress, State};
-use crate::train::weights::{initial_weights, is_finite};
+use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
 use crate::train::{RunFolder, StepSchedule, TrainError};
 
 pub use evaluation::Epoch;
@@ -44,7 +45,11 @@ pub struct Trainer {
     streamed: Option<Streamed>,
     /// The test rows, if the device holds only some of them.
     test: Option<Split>,
+    /// The rows that some parameters start as.
+    first_rows: Vec<f32>,
     progress: Progress,
+    /// Whether it was said that the posterior has collapsed.
+    is_collapse_told: bool,
     /// The best state, where it is not in a checkpoint yet.
     best: Option<State>,
     /// Test losses of the epochs since training began or went on.
@@ -80,25 +85,27 @@ impl Trainer {
         let schedule = StepSchedule::new(config, data.train.rows, data.test.rows);
         let held = |tensor: TensorId| vae.program.tensors.get(tensor).shape[0];
         let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
-        let mut write_rows = |rows: TensorId, classes: Option<TensorId>, split: &Split| -> Result<(), GpuError> {
+        let first_rows = first_rows(&vae.program.params, &data.train, width, config.train.seed);
+        let mut hold = |rows: TensorId, classes: Option<TensorId>, split: &Split| -> Result<(), GpuError> {
             executor.write_words(rows, &split.words(width))?;
             let classes = classes.zip(split.labels.as_deref());
             classes.map_or(Ok(()), |(tensor, labels)| executor.write_words(tensor, labels))
         };
         let streamed = if ring == data.train.rows {
-            write_rows(vae.train_data, vae.labels.map(|labels| labels.train), &data.train)?;
+            hold(vae.train_data, vae.labels.map(|labels| labels.train), &data.train)?;
             None
         } else {
             let steps = ring / SUBMITS_IN_FLIGHT / config.train.batch;
             Some(Streamed { rows: data.train, steps, half: 0 })
         };
         let test = if held_test == data.test.rows {
-            write_rows(vae.test_data, vae.labels.map(|labels| labels.test), &data.test)?;
+            hold(vae.test_data, vae.labels.map(|labels| labels.test), &data.test)?;
             None
         } else {
             Some(data.test)
         };
-        let weights = initial_weights(&vae.program.params, config.train.seed);
+        let mut weights = initial_weights(&vae.program.params, config.train.seed);
+        write_rows(&vae.program.params, &mut weights, &first_rows);
         executor.write(vae.weights, &weights)?;
         executor.write(vae.clip, &[1.0])?;
         for (constant, values) in &vae.constants {
@@ -114,7 +121,9 @@ impl Trainer {
             steps_per_submit: 1,
             streamed,
             test,
+            first_rows,
             progress: Progress::default(),
+            is_collapse_told: false,
             best: None,
             test_losses: Vec::new(),
         })
@@ -241,9 +250,30 @@ impl Trainer {
             }
         }
         if ended && let Some(report) = self.progress.last {
+            if is_shown(report.epoch, self.schedule.epochs()) {
+                let diagnosis = self.diagnose(report)?;
+                folder.record(&MetricsLine::Diagnosis(diagnosis.clone()))?;
+                watch(Event::Diagnosis(&diagnosis))?;
+            }
+            if let Some(warning) = self.first_collapse(&report) {
+                watch(Event::Warning(&warning))?;
+            }
             watch(Event::Epoch(Epoch { report, trainer: self }))?;
         }
         Ok(())
+    }
+
+    /// What to say where the posterior has collapsed, once, if training goes on.
+    fn first_collapse(&mut self, report: &EpochReport) -> Option<String> {
+        let full = self.schedule.beta(report.step.saturating_sub(1)) >= f64::from(self.config.model.beta);
+        if self.is_collapse_told || !full || self.is_finished() || !is_collapsed(&self.config, report.test_kl) {
+            return None;
+        }
+        self.is_collapse_told = true;
+        Some(format!(
+            "after epoch {} the KL is {:.2} nats: the posterior has collapsed so far, and the latent says next to nothing of the data",
+            report.epoch, report.test_kl
+        ))
     }
 
     /// Counts an epoch as done; returns whether it is the best so far.

@@ -4,7 +4,7 @@ use super::Trainer;
 use crate::train::event::{Event, MetricsLine, Rollback};
 use crate::train::saving::Saving;
 use crate::train::state::{Progress, State};
-use crate::train::weights::initial_weights;
+use crate::train::weights::{initial_weights, write_rows};
 use crate::train::{RunFolder, TrainError, Watch};
 
 /// How often training may diverge and go back to a checkpoint.
@@ -71,7 +71,9 @@ impl Trainer {
     }
 
     fn first_state(&self) -> State {
-        let weights = initial_weights(&self.vae.program.params, self.config.train.seed);
+        let params = &self.vae.program.params;
+        let mut weights = initial_weights(params, self.config.train.seed);
+        write_rows(params, &mut weights, &self.first_rows);
         let moments = vec![vec![0.0; weights.len()]; self.vae.moments.len()];
         State { progress: Progress::default(), weights, moments }
     }

@@ -1,0 +1,154 @@
+//! The file that compressed rows are in.
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use crate::apply::{Applied, RunError, draws};
+use crate::data::Split;
+
+/// What a file begins with: its format.
+const FORMAT: &[u8; 4] = b"wgz1";
+
+/// Rows in few bytes, and what has to be equal to get them back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct File {
+    /// What they were compressed with: the version of this program, and the device.
+    pub made_with: String,
+    /// A checksum of the weights.
+    pub model: u64,
+    /// A checksum of numbers that the model makes on that device.
+    pub numbers: u64,
+    /// A checksum of the rows.
+    pub checksum: u64,
+    /// How many rows there are.
+    pub rows: usize,
+    /// The stack.
+    pub words: Vec<u32>,
+}
+
+impl File {
+    pub(super) fn new(model: &mut Applied, rows: usize, checksum: u64, words: Vec<u32>) -> Result<Self, RunError> {
+        let [weights, numbers] = checksums(model)?;
+        Ok(Self { made_with: made_with(model), model: weights, numbers, checksum, rows, words })
+    }
+
+    /// The bytes of it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let made_with = &self.made_with.as_bytes()[..self.made_with.len().min(255)];
+        let mut bytes = FORMAT.to_vec();
+        bytes.push(made_with.len() as u8);
+        bytes.extend(made_with);
+        for number in [self.model, self.numbers, self.checksum, self.rows as u64] {
+            bytes.extend(number.to_le_bytes());
+        }
+        self.words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        bytes.extend(xxh3_64(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Reads them; says what is wrong with them.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let (content, sum) = bytes.split_last_chunk::<8>().ok_or("it is too short")?;
+        let rest =
+            content.strip_prefix(FORMAT).ok_or("it was not written by `wgvae compress`, or by a newer version")?;
+        if xxh3_64(content).to_le_bytes() != *sum {
+            return Err("it is damaged: its checksum is wrong".into());
+        }
+        let short = "it is damaged: it ends too early";
+        let (length, rest) = rest.split_first().ok_or(short)?;
+        let (made_with, mut rest) = rest.split_at_checked(usize::from(*length)).ok_or(short)?;
+        let mut number = || -> Result<u64, &str> {
+            let (number, behind) = rest.split_first_chunk::<8>().ok_or(short)?;
+            rest = behind;
+            Ok(u64::from_le_bytes(*number))
+        };
+        let [model, numbers, checksum, rows] = [number()?, number()?, number()?, number()?];
+        let (words, behind) = rest.as_chunks::<4>();
+        let rows = usize::try_from(rows).ok().filter(|rows| *rows <= MOST_ROWS && behind.is_empty()).ok_or(short)?;
+        Ok(Self {
+            made_with: String::from_utf8_lossy(made_with).into_owned(),
+            model,
+            numbers,
+            checksum,
+            rows,
+            words: words.iter().map(|word| u32::from_le_bytes(*word)).collect(),
+        })
+    }
+
+    /// Refuses a model or a device that would not give the rows back.
+    pub(super) fn expect(&self, model: &mut Applied) -> Result<(), RunError> {
+        let [weights, numbers] = checksums(model)?;
+        if weights != self.model {
+            return Err(RunError::Unfit(format!(
+                "the file was made with another model than that of {}: give the run that it was made with",
+                model.path().display()
+            )));
+        }
+        if numbers != self.numbers {
+            return Err(RunError::Unfit(format!(
+                "the file was made with {}, and the model computes other numbers with {}, so rows would come back wrong: use the same \
+                 version and device (--device)",
+                self.made_with,
+                made_with(model)
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// More rows than anybody has.
+const MOST_ROWS: usize = 1 << 40;
+
+/// The version and the device.
+fn made_with(model: &Applied) -> String {
+    format!("wgvae {} on {}", env!("CARGO_PKG_VERSION"), model.device())
+}
+
+/// Checksums of the weights, and of what the model makes of some codes and of rows that it made: the last bits of these differ where a
+/// device, a driver or a build computes differently.
+fn checksums(model: &mut Applied) -> Result<[u64; 2], RunError> {
+    let mut hash = Xxh3::new();
+    let mut add = |numbers: &[f32]| numbers.iter().for_each(|x| hash.update(&x.to_le_bytes()));
+    let (batch, width) = (model.batch(), model.width());
+    let z = draws::prior(batch, model.latent(), 0, 1.0);
+    let shown = model.decode(&z)?;
+    add(&shown);
+    let rows = Split::of_numbers(&shown, model.data().bytes, width);
+    let classes = model.data().classes.len().max(1) as u32;
+    let labels = model.is_conditional().then(|| (0..batch as u32).map(|row| row % classes).collect());
+    let codes = model.encode(&Split { labels, ..rows })?;
+    add(&codes.mu);
+    add(&codes.logvar);
+    Ok([model.checksum()?, hash.digest()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> File {
+        let made_with = "wgvae 9 on a machine".to_string();
+        File { made_with, model: 1, numbers: 2, checksum: 3, rows: 4, words: vec![5, u32::MAX, 7] }
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        assert_eq!(File::of_bytes(&file().to_bytes()), Ok(file()));
+    }
+
+    #[test]
+    fn damage_is_seen() {
+        let bytes = file().to_bytes();
+        for cut in 0..bytes.len() {
+            assert!(File::of_bytes(&bytes[..cut]).is_err(), "{cut}");
+        }
+        for place in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[place] ^= 4;
+            assert!(File::of_bytes(&bytes).is_err(), "{place}");
+        }
+        // A file that somebody made up, with a right checksum.
+        let made_up = [FORMAT.as_slice(), &[200, 1, 2]].concat();
+        let made_up = [made_up.clone(), xxh3_64(&made_up).to_le_bytes().to_vec()].concat();
+        assert!(File::of_bytes(&made_up).unwrap_err().contains("too early"));
+    }
+}

@@ -1,0 +1,399 @@
+//! Rows in few bytes, and back bit for bit: bits-back coding with a stack (Townsend, Bird and Barber, 2019).
+//!
+//! Of a row, the stack first gives a draw of the latent from what the encoder says, then takes the row's values given the draw, and then
+//! the draw given the prior. What it gave for the draw comes back when the row is read, so a row costs its negative ELBO. The latent has
+//! places ([`masses::Grid`]); rows go in batches, so that a network is run once for many. Nothing has to be equal but the numbers that the
+//! network makes, which both ends test ([`File::numbers`]).
+
+mod codes;
+mod file;
+mod masses;
+mod stack;
+
+pub use codes::{MOST_BITS, RoundedCodes};
+pub use file::File;
+
+use masses::{Bit, Grid, Level, Normal, Uniform, Weighted, cost};
+use stack::Stack;
+
+use super::{Applied, Codes, Prior, Run, RunError, draws};
+use crate::data::{Split, Values};
+use crate::kernels::batch::Binarise;
+use crate::model::Likelihood;
+use crate::plan::LOGVAR_RANGE;
+
+/// Bits of the place of a latent. A draw takes about so many from the stack, which gives back all but what the encoder knows.
+const PLACE_BITS: u32 = 14;
+
+/// How much wider the places of a dimension are spread than the prior: codes of rows may lie far outside of it.
+const WIDER: f64 = 2.0;
+
+/// More values than anybody's memory holds.
+const MOST_VALUES: u128 = 1 << 36;
+
+/// What each value of a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alphabet {
+    /// 0 or 1.
+    Bits,
+    /// A level from 0 to 255.
+    Levels,
+}
+
+impl Alphabet {
+    /// That of a run's likelihood.
+    pub fn of(run: &Run) -> Result<Self, RunError> {
+        run.expect_prior("compression")?;
+        let is_levels = run.data.bytes && !run.data.gaps;
+        match run.config.model.likelihood {
+            Likelihood::Bernoulli => Ok(Alphabet::Bits),
+            Likelihood::Gaussian | Likelihood::GaussianLearned if is_levels => Ok(Alphabet::Levels),
+            Likelihood::Gaussian | Likelihood::GaussianLearned => Err(RunError::Unfit(format!(
+                "{} was trained on numbers that have no finite set of values: compression is for images of levels and for zeros and ones",
+                run.path.display()
+            ))),
+            Likelihood::Mse => Err(RunError::Unfit(format!(
+                "mse is no likelihood, so rows have no probabilities under {}: train with gaussian-learned, or with bernoulli and \
+                 --binarise",
+                run.path.display()
+            ))),
+            Likelihood::Columns => Err(RunError::Unfit(format!(
+                "{} was trained on a table: compression is for images of levels and for zeros and ones",
+                run.path.display()
+            ))),
+        }
+    }
+
+    /// The bits of a value as it is.
+    pub fn raw_bits(self) -> usize {
+        match self {
+            Alphabet::Bits => 1,
+            Alphabet::Levels => 8,
+        }
+    }
+}
+
+/// The rows that are compressed: those given; where training binarises them, the zeros and ones that it evaluates with.
+pub fn prepared(run: &Run, rows: &Split) -> Split {
+    match run.config.data.binarise {
+        Binarise::None => rows.clone(),
+        Binarise::Draw => draws::binarised_as_evaluated(rows, run.config.train.batch, run.config.train.seed),
+        Binarise::Threshold => {
+            let width = run.data.shape.len();
+            let is_one = |x: f32| if x >= 0.5 { 1.0 } else { 0.0 };
+            let numbers: Vec<f32> = rows.numbers(0..rows.rows, width).into_iter().map(is_one).collect();
+            Split { labels: rows.labels.clone(), ..Split::of_numbers(&numbers, run.data.bytes, width) }
+        }
+    }
+}
+
+/// The values of rows `(N, D)` as symbols.
+fn symbols(alphabet: Alphabet, rows: &Split, width: usize) -> Result<Vec<u8>, RunError> {
+    match (alphabet, &rows.values) {
+        (Alphabet::Levels, Values::Bytes(levels)) => Ok(levels.clone()),
+        _ => {
+            let bit = |x: f32| {
+                match x {
+                0.0 => Ok(0),
+                1.0 => Ok(1),
+                _ => Err(RunError::Unfit(
+                    "the likelihood bernoulli is one of zeros and ones, and these rows have values between: train with --binarise, or with \
+                     gaussian-learned"
+                        .into(),
+                )),
+            }
+            };
+            rows.numbers(0..rows.rows, width).into_iter().map(bit).collect()
+        }
+    }
+}
+
+/// Rows of symbols, with their classes, as a model takes them.
+fn rows_of(alphabet: Alphabet, symbols: &[u8], classes: &[u32], bytes: bool, width: usize) -> Split {
+    let rows = symbols.len() / width;
+    let values = match (alphabet, bytes) {
+        (Alphabet::Levels, _) => Values::Bytes(symbols.to_vec()),
+        (Alphabet::Bits, true) => Values::Bytes(symbols.iter().map(|bit| bit * 255).collect()),
+        (Alphabet::Bits, false) => Values::Floats(symbols.iter().map(|bit| f32::from(*bit)).collect()),
+    };
+    Split { labels: (!classes.is_empty()).then(|| classes.to_vec()), ..Split::of(rows, values) }
+}
+
+/// A model with what both ends compute from it.
+struct Coder<'a> {
+    model: &'a mut Applied,
+    alphabet: Alphabet,
+    grid: Grid,
+    prior: Prior,
+    /// The middle and the scale of each dimension's places.
+    places: Vec<(f64, f64)>,
+    /// Of levels, their standard deviation.
+    deviation: f64,
+    classes: u32,
+    width: usize,
+    bytes: bool,
+}
+
+/// Rows of a batch as they are on the stack.
+struct Batch {
+    symbols: Vec<u8>,
+    classes: Vec<u32>,
+}
+
+impl<'a> Coder<'a> {
+    fn new(run: &Run, model: &'a mut Applied) -> Result<Self, RunError> {
+        let alphabet = Alphabet::of(run)?;
+        let prior = model.prior().clone();
+        let (mean, deviation) = prior.moments();
+        let places: Vec<(f64, f64)> =
+            mean.into_iter().zip(deviation.iter().map(|deviation| WIDER * deviation)).collect();
+        if !places.iter().all(|(mean, deviation)| mean.is_finite() && deviation.is_normal()) {
+            return Err(RunError::Unfit(format!("the prior of {} is not finite", run.path.display())));
+        }
+        let deviation = 255.0 * model.distribution().sigma(0);
+        let (width, classes) = (model.width(), run.told_classes().unwrap_or(0) as u32);
+        Ok(Self {
+            model,
+            alphabet,
+            grid: Grid::new(PLACE_BITS),
+            prior,
+            places,
+            deviation,
+            classes,
+            width,
+            bytes: run.data.bytes,
+        })
+    }
+
+    fn latent(&self) -> usize {
+        self.places.len()
+    }
+
+    /// What the encoder says of a batch.
+    fn encode(&mut self, batch: &Batch) -> Result<Codes, RunError> {
+        let rows = rows_of(self.alphabet, &batch.symbols, &batch.classes, self.bytes, self.width);
+        let codes = self.model.encode(&rows)?;
+        match codes.mu.iter().chain(&codes.logvar).all(|x| x.is_finite()) {
+            true => Ok(codes),
+            false => Err(RunError::Unfit("the model's codes of some rows are not finite".into())),
+        }
+    }
+
+    /// What the decoder shows for places `(B, Z)`.
+    fn decode(&mut self, places: &[u32], classes: &[u32]) -> Result<Vec<f32>, RunError> {
+        let z: Vec<f32> = places.iter().enumerate().map(|(i, place)| self.value(i, *place)).collect();
+        self.model.decode_as(&z, classes)
+    }
+
+    /// The number that a place stands for.
+    fn value(&self, i: usize, place: u32) -> f32 {
+        let (mean, deviation) = self.places[i % self.latent()];
+        (mean + deviation * self.grid.value(place)) as f32
+    }
+
+    /// A normal over the places of a dimension.
+    fn normal(&self, i: usize, mean: f64, deviation: f64) -> Normal<'_> {
+        let (middle, scale) = self.places[i % self.latent()];
+        Normal { grid: &self.grid, mean: (mean - middle) / scale, deviation: deviation / scale }
+    }
+
+    /// The encoder's normal of a code's number.
+    fn posterior(&self, codes: &Codes, i: usize) -> Normal<'_> {
+        let logvar = f64::from(codes.logvar[i].clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1));
+        self.normal(i, codes.mu[i].into(), libm::exp(0.5 * logvar))
+    }
+
+    /// How probable each part of the prior is for the places of a row.
+    fn parts_of(&self, places: &[u32]) -> Weighted {
+        let z: Vec<f32> = places.iter().enumerate().map(|(i, place)| self.value(i, *place)).collect();
+        Weighted::of_logarithms(&self.prior.log_densities(&z))
+    }
+
+    fn push_value(&self, stack: &mut Stack, shown: f32, symbol: u8) {
+        match self.alphabet {
+            Alphabet::Bits => stack.push(&Bit::new(shown), symbol.into()),
+            Alphabet::Levels => stack.push(&self.level(shown), symbol.into()),
+        }
+    }
+
+    fn pop_value(&self, stack: &mut Stack, shown: f32) -> u8 {
+        let symbol = match self.alphabet {
+            Alphabet::Bits => stack.pop(&Bit::new(shown)),
+            Alphabet::Levels => stack.pop(&self.level(shown)),
+        };
+        symbol as u8
+    }
+
+    fn level(&self, shown: f32) -> Level {
+        Level { mean: 255.0 * f64::from(shown), deviation: self.deviation }
+    }
+
+    /// Puts a batch on the stack.
+    fn push(&mut self, stack: &mut Stack, batch: &Batch) -> Result<(), RunError> {
+        let codes = self.encode(batch)?;
+        let latent = self.latent();
+        let mut places = Vec::with_capacity(codes.mu.len());
+        let mut parts = Vec::with_capacity(codes.rows());
+        let count = self.prior.parts().len();
+        for row in 0..codes.rows() {
+            for i in row * latent..(row + 1) * latent {
+                places.push(stack.pop(&self.posterior(&codes, i)));
+            }
+            // Which part of the prior the draw is of is drawn, too, so that it costs nothing either.
+            parts.push(if count > 1 { stack.pop(&self.parts_of(&places[row * latent..])) } else { 0 });
+        }
+        let shown = self.decode(&places, &batch.classes)?;
+        for (shown, symbol) in shown.into_iter().zip(&batch.symbols) {
+            self.push_value(stack, shown, *symbol);
+        }
+        for (row, part) in parts.iter().enumerate() {
+            let of_part = &self.prior.parts()[*part as usize];
+            for i in 0..latent {
+                let masses = self.normal(i, of_part.mean[i], of_part.deviation[i]);
+                stack.push(&masses, places[row * latent + i]);
+            }
+            if count > 1 {
+                stack.push(&Uniform(count as u32), *part);
+            }
+            if self.classes > 0 {
+                stack.push(&Uniform(self.classes), batch.classes[row]);
+            }
+        }
+        stack.push(&Uniform(self.model.batch() as u32), codes.rows() as u32 - 1);
+        Ok(())
+    }
+
+    /// Takes the uppermost batch from the stack: everything that [`Self::push`] does, backwards.
+    fn pop(&mut self, stack: &mut Stack) -> Result<Batch, RunError> {
+        let latent = self.latent();
+        let rows = stack.pop(&Uniform(self.model.batch() as u32)) as usize + 1;
+        let count = self.prior.parts().len();
+        let (mut classes, mut parts) = (vec![0; rows], vec![0; rows]);
+        let mut places = vec![0; rows * latent];
+        for row in (0..rows).rev() {
+            if self.classes > 0 {
+                classes[row] = stack.pop(&Uniform(self.classes));
+            }
+            if count > 1 {
+                parts[row] = stack.pop(&Uniform(count as u32));
+            }
+            let of_part = &self.prior.parts()[parts[row] as usize];
+            for i in (0..latent).rev() {
+                let masses = self.normal(i, of_part.mean[i], of_part.deviation[i]);
+                places[row * latent + i] = stack.pop(&masses);
+            }
+        }
+        classes.truncate(if self.classes > 0 { rows } else { 0 });
+        let shown = self.decode(&places, &classes)?;
+        let mut symbols: Vec<u8> = shown.iter().rev().map(|shown| self.pop_value(stack, *shown)).collect();
+        symbols.reverse();
+        let batch = Batch { symbols, classes };
+        let codes = self.encode(&batch)?;
+        for row in (0..rows).rev() {
+            if count > 1 {
+                stack.push(&self.parts_of(&places[row * latent..(row + 1) * latent]), parts[row]);
+            }
+            for i in (row * latent..(row + 1) * latent).rev() {
+                stack.push(&self.posterior(&codes, i), places[i]);
+            }
+        }
+        Ok(batch)
+    }
+
+    /// How many rows the next batch has: as many as what is on the stack gives draws for.
+    fn next_rows(&self, stack: &Stack, left: usize) -> usize {
+        let enough = stack.bits() / (PLACE_BITS as usize * self.latent());
+        enough.clamp(1, self.model.batch()).min(left)
+    }
+}
+
+/// Compresses rows, and restores them again to see that they are the same. `watch` is told how many rows are done, each twice.
+pub fn compress(run: &Run, model: &mut Applied, rows: &Split, watch: &mut dyn FnMut(usize)) -> Result<File, RunError> {
+    let rows = prepared(run, rows);
+    let mut coder = Coder::new(run, model)?;
+    let width = coder.width;
+    let symbols = symbols(coder.alphabet, &rows, width)?;
+    let classes = rows.labels.filter(|_| coder.classes > 0).unwrap_or_default();
+    let mut stack = Stack::new();
+    let mut done = 0;
+    while done < rows.rows {
+        let next = done..done + coder.next_rows(&stack, rows.rows - done);
+        let of_batch = classes.get(next.clone()).unwrap_or_default().to_vec();
+        let batch = Batch { symbols: symbols[next.start * width..next.end * width].to_vec(), classes: of_batch };
+        coder.push(&mut stack, &batch)?;
+        done = next.end;
+        watch(done);
+    }
+    let file = File::new(coder.model, rows.rows, checksum(&symbols, &classes), stack.into_words())?;
+    decompress(run, model, &file, &mut |restored| watch(done + restored))?;
+    Ok(file)
+}
+
+/// The rows of a file, as the model takes them.
+pub fn decompress(
+    run: &Run,
+    model: &mut Applied,
+    file: &File,
+    watch: &mut dyn FnMut(usize),
+) -> Result<Split, RunError> {
+    file.expect(model)?;
+    let mut coder = Coder::new(run, model)?;
+    let wrong = || {
+        RunError::Unfit(
+            "the rows did not come back as they were: this device or build computes other numbers than the one that they were compressed \
+             with; nothing was written"
+                .into(),
+        )
+    };
+    if file.rows as u128 * coder.width as u128 > MOST_VALUES {
+        return Err(RunError::Unfit(format!("the file says that it has {} rows, which no memory holds", file.rows)));
+    }
+    let mut stack = Stack::of_words(file.words.clone()).ok_or_else(wrong)?;
+    let mut batches = Vec::new();
+    let mut done = 0;
+    while done < file.rows {
+        let batch = coder.pop(&mut stack)?;
+        done += batch.symbols.len() / coder.width;
+        batches.push(batch);
+        watch(done.min(file.rows));
+    }
+    let symbols: Vec<u8> = batches.iter().rev().flat_map(|batch| &batch.symbols).copied().collect();
+    let classes: Vec<u32> = batches.iter().rev().flat_map(|batch| &batch.classes).copied().collect();
+    match done == file.rows && checksum(&symbols, &classes) == file.checksum {
+        true => Ok(rows_of(coder.alphabet, &symbols, &classes, coder.bytes, coder.width)),
+        false => Err(wrong()),
+    }
+}
+
+fn checksum(symbols: &[u8], classes: &[u32]) -> u64 {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    hash.update(symbols);
+    classes.iter().for_each(|class| hash.update(&class.to_le_bytes()));
+    hash.digest()
+}
+
+/// The negative ELBO of rows in bits for each value: what they should cost. Of levels, the likelihood is that of the level, not the
+/// density that training uses.
+pub fn elbo_bits(run: &Run, model: &mut Applied, rows: &Split, draws: usize) -> Result<f64, RunError> {
+    let rows = prepared(run, rows);
+    let scores = model.score(&rows, draws)?;
+    let count = scores.len() as f64;
+    let kl = scores.iter().map(|score| score.kl).sum::<f64>() / count;
+    let recon = match Alphabet::of(run)? {
+        Alphabet::Bits => scores.iter().map(|score| score.recon).sum::<f64>() / count,
+        Alphabet::Levels => {
+            let codes = model.encode(&rows)?;
+            let classes = rows.labels.clone().unwrap_or_default();
+            let symbols = symbols(Alphabet::Levels, &rows, model.width())?;
+            let mut nats = 0.0;
+            for draw in 0..draws as u64 {
+                let shown = model.decode_as(&draws::around(&codes, draw, 1.0), &classes)?;
+                let coder = Coder::new(run, model)?;
+                nats +=
+                    shown.iter().zip(&symbols).map(|(x, symbol)| cost(&coder.level(*x), (*symbol).into())).sum::<f64>();
+            }
+            nats / count / draws as f64
+        }
+    };
+    Ok((recon + kl) / std::f64::consts::LN_2 / model.width() as f64)
+}

@@ -1,0 +1,77 @@
+//! `wgvae decompress`: the rows of a file that `wgvae compress` wrote.
+
+use std::path::{Path, PathBuf};
+
+use super::compress::on_processor;
+use super::run_args::{RunArgs, counting, place_in, told};
+use super::sheet::{Sheet, extension, make_folder_of};
+use crate::apply::compress::{self, File};
+use crate::apply::{Run, RunError};
+use crate::data::{Shape, Split, Values, write};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    /// The file, or - for stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// A .npy, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an image, or
+    /// - for CSV on stdout [default: decompressed.npy in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+fn read(path: &Path) -> Result<File, RunError> {
+    let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
+    let content = match path == Path::new("-") {
+        true => {
+            let mut content = Vec::new();
+            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut content).map(|_| content)
+        }
+        false => std::fs::read(path),
+    };
+    File::of_bytes(&content.map_err(|error| damaged(error.to_string()))?).map_err(damaged)
+}
+
+pub fn run(mut args: Args) -> anyhow::Result<()> {
+    on_processor(&mut args.run.adapter);
+    let run = args.run.open()?;
+    let file = read(&args.file)?;
+    let mut model = args.run.model(&run, 1)?;
+    let bar = counting("rows", file.rows);
+    let rows = compress::decompress(&run, &mut model, &file, &mut |done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    let to = place_in(&run, args.to.as_deref(), "decompressed.npy");
+    write(&run, &to, rows)?;
+    told(&to)?;
+    Ok(())
+}
+
+/// Writes rows in the format that the name of the file says.
+fn write(run: &Run, to: &Path, rows: Split) -> anyhow::Result<()> {
+    let size = match run.data.shape {
+        Shape::Image { height, width, channels } => Some((height, width, channels)),
+        Shape::Point(_) | Shape::Table(_) => None,
+    };
+    let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (is_idx, is_folder) = (name.ends_with("-ubyte"), extension(to).is_empty() && to != Path::new("-"));
+    match (size, &rows.values) {
+        (Some(size), Values::Bytes(levels)) if is_idx => {
+            make_folder_of(to)?;
+            write::write_idx_images(to, size, levels)?;
+        }
+        (Some(size), Values::Bytes(levels)) if is_folder => write::whole_folder(to, |folder| {
+            write::write_class_folders(folder, size, levels, rows.labels.as_deref(), &run.data.classes)
+        })?,
+        _ => {
+            let sheet = Sheet::of_rows(run, rows.numbers(0..rows.rows, run.data.shape.len()));
+            let class = |label: &u32| run.data.classes.get(*label as usize).cloned().unwrap_or_default();
+            match &rows.labels {
+                Some(labels) => sheet.with("label", labels.iter().map(class).collect()).write(to)?,
+                None => sheet.write(to)?,
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Priors: the distribution that codes are drawn to.
+
+use super::regulariser::aggregate;
+use super::spec::{Prior, VaeSpec};
+use super::{layers, network};
+use crate::graph::{Graph, Node, Over};
+use crate::plan::{Function, Init, Orientation};
+
+/// What the means of a mixture's parts start within: about where a standard normal is.
+const SPREAD: Init = Init::Uniform(1.732_050_8);
+
+/// The parts of a prior that is a mixture with equal weights, `mu` and `logvar (K, Z)`; none of the standard normal.
+pub(super) fn parts(g: &mut Graph, spec: &VaeSpec) -> Option<[Node; 2]> {
+    let latent = spec.latent;
+    match spec.prior {
+        Prior::Standard => None,
+        Prior::Mixture { parts } => {
+            let shape = [parts, latent];
+            let mu = g.param("prior.mu", &shape, SPREAD);
+            Some([mu, g.param("prior.logvar", &shape, Init::Constant(0.0))])
+        }
+        Prior::Vamp { parts } => {
+            let inputs = g.param(PSEUDO_INPUTS, &[parts, spec.width], Init::Rows);
+            let codes = network::codes(g, spec, inputs, None).codes;
+            Some(network::halves(g, codes, latent))
+        }
+    }
+}
+
+/// The rows whose codes the parts of a VampPrior are.
+const PSEUDO_INPUTS: &str = "prior.inputs";
+
+/// `(B, 1)`: `ln 1/K sum of N(z | part)` of `z (B, Z)`, less its constant.
+pub(super) fn log_mixture(g: &mut Graph, z: Node, parts: [Node; 2]) -> Node {
+    let count = g.shape(parts[0])[0];
+    let [sums, _] = aggregate(g, z, parts, None);
+    let less = g.constant(-(count as f32).ln());
+    g.map("log_prior", Function::Add, &[sums, less])
+}
+
+/// `(B, Z)` draws: row i from the part in its row of `chosen (B, K)`, which is 1 there and else 0.
+pub(super) fn draw(g: &mut Graph, chosen: Node, parts: [Node; 2]) -> Node {
+    let [mu, logvar] = [("mu of parts", parts[0]), ("logvar of parts", parts[1])]
+        .map(|(name, of)| g.product(name, Orientation::Nn, chosen, of));
+    let shape = g.shape(mu);
+    let noise = g.normal("prior", 0, shape);
+    layers::reparameterise(g, "z", [mu, logvar], noise)
+}
+
+/// `(B, 1)`: `ln p(z) - ln q(z | x)` of draws `z (B, Z)`, from the terms of `ln q` `(B, Z)`.
+pub(super) fn log_ratio(g: &mut Graph, z: Node, log_q: Node, parts: Option<[Node; 2]>) -> Node {
+    let less = g.negative("minus_log_q", log_q);
+    match parts {
+        None => {
+            let zero = g.constant(0.0);
+            let log_p = g.map("log_p", Function::LogNormal, &[z, zero, zero]);
+            let terms = g.sum_of("log_ratio terms", log_p, less);
+            g.fold("log_ratio", terms, Over::Columns)
+        }
+        Some(parts) => {
+            let log_p = log_mixture(g, z, parts);
+            let less = g.fold("minus_log_q of rows", less, Over::Columns);
+            g.sum_of("log_ratio", log_p, less)
+        }
+    }
+}

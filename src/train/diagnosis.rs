@@ -1,0 +1,148 @@
+//! What training says of a model beside its losses: what each latent dimension tells, and how large the gradients of its layers are.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{LOGVAR_RANGE, ParamTable};
+
+/// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...
+const ACTIVE_VARIANCE: f64 = 0.01;
+/// ... and its KL divergence, which bounds what it can tell of a row, above this. A variance of 0.02 alone is 0.01 nats.
+const ACTIVE_KL: f64 = 0.05;
+
+/// A KL divergence, in nats per example, with which the latent tells next to nothing.
+pub(super) const COLLAPSED: f64 = 0.1;
+
+/// Test rows that are looked at, at most.
+pub(super) const ROWS: usize = 1000;
+
+/// Epochs of a run that are looked at, at most, about: the first, the last, and others between.
+const EPOCHS: usize = 50;
+
+/// Whether an epoch, counted from 1, of so many is looked at, and drawn.
+pub fn is_shown(epoch: usize, all: usize) -> bool {
+    epoch == 1 || epoch == all || epoch.is_multiple_of(all.div_ceil(EPOCHS).max(1))
+}
+
+/// A model after an epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Steps done.
+    pub step: u64,
+    /// The mean KL divergence of each latent dimension over up to 1,000 test rows; of a prior that has parts, and of an autoencoder,
+    /// there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kl_per_dimension: Vec<f64>,
+    /// How many dimensions tell those rows apart.
+    pub active_units: usize,
+    /// The norm of the last step's gradient by each layer's parameters, before clipping.
+    pub gradient_norms: BTreeMap<String, f64>,
+}
+
+/// Mean over rows of each dimension's KL divergence from a normal with this mean and deviation; `mu` and `logvar (N, Z)`.
+pub fn kl_per_dimension(mu: &[f32], logvar: &[f32], mean: &[f64], deviation: &[f64]) -> Vec<f64> {
+    let latent = mean.len();
+    let mut sums = vec![0.0; latent];
+    for (mu, logvar) in mu.chunks(latent).zip(logvar.chunks(latent)) {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let logvar = f64::from(logvar[i].clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1));
+            let far = (f64::from(mu[i]) - mean[i]) / deviation[i];
+            let ratio = logvar - 2.0 * deviation[i].ln();
+            *sum += 0.5 * (ratio.exp() + far * far - 1.0 - ratio);
+        }
+    }
+    let rows = (mu.len() / latent) as f64;
+    sums.into_iter().map(|sum| sum / rows).collect()
+}
+
+/// Mean over rows `(N, Z)` of each dimension.
+pub fn means(mu: &[f32], latent: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; latent];
+    for row in mu.chunks(latent) {
+        sums.iter_mut().zip(row).for_each(|(sum, mu)| *sum += f64::from(*mu));
+    }
+    let rows = (mu.len() / latent) as f64;
+    sums.into_iter().map(|sum| sum / rows).collect()
+}
+
+/// Variance over rows `(N, Z)` of each dimension.
+pub fn variances(mu: &[f32], latent: usize) -> Vec<f64> {
+    let means = means(mu, latent);
+    let mut sums = vec![0.0; latent];
+    for row in mu.chunks(latent) {
+        for ((sum, mu), mean) in sums.iter_mut().zip(row).zip(&means) {
+            *sum += (f64::from(*mu) - mean).powi(2);
+        }
+    }
+    let rows = (mu.len() / latent) as f64;
+    sums.into_iter().map(|sum| sum / rows).collect()
+}
+
+/// Which dimensions tell rows apart, by the variances of their means and, where there are some, their KL divergences.
+pub fn are_active(variances: &[f64], kl_per_dimension: &[f64]) -> Vec<bool> {
+    let is_active = |(i, variance): (usize, &f64)| {
+        *variance > ACTIVE_VARIANCE && kl_per_dimension.get(i).is_none_or(|kl| *kl > ACTIVE_KL)
+    };
+    variances.iter().enumerate().map(is_active).collect()
+}
+
+/// The norm of a gradient by the parameters of each layer: those whose names are the same up to the last dot.
+pub(super) fn norms(params: &ParamTable, gradients: &[f32]) -> BTreeMap<String, f64> {
+    let mut squares: BTreeMap<String, f64> = BTreeMap::new();
+    for param in params.iter() {
+        let layer = param.name.rsplit_once('.').map_or(param.name.as_str(), |(layer, _)| layer);
+        let of = &gradients[param.offset..param.offset + param.len()];
+        *squares.entry(layer.to_string()).or_default() += of.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+    }
+    squares.into_iter().map(|(layer, square)| (layer, square.sqrt())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Init;
+
+    #[test]
+    fn norms_are_those_of_layers() {
+        let mut params = ParamTable::default();
+        let start = Init::Constant(0.0);
+        params.push_block(&[("encoder.0.weight", &[2, 3], start)]);
+        params.push_block(&[("encoder.0.bias", &[2], start), ("log_sigma", &[1], start)]);
+        let mut gradients = vec![0.0; params.arena_len()];
+        let mut set = |name: &str, values: &[f32]| {
+            let offset = params.find(name).unwrap().offset;
+            gradients[offset..offset + values.len()].copy_from_slice(values);
+        };
+        set("encoder.0.weight", &[1.0, 2.0, 0.0, 0.0, 2.0, 0.0]);
+        set("encoder.0.bias", &[4.0, 0.0]);
+        set("log_sigma", &[-3.0]);
+        let found = norms(&params, &gradients);
+        assert_eq!(found, BTreeMap::from([("encoder.0".into(), 5.0), ("log_sigma".into(), 3.0)]));
+    }
+
+    #[test]
+    fn dimensions_are_active_that_tell_rows_apart() {
+        // The first tells rows apart, the second differs but hardly, the third is the prior.
+        let mu = [2.0, 0.02, 0.0, -2.0, -0.02, 0.0];
+        let logvar = [-3.0, 0.0, 0.0, -3.0, 0.0, 0.0];
+        let kl = kl_per_dimension(&mu, &logvar, &[0.0; 3], &[1.0; 3]);
+        let expected = 0.5 * ((-3.0_f64).exp() + 4.0 - 1.0 + 3.0);
+        assert!((kl[0] - expected).abs() < 1e-12 && (kl[1] - 0.0002).abs() < 1e-9 && kl[2] == 0.0, "{kl:?}");
+        assert_eq!(are_active(&variances(&mu, 3), &kl), [true, false, false]);
+        // From a normal with its own moments, a wide code is as far as a narrow one.
+        let wide = kl_per_dimension(&[20.0, -20.0], &[-3.0 + 2.0 * 10_f32.ln(); 2], &[0.0], &[10.0]);
+        assert!((wide[0] - kl[0]).abs() < 1e-5, "{wide:?}");
+    }
+
+    #[test]
+    fn about_fifty_epochs_are_shown() {
+        for all in [1, 3, 50, 51, 999] {
+            let shown = (1..=all).filter(|epoch| is_shown(*epoch, all)).count();
+            assert!((all.min(26)..=all.min(52)).contains(&shown), "{shown} of {all}");
+            assert!(is_shown(1, all) && is_shown(all, all));
+        }
+    }
+}
