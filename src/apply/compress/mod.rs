@@ -23,7 +23,7 @@ use crate::model::Likelihood;
 use crate::plan::LOGVAR_RANGE;
 
 /// Bits of the place of a latent. A draw takes about so many from the stack, which gives back all but what the encoder knows.
-const PLACE_BITS: u32 = 14;
+const PLACE_BITS: u32 = 13;
 
 /// How much wider the places of a dimension are spread than the prior: codes of rows may lie far outside of it.
 const WIDER: f64 = 2.0;
