@@ -18,6 +18,11 @@ pub fn mean_variances(codes: &Codes) -> Vec<f64> {
     train::variances(&codes.mu, codes.latent)
 }
 
+/// Whether each dimension tells rows apart.
+pub fn active(codes: &Codes, prior: &Prior) -> Vec<bool> {
+    train::are_active(&mean_variances(codes), &kl_per_dimension(codes, prior))
+}
+
 /// Mean over the rows of each dimension's mean.
 pub fn mean_code(codes: &Codes) -> Vec<f64> {
     train::means(&codes.mu, codes.latent)

@@ -96,6 +96,8 @@ pub struct Factors {
     pub names: Vec<String>,
     /// How many values each factor can have.
     pub counts: Vec<usize>,
+    /// Whether the values of each factor are in an order, as places and sizes are, and kinds of shapes are not.
+    pub ordered: Vec<bool>,
     /// `(rows, factors)`: the index of each factor's value.
     pub values: Vec<u16>,
 }
@@ -294,6 +296,7 @@ impl Split {
             factors: self.factors.as_ref().map(|factors| Factors {
                 names: factors.names.clone(),
                 counts: factors.counts.clone(),
+                ordered: factors.ordered.clone(),
                 values: marked_rows(&factors.values, rows, marked),
             }),
         }
@@ -458,7 +461,12 @@ mod tests {
             values: Values::Bytes(vec![0, 1, 10, 11, 20, 21, 30, 31]),
             labels: Some(vec![0, 1, 2, 3]),
             origins: Some(Origins::Files(["a", "b", "c", "d"].map(String::from).into())),
-            factors: Some(Factors { names: vec!["f".into()], counts: vec![9], values: vec![5, 6, 7, 8] }),
+            factors: Some(Factors {
+                names: vec!["f".into()],
+                counts: vec![9],
+                ordered: vec![true],
+                values: vec![5, 6, 7, 8],
+            }),
         }
     }
 

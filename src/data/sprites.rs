@@ -17,6 +17,8 @@ const SIDE: usize = 64;
 const SHAPES: [&str; 3] = ["square", "ellipse", "heart"];
 const FACTORS: [&str; 5] = ["shape", "scale", "rotation", "x", "y"];
 const COUNTS: [usize; 5] = [SHAPES.len(), 6, 40, 32, 32];
+/// Angles are, too, but for the last and the first.
+const ORDERED: [bool; 5] = [false, true, true, true, true];
 
 /// The number of distinct images: 737,280.
 const ALL: usize = COUNTS[0] * COUNTS[1] * COUNTS[2] * COUNTS[3] * COUNTS[4];
@@ -62,6 +64,7 @@ fn split(drawn: &[u32]) -> Split {
         factors: Some(Factors {
             names: FACTORS.map(String::from).into(),
             counts: COUNTS.into(),
+            ordered: ORDERED.into(),
             values: places.concat(),
         }),
         ..Split::of(drawn.len(), Values::Bytes(pixels))

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod compressing;
+mod factors;
 mod gaps;
 mod likelihood;
 #[cfg(feature = "parquet")]

@@ -1,0 +1,241 @@
+//! A random forest: trees that each split a draw of the rows, with replacement, by thresholds of single dimensions.
+//!
+//! A split takes off as much as it can of the squared deviations from the mean: of an ordered factor those of its value, of another
+//! one those of a column of zeros and ones for each class (Gini's impurity).
+
+use rand::RngExt;
+use rayon::prelude::*;
+
+use super::{Factor, Known, explained, rng};
+
+/// Trees.
+const TREES: usize = 50;
+/// Rows of a leaf at least.
+const LEAF: usize = 5;
+/// Splits from the root to a leaf at most.
+const DEPTH: usize = 16;
+/// Values of a dimension that are told apart at most.
+const BINS: usize = 256;
+
+/// What a forest says of a factor.
+pub struct Forest {
+    /// `(Z)`: each dimension's share of the squared deviations that splits took off, the mean over the trees; zeros if nothing could
+    /// be split.
+    pub importance: Vec<f64>,
+    /// R2 of the rows that were held out.
+    pub explained: f64,
+}
+
+/// Dimensions of codes in bins, which hold the same number of fitted rows each, as far as values are different.
+pub struct Binned {
+    /// `(Z, N)`
+    bins: Vec<u8>,
+    rows: usize,
+    latent: usize,
+}
+
+impl Binned {
+    pub fn of(known: &Known, fitted: &[usize]) -> Self {
+        let of_dimension = |dimension: usize| {
+            let mut sorted: Vec<f64> = fitted.iter().map(|row| known.at(*row, dimension)).collect();
+            sorted.sort_unstable_by(f64::total_cmp);
+            let mut cuts: Vec<f64> =
+                (1..BINS).filter_map(|cut| sorted.get(cut * sorted.len() / BINS).copied()).collect();
+            cuts.dedup();
+            (0..known.rows).map(|row| cuts.partition_point(|cut| *cut <= known.at(row, dimension)) as u8).collect()
+        };
+        let bins: Vec<Vec<u8>> = (0..known.latent).into_par_iter().map(of_dimension).collect();
+        Self { bins: bins.concat(), rows: known.rows, latent: known.latent }
+    }
+
+    fn of_dimension(&self, dimension: usize) -> &[u8] {
+        &self.bins[dimension * self.rows..(dimension + 1) * self.rows]
+    }
+}
+
+impl Forest {
+    /// Predicts a factor from codes; `stream` is that of the seed for the first tree.
+    pub fn of(binned: &Binned, factor: &Factor, [fitted, held]: [&[usize]; 2], seed: u64, stream: u64) -> Self {
+        let grow = |number: usize| {
+            let mut rng = rng(seed, stream + number as u64);
+            let drawn = (0..fitted.len()).map(|_| fitted[rng.random_range(0..fitted.len())]).collect();
+            Tree::grow(binned, factor, drawn)
+        };
+        let trees: Vec<Tree> = (0..TREES).into_par_iter().map(grow).collect();
+        let mut importance = vec![0.0; binned.latent];
+        for tree in &trees {
+            let all: f64 = tree.gains.iter().sum();
+            if all > 0.0 {
+                importance.iter_mut().zip(&tree.gains).for_each(|(sum, gain)| *sum += gain / all);
+            }
+        }
+        let all: f64 = importance.iter().sum();
+        if all > 0.0 {
+            importance.iter_mut().for_each(|share| *share /= all);
+        }
+        Self { importance, explained: held_out(&trees, binned, factor, held) }
+    }
+}
+
+/// R2 of the mean of the trees.
+fn held_out(trees: &[Tree], binned: &Binned, factor: &Factor, held: &[usize]) -> f64 {
+    let targets = Targets::of(factor);
+    let mut sums = vec![0.0; targets.width()];
+    held.iter().for_each(|row| _ = targets.add(*row, 1.0, &mut sums));
+    let means: Vec<f64> = sums.iter().map(|sum| sum / held.len().max(1) as f64).collect();
+    let of_row = |row: &usize| {
+        let mut found = vec![0.0; targets.width()];
+        trees.iter().for_each(|tree| tree.add(*row, binned, 1.0 / trees.len() as f64, &mut found));
+        let mut target = vec![0.0; targets.width()];
+        targets.add(*row, 1.0, &mut target);
+        let squares = |from: &[f64]| target.iter().zip(from).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+        (squares(&found), squares(&means))
+    };
+    // Sums in the order of the rows, so that they do not depend on the threads.
+    let all: Vec<(f64, f64)> = held.par_iter().map(of_row).collect();
+    let (errors, deviations) = all.iter().fold((0.0, 0.0), |sum, of_row| (sum.0 + of_row.0, sum.1 + of_row.1));
+    explained(errors, deviations)
+}
+
+/// What is predicted of a row: a number, or zeros and ones.
+enum Targets<'a> {
+    Numbers(&'a [f64]),
+    Classes(&'a [usize], usize),
+}
+
+impl<'a> Targets<'a> {
+    fn of(factor: &'a Factor) -> Self {
+        match factor.ordered {
+            true => Targets::Numbers(&factor.values),
+            false => Targets::Classes(&factor.classes, factor.count),
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Targets::Numbers(_) => 1,
+            Targets::Classes(_, count) => *count,
+        }
+    }
+
+    /// Adds a row to sums, or takes it off, and returns by how much that changes the sum of their squares.
+    fn add(&self, row: usize, times: f64, sums: &mut [f64]) -> f64 {
+        let (place, value) = match self {
+            Targets::Numbers(values) => (0, values[row]),
+            Targets::Classes(classes, _) => (classes[row], 1.0),
+        };
+        let before = sums[place];
+        sums[place] += times * value;
+        sums[place] * sums[place] - before * before
+    }
+}
+
+enum Node {
+    /// Rows whose bin of a dimension is at most this go to the first of two nodes, others to the one behind it.
+    Split { dimension: usize, last: u8, below: usize },
+    /// Means of the targets that are not 0.
+    Leaf(Vec<(usize, f64)>),
+}
+
+struct Tree {
+    nodes: Vec<Node>,
+    /// `(Z)`: squared deviations taken off.
+    gains: Vec<f64>,
+}
+
+/// The best split of some rows.
+struct Best {
+    gain: f64,
+    dimension: usize,
+    last: u8,
+}
+
+impl Tree {
+    fn grow(binned: &Binned, factor: &Factor, drawn: Vec<usize>) -> Self {
+        let targets = Targets::of(factor);
+        let mut tree = Self { nodes: vec![Node::Leaf(Vec::new())], gains: vec![0.0; binned.latent] };
+        let mut open = vec![(0, drawn, 0)];
+        while let Some((node, rows, depth)) = open.pop() {
+            let best = if depth < DEPTH { best(binned, &targets, &rows) } else { None };
+            let Some(Best { gain, dimension, last }) = best else {
+                let mut sums = vec![0.0; targets.width()];
+                rows.iter().for_each(|row| _ = targets.add(*row, 1.0, &mut sums));
+                let means = sums.iter().enumerate().filter(|(_, sum)| **sum != 0.0);
+                tree.nodes[node] = Node::Leaf(means.map(|(place, sum)| (place, sum / rows.len() as f64)).collect());
+                continue;
+            };
+            tree.gains[dimension] += gain;
+            let bins = binned.of_dimension(dimension);
+            let (below, above): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|row| bins[*row] <= last);
+            let first = tree.nodes.len();
+            tree.nodes[node] = Node::Split { dimension, last, below: first };
+            for (place, rows) in [below, above].into_iter().enumerate() {
+                tree.nodes.push(Node::Leaf(Vec::new()));
+                open.push((first + place, rows, depth + 1));
+            }
+        }
+        tree
+    }
+
+    /// Adds what it says of a row.
+    fn add(&self, row: usize, binned: &Binned, times: f64, found: &mut [f64]) {
+        let mut at = 0;
+        loop {
+            match &self.nodes[at] {
+                Node::Split { dimension, last, below } => {
+                    at = below + usize::from(binned.of_dimension(*dimension)[row] > *last);
+                }
+                Node::Leaf(means) => return means.iter().for_each(|(place, mean)| found[*place] += times * mean),
+            }
+        }
+    }
+}
+
+/// The split that takes off most; none if there is none that leaves enough rows on both sides.
+fn best(binned: &Binned, targets: &Targets<'_>, rows: &[usize]) -> Option<Best> {
+    if rows.len() < 2 * LEAF {
+        return None;
+    }
+    let count = rows.len() as f64;
+    let mut all = vec![0.0; targets.width()];
+    // The squared deviations are the sum of squares less the squares of the sums over the count; only the latter change.
+    let whole: f64 = rows.iter().map(|row| targets.add(*row, 1.0, &mut all)).sum();
+    let least = 1e-9 * (whole / count).abs().max(1e-300);
+    let mut best: Option<Best> = None;
+    let mut sorted = Vec::new();
+    for dimension in 0..binned.latent {
+        let bins = binned.of_dimension(dimension);
+        sort(rows, bins, &mut sorted);
+        let (mut left, mut right) = (vec![0.0; targets.width()], all.clone());
+        let (mut of_left, mut of_right) = (0.0, whole);
+        for (place, row) in sorted.iter().enumerate() {
+            of_left += targets.add(*row, 1.0, &mut left);
+            of_right += targets.add(*row, -1.0, &mut right);
+            let (below, above) = (place + 1, rows.len() - place - 1);
+            let is_cut = above >= LEAF && below >= LEAF && bins[sorted[place + 1]] > bins[*row];
+            if !is_cut {
+                continue;
+            }
+            let gain = of_left / below as f64 + of_right / above as f64 - whole / count;
+            if gain > best.as_ref().map_or(least, |best| best.gain) {
+                best = Some(Best { gain, dimension, last: bins[*row] });
+            }
+        }
+    }
+    best
+}
+
+/// Rows in the order of their bins.
+fn sort(rows: &[usize], bins: &[u8], sorted: &mut Vec<usize>) {
+    let mut places = [0_usize; BINS + 1];
+    rows.iter().for_each(|row| places[usize::from(bins[*row]) + 1] += 1);
+    for bin in 0..BINS {
+        places[bin + 1] += places[bin];
+    }
+    sorted.resize(rows.len(), 0);
+    for row in rows {
+        let place = &mut places[usize::from(bins[*row])];
+        sorted[*place] = *row;
+        *place += 1;
+    }
+}
