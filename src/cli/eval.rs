@@ -9,7 +9,7 @@ use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::put;
 use crate::apply::importance::{self, MeanLikelihood, Sampled};
 use crate::apply::record::Record;
-use crate::apply::{Aggregate, Applied, Evaluation, Run, RunError, test_loss};
+use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, factors, test_loss};
 use crate::data::Split;
 use crate::model::Objective;
 
@@ -31,6 +31,9 @@ pub struct Args {
     /// Take the KL apart over all of these rows: mutual information, total correlation, the dimensions' KL
     #[arg(long)]
     aggregate: bool,
+    /// Score the codes by the factors that the rows are known to be made of: MIG, SAP, DCI, and the scores of beta-VAE and FactorVAE
+    #[arg(long)]
+    factors: bool,
     /// Use the run's training rows instead of its test rows
     #[arg(long, conflicts_with = "data")]
     train: bool,
@@ -48,6 +51,8 @@ struct Figures<'a> {
     likelihood: Option<MeanLikelihood>,
     #[serde(flatten)]
     aggregate: Option<Aggregate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factors: Option<FactorScores>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checkpoints: Vec<AtCheckpoint>,
 }
@@ -70,6 +75,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         run.expect_prior("taking the KL apart")?;
     }
     let rows = if args.train { args.rows.train_rows(&run)? } else { args.rows.rows(&run)? };
+    if args.factors {
+        factors::expect(&rows.split)?;
+    }
     let mut model = match args.nll {
         Some(_) => args.run.adapter.weighing_model(&run, rows.split.rows)?,
         None => args.run.model(&run, rows.split.rows)?,
@@ -92,7 +100,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .aggregate
         .then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), run.config.train.seed));
     let aggregate = aggregate.transpose()?;
-    let record = Figures { likelihood, aggregate, checkpoints, run: run.path.display().to_string(), figures: &figures };
+    let known = rows.split.factors.as_ref().filter(|_| args.factors);
+    let factors = known.map(|known| FactorScores::of(&codes, known, run.config.train.seed)).transpose()?;
+    let record =
+        Figures { likelihood, aggregate, factors, checkpoints, run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
     let is_written = written.is_ok();
@@ -173,6 +184,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 )?;
             }
         }
+    }
+    if let Some(scores) = &record.factors {
+        super::factors::write(&mut out, scores)?;
     }
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
     match (f.bits_per_dimension, f.no_bits) {

@@ -138,6 +138,7 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 24] = [
             ("wgvae eval runs/dense-strokes", "of the test rows"),
             ("wgvae eval runs/dense-strokes --data strokes:count=500 --draws 16", "of other rows, with more draws"),
             ("wgvae eval runs/dense-strokes --nll 100 --limit 100", "with the likelihood, by importance sampling"),
+            ("wgvae eval runs/burgess-sprites --factors", "how far dimensions stand for known factors"),
         ],
     ),
     (
@@ -156,7 +157,13 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 24] = [
         "interpolate",
         &[("wgvae interpolate runs/dense-strokes --between 3,17 --way spherical", "between two test rows")],
     ),
-    ("traverse", &[("wgvae traverse runs/dense-strokes", "each dimension from -3 to 3")]),
+    (
+        "traverse",
+        &[
+            ("wgvae traverse runs/dense-strokes", "each dimension from -3 to 3"),
+            ("wgvae traverse runs/burgess-sprites --factors", "each known factor through its values"),
+        ],
+    ),
     ("encode", &[("wgvae encode runs/dense-strokes --to codes.csv", "means and variances of the test rows")]),
     ("decode", &[("wgvae decode runs/dense-strokes codes.csv --to decoded.npy", "codes that `encode` wrote")]),
     (

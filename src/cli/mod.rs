@@ -23,6 +23,7 @@ mod devices;
 mod doctor;
 mod encode;
 mod eval;
+mod factors;
 mod help;
 mod interpolate;
 mod kernels;

@@ -1,4 +1,4 @@
-//! `wgvae traverse`: decoded steps along each latent dimension.
+//! `wgvae traverse`: decoded steps along each latent dimension, or rows along each factor.
 
 use std::path::PathBuf;
 
@@ -18,10 +18,14 @@ pub struct Args {
     /// How far to go in either direction, in standard deviations of the prior
     #[arg(long, value_name = "X", default_value = "3")]
     range: f32,
+    /// Show rows in which one known factor goes through its values, and below them what the model makes of them, instead of dimensions;
+    /// --row says from which row on [default: 0]
+    #[arg(long, conflicts_with = "range")]
+    factors: bool,
     /// How many steps along each dimension
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u64).range(2..=1000))]
     steps: u64,
-    /// A .png, .csv, .parquet, .json or .npy file, or - for CSV on stdout [default: traversal.png, or .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json or .npy file, or - for CSV on stdout [default: traversal.png, factors.png, or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -32,6 +36,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Err(RunError::Unfit("--range must be a positive number".into()).into());
     }
     let steps = args.steps as usize;
+    if args.factors {
+        let row = args.row.unwrap_or(0);
+        let to = super::factors::traverse(&run, (&args.run, &args.rows), row, steps, args.to.as_deref())?;
+        return Ok(told(&to)?);
+    }
     // A plain autoencoder has no prior: the spread of the rows' codes gives the width of each dimension.
     let needs_rows = args.row.is_some() || !run.has_prior();
     let rows = if needs_rows { Some(args.rows.rows(&run)?) } else { None };

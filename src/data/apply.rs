@@ -2,8 +2,8 @@
 
 use super::load::{check_flags, choose, mark_gaps};
 use super::raw::{Progress, Raw, Request};
-use super::source;
 use super::{Channels, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
+use super::{source, sprites};
 
 /// Loads the test rows if the source has its own, else all rows in order.
 ///
@@ -15,6 +15,24 @@ pub fn rows(options: &Options, like: &Description) -> Result<Rows, DataError> {
 
 /// [`rows`] with a progress callback.
 pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) -> Result<Rows, DataError> {
+    let wanted = wanted(options, like);
+    let raw = source::read(&Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref() })?;
+    converted(raw, options, &wanted, like)
+}
+
+/// Rows with these factors `(N, factors)`, whether a source has them or not; none where the source cannot make any it is asked for.
+pub fn rows_of_factors(options: &Options, values: &[u16], like: &Description) -> Result<Option<Rows>, DataError> {
+    if options.source.split(':').next() != Some("sprites") {
+        return Ok(None);
+    }
+    let raw = sprites::of_factors(values).map_err(|reason| DataError::unusable(&options.source, reason))?;
+    // All of them, in this order.
+    let all = Options { keep_label: Vec::new(), drop_label: Vec::new(), limit: None, ..options.clone() };
+    converted(raw, &all, &wanted(&all, like), like).map(Some)
+}
+
+/// The options with the size and the columns of the model.
+fn wanted(options: &Options, like: &Description) -> Options {
     let mut wanted = options.clone();
     match (like.shape, &like.columns) {
         (Shape::Image { height, width, channels }, _) => {
@@ -24,9 +42,13 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
         (Shape::Table(_), Some(columns)) if !columns.are_unnamed() => wanted.columns.clone_from(&columns.names),
         _ => {}
     }
-    let raw = source::read(&Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref() })?;
+    wanted
+}
+
+/// Rows of a source, in the form of the model.
+fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) -> Result<Rows, DataError> {
     check_flags(&raw, options)?;
-    let mut raw = choose(resize::as_asked(raw, &wanted)?, &wanted)?;
+    let mut raw = choose(resize::as_asked(raw, wanted)?, wanted)?;
     // A model that was trained on whole rows, or on no table, cannot take others.
     if !like.has_gaps() {
         raw.note_dropped(options)?;

@@ -82,7 +82,8 @@ impl Array {
         })
     }
 
-    fn whole_numbers(&self) -> Option<Vec<i64>> {
+    /// All elements as whole numbers, if they are.
+    pub fn whole_numbers(&self) -> Option<Vec<i64>> {
         match self.element {
             Element::Bool | Element::Unsigned(_) => {
                 self.each(|word| i64::try_from(u64::from_le_bytes(word)).ok()).into_iter().collect()
@@ -96,7 +97,8 @@ impl Array {
         }
     }
 
-    fn words(&self) -> Option<Vec<String>> {
+    /// All elements as words, if they are strings.
+    pub fn words(&self) -> Option<Vec<String>> {
         let Element::Text(characters) = self.element else { return None };
         let character = |bytes: &[u8]| {
             let mut code = [bytes[0], bytes[1], bytes[2], bytes[3]];

@@ -34,7 +34,7 @@ mod table;
 #[doc(hidden)]
 pub mod write;
 
-pub use apply::{rows, rows_with};
+pub use apply::{rows, rows_of_factors, rows_with};
 pub use columns::{Cell, Columns, Kind, NamedKind};
 pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values, spread};
 pub(crate) use error::list;

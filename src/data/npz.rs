@@ -11,11 +11,18 @@ use super::array::{Array, Classes, Element};
 use super::bytes::{self, Content};
 use super::error::{list, on_one_line};
 use super::raw::Raw;
-use super::{DataError, Split, npy};
+use super::{DataError, Factors, Split, npy};
 
 /// Common names of examples and labels, without the parts that mark training or test rows.
 const EXAMPLES: [&str; 8] = ["x", "data", "images", "imgs", "image", "features", "arr_0", "inputs"];
 const LABELS: [&str; 6] = ["y", "labels", "label", "targets", "target", "classes"];
+/// Whole numbers (N, factors), and what the factors are called; dSprites has the second name.
+const FACTORS: [&str; 2] = ["factors", "latents_classes"];
+const FACTOR_NAMES: [&str; 2] = ["factor_names", "latents_names"];
+/// The most factors of a row.
+const MOST_FACTORS: usize = 1 << 10;
+/// A factor of at most so many values is taken for one without an order.
+const UNORDERED: usize = 4;
 const TRAIN: [&str; 2] = ["train", "training"];
 /// Names that mark test rows; the first one present is used.
 const TEST: [&str; 4] = ["test", "testing", "val", "valid"];
@@ -68,6 +75,15 @@ pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
                 test.labels = Some(numbers[rows..].to_vec());
             }
         }
+        let factors = (archive.named(&FACTORS, &TRAIN), archive.named(&FACTORS, &[&parts(&test).1]));
+        if let (Some(of_train), Some(of_test)) = factors {
+            let all = [archive.factors(&of_train, rows)?, archive.factors(&of_test, test_rows)?];
+            let [of_train, of_test] = alike(all).map_err(|reason| DataError::unusable(path.display(), reason))?;
+            raw.rows.factors = Some(of_train);
+            if let Some(test) = &mut raw.test {
+                test.factors = Some(of_test);
+            }
+        }
         raw.notes = notes;
         return Ok(raw);
     }
@@ -81,6 +97,9 @@ pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
         raw.classes = classes;
         raw.rows.labels = Some(numbers);
     }
+    if let Some(name) = archive.named(&FACTORS, &[&parts(&examples).1]) {
+        raw.rows.factors = Some(archive.factors(&name, raw.rows.rows)?);
+    }
     raw.notes = notes;
     Ok(raw)
 }
@@ -93,6 +112,24 @@ pub(super) fn numbers(path: &Path) -> Result<Array, DataError> {
         None => archive.only_examples()?,
     };
     archive.array(&name)
+}
+
+/// Gives the factors of training and test rows the same numbers of values.
+fn alike(mut all: [Factors; 2]) -> Result<[Factors; 2], String> {
+    let [first, second] = &all;
+    if first.names != second.names {
+        return Err(format!(
+            "the training rows have {} factors, the test rows {}",
+            first.names.len(),
+            second.names.len()
+        ));
+    }
+    let counts: Vec<usize> = first.counts.iter().zip(&second.counts).map(|(one, two)| *one.max(two)).collect();
+    for factors in &mut all {
+        factors.ordered = counts.iter().map(|count| *count > UNORDERED).collect();
+        factors.counts.clone_from(&counts);
+    }
+    Ok(all)
 }
 
 /// Numbers the labels of training and test rows by common classes.
@@ -140,7 +177,7 @@ impl<'a> Archive<'a> {
     /// The only array whose rows have several numbers.
     fn only_examples(&mut self) -> Result<String, DataError> {
         let mut found = Vec::new();
-        for name in self.names.clone() {
+        for name in self.names.clone().into_iter().filter(|name| !FACTORS.contains(&parts(name).0.as_str())) {
             // The archive may hold arrays of other kinds too.
             if self.entry(&name, |mut content| npy::header(&mut content)).is_ok_and(|header| header.extents.len() >= 2)
             {
@@ -190,6 +227,38 @@ impl<'a> Archive<'a> {
             return Err(self.invalid(name, format!("there are {count} {what} for {rows} rows")));
         }
         array.classes().map_err(|reason| self.invalid(name, reason))
+    }
+
+    /// The factors of each row.
+    fn factors(&mut self, name: &str, rows: usize) -> Result<Factors, DataError> {
+        let array = self.array(name)?;
+        let width = match array.extents[..] {
+            [count, width] if count == rows && (1..=MOST_FACTORS).contains(&width) => width,
+            _ => {
+                let reason =
+                    format!("its extents are {:?}, but {rows} rows have a whole number for each factor", array.extents);
+                return Err(self.invalid(name, reason));
+            }
+        };
+        let numbers = array.whole_numbers().unwrap_or_default();
+        let values: Option<Vec<u16>> = numbers.iter().map(|number| u16::try_from(*number).ok()).collect();
+        let Some(values) = values.filter(|values| values.len() == rows * width) else {
+            return Err(self.invalid(name, format!("factors are whole numbers from 0 to {}", u16::MAX)));
+        };
+        let called = match self.named(&FACTOR_NAMES, &[""]) {
+            Some(names) => self.array(&names)?.words(),
+            None => None,
+        };
+        let called = called.filter(|names| names.len() == width);
+        let most =
+            |factor: usize| values.iter().skip(factor).step_by(width).max().map_or(0, |most| usize::from(*most) + 1);
+        let counts: Vec<usize> = (0..width).map(most).collect();
+        Ok(Factors {
+            names: called.unwrap_or_else(|| (0..width).map(|factor| format!("factor_{factor}")).collect()),
+            ordered: counts.iter().map(|count| *count > UNORDERED).collect(),
+            counts,
+            values,
+        })
     }
 }
 
@@ -243,6 +312,52 @@ mod tests {
         assert!(data.unwrap_err().to_string().contains("name it `x`"));
         let data = load(&[("pixels", images(5))]).unwrap();
         assert_eq!(data.shape, Shape::Image { height: 2, width: 2, channels: 1 });
+    }
+
+    #[test]
+    fn factors_stay_with_their_rows() {
+        // The first pixel of each image says which row it was.
+        let pixels: Vec<u8> = (0..20).flat_map(|row| [row, 0, 0, 200]).collect();
+        let of_rows: Vec<u8> = (0..20).flat_map(|row| [row % 3, row]).collect();
+        let data = load(&[
+            ("imgs", npy("|u1", "False", "(20, 2, 2)", &pixels)),
+            ("latents_classes", npy("|u1", "False", "(20, 2)", &of_rows)),
+        ]);
+        let data = data.unwrap();
+        for split in [&data.train, &data.test] {
+            let factors = split.factors.as_ref().unwrap();
+            assert_eq!((&factors.counts[..], &factors.ordered[..]), (&[3, 20][..], &[false, true][..]));
+            assert_eq!(factors.names, ["factor_0", "factor_1"]);
+            for (row, values) in factors.values.chunks(2).enumerate() {
+                let first = (split.numbers(row..row + 1, 4)[0] * 255.0).round() as u16;
+                assert_eq!(values, [first % 3, first]);
+            }
+        }
+        let data = load(&[
+            ("pixels_train", npy("|u1", "False", "(4, 2, 2)", &[9; 16])),
+            ("factors", npy("|u1", "False", "(4, 1)", &[0, 1, 2, 3])),
+        ]);
+        assert!(data.unwrap().train.factors.is_none());
+        let data = load(&[
+            ("x_train", images(4)),
+            ("x_test", images(2)),
+            ("factors_train", npy("|u1", "False", "(4, 1)", &[0, 1, 2, 3])),
+            ("factors_test", npy("|u1", "False", "(2, 1)", &[7, 1])),
+        ]);
+        let data = data.unwrap();
+        let [train, test] = [data.train.factors.unwrap(), data.test.factors.unwrap()];
+        assert_eq!((train.counts, test.counts, test.values), (vec![8], vec![8], vec![7, 1]));
+        for (extents, content, reason) in [
+            ("(4, 1)", vec![1; 4], "its extents are [4, 1], but 5 rows"),
+            ("(5,)", vec![1; 5], "its extents are [5]"),
+            ("(5, 0)", vec![], "its extents are [5, 0]"),
+        ] {
+            let error = load(&[("x", images(5)), ("factors", npy("|u1", "False", extents, &content))]).unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+        let negative = npy("|i1", "False", "(5, 1)", &[1, 2, 255, 1, 1]);
+        let error = load(&[("x", images(5)), ("factors", negative)]).unwrap_err().to_string();
+        assert!(error.contains("factors are whole numbers from 0 to 65535"), "{error}");
     }
 
     #[test]

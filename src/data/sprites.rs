@@ -42,6 +42,17 @@ pub fn rows(options: &Counted) -> Raw {
     Raw { classes: SHAPES.map(String::from).into(), test: Some(split(test)), ..Raw::of("sprites", shape, split(train)) }
 }
 
+/// Images with these factors, `(N, 5)`.
+pub fn of_factors(values: &[u16]) -> Result<Raw, String> {
+    let places: Vec<[u16; 5]> = values.chunks_exact(5).filter_map(|place| place.try_into().ok()).collect();
+    let is_known = |place: &[u16; 5]| place.iter().zip(COUNTS).all(|(value, count)| usize::from(*value) < count);
+    if places.len() * 5 != values.len() || !places.iter().all(is_known) {
+        return Err(format!("images have five factors, which have fewer values than {COUNTS:?}"));
+    }
+    let shape = Shape::Image { height: SIDE, width: SIDE, channels: 1 };
+    Ok(Raw { classes: SHAPES.map(String::from).into(), ..Raw::of("sprites", shape, painted(&places)) })
+}
+
 /// Distinct numbers below [`ALL`], by a partial Fisher-Yates shuffle that stores only the moved entries.
 fn draw(seed: u64, count: usize) -> Vec<u32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -56,9 +67,12 @@ fn draw(seed: u64, count: usize) -> Vec<u32> {
 }
 
 fn split(drawn: &[u32]) -> Split {
-    let places: Vec<[u16; 5]> = drawn.iter().map(|number| place(*number as usize)).collect();
-    let mut pixels = vec![0; drawn.len() * SIDE * SIDE];
-    pixels.par_chunks_mut(SIDE * SIDE).zip(&places).for_each(|(image, place)| paint(*place, image));
+    painted(&drawn.iter().map(|number| place(*number as usize)).collect::<Vec<_>>())
+}
+
+fn painted(places: &[[u16; 5]]) -> Split {
+    let mut pixels = vec![0; places.len() * SIDE * SIDE];
+    pixels.par_chunks_mut(SIDE * SIDE).zip(places).for_each(|(image, place)| paint(*place, image));
     Split {
         labels: Some(places.iter().map(|place| u32::from(place[0])).collect()),
         factors: Some(Factors {
@@ -67,7 +81,7 @@ fn split(drawn: &[u32]) -> Split {
             ordered: ORDERED.into(),
             values: places.concat(),
         }),
-        ..Split::of(drawn.len(), Values::Bytes(pixels))
+        ..Split::of(places.len(), Values::Bytes(pixels))
     }
 }
 

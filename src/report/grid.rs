@@ -61,6 +61,22 @@ pub fn reconstructions(x: &[f32], mean: &[f32], size: Size) -> DynamicImage {
     stacked(&[x, mean], size)
 }
 
+/// Several kinds of the same images in strips of so many, a row each; the strips of the first kind are followed by those of the others.
+pub fn strips(kinds: &[&[f32]], lengths: &[usize], size: Size) -> DynamicImage {
+    let (each, columns) = (size.0 * size.1 * size.2, lengths.iter().copied().max().unwrap_or(1));
+    let mut images = Vec::with_capacity(kinds.len() * lengths.len() * columns * each);
+    let mut first = 0;
+    for length in lengths {
+        for kind in kinds {
+            images.extend(kind.iter().skip(first * each).take(length * each));
+            // A shorter strip is filled up with black.
+            images.resize(images.len().next_multiple_of(columns * each), 0.0);
+        }
+        first += length;
+    }
+    grid(&images, size, columns)
+}
+
 /// Several kinds of the same images in ten columns, each row of the first kind followed by those of the others.
 pub fn stacked(kinds: &[&[f32]], size: Size) -> DynamicImage {
     let run = 10 * size.0 * size.1 * size.2;
@@ -74,4 +90,20 @@ pub fn stacked(kinds: &[&[f32]], size: Size) -> DynamicImage {
         }
     }
     grid(&images, size, 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strips_begin_in_rows_of_their_own() {
+        // Images of one pixel: strips of three and of one, dark ones below.
+        let picture = strips(&[&[1.0, 0.9, 0.8, 0.7], &[0.4, 0.3, 0.2, 0.1]], &[3, 1], (1, 1, 1)).into_luma8();
+        let step = (SCALE + GAP) as u32;
+        assert_eq!(picture.dimensions(), (3 * step + GAP as u32, 4 * step + GAP as u32));
+        let level = |column: u32, row: u32| picture.get_pixel(column * step + GAP as u32, row * step + GAP as u32).0[0];
+        let rows: Vec<[u8; 3]> = (0..4).map(|row| [0, 1, 2].map(|column| level(column, row))).collect();
+        assert_eq!(rows, [[255, 230, 204], [102, 77, 51], [179, 0, 0], [26, 0, 0]]);
+    }
 }

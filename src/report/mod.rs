@@ -12,7 +12,7 @@ mod scatter;
 mod sections;
 mod sparkline;
 
-pub use grid::{Size, grid, reconstructions, stacked};
+pub use grid::{Size, grid, reconstructions, stacked, strips};
 pub use numbers::duration;
 pub use scatter::scatter;
 pub use sparkline::sparkline;

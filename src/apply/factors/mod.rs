@@ -8,6 +8,7 @@ mod forest;
 mod linear;
 mod mig;
 mod sap;
+mod sweep;
 mod votes;
 
 use rand::SeedableRng;
@@ -18,6 +19,7 @@ use serde::Serialize;
 pub use dci::Dci;
 pub use mig::Mig;
 pub use sap::Sap;
+pub use sweep::Sweep;
 pub use votes::Votes;
 
 use super::statistics::{active, mean_variances};
