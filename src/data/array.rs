@@ -82,8 +82,24 @@ impl Array {
         })
     }
 
-    /// All elements as whole numbers, if they are.
-    pub fn whole_numbers(&self) -> Option<Vec<i64>> {
+    /// All elements as whole numbers below 65535, if they are.
+    pub fn places(&self) -> Option<Vec<u16>> {
+        // No more memory than that: a file is not to take many times its size.
+        let places = match self.element {
+            Element::Bool | Element::Unsigned(_) => {
+                self.each(|word| u16::try_from(u64::from_le_bytes(word)).unwrap_or(u16::MAX))
+            }
+            Element::Signed(size) => self.each(|word| u16::try_from(signed(word, size)).unwrap_or(u16::MAX)),
+            Element::Float(_) => {
+                let whole = |v: &f32| v.fract() == 0.0 && (0.0..f32::from(u16::MAX)).contains(v);
+                self.floats()?.iter().map(|v| if whole(v) { *v as u16 } else { u16::MAX }).collect()
+            }
+            Element::Text(_) => return None,
+        };
+        (!places.contains(&u16::MAX)).then_some(places)
+    }
+
+    fn whole_numbers(&self) -> Option<Vec<i64>> {
         match self.element {
             Element::Bool | Element::Unsigned(_) => {
                 self.each(|word| i64::try_from(u64::from_le_bytes(word)).ok()).into_iter().collect()

@@ -20,7 +20,7 @@ const LABELS: [&str; 6] = ["y", "labels", "label", "targets", "target", "classes
 const FACTORS: [&str; 2] = ["factors", "latents_classes"];
 const FACTOR_NAMES: [&str; 2] = ["factor_names", "latents_names"];
 /// The most factors of a row.
-const MOST_FACTORS: usize = 1 << 10;
+const MOST_FACTORS: usize = 64;
 /// A factor of at most so many values is taken for one without an order.
 const UNORDERED: usize = 4;
 const TRAIN: [&str; 2] = ["train", "training"];
@@ -240,16 +240,14 @@ impl<'a> Archive<'a> {
                 return Err(self.invalid(name, reason));
             }
         };
-        let numbers = array.whole_numbers().unwrap_or_default();
-        let values: Option<Vec<u16>> = numbers.iter().map(|number| u16::try_from(*number).ok()).collect();
-        let Some(values) = values.filter(|values| values.len() == rows * width) else {
-            return Err(self.invalid(name, format!("factors are whole numbers from 0 to {}", u16::MAX)));
+        let Some(values) = array.places() else {
+            return Err(self.invalid(name, format!("factors are whole numbers from 0 to {}", u16::MAX - 1)));
         };
         let called = match self.named(&FACTOR_NAMES, &[""]) {
-            Some(names) => self.array(&names)?.words(),
+            Some(names) => Some(self.array(&names)?).filter(|names| names.extents == [width]),
             None => None,
         };
-        let called = called.filter(|names| names.len() == width);
+        let called = called.and_then(|names| names.words());
         let most =
             |factor: usize| values.iter().skip(factor).step_by(width).max().map_or(0, |most| usize::from(*most) + 1);
         let counts: Vec<usize> = (0..width).map(most).collect();
@@ -357,7 +355,7 @@ mod tests {
         }
         let negative = npy("|i1", "False", "(5, 1)", &[1, 2, 255, 1, 1]);
         let error = load(&[("x", images(5)), ("factors", negative)]).unwrap_err().to_string();
-        assert!(error.contains("factors are whole numbers from 0 to 65535"), "{error}");
+        assert!(error.contains("factors are whole numbers from 0 to 65534"), "{error}");
     }
 
     #[test]

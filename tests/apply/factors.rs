@@ -216,8 +216,9 @@ fn runs_are_scored_and_shown_by_factors() {
     let found: Vec<Vec<String>> = sheet.lines().map(cell).collect();
     assert_eq!((found.len(), &found[0][..]), (1 + 3 + 5 * 4, &["factor".to_string(), "value".to_string()][..]));
     assert_eq!(found[3..5], [["shape", "2"], ["scale", "0"]].map(|row| row.map(String::from).to_vec()));
-    let (code, told) = place.refused("traverse run --device cpu --factors --row 60");
-    assert!(code == 2 && told.contains("there is no row 60"), "{told}");
+    let output = place.wgvae("traverse run --device cpu --factors --row 60");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && told.contains("there is no row 60: there are 60 rows"), "{told}");
     let (_, told) = place.refused("traverse strokes --device cpu --factors");
     assert!(told.contains("these rows have no known factors"), "{told}");
 }

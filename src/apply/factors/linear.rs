@@ -107,7 +107,7 @@ mod tests {
         let fitted = Classifier::fit(&x, 2, &classes, 3);
         let standardised: Vec<f64> = x.chunks(2).flat_map(|row| fitted.standardised(row)).collect();
         let left = slope(&standardised, 3, &classes, 3, &fitted.weights);
-        assert!(left.iter().all(|slope| slope.abs() < 1e-6), "{left:?}");
+        assert!(left.iter().all(|slope| slope.abs() < 5e-5), "{left:?}");
         // Between two classes in one dimension, the border is where both are as likely.
         let apart: Vec<f64> = (0..200).map(|i| f64::from(i % 2) * 4.0 + f64::from(i / 2) / 50.0).collect();
         let sides: Vec<usize> = (0..200).map(|i| i % 2).collect();
