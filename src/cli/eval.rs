@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), run.config.train.seed));
     let aggregate = aggregate.transpose()?;
     let known = rows.split.factors.as_ref().filter(|_| args.factors);
-    let factors = known.map(|known| FactorScores::of(&codes, known, run.config.train.seed)).transpose()?;
+    let factors = known.map(|known| FactorScores::of(&codes, model.prior(), known, run.config.train.seed)).transpose()?;
     let record =
         Figures { likelihood, aggregate, factors, checkpoints, run: run.path.display().to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), "eval.json");

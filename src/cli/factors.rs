@@ -64,7 +64,7 @@ pub fn traverse(
     let mut model = model.model(run, all.split.rows.max(sweep.rows.rows))?;
     let codes = model.encode(&all.split)?;
     let moved = sweep.moved(&model.encode(&sweep.rows)?, &codes);
-    let active = statistics::active(&codes);
+    let active = statistics::active(&codes, model.prior());
     let (width, shown) = (model.width(), sweep.of_start());
     let x = sweep.rows.numbers(0..shown, width);
     let mut mean = model.reconstruct(&sweep.rows)?;

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wgvae::Codes;
-use wgvae::apply::FactorScores;
+use wgvae::apply::{FactorScores, Prior};
 use wgvae::data::Factors;
 
 use super::place::{Place, read};
