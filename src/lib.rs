@@ -47,6 +47,7 @@ pub mod cli;
 pub mod cpu;
 #[doc(hidden)]
 pub mod disk;
+mod eigen;
 #[doc(hidden)]
 pub mod executor;
 #[doc(hidden)]

@@ -12,6 +12,7 @@ pub mod inference;
 pub mod mixture;
 mod model;
 mod prior;
+pub mod quality;
 pub(crate) mod record;
 pub mod restore;
 mod run;

@@ -5,9 +5,11 @@ use std::io::{IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::quality;
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sheet::put;
 use crate::apply::importance::{self, MeanLikelihood, Sampled};
+use crate::apply::quality::Quality;
 use crate::apply::record::Record;
 use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, factors, test_loss};
 use crate::data::Split;
@@ -34,6 +36,10 @@ pub struct Args {
     /// Score the codes by the factors that the rows are known to be made of: MIG, SAP, DCI, and the scores of beta-VAE and FactorVAE
     #[arg(long)]
     factors: bool,
+    /// Compare samples with at most N test rows: precision, recall and a Frechet distance, in features of a classifier that is
+    /// trained on the data's classes, or of a random network where there are none
+    #[arg(long, value_name = "N", num_args = 0..=1, conflicts_with = "train", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    quality: Option<Option<u64>>,
     /// Use the run's training rows instead of its test rows
     #[arg(long, conflicts_with = "data")]
     train: bool,
@@ -53,6 +59,8 @@ struct Figures<'a> {
     aggregate: Option<Aggregate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     factors: Option<FactorScores>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<Quality>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checkpoints: Vec<AtCheckpoint>,
 }
@@ -101,9 +109,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), run.config.train.seed));
     let aggregate = aggregate.transpose()?;
     let known = rows.split.factors.as_ref().filter(|_| args.factors);
-    let factors = known.map(|known| FactorScores::of(&codes, model.prior(), known, run.config.train.seed)).transpose()?;
-    let record =
-        Figures { likelihood, aggregate, factors, checkpoints, run: run.path.display().to_string(), figures: &figures };
+    let factors =
+        known.map(|known| FactorScores::of(&codes, model.prior(), known, run.config.train.seed)).transpose()?;
+    let quality = args.quality.map(|most| quality::quality(&args.run, &run, &mut model, &rows.split, most));
+    let quality = quality.transpose()?;
+    let record = Figures {
+        likelihood,
+        aggregate,
+        factors,
+        quality,
+        checkpoints,
+        run: run.path.display().to_string(),
+        figures: &figures,
+    };
     let to = place_in(&run, args.to.as_deref(), "eval.json");
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
     let is_written = written.is_ok();
@@ -187,6 +205,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     if let Some(scores) = &record.factors {
         super::factors::write(&mut out, scores)?;
+    }
+    if let Some(quality) = &record.quality {
+        quality::print(&mut out, quality)?;
     }
     writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
     match (f.bits_per_dimension, f.no_bits) {

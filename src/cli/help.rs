@@ -139,6 +139,7 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 24] = [
             ("wgvae eval runs/dense-strokes --data strokes:count=500 --draws 16", "of other rows, with more draws"),
             ("wgvae eval runs/dense-strokes --nll 100 --limit 100", "with the likelihood, by importance sampling"),
             ("wgvae eval runs/burgess-sprites --factors", "how far dimensions stand for known factors"),
+            ("wgvae eval runs/dense-strokes --quality --device cpu", "with precision and recall of samples"),
         ],
     ),
     (

@@ -31,6 +31,7 @@ mod model_args;
 mod plan;
 mod profile;
 mod progress;
+mod quality;
 mod reconstruct;
 mod report;
 mod restore;

@@ -196,7 +196,7 @@ impl DrawArgs {
 }
 
 /// A run's own data, loaded again as for training.
-fn own_data(run: &Run) -> Result<Dataset, RunError> {
+pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     // Each row once: to balance its classes, training had copies of some.
     let options = Options { balance: false, ..run.source() };
     let data = load(&options).map_err(|error| match error {

@@ -217,10 +217,21 @@ impl Split {
 
     /// A copy of at most `most` rows, drawn at random. (Every other row of MNIST would be those of one of its two groups of writers.)
     pub fn some(&self, most: usize, seed: u64) -> Self {
+        self.marked(&self.marks(most, seed))
+    }
+
+    /// Moves at most `most` rows, drawn at random, into a new split.
+    pub fn take_some(&mut self, most: usize, seed: u64) -> Self {
+        let marked = self.marks(most, seed);
+        self.take_out(&marked)
+    }
+
+    /// Marks at most `most` rows, drawn at random.
+    fn marks(&self, most: usize, seed: u64) -> Vec<bool> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut marked = vec![false; self.rows];
         index::sample(&mut rng, self.rows, self.rows.min(most)).iter().for_each(|row| marked[row] = true);
-        self.marked(&marked)
+        marked
     }
 
     /// A hash of each row's content.

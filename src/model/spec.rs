@@ -140,7 +140,7 @@ pub enum InitScheme {
 impl InitScheme {
     /// Sets how the parameters of layers start. What a likelihood or a prior learns, and what is added
     /// for a class, has a start of its own.
-    pub(super) fn apply(self, params: &mut ParamTable) {
+    pub(crate) fn apply(self, params: &mut ParamTable) {
         if self == InitScheme::Torch {
             return;
         }

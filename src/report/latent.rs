@@ -2,8 +2,7 @@
 
 mod krylov;
 
-/// Largest number of Jacobi sweeps. Iteration stops when a sweep changes nothing, which was always earlier.
-const MOST_SWEEPS: usize = 60;
+use crate::eigen::diagonalise;
 
 /// Up to here all eigenvectors are computed, in a time that grows with the third power of the dimensions; above, only a
 /// space that holds the first ones.
@@ -115,48 +114,6 @@ fn covariance(rows: &[&[f32]], mean: &[f64]) -> Vec<f64> {
         count += 1.0;
     }
     sum.iter().map(|s| s / f64::max(count, 1.0)).collect()
-}
-
-/// Jacobi eigenvalue algorithm: leaves the eigenvalues on the diagonal and returns the eigenvectors as columns.
-fn diagonalise(matrix: &mut [f64], dims: usize) -> Vec<f64> {
-    let mut vectors = vec![0.0; dims * dims];
-    (0..dims).for_each(|i| vectors[i * dims + i] = 1.0);
-    let size = matrix.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let negligible = size / dims as f64 * 1e-14;
-    for _ in 0..MOST_SWEEPS {
-        let mut is_done = true;
-        for p in 0..dims {
-            for q in p + 1..dims {
-                let off = matrix[p * dims + q];
-                if off.abs() <= negligible {
-                    continue;
-                }
-                is_done = false;
-                let theta = (matrix[q * dims + q] - matrix[p * dims + p]) / (2.0 * off);
-                let tangent = theta.signum() / (theta.abs() + theta.hypot(1.0));
-                let cosine = 1.0 / tangent.hypot(1.0);
-                let sine = tangent * cosine;
-                let turn = |a: &mut f64, b: &mut f64| (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
-                for k in 0..dims {
-                    let (mut a, mut b) = (matrix[k * dims + p], matrix[k * dims + q]);
-                    turn(&mut a, &mut b);
-                    (matrix[k * dims + p], matrix[k * dims + q]) = (a, b);
-                    let (mut a, mut b) = (vectors[k * dims + p], vectors[k * dims + q]);
-                    turn(&mut a, &mut b);
-                    (vectors[k * dims + p], vectors[k * dims + q]) = (a, b);
-                }
-                for k in 0..dims {
-                    let (mut a, mut b) = (matrix[p * dims + k], matrix[q * dims + k]);
-                    turn(&mut a, &mut b);
-                    (matrix[p * dims + k], matrix[q * dims + k]) = (a, b);
-                }
-            }
-        }
-        if is_done {
-            break;
-        }
-    }
-    vectors
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod likelihood;
 mod parquet;
 mod place;
 mod priors;
+mod quality;
 mod restoring;
 mod rows;
 mod samples;

@@ -3,7 +3,8 @@
 //! A space is built from a vector and what the covariance makes of it, again and again; the largest directions of the
 //! vectors come to the fore in it within some tens of steps. Each step costs as much as reading all vectors twice.
 
-use super::{descending, diagonalise, is_finite, share};
+use super::{descending, is_finite, share};
+use crate::eigen::diagonalise;
 
 /// Dimensions of the space.
 const STEPS: usize = 64;

@@ -1,0 +1,216 @@
+//! How good samples are, without a network that would have to be downloaded: precision, recall and a Frechet distance between samples
+//! and test rows, in features of a classifier that is trained on the data's own classes, or of a random network.
+
+mod features;
+mod frechet;
+mod neighbours;
+
+use serde::Serialize;
+
+use super::{Applied, Mixture, Run, RunError};
+use crate::data::{Dataset, Shape, Split, Values};
+use crate::plan::{MISSING, is_missing};
+use crate::train::DeviceOptions;
+use features::{FEATURES, Features};
+use frechet::Normal;
+use neighbours::{NEAREST, Spheres};
+
+/// Rows of each kind that are compared, if nothing else is said.
+pub const ROWS: usize = 5000;
+/// Values of samples that are decoded at a time.
+const MOST_VALUES: usize = 1 << 22;
+/// What rows are chosen by, in whatever run: two runs on the same data are compared with the same rows.
+const SEED: u64 = 0;
+
+/// How alike some rows and the test rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Likeness {
+    /// The Frechet distance between normal distributions fitted to the features of both.
+    pub frechet_distance: f64,
+    /// The share of the rows that lie where test rows do: how many of them could be real.
+    pub precision: f64,
+    /// The share of the test rows that lie where the rows do: how much of what is real is among them.
+    pub recall: f64,
+}
+
+/// The quality of a model's samples. Its figures can be compared with those of other models on the same data, in the same features.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Quality {
+    /// What the features are of, in words.
+    pub features: String,
+    /// The share of the run's test rows whose class the classifier knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classifier_accuracy: Option<f64>,
+    /// How many samples were compared with as many test rows.
+    pub samples: usize,
+    /// Whether samples are draws from the likelihood, as those of tables are; else its means.
+    pub noise: bool,
+    /// The neighbour that spheres reach to, for precision and recall.
+    pub neighbours: usize,
+    /// Samples from the mixture that was fitted to codes.
+    pub codes: Likeness,
+    /// Samples from the prior; none of a plain autoencoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Likeness>,
+    /// As many training rows, which the classifier has not seen: what a sampler that draws from the data itself would reach.
+    pub reference: Likeness,
+}
+
+/// Rows that others are compared with.
+struct Known {
+    /// `(N, F)`
+    features: Vec<f32>,
+    spheres: Spheres,
+    normal: Normal,
+}
+
+impl Known {
+    fn of(features: Vec<f32>) -> Result<Self, RunError> {
+        if features.iter().any(|value| !value.is_finite()) {
+            let why = "some rows or samples have features that are not finite, so nothing can be said of their quality";
+            return Err(RunError::Unfit(why.into()));
+        }
+        let (spheres, normal) = (Spheres::around(&features, FEATURES), Normal::of(&features, FEATURES));
+        Ok(Self { features, spheres, normal })
+    }
+
+    /// How alike samples and these are.
+    fn likeness(&self, samples: &Known) -> Likeness {
+        Likeness {
+            frechet_distance: self.normal.frechet_distance(&samples.normal),
+            precision: self.spheres.share_of(&samples.features),
+            recall: samples.spheres.share_of(&self.features),
+        }
+    }
+}
+
+/// What samples are compared with: test rows, their features, and how alike training rows are to them. It depends on the data and
+/// the device alone, so that models of the same data can be compared.
+pub struct Comparison {
+    features: Features,
+    described: String,
+    accuracy: Option<f64>,
+    /// The test rows.
+    real: Split,
+    known: Known,
+    reference: Likeness,
+}
+
+impl Comparison {
+    /// With at most so many test rows of a run, as its model takes them, in features learned from the data it was trained on. `watch`
+    /// is told the share of the classifier's training that is done.
+    pub fn with(
+        real: &Split,
+        data: Dataset,
+        most: usize,
+        device: &DeviceOptions,
+        watch: &mut dyn FnMut(f64),
+    ) -> Result<Self, RunError> {
+        let Dataset { mut train, test, shape, .. } = data;
+        // Training rows are to be unknown to the classifier as test rows are, and half of them are left to it.
+        let count = most.min(real.rows).min(train.rows / 2);
+        if count <= FEATURES {
+            return Err(RunError::Unfit(format!(
+                "the quality of samples is told from more than {FEATURES} test rows and twice as many training rows, since a row has \
+                 {FEATURES} features; here are {} and {} of them, and at most {most} are wanted",
+                real.rows, train.rows
+            )));
+        }
+        let real = real.some(count, SEED);
+        let reference = train.take_some(count, SEED);
+        let (mut features, described, accuracy) = learn(&train, &test, shape, device, watch)?;
+        let known = Known::of(features.of(&real)?)?;
+        let reference = known.likeness(&Known::of(features.of(&reference)?)?);
+        Ok(Self { features, described, accuracy, real, known, reference })
+    }
+
+    /// How many rows samples are compared with.
+    pub fn rows(&self) -> usize {
+        self.real.rows
+    }
+
+    /// The quality of samples of a run's model: from its mixture, and from the prior, if it has one. They are drawn by the run's seed.
+    pub fn quality(&mut self, run: &Run, model: &mut Applied, mixture: &Mixture) -> Result<Quality, RunError> {
+        let (count, seed) = (self.real.rows, run.config.train.seed);
+        // A conditional model's are of the classes of the test rows.
+        let classes = self.real.labels.clone().filter(|_| model.is_conditional()).unwrap_or_default();
+        let noise = run.data.columns.is_some() && model.distribution().can_draw();
+        let codes = self.likeness(model, &mixture.draw(count, &classes, seed, 1.0), &classes, noise, seed)?;
+        let prior = match run.has_prior() {
+            true => {
+                let z = model.prior().draw(count, seed, 1.0);
+                Some(self.likeness(model, &z, &classes, noise, seed)?)
+            }
+            false => None,
+        };
+        Ok(Quality {
+            features: self.described.clone(),
+            classifier_accuracy: self.accuracy,
+            samples: count,
+            noise,
+            neighbours: NEAREST,
+            codes,
+            prior,
+            reference: self.reference,
+        })
+    }
+
+    /// How alike what codes are decoded to and the test rows are.
+    fn likeness(
+        &mut self,
+        model: &mut Applied,
+        z: &[f32],
+        classes: &[u32],
+        noise: bool,
+        seed: u64,
+    ) -> Result<Likeness, RunError> {
+        let (latent, width) = (model.latent(), model.width());
+        let bytes = matches!(self.real.values, Values::Bytes(_));
+        let some = (MOST_VALUES / width.max(1)).max(1);
+        let mut features = Vec::with_capacity(self.real.rows * FEATURES);
+        for (number, z) in z.chunks(some * latent).enumerate() {
+            let rows = number * some..number * some + z.len() / latent;
+            let mut samples = model.decode_as(z, classes.get(rows.clone()).unwrap_or_default())?;
+            if noise {
+                model.distribution().draw(&mut samples, seed.wrapping_add(number as u64))?;
+            }
+            // What is missing of a test row is missing of a sample.
+            let real = if bytes { Vec::new() } else { self.real.numbers(rows, width) };
+            for (sample, real) in samples.iter_mut().zip(real) {
+                *sample = if is_missing(real) { MISSING } else { *sample };
+            }
+            features.extend(self.features.of(&Split::of_numbers(&samples, bytes, width))?);
+        }
+        Ok(self.known.likeness(&Known::of(features)?))
+    }
+}
+
+/// Learns features from training rows: of a classifier, if there are two classes. With what they are of, and how many of the test
+/// rows' classes it knows.
+fn learn(
+    train: &Split,
+    test: &Split,
+    shape: Shape,
+    device: &DeviceOptions,
+    watch: &mut dyn FnMut(f64),
+) -> Result<(Features, String, Option<f64>), RunError> {
+    let labels = train.labels.as_deref().unwrap_or_default();
+    let mut classes = labels.to_vec();
+    classes.sort_unstable();
+    classes.dedup();
+    if classes.len() < 2 {
+        return Ok((Features::random(train, shape, device)?, "random".into(), None));
+    }
+    // A class that no training row has is none of the classifier's.
+    let number = |label: &u32| classes.binary_search(label).unwrap_or(classes.len()) as u32;
+    let numbers = |labels: &[u32]| labels.iter().map(number).collect::<Vec<u32>>();
+    let mut features = Features::learned(train, shape, (&numbers(labels), classes.len()), device, watch)?;
+    let mut described = format!("classifier of {} classes", classes.len());
+    let mut accuracy = None;
+    if let Some(labels) = &test.labels {
+        let share = features.accuracy(test, &numbers(labels))?;
+        described += &format!(", accuracy {share:.3} on test rows");
+        accuracy = Some(share);
+    }
+    Ok((features, described, accuracy))
+}

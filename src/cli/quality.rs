@@ -1,0 +1,58 @@
+//! `wgvae eval --quality`: how good a model's samples are.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::run_args::{RunArgs, own_data};
+use crate::apply::quality::{Comparison, Likeness, Quality, ROWS};
+use crate::apply::{Applied, Run};
+use crate::data::Split;
+
+/// Compares samples of a run's model with at most `most` test rows, and shows how far it is.
+pub fn quality(
+    args: &RunArgs,
+    run: &Run,
+    model: &mut Applied,
+    test: &Split,
+    most: Option<u64>,
+) -> anyhow::Result<Quality> {
+    let bar = ProgressBar::hidden();
+    if std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("features {bar:28} {percent} %  {eta} left") {
+            bar.set_style(style);
+        }
+    }
+    bar.set_length(1000);
+    let watch = &mut |share: f64| bar.set_position((1000.0 * share) as u64);
+    let mut comparison = Comparison::with(
+        test,
+        own_data(run)?,
+        most.map_or(ROWS, |most| most as usize),
+        &args.adapter.options(),
+        watch,
+    )?;
+    bar.finish_and_clear();
+    let mixture = args.mixture(run, model)?;
+    Ok(comparison.quality(run, model, &mixture)?)
+}
+
+/// Prints the figures.
+pub fn print(out: &mut impl Write, quality: &Quality) -> std::io::Result<()> {
+    let Quality { features, samples, codes, prior, reference, noise, .. } = quality;
+    let kind = if *noise { "drawn" } else { "means" };
+    writeln!(out, "quality         {samples} samples ({kind}) beside as many test rows; features: {features}")?;
+    let mut line = |of: &str, likeness: &Likeness| {
+        let Likeness { frechet_distance, precision, recall } = likeness;
+        writeln!(
+            out,
+            "                {of:16} Frechet distance {frechet_distance:<9.4} precision {precision:.3}  recall {recall:.3}"
+        )
+    };
+    line("from the codes", codes)?;
+    if let Some(prior) = prior {
+        line("from the prior", prior)?;
+    }
+    line("training rows", reference)
+}
