@@ -4,6 +4,10 @@
 //   gaussian          (m - x)^2 inv_var / 2 + log_norm                     (m - x) inv_var
 //   gaussian_learned  (m - x)^2 inv_var / 2 + log_sigma + ln(2 pi) / 2     (m - x) inv_var
 //                     with inv_var = exp(-2 log_sigma); the slope by log_sigma is 1 - (m - x)^2 inv_var
+//   laplace           |m - x| / b + log_scale + ln 2                       sign(m - x) / b
+//                     with b = exp(log_scale); the slope by log_scale is 1 - |m - x| / b
+//   student_t         lnG(nu / 2) - lnG((nu + 1) / 2) + ln(nu pi) / 2 + log_scale + (nu + 1) / 2 ln(1 + s)
+//                     with t = (m - x) / exp(log_scale), nu = exp(log_freedom), s = t^2 / nu; also the slopes by both logarithms
 //   column            one of these by the column's kind, or -x l of a category's word whose log-probability is l; 0 where a
 //                     value is missing
 //   column_or_count   also a negative binomial, of mean m = exp(shift + l) and r = exp(dispersion) failures:
@@ -11,7 +15,10 @@
 //                     of the count k = exp(shift + x) - 1
 
 const HALF_LN_2PI: f32 = 0.9189385332;
+const LN_2: f32 = 0.69314718;
+const HALF_LN_PI: f32 = 0.57236494;
 const LOG_SIGMA_LEAST: f32 = -7.0;
+const LOG_FREEDOM_MOST: f32 = 6.9077554;
 const LOG_FAILURES_LEAST: f32 = -5.0;
 const LOG_FAILURES_MOST: f32 = 10.0;
 const LOG_COUNT_MOST: f32 = 20.0;
@@ -44,6 +51,33 @@ fn gaussian_learned(mean: f32, x: f32, log_sigma: f32) -> vec3<f32> {
     let square = inv_var * error * error;
     let slope = inward(1.0 - square, log_sigma, LOG_SIGMA_LEAST, 3e38);
     return vec3<f32>(0.5 * square + kept + HALF_LN_2PI, inv_var * error, slope);
+}
+
+fn laplace(location: f32, x: f32, log_scale: f32) -> vec3<f32> {
+    let kept = max(log_scale, LOG_SIGMA_LEAST);
+    let inv_scale = exp(-kept);
+    let error = location - x;
+    let far = abs(error) * inv_scale;
+    let slope = inward(1.0 - far, log_scale, LOG_SIGMA_LEAST, 3e38);
+    return vec3<f32>(far + kept + LN_2, sign(error) * inv_scale, slope);
+}
+
+fn student_t(location: f32, x: f32, log_scale: f32, log_freedom: f32) -> vec4<f32> {
+    let kept = max(log_scale, LOG_SIGMA_LEAST);
+    let inv_scale = exp(-kept);
+    let log_nu = clamp(log_freedom, 0.0, LOG_FREEDOM_MOST);
+    let nu = exp(log_nu);
+    let t = (location - x) * inv_scale;
+    let s = t * t / nu;
+    let ratio = log_gamma_ratio(0.5 * nu, 0.5);
+    let spread = log1p_positive(s);
+    let share = s / (1.0 + s);
+    let loss = 0.5 * (nu + 1.0) * spread + (0.5 * log_nu - ratio.x) + (kept + HALF_LN_PI);
+    let by_output = (nu + 1.0) * t / (nu * (1.0 + s)) * inv_scale;
+    let by_scale = inward(1.0 - (nu + 1.0) * share, log_scale, LOG_SIGMA_LEAST, 3e38);
+    // What cancels where there is much freedom is taken first.
+    let by_freedom = 0.5 * (nu * (spread - share - ratio.y) + (1.0 - share));
+    return vec4<f32>(loss, by_output, by_scale, inward(by_freedom, log_freedom, 0.0, LOG_FREEDOM_MOST));
 }
 
 // The largest float stands for a value that is missing.

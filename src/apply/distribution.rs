@@ -4,13 +4,15 @@ use std::ops::Range;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution as _, Gamma, Poisson, StandardNormal};
+use rand_distr::{Distribution as _, Exp1, Gamma, Poisson, StandardNormal, StudentT};
 
 use super::RunError;
 use super::draws::chosen;
-use crate::model::{DISPERSION, Likelihood, TableSpec, VaeSpec};
+use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
 use crate::oracle;
-use crate::plan::{ColumnKind, Function, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable};
+use crate::plan::{
+    ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable, is_missing,
+};
 
 /// The stream of the seed that draws come from.
 const DRAWS: u64 = 0x6472_6177;
@@ -21,8 +23,11 @@ pub struct Distribution {
     likelihood: Likelihood,
     width: usize,
     table: Option<TableSpec>,
-    /// `(D)`, or one for all: the logarithm of a normal's sigma, or of a count's failures; none where a likelihood has none.
+    /// `(D)`, or one for all: the logarithm of a number's sigma or scale, or of a count's failures; none where a likelihood has
+    /// none.
     dispersion: Vec<f32>,
+    /// The logarithm of the degrees of freedom of Student's t; 0 of others.
+    log_freedom: f32,
 }
 
 impl Distribution {
@@ -40,8 +45,10 @@ impl Distribution {
                 Likelihood::Gaussian => vec![spec.sigma.ln()],
                 Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
                 Likelihood::GaussianLearned => learned("log_sigma"),
+                Likelihood::Laplace | Likelihood::StudentT => learned(LOG_SCALE),
                 Likelihood::Columns => learned(DISPERSION),
             },
+            log_freedom: learned(LOG_FREEDOM).first().copied().unwrap_or(0.0),
         }
     }
 
@@ -78,9 +85,30 @@ impl Distribution {
         self.table.as_ref().map_or(0.0, |table| f64::from(table.log_means[value]))
     }
 
-    /// The standard deviation of a number.
+    /// The standard deviation of a number that is normal; of others, the scale.
     pub fn sigma(&self, value: usize) -> f64 {
         self.dispersion(value).max(LOG_SIGMA_LEAST.into()).exp()
+    }
+
+    /// Whether numbers are normal, so that of their exponentials there is a mean.
+    pub fn is_normal(&self) -> bool {
+        !matches!(self.likelihood, Likelihood::Laplace | Likelihood::StudentT)
+    }
+
+    /// A draw of a number's distance from what is shown of it.
+    fn error(&self, value: usize, rng: &mut ChaCha8Rng) -> f64 {
+        let of_scale: f64 = match self.likelihood {
+            Likelihood::Laplace => {
+                let [above, below]: [f64; 2] = [Exp1.sample(rng), Exp1.sample(rng)];
+                above - below
+            }
+            Likelihood::StudentT => {
+                let log_freedom = self.log_freedom.clamp(LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1);
+                StudentT::new(f64::from(log_freedom).exp()).map_or(0.0, |t| t.sample(rng))
+            }
+            _ => StandardNormal.sample(rng),
+        };
+        self.sigma(value) * of_scale
     }
 
     /// The negative log-likelihood of a value for what is shown of it; 0 of a missing one.
@@ -93,8 +121,14 @@ impl Distribution {
             ColumnKind::Category => probability().ln(),
             ColumnKind::Count => (shown + self.log_mean(value)).exp_m1().max(1e-9).ln() - self.log_mean(value),
         };
-        let inputs = [output, f64::from(x), self.dispersion(value), f64::from(kind as u32), self.log_mean(value)];
-        oracle::evaluate(Function::Loss(Loss::ColumnOrCount), &inputs)[0]
+        let [x, dispersion, kind] = [f64::from(x), self.dispersion(value), f64::from(kind as u32)];
+        let (loss, others) = match self.likelihood {
+            _ if is_missing(x as f32) => return 0.0,
+            Likelihood::Laplace => (Loss::Laplace, vec![dispersion]),
+            Likelihood::StudentT => (Loss::StudentT, vec![dispersion, self.log_freedom.into()]),
+            _ => (Loss::ColumnOrCount, vec![dispersion, kind, self.log_mean(value)]),
+        };
+        oracle::evaluate(Function::Loss(loss), &[vec![output, x], others].concat())[0]
     }
 
     /// The values of each category.
@@ -117,10 +151,7 @@ impl Distribution {
         for row in shown.chunks_mut(self.width.max(1)) {
             for (value, x) in row.iter_mut().enumerate() {
                 *x = match self.kind(value) {
-                    ColumnKind::Number => {
-                        let noise: f64 = StandardNormal.sample(&mut rng);
-                        (f64::from(*x) + self.sigma(value) * noise) as f32
-                    }
+                    ColumnKind::Number => (f64::from(*x) + self.error(value, &mut rng)) as f32,
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
                     ColumnKind::Count => self.count(value, *x, &mut rng),
                     ColumnKind::Category => *x,
@@ -170,7 +201,7 @@ mod tests {
             log_means: log_means.to_vec(),
         };
         let (likelihood, dispersion) = (Likelihood::Columns, dispersion.to_vec());
-        Distribution { likelihood, width: kinds.len(), table: Some(table), dispersion }
+        Distribution { likelihood, width: kinds.len(), table: Some(table), dispersion, log_freedom: 0.0 }
     }
 
     #[test]
@@ -208,6 +239,35 @@ mod tests {
         assert_eq!(drawn, again);
     }
 
+    /// Numbers around what is shown of them, with one scale.
+    fn around(likelihood: Likelihood, scale: f32, freedom: f32) -> Distribution {
+        let (dispersion, log_freedom) = (vec![scale.ln()], freedom.ln());
+        Distribution { likelihood, width: 1, table: None, dispersion, log_freedom }
+    }
+
+    #[test]
+    fn draws_with_heavy_tails_have_the_quantiles_of_their_distributions() {
+        // The shares of draws further off than 1 and than 4 scales (of Student's t with 3 degrees of freedom by its distribution
+        // function, 0.5 + (t / (1 + t^2 / 3) / sqrt(3) + atan(t / sqrt(3))) / pi).
+        for (likelihood, freedom, shares) in [
+            (Likelihood::Laplace, 1.0, [(-1.0_f64).exp(), (-4.0_f64).exp()]),
+            (Likelihood::StudentT, 3.0, [0.391_002, 0.028_010]),
+            (Likelihood::GaussianLearned, 1.0, [0.317_311, 0.000_063]),
+        ] {
+            let distribution = around(likelihood, 0.5, freedom);
+            let mut drawn = vec![2.0; 200_000];
+            distribution.draw(&mut drawn, 7).unwrap();
+            for (scales, share) in [0.5, 2.0].into_iter().zip(shares) {
+                let beyond = drawn.iter().filter(|x| (**x - 2.0).abs() > scales).count() as f64 / 200_000.0;
+                // Four standard errors.
+                let error = 4.0 * (share * (1.0 - share) / 200_000.0).sqrt();
+                assert!((beyond - share).abs() < error, "{likelihood:?}: {beyond} beyond {scales}, not {share}");
+            }
+            let above = drawn.iter().filter(|x| **x > 2.0).count() as f64 / 200_000.0;
+            assert!((above - 0.5).abs() < 0.005, "{likelihood:?}: {above} above");
+        }
+    }
+
     #[test]
     fn losses_are_those_of_the_textbook() {
         use ColumnKind::{Category, Count, Number, YesNo};
@@ -218,6 +278,14 @@ mod tests {
         // With one failure it is geometric: of 3 for a mean of 4, 0.2 times 0.8 cubed.
         near(all.loss(2, 4.0_f32.ln() - 0.7, 5.0_f32.ln() - 0.7), -(0.2 * 0.8_f64.powi(3)).ln());
         near(all.loss(3, 1.0, 0.25), 4.0_f64.ln());
+        // Of a scale of one half, the density is exp(-2 |x - m|); of one degree of freedom it is Cauchy's.
+        near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, 1.0, 2.5), 3.0);
+        near(around(Likelihood::StudentT, 2.0, 1.0).loss(0, 1.0, 3.0), (4.0 * std::f64::consts::PI).ln());
+        // By scipy.stats.t(3, 2, 0.5).logpdf(1).
+        near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, 1.0, 2.0), 2.002_337_4);
+        for likelihood in [Likelihood::Laplace, Likelihood::StudentT] {
+            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, crate::plan::MISSING, 2.0), 0.0);
+        }
         assert_eq!(all.loss(3, 0.0, 0.25), 0.0);
         assert_eq!(all.loss(0, crate::plan::MISSING, 2.0), 0.0);
     }

@@ -137,7 +137,7 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
         Likelihood::Bernoulli => {
             Err("bernoulli is no likelihood of levels between 0 and 1: train with --binarise, or with gaussian-learned")
         }
-        _ if is_binary => Err("a normal density is no likelihood of zeros and ones: train with bernoulli"),
+        _ if is_binary => Err("a density is no likelihood of zeros and ones: train with bernoulli"),
         _ if rows.has_missing() => Err("some values are missing"),
         // The 256 levels share the unit interval.
         _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
@@ -148,8 +148,8 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
     }
 }
 
-/// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under a normal density they are
-/// numbers.
+/// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under one density for all columns they
+/// are numbers.
 fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> Result<f64, &'static str> {
     let width = columns.width();
     let values = rows.numbers(0..rows.rows, width);
@@ -161,7 +161,7 @@ fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> R
             Kind::Number => Ok(deviation.log2()),
             Kind::Positive => Ok(deviation.log2() + logarithms.sum::<f64>() / LN_2 / rows.rows as f64),
             _ if likelihood == Likelihood::Columns => Ok(0.0),
-            _ => Err("a normal density is no likelihood of words and counts: train with columns"),
+            _ => Err("a density is no likelihood of words and counts: train with columns"),
         }
     };
     columns.spans().into_iter().enumerate().map(bits).sum()

@@ -231,8 +231,11 @@ impl Restorer {
         match self.log_deviation(value) {
             _ if distribution.kind(value) == ColumnKind::Count => Some(distribution.count_mean(value, shown)),
             0.0 => None,
-            // The mean of a log-normal distribution.
-            deviation => Some((deviation * shown + 0.5 * (deviation * distribution.sigma(value)).powi(2)).exp()),
+            // The mean of a log-normal distribution. Where tails are heavier there may be none, so it is the median then.
+            deviation => {
+                let sigma = if distribution.is_normal() { distribution.sigma(value) } else { 0.0 };
+                Some((deviation * shown + 0.5 * (deviation * sigma).powi(2)).exp())
+            }
         }
     }
 

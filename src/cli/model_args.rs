@@ -92,7 +92,7 @@ pub struct ModelArgs {
     /// Distribution of the data given the decoder's output
     #[arg(long)]
     likelihood: Option<Likelihood>,
-    /// Standard deviation of the likelihood gaussian; where that of gaussian-learned starts
+    /// Standard deviation of the likelihood gaussian; where a scale that is learned starts
     #[arg(long, value_name = "X")]
     sigma: Option<f64>,
     /// elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what the codes of a batch cost; iwae: the

@@ -45,7 +45,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("model", "activation", "activation of the hidden layers: ACTIVATIONS", ""),
     ("model", "latent_activation", "activation of the code, for objective ae", ""),
     ("model", "likelihood", "distribution of the data around the output: LIKELIHOODS", ""),
-    ("model", "sigma", "standard deviation of gaussian; where that of gaussian-learned starts", ""),
+    ("model", "sigma", "standard deviation of gaussian; where a scale that is learned starts", ""),
     ("model", "condition", "class: encoder and decoder are told each row's class", ""),
     (
         "model",

@@ -171,7 +171,7 @@ pub struct ModelConfig {
     pub latent_activation: Activation,
     /// Distribution of the data given the decoder's output.
     pub likelihood: Likelihood,
-    /// Standard deviation of the likelihood gaussian; where those of gaussian-learned and columns start.
+    /// Standard deviation of the likelihood gaussian; where the scale of others starts that learn theirs.
     pub sigma: f32,
     /// The objective that training minimises.
     pub objective: Objective,

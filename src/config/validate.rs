@@ -64,7 +64,7 @@ impl Config {
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
                 m.sigma != 1.0 && !m.likelihood.takes_sigma(),
-                "sigma applies only to normal likelihoods: choose likelihood gaussian, gaussian-learned or columns, or leave sigma out",
+                "sigma applies only to likelihoods with a scale: choose gaussian, gaussian-learned, laplace, student-t or columns, or leave sigma out",
             ),
             (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),

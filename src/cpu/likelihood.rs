@@ -1,23 +1,28 @@
-//! Reconstruction losses and their slopes, over arrays. `y` has the loss, the slope by the output, and the slope by what else is
+//! Reconstruction losses and their slopes, over arrays. `y` has the loss, the slope by the output, and the slopes by what else is
 //! learned.
 
 use super::math::{exp, exp_negative, ln, ln_1p_of_ratio, ln_1p_unit, sigmoid};
 use super::vector::each;
-use crate::plan::{ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, is_missing};
+use crate::plan::{
+    ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, Loss, is_missing,
+};
 
+const HALF_LN_PI: f32 = 0.572_364_94;
 const HALF_LN_TAU: f32 = 0.918_938_5;
 const YES_NO: f32 = ColumnKind::YesNo as u32 as f32;
 const CATEGORY: f32 = ColumnKind::Category as u32 as f32;
 const COUNT: f32 = ColumnKind::Count as u32 as f32;
 
 /// The losses of outputs `x[0]` for the data `x[1]`.
-pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 3]) {
+pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 4]) {
     let [output, x, a, b, c] = x;
-    let [value, slope, of_other] = y;
+    let [value, slope, of_other, of_last] = y;
     match loss {
         Loss::Bernoulli => each([output, x], [value, slope], bernoulli),
         Loss::Gaussian => each([output, x, a, b], [value, slope], gaussian),
         Loss::GaussianLearned => each([output, x, a], [value, slope, of_other], gaussian_learned),
+        Loss::Laplace => each([output, x, a], [value, slope, of_other], laplace),
+        Loss::StudentT => each([output, x, a, b], [value, slope, of_other, of_last], student_t),
         Loss::Column => each([output, x, a, b], [value, slope, of_other], column),
         Loss::ColumnOrCount => each([output, x, a, b, c], [value, slope, of_other], column_or_count),
     }
@@ -55,6 +60,35 @@ fn gaussian_learned([mean, x, log_sigma]: [f32; 3]) -> [f32; 3] {
     let square = inv_var * error * error;
     let slope = inward(1.0 - square, log_sigma, LOG_SIGMA_LEAST, f32::MAX);
     [0.5 * square + kept + HALF_LN_TAU, inv_var * error, slope]
+}
+
+#[inline(always)]
+fn laplace([location, x, log_scale]: [f32; 3]) -> [f32; 3] {
+    let kept = if log_scale < LOG_SIGMA_LEAST { LOG_SIGMA_LEAST } else { log_scale };
+    let inverse = exp(-kept);
+    let error = location - x;
+    let far = error.abs() * inverse;
+    let slope = inward(1.0 - far, log_scale, LOG_SIGMA_LEAST, f32::MAX);
+    [far + kept + std::f32::consts::LN_2, if error == 0.0 { 0.0 } else { inverse.copysign(error) }, slope]
+}
+
+#[inline(always)]
+fn student_t([location, x, log_scale, log_freedom]: [f32; 4]) -> [f32; 4] {
+    let kept = if log_scale < LOG_SIGMA_LEAST { LOG_SIGMA_LEAST } else { log_scale };
+    let inverse = exp(-kept);
+    let log_nu = log_freedom.clamp(LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1);
+    let nu = exp(log_nu);
+    let t = (location - x) * inverse;
+    let s = t * t / nu;
+    let (ratio, ratio_slope) = log_gamma_ratio(0.5 * nu, 0.5);
+    let spread = ln_1p(s);
+    let share = s / (1.0 + s);
+    let loss = 0.5 * (nu + 1.0) * spread + (0.5 * log_nu - ratio) + (kept + HALF_LN_PI);
+    let by_output = (nu + 1.0) * t / (nu * (1.0 + s)) * inverse;
+    let by_scale = inward(1.0 - (nu + 1.0) * share, log_scale, LOG_SIGMA_LEAST, f32::MAX);
+    // What cancels where there is much freedom is taken first.
+    let by_freedom = 0.5 * (nu * (spread - share - ratio_slope) + (1.0 - share));
+    [loss, by_output, by_scale, inward(by_freedom, log_freedom, LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1)]
 }
 
 #[inline(always)]

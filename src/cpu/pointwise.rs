@@ -17,7 +17,7 @@ use crate::plan::{Function, Index, Op, Pointwise, Store, TensorTable, Value, is_
 /// Elements that a program goes over at a time; so many fit the first-level cache, in ten registers.
 const CHUNK: usize = 1024;
 /// Registers of a call: the most results that a function has.
-const RESULTS: usize = 3;
+const RESULTS: usize = 4;
 /// The register of the product, and of the second column of a pair.
 const PRODUCTS: usize = 2;
 
@@ -266,8 +266,9 @@ impl Body {
         let x: [&[f32]; 5] =
             std::array::from_fn(|i| arguments.get(i).map_or(&[][..], |a| &before[*a * CHUNK..][..len]));
         let (y0, rest) = results.split_at_mut(CHUNK);
-        let (y1, y2) = rest.split_at_mut(CHUNK);
-        let [y, y1, y2] = [&mut y0[..len], &mut y1[..len], &mut y2[..len]];
+        let (y1, rest) = rest.split_at_mut(CHUNK);
+        let (y2, y3) = rest.split_at_mut(CHUNK);
+        let [y, y1, y2, y3] = [&mut y0[..len], &mut y1[..len], &mut y2[..len], &mut y3[..len]];
         match self.program.calls[number].function {
             Function::Copy => y.copy_from_slice(x[0]),
             Function::Add => each([x[0], x[1]], [y], sum_of_two),
@@ -293,7 +294,7 @@ impl Body {
             Function::LogNormalX => each([x[0], x[1], x[2], x[3]], [y], latent::log_normal_x),
             Function::LogNormalMu => each([x[0], x[1], x[2], x[3]], [y], latent::log_normal_mu),
             Function::LogNormalLogvar => each([x[0], x[1], x[2], x[3]], [y], latent::log_normal_logvar),
-            Function::Loss(loss) => likelihood::losses(loss, x, [y, y1, y2]),
+            Function::Loss(loss) => likelihood::losses(loss, x, [y, y1, y2, y3]),
             Function::ColumnMean | Function::ColumnOrCountMean => likelihood::means(&x[..arguments.len()], y),
             Function::Present => each([x[0]], [y], present),
             Function::Absent => each([x[0]], [y], absent),

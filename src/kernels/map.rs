@@ -143,7 +143,7 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
         _ => 2e-6,
     });
     let results: Vec<TensorId> =
-        (0..signature.results).map(|i| case.output(["r", "s", "t"][i], &[rows, cols], tolerance)).collect();
+        (0..signature.results).map(|i| case.output(["r", "s", "t", "u"][i], &[rows, cols], tolerance)).collect();
     case.op(|t| call(t, signature.name, [rows, cols], function, &inputs, &results));
     case
 }

@@ -18,24 +18,34 @@ pub enum Likelihood {
     Mse,
     /// Normal with one sigma, which is learned.
     GaussianLearned,
+    /// Laplace with one scale, which is learned: the absolute error.
+    Laplace,
+    /// Student's t with one scale and one number of degrees of freedom, which are learned.
+    StudentT,
     /// Each column of a table by its kind, numbers normal with a learned sigma each.
     Columns,
 }
 
 impl Likelihood {
     /// Every likelihood.
-    pub const ALL: [Likelihood; 5] = [
+    pub const ALL: [Likelihood; 7] = [
         Likelihood::Bernoulli,
         Likelihood::Gaussian,
         Likelihood::Mse,
         Likelihood::GaussianLearned,
+        Likelihood::Laplace,
+        Likelihood::StudentT,
         Likelihood::Columns,
     ];
 
     /// Whether it uses the configuration's sigma.
     pub fn takes_sigma(self) -> bool {
         match self {
-            Likelihood::Gaussian | Likelihood::GaussianLearned | Likelihood::Columns => true,
+            Likelihood::Gaussian
+            | Likelihood::GaussianLearned
+            | Likelihood::Laplace
+            | Likelihood::StudentT
+            | Likelihood::Columns => true,
             Likelihood::Bernoulli | Likelihood::Mse => false,
         }
     }
@@ -47,6 +57,8 @@ impl Likelihood {
             Likelihood::Gaussian => "gaussian",
             Likelihood::Mse => "mse",
             Likelihood::GaussianLearned => "gaussian-learned",
+            Likelihood::Laplace => "laplace",
+            Likelihood::StudentT => "student-t",
             Likelihood::Columns => "columns",
         }
     }
@@ -66,6 +78,15 @@ impl Likelihood {
             Likelihood::GaussianLearned => {
                 let log_sigma = g.param("log_sigma", &[1], Init::Constant(sigma.ln()));
                 g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, x, log_sigma])
+            }
+            Likelihood::Laplace => {
+                let log_scale = g.param(LOG_SCALE, &[1], Init::Constant(sigma.ln()));
+                g.map("loss", Function::Loss(Loss::Laplace), &[output, x, log_scale])
+            }
+            Likelihood::StudentT => {
+                let log_scale = g.param(LOG_SCALE, &[1], Init::Constant(sigma.ln()));
+                let log_freedom = g.param(LOG_FREEDOM, &[1], Init::Constant(FIRST_FREEDOM.ln()));
+                g.map("loss", Function::Loss(Loss::StudentT), &[output, x, log_scale, log_freedom])
             }
             Likelihood::Columns => {
                 let width = g.shape(output)[1];
@@ -95,10 +116,20 @@ impl Likelihood {
                     None => g.map("mean", Function::ColumnMean, &[output, table.kinds]),
                 }
             }
-            (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned | Likelihood::Columns, _) => output,
+            (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned, _) => output,
+            (Likelihood::Laplace | Likelihood::StudentT | Likelihood::Columns, _) => output,
         }
     }
 }
+
+/// The name of the logarithm of the scale that `laplace` and `student-t` learn.
+pub const LOG_SCALE: &str = "log_scale";
+
+/// The name of the logarithm of the degrees of freedom that `student-t` learns.
+pub const LOG_FREEDOM: &str = "log_freedom";
+
+/// The degrees of freedom that `student-t` starts with: tails that outliers change, and that a normal distribution is near to.
+const FIRST_FREEDOM: f32 = 10.0;
 
 /// The name of what `columns` learns of each: the logarithm of a number's sigma, or of a count's failures.
 pub const DISPERSION: &str = "dispersion";

@@ -14,7 +14,7 @@ mod vae;
 
 pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
-pub use likelihood::{DISPERSION, Likelihood};
+pub use likelihood::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood};
 pub(crate) use regulariser::aggregate;
 pub use spec::{
     Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec,

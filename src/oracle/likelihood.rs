@@ -2,16 +2,22 @@
 
 use super::Real;
 use super::activation::sigmoid;
-use crate::plan::{ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, Loss, is_missing};
+use super::pointwise::Results;
+use crate::plan::{
+    ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, Loss, is_missing,
+};
 
 /// The loss of the output `x[0]` for the data `x[1]`, and its slopes; unused results are 0.
-pub(super) fn evaluate<T: Real>(loss: Loss, x: &[T]) -> [T; 3] {
-    match loss {
+pub(super) fn evaluate<T: Real>(loss: Loss, x: &[T]) -> Results<T> {
+    let [value, by_output, by_other] = match loss {
         Loss::Bernoulli => bernoulli(x[0], x[1]),
         Loss::Gaussian => gaussian(x[0], x[1], x[2], x[3]),
         Loss::GaussianLearned => gaussian_learned(x[0], x[1], x[2]),
+        Loss::Laplace => laplace(x[0], x[1], x[2]),
+        Loss::StudentT => return student_t(x[0], x[1], x[2], x[3]),
         Loss::Column | Loss::ColumnOrCount => column(x),
-    }
+    };
+    [value, by_output, by_other, T::zero()]
 }
 
 fn bernoulli<T: Real>(logit: T, x: T) -> [T; 3] {
@@ -30,6 +36,37 @@ fn gaussian_learned<T: Real>(mean: T, x: T, log_sigma: T) -> [T; 3] {
     let log_norm = kept + T::of(0.5 * (2.0 * std::f64::consts::PI).ln());
     let slope = inward(T::one() - error * error, log_sigma, (LOG_SIGMA_LEAST, f32::MAX));
     [T::of(0.5) * error * error + log_norm, error / kept.exp(), slope]
+}
+
+fn laplace<T: Real>(location: T, x: T, log_scale: T) -> [T; 3] {
+    let kept = log_scale.max(T::of(LOG_SIGMA_LEAST.into()));
+    let (error, scale) = (location - x, kept.exp());
+    let sign = match () {
+        () if error > T::zero() => T::one(),
+        () if error < T::zero() => -T::one(),
+        () => error,
+    };
+    let slope = inward(T::one() - error.abs() / scale, log_scale, (LOG_SIGMA_LEAST, f32::MAX));
+    [error.abs() / scale + kept + T::of(std::f64::consts::LN_2), sign / scale, slope]
+}
+
+/// Student's t: of nu degrees of freedom, `G((nu + 1) / 2) / (G(nu / 2) sqrt(nu pi) b) (1 + t^2 / nu)^(-(nu + 1) / 2)`.
+fn student_t<T: Real>(location: T, x: T, log_scale: T, log_freedom: T) -> Results<T> {
+    let kept = log_scale.max(T::of(LOG_SIGMA_LEAST.into()));
+    let scale = kept.exp().wide();
+    let freedom = bounded(log_freedom, LOG_FREEDOM_RANGE).exp().wide();
+    let t = (location - x).wide() / scale;
+    let ((above, slope_above), (below, slope_below)) = (log_gamma(0.5 * freedom + 0.5), log_gamma(0.5 * freedom));
+    let spread = (t * t / freedom).ln_1p();
+    let log_norm = below - above + 0.5 * (freedom * std::f64::consts::PI).ln() + kept.wide();
+    let share = t * t / (freedom + t * t);
+    let by_freedom = 0.5 * (slope_below - slope_above + 1.0 / freedom + spread - (freedom + 1.0) / freedom * share);
+    [
+        T::of(log_norm + 0.5 * (freedom + 1.0) * spread),
+        T::of((freedom + 1.0) * t / (freedom + t * t) / scale),
+        inward(T::of(1.0 - (freedom + 1.0) * share), log_scale, (LOG_SIGMA_LEAST, f32::MAX)),
+        inward(T::of(freedom * by_freedom), log_freedom, LOG_FREEDOM_RANGE),
+    ]
 }
 
 /// The slope of a parameter that is kept within bounds: none that would take it further out.

@@ -7,11 +7,11 @@ use super::{Call, Real, activation, latent, likelihood};
 use crate::plan::{Function, Index, Pointwise, Value};
 
 /// The results of a function, at most this many; unused ones are 0.
-pub type Results<T> = [T; 3];
+pub type Results<T> = [T; 4];
 
 /// Computes any function except [`Function::Normal`], whose draws also depend on the step and the position.
 pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
-    let one = |value| [value, T::zero(), T::zero()];
+    let one = |value| [value, T::zero(), T::zero(), T::zero()];
     match function {
         Function::Copy => one(x[0]),
         Function::Add => one(x[0] + x[1]),
@@ -127,7 +127,7 @@ fn elements<T: Real>(
                 let result = match pointwise.function {
                     Function::Normal(draw) => {
                         let z = normal(call.step.noise_key, (row * cols + col) as u32, draw);
-                        [z, T::zero(), T::zero()]
+                        [z, T::zero(), T::zero(), T::zero()]
                     }
                     function => {
                         arguments.clear();

@@ -80,6 +80,11 @@ pub enum Loss {
     Gaussian,
     /// Negative log-likelihood of a normal, from `log_sigma`, which gets a gradient.
     GaussianLearned,
+    /// Negative log-likelihood of a Laplace distribution, from the logarithm of its scale, which gets a gradient.
+    Laplace,
+    /// Negative log-likelihood of Student's t, from the logarithms of its scale and of its degrees of freedom, which both get a
+    /// gradient.
+    StudentT,
     /// That of a column of a table without counts, from its dispersion, which gets a gradient, and its kind: see
     /// [`ColumnKind`]. Of a category, the output is the logarithm of its probability.
     Column,
@@ -90,10 +95,20 @@ pub enum Loss {
 /// Where functions of a table's columns are tried: dispersions, kinds, means.
 const COLUMN: [&[f32]; 3] = [&[-0.4, -1.2, 1.5, -8.0, 11.0], &[0.0, 1.0, 2.0, 3.0], &[-0.5, 0.8, 2.1]];
 
+/// Where Student's t is tried: logarithms of degrees of freedom.
+const FREEDOMS: &[f32] = &[1.4, 0.3, 3.2, -0.5, 8.0];
+
 impl Loss {
     /// Every loss.
-    pub const ALL: [Loss; 5] =
-        [Loss::Bernoulli, Loss::Gaussian, Loss::GaussianLearned, Loss::Column, Loss::ColumnOrCount];
+    pub const ALL: [Loss; 7] = [
+        Loss::Bernoulli,
+        Loss::Gaussian,
+        Loss::GaussianLearned,
+        Loss::Laplace,
+        Loss::StudentT,
+        Loss::Column,
+        Loss::ColumnOrCount,
+    ];
 
     /// Its function in `shaders/likelihood.wgsl`; examples of its inputs after the output and `x`; the number of its
     /// results (the loss, the slope by the output, slopes by the first further inputs); its operations.
@@ -102,6 +117,8 @@ impl Loss {
             Loss::Bernoulli => ("bernoulli", &[], 2, 14),
             Loss::Gaussian => ("gaussian", &[&[11.1], &[-0.28]], 2, 6),
             Loss::GaussianLearned => ("gaussian_learned", &[COLUMN[0]], 3, 10),
+            Loss::Laplace => ("laplace", &[COLUMN[0]], 3, 8),
+            Loss::StudentT => ("student_t", &[COLUMN[0], FREEDOMS], 4, 70),
             Loss::Column => ("column", &[COLUMN[0], COLUMN[1]], 3, 24),
             Loss::ColumnOrCount => ("column_or_count", &COLUMN, 3, 90),
         }
@@ -142,8 +159,12 @@ pub fn is_missing(value: f32) -> bool {
     value >= 3e38
 }
 
-/// `log_sigma` is kept above this: what never differs would have no density.
+/// `log_sigma` and `log_scale` are kept above this: what never differs would have no density.
 pub const LOG_SIGMA_LEAST: f32 = -7.0;
+
+/// The logarithm of Student's t's degrees of freedom is kept within this range: with 1 it is a Cauchy distribution, and with 1000 next
+/// to normal.
+pub const LOG_FREEDOM_RANGE: (f32, f32) = (0.0, 6.907_755_4);
 
 /// The logarithm of a negative binomial's number of failures is kept within this range: beyond it, it is a Poisson distribution.
 pub const LOG_FAILURES_RANGE: (f32, f32) = (-5.0, 10.0);

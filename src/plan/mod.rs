@@ -14,7 +14,7 @@ mod tensor;
 mod windows;
 
 pub use function::{
-    Activation, ColumnKind, Function, Gradient, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_SIGMA_LEAST, LOGVAR_RANGE,
+    Activation, ColumnKind, Function, Gradient, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, LOGVAR_RANGE,
     Loss, MISSING, Saved, Signature, is_missing,
 };
 pub use kernel::{

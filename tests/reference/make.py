@@ -6,9 +6,11 @@ the tenth.
 
     pip install jax optax numpy safetensors
     python make.py            # writes *.safetensors beside this file
+    python make.py NAME ...   # some of them
 """
 
 import pathlib
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +69,8 @@ CASES = {
     "prior-vamp": dict(prior="vamp", prior_parts=3, hidden=[9], latent=4, activation="tanh"),
     "prior-vamp-iwae": dict(prior="vamp", prior_parts=5, objective="iwae", samples=4, elbo_share=0.25),
     "prior-mixture-doubly": dict(prior="mixture", prior_parts=3, objective="iwae", samples=3, doubly_reparameterised=True),
+    "likelihood-laplace": dict(likelihood="laplace", activation="tanh", sigma=0.5),
+    "likelihood-student-t": dict(likelihood="student-t", activation="elu", sigma=0.3, hidden=[9]),
 }
 
 
@@ -96,6 +100,10 @@ def init(c, rng):
         params["prior.logvar"] = rng.uniform(-1, 0.5, (c["prior_parts"], c["latent"]))
     if c["prior"] == "vamp":
         params["prior.inputs"] = rng.uniform(0, 1, (c["prior_parts"], c["width"]))
+    if c["likelihood"] in ["laplace", "student-t"]:
+        params["log_scale"] = np.log(np.full(1, c["sigma"]))
+    if c["likelihood"] == "student-t":
+        params["log_freedom"] = np.log(np.full(1, 10.0))
     if c["kl_at_most"]:
         params["kl_multiplier"] = np.full(1, 1 / 30)
     # As the program holds them.
@@ -146,6 +154,11 @@ def terms(c, p, x, noise, of_q=lambda q: q):
         recon = jnp.sum(jnp.logaddexp(0.0, h) - h * x, axis=1)
     elif c["likelihood"] == "mse":
         recon = jnp.sum((h - x) ** 2, axis=1)
+    elif c["likelihood"] == "laplace":
+        recon = -jnp.sum(jax.scipy.stats.laplace.logpdf(x, h, jnp.exp(p["log_scale"][0])), axis=1)
+    elif c["likelihood"] == "student-t":
+        freedom, scale = jnp.exp(p["log_freedom"][0]), jnp.exp(p["log_scale"][0])
+        recon = -jnp.sum(jax.scipy.stats.t.logpdf(x, freedom, h, scale), axis=1)
     else:
         log_sigma = p["log_sigma"][0] if c["likelihood"] == "gaussian-learned" else jnp.log(c["sigma"])
         recon = -jnp.sum(jax.scipy.stats.norm.logpdf(x, h, jnp.exp(log_sigma)), axis=1)
@@ -268,6 +281,8 @@ def toml(c):
 
 
 for number, (name, changes) in enumerate(CASES.items()):
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        continue
     c = BASE | changes
     rng = np.random.default_rng(number)
     params = init(c, rng)

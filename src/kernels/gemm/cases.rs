@@ -380,8 +380,9 @@ fn likelihood_case(loss: Loss, batch: usize, inputs: usize, width: usize) -> Cas
         let slope = epilogue.call(Function::Multiply, &[mean, result(loss_of, 1)]);
         epilogue.store(slope, d_output, Index::Whole);
         epilogue.sum(loss_of, sum);
-        // With these, a column's parameters would be more than a shader may bind.
-        for slope in (2..signature.results).filter(|_| !loss.is_of_columns()) {
+        // Operands, bias and x, the slope and the sum, and all parameters twice: more than that a shader may not bind.
+        let fits = 6 + 2 * (signature.results - 2) <= 8;
+        for slope in (2..signature.results).filter(|_| fits && !loss.is_of_columns()) {
             let sum = case.output("d_parameter", &[batch, width.div_ceil(4)], SUMS);
             epilogue.sum(result(loss_of, slope), sum);
         }
