@@ -46,7 +46,7 @@ impl Distribution {
                 Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
                 Likelihood::GaussianLearned => learned("log_sigma"),
                 Likelihood::Laplace | Likelihood::StudentT => learned(LOG_SCALE),
-                Likelihood::Columns => learned(DISPERSION),
+                Likelihood::Columns | Likelihood::NegativeBinomial => learned(DISPERSION),
             },
             log_freedom: learned(LOG_FREEDOM).first().copied().unwrap_or(0.0),
         }
@@ -71,7 +71,7 @@ impl Distribution {
     pub fn kind(&self, value: usize) -> ColumnKind {
         match (self.likelihood, &self.table) {
             (Likelihood::Bernoulli, _) => ColumnKind::YesNo,
-            (Likelihood::Columns, Some(table)) => table.kinds[value],
+            (likelihood, Some(table)) if likelihood.is_of_columns() => table.kinds[value],
             _ => ColumnKind::Number,
         }
     }
@@ -134,7 +134,7 @@ impl Distribution {
     /// The values of each category.
     fn categories(&self) -> &[Range<usize>] {
         match (&self.table, self.likelihood) {
-            (Some(table), Likelihood::Columns) => &table.categories,
+            (Some(table), likelihood) if likelihood.is_of_columns() => &table.categories,
             _ => &[],
         }
     }

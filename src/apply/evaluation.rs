@@ -160,7 +160,7 @@ fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> R
         match columns.kinds[column] {
             Kind::Number => Ok(deviation.log2()),
             Kind::Positive => Ok(deviation.log2() + logarithms.sum::<f64>() / LN_2 / rows.rows as f64),
-            _ if likelihood == Likelihood::Columns => Ok(0.0),
+            _ if likelihood.is_of_columns() => Ok(0.0),
             _ => Err("a density is no likelihood of words and counts: train with columns"),
         }
     };

@@ -52,8 +52,8 @@ const LEAST_VARIANCE: f32 = 1e-6;
 impl Damage {
     fn seen(self, likelihood: Likelihood) -> Seen {
         match (self, likelihood) {
-            (Damage::Missing, _) | (Damage::Noise(_), Likelihood::Columns) => Seen::Exactly,
-            (Damage::Noise(_), _) => Seen::WithNoise,
+            (Damage::Noise(_), likelihood) if !likelihood.is_of_columns() => Seen::WithNoise,
+            (Damage::Missing | Damage::Noise(_), _) => Seen::Exactly,
         }
     }
 }
@@ -89,7 +89,7 @@ impl Restorer {
         let mut model = Applied::open_to_infer(run, rows, damage.seen(likelihood), device, watch)?;
         let residual = match (damage, likelihood, usual) {
             (Damage::Missing, ..) => Vec::new(),
-            (Damage::Noise(_), Likelihood::Columns, _) => model.distribution().variances(),
+            (Damage::Noise(_), likelihood, _) if likelihood.is_of_columns() => model.distribution().variances(),
             (Damage::Noise(_), _, Some(usual)) => residual_variances(&mut model, usual)?,
             (Damage::Noise(_), _, None) => {
                 return Err(RunError::Unfit(
@@ -271,7 +271,7 @@ impl Restorer {
         let seen = |i: usize| if is_missing(rows[i]) { 0.0 } else { 1.0 };
         match (self.damage, self.model.distribution().likelihood()) {
             // The slope of a squared error is that of a normal of this variance.
-            (Damage::Noise(noise), likelihood) if likelihood != Likelihood::Columns => {
+            (Damage::Noise(noise), likelihood) if !likelihood.is_of_columns() => {
                 (0..rows.len()).map(|i| seen(i) / (self.residual[i % width] + noise * noise)).collect()
             }
             _ => (0..rows.len()).map(seen).collect(),
@@ -280,9 +280,8 @@ impl Restorer {
 
     /// Adds the noise to the sigmas of a table's numbers; returns the weights as they were.
     fn widen_sigmas(&mut self) -> Result<Option<Vec<f32>>, RunError> {
-        let (Damage::Noise(noise), Likelihood::Columns) = (self.damage, self.model.distribution().likelihood()) else {
-            return Ok(None);
-        };
+        let is_of_columns = self.model.distribution().likelihood().is_of_columns();
+        let (Damage::Noise(noise), true) = (self.damage, is_of_columns) else { return Ok(None) };
         let before = self.model.weights()?;
         let mut weights = before.clone();
         let kinds: Vec<ColumnKind> = (0..self.model.width()).map(|i| self.model.distribution().kind(i)).collect();
@@ -301,7 +300,7 @@ impl Restorer {
     /// Whether noise is on a value: words and counts are what they are.
     fn is_noisy(&self, value: usize) -> bool {
         let distribution = self.model.distribution();
-        distribution.likelihood() != Likelihood::Columns || distribution.kind(value) == ColumnKind::Number
+        !distribution.likelihood().is_of_columns() || distribution.kind(value) == ColumnKind::Number
     }
 
     /// What is seen, with what is shown where it is missing; or both, weighed.

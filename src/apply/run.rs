@@ -112,7 +112,7 @@ impl Run {
 
     /// The source the run was trained on, with its options, and a table's columns read as they were then.
     pub fn source(&self) -> Options {
-        let mut options = self.config.data.options(self.config.train.seed);
+        let mut options = self.config.data_options();
         if let Some(columns) = &self.data.columns {
             let named = |column: usize| {
                 let kind = columns.kinds[column];

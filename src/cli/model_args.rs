@@ -343,7 +343,7 @@ impl ModelArgs {
 }
 
 fn load(config: &Config) -> anyhow::Result<Dataset> {
-    let data = data_args::load(&config.data.options(config.train.seed))?;
+    let data = data_args::load(&config.data_options())?;
     for note in &data.notes {
         warning!("{note}");
     }

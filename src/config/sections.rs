@@ -133,6 +133,7 @@ impl DataConfig {
             label: self.label.clone(),
             columns: self.columns.clone(),
             kinds: self.kinds.clone(),
+            kind: None,
             missing: self.missing,
             keep_label: self.keep_label.clone(),
             drop_label: self.drop_label.clone(),

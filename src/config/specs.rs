@@ -1,7 +1,7 @@
 //! What a configuration means for the plan of a model.
 
 use super::{Condition, Config, ConfigError, Optimizer, PriorKind};
-use crate::data::{Columns, Dataset, Description, Kind, Shape};
+use crate::data::{Columns, Dataset, Description, Kind, Options, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
 use crate::model::{
@@ -79,6 +79,12 @@ impl Config {
     /// Whether the model is told each row's class.
     pub fn is_conditional(&self) -> bool {
         self.model.condition == Condition::Class
+    }
+
+    /// The options to load the data with: those of `[data]`, and what the likelihood takes a table's columns for.
+    pub fn data_options(&self) -> Options {
+        let kind = self.model.likelihood.is_of_counts().then_some(Kind::Count);
+        Options { kind, ..self.data.options(self.train.seed) }
     }
 
     /// The network for such rows.

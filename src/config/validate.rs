@@ -4,7 +4,7 @@ use super::sections::PRIOR_PARTS;
 use super::{
     Activation, BetaSchedule, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, PriorKind, Schedule,
 };
-use crate::data::{Dataset, Shape};
+use crate::data::{Dataset, Kind, Shape};
 
 /// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
 const MOST_STEPS: u64 = 1 << 40;
@@ -245,6 +245,23 @@ impl Config {
                         data.name
                     ));
                 }
+            }
+        }
+        if self.model.likelihood.is_of_counts() {
+            let name = self.model.likelihood.name();
+            let Some(columns) = &data.columns else {
+                return refuse(format!(
+                    "the likelihood {name} is of tables whose columns are all counts, and {} is no table: choose another likelihood",
+                    data.name
+                ));
+            };
+            let other = columns.names.iter().zip(&columns.kinds).find(|(_, kind)| **kind != Kind::Count);
+            if let Some((column, kind)) = other {
+                return refuse(format!(
+                    "the likelihood {name} is of tables whose columns are all counts, and the column `{column}` of {} is {}: choose the likelihood columns, which takes columns of every kind, or leave that column out",
+                    data.name,
+                    kind.name()
+                ));
             }
         }
         if self.train.batch > data.train.rows {

@@ -33,7 +33,7 @@ impl Dataset {
         let raw = source::read(&Request { options: &options, progress, label_needed: true, like: None })?;
         check_flags(&raw, &options)?;
         let mut raw = resize::as_asked(raw, &options)?;
-        raw.ask(&options.kinds).map_err(|reason| DataError::unusable(&options.source, reason))?;
+        raw.ask(&options.kinds, options.kind).map_err(|reason| DataError::unusable(&options.source, reason))?;
         if options.missing == Missing::Drop {
             raw.note_dropped(&options)?;
         }

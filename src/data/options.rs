@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::NamedKind;
+use super::{Kind, NamedKind};
 
 /// Colour channels of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,8 @@ pub struct Options {
     pub columns: Vec<String>,
     /// The kinds of columns of a table, where they are not those that suit their values.
     pub kinds: Vec<NamedKind>,
+    /// The kind of a table's other columns; by default, that which suits the values of each.
+    pub kind: Option<Kind>,
     /// What becomes of rows of a table with missing values.
     pub missing: Missing,
     /// Classes to keep; if empty, all.
@@ -129,6 +131,7 @@ impl Default for Options {
             label: None,
             columns: Vec::new(),
             kinds: Vec::new(),
+            kind: None,
             missing: Missing::default(),
             keep_label: Vec::new(),
             drop_label: Vec::new(),

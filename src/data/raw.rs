@@ -74,16 +74,17 @@ impl Raw {
         }
     }
 
-    /// Takes the kinds that were asked for of an array's columns; those of a table are known.
-    pub fn ask(&mut self, kinds: &[NamedKind]) -> Result<(), String> {
-        let Some(columns) = self.columns.as_mut().filter(|columns| !columns.are_named) else { return Ok(()) };
-        for named in kinds {
+    /// Takes the kinds that were asked for of an array's columns; those of a table are known, but for the kind of all others.
+    pub fn ask(&mut self, kinds: &[NamedKind], of_others: Option<Kind>) -> Result<(), String> {
+        let Some(columns) = self.columns.as_mut() else { return Ok(()) };
+        for named in kinds.iter().filter(|_| !columns.are_named) {
             let place = columns.names.iter().position(|name| *name == named.name);
             let count = columns.names.len();
             let reason =
                 || format!("there is no column `{}`; there are x_0 to x_{}", named.name, count.saturating_sub(1));
             columns.asked[place.ok_or_else(reason)?] = Some(named.kind);
         }
+        columns.asked.iter_mut().for_each(|asked| *asked = asked.or(of_others));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, Node};
-use crate::plan::{Activation, Function, Init, Loss};
+use crate::plan::{Activation, ColumnKind, Function, Init, Loss};
 
 /// The distribution of the data given the decoder's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +24,13 @@ pub enum Likelihood {
     StudentT,
     /// Each column of a table by its kind, numbers normal with a learned sigma each.
     Columns,
+    /// Columns of counts, each negative binomial with a number of failures that is learned.
+    NegativeBinomial,
 }
 
 impl Likelihood {
     /// Every likelihood.
-    pub const ALL: [Likelihood; 7] = [
+    pub const ALL: [Likelihood; 8] = [
         Likelihood::Bernoulli,
         Likelihood::Gaussian,
         Likelihood::Mse,
@@ -36,6 +38,7 @@ impl Likelihood {
         Likelihood::Laplace,
         Likelihood::StudentT,
         Likelihood::Columns,
+        Likelihood::NegativeBinomial,
     ];
 
     /// Whether it uses the configuration's sigma.
@@ -46,8 +49,18 @@ impl Likelihood {
             | Likelihood::Laplace
             | Likelihood::StudentT
             | Likelihood::Columns => true,
-            Likelihood::Bernoulli | Likelihood::Mse => false,
+            Likelihood::Bernoulli | Likelihood::Mse | Likelihood::NegativeBinomial => false,
         }
+    }
+
+    /// Whether it is told of a table's columns, and knows missing values itself.
+    pub fn is_of_columns(self) -> bool {
+        self == Likelihood::Columns || self.is_of_counts()
+    }
+
+    /// Whether all columns of a table must be counts.
+    pub fn is_of_counts(self) -> bool {
+        self == Likelihood::NegativeBinomial
     }
 
     /// The user-visible name.
@@ -60,6 +73,7 @@ impl Likelihood {
             Likelihood::Laplace => "laplace",
             Likelihood::StudentT => "student-t",
             Likelihood::Columns => "columns",
+            Likelihood::NegativeBinomial => "negative-binomial",
         }
     }
 
@@ -102,6 +116,12 @@ impl Likelihood {
                 let inputs = [vec![output, x, dispersion, table.kinds], log_means].concat();
                 g.map("loss", Function::Loss(loss), &inputs)
             }
+            Likelihood::NegativeBinomial => {
+                let width = g.shape(output)[1];
+                let dispersion = g.param(DISPERSION, &[width], Init::Constant(0.0));
+                let [kind, log_means] = counts(g, table);
+                g.map("loss", Function::Loss(Loss::ColumnOrCount), &[output, x, dispersion, kind, log_means])
+            }
         }
     }
 
@@ -115,6 +135,10 @@ impl Likelihood {
                     Some(log_means) => g.map("mean", Function::ColumnOrCountMean, &[output, table.kinds, log_means]),
                     None => g.map("mean", Function::ColumnMean, &[output, table.kinds]),
                 }
+            }
+            (Likelihood::NegativeBinomial, table) => {
+                let [kind, log_means] = counts(g, table);
+                g.map("mean", Function::ColumnOrCountMean, &[output, kind, log_means])
             }
             (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned, _) => output,
             (Likelihood::Laplace | Likelihood::StudentT | Likelihood::Columns, _) => output,
@@ -131,7 +155,7 @@ pub const LOG_FREEDOM: &str = "log_freedom";
 /// The degrees of freedom that `student-t` starts with: tails that outliers change, and that a normal distribution is near to.
 const FIRST_FREEDOM: f32 = 10.0;
 
-/// The name of what `columns` learns of each: the logarithm of a number's sigma, or of a count's failures.
+/// The name of what is learned of each column: the logarithm of a number's sigma, or of a count's failures.
 pub const DISPERSION: &str = "dispersion";
 
 /// What a likelihood of columns is given of them, as inputs.
@@ -153,6 +177,13 @@ impl Table {
             None => output,
         }
     }
+}
+
+/// The kind of columns that are all counts, and the means of their logarithms: without a table, values are logarithms of one more than
+/// the count.
+fn counts(g: &mut Graph, table: Option<Table>) -> [Node; 2] {
+    let log_means = table.and_then(|table| table.log_means).unwrap_or_else(|| g.constant(0.0));
+    [g.constant(ColumnKind::Count as u32 as f32), log_means]
 }
 
 fn gaussian(g: &mut Graph, [output, x]: [Node; 2], inv_var: f32, log_norm: f32) -> Node {

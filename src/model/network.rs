@@ -2,7 +2,7 @@
 
 use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied, kl_terms, reparameterise};
-use super::likelihood::{Likelihood, Table};
+use super::likelihood::Table;
 use super::prior;
 use super::spec::{Objective, VaeSpec};
 use crate::graph::{Graph, Node, Over};
@@ -356,7 +356,7 @@ pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) 
 
 /// Adds what the likelihood is told of a table's columns.
 pub(super) fn table(g: &mut Graph, spec: &VaeSpec) -> Option<Table> {
-    let table = spec.table.as_ref().filter(|_| spec.likelihood == Likelihood::Columns)?;
+    let table = spec.table.as_ref().filter(|_| spec.likelihood.is_of_columns())?;
     let width = spec.width;
     let groups = softmax::groups(width, table.categories.iter().cloned()).len() / 2;
     Some(Table {
@@ -380,13 +380,13 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
 /// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.
 pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
     // Columns have parameters of their own.
-    let output = match spec.likelihood {
-        Likelihood::Columns => g.reshape(output, [g.shape(inputs.x)[0], spec.width]),
-        _ => output,
+    let output = match spec.likelihood.is_of_columns() {
+        true => g.reshape(output, [g.shape(inputs.x)[0], spec.width]),
+        false => output,
     };
     let x = g.reshape(inputs.x, g.shape(output));
     // A column's loss knows missing values itself.
-    if !spec.gaps || spec.likelihood == Likelihood::Columns {
+    if !spec.gaps || spec.likelihood.is_of_columns() {
         return spec.likelihood.loss(g, output, x, spec.sigma, inputs.table);
     }
     let [value, absent] = [("x there", Function::Present), ("x absent", Function::Absent)]
