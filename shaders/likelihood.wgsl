@@ -13,6 +13,8 @@
 //   column_or_count   also a negative binomial, of mean m = exp(shift + l) and r = exp(dispersion) failures:
 //                     lnG(k + 1) - lnG(k + r) + lnG(r) + r ln(1 + m / r) + k ln((r + m) / m)      r (m - k) / (r + m)
 //                     of the count k = exp(shift + x) - 1
+//   zero_inflated     softplus(l) + that of k > 0, or softplus(l) - ln(exp(l) + exp(-a)) of k = 0, where a = r ln(1 + m / r) is that
+//                     of a zero; l is the logit of an extra zero. The slopes are those by ln m, l and the dispersion
 
 const HALF_LN_2PI: f32 = 0.9189385332;
 const LN_2: f32 = 0.69314718;
@@ -135,8 +137,12 @@ fn log_gamma_ratio(r: f32, k: f32) -> vec2<f32> {
     return vec2<f32>(value, slope);
 }
 
+fn count_of(log_count: f32) -> f32 {
+    return max(round(exp(log_count) - 1.0), 0.0);
+}
+
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> vec3<f32> {
-    let k = max(round(exp(shift + x) - 1.0), 0.0);
+    let k = count_of(shift + x);
     let log_mean = clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST);
     let mean = exp(log_mean);
     let r = exp(clamp(dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
@@ -160,4 +166,23 @@ fn column_or_count_mean(output: f32, kind: f32, shift: f32) -> f32 {
         return log1p_positive(exp(log_mean)) - shift;
     }
     return column_mean(output, kind);
+}
+
+// Of a zero, it may be the extra one or the distribution's own.
+fn zero_inflated(log_mean: f32, log_count: f32, logit: f32, dispersion: f32) -> vec4<f32> {
+    if is_missing(log_count) { return vec4<f32>(0.0); }
+    let counted = count(log_mean, log_count, dispersion, 0.0);
+    let none_extra = softplus(logit);
+    if count_of(log_count) > 0.0 { return vec4<f32>(counted.x + none_extra, counted.y, sigmoid(logit), counted.z); }
+    let either = logit + counted.x;
+    let own = sigmoid(-either);
+    // counted.x + softplus(logit) - softplus(either), without what both have.
+    let most = select(counted.x + none_extra, softplus(-logit), either > 0.0);
+    let loss = most - log1p_unit(exp(-abs(either)));
+    return vec4<f32>(loss, own * counted.y, sigmoid(logit) - sigmoid(either), own * counted.z);
+}
+
+fn zero_inflated_mean(output: f32, logit: f32, shift: f32) -> f32 {
+    let log_mean = clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST);
+    return log1p_positive(sigmoid(-logit) * exp(log_mean)) - shift;
 }

@@ -295,7 +295,11 @@ fn the_data_decides_which_flags_mean_something() {
     assert!(config.contains("sigma = 0.5") && config.contains("likelihood = \"columns\""), "{config}");
     let refused =
         wgvae(&["train", "--data", "strokes:count=50", "--sigma", "0.5", "--out", &path(&folder.path().join("no"))]);
-    assert!(text(&refused.stderr).contains("sigma applies only to likelihoods with a scale"), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("sigma applies only to likelihoods with a scale"),
+        "{}",
+        text(&refused.stderr)
+    );
 }
 
 #[test]

@@ -17,6 +17,18 @@ use crate::plan::{
 /// The stream of the seed that draws come from.
 const DRAWS: u64 = 0x6472_6177;
 
+/// What the decoder shows of rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shown {
+    /// `(N, D)`: means in the units that the model was trained with.
+    pub means: Vec<f32>,
+    /// `(N, D)`: probabilities of extra zeros; empty where the likelihood has none.
+    pub zeros: Vec<f32>,
+}
+
+/// The probabilities of extra zeros are kept below this, so that there is a count that the mean is of.
+const MOST_ZEROS: f64 = 1.0 - 1e-6;
+
 /// The likelihood of a trained model.
 #[derive(Debug, Clone)]
 pub struct Distribution {
@@ -46,7 +58,7 @@ impl Distribution {
                 Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
                 Likelihood::GaussianLearned => learned("log_sigma"),
                 Likelihood::Laplace | Likelihood::StudentT => learned(LOG_SCALE),
-                Likelihood::Columns | Likelihood::NegativeBinomial => learned(DISPERSION),
+                Likelihood::Columns | Likelihood::NegativeBinomial | Likelihood::ZeroInflated => learned(DISPERSION),
             },
             log_freedom: learned(LOG_FREEDOM).first().copied().unwrap_or(0.0),
         }
@@ -111,21 +123,28 @@ impl Distribution {
         self.sigma(value) * of_scale
     }
 
-    /// The negative log-likelihood of a value for what is shown of it; 0 of a missing one.
-    pub fn loss(&self, value: usize, x: f32, shown: f32) -> f64 {
-        let (kind, shown) = (self.kind(value), f64::from(shown));
+    /// The negative log-likelihood of a value for what is shown of it: a mean, and the probability of an extra zero; 0 of a missing
+    /// one.
+    pub fn loss(&self, value: usize, x: f32, (shown, zero): (f32, f32)) -> f64 {
+        let (kind, shown, zero) = (self.kind(value), f64::from(shown), f64::from(zero).min(MOST_ZEROS));
         let probability = || shown.clamp(1e-7, 1.0 - 1e-7);
         let output = match kind {
             ColumnKind::Number => shown,
             ColumnKind::YesNo => (probability() / (1.0 - probability())).ln(),
             ColumnKind::Category => probability().ln(),
-            ColumnKind::Count => (shown + self.log_mean(value)).exp_m1().max(1e-9).ln() - self.log_mean(value),
+            ColumnKind::Count => (self.count_mean(value, shown) / (1.0 - zero)).max(1e-9).ln() - self.log_mean(value),
         };
         let [x, dispersion, kind] = [f64::from(x), self.dispersion(value), f64::from(kind as u32)];
         let (loss, others) = match self.likelihood {
             _ if is_missing(x as f32) => return 0.0,
             Likelihood::Laplace => (Loss::Laplace, vec![dispersion]),
             Likelihood::StudentT => (Loss::StudentT, vec![dispersion, self.log_freedom.into()]),
+            Likelihood::ZeroInflated => {
+                let log_mean = self.log_mean(value);
+                let logit = (zero.max(1e-12) / (1.0 - zero)).ln();
+                let inputs = [output + log_mean, x + log_mean, logit, dispersion];
+                return oracle::evaluate(Function::Loss(Loss::ZeroInflated), &inputs)[0];
+            }
             _ => (Loss::ColumnOrCount, vec![dispersion, kind, self.log_mean(value)]),
         };
         oracle::evaluate(Function::Loss(loss), &[vec![output, x], others].concat())[0]
@@ -139,8 +158,8 @@ impl Distribution {
         }
     }
 
-    /// Draws rows `(N, D)` in place of what is shown of them; a function of that and the seed.
-    pub fn draw(&self, shown: &mut [f32], seed: u64) -> Result<(), RunError> {
+    /// Draws rows `(N, D)` in place of the means that are shown of them; a function of what is shown and the seed.
+    pub fn draw(&self, Shown { means, zeros }: &mut Shown, seed: u64) -> Result<(), RunError> {
         if !self.can_draw() {
             return Err(RunError::Unfit(
                 "mse has no noise to draw with: leave --draw out, or train with gaussian-learned or columns".into(),
@@ -148,12 +167,14 @@ impl Distribution {
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(DRAWS);
-        for row in shown.chunks_mut(self.width.max(1)) {
+        let width = self.width.max(1);
+        for (number, row) in means.chunks_mut(width).enumerate() {
+            let zeros = zeros.get(number * width..).unwrap_or_default();
             for (value, x) in row.iter_mut().enumerate() {
                 *x = match self.kind(value) {
                     ColumnKind::Number => (f64::from(*x) + self.error(value, &mut rng)) as f32,
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
-                    ColumnKind::Count => self.count(value, *x, &mut rng),
+                    ColumnKind::Count => self.count(value, (*x, zeros.get(value).copied()), &mut rng),
                     ColumnKind::Category => *x,
                 };
             }
@@ -179,9 +200,16 @@ impl Distribution {
         count.ln_1p() - self.log_mean(value)
     }
 
-    /// A draw from a negative binomial: from a Poisson distribution whose mean has a gamma distribution.
-    fn count(&self, value: usize, shown: f32, rng: &mut ChaCha8Rng) -> f32 {
-        let mean = self.count_mean(value, shown.into());
+    /// A draw from a negative binomial, or an extra zero: from a Poisson distribution whose mean has a gamma distribution.
+    fn count(&self, value: usize, (shown, zero): (f32, Option<f32>), rng: &mut ChaCha8Rng) -> f32 {
+        let mut mean = self.count_mean(value, shown.into());
+        if let Some(zero) = zero {
+            let zero = f64::from(zero).min(MOST_ZEROS);
+            if rng.random::<f64>() < zero {
+                return self.of_count(value, 0.0) as f32;
+            }
+            mean /= 1.0 - zero;
+        }
         let failures = self.dispersion(value).clamp(LOG_FAILURES_RANGE.0.into(), LOG_FAILURES_RANGE.1.into()).exp();
         let rate = Gamma::new(failures, mean / failures).map_or(mean, |gamma| gamma.sample(rng));
         let count: f64 = Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(rng));
@@ -212,8 +240,12 @@ mod tests {
         // A count whose mean is 6.
         let shown = [2.0, 0.3, (7.0_f32).ln() - 1.3, 0.2, 0.7, 0.1];
         let rows = 200_000;
-        let mut drawn = shown.repeat(rows);
-        all.draw(&mut drawn, 5).unwrap();
+        let draw = || {
+            let mut drawn = Shown { means: shown.repeat(rows), zeros: Vec::new() };
+            all.draw(&mut drawn, 5).unwrap();
+            drawn.means
+        };
+        let drawn = draw();
         let column = |i: usize| drawn.iter().skip(i).step_by(6).map(|v| f64::from(*v)).collect::<Vec<_>>();
         let moments = |values: &[f64]| {
             let mean = values.iter().sum::<f64>() / rows as f64;
@@ -234,9 +266,24 @@ mod tests {
             near(moments(&column(word)).0, p);
         }
         assert!(drawn.chunks(6).all(|row| row[3..].iter().sum::<f32>() == 1.0));
-        let mut again = shown.repeat(rows);
-        all.draw(&mut again, 5).unwrap();
-        assert_eq!(drawn, again);
+        assert_eq!(drawn, draw());
+    }
+
+    #[test]
+    fn draws_have_their_extra_zeros() {
+        let inflated =
+            Distribution { likelihood: Likelihood::ZeroInflated, ..of(&[ColumnKind::Count; 2], &[0.0; 2], &[0.0; 2]) };
+        // A mean of 2 with half of the counts extra zeros, and of 4 without.
+        let rows = 200_000;
+        let mut drawn = Shown { means: [3.0_f32.ln(), 5.0_f32.ln()].repeat(rows), zeros: [0.5, 0.0].repeat(rows) };
+        inflated.draw(&mut drawn, 3).unwrap();
+        for (column, mean, zeros) in [(0, 2.0, 0.6), (1, 4.0, 0.2)] {
+            let counts = || drawn.means.iter().skip(column).step_by(2).map(|value| f64::from(*value).exp_m1().round());
+            let found = counts().sum::<f64>() / rows as f64;
+            assert!((found - mean).abs() < 0.04, "a mean of {found}, not {mean}");
+            let found = counts().filter(|count| *count == 0.0).count() as f64 / rows as f64;
+            assert!((found - zeros).abs() < 0.005, "{found} zeros, not {zeros}");
+        }
     }
 
     /// Numbers around what is shown of them, with one scale.
@@ -255,8 +302,9 @@ mod tests {
             (Likelihood::GaussianLearned, 1.0, [0.317_311, 0.000_063]),
         ] {
             let distribution = around(likelihood, 0.5, freedom);
-            let mut drawn = vec![2.0; 200_000];
+            let mut drawn = Shown { means: vec![2.0; 200_000], zeros: Vec::new() };
             distribution.draw(&mut drawn, 7).unwrap();
+            let drawn = drawn.means;
             for (scales, share) in [0.5, 2.0].into_iter().zip(shares) {
                 let beyond = drawn.iter().filter(|x| (**x - 2.0).abs() > scales).count() as f64 / 200_000.0;
                 // Four standard errors.
@@ -273,20 +321,25 @@ mod tests {
         use ColumnKind::{Category, Count, Number, YesNo};
         let all = of(&[Number, YesNo, Count, Category], &[0.5_f32.ln(), 0.0, 0.0, 0.0], &[0.0, 0.0, 0.7, 0.0]);
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5 * b.abs().max(1.0), "{a}, not {b}");
-        near(all.loss(0, 1.0, 2.0), 2.0 + 0.5_f64.ln() + 0.5 * (2.0 * std::f64::consts::PI).ln());
-        near(all.loss(1, 1.0, 0.3), -(0.3_f64.ln()));
+        near(all.loss(0, 1.0, (2.0, 0.0)), 2.0 + 0.5_f64.ln() + 0.5 * (2.0 * std::f64::consts::PI).ln());
+        near(all.loss(1, 1.0, (0.3, 0.0)), -(0.3_f64.ln()));
         // With one failure it is geometric: of 3 for a mean of 4, 0.2 times 0.8 cubed.
-        near(all.loss(2, 4.0_f32.ln() - 0.7, 5.0_f32.ln() - 0.7), -(0.2 * 0.8_f64.powi(3)).ln());
-        near(all.loss(3, 1.0, 0.25), 4.0_f64.ln());
+        near(all.loss(2, 4.0_f32.ln() - 0.7, (5.0_f32.ln() - 0.7, 0.0)), -(0.2 * 0.8_f64.powi(3)).ln());
+        near(all.loss(3, 1.0, (0.25, 0.0)), 4.0_f64.ln());
         // Of a scale of one half, the density is exp(-2 |x - m|); of one degree of freedom it is Cauchy's.
-        near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, 1.0, 2.5), 3.0);
-        near(around(Likelihood::StudentT, 2.0, 1.0).loss(0, 1.0, 3.0), (4.0 * std::f64::consts::PI).ln());
+        near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, 1.0, (2.5, 0.0)), 3.0);
+        near(around(Likelihood::StudentT, 2.0, 1.0).loss(0, 1.0, (3.0, 0.0)), (4.0 * std::f64::consts::PI).ln());
         // By scipy.stats.t(3, 2, 0.5).logpdf(1).
-        near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, 1.0, 2.0), 2.002_337_4);
+        near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, 1.0, (2.0, 0.0)), 2.002_337_4);
         for likelihood in [Likelihood::Laplace, Likelihood::StudentT] {
-            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, crate::plan::MISSING, 2.0), 0.0);
+            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, crate::plan::MISSING, (2.0, 0.0)), 0.0);
         }
-        assert_eq!(all.loss(3, 0.0, 0.25), 0.0);
-        assert_eq!(all.loss(0, crate::plan::MISSING, 2.0), 0.0);
+        // Half of the counts are extra zeros, and a mean of 2 is half of 4: the geometric distribution has a zero with 0.2.
+        let inflated = Distribution { likelihood: Likelihood::ZeroInflated, ..of(&[Count], &[0.0], &[0.7]) };
+        let shown = (3.0_f32.ln() - 0.7, 0.5);
+        near(inflated.loss(0, -0.7, shown), -(0.6_f64.ln()));
+        near(inflated.loss(0, 4.0_f32.ln() - 0.7, shown), -(0.1 * 0.8_f64.powi(3)).ln());
+        assert_eq!(all.loss(3, 0.0, (0.25, 0.0)), 0.0);
+        assert_eq!(all.loss(0, crate::plan::MISSING, (2.0, 0.0)), 0.0);
     }
 }

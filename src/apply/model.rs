@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Distribution, Mixture, Prior, Run, RunError, draws};
+use super::{Distribution, Mixture, Prior, Run, RunError, Shown, draws};
 use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
@@ -388,6 +388,11 @@ impl Applied {
     /// Decodes `z (N, Z)` as rows of these classes, numbered as in the run's `data.json`. A model that is not conditional takes
     /// none.
     pub fn decode_as(&mut self, z: &[f32], classes: &[u32]) -> Result<Vec<f32>, RunError> {
+        Ok(self.show(z, classes)?.means)
+    }
+
+    /// The same with all that a draw of the rows' values needs: see [`Distribution::draw`].
+    pub fn show(&mut self, z: &[f32], classes: &[u32]) -> Result<Shown, RunError> {
         let (batch, latent, width) = (self.batch(), self.latent(), self.width());
         if !z.len().is_multiple_of(latent) {
             let why = format!("each code has {latent} numbers, and {} is not a multiple of that", z.len());
@@ -396,7 +401,7 @@ impl Applied {
         if self.is_conditional() {
             self.expect_classes(Some(classes), z.len() / latent)?;
         }
-        let mut shown = Vec::with_capacity(z.len() / latent * width);
+        let mut shown = Shown { means: Vec::with_capacity(z.len() / latent * width), zeros: Vec::new() };
         for (number, chunk) in z.chunks(batch * latent).enumerate() {
             let mut whole = chunk.to_vec();
             whole.resize(batch * latent, 0.0);
@@ -408,7 +413,10 @@ impl Applied {
             }
             self.executor.dispatch(Apply::Decode.into(), &StepScalars::default())?;
             let kept = chunk.len() / latent * width;
-            shown.extend(&self.executor.read(self.vae.mean)?[..kept]);
+            shown.means.extend(&self.executor.read(self.vae.mean)?[..kept]);
+            if let Some(zeros) = self.vae.zeros {
+                shown.zeros.extend(&self.executor.read(zeros)?[..kept]);
+            }
         }
         Ok(shown)
     }
@@ -417,7 +425,7 @@ impl Applied {
     /// a function of the seed alone; a conditional model's are of each class in turn.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
         let mixture = Mixture::of(&self.run)?;
-        self.sample_from(mixture.as_ref(), count, seed)
+        Ok(self.sample_from(mixture.as_ref(), count, seed)?.means)
     }
 
     /// The same from a mixture that was read already.
@@ -426,7 +434,7 @@ impl Applied {
         mixture: Option<&Mixture>,
         count: usize,
         seed: u64,
-    ) -> Result<Vec<f32>, RunError> {
+    ) -> Result<Shown, RunError> {
         let classes = Labels::in_turn(0..count, self.run.data.classes.len());
         let z = match mixture {
             Some(mixture) => mixture.draw(count, &classes, seed, 1.0),
@@ -435,23 +443,31 @@ impl Applied {
                 self.prior.draw(count, seed, 1.0)
             }
         };
-        self.decode_as(&z, &classes)
+        self.show(&z, &classes)
     }
 
     /// Reconstructs rows without noise: `(N, D)`.
     pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
         let mut shown = Vec::with_capacity(rows.rows * self.width());
-        self.reconstruct_each(rows, |_, mean| shown.extend(mean))?;
+        self.reconstruct_each(rows, |_, mean, _| shown.extend(mean))?;
         Ok(shown)
     }
 
-    /// Reconstructs rows without noise, and gives each row's number and its reconstruction `(D)`.
-    pub fn reconstruct_each(&mut self, rows: &Split, mut each: impl FnMut(usize, &[f32])) -> Result<(), RunError> {
+    /// Reconstructs rows without noise, and gives each row's number, its reconstruction `(D)`, and the probabilities of extra zeros
+    /// `(D)`, or nothing where there are none.
+    pub fn reconstruct_each(
+        &mut self,
+        rows: &Split,
+        mut each: impl FnMut(usize, &[f32], &[f32]),
+    ) -> Result<(), RunError> {
         let width = self.width();
         let mut done = 0;
         self.over(rows, Apply::Reconstruct, unchanged, |executor, vae, kept| {
             let mean = executor.read(vae.mean)?;
-            (done..done + kept).zip(mean.chunks_exact(width)).for_each(|(row, mean)| each(row, mean));
+            let zeros = vae.zeros.map_or(Ok(Vec::new()), |zeros| executor.read(zeros))?;
+            for (place, mean) in mean.chunks_exact(width).take(kept).enumerate() {
+                each(done + place, mean, zeros.chunks_exact(width).nth(place).unwrap_or_default());
+            }
             done += kept;
             Ok(())
         })

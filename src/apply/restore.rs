@@ -45,7 +45,7 @@ const AVERAGED: Draws = Draws { chains: 4, of_each: 10 };
 const MOST_FITTED: usize = 256;
 const FEW_ROWS: f64 = 10.0;
 /// What is shown of rows `(N, D)`, and draws of their codes.
-type Shown = (Vec<f32>, Vec<Vec<f32>>);
+type Explained = (Vec<f32>, Vec<Vec<f32>>);
 /// The smallest residual variance: a value that is always the same says nothing of the noise.
 const LEAST_VARIANCE: f32 = 1e-6;
 
@@ -162,17 +162,23 @@ impl Restorer {
         let (shown, codes) = self.shown(rows, classes, wanted.draws, wanted.seed)?;
         let mut draws = Vec::with_capacity(codes.len());
         for (number, z) in codes.iter().enumerate() {
-            let mut shown = self.model.decode_as(z, classes.unwrap_or_default())?;
+            let mut shown = self.model.show(z, classes.unwrap_or_default())?;
             if wanted.noisy {
                 self.model.distribution().draw(&mut shown, wanted.seed.wrapping_add(number as u64))?;
             }
-            draws.push(self.weighed(rows, &shown));
+            draws.push(self.weighed(rows, &shown.means));
         }
         Ok(Restored { rows: self.weighed(rows, &shown), draws })
     }
 
     /// What is shown of the codes of rows `(N, D)`, and draws of their codes.
-    fn shown(&mut self, rows: &[f32], classes: Option<&[u32]>, chains: usize, seed: u64) -> Result<Shown, RunError> {
+    fn shown(
+        &mut self,
+        rows: &[f32],
+        classes: Option<&[u32]>,
+        chains: usize,
+        seed: u64,
+    ) -> Result<Explained, RunError> {
         let width = self.model.width();
         let encoded = {
             let filled = self.filled(rows, classes)?;
@@ -324,7 +330,7 @@ impl Restorer {
 fn residual_variances(model: &mut Applied, rows: &Split) -> Result<Vec<f32>, RunError> {
     let width = model.width();
     let mut sums = vec![(0.0_f64, 0.0_f64); width];
-    model.reconstruct_each(rows, |row, shown| {
+    model.reconstruct_each(rows, |row, shown, _| {
         let x = rows.numbers(row..row + 1, width);
         for ((sum, count), (x, shown)) in
             sums.iter_mut().zip(x.iter().zip(shown)).filter(|(_, (x, _))| !is_missing(**x))

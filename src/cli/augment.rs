@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let labels: Option<Vec<u32>> =
         rows.split.labels.as_ref().map(|labels| models.iter().map(|row| labels[*row]).collect());
     let z = draws::around(&codes, args.seed, args.temperature);
-    let mut shown = model.decode_as(&z, labels.as_deref().unwrap_or_default())?;
+    let mut shown = model.show(&z, labels.as_deref().unwrap_or_default())?;
     let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
     let name = match format {
         Format::Png | Format::Idx => "augmented",
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Format::Npy => "augmented.npy",
     };
     let to = place_in(&run, args.to.as_deref(), name);
-    write_as(format, &run, &rows.classes, (shown, is_drawn), labels, &to)?;
+    write_as(format, &run, &rows.classes, (shown.means, is_drawn), labels, &to)?;
     told(&to)?;
     Ok(())
 }

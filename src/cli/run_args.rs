@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::data_args::{ChoiceArgs, load, with_bar};
 use super::device_args::AdapterArgs;
-use crate::apply::{Applied, Mixture, Run, RunError, mixture};
+use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
 use crate::data::{self, DataError, Dataset, Options, Rows, Shape, Split};
 use crate::disk::System;
 use crate::train::is_training;
@@ -184,8 +184,8 @@ pub struct DrawArgs {
 }
 
 impl DrawArgs {
-    /// Draws rows in place of their means `(N, D)`, if that is asked for or rows are those of a table; whether it did.
-    pub fn apply(&self, run: &Run, model: &Applied, shown: &mut [f32], seed: u64) -> Result<bool, RunError> {
+    /// Draws rows in place of their means, if that is asked for or rows are those of a table; whether it did.
+    pub fn apply(&self, run: &Run, model: &Applied, shown: &mut Shown, seed: u64) -> Result<bool, RunError> {
         let is_table = run.data.columns.is_some() && model.distribution().can_draw();
         let draws = self.draw || is_table && !self.mean;
         if draws {

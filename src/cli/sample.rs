@@ -76,8 +76,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (_, From::Codes) => args.run.mixture(&run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
         (_, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
     };
-    let mut shown = model.decode_as(&z, &classes)?;
+    let mut shown = model.show(&z, &classes)?;
     let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
+    let shown = shown.means;
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
         _ => Vec::new(),

@@ -113,9 +113,12 @@ impl Config {
             Some(layers) => stack::decoder(&layers, m.latent, &encoder, data, m.activation),
             None => stack::mirrored(&encoder, m.latent, data),
         };
-        let decoder = decoder.map_err(ConfigError::Value)?;
+        let mut decoder = decoder.map_err(ConfigError::Value)?;
         if m.tied {
             stack::check_tied(&encoder, &decoder, m.latent, data).map_err(ConfigError::Value)?;
+        }
+        if m.likelihood.outputs() > 1 {
+            stack::widen(&mut decoder, m.likelihood.outputs()).map_err(ConfigError::Value)?;
         }
         Ok(VaeSpec {
             width: data.len(),

@@ -67,6 +67,10 @@ impl Config {
                 "sigma applies only to likelihoods with a scale: choose gaussian, gaussian-learned, laplace, student-t or columns, or leave sigma out",
             ),
             (
+                m.tied && m.likelihood.outputs() > 1,
+                "with the likelihood zero-inflated the decoder makes two numbers of each value, of which the encoder has no weights: leave tied out",
+            ),
+            (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
                 "an autoencoder (objective ae) has no KL term, so beta has no effect: leave beta out, or choose elbo",
             ),

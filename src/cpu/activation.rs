@@ -39,7 +39,7 @@ fn elu_slope([y]: [f32; 1]) -> [f32; 1] {
 }
 
 #[inline(always)]
-fn softplus([u]: [f32; 1]) -> [f32; 1] {
+pub(super) fn softplus([u]: [f32; 1]) -> [f32; 1] {
     [(if u > 0.0 { u } else { 0.0 }) + ln_1p_unit(exp_negative(-u.abs()))]
 }
 

@@ -1,6 +1,7 @@
 //! Reconstruction losses and their slopes, over arrays. `y` has the loss, the slope by the output, and the slopes by what else is
 //! learned.
 
+use super::activation::softplus;
 use super::math::{exp, exp_negative, ln, ln_1p_of_ratio, ln_1p_unit, sigmoid};
 use super::vector::each;
 use crate::plan::{
@@ -25,6 +26,7 @@ pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 4]) {
         Loss::StudentT => each([output, x, a, b], [value, slope, of_other, of_last], student_t),
         Loss::Column => each([output, x, a, b], [value, slope, of_other], column),
         Loss::ColumnOrCount => each([output, x, a, b, c], [value, slope, of_other], column_or_count),
+        Loss::ZeroInflated => each([output, x, a, b], [value, slope, of_other, of_last], zero_inflated),
     }
 }
 
@@ -168,10 +170,15 @@ fn log_gamma_ratio(r: f32, k: f32) -> (f32, f32) {
     (value, slope)
 }
 
+#[inline(always)]
+fn count_of(log_count: f32) -> f32 {
+    (exp(log_count) - 1.0).round().max(0.0)
+}
+
 /// A negative binomial of mean `m = exp(shift + output)` and `r = exp(dispersion)` failures, of the count `exp(shift + x) - 1`.
 #[inline(always)]
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
-    let k = (exp(shift + x) - 1.0).round().max(0.0);
+    let k = count_of(shift + x);
     let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
     let mean = exp(log_mean);
     let r = exp(dispersion.clamp(LOG_FAILURES_RANGE.0, LOG_FAILURES_RANGE.1));
@@ -181,4 +188,30 @@ fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
     let apart = (mean - k) / (r + mean);
     let slope = r * (spread - ratio_slope - apart);
     [loss, r * apart, inward(slope, dispersion, LOG_FAILURES_RANGE.0, LOG_FAILURES_RANGE.1)]
+}
+
+/// A negative binomial, or an extra zero. Of a zero, it may be either.
+#[inline(always)]
+fn zero_inflated([log_mean, log_count, logit, dispersion]: [f32; 4]) -> [f32; 4] {
+    if is_missing(log_count) {
+        return [0.0; 4];
+    }
+    let [loss, by_mean, by_dispersion] = count(log_mean, log_count, dispersion, 0.0);
+    let [none_extra] = softplus([logit]);
+    if count_of(log_count) > 0.0 {
+        return [loss + none_extra, by_mean, sigmoid(logit), by_dispersion];
+    }
+    let either = logit + loss;
+    let own = sigmoid(-either);
+    // loss + softplus(logit) - softplus(either), without what both have.
+    let most = if either > 0.0 { softplus([-logit])[0] } else { loss + none_extra };
+    let of_zero = most - ln_1p_unit(exp_negative(-either.abs()));
+    [of_zero, own * by_mean, sigmoid(logit) - sigmoid(either), own * by_dispersion]
+}
+
+/// What the output and the logit of an extra zero show of a count.
+#[inline(always)]
+pub(super) fn zero_inflated_mean([output, logit, shift]: [f32; 3]) -> [f32; 1] {
+    let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
+    [ln_1p(sigmoid(-logit) * exp(log_mean)) - shift]
 }

@@ -296,6 +296,7 @@ impl Body {
             Function::LogNormalLogvar => each([x[0], x[1], x[2], x[3]], [y], latent::log_normal_logvar),
             Function::Loss(loss) => likelihood::losses(loss, x, [y, y1, y2, y3]),
             Function::ColumnMean | Function::ColumnOrCountMean => likelihood::means(&x[..arguments.len()], y),
+            Function::ZeroInflatedMean => each([x[0], x[1], x[2]], [y], likelihood::zero_inflated_mean),
             Function::Present => each([x[0]], [y], present),
             Function::Absent => each([x[0]], [y], absent),
         }

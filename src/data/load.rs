@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::error::list;
 use super::raw::{Progress, Raw, RawColumns, Request};
 use super::source;
-use super::{Columns, DataError, Dataset, Missing, Options, Rows, Shape, Split, Values, resize};
+use super::{Columns, DataError, Dataset, Kind, Missing, Options, Rows, Shape, Split, Values, resize};
 use crate::plan::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
@@ -61,8 +61,13 @@ impl Dataset {
         // Columns are measured before rows are repeated, so that repetition does not change the scaling.
         let columns = match columns {
             Some(raw) => Some(
-                encode(raw, &mut train, &mut test, &mut notes)
-                    .map_err(|reason| DataError::unusable(&options.source, reason))?,
+                encode(raw, &mut train, &mut test, &mut notes).map_err(|reason| {
+                    let all = |kind: Kind| {
+                        let kind = kind.name();
+                        format!("{reason}; the likelihood takes tables whose columns are all {kind}: leave that column out, or choose the likelihood columns")
+                    };
+                    DataError::unusable(&options.source, options.kind.map_or_else(|| reason.clone(), all))
+                })?,
             ),
             None => None,
         };

@@ -26,11 +26,13 @@ pub enum Likelihood {
     Columns,
     /// Columns of counts, each negative binomial with a number of failures that is learned.
     NegativeBinomial,
+    /// The same, or an extra zero, whose probability the decoder says of each.
+    ZeroInflated,
 }
 
 impl Likelihood {
     /// Every likelihood.
-    pub const ALL: [Likelihood; 8] = [
+    pub const ALL: [Likelihood; 9] = [
         Likelihood::Bernoulli,
         Likelihood::Gaussian,
         Likelihood::Mse,
@@ -39,6 +41,7 @@ impl Likelihood {
         Likelihood::StudentT,
         Likelihood::Columns,
         Likelihood::NegativeBinomial,
+        Likelihood::ZeroInflated,
     ];
 
     /// Whether it uses the configuration's sigma.
@@ -49,7 +52,8 @@ impl Likelihood {
             | Likelihood::Laplace
             | Likelihood::StudentT
             | Likelihood::Columns => true,
-            Likelihood::Bernoulli | Likelihood::Mse | Likelihood::NegativeBinomial => false,
+            Likelihood::Bernoulli | Likelihood::Mse => false,
+            Likelihood::NegativeBinomial | Likelihood::ZeroInflated => false,
         }
     }
 
@@ -60,7 +64,12 @@ impl Likelihood {
 
     /// Whether all columns of a table must be counts.
     pub fn is_of_counts(self) -> bool {
-        self == Likelihood::NegativeBinomial
+        matches!(self, Likelihood::NegativeBinomial | Likelihood::ZeroInflated)
+    }
+
+    /// How many numbers the decoder makes of each value.
+    pub fn outputs(self) -> usize {
+        if self == Likelihood::ZeroInflated { 2 } else { 1 }
     }
 
     /// The user-visible name.
@@ -74,10 +83,11 @@ impl Likelihood {
             Likelihood::StudentT => "student-t",
             Likelihood::Columns => "columns",
             Likelihood::NegativeBinomial => "negative-binomial",
+            Likelihood::ZeroInflated => "zero-inflated",
         }
     }
 
-    /// The loss `(B, D)` of each element of an output for `x`.
+    /// The loss `(B, D)` of each element of an output `(B, outputs D)` for `x`.
     pub(super) fn loss(self, g: &mut Graph, output: Node, x: Node, sigma: f32, table: Option<Table>) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
@@ -122,7 +132,28 @@ impl Likelihood {
                 let [kind, log_means] = counts(g, table);
                 g.map("loss", Function::Loss(Loss::ColumnOrCount), &[output, x, dispersion, kind, log_means])
             }
+            Likelihood::ZeroInflated => {
+                let [output, logit] = halves(g, output);
+                let width = g.shape(output)[1];
+                let dispersion = g.param(DISPERSION, &[width], Init::Constant(0.0));
+                // With the means as an input of the loss, it would bind more than a shader may.
+                let log_means = table.and_then(|table| table.log_means);
+                let [log_mean, log_count] =
+                    [("log_mean", output), ("log_count", x)].map(|(name, of)| match log_means {
+                        Some(log_means) => g.map(name, Function::Add, &[of, log_means]),
+                        None => of,
+                    });
+                g.map("loss", Function::Loss(Loss::ZeroInflated), &[log_mean, log_count, logit, dispersion])
+            }
         }
+    }
+
+    /// The probability `(B, D)` of an extra zero, if there are some.
+    pub(super) fn zeros(self, g: &mut Graph, output: Node) -> Option<Node> {
+        (self == Likelihood::ZeroInflated).then(|| {
+            let [_, logit] = halves(g, output);
+            g.map("zeros", Function::Activate(Activation::Sigmoid), &[logit])
+        })
     }
 
     /// Converts an output to the mean of the data, in the units of the data.
@@ -139,6 +170,11 @@ impl Likelihood {
             (Likelihood::NegativeBinomial, table) => {
                 let [kind, log_means] = counts(g, table);
                 g.map("mean", Function::ColumnOrCountMean, &[output, kind, log_means])
+            }
+            (Likelihood::ZeroInflated, table) => {
+                let [output, logit] = halves(g, output);
+                let [_, log_means] = counts(g, table);
+                g.map("mean", Function::ZeroInflatedMean, &[output, logit, log_means])
             }
             (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned, _) => output,
             (Likelihood::Laplace | Likelihood::StudentT | Likelihood::Columns, _) => output,
@@ -177,6 +213,12 @@ impl Table {
             None => output,
         }
     }
+}
+
+/// The two halves of an output `(B, 2 D)`: what a count is, and the logit of an extra zero.
+fn halves(g: &mut Graph, output: Node) -> [Node; 2] {
+    let width = g.shape(output)[1] / 2;
+    [g.columns("output", output, 0..width), g.columns("logit", output, width..2 * width)]
 }
 
 /// The kind of columns that are all counts, and the means of their logarithms: without a table, values are logarithms of one more than

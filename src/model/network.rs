@@ -311,7 +311,7 @@ pub(super) fn halves(g: &mut Graph, codes: Node, latent: usize) -> [Node; 2] {
     [g.columns("mu", codes, 0..latent), g.columns("logvar", codes, latent..2 * latent)]
 }
 
-/// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`. A tied decoder uses the weights in `encoder`.
+/// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`; of a likelihood with two outputs of each value `(B, 2 D)`. A tied decoder uses the weights in `encoder`.
 pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Node>, encoder: &[Node]) -> Node {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "decoder_condition")).into_iter().collect();
     let mut h = z;
@@ -381,10 +381,11 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
 pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
     // Columns have parameters of their own.
     let output = match spec.likelihood.is_of_columns() {
-        true => g.reshape(output, [g.shape(inputs.x)[0], spec.width]),
+        true => g.reshape(output, [g.shape(inputs.x)[0], spec.likelihood.outputs() * spec.width]),
         false => output,
     };
-    let x = g.reshape(inputs.x, g.shape(output));
+    let [rows, cols] = g.shape(output);
+    let x = g.reshape(inputs.x, [rows, cols / spec.likelihood.outputs()]);
     // A column's loss knows missing values itself.
     if !spec.gaps || spec.likelihood.is_of_columns() {
         return spec.likelihood.loss(g, output, x, spec.sigma, inputs.table);

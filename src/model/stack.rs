@@ -104,6 +104,17 @@ pub fn decoder(
     Ok(all)
 }
 
+/// Makes a decoder's last layer make so many numbers of each value of a row: those of all values, then the next of all.
+pub fn widen(decoder: &mut [SizedLayer], outputs: usize) -> Result<(), String> {
+    match decoder.last_mut() {
+        Some(SizedLayer { operation: SizedOperation::Dense, to, .. }) => {
+            *to = Extent::Flat(outputs * to.len());
+            Ok(())
+        }
+        _ => Err("a likelihood with several numbers of each value needs a decoder that ends with a dense layer".into()),
+    }
+}
+
 /// Whether a decoder can use an encoder's weights.
 pub fn check_tied(encoder: &[SizedLayer], decoder: &[SizedLayer], latent: usize, data: Extent) -> Result<(), String> {
     if encoder.iter().any(|layer| matches!(layer.operation, SizedOperation::Residual { .. })) {

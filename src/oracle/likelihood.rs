@@ -16,6 +16,7 @@ pub(super) fn evaluate<T: Real>(loss: Loss, x: &[T]) -> Results<T> {
         Loss::Laplace => laplace(x[0], x[1], x[2]),
         Loss::StudentT => return student_t(x[0], x[1], x[2], x[3]),
         Loss::Column | Loss::ColumnOrCount => column(x),
+        Loss::ZeroInflated => return zero_inflated(x[0], x[1], x[2], x[3]),
     };
     [value, by_output, by_other, T::zero()]
 }
@@ -144,4 +145,24 @@ fn count<T: Real>(output: T, x: T, dispersion: T, shift: T) -> [T; 3] {
     let by_r = slope_of_r - slope_of_both - (r / (r + mean)).ln() + (k - mean) / (r + mean);
     let by_output = T::of(r * (mean - k) / (r + mean));
     [T::of(loss), by_output, inward(T::of(r * by_r), dispersion, LOG_FAILURES_RANGE)]
+}
+
+/// A negative binomial, or with the probability `sigmoid(logit)` 0. Of a zero, its own share in the probability says whose it is.
+fn zero_inflated<T: Real>(log_mean: T, log_count: T, logit: T, dispersion: T) -> Results<T> {
+    if is_missing(log_count.wide() as f32) {
+        return [T::zero(); 4];
+    }
+    let [counted, by_mean, by_dispersion] = count(log_mean, log_count, dispersion, T::zero());
+    let (extra, none) = (sigmoid(logit), sigmoid(-logit));
+    if (log_count.exp() - T::one()).round() > T::zero() {
+        return [counted - none.ln(), by_mean, extra, by_dispersion];
+    }
+    let both = extra + none * (-counted).exp();
+    let own = none * (-counted).exp() / both;
+    [-both.ln(), own * by_mean, extra - (T::one() - own), own * by_dispersion]
+}
+
+/// The mean of a count that may be an extra zero, in the units of the values.
+pub(super) fn zero_inflated_mean<T: Real>(output: T, logit: T, shift: T) -> T {
+    (bounded(shift + output, LOG_COUNT_RANGE).exp() * sigmoid(-logit)).ln_1p() - shift
 }

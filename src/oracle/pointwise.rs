@@ -32,6 +32,7 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
         Function::LogNormalLogvar => one(latent::log_normal_logvar(x[0], x[1], x[2], x[3])),
         Function::Loss(loss) => likelihood::evaluate(loss, x),
         Function::ColumnMean | Function::ColumnOrCountMean => one(likelihood::column_mean(x)),
+        Function::ZeroInflatedMean => one(likelihood::zero_inflated_mean(x[0], x[1], x[2])),
         Function::Present => one(likelihood::present(x[0])),
         Function::Absent => one(likelihood::absent(x[0])),
     }

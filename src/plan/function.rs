@@ -90,6 +90,9 @@ pub enum Loss {
     Column,
     /// The same with counts: from the dispersion, the kind, and the mean of the counts' logarithms.
     ColumnOrCount,
+    /// That of a count that may be an extra zero, from the logarithm of its mean and that of one more than the count, the logit of an
+    /// extra zero and the dispersion, which both get a gradient; 0 where a value is missing.
+    ZeroInflated,
 }
 
 /// Where functions of a table's columns are tried: dispersions, kinds, means.
@@ -100,7 +103,7 @@ const FREEDOMS: &[f32] = &[1.4, 0.3, 3.2, -0.5, 8.0];
 
 impl Loss {
     /// Every loss.
-    pub const ALL: [Loss; 7] = [
+    pub const ALL: [Loss; 8] = [
         Loss::Bernoulli,
         Loss::Gaussian,
         Loss::GaussianLearned,
@@ -108,6 +111,7 @@ impl Loss {
         Loss::StudentT,
         Loss::Column,
         Loss::ColumnOrCount,
+        Loss::ZeroInflated,
     ];
 
     /// Its function in `shaders/likelihood.wgsl`; examples of its inputs after the output and `x`; the number of its
@@ -121,6 +125,7 @@ impl Loss {
             Loss::StudentT => ("student_t", &[COLUMN[0], FREEDOMS], 4, 70),
             Loss::Column => ("column", &[COLUMN[0], COLUMN[1]], 3, 24),
             Loss::ColumnOrCount => ("column_or_count", &COLUMN, 3, 90),
+            Loss::ZeroInflated => ("zero_inflated", &[&[-0.6, 1.1, 0.3, -9.0, 14.0], COLUMN[0]], 4, 100),
         }
     }
 
@@ -131,7 +136,7 @@ impl Loss {
 
     /// Whether it is of a table's columns, whose values may be missing.
     pub fn is_of_columns(self) -> bool {
-        matches!(self, Loss::Column | Loss::ColumnOrCount)
+        matches!(self, Loss::Column | Loss::ColumnOrCount | Loss::ZeroInflated)
     }
 }
 
@@ -219,6 +224,9 @@ pub enum Function {
     ColumnMean,
     /// The same with counts: from the output, the kind, and the mean of the counts' logarithms.
     ColumnOrCountMean,
+    /// The same of a count that may be an extra zero: from the output, the logit of an extra zero, and the mean of the counts'
+    /// logarithms.
+    ZeroInflatedMean,
     /// A value, or 0 where it is missing.
     Present,
     /// 1 where a value is missing, else 0.
@@ -272,7 +280,7 @@ impl Function {
         let of_activations = activations.flat_map(|a| [Activate(a), Slope(a)]);
         let others = [Copy, Add, Multiply, Normal(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
         let densities = [Exp, LogDraw, LogDrawSlope, LogNormal, LogNormalX, LogNormalMu, LogNormalLogvar];
-        let of_columns = [ColumnMean, ColumnOrCountMean, Present, Absent];
+        let of_columns = [ColumnMean, ColumnOrCountMean, ZeroInflatedMean, Present, Absent];
         of_activations.chain(others).chain(densities).chain(self::Loss::ALL.map(Loss)).chain(of_columns).collect()
     }
 
@@ -302,6 +310,7 @@ impl Function {
             }
             Function::ColumnMean => ("column_mean", Family::Likelihood, 2, 1, 6),
             Function::ColumnOrCountMean => ("column_or_count_mean", Family::Likelihood, 3, 1, 12),
+            Function::ZeroInflatedMean => ("zero_inflated_mean", Family::Likelihood, 3, 1, 14),
             Function::Present => ("present", Family::Likelihood, 1, 1, 1),
             Function::Absent => ("absent", Family::Likelihood, 1, 1, 1),
         };
@@ -339,9 +348,8 @@ impl Function {
             (Function::ReparameteriseLogvar | Function::KlLogvar | Function::LogDrawSlope, _) => Gradient::None,
             (Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar, _) => Gradient::None,
             // What is shown, and the data.
-            (Function::ColumnMean | Function::ColumnOrCountMean | Function::Present | Function::Absent, _) => {
-                Gradient::None
-            }
+            (Function::ColumnMean | Function::ColumnOrCountMean | Function::ZeroInflatedMean, _) => Gradient::None,
+            (Function::Present | Function::Absent, _) => Gradient::None,
         }
     }
 }

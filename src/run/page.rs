@@ -2,7 +2,7 @@
 
 use super::tables;
 use crate::apply::record::{Metrics, Record};
-use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, bits_per_dimension, draws};
+use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, Shown, bits_per_dimension, draws};
 use crate::config::{Config, PriorKind, RowSpec};
 use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
@@ -122,7 +122,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
     let samples = match run.has_prior() || mixture.is_some() {
         true if run.data.columns.is_some() => model.sample_from(mixture.as_ref(), PLOTTED, 0)?,
         true => model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?,
-        false => Vec::new(),
+        false => Shown::default(),
     };
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
     let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
@@ -143,12 +143,14 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         diagnoses: metrics.diagnoses.iter().map(diagnosed).collect(),
         steps: metrics.steps.iter().map(step).collect(),
         dimensions: figures.kl_per_dimension.iter().enumerate().map(dimension).collect(),
-        pictures: pictures(run, split, &codes, &figures, [&shown, &samples], mixture.as_ref(), model)?,
+        pictures: pictures(run, split, &codes, &figures, [&shown, &samples.means], mixture.as_ref(), model)?,
         latent: Some(latent_plot(rows, &codes)),
-        points: (run.data.shape == Shape::Point(2) && !samples.is_empty())
-            .then(|| Points { data: plane(&split.numbers(0..split.rows.min(PLOTTED), 2)), samples: plane(&samples) }),
+        points: (run.data.shape == Shape::Point(2) && !samples.means.is_empty()).then(|| Points {
+            data: plane(&split.numbers(0..split.rows.min(PLOTTED), 2)),
+            samples: plane(&samples.means),
+        }),
         columns: tables::columns(run, split, &shown),
-        marginals: tables::marginals(run, split, &samples, model)?,
+        marginals: tables::marginals(run, split, samples, model)?,
         config: run.config.to_toml()?,
         next: next(run),
     })

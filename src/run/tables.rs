@@ -1,6 +1,6 @@
 //! What a run's page shows of a table: its columns with their errors, and how values are spread in the data and in samples.
 
-use crate::apply::{Applied, Run, RunError};
+use crate::apply::{Applied, Run, RunError, Shown};
 use crate::data::{Cell, Split};
 use crate::report::page::{Column, Marginal, Shares};
 
@@ -46,13 +46,13 @@ pub fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
     (0..count).map(column).collect()
 }
 
-/// How the values of each column are spread in rows and in `samples (N, D)`, which are means.
-pub fn marginals(run: &Run, split: &Split, samples: &[f32], model: &Applied) -> Result<Vec<Marginal>, RunError> {
-    let Some(columns) = run.data.columns.as_ref().filter(|_| !samples.is_empty()) else { return Ok(Vec::new()) };
-    let mut drawn = samples.to_vec();
+/// How the values of each column are spread in rows and in samples, of which the means are shown.
+pub fn marginals(run: &Run, split: &Split, mut samples: Shown, model: &Applied) -> Result<Vec<Marginal>, RunError> {
+    let Some(columns) = run.data.columns.as_ref().filter(|_| !samples.means.is_empty()) else { return Ok(Vec::new()) };
     if model.distribution().can_draw() {
-        model.distribution().draw(&mut drawn, 0)?;
+        model.distribution().draw(&mut samples, 0)?;
     }
+    let drawn = samples.means;
     let count = columns.names.len();
     let both = [split.numbers(0..split.rows, run.data.shape.len()), drawn].map(|values| columns.cells(&values, true));
     let marginal = |i: usize| {

@@ -6,6 +6,7 @@ mod compressing;
 mod factors;
 mod gaps;
 mod likelihood;
+mod likelihoods;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod place;

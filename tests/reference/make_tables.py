@@ -1,12 +1,14 @@
-"""Makes the fixtures of tests/reference.rs for tables: the likelihood `columns` written once more in JAX, in float64, with
+"""Makes the fixtures of tests/reference.rs for tables: the likelihoods of columns written once more in JAX, in float64, with
 columns of every kind and with missing values. The fixtures are those of make.py; the metadata also says what the columns are.
 
     pip install jax optax numpy safetensors
     python make_tables.py            # writes table-*.safetensors beside this file
+    python make_tables.py NAME ...   # some of them
 """
 
 import json
 import pathlib
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +29,12 @@ CASES = {
     "table-mixed": dict(
         columns=[("count", 1, 1.3), ("category", 3, 0.0), ("number", 1, 0.0), ("yes-no", 1, 0.0), ("count", 1, 0.4), ("number", 1, 0.0)],
         missing=0.2,
+    ),
+    "table-counts": dict(
+        columns=[("count", 1, 1.3), ("count", 1, 0.4), ("count", 1, 0.0), ("count", 1, 2.1)], missing=0.2, likelihood="negative-binomial",
+    ),
+    "table-zeros": dict(
+        columns=[("count", 1, 1.3), ("count", 1, 0.4), ("count", 1, 0.0), ("count", 1, 0.9)], missing=0.3, likelihood="zero-inflated",
     ),
 }
 
@@ -51,7 +59,7 @@ def cells(columns, missing, rng):
     return np.asarray(rows, np.float32)
 
 
-def init(width, gaps, rng):
+def init(width, gaps, outputs, rng):
     params = {}
 
     def linear(name, inputs, outputs):
@@ -65,12 +73,12 @@ def init(width, gaps, rng):
     linear("mu", HIDDEN, LATENT)
     linear("logvar", HIDDEN, LATENT)
     linear("decoder.0", LATENT, HIDDEN)
-    linear("decoder.2", HIDDEN, width)
+    linear("decoder.2", HIDDEN, outputs * width)
     params["dispersion"] = rng.uniform(-0.7, 0.7, width)
     return {k: jnp.asarray(v.astype(np.float32), jnp.float64) for k, v in params.items()}
 
 
-def likelihood(columns, x, there, output, dispersion):
+def likelihood(columns, x, there, output, dispersion, logits):
     """The logarithm of a row's probability: of what is there."""
     total, at = 0.0, 0
     for kind, values, log_mean in columns:
@@ -85,12 +93,17 @@ def likelihood(columns, x, there, output, dispersion):
             k, m, r = jnp.round(jnp.expm1(here + log_mean)), jnp.exp(o + log_mean), jnp.exp(d)
             choose = gammaln(k + r) - gammaln(r) - gammaln(k + 1)
             term = choose + r * jnp.log(r / (r + m)) + k * jnp.log(m / (r + m))
+            if logits is not None:
+                logit = logits[:, at : at + values]
+                term = term + jax.nn.log_sigmoid(-logit)
+                term = jnp.where(k == 0, jnp.logaddexp(jax.nn.log_sigmoid(logit), term), term)
         total += jnp.sum(jnp.where(there[:, at : at + 1], term, 0.0))
         at += values
     return total
 
 
 def loss(columns, gaps, p, x, noise):
+    width = x.shape[1]
     there = x < 3e38
     x = jnp.where(there, x, 0.0)
     h = x @ p["encoder.0.weight"].T + p["encoder.0.bias"]
@@ -102,14 +115,18 @@ def loss(columns, gaps, p, x, noise):
     z = mu + jnp.exp(logvar / 2) * noise
     h = jax.nn.silu(z @ p["decoder.0.weight"].T + p["decoder.0.bias"])
     output = h @ p["decoder.2.weight"].T + p["decoder.2.bias"]
-    return (kl - likelihood(columns, x, there, output, p["dispersion"])) / x.shape[0]
+    logits = output[:, width:] if output.shape[1] > width else None
+    return (kl - likelihood(columns, x, there, output, p["dispersion"], logits)) / x.shape[0]
 
 
 for number, (name, case) in enumerate(CASES.items()):
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        continue
     columns, gaps = case["columns"], case["missing"] > 0
+    of = case.get("likelihood", "columns")
     rng = np.random.default_rng(100 + number)
     x = cells(columns, case["missing"], rng)
-    params = init(x.shape[1], gaps, rng)
+    params = init(x.shape[1], gaps, 2 if of == "zero-inflated" else 1, rng)
     noise = rng.standard_normal((STEPS, BATCH, LATENT)).astype(np.float32)
     out = {f"weights.{k}": np.asarray(v, np.float32) for k, v in params.items()}
     rule = optax.adam(RATE)
@@ -126,7 +143,7 @@ for number, (name, case) in enumerate(CASES.items()):
         params = optax.apply_updates(params, updates)
     out |= {f"final.{k}": np.asarray(v, np.float32) for k, v in params.items()}
     out |= {"x": x, "noise": noise, "losses": np.asarray(losses, np.float32)}
-    config = f'[model]\nhidden = [{HIDDEN}]\nlatent = {LATENT}\nactivation = "silu"\nlikelihood = "columns"\n'
+    config = f'[model]\nhidden = [{HIDDEN}]\nlatent = {LATENT}\nactivation = "silu"\nlikelihood = "{of}"\n'
     config += f'[train]\nbatch = {BATCH}\noptimizer = "adam"\nlr = {RATE}\n'
     table = dict(gaps=gaps, columns=[dict(kind=k, values=n, log_mean=m) for k, n, m in columns])
     path = pathlib.Path(__file__).with_name(f"{name}.safetensors")

@@ -33,6 +33,8 @@ pub(super) struct Builder<'a> {
     /// What is drawn for a batch.
     pub(super) draws: Draws,
     pub(super) mean: TensorId,
+    /// Probabilities of extra zeros.
+    pub(super) zeros: TensorId,
     pub(super) given: TensorId,
     pub(super) codes: TensorId,
     pub(super) z: TensorId,
@@ -102,6 +104,7 @@ impl<'a> Builder<'a> {
             x_of_draws,
             draws,
             mean: lowering.shared("mean", &[b, spec.width]),
+            zeros: lowering.shared("zeros", &[b, spec.width]),
             given: lowering.shared("given noise", &[draws.rows(b), spec.latent]),
             codes,
             z: if spec.objective != Objective::Ae { lowering.shared("z", &[b, spec.latent]) } else { codes },
@@ -168,6 +171,7 @@ impl<'a> Builder<'a> {
             clip: id(self.arenas.clip),
             x: id(self.x),
             mean: id(self.mean),
+            zeros: used.contains(&self.zeros).then(|| id(self.zeros)),
             noise: given.map(id),
             codes: id(self.codes),
             z: id(self.z),

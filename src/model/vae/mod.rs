@@ -100,6 +100,8 @@ pub struct Vae {
     pub x: TensorId,
     /// `(B, D)`: what the decoder shows, in the units of the data.
     pub mean: TensorId,
+    /// `(B, D)`: the probability that a value is an extra zero, of a likelihood that has some.
+    pub zeros: Option<TensorId>,
     /// `(B, Z)`: the noise of the reparameterisation, where it is given.
     pub noise: Option<TensorId>,
     /// `(B, 2 Z)`: mu and logvar; an autoencoder's `(B, Z)` code.

@@ -161,6 +161,7 @@ impl Builder<'_> {
         let mean = self.spec.likelihood.mean(&mut g, output, inputs.table);
         let mut kept = self.placed(inputs);
         kept.extend([(encoded.codes, self.codes), (mean, self.mean)]);
+        kept.extend(self.spec.likelihood.zeros(&mut g, output).map(|zeros| (zeros, self.zeros)));
         let gather = self.gather_test()?;
         self.plan("reconstruct", &g, &kept, [gather, Vec::new()])
     }
@@ -185,6 +186,7 @@ impl Builder<'_> {
         let mean = self.spec.likelihood.mean(&mut g, output, table);
         let mut kept = vec![(z, self.z), (mean, self.mean)];
         kept.extend(given);
+        kept.extend(self.spec.likelihood.zeros(&mut g, output).map(|zeros| (zeros, self.zeros)));
         kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
         self.plan(name, &g, &kept, [Vec::new(), Vec::new()])
