@@ -60,7 +60,7 @@ fn fixtures() -> Vec<Fixture> {
         })
         .collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(all.len() >= 38, "fixtures are missing");
+    assert!(all.len() >= 42, "fixtures are missing");
     all
 }
 

@@ -8,7 +8,7 @@ use crate::plan::{
     ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, Loss, is_missing,
 };
 
-const HALF_LN_PI: f32 = 0.572_364_94;
+const HALF_LN_PI: f32 = 0.572_364_9;
 const HALF_LN_TAU: f32 = 0.918_938_5;
 const YES_NO: f32 = ColumnKind::YesNo as u32 as f32;
 const CATEGORY: f32 = ColumnKind::Category as u32 as f32;

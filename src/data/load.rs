@@ -64,7 +64,7 @@ impl Dataset {
                 encode(raw, &mut train, &mut test, &mut notes).map_err(|reason| {
                     let all = |kind: Kind| {
                         let kind = kind.name();
-                        format!("{reason}; the likelihood takes tables whose columns are all {kind}: leave that column out, or choose the likelihood columns")
+                        format!("{reason}; with this likelihood all columns of a table are of kind {kind}: leave that column out, or choose the likelihood columns")
                     };
                     DataError::unusable(&options.source, options.kind.map_or_else(|| reason.clone(), all))
                 })?,

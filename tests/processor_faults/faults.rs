@@ -129,7 +129,7 @@ pub const FAULTS: &[Fault] = &[
     ("likelihood.rs", "likelihood/column_or_count ", "if «value <= least && slope > 0.0» {", "slope > 0.0"),
     ("likelihood.rs", "likelihood/column_or_count_mean", "«ln_1p(exp(log_mean)) - shift»", "log_mean - shift"),
     ("likelihood.rs", "likelihood/zero_inflated ", "if «is_missing(log_count)» {", "is_missing(logit)"),
-    ("likelihood.rs", "likelihood/zero_inflated ", "if «count_of(log_count) > 0.0» {", "count_of(log_count) > 1.0"),
+    ("likelihood.rs", "likelihood/zero_inflated ", "if «count_of(log_count) > 0.0» {", "count_of(log_count) > 2.0"),
     ("likelihood.rs", "likelihood/zero_inflated ", "return [«loss + none_extra», by_mean", "loss"),
     ("likelihood.rs", "likelihood/zero_inflated ", "«most - ln_1p_unit(exp_negative(-either.abs()))»", "most"),
     ("likelihood.rs", "likelihood/zero_inflated ", "«own * by_mean»", "by_mean"),
