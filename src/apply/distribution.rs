@@ -99,7 +99,13 @@ impl Distribution {
 
     /// The standard deviation of a number that is normal; of others, the scale.
     pub fn sigma(&self, value: usize) -> f64 {
-        self.dispersion(value).max(LOG_SIGMA_LEAST.into()).exp()
+        // The same on every machine.
+        libm::exp(self.dispersion(value).max(LOG_SIGMA_LEAST.into()))
+    }
+
+    /// The degrees of freedom of Student's t.
+    pub(super) fn freedom(&self) -> f64 {
+        libm::exp(self.log_freedom.clamp(LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1).into())
     }
 
     /// Whether numbers are normal, so that of their exponentials there is a mean.

@@ -62,6 +62,12 @@ impl Likelihood {
         self == Likelihood::Columns || self.is_of_counts()
     }
 
+    /// Whether it is a density of each number around the output.
+    pub fn is_density(self) -> bool {
+        use Likelihood::{Gaussian, GaussianLearned, Laplace, StudentT};
+        matches!(self, Gaussian | GaussianLearned | Laplace | StudentT)
+    }
+
     /// Whether all columns of a table must be counts.
     pub fn is_of_counts(self) -> bool {
         matches!(self, Likelihood::NegativeBinomial | Likelihood::ZeroInflated)

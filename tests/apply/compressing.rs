@@ -48,9 +48,12 @@ fn images_come_back_bit_for_bit_at_their_elbo() {
     for (run, flags) in [
         ("levels", "--latent 5 --condition class"),
         ("mixture", "--latent 4 --prior mixture --prior-parts 7 --condition class"),
+        ("heavy", "--latent 5 --likelihood student-t"),
+        ("sharp", "--latent 5 --likelihood laplace"),
         ("vamp", "--latent 4 --prior vamp --prior-parts 5"),
     ] {
-        place.done(&format!("{train} {flags} --likelihood gaussian-learned --sigma 0.3 --out {run}"));
+        let likelihood = if flags.contains("likelihood") { "" } else { "--likelihood gaussian-learned" };
+        place.done(&format!("{train} {flags} {likelihood} --sigma 0.3 --out {run}"));
         let class = if flags.contains("class") { "--class 3" } else { "" };
         let line = format!("compress {run} idx/t10k-images-idx3-ubyte {class} --to {run}.wgz --json");
         let figures = place.json(&line);

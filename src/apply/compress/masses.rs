@@ -176,26 +176,76 @@ impl Masses for Normal<'_> {
 /// How many levels a byte has.
 const LEVELS: u32 = 256;
 
-/// A level of an image under a normal density: what of it lies within half a level, or beyond the last one.
-pub struct Level {
-    /// The mean, in levels.
-    pub mean: f64,
-    /// The standard deviation, in levels.
-    pub deviation: f64,
+/// A density around 0, in units of its scale.
+pub enum Shape {
+    /// The standard normal.
+    Normal,
+    /// That of Laplace.
+    Laplace,
+    /// Student's t: its distribution function at places that are equally far from each other in `t / (1 + |t|)`.
+    StudentT(Vec<f64>),
 }
 
-impl Level {
+/// How many places its distribution function is known at, less one.
+const STUDENT_PLACES: usize = 1 << 14;
+
+impl Shape {
+    /// Student's t with so many degrees of freedom.
+    pub fn student_t(freedom: f64) -> Self {
+        // Sums of trapezoids. The density has no constant: the last sum is 1.
+        let slope = |i: usize| {
+            let x = 2.0 * i as f64 / STUDENT_PLACES as f64 - 1.0;
+            let rest = (1.0 - x.abs()).max(1e-9);
+            let t = x / rest;
+            libm::exp(-0.5 * (freedom + 1.0) * libm::log1p(t * t / freedom)) / (rest * rest)
+        };
+        let mut sums = vec![0.0];
+        let mut sum = 0.0;
+        for i in 0..STUDENT_PLACES {
+            sum += slope(i) + slope(i + 1);
+            sums.push(sum);
+        }
+        sums.iter_mut().for_each(|part| *part /= sum);
+        Shape::StudentT(sums)
+    }
+
+    /// The distribution function.
+    fn below(&self, t: f64) -> f64 {
+        match self {
+            Shape::Normal => normal_below(t),
+            Shape::Laplace if t < 0.0 => 0.5 * libm::exp(t),
+            Shape::Laplace => 1.0 - 0.5 * libm::exp(-t),
+            Shape::StudentT(sums) => {
+                let place = 0.5 * (1.0 + t / (1.0 + t.abs())) * STUDENT_PLACES as f64;
+                let i = (place as usize).min(STUDENT_PLACES - 1);
+                sums[i] + (place - i as f64) * (sums[i + 1] - sums[i])
+            }
+        }
+    }
+}
+
+/// A level of an image under a density: what of it lies within half a level, or beyond the last one.
+pub struct Level<'a> {
+    /// The density.
+    pub shape: &'a Shape,
+    /// Its middle, in levels.
+    pub mean: f64,
+    /// Its scale, in levels.
+    pub scale: f64,
+}
+
+impl Level<'_> {
     /// The share of the density that lies below a level.
     fn share_below(&self, level: u32) -> f64 {
         match level {
             0 => 0.0,
             LEVELS => 1.0,
-            _ => normal_below((f64::from(level) - 0.5 - self.mean) / self.deviation),
+            _ => self.shape.below((f64::from(level) - 0.5 - self.mean) / self.scale),
         }
     }
 }
 
-impl Masses for Level {
+impl Masses for Level<'_> {
     fn symbols(&self) -> u32 {
         LEVELS
     }
@@ -250,8 +300,39 @@ mod tests {
                     _ => to - from,
                 }
             };
-            check("level", &Level { mean, deviation }, level);
+            check("level", &Level { shape: &Shape::Normal, mean, scale: deviation }, level);
         }
+        let laplace = |x: f64| if x < 0.0 { 0.5 * x.exp() } else { 1.0 - 0.5 * (-x).exp() };
+        let between = |below: &dyn Fn(f64) -> f64, level: u32, mean: f64, scale: f64| {
+            let [from, to] = [-0.5, 0.5].map(|half| below((f64::from(level) + half - mean) / scale));
+            to * f64::from(u8::from(level < 255)) + f64::from(u8::from(level == 255))
+                - from * f64::from(u8::from(level > 0))
+        };
+        for (mean, scale) in [(3.0, 0.4), (100.0, 20.0)] {
+            let probability = |level| between(&laplace, level, mean, scale);
+            check("laplace", &Level { shape: &Shape::Laplace, mean, scale }, probability);
+        }
+    }
+
+    #[test]
+    fn students_distribution_is_that_of_the_textbook() {
+        // One degree of freedom is Cauchy's, two have a closed form, many are normal.
+        let cauchy = |t: f64| 0.5 + t.atan() / std::f64::consts::PI;
+        let two = |t: f64| 0.5 + t / (2.0 * (2.0 + t * t).sqrt());
+        for t in [-900.0, -7.3, -1.0, -0.01, 0.0, 0.4, 2.5, 50.0] {
+            for (freedom, expected) in [(1.0, cauchy(t)), (2.0, two(t)), (1e7, normal_below(t))] {
+                let found = Shape::student_t(freedom).below(t);
+                assert!((found - expected).abs() < 2e-6, "{t} of {freedom}: {found}, not {expected}");
+            }
+        }
+        check("student", &Level { shape: &Shape::student_t(2.0), mean: 60.0, scale: 9.0 }, |level| {
+            let end = |half: f64| two((f64::from(level) + half - 60.0) / 9.0);
+            match level {
+                0 => end(0.5),
+                255 => 1.0 - end(-0.5),
+                _ => end(0.5) - end(-0.5),
+            }
+        });
     }
 
     #[test]

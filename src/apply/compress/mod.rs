@@ -13,7 +13,7 @@ mod stack;
 pub use codes::{MOST_BITS, RoundedCodes};
 pub use file::File;
 
-use masses::{Bit, Grid, Level, Normal, Uniform, Weighted, cost};
+use masses::{Bit, Grid, Level, Normal, Shape, Uniform, Weighted, cost};
 use stack::Stack;
 
 use super::{Applied, Codes, Prior, Run, RunError, draws};
@@ -47,8 +47,8 @@ impl Alphabet {
         let is_levels = run.data.bytes && !run.data.gaps;
         match run.config.model.likelihood {
             Likelihood::Bernoulli => Ok(Alphabet::Bits),
-            Likelihood::Gaussian | Likelihood::GaussianLearned if is_levels => Ok(Alphabet::Levels),
-            Likelihood::Gaussian | Likelihood::GaussianLearned => Err(RunError::Unfit(format!(
+            likelihood if likelihood.is_density() && is_levels => Ok(Alphabet::Levels),
+            likelihood if likelihood.is_density() => Err(RunError::Unfit(format!(
                 "{} was trained on numbers that have no finite set of values: compression is for images of levels and for zeros and ones",
                 run.path.display()
             ))),
@@ -57,7 +57,7 @@ impl Alphabet {
                  --binarise",
                 run.path.display()
             ))),
-            Likelihood::Columns => Err(RunError::Unfit(format!(
+            _ => Err(RunError::Unfit(format!(
                 "{} was trained on a table: compression is for images of levels and for zeros and ones",
                 run.path.display()
             ))),
@@ -127,8 +127,9 @@ struct Coder<'a> {
     prior: Prior,
     /// The middle and the scale of each dimension's places.
     places: Vec<(f64, f64)>,
-    /// Of levels, their standard deviation.
-    deviation: f64,
+    /// Of levels, their density and its scale.
+    shape: Shape,
+    scale: f64,
     classes: u32,
     width: usize,
     bytes: bool,
@@ -150,7 +151,12 @@ impl<'a> Coder<'a> {
         if !places.iter().all(|(mean, deviation)| mean.is_finite() && deviation.is_normal()) {
             return Err(RunError::Unfit(format!("the prior of {} is not finite", run.path.display())));
         }
-        let deviation = 255.0 * model.distribution().sigma(0);
+        let scale = 255.0 * model.distribution().sigma(0);
+        let shape = match model.distribution().likelihood() {
+            Likelihood::Laplace => Shape::Laplace,
+            Likelihood::StudentT => Shape::student_t(model.distribution().freedom()),
+            _ => Shape::Normal,
+        };
         let (width, classes) = (model.width(), run.told_classes().unwrap_or(0) as u32);
         Ok(Self {
             model,
@@ -158,7 +164,8 @@ impl<'a> Coder<'a> {
             grid: Grid::new(PLACE_BITS),
             prior,
             places,
-            deviation,
+            shape,
+            scale,
             classes,
             width,
             bytes: run.data.bytes,
@@ -224,8 +231,8 @@ impl<'a> Coder<'a> {
         symbol as u8
     }
 
-    fn level(&self, shown: f32) -> Level {
-        Level { mean: 255.0 * f64::from(shown), deviation: self.deviation }
+    fn level(&self, shown: f32) -> Level<'_> {
+        Level { shape: &self.shape, mean: 255.0 * f64::from(shown), scale: self.scale }
     }
 
     /// Puts a batch on the stack.

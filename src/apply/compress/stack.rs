@@ -100,13 +100,13 @@ impl<M: Masses> DecoderModel<PRECISION> for Model<'_, M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::masses::{Bit, Grid, Level, Normal, Uniform, cost};
+    use super::super::masses::{Bit, Grid, Level, Normal, Shape, Uniform, cost};
     use super::*;
 
     #[test]
     fn what_was_put_on_comes_back_in_reverse() {
         let mut stack = Stack::new();
-        let level = |i: u32| Level { mean: f64::from(i % 300), deviation: 3.0 };
+        let level = |i: u32| Level { shape: &Shape::Normal, mean: f64::from(i % 300), scale: 3.0 };
         for i in 0..5000 {
             stack.push(&level(i), (i * 7) % 256);
             stack.push(&Bit::new(0.01), i % 2);

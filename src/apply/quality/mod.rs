@@ -170,16 +170,16 @@ impl Comparison {
         let mut features = Vec::with_capacity(self.real.rows * FEATURES);
         for (number, z) in z.chunks(some * latent).enumerate() {
             let rows = number * some..number * some + z.len() / latent;
-            let mut samples = model.decode_as(z, classes.get(rows.clone()).unwrap_or_default())?;
+            let mut samples = model.show(z, classes.get(rows.clone()).unwrap_or_default())?;
             if noise {
                 model.distribution().draw(&mut samples, seed.wrapping_add(number as u64))?;
             }
             // What is missing of a test row is missing of a sample.
             let real = if bytes { Vec::new() } else { self.real.numbers(rows, width) };
-            for (sample, real) in samples.iter_mut().zip(real) {
+            for (sample, real) in samples.means.iter_mut().zip(real) {
                 *sample = if is_missing(real) { MISSING } else { *sample };
             }
-            features.extend(self.features.of(&Split::of_numbers(&samples, bytes, width))?);
+            features.extend(self.features.of(&Split::of_numbers(&samples.means, bytes, width))?);
         }
         Ok(self.known.likeness(&Known::of(features)?))
     }
