@@ -82,7 +82,7 @@ mod tests {
             headline: Headline { active: Some((3, 4)), ..Headline::default() },
             epochs: vec![epoch],
             steps: vec![Step { step: 50, loss: 1.0, lr: 0.1, beta: 1.0 }],
-            diagnoses: [1, 2].map(|epoch| diagnosed(epoch)).into(),
+            diagnoses: [1, 2].map(diagnosed).into(),
             dimensions: vec![Dimension { kl: 0.5, is_active: true }],
             pictures: vec![picture],
             latent: Some(Latent { points: vec![[0.0, 1.0]], labels: vec![9], ..Latent::default() }),

@@ -67,11 +67,8 @@ impl Stack {
             words.push(self.seed.random());
             self.coder = AnsCoder::from_raw_parts(words, state);
         }
-        match self.coder.decode_symbol(Model(masses)) {
-            Ok(symbol) => symbol,
-            // Decoding from a vector does not fail.
-            Err(_) => 0,
-        }
+        // Decoding from a vector does not fail.
+        self.coder.decode_symbol(Model(masses)).unwrap_or_default()
     }
 }
 

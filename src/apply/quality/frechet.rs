@@ -77,7 +77,7 @@ mod tests {
     fn the_distance_of_diagonal_normals_is_that_of_means_and_deviations() {
         let normal = |mean: &[f64], deviations: &[f64]| {
             let n = mean.len();
-            let entry = |place: usize| if place % (n + 1) == 0 { deviations[place / n].powi(2) } else { 0.0 };
+            let entry = |place: usize| if place.is_multiple_of(n + 1) { deviations[place / n].powi(2) } else { 0.0 };
             Normal { mean: mean.to_vec(), covariance: (0..n * n).map(entry).collect() }
         };
         let (a, b) = (normal(&[1.0, -2.0, 0.5], &[2.0, 0.0, 3.0]), normal(&[0.0, 1.0, 0.5], &[0.5, 1.5, 3.0]));

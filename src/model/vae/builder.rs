@@ -82,7 +82,7 @@ impl<'a> Builder<'a> {
         let parts = spec.prior.parts();
         let chosen = parts.map(|parts| (tensors.floats("chosen parts", &[b, parts]), chosen(b, parts)));
         let parts =
-            parts.map(|k| ["mu", "logvar"].map(|name| tensors.floats(&format!("{name} of parts"), &[k, spec.latent])));
+            parts.map(|k| ["mu", "logvar"].map(|name| tensors.floats(format!("{name} of parts"), &[k, spec.latent])));
         // Two halves of the ring: one is read back while the other is written.
         let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
