@@ -2,7 +2,7 @@
 //!
 //! Of a row, the stack first gives a draw of the latent from what the encoder says, then takes the row's values given the draw, and then
 //! the draw given the prior. What it gave for the draw comes back when the row is read, so a row costs its negative ELBO. The latent has
-//! places ([`masses::Grid`]); rows go in batches, so that a network is run once for many. Nothing has to be equal but the numbers that the
+//! places (`masses::Grid`); rows go in batches, so that a network is run once for many. Nothing has to be equal but the numbers that the
 //! network makes, which both ends test ([`File::numbers`]).
 
 mod codes;
