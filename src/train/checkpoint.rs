@@ -128,7 +128,8 @@ impl Checkpoint {
         let step = state.progress.step;
         let path = folder.join(format!("step-{step:012}-{}.json", origin.run));
         let tensors = weights::serialized(params, &state.arenas()).map_err(other)?;
-        let manifest = Manifest { origin: origin.clone(), progress: state.progress, tensors: FileRecord::of(&tensors) };
+        let manifest =
+            Manifest { origin: origin.clone(), progress: state.progress.clone(), tensors: FileRecord::of(&tensors) };
         let manifest = RawValue::from_string(serde_json::to_string(&manifest)?)?;
         let sealed = Sealed { checksum: FileRecord::of(manifest.get().as_bytes()).checksum, manifest };
         disk::replace(disk, &tensors_of(&path), &tensors)?;
@@ -170,7 +171,7 @@ impl Checkpoint {
         Ok(State {
             weights: arenas.next().unwrap_or_else(|| Ok(Vec::new()))?,
             moments: arenas.collect::<Result<_, _>>()?,
-            progress: manifest.progress,
+            progress: manifest.progress.clone(),
         })
     }
 

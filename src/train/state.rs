@@ -1,5 +1,7 @@
 //! The state of a run between two steps: everything that it goes on from.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::EpochReport;
@@ -38,7 +40,7 @@ impl Mean {
 }
 
 /// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps done.
     pub step: u64,
@@ -56,6 +58,9 @@ pub struct Progress {
     pub last: Option<EpochReport>,
     /// The epoch with the smallest test loss.
     pub best: Option<EpochReport>,
+    /// Norms of the last step's gradient by each layer's parameters, from the end of an epoch's steps until the model was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_norms: Option<BTreeMap<String, f64>>,
     /// What the schedule's learning rate is multiplied by: halved whenever training diverges.
     pub lr_factor: f64,
     /// How often training has diverged and gone back to a checkpoint.
@@ -73,6 +78,7 @@ impl Default for Progress {
             since_report: Mean::default(),
             last: None,
             best: None,
+            gradient_norms: None,
             lr_factor: 1.0,
             rollbacks: 0,
         }

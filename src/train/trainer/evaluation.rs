@@ -9,7 +9,7 @@ use crate::gpu::GpuError;
 use crate::model::{Labels, Plan};
 use crate::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 use crate::train::TrainError;
-use crate::train::diagnosis::{Diagnosis, ROWS, are_active, kl_per_dimension, norms, variances};
+use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dimension, variances};
 use crate::train::event::EpochReport;
 use crate::train::state::Mean;
 
@@ -62,8 +62,12 @@ impl Trainer {
         Ok(Some(metrics))
     }
 
-    /// Looks at the model as it is after an epoch.
-    pub(super) fn diagnose(&mut self, report: EpochReport) -> Result<Diagnosis, GpuError> {
+    /// Looks at the model as it is after an epoch, if that is one that is shown.
+    pub(super) fn diagnose(&mut self, report: EpochReport) -> Result<Option<Diagnosis>, GpuError> {
+        let gradient_norms = self.progress.gradient_norms.take().unwrap_or_default();
+        if !is_shown(report.epoch, self.schedule.epochs()) {
+            return Ok(None);
+        }
         let latent = self.config.model.latent;
         let (mut mu, mut logvar) = (Vec::new(), Vec::new());
         let rows = self.schedule.evaluation_rows().min(ROWS);
@@ -83,14 +87,13 @@ impl Trainer {
             _ => Vec::new(),
         };
         let active = are_active(&variances(&mu, latent), &kl_per_dimension);
-        let gradients = self.executor.read(self.vae.gradients)?;
-        Ok(Diagnosis {
+        Ok(Some(Diagnosis {
             epoch: report.epoch,
             step: report.step,
             active_units: active.into_iter().filter(|is_active| *is_active).count(),
             kl_per_dimension,
-            gradient_norms: norms(&self.vae.program.params, &gradients),
-        })
+            gradient_norms,
+        }))
     }
 
     /// The first rows of the batch that was gathered last.

@@ -14,7 +14,7 @@ use crate::kernels::batch::{half_bits, row_of};
 use crate::model::{Plan, Vae};
 use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
 use crate::train::advice::{advice, is_collapsed};
-use crate::train::diagnosis::is_shown;
+use crate::train::diagnosis::{is_shown, norms};
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
 use crate::train::saving::{Saved, Saving};
 use crate::train::state::{Mean, Progress, State};
@@ -48,6 +48,8 @@ pub struct Trainer {
     /// The rows that some parameters start as.
     first_rows: Vec<f32>,
     progress: Progress,
+    /// Whether the device has the gradients of a step.
+    has_stepped: bool,
     /// Whether it was said that the posterior has collapsed.
     is_collapse_told: bool,
     /// The best state, where it is not in a checkpoint yet.
@@ -123,6 +125,7 @@ impl Trainer {
             test,
             first_rows,
             progress: Progress::default(),
+            has_stepped: false,
             is_collapse_told: false,
             best: None,
             test_losses: Vec::new(),
@@ -148,7 +151,7 @@ impl Trainer {
     pub fn state(&mut self) -> Result<State, GpuError> {
         let weights = self.executor.read(self.vae.weights)?;
         let moments = self.vae.moments.iter().map(|id| self.executor.read(*id)).collect::<Result<_, _>>()?;
-        Ok(State { progress: self.progress, weights, moments })
+        Ok(State { progress: self.progress.clone(), weights, moments })
     }
 
     /// Goes on from a state.
@@ -157,7 +160,7 @@ impl Trainer {
         for (id, moment) in self.vae.moments.iter().zip(&state.moments) {
             self.executor.write(*id, moment)?;
         }
-        self.progress = state.progress;
+        self.progress = state.progress.clone();
         self.schedule.set_lr_factor(state.progress.lr_factor);
         self.best = None;
         // A partial last epoch is a whole one, where the run is longer now.
@@ -219,10 +222,15 @@ impl Trainer {
         let end = self.schedule.epoch_end(self.progress.epoch as u64 + 1).min(self.schedule.total());
         let due = saving.every.steps_due(saved).unwrap_or(end).min(end);
         self.steps(due, saving.every.time_due(saved), folder, stop, watch)?;
+        let shown = self.progress.step == end && is_shown(self.progress.epoch + 1, self.schedule.epochs());
+        if shown && self.has_stepped && self.progress.gradient_norms.is_none() {
+            let gradients = self.executor.read(self.vae.gradients)?;
+            self.progress.gradient_norms = Some(norms(&self.vae.program.params, &gradients));
+        }
         if stop.load(Ordering::Relaxed) {
             return Err(self.interrupted(folder, saving));
         }
-        let mut is_best = false;
+        let (mut is_best, mut diagnosis) = (false, None);
         let ended = self.progress.step == end;
         if ended {
             let Some(test) = self.evaluate(stop)? else { return Err(self.interrupted(folder, saving)) };
@@ -232,6 +240,10 @@ impl Trainer {
             is_best = self.end_epoch(&test);
             if let Some(report) = self.progress.last {
                 folder.record(&MetricsLine::Epoch(report))?;
+                diagnosis = self.diagnose(report)?;
+                if let Some(diagnosis) = &diagnosis {
+                    folder.record(&MetricsLine::Diagnosis(diagnosis.clone()))?;
+                }
             }
         }
         let is_due = saving.every.is_due(&self.progress, saved) || self.is_finished();
@@ -250,10 +262,8 @@ impl Trainer {
             }
         }
         if ended && let Some(report) = self.progress.last {
-            if is_shown(report.epoch, self.schedule.epochs()) {
-                let diagnosis = self.diagnose(report)?;
-                folder.record(&MetricsLine::Diagnosis(diagnosis.clone()))?;
-                watch(Event::Diagnosis(&diagnosis))?;
+            if let Some(diagnosis) = &diagnosis {
+                watch(Event::Diagnosis(diagnosis))?;
             }
             if let Some(warning) = self.first_collapse(&report) {
                 watch(Event::Warning(&warning))?;
@@ -376,6 +386,7 @@ impl Trainer {
                     return Err(TrainError::Diverged { step: self.progress.step + 1, loss, tensor: None });
                 }
                 self.progress.step += 1;
+                self.has_stepped = true;
                 let done = self.progress.step;
                 self.progress.of_epoch.add(metrics, 1.0);
                 progress.add(metrics, 1.0);
