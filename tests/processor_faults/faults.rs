@@ -114,7 +114,7 @@ pub const FAULTS: &[Fault] = &[
     ("likelihood.rs", "likelihood/laplace ", "[«far + kept» + std::f32::consts::LN_2", "far + log_scale"),
     ("likelihood.rs", "likelihood/laplace ", "inward(«1.0 - far»,", "1.0 + far"),
     ("likelihood.rs", "likelihood/student_t ", "(«0.5 * log_nu - ratio»)", "0.5 * log_nu + ratio"),
-    ("likelihood.rs", "likelihood/student_t ", "«(nu * (1.0 + s)) * inverse»", "(nu * (1.0 + s))"),
+    ("likelihood.rs", "likelihood/student_t ", "«(nu + 1.0) * t / (nu * (1.0 + s)) * inverse»", "(nu + 1.0) * t / (nu * (1.0 + s))"),
     ("likelihood.rs", "likelihood/student_t ", "«1.0 - (nu + 1.0) * share»", "1.0 - nu * share"),
     ("likelihood.rs", "likelihood/student_t ", "«spread - share - ratio_slope»", "spread - share + ratio_slope"),
     ("likelihood.rs", "likelihood/student_t ", "«log_freedom.clamp(LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1)»", "log_freedom"),
