@@ -1,12 +1,11 @@
 //! `wgvae eval`: loss, KL and other figures of a model on given rows.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::quality;
-use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::run_args::{RowsArgs, RunArgs, counting, place_in, told};
 use super::sheet::put;
 use crate::apply::importance::{self, MeanLikelihood, Sampled};
 use crate::apply::quality::Quality;
@@ -223,14 +222,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Estimates the likelihood of rows, and shows how far it is.
 fn likelihood(run: &Run, model: &mut Applied, rows: &Split, samples: usize) -> Result<MeanLikelihood, RunError> {
-    let bar = ProgressBar::hidden();
-    if std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("nll      {bar:28} {percent} %  {msg}  {eta} left") {
-            bar.set_style(style);
-        }
-    }
-    bar.set_length(1000);
+    let bar = counting("nll", 1000);
     let known = importance::likelihoods(run, model, rows, samples, &mut |Sampled { done, share }| {
         bar.set_position((1000.0 * share) as u64);
         if !done.is_empty() && !bar.is_hidden() {

@@ -1,10 +1,8 @@
 //! `wgvae eval --quality`: how good a model's samples are.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use super::run_args::{RunArgs, own_data};
+use super::run_args::{RunArgs, counting, own_data};
 use crate::apply::quality::{Comparison, Likeness, Quality, ROWS};
 use crate::apply::{Applied, Run};
 use crate::data::Split;
@@ -17,14 +15,7 @@ pub fn quality(
     test: &Split,
     most: Option<u64>,
 ) -> anyhow::Result<Quality> {
-    let bar = ProgressBar::hidden();
-    if std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("features {bar:28} {percent} %  {eta} left") {
-            bar.set_style(style);
-        }
-    }
-    bar.set_length(1000);
+    let bar = counting("features", 1000);
     let watch = &mut |share: f64| bar.set_position((1000.0 * share) as u64);
     let mut comparison = Comparison::with(
         test,

@@ -239,7 +239,9 @@ pub fn counting(what: &'static str, count: usize) -> ProgressBar {
     let bar = ProgressBar::hidden();
     if std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(&format!("{what:8} {{bar:28}} {{percent}} %  {{eta}} left")) {
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{what:8} {{bar:28}} {{percent}} %  {{msg}}  {{eta}} left"))
+        {
             bar.set_style(style);
         }
     }
