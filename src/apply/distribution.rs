@@ -120,10 +120,7 @@ impl Distribution {
                 let [above, below]: [f64; 2] = [Exp1.sample(rng), Exp1.sample(rng)];
                 above - below
             }
-            Likelihood::StudentT => {
-                let log_freedom = self.log_freedom.clamp(LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1);
-                StudentT::new(f64::from(log_freedom).exp()).map_or(0.0, |t| t.sample(rng))
-            }
+            Likelihood::StudentT => StudentT::new(self.freedom()).map_or(0.0, |t| t.sample(rng)),
             _ => StandardNormal.sample(rng),
         };
         self.sigma(value) * of_scale

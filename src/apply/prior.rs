@@ -94,17 +94,14 @@ impl Prior {
                 *z = (part.mean[i] + part.deviation[i] * f64::from(*z)) as f32;
             }
         };
-        match &self.parts[..] {
-            // What is drawn already.
-            [one] if *one == Part::new(vec![0.0; self.latent], vec![1.0; self.latent], 1) => {}
-            parts => {
-                let key = key(seed, Stream::Part, 0);
-                for (row, z) in drawn.chunks_mut(self.latent).enumerate() {
-                    let share = oracle::uniform(key, row as u32, 0);
-                    let part = (f64::from(share) * parts.len() as f64) as usize;
-                    of(&parts[part.min(parts.len() - 1)], z);
-                }
-            }
+        if *self == Self::standard(self.latent) {
+            return drawn;
+        }
+        let key = key(seed, Stream::Part, 0);
+        for (row, z) in drawn.chunks_mut(self.latent).enumerate() {
+            let share = oracle::uniform(key, row as u32, 0);
+            let part = (f64::from(share) * self.parts.len() as f64) as usize;
+            of(&self.parts[part.min(self.parts.len() - 1)], z);
         }
         drawn
     }

@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use super::place::{Place, table};
-
-fn number(of: &Value, name: &str) -> f64 {
-    of[name].as_f64().unwrap_or_else(|| panic!("no {name} in {of}"))
-}
+use super::place::{Place, number, table};
 
 /// The levels of an IDX file of images.
 fn levels(place: &Place, file: &str) -> Vec<u8> {

@@ -1,22 +1,16 @@
 //! The likelihood of rows by importance sampling, beside what it is.
 
-use safetensors::SafeTensors;
 use serde_json::Value;
 use wgvae::data::Dataset;
 
-use super::place::Place;
+use super::place::{Place, number};
 
 const SIGMA: f64 = 0.2;
 
 /// The mean of `-ln p(x)` of test points under a linear model with one latent dimension: a normal with covariance
 /// `w w^T + sigma^2`.
 fn exact(place: &Place, run: &str, source: &str) -> f64 {
-    let bytes = std::fs::read(place.path(run).join("model.safetensors")).unwrap();
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let of = |name: &str| -> Vec<f64> {
-        let words = tensors.tensor(name).unwrap().data().chunks_exact(4);
-        words.map(|word| f64::from(f32::from_le_bytes(word.try_into().unwrap()))).collect()
-    };
+    let of = |name: &str| place.weights(run, name);
     let (w, mean) = (of("decoder.0.weight"), of("decoder.0.bias"));
     let data = Dataset::load(source).unwrap();
     let [a, b, c] = [w[0] * w[0] + SIGMA * SIGMA, w[0] * w[1], w[1] * w[1] + SIGMA * SIGMA];
@@ -28,10 +22,6 @@ fn exact(place: &Place, run: &str, source: &str) -> f64 {
         0.5 * (far + determinant.ln()) + (2.0 * std::f64::consts::PI).ln()
     };
     points.chunks_exact(2).map(nats).sum::<f64>() / data.test.rows as f64
-}
-
-fn number(of: &Value, name: &str) -> f64 {
-    of[name].as_f64().unwrap_or_else(|| panic!("no {name} in {of}"))
 }
 
 #[test]

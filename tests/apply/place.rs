@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use safetensors::SafeTensors;
 use serde_json::Value;
 
 use super::common;
@@ -50,9 +51,22 @@ impl Place {
         (output.status.code().unwrap(), told[0].to_string())
     }
 
+    /// The weights of a run that have this name.
+    pub fn weights(&self, run: &str, name: &str) -> Vec<f64> {
+        let bytes = std::fs::read(self.path(run).join("model.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let words = tensors.tensor(name).unwrap().data().chunks_exact(4);
+        words.map(|word| f64::from(f32::from_le_bytes(word.try_into().unwrap()))).collect()
+    }
+
     pub fn json(&self, line: &str) -> Value {
         serde_json::from_str(self.done(line).lines().last().unwrap()).unwrap()
     }
+}
+
+/// A figure of a command's JSON.
+pub fn number(of: &Value, name: &str) -> f64 {
+    of[name].as_f64().unwrap_or_else(|| panic!("no {name} in {of}"))
 }
 
 pub fn read(path: &Path) -> String {

@@ -1,26 +1,16 @@
 //! Priors that are learned, beside what is known of them.
 
 use safetensors::SafeTensors;
-use serde_json::Value;
 use wgvae::data::Dataset;
 
-use super::place::Place;
+use super::place::{Place, number};
 
 const SIGMA: f64 = 0.2;
-
-fn number(of: &Value, name: &str) -> f64 {
-    of[name].as_f64().unwrap_or_else(|| panic!("no {name} in {of}"))
-}
 
 /// The mean of `-ln p(x)` of test points under a linear model with one latent dimension and a prior that is a mixture: a mixture of
 /// normals, each with covariance `v w w^T + sigma^2`.
 fn exact(place: &Place, run: &str, source: &str) -> f64 {
-    let bytes = std::fs::read(place.path(run).join("model.safetensors")).unwrap();
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let of = |name: &str| -> Vec<f64> {
-        let words = tensors.tensor(name).unwrap().data().chunks_exact(4);
-        words.map(|word| f64::from(f32::from_le_bytes(word.try_into().unwrap()))).collect()
-    };
+    let of = |name: &str| place.weights(run, name);
     let (w, bias) = (of("decoder.0.weight"), of("decoder.0.bias"));
     let (mu, logvar) = (of("prior.mu"), of("prior.logvar"));
     let density = |point: &[f32], part: usize| {

@@ -92,16 +92,12 @@ fn symbols(alphabet: Alphabet, rows: &Split, width: usize) -> Result<Vec<u8>, Ru
     match (alphabet, &rows.values) {
         (Alphabet::Levels, Values::Bytes(levels)) => Ok(levels.clone()),
         _ => {
-            let bit = |x: f32| {
-                match x {
+            let between = "the likelihood bernoulli is one of zeros and ones, and these rows have values between: train with --binarise, \
+                           or with gaussian-learned";
+            let bit = |x: f32| match x {
                 0.0 => Ok(0),
                 1.0 => Ok(1),
-                _ => Err(RunError::Unfit(
-                    "the likelihood bernoulli is one of zeros and ones, and these rows have values between: train with --binarise, or with \
-                     gaussian-learned"
-                        .into(),
-                )),
-            }
+                _ => Err(RunError::Unfit(between.into())),
             };
             rows.numbers(0..rows.rows, width).into_iter().map(bit).collect()
         }
@@ -127,12 +123,33 @@ struct Coder<'a> {
     prior: Prior,
     /// The middle and the scale of each dimension's places.
     places: Vec<(f64, f64)>,
-    /// Of levels, their density and its scale.
-    shape: Shape,
-    scale: f64,
+    levels: Levels,
     classes: u32,
     width: usize,
     bytes: bool,
+}
+
+/// How levels are distributed around what is shown of them.
+struct Levels {
+    shape: Shape,
+    /// In levels.
+    scale: f64,
+}
+
+impl Levels {
+    fn of(model: &Applied) -> Self {
+        let distribution = model.distribution();
+        let shape = match distribution.likelihood() {
+            Likelihood::Laplace => Shape::Laplace,
+            Likelihood::StudentT => Shape::student_t(distribution.freedom()),
+            _ => Shape::Normal,
+        };
+        Self { shape, scale: 255.0 * distribution.sigma(0) }
+    }
+
+    fn around(&self, shown: f32) -> Level<'_> {
+        Level { shape: &self.shape, mean: 255.0 * f64::from(shown), scale: self.scale }
+    }
 }
 
 /// Rows of a batch as they are on the stack.
@@ -151,12 +168,7 @@ impl<'a> Coder<'a> {
         if !places.iter().all(|(mean, deviation)| mean.is_finite() && deviation.is_normal()) {
             return Err(RunError::Unfit(format!("the prior of {} is not finite", run.path.display())));
         }
-        let scale = 255.0 * model.distribution().sigma(0);
-        let shape = match model.distribution().likelihood() {
-            Likelihood::Laplace => Shape::Laplace,
-            Likelihood::StudentT => Shape::student_t(model.distribution().freedom()),
-            _ => Shape::Normal,
-        };
+        let levels = Levels::of(model);
         let (width, classes) = (model.width(), run.told_classes().unwrap_or(0) as u32);
         Ok(Self {
             model,
@@ -164,8 +176,7 @@ impl<'a> Coder<'a> {
             grid: Grid::new(PLACE_BITS),
             prior,
             places,
-            shape,
-            scale,
+            levels,
             classes,
             width,
             bytes: run.data.bytes,
@@ -219,20 +230,16 @@ impl<'a> Coder<'a> {
     fn push_value(&self, stack: &mut Stack, shown: f32, symbol: u8) {
         match self.alphabet {
             Alphabet::Bits => stack.push(&Bit::new(shown), symbol.into()),
-            Alphabet::Levels => stack.push(&self.level(shown), symbol.into()),
+            Alphabet::Levels => stack.push(&self.levels.around(shown), symbol.into()),
         }
     }
 
     fn pop_value(&self, stack: &mut Stack, shown: f32) -> u8 {
         let symbol = match self.alphabet {
             Alphabet::Bits => stack.pop(&Bit::new(shown)),
-            Alphabet::Levels => stack.pop(&self.level(shown)),
+            Alphabet::Levels => stack.pop(&self.levels.around(shown)),
         };
         symbol as u8
-    }
-
-    fn level(&self, shown: f32) -> Level<'_> {
-        Level { shape: &self.shape, mean: 255.0 * f64::from(shown), scale: self.scale }
     }
 
     /// Puts a batch on the stack.
@@ -332,7 +339,7 @@ pub fn compress(run: &Run, model: &mut Applied, rows: &Split, watch: &mut dyn Fn
         watch(done);
     }
     let file = File::new(coder.model, rows.rows, checksum(&symbols, &classes), stack.into_words())?;
-    decompress(run, model, &file, &mut |restored| watch(done + restored))?;
+    restored(run, model, &file, &mut |restored| watch(done + restored))?;
     Ok(file)
 }
 
@@ -344,6 +351,11 @@ pub fn decompress(
     watch: &mut dyn FnMut(usize),
 ) -> Result<Split, RunError> {
     file.expect(model)?;
+    restored(run, model, file, watch)
+}
+
+/// The same of a file that this model made.
+fn restored(run: &Run, model: &mut Applied, file: &File, watch: &mut dyn FnMut(usize)) -> Result<Split, RunError> {
     let mut coder = Coder::new(run, model)?;
     let wrong = || {
         RunError::Unfit(
@@ -392,12 +404,12 @@ pub fn elbo_bits(run: &Run, model: &mut Applied, rows: &Split, draws: usize) -> 
             let codes = model.encode(&rows)?;
             let classes = rows.labels.clone().unwrap_or_default();
             let symbols = symbols(Alphabet::Levels, &rows, model.width())?;
+            let levels = Levels::of(model);
             let mut nats = 0.0;
             for draw in 0..draws as u64 {
                 let shown = model.decode_as(&draws::around(&codes, draw, 1.0), &classes)?;
-                let coder = Coder::new(run, model)?;
-                nats +=
-                    shown.iter().zip(&symbols).map(|(x, symbol)| cost(&coder.level(*x), (*symbol).into())).sum::<f64>();
+                let costs = shown.iter().zip(&symbols).map(|(x, symbol)| cost(&levels.around(*x), (*symbol).into()));
+                nats += costs.sum::<f64>();
             }
             nats / count / draws as f64
         }

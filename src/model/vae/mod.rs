@@ -182,9 +182,7 @@ impl Vae {
         builder.weighed = Some(builder.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
     }
-}
 
-impl Vae {
     /// The plan that computes the parts of the prior, if it has some.
     pub fn prior_plan(&self) -> Option<PlanId> {
         self.program.plans.iter().position(|plan| plan.name == plans::PRIOR).map(PlanId)
