@@ -4,6 +4,9 @@
 mod common;
 #[path = "../common/folder.rs"]
 mod folder;
+#[cfg(target_os = "linux")]
+#[path = "../common/full.rs"]
+mod full;
 
 mod faults;
 mod processes;

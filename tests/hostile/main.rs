@@ -3,6 +3,9 @@
 
 #[path = "../common/folder.rs"]
 mod folder;
+#[cfg(target_os = "linux")]
+#[path = "../common/full.rs"]
+mod full;
 
 mod crafted;
 mod damaged;

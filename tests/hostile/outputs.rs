@@ -1,9 +1,9 @@
 //! Results that could not be written to stdout are an error.
 
-use std::fs::OpenOptions;
 use std::process::Stdio;
 
 use super::harness::{command, path, run_of_points};
+use crate::full::full;
 
 #[test]
 fn a_full_stdout_is_an_error() {
@@ -51,8 +51,7 @@ fn a_full_stdout_is_an_error() {
         let good = command(&args).output().unwrap();
         assert!(good.status.success(), "{args:?}: {}", String::from_utf8_lossy(&good.stderr));
         let _ = std::fs::remove_dir_all(&exported);
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = command(&args).stdout(full).output().unwrap();
+        let output = command(&args).stdout(full()).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
         assert!(error.is_empty() || error.contains("the result could not be written to stdout"), "{args:?}: {error}");
