@@ -8,6 +8,8 @@
 //                     with b = exp(log_scale); the slope by log_scale is 1 - |m - x| / b
 //   student_t         lnG(nu / 2) - lnG((nu + 1) / 2) + ln(nu pi) / 2 + log_scale + (nu + 1) / 2 ln(1 + s)
 //                     with t = (m - x) / exp(log_scale), nu = exp(log_freedom), s = t^2 / nu; also the slopes by both logarithms
+//   logistic          softplus(-v) + softplus(t) - ln(1 - exp(-2 w)) = -ln(sigmoid(v) - sigmoid(t)), with w = half a level / s,
+//                     v, t = (x - m) / s +- w and s = exp(log_scale); the first or the last level without its open end
 //   column            one of these by the column's kind, or -x l of a category's word whose log-probability is l; 0 where a
 //                     value is missing
 //   column_or_count   also a negative binomial, of mean m = exp(shift + l) and r = exp(dispersion) failures:
@@ -20,6 +22,8 @@ const HALF_LN_2PI: f32 = 0.9189385332;
 const LN_2: f32 = 0.69314718;
 const HALF_LN_PI: f32 = 0.57236494;
 const LOG_SIGMA_LEAST: f32 = -7.0;
+const LOG_SCALE_MOST: f32 = 2.0;
+const HALF_LEVEL: f32 = 0.0019607843;
 const LOG_FREEDOM_MOST: f32 = 6.9077554;
 const LOG_FAILURES_LEAST: f32 = -5.0;
 const LOG_FAILURES_MOST: f32 = 10.0;
@@ -80,6 +84,54 @@ fn student_t(location: f32, x: f32, log_scale: f32, log_freedom: f32) -> vec4<f3
     // What cancels where there is much freedom is taken first.
     let by_freedom = 0.5 * (nu * (spread - share - ratio.y) + (1.0 - share));
     return vec4<f32>(loss, by_output, by_scale, inward(by_freedom, log_freedom, 0.0, LOG_FREEDOM_MOST));
+}
+
+fn logistic(location: f32, x: f32, log_scale: f32) -> vec3<f32> {
+    let inv_scale = exp(-clamp(log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST));
+    let w = HALF_LEVEL * inv_scale;
+    let u = (x - location) * inv_scale;
+    var loss = 0.0;
+    var by_location = 0.0;
+    var by_scale = 0.0;
+    if x < 1.0 - HALF_LEVEL {
+        let v = u + w;
+        let above = sigmoid(-v);
+        loss += softplus(-v);
+        by_location += above;
+        by_scale += v * above;
+    }
+    if x > HALF_LEVEL {
+        let t = u - w;
+        let below = sigmoid(t);
+        loss += softplus(t);
+        by_location -= below;
+        by_scale -= t * below;
+    }
+    if x > HALF_LEVEL && x < 1.0 - HALF_LEVEL {
+        let inside = -expm1_negative(-2.0 * w);
+        loss -= log(inside);
+        by_scale += 2.0 * w * (1.0 - inside) / inside;
+    }
+    return vec3<f32>(loss, by_location * inv_scale, inward(by_scale, log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST));
+}
+
+// softplus(u) - u sigmoid(u): the entropy of the probability sigmoid(u).
+fn share_entropy(u: f32) -> f32 {
+    let e = exp(-abs(u));
+    return log1p_unit(e) + abs(u) * e / (1.0 + e);
+}
+
+// What lies beyond 0 or 1 counts as 0 or 1.
+fn logistic_mean(location: f32, log_scale: f32) -> vec3<f32> {
+    let kept = clamp(log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST);
+    let scale = exp(kept);
+    let inv_scale = exp(-kept);
+    let a = location * inv_scale;
+    let b = (location - 1.0) * inv_scale;
+    // The smaller of two shares, the one above or the one below, is the exacter one.
+    let by_location = select(sigmoid(a) - sigmoid(b), sigmoid(-b) - sigmoid(-a), b > 0.0);
+    let by_scale = select(0.0, scale * (share_entropy(a) - share_entropy(b)), kept == log_scale);
+    return vec3<f32>(scale * (softplus(a) - softplus(b)), by_location, by_scale);
 }
 
 // The largest float stands for a value that is missing.

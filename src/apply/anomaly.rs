@@ -78,13 +78,12 @@ impl Scores {
         let scores = model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
         let mut errors = Vec::with_capacity(rows.rows);
         let mut losses = Vec::with_capacity(rows.rows * parts.len());
-        model.reconstruct_each(rows, |row, mean, zeros| {
+        model.reconstruct_each(rows, |row, mean, parameters| {
             let x = rows.numbers(row..row + 1, width);
             let there = || (0..width).filter(|i| !is_missing(x[*i]));
             let square = |i: usize| f64::from(x[i] - mean[i]).powi(2);
             errors.push(there().map(square).sum::<f64>() / there().count().max(1) as f64);
-            let zero = |i: usize| zeros.get(i).copied().unwrap_or(0.0);
-            let loss = |i: &usize| distribution.loss(*i, x[*i], (mean[*i], zero(*i)));
+            let loss = |i: &usize| distribution.loss(*i, x[*i], mean[*i], parameters(*i));
             losses.extend(parts.iter().map(|part| part.iter().map(loss).sum::<f64>()));
         })?;
         Ok(Self { scores, errors, parts: parts.len(), losses })

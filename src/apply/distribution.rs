@@ -11,7 +11,8 @@ use super::draws::chosen;
 use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
 use crate::oracle;
 use crate::plan::{
-    ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable, is_missing,
+    ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable,
+    is_missing,
 };
 
 /// The stream of the seed that draws come from.
@@ -22,8 +23,20 @@ const DRAWS: u64 = 0x6472_6177;
 pub struct Shown {
     /// `(N, D)`: means in the units that the model was trained with.
     pub means: Vec<f32>,
-    /// `(N, D)`: probabilities of extra zeros; empty where the likelihood has none.
-    pub zeros: Vec<f32>,
+    /// `(N, D)` each: what else the decoder says of the distribution of each value, as much as the likelihood has: of a count that may
+    /// be an extra zero the probability of that, of a level the location and the logarithm of the scale.
+    pub parameters: Vec<Vec<f32>>,
+}
+
+/// Those of a value; 0 where the likelihood has none.
+pub type Parameters = [f32; 2];
+
+impl Shown {
+    /// The parameters of the value at a place `N D`.
+    pub fn parameters_of(&self, place: usize) -> Parameters {
+        let of = |number: usize| self.parameters.get(number).map_or(0.0, |parameter| parameter[place]);
+        [of(0), of(1)]
+    }
 }
 
 /// The probabilities of extra zeros are kept below this, so that there is a count that the mean is of.
@@ -53,7 +66,7 @@ impl Distribution {
             width: spec.width,
             table: spec.table.clone(),
             dispersion: match spec.likelihood {
-                Likelihood::Bernoulli => Vec::new(),
+                Likelihood::Bernoulli | Likelihood::Logistic => Vec::new(),
                 Likelihood::Gaussian => vec![spec.sigma.ln()],
                 Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
                 Likelihood::GaussianLearned => learned("log_sigma"),
@@ -110,7 +123,7 @@ impl Distribution {
 
     /// Whether numbers are normal, so that of their exponentials there is a mean.
     pub fn is_normal(&self) -> bool {
-        !matches!(self.likelihood, Likelihood::Laplace | Likelihood::StudentT)
+        !matches!(self.likelihood, Likelihood::Laplace | Likelihood::StudentT | Likelihood::Logistic)
     }
 
     /// A draw of a number's distance from what is shown of it.
@@ -126,10 +139,11 @@ impl Distribution {
         self.sigma(value) * of_scale
     }
 
-    /// The negative log-likelihood of a value for what is shown of it: a mean, and the probability of an extra zero; 0 of a missing
+    /// The negative log-likelihood of a value for what is shown of it: a mean, and the parameters of its distribution; 0 of a missing
     /// one.
-    pub fn loss(&self, value: usize, x: f32, (shown, zero): (f32, f32)) -> f64 {
-        let (kind, shown, zero) = (self.kind(value), f64::from(shown), f64::from(zero).min(MOST_ZEROS));
+    pub fn loss(&self, value: usize, x: f32, mean: f32, parameters: Parameters) -> f64 {
+        let (kind, shown) = (self.kind(value), f64::from(mean));
+        let zero = if kind == ColumnKind::Count { f64::from(parameters[0]).min(MOST_ZEROS) } else { 0.0 };
         let probability = || shown.clamp(1e-7, 1.0 - 1e-7);
         let output = match kind {
             ColumnKind::Number => shown,
@@ -142,6 +156,10 @@ impl Distribution {
             _ if is_missing(x as f32) => return 0.0,
             Likelihood::Laplace => (Loss::Laplace, vec![dispersion]),
             Likelihood::StudentT => (Loss::StudentT, vec![dispersion, self.log_freedom.into()]),
+            Likelihood::Logistic => {
+                let [location, log_scale] = parameters.map(f64::from);
+                return oracle::evaluate(Function::Loss(Loss::Logistic), &[location, x, log_scale])[0];
+            }
             Likelihood::ZeroInflated => {
                 let log_mean = self.log_mean(value);
                 let logit = (zero.max(1e-12) / (1.0 - zero)).ln();
@@ -162,7 +180,7 @@ impl Distribution {
     }
 
     /// Draws rows `(N, D)` in place of the means that are shown of them; a function of what is shown and the seed.
-    pub fn draw(&self, Shown { means, zeros }: &mut Shown, seed: u64) -> Result<(), RunError> {
+    pub fn draw(&self, shown: &mut Shown, seed: u64) -> Result<(), RunError> {
         if !self.can_draw() {
             return Err(RunError::Unfit(
                 "mse has no noise to draw with: leave --draw out, or train with gaussian-learned or columns".into(),
@@ -171,13 +189,15 @@ impl Distribution {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(DRAWS);
         let width = self.width.max(1);
+        let mut means = std::mem::take(&mut shown.means);
         for (number, row) in means.chunks_mut(width).enumerate() {
-            let zeros = zeros.get(number * width..).unwrap_or_default();
             for (value, x) in row.iter_mut().enumerate() {
+                let parameters = shown.parameters_of(number * width + value);
                 *x = match self.kind(value) {
+                    ColumnKind::Number if self.likelihood == Likelihood::Logistic => level(parameters, rng.random()),
                     ColumnKind::Number => (f64::from(*x) + self.error(value, &mut rng)) as f32,
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
-                    ColumnKind::Count => self.count(value, (*x, zeros.get(value).copied()), &mut rng),
+                    ColumnKind::Count => self.count(value, *x, parameters[0], &mut rng),
                     ColumnKind::Category => *x,
                 };
             }
@@ -190,6 +210,7 @@ impl Distribution {
                 }
             }
         }
+        shown.means = means;
         Ok(())
     }
 
@@ -204,9 +225,9 @@ impl Distribution {
     }
 
     /// A draw from a negative binomial, or an extra zero: from a Poisson distribution whose mean has a gamma distribution.
-    fn count(&self, value: usize, (shown, zero): (f32, Option<f32>), rng: &mut ChaCha8Rng) -> f32 {
+    fn count(&self, value: usize, shown: f32, zero: f32, rng: &mut ChaCha8Rng) -> f32 {
         let mut mean = self.count_mean(value, shown.into());
-        if let Some(zero) = zero {
+        if self.likelihood == Likelihood::ZeroInflated {
             let zero = f64::from(zero).min(MOST_ZEROS);
             if rng.random::<f64>() < zero {
                 return self.of_count(value, 0.0) as f32;
@@ -218,6 +239,13 @@ impl Distribution {
         let count: f64 = Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(rng));
         self.of_count(value, count) as f32
     }
+}
+
+/// The level at a share of a logistic distribution of levels.
+fn level([location, log_scale]: Parameters, share: f64) -> f32 {
+    let scale = libm::exp(log_scale.clamp(LOG_SCALE_RANGE.0, LOG_SCALE_RANGE.1).into());
+    let x = f64::from(location) + scale * (share / (1.0 - share)).ln();
+    ((255.0 * x).round().clamp(0.0, 255.0) / 255.0) as f32
 }
 
 #[cfg(test)]
@@ -244,7 +272,7 @@ mod tests {
         let shown = [2.0, 0.3, (7.0_f32).ln() - 1.3, 0.2, 0.7, 0.1];
         let rows = 200_000;
         let draw = || {
-            let mut drawn = Shown { means: shown.repeat(rows), zeros: Vec::new() };
+            let mut drawn = Shown { means: shown.repeat(rows), parameters: Vec::new() };
             all.draw(&mut drawn, 5).unwrap();
             drawn.means
         };
@@ -278,7 +306,8 @@ mod tests {
             Distribution { likelihood: Likelihood::ZeroInflated, ..of(&[ColumnKind::Count; 2], &[0.0; 2], &[0.0; 2]) };
         // A mean of 2 with half of the counts extra zeros, and of 4 without.
         let rows = 200_000;
-        let mut drawn = Shown { means: [3.0_f32.ln(), 5.0_f32.ln()].repeat(rows), zeros: [0.5, 0.0].repeat(rows) };
+        let mut drawn =
+            Shown { means: [3.0_f32.ln(), 5.0_f32.ln()].repeat(rows), parameters: vec![[0.5, 0.0].repeat(rows)] };
         inflated.draw(&mut drawn, 3).unwrap();
         for (column, mean, zeros) in [(0, 2.0, 0.6), (1, 4.0, 0.2)] {
             let counts = || drawn.means.iter().skip(column).step_by(2).map(|value| f64::from(*value).exp_m1().round());
@@ -305,7 +334,7 @@ mod tests {
             (Likelihood::GaussianLearned, 1.0, [0.317_311, 0.000_063]),
         ] {
             let distribution = around(likelihood, 0.5, freedom);
-            let mut drawn = Shown { means: vec![2.0; 200_000], zeros: Vec::new() };
+            let mut drawn = Shown { means: vec![2.0; 200_000], parameters: Vec::new() };
             distribution.draw(&mut drawn, 7).unwrap();
             let drawn = drawn.means;
             for (scales, share) in [0.5, 2.0].into_iter().zip(shares) {
@@ -320,29 +349,55 @@ mod tests {
     }
 
     #[test]
+    fn levels_are_drawn_as_probable_as_they_are() {
+        let distribution = around(Likelihood::Logistic, 1.0, 1.0);
+        let rows = 100_000;
+        for parameters in [[0.02, 0.01_f32.ln()], [0.7, 0.2_f32.ln()]] {
+            let parameters_of_all = parameters.iter().map(|parameter| vec![*parameter; rows]).collect();
+            let mut drawn = Shown { means: vec![0.0; rows], parameters: parameters_of_all };
+            distribution.draw(&mut drawn, 3).unwrap();
+            for level in [0, 3, 5, 180, 255] {
+                let x = level as f32 / 255.0;
+                let found = drawn.means.iter().filter(|drawn| **drawn == x).count() as f64 / rows as f64;
+                let share = (-distribution.loss(0, x, 0.0, parameters)).exp();
+                // Four standard errors.
+                assert!((found - share).abs() <= 4.0 * (share / rows as f64).sqrt() + 1e-6, "{level}: {found} {share}");
+            }
+        }
+    }
+
+    #[test]
     fn losses_are_those_of_the_textbook() {
         use ColumnKind::{Category, Count, Number, YesNo};
         let all = of(&[Number, YesNo, Count, Category], &[0.5_f32.ln(), 0.0, 0.0, 0.0], &[0.0, 0.0, 0.7, 0.0]);
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5 * b.abs().max(1.0), "{a}, not {b}");
-        near(all.loss(0, 1.0, (2.0, 0.0)), 2.0 + 0.5_f64.ln() + 0.5 * (2.0 * std::f64::consts::PI).ln());
-        near(all.loss(1, 1.0, (0.3, 0.0)), -(0.3_f64.ln()));
+        near(all.loss(0, 1.0, 2.0, [0.0, 0.0]), 2.0 + 0.5_f64.ln() + 0.5 * (2.0 * std::f64::consts::PI).ln());
+        near(all.loss(1, 1.0, 0.3, [0.0, 0.0]), -(0.3_f64.ln()));
         // With one failure it is geometric: of 3 for a mean of 4, 0.2 times 0.8 cubed.
-        near(all.loss(2, 4.0_f32.ln() - 0.7, (5.0_f32.ln() - 0.7, 0.0)), -(0.2 * 0.8_f64.powi(3)).ln());
-        near(all.loss(3, 1.0, (0.25, 0.0)), 4.0_f64.ln());
+        near(all.loss(2, 4.0_f32.ln() - 0.7, 5.0_f32.ln() - 0.7, [0.0, 0.0]), -(0.2 * 0.8_f64.powi(3)).ln());
+        near(all.loss(3, 1.0, 0.25, [0.0, 0.0]), 4.0_f64.ln());
         // Of a scale of one half, the density is exp(-2 |x - m|); of one degree of freedom it is Cauchy's.
-        near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, 1.0, (2.5, 0.0)), 3.0);
-        near(around(Likelihood::StudentT, 2.0, 1.0).loss(0, 1.0, (3.0, 0.0)), (4.0 * std::f64::consts::PI).ln());
+        near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, 1.0, 2.5, [0.0, 0.0]), 3.0);
+        near(around(Likelihood::StudentT, 2.0, 1.0).loss(0, 1.0, 3.0, [0.0, 0.0]), (4.0 * std::f64::consts::PI).ln());
         // By scipy.stats.t(3, 2, 0.5).logpdf(1).
-        near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, 1.0, (2.0, 0.0)), 2.002_337_4);
+        near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, 1.0, 2.0, [0.0, 0.0]), 2.002_337_4);
         for likelihood in [Likelihood::Laplace, Likelihood::StudentT] {
-            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, crate::plan::MISSING, (2.0, 0.0)), 0.0);
+            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, crate::plan::MISSING, 2.0, [0.0, 0.0]), 0.0);
         }
         // Half of the counts are extra zeros, and a mean of 2 is half of 4: the geometric distribution has a zero with 0.2.
         let inflated = Distribution { likelihood: Likelihood::ZeroInflated, ..of(&[Count], &[0.0], &[0.7]) };
-        let shown = (3.0_f32.ln() - 0.7, 0.5);
-        near(inflated.loss(0, -0.7, shown), -(0.6_f64.ln()));
-        near(inflated.loss(0, 4.0_f32.ln() - 0.7, shown), -(0.1 * 0.8_f64.powi(3)).ln());
-        assert_eq!(all.loss(3, 0.0, (0.25, 0.0)), 0.0);
-        assert_eq!(all.loss(0, crate::plan::MISSING, (2.0, 0.0)), 0.0);
+        let (shown, zero) = (3.0_f32.ln() - 0.7, [0.5, 0.0]);
+        near(inflated.loss(0, -0.7, shown, zero), -(0.6_f64.ln()));
+        near(inflated.loss(0, 4.0_f32.ln() - 0.7, shown, zero), -(0.1 * 0.8_f64.powi(3)).ln());
+        assert_eq!(all.loss(3, 0.0, 0.25, [0.0, 0.0]), 0.0);
+        // All levels together are certain, wherever the location is and however wide the scale.
+        let levels = around(Likelihood::Logistic, 1.0, 1.0);
+        for parameters in [[0.3, -2.0], [0.0, -6.0], [-0.8, -1.0], [1.4, 1.5], [0.5003, -9.0]] {
+            let shares = (0..256).map(|level| (-levels.loss(0, level as f32 / 255.0, 0.0, parameters)).exp());
+            near(shares.sum(), 1.0);
+        }
+        // Between 99.5 and 100.5 of 255, with a scale of one tenth: by scipy.stats.logistic.
+        near(levels.loss(0, 100.0 / 255.0, 0.0, [0.5, 0.1_f32.ln()]), 4.902_649_78);
+        assert_eq!(all.loss(0, crate::plan::MISSING, 2.0, [0.0, 0.0]), 0.0);
     }
 }

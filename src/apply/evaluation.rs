@@ -139,6 +139,8 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
         }
         _ if is_binary => Err("a density is no likelihood of zeros and ones: train with bernoulli"),
         _ if rows.has_missing() => Err("some values are missing"),
+        // Of levels, not of their density.
+        Likelihood::Logistic => Ok(0.0),
         // The 256 levels share the unit interval.
         _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
         likelihood => match &run.data.columns {

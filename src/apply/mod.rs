@@ -19,7 +19,7 @@ mod run;
 pub mod statistics;
 
 pub use aggregate::Aggregate;
-pub use distribution::{Distribution, Shown};
+pub use distribution::{Distribution, Parameters, Shown};
 pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use factors::FactorScores;
 pub use mixture::Mixture;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Distribution, Mixture, Prior, Run, RunError, Shown, draws};
+use super::{Distribution, Mixture, Parameters, Prior, Run, RunError, Shown, draws};
 use crate::data::{Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
@@ -401,7 +401,9 @@ impl Applied {
         if self.is_conditional() {
             self.expect_classes(Some(classes), z.len() / latent)?;
         }
-        let mut shown = Shown { means: Vec::with_capacity(z.len() / latent * width), zeros: Vec::new() };
+        let values = z.len() / latent * width;
+        let parameters = self.vae.parameters.iter().map(|_| Vec::with_capacity(values)).collect();
+        let mut shown = Shown { means: Vec::with_capacity(values), parameters };
         for (number, chunk) in z.chunks(batch * latent).enumerate() {
             let mut whole = chunk.to_vec();
             whole.resize(batch * latent, 0.0);
@@ -414,8 +416,8 @@ impl Applied {
             self.executor.dispatch(Apply::Decode.into(), &StepScalars::default())?;
             let kept = chunk.len() / latent * width;
             shown.means.extend(&self.executor.read(self.vae.mean)?[..kept]);
-            if let Some(zeros) = self.vae.zeros {
-                shown.zeros.extend(&self.executor.read(zeros)?[..kept]);
+            for (parameter, to) in self.vae.parameters.iter().zip(&mut shown.parameters) {
+                to.extend(&self.executor.read(*parameter)?[..kept]);
             }
         }
         Ok(shown)
@@ -453,20 +455,21 @@ impl Applied {
         Ok(shown)
     }
 
-    /// Reconstructs rows without noise, and gives each row's number, its reconstruction `(D)`, and the probabilities of extra zeros
-    /// `(D)`, or nothing where there are none.
+    /// Reconstructs rows without noise, and gives each row's number, its reconstruction `(D)`, and the parameters of each value's
+    /// distribution: see [`Shown::parameters`].
     pub fn reconstruct_each(
         &mut self,
         rows: &Split,
-        mut each: impl FnMut(usize, &[f32], &[f32]),
+        mut each: impl FnMut(usize, &[f32], &dyn Fn(usize) -> Parameters),
     ) -> Result<(), RunError> {
         let width = self.width();
         let mut done = 0;
         self.over(rows, Apply::Reconstruct, unchanged, |executor, vae, kept| {
-            let mean = executor.read(vae.mean)?;
-            let zeros = vae.zeros.map_or(Ok(Vec::new()), |zeros| executor.read(zeros))?;
-            for (place, mean) in mean.chunks_exact(width).take(kept).enumerate() {
-                each(done + place, mean, zeros.chunks_exact(width).nth(place).unwrap_or_default());
+            let parameters =
+                vae.parameters.iter().map(|parameter| executor.read(*parameter)).collect::<Result<_, _>>()?;
+            let shown = Shown { means: executor.read(vae.mean)?, parameters };
+            for (place, mean) in shown.means.chunks_exact(width).take(kept).enumerate() {
+                each(done + place, mean, &|value| shown.parameters_of(place * width + value));
             }
             done += kept;
             Ok(())

@@ -13,6 +13,7 @@ use crate::apply::record::Record;
 use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, factors, test_loss};
 use crate::data::Split;
 use crate::model::Objective;
+use crate::train::EVALUATION;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -121,7 +122,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         run: run.path.display().to_string(),
         figures: &figures,
     };
-    let to = place_in(&run, args.to.as_deref(), "eval.json");
+    let to = place_in(&run, args.to.as_deref(), EVALUATION);
     let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
     let is_written = written.is_ok();
     match (written, &args.to) {

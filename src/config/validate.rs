@@ -64,11 +64,11 @@ impl Config {
             (!positive(m.sigma.into()), "sigma must be a positive number, from 1e-15 to 1e15"),
             (
                 m.sigma != 1.0 && !m.likelihood.takes_sigma(),
-                "sigma applies only to likelihoods with a scale: choose gaussian, gaussian-learned, laplace, student-t or columns, or leave sigma out",
+                "sigma applies only to likelihoods with a scale: choose gaussian, gaussian-learned, laplace, student-t, logistic or columns, or leave sigma out",
             ),
             (
                 m.tied && m.likelihood.outputs() > 1,
-                "with the likelihood zero-inflated the decoder makes two numbers of each value, of which the encoder has no weights: leave tied out",
+                "with the likelihoods logistic and zero-inflated the decoder makes two numbers of each value, for which the encoder has no weights: leave tied out",
             ),
             (
                 ae && (m.beta != 1.0 || m.beta_warmup_epochs > 0.0),
@@ -268,6 +268,14 @@ impl Config {
                 ));
             }
         }
+        // With gaps, levels are numbers.
+        let has_levels = data.is_bytes() || data.gaps && data.is_levels();
+        if self.model.likelihood == Likelihood::Logistic && (!has_levels || data.columns.is_some()) {
+            return refuse(format!(
+                "the likelihood logistic is of images of 256 levels, and {} has other values: choose gaussian-learned, laplace or student-t",
+                data.name
+            ));
+        }
         if self.train.batch > data.train.rows {
             return refuse(format!(
                 "a batch of {} rows is larger than the training data, which has {}: choose a smaller batch",
@@ -290,7 +298,7 @@ impl Config {
             ));
         }
         if !data.is_bytes() {
-            if self.model.likelihood == Likelihood::Bernoulli && !(data.gaps && data.is_levels()) {
+            if self.model.likelihood == Likelihood::Bernoulli && !has_levels {
                 let others = Likelihood::ALL.into_iter().filter(|l| *l != Likelihood::Bernoulli);
                 return refuse(format!(
                     "the bernoulli likelihood needs levels in [0, 1], but the values of {} are not limited to that range: choose another likelihood ({}), or the preset points or table",

@@ -94,14 +94,14 @@ fn gelu_slope([u]: [f32; 1]) -> [f32; 1] {
 pub(super) fn activate(activation: Activation, u: &[f32], y: &mut [f32]) {
     match activation {
         Activation::Identity => y.copy_from_slice(u),
-        Activation::Relu => each([u], [y], relu),
-        Activation::LeakyRelu => each([u], [y], leaky_relu),
-        Activation::Elu => each([u], [y], elu),
-        Activation::Softplus => each([u], [y], softplus),
-        Activation::Sigmoid => each([u], [y], logistic),
-        Activation::Tanh => each([u], [y], hyperbolic_tangent),
-        Activation::Silu => each([u], [y], silu),
-        Activation::Gelu => each([u], [y], gelu),
+        Activation::Relu => each!([u], [y], relu),
+        Activation::LeakyRelu => each!([u], [y], leaky_relu),
+        Activation::Elu => each!([u], [y], elu),
+        Activation::Softplus => each!([u], [y], softplus),
+        Activation::Sigmoid => each!([u], [y], logistic),
+        Activation::Tanh => each!([u], [y], hyperbolic_tangent),
+        Activation::Silu => each!([u], [y], silu),
+        Activation::Gelu => each!([u], [y], gelu),
     }
 }
 
@@ -109,13 +109,13 @@ pub(super) fn activate(activation: Activation, u: &[f32], y: &mut [f32]) {
 pub(super) fn slope(activation: Activation, saved: &[f32], y: &mut [f32]) {
     match activation {
         Activation::Identity => y.fill(1.0),
-        Activation::Relu => each([saved], [y], relu_slope),
-        Activation::LeakyRelu => each([saved], [y], leaky_relu_slope),
-        Activation::Elu => each([saved], [y], elu_slope),
-        Activation::Softplus => each([saved], [y], softplus_slope),
-        Activation::Sigmoid => each([saved], [y], logistic_slope),
-        Activation::Tanh => each([saved], [y], hyperbolic_tangent_slope),
-        Activation::Silu => each([saved], [y], silu_slope),
-        Activation::Gelu => each([saved], [y], gelu_slope),
+        Activation::Relu => each!([saved], [y], relu_slope),
+        Activation::LeakyRelu => each!([saved], [y], leaky_relu_slope),
+        Activation::Elu => each!([saved], [y], elu_slope),
+        Activation::Softplus => each!([saved], [y], softplus_slope),
+        Activation::Sigmoid => each!([saved], [y], logistic_slope),
+        Activation::Tanh => each!([saved], [y], hyperbolic_tangent_slope),
+        Activation::Silu => each!([saved], [y], silu_slope),
+        Activation::Gelu => each!([saved], [y], gelu_slope),
     }
 }

@@ -58,7 +58,7 @@ impl Rows {
                 let key = at.step.binarise_key;
                 match self.binarise {
                     Binarise::None => x.copy_from_slice(from),
-                    Binarise::Threshold => each([from], [x], above_one_half),
+                    Binarise::Threshold => each!([from], [x], above_one_half),
                     Binarise::Draw => draw_floats(key, first, from, x),
                 }
             }

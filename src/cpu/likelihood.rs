@@ -2,10 +2,11 @@
 //! learned.
 
 use super::activation::softplus;
-use super::math::{exp, exp_negative, ln, ln_1p_of_ratio, ln_1p_unit, sigmoid};
+use super::math::{exp, exp_m1_negative, exp_negative, ln, ln_1p_of_ratio, ln_1p_unit, sigmoid};
 use super::vector::each;
 use crate::plan::{
-    ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, Loss, is_missing,
+    ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST,
+    Loss, is_missing,
 };
 
 const HALF_LN_PI: f32 = 0.572_364_9;
@@ -19,14 +20,15 @@ pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 4]) {
     let [output, x, a, b, c] = x;
     let [value, slope, of_other, of_last] = y;
     match loss {
-        Loss::Bernoulli => each([output, x], [value, slope], bernoulli),
-        Loss::Gaussian => each([output, x, a, b], [value, slope], gaussian),
-        Loss::GaussianLearned => each([output, x, a], [value, slope, of_other], gaussian_learned),
-        Loss::Laplace => each([output, x, a], [value, slope, of_other], laplace),
-        Loss::StudentT => each([output, x, a, b], [value, slope, of_other, of_last], student_t),
-        Loss::Column => each([output, x, a, b], [value, slope, of_other], column),
-        Loss::ColumnOrCount => each([output, x, a, b, c], [value, slope, of_other], column_or_count),
-        Loss::ZeroInflated => each([output, x, a, b], [value, slope, of_other, of_last], zero_inflated),
+        Loss::Bernoulli => each!([output, x], [value, slope], bernoulli),
+        Loss::Gaussian => each!([output, x, a, b], [value, slope], gaussian),
+        Loss::GaussianLearned => each!([output, x, a], [value, slope, of_other], gaussian_learned),
+        Loss::Laplace => each!([output, x, a], [value, slope, of_other], laplace),
+        Loss::StudentT => each!([output, x, a, b], [value, slope, of_other, of_last], student_t),
+        Loss::Logistic => each!([output, x, a], [value, slope, of_other], logistic),
+        Loss::Column => each!([output, x, a, b], [value, slope, of_other], column),
+        Loss::ColumnOrCount => each!([output, x, a, b, c], [value, slope, of_other], column_or_count),
+        Loss::ZeroInflated => each!([output, x, a, b], [value, slope, of_other, of_last], zero_inflated),
     }
 }
 
@@ -45,6 +47,13 @@ fn bernoulli([logit, x]: [f32; 2]) -> [f32; 2] {
 fn gaussian([mean, x, inv_var, log_norm]: [f32; 4]) -> [f32; 2] {
     let error = mean - x;
     [0.5 * inv_var * error * error + log_norm, inv_var * error]
+}
+
+/// `f32::clamp` is no vector instruction: it may panic.
+#[inline(always)]
+fn within(value: f32, (least, most): (f32, f32)) -> f32 {
+    let value = if value < least { least } else { value };
+    if value > most { most } else { value }
 }
 
 /// The slope of a parameter that is kept within bounds: none that would take it further out.
@@ -78,7 +87,7 @@ fn laplace([location, x, log_scale]: [f32; 3]) -> [f32; 3] {
 fn student_t([location, x, log_scale, log_freedom]: [f32; 4]) -> [f32; 4] {
     let kept = if log_scale < LOG_SIGMA_LEAST { LOG_SIGMA_LEAST } else { log_scale };
     let inverse = exp(-kept);
-    let log_nu = log_freedom.clamp(LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1);
+    let log_nu = within(log_freedom, LOG_FREEDOM_RANGE);
     let nu = exp(log_nu);
     let t = (location - x) * inverse;
     let s = t * t / nu;
@@ -91,6 +100,44 @@ fn student_t([location, x, log_scale, log_freedom]: [f32; 4]) -> [f32; 4] {
     // What cancels where there is much freedom is taken first.
     let by_freedom = 0.5 * (nu * (spread - share - ratio_slope) + (1.0 - share));
     [loss, by_output, by_scale, inward(by_freedom, log_freedom, LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1)]
+}
+
+/// Of a level of 256.
+#[inline(always)]
+fn logistic([location, x, log_scale]: [f32; 3]) -> [f32; 3] {
+    let inverse = exp(-within(log_scale, LOG_SCALE_RANGE));
+    let w = HALF_LEVEL * inverse;
+    let u = (x - location) * inverse;
+    let (v, t) = (u + w, u - w);
+    // All parts, times 0 where it has an open end: that is faster than branches.
+    let (has_above, has_below) = (if x < 1.0 - HALF_LEVEL { 1.0 } else { 0.0 }, if x > HALF_LEVEL { 1.0 } else { 0.0 });
+    let (above, below) = (has_above * sigmoid(-v), has_below * sigmoid(t));
+    let (both, inside) = (has_above * has_below, -exp_m1_negative(-2.0 * w));
+    let ([to_v], [to_t]) = (softplus([-v]), softplus([t]));
+    let loss = has_above * to_v + has_below * to_t - both * ln(inside);
+    let by_scale = v * above - t * below + both * (2.0 * w * (1.0 - inside) / inside);
+    let by_scale = inward(by_scale, log_scale, LOG_SCALE_RANGE.0, LOG_SCALE_RANGE.1);
+    [loss, (above - below) * inverse, by_scale]
+}
+
+/// `softplus(u) - u sigmoid(u)`: the entropy of the probability `sigmoid(u)`.
+#[inline(always)]
+fn share_entropy(u: f32) -> f32 {
+    let e = exp_negative(-u.abs());
+    ln_1p_unit(e) + u.abs() * e / (1.0 + e)
+}
+
+/// The mean of a level; what lies beyond 0 or 1 counts as 0 or 1.
+#[inline(always)]
+pub(super) fn logistic_mean([location, log_scale]: [f32; 2]) -> [f32; 3] {
+    let kept = within(log_scale, LOG_SCALE_RANGE);
+    let inverse = exp(-kept);
+    let (a, b) = (location * inverse, (location - 1.0) * inverse);
+    let ([to_a], [to_b]) = (softplus([a]), softplus([b]));
+    // The smaller of two shares, the one above or the one below, is the exacter one.
+    let (above, below) = (sigmoid(a) - sigmoid(b), sigmoid(-b) - sigmoid(-a));
+    let by_scale = exp(kept) * (share_entropy(a) - share_entropy(b));
+    [exp(kept) * (to_a - to_b), if b > 0.0 { below } else { above }, if kept == log_scale { by_scale } else { 0.0 }]
 }
 
 #[inline(always)]
@@ -118,8 +165,8 @@ fn column_or_count([output, x, dispersion, kind, shift]: [f32; 5]) -> [f32; 3] {
 /// What an output shows, in the units of its column: of the output, the kind and, with counts, the mean of their logarithms.
 pub(super) fn means(x: &[&[f32]], y: &mut [f32]) {
     match *x {
-        [output, kind, shift] => each([output, kind, shift], [y], mean_or_count),
-        _ => each([x[0], x[1]], [y], mean),
+        [output, kind, shift] => each!([output, kind, shift], [y], mean_or_count),
+        _ => each!([x[0], x[1]], [y], mean),
     }
 }
 
@@ -133,7 +180,7 @@ fn mean([output, kind]: [f32; 2]) -> [f32; 1] {
 #[inline(always)]
 fn mean_or_count([output, kind, shift]: [f32; 3]) -> [f32; 1] {
     if kind == COUNT {
-        let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
+        let log_mean = within(shift + output, LOG_COUNT_RANGE);
         [ln_1p(exp(log_mean)) - shift]
     } else {
         mean([output, kind])
@@ -179,9 +226,9 @@ fn count_of(log_count: f32) -> f32 {
 #[inline(always)]
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
     let k = count_of(shift + x);
-    let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
+    let log_mean = within(shift + output, LOG_COUNT_RANGE);
     let mean = exp(log_mean);
-    let r = exp(dispersion.clamp(LOG_FAILURES_RANGE.0, LOG_FAILURES_RANGE.1));
+    let r = exp(within(dispersion, LOG_FAILURES_RANGE));
     let (ratio, ratio_slope) = log_gamma_ratio(r, k);
     let spread = ln_1p(mean / r);
     let loss = log_gamma_ratio(1.0, k).0 - ratio + r * spread + k * (ln(r + mean) - log_mean);
@@ -212,6 +259,6 @@ fn zero_inflated([log_mean, log_count, logit, dispersion]: [f32; 4]) -> [f32; 4]
 /// What the output and the logit of an extra zero show of a count.
 #[inline(always)]
 pub(super) fn zero_inflated_mean([output, logit, shift]: [f32; 3]) -> [f32; 1] {
-    let log_mean = (shift + output).clamp(LOG_COUNT_RANGE.0, LOG_COUNT_RANGE.1);
+    let log_mean = within(shift + output, LOG_COUNT_RANGE);
     [ln_1p(sigmoid(-logit) * exp(log_mean)) - shift]
 }

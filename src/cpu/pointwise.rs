@@ -271,8 +271,8 @@ impl Body {
         let [y, y1, y2, y3] = [&mut y0[..len], &mut y1[..len], &mut y2[..len], &mut y3[..len]];
         match self.program.calls[number].function {
             Function::Copy => y.copy_from_slice(x[0]),
-            Function::Add => each([x[0], x[1]], [y], sum_of_two),
-            Function::Multiply => each([x[0], x[1]], [y], product_of_two),
+            Function::Add => each!([x[0], x[1]], [y], sum_of_two),
+            Function::Multiply => each!([x[0], x[1]], [y], product_of_two),
             Function::Activate(a) => activation::activate(a, x[0], y),
             Function::Slope(a) => activation::slope(a, x[0], y),
             Function::Normal(draw) => {
@@ -283,22 +283,23 @@ impl Body {
                 }
                 normal(at.step.noise_key, draw, &registers.index, y);
             }
-            Function::Reparameterise => each([x[0], x[1], x[2]], [y], latent::reparameterise),
-            Function::ReparameteriseLogvar => each([x[0], x[1], x[2]], [y], latent::reparameterise_logvar),
-            Function::Kl => each([x[0], x[1]], [y], latent::kl),
-            Function::KlLogvar => each([x[0], x[1]], [y], latent::kl_logvar),
-            Function::Exp => each([x[0]], [y], latent::exponential),
-            Function::LogDraw => each([x[0], x[1]], [y], latent::log_draw),
-            Function::LogDrawSlope => each([x[0]], [y], latent::log_draw_slope),
-            Function::LogNormal => each([x[0], x[1], x[2]], [y], latent::log_normal),
-            Function::LogNormalX => each([x[0], x[1], x[2], x[3]], [y], latent::log_normal_x),
-            Function::LogNormalMu => each([x[0], x[1], x[2], x[3]], [y], latent::log_normal_mu),
-            Function::LogNormalLogvar => each([x[0], x[1], x[2], x[3]], [y], latent::log_normal_logvar),
+            Function::Reparameterise => each!([x[0], x[1], x[2]], [y], latent::reparameterise),
+            Function::ReparameteriseLogvar => each!([x[0], x[1], x[2]], [y], latent::reparameterise_logvar),
+            Function::Kl => each!([x[0], x[1]], [y], latent::kl),
+            Function::KlLogvar => each!([x[0], x[1]], [y], latent::kl_logvar),
+            Function::Exp => each!([x[0]], [y], latent::exponential),
+            Function::LogDraw => each!([x[0], x[1]], [y], latent::log_draw),
+            Function::LogDrawSlope => each!([x[0]], [y], latent::log_draw_slope),
+            Function::LogNormal => each!([x[0], x[1], x[2]], [y], latent::log_normal),
+            Function::LogNormalX => each!([x[0], x[1], x[2], x[3]], [y], latent::log_normal_x),
+            Function::LogNormalMu => each!([x[0], x[1], x[2], x[3]], [y], latent::log_normal_mu),
+            Function::LogNormalLogvar => each!([x[0], x[1], x[2], x[3]], [y], latent::log_normal_logvar),
             Function::Loss(loss) => likelihood::losses(loss, x, [y, y1, y2, y3]),
             Function::ColumnMean | Function::ColumnOrCountMean => likelihood::means(&x[..arguments.len()], y),
-            Function::ZeroInflatedMean => each([x[0], x[1], x[2]], [y], likelihood::zero_inflated_mean),
-            Function::Present => each([x[0]], [y], present),
-            Function::Absent => each([x[0]], [y], absent),
+            Function::ZeroInflatedMean => each!([x[0], x[1], x[2]], [y], likelihood::zero_inflated_mean),
+            Function::LogisticMean => each!([x[0], x[1]], [y, y1, y2], likelihood::logistic_mean),
+            Function::Present => each!([x[0]], [y], present),
+            Function::Absent => each!([x[0]], [y], absent),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Loops over arrays, compiled for each instruction set that the processor may have.
 //!
-//! What such a loop calls must be `#[inline(always)]`, or it is compiled for the least of them: that is why functions are handed on
-//! by name, and not as closures.
+//! What such a loop calls must be `#[inline(always)]`, or it is compiled for the least of them.
+
+use std::marker::PhantomData;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -41,14 +42,19 @@ pub(super) fn instructions() -> &'static str {
     }
 }
 
-/// `y = f(x[0], ...)`, element by element.
-struct Each<'a, const INPUTS: usize, const RESULTS: usize, F> {
-    x: [&'a [f32]; INPUTS],
-    y: [&'a mut [f32]; RESULTS],
-    f: F,
+/// A function of single numbers.
+pub(super) trait Elementwise<const INPUTS: usize, const RESULTS: usize> {
+    fn of(x: [f32; INPUTS]) -> [f32; RESULTS];
 }
 
-impl<const INPUTS: usize, const RESULTS: usize, F: Fn([f32; INPUTS]) -> [f32; RESULTS]> WithSimd
+/// `y = f(x[0], ...)`, element by element.
+pub(super) struct Each<'a, const INPUTS: usize, const RESULTS: usize, F> {
+    pub x: [&'a [f32]; INPUTS],
+    pub y: [&'a mut [f32]; RESULTS],
+    pub f: PhantomData<F>,
+}
+
+impl<const INPUTS: usize, const RESULTS: usize, F: Elementwise<INPUTS, RESULTS>> WithSimd
     for Each<'_, INPUTS, RESULTS, F>
 {
     type Output = ();
@@ -63,7 +69,7 @@ impl<const INPUTS: usize, const RESULTS: usize, F: Fn([f32; INPUTS]) -> [f32; RE
             assert_eq!(y.len(), len);
         }
         for i in 0..len {
-            let results = (self.f)(std::array::from_fn(|input| x[input][i]));
+            let results = F::of(std::array::from_fn(|input| x[input][i]));
             for (y, result) in y.iter_mut().zip(results) {
                 y[i] = result;
             }
@@ -71,14 +77,21 @@ impl<const INPUTS: usize, const RESULTS: usize, F: Fn([f32; INPUTS]) -> [f32; RE
     }
 }
 
-/// `y = f(x)`, element by element, of a function that is `#[inline(always)]`.
-pub(super) fn each<const INPUTS: usize, const RESULTS: usize>(
-    x: [&[f32]; INPUTS],
-    y: [&mut [f32]; RESULTS],
-    f: impl Fn([f32; INPUTS]) -> [f32; RESULTS],
-) {
-    Arch::new().dispatch(Each { x, y, f });
+/// `each!([x, ...], [y, ...], f)`: `y = f(x)`, element by element, of a function that is `#[inline(always)]`. The function goes by name:
+/// one that is handed on as a value is called where it is large, and then compiled for the least of the instructions.
+macro_rules! each {
+    ([$($x:expr),* $(,)?], [$($y:expr),* $(,)?], $f:path) => {{
+        struct Of;
+        impl $crate::cpu::vector::Elementwise<{ [$(stringify!($x)),*].len() }, { [$(stringify!($y)),*].len() }> for Of {
+            #[inline(always)]
+            fn of(x: [f32; [$(stringify!($x)),*].len()]) -> [f32; [$(stringify!($y)),*].len()] {
+                $f(x)
+            }
+        }
+        pulp::Arch::new().dispatch($crate::cpu::vector::Each { x: [$($x),*], y: [$($y),*], f: std::marker::PhantomData::<Of> })
+    }};
 }
+pub(super) use each;
 
 vectorised! {
     /// `sum += x`

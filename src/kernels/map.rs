@@ -104,6 +104,11 @@ fn fill(function: Function, argument: usize) -> Fill {
         (Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar, 3) => LOGVARS,
         (Function::Loss(loss), 0) if loss.is_of_columns() => Fill::Heavy { common: 2.0, rare: 6.0 },
         (Function::Loss(loss), 1) if loss.is_of_columns() => Fill::Among(&[-0.6, 0.0, 1.0, 2.3, MISSING]),
+        // In float32 the distance of a location from a level is as exact as the location.
+        (Function::Loss(Loss::Logistic), 0) => Fill::Heavy { common: 1.0, rare: 6.0 },
+        (Function::Loss(Loss::Logistic), 1) => Fill::Among(&[0.0, 1.0 / 255.0, 0.3, 0.5, 254.0 / 255.0, 1.0]),
+        (Function::LogisticMean, 0) => Fill::Heavy { common: 1.0, rare: 6.0 },
+        (Function::LogisticMean, 1) => Fill::Among(Loss::Logistic.parameters()[0]),
         (Function::Loss(_), 0) => Fill::Heavy { common: 6.0, rare: 120.0 },
         (Function::Loss(_), 1) => Fill::Levels,
         (Function::Loss(loss), i) => Fill::Among(loss.parameters()[i - 2]),
@@ -140,6 +145,8 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
         Function::LogNormal | Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar => 1e-5,
         // Terms of up to 120 cancel; cases below have logits that leave nothing to hide behind.
         Function::Loss(_) => 1e-5,
+        // A difference of two entropies.
+        Function::LogisticMean => 1e-5,
         _ => 2e-6,
     });
     let results: Vec<TensorId> =

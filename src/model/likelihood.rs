@@ -22,6 +22,8 @@ pub enum Likelihood {
     Laplace,
     /// Student's t with one scale and one number of degrees of freedom, which are learned.
     StudentT,
+    /// Each level of 256 logistic, with a scale that the decoder says of each.
+    Logistic,
     /// Each column of a table by its kind, numbers normal with a learned sigma each.
     Columns,
     /// Columns of counts, each negative binomial with a number of failures that is learned.
@@ -32,13 +34,14 @@ pub enum Likelihood {
 
 impl Likelihood {
     /// Every likelihood.
-    pub const ALL: [Likelihood; 9] = [
+    pub const ALL: [Likelihood; 10] = [
         Likelihood::Bernoulli,
         Likelihood::Gaussian,
         Likelihood::Mse,
         Likelihood::GaussianLearned,
         Likelihood::Laplace,
         Likelihood::StudentT,
+        Likelihood::Logistic,
         Likelihood::Columns,
         Likelihood::NegativeBinomial,
         Likelihood::ZeroInflated,
@@ -51,6 +54,7 @@ impl Likelihood {
             | Likelihood::GaussianLearned
             | Likelihood::Laplace
             | Likelihood::StudentT
+            | Likelihood::Logistic
             | Likelihood::Columns => true,
             Likelihood::Bernoulli | Likelihood::Mse => false,
             Likelihood::NegativeBinomial | Likelihood::ZeroInflated => false,
@@ -75,7 +79,7 @@ impl Likelihood {
 
     /// How many numbers the decoder makes of each value.
     pub fn outputs(self) -> usize {
-        if self == Likelihood::ZeroInflated { 2 } else { 1 }
+        if matches!(self, Likelihood::ZeroInflated | Likelihood::Logistic) { 2 } else { 1 }
     }
 
     /// The user-visible name.
@@ -87,6 +91,7 @@ impl Likelihood {
             Likelihood::GaussianLearned => "gaussian-learned",
             Likelihood::Laplace => "laplace",
             Likelihood::StudentT => "student-t",
+            Likelihood::Logistic => "logistic",
             Likelihood::Columns => "columns",
             Likelihood::NegativeBinomial => "negative-binomial",
             Likelihood::ZeroInflated => "zero-inflated",
@@ -118,6 +123,10 @@ impl Likelihood {
                 let log_freedom = g.param(LOG_FREEDOM, &[1], Init::Constant(FIRST_FREEDOM.ln()));
                 g.map("loss", Function::Loss(Loss::StudentT), &[output, x, log_scale, log_freedom])
             }
+            Likelihood::Logistic => {
+                let [location, log_scale] = located(g, output, sigma);
+                g.map("loss", Function::Loss(Loss::Logistic), &[location, x, log_scale])
+            }
             Likelihood::Columns => {
                 let width = g.shape(output)[1];
                 let dispersion = g.param(DISPERSION, &[width], Init::Constant(sigma.ln()));
@@ -139,7 +148,7 @@ impl Likelihood {
                 g.map("loss", Function::Loss(Loss::ColumnOrCount), &[output, x, dispersion, kind, log_means])
             }
             Likelihood::ZeroInflated => {
-                let [output, logit] = halves(g, output);
+                let [output, logit] = halves(g, output, ["output", "logit"]);
                 let width = g.shape(output)[1];
                 let dispersion = g.param(DISPERSION, &[width], Init::Constant(0.0));
                 // With the means as an input of the loss, it would bind more than a shader may.
@@ -154,16 +163,23 @@ impl Likelihood {
         }
     }
 
-    /// The probability `(B, D)` of an extra zero, if there are some.
-    pub(super) fn zeros(self, g: &mut Graph, output: Node) -> Option<Node> {
-        (self == Likelihood::ZeroInflated).then(|| {
-            let [_, logit] = halves(g, output);
-            g.map("zeros", Function::Activate(Activation::Sigmoid), &[logit])
-        })
+    /// What else than the mean the distribution of each value has from the decoder, `(B, D)` each: of a count the probability of an
+    /// extra zero, of a level the location and the logarithm of the scale.
+    pub(super) fn parameters(self, g: &mut Graph, output: Node, sigma: f32) -> Vec<Node> {
+        match self {
+            Likelihood::ZeroInflated => {
+                let [_, logit] = halves(g, output, ["output", "logit"]);
+                vec![g.map("zeros", Function::Activate(Activation::Sigmoid), &[logit])]
+            }
+            Likelihood::Logistic => {
+                located(g, output, sigma).into_iter().map(|node| g.map("parameter", Function::Copy, &[node])).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Converts an output to the mean of the data, in the units of the data.
-    pub(super) fn mean(self, g: &mut Graph, output: Node, table: Option<Table>) -> Node {
+    pub(super) fn mean(self, g: &mut Graph, output: Node, sigma: f32, table: Option<Table>) -> Node {
         match (self, table) {
             (Likelihood::Bernoulli, _) => g.map("mean", Function::Activate(Activation::Sigmoid), &[output]),
             (Likelihood::Columns, Some(table)) => {
@@ -178,9 +194,13 @@ impl Likelihood {
                 g.map("mean", Function::ColumnOrCountMean, &[output, kind, log_means])
             }
             (Likelihood::ZeroInflated, table) => {
-                let [output, logit] = halves(g, output);
+                let [output, logit] = halves(g, output, ["output", "logit"]);
                 let [_, log_means] = counts(g, table);
                 g.map("mean", Function::ZeroInflatedMean, &[output, logit, log_means])
+            }
+            (Likelihood::Logistic, _) => {
+                let [location, log_scale] = located(g, output, sigma);
+                g.map("mean", Function::LogisticMean, &[location, log_scale])
             }
             (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned, _) => output,
             (Likelihood::Laplace | Likelihood::StudentT | Likelihood::Columns, _) => output,
@@ -221,10 +241,17 @@ impl Table {
     }
 }
 
-/// The two halves of an output `(B, 2 D)`: what a count is, and the logit of an extra zero.
-fn halves(g: &mut Graph, output: Node) -> [Node; 2] {
+/// The two halves of an output `(B, 2 D)`, or of images `(B H W, 2 C)`.
+fn halves(g: &mut Graph, output: Node, names: [&str; 2]) -> [Node; 2] {
     let width = g.shape(output)[1] / 2;
-    [g.columns("output", output, 0..width), g.columns("logit", output, width..2 * width)]
+    [g.columns(names[0], output, 0..width), g.columns(names[1], output, width..2 * width)]
+}
+
+/// The locations of levels, and the logarithms of their scales: with outputs of 0, sigma.
+fn located(g: &mut Graph, output: Node, sigma: f32) -> [Node; 2] {
+    let [location, of_scale] = halves(g, output, ["location", "of scale"]);
+    let first = g.constant(sigma.ln());
+    [location, g.map("log_scale", Function::Add, &[of_scale, first])]
 }
 
 /// The kind of columns that are all counts, and the means of their logarithms: without a table, values are logarithms of one more than

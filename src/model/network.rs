@@ -311,7 +311,8 @@ pub(super) fn halves(g: &mut Graph, codes: Node, latent: usize) -> [Node; 2] {
     [g.columns("mu", codes, 0..latent), g.columns("logvar", codes, latent..2 * latent)]
 }
 
-/// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`; of a likelihood with two outputs of each value `(B, 2 D)`. A tied decoder uses the weights in `encoder`.
+/// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`; of a likelihood with two
+/// outputs of each value `(B, 2 D)`, or `(B H W, 2 C)`. A tied decoder uses the weights in `encoder`.
 pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Node>, encoder: &[Node]) -> Node {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "decoder_condition")).into_iter().collect();
     let mut h = z;

@@ -104,15 +104,22 @@ pub fn decoder(
     Ok(all)
 }
 
-/// Makes a decoder's last layer make so many numbers of each value of a row: those of all values, then the next of all.
+/// Makes a decoder's last layer make so many numbers of each value of a row: those of all values, then the next of all; of images so for
+/// each pixel.
 pub fn widen(decoder: &mut [SizedLayer], outputs: usize) -> Result<(), String> {
-    match decoder.last_mut() {
-        Some(SizedLayer { operation: SizedOperation::Dense, to, .. }) => {
-            *to = Extent::Flat(outputs * to.len());
-            Ok(())
+    let Some(SizedLayer { operation, to, .. }) = decoder.last_mut() else { return Ok(()) };
+    match (&mut *operation, &mut *to) {
+        (SizedOperation::Dense, to) => *to = Extent::Flat(outputs * to.len()),
+        (SizedOperation::Conv(_), Extent::Image([.., channels])) => *channels *= outputs,
+        (SizedOperation::ConvT(windows), Extent::Image([.., channels])) => {
+            *channels *= outputs;
+            windows.image[2] = *channels as u32;
         }
-        _ => Err("a likelihood with several numbers of each value needs a decoder that ends with a dense layer".into()),
+        _ => {
+            return Err("a likelihood with several numbers of each value needs a decoder that ends with a dense layer or a convolution".into());
+        }
     }
+    Ok(())
 }
 
 /// Whether a decoder can use an encoder's weights.

@@ -4,7 +4,8 @@ use super::Real;
 use super::activation::sigmoid;
 use super::pointwise::Results;
 use crate::plan::{
-    ColumnKind, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SIGMA_LEAST, Loss, is_missing,
+    ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST,
+    Loss, is_missing,
 };
 
 /// The loss of the output `x[0]` for the data `x[1]`, and its slopes; unused results are 0.
@@ -15,6 +16,7 @@ pub(super) fn evaluate<T: Real>(loss: Loss, x: &[T]) -> Results<T> {
         Loss::GaussianLearned => gaussian_learned(x[0], x[1], x[2]),
         Loss::Laplace => laplace(x[0], x[1], x[2]),
         Loss::StudentT => return student_t(x[0], x[1], x[2], x[3]),
+        Loss::Logistic => logistic(x[0], x[1], x[2]),
         Loss::Column | Loss::ColumnOrCount => column(x),
         Loss::ZeroInflated => return zero_inflated(x[0], x[1], x[2], x[3]),
     };
@@ -68,6 +70,40 @@ fn student_t<T: Real>(location: T, x: T, log_scale: T, log_freedom: T) -> Result
         inward(T::of(1.0 - (freedom + 1.0) * share), log_scale, (LOG_SIGMA_LEAST, f32::MAX)),
         inward(T::of(freedom * by_freedom), log_freedom, LOG_FREEDOM_RANGE),
     ]
+}
+
+/// What of a logistic distribution lies within half a level w of a level, u from the location, both in scales:
+/// `sinh(w) / (cosh(u) + cosh(w))`. With the first level everything below counts, with the last everything above.
+fn logistic<T: Real>(location: T, x: T, log_scale: T) -> [T; 3] {
+    let scale = bounded(log_scale, LOG_SCALE_RANGE).exp().wide();
+    let half = f64::from(HALF_LEVEL);
+    let [u, w] = [(x - location).wide() / scale, half / scale];
+    let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+    let (loss, by_u, by_w) = match x.wide() {
+        x if x <= half => (softplus(-u - w), -sigmoid(-u - w), -sigmoid(-u - w)),
+        x if x >= 1.0 - half => (softplus(u - w), sigmoid(u - w), -sigmoid(u - w)),
+        _ => {
+            let [above, below] = [(0.5 * (w + u)).tanh(), (0.5 * (w - u)).tanh()];
+            let loss = softplus(u.abs() - w) + softplus(-u.abs() - w) - (-(-2.0 * w).exp_m1()).ln();
+            (loss, 0.5 * (above - below), 0.5 * (above + below) - 1.0 / w.tanh())
+        }
+    };
+    let by_scale = T::of(-by_u * u - by_w * w);
+    [T::of(loss), T::of(-by_u / scale), inward(by_scale, log_scale, LOG_SCALE_RANGE)]
+}
+
+/// The mean of a level, and its slopes: the integral of `1 - F` from 0 to 1.
+pub(super) fn logistic_mean<T: Real>(location: T, log_scale: T) -> [T; 3] {
+    let kept = bounded(log_scale, LOG_SCALE_RANGE);
+    let scale = kept.exp();
+    let softplus = |x: T| x.max(T::zero()) + (-x.abs()).exp().ln_1p();
+    let [a, b] = [location, location - T::one()].map(|x| x / scale);
+    let mean = scale * (softplus(a) - softplus(b));
+    // Of what lies above or below, what is less: the difference of shares next to 1 would be lost.
+    let by_location = if b > T::zero() { sigmoid(-b) - sigmoid(-a) } else { sigmoid(a) - sigmoid(b) };
+    let entropy = |x: T| softplus(-x.abs()) + x.abs() * sigmoid(-x.abs());
+    let by_scale = scale * (entropy(a) - entropy(b));
+    [mean, by_location, if kept == log_scale { by_scale } else { T::zero() }]
 }
 
 /// The slope of a parameter that is kept within bounds: none that would take it further out.

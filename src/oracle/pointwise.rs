@@ -33,6 +33,10 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
         Function::Loss(loss) => likelihood::evaluate(loss, x),
         Function::ColumnMean | Function::ColumnOrCountMean => one(likelihood::column_mean(x)),
         Function::ZeroInflatedMean => one(likelihood::zero_inflated_mean(x[0], x[1], x[2])),
+        Function::LogisticMean => {
+            let [mean, by_location, by_scale] = likelihood::logistic_mean(x[0], x[1]);
+            [mean, by_location, by_scale, T::zero()]
+        }
         Function::Present => one(likelihood::present(x[0])),
         Function::Absent => one(likelihood::absent(x[0])),
     }

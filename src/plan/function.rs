@@ -85,6 +85,9 @@ pub enum Loss {
     /// Negative log-likelihood of Student's t, from the logarithms of its scale and of its degrees of freedom, which both get a
     /// gradient.
     StudentT,
+    /// Negative log-likelihood of a level of 256 under a logistic distribution, from the logarithm of its scale, which gets a
+    /// gradient: what of the distribution is nearer to that level than to the next, or beyond the last.
+    Logistic,
     /// That of a column of a table without counts, from its dispersion, which gets a gradient, and its kind: see
     /// [`ColumnKind`]. Of a category, the output is the logarithm of its probability.
     Column,
@@ -105,14 +108,18 @@ const ZEROS: [&[f32]; 2] = [&[-0.6, 1.1, 0.3, -9.0, 14.0], &[-0.4, -1.2, 1.5, -8
 /// Where Student's t is tried: logarithms of degrees of freedom.
 const FREEDOMS: &[f32] = &[1.4, 0.3, 3.2, -0.5, 8.0];
 
+/// Where levels are tried: logarithms of scales.
+const SCALES: &[f32] = &[-1.6, -0.4, -4.2, -7.5, 2.5];
+
 impl Loss {
     /// Every loss.
-    pub const ALL: [Loss; 8] = [
+    pub const ALL: [Loss; 9] = [
         Loss::Bernoulli,
         Loss::Gaussian,
         Loss::GaussianLearned,
         Loss::Laplace,
         Loss::StudentT,
+        Loss::Logistic,
         Loss::Column,
         Loss::ColumnOrCount,
         Loss::ZeroInflated,
@@ -127,6 +134,7 @@ impl Loss {
             Loss::GaussianLearned => ("gaussian_learned", &[COLUMN[0]], 3, 10),
             Loss::Laplace => ("laplace", &[COLUMN[0]], 3, 8),
             Loss::StudentT => ("student_t", &[COLUMN[0], FREEDOMS], 4, 70),
+            Loss::Logistic => ("logistic", &[SCALES], 3, 34),
             Loss::Column => ("column", &[COLUMN[0], COLUMN[1]], 3, 24),
             Loss::ColumnOrCount => ("column_or_count", &COLUMN, 3, 90),
             Loss::ZeroInflated => ("zero_inflated", &ZEROS, 4, 100),
@@ -170,6 +178,13 @@ pub fn is_missing(value: f32) -> bool {
 
 /// `log_sigma` and `log_scale` are kept above this: what never differs would have no density.
 pub const LOG_SIGMA_LEAST: f32 = -7.0;
+
+/// Half of the distance between two of 256 levels in [0, 1].
+pub const HALF_LEVEL: f32 = 0.5 / 255.0;
+
+/// The logarithm of the scale of levels is kept within this range: with the least most of it lies within one level, and with the most
+/// all levels but the first and the last are next to nothing.
+pub const LOG_SCALE_RANGE: (f32, f32) = (LOG_SIGMA_LEAST, 2.0);
 
 /// The logarithm of Student's t's degrees of freedom is kept within this range: with 1 it is a Cauchy distribution, and with 1000 next
 /// to normal.
@@ -231,6 +246,9 @@ pub enum Function {
     /// The same of a count that may be an extra zero: from the output, the logit of an extra zero, and the mean of the counts'
     /// logarithms.
     ZeroInflatedMean,
+    /// The mean of a logistic distribution whose tails lie at 0 and 1, from its location and the logarithm of its scale, and its slopes
+    /// by both.
+    LogisticMean,
     /// A value, or 0 where it is missing.
     Present,
     /// 1 where a value is missing, else 0.
@@ -284,8 +302,8 @@ impl Function {
         let of_activations = activations.flat_map(|a| [Activate(a), Slope(a)]);
         let others = [Copy, Add, Multiply, Normal(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
         let densities = [Exp, LogDraw, LogDrawSlope, LogNormal, LogNormalX, LogNormalMu, LogNormalLogvar];
-        let of_columns = [ColumnMean, ColumnOrCountMean, ZeroInflatedMean, Present, Absent];
-        of_activations.chain(others).chain(densities).chain(self::Loss::ALL.map(Loss)).chain(of_columns).collect()
+        let shown = [ColumnMean, ColumnOrCountMean, ZeroInflatedMean, LogisticMean, Present, Absent];
+        of_activations.chain(others).chain(densities).chain(self::Loss::ALL.map(Loss)).chain(shown).collect()
     }
 
     /// Its signature.
@@ -315,6 +333,7 @@ impl Function {
             Function::ColumnMean => ("column_mean", Family::Likelihood, 2, 1, 6),
             Function::ColumnOrCountMean => ("column_or_count_mean", Family::Likelihood, 3, 1, 12),
             Function::ZeroInflatedMean => ("zero_inflated_mean", Family::Likelihood, 3, 1, 14),
+            Function::LogisticMean => ("logistic_mean", Family::Likelihood, 2, 3, 30),
             Function::Present => ("present", Family::Likelihood, 1, 1, 1),
             Function::Absent => ("absent", Family::Likelihood, 1, 1, 1),
         };
@@ -342,6 +361,7 @@ impl Function {
             (Function::LogNormal, 1) => Gradient::Through(Function::LogNormalMu, &[Input(0), Input(1), Input(2)]),
             (Function::LogNormal, _) => Gradient::Through(Function::LogNormalLogvar, &[Input(0), Input(1), Input(2)]),
             (Function::Loss(_), 0) => Gradient::Times(Result(1)),
+            (Function::LogisticMean, i) => Gradient::Times(Result(1 + i)),
             // The data, and inputs that the loss has no slope for.
             (Function::Loss(loss), i) if i > 1 && i < loss.row().2 => Gradient::Times(Result(i)),
             (Function::Loss(_), _) => Gradient::None,

@@ -14,8 +14,8 @@ mod tensor;
 mod windows;
 
 pub use function::{
-    Activation, ColumnKind, Function, Gradient, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
-    LOG_SIGMA_LEAST, LOGVAR_RANGE, Loss, MISSING, Saved, Signature, is_missing,
+    Activation, ColumnKind, Function, Gradient, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
+    LOG_SCALE_RANGE, LOG_SIGMA_LEAST, LOGVAR_RANGE, Loss, MISSING, Saved, Signature, is_missing,
 };
 pub use kernel::{
     Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pool, Reduce, Roof, Update, Way,

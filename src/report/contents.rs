@@ -15,6 +15,8 @@ pub struct Page {
     pub steps: Vec<Step>,
     /// What the model was like after some epochs.
     pub diagnoses: Vec<Diagnosed>,
+    /// Epochs after which the likelihood of rows was estimated, and `-ln p(x)` then.
+    pub likelihoods: Vec<(f64, f64)>,
     /// The latent dimensions, in order.
     pub dimensions: Vec<Dimension>,
     /// Pictures, in the order of the page.

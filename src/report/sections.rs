@@ -94,7 +94,13 @@ pub fn training(page: &Page) -> String {
     if beta_varies {
         more.push(by_step(page, "Beta", size, Heights::FromZero, |s| s.beta));
     }
-    let diagnosed = side_by_side(&diagnosed(&page.diagnoses), "two");
+    let mut behind = diagnosed(&page.diagnoses);
+    if page.likelihoods.len() > 1 {
+        let series = vec![Series { name: "-ln p(x)".into(), points: page.likelihoods.clone() }];
+        let (title, x) = ("-ln p(x) of test rows, by checkpoint".into(), "epochs".into());
+        behind.push(Lines { title, x, size: Size::Half, heights: Heights::Curves, series }.figure());
+    }
+    let diagnosed = side_by_side(&behind, "two");
     section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns) + &diagnosed))
 }
 

@@ -11,7 +11,7 @@ use crate::report::page::{
     self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
 };
 use crate::report::{self, latent};
-use crate::train::Diagnosis;
+use crate::train::{Diagnosis, EVALUATION};
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -106,6 +106,14 @@ fn diagnosed(of: &Diagnosis) -> Diagnosed {
     Diagnosed { epoch: of.epoch, dimensions: of.kl_per_dimension.clone(), layers }
 }
 
+/// What `wgvae eval --nll K --checkpoints` found and kept in the run's folder: epochs, and `-ln p(x)` of the rows after them.
+fn likelihoods(run: &Run) -> Vec<(f64, f64)> {
+    let kept = std::fs::read(run.path.join(EVALUATION)).unwrap_or_default();
+    let figures: serde_json::Value = serde_json::from_slice(&kept).unwrap_or_default();
+    let at = |checkpoint: &serde_json::Value| Some((checkpoint["epochs"].as_f64()?, checkpoint["nll"].as_f64()?));
+    figures["checkpoints"].as_array().into_iter().flatten().filter_map(at).collect()
+}
+
 /// The contents of the page.
 fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
     let split = &rows.split;
@@ -142,6 +150,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         epochs: epochs(metrics),
         diagnoses: metrics.diagnoses.iter().map(diagnosed).collect(),
         steps: metrics.steps.iter().map(step).collect(),
+        likelihoods: likelihoods(run),
         dimensions: figures.kl_per_dimension.iter().enumerate().map(dimension).collect(),
         pictures: pictures(run, split, &codes, &figures, [&shown, &samples.means], mixture.as_ref(), model)?,
         latent: Some(latent_plot(rows, &codes)),

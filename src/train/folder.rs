@@ -27,11 +27,13 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const MODEL: &str = "model.safetensors";
 /// The mixture that is fitted to codes.
 pub const CODES: &str = "codes.safetensors";
+/// The figures of the last evaluation.
+pub const EVALUATION: &str = "eval.json";
 const LOCK: &str = "lock";
 const CHECKPOINTS: &str = "checkpoints";
 const IMAGES: &str = "images";
 /// What is drawn from a run, and left to a new run that replaces it.
-const DRAWN: [&str; 3] = [CODES, "report.html", "eval.json"];
+const DRAWN: [&str; 3] = [CODES, "report.html", EVALUATION];
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
     let path = path.to_path_buf();

@@ -46,6 +46,7 @@ fn images_come_back_bit_for_bit_at_their_elbo() {
         ("mixture", "--latent 4 --prior mixture --prior-parts 7 --condition class"),
         ("heavy", "--latent 5 --likelihood student-t"),
         ("sharp", "--latent 5 --likelihood laplace"),
+        ("logistic", "--latent 5 --likelihood logistic --condition class"),
         ("vamp", "--latent 4 --prior vamp --prior-parts 5"),
     ] {
         let likelihood = if flags.contains("likelihood") { "" } else { "--likelihood gaussian-learned" };

@@ -52,6 +52,47 @@ fn scales_that_are_learned_work_in_every_command() {
     }
 }
 
+/// Images of 256 levels: the bits that `eval` says are those that they cost, under decoders that end with either kind of layer.
+#[test]
+fn levels_have_scales_of_their_own() {
+    let place = Place::new();
+    std::fs::write(place.path("conv.toml"), "[model]\nencoder = [\"conv 4 k3 s2\", \"conv 4 k3 s2\"]\n").unwrap();
+    let train =
+        "train --data strokes:count=600 --likelihood logistic --sigma 0.3 --device cpu --seed 2 --batch 50 --steps 200";
+    for (run, flags) in [("dense", "--hidden 40 --latent 4"), ("conv", "--config conv.toml --latent 4")] {
+        place.done(&format!("{train} {flags} --out {run}"));
+        let eval = place.json(&format!("eval {run} --nll 50 --draws 20 --device cpu --json"));
+        let found = place.json(&format!("compress {run} --device cpu --json"));
+        let bits = number(&eval, "bits_per_dimension");
+        assert!((bits + number(&eval, "elbo") / std::f64::consts::LN_2 / 784.0).abs() < 1e-9, "{eval}");
+        assert!((number(&found, "elbo_bits_per_dimension") - bits).abs() < 0.01 * bits, "{bits}: {found}");
+        assert!((number(&found, "bits_per_dimension") - bits).abs() < 0.02 * bits, "{bits}: {found}");
+        assert!(number(&eval, "nll") < -number(&eval, "elbo"), "{eval}");
+        // Draws are levels, means are not.
+        for (how, are_levels) in [("--mean", false), ("--draw", true)] {
+            place.done(&format!("sample {run} --count 20 {how} --device cpu --to drawn.csv"));
+            let text = read(&place.path("drawn.csv"));
+            let values = text.lines().skip(1).flat_map(|line| line.split(',').map(|cell| cell.parse::<f64>().unwrap()));
+            let off = |value: f64| (255.0 * value - (255.0 * value).round()).abs();
+            assert_eq!(values.map(off).fold(0.0, f64::max) < 1e-3, are_levels, "{run} {how}");
+        }
+        place.done(&format!("anomaly {run} --device cpu --to odd.csv"));
+        let done = place.json(&format!("restore {run} --noise 0.4 --damage --count 30 --device cpu --json --to x.npy"));
+        assert!(number(&done, "rmse_restored") < number(&done, "rmse_damaged"), "{run}: {done}");
+        place.done(&format!("restore {run} --hole 4,4,12,12 --damage --count 10 --draws 2 --device cpu --to y.npy"));
+    }
+    for (line, why) in [
+        (
+            "train --preset points --data points --likelihood logistic",
+            "of images of 256 levels, and points has other values",
+        ),
+        ("train --likelihood logistic --tied", "leave tied out"),
+    ] {
+        let (code, told) = place.refused(&format!("{line} --device cpu --out refused"));
+        assert!(code == 2 && told.contains(why), "{line}: {code} {told}");
+    }
+}
+
 #[test]
 fn counts_have_likelihoods_of_their_own() {
     let place = Place::new();

@@ -1,15 +1,17 @@
 //! Five hundred damaged variants of a file for each reader: read or refused, never a panic.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::ImageFormat;
+use wgvae::apply::compress::{self, RoundedCodes};
 use wgvae::apply::{Applied, Run};
 use wgvae::data::{self, Dataset, Options};
 use wgvae::{DeviceChoice, DeviceOptions, Resume};
 
 use super::folder::copy;
-use super::harness::{Draws, damaged, editable_run, gzip, idx, npy, picture, run_of_points};
+use super::harness::{Draws, command, damaged, editable_run, gzip, idx, npy, picture, run_of_points};
 
 /// Variants of each file; `WGVAE_VARIANTS` asks for more.
 fn variants() -> u64 {
@@ -90,6 +92,14 @@ fn arrays() {
         std::io::Write::write_all(&mut archive, &array).unwrap();
     }
     one("x.npz", &archive.finish().unwrap().into_inner(), |_| ());
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, array) in
+        [("imgs.npy", npy("|u1", "(6, 2, 2)", &numbers[..24])), ("latents_classes.npy", npy("|u1", "(6, 2)", &[1; 12]))]
+    {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut archive, &array).unwrap();
+    }
+    one("factors.npz", &archive.finish().unwrap().into_inner(), |_| ());
     let images = idx(&[6, 2, 2], &numbers[..24]);
     one("a-images-idx3-ubyte", &images, |_| ());
     one("a-images-idx3-ubyte.gz", &gzip(&images, &[], 0), |_| ());
@@ -170,6 +180,35 @@ fn checkpoints() {
         });
         std::fs::write(&file, good).unwrap();
     }
+}
+
+/// Rows and codes in few bytes, from the file to what a model makes of it.
+#[test]
+fn compressed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let line = "train --data strokes:count=60 --binarise threshold --hidden 4 --latent 2 --batch 10 --steps 5 --device cpu --out";
+    let args: Vec<&str> = line.split(' ').chain([path.to_str().unwrap()]).collect();
+    assert!(command(&args).output().unwrap().status.success());
+    let run = Run::open(&path).unwrap();
+    let rows = data::rows(&Options::from("strokes:count=8"), &run.data).unwrap().split;
+    let device = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
+    let mut model = Applied::open(&run, rows.rows, &device, &mut |_| {}).unwrap();
+    let packed = compress::compress(&run, &mut model, &rows, &mut |_| {}).unwrap().to_bytes();
+    let codes = model.encode(&rows).unwrap().mu;
+    let rounded = RoundedCodes::of(&mut model, &codes, 4).unwrap().to_bytes();
+    let model = RefCell::new(model);
+    let file = folder.path().join("rows.wgz");
+    each("rows.wgz", &file, &packed, || {
+        let packed = compress::File::of_bytes(&std::fs::read(&file).unwrap())?;
+        let back = compress::decompress(&run, &mut model.borrow_mut(), &packed, &mut |_| {});
+        back.map(drop).map_err(|error| error.to_string())
+    });
+    let file = folder.path().join("codes.wgc");
+    each("codes.wgc", &file, &rounded, || {
+        let rounded = RoundedCodes::of_bytes(&std::fs::read(&file).unwrap())?;
+        rounded.values_for(&mut model.borrow_mut()).map(drop).map_err(|error| error.to_string())
+    });
 }
 
 /// Files of codes for `decode`.

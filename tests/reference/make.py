@@ -71,6 +71,7 @@ CASES = {
     "prior-mixture-doubly": dict(prior="mixture", prior_parts=3, objective="iwae", samples=3, doubly_reparameterised=True),
     "likelihood-laplace": dict(likelihood="laplace", activation="tanh", sigma=0.5),
     "likelihood-student-t": dict(likelihood="student-t", activation="elu", sigma=0.3, hidden=[9]),
+    "likelihood-logistic": dict(likelihood="logistic", activation="silu", sigma=0.2, latent=4),
 }
 
 
@@ -90,7 +91,8 @@ def init(c, rng):
     for head in ["mu", "logvar"] if c["objective"] != "ae" else ["code"]:
         linear(head, inputs, c["latent"])
     inputs = c["latent"]
-    for i, outputs in enumerate(c["hidden"][::-1] + [c["width"]]):
+    of_levels = c["likelihood"] == "logistic"
+    for i, outputs in enumerate(c["hidden"][::-1] + [(1 + of_levels) * c["width"]]):
         linear(f"decoder.{2 * i}", inputs, outputs, weight=not c["tied"])
         inputs = outputs
     if c["likelihood"] == "gaussian-learned":
@@ -156,6 +158,10 @@ def terms(c, p, x, noise, of_q=lambda q: q):
         recon = jnp.sum((h - x) ** 2, axis=1)
     elif c["likelihood"] == "laplace":
         recon = -jnp.sum(jax.scipy.stats.laplace.logpdf(x, h, jnp.exp(p["log_scale"][0])), axis=1)
+    elif c["likelihood"] == "logistic":
+        location, scale = h[:, :c["width"]], c["sigma"] * jnp.exp(h[:, c["width"]:])
+        below = lambda end: jax.scipy.stats.logistic.cdf(end, location, scale)
+        recon = -jnp.sum(jnp.log(jnp.where(x < 1, below(x + 0.5 / 255), 1) - jnp.where(x > 0, below(x - 0.5 / 255), 0)), axis=1)
     elif c["likelihood"] == "student-t":
         freedom, scale = jnp.exp(p["log_freedom"][0]), jnp.exp(p["log_scale"][0])
         recon = -jnp.sum(jax.scipy.stats.t.logpdf(x, freedom, h, scale), axis=1)
@@ -288,6 +294,8 @@ for number, (name, changes) in enumerate(CASES.items()):
     params = init(c, rng)
     b = c["batch"]
     x = rng.uniform(0, 1, (STEPS, b, c["width"])).astype(np.float32)
+    if c["likelihood"] == "logistic":
+        x = (np.clip(np.round(300 * x - 20), 0, 255) / 255).astype(np.float32)
     # Behind the noise of the draws, those from the prior.
     draws = b * (c["samples"] + (c["objective"] == "info"))
     noise = rng.standard_normal((STEPS, draws, c["latent"])).astype(np.float32)

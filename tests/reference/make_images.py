@@ -126,6 +126,16 @@ CASES = {
         encoder_modules=lambda: [nn.Flatten()], absent=lambda: (nn.Linear(9, 4, bias=False), 0), flat=9,
         decoder_modules=lambda: [(nn.Linear(2, 9), None), nn.Unflatten(1, (1, 3, 3))],
     ),
+    # Levels, each with its own scale: the last layer has twice the channels. Some are missing.
+    "images-levels": dict(
+        image=(6, 8, 2), batch=5, latent=3, activation="silu", likelihood="logistic", missing=0.2,
+        encoder=["conv 4 k3 s2"],
+        encoder_modules=lambda: [nn.Conv2d(2, 4, 3, 2, 1), nn.Flatten()],
+        absent=lambda: (nn.Conv2d(2, 4, 3, 2, 1, bias=False), 1),
+        flat=48,
+        decoder_modules=lambda: [
+            nn.Linear(3, 48), nn.Unflatten(1, (4, 3, 4)), nn.ConvTranspose2d(4, 4, 3, 2, 1, 1)],
+    ),
 }
 
 
@@ -220,11 +230,18 @@ class Model(nn.Module):
             output = self.decoder(z)
         kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum()
         there = ~torch.isnan(x)
+        if self.c["likelihood"] == "logistic":
+            output, log_scale = output.chunk(2, 1)
+            log_scale = log_scale[there]
         output, x, rows = output[there], x[there], len(x)
         if self.c["likelihood"] == "bernoulli":
             recon = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
         elif self.c["likelihood"] == "mse":
             recon = ((output - x) ** 2).sum()
+        elif self.c["likelihood"] == "logistic":
+            below = lambda end: torch.sigmoid((end - output) / log_scale.exp())
+            share = torch.where(x < 1, below(x + 0.5 / 255), 1) - torch.where(x > 0, below(x - 0.5 / 255), 0)
+            recon = -share.log().sum()
         else:
             recon = -torch.distributions.Normal(output, self.log_sigma.exp()).log_prob(x).sum()
         return (recon + kl) / rows
@@ -262,6 +279,8 @@ for number, (name, c) in enumerate(CASES.items()):
     x = rng.uniform(0, 1, (STEPS, b, height, width, channels)).astype(np.float32)
     noise = rng.standard_normal((STEPS, b, c["latent"])).astype(np.float32)
     classes = rng.integers(0, c.get("classes", 1), (STEPS, b))
+    if c["likelihood"] == "logistic":
+        x = (np.clip(np.round(300 * x - 20), 0, 255) / 255).astype(np.float32)
     if "missing" in c:
         x[rng.uniform(size=x.shape) < c["missing"]] = np.nan
     lr = c.get("lr", 1e-2)

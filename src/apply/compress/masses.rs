@@ -182,6 +182,8 @@ pub enum Shape {
     Normal,
     /// That of Laplace.
     Laplace,
+    /// The logistic distribution.
+    Logistic,
     /// Student's t: its distribution function at places that are equally far from each other in `t / (1 + |t|)`.
     StudentT(Vec<f64>),
 }
@@ -215,6 +217,7 @@ impl Shape {
             Shape::Normal => normal_below(t),
             Shape::Laplace if t < 0.0 => 0.5 * libm::exp(t),
             Shape::Laplace => 1.0 - 0.5 * libm::exp(-t),
+            Shape::Logistic => 1.0 / (1.0 + libm::exp(-t)),
             Shape::StudentT(sums) => {
                 let place = 0.5 * (1.0 + t / (1.0 + t.abs())) * STUDENT_PLACES as f64;
                 let i = (place as usize).min(STUDENT_PLACES - 1);
@@ -311,6 +314,11 @@ mod tests {
         for (mean, scale) in [(3.0, 0.4), (100.0, 20.0)] {
             let probability = |level| between(&laplace, level, mean, scale);
             check("laplace", &Level { shape: &Shape::Laplace, mean, scale }, probability);
+        }
+        let logistic = |x: f64| 0.5 + 0.5 * (0.5 * x).tanh();
+        for (mean, scale) in [(3.0, 0.4), (-90.0, 20.0), (400.0, 1e-3)] {
+            let probability = |level| between(&logistic, level, mean, scale);
+            check("logistic", &Level { shape: &Shape::Logistic, mean, scale }, probability);
         }
     }
 

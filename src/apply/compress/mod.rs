@@ -16,11 +16,11 @@ pub use file::File;
 use masses::{Bit, Grid, Level, Normal, Shape, Uniform, Weighted, cost};
 use stack::Stack;
 
-use super::{Applied, Codes, Prior, Run, RunError, draws};
+use super::{Applied, Codes, Parameters, Prior, Run, RunError, Shown, draws};
 use crate::data::{Split, Values};
 use crate::kernels::batch::Binarise;
 use crate::model::Likelihood;
-use crate::plan::LOGVAR_RANGE;
+use crate::plan::{LOG_SCALE_RANGE, LOGVAR_RANGE};
 
 /// Bits of the place of a latent. A draw takes about so many from the stack, which gives back all but what the encoder knows.
 const PLACE_BITS: u32 = 13;
@@ -47,11 +47,15 @@ impl Alphabet {
         let is_levels = run.data.bytes && !run.data.gaps;
         match run.config.model.likelihood {
             Likelihood::Bernoulli => Ok(Alphabet::Bits),
-            likelihood if likelihood.is_density() && is_levels => Ok(Alphabet::Levels),
-            likelihood if likelihood.is_density() => Err(RunError::Unfit(format!(
-                "{} was trained on numbers that have no finite set of values: compression is for images of levels and for zeros and ones",
-                run.path.display()
-            ))),
+            likelihood if is_levels && (likelihood.is_density() || likelihood == Likelihood::Logistic) => {
+                Ok(Alphabet::Levels)
+            }
+            likelihood if likelihood.is_density() || likelihood == Likelihood::Logistic => {
+                Err(RunError::Unfit(format!(
+                    "{} was trained on numbers that have no finite set of values: compression is for images of levels and for zeros and ones",
+                    run.path.display()
+                )))
+            }
             Likelihood::Mse => Err(RunError::Unfit(format!(
                 "mse is no likelihood, so rows have no probabilities under {}: train with gaussian-learned, or with bernoulli and \
                  --binarise",
@@ -132,8 +136,8 @@ struct Coder<'a> {
 /// How levels are distributed around what is shown of them.
 struct Levels {
     shape: Shape,
-    /// In levels.
-    scale: f64,
+    /// In levels; none where each level has its own.
+    scale: Option<f64>,
 }
 
 impl Levels {
@@ -142,13 +146,19 @@ impl Levels {
         let shape = match distribution.likelihood() {
             Likelihood::Laplace => Shape::Laplace,
             Likelihood::StudentT => Shape::student_t(distribution.freedom()),
+            Likelihood::Logistic => Shape::Logistic,
             _ => Shape::Normal,
         };
-        Self { shape, scale: 255.0 * distribution.sigma(0) }
+        let has_scale = distribution.likelihood() != Likelihood::Logistic;
+        Self { shape, scale: has_scale.then(|| 255.0 * distribution.sigma(0)) }
     }
 
-    fn around(&self, shown: f32) -> Level<'_> {
-        Level { shape: &self.shape, mean: 255.0 * f64::from(shown), scale: self.scale }
+    fn around(&self, shown: f32, [location, log_scale]: Parameters) -> Level<'_> {
+        let (middle, scale) = match self.scale {
+            Some(scale) => (shown, scale),
+            None => (location, 255.0 * libm::exp(log_scale.clamp(LOG_SCALE_RANGE.0, LOG_SCALE_RANGE.1).into())),
+        };
+        Level { shape: &self.shape, mean: 255.0 * f64::from(middle), scale }
     }
 }
 
@@ -198,9 +208,9 @@ impl<'a> Coder<'a> {
     }
 
     /// What the decoder shows for places `(B, Z)`.
-    fn decode(&mut self, places: &[u32], classes: &[u32]) -> Result<Vec<f32>, RunError> {
+    fn decode(&mut self, places: &[u32], classes: &[u32]) -> Result<Shown, RunError> {
         let z: Vec<f32> = places.iter().enumerate().map(|(i, place)| self.value(i, *place)).collect();
-        self.model.decode_as(&z, classes)
+        self.model.show(&z, classes)
     }
 
     /// The number that a place stands for.
@@ -227,17 +237,19 @@ impl<'a> Coder<'a> {
         Weighted::of_logarithms(&self.prior.log_densities(&z))
     }
 
-    fn push_value(&self, stack: &mut Stack, shown: f32, symbol: u8) {
+    fn push_value(&self, stack: &mut Stack, shown: &Shown, place: usize, symbol: u8) {
+        let mean = shown.means[place];
         match self.alphabet {
-            Alphabet::Bits => stack.push(&Bit::new(shown), symbol.into()),
-            Alphabet::Levels => stack.push(&self.levels.around(shown), symbol.into()),
+            Alphabet::Bits => stack.push(&Bit::new(mean), symbol.into()),
+            Alphabet::Levels => stack.push(&self.levels.around(mean, shown.parameters_of(place)), symbol.into()),
         }
     }
 
-    fn pop_value(&self, stack: &mut Stack, shown: f32) -> u8 {
+    fn pop_value(&self, stack: &mut Stack, shown: &Shown, place: usize) -> u8 {
+        let mean = shown.means[place];
         let symbol = match self.alphabet {
-            Alphabet::Bits => stack.pop(&Bit::new(shown)),
-            Alphabet::Levels => stack.pop(&self.levels.around(shown)),
+            Alphabet::Bits => stack.pop(&Bit::new(mean)),
+            Alphabet::Levels => stack.pop(&self.levels.around(mean, shown.parameters_of(place))),
         };
         symbol as u8
     }
@@ -257,8 +269,8 @@ impl<'a> Coder<'a> {
             parts.push(if count > 1 { stack.pop(&self.parts_of(&places[row * latent..])) } else { 0 });
         }
         let shown = self.decode(&places, &batch.classes)?;
-        for (shown, symbol) in shown.into_iter().zip(&batch.symbols) {
-            self.push_value(stack, shown, *symbol);
+        for (place, symbol) in batch.symbols.iter().enumerate() {
+            self.push_value(stack, &shown, place, *symbol);
         }
         for (row, part) in parts.iter().enumerate() {
             let of_part = &self.prior.parts()[*part as usize];
@@ -299,7 +311,8 @@ impl<'a> Coder<'a> {
         }
         classes.truncate(if self.classes > 0 { rows } else { 0 });
         let shown = self.decode(&places, &classes)?;
-        let mut symbols: Vec<u8> = shown.iter().rev().map(|shown| self.pop_value(stack, *shown)).collect();
+        let places_of_values = (0..shown.means.len()).rev();
+        let mut symbols: Vec<u8> = places_of_values.map(|place| self.pop_value(stack, &shown, place)).collect();
         symbols.reverse();
         let batch = Batch { symbols, classes };
         let codes = self.encode(&batch)?;
@@ -398,21 +411,22 @@ pub fn elbo_bits(run: &Run, model: &mut Applied, rows: &Split, draws: usize) -> 
     let scores = model.score(&rows, draws)?;
     let count = scores.len() as f64;
     let kl = scores.iter().map(|score| score.kl).sum::<f64>() / count;
+    // A density of levels is not what they cost.
     let recon = match Alphabet::of(run)? {
-        Alphabet::Bits => scores.iter().map(|score| score.recon).sum::<f64>() / count,
-        Alphabet::Levels => {
+        Alphabet::Levels if run.config.model.likelihood.is_density() => {
             let codes = model.encode(&rows)?;
             let classes = rows.labels.clone().unwrap_or_default();
             let symbols = symbols(Alphabet::Levels, &rows, model.width())?;
             let levels = Levels::of(model);
             let mut nats = 0.0;
             for draw in 0..draws as u64 {
-                let shown = model.decode_as(&draws::around(&codes, draw, 1.0), &classes)?;
-                let costs = shown.iter().zip(&symbols).map(|(x, symbol)| cost(&levels.around(*x), (*symbol).into()));
-                nats += costs.sum::<f64>();
+                let shown = model.show(&draws::around(&codes, draw, 1.0), &classes)?;
+                let around = |place: usize| levels.around(shown.means[place], shown.parameters_of(place));
+                nats += (0..symbols.len()).map(|i| cost(&around(i), symbols[i].into())).sum::<f64>();
             }
             nats / count / draws as f64
         }
+        _ => scores.iter().map(|score| score.recon).sum::<f64>() / count,
     };
     Ok((recon + kl) / std::f64::consts::LN_2 / model.width() as f64)
 }

@@ -54,8 +54,9 @@ pub(super) fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Opti
     let ([rows, cols], space) = (list.space(a)?, list.space(b)?);
     let reshaped = space[0] * space[1] == rows * cols && !gemm.pairs && has_no_shape(&map.program);
     if space != [rows, cols] && !reshaped {
-        // Two halves of the product's columns, side by side.
-        let halves = space == [rows, cols / 2] && cols % 2 == 0 && !gemm.pairs && gemm.epilogue == Pointwise::plain();
+        // Two halves of the product's columns, side by side; kernels of windows do not have both at a time.
+        let is_plain = gemm.windows.is_none() && !gemm.pairs && gemm.epilogue == Pointwise::plain();
+        let halves = is_plain && space == [rows, cols / 2] && cols % 2 == 0;
         if !halves {
             return None;
         }

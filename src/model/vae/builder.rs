@@ -33,8 +33,8 @@ pub(super) struct Builder<'a> {
     /// What is drawn for a batch.
     pub(super) draws: Draws,
     pub(super) mean: TensorId,
-    /// Probabilities of extra zeros.
-    pub(super) zeros: TensorId,
+    /// What else than the means the distributions of values have.
+    pub(super) parameters: [TensorId; 2],
     pub(super) given: TensorId,
     pub(super) codes: TensorId,
     pub(super) z: TensorId,
@@ -104,7 +104,7 @@ impl<'a> Builder<'a> {
             x_of_draws,
             draws,
             mean: lowering.shared("mean", &[b, spec.width]),
-            zeros: lowering.shared("zeros", &[b, spec.width]),
+            parameters: ["parameter 0", "parameter 1"].map(|name| lowering.shared(name, &[b, spec.width])),
             given: lowering.shared("given noise", &[draws.rows(b), spec.latent]),
             codes,
             z: if spec.objective != Objective::Ae { lowering.shared("z", &[b, spec.latent]) } else { codes },
@@ -171,7 +171,7 @@ impl<'a> Builder<'a> {
             clip: id(self.arenas.clip),
             x: id(self.x),
             mean: id(self.mean),
-            zeros: used.contains(&self.zeros).then(|| id(self.zeros)),
+            parameters: self.parameters.into_iter().filter(|parameter| used.contains(parameter)).map(id).collect(),
             noise: given.map(id),
             codes: id(self.codes),
             z: id(self.z),

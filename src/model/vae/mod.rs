@@ -100,8 +100,9 @@ pub struct Vae {
     pub x: TensorId,
     /// `(B, D)`: what the decoder shows, in the units of the data.
     pub mean: TensorId,
-    /// `(B, D)`: the probability that a value is an extra zero, of a likelihood that has some.
-    pub zeros: Option<TensorId>,
+    /// `(B, D)` each: what else than the mean the decoder says of the distribution of each value: of a count that may be an extra zero
+    /// the probability of that, of a level the location and the logarithm of the scale.
+    pub parameters: Vec<TensorId>,
     /// `(B, Z)`: the noise of the reparameterisation, where it is given.
     pub noise: Option<TensorId>,
     /// `(B, 2 Z)`: mu and logvar; an autoencoder's `(B, Z)` code.

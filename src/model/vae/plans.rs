@@ -158,10 +158,10 @@ impl Builder<'_> {
         let (mut g, inputs) = self.graph();
         let encoded = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off));
         let output = encoded.decode(&mut g, self.spec, inputs.classes);
-        let mean = self.spec.likelihood.mean(&mut g, output, inputs.table);
+        let mean = self.spec.likelihood.mean(&mut g, output, self.spec.sigma, inputs.table);
         let mut kept = self.placed(inputs);
         kept.extend([(encoded.codes, self.codes), (mean, self.mean)]);
-        kept.extend(self.spec.likelihood.zeros(&mut g, output).map(|zeros| (zeros, self.zeros)));
+        kept.extend(self.parameters(&mut g, output));
         let gather = self.gather_test()?;
         self.plan("reconstruct", &g, &kept, [gather, Vec::new()])
     }
@@ -170,6 +170,12 @@ impl Builder<'_> {
     fn decoded(&self, g: &mut Graph, z: Node, classes: Option<Node>) -> Node {
         let weights = if self.spec.tied { network::encoder_weights(g, self.spec) } else { Vec::new() };
         network::decode(g, self.spec, z, classes, &weights)
+    }
+
+    /// What else than the means the distributions of values have, and where it lies.
+    fn parameters(&self, g: &mut Graph, output: Node) -> Vec<(Node, TensorId)> {
+        let parameters = self.spec.likelihood.parameters(g, output, self.spec.sigma);
+        parameters.into_iter().zip(self.parameters).collect()
     }
 
     /// What the decoder shows of a `z`, and of the classes that the outside writes.
@@ -183,10 +189,10 @@ impl Builder<'_> {
         let classes = network::classes(&mut g, self.spec, self.train.batch);
         let output = self.decoded(&mut g, z, classes);
         let table = network::table(&mut g, self.spec);
-        let mean = self.spec.likelihood.mean(&mut g, output, table);
+        let mean = self.spec.likelihood.mean(&mut g, output, self.spec.sigma, table);
         let mut kept = vec![(z, self.z), (mean, self.mean)];
         kept.extend(given);
-        kept.extend(self.spec.likelihood.zeros(&mut g, output).map(|zeros| (zeros, self.zeros)));
+        kept.extend(self.parameters(&mut g, output));
         kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
         self.plan(name, &g, &kept, [Vec::new(), Vec::new()])
@@ -214,7 +220,7 @@ impl Builder<'_> {
                 g.map("trusted losses", Function::Multiply, &[loss, trust])
             }
             Seen::WithNoise => {
-                let mean = self.spec.likelihood.mean(&mut g, output, None);
+                let mean = self.spec.likelihood.mean(&mut g, output, self.spec.sigma, None);
                 let [x, trust] = [x, trust].map(|node| g.reshape(node, g.shape(mean)));
                 let zero = g.constant(0.0);
                 g.map("trusted losses", Function::Loss(Loss::Gaussian), &[mean, x, trust, zero])
