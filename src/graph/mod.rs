@@ -274,6 +274,11 @@ impl Graph {
         self.add(Kind::Input { levels }, shape, name)
     }
 
+    /// Whether a node is an input of grey levels, four to a word.
+    pub(crate) fn is_levels(&self, node: Node) -> bool {
+        matches!(self.kind(node), Kind::Input { levels: true })
+    }
+
     /// Adds a block of adjacent parameters: `(name, rows, init)` of each, all with the same number of columns. If the
     /// table already has the first parameter, the existing block is used.
     pub fn params_block(&mut self, name: &str, block: &[(&str, Vec<usize>, Init)]) -> Node {

@@ -199,6 +199,11 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         h = g.map("present", Function::Present, &[x]);
         absent = Some(g.map("absent", Function::Absent, &[x]));
     }
+    // Products read grey levels themselves, other layers do not.
+    let is_product = |layer: &SizedLayer| matches!(layer.operation, SizedOperation::Dense | SizedOperation::Conv(_));
+    if g.is_levels(h) && !spec.encoder.first().is_none_or(is_product) {
+        h = g.map("x as numbers", Function::Copy, &[h]);
+    }
     let batch = g.shape(x)[0];
     let mut modules = Modules::default();
     for layer in &spec.encoder {

@@ -29,6 +29,12 @@ fn configs() -> Vec<(String, Config)> {
         ("tied autoencoder", "[model]\nhidden = [12]\nobjective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
         ("conditional", "[model]\nhidden = [12]\ncondition = \"class\""),
         ("conditional images", "[model]\nencoder = [\"conv 4 k3 norm\", \"dense 9\"]\ncondition = \"class\""),
+        // Adam would divide by the size of gradients that a norm leaves next to nothing of.
+        ("residual first", "[model]\nencoder = [\"res 4\", \"dense 9\"]\n[train]\noptimizer = \"sgd\"\nlr = 0.01"),
+        ("transposed first", "[model]\nencoder = [\"conv-t 4 k3 s1\", \"dense 9\"]"),
+        ("larger first", "[model]\nencoder = [\"up 2\", \"conv 4 k3 s2\"]\ndecoder = [\"dense 9\"]"),
+        ("smaller first", "[model]\nencoder = [\"pool 3\", \"dense 9\"]\ndecoder = [\"dense 9\"]"),
+        ("levels of images", "[model]\nencoder = [\"conv 4 k3 norm\", \"dense 9\"]\nlikelihood = \"logistic\""),
         ("linear", "[model]\nhidden = []\nlatent = 5\nlikelihood = \"gaussian-learned\""),
         ("free bits", "[model]\nhidden = [12]\nfree_bits = 0.05"),
         ("capacity", "[model]\nhidden = [12]\ncapacity = 2.0\nbeta = 9.0"),
