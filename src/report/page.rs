@@ -111,7 +111,7 @@ mod tests {
             "of 4 latent dimensions",
             "KL of each latent dimension, in nats",
             "Gradient norm of each layer",
-            "-ln p(x) of test rows, by checkpoint",
+            "-ln p(x) of rows, by checkpoint",
             "encoder.0",
             "<dt>Batch</dt><dd>128</dd>",
             "&#39;a &amp; b&#39;",

@@ -97,7 +97,7 @@ pub fn training(page: &Page) -> String {
     let mut behind = diagnosed(&page.diagnoses);
     if page.likelihoods.len() > 1 {
         let series = vec![Series { name: "-ln p(x)".into(), points: page.likelihoods.clone() }];
-        let (title, x) = ("-ln p(x) of test rows, by checkpoint".into(), "epochs".into());
+        let (title, x) = ("-ln p(x) of rows, by checkpoint".into(), "epochs".into());
         behind.push(Lines { title, x, size: Size::Half, heights: Heights::Curves, series }.figure());
     }
     let diagnosed = side_by_side(&behind, "two");
