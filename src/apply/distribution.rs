@@ -241,10 +241,14 @@ impl Distribution {
     }
 }
 
+/// The scale of a level's distribution; the same on every machine.
+pub(super) fn scale_of_level(log_scale: f32) -> f64 {
+    libm::exp(log_scale.clamp(LOG_SCALE_RANGE.0, LOG_SCALE_RANGE.1).into())
+}
+
 /// The level at a share of a logistic distribution of levels.
 fn level([location, log_scale]: Parameters, share: f64) -> f32 {
-    let scale = libm::exp(log_scale.clamp(LOG_SCALE_RANGE.0, LOG_SCALE_RANGE.1).into());
-    let x = f64::from(location) + scale * (share / (1.0 - share)).ln();
+    let x = f64::from(location) + scale_of_level(log_scale) * (share / (1.0 - share)).ln();
     ((255.0 * x).round().clamp(0.0, 255.0) / 255.0) as f32
 }
 

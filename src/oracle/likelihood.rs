@@ -1,11 +1,11 @@
 //! Reconstruction losses and their slopes.
 
 use super::Real;
-use super::activation::sigmoid;
+use super::activation::{activate, sigmoid};
 use super::pointwise::Results;
 use crate::plan::{
-    ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST,
-    Loss, is_missing,
+    Activation, ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE,
+    LOG_SIGMA_LEAST, Loss, is_missing,
 };
 
 /// The loss of the output `x[0]` for the data `x[1]`, and its slopes; unused results are 0.
@@ -72,13 +72,16 @@ fn student_t<T: Real>(location: T, x: T, log_scale: T, log_freedom: T) -> Result
     ]
 }
 
+fn softplus<T: Real>(x: T) -> T {
+    activate(Activation::Softplus, x)
+}
+
 /// What of a logistic distribution lies within half a level w of a level, u from the location, both in scales:
 /// `sinh(w) / (cosh(u) + cosh(w))`. With the first level everything below counts, with the last everything above.
 fn logistic<T: Real>(location: T, x: T, log_scale: T) -> [T; 3] {
     let scale = bounded(log_scale, LOG_SCALE_RANGE).exp().wide();
     let half = f64::from(HALF_LEVEL);
     let [u, w] = [(x - location).wide() / scale, half / scale];
-    let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
     let (loss, by_u, by_w) = match x.wide() {
         x if x <= half => (softplus(-u - w), -sigmoid(-u - w), -sigmoid(-u - w)),
         x if x >= 1.0 - half => (softplus(u - w), sigmoid(u - w), -sigmoid(u - w)),
@@ -96,7 +99,6 @@ fn logistic<T: Real>(location: T, x: T, log_scale: T) -> [T; 3] {
 pub(super) fn logistic_mean<T: Real>(location: T, log_scale: T) -> [T; 3] {
     let kept = bounded(log_scale, LOG_SCALE_RANGE);
     let scale = kept.exp();
-    let softplus = |x: T| x.max(T::zero()) + (-x.abs()).exp().ln_1p();
     let [a, b] = [location, location - T::one()].map(|x| x / scale);
     let mean = scale * (softplus(a) - softplus(b));
     // Of what lies above or below, what is less: the difference of shares next to 1 would be lost.

@@ -16,11 +16,12 @@ pub use file::File;
 use masses::{Bit, Grid, Level, Normal, Shape, Uniform, Weighted, cost};
 use stack::Stack;
 
+use super::distribution::scale_of_level;
 use super::{Applied, Codes, Parameters, Prior, Run, RunError, Shown, draws};
 use crate::data::{Split, Values};
 use crate::kernels::batch::Binarise;
 use crate::model::Likelihood;
-use crate::plan::{LOG_SCALE_RANGE, LOGVAR_RANGE};
+use crate::plan::LOGVAR_RANGE;
 
 /// Bits of the place of a latent. A draw takes about so many from the stack, which gives back all but what the encoder knows.
 const PLACE_BITS: u32 = 13;
@@ -47,15 +48,13 @@ impl Alphabet {
         let is_levels = run.data.bytes && !run.data.gaps;
         match run.config.model.likelihood {
             Likelihood::Bernoulli => Ok(Alphabet::Bits),
-            likelihood if is_levels && (likelihood.is_density() || likelihood == Likelihood::Logistic) => {
-                Ok(Alphabet::Levels)
-            }
-            likelihood if likelihood.is_density() || likelihood == Likelihood::Logistic => {
-                Err(RunError::Unfit(format!(
+            likelihood if likelihood.is_density() || likelihood == Likelihood::Logistic => match is_levels {
+                true => Ok(Alphabet::Levels),
+                false => Err(RunError::Unfit(format!(
                     "{} was trained on numbers that have no finite set of values: compression is for images of levels and for zeros and ones",
                     run.path.display()
-                )))
-            }
+                ))),
+            },
             Likelihood::Mse => Err(RunError::Unfit(format!(
                 "mse is no likelihood, so rows have no probabilities under {}: train with gaussian-learned, or with bernoulli and \
                  --binarise",
@@ -156,7 +155,7 @@ impl Levels {
     fn around(&self, shown: f32, [location, log_scale]: Parameters) -> Level<'_> {
         let (middle, scale) = match self.scale {
             Some(scale) => (shown, scale),
-            None => (location, 255.0 * libm::exp(log_scale.clamp(LOG_SCALE_RANGE.0, LOG_SCALE_RANGE.1).into())),
+            None => (location, 255.0 * scale_of_level(log_scale)),
         };
         Level { shape: &self.shape, mean: 255.0 * f64::from(middle), scale }
     }
