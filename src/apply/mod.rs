@@ -2,6 +2,7 @@
 
 mod aggregate;
 pub mod anomaly;
+mod codes;
 pub mod compress;
 mod distribution;
 pub mod draws;
@@ -19,10 +20,11 @@ mod run;
 pub mod statistics;
 
 pub use aggregate::Aggregate;
+pub use codes::{Codes, Score};
 pub use distribution::{Distribution, Parameters, Shown};
 pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use factors::FactorScores;
 pub use mixture::Mixture;
-pub use model::{Applied, Codes, Score};
+pub use model::Applied;
 pub use prior::Prior;
 pub use run::{Run, RunError};

@@ -38,7 +38,7 @@ pub struct Args {
     factors: bool,
     /// Compare samples with at most N test rows: precision, recall and a Frechet distance, in features of a classifier that is
     /// trained on the data's classes, or of a random network where there are none
-    #[arg(long, value_name = "N", num_args = 0..=1, conflicts_with = "train", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, conflicts_with = "train", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     quality: Option<Option<u64>>,
     /// Use the run's training rows instead of its test rows
     #[arg(long, conflicts_with = "data")]

@@ -41,18 +41,18 @@ fn samples_of_an_untrained_model_are_far_worse() {
         assert!(of(&trained, "precision") > 0.4 && of(&trained, "recall") > 0.2, "{part}: {trained}");
         assert!(of(&untrained, "precision") < 0.1 && of(&untrained, "recall") < 0.1, "{part}: {untrained}");
     }
-    assert_eq!(trained, place.json("eval trained --quality 4000 --device cpu --json"));
-    let fewer = place.json("eval trained --quality 100 --device cpu --json");
+    assert_eq!(trained, place.json("eval trained --quality=4000 --device cpu --json"));
+    let fewer = place.json("eval trained --quality=100 --device cpu --json");
     assert_eq!(fewer["quality"]["samples"], 100);
-    let told = place.done("eval trained --quality 100 --device cpu");
+    let told = place.done("eval trained --quality=100 --device cpu");
     assert!(
         told.contains("100 samples (means) beside as many test rows; features: classifier of 10 classes"),
         "{told}"
     );
     for (flags, reason) in [
-        ("--quality 64", "is told from more than 64 test rows"),
+        ("--quality=64", "is told from more than 64 test rows"),
         ("--quality --limit 50", "here are 50 and 3000 of them"),
-        ("--quality 0", "0 is not in 1..=1000000"),
+        ("--quality=0", "0 is not in 1..=1000000"),
     ] {
         let output = place.wgvae(&format!("eval trained --device cpu {flags}"));
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -84,7 +84,7 @@ fn every_kind_of_model_has_samples_to_compare() {
     assert!(code == 2 && told.contains("here are 40 and 360 of them"), "{told}");
 
     place.done("train --preset autoencoder --data strokes:count=1000 --epochs 3 --device cpu --out plain");
-    let eval = place.json("eval plain --quality --device cpu --json");
+    let eval = place.json("eval --quality plain --device cpu --json");
     assert!(eval["quality"].get("prior").is_none(), "{eval}");
     assert!(number(&eval, "codes", "frechet_distance") > 0.0);
 
