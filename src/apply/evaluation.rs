@@ -72,12 +72,12 @@ pub fn test_loss(model: &ModelConfig) -> String {
     }
 }
 
-/// A mean, and its standard error: none of a single number.
+/// A mean, and its standard error: of a single number NaN, since nothing is known of it.
 pub(super) fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / count;
     let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0).max(1.0) / count).sqrt())
+    (mean, (squares / (count - 1.0) / count).sqrt())
 }
 
 impl Evaluation {
@@ -179,6 +179,7 @@ mod tests {
         // The variance is (4 + 1 + 0 + 9) / 3.
         assert_eq!(value, 3.0);
         assert!((error - (14.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
-        assert_eq!(mean([5.0].into_iter()), (5.0, 0.0));
+        let (value, error) = mean([5.0].into_iter());
+        assert!(value == 5.0 && error.is_nan());
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in, told};
+use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, levels, make_folder_of};
 use crate::apply::{Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, write};
@@ -77,8 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let to = place_in(&run, args.to.as_deref(), name);
     write_as(format, &run, &rows.classes, (shown.means, is_drawn), labels, &to)?;
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }
 
 /// The rows that the new examples are drawn around. With `--balance` the smallest classes get theirs first, until all have as

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::device_args::AdapterArgs;
 use super::run_args::{RowsArgs, RunArgs, counting, place_in, told};
 use super::sheet::put;
 use crate::apply::compress::{self, Alphabet};
-use crate::executor::DeviceChoice;
 
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("data", |data| data.long(None).value_name("DATA")))]
+// What the processor computes is the same on many machines.
+#[command(mut_arg("data", |data| data.long(None).value_name("DATA")), mut_arg("device", |device| device.default_value("cpu")))]
 pub struct Args {
     #[command(flatten)]
     run: RunArgs,
@@ -41,15 +40,7 @@ struct Figures {
 /// Draws of the latent for each row in the ELBO: so many in all.
 const DRAWS: usize = 20_000;
 
-/// The processor, where nothing else is asked for: what it computes is the same on many machines.
-pub fn on_processor(adapter: &mut AdapterArgs) {
-    if adapter.device == DeviceChoice::Auto {
-        adapter.device = DeviceChoice::Cpu;
-    }
-}
-
-pub fn run(mut args: Args) -> anyhow::Result<()> {
-    on_processor(&mut args.run.adapter);
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let alphabet = Alphabet::of(&run)?;
     let rows = args.rows.rows(&run)?.split;

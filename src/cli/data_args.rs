@@ -129,8 +129,8 @@ pub fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
 /// A source, and which of its rows to use.
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
-    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, NPY or NPZ
-    /// file
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, Parquet, NPY
+    /// or NPZ file
     #[arg(value_name = "SPEC", required = true)]
     spec: Option<String>,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run_args::{RunArgs, told};
+use super::run_args::RunArgs;
 use super::sheet::{Sheet, extension, picture, write_rows};
 use crate::apply::compress::RoundedCodes;
 use crate::apply::{Run, RunError};
@@ -42,8 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         kept.into_iter().fold(Sheet::of_rows(&run, shown), |sheet, (name, words)| sheet.with(&name, words))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }
 
 /// The most columns beside the codes that stay with the rows.
@@ -83,8 +82,7 @@ fn packed(path: &Path) -> Result<Option<RoundedCodes>, RunError> {
         return Ok(None);
     }
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    let bytes = std::fs::read(path).map_err(|error| damaged(error.to_string()))?;
-    RoundedCodes::of_bytes(&bytes).map(Some).map_err(damaged)
+    RoundedCodes::of_bytes(&data::content(path)?).map(Some).map_err(damaged)
 }
 
 /// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.

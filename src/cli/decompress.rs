@@ -1,15 +1,16 @@
 //! `wgvae decompress`: the rows of a file that `wgvae compress` wrote.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::compress::on_processor;
-use super::run_args::{RunArgs, counting, place_in, told};
+use super::run_args::{RunArgs, counting, place_in};
 use super::sheet::{Sheet, extension, make_folder_of};
 use crate::apply::compress::{self, File};
 use crate::apply::{Run, RunError};
-use crate::data::{Shape, Split, Values, write};
+use crate::data::{self, Shape, Split, Values, write};
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("device", |device| device.default_value("cpu")))]
 pub struct Args {
     #[command(flatten)]
     run: RunArgs,
@@ -22,20 +23,27 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
+/// The most bytes that are read from stdin, which may never end.
+const MOST_BYTES: u64 = 1 << 30;
+
 fn read(path: &Path) -> Result<File, RunError> {
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
     let content = match path == Path::new("-") {
         true => {
             let mut content = Vec::new();
-            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut content).map(|_| content)
+            let mut stdin = std::io::stdin().lock().take(MOST_BYTES + 1);
+            stdin.read_to_end(&mut content).map_err(|error| damaged(error.to_string()))?;
+            content
         }
-        false => std::fs::read(path),
+        false => data::content(path)?,
     };
-    File::of_bytes(&content.map_err(|error| damaged(error.to_string()))?).map_err(damaged)
+    if path == Path::new("-") && content.len() as u64 > MOST_BYTES {
+        return Err(damaged("stdin has more than 1 GiB: write it into a file first".into()));
+    }
+    File::of_bytes(&content).map_err(damaged)
 }
 
-pub fn run(mut args: Args) -> anyhow::Result<()> {
-    on_processor(&mut args.run.adapter);
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let file = read(&args.file)?;
     let mut model = args.run.model(&run, 1)?;
@@ -44,8 +52,7 @@ pub fn run(mut args: Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let to = place_in(&run, args.to.as_deref(), "decompressed.npy");
     write(&run, &to, rows)?;
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }
 
 /// Writes rows in the format that the name of the file says.

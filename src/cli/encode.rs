@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put};
 use crate::apply::compress::{MOST_BITS, RoundedCodes};
 use crate::apply::{Applied, Codes, Run, RunError, draws};
@@ -106,6 +106,13 @@ fn said(
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
+    if args.bits.is_some() {
+        run.expect_prior("rounding codes to places of the prior")?;
+        if args.only.iter().any(|part| *part != Part::Mu) {
+            let what = "--bits rounds the means, and there is nothing else of such codes: leave --only out";
+            return Err(RunError::Unfit(what.into()).into());
+        }
+    }
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
     let mut codes = model.encode(&rows.split)?;
@@ -121,14 +128,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (codes.mu, codes.logvar) = (values, Vec::new());
         if is_packed {
             put(&to, &rounded.to_bytes())?;
-            return Ok(told(&to)?);
+            return args.run.told(&[&to]);
         }
     }
     let only_mu = args.only.is_empty() && super::sheet::extension(&to) == "npy";
     let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
     let sheet = with_names(sheet(&codes, parts, args.seed), &run, args.rows.source(&run), &rows);
     sheet.write(&to)?;
-    told(&to)?;
     // An NPY file has no column for words, so class numbers go to a second file.
     if super::sheet::extension(&to) == "npy"
         && let Some(labels) = &rows.split.labels
@@ -136,7 +142,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let stem = to.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let beside = to.with_file_name(format!("{stem}-labels.npy"));
         write::write_npy_labels(&beside, labels)?;
-        told(&beside)?;
+        return args.run.told(&[&to, &beside]);
     }
-    Ok(())
+    args.run.told(&[&to])
 }

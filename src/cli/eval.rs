@@ -65,6 +65,11 @@ struct Figures<'a> {
     checkpoints: Vec<AtCheckpoint>,
 }
 
+/// A mean with its standard error, if there is one.
+fn give_or_take((mean, error): (f64, f64)) -> String {
+    if error.is_nan() { format!("{mean:.3}") } else { format!("{mean:.3} +- {error:.3}") }
+}
+
 /// The likelihood of rows after so many steps.
 #[derive(Serialize)]
 struct AtCheckpoint {
@@ -145,9 +150,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (f.reconstruction, f.reconstruction_standard_error),
         (f.kl, f.kl_standard_error),
     ]
-    .map(|(mean, error)| format!("{mean:.3} +- {error:.3}"));
-    if let (Some(elbo), Some(error)) = (f.elbo, f.elbo_standard_error) {
-        writeln!(out, "elbo            {elbo:.3} +- {error:.3} nats per row, and the standard error of the mean")?;
+    .map(give_or_take);
+    if let Some(elbo) = f.elbo.zip(f.elbo_standard_error).map(give_or_take) {
+        writeln!(out, "elbo            {elbo} nats per row, and the standard error of the mean")?;
         let of_training = test_loss(&run.config.model);
         match run.config.model.objective {
             Objective::Iwae => {
@@ -165,8 +170,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         writeln!(out, "loss            {loss} per row, the reconstruction alone, and the standard error of the mean")?;
     }
     if let Some(l) = likelihood {
-        let (nll, error) = (l.nll, l.nll_standard_error);
-        writeln!(out, "nll             {nll:.3} +- {error:.3}: -ln p(x), from {} of each row", draws(l.samples))?;
+        let nll = give_or_take((l.nll, l.nll_standard_error));
+        writeln!(out, "nll             {nll}: -ln p(x), from {} of each row", draws(l.samples))?;
         if let Some(sampling) = l.nll_sampling_error {
             let effective = l.effective_samples;
             writeln!(
@@ -177,29 +182,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     for at in &record.checkpoints {
         let (MeanLikelihood { nll, nll_standard_error, .. }, AtCheckpoint { step, epochs, .. }) = (&at.likelihood, at);
-        writeln!(out, "                {nll:.3} +- {nll_standard_error:.3} after step {step} ({epochs:.2} epochs)")?;
+        let nll = give_or_take((*nll, *nll_standard_error));
+        writeln!(out, "                {nll} after step {step} ({epochs:.2} epochs)")?;
     }
     if let Some(a) = aggregate {
         writeln!(
             out,
-            "KL by parts     {:.3} +- {:.3}: mutual information of rows and codes",
-            a.mutual_information, a.mutual_information_standard_error
+            "KL by parts     {}: mutual information of rows and codes",
+            give_or_take((a.mutual_information, a.mutual_information_standard_error))
         )?;
         writeln!(
             out,
-            "                {:.3} +- {:.3}: total correlation of the dimensions",
-            a.total_correlation, a.total_correlation_standard_error
+            "                {}: total correlation of the dimensions",
+            give_or_take((a.total_correlation, a.total_correlation_standard_error))
         )?;
         match a.dimension_wise_kl.zip(a.dimension_wise_kl_standard_error) {
-            Some((kl, error)) => {
-                writeln!(out, "                {kl:.3} +- {error:.3}: the dimensions' KL from the prior")?;
+            Some(kl) => {
+                let kl = give_or_take(kl);
+                writeln!(out, "                {kl}: the dimensions' KL from the prior")?;
             }
             None => {
-                let (kl, error) = (a.aggregate_kl, a.aggregate_kl_standard_error);
-                writeln!(
-                    out,
-                    "                {kl:.3} +- {error:.3}: all codes' KL from the prior, with that correlation"
-                )?;
+                let kl = give_or_take((a.aggregate_kl, a.aggregate_kl_standard_error));
+                writeln!(out, "                {kl}: all codes' KL from the prior, with that correlation")?;
             }
         }
     }
@@ -228,7 +232,7 @@ fn likelihood(run: &Run, model: &mut Applied, rows: &Split, samples: usize) -> R
         bar.set_position((1000.0 * share) as u64);
         if !done.is_empty() && !bar.is_hidden() {
             let MeanLikelihood { nll, nll_standard_error, .. } = MeanLikelihood::of(run, rows, done, samples);
-            bar.set_message(format!("{nll:.3} +- {nll_standard_error:.3} of {} rows", done.len()));
+            bar.set_message(format!("{} of {} rows", give_or_take((nll, nll_standard_error)), done.len()));
         }
     })?;
     bar.finish_and_clear();

@@ -1,9 +1,12 @@
 //! Figures and pictures of models by the factors that rows are known to be made of.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::run_args::{RowsArgs, RunArgs};
+use serde::Serialize;
+
+use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, write_rows};
 use crate::apply::factors::{self, Sweep};
 use crate::apply::{FactorScores, Run, statistics};
@@ -50,18 +53,18 @@ pub fn write(out: &mut impl Write, scores: &FactorScores) -> std::io::Result<()>
 /// dimensions move with it.
 pub fn traverse(
     run: &Run,
-    (model, rows): (&RunArgs, &RowsArgs),
+    (args, rows): (&RunArgs, &RowsArgs),
     row: usize,
     steps: usize,
     to: Option<&Path>,
-) -> anyhow::Result<PathBuf> {
+) -> anyhow::Result<()> {
     let all = rows.rows(run)?;
     factors::expect(&all.split)?;
     let options = rows.data.as_deref().map_or_else(|| run.source(), Options::from);
     let mut starts = vec![row];
     starts.extend(data::spread(all.split.rows, STARTS - 1));
     let sweep = Sweep::of(run, &all.split, &options, rows.class.as_deref(), &starts, steps)?;
-    let mut model = model.model(run, all.split.rows.max(sweep.rows.rows))?;
+    let mut model = args.model(run, all.split.rows.max(sweep.rows.rows))?;
     let codes = model.encode(&all.split)?;
     let moved = sweep.moved(&model.encode(&sweep.rows)?, &codes);
     let active = statistics::active(&codes, model.prior());
@@ -90,7 +93,14 @@ pub fn traverse(
             sweep.rows.rows
         );
     }
-    if to != Path::new("-") {
+    let to_stdout = to == Path::new("-");
+    if args.json && !to_stdout {
+        let moves = sweep.factors.iter().map(|(name, _)| name.clone()).zip(moved).collect();
+        let told = Moves { moves, active, written: vec![to.display().to_string()] };
+        writeln!(std::io::stdout(), "{}", serde_json::to_string(&told)?)?;
+        return Ok(());
+    }
+    if !to_stdout {
         let mut out = std::io::stdout().lock();
         let widest = sweep.factors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for ((name, _), moved) in sweep.factors.iter().zip(&moved) {
@@ -104,5 +114,16 @@ pub fn traverse(
             }
         }
     }
-    Ok(to)
+    told(&to)?;
+    Ok(())
+}
+
+/// What `--json` says of a traversal.
+#[derive(Serialize)]
+struct Moves {
+    /// How far each dimension moves with each factor, in its deviations.
+    moves: BTreeMap<String, Vec<f64>>,
+    /// Which dimensions say something.
+    active: Vec<bool>,
+    written: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::run_args::{RowsArgs, RunArgs, told};
+use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, picture, write_rows};
 use crate::apply::{RunError, draws};
 
@@ -56,6 +56,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let ground = rows.split.numbers(0..rows.split.rows.min(2000), model.width());
     let picture = picture(run.data.shape, &shown, &ground, steps.min(10));
     let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_rows(&run, shown), picture)?;
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }

@@ -160,8 +160,8 @@ fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Traverse(args) => traverse::run(&args),
         Command::Encode(args) => encode::run(&args),
         Command::Decode(args) => decode::run(&args),
-        Command::Compress(args) => compress::run(*args),
-        Command::Decompress(args) => decompress::run(*args),
+        Command::Compress(args) => compress::run(&args),
+        Command::Decompress(args) => decompress::run(&args),
         Command::Anomaly(args) => anomaly::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Augment(args) => augment::run(&args),
@@ -229,7 +229,7 @@ fn of_error(error: &Error) -> u8 {
         Error::Device(error) | Error::TooLarge { error, .. } => of_device(error),
         Error::Train(e) => of_train(e),
         Error::Run(e) => of_run(e),
-        Error::Changed { .. } | Error::OtherData(_) => 2,
+        Error::Changed { .. } | Error::OtherData(_) | Error::OtherParameters { .. } => 2,
     }
 }
 

@@ -43,6 +43,7 @@ impl std::str::FromStr for Layers {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub struct ModelArgs {
     /// Start from a preset: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, table [default: what suits the data]
     #[arg(long, value_name = "NAME")]

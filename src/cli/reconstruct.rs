@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::encode::with_names;
-use super::run_args::{RowsArgs, RunArgs, told};
+use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, write_rows};
 use crate::data::Shape;
 use crate::report;
@@ -48,6 +48,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let sheet = || with_names(Sheet::of_rows(&run, shown.clone()), &run, args.rows.source(&run), &rows);
     let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }

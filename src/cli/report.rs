@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::put;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, rows.split.rows)?;
     let to = place_in(&run, args.to.as_deref(), "report.html");
     put(&to, crate::run::page(&run, &rows, &mut model)?.as_bytes())?;
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }

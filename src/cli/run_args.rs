@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use super::data_args::{ChoiceArgs, load, with_bar};
 use super::device_args::AdapterArgs;
@@ -159,7 +160,7 @@ impl RowsArgs {
     ) -> Result<Rows, RunError> {
         if let Some(flag) = self.choice.about_reading() {
             return Err(RunError::Unfit(format!(
-                "{flag} changes how a source is read, so it cannot be used with the run's own data: leave it out, or name a source with --data"
+                "{flag} changes how a source is read, so it cannot be used with the run's own data: leave it out, or name another source of rows"
             )));
         }
         let data = own_data(run)?;
@@ -226,11 +227,32 @@ pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
     to.map_or_else(|| run.path.join(name), Path::to_path_buf)
 }
 
+/// What a command has written, in `--json`.
+#[derive(Serialize)]
+struct Written {
+    written: Vec<String>,
+}
+
 /// Prints where a result was written, unless it went to stdout.
 pub fn told(path: &Path) -> std::io::Result<()> {
     match path == Path::new("-") {
         true => Ok(()),
         false => writeln!(std::io::stdout(), "written  {}", path.display()),
+    }
+}
+
+impl RunArgs {
+    /// The same of several files, of a command that has nothing else to print: with `--json` as an object.
+    pub fn told(&self, files: &[&Path]) -> anyhow::Result<()> {
+        let written: Vec<&Path> = files.iter().copied().filter(|file| *file != Path::new("-")).collect();
+        match self.json && !written.is_empty() {
+            true => {
+                let written = Written { written: written.iter().map(|file| file.display().to_string()).collect() };
+                writeln!(std::io::stdout(), "{}", serde_json::to_string(&written)?)?;
+            }
+            false => written.into_iter().try_for_each(told)?,
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run_args::{DrawArgs, RowsArgs, RunArgs, told};
+use super::run_args::{DrawArgs, RowsArgs, RunArgs};
 use super::sheet::{Sheet, extension, levels, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, list, write};
@@ -105,8 +105,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         _ => write_rows(&run, args.to.as_deref(), "samples", sheet, picture)?,
     };
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }
 
 /// Whether a path is that of a folder: no file's, and not stdout.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::run_args::{RowsArgs, RunArgs, told};
+use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, picture, write_rows};
 use crate::apply::{RunError, draws, statistics};
 
@@ -38,8 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let steps = args.steps as usize;
     if args.factors {
         let row = args.row.unwrap_or(0);
-        let to = super::factors::traverse(&run, (&args.run, &args.rows), row, steps, args.to.as_deref())?;
-        return Ok(told(&to)?);
+        return super::factors::traverse(&run, (&args.run, &args.rows), row, steps, args.to.as_deref());
     }
     // A plain autoencoder has no prior: the spread of the rows' codes gives the width of each dimension.
     let needs_rows = args.row.is_some() || !run.has_prior();
@@ -74,6 +73,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Sheet::of_rows(&run, shown.clone()).with("dimension", dimension).with("value", value)
     };
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
-    told(&to)?;
-    Ok(())
+    args.run.told(&[&to])
 }

@@ -106,6 +106,14 @@ impl Config {
                 "tc_weight, dip_off_diagonal, dip_diagonal and mmd_weight must be 0 or positive numbers",
             ),
             (
+                matches!(m.objective, Objective::BetaTc | Objective::DipI | Objective::DipIi) && t.batch < 2,
+                "the objectives beta-tc, dip-i and dip-ii compare the rows of a batch: choose a batch of 2 or more",
+            ),
+            (
+                m.likelihood == Likelihood::Logistic && self.data.binarise != Binarise::None,
+                "the likelihood logistic is of 256 levels, and binarise makes zeros and ones of them: choose bernoulli, or leave binarise out",
+            ),
+            (
                 matches!(m.objective, Objective::BetaTc | Objective::Info)
                     && t.batch.saturating_mul(t.batch).saturating_mul(m.latent) > 1 << 27,
                 "the objectives beta-tc and info compare each row of a batch with each: choose a smaller batch",
@@ -270,7 +278,8 @@ impl Config {
         }
         // With gaps, levels are numbers.
         let has_levels = data.is_bytes() || data.gaps && data.is_levels();
-        if self.model.likelihood == Likelihood::Logistic && (!has_levels || data.columns.is_some()) {
+        let is_of_256 = data.is_bytes() || data.gaps && data.is_of_256_levels();
+        if self.model.likelihood == Likelihood::Logistic && (!is_of_256 || data.columns.is_some()) {
             return refuse(format!(
                 "the likelihood logistic is of images of 256 levels, and {} has other values: choose gaussian-learned, laplace or student-t",
                 data.name
@@ -299,7 +308,11 @@ impl Config {
         }
         if !data.is_bytes() {
             if self.model.likelihood == Likelihood::Bernoulli && !has_levels {
-                let others = Likelihood::ALL.into_iter().filter(|l| *l != Likelihood::Bernoulli);
+                let suits = |likelihood: &Likelihood| match likelihood {
+                    Likelihood::Bernoulli | Likelihood::Logistic => false,
+                    _ => data.columns.is_some() || !likelihood.is_of_columns() && !likelihood.is_of_counts(),
+                };
+                let others = Likelihood::ALL.into_iter().filter(suits);
                 return refuse(format!(
                     "the bernoulli likelihood needs levels in [0, 1], but the values of {} are not limited to that range: choose another likelihood ({}), or the preset points or table",
                     data.name,

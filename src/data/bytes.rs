@@ -43,6 +43,14 @@ pub fn open(path: &Path) -> Result<(File, u64), DataError> {
     Ok((file, metadata.len()))
 }
 
+/// All of a regular file.
+pub fn content(path: &Path) -> Result<Vec<u8>, DataError> {
+    let (file, length) = open(path)?;
+    let mut content = Vec::new();
+    file.take(length).read_to_end(&mut content).map_err(DataError::read(path))?;
+    Ok(content)
+}
+
 /// Refuses pipes, sockets and devices.
 pub fn expect_regular(path: &Path, metadata: &std::fs::Metadata) -> Result<(), DataError> {
     match metadata.is_file() {

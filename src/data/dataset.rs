@@ -383,11 +383,20 @@ impl Dataset {
 
     /// Whether all values that are there lie in [0, 1], as the levels of images do.
     pub fn is_levels(&self) -> bool {
-        let lies_within = |split: &Split| match &split.values {
+        self.all_are(|value| (0.0..=1.0).contains(&value))
+    }
+
+    /// Whether all values that are there are levels of 256, from 0 to 1.
+    pub fn is_of_256_levels(&self) -> bool {
+        self.all_are(|value| (0.0..=1.0).contains(&value) && (255.0 * value - (255.0 * value).round()).abs() < 1e-3)
+    }
+
+    /// Whether something holds for all values that are there; for levels of images it does.
+    fn all_are(&self, holds: impl Fn(f32) -> bool) -> bool {
+        [&self.train, &self.test].into_iter().all(|split| match &split.values {
             Values::Bytes(_) => true,
-            Values::Floats(values) => values.iter().all(|value| is_missing(*value) || (0.0..=1.0).contains(value)),
-        };
-        lies_within(&self.train) && lies_within(&self.test)
+            Values::Floats(values) => values.iter().all(|value| is_missing(*value) || holds(*value)),
+        })
     }
 
     /// Refuses a data set whose parts do not match.

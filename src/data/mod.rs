@@ -35,6 +35,7 @@ mod table;
 pub mod write;
 
 pub use apply::{rows, rows_of_factors, rows_with};
+pub use bytes::content;
 pub use columns::{Cell, Columns, Kind, NamedKind};
 pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values, spread};
 pub(crate) use error::list;

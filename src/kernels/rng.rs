@@ -46,6 +46,8 @@ pub enum Stream {
     Part = 10,
     /// Draws of the latent whose weights give a row's likelihood.
     Importance = 11,
+    /// What turns the bits that a draw comes from where rows are compressed.
+    BitsBack = 12,
 }
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011). Always inline, so that loops over draws become vector instructions.

@@ -21,7 +21,9 @@ pub(super) fn parts(g: &mut Graph, spec: &VaeSpec) -> Option<[Node; 2]> {
         }
         Prior::Vamp { parts } => {
             let inputs = g.param(PSEUDO_INPUTS, &[parts, spec.width], Init::Rows);
-            let codes = network::codes(g, spec, inputs, None).codes;
+            // Of rows that are learned nothing is missing.
+            let whole = VaeSpec { gaps: false, ..spec.clone() };
+            let codes = network::codes(g, &whole, inputs, None).codes;
             Some(network::halves(g, codes, latent))
         }
     }

@@ -124,6 +124,16 @@ pub enum Error {
         /// What differs.
         changes: String,
     },
+    /// A fork cannot have other parameters.
+    #[error(
+        "the model of the fork has other parameters than that of {path} ({reason}): leave its layers, prior and likelihood as they were"
+    )]
+    OtherParameters {
+        /// The folder of the run that is forked.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
     /// A run cannot go on with other data.
     #[error("the data is not what {0} was trained on: give the same data, or add --fork DIR to make it another run")]
     OtherData(PathBuf),
@@ -155,7 +165,7 @@ pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Wa
 /// Goes on with a run, on the data it was trained on, to the end of its configuration; a fork may have other data.
 ///
 /// The folder, the name and [`RunOptions::replace`] do not matter: the run knows its place.
-pub fn resume(from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
+pub fn resume(mut from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
     data.check()?;
     from.config.check_data(&data)?;
     let fingerprint = fingerprint(&data, from.config.is_conditional());
@@ -163,6 +173,7 @@ pub fn resume(from: Resume, data: Dataset, options: &RunOptions, watch: &mut Wat
     if is_other && from.forked.is_none() {
         return Err(Error::OtherData(from.folder.path().to_path_buf()));
     }
+    from.other_losses |= is_other;
     let selected = hearing(watch, |watch| options.device.select(watch))?;
     go(from, selected, fingerprint, data, options, watch)
 }
@@ -218,6 +229,7 @@ fn go(
         data: json("data.json", &data.description())?,
     };
     let lines = from.lines(start.done)?;
+    let other_losses = from.other_losses;
     let mut folder = from.folder;
     folder.discard(from.damaged.iter().map(|(path, _)| path.as_path()));
     folder.begin(description, lines)?;
@@ -248,8 +260,11 @@ fn go(
     let shown = Rows { split: data.test.clone(), classes: data.classes.clone(), notes: Vec::new() };
     let to_fit = mixture::rows_to_fit(&config, &data.train);
     let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
-    if let Some((state, best)) = states {
+    if let Some((mut state, mut best)) = states {
         trainer.restore(&state)?;
+        if other_losses && trainer.forget_best() {
+            (state.progress.best, best) = (None, None);
+        }
         trainer.save(&mut folder, &saving, &state, best.as_ref())?;
     }
     let images = folder.file("images");

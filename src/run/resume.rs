@@ -20,6 +20,8 @@ pub struct Resume {
     pub(super) config: Config,
     /// Whether the configuration, or the data, may be another one.
     pub(super) forked: Option<PathBuf>,
+    /// Whether losses from here on are not those from before: what is minimised, or what it is of, is another.
+    pub(super) other_losses: bool,
     /// Checkpoints that cannot be read, and why.
     pub damaged: Vec<(PathBuf, String)>,
 }
@@ -27,7 +29,7 @@ pub struct Resume {
 impl Resume {
     /// A run that has not begun.
     pub(super) fn new(folder: RunFolder, config: Config) -> Self {
-        Self { folder, good: Vec::new(), config, forked: None, damaged: Vec::new() }
+        Self { folder, good: Vec::new(), config, forked: None, other_losses: false, damaged: Vec::new() }
     }
 
     /// Takes the folder of a run and finds its newest good checkpoint. A run that was ended before its first checkpoint
@@ -49,7 +51,7 @@ impl Resume {
         let of_checkpoint = good.first().map(|(_, manifest): &(Checkpoint, Manifest)| manifest.origin.config.clone());
         let of_record = || Identity::of(path).and_then(|identity| identity.configuration);
         let config = of_checkpoint.or_else(of_record).ok_or_else(|| TrainError::NoRun(path.to_path_buf()))?;
-        Ok(Self { folder, good, config, forked: None, damaged })
+        Ok(Self { folder, good, config, forked: None, other_losses: false, damaged })
     }
 
     /// The configuration to go on with: the run's.
@@ -81,6 +83,7 @@ impl Resume {
         if !changes.is_empty() {
             return Err(Error::Changed { path: self.folder.path().to_path_buf(), changes: changes.join("; ") });
         }
+        self.other_losses = self.config.model != config.model || self.config.data != config.data;
         self.config = config;
         Ok(self)
     }
@@ -94,9 +97,10 @@ impl Resume {
     /// The newest state, and the best one if it is another.
     pub(super) fn states(&self, params: &ParamTable, moments: usize) -> Result<Option<(State, Option<State>)>, Error> {
         let read = |(checkpoint, manifest): &(Checkpoint, Manifest)| {
-            checkpoint
-                .state(manifest, params, moments)
-                .map_err(|reason| RunError::Damaged { path: checkpoint.path.clone(), reason })
+            checkpoint.state(manifest, params, moments).map_err(|reason| match &self.forked {
+                Some(path) => Error::OtherParameters { path: path.clone(), reason },
+                None => RunError::Damaged { path: checkpoint.path.clone(), reason }.into(),
+            })
         };
         let Some(newest) = self.good.first() else { return Ok(None) };
         let state = read(newest)?;

@@ -213,6 +213,9 @@ fn runs_are_scored_and_shown_by_factors() {
 
     let told = place.done("traverse run --device cpu --factors --steps 5 --row 7");
     assert!(told.contains("rotation  moves ") && told.contains("run/factors.png"), "{told}");
+    let moves = place.json("traverse run --device cpu --factors --steps 5 --row 7 --json");
+    assert_eq!(moves["moves"]["scale"].as_array().unwrap().len(), moves["active"].as_array().unwrap().len());
+    assert!(moves["written"][0].as_str().unwrap().ends_with("factors.png"), "{moves}");
     let sheet = place.done("traverse run --device cpu --factors --steps 5 --row 7 --to -");
     let cell = |row: &str| row.split(',').take(2).map(String::from).collect::<Vec<_>>();
     let found: Vec<Vec<String>> = sheet.lines().map(cell).collect();

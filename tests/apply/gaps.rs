@@ -1,6 +1,8 @@
 //! Images of which pixels are missing.
 
-use wgvae::data::{Dataset, Options, write};
+use safetensors::SafeTensors;
+use wgvae::data::{Dataset, Options, Split, write};
+use wgvae::{Applied, DeviceChoice, DeviceOptions, Run};
 
 use super::place::Place;
 
@@ -94,4 +96,31 @@ fn convolutions_are_told_which_pixels_are_missing() {
     assert_eq!(refused.status.code(), Some(2));
     let (code, told) = place.refused("train --data holes.npy --missing drop --out none");
     assert!(code == 3 && told.contains("every row has a missing value"), "{told}");
+}
+
+/// The rows that are learned for a VampPrior have no gaps: its parts are the codes of these rows as any others are encoded.
+#[test]
+fn rows_of_a_prior_have_no_gaps() {
+    let place = Place::new();
+    let [_, holes] = images(401);
+    put(&place, "holes.npy", &holes);
+    for (run, layers) in [("dense", "--hidden 24"), ("conv", "--preset conv")] {
+        let train = format!("train --data holes.npy {layers} --latent 3 --prior vamp --prior-parts 5");
+        place.done(&format!("{train} --steps 40 --batch 32 --device cpu --out {run}"));
+        let bytes = std::fs::read(place.path(run).join("model.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let inputs = tensors.tensor("prior.inputs").unwrap().data().chunks_exact(4);
+        let inputs: Vec<f32> = inputs.map(|w| f32::from_le_bytes(w.try_into().unwrap())).collect();
+        let on = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
+        let opened = Run::open(&place.path(run)).unwrap();
+        let mut model = Applied::open(&opened, 5, &on, &mut |_| {}).unwrap();
+        let codes = model.encode(&Split::of_numbers(&inputs, false, WIDTH)).unwrap();
+        let (mean, _) = model.prior().moments();
+        for (z, mean) in mean.into_iter().enumerate() {
+            let of_rows = (0..5).map(|row| f64::from(codes.mu[3 * row + z])).sum::<f64>() / 5.0;
+            assert!((mean - of_rows).abs() < 1e-5, "{run}: {mean} {of_rows}");
+        }
+        let eval = place.json(&format!("eval {run} --nll 20 --device cpu --json"));
+        assert!(eval["nll"].as_f64().unwrap() < eval["loss"].as_f64().unwrap(), "{eval}");
+    }
 }

@@ -160,6 +160,35 @@ fn a_run_can_be_longer_but_not_another() {
     assert!(model(&short) == model(&long));
 }
 
+/// The smallest loss of another objective says nothing of a fork's epochs.
+#[test]
+fn a_fork_with_another_loss_finds_its_own_best_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |beta: f32, epochs: usize| {
+        let mut config = config("");
+        (config.model.beta, config.train.steps, config.train.epochs) = (beta, None, epochs);
+        config
+    };
+    let path = folder.path().join("first");
+    let first = run::train(of(0.0, 3), data(), &options(&path), &mut |_| Ok(())).unwrap().summary;
+    let fork = |name: &str, config: Config| {
+        let to = folder.path().join(name);
+        let from = Resume::open(&path).unwrap().fork(&to).unwrap().with(config).unwrap();
+        (run::resume(from, data(), &options(&to), &mut |_| Ok(())).unwrap().summary, to)
+    };
+    let (second, to) = fork("second", of(50.0, 5));
+    assert!(second.best_epoch > 3 && second.test_loss > first.test_loss, "{second:?} after {first:?}");
+    assert!(model(&to) != model(&path));
+    // Where nothing is left to train, the model stays what it was.
+    let (third, to) = fork("third", of(50.0, 3));
+    assert!(third.best_epoch == first.best_epoch && model(&to) == model(&path), "{third:?}");
+    // Another rate leaves losses what they are.
+    let mut faster = of(0.0, 4);
+    faster.train.lr = 1e-9;
+    let (fourth, _) = fork("fourth", faster);
+    assert!(fourth.test_loss <= first.test_loss, "{fourth:?} after {first:?}");
+}
+
 /// The model is the best by test loss, and patience ends a run that has stopped getting better.
 #[test]
 fn the_best_model_is_kept_and_patience_ends_a_run() {

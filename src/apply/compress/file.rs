@@ -6,7 +6,7 @@ use crate::apply::{Applied, RunError, draws};
 use crate::data::Split;
 
 /// What a file begins with: its format.
-const FORMAT: &[u8; 4] = b"wgz1";
+const FORMAT: &[u8; 4] = b"wgz2";
 
 /// Rows in few bytes, and what has to be equal to get them back.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +48,9 @@ impl File {
     /// Reads them; says what is wrong with them.
     pub fn of_bytes(bytes: &[u8]) -> Result<Self, String> {
         let (content, sum) = bytes.split_last_chunk::<8>().ok_or("it is too short")?;
-        let rest =
-            content.strip_prefix(FORMAT).ok_or("it was not written by `wgvae compress`, or by a newer version")?;
+        let rest = content
+            .strip_prefix(FORMAT)
+            .ok_or("it was not written by `wgvae compress`, or by another version of it")?;
         if xxh3_64(content).to_le_bytes() != *sum {
             return Err("it is damaged: its checksum is wrong".into());
         }

@@ -20,6 +20,7 @@ use super::distribution::scale_of_level;
 use super::{Applied, Codes, Parameters, Prior, Run, RunError, Shown, draws};
 use crate::data::{Split, Values};
 use crate::kernels::batch::Binarise;
+use crate::kernels::rng::{Stream, key, threefry2x32};
 use crate::model::Likelihood;
 use crate::plan::LOGVAR_RANGE;
 
@@ -48,6 +49,13 @@ impl Alphabet {
         let is_levels = run.data.bytes && !run.data.gaps;
         match run.config.model.likelihood {
             Likelihood::Bernoulli => Ok(Alphabet::Bits),
+            likelihood if likelihood.is_density() && run.config.data.binarise != Binarise::None => {
+                Err(RunError::Unfit(format!(
+                    "{} was trained on zeros and ones with a density ({}), under which they have no probabilities: train with bernoulli",
+                    run.path.display(),
+                    likelihood.name()
+                )))
+            }
             likelihood if likelihood.is_density() || likelihood == Likelihood::Logistic => match is_levels {
                 true => Ok(Alphabet::Levels),
                 false => Err(RunError::Unfit(format!(
@@ -61,7 +69,7 @@ impl Alphabet {
                 run.path.display()
             ))),
             _ => Err(RunError::Unfit(format!(
-                "{} was trained on a table: compression is for images of levels and for zeros and ones",
+                "{} has the likelihood of a table: compression is for images of levels and for zeros and ones",
                 run.path.display()
             ))),
         }
@@ -253,19 +261,25 @@ impl<'a> Coder<'a> {
         symbol as u8
     }
 
-    /// Puts a batch on the stack.
-    fn push(&mut self, stack: &mut Stack, batch: &Batch) -> Result<(), RunError> {
+    /// The random mask of a row's draw of one dimension; that of the part is behind the last.
+    fn mask(row: usize, i: usize) -> u32 {
+        threefry2x32(key(0, Stream::BitsBack, row as u64), [i as u32, 0])[0]
+    }
+
+    /// Puts a batch on the stack, of which the first row has a number.
+    fn push(&mut self, stack: &mut Stack, batch: &Batch, first: usize) -> Result<(), RunError> {
         let codes = self.encode(batch)?;
         let latent = self.latent();
         let mut places = Vec::with_capacity(codes.mu.len());
         let mut parts = Vec::with_capacity(codes.rows());
         let count = self.prior.parts().len();
         for row in 0..codes.rows() {
-            for i in row * latent..(row + 1) * latent {
-                places.push(stack.pop(&self.posterior(&codes, i)));
+            for i in 0..latent {
+                places.push(stack.draw(&self.posterior(&codes, row * latent + i), Self::mask(first + row, i)));
             }
             // Which part of the prior the draw is of is drawn, too, so that it costs nothing either.
-            parts.push(if count > 1 { stack.pop(&self.parts_of(&places[row * latent..])) } else { 0 });
+            let mut part = || stack.draw(&self.parts_of(&places[row * latent..]), Self::mask(first + row, latent));
+            parts.push(if count > 1 { part() } else { 0 });
         }
         let shown = self.decode(&places, &batch.classes)?;
         for (place, symbol) in batch.symbols.iter().enumerate() {
@@ -288,10 +302,12 @@ impl<'a> Coder<'a> {
         Ok(())
     }
 
-    /// Takes the uppermost batch from the stack: everything that [`Self::push`] does, backwards.
-    fn pop(&mut self, stack: &mut Stack) -> Result<Batch, RunError> {
+    /// Takes the uppermost batch from the stack, of `left` rows: everything that [`Self::push`] does, backwards. None where there are
+    /// fewer rows.
+    fn pop(&mut self, stack: &mut Stack, left: usize) -> Result<Option<Batch>, RunError> {
         let latent = self.latent();
         let rows = stack.pop(&Uniform(self.model.batch() as u32)) as usize + 1;
+        let Some(first) = left.checked_sub(rows) else { return Ok(None) };
         let count = self.prior.parts().len();
         let (mut classes, mut parts) = (vec![0; rows], vec![0; rows]);
         let mut places = vec![0; rows * latent];
@@ -316,14 +332,16 @@ impl<'a> Coder<'a> {
         let batch = Batch { symbols, classes };
         let codes = self.encode(&batch)?;
         for row in (0..rows).rev() {
+            let of_row = row * latent..(row + 1) * latent;
             if count > 1 {
-                stack.push(&self.parts_of(&places[row * latent..(row + 1) * latent]), parts[row]);
+                stack.give_back(&self.parts_of(&places[of_row.clone()]), parts[row], Self::mask(first + row, latent));
             }
-            for i in (row * latent..(row + 1) * latent).rev() {
-                stack.push(&self.posterior(&codes, i), places[i]);
+            for i in (0..latent).rev() {
+                let at = of_row.start + i;
+                stack.give_back(&self.posterior(&codes, at), places[at], Self::mask(first + row, i));
             }
         }
-        Ok(batch)
+        Ok((!stack.is_exhausted()).then_some(batch))
     }
 
     /// How many rows the next batch has: as many as what is on the stack gives draws for.
@@ -346,7 +364,7 @@ pub fn compress(run: &Run, model: &mut Applied, rows: &Split, watch: &mut dyn Fn
         let next = done..done + coder.next_rows(&stack, rows.rows - done);
         let of_batch = classes.get(next.clone()).unwrap_or_default().to_vec();
         let batch = Batch { symbols: symbols[next.start * width..next.end * width].to_vec(), classes: of_batch };
-        coder.push(&mut stack, &batch)?;
+        coder.push(&mut stack, &batch, done)?;
         done = next.end;
         watch(done);
     }
@@ -383,14 +401,14 @@ fn restored(run: &Run, model: &mut Applied, file: &File, watch: &mut dyn FnMut(u
     let mut batches = Vec::new();
     let mut done = 0;
     while done < file.rows {
-        let batch = coder.pop(&mut stack)?;
+        let batch = coder.pop(&mut stack, file.rows - done)?.ok_or_else(wrong)?;
         done += batch.symbols.len() / coder.width;
         batches.push(batch);
-        watch(done.min(file.rows));
+        watch(done);
     }
     let symbols: Vec<u8> = batches.iter().rev().flat_map(|batch| &batch.symbols).copied().collect();
     let classes: Vec<u32> = batches.iter().rev().flat_map(|batch| &batch.classes).copied().collect();
-    match done == file.rows && checksum(&symbols, &classes) == file.checksum {
+    match checksum(&symbols, &classes) == file.checksum {
         true => Ok(rows_of(coder.alphabet, &symbols, &classes, coder.bytes, coder.width)),
         false => Err(wrong()),
     }

@@ -28,8 +28,17 @@ pub fn write_parquet(path: &Path, _rows: usize, _blocks: &[Block<'_>]) -> Result
     Err(DataError::write(path)(io::Error::other(reason)))
 }
 
-/// Writes a file atomically, so that no reader sees a partial one.
+/// Writes a file atomically, so that no reader sees a partial one. A link stays one, to the new file; pipes and devices are written to.
 pub fn whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), DataError> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let written = fs::OpenOptions::new().write(true).open(path).map(BufWriter::new).and_then(|mut out| {
+            write(&mut out)?;
+            out.flush()
+        });
+        return written.map_err(DataError::write(path));
+    }
+    let is_link = path.symlink_metadata().is_ok_and(|there| there.is_symlink());
+    let path = &if is_link { path.canonicalize().unwrap_or_else(|_| path.to_path_buf()) } else { path.to_path_buf() };
     let part = beside(path);
     let outcome = File::create(&part).map(BufWriter::new).and_then(|mut out| {
         write(&mut out)?;
@@ -87,6 +96,35 @@ mod tests {
         };
         assert!(whole_folder(&folder.path().join("new"), broken).is_err());
         assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_pipes_and_devices_stay_what_they_are() {
+        use std::io::Read;
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("elsewhere")).unwrap();
+        fs::write(at("elsewhere/file"), "old").unwrap();
+        symlink("elsewhere/file", at("link")).unwrap();
+        whole(&at("link"), |out| out.write_all(b"new")).unwrap();
+        assert!(at("link").symlink_metadata().unwrap().is_symlink());
+        assert_eq!(fs::read(at("elsewhere/file")).unwrap(), b"new");
+        assert_eq!(names(&at("elsewhere")), ["file"]);
+
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        let (pipe, read) = (at("pipe"), at("pipe"));
+        let reader = std::thread::spawn(move || {
+            let mut heard = String::new();
+            File::open(read).unwrap().read_to_string(&mut heard).unwrap();
+            heard
+        });
+        whole(&pipe, |out| out.write_all(b"through")).unwrap();
+        assert_eq!(reader.join().unwrap(), "through");
+        assert!(pipe.metadata().unwrap().file_type().is_fifo());
+        whole(Path::new("/dev/null"), |out| out.write_all(b"gone")).unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 
     #[test]

@@ -170,6 +170,16 @@ impl Trainer {
         Ok(())
     }
 
+    /// Takes no epoch so far for the best one, as their losses are not comparable with those that follow; where none follows, the best
+    /// one stays. Whether it was forgotten.
+    pub fn forget_best(&mut self) -> bool {
+        let more_follow = self.progress.epoch < self.schedule.epochs();
+        if more_follow {
+            self.progress.best = None;
+        }
+        more_follow
+    }
+
     /// Whether there is nothing left to train.
     fn is_finished(&self) -> bool {
         let epoch = self.progress.epoch;
