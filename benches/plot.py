@@ -28,8 +28,10 @@ class Panel:
         if ticks is None:
             ticks = steps(min(xs), max(xs))
         self.ticks = [tick if isinstance(tick, tuple) else (tick, f"{tick:g}") for tick in ticks]
+        # Names are wider than numbers.
+        room = 0.3 if any(isinstance(tick, tuple) for tick in ticks) else 0
         places = [x for x, _ in self.ticks]
-        self.x_range = (min(*xs, *places), max(*xs, *places))
+        self.x_range = (min(*xs, *places) - room, max(*xs, *places) + room)
         low, high = min(ys) if low is None else low, max(ys) if high is None else high
         if "y" in log:
             self.levels = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]

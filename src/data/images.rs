@@ -72,6 +72,10 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
         let why = why.map(|why| format!(", {why}; --image-size chooses another size")).unwrap_or_default();
         notes.push(format!("{resized} of {} images were resized to {height}x{width}{why}", kept.len()));
     }
+    let deep = headers.iter().zip(&whole).filter(|(header, whole)| **whole && header.is_deep).count();
+    if deep > 0 {
+        notes.push(format!("{deep} of {} images have more than 256 levels, of which 256 were kept", kept.len()));
+    }
     split.retain(&whole);
     let mut marks = whole.iter();
     is_test.retain(|_| marks.next().copied().unwrap_or(false));

@@ -32,6 +32,8 @@ pub struct Header {
     pub height: usize,
     pub width: usize,
     pub grey: bool,
+    /// Whether it has more than 256 levels.
+    pub is_deep: bool,
 }
 
 /// A file whose header was read and found to be plausible.
@@ -91,7 +93,8 @@ pub fn header(path: &Path) -> Result<Header, String> {
     let on_its_side = matches!(turned, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH);
     let (width, height) = if on_its_side { (height, width) } else { (width, height) };
     let grey = matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
-    Ok(Header { height: height as usize, width: width as usize, grey })
+    let of_channel = decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count();
+    Ok(Header { height: height as usize, width: width as usize, grey, is_deep: of_channel > 1 })
 }
 
 /// Decodes a file whose header was read before, and hands on the image while no other large one is in memory.

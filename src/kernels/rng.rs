@@ -46,7 +46,7 @@ pub enum Stream {
     Part = 10,
     /// Draws of the latent whose weights give a row's likelihood.
     Importance = 11,
-    /// What turns the bits that a draw comes from where rows are compressed.
+    /// Masks of the bits that draws come from where rows are compressed.
     BitsBack = 12,
 }
 

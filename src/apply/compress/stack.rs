@@ -6,7 +6,7 @@
 //!
 //! A draw is decided by the uppermost bits, and those are what was put on last. Where that is less evenly distributed than it was said to
 //! be, as codes are under a prior that they do not fill, draws would be no draws from their distribution: a model's files were 4 to 9 %
-//! larger. So these bits are turned by a random mask before a draw, and turned back after it was put back.
+//! larger. So these bits are XORed with a random mask before a draw, and again after it was put back.
 
 use std::borrow::Borrow;
 use std::num::NonZeroU32;
@@ -68,18 +68,18 @@ impl Stack {
 
     /// Takes a draw from a distribution; `mask` are random bits that [`Self::give_back`] is told again.
     pub fn draw(&mut self, masses: &impl Masses, mask: u32) -> u32 {
-        self.turn(mask);
+        self.xor_top(mask);
         self.pop(masses)
     }
 
     /// Puts back what was drawn.
     pub fn give_back(&mut self, masses: &impl Masses, symbol: u32, mask: u32) {
         self.push(masses, symbol);
-        self.turn(mask);
+        self.xor_top(mask);
     }
 
-    /// Turns the bits that decide on the next draw. The state stays one: it has more bits than these.
-    fn turn(&mut self, mask: u32) {
+    /// XORs the bits that decide on the next draw. The state stays one: it has more bits than these.
+    fn xor_top(&mut self, mask: u32) {
         let (words, state) = std::mem::take(&mut self.coder).into_raw_parts();
         self.coder = AnsCoder::from_raw_parts(words, state ^ u64::from(mask >> (u32::BITS - PRECISION as u32)));
     }
