@@ -198,11 +198,11 @@ fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
     let grey = described(folder.path(), &[".", "--image-size", "6x6", "--channels", "grey", "--no-preview"]);
     assert_eq!(grey["shape"]["image"]["channels"], 1);
     assert!(!notes.contains("256 levels"), "{notes}");
-    // Of 16 bits, 8 are kept.
+    // Of 16 bits, 8 are kept. The preview is an image of the folder, too.
     let deep = image::ImageBuffer::from_fn(6, 6, |x, y| image::Luma([(x * 9000 + y) as u16]));
     deep.save(folder.path().join("deep.png")).unwrap();
     let notes = described(folder.path(), &[".", "--image-size", "6x6", "--no-preview"])["notes"].to_string();
-    assert!(notes.contains("1 of 7 images have more than 256 levels, of which 256 were kept"), "{notes}");
+    assert!(notes.contains("1 of 8 images have more than 256 levels, of which 256 were kept"), "{notes}");
 }
 
 /// Photographs of several sizes, or large ones, become squares that a model can learn from.
