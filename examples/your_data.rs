@@ -2,6 +2,7 @@
 //!
 //!     cargo run --release --example your_data
 
+use wgvae::data::Provenance;
 use wgvae::{Applied, Config, Error, InMemory, RunOptions, Tune};
 
 /// Synthetic readings of four thermometers in the cellar, in the kitchen, under the roof and outside: they follow the
@@ -41,7 +42,7 @@ fn main() -> Result<(), Error> {
     let scores = model.score_by_content(&rows, 16)?;
     let mut expected = model.reconstruct(&rows)?;
     if let Some(columns) = &run.data.columns {
-        expected = columns.cell_numbers(&expected, false);
+        expected = columns.cell_numbers(&expected, Provenance::Kept);
     }
     for (score, expected) in scores.iter().zip(expected.chunks(4)) {
         println!("anomaly score {:>7.2} nats; the model expects {expected:.1?} degrees", score.negative_elbo());

@@ -1,8 +1,8 @@
 //! How unusual rows are to a model: their scores, where these lie among those of training rows, and what they owe to each
 //! column of a table or region of an image.
 
-use super::{Applied, RunError, statistics};
-use crate::data::{Columns, Shape, Split};
+use super::{Applied, Run, RunError, statistics, units};
+use crate::data::{Cell, Columns, Kind, Provenance, Shape, Split, Unseen};
 use crate::plan::is_missing;
 
 /// Regions of an image along each side.
@@ -61,7 +61,8 @@ impl Usual {
 /// Scores of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// The negative ELBO of each row, which depends on its content and the run's seed alone.
+    /// The negative ELBO of each row, which depends on its content and the run's seed alone; of rows that [`Scores::raise`] raised, one
+    /// above those of all others.
     pub scores: Vec<f64>,
     /// The mean squared error of each row's reconstruction, in the units the model was trained with.
     pub errors: Vec<f64>,
@@ -89,6 +90,23 @@ impl Scores {
         Ok(Self { scores, errors, parts: parts.len(), losses })
     }
 
+    /// Raises the scores of rows with something that no training row had, above those of all other rows and of the training rows: among
+    /// themselves by how much of it they have, then by their scores.
+    pub fn raise(&mut self, unseen: &[Unseen], usual: Option<&Usual>) {
+        let mut counts = vec![0_usize; self.scores.len()];
+        unseen.iter().filter_map(|unseen| counts.get_mut(unseen.row).map(|count| *count += 1)).for_each(drop);
+        let others = self.scores.iter().zip(&counts).filter(|(score, count)| **count == 0 && score.is_finite());
+        let mut others: Vec<f64> = others.map(|(score, _)| *score).collect();
+        others.extend(usual.iter().flat_map(|usual| &usual.scores));
+        others.sort_by(f64::total_cmp);
+        let top = others.last().copied().unwrap_or(0.0);
+        let unit = others.get(others.len() / 2).map_or(1.0, |median| (top - median).max(1.0));
+        for (score, count) in self.scores.iter_mut().zip(counts).filter(|(_, count)| *count > 0) {
+            let share = if score.is_finite() { 1.0 / (1.0 + ((top - *score) / unit).exp()) } else { 1.0 };
+            *score = top + unit * (count as f64 - 1.0 + 0.01 + 0.98 * share);
+        }
+    }
+
     /// `(N, parts)`: the share of each part in what a row's parts lose more than usual; 0 where none does. Without training rows,
     /// the mean over these rows is what is usual.
     pub fn shares(&self, usual: Option<&Usual>) -> Vec<f64> {
@@ -105,6 +123,42 @@ impl Scores {
     pub fn order(&self) -> Vec<usize> {
         statistics::descending(&self.scores)
     }
+}
+
+/// What a model expects of a cell, in the units of its table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// What stands there.
+    pub seen: Cell,
+    /// The mean of a number, or the likeliest word.
+    pub mean: Cell,
+    /// Half of the width of the middle two thirds of a number's distribution.
+    pub deviation: Option<f64>,
+    /// The probability of the word that is likeliest.
+    pub probability: Option<f64>,
+}
+
+/// What a model expects of each cell `(N, C)` of a table's rows, given all of the row.
+pub fn expected(run: &Run, model: &mut Applied, rows: &Split) -> Result<Vec<Expected>, RunError> {
+    let Some(columns) = &run.data.columns else { return Ok(Vec::new()) };
+    let shown = model.reconstruct(rows)?;
+    let seen = columns.cells(&rows.numbers(0..rows.rows, columns.width()), Provenance::Kept);
+    let means = units::cells(run, model, &shown).unwrap_or_default();
+    let (spans, width) = (columns.spans(), columns.width());
+    let of = |(place, (seen, mean)): (usize, (Cell, Cell))| {
+        let (row, column) = (place / columns.len(), place % columns.len());
+        let (span, of) = (&spans[column], &columns.all[column]);
+        let values = &shown[row * width + span.start..row * width + span.end];
+        let sigma = model.distribution().sigma(span.start);
+        let at = |side: f64| of.of_value(f64::from(values[0]) + side * sigma);
+        let probability = match of.kind {
+            Kind::YesNo => Some(f64::from(values[0]).max(1.0 - f64::from(values[0]))),
+            Kind::Category => values.iter().copied().map(f64::from).reduce(f64::max),
+            _ => None,
+        };
+        Expected { seen, mean, deviation: of.kind.is_normal().then(|| (at(1.0) - at(-1.0)) / 2.0), probability }
+    };
+    Ok(seen.into_iter().zip(means).enumerate().map(of).collect())
 }
 
 /// The parts of a row that unusual values are told by, and their names: columns, or regions of an image in rows and columns.
@@ -158,6 +212,15 @@ mod tests {
         assert!((usual.far() - (50.0 + 3.5 * 25.0 / 0.6745)).abs() < 1e-9, "{}", usual.far());
         let found = Scores { scores: vec![0.0; 2], errors: Vec::new(), parts: 2, losses: vec![4.0, 3.0, 0.5, 1.0] };
         assert_eq!(found.shares(Some(&usual)), [0.75, 0.25, 0.0, 0.0]);
+        let mut found = Scores { scores: vec![3.0, 500.0, -2.0, f64::NAN, 900.0], ..found.clone() };
+        let unseen = |row: usize| Unseen { row, column: 0, why: String::new() };
+        found.raise(&[unseen(0), unseen(2), unseen(3), unseen(4), unseen(4)], Some(&usual));
+        let scores = &found.scores;
+        assert!(scores.iter().all(|score| score.is_finite()));
+        // 500 is not raised, and lies above all training rows; two reasons lie above one.
+        assert_eq!(found.order(), [4, 3, 0, 2, 1]);
+        assert!(scores[2] > scores[1] && scores[1] == 500.0);
+        let found = Scores { scores: vec![0.0; 2], ..found };
         // The means are 2.25 and 2.
         assert_eq!(found.shares(None), [1.75 / 2.75, 1.0 / 2.75, 0.0, 0.0]);
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::statistics::{kl_per_dimension, mean_variances};
 use super::{Codes, Prior, Run, Score};
 use crate::config::ModelConfig;
-use crate::data::{Columns, Kind, Split};
+use crate::data::{Column, Columns, Kind, Split};
 use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
 use crate::train::are_active;
@@ -121,7 +121,7 @@ impl Evaluation {
 /// Nats of a row as bits for each value, in the units of the data. Else why the loss is no likelihood of the data.
 pub fn bits_per_dimension(run: &Run, rows: &Split, nats: f64) -> Result<f64, &'static str> {
     // Of a table, a value is a cell.
-    let width = run.data.columns.as_ref().map_or(run.data.shape.len(), |columns| columns.names.len()) as f64;
+    let width = run.data.columns.as_ref().map_or(run.data.shape.len(), Columns::len) as f64;
     Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)
 }
 
@@ -156,12 +156,20 @@ fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> R
     let width = columns.width();
     let values = rows.numbers(0..rows.rows, width);
     let bits = |(column, span): (usize, Range<usize>)| {
-        let [mean, deviation] = [columns.mean[column], columns.deviation[column]].map(f64::from);
+        let Column { mean, deviation, kind, quantiles, .. } = &columns.all[column];
         // The density of what is positive is that of its logarithm over the number.
         let logarithms = values.iter().skip(span.start).step_by(width).map(|v| f64::from(*v) * deviation + mean);
-        match columns.kinds[column] {
+        match kind {
             Kind::Number => Ok(deviation.log2()),
             Kind::Positive => Ok(deviation.log2() + logarithms.sum::<f64>() / LN_2 / rows.rows as f64),
+            Kind::Quantile => {
+                let scores = values.iter().skip(span.start).step_by(width);
+                let bits =
+                    scores.map(|score| Some(quantiles.as_ref()?.growth((*score).into())?.log2())).sum::<Option<f64>>();
+                bits.map(|bits| bits / rows.rows as f64).ok_or(
+                    "rows share values of a column by quantiles, which have a probability and no density: --column NAME=number has one",
+                )
+            }
             _ if likelihood.is_of_columns() => Ok(0.0),
             _ => Err("a density is no likelihood of words and counts: train with columns"),
         }

@@ -18,6 +18,7 @@ pub(crate) mod record;
 pub mod restore;
 mod run;
 pub mod statistics;
+pub mod units;
 
 pub use aggregate::Aggregate;
 pub use codes::{Codes, Score};

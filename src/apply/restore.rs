@@ -1,11 +1,9 @@
 //! Restoring rows: the codes that explain what is seen of them, and what the decoder shows of these codes where nothing is seen,
 //! or weighed against what is seen with noise.
 
-use std::ops::Range;
-
 use super::inference::{self, Draws, Observed};
-use super::{Applied, Run, RunError, draws};
-use crate::data::{Kind, Shape, Split};
+use super::{Applied, Run, RunError, draws, units};
+use crate::data::{Column, Columns, Kind, Shape, Split};
 use crate::model::{DISPERSION, Likelihood, Seen};
 use crate::plan::{ColumnKind, MISSING, is_missing};
 use crate::train::{DeviceEvent, DeviceOptions};
@@ -66,8 +64,8 @@ pub struct Restorer {
     residual: Vec<f32>,
     /// `(D)`: the weight of what is seen with noise, beside what is shown.
     shares: Vec<f32>,
-    /// `(D)`: deviations of the logarithms of positive numbers; 0 of others.
-    log_deviations: Vec<f32>,
+    /// `(D)`: the column of each value of a table.
+    columns: Vec<Column>,
     bytes: bool,
     is_image: bool,
     takes_gaps: bool,
@@ -97,18 +95,15 @@ impl Restorer {
                 ));
             }
         };
-        let columns = run.data.columns.as_ref();
-        let deviation = |(column, span): (usize, Range<usize>)| {
-            let columns = columns?;
-            let deviation = if columns.kinds[column] == Kind::Positive { columns.deviation[column] } else { 0.0 };
-            Some(std::iter::repeat_n(deviation, span.len()))
+        let of_values = |columns: &Columns| {
+            let width = |column: &Column| std::iter::repeat_n(column.clone(), column.width());
+            columns.all.iter().flat_map(width).collect()
         };
         let mut restorer = Self {
             model,
             damage,
             shares: Vec::new(),
-            log_deviations: columns
-                .map_or_else(Vec::new, |c| c.spans().into_iter().enumerate().filter_map(deviation).flatten().collect()),
+            columns: run.data.columns.as_ref().map_or_else(Vec::new, of_values),
             bytes: run.data.bytes,
             is_image: matches!(run.data.shape, Shape::Image { .. }),
             takes_gaps: run.data.has_gaps(),
@@ -159,6 +154,32 @@ impl Restorer {
 
     /// Restores rows `(N, D)`, whose classes a conditional model must be told.
     pub fn restore(&mut self, rows: &[f32], classes: Option<&[u32]>, wanted: Wanted) -> Result<Restored, RunError> {
+        let width = self.model.width().max(1);
+        let with_gaps: Vec<usize> = rows
+            .chunks(width)
+            .enumerate()
+            .filter(|(_, row)| row.iter().any(|value| is_missing(*value)))
+            .map(|(number, _)| number)
+            .collect();
+        if self.damage != Damage::Missing || with_gaps.len() * width == rows.len() {
+            return self.restore_all(rows, classes, wanted);
+        }
+        // Rows of which nothing is missing stay as they are.
+        let span = |row: usize| row * width..(row + 1) * width;
+        let some: Vec<f32> = with_gaps.iter().flat_map(|row| &rows[span(*row)]).copied().collect();
+        let of_some: Option<Vec<u32>> = classes.map(|classes| with_gaps.iter().map(|row| classes[*row]).collect());
+        let found = self.restore_all(&some, of_some.as_deref(), wanted)?;
+        let whole = |some: &[f32]| {
+            let mut all = rows.to_vec();
+            for (row, restored) in with_gaps.iter().zip(some.chunks(width)) {
+                all[span(*row)].copy_from_slice(restored);
+            }
+            all
+        };
+        Ok(Restored { rows: whole(&found.rows), draws: found.draws.iter().map(|drawn| whole(drawn)).collect() })
+    }
+
+    fn restore_all(&mut self, rows: &[f32], classes: Option<&[u32]>, wanted: Wanted) -> Result<Restored, RunError> {
         let (shown, codes) = self.shown(rows, classes, wanted.draws, wanted.seed)?;
         let mut draws = Vec::with_capacity(codes.len());
         for (number, z) in codes.iter().enumerate() {
@@ -212,8 +233,8 @@ impl Restorer {
         Ok((shown, drawn))
     }
 
-    /// The mean of what the decoder shows of several codes of each row: of counts and positive numbers that of themselves, not of
-    /// their logarithms.
+    /// The mean of what the decoder shows of several codes of each row: of numbers whose logarithms or scores it shows, that of
+    /// themselves.
     fn mean_of(&mut self, codes: &[Vec<f32>], classes: &[u32]) -> Result<Vec<f32>, RunError> {
         let width = self.model.width();
         let mut sum: Vec<f64> = Vec::new();
@@ -221,42 +242,22 @@ impl Restorer {
             let shown = self.model.decode_as(z, classes)?;
             sum.resize(shown.len(), 0.0);
             for (i, (sum, shown)) in sum.iter_mut().zip(shown).enumerate() {
-                *sum += self.exponential(i % width, f64::from(shown)).unwrap_or(shown.into());
+                *sum += match self.in_units(i % width) {
+                    Some(column) => units::mean(column, self.model.distribution(), i % width, shown.into()),
+                    None => shown.into(),
+                };
             }
         }
         let mean = |(i, sum): (usize, f64)| {
             let mean = sum / codes.len() as f64;
-            self.logarithm(i % width, mean).unwrap_or(mean) as f32
+            self.in_units(i % width).map_or(mean, |column| column.to_value(mean)) as f32
         };
         Ok(sum.into_iter().enumerate().map(mean).collect())
     }
 
-    /// A mean of a logarithm to the mean of a number, up to a factor; none of a value that is no logarithm.
-    fn exponential(&self, value: usize, shown: f64) -> Option<f64> {
-        let distribution = self.model.distribution();
-        match self.log_deviation(value) {
-            _ if distribution.kind(value) == ColumnKind::Count => Some(distribution.count_mean(value, shown)),
-            0.0 => None,
-            // The mean of a log-normal distribution. Where tails are heavier there may be none, so it is the median then.
-            deviation => {
-                let sigma = if distribution.is_normal() { distribution.sigma(value) } else { 0.0 };
-                Some((deviation * shown + 0.5 * (deviation * sigma).powi(2)).exp())
-            }
-        }
-    }
-
-    /// And back.
-    fn logarithm(&self, value: usize, mean: f64) -> Option<f64> {
-        let distribution = self.model.distribution();
-        match self.log_deviation(value) {
-            _ if distribution.kind(value) == ColumnKind::Count => Some(distribution.of_count(value, mean)),
-            0.0 => None,
-            deviation => Some(mean.ln() / deviation),
-        }
-    }
-
-    fn log_deviation(&self, value: usize) -> f64 {
-        self.log_deviations.get(value).copied().map_or(0.0, f64::from)
+    /// The column of a value whose logarithm or score the decoder shows; none of another value.
+    fn in_units(&self, value: usize) -> Option<&Column> {
+        self.columns.get(value).filter(|column| matches!(column.kind, Kind::Positive | Kind::Quantile | Kind::Count))
     }
 
     /// Rows with something in place of missing values, for an encoder that is not told which are: what the decoder shows of the

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 use crate::config::{Config, ConfigError};
-use crate::data::{DataError, Description, Kind, Missing, NamedKind, Options, Rows, Split, list};
+use crate::data::{Columns, DataError, Description, Options, Rows, Split, list};
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
@@ -110,26 +110,16 @@ impl Run {
         all
     }
 
-    /// The source the run was trained on, with its options, and a table's columns read as they were then.
+    /// The source the run was trained on, with its options.
     pub fn source(&self) -> Options {
-        let mut options = self.config.data_options();
-        if let Some(columns) = &self.data.columns {
-            let named = |column: usize| {
-                let kind = columns.kinds[column];
-                let words = if kind == Kind::Category { columns.words[column].clone() } else { Vec::new() };
-                NamedKind { name: columns.names[column].clone(), kind, words }
-            };
-            options.kinds = (0..columns.names.len()).map(named).collect();
-            options.missing = if columns.gaps { Missing::Keep } else { Missing::Drop };
-        }
-        options
+        self.config.data_options()
     }
 
     /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1], NaN where a pixel is missing; of a table `(N, columns)` in its
     /// own units, NaN where a value is missing.
     pub fn rows(&self, numbers: &[f32]) -> Result<Split, RunError> {
         let columns = self.data.columns.as_ref();
-        let width = columns.map_or(self.data.shape.len(), |columns| columns.names.len());
+        let width = columns.map_or(self.data.shape.len(), Columns::len);
         if width == 0 || !numbers.len().is_multiple_of(width) {
             let why = format!("each row has {width} numbers, and {} is not a multiple of that", numbers.len());
             return Err(RunError::Unfit(why));

@@ -1,7 +1,7 @@
 //! `wgvae anomaly`: rows ranked by their anomaly score.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -9,9 +9,9 @@ use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sample::of_class;
 use super::sheet::{Sheet, names_of, picture, put};
-use crate::apply::anomaly::{self, MOST_COMPARED, Scores, Usual};
+use crate::apply::anomaly::{self, Expected, MOST_COMPARED, Scores, Usual};
 use crate::apply::{Run, RunError, statistics};
-use crate::data::{Rows, Shape, Split};
+use crate::data::{self, Cell, Rows, Shape, Split, Unseen, shown};
 use crate::run::png;
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub struct Args {
     /// Classes that count as anomalous, to compute ROC-AUC and average precision
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     anomalous: Vec<String>,
-    /// Leave out the rows that the model was trained on
+    /// Leave out rows that the model was trained on, and rows equal to them
     #[arg(long)]
     held_out: bool,
     /// Call rows anomalous whose score is above that of this share of the training rows
@@ -67,7 +67,13 @@ impl std::str::FromStr for Contamination {
 #[derive(Serialize)]
 struct Part {
     name: String,
+    /// Its share in what the row loses more than usual.
     share: f64,
+    /// What stands there, and what the model expects, of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -89,6 +95,9 @@ struct Strange {
     quantile: Option<f64>,
     /// Mean squared error of the reconstruction, in the units the model was trained with.
     error: f64,
+    /// What no training row had, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unseen: Vec<String>,
     /// The three parts with the largest shares in what is unusual of it.
     parts: Vec<Part>,
 }
@@ -101,6 +110,8 @@ struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     trained_rows: Option<usize>,
     draws: u64,
+    /// Rows with something that no training row had.
+    unseen_rows: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     roc_auc: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +131,10 @@ struct Record {
 /// The figures of each row.
 struct Table {
     found: Scores,
+    /// The number that each row has in its source.
+    numbers: Vec<usize>,
+    /// What no training row had, by rows.
+    unseen: Vec<Vec<String>>,
     order: Vec<usize>,
     trained: Option<Vec<bool>>,
     quantiles: Option<Vec<f64>>,
@@ -134,12 +149,19 @@ impl Table {
         self.threshold.map(|threshold| self.found.scores[row] > threshold)
     }
 
-    fn strange(&self, row: usize, rows: &Rows) -> Strange {
+    /// A row, and what the model expects of each of its parts.
+    fn strange(&self, row: usize, rows: &Rows, expected: &[Expected]) -> Strange {
         let shares = &self.shares[row * self.parts.len()..(row + 1) * self.parts.len()];
         let by_share = statistics::descending(shares);
-        let part = |i: &usize| Part { name: self.parts[*i].clone(), share: shares[*i] };
+        let part = |i: &usize| Part {
+            name: self.parts[*i].clone(),
+            share: shares[*i],
+            value: expected.get(*i).map(|expected| shown_cell(&expected.seen)),
+            expected: expected.get(*i).map(shown_expected),
+        };
         Strange {
-            row,
+            row: self.numbers[row],
+            unseen: self.unseen[row].clone(),
             origin: rows.split.origins.as_ref().and_then(|origins| origins.of(row)),
             label: rows.split.labels.as_ref().and_then(|l| rows.classes.get(l[row] as usize).cloned()),
             trained: self.trained.as_ref().map(|trained| trained[row]),
@@ -151,11 +173,11 @@ impl Table {
         }
     }
 
-    /// All rows, the most anomalous first.
+    /// All rows, the most anomalous first; `names` names them, in the order of the rows.
     fn sheet(&self, names: Sheet) -> Sheet {
         let words = |value: &dyn Fn(usize) -> String| self.order.iter().map(|row| value(*row)).collect::<Vec<_>>();
         let yes = |is: bool| if is { "yes" } else { "no" }.to_string();
-        let mut text = vec![("row".to_string(), words(&|row| row.to_string()))];
+        let mut text = vec![("row".to_string(), words(&|row| self.numbers[row].to_string()))];
         text.extend(names.text.iter().map(|(name, values)| (name.clone(), words(&|row| values[row].clone()))));
         if let Some(trained) = &self.trained {
             text.push(("trained".into(), words(&|row| yes(trained[row]))));
@@ -163,17 +185,67 @@ impl Table {
         if self.threshold.is_some() {
             text.push(("anomalous".into(), words(&|row| yes(self.is_anomalous(row) == Some(true)))));
         }
-        let mut names = vec!["score".to_string(), "error".to_string()];
-        names.extend(self.quantiles.iter().map(|_| "quantile".to_string()));
-        names.extend(self.parts.iter().map(|name| format!("share of {name}")));
+        if self.unseen.iter().any(|unseen| !unseen.is_empty()) {
+            text.push(("unseen".into(), words(&|row| self.unseen[row].join("; "))));
+        }
+        let mut figures = vec!["score".to_string(), "error".to_string()];
+        figures.extend(self.quantiles.iter().map(|_| "quantile".to_string()));
+        figures.extend(self.parts.iter().map(|name| format!("share of {name}")));
         let of_row = |row: &usize| {
             let quantile = self.quantiles.as_ref().map(|quantiles| quantiles[*row]);
             let shares = self.shares[row * self.parts.len()..(row + 1) * self.parts.len()].iter().copied();
             let figures = [self.found.scores[*row], self.found.errors[*row]];
             figures.into_iter().chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
         };
-        Sheet { text, names, numbers: self.order.iter().flat_map(of_row).collect(), ..Sheet::default() }
+        Sheet { text, names: figures, numbers: self.order.iter().flat_map(of_row).collect(), ..names }
     }
+}
+
+fn shown_cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Number(number) => short(f64::from(*number)),
+        Cell::Exact(number) => number.to_string(),
+        Cell::Word(word) => shown(word),
+        Cell::Missing => "nothing".into(),
+    }
+}
+
+/// A number with four significant digits.
+fn short(number: f64) -> String {
+    let digits = (3 - number.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{number:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+fn shown_expected(expected: &Expected) -> String {
+    match (&expected.mean, expected.deviation, expected.probability) {
+        (Cell::Word(word), None, Some(probability)) => format!("{} ({:.0} %)", shown(word), 100.0 * probability),
+        (Cell::Number(mean), Some(deviation), _) => format!("{} +- {}", short((*mean).into()), short(deviation)),
+        (Cell::Exact(mean), Some(deviation), _) => format!("{} +- {}", short(*mean), short(deviation)),
+        (mean, ..) => shown_cell(mean),
+    }
+}
+
+/// What names rows in the sheet of scores: of a table's file, all that stands there.
+fn named(run: &Run, args: &Args, rows: &Rows) -> anyhow::Result<Sheet> {
+    let source = args.rows.source(run);
+    let file = match &run.data.columns {
+        Some(_) => data::file_rows(Path::new(source), Some(&rows.split))?,
+        None => None,
+    };
+    let Some(file) = file else { return Ok(with_names(Sheet::like(run), run, source, rows)) };
+    let origin = |row: usize| rows.split.origins.as_ref().and_then(|origins| origins.of(row)).unwrap_or_default();
+    let mut sheet = Sheet::like(run).with("origin", (0..rows.split.rows).map(origin).collect());
+    for (place, name) in file.names.iter().enumerate() {
+        let text = |row: usize| match file.cell(row, place) {
+            Cell::Word(word) => word,
+            Cell::Missing => String::new(),
+            Cell::Number(number) => number.to_string(),
+            Cell::Exact(number) => number.to_string(),
+        };
+        sheet = sheet.with(name, (0..rows.split.rows).map(text).collect());
+    }
+    Ok(sheet)
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -182,7 +254,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Err(RunError::Unfit("--quantile must be above 0 and below 1, such as 0.99".into()).into());
     }
     let (mut rows, usual) = args.rows.rows_and_usual(&run, MOST_COMPARED)?;
-    let trained = trained(&run, &mut rows, args)?;
+    let (trained, numbers) = trained(&run, &mut rows, args)?;
     let marked = match args.anomalous.is_empty() {
         true => None,
         false => Some(marked(&rows, &args.anomalous, &run)?),
@@ -201,8 +273,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             None
         }
     };
-    let found = scored(&rows.split)?;
+    let mut found = scored(&rows.split)?;
+    found.raise(&rows.split.unseen, usual.as_ref());
+    let mut unseen = vec![Vec::new(); rows.split.rows];
+    for Unseen { row, column, why } in &rows.split.unseen {
+        let name = run.data.columns.as_ref().and_then(|columns| columns.all.get(*column)).map_or("", |c| &c.name);
+        unseen[*row].push(format!("{}: {why}", shown(name)));
+    }
     let table = Table {
+        numbers,
+        unseen,
         order: found.order(),
         shares: found.shares(usual.as_ref()),
         quantiles: usual.as_ref().map(|usual| found.scores.iter().map(|score| usual.quantile(*score)).collect()),
@@ -214,6 +294,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (scores, errors) = (&table.found.scores, &table.found.errors);
     let figure = |of: fn(&[f64], &[bool]) -> Option<f64>, by: &[f64]| marked.as_ref().and_then(|m| of(by, m));
     let most = table.order.iter().take(args.top as usize);
+    let strangest: Vec<usize> = most.clone().copied().collect();
+    let expected = anomaly::expected(&run, &mut model, &rows.split.of_rows(&strangest, run.data.shape.len()))?;
+    let of_each = if strangest.is_empty() { 0 } else { expected.len() / strangest.len() };
+    let unseen_rows = table.unseen.iter().filter(|unseen| !unseen.is_empty()).count();
     let record = Record {
         run: run.path.display().to_string(),
         rows: rows.split.rows,
@@ -225,11 +309,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         average_precision_of_error: figure(statistics::average_precision, errors),
         threshold: table.threshold,
         anomalous_rows: table.threshold.map(|threshold| scores.iter().filter(|score| **score > threshold).count()),
-        strangest: most.clone().map(|row| table.strange(*row, &rows)).collect(),
+        unseen_rows,
+        strangest: strangest
+            .iter()
+            .enumerate()
+            .map(|(place, row)| table.strange(*row, &rows, &expected[place * of_each..(place + 1) * of_each]))
+            .collect(),
     };
     let to = place_in(&run, args.to.as_deref(), "anomaly.csv");
-    let names = with_names(Sheet::default(), &run, args.rows.source(&run), &rows);
-    table.sheet(names).write(&to)?;
+    table.sheet(named(&run, args, &rows)?).write(&to)?;
     let mut pictured = None;
     if let Shape::Image { .. } | Shape::Point(2) = run.data.shape
         && to != std::path::Path::new("-")
@@ -258,15 +346,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which rows the model was trained on, after these are left out if asked.
-fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<Option<Vec<bool>>, RunError> {
+/// Which rows the model was trained on, after these are left out if asked; and the number that each row has in its source.
+fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<(Option<Vec<bool>>, Vec<usize>), RunError> {
+    let all: Vec<usize> = (0..rows.split.rows).collect();
     let Some(known) = &run.data.trained else {
         return match args.held_out {
             true => Err(RunError::Unfit(format!(
                 "{} does not say which rows it was trained on (an older version, or too many rows): leave --held-out out",
                 run.path.display()
             ))),
-            false => Ok(None),
+            false => Ok((None, all)),
         };
     };
     let trained = known.mark(&rows.split);
@@ -274,20 +363,23 @@ fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<Option<Vec<bool>>,
     if !args.held_out {
         if count > 0 {
             warning!(
-                "{count} of {} rows are among those the model was trained on, whose scores are lower for it: --held-out leaves \
-                 them out",
+                "{count} of {} rows are equal to rows that the model was trained on, whose scores are lower for it: --held-out \
+                 leaves them out",
                 trained.len()
             );
         }
-        return Ok(Some(trained));
+        return Ok((Some(trained), all));
     }
     if count == trained.len() {
         return Err(RunError::Unfit(format!(
-            "all {count} rows are among those the model was trained on: use other rows"
+            "all {count} rows are equal to rows that the model was trained on: use other rows"
         )));
     }
-    rows.split.retain(&trained.iter().map(|trained| !trained).collect::<Vec<_>>());
-    Ok(Some(vec![false; rows.split.rows]))
+    warning!("{count} of {} rows, which are equal to rows that the model was trained on, are left out", trained.len());
+    let held_out: Vec<bool> = trained.iter().map(|trained| !trained).collect();
+    rows.split.retain(&held_out);
+    let numbers = all.into_iter().filter(|row| held_out[*row]).collect();
+    Ok((Some(vec![false; rows.split.rows]), numbers))
 }
 
 /// The score above which rows are anomalous, if that was asked.
@@ -333,15 +425,30 @@ fn print(record: &Record) -> std::io::Result<()> {
     if let (Some(auc), Some(precision)) = (record.roc_auc_of_error, record.average_precision_of_error) {
         writeln!(out, "         {auc:.4} and {precision:.4} by the reconstruction error alone")?;
     }
+    if record.unseen_rows > 0 {
+        let rows = record.unseen_rows;
+        writeln!(
+            out,
+            "unseen   {rows} with something that no training row had: their scores are above those of all others"
+        )?;
+    }
+    writeln!(out, "score    negative ELBO: the higher, the less the model expects such a row")?;
+    writeln!(out, "quantile share of the training rows with a lower score")?;
+    writeln!(out, "error    mean square of what the reconstruction is off, in deviations of the columns")?;
     writeln!(out, "     row       score  quantile       error  origin, class: what is unusual of it")?;
     for s in &record.strangest {
         let what = [s.origin.as_deref(), s.label.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let quantile = s.quantile.map_or_else(String::new, |quantile| format!("{quantile:.4}"));
-        let parts: Vec<String> =
-            s.parts.iter().map(|part| format!("{} {:.0} %", part.name, 100.0 * part.share)).collect();
+        let said = |part: &Part| match (&part.value, &part.expected) {
+            (Some(value), Some(expected)) => format!("{} {value}, expected {expected}", shown(&part.name)),
+            _ => format!("{} {:.0} %", part.name, 100.0 * part.share),
+        };
+        let is_new =
+            |part: &&Part| !s.unseen.iter().any(|unseen| unseen.starts_with(&format!("{}: ", shown(&part.name))));
+        let parts: Vec<String> = s.unseen.iter().cloned().chain(s.parts.iter().filter(is_new).map(said)).collect();
         let (row, score, error) = (s.row, s.score, s.error);
         let of = if parts.is_empty() { "" } else { ": " };
-        writeln!(out, "{row:>8}  {score:>10.3}  {quantile:>8}  {error:>10.4}  {what}{of}{}", parts.join(", "))?;
+        writeln!(out, "{row:>8}  {score:>10.3}  {quantile:>8}  {error:>10.4}  {what}{of}{}", parts.join("; "))?;
     }
     Ok(())
 }

@@ -76,7 +76,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Format::Npy => "augmented.npy",
     };
     let to = place_in(&run, args.to.as_deref(), name);
-    write_as(format, &run, &rows.classes, (shown.means, is_drawn), labels, &to)?;
+    let shown = args.draws.sheet(&run, &model, shown.means, is_drawn);
+    write_as(format, &run, &rows.classes, shown, labels, &to)?;
     args.run.told(&[&to])
 }
 
@@ -131,29 +132,35 @@ fn write_as(
     format: Format,
     run: &Run,
     classes: &[String],
-    (shown, is_drawn): (Vec<f32>, bool),
+    sheet: Sheet,
     labels: Option<Vec<u32>>,
     to: &Path,
 ) -> anyhow::Result<()> {
     make_folder_of(to)?;
     match (format, run.data.shape) {
         (Format::Png, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
-            write::write_class_folders(folder, (height, width, channels), &levels(&shown), labels.as_deref(), classes)
+            write::write_class_folders(
+                folder,
+                (height, width, channels),
+                &levels(&sheet.numbers),
+                labels.as_deref(),
+                classes,
+            )
         })?,
         (Format::Idx, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
             write::write_idx_images(
                 &folder.join("train-images-idx3-ubyte"),
                 (height, width, channels),
-                &levels(&shown),
+                &levels(&sheet.numbers),
             )?;
             match &labels {
                 Some(labels) => write::write_idx_labels(&folder.join("train-labels-idx1-ubyte"), labels),
                 None => Ok(()),
             }
         })?,
-        (Format::Npy, _) => Sheet::of(run, shown, is_drawn).write(&to.with_extension("npy"))?,
+        (Format::Npy, _) => sheet.write(&to.with_extension("npy"))?,
         _ => {
-            let mut sheet = Sheet::of(run, shown, is_drawn);
+            let mut sheet = sheet;
             if let Some(labels) = &labels {
                 let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
                 let name = run.config.data.label.as_deref().unwrap_or("label");

@@ -1,5 +1,6 @@
 //! `wgvae data`: a description of a data source.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use serde::Serialize;
 
 use super::data_args::SourceArgs;
 use super::data_export;
-use crate::data::{Cell, DataError, Dataset, Kind, Shape, Split, Values, list, shown, write};
+use crate::data::{Cell, DataError, Dataset, Form, Kind, Shape, Split, Values, list, shown, write};
 use crate::plan::is_missing;
 use crate::report;
 
@@ -78,6 +79,8 @@ struct Class<'a> {
 struct Column<'a> {
     name: &'a str,
     kind: Kind,
+    #[serde(skip)]
+    form: &'a Form,
     /// How many rows have no value.
     missing: usize,
     #[serde(flatten)]
@@ -87,7 +90,7 @@ struct Column<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ColumnValues<'a> {
-    Numbers { mean: f32, deviation: f32, min: f32, max: f32 },
+    Numbers { mean: f64, deviation: f64, min: f64, max: f64 },
     Words { words: Vec<Counted<'a>> },
 }
 
@@ -118,7 +121,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         range: range(&data),
         classes: classes(&data),
         columns: columns(&data, if args.json { usize::MAX } else { LISTED }),
-        column_count: data.columns.as_ref().map_or(0, |columns| columns.names.len()),
+        column_count: data.columns.as_ref().map_or(0, |columns| columns.len()),
         factors: factors(&data),
         notes: &data.notes,
         preview,
@@ -139,7 +142,13 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         (false, true) => "numbers",
         (false, false) => "as a model sees them",
     };
-    writeln!(out, "values   {kind} from {} to {}, mean {:.4}", short(r.range.min), short(r.range.max), r.range.mean)?;
+    writeln!(
+        out,
+        "values   {kind} from {} to {}, mean {:.4}",
+        short(r.range.min.into()),
+        short(r.range.max.into()),
+        r.range.mean
+    )?;
     let more = |out: &mut dyn Write, all: usize| match all.saturating_sub(LISTED) {
         0 => Ok(()),
         more => writeln!(out, "         and {more} more"),
@@ -159,7 +168,9 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         for c in r.columns.iter().take(LISTED) {
             let values = match &c.values {
                 ColumnValues::Numbers { mean, deviation, min, max } => {
-                    [*mean, *deviation, *min, *max].map(|v| format!("{:>11}", short(v))).join(" ")
+                    // Days and times as the file has them.
+                    let said = |v: f64| if c.form.is_time() { c.form.write(v, None) } else { short(v) };
+                    [said(*mean), short(*deviation), said(*min), said(*max)].map(|v| format!("{v:>11}")).join(" ")
                 }
                 ColumnValues::Words { words } => {
                     let words: Vec<String> = words.iter().map(|w| format!("{} {}", shown(w.word), w.rows)).collect();
@@ -184,7 +195,7 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
 }
 
 /// A number with five significant digits.
-fn short(value: f32) -> String {
+fn short(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-3..1e7).contains(&size) {
         return format!("{value:.3e}");
@@ -230,31 +241,51 @@ fn classes(data: &Dataset) -> Vec<Class<'_>> {
 fn columns(data: &Dataset, most: usize) -> Vec<Column<'_>> {
     let Some(columns) = &data.columns else { return Vec::new() };
     columns.by_column(&[&data.train, &data.test], most, |place, cells| {
-        let words = &columns.words[place];
-        let numbers: Vec<f32> = cells
-            .iter()
-            .filter_map(|cell| if let Cell::Number(number) = cell { Some(*number) } else { None })
-            .collect();
+        let column = &columns.all[place];
+        let words = &column.words;
+        let number = |cell: &Cell| match cell {
+            Cell::Number(number) => Some(f64::from(*number)),
+            Cell::Exact(number) => Some(*number),
+            Cell::Word(word) => column.form.read(word),
+            Cell::Missing => None,
+        };
+        let numbers: Vec<f64> = cells.iter().filter_map(number).collect();
         let values = match words.is_empty() {
             true => {
                 let rows = numbers.len() as f64;
-                let mean = numbers.iter().map(|v| f64::from(*v)).sum::<f64>() / rows;
-                let squares: f64 = numbers.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum();
+                let mean = numbers.iter().sum::<f64>() / rows;
+                let squares: f64 = numbers.iter().map(|v| (v - mean).powi(2)).sum();
                 ColumnValues::Numbers {
-                    mean: mean as f32,
-                    deviation: (squares / rows).sqrt() as f32,
-                    min: numbers.iter().copied().fold(f32::INFINITY, f32::min),
-                    max: numbers.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                    mean,
+                    deviation: (squares / rows).sqrt(),
+                    min: numbers.iter().copied().fold(f64::INFINITY, f64::min),
+                    max: numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                 }
             }
             false => {
-                let rows =
-                    |word: &String| cells.iter().filter(|cell| matches!(cell, Cell::Word(w) if w == word)).count();
-                ColumnValues::Words { words: words.iter().map(|word| Counted { word, rows: rows(word) }).collect() }
+                let mut rows: HashMap<&str, usize> = HashMap::new();
+                for cell in cells {
+                    if let Cell::Word(word) = cell {
+                        *rows.entry(word).or_default() += 1;
+                    }
+                }
+                let first = column.grouped.first().map(|grouped| grouped.word.as_str());
+                // Those that are grouped are told by the most frequent.
+                let met = |word: &str| rows.get(word).copied().unwrap_or(0);
+                let mut counted: Vec<Counted> = words
+                    .iter()
+                    .enumerate()
+                    .map(|(place, word)| {
+                        let is_group = first.is_some() && place + 1 == words.len();
+                        Counted { word, rows: met(first.filter(|_| is_group).unwrap_or(word)) }
+                    })
+                    .collect();
+                counted.sort_by_key(|counted| std::cmp::Reverse(counted.rows));
+                ColumnValues::Words { words: counted }
             }
         };
         let missing = cells.iter().filter(|cell| **cell == Cell::Missing).count();
-        Column { name: &columns.names[place], kind: columns.kinds[place], missing, values }
+        Column { name: &column.name, kind: column.kind, form: &column.form, missing, values }
     })
 }
 

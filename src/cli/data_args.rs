@@ -43,9 +43,20 @@ pub struct DataArgs {
     /// Columns of a table to learn from, separated by commas [default: all but the label]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Vec<String>,
-    /// What a column of a table is: NAME=number, positive, count, yes-no or category [default: what suits its values]
+    /// Columns of a table to leave out, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "columns")]
+    drop_columns: Vec<String>,
+    /// What a column of a table is: NAME=number, positive, quantile, count, yes-no, category or ignore [default: what suits its
+    /// values]
     #[arg(long, value_name = "NAME=KIND")]
     column: Vec<NamedKind>,
+    /// Words that stand for missing values beside empty cells, separated by commas, in place of NA, null, ? and the like;
+    /// COLUMN=WORD is one more in one column
+    #[arg(long, value_name = "WORDS", value_delimiter = ',', allow_hyphen_values = true)]
+    missing_words: Vec<String>,
+    /// Group words of a smaller share of a column's cells, such as 0.5% [default: the rarest, where there are more than 256]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    rare: Option<f64>,
     /// Learn from rows of a table with missing values, or drop them [default: keep]
     #[arg(long)]
     missing: Option<Missing>,
@@ -58,6 +69,13 @@ pub struct DataArgs {
     /// Read images as grey or rgb [default: grey if all images are grey]
     #[arg(long)]
     channels: Option<Channels>,
+}
+
+/// A share, as a number or in percent.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |number| (number, 0.01));
+    let share = number.trim().parse::<f64>().ok().map(|number| number * scale);
+    share.filter(|share| (0.0..1.0).contains(share)).ok_or_else(|| "give a share such as 0.005 or 0.5%".into())
 }
 
 /// Words as they are meant, without spaces around them.
@@ -89,6 +107,9 @@ impl DataArgs {
     fn fill(&self, options: &mut Options) {
         self.choice.fill(options);
         options.columns = words(&self.columns).unwrap_or(std::mem::take(&mut options.columns));
+        options.drop_columns = words(&self.drop_columns).unwrap_or(std::mem::take(&mut options.drop_columns));
+        options.missing_words = words(&self.missing_words).unwrap_or(std::mem::take(&mut options.missing_words));
+        options.rare = self.rare.or(options.rare);
         if !self.column.is_empty() {
             options.kinds.clone_from(&self.column);
         }
@@ -105,6 +126,9 @@ impl DataArgs {
         let entries = [
             ("label", choice.label.clone().map(Value::String)),
             ("columns", list(&self.columns)),
+            ("drop_columns", list(&self.drop_columns)),
+            ("missing_words", list(&self.missing_words)),
+            ("rare", self.rare.map(Value::Float)),
             ("kinds", list(&self.column.iter().cloned().map(String::from).collect::<Vec<_>>())),
             ("missing", self.missing.as_ref().and_then(name_of)),
             ("keep_label", list(&choice.keep_label)),

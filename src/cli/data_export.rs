@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::data_args::SourceArgs;
 use crate::data::write::{self, Block};
-use crate::data::{self, Cell, DataError, Dataset, Shape, Split, Values};
+use crate::data::{self, Cell, DataError, Dataset, Dialect, Form, Provenance, Shape, Split, Values};
 use crate::plan::is_missing;
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .into());
     }
     // Files hold the source's own values: a table's as they stand there.
-    let [train, test] = [&data.train, &data.test].map(|split| Table::of(&args.source, &data, split));
+    let [train, test] =
+        [&data.train, &data.test].map(|split| Table::of(&args.source, &data, split, format == Format::Csv));
     let (train, test) = (train?, test?);
     write::whole_folder(&args.to, |folder| {
         let train = ("train", "train", &data.train, train.as_ref());
@@ -70,17 +71,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             match format {
                 Format::Idx => idx(folder, idx_name, &data, split)?,
                 Format::Png => png(&folder.join(name), &data, split)?,
-                Format::Csv => columns(&data, split, table, |rows, blocks| {
-                    write::write_csv(&folder.join(format!("{name}.csv")), rows, blocks)
+                Format::Csv => columns(&data, split, table, |rows, blocks, dialect| {
+                    write::write_csv(&folder.join(format!("{name}.csv")), rows, blocks, dialect)
                 })?,
-                Format::Parquet => columns(&data, split, table, |rows, blocks| {
+                Format::Parquet => columns(&data, split, table, |rows, blocks, _| {
                     write::write_parquet(&folder.join(format!("{name}.parquet")), rows, blocks)
                 })?,
                 Format::Npy => npy(folder, name, &data, split, table)?,
             }
             if let Some(factors) = split.factors.as_ref().filter(|_| !matches!(format, Format::Csv | Format::Parquet)) {
                 let block = Block::Places { names: &factors.names, values: &factors.values };
-                write::write_csv(&folder.join(format!("{name}-factors.csv")), split.rows, &[block])?;
+                write::write_csv(
+                    &folder.join(format!("{name}-factors.csv")),
+                    split.rows,
+                    &[block],
+                    &Dialect::default(),
+                )?;
             }
         }
         Ok(())
@@ -123,26 +129,56 @@ fn png(folder: &Path, data: &Dataset, split: &Split) -> Result<(), DataError> {
     write::write_class_folders(folder, size, levels, split.labels.as_deref(), &data.classes)
 }
 
-/// The rows of a table in its own units.
+/// The rows of a table in its own units: of a file, as they stand there.
 struct Table {
     names: Vec<String>,
     /// `(rows, names)`
     cells: Vec<Cell>,
-    /// The same as numbers, NaN where one is missing; of words, their places.
+    forms: Vec<Form>,
+    dialect: Dialect,
+    /// `(rows, C)`: the model's columns as numbers, NaN where one is missing; of words, their places.
     numbers: Vec<f32>,
+    width: usize,
 }
 
 impl Table {
-    fn of(source: &SourceArgs, data: &Dataset, split: &Split) -> Result<Option<Self>, DataError> {
+    fn of(source: &SourceArgs, data: &Dataset, split: &Split, is_text: bool) -> Result<Option<Self>, DataError> {
         let Some(columns) = &data.columns else { return Ok(None) };
         let values = split.values.numbers(0..split.values.len());
-        let cells = match data::exact(&source.path(), &columns.names, split)? {
-            Some(cells) => cells,
-            None => columns.cells(&values, false),
-        };
-        let exact = |(cell, number): (&Cell, f32)| if let Cell::Exact(exact) = cell { *exact as f32 } else { number };
-        let numbers = cells.iter().zip(columns.cell_numbers(&values, false)).map(exact).collect();
-        Ok(Some(Self { names: columns.names.clone(), cells, numbers }))
+        let of_table = columns.of_table();
+        let mut cells = columns.joined(columns.cells(&values, Provenance::Kept));
+        let mut numbers = columns.cell_numbers(&values, Provenance::Kept);
+        if let Some(file) = data::file_rows(&source.path(), Some(split))? {
+            let place = |name: &str| file.names.iter().position(|known| known == name);
+            for (column, of) in of_table.iter().enumerate() {
+                let Some(place) = place(of.name) else { continue };
+                let first = &columns.all[of.columns.start];
+                for row in 0..split.rows {
+                    let exact = match file.cell(row, place) {
+                        Cell::Word(_) if first.is_blank(&file.text(row, place)) => Cell::Missing,
+                        // Formats with types have numbers as numbers.
+                        Cell::Word(word) if !is_text && of.columns.len() == 1 => match first.form.read(word.trim()) {
+                            Some(number) if first.form.is_number() => Cell::Exact(number),
+                            _ => Cell::Word(file.text(row, place)),
+                        },
+                        Cell::Word(_) => Cell::Word(file.text(row, place)),
+                        other => other,
+                    };
+                    if let (Cell::Exact(number), 1) = (&exact, of.columns.len()) {
+                        numbers[row * columns.len() + of.columns.start] = *number as f32;
+                    }
+                    cells[row * of_table.len() + column] = exact;
+                }
+            }
+        }
+        Ok(Some(Self {
+            names: of_table.iter().map(|column| column.name.to_string()).collect(),
+            cells,
+            forms: of_table.iter().map(|column| columns.all[column.columns.start].form.clone()).collect(),
+            dialect: Dialect { header: true, ..columns.dialect.unwrap_or_default() },
+            numbers,
+            width: columns.len(),
+        }))
     }
 }
 
@@ -150,21 +186,24 @@ fn columns(
     data: &Dataset,
     split: &Split,
     table: Option<&Table>,
-    write: impl FnOnce(usize, &[Block<'_>]) -> Result<(), DataError>,
+    write: impl FnOnce(usize, &[Block<'_>], &Dialect) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let names: Vec<String> = (0..data.shape.len()).map(|column| format!("x{column}")).collect();
     let values = numbers(split);
     let mut blocks = vec![match table {
-        Some(Table { names, cells, .. }) => Block::Cells { names, cells },
+        Some(Table { names, cells, forms, .. }) => Block::Cells { names, cells, forms },
         None => Block::Numbers { names: &names, values: &values },
     }];
+    // A column of the table may have the same name.
+    let is_taken = table.is_some_and(|table| table.names.iter().any(|name| name == "label"));
     if let Some(labels) = &split.labels {
-        blocks.push(Block::Classes { name: "label", labels, classes: &data.classes });
+        let name = if is_taken { "row_label" } else { "label" };
+        blocks.push(Block::Classes { name, labels, classes: &data.classes });
     }
     if let Some(factors) = &split.factors {
         blocks.push(Block::Places { names: &factors.names, values: &factors.values });
     }
-    write(split.rows, &blocks)
+    write(split.rows, &blocks, &table.map_or_else(Dialect::default, |table| table.dialect))
 }
 
 /// The values as they were given: NaN where one is missing.
@@ -176,7 +215,7 @@ fn numbers(split: &Split) -> Vec<f32> {
 
 fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split, table: Option<&Table>) -> Result<(), DataError> {
     let shape = match (data.shape, table) {
-        (_, Some(table)) => vec![split.rows, table.names.len()],
+        (_, Some(table)) => vec![split.rows, table.width],
         (Shape::Image { height, width, channels: 1 }, _) => vec![split.rows, height, width],
         (Shape::Image { height, width, channels }, _) => vec![split.rows, height, width, channels],
         (Shape::Point(n) | Shape::Table(n), _) => vec![split.rows, n],

@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {
         let kept = data::others(&args.latents, LATENTS, MOST_KEPT).unwrap_or_default();
-        kept.into_iter().fold(Sheet::of_rows(&run, shown), |sheet, (name, words)| sheet.with(&name, words))
+        kept.into_iter().fold(Sheet::of_means(&run, &model, shown), |sheet, (name, words)| sheet.with(&name, words))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
     args.run.told(&[&to])

@@ -7,7 +7,7 @@ use super::run_args::{RunArgs, counting, place_in};
 use super::sheet::{Sheet, extension, make_folder_of};
 use crate::apply::compress::{self, File};
 use crate::apply::{Run, RunError};
-use crate::data::{self, Shape, Split, Values, write};
+use crate::data::{self, Provenance, Shape, Split, Values, write};
 
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("device", |device| device.default_value("cpu")))]
@@ -72,7 +72,7 @@ fn write(run: &Run, to: &Path, rows: Split) -> anyhow::Result<()> {
             write::write_class_folders(folder, size, levels, rows.labels.as_deref(), &run.data.classes)
         })?,
         _ => {
-            let sheet = Sheet::of_rows(run, rows.numbers(0..rows.rows, run.data.shape.len()));
+            let sheet = Sheet::of(run, rows.numbers(0..rows.rows, run.data.shape.len()), Provenance::Kept);
             let class = |label: &u32| run.data.classes.get(*label as usize).cloned().unwrap_or_default();
             match &rows.labels {
                 Some(labels) => sheet.with("label", labels.iter().map(class).collect()).write(to)?,

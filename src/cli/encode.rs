@@ -6,7 +6,7 @@ use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put};
 use crate::apply::compress::{MOST_BITS, RoundedCodes};
 use crate::apply::{Applied, Codes, Run, RunError, draws};
-use crate::data::{self, Rows, Split, write};
+use crate::data::{self, Column, Rows, Split, write};
 use crate::plan::is_missing;
 
 /// The parts of a code that can be written.
@@ -46,8 +46,8 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
     if let Some(origins) = &rows.split.origins {
         sheet = sheet.with("origin", (0..rows.split.rows).map(|row| origins.of(row).unwrap_or_default()).collect());
     }
-    let known = run.data.columns.iter().flat_map(|columns| &columns.names).chain(&run.config.data.label);
-    let known: Vec<&str> = known.map(String::as_str).collect();
+    let columns = run.data.columns.iter().flat_map(|columns| columns.all.iter().map(Column::table_name));
+    let known: Vec<&str> = columns.chain(run.config.data.label.as_deref()).collect();
     // They were read a moment ago; what cannot be read now only names the rows.
     for (name, words) in data::identifiers(Path::new(source), &known, &rows.split).unwrap_or_default() {
         sheet = sheet.with(&name, words);
@@ -59,7 +59,7 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
     sheet
 }
 
-fn sheet(codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
+fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
     let wanted = |part: Part| parts.is_empty() || parts.contains(&part);
     let z = draws::around(codes, seed, 1.0);
     let mut kept: Vec<(&str, &[f32])> = Vec::new();
@@ -76,7 +76,7 @@ fn sheet(codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
     let latent = codes.latent;
     let names = kept.iter().flat_map(|(name, _)| (0..latent).map(move |i| format!("{name}_{i}"))).collect();
     let row = |r: usize| kept.iter().flat_map(move |(_, all)| &all[r * latent..(r + 1) * latent]).copied();
-    Sheet { names, numbers: (0..codes.rows()).flat_map(row).collect(), ..Sheet::default() }
+    Sheet { names, numbers: (0..codes.rows()).flat_map(row).collect(), ..Sheet::like(run) }
 }
 
 /// Says how many bytes rounded codes take, and how far rows are from what the decoder makes of codes, before they were rounded and after.
@@ -133,7 +133,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let only_mu = args.only.is_empty() && super::sheet::extension(&to) == "npy";
     let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
-    let sheet = with_names(sheet(&codes, parts, args.seed), &run, args.rows.source(&run), &rows);
+    let sheet = with_names(sheet(&run, &codes, parts, args.seed), &run, args.rows.source(&run), &rows);
     sheet.write(&to)?;
     // An NPY file has no column for words, so class numbers go to a second file.
     if super::sheet::extension(&to) == "npy"

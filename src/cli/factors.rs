@@ -10,7 +10,7 @@ use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, write_rows};
 use crate::apply::factors::{self, Sweep};
 use crate::apply::{FactorScores, Run, statistics};
-use crate::data::{self, Options, Shape};
+use crate::data::{self, Options, Provenance, Shape};
 use crate::report;
 
 /// Rows that a sweep starts from, the one that is shown among them.
@@ -81,7 +81,7 @@ pub fn traverse(
     };
     let each = || sweep.factors.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     let sheet = || {
-        Sheet::of_rows(run, mean.clone())
+        Sheet::of(run, mean.clone(), Provenance::Mean)
             .with("factor", each().map(|(name, _)| name.clone()).collect())
             .with("value", each().map(|(_, value)| value.to_string()).collect())
     };

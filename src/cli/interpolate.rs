@@ -55,6 +55,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shown = model.decode_as(&z, &classes)?;
     let ground = rows.split.numbers(0..rows.split.rows.min(2000), model.width());
     let picture = picture(run.data.shape, &shown, &ground, steps.min(10));
-    let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_rows(&run, shown), picture)?;
+    let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_means(&run, &model, shown), picture)?;
     args.run.told(&[&to])
 }

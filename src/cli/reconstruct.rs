@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         _ => None,
     };
-    let sheet = || with_names(Sheet::of_rows(&run, shown.clone()), &run, args.rows.source(&run), &rows);
+    let sheet = || with_names(Sheet::of_means(&run, &model, shown.clone()), &run, args.rows.source(&run), &rows);
     let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;
     args.run.told(&[&to])
 }

@@ -1,17 +1,23 @@
 //! `wgvae restore`: missing values filled in, or noise removed.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, names_of, write_rows};
 use crate::apply::restore::{Damage, Restored, Wanted, hidden};
 use crate::apply::{Run, RunError, draws};
-use crate::data::{self, Cell, Columns, Rows, Shape};
-use crate::plan::is_missing;
+use crate::data::{self, Cell, Columns, Dialect, FileRows, Form, Origins, Provenance, Rows, Shape, Split, TableColumn};
+use crate::plan::{MISSING, is_missing};
 use crate::report;
 
+/// The share of a table's cells that is hidden to measure how well they are restored.
+const HIDDEN: f64 = 0.2;
 /// The most training rows that say how far off reconstructions are.
 const MOST_COMPARED: usize = 2000;
 
@@ -30,7 +36,7 @@ pub struct Args {
     /// Standard deviation of the noise, in the units the model was trained with (levels: 0 to 1)
     #[arg(long, value_name = "X")]
     noise: Option<f32>,
-    /// Damage intact rows first, to measure how well they are restored
+    /// Damage intact rows first, to measure how well they are restored: without --hole, a fifth of a table's cells is hidden
     #[arg(long)]
     damage: bool,
     /// Write N independent completions of each row instead of the best guess: they differ as far as what is seen leaves open
@@ -39,6 +45,9 @@ pub struct Args {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
+    /// Add a column to a table that names the cells which were filled in
+    #[arg(long, conflicts_with = "noise")]
+    mark: bool,
     /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -51,7 +60,7 @@ pub struct Args {
 #[derive(serde::Serialize)]
 struct Done {
     rows: usize,
-    /// Values that are missing in all rows together.
+    /// Values, or cells of a table, that are missing in all rows together.
     missing: usize,
     /// Root mean squared errors, in `units`: of the missing values, or with noise of all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +68,9 @@ struct Done {
     #[serde(skip_serializing_if = "Option::is_none")]
     rmse_restored: Option<f64>,
     units: &'static str,
+    /// What is counted.
+    #[serde(skip)]
+    counted: &'static str,
     /// Of each column that was damaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<ColumnDone>,
@@ -109,17 +121,33 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let before = match (damage, &gone) {
         (Damage::Noise(noise), _) if args.damage => with_noise(&run, &whole, noise),
         (Damage::Missing, Some(gone)) => hidden(&whole, gone),
+        (Damage::Missing, None) if args.damage => match &run.data.columns {
+            Some(columns) => with_hidden(columns, &whole, args.seed),
+            None => whole.clone(),
+        },
         _ => whole.clone(),
     };
-    if damage == Damage::Missing && !before.iter().any(|value| is_missing(*value)) {
+    let is_whole = damage == Damage::Missing && !before.iter().any(|value| is_missing(*value));
+    if is_whole && (run.data.columns.is_none() || args.draws > 0) {
         let what = "no value of these rows is missing: say what is wrong with them, with --mask FILE, --hole WHERE or --noise X";
         return Err(RunError::Unfit(what.into()).into());
     }
     let wanted = Wanted { draws: args.draws as usize, noisy: run.data.columns.is_some(), seed: args.seed };
-    let restored = restorer.restore(&before, rows.split.labels.as_deref(), wanted)?;
+    // A table of which nothing is missing comes back as it is.
+    let restored = match is_whole {
+        true => Restored { rows: before.clone(), draws: Vec::new() },
+        false => restorer.restore(&before, rows.split.labels.as_deref(), wanted)?,
+    };
     let (picture, named) = picture(&run, args, [&before, &restored.rows, &whole]);
     let done = done(&run, args, damage, [&before, &restored.rows, &whole], named);
-    let sheet = || sheet(args, &run, &rows, &before, &restored);
+    let source = match &run.data.columns {
+        Some(_) => data::file_rows(Path::new(args.rows.source(&run)), args.rows.data.is_none().then_some(&rows.split))?,
+        None => None,
+    };
+    let sheet = || match (&source, &run.data.columns) {
+        (Some(file), Some(columns)) => of_file(args, columns, file, &rows.split, &before, &restored),
+        _ => sheet(args, &run, &rows, &restored),
+    };
     let to = write_rows(&run, args.to.as_deref(), "restored", sheet, picture)?;
     if to != Path::new("-") {
         print(&done, args, damage)?;
@@ -136,7 +164,7 @@ fn print(done: &Done, args: &Args, damage: Damage) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string(done)?)?;
         return Ok(());
     }
-    writeln!(out, "rows     {} with {} missing values", done.rows, done.missing)?;
+    writeln!(out, "rows     {} with {} missing {}", done.rows, done.missing, done.counted)?;
     if let (Some(damaged), Some(restored)) = (done.rmse_damaged, done.rmse_restored) {
         let of = if damage == Damage::Missing { "the missing values" } else { "all values" };
         writeln!(out, "rmse     {damaged:.4} damaged, {restored:.4} restored: of {of}, in {}", done.units)?;
@@ -182,9 +210,21 @@ fn done(
         (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt()
     };
     let columns = run.data.columns.as_ref().filter(|_| args.damage && damage == Damage::Missing);
+    let of_table = run.data.columns.as_ref();
     Done {
         rows: count,
-        missing: before.iter().filter(|value| is_missing(**value)).count(),
+        // A cell of a table has several values where it is one of several words.
+        missing: match of_table {
+            Some(columns) => {
+                let starts: Vec<usize> = columns.spans().into_iter().map(|span| span.start).collect();
+                before
+                    .chunks(width.max(1))
+                    .map(|row| starts.iter().filter(|start| is_missing(row[**start])).count())
+                    .sum()
+            }
+            None => before.iter().filter(|value| is_missing(**value)).count(),
+        },
+        counted: if of_table.is_some() { "cells" } else { "values" },
         rmse_damaged: args.damage.then(|| error(before)),
         rmse_restored: args.damage.then(|| error(after)),
         units: match run.data.shape {
@@ -198,19 +238,20 @@ fn done(
 }
 
 fn of_columns(columns: &Columns, [before, after, whole]: [&[f32]; 3]) -> Vec<ColumnDone> {
-    let count = columns.names.len();
-    let [after, true_cells] = [after, whole].map(|values| columns.cell_numbers(values, false));
-    let gone = columns.cell_numbers(before, false);
+    let count = columns.len();
+    let [after, true_cells] =
+        [(after, Provenance::Drawn), (whole, Provenance::Kept)].map(|(values, of)| columns.cell_numbers(values, of));
+    let gone = columns.cell_numbers(before, Provenance::Kept);
     let column = |place: usize| {
         let cells = || (place..true_cells.len()).step_by(count).filter(|i| !true_cells[*i].is_nan());
         let hidden: Vec<usize> = cells().filter(|i| gone[*i].is_nan()).collect();
         if hidden.is_empty() {
             return None;
         }
-        let name = columns.names[place].clone();
+        let name = columns.all[place].name.clone();
         let none = ColumnDone { name, rmse: None, rmse_of_mean: None, share_right: None, share_of_most_frequent: None };
         let number = |i: &usize| f64::from(true_cells[*i]);
-        if columns.kinds[place].is_of_words() {
+        if columns.all[place].kind.is_of_words() {
             let right = hidden.iter().filter(|i| after[**i] == true_cells[**i]).count();
             let same = |i: &usize| hidden.iter().filter(|j| true_cells[**j] == true_cells[*i]).count();
             let most = hidden.iter().map(same).max().unwrap_or(0);
@@ -253,32 +294,107 @@ fn picture(
     }
 }
 
-/// The rows, or the completions of each row one after the other. What was seen of a table stays as it stands there.
-fn sheet(args: &Args, run: &Run, rows: &Rows, before: &[f32], restored: &Restored) -> Sheet {
-    let exact = run.data.columns.as_ref().and_then(|columns| {
-        let cells = data::exact(Path::new(args.rows.source(run)), &columns.names, &rows.split).ok().flatten()?;
-        let seen = columns.cells(before, false);
-        Some(
-            cells.into_iter().zip(seen).map(|(cell, seen)| (seen != Cell::Missing).then_some(cell)).collect::<Vec<_>>(),
-        )
-    });
+/// The rows, or the completions of each row one after the other.
+fn sheet(args: &Args, run: &Run, rows: &Rows, restored: &Restored) -> Sheet {
     // Read once: they are the same for every draw.
     let names = with_names(Sheet::default(), run, args.rows.source(run), rows).text;
-    let with_exact = |mut sheet: Sheet| {
-        if let (Some(cells), Some(exact), Damage::Missing) = (&mut sheet.cells, &exact, damage_of(args)) {
-            for (cell, exact) in cells.iter_mut().zip(exact) {
-                if let Some(exact) = exact {
-                    *cell = exact.clone();
+    let of = |values: &[f32], of: Provenance| Sheet { text: names.clone(), ..Sheet::of(run, values.to_vec(), of) };
+    if restored.draws.is_empty() {
+        let is_table = run.data.columns.is_some();
+        return of(&restored.rows, if is_table { Provenance::Drawn } else { Provenance::Kept });
+    }
+    Sheet::in_turn("draw", restored.draws.iter().map(|drawn| of(drawn, Provenance::Drawn)).collect())
+}
+
+/// The table that was given, with all its columns and rows as they stand there, but for the cells that were filled in.
+fn of_file(
+    args: &Args,
+    columns: &Columns,
+    file: &FileRows,
+    rows: &Split,
+    before: &[f32],
+    restored: &Restored,
+) -> Sheet {
+    let of_table = columns.of_table();
+    let (width, count) = (columns.width(), of_table.len());
+    let starts: Vec<usize> = columns.spans().into_iter().map(|span| span.start).collect();
+    let place = |column: &TableColumn| {
+        let exact = file.names.iter().position(|name| name == column.name);
+        exact.or_else(|| file.names.iter().position(|name| name.eq_ignore_ascii_case(column.name)))
+    };
+    let places: Vec<Option<usize>> = of_table.iter().map(place).collect();
+    let lines: HashMap<u64, usize> = match &rows.origins {
+        Some(Origins::Numbered(_, numbers)) => numbers.iter().copied().zip(0..).collect(),
+        _ => HashMap::new(),
+    };
+    let fields = (0..file.numbers.len()).map(|row| file.len_of(row)).max().unwrap_or(0).max(file.names.len());
+    let is_noise = matches!(damage_of(args), Damage::Noise(_));
+    let made = |values: &[f32]| -> Sheet {
+        let cells = columns.joined(columns.cells(values, Provenance::Drawn));
+        let (mut all, mut marks) = (Vec::with_capacity(file.numbers.len() * fields), Vec::new());
+        for (number, line) in file.numbers.iter().enumerate() {
+            let first = all.len();
+            all.extend((0..fields).map(|place| file.cell(number, place)));
+            let mut filled = Vec::new();
+            for (column, place) in places.iter().enumerate() {
+                let (Some(row), Some(place)) = (lines.get(line), place) else { continue };
+                let of_model = &columns.all[of_table[column].columns.start];
+                let is_gone = is_missing(before[row * width + starts[of_table[column].columns.start]]);
+                // What a column of numbers takes as missing, such as a word, stays where it stands.
+                let is_kept = !args.hole.contains(&of_model.name)
+                    && !args.damage
+                    && all[first + place] != Cell::Missing
+                    && !of_model.is_blank(&file.text(number, *place));
+                if is_gone && !is_kept || is_noise && of_model.kind.is_normal() {
+                    all[first + place] = cells[row * count + column].clone();
+                    filled.push(of_table[column].name);
                 }
             }
+            marks.push(Cell::Word(filled.join("; ")));
         }
-        Sheet { text: names.clone(), ..sheet }
+        let mut names: Vec<String> =
+            if columns.dialect.is_some_and(|dialect| dialect.header) || columns.dialect.is_none() {
+                file.header.clone()
+            } else {
+                file.names.clone()
+            };
+        names.resize(fields, String::new());
+        let mut forms = vec![Form::Words; fields];
+        for (column, place) in of_table.iter().zip(&places) {
+            place.into_iter().for_each(|place| forms[*place] = columns.all[column.columns.start].form.clone());
+        }
+        if args.mark {
+            names.push("filled".into());
+            forms.push(Form::Words);
+            let rows: Vec<Vec<Cell>> = all.chunks(fields.max(1)).map(<[Cell]>::to_vec).collect();
+            all = rows.into_iter().zip(marks).flat_map(|(row, mark)| row.into_iter().chain([mark])).collect();
+        }
+        let dialect = Dialect { header: args.mark || file.has_header, ..file.dialect.unwrap_or_default() };
+        Sheet { names, numbers: Vec::new(), cells: Some(all), forms, dialect, ..Sheet::default() }
     };
     if restored.draws.is_empty() {
-        return with_exact(Sheet::of_rows(run, restored.rows.clone()));
+        let sheet = made(&restored.rows);
+        return Sheet { numbers: columns.cell_numbers(&restored.rows, Provenance::Drawn), ..sheet };
     }
-    let all: Vec<Sheet> = restored.draws.iter().map(|drawn| with_exact(Sheet::of(run, drawn.clone(), true))).collect();
-    Sheet::in_turn("draw", all)
+    Sheet::in_turn("draw", restored.draws.iter().map(|drawn| made(drawn)).collect())
+}
+
+/// Rows of a table of which a fifth of the cells is hidden, but never the last one of a row.
+fn with_hidden(columns: &Columns, whole: &[f32], seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let spans = columns.spans();
+    let mut before = whole.to_vec();
+    for row in before.chunks_mut(columns.width().max(1)) {
+        let mut left = spans.iter().filter(|span| !is_missing(row[span.start])).count();
+        for span in &spans {
+            let is_hidden = rng.random::<f64>() < HIDDEN;
+            if is_hidden && left > 1 && !is_missing(row[span.start]) {
+                row[span.clone()].fill(MISSING);
+                left -= 1;
+            }
+        }
+    }
+    before
 }
 
 fn damage_of(args: &Args) -> Damage {

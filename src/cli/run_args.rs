@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::data_args::{ChoiceArgs, load, with_bar};
+use super::data_args::{ChoiceArgs, with_bar};
 use super::device_args::AdapterArgs;
+use super::sheet::Sheet;
 use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
-use crate::data::{self, DataError, Dataset, Options, Rows, Shape, Split};
+use crate::data::{self, DataError, Dataset, Options, Provenance, Rows, Shape, Split};
 use crate::disk::System;
 use crate::train::is_training;
 
@@ -185,6 +186,14 @@ pub struct DrawArgs {
 }
 
 impl DrawArgs {
+    /// Rows of a sheet: drawn, if that is asked for or they are those of a table, or else means.
+    pub fn sheet(&self, run: &Run, model: &Applied, shown: Vec<f32>, is_drawn: bool) -> Sheet {
+        match is_drawn {
+            true => Sheet::of(run, shown, Provenance::Drawn),
+            false => Sheet::of_means(run, model, shown),
+        }
+    }
+
     /// Draws rows in place of their means, if that is asked for or rows are those of a table; whether it did.
     pub fn apply(&self, run: &Run, model: &Applied, shown: &mut Shown, seed: u64) -> Result<bool, RunError> {
         let is_table = run.data.columns.is_some() && model.distribution().can_draw();
@@ -200,19 +209,21 @@ impl DrawArgs {
 pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     // Each row once: to balance its classes, training had copies of some.
     let options = Options { balance: false, ..run.source() };
-    let data = load(&options).map_err(|error| match error {
+    let columns = run.data.columns.as_ref();
+    let data = with_bar(|progress| Dataset::load_known(options, columns, progress)).map_err(|error| match error {
         DataError::Missing { .. } => {
             RunError::Unfit(format!("{error}; this is the data of the run, and --data SPEC uses other data"))
         }
         error => error.into(),
     })?;
-    let same_columns = match (&data.columns, &run.data.columns) {
-        (Some(now), Some(then)) => now.are_like(then),
-        (now, then) => now.is_none() && then.is_none(),
+    // A table's rows are known by their content.
+    let is_same = match (&data.columns, &run.data.trained) {
+        (Some(_), Some(trained)) => trained.are_of(&data.train),
+        (columns, _) => columns.is_some() == run.data.columns.is_some(),
     };
-    if data.shape != run.data.shape || !same_columns {
+    if data.shape != run.data.shape || !is_same {
         return Err(RunError::Unfit(format!(
-            "{} has changed since {} was trained on it (it had {}, now {}, or its columns differ): use --data to apply the model to it as it is now",
+            "{} has changed since {} was trained on it (it had {}, now {}, or its rows are others): use --data to apply the model to it as it is now",
             data.name,
             run.path.display(),
             run.data.shape,

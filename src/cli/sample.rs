@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::run_args::{DrawArgs, RowsArgs, RunArgs};
-use super::sheet::{Sheet, extension, levels, picture, write_rows};
+use super::sheet::{extension, levels, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, list, write};
 use crate::model::Labels;
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let sheet = || {
         let shown = shown.clone();
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
-        let sheet = Sheet::of(&run, shown, is_drawn);
+        let sheet = args.draws.sheet(&run, &model, shown, is_drawn);
         match model.is_conditional() {
             true => sheet.with("label", classes.iter().map(name).collect()),
             false => sheet,

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::run_args::place_in;
-use crate::apply::{Run, RunError};
+use crate::apply::{Applied, Run, RunError, units};
 use crate::data::write::{self, Block};
-use crate::data::{Cell, Columns, Shape};
+use crate::data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 use crate::report;
 use crate::run::png;
 
@@ -17,33 +17,63 @@ pub struct Sheet {
     pub text: Vec<(String, Vec<String>)>,
     /// Names of the other columns.
     pub names: Vec<String>,
-    /// `(N, names)`: numbers, row by row.
+    /// `(N, names)`, or the columns of a model: numbers, row by row.
     pub numbers: Vec<f32>,
     /// `(N, names)`: what they are in the data's own table.
     pub cells: Option<Vec<Cell>>,
+    /// How the file of that table has the numbers of each column.
+    pub forms: Vec<Form>,
+    /// How that file is written.
+    pub dialect: Dialect,
     /// The extents of a row in an array; none for a row of numbers.
     pub extents: Vec<usize>,
 }
 
 impl Sheet {
-    /// Rows of a model's data, in the data's own units.
-    pub fn of_rows(run: &Run, values: Vec<f32>) -> Self {
-        Self::of(run, values, false)
+    /// An empty one, which will be written as the file of a run's table is; columns always have names.
+    pub fn like(run: &Run) -> Self {
+        let dialect = run.data.columns.as_ref().and_then(|columns| columns.dialect).unwrap_or_default();
+        Self { dialect: Dialect { header: true, ..dialect }, ..Self::default() }
     }
 
-    /// The same of rows that may have been drawn, which have as many decimals as those of the data.
-    pub fn of(run: &Run, values: Vec<f32>, drawn: bool) -> Self {
-        let names = names_of(run.data.shape, run.data.columns.as_ref());
-        let (numbers, cells) = match &run.data.columns {
-            Some(columns) => (columns.cell_numbers(&values, drawn), Some(columns.cells(&values, drawn))),
-            None => (values, None),
-        };
+    /// Rows of a model's data, in the data's own units.
+    pub fn of(run: &Run, values: Vec<f32>, of: Provenance) -> Self {
+        match &run.data.columns {
+            Some(columns) => Self::of_cells(run, columns, columns.cells(&values, of), of),
+            None => Self { numbers: values, ..Self::without_columns(run) },
+        }
+    }
+
+    /// Means of rows that the decoder shows, in the data's own units.
+    pub fn of_means(run: &Run, model: &Applied, shown: Vec<f32>) -> Self {
+        match (&run.data.columns, units::cells(run, model, &shown)) {
+            (Some(columns), Some(cells)) => Self::of_cells(run, columns, cells, Provenance::Mean),
+            _ => Self { numbers: shown, ..Self::without_columns(run) },
+        }
+    }
+
+    fn without_columns(run: &Run) -> Self {
         let extents = match run.data.shape {
             Shape::Image { height, width, channels: 1 } => vec![height, width],
             Shape::Image { height, width, channels } => vec![height, width, channels],
             Shape::Point(_) | Shape::Table(_) => Vec::new(),
         };
-        Self { text: Vec::new(), names, numbers, cells, extents }
+        Self { names: names_of(run.data.shape, None), extents, ..Self::default() }
+    }
+
+    /// Cells `(N, C)` of a model's columns, as its table has them.
+    fn of_cells(run: &Run, columns: &Columns, cells: Vec<Cell>, of: Provenance) -> Self {
+        let numbers = columns.numbers_of(&cells);
+        let of_table = columns.of_table();
+        let names = of_table.iter().map(|column| column.name.to_string()).collect();
+        let form = |column: &TableColumn| {
+            let form = &columns.all[column.columns.start].form;
+            if of == Provenance::Mean { form.loose() } else { form.clone() }
+        };
+        let forms = of_table.iter().map(form).collect();
+        let dialect = columns.dialect.unwrap_or_default();
+        let cells = columns.joined(cells);
+        Self { names, numbers, cells: Some(cells), forms, dialect, ..Self::like(run) }
     }
 
     /// The rows of several sheets, the first of each before the second of any, numbered in a text column.
@@ -53,14 +83,20 @@ impl Sheet {
         let width = names.len();
         let order = || (0..count).flat_map(|row| (0..sheets).map(move |sheet| (row, sheet)));
         let span = |row: usize| row * width..(row + 1) * width;
+        // Numbers are of a model's columns, which may be more.
+        let of_model = all[0].numbers.len() / count.max(1);
         let mut text = vec![(name.to_string(), order().map(|(_, sheet)| sheet.to_string()).collect())];
         for (column, (name, _)) in all[0].text.iter().enumerate() {
             text.push((name.clone(), order().map(|(row, sheet)| all[sheet].text[column].1[row].clone()).collect()));
         }
-        let numbers = order().flat_map(|(row, sheet)| all[sheet].numbers[span(row)].iter().copied()).collect();
+        let numbers = order()
+            .flat_map(|(row, sheet)| all[sheet].numbers[row * of_model..(row + 1) * of_model].iter().copied())
+            .collect();
         let cells = all.iter().map(|sheet| sheet.cells.as_ref()).collect::<Option<Vec<_>>>();
         let cells = cells.map(|cells| order().flat_map(|(row, sheet)| cells[sheet][span(row)].to_vec()).collect());
-        Self { text, names, numbers, cells, extents: all[0].extents.clone() }
+        let first = &all[0];
+        let (forms, extents) = (first.forms.clone(), first.extents.clone());
+        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents }
     }
 
     /// Adds a text column before the others.
@@ -70,9 +106,10 @@ impl Sheet {
     }
 
     fn rows(&self) -> usize {
-        match (self.names.len(), self.text.first()) {
-            (0, text) => text.map_or(0, |(_, values)| values.len()),
-            (columns, _) => self.numbers.len() / columns,
+        match (self.names.len(), &self.cells, self.text.first()) {
+            (0, _, text) => text.map_or(0, |(_, values)| values.len()),
+            (columns, Some(cells), _) => cells.len() / columns,
+            (columns, None, _) => self.numbers.len() / columns,
         }
     }
 
@@ -80,7 +117,7 @@ impl Sheet {
         let words = self.text.iter().map(|(name, words)| Block::Words { name, words });
         let (names, values) = (&self.names[..], &self.numbers[..]);
         let last = match &self.cells {
-            Some(cells) => Block::Cells { names, cells },
+            Some(cells) => Block::Cells { names, cells, forms: &self.forms },
             None => Block::Numbers { names, values },
         };
         words.chain([last]).collect()
@@ -118,15 +155,16 @@ impl Sheet {
     /// Writes CSV, Parquet, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
     pub fn write(&self, to: &Path) -> anyhow::Result<()> {
         if to == Path::new("-") {
-            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks())?);
+            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks(), &self.dialect)?);
         }
         make_folder_of(to)?;
         match extension(to).as_str() {
-            "csv" => write::write_csv(to, self.rows(), &self.blocks())?,
+            "csv" | "tsv" | "txt" => write::write_csv(to, self.rows(), &self.blocks(), &self.dialect)?,
             "parquet" => write::write_parquet(to, self.rows(), &self.blocks())?,
             "json" => put(to, self.json().as_bytes())?,
             "npy" => {
-                let of_row = if self.extents.is_empty() { vec![self.names.len()] } else { self.extents.clone() };
+                let width = self.numbers.len() / self.rows().max(1);
+                let of_row = if self.extents.is_empty() { vec![width] } else { self.extents.clone() };
                 write::write_npy(to, &[vec![self.rows()], of_row].concat(), &self.numbers)?;
             }
             _ => {
@@ -157,7 +195,7 @@ pub fn levels(values: &[f32]) -> Vec<u8> {
 /// Names of a row's columns, or of its numbers.
 pub fn names_of(shape: Shape, columns: Option<&Columns>) -> Vec<String> {
     match (shape, columns) {
-        (_, Some(columns)) => columns.names.clone(),
+        (_, Some(columns)) => columns.names(),
         (Shape::Point(2), None) => vec!["x".into(), "y".into()],
         (Shape::Image { .. }, None) => (0..shape.len()).map(|i| format!("pixel_{i}")).collect(),
         (_, None) => (0..shape.len()).map(|i| format!("x_{i}")).collect(),

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let at = |i: usize| z[i * latent + i / steps];
         let dimension = (0..latent * steps).map(|i| (i / steps).to_string()).collect();
         let value = (0..latent * steps).map(|i| at(i).to_string()).collect();
-        Sheet::of_rows(&run, shown.clone()).with("dimension", dimension).with("value", value)
+        Sheet::of_means(&run, &model, shown.clone()).with("dimension", dimension).with("value", value)
     };
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
     args.run.told(&[&to])

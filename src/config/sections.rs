@@ -88,9 +88,18 @@ pub struct DataConfig {
     /// The columns of a table to learn from; if empty, all but the label.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// The columns of a table to leave out, where none are chosen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop_columns: Vec<String>,
     /// The kinds of columns of a table, as `name=kind`, where they are not those that suit their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<NamedKind>,
+    /// Words that stand for missing values, in place of the usual ones; `column=word` is one more of a column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_words: Vec<String>,
+    /// Words of a smaller share of a column's cells are grouped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rare: Option<f64>,
     /// Whether rows of a table with missing values are learned from.
     pub missing: Missing,
     /// Classes to keep; if empty, all.
@@ -132,7 +141,10 @@ impl DataConfig {
             source: self.source.clone(),
             label: self.label.clone(),
             columns: self.columns.clone(),
+            drop_columns: self.drop_columns.clone(),
             kinds: self.kinds.clone(),
+            missing_words: self.missing_words.clone(),
+            rare: self.rare,
             kind: None,
             missing: self.missing,
             keep_label: self.keep_label.clone(),
@@ -329,7 +341,10 @@ impl Default for DataConfig {
             binarise: Binarise::None,
             label: None,
             columns: Vec::new(),
+            drop_columns: Vec::new(),
             kinds: Vec::new(),
+            missing_words: Vec::new(),
+            rare: None,
             missing: Missing::default(),
             keep_label: Vec::new(),
             drop_label: Vec::new(),

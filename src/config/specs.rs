@@ -60,14 +60,15 @@ impl From<&Description> for RowSpec {
 fn table_spec(columns: &Columns) -> TableSpec {
     let mut spec = TableSpec::default();
     for (column, span) in columns.spans().into_iter().enumerate() {
-        let kind = match columns.kinds[column] {
-            // What is positive is a normal logarithm.
-            Kind::Number | Kind::Positive => ColumnKind::Number,
+        let column = &columns.all[column];
+        let kind = match column.kind {
+            // What is positive is a normal logarithm, and a quantile a normal score.
+            Kind::Number | Kind::Positive | Kind::Quantile => ColumnKind::Number,
             Kind::Count => ColumnKind::Count,
             Kind::YesNo => ColumnKind::YesNo,
             Kind::Category => ColumnKind::Category,
         };
-        let log_mean = if kind == ColumnKind::Count { columns.mean[column] } else { 0.0 };
+        let log_mean = if kind == ColumnKind::Count { column.mean as f32 } else { 0.0 };
         spec.kinds.extend(span.clone().map(|_| kind));
         spec.log_means.extend(span.clone().map(|_| log_mean));
         spec.categories.extend((kind == ColumnKind::Category).then_some(span));

@@ -267,12 +267,13 @@ impl Config {
                     data.name
                 ));
             };
-            let other = columns.names.iter().zip(&columns.kinds).find(|(_, kind)| **kind != Kind::Count);
-            if let Some((column, kind)) = other {
+            let other = columns.all.iter().find(|column| column.kind != Kind::Count);
+            if let Some(column) = other {
                 return refuse(format!(
-                    "the likelihood {name} is of tables whose columns are all counts, and the column `{column}` of {} is {}: choose the likelihood columns, which takes columns of every kind, or leave that column out",
+                    "the likelihood {name} is of tables whose columns are all counts, and the column `{}` of {} is {}: choose the likelihood columns, which takes columns of every kind, or leave that column out",
+                    column.name,
                     data.name,
-                    kind.name()
+                    column.kind.name()
                 ));
             }
         }

@@ -1,8 +1,8 @@
 //! Rows for a trained model, converted to the form it was trained on.
 
 use super::load::{check_flags, choose, mark_gaps};
-use super::raw::{Progress, Raw, Request};
-use super::{Channels, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
+use super::raw::{Progress, Raw, RawColumns, Request};
+use super::{Channels, Columns, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
 use super::{source, sprites};
 
 /// Loads the test rows if the source has its own, else all rows in order.
@@ -16,7 +16,9 @@ pub fn rows(options: &Options, like: &Description) -> Result<Rows, DataError> {
 /// [`rows`] with a progress callback.
 pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) -> Result<Rows, DataError> {
     let wanted = wanted(options, like);
-    let raw = source::read(&Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref() })?;
+    let request =
+        Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref(), is_own: false };
+    let raw = source::read(&request)?;
     converted(raw, options, &wanted, like)
 }
 
@@ -39,7 +41,9 @@ fn wanted(options: &Options, like: &Description) -> Options {
             wanted.image_size = Some(ImageSize { height, width });
             wanted.channels = Some(if channels == 1 { Channels::Grey } else { Channels::Rgb });
         }
-        (Shape::Table(_), Some(columns)) if !columns.are_unnamed() => wanted.columns.clone_from(&columns.names),
+        (Shape::Table(_), Some(columns)) if !columns.are_unnamed() => {
+            wanted.columns = columns.of_table().into_iter().map(|column| column.name.to_string()).collect();
+        }
         _ => {}
     }
     wanted
@@ -49,8 +53,8 @@ fn wanted(options: &Options, like: &Description) -> Options {
 fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) -> Result<Rows, DataError> {
     check_flags(&raw, options)?;
     let mut raw = choose(resize::as_asked(raw, wanted)?, wanted)?;
-    // A model that was trained on whole rows, or on no table, cannot take others.
-    if !like.has_gaps() {
+    // A model that was trained on whole images cannot take others. Of a table it gets the middle of the column.
+    if !like.has_gaps() && like.columns.is_none() {
         raw.note_dropped(options)?;
     }
     let Raw { shape, classes, columns, rows, test, mut notes, .. } = raw;
@@ -60,9 +64,9 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
     let fits = match (like.shape, shape) {
         (Shape::Image { .. }, Shape::Image { .. }) => shape == like.shape,
         (Shape::Table(width), Shape::Table(_) | Shape::Point(_)) => match (&columns, &like.columns) {
-            (Some(found), Some(known)) if found.are_named && !known.are_unnamed() => found.names == known.names,
+            (Some(found), Some(known)) if found.are_named && !known.are_unnamed() => found.names() == known.names(),
             // The columns of an array are known by their places.
-            (_, known) => shape.len() == known.as_ref().map_or(width, |known| known.names.len()),
+            (_, known) => shape.len() == known.as_ref().map_or(width, Columns::len),
         },
         (Shape::Image { .. }, _) | (_, Shape::Point(_)) | (Shape::Point(_), Shape::Table(_)) => {
             shape.len() == like.shape.len()
@@ -73,8 +77,18 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
         return Err(mismatch(shape.to_string()));
     }
     if let Some(known) = &like.columns {
-        let are_places = columns.map_or_else(|| vec![false; known.names.len()], |columns| columns.are_places());
-        known.encode(&are_places, &mut split).map_err(|reason| DataError::unusable(&options.source, reason))?;
+        let are_places = columns.as_ref().map_or_else(|| vec![false; known.len()], RawColumns::are_places);
+        let is_array = columns.is_none_or(|columns| !columns.are_named);
+        if let (Values::Floats(cells), true) = (&split.values, is_array && !known.gaps) {
+            let gaps = cells.iter().filter(|cell| cell.is_nan()).count();
+            if gaps > 0 {
+                notes.push(format!(
+                    "{gaps} of {} cells are missing, and no row that was trained on had any: the middle of the column stands for each",
+                    cells.len()
+                ));
+            }
+        }
+        known.encode(&are_places, &mut split);
     }
     if like.gaps {
         mark_gaps(&mut [&mut split], like.shape.len(), &mut notes);

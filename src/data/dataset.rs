@@ -128,6 +128,17 @@ impl Origins {
     }
 }
 
+/// Something in a row that no row had which a model was trained on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// The row.
+    pub row: usize,
+    /// The column of the model.
+    pub column: usize,
+    /// What it is, as a sentence about the cell.
+    pub why: String,
+}
+
 /// The training or the test examples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
@@ -141,6 +152,8 @@ pub struct Split {
     pub origins: Option<Origins>,
     /// The factors of each example, if known.
     pub factors: Option<Factors>,
+    /// What the model that a table's rows are for has not seen, by rows.
+    pub unseen: Vec<Unseen>,
 }
 
 /// At most `most` of `rows` rows, from all over them: the first rows of a folder or a file are often alike.
@@ -159,7 +172,7 @@ fn packed(quad: &[u8]) -> u32 {
 impl Split {
     /// A split without labels, origins or factors.
     pub fn of(rows: usize, values: Values) -> Self {
-        Self { rows, values, labels: None, origins: None, factors: None }
+        Self { rows, values, labels: None, origins: None, factors: None, unseen: Vec::new() }
     }
 
     /// Puts the mark of missing values in place of NaN; returns how many there are.
@@ -245,6 +258,17 @@ impl Split {
         }
     }
 
+    /// Some of the rows in this order, with their classes.
+    pub fn of_rows(&self, rows: &[usize], width: usize) -> Self {
+        let span = |row: &usize| row * width..(row + 1) * width;
+        let values = match &self.values {
+            Values::Bytes(values) => Values::Bytes(rows.iter().flat_map(|row| values[span(row)].to_vec()).collect()),
+            Values::Floats(values) => Values::Floats(rows.iter().flat_map(|row| values[span(row)].to_vec()).collect()),
+        };
+        let labels = self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row]).collect());
+        Self { labels, ..Self::of(rows.len(), values) }
+    }
+
     /// Keeps the marked rows and drops the others, in place.
     pub fn retain(&mut self, keep: &[bool]) {
         if keep.iter().all(|keep| *keep) {
@@ -269,6 +293,7 @@ impl Split {
             Some(Origins::Numbered(_, numbers)) => retain_rows(numbers, rows, keep),
             None => {}
         }
+        self.unseen = unseen_of(&self.unseen, keep);
         self.rows = keep.iter().filter(|keep| **keep).count();
     }
 
@@ -310,6 +335,7 @@ impl Split {
                 ordered: factors.ordered.clone(),
                 values: marked_rows(&factors.values, rows, marked),
             }),
+            unseen: unseen_of(&self.unseen, marked),
         }
     }
 
@@ -320,6 +346,20 @@ impl Split {
         self.retain(&rest);
         taken
     }
+}
+
+/// What is unseen of the marked rows, which are numbered anew.
+fn unseen_of(unseen: &[Unseen], marked: &[bool]) -> Vec<Unseen> {
+    let mut number = 0;
+    let numbers: Vec<usize> = marked
+        .iter()
+        .map(|marked| {
+            number += usize::from(*marked);
+            number
+        })
+        .collect();
+    let kept = unseen.iter().filter(|unseen| marked.get(unseen.row) == Some(&true));
+    kept.map(|unseen| Unseen { row: numbers[unseen.row] - 1, ..unseen.clone() }).collect()
 }
 
 fn retain_rows<T: Copy>(values: &mut Vec<T>, rows: usize, keep: &[bool]) {
@@ -487,6 +527,11 @@ mod tests {
                 ordered: vec![true],
                 values: vec![5, 6, 7, 8],
             }),
+            unseen: vec![
+                Unseen { row: 1, column: 0, why: "b".into() },
+                Unseen { row: 2, column: 0, why: "c".into() },
+                Unseen { row: 3, column: 1, why: "d".into() },
+            ],
         }
     }
 
@@ -502,6 +547,9 @@ mod tests {
         assert_eq!(taken.origins.unwrap(), Origins::Files(vec!["b".into(), "d".into()]));
         assert_eq!(stays.factors.unwrap().values, [5, 7]);
         assert_eq!(taken.factors.unwrap().values, [6, 8]);
+        let unseen = |split: &[Unseen]| split.iter().map(|u| (u.row, u.why.clone())).collect::<Vec<_>>();
+        assert_eq!(unseen(&stays.unseen), [(1, "c".to_string())]);
+        assert_eq!(unseen(&taken.unseen), [(0, "b".to_string()), (1, "d".to_string())]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::columns::MOST_WORDS;
 use super::options::LONGEST;
-use super::{Columns, Description, Fingerprints, Kind, Shape};
+use super::{Column, Columns, Description, Fingerprints, Kind, Shape};
 
 /// The most numbers of an example: a colour image of the largest size.
 const MOST_NUMBERS: usize = 3 * LONGEST * LONGEST;
@@ -50,44 +50,32 @@ impl TryFrom<Unchecked> for Description {
     }
 }
 
-/// Columns that fit together. Those of older versions do not say of what kind they are: all are numbers.
+/// Columns that fit together.
 fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
-    let count = columns.names.len();
-    let Columns { mean, deviation, .. } = &columns;
-    if [mean.len(), deviation.len()] != [count; 2] {
-        return Err(format!(
-            "it has {count} names, {} means and {} deviations of columns",
-            mean.len(),
-            deviation.len()
-        ));
-    }
-    let is_scale = |deviation: &f32| deviation.is_finite() && *deviation > 0.0;
-    if !mean.iter().all(|mean| mean.is_finite()) || !deviation.iter().all(is_scale) {
-        return Err("a column has no finite mean, or no deviation above 0".into());
-    }
-    let columns = match columns.kinds.is_empty() {
-        true => Columns::numbers(columns.names, columns.mean, columns.deviation),
-        false => columns,
-    };
-    let Columns { kinds, words, decimals, .. } = &columns;
-    if [kinds.len(), words.len(), decimals.len()] != [count; 3] {
-        return Err(format!(
-            "it has {count} names, {} kinds, {} lists of words and {} numbers of decimals of columns",
-            kinds.len(),
-            words.len(),
-            decimals.len()
-        ));
-    }
-    let fits = |(kind, words): (&Kind, &Vec<String>)| match kind {
-        Kind::Category => (1..=MOST_WORDS).contains(&words.len()),
-        Kind::YesNo => words.len() == 2,
-        Kind::Number | Kind::Positive | Kind::Count => words.is_empty(),
-    };
-    if !kinds.iter().zip(words).all(fits) {
-        return Err("a column has no words, or more than its kind can have".into());
+    for column in &columns.all {
+        let Column { mean, deviation, offset, range, seen, quantiles, .. } = column;
+        let are_finite = [mean, offset].iter().all(|number| number.is_finite());
+        if !are_finite || !(deviation.is_finite() && *deviation > 0.0) {
+            return Err("a column has no finite mean, or no deviation above 0".into());
+        }
+        let are_ordered = [range, seen].iter().all(|[least, most]| least <= most);
+        if !are_ordered
+            || !quantiles.as_ref().is_none_or(|quantiles| quantiles.is_whole())
+            || (column.kind == Kind::Quantile) != quantiles.as_ref().is_some_and(|quantiles| !quantiles.is_empty())
+        {
+            return Err("the numbers of a column have no range, or no quantiles in order".into());
+        }
+        let fits = match column.kind {
+            Kind::Category => (1..=MOST_WORDS).contains(&column.words.len()),
+            Kind::YesNo => column.words.len() == 2,
+            _ => column.words.is_empty(),
+        };
+        if !fits || !column.grouped.is_empty() && column.kind != Kind::Category {
+            return Err("a column has no words, or more than its kind can have".into());
+        }
     }
     if columns.width() != shape.len() {
-        return Err(format!("its {count} columns have {} values, and it describes {shape}", columns.width()));
+        return Err(format!("its {} columns have {} values, and it describes {shape}", columns.len(), columns.width()));
     }
     Ok(columns)
 }

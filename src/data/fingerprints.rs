@@ -33,6 +33,11 @@ impl Fingerprints {
         Self { hashes }
     }
 
+    /// Whether they are those of exactly these rows.
+    pub fn are_of(&self, train: &Split) -> bool {
+        *self == Self::from(train.hashes().into_iter())
+    }
+
     /// Marks the rows that are among them.
     pub fn mark(&self, rows: &Split) -> Vec<bool> {
         let known = |hash: u64| self.hashes.binary_search(&(hash >> (u64::BITS - BITS))).is_ok();
@@ -75,6 +80,7 @@ mod tests {
         assert_eq!(text.len(), 2 * DIGITS + 2);
         let again: Fingerprints = serde_json::from_str(&text).unwrap();
         assert_eq!(again, all);
+        assert!(again.are_of(&rows(&[3.0, 4.0, 1.0, 2.0])) && !again.are_of(&rows(&[3.0, 4.0])));
         assert_eq!(again.mark(&rows(&[3.0, 4.0, 2.0, 1.0, 1.0, 2.0])), [true, false, true]);
         for wrong in ["\"0123\"", "\"00000000000g\"", "\"00000000é000\"", "5"] {
             assert!(serde_json::from_str::<Fingerprints>(wrong).is_err(), "{wrong}");

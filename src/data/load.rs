@@ -28,20 +28,35 @@ impl Dataset {
 
     /// [`Dataset::load`] with a progress callback.
     pub fn load_with(options: impl Into<Options>, progress: Progress<'_>) -> Result<Self, DataError> {
-        let options = options.into();
+        Self::load_known(options, None, progress)
+    }
+
+    /// [`Dataset::load_with`] of the data that a model was trained on: the columns of a table are read as they were then.
+    pub fn load_known(
+        options: impl Into<Options>,
+        known: Option<&Columns>,
+        progress: Progress<'_>,
+    ) -> Result<Self, DataError> {
+        let mut options = options.into();
         check_numbers(&options)?;
-        let raw = source::read(&Request { options: &options, progress, label_needed: true, like: None })?;
+        if let Some(known) = known.filter(|known| !known.are_unnamed()) {
+            options.columns = known.of_table().into_iter().map(|column| column.name.to_string()).collect();
+        }
+        let raw =
+            source::read(&Request { options: &options, progress, label_needed: true, like: known, is_own: true })?;
         check_flags(&raw, &options)?;
         let mut raw = resize::as_asked(raw, &options)?;
-        raw.ask(&options.kinds, options.kind).map_err(|reason| DataError::unusable(&options.source, reason))?;
+        if known.is_none() {
+            raw.ask(&options.kinds, options.kind).map_err(|reason| DataError::unusable(&options.source, reason))?;
+        }
         if options.missing == Missing::Drop {
             raw.note_dropped(&options)?;
         }
-        Self::split(choose(raw, &options)?, &options)
+        Self::split(choose(raw, &options)?, &options, known)
     }
 
     /// Chooses, splits, limits, standardises and balances rows.
-    pub(super) fn split(raw: Raw, options: &Options) -> Result<Self, DataError> {
+    pub(super) fn split(raw: Raw, options: &Options, known: Option<&Columns>) -> Result<Self, DataError> {
         let Raw { name, mut shape, classes, columns, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
             Some(test) => test,
@@ -61,7 +76,7 @@ impl Dataset {
         // Columns are measured before rows are repeated, so that repetition does not change the scaling.
         let columns = match columns {
             Some(raw) => Some(
-                encode(raw, &mut train, &mut test, &mut notes).map_err(|reason| {
+                encode(raw, known, &mut train, &mut test, &mut notes).map_err(|reason| {
                     let all = |kind: Kind| {
                         let kind = kind.name();
                         format!("{reason}; with this likelihood all columns of a table are of kind {kind}: leave that column out, or choose the likelihood columns")
@@ -94,6 +109,12 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
             reason: format!("must be a share of the rows between 0 and 1, not {}", options.test_share),
         });
     }
+    if options.rare.is_some_and(|rare| !(0.0..1.0).contains(&rare)) {
+        return Err(DataError::Option {
+            option: "rare",
+            reason: "must be a share from 0 to below 1, such as 0.005 or 0.5%".into(),
+        });
+    }
     if options.limit == Some(0) {
         return Err(DataError::Option { option: "limit", reason: "must be a number of rows above 0".into() });
     }
@@ -104,17 +125,31 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
-    let is_of_tables = options.label.is_some() || !options.columns.is_empty() || !options.kinds.is_empty();
+    let is_of_tables = options.label.is_some()
+        || !options.columns.is_empty()
+        || !options.kinds.is_empty()
+        || !options.drop_columns.is_empty()
+        || !options.missing_words.is_empty()
+        || options.rare.is_some();
     if raw.columns.is_none() && is_of_tables {
-        return refused("--label, --columns and --column apply only to tables");
+        return refused(
+            "--label, --columns, --drop-columns, --column, --missing-words and --rare apply only to tables",
+        );
     }
     let is_of_floats = matches!(raw.rows.values, Values::Floats(_));
     if options.missing != Missing::default() && !is_of_floats {
         return refused("--missing applies only to tables and to images of floats");
     }
     let has_names = raw.columns.as_ref().is_none_or(|columns| columns.are_named);
-    if !has_names && (options.label.is_some() || !options.columns.is_empty()) {
-        return refused("--label and --columns apply only to tables whose columns have names");
+    let needs_names = options.label.is_some()
+        || !options.columns.is_empty()
+        || !options.drop_columns.is_empty()
+        || !options.missing_words.is_empty()
+        || options.rare.is_some();
+    if !has_names && needs_names {
+        return refused(
+            "--label, --columns, --drop-columns, --missing-words and --rare apply only to tables whose columns have names",
+        );
     }
     let is_image = matches!(raw.shape, Shape::Image { .. });
     if !is_image && (options.image_size.is_some() || options.channels.is_some()) {
@@ -265,13 +300,25 @@ pub(super) fn mark_gaps(splits: &mut [&mut Split], width: usize, notes: &mut Vec
 }
 
 /// Measures the columns of the training rows, and makes values of all rows' cells.
-fn encode(raw: RawColumns, train: &mut Split, test: &mut Split, notes: &mut Vec<String>) -> Result<Columns, String> {
+fn encode(
+    raw: RawColumns,
+    known: Option<&Columns>,
+    train: &mut Split,
+    test: &mut Split,
+    notes: &mut Vec<String>,
+) -> Result<Columns, String> {
     let (Values::Floats(cells), Values::Floats(of_test)) = (&train.values, &test.values) else {
-        let count = raw.names.len();
-        return Ok(Columns::numbers(raw.names, vec![0.0; count], vec![1.0; count]));
+        let names: Vec<String> = raw.names().into_iter().map(String::from).collect();
+        let count = names.len();
+        return Ok(Columns::numbers(names, vec![0.0; count], vec![1.0; count]));
     };
     let are_places = raw.are_places();
-    let mut columns = Columns::measure(raw, cells, of_test)?;
+    if let Some(known) = known {
+        known.encode(&are_places, train);
+        known.encode(&are_places, test);
+        return Ok(known.clone());
+    }
+    let mut columns = Columns::measure(raw, cells, of_test, notes)?;
     let constant = columns.constant(cells);
     if !constant.is_empty() {
         notes.push(format!(
@@ -282,8 +329,8 @@ fn encode(raw: RawColumns, train: &mut Split, test: &mut Split, notes: &mut Vec<
     let has_gaps =
         |split: &Split| matches!(&split.values, Values::Floats(cells) if cells.iter().any(|cell| cell.is_nan()));
     columns.gaps = has_gaps(train) || has_gaps(test);
-    columns.encode(&are_places, train)?;
-    columns.encode(&are_places, test)?;
+    columns.encode(&are_places, train);
+    columns.encode(&are_places, test);
     Ok(columns)
 }
 
@@ -335,7 +382,10 @@ mod tests {
             (&|o| o.limit = Some(0), "limit must be a number of rows above 0"),
             (&|o| o.test_share = 1.0, "test_share must be a share of the rows"),
             (&|o| o.test_share = f64::NAN, "test_share must be a share of the rows"),
-            (&|o| o.label = Some("a".into()), "--label, --columns and --column apply only"),
+            (
+                &|o| o.label = Some("a".into()),
+                "--label, --columns, --drop-columns, --column, --missing-words and --rare apply only",
+            ),
             (&|o| o.missing = Missing::Drop, "--missing applies only to tables and to images of floats"),
         ] {
             let error = of(change).unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use super::load::check_numbers;
 use super::options::LONGEST;
 use super::raw::{Raw, RawColumns};
-use super::{DataError, Dataset, Options, Shape, Split, Values, natural};
+use super::{DataError, Dataset, Kind, Options, Shape, Split, Values, natural};
 
 /// A builder of a [`Dataset`] from rows in memory.
 ///
@@ -50,6 +50,12 @@ impl InMemory {
     /// Sets the class of each row.
     pub fn labels<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.labels = Some(labels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the kind of all columns of a table, instead of that which suits the values of each.
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.options.kind = Some(kind);
         self
     }
 
@@ -105,13 +111,15 @@ impl InMemory {
             let place = |label: &String| classes.binary_search_by(|class| natural::compare(class, label)).unwrap_or(0);
             rows.labels = Some(labels.iter().map(|label| place(label) as u32).collect());
         }
-        let raw = Raw { classes, columns: self.columns, ..Raw::of(&self.options.source, self.shape, rows) };
-        Dataset::split(raw, &self.options)
+        let mut raw = Raw { classes, columns: self.columns, ..Raw::of(&self.options.source, self.shape, rows) };
+        raw.ask(&[], self.options.kind).map_err(|reason| DataError::unusable(&self.options.source, reason))?;
+        Dataset::split(raw, &self.options, None)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Provenance;
     use super::*;
 
     #[test]
@@ -126,7 +134,7 @@ mod tests {
         assert!(mean.abs() < 1e-5);
         // Rows and classes still belong together after the split.
         let mut first = data.train.numbers(0..1, 3);
-        first = data.columns.unwrap().cell_numbers(&first, false);
+        first = data.columns.unwrap().cell_numbers(&first, Provenance::Kept);
         let row = (first[0] / 3.0).round() as usize;
         assert_eq!(data.train.labels.unwrap()[0], [1, 0][row % 2]);
     }

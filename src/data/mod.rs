@@ -36,15 +36,18 @@ pub mod write;
 
 pub use apply::{rows, rows_of_factors, rows_with};
 pub use bytes::content;
-pub use columns::{Cell, Columns, Kind, NamedKind};
-pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Values, spread};
+pub(crate) use columns::normal_quantile;
+pub use columns::{Cell, Column, Columns, Form, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm};
+pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Unseen, Values, spread};
 pub(crate) use error::list;
-#[cfg(feature = "cli")]
 pub(crate) use error::shown;
 pub use error::{DataError, Unit};
 pub use fingerprints::Fingerprints;
 pub use memory::InMemory;
 #[doc(hidden)]
-pub use numbers::{exact, identifiers, labels, mask, numbers, others};
+pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;
+#[doc(hidden)]
+pub use table::FileRows;
+pub use table::{Dialect, Encoding};

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::raw::{Raw, Request};
 use super::source::{self, Kind};
-use super::{Cell, DataError, Missing, Options, Origins, Split, Values, idx, npy, npz, picture, table};
+use super::table::FileRows;
+use super::{DataError, Missing, Options, Origins, Split, Values, idx, npy, npz, picture, table};
 
 /// Reads the numbers `(N, C)` of an array or a table unchanged.
 ///
@@ -47,13 +48,13 @@ pub fn labels(path: &Path, prefixes: &[&str], column: &str) -> Result<Option<Vec
     Ok(raw.rows.labels.map(|labels| labels.iter().map(name).collect()))
 }
 
-/// The cells `(N, C)` of rows of a table file, in its own units and unchanged; none for another source, or if the rows do not
-/// know their lines.
-pub fn exact(path: &Path, columns: &[String], rows: &Split) -> Result<Option<Vec<Cell>>, DataError> {
-    match &rows.origins {
-        Some(Origins::Numbered(_, lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
-            table::exact(path, columns, lines).map(Some)
-        }
+/// Rows of a table's file as they stand there, with all its columns: those of a split, or all; none of another source, or if the rows
+/// do not know their lines.
+pub fn file_rows(path: &Path, rows: Option<&Split>) -> Result<Option<FileRows>, DataError> {
+    let is_table = path.is_file() && matches!(source::kind_of(path)?, Kind::Table);
+    match rows.map(|rows| &rows.origins) {
+        None if is_table => table::file_rows(path, None).map(Some),
+        Some(Some(Origins::Numbered(_, lines))) if is_table => table::file_rows(path, Some(lines)).map(Some),
         _ => Ok(None),
     }
 }
@@ -72,8 +73,16 @@ pub fn identifiers(path: &Path, known: &[&str], rows: &Split) -> Result<Vec<(Str
 fn of_table(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataError> {
     let raw = read(path, prefixes, None)?;
     let width = raw.shape.len();
+    let offsets: Vec<f64> = raw.columns.iter().flat_map(|raw| &raw.all).map(|raw| raw.column.offset).collect();
     match raw.rows.values {
-        Values::Floats(values) => Ok((values, width)),
+        Values::Floats(mut values) => {
+            for (place, value) in values.iter_mut().enumerate() {
+                let offset = offsets.get(place % width.max(1)).copied().unwrap_or(0.0);
+                // A number that is relative to one is far more exact than a float.
+                *value = (f64::from(*value) + offset) as f32;
+            }
+            Ok((values, width))
+        }
         levels => Ok((levels.numbers(0..levels.len()), width)),
     }
 }
@@ -92,8 +101,12 @@ fn read(path: &Path, prefixes: &[&str], label: Option<String>) -> Result<Raw, Da
             break;
         }
     }
-    let options = Options { columns, label, missing: Missing::Drop, strict: true, ..Options::default() };
-    table::file(path, &Request { options: &options, progress: &|_, _| {}, label_needed: true, like: None })
+    let kind = Some(super::Kind::Number);
+    let options = Options { columns, label, kind, missing: Missing::Drop, strict: true, ..Options::default() };
+    table::file(
+        path,
+        &Request { options: &options, progress: &|_, _| {}, label_needed: true, like: None, is_own: false },
+    )
 }
 
 /// Reads a mask of the given size: `(height, width)`, true where a pixel is white.

@@ -96,8 +96,14 @@ pub struct Options {
     pub label: Option<String>,
     /// The columns of a table to learn from; if empty, all but the label.
     pub columns: Vec<String>,
+    /// The columns of a table to leave out, where none are chosen.
+    pub drop_columns: Vec<String>,
     /// The kinds of columns of a table, where they are not those that suit their values.
     pub kinds: Vec<NamedKind>,
+    /// Words that stand for missing values, beside empty cells; if none is, those that usually do. `COLUMN=WORD` is one of a column.
+    pub missing_words: Vec<String>,
+    /// Words of a smaller share of a column's cells are grouped.
+    pub rare: Option<f64>,
     /// The kind of a table's other columns; by default, that which suits the values of each.
     pub kind: Option<Kind>,
     /// What becomes of rows of a table with missing values.
@@ -130,7 +136,10 @@ impl Default for Options {
             source: "strokes".into(),
             label: None,
             columns: Vec::new(),
+            drop_columns: Vec::new(),
             kinds: Vec::new(),
+            missing_words: Vec::new(),
+            rare: None,
             kind: None,
             missing: Missing::default(),
             keep_label: Vec::new(),

@@ -1,6 +1,7 @@
 //! A request to a source, and the rows it yields before they are chosen and split.
 
-use super::{Columns, DataError, Kind, NamedKind, Options, Shape, Split, Values};
+use super::table::Dialect;
+use super::{Column, Columns, DataError, Kind, NamedKind, Options, Shape, Split, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
 pub(super) const MOST_COLUMNS: usize = 1 << 18;
@@ -16,29 +17,48 @@ pub(super) struct Request<'a> {
     pub label_needed: bool,
     /// The columns of the model that the rows are for.
     pub like: Option<&'a Columns>,
+    /// Whether they are the rows that it was trained on.
+    pub is_own: bool,
+}
+
+/// A column of a table as it was read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct RawColumn {
+    /// Its name, how it is written, and its words, if it has any: cells are their places then.
+    pub column: Column,
+    /// The kind that was asked for.
+    pub asked: Option<Kind>,
+    /// Whether its cells are places of words.
+    pub is_of_words: bool,
+    /// Whether the digits of its numbers are known.
+    pub is_measured: bool,
 }
 
 /// The columns of a table as they were read.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RawColumns {
-    pub names: Vec<String>,
-    /// The words of each, whose places its cells are; none where they are numbers.
-    pub words: Vec<Option<Vec<String>>>,
-    /// The kinds that were asked for.
-    pub asked: Vec<Option<Kind>>,
+    pub all: Vec<RawColumn>,
     /// Whether the names are the source's own; those of an array are numbers.
     pub are_named: bool,
+    /// How the file is written, if it is a text.
+    pub dialect: Option<Dialect>,
 }
 
 impl RawColumns {
     /// Whether the cells of each column are places of words.
     pub fn are_places(&self) -> Vec<bool> {
-        self.words.iter().map(Option::is_some).collect()
+        self.all.iter().map(|raw| raw.is_of_words).collect()
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<&str> {
+        self.all.iter().map(|raw| raw.column.name.as_str()).collect()
     }
 
     /// Numbers.
     pub fn numbers(names: Vec<String>) -> Self {
-        Self { words: vec![None; names.len()], asked: vec![None; names.len()], names, are_named: true }
+        let raw = |name| RawColumn { column: Column { name, ..Column::default() }, ..RawColumn::default() };
+        Self { all: names.into_iter().map(raw).collect(), are_named: true, dialect: None }
     }
 
     /// Those of an array, `x_0`, `x_1`, ...
@@ -78,13 +98,15 @@ impl Raw {
     pub fn ask(&mut self, kinds: &[NamedKind], of_others: Option<Kind>) -> Result<(), String> {
         let Some(columns) = self.columns.as_mut() else { return Ok(()) };
         for named in kinds.iter().filter(|_| !columns.are_named) {
-            let place = columns.names.iter().position(|name| *name == named.name);
-            let count = columns.names.len();
+            let count = columns.all.len();
+            let place = columns.all.iter().position(|raw| raw.column.name == named.name);
             let reason =
                 || format!("there is no column `{}`; there are x_0 to x_{}", named.name, count.saturating_sub(1));
-            columns.asked[place.ok_or_else(reason)?] = Some(named.kind);
+            let ignored =
+                || format!("{}=ignore works only on tables: an array's columns are known by their places", named.name);
+            columns.all[place.ok_or_else(reason)?].asked = Some(named.kind.ok_or_else(ignored)?);
         }
-        columns.asked.iter_mut().for_each(|asked| *asked = asked.or(of_others));
+        columns.all.iter_mut().for_each(|raw| raw.asked = raw.asked.or(of_others));
         Ok(())
     }
 

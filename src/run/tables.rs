@@ -1,7 +1,7 @@
 //! What a run's page shows of a table: its columns with their errors, and how values are spread in the data and in samples.
 
 use crate::apply::{Applied, Run, RunError, Shown};
-use crate::data::{Cell, Split};
+use crate::data::{Cell, Provenance, Split};
 use crate::report::page::{Column, Marginal, Shares};
 
 /// Intervals that numbers are counted in, and the words of a column at most.
@@ -13,9 +13,9 @@ const BEYOND: f64 = 0.005;
 /// A table's columns with their errors, in their own units.
 pub fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
     let Some(columns) = &run.data.columns else { return Vec::new() };
-    let count = columns.names.len();
-    let [x, shown] =
-        [&split.numbers(0..split.rows, run.data.shape.len()), shown].map(|values| columns.cell_numbers(values, false));
+    let count = columns.len();
+    let [x, shown] = [&split.numbers(0..split.rows, run.data.shape.len()), shown]
+        .map(|values| columns.cell_numbers(values, Provenance::Mean));
     let column = |i: usize| {
         // Of what is there.
         let pairs: Vec<(f64, f64)> = x
@@ -30,11 +30,11 @@ pub fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
         let mean = pairs.iter().map(|(x, _)| x).sum::<f64>() / rows;
         let squares: f64 = pairs.iter().map(|(x, _)| (x - mean).powi(2)).sum();
         let residual: f64 = pairs.iter().map(|(x, s)| (x - s).powi(2)).sum();
-        let kind = columns.kinds[i];
+        let kind = columns.all[i].kind;
         let of_numbers = |value: f64| (!kind.is_of_words()).then_some(value);
         let right = pairs.iter().filter(|(x, s)| x == s).count() as f64 / rows;
         Column {
-            name: columns.names[i].clone(),
+            name: columns.all[i].name.clone(),
             kind: kind.name().into(),
             mean: of_numbers(mean),
             deviation: of_numbers((squares / rows).sqrt()),
@@ -53,16 +53,18 @@ pub fn marginals(run: &Run, split: &Split, mut samples: Shown, model: &Applied) 
         model.distribution().draw(&mut samples, 0)?;
     }
     let drawn = samples.means;
-    let count = columns.names.len();
-    let both = [split.numbers(0..split.rows, run.data.shape.len()), drawn].map(|values| columns.cells(&values, true));
+    let count = columns.len();
+    let cells = |values: Vec<f32>, of: Provenance| columns.cells(&values, of);
+    let rows = split.numbers(0..split.rows, run.data.shape.len());
+    let both = [cells(rows, Provenance::Kept), cells(drawn, Provenance::Drawn)];
     let marginal = |i: usize| {
         let of_column = |cells: &'_ [Cell]| -> Vec<Cell> { cells.iter().skip(i).step_by(count).cloned().collect() };
         let both = [of_column(&both[0]), of_column(&both[1])];
-        let shares = match columns.kinds[i].is_of_words() {
-            true => Shares::Words(of_words(&columns.words[i], &both)),
+        let shares = match columns.all[i].kind.is_of_words() {
+            true => Shares::Words(of_words(&columns.all[i].words, &both)),
             false => Shares::Numbers(of_numbers(&both.map(|cells| cells.iter().filter_map(number).collect()))),
         };
-        Marginal { name: columns.names[i].clone(), shares }
+        Marginal { name: columns.all[i].name.clone(), shares }
     };
     Ok((0..count).map(marginal).collect())
 }

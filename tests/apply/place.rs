@@ -42,6 +42,13 @@ impl Place {
         out.into_owned()
     }
 
+    /// Runs a command, and returns its output, or what it says went wrong.
+    pub fn try_to(&self, line: &str) -> Result<String, String> {
+        let output = self.wgvae(line);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if output.status.success() { Ok(out.into_owned()) } else { Err(err.into_owned()) }
+    }
+
     /// Runs a command that must fail, and returns its exit code and its one line of error.
     pub fn refused(&self, line: &str) -> (i32, String) {
         let output = self.wgvae(line);

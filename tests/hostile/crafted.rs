@@ -246,7 +246,7 @@ fn classes_are_not_balanced_beyond_measure() {
 }
 
 #[test]
-fn a_value_too_far_away_is_named() {
+fn a_value_too_far_away_is_taken() {
     let folder = tempfile::tempdir().unwrap();
     let text: String = (0..20).map(|i| format!("{}.001,{i}\n", i % 2)).collect();
     // Whichever row is the test row, it is far from the others.
@@ -256,11 +256,7 @@ fn a_value_too_far_away_is_named() {
         let file = written(&folder, "far.csv", format!("a,b\n{}\n", lines.join("\n")).as_bytes());
         Dataset::load(path(&file).as_str())
     };
-    let outcomes: Vec<_> = (0..20).map(load).collect();
-    let refused: Vec<String> = outcomes.iter().filter_map(|o| o.as_ref().err().map(ToString::to_string)).collect();
-    assert!(!refused.is_empty());
-    assert!(refused.iter().all(|e| e.contains("the column `a` has -3e38, which is too far")), "{refused:?}");
-    for data in outcomes.into_iter().flatten() {
+    for data in (0..20).map(|far| load(far).unwrap()) {
         assert!(data.train.numbers(0..data.train.rows, 2).iter().all(|v| v.is_finite()));
         assert!(data.test.numbers(0..data.test.rows, 2).iter().all(|v| v.is_finite()));
     }

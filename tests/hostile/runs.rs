@@ -16,12 +16,22 @@ fn an_edited_description_is_refused() {
     };
     evaluate(&good).expect(0, "");
     let image = |height: u64, width: u64, channels: u64| json!({"image": {"height": height, "width": width, "channels": channels}});
-    let columns = |names: usize, deviation: f64| json!({"names": vec!["a"; names], "mean": [0.0, 0.0], "deviation": [deviation, 1.0]});
+    let columns = |count: usize, deviation: f64| {
+        let column = |place: usize| json!({"name": "a", "deviation": if place == 0 { deviation } else { 1.0 }});
+        json!({"all": (0..count).map(column).collect::<Vec<_>>(), "gaps": false})
+    };
     let kinds = |kinds: &[&str], words: &[&[&str]]| {
         let mut columns = columns(2, 1.0);
-        columns["kinds"] = json!(kinds);
-        columns["words"] = json!(words);
-        columns["decimals"] = json!([0, 0]);
+        for (place, (kind, words)) in kinds.iter().zip(words).enumerate() {
+            columns["all"][place]["kind"] = json!(kind);
+            columns["all"][place]["words"] = json!(words);
+        }
+        columns
+    };
+    let of_quantiles = |values: &[f64], low: &[f64]| {
+        let mut columns = columns(2, 1.0);
+        columns["all"][1]["kind"] = json!("quantile");
+        columns["all"][1]["quantiles"] = json!({"values": values, "low": low, "high": low});
         columns
     };
     for (changes, code) in [
@@ -38,7 +48,10 @@ fn an_edited_description_is_refused() {
         (vec![("shape", json!({"table": 2})), ("columns", columns(2, 0.0))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", columns(1, 1.0))], 3),
         (vec![("shape", json!({"table": 1})), ("columns", columns(2, 1.0))], 3),
-        (vec![("shape", json!({"table": 2})), ("columns", kinds(&["number"], &[&[], &[]]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", json!({"all": [], "gaps": false}))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", of_quantiles(&[], &[]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", of_quantiles(&[1.0, 2.0], &[0.0]))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", of_quantiles(&[2.0, 1.0], &[0.0, 1.0]))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", kinds(&["number", "words"], &[&[], &[]]))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", kinds(&["category", "number"], &[&[], &[]]))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", kinds(&["yes-no", "number"], &[&["a"], &[]]))], 3),

@@ -5,42 +5,67 @@ use std::path::Path;
 
 use super::super::{Cell, DataError};
 use super::content::Content;
-use super::field::{Field, is_code};
+use super::dialect::Dialect;
 use super::reader::retain_in_rows;
+use super::records::Record;
 
-/// The cells `(lines, columns)` of some columns on some lines, as exactly as the table has them.
-pub fn exact(path: &Path, columns: &[String], lines: &[u64]) -> Result<Vec<Cell>, DataError> {
+/// Rows of a table's file as they stand there, with all its columns.
+pub struct FileRows {
+    /// The names of the columns, each another.
+    pub names: Vec<String>,
+    /// What the file's own header says.
+    pub header: Vec<String>,
+    /// Whether it has one.
+    pub has_header: bool,
+    /// How the file is written, if it is a text.
+    pub dialect: Option<Dialect>,
+    /// The line or row of each.
+    pub numbers: Vec<u64>,
+    rows: Vec<Record>,
+}
+
+impl FileRows {
+    /// How many fields a row has.
+    pub fn len_of(&self, row: usize) -> usize {
+        self.rows[row].len()
+    }
+
+    /// What stands in a field: text as it is, and numbers of files that have types.
+    pub fn cell(&self, row: usize, place: usize) -> Cell {
+        let record = &self.rows[row];
+        match record.typed(place) {
+            Some(number) => Cell::Exact(number),
+            None if record.is_missing(place) => Cell::Missing,
+            None => Cell::Word(record.raw(place).into_owned()),
+        }
+    }
+
+    /// A field without spaces and quotes around it.
+    pub fn text(&self, row: usize, place: usize) -> String {
+        self.rows[row].text(place).into_owned()
+    }
+}
+
+/// Some rows of a table, by their lines, or all of them.
+pub fn file_rows(path: &Path, lines: Option<&[u64]>) -> Result<FileRows, DataError> {
     let content = Content::open(path)?;
     let layout = content.layout()?;
     let changed = || DataError::unusable(path.display(), "it changed while it was read");
-    let places: HashMap<&str, usize> = layout.names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-    let places: Option<Vec<usize>> = columns.iter().map(|name| places.get(name.as_str()).copied()).collect();
-    let places = places.ok_or_else(changed)?;
-    let wanted: HashSet<u64> = lines.iter().copied().collect();
-    let mut rows: HashMap<u64, Vec<Cell>> = HashMap::with_capacity(wanted.len());
+    let wanted: Option<HashSet<u64>> = lines.map(|lines| lines.iter().copied().collect());
+    let mut rows = Vec::new();
     for record in content.rows(&layout)? {
         let record = record?;
-        if wanted.contains(&record.number) {
-            let cell = |place: &usize| match record.field(*place, content.decimal_comma()) {
-                Field::Missing => Cell::Missing,
-                Field::Number(number) => {
-                    let text = record.text(*place);
-                    match content.is_of_words(*place) || is_code(&text) {
-                        true => Cell::Word(text.into_owned()),
-                        // What its digits say: of a float of 0.1 not 0.10000000149011612.
-                        false => Cell::Exact(text.parse().unwrap_or(number)),
-                    }
-                }
-                Field::Word(word) => Cell::Word(word.to_string()),
-            };
-            rows.insert(record.number, places.iter().map(cell).collect());
+        if wanted.as_ref().is_none_or(|wanted| wanted.contains(&record.number)) {
+            rows.push(record);
         }
     }
-    let mut cells = Vec::with_capacity(lines.len() * columns.len());
-    for line in lines {
-        cells.extend_from_slice(rows.get(line).ok_or_else(changed)?);
+    if let Some(lines) = lines {
+        let mut by_line: HashMap<u64, Record> = rows.into_iter().map(|row| (row.number, row)).collect();
+        rows = lines.iter().map(|line| by_line.remove(line)).collect::<Option<_>>().ok_or_else(changed)?;
     }
-    Ok(cells)
+    let numbers = rows.iter().map(|row| row.number).collect();
+    let (header, dialect) = (content.header(&layout), content.dialect(&layout));
+    Ok(FileRows { has_header: layout.has_header, names: layout.names, header, dialect, numbers, rows })
 }
 
 /// The columns that name rows, and what stands there on some lines: of the columns that are not those of a model, all whose cells

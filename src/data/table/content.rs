@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::Unit;
 use super::super::raw::MOST_COLUMNS;
 use super::super::{DataError, bytes};
-use super::dialect::{self, Separator};
+use super::dialect::{self, Dialect, Encoding, Separator};
 use super::layout::Layout;
 #[cfg(feature = "parquet")]
 use super::parquet::Parquet;
@@ -21,6 +21,9 @@ enum Form {
     Text {
         text: String,
         separator: Separator,
+        encoding: Encoding,
+        /// Whether a mark of the encoding precedes the text.
+        mark: bool,
     },
     #[cfg(feature = "parquet")]
     Parquet(Parquet),
@@ -47,7 +50,7 @@ impl Content {
         if head.contains(&0) && !matches!(head[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             return Err(not_text());
         }
-        let text = dialect::text(bytes::all(path)?).ok_or_else(not_text)?;
+        let (text, encoding, mark) = dialect::text(bytes::all(path)?).ok_or_else(not_text)?;
         if let Some((line, fields)) = dialect::too_wide(&text, MOST_COLUMNS) {
             return Err(DataError::Row {
                 path: path.to_path_buf(),
@@ -57,22 +60,33 @@ impl Content {
             });
         }
         let separator = Separator::guess(&text);
-        Ok(Self { path: path.to_path_buf(), form: Form::Text { text, separator } })
+        Ok(Self { path: path.to_path_buf(), form: Form::Text { text, separator, encoding, mark } })
     }
 
     /// The names of its columns.
     pub fn layout(&self) -> Result<Layout, DataError> {
         match &self.form {
-            Form::Text { text, separator } => Layout::find(&self.path, text, *separator),
+            Form::Text { text, separator, .. } => Layout::find(&self.path, text, *separator),
             #[cfg(feature = "parquet")]
             Form::Parquet(parquet) => Ok(parquet.layout()),
+        }
+    }
+
+    /// What stands in the header; the names that columns have here, where there is none.
+    pub fn header(&self, layout: &Layout) -> Vec<String> {
+        match &self.form {
+            Form::Text { text, separator, .. } if layout.has_header => {
+                let header = records(text, *separator).nth(layout.above - 1).and_then(Result::ok);
+                header.map_or_else(Vec::new, |header| header.iter().map(String::from).collect())
+            }
+            _ => layout.names.clone(),
         }
     }
 
     /// All rows below the header.
     pub fn rows(&self, layout: &Layout) -> Result<Records<'_>, DataError> {
         match &self.form {
-            Form::Text { text, separator } => {
+            Form::Text { text, separator, .. } => {
                 let failed = |reason: String| DataError::unusable(self.path.display(), reason);
                 let rows = records(text, *separator).skip(layout.above);
                 Ok(Box::new(rows.map(move |record| record.map_err(failed))))
@@ -91,7 +105,26 @@ impl Content {
         }
     }
 
-    /// Whether `1,5` is a number.
+    /// How the file is written, if it is a text; whether numbers have decimal commas is not known yet.
+    pub fn dialect(&self, layout: &Layout) -> Option<Dialect> {
+        match &self.form {
+            Form::Text { text, separator, encoding, mark } => Some(Dialect {
+                separator: match separator {
+                    Separator::Byte(byte) => char::from(*byte),
+                    Separator::Space => ' ',
+                },
+                encoding: *encoding,
+                mark: *mark,
+                header: layout.has_header,
+                comma: separator.decimal_comma(),
+                returns: text.contains("\r\n"),
+            }),
+            #[cfg(feature = "parquet")]
+            Form::Parquet(_) => None,
+        }
+    }
+
+    /// Whether a comma separates no fields, so that `1,5` may be a number.
     pub fn decimal_comma(&self) -> bool {
         match &self.form {
             Form::Text { separator, .. } => separator.decimal_comma(),
@@ -114,7 +147,7 @@ impl Content {
     pub fn most(&self, columns: usize) -> (usize, usize) {
         match &self.form {
             Form::Text { text, .. } => {
-                let lines = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+                let lines = text.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1;
                 // Each value takes two bytes of the text.
                 let fields = text.len() / 2 + 1;
                 (lines.min(fields), lines.saturating_mul(columns).min(fields))

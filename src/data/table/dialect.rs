@@ -1,6 +1,8 @@
 //! The dialect of a table: character encoding, separator, whether it has a header.
 
-use super::field::{self, Field, bare};
+use serde::{Deserialize, Serialize};
+
+use super::field::{self, Look, bare};
 
 /// Rows that are inspected to recognise the dialect.
 pub const SAMPLE: usize = 50;
@@ -40,20 +42,25 @@ impl Separator {
 
     /// The separator that gives the most numbers in rows of equal length, or else the most fields.
     pub fn guess(text: &str) -> Self {
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let lines = lines(text).map(|(_, line)| line).filter(|line| !line.trim().is_empty());
         let lines: Vec<&str> = sample(lines, SAMPLED_BYTES, |line| line.len());
         let rate = |separator: &Separator| {
             let split: Vec<Vec<&str>> = lines.iter().map(|line| separator.split(line)).collect();
             let width = split.last().map_or(0, Vec::len);
             let alike = split.iter().filter(|fields| fields.len() == width).count();
             let regular = width > 1 && 10 * alike >= 9 * split.len();
-            let is_number = |text: &&&str| matches!(field::read(text, separator.decimal_comma()), Field::Number(_));
+            let is_number = |text: &&&str| field::look(text, separator.decimal_comma()) == Look::Number;
             let numbers = split.iter().flatten().filter(is_number).count();
             (regular, if regular { numbers } else { 0 }, split.iter().map(Vec::len).sum::<usize>())
         };
         let best = SEPARATORS.iter().rev().max_by_key(|separator| match (separator, rate(separator)) {
-            // Text contains spaces that separate nothing, so spaces need numbers as evidence.
-            (Separator::Space, (regular, numbers, _)) => (regular && numbers > 0, numbers, 0),
+            // Text contains spaces that separate nothing, such as that of `12 kg`: they need numbers as evidence, and none of the other
+            // separators between them.
+            (Separator::Space, (regular, numbers, _)) => {
+                let is_joined = |field: &&str| !field.starts_with('"') && field.contains([',', ';', '|']);
+                let is_free = !lines.iter().flat_map(|line| separator.split(line)).any(|field| is_joined(&field));
+                (regular && numbers > 0 && is_free, if is_free { numbers } else { 0 }, 0)
+            }
             (Separator::Byte(_), rate) => rate,
         });
         best.copied().unwrap_or(SEPARATORS[0])
@@ -95,12 +102,97 @@ pub fn too_wide(text: &str, most: usize) -> Option<(u64, usize)> {
         [b',', b'\t', b';', b'|', b' '].into_iter().map(count).max().unwrap_or(1)
     };
     // Hardly any line is long enough to be counted.
-    let long = text.lines().zip(1..).filter(|(line, _)| line.len() >= most);
-    long.map(|(line, number)| (number, widest(line))).find(|(_, fields)| *fields > most)
+    let long = lines(text).filter(|(_, line)| line.len() >= most);
+    long.map(|(number, line)| (number, widest(line))).find(|(_, fields)| *fields > most)
 }
 
+/// Lines, counted from 1, whether a line feed ends them, a carriage return, or both.
+pub fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let mut rest = text;
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let line = &rest[..end];
+        let mark = &rest[end..];
+        rest = mark.strip_prefix("\r\n").or_else(|| mark.get(1..)).unwrap_or("");
+        number += 1;
+        Some((number, line))
+    })
+}
+
+/// How many lines end in some bytes of a text.
+pub fn line_ends(bytes: &[u8]) -> u64 {
+    let ends = |(place, byte): (usize, &u8)| match byte {
+        b'\n' => true,
+        b'\r' => bytes.get(place + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    bytes.iter().enumerate().filter(|at| ends(*at)).count() as u64
+}
+
+/// How the file of a table is written, so that results can be written likewise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialect {
+    /// What separates fields; of several spaces, one is.
+    pub separator: char,
+    /// The encoding of its characters.
+    pub encoding: Encoding,
+    /// Whether a mark of the encoding precedes them.
+    pub mark: bool,
+    /// Whether the first row has names.
+    pub header: bool,
+    /// Whether numbers have decimal commas.
+    pub comma: bool,
+    /// Whether lines end in a carriage return and a line feed.
+    pub returns: bool,
+}
+
+/// The dialect of what is made here: commas, points, a header.
+impl Default for Dialect {
+    fn default() -> Self {
+        let encoding = Encoding::Utf8;
+        Self { separator: ',', encoding, mark: false, header: true, comma: false, returns: false }
+    }
+}
+
+/// An encoding of characters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// UTF-8.
+    #[default]
+    Utf8,
+    /// UTF-16, the low byte first.
+    Utf16Little,
+    /// UTF-16, the high byte first.
+    Utf16Big,
+    /// Latin-1.
+    Latin1,
+}
+
+impl Encoding {
+    /// A text in this encoding; in UTF-8, if it cannot be.
+    pub fn bytes(self, text: &str) -> Vec<u8> {
+        match self {
+            Encoding::Utf8 => text.into(),
+            Encoding::Utf16Little => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            Encoding::Utf16Big => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            Encoding::Latin1 => {
+                let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+                bytes.unwrap_or_else(|| text.into())
+            }
+        }
+    }
+}
+
+/// A text, its encoding, and whether that was marked.
+pub type Decoded = (String, Encoding, bool);
+
 /// The text of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1; none for other content.
-pub fn text(bytes: Vec<u8>) -> Option<String> {
+pub fn text(bytes: Vec<u8>) -> Option<Decoded> {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units = || bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
         let length: usize = char::decode_utf16(units()).map(|c| c.map_or(0, char::len_utf8)).sum();
@@ -110,18 +202,19 @@ pub fn text(bytes: Vec<u8>) -> Option<String> {
         }
         Some(text)
     };
-    let mut text = match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes)?,
-        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
+    let (mut text, encoding, mut mark) = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => (utf16(rest, u16::from_le_bytes)?, Encoding::Utf16Little, true),
+        [0xfe, 0xff, rest @ ..] => (utf16(rest, u16::from_be_bytes)?, Encoding::Utf16Big, true),
         _ => match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => latin1(error.as_bytes())?,
+            Ok(text) => (text, Encoding::Utf8, false),
+            Err(error) => (latin1(error.as_bytes())?, Encoding::Latin1, false),
         },
     };
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
+        mark = true;
     }
-    (!text.contains('\0')).then_some(text)
+    (!text.contains('\0')).then_some((text, encoding, mark))
 }
 
 /// Text in Latin-1; none if more than a third of it are letters beyond ASCII, as in no table.
@@ -141,18 +234,16 @@ fn latin1(bytes: &[u8]) -> Option<String> {
 /// of pixels. Otherwise the words in it are classes, or mistakes.
 pub fn has_header(rows: &[Vec<&str>], decimal_comma: bool) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
-    let read = |text: &str| matches!(field::read(text, decimal_comma), Field::Number(_));
+    let read = |text: &str| field::look(text, decimal_comma) == Look::Number;
     let numbers: Vec<&&str> = first.iter().filter(|text| read(text)).collect();
-    let words = first.iter().any(|text| matches!(field::read(text, decimal_comma), Field::Word(_)));
+    let words = first.iter().any(|text| field::look(text, decimal_comma) == Look::Word);
     if numbers.is_empty() {
         return words;
     }
     let over_numbers = first.iter().enumerate().any(|(column, text)| {
         let mut below = rest.iter().filter_map(|row| row.get(column)).peekable();
-        let is_word = matches!(field::read(text, decimal_comma), Field::Word(_));
-        is_word
-            && below.peek().is_some()
-            && below.all(|text| !matches!(field::read(text, decimal_comma), Field::Word(_)))
+        let is_word = field::look(text, decimal_comma) == Look::Word;
+        is_word && below.peek().is_some() && below.all(|text| field::look(text, decimal_comma) != Look::Word)
     });
     over_numbers && numbers.iter().all(|text| bare(text).bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -174,6 +265,7 @@ mod tests {
             ("\"a;b\",c\n1,2\n", Separator::Byte(b',')),
             ("1,2,3\n4,5\n", Separator::Byte(b',')),
             ("New York\nLos Angeles\n", Separator::Byte(b',')),
+            ("a;b\n1 kg;x\n2 g;y\n", Separator::Byte(b';')),
         ] {
             assert_eq!(Separator::guess(text), separator, "{text:?}");
         }
@@ -197,9 +289,24 @@ mod tests {
 
     #[test]
     fn texts_of_several_kinds_are_read() {
-        assert_eq!(text(b"\xef\xbb\xbfa,b".to_vec()).unwrap(), "a,b");
-        assert_eq!(text(b"\xff\xfea\0,\0".to_vec()).unwrap(), "a,");
-        assert_eq!(text(b"caf\xe9".to_vec()).unwrap(), "café");
+        for (bytes, read, encoding) in [
+            (&b"\xef\xbb\xbfa,b"[..], "a,b", Encoding::Utf8),
+            (b"\xff\xfea\0,\0", "a,", Encoding::Utf16Little),
+            (b"caf\xe9", "café", Encoding::Latin1),
+        ] {
+            let (found, known, mark) = text(bytes.to_vec()).unwrap();
+            assert_eq!((found.as_str(), known), (read, encoding));
+            let back = encoding.bytes(&format!("{}{read}", if mark { "\u{feff}" } else { "" }));
+            assert_eq!(back, bytes);
+        }
         assert_eq!(text(b"a\0b".to_vec()), None);
+        assert_eq!(Encoding::Latin1.bytes("Ω"), "Ω".as_bytes());
+    }
+
+    #[test]
+    fn lines_end_in_every_way() {
+        let all: Vec<(u64, &str)> = lines("a\rb\n\r\nc\r").collect();
+        assert_eq!(all, [(1, "a"), (2, "b"), (3, ""), (4, "c")]);
+        assert_eq!(line_ends(b"a\rb\n\r\nc\r"), 4);
     }
 }

@@ -1,32 +1,6 @@
 //! The content of one field of a table.
 
-/// The value of a field.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Field<'a> {
-    Number(f64),
-    Missing,
-    Word(&'a str),
-}
-
-/// Common markers of missing values.
-const MISSING: [&str; 9] = ["", "na", "n/a", "nan", "?", "null", "none", "-", "."];
-
-/// Reads a field; with `decimal_comma`, `1,5` is a number.
-pub fn read(text: &str, decimal_comma: bool) -> Field<'_> {
-    let text = bare(text);
-    // For speed: most fields are numbers, and most others differ from one in their first letter.
-    if let Some(number) = number(text, decimal_comma) {
-        return Field::Number(number);
-    }
-    if text.len() <= 4 && MISSING.iter().any(|missing| text.eq_ignore_ascii_case(missing)) {
-        return Field::Missing;
-    }
-    match text {
-        _ if text.eq_ignore_ascii_case("true") => Field::Number(1.0),
-        _ if text.eq_ignore_ascii_case("false") => Field::Number(0.0),
-        _ => Field::Word(text),
-    }
-}
+use super::super::columns::MISSING_WORDS;
 
 /// A field without surrounding spaces, and without quotes that the reader missed because a space preceded them.
 pub fn bare(text: &str) -> &str {
@@ -34,22 +8,37 @@ pub fn bare(text: &str) -> &str {
     text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).map_or(text, str::trim)
 }
 
+/// Whether a field of a first row, or of a sample, is a number, missing, or a word, before its column is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Look {
+    Number,
+    Missing,
+    Word,
+}
+
+/// What a field looks like; with `decimal_comma`, `1,5` is a number.
+pub fn look(text: &str, decimal_comma: bool) -> Look {
+    let text = bare(text);
+    let is_plain = || {
+        text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ','))
+            && (text.parse::<f64>().is_ok_and(f64::is_finite)
+                || decimal_comma
+                    && text
+                        .split_once(',')
+                        .is_some_and(|(whole, rest)| format!("{whole}.{rest}").parse::<f64>().is_ok()))
+    };
+    if is_plain() {
+        return Look::Number;
+    }
+    if text.is_empty() || MISSING_WORDS.iter().chain(&["none"]).any(|missing| text.eq_ignore_ascii_case(missing)) {
+        return Look::Missing;
+    }
+    Look::Word
+}
+
 /// Whether digits are a name rather than a number, such as `007`.
 pub fn is_code(text: &str) -> bool {
     text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A finite number. Infinities count as words, because nothing can be learned from them.
-fn number(text: &str, decimal_comma: bool) -> Option<f64> {
-    let starts = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ','));
-    if !starts {
-        return None;
-    }
-    let parsed = text.parse::<f64>().ok().or_else(|| {
-        let (whole, rest) = text.split_once(',').filter(|_| decimal_comma)?;
-        format!("{whole}.{rest}").parse().ok()
-    });
-    parsed.filter(|number| (*number as f32).is_finite())
 }
 
 #[cfg(test)]
@@ -58,18 +47,15 @@ mod tests {
 
     #[test]
     fn numbers_words_and_nothing() {
-        for (text, number) in
-            [("1", 1.0), (" -2.5 ", -2.5), ("+3", 3.0), (".5", 0.5), ("1e-3", 1e-3), ("\"7\"", 7.0), ("TRUE", 1.0)]
-        {
-            assert_eq!(read(text, false), Field::Number(number), "{text}");
+        for text in ["1", " -2.5 ", "+3", ".5", "1e-3", "\"7\""] {
+            assert_eq!(look(text, false), Look::Number, "{text}");
         }
-        for text in ["", "  ", "NA", "n/a", "NaN", "?", "null", "None", "-"] {
-            assert_eq!(read(text, false), Field::Missing, "{text}");
+        for text in ["", "  ", "NA", "n/a", "NaN", "?", "null", "None", "-", "#N/A"] {
+            assert_eq!(look(text, false), Look::Missing, "{text}");
         }
-        for text in ["setosa", "1,5", "1.2.3", "inf", "-inf", "1e999", "5 kg", "é"] {
-            assert_eq!(read(text, false), Field::Word(text));
+        for text in ["setosa", "1,5", "1.2.3", "inf", "-inf", "1e999", "5 kg", "é", "TRUE"] {
+            assert_eq!(look(text, false), Look::Word, "{text}");
         }
-        assert_eq!(read("1,5", true), Field::Number(1.5));
-        assert_eq!(read("1,234,5", true), Field::Word("1,234,5"));
+        assert_eq!((look("1,5", true), look("1,234,5", true)), (Look::Number, Look::Word));
     }
 }

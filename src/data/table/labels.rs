@@ -26,7 +26,9 @@ impl Labels {
     /// Adds the label of one more row, and returns whether it has one.
     pub fn add(&mut self, text: &str) -> bool {
         let text = bare(text);
-        let missing = ["", "?", "na", "n/a", "nan"].iter().any(|missing| text.eq_ignore_ascii_case(missing));
+        // `none` and `.` can be names of classes.
+        let missing = ["", "?", "na", "n/a", "nan", "null", "-", "--", "#n/a", "<na>"];
+        let missing = missing.iter().any(|missing| text.eq_ignore_ascii_case(missing));
         let class = (!missing).then(|| match self.known.get(text) {
             Some(class) => *class,
             None => {
@@ -81,6 +83,6 @@ mod tests {
     fn classes_are_in_order_whatever_order_they_come_in() {
         assert_eq!(classes(&["M", " B", "M"]), (vec!["B".into(), "M".into()], vec![1, 0, 1]));
         assert_eq!(classes(&["10", "2", "-1", "2.0"]), (vec!["-1".into(), "2".into(), "10".into()], vec![2, 1, 0, 1]));
-        assert!(!Labels::default().add(" NA "));
+        assert!(!Labels::default().add(" NA ") && !Labels::default().add("-") && Labels::default().add("none"));
     }
 }

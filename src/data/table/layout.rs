@@ -7,7 +7,7 @@ use super::super::DataError;
 use super::super::error::list;
 use super::super::raw::Request;
 use super::dialect::{Separator, has_header, sample};
-use super::field::{self, Field, bare};
+use super::field::{self, Look, bare};
 use super::records::{Record, records};
 
 /// How many fields the inspected rows may have together.
@@ -21,6 +21,8 @@ pub struct Layout {
     pub above: usize,
     /// The column that only names the rows.
     pub row_names: Option<usize>,
+    /// Whether the file names them.
+    pub has_header: bool,
     pub notes: Vec<String>,
 }
 
@@ -46,7 +48,7 @@ impl Layout {
         let header = has_header(&words[counts..], separator.decimal_comma());
         drop(words);
         let above = counts + usize::from(header);
-        let mut layout = Self { names: Vec::new(), above, row_names: None, notes: Vec::new() };
+        let mut layout = Self { names: Vec::new(), above, row_names: None, has_header: header, notes: Vec::new() };
         if counts > 0 {
             layout.notes.push(
                 "the first line was left out because it holds only counts and class names, as in files of scikit-learn"
@@ -66,7 +68,7 @@ impl Layout {
     #[cfg(feature = "parquet")]
     pub fn named(mut names: Vec<String>) -> Self {
         make_unique(&mut names);
-        Self { names, above: 0, row_names: None, notes: Vec::new() }
+        Self { names, above: 0, row_names: None, has_header: true, notes: Vec::new() }
     }
 
     fn name(&mut self, header: &Record, rows: &[Record]) {
@@ -88,7 +90,10 @@ impl Layout {
     /// The columns to learn from and the label's.
     pub fn choose(&self, path: &Path, request: &Request<'_>) -> Result<Chosen, DataError> {
         let options = request.options;
-        let is_named = options.label.is_some() || !options.columns.is_empty();
+        let is_named = options.label.is_some()
+            || !options.columns.is_empty()
+            || !options.drop_columns.is_empty()
+            || !options.kinds.is_empty();
         let places = Places::of_names(if is_named { &self.names } else { &[] });
         let label = match &options.label {
             None => None,
@@ -120,7 +125,17 @@ impl Layout {
             }
         }
         if options.columns.is_empty() {
-            let is_value = |place: &usize| Some(*place) != label && Some(*place) != self.row_names;
+            let ignored = options.kinds.iter().filter(|named| named.kind.is_none()).map(|named| &named.name);
+            let mut is_left_out = vec![false; self.names.len()];
+            for name in options.drop_columns.iter().chain(ignored) {
+                let Some(place) = places.of(name) else {
+                    let reason = format!("there is no column `{name}` to leave out; there are {}", list(&self.names));
+                    return Err(DataError::unusable(path.display(), reason));
+                };
+                is_left_out[place] = true;
+            }
+            let is_value =
+                |place: &usize| Some(*place) != label && Some(*place) != self.row_names && !is_left_out[*place];
             columns = (0..self.names.len()).filter(is_value).collect();
         }
         if columns.is_empty() {
@@ -181,7 +196,7 @@ impl<'a> Places<'a> {
 fn begins_with_counts(rows: &[Vec<&str>]) -> bool {
     let [first, second, ..] = rows else { return false };
     let [rows, columns, names @ ..] = first.as_slice() else { return false };
-    let is_word = |name: &&str| matches!(field::read(name, false), Field::Word(_));
+    let is_word = |name: &&str| field::look(name, false) == Look::Word;
     rows.parse::<usize>().is_ok()
         && columns.parse() == Ok(second.len().saturating_sub(1))
         && !names.is_empty()

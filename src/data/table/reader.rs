@@ -2,33 +2,23 @@
 
 use std::path::Path;
 
+use super::super::columns::UNKNOWN;
 use super::super::error::{Unit, list, shown};
-use super::super::raw::{Raw, RawColumns, Request};
-use super::super::{DataError, Kind, Missing, Origins, Shape, Split, Values};
+use super::super::raw::{Raw, RawColumn, RawColumns, Request};
+use super::super::{DataError, Missing, Origins, Shape, Split, Unseen, Values};
 use super::content::Content;
-use super::field::Field;
 use super::labels::Labels;
-use super::layout::{Chosen, Layout};
+use super::layout::Chosen;
+use super::plan::{Plan, Planned};
 use super::records::Record;
 use super::words::Words;
-
-/// What the cells of a column are.
-enum Column {
-    /// Not known yet: all so far are missing.
-    Open,
-    /// Numbers.
-    Numbers,
-    /// Words. Most columns have none.
-    Words(Box<Words>),
-}
 
 /// A table while it is being read.
 pub struct Reader<'a> {
     path: &'a Path,
-    layout: Layout,
-    chosen: &'a Chosen,
     request: &'a Request<'a>,
-    decimal_comma: bool,
+    plan: Plan,
+    label: Option<usize>,
     /// What rows are counted in.
     unit: Unit,
     /// Row by row, NaN where a value is missing; of words, numbers of words.
@@ -36,66 +26,47 @@ pub struct Reader<'a> {
     /// The number of each row in the file.
     numbers: Vec<u64>,
     labels: Option<Labels>,
-    columns: Vec<Column>,
-    /// The kinds that were asked for.
-    asked: Vec<Option<Kind>>,
+    /// The words of each column that has any.
+    words: Vec<Option<Box<Words>>>,
     /// Missing values of each column.
     missing: Vec<usize>,
+    /// Words where numbers are, which count as missing.
+    odd: Vec<Vec<String>>,
+    unseen: Vec<Unseen>,
 }
 
+/// Different words of a column of numbers that are known as missing ones.
+const MOST_ODD: usize = 300;
+
 impl<'a> Reader<'a> {
-    pub fn new(
-        path: &'a Path,
-        content: &Content,
-        layout: Layout,
-        chosen: &'a Chosen,
-        request: &'a Request<'a>,
-    ) -> Result<Self, DataError> {
-        let mut asked = vec![None; chosen.columns.len()];
-        let mut known: Vec<&[String]> = vec![&[]; chosen.columns.len()];
-        for named in &request.options.kinds {
-            let place = chosen.columns.iter().position(|column| layout.names[*column] == named.name);
-            let Some(place) = place else {
-                let names: Vec<&String> = chosen.columns.iter().map(|column| &layout.names[*column]).collect();
-                let reason = format!("there is no column `{}` to learn from; there are {}", named.name, list(&names));
-                return Err(DataError::unusable(path.display(), reason));
-            };
-            (asked[place], known[place]) = (Some(named.kind), &named.words);
-        }
-        // What a model knows is read as it was there; a category that was asked for has words, whatever they look like.
-        let column = |place: usize| match request.like {
-            Some(like) if like.kinds.get(place).is_some_and(|kind| kind.is_of_words()) => {
-                Column::Words(Words::known(&like.words[place]).into())
-            }
-            Some(_) => Column::Numbers,
-            None if !known[place].is_empty() => Column::Words(Words::known(known[place]).into()),
-            None if asked[place] == Some(Kind::Category) => Column::Words(Box::default()),
-            None if asked[place].is_none() && content.is_of_words(chosen.columns[place]) => {
-                Column::Words(Box::default())
-            }
-            None => Column::Open,
+    pub fn new(path: &'a Path, content: &Content, chosen: &Chosen, plan: Plan, request: &'a Request<'a>) -> Self {
+        let of_words = |planned: &Planned| {
+            planned.raw.is_of_words.then(|| match request.like {
+                Some(_) => Box::new(Words::known(&planned.raw.column)),
+                None => Box::default(),
+            })
         };
         // Room for all values at once: while a vector grows, it is there twice.
-        let (most_rows, most_values) = content.most(chosen.columns.len());
-        Ok(Self {
+        let (most_rows, most_values) = content.most(plan.columns.len());
+        Self {
             path,
-            layout,
-            chosen,
             request,
-            decimal_comma: content.decimal_comma(),
+            label: chosen.label,
             unit: content.unit(),
             values: Vec::with_capacity(most_values),
             numbers: Vec::with_capacity(most_rows),
             labels: chosen.label.map(|_| Labels::default()),
-            columns: (0..chosen.columns.len()).map(column).collect(),
-            asked,
-            missing: vec![0; chosen.columns.len()],
-        })
+            words: plan.columns.iter().map(of_words).collect(),
+            missing: vec![0; plan.columns.len()],
+            odd: vec![Vec::new(); plan.columns.len()],
+            unseen: Vec::new(),
+            plan,
+        }
     }
 
-    /// Whether rows with missing values are left out: a model that was trained on whole rows cannot take them.
+    /// Whether rows with missing values are left out.
     fn leaves_out(&self) -> bool {
-        self.request.options.missing == Missing::Drop || self.request.like.is_some_and(|like| !like.gaps)
+        self.request.options.missing == Missing::Drop
     }
 
     fn error(&self, record: &Record, reason: String) -> DataError {
@@ -104,46 +75,23 @@ impl<'a> Reader<'a> {
 
     /// Takes a row.
     pub fn row(&mut self, record: &Record) -> Result<(), DataError> {
-        let expected = self.layout.names.len();
-        if record.len() < expected || record.filled() > expected {
-            let reason = format!("it has {} fields, but the table has {expected} columns", record.len());
-            return Err(self.error(record, reason));
-        }
-        for (place, column) in self.chosen.columns.iter().enumerate() {
-            let value = match (record.field(*column, self.decimal_comma), &mut self.columns[place]) {
-                (Field::Missing, _) => None,
-                (Field::Number(number), Column::Numbers) => Some(number as f32),
-                (Field::Number(number), open @ Column::Open) => {
-                    *open = Column::Numbers;
-                    Some(number as f32)
-                }
-                (_, Column::Words(words)) => words.place(&record.text(*column)),
-                // Infinite numbers are words, but a column of numbers that begins with one is none of words.
-                (Field::Word(word), open @ Column::Open) if word.parse::<f64>().is_err() => {
-                    let mut words = Box::<Words>::default();
-                    let first = words.place(word);
-                    *open = Column::Words(words);
-                    first
-                }
-                (Field::Word(word), Column::Numbers | Column::Open) => {
-                    let (name, word) = (shown(&self.layout.names[*column]), shown(word));
-                    let reason = format!(
-                        "the column `{name}` holds `{word}`, which is not a number: correct it, or read the column as words \
-                         with --column '{name}=category'"
-                    );
+        for number in 0..self.plan.columns.len() {
+            let value = self.cell(number, record);
+            if value.is_nan() {
+                if self.request.options.strict && self.leaves_out() {
+                    let Planned { raw, place } = &self.plan.columns[number];
+                    let (name, text) = (shown(&raw.column.name), record.text(*place));
+                    let reason = match raw.column.is_missing(&text) {
+                        true => format!("the column `{name}` has no value"),
+                        false => format!("the column `{name}` holds `{}`, which is not a number", shown(&text)),
+                    };
                     return Err(self.error(record, reason));
                 }
-            };
-            if value.is_none() {
-                if self.request.options.strict && self.leaves_out() {
-                    let name = shown(&self.layout.names[*column]);
-                    return Err(self.error(record, format!("the column `{name}` has no value")));
-                }
-                self.missing[place] += 1;
+                self.missing[number] += 1;
             }
-            self.values.push(value.unwrap_or(f32::NAN));
+            self.values.push(value);
         }
-        if let (Some(labels), Some(column)) = (&mut self.labels, self.chosen.label) {
+        if let (Some(labels), Some(column)) = (&mut self.labels, self.label) {
             let known = labels.add(&record.text(column));
             if !known && self.request.options.strict {
                 return Err(self.error(record, "the row has no label".into()));
@@ -153,6 +101,41 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The raw cell of a column in a row: NaN where it is missing.
+    fn cell(&mut self, number: usize, record: &Record) -> f32 {
+        let planned = &self.plan.columns[number];
+        let (text, typed) = (record.text(planned.place), record.typed(planned.place));
+        if text.is_empty() || planned.is_missing(&text, typed) {
+            return f32::NAN;
+        }
+        let raw = match &mut self.words[number] {
+            Some(words) => words.place(planned.part(&text)),
+            None => {
+                let number = planned.number(&text, typed).map(|number| (number - planned.raw.column.offset) as f32);
+                number.filter(|number| number.is_finite())
+            }
+        };
+        if let Some(raw) = raw {
+            return raw;
+        }
+        match self.request.like {
+            Some(_) if self.request.is_own && self.words[number].is_none() => f32::NAN,
+            Some(_) => {
+                let what = if self.words[number].is_some() { "was never seen" } else { "is no number of this column" };
+                let why = format!("`{}` {what}", shown(&text));
+                self.unseen.push(Unseen { row: self.numbers.len(), column: number, why });
+                UNKNOWN
+            }
+            None => {
+                let odd = &mut self.odd[number];
+                if odd.len() < MOST_ODD && !odd.iter().any(|known| *known == text) {
+                    odd.push(text.into_owned());
+                }
+                f32::NAN
+            }
+        }
+    }
+
     /// All rows that were taken, and what their columns are.
     pub fn finish(mut self) -> Result<Raw, DataError> {
         let (rows, unit) = (self.numbers.len(), self.unit);
@@ -160,57 +143,67 @@ impl<'a> Reader<'a> {
         if rows == 0 {
             return unusable("it has a header, but no rows".into());
         }
-        let mut notes = std::mem::take(&mut self.layout.notes);
-        let mut names: Vec<String> =
-            self.chosen.columns.iter().map(|column| std::mem::take(&mut self.layout.names[*column])).collect();
+        let options = self.request.options;
+        let mut notes = std::mem::take(&mut self.plan.notes);
+        let dialect = self.plan.dialect;
+        // In place: a table may have very many columns.
+        let mut columns: Vec<RawColumn> =
+            std::mem::take(&mut self.plan.columns).into_iter().map(|planned| planned.raw).collect();
+        for (raw, odd) in columns.iter_mut().zip(std::mem::take(&mut self.odd)) {
+            raw.column.odd.extend(odd);
+        }
         // What was asked for stays.
-        let is_free = self.request.options.columns.is_empty() && self.request.like.is_none();
-        let mut keep = vec![true; names.len()];
-        for (place, column) in self.columns.iter_mut().enumerate() {
+        let is_free = options.columns.is_empty() && self.request.like.is_none();
+        let mut keep = vec![true; columns.len()];
+        for (place, raw) in columns.iter().enumerate() {
             let filled = rows - self.missing[place];
+            let name = shown(&raw.column.name);
             if filled == 0 && is_free {
                 keep[place] = false;
-            } else if let Column::Words(words) = column
-                && let Some(why) = words.refusal(filled).filter(|_| self.asked[place].is_none())
+            } else if let Some(why) = self.words[place].as_ref().and_then(|words| words.refusal(filled))
+                && raw.asked.is_none()
             {
                 if !is_free {
                     return unusable(format!(
-                        "nothing can be learned from the column `{}`: {why}",
-                        shown(&names[place])
+                        "nothing can be learned from the column `{name}`: {why}; --column '{name}=category' learns from it all the same"
                     ));
                 }
-                notes.push(format!("the column {} was left out: {why}", shown(&names[place])));
+                notes.push(format!(
+                    "the column {name} was left out: {why}; --column '{name}=category' learns from it all the same"
+                ));
                 keep[place] = false;
                 // It is not one of those without any value.
                 self.missing[place] = 0;
             }
         }
         if keep.contains(&false) {
-            let empty: Vec<&String> =
-                names.iter().zip(&self.missing).filter(|(_, missing)| **missing == rows).map(|(n, _)| n).collect();
+            let empty: Vec<&str> = columns
+                .iter()
+                .zip(&self.missing)
+                .filter(|(_, missing)| **missing == rows)
+                .map(|(raw, _)| raw.column.name.as_str())
+                .collect();
             if !empty.is_empty() && is_free {
                 notes.push(format!("columns without any value were left out: {}", list(&empty)));
             }
             retain_in_rows(&mut self.values, &keep);
-            retain_in_rows(&mut names, &keep);
             retain_in_rows(&mut self.missing, &keep);
-            retain_in_rows(&mut self.columns, &keep);
-            retain_in_rows(&mut self.asked, &keep);
+            retain_in_rows(&mut self.words, &keep);
+            retain_in_rows(&mut columns, &keep);
         }
-        let width = names.len();
+        let width = columns.len();
         if width == 0 {
             return unusable("no column has any value".into());
         }
         let leaves_out = self.leaves_out();
-        let words: Vec<Option<Vec<String>>> = self
-            .columns
-            .into_iter()
-            .enumerate()
-            .map(|(place, column)| match column {
-                Column::Words(words) => Some(words.finish(self.values.iter_mut().skip(place).step_by(width))),
-                Column::Open | Column::Numbers => None,
-            })
-            .collect();
+        for (place, words) in std::mem::take(&mut self.words).into_iter().enumerate() {
+            let Some(words) = words else { continue };
+            let cells = self.values.iter_mut().skip(place).step_by(width);
+            let column = &mut columns[place].column;
+            let said = words.finish(column, options.rare, cells);
+            notes.extend(said.into_iter().map(|note| format!("{}: {note}", shown(&column.name))));
+        }
+        let names: Vec<&str> = columns.iter().map(|raw| raw.column.name.as_str()).collect();
         let labels = self.labels.map(Labels::finish);
         let labelled = |row: usize| labels.as_ref().is_none_or(|labels| labels.known[row]);
         let usable: Vec<bool> = self
@@ -219,11 +212,13 @@ impl<'a> Reader<'a> {
             .enumerate()
             .map(|(row, values)| {
                 let missing = values.iter().filter(|value| value.is_nan()).count();
-                labelled(row) && if leaves_out { missing == 0 } else { missing < width }
+                // Rows for a model all stay: there is something to say of a row without any value, too.
+                let is_applied = self.request.like.is_some() && !self.request.is_own;
+                labelled(row) && if leaves_out { missing == 0 } else { missing < width || is_applied }
             })
             .collect();
         let mut counts: Vec<(usize, &str)> =
-            self.missing.iter().zip(&names).map(|(count, name)| (*count, name.as_str())).collect();
+            self.missing.iter().zip(&names).map(|(count, name)| (*count, *name)).collect();
         let without = usable.iter().filter(|usable| !**usable).count();
         if without == 0 || leaves_out {
             counts.push(((0..rows).filter(|row| !labelled(*row)).count(), "the label"));
@@ -253,9 +248,16 @@ impl<'a> Reader<'a> {
             }
         }
         let gaps = self.values.iter().filter(|value| value.is_nan()).count();
-        if gaps > 0 && !leaves_out {
+        let is_new = self.request.like.is_some_and(|like| !like.gaps);
+        if gaps > 0 && is_new {
             notes.push(format!(
-                "{gaps} of {} values are missing ({}): what is there is learned from; --missing drop leaves such rows out",
+                "{gaps} of {} cells are missing ({}), and no row that was trained on had any: the middle of the column stands for each",
+                self.values.len(),
+                list(&counts)
+            ));
+        } else if gaps > 0 && !leaves_out {
+            notes.push(format!(
+                "{gaps} of {} cells are missing ({}): what is there is learned from; --missing drop leaves such rows out",
                 self.values.len(),
                 list(&counts)
             ));
@@ -263,11 +265,12 @@ impl<'a> Reader<'a> {
         let mut split = Split {
             origins: Some(Origins::Numbered(unit, self.numbers)),
             labels: labels.as_ref().map(|labels| labels.classes.clone()),
+            unseen: self.unseen,
             ..Split::of(rows, Values::Floats(self.values))
         };
         split.retain(&usable);
         let classes = labels.map(|labels| labels.names).unwrap_or_default();
-        let columns = RawColumns { names, words, asked: self.asked, are_named: true };
+        let columns = RawColumns { all: columns, are_named: true, dialect };
         Ok(Raw { classes, columns: Some(columns), notes, ..Raw::of("", Shape::Table(width), split) })
     }
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::super::Cell;
-use super::dialect::Separator;
-use super::field::{self, Field};
+use super::dialect::{Separator, line_ends, lines};
+use super::field;
 
 /// A row's fields.
 pub struct Record {
@@ -48,21 +48,31 @@ impl Record {
         words.unwrap_or_default()
     }
 
-    /// What a field holds.
-    pub fn field(&self, place: usize, decimal_comma: bool) -> Field<'_> {
-        if let Fields::Cells(cells) = &self.fields {
-            match cells.get(place) {
-                Some(Cell::Number(number)) => return Field::Number(f64::from(*number)),
-                Some(Cell::Exact(number)) => return Field::Number(*number),
-                Some(Cell::Missing) => return Field::Missing,
-                Some(Cell::Word(_)) | None => {}
-            }
+    /// The number of a field in a file that has types.
+    pub fn typed(&self, place: usize) -> Option<f64> {
+        let Fields::Cells(cells) = &self.fields else { return None };
+        match cells.get(place) {
+            Some(Cell::Number(number)) => Some(f64::from(*number)),
+            Some(Cell::Exact(number)) => Some(*number),
+            _ => None,
         }
-        field::read(self.words(place), decimal_comma)
+    }
+
+    /// Whether a field of a file that has types holds nothing.
+    pub fn is_missing(&self, place: usize) -> bool {
+        matches!(&self.fields, Fields::Cells(cells) if matches!(cells.get(place), Some(Cell::Missing) | None))
     }
 
     /// A field as text, without surrounding spaces and quotes.
     pub fn text(&self, place: usize) -> Cow<'_, str> {
+        match self.raw(place) {
+            Cow::Borrowed(text) => field::bare(text).into(),
+            number => number,
+        }
+    }
+
+    /// A field as it stands in the file.
+    pub fn raw(&self, place: usize) -> Cow<'_, str> {
         if let Fields::Cells(cells) = &self.fields {
             match cells.get(place) {
                 Some(Cell::Number(number)) => return number.to_string().into(),
@@ -70,7 +80,7 @@ impl Record {
                 _ => {}
             }
         }
-        field::bare(self.words(place)).into()
+        self.words(place).into()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
@@ -89,21 +99,22 @@ impl Record {
 /// All rows that are not empty.
 pub fn records(text: &str, separator: Separator) -> Box<dyn Iterator<Item = Result<Record, String>> + '_> {
     let Separator::Byte(byte) = separator else {
-        return Box::new(text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(|(i, line)| {
+        return Box::new(lines(text).filter(|(_, line)| !line.trim().is_empty()).map(|(number, line)| {
             let words = Separator::Space.split(line).into_iter().map(String::from).collect();
-            Ok(Record { number: i as u64 + 1, fields: Fields::Words(words) })
+            Ok(Record { number, fields: Fields::Words(words) })
         }));
     };
-    let reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(byte).from_reader(text.as_bytes());
+    let bytes = text.as_bytes();
+    let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(byte).from_reader(bytes);
+    // Where the row before began, and its line. The reader counts line feeds alone.
+    let (mut before, mut line) = (0, 1);
     let records = reader.into_records().map(move |record| {
         let record = record.map_err(super::super::error::on_one_line)?;
-        let line = record.position().map_or(1, |position| {
-            // The reader starts a row right after the previous one, so empty lines between them count towards it.
-            let start = text.as_bytes().get(position.byte() as usize..).unwrap_or_default();
-            let empty = start.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
-            position.line() + empty.filter(|byte| **byte == b'\n').count() as u64
-        });
+        let start = record.position().map_or(before, |position| position.byte() as usize).min(bytes.len());
+        // The reader starts a row right after the previous one, so empty lines between them count towards it.
+        let start = start + bytes[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        line += line_ends(&bytes[before.min(start)..start]);
+        before = start;
         Ok(Record { number: line, fields: Fields::Csv(record) })
     });
     Box::new(records.filter(|record| record.as_ref().map_or(true, |record| record.filled() > 0)))
@@ -120,6 +131,9 @@ mod tests {
         let lines: Vec<u64> = rows.iter().map(|r| r.number).collect();
         assert_eq!(lines, [1, 3, 7]);
         assert_eq!(rows[1].words(1), "x\r\ny");
+        let text = "a,b\r1,2\r3,4\n5,6\r\n\r7,9\r";
+        let lines = records(text, Separator::Byte(b',')).map(|row| row.unwrap().number);
+        assert_eq!(lines.collect::<Vec<_>>(), [1, 2, 3, 4, 6]);
         let rows: Vec<Record> = records("\n 1  2\n\n3 \"a b\"\n", Separator::Space).map(Result::unwrap).collect();
         assert_eq!((rows[0].number, rows[1].number, rows[1].words(1)), (2, 4, "\"a b\""));
     }

@@ -1,6 +1,6 @@
 //! Rows as blocks of columns, whatever file they go into.
 
-use super::super::Cell;
+use super::super::{Cell, Form};
 
 /// Columns next to each other; all blocks of a file have the same number of rows.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,8 @@ pub enum Block<'a> {
         names: &'a [String],
         /// `(rows, names)`.
         cells: &'a [Cell],
+        /// How a text has the numbers of each column; if there are none, as programs write them.
+        forms: &'a [Form],
     },
     /// One column of words.
     Words {
@@ -53,6 +55,8 @@ pub enum Entry<'a> {
     Exact(f64),
     /// An index.
     Whole(u32),
+    /// A number, and how a text has it: with as many digits as a float, or as it has itself.
+    Written(f64, &'a Form, bool),
     /// A word.
     Word(&'a str),
     /// Nothing.
@@ -83,11 +87,13 @@ impl<'a> Block<'a> {
         let place = row * self.width() + column;
         let entry = match *self {
             Block::Numbers { values, .. } => values.get(place).map(|number| Entry::Number(*number)),
-            Block::Cells { cells, .. } => cells.get(place).map(|cell| match cell {
-                Cell::Number(number) => Entry::Number(*number),
-                Cell::Exact(number) => Entry::Exact(*number),
-                Cell::Word(word) => Entry::Word(word),
-                Cell::Missing => Entry::Missing,
+            Block::Cells { cells, forms, .. } => cells.get(place).map(|cell| match (cell, forms.get(column)) {
+                (Cell::Number(number), Some(form)) if !form.is_usual() => Entry::Written((*number).into(), form, true),
+                (Cell::Exact(number), Some(form)) if !form.is_usual() => Entry::Written(*number, form, false),
+                (Cell::Number(number), _) => Entry::Number(*number),
+                (Cell::Exact(number), _) => Entry::Exact(*number),
+                (Cell::Word(word), _) => Entry::Word(word),
+                (Cell::Missing, _) => Entry::Missing,
             }),
             Block::Places { values, .. } => values.get(place).map(|value| Entry::Whole(u32::from(*value))),
             Block::Words { words, .. } => words.get(place).map(|word| Entry::Word(word)),

@@ -1,8 +1,9 @@
 //! Rows as CSV with a header.
 
+use std::io::{Error, Write};
 use std::path::Path;
 
-use super::super::DataError;
+use super::super::{DataError, Dialect, Encoding};
 use super::block::{Block, Entry};
 
 /// Formats a number; very small and very large ones get an exponent: `1e-38`, not 38 zeros.
@@ -11,26 +12,44 @@ fn shortest<T: num_traits::Float + std::fmt::Display + std::fmt::LowerExp>(value
     if size == 0.0 || (1e-5..1e10).contains(&size) { value.to_string() } else { format!("{value:e}") }
 }
 
-/// Writes a CSV file of `rows` rows.
-pub fn write_csv(path: &Path, rows: usize, blocks: &[Block<'_>]) -> Result<(), DataError> {
-    super::whole(path, |out| csv_to(out, rows, blocks))
+/// Writes a CSV file of `rows` rows, as another file is written.
+pub fn write_csv(path: &Path, rows: usize, blocks: &[Block<'_>], dialect: &Dialect) -> Result<(), DataError> {
+    super::whole(path, |out| csv_to(out, rows, blocks, dialect))
 }
 
 /// Writes CSV to any writer.
-pub fn csv_to(out: impl std::io::Write, rows: usize, blocks: &[Block<'_>]) -> std::io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(blocks.iter().flat_map(Block::names))?;
+pub fn csv_to(mut out: impl Write, rows: usize, blocks: &[Block<'_>], dialect: &Dialect) -> std::io::Result<()> {
+    let Dialect { separator, encoding, mark, header, comma, returns } = *dialect;
+    // Other encodings are of the whole text: what Latin-1 does not have makes all of it UTF-8.
+    if mark || encoding != Encoding::Utf8 {
+        let mut text = Vec::new();
+        csv_to(&mut text, rows, blocks, &Dialect { mark: false, encoding: Encoding::Utf8, ..*dialect })?;
+        let text = String::from_utf8(text).map_err(Error::other)?;
+        return out.write_all(&encoding.bytes(&format!("{}{text}", if mark { "\u{feff}" } else { "" })));
+    }
+    let terminator = if returns { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+    let delimiter = u8::try_from(separator).unwrap_or(b',');
+    let mut writer =
+        csv::WriterBuilder::new().delimiter(delimiter).terminator(terminator).flexible(true).from_writer(out);
+    if header {
+        writer.write_record(blocks.iter().flat_map(Block::names))?;
+    }
+    let pointed = |text: String| if comma { text.replace('.', ",") } else { text };
     let mut record = csv::StringRecord::new();
     for row in 0..rows {
         record.clear();
         for block in blocks {
             for column in 0..block.width() {
                 match block.entry(row, column) {
-                    Entry::Number(number) => record.push_field(&shortest(number)),
-                    Entry::Exact(number) => record.push_field(&shortest(number)),
+                    Entry::Number(number) => record.push_field(&pointed(shortest(number))),
+                    Entry::Exact(number) => record.push_field(&pointed(shortest(number))),
+                    Entry::Written(number, form, is_float) => {
+                        record.push_field(&form.write(number, (!is_float).then_some(u8::MAX)));
+                    }
                     Entry::Whole(number) => record.push_field(&number.to_string()),
                     Entry::Word(word) => record.push_field(word),
-                    Entry::Missing => record.push_field(""),
+                    // Between spaces, nothing is no field.
+                    Entry::Missing => record.push_field(if separator == ' ' { "NA" } else { "" }),
                 }
             }
         }
@@ -57,6 +76,7 @@ mod tests {
                 Block::Classes { name: "class", labels: &[1, 0, 7], classes: &["no".into(), "yes".into()] },
                 Block::Places { names: &["scale".into()], values: &[3, 2, 1] },
             ],
+            &Dialect::default(),
         )
         .unwrap();
         let text = std::fs::read_to_string(&path).unwrap();

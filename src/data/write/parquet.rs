@@ -1,11 +1,11 @@
-//! Rows as Parquet: whole numbers, numbers and words, a column of each kind, packed with Snappy.
+//! Rows as Parquet: truth values, whole numbers, numbers and words, a column of each kind, packed with Snappy.
 
 use std::io::{Error, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
+use ::parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -51,6 +51,7 @@ struct Column<'a> {
 /// What a column can be written as.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
+    Truth,
     Whole,
     Float,
     Double,
@@ -64,12 +65,16 @@ impl<'a> Column<'a> {
 
     /// The narrowest kind that holds every entry, in whatever order they come.
     fn kind(&self) -> Kind {
+        let is_truth = |entry: Entry| matches!(entry, Entry::Word("true" | "false") | Entry::Missing);
+        if self.entries().all(is_truth) && self.entries().any(|entry| entry != Entry::Missing) {
+            return Kind::Truth;
+        }
         let (mut are_whole, mut fit_floats) = (true, true);
         let fits = |number: f64| number == f64::from(number as f32);
         for entry in self.entries() {
             match entry {
                 Entry::Number(number) => are_whole &= is_whole(number.into()),
-                Entry::Exact(number) => {
+                Entry::Exact(number) | Entry::Written(number, ..) => {
                     are_whole &= is_whole(number);
                     fit_floats &= is_whole(number) && fits(number);
                 }
@@ -90,6 +95,7 @@ impl<'a> Column<'a> {
 
     fn field(&self, kind: Kind) -> Result<Arc<Type>, ParquetError> {
         let (physical, logical) = match kind {
+            Kind::Truth => (Physical::BOOLEAN, None),
             Kind::Whole => (Physical::INT64, None),
             Kind::Float => (Physical::FLOAT, None),
             Kind::Double => (Physical::DOUBLE, None),
@@ -107,12 +113,13 @@ impl<'a> Column<'a> {
         let number = |entry: Entry| match entry {
             // The number that its shortest digits say, as a CSV file has it, not 11354.845703125 for 11354.846.
             Entry::Number(number) => number.to_string().parse().unwrap_or_else(|_| f64::from(number)),
-            Entry::Exact(number) => number,
+            Entry::Exact(number) | Entry::Written(number, ..) => number,
             Entry::Whole(number) => f64::from(number),
             Entry::Word(word) => whole(word).map_or(f64::NAN, |number| number as f64),
             Entry::Missing => f64::NAN,
         };
         match kind {
+            Kind::Truth => self.put::<BoolType, _>(group, |entry| entry == Entry::Word("true")),
             Kind::Whole => self.put::<Int64Type, _>(group, |entry| number(entry) as i64),
             Kind::Float => self.put::<FloatType, _>(group, |entry| number(entry) as f32),
             Kind::Double => self.put::<DoubleType, _>(group, number),
@@ -150,7 +157,7 @@ fn is_whole(number: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Cell, Dataset, Options, Origins, Unit, exact};
+    use super::super::super::{Cell, Dataset, Options, Origins, Unit, file_rows};
     use super::*;
 
     #[test]
@@ -171,19 +178,21 @@ mod tests {
         };
         let cells: Vec<Cell> = (0..30).flat_map(row).collect();
         let class = Block::Classes { name: "class", labels: &[0, 1].repeat(15), classes: &["no".into(), "yes".into()] };
-        write_parquet(&path, 30, &[Block::Cells { names: &names, cells: &cells }, class]).unwrap();
+        write_parquet(&path, 30, &[Block::Cells { names: &names, cells: &cells, forms: &[] }, class]).unwrap();
         let options = Options { label: Some("class".into()), test_share: 1.0 / 30.0, ..path.to_str().unwrap().into() };
         let data = Dataset::load(options).unwrap();
         assert_eq!((data.classes.as_slice(), data.train.rows), (["no".into(), "yes".into()].as_slice(), 29));
-        assert_eq!(data.columns.as_ref().unwrap().names, names);
+        assert_eq!(data.columns.as_ref().unwrap().names(), names);
         for split in [&data.train, &data.test] {
             let Some(Origins::Numbered(Unit::Row, numbers)) = &split.origins else { panic!("{:?}", split.origins) };
-            let read = exact(&path, &names, split).unwrap().unwrap();
-            let written = numbers.iter().flat_map(|number| &cells[4 * (*number as usize - 1)..][..4]);
-            for (read, written) in read.iter().zip(written) {
-                match (read, written) {
-                    (Cell::Exact(read), Cell::Number(written)) => assert_eq!(*read as f32, *written),
-                    _ => assert_eq!(read, written),
+            let read = file_rows(&path, Some(split)).unwrap().unwrap();
+            let written = numbers.iter().map(|number| &cells[4 * (*number as usize - 1)..][..4]);
+            for (row, written) in written.enumerate() {
+                for (place, written) in written.iter().enumerate() {
+                    match (read.cell(row, place), written) {
+                        (Cell::Exact(read), Cell::Number(written)) => assert_eq!(read as f32, *written),
+                        (read, written) => assert_eq!(read, *written),
+                    }
                 }
             }
         }
@@ -193,7 +202,7 @@ mod tests {
     fn a_column_has_room_for_all_of_its_numbers() {
         let kind = |cells: &[Cell]| {
             let names = ["x".to_string()];
-            let block = Block::Cells { names: &names, cells };
+            let block = Block::Cells { names: &names, cells, forms: &[] };
             Column { name: "x", block: &block, place: 0, rows: cells.len() }.kind()
         };
         let (large, half) = (Cell::Exact(16_777_217.0), Cell::Number(0.5));
@@ -208,5 +217,8 @@ mod tests {
             kind(&[Cell::Exact(0.5)]) == Kind::Double && kind(&[half, Cell::Word("16777217".into())]) == Kind::Double
         );
         assert!(kind(&[large, Cell::Word("04".into())]) == Kind::Words);
+        let truth = |word: &str| Cell::Word(word.into());
+        assert!(kind(&[truth("true"), Cell::Missing, truth("false")]) == Kind::Truth);
+        assert!(kind(&[truth("true"), truth("TRUE")]) == Kind::Words && kind(&[Cell::Missing]) == Kind::Whole);
     }
 }

@@ -192,6 +192,11 @@ impl Iterator for Rows<'_> {
     }
 }
 
+/// A value as text; times have a fraction of a second only if it is not 0.
+fn written(field: &Field) -> Cell {
+    Cell::Word(field.to_string().replace(".000000 +00:00", " +00:00"))
+}
+
 /// A cell as it would be in a CSV file.
 fn cell(field: Field, column: &Column) -> Result<Cell, String> {
     let number = |cell: Cell, number: f64| match number {
@@ -207,15 +212,13 @@ fn cell(field: Field, column: &Column) -> Result<Cell, String> {
             Ok(word) => Cell::Word(word.to_string()),
             Err(_) => return Err(format!("the column {} holds bytes that are not text", column.name)),
         },
-        Field::Long(time) if column.is_of_nanoseconds => {
-            Cell::Word(Field::TimestampMicros(time.div_euclid(1000)).to_string())
-        }
+        Field::Long(time) if column.is_of_nanoseconds => written(&Field::TimestampMicros(time.div_euclid(1000))),
         Field::Float(value) => number(Cell::Number(value), value.into()),
         Field::Double(value) => number(Cell::Exact(value), value),
         Field::Int(value) => Cell::Exact(value.into()),
         Field::Long(value) => Cell::Exact(value as f64),
         // Times, decimals and the rarer integers.
-        other => Cell::Word(other.to_string()),
+        other => written(&other),
     })
 }
 
@@ -315,16 +318,13 @@ mod tests {
             let properties = Arc::new(WriterProperties::builder().set_compression(packing).build());
             let data = load(&written(message, properties, fill)).unwrap();
             let columns = data.columns.as_ref().unwrap();
-            assert_eq!(columns.names, ["code", "number", "day", "price", "half"]);
-            assert_eq!(columns.words[0], ["00", "01", "02"]);
-            assert_eq!(columns.words[2], ["1970-01-01", "1970-01-02"]);
-            assert_eq!(columns.kinds[4], Kind::YesNo);
+            assert_eq!(columns.names(), ["time", "code", "number", "day", "price", "half"]);
+            assert_eq!(columns.all[1].words, ["00", "01", "02"]);
+            assert_eq!(columns.all[0].form.write(7.0, None), "1970-01-01 00:00:07 +00:00");
+            assert_eq!(columns.all[3].form.write(1.0, None), "1970-01-02");
+            assert_eq!(columns.all[5].kind, Kind::YesNo);
             assert_eq!(data.notes[0], "columns of lists or records were left out: list");
-            assert!(
-                data.notes[1].starts_with("the column time was left out: it has 40 different words"),
-                "{:?}",
-                data.notes
-            );
+            assert!(data.notes[1].starts_with("time: times such as 1970-01-01 00:00:"), "{:?}", data.notes);
             assert_eq!(data.train.origins.as_ref().unwrap().of(0).unwrap(), "row 1");
         }
     }

@@ -1,0 +1,350 @@
+//! One column of a table: its cells as values of a model, and back.
+
+use serde::{Deserialize, Serialize};
+
+use super::quantiles::Quantiles;
+use super::{Form, Kind, UNKNOWN};
+use crate::plan::is_missing;
+
+/// A column. A number is standardised for training: minus its mean, divided by its deviation; of what is positive or counted, the
+/// logarithm is, and of numbers by quantiles the normal score is the value. A category has a value for each of its words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub kind: Kind,
+    /// How its cells are written.
+    pub form: Form,
+    /// Which of several numbers in a cell it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<Box<Part>>,
+    /// Words that stand for a missing value, beside an empty cell; if there are none, those that usually do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Words where numbers are, which count as missing and stay in the table as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub odd: Vec<String>,
+    /// Its words; none of numbers. The last may stand for all that are grouped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
+    /// Rare words, which the last one stands for, the most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grouped: Vec<Grouped>,
+    /// What raw cells are relative to, where a float would not tell their numbers apart.
+    pub offset: f64,
+    /// Mean over the training rows: of positive numbers that of the logarithms, of counts that of the logarithms of one more. Values that
+    /// are far from all others do not count.
+    pub mean: f64,
+    /// Standard deviation over the training rows; 1 for a constant column, counts and words.
+    pub deviation: f64,
+    /// Digits behind the decimal point, where all values have so few that they are meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimals: Option<u8>,
+    /// The least and the largest number of the training rows, without those that are far from all others: what is drawn lies within.
+    pub range: [f64; 2],
+    /// The least and the largest number of the training rows.
+    pub seen: [f64; 2],
+    /// Normal scores of numbers by quantiles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<Box<Quantiles>>,
+}
+
+impl Default for Column {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            kind: Kind::Number,
+            form: Form::default(),
+            part: None,
+            missing: Vec::new(),
+            odd: Vec::new(),
+            words: Vec::new(),
+            grouped: Vec::new(),
+            offset: 0.0,
+            mean: 0.0,
+            deviation: 1.0,
+            decimals: None,
+            range: [f64::MIN, f64::MAX],
+            seen: [f64::MIN, f64::MAX],
+            quantiles: None,
+        }
+    }
+}
+
+/// One of several numbers in each cell of a table's column, such as 80 in `120/80`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The name of the table's column.
+    pub whole: String,
+    /// Which of the numbers it is, counted from 0.
+    pub number: usize,
+    /// What stands between them.
+    pub mark: String,
+}
+
+/// A word that is grouped with others, and how many rows had it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grouped {
+    /// The word.
+    pub word: String,
+    /// The rows.
+    pub rows: u64,
+}
+
+/// A cell of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// A number.
+    Number(f32),
+    /// A number of twice the precision.
+    Exact(f64),
+    /// A word.
+    Word(String),
+    /// Nothing.
+    Missing,
+}
+
+/// What values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provenance {
+    /// Those of rows that were read.
+    Kept,
+    /// Means: numbers may have more digits than the column.
+    Mean,
+    /// Draws: numbers have as many digits as the column, and lie within the range that was seen.
+    Drawn,
+}
+
+/// Words that stand for missing values, unless a user names others; in columns of numbers, `none` and other words do so too.
+pub(crate) const MISSING: [&str; 14] =
+    ["na", "n/a", "nan", "?", "null", "-", ".", "--", "#n/a", "#na", "<na>", "nat", "nil", "\\n"];
+const LONGEST_MISSING: usize = 4;
+
+/// Whether a text is empty or one of these words; if there are none, of those that usually stand for a missing value.
+pub(crate) fn is_missing_word(words: &[String], text: &str) -> bool {
+    let is_it = |word: &str| word.eq_ignore_ascii_case(text);
+    text.is_empty()
+        || match words.is_empty() {
+            true => text.len() <= LONGEST_MISSING && MISSING.into_iter().any(is_it),
+            false => words.iter().any(|word| is_it(word)),
+        }
+}
+
+/// Deviations beyond which a value grows with the logarithm of its distance, so that one that is far off all others does not outweigh
+/// them in training.
+const FAR: f64 = 8.0;
+
+/// Deviations as a model sees them.
+fn compressed(deviations: f64) -> f64 {
+    let beyond = deviations.abs() - FAR;
+    if beyond > 0.0 { (FAR + beyond.ln_1p()).copysign(deviations) } else { deviations }
+}
+
+/// And back.
+fn expanded(value: f64) -> f64 {
+    let beyond = value.abs() - FAR;
+    if beyond > 0.0 { (FAR + beyond.min(80.0).exp_m1()).copysign(value) } else { value }
+}
+
+/// A number as a sentence shows it: with six digits behind the point at most, or an exponent.
+fn short(number: f64) -> String {
+    let rounded = format!("{number:.6}");
+    let trimmed = rounded.trim_end_matches('0').trim_end_matches('.');
+    if number != 0.0 && !(1e-4..1e15).contains(&number.abs()) { format!("{number:e}") } else { trimmed.to_string() }
+}
+
+impl Column {
+    /// The name of the table's column.
+    pub fn table_name(&self) -> &str {
+        self.part.as_ref().map_or(&self.name, |part| &part.whole)
+    }
+
+    /// How many values it has in a row.
+    pub fn width(&self) -> usize {
+        if self.kind == Kind::Category { self.words.len() } else { 1 }
+    }
+
+    /// Whether a word stands for a missing value.
+    pub fn is_missing(&self, text: &str) -> bool {
+        is_missing_word(&self.missing, text)
+    }
+
+    /// Whether a cell is to be filled in: it is empty, or holds a word or a number that stands for a missing value.
+    pub fn is_blank(&self, text: &str) -> bool {
+        let number = || self.form.read(text);
+        let is_code = |word: &String| word.parse().is_ok_and(|code: f64| number() == Some(code));
+        self.is_missing(text) || self.missing.iter().any(is_code)
+    }
+
+    /// The numbers that the words of a column are, less its offset, where they are numbers; else their places.
+    pub(super) fn codes(&self) -> Vec<f32> {
+        let number = |word: &String| word.parse().ok().map(|number: f64| (number - self.offset) as f32);
+        let numbers: Option<Vec<f32>> = self.words.iter().map(number).collect();
+        numbers.unwrap_or_else(|| (0..self.words.len()).map(|code| code as f32).collect())
+    }
+
+    /// Puts the values of a raw cell; says what a model has not seen of it. `codes` are the numbers that stand for words, where the cell
+    /// is not the place of one.
+    pub(super) fn put(&self, cell: f32, codes: Option<&[f32]>, values: &mut [f32]) -> Option<String> {
+        if self.kind.is_of_words() {
+            let word = match codes {
+                _ if cell == UNKNOWN => None,
+                None => Some(cell as usize),
+                Some(codes) => codes.iter().position(|code| *code == cell),
+            };
+            let word = word.filter(|word| *word < self.words.len());
+            match (self.kind, word) {
+                (Kind::Category, Some(word)) => {
+                    values.fill(0.0);
+                    values[word] = 1.0;
+                }
+                (Kind::Category, None) => values.fill(0.0),
+                (_, word) => values[0] = word.map_or(0.5, |word| word as f32),
+            }
+            let what = || short(f64::from(cell) + self.offset);
+            return word
+                .is_none()
+                .then(|| format!("{} was never seen", if codes.is_some() { what() } else { "a word".into() }));
+        }
+        if cell == UNKNOWN {
+            self.fill(values);
+            return Some("a word where numbers are".into());
+        }
+        let number = f64::from(cell) + self.offset;
+        let why = self.strange(number);
+        values[0] = self.value(number) as f32;
+        why
+    }
+
+    /// Puts the middle of the column, in place of a value that is missing.
+    pub(super) fn fill(&self, values: &mut [f32]) {
+        values.fill(if self.kind == Kind::YesNo { 0.5 } else { 0.0 });
+    }
+
+    /// Why a number is none that the column could have, if it is.
+    fn strange(&self, number: f64) -> Option<String> {
+        let [least, most] = self.seen;
+        let span = most - least;
+        // A float has about seven digits.
+        let short = |number: f64| match &self.form {
+            Form::Time(form) => form.write(number),
+            _ => short(format!("{number:.6e}").parse().unwrap_or(number)),
+        };
+        let outside = || {
+            let is_far = number < least - span || number > most + span;
+            is_far.then(|| format!("{} is far outside of {} to {}", short(number), short(least), short(most)))
+        };
+        match self.kind {
+            Kind::Positive if number <= 0.0 => Some(format!("{} is not above 0", short(number))),
+            Kind::Count if number < 0.0 => Some(format!("{} is below 0", short(number))),
+            Kind::Count if number.fract() != 0.0 => Some(format!("{} is not whole", short(number))),
+            _ => outside(),
+        }
+    }
+
+    /// The value of a number; of one that the column cannot have, that of the nearest.
+    fn value(&self, number: f64) -> f64 {
+        let [least, _] = self.range;
+        let standardised = |number: f64| compressed((number - self.mean) / self.deviation);
+        match self.kind {
+            Kind::Number => standardised(number),
+            Kind::Positive => {
+                let least = if least > 0.0 && least.is_finite() { least } else { f64::MIN_POSITIVE };
+                standardised(if number > 0.0 { number } else { least }.ln())
+            }
+            Kind::Quantile => compressed(self.quantiles.as_ref().map_or(0.0, |quantiles| quantiles.score(number))),
+            // A float holds the logarithm of a count exactly enough up to the largest one.
+            Kind::Count => number.round().clamp(0.0, super::LARGEST_COUNT).ln_1p() - self.mean,
+            Kind::YesNo | Kind::Category => 0.0,
+        }
+    }
+
+    /// The number in the table's own units that a value is, of numbers.
+    pub fn of_value(&self, value: f64) -> f64 {
+        match self.kind {
+            Kind::Number => expanded(value) * self.deviation + self.mean,
+            Kind::Positive => (expanded(value) * self.deviation + self.mean).exp(),
+            Kind::Quantile => self.quantiles.as_ref().map_or(0.0, |quantiles| quantiles.number(expanded(value))),
+            Kind::Count => (value + self.mean).exp_m1().max(0.0),
+            Kind::YesNo | Kind::Category => value,
+        }
+    }
+
+    /// A value that is shown as this number: the inverse of [`Column::of_value`].
+    pub fn to_value(&self, number: f64) -> f64 {
+        match self.kind {
+            Kind::YesNo | Kind::Category => number,
+            Kind::Count => number.max(0.0).ln_1p() - self.mean,
+            _ => self.value(number),
+        }
+    }
+
+    /// The number of values; of words, the place of the likeliest one.
+    pub(super) fn number(&self, values: &[f32], shown: Provenance) -> f64 {
+        let number = match self.kind {
+            Kind::YesNo => f64::from(u8::from(values[0] >= 0.5)),
+            Kind::Category => {
+                let likelier = |best: usize, word: usize| if values[word] > values[best] { word } else { best };
+                (1..values.len()).fold(0, likelier) as f64
+            }
+            _ => self.of_value(values[0].into()),
+        };
+        if self.kind.is_of_words() {
+            return number;
+        }
+        let number = if shown == Provenance::Drawn { number.clamp(self.range[0], self.range[1]) } else { number };
+        match self.decimals.filter(|_| shown != Provenance::Mean) {
+            Some(decimals) => {
+                let scale = 10_f64.powi(decimals.into());
+                let rounded = (number * scale).round() / scale;
+                // A positive number is never rounded to 0; and plus zero, so that none is -0.
+                if self.kind == Kind::Positive && rounded <= 0.0 { 1.0 / scale } else { rounded + 0.0 }
+            }
+            None => number,
+        }
+    }
+
+    /// The cell of values; `row` is a number of the row that draws of grouped words depend on.
+    pub(super) fn cell(&self, values: &[f32], shown: Provenance, row: impl FnOnce() -> u64) -> Cell {
+        if is_missing(values[0]) {
+            return Cell::Missing;
+        }
+        let number = self.number(values, shown);
+        if self.kind.is_of_words() {
+            return Cell::Word(self.word(number as usize, shown, row));
+        }
+        self.written(number, shown)
+    }
+
+    /// The cell of a number.
+    pub(super) fn written(&self, number: f64, shown: Provenance) -> Cell {
+        match (&self.form, self.decimals) {
+            (Form::Time(form), _) => Cell::Word(form.write(number)),
+            // What its digits say; a number without digits of its own has those of a float.
+            (_, Some(_)) if shown != Provenance::Mean => Cell::Exact(number),
+            _ if self.offset == 0.0 => Cell::Number(number as f32),
+            _ => Cell::Exact(number),
+        }
+    }
+
+    /// The word at a place: of those that are grouped, one that is drawn as often as rows had it, or the most frequent.
+    fn word(&self, place: usize, shown: Provenance, row: impl FnOnce() -> u64) -> String {
+        let is_group = !self.grouped.is_empty() && place + 1 == self.words.len();
+        if !is_group {
+            return self.words.get(place).cloned().unwrap_or_default();
+        }
+        let all: u64 = self.grouped.iter().map(|grouped| grouped.rows).sum();
+        let mut rest = match shown {
+            Provenance::Drawn => row() % all.max(1),
+            Provenance::Kept | Provenance::Mean => 0,
+        };
+        let drawn = self.grouped.iter().find(|grouped| {
+            let is_it = rest < grouped.rows;
+            rest = rest.saturating_sub(grouped.rows);
+            is_it
+        });
+        drawn.or(self.grouped.first()).map_or_else(String::new, |grouped| grouped.word.clone())
+    }
+}
