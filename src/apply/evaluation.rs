@@ -156,7 +156,8 @@ fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> R
     let width = columns.width();
     let values = rows.numbers(0..rows.rows, width);
     let bits = |(column, span): (usize, Range<usize>)| {
-        let Column { mean, deviation, kind, quantiles, .. } = &columns.all[column];
+        let of = &columns.all[column];
+        let Column { mean, deviation, kind, .. } = of;
         // The density of what is positive is that of its logarithm over the number.
         let logarithms = values.iter().skip(span.start).step_by(width).map(|v| f64::from(*v) * deviation + mean);
         match kind {
@@ -164,8 +165,7 @@ fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> R
             Kind::Positive => Ok(deviation.log2() + logarithms.sum::<f64>() / LN_2 / rows.rows as f64),
             Kind::Quantile => {
                 let scores = values.iter().skip(span.start).step_by(width);
-                let bits =
-                    scores.map(|score| Some(quantiles.as_ref()?.growth((*score).into())?.log2())).sum::<Option<f64>>();
+                let bits = scores.map(|score| Some(of.quantiles.growth((*score).into())?.log2())).sum::<Option<f64>>();
                 bits.map(|bits| bits / rows.rows as f64).ok_or(
                     "rows share values of a column by quantiles, which have a probability and no density: --column NAME=number has one",
                 )

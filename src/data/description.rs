@@ -53,16 +53,14 @@ impl TryFrom<Unchecked> for Description {
 /// Columns that fit together.
 fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
     for column in &columns.all {
-        let Column { mean, deviation, offset, range, seen, quantiles, .. } = column;
+        let Column { mean, deviation, offset, range, seen, .. } = column;
+        let quantiles = &column.quantiles;
         let are_finite = [mean, offset].iter().all(|number| number.is_finite());
         if !are_finite || !(deviation.is_finite() && *deviation > 0.0) {
             return Err("a column has no finite mean, or no deviation above 0".into());
         }
         let are_ordered = [range, seen].iter().all(|[least, most]| least <= most);
-        if !are_ordered
-            || !quantiles.as_ref().is_none_or(|quantiles| quantiles.is_whole())
-            || (column.kind == Kind::Quantile) != quantiles.as_ref().is_some_and(|quantiles| !quantiles.is_empty())
-        {
+        if !are_ordered || !quantiles.is_whole() || (column.kind == Kind::Quantile) == quantiles.is_empty() {
             return Err("the numbers of a column have no range, or no quantiles in order".into());
         }
         let fits = match column.kind {

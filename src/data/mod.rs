@@ -37,7 +37,9 @@ pub mod write;
 pub use apply::{rows, rows_of_factors, rows_with};
 pub use bytes::content;
 pub(crate) use columns::normal_quantile;
-pub use columns::{Cell, Column, Columns, Form, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm};
+pub use columns::{
+    Cell, Column, Columns, Details, Form, Grouped, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
+};
 pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Unseen, Values, spread};
 pub(crate) use error::list;
 pub(crate) use error::shown;

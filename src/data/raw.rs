@@ -4,7 +4,7 @@ use super::table::Dialect;
 use super::{Column, Columns, DataError, Kind, NamedKind, Options, Shape, Split, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
-pub(super) const MOST_COLUMNS: usize = 1 << 18;
+pub(super) const MOST_COLUMNS: usize = 1 << 16;
 
 /// Called from any thread with the number of files read so far and the number of all files.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);

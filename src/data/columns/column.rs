@@ -17,21 +17,9 @@ pub struct Column {
     pub kind: Kind,
     /// How its cells are written.
     pub form: Form,
-    /// Which of several numbers in a cell it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub part: Option<Box<Part>>,
-    /// Words that stand for a missing value, beside an empty cell; if there are none, those that usually do.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
-    /// Words where numbers are, which count as missing and stay in the table as they are.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub odd: Vec<String>,
     /// Its words; none of numbers. The last may stand for all that are grouped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<String>,
-    /// Rare words, which the last one stands for, the most frequent first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub grouped: Vec<Grouped>,
     /// What raw cells are relative to, where a float would not tell their numbers apart.
     pub offset: f64,
     /// Mean over the training rows: of positive numbers that of the logarithms, of counts that of the logarithms of one more. Values that
@@ -46,9 +34,50 @@ pub struct Column {
     pub range: [f64; 2],
     /// The least and the largest number of the training rows.
     pub seen: [f64; 2],
-    /// Normal scores of numbers by quantiles.
+    /// What most columns have not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quantiles: Option<Box<Quantiles>>,
+    pub details: Option<Box<Details>>,
+}
+
+/// What most columns have not: a table may have very many of them. It is read as if it stood in the column itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// Which of several numbers in a cell it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// Words that stand for a missing value, beside an empty cell; if there are none, those that usually do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Words where numbers are, which count as missing and stay in the table as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub odd: Vec<String>,
+    /// Rare words, which the last word stands for, the most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grouped: Vec<Grouped>,
+    /// Normal scores of numbers by quantiles.
+    #[serde(skip_serializing_if = "Quantiles::is_empty")]
+    pub quantiles: Quantiles,
+}
+
+impl Details {
+    const NONE: Self =
+        Self { part: None, missing: Vec::new(), odd: Vec::new(), grouped: Vec::new(), quantiles: Quantiles::NONE };
+}
+
+impl std::ops::Deref for Column {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        static NONE: Details = Details::NONE;
+        self.details.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl std::ops::DerefMut for Column {
+    fn deref_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_with(Box::default)
+    }
 }
 
 impl Default for Column {
@@ -57,18 +86,14 @@ impl Default for Column {
             name: String::new(),
             kind: Kind::Number,
             form: Form::default(),
-            part: None,
-            missing: Vec::new(),
-            odd: Vec::new(),
             words: Vec::new(),
-            grouped: Vec::new(),
             offset: 0.0,
             mean: 0.0,
             deviation: 1.0,
             decimals: None,
             range: [f64::MIN, f64::MAX],
             seen: [f64::MIN, f64::MAX],
-            quantiles: None,
+            details: None,
         }
     }
 }
@@ -254,7 +279,7 @@ impl Column {
                 let least = if least > 0.0 && least.is_finite() { least } else { f64::MIN_POSITIVE };
                 standardised(if number > 0.0 { number } else { least }.ln())
             }
-            Kind::Quantile => compressed(self.quantiles.as_ref().map_or(0.0, |quantiles| quantiles.score(number))),
+            Kind::Quantile => compressed(self.quantiles.score(number)),
             // A float holds the logarithm of a count exactly enough up to the largest one.
             Kind::Count => number.round().clamp(0.0, super::LARGEST_COUNT).ln_1p() - self.mean,
             Kind::YesNo | Kind::Category => 0.0,
@@ -266,7 +291,7 @@ impl Column {
         match self.kind {
             Kind::Number => expanded(value) * self.deviation + self.mean,
             Kind::Positive => (expanded(value) * self.deviation + self.mean).exp(),
-            Kind::Quantile => self.quantiles.as_ref().map_or(0.0, |quantiles| quantiles.number(expanded(value))),
+            Kind::Quantile => self.quantiles.number(expanded(value)),
             Kind::Count => (value + self.mean).exp_m1().max(0.0),
             Kind::YesNo | Kind::Category => value,
         }

@@ -239,7 +239,7 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
         Kind::Number => (column.mean, column.deviation) = moments(near, |value| value),
         Kind::Positive => (column.mean, column.deviation) = moments(near, f64::ln),
         Kind::Count => column.mean = moments(near, f64::ln_1p).0,
-        Kind::Quantile => column.quantiles = Some(Box::new(Quantiles::of(near))),
+        Kind::Quantile => column.quantiles = Quantiles::of(near),
         // Those of an array; a table's are words already.
         Kind::YesNo | Kind::Category => {
             column.words = numbers.distinct().map(|number| (number as f32).to_string()).collect();

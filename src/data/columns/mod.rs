@@ -11,7 +11,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub use column::{Cell, Column, Grouped, Part, Provenance};
+pub use column::{Cell, Column, Details, Grouped, Part, Provenance};
 pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};

@@ -23,6 +23,9 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
+    /// Those of no number.
+    pub(super) const NONE: Self = Self { values: Vec::new(), low: Vec::new(), high: Vec::new() };
+
     /// Of numbers in ascending order.
     pub fn of(sorted: &[f64]) -> Self {
         let count = sorted.len();

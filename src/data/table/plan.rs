@@ -32,7 +32,7 @@ pub struct Plan {
 const MOST_SAID: usize = 12;
 
 /// Columns that the cells are looked at of at once.
-const AT_ONCE: usize = 8192;
+const AT_ONCE: usize = 2048;
 
 /// A row with too few or too many fields.
 pub fn check(path: &Path, content: &Content, layout: &Layout, record: &Record) -> Result<(), DataError> {
@@ -171,20 +171,20 @@ impl Plan {
                     let raw = RawColumn { column, asked, is_of_words: found.are_words, is_measured: true };
                     plan.columns.push(Planned { raw, place });
                 };
-                let column = Column {
-                    name: name.clone(),
-                    missing: absent_of(number).words.clone(),
-                    offset: found.offset,
-                    decimals: found.decimals,
-                    ..Column::default()
-                };
+                let mut column =
+                    Column { name: name.clone(), offset: found.offset, decimals: found.decimals, ..Column::default() };
+                if !absent_of(number).words.is_empty() {
+                    column.missing.clone_from(&absent_of(number).words);
+                }
                 match <[Form; 1]>::try_from(found.forms) {
                     Ok([form]) => planned(Column { form, ..column }),
                     Err(parts) => {
                         for (part, form) in parts.into_iter().enumerate() {
                             let name = format!("{} ({})", column.name, part + 1);
                             let part = Part { whole: column.name.clone(), number: part, mark: found.mark.into() };
-                            planned(Column { name, form, part: Some(Box::new(part)), ..column.clone() });
+                            let mut of_part = Column { name, form, ..column.clone() };
+                            of_part.part = Some(part);
+                            planned(of_part);
                         }
                     }
                 }

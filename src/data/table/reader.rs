@@ -150,7 +150,9 @@ impl<'a> Reader<'a> {
         let mut columns: Vec<RawColumn> =
             std::mem::take(&mut self.plan.columns).into_iter().map(|planned| planned.raw).collect();
         for (raw, odd) in columns.iter_mut().zip(std::mem::take(&mut self.odd)) {
-            raw.column.odd.extend(odd);
+            if !odd.is_empty() {
+                raw.column.odd = odd;
+            }
         }
         // What was asked for stays.
         let is_free = options.columns.is_empty() && self.request.like.is_none();
