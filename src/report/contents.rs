@@ -7,8 +7,12 @@ pub struct Page {
     pub title: String,
     /// Model, data, adapter and times of the run.
     pub facts: Facts,
+    /// What a reader must know before anything else.
+    pub notices: Vec<Notice>,
     /// The main figures of a run.
     pub headline: Headline,
+    /// What `wgvae eval` has found of the model.
+    pub evaluated: Option<Evaluated>,
     /// The metrics of each epoch.
     pub epochs: Vec<Epoch>,
     /// The metrics of steps in between.
@@ -33,6 +37,50 @@ pub struct Page {
     pub config: String,
     /// Commands to continue with.
     pub next: Vec<Command>,
+}
+
+/// Something that a reader must know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// In a few words.
+    pub headline: String,
+    /// In a sentence.
+    pub sentence: String,
+}
+
+/// What `wgvae eval` has found of a model.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evaluated {
+    /// The rows that the figures are of.
+    pub rows: String,
+    /// The figures.
+    pub figures: Vec<Figure>,
+}
+
+/// Which of several figures is the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Best {
+    /// The lowest.
+    Lowest,
+    /// The highest.
+    Highest,
+    /// None is better than another.
+    Neither,
+}
+
+/// A figure with its error, if it has one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+    /// Its standard error.
+    pub error: Option<f64>,
+    /// What it was found from. Figures of one name that were found from something else cannot be compared.
+    pub note: String,
+    /// Which one is the best.
+    pub best: Best,
 }
 
 /// Model, data, adapter and times of the run.

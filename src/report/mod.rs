@@ -13,6 +13,7 @@ mod sections;
 mod sparkline;
 
 pub use grid::{Size, grid, reconstructions, stacked, strips};
-pub use numbers::duration;
+pub use numbers::{duration, measured};
 pub use scatter::scatter;
+pub use sections::with_error;
 pub use sparkline::sparkline;

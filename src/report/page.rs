@@ -1,8 +1,8 @@
 //! A run as one self-contained HTML page.
 
 pub use super::contents::{
-    Column, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Marginal, Page, Picture, Points, Shares,
-    Step,
+    Best, Column, Command, Diagnosed, Dimension, Epoch, Evaluated, Facts, Figure, Headline, Latent, Marginal, Notice,
+    Page, Picture, Points, Shares, Step,
 };
 use super::markup::escape;
 use super::sections;
@@ -11,6 +11,7 @@ use super::sections;
 pub fn html(page: &Page) -> String {
     let parts = [
         sections::header(page),
+        sections::evaluated(page.evaluated.as_ref()),
         sections::training(page),
         sections::made(page),
         sections::latent(page),
@@ -79,7 +80,21 @@ mod tests {
         let all = Page {
             title: "run".into(),
             facts: Facts { seed: Some(7), more: vec![("Batch".into(), "128".into())], ..Facts::default() },
+            notices: vec![Notice {
+                headline: "Overfits after epoch 32".into(),
+                sentence: "The <test> loss rose.".into(),
+            }],
             headline: Headline { active: Some((3, 4)), ..Headline::default() },
+            evaluated: Some(Evaluated {
+                rows: "1,000 test rows".into(),
+                figures: vec![Figure {
+                    name: "-ln p(x)".into(),
+                    value: 104.317,
+                    error: Some(0.61),
+                    note: "500 draws".into(),
+                    best: Best::Lowest,
+                }],
+            }),
             epochs: vec![epoch],
             steps: vec![Step { step: 50, loss: 1.0, lr: 0.1, beta: 1.0 }],
             diagnoses: [1, 2].map(diagnosed).into(),
@@ -98,6 +113,7 @@ mod tests {
         };
         let body = sound(&all);
         let expected = [
+            "Evaluation of 1,000 test rows",
             "Training",
             "Reconstructions and samples",
             "Latent space",
@@ -118,9 +134,13 @@ mod tests {
             "alt=\"&quot;digits",
             "&lt;Bern&gt;",
             "25.0 %",
+            "<td>104.32 ± 0.610</td><td>500 draws</td>",
         ] {
             assert!(body.contains(text), "no {text} in {body}");
         }
+        // What must be known comes first.
+        let place = |text: &str| body.find(text).unwrap();
+        assert!(place("<b>Overfits after epoch 32</b> The &lt;test&gt; loss rose.") < place("<dl class=\"tiles\">"));
         assert!(!body.contains("mean absolute error") && !body.contains("R²"), "a column without values");
 
         let only_columns = Page { columns: all.columns.clone(), ..Page::default() };

@@ -2,7 +2,8 @@
 
 use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
 use super::contents::{
-    Column, Command, Diagnosed, Epoch, Facts, Headline, Marginal, Page, Picture, Points, Shares, Step,
+    Column, Command, Diagnosed, Epoch, Evaluated, Facts, Figure, Headline, Marginal, Notice, Page, Picture, Points,
+    Shares, Step,
 };
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
@@ -28,11 +29,11 @@ fn section(heading: &str, body: &str) -> String {
 }
 
 /// Figures side by side; `columns` is the CSS class of the layout.
-fn side_by_side(figures: &[String], columns: &str) -> String {
+pub fn side_by_side(figures: &[String], columns: &str) -> String {
     if figures.is_empty() { String::new() } else { format!("<div class=\"{columns}\">\n{}</div>\n", figures.concat()) }
 }
 
-/// The run's name, a summary of it, and its main figures.
+/// The run's name, a summary of it, what must be known of it, and its main figures.
 pub fn header(page: &Page) -> String {
     let facts = &page.facts;
     let lines: String = [&facts.model, &facts.data]
@@ -41,7 +42,29 @@ pub fn header(page: &Page) -> String {
         .map(|line| format!("<li>{}</li>", escape(line)))
         .collect();
     let lines = if lines.is_empty() { lines } else { format!("<ul class=\"lead\">{lines}</ul>\n") };
-    format!("<header>\n<h1>{}</h1>\n{lines}{}</header>\n", escape(&page.title), tiles(&page.headline))
+    let (title, notices) = (escape(&page.title), notices(&page.notices));
+    format!("<header>\n<h1>{title}</h1>\n{lines}{notices}{}</header>\n", tiles(&page.headline))
+}
+
+/// What must be known, a line each.
+fn notices(notices: &[Notice]) -> String {
+    let line = |n: &Notice| format!("<li><b>{}</b> {}</li>\n", escape(&n.headline), escape(&n.sentence));
+    let lines: String = notices.iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("<ul class=\"notices\">\n{lines}</ul>\n") }
+}
+
+/// A figure with its error.
+pub fn with_error(figure: &Figure) -> String {
+    let error = figure.error.filter(|error| error.is_finite());
+    error.map_or_else(|| measured(figure.value), |error| format!("{} ± {}", measured(figure.value), measured(error)))
+}
+
+/// What `wgvae eval` has found.
+pub fn evaluated(evaluated: Option<&Evaluated>) -> String {
+    let Some(evaluated) = evaluated.filter(|evaluated| !evaluated.figures.is_empty()) else { return String::new() };
+    let row = |f: &Figure| vec![f.name.clone(), with_error(f), f.note.clone()];
+    let rows: Vec<Vec<String>> = evaluated.figures.iter().map(row).collect();
+    section(&format!("Evaluation of {}", evaluated.rows), &table(&["figure", "value", "from"], &rows))
 }
 
 fn tiles(headline: &Headline) -> String {
@@ -162,7 +185,8 @@ fn points(points: &Points) -> String {
     Cloud { title: "Data and samples".into(), axes, is_named_inside: false, groups }.figure()
 }
 
-fn picture(picture: &Picture) -> String {
+/// A picture as a figure.
+pub fn picture(picture: &Picture) -> String {
     let size = png_size(&picture.png).filter(|(width, height)| *width > 0 && *height > 0);
     let available = if picture.is_wide { PAGE_WIDTH } else { PICTURE_WIDTH };
     let attributes = size.map(|(width, height)| {

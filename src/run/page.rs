@@ -1,17 +1,19 @@
 //! The contents of a run's page, from the run's folder and from its model applied to rows.
 
-use super::tables;
+use super::{evaluated, tables};
 use crate::apply::record::{Metrics, Record};
-use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, Shown, bits_per_dimension, draws};
+use crate::apply::{
+    Applied, Codes, Evaluation, Mixture, Run, RunError, Shown, bits_per_dimension, draws, evaluated as kept,
+};
 use crate::config::{Config, PriorKind, RowSpec};
 use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
 use crate::quote::quoted;
 use crate::report::page::{
-    self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
+    self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Notice, Page, Picture, Points, Step,
 };
 use crate::report::{self, latent};
-use crate::train::{Diagnosis, EVALUATION};
+use crate::train::{Diagnosis, advice};
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -108,10 +110,38 @@ fn diagnosed(of: &Diagnosis) -> Diagnosed {
 
 /// What `wgvae eval --nll K --checkpoints` found and kept in the run's folder: epochs, and `-ln p(x)` of the rows after them.
 fn likelihoods(run: &Run) -> Vec<(f64, f64)> {
-    let kept = std::fs::read(run.path.join(EVALUATION)).unwrap_or_default();
-    let figures: serde_json::Value = serde_json::from_slice(&kept).unwrap_or_default();
+    let figures = kept::kept(&run.path).unwrap_or_default();
     let at = |checkpoint: &serde_json::Value| Some((checkpoint["epochs"].as_f64()?, checkpoint["nll"].as_f64()?));
-    figures["checkpoints"].as_array().into_iter().flatten().filter_map(at).collect()
+    figures.get("checkpoints").and_then(|all| all.as_array()).into_iter().flatten().filter_map(at).collect()
+}
+
+/// What a reader must know of a run before anything else: what went wrong while it trained.
+pub fn notices(run: &Run, metrics: &Metrics) -> Vec<Notice> {
+    let losses: Vec<f64> = metrics.epochs.iter().map(|e| e.test_loss).collect();
+    let ends = metrics.of_model().zip(metrics.epochs.last());
+    let advice = ends.map_or_else(Vec::new, |(best, last)| advice(&run.config, best, last, &losses));
+    let mut notices: Vec<Notice> = advice
+        .into_iter()
+        .map(|advice| {
+            // The headline says already what it is.
+            let sentence = advice.sentence.split_once(": ").map_or(advice.sentence.as_str(), |(_, rest)| rest);
+            let mut letters = sentence.chars();
+            let first: String = letters.next().iter().flat_map(|c| c.to_uppercase()).collect();
+            Notice { headline: advice.headline, sentence: format!("{first}{}.", letters.as_str()) }
+        })
+        .collect();
+    if metrics.rollbacks > 0 {
+        notices.push(Notice {
+            headline: format!(
+                "Diverged {}",
+                if metrics.rollbacks == 1 { "once".into() } else { format!("{} times", metrics.rollbacks) }
+            ),
+            sentence:
+                "Training went back to a checkpoint and on from there with half the learning rate; try a smaller --lr."
+                    .into(),
+        });
+    }
+    notices
 }
 
 /// The contents of the page.
@@ -132,11 +162,14 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         true => model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?,
         false => Shown::default(),
     };
+    let (marginals, unlike) = tables::marginals(run, split, &samples, model)?;
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
     let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
     Ok(Page {
         title: run.name(),
         facts: facts(run, record, metrics),
+        notices: notices(run, metrics).into_iter().chain(unlike).collect(),
+        evaluated: evaluated::found(run),
         headline: Headline {
             test_loss,
             reconstruction: Some(figures.reconstruction),
@@ -159,7 +192,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
             samples: plane(&samples.means),
         }),
         columns: tables::columns(run, split, &shown),
-        marginals: tables::marginals(run, split, samples, model)?,
+        marginals,
         config: run.config.to_toml()?,
         next: next(run),
     })

@@ -16,8 +16,13 @@ fn pages() -> Vec<(&'static str, String)> {
     let run = |name: &str, page: Page| RunMetrics {
         name: name.into(),
         facts: page.facts,
+        loss: "reconstruction + KL (bernoulli)".into(),
         headline: page.headline,
+        notices: page.notices,
+        evaluated: page.evaluated,
         epochs: page.epochs,
+        pictures: page.pictures,
+        ..RunMetrics::default()
     };
     let runs = [run("dense-strokes", synthetic::images()), run("points-moons", synthetic::points())];
     vec![

@@ -215,8 +215,10 @@ impl Trainer {
                 error => error,
             })?;
         }
-        for advice in advice(&self.config, &self.progress, &self.test_losses) {
-            watch(Event::Warning(&advice))?;
+        if let (Some(best), Some(last)) = (&self.progress.best, &self.progress.last) {
+            for advice in advice(&self.config, best, last, &self.test_losses) {
+                watch(Event::Warning(&advice.sentence))?;
+            }
         }
         let summary = self.summary(folder);
         folder.record(&MetricsLine::Done(summary.clone()))?;
