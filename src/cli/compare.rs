@@ -78,11 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             test_recon: saved.test_recon,
             test_kl: saved.test_kl,
             last_test_loss: last.test_loss,
-            evaluated: evaluated
-                .iter()
-                .flat_map(|evaluated| &evaluated.figures)
-                .map(|figure| (figure.name.clone(), figure.value.into()))
-                .collect(),
+            evaluated: evaluated.iter().map(|figure| (figure.name.clone(), figure.value.into())).collect(),
             notices: notices.iter().map(|notice| notice.headline.clone()).collect(),
         });
         let active = metrics.diagnosis_of_model().map(|diagnosis| (diagnosis.active_units, run.config.model.latent));
@@ -161,11 +157,8 @@ fn lines(out: &mut impl Write, rows: &[Row], pages: &[RunMetrics]) -> std::io::R
         for notice in &r.notices {
             writeln!(out, "           {notice}")?;
         }
-        if let Some(evaluated) = &page.evaluated {
-            for figure in &evaluated.figures {
-                let (name, value) = (&figure.name, with_error(figure));
-                writeln!(out, "           {name}: {value}, of {}", evaluated.rows)?;
-            }
+        for figure in &page.evaluated {
+            writeln!(out, "           {}: {} ({})", figure.name, with_error(figure), figure.note)?;
         }
     }
     Ok(())

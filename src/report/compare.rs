@@ -1,7 +1,7 @@
 //! The page that compares several runs.
 
 use super::chart::{Heights, Lines, Series, Size};
-use super::contents::{Best, Evaluated, Figure, Notice, Picture};
+use super::contents::{Best, Figure, Notice, Picture};
 use super::markup::escape;
 use super::numbers::{duration, grouped, measured};
 use super::page::{Epoch, Facts, Headline, document};
@@ -23,7 +23,7 @@ pub struct RunMetrics {
     /// What must be known of it.
     pub notices: Vec<Notice>,
     /// What `wgvae eval` has found of it.
-    pub evaluated: Option<Evaluated>,
+    pub evaluated: Vec<Figure>,
     /// The metrics of each epoch.
     pub epochs: Vec<Epoch>,
     /// Pictures: those with one title are shown side by side.
@@ -81,15 +81,15 @@ pub fn comparison(runs: &[RunMetrics]) -> String {
     document(&title, &body)
 }
 
-/// The curves of the runs whose losses are of this kind, or of all.
+/// The curves of the runs whose losses are of this kind, or of all. A run has one colour in all charts.
 fn chart(runs: &[RunMetrics], kind: Option<&str>, (name, value): Curve, kinds: usize) -> Option<String> {
-    let runs: Vec<&RunMetrics> = runs.iter().filter(|run| kind.is_none_or(|kind| kind == run.loss)).collect();
-    if !runs.iter().flat_map(|r| &r.epochs).any(|e| value(e) != 0.0) {
+    let is_of_kind = |run: &RunMetrics| kind.is_none_or(|kind| kind == run.loss);
+    if !runs.iter().filter(|run| is_of_kind(run)).flat_map(|r| &r.epochs).any(|e| value(e) != 0.0) {
         return None;
     }
-    let series = |run: &&RunMetrics| Series {
-        name: run.name.clone(),
-        points: run.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
+    let series = |run: &RunMetrics| {
+        let epochs = if is_of_kind(run) { &run.epochs[..] } else { &[] };
+        Series { name: run.name.clone(), points: epochs.iter().map(|e| (e.epoch as f64, value(e))).collect() }
     };
     let series = runs.iter().map(series).collect();
     let title = kind.filter(|_| kinds > 1).map_or(name.to_string(), |kind| format!("{name}: {kind}"));
@@ -152,36 +152,34 @@ fn table(runs: &[RunMetrics]) -> String {
     )
 }
 
-/// Rows of what `wgvae eval` has found. Figures of other rows, or from something else, are shown and not ranked.
+/// Rows of what `wgvae eval` has found. Figures that were not found alike, of other rows for instance, are shown with what they were
+/// found from, and not ranked.
 fn found(runs: &[RunMetrics], is_same_data: bool) -> Vec<Row> {
-    let all = runs.iter().filter_map(|run| run.evaluated.as_ref());
-    let rows = distinct(all.clone().map(|evaluated| evaluated.rows.as_str()));
-    let names = distinct(all.clone().flat_map(|evaluated| &evaluated.figures).map(|figure| figure.name.as_str()));
-    let mut out = match rows[..] {
-        [] => Vec::new(),
-        _ => vec![plain(runs, "Evaluated on", |run| run.evaluated.as_ref().map(|e| e.rows.clone()))],
-    };
-    for name in names {
-        let of = |run: &RunMetrics| -> Option<Figure> {
-            run.evaluated.as_ref().and_then(|e| e.figures.iter().find(|f| f.name == name)).cloned()
+    let of_name = |name: &str| {
+        let of = |run: &RunMetrics| run.evaluated.iter().find(|figure| figure.name == name).cloned();
+        let figures: Vec<Option<Figure>> = runs.iter().map(of).collect();
+        let notes = distinct(figures.iter().flatten().map(|figure| figure.note.as_str()));
+        let cell = |figure: &Figure| match notes.len() {
+            1 => with_error(figure),
+            _ => format!("{} ({})", with_error(figure), figure.note),
         };
-        let figures: Vec<Figure> = runs.iter().filter_map(of).collect();
-        let is_ranked = is_same_data && rows.len() == 1 && figures.windows(2).all(|pair| pair[0].note == pair[1].note);
-        let values: Vec<Option<f64>> = runs.iter().map(|run| of(run).map(|figure| figure.value)).collect();
+        let values: Vec<Option<f64>> =
+            figures.iter().map(|figure| figure.as_ref().map(|figure| figure.value)).collect();
         let finite: Vec<f64> = values.iter().flatten().copied().filter(|v| v.is_finite()).collect();
-        let best = match figures.first().map_or(Best::Neither, |figure| figure.best) {
+        let best = match figures.iter().flatten().next().map_or(Best::Neither, |figure| figure.best) {
             Best::Lowest => finite.iter().copied().min_by(f64::total_cmp),
             Best::Highest => finite.iter().copied().max_by(f64::total_cmp),
             Best::Neither => None,
         };
-        out.push(Row {
+        Row {
             name: name.to_string(),
-            cells: runs.iter().map(|run| of(run).map(|figure| with_error(&figure))).collect(),
-            best: best.filter(|_| is_ranked && finite.len() > 1),
+            cells: figures.iter().map(|figure| figure.as_ref().map(cell)).collect(),
+            best: best.filter(|_| is_same_data && notes.len() == 1 && finite.len() > 1),
             values,
-        });
-    }
-    out
+        }
+    };
+    let names = distinct(runs.iter().flat_map(|run| &run.evaluated).map(|figure| figure.name.as_str()));
+    names.into_iter().map(of_name).collect()
 }
 
 fn plain(runs: &[RunMetrics], name: &str, cell: impl Fn(&RunMetrics) -> Option<String>) -> Row {
@@ -258,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_ranked_where_it_is_of_the_same_rows() {
-        let of = |name: &str, rows: &str, note: &str, nll: f64, precision: f64| {
+    fn what_was_found_is_ranked_where_it_was_found_alike() {
+        let of = |name: &str, note: &str, nll: f64, precision: f64| {
             let figure = |name: &str, value: f64, best: Best| Figure {
                 name: name.into(),
                 value,
@@ -267,30 +265,23 @@ mod tests {
                 note: note.into(),
                 best,
             };
-            let figures = vec![
+            let evaluated = vec![
                 figure("-ln p(x)", nll, Best::Lowest),
                 figure("Precision", precision, Best::Highest),
                 figure("TC", 1.0, Best::Neither),
             ];
-            RunMetrics { evaluated: Some(Evaluated { rows: rows.into(), figures }), ..run(name, 100.0) }
+            RunMetrics { evaluated, ..run(name, 100.0) }
         };
-        let page = comparison(&[
-            of("a", "9 test rows", "10 draws", 90.0, 0.7),
-            of("b", "9 test rows", "10 draws", 80.0, 0.6),
-            run("c", 1.0),
-        ]);
+        let page = comparison(&[of("a", "9 rows", 90.0, 0.7), of("b", "9 rows", 80.0, 0.6), run("c", 1.0)]);
         for cells in [
             "<td>90.00 ± 0.500</td><td><b>80.00 ± 0.500</b></td><td>–</td>",
             "<td><b>0.700 ± 0.500</b></td><td>0.600 ± 0.500</td><td>–</td>",
             "<td>1.00 ± 0.500</td><td>1.00 ± 0.500</td><td>–</td>",
-            "<td>9 test rows</td><td>9 test rows</td><td>–</td>",
         ] {
             assert!(page.contains(cells), "no {cells} in {page}");
         }
-        for other in [of("b", "8 test rows", "10 draws", 80.0, 0.6), of("b", "9 test rows", "9 draws", 80.0, 0.6)] {
-            let page = comparison(&[of("a", "9 test rows", "10 draws", 90.0, 0.7), other]);
-            assert!(page.contains("<td>80.00 ± 0.500</td>"), "{page}");
-        }
+        let page = comparison(&[of("a", "9 rows", 90.0, 0.7), of("b", "8 rows", 80.0, 0.6)]);
+        assert!(page.contains("<td>90.00 ± 0.500 (9 rows)</td><td>80.00 ± 0.500 (8 rows)</td>"), "{page}");
     }
 
     #[test]

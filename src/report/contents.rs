@@ -12,7 +12,7 @@ pub struct Page {
     /// The main figures of a run.
     pub headline: Headline,
     /// What `wgvae eval` has found of the model.
-    pub evaluated: Option<Evaluated>,
+    pub evaluated: Vec<Figure>,
     /// The metrics of each epoch.
     pub epochs: Vec<Epoch>,
     /// The metrics of steps in between.
@@ -25,6 +25,8 @@ pub struct Page {
     pub dimensions: Vec<Dimension>,
     /// Pictures, in the order of the page.
     pub pictures: Vec<Picture>,
+    /// Rows of images with a name each.
+    pub strips: Option<Strips>,
     /// Test examples in the latent space.
     pub latent: Option<Latent>,
     /// 2-D points of the data and of the model.
@@ -48,15 +50,6 @@ pub struct Notice {
     pub sentence: String,
 }
 
-/// What `wgvae eval` has found of a model.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Evaluated {
-    /// The rows that the figures are of.
-    pub rows: String,
-    /// The figures.
-    pub figures: Vec<Figure>,
-}
-
 /// Which of several figures is the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Best {
@@ -77,7 +70,7 @@ pub struct Figure {
     pub value: f64,
     /// Its standard error.
     pub error: Option<f64>,
-    /// What it was found from. Figures of one name that were found from something else cannot be compared.
+    /// What it was found from: which rows, and how. Figures of one name that were found from something else cannot be compared.
     pub note: String,
     /// Which one is the best.
     pub best: Best,
@@ -188,6 +181,17 @@ pub struct Picture {
     pub is_wide: bool,
 }
 
+/// Rows of images with a name each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Strips {
+    /// Title of all of them.
+    pub title: String,
+    /// Caption below the title.
+    pub caption: String,
+    /// Names, and the bytes of PNG files.
+    pub strips: Vec<(String, Vec<u8>)>,
+}
+
 /// Examples in the latent space.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Latent {
@@ -199,6 +203,8 @@ pub struct Latent {
     pub classes: Vec<String>,
     /// Names of the axes.
     pub axes: [String; 2],
+    /// Places of the first of them on a map that keeps neighbours together (t-SNE).
+    pub map: Vec<[f32; 2]>,
 }
 
 /// 2-D points.

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::apply::{Run, evaluated};
+use crate::apply::Run;
+use crate::apply::evaluated::{self, Figures};
 use crate::kernels::batch::Binarise;
-use crate::report::page::{Best, Evaluated, Figure};
+use crate::report::page::{Best, Figure};
 
 /// The distribution that a run's losses are in nats of.
 pub fn measure(run: &Run) -> String {
@@ -16,50 +17,47 @@ pub fn measure(run: &Run) -> String {
 }
 
 /// The figures that are kept in the run's folder; none where there are none, or none of the model as it is now.
-pub fn found(run: &Run) -> Option<Evaluated> {
-    let kept = evaluated::kept(&run.path)?;
+pub fn found(run: &Run) -> Vec<Figure> {
+    let kept = evaluated::kept(&run.path).unwrap_or_default();
+    evaluated::sets(kept).iter().flat_map(|set| of_rows(run, set)).collect()
+}
+
+/// The figures of some rows.
+fn of_rows(run: &Run, kept: &Figures) -> Vec<Figure> {
     let number = |key: &str| kept.get(key).and_then(Value::as_f64);
     let error = |key: &str| number(&format!("{key}_standard_error"));
+    let count = number("rows").unwrap_or_default();
+    let rows = format!("{count} {}", kept.get("of").and_then(Value::as_str).unwrap_or("test rows"));
     let mut figures = Vec::new();
     let mut add = |name: &str, value: Option<f64>, error: Option<f64>, note: &str, best: Best| {
-        figures.extend(value.map(|value| Figure { name: name.into(), value, error, note: note.into(), best }));
+        let note = if note.is_empty() { rows.clone() } else { format!("{rows}, {note}") };
+        figures.extend(value.map(|value| Figure { name: name.into(), value, error, note, best }));
     };
-    let draws =
-        number("samples").map_or(String::new(), |samples| format!("{samples} draws of each row, {}", measure(run)));
+    let draws = format!("{} draws each, {}", number("samples").unwrap_or_default(), measure(run));
     add("-ln p(x), nats per row", number("nll"), error("nll"), &draws, Best::Lowest);
     add("-ln p(x), bits per value", number("nll_bits_per_dimension"), None, &draws, Best::Lowest);
-    add("Effective draws of a row", number("effective_samples"), None, "the more, the surer", Best::Neither);
-    for (name, key, note) in [
-        ("Mutual information", "mutual_information", "of rows and codes, in nats"),
-        ("Total correlation", "total_correlation", "of the dimensions, in nats"),
-        ("KL of the dimensions", "dimension_wise_kl", "from the prior, in nats"),
-        ("KL of all codes", "aggregate_kl", "from the prior, in nats"),
+    add("Effective draws of a row", number("effective_samples"), None, &draws, Best::Neither);
+    for (name, key) in [
+        ("Mutual information of rows and codes, nats", "mutual_information"),
+        ("Total correlation of the dimensions, nats", "total_correlation"),
+        ("KL of the dimensions from the prior, nats", "dimension_wise_kl"),
+        ("KL of all codes from the prior, nats", "aggregate_kl"),
     ] {
-        add(name, number(key), error(key), note, Best::Neither);
+        add(name, number(key), error(key), "", Best::Neither);
     }
-    if let Some(quality) = kept.get("quality") {
-        let count = quality["samples"].as_u64().unwrap_or_default();
-        for (of, key) in
-            [("samples", "codes"), ("samples of the prior", "prior"), ("training rows, for comparison", "reference")]
-        {
-            let best = |best: Best| if key == "reference" { Best::Neither } else { best };
-            let note =
-                format!("{count} {of} beside as many test rows; {}", quality["features"].as_str().unwrap_or_default());
-            let of = match key {
-                "codes" => "",
-                "prior" => " (prior)",
-                _ => " (training rows)",
-            };
-            for (name, field, which) in [
-                ("Fréchet distance", "frechet_distance", Best::Lowest),
-                ("Precision", "precision", Best::Highest),
-                ("Recall", "recall", Best::Highest),
-            ] {
-                add(&format!("{name}{of}"), quality[key][field].as_f64(), None, &note, best(which));
-            }
+    let Some(quality) = kept.get("quality") else { return figures };
+    let samples = quality["samples"].as_u64().unwrap_or_default();
+    let features = quality["features"].as_str().unwrap_or_default();
+    for (of, key) in [("samples", "codes"), ("samples of the prior", "prior"), ("training rows", "reference")] {
+        let note = format!("with {samples} {of}; features: {features}");
+        for (name, field, best) in [
+            ("Fréchet distance", "frechet_distance", Best::Lowest),
+            ("Precision", "precision", Best::Highest),
+            ("Recall", "recall", Best::Highest),
+        ] {
+            let best = if key == "reference" { Best::Neither } else { best };
+            add(&format!("{name} of {of}"), quality[key][field].as_f64(), None, &note, best);
         }
     }
-    let rows = kept.get("rows").and_then(Value::as_u64).unwrap_or_default();
-    let of = kept.get("of").and_then(Value::as_str).unwrap_or("test rows");
-    (!figures.is_empty()).then(|| Evaluated { rows: format!("{rows} {of}"), figures })
+    figures
 }

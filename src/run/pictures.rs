@@ -47,7 +47,7 @@ pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainE
             let (x, mean) = epoch.reconstruct(RECONSTRUCTED)?;
             pictures.push(("reconstructions", report::reconstructions(&x, &mean, size)));
             if let Some(drawn) = epoch.sample(SAMPLED)? {
-                pictures.push(("samples", report::grid(&drawn, size, 10)));
+                pictures.push(("samples", report::grid(&drawn, size, report::columns(size))));
             }
         }
         Shape::Point(2) => {

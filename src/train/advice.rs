@@ -64,7 +64,7 @@ pub fn advice(config: &Config, best: &EpochReport, last: &EpochReport, test_loss
         let before = test_losses[test_losses.len() - 1 - quarter];
         if before - end > STILL_FALLING * (first - end) {
             all.push(Advice {
-                headline: "Under-trained: the test loss was still falling".into(),
+                headline: "Under-trained".into(),
                 sentence: format!(
                     "under-trained: the test loss was still falling, from {before:.2} to {end:.2} in the last {}; go on with \
                      --resume and --epochs {}",

@@ -23,6 +23,12 @@ fn a_page_says_first_what_is_wrong() {
     let headline = format!("<b>Overfits after epoch {epoch}</b> The test loss has risen from ");
     let at = html.find(&headline).unwrap_or_else(|| panic!("no {headline}"));
     assert!(at < html.find("<dl class=\"tiles\">").unwrap());
+    // Each row of the traversal names its dimension and what it tells.
+    assert_eq!(html.matches("<li><span>dimension ").count(), 8);
+    assert!(
+        html.contains(", KL ") && !html.contains("<title>Map of the test examples</title>"),
+        "twelve rows have no map"
+    );
     // A page that is made again says the same.
     place.done("report few --device cpu");
     assert!(page(&place, "few/report.html").contains(&headline));
@@ -54,7 +60,7 @@ fn what_eval_finds_is_on_the_page_and_in_comparisons() {
     place.done(&format!("{train} two --beta 4"));
     place.done("eval one --nll 20 --limit 50 --device cpu");
     let html = page(&place, "one/report.html");
-    assert!(html.contains("<h2>Evaluation of 50 test rows</h2>") && html.contains("20 draws of each row, gaussian"));
+    assert!(html.contains("<h2>Evaluation</h2>") && html.contains("<td>50 test rows, 20 draws each, gaussian</td>"));
     // Each call adds to what there is, of the same rows.
     place.done("eval one --nll 20 --device cpu");
     place.done("eval one --aggregate --device cpu");
@@ -62,12 +68,17 @@ fn what_eval_finds_is_on_the_page_and_in_comparisons() {
     assert!(told.contains("written  one/report.html"), "{told}");
     let kept: Value = serde_json::from_str(&read(&place.path("one/eval.json"))).unwrap();
     let html = page(&place, "one/report.html");
-    for (key, name) in [("nll", "-ln p(x), nats per row"), ("mutual_information", "Mutual information")] {
+    for (key, name) in
+        [("nll", "-ln p(x), nats per row"), ("mutual_information", "Mutual information of rows and codes, nats")]
+    {
         let value = number(&kept, key);
         let value = if value < 1.0 { format!("{value:.3}") } else { format!("{value:.2}") };
         assert!(html.contains(&format!("<th scope=\"row\">{name}</th><td>{value} ± ")), "no {name} {value}");
     }
-    assert!(html.contains("<h2>Evaluation of 100 test rows</h2>") && html.contains("Fréchet distance"));
+    let note = format!("<td>{} test rows, 20 draws each, gaussian</td>", kept["rows"]);
+    assert!(html.contains(&note) && html.contains("Fréchet distance of samples") && kept["rows"] != 50, "no {note}");
+    let steps = place.done("traverse one --to - --device cpu");
+    assert!(steps.starts_with("dimension,value,kl,x,y\n"), "{steps}");
     // A result elsewhere leaves the run as it is.
     place.done("eval one --nll 5 --to elsewhere.json --device cpu");
     assert_eq!(html, page(&place, "one/report.html"));
@@ -83,7 +94,10 @@ fn what_eval_finds_is_on_the_page_and_in_comparisons() {
     };
     // Losses of two betas are not ranked; likelihoods are.
     assert!(!row("Test loss").contains("<b>") && !row("Reconstruction").contains("<b>"));
-    assert!(row("-ln p(x), nats per row").contains("<td><b>") && row("Mutual information").ends_with("<td>–</td>"));
+    assert!(
+        row("-ln p(x), nats per row").contains("<td><b>")
+            && row("Mutual information of rows and codes, nats").ends_with("<td>–</td>")
+    );
     for title in ["Reconstructions", "Samples"] {
         let pictures = compared.split(&format!("<h2>{title}</h2>")).nth(1).unwrap().split("</section>").next().unwrap();
         assert_eq!(pictures.matches("<img ").count(), 2, "{title}");
