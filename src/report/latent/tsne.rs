@@ -19,7 +19,7 @@ const EXAGGERATION: f32 = 12.0;
 /// Numbers that are added up side by side.
 const LANES: usize = 8;
 
-/// The places of vectors `(N, dims)` on the map, at most [`MOST`] of them; `start` are their places to begin with, of which the scale does
+/// The places of vectors `(N, dims)` on the map, at most 1,500 of them; `start` are their places to begin with, of which the scale does
 /// not matter. None of too few, or of vectors that are not finite.
 pub fn map(values: &[f32], dims: usize, start: &[[f32; 2]]) -> Option<Vec<[f32; 2]>> {
     let rows: Vec<&[f32]> = values.chunks_exact(dims.max(1)).take(MOST).collect();
