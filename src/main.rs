@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use wgvae::cli::{Typed, is_reader_gone};
+
 // Recording a step makes many small allocations: it takes the host 32 us with this allocator, 39 us without.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,25 +27,22 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "wgvae: this is a bug, please report it: {panic}");
         }
     }));
+    let typed = Typed::of(std::env::args_os());
     let cli = match wgvae::cli::parse() {
         Ok(cli) => cli,
         // The help and the version are results too, which may not arrive.
-        Err(told) => match told.print().and_then(|()| std::io::stdout().flush()) {
+        Err(told) => match typed.tell_usage(&told) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return ExitCode::FAILURE,
             _ => return ExitCode::from(told.exit_code() as u8),
         },
     };
     match wgvae::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
+        // The reader closed the pipe, which is not an error.
+        Err(error) if is_reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let gone =
-                error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
-            if gone {
-                // The reader closed the pipe, which is not an error.
-                return ExitCode::SUCCESS;
-            }
             // Where stderr cannot be written to, the exit code is all there is.
-            let _ = writeln!(std::io::stderr(), "wgvae: {}", wgvae::cli::sentence(&error));
+            let _ = typed.tell(&error);
             ExitCode::from(wgvae::cli::exit_code(&error))
         }
     }

@@ -353,6 +353,9 @@ fn little_is_said_of_many_epochs() {
     let said = train("lines", &[]);
     let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("epoch ")).collect();
     assert!(lines.len() as u64 <= started.elapsed().as_secs() + 2, "{said}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{said}");
+    // The curve at the end is that of the test loss.
+    assert!(said.lines().any(|line| line.starts_with("test     ") && line.contains("loss by epoch")), "{said}");
     assert!(lines[0].starts_with("epoch   1/300") && lines[lines.len() - 1].starts_with("epoch 300/300"), "{said}");
     // All of them are in the metrics.
     let metrics = std::fs::read_to_string(folder.path().join("lines/metrics.jsonl")).unwrap();
@@ -463,6 +466,68 @@ fn a_reader_that_leaves_early_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// A table on stdout whose reader leaves after its first line, as `head -1` does.
+#[cfg(unix)]
+#[test]
+fn a_table_may_be_read_in_part() {
+    use std::io::{BufRead, Read};
+    let folder = tempfile::tempdir().unwrap();
+    let run = path(&folder.path().join("run"));
+    let train = [
+        "train",
+        "--preset",
+        "points",
+        "--data",
+        "points:count=20000",
+        "--steps",
+        "5",
+        "--device",
+        "cpu",
+        "--out",
+        &run,
+    ];
+    assert!(wgvae(&train).status.success());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wgvae"))
+        .args(["encode", &run, "--to", "-", "--device", "cpu", "--data", "points:count=20000"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut lines = std::io::BufReader::with_capacity(64, child.stdout.take().unwrap());
+    lines.read_line(&mut first).unwrap();
+    drop(lines);
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success() && first.starts_with("label,") && said.is_empty(), "{first}{said}");
+}
+
+/// With `--json` an error is an object on stderr, and stdout stays empty.
+#[test]
+fn errors_are_json_where_results_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = path(&folder.path().join("missing"));
+    for (args, code, reason) in [
+        (&["eval", &missing, "--json"][..], 3, "holds no finished run"),
+        (&["train", "--json", "--data", &missing], 3, "there is no data at"),
+        (&["train", "--json", "--preset", "dnse"], 2, "there is no preset `dnse`"),
+        (&["train", "--json", "mnist/"], 2, "--data mnist/"),
+        (&["train", "--json", "--latent", "8,16"], 2, "latent: one number, and `8,16` is a list"),
+        (&["eval", "--json"], 2, "the following required arguments were not provided"),
+    ] {
+        let output = wgvae(args);
+        let told = text(&output.stderr);
+        let error: Value = serde_json::from_str(&told).unwrap_or_else(|e| panic!("{args:?}: {told}: {e}"));
+        assert_eq!((output.status.code(), &error["exit_code"]), (Some(code), &code.into()), "{args:?}: {told}");
+        let said = error["error"].as_str().unwrap();
+        assert!(said.contains(reason) && !said.contains('\n') && !said.contains("Usage"), "{args:?}: {told}");
+        assert!(output.stdout.is_empty());
+    }
+    // Help is help, and what follows `--` is no flag.
+    assert!(text(&wgvae(&["eval", "--json", "--help"]).stdout).contains("Usage"));
+    assert!(text(&wgvae(&["eval", "--", "--json"]).stderr).starts_with("wgvae: "));
 }
 
 /// The first Ctrl-C stops the run: the model is saved, and the exit code is 130.

@@ -170,6 +170,27 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
     assert!(folder.path().join("run/model.safetensors").is_file());
 }
 
+/// What is told of the speed does not jump where an evaluation lies between, or where a submit was done before it was asked for.
+#[test]
+fn the_speed_that_is_told_is_that_of_the_run() {
+    let config = overrides("[train]\nepochs = 6\nbatch = 64\n[model]\nhidden = [64]");
+    let config = Config::resolve(Some("points"), None, config).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    options.device.device = DeviceChoice::Cpu;
+    let mut told = Vec::new();
+    let data = Dataset::load("points:count=20000").unwrap();
+    let finished = run::train(config, data, &options, &mut |event| {
+        if let Event::Progress { steps_per_second, .. } = event {
+            told.push(steps_per_second);
+        }
+        Ok(())
+    });
+    let mean = finished.unwrap().summary.steps_per_second;
+    let fastest = told.iter().copied().fold(0.0, f64::max);
+    assert!(fastest < 8.0 * mean, "{fastest} steps a second in a run of {mean}: {told:?}");
+}
+
 /// A configuration built in code is checked like one from a file.
 #[test]
 fn a_configuration_that_makes_no_sense_is_refused() {

@@ -6,6 +6,7 @@ mod codes;
 pub mod compress;
 mod distribution;
 pub mod draws;
+pub(crate) mod evaluated;
 mod evaluation;
 pub mod factors;
 pub mod importance;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::RunError;
 use crate::executor::Device;
-use crate::train::{Diagnosis, EpochReport, METRICS, MetricsLine, RECORD, StepReport};
+use crate::train::{Diagnosis, EpochReport, METRICS, MetricsLine, RECORD, StepReport, Summary};
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +40,10 @@ pub struct Metrics {
     pub epochs: Vec<EpochReport>,
     /// What the model was like after some of them.
     pub diagnoses: Vec<Diagnosis>,
+    /// How often training diverged and went back to a checkpoint.
+    pub rollbacks: usize,
+    /// The summary, if training is done.
+    pub done: Option<Summary>,
 }
 
 fn read(path: &Path) -> Result<String, RunError> {
@@ -55,6 +59,19 @@ impl Record {
 }
 
 impl Metrics {
+    /// The epoch that the saved model is of: the one with the smallest test loss. In a fork those before it may have had another loss,
+    /// so that the summary decides where there is one.
+    pub fn of_model(&self) -> Option<&EpochReport> {
+        let named = self.done.as_ref().and_then(|done| self.epochs.iter().find(|e| e.epoch == done.best_epoch));
+        named.or_else(|| self.epochs.iter().min_by(|a, b| a.test_loss.total_cmp(&b.test_loss)))
+    }
+
+    /// What the model was like after the last epoch up to that of the saved one that was looked at.
+    pub fn diagnosis_of_model(&self) -> Option<&Diagnosis> {
+        let epoch = self.of_model()?.epoch;
+        self.diagnoses.iter().rev().find(|diagnosis| diagnosis.epoch <= epoch)
+    }
+
     /// Reads the file from a run's folder.
     pub fn of(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(METRICS);
@@ -72,7 +89,8 @@ impl Metrics {
                 Ok(MetricsLine::Step(step)) => metrics.steps.push(step),
                 Ok(MetricsLine::Epoch(epoch)) => metrics.epochs.push(epoch),
                 Ok(MetricsLine::Diagnosis(diagnosis)) => metrics.diagnoses.push(diagnosis),
-                Ok(MetricsLine::Rollback(_) | MetricsLine::Done(_)) => {}
+                Ok(MetricsLine::Rollback(_)) => metrics.rollbacks += 1,
+                Ok(MetricsLine::Done(summary)) => metrics.done = Some(summary),
             }
         }
         Ok(metrics)

@@ -11,6 +11,7 @@ use crate::apply::record::{Metrics, Record};
 use crate::apply::{Run, RunError, test_loss};
 use crate::report::compare::{RunMetrics, comparison};
 use crate::report::page::Headline;
+use crate::report::with_error;
 use crate::run;
 
 #[derive(Debug, clap::Args)]
@@ -31,67 +32,89 @@ struct Row {
     run: String,
     model: String,
     data: String,
+    /// What the losses are, in words.
+    loss: String,
     epochs: usize,
     steps: u64,
     seconds: f64,
+    /// The epoch that the saved model is of, and its losses.
+    model_epoch: usize,
     test_loss: f64,
-    best_test_loss: f64,
     test_recon: f64,
     test_kl: f64,
+    /// The loss after the last epoch.
+    last_test_loss: f64,
+    /// What `wgvae eval` has found, by names.
+    evaluated: serde_json::Map<String, serde_json::Value>,
+    /// What must be known.
+    notices: Vec<String>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     let mut pages = Vec::new();
-    let mut losses = Vec::new();
     for path in &args.runs {
         let run = Run::open(path)?;
         let (record, metrics) = (Record::of(path)?, Metrics::of(path)?);
-        let Some(last) = metrics.epochs.last() else {
+        let Some((last, saved)) = metrics.epochs.last().zip(metrics.of_model()) else {
             return Err(RunError::Unfit(format!(
                 "{} has not finished an epoch, so there is nothing to compare: leave it out",
                 path.display()
             ))
             .into());
         };
-        losses.push(test_loss(&run.config.model));
-        let best = metrics.epochs.iter().map(|e| e.test_loss).fold(f64::INFINITY, f64::min);
+        let loss = format!("{} ({})", test_loss(&run.config.model), run::measure(&run));
+        let (notices, evaluated) = (run::notices(&run, &metrics), run::found(&run));
         rows.push(Row {
             run: path.display().to_string(),
             model: run::model_line(&run.config, &run.data, record.parameters),
             data: run.data.name.clone(),
+            loss: loss.clone(),
             epochs: last.epoch,
             steps: last.step,
             seconds: last.seconds,
-            test_loss: last.test_loss,
-            best_test_loss: best,
-            test_recon: last.test_recon,
-            test_kl: last.test_kl,
+            model_epoch: saved.epoch,
+            test_loss: saved.test_loss,
+            test_recon: saved.test_recon,
+            test_kl: saved.test_kl,
+            last_test_loss: last.test_loss,
+            evaluated: evaluated.iter().map(|figure| (figure.name.clone(), figure.value.into())).collect(),
+            notices: notices.iter().map(|notice| notice.headline.clone()).collect(),
         });
+        let active = metrics.diagnosis_of_model().map(|diagnosis| (diagnosis.active_units, run.config.model.latent));
         let headline = Headline {
-            test_loss: Some(last.test_loss),
-            reconstruction: Some(last.test_recon),
-            kl: run.has_prior().then_some(last.test_kl),
+            test_loss: Some(saved.test_loss),
+            reconstruction: Some(saved.test_recon),
+            kl: run.has_prior().then_some(saved.test_kl),
+            active,
             ..Headline::default()
         };
         pages.push(RunMetrics {
             name: run.name(),
             facts: run::facts(&run, &record, &metrics),
+            loss,
+            epoch: saved.epoch,
             headline,
+            notices,
+            evaluated,
             epochs: run::epochs(&metrics),
+            pictures: run::drawn(&run, saved.epoch),
         });
     }
     if rows.len() == 1 {
         warning!("this is one run: name others to compare it with");
     }
-    let mut sources: Vec<&str> = pages.iter().map(|page| page.facts.data.as_str()).collect();
-    sources.sort_unstable();
-    sources.dedup();
+    let distinct = |of: fn(&RunMetrics) -> &str| {
+        let mut all: Vec<&str> = pages.iter().map(of).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    let sources = distinct(|page| &page.facts.data);
     if sources.len() > 1 {
         warning!("these runs are of different data, so their losses cannot be compared: {}", sources.join("; "));
     }
-    losses.sort_unstable();
-    losses.dedup();
+    let losses = distinct(|page| &page.loss);
     if losses.len() > 1 {
         let losses = losses.join("; ");
         warning!(
@@ -110,27 +133,33 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             writeln!(out, "{}", serde_json::to_string(row)?)?;
         }
     } else {
-        writeln!(out, "test loss      best  reconstruction        KL  epochs   steps  seconds  run")?;
-        for r in &rows {
-            writeln!(
-                out,
-                "{:>9.3} {:>9.3}  {:>14.3} {:>9.3}  {:>6} {:>7}  {:>7.1}  {} ({}, {})",
-                r.test_loss,
-                r.best_test_loss,
-                r.test_recon,
-                r.test_kl,
-                r.epochs,
-                r.steps,
-                r.seconds,
-                r.run,
-                r.model,
-                r.data
-            )?;
-        }
+        lines(&mut out, &rows, &pages)?;
     }
     drop(out);
     if !args.json {
         told(&to)?;
+    }
+    Ok(())
+}
+
+/// The figures of the saved models, a line each, with what was found of them below.
+fn lines(out: &mut impl Write, rows: &[Row], pages: &[RunMetrics]) -> std::io::Result<()> {
+    writeln!(out, "test loss  reconstruction        KL  of epoch   steps  seconds  run")?;
+    for (r, page) in rows.iter().zip(pages) {
+        let (loss, recon, kl) = (r.test_loss, r.test_recon, r.test_kl);
+        let epochs = format!("{}/{}", r.model_epoch, r.epochs);
+        let of = (&r.run, &r.model, &r.data);
+        writeln!(
+            out,
+            "{loss:>9.3}  {recon:>14.3} {kl:>9.3} {epochs:>9} {:>7} {:>8.1}  {} ({}, {})",
+            r.steps, r.seconds, of.0, of.1, of.2
+        )?;
+        for notice in &r.notices {
+            writeln!(out, "           {notice}")?;
+        }
+        for figure in &page.evaluated {
+            writeln!(out, "           {}: {} ({})", figure.name, with_error(figure), figure.note)?;
+        }
     }
     Ok(())
 }

@@ -1,19 +1,20 @@
 //! `wgvae eval`: loss, KL and other figures of a model on given rows.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::quality;
-use super::run_args::{RowsArgs, RunArgs, counting, place_in, told};
+use super::run_args::{RowsArgs, RunArgs, counting, own_data, place_in, told};
 use super::sheet::put;
 use crate::apply::importance::{self, MeanLikelihood, Sampled};
 use crate::apply::quality::Quality;
 use crate::apply::record::Record;
-use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, factors, test_loss};
-use crate::data::Split;
+use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, evaluated, factors, test_loss};
+use crate::data::{Rows, Split};
 use crate::model::Objective;
-use crate::train::EVALUATION;
+use crate::train::{EVALUATION, is_training};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -45,7 +46,7 @@ pub struct Args {
     train: bool,
     /// Where to write the figures [default: eval.json in the run's folder]
     #[arg(long, value_name = "FILE")]
-    to: Option<std::path::PathBuf>,
+    to: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -128,7 +129,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         figures: &figures,
     };
     let to = place_in(&run, args.to.as_deref(), EVALUATION);
-    let written = put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes());
+    let is_kept = args.to.is_none();
+    let written = match is_kept {
+        // Beside what was found of the same rows before.
+        true => evaluated::joined(&run.path, &args.source(), as_map(&record)?)
+            .map_err(Into::into)
+            .and_then(|all| put(&to, (serde_json::to_string_pretty(&all)? + "\n").as_bytes())),
+        false => put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes()),
+    };
     let is_written = written.is_ok();
     match (written, &args.to) {
         // The figures are printed in any case, and the file can be written again.
@@ -138,6 +146,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if to == std::path::Path::new("-") {
         return Ok(());
     }
+    // The page has more to show now. It can be made again, so that what hinders it is no error of this command.
+    let is_more = args.nll.is_some() || args.aggregate || args.quality.is_some();
+    let page = (is_kept && is_written && is_more && !is_training(&run.path)).then(|| page(args, &run));
+    let page = page.and_then(|page| page.map_err(|error| warning!("the page was not made anew: {error:#}")).ok());
     let mut out = std::io::stdout().lock();
     if args.run.json {
         writeln!(out, "{}", serde_json::to_string(&record)?)?;
@@ -222,7 +234,35 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if is_written {
         told(&to)?;
     }
-    Ok(())
+    page.map_or(Ok(()), |page| Ok(told(&page)?))
+}
+
+impl Args {
+    /// Which rows these are.
+    fn source(&self) -> String {
+        match (self.train, &self.rows.data) {
+            (true, _) => "training rows".into(),
+            (false, None) => "test rows".into(),
+            (false, Some(source)) => format!("rows of {source}"),
+        }
+    }
+}
+
+/// The page of the run, of its own test rows, with what was found.
+fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
+    let data = own_data(run)?;
+    let rows = run.tell(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
+    let mut model = args.run.model(run, rows.split.rows)?;
+    let to = run.path.join("report.html");
+    put(&to, crate::run::page(run, &rows, &mut model)?.as_bytes())?;
+    Ok(to)
+}
+
+fn as_map(record: &impl Serialize) -> anyhow::Result<evaluated::Figures> {
+    match serde_json::to_value(record)? {
+        serde_json::Value::Object(map) => Ok(map),
+        _ => Ok(evaluated::Figures::new()),
+    }
 }
 
 /// Estimates the likelihood of rows, and shows how far it is.

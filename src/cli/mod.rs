@@ -33,6 +33,7 @@ mod profile;
 mod progress;
 mod quality;
 mod reconstruct;
+mod refused;
 mod report;
 mod restore;
 mod run_args;
@@ -55,6 +56,7 @@ use crate::gpu::GpuError;
 use crate::plan::PlanError;
 use crate::run::Error;
 use crate::train::TrainError;
+pub use refused::{Typed, is_reader_gone};
 
 /// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.
 #[derive(Debug, Parser)]
@@ -136,7 +138,8 @@ enum Command {
 /// Reads the command line; an error is also what asks for help.
 pub fn parse() -> Result<Cli, clap::Error> {
     // Only who asks for the help, or does not get past the command line, waits for it to be put together.
-    Cli::try_parse().or_else(|_| Cli::from_arg_matches(&help::command().try_get_matches()?))
+    let explained = || Cli::from_arg_matches(&help::command().try_get_matches()?);
+    Cli::try_parse().or_else(|_| explained()).map_err(|error| Typed::of(std::env::args_os()).explained(error))
 }
 
 /// Runs a command, and makes sure that what it printed has arrived.

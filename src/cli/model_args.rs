@@ -304,6 +304,19 @@ impl ModelArgs {
         table
     }
 
+    /// Whether flags are of the preset `dense` and its likelihood.
+    fn is_dense(&self) -> bool {
+        self.hidden.is_some() || self.tied == Some(true) || self.binarise.is_some()
+    }
+
+    /// The preset that suits this data and these flags.
+    fn suited(&self, data: &Dataset) -> &'static str {
+        match Config::suited_preset(data) {
+            "photo" if self.is_dense() => "dense",
+            suited => suited,
+        }
+    }
+
     /// The configuration and its data, checked against each other.
     pub fn resolve(&self) -> anyhow::Result<(Config, Dataset)> {
         let (preset, file) = (self.preset.as_deref(), self.config.as_deref());
@@ -315,8 +328,13 @@ impl ModelArgs {
         })?;
         let data = load(&config)?;
         // Without a preset and a file, the data decides.
-        if let Some(suited) = preset.or_else(|| file.is_none().then(|| Config::suited_preset(&data))) {
+        if let Some(suited) = preset.or_else(|| file.is_none().then(|| self.suited(&data))) {
             config = Config::resolve_sized(Some(suited), Config::suited_sizes(suited, &data), file, self.table())?;
+        }
+        // Who writes layers has chosen a model.
+        let is_chosen = preset.is_some() || file.is_some() || self.encoder.is_some() || self.is_dense();
+        if let Some(about) = Config::about_suited(&data).filter(|_| !is_chosen) {
+            warning!("{about}");
         }
         if self.batch.is_none() && file.is_none() && config.train.batch > data.train.rows {
             warning!("the batch is reduced to {} rows, because the training data has no more", data.train.rows);
@@ -336,7 +354,7 @@ impl ModelArgs {
     pub fn run_name(&self, data: &Dataset) -> String {
         let file =
             self.config.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
-        let written = || self.encoder.as_ref().map_or(Config::suited_preset(data), |_| "layers");
+        let written = || self.encoder.as_ref().map_or(self.suited(data), |_| "layers");
         let model = file.or(self.preset.clone()).unwrap_or_else(|| written().into());
         // The model `points` on the data `points-moons` is named `points-moons`.
         if data.name.starts_with(&model) { data.name.clone() } else { format!("{model}-{}", data.name) }

@@ -16,6 +16,9 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Seconds between lines of epochs: a small model has hundreds in a second.
 const EPOCH_EVERY: Duration = Duration::from_secs(1);
 
+/// The width of a terminal that lines of epochs fit.
+const COLUMNS: usize = 80;
+
 /// What is said of a run while it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
@@ -37,7 +40,7 @@ pub struct Progress {
     last_line: Instant,
     /// When the last line of an epoch was printed.
     last_epoch: Option<Instant>,
-    /// The training loss of each epoch.
+    /// The test loss of each epoch.
     losses: Vec<f64>,
     /// The last epoch that was looked at, and how many latent dimensions were active.
     active: Option<(usize, usize)>,
@@ -59,7 +62,7 @@ impl Progress {
         }
     }
 
-    /// The training loss of each epoch so far.
+    /// The test loss of each epoch so far.
     pub fn losses(&self) -> &[f64] {
         &self.losses
     }
@@ -74,7 +77,7 @@ impl Progress {
         self.last_line = Instant::now();
         self.bar = (shows && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(start.steps).with_position(start.done);
-            if let Ok(style) = ProgressStyle::with_template("{bar:28} {percent:>3}%  {msg}  {eta} left") {
+            if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3}%  {msg}  {eta} left") {
                 bar.set_style(style);
             }
             bar
@@ -82,14 +85,24 @@ impl Progress {
     }
 
     fn epoch_line(&self, r: &EpochReport) -> String {
-        let active = match self.active {
-            Some((epoch, active)) if epoch == r.epoch => format!("  {active} active"),
-            _ => String::new(),
+        let [train, test, recon, kl] = [r.train_loss, r.test_loss, r.test_recon, r.test_kl].map(short);
+        let epochs = self.epochs;
+        let mut line = format!("epoch {:>3}/{epochs}  train {train}  test {test}  recon {recon}  KL {kl}", r.epoch);
+        let mut add = |part: String| {
+            let fits = line.len() + part.len() <= COLUMNS;
+            if fits {
+                line += &part;
+            }
+            fits
         };
-        format!(
-            "epoch {:>3}/{}  train {:.2}  test {:.2} (reconstruction {:.2}, KL {:.2}){active}  {:.0} steps/s",
-            r.epoch, self.epochs, r.train_loss, r.test_loss, r.test_recon, r.test_kl, r.steps_per_second
-        )
+        if let Some((_, active)) = self.active.filter(|(epoch, _)| *epoch == r.epoch) {
+            add(format!("  {active} active"));
+        }
+        // What there is no room for is in `metrics.jsonl`.
+        if !add(format!("  {:.0} steps/s", r.steps_per_second)) {
+            add(format!("  {:.0}/s", r.steps_per_second));
+        }
+        line
     }
 
     fn aside(&self, text: &str) {
@@ -111,10 +124,8 @@ impl Progress {
             Event::Device(event) => (self.device)(event),
             Event::Start(start) => self.start(&start),
             Event::Progress { report, total, steps_per_second } if self.told == Told::Lines => {
-                let message = format!(
-                    "loss {:.2}  reconstruction {:.2}  KL {:.2}  {steps_per_second:.0} steps/s",
-                    report.loss, report.recon, report.kl
-                );
+                let [loss, recon, kl] = [report.loss, report.recon, report.kl].map(short);
+                let message = format!("loss {loss}  recon {recon}  KL {kl}  {steps_per_second:.0} steps/s");
                 if let Some(bar) = &self.bar {
                     bar.set_position(report.step);
                     bar.set_message(message);
@@ -125,7 +136,7 @@ impl Progress {
             }
             Event::Diagnosis(diagnosis) => self.active = Some((diagnosis.epoch, diagnosis.active_units)),
             Event::Epoch(epoch) if self.told == Told::Lines => {
-                self.losses.push(epoch.report.train_loss);
+                self.losses.push(epoch.report.test_loss);
                 let is_last = epoch.report.epoch == self.epochs;
                 if !is_last && self.last_epoch.is_some_and(|last| last.elapsed() < EPOCH_EVERY) {
                     return;
@@ -166,6 +177,16 @@ impl Progress {
     }
 }
 
+/// A loss in at most eight characters, but for those that no model has.
+fn short(value: f64) -> String {
+    match value.abs() {
+        size if size < 1e3 => format!("{value:.2}"),
+        size if size < 1e4 => format!("{value:.1}"),
+        size if size < 1e7 => format!("{value:.0}"),
+        _ => format!("{value:.1e}"),
+    }
+}
+
 /// Describes the run before its first step.
 fn header(s: &Start<'_>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -194,5 +215,40 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
     match s.done {
         0 => writeln!(out, "run      {}", s.folder.display()),
         done => writeln!(out, "run      {}, from step {done}", s.folder.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::signals;
+    use super::*;
+
+    #[test]
+    fn lines_of_epochs_fit_a_terminal_of_80_columns() {
+        let mut progress = Progress::new(Told::Lines, signals::Phase::default());
+        let report = |loss: f64, kl: f64, steps_per_second: f64| EpochReport {
+            epoch: 3,
+            step: 9,
+            train_loss: loss,
+            test_loss: loss,
+            test_recon: loss - kl,
+            test_kl: kl,
+            seconds: 1.0,
+            steps_per_second,
+        };
+        (progress.epochs, progress.active) = (10, Some((3, 18)));
+        let line = progress.epoch_line(&report(104.12, 25.3, 62.4));
+        assert_eq!(line, "epoch   3/10  train 104.12  test 104.12  recon 78.82  KL 25.30  18 active  62/s");
+        progress.active = None;
+        assert!(progress.epoch_line(&report(4.1, 2.5, 62.4)).ends_with("KL 2.50  62 steps/s"));
+        for (epochs, active) in [(1, 2), (300, 20), (1500, 128), (1_000_000, 4096)] {
+            (progress.epochs, progress.active) = (epochs, Some((3, active)));
+            for loss in [0.0, -0.5, 104.12, -999.994, 12_345.6, -123_456.7, 1e9, -3e22, f64::NAN, f64::NEG_INFINITY] {
+                for rate in [0.1, 134.0, 134_762.0] {
+                    let line = progress.epoch_line(&report(loss, 25.3, rate));
+                    assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+                }
+            }
+        }
     }
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, picture, write_rows};
+use crate::apply::record::Metrics;
 use crate::apply::{RunError, draws, statistics};
+use crate::data::Shape;
+use crate::report;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -65,12 +68,29 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         warning!("rows of class {}: --class chooses another", run.data.classes[0]);
     }
     let shown = model.decode_as(&z, &vec![class; z.len() / latent])?;
-    let picture = picture(run.data.shape, &shown, &shown, steps);
+    // As it was when training looked at the epoch that the model is of; of an older run, or of a prior with parts, it is not known.
+    let metrics = Metrics::of(&run.path).unwrap_or_default();
+    let kl = metrics.diagnosis_of_model().map_or(&[][..], |diagnosis| &diagnosis.kl_per_dimension);
+    let picture = match run.data.shape {
+        Shape::Image { height, width, channels } => {
+            let name = |i: usize| match kl.get(i) {
+                Some(kl) => format!("dim {i} KL {kl:.2}"),
+                None => format!("dim {i}"),
+            };
+            let names: Vec<String> = (0..latent).map(name).collect();
+            Some(report::labelled(&shown, (height, width, channels), steps, &names))
+        }
+        shape => picture(shape, &shown, &shown, steps),
+    };
     let sheet = || {
         let at = |i: usize| z[i * latent + i / steps];
         let dimension = (0..latent * steps).map(|i| (i / steps).to_string()).collect();
         let value = (0..latent * steps).map(|i| at(i).to_string()).collect();
-        Sheet::of_means(&run, &model, shown.clone()).with("dimension", dimension).with("value", value)
+        let sheet = Sheet::of_means(&run, &model, shown.clone()).with("dimension", dimension).with("value", value);
+        match kl.len() == latent {
+            true => sheet.with("kl", (0..latent * steps).map(|i| kl[i / steps].to_string()).collect()),
+            false => sheet,
+        }
     };
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
     args.run.told(&[&to])

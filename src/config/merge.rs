@@ -108,10 +108,20 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
 fn one_line(error: &toml::de::Error) -> String {
     let text = error.to_string();
     let place = text.lines().next().and_then(|first| first.strip_prefix("TOML parse error at ")).unwrap_or_default();
+    let message = one_number(&text, error.message()).unwrap_or_else(|| error.message().replace('\n', ", "));
     match place {
-        "" => error.message().replace('\n', ", "),
-        _ => format!("{place}: {}", error.message().replace('\n', ", ")),
+        "" => message,
+        _ => format!("{place}: {message}"),
     }
+}
+
+/// What to say where a list stands for a number, by the line that the error shows: `2 | latent = [8, 16]`.
+fn one_number(text: &str, message: &str) -> Option<String> {
+    let expected = message.strip_prefix("invalid type: sequence, expected ")?;
+    let is_number = ["usize", "u16", "u32", "u64", "i64", "f32", "f64"].contains(&expected.trim());
+    let (_, line) = text.lines().nth(2)?.split_once('|')?;
+    let (key, list) = line.split_once('=')?;
+    is_number.then(|| format!("{}: one number, and `{}` is a list", key.trim(), list.trim()))
 }
 
 /// The message without old keys among those it expects.

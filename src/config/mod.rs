@@ -221,6 +221,8 @@ mod tests {
             ("[train]\nbeta2 = 1.0", "must lie in [0, 1)"),
             ("[model]\nlatnet = 3", "line 2, column 1: unknown field `latnet`: did you mean `latent`? expected one of"),
             ("[model]\nactivation = \"rleu\"", "unknown variant `rleu`: did you mean `relu`?"),
+            ("[model]\nlatent = [8, 16]", "line 2, column 10: latent: one number, and `[8, 16]` is a list"),
+            ("[model]\nbeta = [0.5]", "beta: one number, and `[0.5]` is a list"),
             ("[model", "line 1"),
         ] {
             let error = resolve(toml).unwrap_err().to_string();

@@ -1,14 +1,38 @@
 //! Choosing a configuration for data.
 
+use std::collections::HashSet;
+
 use toml::{Table, Value};
 
 use super::{Config, ConfigError};
-use crate::data::{Dataset, Shape};
+use crate::data::{Dataset, Shape, Values, spread};
 
 /// Steps of a run at least, where nobody says how long it is: 1,600 images for ten epochs would be 125.
 const LEAST_STEPS: usize = 1500;
 /// Epochs at most, where data is very small.
 const MOST_EPOCHS: usize = 2000;
+
+/// Rows that are looked at, to see whether they are photographs.
+const LOOKED_AT: usize = 64;
+
+/// The sides of images that the preset `photo` is chosen for: three convolutions halve them.
+const PHOTO_SIDES: [fn(usize) -> bool; 2] = [|side| side >= 16, |side| side.is_multiple_of(8)];
+
+/// Whether rows are images of so many different colours that they must be photographs: drawings and icons have few.
+fn are_photographs(data: &Dataset) -> bool {
+    let (Shape::Image { channels: 3, .. }, Values::Bytes(levels)) = (data.shape, &data.train.values) else {
+        return false;
+    };
+    let picked = spread(data.train.rows, LOOKED_AT);
+    let row = data.shape.len();
+    let (mut colours, mut pixels) = (0, 0);
+    for image in picked.iter().map(|i| &levels[i * row..(i + 1) * row]) {
+        let of_image: HashSet<&[u8]> = image.chunks_exact(3).collect();
+        colours += of_image.len();
+        pixels += image.len() / 3;
+    }
+    4 * colours > pixels && pixels > 0
+}
 
 impl Config {
     /// A preset, unchanged.
@@ -26,13 +50,33 @@ impl Config {
         Ok(config)
     }
 
-    /// The preset that suits this data: `points` for 2-D points, `dense` for images of levels, `table` for other
-    /// numbers.
+    /// The preset that suits this data: `points` for 2-D points, `photo` for photographs in colour of a size that it takes, `dense`
+    /// for other images of levels, `table` for other numbers.
     pub(crate) fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
+            Shape::Image { height, width, .. }
+                if PHOTO_SIDES.iter().all(|takes| takes(height) && takes(width)) && are_photographs(data) =>
+            {
+                "photo"
+            }
             _ if data.is_bytes() || data.gaps && data.is_levels() => "dense",
             _ => "table",
+        }
+    }
+
+    /// What to say of the preset that was chosen for this data, where another has its merits.
+    pub(crate) fn about_suited(data: &Dataset) -> Option<&'static str> {
+        match Self::suited_preset(data) {
+            "photo" => Some(
+                "these are photographs in colour, so the preset photo was chosen: it takes minutes without a GPU, and --preset dense is \
+                 fast and blurred",
+            ),
+            "dense" if are_photographs(data) => Some(
+                "these are photographs in colour, which the preset photo learns better than dense: resize them to sides that 8 \
+                 divides, with --image-size 64x64 for instance, and it is chosen",
+            ),
+            _ => None,
         }
     }
 
@@ -72,6 +116,8 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::InMemory;
+    use crate::model::Likelihood;
 
     #[test]
     fn every_kind_of_data_has_a_configuration_that_takes_it() {
@@ -81,6 +127,24 @@ mod tests {
             config.check_data(&data).unwrap();
             assert_eq!(config.model.latent, latent, "{source}");
         }
+    }
+
+    #[test]
+    fn photographs_in_colour_get_a_model_of_their_own() {
+        let images = |side: usize, level: fn(usize) -> u8| {
+            let levels: Vec<u8> = (0..20 * side * side * 3).map(level).collect();
+            InMemory::images("images", [side, side, 3], levels).dataset().unwrap()
+        };
+        let photograph = |i: usize| (i as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0];
+        let suited = |data: &Dataset| (Config::suited_preset(data), Config::about_suited(data).is_some());
+        let photographs = images(32, photograph);
+        assert_eq!(suited(&photographs), ("photo", true));
+        let config = Config::for_data(&photographs).unwrap();
+        config.check_data(&photographs).unwrap();
+        assert_eq!((config.model.likelihood, config.train.batch), (Likelihood::GaussianLearned, 18));
+        // Of another size, `dense` takes them, and it is said that `photo` would be better.
+        assert_eq!(suited(&images(30, photograph)), ("dense", true));
+        assert_eq!(suited(&images(32, |i| if i % 96 < 48 { 255 } else { 10 })), ("dense", false));
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Array {
 
     /// The shape of the rows, and their values.
     ///
-    /// Rank 3 means grey images; rank 4 with 1 or 3 channels in the last axis, or before height and width, means
+    /// Rank 3 means grey images, unless they would be strips far longer than wide, which are series; rank 4 with 1 or 3 channels in the last axis, or before height and width, means
     /// images, and so does rank 2 if the numbers of a row are a square of levels. Anything else is a table, NaN where a value is
     /// missing. Image values are read as levels if they are integers from 0 to 255, booleans or multiples of 1/255. Other floats
     /// stay unchanged, and NaN is a pixel that is missing.
@@ -141,6 +141,7 @@ impl Array {
             return Err(format!("it holds {rows} single numbers, but an example needs several"));
         }
         let (image, channels_first) = match *inner {
+            [h, w] if is_series(h, w) => (None, false),
             [h, w] => (Some((h, w, 1)), false),
             [h, w, c @ (1 | 3)] => (Some((h, w, c)), false),
             [c @ (1 | 3), h, w] => (Some((h, w, c)), true),
@@ -157,6 +158,7 @@ impl Array {
             notes.push(format!("rows of {width} levels were read as grey images of {side}x{side}"));
         }
         let Some((height, columns, channels)) = image.or_else(|| square.map(|side| (side, side, 1))) else {
+            notes.extend(about_rows(inner, width));
             return Ok((rows, Shape::Table(width), Values::Floats(self.known(width)?)));
         };
         if height.max(columns) > LONGEST {
@@ -271,6 +273,31 @@ impl Array {
     }
 }
 
+/// Whether rows of this form are a few series rather than images: 100 steps of 3 numbers.
+fn is_series(height: usize, width: usize) -> bool {
+    let (short, long) = (height.min(width), height.max(width));
+    short <= 4 && long >= 8 * short.max(2)
+}
+
+/// What to say of rows with several axes that are no images.
+fn about_rows(inner: &[usize], width: usize) -> Option<String> {
+    let extents: Vec<String> = inner.iter().map(usize::to_string).collect();
+    let extents = extents.join("x");
+    match inner {
+        [_] => None,
+        [h, w, 4] | [4, h, w] if *h.min(w) > 4 => Some(format!(
+            "rows of {extents} have 4 channels, and images have 1 or 3, so they were read as a table of {width} columns: leave the \
+             fourth channel out to learn from images"
+        )),
+        [_, _] => Some(format!(
+            "rows of {extents} are too narrow for images, so they were read as a table of {width} columns"
+        )),
+        _ => Some(format!(
+            "rows of {extents} are no images of 1 or 3 channels, so they were read as a table of {width} columns"
+        )),
+    }
+}
+
 fn classes_of_numbers(labels: &[i64]) -> Classes {
     let most = labels.iter().max().copied().unwrap_or(0);
     if labels.iter().all(|label| (0..COUNTED).contains(label)) {
@@ -362,6 +389,29 @@ mod tests {
         assert_eq!(shape, Shape::Image { height: 1, width: 2, channels: 3 });
         assert_eq!(values, Values::Bytes(vec![0, 2, 4, 1, 3, 5]));
         assert_eq!(of(&[2, 4, 5, 2]).unwrap().1, Shape::Table(40));
+        // What is no image is said to be none.
+        let said = |extents: &[usize]| {
+            let mut notes = Vec::new();
+            let values = vec![0.5; extents.iter().product()];
+            floats(extents, &values).examples(&mut notes).unwrap();
+            notes.into_iter().filter(|note| note.contains("table of")).collect::<Vec<_>>()
+        };
+        let notes = said(&[2, 16, 16, 4]);
+        assert!(
+            notes.len() == 1
+                && notes[0].contains("rows of 16x16x4 have 4 channels")
+                && notes[0].contains("1024 columns")
+        );
+        assert!(
+            said(&[2, 4, 16, 16])[0].contains("4 channels") && said(&[2, 4, 5, 2])[0].contains("4x5x2 are no images")
+        );
+        assert!(said(&[2, 40]).is_empty() && said(&[2, 8, 8]).is_empty() && said(&[2, 3, 4, 3]).is_empty());
+        // Series are not images.
+        for extents in [[2, 100, 3], [2, 3, 100], [2, 16, 1]] {
+            assert_eq!(of(&extents).unwrap().1, Shape::Table(extents[1] * extents[2]), "{extents:?}");
+            assert!(said(&extents)[0].contains("too narrow for images"));
+        }
+        assert_eq!(of(&[2, 100, 8]).unwrap().1, Shape::Image { height: 100, width: 8, channels: 1 });
         // A square of levels is an image.
         assert_eq!(of(&[3, 64]).unwrap().1, Shape::Image { height: 8, width: 8, channels: 1 });
         assert_eq!(of(&[1, 64]).unwrap().1, Shape::Table(64));

@@ -31,12 +31,42 @@ pub struct Files {
     pub test: Vec<File>,
     /// Names of all classes, in order.
     pub classes: Vec<String>,
+    /// Images in formats that cannot be read, by their paths within the folder.
+    pub unread: Vec<String>,
     pub notes: Vec<String>,
 }
 
 /// Whether files with this extension are images.
 pub fn is_image_extension(extension: &str) -> bool {
     ["png", "jpg", "jpeg", "bmp", "gif", "webp"].contains(&extension.to_lowercase().as_str())
+}
+
+/// Formats of images that cannot be read, by the extensions of their files.
+const UNREAD: [(&str, &[&str]); 8] = [
+    ("HEIC", &["heic", "heif", "hif"]),
+    ("TIFF", &["tif", "tiff"]),
+    ("AVIF", &["avif"]),
+    ("JPEG XL", &["jxl"]),
+    ("JPEG 2000", &["jp2", "j2k"]),
+    ("raw", &["dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"]),
+    ("PSD", &["psd"]),
+    ("SVG", &["svg"]),
+];
+
+/// The format of an image that cannot be read, by the extension of its file.
+pub fn unread_format(extension: &str) -> Option<&'static str> {
+    let extension = extension.to_lowercase();
+    UNREAD.into_iter().find(|(_, known)| known.contains(&extension.as_str())).map(|(format, _)| format)
+}
+
+/// What to say of files that are images, but cannot be read.
+pub fn about_unread(names: &[String]) -> String {
+    let extension = |name: &String| name.rsplit_once('.').and_then(|(_, extension)| unread_format(extension));
+    let mut formats: Vec<&str> = names.iter().filter_map(extension).collect();
+    formats.sort_unstable();
+    formats.dedup();
+    let formats = formats.join(" and ");
+    format!("{formats} cannot be read: make PNG or JPEG files of {}", list(names))
 }
 
 impl Files {
@@ -75,7 +105,7 @@ impl Files {
             files.train = files.part(folder, "")?;
         }
         if files.train.is_empty() {
-            return Err(nothing_in(folder, &top));
+            return Err(nothing_in(folder, &top, &files.unread));
         }
         let classes: HashSet<&String> =
             files.train.iter().chain(&files.test).filter_map(|f| f.class.as_ref()).collect();
@@ -94,7 +124,9 @@ impl Files {
                 search.gather(class, &format!("{prefix}{}/", class.name), &class.name, class.is_link, DEEPEST)?;
             }
         }
-        let Search { files, links, .. } = search;
+        let Search { files, links, unread, .. } = search;
+        self.unread.extend(unread);
+        self.unread.extend(entries.unread(prefix));
         let files = once(files, &links);
         let loose: Vec<&Entry> = entries.images().collect();
         if files.is_empty() {
@@ -132,12 +164,13 @@ struct Search {
     files: Vec<File>,
     /// Whether the path to each file has a link in it.
     links: Vec<bool>,
+    unread: Vec<String>,
 }
 
 impl Search {
     fn of(folder: &Path) -> Self {
         let top = folder.canonicalize().ok();
-        Self { top, linked: HashSet::new(), files: Vec::new(), links: Vec::new() }
+        Self { top, linked: HashSet::new(), files: Vec::new(), links: Vec::new(), unread: Vec::new() }
     }
 
     /// A link is followed if it leads out of the folder, and not to one above it or to where another link has led: what is
@@ -160,6 +193,7 @@ impl Search {
         depth: usize,
     ) -> Result<(), DataError> {
         let entries = Entries::read(&folder.path)?;
+        self.unread.extend(entries.unread(prefix));
         for entry in entries.images() {
             self.files.push(File {
                 path: entry.path.clone(),
@@ -190,7 +224,10 @@ fn once(files: Vec<File>, links: &[bool]) -> Vec<File> {
     files.into_iter().zip(links).filter(is_first).map(|(file, _)| file).collect()
 }
 
-fn nothing_in(folder: &Path, entries: &Entries) -> DataError {
+fn nothing_in(folder: &Path, entries: &Entries, unread: &[String]) -> DataError {
+    if !unread.is_empty() {
+        return DataError::unusable(folder.display(), about_unread(unread));
+    }
     let start = if entries.files.is_empty() && entries.folders.is_empty() { "it is empty: " } else { "" };
     let readable = |e: &&Entry| ["csv", "tsv", "npy", "npz"].contains(&e.extension().as_str());
     let hint = match entries.files.iter().find(readable) {
@@ -248,6 +285,12 @@ impl Entries {
     fn images(&self) -> impl Iterator<Item = &Entry> {
         self.files.iter().filter(|entry| is_image_extension(&entry.extension()))
     }
+
+    /// Paths of images in formats that cannot be read.
+    fn unread(&self, prefix: &str) -> impl Iterator<Item = String> {
+        let unread = self.files.iter().filter(|entry| unread_format(&entry.extension()).is_some());
+        unread.map(move |entry| format!("{prefix}{}", entry.name))
+    }
 }
 
 #[cfg(test)]
@@ -298,6 +341,23 @@ mod tests {
         assert_eq!(origins(&files.test), ["test/b/1.png"]);
         assert_eq!(files.classes, ["a", "b"]);
         assert!(files.notes[0].ends_with("left out: val"), "{:?}", files.notes);
+    }
+
+    #[test]
+    fn images_that_cannot_be_read_are_named() {
+        let folder = folder_of(&["1.png", "IMG_2.HEIC", "scan.tif", "notes.txt"]);
+        let files = Files::find(folder.path()).unwrap();
+        assert_eq!(origins(&files.train), ["1.png"]);
+        assert_eq!(files.unread, ["IMG_2.HEIC", "scan.tif"]);
+        let said = "HEIC and TIFF cannot be read: make PNG or JPEG files of IMG_2.HEIC, scan.tif";
+        assert_eq!(about_unread(&files.unread), said);
+        // In folders of classes too, each once, with and without training and test images.
+        let files = Files::find(folder_of(&["a/1.png", "a/2.heic", "b/1.jpg", "b/x/3.tiff"]).path()).unwrap();
+        assert_eq!(files.unread, ["a/2.heic", "b/x/3.tiff"]);
+        let files = Files::find(folder_of(&["train/1.png", "train/2.heic", "test/1.png"]).path()).unwrap();
+        assert_eq!(files.unread, ["train/2.heic"]);
+        let error = Files::find(folder_of(&["IMG_2.HEIC"]).path()).unwrap_err().to_string();
+        assert!(error.contains("HEIC cannot be read: make PNG or JPEG files of IMG_2.HEIC"), "{error}");
     }
 
     #[cfg(unix)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::error::list;
-use super::folder::{File, Files};
+use super::folder::{self, File, Files};
 use super::options::LONGEST;
 use super::picture::{self, Header};
 use super::raw::{Raw, Request};
@@ -18,7 +18,15 @@ use super::{Channels, DataError, ImageSize, Options, Origins, Shape, Split, Valu
 /// image is left.
 pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result<Raw, DataError> {
     let options = request.options;
-    let Files { train, test, classes, mut notes } = files;
+    let Files { train, test, classes, unread, mut notes } = files;
+    if !unread.is_empty() {
+        let count = unread.len();
+        let about = folder::about_unread(&unread);
+        if options.strict {
+            return Err(DataError::unusable(source.display(), about));
+        }
+        notes.push(format!("{count} image{} skipped: {about}", if count == 1 { " was" } else { "s were" }));
+    }
     let trained = train.len();
     let all: Vec<File> = train.into_iter().chain(test).collect();
     let mut problems = Problems { source, options, found: Vec::new(), all: all.len() };

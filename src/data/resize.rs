@@ -64,13 +64,14 @@ fn stretched(image: DynamicImage, w: u32, h: u32) -> DynamicImage {
     image.resize_exact(w, h, FilterType::Triangle)
 }
 
-/// Converts to eight bits per channel, with transparent pixels over black.
+/// Converts to eight bits per channel, with transparent pixels over white, as browsers and image viewers show them.
 fn flat(image: DynamicImage, channels: usize) -> DynamicImage {
     let image = if image.color().has_alpha() {
         let mut rgba = image.into_rgba8();
         for Rgba([r, g, b, a]) in rgba.pixels_mut() {
-            let over_black = |level: u8| ((u32::from(level) * u32::from(*a) + 127) / 255) as u8;
-            (*r, *g, *b) = (over_black(*r), over_black(*g), over_black(*b));
+            let clear = 255 * (255 - u32::from(*a));
+            let over_white = |level: u8| ((u32::from(level) * u32::from(*a) + clear + 127) / 255) as u8;
+            (*r, *g, *b) = (over_white(*r), over_white(*g), over_white(*b));
         }
         DynamicImage::from(rgba)
     } else {
@@ -161,9 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_transparent_lies_over_black() {
-        let glass = image::RgbaImage::from_pixel(2, 2, Rgba([200, 100, 50, 51]));
-        assert_eq!(fitted(glass.into(), (2, 2, 3), Fit::Crop).as_bytes()[..3], [40, 20, 10]);
+    fn what_is_transparent_lies_over_white() {
+        let glass = |alpha: u8| image::RgbaImage::from_pixel(2, 2, Rgba([200, 100, 50, alpha]));
+        let shown = |alpha: u8| fitted(glass(alpha).into(), (2, 2, 3), Fit::Crop).as_bytes()[..3].to_vec();
+        assert_eq!((shown(0), shown(51), shown(255)), (vec![255; 3], vec![244, 224, 214], vec![200, 100, 50]));
+        let grey = image::GrayAlphaImage::from_pixel(2, 2, image::LumaA([0, 0]));
+        assert_eq!(fitted(grey.into(), (2, 2, 1), Fit::Crop).as_bytes(), [255; 4]);
     }
 
     #[test]

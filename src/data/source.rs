@@ -48,7 +48,14 @@ pub(super) enum Kind {
 }
 
 fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
-    match kind_of(path)? {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
+    let head = bytes::head(path)?;
+    let is_readable = image::guess_format(&head).is_ok_and(|format| format.reading_enabled());
+    if let Some(format) = folder::unread_format(&extension).filter(|_| !is_readable) {
+        let reason = format!("{format} cannot be read: make a PNG or JPEG file of it");
+        return Err(DataError::unusable(path.display(), reason));
+    }
+    match kind(path, &head) {
         Kind::Idx => idx::file(path),
         Kind::Npy => npy::file(path),
         Kind::Npz => npz::file(path),

@@ -7,8 +7,12 @@ pub struct Page {
     pub title: String,
     /// Model, data, adapter and times of the run.
     pub facts: Facts,
+    /// What a reader must know before anything else.
+    pub notices: Vec<Notice>,
     /// The main figures of a run.
     pub headline: Headline,
+    /// What `wgvae eval` has found of the model.
+    pub evaluated: Vec<Figure>,
     /// The metrics of each epoch.
     pub epochs: Vec<Epoch>,
     /// The metrics of steps in between.
@@ -21,6 +25,8 @@ pub struct Page {
     pub dimensions: Vec<Dimension>,
     /// Pictures, in the order of the page.
     pub pictures: Vec<Picture>,
+    /// Rows of images with a name each.
+    pub strips: Option<Strips>,
     /// Test examples in the latent space.
     pub latent: Option<Latent>,
     /// 2-D points of the data and of the model.
@@ -33,6 +39,41 @@ pub struct Page {
     pub config: String,
     /// Commands to continue with.
     pub next: Vec<Command>,
+}
+
+/// Something that a reader must know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// In a few words.
+    pub headline: String,
+    /// In a sentence.
+    pub sentence: String,
+}
+
+/// Which of several figures is the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Best {
+    /// The lowest.
+    Lowest,
+    /// The highest.
+    Highest,
+    /// None is better than another.
+    Neither,
+}
+
+/// A figure with its error, if it has one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+    /// Its standard error.
+    pub error: Option<f64>,
+    /// What it was found from: which rows, and how. Figures of one name that were found from something else cannot be compared.
+    pub note: String,
+    /// Which one is the best.
+    pub best: Best,
 }
 
 /// Model, data, adapter and times of the run.
@@ -140,6 +181,17 @@ pub struct Picture {
     pub is_wide: bool,
 }
 
+/// Rows of images with a name each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Strips {
+    /// Title of all of them.
+    pub title: String,
+    /// Caption below the title.
+    pub caption: String,
+    /// Names, and the bytes of PNG files.
+    pub strips: Vec<(String, Vec<u8>)>,
+}
+
 /// Examples in the latent space.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Latent {
@@ -151,6 +203,8 @@ pub struct Latent {
     pub classes: Vec<String>,
     /// Names of the axes.
     pub axes: [String; 2],
+    /// Places of the first of them on a map that keeps neighbours together (t-SNE).
+    pub map: Vec<[f32; 2]>,
 }
 
 /// 2-D points.

@@ -1,8 +1,11 @@
 //! Projection of latent vectors to two dimensions.
 
 mod krylov;
+mod tsne;
 
 use crate::eigen::diagonalise;
+
+pub use tsne::map;
 
 /// Up to here all eigenvectors are computed, in a time that grows with the third power of the dimensions; above, only a
 /// space that holds the first ones.

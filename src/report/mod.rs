@@ -5,6 +5,7 @@ pub mod compare;
 mod contents;
 mod grid;
 pub mod latent;
+mod letters;
 mod markup;
 mod numbers;
 pub mod page;
@@ -12,7 +13,8 @@ mod scatter;
 mod sections;
 mod sparkline;
 
-pub use grid::{Size, grid, reconstructions, stacked, strips};
-pub use numbers::duration;
+pub use grid::{Size, columns, grid, labelled, reconstructions, stacked, strips};
+pub use numbers::{duration, measured};
 pub use scatter::scatter;
+pub use sections::with_error;
 pub use sparkline::sparkline;

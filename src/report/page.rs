@@ -1,8 +1,8 @@
 //! A run as one self-contained HTML page.
 
 pub use super::contents::{
-    Column, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Marginal, Page, Picture, Points, Shares,
-    Step,
+    Best, Column, Command, Diagnosed, Dimension, Epoch, Facts, Figure, Headline, Latent, Marginal, Notice, Page,
+    Picture, Points, Shares, Step, Strips,
 };
 use super::markup::escape;
 use super::sections;
@@ -11,6 +11,7 @@ use super::sections;
 pub fn html(page: &Page) -> String {
     let parts = [
         sections::header(page),
+        sections::evaluated(&page.evaluated),
         sections::training(page),
         sections::made(page),
         sections::latent(page),
@@ -79,13 +80,29 @@ mod tests {
         let all = Page {
             title: "run".into(),
             facts: Facts { seed: Some(7), more: vec![("Batch".into(), "128".into())], ..Facts::default() },
+            notices: vec![Notice {
+                headline: "Overfits after epoch 32".into(),
+                sentence: "The <test> loss rose.".into(),
+            }],
             headline: Headline { active: Some((3, 4)), ..Headline::default() },
+            evaluated: vec![Figure {
+                name: "-ln p(x)".into(),
+                value: 104.317,
+                error: Some(0.61),
+                note: "1,000 test rows, 500 draws".into(),
+                best: Best::Lowest,
+            }],
             epochs: vec![epoch],
             steps: vec![Step { step: 50, loss: 1.0, lr: 0.1, beta: 1.0 }],
             diagnoses: [1, 2].map(diagnosed).into(),
             likelihoods: vec![(0.5, 120.0), (1.0, 110.5), (2.0, 107.25)],
             dimensions: vec![Dimension { kl: 0.5, is_active: true }],
             pictures: vec![picture],
+            strips: Some(Strips {
+                title: "Traversal".into(),
+                caption: "Each row".into(),
+                strips: vec![("dimension 7, KL 2.31 nats".into(), vec![1])],
+            }),
             latent: Some(Latent { points: vec![[0.0, 1.0]], labels: vec![9], ..Latent::default() }),
             points: Some(Points { data: vec![[0.0, 1.0]], samples: Vec::new() }),
             columns: vec![column],
@@ -98,6 +115,7 @@ mod tests {
         };
         let body = sound(&all);
         let expected = [
+            "Evaluation",
             "Training",
             "Reconstructions and samples",
             "Latent space",
@@ -118,15 +136,42 @@ mod tests {
             "alt=\"&quot;digits",
             "&lt;Bern&gt;",
             "25.0 %",
+            "<span>dimension 7, KL 2.31 nats</span><img ",
+            "<td>104.32 ± 0.610</td><td>1,000 test rows, 500 draws</td>",
         ] {
             assert!(body.contains(text), "no {text} in {body}");
         }
+        // What must be known comes first.
+        let place = |text: &str| body.find(text).unwrap();
+        assert!(place("<b>Overfits after epoch 32</b> The &lt;test&gt; loss rose.") < place("<dl class=\"tiles\">"));
         assert!(!body.contains("mean absolute error") && !body.contains("R²"), "a column without values");
 
         let only_columns = Page { columns: all.columns.clone(), ..Page::default() };
         assert_eq!(sections(&sound(&only_columns)), ["Columns and their reconstructions"]);
         let only_facts = Page { facts: all.facts, ..Page::default() };
         assert_eq!(sections(&sound(&only_facts)), ["The run"]);
+    }
+
+    #[test]
+    fn pictures_have_a_largest_height() {
+        let picture = |width: u32, height: u32| {
+            let mut png = std::io::Cursor::new(Vec::new());
+            image::GrayImage::new(width, height).write_to(&mut png, image::ImageFormat::Png).unwrap();
+            let png = png.into_inner();
+            Picture { title: String::new(), caption: String::new(), alt: String::new(), png, is_wide: true }
+        };
+        let shown = |width: u32, height: u32| {
+            let body = sound(&Page { pictures: vec![picture(width, height)], ..Page::default() });
+            let of = |name: &str| -> u32 {
+                body.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+            };
+            (of(" width"), of(" height"), body.contains("class=\"pixels\""))
+        };
+        // A strip of images of 100x3 was enlarged to 27,341 pixels.
+        assert_eq!(shown(104, 4084), (23, 900, false));
+        assert_eq!(shown(100, 50), (1000, 500, true));
+        assert_eq!(shown(2168, 100), (1084, 50, false));
+        assert_eq!(shown(1, 1), (900, 900, true));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
 use super::contents::{
-    Column, Command, Diagnosed, Epoch, Facts, Headline, Marginal, Page, Picture, Points, Shares, Step,
+    Column, Command, Diagnosed, Epoch, Facts, Figure, Headline, Latent, Marginal, Notice, Page, Picture, Points,
+    Shares, Step, Strips,
 };
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
@@ -10,6 +11,10 @@ use super::numbers::{duration, grouped, measured};
 /// Width available for a picture on a wide screen, and for one over the whole page. Smaller pictures are enlarged by a whole factor.
 const PICTURE_WIDTH: u32 = 520;
 const PAGE_WIDTH: u32 = 1084;
+/// Largest height of a picture on the page: tall ones are made smaller.
+const MOST_HEIGHT: u32 = 900;
+/// And of a row of images with a name.
+const STRIP_HEIGHT: u32 = 140;
 /// Largest number of a table's columns whose values are drawn, and of words whose shares are shown.
 const MOST_MARGINALS: usize = 24;
 const MOST_WORDS: usize = 60;
@@ -28,11 +33,11 @@ fn section(heading: &str, body: &str) -> String {
 }
 
 /// Figures side by side; `columns` is the CSS class of the layout.
-fn side_by_side(figures: &[String], columns: &str) -> String {
+pub fn side_by_side(figures: &[String], columns: &str) -> String {
     if figures.is_empty() { String::new() } else { format!("<div class=\"{columns}\">\n{}</div>\n", figures.concat()) }
 }
 
-/// The run's name, a summary of it, and its main figures.
+/// The run's name, a summary of it, what must be known of it, and its main figures.
 pub fn header(page: &Page) -> String {
     let facts = &page.facts;
     let lines: String = [&facts.model, &facts.data]
@@ -41,7 +46,29 @@ pub fn header(page: &Page) -> String {
         .map(|line| format!("<li>{}</li>", escape(line)))
         .collect();
     let lines = if lines.is_empty() { lines } else { format!("<ul class=\"lead\">{lines}</ul>\n") };
-    format!("<header>\n<h1>{}</h1>\n{lines}{}</header>\n", escape(&page.title), tiles(&page.headline))
+    let (title, notices) = (escape(&page.title), notices(&page.notices));
+    format!("<header>\n<h1>{title}</h1>\n{lines}{notices}{}</header>\n", tiles(&page.headline))
+}
+
+/// What must be known, a line each.
+fn notices(notices: &[Notice]) -> String {
+    let line = |n: &Notice| format!("<li><b>{}</b> {}</li>\n", escape(&n.headline), escape(&n.sentence));
+    let lines: String = notices.iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("<ul class=\"notices\">\n{lines}</ul>\n") }
+}
+
+/// A figure with its error.
+pub fn with_error(figure: &Figure) -> String {
+    let error = figure.error.filter(|error| error.is_finite());
+    error.map_or_else(|| measured(figure.value), |error| format!("{} ± {}", measured(figure.value), measured(error)))
+}
+
+/// What `wgvae eval` has found.
+pub fn evaluated(figures: &[Figure]) -> String {
+    let row = |f: &Figure| vec![f.name.clone(), with_error(f), f.note.clone()];
+    let rows: Vec<Vec<String>> = figures.iter().map(row).collect();
+    let table = if rows.is_empty() { String::new() } else { table(&["figure", "value", "from"], &rows) };
+    section("Evaluation", &table.replace("class=\"listed\"", "class=\"listed noted\""))
 }
 
 fn tiles(headline: &Headline) -> String {
@@ -150,7 +177,46 @@ fn by_step(page: &Page, title: &str, size: Size, heights: Heights, value: fn(&St
 pub fn made(page: &Page) -> String {
     let points = page.points.iter().filter(|p| !p.data.is_empty() || !p.samples.is_empty()).map(points);
     let figures: Vec<String> = points.chain(page.pictures.iter().map(picture)).collect();
-    section("Reconstructions and samples", &side_by_side(&figures, "two"))
+    section("Reconstructions and samples", &(side_by_side(&figures, "two") + &strips(page.strips.as_ref())))
+}
+
+/// Rows of images with a name each.
+fn strips(strips: Option<&Strips>) -> String {
+    let Some(all) = strips.filter(|strips| !strips.strips.is_empty()) else { return String::new() };
+    let strip = |(name, png): &(String, Vec<u8>)| {
+        let size = shown_size(png, PICTURE_WIDTH, STRIP_HEIGHT);
+        format!("<li><span>{}</span>{}</li>\n", escape(name), image(png, name, size))
+    };
+    let rows: String = all.strips.iter().map(strip).collect();
+    format!(
+        "<figure class=\"stripped\">\n<figcaption><b>{}</b> <small>{}</small></figcaption>\n<ul class=\"strips\">\n{rows}</ul>\n\
+         </figure>\n",
+        escape(&all.title),
+        escape(&all.caption)
+    )
+}
+
+/// The size that a picture is shown in, and whether its pixels stay sharp: enlarged by a whole factor where there is room, made
+/// smaller where it is too wide or too high.
+fn shown_size(png: &[u8], widest: u32, highest: u32) -> Option<(u32, u32, bool)> {
+    let (width, height) = png_size(png).filter(|(width, height)| *width > 0 && *height > 0)?;
+    let factor = (widest / width).min(highest / height);
+    if factor > 0 {
+        return Some((width * factor, height * factor, true));
+    }
+    let scale = (f64::from(widest) / f64::from(width)).min(f64::from(highest) / f64::from(height));
+    let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    Some((scaled(width), scaled(height), false))
+}
+
+fn image(png: &[u8], alt: &str, size: Option<(u32, u32, bool)>) -> String {
+    let attributes = size.map(|(width, height, is_sharp)| {
+        // A picture that is scaled down needs averaged pixels instead of sharp ones.
+        let class = if is_sharp { " class=\"pixels\"" } else { "" };
+        format!("{class} width=\"{width}\" height=\"{height}\"")
+    });
+    let (data, alt) = (base64(png), escape(alt));
+    format!("<img src=\"data:image/png;base64,{data}\" alt=\"{alt}\"{}>", attributes.unwrap_or_default())
 }
 
 fn points(points: &Points) -> String {
@@ -162,24 +228,15 @@ fn points(points: &Points) -> String {
     Cloud { title: "Data and samples".into(), axes, is_named_inside: false, groups }.figure()
 }
 
-fn picture(picture: &Picture) -> String {
-    let size = png_size(&picture.png).filter(|(width, height)| *width > 0 && *height > 0);
-    let available = if picture.is_wide { PAGE_WIDTH } else { PICTURE_WIDTH };
-    let attributes = size.map(|(width, height)| {
-        let factor = (available / width).max(1);
-        // A picture that is scaled down needs averaged pixels instead of sharp ones.
-        let class = if width <= available { " class=\"pixels\"" } else { "" };
-        format!("{class} width=\"{}\" height=\"{}\"", width.saturating_mul(factor), height.saturating_mul(factor))
-    });
+/// A picture as a figure.
+pub fn picture(picture: &Picture) -> String {
+    let widest = if picture.is_wide { PAGE_WIDTH } else { PICTURE_WIDTH };
     format!(
-        "<figure{}>\n<figcaption><b>{}</b> <small>{}</small></figcaption>\n\
-         <img src=\"data:image/png;base64,{}\" alt=\"{}\"{}>\n</figure>\n",
+        "<figure{}>\n<figcaption><b>{}</b> <small>{}</small></figcaption>\n{}\n</figure>\n",
         if picture.is_wide { " class=\"wide\"" } else { "" },
         escape(&picture.title),
         escape(&picture.caption),
-        base64(&picture.png),
-        escape(&picture.alt),
-        attributes.unwrap_or_default(),
+        image(&picture.png, &picture.alt, shown_size(&picture.png, widest, MOST_HEIGHT)),
     )
 }
 
@@ -187,18 +244,11 @@ fn picture(picture: &Picture) -> String {
 pub fn latent(page: &Page) -> String {
     let mut figures = Vec::new();
     if let Some(latent) = page.latent.as_ref().filter(|l| !l.points.is_empty()) {
-        let of = |class: Option<usize>| -> Vec<[f32; 2]> {
-            let label = |i: usize| latent.labels.get(i).map(|l| *l as usize).filter(|l| *l < latent.classes.len());
-            latent.points.iter().enumerate().filter(|(i, _)| label(*i) == class).map(|(_, p)| *p).collect()
-        };
-        let none = Group { name: String::new(), colour: None, points: of(None) };
-        let known = latent.classes.iter().enumerate();
-        let known = known.map(|(i, name)| Group { name: name.clone(), colour: Some(i), points: of(Some(i)) });
-        let groups: Vec<Group> = [none].into_iter().chain(known).filter(|g| !g.points.is_empty()).collect();
-        // For a few groups, the legend is enough.
-        let is_named_inside = groups.len() > 3;
-        let (title, axes) = ("Test examples".into(), latent.axes.clone());
-        figures.push(Cloud { title, axes, is_named_inside, groups }.figure());
+        figures.push(cloud(latent, &latent.points, "Test examples", &latent.axes));
+        if !latent.map.is_empty() {
+            let axes = ["t-SNE: neighbours stay together", ""].map(String::from);
+            figures.push(cloud(latent, &latent.map, "Map of the test examples", &axes));
+        }
     }
     if !page.dimensions.is_empty() {
         let bar = |(i, d): (usize, &super::contents::Dimension)| Bar {
@@ -221,6 +271,21 @@ pub fn latent(page: &Page) -> String {
         );
     }
     section("Latent space", &side_by_side(&figures, "two"))
+}
+
+/// Places of the test examples, coloured by their classes.
+fn cloud(latent: &Latent, places: &[[f32; 2]], title: &str, axes: &[String; 2]) -> String {
+    let of = |class: Option<usize>| -> Vec<[f32; 2]> {
+        let label = |i: usize| latent.labels.get(i).map(|l| *l as usize).filter(|l| *l < latent.classes.len());
+        places.iter().enumerate().filter(|(i, _)| label(*i) == class).map(|(_, p)| *p).collect()
+    };
+    let none = Group { name: String::new(), colour: None, points: of(None) };
+    let known = latent.classes.iter().enumerate();
+    let known = known.map(|(i, name)| Group { name: name.clone(), colour: Some(i), points: of(Some(i)) });
+    let groups: Vec<Group> = [none].into_iter().chain(known).filter(|g| !g.points.is_empty()).collect();
+    // For a few groups, the legend is enough.
+    let is_named_inside = groups.len() > 3;
+    Cloud { title: title.into(), axes: axes.clone(), is_named_inside, groups }.figure()
 }
 
 /// A table's columns.
@@ -294,7 +359,9 @@ pub fn table(names: &[&str], rows: &[Vec<String>]) -> String {
         format!("<tr>{}</tr>\n", cells.iter().enumerate().map(cell).collect::<String>())
     };
     let body: String = rows.iter().map(row).collect();
-    format!("<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n")
+    format!(
+        "<div class=\"scroll\"><table class=\"listed\">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n"
+    )
 }
 
 /// The facts of the run, its command and its configuration.

@@ -1,6 +1,7 @@
 //! Training in one call: from a configuration and data to a finished run with model, pictures and page.
 
 mod custom;
+mod evaluated;
 mod fit;
 mod page;
 mod pictures;
@@ -15,7 +16,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 pub use custom::Custom;
-pub use page::{epochs, facts, model_line, page, pictured, png};
+pub use evaluated::{found, measure};
+pub use page::{epochs, facts, model_line, notices, page, pictured, png};
+pub use pictures::drawn;
 pub use resume::Resume;
 
 use crate::apply::{Applied, Mixture, Run, RunError, mixture};

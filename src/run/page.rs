@@ -1,17 +1,19 @@
 //! The contents of a run's page, from the run's folder and from its model applied to rows.
 
-use super::tables;
+use super::{evaluated, tables};
 use crate::apply::record::{Metrics, Record};
-use crate::apply::{Applied, Codes, Evaluation, Mixture, Run, RunError, Shown, bits_per_dimension, draws};
+use crate::apply::{
+    Applied, Codes, Evaluation, Mixture, Run, RunError, Shown, bits_per_dimension, draws, evaluated as kept,
+};
 use crate::config::{Config, PriorKind, RowSpec};
 use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
 use crate::quote::quoted;
 use crate::report::page::{
-    self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Page, Picture, Points, Step,
+    self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Notice, Page, Picture, Points, Step, Strips,
 };
 use crate::report::{self, latent};
-use crate::train::{Diagnosis, EVALUATION};
+use crate::train::{Diagnosis, advice};
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -108,10 +110,38 @@ fn diagnosed(of: &Diagnosis) -> Diagnosed {
 
 /// What `wgvae eval --nll K --checkpoints` found and kept in the run's folder: epochs, and `-ln p(x)` of the rows after them.
 fn likelihoods(run: &Run) -> Vec<(f64, f64)> {
-    let kept = std::fs::read(run.path.join(EVALUATION)).unwrap_or_default();
-    let figures: serde_json::Value = serde_json::from_slice(&kept).unwrap_or_default();
+    let figures = kept::kept(&run.path).unwrap_or_default();
     let at = |checkpoint: &serde_json::Value| Some((checkpoint["epochs"].as_f64()?, checkpoint["nll"].as_f64()?));
-    figures["checkpoints"].as_array().into_iter().flatten().filter_map(at).collect()
+    figures.get("checkpoints").and_then(|all| all.as_array()).into_iter().flatten().filter_map(at).collect()
+}
+
+/// What a reader must know of a run before anything else: what went wrong while it trained.
+pub fn notices(run: &Run, metrics: &Metrics) -> Vec<Notice> {
+    let losses: Vec<f64> = metrics.epochs.iter().map(|e| e.test_loss).collect();
+    let ends = metrics.of_model().zip(metrics.epochs.last());
+    let advice = ends.map_or_else(Vec::new, |(best, last)| advice(&run.config, best, last, &losses));
+    let mut notices: Vec<Notice> = advice
+        .into_iter()
+        .map(|advice| {
+            // The headline says already what it is.
+            let sentence = advice.sentence.split_once(": ").map_or(advice.sentence.as_str(), |(_, rest)| rest);
+            let mut letters = sentence.chars();
+            let first: String = letters.next().iter().flat_map(|c| c.to_uppercase()).collect();
+            Notice { headline: advice.headline, sentence: format!("{first}{}.", letters.as_str()) }
+        })
+        .collect();
+    if metrics.rollbacks > 0 {
+        notices.push(Notice {
+            headline: format!(
+                "Diverged {}",
+                if metrics.rollbacks == 1 { "once".into() } else { format!("{} times", metrics.rollbacks) }
+            ),
+            sentence:
+                "Training went back to a checkpoint and on from there with half the learning rate; try a smaller --lr."
+                    .into(),
+        });
+    }
+    notices
 }
 
 /// The contents of the page.
@@ -132,11 +162,14 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         true => model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?,
         false => Shown::default(),
     };
+    let (marginals, unlike) = tables::marginals(run, split, &samples, model)?;
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
     let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
     Ok(Page {
         title: run.name(),
         facts: facts(run, record, metrics),
+        notices: notices(run, metrics).into_iter().chain(unlike).collect(),
+        evaluated: evaluated::found(run),
         headline: Headline {
             test_loss,
             reconstruction: Some(figures.reconstruction),
@@ -152,14 +185,15 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
         steps: metrics.steps.iter().map(step).collect(),
         likelihoods: likelihoods(run),
         dimensions: figures.kl_per_dimension.iter().enumerate().map(dimension).collect(),
-        pictures: pictures(run, split, &codes, &figures, [&shown, &samples.means], mixture.as_ref(), model)?,
+        pictures: pictures(run, split, [&shown, &samples.means], mixture.as_ref(), model)?,
+        strips: traversal(run, &figures.kl_per_dimension, model)?,
         latent: Some(latent_plot(rows, &codes)),
         points: (run.data.shape == Shape::Point(2) && !samples.means.is_empty()).then(|| Points {
             data: plane(&split.numbers(0..split.rows.min(PLOTTED), 2)),
             samples: plane(&samples.means),
         }),
         columns: tables::columns(run, split, &shown),
-        marginals: tables::marginals(run, split, samples, model)?,
+        marginals,
         config: run.config.to_toml()?,
         next: next(run),
     })
@@ -188,16 +222,23 @@ fn plane(values: &[f32]) -> Vec<[f32; 2]> {
 
 fn latent_plot(rows: &Rows, codes: &Codes) -> Latent {
     let count = codes.rows().min(PLOTTED);
-    let projection = latent::principal(&codes.mu[..count * codes.latent], codes.latent);
+    let values = &codes.mu[..count * codes.latent];
+    let projection = latent::principal(values, codes.latent);
     let labels = rows.split.labels.as_ref().map_or(Vec::new(), |labels| labels[..count].to_vec());
-    Latent { axes: projection.captions(), points: projection.points, labels, classes: rows.classes.clone() }
+    // Two dimensions need no map.
+    let map = if projection.is_principal { latent::map(values, codes.latent, &projection.points) } else { None };
+    Latent {
+        axes: projection.captions(),
+        map: map.unwrap_or_default(),
+        points: projection.points,
+        labels,
+        classes: rows.classes.clone(),
+    }
 }
 
 fn pictures(
     run: &Run,
     split: &Split,
-    codes: &Codes,
-    figures: &Evaluation,
     [shown, samples]: [&[f32]; 2],
     mixture: Option<&Mixture>,
     model: &mut Applied,
@@ -211,13 +252,14 @@ fn pictures(
     let mut pictures = vec![Picture {
         title: "Reconstructions".into(),
         caption: "Test examples, and below each row their reconstructions.".into(),
-        alt: format!("{count} test images in rows of ten, each row followed by its reconstructions"),
+        alt: format!("{count} test images in rows, each row followed by its reconstructions"),
         png: png(&originals)?,
         is_wide: false,
     }];
     if !samples.is_empty() {
-        let grid = report::grid(&samples[..samples.len().min(100 * row)], size, 10);
+        let grid = report::grid(&samples[..samples.len().min(100 * row)], size, report::columns(size));
         let from = match mixture {
+            Some(mixture) if mixture.parts() == 1 => "a normal distribution, fitted to codes of training rows".into(),
             Some(mixture) => {
                 format!("a mixture of {} normal distributions, fitted to codes of training rows", mixture.parts())
             }
@@ -232,43 +274,44 @@ fn pictures(
             is_wide: false,
         });
     }
+    Ok(pictures)
+}
+
+/// Images along each of the dimensions with the highest KL, with the dimension's number and its KL.
+fn traversal(run: &Run, kl_per_dimension: &[f64], model: &mut Applied) -> Result<Option<Strips>, RunError> {
+    let Shape::Image { height, width, channels } = run.data.shape else { return Ok(None) };
     if !run.has_prior() {
-        return Ok(pictures);
+        return Ok(None);
     }
-    let mut order: Vec<usize> = (0..codes.latent).collect();
-    order.sort_by(|a, b| figures.kl_per_dimension[*b].total_cmp(&figures.kl_per_dimension[*a]));
+    let latent = model.latent();
+    let mut order: Vec<usize> = (0..latent).collect();
+    order.sort_by(|a, b| kl_per_dimension[*b].total_cmp(&kl_per_dimension[*a]));
     order.truncate(TRAVERSED);
     let (start, spread) = model.prior().middle();
     let z = draws::traversal(&start, &spread, &order, 3.0, TRAVERSAL_STEPS);
-    // Few dimensions are rows, many are columns: either way the picture is wider than high.
-    let count = order.len();
-    let (each, across, z) = match count <= TRAVERSAL_STEPS {
-        true => ("row", TRAVERSAL_STEPS, z),
-        false => ("column", count, transposed(&z, count, codes.latent)),
-    };
-    let steps = model.decode_as(&z, &vec![0; z.len() / codes.latent])?;
+    let steps = model.decode_as(&z, &vec![0; z.len() / latent])?;
     let class = match run.data.classes.first() {
         Some(class) if model.is_conditional() => format!(" All are of class {class}."),
         _ => String::new(),
     };
-    pictures.push(Picture {
+    let each = TRAVERSAL_STEPS * height * width * channels;
+    let strip = |(images, dimension): (&[f32], &usize)| {
+        let drawn = png(&report::grid(images, (height, width, channels), TRAVERSAL_STEPS))?;
+        Ok((format!("dimension {dimension}, KL {:.2} nats", kl_per_dimension[*dimension]), drawn))
+    };
+    let strips = steps.chunks_exact(each).zip(&order).map(strip).collect::<Result<Vec<_>, RunError>>()?;
+    let count = match order.len() {
+        count if count == latent => "all dimensions".into(),
+        count => format!("the {count} dimensions with the highest KL of {latent}"),
+    };
+    Ok(Some(Strips {
         title: "Traversal".into(),
         caption: format!(
-            "Each {each} varies one latent dimension from -3 to 3 standard deviations, with the others at 0. Shown are the {count} \
-             dimensions with the highest KL.{class}"
+            "Each row varies one latent dimension from -3 to 3 standard deviations, with the others in the middle of the prior. \
+             Shown are {count}.{class}"
         ),
-        alt: format!("A grid of images, one {each} for each latent dimension"),
-        png: png(&report::grid(&steps, size, across))?,
-        is_wide: true,
-    });
-    Ok(pictures)
-}
-
-/// Codes of `count` dimensions in turn, each at all steps, as those of each step in turn.
-fn transposed(z: &[f32], count: usize, latent: usize) -> Vec<f32> {
-    let steps = z.len() / latent / count;
-    let places = (0..steps).flat_map(|step| (0..count).map(move |of| of * steps + step));
-    places.flat_map(|place| &z[place * latent..(place + 1) * latent]).copied().collect()
+        strips,
+    }))
 }
 
 fn next(run: &Run) -> Vec<Command> {

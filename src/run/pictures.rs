@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::apply::Run;
 use crate::data::Shape;
 use crate::report;
+use crate::report::page::Picture;
 use crate::train::{Epoch, TrainError, is_shown};
 
 /// How many images are reconstructed.
@@ -12,6 +14,24 @@ const RECONSTRUCTED: usize = 50;
 const SAMPLED: usize = 100;
 /// How many points are reconstructed or sampled.
 const PLOTTED: usize = 2000;
+
+/// The pictures of a run that were drawn after the epoch that is nearest to one.
+pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
+    let folder = run.path.join("images");
+    let names = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let of_kind = |kind: &str| {
+        let number = |name: &String| name.strip_prefix(kind)?.strip_prefix('-')?.strip_suffix(".png")?.parse().ok();
+        names.iter().filter_map(number).min_by_key(|number: &usize| (number.abs_diff(epoch), *number))
+    };
+    let picture = |(title, kind): (&str, &str)| {
+        let number = of_kind(kind)?;
+        let png = std::fs::read(folder.join(format!("{kind}-{number:03}.png"))).ok()?;
+        let (title, caption) = (title.to_string(), format!("after epoch {number}"));
+        Some(Picture { alt: format!("{title} of {}", run.name()), title, caption, png, is_wide: false })
+    };
+    [("Reconstructions", "reconstructions"), ("Samples", "samples")].into_iter().filter_map(picture).collect()
+}
 
 /// Draws reconstructions, and samples if there is a prior, into a folder; returns the files. Only images and 2-D points
 /// can be drawn, and not all epochs of many.
@@ -27,7 +47,7 @@ pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainE
             let (x, mean) = epoch.reconstruct(RECONSTRUCTED)?;
             pictures.push(("reconstructions", report::reconstructions(&x, &mean, size)));
             if let Some(drawn) = epoch.sample(SAMPLED)? {
-                pictures.push(("samples", report::grid(&drawn, size, 10)));
+                pictures.push(("samples", report::grid(&drawn, size, report::columns(size))));
             }
         }
         Shape::Point(2) => {

@@ -1,7 +1,7 @@
 //! What a finished run says of itself: posterior collapse, overfitting, an end before its time, and what to try.
 
 use super::diagnosis::COLLAPSED;
-use super::state::Progress;
+use super::event::EpochReport;
 use crate::config::Config;
 use crate::model::Objective;
 
@@ -16,9 +16,17 @@ pub(super) fn is_collapsed(config: &Config, kl: f64) -> bool {
     config.model.objective != Objective::Ae && config.model.beta > 0.0 && kl < COLLAPSED
 }
 
-/// One sentence for each thing that looks wrong. `test_losses` are those of the epochs, the last one's last.
-pub(super) fn advice(config: &Config, progress: &Progress, test_losses: &[f64]) -> Vec<String> {
-    let (Some(best), Some(last)) = (&progress.best, &progress.last) else { return Vec::new() };
+/// What looks wrong with a finished run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// In a few words.
+    pub headline: String,
+    /// In a sentence, with what to try.
+    pub sentence: String,
+}
+
+/// What looks wrong, from the epoch that the model is of, the last epoch, and the test losses of the epochs, the last one's last.
+pub fn advice(config: &Config, best: &EpochReport, last: &EpochReport, test_losses: &[f64]) -> Vec<Advice> {
     let mut all = Vec::new();
     if is_collapsed(config, best.test_kl) {
         let remedy = match config.model.objective {
@@ -27,21 +35,27 @@ pub(super) fn advice(config: &Config, progress: &Progress, test_losses: &[f64]) 
             _ if config.model.beta > 1.0 => "a smaller --beta, --beta-warmup-epochs 10, ",
             _ => "--beta 0.1, --beta-warmup-epochs 10, ",
         };
-        all.push(format!(
-            "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try {remedy}or another --seed",
-            best.test_kl
-        ));
+        all.push(Advice {
+            headline: "Collapsed: the latent says next to nothing".into(),
+            sentence: format!(
+                "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try {remedy}or another --seed",
+                best.test_kl
+            ),
+        });
     }
     let rise = last.test_loss - best.test_loss;
     if rise > RISE * best.test_loss.abs() && last.train_loss < best.train_loss {
-        all.push(format!(
-            "overfitting: the test loss has risen from {:.2} after epoch {epoch} to {:.2}, while the training loss fell; the \
-             model is that of epoch {epoch}; try --patience {}, fewer --hidden units, or --weight-decay with --optimizer adamw",
-            best.test_loss,
-            last.test_loss,
-            (best.epoch / 2).clamp(5, 50),
-            epoch = best.epoch
-        ));
+        all.push(Advice {
+            headline: format!("Overfits after epoch {}", best.epoch),
+            sentence: format!(
+                "overfitting: the test loss has risen from {:.2} after epoch {epoch} to {:.2}, while the training loss fell; the \
+                 model is that of epoch {epoch}; try --patience {}, fewer --hidden units, or --weight-decay with --optimizer adamw",
+                best.test_loss,
+                last.test_loss,
+                (best.epoch / 2).clamp(5, 50),
+                epoch = best.epoch
+            ),
+        });
     }
     if best.epoch == last.epoch
         && let [first, .., end] = test_losses
@@ -49,12 +63,15 @@ pub(super) fn advice(config: &Config, progress: &Progress, test_losses: &[f64]) 
         let quarter = (test_losses.len() / 4).max(1);
         let before = test_losses[test_losses.len() - 1 - quarter];
         if before - end > STILL_FALLING * (first - end) {
-            all.push(format!(
-                "under-trained: the test loss was still falling, from {before:.2} to {end:.2} in the last {}; go on with \
-                 --resume and --epochs {}",
-                if quarter == 1 { "epoch".into() } else { format!("{quarter} epochs") },
-                2 * last.epoch
-            ));
+            all.push(Advice {
+                headline: "Under-trained".into(),
+                sentence: format!(
+                    "under-trained: the test loss was still falling, from {before:.2} to {end:.2} in the last {}; go on with \
+                     --resume and --epochs {}",
+                    if quarter == 1 { "epoch".into() } else { format!("{quarter} epochs") },
+                    2 * last.epoch
+                ),
+            });
         }
     }
     all
@@ -63,7 +80,10 @@ pub(super) fn advice(config: &Config, progress: &Progress, test_losses: &[f64]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::EpochReport;
+
+    fn sentences(all: Vec<Advice>) -> Vec<String> {
+        all.into_iter().map(|advice| advice.sentence).collect()
+    }
 
     fn report(epoch: usize, train_loss: f64, test_loss: f64, test_kl: f64) -> EpochReport {
         let (test_recon, seconds, steps_per_second) = (test_loss - test_kl, 1.0, 1.0);
@@ -73,16 +93,16 @@ mod tests {
     #[test]
     fn collapse_and_overfitting_are_told_and_nothing_else_is() {
         let config = Config::default();
-        let of = |best, last| {
-            let progress = Progress { best: Some(best), last: Some(last), ..Progress::default() };
-            advice(&config, &progress, &[])
-        };
+        let of = |best, last| sentences(advice(&config, &best, &last, &[]));
         assert!(of(report(9, 10.0, 11.0, 5.0), report(10, 9.9, 11.1, 5.0)).is_empty());
         let told = of(report(9, 10.0, 11.0, 0.004), report(9, 10.0, 11.0, 0.004));
         assert!(told.len() == 1 && told[0].starts_with("posterior collapse: the KL is 0.00 nats"), "{told:?}");
         let told = of(report(9, 12.0, 13.0, 5.0), report(80, 9.8, 20.1, 6.0));
         assert!(told.len() == 1 && told[0].contains("from 13.00 after epoch 9 to 20.10"), "{told:?}");
         assert!(told[0].contains("that of epoch 9;"), "{told:?}");
+        let headlines = advice(&config, &report(32, 12.0, 13.0, 0.01), &report(80, 9.8, 20.1, 6.0), &[]);
+        let headlines: Vec<&str> = headlines.iter().map(|advice| advice.headline.as_str()).collect();
+        assert_eq!(headlines, ["Collapsed: the latent says next to nothing", "Overfits after epoch 32"]);
         // Both losses rise: that is not overfitting.
         assert!(of(report(9, 12.0, 13.0, 5.0), report(80, 15.0, 20.1, 6.0)).is_empty());
     }
@@ -91,8 +111,8 @@ mod tests {
     fn a_run_that_ends_too_soon_says_so() {
         let of = |best: usize, losses: &[f64]| {
             let end = report(losses.len(), 10.0, losses[losses.len() - 1], 5.0);
-            let best = Some(EpochReport { epoch: best, ..end });
-            advice(&Config::default(), &Progress { best, last: Some(end), ..Progress::default() }, losses)
+            let best = EpochReport { epoch: best, ..end };
+            sentences(advice(&Config::default(), &best, &end, losses))
         };
         let told = of(4, &[127.0, 116.0, 111.5, 109.0]);
         assert!(told.len() == 1 && told[0].contains("from 111.50 to 109.00 in the last epoch; go on with"), "{told:?}");

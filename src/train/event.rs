@@ -146,7 +146,7 @@ pub enum Event<'a> {
         report: StepReport,
         /// Steps of the whole run.
         total: u64,
-        /// Steps per second over the last submits.
+        /// Steps per second over about the last second of training.
         steps_per_second: f64,
     },
     /// Means over fifty steps.

@@ -12,6 +12,7 @@ mod state;
 mod trainer;
 mod weights;
 
+pub use advice::{Advice, advice};
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, Manifest, Origin, fingerprint};
 pub use device::{DeviceEvent, DeviceOptions, Opened, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};

@@ -7,6 +7,7 @@ mod factors;
 mod gaps;
 mod likelihood;
 mod likelihoods;
+mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod place;

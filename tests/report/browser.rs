@@ -21,6 +21,8 @@ addEventListener("load", () => {
   const boxes = svg => [...svg.querySelectorAll(".below, .left, .name")].map(text => text.getBoundingClientRect());
   const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
   const covered = all => all.filter((a, i) => all.slice(i + 1).some(b => meet(a, b))).length;
+  const isCut = text => text.getClientRects().length > 0 && (text.getBoundingClientRect().left < 0 || text.getBoundingClientRect().right > page.clientWidth);
+  seen.cut = [...inner.querySelectorAll("svg text")].filter(isCut).length;
   seen.covered = [...inner.querySelectorAll("svg")].map(svg => covered(boxes(svg))).reduce((a, b) => a + b, 0);
 });
 </script></body></html>"#;
@@ -41,6 +43,8 @@ pub struct Opened {
     pub wide: usize,
     /// Labels in charts that overlap another one.
     pub covered: usize,
+    /// Labels in charts that reach out of the window.
+    pub cut: usize,
 }
 
 impl Browser {
@@ -73,6 +77,7 @@ impl Browser {
             broken: seen("broken"),
             wide: seen("wide"),
             covered: seen("covered"),
+            cut: seen("cut"),
         }
     }
 

@@ -16,8 +16,13 @@ fn pages() -> Vec<(&'static str, String)> {
     let run = |name: &str, page: Page| RunMetrics {
         name: name.into(),
         facts: page.facts,
+        loss: "reconstruction + KL (bernoulli)".into(),
         headline: page.headline,
+        notices: page.notices,
+        evaluated: page.evaluated,
         epochs: page.epochs,
+        pictures: page.pictures,
+        ..RunMetrics::default()
     };
     let runs = [run("dense-strokes", synthetic::images()), run("points-moons", synthetic::points())];
     vec![
@@ -57,13 +62,13 @@ fn a_browser_has_nothing_to_complain_about() {
             let opened = browser.open(&page, width);
             assert_eq!(
                 opened,
-                Opened { console: Vec::new(), images, broken: 0, wide: 0, covered: 0 },
+                Opened { console: Vec::new(), images, broken: 0, wide: 0, covered: 0, cut: 0 },
                 "{name}, {width} wide"
             );
         }
     }
     let images = browser.open(&html(&synthetic::images()), 1200).images;
-    assert_eq!(images, 3);
+    assert_eq!(images, 2 + 8);
 }
 
 /// The pages that `train` writes for images, points and a table.
@@ -75,7 +80,7 @@ fn pages_of_real_runs_open_too() {
         (0..60).map(|i| format!("{i},{},{}\n", i * i, if i % 2 == 0 { "<even>" } else { "odd" })).collect();
     std::fs::write(place.path().join("rows.csv"), format!("a & b,\"c \"\"d\"\"\",kind\n{rows}")).unwrap();
     for (line, images) in [
-        ("--data strokes:count=300 --hidden 16 --latent 3 --epochs 2", 3),
+        ("--data strokes:count=300 --hidden 16 --latent 3 --epochs 2", 2 + 3),
         ("--preset autoencoder --data strokes:count=300 --epochs 1", 2),
         ("--preset points --data points:rings,count=300 --epochs 2", 0),
         ("--data rows.csv --label kind --epochs 2", 0),
@@ -90,7 +95,7 @@ fn pages_of_real_runs_open_too() {
         let page = std::fs::read_to_string(place.path().join("run/report.html")).unwrap();
         for width in [1200, 400] {
             let opened = browser.open(&page, width);
-            let fine = Opened { console: Vec::new(), images, broken: 0, wide: 0, covered: 0 };
+            let fine = Opened { console: Vec::new(), images, broken: 0, wide: 0, covered: 0, cut: 0 };
             assert_eq!(opened, fine, "{line}, {width} wide");
         }
     }

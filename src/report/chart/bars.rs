@@ -4,10 +4,10 @@ use super::super::markup::escape;
 use super::super::numbers::measured;
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Size, figure, fill, nothing, px};
+use super::{Key, Room, Size, figure, fill, nothing, px};
 
-/// Charts with more bars do not label each bar.
-const MOST_CAPTIONS: usize = 24;
+/// Bars that are closer to each other than this have no names.
+const ROOM_FOR_CAPTION: f64 = 18.0;
 
 /// A bar.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +36,10 @@ pub struct Bars {
 impl Bars {
     /// The chart as a figure.
     pub fn figure(&self) -> String {
-        let extent = Size::Square.extent();
-        let scale = Scale::over(self.bars.iter().map(|b| b.value), Spread::FromZero, 5);
-        let marks = scale.map_or_else(|| nothing(extent), |y| self.marks(&y, &Frame::new(extent, &y)));
+        let marks = |room: Room| {
+            let scale = Scale::over(self.bars.iter().map(|b| b.value), Spread::FromZero, 5);
+            scale.map_or_else(|| nothing(room.extent), |y| self.marks(&y, &Frame::new(room.extent, &y)))
+        };
         let count = |marked: bool| self.bars.iter().filter(|b| b.is_marked == marked).count();
         let keys: Vec<Key> = [(true, Some(0)), (false, None)]
             .into_iter()
@@ -49,7 +50,7 @@ impl Bars {
         let highest = self.bars.iter().filter(|b| b.value.is_finite()).max_by(|a, b| a.value.total_cmp(&b.value));
         let highest = highest.map(|b| format!(" The highest is {} with {}.", b.name, measured(b.value)));
         let description = format!("{} bars, {} of them {}.", self.bars.len(), count(true), self.kinds[0]);
-        figure(&self.title, "", &keys, &(description + &highest.unwrap_or_default()), extent, &marks)
+        figure(&self.title, "", &keys, &(description + &highest.unwrap_or_default()), Size::Square, marks)
     }
 
     fn marks(&self, y: &Scale, frame: &Frame) -> String {
@@ -81,7 +82,7 @@ impl Bars {
                 px(bottom - top).max(0.5),
                 if width > 8.0 { 2 } else { 0 },
             );
-            if self.bars.len() <= MOST_CAPTIONS {
+            if pitch >= ROOM_FOR_CAPTION {
                 let (x, y) = (px(centre), px(frame.bottom + 18.0));
                 out += &format!("<text class=\"below\" x=\"{x}\" y=\"{y}\">{}</text>\n", escape(&bar.name));
             }

@@ -4,10 +4,12 @@ use super::super::markup::escape;
 use super::super::numbers::{grouped, is_plottable};
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Size, figure, nothing, px, stroke};
+use super::{Key, Room, Size, figure, nothing, px, stroke};
 
 /// More points than this are thinned, so that the page stays small.
 const MOST_POINTS: usize = 5000;
+/// And for a narrow screen.
+const MOST_NARROW_POINTS: usize = 1000;
 /// Groups are drawn in this many alternating parts, so that the last group does not hide the first.
 const TURNS: usize = 8;
 /// The share of the points at each end of an axis that may lie outside the frame.
@@ -42,14 +44,17 @@ pub struct Cloud {
 impl Cloud {
     /// The chart as a figure.
     pub fn figure(&self) -> String {
-        let extent = Size::Square.extent();
         let points: Vec<[f32; 2]> = self.groups.iter().flat_map(|g| &g.points).copied().filter(has_place).collect();
         let kept_every = points.len().div_ceil(MOST_POINTS).max(1);
         let ends = [0, 1].map(|axis| ends(points.iter().map(|p| f64::from(p[axis])).collect()));
-        let (marks, outside) = match ends {
-            [Some(x), Some(y)] => self.marks(x, y, extent, kept_every),
-            _ => (nothing(extent), 0),
+        let marks = |room: Room| match ends {
+            [Some(x), Some(y)] => {
+                let most = if room.is_narrow { MOST_NARROW_POINTS } else { MOST_POINTS };
+                self.marks(x, y, room, points.len().div_ceil(most).max(1))
+            }
+            _ => (nothing(room.extent), 0),
         };
+        let outside = marks(Room { extent: Size::Square.extent(), is_narrow: false }).1;
         let keys: Vec<Key> = self
             .groups
             .iter()
@@ -64,15 +69,18 @@ impl Cloud {
         let names: Vec<&str> = self.groups.iter().map(|g| g.name.as_str()).filter(|n| !n.is_empty()).collect();
         let groups = if names.is_empty() { String::new() } else { format!(" in groups: {}", names.join(", ")) };
         let description = format!("{note} over {} and {}{groups}.", self.axes[0], self.axes[1]);
-        figure(&self.title, &note, &keys, &description, extent, &marks)
+        figure(&self.title, &note, &keys, &description, Size::Square, |room| marks(room).0)
     }
 
     /// The marks, and the number of points outside the frame.
-    fn marks(&self, x: (f64, f64), y: (f64, f64), extent: (f64, f64), kept_every: usize) -> (String, usize) {
+    fn marks(&self, x: (f64, f64), y: (f64, f64), room: Room, kept_every: usize) -> (String, usize) {
+        let extent = room.extent;
+        let ticks = if room.is_narrow { [4, 4] } else { [6, 5] };
         // Tick labels determine the frame, and the frame the scale: an approximate scale is enough for the first frame.
-        let frame = Frame::new(extent, &Scale::between(y.0, y.1, Spread::Even, 5)).with_left_name();
+        let frame = Frame::new(extent, &Scale::between(y.0, y.1, Spread::Even, ticks[1])).with_left_name();
         let (x, y) = same_scale(x, y, (frame.right - frame.left) / (frame.bottom - frame.top));
-        let (x, y) = (Scale::between(x.0, x.1, Spread::Even, 6), Scale::between(y.0, y.1, Spread::Even, 5));
+        let (x, y) =
+            (Scale::between(x.0, x.1, Spread::Even, ticks[0]), Scale::between(y.0, y.1, Spread::Even, ticks[1]));
         let frame = Frame::new(extent, &y).with_left_name();
         let place = |p: &[f32; 2]| {
             let (x, y) = (x.place(f64::from(p[0]))?, y.place(f64::from(p[1]))?);

@@ -4,8 +4,8 @@ use super::super::markup::escape;
 use super::px;
 use super::scale::Scale;
 
-/// Width reserved per character of a tick label; generous, because the page enlarges text on narrow screens.
-const CHARACTER: f64 = 9.0;
+/// Width reserved per character of a tick label.
+const CHARACTER: f64 = 7.5;
 
 /// The plot area of a chart, in pixels.
 #[derive(Debug, Clone, PartialEq)]

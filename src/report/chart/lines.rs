@@ -6,7 +6,7 @@ use super::super::markup::escape;
 use super::super::numbers::{is_plottable, measured, rounded};
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Size, figure, fill, nothing, px, stroke};
+use super::{Key, Room, Size, figure, fill, nothing, px, stroke};
 
 /// Curves with more points are thinned.
 const MOST_POINTS: usize = 500;
@@ -53,7 +53,6 @@ pub struct Lines {
 impl Lines {
     /// The chart as a figure.
     pub fn figure(&self) -> String {
-        let extent = self.size.extent();
         let values = || self.series.iter().flat_map(|s| &s.points).map(|p| p.1).filter(|v| is_plottable(*v));
         let (low, high) = values().fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
         let spread = match self.heights {
@@ -61,10 +60,13 @@ impl Lines {
             Heights::Curves if low > 0.0 && high / low > WIDE => Spread::Logarithm,
             Heights::Curves => Spread::EvenRound,
         };
-        let ticks = if self.size == Size::Third { 4 } else { 5 };
-        let across = self.series.iter().flat_map(|s| &s.points).map(|p| p.0);
-        let scales = Scale::over(across, Spread::Whole, ticks).zip(Scale::over(values(), spread, ticks));
-        let marks = scales.map_or_else(|| nothing(extent), |(x, y)| self.marks(&x, &y, &Frame::new(extent, &y)));
+        let across = || self.series.iter().flat_map(|s| &s.points).map(|p| p.0);
+        let marks = |room: Room| {
+            let ticks = if room.is_narrow || self.size == Size::Third { 4 } else { 5 };
+            let scales = Scale::over(across(), Spread::Whole, ticks).zip(Scale::over(values(), spread, ticks));
+            let marks = |(x, y): (Scale, Scale)| self.marks(&x, &y, &Frame::new(room.extent, &y), room);
+            scales.map_or_else(|| nothing(room.extent), marks)
+        };
         let keys: Vec<Key> = if self.series.len() < 2 {
             Vec::new()
         } else {
@@ -74,19 +76,26 @@ impl Lines {
                 // The end of a curve is what a run has come to; that of a distribution is nothing.
                 value: last(s).filter(|_| self.heights == Heights::Curves).map(|(_, v)| measured(v)),
             };
-            self.series.iter().enumerate().map(key).collect()
+            self.series.iter().enumerate().filter(|(_, series)| !series.points.is_empty()).map(key).collect()
         };
         let note = if spread == Spread::Logarithm { "logarithmic" } else { "" };
-        figure(&self.title, note, &keys, &self.description(), extent, &marks)
+        figure(&self.title, note, &keys, &self.description(), self.size, marks)
     }
 
-    fn marks(&self, x: &Scale, y: &Scale, frame: &Frame) -> String {
+    fn marks(&self, x: &Scale, y: &Scale, frame: &Frame, room: Room) -> String {
         let mut out = frame.left_axis(y) + &frame.lower_axis(Some(x), &self.x);
         let place = |(a, b): (f64, f64)| Some((px(frame.x(x.place(a)?)), px(frame.y(y.place(b)?))));
         let has_dots = self.series.iter().all(|s| s.points.len() <= MOST_DOTS);
         for (i, series) in self.series.iter().enumerate() {
             let colour = Some(i);
-            let places: Vec<Option<(f64, f64)>> = thinned(&series.points).into_iter().map(place).collect();
+            let places: Vec<Option<(f64, f64)>> =
+                thinned(&series.points, if room.is_narrow { MOST_POINTS / 2 } else { MOST_POINTS })
+                    .into_iter()
+                    .map(place)
+                    .collect();
+            if places.is_empty() {
+                continue;
+            }
             out += &format!("<path class=\"line {}\" d=\"{}\"/>\n", stroke(colour), path(&places));
             if has_dots {
                 for (x, y) in places.into_iter().flatten() {
@@ -94,7 +103,8 @@ impl Lines {
                 }
             }
         }
-        out + &self.strips(x, frame)
+        // No pointer hovers over a phone.
+        if room.is_narrow { out } else { out + &self.strips(x, frame) }
     }
 
     /// Invisible strips over the chart that name the values under the pointer.
@@ -137,7 +147,7 @@ impl Lines {
             }
             _ => format!("{}: no finite values.", s.name),
         };
-        self.series.iter().map(curve).collect::<Vec<_>>().join(" ")
+        self.series.iter().filter(|series| !series.points.is_empty()).map(curve).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -145,12 +155,12 @@ fn last(series: &Series) -> Option<(f64, f64)> {
     series.points.iter().rev().copied().find(|p| is_plottable(p.1))
 }
 
-/// Thins a curve to about [`MOST_POINTS`] points: the lowest and the highest of each segment, so that peaks stay.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    if points.len() <= MOST_POINTS {
+/// Thins a curve to about so many points: the lowest and the highest of each segment, so that peaks stay.
+fn thinned(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+    if points.len() <= most {
         return points.to_vec();
     }
-    let size = points.len().div_ceil(MOST_POINTS / 2);
+    let size = points.len().div_ceil(most / 2);
     let kept: BTreeSet<usize> = points
         .chunks(size)
         .enumerate()
@@ -229,7 +239,7 @@ mod tests {
         let mut points: Vec<(f64, f64)> = (0..10_000).map(|i| (f64::from(i), 1.0)).collect();
         points[7777].1 = 9.0;
         points[7778].1 = -9.0;
-        let kept = thinned(&points);
+        let kept = thinned(&points, MOST_POINTS);
         assert!(kept.len() <= MOST_POINTS + 2, "{}", kept.len());
         for i in [0, 7777, 7778, 9999] {
             assert!(kept.contains(&points[i]), "{i}");

@@ -18,7 +18,8 @@ const COLOURS: usize = 12;
 /// Largest number of lines in a legend.
 const MOST_KEYS: usize = 40;
 
-/// Size of a chart before the page scales it.
+/// Size of a chart. The page never scales it by much, so that its text has one size: where the screen is narrow, it shows a chart that
+/// was drawn for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     /// Half the width of the page.
@@ -37,6 +38,22 @@ impl Size {
             Size::Square => (520.0, 440.0),
         }
     }
+
+    /// Width and height where the screen is narrow; none if the chart is narrow anyway.
+    fn narrow(self) -> Option<(f64, f64)> {
+        match self {
+            Size::Half => Some((340.0, 240.0)),
+            Size::Third => None,
+            Size::Square => Some((340.0, 360.0)),
+        }
+    }
+}
+
+/// What a chart is drawn for.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    extent: (f64, f64),
+    is_narrow: bool,
 }
 
 /// One line of a legend: the name, the colour's index in the palette, and the last value if it is of interest.
@@ -52,17 +69,24 @@ fn figure(
     note: &str,
     keys: &[Key],
     description: &str,
-    (width, height): (f64, f64),
-    marks: &str,
+    size: Size,
+    marks: impl Fn(Room) -> String,
 ) -> String {
     let note = if note.is_empty() { String::new() } else { format!(" <small>{}</small>", escape(note)) };
     let legend = if keys.is_empty() { String::new() } else { legend(keys) };
+    let (title, description) = (escape(title), escape(description));
+    let svg = |class: &str, room: Room| {
+        let ((width, height), marks) = (room.extent, marks(room));
+        format!(
+            "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
+             <title>{title}</title>\n<desc>{description}</desc>\n{marks}</svg>\n"
+        )
+    };
+    let class = if size.narrow().is_some() { "broad" } else { "any" };
+    let broad = svg(class, Room { extent: size.extent(), is_narrow: false });
+    let narrow = size.narrow().map(|extent| svg("narrow", Room { extent, is_narrow: true })).unwrap_or_default();
     format!(
-        "<figure class=\"chart\">\n<figcaption><b>{title}</b>{note}{legend}</figcaption>\n\
-         <svg viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
-         <title>{title}</title>\n<desc>{}</desc>\n{marks}</svg>\n</figure>\n",
-        escape(description),
-        title = escape(title),
+        "<figure class=\"chart\">\n<figcaption><b>{title}</b>{note}{legend}</figcaption>\n{broad}{narrow}</figure>\n"
     )
 }
 

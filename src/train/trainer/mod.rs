@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod recovery;
+mod speed;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use crate::train::saving::{Saved, Saving};
 use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
 use crate::train::{RunFolder, StepSchedule, TrainError};
+use speed::Speed;
 
 pub use evaluation::Epoch;
 
@@ -41,6 +43,7 @@ pub struct Trainer {
     executor: Executor,
     device: Device,
     steps_per_submit: usize,
+    speed: Speed,
     /// Streams the training rows, if the device holds only those of the next steps.
     streamed: Option<Streamed>,
     /// The test rows, if the device holds only some of them.
@@ -121,6 +124,7 @@ impl Trainer {
             executor,
             device,
             steps_per_submit: 1,
+            speed: Speed::default(),
             streamed,
             test,
             first_rows,
@@ -211,8 +215,10 @@ impl Trainer {
                 error => error,
             })?;
         }
-        for advice in advice(&self.config, &self.progress, &self.test_losses) {
-            watch(Event::Warning(&advice))?;
+        if let (Some(best), Some(last)) = (&self.progress.best, &self.progress.last) {
+            for advice in advice(&self.config, best, last, &self.test_losses) {
+                watch(Event::Warning(&advice.sentence))?;
+            }
         }
         let summary = self.summary(folder);
         folder.record(&MetricsLine::Done(summary.clone()))?;
@@ -389,6 +395,7 @@ impl Trainer {
             since = Instant::now();
             self.progress.seconds += elapsed.as_secs_f64();
             self.progress.epoch_seconds += elapsed.as_secs_f64();
+            self.speed.add(reports.len(), elapsed);
             let mut progress = Mean::default();
             for metrics in &reports {
                 if ![metrics.loss, metrics.grad_norm].into_iter().all(|value| is_finite(value as f32)) {
@@ -411,7 +418,7 @@ impl Trainer {
             watch(Event::Progress {
                 report: self.report(self.progress.step, progress.get()),
                 total,
-                steps_per_second: reports.len() as f64 / elapsed.as_secs_f64(),
+                steps_per_second: self.speed.steps_per_second(),
             })?;
             self.steps_per_submit = next_steps_per_submit(self.steps_per_submit, reports.len(), elapsed);
         }
