@@ -92,7 +92,7 @@ pub fn are_active(variances: &[f64], kl_per_dimension: &[f64]) -> Vec<bool> {
 /// The norm of a gradient by the parameters of each layer: those whose names are the same up to the last dot.
 pub(super) fn norms(params: &ParamTable, gradients: &[f32]) -> BTreeMap<String, f64> {
     let mut squares: BTreeMap<String, f64> = BTreeMap::new();
-    for param in params.iter() {
+    for param in params.iter().filter(|param| !param.has_own_update) {
         let layer = param.name.rsplit_once('.').map_or(param.name.as_str(), |(layer, _)| layer);
         let of = &gradients[param.offset..param.offset + param.len()];
         *squares.entry(layer.to_string()).or_default() += of.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
