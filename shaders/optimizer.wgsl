@@ -9,6 +9,9 @@
 //   A moment below 1e-36 becomes 0. Where the gradient is always 0, as at a pixel that is always black, it would decay
 //   into subnormal numbers, with which CPUs compute about a hundred times slower.
 // Each invocation updates ELEMENTS times four elements.
+//
+//   multiplier  what the KL is weighed by, so that it stays at or under limit: metrics[slot].z is the step's mean KL,
+//               m = clamp(m exp(RATE clamp(KL / limit - 1, -1, 1)), LEAST, MOST)
 
 override WG: u32 = 64u;
 override ELEMENTS: u32 = 1u;
@@ -22,6 +25,7 @@ struct Params {
     beta1: f32,
     beta2: f32,
     epsilon: f32,
+    limit: f32,  // nats, for multiplier
 }
 
 @group(0) @binding(0) var<storage, read_write> weights: array<Quad>;
@@ -31,8 +35,13 @@ struct Params {
 @group(0) @binding(4) var<storage, read> clip: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 @group(0) @binding(6) var<uniform> step: Step;
+@group(0) @binding(7) var<storage, read_write> multiplier_value: array<f32>;
+@group(0) @binding(8) var<storage, read> metrics: array<f32>;
 
 const SMALLEST_MOMENT: f32 = 1e-36;
+const MULTIPLIER_RATE: f32 = 0.05;
+const MULTIPLIER_LEAST: f32 = 1e-3;
+const MULTIPLIER_MOST: f32 = 1e6;
 
 fn flushed(moment: vec4<f32>) -> vec4<f32> {
     return select(moment, vec4<f32>(0.0), abs(moment) < vec4<f32>(SMALLEST_MOMENT));
@@ -83,5 +92,14 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         first[i] = quad(m);
         second[i] = quad(v);
         weights[i] = quad(w - rate * m / (sqrt(v) * correction2 + epsilon));
+    }
+}
+
+@compute @workgroup_size(WG)
+fn multiplier(@builtin(local_invocation_index) lane: u32) {
+    if lane == 0u {
+        let excess = clamp(metrics[step.slot * 4u + 2u] / params.limit - 1.0, -1.0, 1.0);
+        let grown = multiplier_value[0] * exp(MULTIPLIER_RATE * excess);
+        multiplier_value[0] = clamp(grown, MULTIPLIER_LEAST, MULTIPLIER_MOST);
     }
 }

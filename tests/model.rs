@@ -123,6 +123,51 @@ fn every_gradient_agrees_with_differences() {
     }
 }
 
+/// What the KL is weighed by is multiplied in each step by a power of e, whatever the optimiser is: it has no part in the norm of
+/// the gradient, in clipping, in weight decay and in the learning rate.
+#[test]
+fn the_multiplier_of_a_limit_has_an_update_of_its_own() {
+    for rule in [
+        "optimizer = \"sgd\"\nlr = 0.3\nmomentum = 0.9\nweight_decay = 0.5",
+        "lr = 0.05\nweight_decay = 0.5",
+        "lr = 0.05\noptimizer = \"adamw\"\nweight_decay = 0.5",
+    ] {
+        let text =
+            format!("[model]\nhidden = [6]\nlatent = 3\nkl_at_most = 0.02\n[train]\nbatch = 4\nclip = 0.5\n{rule}");
+        let config = config(&text);
+        let vae = vae(&config);
+        let mut executors = vec![
+            Executor::OracleF64(Box::new(Oracle::new(vae.program.clone()))),
+            OpenDevice::Cpu.compile(vae.program.clone(), &GpuOptions::default()).unwrap(),
+        ];
+        if let Some(gpu) = common::gpu() {
+            let compiled = GpuExecutor::new(gpu, vae.program.clone(), &GpuOptions::default()).unwrap();
+            executors.push(Executor::Gpu(Box::new(compiled)));
+        }
+        let place = vae.program.params.find("kl_multiplier").unwrap().offset;
+        let schedule = StepSchedule::new(&config, 9, 9);
+        for mut executor in executors {
+            fill(&vae, &mut executor);
+            let mut expected = 1.0;
+            for t in 0..20 {
+                executor.dispatch(Plan::Train.into(), &schedule.train(t)).unwrap();
+                let metrics = executor.read(vae.program.metrics.unwrap()).unwrap();
+                let [kl, norm] = [metrics[2], metrics[3]].map(f64::from);
+                expected *= (0.05 * (kl / f64::from(0.02_f32) - 1.0).clamp(-1.0, 1.0)).exp();
+                let multiplier = f64::from(executor.read(vae.weights).unwrap()[place]);
+                assert!((multiplier / expected - 1.0).abs() < 1e-4, "{rule}, step {t}: {multiplier}, not {expected}");
+                let mut gradients = executor.read(vae.gradients).unwrap();
+                gradients.truncate(place);
+                let of_model = gradients.iter().map(|d| f64::from(*d).powi(2)).sum::<f64>().sqrt();
+                assert!(
+                    (norm / of_model - 1.0).abs() < 1e-4,
+                    "{rule}, step {t}: norm {norm}, the model's is {of_model}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn devices_agree_with_the_oracle_on_every_gradient() {
     let gpu = common::gpu();

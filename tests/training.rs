@@ -91,6 +91,38 @@ fn one_epoch_of_mnist() {
     assert!((loss - 127.8).abs() <= 1.5, "test loss {loss} after one epoch");
 }
 
+/// A limit on the KL holds whatever the optimiser is, with the learning rates, clipping and decay that serve the model.
+#[test]
+fn a_limit_on_the_kl_holds_with_every_optimiser() {
+    for (name, train) in [
+        ("sgd", "optimizer = \"sgd\"\nlr = 0.01"),
+        ("slow sgd", "optimizer = \"sgd\"\nlr = 0.0025"),
+        ("momentum", "optimizer = \"sgd\"\nlr = 0.005\nmomentum = 0.9"),
+        ("adam", "lr = 0.002\nclip = 1.0"),
+        ("adamw", "lr = 0.002\noptimizer = \"adamw\"\nweight_decay = 0.5"),
+    ] {
+        let toml =
+            format!("[model]\nhidden = [64]\nlatent = 8\nkl_at_most = 6.0\n[train]\nsteps = 800\nbatch = 64\n{train}");
+        let config = Config::resolve(Some("dense"), None, overrides(&toml)).unwrap();
+        let data = Dataset::load("strokes:count=2000").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = options(folder.path());
+        options.device.device = DeviceChoice::Cpu;
+        let mut kls = Vec::new();
+        let finished = run::train(config, data, &options, &mut |event| {
+            match event {
+                Event::Step(report) => kls.push(report.kl),
+                Event::Rollback(rollback) => panic!("{name}: diverged at step {}", rollback.diverged),
+                _ => {}
+            }
+            Ok(())
+        });
+        finished.unwrap();
+        let last = kls[kls.len() - 3..].iter().sum::<f64>() / 3.0;
+        assert!((last / 6.0 - 1.0).abs() < 0.1, "{name}: the KL ends at {last} in place of 6: {kls:?}");
+    }
+}
+
 /// A whole run on the CPU: the order of its events, and the files it writes.
 #[test]
 fn the_watcher_hears_of_everything_and_can_end_the_run() {

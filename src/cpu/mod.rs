@@ -27,7 +27,7 @@ mod vector;
 
 pub use executor::Cpu;
 
-use crate::plan::{Kernel, Op, TensorTable};
+use crate::plan::{Kernel, Op, TensorTable, Update};
 use job::Job;
 use memory::{Memory, Region};
 
@@ -59,6 +59,7 @@ impl Builder<'_> {
             Kernel::Norm(norm, way) => Box::new(norm::Groups::new(op, tensors, *norm, *way)),
             Kernel::Pool(pool) => Box::new(pool::Images::new(op, tensors, pool)),
             Kernel::Softmax(way) => Box::new(softmax::Rows::new(op, tensors, *way)),
+            Kernel::Update(Update::Multiplier) => Box::new(optimizer::Multiplier::new(op, tensors)),
             Kernel::Update(update) => Box::new(optimizer::Arena::new(op, tensors, *update)),
             Kernel::Reduce(kind) => reduce::job(self, op, *kind),
             Kernel::RandomBits => Box::new(rng::Bits::new(op, tensors)),

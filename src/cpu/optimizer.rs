@@ -3,8 +3,8 @@
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
 use super::vector::vectorised;
-use crate::kernels::optimizer::{OptimizerParams, SMALLEST_MOMENT};
-use crate::plan::{Op, StepScalars, TensorTable, Update};
+use crate::kernels::optimizer::{MULTIPLIER_RANGE, MULTIPLIER_RATE, OptimizerParams, SMALLEST_MOMENT};
+use crate::plan::{METRICS_PER_STEP, Op, StepScalars, TensorTable, Update};
 
 /// Parameters of a task.
 const TASK: usize = 1 << 14;
@@ -38,15 +38,20 @@ impl Arena {
             clip: bound("clip"),
         }
     }
+
+    /// Elements that are updated.
+    fn optimised(&self) -> usize {
+        4 * self.params.quads as usize
+    }
 }
 
 impl Job for Arena {
     fn phases(&self) -> Vec<usize> {
-        vec![self.weights.len.div_ceil(TASK)]
+        vec![self.optimised().div_ceil(TASK)]
     }
 
     fn run(&self, at: At<'_>, _: usize, task: usize, _: &mut Scratch) {
-        let some = task * TASK..((task + 1) * TASK).min(self.weights.len);
+        let some = task * TASK..((task + 1) * TASK).min(self.optimised());
         let p = self.params;
         let step = *at.step;
         let clip = at.memory.floats(self.clip)[0];
@@ -106,5 +111,29 @@ vectorised! {
             *velocity = flushed(p.momentum * *velocity + g);
             *w -= lr * if nesterov { g + p.momentum * *velocity } else { *velocity };
         }
+    }
+}
+
+/// What the KL is weighed by.
+pub(super) struct Multiplier {
+    value: Region,
+    metrics: Region,
+    limit: f32,
+}
+
+impl Multiplier {
+    pub fn new(op: &Op, tensors: &TensorTable) -> Self {
+        let bound = |name| Region::bound(tensors, op, name);
+        Self { value: bound("multiplier_value"), metrics: bound("metrics"), limit: OptimizerParams::of(op).limit }
+    }
+}
+
+impl Job for Multiplier {
+    fn run(&self, at: At<'_>, _: usize, _: usize, _: &mut Scratch) {
+        let kl = at.memory.floats(self.metrics)[at.step.slot as usize * METRICS_PER_STEP + 2];
+        let excess = (kl / self.limit - 1.0).clamp(-1.0, 1.0);
+        let value = &mut at.memory.floats_mut(self.value)[0];
+        let grown = *value * (MULTIPLIER_RATE * excess).exp();
+        *value = grown.clamp(MULTIPLIER_RANGE.0, MULTIPLIER_RANGE.1);
     }
 }

@@ -324,6 +324,13 @@ impl Graph {
         }
     }
 
+    /// Adds one parameter behind all others that the optimiser leaves alone, as an op of its own updates it.
+    pub(crate) fn param_with_own_update(&mut self, name: &str, shape: &[usize], init: Init) -> Node {
+        let node = self.param(name, shape, init);
+        self.params.set_own_update(name);
+        node
+    }
+
     /// Adds a number.
     pub fn scalar(&mut self, scalar: Scalar) -> Node {
         self.add(Kind::Scalar(scalar), [1, 1], "scalar")

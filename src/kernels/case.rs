@@ -19,6 +19,8 @@ pub enum Fill {
     Among(&'static [f32]),
     /// These values, one after the other.
     Exactly(&'static [f32]),
+    /// This value throughout.
+    Each(f32),
     /// Uniform in (-spread, spread).
     Spread(f32),
     /// Uniform in (-common, common), one in eight in (-rare, rare).
@@ -133,6 +135,7 @@ impl Case {
                         Fill::Levels => rng.random::<f32>().to_bits(),
                         Fill::Among(values) => values[rng.random_range(0..values.len())].to_bits(),
                         Fill::Exactly(values) => values[place % values.len()].to_bits(),
+                        Fill::Each(value) => value.to_bits(),
                         Fill::Spread(s) => symmetric(&mut rng, s).to_bits(),
                         Fill::Heavy { common, rare } => {
                             let spread = if rng.random_range(0..8) == 0 { rare } else { common };

@@ -74,7 +74,7 @@ impl CustomModel {
         let mut behind = Vec::new();
         if let Some(rule) = rule {
             let arenas = Arenas { weights, gradients, first, second, clip };
-            behind.push(optimizer::update(&lowering.tensors, arenas, rule, 0.0)?);
+            behind.push(optimizer::update(&lowering.tensors, arenas, rule, 0.0, params.arena_len())?);
         }
         let ops = lowering.ops(&g, &kept, [Vec::new(), behind], fuse)?;
         let plans = vec![StepPlan { name: "train".into(), ops }];

@@ -62,25 +62,16 @@ fn penalty(g: &mut Graph, penalty: Penalty, kl: Node, terms: Option<Node>, batch
             let above = g.negative("kl_above", below);
             [("kl_missing", below), ("kl_excess", above)].map(|(name, far)| (relu(g, name, far), beta)).to_vec()
         }
-        // The multiplier is a square, so that it is never negative, of a parameter that starts at 1 / FASTER: with steps of
-        // 0.001, as Adam takes them at first, it changes by FASTER thousandths twice. It rises along what the KL is above the
-        // limit, which as a weight has no gradient; nor has the multiplier where it is one.
-        Penalty::AtMost(most) => {
+        // As a weight it has no gradient; see `kernels::optimizer::multiplier` for what becomes of it.
+        Penalty::AtMost(_) => {
             let mean = mean_of_rows(g, "mean_kl", kl, 1.0 / batch as f32);
-            let (factor, most) = (g.constant(FASTER), g.constant(most));
-            let root = g.param(MULTIPLIER, &[1], Init::Constant(1.0 / FASTER));
-            let root = g.map("multiplier_root", Function::Multiply, &[root, factor]);
-            let multiplier = g.map("multiplier", Function::Multiply, &[root, root]);
-            let minus_mean = g.negative("minus_kl", mean);
-            let below = g.sum_of("kl_below", minus_mean, most);
-            vec![(mean, multiplier), (multiplier, below)]
+            vec![(mean, g.param_with_own_update(MULTIPLIER, &[1], Init::Constant(1.0)))]
         }
     }
 }
 
-/// The name of what [`Penalty::AtMost`] learns.
-const MULTIPLIER: &str = "kl_multiplier";
-const FASTER: f32 = 30.0;
+/// The name of what [`Penalty::AtMost`] weighs the KL by.
+pub(super) const MULTIPLIER: &str = "kl_multiplier";
 
 fn mean_of_rows(g: &mut Graph, name: &str, of: Node, factor: f32) -> Node {
     let (sum, factor) = (g.fold(format!("{name} sum"), of, Over::Rows), g.constant(factor));

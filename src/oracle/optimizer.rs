@@ -1,13 +1,14 @@
 //! The optimiser.
 
 use super::{Call, Real};
-use crate::kernels::optimizer::{OptimizerParams, SMALLEST_MOMENT};
-use crate::plan::Update;
+use crate::kernels::optimizer::{MULTIPLIER_RANGE, MULTIPLIER_RATE, OptimizerParams, SMALLEST_MOMENT};
+use crate::plan::{METRICS_PER_STEP, Update};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, update: Update) {
     match update {
         Update::Sgd { nesterov } => sgd(call, nesterov),
         Update::Adam { decoupled } => adam(call, decoupled),
+        Update::Multiplier => multiplier(call),
     }
 }
 
@@ -23,7 +24,7 @@ fn sgd<T: Real>(call: &mut Call<'_, T>, nesterov: bool) {
     let mut first = call.take("first");
     let clip = call.read("clip")[0];
     let gradients = call.read("gradients");
-    for ((w, velocity), g) in weights.iter_mut().zip(&mut first).zip(gradients) {
+    for ((w, velocity), g) in weights.iter_mut().zip(&mut first).zip(gradients).take(4 * p.quads as usize) {
         let g = *g * clip + decay * *w;
         *velocity = flushed(momentum * *velocity + g);
         let direction = if nesterov { g + momentum * *velocity } else { *velocity };
@@ -46,7 +47,7 @@ fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
     let clip = call.read("clip")[0];
     let gradients = call.read("gradients");
     let moments = first.iter_mut().zip(&mut second);
-    for ((w, (m, v)), g) in weights.iter_mut().zip(moments).zip(gradients) {
+    for ((w, (m, v)), g) in weights.iter_mut().zip(moments).zip(gradients).take(4 * p.quads as usize) {
         let mut g = *g * clip;
         if decoupled {
             *w *= T::one() - lr * decay;
@@ -60,4 +61,13 @@ fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
     call.put("weights", weights);
     call.put("first", first);
     call.put("second", second);
+}
+
+fn multiplier<T: Real>(call: &mut Call<'_, T>) {
+    let limit = T::of(OptimizerParams::of(call.op).limit.into());
+    let kl = call.read("metrics")[call.step.slot as usize * METRICS_PER_STEP + 2];
+    let (least, most) = (T::of(MULTIPLIER_RANGE.0.into()), T::of(MULTIPLIER_RANGE.1.into()));
+    let excess = ((kl - limit) / limit).max(-T::one()).min(T::one());
+    let value = call.read("multiplier_value")[0] * (T::of(MULTIPLIER_RATE.into()) * excess).exp();
+    call.put("multiplier_value", vec![value.max(least).min(most)]);
 }

@@ -240,6 +240,8 @@ pub enum Update {
         /// Weight decay acts on the weights (AdamW), not on the gradient.
         decoupled: bool,
     },
+    /// What the KL is weighed by, so that it stays at or under a limit.
+    Multiplier,
 }
 
 /// Sums.
@@ -318,6 +320,7 @@ impl Kernel {
             Kernel::Softmax(Way::Back) => "log_softmax_back",
             Kernel::Update(Update::Sgd { .. }) => "sgd",
             Kernel::Update(Update::Adam { .. }) => "adam",
+            Kernel::Update(Update::Multiplier) => "multiplier",
             Kernel::Reduce(Reduce::Report) => "report",
             Kernel::Reduce(Reduce::ReportLoss) => "report_loss",
             Kernel::Reduce(Reduce::Sum) => "sum",

@@ -76,6 +76,8 @@ pub struct Param {
     pub offset: usize,
     /// How it starts.
     pub init: Init,
+    /// Whether an op of its own updates it: it has no gradient, and the optimiser leaves it alone.
+    pub has_own_update: bool,
 }
 
 impl Param {
@@ -118,7 +120,7 @@ impl ParamTable {
         let start = self.len;
         for (name, shape, init) in block {
             let (name, shape) = (name.to_string(), shape.to_vec());
-            let param = Param { name, shape, order: None, offset: self.len, init: *init };
+            let param = Param { name, shape, order: None, offset: self.len, init: *init, has_own_update: false };
             self.len += param.len();
             self.params.push(param);
         }
@@ -131,6 +133,20 @@ impl ParamTable {
         if let Some(param) = self.params.iter_mut().find(|p| p.name == name) {
             param.order = Some(order);
         }
+    }
+
+    /// Takes a parameter away from the optimiser. It must be the last block: the optimiser updates what comes before it.
+    pub fn set_own_update(&mut self, name: &str) {
+        if let Some(param) = self.params.iter_mut().find(|p| p.name == name) {
+            param.has_own_update = true;
+        }
+    }
+
+    /// Elements at the beginning of an arena that the optimiser updates.
+    pub fn optimised_len(&self) -> usize {
+        let end = self.params.iter().find(|p| p.has_own_update).map_or(self.len, |p| p.offset);
+        debug_assert!(self.params.iter().all(|p| p.has_own_update == (p.offset >= end)));
+        end
     }
 
     /// The parameters, in the order they were added.

@@ -55,7 +55,7 @@ CASES = {
     "autoencoder-tied": dict(hidden=[9], latent=4, objective="ae", latent_activation="sigmoid", tied=True, likelihood="mse"),
     "objective-free-bits": dict(free_bits=0.07, beta=1.5),
     "objective-capacity": dict(capacity=0.9, beta=20.0, hidden=[9], latent=4),
-    "objective-at-most": dict(kl_at_most=0.2, likelihood="gaussian-learned", activation="tanh"),
+    "objective-at-most": dict(kl_at_most=0.2, likelihood="gaussian-learned", activation="tanh", clip=2.0, weight_decay=0.1),
     "objective-iwae": dict(objective="iwae", samples=5, activation="tanh"),
     "objective-miwae": dict(objective="iwae", samples=6, sample_groups=2, likelihood="gaussian", sigma=0.4, batch=4),
     "objective-ciwae": dict(objective="iwae", samples=3, elbo_share=0.3, tied=True),
@@ -107,7 +107,7 @@ def init(c, rng):
     if c["likelihood"] == "student-t":
         params["log_freedom"] = np.log(np.full(1, 10.0))
     if c["kl_at_most"]:
-        params["kl_multiplier"] = np.full(1, 1 / 30)
+        params["kl_multiplier"] = np.ones(1)
     # As the program holds them.
     return {k: jnp.asarray(v.astype(np.float32), jnp.float64) for k, v in params.items()}
 
@@ -235,10 +235,7 @@ def loss(c, p, x, noise):
         value = recon + c["beta"] * jnp.abs(mean_kl - c["capacity"])
         return value, value
     if c["kl_at_most"]:
-        multiplier = (30 * p["kl_multiplier"][0]) ** 2
-        # The multiplier rises along what the KL is above the limit.
-        constant = jax.lax.stop_gradient
-        return recon + constant(multiplier) * mean_kl - multiplier * constant(mean_kl - c["kl_at_most"]), said
+        return recon + jax.lax.stop_gradient(p["kl_multiplier"][0]) * mean_kl, said
     return said, said
 
 
@@ -256,6 +253,13 @@ def doubly_reparameterised(c, p, x, noise):
     through = jax.grad(of_encoder)(p)
     is_encoders = lambda name: name.startswith(("encoder", "mu", "logvar"))
     return (value, said), {name: (through if is_encoders(name) else usual)[name] for name in p}
+
+
+def multiplied(c, p, x, noise):
+    """The multiplier after a step: exponentiated gradient ascent along how far the KL is above the limit, at most as far as the
+    limit itself. It stays between a thousandth and a million."""
+    excess = jnp.sum(terms(c, p, x, noise)[2]) / len(x) / c["kl_at_most"] - 1
+    return jnp.clip(p["kl_multiplier"] * jnp.exp(0.05 * jnp.clip(excess, -1, 1)), 1e-3, 1e6)
 
 
 def optimizer(c):
@@ -300,7 +304,8 @@ for number, (name, changes) in enumerate(CASES.items()):
     draws = b * (c["samples"] + (c["objective"] == "info"))
     noise = rng.standard_normal((STEPS, draws, c["latent"])).astype(np.float32)
     out = {f"weights.{k}": np.asarray(v, np.float32) for k, v in params.items()}
-    rule = optimizer(c)
+    # The multiplier is no business of the optimiser.
+    rule = optax.masked(optimizer(c), {name: name != "kl_multiplier" for name in params})
     state = rule.init(params)
     step = jax.value_and_grad(lambda p, x, n: loss(c, p, x, n), has_aux=True)
     if c["doubly_reparameterised"]:
@@ -313,7 +318,10 @@ for number, (name, changes) in enumerate(CASES.items()):
             out |= {f"gradients.{k}": np.asarray(v, np.float32) for k, v in grads.items()}
         losses.append(float(value))
         updates, state = rule.update(grads, state, params)
-        params = optax.apply_updates(params, updates)
+        moved = optax.apply_updates(params, updates)
+        if c["kl_at_most"]:
+            moved["kl_multiplier"] = multiplied(c, params, x[t], noise[t])
+        params = moved
     out |= {f"final.{k}": np.asarray(v, np.float32) for k, v in params.items()}
     out |= {"x": x.reshape(STEPS * b, -1), "noise": noise, "losses": np.asarray(losses, np.float32)}
     path = pathlib.Path(__file__).with_name(f"{name}.safetensors")

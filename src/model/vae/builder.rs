@@ -45,6 +45,8 @@ pub(super) struct Builder<'a> {
     pub(super) metrics: TensorId,
     pub(super) partials: TensorId,
     pub(super) arenas: Arenas,
+    /// `(1)`: what the KL is weighed by, where it is held at or under a limit.
+    pub(super) multiplier: Option<TensorId>,
     /// `(B, K)`: which part of the prior each row of a batch of samples is drawn from.
     pub(super) chosen: Option<(TensorId, Vec<f32>)>,
     /// `(K, Z)` each: the parts of the prior, if it has some.
@@ -62,6 +64,10 @@ impl<'a> Builder<'a> {
         let [weights, gradients] = ["weights", "gradients"].map(&mut arena);
         let [first, second] = ["first moments", "second moments"].map(&mut arena);
         let clip = tensors.floats("clip", &[1]);
+        let weights_buffer = tensors.get(weights).buffer;
+        let multiplier = params
+            .find(objective::MULTIPLIER)
+            .map(|param| tensors.view(objective::MULTIPLIER, weights_buffer, param.offset, &param.shape));
         let mut rows = |name: &str, rows: usize| match data.bytes {
             true => tensors.words(name, &[rows, batch::words_per_row(spec.width)]),
             false => tensors.floats(name, &[rows, spec.width]),
@@ -86,7 +92,6 @@ impl<'a> Builder<'a> {
         // Two halves of the ring: one is read back while the other is written.
         let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
         let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
-        let weights_buffer = tensors.get(weights).buffer;
         let mut lowering = Lowering::new(tensors, weights_buffer);
         let heads = if spec.objective != Objective::Ae { 2 } else { 1 };
         let codes = lowering.shared("codes", &[b, heads * spec.latent]);
@@ -114,6 +119,7 @@ impl<'a> Builder<'a> {
             metrics,
             partials,
             arenas: Arenas { weights, gradients, first, second, clip },
+            multiplier,
             chosen,
             parts,
             inference: None,

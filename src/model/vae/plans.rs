@@ -6,7 +6,7 @@ use crate::graph::{Graph, Node, Over, gradients};
 use crate::kernels::{batch, log_sum_exp, optimizer, reduce};
 use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
 use crate::model::objective::{self, Losses};
-use crate::model::spec::Objective;
+use crate::model::spec::{Objective, Penalty};
 use crate::model::{layers, prior};
 use crate::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
 
@@ -130,7 +130,11 @@ impl Builder<'_> {
             behind.push(reduce::squares(tensors, self.arenas.gradients, self.partials)?);
             behind.push(reduce::clip(tensors, self.partials, self.arenas.clip, self.metrics, max_norm)?);
         }
-        behind.push(optimizer::update(tensors, self.arenas, self.train.rule, self.train.decay)?);
+        if let (Some(multiplier), Penalty::AtMost(limit)) = (self.multiplier, spec.penalty) {
+            behind.push(optimizer::multiplier(tensors, multiplier, self.metrics, limit)?);
+        }
+        let optimised = self.params.optimised_len();
+        behind.push(optimizer::update(tensors, self.arenas, self.train.rule, self.train.decay, optimised)?);
         self.plan("train", &g, &kept, [gather, behind])
     }
 
