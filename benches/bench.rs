@@ -176,7 +176,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
 
 fn main() {
     let choice = std::env::var("WGVAE_DEVICE").map_or(DeviceChoice::Auto, |name| name.parse().unwrap_or_default());
-    let selected = executor::select(&choice).expect("the device is there");
+    let selected = executor::select_for_shaders(&choice).expect("the device is there");
     let device = OpenDevice::open(&selected, Needs::default()).expect("the device opens");
     let record = device.record();
     println!("device: {} ({}, {})", record.name, record.kind, record.backend);

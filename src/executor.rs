@@ -158,17 +158,17 @@ impl std::ops::DerefMut for Executor {
 /// Which device a user asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// The best adapter, or the processor if there is none.
+    /// A GPU if there is one; else the processor, or for training a software adapter where that is faster.
     #[default]
     Auto,
+    /// The best adapter: a GPU if there is one, else a software adapter.
+    Adapter,
     /// The best adapter that is not a software adapter.
     Gpu,
     /// The best software adapter: one that runs shaders on the CPU, such as lavapipe.
     Software,
     /// The processor, without an adapter.
     Cpu,
-    /// The best adapter or the processor, whichever runs the model's step faster.
-    Fastest,
     /// The oracle: the same plans in plain loops, slow, for comparisons.
     Oracle,
     /// The adapter of this number in the list.
@@ -183,10 +183,10 @@ impl std::str::FromStr for DeviceChoice {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text {
             "auto" => DeviceChoice::Auto,
+            "adapter" => DeviceChoice::Adapter,
             "gpu" => DeviceChoice::Gpu,
             "software" => DeviceChoice::Software,
             "cpu" => DeviceChoice::Cpu,
-            "fastest" => DeviceChoice::Fastest,
             "oracle" => DeviceChoice::Oracle,
             other => match other.parse() {
                 Ok(index) => DeviceChoice::Index(index),
@@ -244,6 +244,19 @@ impl Device {
         Self { name: "oracle".into(), kind: "oracle".into(), backend: none(), driver: none() }
     }
 
+    /// The choice that takes this device again; none where it is an adapter that is not here.
+    pub fn again(&self) -> Option<DeviceChoice> {
+        match self.kind.as_str() {
+            "cpu" => Some(DeviceChoice::Cpu),
+            "oracle" => Some(DeviceChoice::Oracle),
+            _ => {
+                let entries = gpu::list(&gpu::instance());
+                let is_it = |e: &AdapterEntry| e.info.name == self.name && e.info.backend.to_string() == self.backend;
+                entries.iter().position(is_it).map(DeviceChoice::Index)
+            }
+        }
+    }
+
     /// The device of an adapter.
     pub fn of(info: &wgpu::AdapterInfo, kind: AdapterKind) -> Self {
         Self {
@@ -259,13 +272,20 @@ impl Device {
 pub enum Selected {
     /// An adapter.
     Adapter(Box<AdapterEntry>),
-    /// The processor, because it was asked for, or because there is no adapter.
-    Cpu {
-        /// Whether it is used because there is no adapter.
-        for_want_of_adapter: bool,
-    },
+    /// The processor.
+    Cpu(WhyCpu),
     /// The oracle.
     Oracle,
+}
+
+/// Why the processor was selected.
+pub enum WhyCpu {
+    /// It was asked for.
+    Asked,
+    /// There is no adapter.
+    NoAdapter,
+    /// The choice was left to this program, and the only adapter is this software adapter, which training may take instead.
+    NoGpu(Box<AdapterEntry>),
 }
 
 /// How to get an adapter where there is none.
@@ -289,25 +309,29 @@ pub fn adapter_hint() -> String {
     }
 }
 
-/// Finds the requested adapter. `WGPU_BACKEND` limits the adapters, and `WGPU_ADAPTER_NAME` chooses one for `auto`.
+/// Finds the requested adapter. `WGPU_BACKEND` limits the adapters, and `WGPU_ADAPTER_NAME` chooses one for `auto` and `adapter`.
 pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
     match choice {
-        DeviceChoice::Cpu => return Ok(Selected::Cpu { for_want_of_adapter: false }),
+        DeviceChoice::Cpu => return Ok(Selected::Cpu(WhyCpu::Asked)),
         DeviceChoice::Oracle => return Ok(Selected::Oracle),
         _ => {}
     }
     let entries = gpu::list(&gpu::instance());
     let named = std::env::var("WGPU_ADAPTER_NAME").ok().filter(|n| !n.is_empty());
     let choice = match (choice, named) {
-        (DeviceChoice::Auto | DeviceChoice::Fastest, Some(name)) => DeviceChoice::Name(name),
+        (DeviceChoice::Auto | DeviceChoice::Adapter, Some(name)) => DeviceChoice::Name(name),
         (choice, _) => choice.clone(),
     };
     let (position, wanted) = match &choice {
-        DeviceChoice::Auto | DeviceChoice::Fastest if entries.is_empty() => {
-            return Ok(Selected::Cpu { for_want_of_adapter: true });
-        }
-        DeviceChoice::Auto | DeviceChoice::Fastest | DeviceChoice::Cpu | DeviceChoice::Oracle => {
-            (Some(0), String::new())
+        DeviceChoice::Auto => match entries.first() {
+            None => return Ok(Selected::Cpu(WhyCpu::NoAdapter)),
+            Some(best) if best.kind == AdapterKind::Software => {
+                return Ok(Selected::Cpu(WhyCpu::NoGpu(Box::new(best.clone()))));
+            }
+            Some(_) => (Some(0), String::new()),
+        },
+        DeviceChoice::Adapter | DeviceChoice::Cpu | DeviceChoice::Oracle => {
+            (Some(0), "an adapter was asked for".into())
         }
         DeviceChoice::Gpu => {
             (entries.iter().position(|e| e.kind != AdapterKind::Software), "no adapter is a GPU".to_string())
@@ -346,10 +370,22 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
     }
 }
 
+/// Finds the requested device where shaders are what matters: what is left to this program is the best adapter, and the processor only
+/// where there is none.
+pub fn select_for_shaders(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
+    if !matches!(choice, DeviceChoice::Auto | DeviceChoice::Adapter) {
+        return select(choice);
+    }
+    Ok(match select(&DeviceChoice::Auto)? {
+        Selected::Cpu(WhyCpu::NoGpu(entry)) => Selected::Adapter(entry),
+        selected => selected,
+    })
+}
+
 /// The largest size of one tensor on that device, in bytes.
 pub fn largest_binding(selected: &Selected) -> u64 {
     match selected {
-        Selected::Cpu { .. } | Selected::Oracle => u64::MAX,
+        Selected::Cpu(_) | Selected::Oracle => u64::MAX,
         Selected::Adapter(entry) => {
             let limits = entry.adapter.limits();
             limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
@@ -372,7 +408,7 @@ impl OpenDevice {
     /// Opens what was selected; an adapter with these limits and features.
     pub fn open(selected: &Selected, needs: Needs) -> Result<Self, DeviceError> {
         Ok(match selected {
-            Selected::Cpu { .. } => OpenDevice::Cpu,
+            Selected::Cpu(_) => OpenDevice::Cpu,
             Selected::Oracle => OpenDevice::Oracle,
             Selected::Adapter(entry) => OpenDevice::Adapter(Gpu::open(entry, needs)?),
         })

@@ -75,12 +75,12 @@ pub use caught::panics_are_errors;
 pub use config::{Config, ConfigError};
 pub use data::{DataError, Dataset, InMemory};
 pub use executor::{Device, DeviceChoice, DeviceError};
-pub use gpu::GpuError;
 pub use gpu::tuner::{Trial, Tuning};
+pub use gpu::{GpuError, Speeds};
 pub use kernels::GemmVariant;
 pub use plan::{Activation, Function, Loss, PlanError, Totals};
 pub use run::{Custom, Error, Finished, Resume, RunOptions, resume, train};
 pub use train::{
-    DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Start, StepReport, Summary,
-    TrainError, Tune, Watch,
+    Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Start, StepReport,
+    Summary, TrainError, Tune, Watch,
 };

@@ -38,22 +38,7 @@ impl Roofs {
 
 /// Measures a device's roofs with the kernels of the family `roof`.
 pub fn roofs(device: &OpenDevice, checked: bool) -> Result<Roofs, GpuError> {
-    let seconds = |tensors: TensorTable, op: Op| -> Result<f64, GpuError> {
-        let plans = vec![StepPlan { name: "roof".into(), ops: vec![op] }];
-        let program = Program { tensors, plans, ..Program::default() };
-        let options = GpuOptions { checked, ..GpuOptions::default() };
-        let mut executor = device.compile(program, &options)?;
-        step_seconds(&mut executor, PlanId(0), &StepScalars::default(), Duration::from_millis(300))
-    };
-    let built = |result: Result<Op, PlanError>| {
-        result.map_err(|error| GpuError::Mismatch { kernel: "roof".into(), reason: error.to_string() })
-    };
-    let copy = |len: usize| -> Result<f64, GpuError> {
-        let mut tensors = TensorTable::default();
-        let [source, result] = ["source", "result"].map(|name| tensors.floats(name, &[len]));
-        let op = built(roof::copy(&tensors, source, result))?;
-        seconds(tensors, op)
-    };
+    let patience = Duration::from_millis(300);
     // The full size is for large GPUs; what runs on the processor gets as much as it can do in 50 ms.
     let (sums, copied) = match device.gpu() {
         Some(gpu) if gpu.kind != AdapterKind::Software => (1 << 23, 1 << 24),
@@ -63,7 +48,40 @@ pub fn roofs(device: &OpenDevice, checked: bool) -> Result<Roofs, GpuError> {
     let result = tensors.floats("result", &[sums]);
     let op = built(roof::multiply_add(&tensors, result))?;
     let flops = op.flops as f64;
-    Ok(Roofs { flops: flops / seconds(tensors, op)?, bytes: 8.0 * copied as f64 / copy(copied)?, launch: copy(4)? })
+    Ok(Roofs {
+        flops: flops / op_alone(device, tensors, op, checked, patience)?,
+        bytes: 8.0 * copied as f64 / copy_seconds(device, copied, checked, patience)?,
+        launch: launch_seconds(device, checked, patience)?,
+    })
+}
+
+/// Seconds of an almost empty dispatch.
+pub fn launch_seconds(device: &OpenDevice, checked: bool, patience: Duration) -> Result<f64, GpuError> {
+    copy_seconds(device, 4, checked, patience)
+}
+
+fn copy_seconds(device: &OpenDevice, len: usize, checked: bool, patience: Duration) -> Result<f64, GpuError> {
+    let mut tensors = TensorTable::default();
+    let [source, result] = ["source", "result"].map(|name| tensors.floats(name, &[len]));
+    let op = built(roof::copy(&tensors, source, result))?;
+    op_alone(device, tensors, op, checked, patience)
+}
+
+fn built(op: Result<Op, PlanError>) -> Result<Op, GpuError> {
+    op.map_err(|error| GpuError::Mismatch { kernel: "roof".into(), reason: error.to_string() })
+}
+
+fn op_alone(
+    device: &OpenDevice,
+    tensors: TensorTable,
+    op: Op,
+    checked: bool,
+    patience: Duration,
+) -> Result<f64, GpuError> {
+    let plans = vec![StepPlan { name: "roof".into(), ops: vec![op] }];
+    let program = Program { tensors, plans, ..Program::default() };
+    let options = GpuOptions { checked, ..GpuOptions::default() };
+    step_seconds(&mut device.compile(program, &options)?, PlanId(0), &StepScalars::default(), patience)
 }
 
 /// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at

@@ -19,7 +19,7 @@ struct Run {
 }
 
 fn options(folder: &Path) -> RunOptions {
-    let device = DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() };
+    let device = DeviceOptions { device: DeviceChoice::Adapter, tune: Tune::Off, ..DeviceOptions::default() };
     RunOptions { device, folder: Some(folder.join("run")), ..RunOptions::default() }
 }
 

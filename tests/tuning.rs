@@ -6,6 +6,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use wgvae::config::Config;
+use wgvae::data::Shape;
+use wgvae::executor::{DeviceError, Selected};
+use wgvae::gpu::AdapterKind;
+use wgvae::model::{DataSpec, Vae};
+use wgvae::train::{DeviceEvent, DeviceOptions};
 
 /// Runs the program with its own cache folder.
 fn wgvae(cache: &Path, args: &[&str]) -> Output {
@@ -28,7 +34,7 @@ fn done(output: Output) -> (String, String) {
 const SMALL: [&str; 8] = ["--preset", "points", "--data", "points:count=256", "--hidden", "24", "--batch", "64"];
 
 fn train(cache: &Path, out: &Path, extra: &[&str]) -> (String, Vec<u8>) {
-    let mut args = vec!["train", "--steps", "30", "--out", out.to_str().unwrap()];
+    let mut args = vec!["train", "--device", "adapter", "--steps", "30", "--out", out.to_str().unwrap()];
     args.extend(extra);
     let (_, log) = done(wgvae(cache, &args));
     (log, std::fs::read(out.join("model.safetensors")).unwrap())
@@ -61,10 +67,7 @@ fn variants_are_tuned_once_remembered_and_saved_with_the_run() {
     let (log, third) = train(&at("nowhere"), &at("third"), &["--config", config.to_str().unwrap()]);
     assert!(!log.contains("tun"), "{log}");
     assert_eq!(first, third);
-    let cached = std::fs::read_dir(at("nowhere")).unwrap().next().unwrap().unwrap().path();
-    let cached: serde_json::Value = serde_json::from_slice(&std::fs::read(cached).unwrap()).unwrap();
-    assert_eq!(cached["table"], serde_json::json!({}), "variants from a configuration must not be cached");
-    assert_eq!(cached["steps"].as_object().unwrap().len(), 1, "how long a step takes was measured");
+    assert!(!at("nowhere").exists(), "variants from a configuration must not be cached");
 
     // The configuration's variants are used: other names there compile other variants.
     let other = variants.iter().fold(std::fs::read_to_string(&config).unwrap(), |text, (_, variant)| {
@@ -129,7 +132,7 @@ fn profile_says_where_the_time_goes() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let args: Vec<&str> = ["profile", "--tune", "off"].into_iter().chain(SMALL).collect();
+    let args: Vec<&str> = ["profile", "--tune", "off", "--device", "adapter"].into_iter().chain(SMALL).collect();
     let (out, _) = done(wgvae(folder.path(), &[&args[..], &["--json"]].concat()));
     let report: Value = serde_json::from_str(&out).unwrap();
     let number = |key: &str| report[key].as_f64().unwrap_or_else(|| panic!("{key} in {out}"));
@@ -188,4 +191,103 @@ fn kernels_are_listed_and_shown_as_they_are_compiled() {
         assert_eq!(refused.status.code(), Some(2), "{name}");
         assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
     }
+}
+
+/// What a run's `run.json` says.
+fn record(run: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(run.join("run.json")).unwrap()).unwrap()
+}
+
+/// Without a GPU, training takes the processor or the software adapter, whichever is faster; what was measured is remembered for
+/// the adapter and the shape of the model, and a run goes on on its device.
+#[test]
+fn auto_takes_the_fastest_and_a_run_goes_on_on_its_device() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (at, cache) = (|name: &str| folder.path().join(name), folder.path().join("cache"));
+    let on = |args: &[&str]| done(wgvae(&cache, args));
+    let train = |run: &Path, more: &[&str]| {
+        let line = ["train", "--preset", "points", "--steps", "20", "--out", run.to_str().unwrap(), "--data"];
+        on(&[&line[..], more].concat()).1
+    };
+    let kind = |run: &Path| record(run)["device"]["kind"].as_str().unwrap().to_string();
+    if gpu.kind != AdapterKind::Software {
+        train(&at("run"), &["points:count=256"]);
+        assert_eq!(kind(&at("run")), gpu.kind.name());
+        assert!(!record(&at("run")).to_string().contains("seconds"));
+        return;
+    }
+    let first = at("first");
+    let said = train(&first, &["points:count=256"]);
+    assert!(said.contains("device   the processor: a step takes") && said.contains("--device software"), "{said}");
+    assert!(!said.contains("tun"), "nothing is tuned to find that out: {said}");
+    let choice = &record(&first)["choice"];
+    assert_eq!((kind(&first).as_str(), choice["adapter"].as_str()), ("cpu", Some(gpu.info.name.as_str())));
+    let number = |name: &str| choice["seconds"][name].as_f64().unwrap();
+    assert!(1.2 * number("processor") <= number("adapter") && number("processor") > 0.0, "{choice}");
+
+    // The same model on more rows is not measured again; here the adapter is made to look faster.
+    let file = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let remembered: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(remembered["steps"].as_object().unwrap().len(), 1, "{remembered}");
+    let pretend = |processor: f64| {
+        let mut remembered = remembered.clone();
+        for speeds in remembered["steps"].as_object_mut().unwrap().values_mut() {
+            *speeds = serde_json::json!({"adapter": 0.001, "processor": processor, "at_least": false});
+        }
+        std::fs::write(&file, remembered.to_string()).unwrap();
+    };
+    pretend(0.00084);
+    let second = at("second");
+    let said = train(&second, &["points:count=600"]);
+    assert!(said.contains("a step takes 1.0 ms there, and 840 us on the processor (--device cpu)"), "{said}");
+    assert_eq!(
+        (kind(&second).as_str(), record(&second)["choice"]["seconds"]["processor"].as_f64()),
+        ("software", Some(0.00084))
+    );
+
+    // A run goes on where it was, whatever would be chosen now, unless a flag says otherwise.
+    pretend(0.00083);
+    let resume = |run: &Path, steps: &str, more: &[&str]| {
+        let line = ["train", "--resume", run.to_str().unwrap(), "--steps", steps];
+        on(&[&line[..], more].concat()).1
+    };
+    let said = resume(&second, "40", &[]);
+    assert_eq!(kind(&second), "software", "{said}");
+    assert!(!said.contains("was trained on"), "{said}");
+    pretend(0.00084);
+    resume(&first, "40", &[]);
+    assert_eq!(kind(&first), "cpu");
+    let said = resume(&second, "60", &["--device", "cpu"]);
+    assert!(kind(&second) == "cpu" && said.contains("was trained on"), "{said}");
+    pretend(0.00083);
+    train(&at("third"), &["points:count=300"]);
+    assert_eq!(kind(&at("third")), "cpu");
+    // Where nothing may be measured, the processor is used and nothing is said.
+    let said = train(&at("fourth"), &["points:count=300", "--tune", "off"]);
+    assert!(kind(&at("fourth")) == "cpu" && !said.contains("device "), "{said}");
+    // What `fastest` was is `auto` now.
+    let refused = wgvae(&cache, &["train", "--device", "fastest", "--out", at("fifth").to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(4), "{}", text(&refused.stderr));
+}
+
+/// An adapter that a model does not fit is not chosen, and is no reason to end.
+#[test]
+fn a_software_adapter_that_cannot_be_timed_is_not_chosen() {
+    let Some(gpu) = common::gpu().filter(|gpu| gpu.kind == AdapterKind::Software) else { return };
+    let config = Config::resolve(Some("points"), None, toml::Table::new()).unwrap();
+    let spec = config.vae_spec(Shape::Point(2)).unwrap();
+    let rows = DataSpec { train_rows: 1 << 30, test_rows: 100, bytes: false };
+    let options = DeviceOptions::default();
+    let selected = options.select(&mut |_| {}).unwrap();
+    let mut said = String::new();
+    let model = || Ok::<_, DeviceError>(Vae::new(&spec, &config.train_spec(), rows).unwrap());
+    let mut watch = |event: DeviceEvent<'_>| {
+        if let DeviceEvent::NotTimed { adapter, error } = event {
+            said = format!("{adapter}: {error}");
+        }
+    };
+    let (selected, choice) = options.choose(selected, &config, model, &mut watch).unwrap();
+    assert!(matches!(selected, Selected::Cpu(_)) && choice.is_none());
+    assert!(said.starts_with(&gpu.info.name) && said.contains("the largest tensor"), "{said}");
 }

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::warn_of_cpu;
 use crate::apply::restore::{Damage, Restorer};
 use crate::apply::{Applied, Run};
 use crate::config::Config;
 use crate::data::Split;
-use crate::executor::{DeviceChoice, DeviceError, Selected};
+use crate::executor::{DeviceChoice, DeviceError, Selected, adapter_hint};
+use crate::gpu::Speeds;
 use crate::model::Vae;
 use crate::train::{DeviceEvent, DeviceOptions, Opened};
 
@@ -17,7 +17,7 @@ pub use crate::train::Tune;
 
 #[derive(Debug, clap::Args)]
 pub struct AdapterArgs {
-    /// auto, fastest, gpu, software, cpu, oracle, a number or part of a name from `wgvae devices`
+    /// auto, gpu, adapter, software, cpu, oracle, a number or part of a name from `wgvae devices`
     #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
     pub device: DeviceChoice,
     /// Compile shaders with bounds checks
@@ -40,11 +40,6 @@ pub struct DeviceArgs {
 impl AdapterArgs {
     pub fn options(&self) -> DeviceOptions {
         DeviceOptions { device: self.device.clone(), checked: self.checked, ..DeviceOptions::default() }
-    }
-
-    /// Finds the requested device.
-    pub fn select(&self) -> Result<Selected, DeviceError> {
-        self.options().select(&mut shown())
     }
 
     /// Opens a run's model to restore rows, of which `rows` at a time.
@@ -70,6 +65,13 @@ impl DeviceArgs {
         DeviceOptions { tune: self.tune, resident, ..self.adapter.options() }
     }
 
+    /// Finds the device to train on, as `wgvae train` does.
+    pub fn choose(&self, config: &Config, model: impl FnOnce() -> anyhow::Result<Vae>) -> anyhow::Result<Selected> {
+        let (options, mut shown) = (self.options(), shown());
+        let selected = options.select(&mut shown)?;
+        Ok(options.choose(selected, config, model, &mut shown)?.0)
+    }
+
     /// Opens the device, chooses GEMM variants, records them in the configuration, and compiles the model.
     pub fn open(
         &self,
@@ -86,7 +88,10 @@ impl DeviceArgs {
 pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
     let mut bar: Option<ProgressBar> = None;
     move |event| match event {
-        DeviceEvent::Cpu { for_want_of_adapter } => warn_of_cpu(&Selected::Cpu { for_want_of_adapter }),
+        DeviceEvent::Cpu { for_want_of_adapter: true } => {
+            warning!("no GPU adapter was found, so the processor is used: {}", adapter_hint());
+        }
+        DeviceEvent::Cpu { for_want_of_adapter: false } => {}
         DeviceEvent::OtherAdapter { chosen_on, here } => {
             warning!("the configuration's kernels were chosen on {chosen_on}; choosing others for {here}");
         }
@@ -123,9 +128,32 @@ pub fn shown() -> impl FnMut(DeviceEvent<'_>) {
         DeviceEvent::NotRemembered(error) => {
             warning!("the tuned kernels could not be saved ({error}), so the next run will tune again");
         }
-        DeviceEvent::ProcessorIsFaster { adapter, speeds } => {
-            let [here, there] = [speeds.processor, speeds.adapter].map(|seconds| format!("{:.1} ms", seconds * 1e3));
-            warning!("this processor would take {here} a step where {adapter} takes {there}: --device cpu");
+        DeviceEvent::Chosen(choice) => {
+            let Speeds { adapter, processor, at_least } = choice.seconds;
+            let [there, here] = [adapter, processor].map(step_time);
+            let there = if at_least { format!("at least {there}") } else { there };
+            match choice.takes_processor() {
+                true => warning!(
+                    "device   the processor: a step takes {here} there, and {there} on {} (--device software)",
+                    choice.adapter
+                ),
+                false => warning!(
+                    "device   {}: a step takes {there} there, and {here} on the processor (--device cpu)",
+                    choice.adapter
+                ),
+            }
         }
+        DeviceEvent::NotTimed { adapter, error } => {
+            warning!("device   the processor, because no step could be timed on {adapter}: {error}");
+        }
+    }
+}
+
+/// How long a step takes, in words.
+fn step_time(seconds: f64) -> String {
+    match seconds {
+        ..1e-3 => format!("{:.0} us", seconds * 1e6),
+        ..0.1 => format!("{:.1} ms", seconds * 1e3),
+        _ => format!("{:.0} ms", seconds * 1e3),
     }
 }

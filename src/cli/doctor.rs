@@ -9,15 +9,16 @@ use serde::Serialize;
 use super::Verdict;
 use crate::check::{self, CaseError};
 use crate::config::{Config, PRESETS};
-use crate::executor::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, adapter_hint};
+use crate::executor::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
 use crate::gpu::{GpuOptions, Needs};
 use crate::kernels::cases;
 use crate::model::{DataSpec, Extent, TrainSpec};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// auto, gpu, software, cpu, oracle, a number or part of a name from `wgvae devices`
-    #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
+    /// adapter (the best one, a software adapter where there is no GPU), gpu, software, cpu, oracle, a number or part of a name
+    /// from `wgvae devices`
+    #[arg(long, default_value = "adapter", env = "WGVAE_DEVICE", value_name = "DEVICE")]
     device: DeviceChoice,
     /// Compile shaders with bounds checks
     #[arg(long)]
@@ -106,9 +107,9 @@ fn progress(checks: usize) -> ProgressBar {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let selected = executor::select(&args.device)?;
+    let selected = executor::select_for_shaders(&args.device)?;
     // Without an adapter, what was asked for was not tested, whatever the processor does.
-    let untested = matches!(selected, Selected::Cpu { for_want_of_adapter: true });
+    let untested = matches!(selected, Selected::Cpu(WhyCpu::NoAdapter));
     let options = GpuOptions { checked: args.checked, ..GpuOptions::default() };
     let device = OpenDevice::open(&selected, Needs::default())?;
     let mut families: BTreeMap<String, Family> = BTreeMap::new();

@@ -207,7 +207,7 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 24] = [
     ("completions", &[("wgvae completions bash", "for the shell's folder of completions")]),
     ("man", &[("wgvae man train", "the page of a command")]),
     ("devices", &[("wgvae devices", "what --device can choose from")]),
-    ("doctor", &[("wgvae doctor --device software", "check another adapter than the default")]),
+    ("doctor", &[("wgvae doctor --device software", "check the software adapter where there is a GPU, too")]),
 ];
 
 /// The command line with its help.

@@ -51,7 +51,7 @@ use clap::{FromArgMatches, Parser, Subcommand};
 use crate::apply::RunError;
 use crate::config::ConfigError;
 use crate::data::DataError;
-use crate::executor::{DeviceError, Selected, adapter_hint};
+use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::plan::PlanError;
 use crate::run::Error;
@@ -274,13 +274,6 @@ fn of_config(error: &ConfigError) -> u8 {
     match error {
         ConfigError::Read { .. } => 3,
         _ => 2,
-    }
-}
-
-/// Tells the user where the processor is used for want of an adapter.
-fn warn_of_cpu(selected: &Selected) {
-    if let Selected::Cpu { for_want_of_adapter: true } = selected {
-        warning!("no GPU adapter was found, so the processor is used: {}", adapter_hint());
     }
 }
 

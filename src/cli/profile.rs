@@ -10,7 +10,7 @@ use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::executor::{Device, Executor, Selected};
 use crate::gpu::{GpuError, HostTime};
-use crate::model::{Plan, Vae};
+use crate::model::{DataSpec, Plan, Vae};
 use crate::plan::{Op, Program, StepPlan, StepScalars};
 use crate::profile::{Roofs, op_seconds, roofs};
 use crate::train::{SUBMIT_TIME, Trainer};
@@ -223,13 +223,14 @@ fn rows<'a>(
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (mut config, data) = args.model.resolve()?;
     let spec = config.vae_spec(&data)?;
-    let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
-    let selected = args.device.adapter.select()?;
+    let holding = |held: DataSpec| Vae::new(&spec, &config.train_spec_on(data.shape), held);
+    let selected = args.device.choose(&config, || Ok(holding(config.data_spec_within(&data, 1))?))?;
     if matches!(selected, Selected::Oracle) {
         let why = "the oracle is plain on purpose, so there is nothing to profile: choose an adapter (`wgvae devices` lists \
                    them), or cpu";
         return Err(ConfigError::Value(why.into()).into());
     }
+    let vae = holding(Config::data_spec(&data))?;
     let opened = args.device.open(&selected, &mut config, &vae, true)?;
     let record = opened.device.record();
     let measured = || roofs(&opened.device, args.device.adapter.checked);

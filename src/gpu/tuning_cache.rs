@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Gpu;
 use crate::kernels::{TuningTable, gemm};
 
 /// Content of a file.
@@ -31,6 +30,8 @@ pub struct Speeds {
     pub adapter: f64,
     /// On the processor.
     pub processor: f64,
+    /// Whether the step was not run on the adapter as a whole, and takes as long there at the least.
+    pub at_least: bool,
 }
 
 /// The name of an adapter in configurations: variants that are fast on one may be slow on another.
@@ -39,8 +40,7 @@ pub fn adapter_name(info: &wgpu::AdapterInfo) -> String {
 }
 
 impl TuningCache {
-    fn empty(gpu: &Gpu, checked: bool) -> Self {
-        let info = &gpu.info;
+    fn empty(info: &wgpu::AdapterInfo, checked: bool) -> Self {
         Self {
             program: format!(
                 "{} {:016x}{}",
@@ -63,17 +63,17 @@ impl TuningCache {
         }
     }
 
-    fn file(gpu: &Gpu, checked: bool) -> Option<PathBuf> {
+    fn file(info: &wgpu::AdapterInfo, checked: bool) -> Option<PathBuf> {
         let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        let adapter: String = adapter_name(&gpu.info).chars().map(word).collect();
+        let adapter: String = adapter_name(info).chars().map(word).collect();
         let kind = if checked { "-checked" } else { "" };
         Self::folder().map(|folder| folder.join(format!("tuning-{}{kind}.json", adapter.trim_matches('-'))))
     }
 
     /// What is saved for an adapter; empty where the file is from another version or driver, or is damaged.
-    pub fn load(gpu: &Gpu, checked: bool) -> Self {
-        let empty = Self::empty(gpu, checked);
-        Self::file(gpu, checked)
+    pub fn load(info: &wgpu::AdapterInfo, checked: bool) -> Self {
+        let empty = Self::empty(info, checked);
+        Self::file(info, checked)
             .and_then(|path| std::fs::read(path).ok())
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .filter(|found| (&found.program, &found.driver) == (&empty.program, &empty.driver))
@@ -82,8 +82,8 @@ impl TuningCache {
     }
 
     /// Saves it for an adapter, and returns where.
-    pub fn save(&self, gpu: &Gpu, checked: bool) -> std::io::Result<PathBuf> {
-        let path = Self::file(gpu, checked).ok_or_else(|| std::io::Error::other("there is no cache folder"))?;
+    pub fn save(&self, info: &wgpu::AdapterInfo, checked: bool) -> std::io::Result<PathBuf> {
+        let path = Self::file(info, checked).ok_or_else(|| std::io::Error::other("there is no cache folder"))?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }

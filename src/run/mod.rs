@@ -25,12 +25,12 @@ use crate::apply::{Applied, Mixture, Run, RunError, mixture};
 use crate::config::{Config, ConfigError};
 use crate::data::{DataError, Dataset, Rows, Split};
 use crate::disk::{Disk, System};
-use crate::executor::{DeviceError, Selected};
+use crate::executor::{Device, DeviceChoice, DeviceError, Selected};
 use crate::gpu::GpuError;
-use crate::model::{Plan, Vae};
+use crate::model::{DataSpec, Plan, Vae};
 use crate::plan::PlanError;
 use crate::train::{
-    Description, DeviceEvent, DeviceOptions, Event, Every, FORMAT, Opened, Origin, RunFolder, Saving, Start,
+    Chosen, Description, DeviceEvent, DeviceOptions, Event, Every, FORMAT, Opened, Origin, RunFolder, Saving, Start,
     StepSchedule, Summary, TrainError, Trainer, Watch, fingerprint,
 };
 
@@ -177,8 +177,12 @@ pub fn resume(mut from: Resume, data: Dataset, options: &RunOptions, watch: &mut
         return Err(Error::OtherData(from.folder.path().to_path_buf()));
     }
     from.other_losses |= is_other;
+    let mut options = options.clone();
+    if let (DeviceChoice::Auto, Some(device)) = (&options.device.device, from.device.as_ref().and_then(Device::again)) {
+        options.device.device = device;
+    }
     let selected = hearing(watch, |watch| options.device.select(watch))?;
-    go(from, selected, fingerprint, data, options, watch)
+    go(from, selected, fingerprint, data, &options, watch)
 }
 
 fn go(
@@ -190,9 +194,17 @@ fn go(
     watch: &mut Watch<'_>,
 ) -> Result<Finished, Error> {
     let mut config = from.config.clone();
+    let holding = |bytes: u64| -> Result<(DataSpec, Vae), Error> {
+        let held = from.config.data_spec_within(&data, bytes);
+        let (spec, train) = (from.config.vae_spec(&data)?, from.config.train_spec_on(data.shape));
+        Ok((held, Vae::new(&spec, &train, held)?))
+    };
+    // The choice is by a model with few rows, so that it is the same for data of any length.
+    let (selected, choice) =
+        hearing(watch, |watch| options.device.choose(selected, &config, || holding(1).map(|(_, vae)| vae), watch))?;
+    let options = &RunOptions { device: options.device.on(&selected), ..options.clone() };
     let on = &options.device;
-    let held = config.data_spec_within(&data, on.resident_bytes(&selected));
-    let vae = Vae::new(&config.vae_spec(&data)?, &config.train_spec_on(data.shape), held)?;
+    let (held, vae) = holding(on.resident_bytes(&selected))?;
     let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch)).map_err(|error| {
         let advice = match &error {
             Error::Device(error) => fit::advice(error, &config, &data),
@@ -226,7 +238,7 @@ fn go(
         folder: &path,
     };
     let description = Description {
-        record: record(&start, options, executor.variants())?,
+        record: record(&start, options, choice.as_ref(), executor.variants())?,
         configuration: config.clone(),
         config: config.to_toml()?,
         data: json("data.json", &data.description())?,
@@ -340,14 +352,17 @@ where
 fn record(
     start: &Start<'_>,
     options: &RunOptions,
+    choice: Option<&Chosen>,
     kernels: Vec<&str>,
 ) -> Result<serde_json::Map<String, serde_json::Value>, TrainError> {
-    let device = serde_json::to_value(start.device)
-        .map_err(|e| TrainError::Write { path: "run.json".into(), reason: e.to_string() })?;
+    let unwritten = |e: serde_json::Error| TrainError::Write { path: "run.json".into(), reason: e.to_string() };
+    let device = serde_json::to_value(start.device).map_err(unwritten)?;
+    let choice = serde_json::to_value(choice).map_err(unwritten)?;
     let record = [
         ("date", humantime::format_rfc3339_seconds(SystemTime::now()).to_string().into()),
         ("command", options.command.clone().into()),
         ("device", device),
+        ("choice", choice),
         ("seed", start.config.train.seed.into()),
         ("checked", options.device.checked.into()),
         ("parameters", start.parameters.into()),

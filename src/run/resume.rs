@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::apply::RunError;
+use crate::apply::record::Record;
 use crate::config::Config;
 use crate::disk::{Disk, System};
+use crate::executor::Device;
 use crate::plan::ParamTable;
 use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, TrainError, lines_until};
 
@@ -22,6 +24,8 @@ pub struct Resume {
     pub(super) forked: Option<PathBuf>,
     /// Whether losses from here on are not those from before: what is minimised, or what it is of, is another.
     pub(super) other_losses: bool,
+    /// The device that it was last trained on.
+    pub(super) device: Option<Device>,
     /// Checkpoints that cannot be read, and why.
     pub damaged: Vec<(PathBuf, String)>,
 }
@@ -29,7 +33,8 @@ pub struct Resume {
 impl Resume {
     /// A run that has not begun.
     pub(super) fn new(folder: RunFolder, config: Config) -> Self {
-        Self { folder, good: Vec::new(), config, forked: None, other_losses: false, damaged: Vec::new() }
+        let (good, damaged) = (Vec::new(), Vec::new());
+        Self { folder, good, config, forked: None, other_losses: false, device: None, damaged }
     }
 
     /// Takes the folder of a run and finds its newest good checkpoint. A run that was ended before its first checkpoint
@@ -51,7 +56,9 @@ impl Resume {
         let of_checkpoint = good.first().map(|(_, manifest): &(Checkpoint, Manifest)| manifest.origin.config.clone());
         let of_record = || Identity::of(path).and_then(|identity| identity.configuration);
         let config = of_checkpoint.or_else(of_record).ok_or_else(|| TrainError::NoRun(path.to_path_buf()))?;
-        Ok(Self { folder, good, config, forked: None, other_losses: false, damaged })
+        let of_checkpoint = good.first().map(|(_, manifest)| manifest.origin.device.clone());
+        let device = of_checkpoint.or_else(|| Record::of(path).ok().map(|record| record.device));
+        Ok(Self { folder, good, config, forked: None, other_losses: false, device, damaged })
     }
 
     /// The configuration to go on with: the run's.

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::config::{Config, KernelsConfig};
-use crate::cpu::Cpu;
-use crate::executor::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected};
+use crate::executor::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
 use crate::gpu::tuner::{self, Tuning};
-use crate::gpu::{AdapterKind, Gpu, GpuError, GpuOptions, Speeds, TuningCache, adapter_name};
+use crate::gpu::{Gpu, GpuError, GpuOptions, Speeds, TuningCache, adapter_name};
 use crate::kernels::TuningTable;
 use crate::model::{Plan, Vae};
-use crate::plan::{Op, StepScalars};
-use crate::profile;
+use crate::plan::Op;
 
 /// When to measure which kernels are fastest on the adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +37,25 @@ pub struct DeviceOptions {
     pub tune: Tune,
     /// Bytes of device memory for the data; what does not fit is streamed. As much as the adapter allows if left out.
     pub resident: Option<u64>,
+}
+
+/// How many times as fast as the software adapter the processor must be to be taken.
+pub(super) const FASTER: f64 = 1.2;
+
+/// What the choice between the processor and a software adapter is made by, as saved in `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Chosen {
+    /// The adapter's name.
+    pub adapter: String,
+    /// How long a step takes on both.
+    pub seconds: Speeds,
+}
+
+impl Chosen {
+    /// Whether the processor is the faster one.
+    pub fn takes_processor(&self) -> bool {
+        self.seconds.processor * FASTER <= self.seconds.adapter
+    }
 }
 
 /// Events while a device is opened.
@@ -72,19 +91,16 @@ pub enum DeviceEvent<'a> {
     },
     /// What was measured could not be saved in the cache folder, so the next run will measure again.
     NotRemembered(&'a std::io::Error),
-    /// The processor runs the model's step faster than the adapter that is used.
-    ProcessorIsFaster {
+    /// There is no GPU, and the processor or the software adapter was chosen.
+    Chosen(&'a Chosen),
+    /// There is no GPU, and the software adapter could not be timed, so the processor is used.
+    NotTimed {
         /// The adapter's name.
         adapter: &'a str,
-        /// How long a step takes on both.
-        speeds: Speeds,
+        /// Why.
+        error: &'a DeviceError,
     },
 }
-
-/// The processor is worth a line where it takes less than this share of an adapter's time.
-const WORTH_SAYING: f64 = 0.8;
-/// Words of a program of which there may be two more for a moment: 256 MiB.
-const MOST_WORDS: usize = 1 << 26;
 
 /// A model on a device.
 pub struct Opened {
@@ -98,8 +114,10 @@ impl DeviceOptions {
     /// Finds the requested device.
     pub fn select(&self, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> Result<Selected, DeviceError> {
         let selected = executor::select(&self.device)?;
-        if let Selected::Cpu { for_want_of_adapter } = selected {
-            watch(DeviceEvent::Cpu { for_want_of_adapter });
+        match &selected {
+            Selected::Cpu(WhyCpu::Asked) => watch(DeviceEvent::Cpu { for_want_of_adapter: false }),
+            Selected::Cpu(WhyCpu::NoAdapter) => watch(DeviceEvent::Cpu { for_want_of_adapter: true }),
+            Selected::Cpu(WhyCpu::NoGpu(_)) | Selected::Adapter(_) | Selected::Oracle => {}
         }
         Ok(selected)
     }
@@ -118,17 +136,12 @@ impl DeviceOptions {
         timestamps: bool,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Opened, DeviceError> {
-        let mut device = OpenDevice::for_program(selected, &vae.program, timestamps)?;
+        let device = OpenDevice::for_program(selected, &vae.program, timestamps)?;
         let mut tuning = TuningTable::default();
         if let Some(gpu) = device.gpu() {
             let ops = &vae.program.at(Plan::Train).ops;
             tuning = self.tuning(gpu, &config.kernels, ops, watch)?;
-            if self.processor_is_faster(gpu, vae, &tuning, watch)? {
-                watch(DeviceEvent::Cpu { for_want_of_adapter: false });
-                device = OpenDevice::Cpu;
-            } else {
-                config.kernels = chosen(gpu, ops, &tuning, &config.kernels);
-            }
+            config.kernels = chosen(gpu, ops, &tuning, &config.kernels);
         }
         self.compile(device, vae, tuning)
     }
@@ -140,78 +153,10 @@ impl DeviceOptions {
         vae: &Vae,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Opened, DeviceError> {
-        let mut selected = self.select(watch)?;
-        if let (DeviceChoice::Fastest, Selected::Adapter(entry)) = (&self.device, &selected)
-            && entry.kind == AdapterKind::Software
-        {
-            selected = Selected::Cpu { for_want_of_adapter: false };
-        }
+        let selected = self.select(watch)?;
         let device = OpenDevice::for_program(&selected, &vae.program, false)?;
         let tuning = device.gpu().map_or_else(TuningTable::default, |gpu| saved_for(gpu, &config.kernels, watch));
         self.compile(device, vae, tuning)
-    }
-
-    /// Whether to use the processor in place of an adapter: only where the faster of both is asked for. Where it was left to this
-    /// program, and it takes a software adapter, it tells how fast the processor would be.
-    fn processor_is_faster(
-        &self,
-        gpu: &Arc<Gpu>,
-        vae: &Vae,
-        tuning: &TuningTable,
-        watch: &mut dyn FnMut(DeviceEvent<'_>),
-    ) -> Result<bool, DeviceError> {
-        let software = gpu.kind == AdapterKind::Software;
-        let wanted = match self.device {
-            DeviceChoice::Fastest => true,
-            DeviceChoice::Auto => software && self.tune != Tune::Off,
-            _ => false,
-        };
-        if !wanted {
-            return Ok(false);
-        }
-        let speeds = self.speeds(gpu, vae, tuning, watch)?;
-        if self.device == DeviceChoice::Fastest {
-            return Ok(speeds.map_or(software, |speeds| speeds.processor < speeds.adapter));
-        }
-        if let Some(speeds) = speeds.filter(|speeds| speeds.processor < WORTH_SAYING * speeds.adapter) {
-            watch(DeviceEvent::ProcessorIsFaster { adapter: &gpu.info.name, speeds });
-        }
-        Ok(false)
-    }
-
-    /// How long a step takes on an adapter and on the processor: remembered, or measured now, which takes a few steps. None where the
-    /// data is so large that a second copy of it may not fit.
-    fn speeds(
-        &self,
-        gpu: &Arc<Gpu>,
-        vae: &Vae,
-        tuning: &TuningTable,
-        watch: &mut dyn FnMut(DeviceEvent<'_>),
-    ) -> Result<Option<Speeds>, DeviceError> {
-        let plan = Plan::Train.into();
-        let threads = Cpu::available_threads();
-        let ops = format!("{threads} {:?}", vae.program.at(Plan::Train).ops);
-        let key = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(ops.as_bytes()));
-        let mut remembered = TuningCache::load(gpu, self.checked);
-        if let Some(speeds) = remembered.steps.get(&key).filter(|_| self.tune != Tune::Force) {
-            return Ok(Some(*speeds));
-        }
-        let words: usize = vae.program.tensors.buffers().iter().map(|buffer| buffer.len).sum();
-        if words > MOST_WORDS {
-            return Ok(None);
-        }
-        let options = GpuOptions { checked: self.checked, tuning: tuning.clone(), ..GpuOptions::default() };
-        let seconds = |device: OpenDevice| -> Result<f64, GpuError> {
-            let mut executor = device.compile(vae.program.clone(), &options)?;
-            profile::step_seconds(&mut executor, plan, &StepScalars::default(), Duration::from_millis(40))
-        };
-        let speeds =
-            Speeds { adapter: seconds(OpenDevice::Adapter(gpu.clone()))?, processor: seconds(OpenDevice::Cpu)? };
-        remembered.steps.insert(key, speeds);
-        if let Err(error) = remembered.save(gpu, self.checked) {
-            watch(DeviceEvent::NotRemembered(&error));
-        }
-        Ok(Some(speeds))
     }
 
     fn compile(&self, device: OpenDevice, vae: &Vae, tuning: TuningTable) -> Result<Opened, DeviceError> {
@@ -230,13 +175,13 @@ impl DeviceOptions {
     ) -> TuningTable {
         let mut tuning = saved_for(gpu, saved, watch);
         if self.tune != Tune::Off {
-            tuning.fill_from(&TuningCache::load(gpu, self.checked).table);
+            tuning.fill_from(&TuningCache::load(&gpu.info, self.checked).table);
         }
         tuning
     }
 
     /// Takes each variant from the configuration, else from the cache, else from measuring now.
-    fn tuning(
+    pub(super) fn tuning(
         &self,
         gpu: &Arc<Gpu>,
         saved: &KernelsConfig,
@@ -258,13 +203,13 @@ impl DeviceOptions {
         tuner::tune(gpu, ops, &mut tuning, self.checked, &mut |tuning| watch(DeviceEvent::Tuning(tuning)))?;
         watch(DeviceEvent::Tuned { products: tuning.len() - before, took: started.elapsed() });
         // Variants from the configuration were not measured here, so they are not cached.
-        let mut remembered = TuningCache::load(gpu, self.checked);
+        let mut remembered = TuningCache::load(&gpu.info, self.checked);
         for product in missing {
             if let Some(variant) = tuning.get(&product) {
                 remembered.table.set(product, variant);
             }
         }
-        if let Err(error) = remembered.save(gpu, self.checked) {
+        if let Err(error) = remembered.save(&gpu.info, self.checked) {
             watch(DeviceEvent::NotRemembered(&error));
         }
         Ok(tuning)

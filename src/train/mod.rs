@@ -2,6 +2,7 @@
 
 mod advice;
 mod checkpoint;
+mod choice;
 mod device;
 mod diagnosis;
 mod event;
@@ -14,7 +15,7 @@ mod weights;
 
 pub use advice::{Advice, advice};
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, Manifest, Origin, fingerprint};
-pub use device::{DeviceEvent, DeviceOptions, Opened, Tune};
+pub use device::{Chosen, DeviceEvent, DeviceOptions, Opened, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use folder::{

@@ -8,28 +8,33 @@ use serde_json::Value;
 
 use super::common;
 
-pub struct Place(tempfile::TempDir);
+pub struct Place {
+    folder: tempfile::TempDir,
+    /// The device of commands that name none.
+    device: &'static str,
+}
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), device: "auto" }
     }
 
-    /// The same; none where there is no adapter to test with.
+    /// A folder to run the program on the adapter in; none where there is no adapter to test with.
     pub fn with_adapter() -> Option<Self> {
         common::gpu()?;
-        Some(Self::new())
+        Some(Self { device: "adapter", ..Self::new() })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub fn wgvae(&self, line: &str) -> Output {
         Command::new(env!("CARGO_BIN_EXE_wgvae"))
             .args(line.split_whitespace())
-            .current_dir(self.0.path())
+            .current_dir(self.folder.path())
             .env("WGVAE_TUNE", "off")
+            .env("WGVAE_DEVICE", self.device)
             .output()
             .unwrap()
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use wgvae::config::Config;
 use wgvae::disk::{Disk, System};
-use wgvae::executor::{Device, Executor};
+use wgvae::executor::{Device, DeviceChoice, Executor};
 use wgvae::model::Vae;
 use wgvae::oracle::Oracle;
 use wgvae::run::{self, Resume, RunOptions};
@@ -134,6 +134,10 @@ const LOSING_IN: &str = "WGVAE_TEST_LOSING_IN";
 /// Tells the child process after which step its device is destroyed.
 const LOSING_AT: &str = "WGVAE_TEST_LOSING_AT";
 
+fn on_the_adapter() -> DeviceOptions {
+    DeviceOptions { device: DeviceChoice::Adapter, tune: Tune::Off, ..DeviceOptions::default() }
+}
+
 /// What the process of [`a_lost_device_ends_the_run_in_order`] does; by itself, nothing.
 #[test]
 #[ignore = "it is the child of another test"]
@@ -143,7 +147,7 @@ fn child_that_loses_its_device() {
     let at: u64 = at.parse().unwrap();
     let (mut config, data) = (config(LOSING), data());
     let vae = Vae::new(&config.vae_spec(data.shape).unwrap(), &config.train_spec(), Config::data_spec(&data)).unwrap();
-    let on = DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() };
+    let on = on_the_adapter();
     let selected = on.select(&mut |_| {}).unwrap();
     let Opened { device: open, executor } = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
     let mut run = RunFolder::claim(Path::new(&path), false, Arc::new(System)).unwrap();
@@ -214,13 +218,11 @@ fn a_lost_device_ends_the_run_in_order() {
         assert!(reached <= counted, "a checkpoint of step {reached}, and {counted} steps were counted");
         // Through the program, which draws the page too, some of them.
         if number % 10 == 0 {
-            let resumed = program(folder.path(), &["train", "--resume", &name]).output().unwrap();
+            let resumed =
+                program(folder.path(), &["train", "--device", "adapter", "--resume", &name]).output().unwrap();
             assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
         } else {
-            let on = RunOptions {
-                device: DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() },
-                ..RunOptions::default()
-            };
+            let on = RunOptions { device: on_the_adapter(), ..RunOptions::default() };
             go_on(&path, Arc::new(System), &on).unwrap();
         }
         assert!(model(&path) == expected, "lost after step {at}: another model");
