@@ -273,6 +273,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         labels: None,
         origins: None,
         factors: None,
+        unseen: Vec::new(),
     };
     Dataset {
         name: "waves".into(),

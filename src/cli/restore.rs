@@ -361,7 +361,7 @@ fn of_file(
         names.resize(fields, String::new());
         let mut forms = vec![Form::Words; fields];
         for (column, place) in of_table.iter().zip(&places) {
-            place.into_iter().for_each(|place| forms[*place] = columns.all[column.columns.start].form.clone());
+            place.iter().for_each(|place| forms[*place] = columns.all[column.columns.start].form.clone());
         }
         if args.mark {
             names.push("filled".into());

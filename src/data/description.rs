@@ -56,7 +56,7 @@ fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
         let Column { mean, deviation, offset, range, seen, .. } = column;
         let quantiles = &column.quantiles;
         let are_finite = [mean, offset].iter().all(|number| number.is_finite());
-        if !are_finite || !(deviation.is_finite() && *deviation > 0.0) {
+        if !(are_finite && deviation.is_finite() && *deviation > 0.0) {
             return Err("a column has no finite mean, or no deviation above 0".into());
         }
         let are_ordered = [range, seen].iter().all(|[least, most]| least <= most);

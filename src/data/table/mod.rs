@@ -302,7 +302,7 @@ mod tests {
             format!(
                 "{},{}\n",
                 ["none", "mild", "-"][i % 3],
-                if i % 9 == 0 { "none".into() } else { format!("{}.5", i % 31) }
+                if i.is_multiple_of(9) { "none".into() } else { format!("{}.5", i % 31) }
             )
         };
         let text = format!("pain,dose\n{}", (0..120).map(line).collect::<String>());
@@ -334,7 +334,8 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_file_and_line() {
         let nothing: &dyn Fn(&mut Options) = &|_| ();
-        let all: [(&str, &dyn Fn(&mut Options), &str); 11] = [
+        type Case<'a> = (&'a str, &'a dyn Fn(&mut Options), &'a str);
+        let all: [Case<'_>; 11] = [
             (
                 "a,kind\n1,x\n2,y\n3,z\n",
                 &|o: &mut Options| o.kinds = vec!["kind=number".parse().unwrap()],

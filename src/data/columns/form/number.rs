@@ -151,7 +151,7 @@ fn body_of(text: &str) -> usize {
         end = place + c.len_utf8();
     }
     // An exponent; `5 e` is five of a unit.
-    let rest = text[end..].as_bytes();
+    let rest = &text.as_bytes()[end..];
     if end > 0 && matches!(rest.first(), Some(b'e' | b'E')) {
         let signed = usize::from(matches!(rest.get(1), Some(b'+' | b'-')));
         let digits = rest[1 + signed..].iter().take_while(|byte| byte.is_ascii_digit()).count();

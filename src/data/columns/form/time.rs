@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn what_comes_first_follows_from_all_texts() {
-        assert_eq!(form(&["01/02/2024", "03/04/2024"]).1, true);
+        assert!(form(&["01/02/2024", "03/04/2024"]).1);
         assert_eq!(form(&["01/02/2024", "03/14/2024"]).0.day.unwrap().order, Order::MonthDayYear);
         assert_eq!(form(&["01.02.2024", "03.04.2024"]), (form(&["13.02.2024"]).0, false));
         let (zones, _) = form(&["2026-03-01T00:05:00+01:00", "2026-07-01T00:05:00+02:00"]);
