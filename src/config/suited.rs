@@ -66,6 +66,7 @@ impl Config {
     }
 
     /// What to say of the preset that was chosen for this data, where another has its merits.
+    #[cfg(feature = "cli")]
     pub(crate) fn about_suited(data: &Dataset) -> Option<&'static str> {
         match Self::suited_preset(data) {
             "photo" => Some(
