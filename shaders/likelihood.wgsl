@@ -14,7 +14,7 @@
 //                     value is missing
 //   column_or_count   also a negative binomial, of mean m = exp(shift + l) and r = exp(dispersion) failures:
 //                     lnG(k + 1) - lnG(k + r) + lnG(r) + r ln(1 + m / r) + k ln((r + m) / m)      r (m - k) / (r + m)
-//                     of the count k = exp(shift + x) - 1
+//                     of the count k = exp(shift + x) - 1; see count for how, since these terms cancel
 //   zero_inflated     softplus(l) + that of k > 0, or softplus(l) - ln(exp(l) + exp(-a)) of k = 0, where a = r ln(1 + m / r) is that
 //                     of a zero; l is the logit of an extra zero. The slopes are those by ln m, l and the dispersion
 
@@ -165,8 +165,8 @@ fn log1p_positive(x: f32) -> f32 {
     return select(log(1.0 + x), log1p_unit(min(x, 1.0)), x <= 1.0);
 }
 
-// lnG(r + k) - lnG(r) and its slope by r, for r > 0 and k >= 0. Stirling's series from r + 6 on, where three terms are enough;
-// no difference of large numbers is taken.
+// lnG(r + k) - lnG(r) and its slope by r, for r > 0 and small k >= 0. Stirling's series from r + 6 on, where three terms are
+// enough; with a large k, k ln(high) would be too large to take differences of.
 fn log_gamma_ratio(r: f32, k: f32) -> vec2<f32> {
     let low = r + 6.0;
     let high = low + k;
@@ -193,16 +193,53 @@ fn count_of(log_count: f32) -> f32 {
     return max(round(exp(log_count) - 1.0), 0.0);
 }
 
+// What Stirling's formula leaves: lnG(x + 1) - (x + 1/2) ln x + x - ln(2 pi) / 2, and ln x less the slope of lnG(x), for x > 0.
+// Below 6 by six steps of the recurrence.
+fn beyond_stirling(x: f32) -> vec2<f32> {
+    let at = select(x + 6.0, x, x >= 6.0);
+    let inv = 1.0 / at;
+    let inv_2 = inv * inv;
+    var left = vec2<f32>(inv * (0.083333333 - inv_2 * (0.0027777778 - inv_2 * 0.00079365079)),
+                         inv * (0.5 + inv * (0.083333333 - inv_2 * (0.0083333333 - inv_2 * 0.0039682540))));
+    if x < 6.0 {
+        var product = 1.0;
+        var slope = 0.0;
+        for (var i = 1.0; i < 6.0; i += 1.0) {
+            slope = slope * (x + i) + product;
+            product *= x + i;
+        }
+        let growth = log(1.0 + 6.0 / x);
+        left += vec2<f32>((x + 0.5) * growth - 6.0 - log(product * inv_2 * inv_2 * inv), 1.0 / x + slope / product - growth);
+    }
+    return left;
+}
+
+// t - ln(1 + t), never negative, and exact where both are next to each other; one_plus is 1 + t, as exact as it can be had.
+fn log_gap(t: f32, one_plus: f32) -> f32 {
+    if abs(t) > 0.25 { return t - log(one_plus); }
+    let s = t / (2.0 + t);
+    let q = s * s;
+    return t * s - 2.0 * s * q * (0.33333333 + q * (0.2 + q * (0.14285714 + q * 0.11111111)));
+}
+
+// As a binomial of r of r + k at the saddle point (Loader, 2000): parts that are never negative and of the size of the loss, where
+// the terms of its formula are k ln k and cancel.
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> vec3<f32> {
     let k = count_of(shift + x);
-    let log_mean = clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST);
-    let mean = exp(log_mean);
+    let mean = exp(clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST));
     let r = exp(clamp(dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
-    let ratio = log_gamma_ratio(r, k);
-    let spread = log1p_positive(mean / r);
-    let loss = log_gamma_ratio(1.0, k).x - ratio.x + r * spread + k * (log(r + mean) - log_mean);
-    let apart = (mean - k) / (r + mean);
-    let slope = r * (spread - ratio.y - apart);
+    let both = r + k;
+    let expected = r + mean;
+    let apart = (mean - k) / expected;
+    let of_failure = log_gap(-apart, both / expected);
+    let left = beyond_stirling(r) - beyond_stirling(both);
+    var loss = r * (of_failure + apart);
+    if k > 0.0 {
+        let of_count = log_gap(r * apart / k, mean * both / (expected * k));
+        let around = 0.5 * log(k * both / r) + HALF_LN_2PI + left.x + beyond_stirling(k).x;
+        loss = r * of_failure + k * of_count + around;
+    }
+    let slope = r * (of_failure - left.y);
     return vec3<f32>(loss, r * apart, inward(slope, dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
 }
 

@@ -65,7 +65,36 @@ impl Weights {
             log_likelihood: self.most + (self.sum / count).ln(),
             effective_samples: 1.0 / squares,
             variance: variance.max(0.0),
+            last_doubling: None,
         }
+    }
+}
+
+/// The weights of a row's draws, in two halves.
+#[derive(Debug, Clone, Copy, Default)]
+struct Halves([(Weights, usize); 2]);
+
+impl Halves {
+    /// Adds weights of some draws to a half.
+    fn add(&mut self, half: usize, weights: Weights, draws: usize) {
+        let (sum, count) = &mut self.0[half];
+        sum.add(weights);
+        *count += draws;
+    }
+
+    /// What they say together, and how much more that is than each half says alone.
+    fn of_all(self) -> RowLikelihood {
+        let [(first, before), (second, behind)] = self.0;
+        let mut all = first;
+        all.add(second);
+        let found = all.of(before + behind);
+        let of_half = |weights: Weights, count: usize| count as f64 * weights.of(count).log_likelihood;
+        let last_doubling = (before > 0 && behind > 0).then(|| {
+            let of_halves = (of_half(first, before) + of_half(second, behind)) / (before + behind) as f64;
+            // The logarithm of a mean is at least the mean of the logarithms.
+            (found.log_likelihood - of_halves).max(0.0)
+        });
+        RowLikelihood { last_doubling, ..found }
     }
 }
 
@@ -76,8 +105,10 @@ pub struct RowLikelihood {
     pub log_likelihood: f64,
     /// How many draws of equal weight would say as much (Kish): few, if some draws have nearly all of the weight.
     pub effective_samples: f64,
-    /// The variance of the estimate by the draws, by the jackknife.
+    /// The variance of the estimate from one set of draws to the next, by the jackknife.
     pub variance: f64,
+    /// How much higher the estimate is than half of the draws say on average; none of a single draw.
+    pub last_doubling: Option<f64>,
 }
 
 /// The likelihood of some rows on average.
@@ -87,10 +118,14 @@ pub struct MeanLikelihood {
     pub nll: f64,
     /// The standard error of it as that of the mean over the rows.
     pub nll_standard_error: f64,
-    /// What of it is due to the draws, by the jackknife: the standard error that would be left if these were all rows there are.
-    /// None of a single draw.
+    /// The standard deviation of `nll` from one set of draws of these rows to the next, by the jackknife. It is not how far off
+    /// `nll` is, which is too high on average. None of a single draw.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub nll_sampling_error: Option<f64>,
+    pub nll_deviation_of_draws: Option<f64>,
+    /// How much `nll` fell when the draws were doubled for the last time, from half of them to all. It is too high by about so much
+    /// where weights have a variance, and by more where few draws have most of the weight. None of a single draw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nll_fall_of_last_doubling: Option<f64>,
     /// Draws of the latent for each row.
     pub samples: usize,
     /// How many draws of equal weight would say as much: the mean over the rows.
@@ -106,10 +141,12 @@ impl MeanLikelihood {
         let (nll, nll_standard_error) = mean(known.iter().map(|row| -row.log_likelihood));
         let count = known.len() as f64;
         let variance: f64 = known.iter().map(|row| row.variance).sum();
+        let falls: Option<f64> = known.iter().map(|row| row.last_doubling).sum();
         Self {
             nll,
             nll_standard_error,
-            nll_sampling_error: (samples > 1).then(|| variance.sqrt() / count),
+            nll_deviation_of_draws: (samples > 1).then(|| variance.sqrt() / count),
+            nll_fall_of_last_doubling: falls.map(|sum| sum / count),
             samples,
             effective_samples: known.iter().map(|row| row.effective_samples).sum::<f64>() / count,
             nll_bits_per_dimension: bits_per_dimension(run, rows, nll).ok(),
@@ -160,13 +197,16 @@ pub fn likelihoods(
         let copies = (batch / count).min(samples);
         let of_batch: Vec<usize> = (0..batch).map(|i| first + i % count).collect();
         model.encode_batch(rows, &of_batch)?;
-        let mut weights = vec![Weights::default(); count];
+        let mut weights = vec![Halves::default(); count];
         let (turns, rest) = (samples / copies, samples % copies);
+        // The turns from which on draws are of the second half; of a single turn half of the copies are.
+        let middle = (turns + usize::from(rest > 0)) / 2;
         let mut turn = 0;
         while turn < turns + usize::from(rest > 0) {
             // In the last turn, only some of the copies are counted.
             let is_last = turn == turns;
-            let now = if is_last { 1 } else { steps_per_submit.min(turns - turn) };
+            let until = if turn < middle { middle } else { turns };
+            let now = if is_last { 1 } else { steps_per_submit.min(until - turn) };
             let scalars: Vec<StepScalars> = (turn..turn + now)
                 .map(|turn| {
                     let number = (first / batch) as u64 * samples as u64 + turn as u64;
@@ -178,14 +218,15 @@ pub fn likelihoods(
             let counted = if is_last { rest } else { copies };
             for (i, more) in of_rows.chunks_exact(3).take(counted * count).enumerate() {
                 let [most, sum, squares] = [more[0], more[1], more[2]].map(f64::from);
-                weights[i % count].add(Weights { most, sum, squares });
+                let is_second = if middle > 0 { turn >= middle } else { i / count >= counted / 2 };
+                weights[i % count].add(is_second.into(), Weights { most, sum, squares }, now);
             }
             turn += now;
             steps_per_submit = next_steps_per_submit(steps_per_submit, now, since.elapsed());
             let of_batch = turn as f64 / (turns + 1) as f64 * count as f64;
             watch(Sampled { done: &all, share: (first as f64 + of_batch) / rows.rows as f64 });
         }
-        all.extend(weights.into_iter().map(|weights| weights.of(samples)));
+        all.extend(weights.into_iter().map(Halves::of_all));
     }
     watch(Sampled { done: &all, share: 1.0 });
     Ok(all)

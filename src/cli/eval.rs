@@ -172,12 +172,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(l) = likelihood {
         let nll = give_or_take((l.nll, l.nll_standard_error));
         writeln!(out, "nll             {nll}: -ln p(x), from {} of each row", draws(l.samples))?;
-        if let Some(sampling) = l.nll_sampling_error {
+        if let Some(deviation) = l.nll_deviation_of_draws {
+            writeln!(out, "                +- {deviation:.3} from one set of draws to the next")?;
+        }
+        if let Some(fall) = l.nll_fall_of_last_doubling {
             let effective = l.effective_samples;
             writeln!(
                 out,
-                "                +- {sampling:.3} of it by the draws, which are worth {effective:.1} of equal weight"
+                "                {fall:.3} less than half of the draws say, so it is about as much too high, or more;"
             )?;
+            writeln!(out, "                the draws are worth {effective:.1} of equal weight")?;
         }
     }
     for at in &record.checkpoints {

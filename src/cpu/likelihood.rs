@@ -193,8 +193,8 @@ fn ln_1p(x: f32) -> f32 {
     if x <= 1.0 { ln_1p_unit(x) } else { ln(1.0 + x) }
 }
 
-/// `ln(gamma(r + k)) - ln(gamma(r))` and its slope by r, for r > 0 and k >= 0. Stirling's series from r + 6 on, where three terms
-/// are enough; no difference of large numbers is taken.
+/// `ln(gamma(r + k)) - ln(gamma(r))` and its slope by r, for r > 0 and small k >= 0. Stirling's series from r + 6 on, where three
+/// terms are enough; with a large k, `k ln(high)` would be too large to take differences of.
 #[inline(always)]
 fn log_gamma_ratio(r: f32, k: f32) -> (f32, f32) {
     let low = r + 6.0;
@@ -222,18 +222,56 @@ fn count_of(log_count: f32) -> f32 {
     (exp(log_count) - 1.0).round().max(0.0)
 }
 
-/// A negative binomial of mean `m = exp(shift + output)` and `r = exp(dispersion)` failures, of the count `exp(shift + x) - 1`.
+/// What Stirling's formula leaves: `ln(gamma(x + 1)) - (x + 1/2) ln(x) + x - ln(2 pi) / 2`, and `ln(x)` less the slope of
+/// `ln(gamma(x))`, for x > 0. Below 6 by six steps of the recurrence.
+#[inline(always)]
+fn beyond_stirling(x: f32) -> (f32, f32) {
+    let is_small = x < 6.0;
+    let at = if is_small { x + 6.0 } else { x };
+    let inv = 1.0 / at;
+    let inv_2 = inv * inv;
+    let value = inv * (0.083_333_336 - inv_2 * (0.002_777_777_8 - inv_2 * 0.000_793_650_8));
+    let slope = inv * (0.5 + inv * (0.083_333_336 - inv_2 * (0.008_333_334 - inv_2 * 0.003_968_254)));
+    // Made of all x, so of none that overflows: that is faster than a branch.
+    let low = if is_small { x } else { 6.0 };
+    let (mut product, mut product_slope) = (1.0, 0.0);
+    for i in [1.0, 2.0, 3.0, 4.0, 5.0] {
+        product_slope = product_slope * (low + i) + product;
+        product *= low + i;
+    }
+    let growth = ln(1.0 + 6.0 / low);
+    let steps = (low + 0.5) * growth - 6.0 - ln(product * inv_2 * inv_2 * inv);
+    let steps_slope = 1.0 / low + product_slope / product - growth;
+    if is_small { (value + steps, slope + steps_slope) } else { (value, slope) }
+}
+
+/// `t - ln(1 + t)`, never negative, and exact where both are next to each other; `one_plus` is `1 + t`, as exact as it can be had.
+#[inline(always)]
+fn log_gap(t: f32, one_plus: f32) -> f32 {
+    let s = t / (2.0 + t);
+    let q = s * s;
+    let near = t * s - 2.0 * s * q * (0.333_333_34 + q * (0.2 + q * (0.142_857_15 + q * 0.111_111_11)));
+    if t.abs() > 0.25 { t - ln(one_plus) } else { near }
+}
+
+/// A negative binomial of mean `m = exp(shift + output)` and `r = exp(dispersion)` failures, of the count `exp(shift + x) - 1`: as
+/// a binomial of r of `r + k` at the saddle point (Loader, 2000), of parts that are never negative and of the size of the loss.
+/// The terms of its formula are `k ln(k)` and cancel.
 #[inline(always)]
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
     let k = count_of(shift + x);
-    let log_mean = within(shift + output, LOG_COUNT_RANGE);
-    let mean = exp(log_mean);
+    let mean = exp(within(shift + output, LOG_COUNT_RANGE));
     let r = exp(within(dispersion, LOG_FAILURES_RANGE));
-    let (ratio, ratio_slope) = log_gamma_ratio(r, k);
-    let spread = ln_1p(mean / r);
-    let loss = log_gamma_ratio(1.0, k).0 - ratio + r * spread + k * (ln(r + mean) - log_mean);
-    let apart = (mean - k) / (r + mean);
-    let slope = r * (spread - ratio_slope - apart);
+    let (both, expected) = (r + k, r + mean);
+    let apart = (mean - k) / expected;
+    let of_failure = log_gap(-apart, both / expected);
+    let ((of_r, slope_of_r), (of_both, slope_of_both)) = (beyond_stirling(r), beyond_stirling(both));
+    let of_zero = r * (of_failure + apart);
+    let some = if k > 0.0 { k } else { 1.0 };
+    let of_count = log_gap(r * apart / some, mean * both / (expected * some));
+    let around = 0.5 * ln(some * both / r) + HALF_LN_TAU + (of_r - of_both) + beyond_stirling(some).0;
+    let loss = if k > 0.0 { r * of_failure + some * of_count + around } else { of_zero };
+    let slope = r * (of_failure - (slope_of_r - slope_of_both));
     [loss, r * apart, inward(slope, dispersion, LOG_FAILURES_RANGE.0, LOG_FAILURES_RANGE.1)]
 }
 

@@ -4,8 +4,8 @@ use super::case::{Case, Fill, Tolerance};
 use super::pointwise::{self, Body, Form};
 use super::{Activation, Capabilities, Source, index_fits, params, template};
 use crate::plan::{
-    Call, Dtype, Function, Grid, Index, Input, Kernel, Loss, MISSING, Op, PlanError, Pointwise, StepScalars, Store,
-    TensorId, TensorTable, Value,
+    Call, ColumnKind, Dtype, Function, Grid, Index, Input, Kernel, Loss, MISSING, Op, PlanError, Pointwise,
+    StepScalars, Store, TensorId, TensorTable, Value,
 };
 
 params! {
@@ -221,7 +221,42 @@ pub(super) fn cases() -> Vec<Case> {
     all.push(function_case(Function::Normal(0), [997, 101], 0));
     all.push(function_case(Function::Loss(Loss::Bernoulli), [128, 784], 0).timed(true));
     all.extend(exact_cases());
+    all.extend(large_count_cases());
     all
+}
+
+/// Counts of up to 200,000, and outputs near them and far: the terms of their loss are in the millions, the loss is about 10. The
+/// mean of the counts' logarithms is 0, so that each output, and each count, is the same number in every precision.
+fn large_count_cases() -> Vec<Case> {
+    // ln(1 + k) of 50,000, 1,000, 200,000, 12, 49,000, 0 and 3.
+    const COUNTS: &[f32] = &[10.819_798, 6.908_755, 12.206_078, 2.564_949_4, 10.799_596, 0.0, 1.386_294_4];
+    const LOG_MEANS: &[f32] = &[10.8, 6.9, 12.2, 2.5, 10.83, 6.5, 11.9, 2.0, 10.1, 0.4, 10.82];
+    const DISPERSIONS: &[f32] = &[-1.0, 0.3, 3.0, 5.5, 8.0];
+    // WGSL lets exp be off by 1.5e-6 at 10.8. A mean of 49,021 is exact to 0.07 then: so is its distance of 21 from a count, with which
+    // the slope by the output goes, and with 3,000 failures up to 56 times that share stand in the loss and in the slope by the dispersion.
+    let tolerances = [2e-5, 3e-3, 1e-4, 1e-4].map(Tolerance::Relative);
+    let of = |function: Function, name: &str, others: &[&'static [f32]]| {
+        let mut case = Case::new(format!("likelihood/{name} large"), StepScalars::default());
+        let shape = [33, 35];
+        let mut inputs = Vec::new();
+        for (name, values) in ["a", "b", "c", "d", "e"].into_iter().zip([&[LOG_MEANS, COUNTS], others].concat()) {
+            inputs.push((case.input(name, &shape, Dtype::F32, Fill::Exactly(values)), Index::Whole));
+        }
+        let results = &["r", "s", "t", "u"][..function.signature().results];
+        let results: Vec<TensorId> =
+            results.iter().zip(tolerances).map(|(name, tolerance)| case.output(name, &shape, tolerance)).collect();
+        case.op(|t| call(t, name, shape, function, &inputs, &results));
+        case
+    };
+    let logits: &[f32] = &[-2.0, 0.5, 3.0];
+    vec![
+        of(
+            Function::Loss(Loss::ColumnOrCount),
+            "column_or_count",
+            &[DISPERSIONS, &[ColumnKind::Count as u32 as f32], &[0.0]],
+        ),
+        of(Function::Loss(Loss::ZeroInflated), "zero_inflated", &[logits, DISPERSIONS]),
+    ]
 }
 
 /// Cross-entropy of logits that are exact: nothing hides the error of its logarithm.

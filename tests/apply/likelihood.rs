@@ -36,13 +36,24 @@ fn importance_sampling_finds_the_likelihood_of_a_linear_model() {
     let exact = exact(&place, "linear", source);
     for device in ["auto", "cpu"] {
         let eval = place.json(&format!("eval linear --nll 3001 --checkpoints --device {device} --json"));
-        let (nll, error) = (number(&eval, "nll"), number(&eval, "nll_sampling_error"));
+        let (nll, error) = (number(&eval, "nll"), number(&eval, "nll_deviation_of_draws"));
         assert!((nll - exact).abs() < 4.0 * error && error < 0.003, "{device}: {nll} +- {error}, not {exact}");
         assert_eq!((number(&eval, "samples"), number(&eval, "rows")), (3001.0, 134.0));
         // The bound lies below, and few draws say less than many.
         assert!(number(&eval, "elbo") < -nll - 0.005, "{eval}");
         let one = place.json(&format!("eval linear --nll 1 --device {device} --json"));
-        assert!(number(&one, "nll") > nll && one.get("nll_sampling_error").is_none(), "{one}");
+        let has = |key: &str| one.get(key).is_some();
+        assert!(number(&one, "nll") > nll && !has("nll_deviation_of_draws"), "{one}");
+        assert!(!has("nll_fall_of_last_doubling"), "{one}");
+        // Few draws say too much, and the figure says so: what the last doubling took away is about what is left, where the
+        // deviation from draws to draws is far smaller.
+        let few = place.json(&format!("eval linear --nll 8 --device {device} --json"));
+        let (off, fall) = (number(&few, "nll") - exact, number(&few, "nll_fall_of_last_doubling"));
+        assert!(
+            fall > 0.3 * off && fall < 3.0 * off && off > 0.0,
+            "{device}: {off} too high, the last doubling {fall}"
+        );
+        assert!(number(&eval, "nll_fall_of_last_doubling") < fall / 20.0, "{eval} {few}");
         let effective = number(&eval, "effective_samples");
         assert!((30.0..3001.0).contains(&effective), "{effective}");
         // Points have no unit, so a bit is a share of a nat.

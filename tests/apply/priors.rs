@@ -43,7 +43,7 @@ fn a_linear_model_with_a_mixture_has_the_likelihood_of_a_mixture() {
     let exact = exact(&place, "mixture", source);
     for device in ["auto", "cpu"] {
         let eval = place.json(&format!("eval mixture --nll 3001 --device {device} --json"));
-        let (nll, error) = (number(&eval, "nll"), number(&eval, "nll_sampling_error"));
+        let (nll, error) = (number(&eval, "nll"), number(&eval, "nll_deviation_of_draws"));
         assert!((nll - exact).abs() < 4.0 * error && error < 0.01, "{device}: {nll} +- {error}, not {exact}");
         assert!(number(&eval, "elbo") < -nll, "{eval}");
         let parts = place.json(&format!("eval mixture --draws 20 --aggregate --device {device} --json"));
