@@ -173,7 +173,8 @@ pub struct ModelArgs {
     /// Training steps, instead of epochs
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// Stop after this many epochs without a smaller test loss [default: train to the end]
+    /// Stop after this many epochs without a smaller test loss, not counting those in which beta or the capacity rises [default:
+    /// train to the end]
     #[arg(long, value_name = "EPOCHS")]
     patience: Option<usize>,
     /// Rows per batch

@@ -86,7 +86,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("model", "init", "how weights and biases start: torch, glorot (as in Keras), kaiming (for relu)", ""),
     ("train", "epochs", "passes over the training data", ""),
     ("train", "steps", "training steps, instead of epochs", "10000"),
-    ("train", "patience", "epochs without a smaller test loss after which training stops", "20"),
+    ("train", "patience", "epochs without a smaller test loss, beta having risen, after which training stops", "20"),
     ("train", "batch", "rows per batch", ""),
     ("train", "optimizer", "optimiser: sgd, adam, adamw", ""),
     ("train", "lr", "learning rate", ""),

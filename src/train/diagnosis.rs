@@ -36,7 +36,7 @@ pub struct Diagnosis {
     /// there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kl_per_dimension: Vec<f64>,
-    /// How many dimensions tell those rows apart.
+    /// How many dimensions tell those rows apart: the variance of their mean is above 0.01, and their KL, if there is one, above 0.05 nats.
     pub active_units: usize,
     /// The norm of the last step's gradient by each layer's parameters, before clipping.
     pub gradient_norms: BTreeMap<String, f64>,

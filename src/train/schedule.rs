@@ -114,6 +114,15 @@ impl StepSchedule {
         f64::from(m.capacity.unwrap_or(0.0)) * risen
     }
 
+    /// Whether beta and the capacity have risen to what they end at in the last step of an epoch, counted from 1. Before that,
+    /// test losses, which have them as they are at the end, say little of how training goes.
+    pub fn has_risen(&self, epoch: u64) -> bool {
+        let last = self.epoch_end(epoch).min(self.total()).saturating_sub(1);
+        let m = &self.config.model;
+        let beta = if m.objective == Objective::Ae { 0.0 } else { f64::from(m.beta) };
+        self.beta(last) >= beta && self.capacity(last) >= f64::from(m.capacity.unwrap_or(0.0))
+    }
+
     /// The scalars of a training step, counted from 0.
     pub fn train(&self, step: u64) -> StepScalars {
         let t = &self.config.train;
@@ -264,6 +273,20 @@ mod tests {
         let cycle = [0.0, 1.6, 3.2, 4.0, 4.0];
         assert!(betas.iter().zip(cycle.iter().cycle()).all(|(a, b)| (a - b).abs() < 1e-12), "{betas:?}");
         assert_eq!(t.evaluate(0).beta, 4.0);
+    }
+
+    #[test]
+    fn epochs_are_told_in_which_beta_or_the_capacity_rises() {
+        let risen = |t: StepSchedule| (1..=4).map(|epoch| t.has_risen(epoch)).collect::<Vec<_>>();
+        assert_eq!(risen(schedule_with(|_| {})), [true; 4]);
+        assert_eq!(risen(schedule_with(|c| c.model.beta_warmup_epochs = 2.0)), [false, false, true, true]);
+        let held = |c: &mut Config| (c.model.capacity, c.model.capacity_epochs) = (Some(9.0), 3.0);
+        assert_eq!(risen(schedule_with(held)), [false, false, false, true]);
+        let cyclical = |c: &mut Config| {
+            (c.model.beta_schedule, c.model.beta_cycles) = (BetaSchedule::Cyclical, 2);
+        };
+        assert_eq!(risen(schedule_with(cyclical)), [false, true, false, true]);
+        assert_eq!(risen(schedule_with(|c| c.model.objective = Objective::Ae)), [true; 4]);
     }
 
     #[test]

@@ -219,6 +219,30 @@ fn the_best_model_is_kept_and_patience_ends_a_run() {
     assert_eq!(finished.summary.test_loss, losses[best]);
 }
 
+/// While beta rises, test losses, which have it whole, say nothing of how training goes: patience waits until it has risen, and the
+/// run says why it ended.
+#[test]
+fn patience_does_not_count_while_beta_rises() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config("");
+    (config.train.steps, config.train.epochs, config.train.lr, config.train.patience) = (None, 200, 0.3, Some(4));
+    config.model.beta_warmup_epochs = 40.0;
+    let (mut losses, mut said) = (Vec::new(), String::new());
+    run::train(config, data(), &options(&folder.path().join("run")), &mut |event| {
+        match event {
+            Event::Epoch(epoch) => losses.push(epoch.report.test_loss),
+            Event::Warning(text) => said += text,
+            _ => {}
+        }
+        Ok(())
+    })
+    .unwrap();
+    let best = 1 + (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap();
+    // In the last step of epoch 40 beta is a little below its end.
+    assert_eq!(losses.len(), best.max(40) + 4, "{best}: {losses:?}");
+    assert!(said.contains(&format!("stopped after epoch {} of 200", losses.len())), "{said}");
+}
+
 /// Nothing is written or deleted through a link, and no folder that only looks like a run is taken.
 #[cfg(unix)]
 #[test]

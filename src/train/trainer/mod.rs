@@ -182,9 +182,14 @@ impl Trainer {
 
     /// Whether there is nothing left to train.
     fn is_finished(&self) -> bool {
-        let epoch = self.progress.epoch;
-        let waited = self.progress.best.map_or(0, |best| epoch.saturating_sub(best.epoch));
-        epoch >= self.schedule.epochs() || self.config.train.patience.is_some_and(|patience| waited >= patience)
+        self.progress.epoch >= self.schedule.epochs()
+            || self.config.train.patience.is_some_and(|most| self.waited() >= most)
+    }
+
+    /// Epochs since the best one, without those in which beta or the capacity was rising.
+    fn waited(&self) -> usize {
+        let best = self.progress.best.map_or(self.progress.epoch, |best| best.epoch);
+        (best + 1..=self.progress.epoch).filter(|epoch| self.schedule.has_risen(*epoch as u64)).count()
     }
 
     /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements, checkpoints and the model go
@@ -210,6 +215,14 @@ impl Trainer {
                 TrainError::Device(error) => TrainError::Stopped { error, folder: folder.path().to_path_buf() },
                 error => error,
             })?;
+        }
+        if self.progress.epoch < self.schedule.epochs() {
+            watch(Event::Warning(&format!(
+                "stopped after epoch {} of {}: the test loss has not fallen for {} epochs, which is all the patience there is",
+                self.progress.epoch,
+                self.schedule.epochs(),
+                self.waited()
+            )))?;
         }
         for advice in advice(&self.config, &self.progress, &self.test_losses) {
             watch(Event::Warning(&advice))?;
