@@ -102,12 +102,12 @@ mod tests {
             std::fs::write(run.join(EVALUATION), serde_json::to_string(&all).unwrap()).unwrap();
             all
         };
-        keep("test rows", r#"{"rows":9,"loss":5,"nll":4,"nll_sampling_error":0.1,"samples":10}"#);
+        keep("test rows", r#"{"rows":9,"loss":5,"nll":4,"nll_deviation_of_draws":0.1,"samples":10}"#);
         let all = keep("test rows", r#"{"rows":9,"loss":6,"quality":{"noise":true}}"#);
         assert!(all["nll"] == 4 && all["loss"] == 6 && all["quality"]["noise"] == true && all["samples"] == 10);
         // What is found anew replaces all of its kind.
         let all = keep("test rows", r#"{"rows":9,"nll":3,"samples":1}"#);
-        assert!(all["nll"] == 3 && all.get("nll_sampling_error").is_none() && all.contains_key("quality"));
+        assert!(all["nll"] == 3 && all.get("nll_deviation_of_draws").is_none() && all.contains_key("quality"));
         // Those of other rows stand apart, and the last call for a figure counts.
         let all = keep("training rows", r#"{"rows":9,"loss":1,"mutual_information":2}"#);
         assert!(

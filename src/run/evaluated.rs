@@ -37,6 +37,13 @@ fn of_rows(run: &Run, kept: &Figures) -> Vec<Figure> {
     add("-ln p(x), nats per row", number("nll"), error("nll"), &draws, Best::Lowest);
     add("-ln p(x), bits per value", number("nll_bits_per_dimension"), None, &draws, Best::Lowest);
     add("Effective draws of a row", number("effective_samples"), None, &draws, Best::Neither);
+    add(
+        "Fall of -ln p(x) with the last doubling of draws",
+        number("nll_fall_of_last_doubling"),
+        None,
+        "the figure is still about as much too high, or more",
+        Best::Neither,
+    );
     for (name, key) in [
         ("Mutual information of rows and codes, nats", "mutual_information"),
         ("Total correlation of the dimensions, nats", "total_correlation"),

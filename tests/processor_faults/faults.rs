@@ -138,7 +138,7 @@ pub const FAULTS: &[Fault] = &[
     ("likelihood.rs", "likelihood/student_t ", "half + 1.0, «half + 2.0»]", "half + 1.0"),
     ("likelihood.rs", "likelihood/column_or_count ", "let is_small = «x < 6.0»;", "x < 0.0"),
     ("likelihood.rs", "likelihood/column_or_count ", "«product_slope * (low + i) + product»;", "product_slope * (low + i)"),
-    ("likelihood.rs", "likelihood/column_or_count large", "inv * («0.5 + inv» *", "0.5 - inv"),
+    ("likelihood.rs", "likelihood/column_or_count large", "inv * (0.5 + «inv» * (", "-inv"),
     ("likelihood.rs", "likelihood/column_or_count ", "log_gap(«-apart», both", "apart"),
     ("likelihood.rs", "likelihood/column_or_count large", "if «t.abs() > 0.25» {", "t.abs() > 0.0"),
     ("likelihood.rs", "likelihood/column_or_count ", "let loss = if «k > 0.0» {", "k > 2.0"),
