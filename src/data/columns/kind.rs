@@ -12,7 +12,7 @@ pub enum Kind {
     Number,
     /// Numbers above 0 with a long tail: their logarithms are normal.
     Positive,
-    /// Numbers of any other distribution, with several modes, bounds, or values that many rows share: their normal scores are normal.
+    /// Other numbers, with values that many rows share, levels, or a long tail that is not log-normal: their normal scores are normal.
     Quantile,
     /// Whole numbers from 0 on: negative binomial.
     Count,

@@ -16,6 +16,12 @@ const GAP: f64 = 5.0;
 /// The share of values that can be far from all others.
 const MOST_FAR: f64 = 0.05;
 
+/// How many times as often as the next value one is met that a normal distribution does not draw, in this share of the rows.
+const SPIKE: usize = 5;
+const SPIKE_OF_ALL: f64 = 0.03;
+/// Whole numbers up to which they are levels.
+const MOST_LEVELS: usize = 64;
+
 /// Different values from which on one that is met `OFTEN` times as often as the next one, and in this share of the cells, is remarkable.
 const MANY: usize = 100;
 const OFTEN: usize = 10;
@@ -113,6 +119,19 @@ impl Numbers {
         self.sorted.iter().all(|value| value.fract() == 0.0)
     }
 
+    /// Whether one value is met far more often than any other.
+    fn has_spike(&self) -> bool {
+        let mut runs: Vec<usize> = self.sorted.chunk_by(|a, b| a == b).map(<[f64]>::len).collect();
+        runs.sort_unstable_by_key(|rows| std::cmp::Reverse(*rows));
+        let (first, second) = (runs.first().copied().unwrap_or(0), runs.get(1).copied().unwrap_or(0));
+        first >= SPIKE * second && first as f64 >= SPIKE_OF_ALL * self.sorted.len() as f64
+    }
+
+    /// Whether they are a few whole numbers, each with enough rows, such as hours of the day.
+    fn are_levels(&self) -> bool {
+        self.distinct <= MOST_LEVELS && self.sorted.len() >= LEAST_OF_EACH * self.distinct && self.are_whole()
+    }
+
     /// Each once.
     fn distinct(&self) -> impl Iterator<Item = f64> {
         self.sorted.chunk_by(|a, b| a == b).map(|run| run[0])
@@ -129,6 +148,9 @@ impl Numbers {
             () if self.distinct == 2 => Kind::YesNo,
             () if whole && self.distinct <= MOST_CODES && count >= LEAST_OF_EACH * self.distinct => Kind::Category,
             () if is_normal(same) => Kind::Number,
+            // Modes that lie apart tell rows apart, which scores of quantiles would not show. A value that many rows share, levels and
+            // long tails are what a normal distribution cannot have.
+            () if skewness(near, same).abs() < SKEWED && !self.has_spike() && !self.are_levels() => Kind::Number,
             // Of what is counted, there is sometimes next to nothing.
             () if whole
                 && skewness(near, same) >= SKEWED

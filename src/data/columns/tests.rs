@@ -54,7 +54,7 @@ fn every_kind_of_cell_comes_back_as_it_was() {
     let raw = raw(&["price", "visits", "share", "smoker", "town", "grade"], words);
     let row = |i: usize| {
         let price = normal_quantile(wave(i)).exp();
-        let share = (2.0 * wave(i)).fract() * 0.3 + 0.7 * (wave(i) * 2.0).floor();
+        let share = if i % 5 == 0 { 0.0 } else { wave(i) };
         [
             price as f32,
             (-wave(i).ln() * 8.0).floor() as f32,
@@ -105,7 +105,9 @@ fn numbers_have_the_kind_that_suits_them() {
         (&(|i| normal(i) * 7.0 - 3.0) as &dyn Fn(usize) -> f64, Kind::Number),
         // Whole, but around a mean.
         (&|i| (normal(i) * 12.0).round() + 40.0, Kind::Number),
-        (&|i| wave(i) * 7.0 - 3.0, Kind::Quantile),
+        (&|i| wave(i) * 7.0 - 3.0, Kind::Number),
+        // With a value that many rows share.
+        (&|i| if i % 8 == 0 { 0.0 } else { wave(i) * 7.0 - 3.0 }, Kind::Quantile),
         (&|i| (i % 2) as f64, Kind::YesNo),
         (&|i| [3.5, -1.0][i % 2], Kind::YesNo),
         (&|i| (i % 5) as f64, Kind::Category),
@@ -113,7 +115,7 @@ fn numbers_have_the_kind_that_suits_them() {
         (&|i| (-(wave(i).ln()) * 8.0).floor(), Kind::Count),
         (&|i| (2.0 * normal(i)).exp(), Kind::Positive),
         // Two modes; a long tail with zeros in it; the same with one number below 0.
-        (&|i| normal(i) + 9.0 * (i % 2) as f64, Kind::Quantile),
+        (&|i| normal(i) + 9.0 * (i % 2) as f64, Kind::Number),
         (&|i| if i % 3 == 0 { 0.0 } else { (2.0 * normal(i)).exp() }, Kind::Quantile),
         (&|i| if i == 7 { -50.0 } else { (2.0 * normal(i)).exp() }, Kind::Quantile),
         (&|_| 4.0, Kind::Number),
@@ -121,6 +123,7 @@ fn numbers_have_the_kind_that_suits_them() {
     ] {
         assert_eq!(of(value), kind, "{:?}", (0..5).map(value).collect::<Vec<_>>());
     }
+    assert_eq!(measure::Numbers::kind_of((0..800).map(|i| f64::from(i * 7 % 24))), Kind::Quantile);
     // Of a few values, nothing is concluded.
     assert_eq!(measure::Numbers::kind_of((0..20).map(|i| f64::from(i % 2))), Kind::Number);
 }
