@@ -54,7 +54,7 @@ fn every_kind_of_cell_comes_back_as_it_was() {
     let raw = raw(&["price", "visits", "share", "smoker", "town", "grade"], words);
     let row = |i: usize| {
         let price = normal_quantile(wave(i)).exp();
-        let share = if i % 5 == 0 { 0.0 } else { wave(i) };
+        let share = if i.is_multiple_of(5) { 0.0 } else { wave(i) };
         [
             price as f32,
             (-wave(i).ln() * 8.0).floor() as f32,
@@ -107,7 +107,7 @@ fn numbers_have_the_kind_that_suits_them() {
         (&|i| (normal(i) * 12.0).round() + 40.0, Kind::Number),
         (&|i| wave(i) * 7.0 - 3.0, Kind::Number),
         // With a value that many rows share.
-        (&|i| if i % 8 == 0 { 0.0 } else { wave(i) * 7.0 - 3.0 }, Kind::Quantile),
+        (&|i| if i.is_multiple_of(8) { 0.0 } else { wave(i) * 7.0 - 3.0 }, Kind::Quantile),
         (&|i| (i % 2) as f64, Kind::YesNo),
         (&|i| [3.5, -1.0][i % 2], Kind::YesNo),
         (&|i| (i % 5) as f64, Kind::Category),
