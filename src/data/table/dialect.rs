@@ -49,7 +49,8 @@ impl Separator {
             let width = split.last().map_or(0, Vec::len);
             let alike = split.iter().filter(|fields| fields.len() == width).count();
             let regular = width > 1 && 10 * alike >= 9 * split.len();
-            let is_number = |text: &&&str| field::look(text, separator.decimal_comma()) == Look::Number;
+            // With a unit, too: of `5,2 %` between semicolons, `5` between commas would be the only number else.
+            let is_number = |text: &&&str| field::is_number(text, separator.decimal_comma());
             let numbers = split.iter().flatten().filter(is_number).count();
             (regular, if regular { numbers } else { 0 }, split.iter().map(Vec::len).sum::<usize>())
         };
@@ -58,7 +59,9 @@ impl Separator {
             // separators between them.
             (Separator::Space, (regular, numbers, _)) => {
                 let is_joined = |field: &&str| !field.starts_with('"') && field.contains([',', ';', '|']);
-                let is_free = !lines.iter().flat_map(|line| separator.split(line)).any(|field| is_joined(&field));
+                let fields: Vec<Vec<&str>> = lines.iter().map(|line| separator.split(line)).collect();
+                let is_free = !fields.iter().flatten().any(|field| is_joined(&field))
+                    && fields.first().map(Vec::len) == fields.last().map(Vec::len);
                 (regular && numbers > 0 && is_free, if is_free { numbers } else { 0 }, 0)
             }
             (Separator::Byte(_), rate) => rate,
@@ -266,6 +269,8 @@ mod tests {
             ("1,2,3\n4,5\n", Separator::Byte(b',')),
             ("New York\nLos Angeles\n", Separator::Byte(b',')),
             ("a;b\n1 kg;x\n2 g;y\n", Separator::Byte(b';')),
+            ("a;b\n5,2 %;x\n7,1 %;y\n", Separator::Byte(b';')),
+            ("a\n5 %\n7 %\n", Separator::Byte(b',')),
         ] {
             assert_eq!(Separator::guess(text), separator, "{text:?}");
         }

@@ -1,6 +1,6 @@
 //! The content of one field of a table.
 
-use super::super::columns::MISSING_WORDS;
+use super::super::columns::{MISSING_WORDS, marks, parts};
 
 /// A field without surrounding spaces, and without quotes that the reader missed because a space preceded them.
 pub fn bare(text: &str) -> &str {
@@ -34,6 +34,15 @@ pub fn look(text: &str, decimal_comma: bool) -> Look {
         return Look::Missing;
     }
     Look::Word
+}
+
+/// Whether a field looks like a number, with a currency or a unit as well; with `decimal_comma`, `1,5` is one.
+pub fn is_number(text: &str, decimal_comma: bool) -> bool {
+    let with_unit = |text: &str| {
+        let parts = parts(text).filter(|parts| decimal_comma || !parts.body.contains(','));
+        parts.is_some_and(|parts| marks(parts.body).is_some())
+    };
+    look(text, decimal_comma) == Look::Number || with_unit(bare(text))
 }
 
 /// Whether digits are a name rather than a number, such as `007`.
