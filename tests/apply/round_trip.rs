@@ -99,9 +99,10 @@ struct Table {
 
 fn table(seed: u64) -> Table {
     let mut rng = Rng::seed_from_u64(seed);
-    let delimiter = [b',', b';', b'\t', b'|'][rng.random_range(0..4)];
-    let comma = delimiter == b';' || delimiter != b',' && rng.random();
     let count = rng.random_range(1..8);
+    // One column has no separator that could be found.
+    let delimiter = if count == 1 { b',' } else { [b',', b';', b'\t', b'|'][rng.random_range(0..4)] };
+    let comma = delimiter == b';' || delimiter != b',' && rng.random();
     let columns: Vec<Column> = (0..count).map(|_| column(&mut rng, comma)).collect();
     let rows = rng.random_range(40..400);
     let share = if rng.random() { 0.0 } else { 0.1 };
@@ -119,7 +120,12 @@ fn table(seed: u64) -> Table {
                 true => blank.to_string(),
                 false => column(&mut rng, row),
             };
-            columns.iter().map(cell).collect()
+            let mut cells: Vec<String> = columns.iter().map(cell).collect();
+            // A line of nothing but separators is no row.
+            if cells.iter().all(String::is_empty) {
+                cells[0] = columns[0](&mut rng, row);
+            }
+            cells
         })
         .collect();
     let returns = rng.random();
