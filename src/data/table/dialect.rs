@@ -60,7 +60,7 @@ impl Separator {
             (Separator::Space, (regular, numbers, _)) => {
                 let is_joined = |field: &&str| !field.starts_with('"') && field.contains([',', ';', '|']);
                 let fields: Vec<Vec<&str>> = lines.iter().map(|line| separator.split(line)).collect();
-                let is_free = !fields.iter().flatten().any(|field| is_joined(&field))
+                let is_free = !fields.iter().flatten().any(is_joined)
                     && fields.first().map(Vec::len) == fields.last().map(Vec::len);
                 (regular && numbers > 0 && is_free, if is_free { numbers } else { 0 }, 0)
             }
