@@ -352,12 +352,7 @@ fn of_file(
             }
             marks.push(Cell::Word(filled.join("; ")));
         }
-        let mut names: Vec<String> =
-            if columns.dialect.is_some_and(|dialect| dialect.header) || columns.dialect.is_none() {
-                file.header.clone()
-            } else {
-                file.names.clone()
-            };
+        let mut names = file.header.clone();
         names.resize(fields, String::new());
         let mut forms = vec![Form::Words; fields];
         for (column, place) in of_table.iter().zip(&places) {

@@ -134,7 +134,7 @@ pub enum Cell {
 /// What values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provenance {
-    /// Those of rows that were read.
+    /// Values of rows that were read.
     Kept,
     /// Means: numbers may have more digits than the column.
     Mean,
@@ -167,7 +167,7 @@ fn compressed(deviations: f64) -> f64 {
     if beyond > 0.0 { (FAR + beyond.ln_1p()).copysign(deviations) } else { deviations }
 }
 
-/// And back.
+/// Deviations of a value that [`compressed`] made.
 fn expanded(value: f64) -> f64 {
     let beyond = value.abs() - FAR;
     if beyond > 0.0 { (FAR + beyond.min(80.0).exp_m1()).copysign(value) } else { value }

@@ -85,7 +85,7 @@ fn off_normal(sorted: &[f64], change: impl Fn(f64) -> f64) -> f64 {
     let mut below = 0;
     for run in sorted.chunk_by(|a, b| a == b) {
         let share = 0.5 * libm::erfc(-(change(run[0]) - mean) / deviation / std::f64::consts::SQRT_2);
-        // Of values that are rounded, half lie below.
+        // Values are rounded: about half of those that are equal lie below.
         let middle = (below as f64 + 0.5 * run.len() as f64) / count;
         most = most.max((middle - share).abs());
         below += run.len();
@@ -151,7 +151,7 @@ impl Numbers {
             // Modes that lie apart tell rows apart, which scores of quantiles would not show. A value that many rows share, levels and
             // long tails are what a normal distribution cannot have.
             () if skewness(near, same).abs() < SKEWED && !self.has_spike() && !self.are_levels() => Kind::Number,
-            // Of what is counted, there is sometimes next to nothing.
+            // A count is sometimes next to nothing.
             () if whole
                 && skewness(near, same) >= SKEWED
                 && self.least() >= 0.0
@@ -262,7 +262,7 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
         Kind::Positive => (column.mean, column.deviation) = moments(near, f64::ln),
         Kind::Count => column.mean = moments(near, f64::ln_1p).0,
         Kind::Quantile => column.quantiles = Quantiles::of(near),
-        // Those of an array; a table's are words already.
+        // Only an array has numbers here; a table's codes are words already.
         Kind::YesNo | Kind::Category => {
             column.words = numbers.distinct().map(|number| (number as f32).to_string()).collect();
             return Ok(column);

@@ -66,7 +66,7 @@ pub enum Zone {
     Z,
     /// Minutes east of Greenwich, as `+01:00`.
     Offset(i16),
-    /// The same behind a space.
+    /// Minutes east of Greenwich behind a space, as ` +01:00`.
     SpacedOffset(i16),
 }
 
