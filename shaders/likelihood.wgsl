@@ -10,6 +10,8 @@
 //                     with t = (m - x) / exp(log_scale), nu = exp(log_freedom), s = t^2 / nu; also the slopes by both logarithms
 //   logistic          softplus(-v) + softplus(t) - ln(1 - exp(-2 w)) = -ln(sigmoid(v) - sigmoid(t)), with w = half a level / s,
 //                     v, t = (x - m) / s +- w and s = exp(log_scale); the first or the last level without its open end
+//   interval          softplus(-v) + softplus(t) - ln((1 - exp(-2 w)) / (2 w)) + log_scale = -ln((sigmoid(v) - sigmoid(t)) / (2 half)), with
+//                     w = half / s, v, t = (x - m) / s +- w and s = exp(log_scale): the mean density of x - half to x + half
 //   column            one of these by the column's kind, or -x l of a category's word whose log-probability is l; 0 where a
 //                     value is missing
 //   column_or_count   also a negative binomial, of mean m = exp(shift + l) and r = exp(dispersion) failures:
@@ -147,11 +149,35 @@ fn absent(x: f32) -> f32 {
     return select(0.0, 1.0, is_missing(x));
 }
 
-fn column(output: f32, x: f32, dispersion: f32, kind: f32) -> vec3<f32> {
+// Of w: ln(2 w / (1 - exp(-2 w))), and its slope times w; by series where terms would cancel.
+fn log_width(w: f32) -> vec2<f32> {
+    if w < 0.5 {
+        let s = w * w;
+        return vec2<f32>(w - s * (0.16666667 - s * (0.0055555556 - s * 0.00035273369)),
+                         w - s * (0.33333333 - s * (0.022222222 - s * 0.0021164021)));
+    }
+    let e = exp(-2.0 * w);
+    return vec2<f32>(log(2.0 * w) - log1p_unit(-e), 1.0 - 2.0 * w * e / (1.0 - e));
+}
+
+fn interval(location: f32, x: f32, log_scale: f32, half: f32) -> vec3<f32> {
+    let kept = clamp(log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST);
+    let inv_scale = exp(-kept);
+    let w = half * inv_scale;
+    let u = (x - location) * inv_scale;
+    let over = sigmoid(-u - w);
+    let under = sigmoid(u - w);
+    let width = log_width(w);
+    let loss = softplus(-u - w) + softplus(u - w) + width.x + kept;
+    let slope = inward(1.0 - u * (under - over) + w * (under + over) - width.y, log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST);
+    return select(vec3<f32>(loss, (over - under) * inv_scale, slope), vec3<f32>(0.0), is_missing(x));
+}
+
+fn column(output: f32, x: f32, dispersion: f32, half: f32, kind: f32) -> vec3<f32> {
     if is_missing(x) { return vec3<f32>(0.0); }
     if kind == YES_NO { return vec3<f32>(bernoulli(output, x), 0.0); }
     if kind == CATEGORY { return vec3<f32>(-x * output, -x, 0.0); }
-    return gaussian_learned(output, x, dispersion);
+    return interval(output, x, dispersion, half);
 }
 
 fn column_mean(output: f32, kind: f32) -> f32 {
@@ -243,9 +269,10 @@ fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> vec3<f32> {
     return vec3<f32>(loss, r * apart, inward(slope, dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
 }
 
-fn column_or_count(output: f32, x: f32, dispersion: f32, kind: f32, shift: f32) -> vec3<f32> {
-    if kind == COUNT && !is_missing(x) { return count(output, x, dispersion, shift); }
-    return column(output, x, dispersion, kind);
+// Beside a number stands half of the width of its interval, beside a count the shift.
+fn column_or_count(output: f32, x: f32, dispersion: f32, beside: f32, kind: f32) -> vec3<f32> {
+    if kind == COUNT && !is_missing(x) { return count(output, x, dispersion, beside); }
+    return column(output, x, dispersion, beside, kind);
 }
 
 // In the units of the values, which are logarithms of one more than the count, less their mean.

@@ -111,7 +111,9 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let shape = file.tensor("x").unwrap().shape().to_vec();
     let (rows, width) = (shape[0], shape[1]);
     let data = DataSpec { train_rows: rows, test_rows: 1, bytes: false };
-    let extent = fixture.image.unwrap_or(Extent::Flat(width));
+    // Rows of numbers of a table have intervals behind their values.
+    let values = fixture.table.as_ref().map_or(width, |table| table.kinds.len());
+    let extent = fixture.image.unwrap_or(Extent::Flat(values));
     let spec = config
         .vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone(), gaps: fixture.gaps, rows })
         .unwrap();

@@ -75,7 +75,9 @@ pub struct Scores {
 impl Scores {
     /// Scores rows, averaged over `draws` latent draws; `parts` are the places of each part's values.
     pub fn of(model: &mut Applied, rows: &Split, draws: usize, parts: &[Vec<usize>]) -> Result<Self, RunError> {
-        let (width, distribution) = (model.width(), model.distribution().clone());
+        let (width, distribution, intervals) =
+            (model.width(), model.distribution().clone(), model.intervals().cloned());
+        let beside = |x: &[f32]| intervals.as_ref().map_or_else(|| vec![0.0; x.len()], |columns| columns.beside(x));
         let scores = model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
         let mut errors = Vec::with_capacity(rows.rows);
         let mut losses = Vec::with_capacity(rows.rows * parts.len());
@@ -84,7 +86,8 @@ impl Scores {
             let there = || (0..width).filter(|i| !is_missing(x[*i]));
             let square = |i: usize| f64::from(x[i] - mean[i]).powi(2);
             errors.push(there().map(square).sum::<f64>() / there().count().max(1) as f64);
-            let loss = |i: &usize| distribution.loss(*i, x[*i], mean[*i], parameters(*i));
+            let beside = beside(&x);
+            let loss = |i: &usize| distribution.loss(*i, [x[*i], beside[*i]], mean[*i], parameters(*i));
             losses.extend(parts.iter().map(|part| part.iter().map(loss).sum::<f64>()));
         })?;
         Ok(Self { scores, errors, parts: parts.len(), losses })
@@ -141,22 +144,29 @@ pub struct Expected {
 /// What a model expects of each cell `(N, C)` of a table's rows, given all of the row.
 pub fn expected(run: &Run, model: &mut Applied, rows: &Split) -> Result<Vec<Expected>, RunError> {
     let Some(columns) = &run.data.columns else { return Ok(Vec::new()) };
-    let shown = model.reconstruct(rows)?;
+    let shown = model.reconstruct_shown(rows)?;
     let seen = columns.cells(&rows.numbers(0..rows.rows, columns.width()), Provenance::Kept);
     let means = units::cells(run, model, &shown).unwrap_or_default();
     let (spans, width) = (columns.spans(), columns.width());
     let of = |(place, (seen, mean)): (usize, (Cell, Cell))| {
         let (row, column) = (place / columns.len(), place % columns.len());
         let (span, of) = (&spans[column], &columns.all[column]);
-        let values = &shown[row * width + span.start..row * width + span.end];
-        let sigma = model.distribution().sigma(span.start);
-        let at = |side: f64| of.of_value(f64::from(values[0]) + side * sigma);
+        let values = &shown.means[row * width + span.start..row * width + span.end];
+        let parameters = shown.parameters_of(row * width + span.start);
+        let at = |share: f64| {
+            of.of_value(f64::from(values[0]) + model.distribution().distance(span.start, share, parameters))
+        };
         let probability = match of.kind {
             Kind::YesNo => Some(f64::from(values[0]).max(1.0 - f64::from(values[0]))),
             Kind::Category => values.iter().copied().map(f64::from).reduce(f64::max),
             _ => None,
         };
-        Expected { seen, mean, deviation: of.kind.is_normal().then(|| (at(1.0) - at(-1.0)) / 2.0), probability }
+        Expected {
+            seen,
+            mean,
+            deviation: of.kind.is_normal().then(|| (at(5.0 / 6.0) - at(1.0 / 6.0)) / 2.0),
+            probability,
+        }
     };
     Ok(seen.into_iter().zip(means).enumerate().map(of).collect())
 }

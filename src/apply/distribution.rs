@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution as _, Exp1, Gamma, Poisson, StandardNormal, StudentT};
+use rand_distr::{Distribution as _, Exp1, Gamma, Open01, Poisson, StandardNormal, StudentT};
 
 use super::RunError;
 use super::draws::chosen;
+use crate::data::normal_quantile;
 use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
 use crate::oracle;
 use crate::plan::{
@@ -24,7 +25,7 @@ pub struct Shown {
     /// `(N, D)`: means in the units that the model was trained with.
     pub means: Vec<f32>,
     /// `(N, D)` each: what else the decoder says of the distribution of each value, as much as the likelihood has: of a count that may
-    /// be an extra zero the probability of that, of a level the location and the logarithm of the scale.
+    /// be an extra zero the probability of that, of a level the location and the logarithm of the scale, of a column the dispersion.
     pub parameters: Vec<Vec<f32>>,
 }
 
@@ -49,7 +50,7 @@ pub struct Distribution {
     width: usize,
     table: Option<TableSpec>,
     /// `(D)`, or one for all: the logarithm of a number's sigma or scale, or of a count's failures; none where a likelihood has
-    /// none.
+    /// none, or where the decoder says one of each value.
     dispersion: Vec<f32>,
     /// The logarithm of the degrees of freedom of Student's t; 0 of others.
     log_freedom: f32,
@@ -71,6 +72,7 @@ impl Distribution {
                 Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
                 Likelihood::GaussianLearned => learned("log_sigma"),
                 Likelihood::Laplace | Likelihood::StudentT => learned(LOG_SCALE),
+                Likelihood::Columns if spec.outputs() > 1 => Vec::new(),
                 Likelihood::Columns | Likelihood::NegativeBinomial | Likelihood::ZeroInflated => learned(DISPERSION),
             },
             log_freedom: learned(LOG_FREEDOM).first().copied().unwrap_or(0.0),
@@ -80,11 +82,6 @@ impl Distribution {
     /// The likelihood.
     pub fn likelihood(&self) -> Likelihood {
         self.likelihood
-    }
-
-    /// `(D)`: the variances of numbers.
-    pub fn variances(&self) -> Vec<f32> {
-        (0..self.width).map(|value| self.sigma(value).powi(2) as f32).collect()
     }
 
     /// Whether values can be drawn: a squared error has no scale.
@@ -101,8 +98,12 @@ impl Distribution {
         }
     }
 
-    fn dispersion(&self, value: usize) -> f64 {
-        self.dispersion.get(value).or(self.dispersion.first()).copied().map_or(0.0, f64::from)
+    fn dispersion(&self, value: usize, parameters: Parameters) -> f64 {
+        match (self.dispersion.get(value).or(self.dispersion.first()), self.likelihood) {
+            (Some(dispersion), _) => f64::from(*dispersion),
+            (None, Likelihood::Columns) => f64::from(parameters[0]),
+            (None, _) => 0.0,
+        }
     }
 
     /// What the logarithm of a count is less.
@@ -111,9 +112,11 @@ impl Distribution {
     }
 
     /// The standard deviation of a number that is normal; of others, the scale.
-    pub fn sigma(&self, value: usize) -> f64 {
+    pub fn sigma(&self, value: usize, parameters: Parameters) -> f64 {
+        let log_scale = self.dispersion(value, parameters).max(LOG_SIGMA_LEAST.into());
+        let most = if self.likelihood == Likelihood::Columns { LOG_SCALE_RANGE.1.into() } else { f64::MAX };
         // The same on every machine.
-        libm::exp(self.dispersion(value).max(LOG_SIGMA_LEAST.into()))
+        libm::exp(log_scale.min(most))
     }
 
     /// The degrees of freedom of Student's t.
@@ -121,14 +124,24 @@ impl Distribution {
         libm::exp(self.log_freedom.clamp(LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1).into())
     }
 
-    /// Whether numbers are normal, so that of their exponentials there is a mean.
-    pub fn is_normal(&self) -> bool {
-        !matches!(self.likelihood, Likelihood::Laplace | Likelihood::StudentT | Likelihood::Logistic)
+    /// How far from what is shown of a number the value lies below which this share of its distribution is; 0 where its tails are so
+    /// long that their exponentials have no mean.
+    pub fn distance(&self, value: usize, share: f64, parameters: Parameters) -> f64 {
+        let of_scale = match self.likelihood {
+            Likelihood::Columns => libm::log(share / (1.0 - share)),
+            Likelihood::Laplace | Likelihood::StudentT | Likelihood::Logistic => 0.0,
+            _ => normal_quantile(share),
+        };
+        self.sigma(value, parameters) * of_scale
     }
 
     /// A draw of a number's distance from what is shown of it.
-    fn error(&self, value: usize, rng: &mut ChaCha8Rng) -> f64 {
+    fn error(&self, value: usize, parameters: Parameters, rng: &mut ChaCha8Rng) -> f64 {
         let of_scale: f64 = match self.likelihood {
+            Likelihood::Columns => {
+                let share: f64 = Open01.sample(rng);
+                libm::log(share / (1.0 - share))
+            }
             Likelihood::Laplace => {
                 let [above, below]: [f64; 2] = [Exp1.sample(rng), Exp1.sample(rng)];
                 above - below
@@ -136,14 +149,14 @@ impl Distribution {
             Likelihood::StudentT => StudentT::new(self.freedom()).map_or(0.0, |t| t.sample(rng)),
             _ => StandardNormal.sample(rng),
         };
-        self.sigma(value) * of_scale
+        self.sigma(value, parameters) * of_scale
     }
 
-    /// The negative log-likelihood of a value for what is shown of it: a mean, and the parameters of its distribution; 0 of a missing
-    /// one.
-    pub fn loss(&self, value: usize, x: f32, mean: f32, parameters: Parameters) -> f64 {
+    /// The negative log-likelihood of a value, and half of the width of the interval around it, for what is shown of it: a mean, and the
+    /// parameters of its distribution; 0 of a missing one.
+    pub fn loss(&self, value: usize, [x, half]: [f32; 2], mean: f32, parameters: Parameters) -> f64 {
         let (kind, shown) = (self.kind(value), f64::from(mean));
-        let zero = if kind == ColumnKind::Count { f64::from(parameters[0]).min(MOST_ZEROS) } else { 0.0 };
+        let zero = self.zeros(parameters);
         let probability = || shown.clamp(1e-7, 1.0 - 1e-7);
         let output = match kind {
             ColumnKind::Number => shown,
@@ -151,7 +164,7 @@ impl Distribution {
             ColumnKind::Category => probability().ln(),
             ColumnKind::Count => (self.count_mean(value, shown) / (1.0 - zero)).max(1e-9).ln() - self.log_mean(value),
         };
-        let [x, dispersion, kind] = [f64::from(x), self.dispersion(value), f64::from(kind as u32)];
+        let [x, dispersion, kind] = [f64::from(x), self.dispersion(value, parameters), f64::from(kind as u32)];
         let (loss, others) = match self.likelihood {
             _ if is_missing(x as f32) => return 0.0,
             Likelihood::Laplace => (Loss::Laplace, vec![dispersion]),
@@ -166,9 +179,21 @@ impl Distribution {
                 let inputs = [output + log_mean, x + log_mean, logit, dispersion];
                 return oracle::evaluate(Function::Loss(Loss::ZeroInflated), &inputs)[0];
             }
-            _ => (Loss::ColumnOrCount, vec![dispersion, kind, self.log_mean(value)]),
+            Likelihood::Columns | Likelihood::NegativeBinomial => {
+                let beside = if self.kind(value) == ColumnKind::Count { self.log_mean(value) } else { half.into() };
+                (Loss::ColumnOrCount, vec![dispersion, beside, kind])
+            }
+            Likelihood::Bernoulli => (Loss::Bernoulli, Vec::new()),
+            Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned => {
+                (Loss::GaussianLearned, vec![dispersion])
+            }
         };
         oracle::evaluate(Function::Loss(loss), &[vec![output, x], others].concat())[0]
+    }
+
+    /// The probability of an extra zero.
+    fn zeros(&self, parameters: Parameters) -> f64 {
+        if self.likelihood == Likelihood::ZeroInflated { f64::from(parameters[0]).min(MOST_ZEROS) } else { 0.0 }
     }
 
     /// The values of each category.
@@ -195,9 +220,9 @@ impl Distribution {
                 let parameters = shown.parameters_of(number * width + value);
                 *x = match self.kind(value) {
                     ColumnKind::Number if self.likelihood == Likelihood::Logistic => level(parameters, rng.random()),
-                    ColumnKind::Number => (f64::from(*x) + self.error(value, &mut rng)) as f32,
+                    ColumnKind::Number => (f64::from(*x) + self.error(value, parameters, &mut rng)) as f32,
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
-                    ColumnKind::Count => self.count(value, *x, parameters[0], &mut rng),
+                    ColumnKind::Count => self.count(value, *x, parameters, &mut rng),
                     ColumnKind::Category => *x,
                 };
             }
@@ -225,16 +250,17 @@ impl Distribution {
     }
 
     /// A draw from a negative binomial, or an extra zero: from a Poisson distribution whose mean has a gamma distribution.
-    fn count(&self, value: usize, shown: f32, zero: f32, rng: &mut ChaCha8Rng) -> f32 {
+    fn count(&self, value: usize, shown: f32, parameters: Parameters, rng: &mut ChaCha8Rng) -> f32 {
         let mut mean = self.count_mean(value, shown.into());
         if self.likelihood == Likelihood::ZeroInflated {
-            let zero = f64::from(zero).min(MOST_ZEROS);
+            let zero = self.zeros(parameters);
             if rng.random::<f64>() < zero {
                 return self.of_count(value, 0.0) as f32;
             }
             mean /= 1.0 - zero;
         }
-        let failures = self.dispersion(value).clamp(LOG_FAILURES_RANGE.0.into(), LOG_FAILURES_RANGE.1.into()).exp();
+        let dispersion = self.dispersion(value, parameters);
+        let failures = dispersion.clamp(LOG_FAILURES_RANGE.0.into(), LOG_FAILURES_RANGE.1.into()).exp();
         let rate = Gamma::new(failures, mean / failures).map_or(mean, |gamma| gamma.sample(rng));
         let count: f64 = Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(rng));
         self.of_count(value, count) as f32
@@ -289,7 +315,7 @@ mod tests {
         let near = |a: f64, b: f64| assert!((a - b).abs() < 0.03 * b.abs(), "{a}, not {b}");
         let (mean, variance) = moments(&column(0));
         near(mean, 2.0);
-        near(variance, 0.25);
+        near(variance, (0.5 * std::f64::consts::PI).powi(2) / 3.0);
         near(moments(&column(1)).0, 0.3);
         let counts: Vec<f64> = column(2).iter().map(|v| (v + f64::from(1.3_f32)).exp_m1()).collect();
         assert!(counts.iter().all(|count| (count - count.round()).abs() < 1e-4));
@@ -363,7 +389,7 @@ mod tests {
             for level in [0, 3, 5, 180, 255] {
                 let x = level as f32 / 255.0;
                 let found = drawn.means.iter().filter(|drawn| **drawn == x).count() as f64 / rows as f64;
-                let share = (-distribution.loss(0, x, 0.0, parameters)).exp();
+                let share = (-distribution.loss(0, [x, 0.0], 0.0, parameters)).exp();
                 // Four standard errors.
                 assert!((found - share).abs() <= 4.0 * (share / rows as f64).sqrt() + 1e-6, "{level}: {found} {share}");
             }
@@ -375,33 +401,38 @@ mod tests {
         use ColumnKind::{Category, Count, Number, YesNo};
         let all = of(&[Number, YesNo, Count, Category], &[0.5_f32.ln(), 0.0, 0.0, 0.0], &[0.0, 0.0, 0.7, 0.0]);
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5 * b.abs().max(1.0), "{a}, not {b}");
-        near(all.loss(0, 1.0, 2.0, [0.0, 0.0]), 2.0 + 0.5_f64.ln() + 0.5 * (2.0 * std::f64::consts::PI).ln());
-        near(all.loss(1, 1.0, 0.3, [0.0, 0.0]), -(0.3_f64.ln()));
+        // Two scales off: the density, and the mean of a width of two scales.
+        near(all.loss(0, [1.0, 0.0], 2.0, [0.0, 0.0]), 2.0 + 2.0 * (-2.0_f64).exp().ln_1p() + 0.5_f64.ln());
+        near(all.loss(0, [1.0, 0.5], 2.0, [0.0, 0.0]), -(0.268_941_421_4 - 0.047_425_873_2_f64).ln());
+        near(all.loss(1, [1.0, 0.0], 0.3, [0.0, 0.0]), -(0.3_f64.ln()));
         // With one failure it is geometric: of 3 for a mean of 4, 0.2 times 0.8 cubed.
-        near(all.loss(2, 4.0_f32.ln() - 0.7, 5.0_f32.ln() - 0.7, [0.0, 0.0]), -(0.2 * 0.8_f64.powi(3)).ln());
-        near(all.loss(3, 1.0, 0.25, [0.0, 0.0]), 4.0_f64.ln());
+        near(all.loss(2, [4.0_f32.ln() - 0.7, 0.0], 5.0_f32.ln() - 0.7, [0.0, 0.0]), -(0.2 * 0.8_f64.powi(3)).ln());
+        near(all.loss(3, [1.0, 0.0], 0.25, [0.0, 0.0]), 4.0_f64.ln());
         // Of a scale of one half, the density is exp(-2 |x - m|); of one degree of freedom it is Cauchy's.
-        near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, 1.0, 2.5, [0.0, 0.0]), 3.0);
-        near(around(Likelihood::StudentT, 2.0, 1.0).loss(0, 1.0, 3.0, [0.0, 0.0]), (4.0 * std::f64::consts::PI).ln());
+        near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, [1.0, 0.0], 2.5, [0.0, 0.0]), 3.0);
+        near(
+            around(Likelihood::StudentT, 2.0, 1.0).loss(0, [1.0, 0.0], 3.0, [0.0, 0.0]),
+            (4.0 * std::f64::consts::PI).ln(),
+        );
         // By scipy.stats.t(3, 2, 0.5).logpdf(1).
-        near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, 1.0, 2.0, [0.0, 0.0]), 2.002_337_4);
+        near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, [1.0, 0.0], 2.0, [0.0, 0.0]), 2.002_337_4);
         for likelihood in [Likelihood::Laplace, Likelihood::StudentT] {
-            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, crate::plan::MISSING, 2.0, [0.0, 0.0]), 0.0);
+            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, [crate::plan::MISSING, 0.0], 2.0, [0.0, 0.0]), 0.0);
         }
         // Half of the counts are extra zeros, and a mean of 2 is half of 4: the geometric distribution has a zero with 0.2.
         let inflated = Distribution { likelihood: Likelihood::ZeroInflated, ..of(&[Count], &[0.0], &[0.7]) };
         let (shown, zero) = (3.0_f32.ln() - 0.7, [0.5, 0.0]);
-        near(inflated.loss(0, -0.7, shown, zero), -(0.6_f64.ln()));
-        near(inflated.loss(0, 4.0_f32.ln() - 0.7, shown, zero), -(0.1 * 0.8_f64.powi(3)).ln());
-        assert_eq!(all.loss(3, 0.0, 0.25, [0.0, 0.0]), 0.0);
+        near(inflated.loss(0, [-0.7, 0.0], shown, zero), -(0.6_f64.ln()));
+        near(inflated.loss(0, [4.0_f32.ln() - 0.7, 0.0], shown, zero), -(0.1 * 0.8_f64.powi(3)).ln());
+        assert_eq!(all.loss(3, [0.0, 0.0], 0.25, [0.0, 0.0]), 0.0);
         // All levels together are certain, wherever the location is and however wide the scale.
         let levels = around(Likelihood::Logistic, 1.0, 1.0);
         for parameters in [[0.3, -2.0], [0.0, -6.0], [-0.8, -1.0], [1.4, 1.5], [0.5003, -9.0]] {
-            let shares = (0..256).map(|level| (-levels.loss(0, level as f32 / 255.0, 0.0, parameters)).exp());
+            let shares = (0..256).map(|level| (-levels.loss(0, [level as f32 / 255.0, 0.0], 0.0, parameters)).exp());
             near(shares.sum(), 1.0);
         }
         // Between 99.5 and 100.5 of 255, with a scale of one tenth: by scipy.stats.logistic.
-        near(levels.loss(0, 100.0 / 255.0, 0.0, [0.5, 0.1_f32.ln()]), 4.902_649_78);
-        assert_eq!(all.loss(0, crate::plan::MISSING, 2.0, [0.0, 0.0]), 0.0);
+        near(levels.loss(0, [100.0 / 255.0, 0.0], 0.0, [0.5, 0.1_f32.ln()]), 4.902_649_78);
+        assert_eq!(all.loss(0, [crate::plan::MISSING, 0.0], 2.0, [0.0, 0.0]), 0.0);
     }
 }

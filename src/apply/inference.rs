@@ -27,6 +27,8 @@ const ACCEPTED: f64 = 0.574;
 pub struct Observed<'a> {
     /// `(N, D)`: the values; 0 where one is not seen.
     pub seen: &'a [f32],
+    /// `(N, D)`: what the loss takes beside each, of a model that knows intervals.
+    pub beside: Option<&'a [f32]>,
     /// `(N, D)`: what the loss of each is multiplied by; 0 where it is not seen.
     pub trust: &'a [f32],
     /// The class of each row, of a conditional model.
@@ -124,7 +126,14 @@ impl<'a> Part<'a> {
             all.resize(batch * width, 0.0);
             all
         };
-        let (seen, trust) = (whole(of.seen), whole(of.trust));
+        let trust = whole(of.trust);
+        let seen = match of.beside.map(whole) {
+            None => whole(of.seen),
+            Some(beside) => {
+                let (values, beside) = (whole(of.seen), beside);
+                values.chunks(width).zip(beside.chunks(width)).flat_map(|(x, beside)| [x, beside].concat()).collect()
+            }
+        };
         let (executor, vae) = model.parts();
         executor.write(tensors.seen, &seen)?;
         executor.write(tensors.trust, &trust)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Codes, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, Shown, draws};
-use crate::data::{Description, Split, Values, list};
+use crate::data::{Columns, Description, Split, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::batch::Binarise;
@@ -235,6 +235,11 @@ impl Applied {
         )))
     }
 
+    /// The columns whose values come with intervals.
+    pub(super) fn intervals(&self) -> Option<&Columns> {
+        self.run.data.columns.as_ref().filter(|_| self.vae.intervals)
+    }
+
     /// Whether the model is told the class of each row.
     pub fn is_conditional(&self) -> bool {
         self.vae.labels.is_some()
@@ -268,7 +273,8 @@ impl Applied {
         let (batch, width) = (self.batch(), self.width());
         for first in (0..rows.rows).step_by(self.capacity) {
             let end = (first + self.capacity).min(rows.rows);
-            self.executor.write_words(self.vae.test_data, &rows.words_of(first..end, width))?;
+            let words = rows.words_with(first..end, width, self.intervals());
+            self.executor.write_words(self.vae.test_data, &words)?;
             if let (Some(labels), Some(classes)) = (self.vae.labels, &rows.labels) {
                 self.executor.write_words(labels.test, &classes[first..end])?;
             }
@@ -304,7 +310,7 @@ impl Applied {
     /// Encodes a batch: these rows, as many as a batch has.
     pub(super) fn encode_batch(&mut self, rows: &Split, of_batch: &[usize]) -> Result<(), RunError> {
         self.expect(rows)?;
-        let words = rows.words_of(of_batch.iter().copied(), self.width());
+        let words = rows.words_with(of_batch.iter().copied(), self.width(), self.intervals());
         self.executor.write_words(self.vae.test_data, &words)?;
         if let (Some(labels), Some(classes)) = (self.vae.labels, &rows.labels) {
             let classes: Vec<u32> = of_batch.iter().map(|row| classes[*row]).collect();
@@ -397,8 +403,19 @@ impl Applied {
 
     /// Reconstructs rows without noise: `(N, D)`.
     pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
-        let mut shown = Vec::with_capacity(rows.rows * self.width());
-        self.reconstruct_each(rows, |_, mean, _| shown.extend(mean))?;
+        Ok(self.reconstruct_shown(rows)?.means)
+    }
+
+    /// The same with all that a draw of the rows' values needs.
+    pub fn reconstruct_shown(&mut self, rows: &Split) -> Result<Shown, RunError> {
+        let count = self.vae.parameters.len();
+        let mut shown = Shown { parameters: vec![Vec::new(); count], ..Shown::default() };
+        self.reconstruct_each(rows, |_, mean, parameters| {
+            for value in 0..mean.len() {
+                shown.parameters.iter_mut().zip(parameters(value)).for_each(|(all, parameter)| all.push(parameter));
+            }
+            shown.means.extend(mean);
+        })?;
         Ok(shown)
     }
 
@@ -423,11 +440,11 @@ impl Applied {
         })
     }
 
-    /// Reconstructs rows of one class as rows of another: `(N, D)`. What the code says of a row stays, what its class does
+    /// Reconstructs rows of one class as rows of another. What the code says of a row stays, what its class does
     /// changes.
-    pub fn reconstruct_as(&mut self, rows: &Split, class: u32) -> Result<Vec<f32>, RunError> {
+    pub fn reconstruct_as(&mut self, rows: &Split, class: u32) -> Result<Shown, RunError> {
         let codes = self.encode(rows)?;
-        self.decode_as(&codes.mu, &vec![class; rows.rows])
+        self.show(&codes.mu, &vec![class; rows.rows])
     }
 
     /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with; all

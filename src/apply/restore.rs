@@ -4,7 +4,7 @@
 use super::inference::{self, Draws, Observed};
 use super::{Applied, Run, RunError, draws, units};
 use crate::data::{Column, Columns, Kind, Shape, Split};
-use crate::model::{DISPERSION, Likelihood, Seen};
+use crate::model::{Likelihood, Seen};
 use crate::plan::{ColumnKind, MISSING, is_missing};
 use crate::train::{DeviceEvent, DeviceOptions};
 
@@ -85,11 +85,10 @@ impl Restorer {
         let likelihood = run.config.model.likelihood;
         let rows = rows.max(usual.map_or(0, |usual| usual.rows));
         let mut model = Applied::open_to_infer(run, rows, damage.seen(likelihood), device, watch)?;
-        let residual = match (damage, likelihood, usual) {
-            (Damage::Missing, ..) => Vec::new(),
-            (Damage::Noise(_), likelihood, _) if likelihood.is_of_columns() => model.distribution().variances(),
-            (Damage::Noise(_), _, Some(usual)) => residual_variances(&mut model, usual)?,
-            (Damage::Noise(_), _, None) => {
+        let residual = match (damage, usual) {
+            (Damage::Missing, _) => Vec::new(),
+            (Damage::Noise(_), Some(usual)) => residual_variances(&mut model, usual)?,
+            (Damage::Noise(_), None) => {
                 return Err(RunError::Unfit(
                     "to weigh what is seen, rows that the model was trained on are needed".into(),
                 ));
@@ -208,14 +207,14 @@ impl Restorer {
         };
         let there: Vec<f32> = rows.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();
         let trust = self.trust(rows);
-        let of = Observed { seen: &there, trust: &trust, classes, encoded: &encoded };
+        let beside = self.beside(rows);
+        let of = Observed { seen: &there, beside: beside.as_deref(), trust: &trust, classes, encoded: &encoded };
         let draws = Draws { chains, of_each: 1 };
         if chains > 0 && !self.model.has_prior() {
             return Err(RunError::Unfit(
                 "a plain autoencoder has no distribution of codes to draw from: leave --draws out".into(),
             ));
         }
-        let changed = self.widen_sigmas()?;
         let likeliest = inference::likeliest(&mut self.model, &of, seed)?;
         let drawn = inference::draw(&mut self.model, &of, &likeliest, draws, seed)?;
         let classes = classes.unwrap_or_default();
@@ -227,9 +226,6 @@ impl Restorer {
             }
             false => self.model.decode_as(&likeliest, classes)?,
         };
-        if let Some(weights) = changed {
-            self.model.set_weights(&weights)?;
-        }
         Ok((shown, drawn))
     }
 
@@ -239,12 +235,15 @@ impl Restorer {
         let width = self.model.width();
         let mut sum: Vec<f64> = Vec::new();
         for z in codes {
-            let shown = self.model.decode_as(z, classes)?;
-            sum.resize(shown.len(), 0.0);
-            for (i, (sum, shown)) in sum.iter_mut().zip(shown).enumerate() {
+            let shown = self.model.show(z, classes)?;
+            sum.resize(shown.means.len(), 0.0);
+            for (i, (sum, mean)) in sum.iter_mut().zip(&shown.means).enumerate() {
                 *sum += match self.in_units(i % width) {
-                    Some(column) => units::mean(column, self.model.distribution(), i % width, shown.into()),
-                    None => shown.into(),
+                    Some(column) => {
+                        let (distribution, parameters) = (self.model.distribution(), shown.parameters_of(i));
+                        units::mean(column, distribution, i % width, f64::from(*mean), parameters)
+                    }
+                    None => f64::from(*mean),
                 };
             }
         }
@@ -272,6 +271,19 @@ impl Restorer {
         Ok(rows.iter().zip(shown).map(|(value, shown)| if is_missing(*value) { shown } else { *value }).collect())
     }
 
+    /// What the loss takes beside each value, of a model that knows intervals: with noise, those of numbers are wider, with its variance.
+    fn beside(&self, rows: &[f32]) -> Option<Vec<f32>> {
+        let columns = self.model.intervals()?;
+        let mut beside = columns.beside(rows);
+        if let Damage::Noise(noise) = self.damage {
+            let width = self.model.width();
+            for (_, half) in beside.iter_mut().enumerate().filter(|(i, _)| self.is_noisy(i % width)) {
+                *half = half.hypot(3.0_f32.sqrt() * noise);
+            }
+        }
+        Some(beside)
+    }
+
     /// What the loss of each value is multiplied by.
     fn trust(&self, rows: &[f32]) -> Vec<f32> {
         let width = self.model.width();
@@ -283,25 +295,6 @@ impl Restorer {
             }
             _ => (0..rows.len()).map(seen).collect(),
         }
-    }
-
-    /// Adds the noise to the sigmas of a table's numbers; returns the weights as they were.
-    fn widen_sigmas(&mut self) -> Result<Option<Vec<f32>>, RunError> {
-        let is_of_columns = self.model.distribution().likelihood().is_of_columns();
-        let (Damage::Noise(noise), true) = (self.damage, is_of_columns) else { return Ok(None) };
-        let before = self.model.weights()?;
-        let mut weights = before.clone();
-        let kinds: Vec<ColumnKind> = (0..self.model.width()).map(|i| self.model.distribution().kind(i)).collect();
-        if let Some(param) = self.model.parts().1.program.params.find(DISPERSION) {
-            let dispersion = &mut weights[param.offset..param.offset + param.len()];
-            for ((dispersion, kind), variance) in dispersion.iter_mut().zip(kinds).zip(&self.residual) {
-                if kind == ColumnKind::Number {
-                    *dispersion = 0.5 * (variance + noise * noise).ln();
-                }
-            }
-        }
-        self.model.set_weights(&weights)?;
-        Ok(Some(before))
     }
 
     /// Whether noise is on a value: words and counts are what they are.

@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Format::Npy => "augmented.npy",
     };
     let to = place_in(&run, args.to.as_deref(), name);
-    let shown = args.draws.sheet(&run, &model, shown.means, is_drawn);
+    let shown = args.draws.sheet(&run, &model, shown, is_drawn);
     write_as(format, &run, &rows.classes, shown, labels, &to)?;
     args.run.told(&[&to])
 }

@@ -57,6 +57,9 @@ pub struct DataArgs {
     /// Group words of a smaller share of a column's cells, such as 0.5% [default: the rarest, where there are more than 256]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     rare: Option<f64>,
+    /// Do not look for relations between columns of a table, which are kept in rows that are drawn or filled
+    #[arg(long)]
+    no_relations: bool,
     /// Learn from rows of a table with missing values, or drop them [default: keep]
     #[arg(long)]
     missing: Option<Missing>,
@@ -110,6 +113,7 @@ impl DataArgs {
         options.drop_columns = words(&self.drop_columns).unwrap_or(std::mem::take(&mut options.drop_columns));
         options.missing_words = words(&self.missing_words).unwrap_or(std::mem::take(&mut options.missing_words));
         options.rare = self.rare.or(options.rare);
+        options.relations &= !self.no_relations;
         if !self.column.is_empty() {
             options.kinds.clone_from(&self.column);
         }
@@ -129,6 +133,7 @@ impl DataArgs {
             ("drop_columns", list(&self.drop_columns)),
             ("missing_words", list(&self.missing_words)),
             ("rare", self.rare.map(Value::Float)),
+            ("relations", self.no_relations.then_some(Value::Boolean(false))),
             ("kinds", list(&self.column.iter().cloned().map(String::from).collect::<Vec<_>>())),
             ("missing", self.missing.as_ref().and_then(name_of)),
             ("keep_label", list(&choice.keep_label)),

@@ -34,8 +34,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(rounded) => rounded.values_for(&mut model)?,
         None => latents(&run, &args.latents)?,
     };
-    let shown = model.decode_as(&z, &classes(args, &run, z.len() / model.latent())?)?;
-    let picture = picture(run.data.shape, &shown, &shown, args.across as usize);
+    let shown = model.show(&z, &classes(args, &run, z.len() / model.latent())?)?;
+    let picture = picture(run.data.shape, &shown.means, &shown.means, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {
         let kept = data::others(&args.latents, LATENTS, MOST_KEPT).unwrap_or_default();

@@ -83,6 +83,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "missing",
             "missing_words",
             "rare",
+            "no_relations",
             "keep_label",
             "drop_label",
             "test_share",

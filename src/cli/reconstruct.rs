@@ -32,9 +32,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, rows.split.rows)?;
     let shown = match &args.as_class {
         Some(class) => model.reconstruct_as(&rows.split, run.class(class)?)?,
-        None => model.reconstruct(&rows.split)?,
+        None => model.reconstruct_shown(&rows.split)?,
     };
-    let pictured = |most: u64| pictured(&rows.split, &shown, args.count.unwrap_or(most) as usize);
+    let pictured = |most: u64| pictured(&rows.split, &shown.means, args.count.unwrap_or(most) as usize);
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {
             let (x, mean) = pictured(50);

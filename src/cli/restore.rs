@@ -239,8 +239,8 @@ fn done(
 
 fn of_columns(columns: &Columns, [before, after, whole]: [&[f32]; 3]) -> Vec<ColumnDone> {
     let count = columns.len();
-    let [after, true_cells] =
-        [(after, Provenance::Drawn), (whole, Provenance::Kept)].map(|(values, of)| columns.cell_numbers(values, of));
+    let after = columns.numbers_of(&columns.cells_filled(after, before));
+    let true_cells = columns.cell_numbers(whole, Provenance::Kept);
     let gone = columns.cell_numbers(before, Provenance::Kept);
     let column = |place: usize| {
         let cells = || (place..true_cells.len()).step_by(count).filter(|i| !true_cells[*i].is_nan());
@@ -330,7 +330,11 @@ fn of_file(
     let fields = (0..file.numbers.len()).map(|row| file.len_of(row)).max().unwrap_or(0).max(file.names.len());
     let is_noise = matches!(damage_of(args), Damage::Noise(_));
     let made = |values: &[f32]| -> Sheet {
-        let cells = columns.joined(columns.cells(values, Provenance::Drawn));
+        let cells = match is_noise {
+            true => columns.cells(values, Provenance::Drawn),
+            false => columns.cells_filled(values, before),
+        };
+        let cells = columns.joined(cells);
         let (mut all, mut marks) = (Vec::with_capacity(file.numbers.len() * fields), Vec::new());
         for (number, line) in file.numbers.iter().enumerate() {
             let first = all.len();
@@ -369,7 +373,11 @@ fn of_file(
     };
     if restored.draws.is_empty() {
         let sheet = made(&restored.rows);
-        return Sheet { numbers: columns.cell_numbers(&restored.rows, Provenance::Drawn), ..sheet };
+        let cells = match is_noise {
+            true => columns.cells(&restored.rows, Provenance::Drawn),
+            false => columns.cells_filled(&restored.rows, before),
+        };
+        return Sheet { numbers: columns.numbers_of(&cells), ..sheet };
     }
     Sheet::in_turn("draw", restored.draws.iter().map(|drawn| made(drawn)).collect())
 }

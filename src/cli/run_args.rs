@@ -183,13 +183,17 @@ pub struct DrawArgs {
     /// Draw values of images and points too, with the noise of the likelihood
     #[arg(long)]
     draw: bool,
+    /// Draw numbers of a table beyond the range that was seen as well
+    #[arg(long, conflicts_with = "mean")]
+    beyond_range: bool,
 }
 
 impl DrawArgs {
     /// Rows of a sheet: drawn, if that is asked for or they are those of a table, or else means.
-    pub fn sheet(&self, run: &Run, model: &Applied, shown: Vec<f32>, is_drawn: bool) -> Sheet {
+    pub fn sheet(&self, run: &Run, model: &Applied, shown: Shown, is_drawn: bool) -> Sheet {
         match is_drawn {
-            true => Sheet::of(run, shown, Provenance::Drawn),
+            true if self.beyond_range => Sheet::of(run, shown.means, Provenance::DrawnBeyond),
+            true => Sheet::of(run, shown.means, Provenance::Drawn),
             false => Sheet::of_means(run, model, shown),
         }
     }
@@ -198,6 +202,11 @@ impl DrawArgs {
     pub fn apply(&self, run: &Run, model: &Applied, shown: &mut Shown, seed: u64) -> Result<bool, RunError> {
         let is_table = run.data.columns.is_some() && model.distribution().can_draw();
         let draws = self.draw || is_table && !self.mean;
+        if self.beyond_range && run.data.columns.is_none() {
+            let reason =
+                "--beyond-range is for rows of a table: images and points have no range of their own to go beyond";
+            return Err(RunError::Unfit(reason.into()));
+        }
         if draws {
             model.distribution().draw(shown, seed)?;
         }

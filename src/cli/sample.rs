@@ -78,12 +78,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut shown = model.show(&z, &classes)?;
     let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
-    let shown = shown.means;
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
         _ => Vec::new(),
     };
-    let picture = picture(run.data.shape, &shown, &ground, 10);
+    let picture = picture(run.data.shape, &shown.means, &ground, 10);
     let sheet = || {
         let shown = shown.clone();
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
@@ -95,7 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let to = match (run.data.shape, &args.to) {
         (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) => {
-            let levels = levels(&shown);
+            let levels = levels(&shown.means);
             let labels = model.is_conditional().then_some(&classes[..]);
             let size = (height, width, channels);
             write::whole_folder(to, |folder| {

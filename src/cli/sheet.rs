@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::run_args::place_in;
-use crate::apply::{Applied, Run, RunError, units};
+use crate::apply::{Applied, Run, RunError, Shown, units};
 use crate::data::write::{self, Block};
 use crate::data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 use crate::report;
@@ -45,10 +45,10 @@ impl Sheet {
     }
 
     /// Means of rows that the decoder shows, in the data's own units.
-    pub fn of_means(run: &Run, model: &Applied, shown: Vec<f32>) -> Self {
+    pub fn of_means(run: &Run, model: &Applied, shown: Shown) -> Self {
         match (&run.data.columns, units::cells(run, model, &shown)) {
             (Some(columns), Some(cells)) => Self::of_cells(run, columns, cells, Provenance::Mean),
-            _ => Self { numbers: shown, ..Self::without_columns(run) },
+            _ => Self { numbers: shown.means, ..Self::without_columns(run) },
         }
     }
 

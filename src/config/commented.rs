@@ -21,6 +21,12 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
         "words that stand for missing values, in place of the usual ones; COLUMN=WORD is one more of a column",
         "[\"unknown\", \"age=999\"]",
     ),
+    (
+        "data",
+        "relations",
+        "look for relations between columns of a table, and keep them in rows that are drawn or filled",
+        "",
+    ),
     ("data", "rare", "words of a smaller share of a column's cells are grouped", "0.005"),
     ("data", "missing", "keep learns from rows of a table with missing values, drop leaves them out", ""),
     ("data", "keep_label", "keep only rows of these classes", "[\"1\"]"),

@@ -100,6 +100,8 @@ pub struct DataConfig {
     /// Words of a smaller share of a column's cells are grouped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rare: Option<f64>,
+    /// Whether relations between columns of a table are looked for, and kept in rows that are drawn or filled.
+    pub relations: bool,
     /// Whether rows of a table with missing values are learned from.
     pub missing: Missing,
     /// Classes to keep; if empty, all.
@@ -145,6 +147,7 @@ impl DataConfig {
             kinds: self.kinds.clone(),
             missing_words: self.missing_words.clone(),
             rare: self.rare,
+            relations: self.relations,
             kind: None,
             missing: self.missing,
             keep_label: self.keep_label.clone(),
@@ -345,6 +348,7 @@ impl Default for DataConfig {
             kinds: Vec::new(),
             missing_words: Vec::new(),
             rare: None,
+            relations: options.relations,
             missing: Missing::default(),
             keep_label: Vec::new(),
             drop_label: Vec::new(),

@@ -5,7 +5,8 @@ use crate::data::{Columns, Dataset, Description, Kind, Options, Shape};
 use crate::kernels::batch::{self, Augment};
 use crate::kernels::optimizer::Rule;
 use crate::model::{
-    DataSpec, Extent, Importance, Layer, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec, stack,
+    DataSpec, Extent, Importance, Layer, Likelihood, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec,
+    VaeSpec, stack,
 };
 use crate::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
@@ -114,14 +115,12 @@ impl Config {
             Some(layers) => stack::decoder(&layers, m.latent, &encoder, data, m.activation),
             None => stack::mirrored(&encoder, m.latent, data),
         };
-        let mut decoder = decoder.map_err(ConfigError::Value)?;
+        let decoder = decoder.map_err(ConfigError::Value)?;
         if m.tied {
             stack::check_tied(&encoder, &decoder, m.latent, data).map_err(ConfigError::Value)?;
         }
-        if m.likelihood.outputs() > 1 {
-            stack::widen(&mut decoder, m.likelihood.outputs()).map_err(ConfigError::Value)?;
-        }
-        Ok(VaeSpec {
+        let intervals = m.likelihood == Likelihood::Columns && table.as_ref().is_some_and(TableSpec::has_numbers);
+        let mut spec = VaeSpec {
             width: data.len(),
             encoder,
             decoder,
@@ -169,8 +168,14 @@ impl Config {
             classes: self.is_conditional().then_some(classes),
             table: table.filter(|table| gaps || !table.is_plain()),
             gaps,
+            intervals,
             init: m.init,
-        })
+        };
+        let outputs = spec.outputs();
+        if outputs > 1 {
+            stack::widen(&mut spec.decoder, outputs).map_err(ConfigError::Value)?;
+        }
+        Ok(spec)
     }
 
     /// The part of the training settings that the plan depends on, without augmentation.

@@ -26,7 +26,8 @@ pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 4]) {
         Loss::Laplace => each!([output, x, a], [value, slope, of_other], laplace),
         Loss::StudentT => each!([output, x, a, b], [value, slope, of_other, of_last], student_t),
         Loss::Logistic => each!([output, x, a], [value, slope, of_other], logistic),
-        Loss::Column => each!([output, x, a, b], [value, slope, of_other], column),
+        Loss::Interval => each!([output, x, a, b], [value, slope, of_other], interval),
+        Loss::Column => each!([output, x, a, b, c], [value, slope, of_other], column),
         Loss::ColumnOrCount => each!([output, x, a, b, c], [value, slope, of_other], column_or_count),
         Loss::ZeroInflated => each!([output, x, a, b], [value, slope, of_other, of_last], zero_inflated),
     }
@@ -140,10 +141,39 @@ pub(super) fn logistic_mean([location, log_scale]: [f32; 2]) -> [f32; 3] {
     [exp(kept) * (to_a - to_b), if b > 0.0 { below } else { above }, if kept == log_scale { by_scale } else { 0.0 }]
 }
 
+/// `ln(2 w / (1 - exp(-2 w)))`, and its slope times w; by series where terms would cancel.
 #[inline(always)]
-fn column([output, x, dispersion, kind]: [f32; 4]) -> [f32; 3] {
+fn log_width(w: f32) -> [f32; 2] {
+    let s = if w < 0.5 { w * w } else { 0.0 };
+    let near = [
+        w - s * (0.166_666_67 - s * (0.005_555_555_6 - s * 0.000_352_733_69)),
+        w - s * (0.333_333_33 - s * (0.022_222_222 - s * 0.002_116_402_1)),
+    ];
+    let wide = if w < 0.5 { 0.5 } else { w };
+    let inside = -exp_m1_negative(-2.0 * wide);
+    let far = [ln(2.0 * wide) - ln(inside), 1.0 - 2.0 * wide * (1.0 - inside) / inside];
+    if w < 0.5 { near } else { far }
+}
+
+/// The mean density of an interval.
+#[inline(always)]
+fn interval([location, x, log_scale, half]: [f32; 4]) -> [f32; 3] {
+    let kept = within(log_scale, LOG_SCALE_RANGE);
+    let inverse = exp(-kept);
+    let (u, w) = ((x - location) * inverse, half * inverse);
+    let (over, under) = (sigmoid(-u - w), sigmoid(u - w));
+    let ([to_over], [to_under]) = (softplus([-u - w]), softplus([u - w]));
+    let [width, width_slope] = log_width(w);
+    let slope = 1.0 - u * (under - over) + w * (under + over) - width_slope;
+    let slope = inward(slope, log_scale, LOG_SCALE_RANGE.0, LOG_SCALE_RANGE.1);
+    let all = [to_over + to_under + width + kept, (over - under) * inverse, slope];
+    if is_missing(x) { [0.0; 3] } else { all }
+}
+
+#[inline(always)]
+fn column([output, x, dispersion, half, kind]: [f32; 5]) -> [f32; 3] {
     // All of them, then the one that it is: that is faster than branches.
-    let number = gaussian_learned([output, x, dispersion]);
+    let number = interval([output, x, dispersion, half]);
     let [loss, slope] = bernoulli([output, x]);
     let (yes_no, category) = ([loss, slope, 0.0], [-x * output, -x, 0.0]);
     std::array::from_fn(|i| {
@@ -154,11 +184,11 @@ fn column([output, x, dispersion, kind]: [f32; 4]) -> [f32; 3] {
 }
 
 #[inline(always)]
-fn column_or_count([output, x, dispersion, kind, shift]: [f32; 5]) -> [f32; 3] {
+fn column_or_count([output, x, dispersion, beside, kind]: [f32; 5]) -> [f32; 3] {
     if kind == COUNT && !is_missing(x) {
-        count(output, x, dispersion, shift)
+        count(output, x, dispersion, beside)
     } else {
-        column([output, x, dispersion, kind])
+        column([output, x, dispersion, beside, kind])
     }
 }
 

@@ -223,6 +223,25 @@ impl Split {
         }
     }
 
+    /// Some of the rows, in the given order, as the device holds them: of columns with intervals, behind the values of each row what a loss
+    /// takes beside them.
+    pub(crate) fn words_with(
+        &self,
+        rows: impl Iterator<Item = usize>,
+        width: usize,
+        intervals: Option<&Columns>,
+    ) -> Vec<u32> {
+        let (Some(columns), Values::Floats(values)) = (intervals, &self.values) else {
+            return self.words_of(rows, width);
+        };
+        let mut words = Vec::new();
+        for row in rows.map(|row| &values[row * width..(row + 1) * width]) {
+            words.extend(row.iter().map(|value| value.to_bits()));
+            words.extend(columns.beside(row).into_iter().map(f32::to_bits));
+        }
+        words
+    }
+
     /// A range of rows as floats: levels are scaled to [0, 1].
     pub fn numbers(&self, rows: std::ops::Range<usize>, width: usize) -> Vec<f32> {
         self.values.numbers(rows.start * width..rows.end * width)

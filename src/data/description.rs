@@ -72,6 +72,10 @@ fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
             return Err("a column has no words, or more than its kind can have".into());
         }
     }
+    let has_levels = |column: &Column| column.levels.is_empty() || column.levels.len() == column.words.len();
+    if !columns.all.iter().all(has_levels) || !columns.relations.iter().all(|relation| relation.fits(&columns.all)) {
+        return Err("its columns have other levels than words, or relations to columns that are not there".into());
+    }
     if columns.width() != shape.len() {
         return Err(format!("its {} columns have {} values, and it describes {shape}", columns.len(), columns.width()));
     }

@@ -76,7 +76,7 @@ impl Dataset {
         // Columns are measured before rows are repeated, so that repetition does not change the scaling.
         let columns = match columns {
             Some(raw) => Some(
-                encode(raw, known, &mut train, &mut test, &mut notes).map_err(|reason| {
+                encode(raw, options, known, &mut train, &mut test, &mut notes).map_err(|reason| {
                     let all = |kind: Kind| {
                         let kind = kind.name();
                         format!("{reason}; with this likelihood all columns of a table are of kind {kind}: leave that column out, or choose the likelihood columns")
@@ -299,9 +299,30 @@ pub(super) fn mark_gaps(splits: &mut [&mut Split], width: usize, notes: &mut Vec
     gaps > 0
 }
 
+/// Relations of which each has a line.
+const MOST_SAID: usize = 12;
+
+/// What to say of the relations between columns.
+fn said(columns: &Columns) -> Vec<String> {
+    let relations = &columns.relations;
+    let mut said: Vec<String> = relations
+        .iter()
+        .take(MOST_SAID)
+        .map(|relation| format!("in every row {}", relation.said(&columns.all)))
+        .collect();
+    if relations.len() > MOST_SAID {
+        said.push(format!("{} more relations hold in every row", relations.len() - MOST_SAID));
+    }
+    if let Some(last) = said.last_mut() {
+        *last += ": kept in rows that are drawn or filled; --no-relations leaves that";
+    }
+    said
+}
+
 /// Measures the columns of the training rows, and makes values of all rows' cells.
 fn encode(
     raw: RawColumns,
+    options: &Options,
     known: Option<&Columns>,
     train: &mut Split,
     test: &mut Split,
@@ -329,6 +350,10 @@ fn encode(
     let has_gaps =
         |split: &Split| matches!(&split.values, Values::Floats(cells) if cells.iter().any(|cell| cell.is_nan()));
     columns.gaps = has_gaps(train) || has_gaps(test);
+    if options.relations {
+        columns.relations = columns.relations_in([cells, of_test]);
+        notes.extend(said(&columns));
+    }
     columns.encode(&are_places, train);
     columns.encode(&are_places, test);
     Ok(columns)

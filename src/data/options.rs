@@ -104,6 +104,8 @@ pub struct Options {
     pub missing_words: Vec<String>,
     /// Words of a smaller share of a column's cells are grouped.
     pub rare: Option<f64>,
+    /// Whether relations between columns of a table are looked for, and kept in rows that are drawn or filled.
+    pub relations: bool,
     /// The kind of a table's other columns; by default, that which suits the values of each.
     pub kind: Option<Kind>,
     /// What becomes of rows of a table with missing values.
@@ -140,6 +142,7 @@ impl Default for Options {
             kinds: Vec::new(),
             missing_words: Vec::new(),
             rare: None,
+            relations: true,
             kind: None,
             missing: Missing::default(),
             keep_label: Vec::new(),

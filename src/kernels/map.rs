@@ -112,9 +112,8 @@ fn fill(function: Function, argument: usize) -> Fill {
         (Function::Loss(_), 0) => Fill::Heavy { common: 6.0, rare: 120.0 },
         (Function::Loss(_), 1) => Fill::Levels,
         (Function::Loss(loss), i) => Fill::Among(loss.parameters()[i - 2]),
-        (Function::ColumnMean | Function::ColumnOrCountMean, i @ 1..) => {
-            Fill::Among(Loss::ColumnOrCount.parameters()[i])
-        }
+        (Function::ColumnMean | Function::ColumnOrCountMean, 1) => Fill::Among(Loss::ColumnOrCount.parameters()[2]),
+        (Function::ColumnOrCountMean, 2) => Fill::Among(Loss::ColumnOrCount.parameters()[1]),
         (Function::Present | Function::Absent, _) => Fill::Among(&[-0.6, 0.0, 2.3, MISSING]),
         _ => Fill::Heavy { common: 2.0, rare: 8.0 },
     }
@@ -253,7 +252,7 @@ fn large_count_cases() -> Vec<Case> {
         of(
             Function::Loss(Loss::ColumnOrCount),
             "column_or_count",
-            &[DISPERSIONS, &[ColumnKind::Count as u32 as f32], &[0.0]],
+            &[DISPERSIONS, &[0.0], &[ColumnKind::Count as u32 as f32]],
         ),
         of(Function::Loss(Loss::ZeroInflated), "zero_inflated", &[logits, DISPERSIONS]),
     ]

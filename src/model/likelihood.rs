@@ -24,7 +24,7 @@ pub enum Likelihood {
     StudentT,
     /// Each level of 256 logistic, with a scale that the decoder says of each.
     Logistic,
-    /// Each column of a table by its kind, numbers normal with a learned sigma each.
+    /// Each column of a table by its kind, numbers logistic with a scale that the decoder says of each.
     Columns,
     /// Columns of counts, each negative binomial with a number of failures that is learned.
     NegativeBinomial,
@@ -77,7 +77,7 @@ impl Likelihood {
         matches!(self, Likelihood::NegativeBinomial | Likelihood::ZeroInflated)
     }
 
-    /// How many numbers the decoder makes of each value.
+    /// How many numbers the decoder makes of each value; of columns, see [`VaeSpec::outputs`](super::VaeSpec::outputs).
     pub fn outputs(self) -> usize {
         if matches!(self, Likelihood::ZeroInflated | Likelihood::Logistic) { 2 } else { 1 }
     }
@@ -98,8 +98,17 @@ impl Likelihood {
         }
     }
 
-    /// The loss `(B, D)` of each element of an output `(B, outputs D)` for `x`.
-    pub(super) fn loss(self, g: &mut Graph, output: Node, x: Node, sigma: f32, table: Option<Table>) -> Node {
+    /// The loss `(B, D)` of each element of an output `(B, outputs D)` for `x`. Beside values of columns stands half of the width of the
+    /// interval around a number, and the mean of the logarithms of counts.
+    pub(super) fn loss(
+        self,
+        g: &mut Graph,
+        output: Node,
+        x: Node,
+        beside: Option<Node>,
+        sigma: f32,
+        table: Option<Table>,
+    ) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
             Likelihood::Gaussian => {
@@ -128,24 +137,22 @@ impl Likelihood {
                 g.map("loss", Function::Loss(Loss::Logistic), &[location, x, log_scale])
             }
             Likelihood::Columns => {
-                let width = g.shape(output)[1];
-                let dispersion = g.param(DISPERSION, &[width], Init::Constant(sigma.ln()));
+                let width = g.shape(x)[1];
+                let [output, dispersion] = dispersed(g, output, width, sigma);
+                let log_means = table.and_then(|table| table.log_means);
+                let beside = beside.or(log_means).unwrap_or_else(|| g.constant(0.0));
                 let Some(table) = table else {
-                    return g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, x, dispersion]);
+                    return g.map("loss", Function::Loss(Loss::Interval), &[output, x, dispersion, beside]);
                 };
                 let output = table.log_probabilities(g, output);
-                let (loss, log_means) = match table.log_means {
-                    Some(log_means) => (Loss::ColumnOrCount, vec![log_means]),
-                    None => (Loss::Column, Vec::new()),
-                };
-                let inputs = [vec![output, x, dispersion, table.kinds], log_means].concat();
-                g.map("loss", Function::Loss(loss), &inputs)
+                let loss = if log_means.is_some() { Loss::ColumnOrCount } else { Loss::Column };
+                g.map("loss", Function::Loss(loss), &[output, x, dispersion, beside, table.kinds])
             }
             Likelihood::NegativeBinomial => {
                 let width = g.shape(output)[1];
                 let dispersion = g.param(DISPERSION, &[width], Init::Constant(0.0));
                 let [kind, log_means] = counts(g, table);
-                g.map("loss", Function::Loss(Loss::ColumnOrCount), &[output, x, dispersion, kind, log_means])
+                g.map("loss", Function::Loss(Loss::ColumnOrCount), &[output, x, dispersion, log_means, kind])
             }
             Likelihood::ZeroInflated => {
                 let [output, logit] = halves(g, output, ["output", "logit"]);
@@ -164,9 +171,13 @@ impl Likelihood {
     }
 
     /// What else than the mean the distribution of each value has from the decoder, `(B, D)` each: of a count the probability of an
-    /// extra zero, of a level the location and the logarithm of the scale.
-    pub(super) fn parameters(self, g: &mut Graph, output: Node, sigma: f32) -> Vec<Node> {
+    /// extra zero, of a level the location and the logarithm of the scale, of a column's number the logarithm of its scale. `width` is D.
+    pub(super) fn parameters(self, g: &mut Graph, output: Node, width: usize, sigma: f32) -> Vec<Node> {
         match self {
+            Likelihood::Columns if g.shape(output)[1] > width => {
+                let [_, dispersion] = dispersed(g, output, width, sigma);
+                vec![g.map("parameter", Function::Copy, &[dispersion])]
+            }
             Likelihood::ZeroInflated => {
                 let [_, logit] = halves(g, output, ["output", "logit"]);
                 vec![g.map("zeros", Function::Activate(Activation::Sigmoid), &[logit])]
@@ -179,10 +190,16 @@ impl Likelihood {
     }
 
     /// Converts an output to the mean of the data, in the units of the data.
-    pub(super) fn mean(self, g: &mut Graph, output: Node, sigma: f32, table: Option<Table>) -> Node {
+    pub(super) fn mean(self, g: &mut Graph, output: Node, width: usize, sigma: f32, table: Option<Table>) -> Node {
         match (self, table) {
             (Likelihood::Bernoulli, _) => g.map("mean", Function::Activate(Activation::Sigmoid), &[output]),
-            (Likelihood::Columns, Some(table)) => {
+            (Likelihood::Columns, table) => {
+                let is_wider = g.shape(output)[1] > width;
+                let output = if is_wider { g.columns("output", output, 0..width) } else { output };
+                let Some(table) = table else {
+                    // What is shown lies in a matrix of its own.
+                    return if is_wider { g.map("mean", Function::Copy, &[output]) } else { output };
+                };
                 let output = table.log_probabilities(g, output);
                 match table.log_means {
                     Some(log_means) => g.map("mean", Function::ColumnOrCountMean, &[output, table.kinds, log_means]),
@@ -203,7 +220,7 @@ impl Likelihood {
                 g.map("mean", Function::LogisticMean, &[location, log_scale])
             }
             (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned, _) => output,
-            (Likelihood::Laplace | Likelihood::StudentT | Likelihood::Columns, _) => output,
+            (Likelihood::Laplace | Likelihood::StudentT, _) => output,
         }
     }
 }
@@ -245,6 +262,16 @@ impl Table {
 fn halves(g: &mut Graph, output: Node, names: [&str; 2]) -> [Node; 2] {
     let width = g.shape(output)[1] / 2;
     [g.columns(names[0], output, 0..width), g.columns(names[1], output, width..2 * width)]
+}
+
+/// The output `(B, D)` of columns, and their dispersions: `(D)`, or `(B, D)` where the decoder says one of each value.
+fn dispersed(g: &mut Graph, output: Node, width: usize, sigma: f32) -> [Node; 2] {
+    let of_column = g.param(DISPERSION, &[width], Init::Constant(sigma.ln()));
+    if g.shape(output)[1] == width {
+        return [output, of_column];
+    }
+    let [output, of_value] = halves(g, output, ["output", "of value"]);
+    [output, g.map("dispersion", Function::Add, &[of_value, of_column])]
 }
 
 /// The locations of levels, and the logarithms of their scales: with outputs of 0, sigma.

@@ -162,11 +162,35 @@ fn forward(
 /// The name of the weight for what is missing.
 const ABSENT: &str = "encoder_absent";
 
+/// Rows as the device has them.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    /// `(B, D)`, or with intervals `(B, 2 D)`.
+    pub all: Node,
+    /// `(B, D)`: their values.
+    pub x: Node,
+    /// `(B, D)`: half of the width of the interval around each number, and the mean of the logarithms of counts.
+    pub beside: Option<Node>,
+}
+
+impl Rows {
+    /// Adds them as an input.
+    pub fn input(g: &mut Graph, name: &str, spec: &VaeSpec, count: usize, levels: bool) -> Self {
+        let all = g.input(name, [count, spec.row_width()], levels);
+        if !spec.intervals {
+            return Self { all, x: all, beside: None };
+        }
+        let x = g.columns("values", all, 0..spec.width);
+        let beside = g.columns("beside", all, spec.width..2 * spec.width);
+        Self { all, x, beside: Some(beside) }
+    }
+}
+
 /// What a network takes: rows, perhaps their classes, and what it is told of a table's columns.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
-    /// `(B, D)`
-    pub x: Node,
+    /// The rows.
+    pub rows: Rows,
     /// `(B, K)`: 1 in the column of a row's class, else 0.
     pub classes: Option<Node>,
     /// Of columns that are not all numbers that are there.
@@ -247,7 +271,8 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
 }
 
 /// Encodes rows to draws of the latent variable.
-pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { x, classes, .. }: Inputs, draws: Draws) -> Encoded {
+pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { rows, classes, .. }: Inputs, draws: Draws) -> Encoded {
+    let x = rows.x;
     let Codes { codes, weights } = codes(g, spec, x, classes);
     if spec.objective == Objective::Ae {
         return Encoded {
@@ -357,7 +382,8 @@ impl Encoded {
 
 /// Adds what a network takes, for a batch of rows.
 pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) -> Inputs {
-    Inputs { x: g.input("x", [batch, spec.width], levels), classes: classes(g, spec, batch), table: table(g, spec) }
+    let rows = Rows::input(g, "x", spec, batch, levels);
+    Inputs { rows, classes: classes(g, spec, batch), table: table(g, spec) }
 }
 
 /// Adds what the likelihood is told of a table's columns.
@@ -385,20 +411,22 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
 
 /// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.
 pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
+    let Rows { x, beside, .. } = inputs.rows;
     // Columns have parameters of their own.
     let output = match spec.likelihood.is_of_columns() {
-        true => g.reshape(output, [g.shape(inputs.x)[0], spec.likelihood.outputs() * spec.width]),
+        true => g.reshape(output, [g.shape(x)[0], spec.outputs() * spec.width]),
         false => output,
     };
     let [rows, cols] = g.shape(output);
-    let x = g.reshape(inputs.x, [rows, cols / spec.likelihood.outputs()]);
+    let shape = [rows, cols / spec.outputs()];
+    let x = if g.shape(x) == shape { x } else { g.reshape(x, shape) };
     // A column's loss knows missing values itself.
     if !spec.gaps || spec.likelihood.is_of_columns() {
-        return spec.likelihood.loss(g, output, x, spec.sigma, inputs.table);
+        return spec.likelihood.loss(g, output, x, beside, spec.sigma, inputs.table);
     }
     let [value, absent] = [("x there", Function::Present), ("x absent", Function::Absent)]
         .map(|(name, function)| g.map(name, function, &[x]));
-    let loss = spec.likelihood.loss(g, output, value, spec.sigma, None);
+    let loss = spec.likelihood.loss(g, output, value, None, spec.sigma, None);
     let of_absent = g.map("loss of what is missing", Function::Multiply, &[loss, absent]);
     let of_absent = g.negative("less", of_absent);
     g.map("loss of what is there", Function::Add, &[loss, of_absent])
@@ -406,7 +434,7 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs
 
 /// `(B, 1)`: the negative log-likelihood of each row of `x`.
 pub(super) fn reconstruction(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
-    let batch = g.shape(inputs.x)[0];
+    let batch = g.shape(inputs.rows.x)[0];
     let loss = losses(g, spec, output, inputs);
     let of_rows = g.reshape(loss, [batch, spec.width]);
     g.fold("recon", of_rows, Over::Columns)

@@ -178,6 +178,11 @@ impl TableSpec {
         self.kinds.iter().all(|kind| *kind == ColumnKind::Number)
     }
 
+    /// Whether some column has numbers.
+    pub fn has_numbers(&self) -> bool {
+        self.kinds.contains(&ColumnKind::Number)
+    }
+
     /// Whether some column has counts.
     pub fn has_counts(&self) -> bool {
         self.kinds.contains(&ColumnKind::Count)
@@ -220,8 +225,24 @@ pub struct VaeSpec {
     /// Whether values may be missing, which [`MISSING`](crate::plan::MISSING) stands for: the encoder is told which, and nothing is
     /// lost for them.
     pub gaps: bool,
+    /// Whether rows come with an interval around each value: a table's numbers are not known better than their digits tell, and a value
+    /// that many rows share stands for all that lies between its neighbours.
+    pub intervals: bool,
     /// How weights and biases start.
     pub init: InitScheme,
+}
+
+impl VaeSpec {
+    /// How many numbers the decoder makes of each value: of columns with numbers also a scale, but where it has the encoder's weights.
+    pub fn outputs(&self) -> usize {
+        if self.intervals && !self.tied { 2 } else { self.likelihood.outputs() }
+    }
+
+    /// Values that a row on the device has: behind its own, where there are intervals, half of the width of that around each number, and
+    /// the mean of the logarithms of counts.
+    pub fn row_width(&self) -> usize {
+        if self.intervals { 2 * self.width } else { self.width }
+    }
 }
 
 /// The training settings that the plan depends on.

@@ -88,18 +88,22 @@ pub enum Loss {
     /// Negative log-likelihood of a level of 256 under a logistic distribution, from the logarithm of its scale, which gets a
     /// gradient: what of the distribution is nearer to that level than to the next, or beyond the last.
     Logistic,
-    /// That of a column of a table without counts, from its dispersion, which gets a gradient, and its kind: see
-    /// [`ColumnKind`]. Of a category, the output is the logarithm of its probability.
+    /// Negative logarithm of the mean density of a logistic distribution over an interval around `x`, from the logarithm of its scale,
+    /// which gets a gradient, and half of the interval's width, which may be 0.
+    Interval,
+    /// That of a column of a table without counts, from its dispersion, which gets a gradient, half of the width of a number's interval,
+    /// and its kind: see [`ColumnKind`]. Of a category, the output is the logarithm of its probability.
     Column,
-    /// The same with counts: from the dispersion, the kind, and the mean of the counts' logarithms.
+    /// The same with counts, for which the mean of their logarithms stands in place of the half.
     ColumnOrCount,
     /// That of a count that may be an extra zero, from the logarithm of its mean and that of one more than the count, the logit of an
     /// extra zero and the dispersion, which both get a gradient; 0 where a value is missing.
     ZeroInflated,
 }
 
-/// Where functions of a table's columns are tried: dispersions, kinds, means.
-const COLUMN: [&[f32]; 3] = [&[-0.4, -1.2, 1.5, -8.0, 11.0], &[0.0, 1.0, 2.0, 3.0], &[-0.5, 0.8, 2.1]];
+/// Where functions of a table's columns are tried: dispersions, halves of intervals, kinds; and means of logarithms of counts.
+const COLUMN: [&[f32]; 4] =
+    [&[-0.4, -1.2, 1.5, -8.0, 11.0], &[0.0, 0.4, 0.03, 1.7, 0.002, 0.9, 0.0], &[0.0, 1.0, 2.0, 3.0], &[0.0, 0.8, 2.1]];
 
 /// Where counts with extra zeros are tried: logits, dispersions.
 const ZEROS: [&[f32]; 2] = [&[-0.6, 1.1, 0.3, -9.0, 14.0], COLUMN[0]];
@@ -112,13 +116,14 @@ const SCALES: &[f32] = &[-1.6, -0.4, -4.2, -7.5, 2.5];
 
 impl Loss {
     /// Every loss.
-    pub const ALL: [Loss; 9] = [
+    pub const ALL: [Loss; 10] = [
         Loss::Bernoulli,
         Loss::Gaussian,
         Loss::GaussianLearned,
         Loss::Laplace,
         Loss::StudentT,
         Loss::Logistic,
+        Loss::Interval,
         Loss::Column,
         Loss::ColumnOrCount,
         Loss::ZeroInflated,
@@ -134,8 +139,9 @@ impl Loss {
             Loss::Laplace => ("laplace", &[COLUMN[0]], 3, 8),
             Loss::StudentT => ("student_t", &[COLUMN[0], FREEDOMS], 4, 70),
             Loss::Logistic => ("logistic", &[SCALES], 3, 34),
-            Loss::Column => ("column", &[COLUMN[0], COLUMN[1]], 3, 24),
-            Loss::ColumnOrCount => ("column_or_count", &COLUMN, 3, 90),
+            Loss::Interval => ("interval", &[COLUMN[0], COLUMN[1]], 3, 40),
+            Loss::Column => ("column", &[COLUMN[0], COLUMN[1], COLUMN[2]], 3, 54),
+            Loss::ColumnOrCount => ("column_or_count", &[COLUMN[0], COLUMN[3], COLUMN[2]], 3, 120),
             Loss::ZeroInflated => ("zero_inflated", &ZEROS, 4, 100),
         }
     }
@@ -147,7 +153,7 @@ impl Loss {
 
     /// Whether it is of a table's columns, whose values may be missing.
     pub fn is_of_columns(self) -> bool {
-        matches!(self, Loss::Column | Loss::ColumnOrCount | Loss::ZeroInflated)
+        matches!(self, Loss::Interval | Loss::Column | Loss::ColumnOrCount | Loss::ZeroInflated)
     }
 }
 
@@ -155,7 +161,7 @@ impl Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum ColumnKind {
-    /// Normal around the output; the dispersion is the logarithm of its sigma.
+    /// Logistic around the output; the dispersion is the logarithm of its scale.
     Number = 0,
     /// Bernoulli; the output is its logit.
     YesNo = 1,

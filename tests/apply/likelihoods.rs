@@ -136,7 +136,11 @@ fn counts_have_likelihoods_of_their_own() {
 #[test]
 fn what_is_no_count_is_refused() {
     let place = Place::new();
-    std::fs::write(place.path("mixed.csv"), "a,b\n".to_string() + &"1,0.5\n2,1.5\n3,0\n".repeat(20)).unwrap();
+    std::fs::write(
+        place.path("mixed.csv"),
+        "a,b\n".to_string() + &"1,0.5\n2,1.5\n3,0\n1,1.5\n2,0\n3,0.5\n2,0.5\n".repeat(10),
+    )
+    .unwrap();
     for (expected, line, why) in [
         (
             3,

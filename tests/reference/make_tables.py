@@ -39,8 +39,13 @@ CASES = {
 }
 
 
+def has_numbers(columns):
+    return any(kind == "number" for kind, _, _ in columns)
+
+
 def cells(columns, missing, rng):
-    """Rows of values as the program holds them."""
+    """Rows of values as the program holds them; where some are numbers, behind them half of the width of the interval around each, and of
+    counts the mean of the logarithms."""
     rows = []
     for _ in range(STEPS * BATCH):
         row = []
@@ -56,7 +61,13 @@ def cells(columns, missing, rng):
             else:
                 row += list(np.eye(values)[rng.integers(values)])
         rows.append(row)
-    return np.asarray(rows, np.float32)
+    rows = np.asarray(rows, np.float32)
+    if not has_numbers(columns):
+        return rows
+    is_number = np.concatenate([[kind == "number"] * values for kind, values, _ in columns])
+    halves = rng.choice([0.0, 0.01, 0.3, 1.5], rows.shape) * (is_number & (rows != MISSING))
+    halves += np.concatenate([[log_mean] * values for _, values, log_mean in columns])
+    return np.concatenate([rows, halves.astype(np.float32)], axis=1)
 
 
 def init(width, gaps, outputs, rng):
@@ -78,13 +89,20 @@ def init(width, gaps, outputs, rng):
     return {k: jnp.asarray(v.astype(np.float32), jnp.float64) for k, v in params.items()}
 
 
-def likelihood(columns, x, there, output, dispersion, logits):
+def interval(x, half, location, scale):
+    """The logarithm of the mean density of a logistic distribution from x - half to x + half; of the density where half is 0."""
+    wide = jnp.where(half > 0, half, 1.0)
+    share = jax.nn.sigmoid((x + wide - location) / scale) - jax.nn.sigmoid((x - wide - location) / scale)
+    return jnp.where(half > 0, jnp.log(share / (2 * wide)), jax.scipy.stats.logistic.logpdf(x, location, scale))
+
+
+def likelihood(columns, x, halves, there, output, dispersion, logits):
     """The logarithm of a row's probability: of what is there."""
     total, at = 0.0, 0
     for kind, values, log_mean in columns:
-        here, o, d = x[:, at : at + values], output[:, at : at + values], dispersion[at : at + values]
+        here, o, d = x[:, at : at + values], output[:, at : at + values], dispersion[..., at : at + values]
         if kind == "number":
-            term = jax.scipy.stats.norm.logpdf(here, o, jnp.exp(d))
+            term = interval(here, halves[:, at : at + values], o, jnp.exp(d))
         elif kind == "yes-no":
             term = here * jax.nn.log_sigmoid(o) + (1 - here) * jax.nn.log_sigmoid(-o)
         elif kind == "category":
@@ -103,7 +121,8 @@ def likelihood(columns, x, there, output, dispersion, logits):
 
 
 def loss(columns, gaps, p, x, noise):
-    width = x.shape[1]
+    width = sum(values for _, values, _ in columns)
+    x, halves = x[:, :width], x[:, width:]
     there = x < 3e38
     x = jnp.where(there, x, 0.0)
     h = x @ p["encoder.0.weight"].T + p["encoder.0.bias"]
@@ -115,8 +134,12 @@ def loss(columns, gaps, p, x, noise):
     z = mu + jnp.exp(logvar / 2) * noise
     h = jax.nn.silu(z @ p["decoder.0.weight"].T + p["decoder.0.bias"])
     output = h @ p["decoder.2.weight"].T + p["decoder.2.bias"]
-    logits = output[:, width:] if output.shape[1] > width else None
-    return (kl - likelihood(columns, x, there, output, p["dispersion"], logits)) / x.shape[0]
+    logits, dispersion = None, p["dispersion"]
+    if has_numbers(columns):
+        dispersion = dispersion + output[:, width:]
+    elif output.shape[1] > width:
+        logits = output[:, width:]
+    return (kl - likelihood(columns, x, halves, there, output, dispersion, logits)) / x.shape[0]
 
 
 for number, (name, case) in enumerate(CASES.items()):
@@ -126,7 +149,8 @@ for number, (name, case) in enumerate(CASES.items()):
     of = case.get("likelihood", "columns")
     rng = np.random.default_rng(100 + number)
     x = cells(columns, case["missing"], rng)
-    params = init(x.shape[1], gaps, 2 if of == "zero-inflated" else 1, rng)
+    width = sum(values for _, values, _ in columns)
+    params = init(width, gaps, 2 if of == "zero-inflated" or has_numbers(columns) else 1, rng)
     noise = rng.standard_normal((STEPS, BATCH, LATENT)).astype(np.float32)
     out = {f"weights.{k}": np.asarray(v, np.float32) for k, v in params.items()}
     rule = optax.adam(RATE)

@@ -45,26 +45,31 @@ def is_of_words(column):
     return column.dtype.kind not in "if"
 
 
-def encoded(rows, table):
-    """Numbers, and a column of ones and zeros for each word."""
+def encoded(rows, table, first=0):
+    """Numbers, and a column of ones and zeros for each word; or for each but the first, since a regression cannot use columns that add up
+    to one."""
     parts = []
     for name in table.columns:
         if not is_of_words(table[name]):
             parts.append(rows[[name]].astype(float))
             continue
-        words = pd.DataFrame({f"{name}={word}": (rows[name] == word).astype(float) for word in sorted(table[name].unique())})
+        words = pd.DataFrame({f"{name}={word}": (rows[name] == word).astype(float) for word in sorted(table[name].unique())[first:]})
         words[rows[name].isna()] = np.nan
         parts.append(words)
     return pd.concat(parts, axis=1)
 
 
-def decoded(full, table):
-    """The rows that such columns stand for: of words, the one with the largest number."""
+def decoded(full, table, first=0):
+    """The rows that such columns stand for: of words, the one with the largest number; a first word that has no column has what the others
+    leave of one."""
     rows = pd.DataFrame(index=full.index)
     for name in table.columns:
         if not is_of_words(table[name]):
             rows[name] = full[name]
         else:
             words = sorted(table[name].unique())
-            rows[name] = [words[i] for i in full[[f"{name}={word}" for word in words]].to_numpy().argmax(1)]
+            shares = full[[f"{name}={word}" for word in words[first:]]].to_numpy()
+            if first:
+                shares = np.column_stack([1 - shares.sum(1), shares])
+            rows[name] = [words[i] for i in shares.argmax(1)]
     return rows

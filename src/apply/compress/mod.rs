@@ -157,7 +157,7 @@ impl Levels {
             _ => Shape::Normal,
         };
         let has_scale = distribution.likelihood() != Likelihood::Logistic;
-        Self { shape, scale: has_scale.then(|| 255.0 * distribution.sigma(0)) }
+        Self { shape, scale: has_scale.then(|| 255.0 * distribution.sigma(0, [0.0; 2])) }
     }
 
     fn around(&self, shown: f32, [location, log_scale]: Parameters) -> Level<'_> {

@@ -55,14 +55,24 @@ pub struct Details {
     /// Rare words, which the last word stands for, the most frequent first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grouped: Vec<Grouped>,
+    /// The numbers that the words of a category are, where they are levels, such as hours of the day: between them lie others that mean
+    /// something, and of several likely ones the middle is shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<f64>,
     /// Normal scores of numbers by quantiles.
     #[serde(skip_serializing_if = "Quantiles::is_empty")]
     pub quantiles: Quantiles,
 }
 
 impl Details {
-    const NONE: Self =
-        Self { part: None, missing: Vec::new(), odd: Vec::new(), grouped: Vec::new(), quantiles: Quantiles::NONE };
+    const NONE: Self = Self {
+        part: None,
+        missing: Vec::new(),
+        odd: Vec::new(),
+        grouped: Vec::new(),
+        levels: Vec::new(),
+        quantiles: Quantiles::NONE,
+    };
 }
 
 impl std::ops::Deref for Column {
@@ -140,6 +150,15 @@ pub enum Provenance {
     Mean,
     /// Draws: numbers have as many digits as the column, and lie within the range that was seen.
     Drawn,
+    /// The same, but numbers may lie beyond that range.
+    DrawnBeyond,
+}
+
+impl Provenance {
+    /// Whether they are draws.
+    pub fn is_draw(self) -> bool {
+        matches!(self, Provenance::Drawn | Provenance::DrawnBeyond)
+    }
 }
 
 /// Words that stand for missing values, unless a user names others; in columns of numbers, `none` and other words do so too.
@@ -160,6 +179,29 @@ pub(crate) fn is_missing_word(words: &[String], text: &str) -> bool {
 /// Deviations beyond which a value grows with the logarithm of its distance, so that one that is far off all others does not outweigh
 /// them in training.
 const FAR: f64 = 8.0;
+
+/// The levels of a category's words; none where there are few, which may be names as well, or where they are not next to each other.
+pub(super) fn levels(words: &[String]) -> Vec<f64> {
+    let levels: Option<Vec<f64>> = words.iter().map(|word| word.parse().ok()).collect();
+    let are_dense = |levels: &[f64]| levels[levels.len() - 1] - levels[0] < 2.0 * levels.len() as f64;
+    let in_order = |levels: &[f64]| levels.windows(2).all(|pair| pair[0] < pair[1]);
+    levels.filter(|all| all.len() >= FEWEST_LEVELS && in_order(all) && are_dense(all)).unwrap_or_default()
+}
+
+/// The place of the level that is nearest to a number; none far outside of all levels.
+pub(crate) fn nearest_level(levels: &[f64], number: f64) -> Option<usize> {
+    let (first, last) = (levels.first()?, levels.last()?);
+    let span = last - first;
+    let far = |level: &f64| (level - number).abs();
+    let is_near = number >= first - span && number <= last + span;
+    is_near.then(|| (0..levels.len()).min_by(|a, b| far(&levels[*a]).total_cmp(&far(&levels[*b])))).flatten()
+}
+
+/// The fewest whole numbers that are levels.
+const FEWEST_LEVELS: usize = 11;
+
+/// Half of the width of the widest interval, in deviations: beyond it lies nothing.
+const WIDEST: f64 = 4.0;
 
 /// Deviations as a model sees them.
 fn compressed(deviations: f64) -> f64 {
@@ -217,7 +259,10 @@ impl Column {
             let word = match codes {
                 _ if cell == UNKNOWN => None,
                 None => Some(cell as usize),
-                Some(codes) => codes.iter().position(|code| *code == cell),
+                Some(codes) => codes
+                    .iter()
+                    .position(|code| *code == cell)
+                    .or_else(|| nearest_level(&self.levels, f64::from(cell) + self.offset)),
             };
             let word = word.filter(|word| *word < self.words.len());
             match (self.kind, word) {
@@ -297,6 +342,25 @@ impl Column {
         }
     }
 
+    /// What a loss takes beside a value. Of a number half of the width of the interval that it stands for: it is not known better than its
+    /// digits, and one that many rows share stands for all scores between its neighbours. Of a count the mean of the logarithms; 0 of
+    /// words.
+    pub(super) fn beside(&self, value: f32) -> f32 {
+        if self.kind == Kind::Count {
+            return self.mean as f32;
+        }
+        if is_missing(value) || !self.kind.is_normal() {
+            return 0.0;
+        }
+        let digit = self.decimals.map_or(0.0, |decimals| 0.5 * 10_f64.powi(-i32::from(decimals)));
+        let half = match self.kind {
+            Kind::Quantile => self.quantiles.half(expanded(value.into()), digit),
+            Kind::Positive => digit / (self.of_value(value.into()) * self.deviation),
+            _ => digit / self.deviation,
+        };
+        if half.is_finite() { half.min(WIDEST) as f32 } else { 0.0 }
+    }
+
     /// A value that is shown as this number: the inverse of [`Column::of_value`].
     pub fn to_value(&self, number: f64) -> f64 {
         match self.kind {
@@ -310,6 +374,15 @@ impl Column {
     pub(super) fn number(&self, values: &[f32], shown: Provenance) -> f64 {
         let number = match self.kind {
             Kind::YesNo => f64::from(u8::from(values[0] >= 0.5)),
+            Kind::Category if shown != Provenance::Kept && !self.levels.is_empty() => {
+                let half = values.iter().sum::<f32>() / 2.0;
+                let mut below = 0.0;
+                let is_middle = |share: &f32| {
+                    below += share;
+                    below >= half
+                };
+                values.iter().position(is_middle).unwrap_or(0) as f64
+            }
             Kind::Category => {
                 let likelier = |best: usize, word: usize| if values[word] > values[best] { word } else { best };
                 (1..values.len()).fold(0, likelier) as f64
@@ -320,15 +393,16 @@ impl Column {
             return number;
         }
         let number = if shown == Provenance::Drawn { number.clamp(self.range[0], self.range[1]) } else { number };
-        match self.decimals.filter(|_| shown != Provenance::Mean) {
-            Some(decimals) => {
-                let scale = 10_f64.powi(decimals.into());
-                let rounded = (number * scale).round() / scale;
-                // A positive number is never rounded to 0; and plus zero, so that none is -0.
-                if self.kind == Kind::Positive && rounded <= 0.0 { 1.0 / scale } else { rounded + 0.0 }
-            }
-            None => number,
-        }
+        if shown == Provenance::Mean { number } else { self.rounded(number) }
+    }
+
+    /// A number with the digits of the column.
+    pub(super) fn rounded(&self, number: f64) -> f64 {
+        let Some(decimals) = self.decimals else { return number };
+        let scale = 10_f64.powi(decimals.into());
+        let rounded = (number * scale).round() / scale;
+        // A positive number is never rounded to 0; and plus zero, so that none is -0.
+        if self.kind == Kind::Positive && rounded <= 0.0 { 1.0 / scale } else { rounded + 0.0 }
     }
 
     /// The cell of values; `row` is a number of the row that draws of grouped words depend on.
@@ -336,7 +410,11 @@ impl Column {
         if is_missing(values[0]) {
             return Cell::Missing;
         }
-        let number = self.number(values, shown);
+        self.cell_of(self.number(values, shown), shown, row)
+    }
+
+    /// The cell of a number, or of the word at a place.
+    pub(super) fn cell_of(&self, number: f64, shown: Provenance, row: impl FnOnce() -> u64) -> Cell {
         if self.kind.is_of_words() {
             return Cell::Word(self.word(number as usize, shown, row));
         }
@@ -362,7 +440,7 @@ impl Column {
         }
         let all: u64 = self.grouped.iter().map(|grouped| grouped.rows).sum();
         let mut rest = match shown {
-            Provenance::Drawn => row() % all.max(1),
+            Provenance::Drawn | Provenance::DrawnBeyond => row() % all.max(1),
             Provenance::Kept | Provenance::Mean => 0,
         };
         let drawn = self.grouped.iter().find(|grouped| {

@@ -96,7 +96,7 @@ impl TryFrom<String> for NamedKind {
 /// The fewest values from which a kind other than number is concluded.
 pub(crate) const ENOUGH: usize = 30;
 /// The most different whole numbers that are taken for the words of a category ...
-pub(crate) const MOST_CODES: usize = 10;
+pub(crate) const MOST_CODES: usize = 64;
 /// ... if each stands for as many values as this on average.
 pub(crate) const LEAST_OF_EACH: usize = 20;
 /// The most words of a category.

@@ -19,8 +19,18 @@ const MOST_FAR: f64 = 0.05;
 /// How many times as often as the next value one is met that a normal distribution does not draw, in this share of the rows.
 const SPIKE: usize = 5;
 const SPIKE_OF_ALL: f64 = 0.03;
-/// Whole numbers up to which they are levels.
-const MOST_LEVELS: usize = 64;
+/// The median up to which numbers with a long tail are counts: a negative binomial has one shape for all that is large, quantiles have
+/// that of the column.
+const MOST_OFTEN: f64 = 20.0;
+
+/// Digits behind the decimal point that are meant: a float has about seven.
+const MOST_DIGITS: u8 = 6;
+
+/// Rows of each value on average from which on it can be told how frequent values are, units to both sides whose values are a value's
+/// surroundings, and how far shares are from even ones where values repeat.
+const OF_EACH: usize = 4;
+const SURROUNDINGS: f64 = 5.5;
+const LUMPY: f64 = 0.3;
 
 /// Different values from which on one that is met `OFTEN` times as often as the next one, and in this share of the cells, is remarkable.
 const MANY: usize = 100;
@@ -127,9 +137,30 @@ impl Numbers {
         first >= SPIKE * second && first as f64 >= SPIKE_OF_ALL * self.sorted.len() as f64
     }
 
-    /// Whether they are a few whole numbers, each with enough rows, such as hours of the day.
-    fn are_levels(&self) -> bool {
-        self.distinct <= MOST_LEVELS && self.sorted.len() >= LEAST_OF_EACH * self.distinct && self.are_whole()
+    /// Whether some values are met far more often than their neighbours of as many digits: prices in a shop, steps of a sensor, amounts that
+    /// people round. By how far the shares of values are from those that they had if each were as frequent as its surroundings, in nats.
+    fn repeat(&self) -> bool {
+        let near = self.near();
+        let count = near.len() as f64;
+        if self.sorted.len() < OF_EACH * self.distinct {
+            return false;
+        }
+        let unit = 10_f64.powi(-i32::from(self.decimals().unwrap_or(MOST_DIGITS)));
+        let reach = SURROUNDINGS * unit;
+        let [least, most] = [near[0], near[near.len() - 1]];
+        let (mut first, mut end, mut apart) = (0, 0, 0.0);
+        for run in near.chunk_by(|a, b| a == b) {
+            while near[first] < run[0] - reach {
+                first += 1;
+            }
+            while end < near.len() && near[end] <= run[0] + reach {
+                end += 1;
+            }
+            let rows = run.len() as f64;
+            let (from, to) = ((run[0] - reach).max(least - 0.5 * unit), (run[0] + reach).min(most + 0.5 * unit));
+            apart += rows / count * (rows * (to - from) / unit / (end - first) as f64).ln();
+        }
+        apart > LUMPY
     }
 
     /// Each once.
@@ -147,15 +178,17 @@ impl Numbers {
             () if count < ENOUGH || self.distinct < 2 => Kind::Number,
             () if self.distinct == 2 => Kind::YesNo,
             () if whole && self.distinct <= MOST_CODES && count >= LEAST_OF_EACH * self.distinct => Kind::Category,
+            () if self.repeat() => Kind::Quantile,
             () if is_normal(same) => Kind::Number,
             // Modes that lie apart tell rows apart, which scores of quantiles would not show. A value that many rows share, levels and
             // long tails are what a normal distribution cannot have.
-            () if skewness(near, same).abs() < SKEWED && !self.has_spike() && !self.are_levels() => Kind::Number,
+            () if skewness(near, same).abs() < SKEWED && !self.has_spike() => Kind::Number,
             // A count is sometimes next to nothing.
             () if whole
                 && skewness(near, same) >= SKEWED
                 && self.least() >= 0.0
                 && self.least() <= moments(near, same).1
+                && near[near.len() / 2] <= MOST_OFTEN
                 && self.most() <= LARGEST_COUNT =>
             {
                 Kind::Count
@@ -190,7 +223,7 @@ impl Numbers {
             text.split_once('.').map_or(0, |(_, digits)| digits.len())
         };
         let most = self.distinct().map(digits).max().unwrap_or(0);
-        (most <= 6).then_some(most as u8)
+        (most <= MOST_DIGITS.into()).then_some(most as u8)
     }
 }
 
@@ -215,7 +248,7 @@ impl Columns {
         };
         // In place: a table may have very many columns.
         let all = raw.all.into_iter().enumerate().map(of_column).collect::<Result<_, _>>()?;
-        Ok(Self { all, gaps: false, dialect })
+        Ok(Self { all, relations: Vec::new(), gaps: false, dialect })
     }
 
     /// Names of the columns that have one value in all of these raw cells.
@@ -242,6 +275,10 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
             Some(Kind::Category) | None => Kind::Category,
             Some(asked) => return Err(refused(format!("holds {} different words", column.words.len()), asked)),
         };
+        let levels = super::column::levels(&column.words);
+        if !levels.is_empty() {
+            column.levels = levels;
+        }
         return Ok(column);
     }
     let trained = Numbers::of(train.iter().copied());
@@ -265,6 +302,10 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
         // Only an array has numbers here; a table's codes are words already.
         Kind::YesNo | Kind::Category => {
             column.words = numbers.distinct().map(|number| (number as f32).to_string()).collect();
+            let levels = super::column::levels(&column.words);
+            if !levels.is_empty() {
+                column.levels = levels;
+            }
             return Ok(column);
         }
     }

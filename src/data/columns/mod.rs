@@ -5,6 +5,7 @@ mod form;
 mod kind;
 mod measure;
 mod quantiles;
+mod relations;
 
 use std::ops::Range;
 
@@ -12,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub use column::{Cell, Column, Details, Grouped, Part, Provenance};
-pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word};
+pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word, nearest_level};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, LEAST_OF_EACH, MOST_CODES, MOST_WORDS};
 pub use kind::{Kind, NamedKind};
 pub(crate) use quantiles::normal_quantile;
+pub use relations::Relation;
 
 use super::table::Dialect;
 use super::{Split, Unseen, Values};
@@ -31,6 +33,9 @@ pub(crate) const UNKNOWN: f32 = f32::INFINITY;
 pub struct Columns {
     /// The columns of a model, in order. A table's column of two numbers in each cell is two of them.
     pub all: Vec<Column>,
+    /// What follows from other columns in every row, and is kept in rows that are drawn or filled: what others follow from comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relations: Vec<Relation>,
     /// Whether values may be missing.
     pub gaps: bool,
     /// How the table's file is written, if it is a text.
@@ -52,7 +57,12 @@ impl Columns {
     pub fn numbers(names: Vec<String>, mean: Vec<f64>, deviation: Vec<f64>) -> Self {
         let moments = mean.into_iter().zip(deviation);
         let column = |(name, (mean, deviation))| Column { name, mean, deviation, ..Column::default() };
-        Self { all: names.into_iter().zip(moments).map(column).collect(), gaps: false, dialect: None }
+        Self {
+            all: names.into_iter().zip(moments).map(column).collect(),
+            relations: Vec::new(),
+            gaps: false,
+            dialect: None,
+        }
     }
 
     /// How many columns there are.
@@ -168,19 +178,64 @@ impl Columns {
         split.unseen.sort_by_key(|unseen| (unseen.row, unseen.column));
     }
 
-    /// The cells `(N, C)` of rows of values.
+    /// `(N, D)`: what a loss takes beside each value of rows: half of the width of a number's interval, or the mean of the logarithms of
+    /// counts.
+    pub(crate) fn beside(&self, values: &[f32]) -> Vec<f32> {
+        let column_of = |(number, column): (usize, &Column)| std::iter::repeat_n(number, column.width());
+        let columns: Vec<usize> = self.all.iter().enumerate().flat_map(column_of).collect();
+        values.iter().zip(columns.iter().cycle()).map(|(value, column)| self.all[*column].beside(*value)).collect()
+    }
+
+    /// The cells `(N, C)` of rows of values; of draws, with the relations between columns.
     pub fn cells(&self, values: &[f32], shown: Provenance) -> Vec<Cell> {
+        if shown.is_draw() && !self.relations.is_empty() {
+            return self.related(values, shown, None);
+        }
         self.each(values, |column, values, number, row| {
-            let seed = || xxh3_64_with_seed(bytemuck::cast_slice(row), (number * self.len() + column) as u64);
-            self.all[column].cell(values, shown, seed)
+            self.all[column].cell(values, shown, || self.seed(row, number, column))
         })
     }
 
-    /// The cells `(N, C)` of means, of which `mean` says what a value of a column of numbers is in the table's own units.
-    pub fn cells_of_means(&self, values: &[f32], mean: impl Fn(usize, f32) -> Option<f64>) -> Vec<Cell> {
-        self.each(values, |column, values, _, _| {
+    /// The cells `(N, C)` of rows of which what was missing `before` was filled in, with the relations between columns.
+    pub fn cells_filled(&self, values: &[f32], before: &[f32]) -> Vec<Cell> {
+        if self.relations.is_empty() {
+            self.cells(values, Provenance::Drawn)
+        } else {
+            self.related(values, Provenance::Drawn, Some(before))
+        }
+    }
+
+    fn related(&self, values: &[f32], shown: Provenance, before: Option<&[f32]>) -> Vec<Cell> {
+        let (spans, width) = (self.spans(), self.width().max(1));
+        let mut all = Vec::with_capacity(values.len() / width * self.len());
+        for (number, row) in values.chunks(width).enumerate() {
+            let of = |(column, span): (usize, &Range<usize>)| match is_missing(row[span.start]) {
+                true => f64::NAN,
+                false => self.all[column].number(&row[span.clone()], shown),
+            };
+            let mut numbers: Vec<f64> = spans.iter().enumerate().map(of).collect();
+            let is_filled =
+                |before: &[f32]| spans.iter().map(|span| is_missing(before[number * width + span.start])).collect();
+            let filled: Option<Vec<bool>> = before.map(is_filled);
+            self.relate(&mut numbers, filled.as_deref());
+            all.extend(numbers.into_iter().enumerate().map(|(column, value)| match value.is_nan() {
+                true => Cell::Missing,
+                false => self.all[column].cell_of(value, shown, || self.seed(row, number, column)),
+            }));
+        }
+        all
+    }
+
+    /// What the draw of a word from a group depends on.
+    fn seed(&self, row: &[f32], number: usize, column: usize) -> u64 {
+        xxh3_64_with_seed(bytemuck::cast_slice(row), (number * self.len() + column) as u64)
+    }
+
+    /// The cells `(N, C)` of means, of which `mean` says what a value of a column of numbers in a row is in the table's own units.
+    pub fn cells_of_means(&self, values: &[f32], mean: impl Fn(usize, usize, f32) -> Option<f64>) -> Vec<Cell> {
+        self.each(values, |column, values, row, _| {
             let of = &self.all[column];
-            match (of.kind.is_of_words(), mean(column, values[0])) {
+            match (of.kind.is_of_words(), mean(row, column, values[0])) {
                 (false, Some(number)) => of.written(number, Provenance::Mean),
                 _ => of.cell(values, Provenance::Mean, || 0),
             }

@@ -123,7 +123,12 @@ fn numbers_have_the_kind_that_suits_them() {
     ] {
         assert_eq!(of(value), kind, "{:?}", (0..5).map(value).collect::<Vec<_>>());
     }
-    assert_eq!(measure::Numbers::kind_of((0..800).map(|i| f64::from(i * 7 % 24))), Kind::Quantile);
+    assert_eq!(measure::Numbers::kind_of((0..800).map(|i| f64::from(i * 7 % 24))), Kind::Category);
+    // Amounts that people round, and those of a shop, of as many digits as others that nobody pays.
+    let rounded = |i: usize| if i.is_multiple_of(4) { (i * 7 % 500) as f64 } else { (i * 7 % 10) as f64 * 50.0 };
+    assert_eq!(measure::Numbers::kind_of((0..3000).map(rounded)), Kind::Quantile);
+    let prices = |i: usize| 0.99 + 3.0 * ((i * i) % 23) as f64;
+    assert_eq!(measure::Numbers::kind_of((0..400).map(prices)), Kind::Quantile);
     // Of a few values, nothing is concluded.
     assert_eq!(measure::Numbers::kind_of((0..20).map(|i| f64::from(i % 2))), Kind::Number);
 }
@@ -151,6 +156,89 @@ fn one_value_far_off_changes_neither_mean_nor_deviation() {
     let (_, notes) = of(&[999.0; 6]);
     assert!(notes[0].contains("6 cells are 999") && notes[0].ends_with("add --missing-words 'n=999'"), "{notes:?}");
     assert!(of(&[140.0]).1.is_empty());
+}
+
+#[test]
+fn intervals_are_as_wide_as_digits_and_shared_values_leave_open() {
+    // Hundredths of a deviation of 1 or so; half of the rows are 0; words.
+    let wide = |i: usize| if i.is_multiple_of(2) { 0.0 } else { (wave(i) * 8.0).round() };
+    let cells: Vec<f32> = (0..600)
+        .flat_map(|i| [(100.0 * normal_quantile(wave(i))).round() as f32 / 100.0, wide(i) as f32, (i % 3) as f32])
+        .collect();
+    let mut raw = raw(&["a", "b", "c"], vec![None, None, Some(vec!["x", "y", "z"])]);
+    raw.all[1].asked = Some(Kind::Quantile);
+    let (columns, _) = measured(raw, &cells).unwrap();
+    let mut split = Split::of(600, Values::Floats(cells));
+    columns.encode(&[false, false, true], &mut split);
+    let values = split.numbers(0..2, 5);
+    let halves = columns.beside(&values);
+    assert!((f64::from(halves[0]) - 0.005 / columns.all[0].deviation).abs() < 1e-6, "{halves:?}");
+    // Half of the rows lie between the quartiles that 0 has, and the interval ends where the next value begins.
+    let [zero, half] = [f64::from(values[1]), f64::from(halves[1])];
+    assert!((zero + half).abs() < 0.1, "{zero} + {half}");
+    assert_eq!(columns.all[1].of_value(zero + 0.99 * half), 0.0);
+    assert_eq!(halves[2..5], [0.0; 3]);
+    assert_eq!(columns.beside(&[crate::plan::MISSING; 5]), [0.0; 5]);
+}
+
+#[test]
+fn of_levels_the_middle_is_shown_and_one_between_them_is_the_nearest() {
+    let hours: Vec<String> = (0..24).map(|hour| hour.to_string()).collect();
+    let words: Vec<&str> = hours.iter().map(String::as_str).collect();
+    let cells: Vec<f32> = (0..480).map(|i| (i % 24) as f32).collect();
+    let (columns, _) = measured(raw(&["hour"], vec![Some(words)]), &cells).unwrap();
+    let mut shares = vec![0.0; 24];
+    (shares[3], shares[4], shares[20]) = (0.3, 0.25, 0.45);
+    assert_eq!(columns.cells(&shares, Provenance::Mean), [Cell::Word("4".into())]);
+    assert_eq!(columns.cells(&shares, Provenance::Kept), [Cell::Word("20".into())]);
+    // 24 is next to the levels, 99 is not.
+    let split = columns.rows(&[24.0, 99.0]).unwrap();
+    assert_eq!((split.numbers(0..1, 24)[23], split.unseen.len(), split.unseen[0].row), (1.0, 1, 1));
+}
+
+#[test]
+fn what_is_drawn_and_filled_keeps_relations() {
+    let part = |i: usize, by: usize| ((i * by) % 37) as f32;
+    let cells: Vec<f32> = (0..200)
+        .flat_map(|i| {
+            let [a, b, town] = [part(i, 5), part(i / 3, 7), (i % 6) as f32];
+            [a, b, a + b, town, (town / 2.0).floor()]
+        })
+        .collect();
+    let towns = vec!["a", "b", "c", "d", "e", "f"];
+    let names = ["a", "b", "all", "town", "land"];
+    let mut raw = raw(&names, vec![None, None, None, Some(towns), Some(vec!["x", "y", "z"])]);
+    raw.all[..3].iter_mut().for_each(|raw| raw.asked = Some(Kind::Number));
+    let (mut columns, _) = measured(raw, &cells).unwrap();
+    columns.relations = columns.relations_in([&cells, &[]]);
+    let said: Vec<String> = columns.relations.iter().map(|relation| relation.said(&columns.all)).collect();
+    assert_eq!(said, ["all = a + b", "land follows from town"]);
+    let mut split = Split::of(1, Values::Floats(vec![3.0, 4.0, 60.0, 5.0, 0.0]));
+    columns.encode(&[false, false, false, true, true], &mut split);
+    let width = columns.width();
+    let values = split.numbers(0..1, width);
+    let text = |cells: &[Cell]| -> Vec<String> {
+        let text = |cell: &Cell| match cell {
+            Cell::Exact(number) => number.to_string(),
+            Cell::Word(word) => word.clone(),
+            other => format!("{other:?}"),
+        };
+        cells.iter().map(text).collect()
+    };
+    assert_eq!(text(&columns.cells(&values, Provenance::Drawn)), ["3", "4", "7", "f", "z"]);
+    assert_eq!(text(&columns.cells(&values, Provenance::Kept)), ["3", "4", "60", "f", "x"]);
+    // Only what was filled is changed: the sum, one of its parts, or the part and what follows; nothing where all was there.
+    for (filled, expected) in [
+        (vec![], ["3", "4", "60", "f", "x"]),
+        (vec![2], ["3", "4", "7", "f", "x"]),
+        (vec![0], ["56", "4", "60", "f", "x"]),
+        (vec![0, 2, 4], ["3", "4", "7", "f", "z"]),
+    ] {
+        let mut before = values.clone();
+        let spans = columns.spans();
+        filled.iter().for_each(|column: &usize| before[spans[*column].clone()].fill(crate::plan::MISSING));
+        assert_eq!(text(&columns.cells_filled(&values, &before)), expected, "{filled:?}");
+    }
 }
 
 #[test]

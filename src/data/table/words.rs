@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::columns::{Grouped, MOST_WORDS};
+use super::super::columns::{Grouped, MOST_WORDS, nearest_level};
 use super::super::{Column, list, natural};
 use super::field::is_code;
 
@@ -16,6 +16,8 @@ pub struct Words {
     numbers: HashMap<u64, u32>,
     /// No others are taken.
     closed: bool,
+    /// Those of a column of levels.
+    levels: Vec<f64>,
 }
 
 /// The fewest words that can be names of rows.
@@ -76,7 +78,8 @@ pub fn near(words: &[(String, u64)]) -> Vec<Vec<String>> {
 impl Words {
     /// Those that a model knows.
     pub fn known(column: &Column) -> Self {
-        let mut known = Self { words: column.words.clone(), closed: true, ..Self::default() };
+        let levels = column.levels.clone();
+        let mut known = Self { words: column.words.clone(), closed: true, levels, ..Self::default() };
         let group = (column.words.len() as u32).saturating_sub(1);
         let grouped = column.grouped.iter().map(|grouped| (&grouped.word, group));
         let named = column.words.len() - usize::from(!column.grouped.is_empty());
@@ -102,7 +105,8 @@ impl Words {
             return Some(place as f32);
         }
         if self.closed {
-            return None;
+            let level = || nearest_level(&self.levels, f64::from_bits(number(word)?));
+            return level().map(|place| place as f32);
         }
         let place = self.words.len() as u32;
         self.words.push(word.to_string());

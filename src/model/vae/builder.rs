@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
             .map(|param| tensors.view(objective::MULTIPLIER, weights_buffer, param.offset, &param.shape));
         let mut rows = |name: &str, rows: usize| match data.bytes {
             true => tensors.words(name, &[rows, batch::words_per_row(spec.width)]),
-            false => tensors.floats(name, &[rows, spec.width]),
+            false => tensors.floats(name, &[rows, spec.row_width()]),
         };
         let (train_data, test_data, x) =
             (rows("train data", data.train_rows), rows("test data", data.test_rows), rows("x", b));
@@ -160,6 +160,7 @@ impl<'a> Builder<'a> {
         }
         let moments = moments.map(id).collect();
         Ok(Vae {
+            intervals: self.spec.intervals,
             train_data: id(self.train_data),
             test_data: id(self.test_data),
             constants: self
@@ -204,7 +205,7 @@ impl<'a> Builder<'a> {
     /// Where the batch lies.
     pub(super) fn placed(&self, inputs: Inputs) -> Vec<(Node, TensorId)> {
         let classes = inputs.classes.zip(self.labels).map(|(node, labels)| (node, labels.batch));
-        std::iter::once((inputs.x, self.x)).chain(classes).chain(self.placed_table(inputs.table)).collect()
+        std::iter::once((inputs.rows.all, self.x)).chain(classes).chain(self.placed_table(inputs.table)).collect()
     }
 
     /// Where lies what is known of a table's columns.

@@ -51,7 +51,7 @@ pub enum Seen {
 /// Where what is seen of rows lies, and the slope of its loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Inference {
-    /// `(B, D)`: the values; 0 where one is not seen.
+    /// `(B, D)`: the values; 0 where one is not seen; with intervals `(B, 2 D)`.
     pub seen: TensorId,
     /// `(B, D)`: what the loss of each is multiplied by; 0 where it is not seen.
     pub trust: TensorId,
@@ -80,6 +80,8 @@ impl From<Apply> for PlanId {
 pub struct Vae {
     /// Tensors and plans.
     pub program: Program,
+    /// Whether rows come with half of the width of the interval around each value, behind their values.
+    pub intervals: bool,
     /// The training rows.
     pub train_data: TensorId,
     /// The test rows.
@@ -96,12 +98,12 @@ pub struct Vae {
     pub moments: Vec<TensorId>,
     /// `(1)`: what gradients are multiplied by; starts at 1.
     pub clip: TensorId,
-    /// `(B, D)`: the batch; where the data is bytes, `(B, ceil(D / 4))` words of them.
+    /// `(B, D)`: the batch; with intervals `(B, 2 D)`; where the data is bytes, `(B, ceil(D / 4))` words of them.
     pub x: TensorId,
     /// `(B, D)`: what the decoder shows, in the units of the data.
     pub mean: TensorId,
     /// `(B, D)` each: what else than the mean the decoder says of the distribution of each value: of a count that may be an extra zero
-    /// the probability of that, of a level the location and the logarithm of the scale.
+    /// the probability of that, of a level the location and the logarithm of the scale, of a column's number the logarithm of the scale.
     pub parameters: Vec<TensorId>,
     /// `(B, Z)`: the noise of the reparameterisation, where it is given.
     pub noise: Option<TensorId>,
@@ -169,7 +171,7 @@ impl Vae {
         let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
         let mut matrix = |name: &str, width: usize| builder.lowering.shared(name, &[train.batch, width]);
         let inference = Inference {
-            seen: matrix("seen", spec.width),
+            seen: matrix("seen", spec.row_width()),
             trust: matrix("trust", spec.width),
             slope: matrix("d_z", spec.latent),
         };

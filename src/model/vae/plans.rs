@@ -4,6 +4,7 @@ use super::builder::Builder;
 use super::{Inference, Labels, Seen};
 use crate::graph::{Graph, Node, Over, gradients};
 use crate::kernels::{batch, log_sum_exp, optimizer, reduce};
+use crate::model::likelihood::Table;
 use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
@@ -40,7 +41,7 @@ impl Builder<'_> {
     /// Gathers a batch of training rows, changed a little if asked.
     fn gather_training(&self) -> Result<Vec<Op>, PlanError> {
         let tensors = &self.lowering.tensors;
-        let (data, width, binarise) = (self.train_data, self.spec.width, self.train.binarise);
+        let (data, width, binarise) = (self.train_data, self.spec.row_width(), self.train.binarise);
         let rows = |x: TensorId| match self.train.augment {
             Some(augment) => batch::augmented(tensors, data, x, binarise, augment),
             None => batch::gather(tensors, data, x, width, binarise),
@@ -50,7 +51,7 @@ impl Builder<'_> {
 
     /// Gathers a batch of test rows.
     fn gather_test(&self) -> Result<Vec<Op>, PlanError> {
-        let (tensors, width) = (&self.lowering.tensors, self.spec.width);
+        let (tensors, width) = (&self.lowering.tensors, self.spec.row_width());
         let rows = |x: TensorId| batch::gather(tensors, self.test_data, x, width, self.train.binarise);
         self.gathered(rows, |labels| labels.test)
     }
@@ -96,10 +97,10 @@ impl Builder<'_> {
         let of_draws = match self.x_of_draws {
             None => inputs,
             Some(to) => {
-                let x = g.input("x of draws", [batch * self.draws.samples, spec.width], self.levels);
-                kept.push((x, to));
+                let rows = network::Rows::input(g, "x of draws", spec, batch * self.draws.samples, self.levels);
+                kept.push((rows.all, to));
                 let repeated = |classes| g.repeat("classes of draws", classes, self.draws.samples);
-                Inputs { x, classes: inputs.classes.map(repeated), table: inputs.table }
+                Inputs { rows, classes: inputs.classes.map(repeated), table: inputs.table }
             }
         };
         let output = encoded.decode(g, spec, of_draws.classes);
@@ -162,7 +163,7 @@ impl Builder<'_> {
         let (mut g, inputs) = self.graph();
         let encoded = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off));
         let output = encoded.decode(&mut g, self.spec, inputs.classes);
-        let mean = self.spec.likelihood.mean(&mut g, output, self.spec.sigma, inputs.table);
+        let mean = self.mean(&mut g, output, inputs.table);
         let mut kept = self.placed(inputs);
         kept.extend([(encoded.codes, self.codes), (mean, self.mean)]);
         kept.extend(self.parameters(&mut g, output));
@@ -176,9 +177,16 @@ impl Builder<'_> {
         network::decode(g, self.spec, z, classes, &weights)
     }
 
+    /// What an output shows.
+    fn mean(&self, g: &mut Graph, output: Node, table: Option<Table>) -> Node {
+        let spec = self.spec;
+        spec.likelihood.mean(g, output, spec.width, spec.sigma, table)
+    }
+
     /// What else than the means the distributions of values have, and where it lies.
     fn parameters(&self, g: &mut Graph, output: Node) -> Vec<(Node, TensorId)> {
-        let parameters = self.spec.likelihood.parameters(g, output, self.spec.sigma);
+        let spec = self.spec;
+        let parameters = spec.likelihood.parameters(g, output, spec.width, spec.sigma);
         parameters.into_iter().zip(self.parameters).collect()
     }
 
@@ -193,7 +201,7 @@ impl Builder<'_> {
         let classes = network::classes(&mut g, self.spec, self.train.batch);
         let output = self.decoded(&mut g, z, classes);
         let table = network::table(&mut g, self.spec);
-        let mean = self.spec.likelihood.mean(&mut g, output, self.spec.sigma, table);
+        let mean = self.mean(&mut g, output, table);
         let mut kept = vec![(z, self.z), (mean, self.mean)];
         kept.extend(given);
         kept.extend(self.parameters(&mut g, output));
@@ -213,19 +221,20 @@ impl Builder<'_> {
         let mut g = Graph::with_params(self.params.clone());
         let (batch, width) = (self.train.batch, self.spec.width);
         let z = g.input("z", [batch, self.spec.latent], false);
-        let (x, trust) = (g.input("seen", [batch, width], false), g.input("trust", [batch, width], false));
+        let rows = network::Rows::input(&mut g, "seen", self.spec, batch, false);
+        let trust = g.input("trust", [batch, width], false);
         let classes = network::classes(&mut g, self.spec, batch);
         let output = self.decoded(&mut g, z, classes);
         let table = network::table(&mut g, self.spec);
         let losses = match seen {
             Seen::Exactly => {
-                let loss = network::losses(&mut g, self.spec, output, Inputs { x, classes, table });
+                let loss = network::losses(&mut g, self.spec, output, Inputs { rows, classes, table });
                 let trust = g.reshape(trust, g.shape(loss));
                 g.map("trusted losses", Function::Multiply, &[loss, trust])
             }
             Seen::WithNoise => {
-                let mean = self.spec.likelihood.mean(&mut g, output, self.spec.sigma, None);
-                let [x, trust] = [x, trust].map(|node| g.reshape(node, g.shape(mean)));
+                let mean = self.mean(&mut g, output, None);
+                let [x, trust] = [rows.x, trust].map(|node| g.reshape(node, g.shape(mean)));
                 let zero = g.constant(0.0);
                 g.map("trusted losses", Function::Loss(Loss::Gaussian), &[mean, x, trust, zero])
             }
@@ -234,7 +243,7 @@ impl Builder<'_> {
         let recon = g.fold("recon", of_rows, Over::Columns);
         let one = g.constant(1.0);
         let slope = gradients(&mut g, &[(recon, one)], &[z]).into_iter().next().flatten();
-        let mut kept = vec![(z, self.z), (x, to.seen), (trust, to.trust), (recon, self.recon)];
+        let mut kept = vec![(z, self.z), (rows.all, to.seen), (trust, to.trust), (recon, self.recon)];
         kept.extend(slope.map(|slope| (slope, to.slope)));
         kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));

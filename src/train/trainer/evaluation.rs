@@ -19,7 +19,7 @@ impl Trainer {
         let held = self.executor.program().tensors.get(self.vae.test_data).shape[0];
         if let Some(test) = &self.test {
             let rows = first..(first + held).min(test.rows);
-            let words = test.words_of(rows.clone(), self.shape.len());
+            let words = test.words_with(rows.clone(), self.shape.len(), self.intervals.as_ref());
             self.executor.write_words(self.vae.test_data, &words)?;
             if let (Some(labels), Some(all)) = (self.vae.labels, &test.labels) {
                 self.executor.write_words(labels.test, &all[rows])?;
@@ -101,7 +101,9 @@ impl Trainer {
         let width = self.shape.len();
         let tensors = &self.executor.program().tensors;
         if tensors.dtype(self.vae.x) == Dtype::F32 {
-            return Ok(self.executor.read(self.vae.x)?[..rows * width].to_vec());
+            let stride = tensors.get(self.vae.x).shape[1];
+            let all = self.executor.read(self.vae.x)?;
+            return Ok(all.chunks(stride).take(rows).flat_map(|row| &row[..width]).copied().collect());
         }
         let x = tensors.get(self.vae.x);
         let (buffer, offset, words) = (x.buffer, x.offset, x.shape[1]);

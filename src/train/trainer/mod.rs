@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::data::{Dataset, Shape, Split};
+use crate::data::{Columns, Dataset, Shape, Split};
 use crate::executor::{Device, Executor};
 use crate::gpu::GpuError;
 use crate::kernels::batch::{half_bits, row_of};
@@ -38,6 +38,8 @@ pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
 pub struct Trainer {
     config: Config,
     shape: Shape,
+    /// The columns whose values come with intervals.
+    intervals: Option<Columns>,
     schedule: StepSchedule,
     vae: Vae,
     executor: Executor,
@@ -91,8 +93,12 @@ impl Trainer {
         let held = |tensor: TensorId| vae.program.tensors.get(tensor).shape[0];
         let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
         let first_rows = first_rows(&vae.program.params, &data.train, width, config.train.seed);
+        let intervals = data.columns.filter(|_| vae.intervals);
         let mut hold = |rows: TensorId, classes: Option<TensorId>, split: &Split| -> Result<(), GpuError> {
-            executor.write_words(rows, &split.words(width))?;
+            match &intervals {
+                None => executor.write_words(rows, &split.words(width))?,
+                columns => executor.write_words(rows, &split.words_with(0..split.rows, width, columns.as_ref()))?,
+            }
             let classes = classes.zip(split.labels.as_deref());
             classes.map_or(Ok(()), |(tensor, labels)| executor.write_words(tensor, labels))
         };
@@ -120,6 +126,7 @@ impl Trainer {
             schedule,
             config: config.clone(),
             shape: data.shape,
+            intervals,
             vae,
             executor,
             device,
@@ -445,7 +452,7 @@ impl Trainer {
         let count = streamed.rows.rows;
         let half_bits = half_bits(count);
         let rows = scalars.iter().flat_map(|step| (0..batch).map(move |r| row_of(r, count, half_bits, step)));
-        let words = streamed.rows.words_of(rows.clone(), self.shape.len());
+        let words = streamed.rows.words_with(rows.clone(), self.shape.len(), self.intervals.as_ref());
         let ring = self.executor.program().tensors.get(self.vae.train_data);
         let (buffer, first) = (ring.buffer, streamed.half * streamed.steps * batch);
         let offset = ring.offset + first * ring.shape[1];

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct NumberForm {
     /// What stands before a number, such as `$` or `CHF `.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub prefix: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub prefix: Box<str>,
     /// What stands behind a number, such as ` kg` or `%`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub suffix: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub suffix: Box<str>,
     /// Whether a comma is the decimal mark; else a point is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub comma: bool,

@@ -186,7 +186,7 @@ impl Evidence {
         let rare = self.told();
         let most = rare.units.iter().max_by_key(|(.., count)| *count);
         let [prefix, suffix] = most.map(|(_, written, _)| written.clone()).unwrap_or_default();
-        NumberForm { prefix, suffix, ..NumberForm::default() }
+        NumberForm { prefix: prefix.into(), suffix: suffix.into(), ..NumberForm::default() }
     }
 
     fn decide_times(&self) -> Found {

@@ -1,0 +1,233 @@
+//! Relations between columns that hold in every row of a table: a total that is the sum of its parts, an amount that is a price times a
+//! quantity, a department that follows from its number. They are found when the table is read, and kept in what is drawn and filled.
+
+mod lookups;
+mod search;
+mod sums;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Column, Columns};
+
+/// What a column follows from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relation {
+    /// A number is a sum of others, each times a factor, and a constant.
+    Sum {
+        /// The number.
+        column: usize,
+        /// The others.
+        terms: Vec<Term>,
+        /// The constant.
+        constant: f64,
+    },
+    /// A number is the product of two others, or their ratio, times a factor.
+    Product {
+        /// The number.
+        column: usize,
+        /// The two.
+        of: [usize; 2],
+        /// Whether the first is divided by the second.
+        is_ratio: bool,
+        /// The factor.
+        factor: f64,
+    },
+    /// Each value of a column goes with one value of another.
+    Lookup {
+        /// The other.
+        column: usize,
+        /// The column.
+        by: usize,
+        /// Its values, in ascending order; of words their places.
+        keys: Vec<f64>,
+        /// What goes with each.
+        values: Vec<f64>,
+    },
+}
+
+/// A term of a sum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Term {
+    /// The column.
+    pub column: usize,
+    /// What it is multiplied by.
+    pub factor: f64,
+    /// Whether it is its logarithm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_log: bool,
+}
+
+impl Term {
+    fn value(&self, number: f64) -> f64 {
+        self.factor * if self.is_log { number.ln() } else { number }
+    }
+}
+
+impl Relation {
+    /// The column that follows.
+    pub fn column(&self) -> usize {
+        match self {
+            Relation::Sum { column, .. } | Relation::Product { column, .. } | Relation::Lookup { column, .. } => {
+                *column
+            }
+        }
+    }
+
+    /// The columns that it follows from.
+    pub fn from(&self) -> Vec<usize> {
+        match self {
+            Relation::Sum { terms, .. } => terms.iter().map(|term| term.column).collect(),
+            Relation::Product { of, .. } => of.to_vec(),
+            Relation::Lookup { by, .. } => vec![*by],
+        }
+    }
+
+    /// The value of the column, from those of a row; none where one of them is missing, or cannot be.
+    fn value(&self, row: &[f64]) -> Option<f64> {
+        let value = match self {
+            Relation::Sum { terms, constant, .. } => {
+                constant + terms.iter().map(|term| term.value(row[term.column])).sum::<f64>()
+            }
+            Relation::Product { of: [a, b], is_ratio: false, factor, .. } => factor * row[*a] * row[*b],
+            Relation::Product { of: [a, b], factor, .. } => factor * row[*a] / row[*b],
+            Relation::Lookup { by, keys, values, .. } => values[nearest(keys, row[*by])?],
+        };
+        value.is_finite().then_some(value)
+    }
+
+    /// The one value of a sum that is missing in a row, from all others.
+    fn solved(&self, row: &[f64]) -> Option<(usize, f64)> {
+        let Relation::Sum { column, terms, constant } = self else { return None };
+        let mut missing = terms.iter().filter(|term| row[term.column].is_nan());
+        let (term, None) = (missing.next()?, missing.next()) else { return None };
+        let others = terms.iter().filter(|other| other.column != term.column).map(|term| term.value(row[term.column]));
+        let value = (row[*column] - constant - others.sum::<f64>()) / term.factor;
+        let value = if term.is_log { value.exp() } else { value };
+        value.is_finite().then_some((term.column, value))
+    }
+
+    /// The relation as a sentence.
+    pub(in crate::data) fn said(&self, columns: &[Column]) -> String {
+        let name = |column: &usize| columns[*column].name.as_str();
+        match self {
+            Relation::Sum { column, terms, constant } => {
+                let mut text = format!("{} =", name(column));
+                for (place, term) in terms.iter().enumerate() {
+                    let sign = match (place, term.factor < 0.0) {
+                        (0, false) => " ",
+                        (0, true) => " -",
+                        (_, false) => " + ",
+                        (_, true) => " - ",
+                    };
+                    text += sign;
+                    if term.factor.abs() != 1.0 {
+                        text += &format!("{} x ", term.factor.abs());
+                    }
+                    text += &if term.is_log { format!("ln {}", name(&term.column)) } else { name(&term.column).into() };
+                }
+                match *constant {
+                    0.0 => text,
+                    constant if constant < 0.0 => format!("{text} - {}", -constant),
+                    constant => format!("{text} + {constant}"),
+                }
+            }
+            Relation::Product { column, of: [a, b], is_ratio, factor } => {
+                let factor = if *factor == 1.0 { String::new() } else { format!("{factor} x ") };
+                format!("{} = {factor}{} {} {}", name(column), name(a), if *is_ratio { "/" } else { "x" }, name(b))
+            }
+            Relation::Lookup { column, by, .. } => format!("{} follows from {}", name(column), name(by)),
+        }
+    }
+
+    /// Whether it can be of columns: what a damaged file says may be anything.
+    pub(in crate::data) fn fits(&self, columns: &[Column]) -> bool {
+        let known = |column: usize| column < columns.len();
+        known(self.column())
+            && self.from().into_iter().all(|column| known(column) && column != self.column())
+            && match self {
+                Relation::Lookup { keys, values, .. } => !keys.is_empty() && keys.len() == values.len(),
+                _ => true,
+            }
+    }
+}
+
+/// The place of the key that is nearest to a number.
+fn nearest(keys: &[f64], number: f64) -> Option<usize> {
+    let place = keys.partition_point(|key| *key < number);
+    let near = [place.saturating_sub(1), place.min(keys.len() - 1)];
+    let far = |place: &usize| (keys[*place] - number).abs();
+    (!number.is_nan()).then(|| if far(&near[0]) < far(&near[1]) { near[0] } else { near[1] })
+}
+
+impl Columns {
+    /// Makes the relations hold in a row of numbers `(C)`, of words their places: columns that follow get what follows. Of a row of which
+    /// some cells were `filled`, only those are changed, and where one of a sum's terms alone was filled, it is what is left.
+    pub(super) fn relate(&self, row: &mut [f64], filled: Option<&[bool]>) {
+        let mut known: Vec<f64> =
+            row.iter().enumerate().map(|(column, place)| self.all[column].of_place(*place)).collect();
+        let is_free = |column: usize| filled.is_none_or(|filled| filled[column]);
+        let mut put = |known: &mut [f64], column: usize, value: f64| {
+            if let Some((place, value)) = self.all[column].to_place(value) {
+                row[column] = place;
+                known[column] = value;
+            }
+        };
+        if filled.is_some() {
+            let hidden: Vec<f64> = known
+                .iter()
+                .enumerate()
+                .map(|(column, value)| if is_free(column) { f64::NAN } else { *value })
+                .collect();
+            let mut seen = hidden;
+            // What is left of one sum may be what another needs.
+            for _ in 0..self.relations.len() {
+                for relation in &self.relations {
+                    let (column, before) = (relation.column(), seen.clone());
+                    let found = match before[column].is_nan() {
+                        true => relation.value(&before).map(|value| (column, value)),
+                        false => relation.solved(&before),
+                    };
+                    if let Some((column, value)) = found {
+                        put(&mut known, column, value);
+                        seen[column] = known[column];
+                    }
+                }
+            }
+            for relation in &self.relations {
+                let column = relation.column();
+                if seen[column].is_nan()
+                    && let Some(value) = relation.value(&known)
+                {
+                    put(&mut known, column, value);
+                }
+            }
+            return;
+        }
+        for relation in &self.relations {
+            if let Some(value) = relation.value(&known) {
+                put(&mut known, relation.column(), value);
+            }
+        }
+    }
+}
+
+impl Column {
+    /// The number that a word at a place is, if all words are numbers; else the place. Of numbers themselves.
+    fn of_place(&self, place: f64) -> f64 {
+        match self.kind.is_of_words() {
+            true => self.words.get(place as usize).and_then(|word| word.parse().ok()).unwrap_or(place),
+            false => place,
+        }
+    }
+
+    /// The number as the column has it, and of words the place of the one that it is; none where there is none.
+    fn to_place(&self, value: f64) -> Option<(f64, f64)> {
+        if !self.kind.is_of_words() {
+            let number = self.rounded(value);
+            return Some((number, number));
+        }
+        let is_it = |place: usize| self.of_place(place as f64) == value;
+        (0..self.words.len()).find(|place| is_it(*place)).map(|place| (place as f64, value))
+    }
+}

@@ -1,0 +1,90 @@
+//! The columns that relations are looked for in, and the order in which they follow from each other.
+
+use super::super::{Column, Columns};
+use super::{Relation, lookups, sums};
+
+/// Rows without which nothing is concluded.
+const ENOUGH: usize = 50;
+/// Columns up to which relations are looked for: of wider tables it would take longer than training.
+const MOST_COLUMNS: usize = 64;
+
+/// A table's cells as numbers, column by column; NaN where one is missing.
+pub(super) struct Numbers<'a> {
+    pub columns: &'a [Column],
+    pub of: Vec<Vec<f64>>,
+}
+
+/// What follows from what, so that nothing follows from itself.
+#[derive(Default)]
+pub(super) struct Found {
+    pub relations: Vec<Relation>,
+}
+
+impl Found {
+    /// Whether a column follows from others.
+    pub fn follows(&self, column: usize) -> bool {
+        self.relations.iter().any(|relation| relation.column() == column)
+    }
+
+    /// Whether a column is another one, or follows from it.
+    pub fn depends(&self, column: usize, on: usize) -> bool {
+        column == on
+            || self
+                .relations
+                .iter()
+                .filter(|relation| relation.column() == column)
+                .any(|relation| relation.from().into_iter().any(|from| self.depends(from, on)))
+    }
+
+    /// Whether a column may follow from some.
+    pub fn may_follow(&self, column: usize, from: impl IntoIterator<Item = usize>) -> bool {
+        !self.follows(column) && !from.into_iter().any(|from| self.depends(from, column))
+    }
+
+    /// Those that others follow from come first.
+    fn in_order(mut self) -> Vec<Relation> {
+        let mut ordered: Vec<Relation> = Vec::with_capacity(self.relations.len());
+        while !self.relations.is_empty() {
+            let waits = |relation: &Relation| relation.from().into_iter().any(|from| self.follows(from));
+            let Some(next) = self.relations.iter().position(|relation| !waits(relation)) else { break };
+            ordered.push(self.relations.remove(next));
+        }
+        ordered
+    }
+}
+
+impl Columns {
+    /// The relations that hold in all rows of raw cells `(N, C)` of two parts of a table, of words their places.
+    pub(in crate::data) fn relations_in(&self, parts: [&[f32]; 2]) -> Vec<Relation> {
+        let count = self.all.len();
+        if !(2..=MOST_COLUMNS).contains(&count) {
+            return Vec::new();
+        }
+        let of_column = |(place, column): (usize, &Column)| -> Vec<f64> {
+            let cells = parts.into_iter().flat_map(|cells| cells.iter().skip(place).step_by(count));
+            match column.kind.is_of_words() {
+                true => cells.map(|cell| column.of_place(f64::from(*cell))).collect(),
+                // As it is written: a float has an error of its own.
+                false => cells.map(|cell| column.rounded(f64::from(*cell) + column.offset)).collect(),
+            }
+        };
+        let of: Vec<Vec<f64>> = self.all.iter().enumerate().map(of_column).collect();
+        if of[0].len() < ENOUGH {
+            return Vec::new();
+        }
+        let numbers = Numbers { columns: &self.all, of };
+        let mut found = Found::default();
+        sums::find(&numbers, &mut found);
+        lookups::find(&numbers, &mut found);
+        found.in_order()
+    }
+}
+
+impl Numbers<'_> {
+    /// Half of the last digit of a column's numbers.
+    pub fn half_digit(&self, column: usize) -> f64 {
+        let digit = self.columns[column].decimals.map_or(0.0, |decimals| 0.5 * 10_f64.powi(-i32::from(decimals)));
+        let largest = self.of[column].iter().filter(|value| value.is_finite()).fold(0.0_f64, |a, b| a.max(b.abs()));
+        digit.max(largest * 1e-6)
+    }
+}
