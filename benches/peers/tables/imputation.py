@@ -46,7 +46,7 @@ def filled_by_forests(train, test, table, seed):
             rows = gone[name].to_numpy()
             inputs = encoded(both.drop(columns=name), table.drop(columns=name)).to_numpy()
             forest = RandomForestClassifier if is_of_words(table[name]) else RandomForestRegressor
-            fitted = forest(100, random_state=seed).fit(inputs[~rows], both[name][~rows])
+            fitted = forest(100, random_state=seed, n_jobs=-1).fit(inputs[~rows], both[name][~rows])
             if rows.any():
                 both.loc[rows, name] = fitted.predict(inputs[rows])
     return both.iloc[len(train):].reset_index(drop=True)

@@ -217,7 +217,12 @@ impl Columns {
             let is_filled =
                 |before: &[f32]| spans.iter().map(|span| is_missing(before[number * width + span.start])).collect();
             let filled: Option<Vec<bool>> = before.map(is_filled);
-            self.relate(&mut numbers, filled.as_deref());
+            let share = |column: usize, place: usize| match (&row[spans[column].clone()], place) {
+                ([yes], 0) => 1.0 - yes,
+                ([yes], _) => *yes,
+                (shares, place) => shares.get(place).copied().unwrap_or(0.0),
+            };
+            self.relate(&mut numbers, filled.as_deref(), &share);
             all.extend(numbers.into_iter().enumerate().map(|(column, value)| match value.is_nan() {
                 true => Cell::Missing,
                 false => self.all[column].cell_of(value, shown, || self.seed(row, number, column)),

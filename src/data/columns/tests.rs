@@ -233,12 +233,29 @@ fn what_is_drawn_and_filled_keeps_relations() {
         (vec![2], ["3", "4", "7", "f", "x"]),
         (vec![0], ["56", "4", "60", "f", "x"]),
         (vec![0, 2, 4], ["3", "4", "7", "f", "z"]),
+        // The town that is filled in lies in the land that is there.
+        (vec![3], ["3", "4", "60", "a", "x"]),
     ] {
         let mut before = values.clone();
         let spans = columns.spans();
         filled.iter().for_each(|column: &usize| before[spans[*column].clone()].fill(crate::plan::MISSING));
         assert_eq!(text(&columns.cells_filled(&values, &before)), expected, "{filled:?}");
     }
+}
+
+#[test]
+fn a_number_that_words_follow_from_goes_to_the_nearest_with_these_words() {
+    let days = vec!["a", "b", "c", "d", "e", "f", "g"];
+    let cells: Vec<f32> = (0..1400).flat_map(|i| [(i % 280) as f32, (i % 7) as f32]).collect();
+    let (mut columns, _) = measured(raw(&["day", "weekday"], vec![None, Some(days)]), &cells).unwrap();
+    columns.relations = columns.relations_in([&cells, &[]]);
+    assert_eq!(columns.relations.len(), 1);
+    let mut split = Split::of(2, Values::Floats(vec![100.0, 4.0, 3.0, 3.0]));
+    columns.encode(&[false, true], &mut split);
+    let numbers = |cells: Vec<Cell>| columns.numbers_of(&cells);
+    // The hundredth day is a `c`; two days later is an `e`.
+    let values = split.numbers(0..2, columns.width());
+    assert_eq!(numbers(columns.cells(&values, Provenance::Drawn)), [102.0, 4.0, 3.0, 3.0]);
 }
 
 #[test]

@@ -162,11 +162,18 @@ fn nearest(keys: &[f64], number: f64) -> Option<usize> {
 
 impl Columns {
     /// Makes the relations hold in a row of numbers `(C)`, of words their places: columns that follow get what follows. Of a row of which
-    /// some cells were `filled`, only those are changed, and where one of a sum's terms alone was filled, it is what is left.
-    pub(super) fn relate(&self, row: &mut [f64], filled: Option<&[bool]>) {
+    /// some cells were `filled`, only those are changed, and where one of a sum's terms alone was filled, it is what is left. `share` is how
+    /// likely a word of a column is, by its place.
+    pub(super) fn relate(&self, row: &mut [f64], filled: Option<&[bool]>, share: &dyn Fn(usize, usize) -> f32) {
         let mut known: Vec<f64> =
             row.iter().enumerate().map(|(column, place)| self.all[column].of_place(*place)).collect();
         let is_free = |column: usize| filled.is_none_or(|filled| filled[column]);
+        for (column, value) in self.matching_keys(&known, filled, share) {
+            if let Some((place, value)) = self.all[column].to_place(value) {
+                row[column] = place;
+                known[column] = value;
+            }
+        }
         let mut put = |known: &mut [f64], column: usize, value: f64| {
             if let Some((place, value)) = self.all[column].to_place(value) {
                 row[column] = place;
@@ -209,6 +216,57 @@ impl Columns {
                 put(&mut known, relation.column(), value);
             }
         }
+    }
+}
+
+impl Columns {
+    /// What words follow from, each moved to the nearest number, or the likeliest word, that these words go with: a day of the year is drawn
+    /// less exactly than the day of the week, and the next day is another one; and a town that is filled in lies in the land that stands
+    /// beside it. `known` are the numbers of a row.
+    fn matching_keys(
+        &self,
+        known: &[f64],
+        filled: Option<&[bool]>,
+        share: &dyn Fn(usize, usize) -> f32,
+    ) -> Vec<(usize, f64)> {
+        let lookups = |by: usize| {
+            self.relations.iter().filter_map(move |relation| match relation {
+                Relation::Lookup { column, by: from, keys, values }
+                    if *from == by && self.all[*column].kind.is_of_words() =>
+                {
+                    Some((*column, keys, values))
+                }
+                _ => None,
+            })
+        };
+        let follows = |column: usize| self.relations.iter().any(|relation| relation.column() == column);
+        let is_free = |column: usize| filled.is_none_or(|filled| filled[column]);
+        // What is filled in is no reason to move a key, but for draws, of which all is.
+        let counts = |column: usize| filled.is_none_or(|filled| !filled[column]);
+        // A word that is drawn is as good as what follows from it.
+        let is_key = |by: usize| !self.all[by].kind.is_of_words() || filled.is_some();
+        let keys = (0..self.len()).filter(|by| is_key(*by) && !follows(*by) && is_free(*by));
+        let moved = |by: usize| {
+            let (_, keys, _) = lookups(by).next()?;
+            let apart = |key: f64| {
+                let other = |(column, keys, values): (usize, &Vec<f64>, &Vec<f64>)| {
+                    let value = nearest(keys, key).map(|place| values[place]);
+                    counts(column) && !known[column].is_nan() && value != Some(known[column])
+                };
+                let far = match self.all[by].kind.is_of_words() {
+                    // That of a word is what speaks against it.
+                    true => {
+                        self.all[by].to_place(key).map_or(1.0, |(place, _)| 1.0 - f64::from(share(by, place as usize)))
+                    }
+                    false => (key - known[by]).abs(),
+                };
+                (lookups(by).filter(|lookup| other(*lookup)).count(), far)
+            };
+            let least = keys.iter().map(|key| (apart(*key), *key));
+            let least = least.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
+            (!known[by].is_nan()).then_some((by, least.1))
+        };
+        keys.filter_map(moved).collect()
     }
 }
 
