@@ -108,7 +108,7 @@ impl Applied {
 
     /// Builds the plans that apply a run's model to `rows` rows.
     fn plans(run: &Run, rows: usize, also: Also) -> Result<Vae, RunError> {
-        let width = run.data.shape.len();
+        let width = run.config.row_width(run.data.shape.len(), run.data.columns.as_ref());
         let held = run.config.rows_held(rows.max(run.config.train.batch), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
         let (spec, train) = (run.config.vae_spec(&run.data)?, run.config.train_spec());

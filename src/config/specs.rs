@@ -119,7 +119,7 @@ impl Config {
         if m.tied {
             stack::check_tied(&encoder, &decoder, m.latent, data).map_err(ConfigError::Value)?;
         }
-        let intervals = m.likelihood == Likelihood::Columns && table.as_ref().is_some_and(TableSpec::has_numbers);
+        let intervals = self.has_intervals(table.as_ref());
         let mut spec = VaeSpec {
             width: data.len(),
             encoder,
@@ -228,7 +228,8 @@ impl Config {
     /// ring of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
     pub(crate) fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
         let whole = Self::data_spec(data);
-        let held = |rows: usize, most: u64| self.rows_held(rows, data.shape.len(), whole.bytes, most);
+        let width = self.row_width(data.shape.len(), data.columns.as_ref());
+        let held = |rows: usize, most: u64| self.rows_held(rows, width, whole.bytes, most);
         let half = held(whole.train_rows, most / SUBMITS_IN_FLIGHT as u64).min(STEPS_PER_SUBMIT * self.train.batch);
         DataSpec {
             train_rows: match held(whole.train_rows, most) {
@@ -238,6 +239,16 @@ impl Config {
             test_rows: held(whole.test_rows, most),
             ..whole
         }
+    }
+
+    /// Values that a row of so many has on the device: see [`VaeSpec::row_width`].
+    pub(crate) fn row_width(&self, width: usize, columns: Option<&Columns>) -> usize {
+        if self.has_intervals(columns.map(table_spec).as_ref()) { 2 * width } else { width }
+    }
+
+    /// Whether rows come with intervals: those of a table with numbers, of which each column has its own likelihood.
+    fn has_intervals(&self, table: Option<&TableSpec>) -> bool {
+        self.model.likelihood == Likelihood::Columns && table.is_some_and(TableSpec::has_numbers)
     }
 
     /// `rows` if they fit into `most` bytes; else the rows of as many whole batches as fit, and at least one batch.
