@@ -1,5 +1,6 @@
 //! The rows of a table as they are read, and what its columns turn out to be.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::columns::UNKNOWN;
@@ -31,7 +32,7 @@ pub struct Reader<'a> {
     /// Missing values of each column.
     missing: Vec<usize>,
     /// Words where numbers are, which count as missing.
-    odd: Vec<Vec<String>>,
+    odd: BTreeMap<usize, Vec<String>>,
     unseen: Vec<Unseen>,
 }
 
@@ -58,7 +59,7 @@ impl<'a> Reader<'a> {
             labels: chosen.label.map(|_| Labels::default()),
             words: plan.columns.iter().map(of_words).collect(),
             missing: vec![0; plan.columns.len()],
-            odd: vec![Vec::new(); plan.columns.len()],
+            odd: BTreeMap::new(),
             unseen: Vec::new(),
             plan,
         }
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
                 UNKNOWN
             }
             None => {
-                let odd = &mut self.odd[number];
+                let odd = self.odd.entry(number).or_default();
                 if odd.len() < MOST_ODD && !odd.iter().any(|known| *known == text) {
                     odd.push(text.into_owned());
                 }
@@ -149,10 +150,8 @@ impl<'a> Reader<'a> {
         // In place: a table may have very many columns.
         let mut columns: Vec<RawColumn> =
             std::mem::take(&mut self.plan.columns).into_iter().map(|planned| planned.raw).collect();
-        for (raw, odd) in columns.iter_mut().zip(std::mem::take(&mut self.odd)) {
-            if !odd.is_empty() {
-                raw.column.odd = odd;
-            }
+        for (place, odd) in std::mem::take(&mut self.odd) {
+            columns[place].column.odd = odd;
         }
         // What was asked for stays.
         let is_free = options.columns.is_empty() && self.request.like.is_none();
@@ -205,7 +204,6 @@ impl<'a> Reader<'a> {
             let said = words.finish(column, options.rare, cells);
             notes.extend(said.into_iter().map(|note| format!("{}: {note}", shown(&column.name))));
         }
-        let names: Vec<&str> = columns.iter().map(|raw| raw.column.name.as_str()).collect();
         let labels = self.labels.map(Labels::finish);
         let labelled = |row: usize| labels.as_ref().is_none_or(|labels| labels.known[row]);
         let usable: Vec<bool> = self
@@ -219,8 +217,9 @@ impl<'a> Reader<'a> {
                 labelled(row) && if leaves_out { missing == 0 } else { missing < width || is_applied }
             })
             .collect();
-        let mut counts: Vec<(usize, &str)> =
-            self.missing.iter().zip(&names).map(|(count, name)| (*count, *name)).collect();
+        // Of those that have gaps alone: a table may have very many columns.
+        let with_gaps = self.missing.iter().zip(&columns).filter(|(count, _)| **count > 0);
+        let mut counts: Vec<(usize, &str)> = with_gaps.map(|(count, raw)| (*count, raw.column.name.as_str())).collect();
         let without = usable.iter().filter(|usable| !**usable).count();
         if without == 0 || leaves_out {
             counts.push(((0..rows).filter(|row| !labelled(*row)).count(), "the label"));
