@@ -149,7 +149,7 @@ fn absent(x: f32) -> f32 {
     return select(0.0, 1.0, is_missing(x));
 }
 
-// Of w: ln(2 w / (1 - exp(-2 w))), and its slope times w; by series where terms would cancel.
+// ln(2 w / (1 - exp(-2 w))) of an interval whose half is w scales wide, and its slope times w; by series where terms would cancel.
 fn log_width(w: f32) -> vec2<f32> {
     if w < 0.5 {
         let s = w * w;

@@ -128,7 +128,7 @@ impl Distribution {
     /// long that their exponentials have no mean.
     pub fn distance(&self, value: usize, share: f64, parameters: Parameters) -> f64 {
         let of_scale = match self.likelihood {
-            Likelihood::Columns => libm::log(share / (1.0 - share)),
+            Likelihood::Columns => logit(share),
             Likelihood::Laplace | Likelihood::StudentT | Likelihood::Logistic => 0.0,
             _ => normal_quantile(share),
         };
@@ -138,10 +138,7 @@ impl Distribution {
     /// A draw of a number's distance from what is shown of it.
     fn error(&self, value: usize, parameters: Parameters, rng: &mut ChaCha8Rng) -> f64 {
         let of_scale: f64 = match self.likelihood {
-            Likelihood::Columns => {
-                let share: f64 = Open01.sample(rng);
-                libm::log(share / (1.0 - share))
-            }
+            Likelihood::Columns => logit(Open01.sample(rng)),
             Likelihood::Laplace => {
                 let [above, below]: [f64; 2] = [Exp1.sample(rng), Exp1.sample(rng)];
                 above - below
@@ -265,6 +262,12 @@ impl Distribution {
         let count: f64 = Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(rng));
         self.of_count(value, count) as f32
     }
+}
+
+/// How many scales from the location of a logistic distribution the value lies below which this share of it is; the same on every
+/// machine.
+fn logit(share: f64) -> f64 {
+    libm::log(share / (1.0 - share))
 }
 
 /// The scale of a level's distribution; the same on every machine.

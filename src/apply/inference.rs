@@ -126,14 +126,11 @@ impl<'a> Part<'a> {
             all.resize(batch * width, 0.0);
             all
         };
-        let trust = whole(of.trust);
-        let seen = match of.beside.map(whole) {
-            None => whole(of.seen),
-            Some(beside) => {
-                let (values, beside) = (whole(of.seen), beside);
-                values.chunks(width).zip(beside.chunks(width)).flat_map(|(x, beside)| [x, beside].concat()).collect()
-            }
-        };
+        let (mut seen, trust) = (whole(of.seen), whole(of.trust));
+        if let Some(beside) = of.beside.map(whole) {
+            let rows = seen.chunks(width).zip(beside.chunks(width));
+            seen = rows.flat_map(|(x, beside)| [x, beside].concat()).collect();
+        }
         let (executor, vae) = model.parts();
         executor.write(tensors.seen, &seen)?;
         executor.write(tensors.trust, &trust)?;

@@ -406,7 +406,7 @@ impl Applied {
         Ok(self.reconstruct_shown(rows)?.means)
     }
 
-    /// The same with all that a draw of the rows' values needs.
+    /// Reconstructs rows without noise, with all that a draw of their values needs.
     pub fn reconstruct_shown(&mut self, rows: &Split) -> Result<Shown, RunError> {
         let count = self.vae.parameters.len();
         let mut shown = Shown { parameters: vec![Vec::new(); count], ..Shown::default() };

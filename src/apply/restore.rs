@@ -277,8 +277,10 @@ impl Restorer {
         let mut beside = columns.beside(rows);
         if let Damage::Noise(noise) = self.damage {
             let width = self.model.width();
-            for (_, half) in beside.iter_mut().enumerate().filter(|(i, _)| self.is_noisy(i % width)) {
-                *half = half.hypot(3.0_f32.sqrt() * noise);
+            for (i, half) in beside.iter_mut().enumerate() {
+                if self.is_noisy(i % width) {
+                    *half = half.hypot(3.0_f32.sqrt() * noise);
+                }
             }
         }
         Some(beside)

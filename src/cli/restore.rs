@@ -329,12 +329,12 @@ fn of_file(
     };
     let fields = (0..file.numbers.len()).map(|row| file.len_of(row)).max().unwrap_or(0).max(file.names.len());
     let is_noise = matches!(damage_of(args), Damage::Noise(_));
+    let cells_of = |values: &[f32]| match is_noise {
+        true => columns.cells(values, Provenance::Drawn),
+        false => columns.cells_filled(values, before),
+    };
     let made = |values: &[f32]| -> Sheet {
-        let cells = match is_noise {
-            true => columns.cells(values, Provenance::Drawn),
-            false => columns.cells_filled(values, before),
-        };
-        let cells = columns.joined(cells);
+        let cells = columns.joined(cells_of(values));
         let (mut all, mut marks) = (Vec::with_capacity(file.numbers.len() * fields), Vec::new());
         for (number, line) in file.numbers.iter().enumerate() {
             let first = all.len();
@@ -373,11 +373,7 @@ fn of_file(
     };
     if restored.draws.is_empty() {
         let sheet = made(&restored.rows);
-        let cells = match is_noise {
-            true => columns.cells(&restored.rows, Provenance::Drawn),
-            false => columns.cells_filled(&restored.rows, before),
-        };
-        return Sheet { numbers: columns.numbers_of(&cells), ..sheet };
+        return Sheet { numbers: columns.numbers_of(&cells_of(&restored.rows)), ..sheet };
     }
     Sheet::in_turn("draw", restored.draws.iter().map(|drawn| made(drawn)).collect())
 }

@@ -141,7 +141,7 @@ pub(super) fn logistic_mean([location, log_scale]: [f32; 2]) -> [f32; 3] {
     [exp(kept) * (to_a - to_b), if b > 0.0 { below } else { above }, if kept == log_scale { by_scale } else { 0.0 }]
 }
 
-/// `ln(2 w / (1 - exp(-2 w)))`, and its slope times w; by series where terms would cancel.
+/// `ln(2 w / (1 - exp(-2 w)))` of an interval whose half is w scales wide, and its slope times w; by series where terms would cancel.
 #[inline(always)]
 fn log_width(w: f32) -> [f32; 2] {
     let s = if w < 0.5 { w * w } else { 0.0 };

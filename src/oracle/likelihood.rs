@@ -148,7 +148,8 @@ fn is<T: Real>(kind: T, wanted: ColumnKind) -> bool {
     kind == T::of(f64::from(wanted as u32))
 }
 
-/// Of the output, the data, the dispersion, half of an interval or the mean of the counts' logarithms, and the kind.
+/// The loss of a column's value, by its kind. `x` has the output, the data, the dispersion, half of an interval or the mean of the
+/// counts' logarithms, and the kind.
 fn column<T: Real>(x: &[T], has_counts: bool) -> [T; 3] {
     match x[4] {
         _ if is_missing(x[1].wide() as f32) => [T::zero(); 3],

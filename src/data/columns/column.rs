@@ -150,7 +150,7 @@ pub enum Provenance {
     Mean,
     /// Draws: numbers have as many digits as the column, and lie within the range that was seen.
     Drawn,
-    /// The same, but numbers may lie beyond that range.
+    /// Draws of which numbers have as many digits as the column, and may lie beyond the range that was seen.
     DrawnBeyond,
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn is_missing_word(words: &[String], text: &str) -> bool {
 const FAR: f64 = 8.0;
 
 /// The levels of a category's words; none where there are few, which may be names as well, or where they are not next to each other.
-pub(super) fn levels(words: &[String]) -> Vec<f64> {
+fn levels(words: &[String]) -> Vec<f64> {
     let levels: Option<Vec<f64>> = words.iter().map(|word| word.parse().ok()).collect();
     let are_dense = |levels: &[f64]| levels[levels.len() - 1] - levels[0] < 2.0 * levels.len() as f64;
     let in_order = |levels: &[f64]| levels.windows(2).all(|pair| pair[0] < pair[1]);
@@ -342,6 +342,19 @@ impl Column {
         }
     }
 
+    /// Half of the last digit of its numbers; 0 where they have no digits of their own.
+    pub(super) fn half_digit(&self) -> f64 {
+        self.decimals.map_or(0.0, |decimals| 0.5 * 10_f64.powi(-i32::from(decimals)))
+    }
+
+    /// Finds out which levels the words of a category are, if they are some.
+    pub(super) fn put_levels(&mut self) {
+        let levels = levels(&self.words);
+        if !levels.is_empty() {
+            self.levels = levels;
+        }
+    }
+
     /// What a loss takes beside a value. Of a number half of the width of the interval that it stands for: it is not known better than its
     /// digits, and one that many rows share stands for all scores between its neighbours. Of a count the mean of the logarithms; 0 of
     /// words.
@@ -352,7 +365,7 @@ impl Column {
         if is_missing(value) || !self.kind.is_normal() {
             return 0.0;
         }
-        let digit = self.decimals.map_or(0.0, |decimals| 0.5 * 10_f64.powi(-i32::from(decimals)));
+        let digit = self.half_digit();
         let half = match self.kind {
             Kind::Quantile => self.quantiles.half(expanded(value.into()), digit),
             Kind::Positive => digit / (self.of_value(value.into()) * self.deviation),
@@ -440,8 +453,8 @@ impl Column {
         }
         let all: u64 = self.grouped.iter().map(|grouped| grouped.rows).sum();
         let mut rest = match shown {
-            Provenance::Drawn | Provenance::DrawnBeyond => row() % all.max(1),
-            Provenance::Kept | Provenance::Mean => 0,
+            shown if shown.is_draw() => row() % all.max(1),
+            _ => 0,
         };
         let drawn = self.grouped.iter().find(|grouped| {
             let is_it = rest < grouped.rows;

@@ -181,9 +181,13 @@ impl Columns {
     /// `(N, D)`: what a loss takes beside each value of rows: half of the width of a number's interval, or the mean of the logarithms of
     /// counts.
     pub(crate) fn beside(&self, values: &[f32]) -> Vec<f32> {
-        let column_of = |(number, column): (usize, &Column)| std::iter::repeat_n(number, column.width());
-        let columns: Vec<usize> = self.all.iter().enumerate().flat_map(column_of).collect();
-        values.iter().zip(columns.iter().cycle()).map(|(value, column)| self.all[*column].beside(*value)).collect()
+        let (mut rest, mut beside) = (values.iter(), Vec::with_capacity(values.len()));
+        while beside.len() < values.len() {
+            for column in &self.all {
+                beside.extend(rest.by_ref().take(column.width()).map(|value| column.beside(*value)));
+            }
+        }
+        beside
     }
 
     /// The cells `(N, C)` of rows of values; of draws, with the relations between columns.

@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
                 labelled(row) && if leaves_out { missing == 0 } else { missing < width || is_applied }
             })
             .collect();
-        // Of those that have gaps alone: a table may have very many columns.
+        // Columns without gaps are left out at once, since a table may have very many.
         let with_gaps = self.missing.iter().zip(&columns).filter(|(count, _)| **count > 0);
         let mut counts: Vec<(usize, &str)> = with_gaps.map(|(count, raw)| (*count, raw.column.name.as_str())).collect();
         let without = usable.iter().filter(|usable| !**usable).count();

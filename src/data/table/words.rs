@@ -16,7 +16,7 @@ pub struct Words {
     numbers: HashMap<u64, u32>,
     /// No others are taken.
     closed: bool,
-    /// Those of a column of levels.
+    /// The numbers that the words are, in a column of levels.
     levels: Vec<f64>,
 }
 

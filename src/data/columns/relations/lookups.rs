@@ -15,7 +15,7 @@ const BY_CHANCE: f64 = -30.0;
 
 pub(super) fn find(numbers: &Numbers<'_>, found: &mut Found) {
     let count = numbers.of.len();
-    let distinct: Vec<usize> = numbers.of.iter().map(|values| counts(values).len()).collect();
+    let distinct = &numbers.distinct;
     for column in 0..count {
         if found.follows(column) || !(2..=MOST_VALUES).contains(&distinct[column]) {
             continue;

@@ -167,59 +167,41 @@ impl Columns {
     pub(super) fn relate(&self, row: &mut [f64], filled: Option<&[bool]>, share: &dyn Fn(usize, usize) -> f32) {
         let mut known: Vec<f64> =
             row.iter().enumerate().map(|(column, place)| self.all[column].of_place(*place)).collect();
-        let is_free = |column: usize| filled.is_none_or(|filled| filled[column]);
-        for (column, value) in self.matching_keys(&known, filled, share) {
-            if let Some((place, value)) = self.all[column].to_place(value) {
-                row[column] = place;
-                known[column] = value;
-            }
-        }
         let mut put = |known: &mut [f64], column: usize, value: f64| {
             if let Some((place, value)) = self.all[column].to_place(value) {
                 row[column] = place;
                 known[column] = value;
             }
         };
-        if filled.is_some() {
-            let hidden: Vec<f64> = known
-                .iter()
-                .enumerate()
-                .map(|(column, value)| if is_free(column) { f64::NAN } else { *value })
-                .collect();
-            let mut seen = hidden;
-            // What is left of one sum may be what another needs.
-            for _ in 0..self.relations.len() {
-                for relation in &self.relations {
-                    let (column, before) = (relation.column(), seen.clone());
-                    let found = match before[column].is_nan() {
-                        true => relation.value(&before).map(|value| (column, value)),
-                        false => relation.solved(&before),
-                    };
-                    if let Some((column, value)) = found {
-                        put(&mut known, column, value);
-                        seen[column] = known[column];
-                    }
-                }
+        for (column, value) in self.matching_keys(&known, filled, share) {
+            put(&mut known, column, value);
+        }
+        // What is known for certain: the cells that were there, and what follows from them.
+        let is_there = |column: usize| filled.is_some_and(|filled| !filled[column]);
+        let certain = |(column, value): (usize, &f64)| if is_there(column) { *value } else { f64::NAN };
+        let mut certain: Vec<f64> = known.iter().enumerate().map(certain).collect();
+        // What is left of one sum may be what another needs; where nothing was there, nothing is certain.
+        for relation in self.relations.iter().filter(|_| filled.is_some()).cycle().take(self.relations.len().pow(2)) {
+            let column = relation.column();
+            let found = match certain[column].is_nan() {
+                true => relation.value(&certain).map(|value| (column, value)),
+                false => relation.solved(&certain),
+            };
+            if let Some((column, value)) = found {
+                put(&mut known, column, value);
+                certain[column] = known[column];
             }
-            for relation in &self.relations {
-                let column = relation.column();
-                if seen[column].is_nan()
-                    && let Some(value) = relation.value(&known)
-                {
-                    put(&mut known, column, value);
-                }
-            }
-            return;
         }
         for relation in &self.relations {
-            if let Some(value) = relation.value(&known) {
-                put(&mut known, relation.column(), value);
+            let column = relation.column();
+            if certain[column].is_nan()
+                && let Some(value) = relation.value(&known)
+            {
+                put(&mut known, column, value);
             }
         }
     }
-}
 
-impl Columns {
     /// What words follow from, each moved to the nearest number, or the likeliest word, that these words go with: a day of the year is drawn
     /// less exactly than the day of the week, and the next day is another one; and a town that is filled in lies in the land that stands
     /// beside it. `known` are the numbers of a row.
@@ -240,7 +222,7 @@ impl Columns {
             })
         };
         let follows = |column: usize| self.relations.iter().any(|relation| relation.column() == column);
-        let is_free = |column: usize| filled.is_none_or(|filled| filled[column]);
+        let is_free = |column: usize| filled.is_none_or(|filled| filled[column]) && !known[column].is_nan();
         // What is filled in is no reason to move a key, but for draws, of which all is.
         let counts = |column: usize| filled.is_none_or(|filled| !filled[column]);
         // A word that is drawn is as good as what follows from it.
@@ -254,7 +236,7 @@ impl Columns {
                     counts(column) && !known[column].is_nan() && value != Some(known[column])
                 };
                 let far = match self.all[by].kind.is_of_words() {
-                    // That of a word is what speaks against it.
+                    // A word is the farther the less likely it is.
                     true => {
                         self.all[by].to_place(key).map_or(1.0, |(place, _)| 1.0 - f64::from(share(by, place as usize)))
                     }
@@ -264,7 +246,7 @@ impl Columns {
             };
             let least = keys.iter().map(|key| (apart(*key), *key));
             let least = least.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
-            (!known[by].is_nan()).then_some((by, least.1))
+            Some((by, least.1))
         };
         keys.filter_map(moved).collect()
     }

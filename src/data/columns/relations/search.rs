@@ -12,6 +12,8 @@ const MOST_COLUMNS: usize = 64;
 pub(super) struct Numbers<'a> {
     pub columns: &'a [Column],
     pub of: Vec<Vec<f64>>,
+    /// How many different values each column has.
+    pub distinct: Vec<usize>,
 }
 
 /// What follows from what, so that nothing follows from itself.
@@ -72,7 +74,8 @@ impl Columns {
         if of[0].len() < ENOUGH {
             return Vec::new();
         }
-        let numbers = Numbers { columns: &self.all, of };
+        let distinct = of.iter().map(|values| lookups::counts(values).len()).collect();
+        let numbers = Numbers { columns: &self.all, of, distinct };
         let mut found = Found::default();
         sums::find(&numbers, &mut found);
         lookups::find(&numbers, &mut found);
@@ -81,10 +84,9 @@ impl Columns {
 }
 
 impl Numbers<'_> {
-    /// Half of the last digit of a column's numbers.
+    /// Half of the last digit of a column's numbers, or of a float's.
     pub fn half_digit(&self, column: usize) -> f64 {
-        let digit = self.columns[column].decimals.map_or(0.0, |decimals| 0.5 * 10_f64.powi(-i32::from(decimals)));
         let largest = self.of[column].iter().filter(|value| value.is_finite()).fold(0.0_f64, |a, b| a.max(b.abs()));
-        digit.max(largest * 1e-6)
+        self.columns[column].half_digit().max(largest * 1e-6)
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers that are sums of others, their products and ratios, or their logarithms.
 
 use super::search::{Found, Numbers};
-use super::{Relation, Term, lookups};
+use super::{Relation, Term};
 
 /// Rows that factors are computed from; all rows are checked.
 const LOOKED_AT: usize = 1000;
@@ -23,8 +23,6 @@ struct Search<'a> {
     usable: Vec<usize>,
     deviation: Vec<f64>,
     half: Vec<f64>,
-    /// Different values.
-    distinct: Vec<usize>,
 }
 
 pub(super) fn find(numbers: &Numbers<'_>, found: &mut Found) {
@@ -90,8 +88,7 @@ impl<'a> Search<'a> {
             .collect::<Vec<_>>();
         let half = (0..count).map(|column| numbers.half_digit(column)).collect();
         let usable = (0..count).filter(|column| is_usable(column) && deviation[*column] > 0.0).collect();
-        let distinct = numbers.of.iter().map(|values| lookups::counts(values).len()).collect();
-        Self { numbers, usable, deviation, half, distinct }
+        Self { numbers, usable, deviation, half }
     }
 
     /// Whether a number has enough steps for a relation to mean something.
@@ -117,7 +114,7 @@ impl<'a> Search<'a> {
         2 * rows >= of[column].len()
     }
 
-    /// Columns left of others are taken for what those follow from.
+    /// Looks for sums: each column in turn may follow from those before it.
     fn sums(&self, found: &mut Found) {
         let is_whole = |row: &usize| self.usable.iter().all(|column| !self.numbers.of[*column][*row].is_nan());
         let rows: Vec<usize> = (0..self.numbers.of[0].len()).filter(is_whole).collect();
@@ -208,9 +205,9 @@ impl<'a> Search<'a> {
 
     /// The sum with a constant of few digits, if it holds.
     fn with_constant(&self, column: usize, terms: Vec<Term>, constant: f64) -> Option<Relation> {
-        let digits = [Some(0.0)].into_iter().chain((1..=MOST_DIGITS).map(|digits| Some(snapped(constant, digits))));
-        let mut tried = digits.flatten().filter(|tried| (tried - constant).abs() <= 2.0 * self.half[column]);
-        tried.find_map(|constant| {
+        let tried = std::iter::once(0.0).chain((1..=MOST_DIGITS).map(|digits| snapped(constant, digits)));
+        let mut near = tried.filter(|tried| (tried - constant).abs() <= 2.0 * self.half[column]);
+        near.find_map(|constant| {
             let relation = Relation::Sum { column, terms: terms.clone(), constant };
             self.holds(&relation).then_some(relation)
         })
@@ -237,7 +234,7 @@ impl<'a> Search<'a> {
         let rank = |relation: &Relation| {
             let all_added =
                 matches!(relation, Relation::Sum { terms, .. } if terms.iter().all(|term| term.factor > 0.0));
-            (self.distinct[relation.column()], all_added)
+            (self.numbers.distinct[relation.column()], all_added)
         };
         let mut turned: Vec<Relation> = terms.iter().map(solved).filter(is_possible).collect();
         turned.sort_by_key(rank);
@@ -280,10 +277,11 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Of what makes the most different values first: that of many combinations is what follows.
+    /// Looks for products and ratios. The columns with the most different values come first: what follows from combinations has more
+    /// values than its parts.
     fn products(&self, found: &mut Found) {
         // Nearly as many are as many: some combinations come to the same.
-        let about = |column: usize| (10.0 * (self.distinct[column] as f64).ln()).round() as i64;
+        let about = |column: usize| (10.0 * (self.numbers.distinct[column] as f64).ln()).round() as i64;
         let columns = self.usable.iter().copied().filter(|column| self.may_follow(*column));
         let mut all: Vec<(usize, bool)> = columns.flat_map(|column| [(column, false), (column, true)]).collect();
         all.sort_by_key(|(column, is_ratio)| (-about(*column), *is_ratio));
