@@ -1,9 +1,19 @@
 //! Points in the latent space: draws and interpolations.
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
 use super::{Codes, RunError};
 use crate::data::{Split, Values};
 use crate::kernels::rng::{Stream, key};
 use crate::oracle;
+
+/// The generator of one purpose, on the host.
+pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    rng
+}
 
 /// Refuses a temperature that is negative or not finite.
 pub fn expect_temperature(temperature: f32) -> Result<(), RunError> {

@@ -9,6 +9,8 @@ pub mod draws;
 pub(crate) mod evaluated;
 mod evaluation;
 pub mod factors;
+mod forest;
+pub mod gaps;
 pub mod importance;
 pub mod inference;
 pub mod mixture;

@@ -380,7 +380,7 @@ impl Applied {
     /// a function of the seed alone; a conditional model's are of each class in turn.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
         let mixture = Mixture::of(&self.run)?;
-        Ok(self.sample_from(mixture.as_ref(), count, seed)?.means)
+        Ok(self.sample_from(mixture.as_ref(), count, seed)?.1.means)
     }
 
     /// The same from a mixture that was read already.
@@ -389,7 +389,7 @@ impl Applied {
         mixture: Option<&Mixture>,
         count: usize,
         seed: u64,
-    ) -> Result<Shown, RunError> {
+    ) -> Result<(Vec<f32>, Shown), RunError> {
         let classes = Labels::in_turn(0..count, self.run.data.classes.len());
         let z = match mixture {
             Some(mixture) => mixture.draw(count, &classes, seed, 1.0),
@@ -398,7 +398,8 @@ impl Applied {
                 self.prior.draw(count, seed, 1.0)
             }
         };
-        self.show(&z, &classes)
+        let shown = self.show(&z, &classes)?;
+        Ok((z, shown))
     }
 
     /// Reconstructs rows without noise: `(N, D)`.

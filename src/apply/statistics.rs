@@ -94,6 +94,11 @@ pub fn levelled(sizes: &[usize], count: usize) -> Vec<usize> {
     added
 }
 
+/// `1 - squared errors / squared deviations`: 1 of what is predicted exactly, and no less than 0, what the mean would have.
+pub(super) fn explained(errors: f64, deviations: f64) -> f64 {
+    if deviations > 0.0 { (1.0 - errors / deviations).max(0.0) } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::drawn::Table;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, levels, make_folder_of};
 use crate::apply::{Run, RunError, draws, statistics};
@@ -68,7 +69,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         rows.split.labels.as_ref().map(|labels| models.iter().map(|row| labels[*row]).collect());
     let z = draws::around(&codes, args.seed, args.temperature);
     let mut shown = model.show(&z, labels.as_deref().unwrap_or_default())?;
+    let table = Table::of(&run, &args.draws)?;
     let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
+    if let Some(table) = &table {
+        table.leave_gaps(&args.draws, &mut model, &z, &mut shown, args.seed)?;
+    }
+    let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(&args.draws, &shown));
     let name = match format {
         Format::Png | Format::Idx => "augmented",
         Format::Csv => "augmented.csv",
@@ -77,8 +83,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let to = place_in(&run, args.to.as_deref(), name);
     let shown = args.draws.sheet(&run, &model, shown, is_drawn);
+    let shown = if let Some(table) = &table { table.named(shown, models.len(), args.seed) } else { shown };
     write_as(format, &run, &rows.classes, shown, labels, &to)?;
-    args.run.told(&[&to])
+    args.run.told_with(&[&to], closeness)
 }
 
 /// The rows that the new examples are drawn around. With `--balance` the smallest classes get theirs first, until all have as

@@ -6,7 +6,7 @@ use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put};
 use crate::apply::compress::{MOST_BITS, RoundedCodes};
 use crate::apply::{Applied, Codes, Run, RunError, draws};
-use crate::data::{self, Column, Rows, Split, write};
+use crate::data::{self, Column, Identifier, Rows, Split, write};
 use crate::plan::is_missing;
 
 /// The parts of a code that can be written.
@@ -46,10 +46,10 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
     if let Some(origins) = &rows.split.origins {
         sheet = sheet.with("origin", (0..rows.split.rows).map(|row| origins.of(row).unwrap_or_default()).collect());
     }
-    let columns = run.data.columns.iter().flat_map(|columns| columns.all.iter().map(Column::table_name));
-    let known: Vec<&str> = columns.chain(run.config.data.label.as_deref()).collect();
     // They were read a moment ago; what cannot be read now only names the rows.
-    for (name, words) in data::identifiers(Path::new(source), &known, &rows.split).unwrap_or_default() {
+    for Identifier { name, words, .. } in
+        data::identifiers(Path::new(source), &known_columns(run), Some(&rows.split)).unwrap_or_default()
+    {
         sheet = sheet.with(&name, words);
     }
     if let Some(labels) = &rows.split.labels {
@@ -57,6 +57,12 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
         sheet = sheet.with("label", labels.iter().map(name).collect());
     }
     sheet
+}
+
+/// The columns that a run's model knows of its table, and that of labels.
+pub fn known_columns(run: &Run) -> Vec<&str> {
+    let columns = run.data.columns.iter().flat_map(|columns| columns.all.iter().map(Column::table_name));
+    columns.chain(run.config.data.label.as_deref()).collect()
 }
 
 fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {

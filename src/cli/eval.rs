@@ -9,6 +9,7 @@ use super::quality;
 use super::run_args::{RowsArgs, RunArgs, counting, own_data, place_in, told};
 use super::sheet::put;
 use crate::apply::importance::{self, MeanLikelihood, Sampled};
+use crate::apply::mixture;
 use crate::apply::quality::Quality;
 use crate::apply::record::Record;
 use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, evaluated, factors, test_loss};
@@ -258,7 +259,8 @@ fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
     let rows = run.tell(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
     let mut model = args.run.model(run, rows.split.rows)?;
     let to = run.path.join("report.html");
-    put(&to, crate::run::page(run, &rows, &mut model)?.as_bytes())?;
+    let train = data.train.some(mixture::MOST_ROWS, run.config.train.seed);
+    put(&to, crate::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
     Ok(to)
 }
 

@@ -21,6 +21,7 @@ mod decompress;
 mod device_args;
 mod devices;
 mod doctor;
+mod drawn;
 mod encode;
 mod eval;
 mod factors;

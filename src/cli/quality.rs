@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::run_args::{RunArgs, counting, own_data};
+use crate::apply::quality::told_apart::ToldApart;
 use crate::apply::quality::{Comparison, Likeness, Quality, ROWS};
 use crate::apply::{Applied, Run};
 use crate::data::Split;
@@ -31,7 +32,7 @@ pub fn quality(
 
 /// Prints the figures.
 pub fn print(out: &mut impl Write, quality: &Quality) -> std::io::Result<()> {
-    let Quality { features, samples, codes, prior, reference, noise, .. } = quality;
+    let Quality { features, samples, codes, prior, reference, noise, told_apart, .. } = quality;
     let kind = if *noise { "drawn" } else { "means" };
     writeln!(out, "quality         {samples} samples ({kind}) beside as many test rows; features: {features}")?;
     let mut line = |of: &str, likeness: &Likeness| {
@@ -45,5 +46,11 @@ pub fn print(out: &mut impl Write, quality: &Quality) -> std::io::Result<()> {
     if let Some(prior) = prior {
         line("from the prior", prior)?;
     }
-    line("training rows", reference)
+    line("training rows", reference)?;
+    if let Some(ToldApart { auc, rows, by }) = told_apart {
+        let by: Vec<String> = by.iter().take(2).map(|(name, share)| format!("{name} {:.0} %", 100.0 * share)).collect();
+        let by = if by.is_empty() { String::new() } else { format!(", by {}", by.join(", ")) };
+        writeln!(out, "                told apart       ROC-AUC {auc:.3} of a forest, {rows} of each{by}")?;
+    }
+    Ok(())
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::put;
+use crate::apply::mixture;
+use crate::data::{Split, Values};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -18,9 +20,17 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    let rows = args.rows.rows(&run)?;
+    // Samples of a table are compared with training rows; where these cannot be read, with none.
+    let none = || Split::of(0, Values::Floats(Vec::new()));
+    let (rows, train) = match run.data.columns {
+        Some(_) => {
+            let (rows, usual) = args.rows.rows_and_usual(&run, mixture::MOST_ROWS)?;
+            (rows, usual.map_or_else(|_| none(), |usual| usual.split))
+        }
+        None => (args.rows.rows(&run)?, none()),
+    };
     let mut model = args.run.model(&run, rows.split.rows)?;
     let to = place_in(&run, args.to.as_deref(), "report.html");
-    put(&to, crate::run::page(&run, &rows, &mut model)?.as_bytes())?;
+    put(&to, crate::run::page(&run, &rows, &train, &mut model)?.as_bytes())?;
     args.run.told(&[&to])
 }

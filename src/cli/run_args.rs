@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::data_args::{ChoiceArgs, with_bar};
 use super::device_args::AdapterArgs;
+use super::drawn;
 use super::sheet::Sheet;
+use crate::apply::quality::closeness::Closeness;
 use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
 use crate::data::{self, DataError, Dataset, Options, Provenance, Rows, Shape, Split};
 use crate::disk::System;
@@ -186,16 +188,23 @@ pub struct DrawArgs {
     /// Draw numbers of a table beyond the range that was seen as well
     #[arg(long, conflicts_with = "mean")]
     beyond_range: bool,
+    /// Leave cells of a table empty as often as they are in the data
+    #[arg(long)]
+    pub gaps: bool,
 }
 
 impl DrawArgs {
     /// Rows of a sheet: drawn, if that is asked for or they are those of a table, or else means.
     pub fn sheet(&self, run: &Run, model: &Applied, shown: Shown, is_drawn: bool) -> Sheet {
         match is_drawn {
-            true if self.beyond_range => Sheet::of(run, shown.means, Provenance::DrawnBeyond),
-            true => Sheet::of(run, shown.means, Provenance::Drawn),
+            true => Sheet::of(run, shown.means, self.provenance()),
             false => Sheet::of_means(run, model, shown),
         }
+    }
+
+    /// What draws are.
+    pub fn provenance(&self) -> Provenance {
+        if self.beyond_range { Provenance::DrawnBeyond } else { Provenance::Drawn }
     }
 
     /// Draws rows in place of their means, if that is asked for or rows are those of a table; whether it did.
@@ -251,6 +260,9 @@ pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
 #[derive(Serialize)]
 struct Written {
     written: Vec<String>,
+    /// How close drawn rows of a table come to the rows that were trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closeness: Option<Closeness>,
 }
 
 /// Prints where a result was written, unless it went to stdout.
@@ -264,13 +276,22 @@ pub fn told(path: &Path) -> std::io::Result<()> {
 impl RunArgs {
     /// The same of several files, of a command that has nothing else to print: with `--json` as an object.
     pub fn told(&self, files: &[&Path]) -> anyhow::Result<()> {
+        self.told_with(files, None)
+    }
+
+    /// The same of drawn rows.
+    pub fn told_with(&self, files: &[&Path], closeness: Option<Closeness>) -> anyhow::Result<()> {
         let written: Vec<&Path> = files.iter().copied().filter(|file| *file != Path::new("-")).collect();
         match self.json && !written.is_empty() {
             true => {
-                let written = Written { written: written.iter().map(|file| file.display().to_string()).collect() };
+                let written = written.iter().map(|file| file.display().to_string()).collect();
+                let written = Written { written, closeness };
                 writeln!(std::io::stdout(), "{}", serde_json::to_string(&written)?)?;
             }
-            false => written.into_iter().try_for_each(told)?,
+            false => {
+                written.into_iter().try_for_each(told)?;
+                closeness.iter().for_each(drawn::tell);
+            }
         }
         Ok(())
     }

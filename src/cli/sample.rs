@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::drawn::Table;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs};
 use super::sheet::{extension, levels, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
@@ -77,7 +78,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (_, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
     };
     let mut shown = model.show(&z, &classes)?;
+    let table = Table::of(&run, &args.draws)?;
     let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
+    if let Some(table) = &table {
+        table.leave_gaps(&args.draws, &mut model, &z, &mut shown, args.seed)?;
+    }
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
         _ => Vec::new(),
@@ -87,6 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let shown = shown.clone();
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
         let sheet = args.draws.sheet(&run, &model, shown, is_drawn);
+        let sheet = if let Some(table) = &table { table.named(sheet, count, args.seed) } else { sheet };
         match model.is_conditional() {
             true => sheet.with("label", classes.iter().map(name).collect()),
             false => sheet,
@@ -104,7 +110,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         _ => write_rows(&run, args.to.as_deref(), "samples", sheet, picture)?,
     };
-    args.run.told(&[&to])
+    let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(&args.draws, &shown));
+    args.run.told_with(&[&to], closeness)
 }
 
 /// Whether a path is that of a folder: no file's, and not stdout.

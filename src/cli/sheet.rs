@@ -105,6 +105,22 @@ impl Sheet {
         self
     }
 
+    /// Adds a column of text among those of a table.
+    pub fn insert(&mut self, place: usize, name: &str, words: Vec<String>) {
+        let place = place.min(self.names.len());
+        let Some(cells) = self.cells.take() else { return };
+        let width = self.names.len().max(1);
+        let mut joined = Vec::with_capacity(cells.len() + words.len());
+        for (row, word) in cells.chunks(width).zip(words) {
+            joined.extend_from_slice(&row[..place]);
+            joined.push(Cell::Word(word));
+            joined.extend_from_slice(&row[place..]);
+        }
+        self.cells = Some(joined);
+        self.names.insert(place, name.into());
+        self.forms.insert(place, Form::default());
+    }
+
     fn rows(&self) -> usize {
         match (self.names.len(), &self.cells, self.text.first()) {
             (0, _, text) => text.map_or(0, |(_, values)| values.len()),

@@ -15,6 +15,7 @@ mod folder;
 mod glyphs;
 mod idx;
 mod images;
+mod invented;
 mod load;
 mod memory;
 mod natural;
@@ -45,11 +46,13 @@ pub(crate) use error::list;
 pub(crate) use error::shown;
 pub use error::{DataError, Unit};
 pub use fingerprints::Fingerprints;
+#[doc(hidden)]
+pub use invented::invent;
 pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;
-#[doc(hidden)]
-pub use table::FileRows;
 pub use table::{Dialect, Encoding};
+#[doc(hidden)]
+pub use table::{FileRows, Identifier};

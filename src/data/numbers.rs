@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::raw::{Raw, Request};
 use super::source::{self, Kind};
-use super::table::FileRows;
+use super::table::{FileRows, Identifier};
 use super::{DataError, Missing, Options, Origins, Split, Values, idx, npy, npz, picture, table};
 
 /// Reads the numbers `(N, C)` of an array or a table unchanged.
@@ -59,13 +59,13 @@ pub fn file_rows(path: &Path, rows: Option<&Split>) -> Result<Option<FileRows>, 
     }
 }
 
-/// The columns of a table file that name its rows, and what they say of these rows; none of another source, or if the rows do not
-/// know their lines. `known` columns are none of them.
-pub fn identifiers(path: &Path, known: &[&str], rows: &Split) -> Result<Vec<(String, Vec<String>)>, DataError> {
-    match &rows.origins {
-        Some(Origins::Numbered(_, lines)) if path.is_file() && matches!(source::kind_of(path)?, Kind::Table) => {
-            table::identifiers(path, known, lines)
-        }
+/// The columns of a table file that name its rows, and what they say of these rows, or of all; none of another source, or if the rows do
+/// not know their lines. `known` columns are none of them.
+pub fn identifiers(path: &Path, known: &[&str], rows: Option<&Split>) -> Result<Vec<Identifier>, DataError> {
+    let is_table = path.is_file() && matches!(source::kind_of(path)?, Kind::Table);
+    match rows.map(|rows| &rows.origins) {
+        None if is_table => table::identifiers(path, known, None),
+        Some(Some(Origins::Numbered(_, lines))) if is_table => table::identifiers(path, known, Some(lines)),
         _ => Ok(Vec::new()),
     }
 }

@@ -1,5 +1,7 @@
 //! The contents of a run's page, as plain data.
 
+pub use super::chart::{Matrix, Steps};
+
 /// The contents of a page. Empty or absent parts are not shown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
@@ -33,8 +35,8 @@ pub struct Page {
     pub points: Option<Points>,
     /// A table's columns and how well they are reconstructed.
     pub columns: Vec<Column>,
-    /// How the values of a table's columns are spread, in the data and in samples.
-    pub marginals: Vec<Marginal>,
+    /// Samples of a table beside its data.
+    pub samples: Samples,
     /// The configuration as TOML.
     pub config: String,
     /// Commands to continue with.
@@ -235,6 +237,43 @@ pub struct Column {
     pub right: Option<f64>,
 }
 
+/// Samples of a table beside its data.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Samples {
+    /// How alike they are, and how close to single rows.
+    pub figures: Vec<Beside>,
+    /// How the values of columns are spread.
+    pub marginals: Vec<Marginal>,
+    /// How columns go together, in the data and in samples.
+    pub associations: Option<[Matrix; 2]>,
+    /// Some rows of the data and of samples.
+    pub rows: Option<Examples>,
+}
+
+/// A figure of samples beside that of rows that were not trained on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Beside {
+    /// Its name.
+    pub name: String,
+    /// Of samples.
+    pub samples: String,
+    /// Of rows that were not trained on.
+    pub rows: String,
+    /// What it says.
+    pub note: String,
+}
+
+/// Rows of a table as it has them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Examples {
+    /// Names of the columns that are shown.
+    pub names: Vec<String>,
+    /// How many columns there are beside them.
+    pub more: usize,
+    /// Rows of the data, and of samples.
+    pub rows: [Vec<Vec<String>>; 2],
+}
+
 /// How the values of a column are spread.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Marginal {
@@ -247,8 +286,8 @@ pub struct Marginal {
 /// Shares of the rows with some values: of the data, and of samples.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shares {
-    /// Middles of intervals of the same width.
-    Numbers(Vec<(f64, [f64; 2])>),
+    /// Numbers in steps.
+    Numbers(Steps),
     /// Words.
     Words(Vec<(String, [f64; 2])>),
 }

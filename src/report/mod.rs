@@ -9,6 +9,7 @@ mod letters;
 mod markup;
 mod numbers;
 pub mod page;
+mod samples;
 mod scatter;
 mod sections;
 mod sparkline;

@@ -1,11 +1,11 @@
 //! A run as one self-contained HTML page.
 
 pub use super::contents::{
-    Best, Column, Command, Diagnosed, Dimension, Epoch, Facts, Figure, Headline, Latent, Marginal, Notice, Page,
-    Picture, Points, Shares, Step, Strips,
+    Beside, Best, Column, Command, Diagnosed, Dimension, Epoch, Examples, Facts, Figure, Headline, Latent, Marginal,
+    Matrix, Notice, Page, Picture, Points, Samples, Shares, Step, Steps, Strips,
 };
 use super::markup::escape;
-use super::sections;
+use super::{samples, sections};
 
 /// The page as one file, with its style, charts and pictures embedded.
 pub fn html(page: &Page) -> String {
@@ -16,7 +16,7 @@ pub fn html(page: &Page) -> String {
         sections::made(page),
         sections::latent(page),
         sections::columns(&page.columns),
-        sections::marginals(&page.marginals),
+        samples::samples(&page.samples),
         sections::run(page),
         sections::next(&page.next),
     ];
@@ -77,6 +77,8 @@ mod tests {
         let png = vec![1, 2, 3];
         let picture =
             Picture { title: "Samples".into(), caption: String::new(), alt: "\"digits\"".into(), png, is_wide: true };
+        let steps = Steps { edges: vec![1.5, 1.7, 1.9], shares: vec![[0.5, 0.4], [0.5, 0.6]], ..Steps::default() };
+        let matrix = |title: &str| Matrix { title: title.into(), names: vec!["height".into()], shares: vec![1.0] };
         let all = Page {
             title: "run".into(),
             facts: Facts { seed: Some(7), more: vec![("Batch".into(), "128".into())], ..Facts::default() },
@@ -106,10 +108,24 @@ mod tests {
             latent: Some(Latent { points: vec![[0.0, 1.0]], labels: vec![9], ..Latent::default() }),
             points: Some(Points { data: vec![[0.0, 1.0]], samples: Vec::new() }),
             columns: vec![column],
-            marginals: vec![
-                Marginal { name: "height".into(), shares: Shares::Numbers(vec![(1.6, [0.5, 0.4]), (1.8, [0.5, 0.6])]) },
-                Marginal { name: "town".into(), shares: Shares::Words(vec![("<Bern>".into(), [0.25, 0.5])]) },
-            ],
+            samples: Samples {
+                figures: vec![Beside {
+                    name: "Told apart".into(),
+                    samples: "0.631".into(),
+                    note: "by a <forest>".into(),
+                    ..Beside::default()
+                }],
+                marginals: vec![
+                    Marginal { name: "height".into(), shares: Shares::Numbers(steps) },
+                    Marginal { name: "town".into(), shares: Shares::Words(vec![("<Bern>".into(), [0.25, 0.5])]) },
+                ],
+                associations: Some([matrix("Data"), matrix("Samples")]),
+                rows: Some(Examples {
+                    names: ["height", "town"].map(String::from).to_vec(),
+                    more: 3,
+                    rows: [vec![vec!["1.75".into(), "<Uri>".into()]], Vec::new()],
+                }),
+            },
             config: "[data]".into(),
             next: vec![line],
         };
@@ -120,7 +136,7 @@ mod tests {
             "Reconstructions and samples",
             "Latent space",
             "Columns and their reconstructions",
-            "Columns of the data and of samples",
+            "Samples beside the data",
             "The run",
             "Next steps",
         ];
@@ -136,6 +152,10 @@ mod tests {
             "alt=\"&quot;digits",
             "&lt;Bern&gt;",
             "25.0 %",
+            "<td>0.631</td><td></td><td>by a &lt;forest&gt;</td>",
+            "<caption>Rows of the data</caption>",
+            "<td>&lt;Uri&gt;</td>",
+            "and 3 more columns",
             "<span>dimension 7, KL 2.31 nats</span><img ",
             "<td>104.32 ± 0.610</td><td>1,000 test rows, 500 draws</td>",
         ] {

@@ -2,8 +2,7 @@
 
 use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
 use super::contents::{
-    Column, Command, Diagnosed, Epoch, Facts, Figure, Headline, Latent, Marginal, Notice, Page, Picture, Points,
-    Shares, Step, Strips,
+    Column, Command, Diagnosed, Epoch, Facts, Figure, Headline, Latent, Notice, Page, Picture, Points, Step, Strips,
 };
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
@@ -15,9 +14,6 @@ const PAGE_WIDTH: u32 = 1084;
 const MOST_HEIGHT: u32 = 900;
 /// And of a row of images with a name.
 const STRIP_HEIGHT: u32 = 140;
-/// Largest number of a table's columns whose values are drawn, and of words whose shares are shown.
-const MOST_MARGINALS: usize = 24;
-const MOST_WORDS: usize = 60;
 /// Largest number of a table's columns that are shown; the others are only counted.
 const MOST_COLUMNS: usize = 200;
 
@@ -25,7 +21,7 @@ const MOST_COLUMNS: usize = 200;
 pub type Curve = (&'static str, fn(&Epoch) -> f64);
 
 /// A section with a heading; empty if it has no content.
-fn section(heading: &str, body: &str) -> String {
+pub fn section(heading: &str, body: &str) -> String {
     if body.is_empty() {
         return String::new();
     }
@@ -68,7 +64,12 @@ pub fn evaluated(figures: &[Figure]) -> String {
     let row = |f: &Figure| vec![f.name.clone(), with_error(f), f.note.clone()];
     let rows: Vec<Vec<String>> = figures.iter().map(row).collect();
     let table = if rows.is_empty() { String::new() } else { table(&["figure", "value", "from"], &rows) };
-    section("Evaluation", &table.replace("class=\"listed\"", "class=\"listed noted\""))
+    section("Evaluation", &noted(&table))
+}
+
+/// A table whose last column is a sentence.
+pub fn noted(table: &str) -> String {
+    table.replace("class=\"listed\"", "class=\"listed noted\"")
 }
 
 fn tiles(headline: &Headline) -> String {
@@ -314,38 +315,6 @@ pub fn columns(columns: &[Column]) -> String {
         more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),
     };
     section("Columns and their reconstructions", &(table(&names, &rows) + &more))
-}
-
-/// How the values of a table's columns are spread, in the data and in samples.
-pub fn marginals(marginals: &[Marginal]) -> String {
-    let of_numbers = |marginal: &Marginal| match &marginal.shares {
-        Shares::Numbers(shares) => {
-            let series = |(place, name): (usize, &str)| Series {
-                name: name.into(),
-                points: shares.iter().map(|(middle, shares)| (*middle, shares[place])).collect(),
-            };
-            let series = ["data", "samples"].into_iter().enumerate().map(series).collect();
-            let (title, x) = (marginal.name.clone(), "share of the rows by value".into());
-            Some(Lines { title, x, size: Size::Third, heights: Heights::FromZero, series }.figure())
-        }
-        Shares::Words(_) => None,
-    };
-    let of_words = |marginal: &Marginal| -> Vec<Vec<String>> {
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        match &marginal.shares {
-            Shares::Words(shares) => shares
-                .iter()
-                .map(|(word, [data, samples])| {
-                    vec![marginal.name.clone(), word.clone(), percent(*data), percent(*samples)]
-                })
-                .collect(),
-            Shares::Numbers(_) => Vec::new(),
-        }
-    };
-    let figures: Vec<String> = marginals.iter().filter_map(of_numbers).take(MOST_MARGINALS).collect();
-    let rows: Vec<Vec<String>> = marginals.iter().flat_map(of_words).take(MOST_WORDS).collect();
-    let words = if rows.is_empty() { String::new() } else { table(&["column", "value", "data", "samples"], &rows) };
-    section("Columns of the data and of samples", &(side_by_side(&figures, "three") + &words))
 }
 
 /// A table whose first column is text and whose others are numbers.

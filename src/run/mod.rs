@@ -3,9 +3,11 @@
 mod custom;
 mod evaluated;
 mod fit;
+mod histogram;
 mod page;
 mod pictures;
 mod resume;
+mod samples;
 mod tables;
 
 use std::path::PathBuf;
@@ -325,7 +327,7 @@ fn finish(
         // The model is there all the same, and `sample` tries again.
         watch(Event::Warning(&format!("no mixture to draw samples from was fitted: {error}")))?;
     }
-    folder.write("report.html", &page(run, shown, &mut model)?)?;
+    folder.write("report.html", &page(run, shown, to_fit, &mut model)?)?;
     watch(Event::Page(&folder.file("report.html")))?;
     Ok(())
 }

@@ -97,10 +97,10 @@ pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
     metrics.epochs.iter().map(epoch).collect()
 }
 
-/// The page of a run as HTML; figures and pictures are of the given rows.
-pub fn page(run: &Run, rows: &Rows, model: &mut Applied) -> Result<String, RunError> {
+/// The page of a run as HTML; figures and pictures are of the given rows; samples of a table are compared with training rows, too.
+pub fn page(run: &Run, rows: &Rows, train: &Split, model: &mut Applied) -> Result<String, RunError> {
     let (record, metrics) = (Record::of(&run.path)?, Metrics::of(&run.path)?);
-    Ok(page::html(&contents(run, &record, &metrics, rows, model)?))
+    Ok(page::html(&contents(run, &record, &metrics, rows, train, model)?))
 }
 
 fn diagnosed(of: &Diagnosis) -> Diagnosed {
@@ -145,7 +145,14 @@ pub fn notices(run: &Run, metrics: &Metrics) -> Vec<Notice> {
 }
 
 /// The contents of the page.
-fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &mut Applied) -> Result<Page, RunError> {
+fn contents(
+    run: &Run,
+    record: &Record,
+    metrics: &Metrics,
+    rows: &Rows,
+    train: &Split,
+    model: &mut Applied,
+) -> Result<Page, RunError> {
     let split = &rows.split;
     let codes = model.encode(split)?;
     let scores = model.score(split, 1)?;
@@ -158,11 +165,12 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
     let shown = model.reconstruct(split)?;
     let mixture = Mixture::of(run)?;
     let samples = match run.has_prior() || mixture.is_some() {
-        true if run.data.columns.is_some() => model.sample_from(mixture.as_ref(), PLOTTED, 0)?,
-        true => model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?,
-        false => Shown::default(),
+        true if run.data.columns.is_none() => {
+            model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?.1
+        }
+        _ => Shown::default(),
     };
-    let (marginals, unlike) = tables::marginals(run, split, &samples, model)?;
+    let (of_table, unlike) = super::samples::samples(run, [split, train], mixture.as_ref(), model)?;
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
     let step = |s: &crate::train::StepReport| Step { step: s.step, loss: s.loss, lr: s.lr, beta: s.beta };
     Ok(Page {
@@ -193,7 +201,7 @@ fn contents(run: &Run, record: &Record, metrics: &Metrics, rows: &Rows, model: &
             samples: plane(&samples.means),
         }),
         columns: tables::columns(run, split, &shown),
-        marginals,
+        samples: of_table,
         config: run.config.to_toml()?,
         next: next(run),
     })

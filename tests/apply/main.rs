@@ -57,6 +57,10 @@ fn every_command_works_on_every_kind_of_model() {
     place.done("train --data rows.csv --label kind --keep-label usual --column a=number --column b=number --column c=number --column d=number \
          --column e=number --epochs 120 --lr 0.003 --out table");
     place.done("train --preset autoencoder --data strokes:count=600 --epochs 1 --out plain");
+    for (run, why) in [("points", "--gaps is for rows of a table"), ("table", "training rows has a missing cell")] {
+        let (code, said) = place.refused(&format!("sample {run} --gaps --to x.csv"));
+        assert!(code == 2 && said.contains(why), "{code} {said}");
+    }
     for run in ["images", "points", "table", "plain"] {
         for file in ["report.html", "data.json", "config.toml", "model.safetensors"] {
             assert!(place.path(run).join(file).is_file(), "{run}/{file}");

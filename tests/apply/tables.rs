@@ -1,5 +1,7 @@
 //! Tables with columns of every kind.
 
+use std::collections::HashSet;
+
 use super::place::{Place, read};
 
 /// A table with a column of every kind that two factors explain, and blanks in one cell of ten.
@@ -66,18 +68,45 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
 
     place.done("sample people --count 3000 --to drawn.csv");
     let drawn = read(&place.path("drawn.csv"));
-    let mut reader = csv::Reader::from_reader(drawn.as_bytes());
-    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let records = |text: &str| -> Vec<csv::StringRecord> {
+        csv::Reader::from_reader(text.as_bytes()).records().map(Result::unwrap).collect()
+    };
+    let rows = records(&drawn);
     let numbers = |column: usize| rows.iter().map(|r| r[column].parse::<f64>().unwrap()).collect::<Vec<_>>();
-    let ages = numbers(0);
+    // Rows have names of their own, where the table has some.
+    let names: HashSet<&str> = rows.iter().map(|row| &row[0]).collect();
+    assert!(drawn.starts_with("id,age,income,visits,town,smoker\n") && names.len() == 3000, "{}", &drawn[..99]);
+    assert!(names.iter().all(|name| name[1..].parse::<u32>().unwrap() >= 700), "a name of the data");
+    let ages = numbers(1);
     let mean = ages.iter().sum::<f64>() / 3000.0;
     let deviation = (ages.iter().map(|age| (age - mean).powi(2)).sum::<f64>() / 3000.0).sqrt();
     assert!((mean - 45.0).abs() < 3.0 && (deviation - 12.4).abs() < 2.0, "{mean} {deviation}");
-    assert!(ages.iter().chain(&numbers(2)).all(|v| v.fract() == 0.0) && numbers(2).iter().all(|v| *v >= 0.0));
-    assert!(numbers(1).iter().all(|v| *v > 0.0));
-    assert!(rows.iter().all(|r| ["Cork", "Basel, BS", "Dax"].contains(&&r[3]) && ["yes", "no"].contains(&&r[4])));
+    assert!(ages.iter().chain(&numbers(3)).all(|v| v.fract() == 0.0) && numbers(3).iter().all(|v| *v >= 0.0));
+    assert!(numbers(2).iter().all(|v| *v > 0.0));
+    assert!(rows.iter().all(|r| ["Cork", "Basel, BS", "Dax"].contains(&&r[4]) && ["yes", "no"].contains(&&r[5])));
     let of_means = place.done("sample people --count 500 --mean --to -");
-    assert!(of_means.lines().skip(1).any(|line| line.split(',').next().unwrap().contains('.')), "means have decimals");
+    assert!(of_means.lines().skip(1).any(|line| line.split(',').nth(1).unwrap().contains('.')), "means have decimals");
+
+    // Cells are empty as often as in the data, and it is said how close rows come to those that were trained on.
+    let told = place.json("sample people --count 2000 --gaps --json --to gaps.csv");
+    let empty = |name: &str, column: usize| {
+        let rows = records(&read(&place.path(name)));
+        rows.iter().filter(|row| row[column].is_empty()).count() as f64 / rows.len() as f64
+    };
+    for column in 1..6 {
+        let [data, samples] = ["train.csv", "gaps.csv"].map(|name| empty(name, column));
+        assert!((data - samples).abs() < 0.035 && data > 0.05, "{column}: {data} {samples}");
+    }
+    let of = |rows: &str, figure: &str| told["closeness"][rows][figure].as_f64().unwrap();
+    assert_eq!([of("drawn", "rows"), of("held_out", "rows")], [2000.0, 70.0], "{told}");
+    assert!(of("drawn", "copies") < 20.0 && of("drawn", "near_copies") < 0.2, "{told}");
+    assert!((of("drawn", "distance") / of("held_out", "distance") - 1.0).abs() < 0.3, "{told}");
+    let page = read(&place.path("people/report.html"));
+    for part in
+        ["Told apart", "Nearly copies", "How columns of samples go together", "<caption>Rows of the data</caption>"]
+    {
+        assert!(page.contains(part), "no {part}");
+    }
 
     // What names the rows stays with them.
     for (command, head) in
@@ -90,9 +119,6 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
 
     // What is there stays as it is, digit by digit; what is not is filled in.
     place.done("restore people --data train.csv --to filled.csv");
-    let records = |text: &str| -> Vec<csv::StringRecord> {
-        csv::Reader::from_reader(text.as_bytes()).records().map(Result::unwrap).collect()
-    };
     let (blank, filled) = (records(&read(&place.path("train.csv"))), records(&read(&place.path("filled.csv"))));
     assert_eq!(filled.len(), blank.len());
     let mut gaps = 0;

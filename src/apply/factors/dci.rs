@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 
-use super::forest::{Binned, Forest};
-use super::{Halves, Known, mean};
+use super::super::forest::{Binned, Forest, Growth, Targets};
+use super::{Factor, Halves, Known, mean};
 
 /// The streams of the seed that trees take their rows from, and how many a factor may have.
 const FOREST: u64 = 0x666f_7265_7374 << 16;
 const OF_FACTOR: u64 = 1 << 16;
+/// How trees grow; every split is looked for among all dimensions.
+const GROWTH: Growth = Growth { trees: 50, leaf: 5, depth: 16, tried: usize::MAX };
 
 /// What predictors of the factors from the whole code say of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,20 +35,19 @@ pub struct Dci {
 
 impl Dci {
     pub(super) fn of(known: &Known, halves: &Halves, seed: u64) -> Self {
-        let binned = Binned::of(known, &halves.fitted);
-        let forests: Vec<Forest> = known
-            .factors
-            .iter()
-            .zip(0..)
-            .map(|(factor, number)| {
-                let stream = FOREST + OF_FACTOR * number;
-                Forest::of(&binned, factor, [&halves.fitted, &halves.held], seed, stream)
-            })
-            .collect();
-        let importance: Vec<Vec<f64>> = forests.iter().map(|forest| forest.importance.clone()).collect();
+        let binned = Binned::of(known.rows, known.latent, |row, dimension| known.at(row, dimension), &halves.fitted);
+        let grown = |(factor, number): (&Factor, u64)| {
+            let targets = match factor.ordered {
+                true => Targets::Numbers(&factor.values),
+                false => Targets::Classes(&factor.classes, factor.count),
+            };
+            let forest = Forest::grow(&binned, targets, &halves.fitted, GROWTH, [seed, FOREST + OF_FACTOR * number]);
+            (forest.importance(), forest.explained(&halves.held))
+        };
+        let (importance, informativeness_per_factor): (Vec<Vec<f64>>, Vec<f64>) =
+            known.factors.iter().zip(0..).map(grown).unzip();
         let (disentanglement, disentanglement_per_dimension) = disentanglement(&importance, known.latent);
         let completeness_per_factor: Vec<f64> = importance.iter().map(|shares| one_sided(shares)).collect();
-        let informativeness_per_factor: Vec<f64> = forests.iter().map(|forest| forest.explained).collect();
         Self {
             disentanglement,
             completeness: mean(&completeness_per_factor),

@@ -4,16 +4,13 @@
 //! rows, that it was not fitted to. docs/factors.md has the equations.
 
 mod dci;
-mod forest;
 mod linear;
 mod mig;
 mod sap;
 mod sweep;
 mod votes;
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 pub use dci::Dci;
@@ -22,7 +19,8 @@ pub use sap::Sap;
 pub use sweep::Sweep;
 pub use votes::Votes;
 
-use super::statistics::{active, mean_variances};
+use super::draws::rng;
+use super::statistics::{active, explained, mean_variances};
 use super::{Codes, Prior, RunError};
 use crate::data::{Factors, Split};
 
@@ -178,13 +176,6 @@ impl Known {
     }
 }
 
-/// The generator of one purpose.
-fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream);
-    rng
-}
-
 /// The place of the largest of some numbers, how large it is, and how far above the next largest, or above 0.
 fn gap(numbers: &[f64]) -> (usize, f64, f64) {
     let (mut first, mut best, mut next) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
@@ -200,9 +191,4 @@ fn gap(numbers: &[f64]) -> (usize, f64, f64) {
 
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
-}
-
-/// `1 - squared errors / squared deviations`: 1 of what is predicted exactly, and no less than 0, what the mean would have.
-fn explained(errors: f64, deviations: f64) -> f64 {
-    if deviations > 0.0 { (1.0 - errors / deviations).max(0.0) } else { 0.0 }
 }

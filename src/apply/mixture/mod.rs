@@ -16,7 +16,7 @@ use crate::oracle;
 use crate::train::{CODES, DeviceOptions, MODEL, StepSchedule};
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
-const MOST_ROWS: usize = 30_000;
+pub(crate) const MOST_ROWS: usize = 30_000;
 const MOST_BYTES: usize = 64 << 20;
 
 /// A mixture of `K` normal distributions of codes.

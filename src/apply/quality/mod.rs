@@ -1,19 +1,25 @@
 //! How good samples are, without a network that would have to be downloaded: precision, recall and a Frechet distance between samples
 //! and test rows, in features of a classifier that is trained on the data's own classes, or of a random network.
 
+pub mod associations;
+pub mod closeness;
 mod features;
 mod frechet;
 mod neighbours;
+pub mod records;
+pub mod told_apart;
 
 use serde::Serialize;
 
 use super::{Applied, Mixture, Run, RunError};
-use crate::data::{Dataset, Shape, Split, Values};
+use crate::data::{Dataset, Provenance, Shape, Split, Values};
 use crate::plan::{MISSING, is_missing};
 use crate::train::DeviceOptions;
 use features::{FEATURES, Features};
 use frechet::Normal;
 use neighbours::{NEAREST, Spheres};
+use records::Records;
+use told_apart::ToldApart;
 
 /// Rows of each kind that are compared, if nothing else is said.
 pub const ROWS: usize = 5000;
@@ -52,6 +58,9 @@ pub struct Quality {
     /// Samples from the prior; none of a plain autoencoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior: Option<Likeness>,
+    /// Of a table, how well a forest tells samples from the mixture from test rows; none where there are too few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_apart: Option<ToldApart>,
     /// As many training rows, which the classifier has not seen: what a sampler that draws from the data itself would reach.
     pub reference: Likeness,
 }
@@ -135,11 +144,15 @@ impl Comparison {
         // A conditional model's are of the classes of the test rows.
         let classes = self.real.labels.clone().filter(|_| model.is_conditional()).unwrap_or_default();
         let noise = run.data.columns.is_some() && model.distribution().can_draw();
-        let codes = self.likeness(model, &mixture.draw(count, &classes, seed, 1.0), &classes, noise, seed)?;
+        let (codes, drawn) = self.likeness(model, &mixture.draw(count, &classes, seed, 1.0), &classes, noise, seed)?;
+        let told_apart = run.data.columns.as_ref().filter(|_| noise).and_then(|columns| {
+            let drawn = Records::of(columns, &columns.cells(&drawn, Provenance::Drawn));
+            ToldApart::of(&drawn, &Records::of_split(columns, &self.real), seed)
+        });
         let prior = match run.has_prior() {
             true => {
                 let z = model.prior().draw(count, seed, 1.0);
-                Some(self.likeness(model, &z, &classes, noise, seed)?)
+                Some(self.likeness(model, &z, &classes, noise, seed)?.0)
             }
             false => None,
         };
@@ -151,11 +164,12 @@ impl Comparison {
             neighbours: NEAREST,
             codes,
             prior,
+            told_apart,
             reference: self.reference,
         })
     }
 
-    /// How alike what codes are decoded to and the test rows are.
+    /// How alike what codes are decoded to and the test rows are; and what they are decoded to, of a table.
     fn likeness(
         &mut self,
         model: &mut Applied,
@@ -163,11 +177,12 @@ impl Comparison {
         classes: &[u32],
         noise: bool,
         seed: u64,
-    ) -> Result<Likeness, RunError> {
+    ) -> Result<(Likeness, Vec<f32>), RunError> {
         let (latent, width) = (model.latent(), model.width());
         let bytes = matches!(self.real.values, Values::Bytes(_));
         let some = (MOST_VALUES / width.max(1)).max(1);
         let mut features = Vec::with_capacity(self.real.rows * FEATURES);
+        let mut drawn = Vec::new();
         for (number, z) in z.chunks(some * latent).enumerate() {
             let rows = number * some..number * some + z.len() / latent;
             let mut samples = model.show(z, classes.get(rows.clone()).unwrap_or_default())?;
@@ -180,8 +195,11 @@ impl Comparison {
                 *sample = if is_missing(real) { MISSING } else { *sample };
             }
             features.extend(self.features.of(&Split::of_numbers(&samples.means, bytes, width))?);
+            if noise {
+                drawn.append(&mut samples.means);
+            }
         }
-        Ok(self.known.likeness(&Known::of(features)?))
+        Ok((self.known.likeness(&Known::of(features)?), drawn))
     }
 }
 

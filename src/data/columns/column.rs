@@ -141,6 +141,19 @@ pub enum Cell {
     Missing,
 }
 
+impl Cell {
+    /// The number that it is, in a column of numbers.
+    pub fn number(&self, column: &Column) -> Option<f64> {
+        match self {
+            Cell::Number(number) => Some((*number).into()),
+            Cell::Exact(number) => Some(*number),
+            // Days and times are text.
+            Cell::Word(word) => column.form.read(word),
+            Cell::Missing => None,
+        }
+    }
+}
+
 /// What values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provenance {

@@ -68,24 +68,36 @@ pub fn file_rows(path: &Path, lines: Option<&[u64]>) -> Result<FileRows, DataErr
     Ok(FileRows { has_header: layout.has_header, names: layout.names, header, dialect, numbers, rows })
 }
 
-/// The columns that name rows, and what stands there on some lines: of the columns that are not those of a model, all whose cells
-/// are filled and different from each other.
-pub fn identifiers(path: &Path, known: &[&str], lines: &[u64]) -> Result<Vec<(String, Vec<String>)>, DataError> {
+/// A column that names the rows of a table.
+pub struct Identifier {
+    /// Its name.
+    pub name: String,
+    /// How many of the columns of a model stand before it.
+    pub place: usize,
+    /// What stands there.
+    pub words: Vec<String>,
+}
+
+/// The columns that name rows, and what stands there on some lines, or on all: of the columns that are not those of a model, all whose
+/// cells are filled and different from each other.
+pub fn identifiers(path: &Path, known: &[&str], lines: Option<&[u64]>) -> Result<Vec<Identifier>, DataError> {
     let content = Content::open(path)?;
     let layout = content.layout()?;
     let known: HashSet<&str> = known.iter().copied().collect();
-    let mut others: Vec<usize> =
-        (0..layout.names.len()).filter(|place| !known.contains(layout.names[*place].as_str())).collect();
+    let is_known = |place: &usize| known.contains(layout.names[*place].as_str());
+    let mut others: Vec<usize> = (0..layout.names.len()).filter(|place| !is_known(place)).collect();
     let mut met: Vec<HashSet<String>> = vec![HashSet::new(); others.len()];
     let mut of_lines: HashMap<u64, Vec<String>> = HashMap::new();
-    let wanted: HashSet<u64> = lines.iter().copied().collect();
+    let mut all = Vec::new();
+    let wanted: Option<HashSet<u64>> = lines.map(|lines| lines.iter().copied().collect());
     for record in content.rows(&layout)? {
         let record = record?;
         let cells: Vec<String> = others.iter().map(|place| record.text(*place).into_owned()).collect();
         let different: Vec<bool> =
             cells.iter().zip(&mut met).map(|(cell, met)| !cell.is_empty() && met.insert(cell.clone())).collect();
-        if wanted.contains(&record.number) {
+        if wanted.as_ref().is_none_or(|wanted| wanted.contains(&record.number)) {
             of_lines.insert(record.number, cells);
+            all.push(record.number);
         }
         if different.contains(&false) {
             retain_in_rows(&mut others, &different);
@@ -93,9 +105,14 @@ pub fn identifiers(path: &Path, known: &[&str], lines: &[u64]) -> Result<Vec<(St
             of_lines.values_mut().for_each(|cells| retain_in_rows(cells, &different));
         }
     }
-    let column = |(place, column): (usize, &usize)| {
-        let cells = lines.iter().map(|line| of_lines.get(line).map_or(String::new(), |cells| cells[place].clone()));
-        (layout.names[*column].clone(), cells.collect())
+    let lines = lines.unwrap_or(&all);
+    let column = |(place, column): (usize, &usize)| Identifier {
+        name: layout.names[*column].clone(),
+        place: (0..*column).filter(is_known).count(),
+        words: lines
+            .iter()
+            .map(|line| of_lines.get(line).map_or(String::new(), |cells| cells[place].clone()))
+            .collect(),
     };
     Ok(others.iter().enumerate().map(column).collect())
 }

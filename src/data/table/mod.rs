@@ -7,6 +7,7 @@ mod evidence;
 mod field;
 mod labels;
 mod layout;
+mod names;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plan;
@@ -19,6 +20,7 @@ use std::path::Path;
 use super::DataError;
 use super::raw::{Raw, Request};
 pub use cells::FileRows;
+pub use cells::Identifier;
 pub(super) use cells::{file_rows, identifiers, others};
 use content::Content;
 pub(super) use content::PARQUET;
@@ -159,7 +161,22 @@ mod tests {
         assert_eq!((columns.width(), data.shape.len()), (5 + 3 + 1, 9));
         assert_eq!([&columns.all[1].words, &columns.all[2].words], [&vec!["blue", "green", "red"], &vec!["f", "m"]]);
         assert!(data.notes[0].starts_with("the column who was left out: it has 200 different words in 200 rows"));
+        // Numbers that count the rows name them, too.
+        let counted: String = text
+            .lines()
+            .enumerate()
+            .map(|(i, line)| format!("{},{line}\n", if i == 0 { "n".into() } else { i.to_string() }))
+            .collect();
+        let data = load(&counted, |_| ()).unwrap();
+        assert_eq!(data.columns.unwrap().names(), ["size", "colour", "sex"]);
+        assert!(
+            data.notes[0].starts_with("the column n was left out: it has the numbers from 1 to 200"),
+            "{:?}",
+            data.notes
+        );
         let named = |text: &str| text.parse().unwrap();
+        let data = load(&counted, |o| o.kinds = vec![named("n=number")]).unwrap();
+        assert_eq!(data.columns.unwrap().names()[0], "n");
         let data = load(&text, |o| o.kinds = vec![named("size=count"), named("sex=category")]).unwrap();
         assert_eq!(kinds(&data.columns.unwrap()), [Kind::Count, Kind::Category, Kind::Category]);
         let without = |o: &mut Options| (o.kinds = vec![named("sex=ignore")], o.drop_columns = vec!["SIZE".into()]).1;

@@ -10,6 +10,7 @@ use super::super::{DataError, Missing, Origins, Shape, Split, Unseen, Values};
 use super::content::Content;
 use super::labels::Labels;
 use super::layout::Chosen;
+use super::names;
 use super::plan::{Plan, Planned};
 use super::records::Record;
 use super::words::Words;
@@ -175,6 +176,15 @@ impl<'a> Reader<'a> {
                 keep[place] = false;
                 // It is not one of those without any value.
                 self.missing[place] = 0;
+            } else if is_free && filled == rows && raw.asked.is_none() && self.words[place].is_none() {
+                let cells = || self.values.iter().skip(place).step_by(columns.len()).copied();
+                if let Some(why) = names::why(&raw.column, cells).filter(|_| columns.len() > 1) {
+                    notes.push(format!(
+                        "the column {name} was left out: {why}, which name rows rather than describe them; --column '{name}=number' learns \
+                         from it all the same"
+                    ));
+                    keep[place] = false;
+                }
             }
         }
         if keep.contains(&false) {

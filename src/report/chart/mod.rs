@@ -3,12 +3,16 @@
 mod bars;
 mod cloud;
 mod frame;
+mod histogram;
 mod lines;
+mod matrix;
 mod scale;
 
 pub use bars::{Bar, Bars};
 pub use cloud::{Cloud, Group};
+pub use histogram::{Histogram, Steps};
 pub use lines::{Heights, Lines, Series};
+pub use matrix::Matrix;
 
 use super::markup::escape;
 

@@ -73,6 +73,11 @@ impl Scale {
         Self { low, high, spread: Spread::Logarithm, ticks: found }
     }
 
+    /// The same axis with other ticks.
+    pub fn with_ticks(self, ticks: Vec<(f64, String)>) -> Self {
+        Self { ticks, ..self }
+    }
+
     /// The place of a value, from 0 to 1 between the axis's ends.
     pub fn place(&self, value: f64) -> Option<f64> {
         if !is_plottable(value) {

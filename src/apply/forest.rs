@@ -1,51 +1,60 @@
 //! A random forest: trees that each split a draw of the rows, with replacement, by thresholds of single dimensions.
 //!
-//! A split takes off as much as it can of the squared deviations from the mean: of an ordered factor those of its value, of another
-//! one those of a column of zeros and ones for each class (Gini's impurity).
+//! A split takes off as much as it can of the squared deviations from the mean: of numbers those of their values, of classes those of a
+//! column of zeros and ones for each class (Gini's impurity).
 
 use rand::RngExt;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::{Factor, Known, explained, rng};
+use super::draws::rng;
+use super::statistics::explained;
 
-/// Trees.
-const TREES: usize = 50;
-/// Rows of a leaf at least.
-const LEAF: usize = 5;
-/// Splits from the root to a leaf at most.
-const DEPTH: usize = 16;
 /// Values of a dimension that are told apart at most.
 const BINS: usize = 256;
 
-/// What a forest says of a factor.
-pub struct Forest {
-    /// `(Z)`: each dimension's share of the squared deviations that splits took off, the mean over the trees; zeros if nothing could
-    /// be split.
-    pub importance: Vec<f64>,
-    /// R2 of the rows that were held out.
-    pub explained: f64,
+/// How trees grow.
+#[derive(Debug, Clone, Copy)]
+pub struct Growth {
+    /// How many trees there are.
+    pub trees: usize,
+    /// Rows of a leaf at least.
+    pub leaf: usize,
+    /// Splits from the root to a leaf at most.
+    pub depth: usize,
+    /// Dimensions that each split is looked for among, drawn anew for each; all where there are no more.
+    pub tried: usize,
 }
 
-/// Dimensions of codes in bins, which hold the same number of fitted rows each, as far as values are different.
+/// Trees, and what they were grown from.
+pub struct Forest<'a> {
+    binned: &'a Binned,
+    targets: Targets<'a>,
+    trees: Vec<Tree>,
+}
+
+/// Dimensions of rows in bins, which hold the same number of fitted rows each, as far as values are different.
 pub struct Binned {
-    /// `(Z, N)`
+    /// `(F, N)`
     bins: Vec<u8>,
     rows: usize,
-    latent: usize,
+    dimensions: usize,
 }
 
 impl Binned {
-    pub fn of(known: &Known, fitted: &[usize]) -> Self {
+    /// Rows of so many dimensions, of which `at` gives a row's value in one.
+    pub fn of(rows: usize, dimensions: usize, at: impl Fn(usize, usize) -> f64 + Sync, fitted: &[usize]) -> Self {
         let of_dimension = |dimension: usize| {
-            let mut sorted: Vec<f64> = fitted.iter().map(|row| known.at(*row, dimension)).collect();
+            let mut sorted: Vec<f64> = fitted.iter().map(|row| at(*row, dimension)).collect();
             sorted.sort_unstable_by(f64::total_cmp);
             let mut cuts: Vec<f64> =
                 (1..BINS).filter_map(|cut| sorted.get(cut * sorted.len() / BINS).copied()).collect();
             cuts.dedup();
-            (0..known.rows).map(|row| cuts.partition_point(|cut| *cut <= known.at(row, dimension)) as u8).collect()
+            (0..rows).map(|row| cuts.partition_point(|cut| *cut <= at(row, dimension)) as u8).collect()
         };
-        let bins: Vec<Vec<u8>> = (0..known.latent).into_par_iter().map(of_dimension).collect();
-        Self { bins: bins.concat(), rows: known.rows, latent: known.latent }
+        let bins: Vec<Vec<u8>> = (0..dimensions).into_par_iter().map(of_dimension).collect();
+        Self { bins: bins.concat(), rows, dimensions }
     }
 
     fn of_dimension(&self, dimension: usize) -> &[u8] {
@@ -53,17 +62,29 @@ impl Binned {
     }
 }
 
-impl Forest {
-    /// Predicts a factor from codes; `stream` is that of the seed for the first tree.
-    pub fn of(binned: &Binned, factor: &Factor, [fitted, held]: [&[usize]; 2], seed: u64, stream: u64) -> Self {
+impl<'a> Forest<'a> {
+    /// Trees that predict targets; `stream` is that of the seed for the first tree.
+    pub fn grow(
+        binned: &'a Binned,
+        targets: Targets<'a>,
+        fitted: &[usize],
+        growth: Growth,
+        [seed, stream]: [u64; 2],
+    ) -> Self {
         let grow = |number: usize| {
             let mut rng = rng(seed, stream + number as u64);
             let drawn = (0..fitted.len()).map(|_| fitted[rng.random_range(0..fitted.len())]).collect();
-            Tree::grow(binned, factor, drawn)
+            Tree::grow(binned, &targets, drawn, growth, &mut rng)
         };
-        let trees: Vec<Tree> = (0..TREES).into_par_iter().map(grow).collect();
-        let mut importance = vec![0.0; binned.latent];
-        for tree in &trees {
+        let trees = (0..growth.trees).into_par_iter().map(grow).collect();
+        Self { binned, targets, trees }
+    }
+
+    /// `(F)`: each dimension's share of the squared deviations that splits took off, the mean over the trees; zeros if nothing could be
+    /// split.
+    pub fn importance(&self) -> Vec<f64> {
+        let mut importance = vec![0.0; self.binned.dimensions];
+        for tree in &self.trees {
             let all: f64 = tree.gains.iter().sum();
             if all > 0.0 {
                 importance.iter_mut().zip(&tree.gains).for_each(|(sum, gain)| *sum += gain / all);
@@ -73,44 +94,44 @@ impl Forest {
         if all > 0.0 {
             importance.iter_mut().for_each(|share| *share /= all);
         }
-        Self { importance, explained: held_out(&trees, binned, factor, held) }
+        importance
     }
-}
 
-/// R2 of the mean of the trees.
-fn held_out(trees: &[Tree], binned: &Binned, factor: &Factor, held: &[usize]) -> f64 {
-    let targets = Targets::of(factor);
-    let mut sums = vec![0.0; targets.width()];
-    held.iter().for_each(|row| _ = targets.add(*row, 1.0, &mut sums));
-    let means: Vec<f64> = sums.iter().map(|sum| sum / held.len().max(1) as f64).collect();
-    let of_row = |row: &usize| {
-        let mut found = vec![0.0; targets.width()];
-        trees.iter().for_each(|tree| tree.add(*row, binned, 1.0 / trees.len() as f64, &mut found));
-        let mut target = vec![0.0; targets.width()];
-        targets.add(*row, 1.0, &mut target);
-        let squares = |from: &[f64]| target.iter().zip(from).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
-        (squares(&found), squares(&means))
-    };
-    // Sums in the order of the rows, so that they do not depend on the threads.
-    let all: Vec<(f64, f64)> = held.par_iter().map(of_row).collect();
-    let (errors, deviations) = all.iter().fold((0.0, 0.0), |sum, of_row| (sum.0 + of_row.0, sum.1 + of_row.1));
-    explained(errors, deviations)
+    /// What is predicted of a row: the mean of the trees, a number or a share for each class.
+    pub fn predict(&self, row: usize) -> Vec<f64> {
+        let mut found = vec![0.0; self.targets.width()];
+        self.trees.iter().for_each(|tree| tree.add(row, self.binned, 1.0 / self.trees.len() as f64, &mut found));
+        found
+    }
+
+    /// R2 of rows that were held out.
+    pub fn explained(&self, held: &[usize]) -> f64 {
+        let targets = &self.targets;
+        let mut sums = vec![0.0; targets.width()];
+        held.iter().for_each(|row| _ = targets.add(*row, 1.0, &mut sums));
+        let means: Vec<f64> = sums.iter().map(|sum| sum / held.len().max(1) as f64).collect();
+        let of_row = |row: &usize| {
+            let mut target = vec![0.0; targets.width()];
+            targets.add(*row, 1.0, &mut target);
+            let squares = |from: &[f64]| target.iter().zip(from).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+            (squares(&self.predict(*row)), squares(&means))
+        };
+        // Sums in the order of the rows, so that they do not depend on the threads.
+        let all: Vec<(f64, f64)> = held.par_iter().map(of_row).collect();
+        let (errors, deviations) = all.iter().fold((0.0, 0.0), |sum, of_row| (sum.0 + of_row.0, sum.1 + of_row.1));
+        explained(errors, deviations)
+    }
 }
 
 /// What is predicted of a row: a number, or zeros and ones.
-enum Targets<'a> {
+pub enum Targets<'a> {
+    /// A number of each row.
     Numbers(&'a [f64]),
+    /// The class of each row, and how many there are.
     Classes(&'a [usize], usize),
 }
 
-impl<'a> Targets<'a> {
-    fn of(factor: &'a Factor) -> Self {
-        match factor.ordered {
-            true => Targets::Numbers(&factor.values),
-            false => Targets::Classes(&factor.classes, factor.count),
-        }
-    }
-
+impl Targets<'_> {
     fn width(&self) -> usize {
         match self {
             Targets::Numbers(_) => 1,
@@ -139,7 +160,7 @@ enum Node {
 
 struct Tree {
     nodes: Vec<Node>,
-    /// `(Z)`: squared deviations taken off.
+    /// `(F)`: squared deviations taken off.
     gains: Vec<f64>,
 }
 
@@ -151,12 +172,11 @@ struct Best {
 }
 
 impl Tree {
-    fn grow(binned: &Binned, factor: &Factor, drawn: Vec<usize>) -> Self {
-        let targets = Targets::of(factor);
-        let mut tree = Self { nodes: vec![Node::Leaf(Vec::new())], gains: vec![0.0; binned.latent] };
+    fn grow(binned: &Binned, targets: &Targets<'_>, drawn: Vec<usize>, growth: Growth, rng: &mut ChaCha8Rng) -> Self {
+        let mut tree = Self { nodes: vec![Node::Leaf(Vec::new())], gains: vec![0.0; binned.dimensions] };
         let mut open = vec![(0, drawn, 0)];
         while let Some((node, rows, depth)) = open.pop() {
-            let best = if depth < DEPTH { best(binned, &targets, &rows) } else { None };
+            let best = if depth < growth.depth { best(binned, targets, &rows, growth, rng) } else { None };
             let Some(Best { gain, dimension, last }) = best else {
                 let mut sums = vec![0.0; targets.width()];
                 rows.iter().for_each(|row| _ = targets.add(*row, 1.0, &mut sums));
@@ -192,8 +212,8 @@ impl Tree {
 }
 
 /// The split that takes off most; none if there is none that leaves enough rows on both sides.
-fn best(binned: &Binned, targets: &Targets<'_>, rows: &[usize]) -> Option<Best> {
-    if rows.len() < 2 * LEAF {
+fn best(binned: &Binned, targets: &Targets<'_>, rows: &[usize], growth: Growth, rng: &mut ChaCha8Rng) -> Option<Best> {
+    if rows.len() < 2 * growth.leaf {
         return None;
     }
     let count = rows.len() as f64;
@@ -203,7 +223,11 @@ fn best(binned: &Binned, targets: &Targets<'_>, rows: &[usize]) -> Option<Best> 
     let least = 1e-9 * (whole / count).abs().max(1e-300);
     let mut best: Option<Best> = None;
     let mut sorted = Vec::new();
-    for dimension in 0..binned.latent {
+    let tried: Vec<usize> = match growth.tried < binned.dimensions {
+        true => index::sample(rng, binned.dimensions, growth.tried).into_vec(),
+        false => (0..binned.dimensions).collect(),
+    };
+    for dimension in tried {
         let bins = binned.of_dimension(dimension);
         sort(rows, bins, &mut sorted);
         let (mut left, mut right) = (vec![0.0; targets.width()], all.clone());
@@ -212,7 +236,7 @@ fn best(binned: &Binned, targets: &Targets<'_>, rows: &[usize]) -> Option<Best> 
             of_left += targets.add(*row, 1.0, &mut left);
             of_right += targets.add(*row, -1.0, &mut right);
             let (below, above) = (place + 1, rows.len() - place - 1);
-            let is_cut = above >= LEAF && below >= LEAF && bins[sorted[place + 1]] > bins[*row];
+            let is_cut = above >= growth.leaf && below >= growth.leaf && bins[sorted[place + 1]] > bins[*row];
             if !is_cut {
                 continue;
             }

@@ -1,0 +1,97 @@
+//! Rows of a table in a form in which they can be compared.
+
+use std::collections::HashMap;
+
+use crate::data::{Cell, Column, Columns, Provenance, Split};
+
+/// Deviations that are as far apart as two different words.
+const FAR: f64 = 4.0;
+/// How finely numbers without decimals are told apart, in values.
+const FINENESS: f64 = 1e4;
+
+/// Rows of a table, cell by cell.
+pub struct Records<'a> {
+    columns: &'a Columns,
+    /// How many rows there are.
+    pub rows: usize,
+    /// `(N, C)`: values of numbers over [`FAR`], and places of words; NaN where a cell is missing.
+    cells: Vec<f32>,
+    /// `(N, C)`: what of a cell makes rows the same.
+    keys: Vec<i64>,
+}
+
+impl<'a> Records<'a> {
+    /// Of cells `(N, C)`.
+    pub fn of(columns: &'a Columns, cells: &[Cell]) -> Self {
+        let count = columns.len().max(1);
+        let mut all = Self {
+            columns,
+            rows: cells.len() / count,
+            cells: Vec::with_capacity(cells.len()),
+            keys: Vec::with_capacity(cells.len()),
+        };
+        let places: Vec<HashMap<&str, usize>> = columns
+            .all
+            .iter()
+            .map(|column| column.words.iter().enumerate().map(|(place, word)| (word.as_str(), place)).collect())
+            .collect();
+        for (place, cell) in cells.iter().enumerate() {
+            let (cell, key) = comparable(&columns.all[place % count], &places[place % count], cell);
+            all.cells.push(cell);
+            all.keys.push(key);
+        }
+        all
+    }
+
+    /// Of rows as a model takes them.
+    pub fn of_split(columns: &'a Columns, split: &Split) -> Self {
+        Self::of(columns, &columns.cells(&split.numbers(0..split.rows, columns.width()), Provenance::Kept))
+    }
+
+    /// How many columns there are.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// What makes a row the same as another.
+    pub fn key(&self, row: usize) -> &[i64] {
+        &self.keys[row * self.columns()..(row + 1) * self.columns()]
+    }
+
+    /// A row's comparable cells.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.cells[row * self.columns()..(row + 1) * self.columns()]
+    }
+
+    /// A column's comparable cells.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f32> + '_ {
+        self.cells.iter().skip(column).step_by(self.columns().max(1)).copied()
+    }
+
+    /// How many words a column has; none of numbers.
+    pub fn words(&self, column: usize) -> Option<usize> {
+        let column = &self.columns.all[column];
+        column.kind.is_of_words().then_some(column.words.len())
+    }
+
+    /// A column's name.
+    pub fn name(&self, column: usize) -> &str {
+        &self.columns.all[column].name
+    }
+}
+
+/// A cell as a number that can be compared, and what makes it the same as another.
+fn comparable(column: &Column, places: &HashMap<&str, usize>, cell: &Cell) -> (f32, i64) {
+    if let (true, Cell::Word(word)) = (column.kind.is_of_words(), cell) {
+        // Words that are grouped are the last one.
+        let place = places.get(word.as_str()).copied().unwrap_or(column.words.len().saturating_sub(1));
+        return (place as f32, place as i64);
+    }
+    let Some(number) = cell.number(column) else { return (f32::NAN, i64::MIN) };
+    let value = column.to_value(number);
+    let key = match column.decimals {
+        Some(decimals) => number * 10_f64.powi(decimals.into()),
+        None => value * FINENESS,
+    };
+    ((value / FAR) as f32, key.round() as i64)
+}

@@ -1,0 +1,105 @@
+//! Drawn rows of a table beside the rows that the model was trained on: their gaps, names for them, and whether any is a copy.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::encode::known_columns;
+use super::run_args::{DrawArgs, own_data};
+use super::sheet::Sheet;
+use crate::apply::quality::closeness::{Closeness, Distances};
+use crate::apply::quality::records::Records;
+use crate::apply::{Applied, Run, RunError, Shown, gaps};
+use crate::data::{self, Dataset, Identifier};
+
+/// The table that a run was trained on, read again.
+pub struct Table<'a> {
+    run: &'a Run,
+    data: Dataset,
+}
+
+impl<'a> Table<'a> {
+    /// Of a run on a table; none of another one, or where the table cannot be read, which is said. It must be there for `--gaps`.
+    pub fn of(run: &'a Run, draws: &DrawArgs) -> Result<Option<Self>, RunError> {
+        if run.data.columns.is_none() {
+            return match draws.gaps {
+                true => {
+                    Err(RunError::Unfit("--gaps is for rows of a table: nothing else has cells to leave empty".into()))
+                }
+                false => Ok(None),
+            };
+        }
+        match own_data(run) {
+            Ok(data) => Ok(Some(Self { run, data })),
+            Err(error) if draws.gaps => Err(error),
+            Err(error) => {
+                warning!(
+                    "whether drawn rows are copies is not known, and columns that name rows are left out: {error}"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Leaves cells empty, if that is asked for.
+    pub fn leave_gaps(
+        &self,
+        draws: &DrawArgs,
+        model: &mut Applied,
+        z: &[f32],
+        shown: &mut Shown,
+        seed: u64,
+    ) -> Result<(), RunError> {
+        match (&self.run.data.columns, draws.gaps) {
+            (Some(columns), true) => gaps::leave(model, columns, &self.data.train, z, &mut shown.means, seed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives rows names of their own, in the columns that name rows in the table.
+    pub fn named(&self, mut sheet: Sheet, rows: usize, seed: u64) -> Sheet {
+        let path = Path::new(&self.run.config.data.source);
+        // The table was read a moment ago; what cannot be read now only names rows.
+        let columns = data::identifiers(path, &known_columns(self.run), None).unwrap_or_default();
+        let is_name = |column: &Identifier| !column.words.iter().any(|word| is_measured(word));
+        // The last first, so that the places of the others stay.
+        for column in columns.iter().rev().filter(|column| is_name(column)) {
+            sheet.insert(column.place, &column.name, data::invent(&column.words, rows, seed));
+        }
+        sheet
+    }
+
+    /// How close drawn rows come to training rows.
+    pub fn closeness(&self, draws: &DrawArgs, drawn: &Shown) -> Option<Closeness> {
+        let columns = self.run.data.columns.as_ref()?;
+        let drawn = Records::of(columns, &columns.cells(&drawn.means, draws.provenance()));
+        let [held_out, train] = [&self.data.test, &self.data.train].map(|rows| Records::of_split(columns, rows));
+        Some(Closeness::of(&drawn, &held_out, &train))
+    }
+}
+
+/// Whether a cell is a number with a fraction, which is measured and names nothing.
+fn is_measured(word: &str) -> bool {
+    word.replace(',', ".").parse::<f64>().is_ok_and(|number| number.fract() != 0.0)
+}
+
+/// Says on stderr how close drawn rows come to training rows.
+pub fn tell(closeness: &Closeness) {
+    let mut out = std::io::stderr().lock();
+    let mut line = |name: &str, of: &Distances| {
+        let near = of.near_copies.map_or(String::new(), |share| format!(", {:.1} % nearly", 100.0 * share));
+        let Distances { rows, copies, distance, .. } = of;
+        _ = writeln!(
+            out,
+            "{name:10} {copies} of {rows} rows are copies of training rows{near}; the median is {distance:.3} from the closest"
+        );
+    };
+    line("drawn", &closeness.drawn);
+    if let Some(held_out) = &closeness.held_out {
+        line("held out", held_out);
+    }
+    if let Some(what) = closeness.gives_away() {
+        warning!(
+            "{what}: the model has learned rows by heart; train with fewer epochs or a larger --beta, or leave out columns that name rows"
+        );
+    }
+}
