@@ -1,6 +1,7 @@
 //! How unusual rows are to a model: their scores, where these lie among those of training rows, and what they owe to each
 //! column of a table or region of an image.
 
+use super::joined::Joined;
 use super::{Applied, Run, RunError, statistics, units};
 use crate::data::{Cell, Columns, Kind, Provenance, Shape, Split, Unseen};
 use crate::plan::is_missing;
@@ -61,9 +62,13 @@ impl Usual {
 /// Scores of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// The negative ELBO of each row, which depends on its content and the run's seed alone; of rows that [`Scores::raise`] raised, one
-    /// above those of all others.
+    /// What rows are ranked by: the negative ELBO, or what [`Scores::join`] makes of it; of rows that [`Scores::raise`] raised, a score above
+    /// those of all others.
     pub scores: Vec<f64>,
+    /// The negative ELBO of each row, which depends on its content and the run's seed alone.
+    pub negative_elbos: Vec<f64>,
+    /// How far each row is from training rows, if that was joined.
+    pub distances: Option<Vec<f64>>,
     /// The mean squared error of each row's reconstruction, in the units the model was trained with.
     pub errors: Vec<f64>,
     /// How many parts a row has.
@@ -78,7 +83,8 @@ impl Scores {
         let (width, distribution, intervals) =
             (model.width(), model.distribution().clone(), model.intervals().cloned());
         let beside = |x: &[f32]| intervals.as_ref().map_or_else(|| vec![0.0; x.len()], |columns| columns.beside(x));
-        let scores = model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
+        let scores: Vec<f64> =
+            model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
         let mut errors = Vec::with_capacity(rows.rows);
         let mut losses = Vec::with_capacity(rows.rows * parts.len());
         model.reconstruct_each(rows, |row, mean, parameters| {
@@ -90,7 +96,18 @@ impl Scores {
             let loss = |i: &usize| distribution.loss(*i, [x[*i], beside[*i]], mean[*i], parameters(*i));
             losses.extend(parts.iter().map(|part| part.iter().map(loss).sum::<f64>()));
         })?;
-        Ok(Self { scores, errors, parts: parts.len(), losses })
+        Ok(Self { negative_elbos: scores.clone(), scores, distances: None, errors, parts: parts.len(), losses })
+    }
+
+    /// Joins the negative ELBOs of a table's rows, and those of `usual`, training rows, with their distances to training rows: each in
+    /// deviations of the training rows, which are added. `trained` says which rows were trained on.
+    pub fn join(&mut self, usual: &mut Self, columns: &Columns, [rows, train]: [&Split; 2], trained: Option<&[bool]>) {
+        let joined = Joined::of(columns, train, &usual.negative_elbos);
+        let is_trained = |row: usize| trained.is_some_and(|trained| trained[row]);
+        let (scores, distances) = joined.score(rows, &self.negative_elbos, is_trained);
+        (self.scores, self.distances) = (scores, Some(distances));
+        let (scores, distances) = joined.score(train, &usual.negative_elbos, |_| true);
+        (usual.scores, usual.distances) = (scores, Some(distances));
     }
 
     /// Raises the scores of rows with something that no training row had, above those of all other rows and of the training rows: among
@@ -220,7 +237,14 @@ mod tests {
         assert_eq!((usual.score_at(0.99), usual.score_at(1.0), usual.score_at(0.0)), (99.0, 100.0, 1.0));
         // The median is 50, and half of the others are up to 25 away.
         assert!((usual.far() - (50.0 + 3.5 * 25.0 / 0.6745)).abs() < 1e-9, "{}", usual.far());
-        let found = Scores { scores: vec![0.0; 2], errors: Vec::new(), parts: 2, losses: vec![4.0, 3.0, 0.5, 1.0] };
+        let found = Scores {
+            scores: vec![0.0; 2],
+            negative_elbos: vec![0.0; 2],
+            distances: None,
+            errors: Vec::new(),
+            parts: 2,
+            losses: vec![4.0, 3.0, 0.5, 1.0],
+        };
         assert_eq!(found.shares(Some(&usual)), [0.75, 0.25, 0.0, 0.0]);
         let mut found = Scores { scores: vec![3.0, 500.0, -2.0, f64::NAN, 900.0], ..found.clone() };
         let unseen = |row: usize| Unseen { row, column: 0, why: String::new() };

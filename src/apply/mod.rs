@@ -13,6 +13,7 @@ mod forest;
 pub mod gaps;
 pub mod importance;
 pub mod inference;
+mod joined;
 pub mod mixture;
 mod model;
 mod prior;

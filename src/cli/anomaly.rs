@@ -88,8 +88,12 @@ struct Strange {
     trained: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     anomalous: Option<bool>,
-    /// The negative ELBO.
+    /// What rows are ranked by: of a table the negative ELBO and the distance to training rows, joined; else the negative ELBO.
     score: f64,
+    negative_elbo: f64,
+    /// How far the row is from training rows, of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distance: Option<f64>,
     /// The share of the training rows with a lower score.
     #[serde(skip_serializing_if = "Option::is_none")]
     quantile: Option<f64>,
@@ -116,6 +120,10 @@ struct Record {
     roc_auc: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     average_precision: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roc_auc_of_negative_elbo: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roc_auc_of_distance: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roc_auc_of_error: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,6 +175,8 @@ impl Table {
             trained: self.trained.as_ref().map(|trained| trained[row]),
             anomalous: self.is_anomalous(row),
             score: self.found.scores[row],
+            negative_elbo: self.found.negative_elbos[row],
+            distance: self.found.distances.as_ref().map(|distances| distances[row]),
             quantile: self.quantiles.as_ref().map(|quantiles| quantiles[row]),
             error: self.found.errors[row],
             parts: by_share.iter().take(3).filter(|i| shares[**i] > 0.0).map(part).collect(),
@@ -189,13 +199,17 @@ impl Table {
             text.push(("unseen".into(), words(&|row| self.unseen[row].join("; "))));
         }
         let mut figures = vec!["score".to_string(), "error".to_string()];
+        if self.found.distances.is_some() {
+            figures.extend(["negative_elbo", "distance"].map(String::from));
+        }
         figures.extend(self.quantiles.iter().map(|_| "quantile".to_string()));
         figures.extend(self.parts.iter().map(|name| format!("share of {name}")));
         let of_row = |row: &usize| {
             let quantile = self.quantiles.as_ref().map(|quantiles| quantiles[*row]);
             let shares = self.shares[row * self.parts.len()..(row + 1) * self.parts.len()].iter().copied();
             let figures = [self.found.scores[*row], self.found.errors[*row]];
-            figures.into_iter().chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
+            let joined = self.found.distances.iter().flat_map(|all| [self.found.negative_elbos[*row], all[*row]]);
+            figures.into_iter().chain(joined).chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
         };
         Sheet { text, names: figures, numbers: self.order.iter().flat_map(of_row).collect(), ..names }
     }
@@ -263,8 +277,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (parts, of_parts) =
         anomaly::parts(run.data.shape, run.data.columns.as_ref(), names_of(run.data.shape, run.data.columns.as_ref()));
     let mut scored = |rows: &Split| Scores::of(&mut model, rows, args.draws as usize, &of_parts);
-    let usual = match usual {
-        Ok(usual) => Some(Usual::of(scored(&usual.split)?)),
+    let mut usual = match usual {
+        Ok(usual) => Some((scored(&usual.split)?, usual.split)),
         Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {
             return Err(error.into());
         }
@@ -274,6 +288,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     let mut found = scored(&rows.split)?;
+    if let (Some((usual, train)), Some(columns)) = (&mut usual, &run.data.columns) {
+        found.join(usual, columns, [&rows.split, &*train], trained.as_deref());
+    }
+    let usual = usual.map(|(usual, _)| Usual::of(usual));
     found.raise(&rows.split.unseen, usual.as_ref());
     let mut unseen = vec![Vec::new(); rows.split.rows];
     for Unseen { row, column, why } in &rows.split.unseen {
@@ -291,7 +309,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         parts,
         found,
     };
-    let (scores, errors) = (&table.found.scores, &table.found.errors);
+    let (scores, errors, distances) = (&table.found.scores, &table.found.errors, table.found.distances.as_deref());
     let figure = |of: fn(&[f64], &[bool]) -> Option<f64>, by: &[f64]| marked.as_ref().and_then(|m| of(by, m));
     let most = table.order.iter().take(args.top as usize);
     let strangest: Vec<usize> = most.clone().copied().collect();
@@ -305,6 +323,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         draws: args.draws,
         roc_auc: figure(statistics::roc_auc, scores),
         average_precision: figure(statistics::average_precision, scores),
+        roc_auc_of_negative_elbo: distances.and_then(|_| figure(statistics::roc_auc, &table.found.negative_elbos)),
+        roc_auc_of_distance: distances.and_then(|distances| figure(statistics::roc_auc, distances)),
         roc_auc_of_error: figure(statistics::roc_auc, errors),
         average_precision_of_error: figure(statistics::average_precision, errors),
         threshold: table.threshold,
@@ -415,12 +435,17 @@ fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Ve
 
 fn print(record: &Record) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "rows     {}, scored by their negative ELBO over {} draws", record.rows, record.draws)?;
+    let is_joined = record.strangest.iter().any(|strange| strange.distance.is_some());
+    let with = if is_joined { " and their distance to training rows" } else { "" };
+    writeln!(out, "rows     {}, scored by their negative ELBO over {} draws{with}", record.rows, record.draws)?;
     if let (Some(count), Some(threshold)) = (record.anomalous_rows, record.threshold) {
         writeln!(out, "found    {count} anomalous, with scores above {threshold:.3}")?;
     }
     if let (Some(auc), Some(precision)) = (record.roc_auc, record.average_precision) {
         writeln!(out, "ROC-AUC  {auc:.4}, average precision {precision:.4}")?;
+    }
+    if let (Some(elbo), Some(distance)) = (record.roc_auc_of_negative_elbo, record.roc_auc_of_distance) {
+        writeln!(out, "         {elbo:.4} by the negative ELBO alone, {distance:.4} by the distance alone")?;
     }
     if let (Some(auc), Some(precision)) = (record.roc_auc_of_error, record.average_precision_of_error) {
         writeln!(out, "         {auc:.4} and {precision:.4} by the reconstruction error alone")?;
@@ -432,7 +457,16 @@ fn print(record: &Record) -> std::io::Result<()> {
             "unseen   {rows} with something that no training row had: their scores are above those of all others"
         )?;
     }
-    writeln!(out, "score    negative ELBO: the higher, the less the model expects such a row")?;
+    match is_joined {
+        true => {
+            writeln!(
+                out,
+                "score    negative ELBO, the higher the less the model expects such a row, and the distance"
+            )?;
+            writeln!(out, "         to training rows: deviations of both from what training rows have, added")?;
+        }
+        false => writeln!(out, "score    negative ELBO: the higher, the less the model expects such a row")?,
+    }
     writeln!(out, "quantile share of the training rows with a lower score")?;
     writeln!(out, "error    mean square of what the reconstruction is off, in deviations of the columns")?;
     writeln!(out, "     row       score  quantile       error  origin, class: what is unusual of it")?;

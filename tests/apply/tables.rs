@@ -117,6 +117,25 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
         assert!(named.starts_with(head) && named.contains(",P800,"), "{command}: {}", &named[..200]);
     }
 
+    // Two witnesses are joined: what the model makes of a row, and how far it is from training rows.
+    let odd = "id,age,income,visits,town,smoker\nX1,44,9000.00,2,Dax,no\nX2,20,90000.00,40,Cork,no\n";
+    std::fs::write(place.path("odd.csv"), odd).unwrap();
+    let found = place.json("anomaly people --data odd.csv --json --to odd.csv.scores.csv");
+    let strangest = found["strangest"].as_array().unwrap();
+    assert!(strangest[0]["row"] == 1 && strangest[1]["row"] == 0, "{found}");
+    let of = |row: usize, figure: &str| strangest[row][figure].as_f64().unwrap();
+    for figure in ["score", "negative_elbo", "distance"] {
+        assert!(of(0, figure) > of(1, figure), "{figure}: {found}");
+    }
+    // A score does not depend on the rows beside it.
+    std::fs::write(
+        place.path("one.csv"),
+        odd.lines().filter(|line| !line.starts_with("X1")).collect::<Vec<_>>().join("\n"),
+    )
+    .unwrap();
+    let alone = place.json("anomaly people --data one.csv --json --to one.csv.scores.csv");
+    assert_eq!(alone["strangest"][0]["score"], found["strangest"][0]["score"]);
+
     // What is there stays as it is, digit by digit; what is not is filled in.
     place.done("restore people --data train.csv --to filled.csv");
     let (blank, filled) = (records(&read(&place.path("train.csv"))), records(&read(&place.path("filled.csv"))));

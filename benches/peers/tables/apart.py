@@ -2,8 +2,10 @@
 """How well generated rows of tables pass for real ones. Of each FILE.csv=TARGET, 70 % of the rows are learned from, and as many are drawn.
 Three figures, means over seeds: the ROC-AUC with which a random forest of 200 trees tells as many drawn rows from the held-out real ones
 (five folds; 0.5 is a guess), and how good a forest is at the target of the held-out rows that was trained on real rows, and on drawn ones
-(the share that is right of words and of up to ten numbers, else R2). Prints a Markdown table. Needs scikit-learn, pandas and the built
-program."""
+(the share that is right of words and of up to ten numbers, else R2). With --rivals the same of SDV's GaussianCopula, CTGAN and TVAE, with
+their own settings. Prints a Markdown table. Needs scikit-learn, pandas and the built program, and SDV for the rivals."""
+import contextlib
+import io
 import pathlib
 import sys
 import tempfile
@@ -57,35 +59,70 @@ def right(rows, test, target, seed):
     return np.mean(forest.fit(inputs, rows[target].astype(str)).predict(others) == test[target].astype(str))
 
 
+def by_wgvae(wgvae, folder, train, seed):
+    train.to_csv(folder / "train.csv", index=False)
+    wgvae("train", "--data", "train.csv", "--out", "run", "--replace", "--quiet", "--seed", seed)
+    trained = time.monotonic()
+    wgvae("sample", "run", "--count", len(train), "--seed", seed, "--to", "drawn.csv")
+    return pd.read_csv(folder / "drawn.csv"), trained
+
+
+def by_rival(name):
+    def draw(train, seed):
+        import sdv.single_table
+        import torch
+        from sdv.metadata import Metadata
+
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            # Said for each column: what is guessed takes some for names of rows, or personal, and invents them.
+            kinds = {name: "numerical" if pd.api.types.is_numeric_dtype(train[name]) else "categorical" for name in train}
+            columns = {name: {"sdtype": kind} for name, kind in kinds.items()}
+            metadata = Metadata.load_from_dict({"tables": {"rows": {"columns": columns}}})
+            model = getattr(sdv.single_table, name)(metadata)
+            model.fit({"rows": train})
+            trained = time.monotonic()
+            return model.sample(len(train))["rows"], trained
+
+    return draw
+
+
 def main():
     parser = arguments(__doc__)
+    parser.add_argument("--rivals", action="store_true")
     parser.add_argument("tables", nargs="+", metavar="FILE.csv=TARGET")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     folder = pathlib.Path(tempfile.mkdtemp())
     wgvae = Program(given.wgvae, folder)
-    print("| table | rows x columns | told apart | target from real rows | from drawn rows | seconds to train |")
-    print("|---|---|---|---|---|---|", flush=True)
+    models = {"wgvae": lambda train, seed: by_wgvae(wgvae, folder, train, seed)}
+    if given.rivals:
+        models |= {name: by_rival(name + "Synthesizer") for name in ["GaussianCopula", "CTGAN", "TVAE"]}
+    print("| table | rows x columns | model | told apart | target from real rows | from drawn rows | seconds to train |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     for named in given.tables:
         file, _, target = named.rpartition("=")
         table = pd.read_csv(file)
-        found = []
-        for seed in range(given.seeds):
-            order = np.random.default_rng(seed).permutation(len(table))
-            train, test = (table.iloc[part].reset_index(drop=True) for part in np.split(order, [int(0.7 * len(table))]))
-            train.to_csv(folder / "train.csv", index=False)
-            started = time.monotonic()
-            wgvae("train", "--data", "train.csv", "--out", "run", "--replace", "--quiet", "--seed", seed)
-            seconds = time.monotonic() - started
-            wgvae("sample", "run", "--count", len(train), "--seed", seed, "--to", "drawn.csv")
-            drawn = pd.read_csv(folder / "drawn.csv")
-            # What names rows is not drawn.
-            train, test = train[drawn.columns], test[drawn.columns]
-            apart = told_apart(test, drawn.iloc[: len(test)], seed)
-            found.append([apart, right(train, test, target, seed), right(drawn, test, target, seed), seconds])
-        apart, real, fake, seconds = np.mean(found, 0)
-        size = f"{len(table)} x {len(table.columns)}"
-        print(f"| {pathlib.Path(file).stem} | {size} | {apart:.3f} | {real:.3f} | {fake:.3f} | {seconds:.1f} |", flush=True)
+        for name, draw in models.items():
+            found = []
+            for seed in range(given.seeds):
+                order = np.random.default_rng(seed).permutation(len(table))
+                parts = np.split(order, [int(0.7 * len(table))])
+                train, test = (table.iloc[part].reset_index(drop=True) for part in parts)
+                started = time.monotonic()
+                drawn, trained = draw(train, seed)
+                # A column that is not learned from is not drawn, or has new names.
+                kept = [column for column in drawn.columns if drawn[column].nunique() < len(drawn) or column == target
+                        or pd.api.types.is_float_dtype(drawn[column])]
+                train, test, drawn = train[kept], test[kept], drawn[kept]
+                apart = told_apart(test, drawn.iloc[: len(test)], seed)
+                real, fake = right(train, test, target, seed), right(drawn, test, target, seed)
+                found.append([apart, real, fake, trained - started])
+            apart, real, fake, seconds = np.mean(found, 0)
+            size = f"{len(table)} x {len(table.columns)}"
+            figures = f"{apart:.3f} | {real:.3f} | {fake:.3f} | {seconds:.1f}"
+            print(f"| {pathlib.Path(file).stem} | {size} | {name} | {figures} |", flush=True)
 
 
 main()
