@@ -146,7 +146,8 @@ impl Run {
                 self.path.display()
             )));
         }
-        let number = self.data.classes.iter().position(|class| class == name);
+        let classes = &self.data.classes;
+        let number = classes.iter().position(|class| class == name).or_else(|| same_number(classes, name));
         number.map(|number| number as u32).ok_or_else(|| {
             RunError::Unfit(format!("there is no class `{name}`; the model knows {}", list(&self.data.classes)))
         })
@@ -212,4 +213,29 @@ fn checked(path: &Path, record: Option<&FileRecord>) -> Result<String, RunError>
         ));
     }
     Ok(text)
+}
+
+/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with gaps. Digits that
+/// begin with a 0 are a name.
+fn same_number(classes: &[String], name: &str) -> Option<usize> {
+    let number = |text: &str| {
+        let is_code = text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<f64>().ok().filter(|number| number.abs() < 2_f64.powi(53) && !is_code)
+    };
+    let wanted = number(name)?;
+    let mut alike = (0..classes.len()).filter(|class| number(&classes[*class]) == Some(wanted));
+    alike.next().filter(|_| alike.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_found_by_their_number_where_one_has_it() {
+        let classes = ["2", "3.0", "3", "007", "x", "9007199254740992"].map(String::from);
+        let found = |name: &str| same_number(&classes, name);
+        assert_eq!((found("2.0"), found("2e0"), found("3.00"), found("7")), (Some(0), Some(0), None, None));
+        assert_eq!((found("02"), found("x"), found("9007199254740993"), found("nan")), (None, None, None, None));
+    }
 }

@@ -66,7 +66,7 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
             args.latents.display()
         )));
     }
-    match data::labels(&args.latents, LATENTS, "label")? {
+    match data::labels(&args.latents, "label")? {
         Some(labels) => labels.iter().map(|label| run.class(label)).collect(),
         None => Err(RunError::Unfit(format!(
             "this model was trained with classes ({}), and {} has no column `label`: say which class to decode with --class",

@@ -1,5 +1,6 @@
 //! Tables of text and numbers, written in the format that the file's extension names.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -129,9 +130,28 @@ impl Sheet {
         }
     }
 
-    fn blocks(&self) -> Vec<Block<'_>> {
-        let words = self.text.iter().map(|(name, words)| Block::Words { name, words });
-        let (names, values) = (&self.names[..], &self.numbers[..]);
+    /// The names of the text columns, none of which is that of another column, then those of the others: these are as they are where they
+    /// are a file's own, which may have one twice.
+    fn heads(&self, are_apart: bool) -> (Vec<String>, Vec<String>) {
+        let mut names = Vec::with_capacity(self.names.len());
+        let mut taken: HashSet<String> = if are_apart { HashSet::new() } else { self.names.iter().cloned().collect() };
+        for name in &self.names {
+            let name = if are_apart { write::apart(name, |name| taken.contains(name)) } else { name.clone() };
+            taken.insert(name.clone());
+            names.push(name);
+        }
+        let mut text = Vec::with_capacity(self.text.len());
+        for (name, _) in &self.text {
+            let name = write::apart(name, |name| taken.contains(name));
+            taken.insert(name.clone());
+            text.push(name);
+        }
+        (text, names)
+    }
+
+    fn blocks<'a>(&'a self, (text, names): &'a (Vec<String>, Vec<String>)) -> Vec<Block<'a>> {
+        let words = text.iter().zip(&self.text).map(|(name, (_, words))| Block::Words { name, words });
+        let values = &self.numbers[..];
         let last = match &self.cells {
             Some(cells) => Block::Cells { names, cells, forms: &self.forms },
             None => Block::Numbers { names, values },
@@ -144,7 +164,8 @@ impl Sheet {
             None => number(&self.numbers[place].to_string()),
             Some(Cell::Number(value)) => number(&value.to_string()),
             Some(Cell::Exact(value)) => number(&value.to_string()),
-            // `4` is a number, `04` is a word.
+            // `4` is a number, with all of its digits; `04` is a word.
+            Some(Cell::Word(word)) if word.parse::<i64>().is_ok_and(|n| n.to_string() == *word) => number(word),
             Some(Cell::Word(word)) if word.parse::<f64>().is_ok_and(|n| n.is_finite() && n.to_string() == *word) => {
                 number(word)
             }
@@ -155,9 +176,11 @@ impl Sheet {
 
     fn json(&self) -> String {
         let width = self.names.len();
+        let (text, names) = self.heads(true);
         let row = |row: usize| -> serde_json::Map<String, serde_json::Value> {
-            let text = self.text.iter().map(|(name, values)| (name.clone(), values[row].clone().into()));
-            let values = self.names.iter().enumerate().map(|(i, name)| (name.clone(), self.value(row * width + i)));
+            let text =
+                text.iter().zip(&self.text).map(|(name, (_, values))| (name.clone(), values[row].clone().into()));
+            let values = names.iter().enumerate().map(|(i, name)| (name.clone(), self.value(row * width + i)));
             text.chain(values).collect()
         };
         let mut out = String::from("[");
@@ -171,12 +194,15 @@ impl Sheet {
     /// Writes CSV, Parquet, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
     pub fn write(&self, to: &Path) -> anyhow::Result<()> {
         if to == Path::new("-") {
-            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks(), &self.dialect)?);
+            let heads = self.heads(false);
+            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks(&heads), &self.dialect)?);
         }
         make_folder_of(to)?;
         match extension(to).as_str() {
-            "csv" | "tsv" | "txt" => write::write_csv(to, self.rows(), &self.blocks(), &self.dialect)?,
-            "parquet" => write::write_parquet(to, self.rows(), &self.blocks())?,
+            "csv" | "tsv" | "txt" => {
+                write::write_csv(to, self.rows(), &self.blocks(&self.heads(false)), &self.dialect)?
+            }
+            "parquet" => write::write_parquet(to, self.rows(), &self.blocks(&self.heads(true)))?,
             "json" => put(to, self.json().as_bytes())?,
             "npy" => {
                 let width = self.numbers.len() / self.rows().max(1);
@@ -284,5 +310,33 @@ mod tests {
         let sheet = Sheet { names, numbers: vec![0.0; 6], cells: Some(cells), ..Sheet::default() };
         let expected = r#"{"z":88696.54,"whole":72,"number":4,"code":"04","word":"inf","gone":null}"#;
         assert_eq!(sheet.json(), format!("[\n{expected}\n]\n"));
+        let digits = Sheet {
+            names: vec!["id".into()],
+            numbers: vec![0.0],
+            cells: Some(vec![word("9007199254740993")]),
+            ..Sheet::default()
+        };
+        assert_eq!(digits.json(), "[\n{\"id\":9007199254740993}\n]\n");
+    }
+
+    #[test]
+    fn no_two_columns_have_one_name() {
+        let names = ["label", "origin", "x"].map(String::from).to_vec();
+        let text = |name: &str| (name.to_string(), vec![format!("of {name}")]);
+        let numbers = vec![1.0, 2.0, 3.0];
+        let text = vec![text("origin"), text("label"), text("row_label"), text("id"), text("id")];
+        let sheet = Sheet { text, names, numbers, ..Sheet::default() };
+        let mut csv = Vec::new();
+        write::csv_to(&mut csv, 1, &sheet.blocks(&sheet.heads(false)), &Dialect::default()).unwrap();
+        let csv = String::from_utf8(csv).unwrap();
+        assert!(csv.starts_with("row_origin,row_label,row_row_label,id,row_id,label,origin,x\n"), "{csv}");
+        let json: Vec<std::collections::BTreeMap<String, serde_json::Value>> =
+            serde_json::from_str(&sheet.json()).unwrap();
+        assert_eq!((json[0].len(), &json[0]["label"], &json[0]["row_label"]), (8, &1.into(), &"of label".into()));
+        // A file of its own may have a name twice, and keeps it where it can.
+        let names = ["a", "a"].map(String::from).to_vec();
+        let own = Sheet { names, numbers: vec![1.0, 2.0], ..Sheet::default() };
+        assert_eq!(own.heads(false).1, ["a", "a"]);
+        assert_eq!(own.json(), "[\n{\"a\":1,\"row_a\":2}\n]\n");
     }
 }

@@ -348,15 +348,15 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Takes back the lines of the steps behind this one.
-    pub fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
+    /// Takes back the lines of the steps behind this one, and of the epochs behind so many.
+    pub fn rewind(&mut self, step: u64, epochs: usize) -> Result<(), TrainError> {
         match &mut self.metrics {
             Metrics::Pending(lines) => {
-                *lines = whole_lines(lines, step);
+                *lines = whole_lines(lines, step, epochs);
                 Ok(())
             }
             Metrics::File(_) => {
-                let lines = lines_until(&self.path, step)?;
+                let lines = lines_until(&self.path, step, epochs)?;
                 self.start_metrics(&lines)
             }
         }
@@ -454,24 +454,25 @@ impl Drop for RunFolder {
     }
 }
 
-/// The lines of a folder's `metrics.jsonl` up to a step; a torn line and what is behind it are left out.
-pub fn lines_until(folder: &Path, step: u64) -> Result<Vec<u8>, TrainError> {
+/// The lines of a folder's `metrics.jsonl` up to a step, and of so many epochs at most: one that was cut short goes on and is told of
+/// when it ends. A torn line and what is behind it are left out.
+pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
     let path = folder.join(METRICS);
     match fs::read(&path) {
-        Ok(content) => Ok(whole_lines(&content, step)),
+        Ok(content) => Ok(whole_lines(&content, step, epochs)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(failed(&path)(error)),
     }
 }
 
-fn whole_lines(content: &[u8], step: u64) -> Vec<u8> {
+fn whole_lines(content: &[u8], step: u64, epochs: usize) -> Vec<u8> {
     let mut kept = Vec::new();
     for line in content.split_inclusive(|byte| *byte == b'\n') {
         let is_before = match serde_json::from_slice(line) {
             _ if !line.ends_with(b"\n") => break,
             Ok(MetricsLine::Step(report)) => report.step <= step,
-            Ok(MetricsLine::Epoch(report)) => report.step <= step,
-            Ok(MetricsLine::Diagnosis(diagnosis)) => diagnosis.step <= step,
+            Ok(MetricsLine::Epoch(report)) => report.step <= step && report.epoch <= epochs,
+            Ok(MetricsLine::Diagnosis(diagnosis)) => diagnosis.step <= step && diagnosis.epoch <= epochs,
             Ok(MetricsLine::Rollback(rollback)) => rollback.step <= step,
             Ok(MetricsLine::Done(_)) => false,
             Err(_) => break,
@@ -498,7 +499,7 @@ mod tests {
         let kept = [line(50), line(100)];
         for cut in 0..=whole.len() {
             let lines = whole[..cut].matches('\n').count().min(2);
-            let found = whole_lines(&whole.as_bytes()[..cut], 100);
+            let found = whole_lines(&whole.as_bytes()[..cut], 100, 1);
             assert_eq!(String::from_utf8(found).unwrap(), kept[..lines].concat(), "{cut}");
         }
     }

@@ -24,7 +24,7 @@ pub use folder::{
 };
 pub use saving::{Every, Saving};
 pub use schedule::StepSchedule;
-pub use state::{Progress, State};
+pub use state::{Fork, Progress, State};
 pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch, next_steps_per_submit};
 pub use weights::{LoadError, initial_weights, load, save};
 

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-pub use self::block::{Block, Entry};
+pub use self::block::{Block, Entry, apart};
 pub use self::csv::{csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels};
 #[cfg(feature = "parquet")]
