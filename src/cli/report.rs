@@ -20,7 +20,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
-    let to = place_in(&run, args.to.as_deref(), "report.html");
+    let to = place_in(&run, args.to.as_deref(), "report.html")?;
     put(&to, crate::run::page(&run, &rows, &mut model)?.as_bytes())?;
     args.run.told(&[&to])
 }

@@ -11,7 +11,7 @@ use super::device_args::AdapterArgs;
 use super::sheet::Sheet;
 use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
 use crate::data::{self, DataError, Dataset, Options, Provenance, Rows, Shape, Split};
-use crate::disk::System;
+use crate::disk::{System, Target, folder_of};
 use crate::train::is_training;
 
 #[derive(Debug, clap::Args)]
@@ -242,9 +242,34 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     Ok(data)
 }
 
-/// The path of a result: `to`, or else a file in the run's folder.
-pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
-    to.map_or_else(|| run.path.join(name), Path::to_path_buf)
+/// The path of a result: `to`, or else a file in the run's folder. It is none of the files that the run was trained on.
+pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> Result<PathBuf, RunError> {
+    let Some(to) = to else { return Ok(run.path.join(name)) };
+    match is_trained_on(run, to) {
+        false => Ok(as_stdout(to)),
+        true => Err(RunError::Unfit(format!(
+            "{} is data that {} was trained on, and no result is written over it: give another path",
+            to.display(),
+            run.path.display()
+        ))),
+    }
+}
+
+/// `-` for every name of stdout.
+pub fn as_stdout(to: &Path) -> PathBuf {
+    if Target::of(to) == Target::Descriptor(1) { "-".into() } else { to.to_path_buf() }
+}
+
+/// Whether a file is there that the run was trained on.
+fn is_trained_on(run: &Run, file: &Path) -> bool {
+    if !file.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
+        return false;
+    }
+    let source = Path::new(&run.config.data.source);
+    let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    let (Some(file), Ok(of_source)) = (place(file), source.canonicalize()) else { return false };
+    let is_below = file.starts_with(&of_source) && of_source.is_dir();
+    Some(&file) == place(source).as_ref() || file == of_source || is_below && data::is_of_folder(&file)
 }
 
 /// What a command has written, in `--json`.

@@ -51,5 +51,7 @@ pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;
 #[doc(hidden)]
+pub use source::is_of_folder;
+#[doc(hidden)]
 pub use table::FileRows;
 pub use table::{Dialect, Encoding};

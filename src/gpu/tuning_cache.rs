@@ -1,10 +1,12 @@
 //! The tuning cache: what was measured on an adapter, one small file for each in the user's cache folder.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
 use crate::kernels::{TuningTable, gemm};
 
 /// Content of a file.
@@ -88,10 +90,8 @@ impl TuningCache {
             std::fs::create_dir_all(folder)?;
         }
         let text = serde_json::to_string_pretty(self)?;
-        // Written under a temporary name and renamed, because two runs may finish tuning at the same time.
-        let beside = path.with_extension(format!("part{}", std::process::id()));
-        std::fs::write(&beside, text)?;
-        std::fs::rename(&beside, &path)?;
+        // Two runs may finish tuning at the same time.
+        disk::write_file(&path, |out| out.write_all(text.as_bytes()))?;
         Ok(path)
     }
 }

@@ -1,9 +1,11 @@
 //! Pictures of reconstructions and samples, drawn after each epoch.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::apply::Run;
 use crate::data::Shape;
+use crate::disk;
 use crate::report;
 use crate::report::page::Picture;
 use crate::train::{Epoch, TrainError, is_shown};
@@ -61,9 +63,12 @@ pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainE
     }
     let save = |(name, picture): (&str, image::DynamicImage)| {
         let path = folder.join(format!("{name}-{number:03}.png"));
-        match picture.save(&path) {
+        let written = super::png(&picture)
+            .map_err(|error| error.to_string())
+            .and_then(|png| disk::write_file(&path, |out| out.write_all(&png)).map_err(|error| error.to_string()));
+        match written {
             Ok(()) => Ok(path),
-            Err(error) => Err(TrainError::Write { path, reason: error.to_string() }),
+            Err(reason) => Err(TrainError::Write { path, reason }),
         }
     };
     pictures.into_iter().map(save).collect()

@@ -180,19 +180,13 @@ enum Metrics {
     File(BufWriter<File>),
 }
 
-/// A number that no other run in the same folder has.
-fn draw() -> String {
-    use std::hash::{BuildHasher, Hasher};
-    format!("{:016x}", std::collections::hash_map::RandomState::new().build_hasher().finish())
-}
-
 impl RunFolder {
     fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Self {
         for folder in [path.to_path_buf(), path.join(CHECKPOINTS)] {
             disk::remove_partial(&folder);
         }
         let metrics = Metrics::Pending(Vec::new());
-        Self { path: path.to_path_buf(), disk, _lock: lock, run: draw(), metrics, is_new: false, replacing: None }
+        Self { path: path.to_path_buf(), disk, _lock: lock, run: disk::draw(), metrics, is_new: false, replacing: None }
     }
 
     /// Claims the first of `runs/NAME`, `runs/NAME-2`, ... that is free.
@@ -324,8 +318,7 @@ impl RunFolder {
 
     fn start_metrics(&mut self, content: &[u8]) -> Result<(), TrainError> {
         let path = self.file(METRICS);
-        disk::replace(&*self.disk, &path, content).map_err(failed(&path))?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(failed(&path))?;
+        let file = disk::replace(&*self.disk, &path, content).map_err(failed(&path))?;
         self.metrics = Metrics::File(BufWriter::new(file));
         Ok(())
     }
@@ -333,7 +326,7 @@ impl RunFolder {
     /// Writes a small file.
     pub fn write(&self, name: &str, content: &str) -> Result<(), TrainError> {
         let path = self.file(name);
-        disk::replace(&*self.disk, &path, content.as_bytes()).map_err(failed(&path))
+        disk::replace(&*self.disk, &path, content.as_bytes()).map(drop).map_err(failed(&path))
     }
 
     /// Appends a line to `metrics.jsonl`.

@@ -116,7 +116,7 @@ pub(super) fn is_finite(value: f32) -> bool {
 pub fn save(disk: &dyn Disk, path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), TrainError> {
     let failed = |reason: String| TrainError::Write { path: path.to_path_buf(), reason };
     let file = serialized(params, &[("", arena)]).map_err(|e| failed(e.to_string()))?;
-    disk::replace(disk, path, &file).map_err(|e| failed(e.to_string()))
+    disk::replace(disk, path, &file).map(drop).map_err(|e| failed(e.to_string()))
 }
 
 /// Reads an arena back.

@@ -13,3 +13,5 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod runs;
+#[cfg(target_os = "linux")]
+mod targets;

@@ -44,7 +44,7 @@ pub fn save(mixture: &Mixture, disk: &dyn Disk, path: &Path, model: &Path) -> Re
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
     let content = safetensors::serialize(views, None).map_err(|e| failed(&e))?;
-    disk::replace(disk, path, &content).map_err(|e| failed(&e))
+    disk::replace(disk, path, &content).map(drop).map_err(|e| failed(&e))
 }
 
 /// None if there is no file, or if it is of another model.
