@@ -76,13 +76,16 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
     }
 }
 
+/// The most bytes that are read of a file of codes of few bits.
+const MOST_BYTES: u64 = 4 << 30;
+
 /// Codes of few bits, if the file has them.
 fn packed(path: &Path) -> Result<Option<RoundedCodes>, RunError> {
     if extension(path) != "wgc" {
         return Ok(None);
     }
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    RoundedCodes::of_bytes(&data::content(path)?).map(Some).map_err(damaged)
+    RoundedCodes::of_bytes(&data::content(path, MOST_BYTES)?).map(Some).map_err(damaged)
 }
 
 /// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.

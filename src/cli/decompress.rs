@@ -23,7 +23,7 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
-/// The most bytes that are read from stdin, which may never end.
+/// The most bytes that are read from stdin, which may never end; of a file four times as many.
 const MOST_BYTES: u64 = 1 << 30;
 
 fn read(path: &Path) -> Result<File, RunError> {
@@ -35,7 +35,7 @@ fn read(path: &Path) -> Result<File, RunError> {
             stdin.read_to_end(&mut content).map_err(|error| damaged(error.to_string()))?;
             content
         }
-        false => data::content(path)?,
+        false => data::content(path, 4 * MOST_BYTES)?,
     };
     if path == Path::new("-") && content.len() as u64 > MOST_BYTES {
         return Err(damaged("stdin has more than 1 GiB: write it into a file first".into()));

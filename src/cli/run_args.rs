@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::data_args::{ChoiceArgs, with_bar};
 use super::device_args::AdapterArgs;
 use super::sheet::Sheet;
+use super::stdin;
 use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
 use crate::data::{self, DataError, Dataset, Options, Provenance, Rows, Shape, Split};
 use crate::disk::{System, Target, folder_of};
@@ -29,7 +30,7 @@ pub struct RunArgs {
 /// Which rows a model is applied to.
 #[derive(Debug, clap::Args)]
 pub struct RowsArgs {
-    /// Use rows of this source, named as for `train` [default: the run's test rows]
+    /// Use rows of this source, named as for `train`, - for stdin [default: the run's test rows]
     #[arg(long, value_name = "SPEC")]
     pub data: Option<String>,
     /// Tell a model that was trained with --condition class that rows are of this class, whatever they say themselves
@@ -81,7 +82,8 @@ impl RowsArgs {
     pub fn rows(&self, run: &Run) -> Result<Rows, RunError> {
         let rows = match &self.data {
             Some(source) => {
-                let mut options = Options { source: source.clone(), label: run.source().label, ..Options::default() };
+                let source = stdin::spooled(source)?;
+                let mut options = Options { source: source.into(), label: run.source().label, ..Options::default() };
                 self.choice.fill(&mut options);
                 with_bar(|progress| data::rows_with(&options, &run.data, progress))?
             }
@@ -102,7 +104,7 @@ impl RowsArgs {
 
     /// Where the rows come from.
     pub fn source<'a>(&'a self, run: &'a Run) -> &'a str {
-        self.data.as_deref().unwrap_or(&run.config.data.source)
+        stdin::place(self.data.as_deref().unwrap_or(&run.config.data.source))
     }
 
     /// Tells rows their classes; there must be some rows.
@@ -216,6 +218,12 @@ impl DrawArgs {
 
 /// A run's own data, loaded again as for training.
 pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
+    if run.config.data.source == stdin::NAME {
+        return Err(RunError::Unfit(format!(
+            "{} was trained on what came through stdin, which is not kept: name rows with --data",
+            run.path.display()
+        )));
+    }
     // Each row once: to balance its classes, training had copies of some.
     let options = Options { balance: false, ..run.source() };
     let columns = run.data.columns.as_ref();

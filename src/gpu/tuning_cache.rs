@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::disk;
 use crate::kernels::{TuningTable, gemm};
 
+/// The most bytes that are read of a file.
+const MOST_BYTES: u64 = 4 << 20;
+
 /// Content of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TuningCache {
@@ -76,7 +79,7 @@ impl TuningCache {
     pub fn load(info: &wgpu::AdapterInfo, checked: bool) -> Self {
         let empty = Self::empty(info, checked);
         Self::file(info, checked)
-            .and_then(|path| std::fs::read(path).ok())
+            .and_then(|path| disk::read(&path, MOST_BYTES).ok())
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .filter(|found| (&found.program, &found.driver) == (&empty.program, &empty.driver))
             .filter(|found| found.adapter == empty.adapter)

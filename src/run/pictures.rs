@@ -10,6 +10,8 @@ use crate::report;
 use crate::report::page::Picture;
 use crate::train::{Epoch, TrainError, is_shown};
 
+/// The most bytes of a picture that is put into a page.
+const MOST_BYTES: u64 = 256 << 20;
 /// How many images are reconstructed.
 const RECONSTRUCTED: usize = 50;
 /// How many images are sampled.
@@ -28,7 +30,7 @@ pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
     };
     let picture = |(title, kind): (&str, &str)| {
         let number = of_kind(kind)?;
-        let png = std::fs::read(folder.join(format!("{kind}-{number:03}.png"))).ok()?;
+        let png = disk::read(&folder.join(format!("{kind}-{number:03}.png")), MOST_BYTES).ok()?;
         let (title, caption) = (title.to_string(), format!("after epoch {number}"));
         Some(Picture { alt: format!("{title} of {}", run.name()), title, caption, png, is_wide: false })
     };

@@ -1,6 +1,6 @@
 //! A run's folder: its record, configuration, measurements, checkpoints and model, and who may write there.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::checkpoint::{Checkpoint, FORMAT, FileRecord, Origin};
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
 use crate::config::Config;
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, Lines, NotRead};
 use crate::plan::ParamTable;
 
 /// Names of the files and folders of a run.
@@ -29,6 +29,12 @@ pub const MODEL: &str = "model.safetensors";
 pub const CODES: &str = "codes.safetensors";
 /// The figures of the last evaluation.
 pub const EVALUATION: &str = "eval.json";
+/// The most bytes of the record.
+pub const MOST_OF_RECORD: u64 = 8 << 20;
+/// The most bytes of the description of the data.
+pub const MOST_OF_DATA: u64 = 1 << 30;
+/// The most bytes of a line of measurements.
+pub const MOST_OF_LINE: u64 = 4 << 20;
 const LOCK: &str = "lock";
 const CHECKPOINTS: &str = "checkpoints";
 const IMAGES: &str = "images";
@@ -67,7 +73,7 @@ impl Identity {
     pub fn of(folder: &Path) -> Option<Self> {
         let path = folder.join(RECORD);
         fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        serde_json::from_slice(&disk::read(&path, MOST_OF_RECORD).ok()?).ok()
     }
 }
 
@@ -105,8 +111,7 @@ fn refuse_links(folder: &Path) -> Result<(), TrainError> {
 fn lock(folder: &Path) -> Result<File, TrainError> {
     let path = folder.join(LOCK);
     fs::create_dir_all(folder).map_err(failed(folder))?;
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed(&path))?;
+    let file = disk::open_own(&path).map_err(|error| failed(&path)(error.into()))?;
     // A command that reads holds the lock for a moment, to see whether a training goes on.
     for wait in [0, 50, 200, 500] {
         std::thread::sleep(Duration::from_millis(wait));
@@ -144,7 +149,8 @@ pub fn checkpoints(folder: &Path) -> Vec<Checkpoint> {
 
 /// Whether a process is training in a folder.
 pub fn is_training(folder: &Path) -> bool {
-    File::open(folder.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    let lock = disk::open(&folder.join(LOCK));
+    lock.is_ok_and(|(file, _)| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// The small files of a run, which are written before its first step.
@@ -326,6 +332,14 @@ impl RunFolder {
     /// Writes a small file.
     pub fn write(&self, name: &str, content: &str) -> Result<(), TrainError> {
         let path = self.file(name);
+        let limit = match name {
+            RECORD => MOST_OF_RECORD,
+            DATA => MOST_OF_DATA,
+            _ => u64::MAX,
+        };
+        if content.len() as u64 > limit {
+            return Err(failed(&path)(NotRead::TooLong(limit).into()));
+        }
         disk::replace(&*self.disk, &path, content.as_bytes()).map(drop).map_err(failed(&path))
     }
 
@@ -345,7 +359,7 @@ impl RunFolder {
     pub fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
         match &mut self.metrics {
             Metrics::Pending(lines) => {
-                *lines = whole_lines(lines, step);
+                *lines = whole_lines(lines.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec), step);
                 Ok(())
             }
             Metrics::File(_) => {
@@ -450,17 +464,19 @@ impl Drop for RunFolder {
 /// The lines of a folder's `metrics.jsonl` up to a step; a torn line and what is behind it are left out.
 pub fn lines_until(folder: &Path, step: u64) -> Result<Vec<u8>, TrainError> {
     let path = folder.join(METRICS);
-    match fs::read(&path) {
-        Ok(content) => Ok(whole_lines(&content, step)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(failed(&path)(error)),
-    }
+    let unread = |error: NotRead| failed(&path)(error.into());
+    let mut lines = match Lines::open(&path, MOST_OF_LINE) {
+        Err(NotRead::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        lines => lines.map_err(unread)?,
+    };
+    // A line that cannot be read is as one that is torn.
+    Ok(whole_lines(std::iter::from_fn(|| lines.next().and_then(Result::ok)), step))
 }
 
-fn whole_lines(content: &[u8], step: u64) -> Vec<u8> {
+fn whole_lines(lines: impl Iterator<Item = Vec<u8>>, step: u64) -> Vec<u8> {
     let mut kept = Vec::new();
-    for line in content.split_inclusive(|byte| *byte == b'\n') {
-        let is_before = match serde_json::from_slice(line) {
+    for line in lines {
+        let is_before = match serde_json::from_slice(&line) {
             _ if !line.ends_with(b"\n") => break,
             Ok(MetricsLine::Step(report)) => report.step <= step,
             Ok(MetricsLine::Epoch(report)) => report.step <= step,
@@ -470,7 +486,7 @@ fn whole_lines(content: &[u8], step: u64) -> Vec<u8> {
             Err(_) => break,
         };
         if is_before {
-            kept.extend_from_slice(line);
+            kept.extend(line);
         }
     }
     kept
@@ -491,7 +507,8 @@ mod tests {
         let kept = [line(50), line(100)];
         for cut in 0..=whole.len() {
             let lines = whole[..cut].matches('\n').count().min(2);
-            let found = whole_lines(&whole.as_bytes()[..cut], 100);
+            let torn = whole.as_bytes()[..cut].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec);
+            let found = whole_lines(torn, 100);
             assert_eq!(String::from_utf8(found).unwrap(), kept[..lines].concat(), "{cut}");
         }
     }

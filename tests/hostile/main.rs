@@ -14,4 +14,6 @@ mod harness;
 mod outputs;
 mod runs;
 #[cfg(target_os = "linux")]
+mod special;
+#[cfg(target_os = "linux")]
 mod targets;
