@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 use super::state::{Progress, State};
 use super::weights;
 use crate::config::Config;
-use crate::data::{Dataset, Split, Values};
+use crate::data::{Dataset, Split, Values, shown};
 use crate::disk::{self, Disk, NotRead};
 use crate::executor::Device;
 use crate::plan::ParamTable;
@@ -125,6 +125,10 @@ fn tensors_of(manifest: &Path) -> PathBuf {
     manifest.with_extension("safetensors")
 }
 
+fn file_name(run: &str, step: u64) -> String {
+    format!("step-{step:012}-{run}.json")
+}
+
 fn other(error: impl std::error::Error + Send + Sync + 'static) -> std::io::Error {
     std::io::Error::other(error)
 }
@@ -152,7 +156,7 @@ impl Checkpoint {
         state: &State,
     ) -> std::io::Result<Self> {
         let step = state.progress.step;
-        let path = folder.join(format!("step-{step:012}-{}.json", origin.run));
+        let path = folder.join(file_name(&origin.run, step));
         let tensors = weights::serialized(params, &state.arenas()).map_err(other)?;
         let manifest =
             Manifest { origin: origin.clone(), progress: state.progress.clone(), tensors: FileRecord::of(&tensors) };
@@ -163,8 +167,29 @@ impl Checkpoint {
         Ok(Self { step, path })
     }
 
-    /// Reads the manifest alone.
+    /// Reads the manifest alone, which must be of the run and the step that its name says.
     pub fn manifest(&self) -> Result<Manifest, String> {
+        let manifest = self.any_manifest()?;
+        match self
+            .path
+            .file_name()
+            .is_some_and(|name| *name == *file_name(&manifest.origin.run, manifest.progress.step))
+        {
+            true => Ok(manifest),
+            false => Err(format!(
+                "its name is not that of what it holds, which is step {} of the run {}",
+                manifest.progress.step,
+                shown(&manifest.origin.run)
+            )),
+        }
+    }
+
+    /// Whether it is whole, and yet of another run or step than its name says.
+    pub fn is_renamed(&self) -> bool {
+        self.manifest().is_err() && self.any_manifest().is_ok()
+    }
+
+    fn any_manifest(&self) -> Result<Manifest, String> {
         let text = disk::read_text(&self.path, MOST_OF_MANIFEST).map_err(|e| e.to_string())?;
         let sealed: Sealed = serde_json::from_str(&text).map_err(|e| format!("it is damaged ({e})"))?;
         if FileRecord::of(sealed.manifest.get().as_bytes()).checksum != sealed.checksum {

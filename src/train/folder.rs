@@ -54,7 +54,7 @@ pub struct Identity {
     /// Version of the folder's format; 0 for runs of versions without checkpoints.
     #[serde(default)]
     pub format: u32,
-    /// The run's number.
+    /// The run's number: sixteen hexadecimal digits.
     #[serde(default)]
     pub run: String,
     /// The whole configuration, for a run that is ended before its first checkpoint.
@@ -73,7 +73,13 @@ impl Identity {
     pub fn of(folder: &Path) -> Option<Self> {
         let path = folder.join(RECORD);
         fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
-        serde_json::from_slice(&disk::read(&path, MOST_OF_RECORD).ok()?).ok()
+        let identity: Self = serde_json::from_slice(&disk::read(&path, MOST_OF_RECORD).ok()?).ok()?;
+        identity.is_named().then_some(identity)
+    }
+
+    /// Whether the run's number is one: it becomes a part of names of files. Runs without checkpoints have none.
+    fn is_named(&self) -> bool {
+        disk::is_drawn(&self.run) || self.format == 0 && self.run.is_empty()
     }
 }
 
@@ -276,11 +282,13 @@ impl RunFolder {
         Checkpoint::all(&self.file(CHECKPOINTS), &self.run)
     }
 
-    /// Removes checkpoints that a resumed run has found damaged.
+    /// Removes checkpoints that a resumed run has found damaged, if they are its own.
     pub fn discard<'a>(&self, damaged: impl IntoIterator<Item = &'a Path>) {
-        for path in damaged {
+        let damaged = damaged.into_iter().map(|path| Checkpoint { step: 0, path: path.to_path_buf() });
+        // Those of another run are somebody's.
+        for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
             // What stays is written over when training comes there again.
-            let _ = Checkpoint { step: 0, path: path.to_path_buf() }.remove(&*self.disk);
+            let _ = checkpoint.remove(&*self.disk);
         }
     }
 
@@ -408,7 +416,9 @@ impl RunFolder {
 
     /// Removes all checkpoints but the newest, and the best one that each of these names.
     fn prune(&self, keep: usize) -> Result<(), TrainError> {
-        let all = self.checkpoints();
+        let mut all = self.checkpoints();
+        // What is not of this run takes no place of what is, and stays.
+        all.retain(|checkpoint| !checkpoint.is_renamed());
         let (newest, older) = all.split_at(keep.max(1).min(all.len()));
         let best: Vec<u64> =
             newest.iter().filter_map(|checkpoint| Some(checkpoint.manifest().ok()?.progress.best?.step)).collect();
