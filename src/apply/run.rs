@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, MOST_BYTES};
 use crate::data::{Columns, DataError, Description, Options, Rows, Split, list};
+use crate::disk;
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
 use crate::plan::PlanError;
-use crate::train::{CONFIG, Checkpoint, DATA, FileRecord, Identity, LoadError, MODEL, RECORD, checkpoints};
+use crate::train::{
+    CONFIG, Checkpoint, DATA, FileRecord, Identity, LoadError, MODEL, MOST_OF_DATA, RECORD, checkpoints,
+};
 
 /// Why a run could not be read back or applied.
 #[derive(Debug, thiserror::Error)]
@@ -89,10 +92,10 @@ impl Run {
             reason: "it is not the record of a run".into(),
         })?;
         // A file that was cut at the end of a line would be filled up with defaults.
-        checked(&path.join(CONFIG), identity.config.as_ref())?;
+        checked(&path.join(CONFIG), MOST_BYTES, identity.config.as_ref())?;
         let config = Config::resolve(None, Some(&path.join(CONFIG)), Table::new())?;
         let file = path.join(DATA);
-        let text = checked(&file, identity.data.as_ref())?;
+        let text = checked(&file, MOST_OF_DATA, identity.data.as_ref())?;
         let data = serde_json::from_str(&text).map_err(|e| RunError::Damaged { path: file, reason: e.to_string() })?;
         Ok(Self { path: path.to_path_buf(), config, data })
     }
@@ -203,9 +206,9 @@ impl Run {
 }
 
 /// The text of a file, which must be as training wrote it; runs of older versions do not say how that was.
-fn checked(path: &Path, record: Option<&FileRecord>) -> Result<String, RunError> {
+fn checked(path: &Path, limit: u64, record: Option<&FileRecord>) -> Result<String, RunError> {
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    let text = std::fs::read_to_string(path).map_err(|e| damaged(e.to_string()))?;
+    let text = disk::read_text(path, limit).map_err(|e| damaged(e.to_string()))?;
     if record.is_some_and(|record| *record != FileRecord::of(text.as_bytes())) {
         return Err(damaged(
             "it is not as training wrote it: it was edited or cut; `wgvae train --resume` on the run writes it again"
