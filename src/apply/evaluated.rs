@@ -6,7 +6,11 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::RunError;
+use crate::disk;
 use crate::train::{EVALUATION, FileRecord, MODEL};
+
+/// The most bytes that are read of what was kept.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// Figures by their names.
 pub type Figures = Map<String, Value>;
@@ -47,13 +51,13 @@ pub fn sets(mut kept: Figures) -> Vec<Figures> {
 fn model(run: &Path) -> Result<Value, RunError> {
     let path = run.join(MODEL);
     let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-    let content = std::fs::read(&path).map_err(|e| damaged(e.to_string()))?;
-    serde_json::to_value(FileRecord::of(&content)).map_err(|e| damaged(e.to_string()))
+    let record = FileRecord::of_file(&path).map_err(|e| damaged(e.to_string()))?;
+    serde_json::to_value(record).map_err(|e| damaged(e.to_string()))
 }
 
 /// What is kept in a run's folder, if it is of the model as it is now.
 pub fn kept(run: &Path) -> Option<Figures> {
-    let text = std::fs::read(run.join(EVALUATION)).ok()?;
+    let text = disk::read(&run.join(EVALUATION), MOST_BYTES).ok()?;
     let figures: Figures = serde_json::from_slice(&text).ok()?;
     let now = model(run).ok()?;
     (figures.get(OF_MODEL) == Some(&now)).then_some(figures)

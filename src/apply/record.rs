@@ -5,8 +5,11 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::RunError;
+use crate::disk::{self, Lines};
 use crate::executor::Device;
-use crate::train::{Diagnosis, EpochReport, METRICS, MetricsLine, RECORD, StepReport, Summary};
+use crate::train::{
+    Diagnosis, EpochReport, METRICS, MOST_OF_LINE, MOST_OF_RECORD, MetricsLine, RECORD, StepReport, Summary,
+};
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,15 +49,13 @@ pub struct Metrics {
     pub done: Option<Summary>,
 }
 
-fn read(path: &Path) -> Result<String, RunError> {
-    std::fs::read_to_string(path).map_err(|e| RunError::Damaged { path: path.to_path_buf(), reason: e.to_string() })
-}
-
 impl Record {
     /// Reads the file from a run's folder.
     pub fn of(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(RECORD);
-        serde_json::from_str(&read(&path)?).map_err(|e| RunError::Damaged { path, reason: e.to_string() })
+        let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
+        let text = disk::read(&path, MOST_OF_RECORD).map_err(|e| damaged(e.to_string()))?;
+        serde_json::from_slice(&text).map_err(|e| damaged(e.to_string()))
     }
 }
 
@@ -76,16 +77,16 @@ impl Metrics {
     pub fn of(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(METRICS);
         let mut metrics = Self::default();
-        let text = read(&path)?;
-        for (number, line) in text.split_inclusive('\n').enumerate() {
-            let damaged = |e: serde_json::Error| RunError::Damaged {
-                path: path.clone(),
-                reason: format!("line {}: {e}", number + 1),
-            };
-            match serde_json::from_str(line) {
+        let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
+        let mut lines = Lines::open(&path, MOST_OF_LINE).map_err(|e| damaged(e.to_string()))?;
+        let mut number = 0;
+        while let Some(line) = lines.next() {
+            number += 1;
+            let line = line.map_err(|e| damaged(format!("line {number}: {e}")))?;
+            match serde_json::from_slice(&line) {
                 // A run that was killed leaves its last line as far as it came.
-                Err(_) if !line.ends_with('\n') => break,
-                Err(error) => return Err(damaged(error)),
+                Err(_) if !line.ends_with(b"\n") => break,
+                Err(error) => return Err(damaged(format!("line {number}: {error}"))),
                 Ok(MetricsLine::Step(step)) => metrics.steps.push(step),
                 Ok(MetricsLine::Epoch(epoch)) => metrics.epochs.push(epoch),
                 Ok(MetricsLine::Diagnosis(diagnosis)) => metrics.diagnoses.push(diagnosis),

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, MOST_BYTES};
 use crate::data::{Columns, DataError, Description, Options, Rows, Split, list};
+use crate::disk;
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
 use crate::plan::PlanError;
-use crate::train::{CONFIG, Checkpoint, DATA, FileRecord, Identity, LoadError, MODEL, RECORD, checkpoints};
+use crate::train::{
+    CONFIG, Checkpoint, DATA, FileRecord, Identity, LoadError, MODEL, MOST_OF_DATA, RECORD, checkpoints,
+};
 
 /// Why a run could not be read back or applied.
 #[derive(Debug, thiserror::Error)]
@@ -89,10 +92,10 @@ impl Run {
             reason: "it is not the record of a run".into(),
         })?;
         // A file that was cut at the end of a line would be filled up with defaults.
-        checked(&path.join(CONFIG), identity.config.as_ref())?;
+        checked(&path.join(CONFIG), MOST_BYTES, identity.config.as_ref())?;
         let config = Config::resolve(None, Some(&path.join(CONFIG)), Table::new())?;
         let file = path.join(DATA);
-        let text = checked(&file, identity.data.as_ref())?;
+        let text = checked(&file, MOST_OF_DATA, identity.data.as_ref())?;
         let data = serde_json::from_str(&text).map_err(|e| RunError::Damaged { path: file, reason: e.to_string() })?;
         Ok(Self { path: path.to_path_buf(), config, data })
     }
@@ -146,7 +149,8 @@ impl Run {
                 self.path.display()
             )));
         }
-        let number = self.data.classes.iter().position(|class| class == name);
+        let classes = &self.data.classes;
+        let number = classes.iter().position(|class| class == name).or_else(|| same_number(classes, name));
         number.map(|number| number as u32).ok_or_else(|| {
             RunError::Unfit(format!("there is no class `{name}`; the model knows {}", list(&self.data.classes)))
         })
@@ -202,9 +206,9 @@ impl Run {
 }
 
 /// The text of a file, which must be as training wrote it; runs of older versions do not say how that was.
-fn checked(path: &Path, record: Option<&FileRecord>) -> Result<String, RunError> {
+fn checked(path: &Path, limit: u64, record: Option<&FileRecord>) -> Result<String, RunError> {
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    let text = std::fs::read_to_string(path).map_err(|e| damaged(e.to_string()))?;
+    let text = disk::read_text(path, limit).map_err(|e| damaged(e.to_string()))?;
     if record.is_some_and(|record| *record != FileRecord::of(text.as_bytes())) {
         return Err(damaged(
             "it is not as training wrote it: it was edited or cut; `wgvae train --resume` on the run writes it again"
@@ -212,4 +216,29 @@ fn checked(path: &Path, record: Option<&FileRecord>) -> Result<String, RunError>
         ));
     }
     Ok(text)
+}
+
+/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with gaps. Digits that
+/// begin with a 0 are a name.
+fn same_number(classes: &[String], name: &str) -> Option<usize> {
+    let number = |text: &str| {
+        let is_code = text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<f64>().ok().filter(|number| number.abs() < 2_f64.powi(53) && !is_code)
+    };
+    let wanted = number(name)?;
+    let mut alike = (0..classes.len()).filter(|class| number(&classes[*class]) == Some(wanted));
+    alike.next().filter(|_| alike.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_found_by_their_number_where_one_has_it() {
+        let classes = ["2", "3.0", "3", "007", "x", "9007199254740992"].map(String::from);
+        let found = |name: &str| same_number(&classes, name);
+        assert_eq!((found("2.0"), found("2e0"), found("3.00"), found("7")), (Some(0), Some(0), None, None));
+        assert_eq!((found("02"), found("x"), found("9007199254740993"), found("nan")), (None, None, None, None));
+    }
 }

@@ -38,7 +38,7 @@ pub struct Args {
     /// How many of the most anomalous rows to list and draw
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     top: u64,
-    /// A .csv, .parquet, .json or .npy file for the scores of all rows, or - for CSV on stdout [default: anomaly.csv in the run's
+    /// A .csv, .parquet, .json, .npy or .npz file for the scores of all rows, or - for CSV on stdout [default: anomaly.csv in the run's
     /// folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -336,7 +336,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .map(|(place, row)| table.strange(*row, &rows, &expected[place * of_each..(place + 1) * of_each]))
             .collect(),
     };
-    let to = place_in(&run, args.to.as_deref(), "anomaly.csv");
+    let to = place_in(&run, args.to.as_deref(), "anomaly.csv")?;
     table.sheet(named(&run, args, &rows)?).write(&to)?;
     let mut pictured = None;
     if let Shape::Image { .. } | Shape::Point(2) = run.data.shape
@@ -347,7 +347,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         // Points are drawn on top of the others.
         let ground = if width == 2 { rows.split.numbers(0..rows.split.rows, width) } else { Vec::new() };
         if let Some(picture) = picture(run.data.shape, &first, &ground, 10) {
-            let path = to.with_file_name("strangest.png");
+            let path = place_in(&run, Some(&to.with_file_name("strangest.png")), "")?;
             put(&path, &png(&picture)?)?;
             pictured = Some(path);
         }

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::drawn::Table;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
-use super::sheet::{Sheet, levels, make_folder_of};
+use super::sheet::{FileFormat, Sheet, extension, is_folder, levels, make_folder_of, write_labels_beside};
 use crate::apply::{Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, write};
 
@@ -22,8 +22,36 @@ enum Format {
     Csv,
     /// The same as Parquet
     Parquet,
-    /// A NPY file, without classes
+    /// The same as JSON
+    Json,
+    /// A NPY file, and a second one for the numbers of the classes
     Npy,
+    /// A NPZ file: the examples as x, their classes as y
+    Npz,
+}
+
+impl Format {
+    /// The format of a file; none for a folder.
+    fn of_file(self) -> Option<FileFormat> {
+        match self {
+            Format::Png | Format::Idx => None,
+            Format::Csv => Some(FileFormat::Csv),
+            Format::Parquet => Some(FileFormat::Parquet),
+            Format::Json => Some(FileFormat::Json),
+            Format::Npy => Some(FileFormat::Npy),
+            Format::Npz => Some(FileFormat::Npz),
+        }
+    }
+
+    fn from(file: FileFormat) -> Self {
+        match file {
+            FileFormat::Csv => Format::Csv,
+            FileFormat::Parquet => Format::Parquet,
+            FileFormat::Json => Format::Json,
+            FileFormat::Npy => Format::Npy,
+            FileFormat::Npz => Format::Npz,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -43,10 +71,10 @@ pub struct Args {
     /// Multiply the standard deviation of the draws around each example's code
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
-    /// Format of the new examples [default: that of the run's source]
+    /// Format of the new examples [default: what --to says, or that of the run's source]
     #[arg(long)]
     format: Option<Format>,
-    /// Folder or file to write [default: augmented in the run's folder]
+    /// A .csv, .parquet, .json, .npy or .npz file, a folder for images, or - for CSV on stdout [default: augmented in the run's folder]
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
 }
@@ -55,12 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     run.expect_prior("augmenting")?;
     draws::expect_temperature(args.temperature)?;
-    let format = args.format.unwrap_or_else(|| own_format(&run));
-    let is_image = matches!(run.data.shape, Shape::Image { .. });
-    if !is_image && matches!(format, Format::Png | Format::Idx) {
-        let reason = "only images can be written as png or idx: choose --format csv, parquet or npy".to_string();
-        return Err(RunError::Unfit(reason).into());
-    }
+    let (format, to) = place(args, &run)?;
     let rows = args.rows.train_rows(&run)?;
     let models = models(&rows, args)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
@@ -75,17 +98,66 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         table.leave_gaps(&args.draws, &mut model, &z, &mut shown, args.seed)?;
     }
     let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(&args.draws, &shown));
-    let name = match format {
-        Format::Png | Format::Idx => "augmented",
-        Format::Csv => "augmented.csv",
-        Format::Parquet => "augmented.parquet",
-        Format::Npy => "augmented.npy",
-    };
-    let to = place_in(&run, args.to.as_deref(), name);
     let shown = args.draws.sheet(&run, &model, shown, is_drawn);
     let shown = if let Some(table) = &table { table.named(shown, models.len(), args.seed) } else { shown };
-    write_as(format, &run, &rows.classes, shown, labels, &to)?;
-    args.run.told_with(&[&to], closeness)
+    let written = write_as(format, &run, &rows.classes, shown, labels, to)?;
+    args.run.told_with(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), closeness)
+}
+
+/// What is written, and where: the name of a file says its format.
+fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
+    let unfit = |reason: String| Err(RunError::Unfit(reason));
+    let is_image = matches!(run.data.shape, Shape::Image { .. });
+    let only_images = || {
+        unfit("only images can be written one by one, as png or idx: choose csv, parquet, json, npy or npz".to_string())
+    };
+    let Some(to) = &args.to else {
+        let format = args.format.unwrap_or_else(|| own_format(run));
+        let name = match format {
+            Format::Png | Format::Idx if !is_image => return only_images(),
+            Format::Png | Format::Idx => "augmented",
+            Format::Csv => "augmented.csv",
+            Format::Parquet => "augmented.parquet",
+            Format::Json => "augmented.json",
+            Format::Npy => "augmented.npy",
+            Format::Npz => "augmented.npz",
+        };
+        return Ok((format, place_in(run, None, name)?));
+    };
+    let to = place_in(run, Some(to), "")?;
+    let (named, is_folder) = (FileFormat::of(&to).filter(|_| !to.is_dir()).map(Format::from), is_folder(&to));
+    let shown = to.display();
+    let format = match (args.format, named) {
+        (None, Some(named)) => named,
+        (None, None) if is_folder && is_image => match own_format(run) {
+            Format::Idx => Format::Idx,
+            _ => Format::Png,
+        },
+        (None, None) if is_folder => {
+            return unfit(format!(
+                "{shown} would be a folder, and these rows are no images: end the name in .csv, .parquet, .json, .npy or .npz"
+            ));
+        }
+        (None, None) => {
+            let or = if is_image { ", or name a folder" } else { "" };
+            return unfit(format!("{}{or}", FileFormat::unknown(&to)));
+        }
+        (Some(wanted), Some(named)) if wanted != named => {
+            let what = extension(&to);
+            let what = if what.is_empty() { "csv" } else { &what };
+            return unfit(format!(
+                "{shown} takes {what}, which is not the --format that was asked for: leave one of the two out"
+            ));
+        }
+        (Some(wanted), _) => wanted,
+    };
+    match format {
+        Format::Png | Format::Idx if !is_image => only_images(),
+        Format::Csv | Format::Parquet | Format::Json | Format::Npy | Format::Npz if to.is_dir() => {
+            unfit(format!("{shown} is a folder: name a file in it"))
+        }
+        format => Ok((format, to)),
+    }
 }
 
 /// The rows that the new examples are drawn around. With `--balance` the smallest classes get theirs first, until all have as
@@ -126,55 +198,54 @@ fn own_format(run: &Run) -> Format {
     let names_idx = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("idx"));
     let holds_idx =
         || std::fs::read_dir(source).is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|e| names_idx(&e.path()))));
-    match run.data.shape {
-        _ if matches!(super::sheet::extension(source).as_str(), "npy" | "npz") => Format::Npy,
-        _ if super::sheet::extension(source) == "parquet" => Format::Parquet,
-        Shape::Image { .. } if source.is_file() && names_idx(source) || holds_idx() => Format::Idx,
-        Shape::Image { .. } => Format::Png,
+    match (run.data.shape, extension(source).as_str()) {
+        // An NPY file has no place for classes.
+        (_, "npy" | "npz") if !run.data.classes.is_empty() => Format::Npz,
+        (_, "npy" | "npz") => Format::Npy,
+        (_, "parquet") => Format::Parquet,
+        (Shape::Image { .. }, _) if source.is_file() && names_idx(source) || holds_idx() => Format::Idx,
+        (Shape::Image { .. }, _) => Format::Png,
         _ => Format::Csv,
     }
 }
 
+/// Writes the examples, and returns what was written.
 fn write_as(
     format: Format,
     run: &Run,
     classes: &[String],
     sheet: Sheet,
     labels: Option<Vec<u32>>,
-    to: &Path,
-) -> anyhow::Result<()> {
-    make_folder_of(to)?;
-    match (format, run.data.shape) {
-        (Format::Png, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
-            write::write_class_folders(
-                folder,
-                (height, width, channels),
-                &levels(&sheet.numbers),
-                labels.as_deref(),
-                classes,
-            )
-        })?,
-        (Format::Idx, Shape::Image { height, width, channels }) => write::whole_folder(to, |folder| {
-            write::write_idx_images(
-                &folder.join("train-images-idx3-ubyte"),
-                (height, width, channels),
-                &levels(&sheet.numbers),
-            )?;
-            match &labels {
-                Some(labels) => write::write_idx_labels(&folder.join("train-labels-idx1-ubyte"), labels),
-                None => Ok(()),
-            }
-        })?,
-        (Format::Npy, _) => sheet.write(&to.with_extension("npy"))?,
-        _ => {
-            let mut sheet = sheet;
-            if let Some(labels) = &labels {
-                let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
-                let name = run.config.data.label.as_deref().unwrap_or("label");
-                sheet = sheet.with(name, labels.iter().map(class).collect());
-            }
-            sheet.write(to)?;
+    to: PathBuf,
+) -> anyhow::Result<Vec<PathBuf>> {
+    make_folder_of(&to)?;
+    let file = match (format.of_file(), run.data.shape) {
+        (Some(file), _) => file,
+        (None, Shape::Image { height, width, channels }) => {
+            let (size, levels) = ((height, width, channels), levels(&sheet.numbers));
+            write::whole_folder(&to, |folder| match format {
+                Format::Idx => {
+                    write::write_idx_images(&folder.join("train-images-idx3-ubyte"), size, &levels)?;
+                    let place = folder.join("train-labels-idx1-ubyte");
+                    labels.as_ref().map_or(Ok(()), |labels| write::write_idx_labels(&place, labels))
+                }
+                _ => write::write_class_folders(folder, size, &levels, labels.as_deref(), classes),
+            })?;
+            return Ok(vec![to]);
         }
+        (None, _) => return Ok(Vec::new()),
+    };
+    let Some(labels) = labels else {
+        sheet.write_as(file, &to)?;
+        return Ok(vec![to]);
+    };
+    if file == FileFormat::Npy {
+        let beside = write_labels_beside(run, &to, &labels)?;
+        sheet.write_as(file, &to)?;
+        return Ok(vec![to, beside]);
     }
-    Ok(())
+    let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
+    let name = run.config.data.label.as_deref().unwrap_or("label");
+    sheet.with_classes(name, labels.iter().map(class).collect()).write_as(file, &to)?;
+    Ok(vec![to])
 }

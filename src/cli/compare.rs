@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::run_args::told;
+use super::run_args::{as_stdout, told};
 use super::sheet::put;
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{Run, RunError, test_loss};
@@ -121,8 +121,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             "the test losses of these runs are different things ({losses}): `wgvae eval RUN --nll 500` compares them"
         );
     }
-    let to =
-        args.to.clone().unwrap_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")));
+    let to = args
+        .to
+        .as_deref()
+        .map_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")), as_stdout);
     put(&to, comparison(&pages).as_bytes())?;
     if to == Path::new("-") {
         return Ok(());

@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let draws = (DRAWS / rows.rows).clamp(1, 100);
     let dimensions = model.width();
     let of_rows = (rows.rows * dimensions) as f64;
-    let to = place_in(&run, args.to.as_deref(), "rows.wgz");
+    let to = place_in(&run, args.to.as_deref(), "rows.wgz")?;
     let figures = Figures {
         run: run.path.display().to_string(),
         to: to.display().to_string(),

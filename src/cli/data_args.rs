@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use toml::Value;
 
+use super::stdin;
 use crate::data::{Channels, DataError, Dataset, Fit, ImageSize, Missing, NamedKind, Options};
 
 /// Which rows of a source are taken, and as what.
@@ -158,8 +159,8 @@ pub fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
 /// A source, and which of its rows to use.
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
-    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or an IDX, CSV, TSV, Parquet, NPY
-    /// or NPZ file
+    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, an IDX, CSV, TSV, Parquet, NPY
+    /// or NPZ file, or - for stdin (at most 1 GiB)
     #[arg(value_name = "SPEC", required = true)]
     spec: Option<String>,
     #[command(flatten)]
@@ -172,7 +173,7 @@ pub struct SourceArgs {
 impl SourceArgs {
     /// Where the source would be, if it is a file.
     pub fn path(&self) -> PathBuf {
-        PathBuf::from(self.spec.as_deref().unwrap_or_default())
+        PathBuf::from(stdin::place(self.spec.as_deref().unwrap_or_default()))
     }
 
     /// The data set.
@@ -186,7 +187,8 @@ impl SourceArgs {
 
 /// Loads a source, with a progress bar on a terminal.
 pub fn load(options: &Options) -> Result<Dataset, DataError> {
-    with_bar(|progress| Dataset::load_with(options.clone(), progress))
+    let options = Options { source: stdin::spooled(&options.source)?.into(), ..options.clone() };
+    with_bar(|progress| Dataset::load_with(options, progress))
 }
 
 /// Runs `read` with a progress bar on a terminal.

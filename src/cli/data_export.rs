@@ -158,7 +158,10 @@ impl Table {
                         Cell::Word(_) if first.is_blank(&file.text(row, place)) => Cell::Missing,
                         // Formats with types have numbers as numbers.
                         Cell::Word(word) if !is_text && of.columns.len() == 1 => match first.form.read(word.trim()) {
-                            Some(number) if first.form.is_number() => Cell::Exact(number),
+                            // One that a float has no room for keeps its digits.
+                            Some(number) if first.form.is_number() && number.abs() <= 2_f64.powi(53) => {
+                                Cell::Exact(number)
+                            }
                             _ => Cell::Word(file.text(row, place)),
                         },
                         Cell::Word(_) => Cell::Word(file.text(row, place)),
@@ -195,13 +198,17 @@ fn columns(
         None => Block::Numbers { names: &names, values: &values },
     }];
     // A column of the table may have the same name.
-    let is_taken = table.is_some_and(|table| table.names.iter().any(|name| name == "label"));
+    let is_of_table = |name: &str| table.is_some_and(|table| table.names.iter().any(|known| known == name));
+    let label = write::apart("label", is_of_table);
     if let Some(labels) = &split.labels {
-        let name = if is_taken { "row_label" } else { "label" };
-        blocks.push(Block::Classes { name, labels, classes: &data.classes });
+        blocks.push(Block::Classes { name: &label, labels, classes: &data.classes });
     }
-    if let Some(factors) = &split.factors {
-        blocks.push(Block::Places { names: &factors.names, values: &factors.values });
+    let is_taken = |name: &str| is_of_table(name) || split.labels.is_some() && name == label;
+    let factors = split.factors.as_ref();
+    let factor_names: Vec<String> =
+        factors.iter().flat_map(|factors| &factors.names).map(|name| write::apart(name, is_taken)).collect();
+    if let Some(factors) = factors {
+        blocks.push(Block::Places { names: &factor_names, values: &factors.values });
     }
     write(split.rows, &blocks, &table.map_or_else(Dialect::default, |table| table.dialect))
 }

@@ -19,7 +19,7 @@ pub struct Args {
     /// The class of all rows, for a model that was trained with --condition class [default: the column `label` of the file]
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
-    /// A .png, .csv, .parquet, .json or .npy file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: decoded.png, or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     /// Images per row of the picture
@@ -66,7 +66,7 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
             args.latents.display()
         )));
     }
-    match data::labels(&args.latents, LATENTS, "label")? {
+    match data::labels(&args.latents, "label")? {
         Some(labels) => labels.iter().map(|label| run.class(label)).collect(),
         None => Err(RunError::Unfit(format!(
             "this model was trained with classes ({}), and {} has no column `label`: say which class to decode with --class",
@@ -76,13 +76,16 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
     }
 }
 
+/// The most bytes that are read of a file of codes of few bits.
+const MOST_BYTES: u64 = 4 << 30;
+
 /// Codes of few bits, if the file has them.
 fn packed(path: &Path) -> Result<Option<RoundedCodes>, RunError> {
     if extension(path) != "wgc" {
         return Ok(None);
     }
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    RoundedCodes::of_bytes(&data::content(path)?).map(Some).map_err(damaged)
+    RoundedCodes::of_bytes(&data::content(path, MOST_BYTES)?).map(Some).map_err(damaged)
 }
 
 /// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::run_args::{RunArgs, counting, place_in};
-use super::sheet::{Sheet, extension, make_folder_of};
+use super::sheet::{Sheet, is_folder, make_folder_of};
 use crate::apply::compress::{self, File};
 use crate::apply::{Run, RunError};
 use crate::data::{self, Provenance, Shape, Split, Values, write};
@@ -17,13 +17,13 @@ pub struct Args {
     /// The file, or - for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A .npy, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an image, or
+    /// A .npy, .npz, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an image, or
     /// - for CSV on stdout [default: decompressed.npy in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
 
-/// The most bytes that are read from stdin, which may never end.
+/// The most bytes that are read from stdin, which may never end; of a file four times as many.
 const MOST_BYTES: u64 = 1 << 30;
 
 fn read(path: &Path) -> Result<File, RunError> {
@@ -35,7 +35,7 @@ fn read(path: &Path) -> Result<File, RunError> {
             stdin.read_to_end(&mut content).map_err(|error| damaged(error.to_string()))?;
             content
         }
-        false => data::content(path)?,
+        false => data::content(path, 4 * MOST_BYTES)?,
     };
     if path == Path::new("-") && content.len() as u64 > MOST_BYTES {
         return Err(damaged("stdin has more than 1 GiB: write it into a file first".into()));
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let bar = counting("rows", file.rows);
     let rows = compress::decompress(&run, &mut model, &file, &mut |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
-    let to = place_in(&run, args.to.as_deref(), "decompressed.npy");
+    let to = place_in(&run, args.to.as_deref(), "decompressed.npy")?;
     write(&run, &to, rows)?;
     args.run.told(&[&to])
 }
@@ -62,7 +62,7 @@ fn write(run: &Run, to: &Path, rows: Split) -> anyhow::Result<()> {
         Shape::Point(_) | Shape::Table(_) => None,
     };
     let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let (is_idx, is_folder) = (name.ends_with("-ubyte"), extension(to).is_empty() && to != Path::new("-"));
+    let (is_idx, is_folder) = (name.ends_with("-ubyte"), is_folder(to));
     match (size, &rows.values) {
         (Some(size), Values::Bytes(levels)) if is_idx => {
             make_folder_of(to)?;
@@ -75,7 +75,7 @@ fn write(run: &Run, to: &Path, rows: Split) -> anyhow::Result<()> {
             let sheet = Sheet::of(run, rows.numbers(0..rows.rows, run.data.shape.len()), Provenance::Kept);
             let class = |label: &u32| run.data.classes.get(*label as usize).cloned().unwrap_or_default();
             match &rows.labels {
-                Some(labels) => sheet.with("label", labels.iter().map(class).collect()).write(to)?,
+                Some(labels) => sheet.with_classes("label", labels.iter().map(class).collect()).write(to)?,
                 None => sheet.write(to)?,
             }
         }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::run_args::{RowsArgs, RunArgs, place_in};
-use super::sheet::{Sheet, put};
+use super::sheet::{Sheet, put, write_labels_beside};
 use crate::apply::compress::{MOST_BITS, RoundedCodes};
 use crate::apply::{Applied, Codes, Run, RunError, draws};
-use crate::data::{self, Column, Identifier, Rows, Split, write};
+use crate::data::{self, Column, Identifier, Rows, Split};
 use crate::plan::is_missing;
 
 /// The parts of a code that can be written.
@@ -35,7 +35,7 @@ pub struct Args {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
-    /// A .csv, .parquet or .json file, a .npy file (class numbers go to a second file next to it), with --bits a .wgc file, or - for
+    /// A .csv, .parquet, .json or .npz file, a .npy file (class numbers go to a second file next to it), with --bits a .wgc file, or - for
     /// CSV on stdout [default: codes.csv in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
     }
     if let Some(labels) = &rows.split.labels {
         let name = |label: &u32| rows.classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
-        sheet = sheet.with("label", labels.iter().map(name).collect());
+        sheet = sheet.with_classes("label", labels.iter().map(name).collect());
     }
     sheet
 }
@@ -122,7 +122,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
     let mut codes = model.encode(&rows.split)?;
-    let to = place_in(&run, args.to.as_deref(), "codes.csv");
+    let to = place_in(&run, args.to.as_deref(), "codes.csv")?;
     let is_packed = super::sheet::extension(&to) == "wgc";
     if is_packed && args.bits.is_none() {
         return Err(RunError::Unfit("a .wgc file has codes of few bits: say how many with --bits".into()).into());
@@ -140,15 +140,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let only_mu = args.only.is_empty() && super::sheet::extension(&to) == "npy";
     let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
     let sheet = with_names(sheet(&run, &codes, parts, args.seed), &run, args.rows.source(&run), &rows);
-    sheet.write(&to)?;
     // An NPY file has no column for words, so class numbers go to a second file.
     if super::sheet::extension(&to) == "npy"
         && let Some(labels) = &rows.split.labels
     {
-        let stem = to.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = to.with_file_name(format!("{stem}-labels.npy"));
-        write::write_npy_labels(&beside, labels)?;
+        let beside = write_labels_beside(&run, &to, labels)?;
+        sheet.write(&to)?;
         return args.run.told(&[&to, &beside]);
     }
+    sheet.write(&to)?;
     args.run.told(&[&to])
 }

@@ -129,7 +129,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         run: run.path.display().to_string(),
         figures: &figures,
     };
-    let to = place_in(&run, args.to.as_deref(), EVALUATION);
+    let to = place_in(&run, args.to.as_deref(), EVALUATION)?;
     let is_kept = args.to.is_none();
     let written = match is_kept {
         // Beside what was found of the same rows before.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, write_rows};
+use super::stdin;
 use crate::apply::factors::{self, Sweep};
 use crate::apply::{FactorScores, Run, statistics};
 use crate::data::{self, Options, Provenance, Shape};
@@ -60,7 +61,7 @@ pub fn traverse(
 ) -> anyhow::Result<()> {
     let all = rows.rows(run)?;
     factors::expect(&all.split)?;
-    let options = rows.data.as_deref().map_or_else(|| run.source(), Options::from);
+    let options = rows.data.as_deref().map_or_else(|| run.source(), |source| Options::from(stdin::place(source)));
     let mut starts = vec![row];
     starts.extend(data::spread(all.split.rows, STARTS - 1));
     let sweep = Sweep::of(run, &all.split, &options, rows.class.as_deref(), &starts, steps)?;

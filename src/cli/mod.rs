@@ -42,6 +42,7 @@ mod sample;
 mod sheet;
 mod shell;
 mod signals;
+mod stdin;
 mod train;
 mod traverse;
 
@@ -147,6 +148,7 @@ pub fn parse() -> Result<Cli, clap::Error> {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     signals::outlive_file_limits();
     let outcome = command(cli).and_then(|()| Ok(std::io::stdout().flush()?));
+    stdin::forget();
     // Every other error of writing or reading names its file.
     outcome.map_err(|error| match error.is::<std::io::Error>() {
         true => error.context("the result could not be written to stdout"),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::data_args::{self, DataArgs, name_of};
+use super::stdin;
 use crate::config::{BetaSchedule, Config, Optimizer, PriorKind, Schedule};
-use crate::data::Dataset;
+use crate::data::{DataError, Dataset};
 use crate::kernels::Activation;
 use crate::kernels::batch::Binarise;
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
@@ -52,7 +53,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .parquet, .npy,
-    /// .npz or IDX file
+    /// .npz or IDX file, or - for stdin (at most 1 GiB)
     #[arg(long, value_name = "SPEC", env = "WGVAE_DATA")]
     data: Option<String>,
     #[command(flatten)]
@@ -347,6 +348,10 @@ impl ModelArgs {
     /// A run's configuration with the flags over it, and its data.
     pub fn over(&self, config: &Config) -> anyhow::Result<(Config, Dataset)> {
         let config = config.with_flags(self.table())?;
+        if config.data.source == stdin::NAME && self.data.is_none() {
+            let why = "the run was trained on what came through stdin, which is not kept: give it again, with --data";
+            return Err(DataError::Unusable { source_name: stdin::NAME.into(), reason: why.into() }.into());
+        }
         let data = load(&config)?;
         checked(config, data)
     }
@@ -373,7 +378,7 @@ fn load(config: &Config) -> anyhow::Result<Dataset> {
 fn checked(mut config: Config, data: Dataset) -> anyhow::Result<(Config, Dataset)> {
     // An absolute path, so that the saved configuration works from any directory.
     let place = std::path::Path::new(&config.data.source);
-    if place.exists() {
+    if config.data.source != stdin::NAME && place.exists() {
         config.data.source = std::path::absolute(place)?.display().to_string();
     }
     config.check_data(&data)?;

@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => (args.rows.rows(&run)?, none()),
     };
     let mut model = args.run.model(&run, rows.split.rows)?;
-    let to = place_in(&run, args.to.as_deref(), "report.html");
+    let to = place_in(&run, args.to.as_deref(), "report.html")?;
     put(&to, crate::run::page(&run, &rows, &train, &mut model)?.as_bytes())?;
     args.run.told(&[&to])
 }

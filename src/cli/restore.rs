@@ -12,6 +12,7 @@ use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, names_of, write_rows};
 use crate::apply::restore::{Damage, Restored, Wanted, hidden};
 use crate::apply::{Run, RunError, draws};
+use crate::data::write;
 use crate::data::{self, Cell, Columns, Dialect, FileRows, Form, Origins, Provenance, Rows, Shape, Split, TableColumn};
 use crate::plan::{MISSING, is_missing};
 use crate::report;
@@ -51,7 +52,7 @@ pub struct Args {
     /// How many rows to restore [default: all; a picture shows 20 of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// A .png, .csv, .parquet, .json or .npy file, or - for CSV on stdout [default: restored.png, or .csv for tables]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: restored.png, or .csv for tables]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -363,7 +364,7 @@ fn of_file(
             place.iter().for_each(|place| forms[*place] = columns.all[column.columns.start].form.clone());
         }
         if args.mark {
-            names.push("filled".into());
+            names.push(write::apart("filled", |name| names.iter().any(|known| known == name)));
             forms.push(Form::Words);
             let rows: Vec<Vec<Cell>> = all.chunks(fields.max(1)).map(<[Cell]>::to_vec).collect();
             all = rows.into_iter().zip(marks).flat_map(|(row, mark)| row.into_iter().chain([mark])).collect();

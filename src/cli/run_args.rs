@@ -10,10 +10,11 @@ use super::data_args::{ChoiceArgs, with_bar};
 use super::device_args::AdapterArgs;
 use super::drawn;
 use super::sheet::Sheet;
+use super::stdin;
 use crate::apply::quality::closeness::Closeness;
 use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
 use crate::data::{self, DataError, Dataset, Options, Provenance, Rows, Shape, Split};
-use crate::disk::System;
+use crate::disk::{System, Target, folder_of};
 use crate::train::is_training;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ pub struct RunArgs {
 /// Which rows a model is applied to.
 #[derive(Debug, clap::Args)]
 pub struct RowsArgs {
-    /// Use rows of this source, named as for `train` [default: the run's test rows]
+    /// Use rows of this source, named as for `train`, - for stdin [default: the run's test rows]
     #[arg(long, value_name = "SPEC")]
     pub data: Option<String>,
     /// Tell a model that was trained with --condition class that rows are of this class, whatever they say themselves
@@ -83,7 +84,8 @@ impl RowsArgs {
     pub fn rows(&self, run: &Run) -> Result<Rows, RunError> {
         let rows = match &self.data {
             Some(source) => {
-                let mut options = Options { source: source.clone(), label: run.source().label, ..Options::default() };
+                let source = stdin::spooled(source)?;
+                let mut options = Options { source: source.into(), label: run.source().label, ..Options::default() };
                 self.choice.fill(&mut options);
                 with_bar(|progress| data::rows_with(&options, &run.data, progress))?
             }
@@ -104,7 +106,7 @@ impl RowsArgs {
 
     /// Where the rows come from.
     pub fn source<'a>(&'a self, run: &'a Run) -> &'a str {
-        self.data.as_deref().unwrap_or(&run.config.data.source)
+        stdin::place(self.data.as_deref().unwrap_or(&run.config.data.source))
     }
 
     /// Tells rows their classes; there must be some rows.
@@ -225,6 +227,12 @@ impl DrawArgs {
 
 /// A run's own data, loaded again as for training.
 pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
+    if run.config.data.source == stdin::NAME {
+        return Err(RunError::Unfit(format!(
+            "{} was trained on what came through stdin, which is not kept: name rows with --data",
+            run.path.display()
+        )));
+    }
     // Each row once: to balance its classes, training had copies of some.
     let options = Options { balance: false, ..run.source() };
     let columns = run.data.columns.as_ref();
@@ -251,9 +259,34 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     Ok(data)
 }
 
-/// The path of a result: `to`, or else a file in the run's folder.
-pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
-    to.map_or_else(|| run.path.join(name), Path::to_path_buf)
+/// The path of a result: `to`, or else a file in the run's folder. It is none of the files that the run was trained on.
+pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> Result<PathBuf, RunError> {
+    let Some(to) = to else { return Ok(run.path.join(name)) };
+    match is_trained_on(run, to) {
+        false => Ok(as_stdout(to)),
+        true => Err(RunError::Unfit(format!(
+            "{} is data that {} was trained on, and no result is written over it: give another path",
+            to.display(),
+            run.path.display()
+        ))),
+    }
+}
+
+/// `-` for every name of stdout.
+pub fn as_stdout(to: &Path) -> PathBuf {
+    if Target::of(to) == Target::Descriptor(1) { "-".into() } else { to.to_path_buf() }
+}
+
+/// Whether a file is there that the run was trained on.
+fn is_trained_on(run: &Run, file: &Path) -> bool {
+    if !file.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
+        return false;
+    }
+    let source = Path::new(&run.config.data.source);
+    let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    let (Some(file), Ok(of_source)) = (place(file), source.canonicalize()) else { return false };
+    let is_below = file.starts_with(&of_source) && of_source.is_dir();
+    Some(&file) == place(source).as_ref() || file == of_source || is_below && data::is_of_folder(&file)
 }
 
 /// What a command has written, in `--json`.

@@ -1,10 +1,10 @@
 //! `wgvae sample`: new rows, decoded from draws of a mixture fitted to codes, of the prior, or around known codes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::drawn::Table;
-use super::run_args::{DrawArgs, RowsArgs, RunArgs};
-use super::sheet::{extension, levels, picture, write_rows};
+use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
+use super::sheet::{is_folder, levels, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
 use crate::data::{Rows, Shape, list, write};
 use crate::model::Labels;
@@ -35,7 +35,7 @@ pub struct Args {
     /// Draw around the code of this row, counted from 0
     #[arg(long, value_name = "ROW")]
     around_row: Option<usize>,
-    /// A .png, .csv, .parquet, .json or .npy file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png, or
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png, or
     /// .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -94,11 +94,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let sheet = args.draws.sheet(&run, &model, shown, is_drawn);
         let sheet = if let Some(table) = &table { table.named(sheet, count, args.seed) } else { sheet };
         match model.is_conditional() {
-            true => sheet.with("label", classes.iter().map(name).collect()),
+            true => sheet.with_classes("label", classes.iter().map(name).collect()),
             false => sheet,
         }
     };
-    let to = match (run.data.shape, &args.to) {
+    let to = args.to.as_deref().map(|to| place_in(&run, Some(to), "")).transpose()?;
+    let to = match (run.data.shape, &to) {
         (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) => {
             let levels = levels(&shown.means);
             let labels = model.is_conditional().then_some(&classes[..]);
@@ -108,15 +109,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             })?;
             to.clone()
         }
-        _ => write_rows(&run, args.to.as_deref(), "samples", sheet, picture)?,
+        (_, to) => write_rows(&run, to.as_deref(), "samples", sheet, picture)?,
     };
     let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(&args.draws, &shown));
     args.run.told_with(&[&to], closeness)
-}
-
-/// Whether a path is that of a folder: no file's, and not stdout.
-fn is_folder(path: &Path) -> bool {
-    extension(path).is_empty() && path != Path::new("-")
 }
 
 /// The class that draws are around.

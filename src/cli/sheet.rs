@@ -1,12 +1,14 @@
 //! Tables of text and numbers, written in the format that the file's extension names.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::run_args::place_in;
 use crate::apply::{Applied, Run, RunError, Shown, units};
-use crate::data::write::{self, Block};
+use crate::data::write::{self, Array, Block};
 use crate::data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
+use crate::disk::Target;
 use crate::report;
 use crate::run::png;
 
@@ -27,6 +29,8 @@ pub struct Sheet {
     pub dialect: Dialect,
     /// The extents of a row in an array; none for a row of numbers.
     pub extents: Vec<usize>,
+    /// The name of the text column that holds classes; none if it is empty.
+    pub class: String,
 }
 
 impl Sheet {
@@ -95,8 +99,8 @@ impl Sheet {
         let cells = all.iter().map(|sheet| sheet.cells.as_ref()).collect::<Option<Vec<_>>>();
         let cells = cells.map(|cells| order().flat_map(|(row, sheet)| cells[sheet][span(row)].to_vec()).collect());
         let first = &all[0];
-        let (forms, extents) = (first.forms.clone(), first.extents.clone());
-        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents }
+        let (forms, extents, class) = (first.forms.clone(), first.extents.clone(), first.class.clone());
+        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents, class }
     }
 
     /// Adds a text column before the others.
@@ -121,6 +125,11 @@ impl Sheet {
         self.forms.insert(place, Form::default());
     }
 
+    /// Adds the column of classes before the others.
+    pub fn with_classes(self, name: &str, values: Vec<String>) -> Self {
+        Self { class: name.to_string(), ..self.with(name, values) }
+    }
+
     fn rows(&self) -> usize {
         match (self.names.len(), &self.cells, self.text.first()) {
             (0, _, text) => text.map_or(0, |(_, values)| values.len()),
@@ -129,9 +138,28 @@ impl Sheet {
         }
     }
 
-    fn blocks(&self) -> Vec<Block<'_>> {
-        let words = self.text.iter().map(|(name, words)| Block::Words { name, words });
-        let (names, values) = (&self.names[..], &self.numbers[..]);
+    /// The names of the text columns, none of which is that of another column, then those of the others: these are as they are where they
+    /// are a file's own, which may have one twice.
+    fn heads(&self, are_apart: bool) -> (Vec<String>, Vec<String>) {
+        let mut names = Vec::with_capacity(self.names.len());
+        let mut taken: HashSet<String> = if are_apart { HashSet::new() } else { self.names.iter().cloned().collect() };
+        for name in &self.names {
+            let name = if are_apart { write::apart(name, |name| taken.contains(name)) } else { name.clone() };
+            taken.insert(name.clone());
+            names.push(name);
+        }
+        let mut text = Vec::with_capacity(self.text.len());
+        for (name, _) in &self.text {
+            let name = write::apart(name, |name| taken.contains(name));
+            taken.insert(name.clone());
+            text.push(name);
+        }
+        (text, names)
+    }
+
+    fn blocks<'a>(&'a self, (text, names): &'a (Vec<String>, Vec<String>)) -> Vec<Block<'a>> {
+        let words = text.iter().zip(&self.text).map(|(name, (_, words))| Block::Words { name, words });
+        let values = &self.numbers[..];
         let last = match &self.cells {
             Some(cells) => Block::Cells { names, cells, forms: &self.forms },
             None => Block::Numbers { names, values },
@@ -144,7 +172,8 @@ impl Sheet {
             None => number(&self.numbers[place].to_string()),
             Some(Cell::Number(value)) => number(&value.to_string()),
             Some(Cell::Exact(value)) => number(&value.to_string()),
-            // `4` is a number, `04` is a word.
+            // `4` is a number, with all of its digits; `04` is a word.
+            Some(Cell::Word(word)) if word.parse::<i64>().is_ok_and(|n| n.to_string() == *word) => number(word),
             Some(Cell::Word(word)) if word.parse::<f64>().is_ok_and(|n| n.is_finite() && n.to_string() == *word) => {
                 number(word)
             }
@@ -155,9 +184,11 @@ impl Sheet {
 
     fn json(&self) -> String {
         let width = self.names.len();
+        let (text, names) = self.heads(true);
         let row = |row: usize| -> serde_json::Map<String, serde_json::Value> {
-            let text = self.text.iter().map(|(name, values)| (name.clone(), values[row].clone().into()));
-            let values = self.names.iter().enumerate().map(|(i, name)| (name.clone(), self.value(row * width + i)));
+            let text =
+                text.iter().zip(&self.text).map(|(name, (_, values))| (name.clone(), values[row].clone().into()));
+            let values = names.iter().enumerate().map(|(i, name)| (name.clone(), self.value(row * width + i)));
             text.chain(values).collect()
         };
         let mut out = String::from("[");
@@ -168,31 +199,102 @@ impl Sheet {
         out + "\n]\n"
     }
 
-    /// Writes CSV, Parquet, JSON or NPY; NPY has the numbers alone. `-` is stdout, as CSV.
+    /// Writes the format that the name says; `-` is stdout, as CSV.
     pub fn write(&self, to: &Path) -> anyhow::Result<()> {
+        match FileFormat::of(to) {
+            Some(format) => self.write_as(format, to),
+            None => Err(FileFormat::unknown(to).into()),
+        }
+    }
+
+    /// Writes CSV, Parquet, JSON, NPY or NPZ. NPY has the numbers alone; NPZ has them as `x`, classes as `y`, and other text by its name.
+    pub fn write_as(&self, format: FileFormat, to: &Path) -> anyhow::Result<()> {
         if to == Path::new("-") {
-            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks(), &self.dialect)?);
+            let heads = self.heads(false);
+            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks(&heads), &self.dialect)?);
         }
         make_folder_of(to)?;
-        match extension(to).as_str() {
-            "csv" | "tsv" | "txt" => write::write_csv(to, self.rows(), &self.blocks(), &self.dialect)?,
-            "parquet" => write::write_parquet(to, self.rows(), &self.blocks())?,
-            "json" => put(to, self.json().as_bytes())?,
-            "npy" => {
-                let width = self.numbers.len() / self.rows().max(1);
-                let of_row = if self.extents.is_empty() { vec![width] } else { self.extents.clone() };
-                write::write_npy(to, &[vec![self.rows()], of_row].concat(), &self.numbers)?;
-            }
-            _ => {
-                let reason = format!(
-                    "the name {} does not say which format to write: end it in .csv, .parquet, .json or .npy",
-                    to.display()
-                );
-                return Err(RunError::Unfit(reason).into());
+        let width = self.numbers.len() / self.rows().max(1);
+        let of_row = if self.extents.is_empty() { vec![width] } else { self.extents.clone() };
+        let shape = [vec![self.rows()], of_row].concat();
+        match format {
+            FileFormat::Csv => write::write_csv(to, self.rows(), &self.blocks(&self.heads(false)), &self.dialect)?,
+            FileFormat::Parquet => write::write_parquet(to, self.rows(), &self.blocks(&self.heads(true)))?,
+            FileFormat::Json => put(to, self.json().as_bytes())?,
+            FileFormat::Npy => write::write_npy(to, &shape, &self.numbers)?,
+            FileFormat::Npz => {
+                let name = |name: &String| if *name == self.class { "y".to_string() } else { name.clone() };
+                let names: Vec<String> = self.text.iter().map(|(text, _)| name(text)).collect();
+                let x = Array::Numbers { shape: &shape, values: &self.numbers };
+                let text = names.iter().zip(&self.text).map(|(name, (_, words))| (name.as_str(), Array::Words(words)));
+                // Two arrays of one name are one file for whoever unpacks them.
+                let mut arrays = vec![("x", x)];
+                text.for_each(|(name, words)| {
+                    if arrays.iter().all(|(known, _)| *known != name) {
+                        arrays.push((name, words));
+                    }
+                });
+                write::write_npz(to, &arrays)?;
             }
         }
         Ok(())
     }
+}
+
+/// The formats of rows in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    Csv,
+    Parquet,
+    Json,
+    Npy,
+    Npz,
+}
+
+impl FileFormat {
+    /// The format that a name says. Descriptors, devices and pipes whose names say none get CSV, as stdout does.
+    pub fn of(to: &Path) -> Option<Self> {
+        match extension(to).as_str() {
+            _ if to == Path::new("-") => Some(FileFormat::Csv),
+            "csv" | "tsv" | "txt" => Some(FileFormat::Csv),
+            "parquet" => Some(FileFormat::Parquet),
+            "json" => Some(FileFormat::Json),
+            "npy" => Some(FileFormat::Npy),
+            "npz" => Some(FileFormat::Npz),
+            _ => Target::of(to).is_stream().then_some(FileFormat::Csv),
+        }
+    }
+
+    /// The name says none.
+    pub fn unknown(to: &Path) -> RunError {
+        RunError::Unfit(format!(
+            "the name {} does not say which format to write: end it in .csv, .parquet, .json, .npy or .npz",
+            to.display()
+        ))
+    }
+}
+
+/// Whether images go to a path one by one: a folder, or a name that is to be one.
+pub fn is_folder(to: &Path) -> bool {
+    let is_named_so = to.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+    to != Path::new("-") && (to.is_dir() || is_named_so || extension(to).is_empty() && !Target::of(to).is_stream())
+}
+
+/// Writes the class numbers of rows beside an NPY file, which has no place for them; returns where.
+pub fn write_labels_beside(run: &Run, to: &Path, labels: &[u32]) -> anyhow::Result<PathBuf> {
+    if Target::of(to).is_stream() {
+        let reason = format!("{} is no file that labels could be written beside: end the name in .npz", to.display());
+        return Err(RunError::Unfit(reason).into());
+    }
+    const LONGEST: usize = 255;
+    const END: &str = "-labels.npy";
+    let mut stem = to.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    while stem.len() + END.len() > LONGEST {
+        stem.pop();
+    }
+    let beside = place_in(run, Some(&to.with_file_name(stem + END)), "")?;
+    write::write_npy_labels(&beside, labels)?;
+    Ok(beside)
 }
 
 /// A number as JSON has it: in the shortest form that is read as the same one, and whole where it is.
@@ -257,12 +359,12 @@ pub fn write_rows(
     picture: Option<image::DynamicImage>,
 ) -> anyhow::Result<PathBuf> {
     let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
-    let to = place_in(run, to, &default);
+    let to = place_in(run, to, &default)?;
     match (extension(&to).as_str(), picture) {
         ("png", Some(picture)) => put(&to, &png(&picture)?)?,
         ("png", None) => {
             return Err(RunError::Unfit(format!(
-                "these rows cannot be drawn as a picture: end {} in .csv, .parquet, .json or .npy instead",
+                "these rows cannot be drawn as a picture: end {} in .csv, .parquet, .json, .npy or .npz instead",
                 to.display()
             ))
             .into());
@@ -284,5 +386,33 @@ mod tests {
         let sheet = Sheet { names, numbers: vec![0.0; 6], cells: Some(cells), ..Sheet::default() };
         let expected = r#"{"z":88696.54,"whole":72,"number":4,"code":"04","word":"inf","gone":null}"#;
         assert_eq!(sheet.json(), format!("[\n{expected}\n]\n"));
+        let digits = Sheet {
+            names: vec!["id".into()],
+            numbers: vec![0.0],
+            cells: Some(vec![word("9007199254740993")]),
+            ..Sheet::default()
+        };
+        assert_eq!(digits.json(), "[\n{\"id\":9007199254740993}\n]\n");
+    }
+
+    #[test]
+    fn no_two_columns_have_one_name() {
+        let names = ["label", "origin", "x"].map(String::from).to_vec();
+        let text = |name: &str| (name.to_string(), vec![format!("of {name}")]);
+        let numbers = vec![1.0, 2.0, 3.0];
+        let text = vec![text("origin"), text("label"), text("row_label"), text("id"), text("id")];
+        let sheet = Sheet { text, names, numbers, ..Sheet::default() };
+        let mut csv = Vec::new();
+        write::csv_to(&mut csv, 1, &sheet.blocks(&sheet.heads(false)), &Dialect::default()).unwrap();
+        let csv = String::from_utf8(csv).unwrap();
+        assert!(csv.starts_with("row_origin,row_label,row_row_label,id,row_id,label,origin,x\n"), "{csv}");
+        let json: Vec<std::collections::BTreeMap<String, serde_json::Value>> =
+            serde_json::from_str(&sheet.json()).unwrap();
+        assert_eq!((json[0].len(), &json[0]["label"], &json[0]["row_label"]), (8, &1.into(), &"of label".into()));
+        // A file of its own may have a name twice, and keeps it where it can.
+        let names = ["a", "a"].map(String::from).to_vec();
+        let own = Sheet { names, numbers: vec![1.0, 2.0], ..Sheet::default() };
+        assert_eq!(own.heads(false).1, ["a", "a"]);
+        assert_eq!(own.json(), "[\n{\"a\":1,\"row_a\":2}\n]\n");
     }
 }

@@ -1,10 +1,11 @@
 //! `wgvae completions` and `wgvae man`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::help;
 use crate::apply::RunError;
+use crate::disk;
 
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
@@ -16,6 +17,13 @@ pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut help::command(), "wgvae", &mut text);
     Ok(std::io::stdout().write_all(&text)?)
+}
+
+/// Writes the pages of a command and all below it.
+fn pages(of: &clap::Command, folder: &Path) -> std::io::Result<()> {
+    of.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| pages(below, folder))?;
+    let page = clap_mangen::Man::new(of.clone());
+    disk::write_result(&folder.join(page.get_filename()), |out| page.render(out))
 }
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +39,7 @@ pub fn man(args: &ManArgs) -> anyhow::Result<()> {
     let mut all = help::command();
     all.build();
     if let Some(folder) = &args.to {
-        let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(all, folder));
+        let written = std::fs::create_dir_all(folder).and_then(|()| pages(&all, folder));
         written.map_err(|e| RunError::Write { path: folder.clone(), reason: e.to_string() })?;
         return Ok(writeln!(std::io::stdout(), "written  {}", folder.display())?);
     }

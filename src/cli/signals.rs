@@ -26,6 +26,12 @@ impl Phase {
     }
 }
 
+/// Ends the process as one that was interrupted.
+fn end() -> ! {
+    super::stdin::forget();
+    std::process::exit(INTERRUPTED)
+}
+
 /// A file that grows over the limit of its size (`ulimit -f`) is an error like a full disk, not the end of the process.
 pub fn outlive_file_limits() {
     #[cfg(unix)]
@@ -45,16 +51,16 @@ pub fn install(stop: &Arc<AtomicBool>) -> Phase {
     let (stop, training) = (stop.clone(), phase.clone());
     let handler = ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
+            end();
         }
         if !training.0.load(Ordering::Relaxed) {
             warning!("wgvae: interrupted");
-            std::process::exit(INTERRUPTED);
+            end();
         }
         std::thread::spawn(|| {
             std::thread::sleep(PATIENCE);
             warning!("wgvae: interrupted; the last checkpoint is what was saved before");
-            std::process::exit(INTERRUPTED);
+            end();
         });
     });
     if let Err(error) = handler {

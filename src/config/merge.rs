@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, PRESETS};
+use super::{Config, ConfigError, MOST_BYTES, PRESETS};
+use crate::disk;
 
 /// Keys of older versions: section, old name, new name.
 const RENAMED: &[(&str, &str, &str)] = &[
@@ -183,8 +184,8 @@ impl Config {
         let mut table = parse(name, text)?;
         overlay(&mut table, sized);
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+            let text = disk::read_text(path, MOST_BYTES)
+                .map_err(|error| ConfigError::Read { path: path.to_path_buf(), source: error.into() })?;
             let over = parse(&path.display().to_string(), &text)?;
             supersede(&mut table, &over);
             overlay(&mut table, over);

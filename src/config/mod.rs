@@ -60,6 +60,9 @@ pub enum ConfigError {
     Value(String),
 }
 
+/// The longest configuration: its parser takes some hundred times as much memory.
+pub const MOST_BYTES: u64 = 256 << 10;
+
 fn preset_names() -> String {
     let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
     names.join(", ")
@@ -68,7 +71,15 @@ fn preset_names() -> String {
 impl Config {
     /// The configuration as TOML.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
-        toml::to_string(self).map_err(|e| ConfigError::Value(e.to_string()))
+        let text = toml::to_string(self).map_err(|e| ConfigError::Value(e.to_string()))?;
+        match text.len() as u64 > MOST_BYTES {
+            // It could not be read again.
+            true => Err(ConfigError::Value(format!(
+                "the configuration has {} bytes, and no more than {MOST_BYTES} can be read again: name fewer columns or layers",
+                text.len()
+            ))),
+            false => Ok(text),
+        }
     }
 }
 

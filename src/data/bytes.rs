@@ -11,6 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::DataError;
 use super::error::on_one_line;
+use crate::disk::{self, NotRead};
 
 /// The first bytes of a gzip stream.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -35,45 +36,18 @@ fn invalid_gzip(path: &Path, reason: String) -> DataError {
 
 /// Opens a regular file and tells its length. Reading from anything else might never end.
 pub fn open(path: &Path) -> Result<(File, u64), DataError> {
-    // Opening a pipe waits for its other end, so the kind is looked up first, and again in case the path has changed.
-    expect_regular(path, &std::fs::metadata(path).map_err(DataError::read(path))?)?;
-    let file = File::open(path).map_err(DataError::read(path))?;
-    let metadata = file.metadata().map_err(DataError::read(path))?;
-    expect_regular(path, &metadata)?;
-    Ok((file, metadata.len()))
+    disk::open(path).map_err(|error| match error {
+        NotRead::NotAFile(what) => DataError::NotAFile { path: path.to_path_buf(), what },
+        other => DataError::read(path)(other.into()),
+    })
 }
 
-/// All of a regular file.
-pub fn content(path: &Path) -> Result<Vec<u8>, DataError> {
-    let (file, length) = open(path)?;
-    let mut content = Vec::new();
-    file.take(length).read_to_end(&mut content).map_err(DataError::read(path))?;
-    Ok(content)
-}
-
-/// Refuses pipes, sockets and devices.
-pub fn expect_regular(path: &Path, metadata: &std::fs::Metadata) -> Result<(), DataError> {
-    match metadata.is_file() {
-        true => Ok(()),
-        false => Err(DataError::NotAFile { path: path.to_path_buf(), what: what_it_is(metadata.file_type()) }),
-    }
-}
-
-fn what_it_is(kind: std::fs::FileType) -> &'static str {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return "a pipe";
-        }
-        if kind.is_socket() {
-            return "a socket";
-        }
-        if kind.is_block_device() || kind.is_char_device() {
-            return "a device";
-        }
-    }
-    if kind.is_dir() { "a folder" } else { "no regular file" }
+/// All of a regular file of at most this many bytes.
+pub fn content(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+    disk::read(path, limit).map_err(|error| match error {
+        NotRead::NotAFile(what) => DataError::NotAFile { path: path.to_path_buf(), what },
+        other => DataError::read(path)(other.into()),
+    })
 }
 
 /// What may still follow in a stream.

@@ -53,6 +53,8 @@ pub use memory::InMemory;
 pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;
+#[doc(hidden)]
+pub use source::is_of_folder;
 pub use table::{Dialect, Encoding};
 #[doc(hidden)]
 pub use table::{FileRows, Identifier};

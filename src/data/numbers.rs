@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use super::raw::{Raw, Request};
 use super::source::{self, Kind};
 use super::table::{FileRows, Identifier};
-use super::{DataError, Missing, Options, Origins, Split, Values, idx, npy, npz, picture, table};
+use super::{DataError, Origins, Split, idx, npy, npz, picture, table};
 
 /// Reads the numbers `(N, C)` of an array or a table unchanged.
 ///
@@ -39,13 +38,17 @@ pub fn others(path: &Path, prefixes: &[&str], most: usize) -> Result<Vec<(String
 }
 
 /// The classes in a column of this name, of the file that [`numbers`] reads; none if it has no such column.
-pub fn labels(path: &Path, prefixes: &[&str], column: &str) -> Result<Option<Vec<String>>, DataError> {
-    if !matches!(source::kind_of(path)?, Kind::Table) || !table::names(path)?.iter().any(|name| name.trim() == column) {
+pub fn labels(path: &Path, column: &str) -> Result<Option<Vec<String>>, DataError> {
+    if !matches!(source::kind_of(path)?, Kind::Table) {
         return Ok(None);
     }
-    let raw = read(path, prefixes, Some(column.to_string()))?;
-    let name = |label: &u32| raw.classes.get(*label as usize).cloned().unwrap_or_default();
-    Ok(raw.rows.labels.map(|labels| labels.iter().map(name).collect()))
+    let is_wanted = |name: &String| name.trim() == column;
+    let found = table::others(path, |names| names.iter().position(is_wanted).into_iter().collect())?;
+    let Some((_, labels)) = found.into_iter().next() else { return Ok(None) };
+    match labels.iter().position(String::is_empty) {
+        Some(row) => Err(DataError::unusable(path.display(), format!("row {} has no label", row + 1))),
+        None => Ok(Some(labels)),
+    }
 }
 
 /// Rows of a table's file as they stand there, with all its columns: those of a split, or all; none of another source, or if the rows
@@ -71,42 +74,27 @@ pub fn identifiers(path: &Path, known: &[&str], rows: Option<&Split>) -> Result<
 }
 
 fn of_table(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataError> {
-    let raw = read(path, prefixes, None)?;
-    let width = raw.shape.len();
-    let offsets: Vec<f64> = raw.columns.iter().flat_map(|raw| &raw.all).map(|raw| raw.column.offset).collect();
-    match raw.rows.values {
-        Values::Floats(mut values) => {
-            for (place, value) in values.iter_mut().enumerate() {
-                let offset = offsets.get(place % width.max(1)).copied().unwrap_or(0.0);
-                // A number that is relative to one is far more exact than a float.
-                *value = (f64::from(*value) + offset) as f32;
-            }
-            Ok((values, width))
-        }
-        levels => Ok((levels.numbers(0..levels.len()), width)),
-    }
-}
-
-fn read(path: &Path, prefixes: &[&str], label: Option<String>) -> Result<Raw, DataError> {
-    let names = table::names(path)?;
-    let mut columns = Vec::new();
-    for prefix in prefixes {
-        let is_numbered = |name: &&String| {
-            let rest = name.trim().strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
-            rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+    table::plain_numbers(path, |names| {
+        let of_prefix = |prefix: &&str| -> Vec<(usize, usize)> {
+            let number = |(place, name): (usize, &String)| {
+                let digits = name.trim().strip_prefix(*prefix)?.strip_prefix('_')?;
+                let number = digits.parse::<usize>().ok().filter(|number| number.to_string() == digits)?;
+                Some((number, place))
+            };
+            names.iter().enumerate().filter_map(number).collect()
         };
-        let count = names.iter().filter(is_numbered).count();
-        columns = (0..count).map(|place| format!("{prefix}_{place}")).collect();
-        if count > 0 {
-            break;
+        let Some(mut found) = prefixes.iter().map(of_prefix).find(|found| !found.is_empty()) else {
+            return Ok((0..names.len()).collect());
+        };
+        found.sort_unstable();
+        match found.iter().zip(0..).find(|((number, _), place)| number != place) {
+            Some((_, missing)) => {
+                let prefix = prefixes.iter().find(|prefix| !of_prefix(prefix).is_empty()).copied().unwrap_or_default();
+                Err(format!("it has no column `{prefix}_{missing}`, but {} columns `{prefix}_...`", found.len()))
+            }
+            None => Ok(found.into_iter().map(|(_, place)| place).collect()),
         }
-    }
-    let kind = Some(super::Kind::Number);
-    let options = Options { columns, label, kind, missing: Missing::Drop, strict: true, ..Options::default() };
-    table::file(
-        path,
-        &Request { options: &options, progress: &|_, _| {}, label_needed: true, like: None, is_own: false },
-    )
+    })
 }
 
 /// Reads a mask of the given size: `(height, width)`, true where a pixel is white.

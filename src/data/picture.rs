@@ -109,7 +109,7 @@ pub fn decoded<T>(path: &Path, with: impl FnOnce(DynamicImage) -> T) -> Result<T
 const CUT_SHORT: &str = "it is cut short: its end is missing";
 
 fn reopened(path: &Path) -> Result<BufReader<File>, String> {
-    Ok(BufReader::new(File::open(path).map_err(on_one_line)?))
+    Ok(BufReader::new(bytes::open(path).map_err(on_one_line)?.0))
 }
 
 /// Refuses a JPEG file without its end marker, whose missing part would be decoded as grey.

@@ -101,6 +101,13 @@ fn kind(path: &Path, head: &[u8]) -> Kind {
     }
 }
 
+/// Whether a file would be read as a part of the folder that it is in: an image, or IDX.
+pub fn is_of_folder(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
+    folder::is_image_extension(&extension) || name.contains("ubyte") || name.contains("idx")
+}
+
 /// A short name for a file or folder.
 fn name(path: &Path) -> String {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());

@@ -1,11 +1,16 @@
 //! The tuning cache: what was measured on an adapter, one small file for each in the user's cache folder.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
 use crate::kernels::{TuningTable, gemm};
+
+/// The most bytes that are read of a file.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// Content of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +79,7 @@ impl TuningCache {
     pub fn load(info: &wgpu::AdapterInfo, checked: bool) -> Self {
         let empty = Self::empty(info, checked);
         Self::file(info, checked)
-            .and_then(|path| std::fs::read(path).ok())
+            .and_then(|path| disk::read(&path, MOST_BYTES).ok())
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .filter(|found| (&found.program, &found.driver) == (&empty.program, &empty.driver))
             .filter(|found| found.adapter == empty.adapter)
@@ -88,10 +93,8 @@ impl TuningCache {
             std::fs::create_dir_all(folder)?;
         }
         let text = serde_json::to_string_pretty(self)?;
-        // Written under a temporary name and renamed, because two runs may finish tuning at the same time.
-        let beside = path.with_extension(format!("part{}", std::process::id()));
-        std::fs::write(&beside, text)?;
-        std::fs::rename(&beside, &path)?;
+        // Two runs may finish tuning at the same time.
+        disk::write_file(&path, |out| out.write_all(text.as_bytes()))?;
         Ok(path)
     }
 }

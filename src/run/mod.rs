@@ -32,8 +32,8 @@ use crate::gpu::GpuError;
 use crate::model::{DataSpec, Plan, Vae};
 use crate::plan::PlanError;
 use crate::train::{
-    Chosen, Description, DeviceEvent, DeviceOptions, Event, Every, FORMAT, Opened, Origin, RunFolder, Saving, Start,
-    StepSchedule, Summary, TrainError, Trainer, Watch, fingerprint,
+    Chosen, Description, DeviceEvent, DeviceOptions, Event, Every, FORMAT, Opened, Origin, Progress, RunFolder, Saving,
+    Start, StepSchedule, Summary, TrainError, Trainer, Watch, fingerprint,
 };
 
 /// Options of a run that are not part of its configuration.
@@ -220,9 +220,14 @@ fn go(
     let Opened { executor, device } = opened?;
     let device = device.record();
 
-    let states = from.states(&vae.program.params, vae.moments.len())?;
+    let mut states = from.states(&vae.program.params, vae.moments.len())?;
+    if let (Some((newest, best)), true) = (&mut states, from.forked.is_some()) {
+        newest.progress.begin_fork();
+        best.iter_mut().for_each(|best| best.progress.begin_fork());
+    }
+    let done = states.as_ref().map_or_else(Progress::default, |(state, _)| state.progress.clone());
     let path = from.folder.path().to_path_buf();
-    let schedule = StepSchedule::new(&config, data.train.rows, data.test.rows);
+    let schedule = StepSchedule::new(&config, data.train.rows, data.test.rows).of(&done);
     let start = Start {
         device: &device,
         config: &config,
@@ -236,7 +241,7 @@ fn go(
         totals: vae.program.at(Plan::Train).totals(&vae.program.tensors),
         epochs: schedule.epochs(),
         steps: schedule.total(),
-        done: states.as_ref().map_or(0, |(state, _)| state.progress.step),
+        done: done.step,
         folder: &path,
     };
     let description = Description {
@@ -245,7 +250,7 @@ fn go(
         config: config.to_toml()?,
         data: json("data.json", &data.description())?,
     };
-    let lines = from.lines(start.done)?;
+    let lines = from.lines(done.step, schedule.whole_epochs(&done))?;
     let other_losses = from.other_losses;
     let mut folder = from.folder;
     folder.discard(from.damaged.iter().map(|(path, _)| path.as_path()));

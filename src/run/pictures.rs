@@ -1,13 +1,17 @@
 //! Pictures of reconstructions and samples, drawn after each epoch.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::apply::Run;
 use crate::data::Shape;
+use crate::disk;
 use crate::report;
 use crate::report::page::Picture;
 use crate::train::{Epoch, TrainError, is_shown};
 
+/// The most bytes of a picture that is put into a page.
+const MOST_BYTES: u64 = 256 << 20;
 /// How many images are reconstructed.
 const RECONSTRUCTED: usize = 50;
 /// How many images are sampled.
@@ -26,7 +30,7 @@ pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
     };
     let picture = |(title, kind): (&str, &str)| {
         let number = of_kind(kind)?;
-        let png = std::fs::read(folder.join(format!("{kind}-{number:03}.png"))).ok()?;
+        let png = disk::read(&folder.join(format!("{kind}-{number:03}.png")), MOST_BYTES).ok()?;
         let (title, caption) = (title.to_string(), format!("after epoch {number}"));
         Some(Picture { alt: format!("{title} of {}", run.name()), title, caption, png, is_wide: false })
     };
@@ -61,9 +65,12 @@ pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainE
     }
     let save = |(name, picture): (&str, image::DynamicImage)| {
         let path = folder.join(format!("{name}-{number:03}.png"));
-        match picture.save(&path) {
+        let written = super::png(&picture)
+            .map_err(|error| error.to_string())
+            .and_then(|png| disk::write_file(&path, |out| out.write_all(&png)).map_err(|error| error.to_string()));
+        match written {
             Ok(()) => Ok(path),
-            Err(error) => Err(TrainError::Write { path, reason: error.to_string() }),
+            Err(reason) => Err(TrainError::Write { path, reason }),
         }
     };
     pictures.into_iter().map(save).collect()

@@ -95,10 +95,10 @@ impl Resume {
         Ok(self)
     }
 
-    /// The measurements up to a step.
-    pub(super) fn lines(&self, step: u64) -> Result<Vec<u8>, TrainError> {
+    /// The measurements up to a step, and of so many epochs at most.
+    pub(super) fn lines(&self, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
         let source = self.forked.as_deref().unwrap_or(self.folder.path());
-        if step == 0 { Ok(Vec::new()) } else { lines_until(source, step) }
+        if step == 0 { Ok(Vec::new()) } else { lines_until(source, step, epochs) }
     }
 
     /// The newest state, and the best one if it is another.

@@ -2,19 +2,25 @@
 //!
 //! A checkpoint is good if its manifest is there and whole, and the tensors have the length and the checksum that it names.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 use super::state::{Progress, State};
 use super::weights;
 use crate::config::Config;
-use crate::data::{Dataset, Split, Values};
-use crate::disk::{self, Disk};
+use crate::data::{Dataset, Split, Values, shown};
+use crate::disk::{self, Disk, NotRead};
 use crate::executor::Device;
 use crate::plan::ParamTable;
+
+/// The most bytes of weights and moments that are read.
+pub const MOST_OF_WEIGHTS: u64 = 16 << 30;
+/// The most bytes of a manifest.
+const MOST_OF_MANIFEST: u64 = 8 << 20;
 
 /// Version of what is written.
 pub const FORMAT: u32 = 1;
@@ -32,6 +38,26 @@ impl FileRecord {
     /// Of this content.
     pub fn of(content: &[u8]) -> Self {
         Self { bytes: content.len() as u64, checksum: format!("{:016x}", xxh3_64(content)) }
+    }
+
+    /// Of a file with weights, a part of it in memory at a time.
+    pub fn of_file(path: &Path) -> Result<Self, NotRead> {
+        let (file, length) = disk::open(path)?;
+        if length > MOST_OF_WEIGHTS {
+            return Err(NotRead::TooLong(MOST_OF_WEIGHTS));
+        }
+        let (mut file, mut hash) = (file.take(length), Xxh3::new());
+        let mut part = vec![0; 1 << 20];
+        let mut bytes = 0;
+        loop {
+            match file.read(&mut part)? {
+                0 => return Ok(Self { bytes, checksum: format!("{:016x}", hash.digest()) }),
+                count => {
+                    hash.update(&part[..count]);
+                    bytes += count as u64;
+                }
+            }
+        }
     }
 }
 
@@ -99,6 +125,10 @@ fn tensors_of(manifest: &Path) -> PathBuf {
     manifest.with_extension("safetensors")
 }
 
+fn file_name(run: &str, step: u64) -> String {
+    format!("step-{step:012}-{run}.json")
+}
+
 fn other(error: impl std::error::Error + Send + Sync + 'static) -> std::io::Error {
     std::io::Error::other(error)
 }
@@ -126,7 +156,7 @@ impl Checkpoint {
         state: &State,
     ) -> std::io::Result<Self> {
         let step = state.progress.step;
-        let path = folder.join(format!("step-{step:012}-{}.json", origin.run));
+        let path = folder.join(file_name(&origin.run, step));
         let tensors = weights::serialized(params, &state.arenas()).map_err(other)?;
         let manifest =
             Manifest { origin: origin.clone(), progress: state.progress.clone(), tensors: FileRecord::of(&tensors) };
@@ -137,9 +167,30 @@ impl Checkpoint {
         Ok(Self { step, path })
     }
 
-    /// Reads the manifest alone.
+    /// Reads the manifest alone, which must be of the run and the step that its name says.
     pub fn manifest(&self) -> Result<Manifest, String> {
-        let text = std::fs::read_to_string(&self.path).map_err(|e| e.to_string())?;
+        let manifest = self.any_manifest()?;
+        match self
+            .path
+            .file_name()
+            .is_some_and(|name| *name == *file_name(&manifest.origin.run, manifest.progress.step))
+        {
+            true => Ok(manifest),
+            false => Err(format!(
+                "its name is not that of what it holds, which is step {} of the run {}",
+                manifest.progress.step,
+                shown(&manifest.origin.run)
+            )),
+        }
+    }
+
+    /// Whether it is whole, and yet of another run or step than its name says.
+    pub fn is_renamed(&self) -> bool {
+        self.manifest().is_err() && self.any_manifest().is_ok()
+    }
+
+    fn any_manifest(&self) -> Result<Manifest, String> {
+        let text = disk::read_text(&self.path, MOST_OF_MANIFEST).map_err(|e| e.to_string())?;
         let sealed: Sealed = serde_json::from_str(&text).map_err(|e| format!("it is damaged ({e})"))?;
         if FileRecord::of(sealed.manifest.get().as_bytes()).checksum != sealed.checksum {
             return Err("it is damaged: its content does not have its checksum".into());
@@ -153,20 +204,21 @@ impl Checkpoint {
 
     /// Whether the tensors are as the manifest says.
     pub fn check(&self, manifest: &Manifest) -> Result<(), String> {
-        self.tensors(manifest).map(|_| ())
-    }
-
-    fn tensors(&self, manifest: &Manifest) -> Result<Vec<u8>, String> {
-        let bytes = std::fs::read(tensors_of(&self.path)).map_err(|e| format!("its tensors: {e}"))?;
-        match FileRecord::of(&bytes) == manifest.tensors {
-            true => Ok(bytes),
-            false => Err("its tensors do not have the length and the checksum that it names".into()),
+        let path = tensors_of(&self.path);
+        let other = || "its tensors do not have the length and the checksum that it names".to_string();
+        let (_, length) = disk::open(&path).map_err(|e| format!("its tensors: {e}"))?;
+        if length != manifest.tensors.bytes {
+            return Err(other());
         }
+        let found = FileRecord::of_file(&path).map_err(|e| format!("its tensors: {e}"))?;
+        if found == manifest.tensors { Ok(()) } else { Err(other()) }
     }
 
     /// Reads the state of a checkpoint.
     pub fn state(&self, manifest: &Manifest, params: &ParamTable, moments: usize) -> Result<State, String> {
-        let bytes = self.tensors(manifest)?;
+        self.check(manifest)?;
+        let limit = weights::most_of_file(params, 1 + moments);
+        let bytes = disk::read(&tensors_of(&self.path), limit).map_err(|e| format!("its tensors: {e}"))?;
         let mut arenas = State::PREFIXES[..=moments].iter().map(|prefix| weights::arena(&bytes, params, prefix));
         Ok(State {
             weights: arenas.next().unwrap_or_else(|| Ok(Vec::new()))?,

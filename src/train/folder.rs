@@ -1,6 +1,6 @@
 //! A run's folder: its record, configuration, measurements, checkpoints and model, and who may write there.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::checkpoint::{Checkpoint, FORMAT, FileRecord, Origin};
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
 use crate::config::Config;
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, Lines, NotRead};
 use crate::plan::ParamTable;
 
 /// Names of the files and folders of a run.
@@ -29,6 +29,12 @@ pub const MODEL: &str = "model.safetensors";
 pub const CODES: &str = "codes.safetensors";
 /// The figures of the last evaluation.
 pub const EVALUATION: &str = "eval.json";
+/// The most bytes of the record.
+pub const MOST_OF_RECORD: u64 = 8 << 20;
+/// The most bytes of the description of the data.
+pub const MOST_OF_DATA: u64 = 1 << 30;
+/// The most bytes of a line of measurements.
+pub const MOST_OF_LINE: u64 = 4 << 20;
 const LOCK: &str = "lock";
 const CHECKPOINTS: &str = "checkpoints";
 const IMAGES: &str = "images";
@@ -48,7 +54,7 @@ pub struct Identity {
     /// Version of the folder's format; 0 for runs of versions without checkpoints.
     #[serde(default)]
     pub format: u32,
-    /// The run's number.
+    /// The run's number: sixteen hexadecimal digits.
     #[serde(default)]
     pub run: String,
     /// The whole configuration, for a run that is ended before its first checkpoint.
@@ -67,7 +73,13 @@ impl Identity {
     pub fn of(folder: &Path) -> Option<Self> {
         let path = folder.join(RECORD);
         fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        let identity: Self = serde_json::from_slice(&disk::read(&path, MOST_OF_RECORD).ok()?).ok()?;
+        identity.is_named().then_some(identity)
+    }
+
+    /// Whether the run's number is one: it becomes a part of names of files. Runs without checkpoints have none.
+    fn is_named(&self) -> bool {
+        disk::is_drawn(&self.run) || self.format == 0 && self.run.is_empty()
     }
 }
 
@@ -105,8 +117,7 @@ fn refuse_links(folder: &Path) -> Result<(), TrainError> {
 fn lock(folder: &Path) -> Result<File, TrainError> {
     let path = folder.join(LOCK);
     fs::create_dir_all(folder).map_err(failed(folder))?;
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed(&path))?;
+    let file = disk::open_own(&path).map_err(|error| failed(&path)(error.into()))?;
     // A command that reads holds the lock for a moment, to see whether a training goes on.
     for wait in [0, 50, 200, 500] {
         std::thread::sleep(Duration::from_millis(wait));
@@ -144,7 +155,8 @@ pub fn checkpoints(folder: &Path) -> Vec<Checkpoint> {
 
 /// Whether a process is training in a folder.
 pub fn is_training(folder: &Path) -> bool {
-    File::open(folder.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    let lock = disk::open(&folder.join(LOCK));
+    lock.is_ok_and(|(file, _)| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// The small files of a run, which are written before its first step.
@@ -180,19 +192,13 @@ enum Metrics {
     File(BufWriter<File>),
 }
 
-/// A number that no other run in the same folder has.
-fn draw() -> String {
-    use std::hash::{BuildHasher, Hasher};
-    format!("{:016x}", std::collections::hash_map::RandomState::new().build_hasher().finish())
-}
-
 impl RunFolder {
     fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Self {
         for folder in [path.to_path_buf(), path.join(CHECKPOINTS)] {
             disk::remove_partial(&folder);
         }
         let metrics = Metrics::Pending(Vec::new());
-        Self { path: path.to_path_buf(), disk, _lock: lock, run: draw(), metrics, is_new: false, replacing: None }
+        Self { path: path.to_path_buf(), disk, _lock: lock, run: disk::draw(), metrics, is_new: false, replacing: None }
     }
 
     /// Claims the first of `runs/NAME`, `runs/NAME-2`, ... that is free.
@@ -276,11 +282,13 @@ impl RunFolder {
         Checkpoint::all(&self.file(CHECKPOINTS), &self.run)
     }
 
-    /// Removes checkpoints that a resumed run has found damaged.
+    /// Removes checkpoints that a resumed run has found damaged, if they are its own.
     pub fn discard<'a>(&self, damaged: impl IntoIterator<Item = &'a Path>) {
-        for path in damaged {
+        let damaged = damaged.into_iter().map(|path| Checkpoint { step: 0, path: path.to_path_buf() });
+        // Those of another run are somebody's.
+        for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
             // What stays is written over when training comes there again.
-            let _ = Checkpoint { step: 0, path: path.to_path_buf() }.remove(&*self.disk);
+            let _ = checkpoint.remove(&*self.disk);
         }
     }
 
@@ -324,8 +332,7 @@ impl RunFolder {
 
     fn start_metrics(&mut self, content: &[u8]) -> Result<(), TrainError> {
         let path = self.file(METRICS);
-        disk::replace(&*self.disk, &path, content).map_err(failed(&path))?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(failed(&path))?;
+        let file = disk::replace(&*self.disk, &path, content).map_err(failed(&path))?;
         self.metrics = Metrics::File(BufWriter::new(file));
         Ok(())
     }
@@ -333,7 +340,15 @@ impl RunFolder {
     /// Writes a small file.
     pub fn write(&self, name: &str, content: &str) -> Result<(), TrainError> {
         let path = self.file(name);
-        disk::replace(&*self.disk, &path, content.as_bytes()).map_err(failed(&path))
+        let limit = match name {
+            RECORD => MOST_OF_RECORD,
+            DATA => MOST_OF_DATA,
+            _ => u64::MAX,
+        };
+        if content.len() as u64 > limit {
+            return Err(failed(&path)(NotRead::TooLong(limit).into()));
+        }
+        disk::replace(&*self.disk, &path, content.as_bytes()).map(drop).map_err(failed(&path))
     }
 
     /// Appends a line to `metrics.jsonl`.
@@ -348,15 +363,15 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Takes back the lines of the steps behind this one.
-    pub fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
+    /// Takes back the lines of the steps behind this one, and of the epochs behind so many.
+    pub fn rewind(&mut self, step: u64, epochs: usize) -> Result<(), TrainError> {
         match &mut self.metrics {
             Metrics::Pending(lines) => {
-                *lines = whole_lines(lines, step);
+                *lines = whole_lines(lines.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec), step, epochs);
                 Ok(())
             }
             Metrics::File(_) => {
-                let lines = lines_until(&self.path, step)?;
+                let lines = lines_until(&self.path, step, epochs)?;
                 self.start_metrics(&lines)
             }
         }
@@ -401,7 +416,9 @@ impl RunFolder {
 
     /// Removes all checkpoints but the newest, and the best one that each of these names.
     fn prune(&self, keep: usize) -> Result<(), TrainError> {
-        let all = self.checkpoints();
+        let mut all = self.checkpoints();
+        // What is not of this run takes no place of what is, and stays.
+        all.retain(|checkpoint| !checkpoint.is_renamed());
         let (newest, older) = all.split_at(keep.max(1).min(all.len()));
         let best: Vec<u64> =
             newest.iter().filter_map(|checkpoint| Some(checkpoint.manifest().ok()?.progress.best?.step)).collect();
@@ -454,30 +471,33 @@ impl Drop for RunFolder {
     }
 }
 
-/// The lines of a folder's `metrics.jsonl` up to a step; a torn line and what is behind it are left out.
-pub fn lines_until(folder: &Path, step: u64) -> Result<Vec<u8>, TrainError> {
+/// The lines of a folder's `metrics.jsonl` up to a step, and of so many epochs at most: one that was cut short goes on and is told of
+/// when it ends. A torn line and what is behind it are left out.
+pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
     let path = folder.join(METRICS);
-    match fs::read(&path) {
-        Ok(content) => Ok(whole_lines(&content, step)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(failed(&path)(error)),
-    }
+    let unread = |error: NotRead| failed(&path)(error.into());
+    let mut lines = match Lines::open(&path, MOST_OF_LINE) {
+        Err(NotRead::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        lines => lines.map_err(unread)?,
+    };
+    // A line that cannot be read is as one that is torn.
+    Ok(whole_lines(std::iter::from_fn(|| lines.next().and_then(Result::ok)), step, epochs))
 }
 
-fn whole_lines(content: &[u8], step: u64) -> Vec<u8> {
+fn whole_lines(lines: impl Iterator<Item = Vec<u8>>, step: u64, epochs: usize) -> Vec<u8> {
     let mut kept = Vec::new();
-    for line in content.split_inclusive(|byte| *byte == b'\n') {
-        let is_before = match serde_json::from_slice(line) {
+    for line in lines {
+        let is_before = match serde_json::from_slice(&line) {
             _ if !line.ends_with(b"\n") => break,
             Ok(MetricsLine::Step(report)) => report.step <= step,
-            Ok(MetricsLine::Epoch(report)) => report.step <= step,
-            Ok(MetricsLine::Diagnosis(diagnosis)) => diagnosis.step <= step,
+            Ok(MetricsLine::Epoch(report)) => report.step <= step && report.epoch <= epochs,
+            Ok(MetricsLine::Diagnosis(diagnosis)) => diagnosis.step <= step && diagnosis.epoch <= epochs,
             Ok(MetricsLine::Rollback(rollback)) => rollback.step <= step,
             Ok(MetricsLine::Done(_)) => false,
             Err(_) => break,
         };
         if is_before {
-            kept.extend_from_slice(line);
+            kept.extend(line);
         }
     }
     kept
@@ -498,7 +518,8 @@ mod tests {
         let kept = [line(50), line(100)];
         for cut in 0..=whole.len() {
             let lines = whole[..cut].matches('\n').count().min(2);
-            let found = whole_lines(&whole.as_bytes()[..cut], 100);
+            let torn = whole.as_bytes()[..cut].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec);
+            let found = whole_lines(torn, 100, 1);
             assert_eq!(String::from_utf8(found).unwrap(), kept[..lines].concat(), "{cut}");
         }
     }

@@ -19,12 +19,12 @@ pub use device::{Chosen, DeviceEvent, DeviceOptions, Opened, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use folder::{
-    CODES, CONFIG, DATA, Description, EVALUATION, Identity, METRICS, MODEL, RECORD, RunFolder, checkpoints,
-    is_training, lines_until,
+    CODES, CONFIG, DATA, Description, EVALUATION, Identity, METRICS, MODEL, MOST_OF_DATA, MOST_OF_LINE, MOST_OF_RECORD,
+    RECORD, RunFolder, checkpoints, is_training, lines_until,
 };
 pub use saving::{Every, Saving};
 pub use schedule::StepSchedule;
-pub use state::{Progress, State};
+pub use state::{Fork, Progress, State};
 pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch, next_steps_per_submit};
 pub use weights::{LoadError, initial_weights, load, save};
 

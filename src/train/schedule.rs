@@ -4,6 +4,7 @@ use crate::config::{BetaSchedule, Config, Schedule};
 use crate::kernels::rng::{Stream, key};
 use crate::model::Objective;
 use crate::plan::StepScalars;
+use crate::train::state::{Fork, Progress};
 
 /// Computes the scalars of any step of a run: its learning rate, KL weight, random keys and position in the data.
 #[derive(Debug, Clone)]
@@ -12,12 +13,30 @@ pub struct StepSchedule {
     rows: u64,
     test_rows: u64,
     lr_factor: f64,
+    fork: Fork,
 }
 
 impl StepSchedule {
     /// The schedule for splits of `train_rows` and `test_rows` rows.
     pub fn new(config: &Config, train_rows: usize, test_rows: usize) -> Self {
-        Self { config: config.clone(), rows: train_rows as u64, test_rows: test_rows as u64, lr_factor: 1.0 }
+        Self {
+            config: config.clone(),
+            rows: train_rows as u64,
+            test_rows: test_rows as u64,
+            lr_factor: 1.0,
+            fork: Fork::default(),
+        }
+    }
+
+    /// The schedule of a run that goes on from here: epochs are counted from its fork.
+    pub fn of(mut self, progress: &Progress) -> Self {
+        (self.fork, self.lr_factor) = (progress.fork, progress.lr_factor);
+        self
+    }
+
+    /// Rows that were taken before a step, since the run was forked; of a step before that, none.
+    fn rows_before(&self, step: u64) -> u64 {
+        step.saturating_sub(self.fork.step) * self.batch()
     }
 
     fn batch(&self) -> u64 {
@@ -33,6 +52,8 @@ impl StepSchedule {
     /// Epochs of the whole run, counting a partial last one.
     pub fn epochs(&self) -> usize {
         match self.config.train.steps {
+            // A fork that is to end before it begins.
+            Some(steps) if steps <= self.fork.step && self.fork.step > 0 => self.fork.epoch,
             Some(steps) => self.epoch_of(steps.saturating_sub(1)) as usize + 1,
             None => self.config.train.epochs,
         }
@@ -40,28 +61,40 @@ impl StepSchedule {
 
     /// The epoch, counted from 0, in which a step starts.
     fn epoch_of(&self, step: u64) -> u64 {
-        step * self.batch() / self.rows
+        self.fork.epoch as u64 + self.rows_before(step) / self.rows
     }
 
     /// Steps until `epochs` epochs are done. A batch may cross the end of an epoch, so that every row is used exactly
     /// once per epoch; such a step belongs to the first of the two epochs.
     pub fn epoch_end(&self, epochs: u64) -> u64 {
-        (epochs * self.rows).div_ceil(self.batch())
+        let since = epochs.saturating_sub(self.fork.epoch as u64);
+        self.fork.step + (since * self.rows).div_ceil(self.batch())
+    }
+
+    /// The step at which the epoch that a run is in ends, or the run with it.
+    pub fn next_end(&self, progress: &Progress) -> u64 {
+        self.epoch_end(progress.epoch as u64 + 1).min(self.total())
+    }
+
+    /// Whole epochs that a run has done: its last one was cut short by its last step, and is none where the run is longer now.
+    pub fn whole_epochs(&self, progress: &Progress) -> usize {
+        let is_cut = self.epoch_end(progress.epoch as u64).min(self.total()) > progress.step;
+        progress.epoch.saturating_sub(is_cut.into())
+    }
+
+    /// Whether a run has done all of its epochs.
+    pub fn is_done(&self, progress: &Progress) -> bool {
+        progress.epoch >= self.epochs()
     }
 
     /// Epochs done after `steps` steps.
     pub fn epochs_at(&self, steps: u64) -> f64 {
-        (steps * self.batch()) as f64 / self.rows as f64
+        self.fork.epoch as f64 + self.rows_before(steps) as f64 / self.rows as f64
     }
 
     /// The learning rate of a step, counted from 0.
     pub fn lr(&self, step: u64) -> f64 {
         self.lr_factor * self.scheduled_lr(step)
-    }
-
-    /// Multiplies the learning rate of every step.
-    pub fn set_lr_factor(&mut self, factor: f64) {
-        self.lr_factor = factor;
     }
 
     fn scheduled_lr(&self, step: u64) -> f64 {
@@ -126,7 +159,7 @@ impl StepSchedule {
     /// The scalars of a training step, counted from 0.
     pub fn train(&self, step: u64) -> StepScalars {
         let t = &self.config.train;
-        let position = step * self.batch();
+        let position = self.rows_before(step);
         let epoch = self.epoch_of(step);
         let count = (step + 1) as f64;
         let left = |beta: f32| 1.0 - f64::from(beta).powf(count);
@@ -299,6 +332,67 @@ mod tests {
         assert!((t.train(1).capacity - 2.0).abs() < 1e-6);
         assert_eq!(t.evaluate(0).capacity, 10.0);
         assert_eq!(schedule_with(|_| {}).train(3).capacity, 0.0);
+    }
+
+    /// Of random runs that are stopped, resumed and forked with other batches, rows and ends: each epoch ends once and behind the one
+    /// before it, takes every row once, and the run ends.
+    #[test]
+    fn forks_and_resumes_go_through_each_epoch_once() {
+        let mut count = 0;
+        let mut random = |end: u64| {
+            count += 1;
+            u64::from(crate::kernels::rng::threefry2x32([4, 30], [count, 0])[0]) % end
+        };
+        for run in 0..1000 {
+            let (mut config, mut rows, mut progress) = (Config::default(), 1 + random(40), Progress::default());
+            let mut epochs: Vec<usize> = Vec::new();
+            for _ in 0..1 + random(4) {
+                let is_fork = random(2) == 0 && progress.step > 0;
+                if is_fork {
+                    progress.begin_fork();
+                }
+                if is_fork || progress == Progress::default() {
+                    rows = 1 + random(40);
+                    config.train.batch = 1 + random(rows) as usize;
+                    config.train.epochs = 1 + random(12) as usize;
+                    config.train.steps = (random(3) == 0).then(|| 1 + random(120));
+                } else {
+                    config.train.epochs += random(4) as usize;
+                    config.train.steps = config.train.steps.map(|steps| steps + random(30));
+                }
+                let schedule = StepSchedule::new(&config, rows as usize, 1).of(&progress);
+                progress.epoch = schedule.whole_epochs(&progress);
+                epochs.retain(|epoch| *epoch <= progress.epoch);
+                let stop = progress.step + random(150);
+                let mut rounds = 0;
+                while !schedule.is_done(&progress) && progress.step < stop {
+                    rounds += 1;
+                    assert!(rounds < 1000, "run {run} hangs at {progress:?} of {config:?}");
+                    let end = schedule.next_end(&progress);
+                    assert!(end >= progress.step, "run {run}: {progress:?} and {end}");
+                    let first = progress.step;
+                    progress.step = end.min(stop).max(first);
+                    // The rows of the steps follow each other, and begin at the fork.
+                    for step in first..progress.step {
+                        let taken = (step - progress.fork.step) * config.train.batch as u64;
+                        assert_eq!(u64::from(schedule.train(step).offset), taken % rows);
+                        assert_eq!(schedule.epoch_of(step), progress.epoch as u64, "run {run}");
+                    }
+                    // A run may be stopped when the steps of an epoch are done, and its losses are not known yet.
+                    if progress.step == end && (end < stop || random(2) == 0) {
+                        progress.epoch += 1;
+                        epochs.push(progress.epoch);
+                        let taken = (end - progress.fork.step) * config.train.batch as u64;
+                        let whole = (progress.epoch - progress.fork.epoch) as u64 * rows;
+                        assert!(taken >= whole || end == schedule.total(), "run {run}");
+                    }
+                }
+                if schedule.is_done(&progress) && progress.step > progress.fork.step {
+                    assert_eq!(progress.step, schedule.total(), "run {run}");
+                }
+            }
+            assert_eq!(epochs, (1..=epochs.len()).collect::<Vec<_>>(), "run {run}");
+        }
     }
 
     #[test]

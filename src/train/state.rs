@@ -39,6 +39,15 @@ impl Mean {
     }
 }
 
+/// Where a run was forked from another one: its epochs begin there. A run that is no fork begins at 0.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// Steps done before.
+    pub step: u64,
+    /// Epochs done before, counting a partial last one.
+    pub epoch: usize,
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -46,6 +55,8 @@ pub struct Progress {
     pub step: u64,
     /// Epochs done, counting a partial last one.
     pub epoch: usize,
+    /// Where it was forked.
+    pub fork: Fork,
     /// Seconds of training, without evaluation and pictures.
     pub seconds: f64,
     /// Seconds of the current epoch.
@@ -72,6 +83,7 @@ impl Default for Progress {
         Self {
             step: 0,
             epoch: 0,
+            fork: Fork::default(),
             seconds: 0.0,
             epoch_seconds: 0.0,
             of_epoch: Mean::default(),
@@ -82,6 +94,14 @@ impl Default for Progress {
             lr_factor: 1.0,
             rollbacks: 0,
         }
+    }
+}
+
+impl Progress {
+    /// Begins a fork here: with an epoch, as batches and rows may be others now.
+    pub fn begin_fork(&mut self) {
+        self.fork = Fork { step: self.step, epoch: self.epoch };
+        (self.of_epoch, self.since_report, self.epoch_seconds) = (Mean::default(), Mean::default(), 0.0);
     }
 }
 

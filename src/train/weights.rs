@@ -116,13 +116,18 @@ pub(super) fn is_finite(value: f32) -> bool {
 pub fn save(disk: &dyn Disk, path: &Path, params: &ParamTable, arena: &[f32]) -> Result<(), TrainError> {
     let failed = |reason: String| TrainError::Write { path: path.to_path_buf(), reason };
     let file = serialized(params, &[("", arena)]).map_err(|e| failed(e.to_string()))?;
-    disk::replace(disk, path, &file).map_err(|e| failed(e.to_string()))
+    disk::replace(disk, path, &file).map(drop).map_err(|e| failed(e.to_string()))
+}
+
+/// The most bytes of a file with so many arenas: their numbers, and the header, which may have a hundred megabytes.
+pub(super) fn most_of_file(params: &ParamTable, arenas: usize) -> u64 {
+    (params.count() as u64).saturating_mul(4 * arenas as u64).saturating_add(100_000_008)
 }
 
 /// Reads an arena back.
 pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
     let failed = |reason: String| LoadError { path: path.to_path_buf(), reason };
-    let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
+    let bytes = disk::read(path, most_of_file(params, 1)).map_err(|e| failed(e.to_string()))?;
     arena(&bytes, params, "").map_err(failed)
 }
 

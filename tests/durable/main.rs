@@ -9,6 +9,7 @@ mod folder;
 mod full;
 
 mod faults;
+mod identity;
 mod processes;
 mod resuming;
 mod runs;

@@ -160,6 +160,51 @@ fn a_run_can_be_longer_but_not_another() {
     assert!(model(&short) == model(&long));
 }
 
+/// A fork may have other steps an epoch: its epochs begin where it was forked, in the middle of one too, and each is logged once.
+#[test]
+fn epochs_of_a_fork_begin_at_the_fork() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |batch: usize, epochs: usize| {
+        let mut config = config("");
+        (config.train.batch, config.train.steps, config.train.epochs) = (batch, None, epochs);
+        config
+    };
+    let whole = folder.path().join("whole");
+    run::train(of(16, 3), data(), &options(&whole), &mut |_| Ok(())).unwrap();
+    // Stopped within its second epoch.
+    let cut = folder.path().join("cut");
+    let with = options(&cut);
+    let stopped = run::train(of(16, 3), data(), &with, &mut |event| {
+        let is_second = matches!(event, Event::Progress { report, .. } if report.epoch > 1.2);
+        with.stop.fetch_or(is_second, Ordering::Relaxed);
+        Ok(())
+    });
+    assert!(matches!(stopped, Err(Error::Train(TrainError::Interrupted { .. }))));
+    for (source, batch) in [&whole, &cut].into_iter().flat_map(|source| [5, 40, 150].map(|batch| (source, batch))) {
+        let to = source.with_extension(format!("{batch}"));
+        let from = Resume::open(source).unwrap().fork(&to).unwrap().with(of(batch, 5)).unwrap();
+        let (begun, done) = (from.step(), if source == &whole { 3 } else { 1 });
+        let summary = run::resume(from, data(), &options(&to), &mut |_| Ok(())).unwrap().summary;
+        let steps_of = |epochs: u64| begun + ((epochs - done) * 150).div_ceil(batch as u64);
+        assert_eq!((summary.epochs, summary.steps), (5, steps_of(5)), "{source:?} {batch}");
+        // The fork can be made longer, as any run.
+        let from = Resume::open(&to).unwrap().with(of(batch, 6)).unwrap();
+        run::resume(from, data(), &options(&to), &mut |_| Ok(())).unwrap();
+        let text = std::fs::read_to_string(to.join("metrics.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let ends: Vec<(u64, u64)> = lines
+            .filter(|line| line["event"] == "epoch")
+            .map(|line| (line["epoch"].as_u64().unwrap(), line["step"].as_u64().unwrap()))
+            .skip_while(|(epoch, _)| *epoch <= done)
+            .collect();
+        assert_eq!(
+            ends,
+            (done + 1..=6).map(|epoch| (epoch, steps_of(epoch))).collect::<Vec<_>>(),
+            "{source:?} {batch}"
+        );
+    }
+}
+
 /// The smallest loss of another objective says nothing of a fork's epochs.
 #[test]
 fn a_fork_with_another_loss_finds_its_own_best_epoch() {
@@ -176,7 +221,7 @@ fn a_fork_with_another_loss_finds_its_own_best_epoch() {
         let from = Resume::open(&path).unwrap().fork(&to).unwrap().with(config).unwrap();
         (run::resume(from, data(), &options(&to), &mut |_| Ok(())).unwrap().summary, to)
     };
-    let (second, to) = fork("second", of(50.0, 5));
+    let (second, to) = fork("second", of(500.0, 5));
     assert!(second.best_epoch > 3 && second.test_loss > first.test_loss, "{second:?} after {first:?}");
     assert!(model(&to) != model(&path));
     // Where nothing is left to train, the model stays what it was.

@@ -207,7 +207,7 @@ fn only_regular_files_are_read() {
     for (file, what) in [(pipe.as_path(), "a pipe"), (&socket, "a socket"), (Path::new("/dev/zero"), "a device")] {
         described(file, &[], 3, &format!("is {what}, and only regular files can be read"));
     }
-    wgvae(&["data", "-"]).expect(3, "there is no data at -");
+    wgvae(&["data", "-"]).expect(3, "stdin is empty");
     let child = command(&["data", "/dev/stdin"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3));

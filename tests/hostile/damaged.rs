@@ -151,7 +151,7 @@ fn models() {
             let mut model =
                 Applied::open(&run, rows.split.rows, &device, &mut |_| {}).map_err(|error| error.to_string())?;
             let done = match name {
-                "metrics.jsonl" | "run.json" => wgvae::run::page(&run, &rows, &mut model).map(|_| ()),
+                "metrics.jsonl" | "run.json" => wgvae::run::page(&run, &rows, &rows.split, &mut model).map(|_| ()),
                 _ => model.score(&rows.split, 1).map(|_| ()),
             };
             done.map_err(|error| error.to_string())

@@ -13,3 +13,7 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod runs;
+#[cfg(target_os = "linux")]
+mod special;
+#[cfg(target_os = "linux")]
+mod targets;

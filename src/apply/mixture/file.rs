@@ -11,14 +11,18 @@ use crate::apply::RunError;
 use crate::disk::{self, Disk};
 use crate::train::FileRecord;
 
+/// More parts than any mixture has.
+const MOST_PARTS: u64 = 1024;
+/// What is in the file beside their numbers.
+const MOST_BESIDE: u64 = 1 << 20;
+
 fn unread(path: &Path) -> impl Fn(String) -> RunError {
     let path = path.to_path_buf();
     move |reason| RunError::Damaged { path: path.clone(), reason }
 }
 
 fn checksum(model: &Path) -> Result<String, RunError> {
-    let content = std::fs::read(model).map_err(|e| unread(model)(e.to_string()))?;
-    Ok(FileRecord::of(&content).checksum)
+    Ok(FileRecord::of_file(model).map_err(|e| unread(model)(e.to_string()))?.checksum)
 }
 
 pub fn save(mixture: &Mixture, disk: &dyn Disk, path: &Path, model: &Path) -> Result<(), RunError> {
@@ -44,16 +48,19 @@ pub fn save(mixture: &Mixture, disk: &dyn Disk, path: &Path, model: &Path) -> Re
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
     let content = safetensors::serialize(views, None).map_err(|e| failed(&e))?;
-    disk::replace(disk, path, &content).map_err(|e| failed(&e))
+    disk::replace(disk, path, &content).map(drop).map_err(|e| failed(&e))
 }
 
 /// None if there is no file, or if it is of another model.
 pub fn load(path: &Path, model: &Path, latent: usize, classes: Option<usize>) -> Result<Option<Mixture>, RunError> {
-    if !path.is_file() {
+    if !path.exists() {
         return Ok(None);
     }
     let damaged = unread(path);
-    let content = std::fs::read(path).map_err(|e| damaged(e.to_string()))?;
+    // The largest that is fitted: a covariance of each of its parts.
+    let of_part = (latent as u64 * (latent as u64 + 1)).saturating_add(classes.unwrap_or(1) as u64);
+    let limit = of_part.saturating_mul(4 * MOST_PARTS).saturating_add(MOST_BESIDE);
+    let content = disk::read(path, limit).map_err(|e| damaged(e.to_string()))?;
     let file = SafeTensors::deserialize(&content).map_err(|e| damaged(e.to_string()))?;
     let of_model = file.tensor("model").map_err(|e| damaged(e.to_string()))?;
     if of_model.data() != checksum(model)?.as_bytes() {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::super::error::shown;
 use super::super::{Cell, DataError};
 use super::content::Content;
 use super::dialect::Dialect;
@@ -130,4 +131,73 @@ pub fn others(path: &Path, wanted: impl Fn(&[String]) -> Vec<usize>) -> Result<V
         }
     }
     Ok(columns.into_iter().map(|(place, words)| (layout.names[place].clone(), words)).collect())
+}
+
+/// The numbers `(N, C)` of some columns, row by row, as programs write them: digits, a point and an exponent, and a comma for the point
+/// where commas separate no fields. Whatever else stands there, a unit, a date or a word, is an error and not guessed at.
+pub fn plain_numbers(
+    path: &Path,
+    wanted: impl Fn(&[String]) -> Result<Vec<usize>, String>,
+) -> Result<(Vec<f32>, usize), DataError> {
+    let content = Content::open(path)?;
+    let layout = content.layout()?;
+    let places = wanted(&layout.names).map_err(|reason| DataError::unusable(path.display(), reason))?;
+    let comma = content.decimal_comma();
+    let mut numbers = Vec::new();
+    for record in content.rows(&layout)? {
+        let record = record?;
+        super::plan::check(path, &content, &layout, &record)?;
+        for place in &places {
+            let text = record.text(*place);
+            let pointed = if comma { text.replace(',', ".") } else { text.to_string() };
+            let number =
+                record.typed(*place).or_else(|| pointed.parse().ok()).filter(|number| (*number as f32).is_finite());
+            let Some(number) = number else {
+                let name = shown(&layout.names[*place]);
+                let reason = match text.is_empty() {
+                    true => format!("the column `{name}` has no value"),
+                    false => format!(
+                        "the column `{name}` holds `{}`, which is not a plain number, and such numbers are taken as they are",
+                        shown(&text)
+                    ),
+                };
+                return Err(DataError::Row {
+                    path: path.to_path_buf(),
+                    unit: content.unit(),
+                    number: record.number,
+                    reason,
+                });
+            };
+            numbers.push(number as f32);
+        }
+    }
+    Ok((numbers, places.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Codes are taken as they are or not at all: each of these was read as another number, or as the place of a word.
+    #[test]
+    fn numbers_are_plain_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("codes.csv");
+        let all = |names: &[String]| Ok((0..names.len()).collect());
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            plain_numbers(&path, all).map_err(|error| error.to_string())
+        };
+        assert_eq!(read("z_0,z_1\n0.5,-1e-3\n 2 ,\"3\"\n").unwrap(), (vec![0.5, -1e-3, 2.0, 3.0], 2));
+        assert_eq!(read("z_0;z_1\n0,53;1\n-0,5;2\n").unwrap(), (vec![0.53, 1.0, -0.5, 2.0], 2));
+        for cell in ["\"0,53\"", "\"1,000\"", "word", "2024-01-01", "true", "$5", "7%", "inf", "1e999", "5 kg", "NA"] {
+            let error = read(&format!("z_0,z_1\n{cell},1\n{cell},2\n")).unwrap_err();
+            assert!(
+                error.contains("line 2: the column `z_0` holds") && error.contains("not a plain number"),
+                "{cell}: {error}"
+            );
+        }
+        let error = read("z_0,z_1\n1,\n2,2\n").unwrap_err();
+        assert!(error.ends_with("line 2: the column `z_1` has no value"), "{error}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The classes of a table's rows.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::super::natural;
@@ -43,27 +44,27 @@ impl Labels {
     }
 
     pub fn finish(self) -> Finished {
-        let numbers: Option<Vec<f64>> = self.names.iter().map(|name| name.parse().ok()).collect();
-        // `1` and `1.0` are one class.
-        let names: Vec<String> = match numbers.filter(|numbers| numbers.iter().all(|n| n.is_finite())) {
-            Some(numbers) => numbers.iter().map(f64::to_string).collect(),
-            None => self.names,
-        };
-        let mut sorted = names.clone();
-        sorted.sort_by(|a, b| {
-            let by_value = a.parse::<f64>().ok().zip(b.parse::<f64>().ok()).and_then(|(a, b)| a.partial_cmp(&b));
-            by_value.unwrap_or_else(|| natural::compare(a, b))
-        });
-        sorted.dedup();
-        let places: HashMap<&String, u32> = sorted.iter().zip(0..).collect();
-        let places: Vec<u32> = names.iter().map(|name| places.get(name).copied().unwrap_or(0)).collect();
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by(|a, b| in_order(&self.names[*a], &self.names[*b]));
+        let mut places = vec![0; self.names.len()];
+        order.iter().zip(0..).for_each(|(name, place)| places[*name] = place);
         let class = |class: &Option<u32>| class.map_or(0, |class| places[class as usize]);
         Finished {
             classes: self.rows.iter().map(class).collect(),
             known: self.rows.iter().map(Option::is_some).collect(),
-            names: sorted,
+            names: order.into_iter().map(|name| self.names[name].clone()).collect(),
         }
     }
+}
+
+/// Numbers by value before words. What is written otherwise is another class, whatever its value: `7` and `007`, `1000` and `1e3`.
+fn in_order(a: &str, b: &str) -> Ordering {
+    let number = |name: &str| name.parse::<f64>().ok().filter(|number| number.is_finite());
+    let by_value = match (number(a), number(b)) {
+        (Some(a), Some(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    };
+    by_value.then_with(|| natural::compare(a, b))
 }
 
 #[cfg(test)]
@@ -82,7 +83,12 @@ mod tests {
     #[test]
     fn classes_are_in_order_whatever_order_they_come_in() {
         assert_eq!(classes(&["M", " B", "M"]), (vec!["B".into(), "M".into()], vec![1, 0, 1]));
-        assert_eq!(classes(&["10", "2", "-1", "2.0"]), (vec!["-1".into(), "2".into(), "10".into()], vec![2, 1, 0, 1]));
+        assert_eq!(classes(&["10", "2", "-1", "2"]), (vec!["-1".into(), "2".into(), "10".into()], vec![2, 1, 0, 1]));
+        // Each as it is written, and none with another.
+        let apart = ["7", "007", "1e3", "1000", "9007199254740993", "9007199254740992", "2", "2.0", "inf", "a2", "-1"];
+        let (names, numbers) = classes(&apart);
+        assert_eq!(names[..5], ["-1", "2", "2.0", "007", "7"]);
+        assert_eq!(numbers.iter().map(|number| names[*number as usize].as_str()).collect::<Vec<_>>(), apart);
         assert!(!Labels::default().add(" NA ") && !Labels::default().add("-") && Labels::default().add("none"));
     }
 }

@@ -21,17 +21,12 @@ use super::DataError;
 use super::raw::{Raw, Request};
 pub use cells::FileRows;
 pub use cells::Identifier;
-pub(super) use cells::{file_rows, identifiers, others};
+pub(super) use cells::{file_rows, identifiers, others, plain_numbers};
 use content::Content;
 pub(super) use content::PARQUET;
 pub use dialect::{Dialect, Encoding};
 use plan::Plan;
 use reader::Reader;
-
-/// The names of a table's columns.
-pub fn names(path: &Path) -> Result<Vec<String>, DataError> {
-    Ok(Content::open(path)?.layout()?.names)
-}
 
 /// Reads a table. Rows without a label, and where missing values are not kept those with any, are left out and counted, or an error
 /// with `strict`.

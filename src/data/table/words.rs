@@ -23,11 +23,14 @@ pub struct Words {
 /// The fewest words that can be names of rows.
 const FEWEST_NAMES: usize = 20;
 
-/// The number that a word is; `04` is a name.
+/// Whole numbers below this one are different numbers as floats of 64 bits, too: 2^53.
+const LARGEST: f64 = 9_007_199_254_740_992.0;
+
+/// The number that a word is; `04` is a name, and so are digits that a number has no room for.
 fn number(word: &str) -> Option<u64> {
     let starts = word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
     let number =
-        starts.then(|| word.parse().ok()).flatten().filter(|number: &f64| number.is_finite() && !is_code(word));
+        starts.then(|| word.parse().ok()).flatten().filter(|number: &f64| number.abs() < LARGEST && !is_code(word));
     number.map(|number| (number + 0.0).to_bits())
 }
 
@@ -198,7 +201,9 @@ mod tests {
         assert_eq!((known(&["FALSE", "TRUE"]).place("true"), known(&["A", "B"]).place("a")), (Some(1.0), None));
         let mut numbers = Words::default();
         assert_eq!(["1.0", "01", "1", "2e0", "x"].map(|word| numbers.place(word).unwrap()), [0.0, 1.0, 0.0, 2.0, 3.0]);
-        assert_eq!(numbers.words, ["1.0", "01", "2e0", "x"]);
+        let large = ["9007199254740993", "9007199254740992"];
+        assert_eq!(large.map(|word| numbers.place(word).unwrap()), [4.0, 5.0]);
+        assert_eq!(numbers.words[..4], ["1.0", "01", "2e0", "x"]);
         let mut names = Words::default();
         (0..30).for_each(|row| assert!(names.place(&format!("row {row}")).is_some()));
         assert!(names.refusal(30).unwrap().contains("30 different words in 30 rows"));

@@ -2,6 +2,13 @@
 
 use super::super::{Cell, Form};
 
+/// A name for one more column beside others: its own, or where one of them has that, the name with `row_` before it.
+pub fn apart<'a>(name: &str, is_taken: impl Fn(&str) -> bool + 'a) -> String {
+    let numbered = (2..).map(|number| format!("row_{name}_{number}"));
+    let names = [name.to_string(), format!("row_{name}")].into_iter().chain(numbered);
+    names.into_iter().find(|name| !is_taken(name)).unwrap_or_default()
+}
+
 /// Columns next to each other; all blocks of a file have the same number of rows.
 #[derive(Debug, Clone, Copy)]
 pub enum Block<'a> {

@@ -6,10 +6,12 @@ use std::path::Path;
 use super::super::{DataError, Dialect, Encoding};
 use super::block::{Block, Entry};
 
-/// Formats a number; very small and very large ones get an exponent: `1e-38`, not 38 zeros.
+/// Formats a number; very small and very large ones get an exponent: `1e-38`, not 38 zeros. Whole numbers keep their digits up to 18 of
+/// them.
 fn shortest<T: num_traits::Float + std::fmt::Display + std::fmt::LowerExp>(value: T) -> String {
     let size = value.abs().to_f64().unwrap_or(0.0);
-    if size == 0.0 || (1e-5..1e10).contains(&size) { value.to_string() } else { format!("{value:e}") }
+    let is_whole = value.fract() == T::zero() && size < 1e18;
+    if size == 0.0 || is_whole || (1e-5..1e10).contains(&size) { value.to_string() } else { format!("{value:e}") }
 }
 
 /// Writes a CSV file of `rows` rows, as another file is written.
@@ -61,6 +63,13 @@ pub fn csv_to(mut out: impl Write, rows: usize, blocks: &[Block<'_>], dialect: &
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_whole_numbers_keep_their_digits() {
+        let shown = [9_007_199_254_740_994.0_f64, -12_345_678_901.0, 1e18, 2.5e10, 0.5].map(shortest);
+        assert_eq!(shown, ["9007199254740994", "-12345678901", "1e18", "25000000000", "0.5"]);
+        assert_eq!([1e10_f32, 3.4e38, 1e-40].map(shortest), ["10000000000", "3.4e38", "1e-40"]);
+    }
 
     #[test]
     fn numbers_read_back_to_the_same_bits_and_words_are_quoted() {

@@ -69,7 +69,7 @@ impl<'a> Column<'a> {
         if self.entries().all(is_truth) && self.entries().any(|entry| entry != Entry::Missing) {
             return Kind::Truth;
         }
-        let (mut are_whole, mut fit_floats) = (true, true);
+        let (mut are_whole, mut fit_floats, mut fit_doubles) = (true, true, true);
         let fits = |number: f64| number == f64::from(number as f32);
         for entry in self.entries() {
             match entry {
@@ -80,7 +80,10 @@ impl<'a> Column<'a> {
                 }
                 Entry::Whole(number) => fit_floats &= fits(number.into()),
                 Entry::Word(word) => match whole(word) {
-                    Some(number) => fit_floats &= fits(number as f64),
+                    Some(number) => {
+                        fit_floats &= fits(number as f64);
+                        fit_doubles &= number.unsigned_abs() <= 1 << 53;
+                    }
                     None => return Kind::Words,
                 },
                 Entry::Missing => {}
@@ -88,6 +91,7 @@ impl<'a> Column<'a> {
         }
         match (are_whole, fit_floats) {
             (true, _) => Kind::Whole,
+            _ if !fit_doubles => Kind::Words,
             (false, true) => Kind::Float,
             (false, false) => Kind::Double,
         }
@@ -120,7 +124,10 @@ impl<'a> Column<'a> {
         };
         match kind {
             Kind::Truth => self.put::<BoolType, _>(group, |entry| entry == Entry::Word("true")),
-            Kind::Whole => self.put::<Int64Type, _>(group, |entry| number(entry) as i64),
+            Kind::Whole => self.put::<Int64Type, _>(group, |entry| match entry {
+                Entry::Word(word) => whole(word).unwrap_or_default(),
+                other => number(other) as i64,
+            }),
             Kind::Float => self.put::<FloatType, _>(group, |entry| number(entry) as f32),
             Kind::Double => self.put::<DoubleType, _>(group, number),
             Kind::Words => self.put::<ByteArrayType, _>(group, |entry| match entry {
@@ -147,7 +154,7 @@ impl<'a> Column<'a> {
 
 /// The whole number that a word says, such as the name of a class or of a row; `04` is none.
 fn whole(word: &str) -> Option<i64> {
-    word.parse().ok().filter(|number: &i64| is_whole(*number as f64) && number.to_string() == word)
+    word.parse().ok().filter(|number: &i64| number.to_string() == word)
 }
 
 /// Whether a number is written as a whole one without loss. Negative zero is none.
@@ -217,6 +224,11 @@ mod tests {
             kind(&[Cell::Exact(0.5)]) == Kind::Double && kind(&[half, Cell::Word("16777217".into())]) == Kind::Double
         );
         assert!(kind(&[large, Cell::Word("04".into())]) == Kind::Words);
+        let digits = Cell::Word("9007199254740993".into());
+        assert!(
+            kind(&[digits.clone(), Cell::Exact(2.0)]) == Kind::Whole
+                && kind(&[digits, Cell::Exact(0.5)]) == Kind::Words
+        );
         let truth = |word: &str| Cell::Word(word.into());
         assert!(kind(&[truth("true"), Cell::Missing, truth("false")]) == Kind::Truth);
         assert!(kind(&[truth("true"), truth("TRUE")]) == Kind::Words && kind(&[Cell::Missing]) == Kind::Whole);

@@ -1,5 +1,6 @@
 //! Images as PNG files.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -32,9 +33,10 @@ pub fn write_class_folders(
 ) -> Result<(), DataError> {
     let stride = (height * width * channels).max(1);
     let digits = (levels.len() / stride).saturating_sub(1).to_string().len();
+    let names = folder_names(classes);
     let class = |row: usize| {
         let label = labels?.get(row)?;
-        Some(classes.get(*label as usize).map_or_else(|| label.to_string(), |class| as_file_name(class)))
+        Some(names.get(*label as usize).cloned().unwrap_or_else(|| label.to_string()))
     };
     fs::create_dir_all(folder).map_err(DataError::write(folder))?;
     if let Some(labels) = labels {
@@ -51,6 +53,23 @@ pub fn write_class_folders(
     })
 }
 
+/// The folder of each class, another for each: `a/b` and `a:b` are `a_b` and `a_b (2)`, on systems too that take `A` and `a` for one name.
+fn folder_names(classes: &[String]) -> Vec<String> {
+    // Those that need no other name keep theirs.
+    let plain = |class: &String| as_file_name(class) == *class;
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut names = vec![String::new(); classes.len()];
+    let order =
+        (0..classes.len()).filter(|c| plain(&classes[*c])).chain((0..classes.len()).filter(|c| !plain(&classes[*c])));
+    for class in order {
+        let name = as_file_name(&classes[class]);
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|name| taken.insert(name.to_lowercase()));
+        names[class] = free.unwrap_or(name);
+    }
+    names
+}
+
 /// A class name as a folder name, without characters that folder names cannot have.
 fn as_file_name(class: &str) -> String {
     let allowed = |c: char| if c.is_control() || r#"/\:*?"<>|"#.contains(c) { '_' } else { c };
@@ -63,6 +82,13 @@ fn as_file_name(class: &str) -> String {
 mod tests {
     use super::*;
     use crate::data::{Dataset, Options, Origins, Values};
+
+    #[test]
+    fn no_class_shares_a_folder() {
+        let names = |classes: &[&str]| folder_names(&classes.iter().map(|class| class.to_string()).collect::<Vec<_>>());
+        assert_eq!(names(&["a/b", "a:b", "a_b", ".", "_."]), ["a_b (2)", "a_b (3)", "a_b", "_. (2)", "_."]);
+        assert_eq!(names(&["A", "a", "", " "]), ["A", "a (2)", "_", "_ (2)"]);
+    }
 
     #[test]
     fn what_is_written_is_read_in_the_same_order() {

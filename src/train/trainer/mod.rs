@@ -172,19 +172,16 @@ impl Trainer {
             self.executor.write(*id, moment)?;
         }
         self.progress = state.progress.clone();
-        self.schedule.set_lr_factor(state.progress.lr_factor);
+        self.schedule = self.schedule.clone().of(&state.progress);
         self.best = None;
-        // A partial last epoch is a whole one, where the run is longer now.
-        if self.schedule.epoch_end(self.progress.epoch as u64).min(self.schedule.total()) > self.progress.step {
-            self.progress.epoch -= 1;
-        }
+        self.progress.epoch = self.schedule.whole_epochs(&self.progress);
         Ok(())
     }
 
     /// Takes no epoch so far for the best one, as their losses are not comparable with those that follow; where none follows, the best
     /// one stays. Whether it was forgotten.
     pub fn forget_best(&mut self) -> bool {
-        let more_follow = self.progress.epoch < self.schedule.epochs();
+        let more_follow = !self.schedule.is_done(&self.progress);
         if more_follow {
             self.progress.best = None;
         }
@@ -193,8 +190,7 @@ impl Trainer {
 
     /// Whether there is nothing left to train.
     fn is_finished(&self) -> bool {
-        self.progress.epoch >= self.schedule.epochs()
-            || self.config.train.patience.is_some_and(|most| self.waited() >= most)
+        self.schedule.is_done(&self.progress) || self.config.train.patience.is_some_and(|most| self.waited() >= most)
     }
 
     /// Epochs since the best one, without those in which beta or the capacity was rising.
@@ -227,7 +223,7 @@ impl Trainer {
                 error => error,
             })?;
         }
-        if self.progress.epoch < self.schedule.epochs() {
+        if !self.schedule.is_done(&self.progress) {
             watch(Event::Warning(&format!(
                 "stopped after epoch {} of {}: the test loss has not fallen for {} epochs, which is all the patience there is",
                 self.progress.epoch,
@@ -255,7 +251,7 @@ impl Trainer {
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<(), TrainError> {
-        let end = self.schedule.epoch_end(self.progress.epoch as u64 + 1).min(self.schedule.total());
+        let end = self.schedule.next_end(&self.progress);
         let due = saving.every.steps_due(saved).unwrap_or(end).min(end);
         self.steps(due, saving.every.time_due(saved), folder, stop, watch)?;
         let shown = self.progress.step == end && is_shown(self.progress.epoch + 1, self.schedule.epochs());

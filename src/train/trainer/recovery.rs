@@ -60,7 +60,7 @@ impl Trainer {
         state.progress.rollbacks = rollbacks;
         state.progress.lr_factor = lr_factor;
         self.restore(&state)?;
-        folder.rewind(state.progress.step)?;
+        folder.rewind(self.progress.step, self.progress.epoch)?;
         let rollback = Rollback { step: state.progress.step, diverged, lr_factor, count: rollbacks };
         folder.record(&MetricsLine::Rollback(rollback))?;
         // So that a run that is killed and resumed does not diverge as often again.

@@ -216,6 +216,8 @@ fn cell(field: Field, column: &Column) -> Result<Cell, String> {
         Field::Float(value) => number(Cell::Number(value), value.into()),
         Field::Double(value) => number(Cell::Exact(value), value),
         Field::Int(value) => Cell::Exact(value.into()),
+        // One with more digits than a float has room for keeps them as text.
+        Field::Long(value) if value.unsigned_abs() > 1 << 53 => Cell::Word(value.to_string()),
         Field::Long(value) => Cell::Exact(value as f64),
         // Times, decimals and the rarer integers.
         other => written(&other),

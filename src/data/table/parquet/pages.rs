@@ -9,13 +9,14 @@ use ::parquet::file::metadata::ParquetMetaData;
 /// Whether all pages together unpack to no more than a limit.
 pub fn are_within(limit: u64, file: &File, metadata: &ParquetMetaData) -> Result<bool, String> {
     let mut total = 0_u64;
+    let size = file.metadata().map_err(|error| error.to_string())?.len();
     for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
         let (start, length) = column.byte_range();
         let mut place = start;
         let mut reader = BufReader::new(file);
         reader.seek(SeekFrom::Start(start)).map_err(|error| error.to_string())?;
         while place < start.saturating_add(length) {
-            let mut header = Header { bytes: &mut reader, read: 0, sizes: [0; 2] };
+            let mut header = Header { bytes: &mut reader, read: 0, left: size.saturating_sub(place), sizes: [0; 2] };
             header.record(0, true).ok_or_else(|| format!("there is no page at byte {place}"))?;
             let (read, [unpacked, packed]) = (header.read, header.sizes);
             total = total.saturating_add(unpacked);
@@ -35,6 +36,8 @@ struct Header<'a, 'b> {
     bytes: &'a mut BufReader<&'b File>,
     /// How many of its bytes have been read.
     read: u64,
+    /// How many bytes the file has from the header on. Every value takes one at least, however many a list says that it has.
+    left: u64,
     /// The bytes of the page, unpacked and packed.
     sizes: [u64; 2],
 }
@@ -50,7 +53,7 @@ impl Header<'_, '_> {
         let mut byte = [0];
         self.bytes.read_exact(&mut byte).ok()?;
         self.read += 1;
-        Some(byte[0])
+        (self.read <= self.left).then_some(byte[0])
     }
 
     /// Seven bits a byte, the lowest first.
@@ -73,9 +76,9 @@ impl Header<'_, '_> {
     }
 
     fn skip(&mut self, count: u64) -> Option<()> {
-        self.bytes.seek_relative(i64::try_from(count).ok()?).ok()?;
-        self.read = self.read.checked_add(count)?;
-        Some(())
+        // A seek behind the end is no error.
+        self.read = self.read.checked_add(count).filter(|read| *read <= self.left)?;
+        self.bytes.seek_relative(i64::try_from(count).ok()?).ok()
     }
 
     /// A record: fields up to a zero. Those of the outermost one may be sizes.

@@ -1,9 +1,16 @@
-//! Durable files: after a crash, a kill or on a full disk, a file has either its old content or its new content.
+//! Files: written so that one has its old content or its new content after a crash, a kill or on a full disk; read only if they
+//! are regular, and no further than a limit; results put where a path leads.
+
+mod output;
+mod read;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use output::{Target, write_file, write_result};
+pub(crate) use read::bytes;
+pub use read::{Lines, NotRead, folder_handle, open, open_own, read, read_text};
 
 /// The calls that change files. Tests replace it, to make each call fail in turn.
 pub trait Disk: Send + Sync + std::fmt::Debug {
@@ -44,8 +51,19 @@ pub struct System;
 
 impl Disk for System {}
 
-/// The end of the names of files that are being written.
-const PARTIAL: &str = ".part";
+/// How the names of files begin and end that are being written.
+const PARTIAL: [&str; 2] = [".wgvae-", ".part"];
+
+/// Sixteen hexadecimal digits that nobody can guess.
+pub fn draw() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    format!("{:016x}", std::collections::hash_map::RandomState::new().build_hasher().finish())
+}
+
+/// Whether a text could be from [`draw`].
+pub fn is_drawn(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 /// The folder that a path is in.
 pub fn folder_of(path: &Path) -> &Path {
@@ -55,24 +73,25 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A name beside a file that no other process and no other call uses, for as long as it is written.
+/// A name in the folder of a file that nobody can guess, for as long as the file is written. It does not hold the file's name, which may
+/// be as long as a name can be.
 pub fn beside(path: &Path) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.{}-{count}{PARTIAL}", std::process::id()))
+    let [start, end] = PARTIAL;
+    path.with_file_name(format!("{start}{}{end}", draw()))
 }
 
-/// Writes a file: a temporary one beside it is synced and renamed, then the folder is synced.
-pub fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a file: a temporary one beside it is synced and renamed, then the folder is synced. A link is replaced by the file. Returns
+/// the file, open for writing behind its end.
+pub fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<File> {
     let beside = beside(path);
     let write = || {
         let mut file = disk.create(&beside)?;
+        output::keep_permissions(&file, path)?;
         disk.write(&mut file, content)?;
         disk.sync(&file)?;
-        drop(file);
         disk.rename(&beside, path)?;
-        disk.sync_folder(folder_of(path))
+        disk.sync_folder(folder_of(path))?;
+        Ok(file)
     };
     let written = write();
     if written.is_err() {
@@ -84,7 +103,8 @@ pub fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Whether a name is one that [`beside`] makes.
 pub fn is_partial(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(PARTIAL)
+    let [start, end] = PARTIAL;
+    name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)).is_some_and(is_drawn)
 }
 
 /// Removes what killed processes left of files that they were writing.
@@ -106,19 +126,37 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         replace(&System, &path, b"one").unwrap();
-        replace(&System, &path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
+        replace(&System, &path, b"two").unwrap().write_all(b" and more").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two and more");
         #[cfg(unix)]
         {
             let link = folder.path().join("link");
             std::os::unix::fs::symlink(&path, &link).unwrap();
             replace(&System, &link, b"three").unwrap();
-            assert_eq!(fs::read(&path).unwrap(), b"two");
+            assert_eq!(fs::read(&path).unwrap(), b"two and more");
         }
-        fs::write(folder.path().join(".file.1-1.part"), "half").unwrap();
+        fs::write(beside(&path), "half").unwrap();
+        // Files of other programs stay.
+        fs::write(folder.path().join(".theirs.part"), "half").unwrap();
         remove_partial(folder.path());
-        let hidden =
-            fs::read_dir(folder.path()).unwrap().flatten().filter(|e| e.file_name().as_encoded_bytes()[0] == b'.');
-        assert_eq!(hidden.count(), 0);
+        let hidden: Vec<PathBuf> = fs::read_dir(folder.path())
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.to_string_lossy().contains(".part"))
+            .collect();
+        assert_eq!(hidden, [folder.path().join(".theirs.part")]);
+    }
+
+    #[test]
+    fn names_that_are_drawn_are_not_the_same_twice() {
+        let mut all: Vec<PathBuf> = (0..1000).map(|_| beside(Path::new("d/a.csv"))).collect();
+        assert!(all.iter().all(
+            |path| path.parent() == Some(Path::new("d")) && is_partial(path.file_name().unwrap().to_str().unwrap())
+        ));
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 1000);
+        assert!(!is_partial(".wgvae-.part") && !is_drawn("../../etc/passwd") && !is_drawn("ABCDEF0123456789"));
     }
 }
