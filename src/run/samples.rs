@@ -12,8 +12,11 @@ use crate::plan::is_missing;
 use crate::report::measured;
 use crate::report::page::{Beside, Examples, Marginal, Matrix, Notice, Samples, Shares};
 
-/// Samples that are drawn.
+/// Samples that are drawn, at most and at least; and cells of samples, or of rows, as far as the least allows.
 const SAMPLES: usize = 2000;
+const LEAST_SAMPLES: usize = 100;
+const MOST_ROWS: usize = 30_000;
+const MOST_CELLS: usize = 1 << 20;
 /// Words of a column whose shares are shown, at most.
 const MOST_WORDS: usize = 12;
 /// Columns whose associations are shown, at most.
@@ -32,7 +35,10 @@ pub fn samples(
     let Some(columns) = run.data.columns.as_ref().filter(|_| run.has_prior() || mixture.is_some()) else {
         return Ok(Default::default());
     };
-    let (z, mut drawn) = model.sample_from(mixture, SAMPLES, 0)?;
+    let count = (MOST_CELLS / columns.len().max(1)).clamp(LEAST_SAMPLES, SAMPLES);
+    let some = rows.some(MOST_ROWS.min(MOST_CELLS / columns.len().max(1)).max(LEAST_SAMPLES), 0);
+    let rows = if some.rows < rows.rows { &some } else { rows };
+    let (z, mut drawn) = model.sample_from(mixture, count, 0)?;
     let can_draw = model.distribution().can_draw();
     if can_draw {
         model.distribution().draw(&mut drawn, 0)?;

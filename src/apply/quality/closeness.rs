@@ -51,12 +51,12 @@ pub struct Closeness {
 impl Closeness {
     /// Of drawn rows, held-out rows and the training rows.
     pub fn of(drawn: &Records, held_out: &Records, train: &Records) -> Self {
-        let known: HashSet<&[i64]> = (0..train.rows).map(|row| train.key(row)).collect();
+        let known: HashSet<u64> = (0..train.rows).map(|row| train.key(row)).collect();
         let held = Nearest::of(held_out, train);
         let near = held.nearest(NEAR).filter(|_| held.all.len() >= LEAST_HELD_OUT);
         let distances = |records: &Records, found: &Nearest| Distances {
             rows: records.rows,
-            copies: (0..records.rows).filter(|row| known.contains(records.key(*row))).count(),
+            copies: (0..records.rows).filter(|row| known.contains(&records.key(*row))).count(),
             compared: found.all.len(),
             near_copies: near.map(|near| found.share_below(near)),
             distance: found.median(|[first, _]| first),
