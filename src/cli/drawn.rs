@@ -71,7 +71,7 @@ impl<'a> Table<'a> {
     /// How close drawn rows come to training rows.
     pub fn closeness(&self, draws: &DrawArgs, drawn: &Shown) -> Option<Closeness> {
         let columns = self.run.data.columns.as_ref()?;
-        let drawn = Records::of(columns, &columns.cells(&drawn.means, draws.provenance()));
+        let drawn = Records::of_draws(columns, &drawn.means, draws.provenance());
         let [held_out, train] = [&self.data.test, &self.data.train].map(|rows| Records::of_split(columns, rows));
         Some(Closeness::of(&drawn, &held_out, &train))
     }

@@ -146,7 +146,7 @@ impl Comparison {
         let noise = run.data.columns.is_some() && model.distribution().can_draw();
         let (codes, drawn) = self.likeness(model, &mixture.draw(count, &classes, seed, 1.0), &classes, noise, seed)?;
         let told_apart = run.data.columns.as_ref().filter(|_| noise).and_then(|columns| {
-            let drawn = Records::of(columns, &columns.cells(&drawn, Provenance::Drawn));
+            let drawn = Records::of_draws(columns, &drawn, Provenance::Drawn);
             ToldApart::of(&drawn, &Records::of_split(columns, &self.real), seed)
         });
         let prior = match run.has_prior() {

@@ -1,6 +1,8 @@
 //! Rows of a table in a form in which they can be compared.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -36,13 +38,28 @@ impl<'a> Records<'a> {
 
     /// Of rows as a model takes them.
     pub fn of_split(columns: &'a Columns, split: &Split) -> Self {
+        let values = |rows: Range<usize>| Cow::Owned(split.numbers(rows, columns.width()));
+        Self::of_values(columns, split.rows, values, Provenance::Kept)
+    }
+
+    /// Of drawn values `(N, D)`.
+    pub fn of_draws(columns: &'a Columns, draws: &[f32], of: Provenance) -> Self {
         let width = columns.width();
-        let cells = Vec::with_capacity(split.rows * columns.len());
-        let mut all = Self { columns, rows: 0, cells, keys: Vec::with_capacity(split.rows) };
+        let values = |rows: Range<usize>| Cow::Borrowed(&draws[rows.start * width..rows.end * width]);
+        Self::of_values(columns, draws.len() / width.max(1), values, of)
+    }
+
+    fn of_values<'v>(
+        columns: &'a Columns,
+        rows: usize,
+        values: impl Fn(Range<usize>) -> Cow<'v, [f32]>,
+        of: Provenance,
+    ) -> Self {
+        let cells = Vec::with_capacity(rows * columns.len());
+        let mut all = Self { columns, rows: 0, cells, keys: Vec::with_capacity(rows) };
         let places = all.places();
-        for first in (0..split.rows).step_by(AT_ONCE) {
-            let values = split.numbers(first..(first + AT_ONCE).min(split.rows), width);
-            all.extend(&columns.cells(&values, Provenance::Kept), &places);
+        for first in (0..rows).step_by(AT_ONCE) {
+            all.extend(&columns.cells(&values(first..(first + AT_ONCE).min(rows)), of), &places);
         }
         all
     }
