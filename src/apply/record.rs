@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::RunError;
+use super::{Run, RunError};
 use crate::executor::Device;
-use crate::train::{Diagnosis, EpochReport, METRICS, MetricsLine, RECORD, StepReport, Summary};
+use crate::train::{Diagnosis, EpochReport, Files, METRICS, MetricsLine, RECORD, StepReport, Summary};
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,15 +46,26 @@ pub struct Metrics {
     pub done: Option<Summary>,
 }
 
-fn read(path: &Path) -> Result<String, RunError> {
-    std::fs::read_to_string(path).map_err(|e| RunError::Damaged { path: path.to_path_buf(), reason: e.to_string() })
+fn read(files: &Files, name: &str) -> Result<String, RunError> {
+    let damaged = |reason: String| RunError::Damaged { path: files.path(name), reason };
+    let content = files.read(name).map_err(|e| damaged(e.to_string()))?;
+    String::from_utf8(content).map_err(|_| damaged("it is not text".into()))
 }
 
 impl Record {
-    /// Reads the file from a run's folder.
-    pub fn of(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join(RECORD);
-        serde_json::from_str(&read(&path)?).map_err(|e| RunError::Damaged { path, reason: e.to_string() })
+    /// Reads the file of a run.
+    pub fn of(run: &Run) -> Result<Self, RunError> {
+        Self::read(&run.files)
+    }
+
+    /// Reads the file of the run in a folder.
+    pub fn in_folder(folder: &Path) -> Result<Self, RunError> {
+        Self::read(&Files::Folder(folder.to_path_buf()))
+    }
+
+    fn read(files: &Files) -> Result<Self, RunError> {
+        let damaged = |e: serde_json::Error| RunError::Damaged { path: files.path(RECORD), reason: e.to_string() };
+        serde_json::from_str(&read(files, RECORD)?).map_err(damaged)
     }
 }
 
@@ -72,11 +83,11 @@ impl Metrics {
         self.diagnoses.iter().rev().find(|diagnosis| diagnosis.epoch <= epoch)
     }
 
-    /// Reads the file from a run's folder.
-    pub fn of(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join(METRICS);
+    /// Reads the file of a run.
+    pub fn of(run: &Run) -> Result<Self, RunError> {
+        let path = run.files.path(METRICS);
         let mut metrics = Self::default();
-        let text = read(&path)?;
+        let text = read(&run.files, METRICS)?;
         for (number, line) in text.split_inclusive('\n').enumerate() {
             let damaged = |e: serde_json::Error| RunError::Damaged {
                 path: path.clone(),

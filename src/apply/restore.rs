@@ -3,7 +3,7 @@
 
 use super::inference::{self, Draws, Observed};
 use super::{Applied, Run, RunError, draws, units};
-use crate::data::{Column, Columns, Kind, Shape, Split};
+use crate::data::{Column, Columns, Kind, Origins, Shape, Split, Table};
 use crate::model::{Likelihood, Seen};
 use crate::plan::{ColumnKind, MISSING, is_missing};
 use crate::train::{DeviceEvent, DeviceOptions};
@@ -149,6 +149,34 @@ impl Restorer {
             share.clamp(0.0, 1.0) as f32
         };
         Ok(both.iter().zip(&square).map(share).collect())
+    }
+
+    /// Fills in the missing cells of a table. All else comes back as it was: the rows, the other columns, and cells that hold what the
+    /// model has not seen. A row without any value stays as it is.
+    pub fn restore_table(&mut self, table: &Table, class: Option<&str>) -> Result<Table, RunError> {
+        let run = self.model.run().clone();
+        let columns = run.columns()?;
+        let rows = run.tell(run.table_rows(table)?, class)?.split;
+        let before = rows.numbers(0..rows.rows, columns.width());
+        let wanted = Wanted { draws: 0, noisy: false, seed: 0 };
+        let restored = self.restore(&before, rows.labels.as_deref(), wanted)?.rows;
+        let found = columns.table(columns.cells_filled(&restored, &before));
+        let mut filled = table.clone();
+        let numbers: Vec<usize> = match &rows.origins {
+            Some(Origins::Numbered(_, numbers)) => numbers.iter().map(|number| *number as usize - 1).collect(),
+            _ => (0..rows.rows).collect(),
+        };
+        let by_name: std::collections::HashMap<&str, &Column> =
+            columns.all.iter().map(|column| (column.table_name(), column)).collect();
+        for (name, cells) in filled.columns_mut() {
+            let Some((column, found)) = by_name.get(name).zip(found.column(name)) else { continue };
+            for (row, restored) in numbers.iter().zip(found) {
+                if cells[*row].is_missing() || column.is_blank(&cells[*row].to_string()) {
+                    cells[*row] = restored.clone();
+                }
+            }
+        }
+        Ok(filled)
     }
 
     /// Restores rows `(N, D)`, whose classes a conditional model must be told.

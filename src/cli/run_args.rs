@@ -233,10 +233,7 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     if data.shape != run.data.shape || !is_same {
         return Err(RunError::Unfit(format!(
             "{} has changed since {} was trained on it (it had {}, now {}, or its rows are others): use --data to apply the model to it as it is now",
-            data.name,
-            run.path.display(),
-            run.data.shape,
-            data.shape
+            data.name, run.files, run.data.shape, data.shape
         )));
     }
     Ok(data)
@@ -244,7 +241,7 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
 
 /// The path of a result: `to`, or else a file in the run's folder.
 pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> PathBuf {
-    to.map_or_else(|| run.path.join(name), Path::to_path_buf)
+    to.map_or_else(|| run.files.path(name), Path::to_path_buf)
 }
 
 /// What a command has written, in `--json`.

@@ -172,6 +172,24 @@ impl Config {
         preset: Option<&str>,
         sized: Table,
         file: Option<&Path>,
+        flags: Table,
+    ) -> Result<Self, ConfigError> {
+        let read = |path: &Path| match std::fs::read_to_string(path) {
+            Ok(text) => Ok((path.display().to_string(), text)),
+            Err(source) => Err(ConfigError::Read { path: path.to_path_buf(), source }),
+        };
+        Self::resolve_over(preset, sized, file.map(read).transpose()?, flags)
+    }
+
+    /// The configuration that a file's text is, of the file of this name.
+    pub(crate) fn resolve_text(origin: &str, text: &str) -> Result<Self, ConfigError> {
+        Self::resolve_over(None, Table::new(), Some((origin.into(), text.into())), Table::new())
+    }
+
+    fn resolve_over(
+        preset: Option<&str>,
+        sized: Table,
+        file: Option<(String, String)>,
         mut flags: Table,
     ) -> Result<Self, ConfigError> {
         rename_old_keys(&mut flags);
@@ -182,10 +200,8 @@ impl Config {
             .ok_or_else(|| ConfigError::Preset { name: name.into() })?;
         let mut table = parse(name, text)?;
         overlay(&mut table, sized);
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-            let over = parse(&path.display().to_string(), &text)?;
+        if let Some((origin, text)) = file {
+            let over = parse(&origin, &text)?;
             supersede(&mut table, &over);
             overlay(&mut table, over);
         }

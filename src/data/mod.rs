@@ -31,10 +31,11 @@ mod spec;
 mod sprites;
 mod strokes;
 mod table;
+mod typed;
 #[doc(hidden)]
 pub mod write;
 
-pub use apply::{rows, rows_of_factors, rows_with};
+pub use apply::{rows, rows_of_factors, rows_with, table_rows};
 pub use bytes::content;
 pub(crate) use columns::normal_quantile;
 pub use columns::{
@@ -53,3 +54,4 @@ pub use raw::Progress;
 #[doc(hidden)]
 pub use table::FileRows;
 pub use table::{Dialect, Encoding};
+pub use typed::Table;

@@ -169,7 +169,7 @@ fn number(cell: &Cell, column: &TableColumn) -> Option<f64> {
         Cell::Exact(number) => Some(*number),
         // Days and times are text.
         Cell::Word(word) => column.form.read(word),
-        Cell::Missing => None,
+        Cell::Truth(_) | Cell::Missing => None,
     }
 }
 

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
 
-use super::TrainError;
+use super::{Files, MODEL, TrainError};
 use crate::data::Split;
 use crate::disk::{self, Disk};
 use crate::kernels::rng::{Stream, key};
@@ -119,10 +119,17 @@ pub fn save(disk: &dyn Disk, path: &Path, params: &ParamTable, arena: &[f32]) ->
     disk::replace(disk, path, &file).map_err(|e| failed(e.to_string()))
 }
 
-/// Reads an arena back.
+/// Reads an arena back from a file.
 pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
     let failed = |reason: String| LoadError { path: path.to_path_buf(), reason };
     let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
+    arena(&bytes, params, "").map_err(failed)
+}
+
+/// Reads an arena back from a run's model.
+pub fn read(files: &Files, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
+    let failed = |reason: String| LoadError { path: files.path(MODEL), reason };
+    let bytes = files.read(MODEL).map_err(|e| failed(e.to_string()))?;
     arena(&bytes, params, "").map_err(failed)
 }
 

@@ -65,7 +65,6 @@ impl Layout {
     }
 
     /// The columns of a file that names them itself.
-    #[cfg(feature = "parquet")]
     pub fn named(mut names: Vec<String>) -> Self {
         make_unique(&mut names);
         Self { names, above: 0, row_names: None, has_header: true, notes: Vec::new() }

@@ -16,8 +16,8 @@ mod words;
 
 use std::path::Path;
 
-use super::DataError;
 use super::raw::{Raw, Request};
+use super::{DataError, Table};
 pub use cells::FileRows;
 pub(super) use cells::{file_rows, identifiers, others};
 use content::Content;
@@ -31,10 +31,18 @@ pub fn names(path: &Path) -> Result<Vec<String>, DataError> {
     Ok(Content::open(path)?.layout()?.names)
 }
 
+/// Reads a table in memory as a file is read.
+pub(super) fn in_memory(name: &str, table: &Table, request: &Request<'_>) -> Result<Raw, DataError> {
+    read(Path::new(name), Content::in_memory(name, table), request)
+}
+
 /// Reads a table. Rows without a label, and where missing values are not kept those with any, are left out and counted, or an error
 /// with `strict`.
 pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
-    let content = Content::open(path)?;
+    read(path, Content::open(path)?, request)
+}
+
+fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw, DataError> {
     let layout = content.layout()?;
     let chosen = layout.choose(path, request)?;
     let plan = match request.like {

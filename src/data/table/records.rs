@@ -16,13 +16,11 @@ pub struct Record {
 enum Fields {
     Csv(csv::StringRecord),
     Words(Vec<String>),
-    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet files have them"))]
     Cells(Vec<Cell>),
 }
 
 impl Record {
     /// A row whose numbers have been read.
-    #[cfg(feature = "parquet")]
     pub fn of_cells(number: u64, cells: Vec<Cell>) -> Self {
         Self { number, fields: Fields::Cells(cells) }
     }
@@ -42,6 +40,7 @@ impl Record {
             Fields::Words(words) => words.get(place).map(String::as_str),
             Fields::Cells(cells) => match cells.get(place) {
                 Some(Cell::Word(word)) => Some(word.as_str()),
+                Some(Cell::Truth(truth)) => Some(if *truth { "true" } else { "false" }),
                 _ => None,
             },
         };
