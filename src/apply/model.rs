@@ -15,8 +15,8 @@ use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
 
-/// Values of a batch of rows that codes are inferred for, where training has fewer.
-const INFERRED_VALUES: usize = 1 << 13;
+/// The most values of a batch of rows that codes are inferred for, where training has fewer.
+const INFERRED_VALUES: usize = 1 << 15;
 
 /// Refuses a file that is too small for a model's weights, before room is made for them.
 fn expect_weights(files: &Files, params: &ParamTable) -> Result<(), RunError> {
@@ -71,9 +71,10 @@ impl Applied {
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
         let mut run = run.clone();
-        // Many steps are taken with each batch, and a small network takes as long for few rows as for many.
+        // Many steps are taken with each batch, of one or two chains for each row: in parts of one size, so that little is computed in vain.
+        let (chains, most) = (2 * rows.max(1), (INFERRED_VALUES / run.data.shape.len().max(1)).max(1));
         let batch = &mut run.config.train.batch;
-        *batch = (*batch).max(INFERRED_VALUES / run.data.shape.len().max(1));
+        *batch = (*batch).max(chains.div_ceil(chains.div_ceil(most)));
         let plans = Self::plans(&run, rows, Also::Infer(seen))?;
         Self::open_with(&run, plans, device, watch)
     }
@@ -483,7 +484,7 @@ impl Applied {
                 (0..of.len() * latent).map(|i| oracle::normal::<f32>(key, i as u32, 0)).collect()
             };
             let binarise = |first: usize| of_batch(Stream::EvaluationBinarise, first);
-            self.add_scores(rows, 1.0 / draws as f64, noise, binarise, &mut scores)?;
+            self.add_scores(rows, 1.0 / draws as f64, noise, binarise, &mut scores, &mut |_| {})?;
         }
         Ok(scores)
     }
@@ -491,6 +492,16 @@ impl Applied {
     /// The losses of rows, averaged over `draws` latent draws, which depend on a row's content and the seed of the run alone: a
     /// row has the same score wherever it stands. Where training draws zeros and ones, each draw of the latent has its own.
     pub fn score_by_content(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
+        self.score_by_content_with(rows, draws, &mut |_| {})
+    }
+
+    /// [`Applied::score_by_content`] with a progress callback, which is given how many rows more were scored under one draw.
+    pub fn score_by_content_with(
+        &mut self,
+        rows: &Split,
+        draws: usize,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Score>, RunError> {
         let (seed, latent) = (self.run.config.train.seed, self.latent());
         let hashes = rows.hashes();
         let mut scores = vec![Score::default(); rows.rows];
@@ -508,10 +519,10 @@ impl Applied {
                 Binarise::Draw => {
                     let keys = hashes.iter().map(|hash| key(seed, Stream::RowBinarise, *hash));
                     let drawn = draws::binarised(rows, keys, draw);
-                    self.add_scores(&drawn, share, noise, |_| [0; 2], &mut scores)?;
+                    self.add_scores(&drawn, share, noise, |_| [0; 2], &mut scores, progress)?;
                 }
                 Binarise::None | Binarise::Threshold => {
-                    self.add_scores(rows, share, noise, |_| [0; 2], &mut scores)?;
+                    self.add_scores(rows, share, noise, |_| [0; 2], &mut scores, progress)?;
                 }
             }
         }
@@ -527,6 +538,7 @@ impl Applied {
         noise: impl Fn(std::ops::Range<usize>) -> Vec<f32>,
         binarise: impl Fn(usize) -> [u32; 2],
         scores: &mut [Score],
+        progress: &mut dyn FnMut(usize),
     ) -> Result<(), RunError> {
         let all = self.batch() * self.latent();
         let mut rest = scores.iter_mut();
@@ -544,6 +556,7 @@ impl Applied {
                 score.recon += f64::from(recon) * share;
                 score.kl += f64::from(kl) * share;
             }
+            progress(kept);
             Ok(())
         })
     }

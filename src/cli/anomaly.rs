@@ -257,7 +257,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, rows.split.rows)?;
     let (parts, of_parts) =
         anomaly::parts(run.data.shape, run.data.columns.as_ref(), names_of(run.data.shape, run.data.columns.as_ref()));
-    let mut scored = |rows: &Split| Scores::of(&mut model, rows, args.draws as usize, &of_parts);
+    let draws = args.draws as usize;
+    let steps =
+        Scores::steps(&rows.split, draws) + usual.as_ref().map_or(0, |usual| Scores::steps(&usual.split, draws));
+    let bar = args.run.counting("scoring", steps);
+    let mut scored = |rows: &Split| Scores::of(&mut model, rows, draws, &of_parts, &mut |rows| bar.inc(rows as u64));
     let usual = match usual {
         Ok(usual) => Some(Usual::of(scored(&usual.split)?)),
         Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {
@@ -269,6 +273,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     let mut found = scored(&rows.split)?;
+    bar.finish_and_clear();
     found.raise(&rows.split.unseen, usual.as_ref());
     let mut unseen = vec![Vec::new(); rows.split.rows];
     for Unseen { row, column, why } in &rows.split.unseen {

@@ -259,6 +259,11 @@ pub fn told(path: &Path) -> std::io::Result<()> {
 }
 
 impl RunArgs {
+    /// A bar on stderr for so many of something; none with `--json`, or where nobody sees it.
+    pub fn counting(&self, what: &'static str, count: usize) -> ProgressBar {
+        if self.json { ProgressBar::hidden() } else { counting(what, count) }
+    }
+
     /// The same of several files, of a command that has nothing else to print: with `--json` as an object.
     pub fn told(&self, files: &[&Path]) -> anyhow::Result<()> {
         let written: Vec<&Path> = files.iter().copied().filter(|file| *file != Path::new("-")).collect();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Instant;
 
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -30,13 +31,31 @@ impl Place {
     }
 
     pub fn wgvae(&self, line: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wgvae"))
+        let start = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_wgvae"))
             .args(line.split_whitespace())
             .current_dir(self.folder.path())
             .env("WGVAE_TUNE", "off")
             .env("WGVAE_DEVICE", self.device)
             .output()
-            .unwrap()
+            .unwrap();
+        eprintln!("{:>7.2} s  {line}", start.elapsed().as_secs_f64());
+        output
+    }
+
+    /// What a terminal shows of a command.
+    #[cfg(target_os = "linux")]
+    pub fn on_terminal(&self, line: &str) -> String {
+        let line = format!("{} {line}", env!("CARGO_BIN_EXE_wgvae"));
+        let output = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(self.folder.path())
+            .env("WGVAE_DEVICE", self.device)
+            .env("TERM", "xterm")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Runs a command that must succeed, and returns its output.
