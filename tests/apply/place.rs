@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use safetensors::SafeTensors;
@@ -66,6 +67,31 @@ impl Place {
         out.into_owned()
     }
 
+    /// A run of one epoch on the rows of `rows.csv`, which is trained once for all tests, and its data.
+    pub fn with_table(self) -> Self {
+        static TRAINED: OnceLock<Place> = OnceLock::new();
+        self.copied(&TRAINED, "table", "train --data rows.csv --label kind --epochs 1")
+    }
+
+    /// A plain autoencoder of few strokes, which is trained once for all tests.
+    pub fn with_plain(self) -> Self {
+        static TRAINED: OnceLock<Place> = OnceLock::new();
+        self.copied(&TRAINED, "plain", "train --preset autoencoder --data strokes:count=300 --epochs 1")
+    }
+
+    /// A copy of a run that is trained in a place of its own.
+    fn copied(self, trained: &'static OnceLock<Place>, run: &str, train: &str) -> Self {
+        let from = trained.get_or_init(|| {
+            let place = Self { device: self.device, ..Self::new() };
+            std::fs::write(place.path("rows.csv"), table()).unwrap();
+            place.done(&format!("{train} --out {run}"));
+            place
+        });
+        std::fs::copy(from.path("rows.csv"), self.path("rows.csv")).unwrap();
+        copy(&from.path(run), &self.path(run));
+        self
+    }
+
     /// Runs a command, and returns its output, or what it says went wrong.
     pub fn try_to(&self, line: &str) -> Result<String, String> {
         let output = self.wgvae(line);
@@ -92,6 +118,18 @@ impl Place {
 
     pub fn json(&self, line: &str) -> Value {
         serde_json::from_str(self.done(line).lines().last().unwrap()).unwrap()
+    }
+}
+
+/// Copies a folder.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => _ = std::fs::copy(entry.path(), target).unwrap(),
+        }
     }
 }
 
