@@ -6,12 +6,10 @@ use wgvae::{Applied, Config, Dataset, Error, Event, RunOptions, Tune};
 
 fn main() -> Result<(), Error> {
     // The source may also be the path of a folder of images, a table or an array.
-    let source = "strokes:count=2000";
-    let data = Dataset::load(source)?;
+    let data = Dataset::load("strokes:count=2000")?;
 
     // A configuration that suits the data; every field can be changed.
     let mut config = Config::for_data(&data)?;
-    config.data.source = source.into();
     config.model.hidden = vec![128];
     config.model.latent = 8;
     config.train.epochs = 8;
@@ -24,15 +22,12 @@ fn main() -> Result<(), Error> {
     // Measuring the fastest kernels takes some seconds at first use, more than they would save in such a short run.
     options.device.tune = Tune::Off;
 
-    let finished = wgvae::train(config, data, &options, &mut |event| {
-        match event {
-            Event::Start(start) => println!("{} parameters on {}", start.parameters, start.device.name),
-            Event::Epoch(epoch) => {
-                println!("epoch {}: {:.1} nats per test image", epoch.report.epoch, epoch.report.test_loss);
-            }
-            _ => {}
+    let finished = wgvae::train(config, data, &options, |event| match event {
+        Event::Start(start) => println!("{} parameters on {}", start.parameters, start.device.name),
+        Event::Epoch(epoch) => {
+            println!("epoch {}: {:.1} nats per test image", epoch.report.epoch, epoch.report.test_loss);
         }
-        Ok(())
+        _ => {}
     })?;
 
     // Run::open(path) opens the model of any earlier run.
@@ -43,6 +38,8 @@ fn main() -> Result<(), Error> {
         let line: String = row.map(|level| [' ', '.', 'o', '#'][(level * 3.9) as usize]).collect();
         println!("{}", line.trim_end());
     }
-    println!("the page of the run: {}", finished.run.path.join("report.html").display());
+    if let Some(folder) = finished.run.folder() {
+        println!("the page of the run: {}", folder.join("report.html").display());
+    }
     Ok(())
 }

@@ -14,11 +14,10 @@
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let mut options = RunOptions::in_folder(folder.path().join("digits"));
 //! # options.device.tune = wgvae::Tune::Off;
-//! let finished = wgvae::train(config, data, &options, &mut |event| {
+//! let finished = wgvae::train(config, data, &options, |event| {
 //!     if let Event::Epoch(epoch) = event {
 //!         println!("epoch {}: test loss {:.1}", epoch.report.epoch, epoch.report.test_loss);
 //!     }
-//!     Ok(())
 //! })?;
 //! let mut model = Applied::open(&finished.run, 1, &options.device, &mut |_| {})?;
 //! let digits = model.sample(16, 0)?; // (16, 784) levels in [0, 1]
@@ -73,14 +72,14 @@ pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
 #[doc(hidden)]
 pub use caught::panics_are_errors;
 pub use config::{Config, ConfigError};
-pub use data::{DataError, Dataset, InMemory};
+pub use data::{Cell, DataError, Dataset, InMemory, Table};
 pub use executor::{Device, DeviceChoice, DeviceError};
 pub use gpu::tuner::{Trial, Tuning};
 pub use gpu::{GpuError, Speeds};
 pub use kernels::GemmVariant;
 pub use plan::{Activation, Function, Loss, PlanError, Totals};
-pub use run::{Custom, Error, Finished, Resume, RunOptions, resume, train};
+pub use run::{Custom, Error, Finished, Place, Resume, RunOptions, WatchResult, resume, train};
 pub use train::{
     Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Start, StepReport,
-    Summary, TrainError, Tune, Watch,
+    Summary, TrainError, Tune,
 };

@@ -284,6 +284,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         train: split(train, 1.3),
         test: split(test, 0.9),
         notes: Vec::new(),
+        options: "waves".into(),
     }
 }
 

@@ -78,13 +78,28 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Scores rows, averaged over `draws` latent draws; `parts` are the places of each part's values.
-    pub fn of(model: &mut Applied, rows: &Split, draws: usize, parts: &[Vec<usize>]) -> Result<Self, RunError> {
+    /// How many rows a progress callback of [`Scores::of`] is given in all.
+    pub fn steps(rows: &Split, draws: usize) -> usize {
+        rows.rows * (draws + 1)
+    }
+
+    /// Scores rows, averaged over `draws` latent draws; `parts` are the places of each part's values. `progress` is given how many rows
+    /// more were scored under one draw, or reconstructed.
+    pub fn of(
+        model: &mut Applied,
+        rows: &Split,
+        draws: usize,
+        parts: &[Vec<usize>],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Self, RunError> {
         let (width, distribution, intervals) =
             (model.width(), model.distribution().clone(), model.intervals().cloned());
         let beside = |x: &[f32]| intervals.as_ref().map_or_else(|| vec![0.0; x.len()], |columns| columns.beside(x));
-        let scores: Vec<f64> =
-            model.score_by_content(rows, draws)?.into_iter().map(|score| score.negative_elbo()).collect();
+        let scores: Vec<f64> = model
+            .score_by_content_with(rows, draws, progress)?
+            .into_iter()
+            .map(|score| score.negative_elbo())
+            .collect();
         let mut errors = Vec::with_capacity(rows.rows);
         let mut losses = Vec::with_capacity(rows.rows * parts.len());
         model.reconstruct_each(rows, |row, mean, parameters| {
@@ -95,6 +110,7 @@ impl Scores {
             let beside = beside(&x);
             let loss = |i: &usize| distribution.loss(*i, [x[*i], beside[*i]], mean[*i], parameters(*i));
             losses.extend(parts.iter().map(|part| part.iter().map(loss).sum::<f64>()));
+            progress(1);
         })?;
         Ok(Self { negative_elbos: scores.clone(), scores, distances: None, errors, parts: parts.len(), losses })
     }

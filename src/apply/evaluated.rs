@@ -1,13 +1,10 @@
 //! What `wgvae eval` has found of a run and kept in its folder. Figures that one call finds stand beside those of earlier ones: of the
 //! same rows with them, of other rows under `others`.
 
-use std::path::Path;
-
 use serde_json::{Map, Value};
 
 use super::RunError;
-use crate::disk;
-use crate::train::{EVALUATION, FileRecord, MODEL};
+use crate::train::{EVALUATION, Files, MODEL};
 
 /// The most bytes that are read of what was kept.
 const MOST_BYTES: u64 = 4 << 20;
@@ -48,16 +45,15 @@ pub fn sets(mut kept: Figures) -> Vec<Figures> {
 }
 
 /// The checksum of a run's model.
-fn model(run: &Path) -> Result<Value, RunError> {
-    let path = run.join(MODEL);
-    let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-    let record = FileRecord::of_file(&path).map_err(|e| damaged(e.to_string()))?;
+fn model(files: &Files) -> Result<Value, RunError> {
+    let damaged = |reason: String| RunError::Damaged { path: files.path(MODEL), reason };
+    let record = files.record(MODEL).map_err(|e| damaged(e.to_string()))?;
     serde_json::to_value(record).map_err(|e| damaged(e.to_string()))
 }
 
-/// What is kept in a run's folder, if it is of the model as it is now.
-pub fn kept(run: &Path) -> Option<Figures> {
-    let text = disk::read(&run.join(EVALUATION), MOST_BYTES).ok()?;
+/// What is kept of a run, if it is of the model as it is now.
+pub fn kept(run: &Files) -> Option<Figures> {
+    let text = run.read(EVALUATION, MOST_BYTES).ok()?;
     let figures: Figures = serde_json::from_slice(&text).ok()?;
     let now = model(run).ok()?;
     (figures.get(OF_MODEL) == Some(&now)).then_some(figures)
@@ -65,7 +61,7 @@ pub fn kept(run: &Path) -> Option<Figures> {
 
 /// Figures as they are to be kept: with the model and the rows they are of, and what was found of the model before by other calls.
 #[cfg(feature = "cli")]
-pub fn joined(run: &Path, of: &str, found: Figures) -> Result<Figures, RunError> {
+pub fn joined(run: &Files, of: &str, found: Figures) -> Result<Figures, RunError> {
     let mut all = found;
     all.insert(ROWS[0].into(), of.into());
     all.insert(OF_MODEL.into(), model(run)?);
@@ -99,11 +95,11 @@ mod tests {
     #[test]
     fn figures_stand_beside_earlier_ones_of_the_same_rows_and_model() {
         let folder = tempfile::tempdir().unwrap();
-        let run = folder.path();
-        std::fs::write(run.join(MODEL), "weights").unwrap();
+        let run = &Files::Folder(folder.path().to_path_buf());
+        std::fs::write(run.path(MODEL), "weights").unwrap();
         let keep = |of: &str, json: &str| {
             let all = joined(run, of, figures(json)).unwrap();
-            std::fs::write(run.join(EVALUATION), serde_json::to_string(&all).unwrap()).unwrap();
+            std::fs::write(run.path(EVALUATION), serde_json::to_string(&all).unwrap()).unwrap();
             all
         };
         keep("test rows", r#"{"rows":9,"loss":5,"nll":4,"nll_deviation_of_draws":0.1,"samples":10}"#);
@@ -127,7 +123,7 @@ mod tests {
         assert_eq!(sets(all).len(), 3);
         // Of another model nothing is left.
         keep("test rows", r#"{"rows":9,"nll":3}"#);
-        std::fs::write(run.join(MODEL), "other weights").unwrap();
+        std::fs::write(run.path(MODEL), "other weights").unwrap();
         assert!(kept(run).is_none() && !keep("test rows", r#"{"rows":9}"#).contains_key("nll"));
     }
 }

@@ -169,7 +169,7 @@ pub fn expect_likelihood(run: &Run) -> Result<(), RunError> {
     match run.config.model.likelihood {
         Likelihood::Mse => Err(RunError::Unfit(format!(
             "mse is no likelihood, so rows have none under {}: train with gaussian or gaussian-learned",
-            run.path.display()
+            run.files
         ))),
         _ => Ok(()),
     }

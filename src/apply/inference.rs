@@ -12,14 +12,8 @@ use crate::plan::StepScalars;
 
 /// Codes that are started from.
 const STARTS: usize = 4;
-/// Steps from each of them, after which the best is gone on from.
-const FIRST_STEPS: usize = 20;
-/// Steps from the best.
-const STEPS: usize = 120;
 /// The length of the first steps, in deviations of the prior; it falls to 0.
 const RATE: f32 = 0.1;
-/// Steps of a chain that draws from the posterior; the length of steps is adapted in the first half.
-const CHAIN_STEPS: usize = 240;
 /// The share of proposals to accept (Roberts and Rosenthal, 1998).
 const ACCEPTED: f64 = 0.574;
 
@@ -37,13 +31,40 @@ pub struct Observed<'a> {
     pub encoded: &'a Codes,
 }
 
+/// How the likeliest code is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Descent {
+    /// Steps from each of several starts, after which the best is gone on from.
+    pub first: usize,
+    /// Steps from the best.
+    pub then: usize,
+}
+
+impl Descent {
+    /// How often codes of rows are evaluated, in batches of so many.
+    pub fn evaluations(self, rows: usize, batch: usize) -> usize {
+        rows.div_ceil(batch.max(1)) * (STARTS * (self.first + 1) + self.then + 1)
+    }
+}
+
 /// How many draws from the posterior are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draws {
     /// Chains, which are independent of each other.
     pub chains: usize,
-    /// Draws from the second half of each.
+    /// Draws of each.
     pub of_each: usize,
+    /// Steps of each before the first draw, in which their length is adapted.
+    pub burn_in: usize,
+    /// Steps of each in all.
+    pub steps: usize,
+}
+
+impl Draws {
+    /// How often codes of rows are evaluated, in batches of so many.
+    pub fn evaluations(self, rows: usize, batch: usize) -> usize {
+        (rows * self.chains).div_ceil(batch.max(1)) * (self.steps + 1)
+    }
 }
 
 /// The tensors of a model that was opened to infer codes.
@@ -51,26 +72,34 @@ fn tensors(model: &mut Applied) -> Result<Inference, RunError> {
     model.parts().1.inference.ok_or_else(|| RunError::Unfit("the model was not opened to infer codes".into()))
 }
 
-/// `(N, Z)`: the likeliest codes of rows.
-pub fn likeliest(model: &mut Applied, of: &Observed<'_>, seed: u64) -> Result<Vec<f32>, RunError> {
+/// `(N, Z)`: the likeliest codes of rows. `told` is called for each evaluation of a batch.
+pub fn likeliest(
+    model: &mut Applied,
+    of: &Observed<'_>,
+    wanted: Descent,
+    seed: u64,
+    told: &mut dyn FnMut(),
+) -> Result<Vec<f32>, RunError> {
     let tensors = tensors(model)?;
     let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
     let mut likeliest = Vec::with_capacity(rows * latent);
     for first in (0..rows).step_by(batch) {
         let some: Vec<usize> = (first..rows.min(first + batch)).collect();
-        let mut part = Part::new(model, of, &some, tensors)?;
-        likeliest.extend(part.likeliest(&of.encoded.of(some.iter().copied()), seed)?);
+        let mut part = Part::new(model, of, &some, tensors, told)?;
+        likeliest.extend(part.likeliest(&of.encoded.of(some.iter().copied()), wanted, seed)?);
     }
     Ok(likeliest)
 }
 
-/// `(N, Z)` each: draws from the posterior of the codes of rows, by chains that start around the likeliest ones `(N, Z)`.
+/// `(N, Z)` each: draws from the posterior of the codes of rows, by chains that start around the likeliest ones `(N, Z)`. `told` is
+/// called for each evaluation of a batch.
 pub fn draw(
     model: &mut Applied,
     of: &Observed<'_>,
     likeliest: &[f32],
     wanted: Draws,
     seed: u64,
+    told: &mut dyn FnMut(),
 ) -> Result<Vec<Vec<f32>>, RunError> {
     let tensors = tensors(model)?;
     let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
@@ -83,12 +112,12 @@ pub fn draw(
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(number as u64 + 1);
         let of_rows: Vec<usize> = some.iter().map(|(_, row)| *row).collect();
-        let mut part = Part::new(model, of, &of_rows, tensors)?;
+        let mut part = Part::new(model, of, &of_rows, tensors, told)?;
         let from: Vec<f32> = of_rows.iter().flat_map(|row| &likeliest[span(*row)]).copied().collect();
         // The encoder's variance is about that of the posterior, as it is where values are missing.
         let codes = of.encoded.of(of_rows.iter().copied());
         let scale: Vec<f32> = codes.logvar.iter().map(|logvar| logvar.exp().clamp(1e-6, 1.0)).collect();
-        for (place, drawn) in part.chain(from, scale, wanted.of_each, &mut rng)?.into_iter().enumerate() {
+        for (place, drawn) in part.chain(from, scale, wanted, &mut rng)?.into_iter().enumerate() {
             for ((chain, row), z) in some.iter().zip(drawn.chunks(latent)) {
                 draws[chain * wanted.of_each + place][span(*row)].copy_from_slice(z);
             }
@@ -107,6 +136,8 @@ struct Part<'a> {
     prior: Option<Prior>,
     /// Rows of the batch that are some.
     rows: usize,
+    /// Called for each evaluation.
+    told: &'a mut dyn FnMut(),
 }
 
 /// What codes lose `(B)`, the prior included, and the slope of that `(B, Z)`.
@@ -116,7 +147,13 @@ struct Loss {
 }
 
 impl<'a> Part<'a> {
-    fn new(model: &'a mut Applied, of: &Observed<'_>, rows: &[usize], tensors: Inference) -> Result<Self, RunError> {
+    fn new(
+        model: &'a mut Applied,
+        of: &Observed<'_>,
+        rows: &[usize],
+        tensors: Inference,
+        told: &'a mut dyn FnMut(),
+    ) -> Result<Self, RunError> {
         let (batch, latent, width) = (model.batch(), model.latent(), model.width());
         let prior = model.has_prior().then(|| model.prior().clone());
         let classes = model.data().classes.len();
@@ -139,11 +176,12 @@ impl<'a> Part<'a> {
             of_batch.resize(batch, 0);
             executor.write(labels.batch, &Labels::columns(&of_batch, classes))?;
         }
-        Ok(Self { model, tensors, batch, latent, prior, rows: rows.len() })
+        Ok(Self { model, tensors, batch, latent, prior, rows: rows.len(), told })
     }
 
     /// Evaluates codes `(B, Z)`.
     fn loss(&mut self, z: &[f32]) -> Result<Loss, GpuError> {
+        (self.told)();
         let slope = self.tensors.slope;
         let (executor, vae) = self.model.parts();
         executor.write(vae.z, z)?;
@@ -168,7 +206,7 @@ impl<'a> Part<'a> {
     }
 
     /// The likeliest codes found from several starts: what the encoder says, the middle of the prior, draws from it.
-    fn likeliest(&mut self, encoded: &Codes, seed: u64) -> Result<Vec<f32>, GpuError> {
+    fn likeliest(&mut self, encoded: &Codes, wanted: Descent, seed: u64) -> Result<Vec<f32>, GpuError> {
         let mut best = Best::none(self.batch, self.latent);
         for start in 0..STARTS {
             let z = match start {
@@ -176,10 +214,10 @@ impl<'a> Part<'a> {
                 1 => vec![0.0; self.batch * self.latent],
                 _ => draws::prior(self.batch, self.latent, seed.wrapping_add(start as u64), 1.0),
             };
-            self.descend(z, FIRST_STEPS, &mut best)?;
+            self.descend(z, wanted.first, &mut best)?;
         }
         let z = best.z.clone();
-        self.descend(z, STEPS, &mut best)?;
+        self.descend(z, wanted.then, &mut best)?;
         best.z.truncate(self.rows * self.latent);
         Ok(best.z)
     }
@@ -211,10 +249,10 @@ impl<'a> Part<'a> {
         &mut self,
         from: Vec<f32>,
         mut scale: Vec<f32>,
-        draws: usize,
+        wanted: Draws,
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<Vec<f32>>, GpuError> {
-        let latent = self.latent;
+        let (latent, draws) = (self.latent, wanted.of_each);
         scale.resize(self.batch * latent, 1.0);
         let normal = |rng: &mut ChaCha8Rng| -> f32 { StandardNormal.sample(rng) };
         // Chains start apart from each other.
@@ -222,7 +260,7 @@ impl<'a> Part<'a> {
         let mut now = self.loss(&z)?;
         let mut length = vec![0.7_f64; self.batch];
         let mut drawn = Vec::with_capacity(draws);
-        for step in 0..CHAIN_STEPS {
+        for step in 0..wanted.steps {
             // The mean of the next code.
             let drift = |z: &[f32], slope: &[f32], i: usize, length: f64| {
                 z[i] - (0.5 * length * length) as f32 * scale[i] * slope[i]
@@ -249,13 +287,13 @@ impl<'a> Part<'a> {
                     now.slope[span.clone()].copy_from_slice(&then.slope[span.clone()]);
                     now.values[row] = then.values[row];
                 }
-                if step < CHAIN_STEPS / 2 {
+                if step < wanted.burn_in {
                     *length = (*length * (0.15 * (chance - ACCEPTED)).exp()).clamp(1e-3, 10.0);
                 }
             }
-            // Evenly over the second half, the last one at its end.
-            let behind = (step + 1).saturating_sub(CHAIN_STEPS / 2);
-            if behind * draws >= (drawn.len() + 1) * (CHAIN_STEPS / 2) {
+            // Evenly over the rest, the last one at its end.
+            let behind = (step + 1).saturating_sub(wanted.burn_in);
+            if behind * draws >= (drawn.len() + 1) * (wanted.steps - wanted.burn_in) {
                 drawn.push(z.clone());
             }
         }

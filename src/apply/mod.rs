@@ -2,6 +2,7 @@
 
 mod aggregate;
 pub mod anomaly;
+mod archive;
 mod codes;
 pub mod compress;
 mod distribution;

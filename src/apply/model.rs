@@ -1,9 +1,7 @@
 //! A run's model on a device.
 
-use std::path::Path;
-
-use super::{Codes, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, Shown, draws};
-use crate::data::{Columns, Description, Split, Values, list};
+use super::{Codes, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, Shown, draws, units};
+use crate::data::{Columns, Description, Provenance, Split, Table, Values, list};
 use crate::executor::Executor;
 use crate::gpu::GpuError;
 use crate::kernels::batch::Binarise;
@@ -12,18 +10,18 @@ use crate::kernels::rng::{Stream, key};
 use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
 use crate::oracle;
 use crate::plan::{ParamTable, StepScalars};
-use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Opened, Progress, StepSchedule};
+use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
 
-/// Values of a batch of rows that codes are inferred for, where training has fewer.
-const INFERRED_VALUES: usize = 1 << 13;
+/// The most values of a batch of rows that codes are inferred for, where training has fewer.
+const INFERRED_VALUES: usize = 1 << 15;
 
 /// Refuses a file that is too small for a model's weights, before room is made for them.
-fn expect_weights(file: &Path, params: &ParamTable) -> Result<(), RunError> {
-    let damaged = |reason: String| RunError::Damaged { path: file.to_path_buf(), reason };
-    let length = std::fs::metadata(file).map_err(|e| damaged(e.to_string()))?.len();
+fn expect_weights(files: &Files, params: &ParamTable) -> Result<(), RunError> {
+    let damaged = |reason: String| RunError::Damaged { path: files.path(train::MODEL), reason };
+    let length = files.length(train::MODEL).map_err(|e| damaged(e.to_string()))?;
     let needed = params.iter().fold(0_u64, |all, param| all.saturating_add(4 * param.len() as u64));
     match needed <= length {
         true => Ok(()),
@@ -73,9 +71,10 @@ impl Applied {
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
         let mut run = run.clone();
-        // Many steps are taken with each batch, and a small network takes as long for few rows as for many.
+        // Many steps are taken with each batch, of one or two chains for each row: in parts of one size, so that little is computed in vain.
+        let (chains, most) = (2 * rows.max(1), (INFERRED_VALUES / run.data.shape.len().max(1)).max(1));
         let batch = &mut run.config.train.batch;
-        *batch = (*batch).max(INFERRED_VALUES / run.data.shape.len().max(1));
+        *batch = (*batch).max(chains.div_ceil(chains.div_ceil(most)));
         let plans = Self::plans(&run, rows, Also::Infer(seen))?;
         Self::open_with(&run, plans, device, watch)
     }
@@ -99,9 +98,8 @@ impl Applied {
     ) -> Result<Self, RunError> {
         // Before anything is allocated on the device: weights that do not match the description of the data would make
         // it fail there.
-        let file = run.path.join(train::MODEL);
-        expect_weights(&file, &plans.program.params)?;
-        let weights = train::load(&file, &plans.program.params)?;
+        expect_weights(&run.files, &plans.program.params)?;
+        let weights = train::read(&run.files, &plans.program.params)?;
         let Opened { executor, device } = device.open_trained(&run.config, &plans, watch)?;
         Self::new(run, plans, executor, device.record().to_string(), &weights)
     }
@@ -168,9 +166,9 @@ impl Applied {
         &self.device
     }
 
-    /// The folder of the run.
-    pub(super) fn path(&self) -> &Path {
-        &self.run.path
+    /// The files of the run.
+    pub(super) fn files(&self) -> &Files {
+        &self.run.files
     }
 
     /// Rows of a batch.
@@ -207,6 +205,11 @@ impl Applied {
     /// The device, and where the model's tensors are on it.
     pub(super) fn parts(&mut self) -> (&mut Executor, &Vae) {
         (&mut self.executor, &self.vae)
+    }
+
+    /// The run.
+    pub(super) fn run(&self) -> &Run {
+        &self.run
     }
 
     pub(super) fn data(&self) -> &Description {
@@ -376,11 +379,32 @@ impl Applied {
         Ok(shown)
     }
 
-    /// Decodes `count` draws from the mixture that training fitted to its codes, or where there is none from the prior: `(N, D)`,
-    /// a function of the seed alone; a conditional model's are of each class in turn.
+    /// New rows `(N, D)`, decoded from draws of the mixture that training fitted to its codes, or where there is none of the prior; a
+    /// function of the seed alone. A conditional model's are of each class in turn. Rows of a table are drawn from the likelihood, where
+    /// it has noise: a truth value is 0 or 1. Of images and points, the mean is shown.
     pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
         let mixture = Mixture::of(&self.run)?;
-        Ok(self.sample_from(mixture.as_ref(), count, seed)?.1.means)
+        let (_, mut shown) = self.sample_from(mixture.as_ref(), count, seed)?;
+        if self.run.data.columns.is_some() && self.distribution.can_draw() {
+            self.distribution.draw(&mut shown, seed)?;
+        }
+        Ok(shown.means)
+    }
+
+    /// New rows of a table, with its columns, units and types, drawn as [`Applied::sample`] draws them: within the range of the data,
+    /// with as many decimals, and with the relations between columns.
+    pub fn sample_table(&mut self, count: usize, seed: u64) -> Result<Table, RunError> {
+        self.run.columns()?;
+        let provenance = if self.distribution.can_draw() { Provenance::Drawn } else { Provenance::Mean };
+        let drawn = self.sample(count, seed)?;
+        self.run.table(&drawn, provenance)
+    }
+
+    /// What the model makes of the rows of a table, without noise: means of numbers, and the likeliest words.
+    pub fn reconstruct_table(&mut self, rows: &Split) -> Result<Table, RunError> {
+        let shown = self.reconstruct_shown(rows)?;
+        let columns = self.run.columns()?;
+        Ok(columns.table(units::cells(&self.run, self, &shown).unwrap_or_default()))
     }
 
     /// The same from a mixture that was read already.
@@ -461,7 +485,7 @@ impl Applied {
                 (0..of.len() * latent).map(|i| oracle::normal::<f32>(key, i as u32, 0)).collect()
             };
             let binarise = |first: usize| of_batch(Stream::EvaluationBinarise, first);
-            self.add_scores(rows, 1.0 / draws as f64, noise, binarise, &mut scores)?;
+            self.add_scores(rows, 1.0 / draws as f64, noise, binarise, &mut scores, &mut |_| {})?;
         }
         Ok(scores)
     }
@@ -469,6 +493,16 @@ impl Applied {
     /// The losses of rows, averaged over `draws` latent draws, which depend on a row's content and the seed of the run alone: a
     /// row has the same score wherever it stands. Where training draws zeros and ones, each draw of the latent has its own.
     pub fn score_by_content(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
+        self.score_by_content_with(rows, draws, &mut |_| {})
+    }
+
+    /// [`Applied::score_by_content`] with a progress callback, which is given how many rows more were scored under one draw.
+    pub fn score_by_content_with(
+        &mut self,
+        rows: &Split,
+        draws: usize,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Score>, RunError> {
         let (seed, latent) = (self.run.config.train.seed, self.latent());
         let hashes = rows.hashes();
         let mut scores = vec![Score::default(); rows.rows];
@@ -486,10 +520,10 @@ impl Applied {
                 Binarise::Draw => {
                     let keys = hashes.iter().map(|hash| key(seed, Stream::RowBinarise, *hash));
                     let drawn = draws::binarised(rows, keys, draw);
-                    self.add_scores(&drawn, share, noise, |_| [0; 2], &mut scores)?;
+                    self.add_scores(&drawn, share, noise, |_| [0; 2], &mut scores, progress)?;
                 }
                 Binarise::None | Binarise::Threshold => {
-                    self.add_scores(rows, share, noise, |_| [0; 2], &mut scores)?;
+                    self.add_scores(rows, share, noise, |_| [0; 2], &mut scores, progress)?;
                 }
             }
         }
@@ -505,6 +539,7 @@ impl Applied {
         noise: impl Fn(std::ops::Range<usize>) -> Vec<f32>,
         binarise: impl Fn(usize) -> [u32; 2],
         scores: &mut [Score],
+        progress: &mut dyn FnMut(usize),
     ) -> Result<(), RunError> {
         let all = self.batch() * self.latent();
         let mut rest = scores.iter_mut();
@@ -522,6 +557,7 @@ impl Applied {
                 score.recon += f64::from(recon) * share;
                 score.kl += f64::from(kl) * share;
             }
+            progress(kept);
             Ok(())
         })
     }

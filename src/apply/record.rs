@@ -4,11 +4,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::RunError;
-use crate::disk::{self, Lines};
+use super::{Run, RunError};
 use crate::executor::Device;
 use crate::train::{
-    Diagnosis, EpochReport, METRICS, MOST_OF_LINE, MOST_OF_RECORD, MetricsLine, RECORD, StepReport, Summary,
+    Diagnosis, EpochReport, Files, METRICS, MOST_OF_LINE, MOST_OF_RECORD, MetricsLine, RECORD, StepReport, Summary,
 };
 
 /// A run's `run.json`.
@@ -50,11 +49,19 @@ pub struct Metrics {
 }
 
 impl Record {
-    /// Reads the file from a run's folder.
-    pub fn of(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join(RECORD);
-        let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-        let text = disk::read(&path, MOST_OF_RECORD).map_err(|e| damaged(e.to_string()))?;
+    /// Reads the file of a run.
+    pub fn of(run: &Run) -> Result<Self, RunError> {
+        Self::read(&run.files)
+    }
+
+    /// Reads the file of the run in a folder.
+    pub fn in_folder(folder: &Path) -> Result<Self, RunError> {
+        Self::read(&Files::Folder(folder.to_path_buf()))
+    }
+
+    fn read(files: &Files) -> Result<Self, RunError> {
+        let damaged = |reason: String| RunError::Damaged { path: files.path(RECORD), reason };
+        let text = files.read(RECORD, MOST_OF_RECORD).map_err(|e| damaged(e.to_string()))?;
         serde_json::from_slice(&text).map_err(|e| damaged(e.to_string()))
     }
 }
@@ -73,12 +80,12 @@ impl Metrics {
         self.diagnoses.iter().rev().find(|diagnosis| diagnosis.epoch <= epoch)
     }
 
-    /// Reads the file from a run's folder.
-    pub fn of(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join(METRICS);
+    /// Reads the file of a run.
+    pub fn of(run: &Run) -> Result<Self, RunError> {
+        let path = run.files.path(METRICS);
         let mut metrics = Self::default();
         let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-        let mut lines = Lines::open(&path, MOST_OF_LINE).map_err(|e| damaged(e.to_string()))?;
+        let mut lines = run.files.lines(METRICS, MOST_OF_LINE).map_err(|e| damaged(e.to_string()))?;
         let mut number = 0;
         while let Some(line) = lines.next() {
             number += 1;

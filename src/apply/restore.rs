@@ -1,9 +1,9 @@
 //! Restoring rows: the codes that explain what is seen of them, and what the decoder shows of these codes where nothing is seen,
 //! or weighed against what is seen with noise.
 
-use super::inference::{self, Draws, Observed};
+use super::inference::{self, Descent, Draws, Observed};
 use super::{Applied, Run, RunError, draws, units};
-use crate::data::{Column, Columns, Kind, Shape, Split};
+use crate::data::{Column, Columns, Kind, Origins, Shape, Split, Table};
 use crate::model::{Likelihood, Seen};
 use crate::plan::{ColumnKind, MISSING, is_missing};
 use crate::train::{DeviceEvent, DeviceOptions};
@@ -37,8 +37,15 @@ pub struct Restored {
     pub draws: Vec<Vec<f32>>,
 }
 
-/// Draws of the posterior that a best guess of a table is the mean of: chains, and of each.
-const AVERAGED: Draws = Draws { chains: 4, of_each: 10 };
+/// The steps to the likeliest code that is shown, or that one completion each is drawn from; and to one that the mean of many draws
+/// starts from, which only has to lie in the right place.
+const DESCENT: Descent = Descent { first: 20, then: 120 };
+const SHORT_DESCENT: Descent = Descent { first: 8, then: 16 };
+/// Draws of the posterior that a best guess of a table is the mean of. Steps follow each other closely, and the decoder shows their
+/// codes quickly beside them, so that more draws of each chain than are independent cost little.
+const AVERAGED: Draws = Draws { chains: 2, of_each: 20, burn_in: 40, steps: 120 };
+/// Steps of a chain that a completion is the end of.
+const CHAIN_STEPS: usize = 240;
 /// The most rows that the weight of what is seen is fitted to, and rows' worth of all values in that of each.
 const MOST_FITTED: usize = 256;
 const FEW_ROWS: f64 = 10.0;
@@ -132,7 +139,7 @@ impl Restorer {
             false => level(x + noise),
         };
         let seen: Vec<f32> = whole.iter().zip(drawn).enumerate().map(noisy).collect();
-        let (shown, _) = self.shown(&seen, usual.labels.as_deref(), 0, 1)?;
+        let (shown, _) = self.shown(&seen, usual.labels.as_deref(), 0, 1, &mut |_, _| {})?;
         // Of x - shown = share (seen - shown), by least squares; where there is little to go by, that of all values.
         let (mut both, mut square) = (vec![0.0_f64; width], vec![0.0_f64; width]);
         for (i, ((x, seen), shown)) in
@@ -151,8 +158,47 @@ impl Restorer {
         Ok(both.iter().zip(&square).map(share).collect())
     }
 
+    /// Fills in the missing cells of a table. All else comes back as it was: the rows, the other columns, and cells that hold what the
+    /// model has not seen. A row without any value stays as it is.
+    pub fn restore_table(&mut self, table: &Table, class: Option<&str>) -> Result<Table, RunError> {
+        let run = self.model.run().clone();
+        let columns = run.columns()?;
+        let rows = run.tell(run.table_rows(table)?, class)?.split;
+        let before = rows.numbers(0..rows.rows, columns.width());
+        let wanted = Wanted { draws: 0, noisy: false, seed: 0 };
+        let restored = self.restore(&before, rows.labels.as_deref(), wanted)?.rows;
+        let found = columns.table(columns.cells_filled(&restored, &before));
+        let mut filled = table.clone();
+        let numbers: Vec<usize> = match &rows.origins {
+            Some(Origins::Numbered(_, numbers)) => numbers.iter().map(|number| *number as usize - 1).collect(),
+            _ => (0..rows.rows).collect(),
+        };
+        let by_name: std::collections::HashMap<&str, &Column> =
+            columns.all.iter().map(|column| (column.table_name(), column)).collect();
+        for (name, cells) in filled.columns_mut() {
+            let Some((column, found)) = by_name.get(name).zip(found.column(name)) else { continue };
+            for (row, restored) in numbers.iter().zip(found) {
+                if cells[*row].is_missing() || column.is_blank(&cells[*row].to_string()) {
+                    cells[*row] = restored.clone();
+                }
+            }
+        }
+        Ok(filled)
+    }
+
     /// Restores rows `(N, D)`, whose classes a conditional model must be told.
     pub fn restore(&mut self, rows: &[f32], classes: Option<&[u32]>, wanted: Wanted) -> Result<Restored, RunError> {
+        self.restore_with(rows, classes, wanted, &mut |_, _| {})
+    }
+
+    /// [`Restorer::restore`] with a progress callback: how many evaluations of codes are done, and of how many.
+    pub fn restore_with(
+        &mut self,
+        rows: &[f32],
+        classes: Option<&[u32]>,
+        wanted: Wanted,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Restored, RunError> {
         let width = self.model.width().max(1);
         let with_gaps: Vec<usize> = rows
             .chunks(width)
@@ -161,13 +207,13 @@ impl Restorer {
             .map(|(number, _)| number)
             .collect();
         if self.damage != Damage::Missing || with_gaps.len() * width == rows.len() {
-            return self.restore_all(rows, classes, wanted);
+            return self.restore_all(rows, classes, wanted, progress);
         }
         // Rows of which nothing is missing stay as they are.
         let span = |row: usize| row * width..(row + 1) * width;
         let some: Vec<f32> = with_gaps.iter().flat_map(|row| &rows[span(*row)]).copied().collect();
         let of_some: Option<Vec<u32>> = classes.map(|classes| with_gaps.iter().map(|row| classes[*row]).collect());
-        let found = self.restore_all(&some, of_some.as_deref(), wanted)?;
+        let found = self.restore_all(&some, of_some.as_deref(), wanted, progress)?;
         let whole = |some: &[f32]| {
             let mut all = rows.to_vec();
             for (row, restored) in with_gaps.iter().zip(some.chunks(width)) {
@@ -178,8 +224,14 @@ impl Restorer {
         Ok(Restored { rows: whole(&found.rows), draws: found.draws.iter().map(|drawn| whole(drawn)).collect() })
     }
 
-    fn restore_all(&mut self, rows: &[f32], classes: Option<&[u32]>, wanted: Wanted) -> Result<Restored, RunError> {
-        let (shown, codes) = self.shown(rows, classes, wanted.draws, wanted.seed)?;
+    fn restore_all(
+        &mut self,
+        rows: &[f32],
+        classes: Option<&[u32]>,
+        wanted: Wanted,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Restored, RunError> {
+        let (shown, codes) = self.shown(rows, classes, wanted.draws, wanted.seed, progress)?;
         let mut draws = Vec::with_capacity(codes.len());
         for (number, z) in codes.iter().enumerate() {
             let mut shown = self.model.show(z, classes.unwrap_or_default())?;
@@ -198,6 +250,7 @@ impl Restorer {
         classes: Option<&[u32]>,
         chains: usize,
         seed: u64,
+        progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Explained, RunError> {
         let width = self.model.width();
         let encoded = {
@@ -209,22 +262,34 @@ impl Restorer {
         let trust = self.trust(rows);
         let beside = self.beside(rows);
         let of = Observed { seen: &there, beside: beside.as_deref(), trust: &trust, classes, encoded: &encoded };
-        let draws = Draws { chains, of_each: 1 };
+        let draws = Draws { chains, of_each: 1, burn_in: CHAIN_STEPS / 2, steps: CHAIN_STEPS };
+        // The posterior of a row of a few numbers is wide, that of an image is not.
+        let averaged = (!self.is_image && self.model.has_prior()).then_some(AVERAGED);
+        let descent = if averaged.is_some() && chains == 0 { SHORT_DESCENT } else { DESCENT };
+        let (count, batch) = (encoded.rows(), self.model.batch());
+        let all = descent.evaluations(count, batch)
+            + draws.evaluations(count, batch)
+            + averaged.map_or(0, |averaged| averaged.evaluations(count, batch));
+        let mut done = 0;
+        let mut told = || {
+            done += 1;
+            progress(done, all);
+        };
         if chains > 0 && !self.model.has_prior() {
             return Err(RunError::Unfit(
                 "a plain autoencoder has no distribution of codes to draw from: leave --draws out".into(),
             ));
         }
-        let likeliest = inference::likeliest(&mut self.model, &of, seed)?;
-        let drawn = inference::draw(&mut self.model, &of, &likeliest, draws, seed)?;
+        let likeliest = inference::likeliest(&mut self.model, &of, descent, seed, &mut told)?;
+        let drawn = inference::draw(&mut self.model, &of, &likeliest, draws, seed, &mut told)?;
         let classes = classes.unwrap_or_default();
-        // The posterior of a row of a few numbers is wide, that of an image is not.
-        let shown = match !self.is_image && self.model.has_prior() {
-            true => {
-                let averaged = inference::draw(&mut self.model, &of, &likeliest, AVERAGED, seed.wrapping_add(1))?;
+        let shown = match averaged {
+            Some(averaged) => {
+                let seed = seed.wrapping_add(1);
+                let averaged = inference::draw(&mut self.model, &of, &likeliest, averaged, seed, &mut told)?;
                 self.mean_of(&averaged, classes)?
             }
-            false => self.model.decode_as(&likeliest, classes)?,
+            None => self.model.decode_as(&likeliest, classes)?,
         };
         Ok((shown, drawn))
     }

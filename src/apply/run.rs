@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::Table;
-
+use super::archive;
 use crate::config::{Config, ConfigError, MOST_BYTES};
-use crate::data::{Columns, DataError, Description, Options, Rows, Split, list};
-use crate::disk;
+use crate::data::{self, Columns, DataError, Description, Options, Provenance, Rows, Split, Table, list};
 use crate::executor::DeviceError;
 use crate::gpu::GpuError;
 use crate::model::Objective;
 use crate::plan::PlanError;
 use crate::train::{
-    CONFIG, Checkpoint, DATA, FileRecord, Identity, LoadError, MODEL, MOST_OF_DATA, RECORD, checkpoints,
+    CODES, CONFIG, Checkpoint, DATA, EVALUATION, FileRecord, Files, Identity, LoadError, METRICS, MODEL, MOST_OF_DATA,
+    PAGE, RECORD, checkpoints,
 };
 
 /// Why a run could not be read back or applied.
@@ -68,11 +67,15 @@ impl From<GpuError> for RunError {
     }
 }
 
-/// A run: its folder, configuration and a description of its data.
+/// The files that are packed into the bytes of a run.
+const PACKED: [&str; 8] = [RECORD, CONFIG, DATA, METRICS, MODEL, CODES, EVALUATION, PAGE];
+
+/// A run: its files, configuration and a description of its data.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Its folder.
-    pub path: PathBuf,
+    /// Its files.
+    #[doc(hidden)]
+    pub files: Files,
     /// Its configuration.
     pub config: Config,
     /// Description of its data.
@@ -80,37 +83,60 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads a run's configuration and the description of its data.
+    /// Reads the configuration of the run in a folder, and the description of its data.
     pub fn open(path: &Path) -> Result<Self, RunError> {
-        for file in [RECORD, CONFIG, DATA, MODEL] {
-            if !path.join(file).is_file() {
-                return Err(RunError::Missing { path: path.to_path_buf(), file });
-            }
+        Self::of(Files::Folder(path.to_path_buf()))
+    }
+
+    /// Reads the configuration of a run, and the description of its data.
+    pub(crate) fn of(files: Files) -> Result<Self, RunError> {
+        if let Some(file) = [RECORD, CONFIG, DATA, MODEL].into_iter().find(|file| !files.has(file)) {
+            return Err(match files.folder() {
+                Some(folder) => RunError::Missing { path: folder.to_path_buf(), file },
+                None => RunError::Unfit(format!("these are not the bytes of a run: there is no {file}")),
+            });
         }
-        let identity = Identity::of(path).ok_or_else(|| RunError::Damaged {
-            path: path.join(RECORD),
+        let identity = Identity::read(&files).ok_or_else(|| RunError::Damaged {
+            path: files.path(RECORD),
             reason: "it is not the record of a run".into(),
         })?;
         // A file that was cut at the end of a line would be filled up with defaults.
-        checked(&path.join(CONFIG), MOST_BYTES, identity.config.as_ref())?;
-        let config = Config::resolve(None, Some(&path.join(CONFIG)), Table::new())?;
-        let file = path.join(DATA);
-        let text = checked(&file, MOST_OF_DATA, identity.data.as_ref())?;
-        let data = serde_json::from_str(&text).map_err(|e| RunError::Damaged { path: file, reason: e.to_string() })?;
-        Ok(Self { path: path.to_path_buf(), config, data })
+        let config = checked(&files, CONFIG, MOST_BYTES, identity.config.as_ref())?;
+        let config = Config::resolve_text(&files.path(CONFIG).display().to_string(), &config)?;
+        let text = checked(&files, DATA, MOST_OF_DATA, identity.data.as_ref())?;
+        let damaged = |e: serde_json::Error| RunError::Damaged { path: files.path(DATA), reason: e.to_string() };
+        let data = serde_json::from_str(&text).map_err(damaged)?;
+        Ok(Self { files, config, data })
     }
 
-    /// The name of the folder.
+    /// The folder that it is in; none of a run in memory.
+    pub fn folder(&self) -> Option<&Path> {
+        self.files.folder()
+    }
+
+    /// The name of the folder; of a run in memory, that of its data.
     pub fn name(&self) -> String {
-        let absolute = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let Some(folder) = self.folder() else { return self.data.name.clone() };
+        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         absolute.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The run's checkpoints, the oldest first.
+    /// The run's checkpoints, the oldest first; a run in memory has none.
     pub fn checkpoints(&self) -> Vec<Checkpoint> {
-        let mut all = checkpoints(&self.path);
+        let mut all = self.folder().map_or_else(Vec::new, checkpoints);
         all.reverse();
         all
+    }
+
+    /// The run as bytes, for [`Run::from_bytes`]: a zip archive of its files. Unpacked into a folder, they are a run for the program,
+    /// too, which can be applied but not resumed.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
+        archive::pack(&self.files, &PACKED)
+    }
+
+    /// Reads a run from the bytes of [`Run::to_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RunError> {
+        Self::of(archive::unpack(bytes, &PACKED)?)
     }
 
     /// The source the run was trained on, with its options.
@@ -141,12 +167,29 @@ impl Run {
         }
     }
 
+    /// Rows of a table in memory in the form the model takes: those with any value. Columns are found by their names.
+    pub fn table_rows(&self, table: &Table) -> Result<Rows, RunError> {
+        Ok(data::table_rows(table, self.config.data.label.as_deref(), &self.data)?)
+    }
+
+    /// Rows of values `(N, D)` as a typed table, in its own units.
+    pub fn table(&self, values: &[f32], of: Provenance) -> Result<Table, RunError> {
+        let columns = self.columns()?;
+        Ok(columns.table(columns.cells(values, of)))
+    }
+
+    /// The columns of a table.
+    pub(super) fn columns(&self) -> Result<&Columns, RunError> {
+        let none = || RunError::Unfit(format!("{} was not trained on a table, but on {}", self.files, self.data.shape));
+        self.data.columns.as_ref().ok_or_else(none)
+    }
+
     /// The number of a class that a conditional model is told of.
     pub fn class(&self, name: &str) -> Result<u32, RunError> {
         if !self.config.is_conditional() {
             return Err(RunError::Unfit(format!(
                 "{} was trained without classes, so it cannot be told one: train with --condition class",
-                self.path.display()
+                self.files
             )));
         }
         let classes = &self.data.classes;
@@ -199,16 +242,17 @@ impl Run {
             true => Ok(()),
             false => Err(RunError::Unfit(format!(
                 "{what} needs a prior, but {} is a plain autoencoder (objective ae) and has none: train one with --objective elbo",
-                self.path.display()
+                self.files
             ))),
         }
     }
 }
 
 /// The text of a file, which must be as training wrote it; runs of older versions do not say how that was.
-fn checked(path: &Path, limit: u64, record: Option<&FileRecord>) -> Result<String, RunError> {
-    let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    let text = disk::read_text(path, limit).map_err(|e| damaged(e.to_string()))?;
+fn checked(files: &Files, name: &str, limit: u64, record: Option<&FileRecord>) -> Result<String, RunError> {
+    let damaged = |reason: String| RunError::Damaged { path: files.path(name), reason };
+    let content = files.read(name, limit).map_err(|e| damaged(e.to_string()))?;
+    let text = String::from_utf8(content).map_err(|_| damaged("it is not text".into()))?;
     if record.is_some_and(|record| *record != FileRecord::of(text.as_bytes())) {
         return Err(damaged(
             "it is not as training wrote it: it was edited or cut; `wgvae train --resume` on the run writes it again"

@@ -218,7 +218,7 @@ impl Table {
 fn shown_cell(cell: &Cell) -> String {
     match cell {
         Cell::Number(number) => short(f64::from(*number)),
-        Cell::Exact(number) => number.to_string(),
+        Cell::Exact(_) | Cell::Truth(_) => cell.to_string(),
         Cell::Word(word) => shown(word),
         Cell::Missing => "nothing".into(),
     }
@@ -251,12 +251,7 @@ fn named(run: &Run, args: &Args, rows: &Rows) -> anyhow::Result<Sheet> {
     let origin = |row: usize| rows.split.origins.as_ref().and_then(|origins| origins.of(row)).unwrap_or_default();
     let mut sheet = Sheet::like(run).with("origin", (0..rows.split.rows).map(origin).collect());
     for (place, name) in file.names.iter().enumerate() {
-        let text = |row: usize| match file.cell(row, place) {
-            Cell::Word(word) => word,
-            Cell::Missing => String::new(),
-            Cell::Number(number) => number.to_string(),
-            Cell::Exact(number) => number.to_string(),
-        };
+        let text = |row: usize| file.cell(row, place).to_string();
         sheet = sheet.with(name, (0..rows.split.rows).map(text).collect());
     }
     Ok(sheet)
@@ -276,7 +271,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, rows.split.rows)?;
     let (parts, of_parts) =
         anomaly::parts(run.data.shape, run.data.columns.as_ref(), names_of(run.data.shape, run.data.columns.as_ref()));
-    let mut scored = |rows: &Split| Scores::of(&mut model, rows, args.draws as usize, &of_parts);
+    let draws = args.draws as usize;
+    let steps =
+        Scores::steps(&rows.split, draws) + usual.as_ref().map_or(0, |usual| Scores::steps(&usual.split, draws));
+    let bar = args.run.counting("scoring", steps);
+    let mut scored = |rows: &Split| Scores::of(&mut model, rows, draws, &of_parts, &mut |rows| bar.inc(rows as u64));
     let mut usual = match usual {
         Ok(usual) => Some((scored(&usual.split)?, usual.split)),
         Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {
@@ -288,6 +287,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     let mut found = scored(&rows.split)?;
+    bar.finish_and_clear();
     if let (Some((usual, train)), Some(columns)) = (&mut usual, &run.data.columns) {
         found.join(usual, columns, [&rows.split, &*train], trained.as_deref());
     }
@@ -317,7 +317,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let of_each = if strangest.is_empty() { 0 } else { expected.len() / strangest.len() };
     let unseen_rows = table.unseen.iter().filter(|unseen| !unseen.is_empty()).count();
     let record = Record {
-        run: run.path.display().to_string(),
+        run: run.files.to_string(),
         rows: rows.split.rows,
         trained_rows: table.trained.as_ref().map(|trained| trained.iter().filter(|trained| **trained).count()),
         draws: args.draws,
@@ -373,7 +373,7 @@ fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<(Option<Vec<bool>>
         return match args.held_out {
             true => Err(RunError::Unfit(format!(
                 "{} does not say which rows it was trained on (an older version, or too many rows): leave --held-out out",
-                run.path.display()
+                run.files
             ))),
             false => Ok((None, all)),
         };

@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut pages = Vec::new();
     for path in &args.runs {
         let run = Run::open(path)?;
-        let (record, metrics) = (Record::of(path)?, Metrics::of(path)?);
+        let (record, metrics) = (Record::of(&run)?, Metrics::of(&run)?);
         let Some((last, saved)) = metrics.epochs.last().zip(metrics.of_model()) else {
             return Err(RunError::Unfit(format!(
                 "{} has not finished an epoch, so there is nothing to compare: leave it out",

@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let of_rows = (rows.rows * dimensions) as f64;
     let to = place_in(&run, args.to.as_deref(), "rows.wgz")?;
     let figures = Figures {
-        run: run.path.display().to_string(),
+        run: run.files.to_string(),
         to: to.display().to_string(),
         rows: rows.rows,
         dimensions,

@@ -247,7 +247,7 @@ fn columns(data: &Dataset, most: usize) -> Vec<Column<'_>> {
             Cell::Number(number) => Some(f64::from(*number)),
             Cell::Exact(number) => Some(*number),
             Cell::Word(word) => column.form.read(word),
-            Cell::Missing => None,
+            Cell::Truth(_) | Cell::Missing => None,
         };
         let numbers: Vec<f64> = cells.iter().filter_map(number).collect();
         let values = match words.is_empty() {

@@ -15,7 +15,7 @@ use crate::apply::record::Record;
 use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, evaluated, factors, test_loss};
 use crate::data::{Rows, Split};
 use crate::model::Objective;
-use crate::train::{EVALUATION, is_training};
+use crate::train::{EVALUATION, PAGE, is_training};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let likelihood = samples.map(|samples| likelihood(&run, &mut model, &rows.split, samples)).transpose()?;
     let mut checkpoints = Vec::new();
     if let (true, Some(samples)) = (args.checkpoints, samples) {
-        let rows_a_step = run.config.train.batch as f64 / Record::of(&run.path)?.train_rows as f64;
+        let rows_a_step = run.config.train.batch as f64 / Record::of(&run)?.train_rows as f64;
         for checkpoint in run.checkpoints() {
             let step = model.go_to(&checkpoint)?.step;
             let likelihood = self::likelihood(&run, &mut model, &rows.split, samples)?;
@@ -120,20 +120,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         known.map(|known| FactorScores::of(&codes, model.prior(), known, run.config.train.seed)).transpose()?;
     let quality = args.quality.map(|most| quality::quality(&args.run, &run, &mut model, &rows.split, most));
     let quality = quality.transpose()?;
-    let record = Figures {
-        likelihood,
-        aggregate,
-        factors,
-        quality,
-        checkpoints,
-        run: run.path.display().to_string(),
-        figures: &figures,
-    };
+    let record =
+        Figures { likelihood, aggregate, factors, quality, checkpoints, run: run.files.to_string(), figures: &figures };
     let to = place_in(&run, args.to.as_deref(), EVALUATION)?;
     let is_kept = args.to.is_none();
     let written = match is_kept {
         // Beside what was found of the same rows before.
-        true => evaluated::joined(&run.path, &args.source(), as_map(&record)?)
+        true => evaluated::joined(&run.files, &args.source(), as_map(&record)?)
             .map_err(Into::into)
             .and_then(|all| put(&to, (serde_json::to_string_pretty(&all)? + "\n").as_bytes())),
         false => put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes()),
@@ -149,7 +142,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     // The page has more to show now. It can be made again, so that what hinders it is no error of this command.
     let is_more = args.nll.is_some() || args.aggregate || args.quality.is_some();
-    let page = (is_kept && is_written && is_more && !is_training(&run.path)).then(|| page(args, &run));
+    let page = (is_kept && is_written && is_more && !run.folder().is_some_and(is_training)).then(|| page(args, &run));
     let page = page.and_then(|page| page.map_err(|error| warning!("the page was not made anew: {error:#}")).ok());
     let mut out = std::io::stdout().lock();
     if args.run.json {
@@ -258,7 +251,7 @@ fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
     let data = own_data(run)?;
     let rows = run.tell(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
     let mut model = args.run.model(run, rows.split.rows)?;
-    let to = run.path.join("report.html");
+    let to = run.files.path(PAGE);
     let train = data.train.some(mixture::MOST_ROWS, run.config.train.seed);
     put(&to, crate::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
     Ok(to)

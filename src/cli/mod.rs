@@ -204,7 +204,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     error
         .chain()
         .find_map(|cause| {
-            None.or_else(|| cause.downcast_ref().map(of_run))
+            None.or_else(|| cause.downcast_ref::<train::Interrupted>().map(|_| 130))
+                .or_else(|| cause.downcast_ref().map(of_run))
                 .or_else(|| cause.downcast_ref().map(of_error))
                 .or_else(|| cause.downcast_ref().map(of_train))
                 .or_else(|| cause.downcast_ref().map(of_device))
@@ -241,12 +242,11 @@ fn of_error(error: &Error) -> u8 {
 
 fn of_train(error: &TrainError) -> u8 {
     match error {
-        TrainError::Device(error) | TrainError::Stopped { error, .. } => of_device(error),
+        TrainError::Device(error) | TrainError::Failed { error, .. } => of_device(error),
         TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
         TrainError::NoRun(_) | TrainError::OldRun(_) => 3,
-        TrainError::Write { .. } | TrainError::Watch(_) => 1,
+        TrainError::Write { .. } | TrainError::Watch => 1,
         TrainError::Diverged { .. } => 5,
-        TrainError::Interrupted { .. } => 130,
     }
 }
 

@@ -212,9 +212,10 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
         s.totals.stages,
         s.totals.flops as f64 / 1e6
     )?;
+    let folder = s.folder.map_or_else(|| "in memory".into(), |folder| folder.display().to_string());
     match s.done {
-        0 => writeln!(out, "run      {}", s.folder.display()),
-        done => writeln!(out, "run      {}, from step {done}", s.folder.display()),
+        0 => writeln!(out, "run      {folder}"),
+        done => writeln!(out, "run      {folder}, from step {done}"),
     }
 }
 

@@ -137,7 +137,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // A table of which nothing is missing comes back as it is.
     let restored = match is_whole {
         true => Restored { rows: before.clone(), draws: Vec::new() },
-        false => restorer.restore(&before, rows.split.labels.as_deref(), wanted)?,
+        false => {
+            let bar = args.run.counting("restore", 0);
+            let restored = restorer.restore_with(&before, rows.split.labels.as_deref(), wanted, &mut |done, all| {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+            });
+            bar.finish_and_clear();
+            restored?
+        }
     };
     let (picture, named) = picture(&run, args, [&before, &restored.rows, &whole]);
     let done = done(&run, args, damage, [&before, &restored.rows, &whole], named);

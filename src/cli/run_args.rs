@@ -230,7 +230,7 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     if run.config.data.source == stdin::NAME {
         return Err(RunError::Unfit(format!(
             "{} was trained on what came through stdin, which is not kept: name rows with --data",
-            run.path.display()
+            run.files
         )));
     }
     // Each row once: to balance its classes, training had copies of some.
@@ -250,10 +250,7 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     if data.shape != run.data.shape || !is_same {
         return Err(RunError::Unfit(format!(
             "{} has changed since {} was trained on it (it had {}, now {}, or its rows are others): use --data to apply the model to it as it is now",
-            data.name,
-            run.path.display(),
-            run.data.shape,
-            data.shape
+            data.name, run.files, run.data.shape, data.shape
         )));
     }
     Ok(data)
@@ -261,13 +258,13 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
 
 /// The path of a result: `to`, or else a file in the run's folder. It is none of the files that the run was trained on.
 pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> Result<PathBuf, RunError> {
-    let Some(to) = to else { return Ok(run.path.join(name)) };
+    let Some(to) = to else { return Ok(run.files.path(name)) };
     match is_trained_on(run, to) {
         false => Ok(as_stdout(to)),
         true => Err(RunError::Unfit(format!(
             "{} is data that {} was trained on, and no result is written over it: give another path",
             to.display(),
-            run.path.display()
+            run.files
         ))),
     }
 }
@@ -307,6 +304,11 @@ pub fn told(path: &Path) -> std::io::Result<()> {
 }
 
 impl RunArgs {
+    /// A bar on stderr for so many of something; none with `--json`, or where nobody sees it.
+    pub fn counting(&self, what: &'static str, count: usize) -> ProgressBar {
+        if self.json { ProgressBar::hidden() } else { counting(what, count) }
+    }
+
     /// The same of several files, of a command that has nothing else to print: with `--json` as an object.
     pub fn told(&self, files: &[&Path]) -> anyhow::Result<()> {
         self.told_with(files, None)

@@ -178,6 +178,7 @@ impl Sheet {
                 number(word)
             }
             Some(Cell::Word(word)) => word.clone().into(),
+            Some(Cell::Truth(truth)) => (*truth).into(),
             Some(Cell::Missing) => serde_json::Value::Null,
         }
     }

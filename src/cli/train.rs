@@ -12,7 +12,7 @@ use super::signals;
 use crate::data::Dataset;
 use crate::quote::quoted;
 use crate::report::sparkline;
-use crate::run::{self, Resume, RunOptions};
+use crate::run::{self, Place, Resume, RunOptions};
 use crate::train::{Event, Every, Summary};
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +47,15 @@ pub struct Args {
     quiet: bool,
 }
 
+/// A run that a signal has stopped.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted after step {step}; go on with: wgvae train --resume {}", quoted(folder))]
+pub struct Interrupted {
+    step: u64,
+    /// The folder with the checkpoint.
+    folder: PathBuf,
+}
+
 /// What was typed, as a shell would read it again; none where that cannot be written.
 fn command_line() -> Option<String> {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.into_string().ok()).collect::<Option<_>>()?;
@@ -59,7 +68,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let phase = signals::install(&stop);
     let mut options = RunOptions {
         device: args.device.options(),
-        folder: args.out.clone(),
+        place: args.out.clone().map_or(Place::Unused, Place::Folder),
+        // Whoever presses Ctrl-C waits.
+        finish_when_stopped: false,
         replace: args.replace,
         command: command_line(),
         checkpoint_every: args.checkpoint_every,
@@ -73,21 +84,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (false, false) => Told::Lines,
     };
     let mut progress = Progress::new(told, phase);
-    let mut watch = |event: Event<'_>| {
-        progress.show(event);
-        Ok(())
-    };
+    let watch = |event: Event<'_>| progress.show(event);
     let finished = match &args.resume {
         Some(path) => {
             let (from, data) = resumed(args, path)?;
-            run::resume(from, data, &options, &mut watch)?
+            run::resume(from, data, &options, watch)?
         }
         None => {
             let (config, data) = args.model.resolve()?;
-            options.name = Some(args.model.run_name(&data));
-            run::train(config, data, &options, &mut watch)?
+            if options.place == Place::Unused {
+                options.place = Place::Named(args.model.run_name(&data));
+            }
+            run::train(config, data, &options, watch)?
         }
     };
+    if let (true, Some(folder)) = (finished.stopped, finished.run.folder()) {
+        return Err(Interrupted { step: finished.summary.steps, folder: folder.to_path_buf() }.into());
+    }
     if told == Told::Lines {
         finish(&finished.summary, progress.losses())?;
     }

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let shown = model.show(&z, &vec![class; z.len() / latent])?;
     // As it was when training looked at the epoch that the model is of; of an older run, or of a prior with parts, it is not known.
-    let metrics = Metrics::of(&run.path).unwrap_or_default();
+    let metrics = Metrics::of(&run).unwrap_or_default();
     let kl = metrics.diagnosis_of_model().map_or(&[][..], |diagnosis| &diagnosis.kl_per_dimension);
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {

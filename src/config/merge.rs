@@ -173,6 +173,24 @@ impl Config {
         preset: Option<&str>,
         sized: Table,
         file: Option<&Path>,
+        flags: Table,
+    ) -> Result<Self, ConfigError> {
+        let read = |path: &Path| match disk::read_text(path, MOST_BYTES) {
+            Ok(text) => Ok((path.display().to_string(), text)),
+            Err(error) => Err(ConfigError::Read { path: path.to_path_buf(), source: error.into() }),
+        };
+        Self::resolve_over(preset, sized, file.map(read).transpose()?, flags)
+    }
+
+    /// The configuration that a file's text is, of the file of this name.
+    pub(crate) fn resolve_text(origin: &str, text: &str) -> Result<Self, ConfigError> {
+        Self::resolve_over(None, Table::new(), Some((origin.into(), text.into())), Table::new())
+    }
+
+    fn resolve_over(
+        preset: Option<&str>,
+        sized: Table,
+        file: Option<(String, String)>,
         mut flags: Table,
     ) -> Result<Self, ConfigError> {
         rename_old_keys(&mut flags);
@@ -183,10 +201,8 @@ impl Config {
             .ok_or_else(|| ConfigError::Preset { name: name.into() })?;
         let mut table = parse(name, text)?;
         overlay(&mut table, sized);
-        if let Some(path) = file {
-            let text = disk::read_text(path, MOST_BYTES)
-                .map_err(|error| ConfigError::Read { path: path.to_path_buf(), source: error.into() })?;
-            let over = parse(&path.display().to_string(), &text)?;
+        if let Some((origin, text)) = file {
+            let over = parse(&origin, &text)?;
             supersede(&mut table, &over);
             overlay(&mut table, over);
         }

@@ -162,6 +162,35 @@ impl DataConfig {
             fit: self.fit,
         }
     }
+
+    /// Takes how data was loaded.
+    pub(crate) fn load_as(&mut self, options: &Options) {
+        let Options { source, label, columns, drop_columns, kinds, missing_words, rare, relations, .. } =
+            options.clone();
+        let Options { missing, keep_label, drop_label, test_share, limit, balance, strict, .. } = options.clone();
+        let (image_size, channels, fit) = (options.image_size, options.channels, options.fit);
+        *self = Self {
+            source,
+            label,
+            columns,
+            drop_columns,
+            kinds,
+            missing_words,
+            rare,
+            relations,
+            missing,
+            keep_label,
+            drop_label,
+            test_share,
+            limit,
+            balance,
+            strict,
+            image_size,
+            channels,
+            fit,
+            ..self.clone()
+        };
+    }
 }
 
 /// `[model]`

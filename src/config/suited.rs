@@ -49,12 +49,13 @@ impl Config {
         Self::resolve(Some(name), None, Table::new())
     }
 
-    /// A configuration for this data: a suitable preset, sized to it. `data.source` is set to the data's name; set it
-    /// to the path the data was loaded from, so that the run can find the data again.
+    /// A configuration for this data: a suitable preset, sized to it. Its section `data` and its seed say how the data was loaded, so
+    /// that the run can find it again, with the same test rows; of rows in memory, the source is their name.
     pub fn for_data(data: &Dataset) -> Result<Self, ConfigError> {
         let preset = Self::suited_preset(data);
         let mut config = Self::resolve_sized(Some(preset), Self::suited_sizes(preset, data), None, Table::new())?;
-        config.data.source.clone_from(&data.name);
+        config.data.load_as(&data.options);
+        config.train.seed = data.options.seed;
         config.train.batch = config.train.batch.min(data.train.rows);
         Ok(config)
     }

@@ -28,7 +28,7 @@ pub(super) fn losses(loss: Loss, x: [&[f32]; 5], y: [&mut [f32]; 4]) {
         Loss::Logistic => each!([output, x, a], [value, slope, of_other], logistic),
         Loss::Interval => each!([output, x, a, b], [value, slope, of_other], interval),
         Loss::Column => each!([output, x, a, b, c], [value, slope, of_other], column),
-        Loss::ColumnOrCount => each!([output, x, a, b, c], [value, slope, of_other], column_or_count),
+        Loss::ColumnOrCount => columns_and_counts([output, x, a, b, c], [value, slope, of_other]),
         Loss::ZeroInflated => each!([output, x, a, b], [value, slope, of_other, of_last], zero_inflated),
     }
 }
@@ -183,13 +183,47 @@ fn column([output, x, dispersion, half, kind]: [f32; 5]) -> [f32; 3] {
     })
 }
 
-#[inline(always)]
-fn column_or_count([output, x, dispersion, beside, kind]: [f32; 5]) -> [f32; 3] {
-    if kind == COUNT && !is_missing(x) {
-        count(output, x, dispersion, beside)
-    } else {
-        column([output, x, dispersion, beside, kind])
+/// Counts that are computed at a time.
+const COUNTS: usize = 64;
+
+/// Values of all kinds, and then those of the counts among them, side by side: with a branch for counts, a loop over all of them would be one
+/// of single numbers, not of vectors.
+fn columns_and_counts(x: [&[f32]; 5], y: [&mut [f32]; 3]) {
+    let [output, of_data, dispersion, beside, kind] = x;
+    let [value, slope, of_other] = y;
+    if kind.iter().any(|kind| *kind != COUNT) {
+        let y = [&mut *value, &mut *slope, &mut *of_other];
+        let [a, b, c] = y;
+        each!([output, of_data, dispersion, beside, kind], [a, b, c], column);
     }
+    let mut places = (0..value.len()).filter(|i| kind[*i] == COUNT).peekable();
+    while places.peek().is_some() {
+        let (mut at, mut len) = ([0; COUNTS], 0);
+        let mut gathered = [[0.0; COUNTS]; 4];
+        for place in places.by_ref().take(COUNTS) {
+            at[len] = place;
+            for (to, from) in gathered.iter_mut().zip([output, of_data, dispersion, beside]) {
+                to[len] = from[place];
+            }
+            len += 1;
+        }
+        let mut results = [[0.0; COUNTS]; 3];
+        let ([output, x, dispersion, shift], [a, b, c]) = (&gathered, &mut results);
+        each!(
+            [&output[..len], &x[..len], &dispersion[..len], &shift[..len]],
+            [&mut a[..len], &mut b[..len], &mut c[..len]],
+            known_count
+        );
+        for (place, i) in at[..len].iter().zip(0..) {
+            [value[*place], slope[*place], of_other[*place]] = results.map(|of| of[i]);
+        }
+    }
+}
+
+#[inline(always)]
+fn known_count([output, x, dispersion, shift]: [f32; 4]) -> [f32; 3] {
+    let all = count(output, if is_missing(x) { 0.0 } else { x }, dispersion, shift);
+    if is_missing(x) { [0.0; 3] } else { all }
 }
 
 /// What an output shows, in the units of its column: of the output, the kind and, with counts, the mean of their logarithms.

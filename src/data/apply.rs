@@ -2,8 +2,8 @@
 
 use super::load::{check_flags, choose, mark_gaps};
 use super::raw::{Progress, Raw, RawColumns, Request};
-use super::{Channels, Columns, DataError, Description, ImageSize, Options, Rows, Shape, Split, Values, resize};
-use super::{source, sprites};
+use super::{Channels, Columns, DataError, Description, ImageSize, Options, Rows, Shape, Split, Table, Values, resize};
+use super::{source, sprites, table};
 
 /// Loads the test rows if the source has its own, else all rows in order.
 ///
@@ -20,6 +20,25 @@ pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) 
         Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref(), is_own: false };
     let raw = source::read(&request)?;
     converted(raw, options, &wanted, like)
+}
+
+/// Rows of a table in memory: those with any value, in the form of the model. Columns are found by their names. A column of classes
+/// has the name of `label`, if it is there.
+pub fn table_rows(table: &Table, label: Option<&str>, like: &Description) -> Result<Rows, DataError> {
+    let label = label.filter(|label| table.names().any(|name| name == *label)).map(String::from);
+    let options = Options { label, ..Options::from("the table") };
+    let wanted = wanted(&options, like);
+    let request = Request {
+        options: &wanted,
+        progress: &|_, _| {},
+        label_needed: false,
+        like: like.columns.as_ref(),
+        is_own: false,
+    };
+    if let Some(reason) = table.refusal() {
+        return Err(DataError::unusable(&options.source, reason));
+    }
+    converted(table::in_memory(&options.source, table, &request)?, &options, &wanted, like)
 }
 
 /// Rows with these factors `(N, factors)`, whether a source has them or not; none where the source cannot make any it is asked for.

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Columns, DataError, Fingerprints, Unit, description};
+use super::{Columns, DataError, Fingerprints, Options, Unit, description};
 use crate::plan::{MISSING, is_missing};
 
 /// The shape of one example.
@@ -427,6 +427,8 @@ pub struct Dataset {
     pub test: Split,
     /// Notes for the user on how it was read: rows left out, files skipped, images resized.
     pub notes: Vec<String>,
+    /// How it was loaded, so that it can be loaded again; of rows in memory, the source is their name.
+    pub options: Options,
 }
 
 impl Dataset {

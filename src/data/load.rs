@@ -97,7 +97,7 @@ impl Dataset {
             ));
             train.repeat(&again);
         }
-        Ok(Dataset { name, shape, classes, columns, gaps, train, test, notes })
+        Ok(Dataset { name, shape, classes, columns, gaps, train, test, notes, options: options.clone() })
     }
 }
 

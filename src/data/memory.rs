@@ -2,8 +2,8 @@
 
 use super::load::check_numbers;
 use super::options::LONGEST;
-use super::raw::{Raw, RawColumns};
-use super::{DataError, Dataset, Kind, Options, Shape, Split, Values, natural};
+use super::raw::{Progress, Raw, Request};
+use super::{DataError, Dataset, Kind, NamedKind, Options, Origins, Shape, Split, Table, Values, natural, table};
 
 /// A builder of a [`Dataset`] from rows in memory.
 ///
@@ -17,34 +17,37 @@ use super::{DataError, Dataset, Kind, Options, Shape, Split, Values, natural};
 /// ```
 #[derive(Debug, Clone)]
 pub struct InMemory {
-    shape: Shape,
-    columns: Option<RawColumns>,
-    values: Values,
+    content: Content,
     labels: Option<Vec<String>>,
     options: Options,
 }
 
+#[derive(Debug, Clone)]
+enum Content {
+    Rows(Shape, Values),
+    Table(Table),
+}
+
 impl InMemory {
-    fn of(name: &str, shape: Shape, columns: Option<RawColumns>, values: Values) -> Self {
-        Self { shape, columns, values, labels: None, options: Options::from(name) }
+    fn of(name: &str, content: Content) -> Self {
+        Self { content, labels: None, options: Options::from(name) }
     }
 
     /// Images of `[height, width, channels]` with levels from 0 to 255: `(N, height, width, channels)` in row-major
     /// order, with 1 channel for grey or 3 for red, green and blue.
     pub fn images(name: &str, [height, width, channels]: [usize; 3], levels: Vec<u8>) -> Self {
-        Self::of(name, Shape::Image { height, width, channels }, None, Values::Bytes(levels))
+        Self::of(name, Content::Rows(Shape::Image { height, width, channels }, Values::Bytes(levels)))
     }
 
-    /// A table `(N, columns)`, NaN where a value is missing. Each column has the kind that suits its values; results come back in
-    /// its own units.
-    pub fn table<S: Into<String>>(name: &str, columns: impl IntoIterator<Item = S>, numbers: Vec<f32>) -> Self {
-        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
-        Self::of(name, Shape::Table(columns.len()), Some(RawColumns::numbers(columns)), Values::Floats(numbers))
+    /// A table with typed columns. Each has the kind that suits its values, as in a file of a table: words are categories, numbers are
+    /// counts, codes or measured. What is drawn or restored is such a table again: see [`Applied::sample_table`](crate::Applied::sample_table).
+    pub fn table(name: &str, table: Table) -> Self {
+        Self::of(name, Content::Table(table))
     }
 
     /// Points `(N, coordinates)`, which are not standardised.
     pub fn points(name: &str, coordinates: usize, numbers: Vec<f32>) -> Self {
-        Self::of(name, Shape::Point(coordinates), None, Values::Floats(numbers))
+        Self::of(name, Content::Rows(Shape::Point(coordinates), Values::Floats(numbers)))
     }
 
     /// Sets the class of each row.
@@ -56,6 +59,18 @@ impl InMemory {
     /// Sets the kind of all columns of a table, instead of that which suits the values of each.
     pub fn kind(mut self, kind: Kind) -> Self {
         self.options.kind = Some(kind);
+        self
+    }
+
+    /// Sets the kind of one column of a table.
+    pub fn column(mut self, name: &str, kind: Kind) -> Self {
+        self.options.kinds.push(NamedKind { name: name.into(), kind: Some(kind) });
+        self
+    }
+
+    /// Sets the column of a table that holds the class of each row, and is not learned from.
+    pub fn label(mut self, name: &str) -> Self {
+        self.options.label = Some(name.into());
         self
     }
 
@@ -74,46 +89,68 @@ impl InMemory {
     /// Checks the rows, splits them into training and test rows, and standardises a table's columns.
     pub fn dataset(self) -> Result<Dataset, DataError> {
         check_numbers(&self.options)?;
-        let unusable = |reason: String| Err(DataError::unusable(&self.options.source, reason));
-        let has_size = match self.shape {
-            Shape::Image { height, width, channels } => {
-                let sides = 1..=LONGEST;
-                sides.contains(&height) && sides.contains(&width) && [1, 3].contains(&channels)
+        let Self { content, labels, options } = self;
+        let unusable = |reason: String| DataError::unusable(&options.source, reason);
+        let (mut raw, given) = match content {
+            Content::Table(table) => {
+                if let Some(reason) = table.refusal() {
+                    return Err(unusable(reason));
+                }
+                let (progress, like): (Progress<'_>, _) = (&|_, _| {}, None);
+                let request = Request { options: &options, progress, label_needed: true, like, is_own: true };
+                let raw = table::in_memory(&options.source, &table, &request)?;
+                (Raw { name: options.source.clone(), ..raw }, table.rows())
             }
-            Shape::Point(width) | Shape::Table(width) => width > 0,
+            Content::Rows(shape, values) => {
+                check(shape, &values).map_err(unusable)?;
+                let rows = values.len() / shape.len();
+                (Raw::of(&options.source, shape, Split::of(rows, values)), rows)
+            }
         };
-        if !has_size {
-            return unusable(format!(
-                "{} cannot be learned from: images need sides from 1 to {LONGEST} and 1 or 3 channels, rows at least one number",
-                self.shape
-            ));
-        }
-        let width = self.shape.len();
-        if !self.values.len().is_multiple_of(width) {
-            return unusable(format!("{} numbers do not make a whole number of {}", self.values.len(), self.shape));
-        }
-        // Of points every coordinate is needed.
-        let may_have_gaps = self.columns.is_some() || matches!(self.shape, Shape::Image { .. });
-        if let Values::Floats(values) = &self.values
-            && let Some(place) = values.iter().position(|value| !(value.is_finite() || value.is_nan() && may_have_gaps))
-        {
-            return unusable(format!("{} in row {} cannot be learned from", values[place], place / width));
-        }
-        let mut rows = Split::of(self.values.len() / width, self.values);
-        let mut classes = Vec::new();
-        if let Some(labels) = self.labels {
-            if labels.len() != rows.rows {
-                return unusable(format!("there are {} rows and {} labels", rows.rows, labels.len()));
+        if let Some(labels) = labels {
+            if labels.len() != given {
+                return Err(unusable(format!("there are {given} rows and {} labels", labels.len())));
             }
-            classes.clone_from(&labels);
-            classes.sort_by(|a, b| natural::compare(a, b));
-            classes.dedup();
-            let place = |label: &String| classes.binary_search_by(|class| natural::compare(class, label)).unwrap_or(0);
-            rows.labels = Some(labels.iter().map(|label| place(label) as u32).collect());
+            raw.classes.clone_from(&labels);
+            raw.classes.sort_by(|a, b| natural::compare(a, b));
+            raw.classes.dedup();
+            let place =
+                |label: &String| raw.classes.binary_search_by(|class| natural::compare(class, label)).unwrap_or(0);
+            // Rows without any value were left out.
+            let kept: Vec<usize> = match &raw.rows.origins {
+                Some(Origins::Numbered(_, numbers)) => numbers.iter().map(|number| *number as usize - 1).collect(),
+                _ => (0..given).collect(),
+            };
+            raw.rows.labels = Some(kept.into_iter().map(|row| place(&labels[row]) as u32).collect());
         }
-        let mut raw = Raw { classes, columns: self.columns, ..Raw::of(&self.options.source, self.shape, rows) };
-        raw.ask(&[], self.options.kind).map_err(|reason| DataError::unusable(&self.options.source, reason))?;
-        Dataset::split(raw, &self.options, None)
+        raw.ask(&[], options.kind).map_err(unusable)?;
+        Dataset::split(raw, &options, None)
+    }
+}
+
+/// Refuses rows that nothing can be learned from.
+fn check(shape: Shape, values: &Values) -> Result<(), String> {
+    let has_size = match shape {
+        Shape::Image { height, width, channels } => {
+            let sides = 1..=LONGEST;
+            sides.contains(&height) && sides.contains(&width) && [1, 3].contains(&channels)
+        }
+        Shape::Point(width) | Shape::Table(width) => width > 0,
+    };
+    if !has_size {
+        return Err(format!(
+            "{shape} cannot be learned from: images need sides from 1 to {LONGEST} and 1 or 3 channels, rows at least one number"
+        ));
+    }
+    if !values.len().is_multiple_of(shape.len()) {
+        return Err(format!("{} numbers do not make a whole number of {shape}", values.len()));
+    }
+    match values {
+        Values::Floats(values) => match values.iter().position(|value| !value.is_finite()) {
+            Some(place) => Err(format!("{} in row {} cannot be learned from", values[place], place / shape.len())),
+            None => Ok(()),
+        },
+        Values::Bytes(_) => Ok(()),
     }
 }
 
@@ -126,7 +163,10 @@ mod tests {
     fn rows_in_memory_are_split_labelled_and_standardised() {
         let numbers: Vec<f32> = (0..60).map(|i| i as f32).collect();
         let labels = (0..20).map(|row| ["c10", "c2"][row % 2]);
-        let data = InMemory::table("rows", ["a", "b", "c"], numbers).labels(labels).test_share(0.25).seed(3);
+        let data = InMemory::table("rows", Table::of_numbers(["a", "b", "c"], &numbers))
+            .labels(labels)
+            .test_share(0.25)
+            .seed(3);
         let data = data.dataset().unwrap();
         assert_eq!((data.name.as_str(), data.train.rows, data.test.rows), ("rows", 15, 5));
         assert_eq!(data.classes, ["c2", "c10"]);
@@ -155,7 +195,10 @@ mod tests {
             (InMemory::points("x", 2, vec![0.0, 1.0, f32::NAN, 2.0]), "NaN in row 1"),
             (InMemory::points("x", 2, vec![0.0; 8]).labels(["a"]), "4 rows and 1 labels"),
             (InMemory::points("x", 2, vec![0.0; 8]).test_share(1.0), "test_share must be a share"),
-            (InMemory::table("x", Vec::<String>::new(), vec![]), "rows at least one number"),
+            (InMemory::table("x", Table::new()), "rows need at least one number"),
+            (InMemory::table("x", Table::new().with("a", [1.0, f64::INFINITY])), "inf in row 1 of the column `a`"),
+            (InMemory::table("x", Table::new().with("a", [1, 2]).with("b", [1])), "`b` has 1 cells, and another one 2"),
+            (InMemory::table("x", Table::new().with("a", [1]).with("a", [2])), "two columns `a`"),
         ] {
             let found = reason(rows);
             assert!(found.contains(told), "{found}");

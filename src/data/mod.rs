@@ -32,10 +32,11 @@ mod spec;
 mod sprites;
 mod strokes;
 mod table;
+mod typed;
 #[doc(hidden)]
 pub mod write;
 
-pub use apply::{rows, rows_of_factors, rows_with};
+pub use apply::{rows, rows_of_factors, rows_with, table_rows};
 pub use bytes::content;
 pub(crate) use columns::normal_quantile;
 pub use columns::{
@@ -58,3 +59,4 @@ pub use source::is_of_folder;
 pub use table::{Dialect, Encoding};
 #[doc(hidden)]
 pub use table::{FileRows, Identifier};
+pub use typed::Table;

@@ -131,24 +131,28 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, NotRead> {
     String::from_utf8(content).map_err(|_| NotRead::Io(io::Error::other("it is not UTF-8 text")))
 }
 
-/// Lines of a regular file, one after the other, so that its length does not matter.
-#[derive(Debug)]
+/// Lines of a regular file, or of one in memory, one after the other, so that its length does not matter.
 pub struct Lines {
-    from: BufReader<File>,
+    from: Box<dyn BufRead>,
     longest: u64,
 }
 
 impl Lines {
     /// Opens a file whose lines have at most so many bytes.
     pub fn open(path: &Path, longest: u64) -> Result<Self, NotRead> {
-        Ok(Self { from: BufReader::new(open(path)?.0), longest })
+        Ok(Self { from: Box::new(BufReader::new(open(path)?.0)), longest })
+    }
+
+    /// Of a file in memory.
+    pub fn of(content: Vec<u8>, longest: u64) -> Self {
+        Self { from: Box::new(io::Cursor::new(content)), longest }
     }
 
     /// The next line with its end, which the last one may lack; an error behind one that is too long.
     #[expect(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Result<Vec<u8>, NotRead>> {
         let mut line = Vec::new();
-        match self.from.by_ref().take(self.longest + 1).read_until(b'\n', &mut line) {
+        match (&mut self.from).take(self.longest + 1).read_until(b'\n', &mut line) {
             Err(error) => Some(Err(error.into())),
             Ok(0) => None,
             Ok(count) if count as u64 > self.longest => Some(Err(NotRead::TooLong(self.longest))),

@@ -18,7 +18,7 @@ pub fn measure(run: &Run) -> String {
 
 /// The figures that are kept in the run's folder; none where there are none, or none of the model as it is now.
 pub fn found(run: &Run) -> Vec<Figure> {
-    let kept = evaluated::kept(&run.path).unwrap_or_default();
+    let kept = evaluated::kept(&run.files).unwrap_or_default();
     evaluated::sets(kept).iter().flat_map(|set| of_rows(run, set)).collect()
 }
 

@@ -10,7 +10,7 @@ mod resume;
 mod samples;
 mod tables;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
@@ -32,8 +32,8 @@ use crate::gpu::GpuError;
 use crate::model::{DataSpec, Plan, Vae};
 use crate::plan::PlanError;
 use crate::train::{
-    Chosen, Description, DeviceEvent, DeviceOptions, Event, Every, FORMAT, Opened, Origin, Progress, RunFolder, Saving,
-    Start, StepSchedule, Summary, TrainError, Trainer, Watch, fingerprint,
+    Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, Every, FORMAT, Opened, Origin, PAGE, Progress,
+    RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch, fingerprint,
 };
 
 /// Options of a run that are not part of its configuration.
@@ -41,12 +41,13 @@ use crate::train::{
 pub struct RunOptions {
     /// The device, and how to use it.
     pub device: DeviceOptions,
-    /// The run's folder; by default the first of `runs/NAME`, `runs/NAME-2`, ... that does not exist.
-    pub folder: Option<PathBuf>,
-    /// The run's name, used if no folder is given; by default the name of the data.
-    pub name: Option<String>,
-    /// Stops the run when set: the model so far is saved, and the run returns [`TrainError::Interrupted`].
+    /// Where the run is kept.
+    pub place: Place,
+    /// Stops the run when set: the run is finished with the model so far, and returns with [`Finished::stopped`].
     pub stop: Arc<AtomicBool>,
+    /// Whether a run that is stopped gets a mixture to draw from and a page, like any other. Without, it ends as soon as its state is
+    /// saved.
+    pub finish_when_stopped: bool,
     /// A run that is in the folder already is replaced: it goes when the new one has its first checkpoint.
     pub replace: bool,
     /// When checkpoints are written.
@@ -64,9 +65,9 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             device: DeviceOptions::default(),
-            folder: None,
-            name: None,
+            place: Place::default(),
             stop: Arc::default(),
+            finish_when_stopped: true,
             replace: false,
             checkpoint_every: Every::default(),
             keep: 2,
@@ -79,7 +80,52 @@ impl Default for RunOptions {
 impl RunOptions {
     /// The default options with this folder.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: Some(folder.into()), ..Self::default() }
+        Self { place: Place::Folder(folder.into()), ..Self::default() }
+    }
+
+    /// The default options of a run that leaves no files.
+    pub fn in_memory() -> Self {
+        Self { place: Place::Memory, ..Self::default() }
+    }
+}
+
+/// Where a run is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Place {
+    /// In the first of `runs/NAME`, `runs/NAME-2`, ... that does not exist, by the name of the data.
+    #[default]
+    Unused,
+    /// In the first of `runs/NAME`, `runs/NAME-2`, ... that does not exist, by this name.
+    Named(String),
+    /// In this folder.
+    Folder(PathBuf),
+    /// In memory, without files: [`Run::to_bytes`] and [`Run::from_bytes`] write and read it. It cannot be resumed, and no pictures are
+    /// drawn after its epochs.
+    Memory,
+}
+
+/// What a watcher of a run returns: nothing, or a result whose error ends the run and is what [`train`] returns.
+pub trait WatchResult {
+    /// What [`train`] returns where it fails.
+    type Error: From<Error>;
+
+    /// Whether the run goes on.
+    fn result(self) -> Result<(), Self::Error>;
+}
+
+impl WatchResult for () {
+    type Error = Error;
+
+    fn result(self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<E: From<Error>> WatchResult for Result<(), E> {
+    type Error = E;
+
+    fn result(self) -> Result<(), E> {
+        self
     }
 }
 
@@ -90,6 +136,9 @@ pub struct Finished {
     pub run: Run,
     /// The summary of its training.
     pub summary: Summary,
+    /// Whether it was stopped before its end. What there is then is the model with the smallest test loss so far; before the first
+    /// epoch, the model as it was.
+    pub stopped: bool,
 }
 
 /// Why a run failed.
@@ -150,33 +199,71 @@ impl From<GpuError> for Error {
     }
 }
 
-/// Trains a model and writes the run's folder: configuration, metrics, weights, pictures and a page.
+/// Trains a model and writes the run's folder: configuration, metrics, weights, pictures and a page. With [`Place::Memory`], the run is
+/// in memory alone.
 ///
-/// It prints nothing and installs no signal handler. `watch` receives every [`Event`]; if it returns an error, the run
-/// ends. [`RunOptions::stop`] ends the run after saving the model.
-pub fn train(config: Config, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
-    data.check()?;
-    config.check_data(&data)?;
-    // A wrong device, too, is an error before there is a folder.
-    let selected = hearing(watch, |watch| options.device.select(watch))?;
-    let folder = match &options.folder {
-        Some(path) => RunFolder::claim(path, options.replace, options.disk.clone())?,
-        None => RunFolder::claim_unused(options.name.as_ref().unwrap_or(&data.name), options.disk.clone())?,
-    };
-    let fingerprint = fingerprint(&data, config.is_conditional());
-    go(Resume::new(folder, config), selected, fingerprint, data, options, watch)
+/// It prints nothing and installs no signal handler. `watch` receives every [`Event`], and returns nothing, or a result of the caller's
+/// own error type: an error ends the run, and is what this function returns. [`RunOptions::stop`] ends the run with the model so far.
+pub fn train<W: WatchResult>(
+    config: Config,
+    data: Dataset,
+    options: &RunOptions,
+    watch: impl FnMut(Event<'_>) -> W,
+) -> Result<Finished, W::Error> {
+    watched(watch, |watch| {
+        data.check()?;
+        config.check_data(&data)?;
+        // A wrong device, too, is an error before there is a folder.
+        let selected = hearing(watch, |watch| options.device.select(watch))?;
+        let disk = options.disk.clone();
+        let store: Box<dyn Store> = match &options.place {
+            Place::Folder(path) => Box::new(RunFolder::claim(path, options.replace, disk)?),
+            Place::Named(name) => Box::new(RunFolder::claim_unused(name, disk)?),
+            Place::Unused => Box::new(RunFolder::claim_unused(&data.name, disk)?),
+            Place::Memory => Box::new(RunInMemory::default()),
+        };
+        let fingerprint = fingerprint(&data, config.is_conditional());
+        go(Resume::new(store, config), selected, fingerprint, data, options, watch)
+    })
+}
+
+/// Runs something that passes events to a watcher, whose own error is returned as it is.
+fn watched<W: WatchResult>(
+    mut watch: impl FnMut(Event<'_>) -> W,
+    run: impl FnOnce(&mut Watch<'_>) -> Result<Finished, Error>,
+) -> Result<Finished, W::Error> {
+    let mut failed = None;
+    let outcome = run(&mut |event| {
+        watch(event).result().map_err(|error| {
+            failed = Some(error);
+            TrainError::Watch
+        })
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(outcome?),
+    }
 }
 
 /// Goes on with a run, on the data it was trained on, to the end of its configuration; a fork may have other data.
 ///
-/// The folder, the name and [`RunOptions::replace`] do not matter: the run knows its place.
-pub fn resume(mut from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
+/// [`RunOptions::place`] and [`RunOptions::replace`] do not matter: the run knows its place.
+pub fn resume<W: WatchResult>(
+    from: Resume,
+    data: Dataset,
+    options: &RunOptions,
+    watch: impl FnMut(Event<'_>) -> W,
+) -> Result<Finished, W::Error> {
+    watched(watch, |watch| go_on(from, data, options, watch))
+}
+
+fn go_on(mut from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watch<'_>) -> Result<Finished, Error> {
     data.check()?;
     from.config.check_data(&data)?;
     let fingerprint = fingerprint(&data, from.config.is_conditional());
     let is_other = from.good.first().is_some_and(|(_, manifest)| manifest.origin.data != fingerprint);
     if is_other && from.forked.is_none() {
-        return Err(Error::OtherData(from.folder.path().to_path_buf()));
+        return Err(Error::OtherData(from.path()));
     }
     from.other_losses |= is_other;
     let mut options = options.clone();
@@ -226,7 +313,7 @@ fn go(
         best.iter_mut().for_each(|best| best.progress.begin_fork());
     }
     let done = states.as_ref().map_or_else(Progress::default, |(state, _)| state.progress.clone());
-    let path = from.folder.path().to_path_buf();
+    let path = from.store.folder().map(Path::to_path_buf);
     let schedule = StepSchedule::new(&config, data.train.rows, data.test.rows).of(&done);
     let start = Start {
         device: &device,
@@ -242,7 +329,7 @@ fn go(
         epochs: schedule.epochs(),
         steps: schedule.total(),
         done: done.step,
-        folder: &path,
+        folder: path.as_deref(),
     };
     let description = Description {
         record: record(&start, options, choice.as_ref(), executor.variants())?,
@@ -252,9 +339,9 @@ fn go(
     };
     let lines = from.lines(done.step, schedule.whole_epochs(&done))?;
     let other_losses = from.other_losses;
-    let mut folder = from.folder;
-    folder.discard(from.damaged.iter().map(|(path, _)| path.as_path()));
-    folder.begin(description, lines)?;
+    let mut store = from.store;
+    store.discard(&from.damaged.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>());
+    store.begin(description, lines)?;
     watch(Event::Start(start))?;
     if let Some(before) = from.good.first().map(|(_, manifest)| &manifest.origin.device)
         && *before != device
@@ -270,7 +357,7 @@ fn go(
         origin: Origin {
             wgvae: env!("CARGO_PKG_VERSION").into(),
             format: FORMAT,
-            run: folder.run().to_string(),
+            run: store.run().to_string(),
             config: config.clone(),
             data: fingerprint,
             device: device.clone(),
@@ -287,12 +374,12 @@ fn go(
         if other_losses && trainer.forget_best() {
             (state.progress.best, best) = (None, None);
         }
-        trainer.save(&mut folder, &saving, &state, best.as_ref())?;
+        trainer.save(&mut *store, &saving, &state, best.as_ref())?;
     }
-    let images = folder.file("images");
-    let summary = trainer.train(&mut folder, &saving, &options.stop, &mut |mut event| {
-        if let Event::Epoch(epoch) = &mut event {
-            match pictures::draw(&images, epoch) {
+    let images = path.map(|folder| folder.join("images"));
+    let Ended { summary, stopped } = trainer.train(&mut *store, &saving, &options.stop, &mut |mut event| {
+        if let (Event::Epoch(epoch), Some(images)) = (&mut event, &images) {
+            match pictures::draw(images, epoch) {
                 Ok(pictures) => pictures.iter().try_for_each(|picture| watch(Event::Picture(picture)))?,
                 // A picture can be drawn again; training goes on.
                 Err(error @ TrainError::Write { .. }) => watch(Event::Warning(&error.to_string()))?,
@@ -304,8 +391,11 @@ fn go(
     // Frees the device memory of training before the model is opened again.
     drop(trainer);
 
-    let run = Run::open(&path)?;
-    match finish(&run, &to_fit, &shown, options, &folder, watch) {
+    let run = Run::of(store.files())?;
+    if stopped && !options.finish_when_stopped {
+        return Ok(Finished { run, summary, stopped });
+    }
+    match finish(&run, &to_fit, &shown, options, &mut *store, watch) {
         Ok(()) => {}
         // So can the page.
         Err(error @ (Error::Run(RunError::Write { .. }) | Error::Train(TrainError::Write { .. }))) => {
@@ -313,7 +403,7 @@ fn go(
         }
         Err(error) => return Err(error),
     }
-    Ok(Finished { run, summary })
+    Ok(Finished { run, summary, stopped })
 }
 
 /// Fits the mixture that samples come from to codes of training rows, and draws the run's page.
@@ -322,7 +412,7 @@ fn finish(
     to_fit: &Split,
     shown: &Rows,
     options: &RunOptions,
-    folder: &RunFolder,
+    store: &mut dyn Store,
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
     let on = &options.device;
@@ -332,8 +422,10 @@ fn finish(
         // The model is there all the same, and `sample` tries again.
         watch(Event::Warning(&format!("no mixture to draw samples from was fitted: {error}")))?;
     }
-    folder.write("report.html", &page(run, shown, to_fit, &mut model)?)?;
-    watch(Event::Page(&folder.file("report.html")))?;
+    store.write(PAGE, &page(run, shown, to_fit, &mut model)?)?;
+    if let Some(folder) = store.folder() {
+        watch(Event::Page(&folder.join(PAGE)))?;
+    }
     Ok(())
 }
 

@@ -99,7 +99,7 @@ pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
 
 /// The page of a run as HTML; figures and pictures are of the given rows; samples of a table are compared with training rows, too.
 pub fn page(run: &Run, rows: &Rows, train: &Split, model: &mut Applied) -> Result<String, RunError> {
-    let (record, metrics) = (Record::of(&run.path)?, Metrics::of(&run.path)?);
+    let (record, metrics) = (Record::of(run)?, Metrics::of(run)?);
     Ok(page::html(&contents(run, &record, &metrics, rows, train, model)?))
 }
 
@@ -110,7 +110,7 @@ fn diagnosed(of: &Diagnosis) -> Diagnosed {
 
 /// What `wgvae eval --nll K --checkpoints` found and kept in the run's folder: epochs, and `-ln p(x)` of the rows after them.
 fn likelihoods(run: &Run) -> Vec<(f64, f64)> {
-    let figures = kept::kept(&run.path).unwrap_or_default();
+    let figures = kept::kept(&run.files).unwrap_or_default();
     let at = |checkpoint: &serde_json::Value| Some((checkpoint["epochs"].as_f64()?, checkpoint["nll"].as_f64()?));
     figures.get("checkpoints").and_then(|all| all.as_array()).into_iter().flatten().filter_map(at).collect()
 }
@@ -323,7 +323,8 @@ fn traversal(run: &Run, kl_per_dimension: &[f64], model: &mut Applied) -> Result
 }
 
 fn next(run: &Run) -> Vec<Command> {
-    let path = quoted(&run.path);
+    // Only a folder has a name that a command can be given.
+    let Some(path) = run.folder().map(quoted) else { return Vec::new() };
     let mut commands = vec![
         ("Evaluate other rows", format!("wgvae eval {path} --data SPEC")),
         ("Write latent codes for other tools", format!("wgvae encode {path} --to codes.csv")),

@@ -21,7 +21,7 @@ const PLOTTED: usize = 2000;
 
 /// The pictures of a run that were drawn after the epoch that is nearest to one.
 pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
-    let folder = run.path.join("images");
+    let folder = run.files.path("images");
     let names = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let of_kind = |kind: &str| {

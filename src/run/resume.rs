@@ -9,13 +9,16 @@ use crate::config::Config;
 use crate::disk::{Disk, System};
 use crate::executor::Device;
 use crate::plan::ParamTable;
-use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, TrainError, lines_until};
+use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
 
 use super::Error;
 
 /// A run to go on with. Its folder belongs to this process from here on.
 pub struct Resume {
-    pub(super) folder: RunFolder,
+    pub(super) store: Box<dyn Store>,
+    /// The run's folder; none of one in memory.
+    path: Option<PathBuf>,
+    disk: Arc<dyn Disk>,
     /// The run's checkpoints that are good, the newest first.
     pub(super) good: Vec<(Checkpoint, Manifest)>,
     /// The configuration to go on with.
@@ -32,9 +35,10 @@ pub struct Resume {
 
 impl Resume {
     /// A run that has not begun.
-    pub(super) fn new(folder: RunFolder, config: Config) -> Self {
-        let (good, damaged) = (Vec::new(), Vec::new());
-        Self { folder, good, config, forked: None, other_losses: false, device: None, damaged }
+    pub(super) fn new(store: Box<dyn Store>, config: Config) -> Self {
+        let (good, damaged, path) = (Vec::new(), Vec::new(), store.folder().map(Path::to_path_buf));
+        let disk = Arc::new(System);
+        Self { store, path, disk, good, config, forked: None, other_losses: false, device: None, damaged }
     }
 
     /// Takes the folder of a run and finds its newest good checkpoint. A run that was ended before its first checkpoint
@@ -45,7 +49,7 @@ impl Resume {
 
     #[doc(hidden)]
     pub fn open_on(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, Error> {
-        let folder = RunFolder::reopen(path, disk)?;
+        let folder = RunFolder::reopen(path, disk.clone())?;
         let (mut good, mut damaged) = (Vec::new(), Vec::new());
         for checkpoint in folder.checkpoints() {
             match checkpoint.manifest().and_then(|manifest| checkpoint.check(&manifest).map(|()| manifest)) {
@@ -57,8 +61,14 @@ impl Resume {
         let of_record = || Identity::of(path).and_then(|identity| identity.configuration);
         let config = of_checkpoint.or_else(of_record).ok_or_else(|| TrainError::NoRun(path.to_path_buf()))?;
         let of_checkpoint = good.first().map(|(_, manifest)| manifest.origin.device.clone());
-        let device = of_checkpoint.or_else(|| Record::of(path).ok().map(|record| record.device));
-        Ok(Self { folder, good, config, forked: None, other_losses: false, device, damaged })
+        let device = of_checkpoint.or_else(|| Record::in_folder(path).ok().map(|record| record.device));
+        let (store, path) = (Box::new(folder), Some(path.to_path_buf()));
+        Ok(Self { store, path, disk, good, config, forked: None, other_losses: false, device, damaged })
+    }
+
+    /// The run's folder.
+    pub(super) fn path(&self) -> PathBuf {
+        self.path.clone().unwrap_or_default()
     }
 
     /// The configuration to go on with: the run's.
@@ -73,10 +83,8 @@ impl Resume {
 
     /// Goes on in another folder, as another run: everything about it may be changed that leaves the parameters as they are.
     pub fn fork(mut self, to: &Path) -> Result<Self, Error> {
-        let source = self.folder.path().to_path_buf();
-        let folder = RunFolder::claim(to, false, self.folder.disk())?;
-        self.folder = folder;
-        self.forked = Some(source);
+        self.store = Box::new(RunFolder::claim(to, false, self.disk.clone())?);
+        self.forked = self.path.replace(to.to_path_buf());
         Ok(self)
     }
 
@@ -88,7 +96,7 @@ impl Resume {
             None => differences(&self.config, &config),
         };
         if !changes.is_empty() {
-            return Err(Error::Changed { path: self.folder.path().to_path_buf(), changes: changes.join("; ") });
+            return Err(Error::Changed { path: self.path(), changes: changes.join("; ") });
         }
         self.other_losses = self.config.model != config.model || self.config.data != config.data;
         self.config = config;
@@ -97,8 +105,10 @@ impl Resume {
 
     /// The measurements up to a step, and of so many epochs at most.
     pub(super) fn lines(&self, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
-        let source = self.forked.as_deref().unwrap_or(self.folder.path());
-        if step == 0 { Ok(Vec::new()) } else { lines_until(source, step, epochs) }
+        match self.forked.as_ref().or(self.path.as_ref()) {
+            Some(source) if step > 0 => lines_until(source, step, epochs),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The newest state, and the best one if it is another.

@@ -118,7 +118,7 @@ fn marginals(columns: &Columns, cells: &[Vec<Cell>; 2], records: [&Records; 2]) 
                 let numbers = |cells: &Vec<Cell>| {
                     let number = |cell: &Cell| match cell {
                         Cell::Word(level) if !column.levels.is_empty() => level.parse().ok(),
-                        cell => cell.number(column),
+                        cell => cell.number_in(column),
                     };
                     cells.iter().skip(i).step_by(count).filter_map(number).collect::<Vec<f64>>()
                 };
@@ -161,7 +161,7 @@ fn examples(columns: &Columns, cells: [Vec<Cell>; 2]) -> Examples {
             Cell::Word(word) => word.clone(),
             number => {
                 let column = &columns.all[of_table[place].columns.start];
-                number.number(column).map_or_else(String::new, |number| column.form.write(number, column.decimals))
+                number.number_in(column).map_or_else(String::new, |number| column.form.write(number, column.decimals))
             }
         };
         let row = |row: &[Cell]| row.iter().take(shown).enumerate().map(text).collect();

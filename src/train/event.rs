@@ -56,7 +56,7 @@ pub struct EpochReport {
 /// The summary of a finished training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The run's folder.
+    /// The run's folder; empty where it is in memory alone.
     pub run: String,
     /// The adapter's name.
     pub adapter: String,
@@ -130,8 +130,8 @@ pub struct Start<'a> {
     pub steps: u64,
     /// Steps that are done already, of a run that goes on.
     pub done: u64,
-    /// The run's folder.
-    pub folder: &'a Path,
+    /// The run's folder, if it is not in memory alone.
+    pub folder: Option<&'a Path>,
 }
 
 /// Events of a run, from opening the device to the finished page.

@@ -9,7 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, FORMAT, FileRecord, Origin};
+use super::files::Files;
+use super::saving::Saving;
 use super::state::State;
+use super::store::{Store, line};
 use super::{MetricsLine, TrainError, weights};
 use crate::config::Config;
 use crate::disk::{self, Disk, Lines, NotRead};
@@ -35,11 +38,13 @@ pub const MOST_OF_RECORD: u64 = 8 << 20;
 pub const MOST_OF_DATA: u64 = 1 << 30;
 /// The most bytes of a line of measurements.
 pub const MOST_OF_LINE: u64 = 4 << 20;
+/// The run's page.
+pub const PAGE: &str = "report.html";
 const LOCK: &str = "lock";
 const CHECKPOINTS: &str = "checkpoints";
 const IMAGES: &str = "images";
 /// What is drawn from a run, and left to a new run that replaces it.
-const DRAWN: [&str; 3] = [CODES, "report.html", EVALUATION];
+const DRAWN: [&str; 3] = [CODES, PAGE, EVALUATION];
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
     let path = path.to_path_buf();
@@ -71,9 +76,15 @@ pub struct Identity {
 impl Identity {
     /// Of the run in a folder; none if there is no whole record.
     pub fn of(folder: &Path) -> Option<Self> {
-        let path = folder.join(RECORD);
-        fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
-        let identity: Self = serde_json::from_slice(&disk::read(&path, MOST_OF_RECORD).ok()?).ok()?;
+        Self::read(&Files::Folder(folder.to_path_buf()))
+    }
+
+    /// Of the run that these are the files of; none if there is no whole record.
+    pub fn read(files: &Files) -> Option<Self> {
+        if files.folder().is_some() {
+            fs::symlink_metadata(files.path(RECORD)).ok().filter(fs::Metadata::is_file)?;
+        }
+        let identity: Self = serde_json::from_slice(&files.read(RECORD, MOST_OF_RECORD).ok()?).ok()?;
         identity.is_named().then_some(identity)
     }
 
@@ -192,6 +203,24 @@ enum Metrics {
     File(BufWriter<File>),
 }
 
+/// A run's `run.json`.
+pub(super) fn record_of(run: &str, description: &Description) -> Result<String, serde_json::Error> {
+    let identity = Identity {
+        wgvae: env!("CARGO_PKG_VERSION").into(),
+        format: FORMAT,
+        run: run.to_string(),
+        configuration: Some(description.configuration.clone()),
+        config: Some(FileRecord::of(description.config.as_bytes())),
+        data: Some(FileRecord::of(description.data.as_bytes())),
+    };
+    let mut record = match serde_json::to_value(identity)? {
+        serde_json::Value::Object(identity) => identity,
+        _ => Default::default(),
+    };
+    record.extend(description.record.clone());
+    serde_json::to_string_pretty(&record)
+}
+
 impl RunFolder {
     fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Self {
         for folder in [path.to_path_buf(), path.join(CHECKPOINTS)] {
@@ -282,16 +311,6 @@ impl RunFolder {
         Checkpoint::all(&self.file(CHECKPOINTS), &self.run)
     }
 
-    /// Removes checkpoints that a resumed run has found damaged, if they are its own.
-    pub fn discard<'a>(&self, damaged: impl IntoIterator<Item = &'a Path>) {
-        let damaged = damaged.into_iter().map(|path| Checkpoint { step: 0, path: path.to_path_buf() });
-        // Those of another run are somebody's.
-        for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
-            // What stays is written over when training comes there again.
-            let _ = checkpoint.remove(&*self.disk);
-        }
-    }
-
     /// Writes the small files of the run, and the measurements it goes on from. While there is a run to be replaced, they
     /// are kept back.
     pub fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError> {
@@ -310,22 +329,8 @@ impl RunFolder {
         for folder in [IMAGES, CHECKPOINTS].map(|name| self.file(name)) {
             fs::create_dir_all(&folder).map_err(failed(&folder))?;
         }
-        let identity = Identity {
-            wgvae: env!("CARGO_PKG_VERSION").into(),
-            format: FORMAT,
-            run: self.run.clone(),
-            configuration: Some(description.configuration.clone()),
-            config: Some(FileRecord::of(description.config.as_bytes())),
-            data: Some(FileRecord::of(description.data.as_bytes())),
-        };
         let unwritten = |e: serde_json::Error| failed(&self.file(RECORD))(e.into());
-        let mut record = match serde_json::to_value(identity).map_err(unwritten)? {
-            serde_json::Value::Object(identity) => identity,
-            _ => Default::default(),
-        };
-        record.extend(description.record.clone());
-        let record = serde_json::to_string_pretty(&record).map_err(unwritten)?;
-        self.write(RECORD, &record)?;
+        self.write(RECORD, &record_of(&self.run, description).map_err(unwritten)?)?;
         self.write(CONFIG, &description.config)?;
         self.write(DATA, &description.data)
     }
@@ -354,8 +359,7 @@ impl RunFolder {
     /// Appends a line to `metrics.jsonl`.
     pub fn record(&mut self, event: &impl Serialize) -> Result<(), TrainError> {
         let path = self.file(METRICS);
-        let mut line = serde_json::to_vec(event).map_err(|e| failed(&path)(e.into()))?;
-        line.push(b'\n');
+        let line = line(event)?;
         match &mut self.metrics {
             Metrics::Pending(lines) => lines.extend(line),
             Metrics::File(file) => file.write_all(&line).and_then(|()| file.flush()).map_err(failed(&path))?,
@@ -367,7 +371,7 @@ impl RunFolder {
     pub fn rewind(&mut self, step: u64, epochs: usize) -> Result<(), TrainError> {
         match &mut self.metrics {
             Metrics::Pending(lines) => {
-                *lines = whole_lines(lines.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec), step, epochs);
+                *lines = whole_lines(split(lines), step, epochs);
                 Ok(())
             }
             Metrics::File(_) => {
@@ -406,9 +410,7 @@ impl RunFolder {
         if let Some(description) = self.replacing.take() {
             self.replace(&description)?;
         }
-        // Without a test loss yet, the model is what there is. A best one that is not given is the model already.
-        let is_best = state.progress.best.is_none_or(|best| best.step == state.progress.step);
-        if let Some(model) = best.or(is_best.then_some(state)) {
+        if let Some(model) = state.model(best) {
             weights::save(&*self.disk, &self.file(MODEL), params, &model.weights)?;
         }
         self.prune(keep)
@@ -458,6 +460,62 @@ impl RunFolder {
     }
 }
 
+impl Store for RunFolder {
+    fn run(&self) -> &str {
+        self.run()
+    }
+
+    fn files(&self) -> Files {
+        Files::Folder(self.path.clone())
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
+    fn discard(&self, damaged: &[PathBuf]) {
+        let damaged = damaged.iter().map(|path| Checkpoint { step: 0, path: path.clone() });
+        // Those of another run are somebody's.
+        for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
+            // What stays is written over when training comes there again.
+            let _ = checkpoint.remove(&*self.disk);
+        }
+    }
+
+    fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError> {
+        self.begin(description, metrics)
+    }
+
+    fn record(&mut self, line: &MetricsLine) -> Result<(), TrainError> {
+        self.record(line)
+    }
+
+    fn rewind(&mut self, step: u64, epochs: usize) -> Result<(), TrainError> {
+        self.rewind(step, epochs)
+    }
+
+    fn checkpoint(
+        &mut self,
+        saving: &Saving,
+        params: &ParamTable,
+        state: &State,
+        best: Option<&State>,
+    ) -> Result<(), TrainError> {
+        self.checkpoint(&saving.origin, params, state, best, saving.keep)
+    }
+
+    fn last(&self, params: &ParamTable, moments: usize) -> Option<State> {
+        self.checkpoints().into_iter().find_map(|checkpoint| {
+            let manifest = checkpoint.manifest().ok()?;
+            checkpoint.state(&manifest, params, moments).ok()
+        })
+    }
+
+    fn write(&mut self, name: &str, content: &str) -> Result<(), TrainError> {
+        Self::write(self, name, content)
+    }
+}
+
 /// A run that fails before its first step leaves no folder.
 impl Drop for RunFolder {
     fn drop(&mut self) {
@@ -484,7 +542,12 @@ pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, T
     Ok(whole_lines(std::iter::from_fn(|| lines.next().and_then(Result::ok)), step, epochs))
 }
 
-fn whole_lines(lines: impl Iterator<Item = Vec<u8>>, step: u64, epochs: usize) -> Vec<u8> {
+/// The lines of a text, with their ends.
+pub(super) fn split(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec)
+}
+
+pub(super) fn whole_lines(lines: impl Iterator<Item = Vec<u8>>, step: u64, epochs: usize) -> Vec<u8> {
     let mut kept = Vec::new();
     for line in lines {
         let is_before = match serde_json::from_slice(&line) {
@@ -518,8 +581,7 @@ mod tests {
         let kept = [line(50), line(100)];
         for cut in 0..=whole.len() {
             let lines = whole[..cut].matches('\n').count().min(2);
-            let torn = whole.as_bytes()[..cut].split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec);
-            let found = whole_lines(torn, 100, 1);
+            let found = whole_lines(split(&whole.as_bytes()[..cut]), 100, 1);
             assert_eq!(String::from_utf8(found).unwrap(), kept[..lines].concat(), "{cut}");
         }
     }

@@ -6,27 +6,31 @@ mod choice;
 mod device;
 mod diagnosis;
 mod event;
+mod files;
 mod folder;
 mod saving;
 mod schedule;
 mod state;
+mod store;
 mod trainer;
 mod weights;
 
 pub use advice::{Advice, advice};
-pub use checkpoint::{Checkpoint, FORMAT, FileRecord, Manifest, Origin, fingerprint};
+pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MOST_OF_WEIGHTS, Manifest, Origin, fingerprint};
 pub use device::{Chosen, DeviceEvent, DeviceOptions, Opened, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
+pub use files::Files;
 pub use folder::{
     CODES, CONFIG, DATA, Description, EVALUATION, Identity, METRICS, MODEL, MOST_OF_DATA, MOST_OF_LINE, MOST_OF_RECORD,
-    RECORD, RunFolder, checkpoints, is_training, lines_until,
+    PAGE, RECORD, RunFolder, checkpoints, is_training, lines_until,
 };
 pub use saving::{Every, Saving};
 pub use schedule::StepSchedule;
 pub use state::{Fork, Progress, State};
-pub use trainer::{Epoch, SUBMIT_TIME, Trainer, Watch, next_steps_per_submit};
-pub use weights::{LoadError, initial_weights, load, save};
+pub use store::{RunInMemory, Store};
+pub use trainer::{Ended, Epoch, SUBMIT_TIME, Trainer, Watch, next_steps_per_submit};
+pub use weights::{LoadError, initial_weights, load, read, save};
 
 use std::path::PathBuf;
 
@@ -81,23 +85,15 @@ pub enum TrainError {
     },
     /// The device failed while it was trained on.
     #[error("{error}; go on with: wgvae train --resume {}", quoted(folder))]
-    Stopped {
+    Failed {
         /// What happened.
         error: DeviceError,
         /// The folder with the last checkpoint.
         folder: PathBuf,
     },
-    /// The watcher of the run returned an error.
-    #[error(transparent)]
-    Watch(#[from] std::io::Error),
-    /// The run was stopped.
-    #[error("interrupted after step {step}; go on with: wgvae train --resume {}", quoted(folder))]
-    Interrupted {
-        /// Steps done.
-        step: u64,
-        /// The folder with the checkpoint.
-        folder: PathBuf,
-    },
+    /// The watcher of the run returned an error, which the caller gets in place of this one.
+    #[error("the watcher of the run returned an error")]
+    Watch,
 }
 
 const ADVICE: &str = "half, a quarter and an eighth of the learning rate did not help: try --clip 1, a smaller --lr, \

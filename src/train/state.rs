@@ -126,6 +126,12 @@ impl State {
         Self::PREFIXES.into_iter().zip(arenas.map(Vec::as_slice)).collect()
     }
 
+    /// The state whose weights are the model, if it is not there already: without a test loss yet, what there is; else the best one.
+    pub(super) fn model<'a>(&'a self, best: Option<&'a State>) -> Option<&'a State> {
+        let is_best = self.progress.best.is_none_or(|best| best.step == self.progress.step);
+        best.filter(|best| best.progress.step != self.progress.step).or(is_best.then_some(self))
+    }
+
     /// The first number that is not finite, with the name of its tensor.
     pub fn not_finite(&self, params: &ParamTable) -> Option<(String, f32)> {
         self.arenas().into_iter().find_map(|(prefix, arena)| {

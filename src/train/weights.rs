@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
 
-use super::TrainError;
+use super::{Files, MODEL, TrainError};
 use crate::data::Split;
 use crate::disk::{self, Disk};
 use crate::kernels::rng::{Stream, key};
@@ -124,10 +124,17 @@ pub(super) fn most_of_file(params: &ParamTable, arenas: usize) -> u64 {
     (params.count() as u64).saturating_mul(4 * arenas as u64).saturating_add(100_000_008)
 }
 
-/// Reads an arena back.
+/// Reads an arena back from a file.
 pub fn load(path: &Path, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
     let failed = |reason: String| LoadError { path: path.to_path_buf(), reason };
     let bytes = disk::read(path, most_of_file(params, 1)).map_err(|e| failed(e.to_string()))?;
+    arena(&bytes, params, "").map_err(failed)
+}
+
+/// Reads an arena back from a run's model.
+pub fn read(files: &Files, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
+    let failed = |reason: String| LoadError { path: files.path(MODEL), reason };
+    let bytes = files.read(MODEL, most_of_file(params, 1)).map_err(|e| failed(e.to_string()))?;
     arena(&bytes, params, "").map_err(failed)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::common;
-use super::place::{Place, number, table};
+use super::place::{Place, number};
 
 /// The levels of an IDX file of images.
 fn levels(place: &Place, file: &str) -> Vec<u8> {
@@ -94,15 +94,13 @@ fn codes_that_do_not_fill_the_prior_cost_no_more() {
 
 #[test]
 fn what_would_come_back_wrong_is_refused() {
-    let place = Place::new();
-    std::fs::write(place.path("rows.csv"), table()).unwrap();
+    let place = Place::new().with_table();
     let train = "train --data strokes:count=300 --epochs 1 --hidden 16 --latent 3";
     place.done(&format!("{train} --binarise draw --out bits"));
     place.done(&format!("{train} --binarise draw --seed 5 --out others"));
     place.done(&format!("{train} --out grey"));
     place.done(&format!("{train} --likelihood mse --out squares"));
     place.done(&format!("{train} --objective ae --out plain"));
-    place.done("train --data rows.csv --label kind --epochs 1 --out table");
     place.done("compress bits --to bits.wgz");
     place.done("compress bits --to oracle.wgz --device oracle");
     let whole = std::fs::read(place.path("bits.wgz")).unwrap();

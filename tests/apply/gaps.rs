@@ -55,7 +55,7 @@ fn missing_pixels_are_learned_around_and_filled_in() {
     assert!(data["notes"][0].as_str().unwrap().contains("pixels are missing"), "{data}");
     assert_eq!(data["range"]["max"].as_f64(), Some(1.0), "{data}");
 
-    place.done("train --data holes.npy --hidden 128 --epochs 40 --batch 64 --out dense");
+    place.done("train --data holes.npy --hidden 128 --epochs 40 --batch 64 --device cpu --out dense");
     let eval = place.json("eval dense --data new.npy --json");
     assert!((40.0..120.0).contains(&eval["loss"].as_f64().unwrap()), "{eval}");
     place.done("restore dense --data new.npy --to filled.npy");
@@ -67,7 +67,7 @@ fn missing_pixels_are_learned_around_and_filled_in() {
     assert!(restored < 0.62 * black, "{restored}, and {black} in black");
     // Whole images are no others; and a model of whole images fills in what is missing.
     assert!(place.json("eval dense --data whole.npy --json")["loss"].as_f64().unwrap() > 40.0);
-    place.done("train --data strokes:count=1500 --hidden 128 --epochs 20 --out of-whole");
+    place.done("train --data strokes:count=1500 --hidden 128 --epochs 20 --device cpu --out of-whole");
     let done = place.json("restore of-whole --data new.npy --to by-whole.npy --json");
     assert_eq!(done["missing"].as_u64().unwrap(), holes.iter().filter(|value| value.is_nan()).count() as u64);
     assert!(rmse(holes, whole, |i| numbers(&place, "by-whole.npy")[i]) < 0.7 * black);

@@ -197,6 +197,7 @@ fn every_example_of_the_help_runs() {
         let line = example.split("  ").next().unwrap().trim();
         let short = match line.split(' ').next().unwrap() {
             "train" => format!("{} --steps 3", line.replace("--epochs 20", "")),
+            "profile" => line.replace("512", "32"),
             // Another test runs it in full.
             "doctor" => continue,
             _ => line.to_string(),
@@ -212,11 +213,9 @@ fn every_example_of_the_help_runs() {
 #[test]
 fn what_does_not_fit_is_refused_in_one_sentence() {
     let Some(place) = Place::with_adapter() else { return };
-    std::fs::write(place.path("rows.csv"), table()).unwrap();
+    let place = place.with_table().with_plain();
     std::fs::write(place.path("other.csv"), "a,b\n1,2\n3,4\n").unwrap();
     std::fs::write(place.path("z.csv"), "p,q,r\n1,2,3\n").unwrap();
-    place.done("train --data rows.csv --label kind --epochs 1 --out table");
-    place.done("train --preset autoencoder --data strokes:count=300 --epochs 1 --out plain");
     for (line, code, reason) in [
         ("eval nowhere", 3, "nowhere holds no finished run"),
         ("eval table --data gone.csv", 3, "gone.csv"),

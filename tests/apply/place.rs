@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -30,13 +32,31 @@ impl Place {
     }
 
     pub fn wgvae(&self, line: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wgvae"))
+        let start = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_wgvae"))
             .args(line.split_whitespace())
             .current_dir(self.folder.path())
             .env("WGVAE_TUNE", "off")
             .env("WGVAE_DEVICE", self.device)
             .output()
-            .unwrap()
+            .unwrap();
+        eprintln!("{:>7.2} s  {line}", start.elapsed().as_secs_f64());
+        output
+    }
+
+    /// What a terminal shows of a command.
+    #[cfg(target_os = "linux")]
+    pub fn on_terminal(&self, line: &str) -> String {
+        let line = format!("{} {line}", env!("CARGO_BIN_EXE_wgvae"));
+        let output = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(self.folder.path())
+            .env("WGVAE_DEVICE", self.device)
+            .env("TERM", "xterm")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Runs a command that must succeed, and returns its output.
@@ -45,6 +65,31 @@ impl Place {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{line}: {err}");
         out.into_owned()
+    }
+
+    /// A run of one epoch on the rows of `rows.csv`, which is trained once for all tests, and its data.
+    pub fn with_table(self) -> Self {
+        static TRAINED: OnceLock<Place> = OnceLock::new();
+        self.copied(&TRAINED, "table", "train --data rows.csv --label kind --epochs 1")
+    }
+
+    /// A plain autoencoder of few strokes, which is trained once for all tests.
+    pub fn with_plain(self) -> Self {
+        static TRAINED: OnceLock<Place> = OnceLock::new();
+        self.copied(&TRAINED, "plain", "train --preset autoencoder --data strokes:count=300 --epochs 1")
+    }
+
+    /// A copy of a run that is trained in a place of its own.
+    fn copied(self, trained: &'static OnceLock<Place>, run: &str, train: &str) -> Self {
+        let from = trained.get_or_init(|| {
+            let place = Self { device: self.device, ..Self::new() };
+            std::fs::write(place.path("rows.csv"), table()).unwrap();
+            place.done(&format!("{train} --out {run}"));
+            place
+        });
+        std::fs::copy(from.path("rows.csv"), self.path("rows.csv")).unwrap();
+        copy(&from.path(run), &self.path(run));
+        self
     }
 
     /// Runs a command, and returns its output, or what it says went wrong.
@@ -73,6 +118,18 @@ impl Place {
 
     pub fn json(&self, line: &str) -> Value {
         serde_json::from_str(self.done(line).lines().last().unwrap()).unwrap()
+    }
+}
+
+/// Copies a folder.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => _ = std::fs::copy(entry.path(), target).unwrap(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tables with columns of every kind.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use super::place::{Place, read};
 
@@ -61,7 +62,9 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
     let kinds: Vec<&str> = data["columns"].as_array().unwrap().iter().map(|c| c["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["number", "positive", "count", "category", "yes-no"]);
     assert!(data["columns"][0]["missing"].as_u64().unwrap() > 40, "{data}");
-    place.done("train --data train.csv --steps 2500 --out people");
+    let start = Instant::now();
+    place.done("train --data train.csv --steps 2500 --device cpu --out people");
+    let trained = start.elapsed();
     let eval = place.json("eval people --json");
     assert!(eval["no_bits"].as_str().unwrap().contains("missing"), "{eval}");
     assert!(place.json("eval people --data new.csv --json")["bits_per_dimension"].as_f64().unwrap() > 0.0);
@@ -137,7 +140,9 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
     assert_eq!(alone["strangest"][0]["score"], found["strangest"][0]["score"]);
 
     // What is there stays as it is, digit by digit; what is not is filled in.
-    place.done("restore people --data train.csv --to filled.csv");
+    let start = Instant::now();
+    place.done("restore people --data train.csv --device cpu --to filled.csv");
+    assert!(start.elapsed() < 2 * trained, "{:?} to restore what took {trained:?} to train", start.elapsed());
     let (blank, filled) = (records(&read(&place.path("train.csv"))), records(&read(&place.path("filled.csv"))));
     assert_eq!(filled.len(), blank.len());
     let mut gaps = 0;
@@ -150,6 +155,17 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
         }
     }
     assert!(gaps > 250, "{gaps}");
+    // A terminal shows how far it is.
+    #[cfg(target_os = "linux")]
+    for (line, what) in [
+        ("anomaly people --data new.csv --to x.csv", "scoring"),
+        ("restore people --data new.csv --hole age --to x.csv", "restore"),
+    ] {
+        let shown = |seen: &str| seen.contains(&format!("{what:8} ")) && seen.contains(" left");
+        assert!(shown(&place.on_terminal(line)), "{line}: {}", place.on_terminal(line));
+        assert!(!shown(&place.on_terminal(&format!("{line} --json"))), "{line}");
+        assert!(!shown(&String::from_utf8_lossy(&place.wgvae(line).stderr)), "{line}");
+    }
     // Counts with as long a tail as these leave nothing to be seen in 200 rows.
     for hole in ["age", "income"] {
         let done = place.json(&format!("restore people --data new.csv --hole {hole} --damage --json --to x.csv"));
@@ -165,7 +181,7 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
     }
 
     // Of 19 completions, the truth is as often below all but two, or above, as it should be.
-    place.done("restore people --data new.csv --hole age,visits --damage --draws 19 --to completed.csv");
+    place.done("restore people --data new.csv --hole age,visits --damage --draws 19 --device cpu --to completed.csv");
     let (truth, drawn) = (records(&read(&place.path("new.csv"))), records(&read(&place.path("completed.csv"))));
     assert_eq!(drawn.len(), 19 * truth.len());
     let mut inside = 0;

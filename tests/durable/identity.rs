@@ -22,7 +22,7 @@ fn edited(run: &Path, name: &serde_json::Value) {
 fn a_run_is_named_by_hexadecimal_digits_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole");
-    run::train(config("[train]\nsteps = 6"), data(), &options(&whole), &mut |_| Ok(())).unwrap();
+    run::train(config("[train]\nsteps = 6"), data(), &options(&whole), |_| ()).unwrap();
     let name = Identity::of(&whole).unwrap().run;
     let victim = folder.path().join("victim");
     std::fs::create_dir(&victim).unwrap();
@@ -55,7 +55,7 @@ fn a_run_is_named_by_hexadecimal_digits_and_nothing_else() {
         assert!(Identity::of(&path).is_none(), "{wrong:?}");
         assert!(matches!(Resume::open(&path), Err(Error::Train(TrainError::NoRun(_)))), "{wrong:?}");
         let replaced = RunOptions { replace: true, ..options(&path) };
-        let outcome = run::train(config(""), data(), &replaced, &mut |_| Ok(()));
+        let outcome = run::train(config(""), data(), &replaced, |_| ());
         assert!(matches!(outcome, Err(Error::Train(TrainError::Occupied(_)))), "{wrong:?}");
         assert_eq!(std::fs::read(path.join("run.json")).unwrap(), before);
         std::fs::remove_dir_all(&path).unwrap();
@@ -70,8 +70,8 @@ fn a_run_is_named_by_hexadecimal_digits_and_nothing_else() {
 fn checkpoints_of_another_run_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let [run, other] = ["run", "other"].map(|name| folder.path().join(name));
-    run::train(config("[train]\nsteps = 12"), data(), &options(&run), &mut |_| Ok(())).unwrap();
-    run::train(config("[train]\nsteps = 30\nseed = 9"), data(), &options(&other), &mut |_| Ok(())).unwrap();
+    run::train(config("[train]\nsteps = 12"), data(), &options(&run), |_| ()).unwrap();
+    run::train(config("[train]\nsteps = 30\nseed = 9"), data(), &options(&other), |_| ()).unwrap();
     let expected = model(&run);
     let name = Identity::of(&run).unwrap().run;
     let of = |path: &Path| Checkpoint::all(&path.join("checkpoints"), &Identity::of(path).unwrap().run);

@@ -8,7 +8,7 @@ use wgvae::data::Dataset;
 use wgvae::disk::Disk;
 use wgvae::executor::{Device, DeviceChoice};
 use wgvae::kernels::rng::threefry2x32;
-use wgvae::run::{self, Error, Finished, Resume, RunOptions};
+use wgvae::run::{self, Error, Finished, Place, Resume, RunOptions};
 use wgvae::train::{DeviceOptions, Every, FORMAT, Origin, RunFolder, Saving, Tune};
 
 /// Numbers below `end` that depend on a seed and a count alone.
@@ -21,7 +21,8 @@ pub fn options(folder: &Path) -> RunOptions {
     let device = DeviceOptions { device: DeviceChoice::Cpu, tune: Tune::Off, ..DeviceOptions::default() };
     RunOptions {
         device,
-        folder: Some(folder.to_path_buf()),
+        place: Place::Folder(folder.to_path_buf()),
+        finish_when_stopped: false,
         checkpoint_every: Every::Steps(3),
         ..RunOptions::default()
     }
@@ -44,7 +45,7 @@ pub fn model(folder: &Path) -> Vec<u8> {
 /// Goes on with a run until it is finished or fails.
 pub fn go_on(folder: &Path, disk: Arc<dyn Disk>, options: &RunOptions) -> Result<Finished, Error> {
     let from = Resume::open_on(folder, disk)?;
-    run::resume(from, data(), options, &mut |_| Ok(()))
+    run::resume(from, data(), options, |_| ())
 }
 
 pub fn saving(run: &RunFolder, config: &Config, steps: u64) -> Saving {

@@ -54,7 +54,7 @@ impl RoundedCodes {
             true => Ok(self.values(model.prior())),
             false => Err(RunError::Unfit(format!(
                 "the codes were made with another model than that of {}: give the run that they were made with",
-                model.path().display()
+                model.files()
             ))),
         }
     }

@@ -81,7 +81,7 @@ impl File {
         if weights != self.model {
             return Err(RunError::Unfit(format!(
                 "the file was made with another model than that of {}: give the run that it was made with",
-                model.path().display()
+                model.files()
             )));
         }
         if numbers != self.numbers {

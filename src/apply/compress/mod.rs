@@ -52,7 +52,7 @@ impl Alphabet {
             likelihood if likelihood.is_density() && run.config.data.binarise != Binarise::None => {
                 Err(RunError::Unfit(format!(
                     "{} was trained on zeros and ones with a density ({}), under which they have no probabilities: train with bernoulli",
-                    run.path.display(),
+                    run.files,
                     likelihood.name()
                 )))
             }
@@ -60,17 +60,17 @@ impl Alphabet {
                 true => Ok(Alphabet::Levels),
                 false => Err(RunError::Unfit(format!(
                     "{} was trained on numbers that have no finite set of values: compression is for images of levels and for zeros and ones",
-                    run.path.display()
+                    run.files
                 ))),
             },
             Likelihood::Mse => Err(RunError::Unfit(format!(
                 "mse is no likelihood, so rows have no probabilities under {}: train with gaussian-learned, or with bernoulli and \
                  --binarise",
-                run.path.display()
+                run.files
             ))),
             _ => Err(RunError::Unfit(format!(
                 "{} has the likelihood of a table: compression is for images of levels and for zeros and ones",
-                run.path.display()
+                run.files
             ))),
         }
     }
@@ -183,7 +183,7 @@ impl<'a> Coder<'a> {
         let places: Vec<(f64, f64)> =
             mean.into_iter().zip(deviation.iter().map(|deviation| WIDER * deviation)).collect();
         if !places.iter().all(|(mean, deviation)| mean.is_finite() && deviation.is_normal()) {
-            return Err(RunError::Unfit(format!("the prior of {} is not finite", run.path.display())));
+            return Err(RunError::Unfit(format!("the prior of {} is not finite", run.files)));
         }
         let levels = Levels::of(model);
         let (width, classes) = (model.width(), run.told_classes().unwrap_or(0) as u32);

@@ -1,32 +1,31 @@
 //! The file of a mixture: `weights (C, K)`, `means (K, Z)`, `factors (K, Z, Z)` or `(K, Z)`, and the checksum of the model that it
 //! is of.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::Mixture;
 use crate::apply::RunError;
-use crate::disk::{self, Disk};
-use crate::train::FileRecord;
+use crate::disk::Disk;
+use crate::train::{CODES, Files, MODEL};
 
 /// More parts than any mixture has.
 const MOST_PARTS: u64 = 1024;
 /// What is in the file beside their numbers.
 const MOST_BESIDE: u64 = 1 << 20;
 
-fn unread(path: &Path) -> impl Fn(String) -> RunError {
-    let path = path.to_path_buf();
+fn unread(path: PathBuf) -> impl Fn(String) -> RunError {
     move |reason| RunError::Damaged { path: path.clone(), reason }
 }
 
-fn checksum(model: &Path) -> Result<String, RunError> {
-    Ok(FileRecord::of_file(model).map_err(|e| unread(model)(e.to_string()))?.checksum)
+fn checksum(files: &Files) -> Result<String, RunError> {
+    Ok(files.record(MODEL).map_err(|e| unread(files.path(MODEL))(e.to_string()))?.checksum)
 }
 
-pub fn save(mixture: &Mixture, disk: &dyn Disk, path: &Path, model: &Path) -> Result<(), RunError> {
-    let of_model = checksum(model)?;
+pub fn save(mixture: &Mixture, disk: &dyn Disk, files: &Files) -> Result<(), RunError> {
+    let of_model = checksum(files)?;
     let (parts, latent) = (mixture.parts(), mixture.latent);
     let factors = match mixture.factors.len() == parts * latent {
         true => vec![parts, latent],
@@ -40,7 +39,7 @@ pub fn save(mixture: &Mixture, disk: &dyn Disk, path: &Path, model: &Path) -> Re
     let bytes = tensors.map(|(name, shape, values)| {
         (name, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
     });
-    let failed = |e: &dyn std::fmt::Display| RunError::Write { path: path.to_path_buf(), reason: e.to_string() };
+    let failed = |e: &dyn std::fmt::Display| RunError::Write { path: files.path(CODES), reason: e.to_string() };
     let views = bytes
         .iter()
         .map(|(name, shape, bytes)| Ok((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
@@ -48,22 +47,22 @@ pub fn save(mixture: &Mixture, disk: &dyn Disk, path: &Path, model: &Path) -> Re
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| failed(&e))?;
     let content = safetensors::serialize(views, None).map_err(|e| failed(&e))?;
-    disk::replace(disk, path, &content).map(drop).map_err(|e| failed(&e))
+    files.write(disk, CODES, &content).map_err(|e| failed(&e))
 }
 
 /// None if there is no file, or if it is of another model.
-pub fn load(path: &Path, model: &Path, latent: usize, classes: Option<usize>) -> Result<Option<Mixture>, RunError> {
-    if !path.exists() {
+pub fn load(files: &Files, latent: usize, classes: Option<usize>) -> Result<Option<Mixture>, RunError> {
+    if !files.has(CODES) {
         return Ok(None);
     }
-    let damaged = unread(path);
+    let damaged = unread(files.path(CODES));
     // The largest that is fitted: a covariance of each of its parts.
     let of_part = (latent as u64 * (latent as u64 + 1)).saturating_add(classes.unwrap_or(1) as u64);
     let limit = of_part.saturating_mul(4 * MOST_PARTS).saturating_add(MOST_BESIDE);
-    let content = disk::read(path, limit).map_err(|e| damaged(e.to_string()))?;
+    let content = files.read(CODES, limit).map_err(|e| damaged(e.to_string()))?;
     let file = SafeTensors::deserialize(&content).map_err(|e| damaged(e.to_string()))?;
     let of_model = file.tensor("model").map_err(|e| damaged(e.to_string()))?;
-    if of_model.data() != checksum(model)?.as_bytes() {
+    if of_model.data() != checksum(files)?.as_bytes() {
         return Ok(None);
     }
     let values = |name: &str, is_fit: &dyn Fn(&[usize]) -> bool| -> Result<Vec<f32>, RunError> {

@@ -13,7 +13,7 @@ use crate::data::{Split, Values};
 use crate::disk::Disk;
 use crate::kernels::rng::{Stream, key};
 use crate::oracle;
-use crate::train::{CODES, DeviceOptions, MODEL, StepSchedule};
+use crate::train::{DeviceOptions, StepSchedule};
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
 pub(crate) const MOST_ROWS: usize = 30_000;
@@ -47,10 +47,10 @@ impl Mixture {
 
     /// The mixture of a run, as it was saved; none if there is none for the model as it is now.
     pub fn of(run: &Run) -> Result<Option<Self>, RunError> {
-        file::load(&run.path.join(CODES), &run.path.join(MODEL), run.config.model.latent, run.told_classes())
+        file::load(&run.files, run.config.model.latent, run.told_classes())
     }
 
-    /// Fits the mixture of a run's model to codes of training rows, and saves it in the run's folder.
+    /// Fits the mixture of a run's model to codes of training rows, and saves it with the run.
     pub fn make(
         run: &Run,
         model: &mut Applied,
@@ -67,7 +67,7 @@ impl Mixture {
 
     /// Saves it as that of a run's model.
     pub fn save(&self, run: &Run, disk: &dyn Disk) -> Result<(), RunError> {
-        file::save(self, disk, &run.path.join(CODES), &run.path.join(MODEL))
+        file::save(self, disk, &run.files)
     }
 
     /// Parts.
@@ -116,6 +116,7 @@ mod tests {
     use super::*;
     use crate::disk::System;
     use crate::executor::DeviceChoice;
+    use crate::train::Files;
 
     fn device() -> DeviceOptions {
         DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() }
@@ -198,29 +199,30 @@ mod tests {
     #[test]
     fn files_are_of_one_model_and_damage_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let [path, model] = ["codes.safetensors", "model.safetensors"].map(|name| folder.path().join(name));
+        let files = Files::Folder(folder.path().to_path_buf());
+        let [path, model] = ["codes.safetensors", "model.safetensors"].map(|name| files.path(name));
         std::fs::write(&model, "weights").unwrap();
-        assert_eq!(file::load(&path, &model, 2, None).unwrap(), None);
+        assert_eq!(file::load(&files, 2, None).unwrap(), None);
         let (codes, _) = corners(100);
         let mixture = Mixture::fit(&codes, None, &device(), 1).unwrap();
-        file::save(&mixture, &System, &path, &model).unwrap();
-        assert_eq!(file::load(&path, &model, 2, None).unwrap(), Some(mixture.clone()));
-        assert!(file::load(&path, &model, 3, None).is_err());
-        assert!(file::load(&path, &model, 2, Some(4)).is_err());
+        file::save(&mixture, &System, &files).unwrap();
+        assert_eq!(file::load(&files, 2, None).unwrap(), Some(mixture.clone()));
+        assert!(file::load(&files, 3, None).is_err());
+        assert!(file::load(&files, 2, Some(4)).is_err());
         let whole = std::fs::read(&path).unwrap();
         for damaged in [&whole[..whole.len() - 1], b"", b"codes"] {
             std::fs::write(&path, damaged).unwrap();
-            assert!(file::load(&path, &model, 2, None).is_err());
+            assert!(file::load(&files, 2, None).is_err());
         }
         for wrong in [
             Mixture { weights: vec![0.0; mixture.parts()], ..mixture.clone() },
             Mixture { means: vec![f32::NAN; mixture.means.len()], ..mixture.clone() },
         ] {
-            file::save(&wrong, &System, &path, &model).unwrap();
-            assert!(file::load(&path, &model, 2, None).is_err());
+            file::save(&wrong, &System, &files).unwrap();
+            assert!(file::load(&files, 2, None).is_err());
         }
-        file::save(&mixture, &System, &path, &model).unwrap();
+        file::save(&mixture, &System, &files).unwrap();
         std::fs::write(&model, "other weights").unwrap();
-        assert_eq!(file::load(&path, &model, 2, None).unwrap(), None);
+        assert_eq!(file::load(&files, 2, None).unwrap(), None);
     }
 }

@@ -124,7 +124,7 @@ fn comparable(column: &Column, places: &HashMap<&str, usize>, cell: &Cell) -> (f
         let place = places.get(word.as_str()).copied().unwrap_or(column.words.len().saturating_sub(1));
         return (place as f32, place as i64);
     }
-    let Some(number) = cell.number(column) else { return (f32::NAN, i64::MIN) };
+    let Some(number) = cell.number_in(column) else { return (f32::NAN, i64::MIN) };
     let value = column.to_value(number);
     let key = match column.decimals {
         Some(decimals) => number * 10_f64.powi(decimals.into()),

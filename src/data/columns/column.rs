@@ -52,6 +52,9 @@ pub struct Details {
     /// Words where numbers are, which count as missing and stay in the table as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub odd: Vec<String>,
+    /// Whether words that look like numbers or truth values are words all the same, as a table with types has them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub are_words: bool,
     /// Rare words, which the last word stands for, the most frequent first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub grouped: Vec<Grouped>,
@@ -69,6 +72,7 @@ impl Details {
         part: None,
         missing: Vec::new(),
         odd: Vec::new(),
+        are_words: false,
         grouped: Vec::new(),
         levels: Vec::new(),
         quantiles: Quantiles::NONE,
@@ -135,6 +139,8 @@ pub enum Cell {
     Number(f32),
     /// A number of twice the precision.
     Exact(f64),
+    /// A truth value.
+    Truth(bool),
     /// A word.
     Word(String),
     /// Nothing.
@@ -143,13 +149,13 @@ pub enum Cell {
 
 impl Cell {
     /// The number that it is, in a column of numbers.
-    pub fn number(&self, column: &Column) -> Option<f64> {
+    pub fn number_in(&self, column: &Column) -> Option<f64> {
         match self {
             Cell::Number(number) => Some((*number).into()),
             Cell::Exact(number) => Some(*number),
             // Days and times are text.
             Cell::Word(word) => column.form.read(word),
-            Cell::Missing => None,
+            Cell::Truth(_) | Cell::Missing => None,
         }
     }
 }
@@ -226,6 +232,17 @@ fn compressed(deviations: f64) -> f64 {
 fn expanded(value: f64) -> f64 {
     let beyond = value.abs() - FAR;
     if beyond > 0.0 { (FAR + beyond.min(80.0).exp_m1()).copysign(value) } else { value }
+}
+
+/// The truth value that a word is.
+pub(crate) fn truth(word: &str) -> Option<bool> {
+    let is = |truth: &str| word.eq_ignore_ascii_case(truth);
+    (is("true") || is("false")).then(|| is("true"))
+}
+
+/// The number that a word is, if it is written as programs write it: `4` is a number, `04` is a word.
+fn usual_number(word: &str) -> Option<f64> {
+    word.parse().ok().filter(|number: &f64| number.is_finite() && number.to_string() == word)
 }
 
 /// A number as a sentence shows it: with six digits behind the point at most, or an exponent.
@@ -455,6 +472,19 @@ impl Column {
             (_, Some(_)) if shown != Provenance::Mean => Cell::Exact(number),
             _ if self.offset == 0.0 => Cell::Number(number as f32),
             _ => Cell::Exact(number),
+        }
+    }
+
+    /// A cell as a table with types has it: words that are numbers or truth values are that.
+    pub(super) fn typed(&self) -> impl Fn(Cell) -> Cell + use<> {
+        let is_of_words = self.kind.is_of_words() && self.part.is_none() && !self.are_words;
+        let all_words = || self.words.iter().chain(self.grouped.iter().map(|grouped| &grouped.word));
+        let are_truths = is_of_words && all_words().all(|word| truth(word).is_some());
+        let are_numbers = is_of_words && all_words().all(|word| usual_number(word).is_some());
+        move |cell| match cell {
+            Cell::Word(word) if are_truths => truth(&word).map_or(Cell::Word(word), Cell::Truth),
+            Cell::Word(word) if are_numbers => usual_number(&word).map_or(Cell::Word(word), Cell::Exact),
+            cell => cell,
         }
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub use column::{Cell, Column, Details, Grouped, Part, Provenance};
-pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word, nearest_level};
+pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word, nearest_level, truth};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, LEAST_OF_EACH, MOST_CODES, MOST_WORDS};
@@ -22,7 +22,7 @@ pub(crate) use quantiles::normal_quantile;
 pub use relations::Relation;
 
 use super::table::Dialect;
-use super::{Split, Unseen, Values};
+use super::{Split, Table, Unseen, Values};
 use crate::plan::{MISSING, is_missing};
 
 /// What a raw cell holds in place of a word that a model does not know, or of a word where numbers are.
@@ -261,6 +261,7 @@ impl Columns {
             Cell::Number(number) => Some(self.all[column].form.write((*number).into(), None)),
             Cell::Exact(number) => Some(self.all[column].form.write(*number, Some(u8::MAX))),
             Cell::Word(word) => Some(word.clone()),
+            Cell::Truth(truth) => Some(truth.to_string()),
             Cell::Missing => None,
         };
         let join = |row: &[Cell], columns: Range<usize>| match columns.len() {
@@ -276,6 +277,18 @@ impl Columns {
             .collect()
     }
 
+    /// Cells `(N, C)` as a table in memory, with its columns and their types.
+    pub fn table(&self, cells: Vec<Cell>) -> Table {
+        let of_table = self.of_table();
+        let mut columns: Vec<Vec<Cell>> = of_table.iter().map(|_| Vec::new()).collect();
+        let typed: Vec<_> = of_table.iter().map(|column| self.all[column.columns.start].typed()).collect();
+        for (place, cell) in self.joined(cells).into_iter().enumerate() {
+            let column = place % of_table.len().max(1);
+            columns[column].push(typed[column](cell));
+        }
+        of_table.iter().zip(columns).fold(Table::new(), |table, (column, cells)| table.with(column.name, cells))
+    }
+
     /// Cells `(N, C)` as numbers: of words the numbers they are, or their places; NaN where one is missing.
     pub fn numbers_of(&self, cells: &[Cell]) -> Vec<f32> {
         let codes: Vec<Vec<f32>> = self.all.iter().map(Column::codes).collect();
@@ -289,6 +302,7 @@ impl Columns {
                     None if self.all[column].kind.is_of_words() => codes[column].len() as f32 - 1.0,
                     None => self.all[column].form.read(word).map_or(f32::NAN, |number| number as f32),
                 },
+                Cell::Truth(truth) => f32::from(*truth),
                 Cell::Missing => f32::NAN,
             }
         };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::Unit;
 use super::super::raw::MOST_COLUMNS;
-use super::super::{DataError, bytes};
+use super::super::{DataError, Table, bytes};
 use super::dialect::{self, Dialect, Encoding, Separator};
 use super::layout::Layout;
 #[cfg(feature = "parquet")]
@@ -12,12 +12,12 @@ use super::parquet::Parquet;
 use super::records::{Record, records};
 
 /// A table that can be read, several times if need be.
-pub struct Content {
+pub struct Content<'a> {
     path: PathBuf,
-    form: Form,
+    form: Form<'a>,
 }
 
-enum Form {
+enum Form<'a> {
     Text {
         text: String,
         separator: Separator,
@@ -27,6 +27,7 @@ enum Form {
     },
     #[cfg(feature = "parquet")]
     Parquet(Parquet),
+    Memory(&'a Table),
 }
 
 /// The first bytes of a Parquet file, and its last ones.
@@ -35,7 +36,12 @@ pub const PARQUET: [u8; 4] = *b"PAR1";
 /// Rows, in order.
 pub type Records<'a> = Box<dyn Iterator<Item = Result<Record, DataError>> + 'a>;
 
-impl Content {
+impl<'a> Content<'a> {
+    /// A table in memory; the name is that of its source.
+    pub fn in_memory(name: &str, table: &'a Table) -> Self {
+        Self { path: name.into(), form: Form::Memory(table) }
+    }
+
     pub fn open(path: &Path) -> Result<Self, DataError> {
         // Before all of it is read: a text has no zeros at its beginning, or begins like UTF-16.
         let head = bytes::head(path)?;
@@ -69,6 +75,7 @@ impl Content {
             Form::Text { text, separator, .. } => Layout::find(&self.path, text, *separator),
             #[cfg(feature = "parquet")]
             Form::Parquet(parquet) => Ok(parquet.layout()),
+            Form::Memory(table) => Ok(Layout::named(table.names().map(String::from).collect())),
         }
     }
 
@@ -93,6 +100,10 @@ impl Content {
             }
             #[cfg(feature = "parquet")]
             Form::Parquet(parquet) => parquet.rows(),
+            Form::Memory(table) => Ok(Box::new((0..table.rows()).map(|row| {
+                let cells = table.row(row).cloned().collect();
+                Ok(Record::of_cells(row as u64 + 1, cells))
+            }))),
         }
     }
 
@@ -102,6 +113,7 @@ impl Content {
             Form::Text { .. } => Unit::Line,
             #[cfg(feature = "parquet")]
             Form::Parquet(_) => Unit::Row,
+            Form::Memory(_) => Unit::Row,
         }
     }
 
@@ -121,6 +133,7 @@ impl Content {
             }),
             #[cfg(feature = "parquet")]
             Form::Parquet(_) => None,
+            Form::Memory(_) => None,
         }
     }
 
@@ -130,16 +143,17 @@ impl Content {
             Form::Text { separator, .. } => separator.decimal_comma(),
             #[cfg(feature = "parquet")]
             Form::Parquet(_) => false,
+            Form::Memory(_) => false,
         }
     }
 
     /// Whether a column is known to hold words, whatever they look like.
-    #[cfg_attr(not(feature = "parquet"), expect(unused_variables, reason = "a text has no such columns"))]
     pub fn is_of_words(&self, column: usize) -> bool {
         match &self.form {
             Form::Text { .. } => false,
             #[cfg(feature = "parquet")]
             Form::Parquet(parquet) => parquet.is_of_words(column),
+            Form::Memory(table) => table.is_of_words(column),
         }
     }
 
@@ -154,17 +168,18 @@ impl Content {
             }
             #[cfg(feature = "parquet")]
             Form::Parquet(parquet) => (parquet.count(), parquet.count().saturating_mul(columns)),
+            Form::Memory(table) => (table.rows(), table.rows().saturating_mul(columns)),
         }
     }
 }
 
 #[cfg(feature = "parquet")]
-fn parquet(path: &Path) -> Result<Form, DataError> {
+fn parquet(path: &Path) -> Result<Form<'static>, DataError> {
     Ok(Form::Parquet(Parquet::open(path)?))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn parquet(path: &Path) -> Result<Form, DataError> {
+fn parquet(path: &Path) -> Result<Form<'static>, DataError> {
     let reason = "it is a Parquet file, which this build cannot read: build it with the feature parquet";
     Err(DataError::unusable(path.display(), reason))
 }

@@ -45,23 +45,28 @@ impl Separator {
         let lines = lines(text).map(|(_, line)| line).filter(|line| !line.trim().is_empty());
         let lines: Vec<&str> = sample(lines, SAMPLED_BYTES, |line| line.len());
         let rate = |separator: &Separator| {
-            let split: Vec<Vec<&str>> = lines.iter().map(|line| separator.split(line)).collect();
-            let width = split.last().map_or(0, Vec::len);
-            let alike = split.iter().filter(|fields| fields.len() == width).count();
-            let regular = width > 1 && 10 * alike >= 9 * split.len();
             // With a unit, too: of `5,2 %` between semicolons, `5` between commas would be the only number else.
             let is_number = |text: &&&str| field::is_number(text, separator.decimal_comma());
-            let numbers = split.iter().flatten().filter(is_number).count();
-            (regular, if regular { numbers } else { 0 }, split.iter().map(Vec::len).sum::<usize>())
+            // Line by line: the fields of a wide table take many times the room of its text.
+            let of_line = |line: &&str| {
+                let fields = separator.split(line);
+                (fields.len(), fields.iter().filter(is_number).count())
+            };
+            let counts: Vec<(usize, usize)> = lines.iter().map(of_line).collect();
+            let width = counts.last().map_or(0, |(fields, _)| *fields);
+            let alike = counts.iter().filter(|(fields, _)| *fields == width).count();
+            let regular = width > 1 && 10 * alike >= 9 * counts.len();
+            let numbers = counts.iter().map(|(_, numbers)| numbers).sum();
+            (regular, if regular { numbers } else { 0 }, counts.iter().map(|(fields, _)| fields).sum::<usize>())
         };
         let best = SEPARATORS.iter().rev().max_by_key(|separator| match (separator, rate(separator)) {
             // Text contains spaces that separate nothing, such as that of `12 kg`: they need numbers as evidence, and none of the other
             // separators between them.
             (Separator::Space, (regular, numbers, _)) => {
                 let is_joined = |field: &&str| !field.starts_with('"') && field.contains([',', ';', '|']);
-                let fields: Vec<Vec<&str>> = lines.iter().map(|line| separator.split(line)).collect();
-                let is_free = !fields.iter().flatten().any(is_joined)
-                    && fields.first().map(Vec::len) == fields.last().map(Vec::len);
+                let width = |line: Option<&&str>| line.map(|line| separator.split(line).len());
+                let is_free = width(lines.first()) == width(lines.last())
+                    && !lines.iter().any(|line| separator.split(line).iter().any(is_joined));
                 (regular && numbers > 0 && is_free, if is_free { numbers } else { 0 }, 0)
             }
             (Separator::Byte(_), rate) => rate,
@@ -71,7 +76,13 @@ impl Separator {
 
     /// The fields of a line; separators inside quotes do not count.
     pub fn split(self, line: &str) -> Vec<&str> {
-        let mut fields = Vec::new();
+        // Of a wide table at once: while a vector grows to such a size, an allocator keeps room of all the sizes between.
+        let mut fields = match self {
+            Separator::Byte(separator) => {
+                Vec::with_capacity(1 + line.bytes().filter(|byte| *byte == separator).count())
+            }
+            Separator::Space => Vec::new(),
+        };
         let (mut start, mut quoted, mut empty) = (0, false, true);
         for (place, byte) in line.bytes().enumerate() {
             let separates = match self {

@@ -65,7 +65,6 @@ impl Layout {
     }
 
     /// The columns of a file that names them itself.
-    #[cfg(feature = "parquet")]
     pub fn named(mut names: Vec<String>) -> Self {
         make_unique(&mut names);
         Self { names, above: 0, row_names: None, has_header: true, notes: Vec::new() }
@@ -147,12 +146,18 @@ impl Layout {
 
 /// Gives every column a name of its own.
 fn make_unique(names: &mut [String]) {
+    for (place, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
+        *name = format!("column {}", place + 1);
+    }
+    // Of very many names, most of which are, a copy takes much room.
+    let mut order: Vec<u32> = (0..names.len() as u32).collect();
+    order.sort_unstable_by(|a, b| names[*a as usize].cmp(&names[*b as usize]));
+    if order.windows(2).all(|pair| names[pair[0] as usize] != names[pair[1] as usize]) {
+        return;
+    }
     let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
     let mut doubles: HashMap<String, usize> = HashMap::new();
-    for (place, name) in names.iter_mut().enumerate() {
-        if name.is_empty() {
-            *name = format!("column {}", place + 1);
-        }
+    for name in names.iter_mut() {
         if !taken.insert(name.clone()) {
             // The number goes on from the last one of this name.
             let double = doubles.entry(name.clone()).or_default();

@@ -17,8 +17,8 @@ mod words;
 
 use std::path::Path;
 
-use super::DataError;
 use super::raw::{Raw, Request};
+use super::{DataError, Table};
 pub use cells::FileRows;
 pub use cells::Identifier;
 pub(super) use cells::{file_rows, identifiers, others, plain_numbers};
@@ -28,10 +28,18 @@ pub use dialect::{Dialect, Encoding};
 use plan::Plan;
 use reader::Reader;
 
+/// Reads a table in memory as a file is read.
+pub(super) fn in_memory(name: &str, table: &Table, request: &Request<'_>) -> Result<Raw, DataError> {
+    read(Path::new(name), Content::in_memory(name, table), request)
+}
+
 /// Reads a table. Rows without a label, and where missing values are not kept those with any, are left out and counted, or an error
 /// with `strict`.
 pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
-    let content = Content::open(path)?;
+    read(path, Content::open(path)?, request)
+}
+
+fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw, DataError> {
     let layout = content.layout()?;
     let chosen = layout.choose(path, request)?;
     let plan = match request.like {

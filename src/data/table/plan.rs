@@ -161,6 +161,7 @@ impl Plan {
             let all = first.take().map_or_else(|| gather(block.clone()), Ok)?;
             for (number, evidence) in block.zip(all) {
                 let place = chosen.columns[number];
+                let looks_typed = evidence.may_be_typed();
                 let found = evidence.decide(asked[number], elsewhere, content.is_of_words(place));
                 let name = &layout.names[place];
                 said.extend(found.notes.iter().map(|note| (name.clone(), note.clone())));
@@ -173,6 +174,9 @@ impl Plan {
                 };
                 let mut column =
                     Column { name: name.clone(), offset: found.offset, decimals: found.decimals, ..Column::default() };
+                if content.is_of_words(place) && looks_typed {
+                    column.are_words = true;
+                }
                 if !absent_of(number).words.is_empty() {
                     column.missing.clone_from(&absent_of(number).words);
                 }

@@ -16,13 +16,11 @@ pub struct Record {
 enum Fields {
     Csv(csv::StringRecord),
     Words(Vec<String>),
-    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only Parquet files have them"))]
     Cells(Vec<Cell>),
 }
 
 impl Record {
     /// A row whose numbers have been read.
-    #[cfg(feature = "parquet")]
     pub fn of_cells(number: u64, cells: Vec<Cell>) -> Self {
         Self { number, fields: Fields::Cells(cells) }
     }
@@ -42,6 +40,7 @@ impl Record {
             Fields::Words(words) => words.get(place).map(String::as_str),
             Fields::Cells(cells) => match cells.get(place) {
                 Some(Cell::Word(word)) => Some(word.as_str()),
+                Some(Cell::Truth(truth)) => Some(if *truth { "true" } else { "false" }),
                 _ => None,
             },
         };
@@ -108,7 +107,7 @@ pub fn records(text: &str, separator: Separator) -> Box<dyn Iterator<Item = Resu
     let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(byte).from_reader(bytes);
     // Where the row before began, and its line. The reader counts line feeds alone.
     let (mut before, mut line) = (0, 1);
-    let records = reader.into_records().map(move |record| {
+    let records = copied(reader, text, byte).map(move |record| {
         let record = record.map_err(super::super::error::on_one_line)?;
         let start = record.position().map_or(before, |position| position.byte() as usize).min(bytes.len());
         // The reader starts a row right after the previous one, so empty lines between them count towards it.
@@ -118,6 +117,35 @@ pub fn records(text: &str, separator: Separator) -> Box<dyn Iterator<Item = Resu
         Ok(Record { number: line, fields: Fields::Csv(record) })
     });
     Box::new(records.filter(|record| record.as_ref().map_or(true, |record| record.filled() > 0)))
+}
+
+/// Fields from which on a row is wide.
+const WIDE: usize = 4096;
+
+/// The rows that a reader finds. Where they are wide, there is room for one at once: while a vector grows to such a size again and again,
+/// an allocator keeps room of all the sizes between.
+fn copied<'a>(
+    mut reader: csv::Reader<&'a [u8]>,
+    text: &str,
+    separator: u8,
+) -> Box<dyn Iterator<Item = csv::Result<csv::StringRecord>> + 'a> {
+    let first = text.split(['\n', '\r']).next().unwrap_or_default();
+    let fields = first.bytes().filter(|byte| *byte == separator).count() + 1;
+    if fields < WIDE {
+        return Box::new(reader.into_records());
+    }
+    let mut room = csv::StringRecord::with_capacity(first.len(), fields + 1);
+    let copy = |record: &csv::StringRecord| {
+        let mut copy = csv::StringRecord::with_capacity(record.as_slice().len(), record.len());
+        record.iter().for_each(|field| copy.push_field(field));
+        copy.set_position(record.position().cloned());
+        copy
+    };
+    Box::new(std::iter::from_fn(move || match reader.read_record(&mut room) {
+        Ok(true) => Some(Ok(copy(&room))),
+        Ok(false) => None,
+        Err(error) => Some(Err(error)),
+    }))
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ impl<'a> Block<'a> {
                 (Cell::Number(number), _) => Entry::Number(*number),
                 (Cell::Exact(number), _) => Entry::Exact(*number),
                 (Cell::Word(word), _) => Entry::Word(word),
+                (Cell::Truth(truth), _) => Entry::Word(if *truth { "true" } else { "false" }),
                 (Cell::Missing, _) => Entry::Missing,
             }),
             Block::Places { values, .. } => values.get(place).map(|value| Entry::Whole(u32::from(*value))),

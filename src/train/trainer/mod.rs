@@ -20,7 +20,7 @@ use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
 use crate::train::saving::{Saved, Saving};
 use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
-use crate::train::{RunFolder, StepSchedule, TrainError};
+use crate::train::{StepSchedule, Store, TrainError};
 use speed::Speed;
 
 pub use evaluation::Epoch;
@@ -31,8 +31,17 @@ const LOG_EVERY: u64 = 50;
 /// short enough for Ctrl-C and the progress bar to react at once and to stay far from drivers' watchdog limits.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
-/// Called with a run's events; an error ends the run.
+/// Called with a run's events; an error ends the run, as [`TrainError::Watch`] where it is the watcher's own.
 pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
+
+/// How training ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// What was done.
+    pub summary: Summary,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+}
 
 /// A model, its data and the executor that holds both.
 pub struct Trainer {
@@ -200,28 +209,32 @@ impl Trainer {
     }
 
     /// Trains to the end, or until `stop` is set. Every event goes to `watch`; measurements, checkpoints and the model go
-    /// to `folder`.
+    /// to `store`.
     pub fn train(
         &mut self,
-        folder: &mut RunFolder,
+        store: &mut dyn Store,
         saving: &Saving,
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
-    ) -> Result<Summary, TrainError> {
+    ) -> Result<Ended, TrainError> {
         let mut saved = Saved::now(&self.progress);
         while !self.is_finished() {
-            let advanced = match self.advance(folder, saving, &mut saved, stop, watch) {
+            let advanced = match self.advance(store, saving, &mut saved, stop, watch) {
                 Err(error @ TrainError::Diverged { .. }) => {
-                    let outcome = self.roll_back(folder, saving, error, watch);
+                    let outcome = self.roll_back(store, saving, error, watch).map(|()| true);
                     saved = Saved::now(&self.progress);
                     outcome
                 }
                 outcome => outcome,
             };
-            advanced.map_err(|error| match error {
-                TrainError::Device(error) => TrainError::Stopped { error, folder: folder.path().to_path_buf() },
-                error => error,
+            let goes_on = advanced.map_err(|error| match (error, store.folder()) {
+                (TrainError::Device(error), Some(folder)) => TrainError::Failed { error, folder: folder.to_path_buf() },
+                (error, _) => error,
             })?;
+            if !goes_on {
+                let steps = self.leave(store, saving)?;
+                return Ok(Ended { summary: Summary { steps, ..self.summary(store) }, stopped: true });
+            }
         }
         if !self.schedule.is_done(&self.progress) {
             watch(Event::Warning(&format!(
@@ -236,45 +249,45 @@ impl Trainer {
                 watch(Event::Warning(&advice.sentence))?;
             }
         }
-        let summary = self.summary(folder);
-        folder.record(&MetricsLine::Done(summary.clone()))?;
+        let summary = self.summary(store);
+        store.record(&MetricsLine::Done(summary.clone()))?;
         watch(Event::Done(&summary))?;
-        Ok(summary)
+        Ok(Ended { summary, stopped: false })
     }
 
-    /// Trains to the next checkpoint, or to the end of the epoch.
+    /// Trains to the next checkpoint, or to the end of the epoch; whether training goes on.
     fn advance(
         &mut self,
-        folder: &mut RunFolder,
+        store: &mut dyn Store,
         saving: &Saving,
         saved: &mut Saved,
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
-    ) -> Result<(), TrainError> {
+    ) -> Result<bool, TrainError> {
         let end = self.schedule.next_end(&self.progress);
         let due = saving.every.steps_due(saved).unwrap_or(end).min(end);
-        self.steps(due, saving.every.time_due(saved), folder, stop, watch)?;
+        self.steps(due, saving.every.time_due(saved), store, stop, watch)?;
         let shown = self.progress.step == end && is_shown(self.progress.epoch + 1, self.schedule.epochs());
         if shown && self.has_stepped && self.progress.gradient_norms.is_none() {
             let gradients = self.executor.read(self.vae.gradients)?;
             self.progress.gradient_norms = Some(norms(&self.vae.program.params, &gradients));
         }
         if stop.load(Ordering::Relaxed) {
-            return Err(self.interrupted(folder, saving));
+            return Ok(false);
         }
         let (mut is_best, mut diagnosis) = (false, None);
         let ended = self.progress.step == end;
         if ended {
-            let Some(test) = self.evaluate(stop)? else { return Err(self.interrupted(folder, saving)) };
+            let Some(test) = self.evaluate(stop)? else { return Ok(false) };
             if !test.loss.is_finite() {
                 return Err(TrainError::Diverged { step: end, loss: test.loss, tensor: None });
             }
             is_best = self.end_epoch(&test);
             if let Some(report) = self.progress.last {
-                folder.record(&MetricsLine::Epoch(report))?;
+                store.record(&MetricsLine::Epoch(report))?;
                 diagnosis = self.diagnose(report)?;
                 if let Some(diagnosis) = &diagnosis {
-                    folder.record(&MetricsLine::Diagnosis(diagnosis.clone()))?;
+                    store.record(&MetricsLine::Diagnosis(diagnosis.clone()))?;
                 }
             }
         }
@@ -289,7 +302,7 @@ impl Trainer {
                 self.best = Some(state.clone());
             }
             if is_due {
-                self.checkpoint(folder, saving, &state)?;
+                self.checkpoint(store, saving, &state)?;
                 *saved = Saved::now(&self.progress);
             }
         }
@@ -302,7 +315,7 @@ impl Trainer {
             }
             watch(Event::Epoch(Epoch { report, trainer: self }))?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What to say where the posterior has collapsed, once, if training goes on.
@@ -344,27 +357,27 @@ impl Trainer {
         is_best
     }
 
-    fn checkpoint(&mut self, folder: &mut RunFolder, saving: &Saving, state: &State) -> Result<(), TrainError> {
+    fn checkpoint(&mut self, store: &mut dyn Store, saving: &Saving, state: &State) -> Result<(), TrainError> {
         let best = self.best.take();
-        self.save(folder, saving, state, best.as_ref())
+        self.save(store, saving, state, best.as_ref())
     }
 
     /// Writes a checkpoint of a state, and the best state if it is not in one yet.
     pub fn save(
         &self,
-        folder: &mut RunFolder,
+        store: &mut dyn Store,
         saving: &Saving,
         state: &State,
         best: Option<&State>,
     ) -> Result<(), TrainError> {
-        folder.checkpoint(&saving.origin, &self.vae.program.params, state, best, saving.keep)
+        store.checkpoint(saving, &self.vae.program.params, state, best)
     }
 
-    fn summary(&self, folder: &RunFolder) -> Summary {
+    fn summary(&self, store: &dyn Store) -> Summary {
         let progress = &self.progress;
         let best = progress.best;
         Summary {
-            run: folder.path().display().to_string(),
+            run: store.folder().map_or_else(String::new, |folder| folder.display().to_string()),
             adapter: self.device.name.clone(),
             epochs: progress.epoch,
             steps: progress.step,
@@ -384,7 +397,7 @@ impl Trainer {
         &mut self,
         end: u64,
         deadline: Option<Instant>,
-        folder: &mut RunFolder,
+        store: &mut dyn Store,
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<(), TrainError> {
@@ -426,7 +439,7 @@ impl Trainer {
                 self.progress.since_report.add(metrics, 1.0);
                 if done.is_multiple_of(LOG_EVERY) {
                     let report = self.report(done, self.progress.since_report.get());
-                    folder.record(&MetricsLine::Step(report))?;
+                    store.record(&MetricsLine::Step(report))?;
                     watch(Event::Step(report))?;
                     self.progress.since_report = Mean::default();
                 }

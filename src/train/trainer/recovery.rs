@@ -5,26 +5,28 @@ use crate::train::event::{Event, MetricsLine, Rollback};
 use crate::train::saving::Saving;
 use crate::train::state::{Progress, State};
 use crate::train::weights::{initial_weights, write_rows};
-use crate::train::{RunFolder, TrainError, Watch};
+use crate::train::{Store, TrainError, Watch};
 
 /// How often training may diverge and go back to a checkpoint.
 const ROLLBACKS: u32 = 3;
 
 impl Trainer {
-    /// The error of a run that was stopped. Its state goes into a checkpoint, unless it is not finite: then the last one is
-    /// what there is to go on from.
-    pub(super) fn interrupted(&mut self, folder: &mut RunFolder, saving: &Saving) -> TrainError {
-        let path = folder.path().to_path_buf();
-        let saved = self.state().map_err(TrainError::from).and_then(|state| {
-            if state.not_finite(&self.vae.program.params).is_some() {
-                return Ok(folder.checkpoints().first().map_or(0, |checkpoint| checkpoint.step));
+    /// Saves the state of a run that is stopped, unless it is not finite: then the last one is what there is to go on from. The steps
+    /// of what there is.
+    pub(super) fn leave(&mut self, store: &mut dyn Store, saving: &Saving) -> Result<u64, TrainError> {
+        let state = self.state()?;
+        match state.not_finite(&self.vae.program.params) {
+            None => {
+                self.checkpoint(store, saving, &state)?;
+                Ok(state.progress.step)
             }
-            self.checkpoint(folder, saving, &state)?;
-            Ok(state.progress.step)
-        });
-        match saved {
-            Ok(step) => TrainError::Interrupted { step, folder: path },
-            Err(error) => error,
+            Some((tensor, value)) => match store.last(&self.vae.program.params, self.vae.moments.len()) {
+                Some(last) => Ok(last.progress.step),
+                None => {
+                    let step = state.progress.step;
+                    Err(TrainError::Diverged { step, loss: value.into(), tensor: Some(tensor) })
+                }
+            },
         }
     }
 
@@ -32,7 +34,7 @@ impl Trainer {
     /// time has been the last.
     pub(super) fn roll_back(
         &mut self,
-        folder: &mut RunFolder,
+        store: &mut dyn Store,
         saving: &Saving,
         error: TrainError,
         watch: &mut Watch<'_>,
@@ -52,20 +54,16 @@ impl Trainer {
             });
         }
         let (params, moments) = (self.vae.program.params.clone(), self.vae.moments.len());
-        let good = folder.checkpoints().into_iter().find_map(|checkpoint| {
-            let manifest = checkpoint.manifest().ok()?;
-            checkpoint.state(&manifest, &params, moments).ok()
-        });
-        let mut state = good.unwrap_or_else(|| self.first_state());
+        let mut state = store.last(&params, moments).unwrap_or_else(|| self.first_state());
         state.progress.rollbacks = rollbacks;
         state.progress.lr_factor = lr_factor;
         self.restore(&state)?;
-        folder.rewind(self.progress.step, self.progress.epoch)?;
+        store.rewind(self.progress.step, self.progress.epoch)?;
         let rollback = Rollback { step: state.progress.step, diverged, lr_factor, count: rollbacks };
-        folder.record(&MetricsLine::Rollback(rollback))?;
+        store.record(&MetricsLine::Rollback(rollback))?;
         // So that a run that is killed and resumed does not diverge as often again.
         if state.progress.step > 0 {
-            folder.checkpoint(&saving.origin, &params, &state, None, saving.keep)?;
+            store.checkpoint(saving, &params, &state, None)?;
         }
         watch(Event::Rollback(rollback))
     }

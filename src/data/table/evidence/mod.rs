@@ -5,7 +5,7 @@ mod decide;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::super::columns::{Form, LARGEST_COUNT, Times, is_missing_word, marks, parse, parts};
+use super::super::columns::{Form, LARGEST_COUNT, Times, is_missing_word, marks, parse, parts, truth};
 use super::field::is_code;
 
 /// Different numbers and words that are kept, to name them or to take them for the words of a category.
@@ -305,6 +305,12 @@ impl Evidence {
             self.rare().pairs.add(text);
         }
         fits
+    }
+
+    /// Whether its words look like numbers or truth values.
+    pub fn may_be_typed(&self) -> bool {
+        let are_truths = || self.told().words.counts.keys().all(|word| truth(word).is_some());
+        self.numbers.cells == self.filled || self.filled > 0 && self.told().words.cells == self.filled && are_truths()
     }
 
     /// Whether its numbers have decimal commas, or points, for certain.
