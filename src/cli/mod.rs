@@ -243,7 +243,7 @@ fn of_train(error: &TrainError) -> u8 {
         TrainError::Device(error) | TrainError::Stopped { error, .. } => of_device(error),
         TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
         TrainError::NoRun(_) | TrainError::OldRun(_) => 3,
-        TrainError::Write { .. } | TrainError::Watch(_) => 1,
+        TrainError::Write { .. } | TrainError::Watch(_) | TrainError::Gone(_) => 1,
         TrainError::Diverged { .. } => 5,
         TrainError::Interrupted { .. } => 130,
     }

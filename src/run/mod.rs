@@ -174,7 +174,7 @@ pub fn resume(mut from: Resume, data: Dataset, options: &RunOptions, watch: &mut
     let fingerprint = fingerprint(&data, from.config.is_conditional());
     let is_other = from.good.first().is_some_and(|(_, manifest)| manifest.origin.data != fingerprint);
     if is_other && from.forked.is_none() {
-        return Err(Error::OtherData(from.folder.path().to_path_buf()));
+        return Err(Error::OtherData(from.folder.path()));
     }
     from.other_losses |= is_other;
     let mut options = options.clone();
@@ -219,7 +219,7 @@ fn go(
     let device = device.record();
 
     let states = from.states(&vae.program.params, vae.moments.len())?;
-    let path = from.folder.path().to_path_buf();
+    let path = from.folder.path();
     let schedule = StepSchedule::new(&config, data.train.rows, data.test.rows);
     let start = Start {
         device: &device,
@@ -282,10 +282,10 @@ fn go(
         }
         trainer.save(&mut folder, &saving, &state, best.as_ref())?;
     }
-    let images = folder.file("images");
+    let place = folder.place();
     let summary = trainer.train(&mut folder, &saving, &options.stop, &mut |mut event| {
         if let Event::Epoch(epoch) = &mut event {
-            match pictures::draw(&images, epoch) {
+            match pictures::draw(&place, epoch) {
                 Ok(pictures) => pictures.iter().try_for_each(|picture| watch(Event::Picture(picture)))?,
                 // A picture can be drawn again; training goes on.
                 Err(error @ TrainError::Write { .. }) => watch(Event::Warning(&error.to_string()))?,
@@ -297,7 +297,7 @@ fn go(
     // Frees the device memory of training before the model is opened again.
     drop(trainer);
 
-    let run = Run::open(&path)?;
+    let run = Run::open(&folder.path())?;
     match finish(&run, &to_fit, &shown, options, &folder, watch) {
         Ok(()) => {}
         // So can the page.

@@ -73,7 +73,7 @@ impl Resume {
 
     /// Goes on in another folder, as another run: everything about it may be changed that leaves the parameters as they are.
     pub fn fork(mut self, to: &Path) -> Result<Self, Error> {
-        let source = self.folder.path().to_path_buf();
+        let source = self.folder.path();
         let folder = RunFolder::claim(to, false, self.folder.disk())?;
         self.folder = folder;
         self.forked = Some(source);
@@ -88,7 +88,7 @@ impl Resume {
             None => differences(&self.config, &config),
         };
         if !changes.is_empty() {
-            return Err(Error::Changed { path: self.folder.path().to_path_buf(), changes: changes.join("; ") });
+            return Err(Error::Changed { path: self.folder.path(), changes: changes.join("; ") });
         }
         self.other_losses = self.config.model != config.model || self.config.data != config.data;
         self.config = config;
@@ -97,8 +97,8 @@ impl Resume {
 
     /// The measurements up to a step.
     pub(super) fn lines(&self, step: u64) -> Result<Vec<u8>, TrainError> {
-        let source = self.forked.as_deref().unwrap_or(self.folder.path());
-        if step == 0 { Ok(Vec::new()) } else { lines_until(source, step) }
+        let source = self.forked.clone().unwrap_or_else(|| self.folder.path());
+        if step == 0 { Ok(Vec::new()) } else { lines_until(&source, step) }
     }
 
     /// The newest state, and the best one if it is another.

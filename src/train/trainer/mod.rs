@@ -223,9 +223,15 @@ impl Trainer {
                 outcome => outcome,
             };
             advanced.map_err(|error| match error {
-                TrainError::Device(error) => TrainError::Stopped { error, folder: folder.path().to_path_buf() },
+                TrainError::Device(error) => TrainError::Stopped { error, folder: folder.path() },
                 error => error,
             })?;
+            if let Some(now) = folder.moved() {
+                watch(Event::Warning(&format!(
+                    "the folder of the run is {} now, and the run goes on there",
+                    now.display()
+                )))?;
+            }
         }
         if self.progress.epoch < self.schedule.epochs() {
             watch(Event::Warning(&format!(

@@ -14,7 +14,7 @@ impl Trainer {
     /// The error of a run that was stopped. Its state goes into a checkpoint, unless it is not finite: then the last one is
     /// what there is to go on from.
     pub(super) fn interrupted(&mut self, folder: &mut RunFolder, saving: &Saving) -> TrainError {
-        let path = folder.path().to_path_buf();
+        let path = folder.path();
         let saved = self.state().map_err(TrainError::from).and_then(|state| {
             if state.not_finite(&self.vae.program.params).is_some() {
                 return Ok(folder.checkpoints().first().map_or(0, |checkpoint| checkpoint.step));
