@@ -85,10 +85,8 @@ impl Metrics {
         let path = run.files.path(METRICS);
         let mut metrics = Self::default();
         let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-        let mut lines = run.files.lines(METRICS, MOST_OF_LINE).map_err(|e| damaged(e.to_string()))?;
-        let mut number = 0;
-        while let Some(line) = lines.next() {
-            number += 1;
+        let lines = run.files.lines(METRICS, MOST_OF_LINE).map_err(|e| damaged(e.to_string()))?;
+        for (number, line) in (1_u64..).zip(lines) {
             let line = line.map_err(|e| damaged(format!("line {number}: {e}")))?;
             match serde_json::from_slice(&line) {
                 // A run that was killed leaves its last line as far as it came.

@@ -9,8 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use output::{Target, write_file, write_result};
-pub(crate) use read::bytes;
-pub use read::{Lines, NotRead, folder_handle, open, open_own, read, read_text};
+pub use read::{Lines, NotRead, bytes, folder_handle, open, open_own, read, read_text};
 
 /// The calls that change files. Tests replace it, to make each call fail in turn.
 pub trait Disk: Send + Sync + std::fmt::Debug {

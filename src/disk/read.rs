@@ -28,7 +28,7 @@ impl From<NotRead> for io::Error {
 }
 
 /// A limit in words.
-pub(crate) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     match count {
         count if count >= 1 << 30 => format!("{} GiB", count >> 30),
         count if count >= 1 << 20 => format!("{} MiB", count >> 20),
@@ -147,10 +147,13 @@ impl Lines {
     pub fn of(content: Vec<u8>, longest: u64) -> Self {
         Self { from: Box::new(io::Cursor::new(content)), longest }
     }
+}
 
-    /// The next line with its end, which the last one may lack; an error behind one that is too long.
-    #[expect(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Option<Result<Vec<u8>, NotRead>> {
+/// Lines with their ends, which the last one may lack; an error behind one that is too long.
+impl Iterator for Lines {
+    type Item = Result<Vec<u8>, NotRead>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         let mut line = Vec::new();
         match (&mut self.from).take(self.longest + 1).read_until(b'\n', &mut line) {
             Err(error) => Some(Err(error.into())),
@@ -181,8 +184,7 @@ mod tests {
         let mut lines = Lines::open(&path, 1 << 20).unwrap();
         assert!(matches!(lines.next(), Some(Err(NotRead::TooLong(_)))));
         std::fs::write(&path, "one\n\ntorn").unwrap();
-        let mut lines = Lines::open(&path, 4).unwrap();
-        let all: Vec<Vec<u8>> = std::iter::from_fn(|| lines.next()).map(Result::unwrap).collect();
+        let all: Vec<Vec<u8>> = Lines::open(&path, 4).unwrap().map(Result::unwrap).collect();
         assert_eq!(all, [b"one\n".to_vec(), b"\n".to_vec(), b"torn".to_vec()]);
         assert!(matches!(read(folder.path(), 9), Err(NotRead::NotAFile("a folder"))));
     }

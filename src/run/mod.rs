@@ -10,7 +10,7 @@ mod resume;
 mod samples;
 mod tables;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
@@ -313,7 +313,7 @@ fn go(
         best.iter_mut().for_each(|best| best.progress.begin_fork());
     }
     let done = states.as_ref().map_or_else(Progress::default, |(state, _)| state.progress.clone());
-    let path = from.store.folder().map(Path::to_path_buf);
+    let path = from.store.folder();
     let schedule = StepSchedule::new(&config, data.train.rows, data.test.rows).of(&done);
     let start = Start {
         device: &device,
@@ -376,10 +376,10 @@ fn go(
         }
         trainer.save(&mut *store, &saving, &state, best.as_ref())?;
     }
-    let images = path.map(|folder| folder.join("images"));
+    let place = store.place();
     let Ended { summary, stopped } = trainer.train(&mut *store, &saving, &options.stop, &mut |mut event| {
-        if let (Event::Epoch(epoch), Some(images)) = (&mut event, &images) {
-            match pictures::draw(images, epoch) {
+        if let (Event::Epoch(epoch), Some(place)) = (&mut event, place.as_deref()) {
+            match pictures::draw(place, epoch) {
                 Ok(pictures) => pictures.iter().try_for_each(|picture| watch(Event::Picture(picture)))?,
                 // A picture can be drawn again; training goes on.
                 Err(error @ TrainError::Write { .. }) => watch(Event::Warning(&error.to_string()))?,

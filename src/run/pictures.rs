@@ -8,10 +8,12 @@ use crate::data::Shape;
 use crate::disk;
 use crate::report;
 use crate::report::page::Picture;
-use crate::train::{Epoch, TrainError, is_shown};
+use crate::train::{Epoch, Place, TrainError, is_shown};
 
 /// The most bytes of a picture that is put into a page.
 const MOST_BYTES: u64 = 256 << 20;
+/// Where they are in the folder of a run.
+const IMAGES: &str = "images";
 /// How many images are reconstructed.
 const RECONSTRUCTED: usize = 50;
 /// How many images are sampled.
@@ -21,7 +23,7 @@ const PLOTTED: usize = 2000;
 
 /// The pictures of a run that were drawn after the epoch that is nearest to one.
 pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
-    let folder = run.files.path("images");
+    let folder = run.files.path(IMAGES);
     let names = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let of_kind = |kind: &str| {
@@ -37,9 +39,9 @@ pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
     [("Reconstructions", "reconstructions"), ("Samples", "samples")].into_iter().filter_map(picture).collect()
 }
 
-/// Draws reconstructions, and samples if there is a prior, into a folder; returns the files. Only images and 2-D points
+/// Draws reconstructions, and samples if there is a prior, into a run's folder; returns the files. Only images and 2-D points
 /// can be drawn, and not all epochs of many.
-pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
+pub fn draw(run: &Place, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
     let (number, all) = (epoch.report.epoch, epoch.epochs());
     if !is_shown(number, all) {
         return Ok(Vec::new());
@@ -64,13 +66,13 @@ pub fn draw(folder: &Path, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainE
         Shape::Point(_) | Shape::Table(_) => {}
     }
     let save = |(name, picture): (&str, image::DynamicImage)| {
-        let path = folder.join(format!("{name}-{number:03}.png"));
-        let written = super::png(&picture)
-            .map_err(|error| error.to_string())
-            .and_then(|png| disk::write_file(&path, |out| out.write_all(&png)).map_err(|error| error.to_string()));
+        let file = Path::new(IMAGES).join(format!("{name}-{number:03}.png"));
+        let written = super::png(&picture).map_err(|error| error.to_string()).and_then(|png| {
+            disk::write_file(&run.way().join(&file), |out| out.write_all(&png)).map_err(|error| error.to_string())
+        });
         match written {
-            Ok(()) => Ok(path),
-            Err(reason) => Err(TrainError::Write { path, reason }),
+            Ok(()) => Ok(run.shown().join(file)),
+            Err(reason) => Err(TrainError::Write { path: run.shown().join(file), reason }),
         }
     };
     pictures.into_iter().map(save).collect()

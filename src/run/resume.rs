@@ -16,8 +16,6 @@ use super::Error;
 /// A run to go on with. Its folder belongs to this process from here on.
 pub struct Resume {
     pub(super) store: Box<dyn Store>,
-    /// The run's folder; none of one in memory.
-    path: Option<PathBuf>,
     disk: Arc<dyn Disk>,
     /// The run's checkpoints that are good, the newest first.
     pub(super) good: Vec<(Checkpoint, Manifest)>,
@@ -36,9 +34,8 @@ pub struct Resume {
 impl Resume {
     /// A run that has not begun.
     pub(super) fn new(store: Box<dyn Store>, config: Config) -> Self {
-        let (good, damaged, path) = (Vec::new(), Vec::new(), store.folder().map(Path::to_path_buf));
-        let disk = Arc::new(System);
-        Self { store, path, disk, good, config, forked: None, other_losses: false, device: None, damaged }
+        let (good, damaged, disk) = (Vec::new(), Vec::new(), Arc::new(System));
+        Self { store, disk, good, config, forked: None, other_losses: false, device: None, damaged }
     }
 
     /// Takes the folder of a run and finds its newest good checkpoint. A run that was ended before its first checkpoint
@@ -62,13 +59,13 @@ impl Resume {
         let config = of_checkpoint.or_else(of_record).ok_or_else(|| TrainError::NoRun(path.to_path_buf()))?;
         let of_checkpoint = good.first().map(|(_, manifest)| manifest.origin.device.clone());
         let device = of_checkpoint.or_else(|| Record::in_folder(path).ok().map(|record| record.device));
-        let (store, path) = (Box::new(folder), Some(path.to_path_buf()));
-        Ok(Self { store, path, disk, good, config, forked: None, other_losses: false, device, damaged })
+        let store = Box::new(folder);
+        Ok(Self { store, disk, good, config, forked: None, other_losses: false, device, damaged })
     }
 
     /// The run's folder.
     pub(super) fn path(&self) -> PathBuf {
-        self.path.clone().unwrap_or_default()
+        self.store.folder().unwrap_or_default()
     }
 
     /// The configuration to go on with: the run's.
@@ -83,8 +80,10 @@ impl Resume {
 
     /// Goes on in another folder, as another run: everything about it may be changed that leaves the parameters as they are.
     pub fn fork(mut self, to: &Path) -> Result<Self, Error> {
+        // Where it is now, if it was moved since it was opened.
+        let source = self.store.folder();
         self.store = Box::new(RunFolder::claim(to, false, self.disk.clone())?);
-        self.forked = self.path.replace(to.to_path_buf());
+        self.forked = source;
         Ok(self)
     }
 
@@ -105,8 +104,8 @@ impl Resume {
 
     /// The measurements up to a step, and of so many epochs at most.
     pub(super) fn lines(&self, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
-        match self.forked.as_ref().or(self.path.as_ref()) {
-            Some(source) if step > 0 => lines_until(source, step, epochs),
+        match self.forked.clone().or_else(|| self.store.folder()) {
+            Some(source) if step > 0 => lines_until(&source, step, epochs),
             _ => Ok(Vec::new()),
         }
     }

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::checkpoint::{Checkpoint, FORMAT, FileRecord, Origin};
 use super::files::Files;
+use super::identity::{Content, Identity, content};
+use super::place::{Place, is_same};
 use super::saving::Saving;
 use super::state::State;
 use super::store::{Store, line};
@@ -40,79 +42,15 @@ pub const MOST_OF_DATA: u64 = 1 << 30;
 pub const MOST_OF_LINE: u64 = 4 << 20;
 /// The run's page.
 pub const PAGE: &str = "report.html";
-const LOCK: &str = "lock";
-const CHECKPOINTS: &str = "checkpoints";
-const IMAGES: &str = "images";
+pub(super) const LOCK: &str = "lock";
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+pub(super) const IMAGES: &str = "images";
 /// What is drawn from a run, and left to a new run that replaces it.
 const DRAWN: [&str; 3] = [CODES, PAGE, EVALUATION];
 
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError + use<> {
     let path = path.to_path_buf();
     move |e| TrainError::Write { path: path.clone(), reason: e.to_string() }
-}
-
-/// What a run's record says of the run and of its small files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Identity {
-    /// The program's version.
-    pub wgvae: String,
-    /// Version of the folder's format; 0 for runs of versions without checkpoints.
-    #[serde(default)]
-    pub format: u32,
-    /// The run's number: sixteen hexadecimal digits.
-    #[serde(default)]
-    pub run: String,
-    /// The whole configuration, for a run that is ended before its first checkpoint.
-    #[serde(default)]
-    pub configuration: Option<Config>,
-    /// The configuration's file.
-    #[serde(default)]
-    pub config: Option<FileRecord>,
-    /// The file with the description of the data.
-    #[serde(default)]
-    pub data: Option<FileRecord>,
-}
-
-impl Identity {
-    /// Of the run in a folder; none if there is no whole record.
-    pub fn of(folder: &Path) -> Option<Self> {
-        Self::read(&Files::Folder(folder.to_path_buf()))
-    }
-
-    /// Of the run that these are the files of; none if there is no whole record.
-    pub fn read(files: &Files) -> Option<Self> {
-        if files.folder().is_some() {
-            fs::symlink_metadata(files.path(RECORD)).ok().filter(fs::Metadata::is_file)?;
-        }
-        let identity: Self = serde_json::from_slice(&files.read(RECORD, MOST_OF_RECORD).ok()?).ok()?;
-        identity.is_named().then_some(identity)
-    }
-
-    /// Whether the run's number is one: it becomes a part of names of files. Runs without checkpoints have none.
-    fn is_named(&self) -> bool {
-        disk::is_drawn(&self.run) || self.format == 0 && self.run.is_empty()
-    }
-}
-
-/// What a folder holds.
-enum Content {
-    /// Nothing, or what is left of a run that never began.
-    Free,
-    Run,
-    Other,
-}
-
-fn content(path: &Path) -> Content {
-    if Identity::of(path).is_some() {
-        return Content::Run;
-    }
-    let Ok(entries) = fs::read_dir(path) else { return Content::Other };
-    let is_left_over = |entry: fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
-        name == LOCK || disk::is_partial(&name) || [IMAGES, CHECKPOINTS].contains(&name.as_str()) && is_empty()
-    };
-    if entries.flatten().all(is_left_over) { Content::Free } else { Content::Other }
 }
 
 /// An error if one of the places a run writes into is a link, which leads out of its folder.
@@ -133,7 +71,7 @@ fn lock(folder: &Path) -> Result<File, TrainError> {
     for wait in [0, 50, 200, 500] {
         std::thread::sleep(Duration::from_millis(wait));
         match file.try_lock() {
-            Ok(()) if is_still_there(&file, &path) => return Ok(file),
+            Ok(()) if is_same(&file, &path) => return Ok(file),
             // Its owner has gone and taken it along.
             Ok(()) => return lock(folder),
             Err(TryLockError::WouldBlock) => {}
@@ -141,22 +79,6 @@ fn lock(folder: &Path) -> Result<File, TrainError> {
         }
     }
     Err(TrainError::Busy(folder.to_path_buf()))
-}
-
-/// Whether a path still leads to an open file.
-fn is_still_there(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let number = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-        file.metadata().map(number).ok() == fs::metadata(path).map(number).ok()
-    }
-    // Elsewhere a file that is open cannot be removed.
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        path.exists()
-    }
 }
 
 /// The checkpoints of the run in a folder, the newest first.
@@ -185,7 +107,9 @@ pub struct Description {
 
 /// The folder of a run that this process trains.
 pub struct RunFolder {
-    path: PathBuf,
+    place: Arc<Place>,
+    /// Where it was when that was last told.
+    told: PathBuf,
     disk: Arc<dyn Disk>,
     /// Held until the process ends.
     _lock: File,
@@ -222,12 +146,24 @@ pub(super) fn record_of(run: &str, description: &Description) -> Result<String, 
 }
 
 impl RunFolder {
-    fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Self {
-        for folder in [path.to_path_buf(), path.join(CHECKPOINTS)] {
+    fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Result<Self, TrainError> {
+        let place = Place::of(path).map_err(failed(path))?;
+        if !is_same(&lock, &place.way().join(LOCK)) {
+            return Err(TrainError::Gone(path.to_path_buf()));
+        }
+        for folder in [place.way().to_path_buf(), place.way().join(CHECKPOINTS)] {
             disk::remove_partial(&folder);
         }
-        let metrics = Metrics::Pending(Vec::new());
-        Self { path: path.to_path_buf(), disk, _lock: lock, run: disk::draw(), metrics, is_new: false, replacing: None }
+        Ok(Self {
+            place: Arc::new(place),
+            told: path.to_path_buf(),
+            disk,
+            _lock: lock,
+            run: disk::draw(),
+            metrics: Metrics::Pending(Vec::new()),
+            is_new: false,
+            replacing: None,
+        })
     }
 
     /// Claims the first of `runs/NAME`, `runs/NAME-2`, ... that is free.
@@ -268,7 +204,7 @@ impl RunFolder {
         let lock = lock(path)?;
         let content = content(path);
         refused(&content)?;
-        let mut folder = Self::own(path, disk, lock);
+        let mut folder = Self::own(path, disk, lock)?;
         match content {
             Content::Run => folder.replacing = Some(Description::default()),
             _ => folder.is_new = true,
@@ -286,19 +222,59 @@ impl RunFolder {
         let lock = lock(path)?;
         // Another process may have replaced the run meanwhile.
         let Some(identity) = Identity::of(path) else { return Err(TrainError::NoRun(path.to_path_buf())) };
-        let mut folder = Self::own(path, disk, lock);
+        let mut folder = Self::own(path, disk, lock)?;
         folder.run = identity.run;
         Ok(folder)
     }
 
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Its path, as it is now: it may be moved while it is trained in.
+    pub fn path(&self) -> PathBuf {
+        self.place.shown()
     }
 
-    /// The path of a file in it.
+    /// The folder, for whoever writes there as well.
+    pub fn place(&self) -> Arc<Place> {
+        self.place.clone()
+    }
+
+    /// The path of a file in it, as it is now.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        self.place.shown().join(name)
+    }
+
+    /// The path of a file in it that leads nowhere else, even if the folder is moved.
+    fn way(&self, name: &str) -> PathBuf {
+        self.place.way().join(name)
+    }
+
+    fn failed(&self, name: &str) -> impl Fn(std::io::Error) -> TrainError + use<> {
+        failed(&self.file(name))
+    }
+
+    /// Where it is now, if it was moved since that was asked for the last time.
+    pub fn moved(&mut self) -> Option<PathBuf> {
+        let now = self.place.now().filter(|now| *now != self.told)?;
+        self.told.clone_from(&now);
+        Some(now)
+    }
+
+    /// An error if the folder is no longer there.
+    fn expect_there(&self) -> Result<(), TrainError> {
+        self.place.now().map(drop).ok_or_else(|| TrainError::Gone(self.place.shown()))
+    }
+
+    /// A folder in it, which is made where it is missing. The run's own folder is not made again.
+    fn folder(&self, name: &str) -> Result<PathBuf, TrainError> {
+        self.expect_there()?;
+        let way = self.way(name);
+        match fs::create_dir(&way) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(self.failed(name)(error)),
+            _ => {}
+        }
+        match fs::symlink_metadata(&way).is_ok_and(|there| there.is_symlink()) {
+            true => Err(TrainError::Link(self.file(name))),
+            false => Ok(way),
+        }
     }
 
     /// The run's number.
@@ -326,43 +302,43 @@ impl RunFolder {
 
     /// Writes the run's small files, the record first: it says what the others must be.
     fn describe(&self, description: &Description) -> Result<(), TrainError> {
-        for folder in [IMAGES, CHECKPOINTS].map(|name| self.file(name)) {
-            fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        for name in [IMAGES, CHECKPOINTS] {
+            self.folder(name)?;
         }
-        let unwritten = |e: serde_json::Error| failed(&self.file(RECORD))(e.into());
+        let unwritten = |e: serde_json::Error| self.failed(RECORD)(e.into());
         self.write(RECORD, &record_of(&self.run, description).map_err(unwritten)?)?;
         self.write(CONFIG, &description.config)?;
         self.write(DATA, &description.data)
     }
 
     fn start_metrics(&mut self, content: &[u8]) -> Result<(), TrainError> {
-        let path = self.file(METRICS);
-        let file = disk::replace(&*self.disk, &path, content).map_err(failed(&path))?;
+        let file = disk::replace(&*self.disk, &self.way(METRICS), content).map_err(self.failed(METRICS))?;
         self.metrics = Metrics::File(BufWriter::new(file));
         Ok(())
     }
 
     /// Writes a small file.
     pub fn write(&self, name: &str, content: &str) -> Result<(), TrainError> {
-        let path = self.file(name);
+        self.expect_there()?;
         let limit = match name {
             RECORD => MOST_OF_RECORD,
             DATA => MOST_OF_DATA,
             _ => u64::MAX,
         };
         if content.len() as u64 > limit {
-            return Err(failed(&path)(NotRead::TooLong(limit).into()));
+            return Err(self.failed(name)(NotRead::TooLong(limit).into()));
         }
-        disk::replace(&*self.disk, &path, content.as_bytes()).map(drop).map_err(failed(&path))
+        disk::replace(&*self.disk, &self.way(name), content.as_bytes()).map(drop).map_err(self.failed(name))
     }
 
     /// Appends a line to `metrics.jsonl`.
     pub fn record(&mut self, event: &impl Serialize) -> Result<(), TrainError> {
-        let path = self.file(METRICS);
+        self.expect_there()?;
+        let failed = failed(&self.file(METRICS));
         let line = line(event)?;
         match &mut self.metrics {
             Metrics::Pending(lines) => lines.extend(line),
-            Metrics::File(file) => file.write_all(&line).and_then(|()| file.flush()).map_err(failed(&path))?,
+            Metrics::File(file) => file.write_all(&line).and_then(|()| file.flush()).map_err(failed)?,
         }
         Ok(())
     }
@@ -375,7 +351,7 @@ impl RunFolder {
                 Ok(())
             }
             Metrics::File(_) => {
-                let lines = lines_until(&self.path, step, epochs)?;
+                let lines = lines_until(self.place.way(), step, epochs)?;
                 self.start_metrics(&lines)
             }
         }
@@ -396,13 +372,13 @@ impl RunFolder {
         best: Option<&State>,
         keep: usize,
     ) -> Result<(), TrainError> {
-        let folder = self.file(CHECKPOINTS);
-        fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        let folder = self.folder(CHECKPOINTS)?;
         if let Metrics::File(file) = &self.metrics {
-            file.get_ref().sync_data().map_err(failed(&self.file(METRICS)))?;
+            file.get_ref().sync_data().map_err(self.failed(METRICS))?;
         }
-        let write =
-            |state: &State| Checkpoint::write(&*self.disk, &folder, origin, params, state).map_err(failed(&folder));
+        let write = |state: &State| {
+            Checkpoint::write(&*self.disk, &folder, origin, params, state).map_err(self.failed(CHECKPOINTS))
+        };
         if let Some(best) = best.filter(|best| best.progress.step != state.progress.step) {
             write(best)?;
         }
@@ -411,44 +387,45 @@ impl RunFolder {
             self.replace(&description)?;
         }
         if let Some(model) = state.model(best) {
-            weights::save(&*self.disk, &self.file(MODEL), params, &model.weights)?;
+            weights::save(&*self.disk, &self.way(MODEL), params, &model.weights).map_err(|error| match error {
+                TrainError::Write { reason, .. } => TrainError::Write { path: self.file(MODEL), reason },
+                error => error,
+            })?;
         }
         self.prune(keep)
     }
 
     /// Removes all checkpoints but the newest, and the best one that each of these names.
     fn prune(&self, keep: usize) -> Result<(), TrainError> {
-        let mut all = self.checkpoints();
+        let mut all = Checkpoint::all(&self.way(CHECKPOINTS), &self.run);
         // What is not of this run takes no place of what is, and stays.
         all.retain(|checkpoint| !checkpoint.is_renamed());
         let (newest, older) = all.split_at(keep.max(1).min(all.len()));
         let best: Vec<u64> =
             newest.iter().filter_map(|checkpoint| Some(checkpoint.manifest().ok()?.progress.best?.step)).collect();
         for checkpoint in older.iter().filter(|checkpoint| !best.contains(&checkpoint.step)) {
-            checkpoint.remove(&*self.disk).map_err(failed(&checkpoint.path))?;
+            checkpoint.remove(&*self.disk).map_err(self.failed(CHECKPOINTS))?;
         }
         Ok(())
     }
 
     /// Puts this run in the place of the one that was there. From the first file on, the folder is this run's.
     fn replace(&mut self, description: &Description) -> Result<(), TrainError> {
-        let model = self.file(MODEL);
         self.describe(description)?;
-        for name in DRAWN.into_iter().map(|name| self.file(name)).chain([model]) {
-            if fs::symlink_metadata(&name).is_ok() {
-                self.disk.remove(&name).map_err(failed(&name))?;
+        for name in DRAWN.into_iter().chain([MODEL]) {
+            if fs::symlink_metadata(self.way(name)).is_ok() {
+                self.disk.remove(&self.way(name)).map_err(self.failed(name))?;
             }
         }
         for (folder, is_old) in [(IMAGES, None), (CHECKPOINTS, Some(format!("-{}.", self.run)))] {
-            let folder = self.file(folder);
-            for entry in fs::read_dir(&folder).map_err(failed(&folder))?.flatten() {
+            for entry in fs::read_dir(self.way(folder)).map_err(self.failed(folder))?.flatten() {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 let is_ours = match &is_old {
                     Some(mark) => name.starts_with("step-") && !name.contains(mark),
                     None => name.ends_with(".png"),
                 };
                 if is_ours {
-                    self.disk.remove(&entry.path()).map_err(failed(&entry.path()))?;
+                    self.disk.remove(&entry.path()).map_err(failed(&self.file(folder).join(&name)))?;
                 }
             }
         }
@@ -466,15 +443,26 @@ impl Store for RunFolder {
     }
 
     fn files(&self) -> Files {
-        Files::Folder(self.path.clone())
+        Files::Folder(self.path())
     }
 
-    fn folder(&self) -> Option<&Path> {
-        Some(&self.path)
+    fn folder(&self) -> Option<PathBuf> {
+        Some(self.path())
+    }
+
+    fn place(&self) -> Option<Arc<Place>> {
+        Some(self.place())
+    }
+
+    fn moved(&mut self) -> Option<PathBuf> {
+        Self::moved(self)
     }
 
     fn discard(&self, damaged: &[PathBuf]) {
-        let damaged = damaged.iter().map(|path| Checkpoint { step: 0, path: path.clone() });
+        // Not those of the run that this one was forked from.
+        let own = self.file(CHECKPOINTS);
+        let damaged = damaged.iter().filter(|path| path.parent() == Some(&own));
+        let damaged = damaged.map(|path| Checkpoint { step: 0, path: path.clone() });
         // Those of another run are somebody's.
         for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
             // What stays is written over when training comes there again.
@@ -520,8 +508,9 @@ impl Store for RunFolder {
 impl Drop for RunFolder {
     fn drop(&mut self) {
         if self.is_new {
-            let _ = fs::remove_file(self.file(LOCK));
-            for folder in [self.file(IMAGES), self.file(CHECKPOINTS), self.path.clone()] {
+            let _ = fs::remove_file(self.way(LOCK));
+            let there = self.place.now();
+            for folder in [self.way(IMAGES), self.way(CHECKPOINTS)].into_iter().chain(there) {
                 // Only empty folders can be removed like this.
                 let _ = fs::remove_dir(folder);
             }
@@ -534,12 +523,12 @@ impl Drop for RunFolder {
 pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
     let path = folder.join(METRICS);
     let unread = |error: NotRead| failed(&path)(error.into());
-    let mut lines = match Lines::open(&path, MOST_OF_LINE) {
+    let lines = match Lines::open(&path, MOST_OF_LINE) {
         Err(NotRead::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         lines => lines.map_err(unread)?,
     };
     // A line that cannot be read is as one that is torn.
-    Ok(whole_lines(std::iter::from_fn(|| lines.next().and_then(Result::ok)), step, epochs))
+    Ok(whole_lines(lines.map_while(Result::ok), step, epochs))
 }
 
 /// The lines of a text, with their ends.

@@ -8,6 +8,8 @@ mod diagnosis;
 mod event;
 mod files;
 mod folder;
+mod identity;
+mod place;
 mod saving;
 mod schedule;
 mod state;
@@ -22,9 +24,11 @@ pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, va
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use files::Files;
 pub use folder::{
-    CODES, CONFIG, DATA, Description, EVALUATION, Identity, METRICS, MODEL, MOST_OF_DATA, MOST_OF_LINE, MOST_OF_RECORD,
-    PAGE, RECORD, RunFolder, checkpoints, is_training, lines_until,
+    CODES, CONFIG, DATA, Description, EVALUATION, METRICS, MODEL, MOST_OF_DATA, MOST_OF_LINE, MOST_OF_RECORD, PAGE,
+    RECORD, RunFolder, checkpoints, is_training, lines_until,
 };
+pub use identity::Identity;
+pub use place::Place;
 pub use saving::{Every, Saving};
 pub use schedule::StepSchedule;
 pub use state::{Fork, Progress, State};
@@ -64,6 +68,12 @@ pub enum TrainError {
     /// Another process trains in the folder.
     #[error("another process is training in {0}: wait for its end, or choose another folder")]
     Busy(PathBuf),
+    /// The run's folder is no longer there.
+    #[error(
+        "{0}, the folder of the run, was removed, or moved to where it cannot be found: what it held until its last checkpoint is \
+         wherever it is now"
+    )]
+    Gone(PathBuf),
     /// A folder or file that a run writes into is a link.
     #[error("{0} is a link, and a run writes only into its own folder: remove the link, or choose another folder")]
     Link(PathBuf),

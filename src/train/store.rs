@@ -1,11 +1,13 @@
 //! What a run leaves while it is trained: measurements, states and the model, in a folder or in memory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::files::Files;
 use super::folder::{CONFIG, DATA, Description, METRICS, MODEL, RECORD, record_of, split, whole_lines};
+use super::place::Place;
 use super::saving::Saving;
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
@@ -21,7 +23,13 @@ pub trait Store {
     fn files(&self) -> Files;
 
     /// The run's folder, if it has one.
-    fn folder(&self) -> Option<&Path>;
+    fn folder(&self) -> Option<PathBuf>;
+
+    /// The folder, for whoever writes there as well.
+    fn place(&self) -> Option<Arc<Place>>;
+
+    /// Where the folder is now, if it was moved since that was asked for the last time.
+    fn moved(&mut self) -> Option<PathBuf>;
 
     /// Removes checkpoints that a resumed run has found damaged.
     fn discard(&self, damaged: &[PathBuf]);
@@ -89,7 +97,15 @@ impl Store for RunInMemory {
         self.files.clone()
     }
 
-    fn folder(&self) -> Option<&Path> {
+    fn folder(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn place(&self) -> Option<Arc<Place>> {
+        None
+    }
+
+    fn moved(&mut self) -> Option<PathBuf> {
         None
     }
 

@@ -10,6 +10,7 @@ mod full;
 
 mod faults;
 mod identity;
+mod moved;
 mod processes;
 mod resuming;
 mod runs;

@@ -24,8 +24,8 @@ pub enum Array<'a> {
 }
 
 /// The number that a word is written as, if it comes back as the same word.
-fn whole(word: &String) -> Option<i64> {
-    word.parse().ok().filter(|number: &i64| number.to_string() == *word)
+fn whole(word: &str) -> Option<i64> {
+    word.parse().ok().filter(|number: &i64| number.to_string() == word)
 }
 
 impl Array<'_> {
@@ -37,7 +37,7 @@ impl Array<'_> {
             }
             Array::Words(words) => words,
         };
-        if let Some(numbers) = words.iter().map(whole).collect::<Option<Vec<i64>>>() {
+        if let Some(numbers) = words.iter().map(|word| whole(word)).collect::<Option<Vec<i64>>>() {
             write_header(out, "<i8", &[words.len()])?;
             return numbers.iter().try_for_each(|number| out.write_all(&number.to_le_bytes()));
         }

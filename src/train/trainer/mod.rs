@@ -228,9 +228,15 @@ impl Trainer {
                 outcome => outcome,
             };
             let goes_on = advanced.map_err(|error| match (error, store.folder()) {
-                (TrainError::Device(error), Some(folder)) => TrainError::Failed { error, folder: folder.to_path_buf() },
+                (TrainError::Device(error), Some(folder)) => TrainError::Failed { error, folder },
                 (error, _) => error,
             })?;
+            if let Some(now) = store.moved() {
+                watch(Event::Warning(&format!(
+                    "the folder of the run is {} now, and the run goes on there",
+                    now.display()
+                )))?;
+            }
             if !goes_on {
                 let steps = self.leave(store, saving)?;
                 return Ok(Ended { summary: Summary { steps, ..self.summary(store) }, stopped: true });
