@@ -333,7 +333,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     if args.run.json {
-        writeln!(std::io::stdout(), "{}", serde_json::to_string(&record)?)?;
+        writeln!(super::told::out(), "{}", serde_json::to_string(&record)?)?;
         return Ok(());
     }
     if to != std::path::Path::new("-") {
@@ -414,7 +414,7 @@ fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Ve
 }
 
 fn print(record: &Record) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     writeln!(out, "rows     {}, scored by their negative ELBO over {} draws", record.rows, record.draws)?;
     if let (Some(count), Some(threshold)) = (record.anomalous_rows, record.threshold) {
         writeln!(out, "found    {count} anomalous, with scores above {threshold:.3}")?;

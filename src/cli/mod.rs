@@ -4,7 +4,7 @@
 macro_rules! warning {
     ($($argument:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($argument)*);
+        let _ = writeln!($crate::cli::told::err(), $($argument)*);
     }};
 }
 
@@ -41,6 +41,7 @@ mod sample;
 mod sheet;
 mod shell;
 mod signals;
+mod told;
 mod train;
 mod traverse;
 
@@ -215,7 +216,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 fn of_run(error: &RunError) -> u8 {
     match error {
-        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Load(_) => 3,
+        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Content(_) | RunError::Load(_) => 3,
         RunError::Unfit(_) | RunError::Plan(_) => 2,
         RunError::Write { .. } => 1,
         RunError::Config(e) => of_config(e),
@@ -240,7 +241,7 @@ fn of_train(error: &TrainError) -> u8 {
     match error {
         TrainError::Device(error) | TrainError::Stopped { error, .. } => of_device(error),
         TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
-        TrainError::NoRun(_) | TrainError::OldRun(_) => 3,
+        TrainError::NoRun(_) | TrainError::OldRun(_) | TrainError::NewRun { .. } => 3,
         TrainError::Write { .. } | TrainError::Watch(_) => 1,
         TrainError::Diverged { .. } => 5,
         TrainError::Interrupted { .. } => 130,

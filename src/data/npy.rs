@@ -146,23 +146,40 @@ fn by_rows(content: &[u8], extents: &[usize], size: usize) -> Vec<u8> {
 /// Writes an array of floats in row-major order.
 pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), DataError> {
     write::whole(path, |out| {
-        let lengths: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
-        let lengths = if shape.len() == 1 { lengths.trim_end() } else { lengths.trim_end_matches(", ") };
-        let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
-        // The format wants the data to begin on a multiple of 64 bytes.
-        let unpadded = MAGIC.len() + 4 + header.len() + 1;
-        header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
-        header.push('\n');
-        let length = u16::try_from(header.len()).map_err(std::io::Error::other)?;
-        out.write_all(MAGIC)?;
-        out.write_all(&[1, 0])?;
-        out.write_all(&length.to_le_bytes())?;
-        out.write_all(header.as_bytes())?;
-        for value in values {
-            out.write_all(&value.to_le_bytes())?;
+        head(out, shape)?;
+        values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
+    })
+}
+
+/// Writes an array of floats in row-major order, some after the other.
+pub fn write_npy_parts(
+    path: &Path,
+    shape: &[usize],
+    mut next: impl FnMut() -> std::io::Result<Option<Vec<f32>>>,
+) -> Result<(), DataError> {
+    write::whole(path, |out| {
+        head(out, shape)?;
+        while let Some(values) = next()? {
+            values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))?;
         }
         Ok(())
     })
+}
+
+/// Writes the header of an array of floats.
+fn head(out: &mut impl Write, shape: &[usize]) -> std::io::Result<()> {
+    let lengths: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
+    let lengths = if shape.len() == 1 { lengths.trim_end() } else { lengths.trim_end_matches(", ") };
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
+    // The format wants the data to begin on a multiple of 64 bytes.
+    let unpadded = MAGIC.len() + 4 + header.len() + 1;
+    header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
+    header.push('\n');
+    let length = u16::try_from(header.len()).map_err(std::io::Error::other)?;
+    out.write_all(MAGIC)?;
+    out.write_all(&[1, 0])?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(header.as_bytes())
 }
 
 /// Writes the class numbers of rows.

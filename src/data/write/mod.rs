@@ -13,12 +13,12 @@ use std::path::Path;
 
 pub use self::block::{Block, Entry, apart};
 pub use self::csv::{csv_to, write_csv};
-pub use self::idx::{write_idx_images, write_idx_labels};
+pub use self::idx::{write_idx_images, write_idx_labels, write_idx_parts};
 #[cfg(feature = "parquet")]
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
 use super::DataError;
-pub use super::npy::{write_npy, write_npy_labels};
+pub use super::npy::{write_npy, write_npy_labels, write_npy_parts};
 use crate::disk::beside;
 
 /// Writes a Parquet file of `rows` rows.
