@@ -25,6 +25,9 @@ pub enum RunError {
         /// The missing file.
         file: &'static str,
     },
+    /// What a file holds is not what it says.
+    #[error("{0}")]
+    Content(String),
     /// A file is damaged or cannot be read.
     #[error("{path} could not be read: {reason}")]
     Damaged {

@@ -353,7 +353,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     if args.run.json {
-        writeln!(std::io::stdout(), "{}", serde_json::to_string(&record)?)?;
+        writeln!(super::told::out(), "{}", serde_json::to_string(&record)?)?;
         return Ok(());
     }
     if to != std::path::Path::new("-") {
@@ -434,7 +434,7 @@ fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Ve
 }
 
 fn print(record: &Record) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     let is_joined = record.strangest.iter().any(|strange| strange.distance.is_some());
     let with = if is_joined { " and their distance to training rows" } else { "" };
     writeln!(out, "rows     {}, scored by their negative ELBO over {} draws{with}", record.rows, record.draws)?;

@@ -129,7 +129,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if to == Path::new("-") {
         return Ok(());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.json {
         for row in &rows {
             writeln!(out, "{}", serde_json::to_string(row)?)?;

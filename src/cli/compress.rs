@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if to == std::path::Path::new("-") {
         return Ok(());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.run.json {
         writeln!(out, "{}", serde_json::to_string(&figures)?)?;
         return Ok(());

@@ -14,5 +14,5 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::resolve(Some(&args.preset), None, toml::Table::new())?;
     let text = config.to_commented_toml(&args.preset)?;
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    Ok(super::told::out().write_all(text.as_bytes())?)
 }

@@ -126,7 +126,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         notes: &data.notes,
         preview,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {

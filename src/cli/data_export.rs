@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::data_args::SourceArgs;
+use super::sheet::{as_text, cell_as_text};
 use crate::data::write::{self, Block};
 use crate::data::{self, Cell, DataError, Dataset, Dialect, Form, Provenance, Shape, Split, Values};
 use crate::plan::is_missing;
@@ -21,6 +22,9 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// In CSV files, write cells that begin with =, +, - or @ as text, with a ' before them, so that a spreadsheet computes nothing
+    #[arg(long)]
+    csv_safe: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
@@ -47,7 +51,7 @@ struct Done<'a> {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let data = args.source.load()?;
+    let mut data = args.source.load()?;
     let is_image = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
     let format = args.format.unwrap_or(if is_image { Format::Idx } else { Format::Csv });
     if matches!(format, Format::Idx | Format::Png) && !is_image {
@@ -63,7 +67,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // Files hold the source's own values: a table's as they stand there.
     let [train, test] =
         [&data.train, &data.test].map(|split| Table::of(&args.source, &data, split, format == Format::Csv));
-    let (train, test) = (train?, test?);
+    let (mut train, mut test) = (train?, test?);
+    if args.csv_safe && format == Format::Csv {
+        data.classes.iter_mut().for_each(|class| *class = as_text(std::mem::take(class)));
+        for table in [&mut train, &mut test].into_iter().flatten() {
+            table.names.iter_mut().for_each(|name| *name = as_text(std::mem::take(name)));
+            table.cells.iter_mut().for_each(cell_as_text);
+        }
+    }
     write::whole_folder(&args.to, |folder| {
         let train = ("train", "train", &data.train, train.as_ref());
         let test = ("test", "t10k", &data.test, test.as_ref());
@@ -91,7 +102,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         Ok(())
     })?;
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     let done = Done { to: &args.to, format, train_rows: data.train.rows, test_rows: data.test.rows };
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&done)?)?;

@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             }
         })
         .collect();
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     let processor = Processor { index: None, device: Device::cpu(), threads: Cpu::available_threads() };
     if args.json {
         for row in &rows {

@@ -142,7 +142,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         healthy: failures.is_empty(),
         failures,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {

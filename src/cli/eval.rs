@@ -144,7 +144,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let is_more = args.nll.is_some() || args.aggregate || args.quality.is_some();
     let page = (is_kept && is_written && is_more && !run.folder().is_some_and(is_training)).then(|| page(args, &run));
     let page = page.and_then(|page| page.map_err(|error| warning!("the page was not made anew: {error:#}")).ok());
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.run.json {
         writeln!(out, "{}", serde_json::to_string(&record)?)?;
         return Ok(());

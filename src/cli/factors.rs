@@ -98,11 +98,11 @@ pub fn traverse(
     if args.json && !to_stdout {
         let moves = sweep.factors.iter().map(|(name, _)| name.clone()).zip(moved).collect();
         let told = Moves { moves, active, written: vec![to.display().to_string()] };
-        writeln!(std::io::stdout(), "{}", serde_json::to_string(&told)?)?;
+        writeln!(super::told::out(), "{}", serde_json::to_string(&told)?)?;
         return Ok(());
     }
     if !to_stdout {
-        let mut out = std::io::stdout().lock();
+        let mut out = super::told::out();
         let widest = sweep.factors.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for ((name, _), moved) in sweep.factors.iter().zip(&moved) {
             // What is left of dimensions that say nothing is noise.

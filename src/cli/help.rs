@@ -101,7 +101,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ),
     ("Run", &["out", "replace", "resume", "fork", "checkpoint_every", "keep"]),
     ("Device", &["device", "checked", "resident", "tune", "no_fuse"]),
-    ("Output", &["to", "json", "quiet", "preview", "no_preview"]),
+    ("Output", &["to", "json", "csv_safe", "quiet", "preview", "no_preview"]),
 ];
 
 /// Commands whose options are those of `train`, and the options that change nothing there.

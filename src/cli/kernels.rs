@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         None => (Target::Gpu.into(), TuningTable::default()),
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if let Some(name) = &args.show {
         write!(out, "{}", show(name, ops, on, &tuning)?)?;
         return Ok(());

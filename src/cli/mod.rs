@@ -4,7 +4,7 @@
 macro_rules! warning {
     ($($argument:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($argument)*);
+        let _ = writeln!($crate::cli::told::err(), $($argument)*);
     }};
 }
 
@@ -43,6 +43,7 @@ mod sheet;
 mod shell;
 mod signals;
 mod stdin;
+mod told;
 mod train;
 mod traverse;
 
@@ -219,7 +220,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 fn of_run(error: &RunError) -> u8 {
     match error {
-        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Load(_) => 3,
+        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Content(_) | RunError::Load(_) => 3,
         RunError::Unfit(_) | RunError::Plan(_) => 2,
         RunError::Write { .. } => 1,
         RunError::Config(e) => of_config(e),
@@ -244,7 +245,7 @@ fn of_train(error: &TrainError) -> u8 {
     match error {
         TrainError::Device(error) | TrainError::Failed { error, .. } => of_device(error),
         TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
-        TrainError::NoRun(_) | TrainError::OldRun(_) => 3,
+        TrainError::NoRun(_) | TrainError::OldRun(_) | TrainError::NewRun { .. } => 3,
         TrainError::Write { .. } | TrainError::Watch | TrainError::Gone(_) => 1,
         TrainError::Diverged { .. } => 5,
     }

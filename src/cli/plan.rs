@@ -154,7 +154,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         crate::config::ConfigError::Value(format!("this model has no plan `{which}`; it has {}", names.join(", ")))
     })?;
     let report = report(&vae.program, plan, config.kernels.fuse);
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
         return Ok(());

@@ -280,7 +280,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         bound: bound_of_step(&rows, seconds, host_ms_per_step / 1e3),
         ops: rows,
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
         return Ok(());

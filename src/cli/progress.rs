@@ -118,7 +118,7 @@ impl Progress {
             && let Some(line) = event.line()
             && let Ok(line) = serde_json::to_string(&line)
         {
-            let _ = writeln!(std::io::stdout(), "{line}");
+            let _ = writeln!(super::told::out(), "{line}");
         }
         match event {
             Event::Device(event) => (self.device)(event),
@@ -145,7 +145,7 @@ impl Progress {
                 self.last_epoch = Some(self.last_line);
                 let line = self.epoch_line(&epoch.report);
                 let print = || {
-                    let _ = writeln!(std::io::stdout(), "{line}");
+                    let _ = writeln!(super::told::out(), "{line}");
                 };
                 match &self.bar {
                     Some(bar) => bar.suspend(print),
@@ -189,7 +189,7 @@ fn short(value: f64) -> String {
 
 /// Describes the run before its first step.
 fn header(s: &Start<'_>) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     writeln!(out, "adapter  {} ({}, {})", s.device.name, s.device.kind, s.device.backend)?;
     writeln!(out, "data     {}: {} training and {} test {}", s.data, s.train_rows, s.test_rows, s.shape)?;
     if let Some(most) = s.streamed {

@@ -6,6 +6,7 @@ use std::io::Write;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
 
+use super::told::visible;
 use super::{exit_code, help, sentence};
 
 /// An error in `--json`, on stderr.
@@ -31,7 +32,8 @@ impl Typed {
         self.words.iter().map(String::as_str).take_while(|word| *word != "--")
     }
 
-    fn is_json(&self) -> bool {
+    /// Whether errors are told as JSON.
+    pub fn is_json(&self) -> bool {
         self.flags().any(|word| word == "--json")
     }
 
@@ -84,6 +86,10 @@ impl Typed {
 
     /// Tells that the command line was not understood, or prints the help that was asked for.
     pub fn tell_usage(&self, error: &clap::Error) -> std::io::Result<()> {
+        // Names of files may come from a pattern.
+        if error.use_stderr() && !self.is_json() && self.words.iter().any(|word| *visible(word) != **word) {
+            return write!(super::told::err(), "{error}");
+        }
         if !error.use_stderr() || !self.is_json() {
             return error.print().and_then(|()| std::io::stdout().flush());
         }
@@ -98,13 +104,13 @@ impl Typed {
     pub fn tell(&self, error: &anyhow::Error) -> std::io::Result<()> {
         match self.is_json() {
             true => self.put(&sentence(error), exit_code(error)),
-            false => writeln!(std::io::stderr(), "wgvae: {}", sentence(error)),
+            false => writeln!(super::told::err(), "wgvae: {}", sentence(error)),
         }
     }
 
     fn put(&self, error: &str, exit_code: u8) -> std::io::Result<()> {
         let line = serde_json::to_string(&Told { error, exit_code })?;
-        writeln!(std::io::stderr(), "{line}")
+        writeln!(super::told::err(), "{line}")
     }
 }
 

@@ -168,7 +168,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn print(done: &Done, args: &Args, damage: Damage) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if args.run.json {
         writeln!(out, "{}", serde_json::to_string(done)?)?;
         return Ok(());

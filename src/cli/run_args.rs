@@ -27,6 +27,9 @@ pub struct RunArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// In CSV files, write cells that begin with =, +, - or @ as text, with a ' before them, so that a spreadsheet computes nothing
+    #[arg(long)]
+    pub csv_safe: bool,
 }
 
 /// Which rows a model is applied to.
@@ -45,6 +48,7 @@ pub struct RowsArgs {
 impl RunArgs {
     /// Reads the run back.
     pub fn open(&self) -> Result<Run, RunError> {
+        super::sheet::write_safely(self.csv_safe);
         let run = Run::open(&self.run)?;
         if is_training(&self.run) {
             warning!("a training is going on in {}: its model is the best one so far", self.run.display());
@@ -299,7 +303,7 @@ struct Written {
 pub fn told(path: &Path) -> std::io::Result<()> {
     match path == Path::new("-") {
         true => Ok(()),
-        false => writeln!(std::io::stdout(), "written  {}", path.display()),
+        false => writeln!(super::told::out(), "written  {}", path.display()),
     }
 }
 
@@ -321,7 +325,7 @@ impl RunArgs {
             true => {
                 let written = written.iter().map(|file| file.display().to_string()).collect();
                 let written = Written { written, closeness };
-                writeln!(std::io::stdout(), "{}", serde_json::to_string(&written)?)?;
+                writeln!(super::told::out(), "{}", serde_json::to_string(&written)?)?;
             }
             false => {
                 written.into_iter().try_for_each(told)?;

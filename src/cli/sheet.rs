@@ -1,8 +1,9 @@
 //! Tables of text and numbers, written in the format that the file's extension names.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::run_args::place_in;
 use crate::apply::{Applied, Run, RunError, Shown, units};
@@ -12,8 +13,29 @@ use crate::disk::Target;
 use crate::report;
 use crate::run::png;
 
+/// Whether CSV is written for spreadsheets.
+static IS_SAFE: AtomicBool = AtomicBool::new(false);
+
+/// Has CSV written so that a spreadsheet computes nothing of it, as the flag of a command says.
+pub fn write_safely(is_safe: bool) {
+    IS_SAFE.store(is_safe, Ordering::Relaxed);
+}
+
+/// A word as a spreadsheet takes it for text: a number is one, and what begins as a formula does gets a quote.
+pub fn as_text(word: String) -> String {
+    let is_formula = word.starts_with(['=', '+', '-', '@', '\t', '\r']) && word.trim().parse::<f64>().is_err();
+    if is_formula { format!("'{word}") } else { word }
+}
+
+/// The same of the word in a cell.
+pub fn cell_as_text(cell: &mut Cell) {
+    if let Cell::Word(word) = cell {
+        *word = as_text(std::mem::take(word));
+    }
+}
+
 /// A table: some columns of text, then columns of values.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sheet {
     /// Names and values of the text columns.
     pub text: Vec<(String, Vec<String>)>,
@@ -200,6 +222,27 @@ impl Sheet {
         out + "\n]\n"
     }
 
+    /// The same rows, of which a spreadsheet computes nothing.
+    fn safe(&self) -> Self {
+        let mut sheet = self.clone();
+        for (name, words) in &mut sheet.text {
+            words.iter_mut().chain([name]).for_each(|word| *word = as_text(std::mem::take(word)));
+        }
+        sheet.names.iter_mut().for_each(|name| *name = as_text(std::mem::take(name)));
+        sheet.cells.iter_mut().flatten().for_each(cell_as_text);
+        sheet
+    }
+
+    /// Writes text: with a header, or as rows that follow others.
+    pub fn text_to(&self, out: impl Write, is_first: bool) -> std::io::Result<()> {
+        let safe = IS_SAFE.load(Ordering::Relaxed).then(|| self.safe());
+        let sheet = safe.as_ref().unwrap_or(self);
+        let heads = sheet.heads(false);
+        let Dialect { header, mark, .. } = sheet.dialect;
+        let dialect = Dialect { header: header && is_first, mark: mark && is_first, ..sheet.dialect };
+        write::csv_to(out, sheet.rows(), &sheet.blocks(&heads), &dialect)
+    }
+
     /// Writes the format that the name says; `-` is stdout, as CSV.
     pub fn write(&self, to: &Path) -> anyhow::Result<()> {
         match FileFormat::of(to) {
@@ -210,9 +253,21 @@ impl Sheet {
 
     /// Writes CSV, Parquet, JSON, NPY or NPZ. NPY has the numbers alone; NPZ has them as `x`, classes as `y`, and other text by its name.
     pub fn write_as(&self, format: FileFormat, to: &Path) -> anyhow::Result<()> {
+        match format == FileFormat::Csv && IS_SAFE.load(Ordering::Relaxed) {
+            true => self.safe().write_as_it_is(format, to),
+            false => self.write_as_it_is(format, to),
+        }
+    }
+
+    fn write_as_it_is(&self, format: FileFormat, to: &Path) -> anyhow::Result<()> {
         if to == Path::new("-") {
             let heads = self.heads(false);
-            return Ok(write::csv_to(std::io::stdout().lock(), self.rows(), &self.blocks(&heads), &self.dialect)?);
+            let (rows, blocks) = (self.rows(), self.blocks(&heads));
+            // On a terminal it is read by a person.
+            return Ok(match std::io::stdout().is_terminal() {
+                true => write::csv_to(super::told::out(), rows, &blocks, &self.dialect)?,
+                false => write::csv_to(std::io::stdout().lock(), rows, &blocks, &self.dialect)?,
+            });
         }
         make_folder_of(to)?;
         let width = self.numbers.len() / self.rows().max(1);
@@ -394,6 +449,20 @@ mod tests {
             ..Sheet::default()
         };
         assert_eq!(digits.json(), "[\n{\"id\":9007199254740993}\n]\n");
+    }
+
+    #[test]
+    fn a_spreadsheet_computes_nothing_of_safe_cells() {
+        let word = |word: &str| Cell::Word(word.into());
+        let cells =
+            vec![word("=1+1"), word("-5"), word("-x"), word("@a"), word("+1e3"), word("a=b"), Cell::Number(-2.0)];
+        let names = ["a", "b", "=c", "d", "e", "f", "g"].map(String::from).to_vec();
+        let text = vec![("id".to_string(), vec!["\t=x".to_string()])];
+        let sheet = Sheet { text, names, numbers: vec![0.0; 7], cells: Some(cells), ..Sheet::default() };
+        let mut out = Vec::new();
+        sheet.safe().text_to(&mut out, true).unwrap();
+        let expected = "id,a,b,'=c,d,e,f,g\n'\t=x,'=1+1,-5,'-x,'@a,+1e3,a=b,-2\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

@@ -121,7 +121,7 @@ fn resumed(args: &Args, path: &Path) -> anyhow::Result<(Resume, Dataset)> {
 }
 
 fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = super::told::out();
     if let [first, .., last] = losses {
         writeln!(out, "test     {}  loss by epoch, {first:.2} to {last:.2}", sparkline(losses, 40))?;
     }

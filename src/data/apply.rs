@@ -120,7 +120,11 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
 
 fn takes(like: &Description) -> String {
     let levels = if like.bytes { " with levels in [0, 1]" } else { "" };
-    format!("{}{levels}", like.shape)
+    match &like.columns {
+        // As a file has them: a word is one column.
+        Some(columns) => Shape::Table(columns.of_table().len()).to_string(),
+        None => format!("{}{levels}", like.shape),
+    }
 }
 
 /// Levels as bytes where the model was trained on bytes, numbers where it was not.

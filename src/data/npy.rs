@@ -151,6 +151,21 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Dat
     })
 }
 
+/// Writes an array of floats in row-major order, some after the other.
+pub fn write_npy_parts(
+    path: &Path,
+    shape: &[usize],
+    mut next: impl FnMut() -> std::io::Result<Option<Vec<f32>>>,
+) -> Result<(), DataError> {
+    write::whole(path, |out| {
+        write_header(out, "<f4", shape)?;
+        while let Some(values) = next()? {
+            values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))?;
+        }
+        Ok(())
+    })
+}
+
 /// Writes what stands before the elements of an array.
 pub(super) fn write_header(out: &mut impl Write, descr: &str, shape: &[usize]) -> std::io::Result<()> {
     let lengths: String = shape.iter().map(|extent| format!("{extent}, ")).collect();

@@ -65,15 +65,20 @@ pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
         }
         let (rows, test_rows) = (raw.rows.rows, own_test.rows.rows);
         raw.test = Some(own_test.rows);
-        if let (Some(train_labels), Some(test_labels)) = labels {
-            let one = archive.labels(&train_labels, rows)?;
-            let two = archive.labels(&test_labels, test_rows)?;
+        if let (Some(train_labels), Some(test_labels)) = &labels {
+            let one = archive.labels(train_labels, rows)?;
+            let two = archive.labels(test_labels, test_rows)?;
             let (classes, numbers) = together(one, two);
             raw.classes = classes;
             raw.rows.labels = Some(numbers[..rows].to_vec());
             if let Some(test) = &mut raw.test {
                 test.labels = Some(numbers[rows..].to_vec());
             }
+        }
+        if let (Some(only), None) | (None, Some(only)) = &labels {
+            notes.push(format!(
+                "the labels `{only}` were left out, since only some of the rows have labels: add those of the others"
+            ));
         }
         let factors = (archive.named(&FACTORS, &TRAIN), archive.named(&FACTORS, &[&parts(&test).1]));
         if let (Some(of_train), Some(of_test)) = factors {

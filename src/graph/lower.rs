@@ -48,13 +48,25 @@ struct Lower<'a> {
     graph: &'a Graph,
     /// Nodes that are used.
     needed: HashSet<Node>,
-    /// Nodes whose values are read from outside, and their tensors.
-    kept: &'a [(Node, TensorId)],
+    /// How often each node is read.
+    readers: HashMap<Node, usize>,
+    /// Nodes that others read as they are, and not another result of theirs.
+    read_whole: HashSet<Node>,
+    /// The nodes of a map's, or a norm's, other results.
+    results: HashMap<Node, Vec<Node>>,
+    /// Products whose windows are summed.
+    overlapped: HashSet<Node>,
+    /// How often the value of each node is read from outside.
+    kept: HashMap<Node, usize>,
+    /// How many of these values a buffer holds.
+    kept_in: HashMap<BufferId, usize>,
     places: HashMap<Node, Placed>,
     /// Copies of parts, as tensors of their own.
     copies: HashMap<Node, TensorId>,
     /// Names of this plan's tensors.
     taken: HashSet<String>,
+    /// The number that the next tensor of a name may have.
+    next: HashMap<String, usize>,
     ops: Vec<Op>,
 }
 
@@ -79,16 +91,7 @@ impl Lowering {
                 needed.extend(graph.reads(node));
             }
         }
-        let mut lower = Lower {
-            lowering: self,
-            graph,
-            needed,
-            kept,
-            places: HashMap::new(),
-            copies: HashMap::new(),
-            taken: HashSet::new(),
-            ops: Vec::new(),
-        };
+        let mut lower = Lower::new(self, graph, needed, kept);
         let mut copies = Vec::new();
         for (node, tensor) in kept {
             let place = Placed::whole(*tensor);
@@ -113,10 +116,49 @@ impl Lowering {
     }
 }
 
-impl Lower<'_> {
+impl<'a> Lower<'a> {
+    fn new(lowering: &'a mut Lowering, graph: &'a Graph, needed: HashSet<Node>, kept: &[(Node, TensorId)]) -> Self {
+        let mut lower = Self {
+            lowering,
+            graph,
+            needed,
+            readers: HashMap::new(),
+            read_whole: HashSet::new(),
+            results: HashMap::new(),
+            overlapped: HashSet::new(),
+            kept: HashMap::new(),
+            kept_in: HashMap::new(),
+            places: HashMap::new(),
+            copies: HashMap::new(),
+            taken: HashSet::new(),
+            next: HashMap::new(),
+            ops: Vec::new(),
+        };
+        for node in graph.nodes() {
+            if let Kind::Overlap { of, .. } = graph.kind(node) {
+                lower.overlapped.insert(*of);
+            }
+            if !lower.needed.contains(&node) {
+                continue;
+            }
+            match graph.kind(node) {
+                Kind::Result { of, .. } => lower.results.entry(*of).or_default().push(node),
+                _ => lower.read_whole.extend(graph.reads(node)),
+            }
+            for read in graph.reads(node) {
+                *lower.readers.entry(read).or_default() += 1;
+            }
+        }
+        for (node, tensor) in kept {
+            *lower.kept.entry(*node).or_default() += 1;
+            *lower.kept_in.entry(lower.lowering.tensors.get(*tensor).buffer).or_default() += 1;
+        }
+        lower
+    }
+
     /// How often a node is read.
     fn readers(&self, node: Node) -> usize {
-        self.needed.iter().flat_map(|n| self.graph.reads(*n)).filter(|read| *read == node).count()
+        self.readers.get(&node).copied().unwrap_or(0)
     }
 
     /// The shape of a separate tensor for the node: sums over rows or columns are vectors.
@@ -154,10 +196,10 @@ impl Lower<'_> {
     fn can_be_kept(&self, node: Node, place: Placed) -> bool {
         let tensors = &self.lowering.tensors;
         let buffer = tensors.get(place.tensor).buffer;
-        let read = self.readers(node) > 0 || self.kept.iter().filter(|(kept, _)| *kept == node).count() > 1;
+        let read = self.readers(node) > 0 || self.kept.get(&node).is_some_and(|times| *times > 1);
         // A reader of the node may write another node to the same buffer, and an op cannot read a buffer that it
         // writes.
-        let alone = self.kept.iter().filter(|(_, kept)| tensors.get(*kept).buffer == buffer).count() == 1;
+        let alone = self.kept_in.get(&buffer) == Some(&1);
         (!read || alone) && self.can_be_placed(node, place)
     }
 
@@ -197,7 +239,7 @@ impl Lower<'_> {
                 let first = !again && (wholes == 0 || *region == Region::Whole);
                 let shape = self.graph.shape(*part);
                 let fits = *region != Region::Whole || shape == self.graph.shape(sum);
-                let kept = self.kept.iter().any(|(kept, _)| kept == part);
+                let kept = self.kept.contains_key(part);
                 if !first || wholes > 1 || !fits || kept || self.readers(*part) > 1 || self.places.contains_key(part) {
                     continue;
                 }
@@ -254,11 +296,10 @@ impl Lower<'_> {
     /// A new tensor with a unique name in this plan.
     fn own(&mut self, base: String, shape: &[usize]) -> TensorId {
         let mut name = base.clone();
-        for number in 2.. {
-            if self.taken.insert(name.clone()) {
-                break;
-            }
-            name = format!("{base}.{number}");
+        let next = self.next.entry(base.clone()).or_insert(2);
+        while !self.taken.insert(name.clone()) {
+            name = format!("{base}.{next}");
+            *next += 1;
         }
         self.lowering.shared(&name, shape)
     }
@@ -396,7 +437,7 @@ impl Lower<'_> {
             Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) | Kind::View { .. } | Kind::Result { .. } => {}
             // Windows are taken by products, and a product of windows is their sum's.
             Kind::Windows { .. } => {}
-            Kind::Product { .. } if self.graph.nodes().any(|n| self.overlaps(n, node)) => {}
+            Kind::Product { .. } if self.overlapped.contains(&node) => {}
             Kind::Reshape { of } => {
                 if self.place(*of).part.is_some() {
                     let place = self.place(node);
@@ -486,25 +527,14 @@ impl Lower<'_> {
         }
     }
 
-    /// Whether a node is the sum of a product's windows.
-    fn overlaps(&self, node: Node, product: Node) -> bool {
-        matches!(self.graph.kind(node), Kind::Overlap { of, .. } if *of == product)
-    }
-
     /// The results of a map or a norm that are used.
     fn results(&mut self, map: Node) -> Vec<(usize, Placed)> {
         let mut results = Vec::new();
-        let read = self.needed.iter().any(|n| match self.graph.kind(*n) {
-            Kind::Result { .. } => false,
-            _ => self.graph.reads(*n).contains(&map),
-        });
-        if read || self.places.contains_key(&map) {
+        if self.read_whole.contains(&map) || self.places.contains_key(&map) {
             results.push((0, self.place(map)));
         }
-        for node in self.graph.nodes().filter(|n| self.needed.contains(n)).collect::<Vec<_>>() {
-            if let Kind::Result { of, index } = self.graph.kind(node)
-                && *of == map
-            {
+        for node in self.results.get(&map).cloned().unwrap_or_default() {
+            if let Kind::Result { index, .. } = self.graph.kind(node) {
                 results.push((*index, self.place(node)));
             }
         }

@@ -9,13 +9,14 @@ mod lower;
 mod order;
 mod plan;
 mod tape;
+mod uses;
 
 pub use fuse::fuse;
 pub use lower::{Lowering, Placed};
 pub use order::order;
 pub use tape::gradients;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::plan::{Function, Init, Norm, Order, Orientation, ParamTable, Pool, Windows};
 
@@ -207,12 +208,16 @@ struct NodeData {
 pub struct Graph {
     nodes: Vec<NodeData>,
     params: ParamTable,
+    /// The node of each block of parameters, by its place and its shape.
+    blocks: HashMap<(usize, bool, [usize; 2]), Node>,
+    /// The nodes of results other than the first.
+    results: HashMap<(Node, usize), Node>,
 }
 
 impl Graph {
     /// A new graph that continues the parameter table of another.
     pub fn with_params(params: ParamTable) -> Self {
-        Self { nodes: Vec::new(), params }
+        Self { params, ..Self::default() }
     }
 
     /// The parameters so far.
@@ -242,7 +247,7 @@ impl Graph {
     }
 
     /// Every node, each after the nodes it is computed from.
-    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + use<> {
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + ExactSizeIterator + use<> {
         (0..self.nodes.len()).map(Node)
     }
 
@@ -265,8 +270,14 @@ impl Graph {
     }
 
     fn add(&mut self, kind: Kind, shape: [usize; 2], name: impl Into<String>) -> Node {
+        let node = Node(self.nodes.len());
+        match kind {
+            Kind::Param { offset, vector } => *self.blocks.entry((offset, vector, shape)).or_insert(node),
+            Kind::Result { of, index } => *self.results.entry((of, index)).or_insert(node),
+            _ => node,
+        };
         self.nodes.push(NodeData { kind, shape, name: name.into() });
-        Node(self.nodes.len() - 1)
+        node
     }
 
     /// Adds an input.
@@ -296,8 +307,8 @@ impl Graph {
             _ => ([1, rows], true),
         };
         let kind = Kind::Param { offset, vector };
-        let known = self.nodes.iter().position(|n| n.kind == kind && n.shape == shape);
-        known.map_or_else(|| self.add(kind, shape, name), Node)
+        let known = self.blocks.get(&(offset, vector, shape)).copied();
+        known.unwrap_or_else(|| self.add(kind, shape, name))
     }
 
     /// Every block of parameters with its offset in the arena and its shape.
@@ -467,6 +478,11 @@ impl Graph {
     pub fn result(&mut self, of: Node, index: usize) -> Node {
         let (shape, name) = (self.shape(of), format!("{}.{index}", self.name(of)));
         self.add(Kind::Result { of, index }, shape, name)
+    }
+
+    /// The node of a result other than the first; a new one, if there is none.
+    fn result_of(&mut self, of: Node, index: usize) -> Node {
+        self.results.get(&(of, index)).copied().unwrap_or_else(|| self.result(of, index))
     }
 
     /// Adds `a + b`.

@@ -4,33 +4,44 @@
 //! ([`crate::plan::StepPlan::stages`]). So ops are listed stage by stage: each stage takes the ops whose predecessors are
 //! done and that share no written buffer with those it has, those with the longest way to the end first.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::uses::Uses;
 use crate::plan::{BufferUses, Op, TensorTable};
 
 /// The same ops in an order with fewer stages.
 pub fn order(ops: Vec<Op>, tensors: &TensorTable) -> Vec<Op> {
-    let needs: Vec<Vec<usize>> =
-        (0..ops.len()).map(|i| (0..i).filter(|j| ops[i].depends_on(&ops[*j], tensors)).collect()).collect();
+    let uses = Uses::of(&ops, &[], tensors);
+    let needs: Vec<Vec<usize>> = ops
+        .iter()
+        .enumerate()
+        .map(|(place, op)| uses.dependent(op, tensors).into_iter().take_while(|before| *before < place).collect())
+        .collect();
     // How many ops stand one behind the other from here to the end.
     let mut way = vec![1_usize; ops.len()];
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); ops.len()];
     for (i, needs) in needs.iter().enumerate().rev() {
         for j in needs {
             way[*j] = way[*j].max(way[i] + 1);
+            readers[*j].push(i);
         }
     }
-    let mut stage_of: Vec<Option<usize>> = vec![None; ops.len()];
+    let mut missing: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut ready: BTreeSet<(Reverse<usize>, usize)> =
+        (0..ops.len()).filter(|i| missing[*i] == 0).map(|i| (Reverse(way[i]), i)).collect();
     let mut ordered = Vec::with_capacity(ops.len());
-    for stage in 0.. {
-        if ordered.len() == ops.len() {
-            break;
-        }
-        let is_ready = |i: &usize| needs[*i].iter().all(|j| stage_of[*j].is_some_and(|s| s < stage));
-        let mut ready: Vec<usize> = (0..ops.len()).filter(|i| stage_of[*i].is_none()).filter(is_ready).collect();
-        ready.sort_by_key(|i| std::cmp::Reverse(way[*i]));
+    while !ready.is_empty() {
         let mut used = BufferUses::default();
-        for i in ready {
-            if used.take(&ops[i], tensors) {
-                stage_of[i] = Some(stage);
-                ordered.push(i);
+        let taken: Vec<_> = ready.iter().copied().filter(|(_, i)| used.take(&ops[*i], tensors)).collect();
+        for (way_of, i) in taken {
+            ready.remove(&(way_of, i));
+            ordered.push(i);
+            for reader in &readers[i] {
+                missing[*reader] -= 1;
+                if missing[*reader] == 0 {
+                    ready.insert((Reverse(way[*reader]), *reader));
+                }
             }
         }
     }

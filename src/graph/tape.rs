@@ -42,6 +42,7 @@ struct Tape<'a> {
 
 impl Tape<'_> {
     fn mark(&mut self, wanted: &[Node]) {
+        let wanted: HashSet<Node> = wanted.iter().copied().collect();
         for node in self.graph.nodes() {
             if wanted.contains(&node) || self.graph.reads(node).iter().any(|read| self.wanted.contains(read)) {
                 self.wanted.insert(node);
@@ -205,10 +206,7 @@ impl Tape<'_> {
             let saved = |graph: &mut Graph, saved: Saved| match saved {
                 Saved::Input(i) => inputs[i],
                 Saved::Result(0) => node,
-                Saved::Result(index) => {
-                    let known = graph.nodes().find(|n| *graph.kind(*n) == Kind::Result { of: node, index });
-                    known.unwrap_or_else(|| graph.result(node, index))
-                }
+                Saved::Result(index) => graph.result_of(node, index),
             };
             let (calls, operands) = match function.gradient(i) {
                 Gradient::None => panic!("{name} has no gradient for {}", self.graph.name(*input)),

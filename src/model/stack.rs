@@ -7,8 +7,17 @@ use crate::plan::{Activation, Windows};
 /// Taps of a transposed convolution to the data, where no encoder says how many.
 const OUTPUT_KERNEL: usize = 3;
 
+/// The most layers of an encoder, and of a decoder that is written out.
+const MOST_LAYERS: usize = 2000;
+
 /// The layers from an extent on.
 fn sized(what: &str, layers: &[Layer], from: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
+    if layers.len() > MOST_LAYERS {
+        let count = layers.len();
+        return Err(format!(
+            "the {what} has {count} layers, and no more than {MOST_LAYERS} can be planned: leave some out"
+        ));
+    }
     let mut at = from;
     let on = |(number, layer): (usize, &Layer)| {
         let sized = layer.on(at, activation);
@@ -202,6 +211,16 @@ mod tests {
         let dense = super::encoder(&layers(&["dense 400"]), GREY, Activation::Relu).unwrap();
         assert_eq!(extents(&mirrored(&dense, 20, GREY).unwrap()), ["400", "784"]);
         assert_eq!(extents(&mirrored(&[], 20, GREY).unwrap()), ["784"]);
+    }
+
+    #[test]
+    fn no_more_layers_are_taken_than_can_be_planned() {
+        let all = vec![Layer::dense(3); MOST_LAYERS + 1];
+        let error = encoder(&all, GREY, Activation::Relu).unwrap_err();
+        assert!(error.contains("the encoder has 2001 layers, and no more than 2000 can be planned"), "{error}");
+        let error = decoder(&all, 2, &[], GREY, Activation::Relu).unwrap_err();
+        assert!(error.contains("the decoder has 2001 layers"), "{error}");
+        assert!(encoder(&all[1..], GREY, Activation::Relu).is_ok());
     }
 
     #[test]

@@ -55,6 +55,14 @@ pub enum PlanError {
         /// The element type the op needs.
         expected: Dtype,
     },
+    /// A graph has more nodes than a plan can have.
+    #[error("the model is made of {nodes} nodes, and no more than {most} can be planned: leave some layers out")]
+    TooManyNodes {
+        /// How many it has.
+        nodes: usize,
+        /// How many it may have.
+        most: usize,
+    },
     /// A size is too large for the 32-bit indices of a shader.
     #[error(
         "{op} has {elements} elements, more than a 32-bit index can reach: use less data, or a smaller batch or model"

@@ -1,6 +1,7 @@
 //! The parameter table: one layout shared by the weights, the gradients and both optimiser moments.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// How a parameter starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,6 +109,8 @@ impl Param {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ParamTable {
     params: Vec<Param>,
+    /// The place of each by its name.
+    places: HashMap<String, usize>,
     len: usize,
 }
 
@@ -122,6 +125,7 @@ impl ParamTable {
             let (name, shape) = (name.to_string(), shape.to_vec());
             let param = Param { name, shape, order: None, offset: self.len, init: *init, has_own_update: false };
             self.len += param.len();
+            self.places.entry(param.name.clone()).or_insert(self.params.len());
             self.params.push(param);
         }
         self.len = self.len.next_multiple_of(Self::ALIGNMENT);
@@ -130,14 +134,14 @@ impl ParamTable {
 
     /// Sets the order of a parameter's elements.
     pub fn set_order(&mut self, name: &str, order: Order) {
-        if let Some(param) = self.params.iter_mut().find(|p| p.name == name) {
+        if let Some(param) = self.places.get(name).map(|place| &mut self.params[*place]) {
             param.order = Some(order);
         }
     }
 
     /// Takes a parameter away from the optimiser. It must be the last block: the optimiser updates what comes before it.
     pub fn set_own_update(&mut self, name: &str) {
-        if let Some(param) = self.params.iter_mut().find(|p| p.name == name) {
+        if let Some(param) = self.places.get(name).map(|place| &mut self.params[*place]) {
             param.has_own_update = true;
         }
     }
@@ -161,7 +165,7 @@ impl ParamTable {
 
     /// The parameter of this name.
     pub fn find(&self, name: &str) -> Option<&Param> {
-        self.params.iter().find(|p| p.name == name)
+        self.places.get(name).map(|place| &self.params[*place])
     }
 
     /// Elements of an arena, the gaps between blocks included.

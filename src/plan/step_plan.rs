@@ -1,5 +1,7 @@
 //! Step plans: ops in order, their stages and totals.
 
+use std::collections::HashMap;
+
 use super::{BufferId, Op, ParamTable, TensorId, TensorTable};
 
 /// A list of ops, run from first to last.
@@ -13,16 +15,15 @@ pub struct StepPlan {
 
 /// The buffers that the ops of a stage use, and whether one writes them.
 #[derive(Debug, Default)]
-pub struct BufferUses(Vec<(BufferId, bool)>);
+pub struct BufferUses(HashMap<BufferId, bool>);
 
 impl BufferUses {
     /// Takes an op into the stage, unless it writes a buffer that another uses, or uses one that another writes.
     pub fn take(&mut self, op: &Op, tensors: &TensorTable) -> bool {
-        let uses: Vec<(BufferId, bool)> =
-            op.bindings.iter().map(|b| (tensors.get(b.tensor).buffer, b.access.writes())).collect();
-        let waits = uses.iter().any(|(buffer, writes)| self.0.iter().any(|(b, w)| b == buffer && (*writes || *w)));
+        let uses = || op.bindings.iter().map(|b| (tensors.get(b.tensor).buffer, b.access.writes()));
+        let waits = uses().any(|(buffer, writes)| self.0.get(&buffer).is_some_and(|written| writes || *written));
         if !waits {
-            self.0.extend(uses);
+            uses().for_each(|(buffer, writes)| *self.0.entry(buffer).or_default() |= writes);
         }
         !waits
     }

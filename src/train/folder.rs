@@ -215,8 +215,10 @@ impl RunFolder {
     /// Takes the folder of a run to go on with it.
     pub fn reopen(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
         let Some(identity) = Identity::of(path) else { return Err(TrainError::NoRun(path.to_path_buf())) };
-        if identity.format != FORMAT {
-            return Err(TrainError::OldRun(path.to_path_buf()));
+        match identity.format {
+            FORMAT => {}
+            format if format > FORMAT => return Err(TrainError::NewRun { path: path.to_path_buf(), format }),
+            _ => return Err(TrainError::OldRun(path.to_path_buf())),
         }
         refuse_links(path)?;
         let lock = lock(path)?;

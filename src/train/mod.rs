@@ -83,6 +83,17 @@ pub enum TrainError {
     /// The run is from a version that wrote no checkpoints.
     #[error("{0} is a run of an older version, which wrote no checkpoints: it can be used, but not resumed")]
     OldRun(PathBuf),
+    /// The run is from a newer version.
+    #[error(
+        "{path} is a run of a newer version (format {format}, and this program knows {}): use that version",
+        FORMAT
+    )]
+    NewRun {
+        /// The run's folder.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
     /// The loss, or a tensor, is NaN or infinite, again and again.
     #[error("training diverged: step {step} gave {loss}{}; {}", at(.tensor), ADVICE)]
     Diverged {

@@ -134,3 +134,17 @@ fn fused_is_as_it_was_lowered() {
         }
     }
 }
+
+/// Planning takes time in proportion to the layers: of 80 it took 18 s, of 1,000 it would have taken hours.
+#[test]
+fn a_thousand_layers_are_planned_soon() {
+    let widths = vec!["8"; 1000].join(", ");
+    let flags = format!("[model]\nhidden = [{widths}]").parse().unwrap();
+    let config = Config::resolve(Some("points"), None, flags).unwrap();
+    let data = DataSpec { train_rows: 20, test_rows: 20, bytes: false };
+    let start = std::time::Instant::now();
+    let vae = Vae::new(&config.vae_spec(2).unwrap(), &config.train_spec(), data).unwrap();
+    // Alone, it is below two seconds.
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(vae.program.plans[0].ops.len() > 6000);
+}

@@ -201,9 +201,32 @@ fn compressed() {
     let file = folder.path().join("rows.wgz");
     each("rows.wgz", &file, &packed, || {
         let packed = compress::File::of_bytes(&std::fs::read(&file).unwrap())?;
-        let back = compress::decompress(&run, &mut model.borrow_mut(), &packed, &mut |_| {});
+        let back = compress::decompress(&run, &mut model.borrow_mut(), packed, &mut |_| {});
         back.map(drop).map_err(|error| error.to_string())
     });
+    // Made up, with right checksums: rows that nothing in the file stands for. None of them comes back.
+    let good = compress::File::of_bytes(&packed).unwrap();
+    let mut forged = 0;
+    for number in 0..300_u32 {
+        let bits = |place: u32| wgvae::kernels::rng::threefry2x32([30, number], [place, 0]);
+        let words = match number % 4 {
+            0 => good.words.clone(),
+            1 => vec![u32::MAX; 1000],
+            2 => (0..1000).map(|place| bits(place)[0]).collect(),
+            _ => {
+                good.words.iter().map(|word| word ^ (u32::from(bits(*word)[1] % 9 == 0) << 7)).chain([1 << 9]).collect()
+            }
+        };
+        let rows = [0, 1 << 39, 1 << 20, 1 + bits(1)[0] as usize % 5000][bits(0)[0] as usize % 4];
+        let file = compress::File { rows, words, ..good.clone() };
+        let file = compress::File::of_bytes(&file.to_bytes()).unwrap();
+        let start = std::time::Instant::now();
+        let error = compress::decompress(&run, &mut model.borrow_mut(), file, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, wgvae::apply::RunError::Content(_)), "{number}: {error}");
+        assert!(start.elapsed() < super::harness::SOON, "{number} took {:?}", start.elapsed());
+        forged += 1;
+    }
+    eprintln!("{forged} archives were made up and refused");
     let file = folder.path().join("codes.wgc");
     each("codes.wgc", &file, &rounded, || {
         let rounded = RoundedCodes::of_bytes(&std::fs::read(&file).unwrap())?;

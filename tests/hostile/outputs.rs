@@ -5,6 +5,61 @@ use std::process::Stdio;
 use super::harness::{command, path, run_of_points};
 use crate::full::full;
 
+/// Names and words of files, and of files' names, reach no terminal as they are, but as JSON writes them.
+#[test]
+fn escape_sequences_are_shown_and_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let evil = "\u{1b}[31mred\u{202e}\u{9b}2J";
+    let file = folder.path().join(format!("{evil}.csv"));
+    let rows: String = (0..40).map(|row| format!("{}.5,{},{}\n", row % 7, row % 5, ["p", evil][row % 2])).collect();
+    std::fs::write(&file, format!("{evil},b,class\n{rows}")).unwrap();
+    let (file, missing) = (path(&file), path(&folder.path().join(evil)));
+    let config = folder.path().join("config.toml");
+    std::fs::write(
+        &config,
+        format!("[model]\n\"{}\" = 3\n", evil.replace('\u{1b}', "\\u001b").replace('\u{9b}', "\\u009b")),
+    )
+    .unwrap();
+    let config = path(&config);
+    let all: &[&[&str]] = &[
+        &["data", &file, "--label", "class"],
+        &["data", &file, "--label", "class", "--json"],
+        &["data", &file, "--columns", evil],
+        &["data", &file, "--strict", "--column", &format!("{evil}=count")],
+        &["data", &missing],
+        &["eval", &missing],
+        &["plan", "--config", &config],
+        &["plan", "--hidden", evil],
+    ];
+    let mut shown = 0;
+    for args in all {
+        let output = command(args).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).unwrap();
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{args:?}: {text:?}");
+        shown += usize::from(text.contains("red"));
+    }
+    assert!(shown >= 6, "{shown} of {} show the name", all.len());
+}
+
+/// Where the system gives no memory, that is said, and the exit code is that of too little memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_little_memory_is_a_sentence() {
+    let mut ended = 0;
+    for mebibytes in [120, 200, 300] {
+        let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);
+        let wgvae = env!("CARGO_BIN_EXE_wgvae");
+        let args = ["-c", &limited, wgvae, "data", "strokes:count=1000000", "--no-preview"];
+        let output = std::process::Command::new("sh").args(args).env("RAYON_NUM_THREADS", "1").output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(6), "{mebibytes} MiB: {error}");
+        assert!(error.starts_with("wgvae: ") && error.contains("memory") && error.lines().count() == 1, "{error}");
+        ended += 1;
+    }
+    assert_eq!(ended, 3);
+}
+
 #[test]
 fn a_full_stdout_is_an_error() {
     let run = path(run_of_points());

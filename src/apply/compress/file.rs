@@ -31,6 +31,11 @@ impl File {
         Ok(Self { made_with: made_with(model), model: weights, numbers, checksum, rows, words })
     }
 
+    /// The bits of the stack.
+    pub fn bits(&self) -> usize {
+        32 * self.words.len()
+    }
+
     /// The bytes of it.
     pub fn to_bytes(&self) -> Vec<u8> {
         let made_with = &self.made_with.as_bytes()[..self.made_with.len().min(255)];

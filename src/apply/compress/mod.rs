@@ -8,12 +8,17 @@
 mod codes;
 mod file;
 mod masses;
+mod spool;
 mod stack;
 
 pub use codes::{MOST_BITS, RoundedCodes};
 pub use file::File;
+pub use spool::Unpacked;
+
+use std::path::Path;
 
 use masses::{Bit, Grid, Level, Normal, Shape, Uniform, Weighted, cost};
+use spool::Spool;
 use stack::Stack;
 
 use super::distribution::scale_of_level;
@@ -344,6 +349,27 @@ impl<'a> Coder<'a> {
         Ok((!stack.is_exhausted()).then_some(batch))
     }
 
+    /// Bits that each batch costs at least: its number of rows is on the stack.
+    fn least_bits(&self) -> f64 {
+        (self.model.batch() as f64).log2().max(1.0 / 64.0)
+    }
+
+    /// Bits of the draws of a batch, which batches may cost less than they should, by chance and all together.
+    fn leeway(&self) -> f64 {
+        (2 * PLACE_BITS as usize * self.latent() * self.model.batch() + 256) as f64
+    }
+
+    /// Whether so many bits have room for so many rows.
+    fn have_room(&self, bits: usize, rows: usize) -> bool {
+        let batches = rows.div_ceil(self.model.batch());
+        batches as f64 * self.least_bits() <= bits as f64 + self.leeway()
+    }
+
+    /// Whether the first batches from the top have cost what they cost at least, where so many bits are left of all.
+    fn have_paid(&self, all: usize, left: usize, batches: usize) -> bool {
+        batches as f64 * self.least_bits() <= all as f64 - left as f64 + self.leeway()
+    }
+
     /// How many rows the next batch has: as many as what is on the stack gives draws for.
     fn next_rows(&self, stack: &Stack, left: usize) -> usize {
         let enough = stack.bits() / (PLACE_BITS as usize * self.latent());
@@ -368,50 +394,109 @@ pub fn compress(run: &Run, model: &mut Applied, rows: &Split, watch: &mut dyn Fn
         done = next.end;
         watch(done);
     }
-    let file = File::new(coder.model, rows.rows, checksum(&symbols, &classes), stack.into_words())?;
-    restored(run, model, &file, &mut |restored| watch(done + restored))?;
+    let mut file = File::new(coder.model, rows.rows, checksum(&symbols, &classes), stack.into_words())?;
+    let words = file.words.clone();
+    let is_same = |first: usize, batch: &Batch| {
+        let next = first..first + batch.symbols.len() / width;
+        batch.symbols == symbols[next.start * width..next.end * width]
+            && batch.classes == classes.get(next).unwrap_or_default()
+    };
+    let mut all = true;
+    let mut see = |first: usize, batch: &Batch| {
+        all &= is_same(first, batch);
+        Ok(())
+    };
+    let came_back = unpacked(&mut coder, &mut file, &mut see, &mut |restored| watch(done + restored));
+    match came_back {
+        Ok(()) if all => {}
+        Err(error) if !matches!(error, RunError::Content(_)) => return Err(error),
+        _ => {
+            return Err(RunError::Unfit(
+                "the rows did not come back as they were, so nothing was written: this device does not compute the same numbers each time"
+                    .into(),
+            ));
+        }
+    }
+    file.words = words;
     Ok(file)
 }
 
 /// The rows of a file, as the model takes them.
-pub fn decompress(
-    run: &Run,
-    model: &mut Applied,
-    file: &File,
-    watch: &mut dyn FnMut(usize),
-) -> Result<Split, RunError> {
-    file.expect(model)?;
-    restored(run, model, file, watch)
+pub fn decompress(run: &Run, model: &mut Applied, file: File, watch: &mut dyn FnMut(usize)) -> Result<Split, RunError> {
+    let rows = file.rows;
+    unpack(run, model, file, &std::env::temp_dir(), watch)?.rows(0..rows)
 }
 
-/// The same of a file that this model made.
-fn restored(run: &Run, model: &mut Applied, file: &File, watch: &mut dyn FnMut(usize)) -> Result<Split, RunError> {
+/// The rows of a file in another file, `folder` of which has room for them: the last ones come first, and there may be more than memory
+/// holds. That file has no name that anybody could open, and is gone with the result.
+pub fn unpack(
+    run: &Run,
+    model: &mut Applied,
+    mut file: File,
+    folder: &Path,
+    watch: &mut dyn FnMut(usize),
+) -> Result<Unpacked, RunError> {
+    file.expect(model)?;
     let mut coder = Coder::new(run, model)?;
-    let wrong = || {
-        RunError::Unfit(
-            "the rows did not come back as they were: this device or build computes other numbers than the one that they were compressed \
-             with; nothing was written"
-                .into(),
-        )
+    if file.rows == 0 {
+        return Err(RunError::Content(
+            "the file says that it has no rows, and none is written without: it is made up".into(),
+        ));
+    }
+    if file.rows as u128 * coder.width as u128 > MOST_VALUES || !coder.have_room(file.bits(), file.rows) {
+        return Err(RunError::Content(format!(
+            "the file says that it has {} rows, for which its {} bytes have no room: it is made up",
+            file.rows,
+            file.bits() / 8
+        )));
+    }
+    let (width, has_classes) = (coder.width, coder.classes > 0);
+    let mut unpacked_rows = Unpacked {
+        spool: Spool::new(folder)?,
+        count: file.rows,
+        width,
+        alphabet: coder.alphabet,
+        bytes: coder.bytes,
+        has_classes,
     };
-    if file.rows as u128 * coder.width as u128 > MOST_VALUES {
-        return Err(RunError::Unfit(format!("the file says that it has {} rows, which no memory holds", file.rows)));
+    let mut keep = |first: usize, batch: &Batch| unpacked_rows.put(first, batch);
+    unpacked(&mut coder, &mut file, &mut keep, watch)?;
+    match unpacked_rows.checksum()? == file.checksum {
+        true => Ok(unpacked_rows),
+        false => Err(made_up()),
     }
-    let mut stack = Stack::of_words(file.words.clone()).ok_or_else(wrong)?;
-    let mut batches = Vec::new();
-    let mut done = 0;
-    while done < file.rows {
-        let batch = coder.pop(&mut stack, file.rows - done)?.ok_or_else(wrong)?;
-        done += batch.symbols.len() / coder.width;
-        batches.push(batch);
-        watch(done);
+}
+
+fn made_up() -> RunError {
+    RunError::Content(
+        "the rows do not come back as the file's checksum says, although this device computes the numbers that they were compressed with: \
+         the file is damaged or made up; nothing was written"
+            .into(),
+    )
+}
+
+/// Takes all batches of a file from its stack, the last one first, and gives them away with the numbers of their first rows.
+fn unpacked(
+    coder: &mut Coder<'_>,
+    file: &mut File,
+    give: &mut dyn FnMut(usize, &Batch) -> Result<(), RunError>,
+    watch: &mut dyn FnMut(usize),
+) -> Result<(), RunError> {
+    let bits = file.bits();
+    let mut stack = Stack::of_words(std::mem::take(&mut file.words)).ok_or_else(made_up)?;
+    let (mut left, mut batches) = (file.rows, 0);
+    while left > 0 {
+        let batch = coder.pop(&mut stack, left)?.ok_or_else(made_up)?;
+        left -= batch.symbols.len() / coder.width;
+        batches += 1;
+        // What costs nothing was not put there by rows.
+        if !coder.have_paid(bits, stack.bits(), batches) {
+            return Err(made_up());
+        }
+        give(left, &batch)?;
+        watch(file.rows - left);
     }
-    let symbols: Vec<u8> = batches.iter().rev().flat_map(|batch| &batch.symbols).copied().collect();
-    let classes: Vec<u32> = batches.iter().rev().flat_map(|batch| &batch.classes).copied().collect();
-    match checksum(&symbols, &classes) == file.checksum {
-        true => Ok(rows_of(coder.alphabet, &symbols, &classes, coder.bytes, coder.width)),
-        false => Err(wrong()),
-    }
+    Ok(())
 }
 
 fn checksum(symbols: &[u8], classes: &[u32]) -> u64 {

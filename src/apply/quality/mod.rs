@@ -128,7 +128,12 @@ impl Comparison {
         let real = real.some(count, SEED);
         let reference = train.take_some(count, SEED);
         let (mut features, described, accuracy) = learn(&train, &test, shape, device, watch)?;
-        let known = Known::of(features.of(&real)?)?;
+        let of_real = features.of(&real)?;
+        if of_real.chunks(FEATURES).all(|row| *row == of_real[..FEATURES]) {
+            let why = "the features of all test rows are the same, so nothing can be said of the quality of samples: try other classes, or more rows";
+            return Err(RunError::Unfit(why.into()));
+        }
+        let known = Known::of(of_real)?;
         let reference = known.likeness(&Known::of(features.of(&reference)?)?);
         Ok(Self { features, described, accuracy, real, known, reference })
     }
@@ -219,6 +224,14 @@ fn learn(
     if classes.len() < 2 {
         return Ok((Features::random(train, shape, device)?, "random".into(), None));
     }
+    if labels.len() < 2 * classes.len() {
+        return Err(RunError::Unfit(format!(
+            "the quality of samples is told by a classifier of the data's classes, and {} training rows of {} classes are fewer than two a \
+             class: keep the largest classes, with --keep-label, or train without a label",
+            labels.len(),
+            classes.len()
+        )));
+    }
     // A class that no training row has is none of the classifier's.
     let number = |label: &u32| classes.binary_search(label).unwrap_or(classes.len()) as u32;
     let numbers = |labels: &[u32]| labels.iter().map(number).collect::<Vec<u32>>();
@@ -231,4 +244,25 @@ fn learn(
         accuracy = Some(share);
     }
     Ok((features, described, accuracy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A classifier of classes with one row each learns nothing, and its figures say nothing: 0.0000, 1.000 and 1.000.
+    #[test]
+    fn classes_of_a_row_each_have_no_figure() {
+        let rows = |classes: u32| {
+            let values = (0..200).map(|i| (i * 7 % 31) as f32).collect();
+            Split {
+                labels: Some((0..100).map(|row| row % classes).collect()),
+                ..Split::of(100, Values::Floats(values))
+            }
+        };
+        let device = DeviceOptions { device: crate::executor::DeviceChoice::Cpu, ..DeviceOptions::default() };
+        let of = |classes: u32| learn(&rows(classes), &rows(2), Shape::Table(2), &device, &mut |_| {});
+        let error = of(51).err().unwrap().to_string();
+        assert!(error.contains("100 training rows of 51 classes are fewer than two a class"), "{error}");
+    }
 }

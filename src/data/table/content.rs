@@ -65,7 +65,11 @@ impl<'a> Content<'a> {
                 reason: format!("it has {fields} fields, and no more than {MOST_COLUMNS} can be read"),
             });
         }
-        let separator = Separator::guess(&text);
+        // The line with it is none of the table's: it stays, empty, so that the others keep their numbers.
+        let said = Separator::said(&text);
+        let text =
+            if said.is_some() { text[text.find(['\n', '\r']).unwrap_or(text.len())..].to_string() } else { text };
+        let separator = said.unwrap_or_else(|| Separator::guess(&text));
         Ok(Self { path: path.to_path_buf(), form: Form::Text { text, separator, encoding, mark } })
     }
 

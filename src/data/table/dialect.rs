@@ -35,6 +35,17 @@ const SEPARATORS: [Separator; 5] =
     [Separator::Byte(b','), Separator::Byte(b'\t'), Separator::Byte(b';'), Separator::Byte(b'|'), Separator::Space];
 
 impl Separator {
+    /// What a file of Excel says of itself in a first line such as `sep=;`.
+    pub fn said(text: &str) -> Option<Self> {
+        let (_, line) = lines(text).next()?;
+        let line = line.trim_matches(['"', ' ']);
+        let (_, separator) = line.split_at_checked(4).filter(|(name, _)| name.eq_ignore_ascii_case("sep="))?;
+        match separator.as_bytes() {
+            [byte @ (b',' | b'\t' | b';' | b'|')] => Some(Separator::Byte(*byte)),
+            _ => None,
+        }
+    }
+
     /// Whether a comma is a decimal point, as in files separated by semicolons.
     pub fn decimal_comma(self) -> bool {
         self == Separator::Byte(b';')
@@ -108,11 +119,22 @@ impl Separator {
     }
 }
 
-/// The first line that can have more than so many fields, whatever separates them and whatever is quoted: counted from 1,
+/// The first line that can have more than so many fields, whatever separates them: counted from 1,
 /// and how many.
 pub fn too_wide(text: &str, most: usize) -> Option<(u64, usize)> {
     let widest = |line: &str| {
-        let count = |separator: u8| line.bytes().filter(|byte| *byte == separator).count() + 1;
+        // What is quoted is no separator, where the quotes of a line are whole.
+        let has_quotes = line.contains('"') && line.matches('"').count() % 2 == 0;
+        let mut is_quoted = false;
+        let mut outside: Vec<u8> = Vec::new();
+        if has_quotes {
+            outside.extend(line.bytes().filter(|byte| {
+                is_quoted ^= *byte == b'"';
+                !is_quoted
+            }));
+        }
+        let line = if has_quotes { outside.as_slice() } else { line.as_bytes() };
+        let count = |separator: u8| line.iter().filter(|byte| **byte == separator).count() + 1;
         [b',', b'\t', b';', b'|', b' '].into_iter().map(count).max().unwrap_or(1)
     };
     // Hardly any line is long enough to be counted.
@@ -285,6 +307,19 @@ mod tests {
         ] {
             assert_eq!(Separator::guess(text), separator, "{text:?}");
         }
+    }
+
+    #[test]
+    fn quoted_separators_are_none() {
+        let quoted = format!("a,b\n\"{}\",2\n", ",".repeat(300));
+        assert_eq!(too_wide(&quoted, 100), None);
+        assert_eq!(too_wide(&quoted.replace('"', ""), 100), Some((2, 302)));
+        // An open quote is no reason to count nothing.
+        assert_eq!(too_wide(&quoted.replacen('"', "", 1), 100), Some((2, 302)));
+        let said = ["sep=;\na;b\n", "SEP=,\r\n", "\"sep=|\"\n", "sep=\t\n", "sep=x\n", "seplen,b\n", "sep="]
+            .map(Separator::said);
+        let known = [b';', b',', b'|', b'\t'].map(|byte| Some(Separator::Byte(byte)));
+        assert_eq!(said, [known[0], known[1], known[2], known[3], None, None, None]);
     }
 
     #[test]

@@ -88,6 +88,7 @@ mod tests {
         for text in [
             write("a,b,c\n", ",", "\r\n"),
             write("a,b,c\n", ";", "\n"),
+            format!("sep=;\r\n{}", write("a,b,c\n", ";", "\n")),
             write("a,b,c\n", "\t", "\n\n"),
             write("a,b,c\n", "|", "\n"),
             write("a,b,c\n", "  ", "\n"),
@@ -234,6 +235,28 @@ mod tests {
         // And so do others that apply the model to it.
         let rows = rows(&path.to_str().unwrap().into(), &found.description()).unwrap();
         assert_eq!((rows.split.rows, rows.split.unseen.len()), (200, 0), "{:?}", rows.split.unseen);
+    }
+
+    /// One empty cell may be in a row that was chosen or in another: a run finds the same rows again.
+    #[test]
+    fn a_limit_chooses_the_same_rows_again() {
+        for seed in 0..12 {
+            let cell = |row: usize, column: usize| match (row == seed % 7, column) {
+                (true, place) if place == seed % 3 => String::new(),
+                (_, 2) => ["x", "y", "z"][(row * 5 + seed) % 3].into(),
+                (_, column) => format!("{}.{}", (row * 7 + column + seed) % 11, (row * 3 + seed) % 10),
+            };
+            let line = |row: usize| format!("{},{},{}\n", cell(row, 0), cell(row, 1), cell(row, 2));
+            let text = format!("a,b,c\n{}", (0..12).map(line).collect::<String>());
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("table.csv");
+            std::fs::write(&path, &text).unwrap();
+            let options = || Options { limit: Some(9), seed: seed as u64, ..path.to_str().unwrap().into() };
+            let found = Dataset::load(options()).unwrap();
+            let again = Dataset::load_known(options(), found.columns.as_ref(), &|_, _| {}).unwrap();
+            assert_eq!((&again.train, &again.test, again.shape), (&found.train, &found.test, found.shape), "{seed}");
+            assert!(found.description().trained.unwrap().are_of(&again.train), "{seed}");
+        }
     }
 
     #[test]

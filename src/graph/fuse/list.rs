@@ -1,34 +1,127 @@
 //! The list of ops while it is fused: where two can meet, and what may become of them.
+//!
+//! An op keeps its place while others go, and each tensor knows the places of its readers and writers, so that no question about two
+//! ops goes through all of them.
+
+use std::collections::{BTreeSet, HashSet};
 
 use super::programs::{tidy, without_copies};
 use crate::graph::Lowering;
+use crate::graph::uses::{Between, Uses};
 use crate::kernels::map::MapParams;
 use crate::kernels::{Body, gemm};
-use crate::plan::{Access, Binding, FuseRule, Grid, Index, Kernel, Op, TensorId, TensorTable};
+use crate::plan::{Binding, FuseRule, Grid, Index, Kernel, Op, Reduce, TensorId, TensorTable};
 
 /// Storage bindings that WebGPU promises a shader.
 const MOST_BINDINGS: usize = 8;
 
-/// The ops, and what they are about.
+/// The ops by their places, and what they are about.
 pub(super) struct List<'a> {
-    pub(super) ops: Vec<Op>,
+    ops: Vec<Option<Op>>,
+    uses: Uses,
     pub(super) lowering: &'a mut Lowering,
-    pub(super) kept: &'a [TensorId],
+    kept: HashSet<TensorId>,
 }
 
-impl List<'_> {
+impl<'a> List<'a> {
+    pub(super) fn new(ops: Vec<Op>, lowering: &'a mut Lowering, kept: &[TensorId]) -> Self {
+        let uses = Uses::of(&ops, kept, &lowering.tensors);
+        Self { ops: ops.into_iter().map(Some).collect(), uses, lowering, kept: kept.iter().copied().collect() }
+    }
+
+    /// The ops that are left, in order.
+    pub(super) fn into_ops(self) -> Vec<Op> {
+        self.ops.into_iter().flatten().collect()
+    }
+
+    /// Places, whether an op is left there or not.
+    pub(super) fn places(&self) -> std::ops::Range<usize> {
+        0..self.ops.len()
+    }
+
+    /// The op at a place; none where it is gone.
+    pub(super) fn op(&self, place: usize) -> Option<&Op> {
+        self.ops[place].as_ref()
+    }
+
+    /// Puts an op at a place, or nothing.
+    pub(super) fn put(&mut self, place: usize, op: Option<Op>) {
+        if let Some(old) = self.ops[place].take() {
+            self.uses.remove(place, &old);
+        }
+        if let Some(op) = &op {
+            self.uses.add(place, op, &self.lowering.tensors);
+        }
+        self.ops[place] = op;
+    }
+
     pub(super) fn tensors(&self) -> &TensorTable {
         &self.lowering.tensors
+    }
+
+    /// The places of a rule's pairs that an op can be in: those that share the tensor which the rule is about.
+    pub(super) fn pairs(&self, rule: FuseRule, place: usize) -> Vec<(usize, usize)> {
+        use FuseRule::{Bias, Chain, Epilogue, PartialSums, RowSum, Rows};
+        let Some(op) = self.op(place) else { return Vec::new() };
+        let is_rows = |op: &Op| matches!(op.kernel, Kernel::Reduce(Reduce::Rows(_)));
+        let is_columns = |op: &Op| matches!(op.kernel, Kernel::Reduce(Reduce::Columns));
+        let (is_product, is_map) =
+            (|op: &Op| op.kernel.gemm().is_some(), |op: &Op| matches!(op.kernel, Kernel::Map(_)));
+        let fits = |first: usize, second: usize| match (self.op(first), self.op(second)) {
+            (Some(first), Some(second)) => match rule {
+                Bias | Epilogue => is_product(first) && is_map(second),
+                Chain => is_map(first) && is_map(second),
+                PartialSums => (is_product(first) || is_map(first)) && is_rows(second),
+                RowSum => is_product(first) && is_columns(second) || is_columns(first) && is_product(second),
+                Rows => is_rows(first) && is_rows(second),
+            },
+            _ => false,
+        };
+        if !(is_rows(op) || is_columns(op) || is_product(op) || is_map(op)) {
+            return Vec::new();
+        }
+        let mut others = BTreeSet::new();
+        match rule {
+            Rows if is_rows(op) => others.extend(self.places().filter(|other| self.op(*other).is_some_and(is_rows))),
+            Rows => {}
+            _ => {
+                for binding in &op.bindings {
+                    match rule {
+                        PartialSums => self.uses.alike(binding.tensor, self.tensors()).iter().for_each(|tensor| {
+                            others.extend(self.uses.places(*tensor));
+                        }),
+                        _ => others.extend(self.uses.places(binding.tensor)),
+                    }
+                }
+            }
+        }
+        let pair = |other: usize| (place.min(other), place.max(other));
+        others.into_iter().filter(|other| *other != place).map(pair).filter(|pair| fits(pair.0, pair.1)).collect()
+    }
+
+    /// The places of ops that must stay in their order with one.
+    pub(super) fn dependent(&self, place: usize) -> BTreeSet<usize> {
+        self.op(place).map_or_else(BTreeSet::new, |op| self.uses.dependent(op, self.tensors()))
     }
 
     /// Where two ops can meet: at the first's place, if the second depends on nothing between them; or at the second's, if
     /// nothing between them depends on the first.
     pub(super) fn place(&self, first: usize, second: usize) -> Option<usize> {
-        let between = &self.ops[first + 1..second];
-        if !between.iter().any(|op| op.depends_on(&self.ops[second], self.tensors())) {
+        let between = Between { first, second };
+        if !self.uses.depends(self.op(second)?, between, self.tensors()) {
             return Some(first);
         }
-        (!between.iter().any(|op| op.depends_on(&self.ops[first], self.tensors()))).then_some(second)
+        (!self.uses.depends(self.op(first)?, between, self.tensors())).then_some(second)
+    }
+
+    /// Whether an op between two places writes a tensor, or a part of it.
+    pub(super) fn is_written_between(&self, tensor: TensorId, first: usize, second: usize) -> bool {
+        self.uses.is_written(tensor, Between { first, second }, self.tensors())
+    }
+
+    /// Whether an op is bound to a tensor.
+    pub(super) fn is_bound(&self, tensor: TensorId) -> bool {
+        self.uses.places(tensor).next().is_some()
     }
 
     /// Whether an op stays within what a shader may bind, reads no buffer that it writes, and writes nothing twice.
@@ -51,21 +144,19 @@ impl List<'_> {
             return None;
         }
         // It goes on under one label, and names the other.
-        let [a, b] = [first, second].map(|i| &self.ops[i]);
+        let (a, b) = (self.op(first)?, self.op(second)?);
         let taken = if op.label == a.label { b } else { a };
         op.fused.push((rule, taken.label.clone()));
         op.fused.extend(taken.fused.clone());
-        self.ops[at] = op;
-        self.ops.remove(if at == first { second } else { first });
+        self.put(if at == first { second } else { first }, None);
+        self.put(at, Some(op));
         Some(())
     }
 
     /// Whether a tensor, or a part of it, is read by any but two ops.
-    pub(super) fn is_read_elsewhere(&self, tensor: TensorId, [first, second]: [usize; 2]) -> bool {
-        let reads =
-            |op: &Op| op.bindings.iter().any(|b| b.access != Access::Write && self.tensors().overlap(b.tensor, tensor));
-        self.kept.iter().any(|kept| self.tensors().overlap(*kept, tensor))
-            || self.ops.iter().enumerate().any(|(i, op)| i != first && i != second && reads(op))
+    pub(super) fn is_read_elsewhere(&self, tensor: TensorId, but: [usize; 2]) -> bool {
+        let alike = self.uses.alike(tensor, self.tensors());
+        alike.iter().any(|tensor| self.kept.contains(tensor) || self.uses.is_read_elsewhere(*tensor, but))
     }
 
     /// Whether two tensors are the same elements, whatever their shapes.
@@ -89,7 +180,7 @@ impl List<'_> {
     /// A program without the stores that only the two ops it is made of would read. A product whose columns are summed keeps
     /// an output, which its tiles are spilled to.
     pub(super) fn without_dead_stores(&self, mut body: Body, made_of: [usize; 2]) -> Body {
-        let is_product = self.ops[made_of[0]].kernel.gemm().is_some();
+        let is_product = self.op(made_of[0]).is_some_and(|op| op.kernel.gemm().is_some());
         let is_dead = |body: &Body, i: usize| {
             let store = &body.program.stores[i];
             let whole = body.program.stores.iter().filter(|s| s.index == Index::Whole).count();

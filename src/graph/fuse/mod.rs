@@ -7,6 +7,8 @@ mod list;
 mod programs;
 mod rules;
 
+use std::collections::BTreeSet;
+
 use super::Lowering;
 use crate::plan::{FuseRule, Op, TensorId};
 use list::List;
@@ -27,15 +29,42 @@ fn apply(rule: FuseRule) -> Apply {
 
 /// Applies the rules to a plan's ops. Tensors in `kept` are read from outside.
 pub fn fuse(ops: Vec<Op>, lowering: &mut Lowering, kept: &[TensorId]) -> Vec<Op> {
-    let mut list = List { ops, lowering, kept };
-    while step(&mut list) {}
-    list.ops
+    let mut list = List::new(ops, lowering, kept);
+    // Pairs of each rule that may fit, by the second and the first place.
+    let mut open: [BTreeSet<(usize, usize)>; FuseRule::ALL.len()] = Default::default();
+    for place in list.places() {
+        look_at(&list, place, &mut open);
+    }
+    while step(&mut list, &mut open) {}
+    list.into_ops()
 }
 
-/// Applies the first rule that fits.
-fn step(list: &mut List<'_>) -> bool {
-    FuseRule::ALL.iter().any(|rule| {
-        let mut pairs = (0..list.ops.len()).flat_map(|second| (0..second).map(move |first| (first, second)));
-        pairs.any(|(first, second)| apply(*rule)(list, first, second).is_some())
-    })
+/// Adds the pairs that an op can be in.
+fn look_at(list: &List<'_>, place: usize, open: &mut [BTreeSet<(usize, usize)>]) {
+    for (rule, open) in FuseRule::ALL.into_iter().zip(open) {
+        open.extend(list.pairs(rule, place).into_iter().map(|(first, second)| (second, first)));
+    }
+}
+
+/// Applies the first rule that fits. A pair that did not fit is looked at again when an op that it depends on has changed or moved: what
+/// it stands before and behind, and who else reads what it writes, are no others until then.
+fn step(list: &mut List<'_>, open: &mut [BTreeSet<(usize, usize)>]) -> bool {
+    for (number, rule) in FuseRule::ALL.into_iter().enumerate() {
+        while let Some((second, first)) = open[number].pop_first() {
+            if list.op(first).is_none() || list.op(second).is_none() {
+                continue;
+            }
+            let before = [first, second].map(|place| list.dependent(place));
+            if apply(rule)(list, first, second).is_none() {
+                continue;
+            }
+            let after = [first, second].map(|place| list.dependent(place));
+            let changed: BTreeSet<usize> = before.into_iter().chain(after).flatten().chain([first, second]).collect();
+            for place in changed {
+                look_at(list, place, open);
+            }
+            return true;
+        }
+    }
+    false
 }

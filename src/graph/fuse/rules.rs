@@ -3,33 +3,32 @@
 use super::list::List;
 use super::programs::{has_no_shape, join, made};
 use crate::kernels::{Body, gemm, reduce};
-use crate::plan::{
-    Binding, Function, FuseRule, Index, Kernel, Op, Orientation, Pointwise, Reduce, Store, TensorId, Value,
-};
+use crate::plan::{Function, FuseRule, Index, Kernel, Op, Orientation, Pointwise, Reduce, Store, TensorId, Value};
 
 pub(super) fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
-    let gemm = list.ops[first].kernel.gemm()?;
-    if gemm.bias || gemm.epilogue != Pointwise::plain() || !matches!(list.ops[second].kernel, Kernel::Map(_)) {
+    let (a, b) = (list.op(first)?, list.op(second)?);
+    let gemm = a.kernel.gemm()?;
+    if gemm.bias || gemm.epilogue != Pointwise::plain() || !matches!(b.kernel, Kernel::Map(_)) {
         return None;
     }
-    let (product, map) = (Body::of(&list.ops[first])?, Body::of(&list.ops[second])?);
+    let (product, map) = (Body::of(a)?, Body::of(b)?);
     let [call] = map.program.calls.as_slice() else { return None };
-    let [Value::Input(a), Value::Input(b)] = call.arguments[..] else { return None };
-    let (a, b) = (map.program.inputs[a], map.program.inputs[b]);
-    let adds = call.function == Function::Add && a.index == Index::Whole && b.index == Index::PerColumn;
+    let [Value::Input(a_input), Value::Input(b_input)] = call.arguments[..] else { return None };
+    let (of_a, of_b) = (map.program.inputs[a_input], map.program.inputs[b_input]);
+    let adds = call.function == Function::Add && of_a.index == Index::Whole && of_b.index == Index::PerColumn;
     let [Store { accumulate: false, index: Index::Whole, .. }] = map.program.stores[..] else { return None };
     let [product] = product.writes[..] else { return None };
-    if !adds || map.reads[a.binding] != product || list.is_read_elsewhere(product, [first, second]) {
+    if !adds || map.reads[of_a.binding] != product || list.is_read_elsewhere(product, [first, second]) {
         return None;
     }
     let plain = Body { program: Pointwise::plain(), writes: map.writes, ..Body::default() };
-    let mut op = list.with_body(&list.ops[first], plain)?;
-    gemm::add_bias(list.tensors(), &mut op, map.reads[b.binding]).ok()?;
+    let mut op = list.with_body(a, plain)?;
+    gemm::add_bias(list.tensors(), &mut op, map.reads[of_b.binding]).ok()?;
     list.unite(first, second, op, FuseRule::Bias)
 }
 
 pub(super) fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
-    let (a, b) = (&list.ops[first], &list.ops[second]);
+    let (a, b) = (list.op(first)?, list.op(second)?);
     if !matches!((&a.kernel, &b.kernel), (Kernel::Map(_), Kernel::Map(_))) {
         return None;
     }
@@ -48,7 +47,7 @@ pub(super) fn chain(list: &mut List<'_>, first: usize, second: usize) -> Option<
 }
 
 pub(super) fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
-    let (a, b) = (&list.ops[first], &list.ops[second]);
+    let (a, b) = (list.op(first)?, list.op(second)?);
     let (gemm, Kernel::Map(_)) = (a.kernel.gemm()?, &b.kernel) else { return None };
     let (mut product, map) = (Body::of(a)?, Body::of(b)?);
     let ([rows, cols], space) = (list.space(a)?, list.space(b)?);
@@ -78,15 +77,15 @@ pub(super) fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Opti
 }
 
 pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
-    let Kernel::Reduce(Reduce::Rows(1)) = list.ops[second].kernel else { return None };
-    let (matrix, total) = (list.ops[second].tensor(reduce::MATRIX[0])?, list.ops[second].tensor(reduce::TOTAL[0])?);
-    let mut body = Body::of(&list.ops[first])?;
+    let (begun, finished) = (list.op(first)?.clone(), list.op(second)?.clone());
+    let Kernel::Reduce(Reduce::Rows(1)) = finished.kernel else { return None };
+    let (matrix, total) = (finished.tensor(reduce::MATRIX[0])?, finished.tensor(reduce::TOTAL[0])?);
+    let mut body = Body::of(&begun)?;
     let value = made(&body, body.writes.iter().position(|t| list.is_same(*t, matrix))?, Index::Whole)?;
-    let writes = |b: &Binding| b.access.writes() && list.tensors().overlap(b.tensor, matrix);
-    if list.ops[first + 1..second].iter().any(|op| op.bindings.iter().any(writes)) {
+    if list.is_written_between(matrix, first, second) {
         return None;
     }
-    let [rows, cols] = list.space(&list.ops[first])?;
+    let [rows, cols] = list.space(&begun)?;
     if body.sums.len() == Pointwise::SUM.len() {
         return None;
     }
@@ -105,12 +104,12 @@ pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> 
         let name = format!("{} partial sums", list.tensors().get(matrix).name);
         list.lowering.shared(&name, &[rows, sums])
     };
-    if list.ops.iter().any(|op| op.bindings.iter().any(|b| b.tensor == partial)) {
+    if list.is_bound(partial) {
         return None;
     }
     body.program.sums.push(value);
     body.sums.push(partial);
-    let mut op = list.with_body(&list.ops[first], list.without_dead_stores(body, [first, second]))?;
+    let mut op = list.with_body(&begun, list.without_dead_stores(body, [first, second]))?;
     if !list.is_sound(&op) {
         return None;
     }
@@ -124,17 +123,17 @@ pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> 
             list.lowering.tensors.view(tensor.name, tensor.buffer, tensor.offset, &[totals, each * sums])
         }
     };
-    let mut sum = reduce::rows(list.tensors(), list.ops[second].label.clone(), &[(summed, total)]).ok()?;
-    sum.fused = list.ops[second].fused.clone();
+    let mut sum = reduce::rows(list.tensors(), finished.label.clone(), &[(summed, total)]).ok()?;
+    sum.fused = finished.fused;
     op.fused.push((FuseRule::PartialSums, sum.label.clone()));
-    list.ops[first] = op;
-    list.ops[second] = sum;
+    list.put(first, Some(op));
+    list.put(second, Some(sum));
     Some(())
 }
 
 pub(super) fn row_sum(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     for [product, columns] in [[first, second], [second, first]] {
-        let (op, sums) = (&list.ops[product], &list.ops[columns]);
+        let (op, sums) = (list.op(product)?, list.op(columns)?);
         let (Some(gemm), Kernel::Reduce(Reduce::Columns)) = (op.kernel.gemm(), &sums.kernel) else { continue };
         let of_a = op.tensor("a") == sums.tensor("values") && gemm.orientation == Orientation::Tn;
         if !of_a || gemm.row_sum {
@@ -148,7 +147,7 @@ pub(super) fn row_sum(list: &mut List<'_>, first: usize, second: usize) -> Optio
 }
 
 pub(super) fn rows(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
-    let (a, b) = (&list.ops[first], &list.ops[second]);
+    let (a, b) = (list.op(first)?, list.op(second)?);
     let (Kernel::Reduce(Reduce::Rows(_)), Kernel::Reduce(Reduce::Rows(_))) = (&a.kernel, &b.kernel) else {
         return None;
     };

@@ -197,6 +197,16 @@ fn written(field: &Field) -> Cell {
     Cell::Word(field.to_string().replace(".000000 +00:00", " +00:00"))
 }
 
+/// Days from 1970 to the year 9999, and as many before.
+const MOST_DAYS: u64 = 2_932_896;
+
+fn too_far(column: &Column) -> String {
+    format!(
+        "the column {} holds a time more than 8,029 years from 1970, which is no date that can be read",
+        column.name
+    )
+}
+
 /// A cell as it would be in a CSV file.
 fn cell(field: Field, column: &Column) -> Result<Cell, String> {
     let number = |cell: Cell, number: f64| match number {
@@ -219,6 +229,12 @@ fn cell(field: Field, column: &Column) -> Result<Cell, String> {
         // One with more digits than a float has room for keeps them as text.
         Field::Long(value) if value.unsigned_abs() > 1 << 53 => Cell::Word(value.to_string()),
         Field::Long(value) => Cell::Exact(value as f64),
+        // Times far from ours have no date in the calendar that they are written in.
+        Field::Date(days) if days.unsigned_abs() > MOST_DAYS as u32 => return Err(too_far(column)),
+        Field::TimestampMillis(time) if time.unsigned_abs() / 86_400_000 > MOST_DAYS => return Err(too_far(column)),
+        Field::TimestampMicros(time) if time.unsigned_abs() / 86_400_000_000 > MOST_DAYS => {
+            return Err(too_far(column));
+        }
         // Times, decimals and the rarer integers.
         other => written(&other),
     })
@@ -328,6 +344,22 @@ mod tests {
             assert_eq!(data.notes[0], "columns of lists or records were left out: list");
             assert!(data.notes[1].starts_with("time: times such as 1970-01-01 00:00:"), "{:?}", data.notes);
             assert_eq!(data.train.origins.as_ref().unwrap().of(0).unwrap(), "row 1");
+        }
+    }
+
+    #[test]
+    fn dates_far_off_are_said() {
+        let message = "message schema { required int32 day (DATE); }";
+        let plain = Arc::new(WriterProperties::builder().build());
+        for (day, is_far) in [(2_932_000, false), (-719_000, false), (i32::MAX, true), (i32::MIN, true)] {
+            let file = written(message, plain.clone(), |_, first, column| {
+                let days: Vec<i32> = (first..first + 4).map(|i| if i == 7 { day } else { i as i32 }).collect();
+                column.typed::<Int32Type>().write_batch(&days, None, None).unwrap();
+            });
+            match load(&file) {
+                Err(error) if is_far => assert!(error.ends_with("row 8: the column day holds a time more than 8,029 years from 1970, which is no date that can be read"), "{error}"),
+                outcome => assert!(!is_far && outcome.is_ok(), "{day}: {:?}", outcome.err()),
+            }
         }
     }
 
