@@ -84,7 +84,7 @@ fn is_measured(word: &str) -> bool {
 
 /// Says on stderr how close drawn rows come to training rows.
 pub fn tell(closeness: &Closeness) {
-    let mut out = std::io::stderr().lock();
+    let mut out = super::told::err();
     let mut line = |name: &str, of: &Distances| {
         let near = of.near_copies.map_or(String::new(), |share| format!(", {:.1} % nearly", 100.0 * share));
         let Distances { rows, copies, distance, .. } = of;

@@ -222,8 +222,8 @@ fn columns_and_counts(x: [&[f32]; 5], y: [&mut [f32]; 3]) {
 
 #[inline(always)]
 fn known_count([output, x, dispersion, shift]: [f32; 4]) -> [f32; 3] {
-    let all = count(output, if is_missing(x) { 0.0 } else { x }, dispersion, shift);
-    if is_missing(x) { [0.0; 3] } else { all }
+    let found = count(output, if is_missing(x) { 0.0 } else { x }, dispersion, shift);
+    if is_missing(x) { [0.0; 3] } else { found }
 }
 
 /// What an output shows, in the units of its column: of the output, the kind and, with counts, the mean of their logarithms.

@@ -134,7 +134,7 @@ fn what_would_come_back_wrong_is_refused() {
         ("decompress bits rows.csv", 3, "was not written by `wgvae compress`"),
         ("decompress bits gone.wgz", 3, "gone.wgz"),
         ("decompress bits bits.wgz --to back.xls", 2, "does not say which format"),
-        ("decompress bits forged.wgz", 2, "did not come back as they were"),
+        ("decompress bits forged.wgz", 3, "it is made up"),
         ("compress dense", 2, "zeros and ones with a density (laplace)"),
         ("compress bits --strict", 2, "name another source of rows"),
         ("encode bits --to codes.wgc", 2, "say how many with --bits"),

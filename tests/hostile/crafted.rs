@@ -251,7 +251,7 @@ fn classes_are_not_balanced_beyond_measure() {
 #[test]
 fn a_value_too_far_away_is_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let text: String = (0..20).map(|i| format!("{}.001,{i}\n", i % 2)).collect();
+    let text: String = (0..20).map(|i| format!("{}.001,{}\n", i % 2, 7 * i % 20)).collect();
     // Whichever row is the test row, it is far from the others.
     let load = |far: usize| {
         let mut lines: Vec<&str> = text.lines().collect();

@@ -102,7 +102,7 @@ fn codes_are_decoded_whole_and_unchanged_or_not_at_all() {
     for (name, content, code, reason) in [
         ("gap.csv", b"mu_0,mu_1\n1,2\n3,\n4,5\n".to_vec(), 3, "line 3: the column `mu_1` has no value"),
         ("word.csv", b"mu_0,mu_1,z_0,z_1\n1,2,3,4\n1,x,3,4\n".to_vec(), 3, "line 3: the column `mu_1` holds `x`"),
-        ("part.csv", b"mu_0,mu_2,z_0,z_1\n1,2,3,4\n1,2,3,4\n".to_vec(), 3, "there is no column `mu_1`"),
+        ("part.csv", b"mu_0,mu_2,z_0,z_1\n1,2,3,4\n1,2,3,4\n".to_vec(), 3, "it has no column `mu_1`"),
         ("more.csv", b"mu_0,mu_1,mu_2\n1,2,3\n1,2,3\n".to_vec(), 2, "has 3 numbers per row"),
         ("short.csv", b"mu_0,mu_1\n1,2\n3\n".to_vec(), 3, "line 3: it has 1 fields"),
         ("nan.npy", npy("<f4", "(1, 2)", &[0, 0, 0xc0, 0x7f, 0, 0, 0, 0]), 3, "only finite numbers"),
