@@ -264,10 +264,11 @@ impl Sheet {
             let heads = self.heads(false);
             let (rows, blocks) = (self.rows(), self.blocks(&heads));
             // On a terminal it is read by a person.
-            return Ok(match std::io::stdout().is_terminal() {
+            match std::io::stdout().is_terminal() {
                 true => write::csv_to(super::told::out(), rows, &blocks, &self.dialect)?,
                 false => write::csv_to(std::io::stdout().lock(), rows, &blocks, &self.dialect)?,
-            });
+            }
+            return Ok(());
         }
         make_folder_of(to)?;
         let width = self.numbers.len() / self.rows().max(1);

@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn rows_learned_by_heart_are_told() {
         let columns = columns();
-        let word = |i: usize| if i % 3 == 0 { "a" } else { "b" };
+        let word = |i: usize| if i.is_multiple_of(3) { "a" } else { "b" };
         let row = |i: usize| ((i * i % 997) as f64 / 100.0, word(i));
         let records = |rows: std::ops::Range<usize>, off: f64| {
             cells(rows.map(|i| (row(i).0 + off, row(i).1))).leak() as &[Cell]

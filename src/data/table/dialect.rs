@@ -124,7 +124,7 @@ impl Separator {
 pub fn too_wide(text: &str, most: usize) -> Option<(u64, usize)> {
     let widest = |line: &str| {
         // What is quoted is no separator, where the quotes of a line are whole.
-        let has_quotes = line.contains('"') && line.matches('"').count() % 2 == 0;
+        let has_quotes = line.contains('"') && line.matches('"').count().is_multiple_of(2);
         let mut is_quoted = false;
         let mut outside: Vec<u8> = Vec::new();
         if has_quotes {

@@ -86,7 +86,7 @@ impl Histogram {
         let ticks = if steps.ticks.is_empty() { &x.ticks } else { &steps.ticks };
         let at = |value: &f64| x.place(*value).map(|place| frame.x(place));
         let has_room = |(value, _): &&(f64, String)| {
-            at(value).is_some_and(|at| !(has[0] && at - frame.left < ROOM) && !(has[1] && frame.right - at < ROOM))
+            at(value).is_some_and(|at| !(has[0] && at - frame.left < ROOM || has[1] && frame.right - at < ROOM))
         };
         let axis = x.clone().with_ticks(ticks.iter().filter(has_room).cloned().collect());
         let mut out = outer.left_axis(y) + &frame.lower_axis(Some(&axis), "share of the rows by value");
