@@ -46,7 +46,7 @@ def by_wgvae(wgvae, folder, train, test, seed):
         rows.to_csv(folder / name, index=False)
     wgvae("train", "--data", "train.csv", "--out", "run", "--replace", "--quiet", "--seed", seed)
     wgvae("anomaly", "run", "--data", "test.csv", "--to", "found.csv")
-    found = {name: np.zeros(len(test)) for name in ["score", "negative_elbo", "error"]}
+    found = {name: np.zeros(len(test)) for name in ["score", "negative_elbo", "distance", "error"]}
     with open(folder / "found.csv") as file:
         for row in csv.DictReader(file):
             for name, of in found.items():
