@@ -118,11 +118,11 @@ impl Scores {
     /// Joins the negative ELBOs of a table's rows, and those of `usual`, training rows, with their distances to training rows: each in
     /// deviations of the training rows, which are added. `trained` says which rows were trained on.
     pub fn join(&mut self, usual: &mut Self, columns: &Columns, [rows, train]: [&Split; 2], trained: Option<&[bool]>) {
-        let joined = Joined::of(columns, train, &usual.negative_elbos);
+        let (joined, of_train) = Joined::of(columns, train, &usual.negative_elbos);
         let is_trained = |row: usize| trained.is_some_and(|trained| trained[row]);
         let (scores, distances) = joined.score(rows, &self.negative_elbos, is_trained);
         (self.scores, self.distances) = (scores, Some(distances));
-        let (scores, distances) = joined.score(train, &usual.negative_elbos, |_| true);
+        let (scores, distances) = of_train;
         (usual.scores, usual.distances) = (scores, Some(distances));
     }
 

@@ -12,7 +12,7 @@ use crate::train::{Files, MOST_OF_WEIGHTS};
 /// How many times their size the bytes of a run may unpack to, if another program has packed them.
 const MOST_PACKED: u64 = 1000;
 
-/// Those of the named files that there are, as they are: weights cannot be made smaller.
+/// Packs the named files that a run has, as they are: weights cannot be made smaller.
 pub fn pack(files: &Files, names: &[&str]) -> Result<Vec<u8>, RunError> {
     let failed = |e: &dyn std::fmt::Display| RunError::Unfit(format!("the run could not be packed: {e}"));
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
@@ -25,7 +25,7 @@ pub fn pack(files: &Files, names: &[&str]) -> Result<Vec<u8>, RunError> {
     Ok(archive.finish().map_err(|e| failed(&e))?.into_inner())
 }
 
-/// Those of the named files that an archive has.
+/// Unpacks the named files that an archive has.
 pub fn unpack(bytes: &[u8], names: &[&str]) -> Result<Files, RunError> {
     let damaged = |reason: String| RunError::Unfit(format!("these are not the bytes of a run: {reason}"));
     let read = || -> Result<Vec<(String, Vec<u8>)>, String> {

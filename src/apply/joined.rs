@@ -210,17 +210,19 @@ impl UsualDistance {
 pub struct Joined<'a> {
     reference: Reference<'a>,
     elbo: Usual,
-    /// Of rows that were not trained on, and of rows that were.
+    /// What is usual of distances: to the neighbour of rows that were not trained on, and of rows that were.
     distances: [UsualDistance; 2],
 }
 
 impl<'a> Joined<'a> {
-    /// By training rows and their negative ELBOs.
-    pub fn of(columns: &'a Columns, train: &Split, negative_elbos: &[f64]) -> Self {
+    /// By training rows and their negative ELBOs; with the scores and the distances of these rows.
+    pub fn of(columns: &'a Columns, train: &Split, negative_elbos: &[f64]) -> (Self, (Vec<f64>, Vec<f64>)) {
         let reference = Reference::of(columns, train);
         let found = reference.distances(train, |_| true);
         let distances = [0, 1].map(|which| UsualDistance::of(found.iter().map(|both| both[which])));
-        Self { reference, elbo: Usual::of(negative_elbos), distances }
+        let joined = Self { reference, elbo: Usual::of(negative_elbos), distances };
+        let of_train = joined.scored(found, negative_elbos, |_| true);
+        (joined, of_train)
     }
 
     /// The scores of rows with these negative ELBOs, and their distances; `is_trained` says whether a row was trained on.
@@ -230,11 +232,20 @@ impl<'a> Joined<'a> {
         negative_elbos: &[f64],
         is_trained: impl Fn(usize) -> bool + Sync,
     ) -> (Vec<f64>, Vec<f64>) {
+        self.scored(self.reference.distances(rows, &is_trained), negative_elbos, is_trained)
+    }
+
+    fn scored(
+        &self,
+        distances: Vec<[f64; 2]>,
+        negative_elbos: &[f64],
+        is_trained: impl Fn(usize) -> bool,
+    ) -> (Vec<f64>, Vec<f64>) {
         let of_row = |(row, (both, elbo)): (usize, ([f64; 2], &f64))| {
             let which = usize::from(is_trained(row));
             (self.elbo.deviations(*elbo) + self.distances[which].deviations(both[which]), both[which])
         };
-        self.reference.distances(rows, &is_trained).into_iter().zip(negative_elbos).enumerate().map(of_row).unzip()
+        distances.into_iter().zip(negative_elbos).enumerate().map(of_row).unzip()
     }
 }
 
@@ -284,7 +295,8 @@ mod tests {
         let train: Vec<f32> = (0..401).flat_map(|i| [i as f32 / 100.0, 1.0, 0.0]).collect();
         let train = Split::of_numbers(&train, false, 3);
         let elbos: Vec<f64> = (0..401).map(f64::from).collect();
-        let joined = Joined::of(&columns, &train, &elbos);
+        let (joined, of_train) = Joined::of(&columns, &train, &elbos);
+        assert_eq!(of_train, joined.score(&train, &elbos, |_| true));
         let rows = Split::of_numbers(&[2.0, 1.0, 0.0, 9.0, 1.0, 0.0], false, 3);
         let score = |elbo: f64| joined.score(&rows, &[elbo; 2], |_| true).0;
         // A hundred is the median distance from the median of 200.

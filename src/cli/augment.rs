@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::drawn::Table;
+use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{FileFormat, Sheet, extension, is_folder, levels, make_folder_of, write_labels_beside};
 use crate::apply::{Run, RunError, draws, statistics};
@@ -92,16 +92,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         rows.split.labels.as_ref().map(|labels| models.iter().map(|row| labels[*row]).collect());
     let z = draws::around(&codes, args.seed, args.temperature);
     let mut shown = model.show(&z, labels.as_deref().unwrap_or_default())?;
-    let table = Table::of(&run, &args.draws)?;
-    let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
-    if let Some(table) = &table {
-        table.leave_gaps(&args.draws, &mut model, &z, &mut shown, args.seed)?;
-    }
-    let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(&args.draws, &shown));
-    let shown = args.draws.sheet(&run, &model, shown, is_drawn);
-    let shown = if let Some(table) = &table { table.named(shown, models.len(), args.seed) } else { shown };
+    let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
+    let shown = drawn.sheet(&run, &model, shown, models.len(), args.seed);
     let written = write_as(format, &run, &rows.classes, shown, labels, to)?;
-    args.run.told_with(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), closeness)
+    args.run.told_with(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), drawn.closeness)
 }
 
 /// What is written, and where: the name of a file says its format.

@@ -11,15 +11,53 @@ use crate::apply::quality::records::Records;
 use crate::apply::{Applied, Run, RunError, Shown, gaps};
 use crate::data::{self, Dataset, Identifier};
 
+/// What is known of rows that were drawn.
+pub struct Drawn<'a> {
+    draws: &'a DrawArgs,
+    table: Option<Table<'a>>,
+    is_drawn: bool,
+    /// How close rows of a table come to those that were trained on.
+    pub closeness: Option<Closeness>,
+}
+
+impl<'a> Drawn<'a> {
+    /// Draws rows that were decoded from codes `(N, Z)`, with the gaps that are asked for.
+    pub fn of(
+        run: &'a Run,
+        draws: &'a DrawArgs,
+        model: &mut Applied,
+        z: &[f32],
+        shown: &mut Shown,
+        seed: u64,
+    ) -> Result<Self, RunError> {
+        let table = Table::of(run, draws)?;
+        let is_drawn = draws.apply(run, model, shown, seed)?;
+        if let Some(table) = &table {
+            table.leave_gaps(draws, model, z, shown, seed)?;
+        }
+        let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(draws, shown));
+        Ok(Self { draws, table, is_drawn, closeness })
+    }
+
+    /// The rows, with names of their own where the table has some.
+    pub fn sheet(&self, run: &Run, model: &Applied, shown: Shown, rows: usize, seed: u64) -> Sheet {
+        let sheet = self.draws.sheet(run, model, shown, self.is_drawn);
+        match &self.table {
+            Some(table) => table.named(sheet, rows, seed),
+            None => sheet,
+        }
+    }
+}
+
 /// The table that a run was trained on, read again.
-pub struct Table<'a> {
+struct Table<'a> {
     run: &'a Run,
     data: Dataset,
 }
 
 impl<'a> Table<'a> {
     /// Of a run on a table; none of another one, or where the table cannot be read, which is said. It must be there for `--gaps`.
-    pub fn of(run: &'a Run, draws: &DrawArgs) -> Result<Option<Self>, RunError> {
+    fn of(run: &'a Run, draws: &DrawArgs) -> Result<Option<Self>, RunError> {
         if run.data.columns.is_none() {
             return match draws.gaps {
                 true => {
@@ -41,7 +79,7 @@ impl<'a> Table<'a> {
     }
 
     /// Leaves cells empty, if that is asked for.
-    pub fn leave_gaps(
+    fn leave_gaps(
         &self,
         draws: &DrawArgs,
         model: &mut Applied,
@@ -56,7 +94,7 @@ impl<'a> Table<'a> {
     }
 
     /// Gives rows names of their own, in the columns that name rows in the table.
-    pub fn named(&self, mut sheet: Sheet, rows: usize, seed: u64) -> Sheet {
+    fn named(&self, mut sheet: Sheet, rows: usize, seed: u64) -> Sheet {
         let path = Path::new(&self.run.config.data.source);
         // The table was read a moment ago; what cannot be read now only names rows.
         let columns = data::identifiers(path, &known_columns(self.run), None).unwrap_or_default();
@@ -69,7 +107,7 @@ impl<'a> Table<'a> {
     }
 
     /// How close drawn rows come to training rows.
-    pub fn closeness(&self, draws: &DrawArgs, drawn: &Shown) -> Option<Closeness> {
+    fn closeness(&self, draws: &DrawArgs, drawn: &Shown) -> Option<Closeness> {
         let columns = self.run.data.columns.as_ref()?;
         let drawn = Records::of_draws(columns, &drawn.means, draws.provenance());
         let [held_out, train] = [&self.data.test, &self.data.train].map(|rows| Records::of_split(columns, rows));

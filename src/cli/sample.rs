@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::drawn::Table;
+use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{is_folder, levels, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
@@ -78,11 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (_, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
     };
     let mut shown = model.show(&z, &classes)?;
-    let table = Table::of(&run, &args.draws)?;
-    let is_drawn = args.draws.apply(&run, &model, &mut shown, args.seed)?;
-    if let Some(table) = &table {
-        table.leave_gaps(&args.draws, &mut model, &z, &mut shown, args.seed)?;
-    }
+    let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
         _ => Vec::new(),
@@ -91,8 +87,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let sheet = || {
         let shown = shown.clone();
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
-        let sheet = args.draws.sheet(&run, &model, shown, is_drawn);
-        let sheet = if let Some(table) = &table { table.named(sheet, count, args.seed) } else { sheet };
+        let sheet = drawn.sheet(&run, &model, shown, count, args.seed);
         match model.is_conditional() {
             true => sheet.with_classes("label", classes.iter().map(name).collect()),
             false => sheet,
@@ -111,8 +106,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         (_, to) => write_rows(&run, to.as_deref(), "samples", sheet, picture)?,
     };
-    let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(&args.draws, &shown));
-    args.run.told_with(&[&to], closeness)
+    args.run.told_with(&[&to], drawn.closeness)
 }
 
 /// The class that draws are around.

@@ -36,8 +36,9 @@ pub fn samples(
         return Ok(Default::default());
     };
     let count = (MOST_CELLS / columns.len().max(1)).clamp(LEAST_SAMPLES, SAMPLES);
-    let some = rows.some(MOST_ROWS.min(MOST_CELLS / columns.len().max(1)).max(LEAST_SAMPLES), 0);
-    let rows = if some.rows < rows.rows { &some } else { rows };
+    let most = MOST_ROWS.min(MOST_CELLS / columns.len().max(1)).max(LEAST_SAMPLES);
+    let some = (rows.rows > most).then(|| rows.some(most, 0));
+    let rows = some.as_ref().unwrap_or(rows);
     let (z, mut drawn) = model.sample_from(mixture, count, 0)?;
     let can_draw = model.distribution().can_draw();
     if can_draw {

@@ -41,15 +41,15 @@ pub struct Distances {
 /// Drawn rows beside held-out rows, which a model has not seen either.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Closeness {
-    /// Of the drawn rows.
+    /// How close drawn rows come.
     pub drawn: Distances,
-    /// Of the held-out rows; none if there are none.
+    /// How close held-out rows come; none if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_out: Option<Distances>,
 }
 
 impl Closeness {
-    /// Of drawn rows, held-out rows and the training rows.
+    /// Compares drawn rows and held-out rows with the training rows.
     pub fn of(drawn: &Records, held_out: &Records, train: &Records) -> Self {
         let known: HashSet<u64> = (0..train.rows).map(|row| train.key(row)).collect();
         let held = Nearest::of(held_out, train);
@@ -106,7 +106,7 @@ struct Nearest {
 }
 
 impl Nearest {
-    /// Of some of the rows, from all over them.
+    /// Looks for the closest training rows of some of the rows, from all over them.
     fn of(records: &Records, train: &Records) -> Self {
         let cells = (train.rows * train.columns()).max(1);
         let most = (MOST_CELLS / cells).clamp(LEAST_ROWS, MOST_ROWS);
@@ -149,7 +149,7 @@ fn nearest(row: &[f32], train: &Records, is_words: &[bool]) -> [f64; 2] {
             found = if sum < found[0] { [sum, found[0]] } else { [found[0], sum] };
         }
     }
-    // Of a single training row there is no second one.
+    // With a single training row, the closest one stands for the second closest, too.
     found.map(|sum| f64::from(if sum.is_finite() { sum } else { found[0] }) / row.len().max(1) as f64)
 }
 

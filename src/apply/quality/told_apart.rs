@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::super::draws::rng;
 use super::super::forest::{Binned, Forest, Growth, Targets};
+use super::super::statistics::roc_auc;
 use super::records::Records;
 
 /// Rows of each kind at most and at least.
@@ -52,7 +53,7 @@ impl ToldApart {
         let tried = (dimensions.len() as f64).sqrt().round().max(1.0) as usize;
         let growth = Growth { trees: TREES, leaf: 1, depth: 64, tried };
         let mut importance = vec![0.0; drawn.columns()];
-        let mut areas = Vec::new();
+        let mut areas: Vec<f64> = Vec::new();
         for fold in 0..FOLDS {
             let of = |held: bool| -> Vec<usize> {
                 order
@@ -69,14 +70,16 @@ impl ToldApart {
             for (dimension, share) in dimensions.iter().zip(forest.importance()) {
                 importance[dimension.column] += share / FOLDS as f64;
             }
-            areas.push(area(held.iter().map(|row| (forest.predict(*row)[0], classes[*row] == 0)).collect()));
+            let scores: Vec<f64> = held.iter().map(|row| forest.predict(*row)[0]).collect();
+            let are_drawn: Vec<bool> = held.iter().map(|row| classes[*row] == 0).collect();
+            areas.extend(roc_auc(&scores, &are_drawn));
         }
         let mut by: Vec<(String, f64)> =
             importance.into_iter().enumerate().map(|(column, share)| (drawn.name(column).into(), share)).collect();
         by.sort_by(|a, b| b.1.total_cmp(&a.1));
         by.retain(|(_, share)| *share >= LEAST_SHARE);
         by.truncate(MOST_NAMED);
-        Some(Self { rows, auc: areas.iter().sum::<f64>() / FOLDS as f64, by })
+        Some(Self { rows, auc: areas.iter().sum::<f64>() / areas.len() as f64, by })
     }
 }
 
@@ -122,22 +125,6 @@ fn dimensions(both: [&Records; 2]) -> Vec<Dimension> {
     (0..both[0].columns()).flat_map(of_column).collect()
 }
 
-/// The area under the ROC curve of scores: the share of pairs that are in order, those with equal scores half.
-fn area(mut scores: Vec<(f64, bool)>) -> f64 {
-    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let all = scores.iter().filter(|(_, is_it)| *is_it).count() as f64;
-    let (mut below, mut pairs) = (0.0, 0.0);
-    for equal in scores.chunk_by(|a, b| a.0 == b.0) {
-        let (its, others) = equal.iter().fold((0.0, 0.0), |(its, others), (_, is_it)| match is_it {
-            true => (its + 1.0, others),
-            false => (its, others + 1.0),
-        });
-        pairs += its * (below + others / 2.0);
-        below += others;
-    }
-    pairs / (all * below).max(1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +133,10 @@ mod tests {
 
     #[test]
     fn an_area_is_the_share_of_pairs_in_order() {
-        let of = |scores: &[(f64, bool)]| area(scores.to_vec());
+        let of = |scores: &[(f64, bool)]| {
+            let (scores, are_its): (Vec<f64>, Vec<bool>) = scores.iter().copied().unzip();
+            roc_auc(&scores, &are_its).unwrap()
+        };
         assert_eq!(of(&[(0.1, false), (0.9, true)]), 1.0);
         assert_eq!(of(&[(0.9, false), (0.1, true)]), 0.0);
         assert_eq!(of(&[(0.5, false), (0.5, true), (0.5, true)]), 0.5);
