@@ -15,6 +15,8 @@ use crate::plan::{Gemm, Op, Windows};
 
 /// Parts that the images are divided into, at most.
 const PARTS: usize = 16;
+/// Positions of a part at least: with fewer, reading and writing the sums takes longer than the products.
+const POSITIONS: usize = 512;
 
 /// A gradient of weights: `C (CO, KH KW C) = d_y^T Windows(x)`, made as `Windows(x)^T d_y`, so that d_y is the panel. The images are
 /// divided into parts, whose sums are added in order.
@@ -30,6 +32,8 @@ pub(super) struct WeightGradient {
     /// Images of a part.
     part: usize,
     parts: usize,
+    /// Outputs of a task: so many that the sums stay in the second-level cache.
+    some_outputs: usize,
     /// `(parts, KH KW C, padded CO)`, and the sums of d_y's columns, `(parts, CO)`.
     sums: Region,
     row_sums: Region,
@@ -54,7 +58,8 @@ impl WeightGradient {
         let [above, left] = windows.padding.map(|n| n as usize);
         let margin = Margin::new(b, gemm.b_levels, windows.image.map(|n| n as usize), [above, left], padded);
         let work = images * windows.rows() * windows.cols() * outputs;
-        let part = images.div_ceil((work / (16 * WORK)).clamp(1, PARTS)).max(1);
+        let most = (images * windows.rows() / POSITIONS).clamp(1, PARTS);
+        let part = images.div_ceil((work / (16 * WORK)).clamp(1, most)).max(1);
         let parts = images.div_ceil(part);
         let sums = builder.scratch(parts * windows.cols() * padded_cols(shape, outputs));
         let row_sums = builder.scratch(parts * outputs);
@@ -69,6 +74,7 @@ impl WeightGradient {
             images,
             part,
             parts,
+            some_outputs: (TILE / windows.cols() / shape.panel() * shape.panel()).max(shape.panel()),
             sums,
             row_sums,
         }
@@ -79,13 +85,20 @@ impl WeightGradient {
         self.windows.cols() * padded_cols(self.shape, self.outputs)
     }
 
-    /// The sums of some images.
-    fn sum_part(&self, at: At<'_>, number: usize, scratch: &mut Scratch) {
+    /// Tasks of a part.
+    fn tasks_of_part(&self) -> usize {
+        self.outputs.div_ceil(self.some_outputs)
+    }
+
+    /// Sums some outputs of a part.
+    fn sum_part(&self, at: At<'_>, task: usize, scratch: &mut Scratch) {
+        let (number, first_output) = (task / self.tasks_of_part(), task % self.tasks_of_part() * self.some_outputs);
+        let outputs = first_output..(first_output + self.some_outputs).min(self.outputs);
         let images = number * self.part..((number + 1) * self.part).min(self.images);
         let (positions, taps, height) = (self.windows.rows(), self.windows.cols(), self.shape.rows);
         let stride = padded_cols(self.shape, self.outputs);
         let d_y = at.memory.floats(self.a);
-        let tile = scratch.tile.sized(taps * stride);
+        let sums = self.sums.part(number * self.len()..(number + 1) * self.len());
         scratch.targets.clear();
         scratch.targets.extend((0..taps).map(|row| row * stride));
         scratch.targets.resize(taps.next_multiple_of(height), NOWHERE);
@@ -97,8 +110,8 @@ impl WeightGradient {
             let (copied, places) = self.rows_of_windows(at, &some, room, &mut scratch.starts);
             let (places, starts) = scratch.starts.split_at(places);
             let a: &[f32] = if copied { scratch.sums.all() } else { scratch.margin.all() };
-            for (cols, width) in self.shape.panels(0..self.outputs) {
-                let to = To::Tile(&mut tile[cols.start..]);
+            for (cols, width) in self.shape.panels(outputs.clone()) {
+                let to = To::Tensor(at.memory, sums.part(cols.start..sums.len));
                 let panel = scratch.panel.sized(terms * width);
                 let k = some.start * positions..some.end * positions;
                 pack(Right::Rows(d_y, self.outputs), k, cols, width, panel);
@@ -106,9 +119,7 @@ impl WeightGradient {
                 Multiply { a, left, panel, width, to, targets: &scratch.targets, accumulate: turn > 0 }.run();
             }
         }
-        let to = at.memory.floats_mut(self.sums.part(number * self.len()..(number + 1) * self.len()));
-        to.copy_from_slice(&tile[..self.len()]);
-        if self.row_sum.is_some() {
+        if self.row_sum.is_some() && first_output == 0 {
             let sums = at.memory.floats_mut(self.row_sums.part(number * self.outputs..(number + 1) * self.outputs));
             let rows = images.start * positions * self.outputs..images.end * positions * self.outputs;
             sums_of_columns(&d_y[rows], sums);
@@ -203,8 +214,8 @@ impl Job for WeightGradient {
     fn phases(&self) -> Vec<usize> {
         let finish = self.outputs.div_ceil(self.rows_of_task());
         match self.parts {
-            1 => vec![1, finish],
-            parts => vec![parts, self.len().div_ceil(Self::ADDED), finish],
+            1 => vec![self.tasks_of_part(), finish],
+            parts => vec![parts * self.tasks_of_part(), self.len().div_ceil(Self::ADDED), finish],
         }
     }
 
