@@ -109,7 +109,7 @@ fn variants_from_another_adapter_or_unknown_ones_are_said_so() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let write = |adapter: &str, variant: &str| {
-        let text = format!("[kernels]\nadapter = \"{adapter}\"\n[kernels.layouts]\n\"nt 64x24x2\" = \"{variant}\"\n");
+        let text = format!("[kernels]\nadapter = \"{adapter}\"\n[kernels.variants]\n\"nt 64x24x2\" = \"{variant}\"\n");
         std::fs::write(at("config.toml"), text).unwrap();
     };
     let config = at("config.toml");

@@ -16,10 +16,8 @@ pub struct Record {
     /// The program's version.
     pub wgvae: String,
     /// When training began, or last went on: as `2026-11-22T15:04:05Z`.
-    #[serde(default)]
-    pub date: Option<String>,
-    /// The command that did.
-    #[serde(default)]
+    pub date: String,
+    /// The command that did, where it was one.
     pub command: Option<String>,
     /// The device it ran on.
     pub device: Device,

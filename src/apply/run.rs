@@ -104,9 +104,9 @@ impl Run {
             reason: "it is not the record of a run".into(),
         })?;
         // A file that was cut at the end of a line would be filled up with defaults.
-        let config = checked(&files, CONFIG, MOST_BYTES, identity.config.as_ref())?;
+        let config = checked(&files, CONFIG, MOST_BYTES, &identity.config)?;
         let config = Config::resolve_text(&files.path(CONFIG).display().to_string(), &config)?;
-        let text = checked(&files, DATA, MOST_OF_DATA, identity.data.as_ref())?;
+        let text = checked(&files, DATA, MOST_OF_DATA, &identity.data)?;
         let damaged = |e: serde_json::Error| RunError::Damaged { path: files.path(DATA), reason: e.to_string() };
         let data = serde_json::from_str(&text).map_err(damaged)?;
         Ok(Self { files, config, data })
@@ -251,12 +251,12 @@ impl Run {
     }
 }
 
-/// The text of a file, which must be as training wrote it; runs of older versions do not say how that was.
-fn checked(files: &Files, name: &str, limit: u64, record: Option<&FileRecord>) -> Result<String, RunError> {
+/// The text of a file, which must be as training wrote it.
+fn checked(files: &Files, name: &str, limit: u64, record: &FileRecord) -> Result<String, RunError> {
     let damaged = |reason: String| RunError::Damaged { path: files.path(name), reason };
     let content = files.read(name, limit).map_err(|e| damaged(e.to_string()))?;
     let text = String::from_utf8(content).map_err(|_| damaged("it is not text".into()))?;
-    if record.is_some_and(|record| *record != FileRecord::of(text.as_bytes())) {
+    if *record != FileRecord::of(text.as_bytes()) {
         return Err(damaged(
             "it is not as training wrote it: it was edited or cut; `wgvae train --resume` on the run writes it again"
                 .into(),

@@ -372,7 +372,7 @@ fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<(Option<Vec<bool>>
     let Some(known) = &run.data.trained else {
         return match args.held_out {
             true => Err(RunError::Unfit(format!(
-                "{} does not say which rows it was trained on (an older version, or too many rows): leave --held-out out",
+                "{} does not say which rows it was trained on (there were too many): leave --held-out out",
                 run.files
             ))),
             false => Ok((None, all)),

@@ -65,7 +65,7 @@ pub struct DataArgs {
     #[arg(long)]
     missing: Option<Missing>,
     /// Share of the rows to hold out for testing, if the source has no test rows of its own [default: 0.1]
-    #[arg(long, alias = "valid", value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE")]
     test_share: Option<f64>,
     /// Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes or above 256]
     #[arg(long, value_name = "HxW")]

@@ -245,7 +245,7 @@ fn of_train(error: &TrainError) -> u8 {
     match error {
         TrainError::Device(error) | TrainError::Failed { error, .. } => of_device(error),
         TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
-        TrainError::NoRun(_) | TrainError::OldRun(_) | TrainError::NewRun { .. } => 3,
+        TrainError::NoRun(_) | TrainError::AnotherFormat { .. } => 3,
         TrainError::Write { .. } | TrainError::Watch | TrainError::Gone(_) => 1,
         TrainError::Diverged { .. } => 5,
     }

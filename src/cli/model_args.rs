@@ -115,7 +115,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "X")]
     beta: Option<f64>,
     /// Epochs over which beta rises from 0
-    #[arg(long, alias = "beta-warmup", value_name = "EPOCHS")]
+    #[arg(long, value_name = "EPOCHS")]
     beta_warmup_epochs: Option<f64>,
     /// How beta rises; cyclical: anew in each of --beta-cycles cycles
     #[arg(long)]
@@ -191,10 +191,10 @@ pub struct ModelArgs {
     #[arg(long)]
     schedule: Option<Schedule>,
     /// Steps over which the learning rate rises from 0
-    #[arg(long, alias = "warmup", value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS")]
     warmup_steps: Option<u64>,
     /// Epochs between drops of the learning rate, for --schedule step
-    #[arg(long, alias = "lr-step", value_name = "EPOCHS")]
+    #[arg(long, value_name = "EPOCHS")]
     lr_step_epochs: Option<usize>,
     /// Factor for each drop of the learning rate, for --schedule step
     #[arg(long, value_name = "X")]

@@ -7,28 +7,6 @@ use toml::{Table, Value};
 use super::{Config, ConfigError, MOST_BYTES, PRESETS};
 use crate::disk;
 
-/// Keys of older versions: section, old name, new name.
-const RENAMED: &[(&str, &str, &str)] = &[
-    ("data", "valid", "test_share"),
-    ("model", "beta_warmup", "beta_warmup_epochs"),
-    ("train", "warmup", "warmup_steps"),
-    ("train", "lr_step", "lr_step_epochs"),
-    ("kernels", "layouts", "variants"),
-];
-
-/// Gives old keys their new names, so that an old key in one layer and the new one in another are the same key. Where
-/// one layer has both, both stay, and reading it fails with a duplicate field.
-fn rename_old_keys(table: &mut Table) {
-    for (section, old, new) in RENAMED {
-        let Some(Value::Table(section)) = table.get_mut(*section) else { continue };
-        if !section.contains_key(*new)
-            && let Some(value) = section.remove(*old)
-        {
-            section.insert((*new).to_string(), value);
-        }
-    }
-}
-
 /// Sets every key of `over` in `base`, section by section.
 fn overlay(base: &mut Table, over: Table) {
     for (key, value) in over {
@@ -100,9 +78,7 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
     let invalid = |reason: String| ConfigError::Syntax { origin: origin.to_string(), reason };
     // Each file is checked before it is merged, so that an error names a line of the file.
     toml::from_str::<Config>(text).map_err(|e| invalid(with_nearest(one_line(&e))))?;
-    let mut table = text.parse::<Table>().map_err(|e| invalid(one_line(&e)))?;
-    rename_old_keys(&mut table);
-    Ok(table)
+    text.parse::<Table>().map_err(|e| invalid(one_line(&e)))
 }
 
 /// A TOML error as one sentence with its line.
@@ -125,17 +101,8 @@ fn one_number(text: &str, message: &str) -> Option<String> {
     is_number.then(|| format!("{}: one number, and `{}` is a list", key.trim(), list.trim()))
 }
 
-/// The message without old keys among those it expects.
-fn without_old_keys(message: String) -> String {
-    let Some((unknown, expected)) = message.split_once(", expected") else { return message };
-    let expected =
-        RENAMED.iter().fold(expected.to_string(), |text, (_, old, _)| text.replace(&format!("`{old}`, "), ""));
-    format!("{unknown}, expected{expected}")
-}
-
 /// Adds `did you mean b?` to `unknown field a, expected one of b, c` where one of the names is similar enough.
 fn with_nearest(message: String) -> String {
-    let message = without_old_keys(message);
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (Some((unknown, known)), true) = (quoted.split_first(), message.contains("unknown ")) else { return message };
     let nearest =
@@ -156,10 +123,9 @@ impl Config {
     }
 
     /// This configuration with flags over it.
-    pub fn with_flags(&self, mut flags: Table) -> Result<Self, ConfigError> {
+    pub fn with_flags(&self, flags: Table) -> Result<Self, ConfigError> {
         let invalid = |reason: String| ConfigError::Syntax { origin: "flags".into(), reason };
         let mut table = Table::try_from(self).map_err(|e| invalid(e.to_string()))?;
-        rename_old_keys(&mut flags);
         supersede(&mut table, &flags);
         overlay(&mut table, flags);
         settle(&mut table);
@@ -191,9 +157,8 @@ impl Config {
         preset: Option<&str>,
         sized: Table,
         file: Option<(String, String)>,
-        mut flags: Table,
+        flags: Table,
     ) -> Result<Self, ConfigError> {
-        rename_old_keys(&mut flags);
         let name = preset.unwrap_or("dense");
         let (_, text) = PRESETS
             .iter()

@@ -128,38 +128,6 @@ mod tests {
     }
 
     #[test]
-    fn old_keys_are_read_as_the_new_ones() {
-        let old =
-            "[data]\nvalid = 0.2\n[model]\nbeta_warmup = 3.0\n[train]\nwarmup = 5\nschedule = \"step\"\nlr_step = 4";
-        let values =
-            |c: &Config| (c.data.test_share, c.model.beta_warmup_epochs, c.train.warmup_steps, c.train.lr_step_epochs);
-        let config = resolve(old).unwrap();
-        assert_eq!(values(&config), (0.2, 3.0, 5, Some(4)));
-        let text = config.to_toml().unwrap();
-        for new in ["test_share = 0.2", "beta_warmup_epochs = 3.0", "warmup_steps = 5", "lr_step_epochs = 4"] {
-            assert!(text.contains(new), "{text}");
-        }
-        // An old key overridden by a new one, and a new key by an old one.
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let new = "[data]\ntest_share = 0.3\n[model]\nbeta_warmup_epochs = 1.0\n[train]\nwarmup_steps = 6\nlr_step_epochs = 7";
-        std::fs::write(file.path(), old).unwrap();
-        let config = Config::resolve(None, Some(file.path()), flags(new)).unwrap();
-        assert_eq!(values(&config), (0.3, 1.0, 6, Some(7)));
-        std::fs::write(file.path(), new).unwrap();
-        let config = Config::resolve(None, Some(file.path()), flags(old)).unwrap();
-        assert_eq!(values(&config), (0.2, 3.0, 5, Some(4)));
-        // A new schedule removes `lr_step_epochs` of the file's schedule under its old name, too.
-        std::fs::write(file.path(), old).unwrap();
-        let config = Config::resolve(None, Some(file.path()), flags("[train]\nschedule = \"cosine\"")).unwrap();
-        assert_eq!(config.train.lr_step_epochs, None);
-        // Old keys are not suggested for a mistyped one.
-        let error = resolve("[train]\nwarmp = 5").unwrap_err().to_string();
-        assert!(error.contains("did you mean `warmup_steps`?") && !error.contains("`warmup`"), "{error}");
-        let error = resolve("[train]\nwarmup = 5\nwarmup_steps = 6").unwrap_err().to_string();
-        assert!(error.contains("duplicate field `warmup_steps`"), "{error}");
-    }
-
-    #[test]
     fn a_new_choice_overrules_what_belonged_to_the_old_one() {
         let with = |preset: &str, over: &str| Config::resolve(Some(preset), None, flags(over));
         let config = with("points", "[model]\nlikelihood = \"gaussian-learned\"").unwrap();

@@ -111,7 +111,6 @@ pub struct DataConfig {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop_label: Vec<String>,
     /// Share of the rows held out for testing, if the source has no test rows of its own.
-    #[serde(alias = "valid")]
     pub test_share: f64,
     /// The largest number of training rows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,7 +230,6 @@ pub struct ModelConfig {
     /// Weight of the KL term.
     pub beta: f32,
     /// Epochs over which beta rises from 0.
-    #[serde(alias = "beta_warmup")]
     pub beta_warmup_epochs: f64,
     /// How beta rises.
     pub beta_schedule: BetaSchedule,
@@ -294,10 +292,9 @@ pub struct TrainConfig {
     /// How the learning rate changes.
     pub schedule: Schedule,
     /// Steps over which the learning rate rises from 0.
-    #[serde(alias = "warmup")]
     pub warmup_steps: u64,
     /// Epochs between drops of the learning rate, for [`Schedule::Step`].
-    #[serde(alias = "lr_step", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lr_step_epochs: Option<usize>,
     /// Factor for each drop of the learning rate, for [`Schedule::Step`].
     pub lr_gamma: f64,
@@ -327,7 +324,6 @@ pub struct KernelsConfig {
     /// The adapter that the variants were chosen on.
     pub adapter: String,
     /// The GEMM variant of each matrix product.
-    #[serde(alias = "layouts")]
     pub variants: TuningTable,
     /// Whether ops are fused.
     #[serde(skip_serializing_if = "is_true")]

@@ -24,7 +24,6 @@ pub struct TuningCache {
     /// The fastest variants of products.
     pub table: TuningTable,
     /// How long a model's step takes, by the plan's fingerprint.
-    #[serde(default)]
     pub steps: BTreeMap<String, Speeds>,
 }
 

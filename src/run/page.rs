@@ -71,7 +71,7 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
         data: format!("{}: {} training and {} test rows", run.data.name, record.train_rows, record.test_rows),
         adapter: format!("{} ({}, {}), {}", device.name, device.kind, device.backend, device.driver),
         command: record.command.clone(),
-        date: record.date.as_ref().map(|date| date.replace('T', " ").replace('Z', " UTC")),
+        date: Some(record.date.replace('T', " ").replace('Z', " UTC")),
         seed: Some(record.seed),
         parameters: Some(record.parameters as u64),
         steps: last.map(|e| e.step),

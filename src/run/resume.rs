@@ -55,7 +55,7 @@ impl Resume {
             }
         }
         let of_checkpoint = good.first().map(|(_, manifest): &(Checkpoint, Manifest)| manifest.origin.config.clone());
-        let of_record = || Identity::of(path).and_then(|identity| identity.configuration);
+        let of_record = || Identity::of(path).map(|identity| identity.configuration);
         let config = of_checkpoint.or_else(of_record).ok_or_else(|| TrainError::NoRun(path.to_path_buf()))?;
         let of_checkpoint = good.first().map(|(_, manifest)| manifest.origin.device.clone());
         let device = of_checkpoint.or_else(|| Record::in_folder(path).ok().map(|record| record.device));

@@ -71,7 +71,6 @@ pub struct Summary {
     /// Training loss of the last epoch.
     pub train_loss: f64,
     /// The epoch with the smallest test loss: the model is as it was then.
-    #[serde(default)]
     pub best_epoch: usize,
     /// Test loss of the model.
     pub test_loss: f64,
@@ -80,12 +79,7 @@ pub struct Summary {
     /// Test KL of the model.
     pub test_kl: f64,
     /// Test loss of the last epoch.
-    #[serde(default = "not_known")]
     pub last_test_loss: f64,
-}
-
-fn not_known() -> f64 {
-    f64::NAN
 }
 
 /// Training diverged and went back.

@@ -133,9 +133,9 @@ pub(super) fn record_of(run: &str, description: &Description) -> Result<String, 
         wgvae: env!("CARGO_PKG_VERSION").into(),
         format: FORMAT,
         run: run.to_string(),
-        configuration: Some(description.configuration.clone()),
-        config: Some(FileRecord::of(description.config.as_bytes())),
-        data: Some(FileRecord::of(description.data.as_bytes())),
+        configuration: description.configuration.clone(),
+        config: FileRecord::of(description.config.as_bytes()),
+        data: FileRecord::of(description.data.as_bytes()),
     };
     let mut record = match serde_json::to_value(identity)? {
         serde_json::Value::Object(identity) => identity,
@@ -215,10 +215,8 @@ impl RunFolder {
     /// Takes the folder of a run to go on with it.
     pub fn reopen(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
         let Some(identity) = Identity::of(path) else { return Err(TrainError::NoRun(path.to_path_buf())) };
-        match identity.format {
-            FORMAT => {}
-            format if format > FORMAT => return Err(TrainError::NewRun { path: path.to_path_buf(), format }),
-            _ => return Err(TrainError::OldRun(path.to_path_buf())),
+        if identity.format != FORMAT {
+            return Err(TrainError::AnotherFormat { path: path.to_path_buf(), format: identity.format });
         }
         refuse_links(path)?;
         let lock = lock(path)?;

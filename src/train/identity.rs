@@ -16,21 +16,16 @@ use crate::disk;
 pub struct Identity {
     /// The program's version.
     pub wgvae: String,
-    /// Version of the folder's format; 0 for runs of versions without checkpoints.
-    #[serde(default)]
+    /// Version of the folder's format.
     pub format: u32,
     /// The run's number: sixteen hexadecimal digits.
-    #[serde(default)]
     pub run: String,
     /// The whole configuration, for a run that is ended before its first checkpoint.
-    #[serde(default)]
-    pub configuration: Option<Config>,
+    pub configuration: Config,
     /// The configuration's file.
-    #[serde(default)]
-    pub config: Option<FileRecord>,
+    pub config: FileRecord,
     /// The file with the description of the data.
-    #[serde(default)]
-    pub data: Option<FileRecord>,
+    pub data: FileRecord,
 }
 
 impl Identity {
@@ -45,12 +40,8 @@ impl Identity {
             fs::symlink_metadata(files.path(RECORD)).ok().filter(fs::Metadata::is_file)?;
         }
         let identity: Self = serde_json::from_slice(&files.read(RECORD, MOST_OF_RECORD).ok()?).ok()?;
-        identity.is_named().then_some(identity)
-    }
-
-    /// Whether the run's number is one: it becomes a part of names of files. Runs without checkpoints have none.
-    fn is_named(&self) -> bool {
-        disk::is_drawn(&self.run) || self.format == 0 && self.run.is_empty()
+        // The run's number becomes a part of names of files.
+        disk::is_drawn(&identity.run).then_some(identity)
     }
 }
 

@@ -80,15 +80,12 @@ pub enum TrainError {
     /// The folder holds no run.
     #[error("{0} holds no run (no readable run.json): give a folder written by `wgvae train`")]
     NoRun(PathBuf),
-    /// The run is from a version that wrote no checkpoints.
-    #[error("{0} is a run of an older version, which wrote no checkpoints: it can be used, but not resumed")]
-    OldRun(PathBuf),
-    /// The run is from a newer version.
+    /// The run is from another version.
     #[error(
-        "{path} is a run of a newer version (format {format}, and this program knows {}): use that version",
+        "{path} is a run of another version (format {format}, and this program knows {}): use that version",
         FORMAT
     )]
-    NewRun {
+    AnotherFormat {
         /// The run's folder.
         path: PathBuf,
         /// Its format.

@@ -159,9 +159,6 @@ impl GemmVariant {
         ("tiles-32x32-split32", tiles(32, 32, 1, 32)),
     ];
 
-    /// Prefixes of names in the configurations of older versions, and the new ones.
-    const OLD: [(&str, &str); 2] = [("lanes-", "simd-"), ("spread-", "subgroup-")];
-
     /// Rows and columns of a workgroup's tile.
     pub(super) fn tile(self) -> (u32, u32) {
         match self {
@@ -381,9 +378,7 @@ impl TryFrom<String> for GemmVariant {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        let renamed = Self::OLD.iter().find_map(|(old, new)| Some(format!("{new}{}", name.strip_prefix(old)?)));
-        let wanted = renamed.as_ref().unwrap_or(&name);
-        let found = Self::ALL.iter().find(|(known, _)| known == wanted);
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
         found
             .map(|(_, variant)| *variant)
             .ok_or_else(|| format!("`{name}` is not a GEMM variant; `wgvae kernels` lists them"))
@@ -395,13 +390,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lead_back_to_variants_old_ones_too() {
+    fn names_lead_back_to_variants() {
         for (name, variant) in GemmVariant::ALL {
             assert_eq!(GemmVariant::try_from(name.to_string()), Ok(variant));
         }
-        assert_eq!(GemmVariant::try_from("spread-64x32".to_string()), Ok(subgroup(8, 64, 1)));
-        assert_eq!(GemmVariant::try_from("lanes-4x32".to_string()), Ok(simd(4, 1)));
-        assert!(GemmVariant::try_from("spread-1x1".to_string()).is_err());
+        assert!(GemmVariant::try_from("subgroup-1x1".to_string()).is_err());
     }
 
     /// Adapters with fewer invocations or less shared memory have fewer variants.
