@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::Dataset;
-use wgvae::executor::{self, DeviceChoice, Executor, OpenDevice, Selected};
-use wgvae::gpu::{Gpu, GpuOptions, Needs, tuner};
-use wgvae::kernels::{Case, GemmVariant, TuningTable, cases};
 use wgvae::model::{Plan, Vae};
-use wgvae::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
-use wgvae::profile;
 use wgvae::train::Trainer;
+use wgvae_engine::executor::{self, DeviceChoice, Executor, OpenDevice, Selected};
+use wgvae_engine::gpu::{Gpu, GpuOptions, Needs, tuner};
+use wgvae_engine::kernels::{Case, GemmVariant, TuningTable, cases};
+use wgvae_engine::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
+use wgvae_engine::profile;
 
 /// The measured roofs: GFLOP/s and GB/s.
 static ROOFS: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];

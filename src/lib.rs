@@ -32,54 +32,34 @@
 pub mod apply;
 pub mod config;
 pub mod data;
-pub mod graph;
 pub mod model;
 
 // Internals for the program, the tests and the benchmarks; they may change without notice.
-mod caught;
-#[doc(hidden)]
-pub mod check;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
-pub mod cpu;
-#[doc(hidden)]
 pub mod disk;
 mod eigen;
-#[doc(hidden)]
-pub mod executor;
-#[doc(hidden)]
-pub mod gpu;
-#[doc(hidden)]
-pub mod kernels;
-#[doc(hidden)]
-pub mod oracle;
-#[doc(hidden)]
-pub mod plan;
-#[doc(hidden)]
-pub mod profile;
 mod quote;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
 pub mod run;
-mod timing;
 #[doc(hidden)]
 pub mod train;
 
 pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
-#[doc(hidden)]
-pub use caught::panics_are_errors;
 pub use config::{Config, ConfigError};
 pub use data::{Cell, DataError, Dataset, InMemory, Table};
-pub use executor::{Device, DeviceChoice, DeviceError};
-pub use gpu::tuner::{Trial, Tuning};
-pub use gpu::{GpuError, Speeds};
-pub use kernels::GemmVariant;
-pub use plan::{Activation, Function, Loss, PlanError, Totals};
 pub use run::{Custom, Error, Finished, Place, Resume, RunOptions, WatchResult, resume, train};
 pub use train::{
-    Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Start, StepReport,
-    Summary, TrainError, Tune,
+    Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Speeds, Start,
+    StepReport, Summary, TrainError, Tune,
 };
+pub use wgvae_engine::executor::{Device, DeviceChoice, DeviceError};
+pub use wgvae_engine::gpu::GpuError;
+pub use wgvae_engine::gpu::tuner::{Trial, Tuning};
+pub use wgvae_engine::graph;
+pub use wgvae_engine::kernels::GemmVariant;
+pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use wgvae::config::PRESETS;
 use wgvae::model::Likelihood;
-use wgvae::plan::{Activation, Family, FuseRule};
+use wgvae_engine::plan::{Activation, Family, FuseRule};
 
 fn wgvae(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));

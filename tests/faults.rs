@@ -3,11 +3,11 @@
 
 mod common;
 
-use wgvae::check;
-use wgvae::executor::OpenDevice;
-use wgvae::gpu::{Gpu, GpuOptions, Patch};
-use wgvae::kernels::{Case, GemmVariant, Target, TuningTable, cases};
-use wgvae::plan::Family;
+use wgvae_engine::conformance;
+use wgvae_engine::executor::OpenDevice;
+use wgvae_engine::gpu::{Gpu, GpuOptions, Patch};
+use wgvae_engine::kernels::{Case, GemmVariant, Target, TuningTable, cases};
+use wgvae_engine::plan::Family;
 
 /// `(family, prefix of the cases' names, original text, faulty text, targets)`.
 type Fault = (Family, &'static str, &'static str, &'static str, &'static [Target]);
@@ -291,7 +291,7 @@ impl Planted<'_> {
         let chosen: Vec<_> = all.iter().filter(|c| c.name.starts_with(self.prefix) && !c.timed).collect();
         assert!(!chosen.is_empty(), "no case starts with {}", self.prefix);
         let has = |case: &&&Case| {
-            let sources = |op| wgvae::kernels::sources(op, self.target, &tuning(case));
+            let sources = |op| wgvae_engine::kernels::sources(op, self.target, &tuning(case));
             case.program.plans[0].ops.iter().any(|op| sources(op).iter().any(|source| source.text.contains(self.find)))
         };
         let options = |case: &Case, patch| {
@@ -301,8 +301,8 @@ impl Planted<'_> {
         let mut applied = false;
         for case in chosen.iter().filter(has) {
             applied = true;
-            if check::check_case(&device, case, &options(case, Some(patch.clone()))).is_err() {
-                let healthy = check::check_case(&device, case, &options(case, None));
+            if conformance::check_case(&device, case, &options(case, Some(patch.clone()))).is_err() {
+                let healthy = conformance::check_case(&device, case, &options(case, None));
                 assert!(healthy.is_ok(), "{} fails without a fault", case.name);
                 return true;
             }

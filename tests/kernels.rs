@@ -4,12 +4,12 @@
 mod common;
 
 use rayon::prelude::*;
-use wgvae::check;
-use wgvae::executor::OpenDevice;
-use wgvae::gpu::GpuOptions;
-use wgvae::kernels::{Case, GemmVariant, Target, TuningTable, cases};
-use wgvae::oracle::evaluate;
-use wgvae::plan::{Function, Gradient, Saved};
+use wgvae_engine::conformance;
+use wgvae_engine::executor::OpenDevice;
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::kernels::{Case, GemmVariant, Target, TuningTable, cases};
+use wgvae_engine::oracle::evaluate;
+use wgvae_engine::plan::{Function, Gradient, Saved};
 
 fn check_all(target: Target, checked: bool) {
     let Some(gpu) = common::gpu() else { return };
@@ -26,7 +26,7 @@ fn check_all(target: Target, checked: bool) {
         if target == Target::Subgroup && !products || target == Target::Subgroup4 && products {
             continue;
         }
-        if let Err(error) = check::check_case(&device, &case, &options) {
+        if let Err(error) = conformance::check_case(&device, &case, &options) {
             failures.push(format!("{}: {error}", case.name));
         }
     }
@@ -83,7 +83,7 @@ fn folded_grids_agree_with_the_oracle() {
             // The sum of squares counts its stripes along one dimension.
             let workgroups = if case.name.contains("squares") { 128 } else { 2 };
             let options = GpuOptions { target: Some(target), workgroups: Some(workgroups), ..GpuOptions::default() };
-            if let Err(error) = check::check_case(&device, case, &options) {
+            if let Err(error) = conformance::check_case(&device, case, &options) {
                 failures.push(format!("{} on {target:?}: {error}", case.name));
             }
         }
@@ -93,7 +93,7 @@ fn folded_grids_agree_with_the_oracle() {
         for case in all.iter().filter(|case| case.name.starts_with(sizes)) {
             let tuning = TuningTable::all_of(&case.program.plans[0].ops, *variant);
             let options = GpuOptions { tuning, workgroups: Some(3), ..GpuOptions::default() };
-            if let Err(error) = check::check_case(&device, case, &options) {
+            if let Err(error) = conformance::check_case(&device, case, &options) {
                 failures.push(format!("{} as {name}: {error}", case.name));
             }
         }
@@ -144,7 +144,7 @@ fn every_variant_agrees_with_the_oracle() {
         for (_, case) in chosen {
             let tuning = TuningTable::all_of(&case.program.plans[0].ops, *variant);
             let options = GpuOptions { tuning, checked: number % 2 == 0, ..GpuOptions::default() };
-            if let Err(error) = check::check_case(&device, case, &options) {
+            if let Err(error) = conformance::check_case(&device, case, &options) {
                 failures.push(format!("{name}: {}: {error}", case.name));
             }
         }
@@ -158,7 +158,7 @@ fn every_variant_agrees_with_the_oracle() {
 #[test]
 fn the_processor_and_the_oracle_in_f32_agree_with_the_oracle() {
     for (device, name) in [(OpenDevice::Cpu, "the processor"), (OpenDevice::Oracle, "the oracle")] {
-        let failed = |case: &Case| check::check_case(&device, case, &GpuOptions::default()).err();
+        let failed = |case: &Case| conformance::check_case(&device, case, &GpuOptions::default()).err();
         let failures: Vec<String> =
             cases().iter().filter_map(|case| Some(format!("{name} on {}: {}", case.name, failed(case)?))).collect();
         assert!(failures.is_empty(), "\n{}", failures.join("\n"));

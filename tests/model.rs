@@ -6,17 +6,17 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use wgvae::check;
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::{Dataset, Shape, Split, Values};
 use wgvae::disk::System;
-use wgvae::executor::{Device, Executor, OpenDevice};
-use wgvae::gpu::{GpuExecutor, GpuOptions};
-use wgvae::kernels::{Activation, Target};
 use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
-use wgvae::oracle::Oracle;
-use wgvae::plan::{Family, Function, Program, StepScalars};
 use wgvae::train::{Every, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
+use wgvae_engine::conformance;
+use wgvae_engine::executor::{Device, Executor, OpenDevice};
+use wgvae_engine::gpu::{GpuExecutor, GpuOptions};
+use wgvae_engine::kernels::{Activation, Target};
+use wgvae_engine::oracle::Oracle;
+use wgvae_engine::plan::{Family, Function, Program, StepScalars};
 
 fn config(toml: &str) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -115,7 +115,7 @@ fn every_gradient_agrees_with_differences() {
         let Executor::OracleF64(mut oracle) = executor else { unreachable!() };
         let step = StepSchedule::new(&config, 9, 9).train(0);
         let metrics = vae.program.metrics.unwrap();
-        let error = check::gradient_error(&mut oracle, vae.weights, vae.gradients, |oracle| {
+        let error = conformance::gradient_error(&mut oracle, vae.weights, vae.gradients, |oracle| {
             oracle.dispatch(Plan::Train.into(), &step);
             oracle.values(metrics)[0]
         });

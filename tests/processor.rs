@@ -3,13 +3,13 @@
 mod common;
 
 use wgvae::config::Config;
-use wgvae::cpu::Cpu;
 use wgvae::data::Dataset;
-use wgvae::executor::{Device, Executor, OpenDevice};
-use wgvae::gpu::GpuOptions;
 use wgvae::model::{Plan, Vae};
-use wgvae::plan::{Program, StepMetrics};
 use wgvae::train::Trainer;
+use wgvae_engine::cpu::Cpu;
+use wgvae_engine::executor::{Device, Executor, OpenDevice};
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::plan::{Program, StepMetrics};
 
 /// Models with every family in them that divides its work among threads, and enough work for four.
 const MODELS: &[(&str, &str, &str)] = &[

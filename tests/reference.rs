@@ -8,14 +8,14 @@ use std::path::PathBuf;
 
 use safetensors::SafeTensors;
 use wgvae::config::{Config, RowSpec};
-use wgvae::executor::{Executor, OpenDevice};
-use wgvae::gpu::{GpuExecutor, GpuOptions};
-use wgvae::graph::{Graph, Over};
-use wgvae::kernels::Target;
 use wgvae::model::{CustomModel, DataSpec, Definition, Extent, Layer, Plan, SizedOperation, TableSpec, Vae, layers};
-use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
 use wgvae::train::StepSchedule;
+use wgvae_engine::executor::{Executor, OpenDevice};
+use wgvae_engine::gpu::{GpuExecutor, GpuOptions};
+use wgvae_engine::graph::{Graph, Over};
+use wgvae_engine::kernels::Target;
+use wgvae_engine::oracle::Oracle;
+use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
 
 struct Fixture {
     name: String,

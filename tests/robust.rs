@@ -3,16 +3,16 @@
 mod common;
 
 use proptest::prelude::*;
-use wgvae::check;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
-use wgvae::gpu::{GpuError, GpuExecutor, GpuOptions};
-use wgvae::kernels::case::{Case, Fill, Tolerance};
-use wgvae::kernels::{Body, Target, gemm};
-use wgvae::plan::{
+use wgvae::train::StepSchedule;
+use wgvae_engine::conformance;
+use wgvae_engine::gpu::{GpuError, GpuExecutor, GpuOptions};
+use wgvae_engine::kernels::case::{Case, Fill, Tolerance};
+use wgvae_engine::kernels::{Body, Target, gemm};
+use wgvae_engine::plan::{
     Activation, Call, Dtype, Function, Index, Input, Orientation, PlanId, Pointwise, StepScalars, Store, Value,
 };
-use wgvae::train::StepSchedule;
 
 /// One case with a layer's forward, d_input and d_weight products at given sizes.
 fn layer(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case {
@@ -79,7 +79,7 @@ proptest! {
             ..GpuOptions::default()
         };
         for device in common::devices() {
-            if let Err(error) = check::check_case(&device, &case, &options) {
+            if let Err(error) = conformance::check_case(&device, &case, &options) {
                 prop_assert!(false, "{} on {}: {error}", case.name, device.record().name);
             }
         }
@@ -143,8 +143,8 @@ fn a_lost_device_is_an_error() {
     if common::gpu().is_none() {
         return;
     }
-    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
-    let gpu = wgvae::gpu::Gpu::open(&entry, Default::default()).unwrap();
+    let entry = wgvae_engine::gpu::list(&wgvae_engine::gpu::instance()).remove(0);
+    let gpu = wgvae_engine::gpu::Gpu::open(&entry, Default::default()).unwrap();
     let case = layer(4, 4, 4, false);
     let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
     executor.submit(PlanId(0), &[StepScalars::default()]).unwrap();
@@ -163,10 +163,10 @@ fn a_lost_device_is_an_error() {
 #[test]
 fn a_model_too_large_for_the_adapter_is_refused() {
     let Some(_) = common::gpu() else { return };
-    let entry = wgvae::gpu::list(&wgvae::gpu::instance()).remove(0);
+    let entry = wgvae_engine::gpu::list(&wgvae_engine::gpu::instance()).remove(0);
     let offered = entry.adapter.limits().max_storage_buffer_binding_size;
-    let needs = wgvae::gpu::Needs { binding: offered + 4, buffer: offered + 4, timestamps: false };
-    match wgvae::gpu::Gpu::open(&entry, needs) {
+    let needs = wgvae_engine::gpu::Needs { binding: offered + 4, buffer: offered + 4, timestamps: false };
+    match wgvae_engine::gpu::Gpu::open(&entry, needs) {
         Err(GpuError::Limit { needed, .. }) => assert_eq!(needed, offered + 4),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it opened"),

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 
 use common::variants::{each_source, ops, sources_for};
 use naga::back::{hlsl, msl, spv};
-use wgvae::gpu::{GpuError, Reflection, check_op, module};
-use wgvae::kernels::{self, Target, TuningTable, cases};
-use wgvae::plan::{Access, Family, Field, Function, Op, ParamsBlock, TensorTable};
+use wgvae_engine::gpu::{GpuError, Reflection, check_op, module};
+use wgvae_engine::kernels::{self, Target, TuningTable, cases};
+use wgvae_engine::plan::{Access, Family, Field, Function, Op, ParamsBlock, TensorTable};
 
 /// Every distinct variant of every kernel, parsed.
 fn each_variant(mut visit: impl FnMut(&Op, &kernels::Source, &naga::Module, &naga::valid::ModuleInfo)) {
@@ -65,8 +65,11 @@ fn every_variant_stays_within_webgpus_default_limits() {
     each_variant(|op, source, module, info| {
         let name = &source.variant;
         let reflection = Reflection::of(&op.kernel.name(), op.kernel.entry(), module, info).unwrap();
-        let storage =
-            reflection.slots.iter().filter(|(_, _, slot)| matches!(slot, wgvae::gpu::Slot::Storage { .. })).count();
+        let storage = reflection
+            .slots
+            .iter()
+            .filter(|(_, _, slot)| matches!(slot, wgvae_engine::gpu::Slot::Storage { .. }))
+            .count();
         assert!(storage as u32 <= limits.max_storage_buffers_per_shader_stage, "{name}: {storage}");
         let invocations: u32 = reflection.workgroup.iter().product();
         assert!(invocations <= limits.max_compute_invocations_per_workgroup, "{name}");
@@ -204,11 +207,11 @@ fn every_family_has_its_files() {
         let shader = ["wgsl", "wgsl.jinja"].iter().any(|ext| root.join(format!("shaders/{stem}.{ext}")).is_file());
         assert!(shader, "shaders/{stem}");
         let library = [Family::Activation, Family::Latent, Family::Likelihood].contains(&family);
-        let host = root.join(format!("src/kernels/{stem}.rs")).is_file()
-            || root.join(format!("src/kernels/{stem}/mod.rs")).is_file();
+        let host = root.join(format!("crates/engine/src/kernels/{stem}.rs")).is_file()
+            || root.join(format!("crates/engine/src/kernels/{stem}/mod.rs")).is_file();
         assert!(library || host, "kernels/{stem}");
         let oracle = if family == Family::Map { "pointwise" } else { stem };
-        assert!(root.join(format!("src/oracle/{oracle}.rs")).is_file(), "oracle/{stem}");
+        assert!(root.join(format!("crates/engine/src/oracle/{oracle}.rs")).is_file(), "oracle/{stem}");
         assert!(cases().iter().any(|c| c.name.starts_with(&format!("{stem}/"))), "{stem} has no cases");
     }
 }

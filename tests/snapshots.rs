@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::variants::ops;
-use wgvae::kernels::{self, GemmVariant, Target, TuningTable};
-use wgvae::plan::{Kernel, Op, Reduce};
+use wgvae_engine::kernels::{self, GemmVariant, Target, TuningTable};
+use wgvae_engine::plan::{Kernel, Op, Reduce};
 
 /// What a command prints on stdout.
 fn wgvae(folder: &Path, arguments: &str) -> String {

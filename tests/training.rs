@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 use wgvae::apply::restore::{Damage, Restorer};
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::{Dataset, Options};
-use wgvae::executor::DeviceChoice;
 use wgvae::model::Extent;
 use wgvae::run::{self, Error, Finished, RunOptions};
 use wgvae::train::{DeviceOptions, Event, StepReport, TrainError, Tune};
 use wgvae::{Applied, Cell, InMemory, Table};
+use wgvae_engine::executor::DeviceChoice;
 
 struct Run {
     finished: Finished,

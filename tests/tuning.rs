@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use wgvae::config::Config;
 use wgvae::data::Shape;
-use wgvae::executor::{DeviceError, Selected};
-use wgvae::gpu::AdapterKind;
 use wgvae::model::{DataSpec, Vae};
 use wgvae::train::{DeviceEvent, DeviceOptions};
+use wgvae_engine::executor::{DeviceError, Selected};
+use wgvae_engine::gpu::AdapterKind;
 
 /// Runs the program with its own cache folder.
 fn wgvae(cache: &Path, args: &[&str]) -> Output {

@@ -6,12 +6,12 @@ use serde::Serialize;
 use super::evaluation::mean;
 use super::importance::Weights;
 use super::{Codes, Prior, RunError, draws};
-use crate::executor::{Executor, OpenDevice};
-use crate::gpu::GpuOptions;
-use crate::graph::{Graph, Lowering};
 use crate::model::aggregate;
-use crate::plan::{LOGVAR_RANGE, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
 use crate::train::DeviceOptions;
+use wgvae_engine::executor::{Executor, OpenDevice};
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::graph::{Graph, Lowering};
+use wgvae_engine::plan::{LOGVAR_RANGE, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
 
 /// Densities that are computed at a time.
 const DENSITIES: usize = 1 << 21;
@@ -180,7 +180,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::DeviceChoice;
+    use wgvae_engine::executor::DeviceChoice;
 
     fn device() -> DeviceOptions {
         DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() }

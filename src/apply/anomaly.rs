@@ -4,7 +4,7 @@
 use super::joined::Joined;
 use super::{Applied, Run, RunError, statistics, units};
 use crate::data::{Cell, Columns, Kind, Provenance, Shape, Split, Unseen};
-use crate::plan::is_missing;
+use wgvae_engine::plan::is_missing;
 
 /// Regions of an image along each side.
 const REGIONS: usize = 4;

@@ -6,8 +6,8 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::RunError;
-use crate::caught::caught;
 use crate::train::{Files, MOST_OF_WEIGHTS};
+use wgvae_engine::caught;
 
 /// How many times their size the bytes of a run may unpack to, if another program has packed them.
 const MOST_PACKED: u64 = 1000;

@@ -10,8 +10,8 @@ use super::RunError;
 use super::draws::chosen;
 use crate::data::normal_quantile;
 use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
-use crate::oracle;
-use crate::plan::{
+use wgvae_engine::oracle;
+use wgvae_engine::plan::{
     ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable,
     is_missing,
 };
@@ -420,7 +420,7 @@ mod tests {
         // By scipy.stats.t(3, 2, 0.5).logpdf(1).
         near(around(Likelihood::StudentT, 0.5, 3.0).loss(0, [1.0, 0.0], 2.0, [0.0, 0.0]), 2.002_337_4);
         for likelihood in [Likelihood::Laplace, Likelihood::StudentT] {
-            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, [crate::plan::MISSING, 0.0], 2.0, [0.0, 0.0]), 0.0);
+            assert_eq!(around(likelihood, 0.5, 3.0).loss(0, [wgvae_engine::plan::MISSING, 0.0], 2.0, [0.0, 0.0]), 0.0);
         }
         // Half of the counts are extra zeros, and a mean of 2 is half of 4: the geometric distribution has a zero with 0.2.
         let inflated = Distribution { likelihood: Likelihood::ZeroInflated, ..of(&[Count], &[0.0], &[0.7]) };
@@ -436,6 +436,6 @@ mod tests {
         }
         // Between 99.5 and 100.5 of 255, with a scale of one tenth: by scipy.stats.logistic.
         near(levels.loss(0, [100.0 / 255.0, 0.0], 0.0, [0.5, 0.1_f32.ln()]), 4.902_649_78);
-        assert_eq!(all.loss(0, [crate::plan::MISSING, 0.0], 2.0, [0.0, 0.0]), 0.0);
+        assert_eq!(all.loss(0, [wgvae_engine::plan::MISSING, 0.0], 2.0, [0.0, 0.0]), 0.0);
     }
 }

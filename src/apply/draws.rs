@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Codes, RunError};
 use crate::data::{Split, Values};
-use crate::kernels::rng::{Stream, key};
-use crate::oracle;
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::oracle;
 
 /// The generator of one purpose, on the host.
 pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
@@ -120,9 +120,9 @@ fn shares(steps: usize) -> impl Iterator<Item = f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::batch::{Binarise, gather};
-    use crate::oracle::Oracle;
-    use crate::plan::{PlanId, Program, StepPlan, StepScalars, TensorTable};
+    use wgvae_engine::kernels::batch::{Binarise, gather};
+    use wgvae_engine::oracle::Oracle;
+    use wgvae_engine::plan::{PlanId, Program, StepPlan, StepScalars, TensorTable};
 
     #[test]
     fn zeros_and_ones_are_those_of_the_device() {

@@ -9,9 +9,9 @@ use super::statistics::{kl_per_dimension, mean_variances};
 use super::{Codes, Prior, Run, Score};
 use crate::config::ModelConfig;
 use crate::data::{Column, Columns, Kind, Split};
-use crate::kernels::batch::Binarise;
 use crate::model::{Likelihood, Objective};
 use crate::train::are_active;
+use wgvae_engine::kernels::batch::Binarise;
 
 /// Figures of a model on some rows, in nats per row unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::draws::rng;
 use super::{Applied, RunError};
 use crate::data::{Columns, Split};
-use crate::plan::{MISSING, is_missing};
+use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Training rows whose gaps are taken over, at most.
 const MOST_ROWS: usize = 4096;

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::evaluation::{bits_per_dimension, mean};
 use super::{Applied, Run, RunError, draws};
 use crate::data::Split;
-use crate::kernels::batch::Binarise;
-use crate::kernels::rng::{Stream, key};
 use crate::model::Likelihood;
-use crate::plan::StepScalars;
 use crate::train::next_steps_per_submit;
+use wgvae_engine::kernels::batch::Binarise;
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::plan::StepScalars;
 
 /// Weights, of the draws of a row for instance: `exp(most)` times their sum, and that of their squares.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,9 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::{Applied, Codes, Prior, RunError, draws};
-use crate::gpu::GpuError;
 use crate::model::{Apply, Inference, Labels};
-use crate::plan::StepScalars;
+use wgvae_engine::gpu::GpuError;
+use wgvae_engine::plan::StepScalars;
 
 /// Codes that are started from.
 const STARTS: usize = 4;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::data::{Column, Columns, Split};
-use crate::plan::{MISSING, is_missing};
+use wgvae_engine::plan::{MISSING, is_missing};
 
 /// The neighbour that a distance reaches to, of rows that the model was not trained on.
 const NEIGHBOUR: usize = 5;
@@ -253,7 +253,7 @@ impl<'a> Joined<'a> {
 mod tests {
     use super::*;
     use crate::data::{Column, Kind};
-    use crate::plan::MISSING;
+    use wgvae_engine::plan::MISSING;
 
     fn columns() -> Columns {
         let words = ["a", "b"].map(String::from).to_vec();

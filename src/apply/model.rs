@@ -2,15 +2,15 @@
 
 use super::{Codes, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, Shown, draws, units};
 use crate::data::{Columns, Description, Provenance, Split, Table, Values, list};
-use crate::executor::Executor;
-use crate::gpu::GpuError;
-use crate::kernels::batch::Binarise;
-use crate::kernels::log_sum_exp::NOTHING;
-use crate::kernels::rng::{Stream, key};
 use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
-use crate::oracle;
-use crate::plan::{ParamTable, StepScalars};
 use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
+use wgvae_engine::executor::Executor;
+use wgvae_engine::gpu::GpuError;
+use wgvae_engine::kernels::batch::Binarise;
+use wgvae_engine::kernels::log_sum_exp::NOTHING;
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::oracle;
+use wgvae_engine::plan::{ParamTable, StepScalars};
 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;

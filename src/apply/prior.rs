@@ -1,9 +1,9 @@
 //! The prior of a trained model: densities of codes, and draws.
 
 use super::draws;
-use crate::kernels::rng::{Stream, key};
-use crate::oracle;
-use crate::plan::LOGVAR_RANGE;
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::oracle;
+use wgvae_engine::plan::LOGVAR_RANGE;
 
 /// A mixture of normals with equal weights; the standard normal has one part.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Run, RunError};
-use crate::executor::Device;
 use crate::train::{
     Diagnosis, EpochReport, Files, METRICS, MOST_OF_LINE, MOST_OF_RECORD, MetricsLine, RECORD, StepReport, Summary,
 };
+use wgvae_engine::executor::Device;
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]

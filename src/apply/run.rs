@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use super::archive;
 use crate::config::{Config, ConfigError, MOST_BYTES};
 use crate::data::{self, Columns, DataError, Description, Options, Provenance, Rows, Split, Table, list};
-use crate::executor::DeviceError;
-use crate::gpu::GpuError;
 use crate::model::Objective;
-use crate::plan::PlanError;
 use crate::train::{
     CODES, CONFIG, Checkpoint, DATA, EVALUATION, FileRecord, Files, Identity, LoadError, METRICS, MODEL, MOST_OF_DATA,
     PAGE, RECORD, checkpoints,
 };
+use wgvae_engine::executor::DeviceError;
+use wgvae_engine::gpu::GpuError;
+use wgvae_engine::plan::PlanError;
 
 /// Why a run could not be read back or applied.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 
 use super::{Applied, Distribution, Parameters, Run, Shown};
 use crate::data::{Cell, Column, Kind};
-use crate::plan::{ColumnKind, is_missing};
+use wgvae_engine::plan::{ColumnKind, is_missing};
 
 /// Equal shares of a distribution, over whose middles a mean is taken.
 const SHARES: usize = 25;

@@ -7,7 +7,7 @@ use super::data_args::SourceArgs;
 use super::sheet::{as_text, cell_as_text};
 use crate::data::write::{self, Block};
 use crate::data::{self, Cell, DataError, Dataset, Dialect, Form, Provenance, Shape, Split, Values};
-use crate::plan::is_missing;
+use wgvae_engine::plan::is_missing;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

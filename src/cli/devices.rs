@@ -4,9 +4,9 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cpu::Cpu;
-use crate::executor::{Device, adapter_hint};
-use crate::gpu;
+use wgvae_engine::cpu::Cpu;
+use wgvae_engine::executor::{Device, adapter_hint};
+use wgvae_engine::gpu;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

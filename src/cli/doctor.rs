@@ -7,12 +7,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Verdict;
-use crate::check::{self, CaseError};
 use crate::config::{Config, PRESETS};
-use crate::executor::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
-use crate::gpu::{GpuOptions, Needs};
-use crate::kernels::cases;
+use crate::model::check_model;
 use crate::model::{DataSpec, Extent, TrainSpec};
+use wgvae_engine::conformance::{self, CaseError};
+use wgvae_engine::executor::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
+use wgvae_engine::gpu::{GpuOptions, Needs};
+use wgvae_engine::kernels::cases;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -67,7 +68,7 @@ fn kernels() -> impl Iterator<Item = Check> {
     cases().into_iter().map(|case| Check {
         family: case.name.split('/').next().unwrap_or_default().to_string(),
         name: case.name.clone(),
-        run: Box::new(move |device, options| check::check_case(device, &case, options)),
+        run: Box::new(move |device, options| conformance::check_case(device, &case, options)),
     })
 }
 
@@ -87,7 +88,7 @@ fn models(no_fuse: bool) -> Vec<Check> {
             all.push(Check {
                 family: "models".into(),
                 name: format!("model {name}, {}", if fuse { "fused" } else { "op by op" }),
-                run: Box::new(move |device, options| check::check_model(device, options, &spec, &train, data)),
+                run: Box::new(move |device, options| check_model(device, options, &spec, &train, data)),
             });
         }
     }

@@ -7,7 +7,7 @@ use super::sheet::{Sheet, put, write_labels_beside};
 use crate::apply::compress::{MOST_BITS, RoundedCodes};
 use crate::apply::{Applied, Codes, Run, RunError, draws};
 use crate::data::{self, Column, Identifier, Rows, Split};
-use crate::plan::is_missing;
+use wgvae_engine::plan::is_missing;
 
 /// The parts of a code that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

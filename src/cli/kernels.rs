@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::device_args::{DeviceArgs, shown};
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
-use crate::executor::{self, OpenDevice};
-use crate::kernels::{self, Capabilities, GemmVariant, Target, TuningTable};
 use crate::model::{Plan, Vae};
-use crate::plan::Op;
+use wgvae_engine::executor::{self, OpenDevice};
+use wgvae_engine::kernels::{self, Capabilities, GemmVariant, Target, TuningTable};
+use wgvae_engine::plan::Op;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

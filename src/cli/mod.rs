@@ -54,12 +54,12 @@ use clap::{FromArgMatches, Parser, Subcommand};
 use crate::apply::RunError;
 use crate::config::ConfigError;
 use crate::data::DataError;
-use crate::executor::DeviceError;
-use crate::gpu::GpuError;
-use crate::plan::PlanError;
 use crate::run::Error;
 use crate::train::TrainError;
 pub use refused::{Typed, is_reader_gone};
+use wgvae_engine::executor::DeviceError;
+use wgvae_engine::gpu::GpuError;
+use wgvae_engine::plan::PlanError;
 
 /// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.
 #[derive(Debug, Parser)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::model_args::ModelArgs;
 use crate::config::Config;
 use crate::model::Vae;
-use crate::plan::{Access, FuseRule, Op, Program, StepPlan};
+use wgvae_engine::plan::{Access, FuseRule, Op, Program, StepPlan};
 
 /// The rules, for the end of the help text.
 fn rules() -> String {

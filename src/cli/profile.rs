@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
-use crate::executor::{Device, Executor, Selected};
-use crate::gpu::{GpuError, HostTime};
 use crate::model::{DataSpec, Plan, Vae};
-use crate::plan::{Op, Program, StepPlan, StepScalars};
-use crate::profile::{Roofs, op_seconds, roofs};
 use crate::train::{SUBMIT_TIME, Trainer};
+use wgvae_engine::executor::{Device, Executor, Selected};
+use wgvae_engine::gpu::{GpuError, HostTime};
+use wgvae_engine::plan::{Op, Program, StepPlan, StepScalars};
+use wgvae_engine::profile::{Roofs, op_seconds, roofs};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -123,7 +123,7 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
         let started = Instant::now();
         let mut in_flight = 0;
         for _ in 0..submits {
-            if in_flight == crate::plan::SUBMITS_IN_FLIGHT {
+            if in_flight == wgvae_engine::plan::SUBMITS_IN_FLIGHT {
                 executor.collect()?;
                 in_flight -= 1;
             }

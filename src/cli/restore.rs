@@ -14,8 +14,8 @@ use crate::apply::restore::{Damage, Restored, Wanted, hidden};
 use crate::apply::{Run, RunError, draws};
 use crate::data::write;
 use crate::data::{self, Cell, Columns, Dialect, FileRows, Form, Origins, Provenance, Rows, Shape, Split, TableColumn};
-use crate::plan::{MISSING, is_missing};
 use crate::report;
+use wgvae_engine::plan::{MISSING, is_missing};
 
 /// The share of a table's cells that is hidden to measure how well they are restored.
 const HIDDEN: f64 = 0.2;

@@ -9,13 +9,13 @@ mod validate;
 
 use std::path::PathBuf;
 
-pub use crate::kernels::{Activation, TuningTable, batch::Binarise};
 pub use crate::model::{Condition, Likelihood, Objective};
 pub use sections::{
     BetaSchedule, Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, PriorKind, Schedule, TrainConfig,
 };
 #[doc(hidden)]
 pub use specs::RowSpec;
+pub use wgvae_engine::kernels::{Activation, TuningTable, batch::Binarise};
 
 /// The presets, by name: the files under `presets/`, built in.
 pub const PRESETS: &[(&str, &str)] = &[

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
-use crate::kernels::batch::Binarise;
-use crate::kernels::{Activation, TuningTable};
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
+use wgvae_engine::kernels::batch::Binarise;
+use wgvae_engine::kernels::{Activation, TuningTable};
 
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

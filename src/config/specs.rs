@@ -2,13 +2,13 @@
 
 use super::{Condition, Config, ConfigError, Optimizer, PriorKind};
 use crate::data::{Columns, Dataset, Description, Kind, Options, Shape};
-use crate::kernels::batch::{self, Augment};
-use crate::kernels::optimizer::Rule;
 use crate::model::{
     DataSpec, Extent, Importance, Layer, Likelihood, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec,
     VaeSpec, stack,
 };
-use crate::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
+use wgvae_engine::kernels::batch::{self, Augment};
+use wgvae_engine::kernels::optimizer::Rule;
+use wgvae_engine::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 impl From<Shape> for Extent {
     fn from(shape: Shape) -> Self {

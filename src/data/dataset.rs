@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Columns, DataError, Fingerprints, Options, Unit, description};
-use crate::plan::{MISSING, is_missing};
+use wgvae_engine::plan::{MISSING, is_missing};
 
 /// The shape of one example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -419,7 +419,7 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// A table's columns.
     pub columns: Option<Columns>,
-    /// Whether pixels of images may be missing: [`MISSING`](crate::plan::MISSING).
+    /// Whether pixels of images may be missing: [`MISSING`](wgvae_engine::plan::MISSING).
     pub gaps: bool,
     /// The training rows.
     pub train: Split,

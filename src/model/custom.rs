@@ -1,9 +1,9 @@
 //! Models of one's own: a graph with losses, and the step that minimises them.
 
-use crate::graph::{Graph, Kind, Lowering, Node};
-use crate::kernels::batch::words_per_row;
-use crate::kernels::optimizer::{self, Arenas, Rule};
-use crate::plan::{PlanError, Program, StepPlan, TensorId, TensorTable};
+use wgvae_engine::graph::{Graph, Kind, Lowering, Node};
+use wgvae_engine::kernels::batch::words_per_row;
+use wgvae_engine::kernels::optimizer::{self, Arenas, Rule};
+use wgvae_engine::plan::{PlanError, Program, StepPlan, TensorId, TensorTable};
 
 /// What a graph is for.
 #[derive(Debug, Clone, Default)]

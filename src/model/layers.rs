@@ -1,8 +1,8 @@
 //! Layers: functions that add nodes to a graph. The tape adds the gradients.
 
 use super::layer::Extent;
-use crate::graph::{Graph, Node};
-use crate::plan::{Activation, Function, Init, Order, Orientation, Windows};
+use wgvae_engine::graph::{Graph, Node};
+use wgvae_engine::plan::{Activation, Function, Init, Order, Orientation, Windows};
 
 /// The distribution of initial weights and biases in `torch.nn.Linear`.
 fn linear_init(inputs: usize) -> Init {
@@ -161,7 +161,7 @@ pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise:
 pub fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f32) -> Node {
     let number = g.shape(of)[0] / batch;
     let of_rows = g.reshape(of, [batch, number]);
-    let sum = g.fold(format!("{name} sum"), of_rows, crate::graph::Over::Columns);
+    let sum = g.fold(format!("{name} sum"), of_rows, wgvae_engine::graph::Over::Columns);
     let factor = g.constant(factor / number as f32);
     g.map(name, Function::Multiply, &[sum, factor])
 }
@@ -169,7 +169,7 @@ pub fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor
 /// `(B, 1)`: the KL divergence of a normal from the standard normal.
 pub fn kl(g: &mut Graph, name: &str, codes: [Node; 2]) -> Node {
     let terms = kl_terms(g, name, codes);
-    g.fold(name, terms, crate::graph::Over::Columns)
+    g.fold(name, terms, wgvae_engine::graph::Over::Columns)
 }
 
 /// `(B, Z)`: the same of each dimension.

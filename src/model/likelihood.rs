@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Graph, Node};
-use crate::plan::{Activation, ColumnKind, Function, Init, Loss};
+use wgvae_engine::graph::{Graph, Node};
+use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Loss};
 
 /// The distribution of the data given the decoder's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,7 +242,7 @@ pub const DISPERSION: &str = "dispersion";
 pub(super) struct Table {
     /// `(1, D)`: kinds.
     pub kinds: Node,
-    /// `(2, G)`: see [`groups`](crate::kernels::softmax::groups); none without categories.
+    /// `(2, G)`: see [`groups`](wgvae_engine::kernels::softmax::groups); none without categories.
     pub groups: Option<Node>,
     /// `(1, D)`: means of the logarithms of counts; none without counts.
     pub log_means: Option<Node>,

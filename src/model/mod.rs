@@ -1,5 +1,6 @@
 //! From a model's description to the plans that train and apply it. Does not depend on the GPU.
 
+mod check;
 mod custom;
 pub mod layer;
 pub mod layers;
@@ -12,6 +13,8 @@ mod spec;
 pub mod stack;
 mod vae;
 
+#[doc(hidden)]
+pub use check::check_model;
 pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood};

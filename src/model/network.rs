@@ -5,9 +5,9 @@ use super::layers::{self, activate, dense, dense_block, dense_tied, kl_terms, re
 use super::likelihood::Table;
 use super::prior;
 use super::spec::{Objective, VaeSpec};
-use crate::graph::{Graph, Node, Over};
-use crate::kernels::softmax;
-use crate::plan::{Activation, Function};
+use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::kernels::softmax;
+use wgvae_engine::plan::{Activation, Function};
 
 /// Where the noise of the reparameterisation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use super::network::Encoded;
 use super::spec::{Importance, Objective, Penalty, VaeSpec};
 use super::{layers, regulariser};
-use crate::graph::{Graph, Node, Over, Scalar, gradients};
-use crate::plan::{Activation, Function, Init};
+use wgvae_engine::graph::{Graph, Node, Over, Scalar, gradients};
+use wgvae_engine::plan::{Activation, Function, Init};
 
 /// What a batch loses.
 pub(super) struct Losses {

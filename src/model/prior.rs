@@ -3,8 +3,8 @@
 use super::regulariser::aggregate;
 use super::spec::{Prior, VaeSpec};
 use super::{layers, network};
-use crate::graph::{Graph, Node, Over};
-use crate::plan::{Function, Init, Orientation};
+use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::plan::{Function, Init, Orientation};
 
 /// What the means of a mixture's parts start within: about where a standard normal is.
 const SPREAD: Init = Init::Uniform(1.732_050_8);

@@ -1,8 +1,8 @@
 //! What the codes of a batch cost together: total correlation, covariances, discrepancy from the prior.
 
 use super::spec::Regulariser;
-use crate::graph::{Graph, Node, Over};
-use crate::plan::{Function, Orientation};
+use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::plan::{Function, Orientation};
 
 /// An input that the host writes once.
 pub(super) struct Constant {

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Likelihood, SizedLayer};
-use crate::kernels::Activation;
-use crate::kernels::batch::{Augment, Binarise};
-use crate::kernels::optimizer::Rule;
-use crate::plan::{ColumnKind, Init, ParamTable};
+use wgvae_engine::kernels::Activation;
+use wgvae_engine::kernels::batch::{Augment, Binarise};
+use wgvae_engine::kernels::optimizer::Rule;
+use wgvae_engine::plan::{ColumnKind, Init, ParamTable};
 
 /// The objective that training minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,7 +222,7 @@ pub struct VaeSpec {
     pub classes: Option<usize>,
     /// The columns of a table, unless all are numbers that are there.
     pub table: Option<TableSpec>,
-    /// Whether values may be missing, which [`MISSING`](crate::plan::MISSING) stands for: the encoder is told which, and nothing is
+    /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder is told which, and nothing is
     /// lost for them.
     pub gaps: bool,
     /// Whether rows come with an interval around each value: a table's numbers are not known better than their digits tell, and a value

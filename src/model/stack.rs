@@ -2,7 +2,7 @@
 //! brings a decoder to the data.
 
 use super::layer::{Extent, Kernel, Layer, Operation, Padding, SizedLayer, SizedOperation};
-use crate::plan::{Activation, Windows};
+use wgvae_engine::plan::{Activation, Windows};
 
 /// Taps of a transposed convolution to the data, where no encoder says how many.
 const OUTPUT_KERNEL: usize = 3;

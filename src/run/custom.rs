@@ -1,14 +1,14 @@
 //! A custom model on a device, trained step by step.
 
 use super::Error;
-use crate::executor::{Device, Executor, OpenDevice};
-use crate::gpu::GpuOptions;
-use crate::graph::Graph;
-use crate::kernels::optimizer::Rule;
-use crate::kernels::rng::{Stream, key};
 use crate::model::{CustomModel, Definition};
-use crate::plan::{PlanId, StepScalars};
 use crate::train::{DeviceOptions, initial_weights};
+use wgvae_engine::executor::{Device, Executor, OpenDevice};
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::graph::Graph;
+use wgvae_engine::kernels::optimizer::Rule;
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::plan::{PlanId, StepScalars};
 
 /// A custom graph whose losses Adam minimises, compiled for a device; the seed gives the initial parameters.
 pub struct Custom {

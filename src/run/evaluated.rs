@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::apply::Run;
 use crate::apply::evaluated::{self, Figures};
-use crate::kernels::batch::Binarise;
 use crate::report::page::{Best, Figure};
+use wgvae_engine::kernels::batch::Binarise;
 
 /// The distribution that a run's losses are in nats of.
 pub fn measure(run: &Run) -> String {

@@ -2,10 +2,10 @@
 
 use crate::config::{Config, RowSpec};
 use crate::data::{Dataset, ImageSize, Shape};
-use crate::executor::DeviceError;
-use crate::gpu::{GpuError, GpuExecutor};
 use crate::model::Vae;
-use crate::plan::Program;
+use wgvae_engine::executor::DeviceError;
+use wgvae_engine::gpu::{GpuError, GpuExecutor};
+use wgvae_engine::plan::Program;
 
 /// What to change so that the model fits, by its own sum of memory; none if memory is not what is missing.
 pub(super) fn advice(error: &DeviceError, config: &Config, data: &Dataset) -> Option<String> {

@@ -27,14 +27,14 @@ use crate::apply::{Applied, Mixture, Run, RunError, mixture};
 use crate::config::{Config, ConfigError};
 use crate::data::{DataError, Dataset, Rows, Split};
 use crate::disk::{Disk, System};
-use crate::executor::{Device, DeviceChoice, DeviceError, Selected};
-use crate::gpu::GpuError;
 use crate::model::{DataSpec, Plan, Vae};
-use crate::plan::PlanError;
 use crate::train::{
     Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, Every, FORMAT, Opened, Origin, PAGE, Progress,
     RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch, fingerprint,
 };
+use wgvae_engine::executor::{Device, DeviceChoice, DeviceError, Selected};
+use wgvae_engine::gpu::GpuError;
+use wgvae_engine::plan::PlanError;
 
 /// Options of a run that are not part of its configuration.
 #[derive(Debug, Clone)]

@@ -7,9 +7,9 @@ use crate::apply::RunError;
 use crate::apply::record::Record;
 use crate::config::Config;
 use crate::disk::{Disk, System};
-use crate::executor::Device;
-use crate::plan::ParamTable;
 use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
+use wgvae_engine::executor::Device;
+use wgvae_engine::plan::ParamTable;
 
 use super::Error;
 

@@ -14,8 +14,8 @@ use super::weights;
 use crate::config::Config;
 use crate::data::{Dataset, Split, Values, shown};
 use crate::disk::{self, Disk, NotRead};
-use crate::executor::Device;
-use crate::plan::ParamTable;
+use wgvae_engine::executor::Device;
+use wgvae_engine::plan::ParamTable;
 
 /// The most bytes of weights and moments that are read.
 pub const MOST_OF_WEIGHTS: u64 = 16 << 30;

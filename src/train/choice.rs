@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::device::{Chosen, DeviceEvent, DeviceOptions, FASTER, Tune};
+use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::Config;
-use crate::cpu::Cpu;
-use crate::executor::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
-use crate::gpu::{AdapterEntry, Gpu, GpuError, GpuExecutor, GpuOptions, Speeds, TuningCache};
-use crate::kernels::TuningTable;
 use crate::model::{Plan, Vae};
-use crate::plan::{Op, PlanId, Program, StepPlan, StepScalars};
-use crate::profile::{launch_seconds, step_seconds};
+use wgvae_engine::cpu::Cpu;
+use wgvae_engine::executor::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
+use wgvae_engine::gpu::{AdapterEntry, Gpu, GpuError, GpuExecutor, GpuOptions};
+use wgvae_engine::kernels::TuningTable;
+use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
+use wgvae_engine::profile::{launch_seconds, step_seconds};
 
 /// How many times as fast as it is expected a step on the adapter may turn out to be, when its kernels are tuned.
 const MOST_GAINED: f64 = 1.5;

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::{Config, KernelsConfig};
-use crate::executor::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
-use crate::gpu::tuner::{self, Tuning};
-use crate::gpu::{Gpu, GpuError, GpuOptions, Speeds, TuningCache, adapter_name};
-use crate::kernels::TuningTable;
 use crate::model::{Plan, Vae};
-use crate::plan::Op;
+use wgvae_engine::executor::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
+use wgvae_engine::gpu::tuner::{self, Tuning};
+use wgvae_engine::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
+use wgvae_engine::kernels::TuningTable;
+use wgvae_engine::plan::Op;
 
 /// When to measure which kernels are fastest on the adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

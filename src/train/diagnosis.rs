@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{LOGVAR_RANGE, ParamTable};
+use wgvae_engine::plan::{LOGVAR_RANGE, ParamTable};
 
 /// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...
 const ACTIVE_VARIANCE: f64 = 0.01;
@@ -103,7 +103,7 @@ pub(super) fn norms(params: &ParamTable, gradients: &[f32]) -> BTreeMap<String, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Init;
+    use wgvae_engine::plan::Init;
 
     #[test]
     fn norms_are_those_of_layers() {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{DeviceEvent, Diagnosis, Epoch};
 use crate::config::Config;
 use crate::data::Shape;
-use crate::executor::Device;
-use crate::plan::Totals;
+use wgvae_engine::executor::Device;
+use wgvae_engine::plan::Totals;
 
 /// Means over the steps since the last report.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use super::store::{Store, line};
 use super::{MetricsLine, TrainError, weights};
 use crate::config::Config;
 use crate::disk::{self, Disk, Lines, NotRead};
-use crate::plan::ParamTable;
+use wgvae_engine::plan::ParamTable;
 
 /// Names of the files and folders of a run.
 pub const RECORD: &str = "run.json";

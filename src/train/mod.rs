@@ -15,6 +15,7 @@ mod schedule;
 mod state;
 mod store;
 mod trainer;
+mod tuning_cache;
 mod weights;
 
 pub use advice::{Advice, advice};
@@ -34,13 +35,14 @@ pub use schedule::StepSchedule;
 pub use state::{Fork, Progress, State};
 pub use store::{RunInMemory, Store};
 pub use trainer::{Ended, Epoch, SUBMIT_TIME, Trainer, Watch, next_steps_per_submit};
+pub use tuning_cache::Speeds;
 pub use weights::{LoadError, initial_weights, load, read, save};
 
 use std::path::PathBuf;
 
-use crate::executor::DeviceError;
-use crate::gpu::GpuError;
 use crate::quote::quoted;
+use wgvae_engine::executor::DeviceError;
+use wgvae_engine::gpu::GpuError;
 
 /// What can end a training run early.
 #[derive(Debug, thiserror::Error)]

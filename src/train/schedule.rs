@@ -1,10 +1,10 @@
 //! The scalars of each step: a pure function of the configuration and the step's number.
 
 use crate::config::{BetaSchedule, Config, Schedule};
-use crate::kernels::rng::{Stream, key};
 use crate::model::Objective;
-use crate::plan::StepScalars;
 use crate::train::state::{Fork, Progress};
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::plan::StepScalars;
 
 /// Computes the scalars of any step of a run: its learning rate, KL weight, random keys and position in the data.
 #[derive(Debug, Clone)]
@@ -341,7 +341,7 @@ mod tests {
         let mut count = 0;
         let mut random = |end: u64| {
             count += 1;
-            u64::from(crate::kernels::rng::threefry2x32([4, 30], [count, 0])[0]) % end
+            u64::from(wgvae_engine::kernels::rng::threefry2x32([4, 30], [count, 0])[0]) % end
         };
         for run in 0..1000 {
             let (mut config, mut rows, mut progress) = (Config::default(), 1 + random(40), Progress::default());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::EpochReport;
 use super::weights::is_finite;
-use crate::plan::{ParamTable, StepMetrics};
+use wgvae_engine::plan::{ParamTable, StepMetrics};
 
 /// Running means of steps.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]

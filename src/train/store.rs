@@ -12,7 +12,7 @@ use super::saving::Saving;
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
 use crate::disk::{self, System};
-use crate::plan::ParamTable;
+use wgvae_engine::plan::ParamTable;
 
 /// Where a run is kept while it is trained.
 pub trait Store {

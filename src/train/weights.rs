@@ -10,8 +10,8 @@ use safetensors::tensor::TensorView;
 use super::{Files, MODEL, TrainError};
 use crate::data::Split;
 use crate::disk::{self, Disk};
-use crate::kernels::rng::{Stream, key};
-use crate::plan::{Init, Param, ParamTable, is_missing};
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::plan::{Init, Param, ParamTable, is_missing};
 
 /// The arena of initial weights, which depends on the seed alone.
 pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {

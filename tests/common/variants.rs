@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use wgvae::kernels::{self, GemmVariant, Source, Target, TuningTable, cases};
-use wgvae::plan::{Op, TensorTable};
+use wgvae_engine::kernels::{self, GemmVariant, Source, Target, TuningTable, cases};
+use wgvae_engine::plan::{Op, TensorTable};
 
 /// Calls `each` with every registered op and its tensors.
 pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use wgvae::config::Config;
 use wgvae::disk::{Disk, System};
-use wgvae::executor::{Device, DeviceChoice, Executor};
 use wgvae::model::Vae;
-use wgvae::oracle::Oracle;
 use wgvae::run::{self, Resume, RunOptions};
 use wgvae::train::{
     Checkpoint, Description, DeviceOptions, Event, Identity, Opened, RunFolder, Trainer, Tune, fingerprint,
 };
+use wgvae_engine::executor::{Device, DeviceChoice, Executor};
+use wgvae_engine::oracle::Oracle;
 
 use crate::common;
 use crate::folder::copy;

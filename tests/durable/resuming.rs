@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::disk::System;
-use wgvae::executor::DeviceChoice;
 use wgvae::run::{self, Error, Resume, RunOptions};
 use wgvae::train::{Checkpoint, DeviceOptions, Event, Identity, TrainError};
+use wgvae_engine::executor::DeviceChoice;
 
 use crate::folder::copy;
 use crate::runs::{config, data, go_on, model, options, random};

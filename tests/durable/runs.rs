@@ -6,10 +6,10 @@ use std::sync::Arc;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::disk::Disk;
-use wgvae::executor::{Device, DeviceChoice};
-use wgvae::kernels::rng::threefry2x32;
 use wgvae::run::{self, Error, Finished, Place, Resume, RunOptions};
 use wgvae::train::{DeviceOptions, Every, FORMAT, Origin, RunFolder, Saving, Tune};
+use wgvae_engine::executor::{Device, DeviceChoice};
+use wgvae_engine::kernels::rng::threefry2x32;
 
 /// Numbers below `end` that depend on a seed and a count alone.
 pub fn random(seed: u32, count: u32, end: u64) -> u64 {

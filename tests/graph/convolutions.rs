@@ -1,8 +1,8 @@
 //! Convolutions and transposed convolutions, with dense layers before and behind them.
 
-use wgvae::graph::{Graph, Node};
 use wgvae::model::layers::{activate, dense, norm, residual};
-use wgvae::plan::{Activation, Windows};
+use wgvae_engine::graph::{Graph, Node};
+use wgvae_engine::plan::{Activation, Windows};
 
 use super::harness::{model, parameter, reconstruct};
 

@@ -1,10 +1,10 @@
 //! What fusing makes of plans, and what it must leave alone.
 
 use wgvae::config::Config;
-use wgvae::graph::{self, Lowering};
-use wgvae::kernels::{Body, map, reduce};
 use wgvae::model::{DataSpec, Vae};
-use wgvae::plan::{Dtype, Function, Index, Op, StepPlan, Store, TensorId, TensorTable};
+use wgvae_engine::graph::{self, Lowering};
+use wgvae_engine::kernels::{Body, map, reduce};
+use wgvae_engine::plan::{Dtype, Function, Index, Op, StepPlan, Store, TensorId, TensorTable};
 
 /// What is only summed is not stored, but for a product that would have no output left: its tiles are spilled there.
 #[test]

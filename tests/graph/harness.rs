@@ -1,15 +1,15 @@
 //! Models built by hand, and what each must pass.
 
-use wgvae::check;
-use wgvae::executor::Executor;
-use wgvae::gpu::GpuOptions;
-use wgvae::graph::{Graph, Node, Over};
-use wgvae::kernels::rng::threefry2x32;
-use wgvae::kernels::softmax;
 use wgvae::model::{CustomModel, Definition};
-use wgvae::oracle::Oracle;
-use wgvae::plan::{BufferId, Function, Init, Loss, PlanId, StepScalars, TensorId};
 use wgvae::train::initial_weights;
+use wgvae_engine::conformance;
+use wgvae_engine::executor::Executor;
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::kernels::rng::threefry2x32;
+use wgvae_engine::kernels::softmax;
+use wgvae_engine::oracle::Oracle;
+use wgvae_engine::plan::{BufferId, Function, Init, Loss, PlanId, StepScalars, TensorId};
 
 use crate::common;
 
@@ -46,7 +46,7 @@ impl Model {
             let mut executor = Executor::OracleF64(Box::new(Oracle::new(model.program.clone())));
             fill(model, &mut executor);
             let Executor::OracleF64(mut oracle) = executor else { unreachable!() };
-            let error = check::gradient_error(&mut oracle, model.weights, model.gradients, |oracle| {
+            let error = conformance::gradient_error(&mut oracle, model.weights, model.gradients, |oracle| {
                 oracle.dispatch(PlanId(0), &STEP);
                 let mean = |id: &TensorId| oracle.values(*id).iter().sum::<f64>() / oracle.values(*id).len() as f64;
                 model.losses.iter().map(mean).sum()

@@ -1,10 +1,10 @@
 //! Models that no configuration has.
 
-use wgvae::graph::{self, Graph, Node, Over};
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
-use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, Orientation, PlanId, TensorId};
+use wgvae_engine::graph::{self, Graph, Node, Over};
+use wgvae_engine::oracle::Oracle;
+use wgvae_engine::plan::{Activation, Function, Orientation, PlanId, TensorId};
 
 use crate::harness::{STEP, gaussian_loss, model, parameter, reconstruct};
 

@@ -1,11 +1,11 @@
 //! Rows and columns of nodes and parameters, and nodes that share their gradients.
 
-use wgvae::executor::Executor;
-use wgvae::graph::{Graph, Over};
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl};
-use wgvae::oracle::Oracle;
-use wgvae::plan::{Activation, Function, Index, Init, Loss, Orientation, PlanId};
+use wgvae_engine::executor::Executor;
+use wgvae_engine::graph::{Graph, Over};
+use wgvae_engine::oracle::Oracle;
+use wgvae_engine::plan::{Activation, Function, Index, Init, Loss, Orientation, PlanId};
 
 use crate::harness::{STEP, fill, gaussian_loss, model, parameter, reconstruct};
 

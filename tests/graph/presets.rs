@@ -1,13 +1,13 @@
 //! Whole models of configurations: fused, they compute what their graphs say.
 
 use wgvae::config::{Config, PRESETS, RowSpec};
-use wgvae::executor::{Executor, OpenDevice};
-use wgvae::gpu::GpuOptions;
-use wgvae::kernels::rng::threefry2x32;
 use wgvae::model::{DataSpec, Extent, Likelihood, Vae};
-use wgvae::oracle::Oracle;
-use wgvae::plan::{PlanId, Program};
 use wgvae::train::{StepSchedule, initial_weights};
+use wgvae_engine::executor::{Executor, OpenDevice};
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::kernels::rng::threefry2x32;
+use wgvae_engine::oracle::Oracle;
+use wgvae_engine::plan::{PlanId, Program};
 
 use crate::common;
 use crate::harness::{numbers, same};

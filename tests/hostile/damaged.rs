@@ -208,7 +208,7 @@ fn compressed() {
     let good = compress::File::of_bytes(&packed).unwrap();
     let mut forged = 0;
     for number in 0..300_u32 {
-        let bits = |place: u32| wgvae::kernels::rng::threefry2x32([30, number], [place, 0]);
+        let bits = |place: u32| wgvae_engine::kernels::rng::threefry2x32([30, number], [place, 0]);
         let words = match number % 4 {
             0 => good.words.clone(),
             1 => vec![u32::MAX; 1000],

@@ -4,16 +4,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use wgvae::check;
-use wgvae::executor::OpenDevice;
-use wgvae::gpu::GpuOptions;
-use wgvae::kernels::{Case, cases};
+use wgvae_engine::conformance;
+use wgvae_engine::executor::OpenDevice;
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::kernels::{Case, cases};
 
 #[path = "../tests/processor_faults/faults.rs"]
 mod faults;
 
 fn fails(case: &Case) -> bool {
-    let check = || check::check_case(&OpenDevice::Cpu, case, &GpuOptions::default()).is_err();
+    let check = || conformance::check_case(&OpenDevice::Cpu, case, &GpuOptions::default()).is_err();
     catch_unwind(AssertUnwindSafe(check)).unwrap_or(true)
 }
 
@@ -24,9 +24,9 @@ fn main() {
     cases.sort_by_key(|case| case.timed);
     for (number, (.., prefix, _, _)) in faults::FAULTS.iter().enumerate() {
         let chosen = || cases.iter().filter(|case| case.name.starts_with(prefix));
-        wgvae::cpu::FAULT.store(number + 1, Ordering::Relaxed);
+        wgvae_engine::cpu::FAULT.store(number + 1, Ordering::Relaxed);
         let found = chosen().find(|case| fails(case));
-        wgvae::cpu::FAULT.store(0, Ordering::Relaxed);
+        wgvae_engine::cpu::FAULT.store(0, Ordering::Relaxed);
         match found {
             None => println!("{number}"),
             Some(case) => assert!(!fails(case), "{} fails without a fault", case.name),

@@ -24,10 +24,10 @@ use stack::Stack;
 use super::distribution::scale_of_level;
 use super::{Applied, Codes, Parameters, Prior, Run, RunError, Shown, draws};
 use crate::data::{Split, Values};
-use crate::kernels::batch::Binarise;
-use crate::kernels::rng::{Stream, key, threefry2x32};
 use crate::model::Likelihood;
-use crate::plan::LOGVAR_RANGE;
+use wgvae_engine::kernels::batch::Binarise;
+use wgvae_engine::kernels::rng::{Stream, key, threefry2x32};
+use wgvae_engine::plan::LOGVAR_RANGE;
 
 /// Bits of the place of a latent. A draw takes about so many from the stack, which gives back all but what the encoder knows.
 const PLACE_BITS: u32 = 13;

@@ -13,13 +13,13 @@ use rayon::prelude::*;
 use super::Mixture;
 use super::normal::{Code, Form, Normal};
 use crate::apply::{Codes, RunError};
-use crate::executor::{Executor, OpenDevice};
-use crate::gpu::GpuOptions;
-use crate::graph::{Graph, Over};
-use crate::kernels::softmax;
 use crate::model::{CustomModel, Definition};
-use crate::plan::{Function, Init, Orientation, PlanId, StepScalars};
 use crate::train::DeviceOptions;
+use wgvae_engine::executor::{Executor, OpenDevice};
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::graph::{Graph, Over};
+use wgvae_engine::kernels::softmax;
+use wgvae_engine::plan::{Function, Init, Orientation, PlanId, StepScalars};
 
 /// Parts that are tried, as long as more explain the rows that were held out better.
 const PARTS: [usize; 4] = [1, 8, 32, 128];

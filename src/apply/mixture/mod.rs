@@ -11,9 +11,9 @@ use super::{Applied, Codes, Run, RunError, draws};
 use crate::config::Config;
 use crate::data::{Split, Values};
 use crate::disk::Disk;
-use crate::kernels::rng::{Stream, key};
-use crate::oracle;
 use crate::train::{DeviceOptions, StepSchedule};
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::oracle;
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
 pub(crate) const MOST_ROWS: usize = 30_000;
@@ -115,8 +115,8 @@ pub fn rows_to_fit(config: &Config, split: &Split) -> Split {
 mod tests {
     use super::*;
     use crate::disk::System;
-    use crate::executor::DeviceChoice;
     use crate::train::Files;
+    use wgvae_engine::executor::DeviceChoice;
 
     fn device() -> DeviceOptions {
         DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() }

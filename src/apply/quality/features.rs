@@ -7,15 +7,15 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::apply::RunError;
 use crate::data::{Shape, Split, Values};
-use crate::executor::{Executor, OpenDevice};
-use crate::gpu::GpuOptions;
-use crate::graph::{Graph, Node, Over};
-use crate::kernels::optimizer::Rule;
-use crate::kernels::softmax;
 use crate::model::layers::{activate, conv, dense};
 use crate::model::{CustomModel, Definition, InitScheme, Labels};
-use crate::plan::{Activation, Function, PlanId, StepScalars, Windows, is_missing};
 use crate::train::{DeviceOptions, initial_weights};
+use wgvae_engine::executor::{Executor, OpenDevice};
+use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::kernels::optimizer::Rule;
+use wgvae_engine::kernels::softmax;
+use wgvae_engine::plan::{Activation, Function, PlanId, StepScalars, Windows, is_missing};
 
 /// Features of a row.
 pub const FEATURES: usize = 64;
@@ -238,8 +238,8 @@ impl Features {
 mod tests {
     use super::*;
     use crate::data::Dataset;
-    use crate::executor::DeviceChoice;
-    use crate::plan::MISSING;
+    use wgvae_engine::executor::DeviceChoice;
+    use wgvae_engine::plan::MISSING;
 
     fn device() -> DeviceOptions {
         DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() }

@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use super::{Applied, Mixture, Run, RunError};
 use crate::data::{Dataset, Provenance, Shape, Split, Values};
-use crate::plan::{MISSING, is_missing};
 use crate::train::DeviceOptions;
 use features::{FEATURES, Features};
 use frechet::Normal;
 use neighbours::{NEAREST, Spheres};
 use records::Records;
 use told_apart::ToldApart;
+use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Rows of each kind that are compared, if nothing else is said.
 pub const ROWS: usize = 5000;
@@ -260,7 +260,7 @@ mod tests {
                 ..Split::of(100, Values::Floats(values))
             }
         };
-        let device = DeviceOptions { device: crate::executor::DeviceChoice::Cpu, ..DeviceOptions::default() };
+        let device = DeviceOptions { device: wgvae_engine::executor::DeviceChoice::Cpu, ..DeviceOptions::default() };
         let of = |classes: u32| learn(&rows(classes), &rows(2), Shape::Table(2), &device, &mut |_| {});
         let error = of(51).err().unwrap().to_string();
         assert!(error.contains("100 training rows of 51 classes are fewer than two a class"), "{error}");

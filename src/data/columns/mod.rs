@@ -23,7 +23,7 @@ pub use relations::Relation;
 
 use super::table::Dialect;
 use super::{Split, Table, Unseen, Values};
-use crate::plan::{MISSING, is_missing};
+use wgvae_engine::plan::{MISSING, is_missing};
 
 /// What a raw cell holds in place of a word that a model does not know, or of a word where numbers are.
 pub(crate) const UNKNOWN: f32 = f32::INFINITY;

@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Activation;
 pub use sized::{SizedLayer, SizedOperation};
+use wgvae_engine::plan::Activation;
 
 /// The largest extent of anything in a layer.
 const LARGEST: usize = 1 << 20;

@@ -1,7 +1,7 @@
 //! Layers whose sizes are known: what each makes of what comes in.
 
 use super::{Extent, Kernel, LARGEST, Layer, Operation, Padding};
-use crate::plan::{Activation, Windows};
+use wgvae_engine::plan::{Activation, Windows};
 
 /// A layer whose sizes are known.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,14 +1,14 @@
 //! What the plans of a model have in common: its tensors, and where nodes lie in them.
 
 use super::{Inference, Labels, Seen, Vae};
-use crate::graph::{Graph, Lowering, Node};
-use crate::kernels::optimizer::Arenas;
-use crate::kernels::{batch, reduce, softmax};
 use crate::model::likelihood::Table;
 use crate::model::network::{self, Draws, Inputs, Noise};
 use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
 use crate::model::{objective, regulariser};
-use crate::plan::{
+use wgvae_engine::graph::{Graph, Lowering, Node};
+use wgvae_engine::kernels::optimizer::Arenas;
+use wgvae_engine::kernels::{batch, reduce, softmax};
+use wgvae_engine::plan::{
     METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan, TensorId,
     TensorTable,
 };

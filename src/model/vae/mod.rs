@@ -5,8 +5,8 @@ mod plans;
 
 use super::network::{Draws, Noise};
 use super::spec::{DataSpec, Regulariser, TrainSpec, VaeSpec};
-use crate::plan::{PlanError, PlanId, Program, TensorId};
 use builder::Builder;
+use wgvae_engine::plan::{PlanError, PlanId, Program, TensorId};
 
 /// A plan of a [`Vae`], by its index in the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub struct Vae {
     /// Of a model that is to infer codes.
     pub inference: Option<Inference>,
     /// Of a model that is to weigh draws, `(B, 3)`: of each row, the greatest logarithm of a weight, and the sums of the weights and
-    /// of their squares in units of it. See [`stream`](crate::kernels::log_sum_exp::stream).
+    /// of their squares in units of it. See [`stream`](wgvae_engine::kernels::log_sum_exp::stream).
     pub weighed: Option<TensorId>,
 }
 

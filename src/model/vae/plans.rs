@@ -2,14 +2,14 @@
 
 use super::builder::Builder;
 use super::{Inference, Labels, Seen};
-use crate::graph::{Graph, Node, Over, gradients};
-use crate::kernels::{batch, log_sum_exp, optimizer, reduce};
 use crate::model::likelihood::Table;
 use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
 use crate::model::{layers, prior};
-use crate::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
+use wgvae_engine::graph::{Graph, Node, Over, gradients};
+use wgvae_engine::kernels::{batch, log_sum_exp, optimizer, reduce};
+use wgvae_engine::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
 
 /// The name of the plan that computes the parts of the prior.
 pub(super) const PRIOR: &str = "prior";

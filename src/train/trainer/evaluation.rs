@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Trainer;
 use crate::config::PriorKind;
 use crate::data::Shape;
-use crate::gpu::GpuError;
 use crate::model::{Labels, Plan};
-use crate::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 use crate::train::TrainError;
 use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dimension, variances};
 use crate::train::event::EpochReport;
 use crate::train::state::Mean;
+use wgvae_engine::gpu::GpuError;
+use wgvae_engine::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 
 impl Trainer {
     /// Makes the device hold test rows from `first` on; returns how many it holds.

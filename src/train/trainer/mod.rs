@@ -9,11 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::data::{Columns, Dataset, Shape, Split};
-use crate::executor::{Device, Executor};
-use crate::gpu::GpuError;
-use crate::kernels::batch::{half_bits, row_of};
 use crate::model::{Plan, Vae};
-use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
 use crate::train::advice::{advice, is_collapsed};
 use crate::train::diagnosis::{is_shown, norms};
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
@@ -22,6 +18,10 @@ use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
 use speed::Speed;
+use wgvae_engine::executor::{Device, Executor};
+use wgvae_engine::gpu::GpuError;
+use wgvae_engine::kernels::batch::{half_bits, row_of};
+use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
 
 pub use evaluation::Epoch;
 

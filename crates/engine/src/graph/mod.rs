@@ -286,7 +286,7 @@ impl Graph {
     }
 
     /// Whether a node is an input of grey levels, four to a word.
-    pub(crate) fn is_levels(&self, node: Node) -> bool {
+    pub fn is_levels(&self, node: Node) -> bool {
         matches!(self.kind(node), Kind::Input { levels: true })
     }
 
@@ -336,7 +336,7 @@ impl Graph {
     }
 
     /// Adds one parameter behind all others that the optimiser leaves alone, as an op of its own updates it.
-    pub(crate) fn param_with_own_update(&mut self, name: &str, shape: &[usize], init: Init) -> Node {
+    pub fn param_with_own_update(&mut self, name: &str, shape: &[usize], init: Init) -> Node {
         let node = self.param(name, shape, init);
         self.params.set_own_update(name);
         node
@@ -401,7 +401,7 @@ impl Graph {
     }
 
     /// Adds what each value has of its sum of exponentials: `exp(x - sum)`.
-    pub(crate) fn shares(&mut self, of: Node, sums: Node) -> Node {
+    pub fn shares(&mut self, of: Node, sums: Node) -> Node {
         let (one, shape) = (self.constant(1.0), self.shape(sums));
         let ones = self.map_of("ones", vec![(Function::Copy, vec![Argument::Input(0)])], &[one], shape);
         let shares = self.log_sum_exp_back(ones, of, sums);
@@ -410,7 +410,7 @@ impl Graph {
     }
 
     /// A node and all that it is computed from.
-    pub(crate) fn ancestors(&self, of: Node) -> HashSet<Node> {
+    pub fn ancestors(&self, of: Node) -> HashSet<Node> {
         let mut found = HashSet::from([of]);
         for node in self.nodes().rev() {
             if found.contains(&node) {

@@ -79,7 +79,6 @@ impl Family {
 
 /// What becomes of grey levels in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 #[repr(u32)]
 pub enum Binarise {
@@ -90,6 +89,20 @@ pub enum Binarise {
     Threshold = 1,
     /// 1 with the level as its probability, drawn anew each step.
     Draw = 2,
+}
+
+impl Binarise {
+    /// Every way.
+    pub const ALL: [Binarise; 3] = [Binarise::None, Binarise::Threshold, Binarise::Draw];
+
+    /// The user-visible name, and what it does.
+    pub fn described(self) -> [&'static str; 2] {
+        match self {
+            Binarise::None => ["none", "Left as they are"],
+            Binarise::Threshold => ["threshold", "1 from one half up, else 0"],
+            Binarise::Draw => ["draw", "1 with the level as its probability, drawn anew each step"],
+        }
+    }
 }
 
 /// How a batch is gathered.

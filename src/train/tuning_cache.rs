@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::disk;
-use crate::kernels::{TuningTable, gemm};
+use wgvae_engine::gpu::adapter_name;
+use wgvae_engine::kernels::{TuningTable, gemm};
 
 /// The most bytes that are read of a file.
 const MOST_BYTES: u64 = 4 << 20;
@@ -36,11 +37,6 @@ pub struct Speeds {
     pub processor: f64,
     /// Whether the step was not run on the adapter as a whole, and takes as long there at the least.
     pub at_least: bool,
-}
-
-/// The name of an adapter in configurations: variants that are fast on one may be slow on another.
-pub fn adapter_name(info: &wgpu::AdapterInfo) -> String {
-    format!("{} ({})", info.name, info.backend)
 }
 
 impl TuningCache {

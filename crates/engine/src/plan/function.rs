@@ -7,7 +7,6 @@ use super::Family;
 
 /// An activation, in PyTorch's default form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// `u`
@@ -50,24 +49,33 @@ impl Activation {
         matches!(self, Activation::Silu | Activation::Gelu)
     }
 
-    /// The user-visible name, and the function and its slope in `shaders/activation.wgsl`; the identity has none.
-    fn names(self) -> [&'static str; 3] {
+    /// The user-visible name, the formula, and the function and its slope in `shaders/activation.wgsl`; the identity has none.
+    fn names(self) -> [&'static str; 4] {
         match self {
-            Activation::Identity => ["identity", "", ""],
-            Activation::Relu => ["relu", "relu", "relu_slope"],
-            Activation::LeakyRelu => ["leaky-relu", "leaky_relu", "leaky_relu_slope"],
-            Activation::Elu => ["elu", "elu", "elu_slope"],
-            Activation::Softplus => ["softplus", "softplus", "softplus_slope"],
-            Activation::Sigmoid => ["sigmoid", "sigmoid", "sigmoid_slope"],
-            Activation::Tanh => ["tanh", "stable_tanh", "stable_tanh_slope"],
-            Activation::Silu => ["silu", "silu", "silu_slope"],
-            Activation::Gelu => ["gelu", "gelu", "gelu_slope"],
+            Activation::Identity => ["identity", "`u`", "", ""],
+            Activation::Relu => ["relu", "`max(u, 0)`", "relu", "relu_slope"],
+            Activation::LeakyRelu => {
+                ["leaky-relu", "`u`, or `0.01 u` where negative", "leaky_relu", "leaky_relu_slope"]
+            }
+            Activation::Elu => ["elu", "`u`, or `exp(u) - 1` where negative", "elu", "elu_slope"],
+            Activation::Softplus => ["softplus", "`ln(1 + exp(u))`", "softplus", "softplus_slope"],
+            Activation::Sigmoid => ["sigmoid", "`1 / (1 + exp(-u))`", "sigmoid", "sigmoid_slope"],
+            Activation::Tanh => ["tanh", "hyperbolic tangent", "stable_tanh", "stable_tanh_slope"],
+            Activation::Silu => ["silu", "`u sigmoid(u)`", "silu", "silu_slope"],
+            Activation::Gelu => {
+                ["gelu", "`u Phi(u)`, with the exact normal distribution function", "gelu", "gelu_slope"]
+            }
         }
     }
 
     /// The user-visible name.
     pub fn name(self) -> &'static str {
         self.names()[0]
+    }
+
+    /// The formula, for users.
+    pub fn formula(self) -> &'static str {
+        self.names()[1]
     }
 }
 
@@ -317,8 +325,8 @@ impl Function {
             Function::Copy => ("copy", Family::Map, 1, 1, 0),
             Function::Add => ("add", Family::Map, 2, 1, 1),
             Function::Multiply => ("multiply", Family::Map, 2, 1, 1),
-            Function::Activate(a) => (a.names()[1], Family::Activation, 1, 1, 4),
-            Function::Slope(a) => (a.names()[2], Family::Activation, 1, 1, 3),
+            Function::Activate(a) => (a.names()[2], Family::Activation, 1, 1, 4),
+            Function::Slope(a) => (a.names()[3], Family::Activation, 1, 1, 3),
             Function::Normal(_) => ("normal", Family::Rng, 0, 1, 20),
             Function::Reparameterise => ("reparameterise", Family::Latent, 3, 1, 5),
             Function::ReparameteriseLogvar => ("reparameterise_logvar", Family::Latent, 3, 1, 6),
@@ -380,17 +388,5 @@ impl Function {
             (Function::ColumnMean | Function::ColumnOrCountMean | Function::ZeroInflatedMean, _) => Gradient::None,
             (Function::Present | Function::Absent, _) => Gradient::None,
         }
-    }
-}
-
-#[cfg(all(test, feature = "cli"))]
-mod tests {
-    use clap::ValueEnum;
-
-    use super::*;
-
-    #[test]
-    fn every_activation_is_listed() {
-        assert_eq!(Activation::value_variants(), Activation::ALL);
     }
 }

@@ -1,12 +1,10 @@
-//! Runs registered cases and compares executors; used by the tests and by `wgvae doctor`.
+//! Runs the registered cases on a device and compares it with the oracle.
 
 use crate::executor::{Executor, OpenDevice};
 use crate::gpu::{GpuError, GpuOptions};
 use crate::kernels::case::{Case, GUARD, Tolerance};
-use crate::kernels::rng::threefry2x32;
-use crate::model::{DataSpec, TrainSpec, Vae, VaeSpec};
 use crate::oracle::Oracle;
-use crate::plan::{Dtype, Family, Init, PlanError, PlanId, Program, StepScalars, TensorId};
+use crate::plan::{Dtype, PlanError, PlanId, TensorId};
 
 /// Why a case failed.
 #[derive(Debug, thiserror::Error)]
@@ -154,81 +152,6 @@ fn compare_outputs(case: &Case, found: &[Vec<u32>]) -> Result<f64, CaseError> {
     }
     Ok(worst)
 }
-
-/// One training step of a model on synthetic data: the loss and its parts, then every gradient.
-fn step_of(vae: &Vae, run: impl FnOnce(Program) -> Result<Executor, GpuError>) -> Result<Vec<Vec<f32>>, GpuError> {
-    let mut program = vae.program.clone();
-    for plan in &mut program.plans {
-        plan.ops.retain(|op| op.kernel.family() != Family::Optimizer);
-    }
-    let mut executor = run(program)?;
-    let data = vae.program.tensors.get(vae.train_data);
-    let draw = |i: usize| threefry2x32([7, 7], [i as u32, 0])[0];
-    // Below one half, so that the gradient of an output's bias is no difference of two equal sums.
-    let level = |i: usize| (0.5 * draw(i) as f32 / u32::MAX as f32).to_bits();
-    let words: Vec<u32> = match vae.program.tensors.dtype(vae.train_data) {
-        Dtype::U32 => (0..data.len()).map(|i| draw(i) & 0x7F7F_7F7F).collect(),
-        Dtype::F32 => (0..data.len()).map(level).collect(),
-    };
-    executor.write_words(vae.train_data, &words)?;
-    executor.write(vae.clip, &[1.0])?;
-    let mut weights = vec![0.0; vae.program.params.arena_len()];
-    for param in vae.program.params.iter() {
-        let inputs = match &param.shape[..] {
-            [_, inputs @ ..] if !inputs.is_empty() => inputs.iter().product(),
-            _ => param.len(),
-        };
-        // Around 1 for the scale of a norm, around 0 for all else.
-        let middle = if let Init::Constant(start) = param.init { start } else { 0.0 };
-        for (i, weight) in weights[param.offset..param.offset + param.len()].iter_mut().enumerate() {
-            let draw = (draw(param.offset + i) as f32 / u32::MAX as f32 - 0.5) * 2.0;
-            *weight = middle + draw / (inputs as f32).sqrt();
-        }
-    }
-    executor.write(vae.weights, &weights)?;
-    let rows = vae.program.tensors.get(vae.recon).len() as u32;
-    let step = StepScalars { noise_key: [3, 4], binarise_key: [5, 6], beta: 0.7, rows, ..StepScalars::default() };
-    executor.dispatch(PlanId(0), &step)?;
-    let metrics = vae.program.metrics.map_or(Ok(Vec::new()), |ring| executor.read(ring))?;
-    let gradients = executor.read(vae.gradients)?;
-    let mut results = vec![metrics.into_iter().take(3).collect()];
-    results.extend(vae.program.params.iter().map(|p| gradients[p.offset..p.offset + p.len()].to_vec()));
-    Ok(results)
-}
-
-/// Runs a step of a model on a device, and compares the loss and the norm of every gradient's error with the plan before
-/// fusing, run in f64. Returns the largest error over its tolerance.
-pub fn check_model(
-    device: &OpenDevice,
-    options: &GpuOptions,
-    spec: &VaeSpec,
-    train: &TrainSpec,
-    data: DataSpec,
-) -> Result<f64, CaseError> {
-    let vae = Vae::new(spec, train, data)?;
-    let lowered = Vae::new(spec, &TrainSpec { fuse: false, ..train.clone() }, data)?;
-    let expected = step_of(&lowered, |program| Ok(Executor::OracleF64(Box::new(Oracle::new(program)))))?;
-    let found = step_of(&vae, |program| device.compile(program, options))?;
-    let names =
-        std::iter::once("the loss".to_string()).chain(vae.program.params.iter().map(|p| format!("d_{}", p.name)));
-    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
-    let mut worst = 0.0_f64;
-    for ((found, expected), tensor) in found.iter().zip(&expected).zip(names) {
-        let size = norm(&mut expected.iter().map(|v| f64::from(*v)));
-        let distance = norm(&mut found.iter().zip(expected).map(|(f, e)| f64::from(*f) - f64::from(*e)));
-        let error = if distance == 0.0 { 0.0 } else { distance / size };
-        // Also fails where the error is NaN.
-        let within = error <= MODEL_TOLERANCE;
-        if !within {
-            return Err(CaseError::Model { tensor, error });
-        }
-        worst = worst.max(error / MODEL_TOLERANCE);
-    }
-    Ok(worst)
-}
-
-/// Largest error of a model's gradient relative to its norm: gradients are sums of a few hundred products in f32.
-const MODEL_TOLERANCE: f64 = 1e-5;
 
 /// Compares `gradient` with central differences of `loss` over every element of `input`, and returns the largest
 /// error relative to the gradient's root mean square.

@@ -102,7 +102,7 @@ impl Target {
     /// The WGSL file with the type that products load four neighbouring floats as.
     fn quad_library(self) -> &'static str {
         match self {
-            Target::Subgroup => include_str!("../../shaders/quads_in_pairs.wgsl"),
+            Target::Subgroup => include_str!("../../../../shaders/quads_in_pairs.wgsl"),
             _ => QUADS,
         }
     }
@@ -172,10 +172,10 @@ impl Default for Source {
     }
 }
 
-const QUADS: &str = include_str!("../../shaders/quads.wgsl");
-const STEP: &str = include_str!("../../shaders/step.wgsl");
+const QUADS: &str = include_str!("../../../../shaders/quads.wgsl");
+const STEP: &str = include_str!("../../../../shaders/step.wgsl");
 const STEP_BINDING: &str = "@group(0) @binding(6) var<uniform> step: Step;\n";
-const TREE: &str = include_str!("../../shaders/tree.wgsl");
+const TREE: &str = include_str!("../../../../shaders/tree.wgsl");
 
 /// The WGSL an op needs on an adapter: one pass, or for a split product two that run one after the other.
 pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Vec<Source> {
@@ -185,18 +185,18 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Kernel::Map(program) => return vec![map::source(op, program, on)],
         Kernel::Pool(pool) => return vec![pool::source(op, pool, on)],
         Kernel::Reduce(Reduce::Columns) if reduce::is_tall(op) => return reduce::tall_columns(op, on),
-        Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../shaders/batch.wgsl")].join("\n"),
-        Kernel::Norm(..) => [TREE, include_str!("../../shaders/norm.wgsl")].join("\n"),
-        Kernel::LogSumExp(_) => include_str!("../../shaders/log_sum_exp.wgsl").to_string(),
-        Kernel::Softmax(_) => include_str!("../../shaders/softmax.wgsl").to_string(),
-        Kernel::Update(_) => [on.quad_library(), STEP, include_str!("../../shaders/optimizer.wgsl")].join("\n"),
+        Kernel::Batch(..) => [STEP, rng::SHADER, include_str!("../../../../shaders/batch.wgsl")].join("\n"),
+        Kernel::Norm(..) => [TREE, include_str!("../../../../shaders/norm.wgsl")].join("\n"),
+        Kernel::LogSumExp(_) => include_str!("../../../../shaders/log_sum_exp.wgsl").to_string(),
+        Kernel::Softmax(_) => include_str!("../../../../shaders/softmax.wgsl").to_string(),
+        Kernel::Update(_) => [on.quad_library(), STEP, include_str!("../../../../shaders/optimizer.wgsl")].join("\n"),
         Kernel::Reduce(Reduce::Rows(count)) => {
             let rows = template::render("reduce_rows.wgsl", minijinja::context! { count });
             [TREE, &rows].join("\n")
         }
-        Kernel::Reduce(_) => [STEP, TREE, include_str!("../../shaders/reduce.wgsl")].join("\n"),
+        Kernel::Reduce(_) => [STEP, TREE, include_str!("../../../../shaders/reduce.wgsl")].join("\n"),
         Kernel::RandomBits => rng::SHADER.to_string(),
-        Kernel::Roof(_) => include_str!("../../shaders/roof.wgsl").to_string(),
+        Kernel::Roof(_) => include_str!("../../../../shaders/roof.wgsl").to_string(),
     };
     let mut constants: Vec<(&'static str, f64)> =
         op.kernel.constants().into_iter().map(|(name, value)| (name, f64::from(value))).collect();

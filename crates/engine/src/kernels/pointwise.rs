@@ -374,10 +374,10 @@ impl Writer<'_> {
     }
 }
 
-const LEVELS: &str = include_str!("../../shaders/levels.wgsl");
-const ACTIVATION: &str = include_str!("../../shaders/activation.wgsl");
-const LATENT: &str = include_str!("../../shaders/latent.wgsl");
-const LIKELIHOOD: &str = include_str!("../../shaders/likelihood.wgsl");
+const LEVELS: &str = include_str!("../../../../shaders/levels.wgsl");
+const ACTIVATION: &str = include_str!("../../../../shaders/activation.wgsl");
+const LATENT: &str = include_str!("../../../../shaders/latent.wgsl");
+const LIKELIHOOD: &str = include_str!("../../../../shaders/likelihood.wgsl");
 
 /// The shader files with what a program calls, in the order they are joined.
 pub(super) fn libraries(program: &Pointwise, levels: bool) -> Vec<&'static str> {

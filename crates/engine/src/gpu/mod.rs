@@ -6,12 +6,10 @@ mod kernel;
 pub mod profiler;
 mod reflect;
 pub mod tuner;
-mod tuning_cache;
 
-pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, instance, list};
+pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, adapter_name, instance, list};
 pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
-pub use tuning_cache::{Speeds, TuningCache, adapter_name};
 
 /// Errors of opening a GPU or running on it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]

@@ -6,6 +6,11 @@ use super::GpuError;
 use crate::caught::caught;
 use crate::kernels::{Capabilities, Target};
 
+/// The name of an adapter in configurations: variants that are fast on one may be slow on another.
+pub fn adapter_name(info: &wgpu::AdapterInfo) -> String {
+    format!("{} ({})", info.name, info.backend)
+}
+
 /// What kind of device an adapter is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AdapterKind {

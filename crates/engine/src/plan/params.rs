@@ -159,7 +159,7 @@ impl ParamTable {
     }
 
     /// The parameters, to be changed.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Param> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Param> {
         self.params.iter_mut()
     }
 
