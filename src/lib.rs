@@ -31,17 +31,13 @@
 
 pub mod apply;
 pub mod config;
-pub mod data;
 pub mod model;
 
 // Internals for the program, the tests and the benchmarks; they may change without notice.
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
-#[doc(hidden)]
-pub mod disk;
 mod eigen;
-mod quote;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
@@ -51,12 +47,13 @@ pub mod train;
 
 pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
 pub use config::{Config, ConfigError};
-pub use data::{Cell, DataError, Dataset, InMemory, Table};
 pub use run::{Custom, Error, Finished, Place, Resume, RunOptions, WatchResult, resume, train};
 pub use train::{
     Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Speeds, Start,
     StepReport, Summary, TrainError, Tune,
 };
+pub use wgvae_data as data;
+pub use wgvae_data::{Cell, DataError, Dataset, InMemory, Table};
 pub use wgvae_engine::executor::{Device, DeviceChoice, DeviceError};
 pub use wgvae_engine::gpu::GpuError;
 pub use wgvae_engine::gpu::tuner::{Trial, Tuning};

@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicBool;
 
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::{Dataset, Shape, Split, Values};
-use wgvae::disk::System;
 use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
 use wgvae::train::{Every, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
+use wgvae_data::disk::System;
 use wgvae_engine::conformance;
 use wgvae_engine::executor::{Device, Executor, OpenDevice};
 use wgvae_engine::gpu::{GpuExecutor, GpuOptions};

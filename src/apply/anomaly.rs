@@ -3,7 +3,7 @@
 
 use super::joined::Joined;
 use super::{Applied, Run, RunError, statistics, units};
-use crate::data::{Cell, Columns, Kind, Provenance, Shape, Split, Unseen};
+use wgvae_data::{Cell, Columns, Kind, Provenance, Shape, Split, Unseen};
 use wgvae_engine::plan::is_missing;
 
 /// Regions of an image along each side.

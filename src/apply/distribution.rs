@@ -8,8 +8,8 @@ use rand_distr::{Distribution as _, Exp1, Gamma, Open01, Poisson, StandardNormal
 
 use super::RunError;
 use super::draws::chosen;
-use crate::data::normal_quantile;
 use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
+use wgvae_data::normal_quantile;
 use wgvae_engine::oracle;
 use wgvae_engine::plan::{
     ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable,

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Codes, RunError};
-use crate::data::{Split, Values};
+use wgvae_data::{Split, Values};
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::oracle;
 

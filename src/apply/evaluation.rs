@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::statistics::{kl_per_dimension, mean_variances};
 use super::{Codes, Prior, Run, Score};
 use crate::config::ModelConfig;
-use crate::data::{Column, Columns, Kind, Split};
 use crate::model::{Likelihood, Objective};
 use crate::train::are_active;
+use wgvae_data::{Column, Columns, Kind, Split};
 use wgvae_engine::kernels::batch::Binarise;
 
 /// Figures of a model on some rows, in nats per row unless stated otherwise.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::draws::rng;
 use super::{Applied, RunError};
-use crate::data::{Columns, Split};
+use wgvae_data::{Columns, Split};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Training rows whose gaps are taken over, at most.

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::evaluation::{bits_per_dimension, mean};
 use super::{Applied, Run, RunError, draws};
-use crate::data::Split;
 use crate::model::Likelihood;
 use crate::train::next_steps_per_submit;
+use wgvae_data::Split;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::StepScalars;

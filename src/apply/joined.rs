@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::data::{Column, Columns, Split};
+use wgvae_data::{Column, Columns, Split};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// The neighbour that a distance reaches to, of rows that the model was not trained on.
@@ -252,7 +252,7 @@ impl<'a> Joined<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Column, Kind};
+    use wgvae_data::{Column, Kind};
     use wgvae_engine::plan::MISSING;
 
     fn columns() -> Columns {

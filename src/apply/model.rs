@@ -1,9 +1,9 @@
 //! A run's model on a device.
 
 use super::{Codes, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, Shown, draws, units};
-use crate::data::{Columns, Description, Provenance, Split, Table, Values, list};
 use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
 use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
+use wgvae_data::{Columns, Description, Provenance, Split, Table, Values, list};
 use wgvae_engine::executor::Executor;
 use wgvae_engine::gpu::GpuError;
 use wgvae_engine::kernels::batch::Binarise;
@@ -229,7 +229,7 @@ impl Applied {
         }
         let kind = |bytes: bool| if bytes { "levels" } else { "numbers" };
         Err(RunError::Unfit(format!(
-            "the model takes rows of {} {}, but these are {} {} for {} rows: convert them with Run::rows or data::rows",
+            "the model takes rows of {} {}, but these are {} {} for {} rows: convert them with Run::rows or wgvae_data::rows",
             self.width(),
             kind(self.run.data.bytes),
             rows.values.len(),

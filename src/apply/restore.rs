@@ -3,9 +3,9 @@
 
 use super::inference::{self, Descent, Draws, Observed};
 use super::{Applied, Run, RunError, draws, units};
-use crate::data::{Column, Columns, Kind, Origins, Shape, Split, Table};
 use crate::model::{Likelihood, Seen};
 use crate::train::{DeviceEvent, DeviceOptions};
+use wgvae_data::{Column, Columns, Kind, Origins, Shape, Split, Table};
 use wgvae_engine::plan::{ColumnKind, MISSING, is_missing};
 
 /// The damage of rows.

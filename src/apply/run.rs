@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::archive;
 use crate::config::{Config, ConfigError, MOST_BYTES};
-use crate::data::{self, Columns, DataError, Description, Options, Provenance, Rows, Split, Table, list};
 use crate::model::Objective;
 use crate::train::{
     CODES, CONFIG, Checkpoint, DATA, EVALUATION, FileRecord, Files, Identity, LoadError, METRICS, MODEL, MOST_OF_DATA,
     PAGE, RECORD, checkpoints,
 };
+use wgvae_data::{Columns, DataError, Description, Options, Provenance, Rows, Split, Table, list};
 use wgvae_engine::executor::DeviceError;
 use wgvae_engine::gpu::GpuError;
 use wgvae_engine::plan::PlanError;
@@ -172,7 +172,7 @@ impl Run {
 
     /// Rows of a table in memory in the form the model takes: those with any value. Columns are found by their names.
     pub fn table_rows(&self, table: &Table) -> Result<Rows, RunError> {
-        Ok(data::table_rows(table, self.config.data.label.as_deref(), &self.data)?)
+        Ok(wgvae_data::table_rows(table, self.config.data.label.as_deref(), &self.data)?)
     }
 
     /// Rows of values `(N, D)` as a typed table, in its own units.

@@ -2,7 +2,7 @@
 //! the logarithm or score.
 
 use super::{Applied, Distribution, Parameters, Run, Shown};
-use crate::data::{Cell, Column, Kind};
+use wgvae_data::{Cell, Column, Kind};
 use wgvae_engine::plan::{ColumnKind, is_missing};
 
 /// Equal shares of a distribution, over whose middles a mean is taken.

@@ -11,8 +11,8 @@ use super::sample::of_class;
 use super::sheet::{Sheet, names_of, picture, put};
 use crate::apply::anomaly::{self, Expected, MOST_COMPARED, Scores, Usual};
 use crate::apply::{Run, RunError, statistics};
-use crate::data::{self, Cell, Rows, Shape, Split, Unseen, shown};
 use crate::run::png;
+use wgvae_data::{Cell, Rows, Shape, Split, Unseen, shown};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -244,7 +244,7 @@ fn shown_expected(expected: &Expected) -> String {
 fn named(run: &Run, args: &Args, rows: &Rows) -> anyhow::Result<Sheet> {
     let source = args.rows.source(run);
     let file = match &run.data.columns {
-        Some(_) => data::file_rows(Path::new(source), Some(&rows.split))?,
+        Some(_) => wgvae_data::file_rows(Path::new(source), Some(&rows.split))?,
         None => None,
     };
     let Some(file) = file else { return Ok(with_names(Sheet::like(run), run, source, rows)) };

@@ -9,7 +9,7 @@ use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{FileFormat, Sheet, extension, is_folder, levels, make_folder_of, write_labels_beside};
 use crate::apply::{Run, RunError, draws, statistics};
-use crate::data::{Rows, Shape, write};
+use wgvae_data::{Rows, Shape, write};
 
 /// Formats of the new examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

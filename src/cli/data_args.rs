@@ -3,12 +3,12 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use toml::Value;
 
 use super::stdin;
-use crate::data::{Channels, DataError, Dataset, Fit, ImageSize, Missing, NamedKind, Options};
+use wgvae_data::{Channels, DataError, Dataset, Fit, ImageSize, Missing, NamedKind, Options};
 
 /// Which rows of a source are taken, and as what.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -32,7 +32,7 @@ pub struct ChoiceArgs {
     #[arg(long)]
     pub strict: bool,
     /// How to resize images of another shape [default: crop]
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Fit::ALL, Fit::described))]
     pub fit: Option<Fit>,
 }
 
@@ -62,7 +62,7 @@ pub struct DataArgs {
     #[arg(long)]
     no_relations: bool,
     /// Learn from rows of a table with missing values, or drop them [default: keep]
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Missing::ALL, Missing::described))]
     missing: Option<Missing>,
     /// Share of the rows to hold out for testing, if the source has no test rows of its own [default: 0.1]
     #[arg(long, value_name = "SHARE")]
@@ -71,7 +71,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "HxW")]
     image_size: Option<ImageSize>,
     /// Read images as grey or rgb [default: grey if all images are grey]
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Channels::ALL, Channels::described))]
     channels: Option<Channels>,
 }
 
@@ -151,9 +151,24 @@ impl DataArgs {
     }
 }
 
-/// The name of a value on the command line and in a configuration.
-pub fn name_of<T: ValueEnum>(value: &T) -> Option<Value> {
-    value.to_possible_value().map(|v| Value::String(v.get_name().to_string()))
+/// The name of a value in a configuration.
+pub fn name_of<T: serde::Serialize>(value: &T) -> Option<Value> {
+    Value::try_from(value).ok()
+}
+
+/// A parser of one of these values by its name; `described` gives that, and what `--help` says of it.
+pub fn one_of<T>(all: &'static [T], described: fn(T) -> [&'static str; 2]) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let values = all.iter().map(move |value| {
+        let [name, meaning] = described(*value);
+        PossibleValue::new(name).help(meaning)
+    });
+    PossibleValuesParser::from(values.collect::<Vec<_>>()).try_map(move |name| {
+        let found = all.iter().find(|value| described(**value)[0] == name);
+        found.copied().ok_or_else(|| format!("`{name}` is none of them"))
+    })
 }
 
 /// A source, and which of its rows to use.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::data_args::SourceArgs;
 use super::sheet::{as_text, cell_as_text};
-use crate::data::write::{self, Block};
-use crate::data::{self, Cell, DataError, Dataset, Dialect, Form, Provenance, Shape, Split, Values};
+use wgvae_data::write::{self, Block};
+use wgvae_data::{Cell, DataError, Dataset, Dialect, Form, Provenance, Shape, Split, Values};
 use wgvae_engine::plan::is_missing;
 
 #[derive(Debug, clap::Args)]
@@ -159,7 +159,7 @@ impl Table {
         let of_table = columns.of_table();
         let mut cells = columns.joined(columns.cells(&values, Provenance::Kept));
         let mut numbers = columns.cell_numbers(&values, Provenance::Kept);
-        if let Some(file) = data::file_rows(&source.path(), Some(split))? {
+        if let Some(file) = wgvae_data::file_rows(&source.path(), Some(split))? {
             let place = |name: &str| file.names.iter().position(|known| known == name);
             for (column, of) in of_table.iter().enumerate() {
                 let Some(place) = place(of.name) else { continue };

@@ -6,7 +6,6 @@ use super::run_args::RunArgs;
 use super::sheet::{Sheet, extension, picture, write_rows};
 use crate::apply::compress::RoundedCodes;
 use crate::apply::{Run, RunError};
-use crate::data;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let picture = picture(run.data.shape, &shown.means, &shown.means, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {
-        let kept = data::others(&args.latents, LATENTS, MOST_KEPT).unwrap_or_default();
+        let kept = wgvae_data::others(&args.latents, LATENTS, MOST_KEPT).unwrap_or_default();
         kept.into_iter().fold(Sheet::of_means(&run, &model, shown), |sheet, (name, words)| sheet.with(&name, words))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
@@ -62,15 +61,15 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
     if packed(&args.latents)?.is_some() {
         return Err(RunError::Unfit(format!(
             "this model was trained with classes ({}), which {} does not have: say which class to decode with --class",
-            data::list(&run.data.classes),
+            wgvae_data::list(&run.data.classes),
             args.latents.display()
         )));
     }
-    match data::labels(&args.latents, "label")? {
+    match wgvae_data::labels(&args.latents, "label")? {
         Some(labels) => labels.iter().map(|label| run.class(label)).collect(),
         None => Err(RunError::Unfit(format!(
             "this model was trained with classes ({}), and {} has no column `label`: say which class to decode with --class",
-            data::list(&run.data.classes),
+            wgvae_data::list(&run.data.classes),
             args.latents.display()
         ))),
     }
@@ -85,13 +84,13 @@ fn packed(path: &Path) -> Result<Option<RoundedCodes>, RunError> {
         return Ok(None);
     }
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    RoundedCodes::of_bytes(&data::content(path, MOST_BYTES)?).map(Some).map_err(damaged)
+    RoundedCodes::of_bytes(&wgvae_data::content(path, MOST_BYTES)?).map(Some).map_err(damaged)
 }
 
 /// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.
 fn latents(run: &Run, path: &Path) -> Result<Vec<f32>, RunError> {
     let latent = run.config.model.latent;
-    let (z, width) = data::numbers(path, LATENTS)?;
+    let (z, width) = wgvae_data::numbers(path, LATENTS)?;
     match width == latent {
         true => Ok(z),
         false => Err(RunError::Unfit(format!(

@@ -7,8 +7,8 @@ use super::run_args::{RunArgs, counting, place_in};
 use super::sheet::{Sheet, extension, is_folder, make_folder_of};
 use crate::apply::compress::{self, File, Unpacked};
 use crate::apply::{Run, RunError};
-use crate::data::{self, Provenance, Shape, Split, Values, write};
-use crate::disk;
+use wgvae_data::disk;
+use wgvae_data::{Provenance, Shape, Split, Values, write};
 
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("device", |device| device.default_value("cpu")))]
@@ -36,7 +36,7 @@ fn read(path: &Path) -> Result<File, RunError> {
             stdin.read_to_end(&mut content).map_err(|error| damaged(error.to_string()))?;
             content
         }
-        false => data::content(path, 4 * MOST_BYTES)?,
+        false => wgvae_data::content(path, 4 * MOST_BYTES)?,
     };
     if path == Path::new("-") && content.len() as u64 > MOST_BYTES {
         return Err(damaged("stdin has more than 1 GiB: write it into a file first".into()));

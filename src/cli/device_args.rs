@@ -7,10 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::apply::restore::{Damage, Restorer};
 use crate::apply::{Applied, Run};
 use crate::config::Config;
-use crate::data::Split;
 use crate::model::Vae;
 use crate::train::Speeds;
 use crate::train::{DeviceEvent, DeviceOptions, Opened};
+use wgvae_data::Split;
 use wgvae_engine::executor::{DeviceChoice, DeviceError, Selected, adapter_hint};
 
 pub use crate::train::Tune;

@@ -9,7 +9,7 @@ use super::sheet::Sheet;
 use crate::apply::quality::closeness::{Closeness, Distances};
 use crate::apply::quality::records::Records;
 use crate::apply::{Applied, Run, RunError, Shown, gaps};
-use crate::data::{self, Dataset, Identifier};
+use wgvae_data::{Dataset, Identifier};
 
 /// What is known of rows that were drawn.
 pub struct Drawn<'a> {
@@ -97,11 +97,11 @@ impl<'a> Table<'a> {
     fn named(&self, mut sheet: Sheet, rows: usize, seed: u64) -> Sheet {
         let path = Path::new(&self.run.config.data.source);
         // The table was read a moment ago; what cannot be read now only names rows.
-        let columns = data::identifiers(path, &known_columns(self.run), None).unwrap_or_default();
+        let columns = wgvae_data::identifiers(path, &known_columns(self.run), None).unwrap_or_default();
         let is_name = |column: &Identifier| !column.words.iter().any(|word| is_measured(word));
         // The last first, so that the places of the others stay.
         for column in columns.iter().rev().filter(|column| is_name(column)) {
-            sheet.insert(column.place, &column.name, data::invent(&column.words, rows, seed));
+            sheet.insert(column.place, &column.name, wgvae_data::invent(&column.words, rows, seed));
         }
         sheet
     }

@@ -6,7 +6,7 @@ use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put, write_labels_beside};
 use crate::apply::compress::{MOST_BITS, RoundedCodes};
 use crate::apply::{Applied, Codes, Run, RunError, draws};
-use crate::data::{self, Column, Identifier, Rows, Split};
+use wgvae_data::{Column, Identifier, Rows, Split};
 use wgvae_engine::plan::is_missing;
 
 /// The parts of a code that can be written.
@@ -48,7 +48,7 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
     }
     // They were read a moment ago; what cannot be read now only names the rows.
     for Identifier { name, words, .. } in
-        data::identifiers(Path::new(source), &known_columns(run), Some(&rows.split)).unwrap_or_default()
+        wgvae_data::identifiers(Path::new(source), &known_columns(run), Some(&rows.split)).unwrap_or_default()
     {
         sheet = sheet.with(&name, words);
     }

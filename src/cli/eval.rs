@@ -13,9 +13,9 @@ use crate::apply::mixture;
 use crate::apply::quality::Quality;
 use crate::apply::record::Record;
 use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, evaluated, factors, test_loss};
-use crate::data::{Rows, Split};
 use crate::model::Objective;
 use crate::train::{EVALUATION, PAGE, is_training};
+use wgvae_data::{Rows, Split};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

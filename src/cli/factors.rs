@@ -11,8 +11,8 @@ use super::sheet::{Sheet, write_rows};
 use super::stdin;
 use crate::apply::factors::{self, Sweep};
 use crate::apply::{FactorScores, Run, statistics};
-use crate::data::{self, Options, Provenance, Shape};
 use crate::report;
+use wgvae_data::{Options, Provenance, Shape};
 
 /// Rows that a sweep starts from, the one that is shown among them.
 const STARTS: usize = 16;
@@ -63,7 +63,7 @@ pub fn traverse(
     factors::expect(&all.split)?;
     let options = rows.data.as_deref().map_or_else(|| run.source(), |source| Options::from(stdin::place(source)));
     let mut starts = vec![row];
-    starts.extend(data::spread(all.split.rows, STARTS - 1));
+    starts.extend(wgvae_data::spread(all.split.rows, STARTS - 1));
     let sweep = Sweep::of(run, &all.split, &options, rows.class.as_deref(), &starts, steps)?;
     let mut model = args.model(run, all.split.rows.max(sweep.rows.rows))?;
     let codes = model.encode(&all.split)?;

@@ -53,10 +53,10 @@ use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::apply::RunError;
 use crate::config::ConfigError;
-use crate::data::DataError;
 use crate::run::Error;
 use crate::train::TrainError;
 pub use refused::{Typed, is_reader_gone};
+use wgvae_data::DataError;
 use wgvae_engine::executor::DeviceError;
 use wgvae_engine::gpu::GpuError;
 use wgvae_engine::plan::PlanError;

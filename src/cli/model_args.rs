@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use toml::{Table, Value};
 
-use super::data_args::{self, DataArgs, name_of};
+use super::data_args::{self, DataArgs, name_of, one_of};
 use super::stdin;
 use crate::config::{BetaSchedule, Config, Optimizer, PriorKind, Schedule};
-use crate::data::{DataError, Dataset};
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
+use wgvae_data::{DataError, Dataset};
 use wgvae_engine::plan::{Activation, Binarise};
 
 /// Widths separated by commas, or `none`.
@@ -68,8 +67,8 @@ pub struct ModelArgs {
     #[arg(long, value_name = "X")]
     noise: Option<f64>,
     /// Turn grey levels into 0 and 1
-    #[arg(long, value_parser = described(Binarise::ALL.map(Binarise::described)))]
-    binarise: Option<String>,
+    #[arg(long, value_parser = one_of(&Binarise::ALL, Binarise::described))]
+    binarise: Option<Binarise>,
     /// Widths of the hidden layers, e.g. 400,200, or none
     #[arg(long, value_name = "WIDTHS")]
     hidden: Option<Widths>,
@@ -86,11 +85,11 @@ pub struct ModelArgs {
     #[arg(long, value_name = "N")]
     latent: Option<usize>,
     /// Activation of the hidden layers
-    #[arg(long, value_parser = described(Activation::ALL.map(|a| [a.name(), a.formula()])))]
-    activation: Option<String>,
+    #[arg(long, value_parser = one_of(&Activation::ALL, |a| [a.name(), a.formula()]))]
+    activation: Option<Activation>,
     /// Activation of the code, for --objective ae
-    #[arg(long, value_parser = described(Activation::ALL.map(|a| [a.name(), a.formula()])))]
-    latent_activation: Option<String>,
+    #[arg(long, value_parser = one_of(&Activation::ALL, |a| [a.name(), a.formula()]))]
+    latent_activation: Option<Activation>,
     /// Distribution of the data given the decoder's output
     #[arg(long)]
     likelihood: Option<Likelihood>,
@@ -220,15 +219,6 @@ pub struct ModelArgs {
 }
 
 /// TOML integers end at i64::MAX; larger counts exceed the limits of every setting anyway.
-/// One of these names, each with what it means.
-fn described<const N: usize>(values: [[&'static str; 2]; N]) -> PossibleValuesParser {
-    values.map(|[name, meaning]| PossibleValue::new(name).help(meaning)).into()
-}
-
-fn word(name: &String) -> Value {
-    Value::String(name.clone())
-}
-
 fn integer(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
@@ -246,7 +236,7 @@ impl ModelArgs {
         let mut table = Table::new();
         for (section, key, value) in [
             ("data", "source", self.data.clone().map(Value::String)),
-            ("data", "binarise", self.binarise.as_ref().map(word)),
+            ("data", "binarise", self.binarise.as_ref().and_then(name_of)),
             ("data", "shift", self.shift.as_ref().map(count)),
             ("data", "flip", self.flip.map(Value::Boolean)),
             ("data", "noise", self.noise.as_ref().map(float)),
@@ -255,8 +245,8 @@ impl ModelArgs {
             ("model", "encoder", self.encoder.as_ref().map(layers)),
             ("model", "decoder", self.decoder.as_ref().map(layers)),
             ("model", "latent", self.latent.as_ref().map(count)),
-            ("model", "activation", self.activation.as_ref().map(word)),
-            ("model", "latent_activation", self.latent_activation.as_ref().map(word)),
+            ("model", "activation", self.activation.as_ref().and_then(name_of)),
+            ("model", "latent_activation", self.latent_activation.as_ref().and_then(name_of)),
             ("model", "likelihood", self.likelihood.as_ref().and_then(name_of)),
             ("model", "sigma", self.sigma.as_ref().map(float)),
             ("model", "objective", self.objective.as_ref().and_then(name_of)),

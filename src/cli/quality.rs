@@ -6,7 +6,7 @@ use super::run_args::{RunArgs, counting, own_data};
 use crate::apply::quality::told_apart::ToldApart;
 use crate::apply::quality::{Comparison, Likeness, Quality, ROWS};
 use crate::apply::{Applied, Run};
-use crate::data::Split;
+use wgvae_data::Split;
 
 /// Compares samples of a run's model with at most `most` test rows, and shows how far it is.
 pub fn quality(

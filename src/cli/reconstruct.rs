@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, write_rows};
-use crate::data::Shape;
 use crate::report;
 use crate::run::pictured;
+use wgvae_data::Shape;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::put;
 use crate::apply::mixture;
-use crate::data::{Split, Values};
+use wgvae_data::{Split, Values};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -12,9 +12,9 @@ use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, names_of, write_rows};
 use crate::apply::restore::{Damage, Restored, Wanted, hidden};
 use crate::apply::{Run, RunError, draws};
-use crate::data::write;
-use crate::data::{self, Cell, Columns, Dialect, FileRows, Form, Origins, Provenance, Rows, Shape, Split, TableColumn};
 use crate::report;
+use wgvae_data::write;
+use wgvae_data::{Cell, Columns, Dialect, FileRows, Form, Origins, Provenance, Rows, Shape, Split, TableColumn};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// The share of a table's cells that is hidden to measure how well they are restored.
@@ -150,7 +150,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (picture, named) = picture(&run, args, [&before, &restored.rows, &whole]);
     let done = done(&run, args, damage, [&before, &restored.rows, &whole], named);
     let source = match &run.data.columns {
-        Some(_) => data::file_rows(Path::new(args.rows.source(&run)), args.rows.data.is_none().then_some(&rows.split))?,
+        Some(_) => {
+            wgvae_data::file_rows(Path::new(args.rows.source(&run)), args.rows.data.is_none().then_some(&rows.split))?
+        }
         None => None,
     };
     let sheet = || match (&source, &run.data.columns) {
@@ -181,13 +183,13 @@ fn print(done: &Done, args: &Args, damage: Damage) -> anyhow::Result<()> {
     for column in &done.columns {
         match (column.rmse, column.rmse_of_mean, column.share_right, column.share_of_most_frequent) {
             (Some(rmse), Some(mean), ..) => {
-                writeln!(out, "         {}: rmse {rmse:.4}, {mean:.4} with the mean", data::shown(&column.name))?;
+                writeln!(out, "         {}: rmse {rmse:.4}, {mean:.4} with the mean", wgvae_data::shown(&column.name))?;
             }
             (_, _, Some(right), Some(most)) => {
                 writeln!(
                     out,
                     "         {}: {:.1} % right, {:.1} % with the most frequent word",
-                    data::shown(&column.name),
+                    wgvae_data::shown(&column.name),
                     100.0 * right,
                     100.0 * most
                 )?;
@@ -414,7 +416,7 @@ fn gone(args: &Args, run: &Run) -> Result<Option<Vec<bool>>, RunError> {
     let width = run.data.shape.len();
     let gone: Vec<bool> = match (&args.mask, run.data.shape) {
         (Some(path), Shape::Image { height, width, channels }) => {
-            let mask = data::mask(path, height, width)?;
+            let mask = wgvae_data::mask(path, height, width)?;
             mask.iter().flat_map(|gone| std::iter::repeat_n(*gone, channels)).collect()
         }
         (Some(_), _) => {
@@ -440,7 +442,7 @@ fn gone(args: &Args, run: &Run) -> Result<Option<Vec<bool>>, RunError> {
             let names = names_of(shape, run.data.columns.as_ref());
             let unknown = args.hole.iter().find(|hole| !names.contains(hole));
             if let Some(hole) = unknown {
-                let reason = format!("there is no column `{hole}`; there are {}", data::list(&names));
+                let reason = format!("there is no column `{hole}`; there are {}", wgvae_data::list(&names));
                 return Err(RunError::Unfit(reason));
             }
             let spans = run.data.columns.as_ref().map(Columns::spans);

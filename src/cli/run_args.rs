@@ -13,9 +13,9 @@ use super::sheet::Sheet;
 use super::stdin;
 use crate::apply::quality::closeness::Closeness;
 use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
-use crate::data::{self, DataError, Dataset, Options, Provenance, Rows, Shape, Split};
-use crate::disk::{System, Target, folder_of};
 use crate::train::is_training;
+use wgvae_data::disk::{System, Target, folder_of};
+use wgvae_data::{DataError, Dataset, Options, Provenance, Rows, Shape, Split};
 
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -91,7 +91,7 @@ impl RowsArgs {
                 let source = stdin::spooled(source)?;
                 let mut options = Options { source: source.into(), label: run.source().label, ..Options::default() };
                 self.choice.fill(&mut options);
-                with_bar(|progress| data::rows_with(&options, &run.data, progress))?
+                with_bar(|progress| wgvae_data::rows_with(&options, &run.data, progress))?
             }
             None => self.test_rows(run)?,
         };
@@ -287,7 +287,7 @@ fn is_trained_on(run: &Run, file: &Path) -> bool {
     let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
     let (Some(file), Ok(of_source)) = (place(file), source.canonicalize()) else { return false };
     let is_below = file.starts_with(&of_source) && of_source.is_dir();
-    Some(&file) == place(source).as_ref() || file == of_source || is_below && data::is_of_folder(&file)
+    Some(&file) == place(source).as_ref() || file == of_source || is_below && wgvae_data::is_of_folder(&file)
 }
 
 /// What a command has written, in `--json`.

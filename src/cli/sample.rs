@@ -6,8 +6,8 @@ use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{is_folder, levels, picture, write_rows};
 use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
-use crate::data::{Rows, Shape, list, write};
 use crate::model::Labels;
+use wgvae_data::{Rows, Shape, list, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

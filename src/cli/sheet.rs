@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::run_args::place_in;
 use crate::apply::{Applied, Run, RunError, Shown, units};
-use crate::data::write::{self, Array, Block};
-use crate::data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
-use crate::disk::Target;
 use crate::report;
 use crate::run::png;
+use wgvae_data::disk::Target;
+use wgvae_data::write::{self, Array, Block};
+use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 
 /// Whether CSV is written for spreadsheets.
 static IS_SAFE: AtomicBool = AtomicBool::new(false);

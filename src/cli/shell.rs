@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::help;
 use crate::apply::RunError;
-use crate::disk;
+use wgvae_data::disk;
 
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {

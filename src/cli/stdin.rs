@@ -5,8 +5,8 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::data::DataError;
-use crate::disk;
+use wgvae_data::DataError;
+use wgvae_data::disk;
 
 /// How stdin is named as a source.
 pub const NAME: &str = "-";

@@ -9,11 +9,11 @@ use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use super::progress::{Progress, Told};
 use super::signals;
-use crate::data::Dataset;
-use crate::quote::quoted;
 use crate::report::sparkline;
 use crate::run::{self, Place, Resume, RunOptions};
 use crate::train::{Event, Every, Summary};
+use wgvae_data::Dataset;
+use wgvae_data::quote::quoted;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

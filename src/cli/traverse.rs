@@ -6,8 +6,8 @@ use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, picture, write_rows};
 use crate::apply::record::Metrics;
 use crate::apply::{RunError, draws, statistics};
-use crate::data::Shape;
 use crate::report;
+use wgvae_data::Shape;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::{Config, ConfigError, MOST_BYTES, PRESETS};
-use crate::disk;
+use wgvae_data::disk;
 
 /// Sets every key of `over` in `base`, section by section.
 fn overlay(base: &mut Table, over: Table) {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
+use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::{Activation, TuningTable};
 

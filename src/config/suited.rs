@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use toml::{Table, Value};
 
 use super::{Config, ConfigError};
-use crate::data::{Columns, Dataset, Shape, Values, spread};
+use wgvae_data::{Columns, Dataset, Shape, Values, spread};
 
 /// Steps of a run at least, where nobody says how long it is: 1,600 images for ten epochs would be 125.
 const LEAST_STEPS: usize = 1500;
@@ -130,8 +130,8 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::InMemory;
     use crate::model::Likelihood;
+    use wgvae_data::InMemory;
 
     #[test]
     fn every_kind_of_data_has_a_configuration_that_takes_it() {

@@ -4,7 +4,7 @@ use super::sections::PRIOR_PARTS;
 use super::{
     Activation, BetaSchedule, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, PriorKind, Schedule,
 };
-use crate::data::{Dataset, Kind, Shape};
+use wgvae_data::{Dataset, Kind, Shape};
 
 /// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
 const MOST_STEPS: u64 = 1 << 40;

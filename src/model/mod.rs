@@ -23,3 +23,6 @@ pub use spec::{
     Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec,
 };
 pub use vae::{Apply, Inference, Labels, Plan, Seen, Vae};
+
+/// Data mark what is missing as the engine's likelihoods expect it.
+const _: () = assert!(wgvae_data::MISSING.to_bits() == wgvae_engine::plan::MISSING.to_bits());

@@ -1,8 +1,8 @@
 //! What would fit where a model does not.
 
 use crate::config::{Config, RowSpec};
-use crate::data::{Dataset, ImageSize, Shape};
 use crate::model::Vae;
+use wgvae_data::{Dataset, ImageSize, Shape};
 use wgvae_engine::executor::DeviceError;
 use wgvae_engine::gpu::{GpuError, GpuExecutor};
 use wgvae_engine::plan::Program;

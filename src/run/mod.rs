@@ -25,13 +25,13 @@ pub use resume::Resume;
 
 use crate::apply::{Applied, Mixture, Run, RunError, mixture};
 use crate::config::{Config, ConfigError};
-use crate::data::{DataError, Dataset, Rows, Split};
-use crate::disk::{Disk, System};
 use crate::model::{DataSpec, Plan, Vae};
 use crate::train::{
     Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, Every, FORMAT, Opened, Origin, PAGE, Progress,
     RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch, fingerprint,
 };
+use wgvae_data::disk::{Disk, System};
+use wgvae_data::{DataError, Dataset, Rows, Split};
 use wgvae_engine::executor::{Device, DeviceChoice, DeviceError, Selected};
 use wgvae_engine::gpu::GpuError;
 use wgvae_engine::plan::PlanError;

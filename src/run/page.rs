@@ -6,14 +6,14 @@ use crate::apply::{
     Applied, Codes, Evaluation, Mixture, Run, RunError, Shown, bits_per_dimension, draws, evaluated as kept,
 };
 use crate::config::{Config, PriorKind, RowSpec};
-use crate::data::{self, Rows, Shape, Split};
 use crate::model::{self, Extent, Objective};
-use crate::quote::quoted;
 use crate::report::page::{
     self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Notice, Page, Picture, Points, Step, Strips,
 };
 use crate::report::{self, latent};
 use crate::train::{Diagnosis, advice};
+use wgvae_data::quote::quoted;
+use wgvae_data::{Rows, Shape, Split};
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -219,7 +219,7 @@ pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
 /// At most `most` rows from all over a split, and what is shown of them: `(rows, D)` each, of `shown (N, D)`.
 pub fn pictured(split: &Split, shown: &[f32], most: usize) -> (Vec<f32>, Vec<f32>) {
     let width = shown.len() / split.rows.max(1);
-    let picked = data::spread(split.rows, most);
+    let picked = wgvae_data::spread(split.rows, most);
     let rows = picked.iter().flat_map(|i| split.numbers(*i..i + 1, width)).collect();
     (rows, picked.iter().flat_map(|i| &shown[i * width..(i + 1) * width]).copied().collect())
 }

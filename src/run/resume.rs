@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::apply::RunError;
 use crate::apply::record::Record;
 use crate::config::Config;
-use crate::disk::{Disk, System};
 use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
+use wgvae_data::disk::{Disk, System};
 use wgvae_engine::executor::Device;
 use wgvae_engine::plan::ParamTable;
 

@@ -7,9 +7,9 @@ use crate::apply::quality::closeness::{Closeness, Distances};
 use crate::apply::quality::records::Records;
 use crate::apply::quality::told_apart::ToldApart;
 use crate::apply::{Applied, Mixture, Run, RunError, gaps};
-use crate::data::{Cell, Columns, Provenance, Split, spread};
 use crate::report::measured;
 use crate::report::page::{Beside, Examples, Marginal, Matrix, Notice, Samples, Shares};
+use wgvae_data::{Cell, Columns, Provenance, Split, spread};
 use wgvae_engine::plan::is_missing;
 
 /// Samples that are drawn, at most and at least; and cells of samples, or of rows, as far as the least allows.

@@ -1,8 +1,8 @@
 //! What a run's page shows of a table's columns: their errors.
 
 use crate::apply::Run;
-use crate::data::{Provenance, Split};
 use crate::report::page::Column;
+use wgvae_data::{Provenance, Split};
 
 /// A table's columns with their errors, in their own units.
 pub fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {

@@ -12,8 +12,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 use super::state::{Progress, State};
 use super::weights;
 use crate::config::Config;
-use crate::data::{Dataset, Split, Values, shown};
-use crate::disk::{self, Disk, NotRead};
+use wgvae_data::disk::{self, Disk, NotRead};
+use wgvae_data::{Dataset, Split, Values, shown};
 use wgvae_engine::executor::Device;
 use wgvae_engine::plan::ParamTable;
 

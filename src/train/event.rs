@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeviceEvent, Diagnosis, Epoch};
 use crate::config::Config;
-use crate::data::Shape;
+use wgvae_data::Shape;
 use wgvae_engine::executor::Device;
 use wgvae_engine::plan::Totals;
 

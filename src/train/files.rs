@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::checkpoint::FileRecord;
-use crate::disk::{self, Disk, Lines, NotRead};
+use wgvae_data::disk::{self, Disk, Lines, NotRead};
 
 type Contents = BTreeMap<String, Vec<u8>>;
 

@@ -17,7 +17,7 @@ use super::state::State;
 use super::store::{Store, line};
 use super::{MetricsLine, TrainError, weights};
 use crate::config::Config;
-use crate::disk::{self, Disk, Lines, NotRead};
+use wgvae_data::disk::{self, Disk, Lines, NotRead};
 use wgvae_engine::plan::ParamTable;
 
 /// Names of the files and folders of a run.

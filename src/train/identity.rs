@@ -9,7 +9,7 @@ use super::checkpoint::FileRecord;
 use super::files::Files;
 use super::folder::{CHECKPOINTS, IMAGES, LOCK, MOST_OF_RECORD, RECORD};
 use crate::config::Config;
-use crate::disk;
+use wgvae_data::disk;
 
 /// What a run's record says of the run and of its small files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -40,7 +40,7 @@ pub use weights::{LoadError, initial_weights, load, read, save};
 
 use std::path::PathBuf;
 
-use crate::quote::quoted;
+use wgvae_data::quote::quoted;
 use wgvae_engine::executor::DeviceError;
 use wgvae_engine::gpu::GpuError;
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk;
+use wgvae_data::disk;
 
 /// A folder that stays the same one, whatever its name is.
 #[derive(Debug)]

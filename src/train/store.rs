@@ -11,7 +11,7 @@ use super::place::Place;
 use super::saving::Saving;
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
-use crate::disk::{self, System};
+use wgvae_data::disk::{self, System};
 use wgvae_engine::plan::ParamTable;
 
 /// Where a run is kept while it is trained.

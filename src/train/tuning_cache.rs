@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk;
+use wgvae_data::disk;
 use wgvae_engine::gpu::adapter_name;
 use wgvae_engine::kernels::{TuningTable, gemm};
 

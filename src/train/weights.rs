@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
 
 use super::{Files, MODEL, TrainError};
-use crate::data::Split;
-use crate::disk::{self, Disk};
+use wgvae_data::Split;
+use wgvae_data::disk::{self, Disk};
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{Init, Param, ParamTable, is_missing};
 
@@ -151,7 +151,7 @@ pub struct LoadError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::System;
+    use wgvae_data::disk::System;
 
     #[test]
     fn what_is_saved_is_read_back_and_what_is_not_a_model_is_refused() {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use wgvae::config::Config;
-use wgvae::disk::{Disk, System};
 use wgvae::model::Vae;
 use wgvae::run::{self, Resume, RunOptions};
 use wgvae::train::{
     Checkpoint, Description, DeviceOptions, Event, Identity, Opened, RunFolder, Trainer, Tune, fingerprint,
 };
+use wgvae_data::disk::{Disk, System};
 use wgvae_engine::executor::{Device, DeviceChoice, Executor};
 use wgvae_engine::oracle::Oracle;
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wgvae::disk::System;
 use wgvae::run::{self, Error, Resume, RunOptions};
 use wgvae::train::{Checkpoint, Identity, TrainError};
+use wgvae_data::disk::System;
 
 use crate::folder::copy;
 use crate::runs::{config, data, go_on, model, options};

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 
 use wgvae::config::Config;
 use wgvae::data::Dataset;
-use wgvae::disk::System;
 use wgvae::run::{self, Error, Resume, RunOptions};
 use wgvae::train::{Checkpoint, DeviceOptions, Event, Identity, TrainError};
+use wgvae_data::disk::System;
 use wgvae_engine::executor::DeviceChoice;
 
 use crate::folder::copy;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use wgvae::config::Config;
 use wgvae::data::Dataset;
-use wgvae::disk::Disk;
 use wgvae::run::{self, Error, Finished, Place, Resume, RunOptions};
 use wgvae::train::{DeviceOptions, Every, FORMAT, Origin, RunFolder, Saving, Tune};
+use wgvae_data::disk::Disk;
 use wgvae_engine::executor::{Device, DeviceChoice};
 use wgvae_engine::kernels::rng::threefry2x32;
 

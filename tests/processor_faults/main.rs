@@ -62,7 +62,8 @@ fn every_planted_fault_is_found() {
     let root = target.join("processor_faults");
     let _ = fs::remove_dir_all(&root);
     let engine = "crates/engine/Cargo.toml";
-    let parts = [engine, "crates/engine/src", "shaders", "benches/bench.rs", "Cargo.lock", "tests/processor_faults/faults.rs"];
+    let parts =
+        [engine, "crates/engine/src", "shaders", "benches/bench.rs", "Cargo.lock", "tests/processor_faults/faults.rs"];
     for part in parts {
         copy(&project.join(part), &root.join(part));
     }
@@ -74,7 +75,8 @@ fn every_planted_fault_is_found() {
     // Speed matters little here, and the time to compile does.
     let manifest = fs::read_to_string(project.join("Cargo.toml")).unwrap();
     let manifest = manifest.replace("[workspace.lints.rust]", "[workspace.lints.rust]\nunused_parens = \"allow\"");
-    let quick = ["release", "dev"].map(|profile| format!("\n[profile.{profile}.package.wgvae-engine]\nopt-level = 1\n"));
+    let quick =
+        ["release", "dev"].map(|profile| format!("\n[profile.{profile}.package.wgvae-engine]\nopt-level = 1\n"));
     fs::write(root.join("Cargo.toml"), manifest + &quick.concat()).unwrap();
     let cpu = root.join("crates/engine/src/cpu");
     let switch = cpu.join("mod.rs");

@@ -1,4 +1,4 @@
-//! Panics of code that is not this program's, as errors: of a driver that lost its device, of a reader given a damaged file.
+//! Panics of a driver that lost its device, as errors.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::apply::{Applied, RunError, draws};
-use crate::data::Split;
+use wgvae_data::Split;
 
 /// What a file begins with: its format.
 const FORMAT: &[u8; 4] = b"wgz2";

@@ -23,8 +23,8 @@ use stack::Stack;
 
 use super::distribution::scale_of_level;
 use super::{Applied, Codes, Parameters, Prior, Run, RunError, Shown, draws};
-use crate::data::{Split, Values};
 use crate::model::Likelihood;
+use wgvae_data::{Split, Values};
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::rng::{Stream, key, threefry2x32};
 use wgvae_engine::plan::LOGVAR_RANGE;

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{Alphabet, Batch, rows_of};
 use crate::apply::RunError;
-use crate::data::Split;
+use wgvae_data::Split;
 
 /// Bytes that are read at a time.
 const AT_ONCE: usize = 1 << 22;

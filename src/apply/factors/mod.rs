@@ -22,7 +22,7 @@ pub use votes::Votes;
 use super::draws::rng;
 use super::statistics::{active, explained, mean_variances};
 use super::{Codes, Prior, RunError};
-use crate::data::{Factors, Split};
+use wgvae_data::{Factors, Split};
 
 /// Rows that scores are computed from at least.
 const LEAST_ROWS: usize = 50;

@@ -3,7 +3,7 @@
 use super::expect;
 use crate::apply::statistics::mean_variances;
 use crate::apply::{Codes, Run, RunError};
-use crate::data::{self, Factors, Options, Rows, Split};
+use wgvae_data::{Factors, Options, Rows, Split};
 
 /// Rows in which one factor after the other goes through its values, from each of several rows on.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Sweep {
             }
         }
         let named = factors.iter().map(|(place, values)| (known.names[*place].clone(), values.clone())).collect();
-        if let Some(made) = data::rows_of_factors(options, &wanted, &run.data)? {
+        if let Some(made) = wgvae_data::rows_of_factors(options, &wanted, &run.data)? {
             let Rows { split, .. } = run.tell(made, class)?;
             return Ok(Self { factors: named, rows: split, strayed: 0 });
         }
@@ -121,7 +121,7 @@ fn nearest(known: &Factors, wanted: &[u16], place: usize) -> usize {
 fn picked(rows: &Split, which: &[usize]) -> Split {
     let width = rows.values.len() / rows.rows.max(1);
     let numbers: Vec<f32> = which.iter().flat_map(|row| rows.numbers(*row..row + 1, width)).collect();
-    let bytes = matches!(rows.values, data::Values::Bytes(_));
+    let bytes = matches!(rows.values, wgvae_data::Values::Bytes(_));
     let labels = rows.labels.as_ref().map(|labels| which.iter().map(|row| labels[*row]).collect());
     Split { labels, ..Split::of_numbers(&numbers, bytes, width) }
 }
@@ -160,7 +160,7 @@ mod tests {
     fn dimensions_move_as_far_as_they_do() {
         let sweep = Sweep {
             factors: vec![("kind".into(), vec![0, 1]), ("place".into(), vec![0, 1, 2])],
-            rows: Split::of(10, data::Values::Floats(vec![0.0; 10])),
+            rows: Split::of(10, wgvae_data::Values::Floats(vec![0.0; 10])),
             strayed: 0,
         };
         // From two rows on; the first dimension moves with the kind alone, the second with the place, from the second row twice as far.

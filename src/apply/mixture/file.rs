@@ -8,8 +8,8 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::Mixture;
 use crate::apply::RunError;
-use crate::disk::Disk;
 use crate::train::{CODES, Files, MODEL};
+use wgvae_data::disk::Disk;
 
 /// More parts than any mixture has.
 const MOST_PARTS: u64 = 1024;

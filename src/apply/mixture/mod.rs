@@ -9,9 +9,9 @@ mod normal;
 
 use super::{Applied, Codes, Run, RunError, draws};
 use crate::config::Config;
-use crate::data::{Split, Values};
-use crate::disk::Disk;
 use crate::train::{DeviceOptions, StepSchedule};
+use wgvae_data::disk::Disk;
+use wgvae_data::{Split, Values};
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::oracle;
 
@@ -114,8 +114,8 @@ pub fn rows_to_fit(config: &Config, split: &Split) -> Split {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::System;
     use crate::train::Files;
+    use wgvae_data::disk::System;
     use wgvae_engine::executor::DeviceChoice;
 
     fn device() -> DeviceOptions {

@@ -99,7 +99,7 @@ fn of_words(first: usize, second: usize, pairs: &[(f64, f64)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Cell, Column, Columns, Kind};
+    use wgvae_data::{Cell, Column, Columns, Kind};
 
     #[test]
     fn associations_are_those_of_the_formulas() {

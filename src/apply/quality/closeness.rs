@@ -110,7 +110,7 @@ impl Nearest {
     fn of(records: &Records, train: &Records) -> Self {
         let cells = (train.rows * train.columns()).max(1);
         let most = (MOST_CELLS / cells).clamp(LEAST_ROWS, MOST_ROWS);
-        let rows = if train.rows == 0 { Vec::new() } else { crate::data::spread(records.rows, most) };
+        let rows = if train.rows == 0 { Vec::new() } else { wgvae_data::spread(records.rows, most) };
         let is_words: Vec<bool> = (0..train.columns()).map(|column| train.words(column).is_some()).collect();
         let all = rows.par_iter().map(|row| nearest(records.row(*row), train, &is_words)).collect();
         Self { all }
@@ -166,7 +166,7 @@ fn apart(a: f32, b: f32, is_word: bool) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Cell, Column, Columns, Kind};
+    use wgvae_data::{Cell, Column, Columns, Kind};
 
     fn columns() -> Columns {
         let number = Column { name: "x".into(), decimals: Some(2), ..Column::default() };

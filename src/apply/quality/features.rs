@@ -6,10 +6,10 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::apply::RunError;
-use crate::data::{Shape, Split, Values};
 use crate::model::layers::{activate, conv, dense};
 use crate::model::{CustomModel, Definition, InitScheme, Labels};
 use crate::train::{DeviceOptions, initial_weights};
+use wgvae_data::{Shape, Split, Values};
 use wgvae_engine::executor::{Executor, OpenDevice};
 use wgvae_engine::gpu::GpuOptions;
 use wgvae_engine::graph::{Graph, Node, Over};
@@ -237,7 +237,7 @@ impl Features {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Dataset;
+    use wgvae_data::Dataset;
     use wgvae_engine::executor::DeviceChoice;
     use wgvae_engine::plan::MISSING;
 

@@ -12,13 +12,13 @@ pub mod told_apart;
 use serde::Serialize;
 
 use super::{Applied, Mixture, Run, RunError};
-use crate::data::{Dataset, Provenance, Shape, Split, Values};
 use crate::train::DeviceOptions;
 use features::{FEATURES, Features};
 use frechet::Normal;
 use neighbours::{NEAREST, Spheres};
 use records::Records;
 use told_apart::ToldApart;
+use wgvae_data::{Dataset, Provenance, Shape, Split, Values};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Rows of each kind that are compared, if nothing else is said.

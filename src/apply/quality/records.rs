@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::data::{Cell, Column, Columns, Provenance, Split};
+use wgvae_data::{Cell, Column, Columns, Provenance, Split};
 
 /// Deviations that are as far apart as two different words.
 const FAR: f64 = 4.0;

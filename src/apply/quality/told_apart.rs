@@ -39,7 +39,7 @@ impl ToldApart {
         if rows < LEAST_ROWS {
             return None;
         }
-        let both = [drawn, real].map(|records| (records, crate::data::spread(records.rows, rows)));
+        let both = [drawn, real].map(|records| (records, wgvae_data::spread(records.rows, rows)));
         let classes: Vec<usize> = (0..2 * rows).map(|row| row / rows).collect();
         let dimensions = dimensions([drawn, real]);
         let at = |row: usize, dimension: usize| {
@@ -128,8 +128,8 @@ fn dimensions(both: [&Records; 2]) -> Vec<Dimension> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Cell, Column, Columns, Kind};
     use rand::RngExt;
+    use wgvae_data::{Cell, Column, Columns, Kind};
 
     #[test]
     fn an_area_is_the_share_of_pairs_in_order() {

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Trainer;
 use crate::config::PriorKind;
-use crate::data::Shape;
 use crate::model::{Labels, Plan};
 use crate::train::TrainError;
 use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dimension, variances};
 use crate::train::event::EpochReport;
 use crate::train::state::Mean;
+use wgvae_data::Shape;
 use wgvae_engine::gpu::GpuError;
 use wgvae_engine::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::data::{Columns, Dataset, Shape, Split};
 use crate::model::{Plan, Vae};
 use crate::train::advice::{advice, is_collapsed};
 use crate::train::diagnosis::{is_shown, norms};
@@ -18,6 +17,7 @@ use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
 use speed::Speed;
+use wgvae_data::{Columns, Dataset, Shape, Split};
 use wgvae_engine::executor::{Device, Executor};
 use wgvae_engine::gpu::GpuError;
 use wgvae_engine::kernels::batch::{half_bits, row_of};

@@ -57,7 +57,7 @@ impl Found {
 
 impl Columns {
     /// The relations that hold in all rows of raw cells `(N, C)` of two parts of a table, of words their places.
-    pub(in crate::data) fn relations_in(&self, parts: [&[f32]; 2]) -> Vec<Relation> {
+    pub(crate) fn relations_in(&self, parts: [&[f32]; 2]) -> Vec<Relation> {
         let count = self.all.len();
         if !(2..=MOST_COLUMNS).contains(&count) {
             return Vec::new();

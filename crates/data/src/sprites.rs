@@ -125,7 +125,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::data::{Dataset, Options as Source};
+    use crate::{Dataset, Options as Source};
 
     fn levels(split: &Split) -> &[u8] {
         let Values::Bytes(levels) = &split.values else { panic!("images are bytes") };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Columns, DataError, Fingerprints, Options, Unit, description};
-use wgvae_engine::plan::{MISSING, is_missing};
+use crate::{MISSING, is_missing};
 
 /// The shape of one example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,12 +225,7 @@ impl Split {
 
     /// Some of the rows, in the given order, as the device holds them: of columns with intervals, behind the values of each row what a loss
     /// takes beside them.
-    pub(crate) fn words_with(
-        &self,
-        rows: impl Iterator<Item = usize>,
-        width: usize,
-        intervals: Option<&Columns>,
-    ) -> Vec<u32> {
+    pub fn words_with(&self, rows: impl Iterator<Item = usize>, width: usize, intervals: Option<&Columns>) -> Vec<u32> {
         let (Some(columns), Values::Floats(values)) = (intervals, &self.values) else {
             return self.words_of(rows, width);
         };
@@ -419,7 +414,7 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// A table's columns.
     pub columns: Option<Columns>,
-    /// Whether pixels of images may be missing: [`MISSING`](wgvae_engine::plan::MISSING).
+    /// Whether pixels of images may be missing: [`MISSING`](crate::MISSING).
     pub gaps: bool,
     /// The training rows.
     pub train: Split,

@@ -20,7 +20,7 @@ use super::super::{Cell, DataError, bytes};
 use super::content::{PARQUET, Records};
 use super::layout::Layout;
 use super::records::Record;
-use wgvae_engine::caught;
+use crate::caught::caught;
 
 /// A Parquet file whose schema and sizes have been looked at.
 pub struct Parquet {

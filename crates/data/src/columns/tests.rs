@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::raw::RawColumns;
+use crate::raw::RawColumns;
 
 fn named(names: &[&str]) -> RawColumns {
     RawColumns::numbers(names.iter().map(|name| name.to_string()).collect())
@@ -178,7 +178,7 @@ fn intervals_are_as_wide_as_digits_and_shared_values_leave_open() {
     assert!((zero + half).abs() < 0.1, "{zero} + {half}");
     assert_eq!(columns.all[1].of_value(zero + 0.99 * half), 0.0);
     assert_eq!(halves[2..5], [0.0; 3]);
-    assert_eq!(columns.beside(&[wgvae_engine::plan::MISSING; 5]), [0.0; 5]);
+    assert_eq!(columns.beside(&[crate::MISSING; 5]), [0.0; 5]);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn what_is_drawn_and_filled_keeps_relations() {
     ] {
         let mut before = values.clone();
         let spans = columns.spans();
-        filled.iter().for_each(|column: &usize| before[spans[*column].clone()].fill(wgvae_engine::plan::MISSING));
+        filled.iter().for_each(|column: &usize| before[spans[*column].clone()].fill(crate::MISSING));
         assert_eq!(text(&columns.cells_filled(&values, &before)), expected, "{filled:?}");
     }
 }

@@ -81,7 +81,7 @@ fn as_file_name(class: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Dataset, Options, Origins, Values};
+    use crate::{Dataset, Options, Origins, Values};
 
     #[test]
     fn no_class_shares_a_folder() {

@@ -6,7 +6,6 @@ use super::{Kind, NamedKind};
 
 /// Colour channels of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Channels {
     /// One level per pixel.
@@ -15,9 +14,21 @@ pub enum Channels {
     Rgb,
 }
 
+impl Channels {
+    /// Every choice.
+    pub const ALL: [Channels; 2] = [Channels::Grey, Channels::Rgb];
+
+    /// The user-visible name, and what it means.
+    pub fn described(self) -> [&'static str; 2] {
+        match self {
+            Channels::Grey => ["grey", "One level per pixel"],
+            Channels::Rgb => ["rgb", "Red, green and blue"],
+        }
+    }
+}
+
 /// How an image of another shape is resized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fit {
     /// Shrunk to fit, with black bars.
@@ -27,6 +38,20 @@ pub enum Fit {
     Crop,
     /// Each side scaled by itself, so that proportions change.
     Stretch,
+}
+
+impl Fit {
+    /// Every way.
+    pub const ALL: [Fit; 3] = [Fit::Fit, Fit::Crop, Fit::Stretch];
+
+    /// The user-visible name, and what it means.
+    pub fn described(self) -> [&'static str; 2] {
+        match self {
+            Fit::Fit => ["fit", "Shrunk to fit, with black bars"],
+            Fit::Crop => ["crop", "Scaled to fill the size, with the overhang cut off"],
+            Fit::Stretch => ["stretch", "Each side scaled by itself, so that proportions change"],
+        }
+    }
 }
 
 /// The size of an image, written `64x48`: height, then width.
@@ -77,7 +102,6 @@ impl TryFrom<String> for ImageSize {
 
 /// What becomes of rows of a table with missing values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Missing {
     /// They are learned from: the loss is that of what is there, and the encoder is told what is not.
@@ -85,6 +109,22 @@ pub enum Missing {
     Keep,
     /// They are left out.
     Drop,
+}
+
+impl Missing {
+    /// Every choice.
+    pub const ALL: [Missing; 2] = [Missing::Keep, Missing::Drop];
+
+    /// The user-visible name, and what it means.
+    pub fn described(self) -> [&'static str; 2] {
+        match self {
+            Missing::Keep => [
+                "keep",
+                "They are learned from: the loss is that of what is there, and the encoder is told what is not",
+            ],
+            Missing::Drop => ["drop", "They are left out"],
+        }
+    }
 }
 
 /// A source, and which of its rows to load and how.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// A path as a shell reads it: in quotes if it holds spaces or anything else that means something there.
-pub(crate) fn quoted(path: impl AsRef<Path>) -> String {
+pub fn quoted(path: impl AsRef<Path>) -> String {
     let text = path.as_ref().display().to_string();
     shlex::try_quote(&text).map(Into::into).unwrap_or(text)
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::quantiles::Quantiles;
 use super::{Form, Kind, UNKNOWN};
-use wgvae_engine::plan::is_missing;
+use crate::is_missing;
 
 /// A column. A number is standardised for training: minus its mean, divided by its deviation; of what is positive or counted, the
 /// logarithm is, and of numbers by quantiles the normal score is the value. A category has a value for each of its words.

@@ -3,8 +3,8 @@
 use super::kind::{ENOUGH, LARGEST_COUNT, LEAST_OF_EACH, MOST_CODES, MOST_WORDS};
 use super::quantiles::Quantiles;
 use super::{Columns, Kind};
-use crate::data::error::shown;
-use crate::data::raw::{RawColumn, RawColumns};
+use crate::error::shown;
+use crate::raw::{RawColumn, RawColumns};
 
 /// The skewness from which on values are not normal: that of an exponential distribution is 2.
 const SKEWED: f64 = 1.0;

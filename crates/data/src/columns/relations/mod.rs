@@ -108,7 +108,7 @@ impl Relation {
     }
 
     /// The relation as a sentence.
-    pub(in crate::data) fn said(&self, columns: &[Column]) -> String {
+    pub(crate) fn said(&self, columns: &[Column]) -> String {
         let name = |column: &usize| columns[*column].name.as_str();
         match self {
             Relation::Sum { column, terms, constant } => {
@@ -141,7 +141,7 @@ impl Relation {
     }
 
     /// Whether it can be of columns: what a damaged file says may be anything.
-    pub(in crate::data) fn fits(&self, columns: &[Column]) -> bool {
+    pub(crate) fn fits(&self, columns: &[Column]) -> bool {
         let known = |column: usize| column < columns.len();
         known(self.column())
             && self.from().into_iter().all(|column| known(column) && column != self.column())

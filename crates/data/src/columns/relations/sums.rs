@@ -319,7 +319,7 @@ impl<'a> Search<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::super::{Columns, Relation};
-    use crate::data::Column;
+    use crate::Column;
 
     /// Relations in a table whose columns are these functions of the row, in hundredths.
     fn found(of: &[(&str, &dyn Fn(usize) -> f64)]) -> Vec<String> {

@@ -159,7 +159,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::data::{Dataset, Shape, Values};
+    use crate::{Dataset, Shape, Values};
 
     fn idx(extents: &[u32], bytes: &[u8]) -> Vec<u8> {
         let mut file = vec![0, 0, 8, extents.len() as u8];

@@ -71,7 +71,7 @@ pub fn write_npz(path: &Path, arrays: &[(&str, Array<'_>)]) -> Result<(), DataEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Dataset, Values};
+    use crate::{Dataset, Values};
 
     #[test]
     fn rows_come_back_with_their_classes() {

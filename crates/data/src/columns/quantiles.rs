@@ -169,7 +169,7 @@ fn normal_share(x: f64) -> f64 {
 }
 
 /// The score below which a share of a standard normal distribution lies, by halving an interval: it is needed a few times a column.
-pub(crate) fn normal_quantile(share: f64) -> f64 {
+pub fn normal_quantile(share: f64) -> f64 {
     let (mut low, mut high) = (-9.0, 9.0);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// What the values of a column are, which decides how a model sees them and which distribution they have given its output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Numbers: normal, with a sigma that is learned.

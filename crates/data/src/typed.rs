@@ -80,7 +80,7 @@ impl Table {
     }
 
     /// The columns, to be changed.
-    pub(crate) fn columns_mut(&mut self) -> impl Iterator<Item = (&str, &mut Vec<Cell>)> {
+    pub fn columns_mut(&mut self) -> impl Iterator<Item = (&str, &mut Vec<Cell>)> {
         self.columns.iter_mut().map(|(name, cells)| (name.as_str(), cells))
     }
 

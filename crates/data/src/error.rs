@@ -131,7 +131,7 @@ impl DataError {
 const LISTED: usize = 12;
 
 /// `a, b, c and 5 more`
-pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
+pub fn list<T: AsRef<str>>(names: &[T]) -> String {
     let first: Vec<String> = names.iter().take(LISTED).map(|name| shown(name.as_ref())).collect();
     match names.len().saturating_sub(LISTED) {
         0 => first.join(", "),
@@ -140,7 +140,7 @@ pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
 }
 
 /// A word from a file as a sentence can show it: on one line and not too long.
-pub(crate) fn shown(word: &str) -> String {
+pub fn shown(word: &str) -> String {
     shown_to(word, 40)
 }
 

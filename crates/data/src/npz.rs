@@ -273,8 +273,8 @@ mod tests {
     use zip::write::SimpleFileOptions;
 
     use super::*;
-    use crate::data::npy::tests::npy;
-    use crate::data::{Dataset, Shape};
+    use crate::npy::tests::npy;
+    use crate::{Dataset, Shape};
 
     fn load(arrays: &[(&str, Vec<u8>)]) -> Result<Dataset, DataError> {
         let folder = tempfile::tempdir().unwrap();

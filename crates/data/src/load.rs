@@ -7,7 +7,7 @@ use super::error::list;
 use super::raw::{Progress, Raw, RawColumns, Request};
 use super::source;
 use super::{Columns, DataError, Dataset, Kind, Missing, Options, Rows, Shape, Split, Values, resize};
-use wgvae_engine::plan::is_missing;
+use crate::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
 const MOST_REPEATED: usize = 50;

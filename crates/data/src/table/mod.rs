@@ -61,8 +61,8 @@ fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw,
 
 #[cfg(test)]
 mod tests {
-    use crate::data::{Cell, Columns, Dataset, Kind, Missing, Options, Origins, Provenance, Split, rows};
-    use wgvae_engine::plan::is_missing;
+    use crate::is_missing;
+    use crate::{Cell, Columns, Dataset, Kind, Missing, Options, Origins, Provenance, Split, rows};
 
     fn load(text: impl AsRef<[u8]>, change: impl Fn(&mut Options)) -> Result<Dataset, String> {
         let folder = tempfile::tempdir().unwrap();

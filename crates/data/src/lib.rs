@@ -6,9 +6,12 @@
 mod apply;
 mod array;
 mod bytes;
+mod caught;
 mod columns;
 mod dataset;
 mod description;
+#[doc(hidden)]
+pub mod disk;
 mod error;
 mod fingerprints;
 mod folder;
@@ -25,6 +28,8 @@ mod numbers;
 mod options;
 mod picture;
 mod points;
+#[doc(hidden)]
+pub mod quote;
 mod raw;
 mod resize;
 mod source;
@@ -38,14 +43,17 @@ pub mod write;
 
 pub use apply::{rows, rows_of_factors, rows_with, table_rows};
 pub use bytes::content;
-pub(crate) use columns::normal_quantile;
+#[doc(hidden)]
+pub use caught::panics_are_errors;
+#[doc(hidden)]
+pub use columns::normal_quantile;
 pub use columns::{
     Cell, Column, Columns, Details, Form, Grouped, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
 };
 pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Unseen, Values, spread};
-pub(crate) use error::list;
-pub(crate) use error::shown;
 pub use error::{DataError, Unit};
+#[doc(hidden)]
+pub use error::{list, shown};
 pub use fingerprints::Fingerprints;
 #[doc(hidden)]
 pub use invented::invent;
@@ -60,3 +68,11 @@ pub use table::{Dialect, Encoding};
 #[doc(hidden)]
 pub use table::{FileRows, Identifier};
 pub use typed::Table;
+
+/// What stands in place of a number that is missing.
+pub const MISSING: f32 = f32::MAX;
+
+/// Whether a value stands for one that is missing.
+pub fn is_missing(value: f32) -> bool {
+    value >= 3e38
+}

@@ -18,12 +18,12 @@ pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, LEAST_OF_EACH, MOST_CODES, MOST_WORDS};
 pub use kind::{Kind, NamedKind};
-pub(crate) use quantiles::normal_quantile;
+pub use quantiles::normal_quantile;
 pub use relations::Relation;
 
 use super::table::Dialect;
 use super::{Split, Table, Unseen, Values};
-use wgvae_engine::plan::{MISSING, is_missing};
+use crate::{MISSING, is_missing};
 
 /// What a raw cell holds in place of a word that a model does not know, or of a word where numbers are.
 pub(crate) const UNKNOWN: f32 = f32::INFINITY;
@@ -180,7 +180,7 @@ impl Columns {
 
     /// `(N, D)`: what a loss takes beside each value of rows: half of the width of a number's interval, or the mean of the logarithms of
     /// counts.
-    pub(crate) fn beside(&self, values: &[f32]) -> Vec<f32> {
+    pub fn beside(&self, values: &[f32]) -> Vec<f32> {
         let (mut rest, mut beside) = (values.iter(), Vec::with_capacity(values.len()));
         while beside.len() < values.len() {
             for column in &self.all {

@@ -1,0 +1,22 @@
+//! Panics of the Parquet reader, given a damaged file, as errors. The engine has the same for drivers; neither package knows the other.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+thread_local! {
+    static ARE_ERRORS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs code that may panic; none if it did.
+#[cfg_attr(not(feature = "parquet"), expect(dead_code))]
+pub fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    let before = ARE_ERRORS.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    ARE_ERRORS.set(before);
+    outcome.ok()
+}
+
+/// Whether a panic of this thread becomes an error, so that a panic hook need not tell of it.
+pub fn panics_are_errors() -> bool {
+    ARE_ERRORS.get()
+}
