@@ -1,7 +1,7 @@
 //! Checkpoints: manifests, and tensors.
 #![no_main]
 
-use wgvae::plan::{Init, ParamTable};
+use wgvae_engine::plan::{Init, ParamTable};
 use wgvae::train::Checkpoint;
 
 libfuzzer_sys::fuzz_target!(|content: &[u8]| {

@@ -16,7 +16,7 @@ fn made() -> (Run, Applied, File) {
     let device = DeviceOptions { device: DeviceChoice::Cpu, tune: Tune::Off, ..DeviceOptions::default() };
     let options = RunOptions { device: device.clone(), ..RunOptions::in_folder(wgvae_fuzz::folder().join("run")) };
     let rows = data.test.clone();
-    let run = wgvae::train(config, data, &options, &mut |_| Ok(())).unwrap().run;
+    let run = wgvae::train(config, data, &options, |_| {}).unwrap().run;
     let mut model = Applied::open(&run, rows.rows, &device, &mut |_| {}).unwrap();
     let file = compress::compress(&run, &mut model, &rows, &mut |_| {}).unwrap();
     (run, model, file)

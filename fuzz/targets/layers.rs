@@ -2,7 +2,7 @@
 #![no_main]
 
 use wgvae::model::{Extent, Layer};
-use wgvae::plan::Activation;
+use wgvae_engine::plan::Activation;
 
 libfuzzer_sys::fuzz_target!(|content: &[u8]| {
     let Ok(text) = std::str::from_utf8(content) else { return };
