@@ -1,10 +1,10 @@
 //! A custom layer in a custom model: a gated layer, `(x V^T + c) sigmoid(x W^T + b)`, in a small VAE. Layers add nodes
 //! to a graph; gradients, fused kernels and the optimiser are derived from it.
 
+use wgvae::graph::{Graph, Node, Over};
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae::{Activation, Custom, DeviceOptions, Function, Loss};
-use wgvae_engine::graph::{Graph, Node, Over};
 
 const BATCH: usize = 64;
 const WIDTH: usize = 8;

@@ -3,7 +3,7 @@
 use image::{DynamicImage, Rgb, RgbImage};
 
 use super::letters;
-use wgvae_engine::plan::is_missing;
+use wgvae_data::is_missing;
 
 /// Screen pixels per pixel of an image, and between images.
 const SCALE: usize = 2;
