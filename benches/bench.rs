@@ -9,9 +9,10 @@ use wgvae::config::{Config, PRESETS};
 use wgvae::data::Dataset;
 use wgvae::model::{Plan, Vae};
 use wgvae::train::Trainer;
+use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::executor::{self, DeviceChoice, Executor, OpenDevice, Selected};
 use wgvae_engine::gpu::{Gpu, GpuOptions, Needs, tuner};
-use wgvae_engine::kernels::{Case, GemmVariant, TuningTable, cases};
+use wgvae_engine::kernels::{GemmVariant, TuningTable};
 use wgvae_engine::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
 use wgvae_engine::profile;
 

@@ -4,9 +4,10 @@
 mod common;
 
 use wgvae_engine::conformance;
+use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::executor::OpenDevice;
 use wgvae_engine::gpu::{Gpu, GpuOptions, Patch};
-use wgvae_engine::kernels::{Case, GemmVariant, Target, TuningTable, cases};
+use wgvae_engine::kernels::{GemmVariant, Target, TuningTable};
 use wgvae_engine::plan::Family;
 
 /// `(family, prefix of the cases' names, original text, faulty text, targets)`.

@@ -5,9 +5,10 @@ mod common;
 
 use rayon::prelude::*;
 use wgvae_engine::conformance;
+use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::executor::OpenDevice;
 use wgvae_engine::gpu::GpuOptions;
-use wgvae_engine::kernels::{Case, GemmVariant, Target, TuningTable, cases};
+use wgvae_engine::kernels::{GemmVariant, Target, TuningTable};
 use wgvae_engine::oracle::evaluate;
 use wgvae_engine::plan::{Function, Gradient, Saved};
 

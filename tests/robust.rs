@@ -7,8 +7,8 @@ use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::train::StepSchedule;
 use wgvae_engine::conformance;
+use wgvae_engine::conformance::case::{Case, Fill, Tolerance};
 use wgvae_engine::gpu::{GpuError, GpuExecutor, GpuOptions};
-use wgvae_engine::kernels::case::{Case, Fill, Tolerance};
 use wgvae_engine::kernels::{Body, Target, gemm};
 use wgvae_engine::plan::{
     Activation, Call, Dtype, Function, Index, Input, Orientation, PlanId, Pointwise, StepScalars, Store, Value,

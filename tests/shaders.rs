@@ -7,8 +7,9 @@ use std::collections::HashSet;
 
 use common::variants::{each_source, ops, sources_for};
 use naga::back::{hlsl, msl, spv};
+use wgvae_engine::conformance::cases;
 use wgvae_engine::gpu::{GpuError, Reflection, check_op, module};
-use wgvae_engine::kernels::{self, Target, TuningTable, cases};
+use wgvae_engine::kernels::{self, Target, TuningTable};
 use wgvae_engine::plan::{Access, Family, Field, Function, Op, ParamsBlock, TensorTable};
 
 /// Every distinct variant of every kernel, parsed.

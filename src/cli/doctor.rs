@@ -10,10 +10,10 @@ use super::Verdict;
 use crate::config::{Config, PRESETS};
 use crate::model::check_model;
 use crate::model::{DataSpec, Extent, TrainSpec};
+use wgvae_engine::conformance::cases;
 use wgvae_engine::conformance::{self, CaseError};
 use wgvae_engine::executor::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
 use wgvae_engine::gpu::{GpuOptions, Needs};
-use wgvae_engine::kernels::cases;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

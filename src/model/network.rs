@@ -315,7 +315,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { rows, classes, .. }
             (reparameterise(g, "z", of_draws, noise), Some([of_draws[0], of_draws[1], noise]))
         }
     };
-    let parts = prior::parts(g, spec);
+    let parts = parts(g, spec);
     let mut encoded =
         Encoded { codes, z, kl: None, kl_terms: None, noise: given, prior, parts, drawn, ratio: None, weights };
     match parts {
@@ -339,6 +339,14 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { rows, classes, .. }
 /// The two halves of `mu | logvar (B, 2 Z)`.
 pub(super) fn halves(g: &mut Graph, codes: Node, latent: usize) -> [Node; 2] {
     [g.columns("mu", codes, 0..latent), g.columns("logvar", codes, latent..2 * latent)]
+}
+
+/// The parts of the prior; those of a VampPrior are codes of rows that are learned.
+pub(super) fn parts(g: &mut Graph, spec: &VaeSpec) -> Option<[Node; 2]> {
+    prior::parts(g, spec, |g, spec, rows| {
+        let codes = codes(g, spec, rows, None).codes;
+        halves(g, codes, spec.latent)
+    })
 }
 
 /// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`; of a likelihood with two

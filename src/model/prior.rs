@@ -1,16 +1,21 @@
 //! Priors: the distribution that codes are drawn to.
 
+use super::layers;
 use super::regulariser::aggregate;
 use super::spec::{Prior, VaeSpec};
-use super::{layers, network};
 use wgvae_engine::graph::{Graph, Node, Over};
 use wgvae_engine::plan::{Function, Init, Orientation};
 
 /// What the means of a mixture's parts start within: about where a standard normal is.
 const SPREAD: Init = Init::Uniform(1.732_050_8);
 
-/// The parts of a prior that is a mixture with equal weights, `mu` and `logvar (K, Z)`; none of the standard normal.
-pub(super) fn parts(g: &mut Graph, spec: &VaeSpec) -> Option<[Node; 2]> {
+/// The parts of a prior that is a mixture with equal weights, `mu` and `logvar (K, Z)`; none of the standard normal. `encode` makes `mu`
+/// and `logvar` of rows without gaps.
+pub(super) fn parts(
+    g: &mut Graph,
+    spec: &VaeSpec,
+    encode: impl FnOnce(&mut Graph, &VaeSpec, Node) -> [Node; 2],
+) -> Option<[Node; 2]> {
     let latent = spec.latent;
     match spec.prior {
         Prior::Standard => None,
@@ -23,8 +28,7 @@ pub(super) fn parts(g: &mut Graph, spec: &VaeSpec) -> Option<[Node; 2]> {
             let inputs = g.param(PSEUDO_INPUTS, &[parts, spec.width], Init::Rows);
             // Of rows that are learned nothing is missing.
             let whole = VaeSpec { gaps: false, ..spec.clone() };
-            let codes = network::codes(g, &whole, inputs, None).codes;
-            Some(network::halves(g, codes, latent))
+            Some(encode(g, &whole, inputs))
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use wgvae_engine::kernels::{self, GemmVariant, Source, Target, TuningTable, cases};
+use wgvae_engine::conformance::cases;
+use wgvae_engine::kernels::{self, GemmVariant, Source, Target, TuningTable};
 use wgvae_engine::plan::{Op, TensorTable};
 
 /// Calls `each` with every registered op and its tensors.

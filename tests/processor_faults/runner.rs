@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use wgvae_engine::conformance;
 use wgvae_engine::executor::OpenDevice;
 use wgvae_engine::gpu::GpuOptions;
-use wgvae_engine::kernels::{Case, cases};
+use wgvae_engine::conformance::{Case, cases};
 
 #[path = "../tests/processor_faults/faults.rs"]
 mod faults;

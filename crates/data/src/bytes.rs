@@ -13,6 +13,9 @@ use super::DataError;
 use super::error::on_one_line;
 use crate::disk::{self, NotRead};
 
+/// The first bytes of a Parquet file, and its last ones.
+pub const PARQUET: [u8; 4] = *b"PAR1";
+
 /// The first bytes of a gzip stream.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 

@@ -77,7 +77,7 @@ fn kind(path: &Path, head: &[u8]) -> Kind {
     if head.starts_with(npy::MAGIC) {
         return Kind::Npy;
     }
-    if head.starts_with(&table::PARQUET) {
+    if head.starts_with(&bytes::PARQUET) {
         return Kind::Table;
     }
     if head.starts_with(b"PK\x03\x04") {

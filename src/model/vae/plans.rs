@@ -261,7 +261,7 @@ impl Builder<'_> {
         let output = self.decoded(&mut g, z, inputs.classes);
         let recon = network::reconstruction(&mut g, self.spec, output, inputs);
         let log_q = g.map("log_q", Function::LogDraw, &[noise, logvar]);
-        let parts = prior::parts(&mut g, self.spec);
+        let parts = network::parts(&mut g, self.spec);
         let ratio = prior::log_ratio(&mut g, z, log_q, parts);
         let log_likelihood = g.negative("log_likelihood", recon);
         let log_weight = g.sum_of("log_weight", log_likelihood, ratio);
@@ -275,7 +275,7 @@ impl Builder<'_> {
     fn sample(&mut self) -> Result<StepPlan, PlanError> {
         let mut g = Graph::with_params(self.params.clone());
         let batch = self.train.batch;
-        match (prior::parts(&mut g, self.spec), &self.chosen) {
+        match (network::parts(&mut g, self.spec), &self.chosen) {
             (Some(parts), Some((to, _))) => {
                 let (count, to) = (g.shape(parts[0])[0], *to);
                 let chosen = g.input("chosen parts", [batch, count], false);
@@ -292,7 +292,7 @@ impl Builder<'_> {
     /// The parts of the prior.
     fn prior(&mut self, to: [TensorId; 2]) -> Result<StepPlan, PlanError> {
         let mut g = Graph::with_params(self.params.clone());
-        let parts = prior::parts(&mut g, self.spec).into_iter().flatten();
+        let parts = network::parts(&mut g, self.spec).into_iter().flatten();
         let kept: Vec<_> = parts.zip(to).map(|(part, to)| (g.map("part", Function::Copy, &[part]), to)).collect();
         self.plan(PRIOR, &g, &kept, [Vec::new(), Vec::new()])
     }

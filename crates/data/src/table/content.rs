@@ -9,7 +9,7 @@ use super::dialect::{self, Dialect, Encoding, Separator};
 use super::layout::Layout;
 #[cfg(feature = "parquet")]
 use super::parquet::Parquet;
-use super::records::{Record, records};
+use super::records::{Record, Records, records};
 
 /// A table that can be read, several times if need be.
 pub struct Content<'a> {
@@ -30,12 +30,6 @@ enum Form<'a> {
     Memory(&'a Table),
 }
 
-/// The first bytes of a Parquet file, and its last ones.
-pub const PARQUET: [u8; 4] = *b"PAR1";
-
-/// Rows, in order.
-pub type Records<'a> = Box<dyn Iterator<Item = Result<Record, DataError>> + 'a>;
-
 impl<'a> Content<'a> {
     /// A table in memory; the name is that of its source.
     pub fn in_memory(name: &str, table: &'a Table) -> Self {
@@ -45,7 +39,7 @@ impl<'a> Content<'a> {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         // Before all of it is read: a text has no zeros at its beginning, or begins like UTF-16.
         let head = bytes::head(path)?;
-        if head.starts_with(&PARQUET) {
+        if head.starts_with(&bytes::PARQUET) {
             return Ok(Self { path: path.to_path_buf(), form: parquet(path)? });
         }
         let not_text = || DataError::Format {

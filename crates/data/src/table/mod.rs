@@ -23,7 +23,6 @@ pub use cells::FileRows;
 pub use cells::Identifier;
 pub(super) use cells::{file_rows, identifiers, others, plain_numbers};
 use content::Content;
-pub(super) use content::PARQUET;
 pub use dialect::{Dialect, Encoding};
 use plan::Plan;
 use reader::Reader;

@@ -6,6 +6,9 @@ use super::super::Cell;
 use super::dialect::{Separator, line_ends, lines};
 use super::field;
 
+/// Rows, in order.
+pub type Records<'a> = Box<dyn Iterator<Item = Result<Record, DataError>> + 'a>;
+
 /// A row's fields.
 pub struct Record {
     /// The line in the file, or the row, counted from 1.

@@ -1,7 +1,6 @@
 //! An op, made ready to run.
 
 use super::memory::Memory;
-use super::pointwise::Registers;
 use crate::plan::StepScalars;
 
 /// What a task is run with.
@@ -32,6 +31,14 @@ pub(super) struct Scratch {
     pub segments: Vec<(usize, usize)>,
     /// The values of a pointwise program.
     pub registers: Registers,
+}
+
+/// The values of a pointwise program: each has a register, some floats behind those of the value before.
+#[derive(Default)]
+pub(super) struct Registers {
+    pub values: Floats,
+    /// The numbers of the elements, for what is drawn.
+    pub index: Vec<u32>,
 }
 
 /// Floats on cache lines of their own.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::job::{At, Floats, Job, Scratch};
+use super::job::{At, Job, Registers, Scratch};
 use super::memory::Region;
 use super::rng::normal;
 use super::vector::{add, each, vectorised};
@@ -20,13 +20,6 @@ const CHUNK: usize = 1024;
 const RESULTS: usize = 4;
 /// The register of the product, and of the second column of a pair.
 const PRODUCTS: usize = 2;
-
-/// Arrays of [`CHUNK`] floats.
-#[derive(Default)]
-pub(super) struct Registers {
-    values: Floats,
-    index: Vec<u32>,
-}
 
 /// A tile of a product, of which a program takes the elements.
 #[derive(Clone, Copy)]

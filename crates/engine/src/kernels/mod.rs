@@ -1,8 +1,7 @@
 //! The host side of each shader family, under the same stem as its shader and its oracle: the uniform `Params`,
-//! op constructors that check shapes, and the cases it is tested, gradient-checked and timed with.
+//! and op constructors that check shapes.
 
 pub mod batch;
-pub mod case;
 pub mod gemm;
 pub mod log_sum_exp;
 pub mod map;
@@ -11,7 +10,6 @@ pub mod optimizer;
 pub mod pointwise;
 pub mod pool;
 pub mod reduce;
-mod registry;
 pub mod rng;
 pub mod roof;
 pub mod softmax;
@@ -19,10 +17,8 @@ mod template;
 
 pub use crate::plan::Activation;
 use crate::plan::{Grid, Kernel, Op, ParamsBlock, PlanError, Reduce, TensorTable};
-pub use case::Case;
 pub use gemm::{GemmVariant, TuningTable};
 pub use pointwise::Body;
-pub use registry::cases;
 
 /// Defines a uniform struct whose names and offsets are compared with the shader's when a plan is compiled.
 macro_rules! params {

@@ -1,8 +1,7 @@
 //! Sums over the windows of images, channel by channel: pooling, upsampling, and their gradients.
 
-use super::case::{Case, Fill, Tolerance};
 use super::{Capabilities, Source, index_fits, params, template};
-use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, Pool, StepScalars, TensorId, TensorTable, Way, Windows};
+use crate::plan::{Grid, Kernel, Op, PlanError, Pool, TensorId, TensorTable, Windows};
 
 params! {
     /// `Params` of `pool.wgsl.jinja`.
@@ -64,37 +63,4 @@ pub(super) fn source(op: &Op, pool: &Pool, on: Capabilities) -> Source {
         groups: on.fold(count.div_ceil(lanes_of_group.into())),
         ..Source::default()
     }
-}
-
-/// The family's cases.
-pub(super) fn cases() -> Vec<Case> {
-    let mut all = Vec::new();
-    let tight = Tolerance::Relative(1e-5);
-    for (images, image, kernel, stride, padding) in [
-        (1, [1, 1, 1], [1, 1], 1, [0, 0]),
-        (2, [6, 4, 3], [2, 2], 2, [0, 0]),
-        (3, [7, 5, 8], [2, 2], 2, [0, 0]),
-        (2, [9, 6, 5], [3, 3], 3, [0, 0]),
-        // Every pixel of an image.
-        (5, [4, 7, 4], [4, 7], 1, [0, 0]),
-        // Windows that overlap, windows that leave pixels out, windows beyond the edge.
-        (2, [7, 8, 4], [3, 3], 2, [1, 1]),
-        (2, [8, 7, 3], [2, 1], 3, [0, 0]),
-        (1, [5, 9, 2], [4, 3], 1, [2, 1]),
-        (128, [14, 14, 32], [2, 2], 2, [0, 0]),
-    ] {
-        let windows = Windows::padded(image, kernel, stride, padding);
-        let taps: u32 = kernel.iter().product();
-        for (way, factor) in [(Way::Forward, 1.0 / taps as f32), (Way::Back, 1.0)] {
-            let kind = Pool::new(way, windows, factor);
-            let name = format!("pool/{} {images} of {windows}", Kernel::Pool(kind).entry());
-            let mut case = Case::new(name, StepScalars::default());
-            let [inside, outside] = kind.rows().map(|rows| images * rows);
-            let from = case.input("source", &[inside, windows.channels()], Dtype::F32, Fill::Spread(1.0));
-            let to = case.output("result", &[outside, windows.channels()], tight);
-            case.op(|t| pool(t, "pool", [from, to], kind));
-            all.push(case.timed(images == 128));
-        }
-    }
-    all
 }

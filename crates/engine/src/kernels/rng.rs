@@ -1,9 +1,8 @@
 //! Keys of the counter-based random streams. The generator is in `shaders/rng.wgsl`; its twin here makes the keys and
 //! serves the oracle.
 
-use super::case::Case;
 use super::{index_fits, params};
-use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, StepScalars, TensorId, TensorTable};
+use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, TensorId, TensorTable};
 
 params! {
     /// `Draws` of `rng.wgsl`.
@@ -81,18 +80,6 @@ pub fn bits(tensors: &TensorTable, key: [u32; 2], words: TensorId) -> Result<Op,
     index_fits(label, 2 * count)?;
     let params = RngParams { count: index_fits(label, count)?, key_low: key[0], key_high: key[1] };
     Ok(Op::new(label, Kernel::RandomBits, Grid::Elements(count)).write("random_words", words).params(params.block()))
-}
-
-/// The family's cases: bits must be equal.
-pub(super) fn cases() -> Vec<Case> {
-    let mut all = Vec::new();
-    for (count, key) in [(1, [0, 0]), (63, [u32::MAX; 2]), (65, [0x1319_8a2e, 0x0370_7344]), (1000, [7, 8])] {
-        let mut case = Case::new(format!("rng/bits {count}"), StepScalars::default());
-        let words = case.word_output("words", &[count, 2]);
-        case.op(|t| bits(t, key, words));
-        all.push(case);
-    }
-    all
 }
 
 #[cfg(test)]

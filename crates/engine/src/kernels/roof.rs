@@ -1,8 +1,7 @@
 //! Kernels that measure an adapter's roofs, which other kernels are compared with.
 
-use super::case::{Case, Fill, Tolerance};
 use super::{index_fits, params};
-use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, Roof, StepScalars, TensorId, TensorTable};
+use crate::plan::{Grid, Kernel, Op, PlanError, Roof, TensorId, TensorTable};
 
 params! {
     /// `Params` of `roof.wgsl`.
@@ -43,24 +42,4 @@ pub fn copy(tensors: &TensorTable, source: TensorId, result: TensorId) -> Result
         .read("source", source)
         .write("result", result)
         .params(block(label, len)?))
-}
-
-/// The family's cases.
-pub(super) fn cases() -> Vec<Case> {
-    let mut all = Vec::new();
-    for (len, timed) in [(4, false), (68, false), (1000, false), (1 << 16, true)] {
-        let mut case = Case::new(format!("roof/multiply_add {len}"), StepScalars::default());
-        let result = case.output("result", &[len], Tolerance::Relative(1e-5));
-        case.op(|t| multiply_add(t, result));
-        all.push(case.timed(timed));
-    }
-    // 32 MiB, larger than the caches of a small machine.
-    for (len, timed) in [(4, false), (68, false), (1000, false), (1 << 22, true)] {
-        let mut case = Case::new(format!("roof/copy {len}"), StepScalars::default());
-        let source = case.input("source", &[len], Dtype::F32, Fill::Spread(1.0));
-        let result = case.output("result", &[len], Tolerance::Relative(0.0));
-        case.op(|t| copy(t, source, result));
-        all.push(case.timed(timed));
-    }
-    all
 }

@@ -1,8 +1,7 @@
 //! Reconstruction losses and their slopes.
 
-use super::Real;
 use super::activation::{activate, sigmoid};
-use super::pointwise::Results;
+use super::{Real, Results};
 use crate::plan::{
     Activation, ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE,
     LOG_SIGMA_LEAST, Loss, is_missing,

@@ -55,6 +55,9 @@ impl Real for f64 {
     }
 }
 
+/// The results of a function, at most this many; unused ones are 0.
+pub type Results<T> = [T; 4];
+
 /// Numbers that are worth another thread: fewer are computed faster than it is woken.
 const WORTH_A_THREAD: usize = 1 << 13;
 

@@ -3,11 +3,8 @@
 use rayon::prelude::*;
 
 use super::rng::normal;
-use super::{Call, Real, activation, latent, likelihood};
+use super::{Call, Real, Results, activation, latent, likelihood};
 use crate::plan::{Function, Index, Pointwise, Value};
-
-/// The results of a function, at most this many; unused ones are 0.
-pub type Results<T> = [T; 4];
 
 /// Computes any function except [`Function::Normal`], whose draws also depend on the step and the position.
 pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {

@@ -14,12 +14,12 @@ use ::parquet::record::Field;
 use ::parquet::record::reader::RowIter;
 use ::parquet::schema::types::Type;
 
+use super::super::bytes::{self, PARQUET};
 use super::super::error::{list, on_one_line};
 use super::super::raw::MOST_COLUMNS;
-use super::super::{Cell, DataError, bytes};
-use super::content::{PARQUET, Records};
+use super::super::{Cell, DataError};
 use super::layout::Layout;
-use super::records::Record;
+use super::records::{Record, Records};
 use crate::caught::caught;
 
 /// A Parquet file whose schema and sizes have been looked at.

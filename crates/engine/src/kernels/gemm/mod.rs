@@ -1,14 +1,11 @@
 //! Matrix products: a layer's forward product, its `d_input` and its `d_weight`. The epilogue of a product is a
 //! pointwise program that runs while the product is in registers.
 
-mod cases;
 mod render;
 mod tuning_table;
 mod variant;
-mod windows_cases;
 
 use super::batch::words_per_row;
-use super::case::Case;
 use super::{Body, index_fits, params};
 use crate::plan::{
     Access, Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable, Windows,
@@ -18,11 +15,6 @@ pub use render::fingerprint;
 pub(super) use render::sources;
 pub use tuning_table::TuningTable;
 pub use variant::GemmVariant;
-
-/// The family's cases.
-pub(super) fn cases() -> Vec<Case> {
-    [cases::cases(), windows_cases::cases()].concat()
-}
 
 params! {
     /// `Params` of `gemm.wgsl.jinja`: `P (m, n) = A B` over `k`.

@@ -1,15 +1,15 @@
 //! The family's cases: products at awkward sizes, and every kind of epilogue.
 
+use crate::conformance::case::{Case, Fill, Tolerance};
 use crate::kernels::batch::words_per_row;
-use crate::kernels::case::{Case, Fill, Tolerance};
-use crate::kernels::{Activation, Body, gemm, map};
+use crate::kernels::{Activation, Body, gemm};
 use crate::plan::{
     Call, Dtype, Function, Index, Input, Loss, Op, Orientation, PlanError, Pointwise, StepScalars, Store, TensorId,
     TensorTable, Value,
 };
 
 /// The family's cases.
-pub fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     // 1, primes, and a tile minus one, exactly, and plus one, for both targets' tiles (32 x 32, 64 x 64, by 16).
     for (batch, inputs, outputs) in [
@@ -195,7 +195,7 @@ fn d_input_case(batch: usize, inputs: usize, outputs: usize, activation: Activat
     let mut case = Case::new(name, StepScalars::default());
     let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
     let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(1.0));
-    let saved = case.input("saved", &[batch, inputs], Dtype::F32, map::saved(activation));
+    let saved = case.input("saved", &[batch, inputs], Dtype::F32, super::map::saved(activation));
     let d_x = case.output("d_x", &[batch, inputs], SUMS);
     let epilogue = sloped(activation, saved, d_x);
     case.op(|t| dense(t, Orientation::Nn, [d_y, weight, d_x], None, epilogue));

@@ -1,8 +1,14 @@
 //! Runs the registered cases on a device and compares it with the oracle.
 
+pub mod case;
+mod cases;
+
+pub use case::Case;
+use case::{GUARD, Tolerance};
+pub use cases::cases;
+
 use crate::executor::{Executor, OpenDevice};
 use crate::gpu::{GpuError, GpuOptions};
-use crate::kernels::case::{Case, GUARD, Tolerance};
 use crate::oracle::Oracle;
 use crate::plan::{Dtype, PlanError, PlanId, TensorId};
 

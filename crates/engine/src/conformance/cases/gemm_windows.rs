@@ -1,9 +1,9 @@
 //! Cases of products with the windows of images: convolutions forward, their `d_weight` and their `d_input`.
 
-use super::cases::{Epilogue, SUMS, activated, product, result, sloped};
+use super::gemm::{Epilogue, SUMS, activated, product, result, sloped};
+use crate::conformance::case::{Case, Fill};
 use crate::kernels::batch::words_per_row;
-use crate::kernels::case::{Case, Fill};
-use crate::kernels::{Activation, gemm, map};
+use crate::kernels::{Activation, gemm};
 use crate::plan::{Dtype, Function, Index, Loss, Orientation, StepScalars, Value, Windows};
 
 /// The cases.
@@ -87,7 +87,7 @@ fn case(images: usize, of: Windows, outputs: usize, activation: Activation, leve
     let weight = case.input("weight", &[outputs, of.cols()], Dtype::F32, spread);
     let bias = case.input("bias", &[outputs], Dtype::F32, spread);
     let d_y = case.input("d_y", &[places, outputs], Dtype::F32, spread);
-    let saved = case.input("saved", &[pixels, of.channels()], Dtype::F32, map::saved(activation));
+    let saved = case.input("saved", &[pixels, of.channels()], Dtype::F32, super::map::saved(activation));
     let y = case.output("y", &[places, outputs], SUMS);
     let d_weight = case.output("d_weight", &[outputs, of.cols()], SUMS);
     let d_bias = case.output("d_bias", &[outputs], SUMS);

@@ -1,0 +1,37 @@
+//! The registry: the cases of all families in one list.
+
+mod batch;
+mod gemm;
+mod gemm_windows;
+mod log_sum_exp;
+mod map;
+mod norm;
+mod optimizer;
+mod pool;
+mod reduce;
+mod rng;
+mod roof;
+mod softmax;
+
+use super::case::Case;
+
+/// Every family's cases.
+pub fn cases() -> Vec<Case> {
+    [
+        batch::cases,
+        gemm::cases,
+        gemm_windows::cases,
+        log_sum_exp::cases,
+        map::cases,
+        norm::cases,
+        optimizer::cases,
+        pool::cases,
+        reduce::cases,
+        rng::cases,
+        roof::cases,
+        softmax::cases,
+    ]
+    .into_iter()
+    .flat_map(|family: fn() -> Vec<Case>| family())
+    .collect()
+}
