@@ -12,9 +12,9 @@ use wgvae::train::Trainer;
 use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::executor::{self, DeviceChoice, Executor, OpenDevice, Selected};
 use wgvae_engine::gpu::{Gpu, GpuOptions, Needs, tuner};
-use wgvae_engine::kernels::{GemmVariant, TuningTable};
 use wgvae_engine::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
 use wgvae_engine::profile;
+use wgvae_engine::wgsl::{GemmVariant, TuningTable};
 
 /// The measured roofs: GFLOP/s and GB/s.
 static ROOFS: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];

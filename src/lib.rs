@@ -58,5 +58,5 @@ pub use wgvae_engine::executor::{Device, DeviceChoice, DeviceError};
 pub use wgvae_engine::gpu::GpuError;
 pub use wgvae_engine::gpu::tuner::{Trial, Tuning};
 pub use wgvae_engine::graph;
-pub use wgvae_engine::kernels::GemmVariant;
 pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};
+pub use wgvae_engine::wgsl::GemmVariant;

@@ -7,8 +7,8 @@ use wgvae_engine::conformance;
 use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::executor::OpenDevice;
 use wgvae_engine::gpu::{Gpu, GpuOptions, Patch};
-use wgvae_engine::kernels::{GemmVariant, Target, TuningTable};
 use wgvae_engine::plan::Family;
+use wgvae_engine::wgsl::{GemmVariant, Target, TuningTable};
 
 /// `(family, prefix of the cases' names, original text, faulty text, targets)`.
 type Fault = (Family, &'static str, &'static str, &'static str, &'static [Target]);
@@ -292,7 +292,7 @@ impl Planted<'_> {
         let chosen: Vec<_> = all.iter().filter(|c| c.name.starts_with(self.prefix) && !c.timed).collect();
         assert!(!chosen.is_empty(), "no case starts with {}", self.prefix);
         let has = |case: &&&Case| {
-            let sources = |op| wgvae_engine::kernels::sources(op, self.target, &tuning(case));
+            let sources = |op| wgvae_engine::wgsl::sources(op, self.target, &tuning(case));
             case.program.plans[0].ops.iter().any(|op| sources(op).iter().any(|source| source.text.contains(self.find)))
         };
         let options = |case: &Case, patch| {

@@ -8,9 +8,9 @@ use wgvae_engine::conformance;
 use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::executor::OpenDevice;
 use wgvae_engine::gpu::GpuOptions;
-use wgvae_engine::kernels::{GemmVariant, Target, TuningTable};
 use wgvae_engine::oracle::evaluate;
 use wgvae_engine::plan::{Function, Gradient, Saved};
+use wgvae_engine::wgsl::{GemmVariant, Target, TuningTable};
 
 fn check_all(target: Target, checked: bool) {
     let Some(gpu) = common::gpu() else { return };

@@ -14,9 +14,10 @@ use wgvae_data::disk::System;
 use wgvae_engine::conformance;
 use wgvae_engine::executor::{Device, Executor, OpenDevice};
 use wgvae_engine::gpu::{GpuExecutor, GpuOptions};
-use wgvae_engine::kernels::{Activation, Target};
+use wgvae_engine::kernels::Activation;
 use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{Family, Function, Program, StepScalars};
+use wgvae_engine::wgsl::Target;
 
 fn config(toml: &str) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -13,9 +13,9 @@ use wgvae::train::StepSchedule;
 use wgvae_engine::executor::{Executor, OpenDevice};
 use wgvae_engine::gpu::{GpuExecutor, GpuOptions};
 use wgvae_engine::graph::{Graph, Over};
-use wgvae_engine::kernels::Target;
 use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
+use wgvae_engine::wgsl::Target;
 
 struct Fixture {
     name: String,

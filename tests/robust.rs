@@ -9,10 +9,11 @@ use wgvae::train::StepSchedule;
 use wgvae_engine::conformance;
 use wgvae_engine::conformance::case::{Case, Fill, Tolerance};
 use wgvae_engine::gpu::{GpuError, GpuExecutor, GpuOptions};
-use wgvae_engine::kernels::{Body, Target, gemm};
+use wgvae_engine::kernels::{Body, gemm};
 use wgvae_engine::plan::{
     Activation, Call, Dtype, Function, Index, Input, Orientation, PlanId, Pointwise, StepScalars, Store, Value,
 };
+use wgvae_engine::wgsl::Target;
 
 /// One case with a layer's forward, d_input and d_weight products at given sizes.
 fn layer(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case {

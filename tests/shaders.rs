@@ -9,11 +9,11 @@ use common::variants::{each_source, ops, sources_for};
 use naga::back::{hlsl, msl, spv};
 use wgvae_engine::conformance::cases;
 use wgvae_engine::gpu::{GpuError, Reflection, check_op, module};
-use wgvae_engine::kernels::{self, Target, TuningTable};
 use wgvae_engine::plan::{Access, Family, Field, Function, Op, ParamsBlock, TensorTable};
+use wgvae_engine::wgsl::{self, Target, TuningTable};
 
 /// Every distinct variant of every kernel, parsed.
-fn each_variant(mut visit: impl FnMut(&Op, &kernels::Source, &naga::Module, &naga::valid::ModuleInfo)) {
+fn each_variant(mut visit: impl FnMut(&Op, &wgsl::Source, &naga::Module, &naga::valid::ModuleInfo)) {
     each_source(|op, source| {
         let (module, info) =
             module(&op.kernel.name(), op.kernel.entry(), source).unwrap_or_else(|e| panic!("{}: {e}", source.variant));
@@ -218,7 +218,7 @@ fn every_family_has_its_files() {
 }
 
 fn reflect(op: &Op, target: Target) -> Vec<Reflection> {
-    let sources = kernels::sources(op, target, &TuningTable::default());
+    let sources = wgsl::sources(op, target, &TuningTable::default());
     let reflection = |source| {
         let (module, info) = module(&op.kernel.name(), op.kernel.entry(), source).unwrap();
         Reflection::of(&op.kernel.name(), op.kernel.entry(), &module, &info).unwrap()

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::variants::ops;
-use wgvae_engine::kernels::{self, GemmVariant, Target, TuningTable};
 use wgvae_engine::plan::{Kernel, Op, Reduce};
+use wgvae_engine::wgsl::{self, GemmVariant, Target, TuningTable};
 
 /// What a command prints on stdout.
 fn wgvae(folder: &Path, arguments: &str) -> String {
@@ -65,14 +65,14 @@ fn plans_of_objectives() {
 }
 
 /// The shaders of an op, by what they are rendered from: of a product, one for each kind of variant.
-fn shaders(op: &Op, target: Target) -> Vec<(String, Vec<kernels::Source>)> {
+fn shaders(op: &Op, target: Target) -> Vec<(String, Vec<wgsl::Source>)> {
     let Some(gemm) = op.kernel.gemm() else {
         let family = match &op.kernel {
             Kernel::Map(_) => "map".to_string(),
             Kernel::Reduce(Reduce::Columns | Reduce::Rows(_)) => op.kernel.name(),
             other => other.name().split('.').next().unwrap_or_default().to_string(),
         };
-        return vec![(family, kernels::sources(op, target, &TuningTable::default()))];
+        return vec![(family, wgsl::sources(op, target, &TuningTable::default()))];
     };
     let under = if gemm.windows.is_some() { "windows-" } else { "" };
     let variants = GemmVariant::ALL.iter().filter(|(_, variant)| variant.runs_on(target));
@@ -81,7 +81,7 @@ fn shaders(op: &Op, target: Target) -> Vec<(String, Vec<kernels::Source>)> {
         format!("gemm-{under}{}{split}", name.split('-').next().unwrap_or(name))
     };
     variants
-        .map(|(name, variant)| (kind(name), kernels::sources(op, target, &TuningTable::all_of([op], *variant))))
+        .map(|(name, variant)| (kind(name), wgsl::sources(op, target, &TuningTable::all_of([op], *variant))))
         .collect()
 }
 

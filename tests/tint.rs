@@ -1,7 +1,7 @@
 //! Every rendered variant in Chrome's WGSL compiler, Tint, which is stricter than naga: above all, it refuses barriers
 //! and subgroup operations if it cannot prove uniform control flow.
 //!
-//! Two features of [`Target::Subgroup`](wgvae_engine::kernels::Target::Subgroup) are native only. Browsers have no 64-bit
+//! Two features of [`Target::Subgroup`](wgvae_engine::wgsl::Target::Subgroup) are native only. Browsers have no 64-bit
 //! words, so quads.wgsl replaces quads_in_pairs.wgsl here, as for the other targets. Browsers also require
 //! `enable subgroups;` in front of a module that uses them, which naga refuses. Modules are checked in that form.
 

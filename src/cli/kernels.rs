@@ -9,8 +9,8 @@ use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::model::{Plan, Vae};
 use wgvae_engine::executor::{self, OpenDevice};
-use wgvae_engine::kernels::{self, Capabilities, GemmVariant, Target, TuningTable};
 use wgvae_engine::plan::Op;
+use wgvae_engine::wgsl::{self, Capabilities, GemmVariant, Target, TuningTable};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -45,7 +45,7 @@ fn row<'a>(op: &'a Op, on: Capabilities, tuning: &TuningTable) -> Row<'a> {
     Row {
         op: &op.label,
         kernel: op.kernel.name(),
-        variants: kernels::sources(op, on, tuning).into_iter().map(|s| s.variant).collect(),
+        variants: wgsl::sources(op, on, tuning).into_iter().map(|s| s.variant).collect(),
         product: product.then(|| TuningTable::key(op)),
         variant: product.then(|| tuning.variant(op, on)),
         candidates: if product { GemmVariant::candidates(op, on) } else { Vec::new() },
@@ -82,7 +82,7 @@ fn show(name: &str, ops: &[Op], on: Capabilities, tuning: &TuningTable) -> anyho
             return Err(ConfigError::Value(why).into());
         }
     }
-    let passes = kernels::sources(op, on, &tuning);
+    let passes = wgsl::sources(op, on, &tuning);
     Ok(passes.iter().map(|pass| format!("// {}\n{}\n", pass.variant, pass.text.trim())).collect())
 }
 

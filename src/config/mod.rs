@@ -15,7 +15,8 @@ pub use sections::{
 };
 #[doc(hidden)]
 pub use specs::RowSpec;
-pub use wgvae_engine::kernels::{Activation, TuningTable, batch::Binarise};
+pub use wgvae_engine::kernels::{Activation, batch::Binarise};
+pub use wgvae_engine::wgsl::TuningTable;
 
 /// The presets, by name: the files under `presets/`, built in.
 pub const PRESETS: &[(&str, &str)] = &[

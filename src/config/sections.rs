@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
+use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::Binarise;
-use wgvae_engine::kernels::{Activation, TuningTable};
+use wgvae_engine::wgsl::TuningTable;
 
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

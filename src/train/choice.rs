@@ -12,9 +12,9 @@ use crate::model::{Plan, Vae};
 use wgvae_engine::cpu::Cpu;
 use wgvae_engine::executor::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::gpu::{AdapterEntry, Gpu, GpuError, GpuExecutor, GpuOptions};
-use wgvae_engine::kernels::TuningTable;
 use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 use wgvae_engine::profile::{launch_seconds, step_seconds};
+use wgvae_engine::wgsl::TuningTable;
 
 /// How many times as fast as it is expected a step on the adapter may turn out to be, when its kernels are tuned.
 const MOST_GAINED: f64 = 1.5;

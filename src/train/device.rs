@@ -11,8 +11,8 @@ use crate::model::{Plan, Vae};
 use wgvae_engine::executor::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::gpu::tuner::{self, Tuning};
 use wgvae_engine::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
-use wgvae_engine::kernels::TuningTable;
 use wgvae_engine::plan::Op;
+use wgvae_engine::wgsl::TuningTable;
 
 /// When to measure which kernels are fastest on the adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

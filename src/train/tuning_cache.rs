@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use wgvae_data::disk;
 use wgvae_engine::gpu::adapter_name;
-use wgvae_engine::kernels::{TuningTable, gemm};
+use wgvae_engine::wgsl::{self, TuningTable};
 
 /// The most bytes that are read of a file.
 const MOST_BYTES: u64 = 4 << 20;
@@ -45,7 +45,7 @@ impl TuningCache {
             program: format!(
                 "{} {:016x}{}",
                 env!("CARGO_PKG_VERSION"),
-                gemm::fingerprint(),
+                wgsl::fingerprint(),
                 if checked { " checked" } else { "" }
             ),
             adapter: adapter_name(info),

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use wgvae_engine::conformance::cases;
-use wgvae_engine::kernels::{self, GemmVariant, Source, Target, TuningTable};
 use wgvae_engine::plan::{Op, TensorTable};
+use wgvae_engine::wgsl::{self, GemmVariant, Source, Target, TuningTable};
 
 /// Calls `each` with every registered op and its tensors.
 pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
@@ -18,11 +18,11 @@ pub fn ops() -> impl Iterator<Item = (Op, TensorTable)> {
 /// The variants of an op for a target; for a product, every GEMM variant that runs there.
 pub fn sources_for(op: &Op, target: Target) -> Vec<Source> {
     if op.kernel.gemm().is_none() {
-        return kernels::sources(op, target, &TuningTable::default());
+        return wgsl::sources(op, target, &TuningTable::default());
     }
     let variants = GemmVariant::ALL.iter().filter(|(_, variant)| variant.runs_on(target));
     // For a product that is too small to be split, this is its default variant again.
-    variants.flat_map(|(_, variant)| kernels::sources(op, target, &TuningTable::all_of([op], *variant))).collect()
+    variants.flat_map(|(_, variant)| wgsl::sources(op, target, &TuningTable::all_of([op], *variant))).collect()
 }
 
 /// The variants of an op for every target.

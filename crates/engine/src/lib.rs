@@ -13,6 +13,7 @@ pub mod kernels;
 pub mod oracle;
 pub mod plan;
 pub mod profile;
+pub mod wgsl;
 
 mod caught;
 mod timing;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::super::Cell;
+use super::super::{Cell, DataError};
 use super::dialect::{Separator, line_ends, lines};
 use super::field;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::GpuError;
 use crate::caught::caught;
-use crate::kernels::{Capabilities, Target};
+use crate::wgsl::{Capabilities, Target};
 
 /// The name of an adapter in configurations: variants that are fast on one may be slow on another.
 pub fn adapter_name(info: &wgpu::AdapterInfo) -> String {

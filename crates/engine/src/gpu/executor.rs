@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::kernel::{self, Compiled};
 use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError, Needs};
-use crate::kernels::{self, Capabilities, Target, TuningTable};
 use crate::plan::{
     BufferId, Family, METRICS_PER_STEP, Op, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics,
     StepScalars,
 };
+use crate::wgsl::{self, Capabilities, Target, TuningTable};
 
 /// Bytes between the scalars of consecutive steps: the alignment a dynamic uniform offset needs.
 pub(super) const SCALARS_STRIDE: u64 = 256;
@@ -199,7 +199,7 @@ impl GpuExecutor {
         for op in ops.iter().flatten() {
             let mut passes = Vec::new();
             let mut scratch = 0;
-            for mut source in kernels::sources(op, on, &options.tuning) {
+            for mut source in wgsl::sources(op, on, &options.tuning) {
                 if let Some(patch) = options.patch.as_ref().filter(|p| p.family == op.kernel.family()) {
                     source.text = source.text.replacen(&patch.find, &patch.replace, 1);
                 }

@@ -2,8 +2,8 @@
 
 use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError};
-use crate::kernels::Source;
 use crate::plan::Op;
+use crate::wgsl::Source;
 
 /// A compiled kernel variant.
 pub(super) struct Compiled {

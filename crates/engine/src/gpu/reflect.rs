@@ -4,8 +4,8 @@
 use naga::valid::{Capabilities, GlobalUse, ModuleInfo, SubgroupOperationSet, ValidationFlags, Validator};
 
 use super::GpuError;
-use crate::kernels::Source;
 use crate::plan::{Access, Dtype, Field, Op, Pointwise, StepScalars, TensorTable};
+use crate::wgsl::Source;
 
 /// How an entry point uses one binding.
 #[derive(Debug, Clone, PartialEq)]

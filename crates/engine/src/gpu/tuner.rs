@@ -10,10 +10,10 @@ use super::profiler::step_seconds;
 use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
-use crate::kernels::{GemmVariant, TuningTable};
 use crate::plan::{
     Gemm, Index, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable, Windows,
 };
+use crate::wgsl::{GemmVariant, TuningTable};
 
 /// The tuner's result for one variant of a product.
 #[derive(Debug, Clone, PartialEq)]

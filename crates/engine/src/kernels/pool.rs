@@ -1,6 +1,6 @@
 //! Sums over the windows of images, channel by channel: pooling, upsampling, and their gradients.
 
-use super::{Capabilities, Source, index_fits, params, template};
+use super::{index_fits, params};
 use crate::plan::{Grid, Kernel, Op, PlanError, Pool, TensorId, TensorTable, Windows};
 
 params! {
@@ -12,7 +12,7 @@ params! {
 }
 
 /// Channels that an invocation makes.
-fn lanes(windows: &Windows) -> usize {
+pub(crate) fn lanes(windows: &Windows) -> usize {
     if windows.channels().is_multiple_of(4) { 4 } else { 1 }
 }
 
@@ -40,27 +40,4 @@ pub fn pool(
         .write("result", to)
         .params(params.block())
         .flops(images * windows.rows() * taps * cols))
-}
-
-/// The WGSL of an op.
-pub(super) fn source(op: &Op, pool: &Pool, on: Capabilities) -> Source {
-    let w = &pool.windows;
-    let [height, width, channels] = w.image;
-    let factor = pool.factor();
-    let lanes_of_group = on.target.workgroup(op.grid);
-    let text = template::render(
-        "pool.wgsl",
-        minijinja::context! {
-            entry => op.kernel.entry(), wide => lanes(w) == 4, height, width, channels, positions => w.positions,
-            kernel => w.kernel, stride => w.stride, padding => w.padding, factor => format!("{factor:?}f"),
-        },
-    );
-    let count = u64::from(PoolParams::of(op).count);
-    Source {
-        variant: format!("{} {w} x{factor} WG={lanes_of_group}", op.kernel.name()),
-        text,
-        constants: vec![("WG", f64::from(lanes_of_group))],
-        groups: on.fold(count.div_ceil(lanes_of_group.into())),
-        ..Source::default()
-    }
 }

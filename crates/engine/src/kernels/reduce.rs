@@ -1,6 +1,6 @@
 //! Sums in a fixed order.
 
-use super::{Capabilities, Source, expect_all, index_fits, params, template};
+use super::{expect_all, index_fits, params};
 use crate::plan::{Dtype, Grid, Kernel, METRICS_PER_STEP, Op, PlanError, Reduce, TensorId, TensorTable};
 
 params! {
@@ -127,27 +127,8 @@ pub fn sum(
 pub const TALL: usize = 2048;
 
 /// Whether the columns of an op's matrix are summed in two passes.
-pub(super) fn is_tall(op: &Op) -> bool {
+pub(crate) fn is_tall(op: &Op) -> bool {
     ReduceParams::of(op).rows as usize > TALL
-}
-
-/// The two passes that sum the columns of a tall matrix.
-pub(super) fn tall_columns(op: &Op, on: Capabilities) -> Vec<Source> {
-    let p = ReduceParams::of(op);
-    // About as many stripes as rows of each.
-    let stripes = f64::from(p.rows).sqrt().ceil() as u32;
-    let pass = |first: bool| {
-        let lanes = on.target.workgroup(op.grid);
-        let invocations = u64::from(p.cols) * if first { u64::from(stripes) } else { 1 };
-        Source {
-            variant: format!("reduce.columns.{} {stripes}", if first { "stripes" } else { "sum" }),
-            text: template::render("reduce_columns.wgsl", minijinja::context! { first, stripes }),
-            constants: vec![("WG", f64::from(lanes))],
-            groups: on.fold(invocations.div_ceil(lanes.into())),
-            scratch: (p.cols * stripes) as usize,
-        }
-    };
-    vec![pass(true), pass(false)]
 }
 
 /// `totals (N)`: the column sums of `matrix (M, N)`.

@@ -16,9 +16,6 @@ params! {
     }
 }
 
-/// The shader library with `threefry2x32`, `unit` and `normal`.
-pub const SHADER: &str = include_str!("../../../../shaders/rng.wgsl");
-
 /// Purposes of random streams. Their numbers must not change, so that a run can be repeated from its seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GemmParams, GemmVariant};
-use crate::kernels::Capabilities;
+use super::GemmVariant;
+use crate::kernels::gemm::GemmParams;
 use crate::plan::Op;
+use crate::wgsl::Capabilities;
 
 /// Which variant each product has, by its orientation and sizes. They decide the order of sums: the same table gives
 /// the same bits.

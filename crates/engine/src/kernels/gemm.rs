@@ -1,20 +1,11 @@
 //! Matrix products: a layer's forward product, its `d_input` and its `d_weight`. The epilogue of a product is a
 //! pointwise program that runs while the product is in registers.
 
-mod render;
-mod tuning_table;
-mod variant;
-
 use super::batch::words_per_row;
 use super::{Body, index_fits, params};
 use crate::plan::{
     Access, Dtype, Gemm, Grid, Kernel, Op, Orientation, PlanError, Pointwise, TensorId, TensorTable, Windows,
 };
-
-pub use render::fingerprint;
-pub(super) use render::sources;
-pub use tuning_table::TuningTable;
-pub use variant::GemmVariant;
 
 params! {
     /// `Params` of `gemm.wgsl.jinja`: `P (m, n) = A B` over `k`.

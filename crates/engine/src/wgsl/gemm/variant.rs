@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::GemmParams;
-use crate::kernels::{Capabilities, Target};
+use crate::kernels::gemm::GemmParams;
 use crate::plan::{Op, Orientation};
+use crate::wgsl::{Capabilities, Target};
 
 /// Lanes of a workgroup on a software adapter whose subgroups are not known, or have 8; each has 4 columns.
 const LANES: u32 = 8;

@@ -1,11 +1,16 @@
 //! The WGSL of a matrix product, from its templates.
 
-use super::variant::{self, SECOND_PASS, TAPS_QUADS, TILE_K};
-use super::{GemmParams, GemmVariant};
-use crate::kernels::pointwise::{self, Form};
-use crate::kernels::template::{self, TEMPLATES};
-use crate::kernels::{Capabilities, Source, Target};
+mod tuning_table;
+mod variant;
+
+use super::pointwise::{self, Form};
+use super::template::{self, TEMPLATES};
+use super::{Capabilities, Source, Target};
+use crate::kernels::gemm::GemmParams;
 use crate::plan::{FuseRule, Gemm, Index, Op, Orientation, Pointwise, Value, Windows};
+pub use tuning_table::TuningTable;
+pub use variant::GemmVariant;
+use variant::{SECOND_PASS, TAPS_QUADS, TILE_K};
 
 /// A hash of the templates, the list of variants and the fusing rules (FNV-1a, 64 bits).
 pub fn fingerprint() -> u64 {
