@@ -10,10 +10,10 @@ use wgvae::data::Dataset;
 use wgvae::model::{Plan, Vae};
 use wgvae::train::Trainer;
 use wgvae_engine::conformance::{Case, cases};
-use wgvae_engine::executor::{self, DeviceChoice, Executor, OpenDevice, Selected};
-use wgvae_engine::gpu::{Gpu, GpuOptions, Needs, tuner};
+use wgvae_engine::exec::gpu::{Gpu, GpuOptions, Needs, tuner};
+use wgvae_engine::exec::profile;
+use wgvae_engine::exec::{self, DeviceChoice, Executor, OpenDevice, Selected};
 use wgvae_engine::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
-use wgvae_engine::profile;
 use wgvae_engine::wgsl::{GemmVariant, TuningTable};
 
 /// The measured roofs: GFLOP/s and GB/s.
@@ -177,7 +177,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
 
 fn main() {
     let choice = std::env::var("WGVAE_DEVICE").map_or(DeviceChoice::Auto, |name| name.parse().unwrap_or_default());
-    let selected = executor::select_for_shaders(&choice).expect("the device is there");
+    let selected = exec::select_for_shaders(&choice).expect("the device is there");
     let device = OpenDevice::open(&selected, Needs::default()).expect("the device opens");
     let record = device.record();
     println!("device: {} ({}, {})", record.name, record.kind, record.backend);

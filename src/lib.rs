@@ -54,9 +54,9 @@ pub use train::{
 };
 pub use wgvae_data as data;
 pub use wgvae_data::{Cell, DataError, Dataset, InMemory, Table};
-pub use wgvae_engine::executor::{Device, DeviceChoice, DeviceError};
-pub use wgvae_engine::gpu::GpuError;
-pub use wgvae_engine::gpu::tuner::{Trial, Tuning};
+pub use wgvae_engine::exec::gpu::GpuError;
+pub use wgvae_engine::exec::gpu::tuner::{Trial, Tuning};
+pub use wgvae_engine::exec::{Device, DeviceChoice, DeviceError};
 pub use wgvae_engine::graph;
 pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};
 pub use wgvae_engine::wgsl::GemmVariant;

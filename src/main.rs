@@ -101,7 +101,7 @@ fn leave_out_device_select() {
 fn main() -> ExitCode {
     leave_out_device_select();
     std::panic::set_hook(Box::new(|panic| {
-        if !wgvae_engine::panics_are_errors() && !wgvae_data::panics_are_errors() {
+        if !wgvae_engine::exec::panics_are_errors() && !wgvae_data::panics_are_errors() {
             let _ = writeln!(std::io::stderr(), "wgvae: this is a bug, please report it: {panic}");
         }
     }));

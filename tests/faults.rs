@@ -5,8 +5,8 @@ mod common;
 
 use wgvae_engine::conformance;
 use wgvae_engine::conformance::{Case, cases};
-use wgvae_engine::executor::OpenDevice;
-use wgvae_engine::gpu::{Gpu, GpuOptions, Patch};
+use wgvae_engine::exec::OpenDevice;
+use wgvae_engine::exec::gpu::{Gpu, GpuOptions, Patch};
 use wgvae_engine::plan::Family;
 use wgvae_engine::wgsl::{GemmVariant, Target, TuningTable};
 

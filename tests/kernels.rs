@@ -6,9 +6,9 @@ mod common;
 use rayon::prelude::*;
 use wgvae_engine::conformance;
 use wgvae_engine::conformance::{Case, cases};
-use wgvae_engine::executor::OpenDevice;
-use wgvae_engine::gpu::GpuOptions;
-use wgvae_engine::oracle::evaluate;
+use wgvae_engine::exec::OpenDevice;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::oracle::evaluate;
 use wgvae_engine::plan::{Function, Gradient, Saved};
 use wgvae_engine::wgsl::{GemmVariant, Target, TuningTable};
 

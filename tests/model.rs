@@ -12,10 +12,10 @@ use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
 use wgvae::train::{Every, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
 use wgvae_data::disk::System;
 use wgvae_engine::conformance;
-use wgvae_engine::executor::{Device, Executor, OpenDevice};
-use wgvae_engine::gpu::{GpuExecutor, GpuOptions};
+use wgvae_engine::exec::gpu::{GpuExecutor, GpuOptions};
+use wgvae_engine::exec::oracle::Oracle;
+use wgvae_engine::exec::{Device, Executor, OpenDevice};
 use wgvae_engine::kernels::Activation;
-use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{Family, Function, Program, StepScalars};
 use wgvae_engine::wgsl::Target;
 

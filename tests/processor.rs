@@ -6,9 +6,9 @@ use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::model::{Plan, Vae};
 use wgvae::train::Trainer;
-use wgvae_engine::cpu::Cpu;
-use wgvae_engine::executor::{Device, Executor, OpenDevice};
-use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::exec::cpu::Cpu;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::{Device, Executor, OpenDevice};
 use wgvae_engine::plan::{Program, StepMetrics};
 
 /// Models with every family in them that divides its work among threads, and enough work for four.

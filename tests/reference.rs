@@ -10,10 +10,10 @@ use safetensors::SafeTensors;
 use wgvae::config::{Config, RowSpec};
 use wgvae::model::{CustomModel, DataSpec, Definition, Extent, Layer, Plan, SizedOperation, TableSpec, Vae, layers};
 use wgvae::train::StepSchedule;
-use wgvae_engine::executor::{Executor, OpenDevice};
-use wgvae_engine::gpu::{GpuExecutor, GpuOptions};
+use wgvae_engine::exec::gpu::{GpuExecutor, GpuOptions};
+use wgvae_engine::exec::oracle::Oracle;
+use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::graph::{Graph, Over};
-use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
 use wgvae_engine::wgsl::Target;
 

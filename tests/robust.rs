@@ -8,7 +8,7 @@ use wgvae::data::Dataset;
 use wgvae::train::StepSchedule;
 use wgvae_engine::conformance;
 use wgvae_engine::conformance::case::{Case, Fill, Tolerance};
-use wgvae_engine::gpu::{GpuError, GpuExecutor, GpuOptions};
+use wgvae_engine::exec::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae_engine::kernels::{Body, gemm};
 use wgvae_engine::plan::{
     Activation, Call, Dtype, Function, Index, Input, Orientation, PlanId, Pointwise, StepScalars, Store, Value,
@@ -144,8 +144,8 @@ fn a_lost_device_is_an_error() {
     if common::gpu().is_none() {
         return;
     }
-    let entry = wgvae_engine::gpu::list(&wgvae_engine::gpu::instance()).remove(0);
-    let gpu = wgvae_engine::gpu::Gpu::open(&entry, Default::default()).unwrap();
+    let entry = wgvae_engine::exec::gpu::list(&wgvae_engine::exec::gpu::instance()).remove(0);
+    let gpu = wgvae_engine::exec::gpu::Gpu::open(&entry, Default::default()).unwrap();
     let case = layer(4, 4, 4, false);
     let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
     executor.submit(PlanId(0), &[StepScalars::default()]).unwrap();
@@ -164,10 +164,10 @@ fn a_lost_device_is_an_error() {
 #[test]
 fn a_model_too_large_for_the_adapter_is_refused() {
     let Some(_) = common::gpu() else { return };
-    let entry = wgvae_engine::gpu::list(&wgvae_engine::gpu::instance()).remove(0);
+    let entry = wgvae_engine::exec::gpu::list(&wgvae_engine::exec::gpu::instance()).remove(0);
     let offered = entry.adapter.limits().max_storage_buffer_binding_size;
-    let needs = wgvae_engine::gpu::Needs { binding: offered + 4, buffer: offered + 4, timestamps: false };
-    match wgvae_engine::gpu::Gpu::open(&entry, needs) {
+    let needs = wgvae_engine::exec::gpu::Needs { binding: offered + 4, buffer: offered + 4, timestamps: false };
+    match wgvae_engine::exec::gpu::Gpu::open(&entry, needs) {
         Err(GpuError::Limit { needed, .. }) => assert_eq!(needed, offered + 4),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it opened"),

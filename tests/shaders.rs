@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use common::variants::{each_source, ops, sources_for};
 use naga::back::{hlsl, msl, spv};
 use wgvae_engine::conformance::cases;
-use wgvae_engine::gpu::{GpuError, Reflection, check_op, module};
+use wgvae_engine::exec::gpu::{GpuError, Reflection, check_op, module};
 use wgvae_engine::plan::{Access, Family, Field, Function, Op, ParamsBlock, TensorTable};
 use wgvae_engine::wgsl::{self, Target, TuningTable};
 
@@ -69,7 +69,7 @@ fn every_variant_stays_within_webgpus_default_limits() {
         let storage = reflection
             .slots
             .iter()
-            .filter(|(_, _, slot)| matches!(slot, wgvae_engine::gpu::Slot::Storage { .. }))
+            .filter(|(_, _, slot)| matches!(slot, wgvae_engine::exec::gpu::Slot::Storage { .. }))
             .count();
         assert!(storage as u32 <= limits.max_storage_buffers_per_shader_stage, "{name}: {storage}");
         let invocations: u32 = reflection.workgroup.iter().product();
@@ -212,7 +212,7 @@ fn every_family_has_its_files() {
             || root.join(format!("crates/engine/src/kernels/{stem}/mod.rs")).is_file();
         assert!(library || host, "kernels/{stem}");
         let oracle = if family == Family::Map { "pointwise" } else { stem };
-        assert!(root.join(format!("crates/engine/src/oracle/{oracle}.rs")).is_file(), "oracle/{stem}");
+        assert!(root.join(format!("crates/engine/src/exec/oracle/{oracle}.rs")).is_file(), "oracle/{stem}");
         assert!(cases().iter().any(|c| c.name.starts_with(&format!("{stem}/"))), "{stem} has no cases");
     }
 }

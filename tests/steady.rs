@@ -7,8 +7,8 @@ use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::model::{Plan, Vae};
 use wgvae::train::Trainer;
-use wgvae_engine::executor::Executor;
-use wgvae_engine::gpu::{Gpu, GpuExecutor, GpuOptions};
+use wgvae_engine::exec::Executor;
+use wgvae_engine::exec::gpu::{Gpu, GpuExecutor, GpuOptions};
 use wgvae_engine::plan::{SUBMITS_IN_FLIGHT, StepScalars};
 
 /// Counts of wgpu's objects: buffers, their bytes, allocations, pipelines, bind groups, shader modules.
@@ -33,7 +33,7 @@ fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
     let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
     let executor = Executor::Gpu(Box::new(compiled));
-    Trainer::new(&config, data, vae, executor, wgvae_engine::executor::Device::cpu()).unwrap()
+    Trainer::new(&config, data, vae, executor, wgvae_engine::exec::Device::cpu()).unwrap()
 }
 
 /// Runs submits of several steps as training does; `between` is called while work is in flight.
@@ -56,7 +56,7 @@ fn the_loop_allocates_nothing() {
         return;
     }
     // A separate device, because the counters include the objects of other tests.
-    let entry = wgvae_engine::gpu::list(&wgvae_engine::gpu::instance()).remove(0);
+    let entry = wgvae_engine::exec::gpu::list(&wgvae_engine::exec::gpu::instance()).remove(0);
     let gpu = Gpu::open(&entry, Default::default()).unwrap();
     let mut trainer = trainer(&gpu);
     submits(&mut trainer, 4, 16, &mut || {});

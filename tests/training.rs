@@ -12,7 +12,7 @@ use wgvae::model::Extent;
 use wgvae::run::{self, Error, Finished, RunOptions};
 use wgvae::train::{DeviceOptions, Event, StepReport, TrainError, Tune};
 use wgvae::{Applied, Cell, InMemory, Table};
-use wgvae_engine::executor::DeviceChoice;
+use wgvae_engine::exec::DeviceChoice;
 
 struct Run {
     finished: Finished,

@@ -10,8 +10,8 @@ use wgvae::config::Config;
 use wgvae::data::Shape;
 use wgvae::model::{DataSpec, Vae};
 use wgvae::train::{DeviceEvent, DeviceOptions};
-use wgvae_engine::executor::{DeviceError, Selected};
-use wgvae_engine::gpu::AdapterKind;
+use wgvae_engine::exec::gpu::AdapterKind;
+use wgvae_engine::exec::{DeviceError, Selected};
 
 /// Runs the program with its own cache folder.
 fn wgvae(cache: &Path, args: &[&str]) -> Output {

@@ -8,8 +8,8 @@ use super::importance::Weights;
 use super::{Codes, Prior, RunError, draws};
 use crate::model::aggregate;
 use crate::train::DeviceOptions;
-use wgvae_engine::executor::{Executor, OpenDevice};
-use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::graph::{Graph, Lowering};
 use wgvae_engine::plan::{LOGVAR_RANGE, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
 
@@ -180,7 +180,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgvae_engine::executor::DeviceChoice;
+    use wgvae_engine::exec::DeviceChoice;
 
     fn device() -> DeviceOptions {
         DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() }

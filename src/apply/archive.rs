@@ -7,7 +7,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::RunError;
 use crate::train::{Files, MOST_OF_WEIGHTS};
-use wgvae_engine::caught;
+use wgvae_engine::exec::caught;
 
 /// How many times their size the bytes of a run may unpack to, if another program has packed them.
 const MOST_PACKED: u64 = 1000;

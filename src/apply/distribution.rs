@@ -10,7 +10,7 @@ use super::RunError;
 use super::draws::chosen;
 use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
 use wgvae_data::normal_quantile;
-use wgvae_engine::oracle;
+use wgvae_engine::exec::oracle;
 use wgvae_engine::plan::{
     ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable,
     is_missing,

@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Codes, RunError};
 use wgvae_data::{Split, Values};
+use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::oracle;
 
 /// The generator of one purpose, on the host.
 pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
@@ -120,8 +120,8 @@ fn shares(steps: usize) -> impl Iterator<Item = f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wgvae_engine::exec::oracle::Oracle;
     use wgvae_engine::kernels::batch::{Binarise, gather};
-    use wgvae_engine::oracle::Oracle;
     use wgvae_engine::plan::{PlanId, Program, StepPlan, StepScalars, TensorTable};
 
     #[test]

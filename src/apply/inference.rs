@@ -7,7 +7,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 
 use super::{Applied, Codes, Prior, RunError, draws};
 use crate::model::{Apply, Inference, Labels};
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::StepScalars;
 
 /// Codes that are started from.

@@ -4,12 +4,12 @@ use super::{Codes, Distribution, Mixture, Parameters, Prior, Run, RunError, Scor
 use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
 use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
 use wgvae_data::{Columns, Description, Provenance, Split, Table, Values, list};
-use wgvae_engine::executor::Executor;
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::Executor;
+use wgvae_engine::exec::gpu::GpuError;
+use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::log_sum_exp::NOTHING;
 use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::oracle;
 use wgvae_engine::plan::{ParamTable, StepScalars};
 
 /// Bytes of rows that the device holds at a time.

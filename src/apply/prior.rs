@@ -1,8 +1,8 @@
 //! The prior of a trained model: densities of codes, and draws.
 
 use super::draws;
+use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::oracle;
 use wgvae_engine::plan::LOGVAR_RANGE;
 
 /// A mixture of normals with equal weights; the standard normal has one part.

@@ -8,7 +8,7 @@ use super::{Run, RunError};
 use crate::train::{
     Diagnosis, EpochReport, Files, METRICS, MOST_OF_LINE, MOST_OF_RECORD, MetricsLine, RECORD, StepReport, Summary,
 };
-use wgvae_engine::executor::Device;
+use wgvae_engine::exec::Device;
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]

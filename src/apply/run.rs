@@ -10,8 +10,8 @@ use crate::train::{
     PAGE, RECORD, checkpoints,
 };
 use wgvae_data::{Columns, DataError, Description, Options, Provenance, Rows, Split, Table, list};
-use wgvae_engine::executor::DeviceError;
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::DeviceError;
+use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::PlanError;
 
 /// Why a run could not be read back or applied.

@@ -11,7 +11,7 @@ use crate::model::Vae;
 use crate::train::Speeds;
 use crate::train::{DeviceEvent, DeviceOptions, Opened};
 use wgvae_data::Split;
-use wgvae_engine::executor::{DeviceChoice, DeviceError, Selected, adapter_hint};
+use wgvae_engine::exec::{DeviceChoice, DeviceError, Selected, adapter_hint};
 
 pub use crate::train::Tune;
 

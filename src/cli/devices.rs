@@ -4,9 +4,9 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use wgvae_engine::cpu::Cpu;
-use wgvae_engine::executor::{Device, adapter_hint};
-use wgvae_engine::gpu;
+use wgvae_engine::exec::cpu::Cpu;
+use wgvae_engine::exec::gpu;
+use wgvae_engine::exec::{Device, adapter_hint};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

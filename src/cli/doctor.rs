@@ -12,8 +12,8 @@ use crate::model::check_model;
 use crate::model::{DataSpec, Extent, TrainSpec};
 use wgvae_engine::conformance::cases;
 use wgvae_engine::conformance::{self, CaseError};
-use wgvae_engine::executor::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
-use wgvae_engine::gpu::{GpuOptions, Needs};
+use wgvae_engine::exec::gpu::{GpuOptions, Needs};
+use wgvae_engine::exec::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -108,7 +108,7 @@ fn progress(checks: usize) -> ProgressBar {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let selected = executor::select_for_shaders(&args.device)?;
+    let selected = exec::select_for_shaders(&args.device)?;
     // Without an adapter, what was asked for was not tested, whatever the processor does.
     let untested = matches!(selected, Selected::Cpu(WhyCpu::NoAdapter));
     let options = GpuOptions { checked: args.checked, ..GpuOptions::default() };

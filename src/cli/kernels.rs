@@ -8,7 +8,7 @@ use super::device_args::{DeviceArgs, shown};
 use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::model::{Plan, Vae};
-use wgvae_engine::executor::{self, OpenDevice};
+use wgvae_engine::exec::{self, OpenDevice};
 use wgvae_engine::plan::Op;
 use wgvae_engine::wgsl::{self, Capabilities, GemmVariant, Target, TuningTable};
 
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (config, data) = args.model.resolve()?;
     let spec = config.vae_spec(&data)?;
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
-    let selected = executor::select_for_shaders(&args.device.adapter.device)?;
+    let selected = exec::select_for_shaders(&args.device.adapter.device)?;
     let device = OpenDevice::for_program(&selected, &vae.program, false)?;
     let ops = &vae.program.at(Plan::Train).ops;
     // Nothing is measured here: what is remembered is shown.

@@ -57,8 +57,8 @@ use crate::run::Error;
 use crate::train::TrainError;
 pub use refused::{Typed, is_reader_gone};
 use wgvae_data::DataError;
-use wgvae_engine::executor::DeviceError;
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::DeviceError;
+use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::PlanError;
 
 /// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.

@@ -10,10 +10,10 @@ use super::model_args::ModelArgs;
 use crate::config::{Config, ConfigError};
 use crate::model::{DataSpec, Plan, Vae};
 use crate::train::{SUBMIT_TIME, Trainer};
-use wgvae_engine::executor::{Device, Executor, Selected};
-use wgvae_engine::gpu::{GpuError, HostTime};
+use wgvae_engine::exec::gpu::{GpuError, HostTime};
+use wgvae_engine::exec::profile::{Roofs, op_seconds, roofs};
+use wgvae_engine::exec::{Device, Executor, Selected};
 use wgvae_engine::plan::{Op, Program, StepPlan, StepScalars};
-use wgvae_engine::profile::{Roofs, op_seconds, roofs};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -1,10 +1,10 @@
 //! Compares a step of a whole model on a device with its plan before fusing; used by the tests and by `wgvae doctor`.
 
 use wgvae_engine::conformance::CaseError;
-use wgvae_engine::executor::{Executor, OpenDevice};
-use wgvae_engine::gpu::{GpuError, GpuOptions};
+use wgvae_engine::exec::gpu::{GpuError, GpuOptions};
+use wgvae_engine::exec::oracle::Oracle;
+use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::kernels::rng::threefry2x32;
-use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{Dtype, Family, Init, PlanId, Program, StepScalars};
 
 use super::{DataSpec, TrainSpec, Vae, VaeSpec};

@@ -3,8 +3,8 @@
 use super::Error;
 use crate::model::{CustomModel, Definition};
 use crate::train::{DeviceOptions, initial_weights};
-use wgvae_engine::executor::{Device, Executor, OpenDevice};
-use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::{Device, Executor, OpenDevice};
 use wgvae_engine::graph::Graph;
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::kernels::rng::{Stream, key};

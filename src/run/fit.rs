@@ -3,8 +3,8 @@
 use crate::config::{Config, RowSpec};
 use crate::model::Vae;
 use wgvae_data::{Dataset, ImageSize, Shape};
-use wgvae_engine::executor::DeviceError;
-use wgvae_engine::gpu::{GpuError, GpuExecutor};
+use wgvae_engine::exec::DeviceError;
+use wgvae_engine::exec::gpu::{GpuError, GpuExecutor};
 use wgvae_engine::plan::Program;
 
 /// What to change so that the model fits, by its own sum of memory; none if memory is not what is missing.

@@ -32,8 +32,8 @@ use crate::train::{
 };
 use wgvae_data::disk::{Disk, System};
 use wgvae_data::{DataError, Dataset, Rows, Split};
-use wgvae_engine::executor::{Device, DeviceChoice, DeviceError, Selected};
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::gpu::GpuError;
+use wgvae_engine::exec::{Device, DeviceChoice, DeviceError, Selected};
 use wgvae_engine::plan::PlanError;
 
 /// Options of a run that are not part of its configuration.

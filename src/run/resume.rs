@@ -8,7 +8,7 @@ use crate::apply::record::Record;
 use crate::config::Config;
 use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
 use wgvae_data::disk::{Disk, System};
-use wgvae_engine::executor::Device;
+use wgvae_engine::exec::Device;
 use wgvae_engine::plan::ParamTable;
 
 use super::Error;

@@ -14,7 +14,7 @@ use super::weights;
 use crate::config::Config;
 use wgvae_data::disk::{self, Disk, NotRead};
 use wgvae_data::{Dataset, Split, Values, shown};
-use wgvae_engine::executor::Device;
+use wgvae_engine::exec::Device;
 use wgvae_engine::plan::ParamTable;
 
 /// The most bytes of weights and moments that are read.

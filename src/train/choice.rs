@@ -9,11 +9,11 @@ use super::device::{Chosen, DeviceEvent, DeviceOptions, FASTER, Tune};
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::Config;
 use crate::model::{Plan, Vae};
-use wgvae_engine::cpu::Cpu;
-use wgvae_engine::executor::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
-use wgvae_engine::gpu::{AdapterEntry, Gpu, GpuError, GpuExecutor, GpuOptions};
+use wgvae_engine::exec::cpu::Cpu;
+use wgvae_engine::exec::gpu::{AdapterEntry, Gpu, GpuError, GpuExecutor, GpuOptions};
+use wgvae_engine::exec::profile::{launch_seconds, step_seconds};
+use wgvae_engine::exec::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
-use wgvae_engine::profile::{launch_seconds, step_seconds};
 use wgvae_engine::wgsl::TuningTable;
 
 /// How many times as fast as it is expected a step on the adapter may turn out to be, when its kernels are tuned.

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::{Config, KernelsConfig};
 use crate::model::{Plan, Vae};
-use wgvae_engine::executor::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
-use wgvae_engine::gpu::tuner::{self, Tuning};
-use wgvae_engine::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
+use wgvae_engine::exec::gpu::tuner::{self, Tuning};
+use wgvae_engine::exec::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
+use wgvae_engine::exec::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::plan::Op;
 use wgvae_engine::wgsl::TuningTable;
 
@@ -114,7 +114,7 @@ pub struct Opened {
 impl DeviceOptions {
     /// Finds the requested device.
     pub fn select(&self, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> Result<Selected, DeviceError> {
-        let selected = executor::select(&self.device)?;
+        let selected = exec::select(&self.device)?;
         match &selected {
             Selected::Cpu(WhyCpu::Asked) => watch(DeviceEvent::Cpu { for_want_of_adapter: false }),
             Selected::Cpu(WhyCpu::NoAdapter) => watch(DeviceEvent::Cpu { for_want_of_adapter: true }),
@@ -125,7 +125,7 @@ impl DeviceOptions {
 
     /// The most bytes of training or test rows to keep on the device.
     pub fn resident_bytes(&self, selected: &Selected) -> u64 {
-        self.resident.unwrap_or(u64::MAX).min(executor::largest_binding(selected))
+        self.resident.unwrap_or(u64::MAX).min(exec::largest_binding(selected))
     }
 
     /// Opens the device for training, chooses GEMM variants, records them in the configuration, and compiles the model.

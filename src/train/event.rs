@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{DeviceEvent, Diagnosis, Epoch};
 use crate::config::Config;
 use wgvae_data::Shape;
-use wgvae_engine::executor::Device;
+use wgvae_engine::exec::Device;
 use wgvae_engine::plan::Totals;
 
 /// Means over the steps since the last report.

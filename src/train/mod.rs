@@ -41,8 +41,8 @@ pub use weights::{LoadError, initial_weights, load, read, save};
 use std::path::PathBuf;
 
 use wgvae_data::quote::quoted;
-use wgvae_engine::executor::DeviceError;
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::DeviceError;
+use wgvae_engine::exec::gpu::GpuError;
 
 /// What can end a training run early.
 #[derive(Debug, thiserror::Error)]

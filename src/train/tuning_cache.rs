@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use wgvae_data::disk;
-use wgvae_engine::gpu::adapter_name;
+use wgvae_engine::exec::gpu::adapter_name;
 use wgvae_engine::wgsl::{self, TuningTable};
 
 /// The most bytes that are read of a file.

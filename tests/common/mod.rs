@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
-use wgvae_engine::executor::OpenDevice;
-use wgvae_engine::gpu::{self, Gpu, Needs};
+use wgvae_engine::exec::OpenDevice;
+use wgvae_engine::exec::gpu::{self, Gpu, Needs};
 
 /// A device of the best adapter, for each thread one of as many as there are cores: a software adapter compiles the shaders of
 /// a device on one of them. Without an adapter the test is skipped with a message, or fails with WGVAE_REQUIRE_GPU=1.

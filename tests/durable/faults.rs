@@ -14,8 +14,8 @@ use wgvae::train::{
     Checkpoint, Description, DeviceOptions, Event, Identity, Opened, RunFolder, Trainer, Tune, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
-use wgvae_engine::executor::{Device, DeviceChoice, Executor};
-use wgvae_engine::oracle::Oracle;
+use wgvae_engine::exec::oracle::Oracle;
+use wgvae_engine::exec::{Device, DeviceChoice, Executor};
 
 use crate::common;
 use crate::folder::copy;

@@ -9,7 +9,7 @@ use wgvae::data::Dataset;
 use wgvae::run::{self, Error, Resume, RunOptions};
 use wgvae::train::{Checkpoint, DeviceOptions, Event, Identity, TrainError};
 use wgvae_data::disk::System;
-use wgvae_engine::executor::DeviceChoice;
+use wgvae_engine::exec::DeviceChoice;
 
 use crate::folder::copy;
 use crate::runs::{config, data, go_on, model, options, random};

@@ -8,7 +8,7 @@ use wgvae::data::Dataset;
 use wgvae::run::{self, Error, Finished, Place, Resume, RunOptions};
 use wgvae::train::{DeviceOptions, Every, FORMAT, Origin, RunFolder, Saving, Tune};
 use wgvae_data::disk::Disk;
-use wgvae_engine::executor::{Device, DeviceChoice};
+use wgvae_engine::exec::{Device, DeviceChoice};
 use wgvae_engine::kernels::rng::threefry2x32;
 
 /// Numbers below `end` that depend on a seed and a count alone.

@@ -3,12 +3,12 @@
 use wgvae::model::{CustomModel, Definition};
 use wgvae::train::initial_weights;
 use wgvae_engine::conformance;
-use wgvae_engine::executor::Executor;
-use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::exec::Executor;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::graph::{Graph, Node, Over};
 use wgvae_engine::kernels::rng::threefry2x32;
 use wgvae_engine::kernels::softmax;
-use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{BufferId, Function, Init, Loss, PlanId, StepScalars, TensorId};
 
 use crate::common;

@@ -2,8 +2,8 @@
 
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
+use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::graph::{self, Graph, Node, Over};
-use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{Activation, Function, Orientation, PlanId, TensorId};
 
 use crate::harness::{STEP, gaussian_loss, model, parameter, reconstruct};

@@ -2,9 +2,9 @@
 
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl};
-use wgvae_engine::executor::Executor;
+use wgvae_engine::exec::Executor;
+use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::graph::{Graph, Over};
-use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{Activation, Function, Index, Init, Loss, Orientation, PlanId};
 
 use crate::harness::{STEP, fill, gaussian_loss, model, parameter, reconstruct};

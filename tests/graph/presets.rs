@@ -3,10 +3,10 @@
 use wgvae::config::{Config, PRESETS, RowSpec};
 use wgvae::model::{DataSpec, Extent, Likelihood, Vae};
 use wgvae::train::{StepSchedule, initial_weights};
-use wgvae_engine::executor::{Executor, OpenDevice};
-use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::oracle::Oracle;
+use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::kernels::rng::threefry2x32;
-use wgvae_engine::oracle::Oracle;
 use wgvae_engine::plan::{PlanId, Program};
 
 use crate::common;

@@ -44,7 +44,7 @@ fn planted(file: &str, source: &str) -> String {
             let found: Vec<_> = source.match_indices(&format!("{before}{right}{behind}")).collect();
             assert_eq!(found.len(), 1, "`{text}` is in {file} {} times", found.len());
             let start = found[0].0 + before.len();
-            let both = format!("(if crate::cpu::fault({}) {{ {wrong} }} else {{ {right} }})", number + 1);
+            let both = format!("(if crate::exec::cpu::fault({}) {{ {wrong} }} else {{ {right} }})", number + 1);
             (start..start + right.len(), both)
         })
         .collect();
@@ -78,7 +78,7 @@ fn every_planted_fault_is_found() {
     let quick =
         ["release", "dev"].map(|profile| format!("\n[profile.{profile}.package.wgvae-engine]\nopt-level = 1\n"));
     fs::write(root.join("Cargo.toml"), manifest + &quick.concat()).unwrap();
-    let cpu = root.join("crates/engine/src/cpu");
+    let cpu = root.join("crates/engine/src/exec/cpu");
     let switch = cpu.join("mod.rs");
     fs::write(&switch, fs::read_to_string(&switch).unwrap() + SWITCH).unwrap();
     let files: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.0).collect();

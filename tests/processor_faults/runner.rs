@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use wgvae_engine::conformance;
-use wgvae_engine::executor::OpenDevice;
-use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::exec::OpenDevice;
+use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::conformance::{Case, cases};
 
 #[path = "../tests/processor_faults/faults.rs"]
@@ -24,9 +24,9 @@ fn main() {
     cases.sort_by_key(|case| case.timed);
     for (number, (.., prefix, _, _)) in faults::FAULTS.iter().enumerate() {
         let chosen = || cases.iter().filter(|case| case.name.starts_with(prefix));
-        wgvae_engine::cpu::FAULT.store(number + 1, Ordering::Relaxed);
+        wgvae_engine::exec::cpu::FAULT.store(number + 1, Ordering::Relaxed);
         let found = chosen().find(|case| fails(case));
-        wgvae_engine::cpu::FAULT.store(0, Ordering::Relaxed);
+        wgvae_engine::exec::cpu::FAULT.store(0, Ordering::Relaxed);
         match found {
             None => println!("{number}"),
             Some(case) => assert!(!fails(case), "{} fails without a fault", case.name),

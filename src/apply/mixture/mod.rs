@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::train::{DeviceOptions, StepSchedule};
 use wgvae_data::disk::Disk;
 use wgvae_data::{Split, Values};
+use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::oracle;
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
 pub(crate) const MOST_ROWS: usize = 30_000;
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::train::Files;
     use wgvae_data::disk::System;
-    use wgvae_engine::executor::DeviceChoice;
+    use wgvae_engine::exec::DeviceChoice;
 
     fn device() -> DeviceOptions {
         DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() }

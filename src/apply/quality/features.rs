@@ -10,8 +10,8 @@ use crate::model::layers::{activate, conv, dense};
 use crate::model::{CustomModel, Definition, InitScheme, Labels};
 use crate::train::{DeviceOptions, initial_weights};
 use wgvae_data::{Shape, Split, Values};
-use wgvae_engine::executor::{Executor, OpenDevice};
-use wgvae_engine::gpu::GpuOptions;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::graph::{Graph, Node, Over};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::kernels::softmax;
@@ -238,7 +238,7 @@ impl Features {
 mod tests {
     use super::*;
     use wgvae_data::Dataset;
-    use wgvae_engine::executor::DeviceChoice;
+    use wgvae_engine::exec::DeviceChoice;
     use wgvae_engine::plan::MISSING;
 
     fn device() -> DeviceOptions {

@@ -260,7 +260,7 @@ mod tests {
                 ..Split::of(100, Values::Floats(values))
             }
         };
-        let device = DeviceOptions { device: wgvae_engine::executor::DeviceChoice::Cpu, ..DeviceOptions::default() };
+        let device = DeviceOptions { device: wgvae_engine::exec::DeviceChoice::Cpu, ..DeviceOptions::default() };
         let of = |classes: u32| learn(&rows(classes), &rows(2), Shape::Table(2), &device, &mut |_| {});
         let error = of(51).err().unwrap().to_string();
         assert!(error.contains("100 training rows of 51 classes are fewer than two a class"), "{error}");

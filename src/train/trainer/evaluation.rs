@@ -10,7 +10,7 @@ use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dime
 use crate::train::event::EpochReport;
 use crate::train::state::Mean;
 use wgvae_data::Shape;
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 
 impl Trainer {

@@ -18,8 +18,8 @@ use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
 use speed::Speed;
 use wgvae_data::{Columns, Dataset, Shape, Split};
-use wgvae_engine::executor::{Device, Executor};
-use wgvae_engine::gpu::GpuError;
+use wgvae_engine::exec::gpu::GpuError;
+use wgvae_engine::exec::{Device, Executor};
 use wgvae_engine::kernels::batch::{half_bits, row_of};
 use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
 

@@ -7,9 +7,9 @@ pub use case::Case;
 use case::{GUARD, Tolerance};
 pub use cases::cases;
 
-use crate::executor::{Executor, OpenDevice};
-use crate::gpu::{GpuError, GpuOptions};
-use crate::oracle::Oracle;
+use crate::exec::gpu::{GpuError, GpuOptions};
+use crate::exec::oracle::Oracle;
+use crate::exec::{Executor, OpenDevice};
 use crate::plan::{Dtype, PlanError, PlanId, TensorId};
 
 /// Why a case failed.

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::{Margin, TILE, WORK, padded_cols};
-use crate::cpu::Builder;
-use crate::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
-use crate::cpu::gemm::pack::{Right, pack};
-use crate::cpu::job::{At, Floats, Job, Scratch};
-use crate::cpu::memory::Region;
-use crate::cpu::pointwise::{Body, Tile};
-use crate::cpu::vector::{add, sums_of_columns, vectorised};
+use crate::exec::cpu::Builder;
+use crate::exec::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
+use crate::exec::cpu::gemm::pack::{Right, pack};
+use crate::exec::cpu::job::{At, Floats, Job, Scratch};
+use crate::exec::cpu::memory::Region;
+use crate::exec::cpu::pointwise::{Body, Tile};
+use crate::exec::cpu::vector::{add, sums_of_columns, vectorised};
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Windows};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::executor::SINGLE_STEP;
 use super::{GpuError, GpuExecutor};
+use crate::exec::timing::best_of;
 use crate::plan::{PlanId, STEPS_PER_SUBMIT, StepScalars};
-use crate::timing::best_of;
 
 /// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at
 /// least one.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::GpuError;
-use crate::caught::caught;
+use crate::exec::caught::caught;
 use crate::wgsl::{Capabilities, Target};
 
 /// The name of an adapter in configurations: variants that are fast on one may be slow on another.

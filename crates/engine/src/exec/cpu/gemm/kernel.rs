@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::cpu::memory::{Memory, Region};
+use crate::exec::cpu::memory::{Memory, Region};
 
 /// Vectors of a panel.
 const VECTORS: usize = 2;

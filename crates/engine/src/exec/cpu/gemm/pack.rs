@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::cpu::pointwise::rows_of_levels;
-use crate::cpu::vector::vectorised;
+use crate::exec::cpu::pointwise::rows_of_levels;
+use crate::exec::cpu::vector::vectorised;
 
 /// B, and how it lies.
 #[derive(Clone, Copy)]

@@ -1,11 +1,21 @@
 //! What training requires of an executor, and how the device that runs it is chosen.
 
+mod caught;
+pub mod cpu;
+pub mod gpu;
+pub mod oracle;
+pub mod profile;
+mod timing;
+
 use std::sync::Arc;
 
-use crate::cpu::Cpu;
-use crate::gpu::{self, AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
-use crate::oracle::{Oracle, Real};
 use crate::plan::{BufferId, PlanId, Program, StepMetrics, StepScalars, TensorId};
+use cpu::Cpu;
+use gpu::{AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
+use oracle::{Oracle, Real};
+
+pub use caught::{caught, panics_are_errors};
+pub use timing::best_of;
 
 /// Holds a program's tensors and runs its plans.
 pub trait Execute {

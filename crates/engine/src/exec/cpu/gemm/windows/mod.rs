@@ -8,10 +8,10 @@ mod overlapped;
 use std::ops::Range;
 
 use super::kernel::Shape;
-use crate::cpu::Builder;
-use crate::cpu::job::{At, Job};
-use crate::cpu::memory::Region;
-use crate::cpu::pointwise::rows_of_levels;
+use crate::exec::cpu::Builder;
+use crate::exec::cpu::job::{At, Job};
+use crate::exec::cpu::memory::Region;
+use crate::exec::cpu::pointwise::rows_of_levels;
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Orientation, Windows};
 use gradient::WeightGradient;

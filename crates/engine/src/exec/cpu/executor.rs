@@ -9,10 +9,10 @@ use super::Builder;
 use super::job::{At, Job, Scratch};
 use super::memory::Memory;
 use super::threads;
+use crate::exec::timing::best_of;
 use crate::plan::{
     BufferId, METRICS_PER_STEP, Op, PlanId, Program, STEPS_PER_SUBMIT, StepMetrics, StepPlan, StepScalars, TensorTable,
 };
-use crate::timing::best_of;
 
 /// Tasks of several jobs that run side by side.
 struct Group {

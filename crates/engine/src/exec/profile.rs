@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::executor::{Executor, OpenDevice};
-use crate::gpu::{AdapterKind, GpuError, GpuOptions};
+use crate::exec::gpu::{AdapterKind, GpuError, GpuOptions};
+use crate::exec::timing::best_of;
+use crate::exec::{Executor, OpenDevice};
 use crate::kernels::roof;
 use crate::plan::{Op, PlanError, PlanId, Program, STEPS_PER_SUBMIT, StepPlan, StepScalars, TensorTable};
-use crate::timing::best_of;
 
 /// Measured peak rates of a device.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]

@@ -82,13 +82,13 @@ impl<const INPUTS: usize, const RESULTS: usize, F: Elementwise<INPUTS, RESULTS>>
 macro_rules! each {
     ([$($x:expr),* $(,)?], [$($y:expr),* $(,)?], $f:path) => {{
         struct Of;
-        impl $crate::cpu::vector::Elementwise<{ [$(stringify!($x)),*].len() }, { [$(stringify!($y)),*].len() }> for Of {
+        impl $crate::exec::cpu::vector::Elementwise<{ [$(stringify!($x)),*].len() }, { [$(stringify!($y)),*].len() }> for Of {
             #[inline(always)]
             fn of(x: [f32; [$(stringify!($x)),*].len()]) -> [f32; [$(stringify!($y)),*].len()] {
                 $f(x)
             }
         }
-        pulp::Arch::new().dispatch($crate::cpu::vector::Each { x: [$($x),*], y: [$($y),*], f: std::marker::PhantomData::<Of> })
+        pulp::Arch::new().dispatch($crate::exec::cpu::vector::Each { x: [$($x),*], y: [$($y),*], f: std::marker::PhantomData::<Of> })
     }};
 }
 pub(super) use each;

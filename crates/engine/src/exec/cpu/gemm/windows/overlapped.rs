@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::{TILE, padded_cols};
-use crate::cpu::Builder;
-use crate::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
-use crate::cpu::gemm::pack::{Right, pack};
-use crate::cpu::job::{At, Job, Scratch};
-use crate::cpu::memory::Region;
-use crate::cpu::pointwise::{Body, Tile};
-use crate::cpu::vector::vectorised;
+use crate::exec::cpu::Builder;
+use crate::exec::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
+use crate::exec::cpu::gemm::pack::{Right, pack};
+use crate::exec::cpu::job::{At, Job, Scratch};
+use crate::exec::cpu::memory::Region;
+use crate::exec::cpu::pointwise::{Body, Tile};
+use crate::exec::cpu::vector::vectorised;
 use crate::plan::{Gemm, Op, Windows};
 
 /// Images that windows with few channels overlap to. First the whole product, with all taps side by side: vectors that one channel
