@@ -34,9 +34,6 @@ pub mod config;
 pub mod model;
 
 // Internals for the program, the tests and the benchmarks; they may change without notice.
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
 mod eigen;
 #[doc(hidden)]
 pub mod report;

@@ -3,10 +3,11 @@
 
 mod common;
 
+use wgvae::RunOptions;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::model::{Plan, Vae};
-use wgvae::train::Trainer;
+use wgvae::train::{DeviceOptions, Trainer, Tune};
 use wgvae_engine::exec::Executor;
 use wgvae_engine::exec::gpu::{Gpu, GpuExecutor, GpuOptions};
 use wgvae_engine::plan::{SUBMITS_IN_FLIGHT, StepScalars};
@@ -84,14 +85,16 @@ fn in_use() -> usize {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn a_long_run_does_not_grow() {
-    use clap::Parser;
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("run").display().to_string();
-    let model = ["--preset", "points", "--hidden", "4", "--latent", "1", "--batch", "4", "--clip", "1"];
-    let run = ["--data", "points:count=8000", "--steps", "40000", "--checkpoint-every", "400steps", "--tune", "off"];
-    let line = [&["wgvae", "train", "--out", &out], &model[..], &run].concat();
-    let cli = wgvae::cli::Cli::parse_from(line);
-    let training = std::thread::spawn(|| wgvae::cli::run(cli));
+    let data = Dataset::load("points:count=8000").unwrap();
+    let keys = "[model]\nhidden = [4]\nlatent = 1\n[train]\nbatch = 4\nsteps = 40000\nclip = 1.0";
+    let config = Config::resolve(Some("points"), None, keys.parse().unwrap()).unwrap();
+    let options = RunOptions {
+        device: DeviceOptions { tune: Tune::Off, ..DeviceOptions::default() },
+        checkpoint_every: "400steps".parse().unwrap(),
+        ..RunOptions::in_folder(folder.path().join("run"))
+    };
+    let training = std::thread::spawn(move || wgvae::train(config, data, &options, |_| {}));
     let mut samples = Vec::new();
     while !training.is_finished() {
         samples.push(in_use());

@@ -13,13 +13,11 @@ const MOST_BYTES: u64 = 4 << 20;
 pub type Figures = Map<String, Value>;
 
 /// The keys of the rows that figures are of, of the model's file, and of figures of other rows.
-#[cfg(feature = "cli")]
 const ROWS: [&str; 2] = ["of", "rows"];
 const OF_MODEL: &str = "model";
 const OTHERS: &str = "others";
 
 /// Which call of `eval` a figure is from; nothing where every call finds it.
-#[cfg(feature = "cli")]
 fn part(key: &str) -> &str {
     let starts = |with: &[&str]| with.iter().any(|start| key.starts_with(start));
     match key {
@@ -60,7 +58,6 @@ pub fn kept(run: &Files) -> Option<Figures> {
 }
 
 /// Figures as they are to be kept: with the model and the rows they are of, and what was found of the model before by other calls.
-#[cfg(feature = "cli")]
 pub fn joined(run: &Files, of: &str, found: Figures) -> Result<Figures, RunError> {
     let mut all = found;
     all.insert(ROWS[0].into(), of.into());

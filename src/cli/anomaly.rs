@@ -9,9 +9,9 @@ use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sample::of_class;
 use super::sheet::{Sheet, names_of, picture, put};
-use crate::apply::anomaly::{self, Expected, MOST_COMPARED, Scores, Usual};
-use crate::apply::{Run, RunError, statistics};
-use crate::run::png;
+use wgvae::apply::anomaly::{self, Expected, MOST_COMPARED, Scores, Usual};
+use wgvae::apply::{Run, RunError, statistics};
+use wgvae::run::png;
 use wgvae_data::{Cell, Rows, Shape, Split, Unseen, shown};
 
 #[derive(Debug, clap::Args)]
@@ -417,7 +417,7 @@ fn threshold(args: &Args, scores: &[f64], usual: Option<&Usual>) -> Option<f64> 
 }
 
 /// Marks the rows of the anomalous classes.
-fn marked(rows: &Rows, classes: &[String], run: &crate::apply::Run) -> Result<Vec<bool>, RunError> {
+fn marked(rows: &Rows, classes: &[String], run: &wgvae::apply::Run) -> Result<Vec<bool>, RunError> {
     let mut marked = vec![false; rows.split.rows];
     for class in classes {
         for row in of_class(rows, class, run)? {

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{FileFormat, Sheet, extension, is_folder, levels, make_folder_of, write_labels_beside};
-use crate::apply::{Run, RunError, draws, statistics};
+use wgvae::apply::{Run, RunError, draws, statistics};
 use wgvae_data::{Rows, Shape, write};
 
 /// Formats of the new examples.

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::run_args::{as_stdout, told};
 use super::sheet::put;
-use crate::apply::record::{Metrics, Record};
-use crate::apply::{Run, RunError, test_loss};
-use crate::report::compare::{RunMetrics, comparison};
-use crate::report::page::Headline;
-use crate::report::with_error;
-use crate::run;
+use wgvae::apply::record::{Metrics, Record};
+use wgvae::apply::{Run, RunError, test_loss};
+use wgvae::report::compare::{RunMetrics, comparison};
+use wgvae::report::page::Headline;
+use wgvae::report::with_error;
+use wgvae::run;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

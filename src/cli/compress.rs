@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::run_args::{RowsArgs, RunArgs, counting, place_in, told};
 use super::sheet::put;
-use crate::apply::compress::{self, Alphabet};
+use wgvae::apply::compress::{self, Alphabet};
 
 #[derive(Debug, clap::Args)]
 // What the processor computes is the same on many machines.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::config::Config;
+use wgvae::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

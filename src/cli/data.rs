@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::data_args::SourceArgs;
 use super::data_export;
-use crate::report;
+use wgvae::report;
 use wgvae_data::{Cell, DataError, Dataset, Form, Kind, Shape, Split, Values, list, shown, write};
 use wgvae_engine::plan::is_missing;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::run_args::RunArgs;
 use super::sheet::{Sheet, extension, picture, write_rows};
-use crate::apply::compress::RoundedCodes;
-use crate::apply::{Run, RunError};
+use wgvae::apply::compress::RoundedCodes;
+use wgvae::apply::{Run, RunError};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::run_args::{RunArgs, counting, place_in};
 use super::sheet::{Sheet, extension, is_folder, make_folder_of};
-use crate::apply::compress::{self, File, Unpacked};
-use crate::apply::{Run, RunError};
+use wgvae::apply::compress::{self, File, Unpacked};
+use wgvae::apply::{Run, RunError};
 use wgvae_data::disk;
 use wgvae_data::{Provenance, Shape, Split, Values, write};
 

@@ -4,16 +4,16 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::apply::restore::{Damage, Restorer};
-use crate::apply::{Applied, Run};
-use crate::config::Config;
-use crate::model::Vae;
-use crate::train::Speeds;
-use crate::train::{DeviceEvent, DeviceOptions, Opened};
+use wgvae::apply::restore::{Damage, Restorer};
+use wgvae::apply::{Applied, Run};
+use wgvae::config::Config;
+use wgvae::model::Vae;
+use wgvae::train::Speeds;
+use wgvae::train::{DeviceEvent, DeviceOptions, Opened};
 use wgvae_data::Split;
 use wgvae_engine::exec::{DeviceChoice, DeviceError, Selected, adapter_hint};
 
-pub use crate::train::Tune;
+pub use wgvae::train::Tune;
 
 #[derive(Debug, clap::Args)]
 pub struct AdapterArgs {

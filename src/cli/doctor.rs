@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Verdict;
-use crate::config::{Config, PRESETS};
-use crate::model::check_model;
-use crate::model::{DataSpec, Extent, TrainSpec};
+use wgvae::config::{Config, PRESETS};
+use wgvae::model::check_model;
+use wgvae::model::{DataSpec, Extent, TrainSpec};
 use wgvae_engine::conformance::cases;
 use wgvae_engine::conformance::{self, CaseError};
 use wgvae_engine::exec::gpu::{GpuOptions, Needs};

@@ -6,9 +6,9 @@ use std::path::Path;
 use super::encode::known_columns;
 use super::run_args::{DrawArgs, own_data};
 use super::sheet::Sheet;
-use crate::apply::quality::closeness::{Closeness, Distances};
-use crate::apply::quality::records::Records;
-use crate::apply::{Applied, Run, RunError, Shown, gaps};
+use wgvae::apply::quality::closeness::{Closeness, Distances};
+use wgvae::apply::quality::records::Records;
+use wgvae::apply::{Applied, Run, RunError, Shown, gaps};
 use wgvae_data::{Dataset, Identifier};
 
 /// What is known of rows that were drawn.

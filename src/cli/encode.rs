@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put, write_labels_beside};
-use crate::apply::compress::{MOST_BITS, RoundedCodes};
-use crate::apply::{Applied, Codes, Run, RunError, draws};
+use wgvae::apply::compress::{MOST_BITS, RoundedCodes};
+use wgvae::apply::{Applied, Codes, Run, RunError, draws};
 use wgvae_data::{Column, Identifier, Rows, Split};
 use wgvae_engine::plan::is_missing;
 

@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::quality;
 use super::run_args::{RowsArgs, RunArgs, counting, own_data, place_in, told};
 use super::sheet::put;
-use crate::apply::importance::{self, MeanLikelihood, Sampled};
-use crate::apply::mixture;
-use crate::apply::quality::Quality;
-use crate::apply::record::Record;
-use crate::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, evaluated, factors, test_loss};
-use crate::model::Objective;
-use crate::train::{EVALUATION, PAGE, is_training};
+use wgvae::apply::importance::{self, MeanLikelihood, Sampled};
+use wgvae::apply::mixture;
+use wgvae::apply::quality::Quality;
+use wgvae::apply::record::Record;
+use wgvae::apply::{Aggregate, Applied, Evaluation, FactorScores, Run, RunError, evaluated, factors, test_loss};
+use wgvae::model::Objective;
+use wgvae::train::{EVALUATION, PAGE, is_training};
 use wgvae_data::{Rows, Split};
 
 #[derive(Debug, clap::Args)]
@@ -253,7 +253,7 @@ fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
     let mut model = args.run.model(run, rows.split.rows)?;
     let to = run.files.path(PAGE);
     let train = data.train.some(mixture::MOST_ROWS, run.config.train.seed);
-    put(&to, crate::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
+    put(&to, wgvae::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
     Ok(to)
 }
 

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::run_args::{RowsArgs, RunArgs, told};
 use super::sheet::{Sheet, write_rows};
 use super::stdin;
-use crate::apply::factors::{self, Sweep};
-use crate::apply::{FactorScores, Run, statistics};
-use crate::report;
+use wgvae::apply::factors::{self, Sweep};
+use wgvae::apply::{FactorScores, Run, statistics};
+use wgvae::report;
 use wgvae_data::{Options, Provenance, Shape};
 
 /// Rows that a sweep starts from, the one that is shown among them.

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use toml::{Table, Value};
 
 use super::Cli;
-use crate::config::Config;
+use wgvae::config::Config;
 
 /// What an option is about. Options that are in none of the groups are those of the command itself.
 const GROUPS: [(&str, &[&str]); 7] = [

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, picture, write_rows};
-use crate::apply::{RunError, draws};
+use wgvae::apply::{RunError, draws};
 
 /// The path between two codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::device_args::{DeviceArgs, shown};
 use super::model_args::ModelArgs;
-use crate::config::{Config, ConfigError};
-use crate::model::{Plan, Vae};
+use wgvae::config::{Config, ConfigError};
+use wgvae::model::{Plan, Vae};
 use wgvae_engine::exec::{self, OpenDevice};
 use wgvae_engine::plan::Op;
 use wgvae_engine::wgsl::{self, Capabilities, GemmVariant, Target, TuningTable};

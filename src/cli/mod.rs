@@ -51,11 +51,11 @@ use std::io::Write;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 
-use crate::apply::RunError;
-use crate::config::ConfigError;
-use crate::run::Error;
-use crate::train::TrainError;
 pub use refused::{Typed, is_reader_gone};
+use wgvae::apply::RunError;
+use wgvae::config::ConfigError;
+use wgvae::run::Error;
+use wgvae::train::TrainError;
 use wgvae_data::DataError;
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;

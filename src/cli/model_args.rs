@@ -6,8 +6,8 @@ use toml::{Table, Value};
 
 use super::data_args::{self, DataArgs, name_of, one_of};
 use super::stdin;
-use crate::config::{BetaSchedule, Config, Optimizer, PriorKind, Schedule};
-use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
+use wgvae::config::{BetaSchedule, Config, Optimizer, PriorKind, Schedule};
+use wgvae::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 use wgvae_data::{DataError, Dataset};
 use wgvae_engine::plan::{Activation, Binarise};
 

@@ -5,8 +5,8 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::model_args::ModelArgs;
-use crate::config::Config;
-use crate::model::Vae;
+use wgvae::config::Config;
+use wgvae::model::Vae;
 use wgvae_engine::plan::{Access, FuseRule, Op, Program, StepPlan};
 
 /// The rules, for the end of the help text.
@@ -151,7 +151,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan = vae.program.plan(&args.which).ok_or_else(|| {
         let names: Vec<&str> = vae.program.plans.iter().map(|p| p.name.as_str()).collect();
         let which = &args.which;
-        crate::config::ConfigError::Value(format!("this model has no plan `{which}`; it has {}", names.join(", ")))
+        wgvae::config::ConfigError::Value(format!("this model has no plan `{which}`; it has {}", names.join(", ")))
     })?;
     let report = report(&vae.program, plan, config.kernels.fuse);
     let mut out = super::told::out();

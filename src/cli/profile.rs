@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
-use crate::config::{Config, ConfigError};
-use crate::model::{DataSpec, Plan, Vae};
-use crate::train::{SUBMIT_TIME, Trainer};
+use wgvae::config::{Config, ConfigError};
+use wgvae::model::{DataSpec, Plan, Vae};
+use wgvae::train::{SUBMIT_TIME, Trainer};
 use wgvae_engine::exec::gpu::{GpuError, HostTime};
 use wgvae_engine::exec::profile::{Roofs, op_seconds, roofs};
 use wgvae_engine::exec::{Device, Executor, Selected};

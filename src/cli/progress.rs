@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::device_args;
 use super::signals::Phase;
-use crate::config::RowSpec;
-use crate::run::model_line;
-use crate::train::{DeviceEvent, EpochReport, Event, Start};
+use wgvae::config::RowSpec;
+use wgvae::run::model_line;
+use wgvae::train::{DeviceEvent, EpochReport, Event, Start};
 
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::run_args::{RunArgs, counting, own_data};
-use crate::apply::quality::told_apart::ToldApart;
-use crate::apply::quality::{Comparison, Likeness, Quality, ROWS};
-use crate::apply::{Applied, Run};
+use wgvae::apply::quality::told_apart::ToldApart;
+use wgvae::apply::quality::{Comparison, Likeness, Quality, ROWS};
+use wgvae::apply::{Applied, Run};
 use wgvae_data::Split;
 
 /// Compares samples of a run's model with at most `most` test rows, and shows how far it is.

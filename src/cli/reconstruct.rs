@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, write_rows};
-use crate::report;
-use crate::run::pictured;
+use wgvae::report;
+use wgvae::run::pictured;
 use wgvae_data::Shape;
 
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::put;
-use crate::apply::mixture;
+use wgvae::apply::mixture;
 use wgvae_data::{Split, Values};
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut model = args.run.model(&run, rows.split.rows)?;
     let to = place_in(&run, args.to.as_deref(), "report.html")?;
-    put(&to, crate::run::page(&run, &rows, &train, &mut model)?.as_bytes())?;
+    put(&to, wgvae::run::page(&run, &rows, &train, &mut model)?.as_bytes())?;
     args.run.told(&[&to])
 }

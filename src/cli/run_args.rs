@@ -11,9 +11,9 @@ use super::device_args::AdapterArgs;
 use super::drawn;
 use super::sheet::Sheet;
 use super::stdin;
-use crate::apply::quality::closeness::Closeness;
-use crate::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
-use crate::train::is_training;
+use wgvae::apply::quality::closeness::Closeness;
+use wgvae::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
+use wgvae::train::is_training;
 use wgvae_data::disk::{System, Target, folder_of};
 use wgvae_data::{DataError, Dataset, Options, Provenance, Rows, Shape, Split};
 

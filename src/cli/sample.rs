@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{is_folder, levels, picture, write_rows};
-use crate::apply::{Applied, Codes, Run, RunError, draws, statistics};
-use crate::model::Labels;
+use wgvae::apply::{Applied, Codes, Run, RunError, draws, statistics};
+use wgvae::model::Labels;
 use wgvae_data::{Rows, Shape, list, write};
 
 #[derive(Debug, clap::Args)]

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::run_args::place_in;
-use crate::apply::{Applied, Run, RunError, Shown, units};
-use crate::report;
-use crate::run::png;
+use wgvae::apply::{Applied, Run, RunError, Shown, units};
+use wgvae::report;
+use wgvae::run::png;
 use wgvae_data::disk::Target;
 use wgvae_data::write::{self, Array, Block};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::help;
-use crate::apply::RunError;
+use wgvae::apply::RunError;
 use wgvae_data::disk;
 
 #[derive(Debug, clap::Args)]

@@ -9,9 +9,9 @@ use super::device_args::DeviceArgs;
 use super::model_args::ModelArgs;
 use super::progress::{Progress, Told};
 use super::signals;
-use crate::report::sparkline;
-use crate::run::{self, Place, Resume, RunOptions};
-use crate::train::{Event, Every, Summary};
+use wgvae::report::sparkline;
+use wgvae::run::{self, Place, Resume, RunOptions};
+use wgvae::train::{Event, Every, Summary};
 use wgvae_data::Dataset;
 use wgvae_data::quote::quoted;
 

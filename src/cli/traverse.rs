@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, picture, write_rows};
-use crate::apply::record::Metrics;
-use crate::apply::{RunError, draws, statistics};
-use crate::report;
+use wgvae::apply::record::Metrics;
+use wgvae::apply::{RunError, draws, statistics};
+use wgvae::report;
 use wgvae_data::Shape;
 
 #[derive(Debug, clap::Args)]

@@ -135,7 +135,7 @@ impl Config {
     }
 
     /// [`Config::resolve`] with sizes derived from the data set over the preset, and under the file and the flags.
-    pub(crate) fn resolve_sized(
+    pub fn resolve_sized(
         preset: Option<&str>,
         sized: Table,
         file: Option<&Path>,

@@ -226,7 +226,7 @@ impl Config {
 
     /// [`Config::data_spec`] for buffers of at most `most` bytes: training rows that do not fit are streamed through a
     /// ring of two halves, each holding the rows of several steps; test rows through a buffer of several batches.
-    pub(crate) fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
+    pub fn data_spec_within(&self, data: &Dataset, most: u64) -> DataSpec {
         let whole = Self::data_spec(data);
         let width = self.row_width(data.shape.len(), data.columns.as_ref());
         let held = |rows: usize, most: u64| self.rows_held(rows, width, whole.bytes, most);

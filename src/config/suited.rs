@@ -62,7 +62,7 @@ impl Config {
 
     /// The preset that suits this data: `points` for 2-D points, `photo` for photographs in colour of a size that it takes, `dense`
     /// for other images of levels, `table` for other numbers.
-    pub(crate) fn suited_preset(data: &Dataset) -> &'static str {
+    pub fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
             Shape::Image { height, width, .. }
@@ -76,8 +76,7 @@ impl Config {
     }
 
     /// What to say of the preset that was chosen for this data, where another has its merits.
-    #[cfg(feature = "cli")]
-    pub(crate) fn about_suited(data: &Dataset) -> Option<&'static str> {
+    pub fn about_suited(data: &Dataset) -> Option<&'static str> {
         match Self::suited_preset(data) {
             "photo" => Some(
                 "these are photographs in colour, so the preset photo was chosen: it takes minutes without a GPU, and --preset dense is \
@@ -94,7 +93,7 @@ impl Config {
     /// Sizes that depend on the data. The preset `table` gets wide layers, as many latent dimensions as columns up to a dozen, small
     /// batches for small tables, about 5,000 steps, and a beta that rises in the first of them. The other presets get more epochs where
     /// theirs would be fewer than 1,500 steps.
-    pub(crate) fn suited_sizes(preset: &str, data: &Dataset) -> Table {
+    pub fn suited_sizes(preset: &str, data: &Dataset) -> Table {
         let rows = data.train.rows;
         if rows == 0 {
             return Table::new();

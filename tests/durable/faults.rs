@@ -11,11 +11,12 @@ use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae::run::{self, Resume, RunOptions};
 use wgvae::train::{
-    Checkpoint, Description, DeviceOptions, Event, Identity, Opened, RunFolder, Trainer, Tune, fingerprint,
+    Checkpoint, Description, DeviceOptions, Event, Identity, Opened, RunFolder, TrainError, Trainer, Tune, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
+use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::exec::oracle::Oracle;
-use wgvae_engine::exec::{Device, DeviceChoice, Executor};
+use wgvae_engine::exec::{Device, DeviceChoice, DeviceError, Executor};
 
 use crate::common;
 use crate::folder::copy;
@@ -173,9 +174,14 @@ fn child_that_loses_its_device() {
     });
     println!("steps counted: {counted}");
     if let Err(error) = outcome {
-        let error = anyhow::Error::from(run::Error::from(error));
-        eprintln!("wgvae: {error:#}");
-        std::process::exit(wgvae::cli::exit_code(&error).into());
+        let is_lost = match &error {
+            TrainError::Device(error) | TrainError::Failed { error, .. } => {
+                matches!(error, DeviceError::Gpu(GpuError::Lost(_)))
+            }
+            _ => false,
+        };
+        eprintln!("wgvae: {}", run::Error::from(error));
+        std::process::exit(if is_lost { 6 } else { 1 });
     }
 }
 

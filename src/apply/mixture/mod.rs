@@ -16,7 +16,7 @@ use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
-pub(crate) const MOST_ROWS: usize = 30_000;
+pub const MOST_ROWS: usize = 30_000;
 const MOST_BYTES: usize = 64 << 20;
 
 /// A mixture of `K` normal distributions of codes.
