@@ -23,13 +23,13 @@
 const HALF_LN_2PI: f32 = 0.9189385332;
 const LN_2: f32 = 0.69314718;
 const HALF_LN_PI: f32 = 0.57236494;
-const LOG_SIGMA_LEAST: f32 = -7.0;
-const LOG_SCALE_MOST: f32 = 2.0;
+const MIN_LOG_SIGMA: f32 = -7.0;
+const MAX_LOG_SCALE: f32 = 2.0;
 const HALF_LEVEL: f32 = 0.0019607843;
-const LOG_FREEDOM_MOST: f32 = 6.9077554;
-const LOG_FAILURES_LEAST: f32 = -5.0;
-const LOG_FAILURES_MOST: f32 = 10.0;
-const LOG_COUNT_MOST: f32 = 20.0;
+const MAX_LOG_FREEDOM: f32 = 6.9077554;
+const MIN_LOG_FAILURES: f32 = -5.0;
+const MAX_LOG_FAILURES: f32 = 10.0;
+const MAX_LOG_COUNT: f32 = 20.0;
 
 const YES_NO: f32 = 1.0;
 const CATEGORY: f32 = 2.0;
@@ -53,27 +53,27 @@ fn inward(slope: f32, value: f32, least: f32, most: f32) -> f32 {
 }
 
 fn gaussian_learned(mean: f32, x: f32, log_sigma: f32) -> vec3<f32> {
-    let kept = max(log_sigma, LOG_SIGMA_LEAST);
+    let kept = max(log_sigma, MIN_LOG_SIGMA);
     let inv_var = exp(-2.0 * kept);
     let error = mean - x;
     let square = inv_var * error * error;
-    let slope = inward(1.0 - square, log_sigma, LOG_SIGMA_LEAST, 3e38);
+    let slope = inward(1.0 - square, log_sigma, MIN_LOG_SIGMA, 3e38);
     return vec3<f32>(0.5 * square + kept + HALF_LN_2PI, inv_var * error, slope);
 }
 
 fn laplace(location: f32, x: f32, log_scale: f32) -> vec3<f32> {
-    let kept = max(log_scale, LOG_SIGMA_LEAST);
+    let kept = max(log_scale, MIN_LOG_SIGMA);
     let inv_scale = exp(-kept);
     let error = location - x;
     let far = abs(error) * inv_scale;
-    let slope = inward(1.0 - far, log_scale, LOG_SIGMA_LEAST, 3e38);
+    let slope = inward(1.0 - far, log_scale, MIN_LOG_SIGMA, 3e38);
     return vec3<f32>(far + kept + LN_2, sign(error) * inv_scale, slope);
 }
 
 fn student_t(location: f32, x: f32, log_scale: f32, log_freedom: f32) -> vec4<f32> {
-    let kept = max(log_scale, LOG_SIGMA_LEAST);
+    let kept = max(log_scale, MIN_LOG_SIGMA);
     let inv_scale = exp(-kept);
-    let log_nu = clamp(log_freedom, 0.0, LOG_FREEDOM_MOST);
+    let log_nu = clamp(log_freedom, 0.0, MAX_LOG_FREEDOM);
     let nu = exp(log_nu);
     let t = (location - x) * inv_scale;
     let s = t * t / nu;
@@ -82,14 +82,14 @@ fn student_t(location: f32, x: f32, log_scale: f32, log_freedom: f32) -> vec4<f3
     let share = s / (1.0 + s);
     let loss = 0.5 * (nu + 1.0) * spread + (0.5 * log_nu - ratio.x) + (kept + HALF_LN_PI);
     let by_output = (nu + 1.0) * t / (nu * (1.0 + s)) * inv_scale;
-    let by_scale = inward(1.0 - (nu + 1.0) * share, log_scale, LOG_SIGMA_LEAST, 3e38);
+    let by_scale = inward(1.0 - (nu + 1.0) * share, log_scale, MIN_LOG_SIGMA, 3e38);
     // What cancels where there is much freedom is taken first.
     let by_freedom = 0.5 * (nu * (spread - share - ratio.y) + (1.0 - share));
-    return vec4<f32>(loss, by_output, by_scale, inward(by_freedom, log_freedom, 0.0, LOG_FREEDOM_MOST));
+    return vec4<f32>(loss, by_output, by_scale, inward(by_freedom, log_freedom, 0.0, MAX_LOG_FREEDOM));
 }
 
 fn logistic(location: f32, x: f32, log_scale: f32) -> vec3<f32> {
-    let inv_scale = exp(-clamp(log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST));
+    let inv_scale = exp(-clamp(log_scale, MIN_LOG_SIGMA, MAX_LOG_SCALE));
     let w = HALF_LEVEL * inv_scale;
     let u = (x - location) * inv_scale;
     var loss = 0.0;
@@ -114,7 +114,7 @@ fn logistic(location: f32, x: f32, log_scale: f32) -> vec3<f32> {
         loss -= log(inside);
         by_scale += 2.0 * w * (1.0 - inside) / inside;
     }
-    return vec3<f32>(loss, by_location * inv_scale, inward(by_scale, log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST));
+    return vec3<f32>(loss, by_location * inv_scale, inward(by_scale, log_scale, MIN_LOG_SIGMA, MAX_LOG_SCALE));
 }
 
 // softplus(u) - u sigmoid(u): the entropy of the probability sigmoid(u).
@@ -125,7 +125,7 @@ fn share_entropy(u: f32) -> f32 {
 
 // What lies beyond 0 or 1 counts as 0 or 1.
 fn logistic_mean(location: f32, log_scale: f32) -> vec3<f32> {
-    let kept = clamp(log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST);
+    let kept = clamp(log_scale, MIN_LOG_SIGMA, MAX_LOG_SCALE);
     let scale = exp(kept);
     let inv_scale = exp(-kept);
     let a = location * inv_scale;
@@ -161,7 +161,7 @@ fn log_width(w: f32) -> vec2<f32> {
 }
 
 fn interval(location: f32, x: f32, log_scale: f32, half: f32) -> vec3<f32> {
-    let kept = clamp(log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST);
+    let kept = clamp(log_scale, MIN_LOG_SIGMA, MAX_LOG_SCALE);
     let inv_scale = exp(-kept);
     let w = half * inv_scale;
     let u = (x - location) * inv_scale;
@@ -169,7 +169,7 @@ fn interval(location: f32, x: f32, log_scale: f32, half: f32) -> vec3<f32> {
     let under = sigmoid(u - w);
     let width = log_width(w);
     let loss = softplus(-u - w) + softplus(u - w) + width.x + kept;
-    let slope = inward(1.0 - u * (under - over) + w * (under + over) - width.y, log_scale, LOG_SIGMA_LEAST, LOG_SCALE_MOST);
+    let slope = inward(1.0 - u * (under - over) + w * (under + over) - width.y, log_scale, MIN_LOG_SIGMA, MAX_LOG_SCALE);
     return select(vec3<f32>(loss, (over - under) * inv_scale, slope), vec3<f32>(0.0), is_missing(x));
 }
 
@@ -252,8 +252,8 @@ fn log_gap(t: f32, one_plus: f32) -> f32 {
 // the terms of its formula are k ln k and cancel.
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> vec3<f32> {
     let k = count_of(shift + x);
-    let mean = exp(clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST));
-    let r = exp(clamp(dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
+    let mean = exp(clamp(shift + output, -MAX_LOG_COUNT, MAX_LOG_COUNT));
+    let r = exp(clamp(dispersion, MIN_LOG_FAILURES, MAX_LOG_FAILURES));
     let both = r + k;
     let expected = r + mean;
     let apart = (mean - k) / expected;
@@ -266,7 +266,7 @@ fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> vec3<f32> {
         loss = r * of_failure + k * of_count + around;
     }
     let slope = r * (of_failure - left.y);
-    return vec3<f32>(loss, r * apart, inward(slope, dispersion, LOG_FAILURES_LEAST, LOG_FAILURES_MOST));
+    return vec3<f32>(loss, r * apart, inward(slope, dispersion, MIN_LOG_FAILURES, MAX_LOG_FAILURES));
 }
 
 // Beside a number stands half of the width of its interval, beside a count the shift.
@@ -278,7 +278,7 @@ fn column_or_count(output: f32, x: f32, dispersion: f32, beside: f32, kind: f32)
 // In the units of the values, which are logarithms of one more than the count, less their mean.
 fn column_or_count_mean(output: f32, kind: f32, shift: f32) -> f32 {
     if kind == COUNT {
-        let log_mean = clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST);
+        let log_mean = clamp(shift + output, -MAX_LOG_COUNT, MAX_LOG_COUNT);
         return log1p_positive(exp(log_mean)) - shift;
     }
     return column_mean(output, kind);
@@ -299,6 +299,6 @@ fn zero_inflated(log_mean: f32, log_count: f32, logit: f32, dispersion: f32) -> 
 }
 
 fn zero_inflated_mean(output: f32, logit: f32, shift: f32) -> f32 {
-    let log_mean = clamp(shift + output, -LOG_COUNT_MOST, LOG_COUNT_MOST);
+    let log_mean = clamp(shift + output, -MAX_LOG_COUNT, MAX_LOG_COUNT);
     return log1p_positive(sigmoid(-logit) * exp(log_mean)) - shift;
 }

@@ -11,7 +11,7 @@
 // Each invocation updates ELEMENTS times four elements.
 //
 //   multiplier  what the KL is weighed by, so that it stays at or under limit: metrics[slot].z is the step's mean KL,
-//               m = clamp(m exp(RATE clamp(KL / limit - 1, -1, 1)), LEAST, MOST)
+//               m = clamp(m exp(RATE clamp(KL / limit - 1, -1, 1)), MIN, MAX)
 
 override WG: u32 = 64u;
 override ELEMENTS: u32 = 1u;
@@ -40,8 +40,8 @@ struct Params {
 
 const SMALLEST_MOMENT: f32 = 1e-36;
 const MULTIPLIER_RATE: f32 = 0.05;
-const MULTIPLIER_LEAST: f32 = 1e-3;
-const MULTIPLIER_MOST: f32 = 1e6;
+const MIN_MULTIPLIER: f32 = 1e-3;
+const MAX_MULTIPLIER: f32 = 1e6;
 
 fn flushed(moment: vec4<f32>) -> vec4<f32> {
     return select(moment, vec4<f32>(0.0), abs(moment) < vec4<f32>(SMALLEST_MOMENT));
@@ -100,6 +100,6 @@ fn multiplier(@builtin(local_invocation_index) lane: u32) {
     if lane == 0u {
         let excess = clamp(metrics[step.slot * 4u + 2u] / params.limit - 1.0, -1.0, 1.0);
         let grown = multiplier_value[0] * exp(MULTIPLIER_RATE * excess);
-        multiplier_value[0] = clamp(grown, MULTIPLIER_LEAST, MULTIPLIER_MOST);
+        multiplier_value[0] = clamp(grown, MIN_MULTIPLIER, MAX_MULTIPLIER);
     }
 }

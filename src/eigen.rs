@@ -1,7 +1,7 @@
 //! Eigenvalues and eigenvectors of symmetric matrices.
 
 /// Largest number of Jacobi sweeps. Iteration stops when a sweep changes nothing, which was always earlier.
-const MOST_SWEEPS: usize = 60;
+const MAX_SWEEPS: usize = 60;
 
 /// Jacobi eigenvalue algorithm: leaves the eigenvalues on the diagonal and returns the eigenvectors as columns.
 pub fn diagonalise(matrix: &mut [f64], dims: usize) -> Vec<f64> {
@@ -9,7 +9,7 @@ pub fn diagonalise(matrix: &mut [f64], dims: usize) -> Vec<f64> {
     (0..dims).for_each(|i| vectors[i * dims + i] = 1.0);
     let size = matrix.iter().map(|v| v * v).sum::<f64>().sqrt();
     let negligible = size / dims as f64 * 1e-14;
-    for _ in 0..MOST_SWEEPS {
+    for _ in 0..MAX_SWEEPS {
         let mut is_done = true;
         for p in 0..dims {
             for q in p + 1..dims {

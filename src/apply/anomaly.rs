@@ -9,7 +9,7 @@ use wgvae_engine::plan::is_missing;
 /// Regions of an image along each side.
 const REGIONS: usize = 4;
 /// The most training rows that rows are compared with: enough for quantiles of 0.999.
-pub const MOST_COMPARED: usize = 2000;
+pub const MAX_COMPARED: usize = 2000;
 /// Deviations above the median of the training rows' scores from which on a row is anomalous, if nothing else is said
 /// (Iglewicz and Hoaglin, 1993).
 const FAR: f64 = 3.5;

@@ -12,7 +12,7 @@ use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, Va
 use wgvae_data::normal_quantile;
 use wgvae_engine::exec::oracle;
 use wgvae_engine::plan::{
-    ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST, Loss, ParamTable,
+    ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, Loss, MIN_LOG_SIGMA, ParamTable,
     is_missing,
 };
 
@@ -41,7 +41,7 @@ impl Shown {
 }
 
 /// The probabilities of extra zeros are kept below this, so that there is a count that the mean is of.
-const MOST_ZEROS: f64 = 1.0 - 1e-6;
+const MAX_ZEROS: f64 = 1.0 - 1e-6;
 
 /// The likelihood of a trained model.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl Distribution {
 
     /// The standard deviation of a number that is normal; of others, the scale.
     pub fn sigma(&self, value: usize, parameters: Parameters) -> f64 {
-        let log_scale = self.dispersion(value, parameters).max(LOG_SIGMA_LEAST.into());
+        let log_scale = self.dispersion(value, parameters).max(MIN_LOG_SIGMA.into());
         let most = if self.likelihood == Likelihood::Columns { LOG_SCALE_RANGE.1.into() } else { f64::MAX };
         // The same on every machine.
         libm::exp(log_scale.min(most))
@@ -190,7 +190,7 @@ impl Distribution {
 
     /// The probability of an extra zero.
     fn zeros(&self, parameters: Parameters) -> f64 {
-        if self.likelihood == Likelihood::ZeroInflated { f64::from(parameters[0]).min(MOST_ZEROS) } else { 0.0 }
+        if self.likelihood == Likelihood::ZeroInflated { f64::from(parameters[0]).min(MAX_ZEROS) } else { 0.0 }
     }
 
     /// The values of each category.

@@ -7,7 +7,7 @@ use super::RunError;
 use crate::train::{EVALUATION, Files, MODEL};
 
 /// The most bytes that are read of what was kept.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// Figures by their names.
 pub type Figures = Map<String, Value>;
@@ -51,7 +51,7 @@ fn model(files: &Files) -> Result<Value, RunError> {
 
 /// What is kept of a run, if it is of the model as it is now.
 pub fn kept(run: &Files) -> Option<Figures> {
-    let text = run.read(EVALUATION, MOST_BYTES).ok()?;
+    let text = run.read(EVALUATION, MAX_BYTES).ok()?;
     let figures: Figures = serde_json::from_slice(&text).ok()?;
     let now = model(run).ok()?;
     (figures.get(OF_MODEL) == Some(&now)).then_some(figures)

@@ -9,7 +9,7 @@ use wgvae_data::{Columns, Split};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Training rows whose gaps are taken over, at most.
-const MOST_ROWS: usize = 4096;
+const MAX_ROWS: usize = 4096;
 /// Drawn rows that gaps are given to at a time.
 const BLOCK: usize = 4096;
 /// The stream of the seed that chooses training rows for the first block.
@@ -27,7 +27,7 @@ pub fn leave(
     seed: u64,
 ) -> Result<(), RunError> {
     let (width, latent) = (columns.width(), model.latent());
-    let some = train.some(MOST_ROWS, seed);
+    let some = train.some(MAX_ROWS, seed);
     let rows = some.numbers(0..some.rows, width);
     let spans = columns.spans();
     let gaps: Vec<Vec<usize>> = rows

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Run, RunError};
 use crate::train::{
-    Diagnosis, EpochReport, Files, METRICS, MOST_OF_LINE, MOST_OF_RECORD, MetricsLine, RECORD, StepReport, Summary,
+    Diagnosis, EpochReport, Files, MAX_LINE, MAX_RECORD, METRICS, MetricsLine, RECORD, StepReport, Summary,
 };
 use wgvae_engine::exec::Device;
 
@@ -59,7 +59,7 @@ impl Record {
 
     fn read(files: &Files) -> Result<Self, RunError> {
         let damaged = |reason: String| RunError::Damaged { path: files.path(RECORD), reason };
-        let text = files.read(RECORD, MOST_OF_RECORD).map_err(|e| damaged(e.to_string()))?;
+        let text = files.read(RECORD, MAX_RECORD).map_err(|e| damaged(e.to_string()))?;
         serde_json::from_slice(&text).map_err(|e| damaged(e.to_string()))
     }
 }
@@ -83,7 +83,7 @@ impl Metrics {
         let path = run.files.path(METRICS);
         let mut metrics = Self::default();
         let damaged = |reason: String| RunError::Damaged { path: path.clone(), reason };
-        let lines = run.files.lines(METRICS, MOST_OF_LINE).map_err(|e| damaged(e.to_string()))?;
+        let lines = run.files.lines(METRICS, MAX_LINE).map_err(|e| damaged(e.to_string()))?;
         for (number, line) in (1_u64..).zip(lines) {
             let line = line.map_err(|e| damaged(format!("line {number}: {e}")))?;
             match serde_json::from_slice(&line) {

@@ -47,12 +47,12 @@ const AVERAGED: Draws = Draws { chains: 2, of_each: 20, burn_in: 40, steps: 120 
 /// Steps of a chain that a completion is the end of.
 const CHAIN_STEPS: usize = 240;
 /// The most rows that the weight of what is seen is fitted to, and rows' worth of all values in that of each.
-const MOST_FITTED: usize = 256;
+const MAX_FITTED: usize = 256;
 const FEW_ROWS: f64 = 10.0;
 /// What is shown of rows `(N, D)`, and draws of their codes.
 type Explained = (Vec<f32>, Vec<Vec<f32>>);
 /// The smallest residual variance: a value that is always the same says nothing of the noise.
-const LEAST_VARIANCE: f32 = 1e-6;
+const MIN_VARIANCE: f32 = 1e-6;
 
 impl Damage {
     fn seen(self, likelihood: Likelihood) -> Seen {
@@ -129,7 +129,7 @@ impl Restorer {
     /// of a code that was inferred from noise is further off than a reconstruction, and noise on levels is cut off at 0 and 1.
     fn fitted_shares(&mut self, usual: &Split, noise: f32) -> Result<Vec<f32>, RunError> {
         let width = self.model.width();
-        let usual = usual.some(MOST_FITTED, 0);
+        let usual = usual.some(MAX_FITTED, 0);
         let rows = usual.rows;
         let whole = usual.numbers(0..rows, width);
         let level = |v: f32| if self.bytes { v.clamp(0.0, 1.0) } else { v };
@@ -400,7 +400,7 @@ fn residual_variances(model: &mut Applied, rows: &Split) -> Result<Vec<f32>, Run
             *count += 1.0;
         }
     })?;
-    Ok(sums.into_iter().map(|(sum, count)| ((sum / count.max(1.0)) as f32).max(LEAST_VARIANCE)).collect())
+    Ok(sums.into_iter().map(|(sum, count)| ((sum / count.max(1.0)) as f32).max(MIN_VARIANCE)).collect())
 }
 
 /// Marks values as missing.

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use crate::config::{Config, ConfigError, MOST_BYTES};
+use crate::config::{Config, ConfigError, MAX_BYTES};
 use crate::model::Objective;
 use crate::train::{
-    CODES, CONFIG, Checkpoint, DATA, EVALUATION, FileRecord, Files, Identity, LoadError, METRICS, MODEL, MOST_OF_DATA,
+    CODES, CONFIG, Checkpoint, DATA, EVALUATION, FileRecord, Files, Identity, LoadError, MAX_DATA, METRICS, MODEL,
     PAGE, RECORD, checkpoints,
 };
 use wgvae_data::{Columns, DataError, Description, Options, Provenance, Rows, Split, Table, list};
@@ -104,9 +104,9 @@ impl Run {
             reason: "it is not the record of a run".into(),
         })?;
         // A file that was cut at the end of a line would be filled up with defaults.
-        let config = checked(&files, CONFIG, MOST_BYTES, &identity.config)?;
+        let config = checked(&files, CONFIG, MAX_BYTES, &identity.config)?;
         let config = Config::resolve_text(&files.path(CONFIG).display().to_string(), &config)?;
-        let text = checked(&files, DATA, MOST_OF_DATA, &identity.data)?;
+        let text = checked(&files, DATA, MAX_DATA, &identity.data)?;
         let damaged = |e: serde_json::Error| RunError::Damaged { path: files.path(DATA), reason: e.to_string() };
         let data = serde_json::from_str(&text).map_err(damaged)?;
         Ok(Self { files, config, data })

@@ -9,7 +9,7 @@ use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sample::of_class;
 use super::sheet::{Sheet, names_of, picture, put};
-use wgvae::apply::anomaly::{self, Expected, MOST_COMPARED, Scores, Usual};
+use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, Usual};
 use wgvae::apply::{Run, RunError, statistics};
 use wgvae::run::png;
 use wgvae_data::{Cell, Rows, Shape, Split, Unseen, shown};
@@ -262,7 +262,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.quantile.is_some_and(|quantile| !(quantile > 0.0 && quantile < 1.0)) {
         return Err(RunError::Unfit("--quantile must be above 0 and below 1, such as 0.99".into()).into());
     }
-    let (mut rows, usual) = args.rows.rows_and_usual(&run, MOST_COMPARED)?;
+    let (mut rows, usual) = args.rows.rows_and_usual(&run, MAX_COMPARED)?;
     let (trained, numbers) = trained(&run, &mut rows, args)?;
     let marked = match args.anomalous.is_empty() {
         true => None,

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let picture = picture(run.data.shape, &shown.means, &shown.means, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {
-        let kept = wgvae_data::others(&args.latents, LATENTS, MOST_KEPT).unwrap_or_default();
+        let kept = wgvae_data::others(&args.latents, LATENTS, MAX_KEPT).unwrap_or_default();
         kept.into_iter().fold(Sheet::of_means(&run, &model, shown), |sheet, (name, words)| sheet.with(&name, words))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The most columns beside the codes that stay with the rows.
-const MOST_KEPT: usize = 8;
+const MAX_KEPT: usize = 8;
 
 /// The columns that hold codes start with one of these.
 const LATENTS: &[&str] = &["mu", "z"];
@@ -76,7 +76,7 @@ fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
 }
 
 /// The most bytes that are read of a file of codes of few bits.
-const MOST_BYTES: u64 = 4 << 30;
+const MAX_BYTES: u64 = 4 << 30;
 
 /// Codes of few bits, if the file has them.
 fn packed(path: &Path) -> Result<Option<RoundedCodes>, RunError> {
@@ -84,7 +84,7 @@ fn packed(path: &Path) -> Result<Option<RoundedCodes>, RunError> {
         return Ok(None);
     }
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
-    RoundedCodes::of_bytes(&wgvae_data::content(path, MOST_BYTES)?).map(Some).map_err(damaged)
+    RoundedCodes::of_bytes(&wgvae_data::content(path, MAX_BYTES)?).map(Some).map_err(damaged)
 }
 
 /// Reads `(N, Z)` codes: the columns `mu_*` where the file has any of them, else `z_*`, else all columns.

@@ -25,20 +25,20 @@ pub struct Args {
 }
 
 /// The most bytes that are read from stdin, which may never end; of a file four times as many.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 
 fn read(path: &Path) -> Result<File, RunError> {
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
     let content = match path == Path::new("-") {
         true => {
             let mut content = Vec::new();
-            let mut stdin = std::io::stdin().lock().take(MOST_BYTES + 1);
+            let mut stdin = std::io::stdin().lock().take(MAX_BYTES + 1);
             stdin.read_to_end(&mut content).map_err(|error| damaged(error.to_string()))?;
             content
         }
-        false => wgvae_data::content(path, 4 * MOST_BYTES)?,
+        false => wgvae_data::content(path, 4 * MAX_BYTES)?,
     };
-    if path == Path::new("-") && content.len() as u64 > MOST_BYTES {
+    if path == Path::new("-") && content.len() as u64 > MAX_BYTES {
         return Err(damaged("stdin has more than 1 GiB: write it into a file first".into()));
     }
     File::of_bytes(&content).map_err(damaged)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put, write_labels_beside};
-use wgvae::apply::compress::{MOST_BITS, RoundedCodes};
+use wgvae::apply::compress::{MAX_BITS, RoundedCodes};
 use wgvae::apply::{Applied, Codes, Run, RunError, draws};
 use wgvae_data::{Column, Identifier, Rows, Split};
 use wgvae_engine::plan::is_missing;
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
     /// Round the means to this many bits each: to places that are equally probable under the prior; from 1 to 12. A .wgc file has nothing else
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_BITS)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_BITS)))]
     bits: Option<u32>,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value = "0")]

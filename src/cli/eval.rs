@@ -252,7 +252,7 @@ fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
     let rows = run.tell(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
     let mut model = args.run.model(run, rows.split.rows)?;
     let to = run.files.path(PAGE);
-    let train = data.train.some(mixture::MOST_ROWS, run.config.train.seed);
+    let train = data.train.some(mixture::MAX_ROWS, run.config.train.seed);
     put(&to, wgvae::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
     Ok(to)
 }

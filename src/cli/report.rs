@@ -24,7 +24,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let none = || Split::of(0, Values::Floats(Vec::new()));
     let (rows, train) = match run.data.columns {
         Some(_) => {
-            let (rows, usual) = args.rows.rows_and_usual(&run, mixture::MOST_ROWS)?;
+            let (rows, usual) = args.rows.rows_and_usual(&run, mixture::MAX_ROWS)?;
             (rows, usual.map_or_else(|_| none(), |usual| usual.split))
         }
         None => (args.rows.rows(&run)?, none()),

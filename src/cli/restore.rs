@@ -20,7 +20,7 @@ use wgvae_engine::plan::{MISSING, is_missing};
 /// The share of a table's cells that is hidden to measure how well they are restored.
 const HIDDEN: f64 = 0.2;
 /// The most training rows that say how far off reconstructions are.
-const MOST_COMPARED: usize = 2000;
+const MAX_COMPARED: usize = 2000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let gone = gone(args, &run)?;
     let (mut rows, usual) = match damage {
         Damage::Noise(_) => {
-            let (rows, usual) = args.rows.rows_and_usual(&run, MOST_COMPARED)?;
+            let (rows, usual) = args.rows.rows_and_usual(&run, MAX_COMPARED)?;
             match usual {
                 Ok(usual) => (rows, Some(usual)),
                 // What a table's columns leave open they know themselves.

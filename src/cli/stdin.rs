@@ -12,7 +12,7 @@ use wgvae_data::disk;
 pub const NAME: &str = "-";
 
 /// The most bytes that are read.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 
 /// The file, as a source. Only its owner can read the folder that it is in.
 static SPOOL: OnceLock<String> = OnceLock::new();
@@ -44,7 +44,7 @@ pub fn spooled(source: &str) -> Result<&str, DataError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(&folder).map_err(written)?;
     let _ = SPOOL.set(file.into());
-    spool(stdin.lock(), Path::new(file), MOST_BYTES)?;
+    spool(stdin.lock(), Path::new(file), MAX_BYTES)?;
     Ok(place(source))
 }
 

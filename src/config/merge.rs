@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, MOST_BYTES, PRESETS};
+use super::{Config, ConfigError, MAX_BYTES, PRESETS};
 use wgvae_data::disk;
 
 /// Sets every key of `over` in `base`, section by section.
@@ -141,7 +141,7 @@ impl Config {
         file: Option<&Path>,
         flags: Table,
     ) -> Result<Self, ConfigError> {
-        let read = |path: &Path| match disk::read_text(path, MOST_BYTES) {
+        let read = |path: &Path| match disk::read_text(path, MAX_BYTES) {
             Ok(text) => Ok((path.display().to_string(), text)),
             Err(error) => Err(ConfigError::Read { path: path.to_path_buf(), source: error.into() }),
         };

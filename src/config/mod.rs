@@ -62,7 +62,7 @@ pub enum ConfigError {
 }
 
 /// The longest configuration: its parser takes some hundred times as much memory.
-pub const MOST_BYTES: u64 = 256 << 10;
+pub const MAX_BYTES: u64 = 256 << 10;
 
 fn preset_names() -> String {
     let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
@@ -73,10 +73,10 @@ impl Config {
     /// The configuration as TOML.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         let text = toml::to_string(self).map_err(|e| ConfigError::Value(e.to_string()))?;
-        match text.len() as u64 > MOST_BYTES {
+        match text.len() as u64 > MAX_BYTES {
             // It could not be read again.
             true => Err(ConfigError::Value(format!(
-                "the configuration has {} bytes, and no more than {MOST_BYTES} can be read again: name fewer columns or layers",
+                "the configuration has {} bytes, and no more than {MAX_BYTES} can be read again: name fewer columns or layers",
                 text.len()
             ))),
             false => Ok(text),

@@ -8,9 +8,9 @@ use super::{Config, ConfigError};
 use wgvae_data::{Columns, Dataset, Shape, Values, spread};
 
 /// Steps of a run at least, where nobody says how long it is: 1,600 images for ten epochs would be 125.
-const LEAST_STEPS: usize = 1500;
+const MIN_STEPS: usize = 1500;
 /// Epochs at most, where data is very small.
-const MOST_EPOCHS: usize = 2000;
+const MAX_EPOCHS: usize = 2000;
 
 /// Units of each layer of the preset `table`, and its latent dimensions at most.
 const TABLE_WIDTH: usize = 256;
@@ -102,14 +102,14 @@ impl Config {
         if preset != "table" {
             // An unknown preset is refused elsewhere.
             let Ok(Self { train, .. }) = Self::preset(preset) else { return Table::new() };
-            let least = epochs_for(LEAST_STEPS, train.batch.min(rows)).min(MOST_EPOCHS);
+            let least = epochs_for(MIN_STEPS, train.batch.min(rows)).min(MAX_EPOCHS);
             let epochs = Value::Integer(train.epochs.max(least) as i64);
             let train = Table::from_iter([("epochs".to_string(), epochs)]);
             return Table::from_iter([("train".to_string(), Value::Table(train))]);
         }
         let columns = data.columns.as_ref().map_or(data.shape.len(), Columns::len);
         let batch = if rows < 2000 { 32 } else { 128 }.min(rows);
-        let epochs = epochs_for(TABLE_STEPS, batch).clamp(10, MOST_EPOCHS);
+        let epochs = epochs_for(TABLE_STEPS, batch).clamp(10, MAX_EPOCHS);
         let number = |n: usize| Value::Integer(n as i64);
         let model = [
             ("hidden", Value::Array(vec![number(TABLE_WIDTH), number(TABLE_WIDTH)])),

@@ -7,7 +7,7 @@ use super::{
 use wgvae_data::{Dataset, Kind, Shape};
 
 /// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
-const MOST_STEPS: u64 = 1 << 40;
+const MAX_STEPS: u64 = 1 << 40;
 
 impl Config {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -51,8 +51,8 @@ impl Config {
                 "epochs is 0, so there is nothing to do: set epochs or steps to at least 1",
             ),
             (t.epochs > 1_000_000, "epochs may be at most 1000000"),
-            (t.steps.is_some_and(|s| s > MOST_STEPS), "steps may be at most 1099511627776"),
-            (t.warmup_steps > MOST_STEPS, "warmup_steps may be at most 1099511627776 steps"),
+            (t.steps.is_some_and(|s| s > MAX_STEPS), "steps may be at most 1099511627776"),
+            (t.warmup_steps > MAX_STEPS, "warmup_steps may be at most 1099511627776 steps"),
             (t.steps == Some(0), "steps is 0, so there is nothing to do: set it to at least 1, or leave it out"),
             (t.patience == Some(0), "patience must be at least one epoch; leave it out to train to the end"),
             (!positive(t.lr), "the learning rate must be a positive number, from 1e-15 to 1e15"),

@@ -8,14 +8,14 @@ use wgvae_engine::plan::{Activation, Windows};
 const OUTPUT_KERNEL: usize = 3;
 
 /// The most layers of an encoder, and of a decoder that is written out.
-const MOST_LAYERS: usize = 2000;
+const MAX_LAYERS: usize = 2000;
 
 /// The layers from an extent on.
 fn sized(what: &str, layers: &[Layer], from: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
-    if layers.len() > MOST_LAYERS {
+    if layers.len() > MAX_LAYERS {
         let count = layers.len();
         return Err(format!(
-            "the {what} has {count} layers, and no more than {MOST_LAYERS} can be planned: leave some out"
+            "the {what} has {count} layers, and no more than {MAX_LAYERS} can be planned: leave some out"
         ));
     }
     let mut at = from;
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn no_more_layers_are_taken_than_can_be_planned() {
-        let all = vec![Layer::dense(3); MOST_LAYERS + 1];
+        let all = vec![Layer::dense(3); MAX_LAYERS + 1];
         let error = encoder(&all, GREY, Activation::Relu).unwrap_err();
         assert!(error.contains("the encoder has 2001 layers, and no more than 2000 can be planned"), "{error}");
         let error = decoder(&all, 2, &[], GREY, Activation::Relu).unwrap_err();

@@ -15,7 +15,7 @@ const WRITTEN: u8 = 230;
 const NOTHING: u8 = 128;
 /// The most pixels of a picture; where it would have more, it shows fewer images, and if these are large, with fewer of
 /// their pixels.
-const MOST_PIXELS: usize = 1 << 26;
+const MAX_PIXELS: usize = 1 << 26;
 /// Images that are shown however large they are.
 const ALWAYS_SHOWN: usize = 100;
 
@@ -35,7 +35,7 @@ pub fn grid(levels: &[f32], size: Size, columns: usize) -> DynamicImage {
 /// A grid of images, each row with a name on its left.
 pub fn labelled(levels: &[f32], (height, width, channels): Size, columns: usize, names: &[String]) -> DynamicImage {
     let cell = (height * SCALE + GAP).saturating_mul(width * SCALE + GAP);
-    let shown = (MOST_PIXELS / cell).max(ALWAYS_SHOWN);
+    let shown = (MAX_PIXELS / cell).max(ALWAYS_SHOWN);
     let images: Vec<&[f32]> = levels.chunks_exact((height * width * channels).max(1)).take(shown).collect();
     let columns = columns.max(1);
     let rows = images.len().div_ceil(columns);
@@ -45,7 +45,7 @@ pub fn labelled(levels: &[f32], (height, width, channels): Size, columns: usize,
         count.saturating_mul(side.div_ceil(step) * scale + GAP).saturating_add(GAP)
     };
     let sides = |scale: usize, step: usize| (extent(width, columns, scale, step), extent(height, rows, scale, step));
-    let is_too_large = |(wide, tall): (usize, usize)| wide.saturating_mul(tall) > MOST_PIXELS;
+    let is_too_large = |(wide, tall): (usize, usize)| wide.saturating_mul(tall) > MAX_PIXELS;
     while is_too_large(sides(scale, step)) && step < height.max(width) {
         if scale > 1 { scale -= 1 } else { step += 1 }
     }

@@ -9,7 +9,7 @@ pub use tsne::map;
 
 /// Up to here all eigenvectors are computed, in a time that grows with the third power of the dimensions; above, only a
 /// space that holds the first ones.
-const MOST_EXACT: usize = 128;
+const MAX_EXACT: usize = 128;
 
 /// Latent vectors as 2-D points.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,7 @@ pub fn principal(values: &[f32], dims: usize) -> Projection {
             is_principal: false,
         };
     }
-    let (axes, shares) = if dims <= MOST_EXACT { exact_axes(&rows, &mean) } else { krylov::axes(&rows, &mean) };
+    let (axes, shares) = if dims <= MAX_EXACT { exact_axes(&rows, &mean) } else { krylov::axes(&rows, &mean) };
     // The sign of a component is arbitrary: its largest entry is made positive.
     let axes = axes.map(|axis| {
         let largest = axis.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });

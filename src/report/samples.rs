@@ -6,8 +6,8 @@ use super::numbers::grouped;
 use super::sections::{noted, section, side_by_side, table};
 
 /// Largest number of a table's columns whose values are drawn, and of words whose shares are shown.
-const MOST_MARGINALS: usize = 24;
-const MOST_WORDS: usize = 60;
+const MAX_MARGINALS: usize = 24;
+const MAX_WORDS: usize = 60;
 
 /// Samples of a table beside its data.
 pub fn samples(samples: &Samples) -> String {
@@ -51,8 +51,8 @@ fn marginals(marginals: &[Marginal]) -> [String; 2] {
             Shares::Numbers(_) => Vec::new(),
         }
     };
-    let figures: Vec<String> = marginals.iter().filter_map(of_numbers).take(MOST_MARGINALS).collect();
-    let rows: Vec<Vec<String>> = marginals.iter().flat_map(of_words).take(MOST_WORDS).collect();
+    let figures: Vec<String> = marginals.iter().filter_map(of_numbers).take(MAX_MARGINALS).collect();
+    let rows: Vec<Vec<String>> = marginals.iter().flat_map(of_words).take(MAX_WORDS).collect();
     let words = if rows.is_empty() { String::new() } else { table(&["column", "value", "data", "samples"], &rows) };
     [side_by_side(&figures, "three"), words]
 }

@@ -11,11 +11,11 @@ use super::numbers::{duration, grouped, measured};
 const PICTURE_WIDTH: u32 = 520;
 const PAGE_WIDTH: u32 = 1084;
 /// Largest height of a picture on the page: tall ones are made smaller.
-const MOST_HEIGHT: u32 = 900;
+const MAX_HEIGHT: u32 = 900;
 /// And of a row of images with a name.
 const STRIP_HEIGHT: u32 = 140;
 /// Largest number of a table's columns that are shown; the others are only counted.
-const MOST_COLUMNS: usize = 200;
+const MAX_COLUMNS: usize = 200;
 
 /// A curve's name, and its value at each epoch.
 pub type Curve = (&'static str, fn(&Epoch) -> f64);
@@ -133,7 +133,7 @@ pub fn training(page: &Page) -> String {
 }
 
 /// Largest number of curves in a chart: the ones that end highest.
-const MOST_CURVES: usize = 8;
+const MAX_CURVES: usize = 8;
 
 /// How the latent dimensions and the gradients went.
 fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
@@ -141,11 +141,11 @@ fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
     let chart = |title: &str, last: Vec<(String, f64)>, of: &dyn Fn(&Diagnosed, usize) -> Option<f64>| {
         let mut order: Vec<usize> = (0..last.len()).collect();
         order.sort_by(|a, b| last[*b].1.total_cmp(&last[*a].1));
-        let left_out = order.len().saturating_sub(MOST_CURVES);
-        order.truncate(MOST_CURVES);
+        let left_out = order.len().saturating_sub(MAX_CURVES);
+        order.truncate(MAX_CURVES);
         let points = |i: usize| all.iter().filter_map(|at| Some((at.epoch as f64, of(at, i)?))).collect();
         let series = order.into_iter().map(|i| Series { name: last[i].0.clone(), points: points(i) }).collect();
-        let title = if left_out > 0 { format!("{title}: the largest {MOST_CURVES}") } else { title.to_string() };
+        let title = if left_out > 0 { format!("{title}: the largest {MAX_CURVES}") } else { title.to_string() };
         Lines { title, x: "epoch".into(), size: Size::Half, heights: Heights::Curves, series }.figure()
     };
     let mut figures = Vec::new();
@@ -237,7 +237,7 @@ pub fn picture(picture: &Picture) -> String {
         if picture.is_wide { " class=\"wide\"" } else { "" },
         escape(&picture.title),
         escape(&picture.caption),
-        image(&picture.png, &picture.alt, shown_size(&picture.png, widest, MOST_HEIGHT)),
+        image(&picture.png, &picture.alt, shown_size(&picture.png, widest, MAX_HEIGHT)),
     )
 }
 
@@ -309,8 +309,8 @@ pub fn columns(columns: &[Column]) -> String {
         let values = figures.iter().map(|(_, of)| of(c).map_or(String::new(), measured));
         [c.name.clone(), c.kind.clone()].into_iter().chain(values).collect()
     };
-    let rows: Vec<Vec<String>> = columns.iter().take(MOST_COLUMNS).map(row).collect();
-    let more = match columns.len().saturating_sub(MOST_COLUMNS) {
+    let rows: Vec<Vec<String>> = columns.iter().take(MAX_COLUMNS).map(row).collect();
+    let more = match columns.len().saturating_sub(MAX_COLUMNS) {
         0 => String::new(),
         more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),
     };

@@ -5,7 +5,7 @@ use wgvae_data::{Column, Form};
 
 /// Steps of numbers; and of whole numbers, each of which has its own, at most.
 const STEPS: usize = 20;
-const MOST_WHOLE: f64 = 40.0;
+const MAX_WHOLE: f64 = 40.0;
 /// The share of the data beyond the first and the last step, on each side: a single large value would leave one step.
 const BEYOND: f64 = 0.005;
 /// How many times the lowest the highest number must be for a logarithmic axis, and how much nearer to the middle the median must be there.
@@ -26,13 +26,13 @@ pub fn steps(column: &Column, both: &[Vec<f64>; 2]) -> Steps {
     let is_logarithmic = low > 0.0
         && high / low >= WIDE
         && off(place(f64::ln)) < off(place(|value| value))
-        && !(is_whole && high - low < MOST_WHOLE);
+        && !(is_whole && high - low < MAX_WHOLE);
     let edges: Vec<f64> = if is_logarithmic {
         (0..=STEPS).map(|i| low * (high / low).powf(i as f64 / STEPS as f64)).collect()
     } else if is_whole {
         // As many whole numbers in each step.
         let numbers = high - low + 1.0;
-        let width = if numbers <= MOST_WHOLE { 1.0 } else { (numbers / STEPS as f64).ceil() };
+        let width = if numbers <= MAX_WHOLE { 1.0 } else { (numbers / STEPS as f64).ceil() };
         let count = (numbers / width).ceil() as usize;
         (0..=count).map(|i| low - 0.5 + i as f64 * width).collect()
     } else {

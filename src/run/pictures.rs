@@ -11,7 +11,7 @@ use wgvae_data::Shape;
 use wgvae_data::disk;
 
 /// The most bytes of a picture that is put into a page.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 /// Where they are in the folder of a run.
 const IMAGES: &str = "images";
 /// How many images are reconstructed.
@@ -32,7 +32,7 @@ pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
     };
     let picture = |(title, kind): (&str, &str)| {
         let number = of_kind(kind)?;
-        let png = disk::read(&folder.join(format!("{kind}-{number:03}.png")), MOST_BYTES).ok()?;
+        let png = disk::read(&folder.join(format!("{kind}-{number:03}.png")), MAX_BYTES).ok()?;
         let (title, caption) = (title.to_string(), format!("after epoch {number}"));
         Some(Picture { alt: format!("{title} of {}", run.name()), title, caption, png, is_wide: false })
     };

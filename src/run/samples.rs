@@ -14,16 +14,16 @@ use wgvae_engine::plan::is_missing;
 
 /// Samples that are drawn, at most and at least; and cells of samples, or of rows, as far as the least allows.
 const SAMPLES: usize = 2000;
-const LEAST_SAMPLES: usize = 100;
-const MOST_ROWS: usize = 30_000;
-const MOST_CELLS: usize = 1 << 20;
+const MIN_SAMPLES: usize = 100;
+const MAX_ROWS: usize = 30_000;
+const MAX_CELLS: usize = 1 << 20;
 /// Words of a column whose shares are shown, at most.
-const MOST_WORDS: usize = 12;
+const MAX_WORDS: usize = 12;
 /// Columns whose associations are shown, at most.
-const MOST_ASSOCIATED: usize = 40;
+const MAX_ASSOCIATED: usize = 40;
 /// Rows of each kind that are shown, and their columns at most.
 const EXAMPLES: usize = 10;
-const MOST_SHOWN: usize = 20;
+const MAX_SHOWN: usize = 20;
 
 /// Samples of a run's table beside rows that it was not trained on; and what must be known of them.
 pub fn samples(
@@ -35,8 +35,8 @@ pub fn samples(
     let Some(columns) = run.data.columns.as_ref().filter(|_| run.has_prior() || mixture.is_some()) else {
         return Ok(Default::default());
     };
-    let count = (MOST_CELLS / columns.len().max(1)).clamp(LEAST_SAMPLES, SAMPLES);
-    let most = MOST_ROWS.min(MOST_CELLS / columns.len().max(1)).max(LEAST_SAMPLES);
+    let count = (MAX_CELLS / columns.len().max(1)).clamp(MIN_SAMPLES, SAMPLES);
+    let most = MAX_ROWS.min(MAX_CELLS / columns.len().max(1)).max(MIN_SAMPLES);
     let some = (rows.rows > most).then(|| rows.some(most, 0));
     let rows = some.as_ref().unwrap_or(rows);
     let (z, mut drawn) = model.sample_from(mixture, count, 0)?;
@@ -139,7 +139,7 @@ fn matrices(columns: &Columns, both: [&Records; 2]) -> Option<[Matrix; 2]> {
     if columns.len() < 2 {
         return None;
     }
-    let shown: Vec<usize> = (0..columns.len().min(MOST_ASSOCIATED)).collect();
+    let shown: Vec<usize> = (0..columns.len().min(MAX_ASSOCIATED)).collect();
     let names: Vec<String> = shown.iter().map(|column| columns.all[*column].name.clone()).collect();
     let mut titles = ["How columns of the data go together", "How columns of samples go together"].into_iter();
     Some(both.map(|records| Matrix {
@@ -152,7 +152,7 @@ fn matrices(columns: &Columns, both: [&Records; 2]) -> Option<[Matrix; 2]> {
 /// Some rows of the data and of samples, as the table has them.
 fn examples(columns: &Columns, cells: [Vec<Cell>; 2]) -> Examples {
     let of_table = columns.of_table();
-    let shown = of_table.len().min(MOST_SHOWN);
+    let shown = of_table.len().min(MAX_SHOWN);
     let rows = cells.map(|cells| {
         let picked = spread(cells.len() / columns.len().max(1), EXAMPLES);
         let picked = picked.into_iter().flat_map(|row| cells[row * columns.len()..(row + 1) * columns.len()].to_vec());
@@ -173,7 +173,7 @@ fn examples(columns: &Columns, cells: [Vec<Cell>; 2]) -> Examples {
 }
 
 /// Columns that are named in a notice, at most.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 /// How far shares of data and samples may be apart before it is said, beside what is chance.
 const APART: f64 = 0.1;
 
@@ -187,13 +187,12 @@ struct Difference {
 
 fn notice(mut unlike: Vec<(String, Difference)>) -> Option<Notice> {
     unlike.sort_by(|a, b| b.1.beyond.total_cmp(&a.1.beyond));
-    let named: Vec<String> = unlike.iter().take(MOST_NAMED).map(|(name, _)| format!("`{name}`")).collect();
-    let more = match unlike.len().saturating_sub(MOST_NAMED) {
+    let named: Vec<String> = unlike.iter().take(MAX_NAMED).map(|(name, _)| format!("`{name}`")).collect();
+    let more = match unlike.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let said: Vec<String> =
-        unlike.iter().take(MOST_NAMED).map(|(name, of)| format!("`{name}`: {}.", of.said)).collect();
+    let said: Vec<String> = unlike.iter().take(MAX_NAMED).map(|(name, of)| format!("`{name}`: {}.", of.said)).collect();
     (!unlike.is_empty()).then(|| Notice {
         headline: format!("Samples of {}{more} do not match the data", named.join(", ")),
         sentence: said.join(" "),
@@ -255,7 +254,7 @@ fn of_words(words: &[String], both: &[Vec<usize>; 2]) -> Vec<(String, [f64; 2])>
     let of_word = |(place, word): (usize, &String)| (word.clone(), both.each_ref().map(|of| share(of, place)));
     let mut shares: Vec<_> = words.iter().enumerate().map(of_word).collect();
     shares.sort_by(|a, b| b.1[0].total_cmp(&a.1[0]));
-    shares.truncate(MOST_WORDS);
+    shares.truncate(MAX_WORDS);
     shares
 }
 

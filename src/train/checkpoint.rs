@@ -18,9 +18,9 @@ use wgvae_engine::exec::Device;
 use wgvae_engine::plan::ParamTable;
 
 /// The most bytes of weights and moments that are read.
-pub const MOST_OF_WEIGHTS: u64 = 16 << 30;
+pub const MAX_WEIGHTS: u64 = 16 << 30;
 /// The most bytes of a manifest.
-const MOST_OF_MANIFEST: u64 = 8 << 20;
+const MAX_MANIFEST: u64 = 8 << 20;
 
 /// Version of what is written.
 pub const FORMAT: u32 = 1;
@@ -43,8 +43,8 @@ impl FileRecord {
     /// Of a file with weights, a part of it in memory at a time.
     pub fn of_file(path: &Path) -> Result<Self, NotRead> {
         let (file, length) = disk::open(path)?;
-        if length > MOST_OF_WEIGHTS {
-            return Err(NotRead::TooLong(MOST_OF_WEIGHTS));
+        if length > MAX_WEIGHTS {
+            return Err(NotRead::TooLong(MAX_WEIGHTS));
         }
         let (mut file, mut hash) = (file.take(length), Xxh3::new());
         let mut part = vec![0; 1 << 20];
@@ -190,7 +190,7 @@ impl Checkpoint {
     }
 
     fn any_manifest(&self) -> Result<Manifest, String> {
-        let text = disk::read_text(&self.path, MOST_OF_MANIFEST).map_err(|e| e.to_string())?;
+        let text = disk::read_text(&self.path, MAX_MANIFEST).map_err(|e| e.to_string())?;
         let sealed: Sealed = serde_json::from_str(&text).map_err(|e| format!("it is damaged ({e})"))?;
         if FileRecord::of(sealed.manifest.get().as_bytes()).checksum != sealed.checksum {
             return Err("it is damaged: its content does not have its checksum".into());

@@ -17,7 +17,7 @@ use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 use wgvae_engine::wgsl::TuningTable;
 
 /// How many times as fast as it is expected a step on the adapter may turn out to be, when its kernels are tuned.
-const MOST_GAINED: f64 = 1.5;
+const MAX_GAINED: f64 = 1.5;
 /// How long a step or an op is run for.
 const PATIENCE: Duration = Duration::from_millis(40);
 
@@ -129,7 +129,7 @@ fn at_least(
         timed += seconds;
         left -= op.flops;
         rate = rate.max(op.flops as f64 / seconds);
-        let least = launches.max((timed + left as f64 / rate) / MOST_GAINED);
+        let least = launches.max((timed + left as f64 / rate) / MAX_GAINED);
         if least >= enough {
             return Ok(Some(least));
         }

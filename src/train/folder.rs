@@ -35,11 +35,11 @@ pub const CODES: &str = "codes.safetensors";
 /// The figures of the last evaluation.
 pub const EVALUATION: &str = "eval.json";
 /// The most bytes of the record.
-pub const MOST_OF_RECORD: u64 = 8 << 20;
+pub const MAX_RECORD: u64 = 8 << 20;
 /// The most bytes of the description of the data.
-pub const MOST_OF_DATA: u64 = 1 << 30;
+pub const MAX_DATA: u64 = 1 << 30;
 /// The most bytes of a line of measurements.
-pub const MOST_OF_LINE: u64 = 4 << 20;
+pub const MAX_LINE: u64 = 4 << 20;
 /// The run's page.
 pub const PAGE: &str = "report.html";
 pub(super) const LOCK: &str = "lock";
@@ -321,8 +321,8 @@ impl RunFolder {
     pub fn write(&self, name: &str, content: &str) -> Result<(), TrainError> {
         self.expect_there()?;
         let limit = match name {
-            RECORD => MOST_OF_RECORD,
-            DATA => MOST_OF_DATA,
+            RECORD => MAX_RECORD,
+            DATA => MAX_DATA,
             _ => u64::MAX,
         };
         if content.len() as u64 > limit {
@@ -523,7 +523,7 @@ impl Drop for RunFolder {
 pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
     let path = folder.join(METRICS);
     let unread = |error: NotRead| failed(&path)(error.into());
-    let lines = match Lines::open(&path, MOST_OF_LINE) {
+    let lines = match Lines::open(&path, MAX_LINE) {
         Err(NotRead::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         lines => lines.map_err(unread)?,
     };

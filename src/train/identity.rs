@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::FileRecord;
 use super::files::Files;
-use super::folder::{CHECKPOINTS, IMAGES, LOCK, MOST_OF_RECORD, RECORD};
+use super::folder::{CHECKPOINTS, IMAGES, LOCK, MAX_RECORD, RECORD};
 use crate::config::Config;
 use wgvae_data::disk;
 
@@ -39,7 +39,7 @@ impl Identity {
         if files.folder().is_some() {
             fs::symlink_metadata(files.path(RECORD)).ok().filter(fs::Metadata::is_file)?;
         }
-        let identity: Self = serde_json::from_slice(&files.read(RECORD, MOST_OF_RECORD).ok()?).ok()?;
+        let identity: Self = serde_json::from_slice(&files.read(RECORD, MAX_RECORD).ok()?).ok()?;
         // The run's number becomes a part of names of files.
         disk::is_drawn(&identity.run).then_some(identity)
     }

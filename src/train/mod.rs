@@ -19,14 +19,14 @@ mod tuning_cache;
 mod weights;
 
 pub use advice::{Advice, advice};
-pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MOST_OF_WEIGHTS, Manifest, Origin, fingerprint};
+pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Origin, fingerprint};
 pub use device::{Chosen, DeviceEvent, DeviceOptions, Opened, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use files::Files;
 pub use folder::{
-    CODES, CONFIG, DATA, Description, EVALUATION, METRICS, MODEL, MOST_OF_DATA, MOST_OF_LINE, MOST_OF_RECORD, PAGE,
-    RECORD, RunFolder, checkpoints, is_training, lines_until,
+    CODES, CONFIG, DATA, Description, EVALUATION, MAX_DATA, MAX_LINE, MAX_RECORD, METRICS, MODEL, PAGE, RECORD,
+    RunFolder, checkpoints, is_training, lines_until,
 };
 pub use identity::Identity;
 pub use place::Place;

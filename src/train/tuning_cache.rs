@@ -11,7 +11,7 @@ use wgvae_engine::exec::gpu::adapter_name;
 use wgvae_engine::wgsl::{self, TuningTable};
 
 /// The most bytes that are read of a file.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// Content of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ impl TuningCache {
     pub fn load(info: &wgpu::AdapterInfo, checked: bool) -> Self {
         let empty = Self::empty(info, checked);
         Self::file(info, checked)
-            .and_then(|path| disk::read(&path, MOST_BYTES).ok())
+            .and_then(|path| disk::read(&path, MAX_BYTES).ok())
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .filter(|found| (&found.program, &found.driver) == (&empty.program, &empty.driver))
             .filter(|found| found.adapter == empty.adapter)

@@ -320,13 +320,13 @@ fn a_run_stays_in_its_folder() {
     assert!(model(&path) == model(&whole));
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 2);
     assert_eq!(std::fs::read(outside.join("samples-001.png")).unwrap(), b"kept");
-    // A newer format is one, and not an older version.
+    // A run of another version is refused.
     let newer = folder.path().join("newer");
     copy(&whole, &newer);
     let record = std::fs::read_to_string(newer.join("run.json")).unwrap();
     std::fs::write(newer.join("run.json"), record.replace("\"format\": 1", "\"format\": 7")).unwrap();
     let error = Resume::open(&newer).err().unwrap().to_string();
-    assert!(error.contains("a run of a newer version (format 7"), "{error}");
+    assert!(error.contains("a run of another version (format 7"), "{error}");
     // A record that is not one is no reason to replace a folder.
     let path = folder.path().join("other");
     std::fs::create_dir(&path).unwrap();

@@ -109,7 +109,7 @@ pub const FAULTS: &[Fault] = &[
     ("likelihood.rs", "likelihood/gaussian ", "[«0.5 * inv_var * error * error + log_norm»,", "inv_var * error * error + log_norm"),
     ("likelihood.rs", "likelihood/gaussian_learned", "exp(«-2.0 * kept»)", "2.0 * kept"),
     ("likelihood.rs", "likelihood/gaussian_learned", "inward(«1.0 - square»,", "1.0 + square"),
-    ("likelihood.rs", "likelihood/gaussian_learned", "if «log_sigma < LOG_SIGMA_LEAST» {", "false"),
+    ("likelihood.rs", "likelihood/gaussian_learned", "if «log_sigma < MIN_LOG_SIGMA» {", "false"),
     ("likelihood.rs", "likelihood/laplace ", "«inverse.copysign(error)»", "error * inverse"),
     ("likelihood.rs", "likelihood/laplace ", "[«far + kept» + std::f32::consts::LN_2", "far + log_scale"),
     ("likelihood.rs", "likelihood/laplace ", "inward(«1.0 - far»,", "1.0 + far"),

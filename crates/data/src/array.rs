@@ -35,7 +35,7 @@ pub struct Array {
 }
 
 /// The most axes an array may have; NumPy makes no more.
-pub const MOST_AXES: usize = 64;
+pub const MAX_AXES: usize = 64;
 
 /// The bytes that an array's elements take, or why no file can hold them.
 pub fn checked_size(extents: &[usize], element: Element) -> Result<usize, String> {

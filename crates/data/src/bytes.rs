@@ -20,17 +20,17 @@ pub const PARQUET: [u8; 4] = *b"PAR1";
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// How many times its size a packed stream may unpack to. Tables and images of real data stay below 20.
-const MOST_PACKED: u64 = 32;
+const MAX_PACKED: u64 = 32;
 /// What a packed stream of any size may unpack to.
 const ALWAYS_UNPACKED: u64 = 32 << 20;
 
 /// The most bytes that are unpacked from this many.
 pub fn unpacked_limit(packed: u64) -> u64 {
-    packed.saturating_mul(MOST_PACKED).max(ALWAYS_UNPACKED)
+    packed.saturating_mul(MAX_PACKED).max(ALWAYS_UNPACKED)
 }
 
 fn too_packed(limit: u64) -> String {
-    format!("it unpacks to more than {limit} bytes, {MOST_PACKED} times its size: if that is right, unpack it first")
+    format!("it unpacks to more than {limit} bytes, {MAX_PACKED} times its size: if that is right, unpack it first")
 }
 
 fn invalid_gzip(path: &Path, reason: String) -> DataError {

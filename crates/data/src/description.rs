@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-use super::columns::MOST_WORDS;
+use super::columns::MAX_WORDS;
 use super::options::LONGEST;
 use super::{Column, Columns, Description, Fingerprints, Kind, Shape};
 
 /// The most numbers of an example: a colour image of the largest size.
-const MOST_NUMBERS: usize = 3 * LONGEST * LONGEST;
+const MAX_NUMBERS: usize = 3 * LONGEST * LONGEST;
 
 /// A [`Description`] as it stands in a file.
 #[derive(Deserialize)]
@@ -32,7 +32,7 @@ impl TryFrom<Unchecked> for Description {
             Shape::Image { height, width, channels } => {
                 [height, width].iter().all(|side| (1..=LONGEST).contains(side)) && [1, 3].contains(&channels)
             }
-            Shape::Point(width) | Shape::Table(width) => (1..=MOST_NUMBERS).contains(&width),
+            Shape::Point(width) | Shape::Table(width) => (1..=MAX_NUMBERS).contains(&width),
         };
         if !fits {
             return Err(format!("it describes {shape}, which no model can be trained on"));
@@ -64,7 +64,7 @@ fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
             return Err("the numbers of a column have no range, or no quantiles in order".into());
         }
         let fits = match column.kind {
-            Kind::Category => (1..=MOST_WORDS).contains(&column.words.len()),
+            Kind::Category => (1..=MAX_WORDS).contains(&column.words.len()),
             Kind::YesNo => column.words.len() == 2,
             _ => column.words.is_empty(),
         };

@@ -10,7 +10,7 @@ const BITS: u32 = 48;
 /// Hexadecimal digits of these.
 const DIGITS: usize = BITS as usize / 4;
 /// The most rows of which they are kept: 48 MB of text.
-const MOST: usize = 1 << 22;
+const MAX: usize = 1 << 22;
 
 /// Hashes of the rows that a model was trained on. In a file, they are one string of twelve hexadecimal digits each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Fingerprints {
 impl Fingerprints {
     /// Those of training rows, unless they are too many.
     pub(super) fn of(train: &Split) -> Option<Self> {
-        (train.rows <= MOST).then(|| Self::from(train.hashes().into_iter()))
+        (train.rows <= MAX).then(|| Self::from(train.hashes().into_iter()))
     }
 
     fn from(hashes: impl Iterator<Item = u64>) -> Self {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::array::{Array, Element, MOST_AXES, checked_size};
+use super::array::{Array, Element, MAX_AXES, checked_size};
 use super::bytes::Content;
 use super::folder::is_image_extension;
 use super::raw::Raw;
@@ -141,8 +141,8 @@ fn array(mut content: Content<'_>) -> Result<Array, String> {
         ));
     };
     let axes = usize::from(start[3]);
-    if axes > MOST_AXES {
-        return Err(format!("it has {axes} axes, but no more than {MOST_AXES} can be read"));
+    if axes > MAX_AXES {
+        return Err(format!("it has {axes} axes, but no more than {MAX_AXES} can be read"));
     }
     let header = content.next(4 * axes)?;
     if header.len() < 4 * axes {

@@ -10,7 +10,7 @@ use super::{Columns, DataError, Dataset, Kind, Missing, Options, Rows, Shape, Sp
 use crate::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
-const MOST_REPEATED: usize = 50;
+const MAX_REPEATED: usize = 50;
 
 /// Random streams of the seed, one for each choice of rows.
 const SPLIT: u64 = 0x0073_706c_6974;
@@ -253,7 +253,7 @@ fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
     }
     let most = members.values().map(Vec::len).max().unwrap_or(0);
     let all = members.len().saturating_mul(most);
-    if all > train.rows.saturating_mul(MOST_REPEATED) {
+    if all > train.rows.saturating_mul(MAX_REPEATED) {
         return Err(DataError::unusable(
             &options.source,
             format!(
@@ -300,18 +300,18 @@ pub(super) fn mark_gaps(splits: &mut [&mut Split], width: usize, notes: &mut Vec
 }
 
 /// Relations of which each has a line.
-const MOST_SAID: usize = 12;
+const MAX_SAID: usize = 12;
 
 /// What to say of the relations between columns.
 fn said(columns: &Columns) -> Vec<String> {
     let relations = &columns.relations;
     let mut said: Vec<String> = relations
         .iter()
-        .take(MOST_SAID)
+        .take(MAX_SAID)
         .map(|relation| format!("in every row {}", relation.said(&columns.all)))
         .collect();
-    if relations.len() > MOST_SAID {
-        said.push(format!("{} more relations hold in every row", relations.len() - MOST_SAID));
+    if relations.len() > MAX_SAID {
+        said.push(format!("{} more relations hold in every row", relations.len() - MAX_SAID));
     }
     if let Some(last) = said.last_mut() {
         *last += ": kept in rows that are drawn or filled; --no-relations leaves that";

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::array::{Array, Element, MOST_AXES, checked_size};
+use super::array::{Array, Element, MAX_AXES, checked_size};
 use super::bytes::Content;
 use super::raw::Raw;
 use super::{DataError, Split, write};
@@ -108,10 +108,9 @@ fn element(text: &str) -> Result<(Element, bool), String> {
 /// `(60000, 28, 28)`
 fn extents(text: &str) -> Result<Vec<usize>, String> {
     let inner = text.strip_prefix('(').and_then(|text| text.split_once(')')).ok_or("its shape is not a list")?.0;
-    let parts: Vec<&str> =
-        inner.split(',').map(str::trim).filter(|part| !part.is_empty()).take(MOST_AXES + 1).collect();
-    if parts.len() > MOST_AXES {
-        return Err(format!("its shape has more than {MOST_AXES} axes"));
+    let parts: Vec<&str> = inner.split(',').map(str::trim).filter(|part| !part.is_empty()).take(MAX_AXES + 1).collect();
+    if parts.len() > MAX_AXES {
+        return Err(format!("its shape has more than {MAX_AXES} axes"));
     }
     parts
         .into_iter()

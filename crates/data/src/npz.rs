@@ -20,7 +20,7 @@ const LABELS: [&str; 6] = ["y", "labels", "label", "targets", "target", "classes
 const FACTORS: [&str; 2] = ["factors", "latents_classes"];
 const FACTOR_NAMES: [&str; 2] = ["factor_names", "latents_names"];
 /// The most factors of a row.
-const MOST_FACTORS: usize = 64;
+const MAX_FACTORS: usize = 64;
 /// A factor of at most so many values is taken for one without an order.
 const UNORDERED: usize = 4;
 const TRAIN: [&str; 2] = ["train", "training"];
@@ -238,7 +238,7 @@ impl<'a> Archive<'a> {
     fn factors(&mut self, name: &str, rows: usize) -> Result<Factors, DataError> {
         let array = self.array(name)?;
         let width = match array.extents[..] {
-            [count, width] if count == rows && (1..=MOST_FACTORS).contains(&width) => width,
+            [count, width] if count == rows && (1..=MAX_FACTORS).contains(&width) => width,
             _ => {
                 let reason =
                     format!("its extents are {:?}, but {rows} rows have a whole number for each factor", array.extents);

@@ -14,13 +14,13 @@ use super::error::on_one_line;
 /// The longest side; JPEG and GIF have no longer ones.
 const LONGEST_SIDE: u32 = 65_535;
 /// The most pixels, 128 Mi: a photo of 12000x9000 has 103 Mi.
-const MOST_PIXELS: u64 = 1 << 27;
+const MAX_PIXELS: u64 = 1 << 27;
 /// Pixels that are believed of a file of any size, in bytes.
 const ALWAYS_BELIEVED: u64 = 32 << 20;
 /// And how many for each byte of it: deflate packs no more than 1032 to 1.
-const MOST_PACKED: u64 = 1100;
+const MAX_PACKED: u64 = 1100;
 /// What may be unpacked besides the pixels: colour profiles and texts.
-const MOST_BESIDES: u64 = 4 << 20;
+const MAX_BESIDES: u64 = 4 << 20;
 /// Images that take more than this are decoded one at a time.
 const LARGE: u64 = 64 << 20;
 
@@ -63,23 +63,23 @@ fn opened(path: &Path, is_known_whole: bool) -> Result<Opened<impl ImageDecoder>
     let mut limits = Limits::no_limits();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
-    limits.max_alloc = Some(MOST_BESIDES);
+    limits.max_alloc = Some(MAX_BESIDES);
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(on_one_line)?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err("it has no pixels".into());
     }
-    if width.max(height) > LONGEST_SIDE || u64::from(width) * u64::from(height) > MOST_PIXELS {
+    if width.max(height) > LONGEST_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(format!(
-            "it has {height}x{width} pixels, more than can be read: sides up to {LONGEST_SIDE} and {MOST_PIXELS} pixels"
+            "it has {height}x{width} pixels, more than can be read: sides up to {LONGEST_SIDE} and {MAX_PIXELS} pixels"
         ));
     }
     let size = decoder.total_bytes();
-    if size > ALWAYS_BELIEVED.saturating_add(length.saturating_mul(MOST_PACKED)) {
+    if size > ALWAYS_BELIEVED.saturating_add(length.saturating_mul(MAX_PACKED)) {
         return Err(format!("{length} bytes cannot hold the {height}x{width} pixels that its header promises"));
     }
-    limits.max_alloc = Some(2 * size + MOST_BESIDES);
+    limits.max_alloc = Some(2 * size + MAX_BESIDES);
     decoder.set_limits(limits).map_err(on_one_line)?;
     let turned = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok(Opened { decoder, turned, size })

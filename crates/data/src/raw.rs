@@ -4,7 +4,7 @@ use super::table::Dialect;
 use super::{Column, Columns, DataError, Kind, NamedKind, Options, Shape, Split, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
-pub(super) const MOST_COLUMNS: usize = 1 << 16;
+pub(super) const MAX_COLUMNS: usize = 1 << 16;
 
 /// Called from any thread with the number of files read so far and the number of all files.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
@@ -86,7 +86,7 @@ impl Raw {
     /// The rows of an array. Those of a table have columns, unless they are too many.
     pub fn of_array(shape: Shape, rows: Split) -> Self {
         match shape {
-            Shape::Table(width) if width <= MOST_COLUMNS => {
+            Shape::Table(width) if width <= MAX_COLUMNS => {
                 Self { columns: Some(RawColumns::unnamed(width)), ..Self::of("", shape, rows) }
             }
             Shape::Table(width) => Self::of("", Shape::Point(width), rows),

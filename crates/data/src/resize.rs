@@ -39,7 +39,7 @@ pub fn fitted(image: DynamicImage, (height, width, channels): Size, fit: Fit) ->
 }
 
 /// The most pixels that are made on the way to the size.
-const MOST_BETWEEN: u64 = 1 << 22;
+const MAX_BETWEEN: u64 = 1 << 22;
 
 /// Cuts off what would be cut off after scaling, where scaling would make far more pixels than are kept: a strip of
 /// 1x60000 would become 64x3840000 first.
@@ -48,7 +48,7 @@ fn cropped_first(image: DynamicImage, w: u32, h: u32) -> DynamicImage {
     let (w, h) = (u64::from(w), u64::from(h));
     // The sides after scaling: the smaller ratio of the two decides.
     let (new_w, new_h) = if wide * h > tall * w { (wide * h / tall, h) } else { (w, tall * w / wide) };
-    if new_w * new_h <= MOST_BETWEEN.max(4 * w * h) && wide * new_h <= 16 * MOST_BETWEEN {
+    if new_w * new_h <= MAX_BETWEEN.max(4 * w * h) && wide * new_h <= 16 * MAX_BETWEEN {
         return image;
     }
     let keep_w = (tall * w).div_ceil(h).clamp(1, wide) as u32;
@@ -59,7 +59,7 @@ fn cropped_first(image: DynamicImage, w: u32, h: u32) -> DynamicImage {
 /// Scales each side by itself. The resizer scales heights first; a wide strip is made narrower before.
 fn stretched(image: DynamicImage, w: u32, h: u32) -> DynamicImage {
     let between = u64::from(image.width()) * u64::from(h);
-    let is_strip = h > image.height() && image.width() / 8 > w && between > MOST_BETWEEN / 4;
+    let is_strip = h > image.height() && image.width() / 8 > w && between > MAX_BETWEEN / 4;
     let image = if is_strip { image.resize_exact(w, image.height(), FilterType::Triangle) } else { image };
     image.resize_exact(w, h, FilterType::Triangle)
 }

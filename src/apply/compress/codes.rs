@@ -9,7 +9,7 @@ use crate::apply::{Applied, Prior, RunError};
 const FORMAT: &[u8; 4] = b"wgc1";
 
 /// The most bits of a number.
-pub const MOST_BITS: u32 = 12;
+pub const MAX_BITS: u32 = 12;
 
 /// Codes of rows, each number of which is one of the places that a dimension has: medians of parts that are equally probable under a
 /// normal with the moments of the prior.
@@ -98,7 +98,7 @@ impl RoundedCodes {
         let (model, packed) = rest.split_first_chunk::<8>().ok_or(damaged)?;
         let (bits, latent) = (u32::from(*bits), u32::from_le_bytes(*latent) as usize);
         let count = u128::from(u64::from_le_bytes(*rows)) * latent as u128;
-        if !(1..=MOST_BITS).contains(&bits) || (count * u128::from(bits)).div_ceil(8) != packed.len() as u128 {
+        if !(1..=MAX_BITS).contains(&bits) || (count * u128::from(bits)).div_ceil(8) != packed.len() as u128 {
             return Err("it is damaged: its size is not what it says".into());
         }
         let (mut held, mut have, mut packed) = (0_u32, 0, packed.iter());
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn files_are_read_as_they_were_written() {
-        for bits in 1..=MOST_BITS {
+        for bits in 1..=MAX_BITS {
             let places: Vec<u16> =
                 (0..7 * 31).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> (32 - bits)) as u16).collect();
             let codes = RoundedCodes { bits, latent: 7, model: 99, places };

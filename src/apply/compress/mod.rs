@@ -11,7 +11,7 @@ mod masses;
 mod spool;
 mod stack;
 
-pub use codes::{MOST_BITS, RoundedCodes};
+pub use codes::{MAX_BITS, RoundedCodes};
 pub use file::File;
 pub use spool::Unpacked;
 
@@ -36,7 +36,7 @@ const PLACE_BITS: u32 = 13;
 const WIDER: f64 = 2.0;
 
 /// More values than anybody's memory holds.
-const MOST_VALUES: u128 = 1 << 36;
+const MAX_VALUES: u128 = 1 << 36;
 
 /// What each value of a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -443,7 +443,7 @@ pub fn unpack(
             "the file says that it has no rows, and none is written without: it is made up".into(),
         ));
     }
-    if file.rows as u128 * coder.width as u128 > MOST_VALUES || !coder.have_room(file.bits(), file.rows) {
+    if file.rows as u128 * coder.width as u128 > MAX_VALUES || !coder.have_room(file.bits(), file.rows) {
         return Err(RunError::Content(format!(
             "the file says that it has {} rows, for which its {} bytes have no room: it is made up",
             file.rows,

@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use super::masses::{Masses, PRECISION};
 
 /// The least state between two calls.
-const LEAST_STATE: u64 = 1 << 32;
+const MIN_STATE: u64 = 1 << 32;
 
 /// A stack of numbers.
 pub struct Stack {
@@ -35,7 +35,7 @@ impl Stack {
     /// An empty one.
     pub fn new() -> Self {
         let mut seed = ChaCha8Rng::seed_from_u64(0);
-        let state = seed.random::<u64>() | LEAST_STATE;
+        let state = seed.random::<u64>() | MIN_STATE;
         Self { coder: AnsCoder::from_raw_parts(Vec::new(), state), seed, seeded: 0 }
     }
 
@@ -43,7 +43,7 @@ impl Stack {
     pub fn of_words(mut words: Vec<u32>) -> Option<Self> {
         let [high, low] = [words.pop()?, words.pop()?].map(u64::from);
         let state = high << 32 | low;
-        let coder = (state >= LEAST_STATE).then(|| AnsCoder::from_raw_parts(words, state))?;
+        let coder = (state >= MIN_STATE).then(|| AnsCoder::from_raw_parts(words, state))?;
         Some(Self { coder, seed: ChaCha8Rng::seed_from_u64(0), seeded: 0 })
     }
 

@@ -25,7 +25,7 @@ use super::{Codes, Prior, RunError};
 use wgvae_data::{Factors, Split};
 
 /// Rows that scores are computed from at least.
-const LEAST_ROWS: usize = 50;
+const MIN_ROWS: usize = 50;
 /// The stream of the seed that halves the rows.
 const HALVES: u64 = 0x6861_6c66;
 
@@ -121,10 +121,8 @@ impl Known {
         if factors.values.len() != rows * width || factors.counts.len() != width || factors.ordered.len() != width {
             return unfit(format!("{} values of {width} factors do not belong to {rows} rows", factors.values.len()));
         }
-        if rows < LEAST_ROWS {
-            return unfit(format!(
-                "{rows} rows are too few to score codes by their factors: take {LEAST_ROWS} at least"
-            ));
+        if rows < MIN_ROWS {
+            return unfit(format!("{rows} rows are too few to score codes by their factors: take {MIN_ROWS} at least"));
         }
         if let Some(place) = codes.mu.iter().position(|value| !value.is_finite()) {
             return unfit(format!("the code of row {} is not finite, so it cannot be scored", place / latent));

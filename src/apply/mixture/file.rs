@@ -12,9 +12,9 @@ use crate::train::{CODES, Files, MODEL};
 use wgvae_data::disk::Disk;
 
 /// More parts than any mixture has.
-const MOST_PARTS: u64 = 1024;
+const MAX_PARTS: u64 = 1024;
 /// What is in the file beside their numbers.
-const MOST_BESIDE: u64 = 1 << 20;
+const MAX_BESIDE: u64 = 1 << 20;
 
 fn unread(path: PathBuf) -> impl Fn(String) -> RunError {
     move |reason| RunError::Damaged { path: path.clone(), reason }
@@ -58,7 +58,7 @@ pub fn load(files: &Files, latent: usize, classes: Option<usize>) -> Result<Opti
     let damaged = unread(files.path(CODES));
     // The largest that is fitted: a covariance of each of its parts.
     let of_part = (latent as u64 * (latent as u64 + 1)).saturating_add(classes.unwrap_or(1) as u64);
-    let limit = of_part.saturating_mul(4 * MOST_PARTS).saturating_add(MOST_BESIDE);
+    let limit = of_part.saturating_mul(4 * MAX_PARTS).saturating_add(MAX_BESIDE);
     let content = files.read(CODES, limit).map_err(|e| damaged(e.to_string()))?;
     let file = SafeTensors::deserialize(&content).map_err(|e| damaged(e.to_string()))?;
     let of_model = file.tensor("model").map_err(|e| damaged(e.to_string()))?;

@@ -26,12 +26,12 @@ const PARTS: [usize; 4] = [1, 8, 32, 128];
 /// Rows of a part at least.
 const ROWS_PER_PART: usize = 20;
 /// Steps at most, and the nats a row that one must gain for another.
-const MOST_STEPS: usize = 20;
-const LEAST_GAIN: f64 = 0.01;
+const MAX_STEPS: usize = 20;
+const MIN_GAIN: f64 = 0.01;
 /// Multiplications of a step at most: rows by features by parts.
-const MOST_WORK: usize = 2_500_000_000;
+const MAX_WORK: usize = 2_500_000_000;
 /// Features of all rows at most: 64 MiB of them.
-const MOST_FEATURES: usize = 1 << 24;
+const MAX_FEATURES: usize = 1 << 24;
 /// What is added to variances, in those of all codes.
 const RIDGE: f64 = 1e-4;
 /// The stream of the seed that the order of rows comes from.
@@ -52,7 +52,7 @@ pub fn fit(
     let is_finite = |row: &usize| codes.mu[span(*row)].iter().all(|value| value.is_finite());
     let mut order: Vec<usize> = (0..codes.rows()).filter(is_finite).collect();
     order.shuffle(&mut rng);
-    order.truncate(MOST_FEATURES / form.features());
+    order.truncate(MAX_FEATURES / form.features());
     if order.is_empty() {
         return Err(RunError::Unfit("no code of a training row is finite, so nothing can be drawn from them".into()));
     }
@@ -68,7 +68,7 @@ pub fn fit(
     let mut best = (f64::NEG_INFINITY, Vec::new());
     for parts in PARTS {
         let count = rows.len();
-        if parts > 1 && (count < parts * ROWS_PER_PART || count * form.features() * parts > MOST_WORK) {
+        if parts > 1 && (count < parts * ROWS_PER_PART || count * form.features() * parts > MAX_WORK) {
             break;
         }
         let mut step = Step::new(device, form, parts, &rows, None)?;
@@ -164,7 +164,7 @@ fn pooled(parts: &[Normal], form: Form) -> Vec<f64> {
 /// Steps until one gains little.
 fn ascend(step: &mut Step, mut parts: Vec<Normal>) -> Result<Vec<Normal>, RunError> {
     let mut before = f64::NEG_INFINITY;
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         let (sums, explained) = step.run(&parts)?;
         let count = step.rows as f64;
         parts = sums
@@ -173,7 +173,7 @@ fn ascend(step: &mut Step, mut parts: Vec<Normal>) -> Result<Vec<Normal>, RunErr
             .map(|(sums, part)| Normal::of(sums, count, step.form).unwrap_or_else(|| part.clone()))
             .collect();
         steady(&mut parts, count, step.form);
-        if explained - before < LEAST_GAIN {
+        if explained - before < MIN_GAIN {
             break;
         }
         before = explained;

@@ -16,8 +16,8 @@ use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
-pub const MOST_ROWS: usize = 30_000;
-const MOST_BYTES: usize = 64 << 20;
+pub const MAX_ROWS: usize = 30_000;
+const MAX_BYTES: usize = 64 << 20;
 
 /// A mixture of `K` normal distributions of codes.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +108,7 @@ pub fn rows_to_fit(config: &Config, split: &Split) -> Split {
     let bytes = (split.values.len() / split.rows.max(1)).max(1) * each;
     let steps = StepSchedule::new(config, split.rows, 0).total();
     let seen = usize::try_from(steps).unwrap_or(usize::MAX).saturating_mul(config.train.batch);
-    split.some(MOST_ROWS.min(MOST_BYTES / bytes).min(seen).max(1), config.train.seed)
+    split.some(MAX_ROWS.min(MAX_BYTES / bytes).min(seen).max(1), config.train.seed)
 }
 
 #[cfg(test)]

@@ -17,11 +17,11 @@ pub struct Form {
 }
 
 /// The most dimensions that get whole covariances.
-const MOST_FULL: usize = 64;
+const MAX_FULL: usize = 64;
 
 impl Form {
     pub fn of(latent: usize) -> Self {
-        Self { latent, is_full: latent <= MOST_FULL }
+        Self { latent, is_full: latent <= MAX_FULL }
     }
 
     /// Numbers of a covariance.

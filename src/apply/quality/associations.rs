@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::records::Records;
 
 /// Rows that tell how two columns go together, at least.
-const LEAST_ROWS: usize = 10;
+const MIN_ROWS: usize = 10;
 
 /// `(C, C)` of some columns: 0 where two say nothing of each other, 1 where one tells the other. Of two numbers the correlation without
 /// its sign, of two columns of words Cramer's V, of words and numbers the root of the share of the variance that lies between the words;
@@ -27,7 +27,7 @@ pub fn associations(records: &Records, columns: &[usize]) -> Vec<f64> {
             .filter(|(a, b)| !a.is_nan() && !b.is_nan())
             .map(|(a, b)| (f64::from(*a), f64::from(*b)))
             .collect();
-        if pairs.len() < LEAST_ROWS {
+        if pairs.len() < MIN_ROWS {
             return f64::NAN;
         }
         match (words[a], words[b]) {

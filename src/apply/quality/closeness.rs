@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::records::Records;
 
 /// Rows whose closest training row is looked for, at most and at least, and cells that are compared at most, as far as the least allows.
-const MOST_ROWS: usize = 1000;
-const LEAST_ROWS: usize = 100;
-const MOST_CELLS: usize = 2_000_000_000;
+const MAX_ROWS: usize = 1000;
+const MIN_ROWS: usize = 100;
+const MAX_CELLS: usize = 2_000_000_000;
 /// The share of held-out rows that are the nearest to training rows: what is nearer is a near copy.
 const NEAR: f64 = 0.05;
 /// Held-out rows that make it known what is near, at least.
-const LEAST_HELD_OUT: usize = 40;
+const MIN_HELD_OUT: usize = 40;
 /// Standard errors by which drawn rows must be ahead of held-out ones, and how many times as often, before it is said.
 const BEYOND: f64 = 3.0;
 const TIMES: f64 = 2.0;
@@ -53,7 +53,7 @@ impl Closeness {
     pub fn of(drawn: &Records, held_out: &Records, train: &Records) -> Self {
         let known: HashSet<u64> = (0..train.rows).map(|row| train.key(row)).collect();
         let held = Nearest::of(held_out, train);
-        let near = held.nearest(NEAR).filter(|_| held.all.len() >= LEAST_HELD_OUT);
+        let near = held.nearest(NEAR).filter(|_| held.all.len() >= MIN_HELD_OUT);
         let distances = |records: &Records, found: &Nearest| Distances {
             rows: records.rows,
             copies: (0..records.rows).filter(|row| known.contains(&records.key(*row))).count(),
@@ -109,7 +109,7 @@ impl Nearest {
     /// Looks for the closest training rows of some of the rows, from all over them.
     fn of(records: &Records, train: &Records) -> Self {
         let cells = (train.rows * train.columns()).max(1);
-        let most = (MOST_CELLS / cells).clamp(LEAST_ROWS, MOST_ROWS);
+        let most = (MAX_CELLS / cells).clamp(MIN_ROWS, MAX_ROWS);
         let rows = if train.rows == 0 { Vec::new() } else { wgvae_data::spread(records.rows, most) };
         let is_words: Vec<bool> = (0..train.columns()).map(|column| train.words(column).is_some()).collect();
         let all = rows.par_iter().map(|row| nearest(records.row(*row), train, &is_words)).collect();

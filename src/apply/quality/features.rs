@@ -24,13 +24,13 @@ const HIDDEN: usize = 256;
 /// Channels of the first convolution, and of those behind it.
 const CHANNELS: [usize; 2] = [16, 32];
 /// Pixels that convolutions leave at most.
-const MOST_PIXELS: usize = 64;
+const MAX_PIXELS: usize = 64;
 /// Rows of a batch, and values of one at most.
-const MOST_ROWS: usize = 128;
-const MOST_VALUES: usize = 1 << 21;
+const MAX_ROWS: usize = 128;
+const MAX_VALUES: usize = 1 << 21;
 /// Steps of the classifier at most, and epochs at most.
-const MOST_STEPS: usize = 2000;
-const MOST_EPOCHS: usize = 40;
+const MAX_STEPS: usize = 2000;
+const MAX_EPOCHS: usize = 40;
 /// Adam's, and the learning rate of the first step, from which it falls to nothing in a line.
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
@@ -52,7 +52,7 @@ struct Form {
 
 impl Form {
     fn of(rows: &Split, shape: Shape, classes: usize) -> Self {
-        let batch = (MOST_VALUES / shape.len().max(1)).clamp(1, MOST_ROWS);
+        let batch = (MAX_VALUES / shape.len().max(1)).clamp(1, MAX_ROWS);
         Self { shape, levels: matches!(rows.values, Values::Bytes(_)), batch, classes }
     }
 
@@ -62,7 +62,7 @@ impl Form {
         let mut number = 0;
         if let Shape::Image { height, width, channels } = self.shape {
             let (mut image, mut outputs) = ([height, width, channels].map(|n| n as u32), CHANNELS[0]);
-            while image[0] * image[1] > MOST_PIXELS as u32 {
+            while image[0] * image[1] > MAX_PIXELS as u32 {
                 let windows = Windows::padded(image, [3, 3], 2, [1, 1]);
                 h = g.reshape(h, [self.batch * windows.pixels(), windows.channels()]);
                 let (u, _) = conv(g, &format!("conv.{number}"), h, windows, outputs);
@@ -183,7 +183,7 @@ impl Features {
         let form = Form::of(rows, shape, count);
         let mut learner = form.open(true, device)?;
         let batch = form.batch.min(rows.rows);
-        let steps = (MOST_EPOCHS * rows.rows / batch).min(MOST_STEPS);
+        let steps = (MAX_EPOCHS * rows.rows / batch).min(MAX_STEPS);
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
         let mut order: Vec<usize> = (0..rows.rows).collect();
         // What is left of an epoch is less than a batch, and left out of it.

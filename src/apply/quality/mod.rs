@@ -24,7 +24,7 @@ use wgvae_engine::plan::{MISSING, is_missing};
 /// Rows of each kind that are compared, if nothing else is said.
 pub const ROWS: usize = 5000;
 /// Values of samples that are decoded at a time.
-const MOST_VALUES: usize = 1 << 22;
+const MAX_VALUES: usize = 1 << 22;
 /// What rows are chosen by, in whatever run: two runs on the same data are compared with the same rows.
 const SEED: u64 = 0;
 
@@ -185,7 +185,7 @@ impl Comparison {
     ) -> Result<(Likeness, Vec<f32>), RunError> {
         let (latent, width) = (model.latent(), model.width());
         let bytes = matches!(self.real.values, Values::Bytes(_));
-        let some = (MOST_VALUES / width.max(1)).max(1);
+        let some = (MAX_VALUES / width.max(1)).max(1);
         let mut features = Vec::with_capacity(self.real.rows * FEATURES);
         let mut drawn = Vec::new();
         for (number, z) in z.chunks(some * latent).enumerate() {

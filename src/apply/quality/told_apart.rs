@@ -9,14 +9,14 @@ use super::super::statistics::roc_auc;
 use super::records::Records;
 
 /// Rows of each kind at most and at least.
-pub const MOST_ROWS: usize = 1000;
-const LEAST_ROWS: usize = 40;
+pub const MAX_ROWS: usize = 1000;
+const MIN_ROWS: usize = 40;
 /// Parts of the rows, of which each is held out once.
 const FOLDS: usize = 5;
 const TREES: usize = 200;
 /// Columns that are named at most, and the share of what gives rows away that one must have to be named.
-const MOST_NAMED: usize = 5;
-const LEAST_SHARE: f64 = 0.05;
+const MAX_NAMED: usize = 5;
+const MIN_SHARE: f64 = 0.05;
 /// Streams of the seed: for the folds, and for the trees of each.
 const ORDER: u64 = 0x6170_6172_7400 << 16;
 const OF_FOLD: u64 = 1 << 16;
@@ -35,8 +35,8 @@ pub struct ToldApart {
 impl ToldApart {
     /// Of drawn and held-out rows, as many of each; none of fewer than 40. A function of the rows and the seed alone.
     pub fn of(drawn: &Records, real: &Records, seed: u64) -> Option<Self> {
-        let rows = drawn.rows.min(real.rows).min(MOST_ROWS);
-        if rows < LEAST_ROWS {
+        let rows = drawn.rows.min(real.rows).min(MAX_ROWS);
+        if rows < MIN_ROWS {
             return None;
         }
         let both = [drawn, real].map(|records| (records, wgvae_data::spread(records.rows, rows)));
@@ -77,8 +77,8 @@ impl ToldApart {
         let mut by: Vec<(String, f64)> =
             importance.into_iter().enumerate().map(|(column, share)| (drawn.name(column).into(), share)).collect();
         by.sort_by(|a, b| b.1.total_cmp(&a.1));
-        by.retain(|(_, share)| *share >= LEAST_SHARE);
-        by.truncate(MOST_NAMED);
+        by.retain(|(_, share)| *share >= MIN_SHARE);
+        by.truncate(MAX_NAMED);
         Some(Self { rows, auc: areas.iter().sum::<f64>() / areas.len() as f64, by })
     }
 }

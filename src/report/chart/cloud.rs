@@ -7,15 +7,15 @@ use super::scale::{Scale, Spread};
 use super::{Key, Room, Size, figure, nothing, px, stroke};
 
 /// More points than this are thinned, so that the page stays small.
-const MOST_POINTS: usize = 5000;
+const MAX_POINTS: usize = 5000;
 /// And for a narrow screen.
-const MOST_NARROW_POINTS: usize = 1000;
+const MAX_NARROW_POINTS: usize = 1000;
 /// Groups are drawn in this many alternating parts, so that the last group does not hide the first.
 const TURNS: usize = 8;
 /// The share of the points at each end of an axis that may lie outside the frame.
 const OUTLIERS: f64 = 0.002;
 /// Largest number of groups that are named inside the chart.
-const MOST_NAMES: usize = 20;
+const MAX_NAMES: usize = 20;
 
 /// A group of points.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,11 +45,11 @@ impl Cloud {
     /// The chart as a figure.
     pub fn figure(&self) -> String {
         let points: Vec<[f32; 2]> = self.groups.iter().flat_map(|g| &g.points).copied().filter(has_place).collect();
-        let kept_every = points.len().div_ceil(MOST_POINTS).max(1);
+        let kept_every = points.len().div_ceil(MAX_POINTS).max(1);
         let ends = [0, 1].map(|axis| ends(points.iter().map(|p| f64::from(p[axis])).collect()));
         let marks = |room: Room| match ends {
             [Some(x), Some(y)] => {
-                let most = if room.is_narrow { MOST_NARROW_POINTS } else { MOST_POINTS };
+                let most = if room.is_narrow { MAX_NARROW_POINTS } else { MAX_POINTS };
                 self.marks(x, y, room, points.len().div_ceil(most).max(1))
             }
             _ => (nothing(room.extent), 0),
@@ -109,7 +109,7 @@ impl Cloud {
                 }
             }
         }
-        if self.is_named_inside && self.groups.len() <= MOST_NAMES {
+        if self.is_named_inside && self.groups.len() <= MAX_NAMES {
             for (group, places) in self.groups.iter().zip(&places) {
                 if let Some((x, y)) = middle_of(places) {
                     let (y, name) = (px(y + 5.0), escape(&shortened(&group.name)));

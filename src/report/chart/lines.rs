@@ -9,11 +9,11 @@ use super::scale::{Scale, Spread};
 use super::{Key, Room, Size, figure, fill, nothing, px, stroke};
 
 /// Curves with more points are thinned.
-const MOST_POINTS: usize = 500;
+const MAX_POINTS: usize = 500;
 /// Curves with at most this many points have a dot at each.
-const MOST_DOTS: usize = 20;
+const MAX_DOTS: usize = 20;
 /// Largest number of strips that show the values under the pointer.
-const MOST_STRIPS: usize = 64;
+const MAX_STRIPS: usize = 64;
 /// From this ratio of highest to lowest value on, the axis is logarithmic, so that small values stay readable.
 const WIDE: f64 = 4.0;
 
@@ -85,11 +85,11 @@ impl Lines {
     fn marks(&self, x: &Scale, y: &Scale, frame: &Frame, room: Room) -> String {
         let mut out = frame.left_axis(y) + &frame.lower_axis(Some(x), &self.x);
         let place = |(a, b): (f64, f64)| Some((px(frame.x(x.place(a)?)), px(frame.y(y.place(b)?))));
-        let has_dots = self.series.iter().all(|s| s.points.len() <= MOST_DOTS);
+        let has_dots = self.series.iter().all(|s| s.points.len() <= MAX_DOTS);
         for (i, series) in self.series.iter().enumerate() {
             let colour = Some(i);
             let places: Vec<Option<(f64, f64)>> =
-                thinned(&series.points, if room.is_narrow { MOST_POINTS / 2 } else { MOST_POINTS })
+                thinned(&series.points, if room.is_narrow { MAX_POINTS / 2 } else { MAX_POINTS })
                     .into_iter()
                     .map(place)
                     .collect();
@@ -111,7 +111,7 @@ impl Lines {
     fn strips(&self, x: &Scale, frame: &Frame) -> String {
         let longest = self.series.iter().max_by_key(|s| s.points.len());
         let mut stops: Vec<f64> = longest.iter().flat_map(|s| &s.points).map(|p| p.0).collect();
-        let every = stops.len().div_ceil(MOST_STRIPS).max(1);
+        let every = stops.len().div_ceil(MAX_STRIPS).max(1);
         stops = stops.into_iter().rev().step_by(every).filter(|v| x.place(*v).is_some()).collect();
         stops.sort_by(f64::total_cmp);
         stops.dedup();
@@ -239,8 +239,8 @@ mod tests {
         let mut points: Vec<(f64, f64)> = (0..10_000).map(|i| (f64::from(i), 1.0)).collect();
         points[7777].1 = 9.0;
         points[7778].1 = -9.0;
-        let kept = thinned(&points, MOST_POINTS);
-        assert!(kept.len() <= MOST_POINTS + 2, "{}", kept.len());
+        let kept = thinned(&points, MAX_POINTS);
+        assert!(kept.len() <= MAX_POINTS + 2, "{}", kept.len());
         for i in [0, 7777, 7778, 9999] {
             assert!(kept.contains(&points[i]), "{i}");
         }

@@ -5,8 +5,8 @@ use super::{Room, Size, figure, nothing, px};
 
 /// Width of a letter of a name, letters of a name at most, and the least height of a tile that has a name beside it.
 const CHARACTER: f64 = 6.6;
-const MOST_LETTERS: usize = 14;
-const LEAST_NAMED: f64 = 11.0;
+const MAX_LETTERS: usize = 14;
+const MIN_NAMED: f64 = 11.0;
 
 /// A matrix.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,8 +34,8 @@ impl Matrix {
     fn marks(&self, room: Room) -> String {
         let count = self.names.len();
         let short = |name: &str| -> String {
-            match name.chars().count() > MOST_LETTERS {
-                true => name.chars().take(MOST_LETTERS - 1).chain(['…']).collect(),
+            match name.chars().count() > MAX_LETTERS {
+                true => name.chars().take(MAX_LETTERS - 1).chain(['…']).collect(),
                 false => name.into(),
             }
         };
@@ -48,7 +48,7 @@ impl Matrix {
         let mut out = String::new();
         for (row, name) in names.iter().enumerate() {
             let y = top + row as f64 * side;
-            if side >= LEAST_NAMED {
+            if side >= MIN_NAMED {
                 let at = px(y + side / 2.0 + 4.0);
                 out += &format!("<text class=\"left\" x=\"{}\" y=\"{at}\">{}</text>\n", px(left - 6.0), escape(name));
             }

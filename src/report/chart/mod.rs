@@ -20,7 +20,7 @@ use super::markup::escape;
 const COLOURS: usize = 12;
 
 /// Largest number of lines in a legend.
-const MOST_KEYS: usize = 40;
+const MAX_KEYS: usize = 40;
 
 /// Size of a chart. The page never scales it by much, so that its text has one size: where the screen is narrow, it shows a chart that
 /// was drawn for it.
@@ -97,13 +97,13 @@ fn figure(
 fn legend(keys: &[Key]) -> String {
     let items: String = keys
         .iter()
-        .take(MOST_KEYS)
+        .take(MAX_KEYS)
         .map(|key| {
             let value = key.value.as_ref().map(|v| format!(" <span>{}</span>", escape(v))).unwrap_or_default();
             format!("<li><i class=\"{}\"></i>{}{value}</li>", fill(key.colour), escape(&key.name))
         })
         .collect();
-    let more = match keys.len().saturating_sub(MOST_KEYS) {
+    let more = match keys.len().saturating_sub(MAX_KEYS) {
         0 => String::new(),
         more => format!("<li>and {more} more</li>"),
     };

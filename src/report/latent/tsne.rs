@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 /// The most vectors of a map: the time grows with their square.
-pub const MOST: usize = 1500;
+pub const MAX: usize = 1500;
 /// Fewer vectors than this have no neighbourhoods.
 pub const FEWEST: usize = 30;
 /// How many neighbours a vector has, about.
@@ -22,8 +22,8 @@ const LANES: usize = 8;
 /// The places of vectors `(N, dims)` on the map, at most 1,500 of them; `start` are their places to begin with, of which the scale does
 /// not matter. None of too few, or of vectors that are not finite.
 pub fn map(values: &[f32], dims: usize, start: &[[f32; 2]]) -> Option<Vec<[f32; 2]>> {
-    let rows: Vec<&[f32]> = values.chunks_exact(dims.max(1)).take(MOST).collect();
-    let is_finite = values.iter().take(MOST * dims).all(|value| value.is_finite());
+    let rows: Vec<&[f32]> = values.chunks_exact(dims.max(1)).take(MAX).collect();
+    let is_finite = values.iter().take(MAX * dims).all(|value| value.is_finite());
     if rows.len() < FEWEST || start.len() < rows.len() || !is_finite {
         return None;
     }

@@ -95,11 +95,11 @@ impl TryFrom<String> for NamedKind {
 /// The fewest values from which a kind other than number is concluded.
 pub(crate) const ENOUGH: usize = 30;
 /// The most different whole numbers that are taken for the words of a category ...
-pub(crate) const MOST_CODES: usize = 64;
+pub(crate) const MAX_CODES: usize = 64;
 /// ... if each stands for as many values as this on average.
-pub(crate) const LEAST_OF_EACH: usize = 20;
+pub(crate) const MIN_OF_EACH: usize = 20;
 /// The most words of a category.
-pub(crate) const MOST_WORDS: usize = 256;
+pub(crate) const MAX_WORDS: usize = 256;
 /// The largest count: a float holds its logarithm exactly enough for it to be found again.
 pub(crate) const LARGEST_COUNT: f64 = 1e5;
 

@@ -1,6 +1,6 @@
 //! Which kind suits the numbers of a column, and what their mean, deviation and quantiles are.
 
-use super::kind::{ENOUGH, LARGEST_COUNT, LEAST_OF_EACH, MOST_CODES, MOST_WORDS};
+use super::kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 use super::quantiles::Quantiles;
 use super::{Columns, Kind};
 use crate::error::shown;
@@ -14,17 +14,17 @@ const OFF_NORMAL: f64 = 0.045;
 /// How many times as far as the middle nine tenths are wide values lie from all others that are far.
 const GAP: f64 = 5.0;
 /// The share of values that can be far from all others.
-const MOST_FAR: f64 = 0.05;
+const MAX_FAR: f64 = 0.05;
 
 /// How many times as often as the next value one is met that a normal distribution does not draw, in this share of the rows.
 const SPIKE: usize = 5;
 const SPIKE_OF_ALL: f64 = 0.03;
 /// The median up to which numbers with a long tail are counts: a negative binomial has one shape for all that is large, quantiles have
 /// that of the column.
-const MOST_OFTEN: f64 = 20.0;
+const MAX_OFTEN: f64 = 20.0;
 
 /// Digits behind the decimal point that are meant: a float has about seven.
-const MOST_DIGITS: u8 = 6;
+const MAX_DIGITS: u8 = 6;
 
 /// Rows of each value on average from which on it can be told how frequent values are, units to both sides whose values are a value's
 /// surroundings, and how far shares are from even ones where values repeat.
@@ -53,7 +53,7 @@ pub(crate) struct Far {
 /// The values among sorted ones that a wide gap separates from the rest, which is nearly all of them.
 pub(crate) fn far(sorted: &[f64]) -> Far {
     let count = sorted.len();
-    let most = (MOST_FAR * count as f64) as usize;
+    let most = (MAX_FAR * count as f64) as usize;
     if count < ENOUGH {
         return Far::default();
     }
@@ -145,7 +145,7 @@ impl Numbers {
         if self.sorted.len() < OF_EACH * self.distinct {
             return false;
         }
-        let unit = 10_f64.powi(-i32::from(self.decimals().unwrap_or(MOST_DIGITS)));
+        let unit = 10_f64.powi(-i32::from(self.decimals().unwrap_or(MAX_DIGITS)));
         let reach = SURROUNDINGS * unit;
         let [least, most] = [near[0], near[near.len() - 1]];
         let (mut first, mut end, mut apart) = (0, 0, 0.0);
@@ -177,7 +177,7 @@ impl Numbers {
         match () {
             () if count < ENOUGH || self.distinct < 2 => Kind::Number,
             () if self.distinct == 2 => Kind::YesNo,
-            () if whole && self.distinct <= MOST_CODES && count >= LEAST_OF_EACH * self.distinct => Kind::Category,
+            () if whole && self.distinct <= MAX_CODES && count >= MIN_OF_EACH * self.distinct => Kind::Category,
             () if self.repeat() => Kind::Quantile,
             () if is_normal(same) => Kind::Number,
             // Modes that lie apart tell rows apart, which scores of quantiles would not show. A value that many rows share, levels and
@@ -188,7 +188,7 @@ impl Numbers {
                 && skewness(near, same) >= SKEWED
                 && self.least() >= 0.0
                 && self.least() <= moments(near, same).1
-                && near[near.len() / 2] <= MOST_OFTEN
+                && near[near.len() / 2] <= MAX_OFTEN
                 && self.most() <= LARGEST_COUNT =>
             {
                 Kind::Count
@@ -210,8 +210,8 @@ impl Numbers {
                 (most > LARGEST_COUNT).then(|| format!("holds {most}, and counts may be up to {LARGEST_COUNT}"))
             }
             Kind::YesNo => (self.distinct != 2).then(|| format!("holds {} different values, not two", self.distinct)),
-            Kind::Category => (self.distinct > MOST_WORDS).then(|| {
-                format!("holds {} different values, and a category may have up to {MOST_WORDS}", self.distinct)
+            Kind::Category => (self.distinct > MAX_WORDS).then(|| {
+                format!("holds {} different values, and a category may have up to {MAX_WORDS}", self.distinct)
             }),
         }
     }
@@ -223,7 +223,7 @@ impl Numbers {
             text.split_once('.').map_or(0, |(_, digits)| digits.len())
         };
         let most = self.distinct().map(digits).max().unwrap_or(0);
-        (most <= MOST_DIGITS.into()).then_some(most as u8)
+        (most <= MAX_DIGITS.into()).then_some(most as u8)
     }
 }
 

@@ -16,7 +16,7 @@ pub use column::{Cell, Column, Details, Grouped, Part, Provenance};
 pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word, nearest_level, truth};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
-pub(crate) use kind::{ENOUGH, LARGEST_COUNT, LEAST_OF_EACH, MOST_CODES, MOST_WORDS};
+pub(crate) use kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 pub use kind::{Kind, NamedKind};
 pub use quantiles::normal_quantile;
 pub use relations::Relation;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Values at which the map between numbers and scores bends: a column of fewer different values has all of them.
-const MOST_KNOTS: usize = 1024;
+const MAX_KNOTS: usize = 1024;
 /// The share of the rows from which on a value that they share is drawn as such.
 const SHARED: f64 = 0.01;
 
@@ -44,14 +44,14 @@ impl Quantiles {
         let score =
             |place: f64| normal_quantile((place / count as f64).clamp(0.25 / count as f64, 1.0 - 0.25 / count as f64));
         // Values of which each is met again and again are all there are; between others lie more.
-        let are_all = runs.len() <= MOST_KNOTS && count >= OF_EACH * runs.len();
+        let are_all = runs.len() <= MAX_KNOTS && count >= OF_EACH * runs.len();
         let least = SHARED * count as f64;
-        let step = count as f64 / MOST_KNOTS as f64;
+        let step = count as f64 / MAX_KNOTS as f64;
         let mut next = 0.0;
         for (number, (value, start, end)) in runs.iter().enumerate() {
             let is_shared = are_all || end - start > 1 && (end - start) as f64 >= least;
             let is_last = number + 1 == runs.len();
-            if runs.len() > MOST_KNOTS && !is_shared && !is_last && (*end as f64) <= next {
+            if runs.len() > MAX_KNOTS && !is_shared && !is_last && (*end as f64) <= next {
                 continue;
             }
             next = *end as f64 + step;
@@ -197,7 +197,7 @@ mod tests {
         numbers.extend([0.0; 300]);
         numbers.sort_by(f64::total_cmp);
         let map = Quantiles::of(&numbers);
-        assert!(map.is_whole() && map.len() <= 2 * MOST_KNOTS, "{}", map.len());
+        assert!(map.is_whole() && map.len() <= 2 * MAX_KNOTS, "{}", map.len());
         for number in &numbers {
             assert!((map.number(map.score(*number)) - number).abs() < 1e-6 * number.abs().max(1.0), "{number}");
         }

@@ -11,7 +11,7 @@ use super::{beside, folder_of};
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How many links may lead from one to the next.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// What a path of a result leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Target {
     /// Follows a path to what it leads to.
     pub fn of(path: &Path) -> Self {
         let mut at = path.to_path_buf();
-        for _ in 0..MOST_LINKS {
+        for _ in 0..MAX_LINKS {
             let Ok(found) = fs::symlink_metadata(&at) else { return Target::File };
             if let (Ok(folder), Some(name)) = (folder_of(&at).canonicalize(), at.file_name()) {
                 at = folder.join(name);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::error::Unit;
-use super::super::raw::MOST_COLUMNS;
+use super::super::raw::MAX_COLUMNS;
 use super::super::{DataError, Table, bytes};
 use super::dialect::{self, Dialect, Encoding, Separator};
 use super::layout::Layout;
@@ -51,12 +51,12 @@ impl<'a> Content<'a> {
             return Err(not_text());
         }
         let (text, encoding, mark) = dialect::text(bytes::all(path)?).ok_or_else(not_text)?;
-        if let Some((line, fields)) = dialect::too_wide(&text, MOST_COLUMNS) {
+        if let Some((line, fields)) = dialect::too_wide(&text, MAX_COLUMNS) {
             return Err(DataError::Row {
                 path: path.to_path_buf(),
                 unit: Unit::Line,
                 number: line,
-                reason: format!("it has {fields} fields, and no more than {MOST_COLUMNS} can be read"),
+                reason: format!("it has {fields} fields, and no more than {MAX_COLUMNS} can be read"),
             });
         }
         // The line with it is none of the table's: it stays, empty, so that the others keep their numbers.

@@ -29,7 +29,7 @@ pub struct Plan {
 }
 
 /// Columns of whose writing each has a line; of wider tables, each decision has one.
-const MOST_SAID: usize = 12;
+const MAX_SAID: usize = 12;
 
 /// Columns that the cells are looked at of at once.
 const AT_ONCE: usize = 2048;
@@ -206,7 +206,7 @@ fn sentences(said: Vec<(String, String)>) -> Vec<String> {
     if said.is_empty() {
         return Vec::new();
     }
-    let lines: Vec<String> = match said.len() <= MOST_SAID {
+    let lines: Vec<String> = match said.len() <= MAX_SAID {
         true => said.iter().map(|(name, note)| format!("{}: {note}", shown(name))).collect(),
         false => {
             let mut notes: Vec<(String, Vec<&String>)> = Vec::new();

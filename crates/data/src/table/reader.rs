@@ -38,7 +38,7 @@ pub struct Reader<'a> {
 }
 
 /// Different words of a column of numbers that are known as missing ones.
-const MOST_ODD: usize = 300;
+const MAX_ODD: usize = 300;
 
 impl<'a> Reader<'a> {
     pub fn new(path: &'a Path, content: &Content, chosen: &Chosen, plan: Plan, request: &'a Request<'a>) -> Self {
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
             }
             None => {
                 let odd = self.odd.entry(number).or_default();
-                if odd.len() < MOST_ODD && !odd.iter().any(|known| *known == text) {
+                if odd.len() < MAX_ODD && !odd.iter().any(|known| *known == text) {
                     odd.push(text.into_owned());
                 }
                 f32::NAN

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::columns::{Grouped, MOST_WORDS, nearest_level};
+use super::super::columns::{Grouped, MAX_WORDS, nearest_level};
 use super::super::{Column, list, natural};
 use super::field::is_code;
 
@@ -55,7 +55,7 @@ pub fn near(words: &[(String, u64)]) -> Vec<Vec<String>> {
     let mut keys: Vec<(String, u64)> =
         groups.iter().map(|(key, words)| (key.clone(), words.iter().map(|word| word.1).sum())).collect();
     keys.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    if keys.len() <= MOST_WORDS {
+    if keys.len() <= MAX_WORDS {
         for rare in (1..keys.len()).rev() {
             let (key, rows) = keys[rare].clone();
             let is_near = |(other, most): &&(String, u64)| {
@@ -145,9 +145,9 @@ impl Words {
         let all: u64 = self.counts.iter().sum();
         let least = rare.map_or(0.0, |share| share * all as f64);
         let frequent = order.iter().take_while(|place| self.counts[**place] as f64 >= least).count();
-        let kept = if frequent.min(MOST_WORDS) < order.len() { frequent.min(MOST_WORDS - 1) } else { order.len() };
+        let kept = if frequent.min(MAX_WORDS) < order.len() { frequent.min(MAX_WORDS - 1) } else { order.len() };
         // One word is no group.
-        let kept = if order.len() - kept == 1 && order.len() <= MOST_WORDS { order.len() } else { kept };
+        let kept = if order.len() - kept == 1 && order.len() <= MAX_WORDS { order.len() } else { kept };
         let mut notes = Vec::new();
         let counted: Vec<(String, u64)> =
             order.iter().map(|place| (name(place).clone(), self.counts[*place])).collect();
@@ -165,7 +165,7 @@ impl Words {
             column.words.push(format!("{} other words", grouped.len()));
             notes.push(format!(
                 "the {} rarest words, of {rows} cells, are learned from as one and drawn as often as they were met; --rare SHARE \
-                 groups more or fewer, up to {MOST_WORDS} words in all",
+                 groups more or fewer, up to {MAX_WORDS} words in all",
                 grouped.len()
             ));
             let group = |place: usize| Grouped { word: name(&place).clone(), rows: self.counts[place] };
@@ -230,7 +230,7 @@ mod tests {
         let mut many = Words::default();
         let mut cells: Vec<f32> = (0..3000).map(|i| many.place(&format!("w{}", i % 300)).unwrap()).collect();
         let (column, _) = finished(many, None, &mut cells);
-        assert_eq!((column.words.len(), column.grouped.len()), (MOST_WORDS, 300 - (MOST_WORDS - 1)));
+        assert_eq!((column.words.len(), column.grouped.len()), (MAX_WORDS, 300 - (MAX_WORDS - 1)));
     }
 
     #[test]

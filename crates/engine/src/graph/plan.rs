@@ -5,7 +5,7 @@ use crate::plan::{Op, PlanError, TensorId};
 
 /// The most nodes of a graph: about 15 for each of the layers that an encoder and a decoder may have, with their gradients, and as many
 /// again.
-const MOST_NODES: usize = 1 << 18;
+const MAX_NODES: usize = 1 << 18;
 
 impl Lowering {
     /// Adds the gradients of `sum(weight * loss)`, given as `(loss, weight)`, by every parameter that they depend on; each
@@ -43,8 +43,8 @@ impl Lowering {
         fuse_ops: bool,
     ) -> Result<Vec<Op>, PlanError> {
         let nodes = g.nodes().len();
-        if nodes > MOST_NODES {
-            return Err(PlanError::TooManyNodes { nodes, most: MOST_NODES });
+        if nodes > MAX_NODES {
+            return Err(PlanError::TooManyNodes { nodes, most: MAX_NODES });
         }
         let ops = [before, self.lower(g, kept)?, behind].concat();
         if !fuse_ops {

@@ -190,14 +190,14 @@ pub fn is_missing(value: f32) -> bool {
 }
 
 /// `log_sigma` and `log_scale` are kept above this: what never differs would have no density.
-pub const LOG_SIGMA_LEAST: f32 = -7.0;
+pub const MIN_LOG_SIGMA: f32 = -7.0;
 
 /// Half of the distance between two of 256 levels in [0, 1].
 pub const HALF_LEVEL: f32 = 0.5 / 255.0;
 
 /// The logarithm of the scale of levels is kept within this range: with the least most of it lies within one level, and with the most
 /// all levels but the first and the last are next to nothing.
-pub const LOG_SCALE_RANGE: (f32, f32) = (LOG_SIGMA_LEAST, 2.0);
+pub const LOG_SCALE_RANGE: (f32, f32) = (MIN_LOG_SIGMA, 2.0);
 
 /// The logarithm of Student's t's degrees of freedom is kept within this range: with 1 it is a Cauchy distribution, and with 1000 next
 /// to normal.

@@ -15,7 +15,7 @@ mod windows;
 
 pub use function::{
     Activation, ColumnKind, Function, Gradient, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
-    LOG_SCALE_RANGE, LOG_SIGMA_LEAST, LOGVAR_RANGE, Loss, MISSING, Saved, Signature, is_missing,
+    LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, is_missing,
 };
 pub use kernel::{
     Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pool, Reduce, Roof, Update, Way,

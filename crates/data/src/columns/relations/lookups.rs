@@ -6,8 +6,8 @@ use super::Relation;
 use super::search::{Found, Numbers};
 
 /// Different values up to which a column may be one that others follow from, and one that follows.
-const MOST_KEYS: usize = 1024;
-const MOST_VALUES: usize = 256;
+const MAX_KEYS: usize = 1024;
+const MAX_VALUES: usize = 256;
 /// Rows of each value on average.
 const OF_EACH: f64 = 4.0;
 /// The logarithm of the probability that values which have nothing to do with each other go together in all rows.
@@ -17,16 +17,14 @@ pub(super) fn find(numbers: &Numbers<'_>, found: &mut Found) {
     let count = numbers.of.len();
     let distinct = &numbers.distinct;
     for column in 0..count {
-        if found.follows(column) || !(2..=MOST_VALUES).contains(&distinct[column]) {
+        if found.follows(column) || !(2..=MAX_VALUES).contains(&distinct[column]) {
             continue;
         }
         // From the one with the fewest values: what follows from the town follows from the street as well.
         let mut keys: Vec<usize> = (0..count).filter(|by| distinct[*by] >= distinct[column]).collect();
         keys.sort_by_key(|by| distinct[*by]);
-        let lookup = keys
-            .into_iter()
-            .filter(|by| distinct[*by] <= MOST_KEYS && found.may_follow(column, [*by]))
-            .find_map(|by| {
+        let lookup =
+            keys.into_iter().filter(|by| distinct[*by] <= MAX_KEYS && found.may_follow(column, [*by])).find_map(|by| {
                 lookup(&numbers.of[by], &numbers.of[column]).map(|(keys, values)| Relation::Lookup {
                     column,
                     by,

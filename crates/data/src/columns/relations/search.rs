@@ -6,7 +6,7 @@ use super::{Relation, lookups, sums};
 /// Rows without which nothing is concluded.
 const ENOUGH: usize = 50;
 /// Columns up to which relations are looked for: of wider tables it would take longer than training.
-const MOST_COLUMNS: usize = 64;
+const MAX_COLUMNS: usize = 64;
 
 /// A table's cells as numbers, column by column; NaN where one is missing.
 pub(super) struct Numbers<'a> {
@@ -59,7 +59,7 @@ impl Columns {
     /// The relations that hold in all rows of raw cells `(N, C)` of two parts of a table, of words their places.
     pub(crate) fn relations_in(&self, parts: [&[f32]; 2]) -> Vec<Relation> {
         let count = self.all.len();
-        if !(2..=MOST_COLUMNS).contains(&count) {
+        if !(2..=MAX_COLUMNS).contains(&count) {
             return Vec::new();
         }
         let of_column = |(place, column): (usize, &Column)| -> Vec<f64> {

@@ -6,15 +6,15 @@ use super::{Relation, Term};
 /// Rows that factors are computed from; all rows are checked.
 const LOOKED_AT: usize = 1000;
 /// Terms of a sum.
-const MOST_TERMS: usize = 8;
+const MAX_TERMS: usize = 8;
 /// Halves of a digit that a number's deviation has at least: what is rounded to a few steps follows from much.
-const LEAST_STEPS: f64 = 8.0;
+const MIN_STEPS: f64 = 8.0;
 /// The share of missing cells up to which a column is looked at.
-const MOST_MISSING: f64 = 0.2;
+const MAX_MISSING: f64 = 0.2;
 /// The share of a variance that may be left where a sum is exact: that of rounding while it is computed.
 const LEFT: f64 = 1e-9;
 /// Significant digits of factors.
-const MOST_DIGITS: i32 = 9;
+const MAX_DIGITS: i32 = 9;
 
 /// Numbers of the columns that are looked at.
 struct Search<'a> {
@@ -80,7 +80,7 @@ impl<'a> Search<'a> {
             let (of, values) = (&numbers.columns[*column], &numbers.of[*column]);
             let is_number = !of.kind.is_of_words() || of.words.iter().all(|word| word.parse::<f64>().is_ok());
             let missing = values.iter().filter(|value| value.is_nan()).count();
-            is_number && missing as f64 <= MOST_MISSING * values.len() as f64
+            is_number && missing as f64 <= MAX_MISSING * values.len() as f64
         };
         let count = numbers.of.len();
         let deviation = (0..count)
@@ -93,7 +93,7 @@ impl<'a> Search<'a> {
 
     /// Whether a number has enough steps for a relation to mean something.
     fn may_follow(&self, column: usize) -> bool {
-        self.deviation[column] >= LEAST_STEPS * self.half[column] && !self.numbers.columns[column].kind.is_of_words()
+        self.deviation[column] >= MIN_STEPS * self.half[column] && !self.numbers.columns[column].kind.is_of_words()
     }
 
     /// Whether a relation holds in all rows.
@@ -178,7 +178,7 @@ impl<'a> Search<'a> {
             let kept: Vec<usize> =
                 from.iter().zip(&weights).filter(|(_, weight)| weight.abs() > least).map(|(from, _)| *from).collect();
             if kept.len() == from.len() {
-                if from.len() > MOST_TERMS {
+                if from.len() > MAX_TERMS {
                     return None;
                 }
                 let factors: Vec<f64> = from
@@ -186,7 +186,7 @@ impl<'a> Search<'a> {
                     .zip(&weights)
                     .map(|(from, weight)| weight * deviations[column] / deviations[*from])
                     .collect();
-                return (1..=MOST_DIGITS).find_map(|digits| {
+                return (1..=MAX_DIGITS).find_map(|digits| {
                     let term = |(column, factor): (&usize, &f64)| Term {
                         column: *column,
                         factor: snapped(*factor, digits),
@@ -205,7 +205,7 @@ impl<'a> Search<'a> {
 
     /// The sum with a constant of few digits, if it holds.
     fn with_constant(&self, column: usize, terms: Vec<Term>, constant: f64) -> Option<Relation> {
-        let tried = std::iter::once(0.0).chain((1..=MOST_DIGITS).map(|digits| snapped(constant, digits)));
+        let tried = std::iter::once(0.0).chain((1..=MAX_DIGITS).map(|digits| snapped(constant, digits)));
         let mut near = tried.filter(|tried| (tried - constant).abs() <= 2.0 * self.half[column]);
         near.find_map(|constant| {
             let relation = Relation::Sum { column, terms: terms.clone(), constant };
@@ -270,7 +270,7 @@ impl<'a> Search<'a> {
         if factor == 0.0 || (expected - middle.1).abs() > 8.0 * self.half[column] {
             return None;
         }
-        (1..=MOST_DIGITS).find_map(|digits| {
+        (1..=MAX_DIGITS).find_map(|digits| {
             let factor = snapped(factor, digits);
             let terms = vec![Term { column: of, factor, is_log: true }];
             self.with_constant(column, terms, least.1 - factor * least.0.ln())
@@ -312,7 +312,7 @@ impl<'a> Search<'a> {
             return None;
         }
         let with = |factor: f64| Relation::Product { column, of, is_ratio, factor };
-        (1..=MOST_DIGITS).map(|digits| with(snapped(factor, digits))).find(|relation| self.holds(relation))
+        (1..=MAX_DIGITS).map(|digits| with(snapped(factor, digits))).find(|relation| self.holds(relation))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::super::columns::{ENOUGH, Form, LEAST_OF_EACH, MOST_CODES, Negative, NumberForm, Times};
+use super::super::super::columns::{ENOUGH, Form, MAX_CODES, MIN_OF_EACH, Negative, NumberForm, Times};
 use super::super::super::{Kind, list, shown};
 use super::{Absent, Elsewhere, Evidence, Extent, Found, plain};
 
@@ -95,8 +95,8 @@ impl Evidence {
         count == 2
             || is_plain
                 && count > 2
-                && count <= MOST_CODES
-                && self.numbers.cells as usize >= LEAST_OF_EACH * count
+                && count <= MAX_CODES
+                && self.numbers.cells as usize >= MIN_OF_EACH * count
                 && are_whole()
     }
 

@@ -9,9 +9,9 @@ use super::super::columns::{Form, LARGEST_COUNT, Times, is_missing_word, marks, 
 use super::field::is_code;
 
 /// Different numbers and words that are kept, to name them or to take them for the words of a category.
-const MOST_KEPT: usize = 300;
+const MAX_KEPT: usize = 300;
 /// Pairs of a currency and a unit that are told apart.
-const MOST_UNITS: usize = 16;
+const MAX_UNITS: usize = 16;
 /// Columns from which on a table can be one of counts.
 const COLUMNS_OF_COUNTS: usize = 20;
 
@@ -41,7 +41,7 @@ impl Tally {
         self.cells += count;
         if let Some(known) = self.counts.get_mut(text) {
             *known += count;
-        } else if self.counts.len() < MOST_KEPT {
+        } else if self.counts.len() < MAX_KEPT {
             self.counts.insert(text.to_string(), count);
         } else {
             self.is_full = true;
@@ -248,7 +248,7 @@ impl Evidence {
         self.numbers.add(text);
         let trimmed = [parts.prefix.trim(), parts.suffix.trim()];
         let units = &mut self.rare().units;
-        let has_room = units.len() < MOST_UNITS;
+        let has_room = units.len() < MAX_UNITS;
         match units.iter_mut().find(|(known, ..)| [known[0].as_str(), known[1].as_str()] == trimmed) {
             Some((.., count)) => *count += 1,
             None if has_room => {

@@ -16,7 +16,7 @@ use ::parquet::schema::types::Type;
 
 use super::super::bytes::{self, PARQUET};
 use super::super::error::{list, on_one_line};
-use super::super::raw::MOST_COLUMNS;
+use super::super::raw::MAX_COLUMNS;
 use super::super::{Cell, DataError};
 use super::layout::Layout;
 use super::records::{Record, Records};
@@ -59,9 +59,9 @@ impl Parquet {
         let reader = opened(file)?;
         let metadata = reader.metadata();
         let root = metadata.file_metadata().schema();
-        if root.get_fields().len() > MOST_COLUMNS {
+        if root.get_fields().len() > MAX_COLUMNS {
             let count = root.get_fields().len();
-            return Err(format!("it has {count} columns, and no more than {MOST_COLUMNS} can be read"));
+            return Err(format!("it has {count} columns, and no more than {MAX_COLUMNS} can be read"));
         }
         let is_flat = |field: &&Arc<Type>| field.is_primitive() && !is_repeated(field);
         let flat: Vec<Arc<Type>> = root.get_fields().iter().filter(is_flat).cloned().collect();
@@ -198,7 +198,7 @@ fn written(field: &Field) -> Cell {
 }
 
 /// Days from 1970 to the year 9999, and as many before.
-const MOST_DAYS: u64 = 2_932_896;
+const MAX_DAYS: u64 = 2_932_896;
 
 fn too_far(column: &Column) -> String {
     format!(
@@ -230,9 +230,9 @@ fn cell(field: Field, column: &Column) -> Result<Cell, String> {
         Field::Long(value) if value.unsigned_abs() > 1 << 53 => Cell::Word(value.to_string()),
         Field::Long(value) => Cell::Exact(value as f64),
         // Times far from ours have no date in the calendar that they are written in.
-        Field::Date(days) if days.unsigned_abs() > MOST_DAYS as u32 => return Err(too_far(column)),
-        Field::TimestampMillis(time) if time.unsigned_abs() / 86_400_000 > MOST_DAYS => return Err(too_far(column)),
-        Field::TimestampMicros(time) if time.unsigned_abs() / 86_400_000_000 > MOST_DAYS => {
+        Field::Date(days) if days.unsigned_abs() > MAX_DAYS as u32 => return Err(too_far(column)),
+        Field::TimestampMillis(time) if time.unsigned_abs() / 86_400_000 > MAX_DAYS => return Err(too_far(column)),
+        Field::TimestampMicros(time) if time.unsigned_abs() / 86_400_000_000 > MAX_DAYS => {
             return Err(too_far(column));
         }
         // Times, decimals and the rarer integers.

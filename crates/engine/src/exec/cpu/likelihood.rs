@@ -5,8 +5,8 @@ use super::activation::softplus;
 use super::math::{exp, exp_m1_negative, exp_negative, ln, ln_1p_of_ratio, ln_1p_unit, sigmoid};
 use super::vector::each;
 use crate::plan::{
-    ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, LOG_SIGMA_LEAST,
-    Loss, is_missing,
+    ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, Loss,
+    MIN_LOG_SIGMA, is_missing,
 };
 
 const HALF_LN_PI: f32 = 0.572_364_9;
@@ -66,27 +66,27 @@ fn inward(slope: f32, value: f32, least: f32, most: f32) -> f32 {
 
 #[inline(always)]
 fn gaussian_learned([mean, x, log_sigma]: [f32; 3]) -> [f32; 3] {
-    let kept = if log_sigma < LOG_SIGMA_LEAST { LOG_SIGMA_LEAST } else { log_sigma };
+    let kept = if log_sigma < MIN_LOG_SIGMA { MIN_LOG_SIGMA } else { log_sigma };
     let inv_var = exp(-2.0 * kept);
     let error = mean - x;
     let square = inv_var * error * error;
-    let slope = inward(1.0 - square, log_sigma, LOG_SIGMA_LEAST, f32::MAX);
+    let slope = inward(1.0 - square, log_sigma, MIN_LOG_SIGMA, f32::MAX);
     [0.5 * square + kept + HALF_LN_TAU, inv_var * error, slope]
 }
 
 #[inline(always)]
 fn laplace([location, x, log_scale]: [f32; 3]) -> [f32; 3] {
-    let kept = if log_scale < LOG_SIGMA_LEAST { LOG_SIGMA_LEAST } else { log_scale };
+    let kept = if log_scale < MIN_LOG_SIGMA { MIN_LOG_SIGMA } else { log_scale };
     let inverse = exp(-kept);
     let error = location - x;
     let far = error.abs() * inverse;
-    let slope = inward(1.0 - far, log_scale, LOG_SIGMA_LEAST, f32::MAX);
+    let slope = inward(1.0 - far, log_scale, MIN_LOG_SIGMA, f32::MAX);
     [far + kept + std::f32::consts::LN_2, if error == 0.0 { 0.0 } else { inverse.copysign(error) }, slope]
 }
 
 #[inline(always)]
 fn student_t([location, x, log_scale, log_freedom]: [f32; 4]) -> [f32; 4] {
-    let kept = if log_scale < LOG_SIGMA_LEAST { LOG_SIGMA_LEAST } else { log_scale };
+    let kept = if log_scale < MIN_LOG_SIGMA { MIN_LOG_SIGMA } else { log_scale };
     let inverse = exp(-kept);
     let log_nu = within(log_freedom, LOG_FREEDOM_RANGE);
     let nu = exp(log_nu);
@@ -97,7 +97,7 @@ fn student_t([location, x, log_scale, log_freedom]: [f32; 4]) -> [f32; 4] {
     let share = s / (1.0 + s);
     let loss = 0.5 * (nu + 1.0) * spread + (0.5 * log_nu - ratio) + (kept + HALF_LN_PI);
     let by_output = (nu + 1.0) * t / (nu * (1.0 + s)) * inverse;
-    let by_scale = inward(1.0 - (nu + 1.0) * share, log_scale, LOG_SIGMA_LEAST, f32::MAX);
+    let by_scale = inward(1.0 - (nu + 1.0) * share, log_scale, MIN_LOG_SIGMA, f32::MAX);
     // What cancels where there is much freedom is taken first.
     let by_freedom = 0.5 * (nu * (spread - share - ratio_slope) + (1.0 - share));
     [loss, by_output, by_scale, inward(by_freedom, log_freedom, LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1)]

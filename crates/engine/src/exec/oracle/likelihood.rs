@@ -3,8 +3,8 @@
 use super::activation::{activate, sigmoid};
 use super::{Real, Results};
 use crate::plan::{
-    Activation, ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE,
-    LOG_SIGMA_LEAST, Loss, is_missing,
+    Activation, ColumnKind, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, Loss,
+    MIN_LOG_SIGMA, is_missing,
 };
 
 /// The loss of the output `x[0]` for the data `x[1]`, and its slopes; unused results are 0.
@@ -35,28 +35,28 @@ fn gaussian<T: Real>(mean: T, x: T, inv_var: T, log_norm: T) -> [T; 3] {
 }
 
 fn gaussian_learned<T: Real>(mean: T, x: T, log_sigma: T) -> [T; 3] {
-    let kept = log_sigma.max(T::of(LOG_SIGMA_LEAST.into()));
+    let kept = log_sigma.max(T::of(MIN_LOG_SIGMA.into()));
     let error = (mean - x) / kept.exp();
     let log_norm = kept + T::of(0.5 * (2.0 * std::f64::consts::PI).ln());
-    let slope = inward(T::one() - error * error, log_sigma, (LOG_SIGMA_LEAST, f32::MAX));
+    let slope = inward(T::one() - error * error, log_sigma, (MIN_LOG_SIGMA, f32::MAX));
     [T::of(0.5) * error * error + log_norm, error / kept.exp(), slope]
 }
 
 fn laplace<T: Real>(location: T, x: T, log_scale: T) -> [T; 3] {
-    let kept = log_scale.max(T::of(LOG_SIGMA_LEAST.into()));
+    let kept = log_scale.max(T::of(MIN_LOG_SIGMA.into()));
     let (error, scale) = (location - x, kept.exp());
     let sign = match () {
         () if error > T::zero() => T::one(),
         () if error < T::zero() => -T::one(),
         () => error,
     };
-    let slope = inward(T::one() - error.abs() / scale, log_scale, (LOG_SIGMA_LEAST, f32::MAX));
+    let slope = inward(T::one() - error.abs() / scale, log_scale, (MIN_LOG_SIGMA, f32::MAX));
     [error.abs() / scale + kept + T::of(std::f64::consts::LN_2), sign / scale, slope]
 }
 
 /// Student's t: of nu degrees of freedom, `G((nu + 1) / 2) / (G(nu / 2) sqrt(nu pi) b) (1 + t^2 / nu)^(-(nu + 1) / 2)`.
 fn student_t<T: Real>(location: T, x: T, log_scale: T, log_freedom: T) -> Results<T> {
-    let kept = log_scale.max(T::of(LOG_SIGMA_LEAST.into()));
+    let kept = log_scale.max(T::of(MIN_LOG_SIGMA.into()));
     let scale = kept.exp().wide();
     let freedom = bounded(log_freedom, LOG_FREEDOM_RANGE).exp().wide();
     let t = (location - x).wide() / scale;
@@ -68,7 +68,7 @@ fn student_t<T: Real>(location: T, x: T, log_scale: T, log_freedom: T) -> Result
     [
         T::of(log_norm + 0.5 * (freedom + 1.0) * spread),
         T::of((freedom + 1.0) * t / (freedom + t * t) / scale),
-        inward(T::of(1.0 - (freedom + 1.0) * share), log_scale, (LOG_SIGMA_LEAST, f32::MAX)),
+        inward(T::of(1.0 - (freedom + 1.0) * share), log_scale, (MIN_LOG_SIGMA, f32::MAX)),
         inward(T::of(freedom * by_freedom), log_freedom, LOG_FREEDOM_RANGE),
     ]
 }

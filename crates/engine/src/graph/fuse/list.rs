@@ -13,7 +13,7 @@ use crate::kernels::{Body, gemm};
 use crate::plan::{Binding, FuseRule, Grid, Index, Kernel, Op, Reduce, TensorId, TensorTable};
 
 /// Storage bindings that WebGPU promises a shader.
-const MOST_BINDINGS: usize = 8;
+const MAX_BINDINGS: usize = 8;
 
 /// The ops by their places, and what they are about.
 pub(super) struct List<'a> {
@@ -134,7 +134,7 @@ impl<'a> List<'a> {
             let both = |b: &&Binding| a.access.writes() && b.access.writes();
             op.bindings[..i].iter().filter(both).any(|b| self.tensors().overlap(a.tensor, b.tensor))
         });
-        op.bindings.len() <= MOST_BINDINGS && !read_and_written && !written_twice
+        op.bindings.len() <= MAX_BINDINGS && !read_and_written && !written_twice
     }
 
     /// Puts an op in place of two, by a rule.

@@ -13,7 +13,7 @@ use crate::exec::cpu::memory::{Memory, Region};
 /// Vectors of a panel.
 const VECTORS: usize = 2;
 /// The most rows that are summed at a time.
-pub(super) const MOST_ROWS: usize = 8;
+pub(super) const MAX_ROWS: usize = 8;
 
 /// What suits this processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Shape {
 /// Rows for which the sums of a panel fit the registers, beside the panel's vectors and one number of A.
 #[inline(always)]
 const fn rows<S: Simd>() -> usize {
-    if S::REGISTER_COUNT >= 32 { MOST_ROWS } else { 6 }
+    if S::REGISTER_COUNT >= 32 { MAX_ROWS } else { 6 }
 }
 
 /// Where A lies.
@@ -145,8 +145,8 @@ impl WithSimd for Multiply<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match (rows::<S>(), self.width == S::F32_LANES) {
-            (MOST_ROWS, true) => self.groups::<S, MOST_ROWS, 1>(simd),
-            (MOST_ROWS, false) => self.groups::<S, MOST_ROWS, VECTORS>(simd),
+            (MAX_ROWS, true) => self.groups::<S, MAX_ROWS, 1>(simd),
+            (MAX_ROWS, false) => self.groups::<S, MAX_ROWS, VECTORS>(simd),
             (_, true) => self.groups::<S, 6, 1>(simd),
             (_, false) => self.groups::<S, 6, VECTORS>(simd),
         }
