@@ -1,7 +1,7 @@
 //! A custom layer in a custom model: a gated layer, `(x V^T + c) sigmoid(x W^T + b)`, in a small VAE. Layers add nodes
 //! to a graph; gradients, fused kernels and the optimiser are derived from it.
 
-use wgvae::graph::{Graph, Node, Over};
+use wgvae::graph::{Axis, Graph, Node};
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae::{Activation, Custom, DeviceOptions, Function, Loss};
@@ -31,7 +31,7 @@ fn model(g: &mut Graph) -> Definition {
     // A normal likelihood with sigma = 0.1, without its constant.
     let (inv_var, log_norm) = (g.constant(100.0), g.constant(0.0));
     let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
-    let recon = g.fold("recon", loss, Over::Columns);
+    let recon = g.reduce("recon", loss, Axis::Columns);
     let kl = kl(g, "kl", [mu, logvar]);
     Definition { inputs: vec![x], losses: vec![recon, kl], outputs: vec![output] }
 }

@@ -3,7 +3,7 @@
 //!     cargo run --release --example table_in_memory
 
 use wgvae::apply::restore::{Damage, Restorer};
-use wgvae::{Applied, Config, Error, InMemory, Run, RunOptions, Table, Tune};
+use wgvae::{Config, Error, InMemory, Run, RunOptions, Table, TrainedModel, Tune};
 
 /// Synthetic flats: their size decides the rent, and the part of town whether there is a lift. One rent in ten is not known.
 fn flats(rows: usize) -> Table {
@@ -31,7 +31,7 @@ fn main() -> Result<(), Error> {
     let bytes = finished.run.to_bytes()?;
     println!("the model is {} bytes", bytes.len());
     let run = Run::from_bytes(&bytes)?;
-    let mut model = Applied::open(&run, 1, &options.device, &mut |_| {})?;
+    let mut model = TrainedModel::open(&run, 1, &options.device, &mut |_| {})?;
     println!("\nnew flats:\n{}", model.sample_table(5, 1)?.to_csv());
 
     let offers = Table::new()

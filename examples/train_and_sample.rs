@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example train_and_sample
 
-use wgvae::{Applied, Config, Dataset, Error, Event, RunOptions, Tune};
+use wgvae::{Config, Dataset, Error, Event, RunOptions, TrainedModel, Tune};
 
 fn main() -> Result<(), Error> {
     // The source may also be the path of a folder of images, a table or an array.
@@ -31,7 +31,7 @@ fn main() -> Result<(), Error> {
     })?;
 
     // Run::open(path) opens the model of any earlier run.
-    let mut model = Applied::open(&finished.run, 1, &options.device, &mut |_| {})?;
+    let mut model = TrainedModel::open(&finished.run, 1, &options.device, &mut |_| {})?;
     let digits = model.sample(4, 1)?;
     for y in 0..28 {
         let row = digits.chunks(28 * 28).flat_map(|image| &image[y * 28..(y + 1) * 28]);

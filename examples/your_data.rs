@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example your_data
 
-use wgvae::{Applied, Config, Error, InMemory, RunOptions, Table, Tune};
+use wgvae::{Config, Error, InMemory, RunOptions, Table, TrainedModel, Tune};
 
 /// Synthetic readings of four thermometers in the cellar, in the kitchen, under the roof and outside: they follow the
 /// sun, with noise. Any table works; pictures are a `Vec<u8>`, for `InMemory::images`.
@@ -36,7 +36,7 @@ fn main() -> Result<(), Error> {
     println!("trained: {:.2} nats per test row", finished.summary.test_loss);
 
     let run = &finished.run;
-    let mut model = Applied::open(run, 2, &options.device, &mut |_| {})?;
+    let mut model = TrainedModel::open(run, 2, &options.device, &mut |_| {})?;
     // A normal morning, and a kitchen that is as cold as the night while the sun heats the roof.
     let mornings = Table::new()
         .with("cellar", [14.2, 14.2])

@@ -4,7 +4,7 @@
 //! From data to a trained model, and new rows drawn from it:
 //!
 //! ```
-//! use wgvae::{Applied, Config, Dataset, Event, RunOptions};
+//! use wgvae::{TrainedModel, Config, Dataset, Event, RunOptions};
 //!
 //! # fn main() -> Result<(), wgvae::Error> {
 //! let data = Dataset::load("strokes:count=256")?; // or a folder of images, a table, an array
@@ -19,7 +19,7 @@
 //!         println!("epoch {}: test loss {:.1}", epoch.report.epoch, epoch.report.test_loss);
 //!     }
 //! })?;
-//! let mut model = Applied::open(&finished.run, 1, &options.device, &mut |_| {})?;
+//! let mut model = TrainedModel::open(&finished.run, 1, &options.device, &mut |_| {})?;
 //! let digits = model.sample(16, 0)?; // (16, 784) levels in [0, 1]
 //! # assert_eq!(digits.len(), 16 * 784);
 //! # Ok(())
@@ -42,12 +42,12 @@ pub mod run;
 #[doc(hidden)]
 pub mod train;
 
-pub use apply::{Applied, Codes, Evaluation, Run, RunError, Score};
+pub use apply::{Codes, Evaluation, Run, RunError, Score, TrainedModel};
 pub use config::{Config, ConfigError};
 pub use run::{Custom, Error, Finished, Place, Resume, RunOptions, WatchResult, resume, train};
 pub use train::{
-    Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, Every, LoadError, MetricsLine, Speeds, Start,
-    StepReport, Summary, TrainError, Tune,
+    CheckpointInterval, Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Speeds,
+    Start, StepReport, Summary, TrainError, Tune,
 };
 pub use wgvae_data as data;
 pub use wgvae_data::{Cell, DataError, Dataset, InMemory, Table};

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::{Dataset, Shape, Split, Values};
 use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
-use wgvae::train::{Every, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
+use wgvae::train::{CheckpointInterval, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
 use wgvae_data::disk::System;
 use wgvae_engine::conformance;
 use wgvae_engine::exec::gpu::{GpuExecutor, GpuOptions};
@@ -336,7 +336,7 @@ fn train(trainer: &mut Trainer) -> (Vec<f32>, Vec<u8>) {
         device: Device::cpu(),
         checked: false,
     };
-    let saving = Saving { origin, every: Every::Epochs(1), keep: 1 };
+    let saving = Saving { origin, every: CheckpointInterval::Epochs(1), keep: 1 };
     trainer.train(&mut run, &saving, &AtomicBool::new(false), &mut |_| Ok(())).unwrap();
     let file = std::fs::read(path.join("model.safetensors")).unwrap();
     (trainer.weights().unwrap(), file)

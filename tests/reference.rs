@@ -13,7 +13,7 @@ use wgvae::train::StepSchedule;
 use wgvae_engine::exec::gpu::{GpuExecutor, GpuOptions};
 use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::exec::{Executor, OpenDevice};
-use wgvae_engine::graph::{Graph, Over};
+use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
 use wgvae_engine::wgsl::Target;
 
@@ -244,7 +244,7 @@ fn convolve(file: &SafeTensors<'_>, number: usize, case: &WindowsCase, executor:
         // A loss whose gradient by y is d_y.
         let rows = g.reshape(y, [case.images, places * outputs]);
         let terms = g.map("terms", Function::Multiply, &[rows, d_y]);
-        let loss = g.fold("loss", terms, Over::Columns);
+        let loss = g.reduce("loss", terms, Axis::Columns);
         Definition { inputs: vec![d_y], losses: vec![loss], outputs: vec![y] }
     };
     let model = CustomModel::new(build, None, true).unwrap();

@@ -11,7 +11,7 @@ use wgvae::data::{Dataset, Options};
 use wgvae::model::Extent;
 use wgvae::run::{self, Error, Finished, RunOptions};
 use wgvae::train::{DeviceOptions, Event, StepReport, TrainError, Tune};
-use wgvae::{Applied, Cell, InMemory, Table};
+use wgvae::{Cell, InMemory, Table, TrainedModel};
 use wgvae_engine::exec::DeviceChoice;
 
 struct Run {
@@ -256,7 +256,7 @@ fn a_run_in_memory_is_applied_and_written_to_bytes() {
 
     let bytes = finished.run.to_bytes().unwrap();
     let again = wgvae::Run::from_bytes(&bytes).unwrap();
-    let open = |run: &wgvae::Run| Applied::open(run, 8, &options.device, &mut |_| {}).unwrap();
+    let open = |run: &wgvae::Run| TrainedModel::open(run, 8, &options.device, &mut |_| {}).unwrap();
     let (mut model, mut read) = (open(&finished.run), open(&again));
     let drawn = model.sample_table(300, 5).unwrap();
     assert_eq!(drawn, read.sample_table(300, 5).unwrap());

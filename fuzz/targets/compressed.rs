@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 
 use wgvae::apply::compress::{self, File, RoundedCodes};
-use wgvae::{Applied, Config, Dataset, DeviceChoice, DeviceOptions, Run, RunOptions, Tune};
+use wgvae::{TrainedModel, Config, Dataset, DeviceChoice, DeviceOptions, Run, RunOptions, Tune};
 
 /// A run of two steps, its model, and a file of some rows.
-fn made() -> (Run, Applied, File) {
+fn made() -> (Run, TrainedModel, File) {
     let data = Dataset::load("strokes:count=40").unwrap();
     let flags = "[data]\nbinarise = \"threshold\"\n[model]\nhidden = [4]\nlatent = 2\n[train]\nbatch = 10\nsteps = 2"
         .parse()
@@ -17,13 +17,13 @@ fn made() -> (Run, Applied, File) {
     let options = RunOptions { device: device.clone(), ..RunOptions::in_folder(wgvae_fuzz::folder().join("run")) };
     let rows = data.test.clone();
     let run = wgvae::train(config, data, &options, |_| {}).unwrap().run;
-    let mut model = Applied::open(&run, rows.rows, &device, &mut |_| {}).unwrap();
+    let mut model = TrainedModel::open(&run, rows.rows, &device, &mut |_| {}).unwrap();
     let file = compress::compress(&run, &mut model, &rows, &mut |_| {}).unwrap();
     (run, model, file)
 }
 
 thread_local! {
-    static MADE: RefCell<(Run, Applied, File)> = RefCell::new(made());
+    static MADE: RefCell<(Run, TrainedModel, File)> = RefCell::new(made());
 }
 
 libfuzzer_sys::fuzz_target!(|content: &[u8]| {

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use wgvae::train::FileRecord;
-use wgvae::{Applied, Config, Dataset, DeviceChoice, DeviceOptions, Run, RunOptions, Tune};
+use wgvae::{TrainedModel, Config, Dataset, DeviceChoice, DeviceOptions, Run, RunOptions, Tune};
 
 /// The files of a run of two steps.
 static FILES: LazyLock<[(&str, Vec<u8>); 5]> = LazyLock::new(|| {
@@ -36,7 +36,7 @@ fn open() {
     let Ok(run) = Run::open(wgvae_fuzz::folder()) else { return };
     let source = wgvae::data::Options::from("points:count=20");
     let Ok(rows) = wgvae::data::rows(&source, &run.data) else { return };
-    let Ok(mut model) = Applied::open(&run, rows.split.rows, &device(), &mut |_| {}) else { return };
+    let Ok(mut model) = TrainedModel::open(&run, rows.split.rows, &device(), &mut |_| {}) else { return };
     let _ = wgvae::run::page(&run, &rows, &rows.split, &mut model);
 }
 

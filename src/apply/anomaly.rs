@@ -2,7 +2,7 @@
 //! column of a table or region of an image.
 
 use super::joined::Joined;
-use super::{Applied, Run, RunError, statistics, units};
+use super::{Run, RunError, TrainedModel, statistics, units};
 use wgvae_data::{Cell, Columns, Kind, Provenance, Shape, Split, Unseen};
 use wgvae_engine::plan::is_missing;
 
@@ -86,7 +86,7 @@ impl Scores {
     /// Scores rows, averaged over `draws` latent draws; `parts` are the places of each part's values. `progress` is given how many rows
     /// more were scored under one draw, or reconstructed.
     pub fn of(
-        model: &mut Applied,
+        model: &mut TrainedModel,
         rows: &Split,
         draws: usize,
         parts: &[Vec<usize>],
@@ -175,7 +175,7 @@ pub struct Expected {
 }
 
 /// What a model expects of each cell `(N, C)` of a table's rows, given all of the row.
-pub fn expected(run: &Run, model: &mut Applied, rows: &Split) -> Result<Vec<Expected>, RunError> {
+pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Split) -> Result<Vec<Expected>, RunError> {
     let Some(columns) = &run.data.columns else { return Ok(Vec::new()) };
     let shown = model.reconstruct_shown(rows)?;
     let seen = columns.cells(&rows.numbers(0..rows.rows, columns.width()), Provenance::Kept);

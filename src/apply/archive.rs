@@ -7,7 +7,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::RunError;
 use crate::train::{Files, MAX_WEIGHTS};
-use wgvae_engine::exec::caught;
+use wgvae_engine::exec::catch_panic;
 
 /// How many times their size the bytes of a run may unpack to, if another program has packed them.
 const MAX_PACKED: u64 = 1000;
@@ -44,6 +44,6 @@ pub fn unpack(bytes: &[u8], names: &[&str]) -> Result<Files, RunError> {
         }
         Ok(all)
     };
-    let all = caught(read).unwrap_or_else(|| Err("its reader gave up".into()));
+    let all = catch_panic(read).unwrap_or_else(|| Err("its reader gave up".into()));
     Ok(Files::in_memory(all.map_err(damaged)?))
 }

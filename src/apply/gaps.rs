@@ -4,7 +4,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::draws::rng;
-use super::{Applied, RunError};
+use super::{RunError, TrainedModel};
 use wgvae_data::{Columns, Split};
 use wgvae_engine::plan::{MISSING, is_missing};
 
@@ -19,7 +19,7 @@ const GAPS: u64 = 0x6761_7073 << 32;
 /// frequent as in the data, and come together as they do there. Those of a training row go to the drawn row whose code is the closest to
 /// its code, so that they depend on the other cells as they do in the data.
 pub fn leave(
-    model: &mut Applied,
+    model: &mut TrainedModel,
     columns: &Columns,
     train: &Split,
     z: &[f32],

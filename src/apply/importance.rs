@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::evaluation::{bits_per_dimension, mean};
-use super::{Applied, Run, RunError, draws};
+use super::{Run, RunError, TrainedModel, draws};
 use crate::model::Likelihood;
 use crate::train::next_steps_per_submit;
 use wgvae_data::Split;
@@ -179,7 +179,7 @@ pub fn expect_likelihood(run: &Run) -> Result<(), RunError> {
 /// far it is about ten times a second. Where training draws zeros and ones, rows have those that it evaluates with.
 pub fn likelihoods(
     run: &Run,
-    model: &mut Applied,
+    model: &mut TrainedModel,
     rows: &Split,
     samples: usize,
     watch: &mut dyn FnMut(Sampled<'_>),

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::{Applied, Codes, Prior, RunError, draws};
+use super::{Codes, Prior, RunError, TrainedModel, draws};
 use crate::model::{Apply, Inference, Labels};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::StepScalars;
@@ -68,13 +68,13 @@ impl Draws {
 }
 
 /// The tensors of a model that was opened to infer codes.
-fn tensors(model: &mut Applied) -> Result<Inference, RunError> {
+fn tensors(model: &mut TrainedModel) -> Result<Inference, RunError> {
     model.parts().1.inference.ok_or_else(|| RunError::Unfit("the model was not opened to infer codes".into()))
 }
 
 /// `(N, Z)`: the likeliest codes of rows. `told` is called for each evaluation of a batch.
 pub fn likeliest(
-    model: &mut Applied,
+    model: &mut TrainedModel,
     of: &Observed<'_>,
     wanted: Descent,
     seed: u64,
@@ -94,7 +94,7 @@ pub fn likeliest(
 /// `(N, Z)` each: draws from the posterior of the codes of rows, by chains that start around the likeliest ones `(N, Z)`. `told` is
 /// called for each evaluation of a batch.
 pub fn draw(
-    model: &mut Applied,
+    model: &mut TrainedModel,
     of: &Observed<'_>,
     likeliest: &[f32],
     wanted: Draws,
@@ -128,7 +128,7 @@ pub fn draw(
 
 /// The rows of a batch on the device.
 struct Part<'a> {
-    model: &'a mut Applied,
+    model: &'a mut TrainedModel,
     tensors: Inference,
     batch: usize,
     latent: usize,
@@ -148,7 +148,7 @@ struct Loss {
 
 impl<'a> Part<'a> {
     fn new(
-        model: &'a mut Applied,
+        model: &'a mut TrainedModel,
         of: &Observed<'_>,
         rows: &[usize],
         tensors: Inference,

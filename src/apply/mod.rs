@@ -31,6 +31,6 @@ pub use distribution::{Distribution, Parameters, Shown};
 pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use factors::FactorScores;
 pub use mixture::Mixture;
-pub use model::Applied;
+pub use model::TrainedModel;
 pub use prior::Prior;
 pub use run::{Run, RunError};

@@ -40,7 +40,7 @@ enum Also {
 }
 
 /// A trained model on a device.
-pub struct Applied {
+pub struct TrainedModel {
     run: Run,
     vae: Vae,
     executor: Executor,
@@ -50,7 +50,7 @@ pub struct Applied {
     capacity: usize,
 }
 
-impl Applied {
+impl TrainedModel {
     /// Opens a run's model on a device, with device memory for up to `rows` rows at a time.
     pub fn open(
         run: &Run,
@@ -391,7 +391,7 @@ impl Applied {
         Ok(shown.means)
     }
 
-    /// New rows of a table, with its columns, units and types, drawn as [`Applied::sample`] draws them: within the range of the data,
+    /// New rows of a table, with its columns, units and types, drawn as [`TrainedModel::sample`] draws them: within the range of the data,
     /// with as many decimals, and with the relations between columns.
     pub fn sample_table(&mut self, count: usize, seed: u64) -> Result<Table, RunError> {
         self.run.columns()?;
@@ -496,7 +496,7 @@ impl Applied {
         self.score_by_content_with(rows, draws, &mut |_| {})
     }
 
-    /// [`Applied::score_by_content`] with a progress callback, which is given how many rows more were scored under one draw.
+    /// [`TrainedModel::score_by_content`] with a progress callback, which is given how many rows more were scored under one draw.
     pub fn score_by_content_with(
         &mut self,
         rows: &Split,

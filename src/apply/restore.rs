@@ -2,7 +2,7 @@
 //! or weighed against what is seen with noise.
 
 use super::inference::{self, Descent, Draws, Observed};
-use super::{Applied, Run, RunError, draws, units};
+use super::{Run, RunError, TrainedModel, draws, units};
 use crate::model::{Likelihood, Seen};
 use crate::train::{DeviceEvent, DeviceOptions};
 use wgvae_data::{Column, Columns, Kind, Origins, Shape, Split, Table};
@@ -65,7 +65,7 @@ impl Damage {
 
 /// A run's model on a device, to restore rows of this damage.
 pub struct Restorer {
-    model: Applied,
+    model: TrainedModel,
     damage: Damage,
     /// `(D)`: the variance that the decoder leaves; of noise alone.
     residual: Vec<f32>,
@@ -91,7 +91,7 @@ impl Restorer {
     ) -> Result<Self, RunError> {
         let likelihood = run.config.model.likelihood;
         let rows = rows.max(usual.map_or(0, |usual| usual.rows));
-        let mut model = Applied::open_to_infer(run, rows, damage.seen(likelihood), device, watch)?;
+        let mut model = TrainedModel::open_to_infer(run, rows, damage.seen(likelihood), device, watch)?;
         let residual = match (damage, usual) {
             (Damage::Missing, _) => Vec::new(),
             (Damage::Noise(_), Some(usual)) => residual_variances(&mut model, usual)?,
@@ -388,7 +388,7 @@ impl Restorer {
 }
 
 /// `(D)`: the mean squared error of the reconstruction of each value.
-fn residual_variances(model: &mut Applied, rows: &Split) -> Result<Vec<f32>, RunError> {
+fn residual_variances(model: &mut TrainedModel, rows: &Split) -> Result<Vec<f32>, RunError> {
     let width = model.width();
     let mut sums = vec![(0.0_f64, 0.0_f64); width];
     model.reconstruct_each(rows, |row, shown, _| {

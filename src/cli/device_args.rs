@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use wgvae::apply::restore::{Damage, Restorer};
-use wgvae::apply::{Applied, Run};
+use wgvae::apply::{Run, TrainedModel};
 use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae::train::Speeds;
@@ -48,13 +48,13 @@ impl AdapterArgs {
     }
 
     /// Opens a run's model to weigh draws of the latent, too.
-    pub fn weighing_model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
-        Ok(Applied::open_to_weigh(run, rows, &self.options(), &mut shown())?)
+    pub fn weighing_model(&self, run: &Run, rows: usize) -> anyhow::Result<TrainedModel> {
+        Ok(TrainedModel::open_to_weigh(run, rows, &self.options(), &mut shown())?)
     }
 
     /// Opens a run's model for `rows` rows at a time, with the GEMM variants it was trained with.
-    pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
-        Ok(Applied::open(run, rows, &self.options(), &mut shown())?)
+    pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<TrainedModel> {
+        Ok(TrainedModel::open(run, rows, &self.options(), &mut shown())?)
     }
 }
 

@@ -8,7 +8,7 @@ use super::run_args::{DrawArgs, own_data};
 use super::sheet::Sheet;
 use wgvae::apply::quality::closeness::{Closeness, Distances};
 use wgvae::apply::quality::records::Records;
-use wgvae::apply::{Applied, Run, RunError, Shown, gaps};
+use wgvae::apply::{Run, RunError, Shown, TrainedModel, gaps};
 use wgvae_data::{Dataset, Identifier};
 
 /// What is known of rows that were drawn.
@@ -25,7 +25,7 @@ impl<'a> Drawn<'a> {
     pub fn of(
         run: &'a Run,
         draws: &'a DrawArgs,
-        model: &mut Applied,
+        model: &mut TrainedModel,
         z: &[f32],
         shown: &mut Shown,
         seed: u64,
@@ -40,7 +40,7 @@ impl<'a> Drawn<'a> {
     }
 
     /// The rows, with names of their own where the table has some.
-    pub fn sheet(&self, run: &Run, model: &Applied, shown: Shown, rows: usize, seed: u64) -> Sheet {
+    pub fn sheet(&self, run: &Run, model: &TrainedModel, shown: Shown, rows: usize, seed: u64) -> Sheet {
         let sheet = self.draws.sheet(run, model, shown, self.is_drawn);
         match &self.table {
             Some(table) => table.named(sheet, rows, seed),
@@ -82,7 +82,7 @@ impl<'a> Table<'a> {
     fn leave_gaps(
         &self,
         draws: &DrawArgs,
-        model: &mut Applied,
+        model: &mut TrainedModel,
         z: &[f32],
         shown: &mut Shown,
         seed: u64,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put, write_labels_beside};
 use wgvae::apply::compress::{MAX_BITS, RoundedCodes};
-use wgvae::apply::{Applied, Codes, Run, RunError, draws};
+use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws};
 use wgvae_data::{Column, Identifier, Rows, Split};
 use wgvae_engine::plan::is_missing;
 
@@ -88,7 +88,7 @@ fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
 /// Says how many bytes rounded codes take, and how far rows are from what the decoder makes of codes, before they were rounded and after.
 fn said(
     run: &Run,
-    model: &mut Applied,
+    model: &mut TrainedModel,
     rows: &Split,
     codes: [&[f32]; 2],
     rounded: &RoundedCodes,

@@ -8,7 +8,7 @@ use wgvae::apply::{RunError, draws};
 
 /// The path between two codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Way {
+enum Interpolation {
     /// Straight line between the codes
     Linear,
     /// Spherical interpolation between the codes
@@ -26,7 +26,7 @@ pub struct Args {
     between: Vec<usize>,
     /// How to interpolate between the codes
     #[arg(long, value_name = "WAY", default_value = "linear")]
-    way: Way,
+    way: Interpolation,
     /// How many steps, both ends included
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     steps: u64,
@@ -46,8 +46,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (start, end) = (codes.row(from)?.mu, codes.row(to)?.mu);
     let steps = args.steps as usize;
     let z = match args.way {
-        Way::Linear => draws::line(&start, &end, steps),
-        Way::Spherical => draws::arc(&start, &end, steps),
+        Interpolation::Linear => draws::line(&start, &end, steps),
+        Interpolation::Spherical => draws::arc(&start, &end, steps),
     };
     // Each end is of its own class, and so is the way to the middle.
     let class = |row: usize| rows.split.labels.as_ref().map_or(0, |labels| labels[row]);

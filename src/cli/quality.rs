@@ -5,14 +5,14 @@ use std::io::Write;
 use super::run_args::{RunArgs, counting, own_data};
 use wgvae::apply::quality::told_apart::ToldApart;
 use wgvae::apply::quality::{Comparison, Likeness, Quality, ROWS};
-use wgvae::apply::{Applied, Run};
+use wgvae::apply::{Run, TrainedModel};
 use wgvae_data::Split;
 
 /// Compares samples of a run's model with at most `most` test rows, and shows how far it is.
 pub fn quality(
     args: &RunArgs,
     run: &Run,
-    model: &mut Applied,
+    model: &mut TrainedModel,
     test: &Split,
     most: Option<u64>,
 ) -> anyhow::Result<Quality> {

@@ -73,7 +73,7 @@ impl Typed {
                 let has_data = self.flags().any(|word| word == "--data" || word.starts_with("--data="));
                 match takes_data && !has_data {
                     true => {
-                        let quoted = wgvae_data::quote::quoted(&argument);
+                        let quoted = wgvae_data::quote::shell_quote(&argument);
                         let why = format!("unexpected argument '{argument}': data is named by a flag: --data {quoted}");
                         clap::Error::raw(ErrorKind::UnknownArgument, why).format(&mut command)
                     }

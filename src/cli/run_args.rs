@@ -12,7 +12,7 @@ use super::drawn;
 use super::sheet::Sheet;
 use super::stdin;
 use wgvae::apply::quality::closeness::Closeness;
-use wgvae::apply::{Applied, Mixture, Run, RunError, Shown, mixture};
+use wgvae::apply::{Mixture, Run, RunError, Shown, TrainedModel, mixture};
 use wgvae::train::is_training;
 use wgvae_data::disk::{System, Target, folder_of};
 use wgvae_data::{DataError, Dataset, Options, Provenance, Rows, Shape, Split};
@@ -58,7 +58,7 @@ impl RunArgs {
 
     /// The mixture that draws come from. Training fits it; of a run that was stopped, or is of an older version, it is fitted
     /// now.
-    pub fn mixture(&self, run: &Run, model: &mut Applied) -> anyhow::Result<Mixture> {
+    pub fn mixture(&self, run: &Run, model: &mut TrainedModel) -> anyhow::Result<Mixture> {
         if let Some(mixture) = Mixture::of(run)? {
             return Ok(mixture);
         }
@@ -73,7 +73,7 @@ impl RunArgs {
     }
 
     /// Opens the run's model on a device, for `rows` rows at a time.
-    pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<Applied> {
+    pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<TrainedModel> {
         self.adapter.model(run, rows)
     }
 }
@@ -201,7 +201,7 @@ pub struct DrawArgs {
 
 impl DrawArgs {
     /// Rows of a sheet: drawn, if that is asked for or they are those of a table, or else means.
-    pub fn sheet(&self, run: &Run, model: &Applied, shown: Shown, is_drawn: bool) -> Sheet {
+    pub fn sheet(&self, run: &Run, model: &TrainedModel, shown: Shown, is_drawn: bool) -> Sheet {
         match is_drawn {
             true => Sheet::of(run, shown.means, self.provenance()),
             false => Sheet::of_means(run, model, shown),
@@ -214,7 +214,7 @@ impl DrawArgs {
     }
 
     /// Draws rows in place of their means, if that is asked for or rows are those of a table; whether it did.
-    pub fn apply(&self, run: &Run, model: &Applied, shown: &mut Shown, seed: u64) -> Result<bool, RunError> {
+    pub fn apply(&self, run: &Run, model: &TrainedModel, shown: &mut Shown, seed: u64) -> Result<bool, RunError> {
         let is_table = run.data.columns.is_some() && model.distribution().can_draw();
         let draws = self.draw || is_table && !self.mean;
         if self.beyond_range && run.data.columns.is_none() {

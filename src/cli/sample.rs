@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{is_folder, levels, picture, write_rows};
-use wgvae::apply::{Applied, Codes, Run, RunError, draws, statistics};
+use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws, statistics};
 use wgvae::model::Labels;
 use wgvae_data::{Rows, Shape, list, write};
 
@@ -117,7 +117,7 @@ fn class_of(args: &Args, rows: &Rows) -> Option<u32> {
 }
 
 /// The code to draw around: a row's, or a class's mean with the mean variance.
-fn centre(args: &Args, rows: &Rows, model: &mut Applied, run: &Run) -> anyhow::Result<Codes> {
+fn centre(args: &Args, rows: &Rows, model: &mut TrainedModel, run: &Run) -> anyhow::Result<Codes> {
     let codes = model.encode(&rows.split)?;
     if let Some(row) = args.around_row {
         return Ok(codes.row(row)?);

@@ -11,9 +11,9 @@ use super::progress::{Progress, Told};
 use super::signals;
 use wgvae::report::sparkline;
 use wgvae::run::{self, Place, Resume, RunOptions};
-use wgvae::train::{Event, Every, Summary};
+use wgvae::train::{CheckpointInterval, Event, Summary};
 use wgvae_data::Dataset;
-use wgvae_data::quote::quoted;
+use wgvae_data::quote::shell_quote;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -35,7 +35,7 @@ pub struct Args {
     fork: Option<PathBuf>,
     /// When to write a checkpoint, e.g. 1epoch, 500steps, 5min [default: after an epoch, at most every 10 s]
     #[arg(long, value_name = "INTERVAL", default_value = "auto", hide_default_value = true)]
-    checkpoint_every: Every,
+    checkpoint_every: CheckpointInterval,
     /// How many of the newest checkpoints to keep, beside the best one
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     keep: u64,
@@ -49,7 +49,7 @@ pub struct Args {
 
 /// A run that a signal has stopped.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted after step {step}; go on with: wgvae train --resume {}", quoted(folder))]
+#[error("interrupted after step {step}; go on with: wgvae train --resume {}", shell_quote(folder))]
 pub struct Interrupted {
     step: u64,
     /// The folder with the checkpoint.
@@ -132,5 +132,5 @@ fn finish(s: &Summary, losses: &[f64]) -> std::io::Result<()> {
     )?;
     writeln!(out, "model    {}/model.safetensors, as it was after epoch {}", s.run, s.best_epoch)?;
     writeln!(out, "page     {}/report.html", s.run)?;
-    writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", quoted(&s.run))
+    writeln!(out, "next     wgvae sample {0}, wgvae encode {0}, wgvae eval {0}", shell_quote(&s.run))
 }

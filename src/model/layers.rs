@@ -2,7 +2,7 @@
 
 use super::layer::Extent;
 use wgvae_engine::graph::{Graph, Node};
-use wgvae_engine::plan::{Activation, Function, Init, Order, Orientation, Windows};
+use wgvae_engine::plan::{Activation, Function, Init, Orientation, WeightLayout, Windows};
 
 /// The distribution of initial weights and biases in `torch.nn.Linear`.
 fn linear_init(inputs: usize) -> Init {
@@ -31,8 +31,8 @@ pub fn dense_block(g: &mut Graph, name: &str, x: Node, outputs: &[(&str, usize)]
 
 /// Sets the order of a dense layer's parameters, where it makes images or takes them: files have channels first.
 pub(super) fn set_order(g: &mut Graph, name: &str, from: Extent, to: Extent) {
-    g.set_order(&format!("{name}.weight"), Order::matrix(to.channels(), from.channels()));
-    g.set_order(&format!("{name}.bias"), Order::matrix(to.channels(), (1, 1)));
+    g.set_order(&format!("{name}.weight"), WeightLayout::matrix(to.channels(), from.channels()));
+    g.set_order(&format!("{name}.bias"), WeightLayout::matrix(to.channels(), (1, 1)));
 }
 
 /// A convolution of images `(B H W, C)` to so many channels: `(B OH OW, outputs)`, and the weight.
@@ -77,7 +77,7 @@ pub fn conv_t(g: &mut Graph, name: &str, x: Node, windows: Windows, weight: Opti
 fn kernel(g: &mut Graph, name: &str, shape: [usize; 4], init: Init) -> Node {
     let name = format!("{name}.weight");
     let weight = g.param(&name, &shape, init);
-    g.set_order(&name, Some(Order::convolution(shape)));
+    g.set_order(&name, Some(WeightLayout::convolution(shape)));
     weight
 }
 
@@ -161,7 +161,7 @@ pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise:
 pub fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f32) -> Node {
     let number = g.shape(of)[0] / batch;
     let of_rows = g.reshape(of, [batch, number]);
-    let sum = g.fold(format!("{name} sum"), of_rows, wgvae_engine::graph::Over::Columns);
+    let sum = g.reduce(format!("{name} sum"), of_rows, wgvae_engine::graph::Axis::Columns);
     let factor = g.constant(factor / number as f32);
     g.map(name, Function::Multiply, &[sum, factor])
 }
@@ -169,7 +169,7 @@ pub fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor
 /// `(B, 1)`: the KL divergence of a normal from the standard normal.
 pub fn kl(g: &mut Graph, name: &str, codes: [Node; 2]) -> Node {
     let terms = kl_terms(g, name, codes);
-    g.fold(name, terms, wgvae_engine::graph::Over::Columns)
+    g.reduce(name, terms, wgvae_engine::graph::Axis::Columns)
 }
 
 /// `(B, Z)`: the same of each dimension.

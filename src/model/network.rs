@@ -5,7 +5,7 @@ use super::layers::{self, activate, dense, dense_block, dense_tied, kl_terms, re
 use super::likelihood::Table;
 use super::prior;
 use super::spec::{Objective, VaeSpec};
-use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::{Activation, Function};
 
@@ -321,7 +321,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { rows, classes, .. }
     match parts {
         None => {
             let terms = kl_terms(g, "kl", [mu, logvar]);
-            encoded.kl = Some(g.fold("kl", terms, Over::Columns));
+            encoded.kl = Some(g.reduce("kl", terms, Axis::Columns));
             encoded.kl_terms = Some(terms);
         }
         // What the draws say of it: the KL from a mixture has no closed form.
@@ -445,5 +445,5 @@ pub(super) fn reconstruction(g: &mut Graph, spec: &VaeSpec, output: Node, inputs
     let batch = g.shape(inputs.rows.x)[0];
     let loss = losses(g, spec, output, inputs);
     let of_rows = g.reshape(loss, [batch, spec.width]);
-    g.fold("recon", of_rows, Over::Columns)
+    g.reduce("recon", of_rows, Axis::Columns)
 }

@@ -3,7 +3,7 @@
 use super::network::Encoded;
 use super::spec::{Importance, Objective, Penalty, VaeSpec};
 use super::{layers, regulariser};
-use wgvae_engine::graph::{Graph, Node, Over, Scalar, gradients};
+use wgvae_engine::graph::{Axis, Graph, Node, Scalar, gradients};
 use wgvae_engine::plan::{Activation, Function, Init};
 
 /// What a batch loses.
@@ -74,7 +74,7 @@ fn penalty(g: &mut Graph, penalty: Penalty, kl: Node, terms: Option<Node>, batch
 pub(super) const MULTIPLIER: &str = "kl_multiplier";
 
 fn mean_of_rows(g: &mut Graph, name: &str, of: Node, factor: f32) -> Node {
-    let (sum, factor) = (g.fold(format!("{name} sum"), of, Over::Rows), g.constant(factor));
+    let (sum, factor) = (g.reduce(format!("{name} sum"), of, Axis::Rows), g.constant(factor));
     g.map(name, Function::Multiply, &[sum, factor])
 }
 

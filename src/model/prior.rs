@@ -3,7 +3,7 @@
 use super::layers;
 use super::regulariser::aggregate;
 use super::spec::{Prior, VaeSpec};
-use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::plan::{Function, Init, Orientation};
 
 /// What the means of a mixture's parts start within: about where a standard normal is.
@@ -61,11 +61,11 @@ pub(super) fn log_ratio(g: &mut Graph, z: Node, log_q: Node, parts: Option<[Node
             let zero = g.constant(0.0);
             let log_p = g.map("log_p", Function::LogNormal, &[z, zero, zero]);
             let terms = g.sum_of("log_ratio terms", log_p, less);
-            g.fold("log_ratio", terms, Over::Columns)
+            g.reduce("log_ratio", terms, Axis::Columns)
         }
         Some(parts) => {
             let log_p = log_mixture(g, z, parts);
-            let less = g.fold("minus_log_q of rows", less, Over::Columns);
+            let less = g.reduce("minus_log_q of rows", less, Axis::Columns);
             g.sum_of("log_ratio", log_p, less)
         }
     }

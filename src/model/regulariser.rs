@@ -1,7 +1,7 @@
 //! What the codes of a batch cost together: total correlation, covariances, discrepancy from the prior.
 
 use super::spec::Regulariser;
-use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::plan::{Function, Orientation};
 
 /// An input that the host writes once.
@@ -67,7 +67,7 @@ pub(super) fn losses(
         Regulariser::None => Vec::new(),
         Regulariser::TotalCorrelation { weight, .. } => {
             let [log_q, of_dimensions] = aggregate(g, codes.z, [codes.mu, codes.logvar], constants.first().copied());
-            let of_dimensions = g.fold("log_q_product", of_dimensions, Over::Columns);
+            let of_dimensions = g.reduce("log_q_product", of_dimensions, Axis::Columns);
             let [over, under] = [weight, -weight].map(|weight| g.constant(weight / batch as f32));
             vec![(log_q, over), (of_dimensions, under)]
         }
@@ -81,7 +81,7 @@ pub(super) fn losses(
             let pairs = (batch * batch) as f32;
             let [among, between] = [("z", codes.z), ("prior", prior)].map(|(name, other)| {
                 let similarities = similarities(g, name, codes.z, other, batch);
-                g.fold(format!("similarities with {name}"), similarities, Over::Rows)
+                g.reduce(format!("similarities with {name}"), similarities, Axis::Rows)
             });
             vec![(among, g.constant(weight / pairs)), (between, g.constant(-2.0 * weight / pairs))]
         }
@@ -108,7 +108,7 @@ pub(crate) fn aggregate(g: &mut Graph, z: Node, codes: [Node; 2], weights: Optio
     let [mu, logvar] = codes.map(|node| in_a_row(g, node));
     let densities = g.map("log_densities", Function::LogNormal, &[z, mu, logvar]);
     let of_dimensions = g.reshape(densities, [rows * others, latent]);
-    let mut joint = g.fold("log_joint", of_dimensions, Over::Columns);
+    let mut joint = g.reduce("log_joint", of_dimensions, Axis::Columns);
     let mut single = of_dimensions;
     if let Some(weights) = weights {
         joint = g.sum_of("log_joint weighted", joint, weights);
@@ -126,14 +126,14 @@ fn covariance_distance(
     batch: usize,
 ) -> Node {
     let [share, minus_share] = [1.0, -1.0].map(|sign| g.constant(sign / batch as f32));
-    let sums = g.fold("mu sum", codes.mu, Over::Rows);
+    let sums = g.reduce("mu sum", codes.mu, Axis::Rows);
     let minus_mean = g.map("minus_mean_mu", Function::Multiply, &[sums, minus_share]);
     let centred = g.sum_of("mu centred", codes.mu, minus_mean);
     let products = g.product("covariance", Orientation::Tn, centred, centred);
     let mut covariance = g.map("covariance of mu", Function::Multiply, &[products, share]);
     if of_draws {
         let variances = g.map("variances", Function::Exp, &[codes.logvar]);
-        let sums = g.fold("variances sum", variances, Over::Rows);
+        let sums = g.reduce("variances sum", variances, Axis::Rows);
         let means = g.map("mean_variances", Function::Multiply, &[sums, share]);
         let diagonal = g.map("variances of draws", Function::Multiply, &[identity, means]);
         covariance = g.sum_of("covariance of z", covariance, diagonal);
@@ -142,7 +142,7 @@ fn covariance_distance(
     let far = g.sum_of("covariance less identity", covariance, minus_identity);
     let squares = g.map("squares", Function::Multiply, &[far, far]);
     let weighted = g.map("weighted squares", Function::Multiply, &[squares, weights]);
-    g.fold("covariance distance", weighted, Over::Columns)
+    g.reduce("covariance distance", weighted, Axis::Columns)
 }
 
 /// `(B B, 1)`: `exp(-|x - y|^2 / Z)` of each pair of rows, a normal kernel whose variance is Z / 2.
@@ -153,7 +153,7 @@ fn similarities(g: &mut Graph, name: &str, x: Node, y: Node, batch: usize) -> No
     let apart = g.sum_of(format!("z less {name}"), x, y);
     let squares = g.map(format!("squares of z less {name}"), Function::Multiply, &[apart, apart]);
     let squares = g.reshape(squares, [batch * batch, latent]);
-    let distances = g.fold(format!("distances from {name}"), squares, Over::Columns);
+    let distances = g.reduce(format!("distances from {name}"), squares, Axis::Columns);
     let factor = g.constant(-1.0 / latent as f32);
     let scaled = g.map(format!("scaled distances from {name}"), Function::Multiply, &[distances, factor]);
     g.map(format!("similarity to {name}"), Function::Exp, &[scaled])

@@ -23,12 +23,13 @@ pub use page::{epochs, facts, model_line, notices, page, pictured, png};
 pub use pictures::drawn;
 pub use resume::Resume;
 
-use crate::apply::{Applied, Mixture, Run, RunError, mixture};
+use crate::apply::{Mixture, Run, RunError, TrainedModel, mixture};
 use crate::config::{Config, ConfigError};
 use crate::model::{DataSpec, Plan, Vae};
 use crate::train::{
-    Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, Every, FORMAT, Opened, Origin, PAGE, Progress,
-    RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch, fingerprint,
+    CheckpointInterval, Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, FORMAT, Opened, Origin, PAGE,
+    Progress, RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch,
+    fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
 use wgvae_data::{DataError, Dataset, Rows, Split};
@@ -51,7 +52,7 @@ pub struct RunOptions {
     /// A run that is in the folder already is replaced: it goes when the new one has its first checkpoint.
     pub replace: bool,
     /// When checkpoints are written.
-    pub checkpoint_every: Every,
+    pub checkpoint_every: CheckpointInterval,
     /// How many of the newest checkpoints are kept, beside the best one.
     pub keep: usize,
     /// The command that makes the run, for its record.
@@ -69,7 +70,7 @@ impl Default for RunOptions {
             stop: Arc::default(),
             finish_when_stopped: true,
             replace: false,
-            checkpoint_every: Every::default(),
+            checkpoint_every: CheckpointInterval::default(),
             keep: 2,
             command: None,
             disk: Arc::new(System),
@@ -416,7 +417,7 @@ fn finish(
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
     let on = &options.device;
-    let mut model = hearing(watch, |watch| Applied::open(run, shown.split.rows.max(to_fit.rows), on, watch))?;
+    let mut model = hearing(watch, |watch| TrainedModel::open(run, shown.split.rows.max(to_fit.rows), on, watch))?;
     watch(Event::Fitting(to_fit.rows))?;
     if let Err(error) = Mixture::make(run, &mut model, to_fit, on, &*options.disk) {
         // The model is there all the same, and `sample` tries again.

@@ -3,7 +3,7 @@
 use super::{evaluated, tables};
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{
-    Applied, Codes, Evaluation, Mixture, Run, RunError, Shown, bits_per_dimension, draws, evaluated as kept,
+    Codes, Evaluation, Mixture, Run, RunError, Shown, TrainedModel, bits_per_dimension, draws, evaluated as kept,
 };
 use crate::config::{Config, PriorKind, RowSpec};
 use crate::model::{self, Extent, Objective};
@@ -12,7 +12,7 @@ use crate::report::page::{
 };
 use crate::report::{self, latent};
 use crate::train::{Diagnosis, advice};
-use wgvae_data::quote::quoted;
+use wgvae_data::quote::shell_quote;
 use wgvae_data::{Rows, Shape, Split};
 
 /// Largest number of rows in a scatter plot.
@@ -98,7 +98,7 @@ pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
 }
 
 /// The page of a run as HTML; figures and pictures are of the given rows; samples of a table are compared with training rows, too.
-pub fn page(run: &Run, rows: &Rows, train: &Split, model: &mut Applied) -> Result<String, RunError> {
+pub fn page(run: &Run, rows: &Rows, train: &Split, model: &mut TrainedModel) -> Result<String, RunError> {
     let (record, metrics) = (Record::of(run)?, Metrics::of(run)?);
     Ok(page::html(&contents(run, &record, &metrics, rows, train, model)?))
 }
@@ -151,7 +151,7 @@ fn contents(
     metrics: &Metrics,
     rows: &Rows,
     train: &Split,
-    model: &mut Applied,
+    model: &mut TrainedModel,
 ) -> Result<Page, RunError> {
     let split = &rows.split;
     let codes = model.encode(split)?;
@@ -249,7 +249,7 @@ fn pictures(
     split: &Split,
     [shown, samples]: [&[f32]; 2],
     mixture: Option<&Mixture>,
-    model: &mut Applied,
+    model: &mut TrainedModel,
 ) -> Result<Vec<Picture>, RunError> {
     let Shape::Image { height, width, channels } = run.data.shape else { return Ok(Vec::new()) };
     let size = (height, width, channels);
@@ -286,7 +286,7 @@ fn pictures(
 }
 
 /// Images along each of the dimensions with the highest KL, with the dimension's number and its KL.
-fn traversal(run: &Run, kl_per_dimension: &[f64], model: &mut Applied) -> Result<Option<Strips>, RunError> {
+fn traversal(run: &Run, kl_per_dimension: &[f64], model: &mut TrainedModel) -> Result<Option<Strips>, RunError> {
     let Shape::Image { height, width, channels } = run.data.shape else { return Ok(None) };
     if !run.has_prior() {
         return Ok(None);
@@ -324,7 +324,7 @@ fn traversal(run: &Run, kl_per_dimension: &[f64], model: &mut Applied) -> Result
 
 fn next(run: &Run) -> Vec<Command> {
     // Only a folder has a name that a command can be given.
-    let Some(path) = run.folder().map(quoted) else { return Vec::new() };
+    let Some(path) = run.folder().map(shell_quote) else { return Vec::new() };
     let mut commands = vec![
         ("Evaluate other rows", format!("wgvae eval {path} --data SPEC")),
         ("Write latent codes for other tools", format!("wgvae encode {path} --to codes.csv")),

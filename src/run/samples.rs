@@ -6,7 +6,7 @@ use crate::apply::quality::associations::associations;
 use crate::apply::quality::closeness::{Closeness, Distances};
 use crate::apply::quality::records::Records;
 use crate::apply::quality::told_apart::ToldApart;
-use crate::apply::{Applied, Mixture, Run, RunError, gaps};
+use crate::apply::{Mixture, Run, RunError, TrainedModel, gaps};
 use crate::report::measured;
 use crate::report::page::{Beside, Examples, Marginal, Matrix, Notice, Samples, Shares};
 use wgvae_data::{Cell, Columns, Provenance, Split, spread};
@@ -30,7 +30,7 @@ pub fn samples(
     run: &Run,
     [rows, train]: [&Split; 2],
     mixture: Option<&Mixture>,
-    model: &mut Applied,
+    model: &mut TrainedModel,
 ) -> Result<(Samples, Vec<Notice>), RunError> {
     let Some(columns) = run.data.columns.as_ref().filter(|_| run.has_prior() || mixture.is_some()) else {
         return Ok(Default::default());

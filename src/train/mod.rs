@@ -30,7 +30,7 @@ pub use folder::{
 };
 pub use identity::Identity;
 pub use place::Place;
-pub use saving::{Every, Saving};
+pub use saving::{CheckpointInterval, Saving};
 pub use schedule::StepSchedule;
 pub use state::{Fork, Progress, State};
 pub use store::{RunInMemory, Store};
@@ -40,7 +40,7 @@ pub use weights::{LoadError, initial_weights, load, read, save};
 
 use std::path::PathBuf;
 
-use wgvae_data::quote::quoted;
+use wgvae_data::quote::shell_quote;
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 
@@ -104,7 +104,7 @@ pub enum TrainError {
         tensor: Option<String>,
     },
     /// The device failed while it was trained on.
-    #[error("{error}; go on with: wgvae train --resume {}", quoted(folder))]
+    #[error("{error}; go on with: wgvae train --resume {}", shell_quote(folder))]
     Failed {
         /// What happened.
         error: DeviceError,

@@ -14,7 +14,7 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(300);
 
 /// When checkpoints are written; always at the end of a run, and when it is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Every {
+pub enum CheckpointInterval {
     /// At ends of epochs, at most every ten seconds, and every five minutes within a long epoch.
     #[default]
     Auto,
@@ -26,21 +26,21 @@ pub enum Every {
     Time(Duration),
 }
 
-impl FromStr for Every {
+impl FromStr for CheckpointInterval {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "auto" {
-            return Ok(Every::Auto);
+            return Ok(CheckpointInterval::Auto);
         }
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (count, unit) = text.split_at(digits);
         let count: u64 = count.parse().ok().filter(|count| (1..=1_000_000_000).contains(count)).ok_or(EXPECTED)?;
         match unit.trim() {
-            "epoch" | "epochs" => Ok(Every::Epochs(count as usize)),
-            "step" | "steps" => Ok(Every::Steps(count)),
-            "s" => Ok(Every::Time(Duration::from_secs(count))),
-            "min" => Ok(Every::Time(Duration::from_secs(60 * count))),
+            "epoch" | "epochs" => Ok(CheckpointInterval::Epochs(count as usize)),
+            "step" | "steps" => Ok(CheckpointInterval::Steps(count)),
+            "s" => Ok(CheckpointInterval::Time(Duration::from_secs(count))),
+            "min" => Ok(CheckpointInterval::Time(Duration::from_secs(60 * count))),
             _ => Err(EXPECTED.into()),
         }
     }
@@ -62,11 +62,11 @@ impl Saved {
     }
 }
 
-impl Every {
+impl CheckpointInterval {
     /// The step after which the next checkpoint is due, if steps decide.
     pub(super) fn steps_due(self, saved: &Saved) -> Option<u64> {
         match self {
-            Every::Steps(steps) => Some((saved.step / steps + 1) * steps),
+            CheckpointInterval::Steps(steps) => Some((saved.step / steps + 1) * steps),
             _ => None,
         }
     }
@@ -74,8 +74,8 @@ impl Every {
     /// When the next checkpoint is due, if time decides.
     pub(super) fn time_due(self, saved: &Saved) -> Option<Instant> {
         match self {
-            Every::Time(time) => Some(saved.at + time),
-            Every::Auto => Some(saved.at + AT_LEAST_EVERY),
+            CheckpointInterval::Time(time) => Some(saved.at + time),
+            CheckpointInterval::Auto => Some(saved.at + AT_LEAST_EVERY),
             _ => None,
         }
     }
@@ -83,13 +83,13 @@ impl Every {
     pub(super) fn is_due(self, progress: &Progress, saved: &Saved) -> bool {
         let at_end_of_epoch = progress.epoch > saved.epoch;
         match self {
-            Every::Auto => {
+            CheckpointInterval::Auto => {
                 let since = saved.at.elapsed();
                 at_end_of_epoch && (saved.step == 0 || since >= AT_MOST_EVERY) || since >= AT_LEAST_EVERY
             }
-            Every::Epochs(epochs) => at_end_of_epoch && progress.epoch.is_multiple_of(epochs),
-            Every::Steps(_) => self.steps_due(saved).is_some_and(|due| progress.step >= due),
-            Every::Time(time) => saved.at.elapsed() >= time,
+            CheckpointInterval::Epochs(epochs) => at_end_of_epoch && progress.epoch.is_multiple_of(epochs),
+            CheckpointInterval::Steps(_) => self.steps_due(saved).is_some_and(|due| progress.step >= due),
+            CheckpointInterval::Time(time) => saved.at.elapsed() >= time,
         }
     }
 }
@@ -100,7 +100,7 @@ pub struct Saving {
     /// What all its checkpoints say.
     pub origin: Origin,
     /// When checkpoints are written.
-    pub every: Every,
+    pub every: CheckpointInterval,
     /// How many of the newest checkpoints are kept, beside the best one.
     pub keep: usize,
 }
@@ -111,11 +111,11 @@ mod tests {
 
     #[test]
     fn intervals_have_a_count_and_a_unit() {
-        assert_eq!("1epoch".parse(), Ok(Every::Epochs(1)));
-        assert_eq!("500steps".parse(), Ok(Every::Steps(500)));
-        assert_eq!("5 min".parse(), Ok(Every::Time(Duration::from_secs(300))));
+        assert_eq!("1epoch".parse(), Ok(CheckpointInterval::Epochs(1)));
+        assert_eq!("500steps".parse(), Ok(CheckpointInterval::Steps(500)));
+        assert_eq!("5 min".parse(), Ok(CheckpointInterval::Time(Duration::from_secs(300))));
         for wrong in ["", "0epochs", "epoch", "5", "5m", "-1steps", "1.5min", "99999999999steps"] {
-            assert_eq!(wrong.parse::<Every>(), Err(EXPECTED.into()), "{wrong}");
+            assert_eq!(wrong.parse::<CheckpointInterval>(), Err(EXPECTED.into()), "{wrong}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use safetensors::SafeTensors;
 use wgvae::data::{Dataset, Options, Split, write};
-use wgvae::{Applied, DeviceChoice, DeviceOptions, Run};
+use wgvae::{DeviceChoice, DeviceOptions, Run, TrainedModel};
 
 use super::place::Place;
 
@@ -113,7 +113,7 @@ fn rows_of_a_prior_have_no_gaps() {
         let inputs: Vec<f32> = inputs.map(|w| f32::from_le_bytes(w.try_into().unwrap())).collect();
         let on = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
         let opened = Run::open(&place.path(run)).unwrap();
-        let mut model = Applied::open(&opened, 5, &on, &mut |_| {}).unwrap();
+        let mut model = TrainedModel::open(&opened, 5, &on, &mut |_| {}).unwrap();
         let codes = model.encode(&Split::of_numbers(&inputs, false, WIDTH)).unwrap();
         let (mean, _) = model.prior().moments();
         for (z, mean) in mean.into_iter().enumerate() {

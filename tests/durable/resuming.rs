@@ -250,7 +250,7 @@ fn the_best_model_is_kept_and_patience_ends_a_run() {
     assert!(losses.len() < 200 && losses.len() == best + 5, "{losses:?}");
     assert_eq!(finished.summary.best_epoch, best + 1);
     let on = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
-    let mut model = wgvae::Applied::open(&finished.run, 16, &on, &mut |_| {}).unwrap();
+    let mut model = wgvae::TrainedModel::open(&finished.run, 16, &on, &mut |_| {}).unwrap();
     let test = data().test;
     let codes = model.encode(&test).unwrap();
     let scores = model.score(&test, 64).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
 use wgvae::run::{self, Error, Finished, Place, Resume, RunOptions};
-use wgvae::train::{DeviceOptions, Every, FORMAT, Origin, RunFolder, Saving, Tune};
+use wgvae::train::{CheckpointInterval, DeviceOptions, FORMAT, Origin, RunFolder, Saving, Tune};
 use wgvae_data::disk::Disk;
 use wgvae_engine::exec::{Device, DeviceChoice};
 use wgvae_engine::kernels::rng::threefry2x32;
@@ -23,7 +23,7 @@ pub fn options(folder: &Path) -> RunOptions {
         device,
         place: Place::Folder(folder.to_path_buf()),
         finish_when_stopped: false,
-        checkpoint_every: Every::Steps(3),
+        checkpoint_every: CheckpointInterval::Steps(3),
         ..RunOptions::default()
     }
 }
@@ -58,7 +58,7 @@ pub fn saving(run: &RunFolder, config: &Config, steps: u64) -> Saving {
         device: Device::cpu(),
         checked: false,
     };
-    Saving { origin, every: Every::Steps(steps), keep: 100 }
+    Saving { origin, every: CheckpointInterval::Steps(steps), keep: 100 }
 }
 
 pub fn kills() -> u32 {

@@ -6,7 +6,7 @@ use wgvae_engine::conformance;
 use wgvae_engine::exec::Executor;
 use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::oracle::Oracle;
-use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::kernels::rng::threefry2x32;
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::{BufferId, Function, Init, Loss, PlanId, StepScalars, TensorId};
@@ -131,7 +131,7 @@ pub fn same(name: &str, found: &[f64], expected: &[f64], tolerance: f64) {
 pub fn gaussian_loss(g: &mut Graph, output: Node, x: Node) -> Node {
     let (inv_var, log_norm) = (g.constant(1.3), g.constant(0.2));
     let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
-    g.fold("recon", loss, Over::Columns)
+    g.reduce("recon", loss, Axis::Columns)
 }
 
 /// The model whose one loss is that of `output` beside `x`.

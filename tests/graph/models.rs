@@ -3,7 +3,7 @@
 use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae_engine::exec::oracle::Oracle;
-use wgvae_engine::graph::{self, Graph, Node, Over};
+use wgvae_engine::graph::{self, Axis, Graph, Node};
 use wgvae_engine::plan::{Activation, Function, Orientation, PlanId, TensorId};
 
 use crate::harness::{STEP, gaussian_loss, model, parameter, reconstruct};
@@ -92,7 +92,7 @@ fn a_square_batch() {
         let x = g.input("x", [6, 6], false);
         let scale = parameter(g, "scale", &[6]);
         let scaled = g.map("scaled", Function::Multiply, &[x, scale]);
-        let row = g.fold("row", scaled, Over::Columns);
+        let row = g.reduce("row", scaled, Axis::Columns);
         let weight = parameter(g, "weight", &[6, 6]);
         let product = g.product("product", Orientation::Nt, x, weight);
         let u = g.sum_of("u", product, row);
@@ -146,7 +146,7 @@ fn a_node_that_is_read_three_times() {
         let x = g.input("x", [5, 6], false);
         let scale = parameter(g, "scale", &[6]);
         let scaled = g.map("scaled", Function::Multiply, &[x, scale]);
-        let row = g.fold("row", scaled, Over::Columns);
+        let row = g.reduce("row", scaled, Axis::Columns);
         let y = g.sum_of("y", x, row);
         let [a, b, c] = ["a", "b", "c"].map(|name| dense(g, name, y, 6).0);
         let [a, b, c] = [(a, "tanh a"), (b, "tanh b"), (c, "tanh c")].map(|(u, name)| {
@@ -240,7 +240,7 @@ fn losses_that_are_products_and_losses_given_twice() {
         let h = gated(g, "gated", x, 6);
         let weight = parameter(g, "weight", &[1, 6]);
         let loss = g.product("loss", Orientation::Nt, h, weight);
-        let (first, second) = (g.fold("rows", h, Over::Columns), g.fold("rows", h, Over::Columns));
+        let (first, second) = (g.reduce("rows", h, Axis::Columns), g.reduce("rows", h, Axis::Columns));
         Definition { inputs: vec![x], losses: vec![loss, loss, first, second, first], outputs: Vec::new() }
     };
     model(build).check("losses");
@@ -252,16 +252,16 @@ fn losses_that_are_plain_sums() {
     let build = |g: &mut Graph| {
         let x = g.input("x", [5, 6], false);
         let (u, _) = dense(g, "in", x, 6);
-        let all = g.fold("all", u, Over::Columns);
+        let all = g.reduce("all", u, Axis::Columns);
         let middle = g.columns("middle", u, 2..5);
-        let some = g.fold("some", middle, Over::Columns);
+        let some = g.reduce("some", middle, Axis::Columns);
         let weight = parameter(g, "weight", &[4, 6]);
         let product = g.product("product", Orientation::Nt, x, weight);
-        let of_product = g.fold("of product", product, Over::Columns);
+        let of_product = g.reduce("of product", product, Axis::Columns);
         let (once, _) = dense(g, "once", x, 6);
-        let once = g.fold("once summed", once, Over::Columns);
+        let once = g.reduce("once summed", once, Axis::Columns);
         let alone = parameter(g, "alone", &[5, 6]);
-        let alone = g.fold("alone summed", alone, Over::Columns);
+        let alone = g.reduce("alone summed", alone, Axis::Columns);
         Definition { inputs: vec![x], losses: vec![all, some, of_product, once, alone], outputs: Vec::new() }
     };
     model(build).check("plain sums");
@@ -278,7 +278,7 @@ fn five_sums_of_one_node() {
             [Activation::Tanh, Activation::Sigmoid, Activation::Softplus, Activation::Silu, Activation::Gelu];
         let losses = activations.map(|activation| {
             let terms = g.map(activation.name(), Function::Activate(activation), &[h]);
-            g.fold(format!("{} sum", activation.name()), terms, Over::Columns)
+            g.reduce(format!("{} sum", activation.name()), terms, Axis::Columns)
         });
         Definition { inputs: vec![x], losses: losses.to_vec(), outputs: Vec::new() }
     };

@@ -4,7 +4,7 @@ use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl};
 use wgvae_engine::exec::Executor;
 use wgvae_engine::exec::oracle::Oracle;
-use wgvae_engine::graph::{Graph, Over};
+use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::plan::{Activation, Function, Index, Init, Loss, Orientation, PlanId};
 
 use crate::harness::{STEP, fill, gaussian_loss, model, parameter, reconstruct};
@@ -24,7 +24,7 @@ fn shared_parameters_and_parts_of_nodes() {
         let part = g.columns("part", some, 1..3);
         let (left, _) = dense(g, "left", part, 6);
         let scale = g.param("scale", &[1], Init::Constant(0.8));
-        let row = g.fold("row", h, Over::Columns);
+        let row = g.reduce("row", h, Axis::Columns);
         let scaled = g.map("scaled", Function::Multiply, &[left, scale]);
         let output = g.map("by row", Function::Multiply, &[scaled, row]);
         reconstruct(g, x, output)
@@ -112,7 +112,7 @@ fn parts_and_products_of_vectors() {
         let long = parameter(g, "long", &[12]);
         let (left, right) = (g.columns("left", long, 0..6), g.columns("right", long, 6..12));
         let h = g.map("scaled", Function::Multiply, &[x, left]);
-        let row = g.fold("row", h, Over::Columns);
+        let row = g.reduce("row", h, Axis::Columns);
         // (5, 1) times (1, 6).
         let outer = g.product("outer", Orientation::Nn, row, right);
         let some = g.rows("some", outer, 1..4);
@@ -121,8 +121,8 @@ fn parts_and_products_of_vectors() {
         let output = g.map("output", Function::Multiply, &[some, middle]);
         let t = g.rows("t", x, 2..5);
         let recon = gaussian_loss(g, output, t);
-        let column = g.fold("column", outer, Over::Rows);
-        let all = g.fold("all", column, Over::Columns);
+        let column = g.reduce("column", outer, Axis::Rows);
+        let all = g.reduce("all", column, Axis::Columns);
         Definition { inputs: vec![x], losses: vec![recon, all], outputs: Vec::new() }
     };
     model(build).check("vectors");
@@ -151,7 +151,7 @@ fn two_halves_of_a_product_and_grey_levels() {
         let (mu, logvar) = (g.columns("mu", codes, 0..6), g.columns("logvar", codes, 6..12));
         let kl = kl(g, "kl", [mu, logvar]);
         let terms = g.map("terms", Function::Loss(Loss::GaussianLearned), &[mu, x, logvar]);
-        let recon = g.fold("recon", terms, Over::Columns);
+        let recon = g.reduce("recon", terms, Axis::Columns);
         Definition { inputs: vec![x], losses: vec![kl, recon], outputs: Vec::new() }
     };
     let model = model(build);
@@ -199,7 +199,7 @@ fn columns_that_overlap() {
     let row = |g: &mut Graph| {
         let x = g.input("x", [5, 6], false);
         let (u, _) = dense(g, "in", x, 9);
-        let row = g.fold("row", u, Over::Columns);
+        let row = g.reduce("row", u, Axis::Columns);
         let row = activate(g, row, Activation::Tanh);
         let first = g.columns("first", u, 0..6);
         let output = g.map("output", Function::Multiply, &[first, row]);
@@ -252,7 +252,7 @@ fn logarithms_of_sums() {
         let noise = g.columns("noise", x, 0..1);
         let spread = g.columns("spread", u, 0..1);
         let drawn = g.map("drawn", Function::LogDraw, &[noise, spread]);
-        let losses = vec![g.fold("sum", of_groups, Over::Columns), of_rows, drawn];
+        let losses = vec![g.reduce("sum", of_groups, Axis::Columns), of_rows, drawn];
         Definition { inputs: vec![x], losses, outputs: Vec::new() }
     };
     model(build).check("logarithms of sums");
@@ -269,7 +269,7 @@ fn logarithms_of_probabilities() {
         let first = g.columns("first", log_p, 0..3);
         let p = g.map("p", Function::Activate(Activation::Softplus), &[first]);
         let recon = gaussian_loss(g, log_p, x);
-        let losses = vec![recon, g.fold("sum", p, Over::Columns)];
+        let losses = vec![recon, g.reduce("sum", p, Axis::Columns)];
         Definition { inputs: vec![x, groups], losses, outputs: Vec::new() }
     };
     model(build).check("logarithms of probabilities");

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use image::ImageFormat;
 use wgvae::apply::compress::{self, RoundedCodes};
-use wgvae::apply::{Applied, Run};
+use wgvae::apply::{Run, TrainedModel};
 use wgvae::data::{self, Dataset, Options};
 use wgvae::{DeviceChoice, DeviceOptions, Resume};
 
 use super::folder::copy;
-use super::harness::{Draws, command, damaged, editable_run, gzip, idx, npy, picture, run_of_points};
+use super::harness::{Draws, command, copied_run, damaged, gzip, idx, npy, picture, record_anew, run_of_points};
 
 /// Variants of each file; `WGVAE_VARIANTS` asks for more.
 fn variants() -> u64 {
@@ -139,17 +139,20 @@ fn pictures() {
 /// Each file of a run that a model is made of, from the file to scores on a device; and its measurements, up to the page.
 #[test]
 fn models() {
-    let run = editable_run();
+    let run = copied_run();
     for name in ["data.json", "config.toml", "run.json", "model.safetensors", "metrics.jsonl"] {
         let file = run.path().join(name);
         let good = std::fs::read(&file).unwrap();
         each(name, &file, &good, || {
+            if ["data.json", "config.toml"].contains(&name) {
+                record_anew(run.path());
+            }
             let run = Run::open(run.path()).map_err(|error| error.to_string())?;
             let source = Options::from("points:count=20");
             let rows = data::rows(&source, &run.data).map_err(|error| error.to_string())?;
             let device = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
             let mut model =
-                Applied::open(&run, rows.split.rows, &device, &mut |_| {}).map_err(|error| error.to_string())?;
+                TrainedModel::open(&run, rows.split.rows, &device, &mut |_| {}).map_err(|error| error.to_string())?;
             let done = match name {
                 "metrics.jsonl" | "run.json" => wgvae::run::page(&run, &rows, &rows.split, &mut model).map(|_| ()),
                 _ => model.score(&rows.split, 1).map(|_| ()),
@@ -157,6 +160,9 @@ fn models() {
             done.map_err(|error| error.to_string())
         });
         std::fs::write(&file, good).unwrap();
+        if name != "run.json" {
+            record_anew(run.path());
+        }
     }
 }
 
@@ -193,7 +199,7 @@ fn compressed() {
     let run = Run::open(&path).unwrap();
     let rows = data::rows(&Options::from("strokes:count=8"), &run.data).unwrap().split;
     let device = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
-    let mut model = Applied::open(&run, rows.rows, &device, &mut |_| {}).unwrap();
+    let mut model = TrainedModel::open(&run, rows.rows, &device, &mut |_| {}).unwrap();
     let packed = compress::compress(&run, &mut model, &rows, &mut |_| {}).unwrap().to_bytes();
     let codes = model.encode(&rows).unwrap().mu;
     let rounded = RoundedCodes::of(&mut model, &codes, 4).unwrap().to_bytes();

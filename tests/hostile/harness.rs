@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use wgvae::train::FileRecord;
 
 use crate::folder::copy;
 
@@ -192,18 +193,21 @@ pub fn run_of_points() -> &'static Path {
     PATH.get_or_init(|| folder.path().join("run"))
 }
 
-/// A copy of that run as older versions wrote it, without checksums, so that its files may be edited.
-pub fn editable_run() -> tempfile::TempDir {
+/// A copy of that run.
+pub fn copied_run() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     copy(run_of_points(), folder.path());
-    let record = folder.path().join("run.json");
-    let mut json: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
-    for key in ["format", "run", "config", "data"] {
-        json.remove(key);
-    }
-    std::fs::write(&record, serde_json::to_string(&json).unwrap()).unwrap();
     folder
+}
+
+/// Lets the record of a run say that its files are as they are now: what is in them is read, which a wrong checksum would prevent.
+pub fn record_anew(run: &Path) {
+    let record = run.join("run.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    for (key, file) in [("config", "config.toml"), ("data", "data.json")] {
+        json[key] = serde_json::to_value(FileRecord::of(&std::fs::read(run.join(file)).unwrap())).unwrap();
+    }
+    std::fs::write(&record, json.to_string()).unwrap();
 }
 
 /// Draws from a seed.

@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{editable_run, npy, path, run_of_points, wgvae};
+use super::harness::{copied_run, npy, path, record_anew, run_of_points, wgvae};
 
 #[test]
 fn an_edited_description_is_refused() {
-    let run = editable_run();
+    let run = copied_run();
     let file = run.path().join("data.json");
     let good: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let folder = path(run.path());
     let evaluate = |description: &Value| {
         std::fs::write(&file, description.to_string()).unwrap();
+        record_anew(run.path());
         wgvae(&["eval", &folder, "--device", "cpu", "--to", "-"])
     };
     evaluate(&good).expect(0, "");

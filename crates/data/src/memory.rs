@@ -40,7 +40,7 @@ impl InMemory {
     }
 
     /// A table with typed columns. Each has the kind that suits its values, as in a file of a table: words are categories, numbers are
-    /// counts, codes or measured. What is drawn or restored is such a table again: see `wgvae::Applied::sample_table`.
+    /// counts, codes or measured. What is drawn or restored is such a table again: see `wgvae::TrainedModel::sample_table`.
     pub fn table(name: &str, table: Table) -> Self {
         Self::of(name, Content::Table(table))
     }

@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::masses::Grid;
-use crate::apply::{Applied, Prior, RunError};
+use crate::apply::{Prior, RunError, TrainedModel};
 
 /// What a file begins with: its format.
 const FORMAT: &[u8; 4] = b"wgc1";
@@ -27,7 +27,7 @@ pub struct RoundedCodes {
 
 impl RoundedCodes {
     /// Rounds codes `(N, Z)` to so many bits each.
-    pub fn of(model: &mut Applied, codes: &[f32], bits: u32) -> Result<Self, RunError> {
+    pub fn of(model: &mut TrainedModel, codes: &[f32], bits: u32) -> Result<Self, RunError> {
         let grid = Grid::new(bits);
         let latent = model.latent();
         let (mean, deviation) = model.prior().moments();
@@ -49,7 +49,7 @@ impl RoundedCodes {
     }
 
     /// The same for the model that they were made with.
-    pub fn values_for(&self, model: &mut Applied) -> Result<Vec<f32>, RunError> {
+    pub fn values_for(&self, model: &mut TrainedModel) -> Result<Vec<f32>, RunError> {
         match model.checksum()? == self.model && self.latent == model.latent() {
             true => Ok(self.values(model.prior())),
             false => Err(RunError::Unfit(format!(

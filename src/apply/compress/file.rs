@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::apply::{Applied, RunError, draws};
+use crate::apply::{RunError, TrainedModel, draws};
 use wgvae_data::Split;
 
 /// What a file begins with: its format.
@@ -26,7 +26,7 @@ pub struct File {
 }
 
 impl File {
-    pub(super) fn new(model: &mut Applied, rows: usize, checksum: u64, words: Vec<u32>) -> Result<Self, RunError> {
+    pub(super) fn new(model: &mut TrainedModel, rows: usize, checksum: u64, words: Vec<u32>) -> Result<Self, RunError> {
         let [weights, numbers] = checksums(model)?;
         Ok(Self { made_with: made_with(model), model: weights, numbers, checksum, rows, words })
     }
@@ -81,7 +81,7 @@ impl File {
     }
 
     /// Refuses a model or a device that would not give the rows back.
-    pub(super) fn expect(&self, model: &mut Applied) -> Result<(), RunError> {
+    pub(super) fn expect(&self, model: &mut TrainedModel) -> Result<(), RunError> {
         let [weights, numbers] = checksums(model)?;
         if weights != self.model {
             return Err(RunError::Unfit(format!(
@@ -105,13 +105,13 @@ impl File {
 const MAX_ROWS: usize = 1 << 40;
 
 /// The version and the device.
-fn made_with(model: &Applied) -> String {
+fn made_with(model: &TrainedModel) -> String {
     format!("wgvae {} on {}", env!("CARGO_PKG_VERSION"), model.device())
 }
 
 /// Checksums of the weights, and of what the model makes of some codes and of rows that it made: the last bits of these differ where a
 /// device, a driver or a build computes differently.
-fn checksums(model: &mut Applied) -> Result<[u64; 2], RunError> {
+fn checksums(model: &mut TrainedModel) -> Result<[u64; 2], RunError> {
     let mut hash = Xxh3::new();
     let mut add = |numbers: &[f32]| numbers.iter().for_each(|x| hash.update(&x.to_le_bytes()));
     let (batch, width) = (model.batch(), model.width());

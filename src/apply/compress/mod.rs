@@ -22,7 +22,7 @@ use spool::Spool;
 use stack::Stack;
 
 use super::distribution::scale_of_level;
-use super::{Applied, Codes, Parameters, Prior, Run, RunError, Shown, draws};
+use super::{Codes, Parameters, Prior, Run, RunError, Shown, TrainedModel, draws};
 use crate::model::Likelihood;
 use wgvae_data::{Split, Values};
 use wgvae_engine::kernels::batch::Binarise;
@@ -133,7 +133,7 @@ fn rows_of(alphabet: Alphabet, symbols: &[u8], classes: &[u32], bytes: bool, wid
 
 /// A model with what both ends compute from it.
 struct Coder<'a> {
-    model: &'a mut Applied,
+    model: &'a mut TrainedModel,
     alphabet: Alphabet,
     grid: Grid,
     prior: Prior,
@@ -153,7 +153,7 @@ struct Levels {
 }
 
 impl Levels {
-    fn of(model: &Applied) -> Self {
+    fn of(model: &TrainedModel) -> Self {
         let distribution = model.distribution();
         let shape = match distribution.likelihood() {
             Likelihood::Laplace => Shape::Laplace,
@@ -181,7 +181,7 @@ struct Batch {
 }
 
 impl<'a> Coder<'a> {
-    fn new(run: &Run, model: &'a mut Applied) -> Result<Self, RunError> {
+    fn new(run: &Run, model: &'a mut TrainedModel) -> Result<Self, RunError> {
         let alphabet = Alphabet::of(run)?;
         let prior = model.prior().clone();
         let (mean, deviation) = prior.moments();
@@ -378,7 +378,12 @@ impl<'a> Coder<'a> {
 }
 
 /// Compresses rows, and restores them again to see that they are the same. `watch` is told how many rows are done, each twice.
-pub fn compress(run: &Run, model: &mut Applied, rows: &Split, watch: &mut dyn FnMut(usize)) -> Result<File, RunError> {
+pub fn compress(
+    run: &Run,
+    model: &mut TrainedModel,
+    rows: &Split,
+    watch: &mut dyn FnMut(usize),
+) -> Result<File, RunError> {
     let rows = prepared(run, rows);
     let mut coder = Coder::new(run, model)?;
     let width = coder.width;
@@ -422,7 +427,12 @@ pub fn compress(run: &Run, model: &mut Applied, rows: &Split, watch: &mut dyn Fn
 }
 
 /// The rows of a file, as the model takes them.
-pub fn decompress(run: &Run, model: &mut Applied, file: File, watch: &mut dyn FnMut(usize)) -> Result<Split, RunError> {
+pub fn decompress(
+    run: &Run,
+    model: &mut TrainedModel,
+    file: File,
+    watch: &mut dyn FnMut(usize),
+) -> Result<Split, RunError> {
     let rows = file.rows;
     unpack(run, model, file, &std::env::temp_dir(), watch)?.rows(0..rows)
 }
@@ -431,7 +441,7 @@ pub fn decompress(run: &Run, model: &mut Applied, file: File, watch: &mut dyn Fn
 /// holds. That file has no name that anybody could open, and is gone with the result.
 pub fn unpack(
     run: &Run,
-    model: &mut Applied,
+    model: &mut TrainedModel,
     mut file: File,
     folder: &Path,
     watch: &mut dyn FnMut(usize),
@@ -508,7 +518,7 @@ fn checksum(symbols: &[u8], classes: &[u32]) -> u64 {
 
 /// The negative ELBO of rows in bits for each value: what they should cost. Of levels, the likelihood is that of the level, not the
 /// density that training uses.
-pub fn elbo_bits(run: &Run, model: &mut Applied, rows: &Split, draws: usize) -> Result<f64, RunError> {
+pub fn elbo_bits(run: &Run, model: &mut TrainedModel, rows: &Split, draws: usize) -> Result<f64, RunError> {
     let rows = prepared(run, rows);
     let scores = model.score(&rows, draws)?;
     let count = scores.len() as f64;

@@ -17,7 +17,7 @@ use crate::model::{CustomModel, Definition};
 use crate::train::DeviceOptions;
 use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::{Executor, OpenDevice};
-use wgvae_engine::graph::{Graph, Over};
+use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::{Function, Init, Orientation, PlanId, StepScalars};
 
@@ -236,7 +236,7 @@ impl Step {
             let [first, of_first] = [joint, of_parts].map(|node| g.columns("first", node, 0..1));
             let first = g.negative("minus_first", first);
             let loss = g.map("loss", Function::Add, &[first, of_first]);
-            let losses = vec![g.fold("losses", loss, Over::Columns)];
+            let losses = vec![g.reduce("losses", loss, Axis::Columns)];
             Definition { inputs: vec![x, all], losses, outputs: Vec::new() }
         };
         let model = CustomModel::new(build, None, true)?;

@@ -7,7 +7,7 @@ mod file;
 mod fit;
 mod normal;
 
-use super::{Applied, Codes, Run, RunError, draws};
+use super::{Codes, Run, RunError, TrainedModel, draws};
 use crate::config::Config;
 use crate::train::{DeviceOptions, StepSchedule};
 use wgvae_data::disk::Disk;
@@ -53,7 +53,7 @@ impl Mixture {
     /// Fits the mixture of a run's model to codes of training rows, and saves it with the run.
     pub fn make(
         run: &Run,
-        model: &mut Applied,
+        model: &mut TrainedModel,
         train: &Split,
         device: &DeviceOptions,
         disk: &dyn Disk,

@@ -12,7 +12,7 @@ use crate::train::{DeviceOptions, initial_weights};
 use wgvae_data::{Shape, Split, Values};
 use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::{Executor, OpenDevice};
-use wgvae_engine::graph::{Graph, Node, Over};
+use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::{Activation, Function, PlanId, StepScalars, Windows, is_missing};
@@ -96,7 +96,7 @@ impl Form {
         }
         let is = g.input("is of class", [self.batch, self.classes], false);
         let of_class = g.map("log_p of class", Function::Multiply, &[log_p, is]);
-        let likelihood = g.fold("log_likelihood", of_class, Over::Columns);
+        let likelihood = g.reduce("log_likelihood", of_class, Axis::Columns);
         let losses = vec![g.negative("cross_entropy", likelihood)];
         Definition { inputs: vec![x, all, is], losses, outputs: Vec::new() }
     }

@@ -11,7 +11,7 @@ pub mod told_apart;
 
 use serde::Serialize;
 
-use super::{Applied, Mixture, Run, RunError};
+use super::{Mixture, Run, RunError, TrainedModel};
 use crate::train::DeviceOptions;
 use features::{FEATURES, Features};
 use frechet::Normal;
@@ -144,7 +144,7 @@ impl Comparison {
     }
 
     /// The quality of samples of a run's model: from its mixture, and from the prior, if it has one. They are drawn by the run's seed.
-    pub fn quality(&mut self, run: &Run, model: &mut Applied, mixture: &Mixture) -> Result<Quality, RunError> {
+    pub fn quality(&mut self, run: &Run, model: &mut TrainedModel, mixture: &Mixture) -> Result<Quality, RunError> {
         let (count, seed) = (self.real.rows, run.config.train.seed);
         // A conditional model's are of the classes of the test rows.
         let classes = self.real.labels.clone().filter(|_| model.is_conditional()).unwrap_or_default();
@@ -177,7 +177,7 @@ impl Comparison {
     /// How alike what codes are decoded to and the test rows are; and what they are decoded to, of a table.
     fn likeness(
         &mut self,
-        model: &mut Applied,
+        model: &mut TrainedModel,
         z: &[f32],
         classes: &[u32],
         noise: bool,

@@ -7,7 +7,7 @@ use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
 use crate::model::{layers, prior};
-use wgvae_engine::graph::{Graph, Node, Over, gradients};
+use wgvae_engine::graph::{Axis, Graph, Node, gradients};
 use wgvae_engine::kernels::{batch, log_sum_exp, optimizer, reduce};
 use wgvae_engine::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
 
@@ -240,7 +240,7 @@ impl Builder<'_> {
             }
         };
         let of_rows = g.reshape(losses, [batch, width]);
-        let recon = g.fold("recon", of_rows, Over::Columns);
+        let recon = g.reduce("recon", of_rows, Axis::Columns);
         let one = g.constant(1.0);
         let slope = gradients(&mut g, &[(recon, one)], &[z]).into_iter().next().flatten();
         let mut kept = vec![(z, self.z), (rows.all, to.seen), (trust, to.trust), (recon, self.recon)];

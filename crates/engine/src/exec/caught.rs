@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// Runs code that may panic; none if it did.
-pub fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     let before = ARE_ERRORS.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(run));
     ARE_ERRORS.set(before);

@@ -14,7 +14,7 @@ use cpu::Cpu;
 use gpu::{AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
 use oracle::{Oracle, Real};
 
-pub use caught::{caught, panics_are_errors};
+pub use caught::{catch_panic, panics_are_errors};
 pub use timing::best_of;
 
 /// Holds a program's tensors and runs its plans.

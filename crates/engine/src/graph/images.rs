@@ -1,7 +1,7 @@
 //! Nodes of images: convolutions, pools, norms, and rows that are repeated, as pixels are.
 
 use super::{Graph, Kind, Node};
-use crate::plan::{Norm, Orientation, Pool, Way, Windows};
+use crate::plan::{Norm, Orientation, Pass, Pool, Windows};
 
 impl Graph {
     /// Adds a convolution of images `(B H W, C)` with weights `(CO, KH KW C)`: `(B OH OW, CO)`.
@@ -46,7 +46,7 @@ impl Graph {
     /// If the images do not have the extents of the windows.
     pub fn average_pool(&mut self, name: &str, images: Node, windows: Windows) -> Node {
         let taps: u32 = windows.kernel.iter().product();
-        self.pool(name, images, Pool::new(Way::Forward, windows, 1.0 / taps as f32))
+        self.pool(name, images, Pool::new(Pass::Forward, windows, 1.0 / taps as f32))
     }
 
     /// Adds images `(B H W, C)`, each pixel of which is the sum of those of `(B OH OW, C)` whose window lies above it: where
@@ -55,7 +55,7 @@ impl Graph {
     /// # Panics
     /// If the input does not have the extents of the windows.
     pub fn upsample(&mut self, name: &str, x: Node, windows: Windows) -> Node {
-        self.pool(name, x, Pool::new(Way::Back, windows, 1.0))
+        self.pool(name, x, Pool::new(Pass::Backward, windows, 1.0))
     }
 
     pub(super) fn pool(&mut self, name: impl Into<String>, of: Node, pool: Pool) -> Node {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Argument, Graph, Kind, Node, Over, Region, Scalar};
+use super::{Argument, Axis, Graph, Kind, Node, Region, Scalar};
 use crate::kernels::{Body, gemm, log_sum_exp, map, norm, pool, reduce, softmax};
 use crate::plan::{
     BufferId, Call, Dtype, Function, Index, Input, Op, Orientation, ParamTable, PlanError, Store, TensorId,
@@ -165,8 +165,8 @@ impl<'a> Lower<'a> {
     fn extents(&self, node: Node) -> Vec<usize> {
         let [rows, cols] = self.graph.shape(node);
         match self.graph.kind(node) {
-            Kind::Fold { over: Over::Columns, .. } => vec![rows],
-            Kind::Fold { over: Over::Rows, .. } => vec![cols],
+            Kind::Reduce { over: Axis::Columns, .. } => vec![rows],
+            Kind::Reduce { over: Axis::Rows, .. } => vec![cols],
             Kind::Result { of, .. } if matches!(self.graph.kind(*of), Kind::Normalise { .. }) => vec![rows],
             _ => vec![rows, cols],
         }
@@ -178,7 +178,7 @@ impl<'a> Lower<'a> {
             Kind::Map { .. } | Kind::Sum(_) => true,
             Kind::Product { .. }
             | Kind::Overlap { .. }
-            | Kind::Fold { .. }
+            | Kind::Reduce { .. }
             | Kind::Pool { .. }
             | Kind::Normalise { .. }
             | Kind::NormaliseBack { .. }
@@ -470,13 +470,13 @@ impl<'a> Lower<'a> {
                 let results = self.results(node);
                 self.map(&name, calls, inputs, shape, &results, false)?;
             }
-            Kind::Fold { of, over } => {
+            Kind::Reduce { of, over } => {
                 let (from, to) = (self.matrix(*of)?, self.place(node).tensor);
                 let tensors = &self.lowering.tensors;
                 self.ops.push(match (over, self.graph.shape(*of)) {
-                    (Over::Columns, _) => reduce::rows(tensors, name, &[(from, to)])?,
-                    (Over::Rows, [rows, 1]) if rows <= reduce::TALL => reduce::sum(tensors, name, from, to)?,
-                    (Over::Rows, _) => reduce::columns(tensors, name, from, to)?,
+                    (Axis::Columns, _) => reduce::rows(tensors, name, &[(from, to)])?,
+                    (Axis::Rows, [rows, 1]) if rows <= reduce::TALL => reduce::sum(tensors, name, from, to)?,
+                    (Axis::Rows, _) => reduce::columns(tensors, name, from, to)?,
                 });
             }
             Kind::Pool { of, pool } => {

@@ -18,7 +18,7 @@ pub use tape::gradients;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::plan::{Function, Init, Norm, Order, Orientation, ParamTable, Pool, Windows};
+use crate::plan::{Function, Init, Norm, Orientation, ParamTable, Pool, WeightLayout, Windows};
 
 /// A node of a [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ pub enum Scalar {
 
 /// The axis that a fold sums over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
+pub enum Axis {
     /// `(R, C)` to `(R, 1)`.
     Columns,
     /// `(R, C)` to `(1, C)`.
@@ -96,11 +96,11 @@ pub enum Kind {
         index: usize,
     },
     /// A sum in a fixed order.
-    Fold {
+    Reduce {
         /// The node it is taken from.
         of: Node,
         /// The axis of the sum.
-        over: Over,
+        over: Axis,
     },
     /// A part of a node, without a copy.
     View {
@@ -257,7 +257,9 @@ impl Graph {
             Kind::Input { .. } | Kind::Param { .. } | Kind::Scalar(_) => Vec::new(),
             Kind::Product { a, b, .. } => vec![*a, *b],
             Kind::Map { inputs, .. } => inputs.clone(),
-            Kind::Result { of, .. } | Kind::Fold { of, .. } | Kind::View { of, .. } | Kind::Reshape { of } => vec![*of],
+            Kind::Result { of, .. } | Kind::Reduce { of, .. } | Kind::View { of, .. } | Kind::Reshape { of } => {
+                vec![*of]
+            }
             Kind::Windows { of, .. } | Kind::Overlap { of, .. } => vec![*of],
             Kind::Pool { of, .. } | Kind::Normalise { of, .. } => vec![*of],
             Kind::NormaliseBack { d, of, scale, .. } => vec![*d, *of, *scale],
@@ -329,7 +331,7 @@ impl Graph {
     }
 
     /// Sets the order of a parameter's elements, where it is not that of files.
-    pub fn set_order(&mut self, name: &str, order: Option<Order>) {
+    pub fn set_order(&mut self, name: &str, order: Option<WeightLayout>) {
         if let Some(order) = order {
             self.params.set_order(name, order);
         }
@@ -497,13 +499,13 @@ impl Graph {
     }
 
     /// Adds a sum over rows or columns.
-    pub fn fold(&mut self, name: impl Into<String>, of: Node, over: Over) -> Node {
+    pub fn reduce(&mut self, name: impl Into<String>, of: Node, over: Axis) -> Node {
         let [rows, cols] = self.shape(of);
         let shape = match over {
-            Over::Columns => [rows, 1],
-            Over::Rows => [1, cols],
+            Axis::Columns => [rows, 1],
+            Axis::Rows => [1, cols],
         };
-        self.add(Kind::Fold { of, over }, shape, name)
+        self.add(Kind::Reduce { of, over }, shape, name)
     }
 
     /// Adds a view of neighbouring columns.

@@ -19,17 +19,17 @@ pub fn order(ops: Vec<Op>, tensors: &TensorTable) -> Vec<Op> {
         .map(|(place, op)| uses.dependent(op, tensors).into_iter().take_while(|before| *before < place).collect())
         .collect();
     // How many ops stand one behind the other from here to the end.
-    let mut way = vec![1_usize; ops.len()];
+    let mut pass = vec![1_usize; ops.len()];
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); ops.len()];
     for (i, needs) in needs.iter().enumerate().rev() {
         for j in needs {
-            way[*j] = way[*j].max(way[i] + 1);
+            pass[*j] = pass[*j].max(pass[i] + 1);
             readers[*j].push(i);
         }
     }
     let mut missing: Vec<usize> = needs.iter().map(Vec::len).collect();
     let mut ready: BTreeSet<(Reverse<usize>, usize)> =
-        (0..ops.len()).filter(|i| missing[*i] == 0).map(|i| (Reverse(way[i]), i)).collect();
+        (0..ops.len()).filter(|i| missing[*i] == 0).map(|i| (Reverse(pass[i]), i)).collect();
     let mut ordered = Vec::with_capacity(ops.len());
     while !ready.is_empty() {
         let mut used = BufferUses::default();
@@ -40,7 +40,7 @@ pub fn order(ops: Vec<Op>, tensors: &TensorTable) -> Vec<Op> {
             for reader in &readers[i] {
                 missing[*reader] -= 1;
                 if missing[*reader] == 0 {
-                    ready.insert((Reverse(way[*reader]), *reader));
+                    ready.insert((Reverse(pass[*reader]), *reader));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Argument, Graph, Kind, Node, Over, Region};
+use super::{Argument, Axis, Graph, Kind, Node, Region};
 use crate::plan::{Function, Gradient, Orientation, Saved};
 
 /// Adds the gradients of `sum(weight * loss)` over every element of some losses, given as `(loss, weight)`, and returns
@@ -120,7 +120,7 @@ impl Tape<'_> {
             // Results other than the first are slopes, which no loss depends on.
             Kind::Result { .. } => {}
             // The gradient of a sum is the same for every term, so it stays smaller than the node.
-            Kind::Fold { of, .. } => self.give(of, Region::Whole, d),
+            Kind::Reduce { of, .. } => self.give(of, Region::Whole, d),
             Kind::View { of, region } => {
                 let d = self.whole(d, shape);
                 self.give(of, region, d);
@@ -245,12 +245,12 @@ impl Tape<'_> {
     fn summed(&mut self, d: Node, from: [usize; 2], input: Node) -> Node {
         let (to, name) = (self.graph.shape(input), format!("d_{}", self.graph.name(input)));
         let mut d = d;
-        for (axis, over) in [(1, Over::Columns), (0, Over::Rows)] {
+        for (axis, over) in [(1, Axis::Columns), (0, Axis::Rows)] {
             if to[axis] == 1 && from[axis] > 1 {
                 let mut shape = self.graph.shape(d);
                 shape[axis] = from[axis];
                 d = self.whole(d, shape);
-                d = self.graph.fold(name.clone(), d, over);
+                d = self.graph.reduce(name.clone(), d, over);
             }
         }
         d

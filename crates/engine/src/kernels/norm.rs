@@ -1,7 +1,7 @@
 //! Group norm and its gradient.
 
 use super::{expect_all, index_fits, params};
-use crate::plan::{Grid, Kernel, Norm, Op, PlanError, TensorId, TensorTable, Way};
+use crate::plan::{Grid, Kernel, Norm, Op, Pass, PlanError, TensorId, TensorTable};
 
 params! {
     /// `Params` of `norm.wgsl`.
@@ -31,7 +31,7 @@ pub fn normalise(
     let groups = count(tensors, &label, x, norm)?;
     expect_all(tensors, &label, &[(y, &tensors.get(x).shape), (scale, &[groups])])?;
     let params = NormParams { count: index_fits(&label, groups)? };
-    Ok(Op::new(label, Kernel::Norm(norm, Way::Forward), Grid::Rows(groups))
+    Ok(Op::new(label, Kernel::Norm(norm, Pass::Forward), Grid::Rows(groups))
         .read("x", x)
         .write("y", y)
         .write("scale", scale)
@@ -51,7 +51,7 @@ pub fn back(
     let shape = tensors.get(d_y).shape.clone();
     expect_all(tensors, &label, &[(normalised, &shape), (scales, &[groups]), (d_x, &shape)])?;
     let params = NormParams { count: index_fits(&label, groups)? };
-    Ok(Op::new(label, Kernel::Norm(norm, Way::Back), Grid::Rows(groups))
+    Ok(Op::new(label, Kernel::Norm(norm, Pass::Backward), Grid::Rows(groups))
         .read("d_y", d_y)
         .read("normalised", normalised)
         .read("scales", scales)

@@ -1,7 +1,7 @@
 //! Logarithms of the probabilities of a category's words, and their gradient.
 
 use super::{expect_all, index_fits, params};
-use crate::plan::{Grid, Kernel, Op, PlanError, TensorId, TensorTable, Way};
+use crate::plan::{Grid, Kernel, Op, Pass, PlanError, TensorId, TensorTable};
 
 params! {
     /// `Params` of `softmax.wgsl`.
@@ -19,7 +19,7 @@ params! {
 fn op(
     tensors: &TensorTable,
     label: String,
-    way: Way,
+    pass: Pass,
     groups: TensorId,
     of: TensorId,
     others: &[TensorId],
@@ -36,7 +36,7 @@ fn op(
         groups: index_fits(&label, count)?,
     };
     index_fits(&label, rows * cols)?;
-    Ok(Op::new(label, Kernel::Softmax(way), Grid::Elements(rows * count))
+    Ok(Op::new(label, Kernel::Softmax(pass), Grid::Elements(rows * count))
         .read("groups", groups)
         .params(params.block())
         .flops(6 * rows * cols))
@@ -48,7 +48,7 @@ pub fn log_softmax(
     label: impl Into<String>,
     [groups, x, y]: [TensorId; 3],
 ) -> Result<Op, PlanError> {
-    Ok(op(tensors, label.into(), Way::Forward, groups, x, &[y])?.read("x", x).write("y", y))
+    Ok(op(tensors, label.into(), Pass::Forward, groups, x, &[y])?.read("x", x).write("y", y))
 }
 
 /// `d_x (B, D)` of `d_y (B, D)`, with the result of [`log_softmax`].
@@ -57,7 +57,7 @@ pub fn back(
     label: impl Into<String>,
     [groups, d_y, log_p, d_x]: [TensorId; 4],
 ) -> Result<Op, PlanError> {
-    let op = op(tensors, label.into(), Way::Back, groups, d_y, &[log_p, d_x])?;
+    let op = op(tensors, label.into(), Pass::Backward, groups, d_y, &[log_p, d_x])?;
     Ok(op.read("d_y", d_y).read("log_p", log_p).write("d_x", d_x))
 }
 

@@ -169,18 +169,18 @@ pub struct Gemm {
 
 /// Which way a layer is gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Way {
+pub enum Pass {
     /// From what goes in to what comes out.
     Forward,
     /// To the gradient of what goes in.
-    Back,
+    Backward,
 }
 
 /// Sums over the windows of images, channel by channel, times a factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pool {
     /// From pixels to windows, or back to the pixels.
-    pub way: Way,
+    pub pass: Pass,
     /// The windows.
     pub windows: Windows,
     /// The factor, as the bits of an f32.
@@ -189,8 +189,8 @@ pub struct Pool {
 
 impl Pool {
     /// Sums over windows, or back.
-    pub fn new(way: Way, windows: Windows, factor: f32) -> Self {
-        Self { way, windows, factor: factor.to_bits() }
+    pub fn new(pass: Pass, windows: Windows, factor: f32) -> Self {
+        Self { pass, windows, factor: factor.to_bits() }
     }
 
     /// What the sums are multiplied by.
@@ -200,14 +200,14 @@ impl Pool {
 
     /// The same the other way, which is its gradient.
     pub fn gradient(self) -> Self {
-        let way = if self.way == Way::Forward { Way::Back } else { Way::Forward };
-        Self { way, ..self }
+        let pass = if self.pass == Pass::Forward { Pass::Backward } else { Pass::Forward };
+        Self { pass, ..self }
     }
 
     /// Rows of an image that go in, and that come out.
     pub fn rows(&self) -> [usize; 2] {
         let (pixels, places) = (self.windows.pixels(), self.windows.rows());
-        if self.way == Way::Forward { [pixels, places] } else { [places, pixels] }
+        if self.pass == Pass::Forward { [pixels, places] } else { [places, pixels] }
     }
 }
 
@@ -297,11 +297,11 @@ pub enum Kernel {
     /// Functions, element by element.
     Map(Pointwise),
     /// Group norm.
-    Norm(Norm, Way),
+    Norm(Norm, Pass),
     /// Sums over windows.
     Pool(Pool),
     /// Logarithms of probabilities.
-    Softmax(Way),
+    Softmax(Pass),
     /// The optimiser.
     Update(Update),
     /// Sums.
@@ -325,12 +325,12 @@ impl Kernel {
             Kernel::LogSumExp(LogSumExp::Back) => "log_sum_exp_back",
             Kernel::LogSumExp(LogSumExp::Stream) => "stream",
             Kernel::Map(_) => "map",
-            Kernel::Norm(_, Way::Forward) => "normalise",
-            Kernel::Norm(_, Way::Back) => "normalise_back",
-            Kernel::Pool(Pool { way: Way::Forward, .. }) => "pool",
-            Kernel::Pool(Pool { way: Way::Back, .. }) => "spread",
-            Kernel::Softmax(Way::Forward) => "log_softmax",
-            Kernel::Softmax(Way::Back) => "log_softmax_back",
+            Kernel::Norm(_, Pass::Forward) => "normalise",
+            Kernel::Norm(_, Pass::Backward) => "normalise_back",
+            Kernel::Pool(Pool { pass: Pass::Forward, .. }) => "pool",
+            Kernel::Pool(Pool { pass: Pass::Backward, .. }) => "spread",
+            Kernel::Softmax(Pass::Forward) => "log_softmax",
+            Kernel::Softmax(Pass::Backward) => "log_softmax_back",
             Kernel::Update(Update::Sgd { .. }) => "sgd",
             Kernel::Update(Update::Adam { .. }) => "adam",
             Kernel::Update(Update::Multiplier) => "multiplier",

@@ -18,10 +18,10 @@ pub use function::{
     LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, is_missing,
 };
 pub use kernel::{
-    Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pool, Reduce, Roof, Update, Way,
+    Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof, Update,
 };
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
-pub use params::{Init, Order, Param, ParamTable};
+pub use params::{Init, Param, ParamTable, WeightLayout};
 pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};
 pub use scalars::{METRICS_PER_STEP, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars};
 pub use step_plan::{BufferUses, PlanId, Program, StepPlan, Totals};

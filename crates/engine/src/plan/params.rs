@@ -17,14 +17,14 @@ pub enum Init {
 /// The order of a parameter's elements in an arena, where it is not that of files: images are channels last here, and
 /// channels first in PyTorch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct WeightLayout {
     /// Extents in the order of files.
     extents: Vec<usize>,
     /// The axes in the order of the arena, slowest first.
     axes: Vec<usize>,
 }
 
-impl Order {
+impl WeightLayout {
     /// Of a convolution's weights: `[out, in, kh, kw]` in files, `[out, kh, kw, in]` in an arena.
     pub fn convolution(shape: [usize; 4]) -> Self {
         Self { extents: shape.to_vec(), axes: vec![0, 2, 3, 1] }
@@ -72,7 +72,7 @@ pub struct Param {
     /// Extents in files; weights are `[out, in]`, those of convolutions `[out, in, kh, kw]`.
     pub shape: Vec<usize>,
     /// The order of its elements in an arena, if it is another one than that of files.
-    pub order: Option<Order>,
+    pub order: Option<WeightLayout>,
     /// First element within an arena.
     pub offset: usize,
     /// How it starts.
@@ -133,7 +133,7 @@ impl ParamTable {
     }
 
     /// Sets the order of a parameter's elements.
-    pub fn set_order(&mut self, name: &str, order: Order) {
+    pub fn set_order(&mut self, name: &str, order: WeightLayout) {
         if let Some(param) = self.places.get(name).map(|place| &mut self.params[*place]) {
             param.order = Some(order);
         }
@@ -197,15 +197,15 @@ mod tests {
     #[test]
     fn orders_lead_to_files_and_back() {
         // Two filters of two channels and 1 x 3 taps: in files [out, in, kh, kw].
-        let order = Order::convolution([2, 2, 1, 3]);
+        let order = WeightLayout::convolution([2, 2, 1, 3]);
         let arena: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let file = order.to_file(&arena);
         assert_eq!(file, [0.0, 2.0, 4.0, 1.0, 3.0, 5.0, 6.0, 8.0, 10.0, 7.0, 9.0, 11.0]);
         assert_eq!(order.to_arena(&file), arena);
         // Two rows of numbers, of images of two channels and three pixels.
-        let order = Order::matrix((1, 2), (2, 3)).unwrap();
+        let order = WeightLayout::matrix((1, 2), (2, 3)).unwrap();
         assert_eq!(order.to_file(&arena), file);
         assert_eq!(order.to_arena(&file), arena);
-        assert_eq!(Order::matrix((1, 4), (3, 1)), None);
+        assert_eq!(WeightLayout::matrix((1, 4), (3, 1)), None);
     }
 }

@@ -20,7 +20,7 @@ use super::super::raw::MAX_COLUMNS;
 use super::super::{Cell, DataError};
 use super::layout::Layout;
 use super::records::{Record, Records};
-use crate::caught::caught;
+use crate::caught::catch_panic;
 
 /// A Parquet file whose schema and sizes have been looked at.
 pub struct Parquet {
@@ -46,7 +46,7 @@ const ROW_NAMES: &str = "__index_level_0__";
 impl Parquet {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let (file, length) = bytes::open(path)?;
-        let looked = caught(|| Self::looked_at(path, &file, length));
+        let looked = catch_panic(|| Self::looked_at(path, &file, length));
         looked.unwrap_or_else(|| Err("its reader gave up".into())).map_err(|reason| invalid(path, reason))
     }
 
@@ -118,7 +118,7 @@ impl Parquet {
     /// All rows, in order.
     pub fn rows(&self) -> Result<Records<'_>, DataError> {
         let (file, _) = bytes::open(&self.path)?;
-        let rows = caught(|| {
+        let rows = catch_panic(|| {
             let reader = opened(&file)?;
             RowIter::from_file_into(Box::new(reader)).project(Some(self.schema.clone())).map_err(said)
         });
@@ -173,7 +173,7 @@ impl Iterator for Rows<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let mut rows = self.rows.take()?;
         let columns = self.columns;
-        let next = caught(move || {
+        let next = catch_panic(move || {
             let row = rows.next()?;
             let cells = row.map_err(said).and_then(|row| {
                 let cells = row.into_columns().into_iter().zip(columns);

@@ -2,7 +2,7 @@
 
 use crate::conformance::case::{Case, Fill, Tolerance};
 use crate::kernels::pool::pool;
-use crate::plan::{Dtype, Kernel, Pool, StepScalars, Way, Windows};
+use crate::plan::{Dtype, Kernel, Pass, Pool, StepScalars, Windows};
 
 /// The family's cases.
 pub(super) fn cases() -> Vec<Case> {
@@ -23,8 +23,8 @@ pub(super) fn cases() -> Vec<Case> {
     ] {
         let windows = Windows::padded(image, kernel, stride, padding);
         let taps: u32 = kernel.iter().product();
-        for (way, factor) in [(Way::Forward, 1.0 / taps as f32), (Way::Back, 1.0)] {
-            let kind = Pool::new(way, windows, factor);
+        for (pass, factor) in [(Pass::Forward, 1.0 / taps as f32), (Pass::Backward, 1.0)] {
+            let kind = Pool::new(pass, windows, factor);
             let name = format!("pool/{} {images} of {windows}", Kernel::Pool(kind).entry());
             let mut case = Case::new(name, StepScalars::default());
             let [inside, outside] = kind.rows().map(|rows| images * rows);

@@ -3,7 +3,7 @@
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
 use super::vector::{sums_of_columns, vectorised};
-use crate::plan::{Norm, Op, TensorTable, Way};
+use crate::plan::{Norm, Op, Pass, TensorTable};
 
 /// What is added to the variance.
 const EPSILON: f32 = 1e-5;
@@ -23,11 +23,11 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub fn new(op: &Op, tensors: &TensorTable, norm: Norm, way: Way) -> Self {
+    pub fn new(op: &Op, tensors: &TensorTable, norm: Norm, pass: Pass) -> Self {
         let bound = |name| Region::bound(tensors, op, name);
-        let [given, made, scales] = match way {
-            Way::Forward => ["x", "y", "scale"],
-            Way::Back => ["d_y", "d_x", "scales"],
+        let [given, made, scales] = match pass {
+            Pass::Forward => ["x", "y", "scale"],
+            Pass::Backward => ["d_y", "d_x", "scales"],
         };
         Self {
             pixels: norm.pixels as usize,
@@ -35,7 +35,7 @@ impl Groups {
             groups: norm.groups as usize,
             given: bound(given),
             made: bound(made),
-            normalised: (way == Way::Back).then(|| bound("normalised")),
+            normalised: (pass == Pass::Backward).then(|| bound("normalised")),
             scales: bound(scales),
         }
     }

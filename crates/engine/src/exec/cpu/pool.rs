@@ -3,7 +3,7 @@
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
 use super::vector::add;
-use crate::plan::{Op, Pool, TensorTable, Way};
+use crate::plan::{Op, Pass, Pool, TensorTable};
 
 /// All images.
 pub(super) struct Images {
@@ -42,7 +42,7 @@ impl Job for Images {
                     continue;
                 }
                 let pixel = (y * width + x) as usize;
-                let [read, written] = if self.pool.way == Way::Forward { [pixel, place] } else { [place, pixel] };
+                let [read, written] = if self.pool.pass == Pass::Forward { [pixel, place] } else { [place, pixel] };
                 add(&mut to[written * channels..][..channels], &from[read * channels..][..channels]);
             }
         }

@@ -5,14 +5,14 @@ use super::math::{exp, ln};
 use super::memory::Region;
 use super::vector::{sum, sum_of, vectorised};
 use crate::kernels::softmax::SoftmaxParams;
-use crate::plan::{Op, TensorTable, Way};
+use crate::plan::{Op, Pass, TensorTable};
 
 /// Numbers of a task.
 const TASK: usize = 1 << 13;
 
 /// The rows of a matrix.
 pub(super) struct Rows {
-    way: Way,
+    pass: Pass,
     cols: usize,
     rows: usize,
     groups: Region,
@@ -24,19 +24,19 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub fn new(op: &Op, tensors: &TensorTable, way: Way) -> Self {
+    pub fn new(op: &Op, tensors: &TensorTable, pass: Pass) -> Self {
         let bound = |name| Region::bound(tensors, op, name);
         let cols = SoftmaxParams::of(op).cols as usize;
-        let [given, made] = if way == Way::Forward { ["x", "y"] } else { ["d_y", "d_x"] };
+        let [given, made] = if pass == Pass::Forward { ["x", "y"] } else { ["d_y", "d_x"] };
         let given = bound(given);
         Self {
-            way,
+            pass,
             cols,
             rows: given.len / cols.max(1),
             groups: bound("groups"),
             given,
             made: bound(made),
-            log_p: (way == Way::Back).then(|| bound("log_p")),
+            log_p: (pass == Pass::Backward).then(|| bound("log_p")),
         }
     }
 
@@ -65,8 +65,8 @@ impl Job for Rows {
                 let Some(of_group) = made.get_mut(span.clone()).filter(|of_group| !of_group.is_empty()) else {
                     continue;
                 };
-                match (self.way, log_p) {
-                    (Way::Back, Some(log_p)) => log_softmax_back(&log_p[row * self.cols..][span], of_group),
+                match (self.pass, log_p) {
+                    (Pass::Backward, Some(log_p)) => log_softmax_back(&log_p[row * self.cols..][span], of_group),
                     _ => log_softmax(of_group),
                 }
             }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::GpuError;
-use crate::exec::caught::caught;
+use crate::exec::caught::catch_panic;
 use crate::wgsl::{Capabilities, Target};
 
 /// The name of an adapter in configurations: variants that are fast on one may be slow on another.
@@ -199,7 +199,7 @@ impl Gpu {
     pub fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), GpuError> {
         // wgpu panics where the driver reports the loss inside this call.
         let poll = || self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None });
-        match caught(poll) {
+        match catch_panic(poll) {
             Some(Ok(_)) => self.check(),
             Some(Err(error)) => Err(GpuError::Lost(error.to_string())),
             None => Err(GpuError::Lost("the driver reported it while waiting".into())),

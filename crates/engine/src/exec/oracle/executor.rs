@@ -109,9 +109,9 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
             let p = MapParams::of(op);
             pointwise::run(call, program, p.m as usize, None, p.n as usize);
         }
-        Kernel::Norm(norm, way) => norm::run(call, *norm, *way),
+        Kernel::Norm(norm, pass) => norm::run(call, *norm, *pass),
         Kernel::Pool(kind) => pool::run(call, kind),
-        Kernel::Softmax(way) => softmax::run(call, *way),
+        Kernel::Softmax(pass) => softmax::run(call, *pass),
         Kernel::Update(update) => optimizer::run(call, *update),
         Kernel::Reduce(kind) => reduce::run(call, *kind),
         Kernel::RandomBits => rng::run(call),

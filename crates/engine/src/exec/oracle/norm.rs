@@ -1,7 +1,7 @@
 //! Group norm and its gradient.
 
 use super::{Call, Real};
-use crate::plan::{Norm, Way};
+use crate::plan::{Norm, Pass};
 
 /// What is added to the variance.
 const EPSILON: f64 = 1e-5;
@@ -21,10 +21,10 @@ fn groups(norm: Norm, len: usize) -> impl Iterator<Item = Vec<usize>> {
     })
 }
 
-pub(super) fn run<T: Real>(call: &mut Call<'_, T>, norm: Norm, way: Way) {
-    match way {
-        Way::Forward => forward(call, norm),
-        Way::Back => back(call, norm),
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, norm: Norm, pass: Pass) {
+    match pass {
+        Pass::Forward => forward(call, norm),
+        Pass::Backward => back(call, norm),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::windows::taps;
 use super::{Call, Real};
-use crate::plan::{Pool, Way};
+use crate::plan::{Pass, Pool};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pool: &Pool) {
     let (w, channels) = (&pool.windows, pool.windows.channels());
@@ -12,7 +12,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pool: &Pool) {
     for (from, to) in source.chunks(inside).zip(result.chunks_mut(outside)) {
         for place in 0..w.rows() {
             taps(w, place, |_, pixel| {
-                let (from_at, to_at) = if pool.way == Way::Forward { (pixel, place) } else { (place, pixel) };
+                let (from_at, to_at) = if pool.pass == Pass::Forward { (pixel, place) } else { (place, pixel) };
                 for c in 0..channels {
                     to[to_at * channels + c] += from[from_at * channels + c];
                 }

@@ -1,7 +1,7 @@
 //! Logarithms of the probabilities of a category's words, and their gradient.
 
 use super::{Call, Real};
-use crate::plan::Way;
+use crate::plan::Pass;
 
 /// The groups of columns that have one, and how many columns there are.
 fn spans<T: Real>(groups: &[T]) -> (Vec<std::ops::Range<usize>>, usize) {
@@ -13,10 +13,10 @@ fn spans<T: Real>(groups: &[T]) -> (Vec<std::ops::Range<usize>>, usize) {
     (spans.into_iter().filter(|span| !span.is_empty()).collect(), width)
 }
 
-pub(super) fn run<T: Real>(call: &mut Call<'_, T>, way: Way) {
+pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pass: Pass) {
     let (spans, width) = spans(call.read("groups"));
-    match way {
-        Way::Forward => {
+    match pass {
+        Pass::Forward => {
             let mut y = call.read("x").to_vec();
             for row in y.chunks_mut(width) {
                 for span in spans.iter().cloned() {
@@ -27,7 +27,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, way: Way) {
             }
             call.put("y", y);
         }
-        Way::Back => {
+        Pass::Backward => {
             let (mut d, log_p) = (call.read("d_y").to_vec(), call.read("log_p"));
             for (row, log_p) in d.chunks_mut(width).zip(log_p.chunks(width)) {
                 for span in spans.iter().cloned() {

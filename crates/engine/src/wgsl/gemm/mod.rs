@@ -24,9 +24,9 @@ pub fn fingerprint() -> u64 {
 /// Renders the passes of a product: one, or two where it is split.
 pub fn sources(op: &Op, gemm: &Gemm, variant: GemmVariant, on: Capabilities) -> Vec<Source> {
     let passes = match (variant, variant.split_k()) {
-        (GemmVariant::Taps { .. }, _) => vec![Pass::Taps, Pass::TapsSum],
-        (_, 1) => vec![Pass::Whole],
-        _ => vec![Pass::Parts, Pass::PartsSum],
+        (GemmVariant::Taps { .. }, _) => vec![SplitPass::Taps, SplitPass::TapsSum],
+        (_, 1) => vec![SplitPass::Whole],
+        _ => vec![SplitPass::Parts, SplitPass::PartsSum],
     };
     passes.into_iter().map(|pass| render(op, gemm, variant, pass, on)).collect()
 }
@@ -61,7 +61,7 @@ fn context_of(w: &Windows, outputs: u32, levels: bool, quads: bool) -> minijinja
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Pass {
+enum SplitPass {
     Whole,
     /// The first pass, which sums K in parts.
     Parts,
@@ -73,13 +73,13 @@ enum Pass {
     TapsSum,
 }
 
-impl Pass {
+impl SplitPass {
     fn is_first(self) -> bool {
-        matches!(self, Pass::Parts | Pass::Taps)
+        matches!(self, SplitPass::Parts | SplitPass::Taps)
     }
 
     fn is_second(self) -> bool {
-        matches!(self, Pass::PartsSum | Pass::TapsSum)
+        matches!(self, SplitPass::PartsSum | SplitPass::TapsSum)
     }
 }
 
@@ -106,10 +106,10 @@ fn spill(gemm: &Gemm, variant: GemmVariant, p: &GemmParams) -> Option<usize> {
     }
 }
 
-fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabilities) -> Source {
+fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: SplitPass, on: Capabilities) -> Source {
     // The first pass over taps is a product of its own, of no windows.
     let taps_of = variant::taps(op);
-    let taps = taps_of.filter(|_| pass == Pass::Taps);
+    let taps = taps_of.filter(|_| pass == SplitPass::Taps);
     let (p, windows) = match taps {
         Some(taps) => (taps, None),
         None => (GemmParams::of(op), gemm.windows),
@@ -117,8 +117,8 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
     let quad = |extent: u32| extent.is_multiple_of(4);
     let (rows, cols) = variant.tile();
     let (name, file, quads) = match (variant, pass) {
-        (_, Pass::PartsSum) => ("split_k_sum", "gemm_split_k_sum.wgsl", 1),
-        (_, Pass::TapsSum) => ("taps_sum", "gemm_taps_sum.wgsl", 1),
+        (_, SplitPass::PartsSum) => ("split_k_sum", "gemm_split_k_sum.wgsl", 1),
+        (_, SplitPass::TapsSum) => ("taps_sum", "gemm_taps_sum.wgsl", 1),
         (GemmVariant::Naive, _) => ("naive", "gemm_naive.wgsl", 1),
         (GemmVariant::Plain, _) => ("plain", "gemm_plain.wgsl", 1),
         (GemmVariant::Simd { quads, .. }, _) => ("simd", "gemm_registers.wgsl", quads),
@@ -152,7 +152,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
     let phases = backward.map_or(0, |w| w.stride.pow(2));
     // Each phase has all channels of some taps.
     let tail = !quad(if phases > 0 { outputs } else { p.k });
-    let spill = if pass == Pass::Whole { spill(gemm, variant, &p) } else { None };
+    let spill = if pass == SplitPass::Whole { spill(gemm, variant, &p) } else { None };
     let split_k = variant.split_k();
     // If sums start from the bias, the epilogue must not add it again.
     let add_bias = gemm.bias && !matches!(name, "simd" | "subgroup");
@@ -162,8 +162,8 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         false => pointwise::declarations(&gemm.epilogue, wide) + &pointwise::store(&gemm.epilogue, form),
     };
     let tile = match pass {
-        Pass::PartsSum => (1, SECOND_PASS * 4),
-        Pass::TapsSum => (SECOND_PASS, 4),
+        SplitPass::PartsSum => (1, SECOND_PASS * 4),
+        SplitPass::TapsSum => (SECOND_PASS, 4),
         _ => (rows, cols),
     };
     // If one dimension of the grid cannot hold the tiles, they are folded into two.
@@ -240,7 +240,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
     });
     let cols = (matches!(name, "rows" | "narrow") && p.n < 4 * quads).then(|| format!("cols={}", p.n));
     let words: Vec<String> = described.into_iter().chain(cols).chain(flags).chain([program]).collect();
-    let depth = if pass == Pass::Parts { split_k.into() } else { 1 };
+    let depth = if pass == SplitPass::Parts { split_k.into() } else { 1 };
     Source {
         variant: format!(
             "{}.{variant}{}{}{} {} {}",
@@ -248,10 +248,10 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
             if spill.is_some() { ".spill" } else { "" },
             if folded { ".folded" } else { "" },
             match pass {
-                Pass::Whole => "",
-                Pass::Parts => ".parts",
-                Pass::Taps => ".taps",
-                Pass::PartsSum | Pass::TapsSum => ".sum",
+                SplitPass::Whole => "",
+                SplitPass::Parts => ".parts",
+                SplitPass::Taps => ".taps",
+                SplitPass::PartsSum | SplitPass::TapsSum => ".sum",
             },
             widths.iter().collect::<String>(),
             words.join(" ")
@@ -261,8 +261,8 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: Pass, on: Capabiliti
         text,
         groups: [groups[0], groups[1], depth],
         scratch: match pass {
-            Pass::Parts => (split_k * (p.m * p.n + p.m)) as usize,
-            Pass::Taps => (p.m * p.n) as usize,
+            SplitPass::Parts => (split_k * (p.m * p.n + p.m)) as usize,
+            SplitPass::Taps => (p.m * p.n) as usize,
             _ => 0,
         },
         ..Source::default()
