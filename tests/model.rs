@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use wgvae::config::{Config, PRESETS};
-use wgvae::data::{Dataset, Shape, Split, Values};
+use wgvae::data::{Dataset, Examples, Shape, Values};
 use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
 use wgvae::train::{CheckpointInterval, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
 use wgvae_data::disk::System;
@@ -268,7 +268,7 @@ fn every_binding_starts_where_a_device_lets_it() {
 }
 
 fn small_images(train: usize, test: usize) -> Dataset {
-    let split = |rows: usize, speed: f32| Split {
+    let split = |rows: usize, speed: f32| Examples {
         rows,
         values: Values::Bytes((0..rows * WIDTH).map(|i| (127.0 + 127.0 * (speed * i as f32).sin()) as u8).collect()),
         labels: None,

@@ -3,7 +3,7 @@
 
 use super::joined::Joined;
 use super::{Run, RunError, TrainedModel, statistics, units};
-use wgvae_data::{Cell, Columns, Kind, Provenance, Shape, Split, Unseen};
+use wgvae_data::{Cell, Columns, Examples, Kind, Provenance, Shape, Unseen};
 use wgvae_engine::plan::is_missing;
 
 /// Regions of an image along each side.
@@ -79,7 +79,7 @@ pub struct Scores {
 
 impl Scores {
     /// How many rows a progress callback of [`Scores::of`] is given in all.
-    pub fn steps(rows: &Split, draws: usize) -> usize {
+    pub fn steps(rows: &Examples, draws: usize) -> usize {
         rows.rows * (draws + 1)
     }
 
@@ -87,7 +87,7 @@ impl Scores {
     /// more were scored under one draw, or reconstructed.
     pub fn of(
         model: &mut TrainedModel,
-        rows: &Split,
+        rows: &Examples,
         draws: usize,
         parts: &[Vec<usize>],
         progress: &mut dyn FnMut(usize),
@@ -117,7 +117,13 @@ impl Scores {
 
     /// Joins the negative ELBOs of a table's rows, and those of `usual`, training rows, with their distances to training rows: each in
     /// deviations of the training rows, which are added. `trained` says which rows were trained on.
-    pub fn join(&mut self, usual: &mut Self, columns: &Columns, [rows, train]: [&Split; 2], trained: Option<&[bool]>) {
+    pub fn join(
+        &mut self,
+        usual: &mut Self,
+        columns: &Columns,
+        [rows, train]: [&Examples; 2],
+        trained: Option<&[bool]>,
+    ) {
         let (joined, of_train) = Joined::of(columns, train, &usual.negative_elbos);
         let is_trained = |row: usize| trained.is_some_and(|trained| trained[row]);
         let (scores, distances) = joined.score(rows, &self.negative_elbos, is_trained);
@@ -175,7 +181,7 @@ pub struct Expected {
 }
 
 /// What a model expects of each cell `(N, C)` of a table's rows, given all of the row.
-pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Split) -> Result<Vec<Expected>, RunError> {
+pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Examples) -> Result<Vec<Expected>, RunError> {
     let Some(columns) = &run.data.columns else { return Ok(Vec::new()) };
     let shown = model.reconstruct_shown(rows)?;
     let seen = columns.cells(&rows.numbers(0..rows.rows, columns.width()), Provenance::Kept);

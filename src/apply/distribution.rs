@@ -21,7 +21,7 @@ const DRAWS: u64 = 0x6472_6177;
 
 /// What the decoder shows of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Shown {
+pub struct DecoderOutput {
     /// `(N, D)`: means in the units that the model was trained with.
     pub means: Vec<f32>,
     /// `(N, D)` each: what else the decoder says of the distribution of each value, as much as the likelihood has: of a count that may
@@ -32,7 +32,7 @@ pub struct Shown {
 /// Those of a value; 0 where the likelihood has none.
 pub type Parameters = [f32; 2];
 
-impl Shown {
+impl DecoderOutput {
     /// The parameters of the value at a place `N D`.
     pub fn parameters_of(&self, place: usize) -> Parameters {
         let of = |number: usize| self.parameters.get(number).map_or(0.0, |parameter| parameter[place]);
@@ -202,7 +202,7 @@ impl Distribution {
     }
 
     /// Draws rows `(N, D)` in place of the means that are shown of them; a function of what is shown and the seed.
-    pub fn draw(&self, shown: &mut Shown, seed: u64) -> Result<(), RunError> {
+    pub fn draw(&self, shown: &mut DecoderOutput, seed: u64) -> Result<(), RunError> {
         if !self.can_draw() {
             return Err(RunError::Unfit(
                 "mse has no noise to draw with: leave --draw out, or train with gaussian-learned or columns".into(),
@@ -305,7 +305,7 @@ mod tests {
         let shown = [2.0, 0.3, (7.0_f32).ln() - 1.3, 0.2, 0.7, 0.1];
         let rows = 200_000;
         let draw = || {
-            let mut drawn = Shown { means: shown.repeat(rows), parameters: Vec::new() };
+            let mut drawn = DecoderOutput { means: shown.repeat(rows), parameters: Vec::new() };
             all.draw(&mut drawn, 5).unwrap();
             drawn.means
         };
@@ -339,8 +339,10 @@ mod tests {
             Distribution { likelihood: Likelihood::ZeroInflated, ..of(&[ColumnKind::Count; 2], &[0.0; 2], &[0.0; 2]) };
         // A mean of 2 with half of the counts extra zeros, and of 4 without.
         let rows = 200_000;
-        let mut drawn =
-            Shown { means: [3.0_f32.ln(), 5.0_f32.ln()].repeat(rows), parameters: vec![[0.5, 0.0].repeat(rows)] };
+        let mut drawn = DecoderOutput {
+            means: [3.0_f32.ln(), 5.0_f32.ln()].repeat(rows),
+            parameters: vec![[0.5, 0.0].repeat(rows)],
+        };
         inflated.draw(&mut drawn, 3).unwrap();
         for (column, mean, zeros) in [(0, 2.0, 0.6), (1, 4.0, 0.2)] {
             let counts = || drawn.means.iter().skip(column).step_by(2).map(|value| f64::from(*value).exp_m1().round());
@@ -367,7 +369,7 @@ mod tests {
             (Likelihood::GaussianLearned, 1.0, [0.317_311, 0.000_063]),
         ] {
             let distribution = around(likelihood, 0.5, freedom);
-            let mut drawn = Shown { means: vec![2.0; 200_000], parameters: Vec::new() };
+            let mut drawn = DecoderOutput { means: vec![2.0; 200_000], parameters: Vec::new() };
             distribution.draw(&mut drawn, 7).unwrap();
             let drawn = drawn.means;
             for (scales, share) in [0.5, 2.0].into_iter().zip(shares) {
@@ -387,7 +389,7 @@ mod tests {
         let rows = 100_000;
         for parameters in [[0.02, 0.01_f32.ln()], [0.7, 0.2_f32.ln()]] {
             let parameters_of_all = parameters.iter().map(|parameter| vec![*parameter; rows]).collect();
-            let mut drawn = Shown { means: vec![0.0; rows], parameters: parameters_of_all };
+            let mut drawn = DecoderOutput { means: vec![0.0; rows], parameters: parameters_of_all };
             distribution.draw(&mut drawn, 3).unwrap();
             for level in [0, 3, 5, 180, 255] {
                 let x = level as f32 / 255.0;

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Codes, RunError};
-use wgvae_data::{Split, Values};
+use wgvae_data::{Examples, Values};
 use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
 
@@ -48,18 +48,18 @@ pub(super) fn chosen(weights: &[f32], share: f32) -> usize {
 }
 
 /// Rows of zeros and ones: each value is 1 with the probability that its level is. `keys` are those of the rows' draws.
-pub(super) fn binarised(rows: &Split, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Split {
+pub(super) fn binarised(rows: &Examples, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Examples {
     binarised_in(rows, 1, keys, draw)
 }
 
 /// Rows of zeros and ones as they are drawn when training evaluates them, in batches of so many.
-pub(super) fn binarised_as_evaluated(rows: &Split, batch: usize, seed: u64) -> Split {
+pub(super) fn binarised_as_evaluated(rows: &Examples, batch: usize, seed: u64) -> Examples {
     let keys = (0_u64..).map(|number| key(seed, Stream::EvaluationBinarise, number));
     binarised_in(rows, batch, keys, 0)
 }
 
 /// The same with a key for each batch of so many rows.
-fn binarised_in(rows: &Split, batch: usize, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Split {
+fn binarised_in(rows: &Examples, batch: usize, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Examples {
     let width = (rows.values.len() / rows.rows.max(1)).max(1);
     let of_batch = |(levels, key): (&[f32], [u32; 2])| -> Vec<f32> {
         let is_one = |(i, level): (usize, &f32)| oracle::uniform(key, i as u32, draw) < *level;
@@ -68,7 +68,7 @@ fn binarised_in(rows: &Split, batch: usize, keys: impl Iterator<Item = [u32; 2]>
     let levels = rows.numbers(0..rows.rows, width);
     let drawn: Vec<f32> = levels.chunks(batch * width).zip(keys).flat_map(of_batch).collect();
     let bytes = matches!(rows.values, Values::Bytes(_));
-    Split { labels: rows.labels.clone(), ..Split::of_numbers(&drawn, bytes, width) }
+    Examples { labels: rows.labels.clone(), ..Examples::of_numbers(&drawn, bytes, width) }
 }
 
 /// Linear interpolation: `steps` points from one code to another, both included.
@@ -129,7 +129,7 @@ mod tests {
         let (batch, width) = (3, 7);
         for bytes in [false, true] {
             let levels: Vec<f32> = (0..batch * width).map(|i| i as f32 / 20.0 % 1.0).collect();
-            let rows = Split::of_numbers(&[levels.clone(), levels].concat(), bytes, width);
+            let rows = Examples::of_numbers(&[levels.clone(), levels].concat(), bytes, width);
             let mut tensors = TensorTable::default();
             let [data, x] = [("data", 2 * batch), ("x", batch)].map(|(name, rows)| match bytes {
                 true => tensors.words(name, &[rows, width.div_ceil(4)]),

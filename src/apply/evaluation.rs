@@ -10,7 +10,7 @@ use super::{Codes, Prior, Run, Score};
 use crate::config::ModelConfig;
 use crate::model::{Likelihood, Objective};
 use crate::train::are_active;
-use wgvae_data::{Column, Columns, Kind, Split};
+use wgvae_data::{Column, Columns, Examples, Kind};
 use wgvae_engine::kernels::batch::Binarise;
 
 /// Figures of a model on some rows, in nats per row unless stated otherwise.
@@ -82,7 +82,7 @@ pub(super) fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 
 impl Evaluation {
     /// Computes the figures from the codes and the losses of rows.
-    pub fn of(run: &Run, prior: &Prior, rows: &Split, codes: &Codes, scores: &[Score], draws: usize) -> Self {
+    pub fn of(run: &Run, prior: &Prior, rows: &Examples, codes: &Codes, scores: &[Score], draws: usize) -> Self {
         let model = &run.config.model;
         let beta = f64::from(model.beta);
         let of = |value: &dyn Fn(&Score) -> f64| mean(scores.iter().map(value));
@@ -119,7 +119,7 @@ impl Evaluation {
 }
 
 /// Nats of a row as bits for each value, in the units of the data. Else why the loss is no likelihood of the data.
-pub fn bits_per_dimension(run: &Run, rows: &Split, nats: f64) -> Result<f64, &'static str> {
+pub fn bits_per_dimension(run: &Run, rows: &Examples, nats: f64) -> Result<f64, &'static str> {
     // Of a table, a value is a cell.
     let width = run.data.columns.as_ref().map_or(run.data.shape.len(), Columns::len) as f64;
     Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)
@@ -127,7 +127,7 @@ pub fn bits_per_dimension(run: &Run, rows: &Split, nats: f64) -> Result<f64, &'s
 
 /// What the units of the data add to the bits of a row: a density in units that are wider by a factor has as many bits more as
 /// that factor. Else why the loss is no likelihood of the data.
-fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
+fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
     let model = &run.config.model;
     let is_binary = run.config.data.binarise != Binarise::None;
     match model.likelihood {
@@ -152,7 +152,7 @@ fn bits_of_units(run: &Run, rows: &Split) -> Result<f64, &'static str> {
 
 /// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under one density for all columns they
 /// are numbers.
-fn bits_of_columns(columns: &Columns, rows: &Split, likelihood: Likelihood) -> Result<f64, &'static str> {
+fn bits_of_columns(columns: &Columns, rows: &Examples, likelihood: Likelihood) -> Result<f64, &'static str> {
     let width = columns.width();
     let values = rows.numbers(0..rows.rows, width);
     let bits = |(column, span): (usize, Range<usize>)| {

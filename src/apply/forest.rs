@@ -153,7 +153,7 @@ impl Targets<'_> {
 
 enum Node {
     /// Rows whose bin of a dimension is at most this go to the first of two nodes, others to the one behind it.
-    Split { dimension: usize, last: u8, below: usize },
+    Examples { dimension: usize, last: u8, below: usize },
     /// Means of the targets that are not 0.
     Leaf(Vec<(usize, f64)>),
 }
@@ -188,7 +188,7 @@ impl Tree {
             let bins = binned.of_dimension(dimension);
             let (below, above): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|row| bins[*row] <= last);
             let first = tree.nodes.len();
-            tree.nodes[node] = Node::Split { dimension, last, below: first };
+            tree.nodes[node] = Node::Examples { dimension, last, below: first };
             for (place, rows) in [below, above].into_iter().enumerate() {
                 tree.nodes.push(Node::Leaf(Vec::new()));
                 open.push((first + place, rows, depth + 1));
@@ -202,7 +202,7 @@ impl Tree {
         let mut at = 0;
         loop {
             match &self.nodes[at] {
-                Node::Split { dimension, last, below } => {
+                Node::Examples { dimension, last, below } => {
                     at = below + usize::from(binned.of_dimension(*dimension)[row] > *last);
                 }
                 Node::Leaf(means) => return means.iter().for_each(|(place, mean)| found[*place] += times * mean),

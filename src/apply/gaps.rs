@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::draws::rng;
 use super::{RunError, TrainedModel};
-use wgvae_data::{Columns, Split};
+use wgvae_data::{Columns, Examples};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Training rows whose gaps are taken over, at most.
@@ -21,7 +21,7 @@ const GAPS: u64 = 0x6761_7073 << 32;
 pub fn leave(
     model: &mut TrainedModel,
     columns: &Columns,
-    train: &Split,
+    train: &Examples,
     z: &[f32],
     drawn: &mut [f32],
     seed: u64,

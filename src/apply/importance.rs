@@ -10,7 +10,7 @@ use super::evaluation::{bits_per_dimension, mean};
 use super::{Run, RunError, TrainedModel, draws};
 use crate::model::Likelihood;
 use crate::train::next_steps_per_submit;
-use wgvae_data::Split;
+use wgvae_data::Examples;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::StepScalars;
@@ -137,7 +137,7 @@ pub struct MeanLikelihood {
 
 impl MeanLikelihood {
     /// That of rows, some of which it knows.
-    pub fn of(run: &Run, rows: &Split, known: &[RowLikelihood], samples: usize) -> Self {
+    pub fn of(run: &Run, rows: &Examples, known: &[RowLikelihood], samples: usize) -> Self {
         let (nll, nll_standard_error) = mean(known.iter().map(|row| -row.log_likelihood));
         let count = known.len() as f64;
         let variance: f64 = known.iter().map(|row| row.variance).sum();
@@ -180,7 +180,7 @@ pub fn expect_likelihood(run: &Run) -> Result<(), RunError> {
 pub fn likelihoods(
     run: &Run,
     model: &mut TrainedModel,
-    rows: &Split,
+    rows: &Examples,
     samples: usize,
     watch: &mut dyn FnMut(Sampled<'_>),
 ) -> Result<Vec<RowLikelihood>, RunError> {

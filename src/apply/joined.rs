@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use wgvae_data::{Column, Columns, Split};
+use wgvae_data::{Column, Columns, Examples};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// The neighbour that a distance reaches to, of rows that the model was not trained on.
@@ -82,7 +82,7 @@ struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     /// Rows of a table, as a model takes them.
-    fn of(columns: &'a Columns, train: &Split) -> Self {
+    fn of(columns: &'a Columns, train: &Examples) -> Self {
         let values = train.numbers(0..train.rows, columns.width());
         let rows = || values.chunks(columns.width().max(1));
         let of_column =
@@ -95,7 +95,7 @@ impl<'a> Reference<'a> {
     }
 
     /// What is compared of rows: `(N, E)`.
-    fn seen(&self, rows: &Split) -> Vec<f32> {
+    fn seen(&self, rows: &Examples) -> Vec<f32> {
         let values = rows.numbers(0..rows.rows, self.columns.width());
         let spans = self.columns.spans();
         let mut all = Vec::with_capacity(rows.rows * self.width);
@@ -118,7 +118,7 @@ impl<'a> Reference<'a> {
     }
 
     /// The distances of each row to these neighbours; of rows that were trained on, without themselves.
-    fn distances(&self, rows: &Split, is_trained: impl Fn(usize) -> bool + Sync) -> Vec<[f64; 2]> {
+    fn distances(&self, rows: &Examples, is_trained: impl Fn(usize) -> bool + Sync) -> Vec<[f64; 2]> {
         let values = self.seen(rows);
         // The difference of two words counts once, though two values differ.
         let weights: Vec<f32> = (self.columns.all.iter().zip(&self.compared))
@@ -216,7 +216,7 @@ pub struct Joined<'a> {
 
 impl<'a> Joined<'a> {
     /// By training rows and their negative ELBOs; with the scores and the distances of these rows.
-    pub fn of(columns: &'a Columns, train: &Split, negative_elbos: &[f64]) -> (Self, (Vec<f64>, Vec<f64>)) {
+    pub fn of(columns: &'a Columns, train: &Examples, negative_elbos: &[f64]) -> (Self, (Vec<f64>, Vec<f64>)) {
         let reference = Reference::of(columns, train);
         let found = reference.distances(train, |_| true);
         let distances = [0, 1].map(|which| UsualDistance::of(found.iter().map(|both| both[which])));
@@ -228,7 +228,7 @@ impl<'a> Joined<'a> {
     /// The scores of rows with these negative ELBOs, and their distances; `is_trained` says whether a row was trained on.
     pub fn score(
         &self,
-        rows: &Split,
+        rows: &Examples,
         negative_elbos: &[f64],
         is_trained: impl Fn(usize) -> bool + Sync,
     ) -> (Vec<f64>, Vec<f64>) {
@@ -266,7 +266,7 @@ mod tests {
     fn distances_are_to_the_neighbour_without_the_row_itself() {
         let columns = columns();
         let train: Vec<f32> = (0..40).flat_map(|i| [i as f32 / 10.0, 1.0, 0.0]).collect();
-        let train = Split::of_numbers(&train, false, 3);
+        let train = Examples::of_numbers(&train, false, 3);
         let reference = Reference::of(&columns, &train);
         assert_eq!(reference.neighbours(), [5, 5]);
         // A number in deviations, of which the square is (40^2 - 1) / 1200, and a category's two values.
@@ -275,35 +275,35 @@ mod tests {
             assert!(found.iter().zip(expected).all(|(a, b)| (a[0] - b).abs() < 1e-5), "{found:?} {expected:?}");
         };
         let rows = [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [-0.1, 1.0, 0.0], [2.0, 1.0, 0.0]].concat();
-        let rows = Split::of_numbers(&rows, false, 3);
+        let rows = Examples::of_numbers(&rows, false, 3);
         // A row that was trained on is no neighbour of its own; another word is one further.
         near(reference.distances(&rows, |_| true), [(5.0, 0.0), (4.0, 1.0), (5.0, 0.0), (3.0, 0.0)]);
         near(reference.distances(&rows, |_| false), [(4.0, 0.0), (4.0, 1.0), (5.0, 0.0), (2.0, 0.0)]);
         // Missing values are compared with nothing.
-        let gone = Split::of_numbers(&[MISSING, 1.0, 0.0, MISSING, MISSING, MISSING], false, 3);
+        let gone = Examples::of_numbers(&[MISSING, 1.0, 0.0, MISSING, MISSING, MISSING], false, 3);
         let found = reference.distances(&gone, |_| false);
         assert!(found[0][0] == 0.0 && found[1][0] == f64::INFINITY);
-        let single = Split::of_numbers(&[1.0, 1.0, 0.0], false, 3);
+        let single = Examples::of_numbers(&[1.0, 1.0, 0.0], false, 3);
         assert_eq!(Reference::of(&columns, &single).distances(&single, |_| true), [[0.0; 2]]);
         let many: Vec<f32> = (0..400).flat_map(|i| [i as f32 / 100.0, 1.0, 0.0]).collect();
-        assert_eq!(Reference::of(&columns, &Split::of_numbers(&many, false, 3)).neighbours(), [5, 20]);
+        assert_eq!(Reference::of(&columns, &Examples::of_numbers(&many, false, 3)).neighbours(), [5, 20]);
     }
 
     #[test]
     fn both_witnesses_count_in_deviations() {
         let columns = columns();
         let train: Vec<f32> = (0..401).flat_map(|i| [i as f32 / 100.0, 1.0, 0.0]).collect();
-        let train = Split::of_numbers(&train, false, 3);
+        let train = Examples::of_numbers(&train, false, 3);
         let elbos: Vec<f64> = (0..401).map(f64::from).collect();
         let (joined, of_train) = Joined::of(&columns, &train, &elbos);
         assert_eq!(of_train, joined.score(&train, &elbos, |_| true));
-        let rows = Split::of_numbers(&[2.0, 1.0, 0.0, 9.0, 1.0, 0.0], false, 3);
+        let rows = Examples::of_numbers(&[2.0, 1.0, 0.0, 9.0, 1.0, 0.0], false, 3);
         let score = |elbo: f64| joined.score(&rows, &[elbo; 2], |_| true).0;
         // A hundred is the median distance from the median of 200.
         assert!((score(200.0 + 100.0 * 1.4826)[0] - score(200.0)[0] - 1.0).abs() < 1e-9);
         assert!(score(200.0)[1] > score(200.0)[0] + 3.0 && score(200.0)[0].abs() < 1.0, "{:?}", score(200.0));
         // Rows that are scored together do not change each other.
-        let alone = Split::of_numbers(&[9.0, 1.0, 0.0], false, 3);
+        let alone = Examples::of_numbers(&[9.0, 1.0, 0.0], false, 3);
         assert_eq!(joined.score(&alone, &[7.0], |_| true).0[0], score(7.0)[1]);
         // Where most distances are equal, or all, they still count, and nothing is infinite.
         let equal = UsualDistance::of([vec![0.0; 90], vec![1.0; 11]].concat().into_iter());

@@ -27,7 +27,7 @@ pub mod units;
 
 pub use aggregate::Aggregate;
 pub use codes::{Codes, Score};
-pub use distribution::{Distribution, Parameters, Shown};
+pub use distribution::{DecoderOutput, Distribution, Parameters};
 pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use factors::FactorScores;
 pub use mixture::Mixture;

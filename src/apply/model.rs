@@ -1,9 +1,9 @@
 //! A run's model on a device.
 
-use super::{Codes, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, Shown, draws, units};
+use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, draws, units};
 use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
 use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
-use wgvae_data::{Columns, Description, Provenance, Split, Table, Values, list};
+use wgvae_data::{Columns, Description, Examples, Provenance, Table, Values, list};
 use wgvae_engine::exec::Executor;
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::exec::oracle;
@@ -222,7 +222,7 @@ impl TrainedModel {
     }
 
     /// Refuses rows that do not have the model's form.
-    fn expect(&self, rows: &Split) -> Result<(), RunError> {
+    fn expect(&self, rows: &Examples) -> Result<(), RunError> {
         let bytes = matches!(rows.values, Values::Bytes(_));
         if rows.values.len() == rows.rows * self.width() && bytes == self.run.data.bytes {
             return if self.is_conditional() { self.expect_classes(rows.labels.as_deref(), rows.rows) } else { Ok(()) };
@@ -266,7 +266,7 @@ impl TrainedModel {
     /// after it, `read` with the number of its valid rows.
     fn over(
         &mut self,
-        rows: &Split,
+        rows: &Examples,
         plan: Apply,
         mut prepare: impl FnMut(&mut Executor, &Vae, std::ops::Range<usize>, StepScalars) -> Result<StepScalars, GpuError>,
         mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
@@ -295,7 +295,7 @@ impl TrainedModel {
     }
 
     /// Encodes rows.
-    pub fn encode(&mut self, rows: &Split) -> Result<Codes, RunError> {
+    pub fn encode(&mut self, rows: &Examples) -> Result<Codes, RunError> {
         let latent = self.latent();
         let mut codes = Codes { latent, ..Codes::default() };
         self.over(rows, Apply::Encode, unchanged, |executor, vae, kept| {
@@ -311,7 +311,7 @@ impl TrainedModel {
     }
 
     /// Encodes a batch: these rows, as many as a batch has.
-    pub(super) fn encode_batch(&mut self, rows: &Split, of_batch: &[usize]) -> Result<(), RunError> {
+    pub(super) fn encode_batch(&mut self, rows: &Examples, of_batch: &[usize]) -> Result<(), RunError> {
         self.expect(rows)?;
         let words = rows.words_with(of_batch.iter().copied(), self.width(), self.intervals());
         self.executor.write_words(self.vae.test_data, &words)?;
@@ -344,11 +344,11 @@ impl TrainedModel {
     /// Decodes `z (N, Z)` as rows of these classes, numbered as in the run's `data.json`. A model that is not conditional takes
     /// none.
     pub fn decode_as(&mut self, z: &[f32], classes: &[u32]) -> Result<Vec<f32>, RunError> {
-        Ok(self.show(z, classes)?.means)
+        Ok(self.decoder_output(z, classes)?.means)
     }
 
     /// The same with all that a draw of the rows' values needs: see [`Distribution::draw`].
-    pub fn show(&mut self, z: &[f32], classes: &[u32]) -> Result<Shown, RunError> {
+    pub fn decoder_output(&mut self, z: &[f32], classes: &[u32]) -> Result<DecoderOutput, RunError> {
         let (batch, latent, width) = (self.batch(), self.latent(), self.width());
         if !z.len().is_multiple_of(latent) {
             let why = format!("each code has {latent} numbers, and {} is not a multiple of that", z.len());
@@ -359,7 +359,7 @@ impl TrainedModel {
         }
         let values = z.len() / latent * width;
         let parameters = self.vae.parameters.iter().map(|_| Vec::with_capacity(values)).collect();
-        let mut shown = Shown { means: Vec::with_capacity(values), parameters };
+        let mut shown = DecoderOutput { means: Vec::with_capacity(values), parameters };
         for (number, chunk) in z.chunks(batch * latent).enumerate() {
             let mut whole = chunk.to_vec();
             whole.resize(batch * latent, 0.0);
@@ -401,7 +401,7 @@ impl TrainedModel {
     }
 
     /// What the model makes of the rows of a table, without noise: means of numbers, and the likeliest words.
-    pub fn reconstruct_table(&mut self, rows: &Split) -> Result<Table, RunError> {
+    pub fn reconstruct_table(&mut self, rows: &Examples) -> Result<Table, RunError> {
         let shown = self.reconstruct_shown(rows)?;
         let columns = self.run.columns()?;
         Ok(columns.table(units::cells(&self.run, self, &shown).unwrap_or_default()))
@@ -413,7 +413,7 @@ impl TrainedModel {
         mixture: Option<&Mixture>,
         count: usize,
         seed: u64,
-    ) -> Result<(Vec<f32>, Shown), RunError> {
+    ) -> Result<(Vec<f32>, DecoderOutput), RunError> {
         let classes = Labels::in_turn(0..count, self.run.data.classes.len());
         let z = match mixture {
             Some(mixture) => mixture.draw(count, &classes, seed, 1.0),
@@ -422,19 +422,19 @@ impl TrainedModel {
                 self.prior.draw(count, seed, 1.0)
             }
         };
-        let shown = self.show(&z, &classes)?;
+        let shown = self.decoder_output(&z, &classes)?;
         Ok((z, shown))
     }
 
     /// Reconstructs rows without noise: `(N, D)`.
-    pub fn reconstruct(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
+    pub fn reconstruct(&mut self, rows: &Examples) -> Result<Vec<f32>, RunError> {
         Ok(self.reconstruct_shown(rows)?.means)
     }
 
     /// Reconstructs rows without noise, with all that a draw of their values needs.
-    pub fn reconstruct_shown(&mut self, rows: &Split) -> Result<Shown, RunError> {
+    pub fn reconstruct_shown(&mut self, rows: &Examples) -> Result<DecoderOutput, RunError> {
         let count = self.vae.parameters.len();
-        let mut shown = Shown { parameters: vec![Vec::new(); count], ..Shown::default() };
+        let mut shown = DecoderOutput { parameters: vec![Vec::new(); count], ..DecoderOutput::default() };
         self.reconstruct_each(rows, |_, mean, parameters| {
             for value in 0..mean.len() {
                 shown.parameters.iter_mut().zip(parameters(value)).for_each(|(all, parameter)| all.push(parameter));
@@ -445,10 +445,10 @@ impl TrainedModel {
     }
 
     /// Reconstructs rows without noise, and gives each row's number, its reconstruction `(D)`, and the parameters of each value's
-    /// distribution: see [`Shown::parameters`].
+    /// distribution: see [`DecoderOutput::parameters`].
     pub fn reconstruct_each(
         &mut self,
-        rows: &Split,
+        rows: &Examples,
         mut each: impl FnMut(usize, &[f32], &dyn Fn(usize) -> Parameters),
     ) -> Result<(), RunError> {
         let width = self.width();
@@ -456,7 +456,7 @@ impl TrainedModel {
         self.over(rows, Apply::Reconstruct, unchanged, |executor, vae, kept| {
             let parameters =
                 vae.parameters.iter().map(|parameter| executor.read(*parameter)).collect::<Result<_, _>>()?;
-            let shown = Shown { means: executor.read(vae.mean)?, parameters };
+            let shown = DecoderOutput { means: executor.read(vae.mean)?, parameters };
             for (place, mean) in shown.means.chunks_exact(width).take(kept).enumerate() {
                 each(done + place, mean, &|value| shown.parameters_of(place * width + value));
             }
@@ -467,14 +467,14 @@ impl TrainedModel {
 
     /// Reconstructs rows of one class as rows of another. What the code says of a row stays, what its class does
     /// changes.
-    pub fn reconstruct_as(&mut self, rows: &Split, class: u32) -> Result<Shown, RunError> {
+    pub fn reconstruct_as(&mut self, rows: &Examples, class: u32) -> Result<DecoderOutput, RunError> {
         let codes = self.encode(rows)?;
-        self.show(&codes.mu, &vec![class; rows.rows])
+        self.decoder_output(&codes.mu, &vec![class; rows.rows])
     }
 
     /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with; all
     /// depend on the position of a row.
-    pub fn score(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
+    pub fn score(&mut self, rows: &Examples, draws: usize) -> Result<Vec<Score>, RunError> {
         let (seed, batch, latent) = (self.run.config.train.seed, self.batch(), self.latent());
         let batches = rows.rows.div_ceil(batch) as u64;
         let mut scores = vec![Score::default(); rows.rows];
@@ -492,14 +492,14 @@ impl TrainedModel {
 
     /// The losses of rows, averaged over `draws` latent draws, which depend on a row's content and the seed of the run alone: a
     /// row has the same score wherever it stands. Where training draws zeros and ones, each draw of the latent has its own.
-    pub fn score_by_content(&mut self, rows: &Split, draws: usize) -> Result<Vec<Score>, RunError> {
+    pub fn score_by_content(&mut self, rows: &Examples, draws: usize) -> Result<Vec<Score>, RunError> {
         self.score_by_content_with(rows, draws, &mut |_| {})
     }
 
     /// [`TrainedModel::score_by_content`] with a progress callback, which is given how many rows more were scored under one draw.
     pub fn score_by_content_with(
         &mut self,
-        rows: &Split,
+        rows: &Examples,
         draws: usize,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Score>, RunError> {
@@ -534,7 +534,7 @@ impl TrainedModel {
     /// key of the batch that begins at a row.
     fn add_scores(
         &mut self,
-        rows: &Split,
+        rows: &Examples,
         share: f64,
         noise: impl Fn(std::ops::Range<usize>) -> Vec<f32>,
         binarise: impl Fn(usize) -> [u32; 2],

@@ -5,7 +5,7 @@ use super::inference::{self, Descent, Draws, Observed};
 use super::{Run, RunError, TrainedModel, draws, units};
 use crate::model::{Likelihood, Seen};
 use crate::train::{DeviceEvent, DeviceOptions};
-use wgvae_data::{Column, Columns, Kind, Origins, Shape, Split, Table};
+use wgvae_data::{Column, Columns, Examples, Kind, Origins, Shape, Table};
 use wgvae_engine::plan::{ColumnKind, MISSING, is_missing};
 
 /// The damage of rows.
@@ -85,7 +85,7 @@ impl Restorer {
         run: &Run,
         rows: usize,
         damage: Damage,
-        usual: Option<&Split>,
+        usual: Option<&Examples>,
         device: &DeviceOptions,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
@@ -127,7 +127,7 @@ impl Restorer {
 
     /// The weights of what is seen with noise that bring rows that the model was trained on closest to what they are: what is shown
     /// of a code that was inferred from noise is further off than a reconstruction, and noise on levels is cut off at 0 and 1.
-    fn fitted_shares(&mut self, usual: &Split, noise: f32) -> Result<Vec<f32>, RunError> {
+    fn fitted_shares(&mut self, usual: &Examples, noise: f32) -> Result<Vec<f32>, RunError> {
         let width = self.model.width();
         let usual = usual.some(MAX_FITTED, 0);
         let rows = usual.rows;
@@ -234,7 +234,7 @@ impl Restorer {
         let (shown, codes) = self.shown(rows, classes, wanted.draws, wanted.seed, progress)?;
         let mut draws = Vec::with_capacity(codes.len());
         for (number, z) in codes.iter().enumerate() {
-            let mut shown = self.model.show(z, classes.unwrap_or_default())?;
+            let mut shown = self.model.decoder_output(z, classes.unwrap_or_default())?;
             if wanted.noisy {
                 self.model.distribution().draw(&mut shown, wanted.seed.wrapping_add(number as u64))?;
             }
@@ -255,7 +255,8 @@ impl Restorer {
         let width = self.model.width();
         let encoded = {
             let filled = self.filled(rows, classes)?;
-            let split = Split { labels: classes.map(<[u32]>::to_vec), ..Split::of_numbers(&filled, self.bytes, width) };
+            let split =
+                Examples { labels: classes.map(<[u32]>::to_vec), ..Examples::of_numbers(&filled, self.bytes, width) };
             self.model.encode(&split)?
         };
         let there: Vec<f32> = rows.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();
@@ -300,7 +301,7 @@ impl Restorer {
         let width = self.model.width();
         let mut sum: Vec<f64> = Vec::new();
         for z in codes {
-            let shown = self.model.show(z, classes)?;
+            let shown = self.model.decoder_output(z, classes)?;
             sum.resize(shown.means.len(), 0.0);
             for (i, (sum, mean)) in sum.iter_mut().zip(&shown.means).enumerate() {
                 *sum += match self.in_units(i % width) {
@@ -388,7 +389,7 @@ impl Restorer {
 }
 
 /// `(D)`: the mean squared error of the reconstruction of each value.
-fn residual_variances(model: &mut TrainedModel, rows: &Split) -> Result<Vec<f32>, RunError> {
+fn residual_variances(model: &mut TrainedModel, rows: &Examples) -> Result<Vec<f32>, RunError> {
     let width = model.width();
     let mut sums = vec![(0.0_f64, 0.0_f64); width];
     model.reconstruct_each(rows, |row, shown, _| {

@@ -9,7 +9,7 @@ use crate::train::{
     CODES, CONFIG, Checkpoint, DATA, EVALUATION, FileRecord, Files, Identity, LoadError, MAX_DATA, METRICS, MODEL,
     PAGE, RECORD, checkpoints,
 };
-use wgvae_data::{Columns, DataError, Description, Options, Provenance, Rows, Split, Table, list};
+use wgvae_data::{Columns, DataError, Description, Examples, Options, Provenance, Rows, Table, list};
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::PlanError;
@@ -149,7 +149,7 @@ impl Run {
 
     /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1], NaN where a pixel is missing; of a table `(N, columns)` in its
     /// own units, NaN where a value is missing.
-    pub fn rows(&self, numbers: &[f32]) -> Result<Split, RunError> {
+    pub fn rows(&self, numbers: &[f32]) -> Result<Examples, RunError> {
         let columns = self.data.columns.as_ref();
         let width = columns.map_or(self.data.shape.len(), Columns::len);
         if width == 0 || !numbers.len().is_multiple_of(width) {
@@ -163,7 +163,7 @@ impl Run {
                     let why = "some values are missing, and the model was trained on rows without missing values";
                     return Err(RunError::Unfit(why.into()));
                 }
-                let mut split = Split::of_numbers(numbers, self.data.bytes, width);
+                let mut split = Examples::of_numbers(numbers, self.data.bytes, width);
                 split.mark_missing();
                 Ok(split)
             }

@@ -1,7 +1,7 @@
 //! What is shown of rows, in the units of their table: of a number whose logarithm or score the decoder shows, the mean is not that of
 //! the logarithm or score.
 
-use super::{Distribution, Parameters, Run, Shown, TrainedModel};
+use super::{DecoderOutput, Distribution, Parameters, Run, TrainedModel};
 use wgvae_data::{Cell, Column, Kind};
 use wgvae_engine::plan::{ColumnKind, is_missing};
 
@@ -26,7 +26,7 @@ pub fn mean(column: &Column, distribution: &Distribution, value: usize, shown: f
 }
 
 /// The cells `(N, C)` of means that the decoder shows of a table's rows, in the table's own units.
-pub fn cells(run: &Run, model: &TrainedModel, shown: &Shown) -> Option<Vec<Cell>> {
+pub fn cells(run: &Run, model: &TrainedModel, shown: &DecoderOutput) -> Option<Vec<Cell>> {
     let columns = run.data.columns.as_ref()?;
     let starts: Vec<usize> = columns.spans().into_iter().map(|span| span.start).collect();
     let width = columns.width();

@@ -12,7 +12,7 @@ use super::sheet::{Sheet, names_of, picture, put};
 use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, Usual};
 use wgvae::apply::{Run, RunError, statistics};
 use wgvae::run::png;
-use wgvae_data::{Cell, Rows, Shape, Split, Unseen, shown};
+use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -275,7 +275,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let steps =
         Scores::steps(&rows.split, draws) + usual.as_ref().map_or(0, |usual| Scores::steps(&usual.split, draws));
     let bar = args.run.counting("scoring", steps);
-    let mut scored = |rows: &Split| Scores::of(&mut model, rows, draws, &of_parts, &mut |rows| bar.inc(rows as u64));
+    let mut scored = |rows: &Examples| Scores::of(&mut model, rows, draws, &of_parts, &mut |rows| bar.inc(rows as u64));
     let mut usual = match usual {
         Ok(usual) => Some((scored(&usual.split)?, usual.split)),
         Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {

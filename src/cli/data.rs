@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::data_args::SourceArgs;
 use super::data_export;
 use wgvae::report;
-use wgvae_data::{Cell, DataError, Dataset, Form, Kind, Shape, Split, Values, list, shown, write};
+use wgvae_data::{Cell, DataError, Dataset, Examples, Form, Kind, Shape, Values, list, shown, write};
 use wgvae_engine::plan::is_missing;
 
 /// Images in the preview.
@@ -225,7 +225,7 @@ fn range(data: &Dataset) -> Range {
 }
 
 fn classes(data: &Dataset) -> Vec<Class<'_>> {
-    let count = |split: &Split| {
+    let count = |split: &Examples| {
         let mut counts = vec![0; data.classes.len()];
         for label in split.labels.iter().flatten() {
             if let Some(count) = counts.get_mut(*label as usize) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::data_args::SourceArgs;
 use super::sheet::{as_text, cell_as_text};
 use wgvae_data::write::{self, Block};
-use wgvae_data::{Cell, DataError, Dataset, Dialect, Form, Provenance, Shape, Split, Values};
+use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Shape, Values};
 use wgvae_engine::plan::is_missing;
 
 #[derive(Debug, clap::Args)]
@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// An image's size and a split's levels.
-fn levels(shape: Shape, split: &Split) -> ((usize, usize, usize), &[u8]) {
+fn levels(shape: Shape, split: &Examples) -> ((usize, usize, usize), &[u8]) {
     let size = match shape {
         Shape::Image { height, width, channels } => (height, width, channels),
         Shape::Point(n) | Shape::Table(n) => (1, n, 1),
@@ -125,7 +125,7 @@ fn levels(shape: Shape, split: &Split) -> ((usize, usize, usize), &[u8]) {
     }
 }
 
-fn idx(folder: &Path, name: &str, data: &Dataset, split: &Split) -> Result<(), DataError> {
+fn idx(folder: &Path, name: &str, data: &Dataset, split: &Examples) -> Result<(), DataError> {
     let (size, levels) = levels(data.shape, split);
     let rank = if size.2 == 1 { 3 } else { 4 };
     write::write_idx_images(&folder.join(format!("{name}-images-idx{rank}-ubyte")), size, levels)?;
@@ -135,7 +135,7 @@ fn idx(folder: &Path, name: &str, data: &Dataset, split: &Split) -> Result<(), D
     }
 }
 
-fn png(folder: &Path, data: &Dataset, split: &Split) -> Result<(), DataError> {
+fn png(folder: &Path, data: &Dataset, split: &Examples) -> Result<(), DataError> {
     let (size, levels) = levels(data.shape, split);
     write::write_class_folders(folder, size, levels, split.labels.as_deref(), &data.classes)
 }
@@ -153,7 +153,7 @@ struct Table {
 }
 
 impl Table {
-    fn of(source: &SourceArgs, data: &Dataset, split: &Split, is_text: bool) -> Result<Option<Self>, DataError> {
+    fn of(source: &SourceArgs, data: &Dataset, split: &Examples, is_text: bool) -> Result<Option<Self>, DataError> {
         let Some(columns) = &data.columns else { return Ok(None) };
         let values = split.values.numbers(0..split.values.len());
         let of_table = columns.of_table();
@@ -198,7 +198,7 @@ impl Table {
 
 fn columns(
     data: &Dataset,
-    split: &Split,
+    split: &Examples,
     table: Option<&Table>,
     write: impl FnOnce(usize, &[Block<'_>], &Dialect) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
@@ -225,13 +225,13 @@ fn columns(
 }
 
 /// The values as they were given: NaN where one is missing.
-fn numbers(split: &Split) -> Vec<f32> {
+fn numbers(split: &Examples) -> Vec<f32> {
     let mut numbers = split.values.numbers(0..split.values.len());
     numbers.iter_mut().filter(|value| is_missing(**value)).for_each(|value| *value = f32::NAN);
     numbers
 }
 
-fn npy(folder: &Path, name: &str, data: &Dataset, split: &Split, table: Option<&Table>) -> Result<(), DataError> {
+fn npy(folder: &Path, name: &str, data: &Dataset, split: &Examples, table: Option<&Table>) -> Result<(), DataError> {
     let shape = match (data.shape, table) {
         (_, Some(table)) => vec![split.rows, table.width],
         (Shape::Image { height, width, channels: 1 }, _) => vec![split.rows, height, width],

@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(rounded) => rounded.values_for(&mut model)?,
         None => latents(&run, &args.latents)?,
     };
-    let shown = model.show(&z, &classes(args, &run, z.len() / model.latent())?)?;
+    let shown = model.decoder_output(&z, &classes(args, &run, z.len() / model.latent())?)?;
     let picture = picture(run.data.shape, &shown.means, &shown.means, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {

@@ -8,7 +8,7 @@ use super::sheet::{Sheet, extension, is_folder, make_folder_of};
 use wgvae::apply::compress::{self, File, Unpacked};
 use wgvae::apply::{Run, RunError};
 use wgvae_data::disk;
-use wgvae_data::{Provenance, Shape, Split, Values, write};
+use wgvae_data::{Examples, Provenance, Shape, Values, write};
 
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("device", |device| device.default_value("cpu")))]
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The sheet of some rows.
-fn sheet(run: &Run, rows: &Split) -> Sheet {
+fn sheet(run: &Run, rows: &Examples) -> Sheet {
     let sheet = Sheet::of(run, rows.numbers(0..rows.rows, run.data.shape.len()), Provenance::Kept);
     let class = |label: &u32| run.data.classes.get(*label as usize).cloned().unwrap_or_default();
     match &rows.labels {
@@ -121,7 +121,7 @@ fn write(run: &Run, to: &Path, rows: &mut Unpacked) -> anyhow::Result<()> {
             };
             let mut numbers = numbers;
             let next = || parts.next().map(&mut numbers).transpose().map_err(std::io::Error::other);
-            let extents = sheet(run, &Split::of_numbers(&[], run.data.bytes, width)).extents;
+            let extents = sheet(run, &Examples::of_numbers(&[], run.data.bytes, width)).extents;
             let of_row = if extents.is_empty() { vec![width] } else { extents };
             write::write_npy_parts(to, &[vec![count], of_row].concat(), next)?;
         }

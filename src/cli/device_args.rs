@@ -10,7 +10,7 @@ use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae::train::Speeds;
 use wgvae::train::{DeviceEvent, DeviceOptions, Opened};
-use wgvae_data::Split;
+use wgvae_data::Examples;
 use wgvae_engine::exec::{DeviceChoice, DeviceError, Selected, adapter_hint};
 
 pub use wgvae::train::Tune;
@@ -43,7 +43,13 @@ impl AdapterArgs {
     }
 
     /// Opens a run's model to restore rows, of which `rows` at a time.
-    pub fn restorer(&self, run: &Run, rows: usize, damage: Damage, usual: Option<&Split>) -> anyhow::Result<Restorer> {
+    pub fn restorer(
+        &self,
+        run: &Run,
+        rows: usize,
+        damage: Damage,
+        usual: Option<&Examples>,
+    ) -> anyhow::Result<Restorer> {
         Ok(Restorer::open(run, rows, damage, usual, &self.options(), &mut shown())?)
     }
 

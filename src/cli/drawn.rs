@@ -8,7 +8,7 @@ use super::run_args::{DrawArgs, own_data};
 use super::sheet::Sheet;
 use wgvae::apply::quality::closeness::{Closeness, Distances};
 use wgvae::apply::quality::records::Records;
-use wgvae::apply::{Run, RunError, Shown, TrainedModel, gaps};
+use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, gaps};
 use wgvae_data::{Dataset, Identifier};
 
 /// What is known of rows that were drawn.
@@ -27,7 +27,7 @@ impl<'a> Drawn<'a> {
         draws: &'a DrawArgs,
         model: &mut TrainedModel,
         z: &[f32],
-        shown: &mut Shown,
+        shown: &mut DecoderOutput,
         seed: u64,
     ) -> Result<Self, RunError> {
         let table = Table::of(run, draws)?;
@@ -40,7 +40,7 @@ impl<'a> Drawn<'a> {
     }
 
     /// The rows, with names of their own where the table has some.
-    pub fn sheet(&self, run: &Run, model: &TrainedModel, shown: Shown, rows: usize, seed: u64) -> Sheet {
+    pub fn sheet(&self, run: &Run, model: &TrainedModel, shown: DecoderOutput, rows: usize, seed: u64) -> Sheet {
         let sheet = self.draws.sheet(run, model, shown, self.is_drawn);
         match &self.table {
             Some(table) => table.named(sheet, rows, seed),
@@ -84,7 +84,7 @@ impl<'a> Table<'a> {
         draws: &DrawArgs,
         model: &mut TrainedModel,
         z: &[f32],
-        shown: &mut Shown,
+        shown: &mut DecoderOutput,
         seed: u64,
     ) -> Result<(), RunError> {
         match (&self.run.data.columns, draws.gaps) {
@@ -107,7 +107,7 @@ impl<'a> Table<'a> {
     }
 
     /// How close drawn rows come to training rows.
-    fn closeness(&self, draws: &DrawArgs, drawn: &Shown) -> Option<Closeness> {
+    fn closeness(&self, draws: &DrawArgs, drawn: &DecoderOutput) -> Option<Closeness> {
         let columns = self.run.data.columns.as_ref()?;
         let drawn = Records::of_draws(columns, &drawn.means, draws.provenance());
         let [held_out, train] = [&self.data.test, &self.data.train].map(|rows| Records::of_split(columns, rows));

@@ -6,7 +6,7 @@ use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::{Sheet, put, write_labels_beside};
 use wgvae::apply::compress::{MAX_BITS, RoundedCodes};
 use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws};
-use wgvae_data::{Column, Identifier, Rows, Split};
+use wgvae_data::{Column, Examples, Identifier, Rows};
 use wgvae_engine::plan::is_missing;
 
 /// The parts of a code that can be written.
@@ -89,7 +89,7 @@ fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
 fn said(
     run: &Run,
     model: &mut TrainedModel,
-    rows: &Split,
+    rows: &Examples,
     codes: [&[f32]; 2],
     rounded: &RoundedCodes,
 ) -> anyhow::Result<()> {

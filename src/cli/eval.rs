@@ -15,7 +15,7 @@ use wgvae::apply::record::Record;
 use wgvae::apply::{Aggregate, Evaluation, FactorScores, Run, RunError, TrainedModel, evaluated, factors, test_loss};
 use wgvae::model::Objective;
 use wgvae::train::{EVALUATION, PAGE, is_training};
-use wgvae_data::{Rows, Split};
+use wgvae_data::{Examples, Rows};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -265,7 +265,12 @@ fn as_map(record: &impl Serialize) -> anyhow::Result<evaluated::Figures> {
 }
 
 /// Estimates the likelihood of rows, and shows how far it is.
-fn likelihood(run: &Run, model: &mut TrainedModel, rows: &Split, samples: usize) -> Result<MeanLikelihood, RunError> {
+fn likelihood(
+    run: &Run,
+    model: &mut TrainedModel,
+    rows: &Examples,
+    samples: usize,
+) -> Result<MeanLikelihood, RunError> {
     let bar = counting("nll", 1000);
     let known = importance::likelihoods(run, model, rows, samples, &mut |Sampled { done, share }| {
         bar.set_position((1000.0 * share) as u64);

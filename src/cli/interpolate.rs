@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // Each end is of its own class, and so is the way to the middle.
     let class = |row: usize| rows.split.labels.as_ref().map_or(0, |labels| labels[row]);
     let classes: Vec<u32> = (0..steps).map(|step| class(if 2 * step < steps { from } else { to })).collect();
-    let shown = model.show(&z, &classes)?;
+    let shown = model.decoder_output(&z, &classes)?;
     let ground = rows.split.numbers(0..rows.split.rows.min(2000), model.width());
     let picture = picture(run.data.shape, &shown.means, &ground, steps.min(10));
     let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_means(&run, &model, shown), picture)?;

@@ -6,14 +6,14 @@ use super::run_args::{RunArgs, counting, own_data};
 use wgvae::apply::quality::told_apart::ToldApart;
 use wgvae::apply::quality::{Comparison, Likeness, Quality, ROWS};
 use wgvae::apply::{Run, TrainedModel};
-use wgvae_data::Split;
+use wgvae_data::Examples;
 
 /// Compares samples of a run's model with at most `most` test rows, and shows how far it is.
 pub fn quality(
     args: &RunArgs,
     run: &Run,
     model: &mut TrainedModel,
-    test: &Split,
+    test: &Examples,
     most: Option<u64>,
 ) -> anyhow::Result<Quality> {
     let bar = counting("features", 1000);

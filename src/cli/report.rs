@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::run_args::{RowsArgs, RunArgs, place_in};
 use super::sheet::put;
 use wgvae::apply::mixture;
-use wgvae_data::{Split, Values};
+use wgvae_data::{Examples, Values};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,7 +21,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     // Samples of a table are compared with training rows; where these cannot be read, with none.
-    let none = || Split::of(0, Values::Floats(Vec::new()));
+    let none = || Examples::of(0, Values::Floats(Vec::new()));
     let (rows, train) = match run.data.columns {
         Some(_) => {
             let (rows, usual) = args.rows.rows_and_usual(&run, mixture::MAX_ROWS)?;

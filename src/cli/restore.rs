@@ -14,7 +14,7 @@ use wgvae::apply::restore::{Damage, Restored, Wanted, hidden};
 use wgvae::apply::{Run, RunError, draws};
 use wgvae::report;
 use wgvae_data::write;
-use wgvae_data::{Cell, Columns, Dialect, FileRows, Form, Origins, Provenance, Rows, Shape, Split, TableColumn};
+use wgvae_data::{Cell, Columns, Dialect, Examples, FileRows, Form, Origins, Provenance, Rows, Shape, TableColumn};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// The share of a table's cells that is hidden to measure how well they are restored.
@@ -322,7 +322,7 @@ fn of_file(
     args: &Args,
     columns: &Columns,
     file: &FileRows,
-    rows: &Split,
+    rows: &Examples,
     before: &[f32],
     restored: &Restored,
 ) -> Sheet {

@@ -12,10 +12,10 @@ use super::drawn;
 use super::sheet::Sheet;
 use super::stdin;
 use wgvae::apply::quality::closeness::Closeness;
-use wgvae::apply::{Mixture, Run, RunError, Shown, TrainedModel, mixture};
+use wgvae::apply::{DecoderOutput, Mixture, Run, RunError, TrainedModel, mixture};
 use wgvae::train::is_training;
 use wgvae_data::disk::{System, Target, folder_of};
-use wgvae_data::{DataError, Dataset, Options, Provenance, Rows, Shape, Split};
+use wgvae_data::{DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
 
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -129,7 +129,7 @@ impl RowsArgs {
 
     /// The selected rows, and some of the run's training rows to compare them with, or why there are none.
     pub fn rows_and_usual(&self, run: &Run, most: usize) -> Result<(Rows, Result<Rows, RunError>), RunError> {
-        let of_training = |split: Split, classes: Vec<String>| {
+        let of_training = |split: Examples, classes: Vec<String>| {
             let split = split.some(most, run.config.train.seed);
             run.tell(Rows { split, classes, notes: Vec::new() }, None)
         };
@@ -165,7 +165,7 @@ impl RowsArgs {
     fn own(
         &self,
         run: &Run,
-        part: impl FnOnce(Dataset) -> (Split, Vec<String>, Vec<String>),
+        part: impl FnOnce(Dataset) -> (Examples, Vec<String>, Vec<String>),
     ) -> Result<Rows, RunError> {
         if let Some(flag) = self.choice.about_reading() {
             return Err(RunError::Unfit(format!(
@@ -201,7 +201,7 @@ pub struct DrawArgs {
 
 impl DrawArgs {
     /// Rows of a sheet: drawn, if that is asked for or they are those of a table, or else means.
-    pub fn sheet(&self, run: &Run, model: &TrainedModel, shown: Shown, is_drawn: bool) -> Sheet {
+    pub fn sheet(&self, run: &Run, model: &TrainedModel, shown: DecoderOutput, is_drawn: bool) -> Sheet {
         match is_drawn {
             true => Sheet::of(run, shown.means, self.provenance()),
             false => Sheet::of_means(run, model, shown),
@@ -214,7 +214,13 @@ impl DrawArgs {
     }
 
     /// Draws rows in place of their means, if that is asked for or rows are those of a table; whether it did.
-    pub fn apply(&self, run: &Run, model: &TrainedModel, shown: &mut Shown, seed: u64) -> Result<bool, RunError> {
+    pub fn apply(
+        &self,
+        run: &Run,
+        model: &TrainedModel,
+        shown: &mut DecoderOutput,
+        seed: u64,
+    ) -> Result<bool, RunError> {
         let is_table = run.data.columns.is_some() && model.distribution().can_draw();
         let draws = self.draw || is_table && !self.mean;
         if self.beyond_range && run.data.columns.is_none() {

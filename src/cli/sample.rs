@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (_, From::Codes) => args.run.mixture(&run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
         (_, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
     };
-    let mut shown = model.show(&z, &classes)?;
+    let mut shown = model.decoder_output(&z, &classes)?;
     let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),

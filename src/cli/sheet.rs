@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::run_args::place_in;
-use wgvae::apply::{Run, RunError, Shown, TrainedModel, units};
+use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, units};
 use wgvae::report;
 use wgvae::run::png;
 use wgvae_data::disk::Target;
@@ -71,7 +71,7 @@ impl Sheet {
     }
 
     /// Means of rows that the decoder shows, in the data's own units.
-    pub fn of_means(run: &Run, model: &TrainedModel, shown: Shown) -> Self {
+    pub fn of_means(run: &Run, model: &TrainedModel, shown: DecoderOutput) -> Self {
         match (&run.data.columns, units::cells(run, model, &shown)) {
             (Some(columns), Some(cells)) => Self::of_cells(run, columns, cells, Provenance::Mean),
             _ => Self { numbers: shown.means, ..Self::without_columns(run) },

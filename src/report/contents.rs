@@ -247,7 +247,7 @@ pub struct Samples {
     /// How columns go together, in the data and in samples.
     pub associations: Option<[Matrix; 2]>,
     /// Some rows of the data and of samples.
-    pub rows: Option<Examples>,
+    pub rows: Option<SampleRows>,
 }
 
 /// A figure of samples beside that of rows that were not trained on.
@@ -265,7 +265,7 @@ pub struct Beside {
 
 /// Rows of a table as it has them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Examples {
+pub struct SampleRows {
     /// Names of the columns that are shown.
     pub names: Vec<String>,
     /// How many columns there are beside them.

@@ -1,8 +1,8 @@
 //! A run as one self-contained HTML page.
 
 pub use super::contents::{
-    Beside, Best, Column, Command, Diagnosed, Dimension, Epoch, Examples, Facts, Figure, Headline, Latent, Marginal,
-    Matrix, Notice, Page, Picture, Points, Samples, Shares, Step, Steps, Strips,
+    Beside, Best, Column, Command, Diagnosed, Dimension, Epoch, Facts, Figure, Headline, Latent, Marginal, Matrix,
+    Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips,
 };
 use super::markup::escape;
 use super::{samples, sections};
@@ -120,7 +120,7 @@ mod tests {
                     Marginal { name: "town".into(), shares: Shares::Words(vec![("<Bern>".into(), [0.25, 0.5])]) },
                 ],
                 associations: Some([matrix("Data"), matrix("Samples")]),
-                rows: Some(Examples {
+                rows: Some(SampleRows {
                     names: ["height", "town"].map(String::from).to_vec(),
                     more: 3,
                     rows: [vec![vec!["1.75".into(), "<Uri>".into()]], Vec::new()],

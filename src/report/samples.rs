@@ -1,7 +1,7 @@
 //! The section of a run's page that shows samples of a table beside its data.
 
 use super::chart::Histogram;
-use super::contents::{Beside, Examples, Marginal, Samples, Shares};
+use super::contents::{Beside, Marginal, SampleRows, Samples, Shares};
 use super::numbers::grouped;
 use super::sections::{noted, section, side_by_side, table};
 
@@ -58,7 +58,7 @@ fn marginals(marginals: &[Marginal]) -> [String; 2] {
 }
 
 /// Rows of the data and of samples, one table below the other.
-fn examples(examples: &Examples) -> String {
+fn examples(examples: &SampleRows) -> String {
     let more = match examples.more {
         0 => String::new(),
         more => format!("<p class=\"quiet\">and {} more columns</p>\n", grouped(more as u64)),

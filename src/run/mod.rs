@@ -32,7 +32,7 @@ use crate::train::{
     fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
-use wgvae_data::{DataError, Dataset, Rows, Split};
+use wgvae_data::{DataError, Dataset, Examples, Rows};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::exec::{Device, DeviceChoice, DeviceError, Selected};
 use wgvae_engine::plan::PlanError;
@@ -410,7 +410,7 @@ fn go(
 /// Fits the mixture that samples come from to codes of training rows, and draws the run's page.
 fn finish(
     run: &Run,
-    to_fit: &Split,
+    to_fit: &Examples,
     shown: &Rows,
     options: &RunOptions,
     store: &mut dyn Store,

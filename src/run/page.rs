@@ -3,7 +3,8 @@
 use super::{evaluated, tables};
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{
-    Codes, Evaluation, Mixture, Run, RunError, Shown, TrainedModel, bits_per_dimension, draws, evaluated as kept,
+    Codes, DecoderOutput, Evaluation, Mixture, Run, RunError, TrainedModel, bits_per_dimension, draws,
+    evaluated as kept,
 };
 use crate::config::{Config, PriorKind, RowSpec};
 use crate::model::{self, Extent, Objective};
@@ -13,7 +14,7 @@ use crate::report::page::{
 use crate::report::{self, latent};
 use crate::train::{Diagnosis, advice};
 use wgvae_data::quote::shell_quote;
-use wgvae_data::{Rows, Shape, Split};
+use wgvae_data::{Examples, Rows, Shape};
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;
@@ -98,7 +99,7 @@ pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
 }
 
 /// The page of a run as HTML; figures and pictures are of the given rows; samples of a table are compared with training rows, too.
-pub fn page(run: &Run, rows: &Rows, train: &Split, model: &mut TrainedModel) -> Result<String, RunError> {
+pub fn page(run: &Run, rows: &Rows, train: &Examples, model: &mut TrainedModel) -> Result<String, RunError> {
     let (record, metrics) = (Record::of(run)?, Metrics::of(run)?);
     Ok(page::html(&contents(run, &record, &metrics, rows, train, model)?))
 }
@@ -150,7 +151,7 @@ fn contents(
     record: &Record,
     metrics: &Metrics,
     rows: &Rows,
-    train: &Split,
+    train: &Examples,
     model: &mut TrainedModel,
 ) -> Result<Page, RunError> {
     let split = &rows.split;
@@ -168,7 +169,7 @@ fn contents(
         true if run.data.columns.is_none() => {
             model.sample_from(mixture.as_ref(), PLOTTED.min(split.rows.max(100)), 0)?.1
         }
-        _ => Shown::default(),
+        _ => DecoderOutput::default(),
     };
     let (of_table, unlike) = super::samples::samples(run, [split, train], mixture.as_ref(), model)?;
     let dimension = |(i, kl): (usize, &f64)| Dimension { kl: *kl, is_active: figures.is_active[i] };
@@ -217,7 +218,7 @@ pub fn png(picture: &image::DynamicImage) -> Result<Vec<u8>, RunError> {
 }
 
 /// At most `most` rows from all over a split, and what is shown of them: `(rows, D)` each, of `shown (N, D)`.
-pub fn pictured(split: &Split, shown: &[f32], most: usize) -> (Vec<f32>, Vec<f32>) {
+pub fn pictured(split: &Examples, shown: &[f32], most: usize) -> (Vec<f32>, Vec<f32>) {
     let width = shown.len() / split.rows.max(1);
     let picked = wgvae_data::spread(split.rows, most);
     let rows = picked.iter().flat_map(|i| split.numbers(*i..i + 1, width)).collect();
@@ -246,7 +247,7 @@ fn latent_plot(rows: &Rows, codes: &Codes) -> Latent {
 
 fn pictures(
     run: &Run,
-    split: &Split,
+    split: &Examples,
     [shown, samples]: [&[f32]; 2],
     mixture: Option<&Mixture>,
     model: &mut TrainedModel,

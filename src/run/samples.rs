@@ -8,8 +8,8 @@ use crate::apply::quality::records::Records;
 use crate::apply::quality::told_apart::ToldApart;
 use crate::apply::{Mixture, Run, RunError, TrainedModel, gaps};
 use crate::report::measured;
-use crate::report::page::{Beside, Examples, Marginal, Matrix, Notice, Samples, Shares};
-use wgvae_data::{Cell, Columns, Provenance, Split, spread};
+use crate::report::page::{Beside, Marginal, Matrix, Notice, SampleRows, Samples, Shares};
+use wgvae_data::{Cell, Columns, Examples, Provenance, spread};
 use wgvae_engine::plan::is_missing;
 
 /// Samples that are drawn, at most and at least; and cells of samples, or of rows, as far as the least allows.
@@ -28,7 +28,7 @@ const MAX_SHOWN: usize = 20;
 /// Samples of a run's table beside rows that it was not trained on; and what must be known of them.
 pub fn samples(
     run: &Run,
-    [rows, train]: [&Split; 2],
+    [rows, train]: [&Examples; 2],
     mixture: Option<&Mixture>,
     model: &mut TrainedModel,
 ) -> Result<(Samples, Vec<Notice>), RunError> {
@@ -44,7 +44,7 @@ pub fn samples(
     if can_draw {
         model.distribution().draw(&mut drawn, 0)?;
     }
-    let has_gaps = |split: &Split| split.numbers(0..split.rows, columns.width()).into_iter().any(is_missing);
+    let has_gaps = |split: &Examples| split.numbers(0..split.rows, columns.width()).into_iter().any(is_missing);
     if columns.gaps && has_gaps(rows) && has_gaps(train) {
         gaps::leave(model, columns, train, &z, &mut drawn.means, 0)?;
     }
@@ -150,7 +150,7 @@ fn matrices(columns: &Columns, both: [&Records; 2]) -> Option<[Matrix; 2]> {
 }
 
 /// Some rows of the data and of samples, as the table has them.
-fn examples(columns: &Columns, cells: [Vec<Cell>; 2]) -> Examples {
+fn examples(columns: &Columns, cells: [Vec<Cell>; 2]) -> SampleRows {
     let of_table = columns.of_table();
     let shown = of_table.len().min(MAX_SHOWN);
     let rows = cells.map(|cells| {
@@ -169,7 +169,7 @@ fn examples(columns: &Columns, cells: [Vec<Cell>; 2]) -> Examples {
         joined.chunks(of_table.len().max(1)).map(row).collect()
     });
     let names = of_table.iter().take(shown).map(|column| column.name.to_string()).collect();
-    Examples { names, more: of_table.len() - shown, rows }
+    SampleRows { names, more: of_table.len() - shown, rows }
 }
 
 /// Columns that are named in a notice, at most.

@@ -2,10 +2,10 @@
 
 use crate::apply::Run;
 use crate::report::page::Column;
-use wgvae_data::{Provenance, Split};
+use wgvae_data::{Examples, Provenance};
 
 /// A table's columns with their errors, in their own units.
-pub fn columns(run: &Run, split: &Split, shown: &[f32]) -> Vec<Column> {
+pub fn columns(run: &Run, split: &Examples, shown: &[f32]) -> Vec<Column> {
     let Some(columns) = &run.data.columns else { return Vec::new() };
     let count = columns.len();
     let [x, shown] = [&split.numbers(0..split.rows, run.data.shape.len()), shown]

@@ -13,7 +13,7 @@ use super::state::{Progress, State};
 use super::weights;
 use crate::config::Config;
 use wgvae_data::disk::{self, Disk, NotRead};
-use wgvae_data::{Dataset, Split, Values, shown};
+use wgvae_data::{Dataset, Examples, Values, shown};
 use wgvae_engine::exec::Device;
 use wgvae_engine::plan::ParamTable;
 
@@ -69,7 +69,7 @@ pub fn fingerprint(data: &Dataset, with_classes: bool) -> String {
     };
     let mut words = format!("{:?} {:032x} {:032x}", data.shape, split(&data.train.values), split(&data.test.values));
     if with_classes {
-        let of_labels = |split: &Split| xxh3_128(bytemuck::cast_slice(split.labels.as_deref().unwrap_or_default()));
+        let of_labels = |split: &Examples| xxh3_128(bytemuck::cast_slice(split.labels.as_deref().unwrap_or_default()));
         words += &format!(" {:?} {:032x} {:032x}", data.classes, of_labels(&data.train), of_labels(&data.test));
     }
     format!("{:032x}", xxh3_128(words.as_bytes()))

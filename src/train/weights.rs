@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
 
 use super::{Files, MODEL, TrainError};
-use wgvae_data::Split;
+use wgvae_data::Examples;
 use wgvae_data::disk::{self, Disk};
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{Init, Param, ParamTable, is_missing};
@@ -37,7 +37,7 @@ fn wanted_rows(params: &ParamTable) -> usize {
 }
 
 /// The rows that [`Init::Rows`] asks for, chosen by the seed; of fewer rows than it asks for, all in turn.
-pub(super) fn first_rows(params: &ParamTable, rows: &Split, width: usize, seed: u64) -> Vec<f32> {
+pub(super) fn first_rows(params: &ParamTable, rows: &Examples, width: usize, seed: u64) -> Vec<f32> {
     let wanted = wanted_rows(params);
     if wanted == 0 {
         return Vec::new();

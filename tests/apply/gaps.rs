@@ -1,7 +1,7 @@
 //! Images of which pixels are missing.
 
 use safetensors::SafeTensors;
-use wgvae::data::{Dataset, Options, Split, write};
+use wgvae::data::{Dataset, Examples, Options, write};
 use wgvae::{DeviceChoice, DeviceOptions, Run, TrainedModel};
 
 use super::place::Place;
@@ -114,7 +114,7 @@ fn rows_of_a_prior_have_no_gaps() {
         let on = DeviceOptions { device: DeviceChoice::Cpu, ..DeviceOptions::default() };
         let opened = Run::open(&place.path(run)).unwrap();
         let mut model = TrainedModel::open(&opened, 5, &on, &mut |_| {}).unwrap();
-        let codes = model.encode(&Split::of_numbers(&inputs, false, WIDTH)).unwrap();
+        let codes = model.encode(&Examples::of_numbers(&inputs, false, WIDTH)).unwrap();
         let (mean, _) = model.prior().moments();
         for (z, mean) in mean.into_iter().enumerate() {
             let of_rows = (0..5).map(|row| f64::from(codes.mu[3 * row + z])).sum::<f64>() / 5.0;

@@ -61,17 +61,17 @@ fn every_planted_fault_is_found() {
     let (project, target) = (Path::new(env!("CARGO_MANIFEST_DIR")), Path::new(env!("CARGO_TARGET_TMPDIR")));
     let root = target.join("processor_faults");
     let _ = fs::remove_dir_all(&root);
-    let engine = "crates/engine/Cargo.toml";
-    let parts =
-        [engine, "crates/engine/src", "shaders", "benches/bench.rs", "Cargo.lock", "tests/processor_faults/faults.rs"];
-    for part in parts {
+    let manifests = ["crates/engine/Cargo.toml", "crates/data/Cargo.toml", "Cargo.lock"];
+    let parts = ["crates/engine/src", "shaders", "benches/bench.rs", "tests/processor_faults/faults.rs"];
+    for part in manifests.into_iter().chain(parts) {
         copy(&project.join(part), &root.join(part));
     }
     copy(&project.join("tests/processor_faults/runner.rs"), &root.join("examples/faults.rs"));
     // The example is one of the root's, so that it is compiled with the same crates as this test; it needs nothing of the root.
-    fs::create_dir(root.join("src")).unwrap();
-    fs::write(root.join("src/lib.rs"), "").unwrap();
-    fs::write(root.join("src/main.rs"), "fn main() {}").unwrap();
+    for (empty, content) in [("src/lib.rs", ""), ("src/main.rs", "fn main() {}"), ("crates/data/src/lib.rs", "")] {
+        fs::create_dir_all(root.join(empty).parent().unwrap()).unwrap();
+        fs::write(root.join(empty), content).unwrap();
+    }
     // Speed matters little here, and the time to compile does.
     let manifest = fs::read_to_string(project.join("Cargo.toml")).unwrap();
     let manifest = manifest.replace("[workspace.lints.rust]", "[workspace.lints.rust]\nunused_parens = \"allow\"");

@@ -2,7 +2,9 @@
 
 use super::load::{check_flags, choose, mark_gaps};
 use super::raw::{Progress, Raw, RawColumns, Request};
-use super::{Channels, Columns, DataError, Description, ImageSize, Options, Rows, Shape, Split, Table, Values, resize};
+use super::{
+    Channels, Columns, DataError, Description, Examples, ImageSize, Options, Rows, Shape, Table, Values, resize,
+};
 use super::{source, sprites, table};
 
 /// Loads the test rows if the source has its own, else all rows in order.
@@ -128,7 +130,7 @@ fn takes(like: &Description) -> String {
 }
 
 /// Levels as bytes where the model was trained on bytes, numbers where it was not.
-fn bring_to_levels(split: &mut Split, bytes: bool) -> Result<(), String> {
+fn bring_to_levels(split: &mut Examples, bytes: bool) -> Result<(), String> {
     // Where pixels are missing, levels stay numbers.
     let takes_bytes = bytes && !split.has_missing();
     match &split.values {

@@ -141,7 +141,7 @@ pub struct Unseen {
 
 /// The training or the test examples.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Split {
+pub struct Examples {
     /// How many examples there are.
     pub rows: usize,
     /// `(rows, D)`: the examples.
@@ -169,7 +169,7 @@ fn packed(quad: &[u8]) -> u32 {
     u32::from_le_bytes(word)
 }
 
-impl Split {
+impl Examples {
     /// A split without labels, origins or factors.
     pub fn of(rows: usize, values: Values) -> Self {
         Self { rows, values, labels: None, origins: None, factors: None, unseen: Vec::new() }
@@ -333,9 +333,9 @@ impl Split {
     }
 
     /// A copy of the marked rows.
-    fn marked(&self, marked: &[bool]) -> Split {
+    fn marked(&self, marked: &[bool]) -> Examples {
         let rows = self.rows;
-        Split {
+        Examples {
             rows: marked.iter().filter(|marked| **marked).count(),
             values: match &self.values {
                 Values::Bytes(values) => Values::Bytes(marked_rows(values, rows, marked)),
@@ -354,7 +354,7 @@ impl Split {
     }
 
     /// Moves the marked rows into a new split. Only these are copied; the others are compacted in place.
-    pub fn take_out(&mut self, marked: &[bool]) -> Split {
+    pub fn take_out(&mut self, marked: &[bool]) -> Examples {
         let taken = self.marked(marked);
         let rest: Vec<bool> = marked.iter().map(|marked| !marked).collect();
         self.retain(&rest);
@@ -417,9 +417,9 @@ pub struct Dataset {
     /// Whether pixels of images may be missing: [`MISSING`](crate::MISSING).
     pub gaps: bool,
     /// The training rows.
-    pub train: Split,
+    pub train: Examples,
     /// The test rows.
-    pub test: Split,
+    pub test: Examples,
     /// Notes for the user on how it was read: rows left out, files skipped, images resized.
     pub notes: Vec<String>,
     /// How it was loaded, so that it can be loaded again; of rows in memory, the source is their name.
@@ -520,7 +520,7 @@ impl Description {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
     /// The rows, in the model's form.
-    pub split: Split,
+    pub split: Examples,
     /// Names of their classes.
     pub classes: Vec<String>,
     /// Notes for the user on how they were read.
@@ -531,8 +531,8 @@ pub struct Rows {
 mod tests {
     use super::*;
 
-    fn split() -> Split {
-        Split {
+    fn split() -> Examples {
+        Examples {
             rows: 4,
             values: Values::Bytes(vec![0, 1, 10, 11, 20, 21, 30, 31]),
             labels: Some(vec![0, 1, 2, 3]),
@@ -570,9 +570,9 @@ mod tests {
 
     #[test]
     fn each_row_starts_on_a_word() {
-        let split = Split::of(2, Values::Bytes(vec![1, 2, 3, 4, 5, 6]));
+        let split = Examples::of(2, Values::Bytes(vec![1, 2, 3, 4, 5, 6]));
         assert_eq!(*split.words(3), [0x0003_0201, 0x0006_0504]);
-        let split = Split::of(2, Values::Bytes(vec![1, 2, 3, 4, 5, 6, 7, 8]));
+        let split = Examples::of(2, Values::Bytes(vec![1, 2, 3, 4, 5, 6, 7, 8]));
         assert_eq!(*split.words(4), [0x0403_0201, 0x0807_0605]);
     }
 }

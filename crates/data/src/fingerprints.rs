@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Split;
+use super::Examples;
 
 /// Bits of a row's hash that are kept: a row that is not among a million trained ones looks like one of them once in 280
 /// million times.
@@ -22,7 +22,7 @@ pub struct Fingerprints {
 
 impl Fingerprints {
     /// Those of training rows, unless they are too many.
-    pub(super) fn of(train: &Split) -> Option<Self> {
+    pub(super) fn of(train: &Examples) -> Option<Self> {
         (train.rows <= MAX).then(|| Self::from(train.hashes().into_iter()))
     }
 
@@ -34,12 +34,12 @@ impl Fingerprints {
     }
 
     /// Whether they are those of exactly these rows.
-    pub fn are_of(&self, train: &Split) -> bool {
+    pub fn are_of(&self, train: &Examples) -> bool {
         *self == Self::from(train.hashes().into_iter())
     }
 
     /// Marks the rows that are among them.
-    pub fn mark(&self, rows: &Split) -> Vec<bool> {
+    pub fn mark(&self, rows: &Examples) -> Vec<bool> {
         let known = |hash: u64| self.hashes.binary_search(&(hash >> (u64::BITS - BITS))).is_ok();
         rows.hashes().into_iter().map(known).collect()
     }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn trained_rows_are_known_again() {
-        let rows = |values: &[f32]| Split::of(values.len() / 2, Values::Floats(values.to_vec()));
+        let rows = |values: &[f32]| Examples::of(values.len() / 2, Values::Floats(values.to_vec()));
         let all = Fingerprints::of(&rows(&[1.0, 2.0, 3.0, 4.0, 1.0, 2.0])).unwrap();
         assert_eq!(all.hashes.len(), 2);
         let text = serde_json::to_string(&all).unwrap();

@@ -7,7 +7,7 @@ use super::array::{Array, Element, MAX_AXES, checked_size};
 use super::bytes::Content;
 use super::folder::is_image_extension;
 use super::raw::Raw;
-use super::{DataError, Split, natural};
+use super::{DataError, Examples, natural};
 
 /// Element types by their code.
 const TYPES: [(u8, Element); 6] = [
@@ -91,7 +91,7 @@ fn file_name(path: &Path) -> String {
 pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
     let mut notes = Vec::new();
     let (rows, shape, values) = read(path)?.examples(&mut notes).map_err(|reason| invalid(path, reason))?;
-    let mut raw = Raw { notes, ..Raw::of("", shape, Split::of(rows, values)) };
+    let mut raw = Raw { notes, ..Raw::of("", shape, Examples::of(rows, values)) };
     if let Some(beside) = labels_of(path) {
         let labels = read(&beside)?;
         if labels.extents != [rows] {

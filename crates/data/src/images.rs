@@ -12,7 +12,7 @@ use super::options::LONGEST;
 use super::picture::{self, Header};
 use super::raw::{Raw, Request};
 use super::resize::{Size, fitted, zeros};
-use super::{Channels, DataError, ImageSize, Options, Origins, Shape, Split, Values};
+use super::{Channels, DataError, Examples, ImageSize, Options, Origins, Shape, Values};
 
 /// Reads the images of a folder. Unreadable files are noted and skipped; they are an error with `strict`, or if no
 /// image is left.
@@ -63,10 +63,10 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
     let channels = if channels == Found::Grey { 1 } else { 3 };
     let numbers: HashMap<&String, u32> = classes.iter().zip(0..).collect();
     let number = |class: &String| numbers.get(class).copied();
-    let mut split = Split {
+    let mut split = Examples {
         labels: kept.iter().map(|(file, _)| file.class.as_ref().and_then(number)).collect(),
         origins: Some(Origins::Files(kept.iter().map(|(file, _)| file.origin.clone()).collect())),
-        ..Split::of(kept.len(), Values::Bytes(levels))
+        ..Examples::of(kept.len(), Values::Bytes(levels))
     };
     let mut is_test: Vec<bool> = kept.iter().map(|(_, is_test)| *is_test).collect();
     let mut whole = vec![true; kept.len()];

@@ -50,7 +50,7 @@ pub use columns::normal_quantile;
 pub use columns::{
     Cell, Column, Columns, Details, Form, Grouped, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
 };
-pub use dataset::{Dataset, Description, Factors, Origins, Rows, Shape, Split, Unseen, Values, spread};
+pub use dataset::{Dataset, Description, Examples, Factors, Origins, Rows, Shape, Unseen, Values, spread};
 pub use error::{DataError, Unit};
 #[doc(hidden)]
 pub use error::{list, shown};

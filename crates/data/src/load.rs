@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::error::list;
 use super::raw::{Progress, Raw, RawColumns, Request};
 use super::source;
-use super::{Columns, DataError, Dataset, Kind, Missing, Options, Rows, Shape, Split, Values, resize};
+use super::{Columns, DataError, Dataset, Examples, Kind, Missing, Options, Rows, Shape, Values, resize};
 use crate::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
@@ -178,7 +178,7 @@ pub(super) fn choose(mut raw: Raw, options: &Options) -> Result<Raw, DataError> 
 }
 
 /// Keeps the rows of a split whose class is chosen.
-fn choose_of(split: &mut Split, which: &str, classes: &[String], options: &Options) -> Result<(), DataError> {
+fn choose_of(split: &mut Examples, which: &str, classes: &[String], options: &Options) -> Result<(), DataError> {
     let (keep, leave) = (&options.keep_label, &options.drop_label);
     if keep.is_empty() && leave.is_empty() {
         return Ok(());
@@ -243,7 +243,7 @@ fn drawn(seed: u64, stream: u64, rows: usize, count: usize) -> Vec<bool> {
 
 /// Rows to repeat so that every class has as many as the largest. Within a class all rows are repeated equally often,
 /// and some, chosen at random, once more.
-fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
+fn repeated(train: &Examples, options: &Options) -> Result<Vec<usize>, DataError> {
     let Some(labels) = &train.labels else {
         return Err(DataError::unusable(&options.source, "there are no labels to balance by"));
     };
@@ -277,7 +277,7 @@ fn repeated(train: &Split, options: &Options) -> Result<Vec<usize>, DataError> {
 }
 
 /// Marks the pixels that are missing, and leaves out rows that have no others. Whether there are any.
-pub(super) fn mark_gaps(splits: &mut [&mut Split], width: usize, notes: &mut Vec<String>) -> bool {
+pub(super) fn mark_gaps(splits: &mut [&mut Examples], width: usize, notes: &mut Vec<String>) -> bool {
     let (mut gaps, mut values, mut empty) = (0, 0, 0);
     for split in splits {
         let of_split = split.mark_missing();
@@ -324,8 +324,8 @@ fn encode(
     raw: RawColumns,
     options: &Options,
     known: Option<&Columns>,
-    train: &mut Split,
-    test: &mut Split,
+    train: &mut Examples,
+    test: &mut Examples,
     notes: &mut Vec<String>,
 ) -> Result<Columns, String> {
     let (Values::Floats(cells), Values::Floats(of_test)) = (&train.values, &test.values) else {
@@ -348,7 +348,7 @@ fn encode(
         ));
     }
     let has_gaps =
-        |split: &Split| matches!(&split.values, Values::Floats(cells) if cells.iter().any(|cell| cell.is_nan()));
+        |split: &Examples| matches!(&split.values, Values::Floats(cells) if cells.iter().any(|cell| cell.is_nan()));
     columns.gaps = has_gaps(train) || has_gaps(test);
     if options.relations {
         columns.relations = columns.relations_in([cells, of_test]);

@@ -3,7 +3,7 @@
 use super::load::check_numbers;
 use super::options::LONGEST;
 use super::raw::{Progress, Raw, Request};
-use super::{DataError, Dataset, Kind, NamedKind, Options, Origins, Shape, Split, Table, Values, natural, table};
+use super::{DataError, Dataset, Examples, Kind, NamedKind, Options, Origins, Shape, Table, Values, natural, table};
 
 /// A builder of a [`Dataset`] from rows in memory.
 ///
@@ -104,7 +104,7 @@ impl InMemory {
             Content::Rows(shape, values) => {
                 check(shape, &values).map_err(unusable)?;
                 let rows = values.len() / shape.len();
-                (Raw::of(&options.source, shape, Split::of(rows, values)), rows)
+                (Raw::of(&options.source, shape, Examples::of(rows, values)), rows)
             }
         };
         if let Some(labels) = labels {

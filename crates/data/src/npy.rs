@@ -6,7 +6,7 @@ use std::path::Path;
 use super::array::{Array, Element, MAX_AXES, checked_size};
 use super::bytes::Content;
 use super::raw::Raw;
-use super::{DataError, Split, write};
+use super::{DataError, Examples, write};
 
 /// The first bytes of an NPY file.
 pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -15,7 +15,7 @@ pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
 pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
     let mut notes = Vec::new();
     let (rows, shape, values) = read(path)?.examples(&mut notes).map_err(invalid(path))?;
-    Ok(Raw { notes, ..Raw::of_array(shape, Split::of(rows, values)) })
+    Ok(Raw { notes, ..Raw::of_array(shape, Examples::of(rows, values)) })
 }
 
 /// Reads the array of a file.

@@ -11,7 +11,7 @@ use super::array::{Array, Classes, Element};
 use super::bytes::{self, Content};
 use super::error::{list, on_one_line};
 use super::raw::Raw;
-use super::{DataError, Factors, Split, npy};
+use super::{DataError, Examples, Factors, npy};
 
 /// Common names of examples and labels, without the parts that mark training or test rows.
 const EXAMPLES: [&str; 8] = ["x", "data", "images", "imgs", "image", "features", "arr_0", "inputs"];
@@ -219,7 +219,7 @@ impl<'a> Archive<'a> {
     fn examples(&mut self, name: &str, notes: &mut Vec<String>) -> Result<Raw, DataError> {
         let array = self.array(name)?;
         let (rows, shape, values) = array.examples(notes).map_err(|reason| self.invalid(name, reason))?;
-        Ok(Raw::of_array(shape, Split::of(rows, values)))
+        Ok(Raw::of_array(shape, Examples::of(rows, values)))
     }
 
     /// One label per row; a second axis of length 1 is allowed.

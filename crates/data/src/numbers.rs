@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::source::{self, Kind};
 use super::table::{FileRows, Identifier};
-use super::{DataError, Origins, Split, idx, npy, npz, picture, table};
+use super::{DataError, Examples, Origins, idx, npy, npz, picture, table};
 
 /// Reads the numbers `(N, C)` of an array or a table unchanged.
 ///
@@ -53,7 +53,7 @@ pub fn labels(path: &Path, column: &str) -> Result<Option<Vec<String>>, DataErro
 
 /// Rows of a table's file as they stand there, with all its columns: those of a split, or all; none of another source, or if the rows
 /// do not know their lines.
-pub fn file_rows(path: &Path, rows: Option<&Split>) -> Result<Option<FileRows>, DataError> {
+pub fn file_rows(path: &Path, rows: Option<&Examples>) -> Result<Option<FileRows>, DataError> {
     let is_table = path.is_file() && matches!(source::kind_of(path)?, Kind::Table);
     match rows.map(|rows| &rows.origins) {
         None if is_table => table::file_rows(path, None).map(Some),
@@ -64,7 +64,7 @@ pub fn file_rows(path: &Path, rows: Option<&Split>) -> Result<Option<FileRows>, 
 
 /// The columns of a table file that name its rows, and what they say of these rows, or of all; none of another source, or if the rows do
 /// not know their lines. `known` columns are none of them.
-pub fn identifiers(path: &Path, known: &[&str], rows: Option<&Split>) -> Result<Vec<Identifier>, DataError> {
+pub fn identifiers(path: &Path, known: &[&str], rows: Option<&Examples>) -> Result<Vec<Identifier>, DataError> {
     let is_table = path.is_file() && matches!(source::kind_of(path)?, Kind::Table);
     match rows.map(|rows| &rows.origins) {
         None if is_table => table::identifiers(path, known, None),

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::raw::Raw;
 use super::spec::{number, pairs, unknown};
-use super::{DataError, Shape, Split, Values};
+use super::{DataError, Examples, Shape, Values};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -66,7 +66,7 @@ pub fn rows(options: &Options) -> Raw {
     }
 }
 
-fn split(options: &Options, rows: usize, stream: u64) -> Split {
+fn split(options: &Options, rows: usize, stream: u64) -> Examples {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     rng.set_stream(stream);
     let mut values = Vec::with_capacity(2 * rows);
@@ -77,7 +77,7 @@ fn split(options: &Options, rows: usize, stream: u64) -> Split {
         values.push(y + options.noise * normal(&mut rng));
         labels.push(label.into());
     }
-    Split { labels: Some(labels), ..Split::of(rows, Values::Floats(values)) }
+    Examples { labels: Some(labels), ..Examples::of(rows, Values::Floats(values)) }
 }
 
 /// A point of the shape without noise, within about [-1, 1] x [-1, 1], and its class.

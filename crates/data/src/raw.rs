@@ -1,7 +1,7 @@
 //! A request to a source, and the rows it yields before they are chosen and split.
 
 use super::table::Dialect;
-use super::{Column, Columns, DataError, Kind, NamedKind, Options, Shape, Split, Values};
+use super::{Column, Columns, DataError, Examples, Kind, NamedKind, Options, Shape, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
 pub(super) const MAX_COLUMNS: usize = 1 << 16;
@@ -77,14 +77,14 @@ pub(super) struct Raw {
     /// A table's columns; its values are cells, NaN where one is missing.
     pub columns: Option<RawColumns>,
     /// The training rows, or all rows where the source has no test rows of its own.
-    pub rows: Split,
-    pub test: Option<Split>,
+    pub rows: Examples,
+    pub test: Option<Examples>,
     pub notes: Vec<String>,
 }
 
 impl Raw {
     /// The rows of an array. Those of a table have columns, unless they are too many.
-    pub fn of_array(shape: Shape, rows: Split) -> Self {
+    pub fn of_array(shape: Shape, rows: Examples) -> Self {
         match shape {
             Shape::Table(width) if width <= MAX_COLUMNS => {
                 Self { columns: Some(RawColumns::unnamed(width)), ..Self::of("", shape, rows) }
@@ -135,7 +135,7 @@ impl Raw {
     }
 
     /// Rows without classes.
-    pub fn of(name: impl Into<String>, shape: Shape, rows: Split) -> Self {
+    pub fn of(name: impl Into<String>, shape: Shape, rows: Examples) -> Self {
         Self { name: name.into(), shape, classes: Vec::new(), columns: None, rows, test: None, notes: Vec::new() }
     }
 }

@@ -5,7 +5,7 @@ use image::{DynamicImage, GrayImage, RgbImage, Rgba};
 use rayon::prelude::*;
 
 use super::raw::Raw;
-use super::{Channels, DataError, Fit, Options, Shape, Split, Values};
+use super::{Channels, DataError, Examples, Fit, Options, Shape, Values};
 
 /// Height, width and channels.
 pub type Size = (usize, usize, usize);
@@ -104,7 +104,7 @@ pub fn as_asked(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
     Ok(raw)
 }
 
-fn bring(split: &mut Split, from: Size, to: Size, options: &Options) -> Result<(), DataError> {
+fn bring(split: &mut Examples, from: Size, to: Size, options: &Options) -> Result<(), DataError> {
     let Values::Bytes(levels) = &split.values else {
         let reason = format!(
             "its images of {}x{} are floats, but only images of grey or colour levels can be resized",

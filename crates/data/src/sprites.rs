@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::raw::Raw;
 use super::spec::Counted;
-use super::{DataError, Factors, Shape, Split, Values};
+use super::{DataError, Examples, Factors, Shape, Values};
 
 /// Side of an image in pixels.
 const SIDE: usize = 64;
@@ -66,14 +66,14 @@ fn draw(seed: u64, count: usize) -> Vec<u32> {
         .collect()
 }
 
-fn split(drawn: &[u32]) -> Split {
+fn split(drawn: &[u32]) -> Examples {
     painted(&drawn.iter().map(|number| place(*number as usize)).collect::<Vec<_>>())
 }
 
-fn painted(places: &[[u16; 5]]) -> Split {
+fn painted(places: &[[u16; 5]]) -> Examples {
     let mut pixels = vec![0; places.len() * SIDE * SIDE];
     pixels.par_chunks_mut(SIDE * SIDE).zip(places).for_each(|(image, place)| paint(*place, image));
-    Split {
+    Examples {
         labels: Some(places.iter().map(|place| u32::from(place[0])).collect()),
         factors: Some(Factors {
             names: FACTORS.map(String::from).into(),
@@ -81,7 +81,7 @@ fn painted(places: &[[u16; 5]]) -> Split {
             ordered: ORDERED.into(),
             values: places.concat(),
         }),
-        ..Split::of(places.len(), Values::Bytes(pixels))
+        ..Examples::of(places.len(), Values::Bytes(pixels))
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::{Dataset, Options as Source};
 
-    fn levels(split: &Split) -> &[u8] {
+    fn levels(split: &Examples) -> &[u8] {
         let Values::Bytes(levels) = &split.values else { panic!("images are bytes") };
         levels
     }

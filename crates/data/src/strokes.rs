@@ -9,7 +9,7 @@ use super::glyphs::{DIGITS, Stroke};
 use super::points::normal;
 use super::raw::Raw;
 use super::spec::Counted;
-use super::{DataError, Shape, Split, Values};
+use super::{DataError, Examples, Shape, Values};
 
 /// Side of an image in pixels.
 const SIDE: usize = 28;
@@ -29,7 +29,7 @@ pub fn rows(options: &Counted) -> Raw {
     }
 }
 
-fn split(seed: u64, rows: usize, first_stream: u64) -> Split {
+fn split(seed: u64, rows: usize, first_stream: u64) -> Examples {
     let mut pixels = vec![0; rows * SIDE * SIDE];
     let labels = pixels
         .par_chunks_mut(SIDE * SIDE)
@@ -45,7 +45,7 @@ fn split(seed: u64, rows: usize, first_stream: u64) -> Split {
             digit as u32
         })
         .collect();
-    Split { labels: Some(labels), ..Split::of(rows, Values::Bytes(pixels)) }
+    Examples { labels: Some(labels), ..Examples::of(rows, Values::Bytes(pixels)) }
 }
 
 /// The handwriting of one image.

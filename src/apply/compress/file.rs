@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::apply::{RunError, TrainedModel, draws};
-use wgvae_data::Split;
+use wgvae_data::Examples;
 
 /// What a file begins with: its format.
 const FORMAT: &[u8; 4] = b"wgz2";
@@ -118,10 +118,10 @@ fn checksums(model: &mut TrainedModel) -> Result<[u64; 2], RunError> {
     let z = draws::prior(batch, model.latent(), 0, 1.0);
     let shown = model.decode(&z)?;
     add(&shown);
-    let rows = Split::of_numbers(&shown, model.data().bytes, width);
+    let rows = Examples::of_numbers(&shown, model.data().bytes, width);
     let classes = model.data().classes.len().max(1) as u32;
     let labels = model.is_conditional().then(|| (0..batch as u32).map(|row| row % classes).collect());
-    let codes = model.encode(&Split { labels, ..rows })?;
+    let codes = model.encode(&Examples { labels, ..rows })?;
     add(&codes.mu);
     add(&codes.logvar);
     Ok([model.checksum()?, hash.digest()])

@@ -22,9 +22,9 @@ use spool::Spool;
 use stack::Stack;
 
 use super::distribution::scale_of_level;
-use super::{Codes, Parameters, Prior, Run, RunError, Shown, TrainedModel, draws};
+use super::{Codes, DecoderOutput, Parameters, Prior, Run, RunError, TrainedModel, draws};
 use crate::model::Likelihood;
-use wgvae_data::{Split, Values};
+use wgvae_data::{Examples, Values};
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::rng::{Stream, key, threefry2x32};
 use wgvae_engine::plan::LOGVAR_RANGE;
@@ -90,7 +90,7 @@ impl Alphabet {
 }
 
 /// The rows that are compressed: those given; where training binarises them, the zeros and ones that it evaluates with.
-pub fn prepared(run: &Run, rows: &Split) -> Split {
+pub fn prepared(run: &Run, rows: &Examples) -> Examples {
     match run.config.data.binarise {
         Binarise::None => rows.clone(),
         Binarise::Draw => draws::binarised_as_evaluated(rows, run.config.train.batch, run.config.train.seed),
@@ -98,13 +98,13 @@ pub fn prepared(run: &Run, rows: &Split) -> Split {
             let width = run.data.shape.len();
             let is_one = |x: f32| if x >= 0.5 { 1.0 } else { 0.0 };
             let numbers: Vec<f32> = rows.numbers(0..rows.rows, width).into_iter().map(is_one).collect();
-            Split { labels: rows.labels.clone(), ..Split::of_numbers(&numbers, run.data.bytes, width) }
+            Examples { labels: rows.labels.clone(), ..Examples::of_numbers(&numbers, run.data.bytes, width) }
         }
     }
 }
 
 /// The values of rows `(N, D)` as symbols.
-fn symbols(alphabet: Alphabet, rows: &Split, width: usize) -> Result<Vec<u8>, RunError> {
+fn symbols(alphabet: Alphabet, rows: &Examples, width: usize) -> Result<Vec<u8>, RunError> {
     match (alphabet, &rows.values) {
         (Alphabet::Levels, Values::Bytes(levels)) => Ok(levels.clone()),
         _ => {
@@ -121,14 +121,14 @@ fn symbols(alphabet: Alphabet, rows: &Split, width: usize) -> Result<Vec<u8>, Ru
 }
 
 /// Rows of symbols, with their classes, as a model takes them.
-fn rows_of(alphabet: Alphabet, symbols: &[u8], classes: &[u32], bytes: bool, width: usize) -> Split {
+fn rows_of(alphabet: Alphabet, symbols: &[u8], classes: &[u32], bytes: bool, width: usize) -> Examples {
     let rows = symbols.len() / width;
     let values = match (alphabet, bytes) {
         (Alphabet::Levels, _) => Values::Bytes(symbols.to_vec()),
         (Alphabet::Bits, true) => Values::Bytes(symbols.iter().map(|bit| bit * 255).collect()),
         (Alphabet::Bits, false) => Values::Floats(symbols.iter().map(|bit| f32::from(*bit)).collect()),
     };
-    Split { labels: (!classes.is_empty()).then(|| classes.to_vec()), ..Split::of(rows, values) }
+    Examples { labels: (!classes.is_empty()).then(|| classes.to_vec()), ..Examples::of(rows, values) }
 }
 
 /// A model with what both ends compute from it.
@@ -220,9 +220,9 @@ impl<'a> Coder<'a> {
     }
 
     /// What the decoder shows for places `(B, Z)`.
-    fn decode(&mut self, places: &[u32], classes: &[u32]) -> Result<Shown, RunError> {
+    fn decode(&mut self, places: &[u32], classes: &[u32]) -> Result<DecoderOutput, RunError> {
         let z: Vec<f32> = places.iter().enumerate().map(|(i, place)| self.value(i, *place)).collect();
-        self.model.show(&z, classes)
+        self.model.decoder_output(&z, classes)
     }
 
     /// The number that a place stands for.
@@ -249,7 +249,7 @@ impl<'a> Coder<'a> {
         Weighted::of_logarithms(&self.prior.log_densities(&z))
     }
 
-    fn push_value(&self, stack: &mut Stack, shown: &Shown, place: usize, symbol: u8) {
+    fn push_value(&self, stack: &mut Stack, shown: &DecoderOutput, place: usize, symbol: u8) {
         let mean = shown.means[place];
         match self.alphabet {
             Alphabet::Bits => stack.push(&Bit::new(mean), symbol.into()),
@@ -257,7 +257,7 @@ impl<'a> Coder<'a> {
         }
     }
 
-    fn pop_value(&self, stack: &mut Stack, shown: &Shown, place: usize) -> u8 {
+    fn pop_value(&self, stack: &mut Stack, shown: &DecoderOutput, place: usize) -> u8 {
         let mean = shown.means[place];
         let symbol = match self.alphabet {
             Alphabet::Bits => stack.pop(&Bit::new(mean)),
@@ -381,7 +381,7 @@ impl<'a> Coder<'a> {
 pub fn compress(
     run: &Run,
     model: &mut TrainedModel,
-    rows: &Split,
+    rows: &Examples,
     watch: &mut dyn FnMut(usize),
 ) -> Result<File, RunError> {
     let rows = prepared(run, rows);
@@ -432,7 +432,7 @@ pub fn decompress(
     model: &mut TrainedModel,
     file: File,
     watch: &mut dyn FnMut(usize),
-) -> Result<Split, RunError> {
+) -> Result<Examples, RunError> {
     let rows = file.rows;
     unpack(run, model, file, &std::env::temp_dir(), watch)?.rows(0..rows)
 }
@@ -518,7 +518,7 @@ fn checksum(symbols: &[u8], classes: &[u32]) -> u64 {
 
 /// The negative ELBO of rows in bits for each value: what they should cost. Of levels, the likelihood is that of the level, not the
 /// density that training uses.
-pub fn elbo_bits(run: &Run, model: &mut TrainedModel, rows: &Split, draws: usize) -> Result<f64, RunError> {
+pub fn elbo_bits(run: &Run, model: &mut TrainedModel, rows: &Examples, draws: usize) -> Result<f64, RunError> {
     let rows = prepared(run, rows);
     let scores = model.score(&rows, draws)?;
     let count = scores.len() as f64;
@@ -532,7 +532,7 @@ pub fn elbo_bits(run: &Run, model: &mut TrainedModel, rows: &Split, draws: usize
             let levels = Levels::of(model);
             let mut nats = 0.0;
             for draw in 0..draws as u64 {
-                let shown = model.show(&draws::around(&codes, draw, 1.0), &classes)?;
+                let shown = model.decoder_output(&draws::around(&codes, draw, 1.0), &classes)?;
                 let around = |place: usize| levels.around(shown.means[place], shown.parameters_of(place));
                 nats += (0..symbols.len()).map(|i| cost(&around(i), symbols[i].into())).sum::<f64>();
             }

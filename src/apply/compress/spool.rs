@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{Alphabet, Batch, rows_of};
 use crate::apply::RunError;
-use wgvae_data::Split;
+use wgvae_data::Examples;
 
 /// Bytes that are read at a time.
 const AT_ONCE: usize = 1 << 22;
@@ -93,7 +93,7 @@ impl Unpacked {
     }
 
     /// Some of the rows, as the model takes them.
-    pub fn rows(&mut self, rows: Range<usize>) -> Result<Split, RunError> {
+    pub fn rows(&mut self, rows: Range<usize>) -> Result<Examples, RunError> {
         let symbols = self.spool.read((rows.start * self.width) as u64, rows.len() * self.width)?;
         let classes = match self.has_classes {
             true => bytemuck::pod_collect_to_vec(&self.spool.read(self.of_classes(rows.start), 4 * rows.len())?),

@@ -22,7 +22,7 @@ pub use votes::Votes;
 use super::draws::rng;
 use super::statistics::{active, explained, mean_variances};
 use super::{Codes, Prior, RunError};
-use wgvae_data::{Factors, Split};
+use wgvae_data::{Examples, Factors};
 
 /// Rows that scores are computed from at least.
 const MIN_ROWS: usize = 50;
@@ -70,7 +70,7 @@ impl FactorScores {
 }
 
 /// The factors of rows, which not all data has.
-pub fn expect(rows: &Split) -> Result<&Factors, RunError> {
+pub fn expect(rows: &Examples) -> Result<&Factors, RunError> {
     rows.factors.as_ref().ok_or_else(|| {
         RunError::Unfit(
             "these rows have no known factors to compare codes with: the built-in `sprites` have, and NPZ files with whole numbers \

@@ -3,7 +3,7 @@
 use super::expect;
 use crate::apply::statistics::mean_variances;
 use crate::apply::{Codes, Run, RunError};
-use wgvae_data::{Factors, Options, Rows, Split};
+use wgvae_data::{Examples, Factors, Options, Rows};
 
 /// Rows in which one factor after the other goes through its values, from each of several rows on.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct Sweep {
     /// Factors that vary, and the values that each of them takes.
     pub factors: Vec<(String, Vec<u16>)>,
     /// The rows: for each row that is started from, for each factor, for each value.
-    pub rows: Split,
+    pub rows: Examples,
     /// How many of them have other factors that are not as in the row that was started from: where a source cannot make rows, the
     /// nearest ones there are are taken.
     pub strayed: usize,
@@ -21,7 +21,7 @@ impl Sweep {
     /// From some of these rows on, through at most so many values of each factor. `options` are those of the rows' source.
     pub fn of(
         run: &Run,
-        rows: &Split,
+        rows: &Examples,
         options: &Options,
         class: Option<&str>,
         starts: &[usize],
@@ -118,12 +118,12 @@ fn nearest(known: &Factors, wanted: &[u16], place: usize) -> usize {
 }
 
 /// Some rows in this order, which may have one several times.
-fn picked(rows: &Split, which: &[usize]) -> Split {
+fn picked(rows: &Examples, which: &[usize]) -> Examples {
     let width = rows.values.len() / rows.rows.max(1);
     let numbers: Vec<f32> = which.iter().flat_map(|row| rows.numbers(*row..row + 1, width)).collect();
     let bytes = matches!(rows.values, wgvae_data::Values::Bytes(_));
     let labels = rows.labels.as_ref().map(|labels| which.iter().map(|row| labels[*row]).collect());
-    Split { labels, ..Split::of_numbers(&numbers, bytes, width) }
+    Examples { labels, ..Examples::of_numbers(&numbers, bytes, width) }
 }
 
 #[cfg(test)]
@@ -160,7 +160,7 @@ mod tests {
     fn dimensions_move_as_far_as_they_do() {
         let sweep = Sweep {
             factors: vec![("kind".into(), vec![0, 1]), ("place".into(), vec![0, 1, 2])],
-            rows: Split::of(10, wgvae_data::Values::Floats(vec![0.0; 10])),
+            rows: Examples::of(10, wgvae_data::Values::Floats(vec![0.0; 10])),
             strayed: 0,
         };
         // From two rows on; the first dimension moves with the kind alone, the second with the place, from the second row twice as far.

@@ -11,7 +11,7 @@ use super::{Codes, Run, RunError, TrainedModel, draws};
 use crate::config::Config;
 use crate::train::{DeviceOptions, StepSchedule};
 use wgvae_data::disk::Disk;
-use wgvae_data::{Split, Values};
+use wgvae_data::{Examples, Values};
 use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
 
@@ -54,7 +54,7 @@ impl Mixture {
     pub fn make(
         run: &Run,
         model: &mut TrainedModel,
-        train: &Split,
+        train: &Examples,
         device: &DeviceOptions,
         disk: &dyn Disk,
     ) -> Result<Self, RunError> {
@@ -103,7 +103,7 @@ impl Mixture {
 
 /// Training rows that a mixture is fitted to: all, or as many as it takes, and no more than training has seen, so that a short try
 /// stays one.
-pub fn rows_to_fit(config: &Config, split: &Split) -> Split {
+pub fn rows_to_fit(config: &Config, split: &Examples) -> Examples {
     let each = if matches!(split.values, Values::Bytes(_)) { 1 } else { 4 };
     let bytes = (split.values.len() / split.rows.max(1)).max(1) * each;
     let steps = StepSchedule::new(config, split.rows, 0).total();

@@ -9,7 +9,7 @@ use crate::apply::RunError;
 use crate::model::layers::{activate, conv, dense};
 use crate::model::{CustomModel, Definition, InitScheme, Labels};
 use crate::train::{DeviceOptions, initial_weights};
-use wgvae_data::{Shape, Split, Values};
+use wgvae_data::{Examples, Shape, Values};
 use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::graph::{Axis, Graph, Node};
@@ -51,7 +51,7 @@ struct Form {
 }
 
 impl Form {
-    fn of(rows: &Split, shape: Shape, classes: usize) -> Self {
+    fn of(rows: &Examples, shape: Shape, classes: usize) -> Self {
         let batch = (MAX_VALUES / shape.len().max(1)).clamp(1, MAX_ROWS);
         Self { shape, levels: matches!(rows.values, Values::Bytes(_)), batch, classes }
     }
@@ -128,7 +128,7 @@ struct Network {
 
 impl Network {
     /// Writes some rows, fewer than a batch or as many; what is missing is 0.
-    fn write(&mut self, rows: &Split, numbers: &[usize]) -> Result<(), RunError> {
+    fn write(&mut self, rows: &Examples, numbers: &[usize]) -> Result<(), RunError> {
         let (width, x) = (self.form.shape.len(), self.model.inputs[0]);
         // Behind the last row, the first is repeated.
         let of_batch = numbers.iter().chain(std::iter::repeat(&numbers[0])).take(self.form.batch).copied();
@@ -142,7 +142,7 @@ impl Network {
     /// Takes a step of training, `done` of `steps` of which are done.
     fn learn(
         &mut self,
-        rows: &Split,
+        rows: &Examples,
         numbers: &[usize],
         classes: &[u32],
         [done, steps]: [usize; 2],
@@ -168,13 +168,13 @@ pub struct Features {
 
 impl Features {
     /// Those of a network with random weights, of the variance that relu keeps the scale with (He et al., 2015).
-    pub fn random(like: &Split, shape: Shape, device: &DeviceOptions) -> Result<Self, RunError> {
+    pub fn random(like: &Examples, shape: Shape, device: &DeviceOptions) -> Result<Self, RunError> {
         Ok(Self { network: Form::of(like, shape, 0).open(false, device)? })
     }
 
     /// Those of a classifier, trained on rows whose classes are below `count`. `watch` is told the share of the steps that is done.
     pub fn learned(
-        rows: &Split,
+        rows: &Examples,
         shape: Shape,
         (classes, count): (&[u32], usize),
         device: &DeviceOptions,
@@ -205,12 +205,12 @@ impl Features {
     }
 
     /// `(N, F)`: the features of rows.
-    pub fn of(&mut self, rows: &Split) -> Result<Vec<f32>, RunError> {
+    pub fn of(&mut self, rows: &Examples) -> Result<Vec<f32>, RunError> {
         self.outputs(rows, 0)
     }
 
     /// The share of rows whose likeliest class is theirs.
-    pub fn accuracy(&mut self, rows: &Split, classes: &[u32]) -> Result<f64, RunError> {
+    pub fn accuracy(&mut self, rows: &Examples, classes: &[u32]) -> Result<f64, RunError> {
         let log_p = self.outputs(rows, 1)?;
         let likeliest = |of_row: &[f32]| (0..of_row.len()).max_by(|a, b| of_row[*a].total_cmp(&of_row[*b]));
         let guesses = log_p.chunks_exact(self.network.form.classes.max(1)).map(likeliest);
@@ -219,7 +219,7 @@ impl Features {
     }
 
     /// An output for all rows.
-    fn outputs(&mut self, rows: &Split, output: usize) -> Result<Vec<f32>, RunError> {
+    fn outputs(&mut self, rows: &Examples, output: usize) -> Result<Vec<f32>, RunError> {
         let network = &mut self.network;
         let tensor = network.model.outputs[output];
         let width = network.model.program.tensors.get(tensor).shape[1];
@@ -249,7 +249,7 @@ mod tests {
     fn the_classifier_knows_digits_that_it_has_not_seen() {
         let data = Dataset::load("strokes:count=3000").unwrap();
         let (train, test) = (&data.train, &data.test);
-        let labels = |split: &Split| split.labels.clone().unwrap();
+        let labels = |split: &Examples| split.labels.clone().unwrap();
         let mut told = Vec::new();
         let classes = labels(train);
         let mut learn = |device: &DeviceOptions| {
@@ -276,7 +276,7 @@ mod tests {
         let shape = Shape::Table(5);
         let mut numbers: Vec<f32> = (0..300 * 5).map(|i| (i as f32 * 0.7).sin() * 2.0).collect();
         numbers[7] = MISSING;
-        let rows = Split::of_numbers(&numbers, false, 5);
+        let rows = Examples::of_numbers(&numbers, false, 5);
         let mut random = Features::random(&rows, shape, &device()).unwrap();
         let found = random.of(&rows).unwrap();
         let weights = random.network.executor.read(random.network.model.weights).unwrap();
@@ -310,7 +310,7 @@ mod tests {
             let shape = Shape::Image { height, width, channels };
             let numbers: Vec<f32> = (0..3 * shape.len()).map(|i| (i as f32 * 0.37).sin().abs()).collect();
             for bytes in [false, true] {
-                let rows = Split::of_numbers(&numbers, bytes, shape.len());
+                let rows = Examples::of_numbers(&numbers, bytes, shape.len());
                 let features = Features::random(&rows, shape, &device()).unwrap().of(&rows).unwrap();
                 let of_row = |row: usize| &features[row * FEATURES..(row + 1) * FEATURES];
                 assert!(of_row(0) != of_row(1) && of_row(1) != of_row(2), "{shape}");

@@ -18,7 +18,7 @@ use frechet::Normal;
 use neighbours::{NEAREST, Spheres};
 use records::Records;
 use told_apart::ToldApart;
-use wgvae_data::{Dataset, Provenance, Shape, Split, Values};
+use wgvae_data::{Dataset, Examples, Provenance, Shape, Values};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Rows of each kind that are compared, if nothing else is said.
@@ -100,7 +100,7 @@ pub struct Comparison {
     described: String,
     accuracy: Option<f64>,
     /// The test rows.
-    real: Split,
+    real: Examples,
     known: Known,
     reference: Likeness,
 }
@@ -109,7 +109,7 @@ impl Comparison {
     /// With at most so many test rows of a run, as its model takes them, in features learned from the data it was trained on. `watch`
     /// is told the share of the classifier's training that is done.
     pub fn with(
-        real: &Split,
+        real: &Examples,
         data: Dataset,
         most: usize,
         device: &DeviceOptions,
@@ -190,7 +190,7 @@ impl Comparison {
         let mut drawn = Vec::new();
         for (number, z) in z.chunks(some * latent).enumerate() {
             let rows = number * some..number * some + z.len() / latent;
-            let mut samples = model.show(z, classes.get(rows.clone()).unwrap_or_default())?;
+            let mut samples = model.decoder_output(z, classes.get(rows.clone()).unwrap_or_default())?;
             if noise {
                 model.distribution().draw(&mut samples, seed.wrapping_add(number as u64))?;
             }
@@ -199,7 +199,7 @@ impl Comparison {
             for (sample, real) in samples.means.iter_mut().zip(real) {
                 *sample = if is_missing(real) { MISSING } else { *sample };
             }
-            features.extend(self.features.of(&Split::of_numbers(&samples.means, bytes, width))?);
+            features.extend(self.features.of(&Examples::of_numbers(&samples.means, bytes, width))?);
             if noise {
                 drawn.append(&mut samples.means);
             }
@@ -211,8 +211,8 @@ impl Comparison {
 /// Learns features from training rows: of a classifier, if there are two classes. With what they are of, and how many of the test
 /// rows' classes it knows.
 fn learn(
-    train: &Split,
-    test: &Split,
+    train: &Examples,
+    test: &Examples,
     shape: Shape,
     device: &DeviceOptions,
     watch: &mut dyn FnMut(f64),
@@ -255,9 +255,9 @@ mod tests {
     fn classes_of_a_row_each_have_no_figure() {
         let rows = |classes: u32| {
             let values = (0..200).map(|i| (i * 7 % 31) as f32).collect();
-            Split {
+            Examples {
                 labels: Some((0..100).map(|row| row % classes).collect()),
-                ..Split::of(100, Values::Floats(values))
+                ..Examples::of(100, Values::Floats(values))
             }
         };
         let device = DeviceOptions { device: wgvae_engine::exec::DeviceChoice::Cpu, ..DeviceOptions::default() };

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use wgvae_data::{Cell, Column, Columns, Provenance, Split};
+use wgvae_data::{Cell, Column, Columns, Examples, Provenance};
 
 /// Deviations that are as far apart as two different words.
 const FAR: f64 = 4.0;
@@ -37,7 +37,7 @@ impl<'a> Records<'a> {
     }
 
     /// Of rows as a model takes them.
-    pub fn of_split(columns: &'a Columns, split: &Split) -> Self {
+    pub fn of_split(columns: &'a Columns, split: &Examples) -> Self {
         let values = |rows: Range<usize>| Cow::Owned(split.numbers(rows, columns.width()));
         Self::of_values(columns, split.rows, values, Provenance::Kept)
     }

@@ -17,7 +17,7 @@ use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
 use speed::Speed;
-use wgvae_data::{Columns, Dataset, Shape, Split};
+use wgvae_data::{Columns, Dataset, Examples, Shape};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::exec::{Device, Executor};
 use wgvae_engine::kernels::batch::{half_bits, row_of};
@@ -58,7 +58,7 @@ pub struct Trainer {
     /// Streams the training rows, if the device holds only those of the next steps.
     streamed: Option<Streamed>,
     /// The test rows, if the device holds only some of them.
-    test: Option<Split>,
+    test: Option<Examples>,
     /// The rows that some parameters start as.
     first_rows: Vec<f32>,
     progress: Progress,
@@ -74,7 +74,7 @@ pub struct Trainer {
 
 /// Streams training rows to the device: a ring of two halves, one for each submit in flight.
 struct Streamed {
-    rows: Split,
+    rows: Examples,
     /// Steps whose rows fit in one half.
     steps: usize,
     /// The free half.
@@ -103,7 +103,7 @@ impl Trainer {
         let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
         let first_rows = first_rows(&vae.program.params, &data.train, width, config.train.seed);
         let intervals = data.columns.filter(|_| vae.intervals);
-        let mut hold = |rows: TensorId, classes: Option<TensorId>, split: &Split| -> Result<(), GpuError> {
+        let mut hold = |rows: TensorId, classes: Option<TensorId>, split: &Examples| -> Result<(), GpuError> {
             match &intervals {
                 None => executor.write_words(rows, &split.words(width))?,
                 columns => executor.write_words(rows, &split.words_with(0..split.rows, width, columns.as_ref()))?,

@@ -22,7 +22,7 @@ pub use quantiles::normal_quantile;
 pub use relations::Relation;
 
 use super::table::Dialect;
-use super::{Split, Table, Unseen, Values};
+use super::{Examples, Table, Unseen, Values};
 use crate::{MISSING, is_missing};
 
 /// What a raw cell holds in place of a word that a model does not know, or of a word where numbers are.
@@ -123,14 +123,14 @@ impl Columns {
 
     /// Rows of cells `(N, C)` as numbers in the table's own units, NaN where one is missing, as values. What a model has not seen is
     /// marked in the split.
-    pub fn rows(&self, cells: &[f32]) -> Result<Split, String> {
+    pub fn rows(&self, cells: &[f32]) -> Result<Examples, String> {
         let count = self.len().max(1);
         let raw = |(place, cell): (usize, &f32)| (f64::from(*cell) - self.all[place % count].offset) as f32;
         let cells: Vec<f32> = cells.iter().enumerate().map(raw).collect();
         if cells.iter().any(|cell| cell.is_nan()) && !self.gaps {
             return Err("some values are missing, and the model was trained on rows without missing values".into());
         }
-        let mut split = Split::of(cells.len() / count, Values::Floats(cells));
+        let mut split = Examples::of(cells.len() / count, Values::Floats(cells));
         self.encode(&vec![false; self.len()], &mut split);
         Ok(split)
     }
@@ -138,7 +138,7 @@ impl Columns {
     /// Turns the raw cells of rows `(N, C)` into values `(N, D)`, and notes what a model has not seen. In some columns, cells are places
     /// of words; in the others numbers, less the column's offset. Missing ones get the middle of their column, where a model knows no
     /// missing values.
-    pub(super) fn encode(&self, are_places: &[bool], split: &mut Split) {
+    pub(super) fn encode(&self, are_places: &[bool], split: &mut Examples) {
         let Values::Floats(cells) = &mut split.values else { return };
         let (count, spans, width) = (self.len(), self.spans(), self.width());
         // The codes of numbers that stand for words.
@@ -310,7 +310,7 @@ impl Columns {
     }
 
     /// Of each of the first `most` columns in turn, something of all its cells in some splits.
-    pub fn by_column<T>(&self, splits: &[&Split], most: usize, of: impl Fn(usize, &[Cell]) -> T) -> Vec<T> {
+    pub fn by_column<T>(&self, splits: &[&Examples], most: usize, of: impl Fn(usize, &[Cell]) -> T) -> Vec<T> {
         let mut made = Vec::new();
         let width = self.width().max(1);
         for (column, span) in self.spans().into_iter().enumerate().take(most) {

@@ -30,7 +30,7 @@ fn columns_get_mean_0_and_deviation_1_and_back() {
     assert_eq!(columns.all[1].mean, 3000.5);
     assert_eq!((columns.all[2].deviation, columns.all[2].decimals), (1.0, Some(1)));
     assert_eq!(columns.constant(&table), ["c"]);
-    let mut split = Split::of(3, Values::Floats(table.clone()));
+    let mut split = Examples::of(3, Values::Floats(table.clone()));
     columns.encode(&[false; 3], &mut split);
     let scaled = split.numbers(0..3, 3);
     for column in 0..2 {
@@ -72,7 +72,7 @@ fn every_kind_of_cell_comes_back_as_it_was() {
     assert_eq!(kinds, [Kind::Positive, Kind::Count, Kind::Quantile, Kind::YesNo, Kind::Category, Kind::Category]);
     assert_eq!((columns.width(), columns.spans()[4].clone(), columns.spans()[5].clone()), (11, 4..7, 7..11));
     assert_eq!(columns.all[5].words, ["1", "2", "3", "4"]);
-    let mut split = Split::of(200, Values::Floats(cells.clone()));
+    let mut split = Examples::of(200, Values::Floats(cells.clone()));
     columns.encode(&[false, false, false, true, true, false], &mut split);
     assert!(split.unseen.is_empty(), "{:?}", split.unseen);
     let values = split.numbers(0..200, 11);
@@ -168,7 +168,7 @@ fn intervals_are_as_wide_as_digits_and_shared_values_leave_open() {
     let mut raw = raw(&["a", "b", "c"], vec![None, None, Some(vec!["x", "y", "z"])]);
     raw.all[1].asked = Some(Kind::Quantile);
     let (columns, _) = measured(raw, &cells).unwrap();
-    let mut split = Split::of(600, Values::Floats(cells));
+    let mut split = Examples::of(600, Values::Floats(cells));
     columns.encode(&[false, false, true], &mut split);
     let values = split.numbers(0..2, 5);
     let halves = columns.beside(&values);
@@ -213,7 +213,7 @@ fn what_is_drawn_and_filled_keeps_relations() {
     columns.relations = columns.relations_in([&cells, &[]]);
     let said: Vec<String> = columns.relations.iter().map(|relation| relation.said(&columns.all)).collect();
     assert_eq!(said, ["all = a + b", "land follows from town"]);
-    let mut split = Split::of(1, Values::Floats(vec![3.0, 4.0, 60.0, 5.0, 0.0]));
+    let mut split = Examples::of(1, Values::Floats(vec![3.0, 4.0, 60.0, 5.0, 0.0]));
     columns.encode(&[false, false, false, true, true], &mut split);
     let width = columns.width();
     let values = split.numbers(0..1, width);
@@ -250,7 +250,7 @@ fn a_number_that_words_follow_from_goes_to_the_nearest_with_these_words() {
     let (mut columns, _) = measured(raw(&["day", "weekday"], vec![None, Some(days)]), &cells).unwrap();
     columns.relations = columns.relations_in([&cells, &[]]);
     assert_eq!(columns.relations.len(), 1);
-    let mut split = Split::of(2, Values::Floats(vec![100.0, 4.0, 3.0, 3.0]));
+    let mut split = Examples::of(2, Values::Floats(vec![100.0, 4.0, 3.0, 3.0]));
     columns.encode(&[false, true], &mut split);
     let numbers = |cells: Vec<Cell>| columns.numbers_of(&cells);
     // The hundredth day is a `c`; two days later is an `e`.
@@ -304,7 +304,7 @@ fn what_is_new_is_noted_and_goes_on() {
     let row = |i: usize| [20.0 + i as f32, 1.0 + i as f32, i as f32, (i % 3) as f32, (i % 3) as f32];
     let cells: Vec<f32> = (0..60).flat_map(row).collect();
     let (columns, _) = measured(raw, &cells).unwrap();
-    let mut split = Split::of(
+    let mut split = Examples::of(
         4,
         Values::Floats(
             [

@@ -61,7 +61,7 @@ fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw,
 #[cfg(test)]
 mod tests {
     use crate::is_missing;
-    use crate::{Cell, Columns, Dataset, Kind, Missing, Options, Origins, Provenance, Split, rows};
+    use crate::{Cell, Columns, Dataset, Examples, Kind, Missing, Options, Origins, Provenance, rows};
 
     fn load(text: impl AsRef<[u8]>, change: impl Fn(&mut Options)) -> Result<Dataset, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -140,7 +140,7 @@ mod tests {
             "3 of 6 rows were left out because values are missing, first on line 3 (b 2, the label 1)"
         );
         let origins =
-            |split: &Split| (0..split.rows).filter_map(|row| split.origins.as_ref()?.of(row)).collect::<Vec<_>>();
+            |split: &Examples| (0..split.rows).filter_map(|row| split.origins.as_ref()?.of(row)).collect::<Vec<_>>();
         let origins = [origins(&data.train), origins(&data.test)].concat();
         assert!(origins.contains(&"line 5".to_string()), "{origins:?}");
         let error = load(text, |o| (drop(o), o.strict = true).1).unwrap_err();

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::columns::UNKNOWN;
 use super::super::error::{Unit, list, shown};
 use super::super::raw::{Raw, RawColumn, RawColumns, Request};
-use super::super::{DataError, Missing, Origins, Shape, Split, Unseen, Values};
+use super::super::{DataError, Examples, Missing, Origins, Shape, Unseen, Values};
 use super::content::Content;
 use super::labels::Labels;
 use super::layout::Chosen;
@@ -273,11 +273,11 @@ impl<'a> Reader<'a> {
                 list(&counts)
             ));
         }
-        let mut split = Split {
+        let mut split = Examples {
             origins: Some(Origins::Numbered(unit, self.numbers)),
             labels: labels.as_ref().map(|labels| labels.classes.clone()),
             unseen: self.unseen,
-            ..Split::of(rows, Values::Floats(self.values))
+            ..Examples::of(rows, Values::Floats(self.values))
         };
         split.retain(&usable);
         let classes = labels.map(|labels| labels.names).unwrap_or_default();
