@@ -2,16 +2,16 @@
 //! dimensions are from independent and from the prior. Each draw is compared with every row, not with those of a batch.
 
 use serde::Serialize;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::{Executor, OpenDevice};
+use wgvae_engine::graph::{Graph, Lowering};
+use wgvae_engine::plan::{LOGVAR_RANGE, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
 
 use super::evaluation::mean;
 use super::importance::Weights;
 use super::{Codes, Prior, RunError, draws};
 use crate::model::aggregate;
 use crate::train::DeviceOptions;
-use wgvae_engine::exec::gpu::GpuOptions;
-use wgvae_engine::exec::{Executor, OpenDevice};
-use wgvae_engine::graph::{Graph, Lowering};
-use wgvae_engine::plan::{LOGVAR_RANGE, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
 
 /// Densities that are computed at a time.
 const DENSITIES: usize = 1 << 21;

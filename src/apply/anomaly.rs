@@ -1,10 +1,11 @@
 //! How unusual rows are to a model: their scores, where these lie among those of training rows, and what they owe to each
 //! column of a table or region of an image.
 
-use super::joined::Joined;
-use super::{Run, RunError, TrainedModel, statistics, units};
 use wgvae_data::{Cell, Columns, Examples, Kind, Provenance, Shape, Unseen};
 use wgvae_engine::plan::is_missing;
+
+use super::joined::Joined;
+use super::{Run, RunError, TrainedModel, statistics, units};
 
 /// Regions of an image along each side.
 const REGIONS: usize = 4;

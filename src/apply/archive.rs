@@ -2,12 +2,12 @@
 
 use std::io::{Cursor, Read, Write};
 
+use wgvae_engine::exec::catch_panic;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::RunError;
 use crate::train::{Files, MAX_WEIGHTS};
-use wgvae_engine::exec::catch_panic;
 
 /// How many times their size the bytes of a run may unpack to, if another program has packed them.
 const MAX_PACKED: u64 = 1000;

@@ -5,16 +5,16 @@ use std::ops::Range;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Exp1, Gamma, Open01, Poisson, StandardNormal, StudentT};
-
-use super::RunError;
-use super::draws::chosen;
-use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
 use wgvae_data::normal_quantile;
 use wgvae_engine::exec::oracle;
 use wgvae_engine::plan::{
     ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, Loss, MIN_LOG_SIGMA, ParamTable,
     is_missing,
 };
+
+use super::RunError;
+use super::draws::chosen;
+use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
 
 /// The stream of the seed that draws come from.
 const DRAWS: u64 = 0x6472_6177;

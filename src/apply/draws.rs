@@ -2,11 +2,11 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-
-use super::{Codes, RunError};
 use wgvae_data::{Examples, Values};
 use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
+
+use super::{Codes, RunError};
 
 /// The generator of one purpose, on the host.
 pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {

@@ -4,14 +4,14 @@ use std::f64::consts::LN_2;
 use std::ops::Range;
 
 use serde::Serialize;
+use wgvae_data::{Column, Columns, Examples, Kind};
+use wgvae_engine::kernels::batch::Binarise;
 
 use super::statistics::{kl_per_dimension, mean_variances};
 use super::{Codes, Prior, Run, Score};
 use crate::config::ModelConfig;
 use crate::model::{Likelihood, Objective};
 use crate::train::are_active;
-use wgvae_data::{Column, Columns, Examples, Kind};
-use wgvae_engine::kernels::batch::Binarise;
 
 /// Figures of a model on some rows, in nats per row unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]

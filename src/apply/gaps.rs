@@ -2,11 +2,11 @@
 
 use rand::RngExt;
 use rayon::prelude::*;
+use wgvae_data::{Columns, Examples};
+use wgvae_engine::plan::{MISSING, is_missing};
 
 use super::draws::rng;
 use super::{RunError, TrainedModel};
-use wgvae_data::{Columns, Examples};
-use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Training rows whose gaps are taken over, at most.
 const MAX_ROWS: usize = 4096;

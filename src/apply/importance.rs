@@ -5,15 +5,15 @@
 use std::time::Instant;
 
 use serde::Serialize;
+use wgvae_data::Examples;
+use wgvae_engine::kernels::batch::Binarise;
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::plan::StepScalars;
 
 use super::evaluation::{bits_per_dimension, mean};
 use super::{Run, RunError, TrainedModel, draws};
 use crate::model::Likelihood;
 use crate::train::next_steps_per_submit;
-use wgvae_data::Examples;
-use wgvae_engine::kernels::batch::Binarise;
-use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::plan::StepScalars;
 
 /// Weights, of the draws of a row for instance: `exp(most)` times their sum, and that of their squares.
 #[derive(Debug, Clone, Copy, PartialEq)]

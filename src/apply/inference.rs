@@ -4,11 +4,11 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
+use wgvae_engine::exec::gpu::GpuError;
+use wgvae_engine::plan::StepScalars;
 
 use super::{Codes, Prior, RunError, TrainedModel, draws};
 use crate::model::{Apply, Inference, Labels};
-use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::StepScalars;
 
 /// Codes that are started from.
 const STARTS: usize = 4;

@@ -6,7 +6,6 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-
 use wgvae_data::{Column, Columns, Examples};
 use wgvae_engine::plan::{MISSING, is_missing};
 

@@ -1,8 +1,5 @@
 //! A run's model on a device.
 
-use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, draws, units};
-use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
-use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
 use wgvae_data::{Columns, Description, Examples, Provenance, Table, Values, list};
 use wgvae_engine::exec::Executor;
 use wgvae_engine::exec::gpu::GpuError;
@@ -11,6 +8,10 @@ use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::log_sum_exp::NOTHING;
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{ParamTable, StepScalars};
+
+use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, draws, units};
+use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
+use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;

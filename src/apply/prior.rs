@@ -1,9 +1,10 @@
 //! The prior of a trained model: densities of codes, and draws.
 
-use super::draws;
 use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::LOGVAR_RANGE;
+
+use super::draws;
 
 /// A mixture of normals with equal weights; the standard normal has one part.
 #[derive(Debug, Clone, PartialEq)]

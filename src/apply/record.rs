@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use wgvae_engine::exec::Device;
 
 use super::{Run, RunError};
 use crate::train::{
     Diagnosis, EpochReport, Files, MAX_LINE, MAX_RECORD, METRICS, MetricsLine, RECORD, StepReport, Summary,
 };
-use wgvae_engine::exec::Device;
 
 /// A run's `run.json`.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,12 +1,13 @@
 //! Restoring rows: the codes that explain what is seen of them, and what the decoder shows of these codes where nothing is seen,
 //! or weighed against what is seen with noise.
 
+use wgvae_data::{Column, Columns, Examples, Kind, Origins, Shape, Table};
+use wgvae_engine::plan::{ColumnKind, MISSING, is_missing};
+
 use super::inference::{self, Descent, Draws, Observed};
 use super::{Run, RunError, TrainedModel, draws, units};
 use crate::model::{Likelihood, Seen};
 use crate::train::{DeviceEvent, DeviceOptions};
-use wgvae_data::{Column, Columns, Examples, Kind, Origins, Shape, Table};
-use wgvae_engine::plan::{ColumnKind, MISSING, is_missing};
 
 /// The damage of rows.
 #[derive(Debug, Clone, Copy, PartialEq)]

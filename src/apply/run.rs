@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use wgvae_data::{Columns, DataError, Description, Examples, Options, Provenance, Rows, Table, list};
+use wgvae_engine::exec::DeviceError;
+use wgvae_engine::exec::gpu::GpuError;
+use wgvae_engine::plan::PlanError;
+
 use super::archive;
 use crate::config::{Config, ConfigError, MAX_BYTES};
 use crate::model::Objective;
@@ -9,10 +14,6 @@ use crate::train::{
     CODES, CONFIG, Checkpoint, DATA, EVALUATION, FileRecord, Files, Identity, LoadError, MAX_DATA, METRICS, MODEL,
     PAGE, RECORD, checkpoints,
 };
-use wgvae_data::{Columns, DataError, Description, Examples, Options, Provenance, Rows, Table, list};
-use wgvae_engine::exec::DeviceError;
-use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::PlanError;
 
 /// Why a run could not be read back or applied.
 #[derive(Debug, thiserror::Error)]

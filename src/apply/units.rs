@@ -1,9 +1,10 @@
 //! What is shown of rows, in the units of their table: of a number whose logarithm or score the decoder shows, the mean is not that of
 //! the logarithm or score.
 
-use super::{DecoderOutput, Distribution, Parameters, Run, TrainedModel};
 use wgvae_data::{Cell, Column, Kind};
 use wgvae_engine::plan::{ColumnKind, is_missing};
+
+use super::{DecoderOutput, Distribution, Parameters, Run, TrainedModel};
 
 /// Equal shares of a distribution, over whose middles a mean is taken.
 const SHARES: usize = 25;

@@ -4,15 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, Usual};
+use wgvae::apply::{Run, RunError, statistics};
+use wgvae::run::png;
+use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
 
 use super::encode::with_names;
 use super::run_args::{RowsArgs, RunArgs, place_in, told};
 use super::sample::of_class;
 use super::sheet::{Sheet, names_of, picture, put};
-use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, Usual};
-use wgvae::apply::{Run, RunError, statistics};
-use wgvae::run::png;
-use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use wgvae::apply::{Run, RunError, draws, statistics};
+use wgvae_data::{Rows, Shape, write};
 
 use super::drawn::Drawn;
 use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
 use super::sheet::{FileFormat, Sheet, extension, is_folder, levels, make_folder_of, write_labels_beside};
-use wgvae::apply::{Run, RunError, draws, statistics};
-use wgvae_data::{Rows, Shape, write};
 
 /// Formats of the new examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

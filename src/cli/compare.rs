@@ -4,15 +4,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-
-use super::run_args::{as_stdout, told};
-use super::sheet::put;
 use wgvae::apply::record::{Metrics, Record};
 use wgvae::apply::{Run, RunError, test_loss};
 use wgvae::report::compare::{RunMetrics, comparison};
 use wgvae::report::page::Headline;
 use wgvae::report::with_error;
 use wgvae::run;
+
+use super::run_args::{as_stdout, told};
+use super::sheet::put;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

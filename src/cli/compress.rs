@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wgvae::apply::compress::{self, Alphabet};
 
 use super::run_args::{RowsArgs, RunArgs, counting, place_in, told};
 use super::sheet::put;
-use wgvae::apply::compress::{self, Alphabet};
 
 #[derive(Debug, clap::Args)]
 // What the processor computes is the same on many machines.

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-
-use super::data_args::SourceArgs;
-use super::data_export;
 use wgvae::report;
 use wgvae_data::{Cell, DataError, Dataset, Examples, Form, Kind, Shape, Values, list, shown, write};
 use wgvae_engine::plan::is_missing;
+
+use super::data_args::SourceArgs;
+use super::data_export;
 
 /// Images in the preview.
 const PREVIEW: usize = 100;

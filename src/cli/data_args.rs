@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use toml::Value;
+use wgvae_data::{Channels, DataError, Dataset, Fit, ImageSize, Missing, NamedKind, Options};
 
 use super::stdin;
-use wgvae_data::{Channels, DataError, Dataset, Fit, ImageSize, Missing, NamedKind, Options};
 
 /// Which rows of a source are taken, and as what.
 #[derive(Debug, Clone, Default, clap::Args)]

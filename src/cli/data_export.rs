@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::data_args::SourceArgs;
-use super::sheet::{as_text, cell_as_text};
 use wgvae_data::write::{self, Block};
 use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Shape, Values};
 use wgvae_engine::plan::is_missing;
+
+use super::data_args::SourceArgs;
+use super::sheet::{as_text, cell_as_text};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run_args::RunArgs;
-use super::sheet::{Sheet, extension, picture, write_rows};
 use wgvae::apply::compress::RoundedCodes;
 use wgvae::apply::{Run, RunError};
+
+use super::run_args::RunArgs;
+use super::sheet::{Sheet, extension, picture, write_rows};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -3,12 +3,13 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::run_args::{RunArgs, counting, place_in};
-use super::sheet::{Sheet, extension, is_folder, make_folder_of};
 use wgvae::apply::compress::{self, File, Unpacked};
 use wgvae::apply::{Run, RunError};
 use wgvae_data::disk;
 use wgvae_data::{Examples, Provenance, Shape, Values, write};
+
+use super::run_args::{RunArgs, counting, place_in};
+use super::sheet::{Sheet, extension, is_folder, make_folder_of};
 
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("device", |device| device.default_value("cpu")))]

@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-
 use wgvae::apply::restore::{Damage, Restorer};
 use wgvae::apply::{Run, TrainedModel};
 use wgvae::config::Config;

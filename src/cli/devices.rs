@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use serde::Serialize;
-
 use wgvae_engine::exec::cpu::Cpu;
 use wgvae_engine::exec::gpu;
 use wgvae_engine::exec::{Device, adapter_hint};

@@ -5,8 +5,6 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-
-use super::Verdict;
 use wgvae::config::{Config, PRESETS};
 use wgvae::model::check_model;
 use wgvae::model::{DataSpec, Extent, TrainSpec};
@@ -14,6 +12,8 @@ use wgvae_engine::conformance::cases;
 use wgvae_engine::conformance::{self, CaseError};
 use wgvae_engine::exec::gpu::{GpuOptions, Needs};
 use wgvae_engine::exec::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
+
+use super::Verdict;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

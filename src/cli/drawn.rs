@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::encode::known_columns;
-use super::run_args::{DrawArgs, own_data};
-use super::sheet::Sheet;
 use wgvae::apply::quality::closeness::{Closeness, Distances};
 use wgvae::apply::quality::records::Records;
 use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, gaps};
 use wgvae_data::{Dataset, Identifier};
+
+use super::encode::known_columns;
+use super::run_args::{DrawArgs, own_data};
+use super::sheet::Sheet;
 
 /// What is known of rows that were drawn.
 pub struct Drawn<'a> {

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run_args::{RowsArgs, RunArgs, place_in};
-use super::sheet::{Sheet, put, write_labels_beside};
 use wgvae::apply::compress::{MAX_BITS, RoundedCodes};
 use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws};
 use wgvae_data::{Column, Examples, Identifier, Rows};
 use wgvae_engine::plan::is_missing;
+
+use super::run_args::{RowsArgs, RunArgs, place_in};
+use super::sheet::{Sheet, put, write_labels_beside};
 
 /// The parts of a code that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -4,10 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-
-use super::quality;
-use super::run_args::{RowsArgs, RunArgs, counting, own_data, place_in, told};
-use super::sheet::put;
 use wgvae::apply::importance::{self, MeanLikelihood, Sampled};
 use wgvae::apply::mixture;
 use wgvae::apply::quality::Quality;
@@ -16,6 +12,10 @@ use wgvae::apply::{Aggregate, Evaluation, FactorScores, Run, RunError, TrainedMo
 use wgvae::model::Objective;
 use wgvae::train::{EVALUATION, PAGE, is_training};
 use wgvae_data::{Examples, Rows};
+
+use super::quality;
+use super::run_args::{RowsArgs, RunArgs, counting, own_data, place_in, told};
+use super::sheet::put;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -5,14 +5,14 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
-
-use super::run_args::{RowsArgs, RunArgs, told};
-use super::sheet::{Sheet, write_rows};
-use super::stdin;
 use wgvae::apply::factors::{self, Sweep};
 use wgvae::apply::{FactorScores, Run, statistics};
 use wgvae::report;
 use wgvae_data::{Options, Provenance, Shape};
+
+use super::run_args::{RowsArgs, RunArgs, told};
+use super::sheet::{Sheet, write_rows};
+use super::stdin;
 
 /// Rows that a sweep starts from, the one that is shown among them.
 const STARTS: usize = 16;

@@ -2,9 +2,9 @@
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use toml::{Table, Value};
+use wgvae::config::Config;
 
 use super::Cli;
-use wgvae::config::Config;
 
 /// What an option is about. Options that are in none of the groups are those of the command itself.
 const GROUPS: [(&str, &[&str]); 7] = [

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use wgvae::apply::{RunError, draws};
+
 use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::{Sheet, picture, write_rows};
-use wgvae::apply::{RunError, draws};
 
 /// The path between two codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use serde::Serialize;
-
-use super::device_args::{DeviceArgs, shown};
-use super::model_args::ModelArgs;
 use wgvae::config::{Config, ConfigError};
 use wgvae::model::{Plan, Vae};
 use wgvae_engine::exec::{self, OpenDevice};
 use wgvae_engine::plan::Op;
 use wgvae_engine::wgsl::{self, Capabilities, GemmVariant, Target, TuningTable};
+
+use super::device_args::{DeviceArgs, shown};
+use super::model_args::ModelArgs;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use toml::{Table, Value};
-
-use super::data_args::{self, DataArgs, name_of, one_of};
-use super::stdin;
 use wgvae::config::{BetaSchedule, Config, Optimizer, PriorKind, Schedule};
 use wgvae::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 use wgvae_data::{DataError, Dataset};
 use wgvae_engine::plan::{Activation, Binarise};
+
+use super::data_args::{self, DataArgs, name_of, one_of};
+use super::stdin;
 
 /// Widths separated by commas, or `none`.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use serde::Serialize;
-
-use super::model_args::ModelArgs;
 use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae_engine::plan::{Access, FuseRule, Op, Program, StepPlan};
+
+use super::model_args::ModelArgs;
 
 /// The rules, for the end of the help text.
 fn rules() -> String {

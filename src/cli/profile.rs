@@ -4,9 +4,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-
-use super::device_args::DeviceArgs;
-use super::model_args::ModelArgs;
 use wgvae::config::{Config, ConfigError};
 use wgvae::model::{DataSpec, Plan, Vae};
 use wgvae::train::{SUBMIT_TIME, Trainer};
@@ -14,6 +11,9 @@ use wgvae_engine::exec::gpu::{GpuError, HostTime};
 use wgvae_engine::exec::profile::{Roofs, op_seconds, roofs};
 use wgvae_engine::exec::{Device, Executor, Selected};
 use wgvae_engine::plan::{Op, Program, StepPlan, StepScalars};
+
+use super::device_args::DeviceArgs;
+use super::model_args::ModelArgs;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

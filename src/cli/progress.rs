@@ -4,12 +4,12 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-
-use super::device_args;
-use super::signals::Phase;
 use wgvae::config::RowSpec;
 use wgvae::run::model_line;
 use wgvae::train::{DeviceEvent, EpochReport, Event, Start};
+
+use super::device_args;
+use super::signals::Phase;
 
 /// Seconds between plain progress lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);

@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use super::run_args::{RunArgs, counting, own_data};
 use wgvae::apply::quality::told_apart::ToldApart;
 use wgvae::apply::quality::{Comparison, Likeness, Quality, ROWS};
 use wgvae::apply::{Run, TrainedModel};
 use wgvae_data::Examples;
+
+use super::run_args::{RunArgs, counting, own_data};
 
 /// Compares samples of a run's model with at most `most` test rows, and shows how far it is.
 pub fn quality(

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::encode::with_names;
-use super::run_args::{RowsArgs, RunArgs};
-use super::sheet::{Sheet, write_rows};
 use wgvae::report;
 use wgvae::run::pictured;
 use wgvae_data::Shape;
+
+use super::encode::with_names;
+use super::run_args::{RowsArgs, RunArgs};
+use super::sheet::{Sheet, write_rows};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

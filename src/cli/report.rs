@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::run_args::{RowsArgs, RunArgs, place_in};
-use super::sheet::put;
 use wgvae::apply::mixture;
 use wgvae_data::{Examples, Values};
+
+use super::run_args::{RowsArgs, RunArgs, place_in};
+use super::sheet::put;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-use super::encode::with_names;
-use super::run_args::{RowsArgs, RunArgs, told};
-use super::sheet::{Sheet, names_of, write_rows};
 use wgvae::apply::restore::{Damage, Restored, Wanted, hidden};
 use wgvae::apply::{Run, RunError, draws};
 use wgvae::report;
 use wgvae_data::write;
 use wgvae_data::{Cell, Columns, Dialect, Examples, FileRows, Form, Origins, Provenance, Rows, Shape, TableColumn};
 use wgvae_engine::plan::{MISSING, is_missing};
+
+use super::encode::with_names;
+use super::run_args::{RowsArgs, RunArgs, told};
+use super::sheet::{Sheet, names_of, write_rows};
 
 /// The share of a table's cells that is hidden to measure how well they are restored.
 const HIDDEN: f64 = 0.2;

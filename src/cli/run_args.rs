@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use wgvae::apply::quality::closeness::Closeness;
+use wgvae::apply::{DecoderOutput, Mixture, Run, RunError, TrainedModel, mixture};
+use wgvae::train::is_training;
+use wgvae_data::disk::{System, Target, folder_of};
+use wgvae_data::{DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
 
 use super::data_args::{ChoiceArgs, with_bar};
 use super::device_args::AdapterArgs;
 use super::drawn;
 use super::sheet::Sheet;
 use super::stdin;
-use wgvae::apply::quality::closeness::Closeness;
-use wgvae::apply::{DecoderOutput, Mixture, Run, RunError, TrainedModel, mixture};
-use wgvae::train::is_training;
-use wgvae_data::disk::{System, Target, folder_of};
-use wgvae_data::{DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
 
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::drawn::Drawn;
-use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
-use super::sheet::{is_folder, levels, picture, write_rows};
 use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws, statistics};
 use wgvae::model::Labels;
 use wgvae_data::{Rows, Shape, list, write};
+
+use super::drawn::Drawn;
+use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
+use super::sheet::{is_folder, levels, picture, write_rows};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

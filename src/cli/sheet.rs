@@ -5,13 +5,14 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::run_args::place_in;
 use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, units};
 use wgvae::report;
 use wgvae::run::png;
 use wgvae_data::disk::Target;
 use wgvae_data::write::{self, Array, Block};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
+
+use super::run_args::place_in;
 
 /// Whether CSV is written for spreadsheets.
 static IS_SAFE: AtomicBool = AtomicBool::new(false);

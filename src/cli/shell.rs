@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::help;
 use wgvae::apply::RunError;
 use wgvae_data::disk;
+
+use super::help;
 
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::device_args::DeviceArgs;
-use super::model_args::ModelArgs;
-use super::progress::{Progress, Told};
-use super::signals;
 use wgvae::report::sparkline;
 use wgvae::run::{self, Place, Resume, RunOptions};
 use wgvae::train::{CheckpointInterval, Event, Summary};
 use wgvae_data::Dataset;
 use wgvae_data::quote::shell_quote;
+
+use super::device_args::DeviceArgs;
+use super::model_args::ModelArgs;
+use super::progress::{Progress, Told};
+use super::signals;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

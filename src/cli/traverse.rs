@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::run_args::{RowsArgs, RunArgs};
-use super::sheet::{Sheet, picture, write_rows};
 use wgvae::apply::record::Metrics;
 use wgvae::apply::{RunError, draws, statistics};
 use wgvae::report;
 use wgvae_data::Shape;
+
+use super::run_args::{RowsArgs, RunArgs};
+use super::sheet::{Sheet, picture, write_rows};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use toml::{Table, Value};
+use wgvae_data::disk;
 
 use super::{Config, ConfigError, MAX_BYTES, PRESETS};
-use wgvae_data::disk;
 
 /// Sets every key of `over` in `base`, section by section.
 fn overlay(base: &mut Table, over: Table) {

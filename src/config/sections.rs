@@ -1,12 +1,12 @@
 //! The sections of a configuration and their defaults.
 
 use serde::{Deserialize, Serialize};
-
-use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
 use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::wgsl::TuningTable;
+
+use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 
 /// How the learning rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

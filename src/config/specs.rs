@@ -1,14 +1,15 @@
 //! What a configuration means for the plan of a model.
 
+use wgvae_data::{Columns, Dataset, Description, Kind, Options, Shape};
+use wgvae_engine::kernels::batch::{self, Augment};
+use wgvae_engine::kernels::optimizer::Rule;
+use wgvae_engine::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
+
 use super::{Condition, Config, ConfigError, Optimizer, PriorKind};
 use crate::model::{
     DataSpec, Extent, Importance, Layer, Likelihood, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec,
     VaeSpec, stack,
 };
-use wgvae_data::{Columns, Dataset, Description, Kind, Options, Shape};
-use wgvae_engine::kernels::batch::{self, Augment};
-use wgvae_engine::kernels::optimizer::Rule;
-use wgvae_engine::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 impl From<Shape> for Extent {
     fn from(shape: Shape) -> Self {

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use toml::{Table, Value};
+use wgvae_data::{Columns, Dataset, Shape, Values, spread};
 
 use super::{Config, ConfigError};
-use wgvae_data::{Columns, Dataset, Shape, Values, spread};
 
 /// Steps of a run at least, where nobody says how long it is: 1,600 images for ten epochs would be 125.
 const MIN_STEPS: usize = 1500;

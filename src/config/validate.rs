@@ -1,10 +1,11 @@
 //! What is refused: values out of range, and values that contradict each other or the data.
 
+use wgvae_data::{Dataset, Kind, Shape};
+
 use super::sections::PRIOR_PARTS;
 use super::{
     Activation, BetaSchedule, Binarise, Config, ConfigError, Likelihood, Objective, Optimizer, PriorKind, Schedule,
 };
-use wgvae_data::{Dataset, Kind, Shape};
 
 /// Limit on steps, so that steps times rows fits in 64 bits with room to spare.
 const MAX_STEPS: u64 = 1 << 40;

@@ -1,8 +1,9 @@
 //! Layers: functions that add nodes to a graph. The tape adds the gradients.
 
-use super::layer::Extent;
 use wgvae_engine::graph::{Graph, Node};
 use wgvae_engine::plan::{Activation, Function, Init, Orientation, WeightLayout, Windows};
+
+use super::layer::Extent;
 
 /// The distribution of initial weights and biases in `torch.nn.Linear`.
 fn linear_init(inputs: usize) -> Init {

@@ -1,7 +1,6 @@
 //! Likelihoods: the distribution of the data given the decoder's output.
 
 use serde::{Deserialize, Serialize};
-
 use wgvae_engine::graph::{Graph, Node};
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Loss};
 

@@ -1,13 +1,14 @@
 //! The network of a [`VaeSpec`] as a graph: encoder, latent, decoder, losses.
 
+use wgvae_engine::graph::{Axis, Graph, Node};
+use wgvae_engine::kernels::softmax;
+use wgvae_engine::plan::{Activation, Function};
+
 use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied, kl_terms, reparameterise};
 use super::likelihood::Table;
 use super::prior;
 use super::spec::{Objective, VaeSpec};
-use wgvae_engine::graph::{Axis, Graph, Node};
-use wgvae_engine::kernels::softmax;
-use wgvae_engine::plan::{Activation, Function};
 
 /// Where the noise of the reparameterisation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

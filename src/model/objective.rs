@@ -1,10 +1,11 @@
 //! Objectives: what training minimises, as losses and their weights, and what a step reports of them.
 
+use wgvae_engine::graph::{Axis, Graph, Node, Scalar, gradients};
+use wgvae_engine::plan::{Activation, Function, Init};
+
 use super::network::Encoded;
 use super::spec::{Importance, Objective, Penalty, VaeSpec};
 use super::{layers, regulariser};
-use wgvae_engine::graph::{Axis, Graph, Node, Scalar, gradients};
-use wgvae_engine::plan::{Activation, Function, Init};
 
 /// What a batch loses.
 pub(super) struct Losses {

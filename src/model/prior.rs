@@ -1,10 +1,11 @@
 //! Priors: the distribution that codes are drawn to.
 
+use wgvae_engine::graph::{Axis, Graph, Node};
+use wgvae_engine::plan::{Function, Init, Orientation};
+
 use super::layers;
 use super::regulariser::aggregate;
 use super::spec::{Prior, VaeSpec};
-use wgvae_engine::graph::{Axis, Graph, Node};
-use wgvae_engine::plan::{Function, Init, Orientation};
 
 /// What the means of a mixture's parts start within: about where a standard normal is.
 const SPREAD: Init = Init::Uniform(1.732_050_8);

@@ -1,8 +1,9 @@
 //! What the codes of a batch cost together: total correlation, covariances, discrepancy from the prior.
 
-use super::spec::Regulariser;
 use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::plan::{Function, Orientation};
+
+use super::spec::Regulariser;
 
 /// An input that the host writes once.
 pub(super) struct Constant {

@@ -1,12 +1,12 @@
 //! The description of a model: plain data, validated by the configuration.
 
 use serde::{Deserialize, Serialize};
-
-use super::{Likelihood, SizedLayer};
 use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::{Augment, Binarise};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::plan::{ColumnKind, Init, ParamTable};
+
+use super::{Likelihood, SizedLayer};
 
 /// The objective that training minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

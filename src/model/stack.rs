@@ -1,8 +1,9 @@
 //! The encoder's and the decoder's layers with all of their sizes: the decoder that mirrors an encoder, and the layer that
 //! brings a decoder to the data.
 
-use super::layer::{Extent, Kernel, Layer, Operation, Padding, SizedLayer, SizedOperation};
 use wgvae_engine::plan::{Activation, Windows};
+
+use super::layer::{Extent, Kernel, Layer, Operation, Padding, SizedLayer, SizedOperation};
 
 /// Taps of a transposed convolution to the data, where no encoder says how many.
 const OUTPUT_KERNEL: usize = 3;

@@ -1,9 +1,9 @@
 //! Grids of images.
 
 use image::{DynamicImage, Rgb, RgbImage};
+use wgvae_data::is_missing;
 
 use super::letters;
-use wgvae_data::is_missing;
 
 /// Screen pixels per pixel of an image, and between images.
 const SCALE: usize = 2;

@@ -1,14 +1,15 @@
 //! A custom model on a device, trained step by step.
 
-use super::Error;
-use crate::model::{CustomModel, Definition};
-use crate::train::{DeviceOptions, initial_weights};
 use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::{Device, Executor, OpenDevice};
 use wgvae_engine::graph::Graph;
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{PlanId, StepScalars};
+
+use super::Error;
+use crate::model::{CustomModel, Definition};
+use crate::train::{DeviceOptions, initial_weights};
 
 /// A custom graph whose losses Adam minimises, compiled for a device; the seed gives the initial parameters.
 pub struct Custom {

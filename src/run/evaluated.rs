@@ -1,11 +1,11 @@
 //! What `wgvae eval` has found of a run, as pages show it.
 
 use serde_json::Value;
+use wgvae_engine::kernels::batch::Binarise;
 
 use crate::apply::Run;
 use crate::apply::evaluated::{self, Figures};
 use crate::report::page::{Best, Figure};
-use wgvae_engine::kernels::batch::Binarise;
 
 /// The distribution that a run's losses are in nats of.
 pub fn measure(run: &Run) -> String {

@@ -1,11 +1,12 @@
 //! What would fit where a model does not.
 
-use crate::config::{Config, RowSpec};
-use crate::model::Vae;
 use wgvae_data::{Dataset, ImageSize, Shape};
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::{GpuError, GpuExecutor};
 use wgvae_engine::plan::Program;
+
+use crate::config::{Config, RowSpec};
+use crate::model::Vae;
 
 /// What to change so that the model fits, by its own sum of memory; none if memory is not what is missing.
 pub(super) fn advice(error: &DeviceError, config: &Config, data: &Dataset) -> Option<String> {

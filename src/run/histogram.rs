@@ -1,7 +1,8 @@
 //! How the numbers of a column are counted in steps, for a picture of data and samples.
 
-use crate::report::page::Steps;
 use wgvae_data::{Column, Form};
+
+use crate::report::page::Steps;
 
 /// Steps of numbers; and of whole numbers, each of which has its own, at most.
 const STEPS: usize = 20;

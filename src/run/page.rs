@@ -1,5 +1,8 @@
 //! The contents of a run's page, from the run's folder and from its model applied to rows.
 
+use wgvae_data::quote::shell_quote;
+use wgvae_data::{Examples, Rows, Shape};
+
 use super::{evaluated, tables};
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{
@@ -13,8 +16,6 @@ use crate::report::page::{
 };
 use crate::report::{self, latent};
 use crate::train::{Diagnosis, advice};
-use wgvae_data::quote::shell_quote;
-use wgvae_data::{Examples, Rows, Shape};
 
 /// Largest number of rows in a scatter plot.
 const PLOTTED: usize = 2000;

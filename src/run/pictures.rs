@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use wgvae_data::Shape;
+use wgvae_data::disk;
+
 use crate::apply::Run;
 use crate::report;
 use crate::report::page::Picture;
 use crate::train::{Epoch, Place, TrainError, is_shown};
-use wgvae_data::Shape;
-use wgvae_data::disk;
 
 /// The most bytes of a picture that is put into a page.
 const MAX_BYTES: u64 = 256 << 20;

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::apply::RunError;
-use crate::apply::record::Record;
-use crate::config::Config;
-use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
 use wgvae_data::disk::{Disk, System};
 use wgvae_engine::exec::Device;
 use wgvae_engine::plan::ParamTable;
 
 use super::Error;
+use crate::apply::RunError;
+use crate::apply::record::Record;
+use crate::config::Config;
+use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
 
 /// A run to go on with. Its folder belongs to this process from here on.
 pub struct Resume {

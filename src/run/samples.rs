@@ -1,6 +1,9 @@
 //! What a run's page shows of samples of a table beside its data: how values are spread, how columns go together, how well the two are
 //! told apart, how close samples come to single rows, and some rows of both.
 
+use wgvae_data::{Cell, Columns, Examples, Provenance, spread};
+use wgvae_engine::plan::is_missing;
+
 use super::histogram::steps;
 use crate::apply::quality::associations::associations;
 use crate::apply::quality::closeness::{Closeness, Distances};
@@ -9,8 +12,6 @@ use crate::apply::quality::told_apart::ToldApart;
 use crate::apply::{Mixture, Run, RunError, TrainedModel, gaps};
 use crate::report::measured;
 use crate::report::page::{Beside, Marginal, Matrix, Notice, SampleRows, Samples, Shares};
-use wgvae_data::{Cell, Columns, Examples, Provenance, spread};
-use wgvae_engine::plan::is_missing;
 
 /// Samples that are drawn, at most and at least; and cells of samples, or of rows, as far as the least allows.
 const SAMPLES: usize = 2000;

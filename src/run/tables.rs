@@ -1,8 +1,9 @@
 //! What a run's page shows of a table's columns: their errors.
 
+use wgvae_data::{Examples, Provenance};
+
 use crate::apply::Run;
 use crate::report::page::Column;
-use wgvae_data::{Examples, Provenance};
 
 /// A table's columns with their errors, in their own units.
 pub fn columns(run: &Run, split: &Examples, shown: &[f32]) -> Vec<Column> {

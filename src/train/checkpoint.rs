@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use wgvae_data::disk::{self, Disk, NotRead};
+use wgvae_data::{Dataset, Examples, Values, shown};
+use wgvae_engine::exec::Device;
+use wgvae_engine::plan::ParamTable;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 use super::state::{Progress, State};
 use super::weights;
 use crate::config::Config;
-use wgvae_data::disk::{self, Disk, NotRead};
-use wgvae_data::{Dataset, Examples, Values, shown};
-use wgvae_engine::exec::Device;
-use wgvae_engine::plan::ParamTable;
 
 /// The most bytes of weights and moments that are read.
 pub const MAX_WEIGHTS: u64 = 16 << 30;

@@ -5,16 +5,17 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::device::{Chosen, DeviceEvent, DeviceOptions, FASTER, Tune};
-use super::tuning_cache::{Speeds, TuningCache};
-use crate::config::Config;
-use crate::model::{Plan, Vae};
 use wgvae_engine::exec::cpu::Cpu;
 use wgvae_engine::exec::gpu::{AdapterEntry, Gpu, GpuError, GpuExecutor, GpuOptions};
 use wgvae_engine::exec::profile::{launch_seconds, step_seconds};
 use wgvae_engine::exec::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 use wgvae_engine::wgsl::TuningTable;
+
+use super::device::{Chosen, DeviceEvent, DeviceOptions, FASTER, Tune};
+use super::tuning_cache::{Speeds, TuningCache};
+use crate::config::Config;
+use crate::model::{Plan, Vae};
 
 /// How many times as fast as it is expected a step on the adapter may turn out to be, when its kernels are tuned.
 const MAX_GAINED: f64 = 1.5;

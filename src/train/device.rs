@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-
-use super::tuning_cache::{Speeds, TuningCache};
-use crate::config::{Config, KernelsConfig};
-use crate::model::{Plan, Vae};
 use wgvae_engine::exec::gpu::tuner::{self, Tuning};
 use wgvae_engine::exec::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
 use wgvae_engine::exec::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::plan::Op;
 use wgvae_engine::wgsl::TuningTable;
+
+use super::tuning_cache::{Speeds, TuningCache};
+use crate::config::{Config, KernelsConfig};
+use crate::model::{Plan, Vae};
 
 /// When to measure which kernels are fastest on the adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
 use wgvae_engine::plan::{LOGVAR_RANGE, ParamTable};
 
 /// A latent dimension is active if the variance of its mean over the rows is above this (Burda et al., 2016) ...

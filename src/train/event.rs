@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-
-use super::{DeviceEvent, Diagnosis, Epoch};
-use crate::config::Config;
 use wgvae_data::Shape;
 use wgvae_engine::exec::Device;
 use wgvae_engine::plan::Totals;
+
+use super::{DeviceEvent, Diagnosis, Epoch};
+use crate::config::Config;
 
 /// Means over the steps since the last report.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

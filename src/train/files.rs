@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::checkpoint::FileRecord;
 use wgvae_data::disk::{self, Disk, Lines, NotRead};
+
+use super::checkpoint::FileRecord;
 
 type Contents = BTreeMap<String, Vec<u8>>;
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use wgvae_data::disk::{self, Disk, Lines, NotRead};
+use wgvae_engine::plan::ParamTable;
 
 use super::checkpoint::{Checkpoint, FORMAT, FileRecord, Origin};
 use super::files::Files;
@@ -17,8 +19,6 @@ use super::state::State;
 use super::store::{Store, line};
 use super::{MetricsLine, TrainError, weights};
 use crate::config::Config;
-use wgvae_data::disk::{self, Disk, Lines, NotRead};
-use wgvae_engine::plan::ParamTable;
 
 /// Names of the files and folders of a run.
 pub const RECORD: &str = "run.json";

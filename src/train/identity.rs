@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use wgvae_data::disk;
 
 use super::checkpoint::FileRecord;
 use super::files::Files;
 use super::folder::{CHECKPOINTS, IMAGES, LOCK, MAX_RECORD, RECORD};
 use crate::config::Config;
-use wgvae_data::disk;
 
 /// What a run's record says of the run and of its small files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

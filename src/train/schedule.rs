@@ -1,10 +1,11 @@
 //! The scalars of each step: a pure function of the configuration and the step's number.
 
+use wgvae_engine::kernels::rng::{Stream, key};
+use wgvae_engine::plan::StepScalars;
+
 use crate::config::{BetaSchedule, Config, Schedule};
 use crate::model::Objective;
 use crate::train::state::{Fork, Progress};
-use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::plan::StepScalars;
 
 /// Computes the scalars of any step of a run: its learning rate, KL weight, random keys and position in the data.
 #[derive(Debug, Clone)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use wgvae_engine::plan::{ParamTable, StepMetrics};
 
 use super::event::EpochReport;
 use super::weights::is_finite;
-use wgvae_engine::plan::{ParamTable, StepMetrics};
 
 /// Running means of steps.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]

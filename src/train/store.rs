@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
+use wgvae_data::disk::{self, System};
+use wgvae_engine::plan::ParamTable;
 
 use super::files::Files;
 use super::folder::{CONFIG, DATA, Description, METRICS, MODEL, RECORD, record_of, split, whole_lines};
@@ -11,8 +13,6 @@ use super::place::Place;
 use super::saving::Saving;
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
-use wgvae_data::disk::{self, System};
-use wgvae_engine::plan::ParamTable;
 
 /// Where a run is kept while it is trained.
 pub trait Store {

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-
 use wgvae_data::disk;
 use wgvae_engine::exec::gpu::adapter_name;
 use wgvae_engine::wgsl::{self, TuningTable};

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
-
-use super::{Files, MODEL, TrainError};
 use wgvae_data::Examples;
 use wgvae_data::disk::{self, Disk};
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{Init, Param, ParamTable, is_missing};
+
+use super::{Files, MODEL, TrainError};
 
 /// The arena of initial weights, which depends on the seed alone.
 pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {

@@ -1,9 +1,9 @@
 //! The file that compressed rows are in.
 
+use wgvae_data::Examples;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::apply::{RunError, TrainedModel, draws};
-use wgvae_data::Examples;
 
 /// What a file begins with: its format.
 const FORMAT: &[u8; 4] = b"wgz2";

@@ -17,17 +17,17 @@ pub use spool::Unpacked;
 
 use std::path::Path;
 
-use masses::{Bit, Grid, Level, Normal, Shape, Uniform, Weighted, cost};
-use spool::Spool;
-use stack::Stack;
-
-use super::distribution::scale_of_level;
-use super::{Codes, DecoderOutput, Parameters, Prior, Run, RunError, TrainedModel, draws};
-use crate::model::Likelihood;
 use wgvae_data::{Examples, Values};
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::rng::{Stream, key, threefry2x32};
 use wgvae_engine::plan::LOGVAR_RANGE;
+
+use super::distribution::scale_of_level;
+use super::{Codes, DecoderOutput, Parameters, Prior, Run, RunError, TrainedModel, draws};
+use crate::model::Likelihood;
+use masses::{Bit, Grid, Level, Normal, Shape, Uniform, Weighted, cost};
+use spool::Spool;
+use stack::Stack;
 
 /// Bits of the place of a latent. A draw takes about so many from the stack, which gives back all but what the encoder knows.
 const PLACE_BITS: u32 = 13;

@@ -6,11 +6,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use wgvae_data::Examples;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Alphabet, Batch, rows_of};
 use crate::apply::RunError;
-use wgvae_data::Examples;
 
 /// Bytes that are read at a time.
 const AT_ONCE: usize = 1 << 22;

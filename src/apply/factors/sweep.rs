@@ -1,9 +1,10 @@
 //! What a model does as one factor after the other goes through its values and the others stay.
 
+use wgvae_data::{Examples, Factors, Options, Rows};
+
 use super::expect;
 use crate::apply::statistics::mean_variances;
 use crate::apply::{Codes, Run, RunError};
-use wgvae_data::{Examples, Factors, Options, Rows};
 
 /// Rows in which one factor after the other goes through its values, from each of several rows on.
 #[derive(Debug, Clone)]

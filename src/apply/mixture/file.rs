@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use wgvae_data::disk::Disk;
 
 use super::Mixture;
 use crate::apply::RunError;
 use crate::train::{CODES, Files, MODEL};
-use wgvae_data::disk::Disk;
 
 /// More parts than any mixture has.
 const MAX_PARTS: u64 = 1024;

@@ -9,17 +9,17 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::{Executor, OpenDevice};
+use wgvae_engine::graph::{Axis, Graph};
+use wgvae_engine::kernels::softmax;
+use wgvae_engine::plan::{Function, Init, Orientation, PlanId, StepScalars};
 
 use super::Mixture;
 use super::normal::{Code, Form, Normal};
 use crate::apply::{Codes, RunError};
 use crate::model::{CustomModel, Definition};
 use crate::train::DeviceOptions;
-use wgvae_engine::exec::gpu::GpuOptions;
-use wgvae_engine::exec::{Executor, OpenDevice};
-use wgvae_engine::graph::{Axis, Graph};
-use wgvae_engine::kernels::softmax;
-use wgvae_engine::plan::{Function, Init, Orientation, PlanId, StepScalars};
 
 /// Parts that are tried, as long as more explain the rows that were held out better.
 const PARTS: [usize; 4] = [1, 8, 32, 128];

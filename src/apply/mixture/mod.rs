@@ -7,13 +7,14 @@ mod file;
 mod fit;
 mod normal;
 
-use super::{Codes, Run, RunError, TrainedModel, draws};
-use crate::config::Config;
-use crate::train::{DeviceOptions, StepSchedule};
 use wgvae_data::disk::Disk;
 use wgvae_data::{Examples, Values};
 use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
+
+use super::{Codes, Run, RunError, TrainedModel, draws};
+use crate::config::Config;
+use crate::train::{DeviceOptions, StepSchedule};
 
 /// The most rows that a mixture is fitted to, and the most bytes of them.
 pub const MAX_ROWS: usize = 30_000;

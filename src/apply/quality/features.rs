@@ -4,11 +4,6 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-
-use crate::apply::RunError;
-use crate::model::layers::{activate, conv, dense};
-use crate::model::{CustomModel, Definition, InitScheme, Labels};
-use crate::train::{DeviceOptions, initial_weights};
 use wgvae_data::{Examples, Shape, Values};
 use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::{Executor, OpenDevice};
@@ -16,6 +11,11 @@ use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::{Activation, Function, PlanId, StepScalars, Windows, is_missing};
+
+use crate::apply::RunError;
+use crate::model::layers::{activate, conv, dense};
+use crate::model::{CustomModel, Definition, InitScheme, Labels};
+use crate::train::{DeviceOptions, initial_weights};
 
 /// Features of a row.
 pub const FEATURES: usize = 64;

@@ -10,6 +10,8 @@ pub mod records;
 pub mod told_apart;
 
 use serde::Serialize;
+use wgvae_data::{Dataset, Examples, Provenance, Shape, Values};
+use wgvae_engine::plan::{MISSING, is_missing};
 
 use super::{Mixture, Run, RunError, TrainedModel};
 use crate::train::DeviceOptions;
@@ -18,8 +20,6 @@ use frechet::Normal;
 use neighbours::{NEAREST, Spheres};
 use records::Records;
 use told_apart::ToldApart;
-use wgvae_data::{Dataset, Examples, Provenance, Shape, Values};
-use wgvae_engine::plan::{MISSING, is_missing};
 
 /// Rows of each kind that are compared, if nothing else is said.
 pub const ROWS: usize = 5000;

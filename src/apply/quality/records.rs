@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use wgvae_data::{Cell, Column, Columns, Examples, Provenance};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Deviations that are as far apart as two different words.
 const FAR: f64 = 4.0;

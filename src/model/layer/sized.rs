@@ -1,7 +1,8 @@
 //! Layers whose sizes are known: what each makes of what comes in.
 
-use super::{Extent, Kernel, LARGEST, Layer, Operation, Padding};
 use wgvae_engine::plan::{Activation, Windows};
+
+use super::{Extent, Kernel, LARGEST, Layer, Operation, Padding};
 
 /// A layer whose sizes are known.
 #[derive(Debug, Clone, Copy, PartialEq)]

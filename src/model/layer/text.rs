@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Extent, Kernel, LARGEST, Layer, Operation, Padding};
 use wgvae_engine::plan::Activation;
+
+use super::{Extent, Kernel, LARGEST, Layer, Operation, Padding};
 
 const GRAMMAR: &str = "write a layer as `dense 128`, `dense 7x7x64`, `conv 32 k3 s2` or `conv-t 32 k3 s2`, with k for the \
                        kernel, s for the stride, p for the padding or `same`, op for the output padding of conv-t; as `pool 2`, \

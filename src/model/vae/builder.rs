@@ -1,10 +1,5 @@
 //! What the plans of a model have in common: its tensors, and where nodes lie in them.
 
-use super::{Inference, Labels, Seen, Vae};
-use crate::model::likelihood::Table;
-use crate::model::network::{self, Draws, Inputs, Noise};
-use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
-use crate::model::{objective, regulariser};
 use wgvae_engine::graph::{Graph, Lowering, Node};
 use wgvae_engine::kernels::optimizer::Arenas;
 use wgvae_engine::kernels::{batch, reduce, softmax};
@@ -12,6 +7,12 @@ use wgvae_engine::plan::{
     METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan, TensorId,
     TensorTable,
 };
+
+use super::{Inference, Labels, Seen, Vae};
+use crate::model::likelihood::Table;
+use crate::model::network::{self, Draws, Inputs, Noise};
+use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
+use crate::model::{objective, regulariser};
 
 /// What the plans have in common.
 pub(super) struct Builder<'a> {

@@ -3,10 +3,11 @@
 mod builder;
 mod plans;
 
+use wgvae_engine::plan::{PlanError, PlanId, Program, TensorId};
+
 use super::network::{Draws, Noise};
 use super::spec::{DataSpec, Regulariser, TrainSpec, VaeSpec};
 use builder::Builder;
-use wgvae_engine::plan::{PlanError, PlanId, Program, TensorId};
 
 /// A plan of a [`Vae`], by its index in the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,9 @@
 //! The plans one by one.
 
+use wgvae_engine::graph::{Axis, Graph, Node, gradients};
+use wgvae_engine::kernels::{batch, log_sum_exp, optimizer, reduce};
+use wgvae_engine::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
+
 use super::builder::Builder;
 use super::{Inference, Labels, Seen};
 use crate::model::likelihood::Table;
@@ -7,9 +11,6 @@ use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
 use crate::model::{layers, prior};
-use wgvae_engine::graph::{Axis, Graph, Node, gradients};
-use wgvae_engine::kernels::{batch, log_sum_exp, optimizer, reduce};
-use wgvae_engine::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
 
 /// The name of the plan that computes the parts of the prior.
 pub(super) const PRIOR: &str = "prior";

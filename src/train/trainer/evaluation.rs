@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use wgvae_data::Shape;
+use wgvae_engine::exec::gpu::GpuError;
+use wgvae_engine::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
+
 use super::Trainer;
 use crate::config::PriorKind;
 use crate::model::{Labels, Plan};
@@ -9,9 +13,6 @@ use crate::train::TrainError;
 use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dimension, variances};
 use crate::train::event::EpochReport;
 use crate::train::state::Mean;
-use wgvae_data::Shape;
-use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
 
 impl Trainer {
     /// Makes the device hold test rows from `first` on; returns how many it holds.

@@ -7,6 +7,12 @@ mod speed;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use wgvae_data::{Columns, Dataset, Examples, Shape};
+use wgvae_engine::exec::gpu::GpuError;
+use wgvae_engine::exec::{Device, Executor};
+use wgvae_engine::kernels::batch::{half_bits, row_of};
+use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
+
 use crate::config::Config;
 use crate::model::{Plan, Vae};
 use crate::train::advice::{advice, is_collapsed};
@@ -17,11 +23,6 @@ use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
 use speed::Speed;
-use wgvae_data::{Columns, Dataset, Examples, Shape};
-use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::exec::{Device, Executor};
-use wgvae_engine::kernels::batch::{half_bits, row_of};
-use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
 
 pub use evaluation::Epoch;
 
