@@ -61,6 +61,9 @@ use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::PlanError;
 
+/// Exit code of a command that was interrupted.
+pub const INTERRUPTED: i32 = 130;
+
 /// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.
 #[derive(Debug, Parser)]
 #[command(name = "wgvae", version, about, after_help = EXAMPLES)]

@@ -7,9 +7,6 @@ use std::time::Duration;
 /// How long a run may take to stop in order.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Exit code of a command that was interrupted.
-pub const INTERRUPTED: i32 = 130;
-
 /// Whether there is something to save: steps are being trained.
 #[derive(Debug, Clone, Default)]
 pub struct Phase(Arc<AtomicBool>);
@@ -29,7 +26,7 @@ impl Phase {
 /// Ends the process as one that was interrupted.
 fn end() -> ! {
     super::stdin::forget();
-    std::process::exit(INTERRUPTED)
+    std::process::exit(super::INTERRUPTED)
 }
 
 /// A file that grows over the limit of its size (`ulimit -f`) is an error like a full disk, not the end of the process.

@@ -9,6 +9,32 @@ use wgvae_data::disk::{self, Disk, Lines, NotRead};
 
 use super::checkpoint::FileRecord;
 
+/// Names of the files and folders of a run.
+pub const RECORD: &str = "run.json";
+/// The configuration.
+pub const CONFIG: &str = "config.toml";
+/// The description of the data.
+pub const DATA: &str = "data.json";
+/// The measurements.
+pub const METRICS: &str = "metrics.jsonl";
+/// The weights with the smallest test loss.
+pub const MODEL: &str = "model.safetensors";
+/// The mixture that is fitted to codes.
+pub const CODES: &str = "codes.safetensors";
+/// The figures of the last evaluation.
+pub const EVALUATION: &str = "eval.json";
+/// The most bytes of the record.
+pub const MAX_RECORD: u64 = 8 << 20;
+/// The most bytes of the description of the data.
+pub const MAX_DATA: u64 = 1 << 30;
+/// The most bytes of a line of measurements.
+pub const MAX_LINE: u64 = 4 << 20;
+/// The run's page.
+pub const PAGE: &str = "report.html";
+pub(super) const LOCK: &str = "lock";
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+pub(super) const IMAGES: &str = "images";
+
 type Contents = BTreeMap<String, Vec<u8>>;
 
 /// The files of a run, by their names.

@@ -7,44 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use wgvae_data::disk::{self, Disk, Lines, NotRead};
+use wgvae_data::disk::{self, Disk, NotRead};
 use wgvae_engine::plan::ParamTable;
 
-use super::checkpoint::{Checkpoint, FORMAT, FileRecord, Origin};
-use super::files::Files;
-use super::identity::{Content, Identity, content};
+use super::checkpoint::{Checkpoint, FORMAT, Origin};
+use super::files::{
+    CHECKPOINTS, CODES, CONFIG, DATA, EVALUATION, Files, IMAGES, LOCK, MAX_DATA, MAX_RECORD, METRICS, MODEL, PAGE,
+    RECORD,
+};
+use super::identity::{Content, Description, Identity, content, record_of};
+use super::lines::{line, lines_until, split, whole_lines};
 use super::place::{Place, is_same};
 use super::saving::Saving;
 use super::state::State;
-use super::store::{Store, line};
+use super::store::Store;
 use super::{MetricsLine, TrainError, weights};
-use crate::config::Config;
 
-/// Names of the files and folders of a run.
-pub const RECORD: &str = "run.json";
-/// The configuration.
-pub const CONFIG: &str = "config.toml";
-/// The description of the data.
-pub const DATA: &str = "data.json";
-/// The measurements.
-pub const METRICS: &str = "metrics.jsonl";
-/// The weights with the smallest test loss.
-pub const MODEL: &str = "model.safetensors";
-/// The mixture that is fitted to codes.
-pub const CODES: &str = "codes.safetensors";
-/// The figures of the last evaluation.
-pub const EVALUATION: &str = "eval.json";
-/// The most bytes of the record.
-pub const MAX_RECORD: u64 = 8 << 20;
-/// The most bytes of the description of the data.
-pub const MAX_DATA: u64 = 1 << 30;
-/// The most bytes of a line of measurements.
-pub const MAX_LINE: u64 = 4 << 20;
-/// The run's page.
-pub const PAGE: &str = "report.html";
-pub(super) const LOCK: &str = "lock";
-pub(super) const CHECKPOINTS: &str = "checkpoints";
-pub(super) const IMAGES: &str = "images";
 /// What is drawn from a run, and left to a new run that replaces it.
 const DRAWN: [&str; 3] = [CODES, PAGE, EVALUATION];
 
@@ -92,19 +70,6 @@ pub fn is_training(folder: &Path) -> bool {
     lock.is_ok_and(|(file, _)| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// The small files of a run, which are written before its first step.
-#[derive(Debug, Clone, Default)]
-pub struct Description {
-    /// `run.json`, without the run's identity.
-    pub record: serde_json::Map<String, serde_json::Value>,
-    /// The configuration.
-    pub configuration: Config,
-    /// `config.toml`
-    pub config: String,
-    /// `data.json`
-    pub data: String,
-}
-
 /// The folder of a run that this process trains.
 pub struct RunFolder {
     place: Arc<Place>,
@@ -125,24 +90,6 @@ enum Metrics {
     /// Kept until the run that is replaced is gone.
     Pending(Vec<u8>),
     File(BufWriter<File>),
-}
-
-/// A run's `run.json`.
-pub(super) fn record_of(run: &str, description: &Description) -> Result<String, serde_json::Error> {
-    let identity = Identity {
-        wgvae: env!("CARGO_PKG_VERSION").into(),
-        format: FORMAT,
-        run: run.to_string(),
-        configuration: description.configuration.clone(),
-        config: FileRecord::of(description.config.as_bytes()),
-        data: FileRecord::of(description.data.as_bytes()),
-    };
-    let mut record = match serde_json::to_value(identity)? {
-        serde_json::Value::Object(identity) => identity,
-        _ => Default::default(),
-    };
-    record.extend(description.record.clone());
-    serde_json::to_string_pretty(&record)
 }
 
 impl RunFolder {
@@ -514,64 +461,6 @@ impl Drop for RunFolder {
                 // Only empty folders can be removed like this.
                 let _ = fs::remove_dir(folder);
             }
-        }
-    }
-}
-
-/// The lines of a folder's `metrics.jsonl` up to a step, and of so many epochs at most: one that was cut short goes on and is told of
-/// when it ends. A torn line and what is behind it are left out.
-pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
-    let path = folder.join(METRICS);
-    let unread = |error: NotRead| failed(&path)(error.into());
-    let lines = match Lines::open(&path, MAX_LINE) {
-        Err(NotRead::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        lines => lines.map_err(unread)?,
-    };
-    // A line that cannot be read is as one that is torn.
-    Ok(whole_lines(lines.map_while(Result::ok), step, epochs))
-}
-
-/// The lines of a text, with their ends.
-pub(super) fn split(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec)
-}
-
-pub(super) fn whole_lines(lines: impl Iterator<Item = Vec<u8>>, step: u64, epochs: usize) -> Vec<u8> {
-    let mut kept = Vec::new();
-    for line in lines {
-        let is_before = match serde_json::from_slice(&line) {
-            _ if !line.ends_with(b"\n") => break,
-            Ok(MetricsLine::Step(report)) => report.step <= step,
-            Ok(MetricsLine::Epoch(report)) => report.step <= step && report.epoch <= epochs,
-            Ok(MetricsLine::Diagnosis(diagnosis)) => diagnosis.step <= step && diagnosis.epoch <= epochs,
-            Ok(MetricsLine::Rollback(rollback)) => rollback.step <= step,
-            Ok(MetricsLine::Done(_)) => false,
-            Err(_) => break,
-        };
-        if is_before {
-            kept.extend(line);
-        }
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn torn_lines_and_lines_of_later_steps_go() {
-        let line = |step: u64| {
-            format!(
-                "{{\"event\":\"step\",\"step\":{step},\"epoch\":1.0,\"loss\":1.5,\"recon\":1.0,\"kl\":0.5,\"lr\":0.1,\"beta\":1.0}}\n"
-            )
-        };
-        let whole = [line(50), line(100), line(150)].concat();
-        let kept = [line(50), line(100)];
-        for cut in 0..=whole.len() {
-            let lines = whole[..cut].matches('\n').count().min(2);
-            let found = whole_lines(split(&whole.as_bytes()[..cut]), 100, 1);
-            assert_eq!(String::from_utf8(found).unwrap(), kept[..lines].concat(), "{cut}");
         }
     }
 }

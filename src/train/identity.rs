@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use wgvae_data::disk;
 
-use super::checkpoint::FileRecord;
+use super::checkpoint::{FORMAT, FileRecord};
 use super::files::Files;
-use super::folder::{CHECKPOINTS, IMAGES, LOCK, MAX_RECORD, RECORD};
+use super::files::{CHECKPOINTS, IMAGES, LOCK, MAX_RECORD, RECORD};
 use crate::config::Config;
 
 /// What a run's record says of the run and of its small files.
@@ -43,6 +43,37 @@ impl Identity {
         // The run's number becomes a part of names of files.
         disk::is_drawn(&identity.run).then_some(identity)
     }
+}
+
+/// The small files of a run, which are written before its first step.
+#[derive(Debug, Clone, Default)]
+pub struct Description {
+    /// `run.json`, without the run's identity.
+    pub record: serde_json::Map<String, serde_json::Value>,
+    /// The configuration.
+    pub configuration: Config,
+    /// `config.toml`
+    pub config: String,
+    /// `data.json`
+    pub data: String,
+}
+
+/// A run's `run.json`.
+pub(super) fn record_of(run: &str, description: &Description) -> Result<String, serde_json::Error> {
+    let identity = Identity {
+        wgvae: env!("CARGO_PKG_VERSION").into(),
+        format: FORMAT,
+        run: run.to_string(),
+        configuration: description.configuration.clone(),
+        config: FileRecord::of(description.config.as_bytes()),
+        data: FileRecord::of(description.data.as_bytes()),
+    };
+    let mut record = match serde_json::to_value(identity)? {
+        serde_json::Value::Object(identity) => identity,
+        _ => Default::default(),
+    };
+    record.extend(description.record.clone());
+    serde_json::to_string_pretty(&record)
 }
 
 /// What a folder holds.

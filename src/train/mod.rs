@@ -9,6 +9,7 @@ mod event;
 mod files;
 mod folder;
 mod identity;
+mod lines;
 mod place;
 mod saving;
 mod schedule;
@@ -23,12 +24,10 @@ pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Orig
 pub use device::{Chosen, DeviceEvent, DeviceOptions, Opened, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
-pub use files::Files;
-pub use folder::{
-    CODES, CONFIG, DATA, Description, EVALUATION, MAX_DATA, MAX_LINE, MAX_RECORD, METRICS, MODEL, PAGE, RECORD,
-    RunFolder, checkpoints, is_training, lines_until,
-};
-pub use identity::Identity;
+pub use files::{CODES, CONFIG, DATA, EVALUATION, Files, MAX_DATA, MAX_LINE, MAX_RECORD, METRICS, MODEL, PAGE, RECORD};
+pub use folder::{RunFolder, checkpoints, is_training};
+pub use identity::{Description, Identity};
+pub use lines::lines_until;
 pub use place::Place;
 pub use saving::{CheckpointInterval, Saving};
 pub use schedule::StepSchedule;

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
 use wgvae_data::disk::{self, System};
 use wgvae_engine::plan::ParamTable;
 
 use super::files::Files;
-use super::folder::{CONFIG, DATA, Description, METRICS, MODEL, RECORD, record_of, split, whole_lines};
+use super::files::{CONFIG, DATA, METRICS, MODEL, RECORD};
+use super::identity::{Description, record_of};
+use super::lines::{line, split, whole_lines};
 use super::place::Place;
 use super::saving::Saving;
 use super::state::State;
@@ -78,14 +79,6 @@ impl RunInMemory {
         let failed = |e: std::io::Error| TrainError::Write { path: name.into(), reason: e.to_string() };
         self.files.write(&System, name, content).map_err(failed)
     }
-}
-
-/// A measurement as a line of `metrics.jsonl`.
-pub(super) fn line(event: &impl Serialize) -> Result<Vec<u8>, TrainError> {
-    let failed = |e: serde_json::Error| TrainError::Write { path: METRICS.into(), reason: e.to_string() };
-    let mut line = serde_json::to_vec(event).map_err(failed)?;
-    line.push(b'\n');
-    Ok(line)
 }
 
 impl Store for RunInMemory {

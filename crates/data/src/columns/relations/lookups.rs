@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Relation;
-use super::search::{Found, Numbers};
+use super::found::{Found, Numbers};
 
 /// Different values up to which a column may be one that others follow from, and one that follows.
 const MAX_KEYS: usize = 1024;

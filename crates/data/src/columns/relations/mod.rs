@@ -1,6 +1,7 @@
 //! Relations between columns that hold in every row of a table: a total that is the sum of its parts, an amount that is a price times a
 //! quantity, a department that follows from its number. They are found when the table is read, and kept in what is drawn and filled.
 
+mod found;
 mod lookups;
 mod search;
 mod sums;

@@ -1,59 +1,14 @@
 //! The columns that relations are looked for in, and the order in which they follow from each other.
 
 use super::super::{Column, Columns};
-use super::{Relation, lookups, sums};
+use super::Relation;
+use super::found::{Found, Numbers};
+use super::{lookups, sums};
 
 /// Rows without which nothing is concluded.
 const ENOUGH: usize = 50;
 /// Columns up to which relations are looked for: of wider tables it would take longer than training.
 const MAX_COLUMNS: usize = 64;
-
-/// A table's cells as numbers, column by column; NaN where one is missing.
-pub(super) struct Numbers<'a> {
-    pub columns: &'a [Column],
-    pub of: Vec<Vec<f64>>,
-    /// How many different values each column has.
-    pub distinct: Vec<usize>,
-}
-
-/// What follows from what, so that nothing follows from itself.
-#[derive(Default)]
-pub(super) struct Found {
-    pub relations: Vec<Relation>,
-}
-
-impl Found {
-    /// Whether a column follows from others.
-    pub fn follows(&self, column: usize) -> bool {
-        self.relations.iter().any(|relation| relation.column() == column)
-    }
-
-    /// Whether a column is another one, or follows from it.
-    pub fn depends(&self, column: usize, on: usize) -> bool {
-        column == on
-            || self
-                .relations
-                .iter()
-                .filter(|relation| relation.column() == column)
-                .any(|relation| relation.from().into_iter().any(|from| self.depends(from, on)))
-    }
-
-    /// Whether a column may follow from some.
-    pub fn may_follow(&self, column: usize, from: impl IntoIterator<Item = usize>) -> bool {
-        !self.follows(column) && !from.into_iter().any(|from| self.depends(from, column))
-    }
-
-    /// Those that others follow from come first.
-    fn in_order(mut self) -> Vec<Relation> {
-        let mut ordered: Vec<Relation> = Vec::with_capacity(self.relations.len());
-        while !self.relations.is_empty() {
-            let waits = |relation: &Relation| relation.from().into_iter().any(|from| self.follows(from));
-            let Some(next) = self.relations.iter().position(|relation| !waits(relation)) else { break };
-            ordered.push(self.relations.remove(next));
-        }
-        ordered
-    }
-}
 
 impl Columns {
     /// The relations that hold in all rows of raw cells `(N, C)` of two parts of a table, of words their places.

@@ -1,6 +1,6 @@
 //! Numbers that are sums of others, their products and ratios, or their logarithms.
 
-use super::search::{Found, Numbers};
+use super::found::{Found, Numbers};
 use super::{Relation, Term};
 
 /// Rows that factors are computed from; all rows are checked.

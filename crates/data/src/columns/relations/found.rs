@@ -1,0 +1,51 @@
+//! What relations are looked for in, and those that were found.
+
+use super::super::Column;
+use super::Relation;
+
+/// A table's cells as numbers, column by column; NaN where one is missing.
+pub(super) struct Numbers<'a> {
+    pub columns: &'a [Column],
+    pub of: Vec<Vec<f64>>,
+    /// How many different values each column has.
+    pub distinct: Vec<usize>,
+}
+
+/// What follows from what, so that nothing follows from itself.
+#[derive(Default)]
+pub(super) struct Found {
+    pub relations: Vec<Relation>,
+}
+
+impl Found {
+    /// Whether a column follows from others.
+    pub fn follows(&self, column: usize) -> bool {
+        self.relations.iter().any(|relation| relation.column() == column)
+    }
+
+    /// Whether a column is another one, or follows from it.
+    pub fn depends(&self, column: usize, on: usize) -> bool {
+        column == on
+            || self
+                .relations
+                .iter()
+                .filter(|relation| relation.column() == column)
+                .any(|relation| relation.from().into_iter().any(|from| self.depends(from, on)))
+    }
+
+    /// Whether a column may follow from some.
+    pub fn may_follow(&self, column: usize, from: impl IntoIterator<Item = usize>) -> bool {
+        !self.follows(column) && !from.into_iter().any(|from| self.depends(from, column))
+    }
+
+    /// Those that others follow from come first.
+    pub fn in_order(mut self) -> Vec<Relation> {
+        let mut ordered: Vec<Relation> = Vec::with_capacity(self.relations.len());
+        while !self.relations.is_empty() {
+            let waits = |relation: &Relation| relation.from().into_iter().any(|from| self.follows(from));
+            let Some(next) = self.relations.iter().position(|relation| !waits(relation)) else { break };
+            ordered.push(self.relations.remove(next));
+        }
+        ordered
+    }
+}
