@@ -216,7 +216,7 @@ pub const FAULTS: &[Fault] = &[
     ("pool.rs", "pool/", "«tap % w.kernel[1]»", "tap % w.kernel[0] + tap % 2"),
     ("pool.rs", "pool/", "- «w.padding[1] as i32»;", "0"),
     ("pool.rs", "pool/", "*value *= «factor»", "1.0"),
-    ("pool.rs", "pool/", "if «self.pool.way == Pass::Forward» {", "self.pool.way == Pass::Backward"),
+    ("pool.rs", "pool/", "if «self.pool.pass == Pass::Forward» {", "self.pool.pass == Pass::Backward"),
     // the yardsticks
     ("roof.rs", "roof/copy", "copy_from_slice(«at.memory.floats(source.part(some))»)", "&at.memory.floats(source)[..some.len()]"),
     ("roof.rs", "roof/multiply_add", "«simd.mul_add_f32s(high[i], scale, shift)»", "simd.mul_add_f32s(high[i], scale, scale)"),
