@@ -100,7 +100,8 @@ fn a_long_run_does_not_grow() {
         samples.push(in_use());
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    training.join().unwrap().unwrap();
+    let finished = training.join().unwrap().unwrap();
+    assert_eq!(finished.summary.steps, 40_000);
     let lowest = |from: f64, to: f64| {
         let at = |share: f64| (samples.len() as f64 * share) as usize;
         *samples[at(from)..at(to)].iter().min().unwrap()
