@@ -8,12 +8,12 @@ use super::{DataError, Dataset, Examples, Kind, NamedKind, Options, Origins, Sha
 /// A builder of a [`Dataset`] from rows in memory.
 ///
 /// ```
-/// use wgvae::InMemory;
+/// use wgvae_data::InMemory;
 ///
 /// let levels: Vec<u8> = (0..100 * 8 * 8).map(|i| (i % 256) as u8).collect();
 /// let data = InMemory::images("ramps", [8, 8, 1], levels).test_share(0.2).dataset()?;
 /// assert_eq!((data.train.rows, data.test.rows), (80, 20));
-/// # Ok::<(), wgvae::DataError>(())
+/// # Ok::<(), wgvae_data::DataError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct InMemory {

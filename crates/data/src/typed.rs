@@ -5,7 +5,7 @@ use super::Cell;
 /// A table in memory: columns of numbers, words or truth values, each with a name and a cell for each row. Cells may be missing.
 ///
 /// ```
-/// use wgvae::data::{Cell, Table};
+/// use wgvae_data::{Cell, Table};
 ///
 /// let table = Table::new()
 ///     .with("age", [43.0, f64::NAN])
