@@ -1,5 +1,5 @@
 //! Pointwise functions: their names, signatures and gradient rules. Their formulas are in `shaders/` (WGSL) and
-//! `src/oracle/` (Rust).
+//! `exec/oracle/` (Rust).
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Function, Pointwise, Windows};
 
-/// A shader file and its host side: the same stem in `shaders/`, `src/kernels/` and `src/oracle/`.
+/// A shader file and its host side: the same stem in `shaders/`, `kernels/` and `exec/oracle/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     /// Activations and their slopes.
