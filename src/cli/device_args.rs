@@ -7,12 +7,11 @@ use wgvae::apply::restore::{Damage, Restorer};
 use wgvae::apply::{Run, TrainedModel};
 use wgvae::config::Config;
 use wgvae::model::Vae;
-use wgvae::train::Speeds;
-use wgvae::train::{DeviceEvent, DeviceOptions, Opened};
+use wgvae::train::{DeviceEvent, DeviceOptions, Opened, Speeds, Tune};
 use wgvae_data::Examples;
 use wgvae_engine::exec::{DeviceChoice, DeviceError, Selected, adapter_hint};
 
-pub use wgvae::train::Tune;
+use super::data_args::one_of;
 
 #[derive(Debug, clap::Args)]
 pub struct AdapterArgs {
@@ -32,7 +31,7 @@ pub struct DeviceArgs {
     #[arg(long, value_name = "MIB", env = "WGVAE_RESIDENT", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub resident: Option<u64>,
     /// When to measure which kernels are fastest on this adapter
-    #[arg(long, default_value = "on", env = "WGVAE_TUNE", value_name = "WHEN")]
+    #[arg(long, default_value = "on", env = "WGVAE_TUNE", value_name = "WHEN", value_parser = one_of(&Tune::ALL, Tune::described))]
     pub tune: Tune,
 }
 

@@ -91,24 +91,24 @@ pub struct ModelArgs {
     #[arg(long, value_parser = one_of(&Activation::ALL, |a| [a.name(), a.formula()]))]
     latent_activation: Option<Activation>,
     /// Distribution of the data given the decoder's output
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Likelihood::ALL, Likelihood::described))]
     likelihood: Option<Likelihood>,
     /// Standard deviation of the likelihood gaussian; where a scale that is learned starts
     #[arg(long, value_name = "X")]
     sigma: Option<f64>,
     /// elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what the codes of a batch cost; iwae: the
     /// importance-weighted bound; ae: a plain autoencoder
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Objective::ALL, Objective::described))]
     objective: Option<Objective>,
     /// What codes are drawn to: the standard normal, a mixture of normals that are learned, or one of what the encoder makes of rows
     /// that are learned (VampPrior)
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&PriorKind::ALL, PriorKind::described))]
     prior: Option<PriorKind>,
     /// Parts of the prior, for --prior mixture and vamp
     #[arg(long, value_name = "N")]
     prior_parts: Option<usize>,
     /// class: a conditional VAE, whose encoder and decoder are told each row's class
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Condition::ALL, Condition::described))]
     condition: Option<Condition>,
     /// Weight of the KL term
     #[arg(long, value_name = "X")]
@@ -117,7 +117,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "EPOCHS")]
     beta_warmup_epochs: Option<f64>,
     /// How beta rises; cyclical: anew in each of --beta-cycles cycles
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&BetaSchedule::ALL, BetaSchedule::described))]
     beta_schedule: Option<BetaSchedule>,
     /// Cycles of the run, for --beta-schedule cyclical
     #[arg(long, value_name = "N")]
@@ -165,7 +165,7 @@ pub struct ModelArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     tied: Option<bool>,
     /// How weights and biases start
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&InitScheme::ALL, InitScheme::described))]
     init: Option<InitScheme>,
     /// Passes over the training data
     #[arg(long, value_name = "N", conflicts_with = "steps")]
@@ -181,13 +181,13 @@ pub struct ModelArgs {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// The optimiser
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Optimizer::ALL, Optimizer::described))]
     optimizer: Option<Optimizer>,
     /// Learning rate
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
     /// How the learning rate changes
-    #[arg(long)]
+    #[arg(long, value_parser = one_of(&Schedule::ALL, Schedule::described))]
     schedule: Option<Schedule>,
     /// Steps over which the learning rate rises from 0
     #[arg(long, value_name = "STEPS")]

@@ -6,47 +6,41 @@ use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::wgsl::TuningTable;
 
-use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
+use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective, described};
 
-/// How the learning rate changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// It stays constant.
-    Constant,
-    /// It falls to 0 along half a cosine.
-    Cosine,
-    /// It is multiplied by `lr_gamma` every `lr_step_epochs` epochs.
-    Step,
+described! {
+    /// How the learning rate changes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Schedule {
+        Constant = "constant": "It stays constant",
+        Cosine = "cosine": "It falls to 0 along half a cosine",
+        Step = "step": "It is multiplied by `lr_gamma` every `lr_step_epochs` epochs",
+    }
 }
 
-/// How beta changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum BetaSchedule {
-    /// It rises in a line over `beta_warmup_epochs`.
-    #[default]
-    Linear,
-    /// It rises along a sigmoid over `beta_warmup_epochs`.
-    Sigmoid,
-    /// It rises in a line over the first half of each of `beta_cycles` cycles and stays for the second.
-    Cyclical,
+described! {
+    /// How beta changes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum BetaSchedule {
+        #[default]
+        Linear = "linear": "It rises in a line over `beta_warmup_epochs`",
+        Sigmoid = "sigmoid": "It rises along a sigmoid over `beta_warmup_epochs`",
+        Cyclical = "cyclical": "It rises in a line over the first half of each of `beta_cycles` cycles and stays for the second",
+    }
 }
 
-/// The distribution that codes are drawn to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum PriorKind {
-    /// The standard normal.
-    #[default]
-    Standard,
-    /// A mixture of `prior_parts` normals that are learned.
-    Mixture,
-    /// A mixture of what the encoder makes of `prior_parts` rows that are learned (VampPrior).
-    Vamp,
+described! {
+    /// The distribution that codes are drawn to.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum PriorKind {
+        #[default]
+        Standard = "standard": "The standard normal",
+        Mixture = "mixture": "A mixture of `prior_parts` normals that are learned",
+        Vamp = "vamp": "A mixture of what the encoder makes of `prior_parts` rows that are learned (VampPrior)",
+    }
 }
 
 impl PriorKind {
@@ -62,17 +56,15 @@ fn is_usual(parts: &usize) -> bool {
     *parts == PRIOR_PARTS
 }
 
-/// The optimisers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
-    /// Stochastic gradient descent.
-    Sgd,
-    /// Adam.
-    Adam,
-    /// Adam with decoupled weight decay.
-    Adamw,
+described! {
+    /// The optimisers.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Optimizer {
+        Sgd = "sgd": "Stochastic gradient descent",
+        Adam = "adam": "Adam",
+        Adamw = "adamw": "Adam with decoupled weight decay",
+    }
 }
 
 /// `[data]`

@@ -4,48 +4,27 @@ use serde::{Deserialize, Serialize};
 use wgvae_engine::graph::{Graph, Node};
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Loss};
 
-/// The distribution of the data given the decoder's output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Likelihood {
-    /// Cross-entropy on logits, for levels in [0, 1].
-    Bernoulli,
-    /// Normal with a fixed sigma.
-    Gaussian,
-    /// Squared error: normal with sigma = sqrt(1/2), without its constant.
-    Mse,
-    /// Normal with one sigma, which is learned.
-    GaussianLearned,
-    /// Laplace with one scale, which is learned: the absolute error.
-    Laplace,
-    /// Student's t with one scale and one number of degrees of freedom, which are learned.
-    StudentT,
-    /// Each level of 256 logistic, with a scale that the decoder says of each.
-    Logistic,
-    /// Each column of a table by its kind, numbers logistic with a scale that the decoder says of each.
-    Columns,
-    /// Columns of counts, each negative binomial with a number of failures that is learned.
-    NegativeBinomial,
-    /// The same, or an extra zero, whose probability the decoder says of each.
-    ZeroInflated,
+use super::described;
+
+described! {
+    /// The distribution of the data given the decoder's output.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Likelihood {
+        Bernoulli = "bernoulli": "Cross-entropy on logits, for levels in [0, 1]",
+        Gaussian = "gaussian": "Normal with a fixed sigma",
+        Mse = "mse": "Squared error: normal with sigma = sqrt(1/2), without its constant",
+        GaussianLearned = "gaussian-learned": "Normal with one sigma, which is learned",
+        Laplace = "laplace": "Laplace with one scale, which is learned: the absolute error",
+        StudentT = "student-t": "Student's t with one scale and one number of degrees of freedom, which are learned",
+        Logistic = "logistic": "Each level of 256 logistic, with a scale that the decoder says of each",
+        Columns = "columns": "Each column of a table by its kind, numbers logistic with a scale that the decoder says of each",
+        NegativeBinomial = "negative-binomial": "Columns of counts, each negative binomial with a number of failures that is learned",
+        ZeroInflated = "zero-inflated": "Columns of counts, each negative binomial or an extra zero, whose probability the decoder says of each",
+    }
 }
 
 impl Likelihood {
-    /// Every likelihood.
-    pub const ALL: [Likelihood; 10] = [
-        Likelihood::Bernoulli,
-        Likelihood::Gaussian,
-        Likelihood::Mse,
-        Likelihood::GaussianLearned,
-        Likelihood::Laplace,
-        Likelihood::StudentT,
-        Likelihood::Logistic,
-        Likelihood::Columns,
-        Likelihood::NegativeBinomial,
-        Likelihood::ZeroInflated,
-    ];
-
     /// Whether it uses the configuration's sigma.
     pub fn takes_sigma(self) -> bool {
         match self {
@@ -79,22 +58,6 @@ impl Likelihood {
     /// How many numbers the decoder makes of each value; of columns, see [`VaeSpec::outputs`](super::VaeSpec::outputs).
     pub fn outputs(self) -> usize {
         if matches!(self, Likelihood::ZeroInflated | Likelihood::Logistic) { 2 } else { 1 }
-    }
-
-    /// The user-visible name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Likelihood::Bernoulli => "bernoulli",
-            Likelihood::Gaussian => "gaussian",
-            Likelihood::Mse => "mse",
-            Likelihood::GaussianLearned => "gaussian-learned",
-            Likelihood::Laplace => "laplace",
-            Likelihood::StudentT => "student-t",
-            Likelihood::Logistic => "logistic",
-            Likelihood::Columns => "columns",
-            Likelihood::NegativeBinomial => "negative-binomial",
-            Likelihood::ZeroInflated => "zero-inflated",
-        }
     }
 
     /// The loss `(B, D)` of each element of an output `(B, outputs D)` for `x`. Beside values of columns stands half of the width of the
@@ -290,16 +253,4 @@ fn counts(g: &mut Graph, table: Option<Table>) -> [Node; 2] {
 fn gaussian(g: &mut Graph, [output, x]: [Node; 2], inv_var: f32, log_norm: f32) -> Node {
     let (inv_var, log_norm) = (g.constant(inv_var), g.constant(log_norm));
     g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm])
-}
-
-#[cfg(all(test, feature = "cli"))]
-mod tests {
-    use clap::ValueEnum;
-
-    use super::*;
-
-    #[test]
-    fn every_likelihood_is_listed() {
-        assert_eq!(Likelihood::value_variants(), Likelihood::ALL);
-    }
 }

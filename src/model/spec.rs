@@ -6,27 +6,21 @@ use wgvae_engine::kernels::batch::{Augment, Binarise};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::plan::{ColumnKind, Init, ParamTable};
 
-use super::{Likelihood, SizedLayer};
+use super::{Likelihood, SizedLayer, described};
 
-/// The objective that training minimises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Objective {
-    /// Reconstruction plus beta times KL, or what else [`Penalty`] makes of the KL.
-    Elbo,
-    /// The importance-weighted bound of several draws of the latent.
-    Iwae,
-    /// The ELBO, with the total correlation of the latent dimensions weighed more.
-    BetaTc,
-    /// The ELBO, and how far the covariance of the codes' means is from the identity.
-    DipI,
-    /// The same of draws of the latent.
-    DipIi,
-    /// The ELBO, and how far draws of the latent are from the prior by their maximum mean discrepancy.
-    Info,
-    /// Reconstruction alone, through a code without noise.
-    Ae,
+described! {
+    /// The objective that training minimises.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Objective {
+        Elbo = "elbo": "Reconstruction plus beta times KL",
+        Iwae = "iwae": "The importance-weighted bound of several draws of the latent",
+        BetaTc = "beta-tc": "The ELBO, with the total correlation of the latent dimensions weighed more",
+        DipI = "dip-i": "The ELBO, and how far the covariance of the codes' means is from the identity",
+        DipIi = "dip-ii": "The ELBO, and how far the covariance of draws of the latent is from the identity",
+        Info = "info": "The ELBO, and how far draws of the latent are from the prior by their maximum mean discrepancy",
+        Ae = "ae": "Reconstruction alone, through a code without noise",
+    }
 }
 
 /// What becomes of the KL divergence in the objective elbo.
@@ -111,30 +105,27 @@ pub struct Importance {
     pub is_doubly: bool,
 }
 
-/// What a model is told of each row beside the row itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Condition {
-    /// Nothing.
-    #[default]
-    None,
-    /// Its class, in the encoder and in the decoder: a conditional VAE.
-    Class,
+described! {
+    /// What a model is told of each row beside the row itself.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Condition {
+        #[default]
+        None = "none": "Nothing",
+        Class = "class": "Its class, in the encoder and in the decoder: a conditional VAE",
+    }
 }
 
-/// How weights and biases start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum InitScheme {
-    /// As PyTorch's layers: both uniform within one over the root of the inputs.
-    #[default]
-    Torch,
-    /// As Keras' layers: weights uniform within the root of 6 over inputs and outputs, biases 0.
-    Glorot,
-    /// For relu: weights uniform within the root of 6 over the inputs, biases 0.
-    Kaiming,
+described! {
+    /// How weights and biases start.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum InitScheme {
+        #[default]
+        Torch = "torch": "As PyTorch's layers: both uniform within one over the root of the inputs",
+        Glorot = "glorot": "As Keras' layers: weights uniform within the root of 6 over inputs and outputs, biases 0",
+        Kaiming = "kaiming": "For relu: weights uniform within the root of 6 over the inputs, biases 0",
+    }
 }
 
 impl InitScheme {

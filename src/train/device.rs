@@ -12,19 +12,17 @@ use wgvae_engine::wgsl::TuningTable;
 
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::{Config, KernelsConfig};
-use crate::model::{Plan, Vae};
+use crate::model::{Plan, Vae, described};
 
-/// When to measure which kernels are fastest on the adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Tune {
-    /// At first use on this adapter with these sizes
-    #[default]
-    On,
-    /// Never: use variants that are expected to be good
-    Off,
-    /// Always, and save the result
-    Force,
+described! {
+    /// When to measure which kernels are fastest on the adapter.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum Tune {
+        #[default]
+        On = "on": "At first use on this adapter with these sizes",
+        Off = "off": "Never: use variants that are expected to be good",
+        Force = "force": "Always, and save the result",
+    }
 }
 
 /// Which device to use, and how.

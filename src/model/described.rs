@@ -1,0 +1,36 @@
+//! Choices that are made by name.
+
+/// Defines an enum of choices: for each its name in configurations and on the command line, and one sentence, without a full stop, of what
+/// it means, for `--help` and for the documentation. The enum has `ALL`, `name`, and
+/// `described`, with both.
+macro_rules! described {
+    (
+        $(#[$meta:meta])*
+        pub enum $choice:ident {
+            $($(#[$of_variant:meta])* $variant:ident = $name:literal: $meaning:literal,)*
+        }
+    ) => {
+        $(#[$meta])*
+        pub enum $choice {
+            $(#[doc = $meaning] $(#[$of_variant])* $variant,)*
+        }
+
+        impl $choice {
+            /// Every choice.
+            pub const ALL: [Self; [$($name,)*].len()] = [$(Self::$variant,)*];
+
+            /// The name.
+            pub fn name(self) -> &'static str {
+                self.described()[0]
+            }
+
+            /// The name, and what it means.
+            pub fn described(self) -> [&'static str; 2] {
+                match self {
+                    $(Self::$variant => [$name, $meaning],)*
+                }
+            }
+        }
+    };
+}
+pub(crate) use described;
