@@ -10,7 +10,8 @@ use wgvae::run::png;
 use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
 
 use super::encode::with_names;
-use super::run_args::{RowsArgs, RunArgs, place_in, told};
+use super::place::place_in;
+use super::run_args::{RowsArgs, RunArgs, told};
 use super::sample::of_class;
 use super::sheet::{Sheet, names_of, picture, put};
 

@@ -8,7 +8,8 @@ use wgvae::apply::{Run, RunError, draws, statistics};
 use wgvae_data::{Rows, Shape, write};
 
 use super::drawn::Drawn;
-use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
+use super::place::place_in;
+use super::run_args::{DrawArgs, RowsArgs, RunArgs};
 use super::sheet::{FileFormat, Sheet, extension, is_folder, levels, make_folder_of, write_labels_beside};
 
 /// Formats of the new examples.

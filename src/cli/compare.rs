@@ -11,7 +11,8 @@ use wgvae::report::page::Headline;
 use wgvae::report::with_error;
 use wgvae::run;
 
-use super::run_args::{as_stdout, told};
+use super::place::as_stdout;
+use super::run_args::told;
 use super::sheet::put;
 
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use wgvae::apply::compress::{self, Alphabet};
 
-use super::run_args::{RowsArgs, RunArgs, counting, place_in, told};
+use super::place::place_in;
+use super::run_args::{RowsArgs, RunArgs, counting, told};
 use super::sheet::put;
 
 #[derive(Debug, clap::Args)]

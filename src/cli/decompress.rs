@@ -8,7 +8,8 @@ use wgvae::apply::{Run, RunError};
 use wgvae_data::disk;
 use wgvae_data::{Examples, Provenance, Shape, Values, write};
 
-use super::run_args::{RunArgs, counting, place_in};
+use super::place::place_in;
+use super::run_args::{RunArgs, counting};
 use super::sheet::{Sheet, extension, is_folder, make_folder_of};
 
 #[derive(Debug, clap::Args)]

@@ -1,15 +1,13 @@
 //! Drawn rows of a table beside the rows that the model was trained on: their gaps, names for them, and whether any is a copy.
 
-use std::io::Write;
 use std::path::Path;
 
-use wgvae::apply::quality::closeness::{Closeness, Distances};
+use wgvae::apply::quality::closeness::Closeness;
 use wgvae::apply::quality::records::Records;
 use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, gaps};
 use wgvae_data::{Dataset, Identifier};
 
-use super::encode::known_columns;
-use super::run_args::{DrawArgs, own_data};
+use super::run_args::{DrawArgs, known_columns, own_data};
 use super::sheet::Sheet;
 
 /// What is known of rows that were drawn.
@@ -119,26 +117,4 @@ impl<'a> Table<'a> {
 /// Whether a cell is a number with a fraction, which is measured and names nothing.
 fn is_measured(word: &str) -> bool {
     word.replace(',', ".").parse::<f64>().is_ok_and(|number| number.fract() != 0.0)
-}
-
-/// Says on stderr how close drawn rows come to training rows.
-pub fn tell(closeness: &Closeness) {
-    let mut out = super::told::err();
-    let mut line = |name: &str, of: &Distances| {
-        let near = of.near_copies.map_or(String::new(), |share| format!(", {:.1} % nearly", 100.0 * share));
-        let Distances { rows, copies, distance, .. } = of;
-        _ = writeln!(
-            out,
-            "{name:10} {copies} of {rows} rows are copies of training rows{near}; the median is {distance:.3} from the closest"
-        );
-    };
-    line("drawn", &closeness.drawn);
-    if let Some(held_out) = &closeness.held_out {
-        line("held out", held_out);
-    }
-    if let Some(what) = closeness.gives_away() {
-        warning!(
-            "{what}: the model has learned rows by heart; train with fewer epochs or a larger --beta, or leave out columns that name rows"
-        );
-    }
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use wgvae::apply::compress::{MAX_BITS, RoundedCodes};
 use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws};
-use wgvae_data::{Column, Examples, Identifier, Rows};
+use wgvae_data::{Examples, Identifier, Rows};
 use wgvae_engine::plan::is_missing;
 
-use super::run_args::{RowsArgs, RunArgs, place_in};
+use super::place::place_in;
+use super::run_args::{RowsArgs, RunArgs, known_columns};
 use super::sheet::{Sheet, put, write_labels_beside};
 
 /// The parts of a code that can be written.
@@ -58,12 +59,6 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
         sheet = sheet.with_classes("label", labels.iter().map(name).collect());
     }
     sheet
-}
-
-/// The columns that a run's model knows of its table, and that of labels.
-pub fn known_columns(run: &Run) -> Vec<&str> {
-    let columns = run.data.columns.iter().flat_map(|columns| columns.all.iter().map(Column::table_name));
-    columns.chain(run.config.data.label.as_deref()).collect()
 }
 
 fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {

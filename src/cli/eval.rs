@@ -13,8 +13,9 @@ use wgvae::model::Objective;
 use wgvae::train::{EVALUATION, PAGE, is_training};
 use wgvae_data::{Examples, Rows};
 
+use super::place::place_in;
 use super::quality;
-use super::run_args::{RowsArgs, RunArgs, counting, own_data, place_in, told};
+use super::run_args::{RowsArgs, RunArgs, counting, own_data, told};
 use super::sheet::put;
 
 #[derive(Debug, clap::Args)]

@@ -10,6 +10,7 @@ macro_rules! warning {
 
 mod anomaly;
 mod augment;
+mod closeness;
 mod compare;
 mod compress;
 mod config;
@@ -29,6 +30,7 @@ mod help;
 mod interpolate;
 mod kernels;
 mod model_args;
+mod place;
 mod plan;
 mod profile;
 mod progress;

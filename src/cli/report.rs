@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use wgvae::apply::mixture;
 use wgvae_data::{Examples, Values};
 
-use super::run_args::{RowsArgs, RunArgs, place_in};
+use super::place::place_in;
+use super::run_args::{RowsArgs, RunArgs};
 use super::sheet::put;
 
 #[derive(Debug, clap::Args)]

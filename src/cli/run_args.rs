@@ -8,12 +8,12 @@ use serde::Serialize;
 use wgvae::apply::quality::closeness::Closeness;
 use wgvae::apply::{DecoderOutput, Mixture, Run, RunError, TrainedModel, mixture};
 use wgvae::train::is_training;
-use wgvae_data::disk::{System, Target, folder_of};
-use wgvae_data::{DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
+use wgvae_data::disk::System;
+use wgvae_data::{Column, DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
 
+use super::closeness;
 use super::data_args::{ChoiceArgs, with_bar};
 use super::device_args::AdapterArgs;
-use super::drawn;
 use super::sheet::Sheet;
 use super::stdin;
 
@@ -235,6 +235,12 @@ impl DrawArgs {
     }
 }
 
+/// The columns that a run's model knows of its table, and that of labels.
+pub fn known_columns(run: &Run) -> Vec<&str> {
+    let columns = run.data.columns.iter().flat_map(|columns| columns.all.iter().map(Column::table_name));
+    columns.chain(run.config.data.label.as_deref()).collect()
+}
+
 /// A run's own data, loaded again as for training.
 pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     if run.config.data.source == stdin::NAME {
@@ -264,36 +270,6 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
         )));
     }
     Ok(data)
-}
-
-/// The path of a result: `to`, or else a file in the run's folder. It is none of the files that the run was trained on.
-pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> Result<PathBuf, RunError> {
-    let Some(to) = to else { return Ok(run.files.path(name)) };
-    match is_trained_on(run, to) {
-        false => Ok(as_stdout(to)),
-        true => Err(RunError::Unfit(format!(
-            "{} is data that {} was trained on, and no result is written over it: give another path",
-            to.display(),
-            run.files
-        ))),
-    }
-}
-
-/// `-` for every name of stdout.
-pub fn as_stdout(to: &Path) -> PathBuf {
-    if Target::of(to) == Target::Descriptor(1) { "-".into() } else { to.to_path_buf() }
-}
-
-/// Whether a file is there that the run was trained on.
-fn is_trained_on(run: &Run, file: &Path) -> bool {
-    if !file.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
-        return false;
-    }
-    let source = Path::new(&run.config.data.source);
-    let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
-    let (Some(file), Ok(of_source)) = (place(file), source.canonicalize()) else { return false };
-    let is_below = file.starts_with(&of_source) && of_source.is_dir();
-    Some(&file) == place(source).as_ref() || file == of_source || is_below && wgvae_data::is_of_folder(&file)
 }
 
 /// What a command has written, in `--json`.
@@ -335,7 +311,7 @@ impl RunArgs {
             }
             false => {
                 written.into_iter().try_for_each(told)?;
-                closeness.iter().for_each(drawn::tell);
+                closeness.iter().for_each(closeness::tell);
             }
         }
         Ok(())

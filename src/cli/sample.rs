@@ -7,7 +7,8 @@ use wgvae::model::Labels;
 use wgvae_data::{Rows, Shape, list, write};
 
 use super::drawn::Drawn;
-use super::run_args::{DrawArgs, RowsArgs, RunArgs, place_in};
+use super::place::place_in;
+use super::run_args::{DrawArgs, RowsArgs, RunArgs};
 use super::sheet::{is_folder, levels, picture, write_rows};
 
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use wgvae_data::disk::Target;
 use wgvae_data::write::{self, Array, Block};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 
-use super::run_args::place_in;
+use super::place::place_in;
 
 /// Whether CSV is written for spreadsheets.
 static IS_SAFE: AtomicBool = AtomicBool::new(false);

@@ -2,7 +2,7 @@
 
 mod cells;
 mod content;
-mod dialect;
+pub(super) mod dialect;
 mod evidence;
 mod field;
 mod labels;

@@ -3,6 +3,7 @@
 mod block;
 mod csv;
 mod idx;
+mod npy;
 mod npz;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -15,12 +16,12 @@ use std::path::Path;
 pub use self::block::{Block, Entry, apart};
 pub use self::csv::{csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels, write_idx_parts};
+pub use self::npy::{write_npy, write_npy_labels, write_npy_parts};
 pub use self::npz::{Array, write_npz};
 #[cfg(feature = "parquet")]
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
 use super::DataError;
-pub use super::npy::{write_npy, write_npy_labels, write_npy_parts};
 use crate::disk::{self, beside, folder_of};
 
 /// Writes a Parquet file of `rows` rows.

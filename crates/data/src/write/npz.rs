@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::super::DataError;
-use super::super::npy::write_header;
+use super::npy::write_header;
 
 /// An array of an NPZ file.
 #[derive(Debug, Clone, Copy)]

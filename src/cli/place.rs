@@ -1,0 +1,36 @@
+//! Where results go.
+
+use std::path::{Path, PathBuf};
+
+use wgvae::apply::{Run, RunError};
+use wgvae_data::disk::{Target, folder_of};
+
+/// The path of a result: `to`, or else a file in the run's folder. It is none of the files that the run was trained on.
+pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> Result<PathBuf, RunError> {
+    let Some(to) = to else { return Ok(run.files.path(name)) };
+    match is_trained_on(run, to) {
+        false => Ok(as_stdout(to)),
+        true => Err(RunError::Unfit(format!(
+            "{} is data that {} was trained on, and no result is written over it: give another path",
+            to.display(),
+            run.files
+        ))),
+    }
+}
+
+/// `-` for every name of stdout.
+pub fn as_stdout(to: &Path) -> PathBuf {
+    if Target::of(to) == Target::Descriptor(1) { "-".into() } else { to.to_path_buf() }
+}
+
+/// Whether a file is there that the run was trained on.
+fn is_trained_on(run: &Run, file: &Path) -> bool {
+    if !file.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
+        return false;
+    }
+    let source = Path::new(&run.config.data.source);
+    let place = |path: &Path| Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    let (Some(file), Ok(of_source)) = (place(file), source.canonicalize()) else { return false };
+    let is_below = file.starts_with(&of_source) && of_source.is_dir();
+    Some(&file) == place(source).as_ref() || file == of_source || is_below && wgvae_data::is_of_folder(&file)
+}
