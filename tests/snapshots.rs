@@ -15,7 +15,11 @@ use wgvae_engine::wgsl::{self, GemmVariant, Target, TuningTable};
 fn wgvae(folder: &Path, arguments: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
     command.args(shlex::split(arguments).expect("the quotes match")).current_dir(folder);
-    let output = command.env("COLUMNS", "100").env_remove("WGVAE_DATA").output().expect("the program starts");
+    // Help shows what the environment sets.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WGVAE_")) {
+        command.env_remove(name);
+    }
+    let output = command.env("COLUMNS", "100").output().expect("the program starts");
     assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
