@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 
 use common::variants::{each_source, ops, sources_for};
 use naga::back::{hlsl, msl, spv};
@@ -202,7 +203,7 @@ fn every_function_has_a_case_of_its_own() {
 /// The shader, host side and oracle of a family have the same file stem; libraries of functions have no host side.
 #[test]
 fn every_family_has_its_files() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for family in Family::ALL {
         let stem = family.name();
         let shader = ["wgsl", "wgsl.jinja"].iter().any(|ext| root.join(format!("shaders/{stem}.{ext}")).is_file());
@@ -303,4 +304,91 @@ fn a_params_struct_that_differs_is_refused() {
     assert!(reason.contains("on the device"), "{reason}");
     let reason = refusal(CASE, |op, _| op.params = None);
     assert!(reason.contains("no uniform"), "{reason}");
+}
+
+/// The modules of a package by their paths, each with those that its text names, tests left out. Parents and children of a module are
+/// no dependencies.
+fn modules(root: &Path) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
+    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() { files(&entry, found) } else { found.push(entry) }
+        }
+    }
+    let mut found = Vec::new();
+    files(root, &mut found);
+    let path_of = |file: &Path| -> Vec<String> {
+        let path = file.strip_prefix(root).unwrap().with_extension("");
+        let mut path: Vec<String> = path.iter().map(|part| part.to_str().unwrap().to_string()).collect();
+        path.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
+        path
+    };
+    let texts: BTreeMap<Vec<String>, String> = found
+        .iter()
+        .map(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            (
+                path_of(file),
+                code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n"),
+            )
+        })
+        .collect();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let names_of = |module: &Vec<String>, text: &str| -> BTreeSet<Vec<String>> {
+        let mut named = BTreeSet::new();
+        let mut resolve = |parts: &[&str]| {
+            let mut at = if parts[0] == "crate" { Vec::new() } else { module.clone() };
+            let ups = parts.iter().take_while(|part| **part == "super").count();
+            at.truncate(at.len().saturating_sub(ups));
+            for part in parts.iter().skip(ups.max(1)).map(|part| part.to_string()) {
+                let below = [at.as_slice(), &[part]].concat();
+                if !texts.contains_key(&below) {
+                    break;
+                }
+                at = below;
+            }
+            if !module.starts_with(&at) && !at.starts_with(module) {
+                named.insert(at);
+            }
+        };
+        for start in ["crate::", "super::", "self::"] {
+            for (place, _) in text.match_indices(start) {
+                if text[..place].ends_with(|c| is_word(c) || c == ':' || c == '$') {
+                    continue;
+                }
+                let path = text[place..].split(|c| !is_word(c) && c != ':').next().unwrap();
+                let parts: Vec<&str> = path.split("::").filter(|part| !part.is_empty()).collect();
+                resolve(&parts);
+                if let Some(group) = text[place + path.len()..].strip_prefix('{') {
+                    // Only the first names in the braces: none of the imports has braces in braces.
+                    for name in group.split('}').next().unwrap().split(',') {
+                        resolve(&[&parts[..], &[name.trim().split("::").next().unwrap()]].concat());
+                    }
+                }
+            }
+        }
+        named
+    };
+    texts.iter().map(|(module, text)| (module.clone(), names_of(module, text))).collect()
+}
+
+/// Modules whose dependencies have all been taken away are taken away, until none is left, or a circle.
+#[test]
+fn no_module_depends_on_itself() {
+    for root in ["src", "crates/engine/src", "crates/data/src"] {
+        let mut left = modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join(root));
+        assert!(left.len() > 30 && left.values().any(|named| named.len() > 3), "{left:?}");
+        loop {
+            let free: Vec<_> =
+                left.iter().filter(|(_, named)| named.is_empty()).map(|(module, _)| module.clone()).collect();
+            if free.is_empty() {
+                break;
+            }
+            for module in &free {
+                left.remove(module);
+            }
+            left.values_mut().for_each(|named| named.retain(|module| !free.contains(module)));
+        }
+        assert!(left.is_empty(), "in {root} these depend on each other, or on those that do: {left:#?}");
+    }
 }

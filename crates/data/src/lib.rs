@@ -10,6 +10,7 @@ mod caught;
 mod columns;
 mod dataset;
 mod description;
+mod dialect;
 #[doc(hidden)]
 pub mod disk;
 mod error;
@@ -51,6 +52,7 @@ pub use columns::{
     Cell, Column, Columns, Details, Form, Grouped, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
 };
 pub use dataset::{Dataset, Description, Examples, Factors, Origins, Rows, Shape, Unseen, Values, spread};
+pub use dialect::{Dialect, Encoding};
 pub use error::{DataError, Unit};
 #[doc(hidden)]
 pub use error::{list, shown};
@@ -64,7 +66,6 @@ pub use options::{Channels, Fit, ImageSize, Missing, Options};
 pub use raw::Progress;
 #[doc(hidden)]
 pub use source::is_of_folder;
-pub use table::{Dialect, Encoding};
 #[doc(hidden)]
 pub use table::{FileRows, Identifier};
 pub use typed::Table;

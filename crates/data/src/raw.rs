@@ -1,6 +1,6 @@
 //! A request to a source, and the rows it yields before they are chosen and split.
 
-use super::table::dialect::Dialect;
+use super::dialect::Dialect;
 use super::{Column, Columns, DataError, Examples, Kind, NamedKind, Options, Shape, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.

@@ -21,7 +21,7 @@ pub use kind::{Kind, NamedKind};
 pub use quantiles::normal_quantile;
 pub use relations::Relation;
 
-use super::table::Dialect;
+use super::dialect::Dialect;
 use super::{Examples, Table, Unseen, Values};
 use crate::{MISSING, is_missing};
 

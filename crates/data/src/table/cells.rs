@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::super::dialect::Dialect;
 use super::super::error::shown;
 use super::super::{Cell, DataError};
 use super::content::Content;
-use super::dialect::Dialect;
 use super::reader::retain_in_rows;
 use super::records::Record;
 

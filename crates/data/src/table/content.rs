@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::dialect::{Dialect, Encoding};
 use super::super::error::Unit;
 use super::super::raw::MAX_COLUMNS;
 use super::super::{DataError, Table, bytes};
-use super::dialect::{self, Dialect, Encoding, Separator};
+use super::dialect::{self, Separator};
 use super::layout::Layout;
 #[cfg(feature = "parquet")]
 use super::parquet::Parquet;

@@ -2,7 +2,7 @@
 
 mod cells;
 mod content;
-pub(super) mod dialect;
+mod dialect;
 mod evidence;
 mod field;
 mod labels;
@@ -23,7 +23,6 @@ pub use cells::FileRows;
 pub use cells::Identifier;
 pub(super) use cells::{file_rows, identifiers, others, plain_numbers};
 use content::Content;
-pub use dialect::{Dialect, Encoding};
 use plan::Plan;
 use reader::Reader;
 

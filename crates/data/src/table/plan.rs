@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::super::columns::{MISSING_WORDS, Part};
+use super::super::dialect::Dialect;
 use super::super::error::{list, shown};
 use super::super::raw::{RawColumn, Request};
 use super::super::{Column, DataError, Form, Kind, Options};
 use super::content::Content;
-use super::dialect::Dialect;
 use super::evidence::{Absent, Elsewhere, Evidence, Tally, are_counts};
 use super::layout::{Chosen, Layout};
 use super::records::Record;
