@@ -11,7 +11,6 @@ use wgvae::model::{Plan, Vae};
 use wgvae::train::Trainer;
 use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::exec::gpu::{Gpu, GpuOptions, Needs, tuner};
-use wgvae_engine::exec::profile;
 use wgvae_engine::exec::{self, DeviceChoice, Executor, OpenDevice, Selected};
 use wgvae_engine::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
 use wgvae_engine::wgsl::{GemmVariant, TuningTable};
@@ -33,7 +32,7 @@ fn run_steps(executor: &mut Executor, plan: PlanId, step: &StepScalars, count: u
 
 /// Seconds per step: the best of several batches of steps.
 fn seconds(executor: &mut Executor, plan: PlanId, step: &StepScalars) -> f64 {
-    profile::step_seconds(executor, plan, step, Duration::from_millis(150)).expect("the device runs the plan")
+    executor.step_seconds(plan, step, Duration::from_millis(150)).expect("the device runs the plan")
 }
 
 fn executor_for(device: &OpenDevice, case: &Case, tuning: TuningTable) -> Executor {

@@ -1,17 +1,15 @@
 //! The sections of a configuration and their defaults.
 
 use serde::{Deserialize, Serialize};
-use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
+use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options, described};
 use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::wgsl::TuningTable;
 
-use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective, described};
+use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 
 described! {
     /// How the learning rate changes.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
     pub enum Schedule {
         Constant = "constant": "It stays constant",
         Cosine = "cosine": "It falls to 0 along half a cosine",
@@ -21,8 +19,7 @@ described! {
 
 described! {
     /// How beta changes.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
+    #[derive(Default)]
     pub enum BetaSchedule {
         #[default]
         Linear = "linear": "It rises in a line over `beta_warmup_epochs`",
@@ -33,8 +30,7 @@ described! {
 
 described! {
     /// The distribution that codes are drawn to.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
+    #[derive(Default)]
     pub enum PriorKind {
         #[default]
         Standard = "standard": "The standard normal",
@@ -58,8 +54,6 @@ fn is_usual(parts: &usize) -> bool {
 
 described! {
     /// The optimisers.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
     pub enum Optimizer {
         Sgd = "sgd": "Stochastic gradient descent",
         Adam = "adam": "Adam",

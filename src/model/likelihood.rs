@@ -1,15 +1,11 @@
 //! Likelihoods: the distribution of the data given the decoder's output.
 
-use serde::{Deserialize, Serialize};
+use wgvae_data::described;
 use wgvae_engine::graph::{Graph, Node};
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Loss};
 
-use super::described;
-
 described! {
     /// The distribution of the data given the decoder's output.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
     pub enum Likelihood {
         Bernoulli = "bernoulli": "Cross-entropy on logits, for levels in [0, 1]",
         Gaussian = "gaussian": "Normal with a fixed sigma",

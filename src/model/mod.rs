@@ -2,7 +2,6 @@
 
 mod check;
 mod custom;
-mod described;
 pub mod layer;
 pub mod layers;
 mod likelihood;
@@ -17,7 +16,6 @@ mod vae;
 #[doc(hidden)]
 pub use check::check_model;
 pub use custom::{CustomModel, Definition};
-pub(crate) use described::described;
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood};
 pub(crate) use regulariser::aggregate;

@@ -1,17 +1,15 @@
 //! The description of a model: plain data, validated by the configuration.
 
-use serde::{Deserialize, Serialize};
+use wgvae_data::described;
 use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::{Augment, Binarise};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::plan::{ColumnKind, Init, ParamTable};
 
-use super::{Likelihood, SizedLayer, described};
+use super::{Likelihood, SizedLayer};
 
 described! {
     /// The objective that training minimises.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
     pub enum Objective {
         Elbo = "elbo": "Reconstruction plus beta times KL",
         Iwae = "iwae": "The importance-weighted bound of several draws of the latent",
@@ -107,8 +105,7 @@ pub struct Importance {
 
 described! {
     /// What a model is told of each row beside the row itself.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
+    #[derive(Default)]
     pub enum Condition {
         #[default]
         None = "none": "Nothing",
@@ -118,8 +115,7 @@ described! {
 
 described! {
     /// How weights and biases start.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
+    #[derive(Default)]
     pub enum InitScheme {
         #[default]
         Torch = "torch": "As PyTorch's layers: both uniform within one over the root of the inputs",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wgvae_engine::exec::cpu::Cpu;
 use wgvae_engine::exec::gpu::{AdapterEntry, Gpu, GpuError, GpuExecutor, GpuOptions};
-use wgvae_engine::exec::profile::{launch_seconds, step_seconds};
+use wgvae_engine::exec::profile::launch_seconds;
 use wgvae_engine::exec::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 use wgvae_engine::wgsl::TuningTable;
@@ -81,7 +81,7 @@ impl DeviceOptions {
         let of_step = |device: OpenDevice, tuning: TuningTable| {
             let options = GpuOptions { checked: self.checked, tuning, ..GpuOptions::default() };
             let mut executor = device.compile(model.program.clone(), &options)?;
-            step_seconds(&mut executor, Plan::Train.into(), &StepScalars::default(), PATIENCE)
+            executor.step_seconds(Plan::Train.into(), &StepScalars::default(), PATIENCE)
         };
         let processor = of_step(OpenDevice::Cpu, TuningTable::default())?;
         let known = self.known_variants(&gpu, &config.kernels, watch);
@@ -126,7 +126,7 @@ fn at_least(
     for op in ops {
         let plans = vec![StepPlan { name: op.label.clone(), ops: vec![op.clone()] }];
         let mut executor = device.compile(Program { plans, ..program.clone() }, &options)?;
-        let seconds = step_seconds(&mut executor, PlanId(0), &StepScalars::default(), PATIENCE)?;
+        let seconds = executor.step_seconds(PlanId(0), &StepScalars::default(), PATIENCE)?;
         timed += seconds;
         left -= op.flops;
         rate = rate.max(op.flops as f64 / seconds);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use wgvae_data::described;
 use wgvae_engine::exec::gpu::tuner::{self, Tuning};
 use wgvae_engine::exec::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
 use wgvae_engine::exec::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
@@ -12,11 +13,11 @@ use wgvae_engine::wgsl::TuningTable;
 
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::{Config, KernelsConfig};
-use crate::model::{Plan, Vae, described};
+use crate::model::{Plan, Vae};
 
 described! {
     /// When to measure which kernels are fastest on the adapter.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[derive(Default)]
     pub enum Tune {
         #[default]
         On = "on": "At first use on this adapter with these sizes",

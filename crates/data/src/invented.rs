@@ -187,7 +187,7 @@ mod tests {
         let invented = invent(&known, 200, 3);
         assert_eq!(invented.iter().chain(&known).collect::<HashSet<_>>().len(), 204);
         assert!(invented.iter().all(|name| name.len() >= 7 && &name[2..3] == "-"), "{invented:?}");
-        // Of different lengths, by the kinds of letters; even of names that leave no choice there are as many as are wanted.
+        // Names of different lengths keep their kinds of letters. Even two names like these give as many new ones as are wanted.
         let people = names(&["Zoë Meier", "Jo Li"]);
         let invented = invent(&people, 20, 0);
         assert_eq!(invented.iter().chain(&people).collect::<HashSet<_>>().len(), 22);

@@ -9,6 +9,7 @@ mod bytes;
 mod caught;
 mod columns;
 mod dataset;
+mod described;
 mod description;
 mod dialect;
 #[doc(hidden)]

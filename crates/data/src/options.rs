@@ -3,54 +3,24 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, NamedKind};
+use crate::described;
 
-/// Colour channels of images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Channels {
-    /// One level per pixel.
-    Grey,
-    /// Red, green and blue.
-    Rgb,
-}
-
-impl Channels {
-    /// Every choice.
-    pub const ALL: [Channels; 2] = [Channels::Grey, Channels::Rgb];
-
-    /// The user-visible name, and what it means.
-    pub fn described(self) -> [&'static str; 2] {
-        match self {
-            Channels::Grey => ["grey", "One level per pixel"],
-            Channels::Rgb => ["rgb", "Red, green and blue"],
-        }
+described! {
+    /// Colour channels of images.
+    pub enum Channels {
+        Grey = "grey": "One level per pixel",
+        Rgb = "rgb": "Red, green and blue",
     }
 }
 
-/// How an image of another shape is resized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fit {
-    /// Shrunk to fit, with black bars.
-    Fit,
-    /// Scaled to fill the size, with the overhang cut off.
-    #[default]
-    Crop,
-    /// Each side scaled by itself, so that proportions change.
-    Stretch,
-}
-
-impl Fit {
-    /// Every way.
-    pub const ALL: [Fit; 3] = [Fit::Fit, Fit::Crop, Fit::Stretch];
-
-    /// The user-visible name, and what it means.
-    pub fn described(self) -> [&'static str; 2] {
-        match self {
-            Fit::Fit => ["fit", "Shrunk to fit, with black bars"],
-            Fit::Crop => ["crop", "Scaled to fill the size, with the overhang cut off"],
-            Fit::Stretch => ["stretch", "Each side scaled by itself, so that proportions change"],
-        }
+described! {
+    /// How an image of another shape is resized.
+    #[derive(Default)]
+    pub enum Fit {
+        Fit = "fit": "Shrunk to fit, with black bars",
+        #[default]
+        Crop = "crop": "Scaled to fill the size, with the overhang cut off",
+        Stretch = "stretch": "Each side scaled by itself, so that proportions change",
     }
 }
 
@@ -100,30 +70,13 @@ impl TryFrom<String> for ImageSize {
     }
 }
 
-/// What becomes of rows of a table with missing values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Missing {
-    /// They are learned from: the loss is that of what is there, and the encoder is told what is not.
-    #[default]
-    Keep,
-    /// They are left out.
-    Drop,
-}
-
-impl Missing {
-    /// Every choice.
-    pub const ALL: [Missing; 2] = [Missing::Keep, Missing::Drop];
-
-    /// The user-visible name, and what it means.
-    pub fn described(self) -> [&'static str; 2] {
-        match self {
-            Missing::Keep => [
-                "keep",
-                "They are learned from: the loss is that of what is there, and the encoder is told what is not",
-            ],
-            Missing::Drop => ["drop", "They are left out"],
-        }
+described! {
+    /// What becomes of rows of a table with missing values.
+    #[derive(Default)]
+    pub enum Missing {
+        #[default]
+        Keep = "keep": "They are learned from: the loss is that of what is there, and the encoder is told what is not",
+        Drop = "drop": "They are left out",
     }
 }
 

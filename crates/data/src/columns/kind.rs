@@ -2,41 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the values of a column are, which decides how a model sees them and which distribution they have given its output.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Numbers: normal, with a sigma that is learned.
-    #[default]
-    Number,
-    /// Numbers above 0 with a long tail: their logarithms are normal.
-    Positive,
-    /// Other numbers, with values that many rows share, levels, or a long tail that is not log-normal: their normal scores are normal.
-    Quantile,
-    /// Whole numbers from 0 on: negative binomial.
-    Count,
-    /// One of two values: Bernoulli.
-    YesNo,
-    /// One of several words: categorical.
-    Category,
+use crate::described;
+
+described! {
+    /// What the values of a column are, which decides how a model sees them and which distribution they have given its output.
+    #[derive(Default)]
+    pub enum Kind {
+        #[default]
+        Number = "number": "Numbers: normal, with a sigma that is learned",
+        Positive = "positive": "Numbers above 0 with a long tail: their logarithms are normal",
+        Quantile = "quantile": "Other numbers, with values that many rows share, levels, or a long tail that is not log-normal: their normal scores are normal",
+        Count = "count": "Whole numbers from 0 on: negative binomial",
+        YesNo = "yes-no": "One of two values: Bernoulli",
+        Category = "category": "One of several words: categorical",
+    }
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 6] = [Kind::Number, Kind::Positive, Kind::Quantile, Kind::Count, Kind::YesNo, Kind::Category];
-
-    /// The user-visible name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Number => "number",
-            Kind::Positive => "positive",
-            Kind::Quantile => "quantile",
-            Kind::Count => "count",
-            Kind::YesNo => "yes-no",
-            Kind::Category => "category",
-        }
-    }
-
     /// Whether it is a number that is normal, or whose logarithm or score is.
     pub fn is_normal(self) -> bool {
         matches!(self, Kind::Number | Kind::Positive | Kind::Quantile)

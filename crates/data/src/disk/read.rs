@@ -143,7 +143,7 @@ impl Lines {
         Ok(Self { from: Box::new(BufReader::new(open(path)?.0)), longest })
     }
 
-    /// Of a file in memory.
+    /// The lines of a file that is in memory.
     pub fn of(content: Vec<u8>, longest: u64) -> Self {
         Self { from: Box::new(io::Cursor::new(content)), longest }
     }

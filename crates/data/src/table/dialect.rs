@@ -86,7 +86,7 @@ impl Separator {
 
     /// The fields of a line; separators inside quotes do not count.
     pub fn split(self, line: &str) -> Vec<&str> {
-        // Of a wide table at once: while a vector grows to such a size, an allocator keeps room of all the sizes between.
+        // The room for all fields of a wide table is taken at once: a vector that grows leaves room of each smaller size behind.
         let mut fields = match self {
             Separator::Byte(separator) => {
                 Vec::with_capacity(1 + line.bytes().filter(|byte| *byte == separator).count())

@@ -149,7 +149,7 @@ fn make_unique(names: &mut [String]) {
     for (place, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
         *name = format!("column {}", place + 1);
     }
-    // Of very many names, most of which are, a copy takes much room.
+    // Numbers of names are sorted, and not copies: there may be very many names, and copies take much room.
     let mut order: Vec<u32> = (0..names.len() as u32).collect();
     order.sort_unstable_by(|a, b| names[*a as usize].cmp(&names[*b as usize]));
     if order.windows(2).all(|pair| names[pair[0] as usize] != names[pair[1] as usize]) {

@@ -8,8 +8,9 @@ pub mod profile;
 mod timing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::plan::{BufferId, PlanId, Program, StepMetrics, StepScalars, TensorId};
+use crate::plan::{BufferId, PlanId, Program, STEPS_PER_SUBMIT, StepMetrics, StepScalars, TensorId};
 use cpu::Cpu;
 use gpu::{AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
 use oracle::{Oracle, Real};
@@ -31,11 +32,20 @@ pub trait Execute {
     /// Runs one step of a plan with the given scalars.
     fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError>;
 
-    /// Starts up to [`crate::plan::STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
+    /// Starts up to [`STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
     fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError>;
 
     /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
     fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError>;
+
+    /// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at least one.
+    fn step_seconds(&mut self, plan: PlanId, step: &StepScalars, patience: Duration) -> Result<f64, GpuError> {
+        best_of(patience, STEPS_PER_SUBMIT, |count| {
+            self.submit(plan, &vec![*step; count])?;
+            self.collect()?;
+            Ok(())
+        })
+    }
 
     /// The kernel variants compiled for it; none on the processor.
     fn variants(&self) -> Vec<&str> {

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use crate::exec::gpu::{AdapterKind, GpuError, GpuOptions};
-use crate::exec::timing::best_of;
 use crate::exec::{Executor, OpenDevice};
 use crate::kernels::roof;
-use crate::plan::{Op, PlanError, PlanId, Program, STEPS_PER_SUBMIT, StepPlan, StepScalars, TensorTable};
+use crate::plan::{Op, PlanError, PlanId, Program, StepPlan, StepScalars, TensorTable};
 
 /// Measured peak rates of a device.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -81,22 +80,7 @@ fn op_alone(
     let plans = vec![StepPlan { name: "roof".into(), ops: vec![op] }];
     let program = Program { tensors, plans, ..Program::default() };
     let options = GpuOptions { checked, ..GpuOptions::default() };
-    step_seconds(&mut device.compile(program, &options)?, PlanId(0), &StepScalars::default(), patience)
-}
-
-/// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at
-/// least one.
-pub fn step_seconds(
-    executor: &mut Executor,
-    plan: PlanId,
-    step: &StepScalars,
-    patience: Duration,
-) -> Result<f64, GpuError> {
-    best_of(patience, STEPS_PER_SUBMIT, |count| {
-        executor.submit(plan, &vec![*step; count])?;
-        executor.collect()?;
-        Ok(())
-    })
+    device.compile(program, &options)?.step_seconds(PlanId(0), &StepScalars::default(), patience)
 }
 
 /// The seconds of each op of a plan: on an adapter the median by timestamps; where there are none, each op is timed alone by

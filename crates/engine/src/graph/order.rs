@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::uses::Uses;
 use crate::plan::{BufferUses, Op, TensorTable};
 
-/// The same ops in an order with fewer stages.
+/// Brings ops into an order with fewer stages.
 pub fn order(ops: Vec<Op>, tensors: &TensorTable) -> Vec<Op> {
     let uses = Uses::of(&ops, &[], tensors);
     let needs: Vec<Vec<usize>> = ops

@@ -28,12 +28,12 @@ pub struct Uses {
 }
 
 fn is_there(places: &BTreeSet<usize>, between: Between) -> bool {
-    // Of two neighbours there is none between.
+    // Between two neighbours there is no place.
     between.first + 1 < between.second && places.range(between.first + 1..between.second).next().is_some()
 }
 
 impl Uses {
-    /// Those of ops, and of other tensors that will be asked for.
+    /// The uses of all tensors that ops bind, and of other tensors that will be asked for.
     pub fn of(ops: &[Op], others: &[TensorId], tensors: &TensorTable) -> Self {
         let mut uses = Self::default();
         let bound = ops.iter().flat_map(|op| &op.bindings).map(|binding| binding.tensor);

@@ -78,7 +78,7 @@ fn exact_cases() -> Vec<Case> {
     vec![
         exact("single", &[-3.7, -2.9, -1.3, -0.4, 0.0, 0.7, 1.9, 3.1], &[0.0, 1.0], [5e-7, 5e-7]),
         // Logits that leave nothing but log1p(exp(-l)): 1 + exp(-20) is 1 in f32, and its logarithm must not be 0.
-        // Of 1 - sigmoid(20) = 2e-9 nothing is left in f32, in PyTorch neither.
+        // The slope 1 - sigmoid(20) = 2e-9 is 0 in f32, as it is in PyTorch.
         exact("certain", &[18.0, 20.0, 22.0], &[1.0], [1e-5, 1.0]),
     ]
 }

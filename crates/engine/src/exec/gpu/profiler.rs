@@ -5,22 +5,7 @@ use std::time::Duration;
 use super::executor::SINGLE_STEP;
 use super::{GpuError, GpuExecutor};
 use crate::exec::timing::best_of;
-use crate::plan::{PlanId, STEPS_PER_SUBMIT, StepScalars};
-
-/// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at
-/// least one.
-pub fn step_seconds(
-    executor: &mut GpuExecutor,
-    plan: PlanId,
-    step: &StepScalars,
-    patience: Duration,
-) -> Result<f64, GpuError> {
-    best_of(patience, STEPS_PER_SUBMIT, |count| {
-        executor.submit(plan, &vec![*step; count])?;
-        executor.collect()?;
-        Ok(())
-    })
-}
+use crate::plan::{PlanId, StepScalars};
 
 impl GpuExecutor {
     /// Seconds of each op of a plan in one step with the given scalars, by timestamps around a pass per op. None if the

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::profiler::step_seconds;
 use super::{AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions};
+use crate::exec::Execute;
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
 use crate::plan::{
@@ -109,7 +109,7 @@ pub fn tune(
         if let [_, _] = trials.as_slice() {
             for _ in 0..2 {
                 for (best, _, executor) in &mut trials {
-                    *best = best.min(step_seconds(executor, PlanId(0), &Bench::STEP, Duration::from_millis(10))?);
+                    *best = best.min(executor.step_seconds(PlanId(0), &Bench::STEP, Duration::from_millis(10))?);
                 }
             }
             trials.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -216,7 +216,7 @@ impl Bench {
             return Ok(Err(why));
         }
         let patience = Duration::from_millis(20).min(left);
-        Ok(Ok((step_seconds(&mut executor, PlanId(0), &Self::STEP, patience)?, executor)))
+        Ok(Ok((executor.step_seconds(PlanId(0), &Self::STEP, patience)?, executor)))
     }
 
     /// The output of the small op.

@@ -1,8 +1,9 @@
 //! Choices that are made by name.
 
-/// Defines an enum of choices: for each its name in configurations and on the command line, and one sentence, without a full stop, of what
-/// it means, for `--help` and for the documentation. The enum has `ALL`, `name`, and
-/// `described`, with both.
+/// Defines an enum of choices: for each its name in configurations and on the command line, and a sentence without its full stop. The
+/// sentence is the documentation of the choice, and what `--help` says of it. The enum has `ALL`, `name`, and `described` with both.
+#[macro_export]
+#[doc(hidden)]
 macro_rules! described {
     (
         $(#[$meta:meta])*
@@ -11,8 +12,9 @@ macro_rules! described {
         }
     ) => {
         $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         pub enum $choice {
-            $(#[doc = $meaning] $(#[$of_variant])* $variant,)*
+            $(#[doc = $meaning] #[serde(rename = $name)] $(#[$of_variant])* $variant,)*
         }
 
         impl $choice {
@@ -33,4 +35,3 @@ macro_rules! described {
         }
     };
 }
-pub(crate) use described;
