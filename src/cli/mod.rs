@@ -4,56 +4,27 @@
 macro_rules! warning {
     ($($argument:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!($crate::cli::told::err(), $($argument)*);
+        let _ = writeln!($crate::cli::output::terminal::err(), $($argument)*);
     }};
 }
 
-mod anomaly;
-mod augment;
-mod closeness;
-mod compare;
-mod compress;
-mod config;
-mod data;
-mod data_args;
-mod data_export;
-mod decode;
-mod decompress;
-mod device_args;
-mod devices;
-mod doctor;
-mod drawn;
-mod encode;
-mod eval;
-mod factors;
-mod help;
-mod interpolate;
-mod kernels;
-mod model_args;
-mod place;
-mod plan;
-mod profile;
-mod progress;
-mod quality;
-mod reconstruct;
-mod refused;
-mod report;
-mod restore;
-mod run_args;
-mod sample;
-mod sheet;
-mod shell;
+mod args;
+mod commands;
+mod output;
 mod signals;
 mod stdin;
-mod told;
-mod train;
-mod traverse;
 
 use std::io::Write;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 
-pub use refused::{Typed, is_reader_gone};
+use args::help;
+use commands::{
+    anomaly, augment, compare, compress, config, data, decode, decompress, devices, doctor, encode, eval, interpolate,
+    kernels, plan, profile, reconstruct, report, restore, sample, shell, train, traverse,
+};
+
+pub use output::errors::{Typed, is_reader_gone};
 use wgvae::apply::RunError;
 use wgvae::config::ConfigError;
 use wgvae::run::Error;

@@ -1,0 +1,7 @@
+//! Flags that several commands share, and their help.
+
+pub mod data;
+pub mod device;
+pub mod help;
+pub mod model;
+pub mod run;

@@ -1,0 +1,490 @@
+//! `wgvae anomaly`: rows ranked by their anomaly score.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cli::output::terminal;
+use serde::Serialize;
+use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, Usual};
+use wgvae::apply::{Run, RunError, statistics};
+use wgvae::run::png;
+use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
+
+use crate::cli::args::run::{RowsArgs, RunArgs, told};
+use crate::cli::commands::encode::with_names;
+use crate::cli::commands::sample::of_class;
+use crate::cli::output::place::place_in;
+use crate::cli::output::sheet::{Sheet, names_of, picture, put};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Classes that count as anomalous, to compute ROC-AUC and average precision
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    anomalous: Vec<String>,
+    /// Leave out rows that the model was trained on, and rows equal to them
+    #[arg(long)]
+    held_out: bool,
+    /// Call rows anomalous whose score is above that of this share of the training rows
+    #[arg(long, value_name = "Q", conflicts_with = "contamination")]
+    quantile: Option<f64>,
+    /// Call this share of the rows anomalous; `auto` is those far above the training rows (3.5 robust deviations)
+    #[arg(long, value_name = "SHARE")]
+    contamination: Option<Contamination>,
+    /// Latent draws per row
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    draws: u64,
+    /// How many of the most anomalous rows to list and draw
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    top: u64,
+    /// A .csv, .parquet, .json, .npy or .npz file for the scores of all rows, or - for CSV on stdout [default: anomaly.csv in the run's
+    /// folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// How many rows are anomalous.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Contamination {
+    Auto,
+    Share(f64),
+}
+
+impl std::str::FromStr for Contamination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("auto", _) => Ok(Contamination::Auto),
+            (_, Ok(share)) if share > 0.0 && share < 1.0 => Ok(Contamination::Share(share)),
+            _ => Err("give auto, or a share of the rows above 0 and below 1".into()),
+        }
+    }
+}
+
+/// A part of a row that is unusual.
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    /// Its share in what the row loses more than usual.
+    share: f64,
+    /// What stands there, and what the model expects, of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Strange {
+    row: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    /// Whether the model was trained on the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomalous: Option<bool>,
+    /// What rows are ranked by: of a table the negative ELBO and the distance to training rows, joined; else the negative ELBO.
+    score: f64,
+    negative_elbo: f64,
+    /// How far the row is from training rows, of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distance: Option<f64>,
+    /// The share of the training rows with a lower score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantile: Option<f64>,
+    /// Mean squared error of the reconstruction, in the units the model was trained with.
+    error: f64,
+    /// What no training row had, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unseen: Vec<String>,
+    /// The three parts with the largest shares in what is unusual of it.
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Record {
+    run: String,
+    rows: usize,
+    /// How many of the rows the model was trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_rows: Option<usize>,
+    draws: u64,
+    /// Rows with something that no training row had.
+    unseen_rows: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roc_auc: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    average_precision: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roc_auc_of_negative_elbo: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roc_auc_of_distance: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roc_auc_of_error: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    average_precision_of_error: Option<f64>,
+    /// Rows above this score are anomalous.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomalous_rows: Option<usize>,
+    strangest: Vec<Strange>,
+}
+
+/// The figures of each row.
+struct Table {
+    found: Scores,
+    /// The number that each row has in its source.
+    numbers: Vec<usize>,
+    /// What no training row had, by rows.
+    unseen: Vec<Vec<String>>,
+    order: Vec<usize>,
+    trained: Option<Vec<bool>>,
+    quantiles: Option<Vec<f64>>,
+    threshold: Option<f64>,
+    /// Names of the parts, and their shares `(N, parts)`.
+    parts: Vec<String>,
+    shares: Vec<f64>,
+}
+
+impl Table {
+    fn is_anomalous(&self, row: usize) -> Option<bool> {
+        self.threshold.map(|threshold| self.found.scores[row] > threshold)
+    }
+
+    /// A row, and what the model expects of each of its parts.
+    fn strange(&self, row: usize, rows: &Rows, expected: &[Expected]) -> Strange {
+        let shares = &self.shares[row * self.parts.len()..(row + 1) * self.parts.len()];
+        let by_share = statistics::descending(shares);
+        let part = |i: &usize| Part {
+            name: self.parts[*i].clone(),
+            share: shares[*i],
+            value: expected.get(*i).map(|expected| shown_cell(&expected.seen)),
+            expected: expected.get(*i).map(shown_expected),
+        };
+        Strange {
+            row: self.numbers[row],
+            unseen: self.unseen[row].clone(),
+            origin: rows.split.origins.as_ref().and_then(|origins| origins.of(row)),
+            label: rows.split.labels.as_ref().and_then(|l| rows.classes.get(l[row] as usize).cloned()),
+            trained: self.trained.as_ref().map(|trained| trained[row]),
+            anomalous: self.is_anomalous(row),
+            score: self.found.scores[row],
+            negative_elbo: self.found.negative_elbos[row],
+            distance: self.found.distances.as_ref().map(|distances| distances[row]),
+            quantile: self.quantiles.as_ref().map(|quantiles| quantiles[row]),
+            error: self.found.errors[row],
+            parts: by_share.iter().take(3).filter(|i| shares[**i] > 0.0).map(part).collect(),
+        }
+    }
+
+    /// All rows, the most anomalous first; `names` names them, in the order of the rows.
+    fn sheet(&self, names: Sheet) -> Sheet {
+        let words = |value: &dyn Fn(usize) -> String| self.order.iter().map(|row| value(*row)).collect::<Vec<_>>();
+        let yes = |is: bool| if is { "yes" } else { "no" }.to_string();
+        let mut text = vec![("row".to_string(), words(&|row| self.numbers[row].to_string()))];
+        text.extend(names.text.iter().map(|(name, values)| (name.clone(), words(&|row| values[row].clone()))));
+        if let Some(trained) = &self.trained {
+            text.push(("trained".into(), words(&|row| yes(trained[row]))));
+        }
+        if self.threshold.is_some() {
+            text.push(("anomalous".into(), words(&|row| yes(self.is_anomalous(row) == Some(true)))));
+        }
+        if self.unseen.iter().any(|unseen| !unseen.is_empty()) {
+            text.push(("unseen".into(), words(&|row| self.unseen[row].join("; "))));
+        }
+        let mut figures = vec!["score".to_string(), "error".to_string()];
+        if self.found.distances.is_some() {
+            figures.extend(["negative_elbo", "distance"].map(String::from));
+        }
+        figures.extend(self.quantiles.iter().map(|_| "quantile".to_string()));
+        figures.extend(self.parts.iter().map(|name| format!("share of {name}")));
+        let of_row = |row: &usize| {
+            let quantile = self.quantiles.as_ref().map(|quantiles| quantiles[*row]);
+            let shares = self.shares[row * self.parts.len()..(row + 1) * self.parts.len()].iter().copied();
+            let figures = [self.found.scores[*row], self.found.errors[*row]];
+            let joined = self.found.distances.iter().flat_map(|all| [self.found.negative_elbos[*row], all[*row]]);
+            figures.into_iter().chain(joined).chain(quantile).chain(shares).map(|v| v as f32).collect::<Vec<_>>()
+        };
+        Sheet { text, names: figures, numbers: self.order.iter().flat_map(of_row).collect(), ..names }
+    }
+}
+
+fn shown_cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Number(number) => short(f64::from(*number)),
+        Cell::Exact(_) | Cell::Truth(_) => cell.to_string(),
+        Cell::Word(word) => shown(word),
+        Cell::Missing => "nothing".into(),
+    }
+}
+
+/// A number with four significant digits.
+fn short(number: f64) -> String {
+    let digits = (3 - number.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{number:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+fn shown_expected(expected: &Expected) -> String {
+    match (&expected.mean, expected.deviation, expected.probability) {
+        (Cell::Word(word), None, Some(probability)) => format!("{} ({:.0} %)", shown(word), 100.0 * probability),
+        (Cell::Number(mean), Some(deviation), _) => format!("{} +- {}", short((*mean).into()), short(deviation)),
+        (Cell::Exact(mean), Some(deviation), _) => format!("{} +- {}", short(*mean), short(deviation)),
+        (mean, ..) => shown_cell(mean),
+    }
+}
+
+/// What names rows in the sheet of scores: of a table's file, all that stands there.
+fn named(run: &Run, args: &Args, rows: &Rows) -> anyhow::Result<Sheet> {
+    let source = args.rows.source(run);
+    let file = match &run.data.columns {
+        Some(_) => wgvae_data::file_rows(Path::new(source), Some(&rows.split))?,
+        None => None,
+    };
+    let Some(file) = file else { return Ok(with_names(Sheet::like(run), run, source, rows)) };
+    let origin = |row: usize| rows.split.origins.as_ref().and_then(|origins| origins.of(row)).unwrap_or_default();
+    let mut sheet = Sheet::like(run).with("origin", (0..rows.split.rows).map(origin).collect());
+    for (place, name) in file.names.iter().enumerate() {
+        let text = |row: usize| file.cell(row, place).to_string();
+        sheet = sheet.with(name, (0..rows.split.rows).map(text).collect());
+    }
+    Ok(sheet)
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    if args.quantile.is_some_and(|quantile| !(quantile > 0.0 && quantile < 1.0)) {
+        return Err(RunError::Unfit("--quantile must be above 0 and below 1, such as 0.99".into()).into());
+    }
+    let (mut rows, usual) = args.rows.rows_and_usual(&run, MAX_COMPARED)?;
+    let (trained, numbers) = trained(&run, &mut rows, args)?;
+    let marked = match args.anomalous.is_empty() {
+        true => None,
+        false => Some(marked(&rows, &args.anomalous, &run)?),
+    };
+    let mut model = args.run.model(&run, rows.split.rows)?;
+    let (parts, of_parts) =
+        anomaly::parts(run.data.shape, run.data.columns.as_ref(), names_of(run.data.shape, run.data.columns.as_ref()));
+    let draws = args.draws as usize;
+    let steps =
+        Scores::steps(&rows.split, draws) + usual.as_ref().map_or(0, |usual| Scores::steps(&usual.split, draws));
+    let bar = args.run.counting("scoring", steps);
+    let mut scored = |rows: &Examples| Scores::of(&mut model, rows, draws, &of_parts, &mut |rows| bar.inc(rows as u64));
+    let mut usual = match usual {
+        Ok(usual) => Some((scored(&usual.split)?, usual.split)),
+        Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {
+            return Err(error.into());
+        }
+        Err(error) => {
+            warning!("scores are not compared with those of the training rows: {error}");
+            None
+        }
+    };
+    let mut found = scored(&rows.split)?;
+    bar.finish_and_clear();
+    if let (Some((usual, train)), Some(columns)) = (&mut usual, &run.data.columns) {
+        found.join(usual, columns, [&rows.split, &*train], trained.as_deref());
+    }
+    let usual = usual.map(|(usual, _)| Usual::of(usual));
+    found.raise(&rows.split.unseen, usual.as_ref());
+    let mut unseen = vec![Vec::new(); rows.split.rows];
+    for Unseen { row, column, why } in &rows.split.unseen {
+        let name = run.data.columns.as_ref().and_then(|columns| columns.all.get(*column)).map_or("", |c| &c.name);
+        unseen[*row].push(format!("{}: {why}", shown(name)));
+    }
+    let table = Table {
+        numbers,
+        unseen,
+        order: found.order(),
+        shares: found.shares(usual.as_ref()),
+        quantiles: usual.as_ref().map(|usual| found.scores.iter().map(|score| usual.quantile(*score)).collect()),
+        threshold: threshold(args, &found.scores, usual.as_ref()),
+        trained,
+        parts,
+        found,
+    };
+    let (scores, errors, distances) = (&table.found.scores, &table.found.errors, table.found.distances.as_deref());
+    let figure = |of: fn(&[f64], &[bool]) -> Option<f64>, by: &[f64]| marked.as_ref().and_then(|m| of(by, m));
+    let most = table.order.iter().take(args.top as usize);
+    let strangest: Vec<usize> = most.clone().copied().collect();
+    let expected = anomaly::expected(&run, &mut model, &rows.split.of_rows(&strangest, run.data.shape.len()))?;
+    let of_each = if strangest.is_empty() { 0 } else { expected.len() / strangest.len() };
+    let unseen_rows = table.unseen.iter().filter(|unseen| !unseen.is_empty()).count();
+    let record = Record {
+        run: run.files.to_string(),
+        rows: rows.split.rows,
+        trained_rows: table.trained.as_ref().map(|trained| trained.iter().filter(|trained| **trained).count()),
+        draws: args.draws,
+        roc_auc: figure(statistics::roc_auc, scores),
+        average_precision: figure(statistics::average_precision, scores),
+        roc_auc_of_negative_elbo: distances.and_then(|_| figure(statistics::roc_auc, &table.found.negative_elbos)),
+        roc_auc_of_distance: distances.and_then(|distances| figure(statistics::roc_auc, distances)),
+        roc_auc_of_error: figure(statistics::roc_auc, errors),
+        average_precision_of_error: figure(statistics::average_precision, errors),
+        threshold: table.threshold,
+        anomalous_rows: table.threshold.map(|threshold| scores.iter().filter(|score| **score > threshold).count()),
+        unseen_rows,
+        strangest: strangest
+            .iter()
+            .enumerate()
+            .map(|(place, row)| table.strange(*row, &rows, &expected[place * of_each..(place + 1) * of_each]))
+            .collect(),
+    };
+    let to = place_in(&run, args.to.as_deref(), "anomaly.csv")?;
+    table.sheet(named(&run, args, &rows)?).write(&to)?;
+    let mut pictured = None;
+    if let Shape::Image { .. } | Shape::Point(2) = run.data.shape
+        && to != std::path::Path::new("-")
+    {
+        let width = run.data.shape.len();
+        let first: Vec<f32> = most.flat_map(|row| rows.split.numbers(*row..row + 1, width)).collect();
+        // Points are drawn on top of the others.
+        let ground = if width == 2 { rows.split.numbers(0..rows.split.rows, width) } else { Vec::new() };
+        if let Some(picture) = picture(run.data.shape, &first, &ground, 10) {
+            let path = place_in(&run, Some(&to.with_file_name("strangest.png")), "")?;
+            put(&path, &png(&picture)?)?;
+            pictured = Some(path);
+        }
+    }
+    if args.run.json {
+        writeln!(terminal::out(), "{}", serde_json::to_string(&record)?)?;
+        return Ok(());
+    }
+    if to != std::path::Path::new("-") {
+        print(&record)?;
+    }
+    told(&to)?;
+    if let Some(path) = pictured {
+        told(&path)?;
+    }
+    Ok(())
+}
+
+/// Which rows the model was trained on, after these are left out if asked; and the number that each row has in its source.
+fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<(Option<Vec<bool>>, Vec<usize>), RunError> {
+    let all: Vec<usize> = (0..rows.split.rows).collect();
+    let Some(known) = &run.data.trained else {
+        return match args.held_out {
+            true => Err(RunError::Unfit(format!(
+                "{} does not say which rows it was trained on (there were too many): leave --held-out out",
+                run.files
+            ))),
+            false => Ok((None, all)),
+        };
+    };
+    let trained = known.mark(&rows.split);
+    let count = trained.iter().filter(|trained| **trained).count();
+    if !args.held_out {
+        if count > 0 {
+            warning!(
+                "{count} of {} rows are equal to rows that the model was trained on, whose scores are lower for it: --held-out \
+                 leaves them out",
+                trained.len()
+            );
+        }
+        return Ok((Some(trained), all));
+    }
+    if count == trained.len() {
+        return Err(RunError::Unfit(format!(
+            "all {count} rows are equal to rows that the model was trained on: use other rows"
+        )));
+    }
+    warning!("{count} of {} rows, which are equal to rows that the model was trained on, are left out", trained.len());
+    let held_out: Vec<bool> = trained.iter().map(|trained| !trained).collect();
+    rows.split.retain(&held_out);
+    let numbers = all.into_iter().filter(|row| held_out[*row]).collect();
+    Ok((Some(vec![false; rows.split.rows]), numbers))
+}
+
+/// The score above which rows are anomalous, if that was asked.
+fn threshold(args: &Args, scores: &[f64], usual: Option<&Usual>) -> Option<f64> {
+    match (args.quantile, args.contamination) {
+        (Some(quantile), _) => usual.map(|usual| usual.score_at(quantile)),
+        (None, Some(Contamination::Auto)) => usual.map(Usual::far),
+        (None, Some(Contamination::Share(share))) => {
+            let order = statistics::descending(scores);
+            let count = (share * scores.len() as f64).round() as usize;
+            order.get(count).map(|row| scores[*row])
+        }
+        (None, None) => None,
+    }
+}
+
+/// Marks the rows of the anomalous classes.
+fn marked(rows: &Rows, classes: &[String], run: &wgvae::apply::Run) -> Result<Vec<bool>, RunError> {
+    let mut marked = vec![false; rows.split.rows];
+    for class in classes {
+        for row in of_class(rows, class, run)? {
+            marked[row] = true;
+        }
+    }
+    if marked.iter().all(|m| *m) {
+        return Err(RunError::Unfit(
+            "every row belongs to an anomalous class, so there are no normal rows to compare with: name fewer classes"
+                .into(),
+        ));
+    }
+    Ok(marked)
+}
+
+fn print(record: &Record) -> std::io::Result<()> {
+    let mut out = terminal::out();
+    let is_joined = record.strangest.iter().any(|strange| strange.distance.is_some());
+    let with = if is_joined { " and their distance to training rows" } else { "" };
+    writeln!(out, "rows     {}, scored by their negative ELBO over {} draws{with}", record.rows, record.draws)?;
+    if let (Some(count), Some(threshold)) = (record.anomalous_rows, record.threshold) {
+        writeln!(out, "found    {count} anomalous, with scores above {threshold:.3}")?;
+    }
+    if let (Some(auc), Some(precision)) = (record.roc_auc, record.average_precision) {
+        writeln!(out, "ROC-AUC  {auc:.4}, average precision {precision:.4}")?;
+    }
+    if let (Some(elbo), Some(distance)) = (record.roc_auc_of_negative_elbo, record.roc_auc_of_distance) {
+        writeln!(out, "         {elbo:.4} by the negative ELBO alone, {distance:.4} by the distance alone")?;
+    }
+    if let (Some(auc), Some(precision)) = (record.roc_auc_of_error, record.average_precision_of_error) {
+        writeln!(out, "         {auc:.4} and {precision:.4} by the reconstruction error alone")?;
+    }
+    if record.unseen_rows > 0 {
+        let rows = record.unseen_rows;
+        writeln!(
+            out,
+            "unseen   {rows} with something that no training row had: their scores are above those of all others"
+        )?;
+    }
+    match is_joined {
+        true => {
+            writeln!(
+                out,
+                "score    negative ELBO, the higher the less the model expects such a row, and the distance"
+            )?;
+            writeln!(out, "         to training rows: deviations of both from what training rows have, added")?;
+        }
+        false => writeln!(out, "score    negative ELBO: the higher, the less the model expects such a row")?,
+    }
+    writeln!(out, "quantile share of the training rows with a lower score")?;
+    writeln!(out, "error    mean square of what the reconstruction is off, in deviations of the columns")?;
+    writeln!(out, "     row       score  quantile       error  origin, class: what is unusual of it")?;
+    for s in &record.strangest {
+        let what = [s.origin.as_deref(), s.label.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let quantile = s.quantile.map_or_else(String::new, |quantile| format!("{quantile:.4}"));
+        let said = |part: &Part| match (&part.value, &part.expected) {
+            (Some(value), Some(expected)) => format!("{} {value}, expected {expected}", shown(&part.name)),
+            _ => format!("{} {:.0} %", part.name, 100.0 * part.share),
+        };
+        let is_new =
+            |part: &&Part| !s.unseen.iter().any(|unseen| unseen.starts_with(&format!("{}: ", shown(&part.name))));
+        let parts: Vec<String> = s.unseen.iter().cloned().chain(s.parts.iter().filter(is_new).map(said)).collect();
+        let (row, score, error) = (s.row, s.score, s.error);
+        let of = if parts.is_empty() { "" } else { ": " };
+        writeln!(out, "{row:>8}  {score:>10.3}  {quantile:>8}  {error:>10.4}  {what}{of}{}", parts.join("; "))?;
+    }
+    Ok(())
+}

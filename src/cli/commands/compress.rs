@@ -1,0 +1,91 @@
+//! `wgvae compress`: rows in few bytes, from which they come back bit for bit.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::cli::output::terminal;
+use serde::Serialize;
+use wgvae::apply::compress::{self, Alphabet};
+
+use crate::cli::args::run::{RowsArgs, RunArgs, counting, told};
+use crate::cli::output::place::place_in;
+use crate::cli::output::sheet::put;
+
+#[derive(Debug, clap::Args)]
+// What the processor computes is the same on many machines.
+#[command(mut_arg("data", |data| data.long(None).value_name("DATA")), mut_arg("device", |device| device.default_value("cpu")))]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// The file to write [default: rows.wgz in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Figures {
+    run: String,
+    to: String,
+    rows: usize,
+    dimensions: usize,
+    /// All of the file.
+    bytes: usize,
+    bits_per_dimension: f64,
+    /// What the model's negative ELBO says.
+    elbo_bits_per_dimension: f64,
+    /// The rows as they are: a bit for 0 or 1, a byte for a level.
+    raw_bytes: usize,
+}
+
+/// Draws of the latent for each row in the ELBO: so many in all.
+const DRAWS: usize = 20_000;
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    let alphabet = Alphabet::of(&run)?;
+    let rows = args.rows.rows(&run)?.split;
+    let mut model = args.run.model(&run, 1)?;
+    let bar = counting("rows", 2 * rows.rows);
+    let file = compress::compress(&run, &mut model, &rows, &mut |done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    let bytes = file.to_bytes();
+    let draws = (DRAWS / rows.rows).clamp(1, 100);
+    let dimensions = model.width();
+    let of_rows = (rows.rows * dimensions) as f64;
+    let to = place_in(&run, args.to.as_deref(), "rows.wgz")?;
+    let figures = Figures {
+        run: run.files.to_string(),
+        to: to.display().to_string(),
+        rows: rows.rows,
+        dimensions,
+        bytes: bytes.len(),
+        bits_per_dimension: 8.0 * bytes.len() as f64 / of_rows,
+        elbo_bits_per_dimension: compress::elbo_bits(&run, &mut model, &rows, draws)?,
+        raw_bytes: (rows.rows * dimensions * alphabet.raw_bits()).div_ceil(8),
+    };
+    put(&to, &bytes)?;
+    if to == std::path::Path::new("-") {
+        return Ok(());
+    }
+    let mut out = terminal::out();
+    if args.run.json {
+        writeln!(out, "{}", serde_json::to_string(&figures)?)?;
+        return Ok(());
+    }
+    let f = &figures;
+    let values = match alphabet {
+        Alphabet::Bits => "zeros and ones",
+        Alphabet::Levels => "levels",
+    };
+    writeln!(out, "rows            {} of {} {values}", f.rows, f.dimensions)?;
+    let times = f.raw_bytes as f64 / f.bytes as f64;
+    writeln!(out, "bytes           {}, of {} as they are: {times:.2} times fewer", f.bytes, f.raw_bytes)?;
+    let (bits, elbo) = (f.bits_per_dimension, f.elbo_bits_per_dimension);
+    writeln!(out, "bits per value  {bits:.4}, where the model's negative ELBO is {elbo:.4}")?;
+    writeln!(out, "checked         all rows came back as they were")?;
+    drop(out);
+    told(&to)?;
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! `wgvae config`: a configuration file to start from.
+
+use std::io::Write;
+
+use crate::cli::output::terminal;
+use wgvae::config::Config;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The preset to start from: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, table
+    #[arg(long, value_name = "NAME", default_value = "dense")]
+    preset: String,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let config = Config::resolve(Some(&args.preset), None, toml::Table::new())?;
+    let text = config.to_commented_toml(&args.preset)?;
+    Ok(terminal::out().write_all(text.as_bytes())?)
+}

@@ -1,0 +1,249 @@
+//! `wgvae data export`: a source as files.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cli::output::terminal;
+use wgvae_data::write::{self, Block};
+use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Shape, Values};
+use wgvae_engine::plan::is_missing;
+
+use crate::cli::args::data::SourceArgs;
+use crate::cli::output::sheet::{as_text, cell_as_text};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Folder to create; it must not exist yet, or be empty
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Format of the files [default: idx for images, csv for everything else]
+    #[arg(long)]
+    format: Option<Format>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// In CSV files, write cells that begin with =, +, - or @ as text, with a ' before them, so that a spreadsheet computes nothing
+    #[arg(long)]
+    csv_safe: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+enum Format {
+    /// Images and labels in the format of MNIST
+    Idx,
+    /// One file per image, one subfolder per class
+    Png,
+    /// One row per line
+    Csv,
+    /// Columns of numbers and words
+    Parquet,
+    /// Arrays of floats
+    Npy,
+}
+
+#[derive(serde::Serialize)]
+struct Done<'a> {
+    to: &'a Path,
+    format: Format,
+    train_rows: usize,
+    test_rows: usize,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let mut data = args.source.load()?;
+    let is_image = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
+    let format = args.format.unwrap_or(if is_image { Format::Idx } else { Format::Csv });
+    if matches!(format, Format::Idx | Format::Png) && !is_image {
+        return Err(DataError::Option {
+            option: "--format",
+            reason: format!(
+                "must be csv, parquet or npy for this source: idx and png hold only images of grey levels or colours, and it has {}",
+                data.shape
+            ),
+        }
+        .into());
+    }
+    // Files hold the source's own values: a table's as they stand there.
+    let [train, test] =
+        [&data.train, &data.test].map(|split| Table::of(&args.source, &data, split, format == Format::Csv));
+    let (mut train, mut test) = (train?, test?);
+    if args.csv_safe && format == Format::Csv {
+        data.classes.iter_mut().for_each(|class| *class = as_text(std::mem::take(class)));
+        for table in [&mut train, &mut test].into_iter().flatten() {
+            table.names.iter_mut().for_each(|name| *name = as_text(std::mem::take(name)));
+            table.cells.iter_mut().for_each(cell_as_text);
+        }
+    }
+    write::whole_folder(&args.to, |folder| {
+        let train = ("train", "train", &data.train, train.as_ref());
+        let test = ("test", "t10k", &data.test, test.as_ref());
+        for (name, idx_name, split, table) in [train, test] {
+            match format {
+                Format::Idx => idx(folder, idx_name, &data, split)?,
+                Format::Png => png(&folder.join(name), &data, split)?,
+                Format::Csv => columns(&data, split, table, |rows, blocks, dialect| {
+                    write::write_csv(&folder.join(format!("{name}.csv")), rows, blocks, dialect)
+                })?,
+                Format::Parquet => columns(&data, split, table, |rows, blocks, _| {
+                    write::write_parquet(&folder.join(format!("{name}.parquet")), rows, blocks)
+                })?,
+                Format::Npy => npy(folder, name, &data, split, table)?,
+            }
+            if let Some(factors) = split.factors.as_ref().filter(|_| !matches!(format, Format::Csv | Format::Parquet)) {
+                let block = Block::Places { names: &factors.names, values: &factors.values };
+                write::write_csv(
+                    &folder.join(format!("{name}-factors.csv")),
+                    split.rows,
+                    &[block],
+                    &Dialect::default(),
+                )?;
+            }
+        }
+        Ok(())
+    })?;
+    let mut out = terminal::out();
+    let done = Done { to: &args.to, format, train_rows: data.train.rows, test_rows: data.test.rows };
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&done)?)?;
+    } else {
+        let Done { train_rows, test_rows, .. } = done;
+        writeln!(out, "written  {}: {train_rows} training and {test_rows} test {}", args.to.display(), data.shape)?;
+    }
+    Ok(())
+}
+
+/// An image's size and a split's levels.
+fn levels(shape: Shape, split: &Examples) -> ((usize, usize, usize), &[u8]) {
+    let size = match shape {
+        Shape::Image { height, width, channels } => (height, width, channels),
+        Shape::Point(n) | Shape::Table(n) => (1, n, 1),
+    };
+    match &split.values {
+        Values::Bytes(levels) => (size, levels),
+        Values::Floats(_) => (size, &[]),
+    }
+}
+
+fn idx(folder: &Path, name: &str, data: &Dataset, split: &Examples) -> Result<(), DataError> {
+    let (size, levels) = levels(data.shape, split);
+    let rank = if size.2 == 1 { 3 } else { 4 };
+    write::write_idx_images(&folder.join(format!("{name}-images-idx{rank}-ubyte")), size, levels)?;
+    match &split.labels {
+        Some(labels) => write::write_idx_labels(&folder.join(format!("{name}-labels-idx1-ubyte")), labels),
+        None => Ok(()),
+    }
+}
+
+fn png(folder: &Path, data: &Dataset, split: &Examples) -> Result<(), DataError> {
+    let (size, levels) = levels(data.shape, split);
+    write::write_class_folders(folder, size, levels, split.labels.as_deref(), &data.classes)
+}
+
+/// The rows of a table in its own units: of a file, as they stand there.
+struct Table {
+    names: Vec<String>,
+    /// `(rows, names)`
+    cells: Vec<Cell>,
+    forms: Vec<Form>,
+    dialect: Dialect,
+    /// `(rows, C)`: the model's columns as numbers, NaN where one is missing; of words, their places.
+    numbers: Vec<f32>,
+    width: usize,
+}
+
+impl Table {
+    fn of(source: &SourceArgs, data: &Dataset, split: &Examples, is_text: bool) -> Result<Option<Self>, DataError> {
+        let Some(columns) = &data.columns else { return Ok(None) };
+        let values = split.values.numbers(0..split.values.len());
+        let of_table = columns.of_table();
+        let mut cells = columns.joined(columns.cells(&values, Provenance::Kept));
+        let mut numbers = columns.cell_numbers(&values, Provenance::Kept);
+        if let Some(file) = wgvae_data::file_rows(&source.path(), Some(split))? {
+            let place = |name: &str| file.names.iter().position(|known| known == name);
+            for (column, of) in of_table.iter().enumerate() {
+                let Some(place) = place(of.name) else { continue };
+                let first = &columns.all[of.columns.start];
+                for row in 0..split.rows {
+                    let exact = match file.cell(row, place) {
+                        Cell::Word(_) if first.is_blank(&file.text(row, place)) => Cell::Missing,
+                        // Formats with types have numbers as numbers.
+                        Cell::Word(word) if !is_text && of.columns.len() == 1 => match first.form.read(word.trim()) {
+                            // One that a float has no room for keeps its digits.
+                            Some(number) if first.form.is_number() && number.abs() <= 2_f64.powi(53) => {
+                                Cell::Exact(number)
+                            }
+                            _ => Cell::Word(file.text(row, place)),
+                        },
+                        Cell::Word(_) => Cell::Word(file.text(row, place)),
+                        other => other,
+                    };
+                    if let (Cell::Exact(number), 1) = (&exact, of.columns.len()) {
+                        numbers[row * columns.len() + of.columns.start] = *number as f32;
+                    }
+                    cells[row * of_table.len() + column] = exact;
+                }
+            }
+        }
+        Ok(Some(Self {
+            names: of_table.iter().map(|column| column.name.to_string()).collect(),
+            cells,
+            forms: of_table.iter().map(|column| columns.all[column.columns.start].form.clone()).collect(),
+            dialect: Dialect { header: true, ..columns.dialect.unwrap_or_default() },
+            numbers,
+            width: columns.len(),
+        }))
+    }
+}
+
+fn columns(
+    data: &Dataset,
+    split: &Examples,
+    table: Option<&Table>,
+    write: impl FnOnce(usize, &[Block<'_>], &Dialect) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let names: Vec<String> = (0..data.shape.len()).map(|column| format!("x{column}")).collect();
+    let values = numbers(split);
+    let mut blocks = vec![match table {
+        Some(Table { names, cells, forms, .. }) => Block::Cells { names, cells, forms },
+        None => Block::Numbers { names: &names, values: &values },
+    }];
+    // A column of the table may have the same name.
+    let is_of_table = |name: &str| table.is_some_and(|table| table.names.iter().any(|known| known == name));
+    let label = write::apart("label", is_of_table);
+    if let Some(labels) = &split.labels {
+        blocks.push(Block::Classes { name: &label, labels, classes: &data.classes });
+    }
+    let is_taken = |name: &str| is_of_table(name) || split.labels.is_some() && name == label;
+    let factors = split.factors.as_ref();
+    let factor_names: Vec<String> =
+        factors.iter().flat_map(|factors| &factors.names).map(|name| write::apart(name, is_taken)).collect();
+    if let Some(factors) = factors {
+        blocks.push(Block::Places { names: &factor_names, values: &factors.values });
+    }
+    write(split.rows, &blocks, &table.map_or_else(Dialect::default, |table| table.dialect))
+}
+
+/// The values as they were given: NaN where one is missing.
+fn numbers(split: &Examples) -> Vec<f32> {
+    let mut numbers = split.values.numbers(0..split.values.len());
+    numbers.iter_mut().filter(|value| is_missing(**value)).for_each(|value| *value = f32::NAN);
+    numbers
+}
+
+fn npy(folder: &Path, name: &str, data: &Dataset, split: &Examples, table: Option<&Table>) -> Result<(), DataError> {
+    let shape = match (data.shape, table) {
+        (_, Some(table)) => vec![split.rows, table.width],
+        (Shape::Image { height, width, channels: 1 }, _) => vec![split.rows, height, width],
+        (Shape::Image { height, width, channels }, _) => vec![split.rows, height, width, channels],
+        (Shape::Point(n) | Shape::Table(n), _) => vec![split.rows, n],
+    };
+    let values = numbers(split);
+    write::write_npy(&folder.join(format!("{name}.npy")), &shape, table.map_or(&values, |table| &table.numbers))?;
+    match &split.labels {
+        Some(labels) => write::write_npy_labels(&folder.join(format!("{name}-labels.npy")), labels),
+        None => Ok(()),
+    }
+}

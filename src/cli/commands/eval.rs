@@ -1,0 +1,290 @@
+//! `wgvae eval`: loss, KL and other figures of a model on given rows.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::cli::output::terminal;
+use serde::Serialize;
+use wgvae::apply::importance::{self, MeanLikelihood, Sampled};
+use wgvae::apply::mixture;
+use wgvae::apply::quality::Quality;
+use wgvae::apply::record::Record;
+use wgvae::apply::{Aggregate, Evaluation, FactorScores, Run, RunError, TrainedModel, evaluated, factors, test_loss};
+use wgvae::model::Objective;
+use wgvae::train::{EVALUATION, PAGE, is_training};
+use wgvae_data::{Examples, Rows};
+
+use crate::cli::args::run::{RowsArgs, RunArgs, counting, own_data, told};
+use crate::cli::commands::quality;
+use crate::cli::output::place::place_in;
+use crate::cli::output::sheet::put;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Latent draws per row; the first is the one that training evaluates with
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    draws: u64,
+    /// Estimate the likelihood p(x) of each row by importance sampling, from K draws of the latent
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    nll: Option<u64>,
+    /// The same of each of the run's checkpoints (`train --keep N` keeps more of them)
+    #[arg(long, requires = "nll")]
+    checkpoints: bool,
+    /// Take the KL apart over all of these rows: mutual information, total correlation, the dimensions' KL
+    #[arg(long)]
+    aggregate: bool,
+    /// Score the codes by the factors that the rows are known to be made of: MIG, SAP, DCI, and the scores of beta-VAE and FactorVAE
+    #[arg(long)]
+    factors: bool,
+    /// Compare samples with at most N test rows: precision, recall and a Frechet distance, in features of a classifier that is
+    /// trained on the data's classes, or of a random network where there are none
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, conflicts_with = "train", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    quality: Option<Option<u64>>,
+    /// Use the run's training rows instead of its test rows
+    #[arg(long, conflicts_with = "data")]
+    train: bool,
+    /// Where to write the figures [default: eval.json in the run's folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Figures<'a> {
+    run: String,
+    #[serde(flatten)]
+    figures: &'a Evaluation,
+    #[serde(flatten)]
+    likelihood: Option<MeanLikelihood>,
+    #[serde(flatten)]
+    aggregate: Option<Aggregate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factors: Option<FactorScores>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<Quality>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checkpoints: Vec<AtCheckpoint>,
+}
+
+/// A mean with its standard error, if there is one.
+fn give_or_take((mean, error): (f64, f64)) -> String {
+    if error.is_nan() { format!("{mean:.3}") } else { format!("{mean:.3} +- {error:.3}") }
+}
+
+/// The likelihood of rows after so many steps.
+#[derive(Serialize)]
+struct AtCheckpoint {
+    step: u64,
+    epochs: f64,
+    #[serde(flatten)]
+    likelihood: MeanLikelihood,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    if args.nll.is_some() {
+        importance::expect_likelihood(&run)?;
+    }
+    if args.aggregate {
+        run.expect_prior("taking the KL apart")?;
+    }
+    let rows = if args.train { args.rows.train_rows(&run)? } else { args.rows.rows(&run)? };
+    if args.factors {
+        factors::expect(&rows.split)?;
+    }
+    let mut model = match args.nll {
+        Some(_) => args.run.adapter.weighing_model(&run, rows.split.rows)?,
+        None => args.run.model(&run, rows.split.rows)?,
+    };
+    let codes = model.encode(&rows.split)?;
+    let scores = model.score(&rows.split, args.draws as usize)?;
+    let figures = Evaluation::of(&run, model.prior(), &rows.split, &codes, &scores, args.draws as usize);
+    let samples = args.nll.map(|samples| samples as usize);
+    let likelihood = samples.map(|samples| likelihood(&run, &mut model, &rows.split, samples)).transpose()?;
+    let mut checkpoints = Vec::new();
+    if let (true, Some(samples)) = (args.checkpoints, samples) {
+        let rows_a_step = run.config.train.batch as f64 / Record::of(&run)?.train_rows as f64;
+        for checkpoint in run.checkpoints() {
+            let step = model.go_to(&checkpoint)?.step;
+            let likelihood = self::likelihood(&run, &mut model, &rows.split, samples)?;
+            checkpoints.push(AtCheckpoint { step, epochs: step as f64 * rows_a_step, likelihood });
+        }
+    }
+    let aggregate = args
+        .aggregate
+        .then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), run.config.train.seed));
+    let aggregate = aggregate.transpose()?;
+    let known = rows.split.factors.as_ref().filter(|_| args.factors);
+    let factors =
+        known.map(|known| FactorScores::of(&codes, model.prior(), known, run.config.train.seed)).transpose()?;
+    let quality = args.quality.map(|most| quality::quality(&args.run, &run, &mut model, &rows.split, most));
+    let quality = quality.transpose()?;
+    let record =
+        Figures { likelihood, aggregate, factors, quality, checkpoints, run: run.files.to_string(), figures: &figures };
+    let to = place_in(&run, args.to.as_deref(), EVALUATION)?;
+    let is_kept = args.to.is_none();
+    let written = match is_kept {
+        // Beside what was found of the same rows before.
+        true => evaluated::joined(&run.files, &args.source(), as_map(&record)?)
+            .map_err(Into::into)
+            .and_then(|all| put(&to, (serde_json::to_string_pretty(&all)? + "\n").as_bytes())),
+        false => put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes()),
+    };
+    let is_written = written.is_ok();
+    match (written, &args.to) {
+        // The figures are printed in any case, and the file can be written again.
+        (Err(error), None) => warning!("{error:#}"),
+        (written, _) => written?,
+    }
+    if to == std::path::Path::new("-") {
+        return Ok(());
+    }
+    // The page has more to show now. It can be made again, so that what hinders it is no error of this command.
+    let is_more = args.nll.is_some() || args.aggregate || args.quality.is_some();
+    let page = (is_kept && is_written && is_more && !run.folder().is_some_and(is_training)).then(|| page(args, &run));
+    let page = page.and_then(|page| page.map_err(|error| warning!("the page was not made anew: {error:#}")).ok());
+    let mut out = terminal::out();
+    if args.run.json {
+        writeln!(out, "{}", serde_json::to_string(&record)?)?;
+        return Ok(());
+    }
+    let f = &figures;
+    writeln!(out, "rows            {} with {} each", f.rows, draws(f.draws))?;
+    let [loss, recon, kl] = [
+        (f.loss, f.loss_standard_error),
+        (f.reconstruction, f.reconstruction_standard_error),
+        (f.kl, f.kl_standard_error),
+    ]
+    .map(give_or_take);
+    if let Some(elbo) = f.elbo.zip(f.elbo_standard_error).map(give_or_take) {
+        writeln!(out, "elbo            {elbo} nats per row, and the standard error of the mean")?;
+        let of_training = test_loss(&run.config.model);
+        match run.config.model.objective {
+            Objective::Iwae => {
+                writeln!(out, "loss            {loss}: reconstruction + KL; that of training is {of_training}")?
+            }
+            _ => writeln!(out, "loss            {loss}: {of_training}, as in training")?,
+        }
+        writeln!(out, "reconstruction  {recon}")?;
+        writeln!(out, "KL              {kl}")?;
+        let mut sorted: Vec<(usize, f64)> = f.kl_per_dimension.iter().copied().enumerate().collect();
+        sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let listed: Vec<String> = sorted.iter().map(|(i, kl)| format!("{i}: {kl:.3}")).collect();
+        writeln!(out, "KL by dimension {}", listed.join("  "))?;
+    } else {
+        writeln!(out, "loss            {loss} per row, the reconstruction alone, and the standard error of the mean")?;
+    }
+    if let Some(l) = likelihood {
+        let nll = give_or_take((l.nll, l.nll_standard_error));
+        writeln!(out, "nll             {nll}: -ln p(x), from {} of each row", draws(l.samples))?;
+        if let Some(deviation) = l.nll_deviation_of_draws {
+            writeln!(out, "                +- {deviation:.3} from one set of draws to the next")?;
+        }
+        if let Some(fall) = l.nll_fall_of_last_doubling {
+            let effective = l.effective_samples;
+            writeln!(
+                out,
+                "                {fall:.3} less than half of the draws say, so it is about as much too high, or more;"
+            )?;
+            writeln!(out, "                the draws are worth {effective:.1} of equal weight")?;
+        }
+    }
+    for at in &record.checkpoints {
+        let (MeanLikelihood { nll, nll_standard_error, .. }, AtCheckpoint { step, epochs, .. }) = (&at.likelihood, at);
+        let nll = give_or_take((*nll, *nll_standard_error));
+        writeln!(out, "                {nll} after step {step} ({epochs:.2} epochs)")?;
+    }
+    if let Some(a) = aggregate {
+        writeln!(
+            out,
+            "KL by parts     {}: mutual information of rows and codes",
+            give_or_take((a.mutual_information, a.mutual_information_standard_error))
+        )?;
+        writeln!(
+            out,
+            "                {}: total correlation of the dimensions",
+            give_or_take((a.total_correlation, a.total_correlation_standard_error))
+        )?;
+        match a.dimension_wise_kl.zip(a.dimension_wise_kl_standard_error) {
+            Some(kl) => {
+                let kl = give_or_take(kl);
+                writeln!(out, "                {kl}: the dimensions' KL from the prior")?;
+            }
+            None => {
+                let kl = give_or_take((a.aggregate_kl, a.aggregate_kl_standard_error));
+                writeln!(out, "                {kl}: all codes' KL from the prior, with that correlation")?;
+            }
+        }
+    }
+    if let Some(scores) = &record.factors {
+        super::factors::write(&mut out, scores)?;
+    }
+    if let Some(quality) = &record.quality {
+        quality::print(&mut out, quality)?;
+    }
+    writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
+    match (f.bits_per_dimension, f.no_bits) {
+        (Some(bits), _) => writeln!(out, "bits per value  {bits:.4}")?,
+        (None, why) => writeln!(out, "bits per value  none: {}", why.unwrap_or_default())?,
+    }
+    drop(out);
+    if is_written {
+        told(&to)?;
+    }
+    page.map_or(Ok(()), |page| Ok(told(&page)?))
+}
+
+impl Args {
+    /// Which rows these are.
+    fn source(&self) -> String {
+        match (self.train, &self.rows.data) {
+            (true, _) => "training rows".into(),
+            (false, None) => "test rows".into(),
+            (false, Some(source)) => format!("rows of {source}"),
+        }
+    }
+}
+
+/// The page of the run, of its own test rows, with what was found.
+fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
+    let data = own_data(run)?;
+    let rows = run.tell(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
+    let mut model = args.run.model(run, rows.split.rows)?;
+    let to = run.files.path(PAGE);
+    let train = data.train.some(mixture::MAX_ROWS, run.config.train.seed);
+    put(&to, wgvae::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
+    Ok(to)
+}
+
+fn as_map(record: &impl Serialize) -> anyhow::Result<evaluated::Figures> {
+    match serde_json::to_value(record)? {
+        serde_json::Value::Object(map) => Ok(map),
+        _ => Ok(evaluated::Figures::new()),
+    }
+}
+
+/// Estimates the likelihood of rows, and shows how far it is.
+fn likelihood(
+    run: &Run,
+    model: &mut TrainedModel,
+    rows: &Examples,
+    samples: usize,
+) -> Result<MeanLikelihood, RunError> {
+    let bar = counting("nll", 1000);
+    let known = importance::likelihoods(run, model, rows, samples, &mut |Sampled { done, share }| {
+        bar.set_position((1000.0 * share) as u64);
+        if !done.is_empty() && !bar.is_hidden() {
+            let MeanLikelihood { nll, nll_standard_error, .. } = MeanLikelihood::of(run, rows, done, samples);
+            bar.set_message(format!("{} of {} rows", give_or_take((nll, nll_standard_error)), done.len()));
+        }
+    })?;
+    bar.finish_and_clear();
+    Ok(MeanLikelihood::of(run, rows, &known, samples))
+}
+
+fn draws(count: usize) -> String {
+    if count == 1 { "one latent draw".into() } else { format!("{count} latent draws") }
+}

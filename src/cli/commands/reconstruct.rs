@@ -1,0 +1,53 @@
+//! `wgvae reconstruct`: rows and their reconstructions.
+
+use std::path::PathBuf;
+
+use wgvae::report;
+use wgvae::run::pictured;
+use wgvae_data::Shape;
+
+use crate::cli::args::run::{RowsArgs, RunArgs};
+use crate::cli::commands::encode::with_names;
+use crate::cli::output::sheet::{Sheet, write_rows};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// Decode the rows' codes as rows of this class, for a model that was trained with --condition class
+    #[arg(long, value_name = "CLASS")]
+    as_class: Option<String>,
+    /// How many rows to draw in the picture, from all over the rows [default: 50 images, 2000 points]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: reconstructions.png, or .csv for tables]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    let rows = args.rows.rows(&run)?;
+    let mut model = args.run.model(&run, rows.split.rows)?;
+    let shown = match &args.as_class {
+        Some(class) => model.reconstruct_as(&rows.split, run.class(class)?)?,
+        None => model.reconstruct_shown(&rows.split)?,
+    };
+    let pictured = |most: u64| pictured(&rows.split, &shown.means, args.count.unwrap_or(most) as usize);
+    let picture = match run.data.shape {
+        Shape::Image { height, width, channels } => {
+            let (x, mean) = pictured(50);
+            Some(report::reconstructions(&x, &mean, (height, width, channels)))
+        }
+        Shape::Point(2) => {
+            let (x, mean) = pictured(2000);
+            Some(report::scatter(&x, &mean))
+        }
+        _ => None,
+    };
+    let sheet = || with_names(Sheet::of_means(&run, &model, shown.clone()), &run, args.rows.source(&run), &rows);
+    let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;
+    args.run.told(&[&to])
+}

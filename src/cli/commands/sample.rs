@@ -1,0 +1,151 @@
+//! `wgvae sample`: new rows, decoded from draws of a mixture fitted to codes, of the prior, or around known codes.
+
+use std::path::PathBuf;
+
+use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws, statistics};
+use wgvae::model::Labels;
+use wgvae_data::{Rows, Shape, list, write};
+
+use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs};
+use crate::cli::output::drawn::Drawn;
+use crate::cli::output::place::place_in;
+use crate::cli::output::sheet::{is_folder, levels, picture, write_rows};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
+    /// How many rows to draw [default: 100; 2000 for points]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    count: Option<u64>,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// What codes are drawn from
+    #[arg(long, value_enum, default_value = "codes", conflicts_with_all = ["around_class", "around_row"])]
+    from: From,
+    #[command(flatten)]
+    draws: DrawArgs,
+    /// Multiply the standard deviation of the draws: below 1 for more typical rows, above 1 for more unusual ones
+    #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
+    temperature: f32,
+    /// Draw around the mean code of the rows of this class
+    #[arg(long, value_name = "CLASS", conflicts_with = "around_row")]
+    around_class: Option<String>,
+    /// Draw around the code of this row, counted from 0
+    #[arg(long, value_name = "ROW")]
+    around_row: Option<usize>,
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png, or
+    /// .csv for rows of a table]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// What codes are drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum From {
+    /// A mixture of normal distributions that training fitted to codes of its rows
+    Codes,
+    /// The prior: the standard normal distribution that training drew codes to, or the mixture that it learned with --prior
+    Prior,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = args.run.open()?;
+    if args.from == From::Prior {
+        run.expect_prior("sampling from the prior")?;
+    }
+    draws::expect_temperature(args.temperature)?;
+    let points = run.data.shape == Shape::Point(2);
+    let count = args.count.unwrap_or(if points { 2000 } else { 100 }) as usize;
+    // Sampled points are drawn on top of the data's points.
+    let around = args.around_class.is_some() || args.around_row.is_some();
+    let rows = if around || points { Some(args.rows.rows(&run)?) } else { None };
+    let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;
+    let class = args.rows.class.as_deref().map(|class| run.class(class)).transpose()?;
+    // Draws around a class or a row are of its class.
+    let class = class.or_else(|| rows.as_ref().filter(|_| around).and_then(|rows| class_of(args, rows)));
+    let classes = match class {
+        Some(class) => vec![class; count],
+        None => Labels::in_turn(0..count, run.data.classes.len()),
+    };
+    let z = match (&rows, args.from) {
+        (Some(rows), _) if around => {
+            let codes = centre(args, rows, &mut model, &run)?;
+            draws::around(&codes.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
+        }
+        (_, From::Codes) => args.run.mixture(&run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
+        (_, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
+    };
+    let mut shown = model.decoder_output(&z, &classes)?;
+    let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
+    let ground = match &rows {
+        Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),
+        _ => Vec::new(),
+    };
+    let picture = picture(run.data.shape, &shown.means, &ground, 10);
+    let sheet = || {
+        let shown = shown.clone();
+        let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
+        let sheet = drawn.sheet(&run, &model, shown, count, args.seed);
+        match model.is_conditional() {
+            true => sheet.with_classes("label", classes.iter().map(name).collect()),
+            false => sheet,
+        }
+    };
+    let to = args.to.as_deref().map(|to| place_in(&run, Some(to), "")).transpose()?;
+    let to = match (run.data.shape, &to) {
+        (Shape::Image { height, width, channels }, Some(to)) if is_folder(to) => {
+            let levels = levels(&shown.means);
+            let labels = model.is_conditional().then_some(&classes[..]);
+            let size = (height, width, channels);
+            write::whole_folder(to, |folder| {
+                write::write_class_folders(folder, size, &levels, labels, &run.data.classes)
+            })?;
+            to.clone()
+        }
+        (_, to) => write_rows(&run, to.as_deref(), "samples", sheet, picture)?,
+    };
+    args.run.told_with(&[&to], drawn.closeness)
+}
+
+/// The class that draws are around.
+fn class_of(args: &Args, rows: &Rows) -> Option<u32> {
+    let named = |name: &String| rows.classes.iter().position(|class| class == name).map(|number| number as u32);
+    let of_row = |row: usize| rows.split.labels.as_ref().and_then(|labels| labels.get(row).copied());
+    args.around_class.as_ref().map_or_else(|| args.around_row.and_then(of_row), named)
+}
+
+/// The code to draw around: a row's, or a class's mean with the mean variance.
+fn centre(args: &Args, rows: &Rows, model: &mut TrainedModel, run: &Run) -> anyhow::Result<Codes> {
+    let codes = model.encode(&rows.split)?;
+    if let Some(row) = args.around_row {
+        return Ok(codes.row(row)?);
+    }
+    let class = args.around_class.as_deref().unwrap_or_default();
+    let members = of_class(rows, class, run)?;
+    let codes = codes.of(members.into_iter());
+    let mean = |all: &[f32]| -> Vec<f32> {
+        let all = Codes { latent: codes.latent, mu: all.to_vec(), logvar: Vec::new() };
+        statistics::mean_code(&all).into_iter().map(|m| m as f32).collect()
+    };
+    Ok(Codes { latent: codes.latent, mu: mean(&codes.mu), logvar: mean(&codes.logvar) })
+}
+
+/// The rows of a class.
+pub fn of_class(rows: &Rows, class: &str, run: &Run) -> Result<Vec<usize>, RunError> {
+    let Some(labels) = &rows.split.labels else {
+        return Err(RunError::Unfit(format!("there is no class `{class}`: the rows have no labels")));
+    };
+    let known = || list(&rows.classes);
+    let Some(number) = rows.classes.iter().position(|name| name == class) else {
+        return Err(RunError::Unfit(format!("there is no class `{class}`; there are {}", known())));
+    };
+    let members: Vec<usize> = (0..labels.len()).filter(|i| labels[*i] as usize == number).collect();
+    match members.is_empty() {
+        true => Err(RunError::Unfit(format!("no row of {} is of class `{class}`", run.data.name))),
+        false => Ok(members),
+    }
+}

@@ -1,0 +1,193 @@
+//! Errors as they are told: of the command line in the words of its flags, and with `--json` as an object.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use serde::Serialize;
+
+use crate::cli::output::terminal;
+use crate::cli::output::terminal::visible;
+use crate::cli::{args::help, exit_code, sentence};
+
+/// An error in `--json`, on stderr.
+#[derive(Serialize)]
+struct Told<'a> {
+    error: &'a str,
+    exit_code: u8,
+}
+
+/// What of a command line decides how its errors are told.
+pub struct Typed {
+    words: Vec<String>,
+}
+
+impl Typed {
+    /// Words as they were typed, the program's name first.
+    pub fn of(words: impl IntoIterator<Item = OsString>) -> Self {
+        Self { words: words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect() }
+    }
+
+    /// Words before `--`, behind which there are no flags.
+    fn flags(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(String::as_str).take_while(|word| *word != "--")
+    }
+
+    /// Whether errors are told as JSON.
+    pub fn is_json(&self) -> bool {
+        self.flags().any(|word| word == "--json")
+    }
+
+    /// The command that was meant.
+    fn command(&self) -> Option<clap::Command> {
+        let name = self.words.iter().find(|word| !word.starts_with('-'))?;
+        let mut all = help::command();
+        all.build();
+        all.find_subcommand(name).cloned()
+    }
+
+    /// Says more of an error where more is known than the parser knows: what it should have been.
+    pub fn explained(&self, error: clap::Error) -> clap::Error {
+        let text = |kind: ContextKind| match error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let Some(argument) = text(ContextKind::InvalidArg) else { return error };
+        let Some(mut command) = self.command() else { return error };
+        match error.kind() {
+            ErrorKind::ValueValidation => {
+                let value = text(ContextKind::InvalidValue).unwrap_or_default();
+                let flag = argument.split([' ', '=', '[']).next().unwrap_or(&argument).trim_start_matches('-');
+                let of_numbers = std::error::Error::source(&error).is_some_and(|cause| {
+                    cause.is::<std::num::ParseIntError>() || cause.is::<std::num::ParseFloatError>()
+                });
+                match of_numbers && is_list(&value) {
+                    true => {
+                        let why = format!("{flag}: one number, and `{value}` is a list");
+                        clap::Error::raw(ErrorKind::ValueValidation, why).format(&mut command)
+                    }
+                    false => error,
+                }
+            }
+            ErrorKind::UnknownArgument if !argument.starts_with('-') => {
+                let takes_data = command.get_arguments().any(|known| known.get_long() == Some("data"));
+                let has_data = self.flags().any(|word| word == "--data" || word.starts_with("--data="));
+                match takes_data && !has_data {
+                    true => {
+                        let quoted = wgvae_data::quote::shell_quote(&argument);
+                        let why = format!("unexpected argument '{argument}': data is named by a flag: --data {quoted}");
+                        clap::Error::raw(ErrorKind::UnknownArgument, why).format(&mut command)
+                    }
+                    false => error,
+                }
+            }
+            _ => error,
+        }
+    }
+
+    /// Tells that the command line was not understood, or prints the help that was asked for.
+    pub fn tell_usage(&self, error: &clap::Error) -> std::io::Result<()> {
+        // Names of files may come from a pattern.
+        if error.use_stderr() && !self.is_json() && self.words.iter().any(|word| *visible(word) != **word) {
+            return write!(terminal::err(), "{error}");
+        }
+        if !error.use_stderr() || !self.is_json() {
+            return error.print().and_then(|()| std::io::stdout().flush());
+        }
+        let text = error.to_string();
+        let lines = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more "));
+        let said: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+        let said = said.join(" ");
+        self.put(said.strip_prefix("error: ").unwrap_or(&said), error.exit_code() as u8)
+    }
+
+    /// Tells why a command has failed.
+    pub fn tell(&self, error: &anyhow::Error) -> std::io::Result<()> {
+        match self.is_json() {
+            true => self.put(&sentence(error), exit_code(error)),
+            false => writeln!(terminal::err(), "wgvae: {}", sentence(error)),
+        }
+    }
+
+    fn put(&self, error: &str, exit_code: u8) -> std::io::Result<()> {
+        let line = serde_json::to_string(&Told { error, exit_code })?;
+        writeln!(terminal::err(), "{line}")
+    }
+}
+
+/// Whether the reader of a pipe has left, which is no error: `head` has seen enough.
+pub fn is_reader_gone(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(is_gone))
+}
+
+fn is_gone(error: &std::io::Error) -> bool {
+    // The writer of CSV puts it into an error of its own, and that into another.
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<csv::Error>());
+    error.kind() == std::io::ErrorKind::BrokenPipe
+        || inner.is_some_and(|error| matches!(error.kind(), csv::ErrorKind::Io(error) if is_gone(error)))
+}
+
+/// Several numbers in one word: `8,16`, `[8, 16]`, `8 16`.
+fn is_list(value: &str) -> bool {
+    let parts: Vec<&str> = value
+        .trim_matches(|c: char| "[]()".contains(c) || c.is_whitespace())
+        .split(|c: char| ",;".contains(c) || c.is_whitespace())
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.len() > 1 && parts.iter().all(|part| part.parse::<f64>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn refused(line: &str) -> String {
+        let words: Vec<String> = shlex::split(line).unwrap();
+        let typed = Typed::of(words.iter().map(OsString::from));
+        typed.explained(Cli::try_parse_from(&words).unwrap_err()).to_string()
+    }
+
+    #[test]
+    fn one_number_is_not_a_list() {
+        for (line, said) in [
+            ("wgvae train --latent 8,16", "error: latent: one number, and `8,16` is a list"),
+            ("wgvae train --beta 0.5,1", "error: beta: one number, and `0.5,1` is a list"),
+            ("wgvae train --seed '[1, 2]'", "error: seed: one number, and `[1, 2]` is a list"),
+            ("wgvae sample RUN --count '1 2'", "error: count: one number, and `1 2` is a list"),
+        ] {
+            let error = refused(line);
+            assert!(error.starts_with(said) && error.contains("Usage: wgvae"), "{line}: {error}");
+        }
+        let error = refused("wgvae train --beta much");
+        assert!(error.contains("invalid value 'much' for '--beta <X>'"), "{error}");
+    }
+
+    #[test]
+    fn data_without_its_flag_is_told_the_flag() {
+        assert!(refused("wgvae train mnist/").contains("--data mnist/"));
+        assert!(refused("wgvae train 'my rows.csv' --epochs 3").contains("--data 'my rows.csv'"));
+        assert!(refused("wgvae eval RUN rows.csv").contains("--data rows.csv"));
+        for line in ["wgvae train --data mnist/ more", "wgvae devices mnist/", "wgvae train --dta mnist/"] {
+            assert!(!refused(line).contains("is named by a flag"), "{line}");
+        }
+    }
+
+    #[test]
+    fn lists_are_of_numbers() {
+        assert!(["1,2", "[1, 2]", "1;2", "-1 2.5"].iter().all(|list| is_list(list)));
+        assert!(!["1", "1,", "a,b", "1,x", "", "1e3"].iter().any(|word| is_list(word)));
+    }
+
+    #[test]
+    fn a_reader_that_has_left_is_known_through_a_wrapper() {
+        let gone = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let wrapped = std::io::Error::from(csv::Error::from(gone()));
+        assert_ne!(wrapped.kind(), std::io::ErrorKind::BrokenPipe);
+        assert!(is_reader_gone(&anyhow::Error::from(gone()).context("a result")));
+        assert!(is_reader_gone(&anyhow::Error::from(wrapped)));
+        assert!(!is_reader_gone(&std::io::Error::other("full").into()));
+    }
+}

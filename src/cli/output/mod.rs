@@ -1,0 +1,9 @@
+//! How results, errors and progress are written.
+
+pub mod closeness;
+pub mod drawn;
+pub mod errors;
+pub mod place;
+pub mod progress;
+pub mod sheet;
+pub mod terminal;
