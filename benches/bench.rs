@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::Dataset;
-use wgvae::model::{Plan, Vae};
+use wgvae::model::Vae;
 use wgvae::train::Trainer;
 use wgvae_engine::conformance::{Case, cases};
 use wgvae_engine::exec::gpu::{Gpu, GpuOptions, Needs, tuner};
 use wgvae_engine::exec::{self, DeviceChoice, Executor, OpenDevice, Selected};
 use wgvae_engine::plan::{PlanId, STEPS_PER_SUBMIT, StepPlan, StepScalars};
+use wgvae_engine::session::Session;
 use wgvae_engine::wgsl::{GemmVariant, TuningTable};
 
 /// The measured roofs: GFLOP/s and GB/s.
@@ -24,7 +25,10 @@ fn run_steps(executor: &mut Executor, plan: PlanId, step: &StepScalars, count: u
     let mut left = count as usize;
     while left > 0 {
         let now = left.min(STEPS_PER_SUBMIT);
-        executor.submit(plan, &vec![*step; now]).and_then(|()| executor.collect()).expect("the device runs the plan");
+        executor
+            .submit(&plan.steps(std::iter::repeat_n(*step, now)))
+            .and_then(|()| executor.collect())
+            .expect("the device runs the plan");
         left -= now;
     }
     started.elapsed()
@@ -146,17 +150,18 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let data = Dataset::load(source.as_str()).expect("built-in data");
         let spec = config.vae_spec(data.shape).unwrap();
         let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).expect("plans");
-        let plan = vae.program.at(Plan::Train).totals(&vae.program.tensors);
+        let plan = vae.program.at(vae.plans.train).totals(&vae.program.tensors);
         let device = OpenDevice::for_program(selected, &vae.program, false).expect("the device opens");
         let mut options = GpuOptions::default();
         if let Some(gpu) = device.gpu() {
-            let ops = &vae.program.at(Plan::Train).ops;
+            let ops = &vae.program.at(vae.plans.train).ops;
             tuner::tune(gpu, ops, &mut options.tuning, false, &mut |_| {}).expect("the tuner runs");
         }
-        let executor = device.compile(vae.program.clone(), &options).expect("the program compiles");
-        let mut trainer = Trainer::new(&config, data, vae, executor, device.record()).expect("data fits");
+        let session = Session::of_program(vae.program.clone(), &device, &options).expect("the program compiles");
+        let train = vae.plans.train;
+        let mut trainer = Trainer::new(&config, data, vae, session).expect("data fits");
         let step = trainer.schedule().train(0);
-        let seconds = seconds(trainer.executor(), Plan::Train.into(), &step);
+        let seconds = seconds(trainer.session().executor(), train, &step);
         let flops = plan.flops as f64 / seconds / 1e9;
         println!(
             "{name:<44} {:>9.1} us  {flops:.1} GFLOP/s{}, {:.0} steps/s, {:.0} examples/s",
@@ -168,7 +173,7 @@ fn bench_steps(criterion: &mut Criterion, selected: &Selected, wanted: &dyn Fn(&
         let mut group = criterion.benchmark_group("step");
         group.throughput(Throughput::Elements(config.train.batch as u64));
         group.bench_function(*preset, |b| {
-            b.iter_custom(|count| run_steps(trainer.executor(), Plan::Train.into(), &step, count));
+            b.iter_custom(|count| run_steps(trainer.session().executor(), train, &step, count));
         });
         group.finish();
     }

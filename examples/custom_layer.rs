@@ -1,10 +1,11 @@
 //! A custom layer in a custom model: a gated layer, `(x V^T + c) sigmoid(x W^T + b)`, in a small VAE. Layers add nodes
 //! to a graph; gradients, fused kernels and the optimiser are derived from it.
 
-use wgvae::graph::{Axis, Graph, Node};
-use wgvae::model::Definition;
+use wgvae::graph::{Axis, Graph, GroupSpec, Node};
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
-use wgvae::{Activation, Custom, DeviceOptions, Function, Loss};
+use wgvae::plan::StepScalars;
+use wgvae::session::{self, PlanSpec, SessionSpec};
+use wgvae::{Activation, DeviceOptions, Function, Loss};
 
 const BATCH: usize = 64;
 const WIDTH: usize = 8;
@@ -18,7 +19,10 @@ fn gated(g: &mut Graph, name: &str, x: Node, outputs: usize) -> Node {
     g.map(name, Function::Multiply, &[value, gate])
 }
 
-fn model(g: &mut Graph) -> Definition {
+/// A VAE with it, and the plan that trains it.
+fn model() -> PlanSpec {
+    let mut graph = Graph::default();
+    let g = &mut graph;
     let x = g.input("x", [BATCH, WIDTH], false);
     let h = gated(g, "encoder", x, 32);
     let (codes, _) = dense_block(g, "codes", h, &[("mu", LATENT), ("logvar", LATENT)]);
@@ -28,29 +32,42 @@ fn model(g: &mut Graph) -> Definition {
     let z = reparameterise(g, "z", [mu, logvar], noise);
     let h = gated(g, "decoder", z, 32);
     let (output, _) = dense(g, "output", h, WIDTH);
+    let output = g.named(output, "reconstruction");
     // A normal likelihood with sigma = 0.1, without its constant.
     let (inv_var, log_norm) = (g.constant(100.0), g.constant(0.0));
     let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
     let recon = g.reduce("recon", loss, Axis::Columns);
     let kl = kl(g, "kl", [mu, logvar]);
-    Definition { inputs: vec![x], losses: vec![recon, kl], outputs: vec![output] }
+    let losses = [recon, kl].map(|node| session::Loss::mean(g, node, "all")).to_vec();
+    PlanSpec {
+        name: "train".into(),
+        graph,
+        inputs: vec![x],
+        outputs: vec![output],
+        metrics: vec![("recon".into(), recon), ("kl".into(), kl)],
+        losses,
+    }
 }
 
-fn main() -> Result<(), wgvae::Error> {
-    let mut custom = Custom::open(&DeviceOptions::default(), 0, model)?;
-    println!("{} dispatches per step on {}", custom.dispatches(), custom.device().name);
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let spec = SessionSpec { plans: vec![model()], groups: vec![GroupSpec::adam("all")], unfused: false };
+    let mut session = DeviceOptions::default().session(&spec, 0)?;
+    let (train, rate) = (session.plan("train")?, session.rate("all")?);
+    let (x, output) = (session.input("x")?, session.output("reconstruction")?);
+    println!("{} dispatches per step on {}", session.program().plans[0].ops.len(), session.device().name);
     // Points on a circle in eight dimensions.
     let row = |i: usize| (0..WIDTH).map(move |d| (i as f32 * 0.37 + d as f32 * 0.8).sin());
-    let mut last = (0.0, 0.0);
+    let mut last = Vec::new();
     for step in 0..600 {
         let batch: Vec<f32> = (0..BATCH).flat_map(|r| row(step * BATCH + r)).collect();
-        let losses = custom.step(&[&batch], 3e-3)?;
-        last = (losses[0], losses[1]);
+        session.set(x, &batch)?;
+        let metrics = session.run(train, &[StepScalars::default().with(rate, 3e-3)])?;
+        last = metrics.rows().flatten().copied().collect();
         if step % 100 == 0 {
-            println!("step {step:>3}  reconstruction {:>7.2}  KL {:.2}", last.0, last.1);
+            println!("step {step:>3}  reconstruction {:>7.2}  KL {:.2}", last[0], last[1]);
         }
     }
-    println!("end       reconstruction {:>7.2}  KL {:.2}", last.0, last.1);
-    println!("the reconstruction of the first row: {:.2?}", &custom.output(0)?[..WIDTH]);
+    println!("end       reconstruction {:>7.2}  KL {:.2}", last[0], last[1]);
+    println!("the reconstruction of the first row: {:.2?}", &session.get(output)?[..WIDTH]);
     Ok(())
 }

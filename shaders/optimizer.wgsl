@@ -10,7 +10,7 @@
 //   into subnormal numbers, with which CPUs compute about a hundred times slower.
 // Each invocation updates ELEMENTS times four elements.
 //
-//   multiplier  what the KL is weighed by, so that it stays at or under limit: metrics[slot].z is the step's mean KL,
+//   multiplier  what the KL is weighed by, so that it stays at or under limit: the column of the metrics is the step's mean KL,
 //               m = clamp(m exp(RATE clamp(KL / limit - 1, -1, 1)), MIN, MAX)
 
 override WG: u32 = 64u;
@@ -25,7 +25,10 @@ struct Params {
     beta1: f32,
     beta2: f32,
     epsilon: f32,
-    limit: f32,  // nats, for multiplier
+    limit: f32,   // nats, for multiplier
+    scalar: u32,  // the first of three scalars of the step: learning rate, correction1, correction2
+    column: u32,  // of the KL in the metrics, for multiplier
+    width: u32,   // metrics of a step
 }
 
 @group(0) @binding(0) var<storage, read_write> weights: array<Quad>;
@@ -43,6 +46,11 @@ const MULTIPLIER_RATE: f32 = 0.05;
 const MIN_MULTIPLIER: f32 = 1e-3;
 const MAX_MULTIPLIER: f32 = 1e6;
 
+fn scalar(number: u32) -> f32 {
+    let place = params.scalar + number;
+    return step.values[place / 4u][place % 4u];
+}
+
 fn flushed(moment: vec4<f32>) -> vec4<f32> {
     return select(moment, vec4<f32>(0.0), abs(moment) < vec4<f32>(SMALLEST_MOMENT));
 }
@@ -53,7 +61,7 @@ fn sgd(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     let start = (group.y * groups.x + group.x) * (WG * ELEMENTS) + lane;
     let end = min(start + WG * ELEMENTS, params.quads);
     let scale = clip[0];
-    let lr = step.lr;
+    let lr = scalar(0u);
     let decay = params.decay;
     let momentum = params.momentum;
     for (var i = start; i < end; i += WG) {
@@ -72,9 +80,9 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let start = (group.y * groups.x + group.x) * (WG * ELEMENTS) + lane;
     let end = min(start + WG * ELEMENTS, params.quads);
     let scale = clip[0];
-    let lr = step.lr;
-    let rate = step.lr * step.correction1;
-    let correction2 = step.correction2;
+    let lr = scalar(0u);
+    let rate = lr * scalar(1u);
+    let correction2 = scalar(2u);
     let decay = params.decay;
     let beta1 = params.beta1;
     let beta2 = params.beta2;
@@ -98,7 +106,7 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 @compute @workgroup_size(WG)
 fn multiplier(@builtin(local_invocation_index) lane: u32) {
     if lane == 0u {
-        let excess = clamp(metrics[step.slot * 4u + 2u] / params.limit - 1.0, -1.0, 1.0);
+        let excess = clamp(metrics[step.slot * params.width + params.column] / params.limit - 1.0, -1.0, 1.0);
         let grown = multiplier_value[0] * exp(MULTIPLIER_RATE * excess);
         multiplier_value[0] = clamp(grown, MIN_MULTIPLIER, MAX_MULTIPLIER);
     }

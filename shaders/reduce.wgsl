@@ -1,58 +1,24 @@
 // Sums in a fixed order: strided partial sums, then a tree over the workgroup. No atomics, so the same adapter
 // gives the same bits each time.
 //
-//   report    metrics[slot] = (recon + beta kl, recon, kl), means over the first step.rows rows; |kl - capacity| in place of kl where
-//             there is a capacity
-//   report_loss  the same with the mean of values (B) as the loss
 //   sum       total[0] = sum of values
 //   columns   totals[j] = sum over rows of matrix[i, j]
 //   squares   partials[p] = sum of squares of the p-th stripe of values
-//   clip      norm = sqrt(sum of partials); scale[0] = min(1, max_norm / (norm + 1e-6)); metrics[slot].w = norm
+//   clip      norm = sqrt(sum of partials); scale[0] = min(1, max_norm / (norm + 1e-6)); metrics[slot, column] = norm
 
 struct Params {
     rows: u32,      // values, rows of the matrix, or partials
     cols: u32,      // columns of the matrix
     max_norm: f32,  // for clip
+    width: u32,     // metrics of a step
+    column: u32,    // of the norm
 }
 
-@group(0) @binding(0) var<storage, read> recon_rows: array<f32>;
-@group(0) @binding(1) var<storage, read> kl_rows: array<f32>;
 @group(0) @binding(2) var<storage, read_write> metrics: array<f32>;
 @group(0) @binding(3) var<storage, read> values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> total: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 @group(0) @binding(6) var<uniform> step: Step;
-
-@compute @workgroup_size(WG)
-fn report(@builtin(local_invocation_index) lane: u32) {
-    var sums = vec2<f32>(0.0);
-    for (var r = lane; r < step.rows; r += WG) { sums += vec2<f32>(recon_rows[r], kl_rows[r]); }
-    let means = sum_over_workgroup(lane, sums) / f32(step.rows);
-    if lane == 0u {
-        let penalty = select(means.y, abs(means.y - step.capacity), step.capacity > 0.0);
-        metrics[step.slot * 4u] = means.x + step.beta * penalty;
-        metrics[step.slot * 4u + 1u] = means.x;
-        metrics[step.slot * 4u + 2u] = means.y;
-    }
-}
-
-@compute @workgroup_size(WG)
-fn report_loss(@builtin(local_invocation_index) lane: u32) {
-    var sums = vec2<f32>(0.0);
-    var losses = vec2<f32>(0.0);
-    for (var r = lane; r < step.rows; r += WG) {
-        sums += vec2<f32>(recon_rows[r], kl_rows[r]);
-        losses.x += values[r];
-    }
-    let means = sum_over_workgroup(lane, sums) / f32(step.rows);
-    workgroupBarrier();
-    let loss = sum_over_workgroup(lane, losses).x / f32(step.rows);
-    if lane == 0u {
-        metrics[step.slot * 4u] = loss;
-        metrics[step.slot * 4u + 1u] = means.x;
-        metrics[step.slot * 4u + 2u] = means.y;
-    }
-}
 
 @compute @workgroup_size(WG)
 fn sum(@builtin(local_invocation_index) lane: u32) {
@@ -96,6 +62,6 @@ fn clip(@builtin(local_invocation_index) lane: u32) {
     if lane == 0u {
         // PyTorch's clip_grad_norm_ adds the same 1e-6.
         total[0] = min(1.0, params.max_norm / (norm + 1e-6));
-        metrics[step.slot * 4u + 3u] = norm;
+        metrics[step.slot * params.width + params.column] = norm;
     }
 }

@@ -1,5 +1,5 @@
-// The scalars of one step, selected by a dynamic offset. The same struct on the host is StepScalars in
-// src/plan/scalars.rs; names and offsets are compared when a plan is compiled.
+// What changes from step to step, selected by a dynamic offset. The same struct on the host is StepScalars in
+// crates/engine/src/plan/scalars.rs; names and offsets are compared when a plan is compiled.
 
 struct Step {
     noise_key: vec2<u32>,
@@ -10,10 +10,5 @@ struct Step {
     offset: u32,
     rows: u32,
     slot: u32,
-    beta: f32,
-    lr: f32,
-    correction1: f32,
-    correction2: f32,
-    capacity: f32,
-    padding: u32,
+    values: array<vec4<f32>, 8>,  // the scalars that a program names
 }

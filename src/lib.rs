@@ -44,7 +44,7 @@ pub mod train;
 
 pub use apply::{Codes, Evaluation, Run, RunError, Score, TrainedModel};
 pub use config::{Config, ConfigError};
-pub use run::{Custom, Error, Finished, Place, Resume, RunOptions, WatchResult, resume, train};
+pub use run::{Error, Finished, Place, Resume, RunOptions, WatchResult, resume, train};
 pub use train::{
     CheckpointInterval, Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Speeds,
     Start, StepReport, Summary, TrainError, Tune,
@@ -54,6 +54,6 @@ pub use wgvae_data::{Cell, DataError, Dataset, InMemory, Table};
 pub use wgvae_engine::exec::gpu::GpuError;
 pub use wgvae_engine::exec::gpu::tuner::{Trial, Tuning};
 pub use wgvae_engine::exec::{Device, DeviceChoice, DeviceError};
-pub use wgvae_engine::graph;
 pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};
 pub use wgvae_engine::wgsl::GemmVariant;
+pub use wgvae_engine::{graph, plan, session};

@@ -8,15 +8,18 @@ use std::sync::atomic::AtomicBool;
 
 use wgvae::config::{Config, PRESETS};
 use wgvae::data::{Dataset, Examples, Shape, Values};
-use wgvae::model::{DataSpec, Likelihood, Plan, Vae};
-use wgvae::train::{CheckpointInterval, FORMAT, Origin, RunFolder, Saving, StepSchedule, Trainer, initial_weights};
+use wgvae::model::{DataSpec, Likelihood, Vae};
+use wgvae::train::{
+    CheckpointInterval, FORMAT, Origin, RunFolder, Saving, StepMetrics, StepSchedule, Trainer, initial_weights,
+};
 use wgvae_data::disk::System;
 use wgvae_engine::conformance;
 use wgvae_engine::exec::gpu::{GpuExecutor, GpuOptions};
 use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::exec::{Device, Executor, OpenDevice};
 use wgvae_engine::kernels::Activation;
-use wgvae_engine::plan::{Family, Function, Program, StepScalars};
+use wgvae_engine::plan::{Family, Function, Program};
+use wgvae_engine::session::Session;
 use wgvae_engine::wgsl::Target;
 
 fn config(toml: &str) -> Config {
@@ -114,11 +117,13 @@ fn every_gradient_agrees_with_differences() {
         let mut executor = Executor::OracleF64(Box::new(Oracle::new(program)));
         fill(&vae, &mut executor);
         let Executor::OracleF64(mut oracle) = executor else { unreachable!() };
-        let step = StepSchedule::new(&config, 9, 9).train(0);
-        let metrics = vae.program.metrics.unwrap();
+        let schedule = StepSchedule::new(&config, 9, 9);
+        let step = schedule.train(0);
+        let ring = vae.program.metrics.as_ref().unwrap().ring;
+        let (beta, capacity) = (schedule.beta(0), schedule.capacity(0));
         let error = conformance::gradient_error(&mut oracle, vae.weights, vae.gradients, |oracle| {
-            oracle.dispatch(Plan::Train.into(), &step);
-            oracle.values(metrics)[0]
+            oracle.dispatch(vae.plans.train, &step);
+            StepMetrics::of(oracle.values(ring), vae.metrics, beta, (capacity > 0.0).then_some(capacity)).loss
         });
         assert!(error <= 1e-6, "{name}: off by {error:e}");
     }
@@ -149,11 +154,10 @@ fn the_multiplier_of_a_limit_has_an_update_of_its_own() {
         let schedule = StepSchedule::new(&config, 9, 9);
         for mut executor in executors {
             fill(&vae, &mut executor);
-            let mut expected = 1.0;
+            let mut expected = 1.0_f64;
             for t in 0..20 {
-                executor.dispatch(Plan::Train.into(), &schedule.train(t)).unwrap();
-                let metrics = executor.read(vae.program.metrics.unwrap()).unwrap();
-                let [kl, norm] = [metrics[2], metrics[3]].map(f64::from);
+                executor.dispatch(vae.plans.train, &schedule.train(t)).unwrap();
+                let StepMetrics { kl, grad_norm: norm, .. } = common::reported(&mut executor, &vae, &schedule, t);
                 expected *= (0.05 * (kl / f64::from(0.02_f32) - 1.0).clamp(-1.0, 1.0)).exp();
                 let multiplier = f64::from(executor.read(vae.weights).unwrap()[place]);
                 assert!((multiplier / expected - 1.0).abs() < 1e-4, "{rule}, step {t}: {multiplier}, not {expected}");
@@ -180,9 +184,9 @@ fn devices_agree_with_the_oracle_on_every_gradient() {
         let step = schedule.train(2);
         let mut exact = Executor::OracleF64(Box::new(Oracle::new(program.clone())));
         fill(&vae, &mut exact);
-        exact.dispatch(Plan::Train.into(), &step).unwrap();
+        exact.dispatch(vae.plans.train, &step).unwrap();
         let expected = exact.read(vae.gradients).unwrap();
-        let expected_loss = exact.read(vae.program.metrics.unwrap()).unwrap()[0];
+        let expected_loss = common::reported(&mut exact, &vae, &schedule, 2).loss;
         let mut devices = vec![(OpenDevice::Cpu, None)];
         if let Some(gpu) = &gpu {
             let targets = [Target::Simd, Target::Gpu, gpu.target];
@@ -192,8 +196,8 @@ fn devices_agree_with_the_oracle_on_every_gradient() {
             let options = GpuOptions { target, ..GpuOptions::default() };
             let mut executor = device.compile(program.clone(), &options).unwrap();
             fill(&vae, &mut executor);
-            executor.dispatch(Plan::Train.into(), &step).unwrap();
-            let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
+            executor.dispatch(vae.plans.train, &step).unwrap();
+            let loss = common::reported(&mut executor, &vae, &schedule, 2).loss;
             let error = ((loss - expected_loss) / expected_loss).abs();
             assert!(error <= 1e-5, "{name} on {target:?}: loss {loss}, not {expected_loss}");
             let found = executor.read(vae.gradients).unwrap();
@@ -219,7 +223,7 @@ fn the_dense_step_is_as_short_as_promised() {
     let config = Config::resolve(None, None, toml::Table::new()).unwrap();
     let data = DataSpec { train_rows: 60_000, test_rows: 10_000, bytes: true };
     let vae = Vae::new(&config.vae_spec(784).unwrap(), &config.train_spec(), data).unwrap();
-    let totals = vae.program.plans[Plan::Train as usize].totals(&vae.program.tensors);
+    let totals = vae.program.at(vae.plans.train).totals(&vae.program.tensors);
     assert_eq!((totals.dispatches, totals.stages), (15, 10));
     // 784 x 400 + 400 + 40 x 400 + 40 + 20 x 400 + 400 + 400 x 784 + 784.
     assert_eq!(vae.program.params.count(), 652_824);
@@ -299,7 +303,10 @@ fn trainers(config: &Config, data: &Dataset) -> Vec<Trainer> {
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(data)).unwrap();
     executors(&vae.program)
         .into_iter()
-        .map(|e| Trainer::new(config, data.clone(), vae.clone(), e, Device::cpu()).unwrap())
+        .map(|executor| {
+            let session = Session::of_executor(executor, &OpenDevice::Cpu, &GpuOptions::default()).unwrap();
+            Trainer::new(config, data.clone(), vae.clone(), session).unwrap()
+        })
         .collect()
 }
 
@@ -373,16 +380,21 @@ fn steps_do_not_depend_on_how_they_are_submitted() {
     let data = small_images(50, 13);
     let config = config("[model]\nhidden = [6]\nlatent = 3\n[train]\nbatch = 8");
     for (mut together, mut apart) in trainers(&config, &data).into_iter().zip(trainers(&config, &data)) {
-        let steps: Vec<StepScalars> = (0..9).map(|s| together.schedule().train(s)).collect();
-        together.executor().submit(Plan::Train.into(), &steps[..4]).unwrap();
-        together.executor().submit(Plan::Train.into(), &steps[4..]).unwrap();
-        let mut first = together.executor().collect().unwrap().unwrap();
-        first.extend(together.executor().collect().unwrap().unwrap());
-        assert!(together.executor().collect().unwrap().is_none());
+        let plan = together.vae().plans.train;
+        let steps = plan.steps((0..9).map(|s| together.schedule().train(s)));
+        let all = |trainer: &mut Trainer| {
+            let rows = trainer.session().collect().unwrap().unwrap();
+            rows.rows().map(<[f64]>::to_vec).collect::<Vec<_>>()
+        };
+        together.session().submit(&steps[..4]).unwrap();
+        together.session().submit(&steps[4..]).unwrap();
+        let mut first = all(&mut together);
+        first.extend(all(&mut together));
+        assert!(together.session().collect().unwrap().is_none());
         let mut second = Vec::new();
         for step in &steps {
-            apart.executor().submit(Plan::Train.into(), std::slice::from_ref(step)).unwrap();
-            second.extend(apart.executor().collect().unwrap().unwrap());
+            apart.session().submit(std::slice::from_ref(step)).unwrap();
+            second.extend(all(&mut apart));
         }
         assert_eq!(first, second);
         assert_eq!(together.weights().unwrap(), apart.weights().unwrap());

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 
 use safetensors::SafeTensors;
 use wgvae::config::{Config, RowSpec};
-use wgvae::model::{CustomModel, DataSpec, Definition, Extent, Layer, Plan, SizedOperation, TableSpec, Vae, layers};
+use wgvae::model::{DataSpec, Extent, Layer, SizedOperation, TableSpec, Vae, layers};
 use wgvae::train::StepSchedule;
 use wgvae_engine::exec::gpu::{GpuExecutor, GpuOptions};
 use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
+use wgvae_engine::session::{Loss, PlanSpec, SessionSpec};
 use wgvae_engine::wgsl::Target;
 
 struct Fixture {
@@ -146,9 +147,9 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
             executor.write(tensor, &noise[t * draws..(t + 1) * draws]).unwrap();
         }
         let step = StepScalars { shuffle: 0, ..schedule.train(t as u64) };
-        executor.dispatch(Plan::Train.into(), &step).unwrap();
-        let loss = executor.read(vae.program.metrics.unwrap()).unwrap()[0];
-        let error = ((loss - expected) / expected).abs();
+        executor.dispatch(vae.plans.train, &step).unwrap();
+        let loss = common::reported(&mut executor, &vae, &schedule, t as u64).loss;
+        let error = (loss / f64::from(*expected) - 1.0).abs();
         assert!(error <= 1e-4, "{name}: step {t} has loss {loss}, the reference {expected}");
         if t == 0 {
             let gradients = executor.read(vae.gradients).unwrap();
@@ -233,26 +234,34 @@ fn convolve(file: &SafeTensors<'_>, number: usize, case: &WindowsCase, executor:
     let last = |values: Vec<f32>, channel: usize| {
         channels(&values, [channel, values.len() / channel / case.images], case.images)
     };
-    let build = |g: &mut Graph| {
+    let build = || {
+        let mut g = Graph::default();
         let x = g.param("x", &[case.images * pixels, inputs], Init::Constant(0.0));
         let d_y = g.input("d_y", [case.images, places * outputs], false);
         let (y, _) = match sized.operation {
-            SizedOperation::Conv(windows) => layers::conv(g, "layer", x, windows, outputs),
-            SizedOperation::ConvT(windows) => layers::conv_t(g, "layer", x, windows, None),
+            SizedOperation::Conv(windows) => layers::conv(&mut g, "layer", x, windows, outputs),
+            SizedOperation::ConvT(windows) => layers::conv_t(&mut g, "layer", x, windows, None),
             _ => unreachable!(),
         };
         // A loss whose gradient by y is d_y.
         let rows = g.reshape(y, [case.images, places * outputs]);
         let terms = g.map("terms", Function::Multiply, &[rows, d_y]);
         let loss = g.reduce("loss", terms, Axis::Columns);
-        Definition { inputs: vec![d_y], losses: vec![loss], outputs: vec![y] }
+        let mean = g.constant(1.0 / case.images as f32);
+        let loss = Loss { terms: vec![(loss, mean)], group: None };
+        let name = "layer".into();
+        let y = g.named(y, "y");
+        PlanSpec { name, graph: g, inputs: vec![d_y], outputs: vec![y], losses: vec![loss], ..PlanSpec::default() }
     };
-    let model = CustomModel::new(build, None, true).unwrap();
-    let mut executor = executor(model.program.clone());
+    let spec = SessionSpec { plans: vec![build()], ..SessionSpec::default() };
+    let model = spec.plan().unwrap();
+    let program = model.program();
+    let arenas = program.arenas.clone().unwrap();
+    let mut executor = executor(program.clone());
     // The loss is a mean over images.
     let d_y: Vec<f32> = last(tensor("d_y"), outputs).iter().map(|d| d * case.images as f32).collect();
-    executor.write(model.inputs[0], &d_y).unwrap();
-    let params = &model.program.params;
+    executor.write(model.input("d_y").unwrap().0, &d_y).unwrap();
+    let params = &program.params;
     let expected_of = |param: &Param, names: [&str; 3]| match param.name.as_str() {
         "x" => last(tensor(names[0]), inputs),
         "layer.weight" => param.to_arena(&tensor(names[1])).into_owned(),
@@ -262,14 +271,14 @@ fn convolve(file: &SafeTensors<'_>, number: usize, case: &WindowsCase, executor:
     for param in params.iter() {
         arena[param.offset..param.offset + param.len()].copy_from_slice(&expected_of(param, ["x", "weight", "bias"]));
     }
-    executor.write(model.weights, &arena).unwrap();
+    executor.write(arenas.weights, &arena).unwrap();
     executor.dispatch(PlanId(0), &StepScalars::default()).unwrap();
     let compare = |what: &str, found: &[f32], expected: &[f32]| {
         let error = distance(found, expected) / distance(expected, &vec![0.0; expected.len()]).max(1e-3);
         assert!(error <= 1e-5, "{} on {from}: {what} is off by {error:e}", case.layer);
     };
-    compare("y", &executor.read(model.outputs[0]).unwrap(), &last(tensor("y"), outputs));
-    let gradients = executor.read(model.gradients).unwrap();
+    compare("y", &executor.read(model.output("y").unwrap().0).unwrap(), &last(tensor("y"), outputs));
+    let gradients = executor.read(arenas.gradients).unwrap();
     for param in params.iter() {
         let found = &gradients[param.offset..param.offset + param.len()];
         compare(&format!("d_{}", param.name), found, &expected_of(param, ["d_x", "d_weight", "d_bias"]));

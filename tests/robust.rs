@@ -8,6 +8,7 @@ use wgvae::data::Dataset;
 use wgvae::train::StepSchedule;
 use wgvae_engine::conformance;
 use wgvae_engine::conformance::case::{Case, Fill, Tolerance};
+use wgvae_engine::exec::Execute;
 use wgvae_engine::exec::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae_engine::kernels::{Body, gemm};
 use wgvae_engine::plan::{
@@ -121,7 +122,7 @@ proptest! {
                     prop_assert!(config.to_toml().is_ok());
                     let schedule = StepSchedule::new(&config, 60_000, 100);
                     let last = schedule.train(schedule.total() - 1);
-                    prop_assert!(last.lr.is_finite() && last.beta.is_finite() && last.offset < 60_000);
+                    prop_assert!(last.values.iter().all(|value| value.is_finite()) && last.offset < 60_000);
                     prop_assert!(schedule.epochs() > 0);
                 }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
@@ -148,11 +149,12 @@ fn a_lost_device_is_an_error() {
     let gpu = wgvae_engine::exec::gpu::Gpu::open(&entry, Default::default()).unwrap();
     let case = layer(4, 4, 4, false);
     let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
-    executor.submit(PlanId(0), &[StepScalars::default()]).unwrap();
+    let step = PlanId(0).steps([StepScalars::default()]);
+    Execute::submit(&mut executor, &step).unwrap();
     executor.collect().unwrap();
     gpu.device.destroy();
     let lost = |result: Result<(), GpuError>| matches!(result, Err(GpuError::Lost(_)));
-    let submitted = executor.submit(PlanId(0), &[StepScalars::default()]);
+    let submitted = Execute::submit(&mut executor, &step);
     let collected = executor.collect().map(|_| ());
     assert!(lost(submitted.clone()) || lost(collected.clone()), "{submitted:?} {collected:?}");
     let buffer = case.program.tensors.get(case.outputs[0].0).buffer;

@@ -6,11 +6,12 @@ mod common;
 use wgvae::RunOptions;
 use wgvae::config::Config;
 use wgvae::data::Dataset;
-use wgvae::model::{Plan, Vae};
+use wgvae::model::Vae;
 use wgvae::train::{DeviceOptions, Trainer, Tune};
-use wgvae_engine::exec::Executor;
-use wgvae_engine::exec::gpu::{Gpu, GpuExecutor, GpuOptions};
+use wgvae_engine::exec::OpenDevice;
+use wgvae_engine::exec::gpu::{Gpu, GpuOptions};
 use wgvae_engine::plan::{SUBMITS_IN_FLIGHT, StepScalars};
+use wgvae_engine::session::Session;
 
 /// Counts of wgpu's objects: buffers, their bytes, allocations, pipelines, bind groups, shader modules.
 fn held(gpu: &Gpu) -> [isize; 6] {
@@ -32,20 +33,21 @@ fn trainer(gpu: &std::sync::Arc<Gpu>) -> Trainer {
     let data = Dataset::load("points:count=64").unwrap();
     let spec = config.vae_spec(data.shape).unwrap();
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
-    let compiled = GpuExecutor::new(gpu.clone(), vae.program.clone(), &GpuOptions::default()).unwrap();
-    let executor = Executor::Gpu(Box::new(compiled));
-    Trainer::new(&config, data, vae, executor, wgvae_engine::exec::Device::cpu()).unwrap()
+    let device = OpenDevice::Adapter(gpu.clone());
+    let session = Session::of_program(vae.program.clone(), &device, &GpuOptions::default()).unwrap();
+    Trainer::new(&config, data, vae, session).unwrap()
 }
 
 /// Runs submits of several steps as training does; `between` is called while work is in flight.
 fn submits(trainer: &mut Trainer, count: usize, steps: usize, between: &mut dyn FnMut()) {
     let scalars: Vec<StepScalars> = (0..steps as u64).map(|step| trainer.schedule().train(step)).collect();
-    let executor = trainer.executor();
+    let of_plan = trainer.vae().plans.train.steps(scalars);
+    let executor = trainer.session();
     for submit in 0..count {
         if submit >= SUBMITS_IN_FLIGHT {
             assert_eq!(executor.collect().unwrap().unwrap().len(), steps);
         }
-        executor.submit(Plan::Train.into(), &scalars).unwrap();
+        executor.submit(&of_plan).unwrap();
         between();
     }
     while executor.collect().unwrap().is_some() {}

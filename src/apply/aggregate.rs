@@ -2,10 +2,9 @@
 //! dimensions are from independent and from the prior. Each draw is compared with every row, not with those of a batch.
 
 use serde::Serialize;
-use wgvae_engine::exec::gpu::GpuOptions;
-use wgvae_engine::exec::{Executor, OpenDevice};
-use wgvae_engine::graph::{Graph, Lowering};
-use wgvae_engine::plan::{LOGVAR_RANGE, PlanId, Program, StepPlan, StepScalars, TensorId, TensorTable};
+use wgvae_engine::graph::Graph;
+use wgvae_engine::plan::{LOGVAR_RANGE, StepScalars};
+use wgvae_engine::session::{Input, Output, Plan, PlanSpec, Session, SessionSpec};
 
 use super::evaluation::mean;
 use super::importance::Weights;
@@ -96,7 +95,7 @@ fn log_densities(z: &[f32], codes: &Codes, device: &DeviceOptions) -> Result<(Ve
     let (mut joint, mut single) = (Vec::with_capacity(rows), Vec::with_capacity(rows * latent));
     for some in z.chunks(step.rows * latent) {
         let count = some.len() / latent;
-        step.write(step.z, some, 0.0)?;
+        step.write(step.z, some)?;
         let mut of_rows = vec![Weights::default(); count];
         let mut of_dimensions = vec![Weights::default(); count * latent];
         for (mu, logvar) in codes.mu.chunks(step.rows * latent).zip(codes.logvar.chunks(step.rows * latent)) {
@@ -116,13 +115,15 @@ fn log_densities(z: &[f32], codes: &Codes, device: &DeviceOptions) -> Result<(Ve
 
 /// Some draws beside as many codes, on the device.
 struct Step {
-    executor: Executor,
+    session: Session,
+    plan: Plan,
     /// How many.
     rows: usize,
-    z: TensorId,
-    codes: [TensorId; 2],
-    weights: TensorId,
-    results: [TensorId; 2],
+    latent: usize,
+    z: Input,
+    codes: [Input; 2],
+    weights: Input,
+    results: [Output; 2],
     /// How many codes the weights are for.
     weighed: usize,
 }
@@ -130,50 +131,49 @@ struct Step {
 impl Step {
     fn new(rows: usize, latent: usize, device: &DeviceOptions) -> Result<Self, RunError> {
         let mut g = Graph::default();
-        let mut tensors = TensorTable::default();
-        let mut input = |name: &str, shape: [usize; 2]| (g.input(name, shape, false), tensors.floats(name, &shape));
-        let inputs = ["z", "mu", "logvar"].map(|name| input(name, [rows, latent]));
-        let weights = input("pair_weights", [rows * rows, 1]);
-        let [z, mu, logvar] = inputs.map(|(node, _)| node);
-        let made = aggregate(&mut g, z, [mu, logvar], Some(weights.0));
-        let results = [("log_q", [rows, 1]), ("log_q_of_dimensions", [rows, latent])]
-            .map(|(name, shape)| tensors.floats(name, &shape));
-        let buffer = tensors.get(inputs[0].1).buffer;
-        let mut lowering = Lowering::new(tensors, buffer);
-        let kept: Vec<_> = inputs.into_iter().chain([weights]).chain(made.into_iter().zip(results)).collect();
-        let ops = lowering.ops(&g, &kept, [Vec::new(), Vec::new()], true)?;
-        let plans = vec![StepPlan { name: "aggregate".into(), ops }];
-        let program = Program { tensors: lowering.tensors, plans, ..Program::default() };
-        let open = OpenDevice::for_program(&device.select(&mut |_| {})?, &program, false)?;
-        let options = GpuOptions { checked: device.checked, ..GpuOptions::default() };
-        let executor = open.compile(program, &options)?;
-        let [z, mu, logvar] = inputs.map(|(_, tensor)| tensor);
-        Ok(Self { executor, rows, z, codes: [mu, logvar], weights: weights.1, results, weighed: 0 })
+        let [z, mu, logvar] = ["z", "mu", "logvar"].map(|name| g.input(name, [rows, latent], false));
+        let weights = g.input("pair_weights", [rows * rows, 1], false);
+        let made = aggregate(&mut g, z, [mu, logvar], Some(weights));
+        let names = ["log_q", "log_q_of_dimensions"];
+        let outputs = made.into_iter().zip(names).map(|(node, name)| g.named(node, name)).collect();
+        let inputs = vec![z, mu, logvar, weights];
+        let plan = PlanSpec { name: "aggregate".into(), graph: g, inputs, outputs, ..PlanSpec::default() };
+        let session = device.session(&SessionSpec { plans: vec![plan], ..SessionSpec::default() }, 0)?;
+        Ok(Self {
+            plan: session.plan("aggregate")?,
+            rows,
+            latent,
+            z: session.input("z")?,
+            codes: [session.input("mu")?, session.input("logvar")?],
+            weights: session.input("pair_weights")?,
+            results: [session.output(names[0])?, session.output(names[1])?],
+            weighed: 0,
+            session,
+        })
     }
 
-    /// Writes rows, and something behind them.
-    fn write(&mut self, to: TensorId, values: &[f32], behind: f32) -> Result<(), RunError> {
+    /// Writes rows `(n, Z)`, and zeros behind them.
+    fn write(&mut self, to: Input, values: &[f32]) -> Result<(), RunError> {
         let mut whole = values.to_vec();
-        whole.resize(self.executor.program().tensors.get(to).len(), behind);
-        Ok(self.executor.write(to, &whole)?)
+        whole.resize(self.rows * self.latent, 0.0);
+        Ok(self.session.set(to, &whole)?)
     }
 
     /// Logarithms of sums over some codes, as many as there is room for or fewer.
     fn run(&mut self, codes: [&[f32]; 2]) -> Result<[Vec<f32>; 2], RunError> {
-        let latent = self.executor.program().tensors.get(self.z).shape[1];
-        let count = codes[0].len() / latent;
+        let count = codes[0].len() / self.latent;
         if self.weighed != count {
             let of_draw = (0..self.rows).map(|code| if code < count { 0.0 } else { NOTHING });
             let weights: Vec<f32> = std::iter::repeat_n(of_draw, self.rows).flatten().collect();
-            self.executor.write(self.weights, &weights)?;
+            self.session.set(self.weights, &weights)?;
             self.weighed = count;
         }
         for (to, values) in self.codes.into_iter().zip(codes) {
-            self.write(to, values, 0.0)?;
+            self.write(to, values)?;
         }
-        self.executor.dispatch(PlanId(0), &StepScalars::default())?;
+        self.session.run(self.plan, &[StepScalars::default()])?;
         let [first, second] = self.results;
-        Ok([self.executor.read(first)?, self.executor.read(second)?])
+        Ok([self.session.get(first)?, self.session.get(second)?])
     }
 }
 

@@ -10,7 +10,7 @@ use wgvae_engine::kernels::batch::Binarise;
 use super::statistics::{kl_per_dimension, mean_variances};
 use super::{Codes, Prior, Run, Score};
 use crate::config::ModelConfig;
-use crate::model::{Likelihood, Objective};
+use crate::model::{Likelihood, Objective, cost_of_kl};
 use crate::train::are_active;
 
 /// Figures of a model on some rows, in nats per row unless stated otherwise.
@@ -88,10 +88,9 @@ impl Evaluation {
         let of = |value: &dyn Fn(&Score) -> f64| mean(scores.iter().map(value));
         let (reconstruction, reconstruction_standard_error) = of(&|s| s.recon);
         let (kl, kl_standard_error) = of(&|s| s.kl);
-        // Without a KL, it is 0. Which way the mean KL is from the capacity says how each row's counts.
-        let capacity = model.capacity.map_or(0.0, f64::from);
-        let sign = if kl < capacity { -1.0 } else { 1.0 };
-        let (loss, loss_standard_error) = of(&|s| s.recon + beta * sign * (s.kl - capacity));
+        // The loss is a function of the mean KL, and rows count by its slope there.
+        let [cost, slope] = cost_of_kl(kl, model.capacity.map(f64::from));
+        let (loss, loss_standard_error) = of(&|s| s.recon + beta * (cost + slope * (s.kl - kl)));
         let (negative_elbo, elbo_standard_error) = of(&|s| s.negative_elbo());
         let is_elbo = |value: f64| (model.objective != Objective::Ae).then_some(value);
         let bits = bits_per_dimension(run, rows, negative_elbo);

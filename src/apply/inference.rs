@@ -5,10 +5,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::StepScalars;
+use wgvae_engine::plan::{PlanId, StepScalars};
 
 use super::{Codes, Prior, RunError, TrainedModel, draws};
-use crate::model::{Apply, Inference, Labels};
+use crate::model::{Inference, Labels};
 
 /// Codes that are started from.
 const STARTS: usize = 4;
@@ -67,9 +67,11 @@ impl Draws {
     }
 }
 
-/// The tensors of a model that was opened to infer codes.
-fn tensors(model: &mut TrainedModel) -> Result<Inference, RunError> {
-    model.parts().1.inference.ok_or_else(|| RunError::Unfit("the model was not opened to infer codes".into()))
+/// The plan and the tensors of a model that was opened to infer codes.
+fn plan(model: &mut TrainedModel) -> Result<(PlanId, Inference), RunError> {
+    let vae = model.parts().1;
+    let unfit = || RunError::Unfit("the model was not opened to infer codes".into());
+    vae.plans.infer.zip(vae.inference).ok_or_else(unfit)
 }
 
 /// `(N, Z)`: the likeliest codes of rows. `told` is called for each evaluation of a batch.
@@ -80,12 +82,12 @@ pub fn likeliest(
     seed: u64,
     told: &mut dyn FnMut(),
 ) -> Result<Vec<f32>, RunError> {
-    let tensors = tensors(model)?;
+    let plan = plan(model)?;
     let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
     let mut likeliest = Vec::with_capacity(rows * latent);
     for first in (0..rows).step_by(batch) {
         let some: Vec<usize> = (first..rows.min(first + batch)).collect();
-        let mut part = Part::new(model, of, &some, tensors, told)?;
+        let mut part = Part::new(model, of, &some, plan, told)?;
         likeliest.extend(part.likeliest(&of.encoded.of(some.iter().copied()), wanted, seed)?);
     }
     Ok(likeliest)
@@ -101,7 +103,7 @@ pub fn draw(
     seed: u64,
     told: &mut dyn FnMut(),
 ) -> Result<Vec<Vec<f32>>, RunError> {
-    let tensors = tensors(model)?;
+    let plan = plan(model)?;
     let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
     let span = |row: usize| row * latent..(row + 1) * latent;
     let mut draws = vec![vec![0.0; rows * latent]; wanted.chains * wanted.of_each];
@@ -112,7 +114,7 @@ pub fn draw(
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(number as u64 + 1);
         let of_rows: Vec<usize> = some.iter().map(|(_, row)| *row).collect();
-        let mut part = Part::new(model, of, &of_rows, tensors, told)?;
+        let mut part = Part::new(model, of, &of_rows, plan, told)?;
         let from: Vec<f32> = of_rows.iter().flat_map(|row| &likeliest[span(*row)]).copied().collect();
         // The encoder's variance is about that of the posterior, as it is where values are missing.
         let codes = of.encoded.of(of_rows.iter().copied());
@@ -129,6 +131,7 @@ pub fn draw(
 /// The rows of a batch on the device.
 struct Part<'a> {
     model: &'a mut TrainedModel,
+    plan: PlanId,
     tensors: Inference,
     batch: usize,
     latent: usize,
@@ -151,7 +154,7 @@ impl<'a> Part<'a> {
         model: &'a mut TrainedModel,
         of: &Observed<'_>,
         rows: &[usize],
-        tensors: Inference,
+        (plan, tensors): (PlanId, Inference),
         told: &'a mut dyn FnMut(),
     ) -> Result<Self, RunError> {
         let (batch, latent, width) = (model.batch(), model.latent(), model.width());
@@ -168,28 +171,26 @@ impl<'a> Part<'a> {
             let rows = seen.chunks(width).zip(beside.chunks(width));
             seen = rows.flat_map(|(x, beside)| [x, beside].concat()).collect();
         }
-        let (executor, vae) = model.parts();
-        executor.write(tensors.seen, &seen)?;
-        executor.write(tensors.trust, &trust)?;
+        let (session, vae) = model.parts();
+        session.write(tensors.seen, &seen)?;
+        session.write(tensors.trust, &trust)?;
         if let (Some(labels), Some(all)) = (vae.labels, of.classes) {
             let mut of_batch: Vec<u32> = rows.iter().map(|row| all[*row]).collect();
             of_batch.resize(batch, 0);
-            executor.write(labels.batch, &Labels::columns(&of_batch, classes))?;
+            session.write(labels.batch, &Labels::columns(&of_batch, classes))?;
         }
-        Ok(Self { model, tensors, batch, latent, prior, rows: rows.len(), told })
+        Ok(Self { model, plan, tensors, batch, latent, prior, rows: rows.len(), told })
     }
 
     /// Evaluates codes `(B, Z)`.
     fn loss(&mut self, z: &[f32]) -> Result<Loss, GpuError> {
         (self.told)();
         let slope = self.tensors.slope;
-        let (executor, vae) = self.model.parts();
-        executor.write(vae.z, z)?;
-        executor.dispatch(Apply::Infer.into(), &StepScalars::default())?;
-        let mut loss = Loss {
-            values: executor.read(vae.recon)?.into_iter().map(f64::from).collect(),
-            slope: executor.read(slope)?,
-        };
+        let (session, vae) = self.model.parts();
+        session.write(vae.z, z)?;
+        session.dispatch(self.plan, &StepScalars::default())?;
+        let mut loss =
+            Loss { values: session.read(vae.recon)?.into_iter().map(f64::from).collect(), slope: session.read(slope)? };
         if let Some(prior) = &self.prior {
             let of_rows = z.chunks(self.latent).zip(loss.slope.chunks_mut(self.latent));
             for (value, (z, slope)) in loss.values.iter_mut().zip(of_rows) {

@@ -1,17 +1,17 @@
 //! A run's model on a device.
 
 use wgvae_data::{Columns, Description, Examples, Provenance, Table, Values, list};
-use wgvae_engine::exec::Executor;
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::log_sum_exp::NOTHING;
 use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::plan::{ParamTable, StepScalars};
+use wgvae_engine::plan::{ParamTable, PlanId, StepScalars};
+use wgvae_engine::session::Session;
 
 use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, draws, units};
-use crate::model::{Apply, DataSpec, Labels, Seen, Vae};
-use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Opened, Progress, StepSchedule};
+use crate::model::{ApplyingPlans, DataSpec, Labels, Seen, Vae};
+use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Progress, StepSchedule};
 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
@@ -43,8 +43,8 @@ enum Also {
 /// A trained model on a device.
 pub struct TrainedModel {
     run: Run,
-    vae: Vae,
-    executor: Executor,
+    vae: Vae<ApplyingPlans>,
+    session: Session,
     distribution: Distribution,
     prior: Prior,
     device: String,
@@ -93,7 +93,7 @@ impl TrainedModel {
 
     fn open_with(
         run: &Run,
-        plans: Vae,
+        plans: Vae<ApplyingPlans>,
         device: &DeviceOptions,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
@@ -101,12 +101,12 @@ impl TrainedModel {
         // it fail there.
         expect_weights(&run.files, &plans.program.params)?;
         let weights = train::read(&run.files, &plans.program.params)?;
-        let Opened { executor, device } = device.open_trained(&run.config, &plans, watch)?;
-        Self::new(run, plans, executor, device.record().to_string(), &weights)
+        let session = device.open_trained(&run.config, &plans, watch)?;
+        Self::new(run, plans, session, &weights)
     }
 
     /// Builds the plans that apply a run's model to `rows` rows.
-    fn plans(run: &Run, rows: usize, also: Also) -> Result<Vae, RunError> {
+    fn plans(run: &Run, rows: usize, also: Also) -> Result<Vae<ApplyingPlans>, RunError> {
         let width = run.config.row_width(run.data.shape.len(), run.data.columns.as_ref());
         let held = run.config.rows_held(rows.max(run.config.train.batch), width, run.data.bytes, RESIDENT_BYTES);
         let data = DataSpec { train_rows: 1, test_rows: held, bytes: run.data.bytes };
@@ -119,24 +119,25 @@ impl TrainedModel {
     }
 
     /// Loads the weights to the device that compiled those plans.
-    fn new(run: &Run, vae: Vae, mut executor: Executor, device: String, weights: &[f32]) -> Result<Self, RunError> {
-        executor.write(vae.weights, weights)?;
+    fn new(run: &Run, vae: Vae<ApplyingPlans>, mut session: Session, weights: &[f32]) -> Result<Self, RunError> {
+        session.write(vae.weights, weights)?;
         for (constant, values) in &vae.constants {
-            executor.write(*constant, values)?;
+            session.write(*constant, values)?;
         }
         let distribution = Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights);
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
         let prior = Prior::standard(run.config.model.latent);
-        let mut applied = Self { run: run.clone(), vae, executor, distribution, prior, device, capacity };
+        let device = session.device().to_string();
+        let mut applied = Self { run: run.clone(), vae, session, distribution, prior, device, capacity };
         applied.read_prior()?;
         Ok(applied)
     }
 
     /// Reads the parts of a prior that has some.
     fn read_prior(&mut self) -> Result<(), GpuError> {
-        if let (Some(plan), Some([mu, logvar])) = (self.vae.prior_plan(), self.vae.parts) {
-            self.executor.dispatch(plan, &StepScalars::default())?;
-            let [mu, logvar] = [self.executor.read(mu)?, self.executor.read(logvar)?];
+        if let (Some(plan), Some([mu, logvar])) = (self.vae.plans.prior, self.vae.parts) {
+            self.session.dispatch(plan, &StepScalars::default())?;
+            let [mu, logvar] = [self.session.read(mu)?, self.session.read(logvar)?];
             self.prior = Prior::of(self.latent(), &mu, &logvar);
         }
         Ok(())
@@ -179,7 +180,7 @@ impl TrainedModel {
 
     /// The weights, as the device has them.
     pub(super) fn weights(&mut self) -> Result<Vec<f32>, GpuError> {
-        self.executor.read(self.vae.weights)
+        self.session.read(self.vae.weights)
     }
 
     /// A checksum of the weights.
@@ -190,7 +191,7 @@ impl TrainedModel {
 
     /// Writes the weights.
     pub(super) fn set_weights(&mut self, weights: &[f32]) -> Result<(), GpuError> {
-        self.executor.write(self.vae.weights, weights)?;
+        self.session.write(self.vae.weights, weights)?;
         self.read_prior()
     }
 
@@ -204,8 +205,8 @@ impl TrainedModel {
     }
 
     /// The device, and where the model's tensors are on it.
-    pub(super) fn parts(&mut self) -> (&mut Executor, &Vae) {
-        (&mut self.executor, &self.vae)
+    pub(super) fn parts(&mut self) -> (&mut Session, &Vae<ApplyingPlans>) {
+        (&mut self.session, &self.vae)
     }
 
     /// The run.
@@ -268,9 +269,14 @@ impl TrainedModel {
     fn over(
         &mut self,
         rows: &Examples,
-        plan: Apply,
-        mut prepare: impl FnMut(&mut Executor, &Vae, std::ops::Range<usize>, StepScalars) -> Result<StepScalars, GpuError>,
-        mut read: impl FnMut(&mut Executor, &Vae, usize) -> Result<(), GpuError>,
+        plan: PlanId,
+        mut prepare: impl FnMut(
+            &mut Session,
+            &Vae<ApplyingPlans>,
+            std::ops::Range<usize>,
+            StepScalars,
+        ) -> Result<StepScalars, GpuError>,
+        mut read: impl FnMut(&mut Session, &Vae<ApplyingPlans>, usize) -> Result<(), GpuError>,
     ) -> Result<(), RunError> {
         self.expect(rows)?;
         let schedule = StepSchedule::new(&self.run.config, 1, rows.rows);
@@ -278,18 +284,18 @@ impl TrainedModel {
         for first in (0..rows.rows).step_by(self.capacity) {
             let end = (first + self.capacity).min(rows.rows);
             let words = rows.words_with(first..end, width, self.intervals());
-            self.executor.write_words(self.vae.test_data, &words)?;
+            self.session.write_words(self.vae.test_data, &words)?;
             if let (Some(labels), Some(classes)) = (self.vae.labels, &rows.labels) {
-                self.executor.write_words(labels.test, &classes[first..end])?;
+                self.session.write_words(labels.test, &classes[first..end])?;
             }
             for start in (first..end).step_by(batch) {
                 let rows = start..end.min(start + batch);
                 let step = schedule.evaluate((start / batch) as u64);
-                let step = prepare(&mut self.executor, &self.vae, rows.clone(), step)?;
+                let step = prepare(&mut self.session, &self.vae, rows.clone(), step)?;
                 // The offset is relative to the rows that the device holds.
                 let step = StepScalars { offset: (start - first) as u32, ..step };
-                self.executor.dispatch(plan.into(), &step)?;
-                read(&mut self.executor, &self.vae, rows.len())?;
+                self.session.dispatch(plan, &step)?;
+                read(&mut self.session, &self.vae, rows.len())?;
             }
         }
         Ok(())
@@ -299,9 +305,9 @@ impl TrainedModel {
     pub fn encode(&mut self, rows: &Examples) -> Result<Codes, RunError> {
         let latent = self.latent();
         let mut codes = Codes { latent, ..Codes::default() };
-        self.over(rows, Apply::Encode, unchanged, |executor, vae, kept| {
-            let all = executor.read(vae.codes)?;
-            let stride = executor.program().tensors.get(vae.codes).shape[1];
+        self.over(rows, self.vae.plans.encode, unchanged, |session, vae, kept| {
+            let all = session.read(vae.codes)?;
+            let stride = session.program().tensors.get(vae.codes).shape[1];
             for row in all.chunks(stride).take(kept) {
                 codes.mu.extend(&row[..latent]);
                 codes.logvar.extend(&row[latent..]);
@@ -315,25 +321,26 @@ impl TrainedModel {
     pub(super) fn encode_batch(&mut self, rows: &Examples, of_batch: &[usize]) -> Result<(), RunError> {
         self.expect(rows)?;
         let words = rows.words_with(of_batch.iter().copied(), self.width(), self.intervals());
-        self.executor.write_words(self.vae.test_data, &words)?;
+        self.session.write_words(self.vae.test_data, &words)?;
         if let (Some(labels), Some(classes)) = (self.vae.labels, &rows.labels) {
             let classes: Vec<u32> = of_batch.iter().map(|row| classes[*row]).collect();
-            self.executor.write_words(labels.test, &classes)?;
+            self.session.write_words(labels.test, &classes)?;
         }
         let step = StepScalars { rows: of_batch.len() as u32, ..StepScalars::default() };
-        Ok(self.executor.dispatch(Apply::Encode.into(), &step)?)
+        Ok(self.session.dispatch(self.vae.plans.encode, &step)?)
     }
 
     /// `(B, 3)`: the weights of a draw of the latent for each row of the batch that was encoded last and each step: the logarithm of
     /// the greatest, and the sums of them and of their squares in units of it.
     pub(super) fn weigh(&mut self, steps: &[StepScalars]) -> Result<Vec<f32>, RunError> {
-        let weighed =
-            self.vae.weighed.ok_or_else(|| RunError::Unfit("the model was not opened to weigh draws".into()))?;
+        let (Some(plan), Some(weighed)) = (self.vae.plans.weigh, self.vae.weighed) else {
+            return Err(RunError::Unfit("the model was not opened to weigh draws".into()));
+        };
         let nothing = [NOTHING, 0.0, 0.0].repeat(self.batch());
-        self.executor.write(weighed, &nothing)?;
-        self.executor.submit(Apply::Weigh.into(), steps)?;
-        self.executor.collect()?;
-        Ok(self.executor.read(weighed)?)
+        self.session.write(weighed, &nothing)?;
+        self.session.submit(&plan.steps(steps.iter().copied()))?;
+        self.session.collect()?;
+        Ok(self.session.read(weighed)?)
     }
 
     /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model is told the classes in turn.
@@ -364,17 +371,17 @@ impl TrainedModel {
         for (number, chunk) in z.chunks(batch * latent).enumerate() {
             let mut whole = chunk.to_vec();
             whole.resize(batch * latent, 0.0);
-            self.executor.write(self.vae.z, &whole)?;
+            self.session.write(self.vae.z, &whole)?;
             if let Some(labels) = self.vae.labels {
                 let mut of_batch: Vec<u32> = classes.iter().skip(number * batch).take(batch).copied().collect();
                 of_batch.resize(batch, 0);
-                self.executor.write(labels.batch, &Labels::columns(&of_batch, self.run.data.classes.len()))?;
+                self.session.write(labels.batch, &Labels::columns(&of_batch, self.run.data.classes.len()))?;
             }
-            self.executor.dispatch(Apply::Decode.into(), &StepScalars::default())?;
+            self.session.dispatch(self.vae.plans.decode, &StepScalars::default())?;
             let kept = chunk.len() / latent * width;
-            shown.means.extend(&self.executor.read(self.vae.mean)?[..kept]);
+            shown.means.extend(&self.session.read(self.vae.mean)?[..kept]);
             for (parameter, to) in self.vae.parameters.iter().zip(&mut shown.parameters) {
-                to.extend(&self.executor.read(*parameter)?[..kept]);
+                to.extend(&self.session.read(*parameter)?[..kept]);
             }
         }
         Ok(shown)
@@ -454,10 +461,10 @@ impl TrainedModel {
     ) -> Result<(), RunError> {
         let width = self.width();
         let mut done = 0;
-        self.over(rows, Apply::Reconstruct, unchanged, |executor, vae, kept| {
+        self.over(rows, self.vae.plans.reconstruct, unchanged, |session, vae, kept| {
             let parameters =
-                vae.parameters.iter().map(|parameter| executor.read(*parameter)).collect::<Result<_, _>>()?;
-            let shown = DecoderOutput { means: executor.read(vae.mean)?, parameters };
+                vae.parameters.iter().map(|parameter| session.read(*parameter)).collect::<Result<_, _>>()?;
+            let shown = DecoderOutput { means: session.read(vae.mean)?, parameters };
             for (place, mean) in shown.means.chunks_exact(width).take(kept).enumerate() {
                 each(done + place, mean, &|value| shown.parameters_of(place * width + value));
             }
@@ -544,16 +551,17 @@ impl TrainedModel {
     ) -> Result<(), RunError> {
         let all = self.batch() * self.latent();
         let mut rest = scores.iter_mut();
-        let prepare = |executor: &mut Executor, vae: &Vae, rows: std::ops::Range<usize>, step: StepScalars| {
-            if let Some(given) = vae.noise {
-                let mut noise = noise(rows.clone());
-                noise.resize(all, 0.0);
-                executor.write(given, &noise)?;
-            }
-            Ok(StepScalars { binarise_key: binarise(rows.start), ..step })
-        };
-        self.over(rows, Apply::Score, prepare, |executor, vae, kept| {
-            let [recon, kl] = [executor.read(vae.recon)?, executor.read(vae.kl)?];
+        let prepare =
+            |session: &mut Session, vae: &Vae<ApplyingPlans>, rows: std::ops::Range<usize>, step: StepScalars| {
+                if let Some(given) = vae.noise {
+                    let mut noise = noise(rows.clone());
+                    noise.resize(all, 0.0);
+                    session.write(given, &noise)?;
+                }
+                Ok(StepScalars { binarise_key: binarise(rows.start), ..step })
+            };
+        self.over(rows, self.vae.plans.score, prepare, |session, vae, kept| {
+            let [recon, kl] = [session.read(vae.recon)?, session.read(vae.kl)?];
             for ((recon, kl), score) in recon.into_iter().zip(kl).take(kept).zip(&mut rest) {
                 score.recon += f64::from(recon) * share;
                 score.kl += f64::from(kl) * share;
@@ -565,6 +573,11 @@ impl TrainedModel {
 }
 
 /// A batch with the scalars that an evaluation gives it.
-fn unchanged(_: &mut Executor, _: &Vae, _: std::ops::Range<usize>, step: StepScalars) -> Result<StepScalars, GpuError> {
+fn unchanged(
+    _: &mut Session,
+    _: &Vae<ApplyingPlans>,
+    _: std::ops::Range<usize>,
+    step: StepScalars,
+) -> Result<StepScalars, GpuError> {
     Ok(step)
 }

@@ -6,6 +6,7 @@ use wgvae_data::{Columns, DataError, Description, Examples, Options, Provenance,
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::PlanError;
+use wgvae_engine::session::SessionError;
 
 use super::archive;
 use crate::config::{Config, ConfigError, MAX_BYTES};
@@ -63,6 +64,19 @@ pub enum RunError {
     /// The model cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// A session was used in a way that it is not made for.
+    #[error(transparent)]
+    Session(SessionError),
+}
+
+impl From<SessionError> for RunError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Plan(error) => RunError::Plan(error),
+            SessionError::Device(error) => RunError::Device(error),
+            error => RunError::Session(error),
+        }
+    }
 }
 
 impl From<GpuError> for RunError {

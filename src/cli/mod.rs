@@ -198,7 +198,7 @@ fn of_run(error: &RunError) -> u8 {
     match error {
         RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Content(_) | RunError::Load(_) => 3,
         RunError::Unfit(_) | RunError::Plan(_) => 2,
-        RunError::Write { .. } => 1,
+        RunError::Write { .. } | RunError::Session(_) => 1,
         RunError::Config(e) => of_config(e),
         RunError::Data(e) => of_data(e),
         RunError::Device(e) => of_device(e),

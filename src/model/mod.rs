@@ -1,7 +1,6 @@
 //! From a model's description to the plans that train and apply it. Does not depend on the GPU.
 
 mod check;
-mod custom;
 pub mod layer;
 pub mod layers;
 mod likelihood;
@@ -11,18 +10,19 @@ mod prior;
 mod regulariser;
 mod spec;
 pub mod stack;
+pub mod step;
 mod vae;
 
 #[doc(hidden)]
 pub use check::check_model;
-pub use custom::{CustomModel, Definition};
 pub use layer::{Extent, Layer, SizedLayer, SizedOperation};
 pub use likelihood::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood};
+pub use objective::cost_of_kl;
 pub(crate) use regulariser::aggregate;
 pub use spec::{
     Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec,
 };
-pub use vae::{Apply, Inference, Labels, Plan, Seen, Vae};
+pub use vae::{ApplyingPlans, Inference, Labels, Seen, TrainingPlans, Vae};
 
 /// Data mark what is missing as the engine's likelihoods expect it.
 const _: () = assert!(wgvae_data::MISSING.to_bits() == wgvae_engine::plan::MISSING.to_bits());

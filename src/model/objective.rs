@@ -5,7 +5,7 @@ use wgvae_engine::plan::{Activation, Function, Init};
 
 use super::network::Encoded;
 use super::spec::{Importance, Objective, Penalty, VaeSpec};
-use super::{layers, regulariser};
+use super::{layers, regulariser, step};
 
 /// What a batch loses.
 pub(super) struct Losses {
@@ -44,9 +44,9 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: No
 
 /// What becomes of the KL of rows `(B, 1)`, and of their dimensions `(B, Z)`, where the prior is one of dimensions.
 fn penalty(g: &mut Graph, penalty: Penalty, kl: Node, terms: Option<Node>, batch: usize) -> Vec<(Node, Node)> {
-    let beta = g.scalar(Scalar::BetaOver(1));
+    let beta = g.scalar(Scalar::Step { scalar: step::BETA, over: 1 });
     match penalty {
-        Penalty::Weighted => vec![(kl, g.scalar(Scalar::BetaOver(batch as u32)))],
+        Penalty::Weighted => vec![(kl, g.scalar(Scalar::Step { scalar: step::BETA, over: batch as u32 }))],
         // max(least, x) has the slope of relu(x - least).
         Penalty::FreeBits(least) => {
             let terms = terms.unwrap_or(kl);
@@ -55,18 +55,106 @@ fn penalty(g: &mut Graph, penalty: Penalty, kl: Node, terms: Option<Node>, batch
             let above = g.sum_of("kl_above", of_dimensions, least);
             vec![(relu(g, "kl_charged", above), beta)]
         }
-        // |C - x| = relu(C - x) + relu(x - C)
-        Penalty::Capacity => {
-            let minus_mean = mean_of_rows(g, "minus_kl", kl, -1.0 / batch as f32);
-            let capacity = g.scalar(Scalar::Capacity);
-            let below = g.sum_of("kl_below", minus_mean, capacity);
-            let above = g.negative("kl_above", below);
-            [("kl_missing", below), ("kl_excess", above)].map(|(name, far)| (relu(g, name, far), beta)).to_vec()
-        }
+        Penalty::Capacity => distance(&mut Nodes { g, kl, batch }).map(|far| (far, beta)).to_vec(),
         // As a weight it has no gradient; see `kernels::optimizer::multiplier` for what becomes of it.
         Penalty::AtMost(_) => {
             let mean = mean_of_rows(g, "mean_kl", kl, 1.0 / batch as f32);
             vec![(mean, g.param_with_own_update(MULTIPLIER, &[1], Init::Constant(1.0)))]
+        }
+    }
+}
+
+/// How the mean KL is computed with: as nodes of a graph, or as a number.
+trait Algebra {
+    /// A node, or a number.
+    type Value: Copy;
+    /// The mean KL, times 1 or -1.
+    fn mean_kl(&mut self, name: &str, sign: f32) -> Self::Value;
+    /// What the KL is held at.
+    fn capacity(&mut self) -> Self::Value;
+    fn sum(&mut self, name: &str, a: Self::Value, b: Self::Value) -> Self::Value;
+    fn negative(&mut self, name: &str, a: Self::Value) -> Self::Value;
+    fn relu(&mut self, name: &str, a: Self::Value) -> Self::Value;
+}
+
+/// The distance of the mean KL from what it is held at, in two parts: `|C - KL| = relu(C - KL) + relu(KL - C)`.
+fn distance<A: Algebra>(of: &mut A) -> [A::Value; 2] {
+    let (minus_mean, capacity) = (of.mean_kl("minus_kl", -1.0), of.capacity());
+    let below = of.sum("kl_below", minus_mean, capacity);
+    let above = of.negative("kl_above", below);
+    [of.relu("kl_missing", below), of.relu("kl_excess", above)]
+}
+
+/// The KL of rows `(B, 1)` as nodes.
+struct Nodes<'a> {
+    g: &'a mut Graph,
+    kl: Node,
+    batch: usize,
+}
+
+impl Algebra for Nodes<'_> {
+    type Value = Node;
+
+    fn mean_kl(&mut self, name: &str, sign: f32) -> Node {
+        mean_of_rows(self.g, name, self.kl, sign / self.batch as f32)
+    }
+
+    fn capacity(&mut self) -> Node {
+        self.g.scalar(Scalar::Step { scalar: step::CAPACITY, over: 1 })
+    }
+
+    fn sum(&mut self, name: &str, a: Node, b: Node) -> Node {
+        self.g.sum_of(name, a, b)
+    }
+
+    fn negative(&mut self, name: &str, a: Node) -> Node {
+        self.g.negative(name, a)
+    }
+
+    fn relu(&mut self, name: &str, a: Node) -> Node {
+        relu(self.g, name, a)
+    }
+}
+
+/// The mean KL of rows as a number, with its slope by the KL: `[value, slope]`.
+struct Numbers {
+    kl: f64,
+    capacity: f64,
+}
+
+impl Algebra for Numbers {
+    type Value = [f64; 2];
+
+    fn mean_kl(&mut self, _: &str, sign: f32) -> [f64; 2] {
+        [self.kl, 1.0].map(|x| f64::from(sign) * x)
+    }
+
+    fn capacity(&mut self) -> [f64; 2] {
+        [self.capacity, 0.0]
+    }
+
+    fn sum(&mut self, _: &str, a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
+        [a[0] + b[0], a[1] + b[1]]
+    }
+
+    fn negative(&mut self, _: &str, a: [f64; 2]) -> [f64; 2] {
+        a.map(|x| -x)
+    }
+
+    fn relu(&mut self, _: &str, a: [f64; 2]) -> [f64; 2] {
+        // Where it is NaN it stays so.
+        if a[0] <= 0.0 { [0.0; 2] } else { a }
+    }
+}
+
+/// What beta weighs in the loss that is reported of rows with this mean KL, and its slope by the KL: the KL, or its distance from
+/// the capacity where it is held at one. The loss of several batches is that of their mean KL, not the mean of their losses.
+pub fn cost_of_kl(kl: f64, capacity: Option<f64>) -> [f64; 2] {
+    match capacity {
+        None => [kl, 1.0],
+        Some(capacity) => {
+            let [below, above] = distance(&mut Numbers { kl, capacity });
+            [below[0] + above[0], below[1] + above[1]]
         }
     }
 }

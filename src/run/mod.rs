@@ -1,6 +1,5 @@
 //! Training in one call: from a configuration and data to a finished run with model, pictures and page.
 
-mod custom;
 mod evaluated;
 mod fit;
 mod histogram;
@@ -17,7 +16,6 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-pub use custom::Custom;
 pub use evaluated::{found, measure};
 pub use page::{epochs, facts, model_line, notices, page, pictured, png};
 pub use pictures::drawn;
@@ -25,11 +23,10 @@ pub use resume::Resume;
 
 use crate::apply::{Mixture, Run, RunError, TrainedModel, mixture};
 use crate::config::{Config, ConfigError};
-use crate::model::{DataSpec, Plan, Vae};
+use crate::model::{DataSpec, Vae};
 use crate::train::{
-    CheckpointInterval, Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, FORMAT, Opened, Origin, PAGE,
-    Progress, RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch,
-    fingerprint,
+    CheckpointInterval, Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, FORMAT, Origin, PAGE, Progress,
+    RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
 use wgvae_data::{DataError, Dataset, Examples, Rows};
@@ -305,8 +302,8 @@ fn go(
             (error, _) => error,
         }
     });
-    let Opened { executor, device } = opened?;
-    let device = device.record();
+    let session = opened?;
+    let device = session.device();
 
     let mut states = from.states(&vae.program.params, vae.moments.len())?;
     if let (Some((newest, best)), true) = (&mut states, from.forked.is_some()) {
@@ -326,14 +323,14 @@ fn go(
         test_rows: data.test.rows,
         streamed: (held != Config::data_spec(&data)).then_some(held.train_rows + held.test_rows),
         parameters: vae.program.params.count(),
-        totals: vae.program.at(Plan::Train).totals(&vae.program.tensors),
+        totals: vae.program.at(vae.plans.train).totals(&vae.program.tensors),
         epochs: schedule.epochs(),
         steps: schedule.total(),
         done: done.step,
         folder: path.as_deref(),
     };
     let description = Description {
-        record: record(&start, options, choice.as_ref(), executor.variants())?,
+        record: record(&start, options, choice.as_ref(), session.variants())?,
         configuration: config.clone(),
         config: config.to_toml()?,
         data: json("data.json", &data.description())?,
@@ -369,7 +366,7 @@ fn go(
     };
     let shown = Rows { split: data.test.clone(), classes: data.classes.clone(), notes: Vec::new() };
     let to_fit = mixture::rows_to_fit(&config, &data.train);
-    let mut trainer = Trainer::new(&config, data, vae, executor, device)?;
+    let mut trainer = Trainer::new(&config, data, vae, session)?;
     if let Some((mut state, mut best)) = states {
         trainer.restore(&state)?;
         if other_losses && trainer.forget_best() {

@@ -15,7 +15,7 @@ use wgvae_engine::wgsl::TuningTable;
 use super::device::{Chosen, DeviceEvent, DeviceOptions, FASTER, Tune};
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::Config;
-use crate::model::{Plan, Vae};
+use crate::model::Vae;
 
 /// How many times as fast as it is expected a step on the adapter may turn out to be, when its kernels are tuned.
 const MAX_GAINED: f64 = 1.5;
@@ -70,7 +70,7 @@ impl DeviceOptions {
         model: &Vae,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Speeds, DeviceError> {
-        let ops = &model.program.at(Plan::Train).ops;
+        let ops = &model.program.at(model.plans.train).ops;
         let key = format!("{} {ops:?}", Cpu::available_threads());
         let key = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(key.as_bytes()));
         let remembered = TuningCache::load(&entry.info, self.checked).steps.get(&key).copied();
@@ -81,11 +81,11 @@ impl DeviceOptions {
         let of_step = |device: OpenDevice, tuning: TuningTable| {
             let options = GpuOptions { checked: self.checked, tuning, ..GpuOptions::default() };
             let mut executor = device.compile(model.program.clone(), &options)?;
-            executor.step_seconds(Plan::Train.into(), &StepScalars::default(), PATIENCE)
+            executor.step_seconds(model.plans.train, &StepScalars::default(), PATIENCE)
         };
         let processor = of_step(OpenDevice::Cpu, TuningTable::default())?;
         let known = self.known_variants(&gpu, &config.kernels, watch);
-        let speeds = match at_least(&gpu, &model.program, &known, self.checked, FASTER * processor)? {
+        let speeds = match at_least(&gpu, model, &known, self.checked, FASTER * processor)? {
             Some(adapter) => Speeds { adapter, processor, at_least: true },
             None => {
                 let tuning = self.tuning(&gpu, &config.kernels, ops, watch)?;
@@ -106,17 +106,18 @@ impl DeviceOptions {
 /// to run no slower than the best of those, and tuning to gain more than it was seen to.
 fn at_least(
     gpu: &Arc<Gpu>,
-    program: &Program,
+    model: &Vae,
     tuning: &TuningTable,
     checked: bool,
     enough: f64,
 ) -> Result<Option<f64>, GpuError> {
     let device = OpenDevice::Adapter(gpu.clone());
-    let launches = launch_seconds(&device, checked, PATIENCE)? * program.at(Plan::Train).ops.len() as f64;
+    let (program, step) = (&model.program, model.program.at(model.plans.train));
+    let launches = launch_seconds(&device, checked, PATIENCE)? * step.ops.len() as f64;
     if launches >= enough {
         return Ok(Some(launches));
     }
-    let mut ops: Vec<&Op> = program.at(Plan::Train).ops.iter().collect();
+    let mut ops: Vec<&Op> = step.ops.iter().collect();
     // Of ops with about as much arithmetic, those that are compiled soonest come first.
     let calls = |op: &Op| op.kernel.gemm().map_or(0, |gemm| gemm.epilogue.calls.len());
     ops.sort_by_key(|op| (Reverse(op.flops.checked_ilog2()), calls(op)));

@@ -7,13 +7,14 @@ use serde::Serialize;
 use wgvae_data::described;
 use wgvae_engine::exec::gpu::tuner::{self, Tuning};
 use wgvae_engine::exec::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
-use wgvae_engine::exec::{self, DeviceChoice, DeviceError, Executor, OpenDevice, Selected, WhyCpu};
-use wgvae_engine::plan::Op;
+use wgvae_engine::exec::{self, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
+use wgvae_engine::plan::{Op, Program};
+use wgvae_engine::session::{Session, SessionError, SessionSpec};
 use wgvae_engine::wgsl::TuningTable;
 
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::{Config, KernelsConfig};
-use crate::model::{Plan, Vae};
+use crate::model::{ApplyingPlans, Vae};
 
 described! {
     /// When to measure which kernels are fastest on the adapter.
@@ -102,14 +103,6 @@ pub enum DeviceEvent<'a> {
     },
 }
 
-/// A model on a device.
-pub struct Opened {
-    /// The device.
-    pub device: OpenDevice,
-    /// The compiled program.
-    pub executor: Executor,
-}
-
 impl DeviceOptions {
     /// Finds the requested device.
     pub fn select(&self, watch: &mut dyn FnMut(DeviceEvent<'_>)) -> Result<Selected, DeviceError> {
@@ -135,34 +128,41 @@ impl DeviceOptions {
         vae: &Vae,
         timestamps: bool,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
-    ) -> Result<Opened, DeviceError> {
+    ) -> Result<Session, DeviceError> {
         let device = OpenDevice::for_program(selected, &vae.program, timestamps)?;
         let mut tuning = TuningTable::default();
         if let Some(gpu) = device.gpu() {
-            let ops = &vae.program.at(Plan::Train).ops;
+            let ops = &vae.program.at(vae.plans.train).ops;
             tuning = self.tuning(gpu, &config.kernels, ops, watch)?;
             config.kernels = chosen(gpu, ops, &tuning, &config.kernels);
         }
-        self.compile(device, vae, tuning)
+        self.compile(&device, &vae.program, tuning)
     }
 
     /// Opens the device for a trained model with the variants it was trained with; nothing is measured.
     pub fn open_trained(
         &self,
         config: &Config,
-        vae: &Vae,
+        vae: &Vae<ApplyingPlans>,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
-    ) -> Result<Opened, DeviceError> {
+    ) -> Result<Session, DeviceError> {
         let selected = self.select(watch)?;
         let device = OpenDevice::for_program(&selected, &vae.program, false)?;
         let tuning = device.gpu().map_or_else(TuningTable::default, |gpu| saved_for(gpu, &config.kernels, watch));
-        self.compile(device, vae, tuning)
+        self.compile(&device, &vae.program, tuning)
     }
 
-    fn compile(&self, device: OpenDevice, vae: &Vae, tuning: TuningTable) -> Result<Opened, DeviceError> {
+    fn compile(&self, device: &OpenDevice, program: &Program, tuning: TuningTable) -> Result<Session, DeviceError> {
         let options = GpuOptions { checked: self.checked, tuning, ..GpuOptions::default() };
-        let executor = device.compile(vae.program.clone(), &options)?;
-        Ok(Opened { device, executor })
+        Ok(Session::of_program(program.clone(), device, &options)?)
+    }
+
+    /// Opens the device for a model of one's own; nothing is measured.
+    pub fn session(&self, spec: &SessionSpec, seed: u64) -> Result<Session, SessionError> {
+        let planned = spec.plan()?;
+        let device = OpenDevice::for_program(&self.select(&mut |_| {})?, planned.program(), false)?;
+        let options = GpuOptions { checked: self.checked, ..GpuOptions::default() };
+        Session::of_planned(planned, &device, &options, seed)
     }
 
     /// The variants that nothing has to be measured for: the configuration's where they were chosen on this adapter, then

@@ -10,6 +10,7 @@ mod files;
 mod folder;
 mod identity;
 mod lines;
+mod metrics;
 mod place;
 mod saving;
 mod schedule;
@@ -21,13 +22,14 @@ mod weights;
 
 pub use advice::{Advice, advice};
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Origin, fingerprint};
-pub use device::{Chosen, DeviceEvent, DeviceOptions, Opened, Tune};
+pub use device::{Chosen, DeviceEvent, DeviceOptions, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use files::{CODES, CONFIG, DATA, EVALUATION, Files, MAX_DATA, MAX_LINE, MAX_RECORD, METRICS, MODEL, PAGE, RECORD};
 pub use folder::{RunFolder, checkpoints, is_training};
 pub use identity::{Description, Identity};
 pub use lines::lines_until;
+pub use metrics::StepMetrics;
 pub use place::Place;
 pub use saving::{CheckpointInterval, Saving};
 pub use schedule::StepSchedule;
@@ -35,7 +37,8 @@ pub use state::{Fork, Progress, State};
 pub use store::{RunInMemory, Store};
 pub use trainer::{Ended, Epoch, SUBMIT_TIME, Trainer, Watch, next_steps_per_submit};
 pub use tuning_cache::Speeds;
-pub use weights::{LoadError, initial_weights, load, read, save};
+pub use weights::{LoadError, load, read, save};
+pub use wgvae_engine::session::initial_weights;
 
 use std::path::PathBuf;
 

@@ -1,10 +1,10 @@
 //! The scalars of each step: a pure function of the configuration and the step's number.
 
 use wgvae_engine::kernels::rng::{Stream, key};
-use wgvae_engine::plan::StepScalars;
+use wgvae_engine::plan::{StepScalars, corrections};
 
 use crate::config::{BetaSchedule, Config, Schedule};
-use crate::model::Objective;
+use crate::model::{Objective, step};
 use crate::train::state::{Fork, Progress};
 
 /// Computes the scalars of any step of a run: its learning rate, KL weight, random keys and position in the data.
@@ -162,9 +162,9 @@ impl StepSchedule {
         let t = &self.config.train;
         let position = self.rows_before(step);
         let epoch = self.epoch_of(step);
-        let count = (step + 1) as f64;
-        let left = |beta: f32| 1.0 - f64::from(beta).powf(count);
-        StepScalars {
+        let [first, second] = step::CORRECTIONS;
+        let [correction1, correction2] = corrections([t.beta1, t.beta2], step + 1);
+        let scalars = StepScalars {
             noise_key: key(t.seed, Stream::Noise, step),
             binarise_key: key(t.seed, Stream::Binarise, step),
             shuffle_key: key(t.seed, Stream::Shuffle, epoch),
@@ -172,14 +172,14 @@ impl StepSchedule {
             shuffle: 1,
             offset: (position % self.rows) as u32,
             rows: t.batch as u32,
-            slot: 0,
-            beta: self.beta(step) as f32,
-            lr: self.lr(step) as f32,
-            correction1: (1.0 / left(t.beta1)) as f32,
-            correction2: (1.0 / left(t.beta2).sqrt()) as f32,
-            capacity: self.capacity(step) as f32,
             ..StepScalars::default()
-        }
+        };
+        scalars
+            .with(step::RATE, self.lr(step) as f32)
+            .with(first, correction1)
+            .with(second, correction2)
+            .with(step::BETA, self.beta(step) as f32)
+            .with(step::CAPACITY, self.capacity(step) as f32)
     }
 
     /// Rows of the test split.
@@ -199,15 +199,15 @@ impl StepSchedule {
         let offset = batch * self.batch();
         let rows = self.batch().min(self.test_rows - offset);
         let m = &self.config.model;
-        StepScalars {
+        let scalars = StepScalars {
             noise_key: key(seed, Stream::EvaluationNoise, batch),
             binarise_key: key(seed, Stream::EvaluationBinarise, batch),
             offset: offset as u32,
             rows: rows as u32,
-            beta: if m.objective == Objective::Ae { 0.0 } else { m.beta },
-            capacity: m.capacity.unwrap_or(0.0),
             ..StepScalars::default()
-        }
+        };
+        let beta = if m.objective == Objective::Ae { 0.0 } else { m.beta };
+        scalars.with(step::BETA, beta).with(step::CAPACITY, m.capacity.unwrap_or(0.0))
     }
 
     /// The scalars of a batch of the test split's rows in random order, which is the same at each call.
@@ -284,7 +284,7 @@ mod tests {
         });
         assert_eq!((t.beta(0), t.beta(9)), (0.0, 4.0));
         assert!((t.beta(1) - 4.0 * 0.2).abs() < 1e-12);
-        assert_eq!(t.evaluate(0).beta, 4.0);
+        assert_eq!(t.evaluate(0).value(step::BETA), 4.0);
     }
 
     #[test]
@@ -306,7 +306,7 @@ mod tests {
         let betas: Vec<f64> = (0..10).map(|step| t.beta(step)).collect();
         let cycle = [0.0, 1.6, 3.2, 4.0, 4.0];
         assert!(betas.iter().zip(cycle.iter().cycle()).all(|(a, b)| (a - b).abs() < 1e-12), "{betas:?}");
-        assert_eq!(t.evaluate(0).beta, 4.0);
+        assert_eq!(t.evaluate(0).value(step::BETA), 4.0);
     }
 
     #[test]
@@ -330,9 +330,9 @@ mod tests {
             c.model.capacity_epochs = 2.0;
         });
         assert_eq!((t.capacity(0), t.capacity(9)), (0.0, 10.0));
-        assert!((t.train(1).capacity - 2.0).abs() < 1e-6);
-        assert_eq!(t.evaluate(0).capacity, 10.0);
-        assert_eq!(schedule_with(|_| {}).train(3).capacity, 0.0);
+        assert!((t.train(1).value(step::CAPACITY) - 2.0).abs() < 1e-6);
+        assert_eq!(t.evaluate(0).value(step::CAPACITY), 10.0);
+        assert_eq!(schedule_with(|_| {}).train(3).value(step::CAPACITY), 0.0);
     }
 
     /// Of random runs that are stopped, resumed and forked with other batches, rows and ends: each epoch ends once and behind the one
@@ -402,7 +402,7 @@ mod tests {
         let step = t.train(2);
         let first = 1.0 - 0.9_f64.powi(3);
         let second = 1.0 - 0.999_f64.powi(3);
-        assert!((f64::from(step.correction1) * first - 1.0).abs() < 1e-6);
-        assert!((f64::from(step.correction2) * second.sqrt() - 1.0).abs() < 1e-4);
+        assert!((f64::from(step.value(step::CORRECTIONS[0])) * first - 1.0).abs() < 1e-6);
+        assert!((f64::from(step.value(step::CORRECTIONS[1])) * second.sqrt() - 1.0).abs() < 1e-4);
     }
 }

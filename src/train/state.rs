@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wgvae_engine::plan::{ParamTable, StepMetrics};
+use wgvae_engine::plan::ParamTable;
 
 use super::event::EpochReport;
+use super::metrics::StepMetrics;
 use super::weights::is_finite;
 
 /// Running means of steps.

@@ -1,35 +1,14 @@
-//! Initial weights, and saving and loading weights as safetensors that PyTorch opens directly.
+//! Saving and loading weights as safetensors that PyTorch opens directly.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use safetensors::tensor::TensorView;
 use wgvae_data::Examples;
 use wgvae_data::disk::{self, Disk};
-use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{Init, Param, ParamTable, is_missing};
 
 use super::{Files, MODEL, TrainError};
-
-/// The arena of initial weights, which depends on the seed alone.
-pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
-    let [low, high] = key(seed, Stream::Weights, 0);
-    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(high) << 32 | u64::from(low));
-    let mut arena = vec![0.0; params.arena_len()];
-    for param in params.iter() {
-        for value in &mut arena[param.offset..param.offset + param.len()] {
-            *value = match param.init {
-                Init::Uniform(bound) => bound * (2.0 * rng.random::<f32>() - 1.0),
-                Init::Constant(constant) => constant,
-                // See `write_rows`.
-                Init::Rows => 0.0,
-            };
-        }
-    }
-    arena
-}
 
 /// How many numbers of the data [`Init::Rows`] asks for.
 fn wanted_rows(params: &ParamTable) -> usize {
@@ -152,6 +131,7 @@ pub struct LoadError {
 mod tests {
     use super::*;
     use wgvae_data::disk::System;
+    use wgvae_engine::session::initial_weights;
 
     #[test]
     fn what_is_saved_is_read_back_and_what_is_not_a_model_is_refused() {
@@ -177,22 +157,5 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         assert!(load(&path, &params).unwrap_err().to_string().contains("damaged"));
-    }
-
-    #[test]
-    fn linear_layers_start_as_torchs_do() {
-        let mut params = ParamTable::default();
-        params.push_block(&[("w", &[400, 784], Init::Uniform(1.0 / 28.0))]);
-        params.push_block(&[("s", &[1], Init::Constant(0.5))]);
-        let arena = initial_weights(&params, 3);
-        assert_eq!(arena, initial_weights(&params, 3));
-        assert_ne!(arena, initial_weights(&params, 4));
-        let weights = &arena[..400 * 784];
-        let mean = weights.iter().map(|w| f64::from(*w)).sum::<f64>() / weights.len() as f64;
-        let variance = weights.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weights.len() as f64;
-        assert!(weights.iter().all(|w| w.abs() <= 1.0 / 28.0));
-        // Uniform: variance = bound^2 / 3.
-        assert!(mean.abs() < 2e-4 && (variance * 3.0 * 784.0 - 1.0).abs() < 0.01);
-        assert_eq!(arena[params.find("s").unwrap().offset], 0.5);
     }
 }

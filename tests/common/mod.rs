@@ -9,8 +9,10 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
-use wgvae_engine::exec::OpenDevice;
+use wgvae::model::Vae;
+use wgvae::train::{StepMetrics, StepSchedule};
 use wgvae_engine::exec::gpu::{self, Gpu, Needs};
+use wgvae_engine::exec::{Executor, OpenDevice};
 
 /// A device of the best adapter, for each thread one of as many as there are cores: a software adapter compiles the shaders of
 /// a device on one of them. Without an adapter the test is skipped with a message, or fails with WGVAE_REQUIRE_GPU=1.
@@ -33,6 +35,15 @@ pub fn gpu() -> Option<Arc<Gpu>> {
         return None;
     }
     Some(devices[THREAD.with(|thread| thread % devices.len())].clone())
+}
+
+/// What the last step that an executor ran reports, in slot 0, where beta and the capacity are those of a schedule's step.
+pub fn reported(executor: &mut Executor, vae: &Vae, schedule: &StepSchedule, step: u64) -> StepMetrics {
+    let metrics = vae.program.metrics.as_ref().unwrap();
+    let row: Vec<f64> =
+        executor.read(metrics.ring).unwrap()[..metrics.names.len()].iter().map(|x| f64::from(*x)).collect();
+    let capacity = schedule.capacity(step);
+    StepMetrics::of(&row, vae.metrics, schedule.beta(step), (capacity > 0.0).then_some(capacity))
 }
 
 /// What is compared with the oracle: the processor, and the adapter where there is one.

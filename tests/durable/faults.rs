@@ -11,12 +11,12 @@ use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae::run::{self, Resume, RunOptions};
 use wgvae::train::{
-    Checkpoint, Description, DeviceOptions, Event, Identity, Opened, RunFolder, TrainError, Trainer, Tune, fingerprint,
+    Checkpoint, Description, DeviceOptions, Event, Identity, RunFolder, TrainError, Trainer, Tune, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
-use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::exec::oracle::Oracle;
-use wgvae_engine::exec::{Device, DeviceChoice, DeviceError, Executor};
+use wgvae_engine::exec::gpu::{GpuError, GpuOptions};
+use wgvae_engine::exec::{DeviceChoice, DeviceError, OpenDevice};
+use wgvae_engine::session::Session;
 
 use crate::common;
 use crate::folder::copy;
@@ -150,7 +150,7 @@ fn child_that_loses_its_device() {
     let vae = Vae::new(&config.vae_spec(data.shape).unwrap(), &config.train_spec(), Config::data_spec(&data)).unwrap();
     let on = on_the_adapter();
     let selected = on.select(&mut |_| {}).unwrap();
-    let Opened { device: open, executor } = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
+    let session = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
     let mut run = RunFolder::claim(Path::new(&path), false, Arc::new(System)).unwrap();
     let description = Description {
         configuration: config.clone(),
@@ -161,7 +161,8 @@ fn child_that_loses_its_device() {
     run.begin(description, Vec::new()).unwrap();
     let mut saving = saving(&run, &config, 4);
     saving.origin.data = fingerprint(&data, false);
-    let mut trainer = Trainer::new(&config, data, vae, executor, open.record()).unwrap();
+    let mut trainer = Trainer::new(&config, data, vae, session).unwrap();
+    let open = trainer.session().open_device().clone();
     let mut counted = 0;
     let outcome = trainer.train(&mut run, &saving, &AtomicBool::new(false), &mut |event| {
         if let Event::Progress { report, .. } = event {
@@ -247,8 +248,8 @@ fn what_is_not_finite_is_never_saved() {
     let vae = Vae::new(&spec, &config.train_spec(), Config::data_spec(&data)).unwrap();
     let tensors = [vae.weights, vae.moments[0], vae.moments[1]];
     for number in 0..100 {
-        let executor = Executor::OracleF32(Box::new(Oracle::new(vae.program.clone())));
-        let mut trainer = Trainer::new(&config, data.clone(), vae.clone(), executor, Device::cpu()).unwrap();
+        let session = Session::of_program(vae.program.clone(), &OpenDevice::Oracle, &GpuOptions::default()).unwrap();
+        let mut trainer = Trainer::new(&config, data.clone(), vae.clone(), session).unwrap();
         let mut run = RunFolder::claim(&folder.path().join(number.to_string()), false, Arc::new(System)).unwrap();
         let saving = saving(&run, &config, 1 + random(5, number, 9));
         let stop = AtomicBool::new(false);
@@ -263,10 +264,10 @@ fn what_is_not_finite_is_never_saved() {
 
         let tensor = tensors[number as usize % 3];
         let param = vae.program.params.iter().nth(number as usize % 7).unwrap();
-        let mut values = trainer.executor().read(tensor).unwrap();
+        let mut values = trainer.session().read(tensor).unwrap();
         let place = param.offset + random(8, number, param.len() as u64) as usize;
         values[place] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][(number / 3) as usize % 3];
-        trainer.executor().write(tensor, &values).unwrap();
+        trainer.session().write(tensor, &values).unwrap();
         let mut rollbacks = 0;
         let interrupts = number % 2 == 0;
         stop.store(interrupts, Ordering::Relaxed);

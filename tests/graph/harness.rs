@@ -1,6 +1,5 @@
 //! Models built by hand, and what each must pass.
 
-use wgvae::model::{CustomModel, Definition};
 use wgvae::train::initial_weights;
 use wgvae_engine::conformance;
 use wgvae_engine::exec::Executor;
@@ -9,14 +8,74 @@ use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::kernels::rng::threefry2x32;
 use wgvae_engine::kernels::softmax;
-use wgvae_engine::plan::{BufferId, Function, Init, Loss, PlanId, StepScalars, TensorId};
+use wgvae_engine::plan::{BufferId, Function, Init, Loss, MAX_SCALARS, PlanId, Program, StepScalars, TensorId};
+use wgvae_engine::session::{self, PlanSpec, SessionSpec};
 
 use crate::common;
 
+/// What a graph is for.
+pub struct Definition {
+    /// What comes from outside.
+    pub inputs: Vec<Node>,
+    /// The mean of each `(B, 1)` over its rows is minimised.
+    pub losses: Vec<Node>,
+    /// What else is read.
+    pub outputs: Vec<Node>,
+}
+
+/// A graph as a program, and where its nodes lie.
+pub struct Planned {
+    pub program: Program,
+    pub inputs: Vec<TensorId>,
+    pub losses: Vec<TensorId>,
+    pub outputs: Vec<TensorId>,
+    pub weights: TensorId,
+    pub gradients: TensorId,
+}
+
+impl Planned {
+    pub fn new(build: impl Fn(&mut Graph) -> Definition, fuse: bool) -> Self {
+        let mut g = Graph::default();
+        let of = build(&mut g);
+        let mut read: Vec<Node> = Vec::new();
+        for node in of.losses.iter().chain(&of.outputs).filter(|node| !of.inputs.contains(node)) {
+            if !read.contains(node) {
+                // Several losses may have one name.
+                let name = format!("{} {}", g.name(*node), read.len());
+                read.push(g.named(*node, name));
+            }
+        }
+        let mut weighted = |node: &Node| (*node, g.constant(1.0 / g.shape(*node)[0] as f32));
+        let terms = of.losses.iter().map(&mut weighted).collect();
+        let names = |nodes: &[Node]| nodes.iter().map(|node| g.name(*node).to_string()).collect::<Vec<_>>();
+        let [inputs, losses, outputs] = [&of.inputs, &of.losses, &of.outputs].map(|nodes| names(nodes));
+        let plan = PlanSpec {
+            name: "train".into(),
+            graph: g,
+            inputs: of.inputs,
+            outputs: read,
+            losses: vec![session::Loss { terms, group: None }],
+            ..PlanSpec::default()
+        };
+        let planned = SessionSpec { plans: vec![plan], unfused: !fuse, ..SessionSpec::default() }.plan().unwrap();
+        let program = planned.program().clone();
+        let arenas = program.arenas.clone().unwrap();
+        let read = |names: Vec<String>| names.iter().map(|name| planned.output(name).unwrap().0).collect();
+        Self {
+            inputs: inputs.iter().map(|name| planned.input(name).unwrap().0).collect(),
+            losses: read(losses),
+            outputs: read(outputs),
+            weights: arenas.weights,
+            gradients: arenas.gradients,
+            program,
+        }
+    }
+}
+
 /// A model built by hand: as its graph was lowered, and fused.
 pub struct Model {
-    pub lowered: CustomModel,
-    pub fused: CustomModel,
+    pub lowered: Planned,
+    pub fused: Planned,
 }
 
 impl Model {
@@ -70,8 +129,8 @@ impl Model {
 }
 
 pub fn model(build: impl Fn(&mut Graph) -> Definition) -> Model {
-    let [lowered, fused] = [false, true].map(|fuse| CustomModel::new(&build, None, fuse).unwrap());
-    let ops = |model: &CustomModel| model.program.plans[0].ops.len();
+    let [lowered, fused] = [false, true].map(|fuse| Planned::new(&build, fuse));
+    let ops = |model: &Planned| model.program.plans[0].ops.len();
     assert!(ops(&fused) < ops(&lowered), "{} of {} ops", ops(&fused), ops(&lowered));
     Model { lowered, fused }
 }
@@ -85,12 +144,7 @@ pub const STEP: StepScalars = StepScalars {
     offset: 0,
     rows: 5,
     slot: 0,
-    beta: 0.7,
-    lr: 1e-3,
-    correction1: 1.0,
-    correction2: 1.0,
-    capacity: 0.4,
-    padding: 0,
+    values: [0.7; MAX_SCALARS],
 };
 
 /// The groups of columns that an input of this name has.
@@ -101,7 +155,7 @@ pub fn numbers(count: usize, seed: u32) -> Vec<f32> {
     (0..count as u32).map(|i| threefry2x32([seed, 1], [i, 0])[0] as f32 / 2f32.powi(31) - 1.0).collect()
 }
 
-pub fn fill(model: &CustomModel, executor: &mut Executor) {
+pub fn fill(model: &Planned, executor: &mut Executor) {
     // What no op writes must not matter. Arenas have gaps, which are compared with the rest.
     let arenas = [model.weights, model.gradients].map(|id| model.program.tensors.get(id).buffer);
     for (i, buffer) in model.program.tensors.buffers().iter().enumerate() {

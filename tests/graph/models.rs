@@ -1,12 +1,11 @@
 //! Models that no configuration has.
 
-use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl, reparameterise};
 use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::graph::{self, Axis, Graph, Node};
 use wgvae_engine::plan::{Activation, Function, Orientation, PlanId, TensorId};
 
-use crate::harness::{STEP, gaussian_loss, model, parameter, reconstruct};
+use crate::harness::{Definition, STEP, gaussian_loss, model, parameter, reconstruct};
 
 /// Two latents in a row: the second's prior is the standard normal, the first's posterior and prior meet in its KL's place.
 #[test]

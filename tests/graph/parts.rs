@@ -1,13 +1,12 @@
 //! Rows and columns of nodes and parameters, and nodes that share their gradients.
 
-use wgvae::model::Definition;
 use wgvae::model::layers::{activate, dense, dense_block, kl};
 use wgvae_engine::exec::Executor;
 use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::plan::{Activation, Function, Index, Init, Loss, Orientation, PlanId};
 
-use crate::harness::{STEP, fill, gaussian_loss, model, parameter, reconstruct};
+use crate::harness::{Definition, STEP, fill, gaussian_loss, model, parameter, reconstruct};
 
 /// Parameters with several readers: all of one, and some of its rows twice; columns that nobody reads.
 #[test]

@@ -7,7 +7,7 @@ use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::kernels::rng::threefry2x32;
-use wgvae_engine::plan::{PlanId, Program};
+use wgvae_engine::plan::Program;
 
 use crate::common;
 use crate::harness::{numbers, same};
@@ -97,24 +97,21 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
     executor.write(vae.clip, &[1.0]).unwrap();
     executor.write(vae.weights, &initial_weights(&vae.program.params, 5)).unwrap();
     let schedule = StepSchedule::new(config, 20, 20);
-    let metrics = vae.program.metrics.unwrap();
     let mut found = Vec::new();
     for step in 0..3 {
-        executor.dispatch(PlanId(0), &schedule.train(step)).unwrap();
-        found.extend(executor.read(metrics).unwrap()[..3].iter().map(|v| f64::from(*v)));
+        executor.dispatch(vae.plans.train, &schedule.train(step)).unwrap();
+        let metrics = common::reported(&mut executor, &vae, &schedule, step);
+        found.extend([metrics.loss, metrics.recon, metrics.kl]);
     }
-    let mut results = vec![vae.weights];
-    for (plan, results_of) in [(1, vec![vae.recon]), (2, vec![vae.mean]), (3, vec![vae.mean])] {
-        if plan < vae.program.plans.len() {
-            executor.dispatch(PlanId(plan), &schedule.evaluate(0)).unwrap();
-            for id in results_of {
-                found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
-            }
+    let plans =
+        [(Some(vae.plans.evaluate), vae.recon), (Some(vae.plans.reconstruct), vae.mean), (vae.plans.sample, vae.mean)];
+    for (plan, result) in plans {
+        if let Some(plan) = plan {
+            executor.dispatch(plan, &schedule.evaluate(0)).unwrap();
+            found.extend(executor.read(result).unwrap().into_iter().map(f64::from));
         }
     }
-    for id in results.drain(..) {
-        found.extend(executor.read(id).unwrap().into_iter().map(f64::from));
-    }
+    found.extend(executor.read(vae.weights).unwrap().into_iter().map(f64::from));
     found
 }
 

@@ -38,4 +38,5 @@ pub mod exec;
 pub mod graph;
 pub mod kernels;
 pub mod plan;
+pub mod session;
 pub mod wgsl;

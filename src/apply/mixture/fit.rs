@@ -9,16 +9,14 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use wgvae_engine::exec::gpu::GpuOptions;
-use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::kernels::softmax;
-use wgvae_engine::plan::{Function, Init, Orientation, PlanId, StepScalars};
+use wgvae_engine::plan::{Function, Init, Orientation, StepScalars};
+use wgvae_engine::session::{Loss, Output, Plan, PlanSpec, Session, SessionSpec};
 
 use super::Mixture;
 use super::normal::{Code, Form, Normal};
 use crate::apply::{Codes, RunError};
-use crate::model::{CustomModel, Definition};
 use crate::train::DeviceOptions;
 
 /// Parts that are tried, as long as more explain the rows that were held out better.
@@ -206,8 +204,9 @@ fn steady(parts: &mut [Normal], rows: f64, form: Form) {
 
 /// What a step asks of the device, for some rows.
 struct Step {
-    model: CustomModel,
-    executor: Executor,
+    session: Session,
+    plan: Plan,
+    losses: Output,
     form: Form,
     rows: usize,
     /// Features, and classes.
@@ -226,23 +225,7 @@ impl Step {
     ) -> Result<Self, RunError> {
         let rows = codes.len();
         let width = form.features() + classes.map_or(0, |(_, count)| count.next_multiple_of(4));
-        let build = |g: &mut Graph| {
-            let x = g.input("features", [rows, width], false);
-            let all = g.input("parts", [2, 1], false);
-            let w = g.param("coefficients", &[parts, width], Init::Constant(0.0));
-            let joint = g.product("log_joint", Orientation::Nt, x, w);
-            let of_parts = g.log_softmax("log_responsibilities", joint, all);
-            // What the softmax takes away from each is the logarithm of the likelihood.
-            let [first, of_first] = [joint, of_parts].map(|node| g.columns("first", node, 0..1));
-            let first = g.negative("minus_first", first);
-            let loss = g.map("loss", Function::Add, &[first, of_first]);
-            let losses = vec![g.reduce("losses", loss, Axis::Columns)];
-            Definition { inputs: vec![x, all], losses, outputs: Vec::new() }
-        };
-        let model = CustomModel::new(build, None, true)?;
-        let open = OpenDevice::for_program(&device.select(&mut |_| {})?, &model.program, false)?;
-        let options = GpuOptions { checked: device.checked, ..GpuOptions::default() };
-        let mut executor = open.compile(model.program.clone(), &options)?;
+        let mut session = device.session(&Self::spec(rows, width, parts), 0)?;
         let mut all = Vec::with_capacity(rows * width);
         for (row, code) in codes.iter().enumerate() {
             form.write(code, &mut all);
@@ -251,9 +234,36 @@ impl Step {
                 all[row * width + form.features() + labels[row] as usize] = 1.0;
             }
         }
-        executor.write(model.inputs[0], &all)?;
-        executor.write(model.inputs[1], &softmax::groups(parts, std::iter::once(0..parts)))?;
-        Ok(Self { model, executor, form, rows, width })
+        let (features, of_parts) = (session.input("features")?, session.input("parts")?);
+        session.set(features, &all)?;
+        session.set(of_parts, &softmax::groups(parts, std::iter::once(0..parts)))?;
+        Ok(Self { plan: session.plan("expect")?, losses: session.output("losses")?, session, form, rows, width })
+    }
+
+    /// The losses of rows, and the gradient of their mean by the coefficients of parts.
+    fn spec(rows: usize, width: usize, parts: usize) -> SessionSpec {
+        let mut g = Graph::default();
+        let x = g.input("features", [rows, width], false);
+        let all = g.input("parts", [2, 1], false);
+        let w = g.param("coefficients", &[parts, width], Init::Constant(0.0));
+        let joint = g.product("log_joint", Orientation::Nt, x, w);
+        let of_parts = g.log_softmax("log_responsibilities", joint, all);
+        // What the softmax takes away from each is the logarithm of the likelihood.
+        let [first, of_first] = [joint, of_parts].map(|node| g.columns("first", node, 0..1));
+        let first = g.negative("minus_first", first);
+        let loss = g.map("loss", Function::Add, &[first, of_first]);
+        let losses = g.reduce("losses", loss, Axis::Columns);
+        let mean = g.constant(1.0 / rows as f32);
+        let loss = Loss { terms: vec![(losses, mean)], group: None };
+        let plan = PlanSpec {
+            name: "expect".into(),
+            graph: g,
+            inputs: vec![x, all],
+            outputs: vec![losses],
+            losses: vec![loss],
+            ..PlanSpec::default()
+        };
+        SessionSpec { plans: vec![plan], ..SessionSpec::default() }
     }
 
     /// Sums of features over the rows, of each part by its shares in them, and the mean logarithm of the likelihood.
@@ -265,14 +275,14 @@ impl Step {
             all.iter().map(|value| *value as f32).chain(std::iter::repeat_n(0.0, unused)).collect()
         };
         let mut arena: Vec<f32> = coefficients.iter().flat_map(row).collect();
-        arena.resize(self.model.program.params.arena_len(), 0.0);
-        self.executor.write(self.model.weights, &arena)?;
-        self.executor.dispatch(PlanId(0), &StepScalars::default())?;
-        let gradient = self.executor.read(self.model.gradients)?;
+        arena.resize(self.session.program().params.arena_len(), 0.0);
+        self.session.set_weights(&arena)?;
+        self.session.run(self.plan, &[StepScalars::default()])?;
+        let gradient = self.session.gradients()?;
         // The gradient is that of the mean loss.
         let sums = |d: &[f32]| d.iter().map(|d| -f64::from(*d) * self.rows as f64).collect();
         let sums = gradient.chunks(self.width).take(parts.len()).map(sums).collect();
-        let losses = self.executor.read(self.model.losses[0])?;
+        let losses = self.session.get(self.losses)?;
         let explained = losses.iter().map(|loss| -f64::from(*loss)).sum::<f64>() / self.rows as f64;
         Ok((sums, explained))
     }

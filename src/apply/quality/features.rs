@@ -5,17 +5,15 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use wgvae_data::{Examples, Shape, Values};
-use wgvae_engine::exec::gpu::GpuOptions;
-use wgvae_engine::exec::{Executor, OpenDevice};
-use wgvae_engine::graph::{Axis, Graph, Node};
-use wgvae_engine::kernels::optimizer::Rule;
+use wgvae_engine::graph::{Axis, Graph, GroupSpec, Node};
 use wgvae_engine::kernels::softmax;
-use wgvae_engine::plan::{Activation, Function, PlanId, StepScalars, Windows, is_missing};
+use wgvae_engine::plan::{Activation, Function, StepScalars, Windows, is_missing};
+use wgvae_engine::session::{Input, Loss, Plan, PlanSpec, Session, SessionSpec, initial_weights};
 
 use crate::apply::RunError;
 use crate::model::layers::{activate, conv, dense};
-use crate::model::{CustomModel, Definition, InitScheme, Labels};
-use crate::train::{DeviceOptions, initial_weights};
+use crate::model::{InitScheme, Labels};
+use crate::train::DeviceOptions;
 
 /// Features of a row.
 pub const FEATURES: usize = 64;
@@ -31,9 +29,7 @@ const MAX_VALUES: usize = 1 << 21;
 /// Steps of the classifier at most, and epochs at most.
 const MAX_STEPS: usize = 2000;
 const MAX_EPOCHS: usize = 40;
-/// Adam's, and the learning rate of the first step, from which it falls to nothing in a line.
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
+/// Adam's learning rate of the first step, from which it falls to nothing in a line.
 const RATE: f64 = 2e-3;
 /// What the network starts from, in whatever run: two runs on the same data are compared in the same features.
 const SEED: u64 = 0;
@@ -80,63 +76,90 @@ impl Form {
         activate(g, u, Activation::Relu)
     }
 
-    /// The network: features, and where there are classes, the logarithms of their probabilities. One that learns loses the
+    /// The network: features, and where there are classes, the logarithms of their probabilities, and a plan that learns them by the
     /// cross-entropy.
-    fn network(self, g: &mut Graph, learns: bool) -> Definition {
+    fn spec(self) -> SessionSpec {
+        let mut g = Graph::default();
         let x = g.input("x", [self.batch, self.shape.len()], self.levels);
-        let features = self.features(g, x);
+        let features = self.features(&mut g, x);
+        let features = g.named(features, FEATURES_NAME);
         if self.classes == 0 {
-            return Definition { inputs: vec![x], losses: Vec::new(), outputs: vec![features] };
+            let apply = PlanSpec {
+                name: APPLY.into(),
+                graph: g,
+                inputs: vec![x],
+                outputs: vec![features],
+                ..PlanSpec::default()
+            };
+            return SessionSpec { plans: vec![apply], ..SessionSpec::default() };
         }
         let all = g.input("all classes", [2, 1], false);
-        let (logits, _) = dense(g, "classes", features, self.classes);
+        let (logits, _) = dense(&mut g, "classes", features, self.classes);
         let log_p = g.log_softmax("log_p", logits, all);
-        if !learns {
-            return Definition { inputs: vec![x, all], losses: Vec::new(), outputs: vec![features, log_p] };
-        }
+        let apply = PlanSpec {
+            name: APPLY.into(),
+            graph: g.clone(),
+            inputs: vec![x, all],
+            outputs: vec![features, log_p],
+            ..PlanSpec::default()
+        };
         let is = g.input("is of class", [self.batch, self.classes], false);
         let of_class = g.map("log_p of class", Function::Multiply, &[log_p, is]);
         let likelihood = g.reduce("log_likelihood", of_class, Axis::Columns);
-        let losses = vec![g.negative("cross_entropy", likelihood)];
-        Definition { inputs: vec![x, all, is], losses, outputs: Vec::new() }
+        let loss = g.negative("cross_entropy", likelihood);
+        let loss = Loss::mean(&mut g, loss, ALL);
+        let learn = PlanSpec {
+            name: LEARN.into(),
+            graph: g,
+            inputs: vec![x, all, is],
+            losses: vec![loss],
+            ..PlanSpec::default()
+        };
+        SessionSpec { plans: vec![apply, learn], groups: vec![GroupSpec::adam(ALL)], unfused: false }
     }
 
     /// The network on a device, with what it starts from.
-    fn open(self, learns: bool, device: &DeviceOptions) -> Result<Network, RunError> {
-        let rule = Rule::Adam { beta1: BETA1, beta2: BETA2, epsilon: 1e-8, decoupled: false };
-        let model = CustomModel::new(|g| self.network(g, learns), learns.then_some(rule), true)?;
-        let open = OpenDevice::for_program(&device.select(&mut |_| {})?, &model.program, false)?;
-        let options = GpuOptions { checked: device.checked, ..GpuOptions::default() };
-        let mut executor = open.compile(model.program.clone(), &options)?;
-        let mut params = model.program.params.clone();
+    fn open(self, device: &DeviceOptions) -> Result<Network, RunError> {
+        let mut session = device.session(&self.spec(), SEED)?;
+        let mut params = session.program().params.clone();
         InitScheme::Kaiming.apply(&mut params);
-        executor.write(model.weights, &initial_weights(&params, SEED))?;
-        executor.write(model.clip, &[1.0])?;
-        if let Some(all) = model.inputs.get(1) {
-            executor.write(*all, &softmax::groups(self.classes, std::iter::once(0..self.classes)))?;
+        session.set_weights(&initial_weights(&params, SEED))?;
+        if self.classes > 0 {
+            let all = session.input("all classes")?;
+            session.set(all, &softmax::groups(self.classes, std::iter::once(0..self.classes)))?;
         }
-        Ok(Network { form: self, model, executor })
+        Ok(Network { form: self, x: session.input("x")?, apply: session.plan(APPLY)?, session })
     }
 }
+
+/// The parameters, which are all in one group.
+const ALL: &str = "all";
+/// The plans.
+const APPLY: &str = "apply";
+const LEARN: &str = "learn";
+/// The outputs.
+const FEATURES_NAME: &str = "features of rows";
+const LOG_P: &str = "log_p";
 
 /// A network on a device.
 struct Network {
     form: Form,
-    model: CustomModel,
-    executor: Executor,
+    session: Session,
+    x: Input,
+    apply: Plan,
 }
 
 impl Network {
     /// Writes some rows, fewer than a batch or as many; what is missing is 0.
     fn write(&mut self, rows: &Examples, numbers: &[usize]) -> Result<(), RunError> {
-        let (width, x) = (self.form.shape.len(), self.model.inputs[0]);
+        let width = self.form.shape.len();
         // Behind the last row, the first is repeated.
         let of_batch = numbers.iter().chain(std::iter::repeat(&numbers[0])).take(self.form.batch).copied();
         let mut words = rows.words_of(of_batch, width);
         if !self.form.levels {
             words.iter_mut().filter(|word| is_missing(f32::from_bits(**word))).for_each(|word| *word = 0);
         }
-        Ok(self.executor.write_words(x, &words)?)
+        Ok(self.session.set_words(self.x, &words)?)
     }
 
     /// Takes a step of training, `done` of `steps` of which are done.
@@ -149,15 +172,12 @@ impl Network {
     ) -> Result<(), RunError> {
         self.write(rows, numbers)?;
         let classes: Vec<u32> = numbers.iter().map(|row| classes[*row]).collect();
-        self.executor.write(self.model.inputs[2], &Labels::columns(&classes, self.form.classes))?;
-        let left = |beta: f32| 1.0 - f64::from(beta).powi(done as i32 + 1);
-        let step = StepScalars {
-            lr: (RATE * (1.0 - done as f64 / steps as f64)) as f32,
-            correction1: (1.0 / left(BETA1)) as f32,
-            correction2: (1.0 / left(BETA2).sqrt()) as f32,
-            ..StepScalars::default()
-        };
-        Ok(self.executor.dispatch(PlanId(0), &step)?)
+        let (is, learn, rate) =
+            (self.session.input("is of class")?, self.session.plan(LEARN)?, self.session.rate(ALL)?);
+        self.session.set(is, &Labels::columns(&classes, self.form.classes))?;
+        let step = StepScalars::default().with(rate, (RATE * (1.0 - done as f64 / steps as f64)) as f32);
+        self.session.run(learn, &[step])?;
+        Ok(())
     }
 }
 
@@ -169,7 +189,7 @@ pub struct Features {
 impl Features {
     /// Those of a network with random weights, of the variance that relu keeps the scale with (He et al., 2015).
     pub fn random(like: &Examples, shape: Shape, device: &DeviceOptions) -> Result<Self, RunError> {
-        Ok(Self { network: Form::of(like, shape, 0).open(false, device)? })
+        Ok(Self { network: Form::of(like, shape, 0).open(device)? })
     }
 
     /// Those of a classifier, trained on rows whose classes are below `count`. `watch` is told the share of the steps that is done.
@@ -181,7 +201,7 @@ impl Features {
         watch: &mut dyn FnMut(f64),
     ) -> Result<Self, RunError> {
         let form = Form::of(rows, shape, count);
-        let mut learner = form.open(true, device)?;
+        let mut network = form.open(device)?;
         let batch = form.batch.min(rows.rows);
         let steps = (MAX_EPOCHS * rows.rows / batch).min(MAX_STEPS);
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
@@ -195,40 +215,36 @@ impl Features {
             let first = step % in_epoch * batch;
             let mut numbers = order[first..first + batch].to_vec();
             numbers.extend(order.iter().cycle().take(form.batch - batch));
-            learner.learn(rows, &numbers, classes, [step, steps])?;
+            network.learn(rows, &numbers, classes, [step, steps])?;
             watch((step + 1) as f64 / steps as f64);
         }
-        let weights = learner.executor.read(learner.model.weights)?;
-        let mut network = form.open(false, device)?;
-        network.executor.write(network.model.weights, &weights)?;
         Ok(Self { network })
     }
 
     /// `(N, F)`: the features of rows.
     pub fn of(&mut self, rows: &Examples) -> Result<Vec<f32>, RunError> {
-        self.outputs(rows, 0)
+        self.outputs(rows, FEATURES_NAME, FEATURES)
     }
 
     /// The share of rows whose likeliest class is theirs.
     pub fn accuracy(&mut self, rows: &Examples, classes: &[u32]) -> Result<f64, RunError> {
-        let log_p = self.outputs(rows, 1)?;
+        let log_p = self.outputs(rows, LOG_P, self.network.form.classes)?;
         let likeliest = |of_row: &[f32]| (0..of_row.len()).max_by(|a, b| of_row[*a].total_cmp(&of_row[*b]));
         let guesses = log_p.chunks_exact(self.network.form.classes.max(1)).map(likeliest);
         let right = guesses.zip(classes).filter(|(guess, class)| *guess == Some(**class as usize)).count();
         Ok(right as f64 / rows.rows.max(1) as f64)
     }
 
-    /// An output for all rows.
-    fn outputs(&mut self, rows: &Examples, output: usize) -> Result<Vec<f32>, RunError> {
+    /// An output `(N, width)` for all rows.
+    fn outputs(&mut self, rows: &Examples, name: &str, width: usize) -> Result<Vec<f32>, RunError> {
         let network = &mut self.network;
-        let tensor = network.model.outputs[output];
-        let width = network.model.program.tensors.get(tensor).shape[1];
+        let output = network.session.output(name)?;
         let mut all = Vec::with_capacity(rows.rows * width);
         let numbers: Vec<usize> = (0..rows.rows).collect();
         for numbers in numbers.chunks(network.form.batch) {
             network.write(rows, numbers)?;
-            network.executor.dispatch(PlanId(0), &StepScalars::default())?;
-            all.extend(&network.executor.read(tensor)?[..numbers.len() * width]);
+            network.session.run(network.apply, &[StepScalars::default()])?;
+            all.extend(&network.session.get(output)?[..numbers.len() * width]);
         }
         Ok(all)
     }
@@ -265,7 +281,7 @@ mod tests {
         assert!(told.is_sorted_by(|a, b| a < b || *a == 1.0) && told.last() == Some(&1.0));
         // Untrained, it guesses.
         let form = Form::of(train, data.shape, data.classes.len());
-        let mut random = Features { network: form.open(false, &device()).unwrap() };
+        let mut random = Features { network: form.open(&device()).unwrap() };
         let accuracy = random.accuracy(test, &labels(test)).unwrap();
         assert!(accuracy < 0.35, "{accuracy}");
     }
@@ -279,8 +295,8 @@ mod tests {
         let rows = Examples::of_numbers(&numbers, false, 5);
         let mut random = Features::random(&rows, shape, &device()).unwrap();
         let found = random.of(&rows).unwrap();
-        let weights = random.network.executor.read(random.network.model.weights).unwrap();
-        let params = random.network.model.program.params.clone();
+        let weights = random.network.session.weights().unwrap();
+        let params = random.network.session.program().params.clone();
         let of = |name: &str| {
             let param = params.find(name).unwrap();
             weights[param.offset..param.offset + param.len()].to_vec()

@@ -7,9 +7,10 @@ use wgvae::apply::restore::{Damage, Restorer};
 use wgvae::apply::{Run, TrainedModel};
 use wgvae::config::Config;
 use wgvae::model::Vae;
-use wgvae::train::{DeviceEvent, DeviceOptions, Opened, Speeds, Tune};
+use wgvae::train::{DeviceEvent, DeviceOptions, Speeds, Tune};
 use wgvae_data::Examples;
 use wgvae_engine::exec::{DeviceChoice, DeviceError, Selected, adapter_hint};
+use wgvae_engine::session::Session;
 
 use crate::cli::args::data::one_of;
 
@@ -83,7 +84,7 @@ impl DeviceArgs {
         config: &mut Config,
         vae: &Vae,
         timestamps: bool,
-    ) -> Result<Opened, DeviceError> {
+    ) -> Result<Session, DeviceError> {
         self.options().open(selected, config, vae, timestamps, &mut shown())
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::config::{Config, ConfigError};
-use wgvae::model::{Plan, Vae};
+use wgvae::model::Vae;
 use wgvae_engine::exec::{self, OpenDevice};
 use wgvae_engine::plan::Op;
 use wgvae_engine::wgsl::{self, Capabilities, GemmVariant, Target, TuningTable};
@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let vae = Vae::new(&spec, &config.train_spec_on(data.shape), Config::data_spec(&data))?;
     let selected = exec::select_for_shaders(&args.device.adapter.device)?;
     let device = OpenDevice::for_program(&selected, &vae.program, false)?;
-    let ops = &vae.program.at(Plan::Train).ops;
+    let ops = &vae.program.at(vae.plans.train).ops;
     // Nothing is measured here: what is remembered is shown.
     let (on, tuning) = match device.gpu() {
         Some(gpu) => {

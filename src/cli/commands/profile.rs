@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::config::{Config, ConfigError};
-use wgvae::model::{DataSpec, Plan, Vae};
+use wgvae::model::{DataSpec, Vae};
 use wgvae::train::{SUBMIT_TIME, Trainer};
 use wgvae_engine::exec::gpu::{GpuError, HostTime};
 use wgvae_engine::exec::profile::{Roofs, op_seconds, roofs};
 use wgvae_engine::exec::{Device, Executor, Selected};
-use wgvae_engine::plan::{Op, Program, StepPlan, StepScalars};
+use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 
 use crate::cli::args::device::DeviceArgs;
 use crate::cli::args::model::ModelArgs;
@@ -105,10 +105,11 @@ const ABOVE: f64 = 1.1;
 /// time for recording and submitting.
 fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
     let scalars: Vec<StepScalars> = (0..64).map(|step| trainer.schedule().train(step)).collect();
-    let mut executor = trainer.executor();
+    let steps = trainer.vae().plans.train.steps(scalars.iter().copied());
+    let mut executor = trainer.session().executor();
     let once = |executor: &mut &mut Executor, count: usize| -> Result<f64, GpuError> {
         let started = Instant::now();
-        executor.submit(Plan::Train.into(), &scalars[..count])?;
+        executor.submit(&steps[..count])?;
         executor.collect()?;
         Ok(started.elapsed().as_secs_f64() / count as f64)
     };
@@ -128,7 +129,7 @@ fn whole_steps(trainer: &mut Trainer) -> Result<(f64, HostTime), GpuError> {
                 executor.collect()?;
                 in_flight -= 1;
             }
-            executor.submit(Plan::Train.into(), &scalars[..per_submit])?;
+            executor.submit(&steps[..per_submit])?;
             in_flight += 1;
         }
         while executor.collect()?.is_some() {}
@@ -180,9 +181,9 @@ fn bound_of_step(rows: &[OpRow<'_>], seconds: f64, host: f64) -> Bound {
 }
 
 /// The variants that an adapter runs for an op of the step; the processor has one way for each.
-fn variants(executor: &Executor, number: usize, op: &Op) -> Vec<String> {
+fn variants(executor: &Executor, plan: PlanId, number: usize, op: &Op) -> Vec<String> {
     match executor {
-        Executor::Gpu(gpu) => gpu.variants_of(Plan::Train.into(), number).map(str::to_string).collect(),
+        Executor::Gpu(gpu) => gpu.variants_of(plan, number).map(str::to_string).collect(),
         _ => vec![op.kernel.name()],
     }
 }
@@ -190,10 +191,11 @@ fn variants(executor: &Executor, number: usize, op: &Op) -> Vec<String> {
 fn rows<'a>(
     executor: &'a Executor,
     program: &'a Program,
-    plan: &'a StepPlan,
+    id: PlanId,
     seconds: &[f64],
     roofs: &Roofs,
 ) -> Vec<OpRow<'a>> {
+    let plan = program.at(id);
     let stages = plan.stages(&program.tensors);
     plan.ops
         .iter()
@@ -208,7 +210,7 @@ fn rows<'a>(
             OpRow {
                 op: &op.label,
                 stage: stages[i] + 1,
-                variants: variants(executor, i, op),
+                variants: variants(executor, id, i, op),
                 us: seconds[i] * 1e6,
                 flops: op.flops,
                 bytes,
@@ -233,25 +235,25 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let vae = holding(Config::data_spec(&data))?;
     let opened = args.device.open(&selected, &mut config, &vae, true)?;
-    let record = opened.device.record();
-    let measured = || roofs(&opened.device, args.device.adapter.checked);
+    let (record, device) = (opened.device(), opened.open_device().clone());
+    let measured = || roofs(&device, args.device.adapter.checked);
     let before = measured()?;
-    let program = vae.program.clone();
-    let mut trainer = Trainer::new(&config, data, vae, opened.executor, record.clone())?;
+    let (program, train) = (vae.program.clone(), vae.plans.train);
+    let mut trainer = Trainer::new(&config, data, vae, opened)?;
     let (seconds, host) = whole_steps(&mut trainer)?;
     let step = trainer.schedule().train(0);
-    let executor = trainer.executor();
-    let op_seconds = op_seconds(executor, Plan::Train.into(), &step, seconds)?;
-    let plan = program.at(Plan::Train);
+    let executor = trainer.session().executor();
+    let op_seconds = op_seconds(executor, train, &step, seconds)?;
+    let plan = program.at(train);
     let totals = plan.totals(&program.tensors);
     let (dispatches, threads) = match executor {
-        Executor::Gpu(gpu) => (gpu.dispatches(Plan::Train.into()), None),
-        Executor::Cpu(cpu) => (plan.ops.len(), Some(cpu.threads(Plan::Train.into()))),
+        Executor::Gpu(gpu) => (gpu.dispatches(train), None),
+        Executor::Cpu(cpu) => (plan.ops.len(), Some(cpu.threads(train))),
         Executor::OracleF32(_) | Executor::OracleF64(_) => (plan.ops.len(), None),
     };
     let after = measured()?;
     let roofs = before.best(after);
-    let rows = rows(executor, &program, plan, &op_seconds, &roofs);
+    let rows = rows(executor, &program, train, &op_seconds, &roofs);
     let above = |row: &OpRow<'_>| row.bound == Bound::Arithmetic && row.share_of_roof > ABOVE;
     let under_load = before.apart(after) > APART || rows.iter().any(above);
     let host_ms = |time: Duration| time.as_secs_f64() * 1e3 / host.steps.max(1) as f64;

@@ -1,26 +1,22 @@
 //! What the plans of a model have in common: its tensors, and where nodes lie in them.
 
-use wgvae_engine::graph::{Graph, Lowering, Node};
-use wgvae_engine::kernels::optimizer::Arenas;
-use wgvae_engine::kernels::{batch, reduce, softmax};
-use wgvae_engine::plan::{
-    METRICS_PER_STEP, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepPlan, TensorId,
-    TensorTable,
-};
+use wgvae_engine::graph::{Graph, GroupSpec, Node, ProgramBuilder};
+use wgvae_engine::kernels::{batch, softmax};
+use wgvae_engine::plan::{Op, ParamTable, PlanError, ScalarTable, StepPlan, TensorId, TensorTable};
 
 use super::{Inference, Labels, Seen, Vae};
 use crate::model::likelihood::Table;
 use crate::model::network::{self, Draws, Inputs, Noise};
 use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
-use crate::model::{objective, regulariser};
+use crate::model::step::MetricColumns;
+use crate::model::{objective, regulariser, step};
 
 /// What the plans have in common.
 pub(super) struct Builder<'a> {
     pub(super) spec: &'a VaeSpec,
     pub(super) train: &'a TrainSpec,
     pub(super) levels: bool,
-    pub(super) lowering: Lowering,
-    pub(super) params: ParamTable,
+    pub(super) program: ProgramBuilder,
     pub(super) train_data: TensorId,
     pub(super) test_data: TensorId,
     pub(super) labels: Option<Labels>,
@@ -43,9 +39,6 @@ pub(super) struct Builder<'a> {
     pub(super) kl: TensorId,
     /// What each row loses, where the objective has a bound.
     pub(super) loss: TensorId,
-    pub(super) metrics: TensorId,
-    pub(super) partials: TensorId,
-    pub(super) arenas: Arenas,
     /// `(1)`: what the KL is weighed by, where it is held at or under a limit.
     pub(super) multiplier: Option<TensorId>,
     /// `(B, K)`: which part of the prior each row of a batch of samples is drawn from.
@@ -56,15 +49,30 @@ pub(super) struct Builder<'a> {
     pub(super) weighed: Option<TensorId>,
 }
 
+/// Plans, and their numbers.
+pub(super) type Plans<P> = (Vec<StepPlan>, P);
+
 impl<'a> Builder<'a> {
-    pub(super) fn new(spec: &'a VaeSpec, train: &'a TrainSpec, data: DataSpec, draws: Draws) -> Self {
+    pub(super) fn new(
+        spec: &'a VaeSpec,
+        train: &'a TrainSpec,
+        data: DataSpec,
+        draws: Draws,
+    ) -> Result<Self, PlanError> {
         let params = parameters(spec);
-        let (b, len) = (train.batch, params.arena_len());
-        let mut tensors = TensorTable::default();
-        let mut arena = |name: &str| tensors.floats(name, &[len]);
-        let [weights, gradients] = ["weights", "gradients"].map(&mut arena);
-        let [first, second] = ["first moments", "second moments"].map(&mut arena);
-        let clip = tensors.floats("clip", &[1]);
+        let b = train.batch;
+        let group = group(train);
+        let has_loss = spec.objective == Objective::Iwae;
+        let metrics = [step::RECON, step::KL].into_iter().chain(has_loss.then_some(step::LOSS));
+        let metrics: Vec<String> = metrics.map(String::from).collect();
+        let mut program = ProgramBuilder::new(params.clone(), ScalarTable::default(), &[group], &metrics, train.fuse)?;
+        for (name, place) in step::NAMES {
+            let given = program.scalar(name)?;
+            debug_assert_eq!(given, place, "{name}");
+        }
+        let weights = program.weights();
+        let lowering = &mut program.lowering;
+        let tensors = &mut lowering.tensors;
         let weights_buffer = tensors.get(weights).buffer;
         let multiplier = params
             .find(objective::MULTIPLIER)
@@ -81,7 +89,7 @@ impl<'a> Builder<'a> {
             test: tensors.words("test classes", &[data.test_rows, 1]),
             batch: tensors.floats("classes", &[b, count]),
         });
-        let constants = spec.table.as_ref().map_or_else(Vec::new, |table| constants(&mut tensors, table, spec.width));
+        let constants = spec.table.as_ref().map_or_else(Vec::new, |table| constants(tensors, table, spec.width));
         let regulariser = regulariser::constants(spec.regulariser, b, spec.latent)
             .into_iter()
             .map(|constant| (tensors.floats(constant.name, &constant.shape), constant.values))
@@ -90,17 +98,12 @@ impl<'a> Builder<'a> {
         let chosen = parts.map(|parts| (tensors.floats("chosen parts", &[b, parts]), chosen(b, parts)));
         let parts =
             parts.map(|k| ["mu", "logvar"].map(|name| tensors.floats(format!("{name} of parts"), &[k, spec.latent])));
-        // Two halves of the ring: one is read back while the other is written.
-        let metrics = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, METRICS_PER_STEP]);
-        let partials = tensors.floats("norm partials", &[reduce::STRIPES]);
-        let mut lowering = Lowering::new(tensors, weights_buffer);
         let heads = if spec.objective != Objective::Ae { 2 } else { 1 };
         let codes = lowering.shared("codes", &[b, heads * spec.latent]);
-        Self {
+        Ok(Self {
             spec,
             train,
             levels: data.bytes,
-            params,
             train_data,
             test_data,
             labels,
@@ -117,69 +120,43 @@ impl<'a> Builder<'a> {
             recon: lowering.shared("recon", &[b]),
             kl: lowering.shared("kl", &[b]),
             loss: lowering.shared("loss of rows", &[b]),
-            metrics,
-            partials,
-            arenas: Arenas { weights, gradients, first, second, clip },
             multiplier,
             chosen,
             parts,
             inference: None,
             weighed: None,
-            lowering,
-        }
+            program,
+        })
     }
 
-    pub(super) fn build(mut self, plans: fn(&mut Self) -> Result<Vec<StepPlan>, PlanError>) -> Result<Vae, PlanError> {
-        let mut plans = plans(&mut self)?;
+    pub(super) fn build<P>(mut self, plans: fn(&mut Self) -> Result<Plans<P>, PlanError>) -> Result<Vae<P>, PlanError> {
+        let (steps, plans) = plans(&mut self)?;
         let given = (self.draws.noise == Noise::Given && self.spec.objective != Objective::Ae).then_some(self.given);
-        let labels: Vec<TensorId> = self.labels.iter().flat_map(|l| [l.train, l.test, l.batch]).collect();
-        let outside = [
-            self.train_data,
-            self.test_data,
-            self.arenas.weights,
-            self.arenas.gradients,
-            self.arenas.clip,
-            self.x,
-            self.mean,
-            self.codes,
-            self.z,
-            self.recon,
-            self.kl,
-            self.metrics,
-        ];
-        let bindings =
-            |plan: &StepPlan| plan.ops.iter().flat_map(|op| &op.bindings).map(|b| b.tensor).collect::<Vec<_>>();
-        let used: std::collections::HashSet<TensorId> =
-            plans.iter().flat_map(bindings).chain(outside).chain(labels).collect();
-        let moments = [self.arenas.first, self.arenas.second].into_iter().filter(|id| used.contains(id));
-        let mut tensors = self.lowering.tensors;
-        let moved = tensors.retain(|id| used.contains(&id));
+        let labels = self.labels.iter().flat_map(|l| [l.train, l.test, l.batch]);
+        let outside = [self.train_data, self.test_data, self.x, self.mean, self.codes, self.z, self.recon, self.kl];
+        let norm = group(self.train).norm_name();
+        let (program, moved) = self.program.finish(steps, outside.into_iter().chain(labels))?;
         // Everything that is asked for is used.
         let id = |old: TensorId| moved[old.0].unwrap_or(old);
-        for binding in plans.iter_mut().flat_map(|plan| &mut plan.ops).flat_map(|op| &mut op.bindings) {
-            binding.tensor = id(binding.tensor);
-        }
-        let moments = moments.map(id).collect();
+        let is_used = |old: &TensorId| moved[old.0].is_some();
+        let (Some(arenas), Some(metrics)) = (&program.arenas, &program.metrics) else {
+            return Err(PlanError::NoParameters);
+        };
+        let constants = self.constants.into_iter().chain(self.regulariser).chain(self.chosen);
         Ok(Vae {
+            plans,
             intervals: self.spec.intervals,
             train_data: id(self.train_data),
             test_data: id(self.test_data),
-            constants: self
-                .constants
-                .into_iter()
-                .chain(self.regulariser)
-                .chain(self.chosen)
-                .filter(|(t, _)| used.contains(t))
-                .map(|(t, v)| (id(t), v))
-                .collect(),
+            constants: constants.filter(|(t, _)| is_used(t)).map(|(t, v)| (id(t), v)).collect(),
             labels: self.labels.map(|l| Labels { train: id(l.train), test: id(l.test), batch: id(l.batch) }),
-            weights: id(self.arenas.weights),
-            gradients: id(self.arenas.gradients),
-            moments,
-            clip: id(self.arenas.clip),
+            weights: arenas.weights,
+            gradients: arenas.gradients,
+            moments: arenas.moments.clone(),
+            clip: program.groups[0].scale,
             x: id(self.x),
             mean: id(self.mean),
-            parameters: self.parameters.into_iter().filter(|parameter| used.contains(parameter)).map(id).collect(),
+            parameters: self.parameters.into_iter().filter(is_used).map(id).collect(),
             noise: given.map(id),
             codes: id(self.codes),
             z: id(self.z),
@@ -191,14 +168,15 @@ impl<'a> Builder<'a> {
                 slope: id(slope),
             }),
             weighed: self.weighed.map(id),
-            parts: self.parts.filter(|parts| parts.iter().all(|part| used.contains(part))).map(|parts| parts.map(id)),
-            program: Program { tensors, params: self.params, plans, metrics: Some(id(self.metrics)) },
+            parts: self.parts.filter(|parts| parts.iter().all(is_used)).map(|parts| parts.map(id)),
+            metrics: MetricColumns::of(metrics, &norm),
+            program,
         })
     }
 
     /// An empty graph, and the batch in it.
     pub(super) fn graph(&self) -> (Graph, Inputs) {
-        let mut g = Graph::with_params(self.params.clone());
+        let mut g = self.program.graph();
         let inputs = network::inputs(&mut g, self.spec, self.train.batch, self.levels);
         (g, inputs)
     }
@@ -223,8 +201,19 @@ impl<'a> Builder<'a> {
         kept: &[(Node, TensorId)],
         around: [Vec<Op>; 2],
     ) -> Result<StepPlan, PlanError> {
-        let ops = self.lowering.ops(g, kept, around, self.train.fuse)?;
-        Ok(StepPlan { name: name.to_string(), ops })
+        self.program.plan(name, g, kept, around)
+    }
+}
+
+/// How all parameters are trained.
+fn group(train: &TrainSpec) -> GroupSpec {
+    GroupSpec {
+        name: step::GROUP.into(),
+        params: None,
+        rule: train.rule,
+        decay: train.decay,
+        clip: train.clip,
+        every: 1,
     }
 }
 

@@ -7,37 +7,40 @@ use wgvae_engine::plan::{PlanError, PlanId, Program, TensorId};
 
 use super::network::{Draws, Noise};
 use super::spec::{DataSpec, Regulariser, TrainSpec, VaeSpec};
+use super::step::MetricColumns;
 use builder::Builder;
 
-/// A plan of a [`Vae`], by its index in the program.
+/// The plans of a model that is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
+pub struct TrainingPlans {
     /// A whole training step.
-    Train = 0,
+    pub train: PlanId,
     /// The losses of a batch of test rows.
-    Evaluate = 1,
+    pub evaluate: PlanId,
     /// Test rows through the code without noise.
-    Reconstruct = 2,
+    pub reconstruct: PlanId,
     /// Draws from the prior, decoded. An autoencoder has no prior and no such plan.
-    Sample = 3,
+    pub sample: Option<PlanId>,
 }
 
-/// A plan of a model that is only applied, by its index in the program.
+/// The plans of a model that is only applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Apply {
-    /// Rows to what the encoder says of them: `codes`, and `z` without noise.
-    Encode = 0,
-    /// `z` to what the decoder shows.
-    Decode = 1,
+pub struct ApplyingPlans {
+    /// Rows to their codes: `codes`, and `z` without noise.
+    pub encode: PlanId,
+    /// `z` to what the decoder makes of it.
+    pub decode: PlanId,
     /// Rows through both, without noise.
-    Reconstruct = 2,
+    pub reconstruct: PlanId,
     /// The losses of rows, with one draw of the latent from [`Vae::noise`].
-    Score = 3,
+    pub score: PlanId,
     /// What `z` loses for what is seen of rows, and the slope of that: of a model that is to infer codes.
-    Infer = 4,
+    pub infer: Option<PlanId>,
     /// Another draw of the latent for each row of the batch, whose codes are there, and its weight: of a model that is to weigh
     /// draws.
-    Weigh = 5,
+    pub weigh: Option<PlanId>,
+    /// The parts of the prior, if it has some.
+    pub prior: Option<PlanId>,
 }
 
 /// How rows that codes are inferred for were seen.
@@ -60,27 +63,15 @@ pub struct Inference {
     pub slope: TensorId,
 }
 
-impl From<Plan> for PlanId {
-    fn from(plan: Plan) -> Self {
-        PlanId(plan as usize)
-    }
-}
-
-impl From<Apply> for PlanId {
-    fn from(plan: Apply) -> Self {
-        match plan {
-            // A model has at most one of them.
-            Apply::Infer | Apply::Weigh => PlanId(4),
-            _ => PlanId(plan as usize),
-        }
-    }
-}
-
-/// A model's program, and the tensors the outside writes and reads.
+/// A model's program, its plans, and the tensors the outside writes and reads.
 #[derive(Debug, Clone)]
-pub struct Vae {
+pub struct Vae<P = TrainingPlans> {
+    /// The plans, which are [`TrainingPlans`] or [`ApplyingPlans`].
+    pub plans: P,
     /// Tensors and plans.
     pub program: Program,
+    /// What its steps report.
+    pub metrics: MetricColumns,
     /// Whether rows come with half of the width of the interval around each value, behind their values.
     pub intervals: bool,
     /// The training rows.
@@ -116,7 +107,7 @@ pub struct Vae {
     pub recon: TensorId,
     /// `(B)`: the KL divergence of each row.
     pub kl: TensorId,
-    /// `(K, Z)` each: means of the prior's parts and logarithms of their variances, which the plan [`Vae::prior_plan`] computes; of a
+    /// `(K, Z)` each: means of the prior's parts and logarithms of their variances, which the plan [`ApplyingPlans::prior`] computes; of a
     /// model that is applied, and whose prior has parts.
     pub parts: Option<[TensorId; 2]>,
     /// Of a model that is to infer codes.
@@ -153,24 +144,26 @@ impl Labels {
 impl Vae {
     /// Builds the plans that train a model.
     pub fn new(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, as_trained(spec, Noise::Drawn)).build(Builder::training)
+        Builder::new(spec, train, data, as_trained(spec, Noise::Drawn))?.build(Builder::training)
     }
 
     /// The same with the training plan's noise taken from [`Vae::noise`] instead of drawn: for comparisons with other
     /// programs.
     pub fn with_given_noise(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, as_trained(spec, Noise::Given)).build(Builder::training)
+        Builder::new(spec, train, data, as_trained(spec, Noise::Given))?.build(Builder::training)
     }
+}
 
+impl Vae<ApplyingPlans> {
     /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Draws::one(Noise::Given)).build(Builder::applying)
+        Builder::new(spec, train, data, Draws::one(Noise::Given))?.build(Builder::applying)
     }
 
     /// The same, and a plan to infer the codes of rows that were seen in part or with noise.
     pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
-        let mut matrix = |name: &str, width: usize| builder.lowering.shared(name, &[train.batch, width]);
+        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given))?;
+        let mut matrix = |name: &str, width: usize| builder.program.lowering.shared(name, &[train.batch, width]);
         let inference = Inference {
             seen: matrix("seen", spec.row_width()),
             trust: matrix("trust", spec.width),
@@ -182,14 +175,9 @@ impl Vae {
 
     /// The same as [`Vae::applied`], and a plan to weigh draws of the latent, as importance sampling does.
     pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given));
-        builder.weighed = Some(builder.lowering.shared("weighed", &[train.batch, 3]));
+        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given))?;
+        builder.weighed = Some(builder.program.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
-    }
-
-    /// The plan that computes the parts of the prior, if it has some.
-    pub fn prior_plan(&self) -> Option<PlanId> {
-        self.program.plans.iter().position(|plan| plan.name == plans::PRIOR).map(PlanId)
     }
 }
 

@@ -1,47 +1,68 @@
 //! The plans one by one.
 
 use wgvae_engine::graph::{Axis, Graph, Node, gradients};
-use wgvae_engine::kernels::{batch, log_sum_exp, optimizer, reduce};
-use wgvae_engine::plan::{Function, Loss, Op, PlanError, StepPlan, TensorId};
+use wgvae_engine::kernels::{batch, log_sum_exp, optimizer};
+use wgvae_engine::plan::{Function, Loss, Op, PlanError, PlanId, StepPlan, TensorId};
 
 use super::builder::Builder;
-use super::{Inference, Labels, Seen};
+use super::{ApplyingPlans, Inference, Labels, Seen, TrainingPlans};
 use crate::model::likelihood::Table;
 use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
-use crate::model::{layers, prior};
+use crate::model::{layers, prior, step};
 
-/// The name of the plan that computes the parts of the prior.
-pub(super) const PRIOR: &str = "prior";
+/// Plans in the order of their numbers.
+struct Numbered(Vec<StepPlan>);
+
+impl Numbered {
+    fn add(&mut self, plan: StepPlan) -> PlanId {
+        self.0.push(plan);
+        PlanId(self.0.len() - 1)
+    }
+}
 
 impl Builder<'_> {
-    pub(super) fn training(&mut self) -> Result<Vec<StepPlan>, PlanError> {
-        let mut plans = vec![self.train()?, self.evaluate("evaluate", Noise::Drawn, true)?, self.reconstruct()?];
-        if self.spec.objective != Objective::Ae {
-            plans.push(self.sample()?);
-        }
-        Ok(plans)
+    pub(super) fn training(&mut self) -> Result<(Vec<StepPlan>, TrainingPlans), PlanError> {
+        let mut all = Numbered(Vec::new());
+        let plans = TrainingPlans {
+            train: all.add(self.train()?),
+            evaluate: all.add(self.evaluate("evaluate", Noise::Drawn, true)?),
+            reconstruct: all.add(self.reconstruct()?),
+            sample: match self.spec.objective {
+                Objective::Ae => None,
+                _ => Some(all.add(self.sample()?)),
+            },
+        };
+        Ok((all.0, plans))
     }
 
-    pub(super) fn applying(&mut self) -> Result<Vec<StepPlan>, PlanError> {
-        let mut plans =
-            vec![self.encode()?, self.decode()?, self.reconstruct()?, self.evaluate("score", Noise::Given, false)?];
-        if let Some((seen, inference)) = self.inference {
-            plans.push(self.infer(seen, inference)?);
-        }
-        if let Some(weighed) = self.weighed {
-            plans.push(self.weigh(weighed)?);
-        }
-        if let Some(parts) = self.parts {
-            plans.push(self.prior(parts)?);
-        }
-        Ok(plans)
+    pub(super) fn applying(&mut self) -> Result<(Vec<StepPlan>, ApplyingPlans), PlanError> {
+        let mut all = Numbered(Vec::new());
+        let plans = ApplyingPlans {
+            encode: all.add(self.encode()?),
+            decode: all.add(self.decode()?),
+            reconstruct: all.add(self.reconstruct()?),
+            score: all.add(self.evaluate("score", Noise::Given, false)?),
+            infer: match self.inference {
+                Some((seen, inference)) => Some(all.add(self.infer(seen, inference)?)),
+                None => None,
+            },
+            weigh: match self.weighed {
+                Some(weighed) => Some(all.add(self.weigh(weighed)?)),
+                None => None,
+            },
+            prior: match self.parts {
+                Some(parts) => Some(all.add(self.prior(parts)?)),
+                None => None,
+            },
+        };
+        Ok((all.0, plans))
     }
 
     /// Gathers a batch of training rows, changed a little if asked.
     fn gather_training(&self) -> Result<Vec<Op>, PlanError> {
-        let tensors = &self.lowering.tensors;
+        let tensors = &self.program.lowering.tensors;
         let (data, width, binarise) = (self.train_data, self.spec.row_width(), self.train.binarise);
         let rows = |x: TensorId| match self.train.augment {
             Some(augment) => batch::augmented(tensors, data, x, binarise, augment),
@@ -52,7 +73,7 @@ impl Builder<'_> {
 
     /// Gathers a batch of test rows.
     fn gather_test(&self) -> Result<Vec<Op>, PlanError> {
-        let (tensors, width) = (&self.lowering.tensors, self.spec.row_width());
+        let (tensors, width) = (&self.program.lowering.tensors, self.spec.row_width());
         let rows = |x: TensorId| batch::gather(tensors, self.test_data, x, width, self.train.binarise);
         self.gathered(rows, |labels| labels.test)
     }
@@ -70,17 +91,16 @@ impl Builder<'_> {
             ops.push(op);
         }
         if let Some(labels) = self.labels {
-            ops.push(batch::classes(&self.lowering.tensors, of(labels), labels.batch)?);
+            ops.push(batch::classes(&self.program.lowering.tensors, of(labels), labels.batch)?);
         }
         Ok(ops)
     }
 
-    fn report(&self, has_loss: bool) -> Result<Op, PlanError> {
-        let tensors = &self.lowering.tensors;
-        match has_loss {
-            true => reduce::report_loss(tensors, [self.recon, self.kl, self.loss], self.metrics),
-            false => reduce::report(tensors, self.recon, self.kl, self.metrics),
-        }
+    /// The ops that report what a step loses.
+    fn report(&self, has_loss: bool) -> Result<Vec<Op>, PlanError> {
+        let values = [self.recon, self.kl].into_iter().chain(has_loss.then_some(self.loss));
+        let first = self.program.metric(step::RECON).ok_or(PlanError::NoParameters)?;
+        self.program.report(&values.collect::<Vec<_>>(), first)
     }
 
     /// The losses of a batch, as they are in training or the reconstruction and the KL alone, and the nodes that the outside
@@ -122,21 +142,18 @@ impl Builder<'_> {
     fn train(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
         let (encoded, losses, mut kept) = self.losses(&mut g, inputs, self.draws.noise, true);
-        let (spec, arena) = (self.spec, self.arenas.gradients);
+        let spec = self.spec;
         let find = |g: &mut Graph, params: &[Node]| losses.gradients(g, spec, &encoded, params);
-        kept.extend(self.lowering.placed_gradients(&mut g, arena, find));
+        kept.extend(self.program.gradients_by(&mut g, find));
         let gather = self.gather_training()?;
-        let tensors = &self.lowering.tensors;
-        let mut behind = vec![self.report(losses.loss.is_some())?];
-        if let Some(max_norm) = self.train.clip {
-            behind.push(reduce::squares(tensors, self.arenas.gradients, self.partials)?);
-            behind.push(reduce::clip(tensors, self.partials, self.arenas.clip, self.metrics, max_norm)?);
+        let mut behind = self.report(losses.loss.is_some())?;
+        behind.extend(self.program.clip(0)?);
+        if let (Some(multiplier), Penalty::AtMost(limit), Some(kl)) =
+            (self.multiplier, spec.penalty, self.program.metric(step::KL))
+        {
+            behind.push(optimizer::multiplier(&self.program.lowering.tensors, multiplier, kl, limit)?);
         }
-        if let (Some(multiplier), Penalty::AtMost(limit)) = (self.multiplier, spec.penalty) {
-            behind.push(optimizer::multiplier(tensors, multiplier, self.metrics, limit)?);
-        }
-        let optimised = self.params.optimised_len();
-        behind.push(optimizer::update(tensors, self.arenas, self.train.rule, self.train.decay, optimised)?);
+        behind.extend(self.program.update(0)?);
         self.plan("train", &g, &kept, [gather, behind])
     }
 
@@ -145,7 +162,7 @@ impl Builder<'_> {
         let (mut g, inputs) = self.graph();
         let (_, losses, kept) = self.losses(&mut g, inputs, noise, as_trained);
         let (gather, report) = (self.gather_test()?, self.report(losses.loss.is_some())?);
-        self.plan(name, &g, &kept, [gather, vec![report]])
+        self.plan(name, &g, &kept, [gather, report])
     }
 
     fn encode(&mut self) -> Result<StepPlan, PlanError> {
@@ -212,14 +229,14 @@ impl Builder<'_> {
     }
 
     fn decode(&mut self) -> Result<StepPlan, PlanError> {
-        let mut g = Graph::with_params(self.params.clone());
+        let mut g = self.program.graph();
         let z = g.input("z", [self.train.batch, self.spec.latent], false);
         self.shown("decode", g, z, None)
     }
 
     /// The loss of what is seen of rows by a `z`, and its slope.
     fn infer(&mut self, seen: Seen, to: Inference) -> Result<StepPlan, PlanError> {
-        let mut g = Graph::with_params(self.params.clone());
+        let mut g = self.program.graph();
         let (batch, width) = (self.train.batch, self.spec.width);
         let z = g.input("z", [batch, self.spec.latent], false);
         let rows = network::Rows::input(&mut g, "seen", self.spec, batch, false);
@@ -266,15 +283,15 @@ impl Builder<'_> {
         let ratio = prior::log_ratio(&mut g, z, log_q, parts);
         let log_likelihood = g.negative("log_likelihood", recon);
         let log_weight = g.sum_of("log_weight", log_likelihood, ratio);
-        let to = self.lowering.shared("log_weight", &[batch, 1]);
+        let to = self.program.lowering.shared("log_weight", &[batch, 1]);
         let mut kept = self.placed(inputs);
         kept.extend([(codes, self.codes), (log_weight, to)]);
-        let stream = log_sum_exp::stream(&self.lowering.tensors, "stream", to, weighed)?;
+        let stream = log_sum_exp::stream(&self.program.lowering.tensors, "stream", to, weighed)?;
         self.plan("weigh", &g, &kept, [Vec::new(), vec![stream]])
     }
 
     fn sample(&mut self) -> Result<StepPlan, PlanError> {
-        let mut g = Graph::with_params(self.params.clone());
+        let mut g = self.program.graph();
         let batch = self.train.batch;
         match (network::parts(&mut g, self.spec), &self.chosen) {
             (Some(parts), Some((to, _))) => {
@@ -292,9 +309,9 @@ impl Builder<'_> {
 
     /// The parts of the prior.
     fn prior(&mut self, to: [TensorId; 2]) -> Result<StepPlan, PlanError> {
-        let mut g = Graph::with_params(self.params.clone());
+        let mut g = self.program.graph();
         let parts = network::parts(&mut g, self.spec).into_iter().flatten();
         let kept: Vec<_> = parts.zip(to).map(|(part, to)| (g.map("part", Function::Copy, &[part]), to)).collect();
-        self.plan(PRIOR, &g, &kept, [Vec::new(), Vec::new()])
+        self.plan("prior", &g, &kept, [Vec::new(), Vec::new()])
     }
 }

@@ -4,26 +4,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use wgvae_data::Shape;
 use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::{Dtype, STEPS_PER_SUBMIT, StepMetrics, StepScalars};
+use wgvae_engine::plan::{Dtype, PlanId, STEPS_PER_SUBMIT, StepScalars};
 
 use super::Trainer;
 use crate::config::PriorKind;
-use crate::model::{Labels, Plan};
+use crate::model::{Labels, Objective};
 use crate::train::TrainError;
 use crate::train::diagnosis::{Diagnosis, ROWS, are_active, is_shown, kl_per_dimension, variances};
 use crate::train::event::EpochReport;
+use crate::train::metrics::StepMetrics;
 use crate::train::state::Mean;
 
 impl Trainer {
     /// Makes the device hold test rows from `first` on; returns how many it holds.
     fn hold(&mut self, first: usize) -> Result<usize, GpuError> {
-        let held = self.executor.program().tensors.get(self.vae.test_data).shape[0];
+        let held = self.session.program().tensors.get(self.vae.test_data).shape[0];
         if let Some(test) = &self.test {
             let rows = first..(first + held).min(test.rows);
             let words = test.words_with(rows.clone(), self.shape.len(), self.intervals.as_ref());
-            self.executor.write_words(self.vae.test_data, &words)?;
+            self.session.write_words(self.vae.test_data, &words)?;
             if let (Some(labels), Some(all)) = (self.vae.labels, &test.labels) {
-                self.executor.write_words(labels.test, &all[rows])?;
+                self.session.write_words(labels.test, &all[rows])?;
             }
         }
         Ok(held)
@@ -31,6 +32,9 @@ impl Trainer {
 
     /// Means over the test split: one draw of the latent a row, and the configured beta. None if `stop` is set meanwhile.
     pub fn evaluate(&mut self, stop: &AtomicBool) -> Result<Option<StepMetrics>, GpuError> {
+        let m = &self.config.model;
+        let beta = if m.objective == Objective::Ae { 0.0 } else { f64::from(m.beta) };
+        let capacity = m.capacity.map(f64::from);
         let mut mean = Mean::default();
         let mut batches: Vec<_> = (0..self.schedule.evaluation_batches()).map(|b| self.schedule.evaluate(b)).collect();
         let mut first = 0;
@@ -45,22 +49,17 @@ impl Trainer {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(None);
                 }
-                self.executor.submit(Plan::Evaluate.into(), chunk)?;
-                let reports = self.executor.collect()?.unwrap_or_default();
-                for (metrics, step) in reports.iter().zip(chunk) {
-                    mean.add(metrics, f64::from(step.rows));
+                self.session.submit(&self.vae.plans.evaluate.steps(chunk.iter().copied()))?;
+                let reports = self.session.collect()?.unwrap_or_default();
+                for (row, step) in reports.rows().zip(chunk) {
+                    let metrics = StepMetrics::of(row, self.vae.metrics, beta, capacity);
+                    mean.add(&metrics, f64::from(step.rows));
                 }
             }
             batches = rest;
             first += held;
         }
-        let mut metrics = mean.get();
-        let m = &self.config.model;
-        if let Some(capacity) = m.capacity {
-            // The distance of the mean, not the mean of the batches' distances.
-            metrics.loss = metrics.recon + f64::from(m.beta) * (metrics.kl - f64::from(capacity)).abs();
-        }
-        Ok(Some(metrics))
+        Ok(Some(mean.get().of_all(beta, capacity)))
     }
 
     /// Looks at the model as it is after an epoch, if that is one that is shown.
@@ -72,8 +71,8 @@ impl Trainer {
         let latent = self.config.model.latent;
         let (mut mu, mut logvar) = (Vec::new(), Vec::new());
         let rows = self.schedule.evaluation_rows().min(ROWS);
-        self.shown(Plan::Reconstruct, rows, |trainer, kept| {
-            let codes = trainer.executor.read(trainer.vae.codes)?;
+        self.shown(Shown::Reconstructions, rows, |trainer, kept| {
+            let codes = trainer.session.read(trainer.vae.codes)?;
             let of_row = codes.len() / trainer.config.train.batch;
             for row in codes.chunks(of_row).take(kept) {
                 mu.extend_from_slice(&row[..latent]);
@@ -100,15 +99,15 @@ impl Trainer {
     /// The first rows of the batch that was gathered last.
     fn batch(&mut self, rows: usize) -> Result<Vec<f32>, GpuError> {
         let width = self.shape.len();
-        let tensors = &self.executor.program().tensors;
+        let tensors = &self.session.program().tensors;
         if tensors.dtype(self.vae.x) == Dtype::F32 {
             let stride = tensors.get(self.vae.x).shape[1];
-            let all = self.executor.read(self.vae.x)?;
+            let all = self.session.read(self.vae.x)?;
             return Ok(all.chunks(stride).take(rows).flat_map(|row| &row[..width]).copied().collect());
         }
         let x = tensors.get(self.vae.x);
         let (buffer, offset, words) = (x.buffer, x.offset, x.shape[1]);
-        let words = self.executor.read_at(buffer, offset, rows * words)?.into_iter();
+        let words = self.session.read_at(buffer, offset, rows * words)?.into_iter();
         let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
         let rows = bytes.chunks(width.next_multiple_of(4)).flat_map(|row| &row[..width]);
         Ok(rows.map(|byte| f32::from(*byte) / 255.0).collect())
@@ -116,17 +115,17 @@ impl Trainer {
 
     /// Writes the classes in turn, for rows that have none.
     fn tell_in_turn(&mut self, labels: Labels, batch: u64) -> Result<(), GpuError> {
-        let [rows, count] = self.executor.program().tensors.get(labels.batch).shape[..] else { return Ok(()) };
+        let [rows, count] = self.session.program().tensors.get(labels.batch).shape[..] else { return Ok(()) };
         let first = batch as usize * rows;
         let classes = Labels::in_turn(first..first + rows, count);
-        self.executor.write(labels.batch, &Labels::columns(&classes, count))
+        self.session.write(labels.batch, &Labels::columns(&classes, count))
     }
 
     /// The output `(rows, D)` of a plan; of the test split, rows from all over it, as neighbours are often alike. `batch_done`
     /// is called after each batch with the number of its valid rows.
     fn shown(
         &mut self,
-        plan: Plan,
+        what: Shown,
         rows: usize,
         mut batch_done: impl FnMut(&mut Self, usize) -> Result<(), GpuError>,
     ) -> Result<Vec<f32>, GpuError> {
@@ -135,31 +134,40 @@ impl Trainer {
         let mut batch = 0;
         let mut held = 0..0;
         while mean.len() < rows * width {
-            let step = match plan {
-                Plan::Sample => {
+            let (plan, step) = match what {
+                Shown::Samples(plan) => {
                     if let Some(labels) = self.vae.labels {
                         self.tell_in_turn(labels, batch)?;
                     }
-                    self.schedule.sample(batch)
+                    (plan, self.schedule.sample(batch))
                 }
-                _ => {
+                Shown::Reconstructions => {
                     let step = self.schedule.pictured(batch);
                     let first = step.offset as usize;
                     if !held.contains(&first) {
                         held = first..first + self.hold(first)?;
                     }
-                    StepScalars { offset: (first - held.start) as u32, ..step }
+                    (self.vae.plans.reconstruct, StepScalars { offset: (first - held.start) as u32, ..step })
                 }
             };
-            self.executor.dispatch(plan.into(), &step)?;
+            self.session.dispatch(plan, &step)?;
             let kept = step.rows as usize;
             batch_done(self, kept)?;
-            mean.extend(&self.executor.read(self.vae.mean)?[..kept * width]);
+            mean.extend(&self.session.read(self.vae.mean)?[..kept * width]);
             batch += 1;
         }
         mean.truncate(rows * width);
         Ok(mean)
     }
+}
+
+/// What rows are made of.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// Test rows.
+    Reconstructions,
+    /// Draws from the prior, by this plan.
+    Samples(PlanId),
 }
 
 /// A finished epoch: its figures, and the model after it.
@@ -189,7 +197,7 @@ impl Epoch<'_> {
     pub fn reconstruct(&mut self, rows: usize) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
         let rows = rows.min(self.test_rows());
         let mut x = Vec::new();
-        let mean = self.trainer.shown(Plan::Reconstruct, rows, |trainer, kept| {
+        let mean = self.trainer.shown(Shown::Reconstructions, rows, |trainer, kept| {
             x.extend(trainer.batch(kept)?);
             Ok(())
         })?;
@@ -199,9 +207,7 @@ impl Epoch<'_> {
 
     /// `rows` decoded draws from the prior: `(rows, D)`. An autoencoder has no prior.
     pub fn sample(&mut self, rows: usize) -> Result<Option<Vec<f32>>, TrainError> {
-        if self.trainer.vae.program.plan("sample").is_none() {
-            return Ok(None);
-        }
-        Ok(Some(self.trainer.shown(Plan::Sample, rows, |_, _| Ok(()))?))
+        let Some(plan) = self.trainer.vae.plans.sample else { return Ok(None) };
+        Ok(Some(self.trainer.shown(Shown::Samples(plan), rows, |_, _| Ok(()))?))
     }
 }

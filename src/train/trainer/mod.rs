@@ -9,18 +9,19 @@ use std::time::{Duration, Instant};
 
 use wgvae_data::{Columns, Dataset, Examples, Shape};
 use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::exec::{Device, Executor};
 use wgvae_engine::kernels::batch::{half_bits, row_of};
-use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars, TensorId};
+use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepScalars, TensorId};
+use wgvae_engine::session::{Session, initial_weights};
 
 use crate::config::Config;
-use crate::model::{Plan, Vae};
+use crate::model::Vae;
 use crate::train::advice::{advice, is_collapsed};
 use crate::train::diagnosis::{is_shown, norms};
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
+use crate::train::metrics::StepMetrics;
 use crate::train::saving::{Saved, Saving};
 use crate::train::state::{Mean, Progress, State};
-use crate::train::weights::{first_rows, initial_weights, is_finite, write_rows};
+use crate::train::weights::{first_rows, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
 use speed::Speed;
 
@@ -44,7 +45,7 @@ pub struct Ended {
     pub stopped: bool,
 }
 
-/// A model, its data and the executor that holds both.
+/// A model, its data and the session that holds both.
 pub struct Trainer {
     config: Config,
     shape: Shape,
@@ -52,8 +53,7 @@ pub struct Trainer {
     intervals: Option<Columns>,
     schedule: StepSchedule,
     vae: Vae,
-    executor: Executor,
-    device: Device,
+    session: Session,
     steps_per_submit: usize,
     speed: Speed,
     /// Streams the training rows, if the device holds only those of the next steps.
@@ -91,13 +91,7 @@ pub fn next_steps_per_submit(now: usize, steps: usize, took: Duration) -> usize 
 impl Trainer {
     /// Writes the data and the initial weights to the device. Rows that do not fit in the plans' tensors stay on the
     /// host and are streamed.
-    pub fn new(
-        config: &Config,
-        data: Dataset,
-        vae: Vae,
-        mut executor: Executor,
-        device: Device,
-    ) -> Result<Self, TrainError> {
+    pub fn new(config: &Config, data: Dataset, vae: Vae, mut session: Session) -> Result<Self, TrainError> {
         let width = data.shape.len();
         let schedule = StepSchedule::new(config, data.train.rows, data.test.rows);
         let held = |tensor: TensorId| vae.program.tensors.get(tensor).shape[0];
@@ -106,11 +100,11 @@ impl Trainer {
         let intervals = data.columns.filter(|_| vae.intervals);
         let mut hold = |rows: TensorId, classes: Option<TensorId>, split: &Examples| -> Result<(), GpuError> {
             match &intervals {
-                None => executor.write_words(rows, &split.words(width))?,
-                columns => executor.write_words(rows, &split.words_with(0..split.rows, width, columns.as_ref()))?,
+                None => session.write_words(rows, &split.words(width))?,
+                columns => session.write_words(rows, &split.words_with(0..split.rows, width, columns.as_ref()))?,
             }
             let classes = classes.zip(split.labels.as_deref());
-            classes.map_or(Ok(()), |(tensor, labels)| executor.write_words(tensor, labels))
+            classes.map_or(Ok(()), |(tensor, labels)| session.write_words(tensor, labels))
         };
         let streamed = if ring == data.train.rows {
             hold(vae.train_data, vae.labels.map(|labels| labels.train), &data.train)?;
@@ -127,10 +121,10 @@ impl Trainer {
         };
         let mut weights = initial_weights(&vae.program.params, config.train.seed);
         write_rows(&vae.program.params, &mut weights, &first_rows);
-        executor.write(vae.weights, &weights)?;
-        executor.write(vae.clip, &[1.0])?;
+        session.write(vae.weights, &weights)?;
+        session.write(vae.clip, &[1.0])?;
         for (constant, values) in &vae.constants {
-            executor.write(*constant, values)?;
+            session.write(*constant, values)?;
         }
         Ok(Self {
             schedule,
@@ -138,8 +132,7 @@ impl Trainer {
             shape: data.shape,
             intervals,
             vae,
-            executor,
-            device,
+            session,
             steps_per_submit: 1,
             speed: Speed::default(),
             streamed,
@@ -153,9 +146,14 @@ impl Trainer {
         })
     }
 
-    /// The executor.
-    pub fn executor(&mut self) -> &mut Executor {
-        &mut self.executor
+    /// The session.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// The model's program and plans.
+    pub fn vae(&self) -> &Vae {
+        &self.vae
     }
 
     /// Computes the scalars of the run's steps.
@@ -170,16 +168,16 @@ impl Trainer {
 
     /// The state, read back from the device.
     pub fn state(&mut self) -> Result<State, GpuError> {
-        let weights = self.executor.read(self.vae.weights)?;
-        let moments = self.vae.moments.iter().map(|id| self.executor.read(*id)).collect::<Result<_, _>>()?;
+        let weights = self.session.read(self.vae.weights)?;
+        let moments = self.vae.moments.iter().map(|id| self.session.read(*id)).collect::<Result<_, _>>()?;
         Ok(State { progress: self.progress.clone(), weights, moments })
     }
 
     /// Goes on from a state.
     pub fn restore(&mut self, state: &State) -> Result<(), GpuError> {
-        self.executor.write(self.vae.weights, &state.weights)?;
+        self.session.write(self.vae.weights, &state.weights)?;
         for (id, moment) in self.vae.moments.iter().zip(&state.moments) {
-            self.executor.write(*id, moment)?;
+            self.session.write(*id, moment)?;
         }
         self.progress = state.progress.clone();
         self.schedule = self.schedule.clone().of(&state.progress);
@@ -276,7 +274,7 @@ impl Trainer {
         self.steps(due, saving.every.time_due(saved), store, stop, watch)?;
         let shown = self.progress.step == end && is_shown(self.progress.epoch + 1, self.schedule.epochs());
         if shown && self.has_stepped && self.progress.gradient_norms.is_none() {
-            let gradients = self.executor.read(self.vae.gradients)?;
+            let gradients = self.session.read(self.vae.gradients)?;
             self.progress.gradient_norms = Some(norms(&self.vae.program.params, &gradients));
         }
         if stop.load(Ordering::Relaxed) {
@@ -385,7 +383,7 @@ impl Trainer {
         let best = progress.best;
         Summary {
             run: store.folder().map_or_else(String::new, |folder| folder.display().to_string()),
-            adapter: self.device.name.clone(),
+            adapter: self.session.device().name,
             epochs: progress.epoch,
             steps: progress.step,
             seconds: progress.seconds,
@@ -418,14 +416,14 @@ impl Trainer {
                 let most = self.streamed.as_ref().map_or(usize::MAX, |s| s.steps).min(self.steps_per_submit);
                 let count = (end - next).min(most as u64);
                 let scalars = self.send(next..next + count)?;
-                self.executor.submit(Plan::Train.into(), &scalars)?;
+                self.session.submit(&self.vae.plans.train.steps(scalars))?;
                 next += count;
                 in_flight += 1;
             }
             if in_flight == 0 {
                 return Ok(());
             }
-            let reports = self.executor.collect()?.unwrap_or_default();
+            let reports = self.session.collect()?.unwrap_or_default();
             in_flight -= 1;
             let elapsed = since.elapsed();
             since = Instant::now();
@@ -433,7 +431,10 @@ impl Trainer {
             self.progress.epoch_seconds += elapsed.as_secs_f64();
             self.speed.add(reports.len(), elapsed);
             let mut progress = Mean::default();
-            for metrics in &reports {
+            for row in reports.rows() {
+                let step = self.progress.step;
+                let capacity = self.config.model.capacity.map(|_| self.schedule.capacity(step));
+                let metrics = &StepMetrics::of(row, self.vae.metrics, self.schedule.beta(step), capacity);
                 if ![metrics.loss, metrics.grad_norm].into_iter().all(|value| is_finite(value as f32)) {
                     let loss = metrics.loss;
                     return Err(TrainError::Diverged { step: self.progress.step + 1, loss, tensor: None });
@@ -469,15 +470,15 @@ impl Trainer {
         let half_bits = half_bits(count);
         let rows = scalars.iter().flat_map(|step| (0..batch).map(move |r| row_of(r, count, half_bits, step)));
         let words = streamed.rows.words_with(rows.clone(), self.shape.len(), self.intervals.as_ref());
-        let ring = self.executor.program().tensors.get(self.vae.train_data);
+        let ring = self.session.program().tensors.get(self.vae.train_data);
         let (buffer, first) = (ring.buffer, streamed.half * streamed.steps * batch);
         let offset = ring.offset + first * ring.shape[1];
-        self.executor.write_at(buffer, offset, &words)?;
+        self.session.write_at(buffer, offset, &words)?;
         if let (Some(labels), Some(all)) = (self.vae.labels, &streamed.rows.labels) {
             let classes: Vec<u32> = rows.map(|row| all[row]).collect();
-            let ring = self.executor.program().tensors.get(labels.train);
+            let ring = self.session.program().tensors.get(labels.train);
             let (buffer, offset) = (ring.buffer, ring.offset + first);
-            self.executor.write_at(buffer, offset, &classes)?;
+            self.session.write_at(buffer, offset, &classes)?;
         }
         for (i, step) in scalars.iter_mut().enumerate() {
             *step = StepScalars { shuffle: 0, offset: (first + i * batch) as u32, ..*step };
@@ -501,6 +502,6 @@ impl Trainer {
 
     /// The weights as they are now.
     pub fn weights(&mut self) -> Result<Vec<f32>, GpuError> {
-        self.executor.read(self.vae.weights)
+        self.session.read(self.vae.weights)
     }
 }

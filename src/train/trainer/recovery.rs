@@ -1,10 +1,12 @@
 //! What becomes of a run that is interrupted, or diverges.
 
+use wgvae_engine::session::initial_weights;
+
 use super::Trainer;
 use crate::train::event::{Event, MetricsLine, Rollback};
 use crate::train::saving::Saving;
 use crate::train::state::{Progress, State};
-use crate::train::weights::{initial_weights, write_rows};
+use crate::train::weights::write_rows;
 use crate::train::{Store, TrainError, Watch};
 
 /// How often training may diverge and go back to a checkpoint.
@@ -41,7 +43,7 @@ impl Trainer {
     ) -> Result<(), TrainError> {
         let TrainError::Diverged { step: diverged, .. } = error else { return Err(error) };
         // Steps that were sent before are of no use.
-        while self.executor.collect()?.is_some() {}
+        while self.session.collect()?.is_some() {}
         let (rollbacks, lr_factor) = (self.progress.rollbacks + 1, self.progress.lr_factor / 2.0);
         if rollbacks > ROLLBACKS {
             return Err(match error {

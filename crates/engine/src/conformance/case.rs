@@ -4,7 +4,7 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::plan::{Dtype, METRICS_PER_STEP, Op, PlanError, Program, StepPlan, StepScalars, TensorId, TensorTable};
+use crate::plan::{Dtype, Op, PlanError, Program, StepPlan, StepScalars, TensorId, TensorTable};
 
 /// The values that an input is filled with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,9 +100,9 @@ impl Case {
         id
     }
 
-    /// Adds a metrics ring; slots that the step does not write must keep their values.
-    pub fn ring(&mut self, name: &str, slots: usize, tolerance: Tolerance) -> TensorId {
-        self.updated(name, &[slots, METRICS_PER_STEP], Fill::Levels, tolerance)
+    /// Adds a metrics ring `(slots, M)`; slots that the step does not write must keep their values.
+    pub fn ring(&mut self, name: &str, shape: [usize; 2], tolerance: Tolerance) -> TensorId {
+        self.updated(name, &shape, Fill::Levels, tolerance)
     }
 
     /// Adds an op.

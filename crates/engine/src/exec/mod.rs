@@ -10,7 +10,9 @@ mod timing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::plan::{BufferId, PlanId, Program, STEPS_PER_SUBMIT, StepMetrics, StepScalars, TensorId};
+use crate::plan::{
+    BufferId, MetricRows, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, Step, StepScalars, TensorId,
+};
 use cpu::Cpu;
 use gpu::{AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
 use oracle::{Oracle, Real};
@@ -32,16 +34,16 @@ pub trait Execute {
     /// Runs one step of a plan with the given scalars.
     fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError>;
 
-    /// Starts up to [`STEPS_PER_SUBMIT`] steps; at most two submits may be uncollected.
-    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError>;
+    /// Starts up to [`STEPS_PER_SUBMIT`] steps, of one plan or of several; at most [`SUBMITS_IN_FLIGHT`] submits may be uncollected.
+    fn submit(&mut self, steps: &[Step]) -> Result<(), GpuError>;
 
     /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
-    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError>;
+    fn collect(&mut self) -> Result<Option<MetricRows>, GpuError>;
 
     /// Seconds of one step of a plan by the host's clock: the best of as many batches of steps as fit into `patience`, at least one.
     fn step_seconds(&mut self, plan: PlanId, step: &StepScalars, patience: Duration) -> Result<f64, GpuError> {
         best_of(patience, STEPS_PER_SUBMIT, |count| {
-            self.submit(plan, &vec![*step; count])?;
+            self.submit(&plan.steps(std::iter::repeat_n(*step, count)))?;
             self.collect()?;
             Ok(())
         })
@@ -73,6 +75,14 @@ pub trait Execute {
     }
 }
 
+/// The contract of [`Execute::submit`], which is the same on every executor.
+fn may_submit(steps: &[Step], uncollected: usize) -> Result<(), GpuError> {
+    match steps.len() <= STEPS_PER_SUBMIT && uncollected < SUBMITS_IN_FLIGHT {
+        true => Ok(()),
+        false => Err(GpuError::Submit { steps: steps.len(), uncollected }),
+    }
+}
+
 impl Execute for GpuExecutor {
     fn program(&self) -> &Program {
         self.program()
@@ -90,11 +100,12 @@ impl Execute for GpuExecutor {
         self.dispatch(plan, step)
     }
 
-    fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
-        self.submit(plan, steps)
+    fn submit(&mut self, steps: &[Step]) -> Result<(), GpuError> {
+        may_submit(steps, self.uncollected())?;
+        self.submit(steps)
     }
 
-    fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
+    fn collect(&mut self) -> Result<Option<MetricRows>, GpuError> {
         self.collect()
     }
 
@@ -125,12 +136,13 @@ macro_rules! on_the_host {
                 Ok(())
             }
 
-            fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
-                self.submit(plan, steps);
+            fn submit(&mut self, steps: &[Step]) -> Result<(), GpuError> {
+                may_submit(steps, self.uncollected())?;
+                self.submit(steps);
                 Ok(())
             }
 
-            fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
+            fn collect(&mut self) -> Result<Option<MetricRows>, GpuError> {
                 Ok(self.collect())
             }
         }

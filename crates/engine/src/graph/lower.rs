@@ -388,8 +388,7 @@ impl<'a> Lower<'a> {
             if let Kind::Scalar(scalar) = self.graph.kind(*node) {
                 operands.push(match scalar {
                     Scalar::Constant(value) => Value::constant(*value),
-                    Scalar::BetaOver(rows) => Value::BetaOver(*rows),
-                    Scalar::Capacity => Value::Capacity,
+                    Scalar::Step { scalar, over } => Value::Step { scalar: *scalar, over: *over },
                 });
                 continue;
             }

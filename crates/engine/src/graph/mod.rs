@@ -8,17 +8,21 @@ mod images;
 mod lower;
 mod order;
 mod plan;
+mod program;
 mod tape;
 mod uses;
 
 pub use fuse::fuse;
 pub use lower::{Lowering, Placed};
 pub use order::order;
+pub use program::{Block, GroupSpec, ProgramBuilder};
 pub use tape::gradients;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::plan::{Function, Init, Norm, Orientation, ParamTable, Pool, WeightLayout, Windows};
+use crate::plan::{
+    Function, Init, Norm, Orientation, ParamTable, PlanError, Pool, ScalarId, ScalarTable, WeightLayout, Windows,
+};
 
 /// A node of a [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,13 +33,16 @@ pub struct Node(usize);
 pub enum Scalar {
     /// A constant.
     Constant(f32),
-    /// The step's KL weight divided by a number of rows.
-    BetaOver(u32),
-    /// What the step holds the KL at.
-    Capacity,
+    /// A number that each step sets, divided by one that stays.
+    Step {
+        /// Which number.
+        scalar: ScalarId,
+        /// What it is divided by.
+        over: u32,
+    },
 }
 
-/// The axis that a fold sums over.
+/// The axis that a sum goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
     /// `(R, C)` to `(R, 1)`.
@@ -208,6 +215,7 @@ struct NodeData {
 pub struct Graph {
     nodes: Vec<NodeData>,
     params: ParamTable,
+    scalars: ScalarTable,
     /// The node of each block of parameters, by its place and its shape.
     blocks: HashMap<(usize, bool, [usize; 2]), Node>,
     /// The nodes of results other than the first.
@@ -215,9 +223,19 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// A new graph that continues the parameter table of another.
-    pub fn with_params(params: ParamTable) -> Self {
-        Self { params, ..Self::default() }
+    /// A new graph over parameters and scalars that there are already.
+    pub fn continuing(params: ParamTable, scalars: ScalarTable) -> Self {
+        Self { params, scalars, ..Self::default() }
+    }
+
+    /// A new graph over the parameters and scalars of this one.
+    pub fn continued(&self) -> Self {
+        Self::continuing(self.params.clone(), self.scalars.clone())
+    }
+
+    /// The scalars so far.
+    pub fn scalars(&self) -> &ScalarTable {
+        &self.scalars
     }
 
     /// The parameters so far.
@@ -347,6 +365,23 @@ impl Graph {
     /// Adds a number.
     pub fn scalar(&mut self, scalar: Scalar) -> Node {
         self.add(Kind::Scalar(scalar), [1, 1], "scalar")
+    }
+
+    /// Adds a number that each step sets, by its name.
+    pub fn step_scalar(&mut self, name: &str) -> Result<Node, PlanError> {
+        let scalar = self.scalars.add(name)?;
+        Ok(self.scalar(Scalar::Step { scalar, over: 1 }))
+    }
+
+    /// The parameters that a node stands for, to be given to a group; none where it stands for others.
+    pub fn block(&self, node: Node) -> Option<Block> {
+        let [rows, cols] = self.shape(node);
+        match *self.kind(node) {
+            Kind::Param { offset, .. } => {
+                Some(Block { span: offset..offset + rows * cols, name: self.name(node).to_string() })
+            }
+            _ => None,
+        }
     }
 
     /// Adds a constant.

@@ -1,7 +1,8 @@
 //! The optimiser, once over the whole parameter arena.
 
+use super::reduce::MetricColumn;
 use super::{expect_all, index_fits, params};
-use crate::plan::{Grid, Kernel, METRICS_PER_STEP, Op, PlanError, TensorId, TensorTable, Update};
+use crate::plan::{Grid, Kernel, Op, PlanError, ScalarId, TensorId, TensorTable, Update};
 
 params! {
     /// `Params` of `optimizer.wgsl`.
@@ -20,6 +21,12 @@ params! {
         epsilon: f32,
         /// The multiplier: nats that the KL is held at or under.
         limit: f32,
+        /// The first of three scalars of the step: learning rate, and Adam's corrections `1 / (1 - beta1^t)`, `1 / sqrt(1 - beta2^t)`.
+        scalar: u32,
+        /// The multiplier: column of the KL in the metrics.
+        column: u32,
+        /// Metrics of a step.
+        width: u32,
     }
 }
 
@@ -70,14 +77,19 @@ pub struct Arenas {
     pub clip: TensorId,
 }
 
-/// One optimiser step over the first `optimised` elements of the arenas.
-pub fn update(
-    tensors: &TensorTable,
-    arenas: Arenas,
-    rule: Rule,
-    decay: f32,
-    optimised: usize,
-) -> Result<Op, PlanError> {
+/// How an optimiser's step is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// The rule.
+    pub rule: Rule,
+    /// Weight decay.
+    pub decay: f32,
+    /// The first of three scalars of the step: learning rate, and Adam's corrections.
+    pub scalar: ScalarId,
+}
+
+/// One step of an optimiser over the first `optimised` elements of the arenas.
+pub fn update(tensors: &TensorTable, arenas: Arenas, settings: Settings, optimised: usize) -> Result<Op, PlanError> {
     let label = "update";
     let len = tensors.get(arenas.weights).len();
     let whole: &[usize] = &[len.next_multiple_of(4)];
@@ -87,7 +99,8 @@ pub fn update(
         &[(arenas.weights, whole), (arenas.gradients, whole), (arenas.first, whole), (arenas.clip, &[1])],
     )?;
     let len = optimised.min(len);
-    let mut params = OptimizerParams { quads: index_fits(label, len / 4)?, decay, ..NONE };
+    let Settings { rule, decay, scalar } = settings;
+    let mut params = OptimizerParams { quads: index_fits(label, len / 4)?, decay, scalar: scalar.0, ..NONE };
     let grid = Grid::Elements(len / 4);
     let op = match rule {
         Rule::Sgd { momentum, nesterov } => {
@@ -112,20 +125,30 @@ pub fn update(
         .params(params.block()))
 }
 
-const NONE: OptimizerParams =
-    OptimizerParams { quads: 0, decay: 0.0, momentum: 0.0, beta1: 0.0, beta2: 0.0, epsilon: 0.0, limit: 0.0 };
+const NONE: OptimizerParams = OptimizerParams {
+    quads: 0,
+    decay: 0.0,
+    momentum: 0.0,
+    beta1: 0.0,
+    beta2: 0.0,
+    epsilon: 0.0,
+    limit: 0.0,
+    scalar: 0,
+    column: 0,
+    width: 0,
+};
 
-/// A step of the `multiplier (1)` that holds the KL of the step, in its slot of `metrics (slots, 4)`, at or under `limit` nats.
+/// A step of the `multiplier (1)` that holds the KL of the step, in its column of `metrics (slots, M)`, at or under `limit` nats.
 /// It grows where the KL is above the limit and shrinks where it is below, by a share of itself: so it stays positive,
 /// and no learning rate, clipping or weight decay acts on it.
-pub fn multiplier(tensors: &TensorTable, multiplier: TensorId, metrics: TensorId, limit: f32) -> Result<Op, PlanError> {
+pub fn multiplier(tensors: &TensorTable, multiplier: TensorId, kl: MetricColumn, limit: f32) -> Result<Op, PlanError> {
     let label = "multiplier";
-    let slots = tensors.get(metrics).shape[0];
-    expect_all(tensors, label, &[(multiplier, &[1]), (metrics, &[slots, METRICS_PER_STEP])])?;
+    let width = kl.width(tensors, label, 1)?;
+    tensors.expect(label, multiplier, &[1])?;
     Ok(Op::new(label, Kernel::Update(Update::Multiplier), Grid::Single)
         .update("multiplier_value", multiplier)
-        .read("metrics", metrics)
+        .read("metrics", kl.ring)
         .touching(1)
-        .params(OptimizerParams { limit, ..NONE }.block())
+        .params(OptimizerParams { limit, width, column: kl.column, ..NONE }.block())
         .flops(5))
 }

@@ -1,10 +1,10 @@
 //! Sums in a fixed order.
 
 use super::{expect_all, index_fits, params};
-use crate::plan::{Dtype, Grid, Kernel, METRICS_PER_STEP, Op, PlanError, Reduce, TensorId, TensorTable};
+use crate::plan::{Dtype, Grid, Kernel, Op, PlanError, Reduce, TensorId, TensorTable};
 
 params! {
-    /// `Params` of `reduce.wgsl`.
+    /// `Params` of `reduce.wgsl` and `reduce_report.wgsl.jinja`.
     pub struct ReduceParams {
         /// Values, rows of a matrix, or partials.
         rows: u32,
@@ -12,6 +12,10 @@ params! {
         cols: u32,
         /// Largest norm, for `clip`.
         max_norm: f32,
+        /// Metrics of a step.
+        width: u32,
+        /// The first of them that is written.
+        column: u32,
     }
 }
 
@@ -66,41 +70,51 @@ pub fn rows(
 /// Stripes that `squares` splits an arena into.
 pub const STRIPES: usize = 128;
 
-fn block(label: &str, rows: usize, cols: usize, max_norm: f32) -> Result<crate::plan::ParamsBlock, PlanError> {
+const NONE: ReduceParams = ReduceParams { rows: 0, cols: 0, max_norm: 0.0, width: 0, column: 0 };
+
+fn block(label: &str, rows: usize, cols: usize) -> Result<crate::plan::ParamsBlock, PlanError> {
     index_fits(label, rows * cols)?;
-    Ok(ReduceParams { rows: index_fits(label, rows)?, cols: index_fits(label, cols)?, max_norm }.block())
+    Ok(ReduceParams { rows: index_fits(label, rows)?, cols: index_fits(label, cols)?, ..NONE }.block())
 }
 
-fn expect_ring(tensors: &TensorTable, label: &str, metrics: TensorId) -> Result<(), PlanError> {
-    let slots = tensors.get(metrics).shape[0];
-    tensors.expect(label, metrics, &[slots, METRICS_PER_STEP])
+/// A column of the metrics ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricColumn {
+    /// `(slots, M)`
+    pub ring: TensorId,
+    /// Which of the `M`.
+    pub column: u32,
 }
 
-/// The step's means of `recon (B)` and `kl (B)` into its slot of `metrics (slots, 4)`.
-pub fn report(tensors: &TensorTable, recon: TensorId, kl: TensorId, metrics: TensorId) -> Result<Op, PlanError> {
+impl MetricColumn {
+    /// `M`, if so many columns from this one on are within the ring.
+    pub(super) fn width(&self, tensors: &TensorTable, label: &str, count: usize) -> Result<u32, PlanError> {
+        let (slots, width) = tensors.matrix(label, self.ring)?;
+        let needed = self.column as usize + count;
+        tensors.expect(label, self.ring, &[slots, width.max(needed)])?;
+        index_fits(label, width)
+    }
+}
+
+/// Names of the bindings of what a report takes the means of.
+pub const REPORTED: [&str; 6] = ["values0", "values1", "values2", "values3", "values4", "values5"];
+
+/// The step's means of some `values (B)` into its slot of the metrics `(slots, M)`, from a column on.
+pub fn report(tensors: &TensorTable, values: &[TensorId], to: MetricColumn) -> Result<Op, PlanError> {
     let label = "report";
-    let batch = tensors.get(recon).len();
-    expect_all(tensors, label, &[(recon, &[batch]), (kl, &[batch])])?;
-    expect_ring(tensors, label, metrics)?;
-    Ok(Op::new(label, Kernel::Reduce(Reduce::Report), Grid::Single)
-        .read("recon_rows", recon)
-        .read("kl_rows", kl)
-        .update("metrics", metrics)
-        .touching(3)
-        .flops(2 * batch))
-}
-
-/// The same as [`report`], with the mean of `loss (B)` as the loss.
-pub fn report_loss(
-    tensors: &TensorTable,
-    [recon, kl, loss]: [TensorId; 3],
-    metrics: TensorId,
-) -> Result<Op, PlanError> {
-    let mut op = report(tensors, recon, kl, metrics)?;
-    let batch = tensors.get(recon).len();
-    tensors.expect(&op.label, loss, &[batch])?;
-    op.kernel = Kernel::Reduce(Reduce::ReportLoss);
-    Ok(op.read("values", loss).flops(3 * batch))
+    if values.is_empty() || values.len() > REPORTED.len() {
+        return Err(PlanError::Metrics { found: values.len(), most: REPORTED.len() });
+    }
+    let batch = tensors.get(values[0]).len();
+    let width = to.width(tensors, label, values.len())?;
+    let mut op = Op::new(label, Kernel::Reduce(Reduce::Report(values.len())), Grid::Single);
+    for (name, values) in REPORTED.iter().zip(values) {
+        tensors.expect(label, *values, &[batch])?;
+        op = op.read(name, *values);
+    }
+    let params = ReduceParams { rows: index_fits(label, batch)?, width, column: to.column, ..NONE };
+    let touched = values.len();
+    Ok(op.update("metrics", to.ring).touching(touched).params(params.block()).flops(touched * batch))
 }
 
 /// `total (1)`: the sum of `values (n)`.
@@ -114,7 +128,7 @@ pub fn sum(
     let n = tensors.get(values).len();
     tensors.expect_dtype(&label, values, Dtype::F32)?;
     tensors.expect(&label, total, &[1])?;
-    let params = block(&label, n, 1, 0.0)?;
+    let params = block(&label, n, 1)?;
     Ok(Op::new(label, Kernel::Reduce(Reduce::Sum), Grid::Single)
         .read("values", values)
         .write("total", total)
@@ -141,7 +155,7 @@ pub fn columns(
     let label = label.into();
     let (rows, cols) = tensors.matrix(&label, matrix)?;
     tensors.expect(&label, totals, &[cols])?;
-    let params = block(&label, rows, cols, 0.0)?;
+    let params = block(&label, rows, cols)?;
     Ok(Op::new(label, Kernel::Reduce(Reduce::Columns), Grid::Elements(cols))
         .read("values", matrix)
         .write("total", totals)
@@ -157,7 +171,7 @@ pub fn squares(tensors: &TensorTable, values: TensorId, partials: TensorId) -> R
     Ok(Op::new(label, Kernel::Reduce(Reduce::Squares), Grid::Rows(STRIPES))
         .read("values", values)
         .write("total", partials)
-        .params(block(label, n, 1, 0.0)?)
+        .params(block(label, n, 1)?)
         .flops(2 * n))
 }
 
@@ -166,18 +180,19 @@ pub fn clip(
     tensors: &TensorTable,
     partials: TensorId,
     scale: TensorId,
-    metrics: TensorId,
+    norm: MetricColumn,
     max_norm: f32,
 ) -> Result<Op, PlanError> {
     let label = "clip";
     let n = tensors.get(partials).len();
     expect_all(tensors, label, &[(partials, &[n]), (scale, &[1])])?;
-    expect_ring(tensors, label, metrics)?;
+    let width = norm.width(tensors, label, 1)?;
+    let params = ReduceParams { rows: index_fits(label, n)?, max_norm, width, column: norm.column, ..NONE };
     Ok(Op::new(label, Kernel::Reduce(Reduce::Clip), Grid::Single)
         .read("values", partials)
         .write("total", scale)
-        .update("metrics", metrics)
+        .update("metrics", norm.ring)
         .touching(1)
-        .params(block(label, n, 1, max_norm)?)
+        .params(params.block())
         .flops(n))
 }

@@ -360,6 +360,8 @@ impl Function {
             (Function::Copy | Function::Add, _) => Gradient::Pass,
             (Function::Multiply, 0) => Gradient::Times(Input(1)),
             (Function::Multiply, _) => Gradient::Times(Input(0)),
+            // No shader has a function for the slope, which is 1.
+            (Function::Activate(Activation::Identity), _) => Gradient::Pass,
             (Function::Activate(a), _) => {
                 let saved = if a.keeps_input() { Input(0) } else { Result(0) };
                 Gradient::TimesSlope(Function::Slope(a), saved)

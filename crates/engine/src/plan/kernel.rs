@@ -260,10 +260,8 @@ pub enum Update {
 /// Sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reduce {
-    /// The step's means into the metrics ring.
-    Report,
-    /// The same with a loss of each row.
-    ReportLoss,
+    /// The step's means of so many values into the metrics ring.
+    Report(usize),
     /// All of a vector.
     Sum,
     /// Each column of a matrix.
@@ -334,8 +332,7 @@ impl Kernel {
             Kernel::Update(Update::Sgd { .. }) => "sgd",
             Kernel::Update(Update::Adam { .. }) => "adam",
             Kernel::Update(Update::Multiplier) => "multiplier",
-            Kernel::Reduce(Reduce::Report) => "report",
-            Kernel::Reduce(Reduce::ReportLoss) => "report_loss",
+            Kernel::Reduce(Reduce::Report(_)) => "report",
             Kernel::Reduce(Reduce::Sum) => "sum",
             Kernel::Reduce(Reduce::Columns) => "columns",
             Kernel::Reduce(Reduce::Rows(_)) => "rows",

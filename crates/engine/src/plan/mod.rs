@@ -4,6 +4,7 @@
 //! [`StepPlan`]s (train, evaluate, sample, ...) that run on them.
 
 mod function;
+mod groups;
 mod kernel;
 mod op;
 mod params;
@@ -17,14 +18,17 @@ pub use function::{
     Activation, ColumnKind, Function, Gradient, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
     LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, is_missing,
 };
+pub use groups::{Arenas, Group, corrections};
 pub use kernel::{
     Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof, Update,
 };
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable, WeightLayout};
 pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};
-pub use scalars::{METRICS_PER_STEP, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics, StepScalars};
-pub use step_plan::{BufferUses, PlanId, Program, StepPlan, Totals};
+pub use scalars::{
+    MAX_SCALARS, MetricRows, Metrics, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, ScalarId, ScalarTable, StepScalars,
+};
+pub use step_plan::{BufferUses, PlanId, Program, Step, StepPlan, Totals};
 pub use tensor::{Buffer, BufferId, Dtype, Tensor, TensorId, TensorTable};
 pub use windows::Windows;
 
@@ -55,6 +59,44 @@ pub enum PlanError {
         /// The element type the op needs.
         expected: Dtype,
     },
+    /// A program names more scalars than a step has.
+    #[error("`{name}` is one scalar more than the {MAX_SCALARS} that a step has")]
+    TooManyScalars {
+        /// The scalar that was to be added.
+        name: String,
+    },
+    /// A step reports no values, or more than an op can take the means of.
+    #[error("a step reports {found} values; it may be from 1 to {most}")]
+    Metrics {
+        /// How many it reports.
+        found: usize,
+        /// How many it may report.
+        most: usize,
+    },
+    /// A parameter is in two groups, or in none of the program's.
+    #[error("{parameter} {reason}")]
+    Group {
+        /// The parameter.
+        parameter: String,
+        /// What is wrong with its group.
+        reason: &'static str,
+    },
+    /// The graphs of a session have different parameters or scalars.
+    #[error(
+        "the graph of {plan} has another `{name}` than the others: make the graphs of a session from each other, by `continued`"
+    )]
+    Continued {
+        /// The plan.
+        plan: String,
+        /// The parameter, or the scalar.
+        name: String,
+    },
+    /// A model has nothing to train.
+    #[error("the model has no parameters: give it a layer that has some")]
+    NoParameters,
+    /// Two things have one name.
+    #[error("there are two of the name `{0}`: give each another")]
+    SameName(String),
     /// A graph has more nodes than a plan can have.
     #[error("the model is made of {nodes} nodes, and no more than {most} can be planned: leave some layers out")]
     TooManyNodes {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::Function;
+use super::{Function, ScalarId};
 
 /// How a bound tensor is indexed by the element `(row, col)` of an `(M, N)` space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,13 +64,21 @@ pub enum Value {
     },
     /// A constant, as the bits of an f32.
     Constant(u32),
-    /// The step's KL weight divided by a number of rows.
-    BetaOver(u32),
-    /// What the step holds the KL at.
-    Capacity,
+    /// A scalar of the step, divided by a number.
+    Step {
+        /// Which one.
+        scalar: ScalarId,
+        /// What it is divided by.
+        over: u32,
+    },
 }
 
 impl Value {
+    /// Whether it is one number for the whole step.
+    pub fn is_scalar(self) -> bool {
+        matches!(self, Value::Constant(_) | Value::Step { .. })
+    }
+
     /// A constant.
     pub fn constant(value: f32) -> Self {
         Value::Constant(value.to_bits())
@@ -171,8 +179,7 @@ impl fmt::Display for Value {
             Value::Result { call, index: 0 } => write!(f, "r{call}"),
             Value::Result { call, index } => write!(f, "r{call}.{index}"),
             Value::Constant(bits) => write!(f, "{}", f32::from_bits(*bits)),
-            Value::BetaOver(rows) => write!(f, "beta/{rows}"),
-            Value::Capacity => write!(f, "capacity"),
+            Value::Step { scalar, over } => write!(f, "s{}/{over}", scalar.0),
         }
     }
 }

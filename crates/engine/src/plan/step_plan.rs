@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{BufferId, Op, ParamTable, TensorId, TensorTable};
+use super::{Arenas, BufferId, Group, Metrics, Op, ParamTable, ScalarTable, StepScalars, TensorTable};
 
 /// A list of ops, run from first to last.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +92,22 @@ impl StepPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlanId(pub usize);
 
+impl PlanId {
+    /// Steps of this plan.
+    pub fn steps(self, scalars: impl IntoIterator<Item = StepScalars>) -> Vec<Step> {
+        scalars.into_iter().map(|scalars| Step { plan: self, scalars }).collect()
+    }
+}
+
+/// A step: a plan, and the scalars that it runs with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// The plan.
+    pub plan: PlanId,
+    /// Its scalars.
+    pub scalars: StepScalars,
+}
+
 /// The input of an executor: tensors, and the plans that run on them.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
@@ -101,14 +117,20 @@ pub struct Program {
     pub params: ParamTable,
     /// The plans.
     pub plans: Vec<StepPlan>,
-    /// The metrics ring, to which the plans write their losses.
-    pub metrics: Option<TensorId>,
+    /// The scalars that steps set.
+    pub scalars: ScalarTable,
+    /// The metrics that plans report.
+    pub metrics: Option<Metrics>,
+    /// Where its parameters lie; none if it has no parameters.
+    pub arenas: Option<Arenas>,
+    /// What its optimisers update.
+    pub groups: Vec<Group>,
 }
 
 impl Program {
     /// One of its plans.
-    pub fn at(&self, plan: impl Into<PlanId>) -> &StepPlan {
-        &self.plans[plan.into().0]
+    pub fn at(&self, plan: PlanId) -> &StepPlan {
+        &self.plans[plan.0]
     }
 
     /// The plan of this name.

@@ -150,6 +150,10 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
             let rows = template::render("reduce_rows.wgsl", minijinja::context! { count });
             [TREE, &rows].join("\n")
         }
+        Kernel::Reduce(Reduce::Report(count)) => {
+            let report = template::render("reduce_report.wgsl", minijinja::context! { count });
+            [STEP, TREE, &report].join("\n")
+        }
         Kernel::Reduce(_) => [STEP, TREE, include_str!("../../../../shaders/reduce.wgsl")].join("\n"),
         Kernel::RandomBits => RNG.to_string(),
         Kernel::Roof(_) => include_str!("../../../../shaders/roof.wgsl").to_string(),
@@ -172,7 +176,7 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Grid::Elements(count) => on.fold((count as u64).div_ceil(elements.into())),
     };
     let count = match op.kernel {
-        Kernel::Reduce(Reduce::Rows(count)) => count.to_string(),
+        Kernel::Reduce(Reduce::Rows(count) | Reduce::Report(count)) => count.to_string(),
         _ => String::new(),
     };
     let named: Vec<String> = constants.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -1,6 +1,6 @@
 //! The WGSL of pointwise programs.
 
-use crate::plan::{Family, Function, Index, Pointwise, Value};
+use crate::plan::{Family, Function, Index, Pointwise, ScalarId, Value};
 
 /// How the WGSL of a program is written.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +97,7 @@ impl Writer<'_> {
         match value {
             Value::Product(_) => false,
             Value::Input(i) => matches!(self.program.inputs[i].index, Index::PerRow | Index::Once),
-            Value::Constant(_) | Value::BetaOver(_) | Value::Capacity => true,
+            Value::Constant(_) | Value::Step { .. } => true,
             Value::Result { call, .. } => {
                 let call = &self.program.calls[call];
                 !matches!(call.function, Function::Normal(_)) && call.arguments.iter().all(|a| self.is_scalar(*a))
@@ -113,8 +113,8 @@ impl Writer<'_> {
             Value::Result { call, index: 0 } => format!("r{call}"),
             Value::Result { call, index } => format!("r{call}_{index}"),
             Value::Constant(bits) => format!("{:?}f", f32::from_bits(bits)),
-            Value::BetaOver(rows) => format!("(step.beta / {rows}.0)"),
-            Value::Capacity => "step.capacity".into(),
+            Value::Step { scalar, over: 1 } => step_value(scalar),
+            Value::Step { scalar, over } => format!("({} / {over}.0)", step_value(scalar)),
         }
     }
 
@@ -279,11 +279,16 @@ const ACTIVATION: &str = include_str!("../../../../shaders/activation.wgsl");
 const LATENT: &str = include_str!("../../../../shaders/latent.wgsl");
 const LIKELIHOOD: &str = include_str!("../../../../shaders/likelihood.wgsl");
 
+/// A scalar of the step.
+fn step_value(ScalarId(place): ScalarId) -> String {
+    format!("step.values[{}].{}", place / 4, ["x", "y", "z", "w"][place as usize % 4])
+}
+
 /// The shader files with what a program calls, in the order they are joined.
 pub(super) fn libraries(program: &Pointwise, levels: bool) -> Vec<&'static str> {
     let uses = |family| program.calls.iter().any(|call| call.function.signature().family == family);
     let mut files = Vec::new();
-    let steps = program.used().any(|value| matches!(value, Value::BetaOver(_) | Value::Capacity));
+    let steps = program.used().any(|value| matches!(value, Value::Step { .. }));
     if steps || uses(Family::Rng) {
         files.push(super::STEP);
         files.push(super::STEP_BINDING);

@@ -4,8 +4,8 @@ use crate::conformance::case::{Case, Fill, Tolerance};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::{Activation, Body, gemm};
 use crate::plan::{
-    Call, Dtype, Function, Index, Input, Loss, Op, Orientation, PlanError, Pointwise, StepScalars, Store, TensorId,
-    TensorTable, Value,
+    Call, Dtype, Function, Index, Input, Loss, Op, Orientation, PlanError, Pointwise, ScalarId, StepScalars, Store,
+    TensorId, TensorTable, Value,
 };
 
 /// The family's cases.
@@ -321,7 +321,7 @@ fn latent_case(batch: usize, inputs: usize, latent: usize, noise: Noise) -> Case
 /// The gradient of `mu | logvar` from that of z, which is a product.
 fn latent_backward_case(batch: usize, outputs: usize, latent: usize) -> Case {
     let name = format!("gemm/latent backward {batch}x{outputs}x{latent}");
-    let mut case = Case::new(name, StepScalars { beta: 0.7, ..StepScalars::default() });
+    let mut case = Case::new(name, StepScalars::default().with(ScalarId(5), 0.7));
     let d_y = case.input("d_y", &[batch, outputs], Dtype::F32, Fill::Spread(1.0));
     let weight = case.input("weight", &[outputs, latent], Dtype::F32, Fill::Spread(1.0));
     let codes = case.input("codes", &[batch, 2 * latent], Dtype::F32, Fill::Heavy { common: 2.0, rare: 40.0 });
@@ -332,7 +332,7 @@ fn latent_backward_case(batch: usize, outputs: usize, latent: usize) -> Case {
     let mut epilogue = Epilogue::default();
     let [mu, logvar] = [half(0), half(latent)].map(|index| epilogue.input(codes, index));
     let noise = epilogue.input(noise, Index::Whole);
-    let (d, weight_of_kl) = (Value::Product(0), Value::BetaOver(batch as u32));
+    let (d, weight_of_kl) = (Value::Product(0), Value::Step { scalar: ScalarId(5), over: batch as u32 });
     let kl = epilogue.call(Function::Multiply, &[weight_of_kl, mu]);
     let d_mu = epilogue.call(Function::Add, &[d, kl]);
     let from_z = epilogue.call(Function::ReparameteriseLogvar, &[d, logvar, noise]);

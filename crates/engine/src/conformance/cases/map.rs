@@ -4,8 +4,8 @@ use crate::conformance::case::{Case, Fill, Tolerance};
 use crate::kernels::Body;
 use crate::kernels::map::{call, map};
 use crate::plan::{
-    Activation, Call, ColumnKind, Dtype, Function, Index, Input, Loss, MISSING, Pointwise, StepScalars, Store,
-    TensorId, Value,
+    Activation, Call, ColumnKind, Dtype, Function, Index, Input, Loss, MISSING, Pointwise, ScalarId, StepScalars,
+    Store, TensorId, Value,
 };
 
 /// The cases of every function and of programs.
@@ -159,7 +159,7 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
 
 /// Slices of columns, a sum that is added to, and partial sums.
 fn program_case([rows, cols]: [usize; 2]) -> Case {
-    let mut case = Case::new(format!("map/program {rows}x{cols}"), StepScalars { beta: 0.7, ..StepScalars::default() });
+    let mut case = Case::new(format!("map/program {rows}x{cols}"), StepScalars::default().with(ScalarId(5), 0.7));
     let tight = Tolerance::Relative(2e-6);
     let spread = Fill::Spread(1.0);
     let both = case.input("both", &[rows, 2 * cols], Dtype::F32, spread);
@@ -179,7 +179,7 @@ fn program_case([rows, cols]: [usize; 2]) -> Case {
             Input { binding: 1, index: Index::Levels },
         ],
         calls: vec![
-            multiply(Value::Input(0), Value::BetaOver(3)),
+            multiply(Value::Input(0), Value::Step { scalar: ScalarId(5), over: 3 }),
             add(result_of(0), Value::Input(1)),
             multiply(Value::Input(2), Value::constant(0.3)),
         ],

@@ -1,8 +1,9 @@
 //! Cases of `optimizer`.
 
 use crate::conformance::case::{Case, Fill, Tolerance};
-use crate::kernels::optimizer::{Arenas, MULTIPLIER_RANGE, Rule, multiplier, update};
-use crate::plan::{Dtype, METRICS_PER_STEP, StepScalars};
+use crate::kernels::optimizer::{Arenas, MULTIPLIER_RANGE, Rule, Settings, multiplier, update};
+use crate::kernels::reduce::MetricColumn;
+use crate::plan::{Dtype, ScalarId, StepScalars};
 
 /// The family's cases.
 pub(super) fn cases() -> Vec<Case> {
@@ -14,12 +15,11 @@ pub(super) fn cases() -> Vec<Case> {
         decoupled,
     };
     let sgd = |momentum, nesterov| Rule::Sgd { momentum, nesterov };
-    let step = StepScalars {
-        lr: 0.01,
-        correction1: 1.0 / (1.0 - 0.9_f32.powi(3)),
-        correction2: 1.0 / (1.0 - 0.999_f32.powi(3)).sqrt(),
-        ..StepScalars::default()
-    };
+    // The last of four scalars, and the first two of four others.
+    let scalar = ScalarId(3);
+    let corrections = [1.0 / (1.0 - 0.9_f32.powi(3)), 1.0 / (1.0 - 0.999_f32.powi(3)).sqrt()];
+    let step =
+        StepScalars::default().with(scalar, 0.01).with(ScalarId(4), corrections[0]).with(ScalarId(5), corrections[1]);
     let mut all = Vec::new();
     for len in [64, 192, 4096, 4160, 652_032] {
         for (name, rule, decay) in [
@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
                 },
                 clip: case.input("clip", &[1], Dtype::F32, Fill::Levels),
             };
-            case.op(|t| update(t, arenas, rule, decay, len));
+            case.op(|t| update(t, arenas, Settings { rule, decay, scalar }, len));
             all.push(case.timed(len == 652_032));
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
             second: if name == "adam" { case.updated("second", &[64], spent, tight) } else { unused },
             clip: case.input("clip", &[1], Dtype::F32, Fill::Levels),
         };
-        case.op(|t| update(t, arenas, rule, 0.0, 64));
+        case.op(|t| update(t, arenas, Settings { rule, decay: 0.0, scalar }, 64));
         all.push(case);
     }
     // The optimiser leaves the end of the arena alone.
@@ -69,7 +69,7 @@ pub(super) fn cases() -> Vec<Case> {
         let [weights, gradients, first, second] = ["weights", "gradients", "first", "second"].map(&mut arena);
         let clip = case.input("clip", &[1], Dtype::F32, Fill::Levels);
         let arenas = Arenas { weights, gradients, first, second, clip };
-        case.op(|t| update(t, arenas, rule, 0.02, 128));
+        case.op(|t| update(t, arenas, Settings { rule, decay: 0.02, scalar }, 128));
         all.push(case);
     }
     // Means of the KL, the third number of the second slot: above the limit, far above it, below it, at 0, below 0, as a draw's may be,
@@ -85,12 +85,12 @@ pub(super) fn cases() -> Vec<Case> {
         ("at its most", most, &[9.0, 9.0, 9.0, 9.0, 8.0, 2.5, 7.0, 0.5]),
     ];
     for (name, value, means) in cases {
-        let step = StepScalars { slot: 1, lr: 0.5, ..step };
+        let step = StepScalars { slot: 1, ..step };
         let mut case = Case::new(format!("optimizer/multiplier {name}"), step);
         let tight = Tolerance::Relative(1e-6);
         let weight = case.updated("multiplier", &[1], Fill::Each(value), tight);
-        let metrics = case.updated("metrics", &[3, METRICS_PER_STEP], Fill::Exactly(means), tight);
-        case.op(|t| multiplier(t, weight, metrics, 4.0));
+        let metrics = case.updated("metrics", &[3, 4], Fill::Exactly(means), tight);
+        case.op(|t| multiplier(t, weight, MetricColumn { ring: metrics, column: 2 }, 4.0));
         all.push(case);
     }
     all

@@ -1,30 +1,26 @@
 //! Cases of `reduce`.
 
 use crate::conformance::case::{Case, Fill, Tolerance};
-use crate::kernels::reduce::{MATRIX, STRIPES, TOTAL, clip, columns, report, report_loss, rows, squares, sum};
+use crate::kernels::reduce::{
+    MATRIX, MetricColumn, REPORTED, STRIPES, TOTAL, clip, columns, report, rows, squares, sum,
+};
 use crate::plan::{Dtype, StepScalars};
 
 /// The family's cases.
 pub(super) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     let tight = Tolerance::Relative(1e-5);
-    for (batch, rows) in [(1, 1), (7, 7), (64, 63), (65, 65), (128, 128), (300, 129)] {
-        // The KL is held at more than it is.
-        let capacity = if rows == 63 { 2.5 } else { 0.0 };
-        let step = StepScalars { rows, slot: 1, beta: 0.4, capacity, ..StepScalars::default() };
-        let mut case = Case::new(format!("reduce/report {rows} of {batch}"), step);
-        let recon = case.input("recon_rows", &[batch], Dtype::F32, Fill::Levels);
-        let kl = case.input("kl_rows", &[batch], Dtype::F32, Fill::Levels);
-        let metrics = case.ring("metrics", 3, tight);
-        case.op(|t| report(t, recon, kl, metrics));
-        all.push(case);
-
-        let mut case = Case::new(format!("reduce/report_loss {rows} of {batch}"), step);
-        let [recon, kl, loss] =
-            ["recon_rows", "kl_rows", "values"].map(|name| case.input(name, &[batch], Dtype::F32, Fill::Levels));
-        let metrics = case.ring("metrics", 3, tight);
-        case.op(|t| report_loss(t, [recon, kl, loss], metrics));
-        all.push(case);
+    // How many means, of how many metrics, from which column on.
+    for (count, metrics, column) in [(2, 4, 0), (1, 1, 0), (3, 4, 1), (6, 7, 0)] {
+        for (batch, rows) in [(1, 1), (7, 7), (64, 63), (65, 65), (128, 128), (300, 129)] {
+            let step = StepScalars { rows, slot: 1, ..StepScalars::default() };
+            let mut case = Case::new(format!("reduce/report {count} of {rows} of {batch}"), step);
+            let input = |name: &&str| case.input(name, &[batch], Dtype::F32, Fill::Levels);
+            let values: Vec<_> = REPORTED.iter().take(count).map(input).collect();
+            let ring = case.ring("metrics", [3, metrics], tight);
+            case.op(|t| report(t, &values, MetricColumn { ring, column }));
+            all.push(case);
+        }
     }
     for n in [1, 7, 63, 64, 65, 1031] {
         let mut case = Case::new(format!("reduce/sum {n}"), StepScalars::default());
@@ -38,8 +34,8 @@ pub(super) fn cases() -> Vec<Case> {
             let mut case = Case::new(format!("reduce/clip {n} to {max_norm}"), step);
             let partials = case.input("values", &[n], Dtype::F32, Fill::Levels);
             let scale = case.output("total", &[1], tight);
-            let metrics = case.ring("metrics", 3, tight);
-            case.op(|t| clip(t, partials, scale, metrics, max_norm));
+            let ring = case.ring("metrics", [3, 4], tight);
+            case.op(|t| clip(t, partials, scale, MetricColumn { ring, column: 3 }, max_norm));
             all.push(case);
         }
     }
@@ -47,8 +43,8 @@ pub(super) fn cases() -> Vec<Case> {
     let mut case = Case::new("reduce/clip of a tiny norm", StepScalars { slot: 1, ..StepScalars::default() });
     let partials = case.input("values", &[9], Dtype::F32, Fill::Among(&[1e-14, 3e-14]));
     let scale = case.output("total", &[1], tight);
-    let metrics = case.ring("metrics", 3, tight);
-    case.op(|t| clip(t, partials, scale, metrics, 1e-7));
+    let ring = case.ring("metrics", [3, 1], tight);
+    case.op(|t| clip(t, partials, scale, MetricColumn { ring, column: 0 }, 1e-7));
     all.push(case);
     for (count, batch, widths) in [
         (1, 1, [1, 0, 0]),

@@ -10,9 +10,7 @@ use super::job::{At, Job, Scratch};
 use super::memory::Memory;
 use super::threads;
 use crate::exec::timing::best_of;
-use crate::plan::{
-    BufferId, METRICS_PER_STEP, Op, PlanId, Program, STEPS_PER_SUBMIT, StepMetrics, StepPlan, StepScalars, TensorTable,
-};
+use crate::plan::{BufferId, MetricRows, Op, PlanId, Program, Step, StepPlan, StepScalars, TensorTable};
 
 /// Tasks of several jobs that run side by side.
 struct Group {
@@ -38,7 +36,7 @@ pub struct Cpu {
     memory: Memory,
     plans: Vec<Ready>,
     scratch: Vec<Scratch>,
-    finished: VecDeque<Vec<StepMetrics>>,
+    finished: VecDeque<MetricRows>,
 }
 
 /// Ops that run side by side: of consecutive ones, those that do not use what another writes.
@@ -135,6 +133,7 @@ impl Cpu {
         self.run(plan, std::slice::from_ref(step));
     }
 
+    /// Runs steps of one plan.
     fn run(&mut self, plan: PlanId, steps: &[StepScalars]) {
         let ready = &self.plans[plan.0];
         let groups: Vec<usize> = ready.groups.iter().map(|group| group.tasks).collect();
@@ -167,25 +166,34 @@ impl Cpu {
     }
 
     /// Runs steps and keeps their metrics for [`Cpu::collect`].
-    pub fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) {
-        let steps: Vec<StepScalars> = steps
-            .iter()
-            .take(STEPS_PER_SUBMIT)
-            .enumerate()
-            .map(|(slot, step)| StepScalars { slot: slot as u32, ..*step })
-            .collect();
-        self.run(plan, &steps);
-        let metrics = self.program.metrics.map(|ring| self.memory.tensor(&self.program.tensors, ring));
-        let report = |slot: usize| {
-            let slot = slot * METRICS_PER_STEP;
-            StepMetrics::from_slot(std::array::from_fn(|i| metrics.map_or(0.0, |all| all[slot + i].into())))
-        };
-        let reports = (0..steps.len()).map(report).collect();
-        self.finished.push_back(reports);
+    pub(in crate::exec) fn submit(&mut self, steps: &[Step]) {
+        let mut slot = 0;
+        for of_plan in steps.chunk_by(|a, b| a.plan == b.plan) {
+            let numbered = |step: &Step| {
+                slot += 1;
+                StepScalars { slot: slot - 1, ..step.scalars }
+            };
+            let scalars: Vec<StepScalars> = of_plan.iter().map(numbered).collect();
+            self.run(of_plan[0].plan, &scalars);
+        }
+        let rows = self.program.metrics.as_ref().map_or_else(
+            || MetricRows::new(steps.len(), 0, Vec::new()),
+            |metrics| {
+                let (ring, width) = (self.memory.tensor(&self.program.tensors, metrics.ring), metrics.names.len());
+                let values = ring[..steps.len() * width].iter().map(|value| f64::from(*value)).collect();
+                MetricRows::new(steps.len(), width, values)
+            },
+        );
+        self.finished.push_back(rows);
+    }
+
+    /// How many submits are not collected.
+    pub fn uncollected(&self) -> usize {
+        self.finished.len()
     }
 
     /// The metrics of the oldest submit not yet collected.
-    pub fn collect(&mut self) -> Option<Vec<StepMetrics>> {
+    pub fn collect(&mut self) -> Option<MetricRows> {
         self.finished.pop_front()
     }
 }

@@ -4,7 +4,7 @@ use super::job::{At, Job, Scratch};
 use super::memory::Region;
 use super::vector::vectorised;
 use crate::kernels::optimizer::{MULTIPLIER_RANGE, MULTIPLIER_RATE, OptimizerParams, SMALLEST_MOMENT};
-use crate::plan::{METRICS_PER_STEP, Op, StepScalars, TensorTable, Update};
+use crate::plan::{Op, ScalarId, TensorTable, Update};
 
 /// Parameters of a task.
 const TASK: usize = 1 << 14;
@@ -53,7 +53,7 @@ impl Job for Arena {
     fn run(&self, at: At<'_>, _: usize, task: usize, _: &mut Scratch) {
         let some = task * TASK..((task + 1) * TASK).min(self.optimised());
         let p = self.params;
-        let step = *at.step;
+        let scalars = [0, 1, 2].map(|i| at.step.value(ScalarId(p.scalar + i)));
         let clip = at.memory.floats(self.clip)[0];
         let weights = at.memory.floats_mut(self.weights.part(some.clone()));
         let first = at.memory.floats_mut(self.first.part(some.clone()));
@@ -61,11 +61,11 @@ impl Job for Arena {
         match (self.update, self.second) {
             (Update::Adam { decoupled }, Some(second)) => {
                 let second = at.memory.floats_mut(second.part(some));
-                adam(p, step, decoupled, clip, weights, gradients, first, second);
+                adam(p, scalars, decoupled, clip, weights, gradients, first, second);
             }
             (update, _) => {
                 let nesterov = update == Update::Sgd { nesterov: true };
-                sgd(p, step.lr, nesterov, clip, weights, gradients, first);
+                sgd(p, scalars[0], nesterov, clip, weights, gradients, first);
             }
         }
     }
@@ -75,7 +75,7 @@ vectorised! {
     /// Adam.
     fn adam<'a>(
         p: OptimizerParams,
-        step: StepScalars,
+        scalars: [f32; 3],
         decoupled: bool,
         clip: f32,
         weights: &'a mut [f32],
@@ -83,14 +83,15 @@ vectorised! {
         first: &'a mut [f32],
         second: &'a mut [f32],
     ) {
-        let rate = step.lr * step.correction1;
+        let [lr, correction1, correction2] = scalars;
+        let rate = lr * correction1;
         // One of these two changes nothing.
-        let (kept, decay) = if decoupled { (1.0 - step.lr * p.decay, 0.0) } else { (1.0, p.decay) };
+        let (kept, decay) = if decoupled { (1.0 - lr * p.decay, 0.0) } else { (1.0, p.decay) };
         for ((w, g), (m, v)) in weights.iter_mut().zip(gradients).zip(first.iter_mut().zip(second)) {
             let g = *g * clip + decay * *w;
             *m = flushed(p.beta1 * *m + (1.0 - p.beta1) * g);
             *v = flushed(p.beta2 * *v + (1.0 - p.beta2) * (g * g));
-            *w = *w * kept - rate * *m / (v.sqrt() * step.correction2 + p.epsilon);
+            *w = *w * kept - rate * *m / (v.sqrt() * correction2 + p.epsilon);
         }
     }
 }
@@ -118,20 +119,21 @@ vectorised! {
 pub(super) struct Multiplier {
     value: Region,
     metrics: Region,
-    limit: f32,
+    params: OptimizerParams,
 }
 
 impl Multiplier {
     pub fn new(op: &Op, tensors: &TensorTable) -> Self {
         let bound = |name| Region::bound(tensors, op, name);
-        Self { value: bound("multiplier_value"), metrics: bound("metrics"), limit: OptimizerParams::of(op).limit }
+        Self { value: bound("multiplier_value"), metrics: bound("metrics"), params: OptimizerParams::of(op) }
     }
 }
 
 impl Job for Multiplier {
     fn run(&self, at: At<'_>, _: usize, _: usize, _: &mut Scratch) {
-        let kl = at.memory.floats(self.metrics)[at.step.slot as usize * METRICS_PER_STEP + 2];
-        let excess = (kl / self.limit - 1.0).clamp(-1.0, 1.0);
+        let p = self.params;
+        let kl = at.memory.floats(self.metrics)[(at.step.slot * p.width + p.column) as usize];
+        let excess = (kl / p.limit - 1.0).clamp(-1.0, 1.0);
         let value = &mut at.memory.floats_mut(self.value)[0];
         let grown = *value * (MULTIPLIER_RATE * excess).exp();
         *value = grown.clamp(MULTIPLIER_RANGE.0, MULTIPLIER_RANGE.1);

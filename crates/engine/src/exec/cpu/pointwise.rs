@@ -79,8 +79,7 @@ impl Body {
             group: if pairs { 2 } else { 4 },
         };
         for value in program.used() {
-            let same = matches!(value, Value::Constant(_) | Value::BetaOver(_) | Value::Capacity);
-            if same && !body.scalars.contains(&value) {
+            if value.is_scalar() && !body.scalars.contains(&value) {
                 body.scalars.push(value);
             }
         }
@@ -107,7 +106,7 @@ impl Body {
             Value::Product(which) => which,
             Value::Input(i) => PRODUCTS + i,
             Value::Result { call, index } => results + RESULTS * call + index,
-            Value::Constant(_) | Value::BetaOver(_) | Value::Capacity => {
+            Value::Constant(_) | Value::Step { .. } => {
                 let place = self.scalars.iter().position(|scalar| *scalar == value);
                 PRODUCTS + self.inputs.len() + place.unwrap_or(0)
             }
@@ -121,8 +120,7 @@ impl Body {
         for scalar in &self.scalars {
             let value = match *scalar {
                 Value::Constant(bits) => f32::from_bits(bits),
-                Value::BetaOver(rows) => at.step.beta / rows as f32,
-                Value::Capacity => at.step.capacity,
+                Value::Step { scalar, over } => at.step.value(scalar) / over as f32,
                 _ => 0.0,
             };
             registers.values.all_mut()[self.register(*scalar) * CHUNK..][..CHUNK].fill(value);

@@ -4,8 +4,8 @@ use super::Builder;
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
 use super::vector::{sum, sum_of_squares, sums_of_columns};
-use crate::kernels::reduce::{MATRIX, ReduceParams, TOTAL};
-use crate::plan::{METRICS_PER_STEP, Op, Reduce};
+use crate::kernels::reduce::{MATRIX, REPORTED, ReduceParams, TOTAL};
+use crate::plan::{Op, Reduce};
 
 /// Numbers of a task.
 const TASK: usize = 1 << 15;
@@ -15,12 +15,11 @@ pub(super) fn job(builder: &mut Builder<'_>, op: &Op, kind: Reduce) -> Box<dyn J
     let tensors = builder.tensors;
     let bound = |name| Region::bound(tensors, op, name);
     match kind {
-        Reduce::Report | Reduce::ReportLoss => Box::new(Report {
-            recon: bound("recon_rows"),
-            kl: bound("kl_rows"),
-            loss: (kind == Reduce::ReportLoss).then(|| bound("values")),
-            metrics: bound("metrics"),
-        }),
+        Reduce::Report(count) => {
+            let params = ReduceParams::of(op);
+            let values = REPORTED.iter().take(count).map(|name| bound(name)).collect();
+            Box::new(Report { values, metrics: bound("metrics"), params })
+        }
         Reduce::Sum => Box::new(Sum { values: bound("values"), total: bound("total") }),
         Reduce::Columns => {
             let values = bound("values");
@@ -39,30 +38,26 @@ pub(super) fn job(builder: &mut Builder<'_>, op: &Op, kind: Reduce) -> Box<dyn J
             values: bound("values"),
             total: bound("total"),
             metrics: bound("metrics"),
-            max_norm: ReduceParams::of(op).max_norm,
+            params: ReduceParams::of(op),
         }),
     }
 }
 
 /// The step's means into its slot of the metrics ring.
 struct Report {
-    recon: Region,
-    kl: Region,
-    loss: Option<Region>,
+    values: Vec<Region>,
     metrics: Region,
+    params: ReduceParams,
 }
 
 impl Job for Report {
     fn run(&self, at: At<'_>, _: usize, _: usize, _: &mut Scratch) {
         let rows = at.step.rows as usize;
-        let mean = |of: Region| sum(&at.memory.floats(of)[..rows]) / rows as f32;
-        let (recon, kl) = (mean(self.recon), mean(self.kl));
-        let slot = at.step.slot as usize * METRICS_PER_STEP;
-        let metrics = at.memory.floats_mut(self.metrics.part(slot..slot + 3));
-        let capacity = at.step.capacity;
-        let penalty = if capacity > 0.0 { (kl - capacity).abs() } else { kl };
-        let loss = self.loss.map_or(recon + at.step.beta * penalty, mean);
-        metrics.copy_from_slice(&[loss, recon, kl]);
+        let slot = (at.step.slot * self.params.width + self.params.column) as usize;
+        let metrics = at.memory.floats_mut(self.metrics.part(slot..slot + self.values.len()));
+        for (mean, values) in metrics.iter_mut().zip(&self.values) {
+            *mean = sum(&at.memory.floats(*values)[..rows]) / rows as f32;
+        }
     }
 }
 
@@ -149,16 +144,16 @@ struct Clip {
     values: Region,
     total: Region,
     metrics: Region,
-    max_norm: f32,
+    params: ReduceParams,
 }
 
 impl Job for Clip {
     fn run(&self, at: At<'_>, _: usize, _: usize, _: &mut Scratch) {
         let norm = sum(at.memory.floats(self.values)).sqrt();
-        let scale = self.max_norm / (norm + 1e-6);
+        let scale = self.params.max_norm / (norm + 1e-6);
         // What is not finite stays so.
         at.memory.floats_mut(self.total)[0] = if scale > 1.0 { 1.0 } else { scale };
-        let slot = at.step.slot as usize * METRICS_PER_STEP + 3;
+        let slot = (at.step.slot * self.params.width + self.params.column) as usize;
         at.memory.floats_mut(self.metrics.part(slot..slot + 1))[0] = norm;
     }
 }

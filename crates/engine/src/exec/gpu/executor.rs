@@ -10,8 +10,7 @@ use super::kernel::{self, Compiled};
 use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError, Needs};
 use crate::plan::{
-    BufferId, Family, METRICS_PER_STEP, Op, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepMetrics,
-    StepScalars,
+    BufferId, Family, MetricRows, Metrics, Op, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, Step, StepScalars,
 };
 use crate::wgsl::{self, Capabilities, Target, TuningTable};
 
@@ -19,7 +18,6 @@ use crate::wgsl::{self, Capabilities, Target, TuningTable};
 pub(super) const SCALARS_STRIDE: u64 = 256;
 /// Slot of the scalars of a single dispatched step: after both halves of the ring.
 pub(super) const SINGLE_STEP: u64 = SCALARS_STRIDE * (SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT) as u64;
-const METRICS_BYTES: u64 = (METRICS_PER_STEP * 4) as u64;
 
 /// A change to a shader's text, with which the tests plant a fault.
 #[derive(Debug, Clone)]
@@ -92,7 +90,8 @@ pub struct GpuExecutor {
     /// A mapped buffer for each half of the scalars ring, because writing through the queue would allocate one per
     /// submit.
     upload: Vec<wgpu::Buffer>,
-    metrics: Option<wgpu::Buffer>,
+    /// The metrics ring, and the metrics of a step.
+    metrics: Option<(wgpu::Buffer, usize)>,
     readback: Vec<wgpu::Buffer>,
     host: HostTime,
     in_flight: VecDeque<Submitted>,
@@ -148,11 +147,12 @@ impl GpuExecutor {
                 })
             })
             .collect();
+        let width = program.metrics.as_ref().map_or(0, |metrics| metrics.names.len());
         let readback = (0..SUBMITS_IN_FLIGHT)
             .map(|_| {
                 buffer(
                     "metrics readback",
-                    METRICS_BYTES * STEPS_PER_SUBMIT as u64,
+                    (width * 4 * STEPS_PER_SUBMIT) as u64,
                     wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 )
             })
@@ -161,7 +161,8 @@ impl GpuExecutor {
             return Err(GpuError::OutOfMemory(error.to_string()));
         }
         gpu.check()?;
-        let metrics = program.metrics.map(|ring| buffers[program.tensors.get(ring).buffer.0].clone());
+        let of_metrics = |metrics: &Metrics| buffers[program.tensors.get(metrics.ring).buffer.0].clone();
+        let metrics = program.metrics.as_ref().map(|metrics| (of_metrics(metrics), metrics.names.len()));
         let mut executor = Self {
             gpu,
             program,
@@ -389,9 +390,9 @@ impl GpuExecutor {
         Ok(bytes)
     }
 
-    fn encode(&self, encoder: &mut wgpu::CommandEncoder, plan: PlanId, offsets: impl Iterator<Item = u64>) {
+    fn encode(&self, encoder: &mut wgpu::CommandEncoder, steps: impl Iterator<Item = (PlanId, u64)>) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        for offset in offsets {
+        for (plan, offset) in steps {
             for dispatch in &self.plans[plan.0] {
                 self.encode_one(&mut pass, dispatch, offset as u32);
             }
@@ -410,28 +411,22 @@ impl GpuExecutor {
     pub fn dispatch(&mut self, plan: PlanId, step: &StepScalars) -> Result<(), GpuError> {
         self.gpu.queue.write_buffer(&self.scalars, SINGLE_STEP, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        self.encode(&mut encoder, plan, std::iter::once(SINGLE_STEP));
+        self.encode(&mut encoder, std::iter::once((plan, SINGLE_STEP)));
         self.gpu.queue.submit([encoder.finish()]);
         self.gpu.check()
     }
 
-    /// Encodes and submits up to [`STEPS_PER_SUBMIT`] steps; [`GpuExecutor::collect`] returns their metrics. At
-    /// most two submits may be uncollected.
-    pub fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) -> Result<(), GpuError> {
-        assert!(
-            steps.len() <= STEPS_PER_SUBMIT && self.in_flight.len() < SUBMITS_IN_FLIGHT,
-            "{} steps with {} submits uncollected",
-            steps.len(),
-            self.in_flight.len()
-        );
+    /// Encodes and submits up to [`STEPS_PER_SUBMIT`] steps, where no more than one submit is uncollected;
+    /// [`GpuExecutor::collect`] returns their metrics.
+    pub(in crate::exec) fn submit(&mut self, steps: &[Step]) -> Result<(), GpuError> {
         let started = Instant::now();
         let half = self.next_half;
         self.next_half = (half + 1) % SUBMITS_IN_FLIGHT;
         let first = half * STEPS_PER_SUBMIT;
         self.scalars_bytes.clear();
         for (i, step) in steps.iter().enumerate() {
-            let step = StepScalars { slot: (first + i) as u32, ..*step };
-            self.scalars_bytes.extend(bytemuck::bytes_of(&step));
+            let scalars = StepScalars { slot: (first + i) as u32, ..step.scalars };
+            self.scalars_bytes.extend(bytemuck::bytes_of(&scalars));
             self.scalars_bytes.resize((i + 1) * SCALARS_STRIDE as usize, 0);
         }
         let base = first as u64 * SCALARS_STRIDE;
@@ -443,16 +438,12 @@ impl GpuExecutor {
         self.upload[half].unmap();
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&self.upload[half], 0, &self.scalars, base, bytes);
-        let offsets = (0..steps.len() as u64).map(|i| base + i * SCALARS_STRIDE);
-        self.encode(&mut encoder, plan, offsets);
-        if let Some(ring) = &self.metrics {
-            encoder.copy_buffer_to_buffer(
-                ring,
-                first as u64 * METRICS_BYTES,
-                &self.readback[half],
-                0,
-                steps.len() as u64 * METRICS_BYTES,
-            );
+        let placed = steps.iter().zip(0..).map(|(step, i)| (step.plan, base + i * SCALARS_STRIDE));
+        self.encode(&mut encoder, placed);
+        if let Some((ring, width)) = &self.metrics {
+            let row = *width as u64 * 4;
+            let size = steps.len() as u64 * row;
+            encoder.copy_buffer_to_buffer(ring, first as u64 * row, &self.readback[half], 0, size);
         }
         let commands = encoder.finish();
         let recorded = Instant::now();
@@ -465,24 +456,31 @@ impl GpuExecutor {
     }
 
     /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
-    pub fn collect(&mut self) -> Result<Option<Vec<StepMetrics>>, GpuError> {
+    pub fn collect(&mut self) -> Result<Option<MetricRows>, GpuError> {
         let Some(oldest) = self.in_flight.pop_front() else {
             return Ok(None);
         };
         let scalars =
             self.map(&self.upload[oldest.half], wgpu::MapMode::Write, SCALARS_STRIDE * STEPS_PER_SUBMIT as u64);
-        let mut metrics = Vec::new();
-        if self.metrics.is_some() {
-            let size = oldest.steps as u64 * METRICS_BYTES;
-            let bytes = self.mapped(&self.readback[oldest.half], size, &oldest.index)?;
-            let floats: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
-            let slots = floats.chunks_exact(METRICS_PER_STEP);
-            metrics = slots.map(|row| StepMetrics::from_slot(std::array::from_fn(|i| row[i].into()))).collect();
-        } else {
-            self.gpu.wait(oldest.index)?;
-        }
+        let rows = match self.metrics {
+            Some((_, width)) => {
+                let size = (oldest.steps * width * 4) as u64;
+                let bytes = self.mapped(&self.readback[oldest.half], size, &oldest.index)?;
+                let floats: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+                MetricRows::new(oldest.steps, width, floats.into_iter().map(f64::from).collect())
+            }
+            None => {
+                self.gpu.wait(oldest.index)?;
+                MetricRows::new(oldest.steps, 0, Vec::new())
+            }
+        };
         self.answered(scalars)?;
-        Ok(Some(metrics))
+        Ok(Some(rows))
+    }
+
+    /// How many submits are not collected.
+    pub fn uncollected(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// Host time spent on submits.

@@ -11,6 +11,8 @@ pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, adapter_name, instance,
 pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
 
+use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
+
 /// Errors of opening a GPU or running on it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 pub enum GpuError {
@@ -53,6 +55,16 @@ pub enum GpuError {
         kernel: String,
         /// How they differ.
         reason: String,
+    },
+    /// A submit of too many steps, or one while as many as possible are uncollected.
+    #[error(
+        "{steps} steps were submitted with {uncollected} submits uncollected: at most {STEPS_PER_SUBMIT} steps and {SUBMITS_IN_FLIGHT} submits"
+    )]
+    Submit {
+        /// The steps.
+        steps: usize,
+        /// The submits before it that were not collected.
+        uncollected: usize,
     },
     /// wgpu or the driver refused something.
     #[error("the GPU driver refused an operation: {0}")]

@@ -11,7 +11,7 @@ use crate::exec::Execute;
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
 use crate::plan::{
-    Gemm, Index, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable, Windows,
+    Gemm, Index, MAX_SCALARS, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable, Windows,
 };
 use crate::wgsl::{GemmVariant, TuningTable};
 
@@ -149,12 +149,7 @@ impl Bench {
         offset: 0,
         rows: 1,
         slot: 0,
-        beta: 1.0,
-        lr: 0.0,
-        correction1: 1.0,
-        correction2: 1.0,
-        capacity: 0.0,
-        padding: 0,
+        values: [1.0; MAX_SCALARS],
     };
 
     fn new(op: &Op) -> Self {

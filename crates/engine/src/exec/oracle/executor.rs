@@ -6,13 +6,13 @@ use super::{
     Call, Memory, Real, Store, batch, gemm, log_sum_exp, norm, optimizer, pointwise, pool, reduce, rng, roof, softmax,
 };
 use crate::kernels::map::MapParams;
-use crate::plan::{BufferId, Dtype, Kernel, Op, PlanId, Program, StepMetrics, StepScalars, TensorId};
+use crate::plan::{BufferId, Dtype, Kernel, MetricRows, Op, PlanId, Program, Step, StepScalars, TensorId};
 
 /// A program and its memory on the CPU.
 pub struct Oracle<T> {
     program: Program,
     memory: Memory<T>,
-    finished: VecDeque<Vec<StepMetrics>>,
+    finished: VecDeque<MetricRows>,
 }
 
 impl<T: Real> Oracle<T> {
@@ -82,19 +82,24 @@ impl<T: Real> Oracle<T> {
     }
 
     /// Runs steps and keeps their metrics for [`Oracle::collect`].
-    pub fn submit(&mut self, plan: PlanId, steps: &[StepScalars]) {
-        let mut reports = Vec::with_capacity(steps.len());
-        for step in steps {
-            self.dispatch(plan, &StepScalars { slot: 0, ..*step });
-            let row = self.program.metrics.map(|ring| self.values(ring));
-            let slot = std::array::from_fn(|i| row.map_or(0.0, |r| r[i].wide()));
-            reports.push(StepMetrics::from_slot(slot));
+    pub(in crate::exec) fn submit(&mut self, steps: &[Step]) {
+        let mut rows = MetricRows::default();
+        let metrics = self.program.metrics.as_ref().map(|metrics| (metrics.ring, metrics.names.len()));
+        for Step { plan, scalars } in steps {
+            self.dispatch(*plan, &StepScalars { slot: 0, ..*scalars });
+            let row = metrics.map_or(&[][..], |(ring, width)| &self.values(ring)[..width]);
+            rows.push(row.iter().map(|value| value.wide()));
         }
-        self.finished.push_back(reports);
+        self.finished.push_back(rows);
+    }
+
+    /// How many submits are not collected.
+    pub fn uncollected(&self) -> usize {
+        self.finished.len()
     }
 
     /// The metrics of the oldest submit not yet collected.
-    pub fn collect(&mut self) -> Option<Vec<StepMetrics>> {
+    pub fn collect(&mut self) -> Option<MetricRows> {
         self.finished.pop_front()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Call, Real};
 use crate::kernels::optimizer::{MULTIPLIER_RANGE, MULTIPLIER_RATE, OptimizerParams, SMALLEST_MOMENT};
-use crate::plan::{METRICS_PER_STEP, Update};
+use crate::plan::{ScalarId, StepScalars, Update};
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, update: Update) {
     match update {
@@ -16,10 +16,15 @@ fn flushed<T: Real>(moment: T) -> T {
     if moment.abs() < T::of(SMALLEST_MOMENT.into()) { T::zero() } else { moment }
 }
 
+/// The learning rate and Adam's corrections.
+fn scalars<T: Real>(step: &StepScalars, p: OptimizerParams) -> [T; 3] {
+    [0, 1, 2].map(|i| T::of(step.value(ScalarId(p.scalar + i)).into()))
+}
+
 fn sgd<T: Real>(call: &mut Call<'_, T>, nesterov: bool) {
     let p = OptimizerParams::of(call.op);
     let (momentum, decay) = (T::of(p.momentum.into()), T::of(p.decay.into()));
-    let lr = T::of(call.step.lr.into());
+    let [lr, ..] = scalars::<T>(call.step, p);
     let mut weights = call.take("weights");
     let mut first = call.take("first");
     let clip = call.read("clip")[0];
@@ -38,9 +43,7 @@ fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
     let p = OptimizerParams::of(call.op);
     let (b1, b2) = (T::of(p.beta1.into()), T::of(p.beta2.into()));
     let (decay, epsilon) = (T::of(p.decay.into()), T::of(p.epsilon.into()));
-    let lr = T::of(call.step.lr.into());
-    let correction1 = T::of(call.step.correction1.into());
-    let correction2 = T::of(call.step.correction2.into());
+    let [lr, correction1, correction2] = scalars(call.step, p);
     let mut weights = call.take("weights");
     let mut first = call.take("first");
     let mut second = call.take("second");
@@ -64,8 +67,9 @@ fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
 }
 
 fn multiplier<T: Real>(call: &mut Call<'_, T>) {
-    let limit = T::of(OptimizerParams::of(call.op).limit.into());
-    let kl = call.read("metrics")[call.step.slot as usize * METRICS_PER_STEP + 2];
+    let p = OptimizerParams::of(call.op);
+    let limit = T::of(p.limit.into());
+    let kl = call.read("metrics")[(call.step.slot * p.width + p.column) as usize];
     let (least, most) = (T::of(MULTIPLIER_RANGE.0.into()), T::of(MULTIPLIER_RANGE.1.into()));
     let excess = ((kl - limit) / limit).max(-T::one()).min(T::one());
     let value = call.read("multiplier_value")[0] * (T::of(MULTIPLIER_RATE.into()) * excess).exp();

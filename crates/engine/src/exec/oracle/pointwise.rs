@@ -95,7 +95,6 @@ fn elements<T: Real>(
             (input.index, values)
         })
         .collect();
-    let beta = T::of(call.step.beta.into());
     // In a product of pairs, a quad holds two pairs.
     let group = if pairs { 2 } else { 4 };
     let row = |row: usize| -> (Vec<Vec<T>>, Vec<Vec<T>>) {
@@ -122,8 +121,7 @@ fn elements<T: Real>(
                 }
                 Value::Result { call, index } => results[call][index],
                 Value::Constant(bits) => T::of(f32::from_bits(bits).into()),
-                Value::BetaOver(rows) => beta / T::of(rows.into()),
-                Value::Capacity => T::of(call.step.capacity.into()),
+                Value::Step { scalar, over } => T::of(call.step.value(scalar).into()) / T::of(over.into()),
             };
             for pointwise in &program.calls {
                 let result = match pointwise.function {

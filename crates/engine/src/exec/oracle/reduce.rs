@@ -1,12 +1,12 @@
 //! Sums.
 
 use super::{Call, Real};
-use crate::kernels::reduce::{MATRIX, ReduceParams, TOTAL};
-use crate::plan::{METRICS_PER_STEP, Reduce};
+use crate::kernels::reduce::{MATRIX, REPORTED, ReduceParams, TOTAL};
+use crate::plan::Reduce;
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
     match kind {
-        Reduce::Report | Reduce::ReportLoss => report(call, kind == Reduce::ReportLoss),
+        Reduce::Report(count) => report(call, count),
         Reduce::Rows(count) => {
             for (matrix, total) in MATRIX.iter().zip(TOTAL).take(count) {
                 let rows = call.tensors.get(call.id(total)).len();
@@ -46,24 +46,18 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
             let scale = (T::of(p.max_norm.into()) / (norm + T::of(1e-6))).min(T::one());
             call.put("total", vec![scale]);
             let mut metrics = call.take("metrics");
-            metrics[call.step.slot as usize * METRICS_PER_STEP + 3] = norm;
+            metrics[(call.step.slot * p.width + p.column) as usize] = norm;
             call.put("metrics", metrics);
         }
     }
 }
 
-fn report<T: Real>(call: &mut Call<'_, T>, has_loss: bool) {
-    let rows = call.step.rows as usize;
-    let mean = |values: &[T]| values[..rows].iter().copied().sum::<T>() / T::of(rows as f64);
-    let recon = mean(call.read("recon_rows"));
-    let kl = mean(call.read("kl_rows"));
-    let loss = has_loss.then(|| mean(call.read("values")));
+fn report<T: Real>(call: &mut Call<'_, T>, count: usize) {
+    let (rows, p) = (call.step.rows as usize, ReduceParams::of(call.op));
+    let mean = |name: &&str| call.read(name)[..rows].iter().copied().sum::<T>() / T::of(rows as f64);
+    let means: Vec<T> = REPORTED.iter().take(count).map(mean).collect();
     let mut metrics = call.take("metrics");
-    let slot = call.step.slot as usize * METRICS_PER_STEP;
-    let capacity = T::of(call.step.capacity.into());
-    let penalty = if capacity > T::zero() { (kl - capacity).abs() } else { kl };
-    metrics[slot] = loss.unwrap_or(recon + T::of(call.step.beta.into()) * penalty);
-    metrics[slot + 1] = recon;
-    metrics[slot + 2] = kl;
+    let slot = (call.step.slot * p.width + p.column) as usize;
+    metrics[slot..slot + count].copy_from_slice(&means);
     call.put("metrics", metrics);
 }
