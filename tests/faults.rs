@@ -186,7 +186,7 @@ const FAULTS: &[Fault] = &[
     (Family::Optimizer, "optimizer/multiplier", "params.limit - 1.0", "params.limit", BOTH),
     (Family::Optimizer, "optimizer/multiplier far above", "- 1.0, -1.0, 1.0)", "- 1.0, -1.0, 2.0)", BOTH),
     (Family::Optimizer, "optimizer/multiplier of a negative KL", "- 1.0, -1.0, 1.0)", "- 1.0, -9.0, 1.0)", BOTH),
-    (Family::Optimizer, "optimizer/multiplier", "step.slot * 4u + 2u", "step.slot * 4u + 1u", BOTH),
+    (Family::Optimizer, "optimizer/multiplier", "step.slot * params.width + params.column", "step.slot * params.width", BOTH),
     (Family::Optimizer, "optimizer/multiplier at its least", "grown, MIN_MULTIPLIER", "grown, 0.0", BOTH),
     (Family::Optimizer, "optimizer/multiplier at its most", "MIN_MULTIPLIER, MAX_MULTIPLIER", "MIN_MULTIPLIER, 2e6", BOTH),
     // floats in 64-bit words

@@ -2,13 +2,12 @@
 //! the mean weight of K draws is an estimate of it. Its logarithm is a lower bound of `ln p(x)` on average, which rises with K
 //! (Burda et al., 2016). The device draws and weighs, and keeps sums that do not grow with K.
 
-use std::time::Instant;
-
 use serde::Serialize;
 use wgvae_data::Examples;
 use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::StepScalars;
+use wgvae_engine::platform::Instant;
 
 use super::evaluation::{bits_per_dimension, mean};
 use super::{Run, RunError, TrainedModel, draws};

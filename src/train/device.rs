@@ -1,7 +1,7 @@
 //! The device of a run: opened, its kernels chosen, a model compiled for it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use wgvae_data::described;
@@ -9,6 +9,7 @@ use wgvae_engine::exec::gpu::tuner::{self, Tuning};
 use wgvae_engine::exec::gpu::{Gpu, GpuError, GpuOptions, adapter_name};
 use wgvae_engine::exec::{self, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu};
 use wgvae_engine::plan::{Op, Program};
+use wgvae_engine::platform::Instant;
 use wgvae_engine::session::{Session, SessionError, SessionSpec};
 use wgvae_engine::wgsl::TuningTable;
 

@@ -1,10 +1,11 @@
 //! When a run is saved, and what for.
 
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::checkpoint::Origin;
 use super::state::Progress;
+use wgvae_engine::platform::Instant;
 
 /// Seconds between checkpoints, where nothing else is asked for: syncing a small model after each of its short epochs would
 /// take longer than training it.

@@ -172,7 +172,7 @@ pub const FAULTS: &[Fault] = &[
     ("rng.rs", "rng/", "«[i as u32, 0]»", "[i as u32, 1]"),
     // optimiser: the direction, what is flushed, decay of both kinds, momentum, a task's parameters
     ("optimizer.rs", "optimizer/", "«(task + 1) * TASK»", "(task + 1) * TASK - 1"),
-    ("optimizer.rs", "optimizer/adam", "«*w * kept - rate * *m / (v.sqrt() * step.correction2 + p.epsilon)»", "*w * kept - rate * *m / (v.sqrt() * step.correction2)"),
+    ("optimizer.rs", "optimizer/adam", "«*w * kept - rate * *m / (v.sqrt() * correction2 + p.epsilon)»", "*w * kept - rate * *m / (v.sqrt() * correction2)"),
     ("optimizer.rs", "optimizer/adam", "let rate = «lr * correction1»", "lr"),
     ("optimizer.rs", "optimizer/adam", "«(1.0 - p.beta2) * (g * g)»", "(1.0 - p.beta2) * g"),
     ("optimizer.rs", "optimizer/adamw", "(«1.0 - lr * p.decay», 0.0)", "1.0 + lr * p.decay"),

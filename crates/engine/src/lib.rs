@@ -38,5 +38,6 @@ pub mod exec;
 pub mod graph;
 pub mod kernels;
 pub mod plan;
+pub mod platform;
 pub mod session;
 pub mod wgsl;

@@ -350,3 +350,68 @@ fn a_session_can_be_sent_and_starts_from_its_seed() {
     let (weights, params) = here.join().unwrap();
     assert_eq!(weights, initial_weights(&params, 5));
 }
+
+/// What a browser uses: nothing waits, and the result is the same.
+#[test]
+fn futures_give_what_the_blocking_calls_give() {
+    let spec = line(vec![GroupSpec::adam("all")]);
+    for device in devices() {
+        let mut blocking = Session::build(&spec, &device, 0).unwrap();
+        feed(&mut blocking);
+        let train = blocking.plan("train").unwrap();
+        let step = StepScalars::default().with(blocking.rate("all").unwrap(), 0.1);
+        let rows = blocking.run(train, &[step; 5]).unwrap();
+        let sums = blocking.get(blocking.output("sum").unwrap()).unwrap();
+        let (found, in_future) = pollster::block_on(async {
+            let mut session = Session::request(&spec, &device, &GpuOptions::default(), 0).await.unwrap();
+            feed(&mut session);
+            session.start(train, &[step; 5]).unwrap();
+            let rows = session.finished().await.unwrap().unwrap();
+            assert_eq!(session.finished().await.unwrap(), None);
+            let output = session.output("sum").unwrap();
+            (rows, session.fetch(output).await.unwrap())
+        });
+        assert_eq!((found, in_future), (rows, sums));
+    }
+}
+
+/// Sessions on one device share what is compiled, and leave nothing behind.
+#[test]
+fn a_thousand_sessions_come_and_go() {
+    let Some(entry) = gpu::list(&gpu::instance()).into_iter().next() else { return };
+    // A device of its own, as the counters count the objects of all who use one.
+    let gpu = Gpu::open(&entry, Needs::default()).unwrap();
+    let device = OpenDevice::Adapter(gpu.clone());
+    let held = || {
+        gpu.device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+        let hal = gpu.device.get_internal_counters().hal;
+        let all = [&hal.buffers, &hal.buffer_memory, &hal.compute_pipelines, &hal.bind_groups, &hal.shader_modules];
+        all.map(|counter| counter.read())
+    };
+    let spec = line(vec![GroupSpec::adam("all")]);
+    let build = || {
+        let mut session = Session::build(&spec, &device, 0).unwrap();
+        feed(&mut session);
+        let (train, step) = (session.plan("train").unwrap(), StepScalars::default());
+        session.run(train, &[step]).unwrap();
+        session
+    };
+    let nothing = held();
+    let kept = build();
+    let one = held();
+    assert!(one[2] > 2 && one[1] > nothing[1], "the counters count nothing: {one:?}");
+    for number in 0..1000 {
+        let session = build();
+        if number % 100 == 0 {
+            let two = held();
+            assert_eq!(two[2], one[2], "a second session compiles nothing");
+            assert!(two[0] > one[0]);
+        }
+        drop(session);
+    }
+    assert_eq!(held(), one);
+    drop(kept);
+    let left = held();
+    // Bytes and pipelines.
+    assert!(left[1] <= nothing[1] && left[2] <= nothing[2], "{left:?} when all are gone, {nothing:?} before");
+}

@@ -69,7 +69,7 @@ impl File {
         };
         let [model, numbers, checksum, rows] = [number()?, number()?, number()?, number()?];
         let (words, behind) = rest.as_chunks::<4>();
-        let rows = usize::try_from(rows).ok().filter(|rows| *rows <= MAX_ROWS && behind.is_empty()).ok_or(short)?;
+        let rows = usize::try_from(rows).ok().filter(|_| rows <= MAX_ROWS && behind.is_empty()).ok_or(short)?;
         Ok(Self {
             made_with: String::from_utf8_lossy(made_with).into_owned(),
             model,
@@ -102,7 +102,7 @@ impl File {
 }
 
 /// More rows than anybody has.
-const MAX_ROWS: usize = 1 << 40;
+const MAX_ROWS: u64 = 1 << 40;
 
 /// The version and the device.
 fn made_with(model: &TrainedModel) -> String {

@@ -5,12 +5,13 @@ mod recovery;
 mod speed;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wgvae_data::{Columns, Dataset, Examples, Shape};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::kernels::batch::{half_bits, row_of};
 use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepScalars, TensorId};
+use wgvae_engine::platform::Instant;
 use wgvae_engine::session::{Session, initial_weights};
 
 use crate::config::Config;

@@ -7,6 +7,7 @@ pub mod oracle;
 pub mod profile;
 mod timing;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ use oracle::{Oracle, Real};
 
 pub use caught::{catch_panic, panics_are_errors};
 pub use timing::best_of;
+
+/// What comes in the device's own time.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, GpuError>> + 'a>>;
 
 /// Holds a program's tensors and runs its plans.
 pub trait Execute {
@@ -36,6 +40,18 @@ pub trait Execute {
 
     /// Starts up to [`STEPS_PER_SUBMIT`] steps, of one plan or of several; at most [`SUBMITS_IN_FLIGHT`] submits may be uncollected.
     fn submit(&mut self, steps: &[Step]) -> Result<(), GpuError>;
+
+    /// [`Execute::read_at`], for where nobody may wait.
+    fn fetch(&mut self, buffer: BufferId, offset: usize, len: usize) -> Pending<'_, Vec<u32>> {
+        let words = self.read_at(buffer, offset, len);
+        Box::pin(async { words })
+    }
+
+    /// [`Execute::collect`], for where nobody may wait.
+    fn finished(&mut self) -> Pending<'_, Option<MetricRows>> {
+        let rows = self.collect();
+        Box::pin(async { rows })
+    }
 
     /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
     fn collect(&mut self) -> Result<Option<MetricRows>, GpuError>;
@@ -103,6 +119,14 @@ impl Execute for GpuExecutor {
     fn submit(&mut self, steps: &[Step]) -> Result<(), GpuError> {
         may_submit(steps, self.uncollected())?;
         self.submit(steps)
+    }
+
+    fn fetch(&mut self, buffer: BufferId, offset: usize, len: usize) -> Pending<'_, Vec<u32>> {
+        Box::pin(self.fetch(buffer, offset, len))
+    }
+
+    fn finished(&mut self) -> Pending<'_, Option<MetricRows>> {
+        Box::pin(self.finished())
     }
 
     fn collect(&mut self) -> Result<Option<MetricRows>, GpuError> {
@@ -439,10 +463,15 @@ pub enum OpenDevice {
 impl OpenDevice {
     /// Opens what was selected; an adapter with these limits and features.
     pub fn open(selected: &Selected, needs: Needs) -> Result<Self, DeviceError> {
+        pollster::block_on(Self::request(selected, needs))
+    }
+
+    /// [`OpenDevice::open`], for where nobody may wait.
+    pub async fn request(selected: &Selected, needs: Needs) -> Result<Self, DeviceError> {
         Ok(match selected {
             Selected::Cpu(_) => OpenDevice::Cpu,
             Selected::Oracle => OpenDevice::Oracle,
-            Selected::Adapter(entry) => OpenDevice::Adapter(Gpu::open(entry, needs)?),
+            Selected::Adapter(entry) => OpenDevice::Adapter(Gpu::request(entry, needs).await?),
         })
     }
 
@@ -470,8 +499,15 @@ impl OpenDevice {
 
     /// Compiles a program.
     pub fn compile(&self, program: Program, options: &GpuOptions) -> Result<Executor, GpuError> {
+        pollster::block_on(self.prepare(program, options))
+    }
+
+    /// [`OpenDevice::compile`], for where nobody may wait.
+    pub async fn prepare(&self, program: Program, options: &GpuOptions) -> Result<Executor, GpuError> {
         Ok(match self {
-            OpenDevice::Adapter(gpu) => Executor::Gpu(Box::new(GpuExecutor::new(gpu.clone(), program, options)?)),
+            OpenDevice::Adapter(gpu) => {
+                Executor::Gpu(Box::new(GpuExecutor::request(gpu.clone(), program, options).await?))
+            }
             OpenDevice::Cpu => Executor::Cpu(Box::new(Cpu::new(program))),
             OpenDevice::Oracle => Executor::OracleF32(Box::new(Oracle::new(program))),
         })

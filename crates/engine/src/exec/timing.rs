@@ -1,6 +1,8 @@
 //! Times by the host's clock.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::platform::Instant;
 
 /// Seconds of one of what `run(count)` does `count` times, at most so many at once: the best of as many batches as fit into
 /// `patience`, at least one.

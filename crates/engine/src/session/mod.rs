@@ -172,7 +172,30 @@ impl Session {
         options: &GpuOptions,
         seed: u64,
     ) -> Result<Self, SessionError> {
-        let mut session = Self::of_program(planned.program, device, options)?;
+        let executor = device.compile(planned.program.clone(), options)?;
+        Self::assembled(planned, executor, device, options, seed)
+    }
+
+    /// [`Session::build_with`], for where nobody may wait.
+    pub async fn request(
+        spec: &SessionSpec,
+        device: &OpenDevice,
+        options: &GpuOptions,
+        seed: u64,
+    ) -> Result<Self, SessionError> {
+        let planned = spec.plan()?;
+        let executor = device.prepare(planned.program.clone(), options).await?;
+        Self::assembled(planned, executor, device, options, seed)
+    }
+
+    fn assembled(
+        planned: Planned,
+        executor: Executor,
+        device: &OpenDevice,
+        options: &GpuOptions,
+        seed: u64,
+    ) -> Result<Self, SessionError> {
+        let mut session = Self::of_executor(executor, device, options)?;
         session.steps = vec![0; planned.plans.len()];
         (session.plans, session.inputs, session.outputs) = (planned.plans, planned.inputs, planned.outputs);
         session.seed = seed;
@@ -279,6 +302,19 @@ impl Session {
     /// Reads an output, as the step before left it.
     pub fn get(&mut self, output: Output) -> Result<Vec<f32>, SessionError> {
         Ok(self.executor.read(output.0)?)
+    }
+
+    /// [`Session::get`], for where nobody may wait.
+    pub async fn fetch(&mut self, output: Output) -> Result<Vec<f32>, SessionError> {
+        let tensor = self.program().tensors.get(output.0);
+        let (buffer, offset, len) = (tensor.buffer, tensor.offset, tensor.len());
+        Ok(bytemuck::cast_vec(self.executor.fetch(buffer, offset, len).await?))
+    }
+
+    /// The metrics of the oldest steps that were started and not collected, for where nobody may wait; none if there are no such
+    /// steps.
+    pub async fn finished(&mut self) -> Result<Option<MetricRows>, SessionError> {
+        Ok(self.executor.finished().await?)
     }
 
     /// Runs steps of a plan, as many as one likes, and returns their metrics.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::GpuError;
+use super::kernel::Pipelines;
 use crate::exec::caught::catch_panic;
 use crate::wgsl::{Capabilities, Target};
 
@@ -55,8 +56,10 @@ pub fn instance() -> wgpu::Instance {
 }
 
 /// Every adapter that can run compute shaders, best first; adapters of one kind stay in the order wgpu lists them.
-pub fn list(instance: &wgpu::Instance) -> Vec<AdapterEntry> {
-    let mut entries: Vec<AdapterEntry> = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+pub async fn adapters(instance: &wgpu::Instance) -> Vec<AdapterEntry> {
+    let mut entries: Vec<AdapterEntry> = instance
+        .enumerate_adapters(wgpu::Backends::all())
+        .await
         .into_iter()
         .filter(|adapter| adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS))
         .map(|adapter| {
@@ -104,12 +107,14 @@ pub struct Gpu {
     pub kind: AdapterKind,
     /// Which kind of code runs fast on it.
     pub target: Target,
+    /// What programs on it have compiled.
+    pub(super) pipelines: Pipelines,
     trouble: Arc<Mutex<Trouble>>,
 }
 
 impl Gpu {
     /// Opens a device with WebGPU's default limits, raised only where `needs` asks for it.
-    pub fn open(entry: &AdapterEntry, needs: Needs) -> Result<Arc<Gpu>, GpuError> {
+    pub async fn request(entry: &AdapterEntry, needs: Needs) -> Result<Arc<Gpu>, GpuError> {
         let offered = entry.adapter.limits();
         // Limits on textures may be lower than the defaults, since no kernel uses textures.
         let mut limits = wgpu::Limits::default().or_worse_values_from(&offered);
@@ -152,7 +157,10 @@ impl Gpu {
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(entry.adapter.request_device(&descriptor))
+        let (device, queue) = entry
+            .adapter
+            .request_device(&descriptor)
+            .await
             .map_err(|error| GpuError::Device { adapter: entry.info.name.clone(), reason: error.to_string() })?;
         let trouble = Arc::new(Mutex::new(Trouble::default()));
         let lost = trouble.clone();
@@ -167,7 +175,15 @@ impl Gpu {
             };
             lock(&errors).error.get_or_insert(error);
         }));
-        Ok(Arc::new(Gpu { device, queue, info: entry.info.clone(), kind: entry.kind, target, trouble }))
+        Ok(Arc::new(Gpu {
+            device,
+            queue,
+            info: entry.info.clone(),
+            kind: entry.kind,
+            target,
+            pipelines: Pipelines::default(),
+            trouble,
+        }))
     }
 
     /// The limits that a kernel must stay within.
@@ -178,7 +194,7 @@ impl Gpu {
             invocations: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x),
             shared_bytes: limits.max_compute_workgroup_storage_size,
             workgroups: limits.max_compute_workgroups_per_dimension,
-            cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
+            cores: crate::platform::cores() as u32,
             whole_quads: has_whole_quads(&self.info),
         }
     }

@@ -3,8 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use super::kernel::{self, Compiled};
 use super::reflect::{self, Reflection, Slot};
@@ -12,6 +10,7 @@ use super::{Gpu, GpuError, Needs};
 use crate::plan::{
     BufferId, Family, MetricRows, Metrics, Op, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, Step, StepScalars,
 };
+use crate::platform::{self, Answer, Duration, Instant};
 use crate::wgsl::{self, Capabilities, Target, TuningTable};
 
 /// Bytes between the scalars of consecutive steps: the alignment a dynamic uniform offset needs.
@@ -58,9 +57,6 @@ pub(super) struct Dispatch {
     groups: [u32; 3],
 }
 
-/// Receives the result of mapping a buffer.
-type Answer = futures_intrusive::channel::shared::OneshotReceiver<Result<(), wgpu::BufferAsyncError>>;
-
 struct Submitted {
     half: usize,
     steps: usize,
@@ -83,7 +79,7 @@ pub struct GpuExecutor {
     pub(super) gpu: Arc<Gpu>,
     program: Program,
     buffers: Vec<wgpu::Buffer>,
-    pipelines: Vec<Compiled>,
+    pipelines: Vec<Arc<Compiled>>,
     pub(super) plans: Vec<Vec<Dispatch>>,
     pub(super) scalars: wgpu::Buffer,
     scalars_bytes: Vec<u8>,
@@ -118,7 +114,7 @@ impl GpuExecutor {
     }
 
     /// Allocates the buffers, filled with zeros, and compiles every plan.
-    pub fn new(gpu: Arc<Gpu>, program: Program, options: &GpuOptions) -> Result<Self, GpuError> {
+    pub async fn request(gpu: Arc<Gpu>, program: Program, options: &GpuOptions) -> Result<Self, GpuError> {
         let memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let buffer = |label: &str, size: u64, usage| {
@@ -157,7 +153,7 @@ impl GpuExecutor {
                 )
             })
             .collect();
-        if let Some(error) = pollster::block_on(memory.pop()) {
+        if let Some(error) = memory.pop().await {
             return Err(GpuError::OutOfMemory(error.to_string()));
         }
         gpu.check()?;
@@ -179,11 +175,11 @@ impl GpuExecutor {
             next_half: 0,
             whole_buffers: options.whole_buffers,
         };
-        executor.compile(options)?;
+        executor.compile(options).await?;
         Ok(executor)
     }
 
-    fn compile(&mut self, options: &GpuOptions) -> Result<(), GpuError> {
+    async fn compile(&mut self, options: &GpuOptions) -> Result<(), GpuError> {
         let adapter = self.gpu.capabilities();
         let on = Capabilities {
             target: options.target.unwrap_or(adapter.target),
@@ -192,6 +188,7 @@ impl GpuExecutor {
             whole_quads: adapter.whole_quads && options.target.is_none(),
             ..adapter
         };
+        self.gpu.pipelines.forget_unused();
         let mut known: HashMap<String, usize> = HashMap::new();
         let alignment = 256_usize;
         let mut uniform_bytes: Vec<u8> = Vec::new();
@@ -208,7 +205,7 @@ impl GpuExecutor {
                 let pipeline = match known.get(&source.variant) {
                     Some(&index) => index,
                     None => {
-                        self.pipelines.push(kernel::compile(&self.gpu, op, &source, options.checked)?);
+                        self.pipelines.push(kernel::shared(&self.gpu, op, &source, options.checked).await?);
                         known.insert(source.variant.clone(), self.pipelines.len() - 1);
                         self.pipelines.len() - 1
                     }
@@ -244,7 +241,7 @@ impl GpuExecutor {
             let mut dispatches = Vec::new();
             for (index, (op, (passes, partial, offset))) in plan.iter().zip(&mut prepared).enumerate() {
                 for pass in passes {
-                    dispatches.push(self.dispatch_of(op, index, pass, (&uniforms, offset), partial.as_ref())?);
+                    dispatches.push(self.dispatch_of(op, index, pass, (&uniforms, offset), partial.as_ref()).await?);
                 }
             }
             self.plans.push(dispatches);
@@ -252,7 +249,7 @@ impl GpuExecutor {
         self.gpu.check()
     }
 
-    fn dispatch_of(
+    async fn dispatch_of(
         &self,
         op: &Op,
         index: usize,
@@ -305,7 +302,7 @@ impl GpuExecutor {
             layout: &compiled.layout,
             entries: &entries,
         });
-        if let Some(error) = pollster::block_on(scope.pop()) {
+        if let Some(error) = scope.pop().await {
             return Err(GpuError::Mismatch {
                 kernel: format!("{} ({})", op.kernel.name(), op.label),
                 reason: error.to_string(),
@@ -331,7 +328,7 @@ impl GpuExecutor {
     }
 
     /// Reads part of a buffer, after everything submitted before.
-    pub fn read_at(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
+    pub async fn fetch(&mut self, buffer: BufferId, offset: usize, len: usize) -> Result<Vec<u32>, GpuError> {
         let size = len as u64 * 4;
         if size == 0 {
             return Ok(Vec::new());
@@ -345,11 +342,11 @@ impl GpuExecutor {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&self.buffers[buffer.0], offset as u64 * 4, &staging, 0, size);
         let index = self.gpu.queue.submit([encoder.finish()]);
-        let bytes = self.mapped(&staging, size, &index)?;
+        let bytes = self.mapped(&staging, size, &index).await?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    /// Starts mapping a buffer; [`GpuExecutor::answered`] waits for the result.
+    /// Starts mapping a buffer.
     fn map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode, size: u64) -> Answer {
         let (sender, receiver) = futures_intrusive::channel::shared::oneshot_channel();
         buffer.map_async(mode, 0..size, move |result| {
@@ -359,32 +356,16 @@ impl GpuExecutor {
         receiver
     }
 
-    /// Waits for the result of mapping a buffer whose work is done. The callback runs at once, or on the thread that is
-    /// polling this device for another executor. After the device is lost it may never run.
-    fn answered(&self, receiver: Answer) -> Result<(), GpuError> {
-        let mut answer = std::pin::pin!(receiver.receive());
-        let patience = Instant::now() + Duration::from_secs(10);
-        loop {
-            match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Some(Ok(()))) => return Ok(()),
-                Poll::Ready(Some(Err(error))) => return Err(GpuError::Lost(error.to_string())),
-                Poll::Pending if Instant::now() < patience => std::thread::yield_now(),
-                _ => return Err(GpuError::Lost("a mapping was never answered".into())),
-            }
-            self.gpu.check()?;
-        }
-    }
-
     /// Maps a staging buffer, waits for the submission that fills it, and copies it out.
-    pub(super) fn mapped(
+    pub(super) async fn mapped(
         &self,
         staging: &wgpu::Buffer,
         size: u64,
         index: &wgpu::SubmissionIndex,
     ) -> Result<Vec<u8>, GpuError> {
         let answer = self.map(staging, wgpu::MapMode::Read, size);
-        self.gpu.wait(index.clone())?;
-        self.answered(answer)?;
+        platform::done(&self.gpu, index).await?;
+        platform::answered(&self.gpu, answer).await?;
         let bytes = staging.get_mapped_range(0..size).map_err(|error| GpuError::Refused(error.to_string()))?.to_vec();
         staging.unmap();
         Ok(bytes)
@@ -417,7 +398,7 @@ impl GpuExecutor {
     }
 
     /// Encodes and submits up to [`STEPS_PER_SUBMIT`] steps, where no more than one submit is uncollected;
-    /// [`GpuExecutor::collect`] returns their metrics.
+    /// [`GpuExecutor::finished`] returns their metrics.
     pub(in crate::exec) fn submit(&mut self, steps: &[Step]) -> Result<(), GpuError> {
         let started = Instant::now();
         let half = self.next_half;
@@ -456,7 +437,7 @@ impl GpuExecutor {
     }
 
     /// Waits for the oldest submit and returns its metrics; none if nothing was submitted.
-    pub fn collect(&mut self) -> Result<Option<MetricRows>, GpuError> {
+    pub async fn finished(&mut self) -> Result<Option<MetricRows>, GpuError> {
         let Some(oldest) = self.in_flight.pop_front() else {
             return Ok(None);
         };
@@ -465,16 +446,16 @@ impl GpuExecutor {
         let rows = match self.metrics {
             Some((_, width)) => {
                 let size = (oldest.steps * width * 4) as u64;
-                let bytes = self.mapped(&self.readback[oldest.half], size, &oldest.index)?;
+                let bytes = self.mapped(&self.readback[oldest.half], size, &oldest.index).await?;
                 let floats: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
                 MetricRows::new(oldest.steps, width, floats.into_iter().map(f64::from).collect())
             }
             None => {
-                self.gpu.wait(oldest.index)?;
+                platform::done(&self.gpu, &oldest.index).await?;
                 MetricRows::new(oldest.steps, 0, Vec::new())
             }
         };
-        self.answered(scalars)?;
+        platform::answered(&self.gpu, scalars).await?;
         Ok(Some(rows))
     }
 

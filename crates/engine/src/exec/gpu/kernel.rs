@@ -1,5 +1,8 @@
 //! From an op to a pipeline, its bind group layout and its grid.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
 use super::reflect::{self, Reflection, Slot};
 use super::{Gpu, GpuError};
 use crate::plan::Op;
@@ -13,8 +16,44 @@ pub(super) struct Compiled {
     pub variant: String,
 }
 
+/// What a compiled kernel variant depends on: two of one name differ where a fault was planted.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    variant: String,
+    text: String,
+    constants: Vec<(&'static str, u64)>,
+    checked: bool,
+}
+
+/// The compiled variants of a device that some program still has.
+#[derive(Default)]
+pub(super) struct Pipelines(Mutex<HashMap<Key, Weak<Compiled>>>);
+
+impl Pipelines {
+    fn all(&self) -> MutexGuard<'_, HashMap<Key, Weak<Compiled>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets variants that no program has any more.
+    pub fn forget_unused(&self) {
+        self.all().retain(|_, compiled| compiled.strong_count() > 0);
+    }
+}
+
+/// A source that another program on the device has compiled, or compiles it.
+pub(super) async fn shared(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Result<Arc<Compiled>, GpuError> {
+    let constants = source.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
+    let key = Key { variant: source.variant.clone(), text: source.text.clone(), constants, checked };
+    if let Some(compiled) = gpu.pipelines.all().get(&key).and_then(Weak::upgrade) {
+        return Ok(compiled);
+    }
+    let compiled = Arc::new(compile(gpu, op, source, checked).await?);
+    gpu.pipelines.all().insert(key, Arc::downgrade(&compiled));
+    Ok(compiled)
+}
+
 /// Compiles a source. Without `checked`, no bounds checks and no loop bounds are added; with it, both are.
-pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Result<Compiled, GpuError> {
+async fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Result<Compiled, GpuError> {
     let name = op.kernel.name();
     let (module, info) = reflect::module(&name, op.kernel.entry(), source)?;
     let reflection = Reflection::of(&name, op.kernel.entry(), &module, &info)?;
@@ -60,7 +99,7 @@ pub(super) fn compile(gpu: &Gpu, op: &Op, source: &Source, checked: bool) -> Res
         },
         cache: None,
     });
-    if let Some(error) = pollster::block_on(validation.pop()) {
+    if let Some(error) = validation.pop().await {
         return Err(GpuError::Shader { kernel: name, reason: error.to_string() });
     }
     Ok(Compiled { pipeline, layout, reflection, variant: source.variant.clone() })

@@ -1,13 +1,15 @@
 //! The GPU executor: adapters, shader reflection, pipelines, the encoding of a step plan; its profiler and its tuner.
 
 mod adapter;
+mod blocking;
 mod executor;
 mod kernel;
 pub mod profiler;
 mod reflect;
 pub mod tuner;
 
-pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, adapter_name, instance, list};
+pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, adapter_name, adapters, instance};
+pub use blocking::list;
 pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
 

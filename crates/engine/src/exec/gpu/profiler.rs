@@ -48,7 +48,7 @@ impl GpuExecutor {
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, size);
         let index = self.gpu.queue.submit([encoder.finish()]);
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.mapped(&staging, size, &index)?);
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&self.mapped_now(&staging, size, &index)?);
         let period = f64::from(self.gpu.queue.get_timestamp_period()) * 1e-9;
         let ops = dispatches.last().map_or(0, |d| d.op + 1);
         let mut seconds = vec![0.0; ops];

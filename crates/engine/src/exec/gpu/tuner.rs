@@ -1,7 +1,7 @@
 //! Finds the fastest variant of each product by measuring on the adapter.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,6 +13,7 @@ use crate::kernels::gemm::GemmParams;
 use crate::plan::{
     Gemm, Index, MAX_SCALARS, Op, Orientation, PlanId, Pointwise, Program, StepPlan, StepScalars, TensorTable, Windows,
 };
+use crate::platform::Instant;
 use crate::wgsl::{GemmVariant, TuningTable};
 
 /// The tuner's result for one variant of a product.
