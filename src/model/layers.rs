@@ -1,6 +1,6 @@
 //! Layers: functions that add nodes to a graph. The tape adds the gradients.
 
-use wgvae_engine::graph::{Graph, Node};
+use wgvae_engine::graph::{Graph, Name, Node};
 use wgvae_engine::plan::{Activation, Function, Init, Orientation, WeightLayout, Windows};
 
 use super::layer::Extent;
@@ -26,7 +26,7 @@ pub fn dense_block(g: &mut Graph, name: &str, x: Node, outputs: &[(&str, usize)]
     let vector: Vec<_> = biases.iter().zip(outputs).map(|(n, (_, out))| (n.as_str(), vec![*out], init)).collect();
     let weight = g.params_block(&format!("{name}.weight"), &matrix);
     let bias = g.params_block(&format!("{name}.bias"), &vector);
-    let product = g.product(format!("{name} forward"), Orientation::Nt, x, weight);
+    let product = g.product(Name::forward(name), Orientation::Nt, x, weight);
     (g.sum_of(format!("{name}.out"), product, bias), weight)
 }
 
@@ -42,7 +42,7 @@ pub fn conv(g: &mut Graph, name: &str, x: Node, windows: Windows, outputs: usize
     let [height, width] = windows.kernel.map(|n| n as usize);
     let weight = kernel(g, name, [outputs, windows.channels(), height, width], init);
     let bias = g.param(&format!("{name}.bias"), &[outputs], init);
-    let product = g.convolution(&format!("{name} forward"), x, weight, windows);
+    let product = g.convolution(Name::forward(name), x, weight, windows);
     (g.sum_of(format!("{name}.out"), product, bias), weight)
 }
 
@@ -50,7 +50,7 @@ pub fn conv(g: &mut Graph, name: &str, x: Node, windows: Windows, outputs: usize
 pub fn told(g: &mut Graph, name: &str, u: Node, x: Node, outputs: usize) -> Node {
     let inputs = g.shape(x)[1];
     let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], linear_init(inputs));
-    let product = g.product(format!("{name} forward"), Orientation::Nt, x, weight);
+    let product = g.product(Name::forward(name), Orientation::Nt, x, weight);
     g.sum_of(format!("{name}.out"), u, product)
 }
 
@@ -58,7 +58,7 @@ pub fn told(g: &mut Graph, name: &str, u: Node, x: Node, outputs: usize) -> Node
 pub fn windowed(g: &mut Graph, name: &str, u: Node, x: Node, windows: Windows, outputs: usize) -> Node {
     let [height, width] = windows.kernel.map(|n| n as usize);
     let weight = kernel(g, name, [outputs, windows.channels(), height, width], linear_init(windows.cols()));
-    let product = g.convolution(&format!("{name} forward"), x, weight, windows);
+    let product = g.convolution(Name::forward(name), x, weight, windows);
     g.sum_of(format!("{name}.out"), u, product)
 }
 
@@ -71,7 +71,7 @@ pub fn conv_t(g: &mut Graph, name: &str, x: Node, windows: Windows, weight: Opti
     let init = linear_init(windows.cols());
     let weight = weight.unwrap_or_else(|| kernel(g, name, [inputs, channels, height, width], init));
     let bias = g.param(&format!("{name}.bias"), &[channels], init);
-    let product = g.transposed_convolution(&format!("{name} forward"), x, weight, windows);
+    let product = g.transposed_convolution(Name::forward(name), x, weight, windows);
     (g.sum_of(format!("{name}.out"), product, bias), weight)
 }
 
@@ -92,7 +92,7 @@ const EMBEDDING: Init = Init::Uniform(1.732_050_8);
 pub fn conditioned(g: &mut Graph, name: &str, u: Node, classes: Node, extent: Extent) -> Node {
     let ((pixels, outputs), inputs) = (extent.pixels(), g.shape(classes)[1]);
     let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], EMBEDDING);
-    let mut shift = g.product(format!("{name} forward"), Orientation::Nt, classes, weight);
+    let mut shift = g.product(Name::forward(name), Orientation::Nt, classes, weight);
     if pixels > 1 {
         shift = g.repeat(&format!("{name}.pixels"), shift, pixels);
     }
@@ -104,7 +104,7 @@ pub fn norm(g: &mut Graph, name: &str, x: Node, pixels: usize, groups: usize) ->
     let channels = g.shape(x)[1];
     let weight = g.param(&format!("{name}.weight"), &[channels], Init::Constant(1.0));
     let bias = g.param(&format!("{name}.bias"), &[channels], Init::Constant(0.0));
-    let normalised = g.normalise(format!("{name} forward"), x, pixels, groups);
+    let normalised = g.normalise(Name::forward(name), x, pixels, groups);
     let scaled = g.map(format!("{name}.scaled"), Function::Multiply, &[normalised, weight]);
     g.sum_of(format!("{name}.out"), scaled, bias)
 }
@@ -139,7 +139,7 @@ pub fn residual(
 pub fn dense_tied(g: &mut Graph, name: &str, x: Node, weight: Node) -> Node {
     let [inputs, outputs] = g.shape(weight);
     let bias = g.param(&format!("{name}.bias"), &[outputs], linear_init(inputs));
-    let product = g.product(format!("{name} forward"), Orientation::Nn, x, weight);
+    let product = g.product(Name::forward(name), Orientation::Nn, x, weight);
     g.sum_of(format!("{name}.out"), product, bias)
 }
 

@@ -1,6 +1,6 @@
 //! Nodes of images: convolutions, pools, norms, and rows that are repeated, as pixels are.
 
-use super::{Graph, Kind, Node};
+use super::{Graph, Kind, Name, Node};
 use crate::plan::{Norm, Orientation, Pass, Pool, Windows};
 
 impl Graph {
@@ -8,7 +8,7 @@ impl Graph {
     ///
     /// # Panics
     /// If the images or the weights do not have the extents of the windows.
-    pub fn convolution(&mut self, name: &str, images: Node, weight: Node, windows: Windows) -> Node {
+    pub fn convolution(&mut self, name: impl Into<Name>, images: Node, weight: Node, windows: Windows) -> Node {
         let of_images = self.windows(images, windows);
         self.product(name, Orientation::Nt, of_images, weight)
     }
@@ -18,7 +18,7 @@ impl Graph {
     ///
     /// # Panics
     /// If the input or the weights do not have the extents of the windows.
-    pub fn transposed_convolution(&mut self, name: &str, x: Node, weight: Node, windows: Windows) -> Node {
+    pub fn transposed_convolution(&mut self, name: impl Into<Name>, x: Node, weight: Node, windows: Windows) -> Node {
         let product = self.product(name, Orientation::Nn, x, weight);
         self.overlap(product, windows)
     }
@@ -33,7 +33,7 @@ impl Graph {
 
     /// Adds the sum of a product's windows.
     pub(super) fn overlap(&mut self, of: Node, windows: Windows) -> Node {
-        let ([places, taps], name) = (self.shape(of), self.name(of).to_string());
+        let ([places, taps], name) = (self.shape(of), self.full_name(of).clone());
         let fits = taps == windows.cols() && places % windows.rows() == 0;
         assert!(fits, "{name}: {:?} for {windows}", [places, taps]);
         let shape = [places / windows.rows() * windows.pixels(), windows.channels()];
@@ -58,7 +58,7 @@ impl Graph {
         self.pool(name, x, Pool::new(Pass::Backward, windows, 1.0))
     }
 
-    pub(super) fn pool(&mut self, name: impl Into<String>, of: Node, pool: Pool) -> Node {
+    pub(super) fn pool(&mut self, name: impl Into<Name>, of: Node, pool: Pool) -> Node {
         let (windows, [rows, channels], name) = (pool.windows, self.shape(of), name.into());
         let [inside, outside] = pool.rows();
         assert!(channels == windows.channels() && rows % inside == 0, "{name}: {:?} for {windows}", [rows, channels]);
@@ -70,8 +70,8 @@ impl Graph {
     ///
     /// # Panics
     /// If the groups do not divide the channels, or the pixels the rows.
-    pub fn normalise(&mut self, name: impl Into<String>, of: Node, pixels: usize, groups: usize) -> Node {
-        let ([rows, channels], name) = (self.shape(of), name.into());
+    pub fn normalise(&mut self, name: impl Into<Name>, of: Node, pixels: usize, groups: usize) -> Node {
+        let ([rows, channels], name): (_, Name) = (self.shape(of), name.into());
         assert!(channels % groups == 0 && rows % pixels == 0, "{name}: {:?} in {groups} groups", [rows, channels]);
         let [pixels, channels, groups] = [pixels, channels, groups].map(|n| n as u32);
         self.add(Kind::Normalise { of, norm: Norm { pixels, channels, groups } }, [rows, channels as usize], name)

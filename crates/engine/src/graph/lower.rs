@@ -282,10 +282,7 @@ impl<'a> Lower<'a> {
                 }
             }
             _ => {
-                let base = match self.graph.name(node) {
-                    name if name.ends_with(" forward") => name.replace(" forward", ".product"),
-                    name => name.to_string(),
-                };
+                let base = self.graph.full_name(node).of_tensor();
                 Placed::whole(self.own(base, &self.extents(node)))
             }
         };

@@ -6,6 +6,7 @@
 pub mod fuse;
 mod images;
 mod lower;
+mod name;
 mod order;
 mod plan;
 mod program;
@@ -14,6 +15,7 @@ mod uses;
 
 pub use fuse::fuse;
 pub use lower::{Lowering, Placed};
+pub use name::Name;
 pub use order::order;
 pub use program::{Block, GroupSpec, ProgramBuilder};
 pub use tape::gradients;
@@ -207,7 +209,7 @@ pub enum Argument {
 struct NodeData {
     kind: Kind,
     shape: [usize; 2],
-    name: String,
+    name: Name,
 }
 
 /// A model, or a part of one, for a batch of rows.
@@ -250,11 +252,16 @@ impl Graph {
 
     /// The node's name, used in plans, messages and tensors.
     pub fn name(&self, node: Node) -> &str {
+        self.nodes[node.0].name.text()
+    }
+
+    /// The node's name, and what others are named after it.
+    pub(crate) fn full_name(&self, node: Node) -> &Name {
         &self.nodes[node.0].name
     }
 
     /// Gives a node another name.
-    pub fn named(&mut self, node: Node, name: impl Into<String>) -> Node {
+    pub fn named(&mut self, node: Node, name: impl Into<Name>) -> Node {
         self.nodes[node.0].name = name.into();
         node
     }
@@ -289,7 +296,7 @@ impl Graph {
         }
     }
 
-    fn add(&mut self, kind: Kind, shape: [usize; 2], name: impl Into<String>) -> Node {
+    fn add(&mut self, kind: Kind, shape: [usize; 2], name: impl Into<Name>) -> Node {
         let node = Node(self.nodes.len());
         match kind {
             Kind::Param { offset, vector } => *self.blocks.entry((offset, vector, shape)).or_insert(node),
@@ -393,7 +400,7 @@ impl Graph {
     ///
     /// # Panics
     /// If the extents that are summed over differ.
-    pub fn product(&mut self, name: impl Into<String>, orientation: Orientation, a: Node, b: Node) -> Node {
+    pub fn product(&mut self, name: impl Into<Name>, orientation: Orientation, a: Node, b: Node) -> Node {
         let ([a_rows, a_cols], [b_rows, b_cols]) = (self.shape(a), self.shape(b));
         let (shape, depths) = match orientation {
             Orientation::Nt => ([a_rows, b_rows], [a_cols, b_cols]),
@@ -409,7 +416,7 @@ impl Graph {
     ///
     /// # Panics
     /// If that has another number of rows.
-    pub fn log_softmax(&mut self, name: impl Into<String>, of: Node, groups: Node) -> Node {
+    pub fn log_softmax(&mut self, name: impl Into<Name>, of: Node, groups: Node) -> Node {
         let (shape, name) = (self.shape(of), name.into());
         assert_eq!(self.shape(groups)[0], 2, "{name}");
         self.add(Kind::LogSoftmax { of, groups }, shape, name)
@@ -425,7 +432,7 @@ impl Graph {
     ///
     /// # Panics
     /// If the rows are no whole number of groups.
-    pub fn log_sum_exp(&mut self, name: impl Into<String>, of: Node, each: usize) -> Node {
+    pub fn log_sum_exp(&mut self, name: impl Into<Name>, of: Node, each: usize) -> Node {
         let ([rows, cols], name) = (self.shape(of), name.into());
         assert!(each > 0 && rows % each == 0, "{name}: {rows} rows in groups of {each}");
         self.add(Kind::LogSumExp { of }, [rows / each, cols], name)
@@ -475,7 +482,7 @@ impl Graph {
     ///
     /// # Panics
     /// If the number of inputs or their shapes do not match the function.
-    pub fn map(&mut self, name: impl Into<String>, function: Function, inputs: &[Node]) -> Node {
+    pub fn map(&mut self, name: impl Into<Name>, function: Function, inputs: &[Node]) -> Node {
         let arguments = (0..inputs.len()).map(Argument::Input).collect();
         let shape = self.common_shape(inputs);
         self.map_of(name, vec![(function, arguments)], inputs, shape)
@@ -484,7 +491,7 @@ impl Graph {
     /// Adds several functions of each element in sequence; the node is the result of the last one.
     pub(crate) fn map_of(
         &mut self,
-        name: impl Into<String>,
+        name: impl Into<Name>,
         calls: Vec<(Function, Vec<Argument>)>,
         inputs: &[Node],
         shape: [usize; 2],
@@ -523,18 +530,18 @@ impl Graph {
     }
 
     /// Adds `a + b`.
-    pub fn sum_of(&mut self, name: impl Into<String>, a: Node, b: Node) -> Node {
+    pub fn sum_of(&mut self, name: impl Into<Name>, a: Node, b: Node) -> Node {
         self.map(name, Function::Add, &[a, b])
     }
 
     /// Adds `-a`.
-    pub fn negative(&mut self, name: impl Into<String>, a: Node) -> Node {
+    pub fn negative(&mut self, name: impl Into<Name>, a: Node) -> Node {
         let minus = self.constant(-1.0);
         self.map(name, Function::Multiply, &[a, minus])
     }
 
     /// Adds a sum over rows or columns.
-    pub fn reduce(&mut self, name: impl Into<String>, of: Node, over: Axis) -> Node {
+    pub fn reduce(&mut self, name: impl Into<Name>, of: Node, over: Axis) -> Node {
         let [rows, cols] = self.shape(of);
         let shape = match over {
             Axis::Columns => [rows, 1],
@@ -547,7 +554,7 @@ impl Graph {
     ///
     /// # Panics
     /// If the range is empty or exceeds the node.
-    pub fn columns(&mut self, name: impl Into<String>, of: Node, range: std::ops::Range<usize>) -> Node {
+    pub fn columns(&mut self, name: impl Into<Name>, of: Node, range: std::ops::Range<usize>) -> Node {
         let [rows, cols] = self.shape(of);
         assert!(!range.is_empty() && range.end <= cols, "columns {range:?} of {}", self.name(of));
         self.add(Kind::View { of, region: Region::Columns(range.start) }, [rows, range.len()], name)
@@ -557,14 +564,14 @@ impl Graph {
     ///
     /// # Panics
     /// If the range is empty or exceeds the node.
-    pub fn rows(&mut self, name: impl Into<String>, of: Node, range: std::ops::Range<usize>) -> Node {
+    pub fn rows(&mut self, name: impl Into<Name>, of: Node, range: std::ops::Range<usize>) -> Node {
         let [rows, cols] = self.shape(of);
         assert!(!range.is_empty() && range.end <= rows, "rows {range:?} of {}", self.name(of));
         self.add(Kind::View { of, region: Region::Rows(range.start) }, [range.len(), cols], name)
     }
 
     /// Adds a sum of parts, each in its region.
-    pub(crate) fn sum(&mut self, name: impl Into<String>, shape: [usize; 2], parts: Vec<(Region, Node)>) -> Node {
+    pub(crate) fn sum(&mut self, name: impl Into<Name>, shape: [usize; 2], parts: Vec<(Region, Node)>) -> Node {
         self.add(Kind::Sum(parts), shape, name)
     }
 }

@@ -187,7 +187,7 @@ impl Tape<'_> {
             Nn => ((Nt, d, b), (Tn, a, d)),
             Tn => ((Nt, b, d), (Nn, a, d)),
         };
-        let name = self.graph.name(node).trim_end_matches(" forward").to_string();
+        let name = self.graph.full_name(node).stem().to_string();
         // The weight's gradient comes first: ordering keeps this order among ops of equal priority.
         for (to, (orientation, a, b), what) in [(b, of_b, "d_weight"), (a, of_a, "d_input")] {
             if self.wants(to) {

@@ -1,0 +1,54 @@
+//! What nodes are called in plans, messages and tensors.
+
+/// The name of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    text: String,
+    layer: Option<String>,
+}
+
+impl Name {
+    /// The product, or the norm, of a layer: the products that make its gradients are named after the layer.
+    pub fn forward(layer: &str) -> Self {
+        Self { text: format!("{layer} forward"), layer: Some(layer.into()) }
+    }
+
+    /// The name as it is shown.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What gradients are named after.
+    pub fn stem(&self) -> &str {
+        self.layer.as_deref().unwrap_or(&self.text)
+    }
+
+    /// The name of the node's tensor.
+    pub fn of_tensor(&self) -> String {
+        self.layer.as_ref().map_or_else(|| self.text.clone(), |layer| format!("{layer}.product"))
+    }
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), layer: None }
+    }
+}
+
+impl From<&String> for Name {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<String> for Name {
+    fn from(text: String) -> Self {
+        Self { text, layer: None }
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
