@@ -6,6 +6,7 @@ mod choice;
 mod device;
 mod diagnosis;
 mod event;
+mod feed;
 mod files;
 mod folder;
 mod identity;

@@ -16,20 +16,6 @@ use crate::train::metrics::StepMetrics;
 use crate::train::state::Mean;
 
 impl Trainer {
-    /// Makes the device hold test rows from `first` on; returns how many it holds.
-    fn hold(&mut self, first: usize) -> Result<usize, GpuError> {
-        let held = self.session.program().tensors.get(self.vae.test_data).shape[0];
-        if let Some(test) = &self.test {
-            let rows = first..(first + held).min(test.rows);
-            let words = test.words_with(rows.clone(), self.shape.len(), self.intervals.as_ref());
-            self.session.write_words(self.vae.test_data, &words)?;
-            if let (Some(labels), Some(all)) = (self.vae.labels, &test.labels) {
-                self.session.write_words(labels.test, &all[rows])?;
-            }
-        }
-        Ok(held)
-    }
-
     /// Means over the test split: one draw of the latent a row, and the configured beta. None if `stop` is set meanwhile.
     pub fn evaluate(&mut self, stop: &AtomicBool) -> Result<Option<StepMetrics>, GpuError> {
         let m = &self.config.model;
@@ -39,7 +25,7 @@ impl Trainer {
         let mut batches: Vec<_> = (0..self.schedule.evaluation_batches()).map(|b| self.schedule.evaluate(b)).collect();
         let mut first = 0;
         while first < self.schedule.evaluation_rows() {
-            let held = self.hold(first)?;
+            let held = self.feed.hold_test(first, &mut *self.session)?;
             let rest = batches.split_off(held.div_ceil(self.config.train.batch).min(batches.len()));
             for step in &mut batches {
                 step.offset -= first as u32;
@@ -145,7 +131,7 @@ impl Trainer {
                     let step = self.schedule.pictured(batch);
                     let first = step.offset as usize;
                     if !held.contains(&first) {
-                        held = first..first + self.hold(first)?;
+                        held = first..first + self.feed.hold_test(first, &mut *self.session)?;
                     }
                     (self.vae.plans.reconstruct, StepScalars { offset: (first - held.start) as u32, ..step })
                 }

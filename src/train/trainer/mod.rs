@@ -7,10 +7,9 @@ mod speed;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wgvae_data::{Columns, Dataset, Examples, Shape};
+use wgvae_data::{Dataset, Shape};
 use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::kernels::batch::{half_bits, row_of};
-use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, StepScalars, TensorId};
+use wgvae_engine::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 use wgvae_engine::platform::Instant;
 use wgvae_engine::session::{Session, initial_weights};
 
@@ -19,6 +18,7 @@ use crate::model::Vae;
 use crate::train::advice::{advice, is_collapsed};
 use crate::train::diagnosis::{is_shown, norms};
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
+use crate::train::feed::Feed;
 use crate::train::metrics::StepMetrics;
 use crate::train::saving::{Saved, Saving};
 use crate::train::state::{Mean, Progress, State};
@@ -50,17 +50,12 @@ pub struct Ended {
 pub struct Trainer {
     config: Config,
     shape: Shape,
-    /// The columns whose values come with intervals.
-    intervals: Option<Columns>,
     schedule: StepSchedule,
     vae: Vae,
     session: Session,
     steps_per_submit: usize,
     speed: Speed,
-    /// Streams the training rows, if the device holds only those of the next steps.
-    streamed: Option<Streamed>,
-    /// The test rows, if the device holds only some of them.
-    test: Option<Examples>,
+    feed: Feed,
     /// The rows that some parameters start as.
     first_rows: Vec<f32>,
     progress: Progress,
@@ -74,15 +69,6 @@ pub struct Trainer {
     test_losses: Vec<f64>,
 }
 
-/// Streams training rows to the device: a ring of two halves, one for each submit in flight.
-struct Streamed {
-    rows: Examples,
-    /// Steps whose rows fit in one half.
-    steps: usize,
-    /// The free half.
-    half: usize,
-}
-
 /// How many steps go into the next submit, where `steps` took so long: towards [`SUBMIT_TIME`], at most twice as many as now.
 pub fn next_steps_per_submit(now: usize, steps: usize, took: Duration) -> usize {
     let wanted = steps as f64 * SUBMIT_TIME.as_secs_f64() / took.as_secs_f64().max(1e-6);
@@ -93,33 +79,10 @@ impl Trainer {
     /// Writes the data and the initial weights to the device. Rows that do not fit in the plans' tensors stay on the
     /// host and are streamed.
     pub fn new(config: &Config, data: Dataset, vae: Vae, mut session: Session) -> Result<Self, TrainError> {
-        let width = data.shape.len();
         let schedule = StepSchedule::new(config, data.train.rows, data.test.rows);
-        let held = |tensor: TensorId| vae.program.tensors.get(tensor).shape[0];
-        let (ring, held_test) = (held(vae.train_data), held(vae.test_data));
-        let first_rows = first_rows(&vae.program.params, &data.train, width, config.train.seed);
-        let intervals = data.columns.filter(|_| vae.intervals);
-        let mut hold = |rows: TensorId, classes: Option<TensorId>, split: &Examples| -> Result<(), GpuError> {
-            match &intervals {
-                None => session.write_words(rows, &split.words(width))?,
-                columns => session.write_words(rows, &split.words_with(0..split.rows, width, columns.as_ref()))?,
-            }
-            let classes = classes.zip(split.labels.as_deref());
-            classes.map_or(Ok(()), |(tensor, labels)| session.write_words(tensor, labels))
-        };
-        let streamed = if ring == data.train.rows {
-            hold(vae.train_data, vae.labels.map(|labels| labels.train), &data.train)?;
-            None
-        } else {
-            let steps = ring / SUBMITS_IN_FLIGHT / config.train.batch;
-            Some(Streamed { rows: data.train, steps, half: 0 })
-        };
-        let test = if held_test == data.test.rows {
-            hold(vae.test_data, vae.labels.map(|labels| labels.test), &data.test)?;
-            None
-        } else {
-            Some(data.test)
-        };
+        let (shape, params) = (data.shape, &vae.program.params);
+        let first_rows = first_rows(params, &data.train, shape.len(), config.train.seed);
+        let feed = Feed::new(data, &vae, config.train.batch, &mut *session)?;
         let mut weights = initial_weights(&vae.program.params, config.train.seed);
         write_rows(&vae.program.params, &mut weights, &first_rows);
         session.write(vae.weights, &weights)?;
@@ -130,14 +93,12 @@ impl Trainer {
         Ok(Self {
             schedule,
             config: config.clone(),
-            shape: data.shape,
-            intervals,
+            shape,
             vae,
             session,
             steps_per_submit: 1,
             speed: Speed::default(),
-            streamed,
-            test,
+            feed,
             first_rows,
             progress: Progress::default(),
             has_stepped: false,
@@ -414,9 +375,10 @@ impl Trainer {
         let goes_on = || !stop.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline);
         loop {
             while in_flight < SUBMITS_IN_FLIGHT && next < end && goes_on() {
-                let most = self.streamed.as_ref().map_or(usize::MAX, |s| s.steps).min(self.steps_per_submit);
+                let most = self.feed.most_steps().min(self.steps_per_submit);
                 let count = (end - next).min(most as u64);
-                let scalars = self.send(next..next + count)?;
+                let steps = (next..next + count).map(|step| self.schedule.train(step)).collect();
+                let scalars = self.feed.stage(steps, &mut *self.session)?;
                 self.session.submit(&self.vae.plans.train.steps(scalars))?;
                 next += count;
                 in_flight += 1;
@@ -460,32 +422,6 @@ impl Trainer {
             })?;
             self.steps_per_submit = next_steps_per_submit(self.steps_per_submit, reports.len(), elapsed);
         }
-    }
-
-    /// The scalars of the next steps; if rows are streamed, first writes those of the steps to the device.
-    fn send(&mut self, steps: std::ops::Range<u64>) -> Result<Vec<StepScalars>, GpuError> {
-        let mut scalars: Vec<StepScalars> = steps.map(|step| self.schedule.train(step)).collect();
-        let Some(streamed) = &mut self.streamed else { return Ok(scalars) };
-        let batch = self.config.train.batch;
-        let count = streamed.rows.rows;
-        let half_bits = half_bits(count);
-        let rows = scalars.iter().flat_map(|step| (0..batch).map(move |r| row_of(r, count, half_bits, step)));
-        let words = streamed.rows.words_with(rows.clone(), self.shape.len(), self.intervals.as_ref());
-        let ring = self.session.program().tensors.get(self.vae.train_data);
-        let (buffer, first) = (ring.buffer, streamed.half * streamed.steps * batch);
-        let offset = ring.offset + first * ring.shape[1];
-        self.session.write_at(buffer, offset, &words)?;
-        if let (Some(labels), Some(all)) = (self.vae.labels, &streamed.rows.labels) {
-            let classes: Vec<u32> = rows.map(|row| all[row]).collect();
-            let ring = self.session.program().tensors.get(labels.train);
-            let (buffer, offset) = (ring.buffer, ring.offset + first);
-            self.session.write_at(buffer, offset, &classes)?;
-        }
-        for (i, step) in scalars.iter_mut().enumerate() {
-            *step = StepScalars { shuffle: 0, offset: (first + i * batch) as u32, ..*step };
-        }
-        streamed.half = (streamed.half + 1) % SUBMITS_IN_FLIGHT;
-        Ok(scalars)
     }
 
     fn report(&self, done: u64, m: StepMetrics) -> StepReport {
