@@ -1,7 +1,7 @@
 //! Convolutions and transposed convolutions, with dense layers before and behind them.
 
 use wgvae::model::layers::{activate, dense, norm, residual};
-use wgvae_engine::graph::{Graph, Node};
+use wgvae_engine::graph::{Graph, Name, Node};
 use wgvae_engine::plan::{Activation, Windows};
 
 use super::harness::{model, parameter, reconstruct};
@@ -12,7 +12,7 @@ const BATCH: usize = 3;
 fn conv(g: &mut Graph, name: &str, x: Node, of: Windows, outputs: usize) -> Node {
     let weight = parameter(g, &format!("{name}.weight"), &[outputs, of.cols()]);
     let bias = parameter(g, &format!("{name}.bias"), &[outputs]);
-    let product = g.convolution(&format!("{name} forward"), x, weight, of);
+    let product = g.convolution(Name::forward(name), x, weight, of);
     let u = g.sum_of(format!("{name}.out"), product, bias);
     activate(g, u, Activation::Tanh)
 }
@@ -22,7 +22,7 @@ fn conv_t(g: &mut Graph, name: &str, x: Node, of: Windows) -> Node {
     let inputs = g.shape(x)[1];
     let weight = parameter(g, &format!("{name}.weight"), &[inputs, of.cols()]);
     let bias = parameter(g, &format!("{name}.bias"), &[of.channels()]);
-    let product = g.transposed_convolution(&format!("{name} forward"), x, weight, of);
+    let product = g.transposed_convolution(Name::forward(name), x, weight, of);
     g.sum_of(format!("{name}.out"), product, bias)
 }
 
