@@ -180,7 +180,7 @@ pub const FAULTS: &[Fault] = &[
     ("optimizer.rs", "optimizer/momentum decayed", "if «moment.abs() < SMALLEST_MOMENT» {", "false"),
     ("optimizer.rs", "optimizer/nesterov", "«g + p.momentum * *velocity»", "g - p.momentum * *velocity"),
     ("optimizer.rs", "optimizer/adamw of a part", ".min(«self.optimised()»)", "self.weights.len"),
-    ("optimizer.rs", "optimizer/multiplier", "«kl / self.limit - 1.0»", "kl / self.limit"),
+    ("optimizer.rs", "optimizer/multiplier", "«kl / p.limit - 1.0»", "kl / self.limit"),
     ("optimizer.rs", "optimizer/multiplier far above", ".clamp(-1.0, «1.0»)", "2.0"),
     ("optimizer.rs", "optimizer/multiplier of a negative KL", ".clamp(«-1.0», 1.0)", "-9.0"),
     ("optimizer.rs", "optimizer/multiplier", "at.step.slot * p.width + «p.column»", "1"),
