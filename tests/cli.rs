@@ -89,10 +89,14 @@ fn wrong_inputs_get_one_sentence_and_the_right_exit_code() {
         (&["--batch", "0"], 2, "batch is 0"),
         (&["--hidden", "400,0"], 2, "above 0"),
         (&["--hidden", "wide"], 2, "whole numbers"),
-        (&["--lr", "-1"], 2, "learning rate must be a positive number"),
-        (&["--lr", "nan"], 2, "learning rate must be a positive number"),
+        (&["--lr", "-1"], 2, "lr is -1.0, and must be a positive number, from 1e-15 to 1e15 (--lr)"),
+        (&["--lr", "nan"], 2, "lr is NaN, and must be a positive number"),
         (&["--epochs", "1", "--steps", "10"], 2, "cannot be used with"),
-        (&["--objective", "ae", "--beta", "4"], 2, "no KL term"),
+        (
+            &["--objective", "ae", "--beta", "4"],
+            2,
+            "which have a KL term, and objective is ae: choose one of them, or leave beta out (--beta, --objective)",
+        ),
         (&["--objective", "beta-tc", "--batch", "1"], 2, "compare the rows of a batch"),
         (&["--likelihood", "logistic", "--binarise", "draw"], 2, "makes zeros and ones of them"),
         (&["--nesterov"], 2, "nesterov needs sgd"),
@@ -282,7 +286,7 @@ fn the_data_decides_which_flags_mean_something() {
     let refused =
         wgvae(&["train", "--data", "strokes:count=50", "--sigma", "0.5", "--out", &path(&folder.path().join("no"))]);
     assert!(
-        text(&refused.stderr).contains("sigma applies only to likelihoods with a scale"),
+        text(&refused.stderr).contains("which have a scale, and likelihood is bernoulli"),
         "{}",
         text(&refused.stderr)
     );

@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::{Table, Value};
 use wgvae_data::disk;
 
+use super::keys::{self, Key, Section, ValueType};
 use super::{Config, ConfigError, MAX_BYTES, PRESETS};
 
 /// Sets every key of `over` in `base`, section by section.
@@ -19,48 +20,16 @@ fn overlay(base: &mut Table, over: Table) {
     }
 }
 
-/// Removes settings of the lower layers that no longer apply where an upper layer changes the choice they belong to:
-/// the decoder's widths where the encoder's change, steps where epochs are given, sigma where the likelihood changes.
+/// Removes what the upper layer leaves behind: keys of the lower ones that belong to a choice that it changes, or are reset by it.
 fn supersede(base: &mut Table, over: &Table) {
-    for (section, key, overruled) in [
-        ("model", "hidden", &["decoder_hidden", "encoder", "decoder"][..]),
-        ("model", "encoder", &["hidden", "decoder_hidden", "decoder"]),
-        ("model", "likelihood", &["sigma"]),
-        ("model", "prior", &["prior_parts"]),
-        (
-            "model",
-            "objective",
-            &[
-                "beta",
-                "beta_warmup_epochs",
-                "beta_schedule",
-                "beta_cycles",
-                "free_bits",
-                "capacity",
-                "capacity_epochs",
-                "kl_at_most",
-                "tc_weight",
-                "tc_stratified",
-                "dip_off_diagonal",
-                "dip_diagonal",
-                "mmd_weight",
-                "samples",
-                "sample_groups",
-                "elbo_share",
-                "doubly_reparameterised",
-                "latent_activation",
-            ],
-        ),
-        ("train", "epochs", &["steps"]),
-        ("train", "optimizer", &["momentum", "nesterov"]),
-        ("train", "schedule", &["lr_step_epochs"]),
-    ] {
-        let Some(above) = over.get(section).and_then(Value::as_table) else { continue };
-        let Some(Value::Table(below)) = base.get_mut(section) else { continue };
-        if above.contains_key(key) && above.get(key) != below.get(key) {
-            for key in overruled.iter().filter(|key| !above.contains_key(**key)) {
-                below.remove(*key);
-            }
+    for section in Section::ALL {
+        let Some(above) = over.get(section.name()).and_then(Value::as_table) else { continue };
+        let Some(Value::Table(below)) = base.get_mut(section.name()) else { continue };
+        let is_changed = |key: &str| above.contains_key(key) && above.get(key) != below.get(key);
+        let is_left = |key: &&Key| !above.contains_key(key.name) && key.is_reset_by().any(is_changed);
+        let left: Vec<&Key> = keys::all().filter(|key| key.section == section).filter(is_left).collect();
+        for key in left {
+            below.remove(key.name);
         }
     }
 }
@@ -85,20 +54,32 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
 fn one_line(error: &toml::de::Error) -> String {
     let text = error.to_string();
     let place = text.lines().next().and_then(|first| first.strip_prefix("TOML parse error at ")).unwrap_or_default();
-    let message = one_number(&text, error.message()).unwrap_or_else(|| error.message().replace('\n', ", "));
+    let message = wrong_type(&text, error.message()).unwrap_or_else(|| error.message().replace('\n', ", "));
     match place {
         "" => message,
         _ => format!("{place}: {message}"),
     }
 }
 
-/// What to say where a list stands for a number, by the line that the error shows: `2 | latent = [8, 16]`.
-fn one_number(text: &str, message: &str) -> Option<String> {
-    let expected = message.strip_prefix("invalid type: sequence, expected ")?;
-    let is_number = ["usize", "u16", "u32", "u64", "i64", "f32", "f64"].contains(&expected.trim());
+/// What to say where a key has a value of another type, by the line that the error shows: `2 | latent = [8, 16]`.
+fn wrong_type(text: &str, message: &str) -> Option<String> {
+    let (found, _) = message.strip_prefix("invalid type: ")?.split_once(", expected ")?;
     let (_, line) = text.lines().nth(2)?.split_once('|')?;
-    let (key, list) = line.split_once('=')?;
-    is_number.then(|| format!("{}: one number, and `{}` is a list", key.trim(), list.trim()))
+    let (key, value) = line.split_once('=')?;
+    let (key, value) = (keys::find(key.trim())?, value.trim());
+    let is_list = found.starts_with("sequence");
+    // Where it is an element of a list that has another type, the line does not say which.
+    if value.starts_with('[') && !is_list {
+        return None;
+    }
+    let takes = match key.value_type {
+        ValueType::Whole | ValueType::Number if is_list => "one number",
+        value_type => value_type.name(),
+    };
+    Some(match is_list {
+        true => format!("{}: {takes}, and `{value}` is a list", key.name),
+        false => format!("{}: {takes}, and not `{value}`", key.name),
+    })
 }
 
 /// Adds `did you mean b?` to `unknown field a, expected one of b, c` where one of the names is similar enough.

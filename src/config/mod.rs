@@ -1,7 +1,9 @@
 //! Presets, a TOML file and flags become one [`Config`], validated once.
 
 mod commented;
+pub mod keys;
 mod merge;
+mod rules;
 mod sections;
 mod specs;
 mod suited;
@@ -10,9 +12,8 @@ mod validate;
 use std::path::PathBuf;
 
 pub use crate::model::{Condition, Likelihood, Objective};
-pub use sections::{
-    BetaSchedule, Config, DataConfig, KernelsConfig, ModelConfig, Optimizer, PriorKind, Schedule, TrainConfig,
-};
+pub use keys::{DataConfig, ModelConfig, TrainConfig};
+pub use sections::{BetaSchedule, Config, KernelsConfig, Optimizer, PriorKind, Schedule};
 #[doc(hidden)]
 pub use specs::RowSpec;
 pub use wgvae_engine::kernels::{Activation, batch::Binarise};
@@ -56,9 +57,24 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A value that is out of range, or values that contradict each other.
+    /// A value that is out of range, or values that contradict each other or the data.
+    #[error("{reason}")]
+    Refused {
+        /// The keys that must change, of which the reason tells.
+        keys: Vec<&'static str>,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// What is no key's fault alone: layers that do not fit, a configuration that is too long.
     #[error("{0}")]
     Value(String),
+}
+
+impl ConfigError {
+    /// What is wrong with these keys.
+    pub(crate) fn refused(keys: &[&'static str], reason: impl Into<String>) -> Self {
+        ConfigError::Refused { keys: keys.to_vec(), reason: reason.into() }
+    }
 }
 
 /// The longest configuration: its parser takes some hundred times as much memory.
@@ -163,45 +179,69 @@ mod tests {
     fn nonsense_is_refused_with_a_reason() {
         for (toml, reason) in [
             ("[model]\nlatent = 0", "at least one dimension"),
-            ("[model]\nhidden = [0]", "has width 0"),
+            ("[model]\nhidden = [0]", "layer of width 0"),
             ("[train]\nbatch = 0", "at least one row"),
             ("[train]\nepochs = 0", "nothing to do"),
             ("[train]\nsteps = 0", "nothing to do"),
-            ("[train]\nlr = -1.0", "learning rate"),
-            ("[train]\nlr = nan", "learning rate"),
-            ("[model]\nbeta = -1.0", "beta must be"),
-            ("[model]\nsigma = 0.5", "sigma applies only to"),
-            ("[model]\nobjective = \"ae\"\nbeta = 4.0", "no KL term"),
-            ("[model]\nlatent_activation = \"relu\"", "autoencoder's code"),
+            ("[train]\nlr = -1.0", "lr is -1.0, and must be a positive number, from 1e-15 to 1e15"),
+            ("[train]\nlr = nan", "lr is NaN, and must be a positive number"),
+            ("[model]\nbeta = -1.0", "beta is -1.0, and must be 0 or a positive number"),
+            (
+                "[model]\nsigma = 0.5",
+                "sigma is of the likelihoods gaussian, gaussian-learned, laplace, student-t, logistic and columns, which have a scale, and likelihood is bernoulli: choose one of them, or leave sigma out",
+            ),
+            ("[model]\nobjective = \"ae\"\nbeta = 4.0", "which have a KL term, and objective is ae"),
+            (
+                "[model]\nlatent_activation = \"relu\"",
+                "latent_activation is of the objective ae, and objective is elbo: choose ae, or leave latent_activation out",
+            ),
             ("[model]\nobjective = \"iwae\"", "needs several draws"),
-            ("[model]\nobjective = \"iwae\"\nbeta = 2.0", "has no KL term"),
-            ("[model]\nobjective = \"iwae\"\nfree_bits = 0.1", "are of the objective elbo"),
-            ("[model]\ntc_weight = 3.0", "are of the objective beta-tc"),
-            ("[model]\nobjective = \"dip-i\"\nmmd_weight = 3.0", "is of the objective info"),
-            ("[model]\nobjective = \"dip-i\"\ndip_diagonal = -3.0", "must be 0 or positive"),
+            ("[model]\nobjective = \"iwae\"\nbeta = 2.0", "which have a KL term, and objective is iwae"),
+            (
+                "[model]\nobjective = \"iwae\"\nfree_bits = 0.1",
+                "free_bits is of the objective elbo, and objective is iwae",
+            ),
+            ("[model]\ntc_weight = 3.0", "tc_weight is of the objective beta-tc"),
+            (
+                "[model]\nobjective = \"dip-i\"\nmmd_weight = 3.0",
+                "mmd_weight is of the objective info, and objective is dip-i",
+            ),
+            ("[model]\nobjective = \"dip-i\"\ndip_diagonal = -3.0", "must be 0 or a positive number"),
             ("[model]\nfree_bits = 0.1\ncapacity = 3.0", "choose one of them"),
-            ("[model]\ncapacity = -3.0", "positive number of nats"),
+            ("[model]\ncapacity = -3.0", "capacity is -3.0, and must be a positive number"),
             ("[model]\nkl_at_most = 3.0\nbeta = 2.0", "a multiplier in place of beta"),
             ("[model]\ncapacity_epochs = 3.0", "needs a capacity"),
             ("[model]\nbeta_schedule = \"sigmoid\"", "set beta_warmup_epochs"),
-            ("[model]\nbeta_cycles = 3", "beta_schedule cyclical"),
-            ("[model]\nsamples = 3", "are of the objective iwae"),
+            ("[model]\nbeta_cycles = 3", "beta_cycles is of the beta_schedule cyclical, and beta_schedule is linear"),
+            ("[model]\nsamples = 3", "samples is of the objective iwae"),
             ("[model]\nobjective = \"iwae\"\nsamples = 5\nsample_groups = 2", "a multiple of"),
-            ("[model]\nobjective = \"iwae\"\nsamples = 2\nelbo_share = 1.0", "must lie in [0, 1)"),
+            (
+                "[model]\nobjective = \"iwae\"\nsamples = 2\nelbo_share = 1.0",
+                "elbo_share is 1.0, and must be at least 0 and below 1",
+            ),
             ("[model]\nobjective = \"iwae\"\nsamples = 2\ntied = true\ndoubly_reparameterised = true", "leave tied"),
             ("[model]\nhidden = [3]\nencoder = [\"conv 4\"]", "leave one of them out"),
             ("[model]\nencoder = [\"cnov 4\"]", "`cnov 4` is not a layer"),
-            ("[train]\nmomentum = 0.9", "applies only to sgd"),
+            (
+                "[train]\nmomentum = 0.9",
+                "momentum is of the optimizer sgd (Adam has beta1 in its place), and optimizer is adam",
+            ),
             ("[train]\nnesterov = true", "nesterov needs sgd"),
-            ("[train]\nclip = -1.0", "clip must be"),
-            ("[train]\nepochs = 2000000", "at most 1000000"),
-            ("[train]\nsteps = 9000000000000000000", "steps may be at most"),
-            ("[train]\nlr = 1e-46", "from 1e-15"),
+            ("[train]\nclip = -1.0", "clip is -1.0, and must be 0 or a positive number"),
+            ("[train]\nepochs = 2000000", "epochs is 2000000, and must be from 0 to 1000000"),
+            (
+                "[train]\nsteps = 9000000000000000000",
+                "steps is 9000000000000000000, and must be from 1 to 1099511627776",
+            ),
+            ("[train]\nlr = 1e-46", "lr is 1e-46, and must be a positive number, from 1e-15"),
             ("[train]\nschedule = \"step\"", "go together"),
-            ("[train]\nbeta2 = 1.0", "must lie in [0, 1)"),
+            ("[train]\nbeta2 = 1.0", "must be at least 0 and below 1"),
             ("[model]\nlatnet = 3", "line 2, column 1: unknown field `latnet`: did you mean `latent`? expected one of"),
             ("[model]\nactivation = \"rleu\"", "unknown variant `rleu`: did you mean `relu`?"),
             ("[model]\nlatent = [8, 16]", "line 2, column 10: latent: one number, and `[8, 16]` is a list"),
+            ("[train]\nlr = \"fast\"", "line 2, column 6: lr: a number, and not `\"fast\"`"),
+            ("[model]\nhidden = 4", "hidden: a list of whole numbers, and not `4`"),
+            ("[data]\ncolumns = [1]", "invalid type: integer `1`, expected a string"),
             ("[model]\nbeta = [0.5]", "beta: one number, and `[0.5]` is a list"),
             ("[model", "line 1"),
         ] {

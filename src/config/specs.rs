@@ -96,10 +96,10 @@ impl Config {
         let RowSpec { extent: data, classes, table, gaps, rows } = rows.into();
         let m = &self.model;
         if self.is_conditional() && classes == 0 {
-            return Err(ConfigError::Value(
-                "condition class needs rows with classes, and these have none: name a table's column with --label, put images \
-                 into a folder for each class, or leave condition out"
-                    .into(),
+            return Err(ConfigError::refused(
+                &["condition", "label"],
+                "condition class needs rows with classes, and these have none: name a table's column with label, put images \
+                 into a folder for each class, or leave condition out",
             ));
         }
         // Layers as they are written, or as their widths are.
@@ -107,9 +107,9 @@ impl Config {
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
         let encoder = stack::encoder(&layers, data, m.activation).map_err(ConfigError::Value)?;
         if gaps && encoder.first().is_some_and(|layer| !layer.operation.takes_gaps()) {
-            return Err(ConfigError::Value(
-                "where pixels are missing, the first layer of the encoder must be dense or conv, which can be told which: put one there"
-                    .into(),
+            return Err(ConfigError::refused(
+                &["encoder"],
+                "where pixels are missing, the first layer of the encoder must be dense or conv, which can be told which: put one there",
             ));
         }
         let decoder = match m.decoder.clone().or_else(|| m.decoder_hidden.as_ref().map(dense)) {

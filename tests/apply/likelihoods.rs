@@ -155,7 +155,7 @@ fn what_is_no_count_is_refused() {
         ),
         (2, "train --data points --likelihood negative-binomial", "is no table"),
         (2, "train --data mixed.csv --columns a --likelihood zero-inflated --tied", "leave tied out"),
-        (2, "train --data mixed.csv --columns a --likelihood negative-binomial --sigma 0.5", "with a scale"),
+        (2, "train --data mixed.csv --columns a --likelihood negative-binomial --sigma 0.5", "which have a scale"),
     ] {
         let (code, told) = place.refused(&format!("{line} --device cpu --out refused"));
         assert!(code == expected && told.contains(why), "{line}: {code} {told}");

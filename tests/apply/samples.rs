@@ -59,7 +59,7 @@ fn a_conditional_model_is_told_classes() {
         ("sample untold --class 3", 2, "untold was trained without classes"),
         ("reconstruct untold --as-class 3", 2, "untold was trained without classes"),
         ("train --data unnamed --condition class --batch 2 --out no", 2, "condition class needs rows with classes"),
-        ("train --data rows.csv --columns a,b --condition class --out no", 2, "name a table's column with --label"),
+        ("train --data rows.csv --columns a,b --condition class --out no", 2, "name a table's column with label"),
     ] {
         let (found, told) = place.refused(line);
         assert_eq!(found, code, "{line}: {told}");

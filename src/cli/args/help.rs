@@ -5,120 +5,18 @@ use toml::{Table, Value};
 use wgvae::config::Config;
 
 use crate::cli::Cli;
+use crate::cli::args::keys;
 
-/// What an option is about. Options that are in none of the groups are those of the command itself.
-const GROUPS: [(&str, &[&str]); 7] = [
-    (
-        "Model",
-        &[
-            "preset",
-            "config",
-            "hidden",
-            "decoder_hidden",
-            "encoder",
-            "decoder",
-            "latent",
-            "activation",
-            "latent_activation",
-            "tied",
-            "init",
-            "condition",
-        ],
-    ),
-    (
-        "Loss",
-        &[
-            "objective",
-            "likelihood",
-            "sigma",
-            "prior",
-            "prior_parts",
-            "beta",
-            "beta_warmup_epochs",
-            "beta_schedule",
-            "beta_cycles",
-            "free_bits",
-            "capacity",
-            "capacity_epochs",
-            "kl_at_most",
-            "tc_weight",
-            "tc_stratified",
-            "dip_off_diagonal",
-            "dip_diagonal",
-            "mmd_weight",
-            "samples",
-            "sample_groups",
-            "elbo_share",
-            "doubly_reparameterised",
-        ],
-    ),
-    (
-        "Training",
-        &[
-            "epochs",
-            "steps",
-            "patience",
-            "batch",
-            "optimizer",
-            "lr",
-            "schedule",
-            "warmup_steps",
-            "lr_step_epochs",
-            "lr_gamma",
-            "momentum",
-            "nesterov",
-            "weight_decay",
-            "clip",
-            "seed",
-        ],
-    ),
-    (
-        "Data",
-        &[
-            "data",
-            "label",
-            "columns",
-            "drop_columns",
-            "column",
-            "missing",
-            "missing_words",
-            "rare",
-            "no_relations",
-            "keep_label",
-            "drop_label",
-            "test_share",
-            "limit",
-            "balance",
-            "strict",
-            "image_size",
-            "channels",
-            "fit",
-            "binarise",
-            "shift",
-            "flip",
-            "noise",
-        ],
-    ),
+/// What options are about that are no keys. An option of a key's name is about the same, and the others are those of the command itself.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Model", &["preset", "config"]),
     ("Run", &["out", "replace", "resume", "fork", "checkpoint_every", "keep"]),
     ("Device", &["device", "checked", "resident", "tune", "no_fuse"]),
     ("Output", &["to", "json", "csv_safe", "quiet", "preview", "no_preview"]),
 ];
 
-/// Commands whose options are those of `train`, and the options that change nothing there.
+/// Commands whose options are those of `train`, but for those that change nothing of a step.
 const LIKE_TRAINING: [&str; 3] = ["plan", "profile", "kernels"];
-const OF_TRAINING: [&str; 11] = [
-    "epochs",
-    "steps",
-    "patience",
-    "schedule",
-    "warmup_steps",
-    "lr_step_epochs",
-    "lr_gamma",
-    "beta_warmup_epochs",
-    "seed",
-    "limit",
-    "test_share",
-];
 
 const OF_PRESETS: &str =
     "[dense: X] is what the preset `dense` sets; `wgvae config --preset NAME` prints what another one does.";
@@ -230,7 +128,7 @@ pub fn command() -> Command {
                     command.after_help(after).mut_args(|arg| with_default(arg, &set))
                 }
                 _ if LIKE_TRAINING.contains(&name) => command.mut_args(|arg| {
-                    let is_shown = !OF_TRAINING.contains(&arg.get_id().as_str());
+                    let is_shown = keys::of_argument(arg.get_id().as_str()).is_none_or(|key| key.is_of_step);
                     with_default(arg, &set).hide(!is_shown)
                 }),
                 _ => command,
@@ -241,9 +139,11 @@ pub fn command() -> Command {
 }
 
 fn grouped(arg: Arg) -> Arg {
-    let of = GROUPS.iter().find(|(_, ids)| ids.contains(&arg.get_id().as_str()));
-    match of {
-        Some((heading, _)) if !arg.is_positional() => arg.help_heading(*heading),
+    let id = arg.get_id().as_str();
+    let of_key = || keys::of_argument(id).map(|key| key.group.heading());
+    let heading = GROUPS.iter().find(|(_, ids)| ids.contains(&id)).map(|(heading, _)| *heading).or_else(of_key);
+    match heading {
+        Some(heading) if !arg.is_positional() => arg.help_heading(heading),
         _ => arg,
     }
 }
@@ -303,7 +203,7 @@ mod tests {
             .get_subcommands()
             .flat_map(|sub| sub.get_arguments().map(|arg| arg.get_id().to_string()).collect::<Vec<_>>())
             .collect();
-        for id in GROUPS.iter().flat_map(|(_, ids)| *ids).chain(&OF_TRAINING) {
+        for id in GROUPS.iter().flat_map(|(_, ids)| *ids) {
             assert!(ids.iter().any(|known| known == id), "{id}");
         }
     }

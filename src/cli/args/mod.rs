@@ -3,5 +3,6 @@
 pub mod data;
 pub mod device;
 pub mod help;
+pub mod keys;
 pub mod model;
 pub mod run;

@@ -12,8 +12,9 @@ use wgvae::train::is_training;
 use wgvae_data::disk::System;
 use wgvae_data::{Column, DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
 
-use crate::cli::args::data::{ChoiceArgs, with_bar};
+use crate::cli::args::data::with_bar;
 use crate::cli::args::device::AdapterArgs;
+use crate::cli::args::keys::{KeyFlags, OfRows};
 use crate::cli::output::closeness;
 use crate::cli::output::sheet::Sheet;
 use crate::cli::stdin;
@@ -33,6 +34,9 @@ pub struct RunArgs {
     pub csv_safe: bool,
 }
 
+/// Keys that change how a source is read, not which of its rows are chosen.
+const OF_READING: [&str; 3] = ["label", "strict", "fit"];
+
 /// Which rows a model is applied to.
 #[derive(Debug, clap::Args)]
 pub struct RowsArgs {
@@ -43,7 +47,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "CLASS")]
     pub class: Option<String>,
     #[command(flatten)]
-    choice: ChoiceArgs,
+    keys: KeyFlags<OfRows>,
 }
 
 impl RunArgs {
@@ -82,7 +86,7 @@ impl RunArgs {
 impl RowsArgs {
     /// Whether classes get equal weight.
     pub fn balanced(&self) -> bool {
-        self.choice.balance
+        self.keys.get("balance").is_some()
     }
 
     /// The selected rows, in the form the model takes.
@@ -91,7 +95,7 @@ impl RowsArgs {
             Some(source) => {
                 let source = stdin::spooled(source)?;
                 let mut options = Options { source: source.into(), label: run.source().label, ..Options::default() };
-                self.choice.fill(&mut options);
+                self.keys.fill(&mut options)?;
                 with_bar(|progress| wgvae_data::rows_with(&options, &run.data, progress))?
             }
             None => self.test_rows(run)?,
@@ -168,16 +172,16 @@ impl RowsArgs {
         run: &Run,
         part: impl FnOnce(Dataset) -> (Examples, Vec<String>, Vec<String>),
     ) -> Result<Rows, RunError> {
-        if let Some(flag) = self.choice.about_reading() {
+        if let Some(flag) = OF_READING.iter().find(|name| self.keys.get(name).is_some()) {
             return Err(RunError::Unfit(format!(
-                "{flag} changes how a source is read, so it cannot be used with the run's own data: leave it out, or name another source of rows"
+                "--{flag} changes how a source is read, so it cannot be used with the run's own data: leave it out, or name another source of rows"
             )));
         }
         let data = own_data(run)?;
         let (split, classes, notes) = part(data);
         let mut rows = Rows { split, classes, notes };
         let mut options = Options::from(run.config.data.source.as_str());
-        self.choice.fill(&mut options);
+        self.keys.fill(&mut options)?;
         rows.choose(&options)?;
         Ok(rows)
     }

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
+use wgvae::config::{ConfigError, keys};
+use wgvae::{Error, RunError};
 
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::visible;
@@ -104,8 +106,22 @@ impl Typed {
     /// Tells why a command has failed.
     pub fn tell(&self, error: &anyhow::Error) -> std::io::Result<()> {
         match self.is_json() {
-            true => self.put(&sentence(error), exit_code(error)),
-            false => writeln!(terminal::err(), "wgvae: {}", sentence(error)),
+            true => self.put(&self.with_flags(error), exit_code(error)),
+            false => writeln!(terminal::err(), "wgvae: {}", self.with_flags(error)),
+        }
+    }
+
+    /// What an error says, with the flags of the command that set the keys which it names.
+    fn with_flags(&self, error: &anyhow::Error) -> String {
+        let said = sentence(error);
+        let (Some(ConfigError::Refused { keys, .. }), Some(command)) = (of_config(error), self.command()) else {
+            return said;
+        };
+        let is_taken = |flag: &String| command.get_arguments().any(|known| known.get_long() == Some(flag));
+        let flags = keys.iter().filter_map(|name| keys::find(name)?.flag_name()).filter(is_taken);
+        match flags.map(|flag| format!("--{flag}")).collect::<Vec<_>>() {
+            flags if flags.is_empty() => said,
+            flags => format!("{said} ({})", flags.join(", ")),
         }
     }
 
@@ -113,6 +129,22 @@ impl Typed {
         let line = serde_json::to_string(&Told { error, exit_code })?;
         writeln!(terminal::err(), "{line}")
     }
+}
+
+/// The error of a configuration that another one is about.
+fn of_config(error: &anyhow::Error) -> Option<&ConfigError> {
+    let of_run = |error| match error {
+        &RunError::Config(ref error) => Some(error),
+        _ => None,
+    };
+    error.chain().find_map(|cause| {
+        let of_training = || match cause.downcast_ref()? {
+            Error::Config(error) => Some(error),
+            Error::Run(error) => of_run(error),
+            _ => None,
+        };
+        cause.downcast_ref().or_else(of_training).or_else(|| cause.downcast_ref().and_then(of_run))
+    })
 }
 
 /// Whether the reader of a pipe has left, which is no error: `head` has seen enough.
@@ -173,6 +205,27 @@ mod tests {
         for line in ["wgvae train --data mnist/ more", "wgvae devices mnist/", "wgvae train --dta mnist/"] {
             assert!(!refused(line).contains("is named by a flag"), "{line}");
         }
+    }
+
+    #[test]
+    fn refused_keys_come_with_the_flags_that_the_command_has() {
+        let told = |line: &str, keys: &[&'static str]| {
+            let reason = "sigma is refused".to_string();
+            let typed = Typed::of(shlex::split(line).unwrap().iter().map(OsString::from));
+            let refused = || ConfigError::Refused { keys: keys.to_vec(), reason: reason.clone() };
+            let told = typed.with_flags(&refused().into());
+            assert_eq!(typed.with_flags(&Error::Config(refused()).into()), told);
+            assert_eq!(typed.with_flags(&RunError::Config(refused()).into()), told);
+            told
+        };
+        let keys = ["sigma", "lr_step_epochs", "source", "beta1", "relations"];
+        assert_eq!(
+            told("wgvae train --sigma 2", &keys),
+            "sigma is refused (--sigma, --lr-step-epochs, --data, --no-relations)"
+        );
+        assert_eq!(told("wgvae eval RUN", &["sigma", "label"]), "sigma is refused (--label)");
+        assert_eq!(told("wgvae train", &[]), "sigma is refused");
+        assert_eq!(told("wgvae", &["sigma"]), "sigma is refused");
     }
 
     #[test]

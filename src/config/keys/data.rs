@@ -1,0 +1,131 @@
+//! `[data]`
+
+use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
+use wgvae_engine::kernels::batch::Binarise;
+
+use super::Changes::OnResume;
+use super::Flag::{Named, Off, On};
+use super::Group::{Augmentation, Levels, Rows, Source};
+use super::Range::{Fraction, Share, Unit, Whole};
+use super::{Key, KeyValue, Section, section};
+
+section! {
+    /// `[data]`
+    DataConfig, Data, data;
+
+    source: String = Options::default().source
+        => "strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a file"
+        .group(Source).flag(Named("data")).value("SPEC").env("WGVAE_DATA").may_change(OnResume)
+        .help("strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .parquet, \
+               .npy, .npz or IDX file, or - for stdin (at most 1 GiB)");
+
+    binarise: Binarise = Binarise::None
+        => "how to turn grey levels into 0 and 1"
+        .group(Levels).listed().help("Turn grey levels into 0 and 1");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String> = None
+        => "column of a table that holds the class"
+        .group(Rows).value("COL").example("\"class\"");
+
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<String> = Vec::new()
+        => "columns of a table to learn from"
+        .value("NAMES").otherwise("all but the label").example("[\"a\", \"b\"]");
+
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drop_columns: Vec<String> = Vec::new()
+        => "columns of a table to leave out"
+        .value("NAMES").excludes("columns").example("[\"id\"]");
+
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kinds: Vec<NamedKind> = Vec::new()
+        => "kinds of columns, where the kind that was found is not the right one; ignore leaves one out"
+        .flag(Named("column")).value("NAME=KIND").example("[\"visits=count\"]")
+        .help("What a column of a table is: NAME=number, positive, quantile, count, yes-no, category or ignore [default: what \
+               suits its values]");
+
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_words: Vec<String> = Vec::new()
+        => "words that stand for missing values, in place of the usual ones; COLUMN=WORD is one more of a column"
+        .value("WORDS").hyphens().example("[\"unknown\", \"age=999\"]")
+        .help("Words that stand for missing values beside empty cells, separated by commas, in place of NA, null, ? and the \
+               like; COLUMN=WORD is one more in one column");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rare: Option<f64> = None
+        => "words of a smaller share of a column's cells are grouped"
+        .value("SHARE").percent().range(Fraction).example("0.005")
+        .help("Group words of a smaller share of a column's cells, such as 0.5% [default: the rarest, where there are more \
+               than 256]");
+
+    relations: bool = Options::default().relations
+        => "look for relations between columns of a table, and keep them in rows that are drawn or filled"
+        .flag(Off("no-relations"))
+        .help("Do not look for relations between columns of a table, which are kept in rows that are drawn or filled");
+
+    missing: Missing = Missing::default()
+        => "keep learns from rows of a table with missing values, drop leaves them out"
+        .help("Learn from rows of a table with missing values, or drop them [default: keep]");
+
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keep_label: Vec<String> = Vec::new()
+        => "keep only rows of these classes"
+        .group(Rows).value("CLASSES").example("[\"1\"]");
+
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drop_label: Vec<String> = Vec::new()
+        => "drop rows of these classes"
+        .group(Rows).value("CLASSES").example("[\"0\"]");
+
+    test_share: f64 = Options::default().test_share
+        => "share of the rows held out for testing, if the source has no test rows of its own"
+        .value("SHARE").range(Share).because("it is a share of the rows").not_of_step()
+        .help("Share of the rows to hold out for testing, if the source has no test rows of its own [default: 0.1]");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize> = None
+        => "use at most this many training rows"
+        .group(Rows).value("N").range(Whole(1, u64::MAX)).logarithmic().not_of_step().example("1000")
+        .help("Use at most N rows, chosen at random by the seed (in training, N training rows)");
+
+    shift: usize = 0
+        => "shift training images at random by up to this many pixels in each direction"
+        .group(Augmentation).value("PIXELS").range(Whole(0, 4096))
+        .help("Shift training images at random by up to PIXELS in each direction");
+
+    flip: bool = false
+        => "mirror training images at random, half of the time"
+        .group(Augmentation);
+
+    noise: f32 = 0.0
+        => "standard deviation of noise added to the levels of training images, which are in [0, 1]"
+        .group(Augmentation).value("X").range(Unit).because("levels are in [0, 1]")
+        .help("Add noise of this standard deviation to the levels of training images, which are in [0, 1]");
+
+    balance: bool = false
+        => "balance the classes: repeat training rows of the rarer ones"
+        .group(Rows).flag(On)
+        .help("Balance the classes: repeat rows of the rarer ones (in training, training rows)");
+
+    strict: bool = false
+        => "fail on files and rows that cannot be used, instead of skipping them"
+        .group(Rows).flag(On).may_change(OnResume);
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_size: Option<ImageSize> = None
+        => "resize images to this size: height, then width"
+        .value("HxW").example("\"64x64\"")
+        .help("Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes or \
+               above 256]");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<Channels> = None
+        => "read images as: grey, rgb; if left out, grey if all images are grey"
+        .example("\"rgb\"")
+        .help("Read images as grey or rgb [default: grey if all images are grey]");
+
+    fit: Fit = Options::default().fit
+        => "how to resize images of another shape"
+        .group(Rows).listed().help("How to resize images of another shape [default: crop]");
+}
