@@ -4,8 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use proptest::prelude::*;
+use proptest::test_runner::{FailurePersistence, FileFailurePersistence};
 use serde_json::Value;
 use wgvae::data::{Dataset, Missing, Options, Origins, Provenance, Shape, Unit, Values, rows, write};
+
+/// What has failed once is tried again first: its seed is kept in a file beside this one, to be committed.
+fn finds() -> Option<Box<dyn FailurePersistence>> {
+    Some(Box::new(FileFailurePersistence::WithSource("regressions")))
+}
 
 fn wgvae(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wgvae"));
@@ -370,7 +376,7 @@ fn arrays_say_what_they_are() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: finds(), ..ProptestConfig::default() })]
 
     /// Any content under any name gives either data or an error of one line.
     #[test]

@@ -20,7 +20,8 @@ fn overlay(base: &mut Table, over: Table) {
     }
 }
 
-/// Removes what the upper layer leaves behind: keys of the lower ones that belong to a choice that it changes, or are reset by it.
+/// Removes what an upper layer leaves behind: keys of the lower ones that belong to a choice which it changes, or that
+/// are reset by it.
 fn supersede(base: &mut Table, over: &Table) {
     for section in Section::ALL {
         let Some(above) = over.get(section.name()).and_then(Value::as_table) else { continue };

@@ -3,6 +3,8 @@
 mod commented;
 pub mod keys;
 mod merge;
+#[cfg(test)]
+mod reference;
 mod rules;
 mod sections;
 mod specs;

@@ -1,4 +1,5 @@
-//! Which keys contradict each other. What a key may be by itself, and the choice it belongs to, stands in its entry in `keys`.
+//! Which keys contradict each other. What a key may be by itself, and the choice that it belongs to, stands in its entry
+//! in `keys`.
 
 use super::{BetaSchedule, Binarise, Config, Likelihood, Objective, Optimizer, PriorKind, Schedule};
 
@@ -9,7 +10,7 @@ const MAX_DRAWS: usize = 1 << 20;
 /// The most layers of an encoder or a decoder.
 const MAX_LAYERS: usize = 100;
 
-/// What no configuration may be.
+/// Something that no configuration may be.
 pub(super) struct Rule {
     /// The keys that it is about.
     pub keys: &'static [&'static str],

@@ -23,8 +23,11 @@ impl Config {
     }
 }
 
+/// Refuses a configuration that does not suit the data.
+type Check = fn(&Config, &Dataset) -> Result<(), ConfigError>;
+
 /// What a configuration must be for the data, in the order in which it is told.
-const ON_DATA: &[fn(&Config, &Dataset) -> Result<(), ConfigError>] =
+const ON_DATA: &[Check] =
     &[has_classes, has_counts, has_256_levels, fills_a_batch, has_images_to_augment, is_wider_than_shift, has_levels];
 
 fn has_classes(config: &Config, data: &Dataset) -> Result<(), ConfigError> {

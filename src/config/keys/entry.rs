@@ -351,7 +351,12 @@ impl Key {
 
     /// What it is, for a file: other keys by their names.
     pub fn comment(&self) -> String {
-        let mut text = self.sentence.replace('`', "");
+        self.described().replace('`', "")
+    }
+
+    /// The same, with other keys in backticks.
+    pub fn described(&self) -> String {
+        let mut text = self.sentence.to_string();
         if let (ValueType::Choice(choices), true) = (self.value_type, self.is_listed) {
             let names: Vec<&str> = choices().into_iter().map(|[name, _]| name).collect();
             text += &format!(": {}", names.join(", "));
