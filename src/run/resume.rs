@@ -11,6 +11,7 @@ use super::Error;
 use crate::apply::RunError;
 use crate::apply::record::Record;
 use crate::config::Config;
+use crate::config::keys::{self, Changes};
 use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
 
 /// A run to go on with. Its folder belongs to this process from here on.
@@ -146,11 +147,14 @@ fn differences(old: &Config, new: &Config) -> Vec<String> {
         (None, None) => new.train.epochs >= old.train.epochs,
         _ => false,
     };
-    // Where the data lies does not matter: what is in it is compared by its fingerprint. Kernels depend on the adapter.
+    // Kernels depend on the adapter. Where the data lies does not matter: what is in it is compared by its fingerprint.
     let may_differ = |name: &str| match name {
         "train.epochs" | "train.steps" => longer,
-        "train.patience" | "data.source" | "data.strict" | "kernels.adapter" | "kernels.variants" => true,
-        _ => false,
+        "kernels.adapter" | "kernels.variants" => true,
+        _ => {
+            let key = name.split_once('.').and_then(|(_, key)| keys::find(key));
+            key.is_some_and(|key| key.changes >= Changes::OnResume)
+        }
     };
     let value = |all: &[(String, String)], name: &String| {
         all.iter().find(|(known, _)| known == name).map_or("none".to_string(), |(_, value)| value.clone())
