@@ -183,3 +183,49 @@ pub(super) const RULES: &[Rule] = &[
         sentence: "schedule step and lr_step_epochs (epochs between drops) go together: set both or neither",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For each rule, in their order, a configuration that breaks it first.
+    const BROKEN: &[&str] = &[
+        "[train]\nepochs = 0",
+        "[model]\nhidden = [3]\nencoder = [\"conv 4\"]",
+        "[model]\ndecoder_hidden = [3]\ndecoder = [\"conv 4\"]",
+        "[model]\ndecoder = [LAYERS]",
+        "[model]\ntied = true\nlikelihood = \"logistic\"",
+        "[model]\nlikelihood = \"logistic\"\n[data]\nbinarise = \"draw\"",
+        "[model]\nfree_bits = 0.1\ncapacity = 3.0",
+        "[model]\nkl_at_most = 3.0\nbeta = 2.0",
+        "[model]\ncapacity_epochs = 3.0",
+        "[model]\nbeta_schedule = \"sigmoid\"",
+        "[model]\nbeta_schedule = \"cyclical\"\nbeta_warmup_epochs = 3",
+        "[model]\nprior = \"vamp\"\nobjective = \"ae\"",
+        "[model]\nprior = \"mixture\"\nfree_bits = 0.1",
+        "[model]\nprior = \"mixture\"\nobjective = \"info\"",
+        "[model]\nprior = \"vamp\"\ncondition = \"class\"",
+        "[model]\nprior = \"vamp\"\nobjective = \"iwae\"\nsamples = 5\ndoubly_reparameterised = true",
+        "[model]\nprior = \"mixture\"\nprior_parts = 60000",
+        "[model]\nobjective = \"dip-i\"\n[train]\nbatch = 1",
+        "[model]\nobjective = \"info\"\n[train]\nbatch = 60000",
+        "[model]\nobjective = \"iwae\"",
+        "[model]\nobjective = \"iwae\"\nsamples = 5\nsample_groups = 2",
+        "[model]\nobjective = \"iwae\"\nsamples = 60000",
+        "[model]\nobjective = \"iwae\"\nsamples = 2\ntied = true\ndoubly_reparameterised = true",
+        "[train]\nnesterov = true",
+        "[train]\nschedule = \"step\"",
+    ];
+
+    #[test]
+    fn each_rule_is_broken_by_a_configuration_and_told_with_its_keys() {
+        assert_eq!(BROKEN.len(), RULES.len());
+        for (text, rule) in BROKEN.iter().zip(RULES) {
+            let text = text.replace("LAYERS", &["\"dense 4\""; 101].join(","));
+            let error = Config::resolve_text("example", &text).unwrap_err();
+            let super::super::ConfigError::Refused { keys, reason } = error else { panic!("{text}: {error}") };
+            assert_eq!((&keys[..], &reason[..]), (rule.keys, rule.sentence), "{text}");
+            assert!(keys.iter().all(|name| super::super::keys::find(name).is_some()), "{text}");
+        }
+    }
+}

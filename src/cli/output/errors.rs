@@ -133,10 +133,12 @@ impl Typed {
 
 /// The error of a configuration that another one is about.
 fn of_config(error: &anyhow::Error) -> Option<&ConfigError> {
-    let of_run = |error| match error {
-        &RunError::Config(ref error) => Some(error),
-        _ => None,
-    };
+    fn of_run(error: &RunError) -> Option<&ConfigError> {
+        match error {
+            RunError::Config(error) => Some(error),
+            _ => None,
+        }
+    }
     error.chain().find_map(|cause| {
         let of_training = || match cause.downcast_ref()? {
             Error::Config(error) => Some(error),
