@@ -83,17 +83,19 @@ fn wrong_type(text: &str, message: &str) -> Option<String> {
     })
 }
 
-/// Adds `did you mean b?` to `unknown field a, expected one of b, c` where one of the names is similar enough.
+/// Adds `did you mean b?` to `unknown field a, expected one of b, c` where one of the names is similar enough, or the
+/// section that the key belongs in.
 fn with_nearest(message: String) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (Some((unknown, known)), true) = (quoted.split_first(), message.contains("unknown ")) else { return message };
+    let (before, after) = message.split_once(", expected").unwrap_or((&message, ""));
+    if let Some(key) = keys::find(unknown).filter(|_| message.contains("unknown field")) {
+        return format!("{before}: it belongs in `[{}]`, expected{after}", key.section.name());
+    }
     let nearest =
         known.iter().map(|name| (strsim::jaro_winkler(unknown, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match nearest {
-        Some((likeness, name)) if likeness > 0.8 => {
-            let (before, after) = message.split_once(", expected").unwrap_or((&message, ""));
-            format!("{before}: did you mean `{name}`? expected{after}")
-        }
+        Some((likeness, name)) if likeness > 0.8 => format!("{before}: did you mean `{name}`? expected{after}"),
         _ => message,
     }
 }

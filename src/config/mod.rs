@@ -239,6 +239,7 @@ mod tests {
             ("[train]\nschedule = \"step\"", "go together"),
             ("[train]\nbeta2 = 1.0", "must be at least 0 and below 1"),
             ("[model]\nlatnet = 3", "line 2, column 1: unknown field `latnet`: did you mean `latent`? expected one of"),
+            ("[train]\nlatent = 3", "unknown field `latent`: it belongs in `[model]`, expected one of `epochs`"),
             ("[model]\nactivation = \"rleu\"", "unknown variant `rleu`: did you mean `relu`?"),
             ("[model]\nlatent = [8, 16]", "line 2, column 10: latent: one number, and `[8, 16]` is a list"),
             ("[train]\nlr = \"fast\"", "line 2, column 6: lr: a number, and not `\"fast\"`"),

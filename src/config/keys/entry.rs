@@ -103,14 +103,14 @@ pub enum Scale {
 /// Choices among those of another key.
 #[derive(Debug, Clone, Copy)]
 pub enum Choices {
-    /// These.
+    /// The choices of these names.
     Named(&'static [&'static str]),
-    /// What this gives.
+    /// The choices whose names this function gives.
     Listed(fn() -> Vec<&'static str>),
 }
 
 impl Choices {
-    /// Their names.
+    /// The names of the choices.
     pub fn names(self) -> Vec<&'static str> {
         match self {
             Choices::Named(names) => names.to_vec(),
@@ -119,7 +119,8 @@ impl Choices {
     }
 }
 
-/// The choice that a key belongs to: it has no effect without, is refused there, and is left behind where the choice changes.
+/// The choice that a key belongs to. Without it the key has no effect and is refused, and where the choice changes, the key
+/// is left behind.
 #[derive(Debug, Clone, Copy)]
 pub struct Belongs {
     /// The key with the choice.
@@ -137,43 +138,43 @@ pub struct Key {
     pub section: Section,
     /// The name in the file, which is that of the field.
     pub name: &'static str,
-    /// The kind of its value.
+    /// The type of the value.
     pub value_type: ValueType,
-    /// What it is, in a sentence that begins in lower case and names other keys in backticks.
+    /// A sentence that says what the key is: it begins in lower case, and names other keys in backticks.
     pub sentence: &'static str,
-    /// The same for the command line, where that is to be said in another way.
+    /// The text for `--help`, where the sentence does not suit a command line.
     help: Option<&'static str>,
-    /// What applies if it is left out, where that is no value.
+    /// What applies if the key is left out, where no value stands for that.
     otherwise: Option<&'static str>,
-    /// Whether a file explains it with the names of its choices.
+    /// Whether the names of the choices follow the sentence in a file.
     is_listed: bool,
     /// A value as it is written in a file, for keys without one.
     example: &'static str,
-    /// What it is about.
+    /// What the key is about.
     pub group: Group,
-    /// How it is named on the command line.
+    /// The flag on the command line.
     pub flag: Flag,
-    /// The name of its value in the help; that of the key where there is none.
+    /// The name of the value in `--help`; without one, the name of the flag stands there.
     pub value_name: Option<&'static str>,
-    /// The variable of the environment that sets it.
+    /// The variable of the environment that sets the key.
     pub env: Option<&'static str>,
     /// The key whose flag cannot be given beside this one's.
     pub excludes: Option<&'static str>,
-    /// Whether the command line takes it in percent, too.
+    /// Whether the command line takes the value in percent, too.
     pub is_percent: bool,
-    /// Whether its values may begin with a hyphen on the command line.
+    /// Whether a value may begin with a hyphen on the command line.
     pub takes_hyphens: bool,
-    /// Its values.
+    /// The values that the key may have.
     pub range: Range,
-    /// Why it must lie in this range.
+    /// Why the value must lie in this range.
     why: &'static str,
-    /// The choice that it belongs to.
+    /// The choice that the key belongs to.
     pub belongs: Option<Belongs>,
-    /// Other keys whose change leaves it behind.
+    /// Other keys whose change leaves this one behind.
     pub reset_by: &'static [&'static str],
-    /// How its values are spread.
+    /// How values are best spread.
     pub scale: Scale,
-    /// Until when it may change.
+    /// Until when the key may change.
     pub changes: Changes,
     /// Whether a single step of training depends on it.
     pub is_of_step: bool,
@@ -181,7 +182,7 @@ pub struct Key {
     set: fn(&mut Config, Option<Value>) -> Result<(), String>,
 }
 
-/// What an entry says.
+/// The methods that an entry calls, each of which says one thing of the key.
 impl Key {
     /// A key of which nothing else is said.
     pub(super) const fn new(
@@ -310,7 +311,7 @@ impl Key {
     }
 }
 
-/// What follows from an entry.
+/// The methods that read an entry.
 impl Key {
     /// The value in a configuration; none where the key has none.
     pub fn get(&self, config: &Config) -> Option<Value> {
@@ -327,7 +328,7 @@ impl Key {
         self.get(&Config::default())
     }
 
-    /// The keys whose change leaves it behind.
+    /// The keys whose change leaves this one behind.
     pub fn is_reset_by(&self) -> impl Iterator<Item = &'static str> {
         self.belongs.map(|belongs| belongs.to).into_iter().chain(self.reset_by.iter().copied())
     }
@@ -354,7 +355,7 @@ impl Key {
         self.described().replace('`', "")
     }
 
-    /// The same, with other keys in backticks.
+    /// What it is, with other keys in backticks.
     pub fn described(&self) -> String {
         let mut text = self.sentence.to_string();
         if let (ValueType::Choice(choices), true) = (self.value_type, self.is_listed) {

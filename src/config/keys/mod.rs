@@ -2,6 +2,16 @@
 //!
 //! An entry defines the field of its section, with its type and default, and says what a person or another program must know of it.
 //! Flags and their help, `wgvae config`, what a file may hold, refusals and the page `docs/configuration.md` are made from it.
+//!
+//! ```
+//! use wgvae::config::{Config, keys};
+//!
+//! let mut config = Config::default();
+//! let latent = keys::find("latent").expect("a key of this name");
+//! latent.set(&mut config, Some(8.into()))?;
+//! assert_eq!((config.model.latent, latent.get(&config)), (8, Some(8.into())));
+//! # Ok::<(), wgvae::ConfigError>(())
+//! ```
 
 mod data;
 mod entry;

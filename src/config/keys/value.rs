@@ -10,7 +10,7 @@ use wgvae_engine::kernels::batch::Binarise;
 use super::super::{BetaSchedule, Optimizer, PriorKind, Schedule};
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
 
-/// What kind of value a key has, for whoever reads one from a text or draws one at random.
+/// The type of a key's value, for programs that read a value from a text or draw one at random.
 #[derive(Debug, Clone, Copy)]
 pub enum ValueType {
     /// `true` or `false`.
@@ -55,7 +55,7 @@ impl ValueType {
 
 /// A type that a key may have.
 pub trait KeyValue: Serialize + DeserializeOwned {
-    /// Its description.
+    /// What the library says of the type.
     const TYPE: ValueType;
 
     /// What stands for no value, where a key may have none.
@@ -137,7 +137,7 @@ impl<T: KeyValue> KeyValue for Option<T> {
     }
 }
 
-/// A list of which an empty one is the same as none.
+/// Lists in which an empty list stands for no value.
 macro_rules! lists {
     ($($type:ty: $variant:ident),* $(,)?) => {
         $(impl KeyValue for $type {
