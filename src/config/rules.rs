@@ -1,5 +1,5 @@
-//! Which keys contradict each other. What a key may be by itself, and the choice that it belongs to, stands in its entry
-//! in `keys`.
+//! Which keys contradict each other. What a key may be by itself, and the choice that it belongs to, stands in its
+//! entry in `keys`.
 
 use super::{BetaSchedule, Binarise, Config, Likelihood, Objective, Optimizer, PriorKind, Schedule};
 
@@ -63,14 +63,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         keys: &["tied", "likelihood"],
         is_broken: |c| c.model.tied && c.model.likelihood.outputs() > 1,
-        sentence: "with the likelihoods logistic and zero-inflated the decoder makes two numbers of each value, for which the \
-                   encoder has no weights: leave tied out",
+        sentence: "with the likelihoods logistic and zero-inflated the decoder makes two numbers of each value, for \
+                   which the encoder has no weights: leave tied out",
     },
     Rule {
         keys: &["likelihood", "binarise"],
         is_broken: |c| c.model.likelihood == Likelihood::Logistic && c.data.binarise != Binarise::None,
-        sentence: "the likelihood logistic is of 256 levels, and binarise makes zeros and ones of them: choose bernoulli, or \
-                   leave binarise out",
+        sentence: "the likelihood logistic is of 256 levels, and binarise makes zeros and ones of them: choose \
+                   bernoulli, or leave binarise out",
     },
     Rule {
         keys: &["free_bits", "capacity", "kl_at_most"],
@@ -109,26 +109,26 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         keys: &["prior", "free_bits"],
         is_broken: |c| has_parts(c) && c.model.free_bits.is_some(),
-        sentence: "free_bits is of the KL of each dimension, which only the standard prior has: choose it, or leave free_bits \
-                   out",
+        sentence: "free_bits is of the KL of each dimension, which only the standard prior has: choose it, or leave \
+                   free_bits out",
     },
     Rule {
         keys: &["prior", "objective"],
         is_broken: |c| has_parts(c) && is(c, &[Objective::DipI, Objective::DipIi, Objective::Info]),
-        sentence: "the objectives dip-i, dip-ii and info compare codes with a standard normal: leave prior out, or choose \
-                   another objective",
+        sentence: "the objectives dip-i, dip-ii and info compare codes with a standard normal: leave prior out, or \
+                   choose another objective",
     },
     Rule {
         keys: &["prior", "condition"],
         is_broken: |c| c.model.prior == PriorKind::Vamp && c.is_conditional(),
-        sentence: "the prior vamp has rows without classes, which a conditional model cannot encode: choose prior mixture, or \
-                   leave condition out",
+        sentence: "the prior vamp has rows without classes, which a conditional model cannot encode: choose prior \
+                   mixture, or leave condition out",
     },
     Rule {
         keys: &["prior", "doubly_reparameterised"],
         is_broken: |c| c.model.prior == PriorKind::Vamp && c.model.doubly_reparameterised,
-        sentence: "the prior vamp learns through the encoder, whose gradient doubly_reparameterised replaces: leave one of \
-                   them out",
+        sentence: "the prior vamp learns through the encoder, whose gradient doubly_reparameterised replaces: leave \
+                   one of them out",
     },
     Rule {
         keys: &["prior_parts", "batch", "prior", "latent", "samples"],
@@ -136,7 +136,8 @@ pub(super) const RULES: &[Rule] = &[
             let m = &c.model;
             has_parts(c) && product(&[m.samples, c.train.batch, m.prior_parts, m.latent]) > MAX_COMPARISONS
         },
-        sentence: "a prior of parts compares each draw of a batch with each part: choose fewer prior_parts or a smaller batch",
+        sentence: "a prior of parts compares each draw of a batch with each part: choose fewer prior_parts or a \
+                   smaller batch",
     },
     Rule {
         keys: &["batch", "objective"],
@@ -169,8 +170,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         keys: &["doubly_reparameterised", "tied", "elbo_share"],
         is_broken: |c| c.model.doubly_reparameterised && (c.model.tied || c.model.elbo_share > 0.0),
-        sentence: "doubly_reparameterised needs an encoder without shares in the decoder or in the ELBO: leave tied and \
-                   elbo_share out",
+        sentence: "doubly_reparameterised needs an encoder without shares in the decoder or in the ELBO: leave tied \
+                   and elbo_share out",
     },
     Rule {
         keys: &["nesterov", "momentum"],

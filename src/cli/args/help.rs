@@ -1,4 +1,5 @@
-//! The help: options in groups, what the default preset sets, options that do not matter to a command left out, examples.
+//! The help: options in groups, what the default preset sets, options that do not matter to a command left out,
+//! examples.
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use toml::{Table, Value};
@@ -7,7 +8,8 @@ use wgvae::config::Config;
 use crate::cli::Cli;
 use crate::cli::args::keys;
 
-/// What options are about that are no keys. An option of a key's name is about the same, and the others are those of the command itself.
+/// What options are about that are no keys. An option of a key's name is about the same, and the others are those of
+/// the command itself.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Model", &["preset", "config"]),
     ("Run", &["out", "replace", "resume", "fork", "checkpoint_every", "keep"]),

@@ -16,8 +16,8 @@ section! {
     source: String = Options::default().source
         => "strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a file"
         .group(Source).flag(Named("data")).value("SPEC").env("WGVAE_DATA").may_change(OnResume)
-        .help("strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, .parquet, \
-               .npy, .npz or IDX file, or - for stdin (at most 1 GiB)");
+        .help("strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, \
+               .parquet, .npy, .npz or IDX file, or - for stdin (at most 1 GiB)");
 
     binarise: Binarise = Binarise::None
         => "how to turn grey levels into 0 and 1"
@@ -42,22 +42,22 @@ section! {
     kinds: Vec<NamedKind> = Vec::new()
         => "kinds of columns, where the kind that was found is not the right one; ignore leaves one out"
         .flag(Named("column")).value("NAME=KIND").example("[\"visits=count\"]")
-        .help("What a column of a table is: NAME=number, positive, quantile, count, yes-no, category or ignore [default: what \
-               suits its values]");
+        .help("What a column of a table is: NAME=number, positive, quantile, count, yes-no, category or ignore \
+               [default: what suits its values]");
 
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing_words: Vec<String> = Vec::new()
         => "words that stand for missing values, in place of the usual ones; COLUMN=WORD is one more of a column"
         .value("WORDS").hyphens().example("[\"unknown\", \"age=999\"]")
-        .help("Words that stand for missing values beside empty cells, separated by commas, in place of NA, null, ? and the \
-               like; COLUMN=WORD is one more in one column");
+        .help("Words that stand for missing values beside empty cells, separated by commas, in place of NA, null, ? \
+               and the like; COLUMN=WORD is one more in one column");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     rare: Option<f64> = None
         => "words of a smaller share of a column's cells are grouped"
         .value("SHARE").percent().range(Fraction).example("0.005")
-        .help("Group words of a smaller share of a column's cells, such as 0.5% [default: the rarest, where there are more \
-               than 256]");
+        .help("Group words of a smaller share of a column's cells, such as 0.5% [default: the rarest, where there \
+               are more than 256]");
 
     relations: bool = Options::default().relations
         => "look for relations between columns of a table, and keep them in rows that are drawn or filled"
@@ -116,8 +116,8 @@ section! {
     image_size: Option<ImageSize> = None
         => "resize images to this size: height, then width"
         .value("HxW").example("\"64x64\"")
-        .help("Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes or \
-               above 256]");
+        .help("Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes \
+               or above 256]");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     channels: Option<Channels> = None

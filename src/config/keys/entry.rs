@@ -119,8 +119,8 @@ impl Choices {
     }
 }
 
-/// The choice that a key belongs to. Without it the key has no effect and is refused, and where the choice changes, the key
-/// is left behind.
+/// The choice that a key belongs to. Without it the key has no effect and is refused, and where the choice changes, the
+/// key is left behind.
 #[derive(Debug, Clone, Copy)]
 pub struct Belongs {
     /// The key with the choice.

@@ -1,7 +1,8 @@
 //! The list of all keys: an entry for each, from which everything else that knows keys follows.
 //!
-//! An entry defines the field of its section, with its type and default, and says what a person or another program must know of it.
-//! Flags and their help, `wgvae config`, what a file may hold, refusals and the page `docs/configuration.md` are made from it.
+//! An entry defines the field of its section, with its type and default, and says what a person or another program must
+//! know of it. Flags and their help, `wgvae config`, what a file may hold, refusals and the page
+//! `docs/configuration.md` are made from it.
 //!
 //! ```
 //! use wgvae::config::{Config, keys};
@@ -27,7 +28,8 @@ pub use range::Range;
 pub use train::TrainConfig;
 pub use value::{KeyValue, ValueType};
 
-/// Defines the keys of a section: `name: type = default => "what it is"`, and what else is to be said of it, as methods of [`Key`].
+/// Defines the keys of a section: `name: type = default => "what it is"`, and what else is to be said of it, as methods
+/// of [`Key`].
 macro_rules! section {
     (
         $(#[$doc:meta])*
@@ -239,7 +241,8 @@ mod tests {
             for _ in 0..2 * all().count() {
                 let Err(error) = config.validate() else { break };
                 let sentence = error.to_string();
-                prop_assert!(!sentence.is_empty() && !sentence.contains('\n') && !sentence.ends_with('.'), "{}", sentence);
+                let is_one = !sentence.is_empty() && !sentence.contains('\n') && !sentence.ends_with('.');
+                prop_assert!(is_one, "{}", sentence);
                 let ConfigError::Refused { keys, .. } = error else { panic!("{sentence}") };
                 let key = keys.into_iter().filter_map(find).find(|key| key.get(&config) != key.default()).unwrap();
                 key.set(&mut config, key.default()).unwrap();

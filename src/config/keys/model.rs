@@ -84,16 +84,17 @@ section! {
         .help("Standard deviation of the likelihood gaussian; where a scale that is learned starts");
 
     objective: Objective = Objective::Elbo
-        => "elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what codes of a batch cost; iwae: the importance-weighted bound; ae: a plain autoencoder"
-        .help("elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what the codes of a batch cost; \
-               iwae: the importance-weighted bound; ae: a plain autoencoder");
+        => "elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what codes of a batch cost; \
+            iwae: the importance-weighted bound; ae: a plain autoencoder"
+        .help("elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what the codes of a batch \
+               cost; iwae: the importance-weighted bound; ae: a plain autoencoder");
 
     #[serde(skip_serializing_if = "is_standard")]
     prior: PriorKind = PriorKind::Standard
         => "what codes are drawn to: standard, mixture, vamp (what the encoder makes of learned rows)"
         .may_change(Never).example("\"vamp\"")
-        .help("What codes are drawn to: the standard normal, a mixture of normals that are learned, or one of what the \
-               encoder makes of rows that are learned (VampPrior)");
+        .help("What codes are drawn to: the standard normal, a mixture of normals that are learned, or one of what \
+               the encoder makes of rows that are learned (VampPrior)");
 
     #[serde(skip_serializing_if = "is_usual")]
     prior_parts: usize = PRIOR_PARTS
@@ -160,7 +161,8 @@ section! {
         => "weight of the variances' distances from 1"
         .value("X").range(NotNegative).of("objective", &["dip-i", "dip-ii"]).logarithmic()
         .otherwise("10 times the other in dip-i").example("100.0")
-        .help("Weight of the variances' distances from 1 [default: 10 times the other in dip-i, as much as it in dip-ii]");
+        .help("Weight of the variances' distances from 1 [default: 10 times the other in dip-i, as much as it in \
+               dip-ii]");
 
     mmd_weight: f32 = 100.0
         => "weight of the discrepancy from the prior, for `objective` info"

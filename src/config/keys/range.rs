@@ -2,8 +2,8 @@
 
 use toml::Value;
 
-/// The smallest positive number that a key takes, and the largest: shaders compute with values and their squares in f32, of which
-/// neither may underflow or overflow.
+/// The smallest positive number that a key takes, and the largest: shaders compute with values and their squares in
+/// f32, of which neither may underflow or overflow.
 const POSITIVE: [f64; 2] = [1e-15, 1e15];
 
 /// The values that a key may have, beside what its type says.

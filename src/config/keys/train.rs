@@ -27,8 +27,8 @@ section! {
         => "epochs without a smaller test loss, beta having risen, after which training stops"
         .value("EPOCHS").range(Whole(1, u64::MAX)).because("left out, training goes on to its end")
         .logarithmic().may_change(WhileRunning).not_of_step().example("20")
-        .help("Stop after this many epochs without a smaller test loss, not counting those in which beta or the capacity \
-               rises [default: train to the end]");
+        .help("Stop after this many epochs without a smaller test loss, not counting those in which beta or the \
+               capacity rises [default: train to the end]");
 
     batch: usize = 128
         => "rows per batch"
