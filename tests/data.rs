@@ -357,10 +357,10 @@ fn arrays_say_what_they_are() {
     let sum: f32 = table.train.numbers(0..3, 3).iter().sum();
     assert!(sum.abs() < 1e-4, "{sum}");
     let gaps = load("gaps.npy");
-    assert!(gaps.columns.as_ref().unwrap().gaps);
+    assert!(gaps.columns.as_ref().unwrap().missing);
     let drop = Options { missing: Missing::Drop, ..path(&folder.path().join("gaps.npy")).as_str().into() };
     let whole = Dataset::load(drop).unwrap();
-    assert_eq!((whole.train.rows + whole.test.rows, whole.columns.as_ref().unwrap().gaps), (3, false));
+    assert_eq!((whole.train.rows + whole.test.rows, whole.columns.as_ref().unwrap().missing), (3, false));
     // Rows for a model that was trained on whole ones.
     let others = rows(&path(&folder.path().join("gaps.npy")).as_str().into(), &table.description()).unwrap();
     assert_eq!((others.split.rows, others.notes.len()), (4, 1));

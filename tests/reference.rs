@@ -116,7 +116,13 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let values = fixture.table.as_ref().map_or(width, |table| table.kinds.len());
     let extent = fixture.image.unwrap_or(Extent::Flat(values));
     let spec = config
-        .vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone(), gaps: fixture.gaps, rows })
+        .vae_spec(RowSpec {
+            extent,
+            classes: fixture.classes,
+            table: fixture.table.clone(),
+            missing: fixture.gaps,
+            rows,
+        })
         .unwrap();
     let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());

@@ -278,7 +278,7 @@ fn a_run_in_memory_is_applied_and_written_to_bytes() {
         assert!(drawn.into_iter().all(|value| [0.0, 1.0].contains(value)), "{}", column.name);
     }
 
-    // New rows, with a column that the model does not know and a word that it has never seen: only gaps are filled.
+    // New rows, with a column that the model does not know and a word that it has never seen: only missing cells are filled.
     let mut towns = vec![None; 6];
     towns[1] = Some("Atlantis");
     let new = Table::new()

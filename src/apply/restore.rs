@@ -76,7 +76,7 @@ pub struct Restorer {
     columns: Vec<Column>,
     bytes: bool,
     is_image: bool,
-    takes_gaps: bool,
+    takes_missing: bool,
 }
 
 impl Restorer {
@@ -113,7 +113,7 @@ impl Restorer {
             columns: run.data.columns.as_ref().map_or_else(Vec::new, of_values),
             bytes: run.data.bytes,
             is_image: matches!(run.data.shape, Shape::Image { .. }),
-            takes_gaps: run.data.has_gaps(),
+            takes_missing: run.data.has_missing(),
             residual,
         };
         if let Damage::Noise(noise) = damage {
@@ -201,23 +201,23 @@ impl Restorer {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Restored, RunError> {
         let width = self.model.width().max(1);
-        let with_gaps: Vec<usize> = rows
+        let with_missing: Vec<usize> = rows
             .chunks(width)
             .enumerate()
             .filter(|(_, row)| row.iter().any(|value| is_missing(*value)))
             .map(|(number, _)| number)
             .collect();
-        if self.damage != Damage::Missing || with_gaps.len() * width == rows.len() {
+        if self.damage != Damage::Missing || with_missing.len() * width == rows.len() {
             return self.restore_all(rows, classes, wanted, progress);
         }
         // Rows of which nothing is missing stay as they are.
         let span = |row: usize| row * width..(row + 1) * width;
-        let some: Vec<f32> = with_gaps.iter().flat_map(|row| &rows[span(*row)]).copied().collect();
-        let of_some: Option<Vec<u32>> = classes.map(|classes| with_gaps.iter().map(|row| classes[*row]).collect());
+        let some: Vec<f32> = with_missing.iter().flat_map(|row| &rows[span(*row)]).copied().collect();
+        let of_some: Option<Vec<u32>> = classes.map(|classes| with_missing.iter().map(|row| classes[*row]).collect());
         let found = self.restore_all(&some, of_some.as_deref(), wanted, progress)?;
         let whole = |some: &[f32]| {
             let mut all = rows.to_vec();
-            for (row, restored) in with_gaps.iter().zip(some.chunks(width)) {
+            for (row, restored) in with_missing.iter().zip(some.chunks(width)) {
                 all[span(*row)].copy_from_slice(restored);
             }
             all
@@ -329,7 +329,7 @@ impl Restorer {
     /// Rows with something in place of missing values, for an encoder that is not told which are: what the decoder shows of the
     /// middle of the prior.
     fn filled(&mut self, rows: &[f32], classes: Option<&[u32]>) -> Result<Vec<f32>, RunError> {
-        if self.takes_gaps || !rows.iter().any(|value| is_missing(*value)) {
+        if self.takes_missing || !rows.iter().any(|value| is_missing(*value)) {
             return Ok(rows.to_vec());
         }
         let count = rows.len() / self.model.width().max(1);

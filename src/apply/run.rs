@@ -174,7 +174,7 @@ impl Run {
         match columns {
             Some(columns) => columns.rows(numbers).map_err(RunError::Unfit),
             None => {
-                if numbers.iter().any(|number| number.is_nan()) && !self.data.gaps {
+                if numbers.iter().any(|number| number.is_nan()) && !self.data.missing {
                     let why = "some values are missing, and the model was trained on rows without missing values";
                     return Err(RunError::Unfit(why.into()));
                 }
@@ -280,7 +280,7 @@ fn checked(files: &Files, name: &str, limit: u64, record: &FileRecord) -> Result
     Ok(text)
 }
 
-/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with gaps. Digits that
+/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with missing cells. Digits that
 /// begin with a 0 are a name.
 fn same_number(classes: &[String], name: &str) -> Option<usize> {
     let number = |text: &str| {

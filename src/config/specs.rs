@@ -31,7 +31,7 @@ pub struct RowSpec {
     /// The columns of a table.
     pub table: Option<TableSpec>,
     /// Whether values may be missing.
-    pub gaps: bool,
+    pub missing: bool,
     /// The number of training rows, 0 where it is not known.
     pub rows: usize,
 }
@@ -39,7 +39,7 @@ pub struct RowSpec {
 /// Rows without classes.
 impl<T: Into<Extent>> From<T> for RowSpec {
     fn from(extent: T) -> Self {
-        Self { extent: extent.into(), classes: 0, table: None, gaps: false, rows: 0 }
+        Self { extent: extent.into(), classes: 0, table: None, missing: false, rows: 0 }
     }
 }
 
@@ -47,14 +47,14 @@ impl From<&Dataset> for RowSpec {
     fn from(data: &Dataset) -> Self {
         let table = data.columns.as_ref().map(table_spec);
         let (classes, rows) = (data.classes.len(), data.train.rows);
-        Self { extent: data.shape.into(), classes, table, gaps: data.has_gaps(), rows }
+        Self { extent: data.shape.into(), classes, table, missing: data.has_missing(), rows }
     }
 }
 
 impl From<&Description> for RowSpec {
     fn from(data: &Description) -> Self {
         let table = data.columns.as_ref().map(table_spec);
-        Self { extent: data.shape.into(), classes: data.classes.len(), table, gaps: data.has_gaps(), rows: 0 }
+        Self { extent: data.shape.into(), classes: data.classes.len(), table, missing: data.has_missing(), rows: 0 }
     }
 }
 
@@ -93,7 +93,7 @@ impl Config {
     /// The network for such rows.
     #[doc(hidden)]
     pub fn vae_spec(&self, rows: impl Into<RowSpec>) -> Result<VaeSpec, ConfigError> {
-        let RowSpec { extent: data, classes, table, gaps, rows } = rows.into();
+        let RowSpec { extent: data, classes, table, missing, rows } = rows.into();
         let m = &self.model;
         if self.is_conditional() && classes == 0 {
             return Err(ConfigError::Value(
@@ -106,7 +106,7 @@ impl Config {
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
         let encoder = stack::encoder(&layers, data, m.activation).map_err(ConfigError::Value)?;
-        if gaps && encoder.first().is_some_and(|layer| !layer.operation.takes_gaps()) {
+        if missing && encoder.first().is_some_and(|layer| !layer.operation.takes_missing()) {
             return Err(ConfigError::Value(
                 "where pixels are missing, the first layer of the encoder must be dense or conv, which can be told which: put one there"
                     .into(),
@@ -167,8 +167,8 @@ impl Config {
             },
             tied: m.tied,
             classes: self.is_conditional().then_some(classes),
-            table: table.filter(|table| gaps || !table.is_plain()),
-            gaps,
+            table: table.filter(|table| missing || !table.is_plain()),
+            missing,
             intervals,
             init: m.init,
         };

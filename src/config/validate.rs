@@ -278,9 +278,9 @@ impl Config {
                 ));
             }
         }
-        // With gaps, levels are numbers.
-        let has_levels = data.is_bytes() || data.gaps && data.is_levels();
-        let is_of_256 = data.is_bytes() || data.gaps && data.is_of_256_levels();
+        // Where pixels are missing, levels are numbers.
+        let has_levels = data.is_bytes() || data.missing && data.is_levels();
+        let is_of_256 = data.is_bytes() || data.missing && data.is_of_256_levels();
         if self.model.likelihood == Likelihood::Logistic && (!is_of_256 || data.columns.is_some()) {
             return refuse(format!(
                 "the likelihood logistic is of images of 256 levels, and {} has other values: choose gaussian-learned, laplace or student-t",

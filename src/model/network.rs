@@ -220,7 +220,7 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
     let mut h = x;
     // Missing values are 0, in a table the mean of the others, and the encoder is told which they are.
     let mut absent = None;
-    if spec.gaps {
+    if spec.missing {
         h = g.map("present", Function::Present, &[x]);
         absent = Some(g.map("absent", Function::Absent, &[x]));
     }
@@ -430,7 +430,7 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs
     let shape = [rows, cols / spec.outputs()];
     let x = if g.shape(x) == shape { x } else { g.reshape(x, shape) };
     // A column's loss knows missing values itself.
-    if !spec.gaps || spec.likelihood.is_of_columns() {
+    if !spec.missing || spec.likelihood.is_of_columns() {
         return spec.likelihood.loss(g, output, x, beside, spec.sigma, inputs.table);
     }
     let [value, absent] = [("x there", Function::Present), ("x absent", Function::Absent)]

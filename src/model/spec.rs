@@ -211,7 +211,7 @@ pub struct VaeSpec {
     pub table: Option<TableSpec>,
     /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder is told which, and nothing is
     /// lost for them.
-    pub gaps: bool,
+    pub missing: bool,
     /// Whether rows come with an interval around each value: a table's numbers are not known better than their digits tell, and a value
     /// that many rows share stands for all that lies between its neighbours.
     pub intervals: bool,

@@ -9,7 +9,7 @@ use crate::apply::quality::associations::associations;
 use crate::apply::quality::closeness::{Closeness, Distances};
 use crate::apply::quality::records::Records;
 use crate::apply::quality::told_apart::ToldApart;
-use crate::apply::{Mixture, Run, RunError, TrainedModel, gaps};
+use crate::apply::{Mixture, Run, RunError, TrainedModel, missing};
 use crate::report::measured;
 use crate::report::page::{Beside, Marginal, Matrix, Notice, SampleRows, Samples, Shares};
 
@@ -45,9 +45,9 @@ pub fn samples(
     if can_draw {
         model.distribution().draw(&mut drawn, 0)?;
     }
-    let has_gaps = |split: &Examples| split.numbers(0..split.rows, columns.width()).into_iter().any(is_missing);
-    if columns.gaps && has_gaps(rows) && has_gaps(train) {
-        gaps::leave(model, columns, train, &z, &mut drawn.means, 0)?;
+    let has_missing = |split: &Examples| split.numbers(0..split.rows, columns.width()).into_iter().any(is_missing);
+    if columns.missing && has_missing(rows) && has_missing(train) {
+        missing::take_over(model, columns, train, &z, &mut drawn.means, 0)?;
     }
     let cells = [
         columns.cells(&rows.numbers(0..rows.rows, columns.width()), Provenance::Kept),

@@ -4,9 +4,9 @@
 mod common;
 mod compressing;
 mod factors;
-mod gaps;
 mod likelihood;
 mod likelihoods;
+mod missing;
 mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;

@@ -60,7 +60,7 @@ fn samples_of_an_untrained_model_are_far_worse() {
     }
 }
 
-/// A table without classes, with counts, words and gaps, whose samples are drawn; a plain autoencoder; a conditional model, which is
+/// A table without classes, with counts, words and missing cells, whose samples are drawn; a plain autoencoder; a conditional model, which is
 /// asked for the classes of the test rows.
 #[test]
 fn every_kind_of_model_has_samples_to_compare() {
@@ -71,9 +71,9 @@ fn every_kind_of_model_has_samples_to_compare() {
         let a = if i % 9 == 0 { String::new() } else { format!("{:.3}", of(1) + of(2)) };
         text += &format!("{a},{:.3},{}\n", of(1) - of(3), if of(1) > 0.5 { "red" } else { "blue" });
     }
-    std::fs::write(place.path("gaps.csv"), text).unwrap();
+    std::fs::write(place.path("holes.csv"), text).unwrap();
     std::fs::write(place.path("few.csv"), table()).unwrap();
-    place.done("train --data gaps.csv --epochs 60 --lr 0.003 --device cpu --out table");
+    place.done("train --data holes.csv --epochs 60 --lr 0.003 --device cpu --out table");
     let eval = place.json("eval table --quality --device cpu --json");
     let quality = &eval["quality"];
     assert_eq!((&quality["features"], &quality["noise"]), (&"random".into(), &true.into()));

@@ -415,7 +415,7 @@ pub struct Dataset {
     /// A table's columns.
     pub columns: Option<Columns>,
     /// Whether pixels of images may be missing: [`MISSING`](crate::MISSING).
-    pub gaps: bool,
+    pub missing: bool,
     /// The training rows.
     pub train: Examples,
     /// The test rows.
@@ -433,8 +433,8 @@ impl Dataset {
     }
 
     /// Whether values may be missing.
-    pub fn has_gaps(&self) -> bool {
-        self.gaps || self.columns.as_ref().is_some_and(|columns| columns.gaps)
+    pub fn has_missing(&self) -> bool {
+        self.missing || self.columns.as_ref().is_some_and(|columns| columns.missing)
     }
 
     /// Whether all values that are there lie in [0, 1], as the levels of images do.
@@ -481,7 +481,7 @@ impl Dataset {
             bytes: self.is_bytes(),
             classes: self.classes.clone(),
             columns: self.columns.clone(),
-            gaps: self.gaps,
+            missing: self.missing,
             trained: Fingerprints::of(&self.train),
         }
     }
@@ -503,7 +503,7 @@ pub struct Description {
     pub columns: Option<Columns>,
     /// Whether pixels of images may be missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub gaps: bool,
+    pub missing: bool,
     /// Which rows the model was trained on, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trained: Option<Fingerprints>,
@@ -511,8 +511,8 @@ pub struct Description {
 
 impl Description {
     /// Whether values may be missing.
-    pub fn has_gaps(&self) -> bool {
-        self.gaps || self.columns.as_ref().is_some_and(|columns| columns.gaps)
+    pub fn has_missing(&self) -> bool {
+        self.missing || self.columns.as_ref().is_some_and(|columns| columns.missing)
     }
 }
 

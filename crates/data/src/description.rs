@@ -19,7 +19,7 @@ pub(super) struct Unchecked {
     classes: Vec<String>,
     columns: Option<Columns>,
     #[serde(default)]
-    gaps: bool,
+    missing: bool,
     trained: Option<Fingerprints>,
 }
 
@@ -27,7 +27,7 @@ impl TryFrom<Unchecked> for Description {
     type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, shape, bytes, classes, columns, gaps, trained } = read;
+        let Unchecked { name, shape, bytes, classes, columns, missing, trained } = read;
         let fits = match shape {
             Shape::Image { height, width, channels } => {
                 [height, width].iter().all(|side| (1..=LONGEST).contains(side)) && [1, 3].contains(&channels)
@@ -41,12 +41,12 @@ impl TryFrom<Unchecked> for Description {
         if bytes && (columns.is_some() || matches!(shape, Shape::Table(_))) {
             return Err(format!("it describes {shape} as levels of grey, which only images and points can be"));
         }
-        if gaps && (bytes || !matches!(shape, Shape::Image { .. })) {
+        if missing && (bytes || !matches!(shape, Shape::Image { .. })) {
             return Err(format!(
                 "it describes {shape} of which some pixels are missing, which only images of floats can be"
             ));
         }
-        Ok(Self { name, shape, bytes, classes, columns, gaps, trained })
+        Ok(Self { name, shape, bytes, classes, columns, missing, trained })
     }
 }
 

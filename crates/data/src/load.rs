@@ -69,7 +69,7 @@ impl Dataset {
             train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
         }
         let is_image = matches!(shape, Shape::Image { .. });
-        let gaps = is_image && mark_gaps(&mut [&mut train, &mut test], shape.len(), &mut notes);
+        let missing = is_image && mark_missing(&mut [&mut train, &mut test], shape.len(), &mut notes);
         if train.rows == 0 || test.rows == 0 {
             return Err(DataError::unusable(&options.source, "no row has any value"));
         }
@@ -97,7 +97,7 @@ impl Dataset {
             ));
             train.repeat(&again);
         }
-        Ok(Dataset { name, shape, classes, columns, gaps, train, test, notes, options: options.clone() })
+        Ok(Dataset { name, shape, classes, columns, missing, train, test, notes, options: options.clone() })
     }
 }
 
@@ -277,11 +277,11 @@ fn repeated(train: &Examples, options: &Options) -> Result<Vec<usize>, DataError
 }
 
 /// Marks the pixels that are missing, and leaves out rows that have no others. Whether there are any.
-pub(super) fn mark_gaps(splits: &mut [&mut Examples], width: usize, notes: &mut Vec<String>) -> bool {
-    let (mut gaps, mut values, mut empty) = (0, 0, 0);
+pub(super) fn mark_missing(splits: &mut [&mut Examples], width: usize, notes: &mut Vec<String>) -> bool {
+    let (mut missing, mut values, mut empty) = (0, 0, 0);
     for split in splits {
         let of_split = split.mark_missing();
-        (gaps, values) = (gaps + of_split, values + split.values.len());
+        (missing, values) = (missing + of_split, values + split.values.len());
         if let (Values::Floats(all), 1..) = (&split.values, of_split) {
             let marks: Vec<bool> = all.chunks(width).map(|row| row.iter().any(|value| !is_missing(*value))).collect();
             empty += marks.iter().filter(|mark| !**mark).count();
@@ -291,12 +291,12 @@ pub(super) fn mark_gaps(splits: &mut [&mut Examples], width: usize, notes: &mut 
     if empty > 0 {
         notes.push(format!("{empty} rows were left out because they have no value"));
     }
-    if gaps > 0 {
+    if missing > 0 {
         notes.push(format!(
-            "{gaps} of {values} pixels are missing: what is there is learned from; --missing drop leaves such images out"
+            "{missing} of {values} pixels are missing: what is there is learned from; --missing drop leaves such images out"
         ));
     }
-    gaps > 0
+    missing > 0
 }
 
 /// Relations of which each has a line.
@@ -347,9 +347,9 @@ fn encode(
             list(&constant)
         ));
     }
-    let has_gaps =
+    let has_missing =
         |split: &Examples| matches!(&split.values, Values::Floats(cells) if cells.iter().any(|cell| cell.is_nan()));
-    columns.gaps = has_gaps(train) || has_gaps(test);
+    columns.missing = has_missing(train) || has_missing(test);
     if options.relations {
         columns.relations = columns.relations_in([cells, of_test]);
         notes.extend(said(&columns));

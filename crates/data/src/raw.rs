@@ -112,7 +112,7 @@ impl Raw {
 
     /// Leaves out rows with missing values, and notes how many; that may not be all.
     pub fn note_dropped(&mut self, options: &Options) -> Result<(), DataError> {
-        match self.drop_gaps() {
+        match self.drop_missing() {
             0 => return Ok(()),
             dropped => self.notes.push(format!("{dropped} rows were left out because values are missing")),
         }
@@ -122,7 +122,7 @@ impl Raw {
         }
     }
 
-    fn drop_gaps(&mut self) -> usize {
+    fn drop_missing(&mut self) -> usize {
         let mut dropped = 0;
         for split in std::iter::once(&mut self.rows).chain(&mut self.test) {
             let width = self.shape.len().max(1);

@@ -51,7 +51,7 @@ impl Alphabet {
     /// That of a run's likelihood.
     pub fn of(run: &Run) -> Result<Self, RunError> {
         run.expect_prior("compression")?;
-        let is_levels = run.data.bytes && !run.data.gaps;
+        let is_levels = run.data.bytes && !run.data.missing;
         match run.config.model.likelihood {
             Likelihood::Bernoulli => Ok(Alphabet::Bits),
             likelihood if likelihood.is_density() && run.config.data.binarise != Binarise::None => {

@@ -95,7 +95,7 @@ enum Seen {
     /// Whether it is this word.
     Word(f32),
     /// Whether it is missing.
-    Gap,
+    Missing,
 }
 
 impl Dimension {
@@ -105,7 +105,7 @@ impl Dimension {
             Seen::Number if cell.is_nan() => f64::NEG_INFINITY,
             Seen::Number => cell.into(),
             Seen::Word(word) => f64::from(u8::from(cell == word)),
-            Seen::Gap => f64::from(u8::from(cell.is_nan())),
+            Seen::Missing => f64::from(u8::from(cell.is_nan())),
         }
     }
 }
@@ -118,7 +118,7 @@ fn dimensions(both: [&Records; 2]) -> Vec<Dimension> {
             None => vec![Seen::Number],
         };
         if both.iter().any(|records| records.column(column).any(f32::is_nan)) {
-            seen.push(Seen::Gap);
+            seen.push(Seen::Missing);
         }
         seen.into_iter().map(move |seen| Dimension { column, seen })
     };
@@ -151,12 +151,12 @@ mod tests {
         let columns = vec![number("same"), number("shifted"), word];
         let columns = Columns { all: columns, ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) };
         let mut rng = rng(1, 0);
-        let mut rows = |shift: f64, gaps: bool| {
+        let mut rows = |shift: f64, missing: bool| {
             let cells = (0..300).flat_map(|_| {
                 let mut draw = || -> f64 { (0..4).map(|_| rng.random::<f64>()).sum::<f64>() - 2.0 };
                 let numbers = [Cell::Exact(draw()), Cell::Exact(draw() + shift)];
                 let word = words[rng.random_range(0..3)].clone();
-                let is_gone = gaps && rng.random::<f64>() < 0.9;
+                let is_gone = missing && rng.random::<f64>() < 0.9;
                 let last = if is_gone { Cell::Missing } else { Cell::Word(word) };
                 numbers.into_iter().chain([last]).collect::<Vec<_>>()
             });

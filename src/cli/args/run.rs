@@ -100,12 +100,12 @@ impl RowsArgs {
     }
 
     /// The selected rows, with those of a table or images where values are missing, whatever the model was trained on.
-    pub fn rows_with_gaps(&self, run: &Run) -> Result<Rows, RunError> {
+    pub fn rows_with_missing(&self, run: &Run) -> Result<Rows, RunError> {
         let mut like = run.clone();
         if let Some(columns) = &mut like.data.columns {
-            columns.gaps = true;
+            columns.missing = true;
         }
-        like.data.gaps |= matches!(like.data.shape, Shape::Image { .. });
+        like.data.missing |= matches!(like.data.shape, Shape::Image { .. });
         self.rows(if self.data.is_some() { &like } else { run })
     }
 

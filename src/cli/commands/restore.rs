@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Damage::Missing => (args.rows.rows_with_gaps(&run)?, None),
+        Damage::Missing => (args.rows.rows_with_missing(&run)?, None),
     };
     let count = (args.count.unwrap_or(u64::MAX) as usize).min(rows.split.rows);
     rows.split.retain(&(0..rows.split.rows).map(|row| row < count).collect::<Vec<bool>>());

@@ -202,7 +202,7 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
         "model    {}",
         model_line(
             s.config,
-            RowSpec { extent: s.shape.into(), classes: s.classes, table: None, gaps: false, rows: 0 },
+            RowSpec { extent: s.shape.into(), classes: s.classes, table: None, missing: false, rows: 0 },
             s.parameters
         )
     )?;

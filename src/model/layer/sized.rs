@@ -43,7 +43,7 @@ pub enum SizedOperation {
 
 impl SizedOperation {
     /// Whether it can be told which of its inputs are missing.
-    pub fn takes_gaps(self) -> bool {
+    pub fn takes_missing(self) -> bool {
         matches!(self, SizedOperation::Dense | SizedOperation::Conv(_))
     }
 }

@@ -248,7 +248,7 @@ impl Columns {
         };
         // In place: a table may have very many columns.
         let all = raw.all.into_iter().enumerate().map(of_column).collect::<Result<_, _>>()?;
-        Ok(Self { all, relations: Vec::new(), gaps: false, dialect })
+        Ok(Self { all, relations: Vec::new(), missing: false, dialect })
     }
 
     /// Names of the columns that have one value in all of these raw cells.

@@ -37,7 +37,7 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relations: Vec<Relation>,
     /// Whether values may be missing.
-    pub gaps: bool,
+    pub missing: bool,
     /// How the table's file is written, if it is a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
@@ -60,7 +60,7 @@ impl Columns {
         Self {
             all: names.into_iter().zip(moments).map(column).collect(),
             relations: Vec::new(),
-            gaps: false,
+            missing: false,
             dialect: None,
         }
     }
@@ -127,7 +127,7 @@ impl Columns {
         let count = self.len().max(1);
         let raw = |(place, cell): (usize, &f32)| (f64::from(*cell) - self.all[place % count].offset) as f32;
         let cells: Vec<f32> = cells.iter().enumerate().map(raw).collect();
-        if cells.iter().any(|cell| cell.is_nan()) && !self.gaps {
+        if cells.iter().any(|cell| cell.is_nan()) && !self.missing {
             return Err("some values are missing, and the model was trained on rows without missing values".into());
         }
         let mut split = Examples::of(cells.len() / count, Values::Floats(cells));
@@ -152,7 +152,7 @@ impl Columns {
         let mut put = |place: usize, cell: f32, values: &mut [f32]| {
             let (row, column) = (place / count, place % count);
             if cell.is_nan() {
-                if self.gaps { values.fill(MISSING) } else { self.all[column].fill(values) }
+                if self.missing { values.fill(MISSING) } else { self.all[column].fill(values) }
             } else if let Some(why) = self.all[column].put(cell, codes[column].as_deref(), values) {
                 unseen.push(Unseen { row, column, why });
             }

@@ -67,7 +67,7 @@ fn every_kind_of_cell_comes_back_as_it_was() {
     let mut cells: Vec<f32> = (0..200).flat_map(row).collect();
     (0..6).for_each(|column| cells[7 * column] = f32::NAN);
     let (mut columns, _) = measured(raw, &cells).unwrap();
-    columns.gaps = true;
+    columns.missing = true;
     let kinds: Vec<Kind> = columns.all.iter().map(|column| column.kind).collect();
     assert_eq!(kinds, [Kind::Positive, Kind::Count, Kind::Quantile, Kind::YesNo, Kind::Category, Kind::Category]);
     assert_eq!((columns.width(), columns.spans()[4].clone(), columns.spans()[5].clone()), (11, 4..7, 7..11));

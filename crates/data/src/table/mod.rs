@@ -130,10 +130,10 @@ mod tests {
         );
         let values = [data.train.numbers(0..data.train.rows, 2), data.test.numbers(0..data.test.rows, 2)].concat();
         assert_eq!(values.iter().filter(|value| is_missing(**value)).count(), 2);
-        assert!(data.columns.unwrap().gaps);
+        assert!(data.columns.unwrap().missing);
         let drop = |o: &mut Options| (label(o), o.missing = Missing::Drop).1;
         let data = load(text, drop).unwrap();
-        assert_eq!((data.train.rows + data.test.rows, data.columns.unwrap().gaps), (3, false));
+        assert_eq!((data.train.rows + data.test.rows, data.columns.unwrap().missing), (3, false));
         assert_eq!(
             data.notes[2],
             "3 of 6 rows were left out because values are missing, first on line 3 (b 2, the label 1)"

@@ -227,9 +227,10 @@ impl<'a> Reader<'a> {
                 labelled(row) && if leaves_out { missing == 0 } else { missing < width || is_applied }
             })
             .collect();
-        // Columns without gaps are left out at once, since a table may have very many.
-        let with_gaps = self.missing.iter().zip(&columns).filter(|(count, _)| **count > 0);
-        let mut counts: Vec<(usize, &str)> = with_gaps.map(|(count, raw)| (*count, raw.column.name.as_str())).collect();
+        // Columns in which nothing is missing are left out at once, since a table may have very many.
+        let with_missing = self.missing.iter().zip(&columns).filter(|(count, _)| **count > 0);
+        let mut counts: Vec<(usize, &str)> =
+            with_missing.map(|(count, raw)| (*count, raw.column.name.as_str())).collect();
         let without = usable.iter().filter(|usable| !**usable).count();
         if without == 0 || leaves_out {
             counts.push(((0..rows).filter(|row| !labelled(*row)).count(), "the label"));
@@ -258,17 +259,17 @@ impl<'a> Reader<'a> {
                 ));
             }
         }
-        let gaps = self.values.iter().filter(|value| value.is_nan()).count();
-        let is_new = self.request.like.is_some_and(|like| !like.gaps);
-        if gaps > 0 && is_new {
+        let missing = self.values.iter().filter(|value| value.is_nan()).count();
+        let is_new = self.request.like.is_some_and(|like| !like.missing);
+        if missing > 0 && is_new {
             notes.push(format!(
-                "{gaps} of {} cells are missing ({}), and no row that was trained on had any: the middle of the column stands for each",
+                "{missing} of {} cells are missing ({}), and no row that was trained on had any: the middle of the column stands for each",
                 self.values.len(),
                 list(&counts)
             ));
-        } else if gaps > 0 && !leaves_out {
+        } else if missing > 0 && !leaves_out {
             notes.push(format!(
-                "{gaps} of {} cells are missing ({}): what is there is learned from; --missing drop leaves such rows out",
+                "{missing} of {} cells are missing ({}): what is there is learned from; --missing drop leaves such rows out",
                 self.values.len(),
                 list(&counts)
             ));

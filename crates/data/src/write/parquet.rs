@@ -174,10 +174,10 @@ mod tests {
         let names = ["whole", "float", "double", "word"].map(String::from);
         let row = |i: usize| {
             let word = |word: &str| Cell::Word(word.into());
-            let gap = |cell: Cell| if i == 3 { Cell::Missing } else { cell };
+            let missing = |cell: Cell| if i == 3 { Cell::Missing } else { cell };
             let x = i as f32 / 3.0;
             [
-                gap(Cell::Exact(i as f64 - 2.0)),
+                missing(Cell::Exact(i as f64 - 2.0)),
                 Cell::Number(x),
                 Cell::Exact(i as f64 / 7.0),
                 word(["a\nb", "a \"q\"", "é"][i % 3]),

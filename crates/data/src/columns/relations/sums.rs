@@ -326,7 +326,7 @@ mod tests {
         let cells: Vec<f32> = (0..400).flat_map(|row| of.iter().map(move |(_, cell)| cell(row) as f32)).collect();
         let column = |(name, _): &(&str, _)| Column { name: name.to_string(), decimals: Some(2), ..Column::default() };
         let all: Vec<Column> = of.iter().map(column).collect();
-        let columns = Columns { all, relations: Vec::new(), gaps: false, dialect: None };
+        let columns = Columns { all, relations: Vec::new(), missing: false, dialect: None };
         let relations: Vec<Relation> = columns.relations_in([&cells, &[]]);
         relations.iter().map(|relation| relation.said(&columns.all)).collect()
     }

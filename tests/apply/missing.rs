@@ -98,9 +98,9 @@ fn convolutions_are_told_which_pixels_are_missing() {
     assert!(code == 3 && told.contains("every row has a missing value"), "{told}");
 }
 
-/// The rows that are learned for a VampPrior have no gaps: its parts are the codes of these rows as any others are encoded.
+/// The rows that are learned for a VampPrior have no missing values: its parts are the codes of these rows as any others are encoded.
 #[test]
-fn rows_of_a_prior_have_no_gaps() {
+fn nothing_is_missing_in_rows_of_a_prior() {
     let place = Place::new();
     let [_, holes] = images(401);
     put(&place, "holes.npy", &holes);
