@@ -503,11 +503,11 @@ fn errors_are_json_where_results_are() {
         (&["eval", "--json"], 2, "the following required arguments were not provided"),
     ] {
         let output = wgvae(args);
-        let told = text(&output.stderr);
-        let error: Value = serde_json::from_str(&told).unwrap_or_else(|e| panic!("{args:?}: {told}: {e}"));
-        assert_eq!((output.status.code(), &error["exit_code"]), (Some(code), &code.into()), "{args:?}: {told}");
+        let message = text(&output.stderr);
+        let error: Value = serde_json::from_str(&message).unwrap_or_else(|e| panic!("{args:?}: {message}: {e}"));
+        assert_eq!((output.status.code(), &error["exit_code"]), (Some(code), &code.into()), "{args:?}: {message}");
         let said = error["error"].as_str().unwrap();
-        assert!(said.contains(reason) && !said.contains('\n') && !said.contains("Usage"), "{args:?}: {told}");
+        assert!(said.contains(reason) && !said.contains('\n') && !said.contains("Usage"), "{args:?}: {message}");
         assert!(output.stdout.is_empty());
     }
     // Help is help, and what follows `--` is no flag.

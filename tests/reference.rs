@@ -24,7 +24,7 @@ struct Fixture {
     config: Config,
     /// What the rows are, if they are images.
     image: Option<Extent>,
-    /// How many classes there are, if the model is told.
+    /// How many classes there are, if the model is conditional.
     classes: usize,
     /// The columns, if the rows are those of a table.
     table: Option<TableSpec>,

@@ -177,8 +177,8 @@ impl Distribution {
                 return oracle::evaluate(Function::Loss(Loss::ZeroInflated), &inputs)[0];
             }
             Likelihood::Columns | Likelihood::NegativeBinomial => {
-                let beside = if self.kind(value) == ColumnKind::Count { self.log_mean(value) } else { half.into() };
-                (Loss::ColumnOrCount, vec![dispersion, beside, kind])
+                let loss_input = if self.kind(value) == ColumnKind::Count { self.log_mean(value) } else { half.into() };
+                (Loss::ColumnOrCount, vec![dispersion, loss_input, kind])
             }
             Likelihood::Bernoulli => (Loss::Bernoulli, Vec::new()),
             Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned => {

@@ -174,7 +174,7 @@ pub fn expect_likelihood(run: &Run) -> Result<(), RunError> {
     }
 }
 
-/// The likelihood of rows from `samples` draws of the latent each, under a model that was opened to weigh draws. `watch` is told how
+/// The likelihood of rows from `samples` draws of the latent each, under a model that was opened to weigh draws. `watch` is given how
 /// far it is about ten times a second. Where training draws zeros and ones, rows have those that it evaluates with.
 pub fn likelihoods(
     run: &Run,

@@ -32,7 +32,7 @@ fn expect_weights(files: &Files, params: &ParamTable) -> Result<(), RunError> {
     }
 }
 
-/// What a model is to do beside encoding, decoding and scoring.
+/// What a model is to do in addition to encoding, decoding and scoring.
 #[derive(Debug, Clone, Copy)]
 enum Also {
     Nothing,
@@ -245,7 +245,7 @@ impl TrainedModel {
         self.run.data.columns.as_ref().filter(|_| self.vae.intervals)
     }
 
-    /// Whether the model is told the class of each row.
+    /// Whether the model needs the class of each row.
     pub fn is_conditional(&self) -> bool {
         self.vae.labels.is_some()
     }
@@ -343,7 +343,7 @@ impl TrainedModel {
         Ok(self.session.read(weighed)?)
     }
 
-    /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model is told the classes in turn.
+    /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model gets the classes in turn.
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
         let classes = Labels::in_turn(0..z.len() / self.latent(), self.run.data.classes.len());
         self.decode_as(z, &classes)

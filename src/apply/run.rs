@@ -202,7 +202,7 @@ impl Run {
         self.data.columns.as_ref().ok_or_else(none)
     }
 
-    /// The number of a class that a conditional model is told of.
+    /// The number of a class that a conditional model knows.
     pub fn class(&self, name: &str) -> Result<u32, RunError> {
         if !self.config.is_conditional() {
             return Err(RunError::Unfit(format!(
@@ -218,7 +218,7 @@ impl Run {
     }
 
     /// Gives rows the numbers that a conditional model has for their classes; all of them that of `class`, if there is one.
-    pub fn tell(&self, mut rows: Rows, class: Option<&str>) -> Result<Rows, RunError> {
+    pub fn with_classes(&self, mut rows: Rows, class: Option<&str>) -> Result<Rows, RunError> {
         if let Some(class) = class {
             rows.split.labels = Some(vec![self.class(class)?; rows.split.rows]);
         } else if self.config.is_conditional() {
@@ -244,8 +244,8 @@ impl Run {
         Ok(rows)
     }
 
-    /// How many classes the model is told of; none if it is not conditional.
-    pub fn told_classes(&self) -> Option<usize> {
+    /// How many classes a conditional model has; none if it is not conditional.
+    pub fn condition_classes(&self) -> Option<usize> {
         self.config.is_conditional().then_some(self.data.classes.len())
     }
 

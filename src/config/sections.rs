@@ -212,7 +212,7 @@ pub struct ModelConfig {
     /// Parts of the prior, where it is a mixture.
     #[serde(skip_serializing_if = "is_usual")]
     pub prior_parts: usize,
-    /// What the model is told of each row.
+    /// What the model gets with each row.
     pub condition: Condition,
     /// Weight of the KL term.
     pub beta: f32,

@@ -58,7 +58,7 @@ impl From<&Description> for RowSpec {
     }
 }
 
-/// The columns of a table as a network is told of them.
+/// The columns of a table as a network gets to know them.
 fn table_spec(columns: &Columns) -> TableSpec {
     let mut spec = TableSpec::default();
     for (column, span) in columns.spans().into_iter().enumerate() {
@@ -79,7 +79,7 @@ fn table_spec(columns: &Columns) -> TableSpec {
 }
 
 impl Config {
-    /// Whether the model is told each row's class.
+    /// Whether the model gets each row's class.
     pub fn is_conditional(&self) -> bool {
         self.model.condition == Condition::Class
     }

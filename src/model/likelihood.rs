@@ -35,7 +35,7 @@ impl Likelihood {
         }
     }
 
-    /// Whether it is told of a table's columns, and knows missing values itself.
+    /// Whether it gets the kinds of a table's columns, and knows missing values itself.
     pub fn is_of_columns(self) -> bool {
         self == Likelihood::Columns || self.is_of_counts()
     }
@@ -63,7 +63,7 @@ impl Likelihood {
         g: &mut Graph,
         output: Node,
         x: Node,
-        beside: Option<Node>,
+        loss_inputs: Option<Node>,
         sigma: f32,
         table: Option<Table>,
     ) -> Node {
@@ -98,13 +98,13 @@ impl Likelihood {
                 let width = g.shape(x)[1];
                 let [output, dispersion] = dispersed(g, output, width, sigma);
                 let log_means = table.and_then(|table| table.log_means);
-                let beside = beside.or(log_means).unwrap_or_else(|| g.constant(0.0));
+                let loss_inputs = loss_inputs.or(log_means).unwrap_or_else(|| g.constant(0.0));
                 let Some(table) = table else {
-                    return g.map("loss", Function::Loss(Loss::Interval), &[output, x, dispersion, beside]);
+                    return g.map("loss", Function::Loss(Loss::Interval), &[output, x, dispersion, loss_inputs]);
                 };
                 let output = table.log_probabilities(g, output);
                 let loss = if log_means.is_some() { Loss::ColumnOrCount } else { Loss::Column };
-                g.map("loss", Function::Loss(loss), &[output, x, dispersion, beside, table.kinds])
+                g.map("loss", Function::Loss(loss), &[output, x, dispersion, loss_inputs, table.kinds])
             }
             Likelihood::NegativeBinomial => {
                 let width = g.shape(output)[1];

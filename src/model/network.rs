@@ -92,7 +92,7 @@ impl Modules {
     }
 }
 
-/// What a layer takes beside the layer before it.
+/// What a layer takes in addition to the layer before it.
 #[derive(Default)]
 struct Given {
     /// The weight of the layer it mirrors.
@@ -141,10 +141,10 @@ fn forward(
         u = match layer.operation {
             SizedOperation::Conv(windows) => {
                 let images = g.reshape(absent, layer.from.matrix(batch));
-                layers::windowed(g, ABSENT, u, images, windows, channels)
+                layers::plus_convolution(g, MISSING_WEIGHT, u, images, windows, channels)
             }
             // No other layer comes first where values are missing.
-            _ => told_absent(g, u, absent, layer.from, layer.to),
+            _ => plus_missing(g, u, absent, layer.from, layer.to),
         };
     }
     if let Some(groups) = layer.norm {
@@ -161,7 +161,7 @@ fn forward(
 }
 
 /// The name of the weight for what is missing.
-const ABSENT: &str = "encoder_absent";
+const MISSING_WEIGHT: &str = "encoder_absent";
 
 /// Rows as the device has them.
 #[derive(Clone, Copy)]
@@ -171,7 +171,7 @@ pub(super) struct Rows {
     /// `(B, D)`: their values.
     pub x: Node,
     /// `(B, D)`: half of the width of the interval around each number, and the mean of the logarithms of counts.
-    pub beside: Option<Node>,
+    pub loss_inputs: Option<Node>,
 }
 
 impl Rows {
@@ -179,15 +179,15 @@ impl Rows {
     pub fn input(g: &mut Graph, name: &str, spec: &VaeSpec, count: usize, levels: bool) -> Self {
         let all = g.input(name, [count, spec.row_width()], levels);
         if !spec.intervals {
-            return Self { all, x: all, beside: None };
+            return Self { all, x: all, loss_inputs: None };
         }
         let x = g.columns("values", all, 0..spec.width);
-        let beside = g.columns("beside", all, spec.width..2 * spec.width);
-        Self { all, x, beside: Some(beside) }
+        let loss_inputs = g.columns("beside", all, spec.width..2 * spec.width);
+        Self { all, x, loss_inputs: Some(loss_inputs) }
     }
 }
 
-/// What a network takes: rows, perhaps their classes, and what it is told of a table's columns.
+/// What a network takes: rows, perhaps their classes, and what a likelihood needs to know of a table's columns.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
     /// The rows.
@@ -199,9 +199,9 @@ pub(super) struct Inputs {
 }
 
 /// Adds what a layer makes of which values are missing.
-fn told_absent(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) -> Node {
-    let u = layers::told(g, ABSENT, u, absent, to.len());
-    layers::set_order(g, ABSENT, from, to);
+fn plus_missing(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) -> Node {
+    let u = layers::plus_product(g, MISSING_WEIGHT, u, absent, to.len());
+    layers::set_order(g, MISSING_WEIGHT, from, to);
     u
 }
 
@@ -218,7 +218,7 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
     let mut weights = Vec::new();
     let mut h = x;
-    // Missing values are 0, in a table the mean of the others, and the encoder is told which they are.
+    // Missing values are 0, in a table the mean of the others, and the encoder gets the marks of which they are.
     let mut absent = None;
     if spec.missing {
         h = g.map("present", Function::Present, &[x]);
@@ -255,7 +255,7 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         for (known, name) in known {
             code = layers::conditioned(g, name, code, known, Extent::Flat(latent));
         }
-        code = absent.map_or(code, |absent| told_absent(g, code, absent, flat, Extent::Flat(latent)));
+        code = absent.map_or(code, |absent| plus_missing(g, code, absent, flat, Extent::Flat(latent)));
         let z = activate(g, code, spec.latent_activation);
         return Codes { codes: z, weights };
     }
@@ -267,7 +267,7 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
     for (known, name) in known {
         codes = layers::conditioned(g, name, codes, known, Extent::Flat(2 * latent));
     }
-    codes = absent.map_or(codes, |absent| told_absent(g, codes, absent, flat, Extent::Flat(2 * latent)));
+    codes = absent.map_or(codes, |absent| plus_missing(g, codes, absent, flat, Extent::Flat(2 * latent)));
     Codes { codes, weights }
 }
 
@@ -395,7 +395,7 @@ pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) 
     Inputs { rows, classes: classes(g, spec, batch), table: table(g, spec) }
 }
 
-/// Adds what the likelihood is told of a table's columns.
+/// Adds what the likelihood needs to know of a table's columns.
 pub(super) fn table(g: &mut Graph, spec: &VaeSpec) -> Option<Table> {
     let table = spec.table.as_ref().filter(|_| spec.likelihood.is_of_columns())?;
     let width = spec.width;
@@ -407,7 +407,7 @@ pub(super) fn table(g: &mut Graph, spec: &VaeSpec) -> Option<Table> {
     })
 }
 
-/// Adds the classes of a batch of rows, if the model is told.
+/// Adds the classes of a batch of rows, if the model is conditional.
 pub(super) fn classes(g: &mut Graph, spec: &VaeSpec, batch: usize) -> Option<Node> {
     spec.classes.map(|count| g.input("classes", [batch, count], false))
 }
@@ -420,7 +420,7 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
 
 /// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.
 pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
-    let Rows { x, beside, .. } = inputs.rows;
+    let Rows { x, loss_inputs, .. } = inputs.rows;
     // Columns have parameters of their own.
     let output = match spec.likelihood.is_of_columns() {
         true => g.reshape(output, [g.shape(x)[0], spec.outputs() * spec.width]),
@@ -431,7 +431,7 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs
     let x = if g.shape(x) == shape { x } else { g.reshape(x, shape) };
     // A column's loss knows missing values itself.
     if !spec.missing || spec.likelihood.is_of_columns() {
-        return spec.likelihood.loss(g, output, x, beside, spec.sigma, inputs.table);
+        return spec.likelihood.loss(g, output, x, loss_inputs, spec.sigma, inputs.table);
     }
     let [value, absent] = [("x there", Function::Present), ("x absent", Function::Absent)]
         .map(|(name, function)| g.map(name, function, &[x]));

@@ -104,7 +104,7 @@ pub struct Importance {
 }
 
 described! {
-    /// What a model is told of each row beside the row itself.
+    /// What a model gets with each row in addition to the row itself.
     #[derive(Default)]
     pub enum Condition {
         #[default]
@@ -148,7 +148,7 @@ impl InitScheme {
     }
 }
 
-/// What a network is told of the columns of a table.
+/// What a network gets to know of the columns of a table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableSpec {
     /// `(D)`: the kind of each value's column.
@@ -199,17 +199,17 @@ pub struct VaeSpec {
     pub prior: Prior,
     /// What becomes of the KL in the objective elbo.
     pub penalty: Penalty,
-    /// What the codes of a batch cost beside.
+    /// What the codes of a batch cost in addition.
     pub regulariser: Regulariser,
     /// The bound, for the objective iwae; else one draw of the latent.
     pub importance: Importance,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
-    /// Number of classes, one of which encoder and decoder are told of each row.
+    /// Number of classes, one of which encoder and decoder get with each row.
     pub classes: Option<usize>,
     /// The columns of a table, unless all are numbers that are there.
     pub table: Option<TableSpec>,
-    /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder is told which, and nothing is
+    /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder gets marks of them, and nothing is
     /// lost for them.
     pub missing: bool,
     /// Whether rows come with an interval around each value: a table's numbers are not known better than their digits tell, and a value

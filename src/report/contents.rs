@@ -241,7 +241,7 @@ pub struct Column {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
     /// How alike they are, and how close to single rows.
-    pub figures: Vec<Beside>,
+    pub figures: Vec<ComparedFigure>,
     /// How the values of columns are spread.
     pub marginals: Vec<Marginal>,
     /// How columns go together, in the data and in samples.
@@ -252,7 +252,7 @@ pub struct Samples {
 
 /// A figure of samples beside that of rows that were not trained on.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Beside {
+pub struct ComparedFigure {
     /// Its name.
     pub name: String,
     /// Of samples.

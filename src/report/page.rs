@@ -1,8 +1,8 @@
 //! A run as one self-contained HTML page.
 
 pub use super::contents::{
-    Beside, Best, Column, Command, Diagnosed, Dimension, Epoch, Facts, Figure, Headline, Latent, Marginal, Matrix,
-    Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips,
+    Best, Column, Command, ComparedFigure, Diagnosed, Dimension, Epoch, Facts, Figure, Headline, Latent, Marginal,
+    Matrix, Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips,
 };
 use super::markup::escape;
 use super::{samples, sections};
@@ -109,11 +109,11 @@ mod tests {
             points: Some(Points { data: vec![[0.0, 1.0]], samples: Vec::new() }),
             columns: vec![column],
             samples: Samples {
-                figures: vec![Beside {
+                figures: vec![ComparedFigure {
                     name: "Told apart".into(),
                     samples: "0.631".into(),
                     note: "by a <forest>".into(),
-                    ..Beside::default()
+                    ..ComparedFigure::default()
                 }],
                 marginals: vec![
                     Marginal { name: "height".into(), shares: Shares::Numbers(steps) },

@@ -212,7 +212,7 @@ pub fn train<W: WatchResult>(
         data.check()?;
         config.check_data(&data)?;
         // A wrong device, too, is an error before there is a folder.
-        let selected = hearing(watch, |watch| options.device.select(watch))?;
+        let selected = with_device_events(watch, |watch| options.device.select(watch))?;
         let disk = options.disk.clone();
         let store: Box<dyn Store> = match &options.place {
             Place::Folder(path) => Box::new(RunFolder::claim(path, options.replace, disk)?),
@@ -268,7 +268,7 @@ fn go_on(mut from: Resume, data: Dataset, options: &RunOptions, watch: &mut Watc
     if let (DeviceChoice::Auto, Some(device)) = (&options.device.device, from.device.as_ref().and_then(Device::again)) {
         options.device.device = device;
     }
-    let selected = hearing(watch, |watch| options.device.select(watch))?;
+    let selected = with_device_events(watch, |watch| options.device.select(watch))?;
     go(from, selected, fingerprint, data, &options, watch)
 }
 
@@ -287,12 +287,13 @@ fn go(
         Ok((held, Vae::new(&spec, &train, held)?))
     };
     // The choice is by a model with few rows, so that it is the same for data of any length.
-    let (selected, choice) =
-        hearing(watch, |watch| options.device.choose(selected, &config, || holding(1).map(|(_, vae)| vae), watch))?;
+    let (selected, choice) = with_device_events(watch, |watch| {
+        options.device.choose(selected, &config, || holding(1).map(|(_, vae)| vae), watch)
+    })?;
     let options = &RunOptions { device: options.device.on(&selected), ..options.clone() };
     let on = &options.device;
     let (held, vae) = holding(on.resident_bytes(&selected))?;
-    let opened = hearing(watch, |watch| on.open(&selected, &mut config, &vae, false, watch)).map_err(|error| {
+    let opened = with_device_events(watch, |watch| on.open(&selected, &mut config, &vae, false, watch)).map_err(|error| {
         let advice = match &error {
             Error::Device(error) => fit::advice(error, &config, &data),
             _ => None,
@@ -414,7 +415,8 @@ fn finish(
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
     let on = &options.device;
-    let mut model = hearing(watch, |watch| TrainedModel::open(run, shown.split.rows.max(to_fit.rows), on, watch))?;
+    let mut model =
+        with_device_events(watch, |watch| TrainedModel::open(run, shown.split.rows.max(to_fit.rows), on, watch))?;
     watch(Event::Fitting(to_fit.rows))?;
     if let Err(error) = Mixture::make(run, &mut model, to_fit, on, &*options.disk) {
         // The model is there all the same, and `sample` tries again.
@@ -428,7 +430,7 @@ fn finish(
 }
 
 /// Opens a device while passing its events to the watcher; an error of the watcher is returned once the device is open.
-fn hearing<T, E>(
+fn with_device_events<T, E>(
     watch: &mut Watch<'_>,
     open: impl FnOnce(&mut dyn FnMut(DeviceEvent<'_>)) -> Result<T, E>,
 ) -> Result<T, Error>

@@ -73,8 +73,8 @@ pub fn is_training(folder: &Path) -> bool {
 /// The folder of a run that this process trains.
 pub struct RunFolder {
     place: Arc<Place>,
-    /// Where it was when that was last told.
-    told: PathBuf,
+    /// Where it was when [`Self::moved`] last said where it is.
+    last_reported: PathBuf,
     disk: Arc<dyn Disk>,
     /// Held until the process ends.
     _lock: File,
@@ -103,7 +103,7 @@ impl RunFolder {
         }
         Ok(Self {
             place: Arc::new(place),
-            told: path.to_path_buf(),
+            last_reported: path.to_path_buf(),
             disk,
             _lock: lock,
             run: disk::draw(),
@@ -200,8 +200,8 @@ impl RunFolder {
 
     /// Where it is now, if it was moved since that was asked for the last time.
     pub fn moved(&mut self) -> Option<PathBuf> {
-        let now = self.place.now().filter(|now| *now != self.told)?;
-        self.told.clone_from(&now);
+        let now = self.place.now().filter(|now| *now != self.last_reported)?;
+        self.last_reported.clone_from(&now);
         Some(now)
     }
 

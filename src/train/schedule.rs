@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_are_told_in_which_beta_or_the_capacity_rises() {
+    fn epochs_are_known_in_which_beta_or_the_capacity_rises() {
         let risen = |t: StepSchedule| (1..=4).map(|epoch| t.has_risen(epoch)).collect::<Vec<_>>();
         assert_eq!(risen(schedule_with(|_| {})), [true; 4]);
         assert_eq!(risen(schedule_with(|c| c.model.beta_warmup_epochs = 2.0)), [false, false, true, true]);

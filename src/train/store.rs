@@ -75,7 +75,7 @@ impl Default for RunInMemory {
 }
 
 impl RunInMemory {
-    fn put(&self, name: &str, content: &[u8]) -> Result<(), TrainError> {
+    fn set_file(&self, name: &str, content: &[u8]) -> Result<(), TrainError> {
         let failed = |e: std::io::Error| TrainError::Write { path: name.into(), reason: e.to_string() };
         self.files.write(&System, name, content).map_err(failed)
     }
@@ -106,18 +106,18 @@ impl Store for RunInMemory {
 
     fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError> {
         let failed = |e: serde_json::Error| TrainError::Write { path: RECORD.into(), reason: e.to_string() };
-        self.put(RECORD, record_of(&self.run, &description).map_err(failed)?.as_bytes())?;
-        self.put(CONFIG, description.config.as_bytes())?;
-        self.put(DATA, description.data.as_bytes())?;
+        self.set_file(RECORD, record_of(&self.run, &description).map_err(failed)?.as_bytes())?;
+        self.set_file(CONFIG, description.config.as_bytes())?;
+        self.set_file(DATA, description.data.as_bytes())?;
         self.metrics = metrics;
-        self.put(METRICS, &self.metrics)
+        self.set_file(METRICS, &self.metrics)
     }
 
     fn record(&mut self, event: &MetricsLine) -> Result<(), TrainError> {
         self.metrics.extend(line(event)?);
         // The file is read when the run has ended, or a state of it is kept.
         match event {
-            MetricsLine::Done(_) => self.put(METRICS, &self.metrics),
+            MetricsLine::Done(_) => self.set_file(METRICS, &self.metrics),
             _ => Ok(()),
         }
     }
@@ -138,9 +138,9 @@ impl Store for RunInMemory {
         if let Some(model) = state.model(best) {
             let failed =
                 |e: safetensors::SafeTensorError| TrainError::Write { path: MODEL.into(), reason: e.to_string() };
-            self.put(MODEL, &weights::serialized(params, &[("", &model.weights)]).map_err(failed)?)?;
+            self.set_file(MODEL, &weights::serialized(params, &[("", &model.weights)]).map_err(failed)?)?;
         }
-        self.put(METRICS, &self.metrics)
+        self.set_file(METRICS, &self.metrics)
     }
 
     fn last(&self, _: &ParamTable, _: usize) -> Option<State> {
@@ -148,6 +148,6 @@ impl Store for RunInMemory {
     }
 
     fn write(&mut self, name: &str, content: &str) -> Result<(), TrainError> {
-        self.put(name, content.as_bytes())
+        self.set_file(name, content.as_bytes())
     }
 }

@@ -208,11 +208,11 @@ fn runs_are_scored_and_shown_by_factors() {
     assert_eq!(place.json("eval run --device cpu --factors --train --json")["factors"]["rows"], 300);
     let hearts = place.json("eval run --device cpu --factors --data sprites:count=1500 --keep-label heart --json");
     assert_eq!(hearts["factors"]["constant"], serde_json::json!(["shape"]));
-    let (code, told) = place.refused("eval strokes --device cpu --factors");
-    assert!(code == 2 && told.contains("these rows have no known factors") && told.contains("sprites"), "{told}");
+    let (code, output) = place.refused("eval strokes --device cpu --factors");
+    assert!(code == 2 && output.contains("these rows have no known factors") && output.contains("sprites"), "{output}");
 
-    let told = place.done("traverse run --device cpu --factors --steps 5 --row 7");
-    assert!(told.contains("rotation  moves ") && told.contains("run/factors.png"), "{told}");
+    let output = place.done("traverse run --device cpu --factors --steps 5 --row 7");
+    assert!(output.contains("rotation  moves ") && output.contains("run/factors.png"), "{output}");
     let moves = place.json("traverse run --device cpu --factors --steps 5 --row 7 --json");
     assert_eq!(moves["moves"]["scale"].as_array().unwrap().len(), moves["active"].as_array().unwrap().len());
     assert!(moves["written"][0].as_str().unwrap().ends_with("factors.png"), "{moves}");
@@ -222,8 +222,8 @@ fn runs_are_scored_and_shown_by_factors() {
     assert_eq!((found.len(), &found[0][..]), (1 + 3 + 5 * 4, &["factor".to_string(), "value".to_string()][..]));
     assert_eq!(found[3..5], [["shape", "2"], ["scale", "0"]].map(|row| row.map(String::from).to_vec()));
     let output = place.wgvae("traverse run --device cpu --factors --row 60");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && told.contains("there is no row 60: there are 60 rows"), "{told}");
-    let (_, told) = place.refused("traverse strokes --device cpu --factors");
-    assert!(told.contains("these rows have no known factors"), "{told}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && message.contains("there is no row 60: there are 60 rows"), "{message}");
+    let (_, output) = place.refused("traverse strokes --device cpu --factors");
+    assert!(output.contains("these rows have no known factors"), "{output}");
 }

@@ -178,8 +178,8 @@ fn every_command_works_on_every_kind_of_model() {
     assert_eq!(rows.len() - 1, trained as usize);
     std::fs::write(place.path("trained.csv"), rows.join("\n")).unwrap();
     assert_eq!(marked("anomaly table --data trained.csv --label kind --quantile 0.9"), 32);
-    let (_, told) = place.refused("anomaly table --data trained.csv --label kind --held-out");
-    assert!(told.contains("all 324 rows are equal to rows that the model was trained on"), "{told}");
+    let (_, message) = place.refused("anomaly table --data trained.csv --label kind --held-out");
+    assert!(message.contains("all 324 rows are equal to rows that the model was trained on"), "{message}");
 }
 
 /// Runs the examples of `--help`, shortened, in order, on sources with the names they use.
@@ -235,14 +235,14 @@ fn what_does_not_fit_is_refused_in_one_sentence() {
         ("reconstruct table --to rows.xls", 2, "does not say which format"),
         ("compare table nowhere", 3, "nowhere holds no finished run"),
     ] {
-        let (found, told) = place.refused(line);
-        assert_eq!(found, code, "{line}: {told}");
-        assert!(told.contains(reason), "{line}: {told}");
+        let (found, message) = place.refused(line);
+        assert_eq!(found, code, "{line}: {message}");
+        assert!(message.contains(reason), "{line}: {message}");
     }
     let model = place.path("table/model.safetensors");
     let whole = std::fs::read(&model).unwrap();
     std::fs::write(&model, &whole[..whole.len() / 2]).unwrap();
-    let (code, told) = place.refused("eval table");
-    assert_eq!(code, 3, "{told}");
-    assert!(told.contains("model.safetensors"), "{told}");
+    let (code, message) = place.refused("eval table");
+    assert_eq!(code, 3, "{message}");
+    assert!(message.contains("model.safetensors"), "{message}");
 }

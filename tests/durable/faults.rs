@@ -130,9 +130,9 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
 
 /// The configuration of the runs that lose their device.
 const LOSING: &str = "[data]\nsource = \"points:count=150\"\n[train]\nsteps = 60";
-/// Tells the child process its folder.
+/// Says to the child process where its folder is.
 const LOSING_IN: &str = "WGVAE_TEST_LOSING_IN";
-/// Tells the child process after which step its device is destroyed.
+/// Says to the child process after which step its device is destroyed.
 const LOSING_AT: &str = "WGVAE_TEST_LOSING_AT";
 
 fn on_the_adapter() -> DeviceOptions {

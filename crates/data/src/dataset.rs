@@ -232,7 +232,7 @@ impl Examples {
         let mut words = Vec::new();
         for row in rows.map(|row| &values[row * width..(row + 1) * width]) {
             words.extend(row.iter().map(|value| value.to_bits()));
-            words.extend(columns.beside(row).into_iter().map(f32::to_bits));
+            words.extend(columns.loss_inputs(row).into_iter().map(f32::to_bits));
         }
         words
     }

@@ -89,14 +89,14 @@ impl Files {
         if let (Some(train), Some(test)) = (named(&TRAIN), named(&TEST)) {
             files.train = files.part(&train.path, &format!("{}/", train.name))?;
             files.test = files.part(&test.path, &format!("{}/", test.name))?;
-            let mut beside: Vec<&str> = top.folders.iter().map(|f| f.name.as_str()).collect();
-            beside.retain(|name| *name != train.name && *name != test.name);
-            if !beside.is_empty() {
+            let mut others: Vec<&str> = top.folders.iter().map(|f| f.name.as_str()).collect();
+            others.retain(|name| *name != train.name && *name != test.name);
+            if !others.is_empty() {
                 files.notes.push(format!(
                     "{} and {} are the training and the test rows; left out: {}",
                     train.name,
                     test.name,
-                    list(&beside)
+                    list(&others)
                 ));
             }
         }

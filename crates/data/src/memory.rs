@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn what_cannot_be_learned_from_is_refused() {
         let reason = |rows: InMemory| rows.dataset().unwrap_err().to_string();
-        for (rows, told) in [
+        for (rows, message) in [
             (
                 InMemory::images("x", [2, 2, 1], vec![0; 9]),
                 "9 numbers do not make a whole number of grey images of 2x2",
@@ -201,7 +201,7 @@ mod tests {
             (InMemory::table("x", Table::new().with("a", [1]).with("a", [2])), "two columns `a`"),
         ] {
             let found = reason(rows);
-            assert!(found.contains(told), "{found}");
+            assert!(found.contains(message), "{found}");
         }
     }
 }

@@ -191,7 +191,7 @@ impl<'a> Coder<'a> {
             return Err(RunError::Unfit(format!("the prior of {} is not finite", run.files)));
         }
         let levels = Levels::of(model);
-        let (width, classes) = (model.width(), run.told_classes().unwrap_or(0) as u32);
+        let (width, classes) = (model.width(), run.condition_classes().unwrap_or(0) as u32);
         Ok(Self {
             model,
             alphabet,
@@ -469,7 +469,7 @@ pub fn unpack(
         bytes: coder.bytes,
         has_classes,
     };
-    let mut keep = |first: usize, batch: &Batch| unpacked_rows.put(first, batch);
+    let mut keep = |first: usize, batch: &Batch| unpacked_rows.write_batch(first, batch);
     unpacked(&mut coder, &mut file, &mut keep, watch)?;
     match unpacked_rows.checksum()? == file.checksum {
         true => Ok(unpacked_rows),

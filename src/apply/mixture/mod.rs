@@ -48,7 +48,7 @@ impl Mixture {
 
     /// The mixture of a run, as it was saved; none if there is none for the model as it is now.
     pub fn of(run: &Run) -> Result<Option<Self>, RunError> {
-        file::load(&run.files, run.config.model.latent, run.told_classes())
+        file::load(&run.files, run.config.model.latent, run.condition_classes())
     }
 
     /// Fits the mixture of a run's model to codes of training rows, and saves it with the run.
@@ -60,7 +60,7 @@ impl Mixture {
         disk: &dyn Disk,
     ) -> Result<Self, RunError> {
         let codes = model.encode(train)?;
-        let classes = run.told_classes().zip(train.labels.as_deref()).map(|(count, labels)| (labels, count));
+        let classes = run.condition_classes().zip(train.labels.as_deref()).map(|(count, labels)| (labels, count));
         let mixture = Self::fit(&codes, classes, device, run.config.train.seed)?;
         mixture.save(run, disk)?;
         Ok(mixture)

@@ -107,7 +107,7 @@ pub struct Comparison {
 
 impl Comparison {
     /// With at most so many test rows of a run, as its model takes them, in features learned from the data it was trained on. `watch`
-    /// is told the share of the classifier's training that is done.
+    /// is given the share of the classifier's training that is done.
     pub fn with(
         real: &Examples,
         data: Dataset,

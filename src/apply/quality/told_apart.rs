@@ -162,15 +162,15 @@ mod tests {
             });
             cells.collect::<Vec<Cell>>()
         };
-        let told = |rows: [Vec<Cell>; 2]| {
+        let auc = |rows: [Vec<Cell>; 2]| {
             let [drawn, real] = rows.each_ref().map(|cells| Records::of(&columns, cells));
             ToldApart::of(&drawn, &real, 3).unwrap()
         };
-        let same = told([rows(0.0, false), rows(0.0, false)]);
+        let same = auc([rows(0.0, false), rows(0.0, false)]);
         assert!((same.auc - 0.5).abs() < 0.08 && same.rows == 300, "{same:?}");
-        let shifted = told([rows(2.0, false), rows(0.0, false)]);
+        let shifted = auc([rows(2.0, false), rows(0.0, false)]);
         assert!(shifted.auc > 0.97 && shifted.by[0].0 == "shifted" && shifted.by[0].1 > 0.5, "{shifted:?}");
-        let gone = told([rows(0.0, true), rows(0.0, false)]);
+        let gone = auc([rows(0.0, true), rows(0.0, false)]);
         assert!((0.9..0.99).contains(&gone.auc) && gone.by[0].0 == "word", "{gone:?}");
         let few = Records::of(&columns, &[]);
         assert_eq!(ToldApart::of(&few, &few, 0), None);

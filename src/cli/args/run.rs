@@ -68,7 +68,7 @@ impl RunArgs {
         })?;
         let rows =
             Rows { split: mixture::rows_to_fit(&run.config, &data.train), classes: data.classes, notes: Vec::new() };
-        let rows = run.tell(rows, None)?;
+        let rows = run.with_classes(rows, None)?;
         warning!("fitting the mixture that draws come from to codes of {} training rows, once", rows.split.rows);
         Ok(Mixture::make(run, model, &rows.split, &self.adapter.options(), &System)?)
     }
@@ -114,9 +114,9 @@ impl RowsArgs {
         stdin::place(self.data.as_deref().unwrap_or(&run.config.data.source))
     }
 
-    /// Tells rows their classes; there must be some rows.
+    /// Gives rows the classes that the model knows; there must be some rows.
     fn ready(&self, run: &Run, rows: Rows) -> Result<Rows, RunError> {
-        let rows = run.tell(rows, self.class.as_deref())?;
+        let rows = run.with_classes(rows, self.class.as_deref())?;
         for note in &rows.notes {
             warning!("{note}");
         }
@@ -129,14 +129,14 @@ impl RowsArgs {
     }
 
     /// The selected rows, and some of the run's training rows to compare them with, or why there are none.
-    pub fn rows_and_usual(&self, run: &Run, most: usize) -> Result<(Rows, Result<Rows, RunError>), RunError> {
+    pub fn rows_and_train_rows(&self, run: &Run, most: usize) -> Result<(Rows, Result<Rows, RunError>), RunError> {
         let of_training = |split: Examples, classes: Vec<String>| {
             let split = split.some(most, run.config.train.seed);
-            run.tell(Rows { split, classes, notes: Vec::new() }, None)
+            run.with_classes(Rows { split, classes, notes: Vec::new() }, None)
         };
         if self.data.is_some() {
-            let usual = own_data(run).and_then(|data| of_training(data.train, data.classes));
-            return Ok((self.rows(run)?, usual));
+            let train = own_data(run).and_then(|data| of_training(data.train, data.classes));
+            return Ok((self.rows(run)?, train));
         }
         let mut train = None;
         let rows = self.own(run, |data| {
@@ -144,15 +144,17 @@ impl RowsArgs {
             (data.test, data.classes, data.notes)
         })?;
         let missing = || RunError::Unfit("the run has no training rows".into());
-        let usual = train.ok_or_else(missing).and_then(|(split, classes)| of_training(split, classes));
-        Ok((self.ready(run, rows)?, usual))
+        let train_rows = train.ok_or_else(missing).and_then(|(split, classes)| of_training(split, classes));
+        Ok((self.ready(run, rows)?, train_rows))
     }
 
     /// The run's training rows, unless `--data` names other rows.
     pub fn train_rows(&self, run: &Run) -> Result<Rows, RunError> {
         match self.data {
             Some(_) => self.rows(run),
-            None => run.tell(self.own(run, |data| (data.train, data.classes, Vec::new()))?, self.class.as_deref()),
+            None => {
+                run.with_classes(self.own(run, |data| (data.train, data.classes, Vec::new()))?, self.class.as_deref())
+            }
         }
     }
 
@@ -283,7 +285,7 @@ struct Written {
 }
 
 /// Prints where a result was written, unless it went to stdout.
-pub fn told(path: &Path) -> std::io::Result<()> {
+pub fn print_written(path: &Path) -> std::io::Result<()> {
     match path == Path::new("-") {
         true => Ok(()),
         false => writeln!(terminal::out(), "written  {}", path.display()),
@@ -296,13 +298,13 @@ impl RunArgs {
         if self.json { ProgressBar::hidden() } else { counting(what, count) }
     }
 
-    /// The same of several files, of a command that has nothing else to print: with `--json` as an object.
-    pub fn told(&self, files: &[&Path]) -> anyhow::Result<()> {
-        self.told_with(files, None)
+    /// Prints where several files were written, for a command that has nothing else to print: with `--json` as an object.
+    pub fn print_written(&self, files: &[&Path]) -> anyhow::Result<()> {
+        self.print_drawn(files, None)
     }
 
-    /// The same of drawn rows.
-    pub fn told_with(&self, files: &[&Path], closeness: Option<Closeness>) -> anyhow::Result<()> {
+    /// Prints where drawn rows were written, and how close they come to training rows.
+    pub fn print_drawn(&self, files: &[&Path], closeness: Option<Closeness>) -> anyhow::Result<()> {
         let written: Vec<&Path> = files.iter().copied().filter(|file| *file != Path::new("-")).collect();
         match self.json && !written.is_empty() {
             true => {
@@ -311,8 +313,8 @@ impl RunArgs {
                 writeln!(terminal::out(), "{}", serde_json::to_string(&written)?)?;
             }
             false => {
-                written.into_iter().try_for_each(told)?;
-                closeness.iter().for_each(closeness::tell);
+                written.into_iter().try_for_each(print_written)?;
+                closeness.iter().for_each(closeness::print);
             }
         }
         Ok(())

@@ -96,7 +96,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
     let shown = drawn.sheet(&run, &model, shown, models.len(), args.seed);
     let written = write_as(format, &run, &rows.classes, shown, labels, to)?;
-    args.run.told_with(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), drawn.closeness)
+    args.run.print_drawn(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), drawn.closeness)
 }
 
 /// What is written, and where: the name of a file says its format.
@@ -235,9 +235,9 @@ fn write_as(
         return Ok(vec![to]);
     };
     if file == FileFormat::Npy {
-        let beside = write_labels_beside(run, &to, &labels)?;
+        let labels_file = write_labels_beside(run, &to, &labels)?;
         sheet.write_as(file, &to)?;
-        return Ok(vec![to, beside]);
+        return Ok(vec![to, labels_file]);
     }
     let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
     let name = run.config.data.label.as_deref().unwrap_or("label");

@@ -271,7 +271,7 @@ fn columns(data: &Dataset, most: usize) -> Vec<Column<'_>> {
                     }
                 }
                 let first = column.grouped.first().map(|grouped| grouped.word.as_str());
-                // Those that are grouped are told by the most frequent.
+                // Words that are grouped are named by the most frequent of them.
                 let met = |word: &str| rows.get(word).copied().unwrap_or(0);
                 let mut counted: Vec<Counted> = words
                     .iter()

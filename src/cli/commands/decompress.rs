@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     drop(model);
     write(&run, &to, &mut rows)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }
 
 /// The sheet of some rows.

@@ -9,7 +9,7 @@ use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::run::{RowsArgs, RunArgs, known_columns};
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::{Sheet, put, write_labels_beside};
+use crate::cli::output::sheet::{Sheet, write_file, write_labels_beside};
 
 /// The parts of a code that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -129,8 +129,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         said(&run, &mut model, &rows.split, [&codes.mu, &values], &rounded)?;
         (codes.mu, codes.logvar) = (values, Vec::new());
         if is_packed {
-            put(&to, &rounded.to_bytes())?;
-            return args.run.told(&[&to]);
+            write_file(&to, &rounded.to_bytes())?;
+            return args.run.print_written(&[&to]);
         }
     }
     let only_mu = args.only.is_empty() && crate::cli::output::sheet::extension(&to) == "npy";
@@ -140,10 +140,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if crate::cli::output::sheet::extension(&to) == "npy"
         && let Some(labels) = &rows.split.labels
     {
-        let beside = write_labels_beside(&run, &to, labels)?;
+        let labels = write_labels_beside(&run, &to, labels)?;
         sheet.write(&to)?;
-        return args.run.told(&[&to, &beside]);
+        return args.run.print_written(&[&to, &labels]);
     }
     sheet.write(&to)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }

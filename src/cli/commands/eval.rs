@@ -14,10 +14,10 @@ use wgvae::model::Objective;
 use wgvae::train::{EVALUATION, PAGE, is_training};
 use wgvae_data::{Examples, Rows};
 
-use crate::cli::args::run::{RowsArgs, RunArgs, counting, own_data, told};
+use crate::cli::args::run::{RowsArgs, RunArgs, counting, own_data, print_written};
 use crate::cli::commands::quality;
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::put;
+use crate::cli::output::sheet::write_file;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -130,8 +130,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         // Beside what was found of the same rows before.
         true => evaluated::joined(&run.files, &args.source(), as_map(&record)?)
             .map_err(Into::into)
-            .and_then(|all| put(&to, (serde_json::to_string_pretty(&all)? + "\n").as_bytes())),
-        false => put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes()),
+            .and_then(|all| write_file(&to, (serde_json::to_string_pretty(&all)? + "\n").as_bytes())),
+        false => write_file(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes()),
     };
     let is_written = written.is_ok();
     match (written, &args.to) {
@@ -232,9 +232,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     drop(out);
     if is_written {
-        told(&to)?;
+        print_written(&to)?;
     }
-    page.map_or(Ok(()), |page| Ok(told(&page)?))
+    page.map_or(Ok(()), |page| Ok(print_written(&page)?))
 }
 
 impl Args {
@@ -251,11 +251,11 @@ impl Args {
 /// The page of the run, of its own test rows, with what was found.
 fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
     let data = own_data(run)?;
-    let rows = run.tell(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
+    let rows = run.with_classes(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
     let mut model = args.run.model(run, rows.split.rows)?;
     let to = run.files.path(PAGE);
     let train = data.train.some(mixture::MAX_ROWS, run.config.train.seed);
-    put(&to, wgvae::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
+    write_file(&to, wgvae::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
     Ok(to)
 }
 

@@ -108,7 +108,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         (_, to) => write_rows(&run, to.as_deref(), "samples", sheet, picture)?,
     };
-    args.run.told_with(&[&to], drawn.closeness)
+    args.run.print_drawn(&[&to], drawn.closeness)
 }
 
 /// The class that draws are around.

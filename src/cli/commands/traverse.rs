@@ -94,5 +94,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }

@@ -279,7 +279,7 @@ impl Sheet {
         match format {
             FileFormat::Csv => write::write_csv(to, self.rows(), &self.blocks(&self.heads(false)), &self.dialect)?,
             FileFormat::Parquet => write::write_parquet(to, self.rows(), &self.blocks(&self.heads(true)))?,
-            FileFormat::Json => put(to, self.json().as_bytes())?,
+            FileFormat::Json => write_file(to, self.json().as_bytes())?,
             FileFormat::Npy => write::write_npy(to, &shape, &self.numbers)?,
             FileFormat::Npz => {
                 let name = |name: &String| if *name == self.class { "y".to_string() } else { name.clone() };
@@ -351,9 +351,9 @@ pub fn write_labels_beside(run: &Run, to: &Path, labels: &[u32]) -> anyhow::Resu
     while stem.len() + END.len() > LONGEST {
         stem.pop();
     }
-    let beside = place_in(run, Some(&to.with_file_name(stem + END)), "")?;
-    write::write_npy_labels(&beside, labels)?;
-    Ok(beside)
+    let labels_file = place_in(run, Some(&to.with_file_name(stem + END)), "")?;
+    write::write_npy_labels(&labels_file, labels)?;
+    Ok(labels_file)
 }
 
 /// A number as JSON has it: in the shortest form that is read as the same one, and whole where it is.
@@ -392,7 +392,7 @@ pub fn make_folder_of(file: &Path) -> Result<(), RunError> {
 }
 
 /// Writes a file atomically; `-` is stdout.
-pub fn put(to: &Path, content: &[u8]) -> anyhow::Result<()> {
+pub fn write_file(to: &Path, content: &[u8]) -> anyhow::Result<()> {
     if to == Path::new("-") {
         return Ok(std::io::stdout().write_all(content)?);
     }
@@ -420,7 +420,7 @@ pub fn write_rows(
     let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
     let to = place_in(run, to, &default)?;
     match (extension(&to).as_str(), picture) {
-        ("png", Some(picture)) => put(&to, &png(&picture)?)?,
+        ("png", Some(picture)) => write_file(&to, &png(&picture)?)?,
         ("png", None) => {
             return Err(RunError::Unfit(format!(
                 "these rows cannot be drawn as a picture: end {} in .csv, .parquet, .json, .npy or .npz instead",

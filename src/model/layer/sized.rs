@@ -42,7 +42,7 @@ pub enum SizedOperation {
 }
 
 impl SizedOperation {
-    /// Whether it can be told which of its inputs are missing.
+    /// Whether it can take the marks of which inputs are missing.
     pub fn takes_missing(self) -> bool {
         matches!(self, SizedOperation::Dense | SizedOperation::Conv(_))
     }

@@ -78,7 +78,7 @@ pub struct Vae<P = TrainingPlans> {
     pub train_data: TensorId,
     /// The test rows.
     pub test_data: TensorId,
-    /// The classes of both, where the model is told.
+    /// The classes of both, where the model is conditional.
     pub labels: Option<Labels>,
     /// What the outside writes once: what is known of a table's columns.
     pub constants: Vec<(TensorId, Vec<f32>)>,

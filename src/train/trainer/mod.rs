@@ -67,7 +67,7 @@ pub struct Trainer {
     /// Whether the device has the gradients of a step.
     has_stepped: bool,
     /// Whether it was said that the posterior has collapsed.
-    is_collapse_told: bool,
+    has_warned_of_collapse: bool,
     /// The best state, where it is not in a checkpoint yet.
     best: Option<State>,
     /// Test losses of the epochs since training began or went on.
@@ -141,7 +141,7 @@ impl Trainer {
             first_rows,
             progress: Progress::default(),
             has_stepped: false,
-            is_collapse_told: false,
+            has_warned_of_collapse: false,
             best: None,
             test_losses: Vec::new(),
         })
@@ -327,10 +327,10 @@ impl Trainer {
     /// What to say where the posterior has collapsed, once, if training goes on.
     fn first_collapse(&mut self, report: &EpochReport) -> Option<String> {
         let full = self.schedule.beta(report.step.saturating_sub(1)) >= f64::from(self.config.model.beta);
-        if self.is_collapse_told || !full || self.is_finished() || !is_collapsed(&self.config, report.test_kl) {
+        if self.has_warned_of_collapse || !full || self.is_finished() || !is_collapsed(&self.config, report.test_kl) {
             return None;
         }
-        self.is_collapse_told = true;
+        self.has_warned_of_collapse = true;
         Some(format!(
             "after epoch {} the KL is {:.2} nats: the posterior has collapsed so far, and the latent says next to nothing of the data",
             report.epoch, report.test_kl

@@ -282,9 +282,9 @@ impl Column {
         numbers.unwrap_or_else(|| (0..self.words.len()).map(|code| code as f32).collect())
     }
 
-    /// Puts the values of a raw cell; says what a model has not seen of it. `codes` are the numbers that stand for words, where the cell
+    /// Sets the values of a raw cell; says what a model has not seen of it. `codes` are the numbers that stand for words, where the cell
     /// is not the place of one.
-    pub(super) fn put(&self, cell: f32, codes: Option<&[f32]>, values: &mut [f32]) -> Option<String> {
+    pub(super) fn encode(&self, cell: f32, codes: Option<&[f32]>, values: &mut [f32]) -> Option<String> {
         if self.kind.is_of_words() {
             let word = match codes {
                 _ if cell == UNKNOWN => None,
@@ -378,17 +378,17 @@ impl Column {
     }
 
     /// Finds out which levels the words of a category are, if they are some.
-    pub(super) fn put_levels(&mut self) {
+    pub(super) fn set_levels(&mut self) {
         let levels = levels(&self.words);
         if !levels.is_empty() {
             self.levels = levels;
         }
     }
 
-    /// What a loss takes beside a value. Of a number half of the width of the interval that it stands for: it is not known better than its
+    /// What a loss takes in addition to a value. Of a number half of the width of the interval that it stands for: it is not known better than its
     /// digits, and one that many rows share stands for all scores between its neighbours. Of a count the mean of the logarithms; 0 of
     /// words.
-    pub(super) fn beside(&self, value: f32) -> f32 {
+    pub(super) fn loss_input(&self, value: f32) -> f32 {
         if self.kind == Kind::Count {
             return self.mean as f32;
         }

@@ -275,7 +275,7 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
             Some(Kind::Category) | None => Kind::Category,
             Some(asked) => return Err(refused(format!("holds {} different words", column.words.len()), asked)),
         };
-        column.put_levels();
+        column.set_levels();
         return Ok(column);
     }
     let trained = Numbers::of(train.iter().copied());
@@ -299,7 +299,7 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
         // Only an array has numbers here; a table's codes are words already.
         Kind::YesNo | Kind::Category => {
             column.words = numbers.distinct().map(|number| (number as f32).to_string()).collect();
-            column.put_levels();
+            column.set_levels();
             return Ok(column);
         }
     }

@@ -149,25 +149,25 @@ impl Columns {
             .map(|(column, is_place)| (column.kind.is_of_words() && !is_place).then(|| column.codes()))
             .collect();
         let mut unseen = Vec::new();
-        let mut put = |place: usize, cell: f32, values: &mut [f32]| {
+        let mut encode = |place: usize, cell: f32, values: &mut [f32]| {
             let (row, column) = (place / count, place % count);
             if cell.is_nan() {
                 if self.missing { values.fill(MISSING) } else { self.all[column].fill(values) }
-            } else if let Some(why) = self.all[column].put(cell, codes[column].as_deref(), values) {
+            } else if let Some(why) = self.all[column].encode(cell, codes[column].as_deref(), values) {
                 unseen.push(Unseen { row, column, why });
             }
         };
         if width == count {
             // In place: a table may be all there is room for.
             for (place, value) in cells.iter_mut().enumerate() {
-                put(place, *value, std::slice::from_mut(value));
+                encode(place, *value, std::slice::from_mut(value));
             }
         } else {
             let mut values = vec![0.0; split.rows * width];
             for (place, cell) in cells.iter().enumerate() {
                 let start = place / count * width;
                 let span = &spans[place % count];
-                put(place, *cell, &mut values[start + span.start..start + span.end]);
+                encode(place, *cell, &mut values[start + span.start..start + span.end]);
             }
             *cells = values;
         }
@@ -178,16 +178,16 @@ impl Columns {
         split.unseen.sort_by_key(|unseen| (unseen.row, unseen.column));
     }
 
-    /// `(N, D)`: what a loss takes beside each value of rows: half of the width of a number's interval, or the mean of the logarithms of
+    /// `(N, D)`: what a loss takes in addition to each value of rows: half of the width of a number's interval, or the mean of the logarithms of
     /// counts.
-    pub fn beside(&self, values: &[f32]) -> Vec<f32> {
-        let (mut rest, mut beside) = (values.iter(), Vec::with_capacity(values.len()));
-        while beside.len() < values.len() {
+    pub fn loss_inputs(&self, values: &[f32]) -> Vec<f32> {
+        let (mut rest, mut inputs) = (values.iter(), Vec::with_capacity(values.len()));
+        while inputs.len() < values.len() {
             for column in &self.all {
-                beside.extend(rest.by_ref().take(column.width()).map(|value| column.beside(*value)));
+                inputs.extend(rest.by_ref().take(column.width()).map(|value| column.loss_input(*value)));
             }
         }
-        beside
+        inputs
     }
 
     /// The cells `(N, C)` of rows of values; of draws, with the relations between columns.

@@ -171,14 +171,14 @@ fn intervals_are_as_wide_as_digits_and_shared_values_leave_open() {
     let mut split = Examples::of(600, Values::Floats(cells));
     columns.encode(&[false, false, true], &mut split);
     let values = split.numbers(0..2, 5);
-    let halves = columns.beside(&values);
+    let halves = columns.loss_inputs(&values);
     assert!((f64::from(halves[0]) - 0.005 / columns.all[0].deviation).abs() < 1e-6, "{halves:?}");
     // Half of the rows lie between the quartiles that 0 has, and the interval ends where the next value begins.
     let [zero, half] = [f64::from(values[1]), f64::from(halves[1])];
     assert!((zero + half).abs() < 0.1, "{zero} + {half}");
     assert_eq!(columns.all[1].of_value(zero + 0.99 * half), 0.0);
     assert_eq!(halves[2..5], [0.0; 3]);
-    assert_eq!(columns.beside(&[crate::MISSING; 5]), [0.0; 5]);
+    assert_eq!(columns.loss_inputs(&[crate::MISSING; 5]), [0.0; 5]);
 }
 
 #[test]

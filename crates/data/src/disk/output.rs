@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{beside, folder_of};
+use super::{folder_of, temporary_path};
 
 /// How long a pipe may be without a reader.
 #[cfg(unix)]
@@ -97,7 +97,7 @@ pub fn write_result(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::
 
 /// Writes a file that appears whole, in the place of whatever has its name and is no folder.
 pub fn write_file(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let part = beside(path);
+    let part = temporary_path(path);
     let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
     let written =
         keep_permissions(&file, path).and_then(|()| filled(file, fill)).and_then(|()| fs::rename(&part, path));
@@ -196,7 +196,7 @@ mod tests {
         all
     }
 
-    fn put(path: &Path, content: &str) -> io::Result<()> {
+    fn write(path: &Path, content: &str) -> io::Result<()> {
         write_result(path, |out| out.write_all(content.as_bytes()))
     }
 
@@ -217,24 +217,24 @@ mod tests {
         }
         for name in ["chain", "link", "dangling", "to-folder", "circle"] {
             assert_eq!(Target::of(&at(name)), Target::File, "{name}");
-            put(&at(name), "new").unwrap();
+            write(&at(name), "new").unwrap();
             assert!(at(name).symlink_metadata().unwrap().is_file() && fs::read(at(name)).unwrap() == b"new", "{name}");
         }
         assert_eq!(fs::read(at("elsewhere/file")).unwrap(), b"old");
         assert_eq!(names(&at("elsewhere")), ["deep", "file"]);
         assert!(names(&at("elsewhere/deep")).is_empty());
-        assert_eq!(put(&at("elsewhere"), "new").unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(write(&at("elsewhere"), "new").unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
 
     #[test]
     fn permissions_are_kept_and_names_may_be_long() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x".repeat(255));
-        put(&path, "one").unwrap();
+        write(&path, "one").unwrap();
         let usual = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         for mode in [0o600, 0o640, 0o444, usual] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            put(&path, "two").unwrap();
+            write(&path, "two").unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
         }
         assert_eq!(names(folder.path()).len(), 1);
@@ -256,12 +256,12 @@ mod tests {
                 File::open(read).unwrap().read_to_string(&mut heard).unwrap();
                 heard
             });
-            put(path, "through").unwrap();
+            write(path, "through").unwrap();
             assert_eq!(reader.join().unwrap(), "through");
             assert!(pipe.metadata().unwrap().file_type().is_fifo());
         }
         assert!(link.symlink_metadata().unwrap().is_symlink());
-        put(Path::new("/dev/null"), "gone").unwrap();
+        write(Path::new("/dev/null"), "gone").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 
@@ -285,7 +285,7 @@ mod tests {
         // One that this program has opened for itself is none that it was given.
         let file = File::create(folder.path().join("own")).unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&file);
-        assert!(put(Path::new(&own(&number.to_string())), "x").is_err());
+        assert!(write(Path::new(&own(&number.to_string())), "x").is_err());
         assert!(fs::read(folder.path().join("own")).unwrap().is_empty());
     }
 }

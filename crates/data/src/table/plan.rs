@@ -1,4 +1,4 @@
-//! Which columns of a table are read, and as what: as its cells tell, or as a model knows them.
+//! Which columns of a table are read, and as what: as its cells show, or as a model knows them.
 
 use std::ops::Range;
 use std::path::Path;
@@ -79,7 +79,7 @@ impl Plan {
         Self { columns: like.all.iter().enumerate().map(planned).collect(), dialect, notes: Vec::new() }
     }
 
-    /// As the cells of all rows tell.
+    /// As the cells of all rows show.
     pub fn found(
         path: &Path,
         content: &Content,
@@ -116,7 +116,7 @@ impl Plan {
             false => chosen.columns.iter().map(|place| absent(options, &layout.names[*place])).collect(),
         };
         let absent_of = |column: usize| absent.get(column).unwrap_or(&absent[0]);
-        // What the cells of some columns tell. Of very many columns it would not all find room: the file is gone through for some at a time.
+        // What the cells of some columns show. Of very many columns it would not all find room: the file is gone through for some at a time.
         let gather = |columns: Range<usize>| -> Result<Vec<Evidence>, DataError> {
             let mut all: Vec<Evidence> = columns.clone().map(|_| Evidence::default()).collect();
             for record in content.rows(layout)? {

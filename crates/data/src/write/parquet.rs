@@ -123,14 +123,14 @@ impl<'a> Column<'a> {
             Entry::Missing => f64::NAN,
         };
         match kind {
-            Kind::Truth => self.put::<BoolType, _>(group, |entry| entry == Entry::Word("true")),
-            Kind::Whole => self.put::<Int64Type, _>(group, |entry| match entry {
+            Kind::Truth => self.write_column::<BoolType, _>(group, |entry| entry == Entry::Word("true")),
+            Kind::Whole => self.write_column::<Int64Type, _>(group, |entry| match entry {
                 Entry::Word(word) => whole(word).unwrap_or_default(),
                 other => number(other) as i64,
             }),
-            Kind::Float => self.put::<FloatType, _>(group, |entry| number(entry) as f32),
-            Kind::Double => self.put::<DoubleType, _>(group, number),
-            Kind::Words => self.put::<ByteArrayType, _>(group, |entry| match entry {
+            Kind::Float => self.write_column::<FloatType, _>(group, |entry| number(entry) as f32),
+            Kind::Double => self.write_column::<DoubleType, _>(group, number),
+            Kind::Words => self.write_column::<ByteArrayType, _>(group, |entry| match entry {
                 Entry::Word(word) => ByteArray::from(word),
                 Entry::Number(number) => ByteArray::from(number.to_string().as_str()),
                 other => ByteArray::from(number(other).to_string().as_str()),
@@ -138,7 +138,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    fn put<T: DataType, W: Write + Send>(
+    fn write_column<T: DataType, W: Write + Send>(
         &self,
         group: &mut SerializedRowGroupWriter<'_, W>,
         value: impl Fn(Entry) -> T::T,

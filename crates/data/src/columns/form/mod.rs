@@ -58,7 +58,7 @@ impl Form {
     }
 
     /// Whether its numbers are written as programs write them, with no digits that are always there.
-    pub fn is_usual(&self) -> bool {
+    pub fn is_default(&self) -> bool {
         matches!(self, Form::Words) || *self == Form::default()
     }
 

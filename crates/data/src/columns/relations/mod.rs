@@ -168,14 +168,14 @@ impl Columns {
     pub(super) fn relate(&self, row: &mut [f64], filled: Option<&[bool]>, share: &dyn Fn(usize, usize) -> f32) {
         let mut known: Vec<f64> =
             row.iter().enumerate().map(|(column, place)| self.all[column].of_place(*place)).collect();
-        let mut put = |known: &mut [f64], column: usize, value: f64| {
+        let mut set = |known: &mut [f64], column: usize, value: f64| {
             if let Some((place, value)) = self.all[column].to_place(value) {
                 row[column] = place;
                 known[column] = value;
             }
         };
         for (column, value) in self.matching_keys(&known, filled, share) {
-            put(&mut known, column, value);
+            set(&mut known, column, value);
         }
         // What is known for certain: the cells that were there, and what follows from them.
         let is_there = |column: usize| filled.is_some_and(|filled| !filled[column]);
@@ -189,7 +189,7 @@ impl Columns {
                 false => relation.solved(&certain),
             };
             if let Some((column, value)) = found {
-                put(&mut known, column, value);
+                set(&mut known, column, value);
                 certain[column] = known[column];
             }
         }
@@ -198,7 +198,7 @@ impl Columns {
             if certain[column].is_nan()
                 && let Some(value) = relation.value(&known)
             {
-                put(&mut known, column, value);
+                set(&mut known, column, value);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How the cells of a column are written, by what they tell.
+//! How the cells of a column are written, by what they show.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ impl Evidence {
             decimals: None,
             notes,
         };
-        let rare = self.told();
+        let rare = self.rare();
         let [numbers, times, pairs] = [self.numbers.cells, rare.time_cells, rare.pairs.cells];
         let best = numbers.max(times).max(pairs);
         let asked_words = asked.map(Kind::is_of_words);
@@ -78,7 +78,7 @@ impl Evidence {
 
     /// Whether numbers are the words of a category: two, or a few whole ones, each with enough rows.
     fn are_codes(&self, form: &Form) -> bool {
-        let rare = self.told();
+        let rare = self.rare();
         if self.numbers.is_full || (self.numbers.cells as usize) < ENOUGH || rare.words.cells > 0 {
             return false;
         }
@@ -106,7 +106,7 @@ impl Evidence {
 
     /// Words that a column of numbers or times takes for missing ones.
     fn note_words(&self, others: u64, what: &str) -> Option<String> {
-        let rare = self.told();
+        let rare = self.rare();
         let mut words: Vec<String> = Vec::new();
         for tally in [&rare.words, &self.numbers, &rare.pairs].into_iter().filter(|tally| tally.cells < self.filled / 2)
         {
@@ -117,7 +117,7 @@ impl Evidence {
     }
 
     fn decide_numbers(&self, elsewhere: Elsewhere) -> Found {
-        let rare = self.told();
+        let rare = self.rare();
         let mut notes = Vec::new();
         let comma = match (self.decimal(), self.possible) {
             (Some(comma), _) => comma,
@@ -183,14 +183,14 @@ impl Evidence {
 
     /// The currency and the unit that most numbers have.
     fn unit(&self) -> NumberForm {
-        let rare = self.told();
+        let rare = self.rare();
         let most = rare.units.iter().max_by_key(|(.., count)| *count);
         let [prefix, suffix] = most.map(|(_, written, _)| written.clone()).unwrap_or_default();
         NumberForm { prefix: prefix.into(), suffix: suffix.into(), ..NumberForm::default() }
     }
 
     fn decide_times(&self) -> Found {
-        let rare = self.told();
+        let rare = self.rare();
         let Some((form, ambiguous)) = rare.times.map(Times::finish) else {
             return Found {
                 forms: vec![Form::Words],
@@ -224,7 +224,7 @@ impl Evidence {
     }
 
     fn decide_pairs(&self, elsewhere: Elsewhere) -> Found {
-        let rare = self.told();
+        let rare = self.rare();
         let mark = rare.pair_mark.unwrap_or("/");
         let mut all = [Evidence::default(), Evidence::default()];
         for (text, count) in &rare.pairs.counts {
