@@ -1,7 +1,7 @@
 //! How unusual rows are to a model: their scores, where these lie among those of training rows, and what they owe to each
 //! column of a table or region of an image.
 
-use wgvae_data::{Cell, Columns, Examples, Kind, Provenance, Shape, Unseen};
+use wgvae_data::{Cell, Columns, Examples, Provenance, Shape, Unseen, ValueKind};
 use wgvae_engine::plan::is_missing;
 
 use super::joined::Joined;
@@ -197,8 +197,8 @@ pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Examples) -> Result<
             of.of_value(f64::from(values[0]) + model.distribution().distance(span.start, share, parameters))
         };
         let probability = match of.kind {
-            Kind::YesNo => Some(f64::from(values[0]).max(1.0 - f64::from(values[0]))),
-            Kind::Category => values.iter().copied().map(f64::from).reduce(f64::max),
+            ValueKind::YesNo => Some(f64::from(values[0]).max(1.0 - f64::from(values[0]))),
+            ValueKind::Category => values.iter().copied().map(f64::from).reduce(f64::max),
             _ => None,
         };
         Expected {

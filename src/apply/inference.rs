@@ -7,7 +7,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::{PlanId, StepScalars};
 
-use super::{Codes, Prior, RunError, TrainedModel, draws};
+use super::{Codes, PriorMixture, RunError, TrainedModel, draws};
 use crate::model::{Inference, Labels};
 
 /// Codes that are started from.
@@ -136,7 +136,7 @@ struct Part<'a> {
     batch: usize,
     latent: usize,
     /// None of an autoencoder.
-    prior: Option<Prior>,
+    prior: Option<PriorMixture>,
     /// Rows of the batch that are some.
     rows: usize,
     /// Called for each evaluation.

@@ -251,13 +251,13 @@ impl<'a> Joined<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgvae_data::{Column, Kind};
+    use wgvae_data::{Column, ValueKind};
     use wgvae_engine::plan::MISSING;
 
     fn columns() -> Columns {
         let words = ["a", "b"].map(String::from).to_vec();
         let number = Column { name: "x".into(), ..Column::default() };
-        let word = Column { name: "w".into(), kind: Kind::Category, words, ..Column::default() };
+        let word = Column { name: "w".into(), kind: ValueKind::Category, words, ..Column::default() };
         Columns { all: vec![number, word], ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) }
     }
 

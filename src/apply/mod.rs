@@ -32,5 +32,5 @@ pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use factors::FactorScores;
 pub use mixture::Mixture;
 pub use model::TrainedModel;
-pub use prior::Prior;
+pub use prior::PriorMixture;
 pub use run::{Run, RunError};

@@ -9,7 +9,7 @@ use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{ParamTable, PlanId, StepScalars};
 use wgvae_engine::session::Session;
 
-use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, draws, units};
+use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, PriorMixture, Run, RunError, Score, draws, units};
 use crate::model::{ApplyingPlans, DataSpec, Labels, Seen, Vae};
 use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Progress, StepSchedule};
 
@@ -46,7 +46,7 @@ pub struct TrainedModel {
     vae: Vae<ApplyingPlans>,
     session: Session,
     distribution: Distribution,
-    prior: Prior,
+    prior: PriorMixture,
     device: String,
     capacity: usize,
 }
@@ -126,7 +126,7 @@ impl TrainedModel {
         }
         let distribution = Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights);
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
-        let prior = Prior::standard(run.config.model.latent);
+        let prior = PriorMixture::standard(run.config.model.latent);
         let device = session.device().to_string();
         let mut applied = Self { run: run.clone(), vae, session, distribution, prior, device, capacity };
         applied.read_prior()?;
@@ -138,7 +138,7 @@ impl TrainedModel {
         if let (Some(plan), Some([mu, logvar])) = (self.vae.plans.prior, self.vae.parts) {
             self.session.dispatch(plan, &StepScalars::default())?;
             let [mu, logvar] = [self.session.read(mu)?, self.session.read(logvar)?];
-            self.prior = Prior::of(self.latent(), &mu, &logvar);
+            self.prior = PriorMixture::of(self.latent(), &mu, &logvar);
         }
         Ok(())
     }
@@ -159,7 +159,7 @@ impl TrainedModel {
     }
 
     /// The distribution that codes were drawn to.
-    pub fn prior(&self) -> &Prior {
+    pub fn prior(&self) -> &PriorMixture {
         &self.prior
     }
 

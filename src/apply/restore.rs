@@ -1,7 +1,7 @@
 //! Restoring rows: the codes that explain what is seen of them, and what the decoder shows of these codes where nothing is seen,
 //! or weighed against what is seen with noise.
 
-use wgvae_data::{Column, Columns, Examples, Kind, Origins, Shape, Table};
+use wgvae_data::{Column, Columns, Examples, Origins, Shape, Table, ValueKind};
 use wgvae_engine::plan::{ColumnKind, MISSING, is_missing};
 
 use super::inference::{self, Descent, Draws, Observed};
@@ -324,7 +324,9 @@ impl Restorer {
 
     /// The column of a value whose logarithm or score the decoder shows; none of another value.
     fn in_units(&self, value: usize) -> Option<&Column> {
-        self.columns.get(value).filter(|column| matches!(column.kind, Kind::Positive | Kind::Quantile | Kind::Count))
+        self.columns
+            .get(value)
+            .filter(|column| matches!(column.kind, ValueKind::Positive | ValueKind::Quantile | ValueKind::Count))
     }
 
     /// Rows with something in place of missing values, for an encoder that does not know which are: what the decoder shows of the

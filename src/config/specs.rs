@@ -1,6 +1,6 @@
 //! What a configuration means for the plan of a model.
 
-use wgvae_data::{Columns, Dataset, Description, Kind, Options, Shape};
+use wgvae_data::{Columns, Dataset, Description, Options, Shape, ValueKind};
 use wgvae_engine::kernels::batch::{self, Augment};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
@@ -65,10 +65,10 @@ fn table_spec(columns: &Columns) -> TableSpec {
         let column = &columns.all[column];
         let kind = match column.kind {
             // What is positive is a normal logarithm, and a quantile a normal score.
-            Kind::Number | Kind::Positive | Kind::Quantile => ColumnKind::Number,
-            Kind::Count => ColumnKind::Count,
-            Kind::YesNo => ColumnKind::YesNo,
-            Kind::Category => ColumnKind::Category,
+            ValueKind::Number | ValueKind::Positive | ValueKind::Quantile => ColumnKind::Number,
+            ValueKind::Count => ColumnKind::Count,
+            ValueKind::YesNo => ColumnKind::YesNo,
+            ValueKind::Category => ColumnKind::Category,
         };
         let log_mean = if kind == ColumnKind::Count { column.mean as f32 } else { 0.0 };
         spec.kinds.extend(span.clone().map(|_| kind));
@@ -86,7 +86,7 @@ impl Config {
 
     /// The options to load the data with: those of `[data]`, and what the likelihood takes a table's columns for.
     pub fn data_options(&self) -> Options {
-        let kind = self.model.likelihood.is_of_counts().then_some(Kind::Count);
+        let kind = self.model.likelihood.is_of_counts().then_some(ValueKind::Count);
         Options { kind, ..self.data.options(self.train.seed) }
     }
 

@@ -1,6 +1,6 @@
 //! What is refused: values out of range, and values that contradict each other or the data.
 
-use wgvae_data::{Dataset, Kind, Shape};
+use wgvae_data::{Dataset, Shape, ValueKind};
 
 use super::sections::PRIOR_PARTS;
 use super::{
@@ -268,7 +268,7 @@ impl Config {
                     data.name
                 ));
             };
-            let other = columns.all.iter().find(|column| column.kind != Kind::Count);
+            let other = columns.all.iter().find(|column| column.kind != ValueKind::Count);
             if let Some(column) = other {
                 return refuse(format!(
                     "the likelihood {name} is of tables whose columns are all counts, and the column `{}` of {} is {}: choose the likelihood columns, which takes columns of every kind, or leave that column out",

@@ -65,7 +65,7 @@ impl Likelihood {
         x: Node,
         loss_inputs: Option<Node>,
         sigma: f32,
-        table: Option<Table>,
+        table: Option<TableNodes>,
     ) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
@@ -148,7 +148,7 @@ impl Likelihood {
     }
 
     /// Converts an output to the mean of the data, in the units of the data.
-    pub(super) fn mean(self, g: &mut Graph, output: Node, width: usize, sigma: f32, table: Option<Table>) -> Node {
+    pub(super) fn mean(self, g: &mut Graph, output: Node, width: usize, sigma: f32, table: Option<TableNodes>) -> Node {
         match (self, table) {
             (Likelihood::Bernoulli, _) => g.map("mean", Function::Activate(Activation::Sigmoid), &[output]),
             (Likelihood::Columns, table) => {
@@ -197,7 +197,7 @@ pub const DISPERSION: &str = "dispersion";
 
 /// What a likelihood of columns is given of them, as inputs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Table {
+pub(super) struct TableNodes {
     /// `(1, D)`: kinds.
     pub kinds: Node,
     /// `(2, G)`: see [`groups`](wgvae_engine::kernels::softmax::groups); none without categories.
@@ -206,7 +206,7 @@ pub(super) struct Table {
     pub log_means: Option<Node>,
 }
 
-impl Table {
+impl TableNodes {
     /// The output, that of a category's words as logarithms of their probabilities.
     fn log_probabilities(self, g: &mut Graph, output: Node) -> Node {
         match self.groups {
@@ -241,7 +241,7 @@ fn located(g: &mut Graph, output: Node, sigma: f32) -> [Node; 2] {
 
 /// The kind of columns that are all counts, and the means of their logarithms: without a table, values are logarithms of one more than
 /// the count.
-fn counts(g: &mut Graph, table: Option<Table>) -> [Node; 2] {
+fn counts(g: &mut Graph, table: Option<TableNodes>) -> [Node; 2] {
     let log_means = table.and_then(|table| table.log_means).unwrap_or_else(|| g.constant(0.0));
     [g.constant(ColumnKind::Count as u32 as f32), log_means]
 }

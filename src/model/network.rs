@@ -6,7 +6,7 @@ use wgvae_engine::plan::{Activation, Function};
 
 use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied, kl_terms, reparameterise};
-use super::likelihood::Table;
+use super::likelihood::TableNodes;
 use super::prior;
 use super::spec::{Objective, VaeSpec};
 
@@ -23,7 +23,7 @@ pub(super) enum Noise {
 
 /// What is drawn for a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Draws {
+pub(super) struct LatentDraws {
     /// Where noise comes from.
     pub noise: Noise,
     /// Draws of the latent for each row.
@@ -32,7 +32,7 @@ pub(super) struct Draws {
     pub prior: bool,
 }
 
-impl Draws {
+impl LatentDraws {
     /// One for each row, from there.
     pub fn one(noise: Noise) -> Self {
         Self { noise, samples: 1, prior: false }
@@ -165,7 +165,7 @@ const MISSING_WEIGHT: &str = "encoder_absent";
 
 /// Rows as the device has them.
 #[derive(Clone, Copy)]
-pub(super) struct Rows {
+pub(super) struct RowNodes {
     /// `(B, D)`, or with intervals `(B, 2 D)`.
     pub all: Node,
     /// `(B, D)`: their values.
@@ -174,7 +174,7 @@ pub(super) struct Rows {
     pub loss_inputs: Option<Node>,
 }
 
-impl Rows {
+impl RowNodes {
     /// Adds them as an input.
     pub fn input(g: &mut Graph, name: &str, spec: &VaeSpec, count: usize, levels: bool) -> Self {
         let all = g.input(name, [count, spec.row_width()], levels);
@@ -191,11 +191,11 @@ impl Rows {
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
     /// The rows.
-    pub rows: Rows,
+    pub rows: RowNodes,
     /// `(B, K)`: 1 in the column of a row's class, else 0.
     pub classes: Option<Node>,
     /// Of columns that are not all numbers that are there.
-    pub table: Option<Table>,
+    pub table: Option<TableNodes>,
 }
 
 /// Adds what a layer makes of which values are missing.
@@ -206,7 +206,7 @@ fn plus_missing(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) 
 }
 
 /// What the encoder makes of rows.
-pub(super) struct Codes {
+pub(super) struct EncoderOutput {
     /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
     pub codes: Node,
     /// The encoder's weights, of the layers that have some, first layer first; a tied decoder uses them in reverse.
@@ -214,7 +214,7 @@ pub(super) struct Codes {
 }
 
 /// Encodes rows.
-pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node>) -> Codes {
+pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node>) -> EncoderOutput {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
     let mut weights = Vec::new();
     let mut h = x;
@@ -257,7 +257,7 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         }
         code = absent.map_or(code, |absent| plus_missing(g, code, absent, flat, Extent::Flat(latent)));
         let z = activate(g, code, spec.latent_activation);
-        return Codes { codes: z, weights };
+        return EncoderOutput { codes: z, weights };
     }
     let (mut codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
     for head in ["mu", "logvar"] {
@@ -268,13 +268,18 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         codes = layers::conditioned(g, name, codes, known, Extent::Flat(2 * latent));
     }
     codes = absent.map_or(codes, |absent| plus_missing(g, codes, absent, flat, Extent::Flat(2 * latent)));
-    Codes { codes, weights }
+    EncoderOutput { codes, weights }
 }
 
 /// Encodes rows to draws of the latent variable.
-pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { rows, classes, .. }: Inputs, draws: Draws) -> Encoded {
+pub(super) fn encode(
+    g: &mut Graph,
+    spec: &VaeSpec,
+    Inputs { rows, classes, .. }: Inputs,
+    draws: LatentDraws,
+) -> Encoded {
     let x = rows.x;
-    let Codes { codes, weights } = codes(g, spec, x, classes);
+    let EncoderOutput { codes, weights } = codes(g, spec, x, classes);
     if spec.objective == Objective::Ae {
         return Encoded {
             codes,
@@ -291,7 +296,7 @@ pub(super) fn encode(g: &mut Graph, spec: &VaeSpec, Inputs { rows, classes, .. }
     }
     let (batch, latent) = (g.shape(x)[0], spec.latent);
     let [mu, logvar] = halves(g, codes, latent);
-    let Draws { noise, samples, prior } = draws;
+    let LatentDraws { noise, samples, prior } = draws;
     let of_draws = match samples {
         1 => [mu, logvar],
         _ => {
@@ -391,16 +396,16 @@ impl Encoded {
 
 /// Adds what a network takes, for a batch of rows.
 pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) -> Inputs {
-    let rows = Rows::input(g, "x", spec, batch, levels);
+    let rows = RowNodes::input(g, "x", spec, batch, levels);
     Inputs { rows, classes: classes(g, spec, batch), table: table(g, spec) }
 }
 
 /// Adds what the likelihood needs to know of a table's columns.
-pub(super) fn table(g: &mut Graph, spec: &VaeSpec) -> Option<Table> {
+pub(super) fn table(g: &mut Graph, spec: &VaeSpec) -> Option<TableNodes> {
     let table = spec.table.as_ref().filter(|_| spec.likelihood.is_of_columns())?;
     let width = spec.width;
     let groups = softmax::groups(width, table.categories.iter().cloned()).len() / 2;
-    Some(Table {
+    Some(TableNodes {
         kinds: g.input("kinds", [1, width], false),
         groups: (!table.categories.is_empty()).then(|| g.input("groups", [2, groups], false)),
         log_means: table.has_counts().then(|| g.input("log_means", [1, width], false)),
@@ -415,12 +420,12 @@ pub(super) fn classes(g: &mut Graph, spec: &VaeSpec, batch: usize) -> Option<Nod
 /// The encoder's weights, for a tied decoder without an encoder.
 pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
     let inputs = inputs(g, spec, 1, false);
-    encode(g, spec, inputs, Draws::one(Noise::Off)).weights
+    encode(g, spec, inputs, LatentDraws::one(Noise::Off)).weights
 }
 
 /// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.
 pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
-    let Rows { x, loss_inputs, .. } = inputs.rows;
+    let RowNodes { x, loss_inputs, .. } = inputs.rows;
     // Columns have parameters of their own.
     let output = match spec.likelihood.is_of_columns() {
         true => g.reshape(output, [g.shape(x)[0], spec.outputs() * spec.width]),

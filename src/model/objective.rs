@@ -36,7 +36,7 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: No
     if let Some([mu, logvar, _]) = encoded.drawn {
         let input = |constant: regulariser::Constant| g.input(constant.name, constant.shape, false);
         constants = regulariser::constants(spec.regulariser, batch, spec.latent).into_iter().map(input).collect();
-        let codes = regulariser::Codes { z: encoded.z, mu, logvar, prior: encoded.prior };
+        let codes = regulariser::LatentNodes { z: encoded.z, mu, logvar, prior: encoded.prior };
         losses.extend(regulariser::losses(g, spec.regulariser, &codes, &constants, batch));
     }
     Losses { losses, recon, loss: None, constants, weights: None }

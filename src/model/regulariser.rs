@@ -49,7 +49,7 @@ fn stratified(batch: usize, rows: usize) -> Vec<f32> {
 }
 
 /// What is drawn of the latent: `z`, `mu` and `logvar`, `(B, Z)` each, and draws from the prior `(B, Z)`, if they are needed.
-pub(super) struct Codes {
+pub(super) struct LatentNodes {
     pub z: Node,
     pub mu: Node,
     pub logvar: Node,
@@ -60,7 +60,7 @@ pub(super) struct Codes {
 pub(super) fn losses(
     g: &mut Graph,
     regulariser: Regulariser,
-    codes: &Codes,
+    codes: &LatentNodes,
     constants: &[Node],
     batch: usize,
 ) -> Vec<(Node, Node)> {
@@ -121,7 +121,7 @@ pub(crate) fn aggregate(g: &mut Graph, z: Node, codes: [Node; 2], weights: Optio
 /// `(Z, 1)`: sums over rows of the weighted squares of how far the covariance of a batch's codes is from the identity.
 fn covariance_distance(
     g: &mut Graph,
-    codes: &Codes,
+    codes: &LatentNodes,
     of_draws: bool,
     [identity, weights]: [Node; 2],
     batch: usize,

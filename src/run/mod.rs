@@ -25,7 +25,7 @@ use crate::apply::{Mixture, Run, RunError, TrainedModel, mixture};
 use crate::config::{Config, ConfigError};
 use crate::model::{DataSpec, Vae};
 use crate::train::{
-    CheckpointInterval, Chosen, Description, DeviceEvent, DeviceOptions, Ended, Event, FORMAT, Origin, PAGE, Progress,
+    CheckpointInterval, MeasuredChoice, RunDescription, DeviceEvent, DeviceOptions, Ended, Event, FORMAT, Origin, PAGE, Progress,
     RunFolder, RunInMemory, Saving, Start, StepSchedule, Store, Summary, TrainError, Trainer, Watch, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
@@ -330,7 +330,7 @@ fn go(
         done: done.step,
         folder: path.as_deref(),
     };
-    let description = Description {
+    let description = RunDescription {
         record: record(&start, options, choice.as_ref(), session.variants())?,
         configuration: config.clone(),
         config: config.to_toml()?,
@@ -451,7 +451,7 @@ where
 fn record(
     start: &Start<'_>,
     options: &RunOptions,
-    choice: Option<&Chosen>,
+    choice: Option<&MeasuredChoice>,
     kernels: Vec<&str>,
 ) -> Result<serde_json::Map<String, serde_json::Value>, TrainError> {
     let unwritten = |e: serde_json::Error| TrainError::Write { path: "run.json".into(), reason: e.to_string() };

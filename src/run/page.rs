@@ -12,7 +12,8 @@ use crate::apply::{
 use crate::config::{Config, PriorKind, RowSpec};
 use crate::model::{self, Extent, Objective};
 use crate::report::page::{
-    self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Notice, Page, Picture, Points, Step, Strips,
+    self, Command, Diagnosed, Dimension, EpochMetrics, Facts, Headline, Latent, Notice, Page, Picture, Points, Step,
+    Strips,
 };
 use crate::report::{self, latent};
 use crate::train::{Diagnosis, advice};
@@ -88,8 +89,8 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
 }
 
 /// The metrics of each epoch.
-pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
-    let epoch = |e: &crate::train::EpochReport| Epoch {
+pub fn epochs(metrics: &Metrics) -> Vec<EpochMetrics> {
+    let epoch = |e: &crate::train::EpochReport| EpochMetrics {
         epoch: e.epoch,
         train_loss: e.train_loss,
         test_loss: e.test_loss,

@@ -12,7 +12,7 @@ use wgvae_engine::exec::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu
 use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 use wgvae_engine::wgsl::TuningTable;
 
-use super::device::{Chosen, DeviceEvent, DeviceOptions, FASTER, Tune};
+use super::device::{DeviceEvent, DeviceOptions, FASTER, MeasuredChoice, Tune};
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::Config;
 use crate::model::Vae;
@@ -31,7 +31,7 @@ impl DeviceOptions {
         config: &Config,
         model: impl FnOnce() -> Result<Vae, E>,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
-    ) -> Result<(Selected, Option<Chosen>), E> {
+    ) -> Result<(Selected, Option<MeasuredChoice>), E> {
         let entry = match selected {
             Selected::Cpu(WhyCpu::NoGpu(entry)) if self.tune != Tune::Off => entry,
             selected => return Ok((selected, None)),
@@ -44,7 +44,7 @@ impl DeviceOptions {
                 return Ok((Selected::Cpu(WhyCpu::NoGpu(entry)), None));
             }
         };
-        let choice = Chosen { adapter: entry.info.name.clone(), seconds };
+        let choice = MeasuredChoice { adapter: entry.info.name.clone(), seconds };
         watch(DeviceEvent::Chosen(&choice));
         let selected = match choice.takes_processor() {
             true => Selected::Cpu(WhyCpu::NoGpu(entry)),

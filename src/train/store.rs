@@ -8,9 +8,9 @@ use wgvae_engine::plan::ParamTable;
 
 use super::files::Files;
 use super::files::{CONFIG, DATA, METRICS, MODEL, RECORD};
-use super::identity::{Description, record_of};
+use super::identity::{RunDescription, record_of};
 use super::lines::{line, split, whole_lines};
-use super::place::Place;
+use super::place::FolderHandle;
 use super::saving::Saving;
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
@@ -27,7 +27,7 @@ pub trait Store {
     fn folder(&self) -> Option<PathBuf>;
 
     /// The folder, for whoever writes there as well.
-    fn place(&self) -> Option<Arc<Place>>;
+    fn place(&self) -> Option<Arc<FolderHandle>>;
 
     /// Where the folder is now, if it was moved since that was asked for the last time.
     fn moved(&mut self) -> Option<PathBuf>;
@@ -36,7 +36,7 @@ pub trait Store {
     fn discard(&self, damaged: &[PathBuf]);
 
     /// Takes the small files of the run, and the measurements it goes on from.
-    fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError>;
+    fn begin(&mut self, description: RunDescription, metrics: Vec<u8>) -> Result<(), TrainError>;
 
     /// Takes a measurement.
     fn record(&mut self, line: &MetricsLine) -> Result<(), TrainError>;
@@ -94,7 +94,7 @@ impl Store for RunInMemory {
         None
     }
 
-    fn place(&self) -> Option<Arc<Place>> {
+    fn place(&self) -> Option<Arc<FolderHandle>> {
         None
     }
 
@@ -104,7 +104,7 @@ impl Store for RunInMemory {
 
     fn discard(&self, _: &[PathBuf]) {}
 
-    fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError> {
+    fn begin(&mut self, description: RunDescription, metrics: Vec<u8>) -> Result<(), TrainError> {
         let failed = |e: serde_json::Error| TrainError::Write { path: RECORD.into(), reason: e.to_string() };
         self.set_file(RECORD, record_of(&self.run, &description).map_err(failed)?.as_bytes())?;
         self.set_file(CONFIG, description.config.as_bytes())?;

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wgvae::Codes;
-use wgvae::apply::{FactorScores, Prior};
+use wgvae::apply::{FactorScores, PriorMixture};
 use wgvae::data::Factors;
 
 use super::place::{Place, read};
@@ -72,7 +72,7 @@ fn near(found: f64, expected: f64, tolerance: f64, what: &str) {
 }
 
 fn scores((codes, factors): &(Codes, Factors)) -> FactorScores {
-    FactorScores::of(codes, &Prior::standard(codes.latent), factors, 7).unwrap()
+    FactorScores::of(codes, &PriorMixture::standard(codes.latent), factors, 7).unwrap()
 }
 
 /// Numbers beside codes are those of scikit-learn 1.9.1 and NumPy of the same codes: `mutual_info_score`, `LinearRegression`,
@@ -146,7 +146,7 @@ fn dimensions_and_factors_that_say_nothing_are_left_out() {
     assert_eq!((s.factor_vae.dimensions, s.beta_vae.dimensions), (4, 6));
     assert!(s.factor_vae.score > 0.99);
     assert_eq!(s, scores(&(collapsed.clone(), factors.clone())));
-    let other = FactorScores::of(&collapsed, &Prior::standard(collapsed.latent), &factors, 8).unwrap();
+    let other = FactorScores::of(&collapsed, &PriorMixture::standard(collapsed.latent), &factors, 8).unwrap();
     assert!(other.mig == s.mig && other.sap != s.sap);
     // A code without an active dimension guesses as well as nothing does.
     let nothing = Codes { mu: vec![0.0; codes.mu.len()], logvar: vec![0.0; codes.mu.len()], ..codes.clone() };
@@ -165,7 +165,7 @@ fn dimensions_and_factors_that_say_nothing_are_left_out() {
     assert_eq!((s.names.len(), s.constant), (3, vec!["kind".to_string()]));
 
     let error = |codes: &Codes, factors: &Factors| {
-        FactorScores::of(codes, &Prior::standard(codes.latent), factors, 7).unwrap_err().to_string()
+        FactorScores::of(codes, &PriorMixture::standard(codes.latent), factors, 7).unwrap_err().to_string()
     };
     let few =
         |rows: usize| (codes.of(0..rows), Factors { values: factors.values[..rows * 4].to_vec(), ..factors.clone() });

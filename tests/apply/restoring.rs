@@ -56,7 +56,7 @@ fn completions_are_draws_from_the_posterior() {
         |i: usize| [wave(i, 0) + 0.3 * wave(i, 7), wave(i, 1), wave(i, 0) - wave(i, 1) + 0.2 * wave(i, 5), wave(i, 3)];
     let numbers: Vec<f32> = (0..400).flat_map(row).collect();
     let data = wgvae::InMemory::table("waves", wgvae::Table::of_numbers(["a", "b", "c", "d"], &numbers))
-        .kind(wgvae::data::Kind::Number)
+        .kind(wgvae::data::ValueKind::Number)
         .dataset()
         .unwrap();
     let rows = data.test.numbers(0..data.test.rows, 4);

@@ -11,7 +11,7 @@ use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae::run::{self, Resume, RunOptions};
 use wgvae::train::{
-    Checkpoint, Description, DeviceOptions, Event, Identity, RunFolder, TrainError, Trainer, Tune, fingerprint,
+    Checkpoint, RunDescription, DeviceOptions, Event, Identity, RunFolder, TrainError, Trainer, Tune, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
 use wgvae_engine::exec::gpu::{GpuError, GpuOptions};
@@ -152,11 +152,11 @@ fn child_that_loses_its_device() {
     let selected = on.select(&mut |_| {}).unwrap();
     let session = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
     let mut run = RunFolder::claim(Path::new(&path), false, Arc::new(System)).unwrap();
-    let description = Description {
+    let description = RunDescription {
         configuration: config.clone(),
         config: config.to_toml().unwrap(),
         data: serde_json::to_string(&data.description()).unwrap(),
-        ..Description::default()
+        ..RunDescription::default()
     };
     run.begin(description, Vec::new()).unwrap();
     let mut saving = saving(&run, &config, 4);

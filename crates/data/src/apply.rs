@@ -1,7 +1,7 @@
 //! Rows for a trained model, converted to the form it was trained on.
 
 use super::load::{check_flags, choose, mark_missing};
-use super::raw::{Progress, Raw, RawColumns, Request};
+use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::{
     Channels, Columns, DataError, Description, Examples, ImageSize, Options, Rows, Shape, Table, Values, resize,
 };
@@ -16,7 +16,7 @@ pub fn rows(options: &Options, like: &Description) -> Result<Rows, DataError> {
 }
 
 /// [`rows`] with a progress callback.
-pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) -> Result<Rows, DataError> {
+pub fn rows_with(options: &Options, like: &Description, progress: ReadProgress<'_>) -> Result<Rows, DataError> {
     let wanted = wanted(options, like);
     let request =
         Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref(), is_own: false };

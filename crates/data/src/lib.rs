@@ -50,7 +50,8 @@ pub use caught::panics_are_errors;
 #[doc(hidden)]
 pub use columns::normal_quantile;
 pub use columns::{
-    Cell, Column, Columns, Details, Form, Grouped, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
+    Cell, Column, Columns, Details, Form, Grouped, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
+    ValueKind,
 };
 pub use dataset::{Dataset, Description, Examples, Factors, Origins, Rows, Shape, Unseen, Values, spread};
 pub use dialect::{Dialect, Encoding};
@@ -64,7 +65,7 @@ pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
-pub use raw::Progress;
+pub use raw::ReadProgress;
 #[doc(hidden)]
 pub use source::is_of_folder;
 #[doc(hidden)]

@@ -4,9 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::error::list;
-use super::raw::{Progress, Raw, RawColumns, Request};
+use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::source;
-use super::{Columns, DataError, Dataset, Examples, Kind, Missing, Options, Rows, Shape, Values, resize};
+use super::{Columns, DataError, Dataset, Examples, Missing, Options, Rows, Shape, ValueKind, Values, resize};
 use crate::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
@@ -27,7 +27,7 @@ impl Dataset {
     }
 
     /// [`Dataset::load`] with a progress callback.
-    pub fn load_with(options: impl Into<Options>, progress: Progress<'_>) -> Result<Self, DataError> {
+    pub fn load_with(options: impl Into<Options>, progress: ReadProgress<'_>) -> Result<Self, DataError> {
         Self::load_known(options, None, progress)
     }
 
@@ -35,7 +35,7 @@ impl Dataset {
     pub fn load_known(
         options: impl Into<Options>,
         known: Option<&Columns>,
-        progress: Progress<'_>,
+        progress: ReadProgress<'_>,
     ) -> Result<Self, DataError> {
         let mut options = options.into();
         check_numbers(&options)?;
@@ -77,7 +77,7 @@ impl Dataset {
         let columns = match columns {
             Some(raw) => Some(
                 encode(raw, options, known, &mut train, &mut test, &mut notes).map_err(|reason| {
-                    let all = |kind: Kind| {
+                    let all = |kind: ValueKind| {
                         let kind = kind.name();
                         format!("{reason}; with this likelihood all columns of a table are of kind {kind}: leave that column out, or choose the likelihood columns")
                     };

@@ -12,7 +12,7 @@ mod spool;
 mod stack;
 
 pub use codes::{MAX_BITS, RoundedCodes};
-pub use file::File;
+pub use file::CompressedFile;
 pub use spool::Unpacked;
 
 use std::path::Path;
@@ -23,9 +23,9 @@ use wgvae_engine::kernels::rng::{Stream, key, threefry2x32};
 use wgvae_engine::plan::LOGVAR_RANGE;
 
 use super::distribution::scale_of_level;
-use super::{Codes, DecoderOutput, Parameters, Prior, Run, RunError, TrainedModel, draws};
+use super::{Codes, DecoderOutput, Parameters, PriorMixture, Run, RunError, TrainedModel, draws};
 use crate::model::Likelihood;
-use masses::{Bit, Grid, Level, Normal, Shape, Uniform, Weighted, cost};
+use masses::{Bit, Density, Level, NormalGrid, NormalMasses, Uniform, Weighted, cost};
 use spool::Spool;
 use stack::Stack;
 
@@ -135,8 +135,8 @@ fn rows_of(alphabet: Alphabet, symbols: &[u8], classes: &[u32], bytes: bool, wid
 struct Coder<'a> {
     model: &'a mut TrainedModel,
     alphabet: Alphabet,
-    grid: Grid,
-    prior: Prior,
+    grid: NormalGrid,
+    prior: PriorMixture,
     /// The middle and the scale of each dimension's places.
     places: Vec<(f64, f64)>,
     levels: Levels,
@@ -147,7 +147,7 @@ struct Coder<'a> {
 
 /// How levels are distributed around what is shown of them.
 struct Levels {
-    shape: Shape,
+    shape: Density,
     /// In levels; none where each level has its own.
     scale: Option<f64>,
 }
@@ -156,10 +156,10 @@ impl Levels {
     fn of(model: &TrainedModel) -> Self {
         let distribution = model.distribution();
         let shape = match distribution.likelihood() {
-            Likelihood::Laplace => Shape::Laplace,
-            Likelihood::StudentT => Shape::student_t(distribution.freedom()),
-            Likelihood::Logistic => Shape::Logistic,
-            _ => Shape::Normal,
+            Likelihood::Laplace => Density::Laplace,
+            Likelihood::StudentT => Density::student_t(distribution.freedom()),
+            Likelihood::Logistic => Density::Logistic,
+            _ => Density::Normal,
         };
         let has_scale = distribution.likelihood() != Likelihood::Logistic;
         Self { shape, scale: has_scale.then(|| 255.0 * distribution.sigma(0, [0.0; 2])) }
@@ -195,7 +195,7 @@ impl<'a> Coder<'a> {
         Ok(Self {
             model,
             alphabet,
-            grid: Grid::new(PLACE_BITS),
+            grid: NormalGrid::new(PLACE_BITS),
             prior,
             places,
             levels,
@@ -232,13 +232,13 @@ impl<'a> Coder<'a> {
     }
 
     /// A normal over the places of a dimension.
-    fn normal(&self, i: usize, mean: f64, deviation: f64) -> Normal<'_> {
+    fn normal(&self, i: usize, mean: f64, deviation: f64) -> NormalMasses<'_> {
         let (middle, scale) = self.places[i % self.latent()];
-        Normal { grid: &self.grid, mean: (mean - middle) / scale, deviation: deviation / scale }
+        NormalMasses { grid: &self.grid, mean: (mean - middle) / scale, deviation: deviation / scale }
     }
 
     /// The encoder's normal of a code's number.
-    fn posterior(&self, codes: &Codes, i: usize) -> Normal<'_> {
+    fn posterior(&self, codes: &Codes, i: usize) -> NormalMasses<'_> {
         let logvar = f64::from(codes.logvar[i].clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1));
         self.normal(i, codes.mu[i].into(), libm::exp(0.5 * logvar))
     }
@@ -383,7 +383,7 @@ pub fn compress(
     model: &mut TrainedModel,
     rows: &Examples,
     watch: &mut dyn FnMut(usize),
-) -> Result<File, RunError> {
+) -> Result<CompressedFile, RunError> {
     let rows = prepared(run, rows);
     let mut coder = Coder::new(run, model)?;
     let width = coder.width;
@@ -399,7 +399,7 @@ pub fn compress(
         done = next.end;
         watch(done);
     }
-    let mut file = File::new(coder.model, rows.rows, checksum(&symbols, &classes), stack.into_words())?;
+    let mut file = CompressedFile::new(coder.model, rows.rows, checksum(&symbols, &classes), stack.into_words())?;
     let words = file.words.clone();
     let is_same = |first: usize, batch: &Batch| {
         let next = first..first + batch.symbols.len() / width;
@@ -430,7 +430,7 @@ pub fn compress(
 pub fn decompress(
     run: &Run,
     model: &mut TrainedModel,
-    file: File,
+    file: CompressedFile,
     watch: &mut dyn FnMut(usize),
 ) -> Result<Examples, RunError> {
     let rows = file.rows;
@@ -442,7 +442,7 @@ pub fn decompress(
 pub fn unpack(
     run: &Run,
     model: &mut TrainedModel,
-    mut file: File,
+    mut file: CompressedFile,
     folder: &Path,
     watch: &mut dyn FnMut(usize),
 ) -> Result<Unpacked, RunError> {
@@ -488,7 +488,7 @@ fn made_up() -> RunError {
 /// Takes all batches of a file from its stack, the last one first, and gives them away with the numbers of their first rows.
 fn unpacked(
     coder: &mut Coder<'_>,
-    file: &mut File,
+    file: &mut CompressedFile,
     give: &mut dyn FnMut(usize, &Batch) -> Result<(), RunError>,
     watch: &mut dyn FnMut(usize),
 ) -> Result<(), RunError> {

@@ -166,12 +166,12 @@ fn apart(a: f32, b: f32, is_word: bool) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgvae_data::{Cell, Column, Columns, Kind};
+    use wgvae_data::{Cell, Column, Columns, ValueKind};
 
     fn columns() -> Columns {
         let number = Column { name: "x".into(), decimals: Some(2), ..Column::default() };
         let words = ["a", "b"].map(String::from).to_vec();
-        let word = Column { name: "w".into(), kind: Kind::Category, words, ..Column::default() };
+        let word = Column { name: "w".into(), kind: ValueKind::Category, words, ..Column::default() };
         Columns { all: vec![number, word], ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) }
     }
 

@@ -16,7 +16,7 @@ use wgvae_engine::plan::{MISSING, is_missing};
 use super::{Mixture, Run, RunError, TrainedModel};
 use crate::train::DeviceOptions;
 use features::{FEATURES, Features};
-use frechet::Normal;
+use frechet::FittedNormal;
 use neighbours::{NEAREST, Spheres};
 use records::Records;
 use told_apart::ToldApart;
@@ -70,7 +70,7 @@ struct Known {
     /// `(N, F)`
     features: Vec<f32>,
     spheres: Spheres,
-    normal: Normal,
+    normal: FittedNormal,
 }
 
 impl Known {
@@ -79,7 +79,7 @@ impl Known {
             let why = "some rows or samples have features that are not finite, so nothing can be said of their quality";
             return Err(RunError::Unfit(why.into()));
         }
-        let (spheres, normal) = (Spheres::around(&features, FEATURES), Normal::of(&features, FEATURES));
+        let (spheres, normal) = (Spheres::around(&features, FEATURES), FittedNormal::of(&features, FEATURES));
         Ok(Self { features, spheres, normal })
     }
 

@@ -129,7 +129,7 @@ fn dimensions(both: [&Records; 2]) -> Vec<Dimension> {
 mod tests {
     use super::*;
     use rand::RngExt;
-    use wgvae_data::{Cell, Column, Columns, Kind};
+    use wgvae_data::{Cell, Column, Columns, ValueKind};
 
     #[test]
     fn an_area_is_the_share_of_pairs_in_order() {
@@ -147,7 +147,7 @@ mod tests {
     fn rows_are_told_apart_by_what_differs() {
         let number = |name: &str| Column { name: name.into(), ..Column::default() };
         let words = ["a", "b", "c"].map(String::from).to_vec();
-        let word = Column { name: "word".into(), kind: Kind::Category, words: words.clone(), ..Column::default() };
+        let word = Column { name: "word".into(), kind: ValueKind::Category, words: words.clone(), ..Column::default() };
         let columns = vec![number("same"), number("shifted"), word];
         let columns = Columns { all: columns, ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) };
         let mut rng = rng(1, 0);

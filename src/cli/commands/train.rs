@@ -14,7 +14,7 @@ use wgvae_data::quote::shell_quote;
 
 use crate::cli::args::device::DeviceArgs;
 use crate::cli::args::model::ModelArgs;
-use crate::cli::output::progress::{Progress, ProgressFormat};
+use crate::cli::output::progress::{ProgressDisplay, ProgressFormat};
 use crate::cli::signals;
 
 #[derive(Debug, clap::Args)]
@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (false, true) => ProgressFormat::Nothing,
         (false, false) => ProgressFormat::Lines,
     };
-    let mut progress = Progress::new(format, phase);
+    let mut progress = ProgressDisplay::new(format, phase);
     let watch = |event: Event<'_>| progress.show(event);
     let finished = match &args.resume {
         Some(path) => {

@@ -32,7 +32,7 @@ pub enum ProgressFormat {
 }
 
 /// Shows events. A reader who has left does not end a run: writing that fails is left at that.
-pub struct Progress {
+pub struct ProgressDisplay {
     format: ProgressFormat,
     phase: Phase,
     device: Box<dyn FnMut(DeviceEvent<'_>)>,
@@ -47,7 +47,7 @@ pub struct Progress {
     active: Option<(usize, usize)>,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// The phase gets to know when training begins and ends.
     pub fn new(format: ProgressFormat, phase: Phase) -> Self {
         Self {
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn lines_of_epochs_fit_a_terminal_of_80_columns() {
-        let mut progress = Progress::new(ProgressFormat::Lines, signals::Phase::default());
+        let mut progress = ProgressDisplay::new(ProgressFormat::Lines, signals::Phase::default());
         let report = |loss: f64, kl: f64, steps_per_second: f64| EpochReport {
             epoch: 3,
             step: 9,

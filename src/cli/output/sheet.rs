@@ -9,8 +9,8 @@ use crate::cli::output::terminal;
 use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, units};
 use wgvae::report;
 use wgvae::run::png;
-use wgvae_data::disk::Target;
-use wgvae_data::write::{self, Array, Block};
+use wgvae_data::disk::Destination;
+use wgvae_data::write::{self, Block, NpzArray};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 
 use crate::cli::output::place::place_in;
@@ -284,8 +284,9 @@ impl Sheet {
             FileFormat::Npz => {
                 let name = |name: &String| if *name == self.class { "y".to_string() } else { name.clone() };
                 let names: Vec<String> = self.text.iter().map(|(text, _)| name(text)).collect();
-                let x = Array::Numbers { shape: &shape, values: &self.numbers };
-                let text = names.iter().zip(&self.text).map(|(name, (_, words))| (name.as_str(), Array::Words(words)));
+                let x = NpzArray::Numbers { shape: &shape, values: &self.numbers };
+                let text =
+                    names.iter().zip(&self.text).map(|(name, (_, words))| (name.as_str(), NpzArray::Words(words)));
                 // Two arrays of one name are one file for whoever unpacks them.
                 let mut arrays = vec![("x", x)];
                 text.for_each(|(name, words)| {
@@ -320,7 +321,7 @@ impl FileFormat {
             "json" => Some(FileFormat::Json),
             "npy" => Some(FileFormat::Npy),
             "npz" => Some(FileFormat::Npz),
-            _ => Target::of(to).is_stream().then_some(FileFormat::Csv),
+            _ => Destination::of(to).is_stream().then_some(FileFormat::Csv),
         }
     }
 
@@ -336,12 +337,12 @@ impl FileFormat {
 /// Whether images go to a path one by one: a folder, or a name that is to be one.
 pub fn is_folder(to: &Path) -> bool {
     let is_named_so = to.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
-    to != Path::new("-") && (to.is_dir() || is_named_so || extension(to).is_empty() && !Target::of(to).is_stream())
+    to != Path::new("-") && (to.is_dir() || is_named_so || extension(to).is_empty() && !Destination::of(to).is_stream())
 }
 
 /// Writes the class numbers of rows beside an NPY file, which has no place for them; returns where.
 pub fn write_labels_beside(run: &Run, to: &Path, labels: &[u32]) -> anyhow::Result<PathBuf> {
-    if Target::of(to).is_stream() {
+    if Destination::of(to).is_stream() {
         let reason = format!("{} is no file that labels could be written beside: end the name in .npz", to.display());
         return Err(RunError::Unfit(reason).into());
     }

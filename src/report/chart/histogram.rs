@@ -4,7 +4,7 @@ use super::super::markup::escape;
 use super::super::numbers::{is_plottable, rounded};
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Room, Size, figure, nothing, px};
+use super::{ChartSize, Key, Room, figure, nothing, px};
 
 /// Width of the steps beyond the ends, and the space before them.
 const BEYOND: f64 = 24.0;
@@ -60,7 +60,7 @@ impl Histogram {
             true => format!("Shares of the rows in {} steps from {} to {}.", steps.shares.len(), ends[0], ends[1]),
             false => "No rows.".into(),
         };
-        figure(&self.title, note, &keys, &description, Size::Third, marks)
+        figure(&self.title, note, &keys, &description, ChartSize::Third, marks)
     }
 
     /// What a value is called.

@@ -20,7 +20,7 @@ use crate::train::advice::{advice, is_collapsed};
 use crate::train::diagnosis::{is_shown, norms};
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
 use crate::train::metrics::StepMetrics;
-use crate::train::saving::{Saved, Saving};
+use crate::train::saving::{LastCheckpoint, Saving};
 use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
@@ -217,12 +217,12 @@ impl Trainer {
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<Ended, TrainError> {
-        let mut saved = Saved::now(&self.progress);
+        let mut saved = LastCheckpoint::now(&self.progress);
         while !self.is_finished() {
             let advanced = match self.advance(store, saving, &mut saved, stop, watch) {
                 Err(error @ TrainError::Diverged { .. }) => {
                     let outcome = self.roll_back(store, saving, error, watch).map(|()| true);
-                    saved = Saved::now(&self.progress);
+                    saved = LastCheckpoint::now(&self.progress);
                     outcome
                 }
                 outcome => outcome,
@@ -266,7 +266,7 @@ impl Trainer {
         &mut self,
         store: &mut dyn Store,
         saving: &Saving,
-        saved: &mut Saved,
+        saved: &mut LastCheckpoint,
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<bool, TrainError> {
@@ -309,7 +309,7 @@ impl Trainer {
             }
             if is_due {
                 self.checkpoint(store, saving, &state)?;
-                *saved = Saved::now(&self.progress);
+                *saved = LastCheckpoint::now(&self.progress);
             }
         }
         if ended && let Some(report) = self.progress.last {

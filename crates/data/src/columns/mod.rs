@@ -17,7 +17,7 @@ pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word, nearest_level
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
-pub use kind::{Kind, NamedKind};
+pub use kind::{NamedKind, ValueKind};
 pub use quantiles::normal_quantile;
 pub use relations::Relation;
 

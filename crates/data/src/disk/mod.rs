@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use output::{Target, write_file, write_result};
+pub use output::{Destination, write_file, write_result};
 pub use read::{Lines, NotRead, bytes, folder_handle, open, open_own, read, read_text};
 
 /// The calls that change files. Tests replace it, to make each call fail in turn.

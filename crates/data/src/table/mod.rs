@@ -22,27 +22,27 @@ use super::{DataError, Table};
 pub use cells::FileRows;
 pub use cells::Identifier;
 pub(super) use cells::{file_rows, identifiers, others, plain_numbers};
-use content::Content;
-use plan::Plan;
+use content::TableContent;
+use plan::ReadPlan;
 use reader::Reader;
 
 /// Reads a table in memory as a file is read.
 pub(super) fn in_memory(name: &str, table: &Table, request: &Request<'_>) -> Result<Raw, DataError> {
-    read(Path::new(name), Content::in_memory(name, table), request)
+    read(Path::new(name), TableContent::in_memory(name, table), request)
 }
 
 /// Reads a table. Rows without a label, and where missing values are not kept those with any, are left out and counted, or an error
 /// with `strict`.
 pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
-    read(path, Content::open(path)?, request)
+    read(path, TableContent::open(path)?, request)
 }
 
-fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw, DataError> {
+fn read(path: &Path, content: TableContent<'_>, request: &Request<'_>) -> Result<Raw, DataError> {
     let layout = content.layout()?;
     let chosen = layout.choose(path, request)?;
     let plan = match request.like {
-        Some(like) => Plan::known(&layout, &chosen, like, content.dialect(&layout)),
-        None => Plan::found(path, &content, &layout, &chosen, request)?,
+        Some(like) => ReadPlan::known(&layout, &chosen, like, content.dialect(&layout)),
+        None => ReadPlan::found(path, &content, &layout, &chosen, request)?,
     };
     let notes = layout.notes.clone();
     let mut reader = Reader::new(path, &content, &chosen, plan, request);
@@ -60,7 +60,7 @@ fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw,
 #[cfg(test)]
 mod tests {
     use crate::is_missing;
-    use crate::{Cell, Columns, Dataset, Examples, Kind, Missing, Options, Origins, Provenance, rows};
+    use crate::{Cell, Columns, Dataset, Examples, Missing, Options, Origins, Provenance, ValueKind, rows};
 
     fn load(text: impl AsRef<[u8]>, change: impl Fn(&mut Options)) -> Result<Dataset, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ mod tests {
         let data = load(&text, |_| ()).unwrap();
         let columns = data.columns.as_ref().unwrap();
         assert_eq!(columns.names(), ["size", "colour", "sex"]);
-        assert_eq!(kinds(columns), [Kind::Category, Kind::Category, Kind::YesNo]);
+        assert_eq!(kinds(columns), [ValueKind::Category, ValueKind::Category, ValueKind::YesNo]);
         assert_eq!((columns.width(), data.shape.len()), (5 + 3 + 1, 9));
         assert_eq!([&columns.all[1].words, &columns.all[2].words], [&vec!["blue", "green", "red"], &vec!["f", "m"]]);
         assert!(data.notes[0].starts_with("the column who was left out: it has 200 different words in 200 rows"));
@@ -180,7 +180,7 @@ mod tests {
         let data = load(&counted, |o| o.kinds = vec![named("n=number")]).unwrap();
         assert_eq!(data.columns.unwrap().names()[0], "n");
         let data = load(&text, |o| o.kinds = vec![named("size=count"), named("sex=category")]).unwrap();
-        assert_eq!(kinds(&data.columns.unwrap()), [Kind::Count, Kind::Category, Kind::Category]);
+        assert_eq!(kinds(&data.columns.unwrap()), [ValueKind::Count, ValueKind::Category, ValueKind::Category]);
         let without = |o: &mut Options| (o.kinds = vec![named("sex=ignore")], o.drop_columns = vec!["SIZE".into()]).1;
         assert_eq!(load(&text, without).unwrap().columns.unwrap().names(), ["colour"]);
         for (kind, reason) in [
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!((columns.all[0].words.len(), columns.all[0].grouped.len()), (1, 200));
     }
 
-    fn kinds(columns: &Columns) -> Vec<Kind> {
+    fn kinds(columns: &Columns) -> Vec<ValueKind> {
         columns.all.iter().map(|column| column.kind).collect()
     }
 
@@ -225,7 +225,10 @@ mod tests {
         let options = || Options { limit: Some(90), ..path.to_str().unwrap().into() };
         let found = Dataset::load(options()).unwrap();
         let columns = found.columns.as_ref().unwrap();
-        assert_eq!(kinds(columns)[..5], [Kind::Category, Kind::YesNo, Kind::YesNo, Kind::Category, Kind::YesNo]);
+        assert_eq!(
+            kinds(columns)[..5],
+            [ValueKind::Category, ValueKind::YesNo, ValueKind::YesNo, ValueKind::Category, ValueKind::YesNo]
+        );
         assert_eq!(columns.all[4].words, ["FALSE", "TRUE"]);
         assert_eq!(columns.all[5].odd, ["oops"]);
         let again = Dataset::load_known(options(), Some(columns), &|_, _| {}).unwrap();

@@ -7,11 +7,11 @@ use super::super::columns::{MISSING_WORDS, Part};
 use super::super::dialect::Dialect;
 use super::super::error::{list, shown};
 use super::super::raw::{RawColumn, Request};
-use super::super::{Column, DataError, Form, Kind, Options};
-use super::content::Content;
+use super::super::{Column, DataError, Form, Options, ValueKind};
+use super::content::TableContent;
 use super::evidence::{Absent, Elsewhere, Evidence, Tally, are_counts};
-use super::layout::{Chosen, Layout};
-use super::records::Record;
+use super::layout::{ChosenColumns, Layout};
+use super::records::TableRecord;
 
 /// A column of a model, and where a row has it.
 pub struct Planned {
@@ -21,7 +21,7 @@ pub struct Planned {
 }
 
 /// What is read of a table.
-pub struct Plan {
+pub struct ReadPlan {
     pub columns: Vec<Planned>,
     pub dialect: Option<Dialect>,
     /// What was decided, a line each.
@@ -35,7 +35,7 @@ const MAX_SAID: usize = 12;
 const AT_ONCE: usize = 2048;
 
 /// A row with too few or too many fields.
-pub fn check(path: &Path, content: &Content, layout: &Layout, record: &Record) -> Result<(), DataError> {
+pub fn check(path: &Path, content: &TableContent, layout: &Layout, record: &TableRecord) -> Result<(), DataError> {
     let expected = layout.names.len();
     if record.len() >= expected && record.filled() <= expected {
         return Ok(());
@@ -58,9 +58,14 @@ fn missing_words(options: &Options, name: &str) -> Vec<String> {
     }
 }
 
-impl Plan {
+impl ReadPlan {
     /// As a model knows them.
-    pub fn known(layout: &Layout, chosen: &Chosen, like: &super::super::Columns, dialect: Option<Dialect>) -> Self {
+    pub fn known(
+        layout: &Layout,
+        chosen: &ChosenColumns,
+        like: &super::super::Columns,
+        dialect: Option<Dialect>,
+    ) -> Self {
         let place = |name: &str| chosen.columns.iter().copied().find(|place| layout.names[*place] == name);
         // What is asked for by name is found regardless of case.
         let alike =
@@ -82,9 +87,9 @@ impl Plan {
     /// As the cells of all rows show.
     pub fn found(
         path: &Path,
-        content: &Content,
+        content: &TableContent,
         layout: &Layout,
-        chosen: &Chosen,
+        chosen: &ChosenColumns,
         request: &Request<'_>,
     ) -> Result<Self, DataError> {
         let options = request.options;
@@ -167,7 +172,7 @@ impl Plan {
                 said.extend(found.notes.iter().map(|note| (name.clone(), note.clone())));
                 evidence.missing_words().into_iter().for_each(|(word, count)| missing.add_many(word, count));
                 let are_counted = elsewhere.counts && asked[number].is_none() && !found.are_words;
-                let asked = if are_counted { Some(Kind::Count) } else { asked[number] };
+                let asked = if are_counted { Some(ValueKind::Count) } else { asked[number] };
                 let mut planned = |column: Column| {
                     let raw = RawColumn { column, asked, is_of_words: found.are_words, is_measured: true };
                     plan.columns.push(Planned { raw, place });

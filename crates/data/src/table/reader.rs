@@ -7,19 +7,19 @@ use super::super::columns::UNKNOWN;
 use super::super::error::{Unit, list, shown};
 use super::super::raw::{Raw, RawColumn, RawColumns, Request};
 use super::super::{DataError, Examples, Missing, Origins, Shape, Unseen, Values};
-use super::content::Content;
-use super::labels::Labels;
-use super::layout::Chosen;
+use super::content::TableContent;
+use super::labels::LabelReader;
+use super::layout::ChosenColumns;
 use super::names;
-use super::plan::{Plan, Planned};
-use super::records::Record;
+use super::plan::{Planned, ReadPlan};
+use super::records::TableRecord;
 use super::words::Words;
 
 /// A table while it is being read.
 pub struct Reader<'a> {
     path: &'a Path,
     request: &'a Request<'a>,
-    plan: Plan,
+    plan: ReadPlan,
     label: Option<usize>,
     /// What rows are counted in.
     unit: Unit,
@@ -27,7 +27,7 @@ pub struct Reader<'a> {
     values: Vec<f32>,
     /// The number of each row in the file.
     numbers: Vec<u64>,
-    labels: Option<Labels>,
+    labels: Option<LabelReader>,
     /// The words of each column that has any.
     words: Vec<Option<Box<Words>>>,
     /// Missing values of each column.
@@ -41,7 +41,13 @@ pub struct Reader<'a> {
 const MAX_ODD: usize = 300;
 
 impl<'a> Reader<'a> {
-    pub fn new(path: &'a Path, content: &Content, chosen: &Chosen, plan: Plan, request: &'a Request<'a>) -> Self {
+    pub fn new(
+        path: &'a Path,
+        content: &TableContent,
+        chosen: &ChosenColumns,
+        plan: ReadPlan,
+        request: &'a Request<'a>,
+    ) -> Self {
         let of_words = |planned: &Planned| {
             planned.raw.is_of_words.then(|| match request.like {
                 Some(_) => Box::new(Words::known(&planned.raw.column)),
@@ -57,7 +63,7 @@ impl<'a> Reader<'a> {
             unit: content.unit(),
             values: Vec::with_capacity(most_values),
             numbers: Vec::with_capacity(most_rows),
-            labels: chosen.label.map(|_| Labels::default()),
+            labels: chosen.label.map(|_| LabelReader::default()),
             words: plan.columns.iter().map(of_words).collect(),
             missing: vec![0; plan.columns.len()],
             odd: BTreeMap::new(),
@@ -71,12 +77,12 @@ impl<'a> Reader<'a> {
         self.request.options.missing == Missing::Drop
     }
 
-    fn error(&self, record: &Record, reason: String) -> DataError {
+    fn error(&self, record: &TableRecord, reason: String) -> DataError {
         DataError::Row { path: self.path.to_path_buf(), unit: self.unit, number: record.number, reason }
     }
 
     /// Takes a row.
-    pub fn row(&mut self, record: &Record) -> Result<(), DataError> {
+    pub fn row(&mut self, record: &TableRecord) -> Result<(), DataError> {
         for number in 0..self.plan.columns.len() {
             let value = self.cell(number, record);
             if value.is_nan() {
@@ -104,7 +110,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The raw cell of a column in a row: NaN where it is missing.
-    fn cell(&mut self, number: usize, record: &Record) -> f32 {
+    fn cell(&mut self, number: usize, record: &TableRecord) -> f32 {
         let planned = &self.plan.columns[number];
         let (text, typed) = (record.text(planned.place), record.typed(planned.place));
         if text.is_empty() || planned.is_missing(&text, typed) {
@@ -214,7 +220,7 @@ impl<'a> Reader<'a> {
             let said = words.finish(column, options.rare, cells);
             notes.extend(said.into_iter().map(|note| format!("{}: {note}", shown(&column.name))));
         }
-        let labels = self.labels.map(Labels::finish);
+        let labels = self.labels.map(LabelReader::finish);
         let labelled = |row: usize| labels.as_ref().is_none_or(|labels| labels.known[row]);
         let usable: Vec<bool> = self
             .values

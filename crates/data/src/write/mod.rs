@@ -17,7 +17,7 @@ pub use self::block::{Block, Entry, apart};
 pub use self::csv::{csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels, write_idx_parts};
 pub use self::npy::{write_npy, write_npy_labels, write_npy_parts};
-pub use self::npz::{Array, write_npz};
+pub use self::npz::{NpzArray, write_npz};
 #[cfg(feature = "parquet")]
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};

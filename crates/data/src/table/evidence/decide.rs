@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::super::super::columns::{ENOUGH, Form, MAX_CODES, MIN_OF_EACH, Negative, NumberForm, Times};
-use super::super::super::{Kind, list, shown};
-use super::{Absent, Elsewhere, Evidence, Extent, Found, plain};
+use super::super::super::{ValueKind, list, shown};
+use super::{Absent, Decision, Elsewhere, Evidence, Extent, plain};
 
 /// The share of a column's cells that are numbers, if it is a column of numbers; or, where other cells have few words, ...
 const MOSTLY: f64 = 0.9;
@@ -19,8 +19,8 @@ const SAME_UNIT: f64 = 0.95;
 
 impl Evidence {
     /// How the cells are written.
-    pub fn decide(&self, asked: Option<Kind>, elsewhere: Elsewhere, is_of_words: bool) -> Found {
-        let words = |notes: Vec<String>| Found {
+    pub fn decide(&self, asked: Option<ValueKind>, elsewhere: Elsewhere, is_of_words: bool) -> Decision {
+        let words = |notes: Vec<String>| Decision {
             forms: vec![Form::Words],
             mark: "",
             are_words: true,
@@ -31,7 +31,7 @@ impl Evidence {
         let rare = self.rare();
         let [numbers, times, pairs] = [self.numbers.cells, rare.time_cells, rare.pairs.cells];
         let best = numbers.max(times).max(pairs);
-        let asked_words = asked.map(Kind::is_of_words);
+        let asked_words = asked.map(ValueKind::is_of_words);
         // Numbers among the words of a file with types are names.
         let are_names = is_of_words && self.plain == numbers;
         let is_mostly = |cells: u64| {
@@ -64,7 +64,7 @@ impl Evidence {
                     list(&units)
                 )]);
             }
-            return if few { Found { are_words: true, forms: vec![Form::Words], ..found } } else { found };
+            return if few { Decision { are_words: true, forms: vec![Form::Words], ..found } } else { found };
         }
         if best == times {
             return self.decide_times();
@@ -116,7 +116,7 @@ impl Evidence {
         (others > 0).then(|| format!("{others} cells hold no {what} ({}), which are taken as missing", list(&words)))
     }
 
-    fn decide_numbers(&self, elsewhere: Elsewhere) -> Found {
+    fn decide_numbers(&self, elsewhere: Elsewhere) -> Decision {
         let rare = self.rare();
         let mut notes = Vec::new();
         let comma = match (self.decimal(), self.possible) {
@@ -166,7 +166,7 @@ impl Evidence {
         }
         notes.extend(self.note_words(self.filled - self.numbers.cells, "number"));
         let extent = self.extents[usize::from(comma)];
-        Found {
+        Decision {
             forms: vec![Form::Number(form)],
             mark: "",
             are_words: false,
@@ -189,10 +189,10 @@ impl Evidence {
         NumberForm { prefix: prefix.into(), suffix: suffix.into(), ..NumberForm::default() }
     }
 
-    fn decide_times(&self) -> Found {
+    fn decide_times(&self) -> Decision {
         let rare = self.rare();
         let Some((form, ambiguous)) = rare.times.map(Times::finish) else {
-            return Found {
+            return Decision {
                 forms: vec![Form::Words],
                 mark: "",
                 are_words: true,
@@ -213,7 +213,7 @@ impl Evidence {
         }
         notes.extend(self.note_words(self.filled - rare.time_cells, "time"));
         let decimals = form.clock.map_or(0, |clock| clock.fraction);
-        Found {
+        Decision {
             forms: vec![Form::Time(form)],
             mark: "",
             are_words: false,
@@ -223,7 +223,7 @@ impl Evidence {
         }
     }
 
-    fn decide_pairs(&self, elsewhere: Elsewhere) -> Found {
+    fn decide_pairs(&self, elsewhere: Elsewhere) -> Decision {
         let rare = self.rare();
         let mark = rare.pair_mark.unwrap_or("/");
         let mut all = [Evidence::default(), Evidence::default()];
@@ -244,7 +244,7 @@ impl Evidence {
         let mut notes =
             vec![format!("two numbers in a cell, such as `{example}`, are two columns and are written as one")];
         notes.extend(self.note_words(self.filled - rare.pairs.cells, "two numbers"));
-        Found { forms: vec![first, second], mark, are_words: false, offset: 0.0, decimals: a.max(b), notes }
+        Decision { forms: vec![first, second], mark, are_words: false, offset: 0.0, decimals: a.max(b), notes }
     }
 }
 

@@ -137,7 +137,7 @@ impl Default for Rare {
 const PAIR_MARKS: [&str; 3] = ["/", "x", "×"];
 
 /// How a column's cells are written, and what was decided.
-pub struct Found {
+pub struct Decision {
     /// The form of each number in a cell; one of words.
     pub forms: Vec<Form>,
     /// What stands between them.
