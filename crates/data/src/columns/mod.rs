@@ -251,7 +251,7 @@ impl Columns {
         })
     }
 
-    /// Cells `(N, C)` as those of the table `(N, T)`: numbers that stand in one cell there are one text.
+    /// Cells `(N, C)` as those of the table's own columns: numbers that stand in one cell there are one text.
     pub fn joined(&self, cells: Vec<Cell>) -> Vec<Cell> {
         let of_table = self.of_table();
         if of_table.len() == self.len() {
