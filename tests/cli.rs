@@ -323,7 +323,7 @@ fn devices_and_doctor_answer() {
     assert_eq!(report["families"]["models"]["cases"], PRESETS.len());
 }
 
-/// Of many short epochs a line a second is printed, with the first and the last; and nothing if that is asked.
+/// While epochs are short, a line a second is printed, with the first and the last; and nothing if that is asked.
 #[test]
 fn little_is_said_of_many_epochs() {
     let folder = tempfile::tempdir().unwrap();

@@ -31,7 +31,7 @@ fn means(losses: &[f64], parts: usize) -> Vec<f64> {
 }
 
 impl TrainingScores {
-    /// Of scores of training rows.
+    /// What is kept of the scores of training rows.
     pub fn of(found: Scores) -> Self {
         let losses = means(&found.losses, found.parts);
         let mut scores = found.scores;

@@ -119,7 +119,7 @@ impl Evaluation {
 
 /// Nats of a row as bits for each value, in the units of the data. Else why the loss is no likelihood of the data.
 pub fn bits_per_dimension(run: &Run, rows: &Examples, nats: f64) -> Result<f64, &'static str> {
-    // Of a table, a value is a cell.
+    // A value of a table is a cell.
     let width = run.data.columns.as_ref().map_or(run.data.shape.len(), Columns::len) as f64;
     Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)
 }
@@ -138,7 +138,7 @@ fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
         }
         _ if is_binary => Err("a density is no likelihood of zeros and ones: train with bernoulli"),
         _ if rows.has_missing() => Err("some values are missing"),
-        // Of levels, not of their density.
+        // The loss is that of levels, not of their density.
         Likelihood::Logistic => Ok(0.0),
         // The 256 levels share the unit interval.
         _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
@@ -149,7 +149,7 @@ fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
     }
 }
 
-/// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under one density for all columns they
+/// The bits per row that the units of a table's columns add. Words and counts have probabilities, which no unit changes, but under one density for all columns they
 /// are numbers.
 fn bits_of_columns(columns: &Columns, rows: &Examples, likelihood: Likelihood) -> Result<f64, &'static str> {
     let width = columns.width();

@@ -135,7 +135,7 @@ pub struct MeanLikelihood {
 }
 
 impl MeanLikelihood {
-    /// That of rows, some of which it knows.
+    /// The mean over rows, of which some are known.
     pub fn of(run: &Run, rows: &Examples, known: &[RowLikelihood], samples: usize) -> Self {
         let (nll, nll_standard_error) = mean(known.iter().map(|row| -row.log_likelihood));
         let count = known.len() as f64;

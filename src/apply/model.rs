@@ -63,7 +63,7 @@ impl TrainedModel {
         Self::open_with(run, plans, device, watch)
     }
 
-    /// The same for a model that is also to infer the codes of rows that were seen in part or with noise.
+    /// Opens a model that is also to infer the codes of rows that were seen in part or with noise.
     pub(super) fn open_to_infer(
         run: &Run,
         rows: usize,
@@ -80,7 +80,7 @@ impl TrainedModel {
         Self::open_with(&run, plans, device, watch)
     }
 
-    /// The same for a model that is also to weigh draws of the latent.
+    /// Opens a model that is also to weigh draws of the latent.
     pub fn open_to_weigh(
         run: &Run,
         rows: usize,
@@ -355,7 +355,7 @@ impl TrainedModel {
         Ok(self.decoder_output(z, classes)?.means)
     }
 
-    /// The same with all that a draw of the rows' values needs: see [`Distribution::draw`].
+    /// Decodes `z (N, Z)` to all that a draw of the rows' values needs: see [`Distribution::draw`].
     pub fn decoder_output(&mut self, z: &[f32], classes: &[u32]) -> Result<DecoderOutput, RunError> {
         let (batch, latent, width) = (self.batch(), self.latent(), self.width());
         if !z.len().is_multiple_of(latent) {
@@ -415,7 +415,7 @@ impl TrainedModel {
         Ok(columns.table(units::cells(&self.run, self, &shown).unwrap_or_default()))
     }
 
-    /// The same from a mixture that was read already.
+    /// Draws codes from a mixture that was read already, and decodes them.
     pub(crate) fn sample_from(
         &mut self,
         mixture: Option<&Mixture>,

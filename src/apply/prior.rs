@@ -44,7 +44,7 @@ impl PriorMixture {
         Self { latent, parts: vec![PriorPart::new(vec![0.0; latent], vec![1.0; latent], 1)] }
     }
 
-    /// Of `mu` and `logvar (K, Z)`.
+    /// The mixture of normals with these `mu` and `logvar (K, Z)`.
     pub(super) fn of(latent: usize, mu: &[f32], logvar: &[f32]) -> Self {
         let count = mu.len() / latent;
         let deviation = |logvar: &f32| libm::exp(0.5 * f64::from(logvar.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)));
@@ -119,7 +119,7 @@ impl PriorMixture {
         (mean, deviation)
     }
 
-    /// The same, where traversals begin and how far they go.
+    /// Where traversals begin and how far they go: mean and deviation.
     pub fn middle(&self) -> (Vec<f32>, Vec<f32>) {
         let (mean, deviation) = self.moments();
         let narrowed = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect();

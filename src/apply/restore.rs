@@ -141,7 +141,7 @@ impl Restorer {
         };
         let seen: Vec<f32> = whole.iter().zip(drawn).enumerate().map(noisy).collect();
         let (shown, _) = self.shown(&seen, some.labels.as_deref(), 0, 1, &mut |_, _| {})?;
-        // Of x - shown = share (seen - shown), by least squares; where there is little to go by, that of all values.
+        // The share in x - shown = share (seen - shown), by least squares; where there is little to go by, the share of all values.
         let (mut both, mut square) = (vec![0.0_f64; width], vec![0.0_f64; width]);
         for (i, ((x, seen), shown)) in
             whole.iter().zip(&seen).zip(&shown).enumerate().filter(|(_, ((x, _), _))| !is_missing(**x))

@@ -158,7 +158,7 @@ pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise:
     g.map(name, Function::Reparameterise, &[mu, logvar, noise])
 }
 
-/// Of `(B N, 1)`, the mean over each row's N times a factor: `(B, 1)`.
+/// `(B, 1)`: the mean over each row's N values of `(B N, 1)`, times a factor.
 pub fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f32) -> Node {
     let number = g.shape(of)[0] / batch;
     let of_rows = g.reshape(of, [batch, number]);

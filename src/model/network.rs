@@ -194,7 +194,7 @@ pub(super) struct Inputs {
     pub rows: RowNodes,
     /// `(B, K)`: 1 in the column of a row's class, else 0.
     pub classes: Option<Node>,
-    /// Of columns that are not all numbers that are there.
+    /// What the likelihood needs of columns, unless all are numbers that are there.
     pub table: Option<TableNodes>,
 }
 

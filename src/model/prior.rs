@@ -27,7 +27,7 @@ pub(super) fn parts(
         }
         Prior::Vamp { parts } => {
             let inputs = g.param(PSEUDO_INPUTS, &[parts, spec.width], Init::Rows);
-            // Of rows that are learned nothing is missing.
+            // Nothing is missing in rows that are learned.
             let whole = VaeSpec { missing: false, ..spec.clone() };
             Some(encode(g, &whole, inputs))
         }

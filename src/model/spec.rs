@@ -71,7 +71,7 @@ pub enum Regulariser {
     TotalCorrelation {
         /// The weight; the KL has it once already.
         weight: f32,
-        /// Of stratified sampling, the rows that batches are drawn from; else each row of a batch stands for as many.
+        /// With stratified sampling, the number of rows that batches are drawn from; else each row of a batch stands for as many.
         stratified: Option<usize>,
     },
     /// Squares of how far a covariance is from the identity.
@@ -135,7 +135,7 @@ impl InitScheme {
         for param in params.iter_mut().filter(|param| !has_own(&param.name)) {
             param.init = match param.shape[..] {
                 [first, second, ref kernel @ ..] => {
-                    // Of a convolution, each output sees a kernel of inputs, and each input is seen by one of outputs.
+                    // In a convolution each output sees a kernel of inputs, and each input is seen by one of outputs.
                     let taps: usize = kernel.iter().product();
                     let (inputs, outputs) = (second * taps, first * taps);
                     let fan = if self == InitScheme::Glorot { inputs + outputs } else { inputs };

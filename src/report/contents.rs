@@ -255,9 +255,9 @@ pub struct Samples {
 pub struct ComparedFigure {
     /// Its name.
     pub name: String,
-    /// Of samples.
+    /// The figure of samples.
     pub samples: String,
-    /// Of rows that were not trained on.
+    /// The figure of rows that were not trained on.
     pub rows: String,
     /// What it says.
     pub note: String,

@@ -160,7 +160,7 @@ fn contents(
     let codes = model.encode(split)?;
     let scores = model.score(split, 1)?;
     let figures = Evaluation::of(run, model.prior(), split, &codes, &scores, 1);
-    // That of the objective iwae is a bound of several draws.
+    // The test loss of the objective iwae is a bound of several draws.
     let test_loss = match run.config.model.objective {
         Objective::Iwae => metrics.epochs.iter().map(|e| e.test_loss).min_by(f64::total_cmp),
         _ => Some(figures.loss),

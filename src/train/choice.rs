@@ -53,7 +53,7 @@ impl DeviceOptions {
         Ok((selected, Some(choice)))
     }
 
-    /// The same options for what belongs to a run that trains on a device that was chosen.
+    /// These options for what belongs to a run that trains on a device that was chosen.
     pub fn on(&self, selected: &Selected) -> Self {
         let device = match (&self.device, selected) {
             (DeviceChoice::Auto, Selected::Adapter(entry)) => DeviceChoice::Name(entry.info.name.clone()),
@@ -118,7 +118,7 @@ fn at_least(
         return Ok(Some(launches));
     }
     let mut ops: Vec<&Op> = step.ops.iter().collect();
-    // Of ops with about as much arithmetic, those that are compiled soonest come first.
+    // Among ops with about as much arithmetic, those that are compiled soonest come first.
     let calls = |op: &Op| op.kernel.gemm().map_or(0, |gemm| gemm.epilogue.calls.len());
     ops.sort_by_key(|op| (Reverse(op.flops.checked_ilog2()), calls(op)));
     let mut left: u64 = ops.iter().map(|op| op.flops).sum();

@@ -410,7 +410,7 @@ impl Store for RunFolder {
         let own = self.file(CHECKPOINTS);
         let damaged = damaged.iter().filter(|path| path.parent() == Some(&own));
         let damaged = damaged.map(|path| Checkpoint { step: 0, path: path.clone() });
-        // Those of another run are somebody's.
+        // Checkpoints of another run are somebody's.
         for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
             // What stays is written over when training comes there again.
             let _ = checkpoint.remove(&*self.disk);

@@ -29,12 +29,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of the run in a folder; none if there is no whole record.
+    /// The identity of the run in a folder; none if there is no whole record.
     pub fn of(folder: &Path) -> Option<Self> {
         Self::read(&Files::Folder(folder.to_path_buf()))
     }
 
-    /// Of the run that these are the files of; none if there is no whole record.
+    /// The identity of the run with these files; none if there is no whole record.
     pub fn read(files: &Files) -> Option<Self> {
         if files.folder().is_some() {
             fs::symlink_metadata(files.path(RECORD)).ok().filter(fs::Metadata::is_file)?;

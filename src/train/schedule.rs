@@ -335,8 +335,8 @@ mod tests {
         assert_eq!(schedule_with(|_| {}).train(3).value(step::CAPACITY), 0.0);
     }
 
-    /// Of random runs that are stopped, resumed and forked with other batches, rows and ends: each epoch ends once and behind the one
-    /// before it, takes every row once, and the run ends.
+    /// Random runs are stopped, resumed and forked with other batches, rows and ends. Each epoch ends once and behind the one before
+    /// it, takes every row once, and the run ends.
     #[test]
     fn forks_and_resumes_go_through_each_epoch_once() {
         let mut count = 0;

@@ -196,7 +196,7 @@ fn runs_are_scored_and_shown_by_factors() {
     for score in ["mig", "sap", "dci", "beta_vae", "factor_vae"] {
         assert!(scores[score]["estimator"].as_str().is_some_and(|text| text.len() > 20), "{score}: {eval}");
     }
-    // The same figures are in the file and in the text.
+    // The file and the text have the same figures.
     let file: serde_json::Value = serde_json::from_str(&read(&place.path("run/eval.json"))).unwrap();
     assert_eq!(&file["factors"], scores);
     let text = place.done("eval run --device cpu --factors");

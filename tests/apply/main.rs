@@ -168,7 +168,7 @@ fn every_command_works_on_every_kind_of_model() {
         text.lines().filter(|row| row.split(',').nth(place) == Some("yes")).count()
     };
     assert_eq!(marked("anomaly table --data rows.csv --label kind --contamination 0.05"), 20);
-    // Of the rows trained on, as many exceed the threshold as the quantile says.
+    // As many of the rows trained on exceed the threshold as the quantile says.
     let (lines, text) = (read(&place.path("table/anomaly.csv")), table());
     let trained_at = lines.lines().next().unwrap().split(',').position(|name| name == "trained").unwrap();
     let of_training = lines.lines().filter(|row| row.split(',').nth(trained_at) == Some("yes"));

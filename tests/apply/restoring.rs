@@ -44,7 +44,7 @@ fn restoring_helps() {
     assert!(at(0, inside) != at(1, inside) && at(0, outside) == at(1, outside) && at(0, outside) == at(2, outside));
 }
 
-/// Of a linear decoder the posterior is normal and known: what is filled in is its mean, and completions have its spread.
+/// The posterior of a linear decoder is normal and known: what is filled in is its mean, and completions have its spread.
 #[test]
 fn completions_are_draws_from_the_posterior() {
     use wgvae::apply::restore::{Damage, Restorer, Wanted, hidden};

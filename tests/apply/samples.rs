@@ -67,7 +67,7 @@ fn a_conditional_model_gets_classes() {
     }
 }
 
-/// The same row has the same score wherever it stands, beside whichever others, and where each draw has zeros and ones of its own.
+/// A row has the same score wherever it stands, beside whichever others, and where each draw has zeros and ones of its own.
 /// Samples come from a mixture in the run's folder, which is fitted again where there is none for the model.
 #[test]
 fn samples_come_from_the_codes() {

@@ -180,7 +180,7 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
         assert!(right > most + 0.03, "{hole}: {done}");
     }
 
-    // Of 19 completions, the truth is as often below all but two, or above, as it should be.
+    // Among 19 completions the truth is as often below all but two, or above, as it should be.
     place.done("restore people --data new.csv --hole age,visits --damage --draws 19 --device cpu --to completed.csv");
     let (truth, drawn) = (records(&read(&place.path("new.csv"))), records(&read(&place.path("completed.csv"))));
     assert_eq!(drawn.len(), 19 * truth.len());

@@ -123,7 +123,7 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
 fn takes(like: &Description) -> String {
     let levels = if like.bytes { " with levels in [0, 1]" } else { "" };
     match &like.columns {
-        // As a file has them: a word is one column.
+        // Columns as a file has them: a word is one column.
         Some(columns) => Shape::Table(columns.of_table().len()).to_string(),
         None => format!("{}{levels}", like.shape),
     }

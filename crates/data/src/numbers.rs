@@ -8,7 +8,7 @@ use super::{DataError, Examples, Origins, idx, npy, npz, picture, table};
 
 /// Reads the numbers `(N, C)` of an array or a table unchanged.
 ///
-/// Of a table, these are the columns `PREFIX_0`, `PREFIX_1`, ... of the first prefix that any column has, or else all
+/// From a table it takes the columns `PREFIX_0`, `PREFIX_1`, ... of the first prefix that any column has, or else all
 /// columns. Nothing is left out or replaced: a missing column or value is an error.
 pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataError> {
     let array = match source::kind_of(path)? {

@@ -61,7 +61,7 @@ impl RawColumns {
         Self { all: names.into_iter().map(raw).collect(), are_named: true, dialect: None }
     }
 
-    /// Those of an array, `x_0`, `x_1`, ...
+    /// Columns of an array: `x_0`, `x_1`, ...
     pub fn unnamed(count: usize) -> Self {
         let names = (0..count).map(|column| format!("x_{column}")).collect();
         Self { are_named: false, ..Self::numbers(names) }

@@ -48,7 +48,7 @@ impl RoundedCodes {
         self.places.iter().enumerate().map(value).collect()
     }
 
-    /// The same for the model that they were made with.
+    /// The values, for the model that they were made with.
     pub fn values_for(&self, model: &mut TrainedModel) -> Result<Vec<f32>, RunError> {
         match model.checksum()? == self.model && self.latent == model.latent() {
             true => Ok(self.values(model.prior())),

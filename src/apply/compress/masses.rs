@@ -180,7 +180,7 @@ const LEVELS: u32 = 256;
 pub enum Density {
     /// The standard normal.
     Normal,
-    /// That of Laplace.
+    /// The Laplace distribution.
     Laplace,
     /// The logistic distribution.
     Logistic,

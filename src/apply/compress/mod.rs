@@ -1,6 +1,6 @@
 //! Rows in few bytes, and back bit for bit: bits-back coding with a stack (Townsend, Bird and Barber, 2019).
 //!
-//! Of a row, the stack first gives a draw of the latent from what the encoder says, then takes the row's values given the draw, and then
+//! For a row, the stack first gives a draw of the latent from what the encoder says, then takes the row's values given the draw, and then
 //! the draw given the prior. What it gave for the draw comes back when the row is read, so a row costs its negative ELBO. The latent has
 //! places (`masses::Grid`); rows go in batches, so that a network is run once for many. Nothing has to be equal but the numbers that the
 //! network makes, which both ends test ([`File::numbers`]).
@@ -48,7 +48,7 @@ pub enum Alphabet {
 }
 
 impl Alphabet {
-    /// That of a run's likelihood.
+    /// The alphabet of a run's likelihood.
     pub fn of(run: &Run) -> Result<Self, RunError> {
         run.expect_prior("compression")?;
         let is_levels = run.data.bytes && !run.data.missing;

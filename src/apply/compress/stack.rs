@@ -39,7 +39,7 @@ impl Stack {
         Self { coder: AnsCoder::from_raw_parts(Vec::new(), state), seed, seeded: 0 }
     }
 
-    /// That of [`Self::into_words`]; none if these are no stack's.
+    /// A stack from the words of [`Self::into_words`]; none if they are no stack's.
     pub fn of_words(mut words: Vec<u32>) -> Option<Self> {
         let [high, low] = [words.pop()?, words.pop()?].map(u64::from);
         let state = high << 32 | low;

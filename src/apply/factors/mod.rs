@@ -52,7 +52,7 @@ pub struct FactorScores {
 }
 
 impl FactorScores {
-    /// Of codes and the factors of their rows, a function of these and the seed alone.
+    /// Scores codes by the factors of their rows; depends on these and the seed alone.
     pub fn of(codes: &Codes, prior: &PriorMixture, factors: &Factors, seed: u64) -> Result<Self, RunError> {
         let known = Known::of(codes, prior, factors)?;
         let halves = known.halves(seed);

@@ -12,7 +12,7 @@ pub struct FittedNormal {
 }
 
 impl FittedNormal {
-    /// That of rows `(N, F)`, of which there must be two.
+    /// Fitted to rows `(N, F)`, of which there must be two.
     pub fn of(rows: &[f32], width: usize) -> Self {
         let count = (rows.len() / width) as f64;
         let mut mean = vec![0.0; width];

@@ -58,7 +58,7 @@ pub struct Quality {
     /// Samples from the prior; none of a plain autoencoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior: Option<Likeness>,
-    /// Of a table, how well a forest tells samples from the mixture from test rows; none where there are too few.
+    /// How well a forest tells apart samples from the mixture and test rows of a table; none where there are too few.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_apart: Option<ToldApart>,
     /// As many training rows, which the classifier has not seen: what a sampler that draws from the data itself would reach.

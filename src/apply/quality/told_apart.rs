@@ -33,7 +33,7 @@ pub struct ToldApart {
 }
 
 impl ToldApart {
-    /// Of drawn and held-out rows, as many of each; none of fewer than 40. A function of the rows and the seed alone.
+    /// Trains on drawn and held-out rows, as many of each; none if there are fewer than 40. Depends on the rows and the seed alone.
     pub fn of(drawn: &Records, real: &Records, seed: u64) -> Option<Self> {
         let rows = drawn.rows.min(real.rows).min(MAX_ROWS);
         if rows < MIN_ROWS {

@@ -36,7 +36,7 @@ pub struct ChoiceArgs {
     pub fit: Option<Fit>,
 }
 
-/// The same, and how a source is read that a model is yet to be trained on.
+/// Which rows are chosen, and how a source is read that a model is yet to be trained on.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DataArgs {
     #[command(flatten)]

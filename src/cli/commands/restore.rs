@@ -73,7 +73,7 @@ struct Done {
     /// What is counted.
     #[serde(skip)]
     counted: &'static str,
-    /// Of each column that was damaged.
+    /// The result of each column that was damaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<ColumnDone>,
     /// What the rows of the picture are, from above.

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         warning!("rows of class {}: --class chooses another", run.data.classes[0]);
     }
     let shown = model.decoder_output(&z, &vec![class; z.len() / latent])?;
-    // As it was when training looked at the epoch that the model is of; of an older run, or of a prior with parts, it is not known.
+    // What was known when training looked at the epoch that the model is of; of an older run, or of a prior with parts, it is not known.
     let metrics = Metrics::of(&run).unwrap_or_default();
     let kl = metrics.diagnosis_of_model().map_or(&[][..], |diagnosis| &diagnosis.kl_per_dimension);
     let picture = match run.data.shape {

@@ -29,7 +29,7 @@ pub fn as_text(word: String) -> String {
     if is_formula { format!("'{word}") } else { word }
 }
 
-/// The same of the word in a cell.
+/// Makes the word in a cell one that a spreadsheet takes for text: see [`as_text`].
 pub fn cell_as_text(cell: &mut Cell) {
     if let Cell::Word(word) = cell {
         *word = as_text(std::mem::take(word));
@@ -224,7 +224,7 @@ impl Sheet {
         out + "\n]\n"
     }
 
-    /// The same rows, of which a spreadsheet computes nothing.
+    /// A copy of the rows that has no formulas for a spreadsheet.
     fn safe(&self) -> Self {
         let mut sheet = self.clone();
         for (name, words) in &mut sheet.text {

@@ -34,7 +34,7 @@ pub enum SizedOperation {
     Up(Windows),
     /// A residual block.
     Residual {
-        /// Of the first convolution, and of the second.
+        /// Windows of the first convolution, and of the second.
         windows: [Windows; 2],
         /// Groups of the norm before each.
         groups: [usize; 2],

@@ -69,7 +69,7 @@ impl Histogram {
         known.map_or_else(|| rounded(value), |(_, name)| name.clone())
     }
 
-    /// The same in few letters.
+    /// The value in few letters.
     fn short(&self, value: f64) -> String {
         let size = value.abs().max(f64::MIN_POSITIVE).log10().floor() as i32;
         let scale = 10_f64.powi((2 - size).clamp(-300, 300));

@@ -119,7 +119,7 @@ impl SortedNumbers {
         self.sorted.last().copied().unwrap_or(0.0)
     }
 
-    /// Those that are not far from all others.
+    /// The numbers that are not far from all others.
     fn near(&self) -> &[f64] {
         let far = far(&self.sorted);
         &self.sorted[far.below..self.sorted.len() - far.above]

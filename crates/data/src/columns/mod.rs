@@ -309,7 +309,7 @@ impl Columns {
         cells.iter().enumerate().map(number).collect()
     }
 
-    /// Of each of the first `most` columns in turn, something of all its cells in some splits.
+    /// What `of` makes of each of the first `most` columns and all its cells in some splits.
     pub fn by_column<T>(&self, splits: &[&Examples], most: usize, of: impl Fn(usize, &[Cell]) -> T) -> Vec<T> {
         let mut made = Vec::new();
         let width = self.width().max(1);
@@ -338,7 +338,7 @@ impl Columns {
         })
     }
 
-    /// Of each cell something, of its column, its values, the number of its row, and the row.
+    /// What `cell` makes of each cell: it gets the column, the cell's values, the number of the row, and the row.
     fn each<T>(&self, values: &[f32], cell: impl Fn(usize, &[f32], usize, &[f32]) -> T) -> Vec<T> {
         let spans = self.spans();
         let mut all = Vec::with_capacity(values.len() / self.width().max(1) * self.len());

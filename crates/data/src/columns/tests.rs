@@ -94,7 +94,7 @@ fn every_kind_of_cell_comes_back_as_it_was() {
     let second = &columns.cells(&values, Provenance::Kept)[6..12];
     assert_eq!(second[1], Cell::Missing);
     assert_eq!(second[3..], [Cell::Word("yes".into()), Cell::Word("b".into()), Cell::Word("2".into())]);
-    // Of means, the likeliest word.
+    // Means show the likeliest word.
     let mut means = values[55..66].to_vec();
     means[4..7].copy_from_slice(&[0.3, 0.2, 0.5]);
     assert_eq!(columns.cells(&means, Provenance::Mean)[4], Cell::Word("c".into()));
@@ -139,7 +139,7 @@ fn numbers_have_the_kind_that_suits_them() {
     assert_eq!(measure::SortedNumbers::kind_of((0..3000).map(rounded)), ValueKind::Quantile);
     let prices = |i: usize| 0.99 + 3.0 * ((i * i) % 23) as f64;
     assert_eq!(measure::SortedNumbers::kind_of((0..400).map(prices)), ValueKind::Quantile);
-    // Of a few values, nothing is concluded.
+    // From a few values nothing is concluded.
     assert_eq!(measure::SortedNumbers::kind_of((0..20).map(|i| f64::from(i % 2))), ValueKind::Number);
 }
 
@@ -162,7 +162,7 @@ fn one_value_far_off_changes_neither_mean_nor_deviation() {
     assert!((-30.0..-10.0).contains(&values[0]), "{values:?}");
     let back = columns.cell_numbers(&values, Provenance::Mean);
     assert!((back[0] / -99_999.0 - 1.0).abs() < 1e-4 && (back[1] - 101.0).abs() < 1e-3, "{back:?}");
-    // The same value again and again stands for missing.
+    // A value that comes again and again stands for missing.
     let (_, notes) = of(&[999.0; 6]);
     assert!(notes[0].contains("6 cells are 999") && notes[0].ends_with("add --missing-words 'n=999'"), "{notes:?}");
     assert!(of(&[140.0]).1.is_empty());

@@ -71,7 +71,7 @@ mod tests {
         Dataset::load(options).map_err(|error| error.to_string())
     }
 
-    /// The same table in every supported dialect gives the same rows.
+    /// A table gives the same rows in every supported dialect.
     #[test]
     fn tables_are_read_however_they_are_written() {
         let rows = [("1", "2.5", "no"), ("2", "-3", "yes"), ("4", "1e3", "no"), ("8", "0.125", "yes")];

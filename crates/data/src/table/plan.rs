@@ -59,7 +59,7 @@ fn missing_words(options: &Options, name: &str) -> Vec<String> {
 }
 
 impl ReadPlan {
-    /// As a model knows them.
+    /// Columns are read as a model knows them.
     pub fn known(
         layout: &Layout,
         chosen: &ChosenColumns,
@@ -84,7 +84,7 @@ impl ReadPlan {
         Self { columns: like.all.iter().enumerate().map(planned).collect(), dialect, notes: Vec::new() }
     }
 
-    /// As the cells of all rows show.
+    /// Columns are read as the cells of all rows show.
     pub fn found(
         path: &Path,
         content: &TableContent,
@@ -115,7 +115,7 @@ impl ReadPlan {
                 return Err(DataError::unusable(path.display(), reason));
             }
         }
-        // Of most tables one is all columns'.
+        // In most tables one list serves all columns.
         let absent: Vec<Absent> = match options.missing_words.is_empty() {
             true => vec![Absent::default()],
             false => chosen.columns.iter().map(|place| absent(options, &layout.names[*place])).collect(),

@@ -14,11 +14,11 @@ pub(crate) use time::{Times, parse};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// As words.
+    /// Cells are words.
     Words,
-    /// As numbers.
+    /// Cells are numbers.
     Number(NumberForm),
-    /// As days or times.
+    /// Cells are days or times.
     Time(TimeForm),
 }
 

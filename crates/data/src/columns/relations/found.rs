@@ -38,7 +38,7 @@ impl FoundRelations {
         !self.follows(column) && !from.into_iter().any(|from| self.depends(from, column))
     }
 
-    /// Those that others follow from come first.
+    /// The relations in an order in which each column is known before others follow from it.
     pub fn in_order(mut self) -> Vec<Relation> {
         let mut ordered: Vec<Relation> = Vec::with_capacity(self.relations.len());
         while !self.relations.is_empty() {

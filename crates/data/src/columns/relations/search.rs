@@ -21,7 +21,7 @@ impl Columns {
             let cells = parts.into_iter().flat_map(|cells| cells.iter().skip(place).step_by(count));
             match column.kind.is_of_words() {
                 true => cells.map(|cell| column.of_place(f64::from(*cell))).collect(),
-                // As it is written: a float has an error of its own.
+                // The number as it is written: a float has an error of its own.
                 false => cells.map(|cell| column.rounded(f64::from(*cell) + column.offset)).collect(),
             }
         };

@@ -70,7 +70,7 @@ fn snapped(number: f64, digits: i32) -> f64 {
     if number == 0.0 {
         return 0.0;
     }
-    // As text has it: a power of ten times a whole number is off by a digit of a float.
+    // The number as text has it: a power of ten times a whole number is off by a digit of a float.
     format!("{number:.*e}", (digits - 1) as usize).parse().unwrap_or(number)
 }
 

@@ -92,7 +92,7 @@ pub struct Evidence {
     /// Digits behind the decimal mark; none where an exponent hides them.
     digits: Option<(u8, u8)>,
     has_exponents: bool,
-    /// Of numbers with decimal points, and with decimal commas.
+    /// The least and the greatest of numbers with decimal points, and of numbers with decimal commas.
     extents: [Extent; 2],
     sum: f64,
     rare: Option<Box<Rare>>,
@@ -321,7 +321,7 @@ impl Evidence {
         }
     }
 
-    /// Of a column of plain numbers, whether they are whole, from 0 on, and have a long tail; none of other numbers.
+    /// Whether the plain numbers of a column are whole, from 0 on, and have a long tail; none of other numbers.
     pub fn counts(&self) -> Option<Option<bool>> {
         let Extent { least, most } = self.extents[0];
         if self.plain == 0 {
