@@ -1,6 +1,6 @@
 //! Losses, gradients and weights over ten optimiser steps against independent implementations in float64, in JAX and, for
-//! images, in plain PyTorch modules: `tests/reference/make.py`, `make_tables.py` and `make_images.py`. And convolutions of many shapes against
-//! PyTorch's: `make_windows.py`.
+//! images, in plain PyTorch modules: `tests/reference/make.py`, `make_tables.py` and `make_images.py`. And convolutions of many shapes
+//! against PyTorch's: `make_windows.py`.
 
 mod common;
 

@@ -63,8 +63,8 @@ impl TrainingScores {
 /// Scores of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// What rows are ranked by: the negative ELBO, or what [`Scores::join`] makes of it; of rows that [`Scores::raise`] raised, a score above
-    /// those of all others.
+    /// What rows are ranked by: the negative ELBO, or what [`Scores::join`] makes of it; of rows that [`Scores::raise`] raised, a score
+    /// above those of all others.
     pub scores: Vec<f64>,
     /// The negative ELBO of each row, which depends on its content and the run's seed alone.
     pub negative_elbos: Vec<f64>,
@@ -150,8 +150,8 @@ impl Scores {
         }
     }
 
-    /// `(N, parts)`: the share of each part in what a row's parts lose more than those of training rows; 0 where none does. Without training rows,
-    /// the mean over these rows stands for theirs.
+    /// `(N, parts)`: the share of each part in what a row's parts lose more than those of training rows; 0 where none does. Without
+    /// training rows, the mean over these rows stands for theirs.
     pub fn shares(&self, train: Option<&TrainingScores>) -> Vec<f64> {
         let expected = train.map_or_else(|| means(&self.losses, self.parts), |train| train.losses.clone());
         let of_row = |row: &[f64]| -> Vec<f64> {

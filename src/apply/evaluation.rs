@@ -149,8 +149,8 @@ fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
     }
 }
 
-/// The bits per row that the units of a table's columns add. Words and counts have probabilities, which no unit changes, but under one density for all columns they
-/// are numbers.
+/// The bits per row that the units of a table's columns add. Words and counts have probabilities, which no unit changes, but under one
+/// density for all columns they are numbers.
 fn bits_of_columns(columns: &Columns, rows: &Examples, likelihood: Likelihood) -> Result<f64, &'static str> {
     let width = columns.width();
     let values = rows.numbers(0..rows.rows, width);

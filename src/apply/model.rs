@@ -72,7 +72,8 @@ impl TrainedModel {
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
         let mut run = run.clone();
-        // Many steps are taken with each batch, of one or two chains for each row: in parts of one size, so that little is computed in vain.
+        // Many steps are taken with each batch, of one or two chains for each row: in parts of one size, so that little is computed in
+        // vain.
         let (chains, most) = (2 * rows.max(1), (INFERRED_VALUES / run.data.shape.len().max(1)).max(1));
         let batch = &mut run.config.train.batch;
         *batch = (*batch).max(chains.div_ceil(chains.div_ceil(most)));

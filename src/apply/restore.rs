@@ -341,7 +341,8 @@ impl Restorer {
         Ok(rows.iter().zip(shown).map(|(value, shown)| if is_missing(*value) { shown } else { *value }).collect())
     }
 
-    /// What the loss takes in addition to each value, of a model that knows intervals: with noise, those of numbers are wider, with its variance.
+    /// What the loss takes in addition to each value, of a model that knows intervals: with noise, those of numbers are wider, with its
+    /// variance.
     fn loss_inputs(&self, rows: &[f32]) -> Option<Vec<f32>> {
         let columns = self.model.intervals()?;
         let mut loss_inputs = columns.loss_inputs(rows);

@@ -162,8 +162,8 @@ impl Run {
         self.config.data_options()
     }
 
-    /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1], NaN where a pixel is missing; of a table `(N, columns)` in its
-    /// own units, NaN where a value is missing.
+    /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1], NaN where a pixel is missing; of a table
+    /// `(N, columns)` in its own units, NaN where a value is missing.
     pub fn rows(&self, numbers: &[f32]) -> Result<Examples, RunError> {
         let columns = self.data.columns.as_ref();
         let width = columns.map_or(self.data.shape.len(), Columns::len);
@@ -280,8 +280,8 @@ fn checked(files: &Files, name: &str, limit: u64, record: &FileRecord) -> Result
     Ok(text)
 }
 
-/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with missing cells. Digits that
-/// begin with a 0 are a name.
+/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with missing cells.
+/// Digits that begin with a 0 are a name.
 fn same_number(classes: &[String], name: &str) -> Option<usize> {
     let number = |text: &str| {
         let is_code = text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -209,8 +209,8 @@ pub struct VaeSpec {
     pub classes: Option<usize>,
     /// The columns of a table, unless all are numbers that are there.
     pub table: Option<TableSpec>,
-    /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder gets marks of them, and nothing is
-    /// lost for them.
+    /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder gets marks of them, and
+    /// nothing is lost for them.
     pub missing: bool,
     /// Whether rows come with an interval around each value: a table's numbers are not known better than their digits tell, and a value
     /// that many rows share stands for all that lies between its neighbours.

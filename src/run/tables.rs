@@ -12,7 +12,7 @@ pub fn columns(run: &Run, split: &Examples, shown: &[f32]) -> Vec<ColumnSummary>
     let [x, shown] = [&split.numbers(0..split.rows, run.data.shape.len()), shown]
         .map(|values| columns.cell_numbers(values, Provenance::Mean));
     let column = |i: usize| {
-        // Rows in which both are there.
+        // Rows in which the value is there.
         let pairs: Vec<(f64, f64)> = x
             .iter()
             .zip(&shown)

@@ -60,8 +60,8 @@ fn samples_of_an_untrained_model_are_far_worse() {
     }
 }
 
-/// A table without classes, with counts, words and missing cells, whose samples are drawn; a plain autoencoder; a conditional model, which is
-/// asked for the classes of the test rows.
+/// A table without classes, with counts, words and missing cells, whose samples are drawn; a plain autoencoder; a conditional model, which
+/// is asked for the classes of the test rows.
 #[test]
 fn every_kind_of_model_has_samples_to_compare() {
     let place = Place::new();

@@ -1,9 +1,9 @@
 //! Integer probabilities. Both ends must have the same, so they come from additions, multiplications, roots and `libm` in f64, which
 //! are the same on every machine.
 
-/// Bits of a probability. What every number has for itself ([`spread`]) is taken from the others, and a latent that is drawn from that share
-/// is one that the encoder did not mean: with 24 bits and 2^14 places that happened to 8 % of rows with 40 latents, and MNIST took 2.9 %
-/// more than its ELBO.
+/// Bits of a probability. What every number has for itself ([`spread`]) is taken from the others, and a latent that is drawn from that
+/// share is one that the encoder did not mean: with 24 bits and 2^14 places that happened to 8 % of rows with 40 latents, and MNIST took
+/// 2.9 % more than its ELBO.
 pub const PRECISION: usize = 28;
 const TOTAL: u32 = 1 << PRECISION;
 

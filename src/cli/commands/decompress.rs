@@ -20,7 +20,8 @@ pub struct Args {
     /// The file, or - for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A .npy, .npz, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an image, or
+    /// A .npy, .npz, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an
+    /// image, or
     /// - for CSV on stdout [default: decompressed.npy in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,

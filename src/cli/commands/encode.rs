@@ -31,7 +31,8 @@ pub struct Args {
     /// Which parts of the codes to write [default: all; mu for a .npy file]
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Round the means to this many bits each: to places that are equally probable under the prior; from 1 to 12. A .wgc file has nothing else
+    /// Round the means to this many bits each: to places that are equally probable under the prior; from 1 to 12. A .wgc file has nothing
+    /// else
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_BITS)))]
     bits: Option<u32>,
     /// Seed of the draws

@@ -37,8 +37,8 @@ pub struct Args {
     /// Draw around the code of this row, counted from 0
     #[arg(long, value_name = "ROW")]
     around_row: Option<usize>,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png, or
-    /// .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png,
+    /// or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }

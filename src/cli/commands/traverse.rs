@@ -29,7 +29,8 @@ pub struct Args {
     /// How many steps along each dimension
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u64).range(2..=1000))]
     steps: u64,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: traversal.png, factors.png, or .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: traversal.png, factors.png, or .csv for rows of a
+    /// table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }

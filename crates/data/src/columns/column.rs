@@ -385,9 +385,9 @@ impl Column {
         }
     }
 
-    /// What a loss takes in addition to a value. Of a number half of the width of the interval that it stands for: it is not known better than its
-    /// digits, and one that many rows share stands for all scores between its neighbours. Of a count the mean of the logarithms; 0 of
-    /// words.
+    /// What a loss takes in addition to a value. Of a number half of the width of the interval that it stands for: it is not known better
+    /// than its digits, and one that many rows share stands for all scores between its neighbours. Of a count the mean of the logarithms; 0
+    /// of words.
     pub(super) fn loss_input(&self, value: f32) -> f32 {
         if self.kind == ValueKind::Count {
             return self.mean as f32;

@@ -137,8 +137,9 @@ impl SortedNumbers {
         first >= SPIKE * second && first as f64 >= SPIKE_OF_ALL * self.sorted.len() as f64
     }
 
-    /// Whether some values are met far more often than their neighbours of as many digits: prices in a shop, steps of a sensor, amounts that
-    /// people round. By how far the shares of values are from those that they had if each were as frequent as its surroundings, in nats.
+    /// Whether some values are met far more often than their neighbours of as many digits: prices in a shop, steps of a sensor, amounts
+    /// that people round. By how far the shares of values are from those that they had if each were as frequent as its surroundings, in
+    /// nats.
     fn repeat(&self) -> bool {
         let near = self.near();
         let count = near.len() as f64;

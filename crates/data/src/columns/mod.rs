@@ -178,8 +178,8 @@ impl Columns {
         split.unseen.sort_by_key(|unseen| (unseen.row, unseen.column));
     }
 
-    /// `(N, D)`: what a loss takes in addition to each value of rows: half of the width of a number's interval, or the mean of the logarithms of
-    /// counts.
+    /// `(N, D)`: what a loss takes in addition to each value of rows: half of the width of a number's interval, or the mean of the
+    /// logarithms of counts.
     pub fn loss_inputs(&self, values: &[f32]) -> Vec<f32> {
         let (mut rest, mut inputs) = (values.iter(), Vec::with_capacity(values.len()));
         while inputs.len() < values.len() {

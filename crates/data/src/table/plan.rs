@@ -121,7 +121,8 @@ impl ReadPlan {
             false => chosen.columns.iter().map(|place| absent(options, &layout.names[*place])).collect(),
         };
         let absent_of = |column: usize| absent.get(column).unwrap_or(&absent[0]);
-        // What the cells of some columns show. Of very many columns it would not all find room: the file is gone through for some at a time.
+        // What the cells of some columns show. Of very many columns it would not all find room: the file is gone through for some at a
+        // time.
         let gather = |columns: Range<usize>| -> Result<Vec<Evidence>, DataError> {
             let mut all: Vec<Evidence> = columns.clone().map(|_| Evidence::default()).collect();
             for record in content.rows(layout)? {

@@ -163,8 +163,8 @@ fn nearest(keys: &[f64], number: f64) -> Option<usize> {
 
 impl Columns {
     /// Makes the relations hold in a row of numbers `(C)`, of words their places: columns that follow get what follows. Of a row of which
-    /// some cells were `filled`, only those are changed, and where one of a sum's terms alone was filled, it is what is left. `share` is how
-    /// likely a word of a column is, by its place.
+    /// some cells were `filled`, only those are changed, and where one of a sum's terms alone was filled, it is what is left. `share` is
+    /// how likely a word of a column is, by its place.
     pub(super) fn relate(&self, row: &mut [f64], filled: Option<&[bool]>, share: &dyn Fn(usize, usize) -> f32) {
         let mut known: Vec<f64> =
             row.iter().enumerate().map(|(column, place)| self.all[column].of_place(*place)).collect();
@@ -203,9 +203,9 @@ impl Columns {
         }
     }
 
-    /// What words follow from, each moved to the nearest number, or the likeliest word, that these words go with: a day of the year is drawn
-    /// less exactly than the day of the week, and the next day is another one; and a town that is filled in lies in the land that stands
-    /// beside it. `known` are the numbers of a row.
+    /// What words follow from, each moved to the nearest number, or the likeliest word, that these words go with: a day of the year is
+    /// drawn less exactly than the day of the week, and the next day is another one; and a town that is filled in lies in the land that
+    /// stands beside it. `known` are the numbers of a row.
     fn matching_keys(
         &self,
         known: &[f64],
