@@ -7,8 +7,8 @@ use super::super::dialect::Dialect;
 use super::super::error::shown;
 use super::super::{Cell, DataError};
 use super::content::TableContent;
-use super::reader::retain_in_rows;
 use super::records::TableRecord;
+use super::rows::retain_in_rows;
 
 /// Rows of a table's file as they stand there, with all its columns.
 pub struct FileRows {

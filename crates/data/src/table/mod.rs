@@ -13,6 +13,7 @@ mod parquet;
 mod plan;
 mod reader;
 mod records;
+mod rows;
 mod words;
 
 use std::path::Path;
