@@ -3,6 +3,7 @@
 mod aggregate;
 pub mod anomaly;
 mod archive;
+pub mod classes;
 mod codes;
 pub mod compress;
 mod distribution;

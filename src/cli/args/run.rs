@@ -7,9 +7,8 @@ use crate::cli::output::terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use wgvae::apply::quality::closeness::Closeness;
-use wgvae::apply::{DecoderOutput, Mixture, Run, RunError, TrainedModel, mixture};
+use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel};
 use wgvae::train::is_training;
-use wgvae_data::disk::System;
 use wgvae_data::{Column, DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
 
 use crate::cli::args::data::{ChoiceArgs, with_bar};
@@ -55,22 +54,6 @@ impl RunArgs {
             warning!("a training is going on in {}: its model is the best one so far", self.run.display());
         }
         Ok(run)
-    }
-
-    /// The mixture that draws come from. Training fits it; of a run that was stopped, or is of an older version, it is fitted
-    /// now.
-    pub fn mixture(&self, run: &Run, model: &mut TrainedModel) -> anyhow::Result<Mixture> {
-        if let Some(mixture) = Mixture::of(run)? {
-            return Ok(mixture);
-        }
-        let data = own_data(run).map_err(|error| {
-            RunError::Unfit(format!("{error}; or draw from the prior, with --from prior, which needs no data"))
-        })?;
-        let rows =
-            Rows { split: mixture::rows_to_fit(&run.config, &data.train), classes: data.classes, notes: Vec::new() };
-        let rows = run.with_classes(rows, None)?;
-        warning!("fitting the mixture that draws come from to codes of {} training rows, once", rows.split.rows);
-        Ok(Mixture::make(run, model, &rows.split, &self.adapter.options(), &System)?)
     }
 
     /// Opens the run's model on a device, for `rows` rows at a time.

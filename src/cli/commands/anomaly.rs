@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, TrainingScores};
+use wgvae::apply::classes::members;
 use wgvae::apply::{Run, RunError, statistics};
 use wgvae::run::png;
 use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
-use crate::cli::commands::sample::of_class;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{Sheet, names_of, picture, write_file};
 
@@ -422,7 +422,7 @@ fn threshold(args: &Args, scores: &[f64], train: Option<&TrainingScores>) -> Opt
 fn marked(rows: &Rows, classes: &[String], run: &wgvae::apply::Run) -> Result<Vec<bool>, RunError> {
     let mut marked = vec![false; rows.split.rows];
     for class in classes {
-        for row in of_class(rows, class, run)? {
+        for row in members(rows, class, &run.data.name)? {
             marked[row] = true;
         }
     }
