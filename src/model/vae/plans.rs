@@ -132,9 +132,9 @@ impl Builder<'_> {
         };
         kept.extend(losses.constants.iter().copied().zip(self.regulariser.iter().map(|(id, _)| *id)));
         kept.push((losses.recon, self.recon));
-        kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
+        kept.extend(encoded.kl().map(|kl| (kl, self.kl)));
         kept.extend(losses.loss.map(|loss| (loss, self.loss)));
-        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
+        kept.extend(encoded.noise_input().map(|noise| (noise, self.given)));
         (encoded, losses, kept)
     }
 
