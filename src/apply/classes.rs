@@ -133,6 +133,8 @@ mod tests {
         let class = Centre::Class("b");
         assert_eq!(class.class(&rows), Some(1));
         assert_eq!(class.code(&codes, &rows, "x").unwrap(), Codes { latent: 1, mu: vec![3.5], logvar: vec![-2.0] });
+        let certain = Codes { logvar: Vec::new(), ..codes.clone() };
+        assert_eq!(class.code(&certain, &rows, "x").unwrap(), Codes { mu: vec![3.5], ..certain }, "an autoencoder's");
         assert_eq!((Centre::Row(4).class(&rows), Centre::Row(6).class(&rows)), (Some(1), None));
         assert_eq!(Centre::Row(4).code(&codes, &rows, "x").unwrap().mu, [5.0]);
         for (centre, why) in [

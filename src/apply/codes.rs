@@ -41,7 +41,10 @@ impl Codes {
 
     /// One code: the mean over all rows, of the means and of the logarithms of variances.
     pub fn mean(&self) -> Self {
-        let mean = |all: &[f32]| train::means(all, self.latent).into_iter().map(|mean| mean as f32).collect();
+        let mean = |all: &[f32]| match all.is_empty() {
+            true => Vec::new(),
+            false => train::means(all, self.latent).into_iter().map(|mean| mean as f32).collect(),
+        };
         Self { latent: self.latent, mu: mean(&self.mu), logvar: mean(&self.logvar) }
     }
 }
