@@ -14,8 +14,8 @@ use crate::apply::{Mixture, Run, RunError, TrainedModel, mixture};
 use crate::config::Config;
 use crate::model::{DataSpec, Vae};
 use crate::train::{
-    DeviceEvent, DeviceOptions, Ended, Event, FORMAT, MeasuredChoice, Origin, PAGE, Progress, RunDescription,
-    Saving, Start, State, StepSchedule, Store, TrainError, Trainer, Watch,
+    DeviceEvent, DeviceOptions, Ended, Event, FORMAT, MeasuredChoice, Origin, PAGE, Progress, RunDescription, Saving,
+    Start, State, StepSchedule, Store, TrainError, Trainer, Watch,
 };
 
 /// Trains the model of a run to its end, on data whose fingerprint is given, then fits the mixture and draws the page.

@@ -11,7 +11,7 @@ use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae::run::{self, Resume, RunOptions};
 use wgvae::train::{
-    Checkpoint, RunDescription, DeviceOptions, Event, Identity, RunFolder, TrainError, Trainer, Tune, fingerprint,
+    Checkpoint, DeviceOptions, Event, Identity, RunDescription, RunFolder, TrainError, Trainer, Tune, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
 use wgvae_engine::exec::gpu::{GpuError, GpuOptions};

@@ -15,6 +15,7 @@ mod dialect;
 #[doc(hidden)]
 pub mod disk;
 mod error;
+mod examples;
 mod fingerprints;
 mod folder;
 mod glyphs;
@@ -53,11 +54,12 @@ pub use columns::{
     Cell, Column, Columns, Details, Form, Grouped, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
     ValueKind,
 };
-pub use dataset::{Dataset, Description, Examples, Factors, Origins, Rows, Shape, Unseen, Values, spread};
+pub use dataset::{Dataset, Description, Rows, Shape};
 pub use dialect::{Dialect, Encoding};
 pub use error::{DataError, Unit};
 #[doc(hidden)]
 pub use error::{list, shown};
+pub use examples::{Examples, Factors, Origins, Unseen, Values, spread};
 pub use fingerprints::Fingerprints;
 #[doc(hidden)]
 pub use invented::invent;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use wgvae_data::Examples;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Alphabet, Batch, rows_of};
+use super::alphabet::{Alphabet, rows_of};
+use super::coder::Batch;
 use crate::apply::RunError;
 
 /// Bytes that are read at a time.

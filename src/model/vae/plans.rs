@@ -7,7 +7,7 @@ use wgvae_engine::plan::{Function, Loss, Op, PlanError, PlanId, StepPlan, Tensor
 use super::builder::Builder;
 use super::{ApplyingPlans, Inference, Labels, Seen, TrainingPlans};
 use crate::model::likelihood::TableNodes;
-use crate::model::network::{self, LatentDraws, Encoded, Inputs, Noise};
+use crate::model::network::{self, Encoded, Inputs, LatentDraws, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
 use crate::model::{layers, prior, step};

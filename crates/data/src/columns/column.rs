@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cell::{Cell, Provenance, is_missing_word, truth};
 use super::quantiles::Quantiles;
 use super::{Form, UNKNOWN, ValueKind};
 use crate::is_missing;
@@ -132,69 +133,6 @@ pub struct Grouped {
     pub rows: u64,
 }
 
-/// A cell of a table.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cell {
-    /// A number.
-    Number(f32),
-    /// A number of twice the precision.
-    Exact(f64),
-    /// A truth value.
-    Truth(bool),
-    /// A word.
-    Word(String),
-    /// Nothing.
-    Missing,
-}
-
-impl Cell {
-    /// The number that it is, in a column of numbers.
-    pub fn number_in(&self, column: &Column) -> Option<f64> {
-        match self {
-            Cell::Number(number) => Some((*number).into()),
-            Cell::Exact(number) => Some(*number),
-            // Days and times are text.
-            Cell::Word(word) => column.form.read(word),
-            Cell::Truth(_) | Cell::Missing => None,
-        }
-    }
-}
-
-/// What values are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provenance {
-    /// Values of rows that were read.
-    Kept,
-    /// Means: numbers may have more digits than the column.
-    Mean,
-    /// Draws: numbers have as many digits as the column, and lie within the range that was seen.
-    Drawn,
-    /// Draws of which numbers have as many digits as the column, and may lie beyond the range that was seen.
-    DrawnBeyond,
-}
-
-impl Provenance {
-    /// Whether they are draws.
-    pub fn is_draw(self) -> bool {
-        matches!(self, Provenance::Drawn | Provenance::DrawnBeyond)
-    }
-}
-
-/// Words that stand for missing values, unless a user names others; in columns of numbers, `none` and other words do so too.
-pub(crate) const MISSING: [&str; 14] =
-    ["na", "n/a", "nan", "?", "null", "-", ".", "--", "#n/a", "#na", "<na>", "nat", "nil", "\\n"];
-const LONGEST_MISSING: usize = 4;
-
-/// Whether a text is empty or one of these words; if there are none, of those that usually stand for a missing value.
-pub(crate) fn is_missing_word(words: &[String], text: &str) -> bool {
-    let is_it = |word: &str| word.eq_ignore_ascii_case(text);
-    text.is_empty()
-        || match words.is_empty() {
-            true => text.len() <= LONGEST_MISSING && MISSING.into_iter().any(is_it),
-            false => words.iter().any(|word| is_it(word)),
-        }
-}
-
 /// Deviations beyond which a value grows with the logarithm of its distance, so that one that is far off all others does not outweigh
 /// them in training.
 const FAR: f64 = 8.0;
@@ -234,12 +172,6 @@ fn expanded(value: f64) -> f64 {
     if beyond > 0.0 { (FAR + beyond.min(80.0).exp_m1()).copysign(value) } else { value }
 }
 
-/// The truth value that a word is.
-pub(crate) fn truth(word: &str) -> Option<bool> {
-    let is = |truth: &str| word.eq_ignore_ascii_case(truth);
-    (is("true") || is("false")).then(|| is("true"))
-}
-
 /// The number that a word is, if it is written as programs write it: `4` is a number, `04` is a word.
 fn usual_number(word: &str) -> Option<f64> {
     word.parse().ok().filter(|number: &f64| number.is_finite() && number.to_string() == word)
@@ -250,6 +182,19 @@ fn short(number: f64) -> String {
     let rounded = format!("{number:.6}");
     let trimmed = rounded.trim_end_matches('0').trim_end_matches('.');
     if number != 0.0 && !(1e-4..1e15).contains(&number.abs()) { format!("{number:e}") } else { trimmed.to_string() }
+}
+
+impl Cell {
+    /// The number that it is, in a column of numbers.
+    pub fn number_in(&self, column: &Column) -> Option<f64> {
+        match self {
+            Cell::Number(number) => Some((*number).into()),
+            Cell::Exact(number) => Some(*number),
+            // Days and times are text.
+            Cell::Word(word) => column.form.read(word),
+            Cell::Truth(_) | Cell::Missing => None,
+        }
+    }
 }
 
 impl Column {

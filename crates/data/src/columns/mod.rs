@@ -1,5 +1,6 @@
 //! A table's columns: what a row of cells is as values of a model, and back.
 
+mod cell;
 mod column;
 mod form;
 mod kind;
@@ -12,8 +13,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub use column::{Cell, Column, Details, Grouped, Part, Provenance};
-pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word, nearest_level, truth};
+pub use cell::{Cell, Provenance};
+pub(crate) use cell::{MISSING as MISSING_WORDS, is_missing_word, truth};
+pub(crate) use column::nearest_level;
+pub use column::{Column, Details, Grouped, Part};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
