@@ -46,8 +46,8 @@ pub use apply::{Codes, Evaluation, Run, RunError, Score, TrainedModel};
 pub use config::{Config, ConfigError};
 pub use run::{Error, Finished, Place, Resume, RunOptions, WatchResult, resume, train};
 pub use train::{
-    CheckpointInterval, Chosen, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MetricsLine, Speeds,
-    Start, StepReport, Summary, TrainError, Tune,
+    CheckpointInterval, DeviceEvent, DeviceOptions, Epoch, EpochReport, Event, LoadError, MeasuredChoice, MetricsLine,
+    Speeds, Start, StepReport, Summary, TrainError, Tune,
 };
 pub use wgvae_data as data;
 pub use wgvae_data::{Cell, DataError, Dataset, InMemory, Table};

@@ -112,7 +112,7 @@ fn main() -> ExitCode {
     let cli = match cli::parse() {
         Ok(cli) => cli,
         // The help and the version are results too, which may not arrive.
-        Err(told) => match typed.tell_usage(&told) {
+        Err(told) => match typed.print_usage(&told) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return ExitCode::FAILURE,
             _ => return ExitCode::from(told.exit_code() as u8),
         },
@@ -123,7 +123,7 @@ fn main() -> ExitCode {
         Err(error) if is_reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Where stderr cannot be written to, the exit code is all there is.
-            let _ = typed.tell(&error);
+            let _ = typed.print(&error);
             ExitCode::from(cli::exit_code(&error))
         }
     }

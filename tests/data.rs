@@ -142,7 +142,7 @@ fn tree(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The same images as IDX, as numbered files, and as numbered files in class folders are the same data.
+/// Images are the same data as IDX, as numbered files, and as numbered files in class folders.
 #[test]
 fn images_are_the_same_data_however_they_are_stored() {
     let (count, side) = (40_u32, 5_usize);
@@ -201,7 +201,7 @@ fn every_kind_of_image_is_read_and_unreadable_ones_are_counted() {
     let grey = described(folder.path(), &[".", "--image-size", "6x6", "--channels", "grey", "--no-preview"]);
     assert_eq!(grey["shape"]["image"]["channels"], 1);
     assert!(!notes.contains("256 levels"), "{notes}");
-    // Of 16 bits, 8 are kept. The preview is an image of the folder, too.
+    // 8 of 16 bits are kept. The preview is an image of the folder, too.
     let deep = image::ImageBuffer::from_fn(6, 6, |x, y| image::Luma([(x * 9000 + y) as u16]));
     deep.save(folder.path().join("deep.png")).unwrap();
     let notes = described(folder.path(), &[".", "--image-size", "6x6", "--no-preview"])["notes"].to_string();
@@ -363,10 +363,10 @@ fn arrays_say_what_they_are() {
     let sum: f32 = table.train.numbers(0..3, 3).iter().sum();
     assert!(sum.abs() < 1e-4, "{sum}");
     let gaps = load("gaps.npy");
-    assert!(gaps.columns.as_ref().unwrap().gaps);
+    assert!(gaps.columns.as_ref().unwrap().missing);
     let drop = Options { missing: Missing::Drop, ..path(&folder.path().join("gaps.npy")).as_str().into() };
     let whole = Dataset::load(drop).unwrap();
-    assert_eq!((whole.train.rows + whole.test.rows, whole.columns.as_ref().unwrap().gaps), (3, false));
+    assert_eq!((whole.train.rows + whole.test.rows, whole.columns.as_ref().unwrap().missing), (3, false));
     // Rows for a model that was trained on whole ones.
     let others = rows(&path(&folder.path().join("gaps.npy")).as_str().into(), &table.description()).unwrap();
     assert_eq!((others.split.rows, others.notes.len()), (4, 1));
@@ -406,7 +406,7 @@ proptest! {
         }
     }
 
-    /// The same for NPY files with a plausible header.
+    /// NPY files with a plausible header are read, or refused with an error.
     #[test]
     fn any_array_is_read_or_refused(
         descr in "[<>|]?(u1|i2|f4|f8|b1|U3|O|V4|f|)", shape in "\\([0-9]{0,3}(, ?[0-9]{1,12}){0,4},?\\)?",

@@ -284,7 +284,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         name: "waves".into(),
         classes: Vec::new(),
         columns: None,
-        gaps: false,
+        missing: false,
         shape: Shape::Image { height: 1, width: WIDTH, channels: 1 },
         train: split(train, 1.3),
         test: split(test, 0.9),

@@ -1,6 +1,6 @@
 //! Losses, gradients and weights over ten optimiser steps against independent implementations in float64, in JAX and, for
-//! images, in plain PyTorch modules: `tests/reference/make.py`, `make_tables.py` and `make_images.py`. And convolutions of many shapes against
-//! PyTorch's: `make_windows.py`.
+//! images, in plain PyTorch modules: `tests/reference/make.py`, `make_tables.py` and `make_images.py`. And convolutions of many shapes
+//! against PyTorch's: `make_windows.py`.
 
 mod common;
 
@@ -24,7 +24,7 @@ struct Fixture {
     config: Config,
     /// What the rows are, if they are images.
     image: Option<Extent>,
-    /// How many classes there are, if the model is told.
+    /// How many classes there are, if the model is conditional.
     classes: usize,
     /// The columns, if the rows are those of a table.
     table: Option<TableSpec>,
@@ -116,7 +116,13 @@ fn follow(fixture: &Fixture, executor: impl FnOnce(Program) -> Executor) {
     let values = fixture.table.as_ref().map_or(width, |table| table.kinds.len());
     let extent = fixture.image.unwrap_or(Extent::Flat(values));
     let spec = config
-        .vae_spec(RowSpec { extent, classes: fixture.classes, table: fixture.table.clone(), gaps: fixture.gaps, rows })
+        .vae_spec(RowSpec {
+            extent,
+            classes: fixture.classes,
+            table: fixture.table.clone(),
+            missing: fixture.gaps,
+            rows,
+        })
         .unwrap();
     let vae = Vae::with_given_noise(&spec, &config.train_spec(), data).unwrap();
     let mut executor = executor(vae.program.clone());

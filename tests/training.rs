@@ -174,7 +174,7 @@ fn the_watcher_hears_of_everything_and_can_end_the_run() {
         Ok(())
     });
     let of_an_epoch = ["diagnosis", "picture", "picture", "epoch"];
-    // So short a run is told that it is.
+    // So short a run gets the advice to go on.
     let end = ["warning", "done", "device", "fitting", "page"];
     let expected = [&["device", "start"][..], &of_an_epoch, &of_an_epoch, &end].concat();
     assert_eq!(heard, expected);
@@ -278,7 +278,7 @@ fn a_run_in_memory_is_applied_and_written_to_bytes() {
         assert!(drawn.into_iter().all(|value| [0.0, 1.0].contains(value)), "{}", column.name);
     }
 
-    // New rows, with a column that the model does not know and a word that it has never seen: only gaps are filled.
+    // New rows, with a column that the model does not know and a word that it has never seen: only missing cells are filled.
     let mut towns = vec![None; 6];
     towns[1] = Some("Atlantis");
     let new = Table::new()
@@ -338,24 +338,24 @@ fn the_program_reads_a_run_of_the_library() {
     assert!((loss - finished.summary.test_loss).abs() < 1e-3, "{loss}, not {}", finished.summary.test_loss);
 }
 
-/// What is told of the speed does not jump where an evaluation lies between, or where a submit was done before it was asked for.
+/// The reported speed does not jump where an evaluation lies between, or where a submit was done before it was asked for.
 #[test]
-fn the_speed_that_is_told_is_that_of_the_run() {
+fn the_reported_speed_is_that_of_the_run() {
     let config = overrides("[train]\nepochs = 6\nbatch = 64\n[model]\nhidden = [64]");
     let config = Config::resolve(Some("points"), None, config).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(folder.path());
     options.device.device = DeviceChoice::Cpu;
-    let mut told = Vec::new();
+    let mut speeds = Vec::new();
     let data = Dataset::load("points:count=20000").unwrap();
     let finished = run::train(config, data, &options, |event| {
         if let Event::Progress { steps_per_second, .. } = event {
-            told.push(steps_per_second);
+            speeds.push(steps_per_second);
         }
     });
     let mean = finished.unwrap().summary.steps_per_second;
-    let fastest = told.iter().copied().fold(0.0, f64::max);
-    assert!(fastest < 8.0 * mean, "{fastest} steps a second in a run of {mean}: {told:?}");
+    let fastest = speeds.iter().copied().fold(0.0, f64::max);
+    assert!(fastest < 8.0 * mean, "{fastest} steps a second in a run of {mean}: {speeds:?}");
 }
 
 /// A configuration built in code is checked like one from a file.

@@ -226,7 +226,7 @@ fn auto_takes_the_fastest_and_a_run_goes_on_on_its_device() {
     let number = |name: &str| choice["seconds"][name].as_f64().unwrap();
     assert!(1.2 * number("processor") <= number("adapter") && number("processor") > 0.0, "{choice}");
 
-    // The same model on more rows is not measured again; here the adapter is made to look faster.
+    // With more rows the model is not measured again; here the adapter is made to look faster.
     let file = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
     let remembered: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(remembered["steps"].as_object().unwrap().len(), 1, "{remembered}");

@@ -8,7 +8,7 @@ use wgvae_engine::session::{Input, Output, Plan, PlanSpec, Session, SessionSpec}
 
 use super::evaluation::mean;
 use super::importance::Weights;
-use super::{Codes, Prior, RunError, draws};
+use super::{Codes, PriorMixture, RunError, draws};
 use crate::model::aggregate;
 use crate::train::DeviceOptions;
 
@@ -44,7 +44,7 @@ pub struct Aggregate {
 
 impl Aggregate {
     /// Of codes that have variances, with a draw of each.
-    pub fn of(codes: &Codes, prior: &Prior, device: &DeviceOptions, seed: u64) -> Result<Self, RunError> {
+    pub fn of(codes: &Codes, prior: &PriorMixture, device: &DeviceOptions, seed: u64) -> Result<Self, RunError> {
         if codes.logvar.is_empty() {
             return Err(RunError::Unfit("the codes of a plain autoencoder are no distributions".into()));
         }
@@ -224,7 +224,7 @@ mod tests {
         let rows = 600;
         let mu: Vec<f32> = (0..rows).flat_map(|row| if row % 2 == 0 { [4.0, -4.0] } else { [-4.0, 4.0] }).collect();
         let codes = Codes { latent: 2, mu, logvar: vec![0.0; 2 * rows] };
-        let parts = Aggregate::of(&codes, &Prior::standard(2), &device(), 1).unwrap();
+        let parts = Aggregate::of(&codes, &PriorMixture::standard(2), &device(), 1).unwrap();
         let one_bit = std::f64::consts::LN_2;
         assert!((parts.mutual_information - one_bit).abs() < 0.01, "{parts:?}");
         assert!((parts.total_correlation - one_bit).abs() < 0.01, "{parts:?}");
@@ -234,12 +234,17 @@ mod tests {
         assert!((sum - parts.mutual_information - parts.aggregate_kl).abs() < 1e-9, "{parts:?}");
         // Where all codes are the prior, there is nothing to tell.
         let nothing = Codes { latent: 2, mu: vec![0.0; 200], logvar: vec![0.0; 200] };
-        let parts = Aggregate::of(&nothing, &Prior::standard(2), &device(), 1).unwrap();
+        let parts = Aggregate::of(&nothing, &PriorMixture::standard(2), &device(), 1).unwrap();
         let all = [parts.mutual_information, parts.total_correlation, parts.aggregate_kl];
         assert!(all.iter().all(|part| part.abs() < 1e-5), "{parts:?}");
         assert!(
-            Aggregate::of(&Codes { latent: 1, mu: vec![0.0], logvar: vec![] }, &Prior::standard(1), &device(), 1)
-                .is_err()
+            Aggregate::of(
+                &Codes { latent: 1, mu: vec![0.0], logvar: vec![] },
+                &PriorMixture::standard(1),
+                &device(),
+                1
+            )
+            .is_err()
         );
     }
 }

@@ -1,7 +1,7 @@
 //! How unusual rows are to a model: their scores, where these lie among those of training rows, and what they owe to each
 //! column of a table or region of an image.
 
-use wgvae_data::{Cell, Columns, Examples, Kind, Provenance, Shape, Unseen};
+use wgvae_data::{Cell, Columns, Examples, Provenance, Shape, Unseen, ValueKind};
 use wgvae_engine::plan::is_missing;
 
 use super::joined::Joined;
@@ -15,9 +15,9 @@ pub const MAX_COMPARED: usize = 2000;
 /// (Iglewicz and Hoaglin, 1993).
 const FAR: f64 = 3.5;
 
-/// What is usual: scores and losses of training rows.
+/// Scores and losses of training rows, which those of other rows are compared with.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Usual {
+pub struct TrainingScores {
     /// The scores, in ascending order.
     scores: Vec<f64>,
     /// The mean loss of each part.
@@ -30,8 +30,8 @@ fn means(losses: &[f64], parts: usize) -> Vec<f64> {
     (0..parts).map(|part| losses.iter().skip(part).step_by(parts).sum::<f64>() / rows).collect()
 }
 
-impl Usual {
-    /// Of scores of training rows.
+impl TrainingScores {
+    /// What is kept of the scores of training rows.
     pub fn of(found: Scores) -> Self {
         let losses = means(&found.losses, found.parts);
         let mut scores = found.scores;
@@ -63,8 +63,8 @@ impl Usual {
 /// Scores of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// What rows are ranked by: the negative ELBO, or what [`Scores::join`] makes of it; of rows that [`Scores::raise`] raised, a score above
-    /// those of all others.
+    /// What rows are ranked by: the negative ELBO, or what [`Scores::join`] makes of it; of rows that [`Scores::raise`] raised, a score
+    /// above those of all others.
     pub scores: Vec<f64>,
     /// The negative ELBO of each row, which depends on its content and the run's seed alone.
     pub negative_elbos: Vec<f64>,
@@ -95,7 +95,8 @@ impl Scores {
     ) -> Result<Self, RunError> {
         let (width, distribution, intervals) =
             (model.width(), model.distribution().clone(), model.intervals().cloned());
-        let beside = |x: &[f32]| intervals.as_ref().map_or_else(|| vec![0.0; x.len()], |columns| columns.beside(x));
+        let loss_inputs =
+            |x: &[f32]| intervals.as_ref().map_or_else(|| vec![0.0; x.len()], |columns| columns.loss_inputs(x));
         let scores: Vec<f64> = model
             .score_by_content_with(rows, draws, progress)?
             .into_iter()
@@ -108,39 +109,38 @@ impl Scores {
             let there = || (0..width).filter(|i| !is_missing(x[*i]));
             let square = |i: usize| f64::from(x[i] - mean[i]).powi(2);
             errors.push(there().map(square).sum::<f64>() / there().count().max(1) as f64);
-            let beside = beside(&x);
-            let loss = |i: &usize| distribution.loss(*i, [x[*i], beside[*i]], mean[*i], parameters(*i));
+            let loss_inputs = loss_inputs(&x);
+            let loss = |i: &usize| distribution.loss(*i, [x[*i], loss_inputs[*i]], mean[*i], parameters(*i));
             losses.extend(parts.iter().map(|part| part.iter().map(loss).sum::<f64>()));
             progress(1);
         })?;
         Ok(Self { negative_elbos: scores.clone(), scores, distances: None, errors, parts: parts.len(), losses })
     }
 
-    /// Joins the negative ELBOs of a table's rows, and those of `usual`, training rows, with their distances to training rows: each in
+    /// Joins the negative ELBOs of a table's rows, and those of `of_train`, training rows, with their distances to training rows: each in
     /// deviations of the training rows, which are added. `trained` says which rows were trained on.
     pub fn join(
         &mut self,
-        usual: &mut Self,
+        of_train: &mut Self,
         columns: &Columns,
         [rows, train]: [&Examples; 2],
         trained: Option<&[bool]>,
     ) {
-        let (joined, of_train) = Joined::of(columns, train, &usual.negative_elbos);
+        let (joined, (train_scores, train_distances)) = Joined::of(columns, train, &of_train.negative_elbos);
         let is_trained = |row: usize| trained.is_some_and(|trained| trained[row]);
         let (scores, distances) = joined.score(rows, &self.negative_elbos, is_trained);
         (self.scores, self.distances) = (scores, Some(distances));
-        let (scores, distances) = of_train;
-        (usual.scores, usual.distances) = (scores, Some(distances));
+        (of_train.scores, of_train.distances) = (train_scores, Some(train_distances));
     }
 
     /// Raises the scores of rows with something that no training row had, above those of all other rows and of the training rows: among
     /// themselves by how much of it they have, then by their scores.
-    pub fn raise(&mut self, unseen: &[Unseen], usual: Option<&Usual>) {
+    pub fn raise(&mut self, unseen: &[Unseen], train: Option<&TrainingScores>) {
         let mut counts = vec![0_usize; self.scores.len()];
         unseen.iter().filter_map(|unseen| counts.get_mut(unseen.row).map(|count| *count += 1)).for_each(drop);
         let others = self.scores.iter().zip(&counts).filter(|(score, count)| **count == 0 && score.is_finite());
         let mut others: Vec<f64> = others.map(|(score, _)| *score).collect();
-        others.extend(usual.iter().flat_map(|usual| &usual.scores));
+        others.extend(train.iter().flat_map(|train| &train.scores));
         others.sort_by(f64::total_cmp);
         let top = others.last().copied().unwrap_or(0.0);
         let unit = others.get(others.len() / 2).map_or(1.0, |median| (top - median).max(1.0));
@@ -150,12 +150,12 @@ impl Scores {
         }
     }
 
-    /// `(N, parts)`: the share of each part in what a row's parts lose more than usual; 0 where none does. Without training rows,
-    /// the mean over these rows is what is usual.
-    pub fn shares(&self, usual: Option<&Usual>) -> Vec<f64> {
-        let usual = usual.map_or_else(|| means(&self.losses, self.parts), |usual| usual.losses.clone());
+    /// `(N, parts)`: the share of each part in what a row's parts lose more than those of training rows; 0 where none does. Without
+    /// training rows, the mean over these rows stands for theirs.
+    pub fn shares(&self, train: Option<&TrainingScores>) -> Vec<f64> {
+        let expected = train.map_or_else(|| means(&self.losses, self.parts), |train| train.losses.clone());
         let of_row = |row: &[f64]| -> Vec<f64> {
-            let all: Vec<f64> = row.iter().zip(&usual).map(|(loss, usual)| (loss - usual).max(0.0)).collect();
+            let all: Vec<f64> = row.iter().zip(&expected).map(|(loss, expected)| (loss - expected).max(0.0)).collect();
             let sum: f64 = all.iter().sum();
             all.iter().map(|part| if sum > 0.0 { part / sum } else { 0.0 }).collect()
         };
@@ -197,8 +197,8 @@ pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Examples) -> Result<
             of.of_value(f64::from(values[0]) + model.distribution().distance(span.start, share, parameters))
         };
         let probability = match of.kind {
-            Kind::YesNo => Some(f64::from(values[0]).max(1.0 - f64::from(values[0]))),
-            Kind::Category => values.iter().copied().map(f64::from).reduce(f64::max),
+            ValueKind::YesNo => Some(f64::from(values[0]).max(1.0 - f64::from(values[0]))),
+            ValueKind::Category => values.iter().copied().map(f64::from).reduce(f64::max),
             _ => None,
         };
         Expected {
@@ -211,7 +211,7 @@ pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Examples) -> Result<
     Ok(seen.into_iter().zip(means).enumerate().map(of).collect())
 }
 
-/// The parts of a row that unusual values are told by, and their names: columns, or regions of an image in rows and columns.
+/// The parts of a row that unusual values are looked for in, and their names: columns, or regions of an image in rows and columns.
 /// `names` are those of columns and of single values.
 pub fn parts(shape: Shape, columns: Option<&Columns>, names: Vec<String>) -> (Vec<String>, Vec<Vec<usize>>) {
     let Shape::Image { height, width, channels } = shape else {
@@ -254,12 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_placed_among_the_usual_ones() {
-        let usual = Usual { scores: (1..=100).map(f64::from).collect(), losses: vec![1.0, 2.0] };
-        assert_eq!((usual.quantile(0.0), usual.quantile(51.0), usual.quantile(1e9)), (0.0, 0.5, 1.0));
-        assert_eq!((usual.score_at(0.99), usual.score_at(1.0), usual.score_at(0.0)), (99.0, 100.0, 1.0));
+    fn scores_are_placed_among_those_of_training_rows() {
+        let train = TrainingScores { scores: (1..=100).map(f64::from).collect(), losses: vec![1.0, 2.0] };
+        assert_eq!((train.quantile(0.0), train.quantile(51.0), train.quantile(1e9)), (0.0, 0.5, 1.0));
+        assert_eq!((train.score_at(0.99), train.score_at(1.0), train.score_at(0.0)), (99.0, 100.0, 1.0));
         // The median is 50, and half of the others are up to 25 away.
-        assert!((usual.far() - (50.0 + 3.5 * 25.0 / 0.6745)).abs() < 1e-9, "{}", usual.far());
+        assert!((train.far() - (50.0 + 3.5 * 25.0 / 0.6745)).abs() < 1e-9, "{}", train.far());
         let found = Scores {
             scores: vec![0.0; 2],
             negative_elbos: vec![0.0; 2],
@@ -268,10 +268,10 @@ mod tests {
             parts: 2,
             losses: vec![4.0, 3.0, 0.5, 1.0],
         };
-        assert_eq!(found.shares(Some(&usual)), [0.75, 0.25, 0.0, 0.0]);
+        assert_eq!(found.shares(Some(&train)), [0.75, 0.25, 0.0, 0.0]);
         let mut found = Scores { scores: vec![3.0, 500.0, -2.0, f64::NAN, 900.0], ..found.clone() };
         let unseen = |row: usize| Unseen { row, column: 0, why: String::new() };
-        found.raise(&[unseen(0), unseen(2), unseen(3), unseen(4), unseen(4)], Some(&usual));
+        found.raise(&[unseen(0), unseen(2), unseen(3), unseen(4), unseen(4)], Some(&train));
         let scores = &found.scores;
         assert!(scores.iter().all(|score| score.is_finite()));
         // 500 is not raised, and lies above all training rows; two reasons lie above one.

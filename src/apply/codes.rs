@@ -1,6 +1,7 @@
 //! What a model says of rows: their codes and losses.
 
 use super::RunError;
+use crate::train;
 
 /// Latent codes of rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -36,6 +37,15 @@ impl Codes {
             false => rows.clone().flat_map(|r| &all[r * self.latent..(r + 1) * self.latent]).copied().collect(),
         };
         Self { latent: self.latent, mu: pick(&self.mu), logvar: pick(&self.logvar) }
+    }
+
+    /// One code: the mean over all rows, of the means and of the logarithms of variances.
+    pub fn mean(&self) -> Self {
+        let mean = |all: &[f32]| match all.is_empty() {
+            true => Vec::new(),
+            false => train::means(all, self.latent).into_iter().map(|mean| mean as f32).collect(),
+        };
+        Self { latent: self.latent, mu: mean(&self.mu), logvar: mean(&self.logvar) }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct DecoderOutput {
     pub parameters: Vec<Vec<f32>>,
 }
 
-/// Those of a value; 0 where the likelihood has none.
+/// The parameters of a value besides its mean; 0 where the likelihood has none.
 pub type Parameters = [f32; 2];
 
 impl DecoderOutput {
@@ -57,7 +57,7 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// That of a model with these weights.
+    /// The distribution of a model with these weights.
     pub(super) fn of(spec: &VaeSpec, params: &ParamTable, weights: &[f32]) -> Self {
         let learned = |name: &str| {
             params.find(name).map_or_else(Vec::new, |param| weights[param.offset..param.offset + param.len()].to_vec())
@@ -115,7 +115,7 @@ impl Distribution {
     pub fn sigma(&self, value: usize, parameters: Parameters) -> f64 {
         let log_scale = self.dispersion(value, parameters).max(MIN_LOG_SIGMA.into());
         let most = if self.likelihood == Likelihood::Columns { LOG_SCALE_RANGE.1.into() } else { f64::MAX };
-        // The same on every machine.
+        // libm has the same result on every machine.
         libm::exp(log_scale.min(most))
     }
 
@@ -177,8 +177,8 @@ impl Distribution {
                 return oracle::evaluate(Function::Loss(Loss::ZeroInflated), &inputs)[0];
             }
             Likelihood::Columns | Likelihood::NegativeBinomial => {
-                let beside = if self.kind(value) == ColumnKind::Count { self.log_mean(value) } else { half.into() };
-                (Loss::ColumnOrCount, vec![dispersion, beside, kind])
+                let loss_input = if self.kind(value) == ColumnKind::Count { self.log_mean(value) } else { half.into() };
+                (Loss::ColumnOrCount, vec![dispersion, loss_input, kind])
             }
             Likelihood::Bernoulli => (Loss::Bernoulli, Vec::new()),
             Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned => {
@@ -413,7 +413,7 @@ mod tests {
         // With one failure it is geometric: of 3 for a mean of 4, 0.2 times 0.8 cubed.
         near(all.loss(2, [4.0_f32.ln() - 0.7, 0.0], 5.0_f32.ln() - 0.7, [0.0, 0.0]), -(0.2 * 0.8_f64.powi(3)).ln());
         near(all.loss(3, [1.0, 0.0], 0.25, [0.0, 0.0]), 4.0_f64.ln());
-        // Of a scale of one half, the density is exp(-2 |x - m|); of one degree of freedom it is Cauchy's.
+        // With a scale of one half the density is exp(-2 |x - m|); with one degree of freedom it is Cauchy's.
         near(around(Likelihood::Laplace, 0.5, 1.0).loss(0, [1.0, 0.0], 2.5, [0.0, 0.0]), 3.0);
         near(
             around(Likelihood::StudentT, 2.0, 1.0).loss(0, [1.0, 0.0], 3.0, [0.0, 0.0]),

@@ -58,7 +58,7 @@ pub(super) fn binarised_as_evaluated(rows: &Examples, batch: usize, seed: u64) -
     binarised_in(rows, batch, keys, 0)
 }
 
-/// The same with a key for each batch of so many rows.
+/// Binarises rows with a key for each batch of so many rows.
 fn binarised_in(rows: &Examples, batch: usize, keys: impl Iterator<Item = [u32; 2]>, draw: u32) -> Examples {
     let width = (rows.values.len() / rows.rows.max(1)).max(1);
     let of_batch = |(levels, key): (&[f32], [u32; 2])| -> Vec<f32> {

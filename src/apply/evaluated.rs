@@ -105,7 +105,7 @@ mod tests {
         // What is found anew replaces all of its kind.
         let all = keep("test rows", r#"{"rows":9,"nll":3,"samples":1}"#);
         assert!(all["nll"] == 3 && all.get("nll_deviation_of_draws").is_none() && all.contains_key("quality"));
-        // Those of other rows stand apart, and the last call for a figure counts.
+        // Figures of other rows stand apart, and the last call for a figure counts.
         let all = keep("training rows", r#"{"rows":9,"loss":1,"mutual_information":2}"#);
         assert!(
             !all.contains_key("nll") && all["others"][0]["nll"] == 3 && all["others"][0]["of"] == "test rows",
@@ -118,7 +118,7 @@ mod tests {
             all["others"].as_array().unwrap().iter().map(|other| (&other["of"], other.get("nll").is_some())).collect();
         assert_eq!(others, [(&"training rows".into(), false), (&"test rows".into(), false)]);
         assert_eq!(sets(all).len(), 3);
-        // Of another model nothing is left.
+        // Nothing is left of figures of another model.
         keep("test rows", r#"{"rows":9,"nll":3}"#);
         std::fs::write(run.path(MODEL), "other weights").unwrap();
         assert!(kept(run).is_none() && !keep("test rows", r#"{"rows":9}"#).contains_key("nll"));

@@ -4,11 +4,11 @@ use std::f64::consts::LN_2;
 use std::ops::Range;
 
 use serde::Serialize;
-use wgvae_data::{Column, Columns, Examples, Kind};
+use wgvae_data::{Column, Columns, Examples, ValueKind};
 use wgvae_engine::kernels::batch::Binarise;
 
 use super::statistics::{kl_per_dimension, mean_variances};
-use super::{Codes, Prior, Run, Score};
+use super::{Codes, PriorMixture, Run, Score};
 use crate::config::ModelConfig;
 use crate::model::{Likelihood, Objective, cost_of_kl};
 use crate::train::are_active;
@@ -82,7 +82,7 @@ pub(super) fn mean(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 
 impl Evaluation {
     /// Computes the figures from the codes and the losses of rows.
-    pub fn of(run: &Run, prior: &Prior, rows: &Examples, codes: &Codes, scores: &[Score], draws: usize) -> Self {
+    pub fn of(run: &Run, prior: &PriorMixture, rows: &Examples, codes: &Codes, scores: &[Score], draws: usize) -> Self {
         let model = &run.config.model;
         let beta = f64::from(model.beta);
         let of = |value: &dyn Fn(&Score) -> f64| mean(scores.iter().map(value));
@@ -119,7 +119,7 @@ impl Evaluation {
 
 /// Nats of a row as bits for each value, in the units of the data. Else why the loss is no likelihood of the data.
 pub fn bits_per_dimension(run: &Run, rows: &Examples, nats: f64) -> Result<f64, &'static str> {
-    // Of a table, a value is a cell.
+    // A value of a table is a cell.
     let width = run.data.columns.as_ref().map_or(run.data.shape.len(), Columns::len) as f64;
     Ok((nats / LN_2 + bits_of_units(run, rows)?) / width)
 }
@@ -138,7 +138,7 @@ fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
         }
         _ if is_binary => Err("a density is no likelihood of zeros and ones: train with bernoulli"),
         _ if rows.has_missing() => Err("some values are missing"),
-        // Of levels, not of their density.
+        // The loss is that of levels, not of their density.
         Likelihood::Logistic => Ok(0.0),
         // The 256 levels share the unit interval.
         _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
@@ -149,8 +149,8 @@ fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
     }
 }
 
-/// The same of a table, per row. Words and counts have probabilities, which no unit changes, but under one density for all columns they
-/// are numbers.
+/// The bits per row that the units of a table's columns add. Words and counts have probabilities, which no unit changes, but under one
+/// density for all columns they are numbers.
 fn bits_of_columns(columns: &Columns, rows: &Examples, likelihood: Likelihood) -> Result<f64, &'static str> {
     let width = columns.width();
     let values = rows.numbers(0..rows.rows, width);
@@ -160,9 +160,9 @@ fn bits_of_columns(columns: &Columns, rows: &Examples, likelihood: Likelihood) -
         // The density of what is positive is that of its logarithm over the number.
         let logarithms = values.iter().skip(span.start).step_by(width).map(|v| f64::from(*v) * deviation + mean);
         match kind {
-            Kind::Number => Ok(deviation.log2()),
-            Kind::Positive => Ok(deviation.log2() + logarithms.sum::<f64>() / LN_2 / rows.rows as f64),
-            Kind::Quantile => {
+            ValueKind::Number => Ok(deviation.log2()),
+            ValueKind::Positive => Ok(deviation.log2() + logarithms.sum::<f64>() / LN_2 / rows.rows as f64),
+            ValueKind::Quantile => {
                 let scores = values.iter().skip(span.start).step_by(width);
                 let bits = scores.map(|score| Some(of.quantiles.growth((*score).into())?.log2())).sum::<Option<f64>>();
                 bits.map(|bits| bits / rows.rows as f64).ok_or(

@@ -135,7 +135,7 @@ pub struct MeanLikelihood {
 }
 
 impl MeanLikelihood {
-    /// That of rows, some of which it knows.
+    /// The mean over rows, of which some are known.
     pub fn of(run: &Run, rows: &Examples, known: &[RowLikelihood], samples: usize) -> Self {
         let (nll, nll_standard_error) = mean(known.iter().map(|row| -row.log_likelihood));
         let count = known.len() as f64;
@@ -174,7 +174,7 @@ pub fn expect_likelihood(run: &Run) -> Result<(), RunError> {
     }
 }
 
-/// The likelihood of rows from `samples` draws of the latent each, under a model that was opened to weigh draws. `watch` is told how
+/// The likelihood of rows from `samples` draws of the latent each, under a model that was opened to weigh draws. `watch` is given how
 /// far it is about ten times a second. Where training draws zeros and ones, rows have those that it evaluates with.
 pub fn likelihoods(
     run: &Run,

@@ -7,7 +7,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::plan::{PlanId, StepScalars};
 
-use super::{Codes, Prior, RunError, TrainedModel, draws};
+use super::{Codes, PriorMixture, RunError, TrainedModel, draws};
 use crate::model::{Inference, Labels};
 
 /// Codes that are started from.
@@ -21,8 +21,8 @@ const ACCEPTED: f64 = 0.574;
 pub struct Observed<'a> {
     /// `(N, D)`: the values; 0 where one is not seen.
     pub seen: &'a [f32],
-    /// `(N, D)`: what the loss takes beside each, of a model that knows intervals.
-    pub beside: Option<&'a [f32]>,
+    /// `(N, D)`: what the loss takes in addition to each, of a model that knows intervals.
+    pub loss_inputs: Option<&'a [f32]>,
     /// `(N, D)`: what the loss of each is multiplied by; 0 where it is not seen.
     pub trust: &'a [f32],
     /// The class of each row, of a conditional model.
@@ -74,26 +74,26 @@ fn plan(model: &mut TrainedModel) -> Result<(PlanId, Inference), RunError> {
     vae.plans.infer.zip(vae.inference).ok_or_else(unfit)
 }
 
-/// `(N, Z)`: the likeliest codes of rows. `told` is called for each evaluation of a batch.
+/// `(N, Z)`: the likeliest codes of rows. `evaluated` is called for each evaluation of a batch.
 pub fn likeliest(
     model: &mut TrainedModel,
     of: &Observed<'_>,
     wanted: Descent,
     seed: u64,
-    told: &mut dyn FnMut(),
+    evaluated: &mut dyn FnMut(),
 ) -> Result<Vec<f32>, RunError> {
     let plan = plan(model)?;
     let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
     let mut likeliest = Vec::with_capacity(rows * latent);
     for first in (0..rows).step_by(batch) {
         let some: Vec<usize> = (first..rows.min(first + batch)).collect();
-        let mut part = Part::new(model, of, &some, plan, told)?;
+        let mut part = Part::new(model, of, &some, plan, evaluated)?;
         likeliest.extend(part.likeliest(&of.encoded.of(some.iter().copied()), wanted, seed)?);
     }
     Ok(likeliest)
 }
 
-/// `(N, Z)` each: draws from the posterior of the codes of rows, by chains that start around the likeliest ones `(N, Z)`. `told` is
+/// `(N, Z)` each: draws from the posterior of the codes of rows, by chains that start around the likeliest ones `(N, Z)`. `evaluated` is
 /// called for each evaluation of a batch.
 pub fn draw(
     model: &mut TrainedModel,
@@ -101,7 +101,7 @@ pub fn draw(
     likeliest: &[f32],
     wanted: Draws,
     seed: u64,
-    told: &mut dyn FnMut(),
+    evaluated: &mut dyn FnMut(),
 ) -> Result<Vec<Vec<f32>>, RunError> {
     let plan = plan(model)?;
     let (batch, latent, rows) = (model.batch(), model.latent(), of.encoded.rows());
@@ -114,7 +114,7 @@ pub fn draw(
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(number as u64 + 1);
         let of_rows: Vec<usize> = some.iter().map(|(_, row)| *row).collect();
-        let mut part = Part::new(model, of, &of_rows, plan, told)?;
+        let mut part = Part::new(model, of, &of_rows, plan, evaluated)?;
         let from: Vec<f32> = of_rows.iter().flat_map(|row| &likeliest[span(*row)]).copied().collect();
         // The encoder's variance is about that of the posterior, as it is where values are missing.
         let codes = of.encoded.of(of_rows.iter().copied());
@@ -136,11 +136,11 @@ struct Part<'a> {
     batch: usize,
     latent: usize,
     /// None of an autoencoder.
-    prior: Option<Prior>,
+    prior: Option<PriorMixture>,
     /// Rows of the batch that are some.
     rows: usize,
     /// Called for each evaluation.
-    told: &'a mut dyn FnMut(),
+    evaluated: &'a mut dyn FnMut(),
 }
 
 /// What codes lose `(B)`, the prior included, and the slope of that `(B, Z)`.
@@ -155,7 +155,7 @@ impl<'a> Part<'a> {
         of: &Observed<'_>,
         rows: &[usize],
         (plan, tensors): (PlanId, Inference),
-        told: &'a mut dyn FnMut(),
+        evaluated: &'a mut dyn FnMut(),
     ) -> Result<Self, RunError> {
         let (batch, latent, width) = (model.batch(), model.latent(), model.width());
         let prior = model.has_prior().then(|| model.prior().clone());
@@ -167,9 +167,9 @@ impl<'a> Part<'a> {
             all
         };
         let (mut seen, trust) = (whole(of.seen), whole(of.trust));
-        if let Some(beside) = of.beside.map(whole) {
-            let rows = seen.chunks(width).zip(beside.chunks(width));
-            seen = rows.flat_map(|(x, beside)| [x, beside].concat()).collect();
+        if let Some(loss_inputs) = of.loss_inputs.map(whole) {
+            let rows = seen.chunks(width).zip(loss_inputs.chunks(width));
+            seen = rows.flat_map(|(x, loss_inputs)| [x, loss_inputs].concat()).collect();
         }
         let (session, vae) = model.parts();
         session.write(tensors.seen, &seen)?;
@@ -179,12 +179,12 @@ impl<'a> Part<'a> {
             of_batch.resize(batch, 0);
             session.write(labels.batch, &Labels::columns(&of_batch, classes))?;
         }
-        Ok(Self { model, plan, tensors, batch, latent, prior, rows: rows.len(), told })
+        Ok(Self { model, plan, tensors, batch, latent, prior, rows: rows.len(), evaluated })
     }
 
     /// Evaluates codes `(B, Z)`.
     fn loss(&mut self, z: &[f32]) -> Result<Loss, GpuError> {
-        (self.told)();
+        (self.evaluated)();
         let slope = self.tensors.slope;
         let (session, vae) = self.model.parts();
         session.write(vae.z, z)?;

@@ -1,7 +1,7 @@
 //! Scores of a table's rows that join the negative ELBO with the distance to training rows.
 //!
-//! A model explains what it has seen often, whatever it is; how far a row is from the rows that it learned from is another witness. Over tables
-//! with known anomalies the two together are ahead of either (README, docs/anomalies.md).
+//! A model explains what it has seen often, whatever it is; how far a row is from the rows that it learned from is another witness. Over
+//! tables with known anomalies the two together are ahead of either (README, docs/anomalies.md).
 
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ impl Compared {
         if matches!(self, Self::Words) { column.width() } else { 1 }
     }
 
-    fn put(&self, column: &Column, values: &[f32], all: &mut Vec<f32>) {
+    fn push_compared(&self, column: &Column, values: &[f32], all: &mut Vec<f32>) {
         match self {
             Self::Words => all.extend_from_slice(values),
             Self::Number { mean, deviation } => {
@@ -100,7 +100,7 @@ impl<'a> Reference<'a> {
         let mut all = Vec::with_capacity(rows.rows * self.width);
         for row in values.chunks(self.columns.width().max(1)) {
             for ((column, compared), span) in self.columns.all.iter().zip(&self.compared).zip(&spans) {
-                compared.put(column, &row[span.clone()], &mut all);
+                compared.push_compared(column, &row[span.clone()], &mut all);
             }
         }
         all
@@ -157,14 +157,14 @@ fn apart(a: &[f32], b: &[f32], weights: &[f32]) -> f32 {
     if there == 0 { f32::INFINITY } else { sum / there as f32 }
 }
 
-/// What is usual of figures: their median, and how far they are from it, which a few outliers do not change.
+/// The median of figures, and how far they are from it; a few outliers do not change either.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Usual {
+struct RobustScale {
     median: f64,
     deviation: f64,
 }
 
-impl Usual {
+impl RobustScale {
     fn of(figures: &[f64]) -> Self {
         let middle = |mut figures: Vec<f64>| {
             figures.sort_by(f64::total_cmp);
@@ -183,20 +183,20 @@ impl Usual {
     }
 }
 
-/// What is usual of the distances to a neighbour.
+/// Median and spread of the logarithms of distances to a neighbour.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct UsualDistance {
-    logarithms: Usual,
+struct DistanceScale {
+    logarithms: RobustScale,
     floor: f64,
 }
 
-impl UsualDistance {
+impl DistanceScale {
     fn of(distances: impl Iterator<Item = f64>) -> Self {
         let finite: Vec<f64> = distances.filter(|distance| distance.is_finite()).collect();
         let mean = finite.iter().sum::<f64>() / finite.len().max(1) as f64;
         let floor = if mean > 0.0 { FLOOR * mean } else { 1.0 };
         let logarithms: Vec<f64> = finite.iter().map(|distance| (distance + floor).ln()).collect();
-        Self { logarithms: Usual::of(&logarithms), floor }
+        Self { logarithms: RobustScale::of(&logarithms), floor }
     }
 
     fn deviations(&self, distance: f64) -> f64 {
@@ -208,9 +208,9 @@ impl UsualDistance {
 /// training rows alone, not on other rows that are scored with it.
 pub struct Joined<'a> {
     reference: Reference<'a>,
-    elbo: Usual,
-    /// What is usual of distances: to the neighbour of rows that were not trained on, and of rows that were.
-    distances: [UsualDistance; 2],
+    elbo: RobustScale,
+    /// The scale of distances to the closest training row: from rows that were not trained on, and from rows that were.
+    distances: [DistanceScale; 2],
 }
 
 impl<'a> Joined<'a> {
@@ -218,8 +218,8 @@ impl<'a> Joined<'a> {
     pub fn of(columns: &'a Columns, train: &Examples, negative_elbos: &[f64]) -> (Self, (Vec<f64>, Vec<f64>)) {
         let reference = Reference::of(columns, train);
         let found = reference.distances(train, |_| true);
-        let distances = [0, 1].map(|which| UsualDistance::of(found.iter().map(|both| both[which])));
-        let joined = Self { reference, elbo: Usual::of(negative_elbos), distances };
+        let distances = [0, 1].map(|which| DistanceScale::of(found.iter().map(|both| both[which])));
+        let joined = Self { reference, elbo: RobustScale::of(negative_elbos), distances };
         let of_train = joined.scored(found, negative_elbos, |_| true);
         (joined, of_train)
     }
@@ -251,13 +251,13 @@ impl<'a> Joined<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgvae_data::{Column, Kind};
+    use wgvae_data::{Column, ValueKind};
     use wgvae_engine::plan::MISSING;
 
     fn columns() -> Columns {
         let words = ["a", "b"].map(String::from).to_vec();
         let number = Column { name: "x".into(), ..Column::default() };
-        let word = Column { name: "w".into(), kind: Kind::Category, words, ..Column::default() };
+        let word = Column { name: "w".into(), kind: ValueKind::Category, words, ..Column::default() };
         Columns { all: vec![number, word], ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) }
     }
 
@@ -305,10 +305,10 @@ mod tests {
         let alone = Examples::of_numbers(&[9.0, 1.0, 0.0], false, 3);
         assert_eq!(joined.score(&alone, &[7.0], |_| true).0[0], score(7.0)[1]);
         // Where most distances are equal, or all, they still count, and nothing is infinite.
-        let equal = UsualDistance::of([vec![0.0; 90], vec![1.0; 11]].concat().into_iter());
+        let equal = DistanceScale::of([vec![0.0; 90], vec![1.0; 11]].concat().into_iter());
         assert!(equal.deviations(1.0) > 1.0 && equal.deviations(f64::INFINITY) == 0.0);
-        let same = UsualDistance::of([0.0; 5].into_iter());
+        let same = DistanceScale::of([0.0; 5].into_iter());
         assert!(same.deviations(0.0) == 0.0 && same.deviations(9.0).is_finite());
-        assert!(Usual::of(&[3.0; 5]).deviations(4.0) == 1.0);
+        assert!(RobustScale::of(&[3.0; 5]).deviations(4.0) == 1.0);
     }
 }

@@ -8,14 +8,14 @@ use super::draws;
 
 /// A mixture of normals with equal weights; the standard normal has one part.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Prior {
+pub struct PriorMixture {
     latent: usize,
-    parts: Vec<Part>,
+    parts: Vec<PriorPart>,
 }
 
 /// A normal whose dimensions are independent.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Part {
+pub(super) struct PriorPart {
     /// `(Z)`
     pub mean: Vec<f64>,
     /// `(Z)`
@@ -24,7 +24,7 @@ pub(super) struct Part {
     log_scale: f64,
 }
 
-impl Part {
+impl PriorPart {
     fn new(mean: Vec<f64>, deviation: Vec<f64>, parts: usize) -> Self {
         let log_two_pi = libm::log(2.0 * std::f64::consts::PI);
         let scale: f64 = deviation.iter().map(|deviation| libm::log(*deviation) + 0.5 * log_two_pi).sum();
@@ -38,18 +38,18 @@ impl Part {
     }
 }
 
-impl Prior {
+impl PriorMixture {
     /// The standard normal.
     pub fn standard(latent: usize) -> Self {
-        Self { latent, parts: vec![Part::new(vec![0.0; latent], vec![1.0; latent], 1)] }
+        Self { latent, parts: vec![PriorPart::new(vec![0.0; latent], vec![1.0; latent], 1)] }
     }
 
-    /// Of `mu` and `logvar (K, Z)`.
+    /// The mixture of normals with these `mu` and `logvar (K, Z)`.
     pub(super) fn of(latent: usize, mu: &[f32], logvar: &[f32]) -> Self {
         let count = mu.len() / latent;
         let deviation = |logvar: &f32| libm::exp(0.5 * f64::from(logvar.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)));
         let part = |(mu, logvar): (&[f32], &[f32])| {
-            Part::new(mu.iter().map(|mu| f64::from(*mu)).collect(), logvar.iter().map(deviation).collect(), count)
+            PriorPart::new(mu.iter().map(|mu| f64::from(*mu)).collect(), logvar.iter().map(deviation).collect(), count)
         };
         Self { latent, parts: mu.chunks(latent).zip(logvar.chunks(latent)).map(part).collect() }
     }
@@ -59,7 +59,7 @@ impl Prior {
         self.parts.len() == 1
     }
 
-    pub(super) fn parts(&self) -> &[Part] {
+    pub(super) fn parts(&self) -> &[PriorPart] {
         &self.parts
     }
 
@@ -90,7 +90,7 @@ impl Prior {
     /// `(N, Z)` draws whose deviations are multiplied by the temperature; a function of the seed alone.
     pub fn draw(&self, count: usize, seed: u64, temperature: f32) -> Vec<f32> {
         let mut drawn = draws::prior(count, self.latent, seed, temperature);
-        let of = |part: &Part, z: &mut [f32]| {
+        let of = |part: &PriorPart, z: &mut [f32]| {
             for (i, z) in z.iter_mut().enumerate() {
                 *z = (part.mean[i] + part.deviation[i] * f64::from(*z)) as f32;
             }
@@ -109,16 +109,17 @@ impl Prior {
 
     /// The mean and the standard deviation of each dimension.
     pub fn moments(&self) -> (Vec<f64>, Vec<f64>) {
-        let mean_of = |of: &dyn Fn(&Part, usize) -> f64, i: usize| {
+        let mean_of = |of: &dyn Fn(&PriorPart, usize) -> f64, i: usize| {
             self.parts.iter().map(|part| of(part, i)).sum::<f64>() / self.parts.len() as f64
         };
         let mean: Vec<f64> = (0..self.latent).map(|i| mean_of(&|part, i| part.mean[i], i)).collect();
-        let square = |part: &Part, i: usize| part.deviation[i] * part.deviation[i] + (part.mean[i] - mean[i]).powi(2);
+        let square =
+            |part: &PriorPart, i: usize| part.deviation[i] * part.deviation[i] + (part.mean[i] - mean[i]).powi(2);
         let deviation = (0..self.latent).map(|i| mean_of(&square, i).sqrt()).collect();
         (mean, deviation)
     }
 
-    /// The same, where traversals begin and how far they go.
+    /// Where traversals begin and how far they go: mean and deviation.
     pub fn middle(&self) -> (Vec<f32>, Vec<f32>) {
         let (mean, deviation) = self.moments();
         let narrowed = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect();
@@ -135,8 +136,8 @@ fn log_sum(logarithms: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    fn two() -> Prior {
-        Prior::of(2, &[-2.0, 1.0, 3.0, 0.5], &[0.0, -2.0, 1.0, 0.3])
+    fn two() -> PriorMixture {
+        PriorMixture::of(2, &[-2.0, 1.0, 3.0, 0.5], &[0.0, -2.0, 1.0, 0.3])
     }
 
     #[test]
@@ -168,7 +169,7 @@ mod tests {
         let z = [0.4, -1.2];
         let square = f64::from(z[0]).powi(2) + f64::from(z[1]).powi(2);
         let expected = -0.5 * square - (2.0 * std::f64::consts::PI).ln();
-        assert!((Prior::standard(2).log_density(&z) - expected).abs() < 1e-12);
+        assert!((PriorMixture::standard(2).log_density(&z) - expected).abs() < 1e-12);
     }
 
     #[test]
@@ -185,7 +186,7 @@ mod tests {
             let spread = (of().map(|z| (z - found).powi(2)).sum::<f64>() / count as f64).sqrt();
             assert!((found - mean[i]).abs() < 0.03 && (spread / deviation[i] - 1.0).abs() < 0.02, "{found} {spread}");
         }
-        assert_eq!(Prior::standard(3).draw(5, 1, 0.7), draws::prior(5, 3, 1, 0.7));
+        assert_eq!(PriorMixture::standard(3).draw(5, 1, 0.7), draws::prior(5, 3, 1, 0.7));
         // Without a deviation, draws are the means of parts.
         assert!(two().draw(50, 1, 0.0).chunks(2).all(|z| z == [-2.0, 1.0] || z == [3.0, 0.5]));
     }

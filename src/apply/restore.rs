@@ -1,7 +1,7 @@
 //! Restoring rows: the codes that explain what is seen of them, and what the decoder shows of these codes where nothing is seen,
 //! or weighed against what is seen with noise.
 
-use wgvae_data::{Column, Columns, Examples, Kind, Origins, Shape, Table};
+use wgvae_data::{Column, Columns, Examples, Origins, Shape, Table, ValueKind};
 use wgvae_engine::plan::{ColumnKind, MISSING, is_missing};
 
 use super::inference::{self, Descent, Draws, Observed};
@@ -76,26 +76,26 @@ pub struct Restorer {
     columns: Vec<Column>,
     bytes: bool,
     is_image: bool,
-    takes_gaps: bool,
+    takes_missing: bool,
 }
 
 impl Restorer {
-    /// Opens the model. Against noise, `usual` rows that it was trained on say how far off reconstructions are; a table's columns
+    /// Opens the model. Against noise, `train`, rows that it was trained on, say how far off reconstructions are; a table's columns
     /// know it themselves.
     pub fn open(
         run: &Run,
         rows: usize,
         damage: Damage,
-        usual: Option<&Examples>,
+        train: Option<&Examples>,
         device: &DeviceOptions,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
         let likelihood = run.config.model.likelihood;
-        let rows = rows.max(usual.map_or(0, |usual| usual.rows));
+        let rows = rows.max(train.map_or(0, |train| train.rows));
         let mut model = TrainedModel::open_to_infer(run, rows, damage.seen(likelihood), device, watch)?;
-        let residual = match (damage, usual) {
+        let residual = match (damage, train) {
             (Damage::Missing, _) => Vec::new(),
-            (Damage::Noise(_), Some(usual)) => residual_variances(&mut model, usual)?,
+            (Damage::Noise(_), Some(train)) => residual_variances(&mut model, train)?,
             (Damage::Noise(_), None) => {
                 return Err(RunError::Unfit(
                     "to weigh what is seen, rows that the model was trained on are needed".into(),
@@ -113,14 +113,14 @@ impl Restorer {
             columns: run.data.columns.as_ref().map_or_else(Vec::new, of_values),
             bytes: run.data.bytes,
             is_image: matches!(run.data.shape, Shape::Image { .. }),
-            takes_gaps: run.data.has_gaps(),
+            takes_missing: run.data.has_missing(),
             residual,
         };
         if let Damage::Noise(noise) = damage {
             let by_variance = |variance: &f32| variance / (variance + noise * noise);
             restorer.shares = restorer.residual.iter().map(by_variance).collect();
-            if let Some(usual) = usual {
-                restorer.shares = restorer.fitted_shares(usual, noise)?;
+            if let Some(train) = train {
+                restorer.shares = restorer.fitted_shares(train, noise)?;
             }
         }
         Ok(restorer)
@@ -128,11 +128,11 @@ impl Restorer {
 
     /// The weights of what is seen with noise that bring rows that the model was trained on closest to what they are: what is shown
     /// of a code that was inferred from noise is further off than a reconstruction, and noise on levels is cut off at 0 and 1.
-    fn fitted_shares(&mut self, usual: &Examples, noise: f32) -> Result<Vec<f32>, RunError> {
+    fn fitted_shares(&mut self, train: &Examples, noise: f32) -> Result<Vec<f32>, RunError> {
         let width = self.model.width();
-        let usual = usual.some(MAX_FITTED, 0);
-        let rows = usual.rows;
-        let whole = usual.numbers(0..rows, width);
+        let some = train.some(MAX_FITTED, 0);
+        let rows = some.rows;
+        let whole = some.numbers(0..rows, width);
         let level = |v: f32| if self.bytes { v.clamp(0.0, 1.0) } else { v };
         let drawn = draws::prior(whole.len(), 1, 1, noise);
         let noisy = |(i, (x, noise)): (usize, (&f32, f32))| match is_missing(*x) || !self.is_noisy(i % width) {
@@ -140,8 +140,8 @@ impl Restorer {
             false => level(x + noise),
         };
         let seen: Vec<f32> = whole.iter().zip(drawn).enumerate().map(noisy).collect();
-        let (shown, _) = self.shown(&seen, usual.labels.as_deref(), 0, 1, &mut |_, _| {})?;
-        // Of x - shown = share (seen - shown), by least squares; where there is little to go by, that of all values.
+        let (shown, _) = self.shown(&seen, some.labels.as_deref(), 0, 1, &mut |_, _| {})?;
+        // The share in x - shown = share (seen - shown), by least squares; where there is little to go by, the share of all values.
         let (mut both, mut square) = (vec![0.0_f64; width], vec![0.0_f64; width]);
         for (i, ((x, seen), shown)) in
             whole.iter().zip(&seen).zip(&shown).enumerate().filter(|(_, ((x, _), _))| !is_missing(**x))
@@ -164,7 +164,7 @@ impl Restorer {
     pub fn restore_table(&mut self, table: &Table, class: Option<&str>) -> Result<Table, RunError> {
         let run = self.model.run().clone();
         let columns = run.columns()?;
-        let rows = run.tell(run.table_rows(table)?, class)?.split;
+        let rows = run.with_classes(run.table_rows(table)?, class)?.split;
         let before = rows.numbers(0..rows.rows, columns.width());
         let wanted = Wanted { draws: 0, noisy: false, seed: 0 };
         let restored = self.restore(&before, rows.labels.as_deref(), wanted)?.rows;
@@ -187,7 +187,7 @@ impl Restorer {
         Ok(filled)
     }
 
-    /// Restores rows `(N, D)`, whose classes a conditional model must be told.
+    /// Restores rows `(N, D)`, whose classes a conditional model must know.
     pub fn restore(&mut self, rows: &[f32], classes: Option<&[u32]>, wanted: Wanted) -> Result<Restored, RunError> {
         self.restore_with(rows, classes, wanted, &mut |_, _| {})
     }
@@ -201,23 +201,23 @@ impl Restorer {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Restored, RunError> {
         let width = self.model.width().max(1);
-        let with_gaps: Vec<usize> = rows
+        let with_missing: Vec<usize> = rows
             .chunks(width)
             .enumerate()
             .filter(|(_, row)| row.iter().any(|value| is_missing(*value)))
             .map(|(number, _)| number)
             .collect();
-        if self.damage != Damage::Missing || with_gaps.len() * width == rows.len() {
+        if self.damage != Damage::Missing || with_missing.len() * width == rows.len() {
             return self.restore_all(rows, classes, wanted, progress);
         }
         // Rows of which nothing is missing stay as they are.
         let span = |row: usize| row * width..(row + 1) * width;
-        let some: Vec<f32> = with_gaps.iter().flat_map(|row| &rows[span(*row)]).copied().collect();
-        let of_some: Option<Vec<u32>> = classes.map(|classes| with_gaps.iter().map(|row| classes[*row]).collect());
+        let some: Vec<f32> = with_missing.iter().flat_map(|row| &rows[span(*row)]).copied().collect();
+        let of_some: Option<Vec<u32>> = classes.map(|classes| with_missing.iter().map(|row| classes[*row]).collect());
         let found = self.restore_all(&some, of_some.as_deref(), wanted, progress)?;
         let whole = |some: &[f32]| {
             let mut all = rows.to_vec();
-            for (row, restored) in with_gaps.iter().zip(some.chunks(width)) {
+            for (row, restored) in with_missing.iter().zip(some.chunks(width)) {
                 all[span(*row)].copy_from_slice(restored);
             }
             all
@@ -262,8 +262,9 @@ impl Restorer {
         };
         let there: Vec<f32> = rows.iter().map(|value| if is_missing(*value) { 0.0 } else { *value }).collect();
         let trust = self.trust(rows);
-        let beside = self.beside(rows);
-        let of = Observed { seen: &there, beside: beside.as_deref(), trust: &trust, classes, encoded: &encoded };
+        let loss_inputs = self.loss_inputs(rows);
+        let of =
+            Observed { seen: &there, loss_inputs: loss_inputs.as_deref(), trust: &trust, classes, encoded: &encoded };
         let draws = Draws { chains, of_each: 1, burn_in: CHAIN_STEPS / 2, steps: CHAIN_STEPS };
         // The posterior of a row of a few numbers is wide, that of an image is not.
         let averaged = (!self.is_image && self.model.has_prior()).then_some(AVERAGED);
@@ -273,7 +274,7 @@ impl Restorer {
             + draws.evaluations(count, batch)
             + averaged.map_or(0, |averaged| averaged.evaluations(count, batch));
         let mut done = 0;
-        let mut told = || {
+        let mut evaluated = || {
             done += 1;
             progress(done, all);
         };
@@ -282,13 +283,13 @@ impl Restorer {
                 "a plain autoencoder has no distribution of codes to draw from: leave --draws out".into(),
             ));
         }
-        let likeliest = inference::likeliest(&mut self.model, &of, descent, seed, &mut told)?;
-        let drawn = inference::draw(&mut self.model, &of, &likeliest, draws, seed, &mut told)?;
+        let likeliest = inference::likeliest(&mut self.model, &of, descent, seed, &mut evaluated)?;
+        let drawn = inference::draw(&mut self.model, &of, &likeliest, draws, seed, &mut evaluated)?;
         let classes = classes.unwrap_or_default();
         let shown = match averaged {
             Some(averaged) => {
                 let seed = seed.wrapping_add(1);
-                let averaged = inference::draw(&mut self.model, &of, &likeliest, averaged, seed, &mut told)?;
+                let averaged = inference::draw(&mut self.model, &of, &likeliest, averaged, seed, &mut evaluated)?;
                 self.mean_of(&averaged, classes)?
             }
             None => self.model.decode_as(&likeliest, classes)?,
@@ -323,13 +324,15 @@ impl Restorer {
 
     /// The column of a value whose logarithm or score the decoder shows; none of another value.
     fn in_units(&self, value: usize) -> Option<&Column> {
-        self.columns.get(value).filter(|column| matches!(column.kind, Kind::Positive | Kind::Quantile | Kind::Count))
+        self.columns
+            .get(value)
+            .filter(|column| matches!(column.kind, ValueKind::Positive | ValueKind::Quantile | ValueKind::Count))
     }
 
-    /// Rows with something in place of missing values, for an encoder that is not told which are: what the decoder shows of the
+    /// Rows with something in place of missing values, for an encoder that does not know which are: what the decoder shows of the
     /// middle of the prior.
     fn filled(&mut self, rows: &[f32], classes: Option<&[u32]>) -> Result<Vec<f32>, RunError> {
-        if self.takes_gaps || !rows.iter().any(|value| is_missing(*value)) {
+        if self.takes_missing || !rows.iter().any(|value| is_missing(*value)) {
             return Ok(rows.to_vec());
         }
         let count = rows.len() / self.model.width().max(1);
@@ -338,19 +341,20 @@ impl Restorer {
         Ok(rows.iter().zip(shown).map(|(value, shown)| if is_missing(*value) { shown } else { *value }).collect())
     }
 
-    /// What the loss takes beside each value, of a model that knows intervals: with noise, those of numbers are wider, with its variance.
-    fn beside(&self, rows: &[f32]) -> Option<Vec<f32>> {
+    /// What the loss takes in addition to each value, of a model that knows intervals: with noise, those of numbers are wider, with its
+    /// variance.
+    fn loss_inputs(&self, rows: &[f32]) -> Option<Vec<f32>> {
         let columns = self.model.intervals()?;
-        let mut beside = columns.beside(rows);
+        let mut loss_inputs = columns.loss_inputs(rows);
         if let Damage::Noise(noise) = self.damage {
             let width = self.model.width();
-            for (i, half) in beside.iter_mut().enumerate() {
+            for (i, half) in loss_inputs.iter_mut().enumerate() {
                 if self.is_noisy(i % width) {
                     *half = half.hypot(3.0_f32.sqrt() * noise);
                 }
             }
         }
-        Some(beside)
+        Some(loss_inputs)
     }
 
     /// What the loss of each value is multiplied by.

@@ -162,8 +162,8 @@ impl Run {
         self.config.data_options()
     }
 
-    /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1], NaN where a pixel is missing; of a table `(N, columns)` in its
-    /// own units, NaN where a value is missing.
+    /// Converts rows in memory to the form the model takes: `(N, D)` numbers, levels in [0, 1], NaN where a pixel is missing; of a table
+    /// `(N, columns)` in its own units, NaN where a value is missing.
     pub fn rows(&self, numbers: &[f32]) -> Result<Examples, RunError> {
         let columns = self.data.columns.as_ref();
         let width = columns.map_or(self.data.shape.len(), Columns::len);
@@ -174,7 +174,7 @@ impl Run {
         match columns {
             Some(columns) => columns.rows(numbers).map_err(RunError::Unfit),
             None => {
-                if numbers.iter().any(|number| number.is_nan()) && !self.data.gaps {
+                if numbers.iter().any(|number| number.is_nan()) && !self.data.missing {
                     let why = "some values are missing, and the model was trained on rows without missing values";
                     return Err(RunError::Unfit(why.into()));
                 }
@@ -202,7 +202,7 @@ impl Run {
         self.data.columns.as_ref().ok_or_else(none)
     }
 
-    /// The number of a class that a conditional model is told of.
+    /// The number of a class that a conditional model knows.
     pub fn class(&self, name: &str) -> Result<u32, RunError> {
         if !self.config.is_conditional() {
             return Err(RunError::Unfit(format!(
@@ -218,7 +218,7 @@ impl Run {
     }
 
     /// Gives rows the numbers that a conditional model has for their classes; all of them that of `class`, if there is one.
-    pub fn tell(&self, mut rows: Rows, class: Option<&str>) -> Result<Rows, RunError> {
+    pub fn with_classes(&self, mut rows: Rows, class: Option<&str>) -> Result<Rows, RunError> {
         if let Some(class) = class {
             rows.split.labels = Some(vec![self.class(class)?; rows.split.rows]);
         } else if self.config.is_conditional() {
@@ -244,8 +244,8 @@ impl Run {
         Ok(rows)
     }
 
-    /// How many classes the model is told of; none if it is not conditional.
-    pub fn told_classes(&self) -> Option<usize> {
+    /// How many classes a conditional model has; none if it is not conditional.
+    pub fn condition_classes(&self) -> Option<usize> {
         self.config.is_conditional().then_some(self.data.classes.len())
     }
 
@@ -280,8 +280,8 @@ fn checked(files: &Files, name: &str, limit: u64, record: &FileRecord) -> Result
     Ok(text)
 }
 
-/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with gaps. Digits that
-/// begin with a 0 are a name.
+/// The class that is the same number as a name, where it is the only one: programs write `2` as `2.0` in a column with missing cells.
+/// Digits that begin with a 0 are a name.
 fn same_number(classes: &[String], name: &str) -> Option<usize> {
     let number = |text: &str| {
         let is_code = text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,11 +1,11 @@
 //! Statistics of codes and scores.
 
-use super::{Codes, Prior};
+use super::{Codes, PriorMixture};
 use crate::train;
 
 /// Mean over the rows of each dimension's KL divergence from a normal with the moments of the prior, which is the prior where that is a
 /// standard normal; empty for an autoencoder.
-pub fn kl_per_dimension(codes: &Codes, prior: &Prior) -> Vec<f64> {
+pub fn kl_per_dimension(codes: &Codes, prior: &PriorMixture) -> Vec<f64> {
     if codes.logvar.is_empty() {
         return Vec::new();
     }
@@ -19,7 +19,7 @@ pub fn mean_variances(codes: &Codes) -> Vec<f64> {
 }
 
 /// Whether each dimension tells rows apart.
-pub fn active(codes: &Codes, prior: &Prior) -> Vec<bool> {
+pub fn active(codes: &Codes, prior: &PriorMixture) -> Vec<bool> {
     train::are_active(&mean_variances(codes), &kl_per_dimension(codes, prior))
 }
 
@@ -131,7 +131,7 @@ mod tests {
     fn the_divergences_of_the_dimensions_are_those_of_the_formula() {
         let codes = Codes { latent: 2, mu: vec![0.0, 1.0, 0.0, -1.0], logvar: vec![0.0, 0.0, 0.0, 1.0] };
         let second = 0.5 * (0.5 + 0.5 * (1.0_f64.exp() + 1.0 - 1.0 - 1.0));
-        let found = kl_per_dimension(&codes, &Prior::standard(codes.latent));
+        let found = kl_per_dimension(&codes, &PriorMixture::standard(codes.latent));
         assert_eq!(found[0], 0.0);
         assert!((found[1] - second).abs() < 1e-12, "{found:?}");
         assert_eq!(mean_variances(&codes), [0.0, 1.0]);

@@ -1,7 +1,7 @@
 //! What is shown of rows, in the units of their table: of a number whose logarithm or score the decoder shows, the mean is not that of
 //! the logarithm or score.
 
-use wgvae_data::{Cell, Column, Kind};
+use wgvae_data::{Cell, Column, ValueKind};
 use wgvae_engine::plan::{ColumnKind, is_missing};
 
 use super::{DecoderOutput, Distribution, Parameters, Run, TrainedModel};
@@ -14,7 +14,7 @@ const SHARES: usize = 25;
 pub fn mean(column: &Column, distribution: &Distribution, value: usize, shown: f64, parameters: Parameters) -> f64 {
     match column.kind {
         _ if distribution.kind(value) == ColumnKind::Count => distribution.count_mean(value, shown),
-        Kind::Positive | Kind::Quantile => {
+        ValueKind::Positive | ValueKind::Quantile => {
             let number = |share: usize| {
                 let share = (share as f64 + 0.5) / SHARES as f64;
                 let number = column.of_value(shown + distribution.distance(value, share, parameters));

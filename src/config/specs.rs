@@ -1,6 +1,6 @@
 //! What a configuration means for the plan of a model.
 
-use wgvae_data::{Columns, Dataset, Description, Kind, Options, Shape};
+use wgvae_data::{Columns, Dataset, Description, Options, Shape, ValueKind};
 use wgvae_engine::kernels::batch::{self, Augment};
 use wgvae_engine::kernels::optimizer::Rule;
 use wgvae_engine::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
@@ -31,7 +31,7 @@ pub struct RowSpec {
     /// The columns of a table.
     pub table: Option<TableSpec>,
     /// Whether values may be missing.
-    pub gaps: bool,
+    pub missing: bool,
     /// The number of training rows, 0 where it is not known.
     pub rows: usize,
 }
@@ -39,7 +39,7 @@ pub struct RowSpec {
 /// Rows without classes.
 impl<T: Into<Extent>> From<T> for RowSpec {
     fn from(extent: T) -> Self {
-        Self { extent: extent.into(), classes: 0, table: None, gaps: false, rows: 0 }
+        Self { extent: extent.into(), classes: 0, table: None, missing: false, rows: 0 }
     }
 }
 
@@ -47,28 +47,28 @@ impl From<&Dataset> for RowSpec {
     fn from(data: &Dataset) -> Self {
         let table = data.columns.as_ref().map(table_spec);
         let (classes, rows) = (data.classes.len(), data.train.rows);
-        Self { extent: data.shape.into(), classes, table, gaps: data.has_gaps(), rows }
+        Self { extent: data.shape.into(), classes, table, missing: data.has_missing(), rows }
     }
 }
 
 impl From<&Description> for RowSpec {
     fn from(data: &Description) -> Self {
         let table = data.columns.as_ref().map(table_spec);
-        Self { extent: data.shape.into(), classes: data.classes.len(), table, gaps: data.has_gaps(), rows: 0 }
+        Self { extent: data.shape.into(), classes: data.classes.len(), table, missing: data.has_missing(), rows: 0 }
     }
 }
 
-/// The columns of a table as a network is told of them.
+/// The columns of a table as a network gets to know them.
 fn table_spec(columns: &Columns) -> TableSpec {
     let mut spec = TableSpec::default();
     for (column, span) in columns.spans().into_iter().enumerate() {
         let column = &columns.all[column];
         let kind = match column.kind {
             // What is positive is a normal logarithm, and a quantile a normal score.
-            Kind::Number | Kind::Positive | Kind::Quantile => ColumnKind::Number,
-            Kind::Count => ColumnKind::Count,
-            Kind::YesNo => ColumnKind::YesNo,
-            Kind::Category => ColumnKind::Category,
+            ValueKind::Number | ValueKind::Positive | ValueKind::Quantile => ColumnKind::Number,
+            ValueKind::Count => ColumnKind::Count,
+            ValueKind::YesNo => ColumnKind::YesNo,
+            ValueKind::Category => ColumnKind::Category,
         };
         let log_mean = if kind == ColumnKind::Count { column.mean as f32 } else { 0.0 };
         spec.kinds.extend(span.clone().map(|_| kind));
@@ -79,21 +79,21 @@ fn table_spec(columns: &Columns) -> TableSpec {
 }
 
 impl Config {
-    /// Whether the model is told each row's class.
+    /// Whether the model gets each row's class.
     pub fn is_conditional(&self) -> bool {
         self.model.condition == Condition::Class
     }
 
     /// The options to load the data with: those of `[data]`, and what the likelihood takes a table's columns for.
     pub fn data_options(&self) -> Options {
-        let kind = self.model.likelihood.is_of_counts().then_some(Kind::Count);
+        let kind = self.model.likelihood.is_of_counts().then_some(ValueKind::Count);
         Options { kind, ..self.data.options(self.train.seed) }
     }
 
     /// The network for such rows.
     #[doc(hidden)]
     pub fn vae_spec(&self, rows: impl Into<RowSpec>) -> Result<VaeSpec, ConfigError> {
-        let RowSpec { extent: data, classes, table, gaps, rows } = rows.into();
+        let RowSpec { extent: data, classes, table, missing, rows } = rows.into();
         let m = &self.model;
         if self.is_conditional() && classes == 0 {
             return Err(ConfigError::refused(
@@ -106,7 +106,7 @@ impl Config {
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
         let encoder = stack::encoder(&layers, data, m.activation).map_err(ConfigError::Value)?;
-        if gaps && encoder.first().is_some_and(|layer| !layer.operation.takes_gaps()) {
+        if missing && encoder.first().is_some_and(|layer| !layer.operation.takes_missing()) {
             return Err(ConfigError::refused(
                 &["encoder"],
                 "where pixels are missing, the first layer of the encoder must be dense or conv, which can be told which: put one there",
@@ -167,8 +167,8 @@ impl Config {
             },
             tied: m.tied,
             classes: self.is_conditional().then_some(classes),
-            table: table.filter(|table| gaps || !table.is_plain()),
-            gaps,
+            table: table.filter(|table| missing || !table.is_plain()),
+            missing,
             intervals,
             init: m.init,
         };

@@ -16,7 +16,7 @@ const MAX_EPOCHS: usize = 2000;
 const TABLE_WIDTH: usize = 256;
 const TABLE_LATENT: usize = 12;
 /// Steps of the preset `table`, and the epochs in which beta rises: at most so many, and this share. (In 289 epochs, 111 rows were learned
-/// by heart before the KL counted: their gaps were filled no better than by means.)
+/// by heart before the KL counted: their missing cells were filled no better than by means.)
 const TABLE_STEPS: usize = 5000;
 const TABLE_WARMUP: f64 = 20.0;
 const TABLE_WARMUP_SHARE: f64 = 0.3;
@@ -70,7 +70,7 @@ impl Config {
             {
                 "photo"
             }
-            _ if data.is_bytes() || data.gaps && data.is_levels() => "dense",
+            _ if data.is_bytes() || data.missing && data.is_levels() => "dense",
             _ => "table",
         }
     }

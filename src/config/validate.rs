@@ -1,6 +1,6 @@
 //! What is refused: values out of range, and values that contradict each other or the data.
 
-use wgvae_data::{Column, Dataset, Kind, Shape};
+use wgvae_data::{Column, Dataset, Shape, ValueKind};
 
 use super::rules::RULES;
 use super::{Binarise, Config, ConfigError, Likelihood, keys};
@@ -56,7 +56,7 @@ fn has_counts(config: &Config, data: &Dataset) -> Result<(), ConfigError> {
     let Some(columns) = &data.columns else {
         return refuse(&["likelihood"], format!("{of_counts}, and {source} is no table: choose another likelihood"));
     };
-    match columns.all.iter().find(|column| column.kind != Kind::Count) {
+    match columns.all.iter().find(|column| column.kind != ValueKind::Count) {
         Some(Column { name, kind, .. }) => refuse(
             &["likelihood", "drop_columns"],
             format!(
@@ -69,8 +69,8 @@ fn has_counts(config: &Config, data: &Dataset) -> Result<(), ConfigError> {
 }
 
 fn has_256_levels(config: &Config, data: &Dataset) -> Result<(), ConfigError> {
-    // With gaps, levels are numbers.
-    let is_of_256 = data.is_bytes() || data.gaps && data.is_of_256_levels();
+    // Where pixels are missing, levels are numbers.
+    let is_of_256 = data.is_bytes() || data.missing && data.is_of_256_levels();
     match config.model.likelihood == Likelihood::Logistic && (!is_of_256 || data.columns.is_some()) {
         true => refuse(
             &["likelihood"],
@@ -128,8 +128,8 @@ fn has_levels(config: &Config, data: &Dataset) -> Result<(), ConfigError> {
         return Ok(());
     }
     let unlimited = format!("needs levels in [0, 1], but the values of {} are not limited to that range", data.name);
-    // With gaps, levels are numbers.
-    if config.model.likelihood == Likelihood::Bernoulli && !(data.gaps && data.is_levels()) {
+    // Where pixels are missing, levels are numbers.
+    if config.model.likelihood == Likelihood::Bernoulli && !(data.missing && data.is_levels()) {
         let suits = |likelihood: &Likelihood| match likelihood {
             Likelihood::Bernoulli | Likelihood::Logistic => false,
             _ => data.columns.is_some() || !likelihood.is_of_columns() && !likelihood.is_of_counts(),

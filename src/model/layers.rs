@@ -47,7 +47,7 @@ pub fn conv(g: &mut Graph, name: &str, x: Node, windows: Windows, outputs: usize
 }
 
 /// Adds a product of other rows `(B, K)` without a bias of its own to the result `u` of a dense layer.
-pub fn told(g: &mut Graph, name: &str, u: Node, x: Node, outputs: usize) -> Node {
+pub fn plus_product(g: &mut Graph, name: &str, u: Node, x: Node, outputs: usize) -> Node {
     let inputs = g.shape(x)[1];
     let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], linear_init(inputs));
     let product = g.product(Name::forward(name), Orientation::Nt, x, weight);
@@ -55,7 +55,7 @@ pub fn told(g: &mut Graph, name: &str, u: Node, x: Node, outputs: usize) -> Node
 }
 
 /// Adds a convolution of other images `(B H W, C)` without a bias of its own to the result `u` of one.
-pub fn windowed(g: &mut Graph, name: &str, u: Node, x: Node, windows: Windows, outputs: usize) -> Node {
+pub fn plus_convolution(g: &mut Graph, name: &str, u: Node, x: Node, windows: Windows, outputs: usize) -> Node {
     let [height, width] = windows.kernel.map(|n| n as usize);
     let weight = kernel(g, name, [outputs, windows.channels(), height, width], linear_init(windows.cols()));
     let product = g.convolution(Name::forward(name), x, weight, windows);
@@ -158,7 +158,7 @@ pub fn reparameterise(g: &mut Graph, name: &str, [mu, logvar]: [Node; 2], noise:
     g.map(name, Function::Reparameterise, &[mu, logvar, noise])
 }
 
-/// Of `(B N, 1)`, the mean over each row's N times a factor: `(B, 1)`.
+/// `(B, 1)`: the mean over each row's N values of `(B N, 1)`, times a factor.
 pub fn mean_of_columns(g: &mut Graph, name: &str, of: Node, batch: usize, factor: f32) -> Node {
     let number = g.shape(of)[0] / batch;
     let of_rows = g.reshape(of, [batch, number]);

@@ -35,7 +35,7 @@ impl Likelihood {
         }
     }
 
-    /// Whether it is told of a table's columns, and knows missing values itself.
+    /// Whether it gets the kinds of a table's columns, and knows missing values itself.
     pub fn is_of_columns(self) -> bool {
         self == Likelihood::Columns || self.is_of_counts()
     }
@@ -63,9 +63,9 @@ impl Likelihood {
         g: &mut Graph,
         output: Node,
         x: Node,
-        beside: Option<Node>,
+        loss_inputs: Option<Node>,
         sigma: f32,
-        table: Option<Table>,
+        table: Option<TableNodes>,
     ) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
@@ -98,13 +98,13 @@ impl Likelihood {
                 let width = g.shape(x)[1];
                 let [output, dispersion] = dispersed(g, output, width, sigma);
                 let log_means = table.and_then(|table| table.log_means);
-                let beside = beside.or(log_means).unwrap_or_else(|| g.constant(0.0));
+                let loss_inputs = loss_inputs.or(log_means).unwrap_or_else(|| g.constant(0.0));
                 let Some(table) = table else {
-                    return g.map("loss", Function::Loss(Loss::Interval), &[output, x, dispersion, beside]);
+                    return g.map("loss", Function::Loss(Loss::Interval), &[output, x, dispersion, loss_inputs]);
                 };
                 let output = table.log_probabilities(g, output);
                 let loss = if log_means.is_some() { Loss::ColumnOrCount } else { Loss::Column };
-                g.map("loss", Function::Loss(loss), &[output, x, dispersion, beside, table.kinds])
+                g.map("loss", Function::Loss(loss), &[output, x, dispersion, loss_inputs, table.kinds])
             }
             Likelihood::NegativeBinomial => {
                 let width = g.shape(output)[1];
@@ -148,7 +148,7 @@ impl Likelihood {
     }
 
     /// Converts an output to the mean of the data, in the units of the data.
-    pub(super) fn mean(self, g: &mut Graph, output: Node, width: usize, sigma: f32, table: Option<Table>) -> Node {
+    pub(super) fn mean(self, g: &mut Graph, output: Node, width: usize, sigma: f32, table: Option<TableNodes>) -> Node {
         match (self, table) {
             (Likelihood::Bernoulli, _) => g.map("mean", Function::Activate(Activation::Sigmoid), &[output]),
             (Likelihood::Columns, table) => {
@@ -197,7 +197,7 @@ pub const DISPERSION: &str = "dispersion";
 
 /// What a likelihood of columns is given of them, as inputs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Table {
+pub(super) struct TableNodes {
     /// `(1, D)`: kinds.
     pub kinds: Node,
     /// `(2, G)`: see [`groups`](wgvae_engine::kernels::softmax::groups); none without categories.
@@ -206,7 +206,7 @@ pub(super) struct Table {
     pub log_means: Option<Node>,
 }
 
-impl Table {
+impl TableNodes {
     /// The output, that of a category's words as logarithms of their probabilities.
     fn log_probabilities(self, g: &mut Graph, output: Node) -> Node {
         match self.groups {
@@ -241,7 +241,7 @@ fn located(g: &mut Graph, output: Node, sigma: f32) -> [Node; 2] {
 
 /// The kind of columns that are all counts, and the means of their logarithms: without a table, values are logarithms of one more than
 /// the count.
-fn counts(g: &mut Graph, table: Option<Table>) -> [Node; 2] {
+fn counts(g: &mut Graph, table: Option<TableNodes>) -> [Node; 2] {
     let log_means = table.and_then(|table| table.log_means).unwrap_or_else(|| g.constant(0.0));
     [g.constant(ColumnKind::Count as u32 as f32), log_means]
 }

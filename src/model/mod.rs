@@ -1,6 +1,7 @@
 //! From a model's description to the plans that train and apply it. Does not depend on the GPU.
 
 mod check;
+mod coder;
 pub mod layer;
 pub mod layers;
 mod likelihood;

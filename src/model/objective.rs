@@ -3,7 +3,7 @@
 use wgvae_engine::graph::{Axis, Graph, Node, Scalar, gradients};
 use wgvae_engine::plan::{Activation, Function, Init};
 
-use super::network::Encoded;
+use super::network::{Drawn, Encoded};
 use super::spec::{Importance, Objective, Penalty, VaeSpec};
 use super::{layers, regulariser, step};
 
@@ -29,14 +29,14 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: No
     // The mean over the batch.
     let mean = g.constant(1.0 / batch as f32);
     let mut losses = vec![(recon, mean)];
-    if let Some(kl) = encoded.kl {
-        losses.extend(penalty(g, spec.penalty, kl, encoded.kl_terms, batch));
+    if let Some(kl) = encoded.kl() {
+        losses.extend(penalty(g, spec.penalty, kl, encoded.kl_terms(), batch));
     }
     let mut constants = Vec::new();
-    if let Some([mu, logvar, _]) = encoded.drawn {
+    if let Some(Drawn { mu, logvar, .. }) = encoded.drawn() {
         let input = |constant: regulariser::Constant| g.input(constant.name, constant.shape, false);
         constants = regulariser::constants(spec.regulariser, batch, spec.latent).into_iter().map(input).collect();
-        let codes = regulariser::Codes { z: encoded.z, mu, logvar, prior: encoded.prior };
+        let codes = regulariser::LatentNodes { z: encoded.z, mu, logvar, prior: encoded.prior() };
         losses.extend(regulariser::losses(g, spec.regulariser, &codes, &constants, batch));
     }
     Losses { losses, recon, loss: None, constants, weights: None }
@@ -176,7 +176,7 @@ fn relu(g: &mut Graph, name: &str, of: Node) -> Node {
 fn importance_weighted(g: &mut Graph, of: Importance, encoded: &Encoded, recon: Node, batch: usize) -> Losses {
     let Importance { samples, groups, elbo_share, is_doubly } = of;
     let mean_recon = layers::mean_of_columns(g, "recon_of_rows", recon, batch, 1.0);
-    let (Some(ratio), Some(kl)) = (encoded.log_ratio(g, is_doubly), encoded.kl) else {
+    let (Some(ratio), Some(kl)) = (encoded.log_ratio(g, is_doubly), encoded.kl()) else {
         // Without noise there is one draw, and no bound.
         let weight = g.constant(1.0 / batch as f32);
         return Losses { losses: vec![(recon, weight)], recon: mean_recon, ..Losses::plain(recon) };

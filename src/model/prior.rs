@@ -11,7 +11,7 @@ use super::spec::{Prior, VaeSpec};
 const SPREAD: Init = Init::Uniform(1.732_050_8);
 
 /// The parts of a prior that is a mixture with equal weights, `mu` and `logvar (K, Z)`; none of the standard normal. `encode` makes `mu`
-/// and `logvar` of rows without gaps.
+/// and `logvar` of rows in which nothing is missing.
 pub(super) fn parts(
     g: &mut Graph,
     spec: &VaeSpec,
@@ -27,8 +27,8 @@ pub(super) fn parts(
         }
         Prior::Vamp { parts } => {
             let inputs = g.param(PSEUDO_INPUTS, &[parts, spec.width], Init::Rows);
-            // Of rows that are learned nothing is missing.
-            let whole = VaeSpec { gaps: false, ..spec.clone() };
+            // Nothing is missing in rows that are learned.
+            let whole = VaeSpec { missing: false, ..spec.clone() };
             Some(encode(g, &whole, inputs))
         }
     }

@@ -49,7 +49,7 @@ fn stratified(batch: usize, rows: usize) -> Vec<f32> {
 }
 
 /// What is drawn of the latent: `z`, `mu` and `logvar`, `(B, Z)` each, and draws from the prior `(B, Z)`, if they are needed.
-pub(super) struct Codes {
+pub(super) struct LatentNodes {
     pub z: Node,
     pub mu: Node,
     pub logvar: Node,
@@ -60,7 +60,7 @@ pub(super) struct Codes {
 pub(super) fn losses(
     g: &mut Graph,
     regulariser: Regulariser,
-    codes: &Codes,
+    codes: &LatentNodes,
     constants: &[Node],
     batch: usize,
 ) -> Vec<(Node, Node)> {
@@ -89,8 +89,8 @@ pub(super) fn losses(
     }
 }
 
-/// Rows `x (B, Z)` beside C others, which are `(1, C Z)` in a row: `(B, C Z)`, each row of x so many times.
-fn beside(g: &mut Graph, name: &str, x: Node, others: usize) -> Node {
+/// `(B, C Z)`: each row of `x (B, Z)` C times in a row, to be compared with C others that lie in one row `(1, C Z)`.
+fn repeated_in_row(g: &mut Graph, name: &str, x: Node, others: usize) -> Node {
     let [rows, latent] = g.shape(x);
     let repeated = g.repeat(&format!("{name} of pairs"), x, others);
     g.reshape(repeated, [rows, others * latent])
@@ -105,7 +105,7 @@ fn in_a_row(g: &mut Graph, y: Node) -> Node {
 /// logarithm of each density has a weight `(B C, 1)` added, if there are some.
 pub(crate) fn aggregate(g: &mut Graph, z: Node, codes: [Node; 2], weights: Option<Node>) -> [Node; 2] {
     let ([rows, latent], others) = (g.shape(z), g.shape(codes[0])[0]);
-    let z = beside(g, "z", z, others);
+    let z = repeated_in_row(g, "z", z, others);
     let [mu, logvar] = codes.map(|node| in_a_row(g, node));
     let densities = g.map("log_densities", Function::LogNormal, &[z, mu, logvar]);
     let of_dimensions = g.reshape(densities, [rows * others, latent]);
@@ -121,7 +121,7 @@ pub(crate) fn aggregate(g: &mut Graph, z: Node, codes: [Node; 2], weights: Optio
 /// `(Z, 1)`: sums over rows of the weighted squares of how far the covariance of a batch's codes is from the identity.
 fn covariance_distance(
     g: &mut Graph,
-    codes: &Codes,
+    codes: &LatentNodes,
     of_draws: bool,
     [identity, weights]: [Node; 2],
     batch: usize,
@@ -149,7 +149,7 @@ fn covariance_distance(
 /// `(B B, 1)`: `exp(-|x - y|^2 / Z)` of each pair of rows, a normal kernel whose variance is Z / 2.
 fn similarities(g: &mut Graph, name: &str, x: Node, y: Node, batch: usize) -> Node {
     let latent = g.shape(x)[1];
-    let (x, y) = (beside(g, "z", x, batch), in_a_row(g, y));
+    let (x, y) = (repeated_in_row(g, "z", x, batch), in_a_row(g, y));
     let y = g.negative(format!("minus {name}"), y);
     let apart = g.sum_of(format!("z less {name}"), x, y);
     let squares = g.map(format!("squares of z less {name}"), Function::Multiply, &[apart, apart]);

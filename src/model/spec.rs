@@ -71,7 +71,7 @@ pub enum Regulariser {
     TotalCorrelation {
         /// The weight; the KL has it once already.
         weight: f32,
-        /// Of stratified sampling, the rows that batches are drawn from; else each row of a batch stands for as many.
+        /// With stratified sampling, the number of rows that batches are drawn from; else each row of a batch stands for as many.
         stratified: Option<usize>,
     },
     /// Squares of how far a covariance is from the identity.
@@ -104,7 +104,7 @@ pub struct Importance {
 }
 
 described! {
-    /// What a model is told of each row beside the row itself.
+    /// What a model gets with each row in addition to the row itself.
     #[derive(Default)]
     pub enum Condition {
         #[default]
@@ -135,7 +135,7 @@ impl InitScheme {
         for param in params.iter_mut().filter(|param| !has_own(&param.name)) {
             param.init = match param.shape[..] {
                 [first, second, ref kernel @ ..] => {
-                    // Of a convolution, each output sees a kernel of inputs, and each input is seen by one of outputs.
+                    // In a convolution each output sees a kernel of inputs, and each input is seen by one of outputs.
                     let taps: usize = kernel.iter().product();
                     let (inputs, outputs) = (second * taps, first * taps);
                     let fan = if self == InitScheme::Glorot { inputs + outputs } else { inputs };
@@ -148,7 +148,7 @@ impl InitScheme {
     }
 }
 
-/// What a network is told of the columns of a table.
+/// What a network gets to know of the columns of a table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableSpec {
     /// `(D)`: the kind of each value's column.
@@ -199,19 +199,19 @@ pub struct VaeSpec {
     pub prior: Prior,
     /// What becomes of the KL in the objective elbo.
     pub penalty: Penalty,
-    /// What the codes of a batch cost beside.
+    /// What the codes of a batch cost in addition.
     pub regulariser: Regulariser,
     /// The bound, for the objective iwae; else one draw of the latent.
     pub importance: Importance,
     /// The decoder uses the encoder's matrices, transposed.
     pub tied: bool,
-    /// Number of classes, one of which encoder and decoder are told of each row.
+    /// Number of classes, one of which encoder and decoder get with each row.
     pub classes: Option<usize>,
     /// The columns of a table, unless all are numbers that are there.
     pub table: Option<TableSpec>,
-    /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder is told which, and nothing is
-    /// lost for them.
-    pub gaps: bool,
+    /// Whether values may be missing, which [`MISSING`](wgvae_engine::plan::MISSING) stands for: the encoder gets marks of them, and
+    /// nothing is lost for them.
+    pub missing: bool,
     /// Whether rows come with an interval around each value: a table's numbers are not known better than their digits tell, and a value
     /// that many rows share stands for all that lies between its neighbours.
     pub intervals: bool,

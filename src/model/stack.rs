@@ -3,7 +3,7 @@
 
 use wgvae_engine::plan::{Activation, Windows};
 
-use super::layer::{Extent, Kernel, Layer, Operation, Padding, SizedLayer, SizedOperation};
+use super::layer::{ConvKernel, Extent, Layer, Operation, Padding, SizedLayer, SizedOperation};
 
 /// Taps of a transposed convolution to the data, where no encoder says how many.
 const OUTPUT_KERNEL: usize = 3;
@@ -173,7 +173,7 @@ fn output(from: [usize; 3], to: [usize; 3], encoder: &[SizedLayer]) -> Result<Wi
     };
     for padding in [Padding::Half, Padding::Same] {
         // The convolution that it transposes makes its input of the data.
-        let kernel = Kernel { channels: from[2], size, stride, padding };
+        let kernel = ConvKernel { channels: from[2], size, stride, padding };
         let (made, windows) = kernel.forward(Extent::Image(to)).map_err(|_| refused())?;
         if made == Extent::Image(from) {
             return Ok(windows);

@@ -1,10 +1,10 @@
 //! The page that compares several runs.
 
-use super::chart::{Heights, Lines, Series, Size};
+use super::chart::{ChartSize, Heights, LineChart, Series};
 use super::contents::{Best, Figure, Notice, Picture};
 use super::markup::escape;
 use super::numbers::{duration, grouped, measured};
-use super::page::{Epoch, Facts, Headline, document};
+use super::page::{EpochMetrics, Facts, Headline, document};
 use super::sections::{Curve, picture, side_by_side, with_error};
 
 /// The data of a run that is compared.
@@ -25,7 +25,7 @@ pub struct RunMetrics {
     /// What `wgvae eval` has found of it.
     pub evaluated: Vec<Figure>,
     /// The metrics of each epoch.
-    pub epochs: Vec<Epoch>,
+    pub epochs: Vec<EpochMetrics>,
     /// Pictures: those with one title are shown side by side.
     pub pictures: Vec<Picture>,
 }
@@ -93,7 +93,7 @@ fn chart(runs: &[RunMetrics], kind: Option<&str>, (name, value): Curve, kinds: u
     };
     let series = runs.iter().map(series).collect();
     let title = kind.filter(|_| kinds > 1).map_or(name.to_string(), |kind| format!("{name}: {kind}"));
-    Some(Lines { title, x: "epoch".into(), size: Size::Half, heights: Heights::Curves, series }.figure())
+    Some(LineChart { title, x: "epoch".into(), size: ChartSize::Half, heights: Heights::Curves, series }.figure())
 }
 
 /// The pictures of one title beside each other, each with the name of its run.
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn run(name: &str, test_loss: f64) -> RunMetrics {
-        let epoch = |epoch| Epoch { epoch, train_loss: 200.0, test_loss, reconstruction: test_loss, kl: 0.0 };
+        let epoch = |epoch| EpochMetrics { epoch, train_loss: 200.0, test_loss, reconstruction: test_loss, kl: 0.0 };
         RunMetrics {
             name: name.into(),
             headline: Headline { test_loss: Some(test_loss), ..Headline::default() },

@@ -16,7 +16,7 @@ pub struct Page {
     /// What `wgvae eval` has found of the model.
     pub evaluated: Vec<Figure>,
     /// The metrics of each epoch.
-    pub epochs: Vec<Epoch>,
+    pub epochs: Vec<EpochMetrics>,
     /// The metrics of steps in between.
     pub steps: Vec<Step>,
     /// What the model was like after some epochs.
@@ -34,7 +34,7 @@ pub struct Page {
     /// 2-D points of the data and of the model.
     pub points: Option<Points>,
     /// A table's columns and how well they are reconstructed.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ColumnSummary>,
     /// Samples of a table beside its data.
     pub samples: Samples,
     /// The configuration as TOML.
@@ -122,7 +122,7 @@ pub struct Headline {
 
 /// The metrics of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Epoch {
+pub struct EpochMetrics {
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// Mean training loss over its steps.
@@ -220,7 +220,7 @@ pub struct Points {
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct ColumnSummary {
     /// Name of the column.
     pub name: String,
     /// What its values are.
@@ -241,7 +241,7 @@ pub struct Column {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
     /// How alike they are, and how close to single rows.
-    pub figures: Vec<Beside>,
+    pub figures: Vec<ComparedFigure>,
     /// How the values of columns are spread.
     pub marginals: Vec<Marginal>,
     /// How columns go together, in the data and in samples.
@@ -252,12 +252,12 @@ pub struct Samples {
 
 /// A figure of samples beside that of rows that were not trained on.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Beside {
+pub struct ComparedFigure {
     /// Its name.
     pub name: String,
-    /// Of samples.
+    /// The figure of samples.
     pub samples: String,
-    /// Of rows that were not trained on.
+    /// The figure of rows that were not trained on.
     pub rows: String,
     /// What it says.
     pub note: String,

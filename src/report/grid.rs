@@ -20,20 +20,25 @@ const MAX_PIXELS: usize = 1 << 26;
 const ALWAYS_SHOWN: usize = 100;
 
 /// Height, width and channels of an image.
-pub type Size = (usize, usize, usize);
+pub type PictureSides = (usize, usize, usize);
 
 /// How many images stand side by side, for a picture of about as many rows: ten, more of tall ones, fewer of wide ones.
-pub fn columns((height, width, _): Size) -> usize {
+pub fn columns((height, width, _): PictureSides) -> usize {
     (10.0 * (height as f64 / width.max(1) as f64).sqrt()).round().clamp(2.0, 50.0) as usize
 }
 
 /// A grid of images with levels in [0, 1], filled row by row.
-pub fn grid(levels: &[f32], size: Size, columns: usize) -> DynamicImage {
+pub fn grid(levels: &[f32], size: PictureSides, columns: usize) -> DynamicImage {
     labelled(levels, size, columns, &[])
 }
 
 /// A grid of images, each row with a name on its left.
-pub fn labelled(levels: &[f32], (height, width, channels): Size, columns: usize, names: &[String]) -> DynamicImage {
+pub fn labelled(
+    levels: &[f32],
+    (height, width, channels): PictureSides,
+    columns: usize,
+    names: &[String],
+) -> DynamicImage {
     let cell = (height * SCALE + GAP).saturating_mul(width * SCALE + GAP);
     let shown = (MAX_PIXELS / cell).max(ALWAYS_SHOWN);
     let images: Vec<&[f32]> = levels.chunks_exact((height * width * channels).max(1)).take(shown).collect();
@@ -86,12 +91,12 @@ pub fn labelled(levels: &[f32], (height, width, channels): Size, columns: usize,
 }
 
 /// Originals in some columns, each row followed by its reconstructions.
-pub fn reconstructions(x: &[f32], mean: &[f32], size: Size) -> DynamicImage {
+pub fn reconstructions(x: &[f32], mean: &[f32], size: PictureSides) -> DynamicImage {
     stacked(&[x, mean], size)
 }
 
 /// Several kinds of the same images in strips of so many, a row each; the strips of the first kind are followed by those of the others.
-pub fn strips(kinds: &[&[f32]], lengths: &[usize], size: Size) -> DynamicImage {
+pub fn strips(kinds: &[&[f32]], lengths: &[usize], size: PictureSides) -> DynamicImage {
     let (each, columns) = (size.0 * size.1 * size.2, lengths.iter().copied().max().unwrap_or(1));
     let mut images = Vec::with_capacity(kinds.len() * lengths.len() * columns * each);
     let mut first = 0;
@@ -107,7 +112,7 @@ pub fn strips(kinds: &[&[f32]], lengths: &[usize], size: Size) -> DynamicImage {
 }
 
 /// Several kinds of the same images in some columns, each row of the first kind followed by those of the others.
-pub fn stacked(kinds: &[&[f32]], size: Size) -> DynamicImage {
+pub fn stacked(kinds: &[&[f32]], size: PictureSides) -> DynamicImage {
     let columns = columns(size);
     let run = columns * size.0 * size.1 * size.2;
     let all = kinds.first().map_or(0, |kind| kind.len());

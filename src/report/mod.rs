@@ -14,7 +14,7 @@ mod scatter;
 mod sections;
 mod sparkline;
 
-pub use grid::{Size, columns, grid, labelled, reconstructions, stacked, strips};
+pub use grid::{PictureSides, columns, grid, labelled, reconstructions, stacked, strips};
 pub use numbers::{duration, measured};
 pub use scatter::scatter;
 pub use sections::with_error;

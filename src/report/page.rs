@@ -1,8 +1,8 @@
 //! A run as one self-contained HTML page.
 
 pub use super::contents::{
-    Beside, Best, Column, Command, Diagnosed, Dimension, Epoch, Facts, Figure, Headline, Latent, Marginal, Matrix,
-    Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips,
+    Best, ColumnSummary, Command, ComparedFigure, Diagnosed, Dimension, EpochMetrics, Facts, Figure, Headline, Latent,
+    Marginal, Matrix, Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips,
 };
 use super::markup::escape;
 use super::{samples, sections};
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn each_part_brings_its_section() {
-        let epoch = Epoch { epoch: 1, train_loss: 2.0, test_loss: 1.5, reconstruction: 1.0, kl: 0.5 };
-        let column = Column {
+        let epoch = EpochMetrics { epoch: 1, train_loss: 2.0, test_loss: 1.5, reconstruction: 1.0, kl: 0.5 };
+        let column = ColumnSummary {
             name: "height".into(),
             kind: "number".into(),
             mean: Some(1.7),
@@ -109,11 +109,11 @@ mod tests {
             points: Some(Points { data: vec![[0.0, 1.0]], samples: Vec::new() }),
             columns: vec![column],
             samples: Samples {
-                figures: vec![Beside {
+                figures: vec![ComparedFigure {
                     name: "Told apart".into(),
                     samples: "0.631".into(),
                     note: "by a <forest>".into(),
-                    ..Beside::default()
+                    ..ComparedFigure::default()
                 }],
                 marginals: vec![
                     Marginal { name: "height".into(), shares: Shares::Numbers(steps) },

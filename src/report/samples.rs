@@ -1,7 +1,7 @@
 //! The section of a run's page that shows samples of a table beside its data.
 
 use super::chart::Histogram;
-use super::contents::{Beside, Marginal, SampleRows, Samples, Shares};
+use super::contents::{ComparedFigure, Marginal, SampleRows, Samples, Shares};
 use super::numbers::grouped;
 use super::sections::{noted, section, side_by_side, table};
 
@@ -24,8 +24,8 @@ pub fn samples(samples: &Samples) -> String {
     section("Samples beside the data", &parts.join("<div class=\"apart\"></div>\n"))
 }
 
-fn figures(figures: &[Beside]) -> String {
-    let row = |of: &Beside| [&of.name, &of.samples, &of.rows, &of.note].map(String::clone).to_vec();
+fn figures(figures: &[ComparedFigure]) -> String {
+    let row = |of: &ComparedFigure| [&of.name, &of.samples, &of.rows, &of.note].map(String::clone).to_vec();
     let rows: Vec<Vec<String>> = figures.iter().map(row).collect();
     match rows.is_empty() {
         true => String::new(),

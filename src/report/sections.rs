@@ -1,8 +1,9 @@
 //! The sections of a run's page.
 
-use super::chart::{Bar, Bars, Cloud, Group, Heights, Lines, Series, Size};
+use super::chart::{Bar, Bars, ChartSize, Cloud, Group, Heights, LineChart, Series};
 use super::contents::{
-    Column, Command, Diagnosed, Epoch, Facts, Figure, Headline, Latent, Notice, Page, Picture, Points, Step, Strips,
+    ColumnSummary, Command, Diagnosed, EpochMetrics, Facts, Figure, Headline, Latent, Notice, Page, Picture, Points,
+    Step, Strips,
 };
 use super::markup::{base64, escape, png_size};
 use super::numbers::{duration, grouped, measured};
@@ -18,7 +19,7 @@ const STRIP_HEIGHT: u32 = 140;
 const MAX_COLUMNS: usize = 200;
 
 /// A curve's name, and its value at each epoch.
-pub type Curve = (&'static str, fn(&Epoch) -> f64);
+pub type Curve = (&'static str, fn(&EpochMetrics) -> f64);
 
 /// A section with a heading; empty if it has no content.
 pub fn section(heading: &str, body: &str) -> String {
@@ -101,16 +102,16 @@ pub fn training(page: &Page) -> String {
     let mut large = Vec::new();
     if !page.epochs.is_empty() {
         let curves: [Curve; 2] = [("test", |e| e.test_loss), ("train", |e| e.train_loss)];
-        large.push(by_epoch(page, "Loss after each epoch", Size::Half, &curves));
+        large.push(by_epoch(page, "Loss after each epoch", ChartSize::Half, &curves));
     }
     if !page.steps.is_empty() {
-        large.push(by_step(page, "Loss at each step", Size::Half, Heights::Curves, |s| s.loss));
+        large.push(by_step(page, "Loss at each step", ChartSize::Half, Heights::Curves, |s| s.loss));
     }
     let has_kl = page.epochs.len() > 1 && page.epochs.iter().any(|e| e.kl != 0.0);
     let varies = |value: fn(&Step) -> f64| page.steps.windows(2).any(|pair| value(&pair[0]) != value(&pair[1]));
     let (lr_varies, beta_varies) = (varies(|s| s.lr), varies(|s| s.beta));
     let count = 2 * usize::from(has_kl) + usize::from(lr_varies) + usize::from(beta_varies);
-    let (size, columns) = if count == 3 { (Size::Third, "three") } else { (Size::Half, "two") };
+    let (size, columns) = if count == 3 { (ChartSize::Third, "three") } else { (ChartSize::Half, "two") };
     let mut more = Vec::new();
     if has_kl {
         more.push(by_epoch(page, "Reconstruction", size, &[("test", |e| e.reconstruction)]));
@@ -126,7 +127,7 @@ pub fn training(page: &Page) -> String {
     if page.likelihoods.len() > 1 {
         let series = vec![Series { name: "-ln p(x)".into(), points: page.likelihoods.clone() }];
         let (title, x) = ("-ln p(x) of rows, by checkpoint".into(), "epochs".into());
-        behind.push(Lines { title, x, size: Size::Half, heights: Heights::Curves, series }.figure());
+        behind.push(LineChart { title, x, size: ChartSize::Half, heights: Heights::Curves, series }.figure());
     }
     let diagnosed = side_by_side(&behind, "two");
     section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns) + &diagnosed))
@@ -146,7 +147,7 @@ fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
         let points = |i: usize| all.iter().filter_map(|at| Some((at.epoch as f64, of(at, i)?))).collect();
         let series = order.into_iter().map(|i| Series { name: last[i].0.clone(), points: points(i) }).collect();
         let title = if left_out > 0 { format!("{title}: the largest {MAX_CURVES}") } else { title.to_string() };
-        Lines { title, x: "epoch".into(), size: Size::Half, heights: Heights::Curves, series }.figure()
+        LineChart { title, x: "epoch".into(), size: ChartSize::Half, heights: Heights::Curves, series }.figure()
     };
     let mut figures = Vec::new();
     if !last.dimensions.is_empty() {
@@ -159,19 +160,19 @@ fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
     figures
 }
 
-fn by_epoch(page: &Page, title: &str, size: Size, curves: &[Curve]) -> String {
+fn by_epoch(page: &Page, title: &str, size: ChartSize, curves: &[Curve]) -> String {
     let series = |(name, value): &Curve| Series {
         name: name.to_string(),
         points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
     };
     let series = curves.iter().map(series).collect();
-    Lines { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series }.figure()
+    LineChart { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series }.figure()
 }
 
-fn by_step(page: &Page, title: &str, size: Size, heights: Heights, value: fn(&Step) -> f64) -> String {
+fn by_step(page: &Page, title: &str, size: ChartSize, heights: Heights, value: fn(&Step) -> f64) -> String {
     let points = page.steps.iter().map(|s| (s.step as f64, value(s))).collect();
     let series = vec![Series { name: title.to_lowercase(), points }];
-    Lines { title: title.into(), x: "step".into(), size, heights, series }.figure()
+    LineChart { title: title.into(), x: "step".into(), size, heights, series }.figure()
 }
 
 /// Pictures, and the data's points with the model's samples.
@@ -290,11 +291,11 @@ fn cloud(latent: &Latent, places: &[[f32; 2]], title: &str, axes: &[String; 2]) 
 }
 
 /// A table's columns.
-pub fn columns(columns: &[Column]) -> String {
+pub fn columns(columns: &[ColumnSummary]) -> String {
     if columns.is_empty() {
         return String::new();
     }
-    type Figure = (&'static str, fn(&Column) -> Option<f64>);
+    type Figure = (&'static str, fn(&ColumnSummary) -> Option<f64>);
     let figures: [Figure; 5] = [
         ("mean", |c| c.mean),
         ("deviation", |c| c.deviation),
@@ -305,7 +306,7 @@ pub fn columns(columns: &[Column]) -> String {
     // What no column has is left out.
     let figures: Vec<_> = figures.into_iter().filter(|(_, of)| columns.iter().any(|c| of(c).is_some())).collect();
     let names: Vec<&str> = ["column", "kind"].into_iter().chain(figures.iter().map(|(name, _)| *name)).collect();
-    let row = |c: &Column| -> Vec<String> {
+    let row = |c: &ColumnSummary| -> Vec<String> {
         let values = figures.iter().map(|(_, of)| of(c).map_or(String::new(), measured));
         [c.name.clone(), c.kind.clone()].into_iter().chain(values).collect()
     };

@@ -66,9 +66,11 @@ fn of_rows(run: &Run, kept: &Figures) -> Vec<Figure> {
             add(&format!("{name} of {of}"), quality[key][field].as_f64(), None, &note, best);
         }
     }
-    let told = &quality["told_apart"];
-    let note =
-        format!("ROC-AUC of a random forest, {} samples and as many rows", told["rows"].as_u64().unwrap_or_default());
-    add("Told apart", told["auc"].as_f64(), None, &note, Best::Lowest);
+    let told_apart = &quality["told_apart"];
+    let note = format!(
+        "ROC-AUC of a random forest, {} samples and as many rows",
+        told_apart["rows"].as_u64().unwrap_or_default()
+    );
+    add("Told apart", told_apart["auc"].as_f64(), None, &note, Best::Lowest);
     figures
 }

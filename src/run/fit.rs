@@ -67,7 +67,7 @@ fn program(config: &Config, shape: Shape, data: &Dataset, batch: usize) -> Optio
                 extent: shape.into(),
                 classes: data.classes.len(),
                 table: None,
-                gaps: data.has_gaps(),
+                missing: data.has_missing(),
                 rows: data.train.rows,
             })
             .ok()?,

@@ -12,7 +12,8 @@ use crate::apply::{
 use crate::config::{Config, PriorKind, RowSpec};
 use crate::model::{self, Extent, Objective};
 use crate::report::page::{
-    self, Command, Diagnosed, Dimension, Epoch, Facts, Headline, Latent, Notice, Page, Picture, Points, Step, Strips,
+    self, Command, Diagnosed, Dimension, EpochMetrics, Facts, Headline, Latent, Notice, Page, Picture, Points, Step,
+    Strips,
 };
 use crate::report::{self, latent};
 use crate::train::{Diagnosis, advice};
@@ -88,8 +89,8 @@ pub fn facts(run: &Run, record: &Record, metrics: &Metrics) -> Facts {
 }
 
 /// The metrics of each epoch.
-pub fn epochs(metrics: &Metrics) -> Vec<Epoch> {
-    let epoch = |e: &crate::train::EpochReport| Epoch {
+pub fn epochs(metrics: &Metrics) -> Vec<EpochMetrics> {
+    let epoch = |e: &crate::train::EpochReport| EpochMetrics {
         epoch: e.epoch,
         train_loss: e.train_loss,
         test_loss: e.test_loss,
@@ -159,7 +160,7 @@ fn contents(
     let codes = model.encode(split)?;
     let scores = model.score(split, 1)?;
     let figures = Evaluation::of(run, model.prior(), split, &codes, &scores, 1);
-    // That of the objective iwae is a bound of several draws.
+    // The test loss of the objective iwae is a bound of several draws.
     let test_loss = match run.config.model.objective {
         Objective::Iwae => metrics.epochs.iter().map(|e| e.test_loss).min_by(f64::total_cmp),
         _ => Some(figures.loss),

@@ -9,7 +9,7 @@ use wgvae_data::disk;
 use crate::apply::Run;
 use crate::report;
 use crate::report::page::Picture;
-use crate::train::{Epoch, Place, TrainError, is_shown};
+use crate::train::{Epoch, FolderHandle, TrainError, is_shown};
 
 /// The most bytes of a picture that is put into a page.
 const MAX_BYTES: u64 = 256 << 20;
@@ -42,7 +42,7 @@ pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
 
 /// Draws reconstructions, and samples if there is a prior, into a run's folder; returns the files. Only images and 2-D points
 /// can be drawn, and not all epochs of many.
-pub fn draw(run: &Place, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
+pub fn draw(run: &FolderHandle, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, TrainError> {
     let (number, all) = (epoch.report.epoch, epoch.epochs());
     if !is_shown(number, all) {
         return Ok(Vec::new());

@@ -9,9 +9,9 @@ use crate::apply::quality::associations::associations;
 use crate::apply::quality::closeness::{Closeness, Distances};
 use crate::apply::quality::records::Records;
 use crate::apply::quality::told_apart::ToldApart;
-use crate::apply::{Mixture, Run, RunError, TrainedModel, gaps};
+use crate::apply::{Mixture, Run, RunError, TrainedModel, missing};
 use crate::report::measured;
-use crate::report::page::{Beside, Marginal, Matrix, Notice, SampleRows, Samples, Shares};
+use crate::report::page::{ComparedFigure, Marginal, Matrix, Notice, SampleRows, Samples, Shares};
 
 /// Samples that are drawn, at most and at least; and cells of samples, or of rows, as far as the least allows.
 const SAMPLES: usize = 2000;
@@ -45,16 +45,16 @@ pub fn samples(
     if can_draw {
         model.distribution().draw(&mut drawn, 0)?;
     }
-    let has_gaps = |split: &Examples| split.numbers(0..split.rows, columns.width()).into_iter().any(is_missing);
-    if columns.gaps && has_gaps(rows) && has_gaps(train) {
-        gaps::leave(model, columns, train, &z, &mut drawn.means, 0)?;
+    let has_missing = |split: &Examples| split.numbers(0..split.rows, columns.width()).into_iter().any(is_missing);
+    if columns.missing && has_missing(rows) && has_missing(train) {
+        missing::take_over(model, columns, train, &z, &mut drawn.means, 0)?;
     }
     let cells = [
         columns.cells(&rows.numbers(0..rows.rows, columns.width()), Provenance::Kept),
         columns.cells(&drawn.means, Provenance::Drawn),
     ];
     let [real, made] = cells.each_ref().map(|cells| Records::of(columns, cells));
-    let told = if can_draw { ToldApart::of(&made, &real, 0) } else { None };
+    let told_apart = if can_draw { ToldApart::of(&made, &real, 0) } else { None };
     let closeness = can_draw.then(|| Closeness::of(&made, &real, &Records::of_split(columns, train)));
     let (marginals, unlike) = marginals(columns, &cells, [&real, &made]);
     let learned = closeness.as_ref().and_then(Closeness::gives_away).map(|what| Notice {
@@ -62,7 +62,7 @@ pub fn samples(
         sentence: format!("{what}. Train with fewer epochs or a larger --beta, or leave out columns that name rows."),
     });
     let samples = Samples {
-        figures: figures(told.as_ref(), closeness.as_ref()),
+        figures: figures(told_apart.as_ref(), closeness.as_ref()),
         marginals,
         associations: matrices(columns, [&real, &made]),
         rows: Some(examples(columns, cells)),
@@ -70,12 +70,12 @@ pub fn samples(
     Ok((samples, unlike.into_iter().chain(learned).collect()))
 }
 
-fn figures(told: Option<&ToldApart>, closeness: Option<&Closeness>) -> Vec<Beside> {
+fn figures(told_apart: Option<&ToldApart>, closeness: Option<&Closeness>) -> Vec<ComparedFigure> {
     let mut all = Vec::new();
     let mut add = |name: &str, [samples, rows]: [String; 2], note: String| {
-        all.push(Beside { name: name.into(), samples, rows, note });
+        all.push(ComparedFigure { name: name.into(), samples, rows, note });
     };
-    if let Some(ToldApart { rows, auc, by }) = told {
+    if let Some(ToldApart { rows, auc, by }) = told_apart {
         let by: Vec<String> = by.iter().map(|(name, share)| format!("{name} {:.0} %", 100.0 * share)).collect();
         let by = if by.is_empty() { String::new() } else { format!("; by {}", by.join(", ")) };
         let note = format!(

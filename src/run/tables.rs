@@ -3,16 +3,16 @@
 use wgvae_data::{Examples, Provenance};
 
 use crate::apply::Run;
-use crate::report::page::Column;
+use crate::report::page::ColumnSummary;
 
 /// A table's columns with their errors, in their own units.
-pub fn columns(run: &Run, split: &Examples, shown: &[f32]) -> Vec<Column> {
+pub fn columns(run: &Run, split: &Examples, shown: &[f32]) -> Vec<ColumnSummary> {
     let Some(columns) = &run.data.columns else { return Vec::new() };
     let count = columns.len();
     let [x, shown] = [&split.numbers(0..split.rows, run.data.shape.len()), shown]
         .map(|values| columns.cell_numbers(values, Provenance::Mean));
     let column = |i: usize| {
-        // Of what is there.
+        // Rows in which the value is there.
         let pairs: Vec<(f64, f64)> = x
             .iter()
             .zip(&shown)
@@ -28,7 +28,7 @@ pub fn columns(run: &Run, split: &Examples, shown: &[f32]) -> Vec<Column> {
         let kind = columns.all[i].kind;
         let of_numbers = |value: f64| (!kind.is_of_words()).then_some(value);
         let right = pairs.iter().filter(|(x, s)| x == s).count() as f64 / rows;
-        Column {
+        ColumnSummary {
             name: columns.all[i].name.clone(),
             kind: kind.name().into(),
             mean: of_numbers(mean),

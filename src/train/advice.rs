@@ -91,15 +91,15 @@ mod tests {
     }
 
     #[test]
-    fn collapse_and_overfitting_are_told_and_nothing_else_is() {
+    fn there_is_advice_on_collapse_and_overfitting_and_on_nothing_else() {
         let config = Config::default();
         let of = |best, last| sentences(advice(&config, &best, &last, &[]));
         assert!(of(report(9, 10.0, 11.0, 5.0), report(10, 9.9, 11.1, 5.0)).is_empty());
-        let told = of(report(9, 10.0, 11.0, 0.004), report(9, 10.0, 11.0, 0.004));
-        assert!(told.len() == 1 && told[0].starts_with("posterior collapse: the KL is 0.00 nats"), "{told:?}");
-        let told = of(report(9, 12.0, 13.0, 5.0), report(80, 9.8, 20.1, 6.0));
-        assert!(told.len() == 1 && told[0].contains("from 13.00 after epoch 9 to 20.10"), "{told:?}");
-        assert!(told[0].contains("that of epoch 9;"), "{told:?}");
+        let found = of(report(9, 10.0, 11.0, 0.004), report(9, 10.0, 11.0, 0.004));
+        assert!(found.len() == 1 && found[0].starts_with("posterior collapse: the KL is 0.00 nats"), "{found:?}");
+        let found = of(report(9, 12.0, 13.0, 5.0), report(80, 9.8, 20.1, 6.0));
+        assert!(found.len() == 1 && found[0].contains("from 13.00 after epoch 9 to 20.10"), "{found:?}");
+        assert!(found[0].contains("that of epoch 9;"), "{found:?}");
         let headlines = advice(&config, &report(32, 12.0, 13.0, 0.01), &report(80, 9.8, 20.1, 6.0), &[]);
         let headlines: Vec<&str> = headlines.iter().map(|advice| advice.headline.as_str()).collect();
         assert_eq!(headlines, ["Collapsed: the latent says next to nothing", "Overfits after epoch 32"]);
@@ -114,9 +114,12 @@ mod tests {
             let best = EpochReport { epoch: best, ..end };
             sentences(advice(&Config::default(), &best, &end, losses))
         };
-        let told = of(4, &[127.0, 116.0, 111.5, 109.0]);
-        assert!(told.len() == 1 && told[0].contains("from 111.50 to 109.00 in the last epoch; go on with"), "{told:?}");
-        assert!(told[0].ends_with("--epochs 8"), "{told:?}");
+        let found = of(4, &[127.0, 116.0, 111.5, 109.0]);
+        assert!(
+            found.len() == 1 && found[0].contains("from 111.50 to 109.00 in the last epoch; go on with"),
+            "{found:?}"
+        );
+        assert!(found[0].ends_with("--epochs 8"), "{found:?}");
         // The default run on MNIST.
         let whole = [127.0, 116.2, 111.9, 109.7, 108.3, 107.4, 106.7, 106.1, 105.7, 105.4];
         assert!(of(10, &whole).is_empty());

@@ -35,12 +35,12 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
-    /// Of this content.
+    /// The record of this content.
     pub fn of(content: &[u8]) -> Self {
         Self { bytes: content.len() as u64, checksum: format!("{:016x}", xxh3_64(content)) }
     }
 
-    /// Of a file with weights, a part of it in memory at a time.
+    /// The record of a file with weights, which is read part by part.
     pub fn of_file(path: &Path) -> Result<Self, NotRead> {
         let (file, length) = disk::open(path)?;
         if length > MAX_WEIGHTS {
@@ -134,7 +134,7 @@ fn other(error: impl std::error::Error + Send + Sync + 'static) -> std::io::Erro
 }
 
 impl Checkpoint {
-    /// Those of a run in a folder, the newest first.
+    /// The checkpoints of a run in a folder, the newest first.
     pub fn all(folder: &Path, run: &str) -> Vec<Self> {
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
         let of_run = |entry: std::fs::DirEntry| {

@@ -12,7 +12,7 @@ use wgvae_engine::exec::{DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu
 use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 use wgvae_engine::wgsl::TuningTable;
 
-use super::device::{Chosen, DeviceEvent, DeviceOptions, FASTER, Tune};
+use super::device::{DeviceEvent, DeviceOptions, FASTER, MeasuredChoice, Tune};
 use super::tuning_cache::{Speeds, TuningCache};
 use crate::config::Config;
 use crate::model::Vae;
@@ -31,7 +31,7 @@ impl DeviceOptions {
         config: &Config,
         model: impl FnOnce() -> Result<Vae, E>,
         watch: &mut dyn FnMut(DeviceEvent<'_>),
-    ) -> Result<(Selected, Option<Chosen>), E> {
+    ) -> Result<(Selected, Option<MeasuredChoice>), E> {
         let entry = match selected {
             Selected::Cpu(WhyCpu::NoGpu(entry)) if self.tune != Tune::Off => entry,
             selected => return Ok((selected, None)),
@@ -44,7 +44,7 @@ impl DeviceOptions {
                 return Ok((Selected::Cpu(WhyCpu::NoGpu(entry)), None));
             }
         };
-        let choice = Chosen { adapter: entry.info.name.clone(), seconds };
+        let choice = MeasuredChoice { adapter: entry.info.name.clone(), seconds };
         watch(DeviceEvent::Chosen(&choice));
         let selected = match choice.takes_processor() {
             true => Selected::Cpu(WhyCpu::NoGpu(entry)),
@@ -53,7 +53,7 @@ impl DeviceOptions {
         Ok((selected, Some(choice)))
     }
 
-    /// The same options for what belongs to a run that trains on a device that was chosen.
+    /// These options for what belongs to a run that trains on a device that was chosen.
     pub fn on(&self, selected: &Selected) -> Self {
         let device = match (&self.device, selected) {
             (DeviceChoice::Auto, Selected::Adapter(entry)) => DeviceChoice::Name(entry.info.name.clone()),
@@ -118,7 +118,7 @@ fn at_least(
         return Ok(Some(launches));
     }
     let mut ops: Vec<&Op> = step.ops.iter().collect();
-    // Of ops with about as much arithmetic, those that are compiled soonest come first.
+    // Among ops with about as much arithmetic, those that are compiled soonest come first.
     let calls = |op: &Op| op.kernel.gemm().map_or(0, |gemm| gemm.epilogue.calls.len());
     ops.sort_by_key(|op| (Reverse(op.flops.checked_ilog2()), calls(op)));
     let mut left: u64 = ops.iter().map(|op| op.flops).sum();

@@ -46,14 +46,14 @@ pub(super) const FASTER: f64 = 1.2;
 
 /// What the choice between the processor and a software adapter is made by, as saved in `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Chosen {
+pub struct MeasuredChoice {
     /// The adapter's name.
     pub adapter: String,
     /// How long a step takes on both.
     pub seconds: Speeds,
 }
 
-impl Chosen {
+impl MeasuredChoice {
     /// Whether the processor is the faster one.
     pub fn takes_processor(&self) -> bool {
         self.seconds.processor * FASTER <= self.seconds.adapter
@@ -94,7 +94,7 @@ pub enum DeviceEvent<'a> {
     /// What was measured could not be saved in the cache folder, so the next run will measure again.
     NotRemembered(&'a std::io::Error),
     /// There is no GPU, and the processor or the software adapter was chosen.
-    Chosen(&'a Chosen),
+    Chosen(&'a MeasuredChoice),
     /// There is no GPU, and the software adapter could not be timed, so the processor is used.
     NotTimed {
         /// The adapter's name.

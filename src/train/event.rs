@@ -147,7 +147,7 @@ pub enum Event<'a> {
     Step(StepReport),
     /// An epoch is done; the event gives access to the model as it is now.
     Epoch(Epoch<'a>),
-    /// What the model is like after an epoch, before that is told of as done; not of every epoch of many.
+    /// What the model is like after an epoch, before that is reported as done; not of every epoch of many.
     Diagnosis(&'a Diagnosis),
     /// A picture is drawn.
     Picture(&'a Path),

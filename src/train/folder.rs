@@ -15,9 +15,9 @@ use super::files::{
     CHECKPOINTS, CODES, CONFIG, DATA, EVALUATION, Files, IMAGES, LOCK, MAX_DATA, MAX_RECORD, METRICS, MODEL, PAGE,
     RECORD,
 };
-use super::identity::{Content, Description, Identity, content, record_of};
+use super::identity::{FolderContent, Identity, RunDescription, content, record_of};
 use super::lines::{line, lines_until, split, whole_lines};
-use super::place::{Place, is_same};
+use super::place::{FolderHandle, is_same};
 use super::saving::Saving;
 use super::state::State;
 use super::store::Store;
@@ -72,9 +72,9 @@ pub fn is_training(folder: &Path) -> bool {
 
 /// The folder of a run that this process trains.
 pub struct RunFolder {
-    place: Arc<Place>,
-    /// Where it was when that was last told.
-    told: PathBuf,
+    place: Arc<FolderHandle>,
+    /// Where it was when [`Self::moved`] last said where it is.
+    last_reported: PathBuf,
     disk: Arc<dyn Disk>,
     /// Held until the process ends.
     _lock: File,
@@ -83,7 +83,7 @@ pub struct RunFolder {
     /// Nothing is in the folder yet that is worth keeping.
     is_new: bool,
     /// The run's small files, while the run that it replaces is still there.
-    replacing: Option<Description>,
+    replacing: Option<RunDescription>,
 }
 
 enum Metrics {
@@ -94,7 +94,7 @@ enum Metrics {
 
 impl RunFolder {
     fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Result<Self, TrainError> {
-        let place = Place::of(path).map_err(failed(path))?;
+        let place = FolderHandle::of(path).map_err(failed(path))?;
         if !is_same(&lock, &place.way().join(LOCK)) {
             return Err(TrainError::Gone(path.to_path_buf()));
         }
@@ -103,7 +103,7 @@ impl RunFolder {
         }
         Ok(Self {
             place: Arc::new(place),
-            told: path.to_path_buf(),
+            last_reported: path.to_path_buf(),
             disk,
             _lock: lock,
             run: disk::draw(),
@@ -140,9 +140,9 @@ impl RunFolder {
             let above = disk::folder_of(path);
             disk.sync_folder(above).map_err(failed(above))?;
         }
-        let refused = |content: &Content| match content {
-            Content::Other => Err(TrainError::Occupied(path.to_path_buf())),
-            Content::Run if !replace => Err(TrainError::Exists(path.to_path_buf())),
+        let refused = |content: &FolderContent| match content {
+            FolderContent::Other => Err(TrainError::Occupied(path.to_path_buf())),
+            FolderContent::Run if !replace => Err(TrainError::Exists(path.to_path_buf())),
             _ => Ok(()),
         };
         // Before there is a lock file in a folder that is not ours, and again once no one else can change it.
@@ -153,7 +153,7 @@ impl RunFolder {
         refused(&content)?;
         let mut folder = Self::own(path, disk, lock)?;
         match content {
-            Content::Run => folder.replacing = Some(Description::default()),
+            FolderContent::Run => folder.replacing = Some(RunDescription::default()),
             _ => folder.is_new = true,
         }
         Ok(folder)
@@ -180,7 +180,7 @@ impl RunFolder {
     }
 
     /// The folder, for whoever writes there as well.
-    pub fn place(&self) -> Arc<Place> {
+    pub fn place(&self) -> Arc<FolderHandle> {
         self.place.clone()
     }
 
@@ -200,8 +200,8 @@ impl RunFolder {
 
     /// Where it is now, if it was moved since that was asked for the last time.
     pub fn moved(&mut self) -> Option<PathBuf> {
-        let now = self.place.now().filter(|now| *now != self.told)?;
-        self.told.clone_from(&now);
+        let now = self.place.now().filter(|now| *now != self.last_reported)?;
+        self.last_reported.clone_from(&now);
         Some(now)
     }
 
@@ -236,7 +236,7 @@ impl RunFolder {
 
     /// Writes the small files of the run, and the measurements it goes on from. While there is a run to be replaced, they
     /// are kept back.
-    pub fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError> {
+    pub fn begin(&mut self, description: RunDescription, metrics: Vec<u8>) -> Result<(), TrainError> {
         if self.replacing.is_some() {
             self.replacing = Some(description);
             self.metrics = Metrics::Pending(metrics);
@@ -248,7 +248,7 @@ impl RunFolder {
     }
 
     /// Writes the run's small files, the record first: it says what the others must be.
-    fn describe(&self, description: &Description) -> Result<(), TrainError> {
+    fn describe(&self, description: &RunDescription) -> Result<(), TrainError> {
         for name in [IMAGES, CHECKPOINTS] {
             self.folder(name)?;
         }
@@ -357,7 +357,7 @@ impl RunFolder {
     }
 
     /// Puts this run in the place of the one that was there. From the first file on, the folder is this run's.
-    fn replace(&mut self, description: &Description) -> Result<(), TrainError> {
+    fn replace(&mut self, description: &RunDescription) -> Result<(), TrainError> {
         self.describe(description)?;
         for name in DRAWN.into_iter().chain([MODEL]) {
             if fs::symlink_metadata(self.way(name)).is_ok() {
@@ -397,7 +397,7 @@ impl Store for RunFolder {
         Some(self.path())
     }
 
-    fn place(&self) -> Option<Arc<Place>> {
+    fn place(&self) -> Option<Arc<FolderHandle>> {
         Some(self.place())
     }
 
@@ -410,14 +410,14 @@ impl Store for RunFolder {
         let own = self.file(CHECKPOINTS);
         let damaged = damaged.iter().filter(|path| path.parent() == Some(&own));
         let damaged = damaged.map(|path| Checkpoint { step: 0, path: path.clone() });
-        // Those of another run are somebody's.
+        // Checkpoints of another run are somebody's.
         for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
             // What stays is written over when training comes there again.
             let _ = checkpoint.remove(&*self.disk);
         }
     }
 
-    fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError> {
+    fn begin(&mut self, description: RunDescription, metrics: Vec<u8>) -> Result<(), TrainError> {
         self.begin(description, metrics)
     }
 

@@ -29,12 +29,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of the run in a folder; none if there is no whole record.
+    /// The identity of the run in a folder; none if there is no whole record.
     pub fn of(folder: &Path) -> Option<Self> {
         Self::read(&Files::Folder(folder.to_path_buf()))
     }
 
-    /// Of the run that these are the files of; none if there is no whole record.
+    /// The identity of the run with these files; none if there is no whole record.
     pub fn read(files: &Files) -> Option<Self> {
         if files.folder().is_some() {
             fs::symlink_metadata(files.path(RECORD)).ok().filter(fs::Metadata::is_file)?;
@@ -47,7 +47,7 @@ impl Identity {
 
 /// The small files of a run, which are written before its first step.
 #[derive(Debug, Clone, Default)]
-pub struct Description {
+pub struct RunDescription {
     /// `run.json`, without the run's identity.
     pub record: serde_json::Map<String, serde_json::Value>,
     /// The configuration.
@@ -59,7 +59,7 @@ pub struct Description {
 }
 
 /// A run's `run.json`.
-pub(super) fn record_of(run: &str, description: &Description) -> Result<String, serde_json::Error> {
+pub(super) fn record_of(run: &str, description: &RunDescription) -> Result<String, serde_json::Error> {
     let identity = Identity {
         wgvae: env!("CARGO_PKG_VERSION").into(),
         format: FORMAT,
@@ -77,7 +77,7 @@ pub(super) fn record_of(run: &str, description: &Description) -> Result<String, 
 }
 
 /// What a folder holds.
-pub(super) enum Content {
+pub(super) enum FolderContent {
     /// Nothing, or what is left of a run that never began.
     Free,
     Run,
@@ -85,15 +85,15 @@ pub(super) enum Content {
 }
 
 /// Looks at what a folder holds.
-pub(super) fn content(path: &Path) -> Content {
+pub(super) fn content(path: &Path) -> FolderContent {
     if Identity::of(path).is_some() {
-        return Content::Run;
+        return FolderContent::Run;
     }
-    let Ok(entries) = fs::read_dir(path) else { return Content::Other };
+    let Ok(entries) = fs::read_dir(path) else { return FolderContent::Other };
     let is_left_over = |entry: fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
         name == LOCK || disk::is_partial(&name) || [IMAGES, CHECKPOINTS].contains(&name.as_str()) && is_empty()
     };
-    if entries.flatten().all(is_left_over) { Content::Free } else { Content::Other }
+    if entries.flatten().all(is_left_over) { FolderContent::Free } else { FolderContent::Other }
 }

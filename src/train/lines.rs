@@ -16,7 +16,7 @@ pub(super) fn line(event: &impl Serialize) -> Result<Vec<u8>, TrainError> {
     Ok(line)
 }
 
-/// The lines of a folder's `metrics.jsonl` up to a step, and of so many epochs at most: one that was cut short goes on and is told of
+/// The lines of a folder's `metrics.jsonl` up to a step, and of so many epochs at most: one that was cut short goes on and is reported
 /// when it ends. A torn line and what is behind it are left out.
 pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
     let path = folder.join(METRICS);

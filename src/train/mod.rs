@@ -23,15 +23,15 @@ mod weights;
 
 pub use advice::{Advice, advice};
 pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Origin, fingerprint};
-pub use device::{Chosen, DeviceEvent, DeviceOptions, Tune};
+pub use device::{DeviceEvent, DeviceOptions, MeasuredChoice, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use files::{CODES, CONFIG, DATA, EVALUATION, Files, MAX_DATA, MAX_LINE, MAX_RECORD, METRICS, MODEL, PAGE, RECORD};
 pub use folder::{RunFolder, checkpoints, is_training};
-pub use identity::{Description, Identity};
+pub use identity::{Identity, RunDescription};
 pub use lines::lines_until;
 pub use metrics::StepMetrics;
-pub use place::Place;
+pub use place::FolderHandle;
 pub use saving::{CheckpointInterval, Saving};
 pub use schedule::StepSchedule;
 pub use state::{Fork, Progress, State};

@@ -8,7 +8,7 @@ use wgvae_data::disk;
 
 /// A folder that stays the same one, whatever its name is.
 #[derive(Debug)]
-pub struct Place {
+pub struct FolderHandle {
     path: PathBuf,
     handle: File,
     /// A path that goes through the handle, where the system has one.
@@ -34,7 +34,7 @@ pub fn is_same(open: &File, path: &Path) -> bool {
     }
 }
 
-impl Place {
+impl FolderHandle {
     /// Takes hold of a folder.
     pub fn of(path: &Path) -> io::Result<Self> {
         let handle = disk::folder_handle(path)?;
@@ -85,7 +85,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
         fs::create_dir(&first).unwrap();
-        let place = Place::of(&first).unwrap();
+        let place = FolderHandle::of(&first).unwrap();
         assert_eq!(place.now(), Some(first.clone()));
         fs::rename(&first, &second).unwrap();
         fs::create_dir(&first).unwrap();

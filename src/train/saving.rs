@@ -51,13 +51,13 @@ const EXPECTED: &str = "give a count and a unit: 1epoch, 500steps, 30s or 5min";
 
 /// The last checkpoint.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Saved {
+pub(super) struct LastCheckpoint {
     pub step: u64,
     pub epoch: usize,
     pub at: Instant,
 }
 
-impl Saved {
+impl LastCheckpoint {
     pub fn now(progress: &Progress) -> Self {
         Self { step: progress.step, epoch: progress.epoch, at: Instant::now() }
     }
@@ -65,7 +65,7 @@ impl Saved {
 
 impl CheckpointInterval {
     /// The step after which the next checkpoint is due, if steps decide.
-    pub(super) fn steps_due(self, saved: &Saved) -> Option<u64> {
+    pub(super) fn steps_due(self, saved: &LastCheckpoint) -> Option<u64> {
         match self {
             CheckpointInterval::Steps(steps) => Some((saved.step / steps + 1) * steps),
             _ => None,
@@ -73,7 +73,7 @@ impl CheckpointInterval {
     }
 
     /// When the next checkpoint is due, if time decides.
-    pub(super) fn time_due(self, saved: &Saved) -> Option<Instant> {
+    pub(super) fn time_due(self, saved: &LastCheckpoint) -> Option<Instant> {
         match self {
             CheckpointInterval::Time(time) => Some(saved.at + time),
             CheckpointInterval::Auto => Some(saved.at + AT_LEAST_EVERY),
@@ -81,7 +81,7 @@ impl CheckpointInterval {
         }
     }
 
-    pub(super) fn is_due(self, progress: &Progress, saved: &Saved) -> bool {
+    pub(super) fn is_due(self, progress: &Progress, saved: &LastCheckpoint) -> bool {
         let at_end_of_epoch = progress.epoch > saved.epoch;
         match self {
             CheckpointInterval::Auto => {

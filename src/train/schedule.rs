@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_are_told_in_which_beta_or_the_capacity_rises() {
+    fn epochs_are_known_in_which_beta_or_the_capacity_rises() {
         let risen = |t: StepSchedule| (1..=4).map(|epoch| t.has_risen(epoch)).collect::<Vec<_>>();
         assert_eq!(risen(schedule_with(|_| {})), [true; 4]);
         assert_eq!(risen(schedule_with(|c| c.model.beta_warmup_epochs = 2.0)), [false, false, true, true]);
@@ -335,8 +335,8 @@ mod tests {
         assert_eq!(schedule_with(|_| {}).train(3).value(step::CAPACITY), 0.0);
     }
 
-    /// Of random runs that are stopped, resumed and forked with other batches, rows and ends: each epoch ends once and behind the one
-    /// before it, takes every row once, and the run ends.
+    /// Random runs are stopped, resumed and forked with other batches, rows and ends. Each epoch ends once and behind the one before
+    /// it, takes every row once, and the run ends.
     #[test]
     fn forks_and_resumes_go_through_each_epoch_once() {
         let mut count = 0;

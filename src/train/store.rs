@@ -8,9 +8,9 @@ use wgvae_engine::plan::ParamTable;
 
 use super::files::Files;
 use super::files::{CONFIG, DATA, METRICS, MODEL, RECORD};
-use super::identity::{Description, record_of};
+use super::identity::{RunDescription, record_of};
 use super::lines::{line, split, whole_lines};
-use super::place::Place;
+use super::place::FolderHandle;
 use super::saving::Saving;
 use super::state::State;
 use super::{MetricsLine, TrainError, weights};
@@ -27,7 +27,7 @@ pub trait Store {
     fn folder(&self) -> Option<PathBuf>;
 
     /// The folder, for whoever writes there as well.
-    fn place(&self) -> Option<Arc<Place>>;
+    fn place(&self) -> Option<Arc<FolderHandle>>;
 
     /// Where the folder is now, if it was moved since that was asked for the last time.
     fn moved(&mut self) -> Option<PathBuf>;
@@ -36,7 +36,7 @@ pub trait Store {
     fn discard(&self, damaged: &[PathBuf]);
 
     /// Takes the small files of the run, and the measurements it goes on from.
-    fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError>;
+    fn begin(&mut self, description: RunDescription, metrics: Vec<u8>) -> Result<(), TrainError>;
 
     /// Takes a measurement.
     fn record(&mut self, line: &MetricsLine) -> Result<(), TrainError>;
@@ -75,7 +75,7 @@ impl Default for RunInMemory {
 }
 
 impl RunInMemory {
-    fn put(&self, name: &str, content: &[u8]) -> Result<(), TrainError> {
+    fn set_file(&self, name: &str, content: &[u8]) -> Result<(), TrainError> {
         let failed = |e: std::io::Error| TrainError::Write { path: name.into(), reason: e.to_string() };
         self.files.write(&System, name, content).map_err(failed)
     }
@@ -94,7 +94,7 @@ impl Store for RunInMemory {
         None
     }
 
-    fn place(&self) -> Option<Arc<Place>> {
+    fn place(&self) -> Option<Arc<FolderHandle>> {
         None
     }
 
@@ -104,20 +104,20 @@ impl Store for RunInMemory {
 
     fn discard(&self, _: &[PathBuf]) {}
 
-    fn begin(&mut self, description: Description, metrics: Vec<u8>) -> Result<(), TrainError> {
+    fn begin(&mut self, description: RunDescription, metrics: Vec<u8>) -> Result<(), TrainError> {
         let failed = |e: serde_json::Error| TrainError::Write { path: RECORD.into(), reason: e.to_string() };
-        self.put(RECORD, record_of(&self.run, &description).map_err(failed)?.as_bytes())?;
-        self.put(CONFIG, description.config.as_bytes())?;
-        self.put(DATA, description.data.as_bytes())?;
+        self.set_file(RECORD, record_of(&self.run, &description).map_err(failed)?.as_bytes())?;
+        self.set_file(CONFIG, description.config.as_bytes())?;
+        self.set_file(DATA, description.data.as_bytes())?;
         self.metrics = metrics;
-        self.put(METRICS, &self.metrics)
+        self.set_file(METRICS, &self.metrics)
     }
 
     fn record(&mut self, event: &MetricsLine) -> Result<(), TrainError> {
         self.metrics.extend(line(event)?);
         // The file is read when the run has ended, or a state of it is kept.
         match event {
-            MetricsLine::Done(_) => self.put(METRICS, &self.metrics),
+            MetricsLine::Done(_) => self.set_file(METRICS, &self.metrics),
             _ => Ok(()),
         }
     }
@@ -138,9 +138,9 @@ impl Store for RunInMemory {
         if let Some(model) = state.model(best) {
             let failed =
                 |e: safetensors::SafeTensorError| TrainError::Write { path: MODEL.into(), reason: e.to_string() };
-            self.put(MODEL, &weights::serialized(params, &[("", &model.weights)]).map_err(failed)?)?;
+            self.set_file(MODEL, &weights::serialized(params, &[("", &model.weights)]).map_err(failed)?)?;
         }
-        self.put(METRICS, &self.metrics)
+        self.set_file(METRICS, &self.metrics)
     }
 
     fn last(&self, _: &ParamTable, _: usize) -> Option<State> {
@@ -148,6 +148,6 @@ impl Store for RunInMemory {
     }
 
     fn write(&mut self, name: &str, content: &str) -> Result<(), TrainError> {
-        self.put(name, content.as_bytes())
+        self.set_file(name, content.as_bytes())
     }
 }

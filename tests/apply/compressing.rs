@@ -118,8 +118,8 @@ fn what_would_come_back_wrong_is_refused() {
     place.done(&format!("{train} --likelihood laplace --binarise threshold --out dense"));
     #[cfg(unix)]
     {
-        let (code, told) = place.refused("decompress bits /dev/zero");
-        assert!(code == 3 && told.contains("only regular files can be read"), "{told}");
+        let (code, message) = place.refused("decompress bits /dev/zero");
+        assert!(code == 3 && message.contains("only regular files can be read"), "{message}");
     }
     for (line, code, reason) in [
         ("compress grey", 2, "the likelihood bernoulli is one of zeros and ones"),
@@ -142,9 +142,9 @@ fn what_would_come_back_wrong_is_refused() {
         ("encode plain --bits 4", 2, "plain is a plain autoencoder"),
         ("decode bits bits.wgc", 3, "bits.wgc"),
     ] {
-        let (found, told) = place.refused(line);
-        assert_eq!(found, code, "{line}: {told}");
-        assert!(told.contains(reason), "{line}: {told}");
+        let (found, message) = place.refused(line);
+        assert_eq!(found, code, "{line}: {message}");
+        assert!(message.contains(reason), "{line}: {message}");
     }
     place.done("decompress bits oracle.wgz --device oracle");
     assert!(place.path("bits/decompressed.npy").is_file());

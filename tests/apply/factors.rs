@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wgvae::Codes;
-use wgvae::apply::{FactorScores, Prior};
+use wgvae::apply::{FactorScores, PriorMixture};
 use wgvae::data::Factors;
 
 use super::place::{Place, read};
@@ -72,7 +72,7 @@ fn near(found: f64, expected: f64, tolerance: f64, what: &str) {
 }
 
 fn scores((codes, factors): &(Codes, Factors)) -> FactorScores {
-    FactorScores::of(codes, &Prior::standard(codes.latent), factors, 7).unwrap()
+    FactorScores::of(codes, &PriorMixture::standard(codes.latent), factors, 7).unwrap()
 }
 
 /// Numbers beside codes are those of scikit-learn 1.9.1 and NumPy of the same codes: `mutual_info_score`, `LinearRegression`,
@@ -146,7 +146,7 @@ fn dimensions_and_factors_that_say_nothing_are_left_out() {
     assert_eq!((s.factor_vae.dimensions, s.beta_vae.dimensions), (4, 6));
     assert!(s.factor_vae.score > 0.99);
     assert_eq!(s, scores(&(collapsed.clone(), factors.clone())));
-    let other = FactorScores::of(&collapsed, &Prior::standard(collapsed.latent), &factors, 8).unwrap();
+    let other = FactorScores::of(&collapsed, &PriorMixture::standard(collapsed.latent), &factors, 8).unwrap();
     assert!(other.mig == s.mig && other.sap != s.sap);
     // A code without an active dimension guesses as well as nothing does.
     let nothing = Codes { mu: vec![0.0; codes.mu.len()], logvar: vec![0.0; codes.mu.len()], ..codes.clone() };
@@ -165,7 +165,7 @@ fn dimensions_and_factors_that_say_nothing_are_left_out() {
     assert_eq!((s.names.len(), s.constant), (3, vec!["kind".to_string()]));
 
     let error = |codes: &Codes, factors: &Factors| {
-        FactorScores::of(codes, &Prior::standard(codes.latent), factors, 7).unwrap_err().to_string()
+        FactorScores::of(codes, &PriorMixture::standard(codes.latent), factors, 7).unwrap_err().to_string()
     };
     let few =
         |rows: usize| (codes.of(0..rows), Factors { values: factors.values[..rows * 4].to_vec(), ..factors.clone() });
@@ -196,7 +196,7 @@ fn runs_are_scored_and_shown_by_factors() {
     for score in ["mig", "sap", "dci", "beta_vae", "factor_vae"] {
         assert!(scores[score]["estimator"].as_str().is_some_and(|text| text.len() > 20), "{score}: {eval}");
     }
-    // The same figures are in the file and in the text.
+    // The file and the text have the same figures.
     let file: serde_json::Value = serde_json::from_str(&read(&place.path("run/eval.json"))).unwrap();
     assert_eq!(&file["factors"], scores);
     let text = place.done("eval run --device cpu --factors");
@@ -208,11 +208,11 @@ fn runs_are_scored_and_shown_by_factors() {
     assert_eq!(place.json("eval run --device cpu --factors --train --json")["factors"]["rows"], 300);
     let hearts = place.json("eval run --device cpu --factors --data sprites:count=1500 --keep-label heart --json");
     assert_eq!(hearts["factors"]["constant"], serde_json::json!(["shape"]));
-    let (code, told) = place.refused("eval strokes --device cpu --factors");
-    assert!(code == 2 && told.contains("these rows have no known factors") && told.contains("sprites"), "{told}");
+    let (code, output) = place.refused("eval strokes --device cpu --factors");
+    assert!(code == 2 && output.contains("these rows have no known factors") && output.contains("sprites"), "{output}");
 
-    let told = place.done("traverse run --device cpu --factors --steps 5 --row 7");
-    assert!(told.contains("rotation  moves ") && told.contains("run/factors.png"), "{told}");
+    let output = place.done("traverse run --device cpu --factors --steps 5 --row 7");
+    assert!(output.contains("rotation  moves ") && output.contains("run/factors.png"), "{output}");
     let moves = place.json("traverse run --device cpu --factors --steps 5 --row 7 --json");
     assert_eq!(moves["moves"]["scale"].as_array().unwrap().len(), moves["active"].as_array().unwrap().len());
     assert!(moves["written"][0].as_str().unwrap().ends_with("factors.png"), "{moves}");
@@ -222,8 +222,8 @@ fn runs_are_scored_and_shown_by_factors() {
     assert_eq!((found.len(), &found[0][..]), (1 + 3 + 5 * 4, &["factor".to_string(), "value".to_string()][..]));
     assert_eq!(found[3..5], [["shape", "2"], ["scale", "0"]].map(|row| row.map(String::from).to_vec()));
     let output = place.wgvae("traverse run --device cpu --factors --row 60");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && told.contains("there is no row 60: there are 60 rows"), "{told}");
-    let (_, told) = place.refused("traverse strokes --device cpu --factors");
-    assert!(told.contains("these rows have no known factors"), "{told}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && message.contains("there is no row 60: there are 60 rows"), "{message}");
+    let (_, output) = place.refused("traverse strokes --device cpu --factors");
+    assert!(output.contains("these rows have no known factors"), "{output}");
 }

@@ -85,6 +85,6 @@ fn rows_have_a_likelihood_only_under_one() {
     assert!(place.refused("eval plain --nll 9").1.contains("needs a prior"));
     assert!(place.refused("eval plain --aggregate").1.contains("needs a prior"));
     place.done("train --likelihood mse --hidden 16 --data strokes:count=300 --epochs 1 --out squares");
-    let (code, told) = place.refused("eval squares --nll 9");
-    assert!(code == 2 && told.contains("mse is no likelihood"), "{told}");
+    let (code, message) = place.refused("eval squares --nll 9");
+    assert!(code == 2 && message.contains("mse is no likelihood"), "{message}");
 }

@@ -88,8 +88,8 @@ fn levels_have_scales_of_their_own() {
         ),
         ("train --likelihood logistic --tied", "leave tied out"),
     ] {
-        let (code, told) = place.refused(&format!("{line} --device cpu --out refused"));
-        assert!(code == 2 && told.contains(why), "{line}: {code} {told}");
+        let (code, message) = place.refused(&format!("{line} --device cpu --out refused"));
+        assert!(code == 2 && message.contains(why), "{line}: {code} {message}");
     }
 }
 
@@ -157,8 +157,8 @@ fn what_is_no_count_is_refused() {
         (2, "train --data mixed.csv --columns a --likelihood zero-inflated --tied", "leave tied out"),
         (2, "train --data mixed.csv --columns a --likelihood negative-binomial --sigma 0.5", "which have a scale"),
     ] {
-        let (code, told) = place.refused(&format!("{line} --device cpu --out refused"));
-        assert!(code == expected && told.contains(why), "{line}: {code} {told}");
+        let (code, message) = place.refused(&format!("{line} --device cpu --out refused"));
+        assert!(code == expected && message.contains(why), "{line}: {code} {message}");
     }
     place.done("train --data mixed.csv --columns a --likelihood negative-binomial --steps 20 --device cpu --out a");
 }

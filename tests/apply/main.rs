@@ -4,9 +4,9 @@
 mod common;
 mod compressing;
 mod factors;
-mod gaps;
 mod likelihood;
 mod likelihoods;
+mod missing;
 mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -168,7 +168,7 @@ fn every_command_works_on_every_kind_of_model() {
         text.lines().filter(|row| row.split(',').nth(place) == Some("yes")).count()
     };
     assert_eq!(marked("anomaly table --data rows.csv --label kind --contamination 0.05"), 20);
-    // Of the rows trained on, as many exceed the threshold as the quantile says.
+    // As many of the rows trained on exceed the threshold as the quantile says.
     let (lines, text) = (read(&place.path("table/anomaly.csv")), table());
     let trained_at = lines.lines().next().unwrap().split(',').position(|name| name == "trained").unwrap();
     let of_training = lines.lines().filter(|row| row.split(',').nth(trained_at) == Some("yes"));
@@ -178,8 +178,8 @@ fn every_command_works_on_every_kind_of_model() {
     assert_eq!(rows.len() - 1, trained as usize);
     std::fs::write(place.path("trained.csv"), rows.join("\n")).unwrap();
     assert_eq!(marked("anomaly table --data trained.csv --label kind --quantile 0.9"), 32);
-    let (_, told) = place.refused("anomaly table --data trained.csv --label kind --held-out");
-    assert!(told.contains("all 324 rows are equal to rows that the model was trained on"), "{told}");
+    let (_, message) = place.refused("anomaly table --data trained.csv --label kind --held-out");
+    assert!(message.contains("all 324 rows are equal to rows that the model was trained on"), "{message}");
 }
 
 /// Runs the examples of `--help`, shortened, in order, on sources with the names they use.
@@ -235,14 +235,14 @@ fn what_does_not_fit_is_refused_in_one_sentence() {
         ("reconstruct table --to rows.xls", 2, "does not say which format"),
         ("compare table nowhere", 3, "nowhere holds no finished run"),
     ] {
-        let (found, told) = place.refused(line);
-        assert_eq!(found, code, "{line}: {told}");
-        assert!(told.contains(reason), "{line}: {told}");
+        let (found, message) = place.refused(line);
+        assert_eq!(found, code, "{line}: {message}");
+        assert!(message.contains(reason), "{line}: {message}");
     }
     let model = place.path("table/model.safetensors");
     let whole = std::fs::read(&model).unwrap();
     std::fs::write(&model, &whole[..whole.len() / 2]).unwrap();
-    let (code, told) = place.refused("eval table");
-    assert_eq!(code, 3, "{told}");
-    assert!(told.contains("model.safetensors"), "{told}");
+    let (code, message) = place.refused("eval table");
+    assert_eq!(code, 3, "{message}");
+    assert!(message.contains("model.safetensors"), "{message}");
 }

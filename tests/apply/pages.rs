@@ -15,10 +15,10 @@ fn page(place: &Place, path: &str) -> String {
 #[test]
 fn a_page_says_first_what_is_wrong() {
     let place = Place::new();
-    let told = place.wgvae(&format!("{FEW} few"));
-    let told = String::from_utf8_lossy(&told.stderr).into_owned();
-    let epoch = told.split("the model is that of epoch ").nth(1).and_then(|rest| rest.split(';').next());
-    let epoch = epoch.unwrap_or_else(|| panic!("it does not overfit: {told}"));
+    let output = place.wgvae(&format!("{FEW} few"));
+    let output = String::from_utf8_lossy(&output.stderr).into_owned();
+    let epoch = output.split("the model is that of epoch ").nth(1).and_then(|rest| rest.split(';').next());
+    let epoch = epoch.unwrap_or_else(|| panic!("it does not overfit: {output}"));
     let html = page(&place, "few/report.html");
     let headline = format!("<b>Overfits after epoch {epoch}</b> The test loss has risen from ");
     let at = html.find(&headline).unwrap_or_else(|| panic!("no {headline}"));
@@ -64,8 +64,8 @@ fn what_eval_finds_is_on_the_page_and_in_comparisons() {
     // Each call adds to what there is, of the same rows.
     place.done("eval one --nll 20 --device cpu");
     place.done("eval one --aggregate --device cpu");
-    let told = place.done("eval one --quality=90 --device cpu");
-    assert!(told.contains("written  one/report.html"), "{told}");
+    let output = place.done("eval one --quality=90 --device cpu");
+    assert!(output.contains("written  one/report.html"), "{output}");
     let kept: Value = serde_json::from_str(&read(&place.path("one/eval.json"))).unwrap();
     let html = page(&place, "one/report.html");
     for (key, name) in

@@ -25,7 +25,7 @@ fn rows(path: &Path) -> Vec<Vec<String>> {
     [names].into_iter().chain(cells).collect()
 }
 
-/// The same of a CSV file.
+/// The fields of a CSV file, row by row.
 fn rows_of_text(path: &Path) -> Vec<Vec<String>> {
     let text = read(path);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());

@@ -103,9 +103,9 @@ impl Place {
     pub fn refused(&self, line: &str) -> (i32, String) {
         let output = self.wgvae(line);
         let err = String::from_utf8_lossy(&output.stderr);
-        let told: Vec<&str> = err.lines().filter(|l| !l.contains("XDG_RUNTIME_DIR")).collect();
-        assert_eq!(told.len(), 1, "{line}: {err}");
-        (output.status.code().unwrap(), told[0].to_string())
+        let lines: Vec<&str> = err.lines().filter(|l| !l.contains("XDG_RUNTIME_DIR")).collect();
+        assert_eq!(lines.len(), 1, "{line}: {err}");
+        (output.status.code().unwrap(), lines[0].to_string())
     }
 
     /// The weights of a run that have this name.

@@ -44,10 +44,10 @@ fn samples_of_an_untrained_model_are_far_worse() {
     assert_eq!(trained, place.json("eval trained --quality=4000 --device cpu --json"));
     let fewer = place.json("eval trained --quality=100 --device cpu --json");
     assert_eq!(fewer["quality"]["samples"], 100);
-    let told = place.done("eval trained --quality=100 --device cpu");
+    let output = place.done("eval trained --quality=100 --device cpu");
     assert!(
-        told.contains("100 samples (means) beside as many test rows; features: classifier of 10 classes"),
-        "{told}"
+        output.contains("100 samples (means) beside as many test rows; features: classifier of 10 classes"),
+        "{output}"
     );
     for (flags, reason) in [
         ("--quality=64", "is told from more than 64 test rows"),
@@ -55,13 +55,13 @@ fn samples_of_an_untrained_model_are_far_worse() {
         ("--quality=0", "0 is not in 1..=1000000"),
     ] {
         let output = place.wgvae(&format!("eval trained --device cpu {flags}"));
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(2) && told.contains(reason), "{flags}: {told}");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && message.contains(reason), "{flags}: {message}");
     }
 }
 
-/// A table without classes, with counts, words and gaps, whose samples are drawn; a plain autoencoder; a conditional model, which is
-/// asked for the classes of the test rows.
+/// A table without classes, with counts, words and missing cells, whose samples are drawn; a plain autoencoder; a conditional model, which
+/// is asked for the classes of the test rows.
 #[test]
 fn every_kind_of_model_has_samples_to_compare() {
     let place = Place::new();
@@ -71,17 +71,17 @@ fn every_kind_of_model_has_samples_to_compare() {
         let a = if i % 9 == 0 { String::new() } else { format!("{:.3}", of(1) + of(2)) };
         text += &format!("{a},{:.3},{}\n", of(1) - of(3), if of(1) > 0.5 { "red" } else { "blue" });
     }
-    std::fs::write(place.path("gaps.csv"), text).unwrap();
+    std::fs::write(place.path("holes.csv"), text).unwrap();
     std::fs::write(place.path("few.csv"), table()).unwrap();
-    place.done("train --data gaps.csv --epochs 60 --lr 0.003 --device cpu --out table");
+    place.done("train --data holes.csv --epochs 60 --lr 0.003 --device cpu --out table");
     let eval = place.json("eval table --quality --device cpu --json");
     let quality = &eval["quality"];
     assert_eq!((&quality["features"], &quality["noise"]), (&"random".into(), &true.into()));
     assert!(quality.get("classifier_accuracy").is_none(), "{eval}");
     assert!(number(&eval, "codes", "precision") > 0.6 && number(&eval, "codes", "recall") > 0.6, "{eval}");
     place.done("train --data few.csv --label kind --epochs 1 --device cpu --out few");
-    let (code, told) = place.refused("eval few --quality --device cpu");
-    assert!(code == 2 && told.contains("here are 40 and 360 of them"), "{told}");
+    let (code, output) = place.refused("eval few --quality --device cpu");
+    assert!(code == 2 && output.contains("here are 40 and 360 of them"), "{output}");
 
     place.done("train --preset autoencoder --data strokes:count=1000 --epochs 3 --device cpu --out plain");
     let eval = place.json("eval --quality plain --device cpu --json");

@@ -44,7 +44,7 @@ fn restoring_helps() {
     assert!(at(0, inside) != at(1, inside) && at(0, outside) == at(1, outside) && at(0, outside) == at(2, outside));
 }
 
-/// Of a linear decoder the posterior is normal and known: what is filled in is its mean, and completions have its spread.
+/// The posterior of a linear decoder is normal and known: what is filled in is its mean, and completions have its spread.
 #[test]
 fn completions_are_draws_from_the_posterior() {
     use wgvae::apply::restore::{Damage, Restorer, Wanted, hidden};
@@ -56,7 +56,7 @@ fn completions_are_draws_from_the_posterior() {
         |i: usize| [wave(i, 0) + 0.3 * wave(i, 7), wave(i, 1), wave(i, 0) - wave(i, 1) + 0.2 * wave(i, 5), wave(i, 3)];
     let numbers: Vec<f32> = (0..400).flat_map(row).collect();
     let data = wgvae::InMemory::table("waves", wgvae::Table::of_numbers(["a", "b", "c", "d"], &numbers))
-        .kind(wgvae::data::Kind::Number)
+        .kind(wgvae::data::ValueKind::Number)
         .dataset()
         .unwrap();
     let rows = data.test.numbers(0..data.test.rows, 4);

@@ -50,7 +50,7 @@ fn choosing_rows_neither_moves_nor_scales_them() {
     assert!(!place.path("-").exists());
 }
 
-/// The same seed gives the same bits whether the rows are resident on the device or streamed.
+/// A seed gives the same bits whether the rows are resident on the device or streamed.
 #[test]
 fn streamed_rows_train_the_same_model() {
     let Some(place) = Place::with_adapter() else { return };

@@ -2,9 +2,9 @@
 
 use super::place::{Place, read, table};
 
-/// A model that is told the class of each row: by the rows themselves, by a flag, or by a column of codes.
+/// A model that gets the class of each row: by the rows themselves, by a flag, or by a column of codes.
 #[test]
-fn a_conditional_model_is_told_classes() {
+fn a_conditional_model_gets_classes() {
     let Some(place) = Place::with_adapter() else { return };
     place.done(
         "train --data strokes:count=900 --condition class --epochs 25 --lr 0.003 --hidden 32 --latent 2 --batch 64 --out told",
@@ -61,13 +61,13 @@ fn a_conditional_model_is_told_classes() {
         ("train --data unnamed --condition class --batch 2 --out no", 2, "condition class needs rows with classes"),
         ("train --data rows.csv --columns a,b --condition class --out no", 2, "name a table's column with label"),
     ] {
-        let (found, told) = place.refused(line);
-        assert_eq!(found, code, "{line}: {told}");
-        assert!(told.contains(reason), "{line}: {told}");
+        let (found, message) = place.refused(line);
+        assert_eq!(found, code, "{line}: {message}");
+        assert!(message.contains(reason), "{line}: {message}");
     }
 }
 
-/// The same row has the same score wherever it stands, beside whichever others, and where each draw has zeros and ones of its own.
+/// A row has the same score wherever it stands, beside whichever others, and where each draw has zeros and ones of its own.
 /// Samples come from a mixture in the run's folder, which is fitted again where there is none for the model.
 #[test]
 fn samples_come_from_the_codes() {

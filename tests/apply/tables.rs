@@ -91,7 +91,7 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
     assert!(of_means.lines().skip(1).any(|line| line.split(',').nth(1).unwrap().contains('.')), "means have decimals");
 
     // Cells are empty as often as in the data, and it is said how close rows come to those that were trained on.
-    let told = place.json("sample people --count 2000 --gaps --json --to gaps.csv");
+    let output = place.json("sample people --count 2000 --gaps --json --to gaps.csv");
     let empty = |name: &str, column: usize| {
         let rows = records(&read(&place.path(name)));
         rows.iter().filter(|row| row[column].is_empty()).count() as f64 / rows.len() as f64
@@ -100,10 +100,10 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
         let [data, samples] = ["train.csv", "gaps.csv"].map(|name| empty(name, column));
         assert!((data - samples).abs() < 0.035 && data > 0.05, "{column}: {data} {samples}");
     }
-    let of = |rows: &str, figure: &str| told["closeness"][rows][figure].as_f64().unwrap();
-    assert_eq!([of("drawn", "rows"), of("held_out", "rows")], [2000.0, 70.0], "{told}");
-    assert!(of("drawn", "copies") < 20.0 && of("drawn", "near_copies") < 0.2, "{told}");
-    assert!((of("drawn", "distance") / of("held_out", "distance") - 1.0).abs() < 0.3, "{told}");
+    let of = |rows: &str, figure: &str| output["closeness"][rows][figure].as_f64().unwrap();
+    assert_eq!([of("drawn", "rows"), of("held_out", "rows")], [2000.0, 70.0], "{output}");
+    assert!(of("drawn", "copies") < 20.0 && of("drawn", "near_copies") < 0.2, "{output}");
+    assert!((of("drawn", "distance") / of("held_out", "distance") - 1.0).abs() < 0.3, "{output}");
     let page = read(&place.path("people/report.html"));
     for part in
         ["Told apart", "Nearly copies", "How columns of samples go together", "<caption>Rows of the data</caption>"]
@@ -180,7 +180,7 @@ fn tables_of_every_kind_of_column_come_back_as_they_were() {
         assert!(right > most + 0.03, "{hole}: {done}");
     }
 
-    // Of 19 completions, the truth is as often below all but two, or above, as it should be.
+    // Among 19 completions the truth is as often below all but two, or above, as it should be.
     place.done("restore people --data new.csv --hole age,visits --damage --draws 19 --device cpu --to completed.csv");
     let (truth, drawn) = (records(&read(&place.path("new.csv"))), records(&read(&place.path("completed.csv"))));
     assert_eq!(drawn.len(), 19 * truth.len());

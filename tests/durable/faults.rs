@@ -11,7 +11,7 @@ use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae::run::{self, Resume, RunOptions};
 use wgvae::train::{
-    Checkpoint, Description, DeviceOptions, Event, Identity, RunFolder, TrainError, Trainer, Tune, fingerprint,
+    Checkpoint, DeviceOptions, Event, Identity, RunDescription, RunFolder, TrainError, Trainer, Tune, fingerprint,
 };
 use wgvae_data::disk::{Disk, System};
 use wgvae_engine::exec::gpu::{GpuError, GpuOptions};
@@ -130,9 +130,9 @@ fn a_disk_that_fails_at_any_call_loses_nothing() {
 
 /// The configuration of the runs that lose their device.
 const LOSING: &str = "[data]\nsource = \"points:count=150\"\n[train]\nsteps = 60";
-/// Tells the child process its folder.
+/// Says to the child process where its folder is.
 const LOSING_IN: &str = "WGVAE_TEST_LOSING_IN";
-/// Tells the child process after which step its device is destroyed.
+/// Says to the child process after which step its device is destroyed.
 const LOSING_AT: &str = "WGVAE_TEST_LOSING_AT";
 
 fn on_the_adapter() -> DeviceOptions {
@@ -152,11 +152,11 @@ fn child_that_loses_its_device() {
     let selected = on.select(&mut |_| {}).unwrap();
     let session = on.open(&selected, &mut config, &vae, false, &mut |_| {}).unwrap();
     let mut run = RunFolder::claim(Path::new(&path), false, Arc::new(System)).unwrap();
-    let description = Description {
+    let description = RunDescription {
         configuration: config.clone(),
         config: config.to_toml().unwrap(),
         data: serde_json::to_string(&data.description()).unwrap(),
-        ..Description::default()
+        ..RunDescription::default()
     };
     run.begin(description, Vec::new()).unwrap();
     let mut saving = saving(&run, &config, 4);

@@ -65,7 +65,7 @@ fn a_run_is_named_by_hexadecimal_digits_and_nothing_else() {
     assert_eq!(Identity::of(&whole).unwrap().run, name);
 }
 
-/// Those of another run, or of another step, are named and left out, and neither removed nor counted.
+/// Checkpoints of another run, or of another step, are named and left out, and neither removed nor counted.
 #[test]
 fn checkpoints_of_another_run_are_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -129,7 +129,7 @@ fn interrupted_runs_stop_at_once_and_go_on() {
     }
 }
 
-/// Of sixteen processes with one folder one trains, and with one default name each has its own.
+/// One of sixteen processes with one folder trains; with one default name each has a folder of its own.
 #[test]
 fn a_folder_has_one_owner() {
     let folder = tempfile::tempdir().unwrap();

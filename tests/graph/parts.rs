@@ -15,7 +15,7 @@ fn shared_parameters_and_parts_of_nodes() {
         let x = g.input("x", [5, 6], false);
         let (h, weight) = dense(g, "shared", x, 6);
         let h = activate(g, h, Activation::Softplus);
-        // The same matrix again, forwards and backwards, and its first four rows.
+        // This matrix again, forwards and backwards, and its first four rows.
         let again = g.product("again", Orientation::Nt, h, weight);
         let back = g.product("back", Orientation::Nn, again, weight);
         let four = g.rows("four", weight, 0..4);

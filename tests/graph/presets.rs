@@ -73,7 +73,7 @@ fn configs() -> Vec<(String, Config)> {
 fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
     // As small as the model's layers allow.
     let of = |image| {
-        config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4, table: None, gaps: false, rows: 20 })
+        config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4, table: None, missing: false, rows: 20 })
     };
     let spec = of([3, 3, 3]).or_else(|_| of([28, 28, 1])).unwrap();
     let data = DataSpec { train_rows: 20, test_rows: 20, bytes };

@@ -206,12 +206,12 @@ fn compressed() {
     let model = RefCell::new(model);
     let file = folder.path().join("rows.wgz");
     each("rows.wgz", &file, &packed, || {
-        let packed = compress::File::of_bytes(&std::fs::read(&file).unwrap())?;
+        let packed = compress::CompressedFile::of_bytes(&std::fs::read(&file).unwrap())?;
         let back = compress::decompress(&run, &mut model.borrow_mut(), packed, &mut |_| {});
         back.map(drop).map_err(|error| error.to_string())
     });
     // Made up, with right checksums: rows that nothing in the file stands for. None of them comes back.
-    let good = compress::File::of_bytes(&packed).unwrap();
+    let good = compress::CompressedFile::of_bytes(&packed).unwrap();
     let mut forged = 0;
     for number in 0..300_u32 {
         let bits = |place: u32| wgvae_engine::kernels::rng::threefry2x32([30, number], [place, 0]);
@@ -224,8 +224,8 @@ fn compressed() {
             }
         };
         let rows = [0, 1 << 39, 1 << 20, 1 + bits(1)[0] as usize % 5000][bits(0)[0] as usize % 4];
-        let file = compress::File { rows, words, ..good.clone() };
-        let file = compress::File::of_bytes(&file.to_bytes()).unwrap();
+        let file = compress::CompressedFile { rows, words, ..good.clone() };
+        let file = compress::CompressedFile::of_bytes(&file.to_bytes()).unwrap();
         let start = std::time::Instant::now();
         let error = compress::decompress(&run, &mut model.borrow_mut(), file, &mut |_| {}).unwrap_err();
         assert!(matches!(error, wgvae::apply::RunError::Content(_)), "{number}: {error}");

@@ -19,7 +19,7 @@ fn an_edited_description_is_refused() {
     let image = |height: u64, width: u64, channels: u64| json!({"image": {"height": height, "width": width, "channels": channels}});
     let columns = |count: usize, deviation: f64| {
         let column = |place: usize| json!({"name": "a", "deviation": if place == 0 { deviation } else { 1.0 }});
-        json!({"all": (0..count).map(column).collect::<Vec<_>>(), "gaps": false})
+        json!({"all": (0..count).map(column).collect::<Vec<_>>(), "missing": false})
     };
     let kinds = |kinds: &[&str], words: &[&[&str]]| {
         let mut columns = columns(2, 1.0);
@@ -49,7 +49,7 @@ fn an_edited_description_is_refused() {
         (vec![("shape", json!({"table": 2})), ("columns", columns(2, 0.0))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", columns(1, 1.0))], 3),
         (vec![("shape", json!({"table": 1})), ("columns", columns(2, 1.0))], 3),
-        (vec![("shape", json!({"table": 2})), ("columns", json!({"all": [], "gaps": false}))], 3),
+        (vec![("shape", json!({"table": 2})), ("columns", json!({"all": [], "missing": false}))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", of_quantiles(&[], &[]))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", of_quantiles(&[1.0, 2.0], &[0.0]))], 3),
         (vec![("shape", json!({"table": 2})), ("columns", of_quantiles(&[2.0, 1.0], &[0.0, 1.0]))], 3),

@@ -238,7 +238,7 @@ fn data_comes_through_stdin() {
         ["train", "--data", "-", "--steps", "2", "--batch", "8", "--hidden", "4", "--device", "cpu", "--out", &run];
     let (code, _, error) = piped(&train, &table);
     assert_eq!(code, Some(0), "{error}");
-    // The same rows, another time; cells come back as they stand in them.
+    // These rows once more; cells come back as they stand in them.
     let (code, restored, error) = piped(&["restore", &run, "--data", "-", "--device", "cpu", "--to", "-"], &table);
     assert!(code == Some(0) && restored == table, "{restored}{error}");
     let (code, scores, error) =

@@ -4,12 +4,12 @@ use std::io::Cursor;
 
 use wgvae::data::{Dataset, Values};
 use wgvae::report::page::{
-    Best, Column, Command, Dimension, Epoch, Facts, Figure, Headline, Latent, Notice, Page, Picture, Points, Step,
-    Strips,
+    Best, ColumnSummary, Command, Dimension, EpochMetrics, Facts, Figure, Headline, Latent, Notice, Page, Picture,
+    Points, Step, Strips,
 };
-use wgvae::report::{self, Size, latent};
+use wgvae::report::{self, PictureSides, latent};
 
-const SIZE: Size = (28, 28, 1);
+const SIZE: PictureSides = (28, 28, 1);
 
 /// Approximately normal noise, the same on every machine.
 pub struct Noise(u64);
@@ -81,7 +81,7 @@ fn curves(page: &mut Page, epochs: usize) {
         let kl = 25.4 - 12.0 / epoch as f64;
         let test_loss = settled(at) + 0.4 + noise.normal() * 0.3;
         let train_loss = (settled(at) + settled(at - 100.0)) / 2.0;
-        page.epochs.push(Epoch { epoch, train_loss, test_loss, reconstruction: test_loss - kl, kl });
+        page.epochs.push(EpochMetrics { epoch, train_loss, test_loss, reconstruction: test_loss - kl, kl });
     }
 }
 
@@ -223,7 +223,7 @@ pub fn points() -> Page {
         }),
         points: Some(Points { data: pairs, samples }),
         columns: ["temperature", "pressure", "a column <with> a \"long\" name"]
-            .map(|name| Column {
+            .map(|name| ColumnSummary {
                 name: name.into(),
                 kind: "number".into(),
                 mean: Some(12.5),
@@ -263,7 +263,7 @@ pub fn large() -> Page {
     });
     page.dimensions = (0..512).map(|i| Dimension { kl: f64::from(i) / 100.0, is_active: i > 100 }).collect();
     page.columns = (0..300)
-        .map(|i| Column {
+        .map(|i| ColumnSummary {
             name: format!("{long:.60}{i}"),
             kind: "number".into(),
             mean: Some(1e9),

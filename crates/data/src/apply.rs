@@ -1,7 +1,7 @@
 //! Rows for a trained model, converted to the form it was trained on.
 
-use super::load::{check_flags, choose, mark_gaps};
-use super::raw::{Progress, Raw, RawColumns, Request};
+use super::load::{check_flags, choose, mark_missing};
+use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::{
     Channels, Columns, DataError, Description, Examples, ImageSize, Options, Rows, Shape, Table, Values, resize,
 };
@@ -16,7 +16,7 @@ pub fn rows(options: &Options, like: &Description) -> Result<Rows, DataError> {
 }
 
 /// [`rows`] with a progress callback.
-pub fn rows_with(options: &Options, like: &Description, progress: Progress<'_>) -> Result<Rows, DataError> {
+pub fn rows_with(options: &Options, like: &Description, progress: ReadProgress<'_>) -> Result<Rows, DataError> {
     let wanted = wanted(options, like);
     let request =
         Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref(), is_own: false };
@@ -75,7 +75,7 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
     check_flags(&raw, options)?;
     let mut raw = choose(resize::as_asked(raw, wanted)?, wanted)?;
     // A model that was trained on whole images cannot take others. Of a table it gets the middle of the column.
-    if !like.has_gaps() && like.columns.is_none() {
+    if !like.has_missing() && like.columns.is_none() {
         raw.note_dropped(options)?;
     }
     let Raw { shape, classes, columns, rows, test, mut notes, .. } = raw;
@@ -100,19 +100,19 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
     if let Some(known) = &like.columns {
         let are_places = columns.as_ref().map_or_else(|| vec![false; known.len()], RawColumns::are_places);
         let is_array = columns.is_none_or(|columns| !columns.are_named);
-        if let (Values::Floats(cells), true) = (&split.values, is_array && !known.gaps) {
-            let gaps = cells.iter().filter(|cell| cell.is_nan()).count();
-            if gaps > 0 {
+        if let (Values::Floats(cells), true) = (&split.values, is_array && !known.missing) {
+            let missing = cells.iter().filter(|cell| cell.is_nan()).count();
+            if missing > 0 {
                 notes.push(format!(
-                    "{gaps} of {} cells are missing, and no row that was trained on had any: the middle of the column stands for each",
+                    "{missing} of {} cells are missing, and no row that was trained on had any: the middle of the column stands for each",
                     cells.len()
                 ));
             }
         }
         known.encode(&are_places, &mut split);
     }
-    if like.gaps {
-        mark_gaps(&mut [&mut split], like.shape.len(), &mut notes);
+    if like.missing {
+        mark_missing(&mut [&mut split], like.shape.len(), &mut notes);
     }
     bring_to_levels(&mut split, like.bytes).map_err(mismatch)?;
     let mut rows = Rows { split, classes, notes };
@@ -123,7 +123,7 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
 fn takes(like: &Description) -> String {
     let levels = if like.bytes { " with levels in [0, 1]" } else { "" };
     match &like.columns {
-        // As a file has them: a word is one column.
+        // Columns as a file has them: a word is one column.
         Some(columns) => Shape::Table(columns.of_table().len()).to_string(),
         None => format!("{}{levels}", like.shape),
     }

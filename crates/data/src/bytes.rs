@@ -37,7 +37,7 @@ fn invalid_gzip(path: &Path, reason: String) -> DataError {
     DataError::Format { path: path.to_path_buf(), kind: "gzip file", reason }
 }
 
-/// Opens a regular file and tells its length. Reading from anything else might never end.
+/// Opens a regular file and returns its length. Reading from anything else might never end.
 pub fn open(path: &Path) -> Result<(File, u64), DataError> {
     disk::open(path).map_err(|error| match error {
         NotRead::NotAFile(what) => DataError::NotAFile { path: path.to_path_buf(), what },

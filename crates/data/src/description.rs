@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::columns::MAX_WORDS;
 use super::options::LONGEST;
-use super::{Column, Columns, Description, Fingerprints, Kind, Shape};
+use super::{Column, Columns, Description, Fingerprints, Shape, ValueKind};
 
 /// The most numbers of an example: a colour image of the largest size.
 const MAX_NUMBERS: usize = 3 * LONGEST * LONGEST;
@@ -19,7 +19,7 @@ pub(super) struct Unchecked {
     classes: Vec<String>,
     columns: Option<Columns>,
     #[serde(default)]
-    gaps: bool,
+    missing: bool,
     trained: Option<Fingerprints>,
 }
 
@@ -27,7 +27,7 @@ impl TryFrom<Unchecked> for Description {
     type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, shape, bytes, classes, columns, gaps, trained } = read;
+        let Unchecked { name, shape, bytes, classes, columns, missing, trained } = read;
         let fits = match shape {
             Shape::Image { height, width, channels } => {
                 [height, width].iter().all(|side| (1..=LONGEST).contains(side)) && [1, 3].contains(&channels)
@@ -41,12 +41,12 @@ impl TryFrom<Unchecked> for Description {
         if bytes && (columns.is_some() || matches!(shape, Shape::Table(_))) {
             return Err(format!("it describes {shape} as levels of grey, which only images and points can be"));
         }
-        if gaps && (bytes || !matches!(shape, Shape::Image { .. })) {
+        if missing && (bytes || !matches!(shape, Shape::Image { .. })) {
             return Err(format!(
                 "it describes {shape} of which some pixels are missing, which only images of floats can be"
             ));
         }
-        Ok(Self { name, shape, bytes, classes, columns, gaps, trained })
+        Ok(Self { name, shape, bytes, classes, columns, missing, trained })
     }
 }
 
@@ -60,15 +60,15 @@ fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
             return Err("a column has no finite mean, or no deviation above 0".into());
         }
         let are_ordered = [range, seen].iter().all(|[least, most]| least <= most);
-        if !are_ordered || !quantiles.is_whole() || (column.kind == Kind::Quantile) == quantiles.is_empty() {
+        if !are_ordered || !quantiles.is_whole() || (column.kind == ValueKind::Quantile) == quantiles.is_empty() {
             return Err("the numbers of a column have no range, or no quantiles in order".into());
         }
         let fits = match column.kind {
-            Kind::Category => (1..=MAX_WORDS).contains(&column.words.len()),
-            Kind::YesNo => column.words.len() == 2,
+            ValueKind::Category => (1..=MAX_WORDS).contains(&column.words.len()),
+            ValueKind::YesNo => column.words.len() == 2,
             _ => column.words.is_empty(),
         };
-        if !fits || !column.grouped.is_empty() && column.kind != Kind::Category {
+        if !fits || !column.grouped.is_empty() && column.kind != ValueKind::Category {
             return Err("a column has no words, or more than its kind can have".into());
         }
     }

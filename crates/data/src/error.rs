@@ -144,7 +144,7 @@ pub fn shown(word: &str) -> String {
     shown_to(word, 40)
 }
 
-/// The same of a sentence from elsewhere, which may name much of a damaged file.
+/// A sentence from elsewhere, on one line and not too long: it may contain much of a damaged file.
 #[cfg(feature = "parquet")]
 pub(super) fn shortened(sentence: impl AsRef<str>) -> String {
     shown_to(sentence.as_ref(), 300)

@@ -21,7 +21,7 @@ pub struct Fingerprints {
 }
 
 impl Fingerprints {
-    /// Those of training rows, unless they are too many.
+    /// Fingerprints of training rows, unless there are too many.
     pub(super) fn of(train: &Examples) -> Option<Self> {
         (train.rows <= MAX).then(|| Self::from(train.hashes().into_iter()))
     }

@@ -16,7 +16,7 @@ const TRAIN: [&str; 2] = ["train", "training"];
 
 /// An image file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct File {
+pub struct ImageFile {
     pub path: PathBuf,
     /// Its path within the folder.
     pub origin: String,
@@ -26,9 +26,9 @@ pub struct File {
 
 /// The images of a folder.
 #[derive(Debug, Default, PartialEq)]
-pub struct Files {
-    pub train: Vec<File>,
-    pub test: Vec<File>,
+pub struct ImageFiles {
+    pub train: Vec<ImageFile>,
+    pub test: Vec<ImageFile>,
     /// Names of all classes, in order.
     pub classes: Vec<String>,
     /// Images in formats that cannot be read, by their paths within the folder.
@@ -69,11 +69,11 @@ pub fn about_unread(names: &[String]) -> String {
     format!("{formats} cannot be read: make PNG or JPEG files of {}", list(names))
 }
 
-impl Files {
+impl ImageFiles {
     /// A single image.
     pub fn one(path: &Path) -> Self {
         let origin = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self { train: vec![File { path: path.to_path_buf(), origin, class: None }], ..Self::default() }
+        Self { train: vec![ImageFile { path: path.to_path_buf(), origin, class: None }], ..Self::default() }
     }
 
     /// Finds the images of a folder: separately those of `train` and `test` if it has both, else all.
@@ -89,14 +89,14 @@ impl Files {
         if let (Some(train), Some(test)) = (named(&TRAIN), named(&TEST)) {
             files.train = files.part(&train.path, &format!("{}/", train.name))?;
             files.test = files.part(&test.path, &format!("{}/", test.name))?;
-            let mut beside: Vec<&str> = top.folders.iter().map(|f| f.name.as_str()).collect();
-            beside.retain(|name| *name != train.name && *name != test.name);
-            if !beside.is_empty() {
+            let mut others: Vec<&str> = top.folders.iter().map(|f| f.name.as_str()).collect();
+            others.retain(|name| *name != train.name && *name != test.name);
+            if !others.is_empty() {
                 files.notes.push(format!(
                     "{} and {} are the training and the test rows; left out: {}",
                     train.name,
                     test.name,
-                    list(&beside)
+                    list(&others)
                 ));
             }
         }
@@ -116,7 +116,7 @@ impl Files {
     }
 
     /// The images of one part: one class per subfolder if subfolders hold images, else the images of the folder itself.
-    fn part(&mut self, folder: &Path, prefix: &str) -> Result<Vec<File>, DataError> {
+    fn part(&mut self, folder: &Path, prefix: &str) -> Result<Vec<ImageFile>, DataError> {
         let entries = Entries::read(folder)?;
         let mut search = Search::of(folder);
         for class in &entries.folders {
@@ -130,7 +130,8 @@ impl Files {
         let files = once(files, &links);
         let loose: Vec<&Entry> = entries.images().collect();
         if files.is_empty() {
-            let file = |e: &Entry| File { path: e.path.clone(), origin: format!("{prefix}{}", e.name), class: None };
+            let file =
+                |e: &Entry| ImageFile { path: e.path.clone(), origin: format!("{prefix}{}", e.name), class: None };
             let links: Vec<bool> = loose.iter().map(|entry| entry.is_link).collect();
             return Ok(once(loose.into_iter().map(file).collect(), &links));
         }
@@ -139,7 +140,7 @@ impl Files {
             self.notes.push(format!("images outside of the class folders were left out: {}", list(&names)));
         }
         if let Some(numbers) = numbered_through(&files) {
-            let mut numbered: Vec<(u64, File)> = numbers.into_iter().zip(files).collect();
+            let mut numbered: Vec<(u64, ImageFile)> = numbers.into_iter().zip(files).collect();
             numbered.sort_by_key(|(number, _)| *number);
             return Ok(numbered.into_iter().map(|(_, file)| file).collect());
         }
@@ -148,8 +149,8 @@ impl Files {
 }
 
 /// The numbers that are the files' names, if every name is a number and no two are equal.
-fn numbered_through(files: &[File]) -> Option<Vec<u64>> {
-    let number = |file: &File| file.path.file_stem()?.to_str()?.parse().ok();
+fn numbered_through(files: &[ImageFile]) -> Option<Vec<u64>> {
+    let number = |file: &ImageFile| file.path.file_stem()?.to_str()?.parse().ok();
     let numbers: Vec<u64> = files.iter().map(number).collect::<Option<_>>()?;
     let distinct: HashSet<&u64> = numbers.iter().collect();
     (distinct.len() == numbers.len()).then_some(numbers)
@@ -161,7 +162,7 @@ struct Search {
     top: Option<PathBuf>,
     /// Folders that links have led to.
     linked: HashSet<PathBuf>,
-    files: Vec<File>,
+    files: Vec<ImageFile>,
     /// Whether the path to each file has a link in it.
     links: Vec<bool>,
     unread: Vec<String>,
@@ -195,7 +196,7 @@ impl Search {
         let entries = Entries::read(&folder.path)?;
         self.unread.extend(entries.unread(prefix));
         for entry in entries.images() {
-            self.files.push(File {
+            self.files.push(ImageFile {
                 path: entry.path.clone(),
                 origin: format!("{prefix}{}", entry.name),
                 class: Some(class.into()),
@@ -213,14 +214,14 @@ impl Search {
 }
 
 /// Each file once: where it is without a link, else where the first link to it is.
-fn once(files: Vec<File>, links: &[bool]) -> Vec<File> {
+fn once(files: Vec<ImageFile>, links: &[bool]) -> Vec<ImageFile> {
     if !links.contains(&true) {
         return files;
     }
-    let real = |file: &File| file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+    let real = |file: &ImageFile| file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
     let mut known: HashSet<PathBuf> =
         files.iter().zip(links).filter(|(_, is_link)| !**is_link).map(|(file, _)| real(file)).collect();
-    let is_first = |(file, is_link): &(File, &bool)| !**is_link || known.insert(real(file));
+    let is_first = |(file, is_link): &(ImageFile, &bool)| !**is_link || known.insert(real(file));
     files.into_iter().zip(links).filter(is_first).map(|(file, _)| file).collect()
 }
 
@@ -307,14 +308,14 @@ mod tests {
         folder
     }
 
-    fn origins(files: &[File]) -> Vec<&str> {
+    fn origins(files: &[ImageFile]) -> Vec<&str> {
         files.iter().map(|file| file.origin.as_str()).collect()
     }
 
     #[test]
     fn flat_folders_count_their_files() {
         let folder = folder_of(&["10.png", "2.PNG", "1.jpeg", "notes.txt", ".hidden.png"]);
-        let files = Files::find(folder.path()).unwrap();
+        let files = ImageFiles::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["1.jpeg", "2.PNG", "10.png"]);
         assert!(files.classes.is_empty() && files.test.is_empty());
     }
@@ -322,13 +323,13 @@ mod tests {
     #[test]
     fn subfolders_are_classes() {
         let folder = folder_of(&["dog/1.png", "cat/1.png", "cat/x/2.png", "dog/0.png", "top.png", "docs/a.txt"]);
-        let files = Files::find(folder.path()).unwrap();
+        let files = ImageFiles::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["cat/1.png", "cat/x/2.png", "dog/0.png", "dog/1.png"]);
         assert_eq!(files.classes, ["cat", "dog"]);
         assert!(files.notes[0].contains("top.png"));
         // Numbers that are unique over all classes decide the order.
         let folder = folder_of(&["7/00000.png", "2/00001.png", "10/00002.png"]);
-        let files = Files::find(folder.path()).unwrap();
+        let files = ImageFiles::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["7/00000.png", "2/00001.png", "10/00002.png"]);
         assert_eq!(files.classes, ["2", "7", "10"]);
     }
@@ -336,7 +337,7 @@ mod tests {
     #[test]
     fn folders_of_training_and_test_images_are_splits() {
         let folder = folder_of(&["train/a/1.png", "train/b/1.png", "test/b/1.png", "val/a/1.png"]);
-        let files = Files::find(folder.path()).unwrap();
+        let files = ImageFiles::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["train/a/1.png", "train/b/1.png"]);
         assert_eq!(origins(&files.test), ["test/b/1.png"]);
         assert_eq!(files.classes, ["a", "b"]);
@@ -346,17 +347,17 @@ mod tests {
     #[test]
     fn images_that_cannot_be_read_are_named() {
         let folder = folder_of(&["1.png", "IMG_2.HEIC", "scan.tif", "notes.txt"]);
-        let files = Files::find(folder.path()).unwrap();
+        let files = ImageFiles::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["1.png"]);
         assert_eq!(files.unread, ["IMG_2.HEIC", "scan.tif"]);
         let said = "HEIC and TIFF cannot be read: make PNG or JPEG files of IMG_2.HEIC, scan.tif";
         assert_eq!(about_unread(&files.unread), said);
         // In folders of classes too, each once, with and without training and test images.
-        let files = Files::find(folder_of(&["a/1.png", "a/2.heic", "b/1.jpg", "b/x/3.tiff"]).path()).unwrap();
+        let files = ImageFiles::find(folder_of(&["a/1.png", "a/2.heic", "b/1.jpg", "b/x/3.tiff"]).path()).unwrap();
         assert_eq!(files.unread, ["a/2.heic", "b/x/3.tiff"]);
-        let files = Files::find(folder_of(&["train/1.png", "train/2.heic", "test/1.png"]).path()).unwrap();
+        let files = ImageFiles::find(folder_of(&["train/1.png", "train/2.heic", "test/1.png"]).path()).unwrap();
         assert_eq!(files.unread, ["train/2.heic"]);
-        let error = Files::find(folder_of(&["IMG_2.HEIC"]).path()).unwrap_err().to_string();
+        let error = ImageFiles::find(folder_of(&["IMG_2.HEIC"]).path()).unwrap_err().to_string();
         assert!(error.contains("HEIC cannot be read: make PNG or JPEG files of IMG_2.HEIC"), "{error}");
     }
 
@@ -373,24 +374,24 @@ mod tests {
         link(Path::new("."), "a/loop");
         link(Path::new("../b"), "a/other");
         link(Path::new("1.png"), "a/again.png");
-        let files = Files::find(folder.path()).unwrap();
+        let files = ImageFiles::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["a/1.png", "b/2.png"]);
         // What is elsewhere is found, by the first link to it.
         symlink(outside.path(), folder.path().join("more")).unwrap();
         symlink(outside.path().join("deep"), folder.path().join("twice")).unwrap();
-        let files = Files::find(folder.path()).unwrap();
+        let files = ImageFiles::find(folder.path()).unwrap();
         assert_eq!(origins(&files.train), ["a/1.png", "b/2.png", "more/1.png", "more/deep/2.png"]);
         let flat = folder_of(&["1.png"]);
         symlink(".", flat.path().join("here")).unwrap();
         symlink("1.png", flat.path().join("2.png")).unwrap();
-        assert_eq!(origins(&Files::find(flat.path()).unwrap().train), ["1.png"]);
+        assert_eq!(origins(&ImageFiles::find(flat.path()).unwrap().train), ["1.png"]);
     }
 
     #[test]
     fn folders_without_images_say_so() {
-        let error = Files::find(folder_of(&[]).path()).unwrap_err().to_string();
+        let error = ImageFiles::find(folder_of(&[]).path()).unwrap_err().to_string();
         assert!(error.contains("it is empty") && error.contains("no images"), "{error}");
-        let error = Files::find(folder_of(&["iris.csv", "a.txt"]).path()).unwrap_err().to_string();
+        let error = ImageFiles::find(folder_of(&["iris.csv", "a.txt"]).path()).unwrap_err().to_string();
         assert!(error.contains("name the file itself") && error.contains("iris.csv"), "{error}");
     }
 }

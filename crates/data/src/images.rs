@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::error::list;
-use super::folder::{self, File, Files};
+use super::folder::{self, ImageFile, ImageFiles};
 use super::options::LONGEST;
-use super::picture::{self, Header};
+use super::picture::{self, PictureHeader};
 use super::raw::{Raw, Request};
-use super::resize::{Size, fitted, zeros};
+use super::resize::{ImageSides, fitted, zeros};
 use super::{Channels, DataError, Examples, ImageSize, Options, Origins, Shape, Values};
 
 /// Reads the images of a folder. Unreadable files are noted and skipped; they are an error with `strict`, or if no
 /// image is left.
-pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result<Raw, DataError> {
+pub(super) fn read(source: &Path, files: ImageFiles, request: &Request<'_>) -> Result<Raw, DataError> {
     let options = request.options;
-    let Files { train, test, classes, unread, mut notes } = files;
+    let ImageFiles { train, test, classes, unread, mut notes } = files;
     if !unread.is_empty() {
         let count = unread.len();
         let about = folder::about_unread(&unread);
@@ -28,9 +28,9 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
         notes.push(format!("{count} image{} skipped: {about}", if count == 1 { " was" } else { "s were" }));
     }
     let trained = train.len();
-    let all: Vec<File> = train.into_iter().chain(test).collect();
+    let all: Vec<ImageFile> = train.into_iter().chain(test).collect();
     let mut problems = Problems { source, options, found: Vec::new(), all: all.len() };
-    let looks: Vec<Result<Header, String>> = all.par_iter().map(|file| picture::header(&file.path)).collect();
+    let looks: Vec<Result<PictureHeader, String>> = all.par_iter().map(|file| picture::header(&file.path)).collect();
     let mut headers = Vec::with_capacity(all.len());
     let mut kept = Vec::with_capacity(all.len());
     for (place, (look, file)) in looks.into_iter().zip(all).enumerate() {
@@ -74,7 +74,8 @@ pub(super) fn read(source: &Path, files: Files, request: &Request<'_>) -> Result
         whole[place] = false;
         problems.add(kept[place].0.clone(), reason)?;
     }
-    let is_resized = |(header, whole): &(&Header, &bool)| **whole && (header.height, header.width) != (height, width);
+    let is_resized =
+        |(header, whole): &(&PictureHeader, &bool)| **whole && (header.height, header.width) != (height, width);
     let resized = headers.iter().zip(&whole).filter(is_resized).count();
     if resized > 0 {
         let why = why.map(|why| format!(", {why}; --image-size chooses another size")).unwrap_or_default();
@@ -107,7 +108,7 @@ struct Problems<'a> {
 
 impl Problems<'_> {
     /// Adds an unreadable file: an error with `strict`, or if no file could be read.
-    fn add(&mut self, file: File, reason: String) -> Result<(), DataError> {
+    fn add(&mut self, file: ImageFile, reason: String) -> Result<(), DataError> {
         self.found.push((file.origin, reason.clone()));
         if self.options.strict || self.all == 1 {
             return Err(DataError::Format { path: file.path, kind: "image", reason });
@@ -135,8 +136,8 @@ const MODERATE: usize = 64;
 /// The size that images are brought to, and why it is another than theirs, if that was not asked for.
 fn common_size(
     source: &Path,
-    headers: &[Header],
-    kept: &[(File, bool)],
+    headers: &[PictureHeader],
+    kept: &[(ImageFile, bool)],
     options: &Options,
 ) -> Result<(ImageSize, Option<String>), DataError> {
     let unusable = |reason: String| Err(DataError::unusable(source.display(), reason));
@@ -167,12 +168,12 @@ fn common_size(
     }
 }
 
-fn size_of(header: &Header) -> ImageSize {
+fn size_of(header: &PictureHeader) -> ImageSize {
     ImageSize { height: header.height, width: header.width }
 }
 
 /// A square that is no larger than most images, and that convolutions halve three times.
-fn suited_size(headers: &[Header]) -> ImageSize {
+fn suited_size(headers: &[PictureHeader]) -> ImageSize {
     let mut shorter: Vec<usize> = headers.iter().map(|header| header.height.min(header.width)).collect();
     shorter.sort_unstable();
     let side = match shorter[shorter.len() / 2] {
@@ -197,7 +198,12 @@ struct Decoded {
     channels: Found,
 }
 
-fn decode_all(source: &Path, kept: &[(File, bool)], size: Size, request: &Request<'_>) -> Result<Decoded, DataError> {
+fn decode_all(
+    source: &Path,
+    kept: &[(ImageFile, bool)],
+    size: ImageSides,
+    request: &Request<'_>,
+) -> Result<Decoded, DataError> {
     let stride = size.0 * size.1 * size.2;
     let mut levels = zeros(kept.len(), stride).ok_or_else(|| {
         let reason = format!("{} images of {}x{} do not fit into memory", kept.len(), size.0, size.1);

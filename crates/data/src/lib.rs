@@ -15,6 +15,7 @@ mod dialect;
 #[doc(hidden)]
 pub mod disk;
 mod error;
+mod examples;
 mod fingerprints;
 mod folder;
 mod glyphs;
@@ -50,13 +51,15 @@ pub use caught::panics_are_errors;
 #[doc(hidden)]
 pub use columns::normal_quantile;
 pub use columns::{
-    Cell, Column, Columns, Details, Form, Grouped, Kind, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
+    Cell, Column, Columns, Details, Form, Grouped, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
+    ValueKind,
 };
-pub use dataset::{Dataset, Description, Examples, Factors, Origins, Rows, Shape, Unseen, Values, spread};
+pub use dataset::{Dataset, Description, Rows, Shape};
 pub use dialect::{Dialect, Encoding};
 pub use error::{DataError, Unit};
 #[doc(hidden)]
 pub use error::{list, shown};
+pub use examples::{Examples, Factors, Origins, Unseen, Values, spread};
 pub use fingerprints::Fingerprints;
 #[doc(hidden)]
 pub use invented::invent;
@@ -64,7 +67,7 @@ pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options};
-pub use raw::Progress;
+pub use raw::ReadProgress;
 #[doc(hidden)]
 pub use source::is_of_folder;
 #[doc(hidden)]

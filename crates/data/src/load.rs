@@ -4,9 +4,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::error::list;
-use super::raw::{Progress, Raw, RawColumns, Request};
+use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::source;
-use super::{Columns, DataError, Dataset, Examples, Kind, Missing, Options, Rows, Shape, Values, resize};
+use super::{Columns, DataError, Dataset, Examples, Missing, Options, Rows, Shape, ValueKind, Values, resize};
 use crate::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
@@ -27,7 +27,7 @@ impl Dataset {
     }
 
     /// [`Dataset::load`] with a progress callback.
-    pub fn load_with(options: impl Into<Options>, progress: Progress<'_>) -> Result<Self, DataError> {
+    pub fn load_with(options: impl Into<Options>, progress: ReadProgress<'_>) -> Result<Self, DataError> {
         Self::load_known(options, None, progress)
     }
 
@@ -35,7 +35,7 @@ impl Dataset {
     pub fn load_known(
         options: impl Into<Options>,
         known: Option<&Columns>,
-        progress: Progress<'_>,
+        progress: ReadProgress<'_>,
     ) -> Result<Self, DataError> {
         let mut options = options.into();
         check_numbers(&options)?;
@@ -69,7 +69,7 @@ impl Dataset {
             train.retain(&drawn(options.seed, LIMIT, train.rows, limit));
         }
         let is_image = matches!(shape, Shape::Image { .. });
-        let gaps = is_image && mark_gaps(&mut [&mut train, &mut test], shape.len(), &mut notes);
+        let missing = is_image && mark_missing(&mut [&mut train, &mut test], shape.len(), &mut notes);
         if train.rows == 0 || test.rows == 0 {
             return Err(DataError::unusable(&options.source, "no row has any value"));
         }
@@ -77,7 +77,7 @@ impl Dataset {
         let columns = match columns {
             Some(raw) => Some(
                 encode(raw, options, known, &mut train, &mut test, &mut notes).map_err(|reason| {
-                    let all = |kind: Kind| {
+                    let all = |kind: ValueKind| {
                         let kind = kind.name();
                         format!("{reason}; with this likelihood all columns of a table are of kind {kind}: leave that column out, or choose the likelihood columns")
                     };
@@ -97,7 +97,7 @@ impl Dataset {
             ));
             train.repeat(&again);
         }
-        Ok(Dataset { name, shape, classes, columns, gaps, train, test, notes, options: options.clone() })
+        Ok(Dataset { name, shape, classes, columns, missing, train, test, notes, options: options.clone() })
     }
 }
 
@@ -277,11 +277,11 @@ fn repeated(train: &Examples, options: &Options) -> Result<Vec<usize>, DataError
 }
 
 /// Marks the pixels that are missing, and leaves out rows that have no others. Whether there are any.
-pub(super) fn mark_gaps(splits: &mut [&mut Examples], width: usize, notes: &mut Vec<String>) -> bool {
-    let (mut gaps, mut values, mut empty) = (0, 0, 0);
+pub(super) fn mark_missing(splits: &mut [&mut Examples], width: usize, notes: &mut Vec<String>) -> bool {
+    let (mut missing, mut values, mut empty) = (0, 0, 0);
     for split in splits {
         let of_split = split.mark_missing();
-        (gaps, values) = (gaps + of_split, values + split.values.len());
+        (missing, values) = (missing + of_split, values + split.values.len());
         if let (Values::Floats(all), 1..) = (&split.values, of_split) {
             let marks: Vec<bool> = all.chunks(width).map(|row| row.iter().any(|value| !is_missing(*value))).collect();
             empty += marks.iter().filter(|mark| !**mark).count();
@@ -291,12 +291,12 @@ pub(super) fn mark_gaps(splits: &mut [&mut Examples], width: usize, notes: &mut 
     if empty > 0 {
         notes.push(format!("{empty} rows were left out because they have no value"));
     }
-    if gaps > 0 {
+    if missing > 0 {
         notes.push(format!(
-            "{gaps} of {values} pixels are missing: what is there is learned from; --missing drop leaves such images out"
+            "{missing} of {values} pixels are missing: what is there is learned from; --missing drop leaves such images out"
         ));
     }
-    gaps > 0
+    missing > 0
 }
 
 /// Relations of which each has a line.
@@ -347,9 +347,9 @@ fn encode(
             list(&constant)
         ));
     }
-    let has_gaps =
+    let has_missing =
         |split: &Examples| matches!(&split.values, Values::Floats(cells) if cells.iter().any(|cell| cell.is_nan()));
-    columns.gaps = has_gaps(train) || has_gaps(test);
+    columns.missing = has_missing(train) || has_missing(test);
     if options.relations {
         columns.relations = columns.relations_in([cells, of_test]);
         notes.extend(said(&columns));

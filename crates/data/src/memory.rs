@@ -2,8 +2,10 @@
 
 use super::load::check_numbers;
 use super::options::LONGEST;
-use super::raw::{Progress, Raw, Request};
-use super::{DataError, Dataset, Examples, Kind, NamedKind, Options, Origins, Shape, Table, Values, natural, table};
+use super::raw::{Raw, ReadProgress, Request};
+use super::{
+    DataError, Dataset, Examples, NamedKind, Options, Origins, Shape, Table, ValueKind, Values, natural, table,
+};
 
 /// A builder of a [`Dataset`] from rows in memory.
 ///
@@ -57,13 +59,13 @@ impl InMemory {
     }
 
     /// Sets the kind of all columns of a table, instead of that which suits the values of each.
-    pub fn kind(mut self, kind: Kind) -> Self {
+    pub fn kind(mut self, kind: ValueKind) -> Self {
         self.options.kind = Some(kind);
         self
     }
 
     /// Sets the kind of one column of a table.
-    pub fn column(mut self, name: &str, kind: Kind) -> Self {
+    pub fn column(mut self, name: &str, kind: ValueKind) -> Self {
         self.options.kinds.push(NamedKind { name: name.into(), kind: Some(kind) });
         self
     }
@@ -96,7 +98,7 @@ impl InMemory {
                 if let Some(reason) = table.refusal() {
                     return Err(unusable(reason));
                 }
-                let (progress, like): (Progress<'_>, _) = (&|_, _| {}, None);
+                let (progress, like): (ReadProgress<'_>, _) = (&|_, _| {}, None);
                 let request = Request { options: &options, progress, label_needed: true, like, is_own: true };
                 let raw = table::in_memory(&options.source, &table, &request)?;
                 (Raw { name: options.source.clone(), ..raw }, table.rows())
@@ -182,7 +184,7 @@ mod tests {
     #[test]
     fn what_cannot_be_learned_from_is_refused() {
         let reason = |rows: InMemory| rows.dataset().unwrap_err().to_string();
-        for (rows, told) in [
+        for (rows, message) in [
             (
                 InMemory::images("x", [2, 2, 1], vec![0; 9]),
                 "9 numbers do not make a whole number of grey images of 2x2",
@@ -201,7 +203,7 @@ mod tests {
             (InMemory::table("x", Table::new().with("a", [1]).with("a", [2])), "two columns `a`"),
         ] {
             let found = reason(rows);
-            assert!(found.contains(told), "{found}");
+            assert!(found.contains(message), "{found}");
         }
     }
 }

@@ -31,7 +31,7 @@ fn invalid(path: &Path) -> impl Fn(String) -> DataError {
 const LONGEST_HEADER: usize = 64 << 10;
 
 /// The header of an array: what its elements are and how many there are.
-pub struct Header {
+pub struct ArrayHeader {
     pub extents: Vec<usize>,
     element: Element,
     big_endian: bool,
@@ -39,7 +39,7 @@ pub struct Header {
 }
 
 /// Reads a file's header, and nothing behind it.
-pub fn header(content: &mut Content<'_>) -> Result<Header, String> {
+pub fn header(content: &mut Content<'_>) -> Result<ArrayHeader, String> {
     let ends = || "it ends within its header".to_string();
     let start = content.next(MAGIC.len() + 4)?;
     if !start.starts_with(MAGIC) {
@@ -65,12 +65,12 @@ pub fn header(content: &mut Content<'_>) -> Result<Header, String> {
     let (element, big_endian) = element(value(&text, "descr").ok_or("its header names no type")?)?;
     let by_columns = value(&text, "fortran_order").is_some_and(|order| order.starts_with("True"));
     let extents = extents(value(&text, "shape").ok_or("its header has no shape")?)?;
-    Ok(Header { extents, element, big_endian, by_columns })
+    Ok(ArrayHeader { extents, element, big_endian, by_columns })
 }
 
 /// The array of a file's content.
 pub fn parse(mut content: Content<'_>) -> Result<Array, String> {
-    let Header { extents, element, big_endian, by_columns } = header(&mut content)?;
+    let ArrayHeader { extents, element, big_endian, by_columns } = header(&mut content)?;
     let content = content.body(checked_size(&extents, element)?, &extents)?;
     let bytes = if by_columns { by_rows(&content, &extents, element.size()) } else { content };
     Ok(Array { extents, element, big_endian, bytes })

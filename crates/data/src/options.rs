@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, NamedKind};
+use super::{NamedKind, ValueKind};
 use crate::described;
 
 described! {
@@ -100,7 +100,7 @@ pub struct Options {
     /// Whether relations between columns of a table are looked for, and kept in rows that are drawn or filled.
     pub relations: bool,
     /// The kind of a table's other columns; by default, that which suits the values of each.
-    pub kind: Option<Kind>,
+    pub kind: Option<ValueKind>,
     /// What becomes of rows of a table with missing values.
     pub missing: Missing,
     /// Classes to keep; if empty, all.

@@ -28,7 +28,7 @@ const LARGE: u64 = 64 << 20;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The size and colours in a file's header.
-pub struct Header {
+pub struct PictureHeader {
     pub height: usize,
     pub width: usize,
     pub grey: bool,
@@ -86,7 +86,7 @@ fn opened(path: &Path, is_known_whole: bool) -> Result<Opened<impl ImageDecoder>
 }
 
 /// Reads a file's header.
-pub fn header(path: &Path) -> Result<Header, String> {
+pub fn header(path: &Path) -> Result<PictureHeader, String> {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     let Opened { decoder, turned, .. } = opened(path, false)?;
     let (width, height) = decoder.dimensions();
@@ -94,7 +94,7 @@ pub fn header(path: &Path) -> Result<Header, String> {
     let (width, height) = if on_its_side { (height, width) } else { (width, height) };
     let grey = matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
     let of_channel = decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count();
-    Ok(Header { height: height as usize, width: width as usize, grey, is_deep: of_channel > 1 })
+    Ok(PictureHeader { height: height as usize, width: width as usize, grey, is_deep: of_channel > 1 })
 }
 
 /// Decodes a file whose header was read before, and hands on the image while no other large one is in memory.

@@ -27,14 +27,14 @@ impl Kind {
 }
 
 /// `points[:curve|rings|moons][,noise=0.05][,count=10000][,seed=0]`
-pub struct Options {
+pub struct PointOptions {
     kind: Kind,
     noise: f32,
     count: usize,
     seed: u64,
 }
 
-impl Options {
+impl PointOptions {
     pub fn parse(spec: &str, text: &str) -> Result<Self, DataError> {
         let mut parsed = Self { kind: Kind::Curve, noise: 0.05, count: 10_000, seed: 0 };
         for (name, value) in pairs(text) {
@@ -53,7 +53,7 @@ impl Options {
 }
 
 /// `count` training points and a fifth as many test points.
-pub fn rows(options: &Options) -> Raw {
+pub fn rows(options: &PointOptions) -> Raw {
     let name = match options.kind {
         Kind::Curve => "points",
         Kind::Rings => "points-rings",
@@ -66,7 +66,7 @@ pub fn rows(options: &Options) -> Raw {
     }
 }
 
-fn split(options: &Options, rows: usize, stream: u64) -> Examples {
+fn split(options: &PointOptions, rows: usize, stream: u64) -> Examples {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     rng.set_stream(stream);
     let mut values = Vec::with_capacity(2 * rows);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_same_options_give_the_same_points_and_other_seeds_others() {
-        let make = |text: &str| rows(&Options::parse("points", text).unwrap());
+        let make = |text: &str| rows(&PointOptions::parse("points", text).unwrap());
         for kind in ["curve", "rings", "moons"] {
             let data = make(kind);
             assert_eq!(data, make(kind));
@@ -139,7 +139,7 @@ mod tests {
             ("count=0", "count takes a number"),
             ("count", "count takes a number"),
         ] {
-            let error = Options::parse(&format!("points:{text}"), text).err().unwrap();
+            let error = PointOptions::parse(&format!("points:{text}"), text).err().unwrap();
             assert!(error.to_string().contains(reason), "{error}");
         }
     }

@@ -1,18 +1,18 @@
 //! A request to a source, and the rows it yields before they are chosen and split.
 
 use super::dialect::Dialect;
-use super::{Column, Columns, DataError, Examples, Kind, NamedKind, Options, Shape, Values};
+use super::{Column, Columns, DataError, Examples, NamedKind, Options, Shape, ValueKind, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
 pub(super) const MAX_COLUMNS: usize = 1 << 16;
 
 /// Called from any thread with the number of files read so far and the number of all files.
-pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+pub type ReadProgress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// A request to a source.
 pub(super) struct Request<'a> {
     pub options: &'a Options,
-    pub progress: Progress<'a>,
+    pub progress: ReadProgress<'a>,
     /// Whether a missing label column is an error.
     pub label_needed: bool,
     /// The columns of the model that the rows are for.
@@ -27,7 +27,7 @@ pub(super) struct RawColumn {
     /// Its name, how it is written, and its words, if it has any: cells are their places then.
     pub column: Column,
     /// The kind that was asked for.
-    pub asked: Option<Kind>,
+    pub asked: Option<ValueKind>,
     /// Whether its cells are places of words.
     pub is_of_words: bool,
     /// Whether the digits of its numbers are known.
@@ -61,7 +61,7 @@ impl RawColumns {
         Self { all: names.into_iter().map(raw).collect(), are_named: true, dialect: None }
     }
 
-    /// Those of an array, `x_0`, `x_1`, ...
+    /// Columns of an array: `x_0`, `x_1`, ...
     pub fn unnamed(count: usize) -> Self {
         let names = (0..count).map(|column| format!("x_{column}")).collect();
         Self { are_named: false, ..Self::numbers(names) }
@@ -95,7 +95,7 @@ impl Raw {
     }
 
     /// Takes the kinds that were asked for of an array's columns; those of a table are known, but for the kind of all others.
-    pub fn ask(&mut self, kinds: &[NamedKind], of_others: Option<Kind>) -> Result<(), String> {
+    pub fn ask(&mut self, kinds: &[NamedKind], of_others: Option<ValueKind>) -> Result<(), String> {
         let Some(columns) = self.columns.as_mut() else { return Ok(()) };
         for named in kinds.iter().filter(|_| !columns.are_named) {
             let count = columns.all.len();
@@ -112,7 +112,7 @@ impl Raw {
 
     /// Leaves out rows with missing values, and notes how many; that may not be all.
     pub fn note_dropped(&mut self, options: &Options) -> Result<(), DataError> {
-        match self.drop_gaps() {
+        match self.drop_missing() {
             0 => return Ok(()),
             dropped => self.notes.push(format!("{dropped} rows were left out because values are missing")),
         }
@@ -122,7 +122,7 @@ impl Raw {
         }
     }
 
-    fn drop_gaps(&mut self) -> usize {
+    fn drop_missing(&mut self) -> usize {
         let mut dropped = 0;
         for split in std::iter::once(&mut self.rows).chain(&mut self.test) {
             let width = self.shape.len().max(1);

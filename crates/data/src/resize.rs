@@ -8,10 +8,10 @@ use super::raw::Raw;
 use super::{Channels, DataError, Examples, Fit, Options, Shape, Values};
 
 /// Height, width and channels.
-pub type Size = (usize, usize, usize);
+pub type ImageSides = (usize, usize, usize);
 
 /// Resizes an image; if it already has the size, nothing is resampled.
-pub fn fitted(image: DynamicImage, (height, width, channels): Size, fit: Fit) -> DynamicImage {
+pub fn fitted(image: DynamicImage, (height, width, channels): ImageSides, fit: Fit) -> DynamicImage {
     let (w, h) = (width as u32, height as u32);
     let image = flat(image, channels);
     if (image.width(), image.height()) == (w, h) {
@@ -104,7 +104,7 @@ pub fn as_asked(mut raw: Raw, options: &Options) -> Result<Raw, DataError> {
     Ok(raw)
 }
 
-fn bring(split: &mut Examples, from: Size, to: Size, options: &Options) -> Result<(), DataError> {
+fn bring(split: &mut Examples, from: ImageSides, to: ImageSides, options: &Options) -> Result<(), DataError> {
     let Values::Bytes(levels) = &split.values else {
         let reason = format!(
             "its images of {}x{} are floats, but only images of grey or colour levels can be resized",

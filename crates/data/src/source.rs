@@ -12,7 +12,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
     let (kind, options) = spec.split_once(':').unwrap_or((spec, ""));
     match kind {
         "strokes" => strokes::parse(spec, options).map(|o| strokes::rows(&o)),
-        "points" => points::Options::parse(spec, options).map(|o| points::rows(&o)),
+        "points" => points::PointOptions::parse(spec, options).map(|o| points::rows(&o)),
         "sprites" => sprites::parse(spec, options).map(|o| sprites::rows(&o)),
         _ => {
             let path = Path::new(spec);
@@ -34,12 +34,12 @@ fn of_folder(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     if sets.is_there() {
         return sets.read();
     }
-    let files = folder::Files::find(path)?;
+    let files = folder::ImageFiles::find(path)?;
     images::read(path, files, request)
 }
 
 /// The kinds of files.
-pub(super) enum Kind {
+pub(super) enum FileKind {
     Idx,
     Npy,
     Npz,
@@ -56,48 +56,48 @@ fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
         return Err(DataError::unusable(path.display(), reason));
     }
     match kind(path, &head) {
-        Kind::Idx => idx::file(path),
-        Kind::Npy => npy::file(path),
-        Kind::Npz => npz::file(path),
-        Kind::Image => images::read(path, folder::Files::one(path), request),
-        Kind::Table => table::file(path, request),
+        FileKind::Idx => idx::file(path),
+        FileKind::Npy => npy::file(path),
+        FileKind::Npz => npz::file(path),
+        FileKind::Image => images::read(path, folder::ImageFiles::one(path), request),
+        FileKind::Table => table::file(path, request),
     }
 }
 
 /// The kind of a file.
-pub(super) fn kind_of(path: &Path) -> Result<Kind, DataError> {
+pub(super) fn kind_of(path: &Path) -> Result<FileKind, DataError> {
     Ok(kind(path, &bytes::head(path)?))
 }
 
 /// The kind of a file, by its first bytes if they identify it, else by its name.
-fn kind(path: &Path, head: &[u8]) -> Kind {
+fn kind(path: &Path, head: &[u8]) -> FileKind {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     if head.starts_with(npy::MAGIC) {
-        return Kind::Npy;
+        return FileKind::Npy;
     }
     if head.starts_with(&bytes::PARQUET) {
-        return Kind::Table;
+        return FileKind::Table;
     }
     if head.starts_with(b"PK\x03\x04") {
-        return Kind::Npz;
+        return FileKind::Npz;
     }
     // A table may begin with `BM` like a bitmap, so the name decides first.
     if matches!(extension, "csv" | "tsv" | "tab" | "txt" | "data" | "dat") {
-        return Kind::Table;
+        return FileKind::Table;
     }
     if idx::is_magic(head) {
-        return Kind::Idx;
+        return FileKind::Idx;
     }
     if image::guess_format(head).is_ok() || folder::is_image_extension(extension) {
-        return Kind::Image;
+        return FileKind::Image;
     }
     match extension {
-        "npy" => Kind::Npy,
-        "npz" => Kind::Npz,
-        _ if name.contains("ubyte") || name.contains("idx") => Kind::Idx,
-        _ => Kind::Table,
+        "npy" => FileKind::Npy,
+        "npz" => FileKind::Npz,
+        _ if name.contains("ubyte") || name.contains("idx") => FileKind::Idx,
+        _ => FileKind::Table,
     }
 }
 

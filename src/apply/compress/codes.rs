@@ -2,8 +2,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::masses::Grid;
-use crate::apply::{Prior, RunError, TrainedModel};
+use super::masses::NormalGrid;
+use crate::apply::{PriorMixture, RunError, TrainedModel};
 
 /// What a file begins with: its format.
 const FORMAT: &[u8; 4] = b"wgc1";
@@ -28,7 +28,7 @@ pub struct RoundedCodes {
 impl RoundedCodes {
     /// Rounds codes `(N, Z)` to so many bits each.
     pub fn of(model: &mut TrainedModel, codes: &[f32], bits: u32) -> Result<Self, RunError> {
-        let grid = Grid::new(bits);
+        let grid = NormalGrid::new(bits);
         let latent = model.latent();
         let (mean, deviation) = model.prior().moments();
         let place =
@@ -38,8 +38,8 @@ impl RoundedCodes {
     }
 
     /// The codes `(N, Z)` that the places stand for.
-    pub fn values(&self, prior: &Prior) -> Vec<f32> {
-        let grid = Grid::new(self.bits);
+    pub fn values(&self, prior: &PriorMixture) -> Vec<f32> {
+        let grid = NormalGrid::new(self.bits);
         let (mean, deviation) = prior.moments();
         let value = |(i, place): (usize, &u16)| {
             let i = i % self.latent;
@@ -48,7 +48,7 @@ impl RoundedCodes {
         self.places.iter().enumerate().map(value).collect()
     }
 
-    /// The same for the model that they were made with.
+    /// The values, for the model that they were made with.
     pub fn values_for(&self, model: &mut TrainedModel) -> Result<Vec<f32>, RunError> {
         match model.checksum()? == self.model && self.latent == model.latent() {
             true => Ok(self.values(model.prior())),

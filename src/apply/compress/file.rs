@@ -10,7 +10,7 @@ const FORMAT: &[u8; 4] = b"wgz2";
 
 /// Rows in few bytes, and what has to be equal to get them back.
 #[derive(Debug, Clone, PartialEq)]
-pub struct File {
+pub struct CompressedFile {
     /// What they were compressed with: the version of this program, and the device.
     pub made_with: String,
     /// A checksum of the weights.
@@ -25,7 +25,7 @@ pub struct File {
     pub words: Vec<u32>,
 }
 
-impl File {
+impl CompressedFile {
     pub(super) fn new(model: &mut TrainedModel, rows: usize, checksum: u64, words: Vec<u32>) -> Result<Self, RunError> {
         let [weights, numbers] = checksums(model)?;
         Ok(Self { made_with: made_with(model), model: weights, numbers, checksum, rows, words })
@@ -131,30 +131,30 @@ fn checksums(model: &mut TrainedModel) -> Result<[u64; 2], RunError> {
 mod tests {
     use super::*;
 
-    fn file() -> File {
+    fn file() -> CompressedFile {
         let made_with = "wgvae 9 on a machine".to_string();
-        File { made_with, model: 1, numbers: 2, checksum: 3, rows: 4, words: vec![5, u32::MAX, 7] }
+        CompressedFile { made_with, model: 1, numbers: 2, checksum: 3, rows: 4, words: vec![5, u32::MAX, 7] }
     }
 
     #[test]
     fn it_is_read_as_it_was_written() {
-        assert_eq!(File::of_bytes(&file().to_bytes()), Ok(file()));
+        assert_eq!(CompressedFile::of_bytes(&file().to_bytes()), Ok(file()));
     }
 
     #[test]
     fn damage_is_seen() {
         let bytes = file().to_bytes();
         for cut in 0..bytes.len() {
-            assert!(File::of_bytes(&bytes[..cut]).is_err(), "{cut}");
+            assert!(CompressedFile::of_bytes(&bytes[..cut]).is_err(), "{cut}");
         }
         for place in 0..bytes.len() {
             let mut bytes = bytes.clone();
             bytes[place] ^= 4;
-            assert!(File::of_bytes(&bytes).is_err(), "{place}");
+            assert!(CompressedFile::of_bytes(&bytes).is_err(), "{place}");
         }
         // A file that somebody made up, with a right checksum.
         let made_up = [FORMAT.as_slice(), &[200, 1, 2]].concat();
         let made_up = [made_up.clone(), xxh3_64(&made_up).to_le_bytes().to_vec()].concat();
-        assert!(File::of_bytes(&made_up).unwrap_err().contains("too early"));
+        assert!(CompressedFile::of_bytes(&made_up).unwrap_err().contains("too early"));
     }
 }

@@ -1,9 +1,9 @@
 //! Integer probabilities. Both ends must have the same, so they come from additions, multiplications, roots and `libm` in f64, which
 //! are the same on every machine.
 
-/// Bits of a probability. What every number has for itself ([`spread`]) is taken from the others, and a latent that is drawn from that share
-/// is one that the encoder did not mean: with 24 bits and 2^14 places that happened to 8 % of rows with 40 latents, and MNIST took 2.9 %
-/// more than its ELBO.
+/// Bits of a probability. What every number has for itself ([`spread`]) is taken from the others, and a latent that is drawn from that
+/// share is one that the encoder did not mean: with 24 bits and 2^14 places that happened to 8 % of rows with 40 latents, and MNIST took
+/// 2.9 % more than its ELBO.
 pub const PRECISION: usize = 28;
 const TOTAL: u32 = 1 << PRECISION;
 
@@ -107,12 +107,12 @@ pub fn normal_below(x: f64) -> f64 {
 }
 
 /// The places that a number has: intervals that are equally probable under a standard normal, and a number that stands for each.
-pub struct Grid {
+pub struct NormalGrid {
     /// Quantiles of the standard normal at `i / (2 places)`: at even i where intervals end, between them their medians.
     quantiles: Vec<f64>,
 }
 
-impl Grid {
+impl NormalGrid {
     /// With `2^bits` places.
     pub fn new(bits: u32) -> Self {
         let places = 1_usize << bits;
@@ -153,16 +153,16 @@ impl Grid {
 }
 
 /// A normal, over the places of a grid.
-pub struct Normal<'a> {
+pub struct NormalMasses<'a> {
     /// The grid.
-    pub grid: &'a Grid,
+    pub grid: &'a NormalGrid,
     /// The mean.
     pub mean: f64,
     /// The standard deviation.
     pub deviation: f64,
 }
 
-impl Masses for Normal<'_> {
+impl Masses for NormalMasses<'_> {
     fn symbols(&self) -> u32 {
         self.grid.places()
     }
@@ -177,10 +177,10 @@ impl Masses for Normal<'_> {
 const LEVELS: u32 = 256;
 
 /// A density around 0, in units of its scale.
-pub enum Shape {
+pub enum Density {
     /// The standard normal.
     Normal,
-    /// That of Laplace.
+    /// The Laplace distribution.
     Laplace,
     /// The logistic distribution.
     Logistic,
@@ -191,7 +191,7 @@ pub enum Shape {
 /// How many places its distribution function is known at, less one.
 const STUDENT_PLACES: usize = 1 << 14;
 
-impl Shape {
+impl Density {
     /// Student's t with so many degrees of freedom.
     pub fn student_t(freedom: f64) -> Self {
         // Sums of trapezoids. The density has no constant: the last sum is 1.
@@ -208,17 +208,17 @@ impl Shape {
             sums.push(sum);
         }
         sums.iter_mut().for_each(|part| *part /= sum);
-        Shape::StudentT(sums)
+        Density::StudentT(sums)
     }
 
     /// The distribution function.
     fn below(&self, t: f64) -> f64 {
         match self {
-            Shape::Normal => normal_below(t),
-            Shape::Laplace if t < 0.0 => 0.5 * libm::exp(t),
-            Shape::Laplace => 1.0 - 0.5 * libm::exp(-t),
-            Shape::Logistic => 1.0 / (1.0 + libm::exp(-t)),
-            Shape::StudentT(sums) => {
+            Density::Normal => normal_below(t),
+            Density::Laplace if t < 0.0 => 0.5 * libm::exp(t),
+            Density::Laplace => 1.0 - 0.5 * libm::exp(-t),
+            Density::Logistic => 1.0 / (1.0 + libm::exp(-t)),
+            Density::StudentT(sums) => {
                 let place = 0.5 * (1.0 + t / (1.0 + t.abs())) * STUDENT_PLACES as f64;
                 let i = (place as usize).min(STUDENT_PLACES - 1);
                 sums[i] + (place - i as f64) * (sums[i + 1] - sums[i])
@@ -230,7 +230,7 @@ impl Shape {
 /// A level of an image under a density: what of it lies within half a level, or beyond the last one.
 pub struct Level<'a> {
     /// The density.
-    pub shape: &'a Shape,
+    pub shape: &'a Density,
     /// Its middle, in levels.
     pub mean: f64,
     /// Its scale, in levels.
@@ -303,7 +303,7 @@ mod tests {
                     _ => to - from,
                 }
             };
-            check("level", &Level { shape: &Shape::Normal, mean, scale: deviation }, level);
+            check("level", &Level { shape: &Density::Normal, mean, scale: deviation }, level);
         }
         let laplace = |x: f64| if x < 0.0 { 0.5 * x.exp() } else { 1.0 - 0.5 * (-x).exp() };
         let between = |below: &dyn Fn(f64) -> f64, level: u32, mean: f64, scale: f64| {
@@ -313,12 +313,12 @@ mod tests {
         };
         for (mean, scale) in [(3.0, 0.4), (100.0, 20.0)] {
             let probability = |level| between(&laplace, level, mean, scale);
-            check("laplace", &Level { shape: &Shape::Laplace, mean, scale }, probability);
+            check("laplace", &Level { shape: &Density::Laplace, mean, scale }, probability);
         }
         let logistic = |x: f64| 0.5 + 0.5 * (0.5 * x).tanh();
         for (mean, scale) in [(3.0, 0.4), (-90.0, 20.0), (400.0, 1e-3)] {
             let probability = |level| between(&logistic, level, mean, scale);
-            check("logistic", &Level { shape: &Shape::Logistic, mean, scale }, probability);
+            check("logistic", &Level { shape: &Density::Logistic, mean, scale }, probability);
         }
     }
 
@@ -329,11 +329,11 @@ mod tests {
         let two = |t: f64| 0.5 + t / (2.0 * (2.0 + t * t).sqrt());
         for t in [-900.0, -7.3, -1.0, -0.01, 0.0, 0.4, 2.5, 50.0] {
             for (freedom, expected) in [(1.0, cauchy(t)), (2.0, two(t)), (1e7, normal_below(t))] {
-                let found = Shape::student_t(freedom).below(t);
+                let found = Density::student_t(freedom).below(t);
                 assert!((found - expected).abs() < 2e-6, "{t} of {freedom}: {found}, not {expected}");
             }
         }
-        check("student", &Level { shape: &Shape::student_t(2.0), mean: 60.0, scale: 9.0 }, |level| {
+        check("student", &Level { shape: &Density::student_t(2.0), mean: 60.0, scale: 9.0 }, |level| {
             let end = |half: f64| two((f64::from(level) + half - 60.0) / 9.0);
             match level {
                 0 => end(0.5),
@@ -345,10 +345,10 @@ mod tests {
 
     #[test]
     fn places_are_equally_probable() {
-        let (grid, places) = (Grid::new(14), 1_u32 << 14);
-        check("prior", &Normal { grid: &grid, mean: 0.0, deviation: 1.0 }, |_| 1.0 / f64::from(places));
+        let (grid, places) = (NormalGrid::new(14), 1_u32 << 14);
+        check("prior", &NormalMasses { grid: &grid, mean: 0.0, deviation: 1.0 }, |_| 1.0 / f64::from(places));
         for (mean, deviation) in [(0.3, 0.05), (-2.0, 0.5), (9.0, 0.1), (0.0, 1e-8)] {
-            let masses = Normal { grid: &grid, mean, deviation };
+            let masses = NormalMasses { grid: &grid, mean, deviation };
             check("posterior", &masses, |i| {
                 let end = |i: u32| normal_below((grid.quantiles[2 * i as usize] - mean) / deviation);
                 end(i + 1) - end(i)
@@ -362,7 +362,7 @@ mod tests {
             assert!((found - value).abs() < 1e-12, "{found}");
         }
         // Medians of the quarters: quantiles at 1/8, 3/8, ...
-        let quarters = Grid::new(2);
+        let quarters = NormalGrid::new(2);
         for (place, value) in [(0, -1.150_349_380_376_008), (1, -0.318_639_363_964_375_1), (3, 1.150_349_380_376_008)] {
             assert!((quarters.value(place) - value).abs() < 1e-12, "{}", quarters.value(place));
         }

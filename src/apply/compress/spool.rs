@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use wgvae_data::Examples;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Alphabet, Batch, rows_of};
+use super::alphabet::{Alphabet, rows_of};
+use super::coder::Batch;
 use crate::apply::RunError;
 
 /// Bytes that are read at a time.
@@ -36,7 +37,7 @@ impl Spool {
         RunError::Write { path: self.path.clone(), reason: error.to_string() }
     }
 
-    fn put(&mut self, at: u64, bytes: &[u8]) -> Result<(), RunError> {
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<(), RunError> {
         let put = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(bytes));
         put.map_err(|error| self.failed(error))
     }
@@ -84,10 +85,10 @@ impl Unpacked {
         (self.count * self.width) as u64 + 4 * first as u64
     }
 
-    pub(super) fn put(&mut self, first: usize, batch: &Batch) -> Result<(), RunError> {
-        self.spool.put((first * self.width) as u64, &batch.symbols)?;
+    pub(super) fn write_batch(&mut self, first: usize, batch: &Batch) -> Result<(), RunError> {
+        self.spool.write_at((first * self.width) as u64, &batch.symbols)?;
         match self.has_classes {
-            true => self.spool.put(self.of_classes(first), bytemuck::cast_slice(&batch.classes)),
+            true => self.spool.write_at(self.of_classes(first), bytemuck::cast_slice(&batch.classes)),
             false => Ok(()),
         }
     }

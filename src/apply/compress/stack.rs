@@ -39,7 +39,7 @@ impl Stack {
         Self { coder: AnsCoder::from_raw_parts(Vec::new(), state), seed, seeded: 0 }
     }
 
-    /// That of [`Self::into_words`]; none if these are no stack's.
+    /// A stack from the words of [`Self::into_words`]; none if they are no stack's.
     pub fn of_words(mut words: Vec<u32>) -> Option<Self> {
         let [high, low] = [words.pop()?, words.pop()?].map(u64::from);
         let state = high << 32 | low;
@@ -128,13 +128,13 @@ impl<M: Masses> DecoderModel<PRECISION> for Model<'_, M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::masses::{Bit, Grid, Level, Normal, Shape, Uniform, cost};
+    use super::super::masses::{Bit, Density, Level, NormalGrid, NormalMasses, Uniform, cost};
     use super::*;
 
     #[test]
     fn what_was_put_on_comes_back_in_reverse() {
         let mut stack = Stack::new();
-        let level = |i: u32| Level { shape: &Shape::Normal, mean: f64::from(i % 300), scale: 3.0 };
+        let level = |i: u32| Level { shape: &Density::Normal, mean: f64::from(i % 300), scale: 3.0 };
         for i in 0..5000 {
             stack.push(&level(i), (i * 7) % 256);
             stack.push(&Bit::new(0.01), i % 2);
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn draws_give_their_bits_back() {
-        let grid = Grid::new(14);
+        let grid = NormalGrid::new(14);
         let mut stack = Stack::new();
-        let q = |i: u32| Normal { grid: &grid, mean: f64::from(i % 5) - 2.0, deviation: 0.3 };
+        let q = |i: u32| NormalMasses { grid: &grid, mean: f64::from(i % 5) - 2.0, deviation: 0.3 };
         let drawn: Vec<u32> = (0..4000).map(|i| stack.pop(&q(i))).collect();
         // Draws from an empty stack are draws all the same.
         let apart: Vec<f64> = drawn.iter().zip(0..).map(|(place, i)| (grid.value(*place) - q(i).mean) / 0.3).collect();
@@ -184,8 +184,8 @@ mod tests {
     /// What lies on top is far from what its distribution says: always the last hundredth.
     #[test]
     fn draws_do_not_follow_what_lies_on_top() {
-        let grid = Grid::new(13);
-        let q = Normal { grid: &grid, mean: 0.4, deviation: 0.3 };
+        let grid = NormalGrid::new(13);
+        let q = NormalMasses { grid: &grid, mean: 0.4, deviation: 0.3 };
         let mut stack = Stack::new();
         (0..4000).for_each(|i| stack.push(&Uniform(1 << 13), (1 << 13) - 1 - i % 80));
         let before = stack.coder.clone().into_raw_parts();

@@ -21,7 +21,7 @@ pub use votes::Votes;
 
 use super::draws::rng;
 use super::statistics::{active, explained, mean_variances};
-use super::{Codes, Prior, RunError};
+use super::{Codes, PriorMixture, RunError};
 use wgvae_data::{Examples, Factors};
 
 /// Rows that scores are computed from at least.
@@ -52,8 +52,8 @@ pub struct FactorScores {
 }
 
 impl FactorScores {
-    /// Of codes and the factors of their rows, a function of these and the seed alone.
-    pub fn of(codes: &Codes, prior: &Prior, factors: &Factors, seed: u64) -> Result<Self, RunError> {
+    /// Scores codes by the factors of their rows; depends on these and the seed alone.
+    pub fn of(codes: &Codes, prior: &PriorMixture, factors: &Factors, seed: u64) -> Result<Self, RunError> {
         let known = Known::of(codes, prior, factors)?;
         let halves = known.halves(seed);
         Ok(Self {
@@ -114,7 +114,7 @@ struct Halves {
 }
 
 impl Known {
-    fn of(codes: &Codes, prior: &Prior, factors: &Factors) -> Result<Self, RunError> {
+    fn of(codes: &Codes, prior: &PriorMixture, factors: &Factors) -> Result<Self, RunError> {
         let (latent, width) = (codes.latent, factors.names.len());
         let rows = if latent == 0 { 0 } else { codes.rows() };
         let unfit = |why: String| Err(RunError::Unfit(why));

@@ -49,7 +49,7 @@ impl Sweep {
         }
         let named = factors.iter().map(|(place, values)| (known.names[*place].clone(), values.clone())).collect();
         if let Some(made) = wgvae_data::rows_of_factors(options, &wanted, &run.data)? {
-            let Rows { split, .. } = run.tell(made, class)?;
+            let Rows { split, .. } = run.with_classes(made, class)?;
             return Ok(Self { factors: named, rows: split, strayed: 0 });
         }
         let of_value = factors.iter().flat_map(|(place, values)| std::iter::repeat_n(*place, values.len()));

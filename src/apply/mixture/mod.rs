@@ -8,7 +8,7 @@ mod fit;
 mod normal;
 
 use wgvae_data::disk::Disk;
-use wgvae_data::{Examples, Values};
+use wgvae_data::{Examples, Rows, Values};
 use wgvae_engine::exec::oracle;
 use wgvae_engine::kernels::rng::{Stream, key};
 
@@ -48,7 +48,27 @@ impl Mixture {
 
     /// The mixture of a run, as it was saved; none if there is none for the model as it is now.
     pub fn of(run: &Run) -> Result<Option<Self>, RunError> {
-        file::load(&run.files, run.config.model.latent, run.told_classes())
+        file::load(&run.files, run.config.model.latent, run.condition_classes())
+    }
+
+    /// The mixture of a run. Where there is none for the model as it is now, it is fitted to some of the training rows that `train`
+    /// reads, and saved; `fitting` is called before, with the number of these rows.
+    pub fn of_or_fitted(
+        run: &Run,
+        model: &mut TrainedModel,
+        train: impl FnOnce() -> Result<Rows, RunError>,
+        fitting: impl FnOnce(usize),
+        device: &DeviceOptions,
+        disk: &dyn Disk,
+    ) -> Result<Self, RunError> {
+        if let Some(mixture) = Self::of(run)? {
+            return Ok(mixture);
+        }
+        let train = train()?;
+        let split = rows_to_fit(&run.config, &train.split);
+        let rows = run.with_classes(Rows { split, ..train }, None)?;
+        fitting(rows.split.rows);
+        Self::make(run, model, &rows.split, device, disk)
     }
 
     /// Fits the mixture of a run's model to codes of training rows, and saves it with the run.
@@ -60,7 +80,7 @@ impl Mixture {
         disk: &dyn Disk,
     ) -> Result<Self, RunError> {
         let codes = model.encode(train)?;
-        let classes = run.told_classes().zip(train.labels.as_deref()).map(|(count, labels)| (labels, count));
+        let classes = run.condition_classes().zip(train.labels.as_deref()).map(|(count, labels)| (labels, count));
         let mixture = Self::fit(&codes, classes, device, run.config.train.seed)?;
         mixture.save(run, disk)?;
         Ok(mixture)

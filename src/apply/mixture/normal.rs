@@ -176,7 +176,7 @@ mod tests {
         let lower = normal.factor(form);
         assert!((lower[2] * lower[0] - 0.6).abs() < 1e-12 && lower[1] == 0.0);
 
-        // Of a diagonal one, the same as of a whole one without covariances.
+        // A diagonal one gives the same as a whole one without covariances.
         let of = |covariance: Vec<f64>, is_full: bool| {
             let form = Form { latent: 2, is_full };
             let normal = Normal { weight: 1.0, mean: vec![1.0, -2.0], covariance };

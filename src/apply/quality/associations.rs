@@ -99,14 +99,14 @@ fn of_words(first: usize, second: usize, pairs: &[(f64, f64)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgvae_data::{Cell, Column, Columns, Kind};
+    use wgvae_data::{Cell, Column, Columns, ValueKind};
 
     #[test]
     fn associations_are_those_of_the_formulas() {
         let number = |name: &str| Column { name: name.into(), ..Column::default() };
         let word = |name: &str| {
             let words = ["a", "b"].map(String::from).to_vec();
-            Column { words, kind: Kind::Category, ..number(name) }
+            Column { words, kind: ValueKind::Category, ..number(name) }
         };
         let columns = vec![number("x"), number("y"), word("sign"), word("other"), number("gone")];
         let columns = Columns { all: columns, ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) };

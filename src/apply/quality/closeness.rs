@@ -166,12 +166,12 @@ fn apart(a: f32, b: f32, is_word: bool) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgvae_data::{Cell, Column, Columns, Kind};
+    use wgvae_data::{Cell, Column, Columns, ValueKind};
 
     fn columns() -> Columns {
         let number = Column { name: "x".into(), decimals: Some(2), ..Column::default() };
         let words = ["a", "b"].map(String::from).to_vec();
-        let word = Column { name: "w".into(), kind: Kind::Category, words, ..Column::default() };
+        let word = Column { name: "w".into(), kind: ValueKind::Category, words, ..Column::default() };
         Columns { all: vec![number, word], ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) }
     }
 
@@ -188,7 +188,7 @@ mod tests {
         let drawn = cells([(0.0, "a"), (0.0, "b"), (1.0, ""), (99.0, "b")].into_iter());
         let drawn = Records::of(&columns, &drawn);
         let of = |row: usize| nearest(drawn.row(row), &train, &[false, true]);
-        // A number is a share of four deviations, a word or a gap is all or nothing, and the mean is taken over both columns.
+        // A number is a share of four deviations, a word or a missing cell is all or nothing, and the mean is taken over both columns.
         let close = |found: [f64; 2], expected: [f64; 2]| {
             assert!(
                 found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),

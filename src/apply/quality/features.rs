@@ -192,7 +192,7 @@ impl Features {
         Ok(Self { network: Form::of(like, shape, 0).open(device)? })
     }
 
-    /// Those of a classifier, trained on rows whose classes are below `count`. `watch` is told the share of the steps that is done.
+    /// Those of a classifier, trained on rows whose classes are below `count`. `watch` is given the share of the steps that is done.
     pub fn learned(
         rows: &Examples,
         shape: Shape,

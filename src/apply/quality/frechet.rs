@@ -4,15 +4,15 @@ use crate::eigen::diagonalise;
 
 /// A normal distribution that was fitted to rows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Normal {
+pub struct FittedNormal {
     /// `(F)`
     mean: Vec<f64>,
     /// `(F, F)`, as of a sample: divided by one less than the rows.
     covariance: Vec<f64>,
 }
 
-impl Normal {
-    /// That of rows `(N, F)`, of which there must be two.
+impl FittedNormal {
+    /// Fitted to rows `(N, F)`, of which there must be two.
     pub fn of(rows: &[f32], width: usize) -> Self {
         let count = (rows.len() / width) as f64;
         let mut mean = vec![0.0; width];
@@ -78,7 +78,7 @@ mod tests {
         let normal = |mean: &[f64], deviations: &[f64]| {
             let n = mean.len();
             let entry = |place: usize| if place.is_multiple_of(n + 1) { deviations[place / n].powi(2) } else { 0.0 };
-            Normal { mean: mean.to_vec(), covariance: (0..n * n).map(entry).collect() }
+            FittedNormal { mean: mean.to_vec(), covariance: (0..n * n).map(entry).collect() }
         };
         let (a, b) = (normal(&[1.0, -2.0, 0.5], &[2.0, 0.0, 3.0]), normal(&[0.0, 1.0, 0.5], &[0.5, 1.5, 3.0]));
         // (1 + 9 + 0) of the means, (1.5^2 + 1.5^2 + 0) of the deviations.
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_distance_of_rows_is_that_of_scipy() {
-        let [a, b] = [Normal::of(&rows(200, 0), 5), Normal::of(&rows(300, 1), 5)];
+        let [a, b] = [FittedNormal::of(&rows(200, 0), 5), FittedNormal::of(&rows(300, 1), 5)];
         // numpy.cov and scipy.linalg.sqrtm (numpy 2.4.6, scipy 1.17.1) on the same rows.
         assert!((a.covariance[7] - (-0.491_581_098)).abs() < 1e-6, "{}", a.covariance[7]);
         for found in [a.frechet_distance(&b), b.frechet_distance(&a)] {
@@ -104,7 +104,7 @@ mod tests {
             rows.chunks(2).flat_map(|row| [row[0] * scale, 0.0, row[1] * scale, row[0] * scale]).collect()
         };
         let [a, b] = [(3, 1.0), (4, 2.0)].map(|(seed, scale)| spread(draws::prior(20_000, 2, seed, 1.0), scale));
-        let [a, b] = [a, b].map(|rows| Normal::of(&rows, 4));
+        let [a, b] = [a, b].map(|rows| FittedNormal::of(&rows, 4));
         // Three times the square of one deviation more.
         let found = a.frechet_distance(&b);
         assert!((found - 3.0).abs() < 0.05, "{found}");

@@ -16,7 +16,7 @@ use wgvae_engine::plan::{MISSING, is_missing};
 use super::{Mixture, Run, RunError, TrainedModel};
 use crate::train::DeviceOptions;
 use features::{FEATURES, Features};
-use frechet::Normal;
+use frechet::FittedNormal;
 use neighbours::{NEAREST, Spheres};
 use records::Records;
 use told_apart::ToldApart;
@@ -58,7 +58,7 @@ pub struct Quality {
     /// Samples from the prior; none of a plain autoencoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior: Option<Likeness>,
-    /// Of a table, how well a forest tells samples from the mixture from test rows; none where there are too few.
+    /// How well a forest tells apart samples from the mixture and test rows of a table; none where there are too few.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_apart: Option<ToldApart>,
     /// As many training rows, which the classifier has not seen: what a sampler that draws from the data itself would reach.
@@ -70,7 +70,7 @@ struct Known {
     /// `(N, F)`
     features: Vec<f32>,
     spheres: Spheres,
-    normal: Normal,
+    normal: FittedNormal,
 }
 
 impl Known {
@@ -79,7 +79,7 @@ impl Known {
             let why = "some rows or samples have features that are not finite, so nothing can be said of their quality";
             return Err(RunError::Unfit(why.into()));
         }
-        let (spheres, normal) = (Spheres::around(&features, FEATURES), Normal::of(&features, FEATURES));
+        let (spheres, normal) = (Spheres::around(&features, FEATURES), FittedNormal::of(&features, FEATURES));
         Ok(Self { features, spheres, normal })
     }
 
@@ -107,7 +107,7 @@ pub struct Comparison {
 
 impl Comparison {
     /// With at most so many test rows of a run, as its model takes them, in features learned from the data it was trained on. `watch`
-    /// is told the share of the classifier's training that is done.
+    /// is given the share of the classifier's training that is done.
     pub fn with(
         real: &Examples,
         data: Dataset,

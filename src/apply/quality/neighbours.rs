@@ -73,7 +73,7 @@ mod tests {
         (real_spheres.share_of(samples), sample_spheres.share_of(real))
     }
 
-    /// The same by sorted distances in f64.
+    /// The figure by sorted distances in f64.
     fn plain(real: &[f32], samples: &[f32], width: usize) -> f64 {
         let apart = |a: &[f32], b: &[f32]| -> f64 {
             a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>().sqrt()

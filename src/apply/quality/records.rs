@@ -27,7 +27,7 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Of cells `(N, C)`.
+    /// Records of cells `(N, C)`.
     pub fn of(columns: &'a Columns, cells: &[Cell]) -> Self {
         let rows = cells.len() / columns.len().max(1);
         let mut all = Self { columns, rows: 0, cells: Vec::with_capacity(cells.len()), keys: Vec::with_capacity(rows) };
@@ -35,13 +35,13 @@ impl<'a> Records<'a> {
         all
     }
 
-    /// Of rows as a model takes them.
+    /// Records of rows as a model takes them.
     pub fn of_split(columns: &'a Columns, split: &Examples) -> Self {
         let values = |rows: Range<usize>| Cow::Owned(split.numbers(rows, columns.width()));
         Self::of_values(columns, split.rows, values, Provenance::Kept)
     }
 
-    /// Of drawn values `(N, D)`.
+    /// Records of drawn values `(N, D)`.
     pub fn of_draws(columns: &'a Columns, draws: &[f32], of: Provenance) -> Self {
         let width = columns.width();
         let values = |rows: Range<usize>| Cow::Borrowed(&draws[rows.start * width..rows.end * width]);

@@ -33,7 +33,7 @@ pub struct ToldApart {
 }
 
 impl ToldApart {
-    /// Of drawn and held-out rows, as many of each; none of fewer than 40. A function of the rows and the seed alone.
+    /// Trains on drawn and held-out rows, as many of each; none if there are fewer than 40. Depends on the rows and the seed alone.
     pub fn of(drawn: &Records, real: &Records, seed: u64) -> Option<Self> {
         let rows = drawn.rows.min(real.rows).min(MAX_ROWS);
         if rows < MIN_ROWS {
@@ -95,7 +95,7 @@ enum Seen {
     /// Whether it is this word.
     Word(f32),
     /// Whether it is missing.
-    Gap,
+    Missing,
 }
 
 impl Dimension {
@@ -105,7 +105,7 @@ impl Dimension {
             Seen::Number if cell.is_nan() => f64::NEG_INFINITY,
             Seen::Number => cell.into(),
             Seen::Word(word) => f64::from(u8::from(cell == word)),
-            Seen::Gap => f64::from(u8::from(cell.is_nan())),
+            Seen::Missing => f64::from(u8::from(cell.is_nan())),
         }
     }
 }
@@ -118,7 +118,7 @@ fn dimensions(both: [&Records; 2]) -> Vec<Dimension> {
             None => vec![Seen::Number],
         };
         if both.iter().any(|records| records.column(column).any(f32::is_nan)) {
-            seen.push(Seen::Gap);
+            seen.push(Seen::Missing);
         }
         seen.into_iter().map(move |seen| Dimension { column, seen })
     };
@@ -129,7 +129,7 @@ fn dimensions(both: [&Records; 2]) -> Vec<Dimension> {
 mod tests {
     use super::*;
     use rand::RngExt;
-    use wgvae_data::{Cell, Column, Columns, Kind};
+    use wgvae_data::{Cell, Column, Columns, ValueKind};
 
     #[test]
     fn an_area_is_the_share_of_pairs_in_order() {
@@ -147,30 +147,30 @@ mod tests {
     fn rows_are_told_apart_by_what_differs() {
         let number = |name: &str| Column { name: name.into(), ..Column::default() };
         let words = ["a", "b", "c"].map(String::from).to_vec();
-        let word = Column { name: "word".into(), kind: Kind::Category, words: words.clone(), ..Column::default() };
+        let word = Column { name: "word".into(), kind: ValueKind::Category, words: words.clone(), ..Column::default() };
         let columns = vec![number("same"), number("shifted"), word];
         let columns = Columns { all: columns, ..Columns::numbers(Vec::new(), Vec::new(), Vec::new()) };
         let mut rng = rng(1, 0);
-        let mut rows = |shift: f64, gaps: bool| {
+        let mut rows = |shift: f64, missing: bool| {
             let cells = (0..300).flat_map(|_| {
                 let mut draw = || -> f64 { (0..4).map(|_| rng.random::<f64>()).sum::<f64>() - 2.0 };
                 let numbers = [Cell::Exact(draw()), Cell::Exact(draw() + shift)];
                 let word = words[rng.random_range(0..3)].clone();
-                let is_gone = gaps && rng.random::<f64>() < 0.9;
+                let is_gone = missing && rng.random::<f64>() < 0.9;
                 let last = if is_gone { Cell::Missing } else { Cell::Word(word) };
                 numbers.into_iter().chain([last]).collect::<Vec<_>>()
             });
             cells.collect::<Vec<Cell>>()
         };
-        let told = |rows: [Vec<Cell>; 2]| {
+        let auc = |rows: [Vec<Cell>; 2]| {
             let [drawn, real] = rows.each_ref().map(|cells| Records::of(&columns, cells));
             ToldApart::of(&drawn, &real, 3).unwrap()
         };
-        let same = told([rows(0.0, false), rows(0.0, false)]);
+        let same = auc([rows(0.0, false), rows(0.0, false)]);
         assert!((same.auc - 0.5).abs() < 0.08 && same.rows == 300, "{same:?}");
-        let shifted = told([rows(2.0, false), rows(0.0, false)]);
+        let shifted = auc([rows(2.0, false), rows(0.0, false)]);
         assert!(shifted.auc > 0.97 && shifted.by[0].0 == "shifted" && shifted.by[0].1 > 0.5, "{shifted:?}");
-        let gone = told([rows(0.0, true), rows(0.0, false)]);
+        let gone = auc([rows(0.0, true), rows(0.0, false)]);
         assert!((0.9..0.99).contains(&gone.auc) && gone.by[0].0 == "word", "{gone:?}");
         let few = Records::of(&columns, &[]);
         assert_eq!(ToldApart::of(&few, &few, 0), None);

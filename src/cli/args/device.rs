@@ -47,9 +47,9 @@ impl AdapterArgs {
         run: &Run,
         rows: usize,
         damage: Damage,
-        usual: Option<&Examples>,
+        train: Option<&Examples>,
     ) -> anyhow::Result<Restorer> {
-        Ok(Restorer::open(run, rows, damage, usual, &self.options(), &mut shown())?)
+        Ok(Restorer::open(run, rows, damage, train, &self.options(), &mut shown())?)
     }
 
     /// Opens a run's model to weigh draws of the latent, too.

@@ -7,9 +7,8 @@ use crate::cli::output::terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use wgvae::apply::quality::closeness::Closeness;
-use wgvae::apply::{DecoderOutput, Mixture, Run, RunError, TrainedModel, mixture};
+use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel};
 use wgvae::train::is_training;
-use wgvae_data::disk::System;
 use wgvae_data::{Column, DataError, Dataset, Examples, Options, Provenance, Rows, Shape};
 
 use crate::cli::args::data::with_bar;
@@ -61,22 +60,6 @@ impl RunArgs {
         Ok(run)
     }
 
-    /// The mixture that draws come from. Training fits it; of a run that was stopped, or is of an older version, it is fitted
-    /// now.
-    pub fn mixture(&self, run: &Run, model: &mut TrainedModel) -> anyhow::Result<Mixture> {
-        if let Some(mixture) = Mixture::of(run)? {
-            return Ok(mixture);
-        }
-        let data = own_data(run).map_err(|error| {
-            RunError::Unfit(format!("{error}; or draw from the prior, with --from prior, which needs no data"))
-        })?;
-        let rows =
-            Rows { split: mixture::rows_to_fit(&run.config, &data.train), classes: data.classes, notes: Vec::new() };
-        let rows = run.tell(rows, None)?;
-        warning!("fitting the mixture that draws come from to codes of {} training rows, once", rows.split.rows);
-        Ok(Mixture::make(run, model, &rows.split, &self.adapter.options(), &System)?)
-    }
-
     /// Opens the run's model on a device, for `rows` rows at a time.
     pub fn model(&self, run: &Run, rows: usize) -> anyhow::Result<TrainedModel> {
         self.adapter.model(run, rows)
@@ -104,12 +87,12 @@ impl RowsArgs {
     }
 
     /// The selected rows, with those of a table or images where values are missing, whatever the model was trained on.
-    pub fn rows_with_gaps(&self, run: &Run) -> Result<Rows, RunError> {
+    pub fn rows_with_missing(&self, run: &Run) -> Result<Rows, RunError> {
         let mut like = run.clone();
         if let Some(columns) = &mut like.data.columns {
-            columns.gaps = true;
+            columns.missing = true;
         }
-        like.data.gaps |= matches!(like.data.shape, Shape::Image { .. });
+        like.data.missing |= matches!(like.data.shape, Shape::Image { .. });
         self.rows(if self.data.is_some() { &like } else { run })
     }
 
@@ -118,9 +101,9 @@ impl RowsArgs {
         stdin::place(self.data.as_deref().unwrap_or(&run.config.data.source))
     }
 
-    /// Tells rows their classes; there must be some rows.
+    /// Gives rows the classes that the model knows; there must be some rows.
     fn ready(&self, run: &Run, rows: Rows) -> Result<Rows, RunError> {
-        let rows = run.tell(rows, self.class.as_deref())?;
+        let rows = run.with_classes(rows, self.class.as_deref())?;
         for note in &rows.notes {
             warning!("{note}");
         }
@@ -133,14 +116,14 @@ impl RowsArgs {
     }
 
     /// The selected rows, and some of the run's training rows to compare them with, or why there are none.
-    pub fn rows_and_usual(&self, run: &Run, most: usize) -> Result<(Rows, Result<Rows, RunError>), RunError> {
+    pub fn rows_and_train_rows(&self, run: &Run, most: usize) -> Result<(Rows, Result<Rows, RunError>), RunError> {
         let of_training = |split: Examples, classes: Vec<String>| {
             let split = split.some(most, run.config.train.seed);
-            run.tell(Rows { split, classes, notes: Vec::new() }, None)
+            run.with_classes(Rows { split, classes, notes: Vec::new() }, None)
         };
         if self.data.is_some() {
-            let usual = own_data(run).and_then(|data| of_training(data.train, data.classes));
-            return Ok((self.rows(run)?, usual));
+            let train = own_data(run).and_then(|data| of_training(data.train, data.classes));
+            return Ok((self.rows(run)?, train));
         }
         let mut train = None;
         let rows = self.own(run, |data| {
@@ -148,15 +131,17 @@ impl RowsArgs {
             (data.test, data.classes, data.notes)
         })?;
         let missing = || RunError::Unfit("the run has no training rows".into());
-        let usual = train.ok_or_else(missing).and_then(|(split, classes)| of_training(split, classes));
-        Ok((self.ready(run, rows)?, usual))
+        let train_rows = train.ok_or_else(missing).and_then(|(split, classes)| of_training(split, classes));
+        Ok((self.ready(run, rows)?, train_rows))
     }
 
     /// The run's training rows, unless `--data` names other rows.
     pub fn train_rows(&self, run: &Run) -> Result<Rows, RunError> {
         match self.data {
             Some(_) => self.rows(run),
-            None => run.tell(self.own(run, |data| (data.train, data.classes, Vec::new()))?, self.class.as_deref()),
+            None => {
+                run.with_classes(self.own(run, |data| (data.train, data.classes, Vec::new()))?, self.class.as_deref())
+            }
         }
     }
 
@@ -287,7 +272,7 @@ struct Written {
 }
 
 /// Prints where a result was written, unless it went to stdout.
-pub fn told(path: &Path) -> std::io::Result<()> {
+pub fn print_written(path: &Path) -> std::io::Result<()> {
     match path == Path::new("-") {
         true => Ok(()),
         false => writeln!(terminal::out(), "written  {}", path.display()),
@@ -300,13 +285,13 @@ impl RunArgs {
         if self.json { ProgressBar::hidden() } else { counting(what, count) }
     }
 
-    /// The same of several files, of a command that has nothing else to print: with `--json` as an object.
-    pub fn told(&self, files: &[&Path]) -> anyhow::Result<()> {
-        self.told_with(files, None)
+    /// Prints where several files were written, for a command that has nothing else to print: with `--json` as an object.
+    pub fn print_written(&self, files: &[&Path]) -> anyhow::Result<()> {
+        self.print_drawn(files, None)
     }
 
-    /// The same of drawn rows.
-    pub fn told_with(&self, files: &[&Path], closeness: Option<Closeness>) -> anyhow::Result<()> {
+    /// Prints where drawn rows were written, and how close they come to training rows.
+    pub fn print_drawn(&self, files: &[&Path], closeness: Option<Closeness>) -> anyhow::Result<()> {
         let written: Vec<&Path> = files.iter().copied().filter(|file| *file != Path::new("-")).collect();
         match self.json && !written.is_empty() {
             true => {
@@ -315,8 +300,8 @@ impl RunArgs {
                 writeln!(terminal::out(), "{}", serde_json::to_string(&written)?)?;
             }
             false => {
-                written.into_iter().try_for_each(told)?;
-                closeness.iter().for_each(closeness::tell);
+                written.into_iter().try_for_each(print_written)?;
+                closeness.iter().for_each(closeness::print);
             }
         }
         Ok(())

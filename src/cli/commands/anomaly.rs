@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::output::terminal;
 use serde::Serialize;
-use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, Usual};
+use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, TrainingScores};
+use wgvae::apply::classes::members;
 use wgvae::apply::{Run, RunError, statistics};
 use wgvae::run::png;
 use wgvae_data::{Cell, Examples, Rows, Shape, Unseen, shown};
 
-use crate::cli::args::run::{RowsArgs, RunArgs, told};
+use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
-use crate::cli::commands::sample::of_class;
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::{Sheet, names_of, picture, put};
+use crate::cli::output::sheet::{Sheet, names_of, picture, write_file};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -69,7 +69,7 @@ impl std::str::FromStr for Contamination {
 #[derive(Serialize)]
 struct Part {
     name: String,
-    /// Its share in what the row loses more than usual.
+    /// Its share in what the row loses more than training rows do.
     share: f64,
     /// What stands there, and what the model expects, of a table.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -264,7 +264,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.quantile.is_some_and(|quantile| !(quantile > 0.0 && quantile < 1.0)) {
         return Err(RunError::Unfit("--quantile must be above 0 and below 1, such as 0.99".into()).into());
     }
-    let (mut rows, usual) = args.rows.rows_and_usual(&run, MAX_COMPARED)?;
+    let (mut rows, train) = args.rows.rows_and_train_rows(&run, MAX_COMPARED)?;
     let (trained, numbers) = trained(&run, &mut rows, args)?;
     let marked = match args.anomalous.is_empty() {
         true => None,
@@ -275,11 +275,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         anomaly::parts(run.data.shape, run.data.columns.as_ref(), names_of(run.data.shape, run.data.columns.as_ref()));
     let draws = args.draws as usize;
     let steps =
-        Scores::steps(&rows.split, draws) + usual.as_ref().map_or(0, |usual| Scores::steps(&usual.split, draws));
+        Scores::steps(&rows.split, draws) + train.as_ref().map_or(0, |train| Scores::steps(&train.split, draws));
     let bar = args.run.counting("scoring", steps);
     let mut scored = |rows: &Examples| Scores::of(&mut model, rows, draws, &of_parts, &mut |rows| bar.inc(rows as u64));
-    let mut usual = match usual {
-        Ok(usual) => Some((scored(&usual.split)?, usual.split)),
+    let mut of_train = match train {
+        Ok(train) => Some((scored(&train.split)?, train.split)),
         Err(error) if args.quantile.is_some() || args.contamination == Some(Contamination::Auto) => {
             return Err(error.into());
         }
@@ -290,11 +290,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut found = scored(&rows.split)?;
     bar.finish_and_clear();
-    if let (Some((usual, train)), Some(columns)) = (&mut usual, &run.data.columns) {
-        found.join(usual, columns, [&rows.split, &*train], trained.as_deref());
+    if let (Some((scores, train)), Some(columns)) = (&mut of_train, &run.data.columns) {
+        found.join(scores, columns, [&rows.split, &*train], trained.as_deref());
     }
-    let usual = usual.map(|(usual, _)| Usual::of(usual));
-    found.raise(&rows.split.unseen, usual.as_ref());
+    let train = of_train.map(|(scores, _)| TrainingScores::of(scores));
+    found.raise(&rows.split.unseen, train.as_ref());
     let mut unseen = vec![Vec::new(); rows.split.rows];
     for Unseen { row, column, why } in &rows.split.unseen {
         let name = run.data.columns.as_ref().and_then(|columns| columns.all.get(*column)).map_or("", |c| &c.name);
@@ -304,9 +304,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         numbers,
         unseen,
         order: found.order(),
-        shares: found.shares(usual.as_ref()),
-        quantiles: usual.as_ref().map(|usual| found.scores.iter().map(|score| usual.quantile(*score)).collect()),
-        threshold: threshold(args, &found.scores, usual.as_ref()),
+        shares: found.shares(train.as_ref()),
+        quantiles: train.as_ref().map(|train| found.scores.iter().map(|score| train.quantile(*score)).collect()),
+        threshold: threshold(args, &found.scores, train.as_ref()),
         trained,
         parts,
         found,
@@ -350,7 +350,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let ground = if width == 2 { rows.split.numbers(0..rows.split.rows, width) } else { Vec::new() };
         if let Some(picture) = picture(run.data.shape, &first, &ground, 10) {
             let path = place_in(&run, Some(&to.with_file_name("strangest.png")), "")?;
-            put(&path, &png(&picture)?)?;
+            write_file(&path, &png(&picture)?)?;
             pictured = Some(path);
         }
     }
@@ -361,9 +361,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if to != std::path::Path::new("-") {
         print(&record)?;
     }
-    told(&to)?;
+    print_written(&to)?;
     if let Some(path) = pictured {
-        told(&path)?;
+        print_written(&path)?;
     }
     Ok(())
 }
@@ -405,10 +405,10 @@ fn trained(run: &Run, rows: &mut Rows, args: &Args) -> Result<(Option<Vec<bool>>
 }
 
 /// The score above which rows are anomalous, if that was asked.
-fn threshold(args: &Args, scores: &[f64], usual: Option<&Usual>) -> Option<f64> {
+fn threshold(args: &Args, scores: &[f64], train: Option<&TrainingScores>) -> Option<f64> {
     match (args.quantile, args.contamination) {
-        (Some(quantile), _) => usual.map(|usual| usual.score_at(quantile)),
-        (None, Some(Contamination::Auto)) => usual.map(Usual::far),
+        (Some(quantile), _) => train.map(|train| train.score_at(quantile)),
+        (None, Some(Contamination::Auto)) => train.map(TrainingScores::far),
         (None, Some(Contamination::Share(share))) => {
             let order = statistics::descending(scores);
             let count = (share * scores.len() as f64).round() as usize;
@@ -422,7 +422,7 @@ fn threshold(args: &Args, scores: &[f64], usual: Option<&Usual>) -> Option<f64> 
 fn marked(rows: &Rows, classes: &[String], run: &wgvae::apply::Run) -> Result<Vec<bool>, RunError> {
     let mut marked = vec![false; rows.split.rows];
     for class in classes {
-        for row in of_class(rows, class, run)? {
+        for row in members(rows, class, &run.data.name)? {
             marked[row] = true;
         }
     }

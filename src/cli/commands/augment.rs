@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use wgvae::apply::{Run, RunError, draws, statistics};
+use wgvae::apply::classes::{self, BalanceError};
+use wgvae::apply::{Run, RunError, draws};
 use wgvae_data::{Rows, Shape, write};
 
 use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs};
@@ -96,7 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
     let shown = drawn.sheet(&run, &model, shown, models.len(), args.seed);
     let written = write_as(format, &run, &rows.classes, shown, labels, to)?;
-    args.run.told_with(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), drawn.closeness)
+    args.run.print_drawn(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), drawn.closeness)
 }
 
 /// What is written, and where: the name of a file says its format.
@@ -155,36 +154,19 @@ fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
     }
 }
 
-/// The rows that the new examples are drawn around. With `--balance` the smallest classes get theirs first, until all have as
-/// many as the largest.
+/// The rows that the new examples are drawn around.
 fn models(rows: &Rows, args: &Args) -> Result<Vec<usize>, RunError> {
-    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-    let wanted = args.count.map(|count| count as usize);
+    let count = args.count.map(|count| count as usize);
     if !args.rows.balanced() {
-        return Ok((0..wanted.unwrap_or(100)).map(|_| rng.random_range(0..rows.split.rows)).collect());
+        return Ok(classes::any(rows.split.rows, count.unwrap_or(100), args.seed));
     }
-    let Some(labels) = &rows.split.labels else {
-        return Err(RunError::Unfit(
-            "the rows have no labels, so there are no classes to balance: leave --balance out".into(),
-        ));
-    };
-    let of = |class: usize| -> Vec<usize> { (0..labels.len()).filter(|row| labels[*row] as usize == class).collect() };
-    let members: Vec<Vec<usize>> = (0..rows.classes.len()).map(of).filter(|rows| !rows.is_empty()).collect();
-    let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
-    let most = sizes.iter().copied().max().unwrap_or(0);
-    let lacking: usize = sizes.iter().map(|size| most - size).sum();
-    let count = match wanted {
-        Some(count) => count,
-        None if lacking == 0 => {
-            return Err(RunError::Unfit(format!(
-                "every class has {most} rows already: say with --count how many more there are to be"
-            )));
-        }
-        None => lacking,
-    };
-    let added = statistics::levelled(&sizes, count);
-    let rows = members.iter().zip(added).flat_map(|(class, added)| std::iter::repeat_n(class, added));
-    Ok(rows.map(|class| class[rng.random_range(0..class.len())]).collect())
+    classes::balanced(rows, count, args.seed).map_err(|error| {
+        let advice = match error {
+            BalanceError::NoLabels => "leave --balance out",
+            BalanceError::Balanced { .. } => "say with --count how many more there are to be",
+        };
+        RunError::Unfit(format!("{error}: {advice}"))
+    })
 }
 
 /// The format of the run's source.
@@ -235,9 +217,9 @@ fn write_as(
         return Ok(vec![to]);
     };
     if file == FileFormat::Npy {
-        let beside = write_labels_beside(run, &to, &labels)?;
+        let labels_file = write_labels_beside(run, &to, &labels)?;
         sheet.write_as(file, &to)?;
-        return Ok(vec![to, beside]);
+        return Ok(vec![to, labels_file]);
     }
     let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
     let name = run.config.data.label.as_deref().unwrap_or("label");

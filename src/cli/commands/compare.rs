@@ -12,9 +12,9 @@ use wgvae::report::page::Headline;
 use wgvae::report::with_error;
 use wgvae::run;
 
-use crate::cli::args::run::told;
+use crate::cli::args::run::print_written;
 use crate::cli::output::place::as_stdout;
-use crate::cli::output::sheet::put;
+use crate::cli::output::sheet::write_file;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -127,7 +127,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .to
         .as_deref()
         .map_or_else(|| args.runs.first().map_or_else(PathBuf::new, |run| run.join("compare.html")), as_stdout);
-    put(&to, comparison(&pages).as_bytes())?;
+    write_file(&to, comparison(&pages).as_bytes())?;
     if to == Path::new("-") {
         return Ok(());
     }
@@ -141,7 +141,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     drop(out);
     if !args.json {
-        told(&to)?;
+        print_written(&to)?;
     }
     Ok(())
 }

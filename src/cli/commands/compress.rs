@@ -7,9 +7,9 @@ use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::apply::compress::{self, Alphabet};
 
-use crate::cli::args::run::{RowsArgs, RunArgs, counting, told};
+use crate::cli::args::run::{RowsArgs, RunArgs, counting, print_written};
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::put;
+use crate::cli::output::sheet::write_file;
 
 #[derive(Debug, clap::Args)]
 // What the processor computes is the same on many machines.
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         elbo_bits_per_dimension: compress::elbo_bits(&run, &mut model, &rows, draws)?,
         raw_bytes: (rows.rows * dimensions * alphabet.raw_bits()).div_ceil(8),
     };
-    put(&to, &bytes)?;
+    write_file(&to, &bytes)?;
     if to == std::path::Path::new("-") {
         return Ok(());
     }
@@ -86,6 +86,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     writeln!(out, "bits per value  {bits:.4}, where the model's negative ELBO is {elbo:.4}")?;
     writeln!(out, "checked         all rows came back as they were")?;
     drop(out);
-    told(&to)?;
+    print_written(&to)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::report;
-use wgvae_data::{Cell, DataError, Dataset, Examples, Form, Kind, Shape, Values, list, shown, write};
+use wgvae_data::{Cell, DataError, Dataset, Examples, Form, Shape, ValueKind, Values, list, shown, write};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
@@ -79,7 +79,7 @@ struct Class<'a> {
 #[derive(Serialize)]
 struct Column<'a> {
     name: &'a str,
-    kind: Kind,
+    kind: ValueKind,
     #[serde(skip)]
     form: &'a Form,
     /// How many rows have no value.
@@ -271,7 +271,7 @@ fn columns(data: &Dataset, most: usize) -> Vec<Column<'_>> {
                     }
                 }
                 let first = column.grouped.first().map(|grouped| grouped.word.as_str());
-                // Those that are grouped are told by the most frequent.
+                // Words that are grouped are named by the most frequent of them.
                 let met = |word: &str| rows.get(word).copied().unwrap_or(0);
                 let mut counted: Vec<Counted> = words
                     .iter()

@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         kept.into_iter().fold(Sheet::of_means(&run, &model, shown), |sheet, (name, words)| sheet.with(&name, words))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }
 
 /// The most columns beside the codes that stay with the rows.
@@ -51,7 +51,7 @@ const MAX_KEPT: usize = 8;
 /// The columns that hold codes start with one of these.
 const LATENTS: &[&str] = &["mu", "z"];
 
-/// The classes that a conditional model is told: those of the flag, or else of the file.
+/// The classes of the rows, for a conditional model: those of the flag, or else of the file.
 fn classes(args: &Args, run: &Run, rows: usize) -> Result<Vec<u32>, RunError> {
     if let Some(class) = &args.class {
         return Ok(vec![run.class(class)?; rows]);

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use wgvae::apply::compress::{self, File, Unpacked};
+use wgvae::apply::compress::{self, CompressedFile, Unpacked};
 use wgvae::apply::{Run, RunError};
 use wgvae_data::disk;
 use wgvae_data::{Examples, Provenance, Shape, Values, write};
@@ -20,7 +20,8 @@ pub struct Args {
     /// The file, or - for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A .npy, .npz, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an image, or
+    /// A .npy, .npz, .csv, .parquet or .json file, a name that ends in -ubyte for IDX, as that of MNIST, a folder for one PNG file an
+    /// image, or
     /// - for CSV on stdout [default: decompressed.npy in the run's folder]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
@@ -29,7 +30,7 @@ pub struct Args {
 /// The most bytes that are read from stdin, which may never end; of a file four times as many.
 const MAX_BYTES: u64 = 1 << 30;
 
-fn read(path: &Path) -> Result<File, RunError> {
+fn read(path: &Path) -> Result<CompressedFile, RunError> {
     let damaged = |reason: String| RunError::Damaged { path: path.to_path_buf(), reason };
     let content = match path == Path::new("-") {
         true => {
@@ -43,7 +44,7 @@ fn read(path: &Path) -> Result<File, RunError> {
     if path == Path::new("-") && content.len() as u64 > MAX_BYTES {
         return Err(damaged("stdin has more than 1 GiB: write it into a file first".into()));
     }
-    File::of_bytes(&content).map_err(damaged)
+    CompressedFile::of_bytes(&content).map_err(damaged)
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -52,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut model = args.run.model(&run, 1)?;
     let to = place_in(&run, args.to.as_deref(), "decompressed.npy")?;
     // Rows wait where there is to be room for the result.
-    let is_special = to == Path::new("-") || disk::Target::of(&to).is_stream();
+    let is_special = to == Path::new("-") || disk::Destination::of(&to).is_stream();
     let folder = if is_special { std::env::temp_dir() } else { disk::folder_of(&to).to_path_buf() };
     if !is_special {
         make_folder_of(&to)?;
@@ -62,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     drop(model);
     write(&run, &to, &mut rows)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }
 
 /// The sheet of some rows.

@@ -79,7 +79,7 @@ fn models(no_fuse: bool) -> Vec<Check> {
     for (name, _) in PRESETS {
         // Presets are part of the program, and a test resolves every one.
         let Ok(config) = Config::resolve(Some(name), None, toml::Table::new()) else { continue };
-        // As small as its layers allow.
+        // Images as small as the layers allow.
         let spec = config.vae_spec(Extent::Image([3, 3, 3])).or_else(|_| config.vae_spec(Extent::Image([28, 28, 1])));
         let Ok(spec) = spec else { continue };
         for fuse in if no_fuse { vec![false] } else { vec![false, true] } {

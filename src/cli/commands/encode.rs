@@ -9,7 +9,7 @@ use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::run::{RowsArgs, RunArgs, known_columns};
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::{Sheet, put, write_labels_beside};
+use crate::cli::output::sheet::{Sheet, write_file, write_labels_beside};
 
 /// The parts of a code that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,7 +31,8 @@ pub struct Args {
     /// Which parts of the codes to write [default: all; mu for a .npy file]
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Round the means to this many bits each: to places that are equally probable under the prior; from 1 to 12. A .wgc file has nothing else
+    /// Round the means to this many bits each: to places that are equally probable under the prior; from 1 to 12. A .wgc file has nothing
+    /// else
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_BITS)))]
     bits: Option<u32>,
     /// Seed of the draws
@@ -129,8 +130,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         said(&run, &mut model, &rows.split, [&codes.mu, &values], &rounded)?;
         (codes.mu, codes.logvar) = (values, Vec::new());
         if is_packed {
-            put(&to, &rounded.to_bytes())?;
-            return args.run.told(&[&to]);
+            write_file(&to, &rounded.to_bytes())?;
+            return args.run.print_written(&[&to]);
         }
     }
     let only_mu = args.only.is_empty() && crate::cli::output::sheet::extension(&to) == "npy";
@@ -140,10 +141,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if crate::cli::output::sheet::extension(&to) == "npy"
         && let Some(labels) = &rows.split.labels
     {
-        let beside = write_labels_beside(&run, &to, labels)?;
+        let labels = write_labels_beside(&run, &to, labels)?;
         sheet.write(&to)?;
-        return args.run.told(&[&to, &beside]);
+        return args.run.print_written(&[&to, &labels]);
     }
     sheet.write(&to)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }

@@ -1,7 +1,7 @@
 //! `wgvae eval`: loss, KL and other figures of a model on given rows.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::output::terminal;
 use serde::Serialize;
@@ -10,14 +10,15 @@ use wgvae::apply::mixture;
 use wgvae::apply::quality::Quality;
 use wgvae::apply::record::Record;
 use wgvae::apply::{Aggregate, Evaluation, FactorScores, Run, RunError, TrainedModel, evaluated, factors, test_loss};
+use wgvae::config::ModelConfig;
 use wgvae::model::Objective;
 use wgvae::train::{EVALUATION, PAGE, is_training};
 use wgvae_data::{Examples, Rows};
 
-use crate::cli::args::run::{RowsArgs, RunArgs, counting, own_data, told};
+use crate::cli::args::run::{RowsArgs, RunArgs, counting, own_data, print_written};
 use crate::cli::commands::quality;
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::put;
+use crate::cli::output::sheet::write_file;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -52,11 +53,12 @@ pub struct Args {
     to: Option<PathBuf>,
 }
 
+/// What was found of the rows.
 #[derive(Serialize)]
-struct Figures<'a> {
+struct Figures {
     run: String,
     #[serde(flatten)]
-    figures: &'a Evaluation,
+    evaluation: Evaluation,
     #[serde(flatten)]
     likelihood: Option<MeanLikelihood>,
     #[serde(flatten)]
@@ -67,6 +69,8 @@ struct Figures<'a> {
     quality: Option<Quality>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checkpoints: Vec<AtCheckpoint>,
+    #[serde(skip)]
+    model: ModelConfig,
 }
 
 /// A mean with its standard error, if there is one.
@@ -85,159 +89,201 @@ struct AtCheckpoint {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
-    if args.nll.is_some() {
-        importance::expect_likelihood(&run)?;
-    }
-    if args.aggregate {
-        run.expect_prior("taking the KL apart")?;
-    }
+    args.expect(&run)?;
     let rows = if args.train { args.rows.train_rows(&run)? } else { args.rows.rows(&run)? };
     if args.factors {
         factors::expect(&rows.split)?;
     }
-    let mut model = match args.nll {
-        Some(_) => args.run.adapter.weighing_model(&run, rows.split.rows)?,
-        None => args.run.model(&run, rows.split.rows)?,
-    };
-    let codes = model.encode(&rows.split)?;
-    let scores = model.score(&rows.split, args.draws as usize)?;
-    let figures = Evaluation::of(&run, model.prior(), &rows.split, &codes, &scores, args.draws as usize);
-    let samples = args.nll.map(|samples| samples as usize);
-    let likelihood = samples.map(|samples| likelihood(&run, &mut model, &rows.split, samples)).transpose()?;
-    let mut checkpoints = Vec::new();
-    if let (true, Some(samples)) = (args.checkpoints, samples) {
-        let rows_a_step = run.config.train.batch as f64 / Record::of(&run)?.train_rows as f64;
-        for checkpoint in run.checkpoints() {
-            let step = model.go_to(&checkpoint)?.step;
-            let likelihood = self::likelihood(&run, &mut model, &rows.split, samples)?;
-            checkpoints.push(AtCheckpoint { step, epochs: step as f64 * rows_a_step, likelihood });
-        }
-    }
-    let aggregate = args
-        .aggregate
-        .then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), run.config.train.seed));
-    let aggregate = aggregate.transpose()?;
-    let known = rows.split.factors.as_ref().filter(|_| args.factors);
-    let factors =
-        known.map(|known| FactorScores::of(&codes, model.prior(), known, run.config.train.seed)).transpose()?;
-    let quality = args.quality.map(|most| quality::quality(&args.run, &run, &mut model, &rows.split, most));
-    let quality = quality.transpose()?;
-    let record =
-        Figures { likelihood, aggregate, factors, quality, checkpoints, run: run.files.to_string(), figures: &figures };
+    let found = figures(args, &run, &rows.split)?;
     let to = place_in(&run, args.to.as_deref(), EVALUATION)?;
-    let is_kept = args.to.is_none();
-    let written = match is_kept {
-        // Beside what was found of the same rows before.
-        true => evaluated::joined(&run.files, &args.source(), as_map(&record)?)
-            .map_err(Into::into)
-            .and_then(|all| put(&to, (serde_json::to_string_pretty(&all)? + "\n").as_bytes())),
-        false => put(&to, (serde_json::to_string_pretty(&record)? + "\n").as_bytes()),
-    };
-    let is_written = written.is_ok();
-    match (written, &args.to) {
-        // The figures are printed in any case, and the file can be written again.
-        (Err(error), None) => warning!("{error:#}"),
-        (written, _) => written?,
-    }
-    if to == std::path::Path::new("-") {
+    let is_written = write(args, &run, &found, &to)?;
+    if to == Path::new("-") {
         return Ok(());
     }
     // The page has more to show now. It can be made again, so that what hinders it is no error of this command.
-    let is_more = args.nll.is_some() || args.aggregate || args.quality.is_some();
-    let page = (is_kept && is_written && is_more && !run.folder().is_some_and(is_training)).then(|| page(args, &run));
+    let page = (is_written && args.changes_page() && !run.folder().is_some_and(is_training)).then(|| page(args, &run));
     let page = page.and_then(|page| page.map_err(|error| warning!("the page was not made anew: {error:#}")).ok());
-    let mut out = terminal::out();
     if args.run.json {
-        writeln!(out, "{}", serde_json::to_string(&record)?)?;
+        writeln!(terminal::out(), "{}", serde_json::to_string(&found)?)?;
         return Ok(());
     }
-    let f = &figures;
+    print(&mut terminal::out(), &found)?;
+    if is_written {
+        print_written(&to)?;
+    }
+    page.map_or(Ok(()), |page| Ok(print_written(&page)?))
+}
+
+/// All figures that are asked for, of these rows.
+fn figures(args: &Args, run: &Run, rows: &Examples) -> anyhow::Result<Figures> {
+    let mut model = match args.nll {
+        Some(_) => args.run.adapter.weighing_model(run, rows.rows)?,
+        None => args.run.model(run, rows.rows)?,
+    };
+    let (draws, seed) = (args.draws as usize, run.config.train.seed);
+    let codes = model.encode(rows)?;
+    let scores = model.score(rows, draws)?;
+    let evaluation = Evaluation::of(run, model.prior(), rows, &codes, &scores, draws);
+    let samples = args.nll.map(|samples| samples as usize);
+    let likelihood = samples.map(|samples| likelihood(run, &mut model, rows, samples)).transpose()?;
+    let checkpoints = match samples.filter(|_| args.checkpoints) {
+        Some(samples) => at_checkpoints(run, &mut model, rows, samples)?,
+        None => Vec::new(),
+    };
+    let aggregate = args.aggregate.then(|| Aggregate::of(&codes, model.prior(), &args.run.adapter.options(), seed));
+    let known = rows.factors.as_ref().filter(|_| args.factors);
+    let factors = known.map(|known| FactorScores::of(&codes, model.prior(), known, seed));
+    let aggregate = aggregate.transpose()?;
+    let factors = factors.transpose()?;
+    let quality = args.quality.map(|most| quality::quality(&args.run, run, &mut model, rows, most)).transpose()?;
+    let (run, model) = (run.files.to_string(), run.config.model.clone());
+    Ok(Figures { run, evaluation, likelihood, aggregate, factors, quality, checkpoints, model })
+}
+
+/// The likelihood of rows at each checkpoint of the run; the model is the last one's afterwards.
+fn at_checkpoints(
+    run: &Run,
+    model: &mut TrainedModel,
+    rows: &Examples,
+    samples: usize,
+) -> anyhow::Result<Vec<AtCheckpoint>> {
+    let epochs_a_step = run.config.train.batch as f64 / Record::of(run)?.train_rows as f64;
+    let at = |checkpoint| {
+        let step = model.go_to(&checkpoint)?.step;
+        let likelihood = likelihood(run, model, rows, samples)?;
+        Ok(AtCheckpoint { step, epochs: step as f64 * epochs_a_step, likelihood })
+    };
+    run.checkpoints().into_iter().map(at).collect()
+}
+
+/// Writes the figures; those that are kept in the run's folder beside what was found of the same rows before. Whether they were written:
+/// they are printed in any case, and the file in the folder can be written again.
+fn write(args: &Args, run: &Run, found: &Figures, to: &Path) -> anyhow::Result<bool> {
+    let write = |text: String| write_file(to, (text + "\n").as_bytes());
+    if args.to.is_some() {
+        write(serde_json::to_string_pretty(found)?)?;
+        return Ok(true);
+    }
+    let written = evaluated::joined(&run.files, &args.source(), as_map(found)?)
+        .map_err(Into::into)
+        .and_then(|all| write(serde_json::to_string_pretty(&all)?));
+    if let Err(error) = &written {
+        warning!("{error:#}");
+    }
+    Ok(written.is_ok())
+}
+
+/// Prints all figures.
+fn print(out: &mut impl Write, found: &Figures) -> std::io::Result<()> {
+    let f = &found.evaluation;
     writeln!(out, "rows            {} with {} each", f.rows, draws(f.draws))?;
+    print_losses(out, f, &found.model)?;
+    if let Some(likelihood) = &found.likelihood {
+        print_likelihood(out, likelihood)?;
+    }
+    for AtCheckpoint { step, epochs, likelihood } in &found.checkpoints {
+        let nll = give_or_take((likelihood.nll, likelihood.nll_standard_error));
+        writeln!(out, "                {nll} after step {step} ({epochs:.2} epochs)")?;
+    }
+    if let Some(aggregate) = &found.aggregate {
+        print_aggregate(out, aggregate)?;
+    }
+    if let Some(scores) = &found.factors {
+        super::factors::write(out, scores)?;
+    }
+    if let Some(quality) = &found.quality {
+        quality::print(out, quality)?;
+    }
+    writeln!(out, "active units    {} of {}", f.active_units, found.model.latent)?;
+    match (f.bits_per_dimension, f.no_bits) {
+        (Some(bits), _) => writeln!(out, "bits per value  {bits:.4}"),
+        (None, why) => writeln!(out, "bits per value  none: {}", why.unwrap_or_default()),
+    }
+}
+
+/// Prints the losses and the KL; of an autoencoder the loss alone.
+fn print_losses(out: &mut impl Write, f: &Evaluation, model: &ModelConfig) -> std::io::Result<()> {
     let [loss, recon, kl] = [
         (f.loss, f.loss_standard_error),
         (f.reconstruction, f.reconstruction_standard_error),
         (f.kl, f.kl_standard_error),
     ]
     .map(give_or_take);
-    if let Some(elbo) = f.elbo.zip(f.elbo_standard_error).map(give_or_take) {
-        writeln!(out, "elbo            {elbo} nats per row, and the standard error of the mean")?;
-        let of_training = test_loss(&run.config.model);
-        match run.config.model.objective {
-            Objective::Iwae => {
-                writeln!(out, "loss            {loss}: reconstruction + KL; that of training is {of_training}")?
-            }
-            _ => writeln!(out, "loss            {loss}: {of_training}, as in training")?,
+    let Some(elbo) = f.elbo.zip(f.elbo_standard_error).map(give_or_take) else {
+        return writeln!(
+            out,
+            "loss            {loss} per row, the reconstruction alone, and the standard error of the mean"
+        );
+    };
+    writeln!(out, "elbo            {elbo} nats per row, and the standard error of the mean")?;
+    let of_training = test_loss(model);
+    match model.objective {
+        Objective::Iwae => {
+            writeln!(out, "loss            {loss}: reconstruction + KL; that of training is {of_training}")?
         }
-        writeln!(out, "reconstruction  {recon}")?;
-        writeln!(out, "KL              {kl}")?;
-        let mut sorted: Vec<(usize, f64)> = f.kl_per_dimension.iter().copied().enumerate().collect();
-        sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let listed: Vec<String> = sorted.iter().map(|(i, kl)| format!("{i}: {kl:.3}")).collect();
-        writeln!(out, "KL by dimension {}", listed.join("  "))?;
-    } else {
-        writeln!(out, "loss            {loss} per row, the reconstruction alone, and the standard error of the mean")?;
+        _ => writeln!(out, "loss            {loss}: {of_training}, as in training")?,
     }
-    if let Some(l) = likelihood {
-        let nll = give_or_take((l.nll, l.nll_standard_error));
-        writeln!(out, "nll             {nll}: -ln p(x), from {} of each row", draws(l.samples))?;
-        if let Some(deviation) = l.nll_deviation_of_draws {
-            writeln!(out, "                +- {deviation:.3} from one set of draws to the next")?;
-        }
-        if let Some(fall) = l.nll_fall_of_last_doubling {
-            let effective = l.effective_samples;
-            writeln!(
-                out,
-                "                {fall:.3} less than half of the draws say, so it is about as much too high, or more;"
-            )?;
-            writeln!(out, "                the draws are worth {effective:.1} of equal weight")?;
-        }
+    writeln!(out, "reconstruction  {recon}")?;
+    writeln!(out, "KL              {kl}")?;
+    let mut sorted: Vec<(usize, f64)> = f.kl_per_dimension.iter().copied().enumerate().collect();
+    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let listed: Vec<String> = sorted.iter().map(|(i, kl)| format!("{i}: {kl:.3}")).collect();
+    writeln!(out, "KL by dimension {}", listed.join("  "))
+}
+
+/// Prints the likelihood by importance sampling, and how far off it is.
+fn print_likelihood(out: &mut impl Write, l: &MeanLikelihood) -> std::io::Result<()> {
+    let nll = give_or_take((l.nll, l.nll_standard_error));
+    writeln!(out, "nll             {nll}: -ln p(x), from {} of each row", draws(l.samples))?;
+    if let Some(deviation) = l.nll_deviation_of_draws {
+        writeln!(out, "                +- {deviation:.3} from one set of draws to the next")?;
     }
-    for at in &record.checkpoints {
-        let (MeanLikelihood { nll, nll_standard_error, .. }, AtCheckpoint { step, epochs, .. }) = (&at.likelihood, at);
-        let nll = give_or_take((*nll, *nll_standard_error));
-        writeln!(out, "                {nll} after step {step} ({epochs:.2} epochs)")?;
-    }
-    if let Some(a) = aggregate {
+    if let Some(fall) = l.nll_fall_of_last_doubling {
+        let effective = l.effective_samples;
         writeln!(
             out,
-            "KL by parts     {}: mutual information of rows and codes",
-            give_or_take((a.mutual_information, a.mutual_information_standard_error))
+            "                {fall:.3} less than half of the draws say, so it is about as much too high, or more;"
         )?;
-        writeln!(
-            out,
-            "                {}: total correlation of the dimensions",
-            give_or_take((a.total_correlation, a.total_correlation_standard_error))
-        )?;
-        match a.dimension_wise_kl.zip(a.dimension_wise_kl_standard_error) {
-            Some(kl) => {
-                let kl = give_or_take(kl);
-                writeln!(out, "                {kl}: the dimensions' KL from the prior")?;
-            }
-            None => {
-                let kl = give_or_take((a.aggregate_kl, a.aggregate_kl_standard_error));
-                writeln!(out, "                {kl}: all codes' KL from the prior, with that correlation")?;
-            }
+        writeln!(out, "                the draws are worth {effective:.1} of equal weight")?;
+    }
+    Ok(())
+}
+
+/// Prints the parts of the KL over all rows.
+fn print_aggregate(out: &mut impl Write, a: &Aggregate) -> std::io::Result<()> {
+    let information = give_or_take((a.mutual_information, a.mutual_information_standard_error));
+    writeln!(out, "KL by parts     {information}: mutual information of rows and codes")?;
+    let correlation = give_or_take((a.total_correlation, a.total_correlation_standard_error));
+    writeln!(out, "                {correlation}: total correlation of the dimensions")?;
+    match a.dimension_wise_kl.zip(a.dimension_wise_kl_standard_error) {
+        Some(kl) => {
+            let kl = give_or_take(kl);
+            writeln!(out, "                {kl}: the dimensions' KL from the prior")
+        }
+        None => {
+            let kl = give_or_take((a.aggregate_kl, a.aggregate_kl_standard_error));
+            writeln!(out, "                {kl}: all codes' KL from the prior, with that correlation")
         }
     }
-    if let Some(scores) = &record.factors {
-        super::factors::write(&mut out, scores)?;
-    }
-    if let Some(quality) = &record.quality {
-        quality::print(&mut out, quality)?;
-    }
-    writeln!(out, "active units    {} of {}", f.active_units, codes.latent)?;
-    match (f.bits_per_dimension, f.no_bits) {
-        (Some(bits), _) => writeln!(out, "bits per value  {bits:.4}")?,
-        (None, why) => writeln!(out, "bits per value  none: {}", why.unwrap_or_default())?,
-    }
-    drop(out);
-    if is_written {
-        told(&to)?;
-    }
-    page.map_or(Ok(()), |page| Ok(told(&page)?))
 }
 
 impl Args {
+    /// An error if the run's model has not what the figures need.
+    fn expect(&self, run: &Run) -> Result<(), RunError> {
+        if self.nll.is_some() {
+            importance::expect_likelihood(run)?;
+        }
+        if self.aggregate {
+            run.expect_prior("taking the KL apart")?;
+        }
+        Ok(())
+    }
+
+    /// Whether the run's page shows something of the figures, which are kept.
+    fn changes_page(&self) -> bool {
+        self.to.is_none() && (self.nll.is_some() || self.aggregate || self.quality.is_some())
+    }
+
     /// Which rows these are.
     fn source(&self) -> String {
         match (self.train, &self.rows.data) {
@@ -251,11 +297,11 @@ impl Args {
 /// The page of the run, of its own test rows, with what was found.
 fn page(args: &Args, run: &Run) -> anyhow::Result<PathBuf> {
     let data = own_data(run)?;
-    let rows = run.tell(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
+    let rows = run.with_classes(Rows { split: data.test, classes: data.classes, notes: Vec::new() }, None)?;
     let mut model = args.run.model(run, rows.split.rows)?;
     let to = run.files.path(PAGE);
     let train = data.train.some(mixture::MAX_ROWS, run.config.train.seed);
-    put(&to, wgvae::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
+    write_file(&to, wgvae::run::page(run, &rows, &train, &mut model)?.as_bytes())?;
     Ok(to)
 }
 

@@ -11,7 +11,7 @@ use wgvae::apply::{FactorScores, Run, statistics};
 use wgvae::report;
 use wgvae_data::{Options, Provenance, Shape};
 
-use crate::cli::args::run::{RowsArgs, RunArgs, told};
+use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::output::sheet::{Sheet, write_rows};
 use crate::cli::stdin;
 
@@ -98,8 +98,8 @@ pub fn traverse(
     let to_stdout = to == Path::new("-");
     if args.json && !to_stdout {
         let moves = sweep.factors.iter().map(|(name, _)| name.clone()).zip(moved).collect();
-        let told = Moves { moves, active, written: vec![to.display().to_string()] };
-        writeln!(terminal::out(), "{}", serde_json::to_string(&told)?)?;
+        let moves = Moves { moves, active, written: vec![to.display().to_string()] };
+        writeln!(terminal::out(), "{}", serde_json::to_string(&moves)?)?;
         return Ok(());
     }
     if !to_stdout {
@@ -116,7 +116,7 @@ pub fn traverse(
             }
         }
     }
-    told(&to)?;
+    print_written(&to)?;
     Ok(())
 }
 

@@ -57,5 +57,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let ground = rows.split.numbers(0..rows.split.rows.min(2000), model.width());
     let picture = picture(run.data.shape, &shown.means, &ground, steps.min(10));
     let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_means(&run, &model, shown), picture)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }

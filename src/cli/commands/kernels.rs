@@ -32,7 +32,7 @@ struct Row<'a> {
     op: &'a str,
     kernel: String,
     variants: Vec<String>,
-    /// Of a matrix product: its name among the tuned ones.
+    /// The name of a matrix product among the tuned ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     product: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

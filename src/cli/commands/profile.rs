@@ -84,7 +84,7 @@ struct Report<'a> {
     step_over_products: Option<f64>,
     dispatches: usize,
     stages: usize,
-    /// Of the processor.
+    /// Threads of the processor.
     threads: Option<usize>,
     gflops_per_s: f64,
     /// The better of those measured before and after the ops.

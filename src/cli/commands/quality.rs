@@ -8,6 +8,7 @@ use wgvae::apply::{Run, TrainedModel};
 use wgvae_data::Examples;
 
 use crate::cli::args::run::{RunArgs, counting, own_data};
+use crate::cli::commands::sample::mixture;
 
 /// Compares samples of a run's model with at most `most` test rows, and shows how far it is.
 pub fn quality(
@@ -27,7 +28,7 @@ pub fn quality(
         watch,
     )?;
     bar.finish_and_clear();
-    let mixture = args.mixture(run, model)?;
+    let mixture = mixture(args, run, model)?;
     Ok(comparison.quality(run, model, &mixture)?)
 }
 

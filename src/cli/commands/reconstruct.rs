@@ -49,5 +49,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let sheet = || with_names(Sheet::of_means(&run, &model, shown.clone()), &run, args.rows.source(&run), &rows);
     let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }

@@ -7,7 +7,7 @@ use wgvae_data::{Examples, Values};
 
 use crate::cli::args::run::{RowsArgs, RunArgs};
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::put;
+use crate::cli::output::sheet::write_file;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -26,13 +26,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let none = || Examples::of(0, Values::Floats(Vec::new()));
     let (rows, train) = match run.data.columns {
         Some(_) => {
-            let (rows, usual) = args.rows.rows_and_usual(&run, mixture::MAX_ROWS)?;
-            (rows, usual.map_or_else(|_| none(), |usual| usual.split))
+            let (rows, train) = args.rows.rows_and_train_rows(&run, mixture::MAX_ROWS)?;
+            (rows, train.map_or_else(|_| none(), |train| train.split))
         }
         None => (args.rows.rows(&run)?, none()),
     };
     let mut model = args.run.model(&run, rows.split.rows)?;
     let to = place_in(&run, args.to.as_deref(), "report.html")?;
-    put(&to, wgvae::run::page(&run, &rows, &train, &mut model)?.as_bytes())?;
-    args.run.told(&[&to])
+    write_file(&to, wgvae::run::page(&run, &rows, &train, &mut model)?.as_bytes())?;
+    args.run.print_written(&[&to])
 }

@@ -14,7 +14,7 @@ use wgvae_data::write;
 use wgvae_data::{Cell, Columns, Dialect, Examples, FileRows, Form, Origins, Provenance, Rows, Shape, TableColumn};
 use wgvae_engine::plan::{MISSING, is_missing};
 
-use crate::cli::args::run::{RowsArgs, RunArgs, told};
+use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
 use crate::cli::output::sheet::{Sheet, names_of, write_rows};
 
@@ -73,7 +73,7 @@ struct Done {
     /// What is counted.
     #[serde(skip)]
     counted: &'static str,
-    /// Of each column that was damaged.
+    /// The result of each column that was damaged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<ColumnDone>,
     /// What the rows of the picture are, from above.
@@ -102,22 +102,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let damage = damage_of(args);
     let gone = gone(args, &run)?;
-    let (mut rows, usual) = match damage {
+    let (mut rows, train) = match damage {
         Damage::Noise(_) => {
-            let (rows, usual) = args.rows.rows_and_usual(&run, MAX_COMPARED)?;
-            match usual {
-                Ok(usual) => (rows, Some(usual)),
+            let (rows, train) = args.rows.rows_and_train_rows(&run, MAX_COMPARED)?;
+            match train {
+                Ok(train) => (rows, Some(train)),
                 // What a table's columns leave open they know themselves.
                 Err(_) if run.data.columns.is_some() => (rows, None),
                 Err(error) => return Err(error.into()),
             }
         }
-        Damage::Missing => (args.rows.rows_with_gaps(&run)?, None),
+        Damage::Missing => (args.rows.rows_with_missing(&run)?, None),
     };
     let count = (args.count.unwrap_or(u64::MAX) as usize).min(rows.split.rows);
     rows.split.retain(&(0..rows.split.rows).map(|row| row < count).collect::<Vec<bool>>());
-    let usual = usual.as_ref().map(|usual| &usual.split);
-    let mut restorer = args.run.adapter.restorer(&run, count, damage, usual)?;
+    let train = train.as_ref().map(|train| &train.split);
+    let mut restorer = args.run.adapter.restorer(&run, count, damage, train)?;
     let width = run.data.shape.len();
     let whole = rows.split.numbers(0..count, width);
     let before = match (damage, &gone) {
@@ -165,7 +165,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         print(&done, args, damage)?;
     }
     if !args.run.json {
-        told(&to)?;
+        print_written(&to)?;
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws, statistics};
+use wgvae::apply::classes::Centre;
+use wgvae::apply::{Mixture, Run, RunError, TrainedModel, draws};
 use wgvae::model::Labels;
-use wgvae_data::{Rows, Shape, list, write};
+use wgvae_data::disk::System;
+use wgvae_data::{Rows, Shape, write};
 
-use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs};
+use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs, own_data};
 use crate::cli::output::drawn::Drawn;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{is_folder, levels, picture, write_rows};
@@ -37,8 +39,8 @@ pub struct Args {
     /// Draw around the code of this row, counted from 0
     #[arg(long, value_name = "ROW")]
     around_row: Option<usize>,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png, or
-    /// .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png,
+    /// or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -61,23 +63,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let points = run.data.shape == Shape::Point(2);
     let count = args.count.unwrap_or(if points { 2000 } else { 100 }) as usize;
     // Sampled points are drawn on top of the data's points.
-    let around = args.around_class.is_some() || args.around_row.is_some();
-    let rows = if around || points { Some(args.rows.rows(&run)?) } else { None };
+    let centre = centre(args);
+    let rows = if centre.is_some() || points { Some(args.rows.rows(&run)?) } else { None };
     let mut model = args.run.model(&run, rows.as_ref().map_or(1, |r| r.split.rows))?;
     let class = args.rows.class.as_deref().map(|class| run.class(class)).transpose()?;
     // Draws around a class or a row are of its class.
-    let class = class.or_else(|| rows.as_ref().filter(|_| around).and_then(|rows| class_of(args, rows)));
+    let class = class.or_else(|| centre.zip(rows.as_ref()).and_then(|(centre, rows)| centre.class(rows)));
     let classes = match class {
         Some(class) => vec![class; count],
         None => Labels::in_turn(0..count, run.data.classes.len()),
     };
-    let z = match (&rows, args.from) {
-        (Some(rows), _) if around => {
-            let codes = centre(args, rows, &mut model, &run)?;
-            draws::around(&codes.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
+    let z = match (centre.zip(rows.as_ref()), args.from) {
+        (Some((centre, rows)), _) => {
+            let code = centre.code(&model.encode(&rows.split)?, rows, &run.data.name)?;
+            draws::around(&code.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
         }
-        (_, From::Codes) => args.run.mixture(&run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
-        (_, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
+        (None, From::Codes) => mixture(&args.run, &run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
+        (None, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
     };
     let mut shown = model.decoder_output(&z, &classes)?;
     let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
@@ -108,44 +110,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         (_, to) => write_rows(&run, to.as_deref(), "samples", sheet, picture)?,
     };
-    args.run.told_with(&[&to], drawn.closeness)
+    args.run.print_drawn(&[&to], drawn.closeness)
 }
 
-/// The class that draws are around.
-fn class_of(args: &Args, rows: &Rows) -> Option<u32> {
-    let named = |name: &String| rows.classes.iter().position(|class| class == name).map(|number| number as u32);
-    let of_row = |row: usize| rows.split.labels.as_ref().and_then(|labels| labels.get(row).copied());
-    args.around_class.as_ref().map_or_else(|| args.around_row.and_then(of_row), named)
+/// What the codes are drawn around, if that was asked for.
+fn centre(args: &Args) -> Option<Centre<'_>> {
+    args.around_row.map(Centre::Row).or(args.around_class.as_deref().map(Centre::Class))
 }
 
-/// The code to draw around: a row's, or a class's mean with the mean variance.
-fn centre(args: &Args, rows: &Rows, model: &mut TrainedModel, run: &Run) -> anyhow::Result<Codes> {
-    let codes = model.encode(&rows.split)?;
-    if let Some(row) = args.around_row {
-        return Ok(codes.row(row)?);
-    }
-    let class = args.around_class.as_deref().unwrap_or_default();
-    let members = of_class(rows, class, run)?;
-    let codes = codes.of(members.into_iter());
-    let mean = |all: &[f32]| -> Vec<f32> {
-        let all = Codes { latent: codes.latent, mu: all.to_vec(), logvar: Vec::new() };
-        statistics::mean_code(&all).into_iter().map(|m| m as f32).collect()
+/// The mixture that draws come from. Training fits it; for a run that was stopped, or is of an older version, it is fitted now.
+pub fn mixture(args: &RunArgs, run: &Run, model: &mut TrainedModel) -> Result<Mixture, RunError> {
+    let train = || {
+        let data = own_data(run).map_err(|error| {
+            RunError::Unfit(format!("{error}; or draw from the prior, with --from prior, which needs no data"))
+        })?;
+        Ok(Rows { split: data.train, classes: data.classes, notes: Vec::new() })
     };
-    Ok(Codes { latent: codes.latent, mu: mean(&codes.mu), logvar: mean(&codes.logvar) })
-}
-
-/// The rows of a class.
-pub fn of_class(rows: &Rows, class: &str, run: &Run) -> Result<Vec<usize>, RunError> {
-    let Some(labels) = &rows.split.labels else {
-        return Err(RunError::Unfit(format!("there is no class `{class}`: the rows have no labels")));
-    };
-    let known = || list(&rows.classes);
-    let Some(number) = rows.classes.iter().position(|name| name == class) else {
-        return Err(RunError::Unfit(format!("there is no class `{class}`; there are {}", known())));
-    };
-    let members: Vec<usize> = (0..labels.len()).filter(|i| labels[*i] as usize == number).collect();
-    match members.is_empty() {
-        true => Err(RunError::Unfit(format!("no row of {} is of class `{class}`", run.data.name))),
-        false => Ok(members),
-    }
+    let fitting = |rows| warning!("fitting the mixture that draws come from to codes of {rows} training rows, once");
+    Mixture::of_or_fitted(run, model, train, fitting, &args.adapter.options(), &System)
 }

@@ -14,7 +14,7 @@ use wgvae_data::quote::shell_quote;
 
 use crate::cli::args::device::DeviceArgs;
 use crate::cli::args::model::ModelArgs;
-use crate::cli::output::progress::{Progress, Told};
+use crate::cli::output::progress::{ProgressDisplay, ProgressFormat};
 use crate::cli::signals;
 
 #[derive(Debug, clap::Args)]
@@ -80,12 +80,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         stop,
         ..RunOptions::default()
     };
-    let told = match (args.json, args.quiet) {
-        (true, _) => Told::Json,
-        (false, true) => Told::Nothing,
-        (false, false) => Told::Lines,
+    let format = match (args.json, args.quiet) {
+        (true, _) => ProgressFormat::Json,
+        (false, true) => ProgressFormat::Nothing,
+        (false, false) => ProgressFormat::Lines,
     };
-    let mut progress = Progress::new(told, phase);
+    let mut progress = ProgressDisplay::new(format, phase);
     let watch = |event: Event<'_>| progress.show(event);
     let finished = match &args.resume {
         Some(path) => {
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let (true, Some(folder)) = (finished.stopped, finished.run.folder()) {
         return Err(Interrupted { step: finished.summary.steps, folder: folder.to_path_buf() }.into());
     }
-    if told == Told::Lines {
+    if format == ProgressFormat::Lines {
         finish(&finished.summary, progress.losses())?;
     }
     Ok(())

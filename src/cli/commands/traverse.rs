@@ -29,7 +29,8 @@ pub struct Args {
     /// How many steps along each dimension
     #[arg(long, value_name = "N", default_value = "11", value_parser = clap::value_parser!(u64).range(2..=1000))]
     steps: u64,
-    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: traversal.png, factors.png, or .csv for rows of a table]
+    /// A .png, .csv, .parquet, .json, .npy or .npz file, or - for CSV on stdout [default: traversal.png, factors.png, or .csv for rows of a
+    /// table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         warning!("rows of class {}: --class chooses another", run.data.classes[0]);
     }
     let shown = model.decoder_output(&z, &vec![class; z.len() / latent])?;
-    // As it was when training looked at the epoch that the model is of; of an older run, or of a prior with parts, it is not known.
+    // What was known when training looked at the epoch that the model is of; of an older run, or of a prior with parts, it is not known.
     let metrics = Metrics::of(&run).unwrap_or_default();
     let kl = metrics.diagnosis_of_model().map_or(&[][..], |diagnosis| &diagnosis.kl_per_dimension);
     let picture = match run.data.shape {
@@ -94,5 +95,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
-    args.run.told(&[&to])
+    args.run.print_written(&[&to])
 }

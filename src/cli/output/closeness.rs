@@ -1,12 +1,12 @@
-//! What is said of how close drawn rows come to training rows.
+//! What is printed of how close drawn rows come to training rows.
 
 use std::io::Write;
 
 use crate::cli::output::terminal;
 use wgvae::apply::quality::closeness::{Closeness, Distances};
 
-/// Says on stderr how close drawn rows come to training rows.
-pub fn tell(closeness: &Closeness) {
+/// Prints on stderr how close drawn rows come to training rows.
+pub fn print(closeness: &Closeness) {
     let mut out = terminal::err();
     let mut line = |name: &str, of: &Distances| {
         let near = of.near_copies.map_or(String::new(), |share| format!(", {:.1} % nearly", 100.0 * share));

@@ -1,10 +1,10 @@
-//! Drawn rows of a table beside the rows that the model was trained on: their gaps, names for them, and whether any is a copy.
+//! Drawn rows of a table beside the rows that the model was trained on: their missing cells, names for them, and whether any is a copy.
 
 use std::path::Path;
 
 use wgvae::apply::quality::closeness::Closeness;
 use wgvae::apply::quality::records::Records;
-use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, gaps};
+use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, missing};
 use wgvae_data::{Dataset, Identifier};
 
 use crate::cli::args::run::{DrawArgs, known_columns, own_data};
@@ -20,7 +20,7 @@ pub struct Drawn<'a> {
 }
 
 impl<'a> Drawn<'a> {
-    /// Draws rows that were decoded from codes `(N, Z)`, with the gaps that are asked for.
+    /// Draws rows that were decoded from codes `(N, Z)`, with missing cells if they are asked for.
     pub fn of(
         run: &'a Run,
         draws: &'a DrawArgs,
@@ -32,7 +32,7 @@ impl<'a> Drawn<'a> {
         let table = Table::of(run, draws)?;
         let is_drawn = draws.apply(run, model, shown, seed)?;
         if let Some(table) = &table {
-            table.leave_gaps(draws, model, z, shown, seed)?;
+            table.leave_missing(draws, model, z, shown, seed)?;
         }
         let closeness = table.as_ref().filter(|_| is_drawn).and_then(|table| table.closeness(draws, shown));
         Ok(Self { draws, table, is_drawn, closeness })
@@ -55,7 +55,8 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Of a run on a table; none of another one, or where the table cannot be read, which is said. It must be there for `--gaps`.
+    /// Reads the table of a run. There is none if the run is not on a table, or if the table cannot be read, which is a warning; with
+    /// `--gaps` both are errors.
     fn of(run: &'a Run, draws: &DrawArgs) -> Result<Option<Self>, RunError> {
         if run.data.columns.is_none() {
             return match draws.gaps {
@@ -78,7 +79,7 @@ impl<'a> Table<'a> {
     }
 
     /// Leaves cells empty, if that is asked for.
-    fn leave_gaps(
+    fn leave_missing(
         &self,
         draws: &DrawArgs,
         model: &mut TrainedModel,
@@ -87,7 +88,7 @@ impl<'a> Table<'a> {
         seed: u64,
     ) -> Result<(), RunError> {
         match (&self.run.data.columns, draws.gaps) {
-            (Some(columns), true) => gaps::leave(model, columns, &self.data.train, z, &mut shown.means, seed),
+            (Some(columns), true) => missing::take_over(model, columns, &self.data.train, z, &mut shown.means, seed),
             _ => Ok(()),
         }
     }

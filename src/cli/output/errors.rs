@@ -1,4 +1,4 @@
-//! Errors as they are told: of the command line in the words of its flags, and with `--json` as an object.
+//! Errors as they are printed: of the command line in the words of its flags, and with `--json` as an object.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -14,12 +14,12 @@ use crate::cli::{args::help, exit_code, sentence};
 
 /// An error in `--json`, on stderr.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ErrorObject<'a> {
     error: &'a str,
     exit_code: u8,
 }
 
-/// What of a command line decides how its errors are told.
+/// What of a command line decides how its errors are printed.
 pub struct Typed {
     words: Vec<String>,
 }
@@ -35,7 +35,7 @@ impl Typed {
         self.words.iter().map(String::as_str).take_while(|word| *word != "--")
     }
 
-    /// Whether errors are told as JSON.
+    /// Whether errors are printed as JSON.
     pub fn is_json(&self) -> bool {
         self.flags().any(|word| word == "--json")
     }
@@ -87,8 +87,8 @@ impl Typed {
         }
     }
 
-    /// Tells that the command line was not understood, or prints the help that was asked for.
-    pub fn tell_usage(&self, error: &clap::Error) -> std::io::Result<()> {
+    /// Prints that the command line was not understood, or prints the help that was asked for.
+    pub fn print_usage(&self, error: &clap::Error) -> std::io::Result<()> {
         // Names of files may come from a pattern.
         if error.use_stderr() && !self.is_json() && self.words.iter().any(|word| *visible(word) != **word) {
             return write!(terminal::err(), "{error}");
@@ -100,13 +100,13 @@ impl Typed {
         let lines = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more "));
         let said: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
         let said = said.join(" ");
-        self.put(said.strip_prefix("error: ").unwrap_or(&said), error.exit_code() as u8)
+        self.print_json(said.strip_prefix("error: ").unwrap_or(&said), error.exit_code() as u8)
     }
 
-    /// Tells why a command has failed.
-    pub fn tell(&self, error: &anyhow::Error) -> std::io::Result<()> {
+    /// Prints why a command has failed.
+    pub fn print(&self, error: &anyhow::Error) -> std::io::Result<()> {
         match self.is_json() {
-            true => self.put(&self.with_flags(error), exit_code(error)),
+            true => self.print_json(&self.with_flags(error), exit_code(error)),
             false => writeln!(terminal::err(), "wgvae: {}", self.with_flags(error)),
         }
     }
@@ -125,8 +125,8 @@ impl Typed {
         }
     }
 
-    fn put(&self, error: &str, exit_code: u8) -> std::io::Result<()> {
-        let line = serde_json::to_string(&Told { error, exit_code })?;
+    fn print_json(&self, error: &str, exit_code: u8) -> std::io::Result<()> {
+        let line = serde_json::to_string(&ErrorObject { error, exit_code })?;
         writeln!(terminal::err(), "{line}")
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn data_without_its_flag_is_told_the_flag() {
+    fn data_without_its_flag_names_the_flag() {
         assert!(refused("wgvae train mnist/").contains("--data mnist/"));
         assert!(refused("wgvae train 'my rows.csv' --epochs 3").contains("--data 'my rows.csv'"));
         assert!(refused("wgvae eval RUN rows.csv").contains("--data rows.csv"));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wgvae::apply::{Run, RunError};
-use wgvae_data::disk::{Target, folder_of};
+use wgvae_data::disk::{Destination, folder_of};
 
 /// The path of a result: `to`, or else a file in the run's folder. It is none of the files that the run was trained on.
 pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> Result<PathBuf, RunError> {
@@ -20,7 +20,7 @@ pub fn place_in(run: &Run, to: Option<&Path>, name: &str) -> Result<PathBuf, Run
 
 /// `-` for every name of stdout.
 pub fn as_stdout(to: &Path) -> PathBuf {
-    if Target::of(to) == Target::Descriptor(1) { "-".into() } else { to.to_path_buf() }
+    if Destination::of(to) == Destination::Descriptor(1) { "-".into() } else { to.to_path_buf() }
 }
 
 /// Whether a file is there that the run was trained on.

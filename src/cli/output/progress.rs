@@ -20,9 +20,9 @@ const EPOCH_EVERY: Duration = Duration::from_secs(1);
 /// The width of a terminal that lines of epochs fit.
 const COLUMNS: usize = 80;
 
-/// What is said of a run while it goes on.
+/// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum ProgressFormat {
     /// The run and its epochs.
     Lines,
     /// The lines of `metrics.jsonl`.
@@ -32,8 +32,8 @@ pub enum Told {
 }
 
 /// Shows events. A reader who has left does not end a run: writing that fails is left at that.
-pub struct Progress {
-    told: Told,
+pub struct ProgressDisplay {
+    format: ProgressFormat,
     phase: Phase,
     device: Box<dyn FnMut(DeviceEvent<'_>)>,
     epochs: usize,
@@ -47,13 +47,13 @@ pub struct Progress {
     active: Option<(usize, usize)>,
 }
 
-impl Progress {
-    /// The phase is told of the begin and end of training.
-    pub fn new(told: Told, phase: Phase) -> Self {
+impl ProgressDisplay {
+    /// The phase gets to know when training begins and ends.
+    pub fn new(format: ProgressFormat, phase: Phase) -> Self {
         Self {
-            told,
+            format,
             phase,
-            device: if told == Told::Nothing { Box::new(|_| ()) } else { Box::new(device::shown()) },
+            device: if format == ProgressFormat::Nothing { Box::new(|_| ()) } else { Box::new(device::shown()) },
             epochs: 0,
             bar: None,
             last_line: Instant::now(),
@@ -69,7 +69,7 @@ impl Progress {
     }
 
     fn start(&mut self, start: &Start<'_>) {
-        let shows = self.told == Told::Lines;
+        let shows = self.format == ProgressFormat::Lines;
         if shows {
             let _ = header(start);
         }
@@ -115,7 +115,7 @@ impl Progress {
 
     /// Shows one event.
     pub fn show(&mut self, event: Event<'_>) {
-        if self.told == Told::Json
+        if self.format == ProgressFormat::Json
             && let Some(line) = event.line()
             && let Ok(line) = serde_json::to_string(&line)
         {
@@ -124,7 +124,7 @@ impl Progress {
         match event {
             Event::Device(event) => (self.device)(event),
             Event::Start(start) => self.start(&start),
-            Event::Progress { report, total, steps_per_second } if self.told == Told::Lines => {
+            Event::Progress { report, total, steps_per_second } if self.format == ProgressFormat::Lines => {
                 let [loss, recon, kl] = [report.loss, report.recon, report.kl].map(short);
                 let message = format!("loss {loss}  recon {recon}  KL {kl}  {steps_per_second:.0} steps/s");
                 if let Some(bar) = &self.bar {
@@ -136,7 +136,7 @@ impl Progress {
                 }
             }
             Event::Diagnosis(diagnosis) => self.active = Some((diagnosis.epoch, diagnosis.active_units)),
-            Event::Epoch(epoch) if self.told == Told::Lines => {
+            Event::Epoch(epoch) if self.format == ProgressFormat::Lines => {
                 self.losses.push(epoch.report.test_loss);
                 let is_last = epoch.report.epoch == self.epochs;
                 if !is_last && self.last_epoch.is_some_and(|last| last.elapsed() < EPOCH_EVERY) {
@@ -164,7 +164,7 @@ impl Progress {
                     bar.finish_and_clear();
                 }
             }
-            Event::Fitting(rows) if self.told == Told::Lines => {
+            Event::Fitting(rows) if self.format == ProgressFormat::Lines => {
                 warning!("codes    fitting the mixture that samples are drawn from to those of {rows} training rows");
             }
             // The last lines of the command list all paths.
@@ -202,7 +202,7 @@ fn header(s: &Start<'_>) -> std::io::Result<()> {
         "model    {}",
         model_line(
             s.config,
-            RowSpec { extent: s.shape.into(), classes: s.classes, table: None, gaps: false, rows: 0 },
+            RowSpec { extent: s.shape.into(), classes: s.classes, table: None, missing: false, rows: 0 },
             s.parameters
         )
     )?;
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn lines_of_epochs_fit_a_terminal_of_80_columns() {
-        let mut progress = Progress::new(Told::Lines, signals::Phase::default());
+        let mut progress = ProgressDisplay::new(ProgressFormat::Lines, signals::Phase::default());
         let report = |loss: f64, kl: f64, steps_per_second: f64| EpochReport {
             epoch: 3,
             step: 9,

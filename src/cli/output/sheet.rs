@@ -9,8 +9,8 @@ use crate::cli::output::terminal;
 use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, units};
 use wgvae::report;
 use wgvae::run::png;
-use wgvae_data::disk::Target;
-use wgvae_data::write::{self, Array, Block};
+use wgvae_data::disk::Destination;
+use wgvae_data::write::{self, Block, NpzArray};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 
 use crate::cli::output::place::place_in;
@@ -29,7 +29,7 @@ pub fn as_text(word: String) -> String {
     if is_formula { format!("'{word}") } else { word }
 }
 
-/// The same of the word in a cell.
+/// Makes the word in a cell one that a spreadsheet takes for text: see [`as_text`].
 pub fn cell_as_text(cell: &mut Cell) {
     if let Cell::Word(word) = cell {
         *word = as_text(std::mem::take(word));
@@ -224,7 +224,7 @@ impl Sheet {
         out + "\n]\n"
     }
 
-    /// The same rows, of which a spreadsheet computes nothing.
+    /// A copy of the rows that has no formulas for a spreadsheet.
     fn safe(&self) -> Self {
         let mut sheet = self.clone();
         for (name, words) in &mut sheet.text {
@@ -279,13 +279,14 @@ impl Sheet {
         match format {
             FileFormat::Csv => write::write_csv(to, self.rows(), &self.blocks(&self.heads(false)), &self.dialect)?,
             FileFormat::Parquet => write::write_parquet(to, self.rows(), &self.blocks(&self.heads(true)))?,
-            FileFormat::Json => put(to, self.json().as_bytes())?,
+            FileFormat::Json => write_file(to, self.json().as_bytes())?,
             FileFormat::Npy => write::write_npy(to, &shape, &self.numbers)?,
             FileFormat::Npz => {
                 let name = |name: &String| if *name == self.class { "y".to_string() } else { name.clone() };
                 let names: Vec<String> = self.text.iter().map(|(text, _)| name(text)).collect();
-                let x = Array::Numbers { shape: &shape, values: &self.numbers };
-                let text = names.iter().zip(&self.text).map(|(name, (_, words))| (name.as_str(), Array::Words(words)));
+                let x = NpzArray::Numbers { shape: &shape, values: &self.numbers };
+                let text =
+                    names.iter().zip(&self.text).map(|(name, (_, words))| (name.as_str(), NpzArray::Words(words)));
                 // Two arrays of one name are one file for whoever unpacks them.
                 let mut arrays = vec![("x", x)];
                 text.for_each(|(name, words)| {
@@ -320,7 +321,7 @@ impl FileFormat {
             "json" => Some(FileFormat::Json),
             "npy" => Some(FileFormat::Npy),
             "npz" => Some(FileFormat::Npz),
-            _ => Target::of(to).is_stream().then_some(FileFormat::Csv),
+            _ => Destination::of(to).is_stream().then_some(FileFormat::Csv),
         }
     }
 
@@ -336,12 +337,12 @@ impl FileFormat {
 /// Whether images go to a path one by one: a folder, or a name that is to be one.
 pub fn is_folder(to: &Path) -> bool {
     let is_named_so = to.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
-    to != Path::new("-") && (to.is_dir() || is_named_so || extension(to).is_empty() && !Target::of(to).is_stream())
+    to != Path::new("-") && (to.is_dir() || is_named_so || extension(to).is_empty() && !Destination::of(to).is_stream())
 }
 
 /// Writes the class numbers of rows beside an NPY file, which has no place for them; returns where.
 pub fn write_labels_beside(run: &Run, to: &Path, labels: &[u32]) -> anyhow::Result<PathBuf> {
-    if Target::of(to).is_stream() {
+    if Destination::of(to).is_stream() {
         let reason = format!("{} is no file that labels could be written beside: end the name in .npz", to.display());
         return Err(RunError::Unfit(reason).into());
     }
@@ -351,9 +352,9 @@ pub fn write_labels_beside(run: &Run, to: &Path, labels: &[u32]) -> anyhow::Resu
     while stem.len() + END.len() > LONGEST {
         stem.pop();
     }
-    let beside = place_in(run, Some(&to.with_file_name(stem + END)), "")?;
-    write::write_npy_labels(&beside, labels)?;
-    Ok(beside)
+    let labels_file = place_in(run, Some(&to.with_file_name(stem + END)), "")?;
+    write::write_npy_labels(&labels_file, labels)?;
+    Ok(labels_file)
 }
 
 /// A number as JSON has it: in the shortest form that is read as the same one, and whole where it is.
@@ -392,7 +393,7 @@ pub fn make_folder_of(file: &Path) -> Result<(), RunError> {
 }
 
 /// Writes a file atomically; `-` is stdout.
-pub fn put(to: &Path, content: &[u8]) -> anyhow::Result<()> {
+pub fn write_file(to: &Path, content: &[u8]) -> anyhow::Result<()> {
     if to == Path::new("-") {
         return Ok(std::io::stdout().write_all(content)?);
     }
@@ -420,7 +421,7 @@ pub fn write_rows(
     let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
     let to = place_in(run, to, &default)?;
     match (extension(&to).as_str(), picture) {
-        ("png", Some(picture)) => put(&to, &png(&picture)?)?,
+        ("png", Some(picture)) => write_file(&to, &png(&picture)?)?,
         ("png", None) => {
             return Err(RunError::Unfit(format!(
                 "these rows cannot be drawn as a picture: end {} in .csv, .parquet, .json, .npy or .npz instead",

@@ -94,11 +94,11 @@ pub enum Operation {
     /// A dense layer to numbers or to an image.
     Dense(Extent),
     /// A convolution.
-    Conv(Kernel),
+    Conv(ConvKernel),
     /// A transposed convolution.
     ConvT {
         /// Its kernel.
-        kernel: Kernel,
+        kernel: ConvKernel,
         /// Pixels at the end that are added to the output's size; by default, as many as make it the input's times the
         /// stride.
         output_padding: Option<usize>,
@@ -118,7 +118,7 @@ pub enum Operation {
 
 /// The kernel of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kernel {
+pub struct ConvKernel {
     /// Channels that come out.
     pub channels: usize,
     /// Height and width.

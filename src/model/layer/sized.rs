@@ -2,7 +2,7 @@
 
 use wgvae_engine::plan::{Activation, Windows};
 
-use super::{Extent, Kernel, LARGEST, Layer, Operation, Padding};
+use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding};
 
 /// A layer whose sizes are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +34,7 @@ pub enum SizedOperation {
     Up(Windows),
     /// A residual block.
     Residual {
-        /// Of the first convolution, and of the second.
+        /// Windows of the first convolution, and of the second.
         windows: [Windows; 2],
         /// Groups of the norm before each.
         groups: [usize; 2],
@@ -42,8 +42,8 @@ pub enum SizedOperation {
 }
 
 impl SizedOperation {
-    /// Whether it can be told which of its inputs are missing.
-    pub fn takes_gaps(self) -> bool {
+    /// Whether it can take the marks of which inputs are missing.
+    pub fn takes_missing(self) -> bool {
         matches!(self, SizedOperation::Dense | SizedOperation::Conv(_))
     }
 }
@@ -98,7 +98,7 @@ impl Layer {
 
     fn residual(&self, from: Extent, channels: usize, size: usize) -> Result<(Extent, SizedOperation), String> {
         let inputs = image_of(from)?[2];
-        let kernel = Kernel { channels, size: [size; 2], stride: 1, padding: Padding::Half };
+        let kernel = ConvKernel { channels, size: [size; 2], stride: 1, padding: Padding::Half };
         let (to, first) = kernel.forward(from)?;
         let (to, second) = kernel.forward(to)?;
         let mut groups = [inputs, channels].map(|n| common_divisor(RESIDUAL_GROUPS, n));
@@ -125,11 +125,11 @@ fn pooled(size: usize, from: Extent) -> Result<(Extent, Windows), String> {
     if size > height.min(width) {
         return Err(format!("squares of {size}x{size} do not fit into {from}"));
     }
-    let kernel = Kernel { channels, size: [size; 2], stride: size, padding: Padding::Each(0) };
+    let kernel = ConvKernel { channels, size: [size; 2], stride: size, padding: Padding::Each(0) };
     kernel.forward(from)
 }
 
-impl Kernel {
+impl ConvKernel {
     /// Zeros on each side along an axis.
     fn each(self, axis: usize) -> usize {
         match self.padding {
@@ -210,7 +210,7 @@ fn image_of(from: Extent) -> Result<[usize; 3], String> {
 }
 
 /// The sizes of layers are below 2^20, so they fit.
-fn windows(image: [usize; 3], positions: [usize; 2], kernel: Kernel, padding: [usize; 2]) -> Windows {
+fn windows(image: [usize; 3], positions: [usize; 2], kernel: ConvKernel, padding: [usize; 2]) -> Windows {
     Windows {
         image: image.map(|n| n as u32),
         positions: positions.map(|n| n as u32),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use wgvae_engine::plan::Activation;
 
-use super::{Extent, Kernel, LARGEST, Layer, Operation, Padding};
+use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding};
 
 const GRAMMAR: &str = "write a layer as `dense 128`, `dense 7x7x64`, `conv 32 k3 s2` or `conv-t 32 k3 s2`, with k for the \
                        kernel, s for the stride, p for the padding or `same`, op for the output padding of conv-t; as `pool 2`, \
@@ -59,8 +59,8 @@ impl Reader<'_> {
         channels: usize,
         is_transposed: bool,
         words: impl Iterator<Item = &'b str>,
-    ) -> Result<(Kernel, Option<usize>), String> {
-        let mut kernel = Kernel { channels, size: [3; 2], stride: 1, padding: Padding::Half };
+    ) -> Result<(ConvKernel, Option<usize>), String> {
+        let mut kernel = ConvKernel { channels, size: [3; 2], stride: 1, padding: Padding::Half };
         let mut output_padding = None;
         for word in words {
             if let Some(size) = after(word, "k") {
@@ -146,7 +146,7 @@ impl FromStr for Layer {
 
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kernel = |f: &mut fmt::Formatter<'_>, name: &str, kernel: &Kernel| {
+        let kernel = |f: &mut fmt::Formatter<'_>, name: &str, kernel: &ConvKernel| {
             let [height, width] = kernel.size;
             write!(f, "{name} {} k{height}", kernel.channels)?;
             if width != height {

@@ -5,8 +5,8 @@ use wgvae_engine::kernels::{batch, softmax};
 use wgvae_engine::plan::{Op, ParamTable, PlanError, ScalarTable, StepPlan, TensorId, TensorTable};
 
 use super::{Inference, Labels, Seen, Vae};
-use crate::model::likelihood::Table;
-use crate::model::network::{self, Draws, Inputs, Noise};
+use crate::model::likelihood::TableNodes;
+use crate::model::network::{self, Inputs, LatentDraws, Noise};
 use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
 use crate::model::step::MetricColumns;
 use crate::model::{objective, regulariser, step};
@@ -28,7 +28,7 @@ pub(super) struct Builder<'a> {
     /// The batch with each row once for each draw of the latent, where there are several.
     pub(super) x_of_draws: Option<TensorId>,
     /// What is drawn for a batch.
-    pub(super) draws: Draws,
+    pub(super) draws: LatentDraws,
     pub(super) mean: TensorId,
     /// What else than the means the distributions of values have.
     pub(super) parameters: [TensorId; 2],
@@ -57,7 +57,7 @@ impl<'a> Builder<'a> {
         spec: &'a VaeSpec,
         train: &'a TrainSpec,
         data: DataSpec,
-        draws: Draws,
+        draws: LatentDraws,
     ) -> Result<Self, PlanError> {
         let params = parameters(spec);
         let b = train.batch;
@@ -188,7 +188,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Where lies what is known of a table's columns.
-    pub(super) fn placed_table(&self, table: Option<Table>) -> Vec<(Node, TensorId)> {
+    pub(super) fn placed_table(&self, table: Option<TableNodes>) -> Vec<(Node, TensorId)> {
         let nodes = table.map(|table| [Some(table.kinds), table.groups, table.log_means]);
         nodes.into_iter().flatten().zip(&self.constants).filter_map(|(node, (id, _))| Some((node?, *id))).collect()
     }
@@ -238,7 +238,7 @@ fn chosen(batch: usize, parts: usize) -> Vec<f32> {
 fn parameters(spec: &VaeSpec) -> ParamTable {
     let mut g = Graph::default();
     let inputs = network::inputs(&mut g, spec, 1, false);
-    let encoded = network::encode(&mut g, spec, inputs, Draws::one(Noise::Drawn));
+    let encoded = network::encode(&mut g, spec, inputs, LatentDraws::one(Noise::Drawn));
     let output = encoded.decode(&mut g, spec, inputs.classes);
     let recon = network::reconstruction(&mut g, spec, output, inputs);
     let importance = Importance { samples: 1, groups: 1, ..spec.importance };

@@ -5,7 +5,7 @@ mod plans;
 
 use wgvae_engine::plan::{PlanError, PlanId, Program, TensorId};
 
-use super::network::{Draws, Noise};
+use super::network::{LatentDraws, Noise};
 use super::spec::{DataSpec, Regulariser, TrainSpec, VaeSpec};
 use super::step::MetricColumns;
 use builder::Builder;
@@ -78,7 +78,7 @@ pub struct Vae<P = TrainingPlans> {
     pub train_data: TensorId,
     /// The test rows.
     pub test_data: TensorId,
-    /// The classes of both, where the model is told.
+    /// The classes of both, where the model is conditional.
     pub labels: Option<Labels>,
     /// What the outside writes once: what is known of a table's columns.
     pub constants: Vec<(TensorId, Vec<f32>)>,
@@ -157,12 +157,12 @@ impl Vae {
 impl Vae<ApplyingPlans> {
     /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, Draws::one(Noise::Given))?.build(Builder::applying)
+        Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?.build(Builder::applying)
     }
 
     /// The same, and a plan to infer the codes of rows that were seen in part or with noise.
     pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given))?;
+        let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?;
         let mut matrix = |name: &str, width: usize| builder.program.lowering.shared(name, &[train.batch, width]);
         let inference = Inference {
             seen: matrix("seen", spec.row_width()),
@@ -175,14 +175,14 @@ impl Vae<ApplyingPlans> {
 
     /// The same as [`Vae::applied`], and a plan to weigh draws of the latent, as importance sampling does.
     pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, Draws::one(Noise::Given))?;
+        let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?;
         builder.weighed = Some(builder.program.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
     }
 }
 
 /// What a step of training draws.
-fn as_trained(spec: &VaeSpec, noise: Noise) -> Draws {
+fn as_trained(spec: &VaeSpec, noise: Noise) -> LatentDraws {
     let prior = matches!(spec.regulariser, Regulariser::Discrepancy { .. });
-    Draws { noise, samples: spec.importance.samples, prior }
+    LatentDraws { noise, samples: spec.importance.samples, prior }
 }

@@ -6,8 +6,8 @@ use wgvae_engine::plan::{Function, Loss, Op, PlanError, PlanId, StepPlan, Tensor
 
 use super::builder::Builder;
 use super::{ApplyingPlans, Inference, Labels, Seen, TrainingPlans};
-use crate::model::likelihood::Table;
-use crate::model::network::{self, Draws, Encoded, Inputs, Noise};
+use crate::model::likelihood::TableNodes;
+use crate::model::network::{self, Encoded, Inputs, LatentDraws, Noise};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
 use crate::model::{layers, prior, step};
@@ -113,12 +113,12 @@ impl Builder<'_> {
         as_trained: bool,
     ) -> (Encoded, Losses, Vec<(Node, TensorId)>) {
         let (spec, batch) = (self.spec, self.train.batch);
-        let encoded = network::encode(g, spec, inputs, Draws { noise, ..self.draws });
+        let encoded = network::encode(g, spec, inputs, LatentDraws { noise, ..self.draws });
         let mut kept = self.placed(inputs);
         let of_draws = match self.x_of_draws {
             None => inputs,
             Some(to) => {
-                let rows = network::Rows::input(g, "x of draws", spec, batch * self.draws.samples, self.levels);
+                let rows = network::RowNodes::input(g, "x of draws", spec, batch * self.draws.samples, self.levels);
                 kept.push((rows.all, to));
                 let repeated = |classes| g.repeat("classes of draws", classes, self.draws.samples);
                 Inputs { rows, classes: inputs.classes.map(repeated), table: inputs.table }
@@ -132,9 +132,9 @@ impl Builder<'_> {
         };
         kept.extend(losses.constants.iter().copied().zip(self.regulariser.iter().map(|(id, _)| *id)));
         kept.push((losses.recon, self.recon));
-        kept.extend(encoded.kl.map(|kl| (kl, self.kl)));
+        kept.extend(encoded.kl().map(|kl| (kl, self.kl)));
         kept.extend(losses.loss.map(|loss| (loss, self.loss)));
-        kept.extend(encoded.noise.map(|noise| (noise, self.given)));
+        kept.extend(encoded.noise_input().map(|noise| (noise, self.given)));
         (encoded, losses, kept)
     }
 
@@ -167,7 +167,7 @@ impl Builder<'_> {
 
     fn encode(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off));
+        let encoded = network::encode(&mut g, self.spec, inputs, LatentDraws::one(Noise::Off));
         let mut kept = self.placed(inputs);
         kept.push((encoded.codes, self.codes));
         if encoded.z != encoded.codes {
@@ -179,7 +179,7 @@ impl Builder<'_> {
 
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let encoded = network::encode(&mut g, self.spec, inputs, Draws::one(Noise::Off));
+        let encoded = network::encode(&mut g, self.spec, inputs, LatentDraws::one(Noise::Off));
         let output = encoded.decode(&mut g, self.spec, inputs.classes);
         let mean = self.mean(&mut g, output, inputs.table);
         let mut kept = self.placed(inputs);
@@ -196,7 +196,7 @@ impl Builder<'_> {
     }
 
     /// What an output shows.
-    fn mean(&self, g: &mut Graph, output: Node, table: Option<Table>) -> Node {
+    fn mean(&self, g: &mut Graph, output: Node, table: Option<TableNodes>) -> Node {
         let spec = self.spec;
         spec.likelihood.mean(g, output, spec.width, spec.sigma, table)
     }
@@ -239,7 +239,7 @@ impl Builder<'_> {
         let mut g = self.program.graph();
         let (batch, width) = (self.train.batch, self.spec.width);
         let z = g.input("z", [batch, self.spec.latent], false);
-        let rows = network::Rows::input(&mut g, "seen", self.spec, batch, false);
+        let rows = network::RowNodes::input(&mut g, "seen", self.spec, batch, false);
         let trust = g.input("trust", [batch, width], false);
         let classes = network::classes(&mut g, self.spec, batch);
         let output = self.decoded(&mut g, z, classes);

@@ -4,7 +4,7 @@ use super::super::markup::escape;
 use super::super::numbers::measured;
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Room, Size, figure, fill, nothing, px};
+use super::{ChartSize, Key, Room, figure, fill, nothing, px};
 
 /// Bars that are closer to each other than this have no names.
 const ROOM_FOR_CAPTION: f64 = 18.0;
@@ -50,7 +50,7 @@ impl Bars {
         let highest = self.bars.iter().filter(|b| b.value.is_finite()).max_by(|a, b| a.value.total_cmp(&b.value));
         let highest = highest.map(|b| format!(" The highest is {} with {}.", b.name, measured(b.value)));
         let description = format!("{} bars, {} of them {}.", self.bars.len(), count(true), self.kinds[0]);
-        figure(&self.title, "", &keys, &(description + &highest.unwrap_or_default()), Size::Square, marks)
+        figure(&self.title, "", &keys, &(description + &highest.unwrap_or_default()), ChartSize::Square, marks)
     }
 
     fn marks(&self, y: &Scale, frame: &Frame) -> String {

@@ -4,7 +4,7 @@ use super::super::markup::escape;
 use super::super::numbers::{grouped, is_plottable};
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Room, Size, figure, nothing, px, stroke};
+use super::{ChartSize, Key, Room, figure, nothing, px, stroke};
 
 /// More points than this are thinned, so that the page stays small.
 const MAX_POINTS: usize = 5000;
@@ -54,7 +54,7 @@ impl Cloud {
             }
             _ => (nothing(room.extent), 0),
         };
-        let outside = marks(Room { extent: Size::Square.extent(), is_narrow: false }).1;
+        let outside = marks(Room { extent: ChartSize::Square.extent(), is_narrow: false }).1;
         let keys: Vec<Key> = self
             .groups
             .iter()
@@ -69,7 +69,7 @@ impl Cloud {
         let names: Vec<&str> = self.groups.iter().map(|g| g.name.as_str()).filter(|n| !n.is_empty()).collect();
         let groups = if names.is_empty() { String::new() } else { format!(" in groups: {}", names.join(", ")) };
         let description = format!("{note} over {} and {}{groups}.", self.axes[0], self.axes[1]);
-        figure(&self.title, &note, &keys, &description, Size::Square, |room| marks(room).0)
+        figure(&self.title, &note, &keys, &description, ChartSize::Square, |room| marks(room).0)
     }
 
     /// The marks, and the number of points outside the frame.

@@ -4,7 +4,7 @@ use super::super::markup::escape;
 use super::super::numbers::{is_plottable, rounded};
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Room, Size, figure, nothing, px};
+use super::{ChartSize, Key, Room, figure, nothing, px};
 
 /// Width of the steps beyond the ends, and the space before them.
 const BEYOND: f64 = 24.0;
@@ -60,7 +60,7 @@ impl Histogram {
             true => format!("Shares of the rows in {} steps from {} to {}.", steps.shares.len(), ends[0], ends[1]),
             false => "No rows.".into(),
         };
-        figure(&self.title, note, &keys, &description, Size::Third, marks)
+        figure(&self.title, note, &keys, &description, ChartSize::Third, marks)
     }
 
     /// What a value is called.
@@ -69,7 +69,7 @@ impl Histogram {
         known.map_or_else(|| rounded(value), |(_, name)| name.clone())
     }
 
-    /// The same in few letters.
+    /// The value in few letters.
     fn short(&self, value: f64) -> String {
         let size = value.abs().max(f64::MIN_POSITIVE).log10().floor() as i32;
         let scale = 10_f64.powi((2 - size).clamp(-300, 300));

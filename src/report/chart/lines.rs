@@ -6,7 +6,7 @@ use super::super::markup::escape;
 use super::super::numbers::{is_plottable, measured, rounded};
 use super::frame::Frame;
 use super::scale::{Scale, Spread};
-use super::{Key, Room, Size, figure, fill, nothing, px, stroke};
+use super::{ChartSize, Key, Room, figure, fill, nothing, px, stroke};
 
 /// Curves with more points are thinned.
 const MAX_POINTS: usize = 500;
@@ -37,20 +37,20 @@ pub enum Heights {
 
 /// A line chart.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lines {
+pub struct LineChart {
     /// Title of the chart.
     pub title: String,
     /// Name of the lower axis.
     pub x: String,
     /// Size of the chart.
-    pub size: Size,
+    pub size: ChartSize,
     /// What its left axis covers.
     pub heights: Heights,
     /// The curves.
     pub series: Vec<Series>,
 }
 
-impl Lines {
+impl LineChart {
     /// The chart as a figure.
     pub fn figure(&self) -> String {
         let values = || self.series.iter().flat_map(|s| &s.points).map(|p| p.1).filter(|v| is_plottable(*v));
@@ -62,7 +62,7 @@ impl Lines {
         };
         let across = || self.series.iter().flat_map(|s| &s.points).map(|p| p.0);
         let marks = |room: Room| {
-            let ticks = if room.is_narrow || self.size == Size::Third { 4 } else { 5 };
+            let ticks = if room.is_narrow || self.size == ChartSize::Third { 4 } else { 5 };
             let scales = Scale::over(across(), Spread::Whole, ticks).zip(Scale::over(values(), spread, ticks));
             let marks = |(x, y): (Scale, Scale)| self.marks(&x, &y, &Frame::new(room.extent, &y), room);
             scales.map_or_else(|| nothing(room.extent), marks)
@@ -193,15 +193,15 @@ mod tests {
     use super::super::tests::check;
     use super::*;
 
-    fn chart(values: &[&[f64]]) -> Lines {
+    fn chart(values: &[&[f64]]) -> LineChart {
         let series = |(i, values): (usize, &&[f64])| Series {
             name: format!("<run> & \"{i}\""),
             points: values.iter().enumerate().map(|(x, y)| (x as f64 + 1.0, *y)).collect(),
         };
-        Lines {
+        LineChart {
             title: "Loss".into(),
             x: "epoch".into(),
-            size: Size::Half,
+            size: ChartSize::Half,
             heights: Heights::Curves,
             series: values.iter().enumerate().map(series).collect(),
         }

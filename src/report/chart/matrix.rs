@@ -1,7 +1,7 @@
 //! Square matrices of shares as tiles.
 
 use super::super::markup::escape;
-use super::{Room, Size, figure, nothing, px};
+use super::{ChartSize, Room, figure, nothing, px};
 
 /// Width of a letter of a name, letters of a name at most, and the least height of a tile that has a name beside it.
 const CHARACTER: f64 = 6.6;
@@ -28,7 +28,7 @@ impl Matrix {
             false => nothing(room.extent),
         };
         let description = format!("{count} columns beside each other, darker where they tell more of each other.");
-        figure(&self.title, "0 to 1", &[], &description, Size::Square, marks)
+        figure(&self.title, "0 to 1", &[], &description, ChartSize::Square, marks)
     }
 
     fn marks(&self, room: Room) -> String {

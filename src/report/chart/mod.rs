@@ -11,7 +11,7 @@ mod scale;
 pub use bars::{Bar, Bars};
 pub use cloud::{Cloud, Group};
 pub use histogram::{Histogram, Steps};
-pub use lines::{Heights, Lines, Series};
+pub use lines::{Heights, LineChart, Series};
 pub use matrix::Matrix;
 
 use super::markup::escape;
@@ -25,7 +25,7 @@ const MAX_KEYS: usize = 40;
 /// Size of a chart. The page never scales it by much, so that its text has one size: where the screen is narrow, it shows a chart that
 /// was drawn for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
+pub enum ChartSize {
     /// Half the width of the page.
     Half,
     /// A third of the width of the page.
@@ -34,21 +34,21 @@ pub enum Size {
     Square,
 }
 
-impl Size {
+impl ChartSize {
     fn extent(self) -> (f64, f64) {
         match self {
-            Size::Half => (520.0, 280.0),
-            Size::Third => (336.0, 220.0),
-            Size::Square => (520.0, 440.0),
+            ChartSize::Half => (520.0, 280.0),
+            ChartSize::Third => (336.0, 220.0),
+            ChartSize::Square => (520.0, 440.0),
         }
     }
 
     /// Width and height where the screen is narrow; none if the chart is narrow anyway.
     fn narrow(self) -> Option<(f64, f64)> {
         match self {
-            Size::Half => Some((340.0, 240.0)),
-            Size::Third => None,
-            Size::Square => Some((340.0, 360.0)),
+            ChartSize::Half => Some((340.0, 240.0)),
+            ChartSize::Third => None,
+            ChartSize::Square => Some((340.0, 360.0)),
         }
     }
 }
@@ -73,7 +73,7 @@ fn figure(
     note: &str,
     keys: &[Key],
     description: &str,
-    size: Size,
+    size: ChartSize,
     marks: impl Fn(Room) -> String,
 ) -> String {
     let note = if note.is_empty() { String::new() } else { format!(" <small>{}</small>", escape(note)) };

@@ -73,7 +73,7 @@ impl Scale {
         Self { low, high, spread: Spread::Logarithm, ticks: found }
     }
 
-    /// The same axis with other ticks.
+    /// This axis with other ticks.
     pub fn with_ticks(self, ticks: Vec<(f64, String)>) -> Self {
         Self { ticks, ..self }
     }

@@ -100,7 +100,7 @@ impl Trainer {
     }
 
     /// Writes the classes in turn, for rows that have none.
-    fn tell_in_turn(&mut self, labels: Labels, batch: u64) -> Result<(), GpuError> {
+    fn write_classes_in_turn(&mut self, labels: Labels, batch: u64) -> Result<(), GpuError> {
         let [rows, count] = self.session.program().tensors.get(labels.batch).shape[..] else { return Ok(()) };
         let first = batch as usize * rows;
         let classes = Labels::in_turn(first..first + rows, count);
@@ -123,7 +123,7 @@ impl Trainer {
             let (plan, step) = match what {
                 Shown::Samples(plan) => {
                     if let Some(labels) = self.vae.labels {
-                        self.tell_in_turn(labels, batch)?;
+                        self.write_classes_in_turn(labels, batch)?;
                     }
                     (plan, self.schedule.sample(batch))
                 }

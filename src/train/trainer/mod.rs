@@ -20,7 +20,7 @@ use crate::train::diagnosis::{is_shown, norms};
 use crate::train::event::{EpochReport, Event, MetricsLine, StepReport, Summary};
 use crate::train::feed::Feed;
 use crate::train::metrics::StepMetrics;
-use crate::train::saving::{Saved, Saving};
+use crate::train::saving::{LastCheckpoint, Saving};
 use crate::train::state::{Mean, Progress, State};
 use crate::train::weights::{first_rows, is_finite, write_rows};
 use crate::train::{StepSchedule, Store, TrainError};
@@ -62,7 +62,7 @@ pub struct Trainer {
     /// Whether the device has the gradients of a step.
     has_stepped: bool,
     /// Whether it was said that the posterior has collapsed.
-    is_collapse_told: bool,
+    has_warned_of_collapse: bool,
     /// The best state, where it is not in a checkpoint yet.
     best: Option<State>,
     /// Test losses of the epochs since training began or went on.
@@ -102,7 +102,7 @@ impl Trainer {
             first_rows,
             progress: Progress::default(),
             has_stepped: false,
-            is_collapse_told: false,
+            has_warned_of_collapse: false,
             best: None,
             test_losses: Vec::new(),
         })
@@ -178,12 +178,12 @@ impl Trainer {
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<Ended, TrainError> {
-        let mut saved = Saved::now(&self.progress);
+        let mut saved = LastCheckpoint::now(&self.progress);
         while !self.is_finished() {
             let advanced = match self.advance(store, saving, &mut saved, stop, watch) {
                 Err(error @ TrainError::Diverged { .. }) => {
                     let outcome = self.roll_back(store, saving, error, watch).map(|()| true);
-                    saved = Saved::now(&self.progress);
+                    saved = LastCheckpoint::now(&self.progress);
                     outcome
                 }
                 outcome => outcome,
@@ -227,7 +227,7 @@ impl Trainer {
         &mut self,
         store: &mut dyn Store,
         saving: &Saving,
-        saved: &mut Saved,
+        saved: &mut LastCheckpoint,
         stop: &AtomicBool,
         watch: &mut Watch<'_>,
     ) -> Result<bool, TrainError> {
@@ -270,7 +270,7 @@ impl Trainer {
             }
             if is_due {
                 self.checkpoint(store, saving, &state)?;
-                *saved = Saved::now(&self.progress);
+                *saved = LastCheckpoint::now(&self.progress);
             }
         }
         if ended && let Some(report) = self.progress.last {
@@ -288,10 +288,10 @@ impl Trainer {
     /// What to say where the posterior has collapsed, once, if training goes on.
     fn first_collapse(&mut self, report: &EpochReport) -> Option<String> {
         let full = self.schedule.beta(report.step.saturating_sub(1)) >= f64::from(self.config.model.beta);
-        if self.is_collapse_told || !full || self.is_finished() || !is_collapsed(&self.config, report.test_kl) {
+        if self.has_warned_of_collapse || !full || self.is_finished() || !is_collapsed(&self.config, report.test_kl) {
             return None;
         }
-        self.is_collapse_told = true;
+        self.has_warned_of_collapse = true;
         Some(format!(
             "after epoch {} the KL is {:.2} nats: the posterior has collapsed so far, and the latent says next to nothing of the data",
             report.epoch, report.test_kl

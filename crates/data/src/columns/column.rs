@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cell::{Cell, Provenance, is_missing_word, truth};
 use super::quantiles::Quantiles;
-use super::{Form, Kind, UNKNOWN};
+use super::{Form, UNKNOWN, ValueKind};
 use crate::is_missing;
 
 /// A column. A number is standardised for training: minus its mean, divided by its deviation; of what is positive or counted, the
@@ -14,7 +15,7 @@ pub struct Column {
     /// Its name.
     pub name: String,
     /// What its values are.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// How its cells are written.
     pub form: Form,
     /// Its words; none of numbers. The last may stand for all that are grouped.
@@ -98,7 +99,7 @@ impl Default for Column {
     fn default() -> Self {
         Self {
             name: String::new(),
-            kind: Kind::Number,
+            kind: ValueKind::Number,
             form: Form::default(),
             words: Vec::new(),
             offset: 0.0,
@@ -130,69 +131,6 @@ pub struct Grouped {
     pub word: String,
     /// The rows.
     pub rows: u64,
-}
-
-/// A cell of a table.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cell {
-    /// A number.
-    Number(f32),
-    /// A number of twice the precision.
-    Exact(f64),
-    /// A truth value.
-    Truth(bool),
-    /// A word.
-    Word(String),
-    /// Nothing.
-    Missing,
-}
-
-impl Cell {
-    /// The number that it is, in a column of numbers.
-    pub fn number_in(&self, column: &Column) -> Option<f64> {
-        match self {
-            Cell::Number(number) => Some((*number).into()),
-            Cell::Exact(number) => Some(*number),
-            // Days and times are text.
-            Cell::Word(word) => column.form.read(word),
-            Cell::Truth(_) | Cell::Missing => None,
-        }
-    }
-}
-
-/// What values are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provenance {
-    /// Values of rows that were read.
-    Kept,
-    /// Means: numbers may have more digits than the column.
-    Mean,
-    /// Draws: numbers have as many digits as the column, and lie within the range that was seen.
-    Drawn,
-    /// Draws of which numbers have as many digits as the column, and may lie beyond the range that was seen.
-    DrawnBeyond,
-}
-
-impl Provenance {
-    /// Whether they are draws.
-    pub fn is_draw(self) -> bool {
-        matches!(self, Provenance::Drawn | Provenance::DrawnBeyond)
-    }
-}
-
-/// Words that stand for missing values, unless a user names others; in columns of numbers, `none` and other words do so too.
-pub(crate) const MISSING: [&str; 14] =
-    ["na", "n/a", "nan", "?", "null", "-", ".", "--", "#n/a", "#na", "<na>", "nat", "nil", "\\n"];
-const LONGEST_MISSING: usize = 4;
-
-/// Whether a text is empty or one of these words; if there are none, of those that usually stand for a missing value.
-pub(crate) fn is_missing_word(words: &[String], text: &str) -> bool {
-    let is_it = |word: &str| word.eq_ignore_ascii_case(text);
-    text.is_empty()
-        || match words.is_empty() {
-            true => text.len() <= LONGEST_MISSING && MISSING.into_iter().any(is_it),
-            false => words.iter().any(|word| is_it(word)),
-        }
 }
 
 /// Deviations beyond which a value grows with the logarithm of its distance, so that one that is far off all others does not outweigh
@@ -234,12 +172,6 @@ fn expanded(value: f64) -> f64 {
     if beyond > 0.0 { (FAR + beyond.min(80.0).exp_m1()).copysign(value) } else { value }
 }
 
-/// The truth value that a word is.
-pub(crate) fn truth(word: &str) -> Option<bool> {
-    let is = |truth: &str| word.eq_ignore_ascii_case(truth);
-    (is("true") || is("false")).then(|| is("true"))
-}
-
 /// The number that a word is, if it is written as programs write it: `4` is a number, `04` is a word.
 fn usual_number(word: &str) -> Option<f64> {
     word.parse().ok().filter(|number: &f64| number.is_finite() && number.to_string() == word)
@@ -252,6 +184,19 @@ fn short(number: f64) -> String {
     if number != 0.0 && !(1e-4..1e15).contains(&number.abs()) { format!("{number:e}") } else { trimmed.to_string() }
 }
 
+impl Cell {
+    /// The number that it is, in a column of numbers.
+    pub fn number_in(&self, column: &Column) -> Option<f64> {
+        match self {
+            Cell::Number(number) => Some((*number).into()),
+            Cell::Exact(number) => Some(*number),
+            // Days and times are text.
+            Cell::Word(word) => column.form.read(word),
+            Cell::Truth(_) | Cell::Missing => None,
+        }
+    }
+}
+
 impl Column {
     /// The name of the table's column.
     pub fn table_name(&self) -> &str {
@@ -260,7 +205,7 @@ impl Column {
 
     /// How many values it has in a row.
     pub fn width(&self) -> usize {
-        if self.kind == Kind::Category { self.words.len() } else { 1 }
+        if self.kind == ValueKind::Category { self.words.len() } else { 1 }
     }
 
     /// Whether a word stands for a missing value.
@@ -282,9 +227,9 @@ impl Column {
         numbers.unwrap_or_else(|| (0..self.words.len()).map(|code| code as f32).collect())
     }
 
-    /// Puts the values of a raw cell; says what a model has not seen of it. `codes` are the numbers that stand for words, where the cell
+    /// Sets the values of a raw cell; says what a model has not seen of it. `codes` are the numbers that stand for words, where the cell
     /// is not the place of one.
-    pub(super) fn put(&self, cell: f32, codes: Option<&[f32]>, values: &mut [f32]) -> Option<String> {
+    pub(super) fn encode(&self, cell: f32, codes: Option<&[f32]>, values: &mut [f32]) -> Option<String> {
         if self.kind.is_of_words() {
             let word = match codes {
                 _ if cell == UNKNOWN => None,
@@ -296,11 +241,11 @@ impl Column {
             };
             let word = word.filter(|word| *word < self.words.len());
             match (self.kind, word) {
-                (Kind::Category, Some(word)) => {
+                (ValueKind::Category, Some(word)) => {
                     values.fill(0.0);
                     values[word] = 1.0;
                 }
-                (Kind::Category, None) => values.fill(0.0),
+                (ValueKind::Category, None) => values.fill(0.0),
                 (_, word) => values[0] = word.map_or(0.5, |word| word as f32),
             }
             let what = || short(f64::from(cell) + self.offset);
@@ -320,7 +265,7 @@ impl Column {
 
     /// Puts the middle of the column, in place of a value that is missing.
     pub(super) fn fill(&self, values: &mut [f32]) {
-        values.fill(if self.kind == Kind::YesNo { 0.5 } else { 0.0 });
+        values.fill(if self.kind == ValueKind::YesNo { 0.5 } else { 0.0 });
     }
 
     /// Why a number is none that the column could have, if it is.
@@ -337,9 +282,9 @@ impl Column {
             is_far.then(|| format!("{} is far outside of {} to {}", short(number), short(least), short(most)))
         };
         match self.kind {
-            Kind::Positive if number <= 0.0 => Some(format!("{} is not above 0", short(number))),
-            Kind::Count if number < 0.0 => Some(format!("{} is below 0", short(number))),
-            Kind::Count if number.fract() != 0.0 => Some(format!("{} is not whole", short(number))),
+            ValueKind::Positive if number <= 0.0 => Some(format!("{} is not above 0", short(number))),
+            ValueKind::Count if number < 0.0 => Some(format!("{} is below 0", short(number))),
+            ValueKind::Count if number.fract() != 0.0 => Some(format!("{} is not whole", short(number))),
             _ => outside(),
         }
     }
@@ -349,26 +294,26 @@ impl Column {
         let [least, _] = self.range;
         let standardised = |number: f64| compressed((number - self.mean) / self.deviation);
         match self.kind {
-            Kind::Number => standardised(number),
-            Kind::Positive => {
+            ValueKind::Number => standardised(number),
+            ValueKind::Positive => {
                 let least = if least > 0.0 && least.is_finite() { least } else { f64::MIN_POSITIVE };
                 standardised(if number > 0.0 { number } else { least }.ln())
             }
-            Kind::Quantile => compressed(self.quantiles.score(number)),
+            ValueKind::Quantile => compressed(self.quantiles.score(number)),
             // A float holds the logarithm of a count exactly enough up to the largest one.
-            Kind::Count => number.round().clamp(0.0, super::LARGEST_COUNT).ln_1p() - self.mean,
-            Kind::YesNo | Kind::Category => 0.0,
+            ValueKind::Count => number.round().clamp(0.0, super::LARGEST_COUNT).ln_1p() - self.mean,
+            ValueKind::YesNo | ValueKind::Category => 0.0,
         }
     }
 
     /// The number in the table's own units that a value is, of numbers.
     pub fn of_value(&self, value: f64) -> f64 {
         match self.kind {
-            Kind::Number => expanded(value) * self.deviation + self.mean,
-            Kind::Positive => (expanded(value) * self.deviation + self.mean).exp(),
-            Kind::Quantile => self.quantiles.number(expanded(value)),
-            Kind::Count => (value + self.mean).exp_m1().max(0.0),
-            Kind::YesNo | Kind::Category => value,
+            ValueKind::Number => expanded(value) * self.deviation + self.mean,
+            ValueKind::Positive => (expanded(value) * self.deviation + self.mean).exp(),
+            ValueKind::Quantile => self.quantiles.number(expanded(value)),
+            ValueKind::Count => (value + self.mean).exp_m1().max(0.0),
+            ValueKind::YesNo | ValueKind::Category => value,
         }
     }
 
@@ -378,18 +323,18 @@ impl Column {
     }
 
     /// Finds out which levels the words of a category are, if they are some.
-    pub(super) fn put_levels(&mut self) {
+    pub(super) fn set_levels(&mut self) {
         let levels = levels(&self.words);
         if !levels.is_empty() {
             self.levels = levels;
         }
     }
 
-    /// What a loss takes beside a value. Of a number half of the width of the interval that it stands for: it is not known better than its
-    /// digits, and one that many rows share stands for all scores between its neighbours. Of a count the mean of the logarithms; 0 of
-    /// words.
-    pub(super) fn beside(&self, value: f32) -> f32 {
-        if self.kind == Kind::Count {
+    /// What a loss takes in addition to a value. Of a number half of the width of the interval that it stands for: it is not known better
+    /// than its digits, and one that many rows share stands for all scores between its neighbours. Of a count the mean of the logarithms; 0
+    /// of words.
+    pub(super) fn loss_input(&self, value: f32) -> f32 {
+        if self.kind == ValueKind::Count {
             return self.mean as f32;
         }
         if is_missing(value) || !self.kind.is_normal() {
@@ -397,8 +342,8 @@ impl Column {
         }
         let digit = self.half_digit();
         let half = match self.kind {
-            Kind::Quantile => self.quantiles.half(expanded(value.into()), digit),
-            Kind::Positive => digit / (self.of_value(value.into()) * self.deviation),
+            ValueKind::Quantile => self.quantiles.half(expanded(value.into()), digit),
+            ValueKind::Positive => digit / (self.of_value(value.into()) * self.deviation),
             _ => digit / self.deviation,
         };
         if half.is_finite() { half.min(WIDEST) as f32 } else { 0.0 }
@@ -407,8 +352,8 @@ impl Column {
     /// A value that is shown as this number: the inverse of [`Column::of_value`].
     pub fn to_value(&self, number: f64) -> f64 {
         match self.kind {
-            Kind::YesNo | Kind::Category => number,
-            Kind::Count => number.max(0.0).ln_1p() - self.mean,
+            ValueKind::YesNo | ValueKind::Category => number,
+            ValueKind::Count => number.max(0.0).ln_1p() - self.mean,
             _ => self.value(number),
         }
     }
@@ -416,8 +361,8 @@ impl Column {
     /// The number of values; of words, the place of the likeliest one.
     pub(super) fn number(&self, values: &[f32], shown: Provenance) -> f64 {
         let number = match self.kind {
-            Kind::YesNo => f64::from(u8::from(values[0] >= 0.5)),
-            Kind::Category if shown != Provenance::Kept && !self.levels.is_empty() => {
+            ValueKind::YesNo => f64::from(u8::from(values[0] >= 0.5)),
+            ValueKind::Category if shown != Provenance::Kept && !self.levels.is_empty() => {
                 let half = values.iter().sum::<f32>() / 2.0;
                 let mut below = 0.0;
                 let is_middle = |share: &f32| {
@@ -426,7 +371,7 @@ impl Column {
                 };
                 values.iter().position(is_middle).unwrap_or(0) as f64
             }
-            Kind::Category => {
+            ValueKind::Category => {
                 let likelier = |best: usize, word: usize| if values[word] > values[best] { word } else { best };
                 (1..values.len()).fold(0, likelier) as f64
             }
@@ -445,7 +390,7 @@ impl Column {
         let scale = 10_f64.powi(decimals.into());
         let rounded = (number * scale).round() / scale;
         // A positive number is never rounded to 0; and plus zero, so that none is -0.
-        if self.kind == Kind::Positive && rounded <= 0.0 { 1.0 / scale } else { rounded + 0.0 }
+        if self.kind == ValueKind::Positive && rounded <= 0.0 { 1.0 / scale } else { rounded + 0.0 }
     }
 
     /// The cell of values; `row` is a number of the row that draws of grouped words depend on.

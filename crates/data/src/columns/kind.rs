@@ -7,7 +7,7 @@ use crate::described;
 described! {
     /// What the values of a column are, which decides how a model sees them and which distribution they have given its output.
     #[derive(Default)]
-    pub enum Kind {
+    pub enum ValueKind {
         #[default]
         Number = "number": "Numbers: normal, with a sigma that is learned",
         Positive = "positive": "Numbers above 0 with a long tail: their logarithms are normal",
@@ -18,15 +18,15 @@ described! {
     }
 }
 
-impl Kind {
+impl ValueKind {
     /// Whether it is a number that is normal, or whose logarithm or score is.
     pub fn is_normal(self) -> bool {
-        matches!(self, Kind::Number | Kind::Positive | Kind::Quantile)
+        matches!(self, ValueKind::Number | ValueKind::Positive | ValueKind::Quantile)
     }
 
     /// Whether its values are words.
     pub fn is_of_words(self) -> bool {
-        matches!(self, Kind::YesNo | Kind::Category)
+        matches!(self, ValueKind::YesNo | ValueKind::Category)
     }
 }
 
@@ -37,7 +37,7 @@ pub struct NamedKind {
     /// The column.
     pub name: String,
     /// Its kind; none of a column that is ignored.
-    pub kind: Option<Kind>,
+    pub kind: Option<ValueKind>,
 }
 
 /// What is written for a column that is not learned from.
@@ -47,12 +47,12 @@ impl std::str::FromStr for NamedKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = || format!("{} or {IGNORE}", Kind::ALL.map(Kind::name).join(", "));
+        let known = || format!("{} or {IGNORE}", ValueKind::ALL.map(ValueKind::name).join(", "));
         let Some((name, kind)) = text.rsplit_once('=') else {
             return Err(format!("`{text}` names no kind: write NAME=KIND, with one of {}", known()));
         };
         let (name, kind) = (name.trim().to_string(), kind.trim());
-        match Kind::ALL.into_iter().find(|known| known.name() == kind) {
+        match ValueKind::ALL.into_iter().find(|known| known.name() == kind) {
             Some(kind) => Ok(Self { name, kind: Some(kind) }),
             None if kind == IGNORE => Ok(Self { name, kind: None }),
             None => Err(format!("there is no kind `{kind}`: write one of {}", known())),
@@ -62,7 +62,7 @@ impl std::str::FromStr for NamedKind {
 
 impl From<NamedKind> for String {
     fn from(named: NamedKind) -> Self {
-        format!("{}={}", named.name, named.kind.map_or(IGNORE, Kind::name))
+        format!("{}={}", named.name, named.kind.map_or(IGNORE, ValueKind::name))
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_name_and_its_kind_are_one_word() {
         let named: NamedKind = "a=b=count".parse().unwrap();
-        assert_eq!((named.name.as_str(), named.kind), ("a=b", Some(Kind::Count)));
+        assert_eq!((named.name.as_str(), named.kind), ("a=b", Some(ValueKind::Count)));
         assert_eq!(String::from(named), "a=b=count");
         assert_eq!("x = ignore".parse::<NamedKind>().unwrap().kind, None);
         for (text, reason) in [("a", "names no kind"), ("a=words", "there is no kind `words`: write one of number, ")] {

@@ -2,7 +2,7 @@
 
 use super::kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 use super::quantiles::Quantiles;
-use super::{Columns, Kind};
+use super::{Columns, ValueKind};
 use crate::error::shown;
 use crate::raw::{RawColumn, RawColumns};
 
@@ -38,7 +38,7 @@ const OFTEN: usize = 10;
 const OFTEN_OF_ALL: f64 = 0.02;
 
 /// The numbers of a column that are there, in ascending order.
-pub(crate) struct Numbers {
+pub(crate) struct SortedNumbers {
     sorted: Vec<f64>,
     distinct: usize,
 }
@@ -103,7 +103,7 @@ fn off_normal(sorted: &[f64], change: impl Fn(f64) -> f64) -> f64 {
     most
 }
 
-impl Numbers {
+impl SortedNumbers {
     pub fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
@@ -119,7 +119,7 @@ impl Numbers {
         self.sorted.last().copied().unwrap_or(0.0)
     }
 
-    /// Those that are not far from all others.
+    /// The numbers that are not far from all others.
     fn near(&self) -> &[f64] {
         let far = far(&self.sorted);
         &self.sorted[far.below..self.sorted.len() - far.above]
@@ -137,8 +137,9 @@ impl Numbers {
         first >= SPIKE * second && first as f64 >= SPIKE_OF_ALL * self.sorted.len() as f64
     }
 
-    /// Whether some values are met far more often than their neighbours of as many digits: prices in a shop, steps of a sensor, amounts that
-    /// people round. By how far the shares of values are from those that they had if each were as frequent as its surroundings, in nats.
+    /// Whether some values are met far more often than their neighbours of as many digits: prices in a shop, steps of a sensor, amounts
+    /// that people round. By how far the shares of values are from those that they had if each were as frequent as its surroundings, in
+    /// nats.
     fn repeat(&self) -> bool {
         let near = self.near();
         let count = near.len() as f64;
@@ -169,20 +170,20 @@ impl Numbers {
     }
 
     /// The kind that suits the numbers.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ValueKind {
         let (count, near) = (self.sorted.len(), self.near());
         let whole = self.are_whole();
         let same = |value: f64| value;
         let is_normal = |change: fn(f64) -> f64| off_normal(near, change) < OFF_NORMAL;
         match () {
-            () if count < ENOUGH || self.distinct < 2 => Kind::Number,
-            () if self.distinct == 2 => Kind::YesNo,
-            () if whole && self.distinct <= MAX_CODES && count >= MIN_OF_EACH * self.distinct => Kind::Category,
-            () if self.repeat() => Kind::Quantile,
-            () if is_normal(same) => Kind::Number,
+            () if count < ENOUGH || self.distinct < 2 => ValueKind::Number,
+            () if self.distinct == 2 => ValueKind::YesNo,
+            () if whole && self.distinct <= MAX_CODES && count >= MIN_OF_EACH * self.distinct => ValueKind::Category,
+            () if self.repeat() => ValueKind::Quantile,
+            () if is_normal(same) => ValueKind::Number,
             // Modes that lie apart tell rows apart, which scores of quantiles would not show. A value that many rows share, levels and
             // long tails are what a normal distribution cannot have.
-            () if skewness(near, same).abs() < SKEWED && !self.has_spike() => Kind::Number,
+            () if skewness(near, same).abs() < SKEWED && !self.has_spike() => ValueKind::Number,
             // A count is sometimes next to nothing.
             () if whole
                 && skewness(near, same) >= SKEWED
@@ -191,26 +192,28 @@ impl Numbers {
                 && near[near.len() / 2] <= MAX_OFTEN
                 && self.most() <= LARGEST_COUNT =>
             {
-                Kind::Count
+                ValueKind::Count
             }
-            () if self.least() > 0.0 && is_normal(f64::ln) => Kind::Positive,
-            () => Kind::Quantile,
+            () if self.least() > 0.0 && is_normal(f64::ln) => ValueKind::Positive,
+            () => ValueKind::Quantile,
         }
     }
 
     /// Why the numbers cannot be of a kind.
-    pub fn refusal(&self, kind: Kind) -> Option<String> {
+    pub fn refusal(&self, kind: ValueKind) -> Option<String> {
         let (least, most) = (self.least(), self.most());
         match kind {
-            Kind::Number | Kind::Quantile => None,
-            Kind::Positive => (least <= 0.0).then(|| format!("holds {least}, which is not above 0")),
-            Kind::Count if !self.are_whole() => Some("holds numbers that are not whole".into()),
-            Kind::Count if least < 0.0 => Some(format!("holds {least}, which is below 0")),
-            Kind::Count => {
+            ValueKind::Number | ValueKind::Quantile => None,
+            ValueKind::Positive => (least <= 0.0).then(|| format!("holds {least}, which is not above 0")),
+            ValueKind::Count if !self.are_whole() => Some("holds numbers that are not whole".into()),
+            ValueKind::Count if least < 0.0 => Some(format!("holds {least}, which is below 0")),
+            ValueKind::Count => {
                 (most > LARGEST_COUNT).then(|| format!("holds {most}, and counts may be up to {LARGEST_COUNT}"))
             }
-            Kind::YesNo => (self.distinct != 2).then(|| format!("holds {} different values, not two", self.distinct)),
-            Kind::Category => (self.distinct > MAX_WORDS).then(|| {
+            ValueKind::YesNo => {
+                (self.distinct != 2).then(|| format!("holds {} different values, not two", self.distinct))
+            }
+            ValueKind::Category => (self.distinct > MAX_WORDS).then(|| {
                 format!("holds {} different values, and a category may have up to {MAX_WORDS}", self.distinct)
             }),
         }
@@ -248,7 +251,7 @@ impl Columns {
         };
         // In place: a table may have very many columns.
         let all = raw.all.into_iter().enumerate().map(of_column).collect::<Result<_, _>>()?;
-        Ok(Self { all, relations: Vec::new(), gaps: false, dialect })
+        Ok(Self { all, relations: Vec::new(), missing: false, dialect })
     }
 
     /// Names of the columns that have one value in all of these raw cells.
@@ -267,19 +270,20 @@ impl Columns {
 
 fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<String>) -> Result<super::Column, String> {
     let RawColumn { mut column, asked, is_of_words, is_measured } = raw;
-    let refused =
-        |why: String, kind: Kind| format!("the column `{}` cannot be {}: it {why}", shown(&column.name), kind.name());
+    let refused = |why: String, kind: ValueKind| {
+        format!("the column `{}` cannot be {}: it {why}", shown(&column.name), kind.name())
+    };
     if is_of_words {
         column.kind = match asked {
-            Some(Kind::YesNo) | None if column.words.len() == 2 => Kind::YesNo,
-            Some(Kind::Category) | None => Kind::Category,
+            Some(ValueKind::YesNo) | None if column.words.len() == 2 => ValueKind::YesNo,
+            Some(ValueKind::Category) | None => ValueKind::Category,
             Some(asked) => return Err(refused(format!("holds {} different words", column.words.len()), asked)),
         };
-        column.put_levels();
+        column.set_levels();
         return Ok(column);
     }
-    let trained = Numbers::of(train.iter().copied());
-    let numbers = Numbers::of(train.into_iter().chain(test));
+    let trained = SortedNumbers::of(train.iter().copied());
+    let numbers = SortedNumbers::of(train.into_iter().chain(test));
     column.kind = match asked {
         Some(asked) => match numbers.refusal(asked) {
             None => asked,
@@ -292,14 +296,14 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
     }
     let near = trained.near();
     match column.kind {
-        Kind::Number => (column.mean, column.deviation) = moments(near, |value| value),
-        Kind::Positive => (column.mean, column.deviation) = moments(near, f64::ln),
-        Kind::Count => column.mean = moments(near, f64::ln_1p).0,
-        Kind::Quantile => column.quantiles = Quantiles::of(near),
+        ValueKind::Number => (column.mean, column.deviation) = moments(near, |value| value),
+        ValueKind::Positive => (column.mean, column.deviation) = moments(near, f64::ln),
+        ValueKind::Count => column.mean = moments(near, f64::ln_1p).0,
+        ValueKind::Quantile => column.quantiles = Quantiles::of(near),
         // Only an array has numbers here; a table's codes are words already.
-        Kind::YesNo | Kind::Category => {
+        ValueKind::YesNo | ValueKind::Category => {
             column.words = numbers.distinct().map(|number| (number as f32).to_string()).collect();
-            column.put_levels();
+            column.set_levels();
             return Ok(column);
         }
     }
@@ -312,7 +316,7 @@ fn measured(raw: RawColumn, train: Vec<f64>, test: Vec<f64>, notes: &mut Vec<Str
 }
 
 /// What to say of a column's numbers that are far from all others.
-fn remarkable(column: &super::Column, numbers: &Numbers) -> Option<String> {
+fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String> {
     let Far { below, above } = far(&numbers.sorted);
     let all = &numbers.sorted;
     let near = &all[below..all.len() - above];
@@ -364,8 +368,8 @@ fn remarkable(column: &super::Column, numbers: &Numbers) -> Option<String> {
 
 /// The width of a column of which nothing is asked: for tests.
 #[cfg(test)]
-impl Numbers {
-    pub fn kind_of(values: impl Iterator<Item = f64>) -> Kind {
+impl SortedNumbers {
+    pub fn kind_of(values: impl Iterator<Item = f64>) -> ValueKind {
         Self::of(values).kind()
     }
 }

@@ -1,5 +1,6 @@
 //! A table's columns: what a row of cells is as values of a model, and back.
 
+mod cell;
 mod column;
 mod form;
 mod kind;
@@ -12,12 +13,14 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub use column::{Cell, Column, Details, Grouped, Part, Provenance};
-pub(crate) use column::{MISSING as MISSING_WORDS, is_missing_word, nearest_level, truth};
+pub use cell::{Cell, Provenance};
+pub(crate) use cell::{MISSING as MISSING_WORDS, is_missing_word, truth};
+pub(crate) use column::nearest_level;
+pub use column::{Column, Details, Grouped, Part};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
-pub use kind::{Kind, NamedKind};
+pub use kind::{NamedKind, ValueKind};
 pub use quantiles::normal_quantile;
 pub use relations::Relation;
 
@@ -37,7 +40,7 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relations: Vec<Relation>,
     /// Whether values may be missing.
-    pub gaps: bool,
+    pub missing: bool,
     /// How the table's file is written, if it is a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
@@ -60,7 +63,7 @@ impl Columns {
         Self {
             all: names.into_iter().zip(moments).map(column).collect(),
             relations: Vec::new(),
-            gaps: false,
+            missing: false,
             dialect: None,
         }
     }
@@ -127,7 +130,7 @@ impl Columns {
         let count = self.len().max(1);
         let raw = |(place, cell): (usize, &f32)| (f64::from(*cell) - self.all[place % count].offset) as f32;
         let cells: Vec<f32> = cells.iter().enumerate().map(raw).collect();
-        if cells.iter().any(|cell| cell.is_nan()) && !self.gaps {
+        if cells.iter().any(|cell| cell.is_nan()) && !self.missing {
             return Err("some values are missing, and the model was trained on rows without missing values".into());
         }
         let mut split = Examples::of(cells.len() / count, Values::Floats(cells));
@@ -149,25 +152,25 @@ impl Columns {
             .map(|(column, is_place)| (column.kind.is_of_words() && !is_place).then(|| column.codes()))
             .collect();
         let mut unseen = Vec::new();
-        let mut put = |place: usize, cell: f32, values: &mut [f32]| {
+        let mut encode = |place: usize, cell: f32, values: &mut [f32]| {
             let (row, column) = (place / count, place % count);
             if cell.is_nan() {
-                if self.gaps { values.fill(MISSING) } else { self.all[column].fill(values) }
-            } else if let Some(why) = self.all[column].put(cell, codes[column].as_deref(), values) {
+                if self.missing { values.fill(MISSING) } else { self.all[column].fill(values) }
+            } else if let Some(why) = self.all[column].encode(cell, codes[column].as_deref(), values) {
                 unseen.push(Unseen { row, column, why });
             }
         };
         if width == count {
             // In place: a table may be all there is room for.
             for (place, value) in cells.iter_mut().enumerate() {
-                put(place, *value, std::slice::from_mut(value));
+                encode(place, *value, std::slice::from_mut(value));
             }
         } else {
             let mut values = vec![0.0; split.rows * width];
             for (place, cell) in cells.iter().enumerate() {
                 let start = place / count * width;
                 let span = &spans[place % count];
-                put(place, *cell, &mut values[start + span.start..start + span.end]);
+                encode(place, *cell, &mut values[start + span.start..start + span.end]);
             }
             *cells = values;
         }
@@ -178,16 +181,16 @@ impl Columns {
         split.unseen.sort_by_key(|unseen| (unseen.row, unseen.column));
     }
 
-    /// `(N, D)`: what a loss takes beside each value of rows: half of the width of a number's interval, or the mean of the logarithms of
-    /// counts.
-    pub fn beside(&self, values: &[f32]) -> Vec<f32> {
-        let (mut rest, mut beside) = (values.iter(), Vec::with_capacity(values.len()));
-        while beside.len() < values.len() {
+    /// `(N, D)`: what a loss takes in addition to each value of rows: half of the width of a number's interval, or the mean of the
+    /// logarithms of counts.
+    pub fn loss_inputs(&self, values: &[f32]) -> Vec<f32> {
+        let (mut rest, mut inputs) = (values.iter(), Vec::with_capacity(values.len()));
+        while inputs.len() < values.len() {
             for column in &self.all {
-                beside.extend(rest.by_ref().take(column.width()).map(|value| column.beside(*value)));
+                inputs.extend(rest.by_ref().take(column.width()).map(|value| column.loss_input(*value)));
             }
         }
-        beside
+        inputs
     }
 
     /// The cells `(N, C)` of rows of values; of draws, with the relations between columns.
@@ -251,7 +254,7 @@ impl Columns {
         })
     }
 
-    /// Cells `(N, C)` as those of the table `(N, T)`: numbers that stand in one cell there are one text.
+    /// Cells `(N, C)` as those of the table's own columns: numbers that stand in one cell there are one text.
     pub fn joined(&self, cells: Vec<Cell>) -> Vec<Cell> {
         let of_table = self.of_table();
         if of_table.len() == self.len() {
@@ -309,7 +312,7 @@ impl Columns {
         cells.iter().enumerate().map(number).collect()
     }
 
-    /// Of each of the first `most` columns in turn, something of all its cells in some splits.
+    /// What `of` makes of each of the first `most` columns and all its cells in some splits.
     pub fn by_column<T>(&self, splits: &[&Examples], most: usize, of: impl Fn(usize, &[Cell]) -> T) -> Vec<T> {
         let mut made = Vec::new();
         let width = self.width().max(1);
@@ -338,7 +341,7 @@ impl Columns {
         })
     }
 
-    /// Of each cell something, of its column, its values, the number of its row, and the row.
+    /// What `cell` makes of each cell: it gets the column, the cell's values, the number of the row, and the row.
     fn each<T>(&self, values: &[f32], cell: impl Fn(usize, &[f32], usize, &[f32]) -> T) -> Vec<T> {
         let spans = self.spans();
         let mut all = Vec::with_capacity(values.len() / self.width().max(1) * self.len());

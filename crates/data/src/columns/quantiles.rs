@@ -23,10 +23,10 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
-    /// Those of no number.
+    /// Quantiles where there is no number.
     pub(super) const NONE: Self = Self { values: Vec::new(), low: Vec::new(), high: Vec::new() };
 
-    /// Of numbers in ascending order.
+    /// Quantiles of numbers in ascending order.
     pub fn of(sorted: &[f64]) -> Self {
         let count = sorted.len();
         let mut all = Self::default();

@@ -67,9 +67,19 @@ fn every_kind_of_cell_comes_back_as_it_was() {
     let mut cells: Vec<f32> = (0..200).flat_map(row).collect();
     (0..6).for_each(|column| cells[7 * column] = f32::NAN);
     let (mut columns, _) = measured(raw, &cells).unwrap();
-    columns.gaps = true;
-    let kinds: Vec<Kind> = columns.all.iter().map(|column| column.kind).collect();
-    assert_eq!(kinds, [Kind::Positive, Kind::Count, Kind::Quantile, Kind::YesNo, Kind::Category, Kind::Category]);
+    columns.missing = true;
+    let kinds: Vec<ValueKind> = columns.all.iter().map(|column| column.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            ValueKind::Positive,
+            ValueKind::Count,
+            ValueKind::Quantile,
+            ValueKind::YesNo,
+            ValueKind::Category,
+            ValueKind::Category
+        ]
+    );
     assert_eq!((columns.width(), columns.spans()[4].clone(), columns.spans()[5].clone()), (11, 4..7, 7..11));
     assert_eq!(columns.all[5].words, ["1", "2", "3", "4"]);
     let mut split = Examples::of(200, Values::Floats(cells.clone()));
@@ -84,7 +94,7 @@ fn every_kind_of_cell_comes_back_as_it_was() {
     let second = &columns.cells(&values, Provenance::Kept)[6..12];
     assert_eq!(second[1], Cell::Missing);
     assert_eq!(second[3..], [Cell::Word("yes".into()), Cell::Word("b".into()), Cell::Word("2".into())]);
-    // Of means, the likeliest word.
+    // Means show the likeliest word.
     let mut means = values[55..66].to_vec();
     means[4..7].copy_from_slice(&[0.3, 0.2, 0.5]);
     assert_eq!(columns.cells(&means, Provenance::Mean)[4], Cell::Word("c".into()));
@@ -99,38 +109,38 @@ fn every_kind_of_cell_comes_back_as_it_was() {
 
 #[test]
 fn numbers_have_the_kind_that_suits_them() {
-    let of = |value: &dyn Fn(usize) -> f64| measure::Numbers::kind_of((0..200).map(value));
+    let of = |value: &dyn Fn(usize) -> f64| measure::SortedNumbers::kind_of((0..200).map(value));
     let normal = |i: usize| normal_quantile(wave(i));
     for (value, kind) in [
-        (&(|i| normal(i) * 7.0 - 3.0) as &dyn Fn(usize) -> f64, Kind::Number),
+        (&(|i| normal(i) * 7.0 - 3.0) as &dyn Fn(usize) -> f64, ValueKind::Number),
         // Whole, but around a mean.
-        (&|i| (normal(i) * 12.0).round() + 40.0, Kind::Number),
-        (&|i| wave(i) * 7.0 - 3.0, Kind::Number),
+        (&|i| (normal(i) * 12.0).round() + 40.0, ValueKind::Number),
+        (&|i| wave(i) * 7.0 - 3.0, ValueKind::Number),
         // With a value that many rows share.
-        (&|i| if i.is_multiple_of(8) { 0.0 } else { wave(i) * 7.0 - 3.0 }, Kind::Quantile),
-        (&|i| (i % 2) as f64, Kind::YesNo),
-        (&|i| [3.5, -1.0][i % 2], Kind::YesNo),
-        (&|i| (i % 5) as f64, Kind::Category),
+        (&|i| if i.is_multiple_of(8) { 0.0 } else { wave(i) * 7.0 - 3.0 }, ValueKind::Quantile),
+        (&|i| (i % 2) as f64, ValueKind::YesNo),
+        (&|i| [3.5, -1.0][i % 2], ValueKind::YesNo),
+        (&|i| (i % 5) as f64, ValueKind::Category),
         // The quantiles of an exponential and of a log-normal distribution.
-        (&|i| (-(wave(i).ln()) * 8.0).floor(), Kind::Count),
-        (&|i| (2.0 * normal(i)).exp(), Kind::Positive),
+        (&|i| (-(wave(i).ln()) * 8.0).floor(), ValueKind::Count),
+        (&|i| (2.0 * normal(i)).exp(), ValueKind::Positive),
         // Two modes; a long tail with zeros in it; the same with one number below 0.
-        (&|i| normal(i) + 9.0 * (i % 2) as f64, Kind::Number),
-        (&|i| if i % 3 == 0 { 0.0 } else { (2.0 * normal(i)).exp() }, Kind::Quantile),
-        (&|i| if i == 7 { -50.0 } else { (2.0 * normal(i)).exp() }, Kind::Quantile),
-        (&|_| 4.0, Kind::Number),
-        (&|_| f64::NAN, Kind::Number),
+        (&|i| normal(i) + 9.0 * (i % 2) as f64, ValueKind::Number),
+        (&|i| if i % 3 == 0 { 0.0 } else { (2.0 * normal(i)).exp() }, ValueKind::Quantile),
+        (&|i| if i == 7 { -50.0 } else { (2.0 * normal(i)).exp() }, ValueKind::Quantile),
+        (&|_| 4.0, ValueKind::Number),
+        (&|_| f64::NAN, ValueKind::Number),
     ] {
         assert_eq!(of(value), kind, "{:?}", (0..5).map(value).collect::<Vec<_>>());
     }
-    assert_eq!(measure::Numbers::kind_of((0..800).map(|i| f64::from(i * 7 % 24))), Kind::Category);
+    assert_eq!(measure::SortedNumbers::kind_of((0..800).map(|i| f64::from(i * 7 % 24))), ValueKind::Category);
     // Amounts that people round, and those of a shop, of as many digits as others that nobody pays.
     let rounded = |i: usize| if i.is_multiple_of(4) { (i * 7 % 500) as f64 } else { (i * 7 % 10) as f64 * 50.0 };
-    assert_eq!(measure::Numbers::kind_of((0..3000).map(rounded)), Kind::Quantile);
+    assert_eq!(measure::SortedNumbers::kind_of((0..3000).map(rounded)), ValueKind::Quantile);
     let prices = |i: usize| 0.99 + 3.0 * ((i * i) % 23) as f64;
-    assert_eq!(measure::Numbers::kind_of((0..400).map(prices)), Kind::Quantile);
-    // Of a few values, nothing is concluded.
-    assert_eq!(measure::Numbers::kind_of((0..20).map(|i| f64::from(i % 2))), Kind::Number);
+    assert_eq!(measure::SortedNumbers::kind_of((0..400).map(prices)), ValueKind::Quantile);
+    // From a few values nothing is concluded.
+    assert_eq!(measure::SortedNumbers::kind_of((0..20).map(|i| f64::from(i % 2))), ValueKind::Number);
 }
 
 #[test]
@@ -152,7 +162,7 @@ fn one_value_far_off_changes_neither_mean_nor_deviation() {
     assert!((-30.0..-10.0).contains(&values[0]), "{values:?}");
     let back = columns.cell_numbers(&values, Provenance::Mean);
     assert!((back[0] / -99_999.0 - 1.0).abs() < 1e-4 && (back[1] - 101.0).abs() < 1e-3, "{back:?}");
-    // The same value again and again stands for missing.
+    // A value that comes again and again stands for missing.
     let (_, notes) = of(&[999.0; 6]);
     assert!(notes[0].contains("6 cells are 999") && notes[0].ends_with("add --missing-words 'n=999'"), "{notes:?}");
     assert!(of(&[140.0]).1.is_empty());
@@ -166,19 +176,19 @@ fn intervals_are_as_wide_as_digits_and_shared_values_leave_open() {
         .flat_map(|i| [(100.0 * normal_quantile(wave(i))).round() as f32 / 100.0, wide(i) as f32, (i % 3) as f32])
         .collect();
     let mut raw = raw(&["a", "b", "c"], vec![None, None, Some(vec!["x", "y", "z"])]);
-    raw.all[1].asked = Some(Kind::Quantile);
+    raw.all[1].asked = Some(ValueKind::Quantile);
     let (columns, _) = measured(raw, &cells).unwrap();
     let mut split = Examples::of(600, Values::Floats(cells));
     columns.encode(&[false, false, true], &mut split);
     let values = split.numbers(0..2, 5);
-    let halves = columns.beside(&values);
+    let halves = columns.loss_inputs(&values);
     assert!((f64::from(halves[0]) - 0.005 / columns.all[0].deviation).abs() < 1e-6, "{halves:?}");
     // Half of the rows lie between the quartiles that 0 has, and the interval ends where the next value begins.
     let [zero, half] = [f64::from(values[1]), f64::from(halves[1])];
     assert!((zero + half).abs() < 0.1, "{zero} + {half}");
     assert_eq!(columns.all[1].of_value(zero + 0.99 * half), 0.0);
     assert_eq!(halves[2..5], [0.0; 3]);
-    assert_eq!(columns.beside(&[crate::MISSING; 5]), [0.0; 5]);
+    assert_eq!(columns.loss_inputs(&[crate::MISSING; 5]), [0.0; 5]);
 }
 
 #[test]
@@ -208,7 +218,7 @@ fn what_is_drawn_and_filled_keeps_relations() {
     let towns = vec!["a", "b", "c", "d", "e", "f"];
     let names = ["a", "b", "all", "town", "land"];
     let mut raw = raw(&names, vec![None, None, None, Some(towns), Some(vec!["x", "y", "z"])]);
-    raw.all[..3].iter_mut().for_each(|raw| raw.asked = Some(Kind::Number));
+    raw.all[..3].iter_mut().for_each(|raw| raw.asked = Some(ValueKind::Number));
     let (mut columns, _) = measured(raw, &cells).unwrap();
     columns.relations = columns.relations_in([&cells, &[]]);
     let said: Vec<String> = columns.relations.iter().map(|relation| relation.said(&columns.all)).collect();
@@ -267,7 +277,7 @@ fn numbers_far_from_0_are_told_apart() {
     let cells: Vec<f32> = (0..200).map(|i| normal_quantile(wave(i)) as f32).collect();
     let (columns, _) = measured(raw, &cells).unwrap();
     let column = &columns.all[0];
-    assert_eq!(column.kind, Kind::Number);
+    assert_eq!(column.kind, ValueKind::Number);
     assert!((column.mean - 123_456_789.0).abs() < 0.1 && (column.deviation - 1.0).abs() < 0.1);
     let cells = columns.cells(&[0.0, 1.0], Provenance::Drawn);
     assert!(
@@ -283,10 +293,10 @@ fn what_a_column_cannot_hold_is_refused() {
         raw
     };
     for (kind, cells, why) in [
-        (Kind::Positive, [1.0, 0.0], "cannot be positive: it holds 0, which is not above 0"),
-        (Kind::Count, [1.0, 0.5], "not whole"),
-        (Kind::Count, [1.0, -2.0], "holds -2, which is below 0"),
-        (Kind::YesNo, [1.0, 1.0], "holds 1 different values, not two"),
+        (ValueKind::Positive, [1.0, 0.0], "cannot be positive: it holds 0, which is not above 0"),
+        (ValueKind::Count, [1.0, 0.5], "not whole"),
+        (ValueKind::Count, [1.0, -2.0], "holds -2, which is below 0"),
+        (ValueKind::YesNo, [1.0, 1.0], "holds 1 different values, not two"),
     ] {
         let error = measured(asked(kind), &cells).unwrap_err();
         assert!(error.contains(why), "{error}");
@@ -298,9 +308,9 @@ fn what_a_column_cannot_hold_is_refused() {
 fn what_is_new_is_noted_and_goes_on() {
     let mut raw =
         raw(&["age", "price", "visits", "code", "town"], vec![None, None, None, None, Some(vec!["a", "b", "c"])]);
-    raw.all[2].asked = Some(Kind::Count);
-    raw.all[3].asked = Some(Kind::Category);
-    raw.all[1].asked = Some(Kind::Positive);
+    raw.all[2].asked = Some(ValueKind::Count);
+    raw.all[3].asked = Some(ValueKind::Category);
+    raw.all[1].asked = Some(ValueKind::Positive);
     let row = |i: usize| [20.0 + i as f32, 1.0 + i as f32, i as f32, (i % 3) as f32, (i % 3) as f32];
     let cells: Vec<f32> = (0..60).flat_map(row).collect();
     let (columns, _) = measured(raw, &cells).unwrap();
@@ -341,7 +351,7 @@ fn what_is_new_is_noted_and_goes_on() {
 #[test]
 fn grouped_words_are_drawn_as_often_as_rows_had_them() {
     let mut raw = raw(&["w"], vec![Some(vec!["much", "other words"])]);
-    raw.all[0].asked = Some(Kind::Category);
+    raw.all[0].asked = Some(ValueKind::Category);
     let grouped = |word: &str, rows| Grouped { word: word.into(), rows };
     raw.all[0].column.grouped = vec![grouped("a", 30), grouped("b", 10)];
     let (columns, _) = measured(raw, &[0.0, 1.0]).unwrap();

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use output::{Target, write_file, write_result};
+pub use output::{Destination, write_file, write_result};
 pub use read::{Lines, NotRead, bytes, folder_handle, open, open_own, read, read_text};
 
 /// The calls that change files. Tests replace it, to make each call fail in turn.
@@ -74,7 +74,7 @@ pub fn folder_of(path: &Path) -> &Path {
 
 /// A name in the folder of a file that nobody can guess, for as long as the file is written. It does not hold the file's name, which may
 /// be as long as a name can be.
-pub fn beside(path: &Path) -> PathBuf {
+pub fn temporary_path(path: &Path) -> PathBuf {
     let [start, end] = PARTIAL;
     path.with_file_name(format!("{start}{}{end}", draw()))
 }
@@ -82,20 +82,20 @@ pub fn beside(path: &Path) -> PathBuf {
 /// Writes a file: a temporary one beside it is synced and renamed, then the folder is synced. A link is replaced by the file. Returns
 /// the file, open for writing behind its end.
 pub fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<File> {
-    let beside = beside(path);
+    let temporary = temporary_path(path);
     let write = || {
-        let mut file = disk.create(&beside)?;
+        let mut file = disk.create(&temporary)?;
         output::keep_permissions(&file, path)?;
         disk.write(&mut file, content)?;
         disk.sync(&file)?;
-        disk.rename(&beside, path)?;
+        disk.rename(&temporary, path)?;
         disk.sync_folder(folder_of(path))?;
         Ok(file)
     };
     let written = write();
     if written.is_err() {
         // It may not exist, and what matters is why writing failed.
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     written
 }
@@ -134,7 +134,7 @@ mod tests {
             replace(&System, &link, b"three").unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"two and more");
         }
-        fs::write(beside(&path), "half").unwrap();
+        fs::write(temporary_path(&path), "half").unwrap();
         // Files of other programs stay.
         fs::write(folder.path().join(".theirs.part"), "half").unwrap();
         remove_partial(folder.path());
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn names_that_are_drawn_are_not_the_same_twice() {
-        let mut all: Vec<PathBuf> = (0..1000).map(|_| beside(Path::new("d/a.csv"))).collect();
+        let mut all: Vec<PathBuf> = (0..1000).map(|_| temporary_path(Path::new("d/a.csv"))).collect();
         assert!(all.iter().all(
             |path| path.parent() == Some(Path::new("d")) && is_partial(path.file_name().unwrap().to_str().unwrap())
         ));

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{beside, folder_of};
+use super::{folder_of, temporary_path};
 
 /// How long a pipe may be without a reader.
 #[cfg(unix)]
@@ -15,7 +15,7 @@ const MAX_LINKS: usize = 40;
 
 /// What a path of a result leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     /// Nothing yet, a regular file, or a link to either: a new file takes its place.
     File,
     /// A folder.
@@ -26,12 +26,12 @@ pub enum Target {
     Descriptor(i32),
 }
 
-impl Target {
+impl Destination {
     /// Follows a path to what it leads to.
     pub fn of(path: &Path) -> Self {
         let mut at = path.to_path_buf();
         for _ in 0..MAX_LINKS {
-            let Ok(found) = fs::symlink_metadata(&at) else { return Target::File };
+            let Ok(found) = fs::symlink_metadata(&at) else { return Destination::File };
             if let (Ok(folder), Some(name)) = (folder_of(&at).canonicalize(), at.file_name()) {
                 at = folder.join(name);
                 if let Some(descriptor) = descriptor(&at) {
@@ -41,52 +41,52 @@ impl Target {
             if !found.is_symlink() {
                 let is_link = path.symlink_metadata().is_ok_and(|first| first.is_symlink());
                 return match (found.is_file(), found.is_dir()) {
-                    (true, _) => Target::File,
+                    (true, _) => Destination::File,
                     // A link to a folder is replaced like any other.
                     (_, true) => {
                         if is_link {
-                            Target::File
+                            Destination::File
                         } else {
-                            Target::Folder
+                            Destination::Folder
                         }
                     }
-                    _ => Target::Stream(at),
+                    _ => Destination::Stream(at),
                 };
             }
-            let Ok(next) = fs::read_link(&at) else { return Target::File };
+            let Ok(next) = fs::read_link(&at) else { return Destination::File };
             at = folder_of(&at).join(next);
         }
-        Target::File
+        Destination::File
     }
 
     /// Whether what is written goes on to somebody, instead of staying in a file.
     pub fn is_stream(&self) -> bool {
-        matches!(self, Target::Stream(_) | Target::Descriptor(_))
+        matches!(self, Destination::Stream(_) | Destination::Descriptor(_))
     }
 }
 
 /// The descriptor that a path without links in its folder is the name of: `/proc/PID/fd/N`, `/proc/PID/task/TID/fd/N`, `/dev/fd/N`.
-fn descriptor(path: &Path) -> Option<Target> {
+fn descriptor(path: &Path) -> Option<Destination> {
     let words: Vec<&str> = path.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     let (process, number) = match words[..] {
         ["/", "proc", process, "fd", number] | ["/", "proc", process, "task", _, "fd", number] => (process, number),
-        ["/", "dev", "fd", _] => return Some(Target::Stream(path.to_path_buf())),
+        ["/", "dev", "fd", _] => return Some(Destination::Stream(path.to_path_buf())),
         _ => return None,
     };
     match (process.parse() == Ok(std::process::id()), number.parse()) {
-        (true, Ok(number)) => Some(Target::Descriptor(number)),
-        _ => Some(Target::Stream(path.to_path_buf())),
+        (true, Ok(number)) => Some(Destination::Descriptor(number)),
+        _ => Some(Destination::Stream(path.to_path_buf())),
     }
 }
 
 /// Writes a result. A file appears whole, with the permissions of the one that it replaces; a link is replaced by the file, and what it
 /// leads to stays. Descriptors, devices and pipes are written to.
 pub fn write_result(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let through = match Target::of(path) {
-        Target::File => return write_file(path, fill),
-        Target::Folder => return Err(io::ErrorKind::IsADirectory.into()),
-        Target::Stream(at) => stream(&at)?,
-        Target::Descriptor(number) => {
+    let through = match Destination::of(path) {
+        Destination::File => return write_file(path, fill),
+        Destination::Folder => return Err(io::ErrorKind::IsADirectory.into()),
+        Destination::Stream(at) => stream(&at)?,
+        Destination::Descriptor(number) => {
             // What was said before stands before it.
             io::stdout().flush()?;
             duplicate(number)?
@@ -97,7 +97,7 @@ pub fn write_result(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::
 
 /// Writes a file that appears whole, in the place of whatever has its name and is no folder.
 pub fn write_file(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    let part = beside(path);
+    let part = temporary_path(path);
     let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
     let written =
         keep_permissions(&file, path).and_then(|()| filled(file, fill)).and_then(|()| fs::rename(&part, path));
@@ -196,7 +196,7 @@ mod tests {
         all
     }
 
-    fn put(path: &Path, content: &str) -> io::Result<()> {
+    fn write(path: &Path, content: &str) -> io::Result<()> {
         write_result(path, |out| out.write_all(content.as_bytes()))
     }
 
@@ -216,25 +216,25 @@ mod tests {
             symlink(to, at(name)).unwrap();
         }
         for name in ["chain", "link", "dangling", "to-folder", "circle"] {
-            assert_eq!(Target::of(&at(name)), Target::File, "{name}");
-            put(&at(name), "new").unwrap();
+            assert_eq!(Destination::of(&at(name)), Destination::File, "{name}");
+            write(&at(name), "new").unwrap();
             assert!(at(name).symlink_metadata().unwrap().is_file() && fs::read(at(name)).unwrap() == b"new", "{name}");
         }
         assert_eq!(fs::read(at("elsewhere/file")).unwrap(), b"old");
         assert_eq!(names(&at("elsewhere")), ["deep", "file"]);
         assert!(names(&at("elsewhere/deep")).is_empty());
-        assert_eq!(put(&at("elsewhere"), "new").unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(write(&at("elsewhere"), "new").unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
 
     #[test]
     fn permissions_are_kept_and_names_may_be_long() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x".repeat(255));
-        put(&path, "one").unwrap();
+        write(&path, "one").unwrap();
         let usual = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         for mode in [0o600, 0o640, 0o444, usual] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            put(&path, "two").unwrap();
+            write(&path, "two").unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
         }
         assert_eq!(names(folder.path()).len(), 1);
@@ -256,12 +256,12 @@ mod tests {
                 File::open(read).unwrap().read_to_string(&mut heard).unwrap();
                 heard
             });
-            put(path, "through").unwrap();
+            write(path, "through").unwrap();
             assert_eq!(reader.join().unwrap(), "through");
             assert!(pipe.metadata().unwrap().file_type().is_fifo());
         }
         assert!(link.symlink_metadata().unwrap().is_symlink());
-        put(Path::new("/dev/null"), "gone").unwrap();
+        write(Path::new("/dev/null"), "gone").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 
@@ -280,12 +280,12 @@ mod tests {
             &own("2"),
             link.to_str().unwrap(),
         ] {
-            assert_eq!(Target::of(Path::new(name)), Target::Descriptor(2), "{name}");
+            assert_eq!(Destination::of(Path::new(name)), Destination::Descriptor(2), "{name}");
         }
         // One that this program has opened for itself is none that it was given.
         let file = File::create(folder.path().join("own")).unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&file);
-        assert!(put(Path::new(&own(&number.to_string())), "x").is_err());
+        assert!(write(Path::new(&own(&number.to_string())), "x").is_err());
         assert!(fs::read(folder.path().join("own")).unwrap().is_empty());
     }
 }

@@ -70,7 +70,7 @@ fn without_waiting() -> OpenOptions {
     options
 }
 
-/// Opens a regular file for reading and tells its length.
+/// Opens a regular file for reading and returns its length.
 pub fn open(path: &Path) -> Result<(File, u64), NotRead> {
     // Opening a device may do something to it, so the kind is looked up first, and again in case the path has changed.
     expect_regular(&std::fs::metadata(path)?)?;

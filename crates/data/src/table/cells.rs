@@ -6,9 +6,9 @@ use std::path::Path;
 use super::super::dialect::Dialect;
 use super::super::error::shown;
 use super::super::{Cell, DataError};
-use super::content::Content;
-use super::reader::retain_in_rows;
-use super::records::Record;
+use super::content::TableContent;
+use super::records::TableRecord;
+use super::rows::retain_in_rows;
 
 /// Rows of a table's file as they stand there, with all its columns.
 pub struct FileRows {
@@ -22,7 +22,7 @@ pub struct FileRows {
     pub dialect: Option<Dialect>,
     /// The line or row of each.
     pub numbers: Vec<u64>,
-    rows: Vec<Record>,
+    rows: Vec<TableRecord>,
 }
 
 impl FileRows {
@@ -49,7 +49,7 @@ impl FileRows {
 
 /// Some rows of a table, by their lines, or all of them.
 pub fn file_rows(path: &Path, lines: Option<&[u64]>) -> Result<FileRows, DataError> {
-    let content = Content::open(path)?;
+    let content = TableContent::open(path)?;
     let layout = content.layout()?;
     let changed = || DataError::unusable(path.display(), "it changed while it was read");
     let wanted: Option<HashSet<u64>> = lines.map(|lines| lines.iter().copied().collect());
@@ -61,7 +61,7 @@ pub fn file_rows(path: &Path, lines: Option<&[u64]>) -> Result<FileRows, DataErr
         }
     }
     if let Some(lines) = lines {
-        let mut by_line: HashMap<u64, Record> = rows.into_iter().map(|row| (row.number, row)).collect();
+        let mut by_line: HashMap<u64, TableRecord> = rows.into_iter().map(|row| (row.number, row)).collect();
         rows = lines.iter().map(|line| by_line.remove(line)).collect::<Option<_>>().ok_or_else(changed)?;
     }
     let numbers = rows.iter().map(|row| row.number).collect();
@@ -82,7 +82,7 @@ pub struct Identifier {
 /// The columns that name rows, and what stands there on some lines, or on all: of the columns that are not those of a model, all whose
 /// cells are filled and different from each other.
 pub fn identifiers(path: &Path, known: &[&str], lines: Option<&[u64]>) -> Result<Vec<Identifier>, DataError> {
-    let content = Content::open(path)?;
+    let content = TableContent::open(path)?;
     let layout = content.layout()?;
     let known: HashSet<&str> = known.iter().copied().collect();
     let is_known = |place: &usize| known.contains(layout.names[*place].as_str());
@@ -120,7 +120,7 @@ pub fn identifiers(path: &Path, known: &[&str], lines: Option<&[u64]>) -> Result
 
 /// Columns, whichever are wanted, as the table has them in every row.
 pub fn others(path: &Path, wanted: impl Fn(&[String]) -> Vec<usize>) -> Result<Vec<(String, Vec<String>)>, DataError> {
-    let content = Content::open(path)?;
+    let content = TableContent::open(path)?;
     let layout = content.layout()?;
     let mut columns: Vec<(usize, Vec<String>)> =
         wanted(&layout.names).into_iter().map(|place| (place, Vec::new())).collect();
@@ -139,7 +139,7 @@ pub fn plain_numbers(
     path: &Path,
     wanted: impl Fn(&[String]) -> Result<Vec<usize>, String>,
 ) -> Result<(Vec<f32>, usize), DataError> {
-    let content = Content::open(path)?;
+    let content = TableContent::open(path)?;
     let layout = content.layout()?;
     let places = wanted(&layout.names).map_err(|reason| DataError::unusable(path.display(), reason))?;
     let comma = content.decimal_comma();

@@ -10,10 +10,10 @@ use super::dialect::{self, Separator};
 use super::layout::Layout;
 #[cfg(feature = "parquet")]
 use super::parquet::Parquet;
-use super::records::{Record, Records, records};
+use super::records::{TableRecord, TableRecords, records};
 
 /// A table that can be read, several times if need be.
-pub struct Content<'a> {
+pub struct TableContent<'a> {
     path: PathBuf,
     form: Form<'a>,
 }
@@ -31,7 +31,7 @@ enum Form<'a> {
     Memory(&'a Table),
 }
 
-impl<'a> Content<'a> {
+impl<'a> TableContent<'a> {
     /// A table in memory; the name is that of its source.
     pub fn in_memory(name: &str, table: &'a Table) -> Self {
         Self { path: name.into(), form: Form::Memory(table) }
@@ -90,7 +90,7 @@ impl<'a> Content<'a> {
     }
 
     /// All rows below the header.
-    pub fn rows(&self, layout: &Layout) -> Result<Records<'_>, DataError> {
+    pub fn rows(&self, layout: &Layout) -> Result<TableRecords<'_>, DataError> {
         match &self.form {
             Form::Text { text, separator, .. } => {
                 let failed = |reason: String| DataError::unusable(self.path.display(), reason);
@@ -101,7 +101,7 @@ impl<'a> Content<'a> {
             Form::Parquet(parquet) => parquet.rows(),
             Form::Memory(table) => Ok(Box::new((0..table.rows()).map(|row| {
                 let cells = table.row(row).cloned().collect();
-                Ok(Record::of_cells(row as u64 + 1, cells))
+                Ok(TableRecord::of_cells(row as u64 + 1, cells))
             }))),
         }
     }

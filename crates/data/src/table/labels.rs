@@ -8,14 +8,14 @@ use super::field::bare;
 
 /// The labels so far, in the order of their first rows.
 #[derive(Default)]
-pub struct Labels {
+pub struct LabelReader {
     names: Vec<String>,
     known: HashMap<String, u32>,
     rows: Vec<Option<u32>>,
 }
 
 /// The labels of all rows.
-pub struct Finished {
+pub struct LabelColumn {
     /// Sorted: numbers by value, words alphabetically.
     pub names: Vec<String>,
     /// 0 where the row has none.
@@ -23,7 +23,7 @@ pub struct Finished {
     pub known: Vec<bool>,
 }
 
-impl Labels {
+impl LabelReader {
     /// Adds the label of one more row, and returns whether it has one.
     pub fn add(&mut self, text: &str) -> bool {
         let text = bare(text);
@@ -43,13 +43,13 @@ impl Labels {
         class.is_some()
     }
 
-    pub fn finish(self) -> Finished {
+    pub fn finish(self) -> LabelColumn {
         let mut order: Vec<usize> = (0..self.names.len()).collect();
         order.sort_by(|a, b| in_order(&self.names[*a], &self.names[*b]));
         let mut places = vec![0; self.names.len()];
         order.iter().zip(0..).for_each(|(name, place)| places[*name] = place);
         let class = |class: &Option<u32>| class.map_or(0, |class| places[class as usize]);
-        Finished {
+        LabelColumn {
             classes: self.rows.iter().map(class).collect(),
             known: self.rows.iter().map(Option::is_some).collect(),
             names: order.into_iter().map(|name| self.names[name].clone()).collect(),
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn classes(labels: &[&str]) -> (Vec<String>, Vec<u32>) {
-        let mut all = Labels::default();
+        let mut all = LabelReader::default();
         for label in labels {
             assert!(all.add(label));
         }
@@ -89,6 +89,10 @@ mod tests {
         let (names, numbers) = classes(&apart);
         assert_eq!(names[..5], ["-1", "2", "2.0", "007", "7"]);
         assert_eq!(numbers.iter().map(|number| names[*number as usize].as_str()).collect::<Vec<_>>(), apart);
-        assert!(!Labels::default().add(" NA ") && !Labels::default().add("-") && Labels::default().add("none"));
+        assert!(
+            !LabelReader::default().add(" NA ")
+                && !LabelReader::default().add("-")
+                && LabelReader::default().add("none")
+        );
     }
 }

@@ -8,7 +8,7 @@ use super::super::error::list;
 use super::super::raw::Request;
 use super::dialect::{Separator, has_header, sample};
 use super::field::{self, Look, bare};
-use super::records::{Record, records};
+use super::records::{TableRecord, records};
 
 /// How many fields the inspected rows may have together.
 const SAMPLED_FIELDS: usize = 1 << 18;
@@ -27,7 +27,7 @@ pub struct Layout {
 }
 
 /// The chosen columns, by index.
-pub struct Chosen {
+pub struct ChosenColumns {
     pub columns: Vec<usize>,
     pub label: Option<usize>,
 }
@@ -35,8 +35,8 @@ pub struct Chosen {
 impl Layout {
     pub fn find(path: &Path, text: &str, separator: Separator) -> Result<Self, DataError> {
         let failed = |reason: String| DataError::unusable(path.display(), reason);
-        let fields = |record: &Result<Record, String>| record.as_ref().map_or(0, Record::len);
-        let sample: Vec<Record> = sample(records(text, separator), SAMPLED_FIELDS, fields)
+        let fields = |record: &Result<TableRecord, String>| record.as_ref().map_or(0, TableRecord::len);
+        let sample: Vec<TableRecord> = sample(records(text, separator), SAMPLED_FIELDS, fields)
             .into_iter()
             .collect::<Result<_, String>>()
             .map_err(failed)?;
@@ -70,7 +70,7 @@ impl Layout {
         Self { names, above: 0, row_names: None, has_header: true, notes: Vec::new() }
     }
 
-    fn name(&mut self, header: &Record, rows: &[Record]) {
+    fn name(&mut self, header: &TableRecord, rows: &[TableRecord]) {
         let named = header.filled();
         let mut names: Vec<String> =
             header.iter().take(named).map(|name| bare(name.trim_start_matches('#')).to_string()).collect();
@@ -87,7 +87,7 @@ impl Layout {
     }
 
     /// The columns to learn from and the label's.
-    pub fn choose(&self, path: &Path, request: &Request<'_>) -> Result<Chosen, DataError> {
+    pub fn choose(&self, path: &Path, request: &Request<'_>) -> Result<ChosenColumns, DataError> {
         let options = request.options;
         let is_named = options.label.is_some()
             || !options.columns.is_empty()
@@ -140,7 +140,7 @@ impl Layout {
         if columns.is_empty() {
             return Err(DataError::unusable(path.display(), "it has no column to learn from apart from the label"));
         }
-        Ok(Chosen { columns, label })
+        Ok(ChosenColumns { columns, label })
     }
 }
 
@@ -209,8 +209,8 @@ fn begins_with_counts(rows: &[Vec<&str>]) -> bool {
 }
 
 /// The most frequent row length, not counting an empty last field that all rows have.
-fn usual_length(rows: &[Record]) -> usize {
+fn usual_length(rows: &[TableRecord]) -> usize {
     let alike = |length: usize| rows.iter().filter(|row| row.len() == length).count();
-    let most = rows.iter().map(Record::len).max_by_key(|length| (alike(*length), *length)).unwrap_or(0);
-    rows.iter().filter(|row| row.len() == most).map(Record::filled).max().unwrap_or(0)
+    let most = rows.iter().map(TableRecord::len).max_by_key(|length| (alike(*length), *length)).unwrap_or(0);
+    rows.iter().filter(|row| row.len() == most).map(TableRecord::filled).max().unwrap_or(0)
 }

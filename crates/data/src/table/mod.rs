@@ -13,6 +13,7 @@ mod parquet;
 mod plan;
 mod reader;
 mod records;
+mod rows;
 mod words;
 
 use std::path::Path;
@@ -22,27 +23,27 @@ use super::{DataError, Table};
 pub use cells::FileRows;
 pub use cells::Identifier;
 pub(super) use cells::{file_rows, identifiers, others, plain_numbers};
-use content::Content;
-use plan::Plan;
+use content::TableContent;
+use plan::ReadPlan;
 use reader::Reader;
 
 /// Reads a table in memory as a file is read.
 pub(super) fn in_memory(name: &str, table: &Table, request: &Request<'_>) -> Result<Raw, DataError> {
-    read(Path::new(name), Content::in_memory(name, table), request)
+    read(Path::new(name), TableContent::in_memory(name, table), request)
 }
 
 /// Reads a table. Rows without a label, and where missing values are not kept those with any, are left out and counted, or an error
 /// with `strict`.
 pub(super) fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
-    read(path, Content::open(path)?, request)
+    read(path, TableContent::open(path)?, request)
 }
 
-fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw, DataError> {
+fn read(path: &Path, content: TableContent<'_>, request: &Request<'_>) -> Result<Raw, DataError> {
     let layout = content.layout()?;
     let chosen = layout.choose(path, request)?;
     let plan = match request.like {
-        Some(like) => Plan::known(&layout, &chosen, like, content.dialect(&layout)),
-        None => Plan::found(path, &content, &layout, &chosen, request)?,
+        Some(like) => ReadPlan::known(&layout, &chosen, like, content.dialect(&layout)),
+        None => ReadPlan::found(path, &content, &layout, &chosen, request)?,
     };
     let notes = layout.notes.clone();
     let mut reader = Reader::new(path, &content, &chosen, plan, request);
@@ -60,7 +61,7 @@ fn read(path: &Path, content: Content<'_>, request: &Request<'_>) -> Result<Raw,
 #[cfg(test)]
 mod tests {
     use crate::is_missing;
-    use crate::{Cell, Columns, Dataset, Examples, Kind, Missing, Options, Origins, Provenance, rows};
+    use crate::{Cell, Columns, Dataset, Examples, Missing, Options, Origins, Provenance, ValueKind, rows};
 
     fn load(text: impl AsRef<[u8]>, change: impl Fn(&mut Options)) -> Result<Dataset, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -71,7 +72,7 @@ mod tests {
         Dataset::load(options).map_err(|error| error.to_string())
     }
 
-    /// The same table in every supported dialect gives the same rows.
+    /// A table gives the same rows in every supported dialect.
     #[test]
     fn tables_are_read_however_they_are_written() {
         let rows = [("1", "2.5", "no"), ("2", "-3", "yes"), ("4", "1e3", "no"), ("8", "0.125", "yes")];
@@ -130,10 +131,10 @@ mod tests {
         );
         let values = [data.train.numbers(0..data.train.rows, 2), data.test.numbers(0..data.test.rows, 2)].concat();
         assert_eq!(values.iter().filter(|value| is_missing(**value)).count(), 2);
-        assert!(data.columns.unwrap().gaps);
+        assert!(data.columns.unwrap().missing);
         let drop = |o: &mut Options| (label(o), o.missing = Missing::Drop).1;
         let data = load(text, drop).unwrap();
-        assert_eq!((data.train.rows + data.test.rows, data.columns.unwrap().gaps), (3, false));
+        assert_eq!((data.train.rows + data.test.rows, data.columns.unwrap().missing), (3, false));
         assert_eq!(
             data.notes[2],
             "3 of 6 rows were left out because values are missing, first on line 3 (b 2, the label 1)"
@@ -159,7 +160,7 @@ mod tests {
         let data = load(&text, |_| ()).unwrap();
         let columns = data.columns.as_ref().unwrap();
         assert_eq!(columns.names(), ["size", "colour", "sex"]);
-        assert_eq!(kinds(columns), [Kind::Category, Kind::Category, Kind::YesNo]);
+        assert_eq!(kinds(columns), [ValueKind::Category, ValueKind::Category, ValueKind::YesNo]);
         assert_eq!((columns.width(), data.shape.len()), (5 + 3 + 1, 9));
         assert_eq!([&columns.all[1].words, &columns.all[2].words], [&vec!["blue", "green", "red"], &vec!["f", "m"]]);
         assert!(data.notes[0].starts_with("the column who was left out: it has 200 different words in 200 rows"));
@@ -180,7 +181,7 @@ mod tests {
         let data = load(&counted, |o| o.kinds = vec![named("n=number")]).unwrap();
         assert_eq!(data.columns.unwrap().names()[0], "n");
         let data = load(&text, |o| o.kinds = vec![named("size=count"), named("sex=category")]).unwrap();
-        assert_eq!(kinds(&data.columns.unwrap()), [Kind::Count, Kind::Category, Kind::Category]);
+        assert_eq!(kinds(&data.columns.unwrap()), [ValueKind::Count, ValueKind::Category, ValueKind::Category]);
         let without = |o: &mut Options| (o.kinds = vec![named("sex=ignore")], o.drop_columns = vec!["SIZE".into()]).1;
         assert_eq!(load(&text, without).unwrap().columns.unwrap().names(), ["colour"]);
         for (kind, reason) in [
@@ -199,7 +200,7 @@ mod tests {
         assert_eq!((columns.all[0].words.len(), columns.all[0].grouped.len()), (1, 200));
     }
 
-    fn kinds(columns: &Columns) -> Vec<Kind> {
+    fn kinds(columns: &Columns) -> Vec<ValueKind> {
         columns.all.iter().map(|column| column.kind).collect()
     }
 
@@ -225,7 +226,10 @@ mod tests {
         let options = || Options { limit: Some(90), ..path.to_str().unwrap().into() };
         let found = Dataset::load(options()).unwrap();
         let columns = found.columns.as_ref().unwrap();
-        assert_eq!(kinds(columns)[..5], [Kind::Category, Kind::YesNo, Kind::YesNo, Kind::Category, Kind::YesNo]);
+        assert_eq!(
+            kinds(columns)[..5],
+            [ValueKind::Category, ValueKind::YesNo, ValueKind::YesNo, ValueKind::Category, ValueKind::YesNo]
+        );
         assert_eq!(columns.all[4].words, ["FALSE", "TRUE"]);
         assert_eq!(columns.all[5].odd, ["oops"]);
         let again = Dataset::load_known(options(), Some(columns), &|_, _| {}).unwrap();

@@ -1,4 +1,4 @@
-//! Which columns of a table are read, and as what: as its cells tell, or as a model knows them.
+//! Which columns of a table are read, and as what: as its cells show, or as a model knows them.
 
 use std::ops::Range;
 use std::path::Path;
@@ -7,11 +7,11 @@ use super::super::columns::{MISSING_WORDS, Part};
 use super::super::dialect::Dialect;
 use super::super::error::{list, shown};
 use super::super::raw::{RawColumn, Request};
-use super::super::{Column, DataError, Form, Kind, Options};
-use super::content::Content;
+use super::super::{Column, DataError, Form, Options, ValueKind};
+use super::content::TableContent;
 use super::evidence::{Absent, Elsewhere, Evidence, Tally, are_counts};
-use super::layout::{Chosen, Layout};
-use super::records::Record;
+use super::layout::{ChosenColumns, Layout};
+use super::records::TableRecord;
 
 /// A column of a model, and where a row has it.
 pub struct Planned {
@@ -21,7 +21,7 @@ pub struct Planned {
 }
 
 /// What is read of a table.
-pub struct Plan {
+pub struct ReadPlan {
     pub columns: Vec<Planned>,
     pub dialect: Option<Dialect>,
     /// What was decided, a line each.
@@ -35,7 +35,7 @@ const MAX_SAID: usize = 12;
 const AT_ONCE: usize = 2048;
 
 /// A row with too few or too many fields.
-pub fn check(path: &Path, content: &Content, layout: &Layout, record: &Record) -> Result<(), DataError> {
+pub fn check(path: &Path, content: &TableContent, layout: &Layout, record: &TableRecord) -> Result<(), DataError> {
     let expected = layout.names.len();
     if record.len() >= expected && record.filled() <= expected {
         return Ok(());
@@ -58,9 +58,14 @@ fn missing_words(options: &Options, name: &str) -> Vec<String> {
     }
 }
 
-impl Plan {
-    /// As a model knows them.
-    pub fn known(layout: &Layout, chosen: &Chosen, like: &super::super::Columns, dialect: Option<Dialect>) -> Self {
+impl ReadPlan {
+    /// Columns are read as a model knows them.
+    pub fn known(
+        layout: &Layout,
+        chosen: &ChosenColumns,
+        like: &super::super::Columns,
+        dialect: Option<Dialect>,
+    ) -> Self {
         let place = |name: &str| chosen.columns.iter().copied().find(|place| layout.names[*place] == name);
         // What is asked for by name is found regardless of case.
         let alike =
@@ -79,12 +84,12 @@ impl Plan {
         Self { columns: like.all.iter().enumerate().map(planned).collect(), dialect, notes: Vec::new() }
     }
 
-    /// As the cells of all rows tell.
+    /// Columns are read as the cells of all rows show.
     pub fn found(
         path: &Path,
-        content: &Content,
+        content: &TableContent,
         layout: &Layout,
-        chosen: &Chosen,
+        chosen: &ChosenColumns,
         request: &Request<'_>,
     ) -> Result<Self, DataError> {
         let options = request.options;
@@ -110,13 +115,14 @@ impl Plan {
                 return Err(DataError::unusable(path.display(), reason));
             }
         }
-        // Of most tables one is all columns'.
+        // In most tables one list serves all columns.
         let absent: Vec<Absent> = match options.missing_words.is_empty() {
             true => vec![Absent::default()],
             false => chosen.columns.iter().map(|place| absent(options, &layout.names[*place])).collect(),
         };
         let absent_of = |column: usize| absent.get(column).unwrap_or(&absent[0]);
-        // What the cells of some columns tell. Of very many columns it would not all find room: the file is gone through for some at a time.
+        // What the cells of some columns show. Of very many columns it would not all find room: the file is gone through for some at a
+        // time.
         let gather = |columns: Range<usize>| -> Result<Vec<Evidence>, DataError> {
             let mut all: Vec<Evidence> = columns.clone().map(|_| Evidence::default()).collect();
             for record in content.rows(layout)? {
@@ -167,7 +173,7 @@ impl Plan {
                 said.extend(found.notes.iter().map(|note| (name.clone(), note.clone())));
                 evidence.missing_words().into_iter().for_each(|(word, count)| missing.add_many(word, count));
                 let are_counted = elsewhere.counts && asked[number].is_none() && !found.are_words;
-                let asked = if are_counted { Some(Kind::Count) } else { asked[number] };
+                let asked = if are_counted { Some(ValueKind::Count) } else { asked[number] };
                 let mut planned = |column: Column| {
                     let raw = RawColumn { column, asked, is_of_words: found.are_words, is_measured: true };
                     plan.columns.push(Planned { raw, place });

@@ -7,10 +7,10 @@ use super::dialect::{Separator, line_ends, lines};
 use super::field;
 
 /// Rows, in order.
-pub type Records<'a> = Box<dyn Iterator<Item = Result<Record, DataError>> + 'a>;
+pub type TableRecords<'a> = Box<dyn Iterator<Item = Result<TableRecord, DataError>> + 'a>;
 
 /// A row's fields.
-pub struct Record {
+pub struct TableRecord {
     /// The line in the file, or the row, counted from 1.
     pub number: u64,
     fields: Fields,
@@ -22,7 +22,7 @@ enum Fields {
     Cells(Vec<Cell>),
 }
 
-impl Record {
+impl TableRecord {
     /// A row whose numbers have been read.
     pub fn of_cells(number: u64, cells: Vec<Cell>) -> Self {
         Self { number, fields: Fields::Cells(cells) }
@@ -99,11 +99,11 @@ impl Record {
 }
 
 /// All rows that are not empty.
-pub fn records(text: &str, separator: Separator) -> Box<dyn Iterator<Item = Result<Record, String>> + '_> {
+pub fn records(text: &str, separator: Separator) -> Box<dyn Iterator<Item = Result<TableRecord, String>> + '_> {
     let Separator::Byte(byte) = separator else {
         return Box::new(lines(text).filter(|(_, line)| !line.trim().is_empty()).map(|(number, line)| {
             let words = Separator::Space.split(line).into_iter().map(String::from).collect();
-            Ok(Record { number, fields: Fields::Words(words) })
+            Ok(TableRecord { number, fields: Fields::Words(words) })
         }));
     };
     let bytes = text.as_bytes();
@@ -117,7 +117,7 @@ pub fn records(text: &str, separator: Separator) -> Box<dyn Iterator<Item = Resu
         let start = start + bytes[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
         line += line_ends(&bytes[before.min(start)..start]);
         before = start;
-        Ok(Record { number: line, fields: Fields::Csv(record) })
+        Ok(TableRecord { number: line, fields: Fields::Csv(record) })
     });
     Box::new(records.filter(|record| record.as_ref().map_or(true, |record| record.filled() > 0)))
 }
@@ -158,14 +158,14 @@ mod tests {
     #[test]
     fn rows_know_their_lines() {
         let text = "a,b\r\n\r\n1,\"x\r\ny\"\r\n\r\n\r\n3,4\r\n,\r\n\r\n";
-        let rows: Vec<Record> = records(text, Separator::Byte(b',')).map(Result::unwrap).collect();
+        let rows: Vec<TableRecord> = records(text, Separator::Byte(b',')).map(Result::unwrap).collect();
         let lines: Vec<u64> = rows.iter().map(|r| r.number).collect();
         assert_eq!(lines, [1, 3, 7]);
         assert_eq!(rows[1].words(1), "x\r\ny");
         let text = "a,b\r1,2\r3,4\n5,6\r\n\r7,9\r";
         let lines = records(text, Separator::Byte(b',')).map(|row| row.unwrap().number);
         assert_eq!(lines.collect::<Vec<_>>(), [1, 2, 3, 4, 6]);
-        let rows: Vec<Record> = records("\n 1  2\n\n3 \"a b\"\n", Separator::Space).map(Result::unwrap).collect();
+        let rows: Vec<TableRecord> = records("\n 1  2\n\n3 \"a b\"\n", Separator::Space).map(Result::unwrap).collect();
         assert_eq!((rows[0].number, rows[1].number, rows[1].words(1)), (2, 4, "\"a b\""));
     }
 }

@@ -12,7 +12,7 @@ pub struct Words {
     words: Vec<String>,
     counts: Vec<u64>,
     places: HashMap<String, u32>,
-    /// Of words that are numbers: `1` and `1.0` are one.
+    /// Places of words that are numbers, by their bits: `1` and `1.0` are one.
     numbers: HashMap<u64, u32>,
     /// No others are taken.
     closed: bool,
@@ -79,7 +79,7 @@ pub fn near(words: &[(String, u64)]) -> Vec<Vec<String>> {
 }
 
 impl Words {
-    /// Those that a model knows.
+    /// The words that a model knows.
     pub fn known(column: &Column) -> Self {
         let levels = column.levels.clone();
         let mut known = Self { words: column.words.clone(), closed: true, levels, ..Self::default() };

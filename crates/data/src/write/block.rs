@@ -95,8 +95,10 @@ impl<'a> Block<'a> {
         let entry = match *self {
             Block::Numbers { values, .. } => values.get(place).map(|number| Entry::Number(*number)),
             Block::Cells { cells, forms, .. } => cells.get(place).map(|cell| match (cell, forms.get(column)) {
-                (Cell::Number(number), Some(form)) if !form.is_usual() => Entry::Written((*number).into(), form, true),
-                (Cell::Exact(number), Some(form)) if !form.is_usual() => Entry::Written(*number, form, false),
+                (Cell::Number(number), Some(form)) if !form.is_default() => {
+                    Entry::Written((*number).into(), form, true)
+                }
+                (Cell::Exact(number), Some(form)) if !form.is_default() => Entry::Written(*number, form, false),
                 (Cell::Number(number), _) => Entry::Number(*number),
                 (Cell::Exact(number), _) => Entry::Exact(*number),
                 (Cell::Word(word), _) => Entry::Word(word),

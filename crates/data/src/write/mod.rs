@@ -17,12 +17,12 @@ pub use self::block::{Block, Entry, apart};
 pub use self::csv::{csv_to, write_csv};
 pub use self::idx::{write_idx_images, write_idx_labels, write_idx_parts};
 pub use self::npy::{write_npy, write_npy_labels, write_npy_parts};
-pub use self::npz::{Array, write_npz};
+pub use self::npz::{NpzArray, write_npz};
 #[cfg(feature = "parquet")]
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
 use super::DataError;
-use crate::disk::{self, beside, folder_of};
+use crate::disk::{self, folder_of, temporary_path};
 
 /// Writes a Parquet file of `rows` rows.
 #[cfg(not(feature = "parquet"))]
@@ -46,7 +46,7 @@ pub fn whole_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<(), DataErro
     }
     // `DIR/` and `.` have no file name to derive a temporary name from.
     let path = if path.file_name().is_some() { path.to_path_buf() } else { path.canonicalize().map_err(&failed)? };
-    let part = beside(&path);
+    let part = temporary_path(&path);
     let above = folder_of(&path);
     let outcome = fs::create_dir_all(above).and_then(|()| fs::create_dir(&part)).map_err(&failed);
     let outcome = outcome.and_then(|()| fill(&part)).and_then(|()| {

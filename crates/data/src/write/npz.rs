@@ -11,7 +11,7 @@ use super::npy::write_header;
 
 /// An array of an NPZ file.
 #[derive(Debug, Clone, Copy)]
-pub enum Array<'a> {
+pub enum NpzArray<'a> {
     /// Numbers of these extents, row by row.
     Numbers {
         /// The extents.
@@ -28,14 +28,14 @@ fn whole(word: &str) -> Option<i64> {
     word.parse().ok().filter(|number: &i64| number.to_string() == word)
 }
 
-impl Array<'_> {
+impl NpzArray<'_> {
     fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
         let words = match *self {
-            Array::Numbers { shape, values } => {
+            NpzArray::Numbers { shape, values } => {
                 write_header(out, "<f4", shape)?;
                 return values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()));
             }
-            Array::Words(words) => words,
+            NpzArray::Words(words) => words,
         };
         if let Some(numbers) = words.iter().map(|word| whole(word)).collect::<Option<Vec<i64>>>() {
             write_header(out, "<i8", &[words.len()])?;
@@ -52,7 +52,7 @@ impl Array<'_> {
 }
 
 /// Writes an NPZ file of named arrays, as `numpy.savez` does.
-pub fn write_npz(path: &Path, arrays: &[(&str, Array<'_>)]) -> Result<(), DataError> {
+pub fn write_npz(path: &Path, arrays: &[(&str, NpzArray<'_>)]) -> Result<(), DataError> {
     super::whole(path, |out| {
         // A pipe has no way back, so lengths stand behind the arrays.
         let mut archive = ZipWriter::new_stream(out);
@@ -78,10 +78,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.npz");
         let values: Vec<f32> = (0..40).map(|i| i as f32 / 40.0).collect();
-        let numbers = Array::Numbers { shape: &[10, 4], values: &values };
+        let numbers = NpzArray::Numbers { shape: &[10, 4], values: &values };
         for (words, classes) in [(["1", "0"], ["0", "1"]), (["é b", "007"], ["007", "é b"])] {
             let y: Vec<String> = (0..10).map(|row| words[row % 2].to_string()).collect();
-            write_npz(&path, &[("x", numbers), ("y", Array::Words(&y))]).unwrap();
+            write_npz(&path, &[("x", numbers), ("y", NpzArray::Words(&y))]).unwrap();
             let data = Dataset::load(path.to_str().unwrap()).unwrap();
             assert_eq!(data.classes, classes);
             for split in [&data.train, &data.test] {

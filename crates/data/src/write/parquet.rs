@@ -123,14 +123,14 @@ impl<'a> Column<'a> {
             Entry::Missing => f64::NAN,
         };
         match kind {
-            Kind::Truth => self.put::<BoolType, _>(group, |entry| entry == Entry::Word("true")),
-            Kind::Whole => self.put::<Int64Type, _>(group, |entry| match entry {
+            Kind::Truth => self.write_column::<BoolType, _>(group, |entry| entry == Entry::Word("true")),
+            Kind::Whole => self.write_column::<Int64Type, _>(group, |entry| match entry {
                 Entry::Word(word) => whole(word).unwrap_or_default(),
                 other => number(other) as i64,
             }),
-            Kind::Float => self.put::<FloatType, _>(group, |entry| number(entry) as f32),
-            Kind::Double => self.put::<DoubleType, _>(group, number),
-            Kind::Words => self.put::<ByteArrayType, _>(group, |entry| match entry {
+            Kind::Float => self.write_column::<FloatType, _>(group, |entry| number(entry) as f32),
+            Kind::Double => self.write_column::<DoubleType, _>(group, number),
+            Kind::Words => self.write_column::<ByteArrayType, _>(group, |entry| match entry {
                 Entry::Word(word) => ByteArray::from(word),
                 Entry::Number(number) => ByteArray::from(number.to_string().as_str()),
                 other => ByteArray::from(number(other).to_string().as_str()),
@@ -138,7 +138,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    fn put<T: DataType, W: Write + Send>(
+    fn write_column<T: DataType, W: Write + Send>(
         &self,
         group: &mut SerializedRowGroupWriter<'_, W>,
         value: impl Fn(Entry) -> T::T,
@@ -174,10 +174,10 @@ mod tests {
         let names = ["whole", "float", "double", "word"].map(String::from);
         let row = |i: usize| {
             let word = |word: &str| Cell::Word(word.into());
-            let gap = |cell: Cell| if i == 3 { Cell::Missing } else { cell };
+            let missing = |cell: Cell| if i == 3 { Cell::Missing } else { cell };
             let x = i as f32 / 3.0;
             [
-                gap(Cell::Exact(i as f64 - 2.0)),
+                missing(Cell::Exact(i as f64 - 2.0)),
                 Cell::Number(x),
                 Cell::Exact(i as f64 / 7.0),
                 word(["a\nb", "a \"q\"", "é"][i % 3]),

@@ -55,7 +55,7 @@ pub fn write_class_folders(
 
 /// The folder of each class, another for each: `a/b` and `a:b` are `a_b` and `a_b (2)`, on systems too that take `A` and `a` for one name.
 fn folder_names(classes: &[String]) -> Vec<String> {
-    // Those that need no other name keep theirs.
+    // Classes that need no other name keep theirs.
     let plain = |class: &String| as_file_name(class) == *class;
     let mut taken: HashSet<String> = HashSet::new();
     let mut names = vec![String::new(); classes.len()];

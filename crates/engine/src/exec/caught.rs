@@ -15,7 +15,7 @@ pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     outcome.ok()
 }
 
-/// Whether a panic of this thread becomes an error, so that a panic hook need not tell of it.
+/// Whether a panic of this thread becomes an error, so that a panic hook need not print it.
 pub fn panics_are_errors() -> bool {
     ARE_ERRORS.get()
 }

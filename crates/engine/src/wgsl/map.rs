@@ -1,6 +1,6 @@
 //! Pointwise programs as kernels of their own.
 
-use super::pointwise::{self, Form};
+use super::pointwise::{self, WgslForm};
 use super::{Capabilities, Source, template};
 use crate::kernels::map::MapParams;
 use crate::plan::{Op, Pointwise};
@@ -9,7 +9,7 @@ use crate::plan::{Op, Pointwise};
 pub(super) fn source(op: &Op, program: &Pointwise, on: Capabilities) -> Source {
     let p = MapParams::of(op);
     let wide = pointwise::is_wide(program, p.n);
-    let form = Form { product: false, pairs: false, add_bias: false, wide };
+    let form = WgslForm { product: false, pairs: false, add_bias: false, wide };
     let levels = program.inputs.iter().any(|input| input.index.is_levels());
     let context = minijinja::context! {
         declarations => pointwise::declarations(program, wide),

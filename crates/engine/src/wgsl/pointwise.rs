@@ -4,7 +4,7 @@ use crate::plan::{Family, Function, Index, Pointwise, ScalarId, Value};
 
 /// How the WGSL of a program is written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Form {
+pub(super) struct WgslForm {
     /// Behind a product, which `store` is given.
     pub product: bool,
     /// Of a product of pairs.
@@ -61,13 +61,13 @@ pub(super) fn declarations(program: &Pointwise, wide: bool) -> String {
 const COMPONENTS: [&str; 4] = ["x", "y", "z", "w"];
 
 /// `store`: what becomes of four neighbouring columns of a row, or of two pairs.
-pub(super) fn store(program: &Pointwise, form: Form) -> String {
+pub(super) fn store(program: &Pointwise, form: WgslForm) -> String {
     Writer { program, form, lines: Vec::new() }.text()
 }
 
 struct Writer<'a> {
     program: &'a Pointwise,
-    form: Form,
+    form: WgslForm,
     lines: Vec<String>,
 }
 

@@ -14,11 +14,11 @@ pub(crate) use time::{Times, parse};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// As words.
+    /// Cells are words.
     Words,
-    /// As numbers.
+    /// Cells are numbers.
     Number(NumberForm),
-    /// As days or times.
+    /// Cells are days or times.
     Time(TimeForm),
 }
 
@@ -58,7 +58,7 @@ impl Form {
     }
 
     /// Whether its numbers are written as programs write them, with no digits that are always there.
-    pub fn is_usual(&self) -> bool {
+    pub fn is_default(&self) -> bool {
         matches!(self, Form::Words) || *self == Form::default()
     }
 

@@ -19,7 +19,7 @@ pub struct NumberForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<char>,
     /// How negative numbers are written.
-    #[serde(skip_serializing_if = "Negative::is_usual")]
+    #[serde(skip_serializing_if = "Negative::is_first")]
     pub negative: Negative,
     /// Digits behind the decimal mark, where every number has as many.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub enum Negative {
 }
 
 impl Negative {
-    fn is_usual(&self) -> bool {
+    fn is_first(&self) -> bool {
         *self == Negative::First
     }
 }
@@ -237,7 +237,7 @@ impl NumberForm {
     /// Whether it is that of a number in a program.
     pub fn is_plain(&self) -> bool {
         let Self { prefix, suffix, comma, group, negative, .. } = self;
-        prefix.is_empty() && suffix.is_empty() && !comma && group.is_none() && negative.is_usual()
+        prefix.is_empty() && suffix.is_empty() && !comma && group.is_none() && negative.is_first()
     }
 
     /// The number that a text is, with or without its unit; none of any other text.

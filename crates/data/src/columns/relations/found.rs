@@ -4,7 +4,7 @@ use super::super::Column;
 use super::Relation;
 
 /// A table's cells as numbers, column by column; NaN where one is missing.
-pub(super) struct Numbers<'a> {
+pub(super) struct TableNumbers<'a> {
     pub columns: &'a [Column],
     pub of: Vec<Vec<f64>>,
     /// How many different values each column has.
@@ -13,11 +13,11 @@ pub(super) struct Numbers<'a> {
 
 /// What follows from what, so that nothing follows from itself.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct FoundRelations {
     pub relations: Vec<Relation>,
 }
 
-impl Found {
+impl FoundRelations {
     /// Whether a column follows from others.
     pub fn follows(&self, column: usize) -> bool {
         self.relations.iter().any(|relation| relation.column() == column)
@@ -38,7 +38,7 @@ impl Found {
         !self.follows(column) && !from.into_iter().any(|from| self.depends(from, column))
     }
 
-    /// Those that others follow from come first.
+    /// The relations in an order in which each column is known before others follow from it.
     pub fn in_order(mut self) -> Vec<Relation> {
         let mut ordered: Vec<Relation> = Vec::with_capacity(self.relations.len());
         while !self.relations.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Relation;
-use super::found::{Found, Numbers};
+use super::found::{FoundRelations, TableNumbers};
 
 /// Different values up to which a column may be one that others follow from, and one that follows.
 const MAX_KEYS: usize = 1024;
@@ -13,7 +13,7 @@ const OF_EACH: f64 = 4.0;
 /// The logarithm of the probability that values which have nothing to do with each other go together in all rows.
 const BY_CHANCE: f64 = -30.0;
 
-pub(super) fn find(numbers: &Numbers<'_>, found: &mut Found) {
+pub(super) fn find(numbers: &TableNumbers<'_>, found: &mut FoundRelations) {
     let count = numbers.of.len();
     let distinct = &numbers.distinct;
     for column in 0..count {

@@ -163,19 +163,19 @@ fn nearest(keys: &[f64], number: f64) -> Option<usize> {
 
 impl Columns {
     /// Makes the relations hold in a row of numbers `(C)`, of words their places: columns that follow get what follows. Of a row of which
-    /// some cells were `filled`, only those are changed, and where one of a sum's terms alone was filled, it is what is left. `share` is how
-    /// likely a word of a column is, by its place.
+    /// some cells were `filled`, only those are changed, and where one of a sum's terms alone was filled, it is what is left. `share` is
+    /// how likely a word of a column is, by its place.
     pub(super) fn relate(&self, row: &mut [f64], filled: Option<&[bool]>, share: &dyn Fn(usize, usize) -> f32) {
         let mut known: Vec<f64> =
             row.iter().enumerate().map(|(column, place)| self.all[column].of_place(*place)).collect();
-        let mut put = |known: &mut [f64], column: usize, value: f64| {
+        let mut set = |known: &mut [f64], column: usize, value: f64| {
             if let Some((place, value)) = self.all[column].to_place(value) {
                 row[column] = place;
                 known[column] = value;
             }
         };
         for (column, value) in self.matching_keys(&known, filled, share) {
-            put(&mut known, column, value);
+            set(&mut known, column, value);
         }
         // What is known for certain: the cells that were there, and what follows from them.
         let is_there = |column: usize| filled.is_some_and(|filled| !filled[column]);
@@ -189,7 +189,7 @@ impl Columns {
                 false => relation.solved(&certain),
             };
             if let Some((column, value)) = found {
-                put(&mut known, column, value);
+                set(&mut known, column, value);
                 certain[column] = known[column];
             }
         }
@@ -198,14 +198,14 @@ impl Columns {
             if certain[column].is_nan()
                 && let Some(value) = relation.value(&known)
             {
-                put(&mut known, column, value);
+                set(&mut known, column, value);
             }
         }
     }
 
-    /// What words follow from, each moved to the nearest number, or the likeliest word, that these words go with: a day of the year is drawn
-    /// less exactly than the day of the week, and the next day is another one; and a town that is filled in lies in the land that stands
-    /// beside it. `known` are the numbers of a row.
+    /// What words follow from, each moved to the nearest number, or the likeliest word, that these words go with: a day of the year is
+    /// drawn less exactly than the day of the week, and the next day is another one; and a town that is filled in lies in the land that
+    /// stands beside it. `known` are the numbers of a row.
     fn matching_keys(
         &self,
         known: &[f64],

@@ -2,7 +2,7 @@
 
 use super::super::{Column, Columns};
 use super::Relation;
-use super::found::{Found, Numbers};
+use super::found::{FoundRelations, TableNumbers};
 use super::{lookups, sums};
 
 /// Rows without which nothing is concluded.
@@ -21,7 +21,7 @@ impl Columns {
             let cells = parts.into_iter().flat_map(|cells| cells.iter().skip(place).step_by(count));
             match column.kind.is_of_words() {
                 true => cells.map(|cell| column.of_place(f64::from(*cell))).collect(),
-                // As it is written: a float has an error of its own.
+                // The number as it is written: a float has an error of its own.
                 false => cells.map(|cell| column.rounded(f64::from(*cell) + column.offset)).collect(),
             }
         };
@@ -30,15 +30,15 @@ impl Columns {
             return Vec::new();
         }
         let distinct = of.iter().map(|values| lookups::counts(values).len()).collect();
-        let numbers = Numbers { columns: &self.all, of, distinct };
-        let mut found = Found::default();
+        let numbers = TableNumbers { columns: &self.all, of, distinct };
+        let mut found = FoundRelations::default();
         sums::find(&numbers, &mut found);
         lookups::find(&numbers, &mut found);
         found.in_order()
     }
 }
 
-impl Numbers<'_> {
+impl TableNumbers<'_> {
     /// Half of the last digit of a column's numbers, or of a float's.
     pub fn half_digit(&self, column: usize) -> f64 {
         let largest = self.of[column].iter().filter(|value| value.is_finite()).fold(0.0_f64, |a, b| a.max(b.abs()));

@@ -1,6 +1,6 @@
 //! Numbers that are sums of others, their products and ratios, or their logarithms.
 
-use super::found::{Found, Numbers};
+use super::found::{FoundRelations, TableNumbers};
 use super::{Relation, Term};
 
 /// Rows that factors are computed from; all rows are checked.
@@ -18,14 +18,14 @@ const MAX_DIGITS: i32 = 9;
 
 /// Numbers of the columns that are looked at.
 struct Search<'a> {
-    numbers: &'a Numbers<'a>,
+    numbers: &'a TableNumbers<'a>,
     /// Columns of numbers.
     usable: Vec<usize>,
     deviation: Vec<f64>,
     half: Vec<f64>,
 }
 
-pub(super) fn find(numbers: &Numbers<'_>, found: &mut Found) {
+pub(super) fn find(numbers: &TableNumbers<'_>, found: &mut FoundRelations) {
     let search = Search::of(numbers);
     search.sums(found);
     search.logarithms(found);
@@ -70,12 +70,12 @@ fn snapped(number: f64, digits: i32) -> f64 {
     if number == 0.0 {
         return 0.0;
     }
-    // As text has it: a power of ten times a whole number is off by a digit of a float.
+    // The number as text has it: a power of ten times a whole number is off by a digit of a float.
     format!("{number:.*e}", (digits - 1) as usize).parse().unwrap_or(number)
 }
 
 impl<'a> Search<'a> {
-    fn of(numbers: &'a Numbers<'a>) -> Self {
+    fn of(numbers: &'a TableNumbers<'a>) -> Self {
         let is_usable = |column: &usize| {
             let (of, values) = (&numbers.columns[*column], &numbers.of[*column]);
             let is_number = !of.kind.is_of_words() || of.words.iter().all(|word| word.parse::<f64>().is_ok());
@@ -115,7 +115,7 @@ impl<'a> Search<'a> {
     }
 
     /// Looks for sums: each column in turn may follow from those before it.
-    fn sums(&self, found: &mut Found) {
+    fn sums(&self, found: &mut FoundRelations) {
         let is_whole = |row: &usize| self.usable.iter().all(|column| !self.numbers.of[*column][*row].is_nan());
         let rows: Vec<usize> = (0..self.numbers.of[0].len()).filter(is_whole).collect();
         if rows.len() < 3 * self.usable.len() + 30 {
@@ -215,7 +215,7 @@ impl<'a> Search<'a> {
 
     /// Solved for the column with the most different values: what many combinations make has the most. Where several have as many, for
     /// one of which all others are added.
-    fn of_most_values(&self, relation: Relation, found: &Found) -> Relation {
+    fn of_most_values(&self, relation: Relation, found: &FoundRelations) -> Relation {
         let Relation::Sum { column, terms, constant: 0.0 } = &relation else { return relation };
         if terms.len() < 2 || terms.iter().any(|term| term.factor.abs() != 1.0 || term.is_log) {
             return relation;
@@ -244,7 +244,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn logarithms(&self, found: &mut Found) {
+    fn logarithms(&self, found: &mut FoundRelations) {
         let pairs = self.usable.iter().flat_map(|a| self.usable.iter().map(move |b| (*a, *b)));
         for (column, of) in pairs.filter(|(a, b)| a != b) {
             if !self.may_follow(column) || !found.may_follow(column, [of]) {
@@ -279,7 +279,7 @@ impl<'a> Search<'a> {
 
     /// Looks for products and ratios. The columns with the most different values come first: what follows from combinations has more
     /// values than its parts.
-    fn products(&self, found: &mut Found) {
+    fn products(&self, found: &mut FoundRelations) {
         // Nearly as many are as many: some combinations come to the same.
         let about = |column: usize| (10.0 * (self.numbers.distinct[column] as f64).ln()).round() as i64;
         let columns = self.usable.iter().copied().filter(|column| self.may_follow(*column));
@@ -326,7 +326,7 @@ mod tests {
         let cells: Vec<f32> = (0..400).flat_map(|row| of.iter().map(move |(_, cell)| cell(row) as f32)).collect();
         let column = |(name, _): &(&str, _)| Column { name: name.to_string(), decimals: Some(2), ..Column::default() };
         let all: Vec<Column> = of.iter().map(column).collect();
-        let columns = Columns { all, relations: Vec::new(), gaps: false, dialect: None };
+        let columns = Columns { all, relations: Vec::new(), missing: false, dialect: None };
         let relations: Vec<Relation> = columns.relations_in([&cells, &[]]);
         relations.iter().map(|relation| relation.said(&columns.all)).collect()
     }

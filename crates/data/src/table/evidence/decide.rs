@@ -1,10 +1,10 @@
-//! How the cells of a column are written, by what they tell.
+//! How the cells of a column are written, by what they show.
 
 use std::collections::HashSet;
 
 use super::super::super::columns::{ENOUGH, Form, MAX_CODES, MIN_OF_EACH, Negative, NumberForm, Times};
-use super::super::super::{Kind, list, shown};
-use super::{Absent, Elsewhere, Evidence, Extent, Found, plain};
+use super::super::super::{ValueKind, list, shown};
+use super::{Absent, Decision, Elsewhere, Evidence, Extent, plain};
 
 /// The share of a column's cells that are numbers, if it is a column of numbers; or, where other cells have few words, ...
 const MOSTLY: f64 = 0.9;
@@ -19,8 +19,8 @@ const SAME_UNIT: f64 = 0.95;
 
 impl Evidence {
     /// How the cells are written.
-    pub fn decide(&self, asked: Option<Kind>, elsewhere: Elsewhere, is_of_words: bool) -> Found {
-        let words = |notes: Vec<String>| Found {
+    pub fn decide(&self, asked: Option<ValueKind>, elsewhere: Elsewhere, is_of_words: bool) -> Decision {
+        let words = |notes: Vec<String>| Decision {
             forms: vec![Form::Words],
             mark: "",
             are_words: true,
@@ -28,10 +28,10 @@ impl Evidence {
             decimals: None,
             notes,
         };
-        let rare = self.told();
+        let rare = self.rare();
         let [numbers, times, pairs] = [self.numbers.cells, rare.time_cells, rare.pairs.cells];
         let best = numbers.max(times).max(pairs);
-        let asked_words = asked.map(Kind::is_of_words);
+        let asked_words = asked.map(ValueKind::is_of_words);
         // Numbers among the words of a file with types are names.
         let are_names = is_of_words && self.plain == numbers;
         let is_mostly = |cells: u64| {
@@ -64,7 +64,7 @@ impl Evidence {
                     list(&units)
                 )]);
             }
-            return if few { Found { are_words: true, forms: vec![Form::Words], ..found } } else { found };
+            return if few { Decision { are_words: true, forms: vec![Form::Words], ..found } } else { found };
         }
         if best == times {
             return self.decide_times();
@@ -78,7 +78,7 @@ impl Evidence {
 
     /// Whether numbers are the words of a category: two, or a few whole ones, each with enough rows.
     fn are_codes(&self, form: &Form) -> bool {
-        let rare = self.told();
+        let rare = self.rare();
         if self.numbers.is_full || (self.numbers.cells as usize) < ENOUGH || rare.words.cells > 0 {
             return false;
         }
@@ -106,7 +106,7 @@ impl Evidence {
 
     /// Words that a column of numbers or times takes for missing ones.
     fn note_words(&self, others: u64, what: &str) -> Option<String> {
-        let rare = self.told();
+        let rare = self.rare();
         let mut words: Vec<String> = Vec::new();
         for tally in [&rare.words, &self.numbers, &rare.pairs].into_iter().filter(|tally| tally.cells < self.filled / 2)
         {
@@ -116,8 +116,8 @@ impl Evidence {
         (others > 0).then(|| format!("{others} cells hold no {what} ({}), which are taken as missing", list(&words)))
     }
 
-    fn decide_numbers(&self, elsewhere: Elsewhere) -> Found {
-        let rare = self.told();
+    fn decide_numbers(&self, elsewhere: Elsewhere) -> Decision {
+        let rare = self.rare();
         let mut notes = Vec::new();
         let comma = match (self.decimal(), self.possible) {
             (Some(comma), _) => comma,
@@ -166,7 +166,7 @@ impl Evidence {
         }
         notes.extend(self.note_words(self.filled - self.numbers.cells, "number"));
         let extent = self.extents[usize::from(comma)];
-        Found {
+        Decision {
             forms: vec![Form::Number(form)],
             mark: "",
             are_words: false,
@@ -183,16 +183,16 @@ impl Evidence {
 
     /// The currency and the unit that most numbers have.
     fn unit(&self) -> NumberForm {
-        let rare = self.told();
+        let rare = self.rare();
         let most = rare.units.iter().max_by_key(|(.., count)| *count);
         let [prefix, suffix] = most.map(|(_, written, _)| written.clone()).unwrap_or_default();
         NumberForm { prefix: prefix.into(), suffix: suffix.into(), ..NumberForm::default() }
     }
 
-    fn decide_times(&self) -> Found {
-        let rare = self.told();
+    fn decide_times(&self) -> Decision {
+        let rare = self.rare();
         let Some((form, ambiguous)) = rare.times.map(Times::finish) else {
-            return Found {
+            return Decision {
                 forms: vec![Form::Words],
                 mark: "",
                 are_words: true,
@@ -213,7 +213,7 @@ impl Evidence {
         }
         notes.extend(self.note_words(self.filled - rare.time_cells, "time"));
         let decimals = form.clock.map_or(0, |clock| clock.fraction);
-        Found {
+        Decision {
             forms: vec![Form::Time(form)],
             mark: "",
             are_words: false,
@@ -223,8 +223,8 @@ impl Evidence {
         }
     }
 
-    fn decide_pairs(&self, elsewhere: Elsewhere) -> Found {
-        let rare = self.told();
+    fn decide_pairs(&self, elsewhere: Elsewhere) -> Decision {
+        let rare = self.rare();
         let mark = rare.pair_mark.unwrap_or("/");
         let mut all = [Evidence::default(), Evidence::default()];
         for (text, count) in &rare.pairs.counts {
@@ -244,7 +244,7 @@ impl Evidence {
         let mut notes =
             vec![format!("two numbers in a cell, such as `{example}`, are two columns and are written as one")];
         notes.extend(self.note_words(self.filled - rare.pairs.cells, "two numbers"));
-        Found { forms: vec![first, second], mark, are_words: false, offset: 0.0, decimals: a.max(b), notes }
+        Decision { forms: vec![first, second], mark, are_words: false, offset: 0.0, decimals: a.max(b), notes }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the cells of a column tell of how they are written. The decision is one for the column, taken from all of its cells.
+//! What the cells of a column show of how they are written. The decision is one for the column, taken from all of its cells.
 
 mod decide;
 
@@ -75,7 +75,7 @@ impl Extent {
     }
 }
 
-/// What the cells of a column tell. A table may have very many columns, most of plain numbers, so what these need not is in a box.
+/// What the cells of a column show. A table may have very many columns, most of plain numbers, so what these need not is in a box.
 pub struct Evidence {
     /// Cells that are not missing.
     pub filled: u64,
@@ -92,13 +92,13 @@ pub struct Evidence {
     /// Digits behind the decimal mark; none where an exponent hides them.
     digits: Option<(u8, u8)>,
     has_exponents: bool,
-    /// Of numbers with decimal points, and with decimal commas.
+    /// The least and the greatest of numbers with decimal points, and of numbers with decimal commas.
     extents: [Extent; 2],
     sum: f64,
     rare: Option<Box<Rare>>,
 }
 
-/// What cells tell that are no plain numbers.
+/// What cells show that are no plain numbers.
 struct Rare {
     /// Words that stand for missing values.
     missing: Tally,
@@ -137,7 +137,7 @@ impl Default for Rare {
 const PAIR_MARKS: [&str; 3] = ["/", "x", "×"];
 
 /// How a column's cells are written, and what was decided.
-pub struct Found {
+pub struct Decision {
     /// The form of each number in a cell; one of words.
     pub forms: Vec<Form>,
     /// What stands between them.
@@ -152,7 +152,7 @@ pub struct Found {
     pub notes: Vec<String>,
 }
 
-/// What the table's other columns tell.
+/// What the table's other columns show.
 #[derive(Clone, Copy)]
 pub struct Elsewhere {
     /// Whether the decimal mark is a comma in other columns, or the separator leaves no other.
@@ -188,18 +188,18 @@ impl Evidence {
         }
         let number = typed.or_else(|| plain(text));
         if is_missing_word(&absent.words, text) || number.is_some_and(|number| absent.codes.contains(&number)) {
-            return self.rare().missing.add(text);
+            return self.rare_mut().missing.add(text);
         }
         self.filled += 1;
         if let Some(number) = number {
             self.typed += u64::from(typed.is_some());
             self.add_plain(text, number);
         } else if !(self.add_number(text) || self.add_time(text) || self.add_pair(text)) {
-            self.rare().words.add(text);
+            self.rare_mut().words.add(text);
         }
     }
 
-    fn rare(&mut self) -> &mut Rare {
+    fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_with(Box::default)
     }
 
@@ -247,7 +247,7 @@ impl Evidence {
         }
         self.numbers.add(text);
         let trimmed = [parts.prefix.trim(), parts.suffix.trim()];
-        let units = &mut self.rare().units;
+        let units = &mut self.rare_mut().units;
         let has_room = units.len() < MAX_UNITS;
         match units.iter_mut().find(|(known, ..)| [known[0].as_str(), known[1].as_str()] == trimmed) {
             Some((.., count)) => *count += 1,
@@ -262,7 +262,7 @@ impl Evidence {
             *if could_group { &mut self.possible[place] } else { &mut self.certain[place] } += 1;
         }
         if let Some(group) = marks.group {
-            *self.rare().groups.entry(group).or_default() += 1;
+            *self.rare_mut().groups.entry(group).or_default() += 1;
             // What separates thousands is no decimal mark.
             if marks.decimal.is_none() && matches!(group, '.' | ',') {
                 self.certain[usize::from(group == '.')] += 1;
@@ -270,7 +270,7 @@ impl Evidence {
         }
         let sign = if parts.negative.is_some() { -1.0 } else { 1.0 };
         if let Some(negative) = parts.negative {
-            *self.rare().negatives.entry(negative as u8).or_default() += 1;
+            *self.rare_mut().negatives.entry(negative as u8).or_default() += 1;
         }
         for (extent, value) in self.extents.iter_mut().zip(values) {
             value.into_iter().for_each(|value| extent.add(sign * value));
@@ -283,7 +283,7 @@ impl Evidence {
 
     fn add_time(&mut self, text: &str) -> bool {
         let Some(parsed) = parse(text) else { return false };
-        let rare = self.rare();
+        let rare = self.rare_mut();
         let times = rare.times.get_or_insert_with(|| Times::of(parsed));
         let fits = times.add(parsed);
         if fits {
@@ -300,17 +300,17 @@ impl Evidence {
             let parts = parts(text).filter(|parts| parts.prefix.is_empty() && parts.negative.is_none());
             parts.filter(|parts| parts.suffix.is_empty() && marks(parts.body).is_some()).is_some()
         };
-        let fits = is_number(first) && is_number(second) && *self.rare().pair_mark.get_or_insert(mark) == mark;
+        let fits = is_number(first) && is_number(second) && *self.rare_mut().pair_mark.get_or_insert(mark) == mark;
         if fits {
-            self.rare().pairs.add(text);
+            self.rare_mut().pairs.add(text);
         }
         fits
     }
 
     /// Whether its words look like numbers or truth values.
     pub fn may_be_typed(&self) -> bool {
-        let are_truths = || self.told().words.counts.keys().all(|word| truth(word).is_some());
-        self.numbers.cells == self.filled || self.filled > 0 && self.told().words.cells == self.filled && are_truths()
+        let are_truths = || self.rare().words.counts.keys().all(|word| truth(word).is_some());
+        self.numbers.cells == self.filled || self.filled > 0 && self.rare().words.cells == self.filled && are_truths()
     }
 
     /// Whether its numbers have decimal commas, or points, for certain.
@@ -321,7 +321,7 @@ impl Evidence {
         }
     }
 
-    /// Of a column of plain numbers, whether they are whole, from 0 on, and have a long tail; none of other numbers.
+    /// Whether the plain numbers of a column are whole, from 0 on, and have a long tail; none of other numbers.
     pub fn counts(&self) -> Option<Option<bool>> {
         let Extent { least, most } = self.extents[0];
         if self.plain == 0 {
@@ -336,8 +336,8 @@ impl Evidence {
         Some(are_whole.then_some(least == 0.0 && most > 10.0 * mean.max(0.3)))
     }
 
-    /// What cells tell that are no plain numbers.
-    fn told(&self) -> &Rare {
+    /// What cells show that are no plain numbers.
+    fn rare(&self) -> &Rare {
         static NONE: OnceLock<Rare> = OnceLock::new();
         self.rare.as_deref().unwrap_or_else(|| NONE.get_or_init(Rare::default))
     }

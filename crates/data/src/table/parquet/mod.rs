@@ -19,7 +19,7 @@ use super::super::error::{list, on_one_line};
 use super::super::raw::MAX_COLUMNS;
 use super::super::{Cell, DataError};
 use super::layout::Layout;
-use super::records::{Record, Records};
+use super::records::{TableRecord, TableRecords};
 use crate::caught::catch_panic;
 
 /// A Parquet file whose schema and sizes have been looked at.
@@ -116,7 +116,7 @@ impl Parquet {
     }
 
     /// All rows, in order.
-    pub fn rows(&self) -> Result<Records<'_>, DataError> {
+    pub fn rows(&self) -> Result<TableRecords<'_>, DataError> {
         let (file, _) = bytes::open(&self.path)?;
         let rows = catch_panic(|| {
             let reader = opened(&file)?;
@@ -168,7 +168,7 @@ struct Rows<'a> {
 }
 
 impl Iterator for Rows<'_> {
-    type Item = Result<Record, String>;
+    type Item = Result<TableRecord, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut rows = self.rows.take()?;
@@ -185,7 +185,7 @@ impl Iterator for Rows<'_> {
             Ok((cells, rows)) => {
                 self.rows = Some(rows);
                 self.read += 1;
-                Some(Ok(Record::of_cells(self.read, cells)))
+                Some(Ok(TableRecord::of_cells(self.read, cells)))
             }
             Err(reason) => Some(Err(format!("row {}: {reason}", self.read + 1))),
         }
@@ -249,7 +249,7 @@ mod tests {
     use ::parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
     use ::parquet::schema::parser::parse_message_type;
 
-    use super::super::super::{Dataset, Kind};
+    use super::super::super::{Dataset, ValueKind};
     use super::*;
 
     const ROWS: usize = 40;
@@ -340,7 +340,7 @@ mod tests {
             assert_eq!(columns.all[1].words, ["00", "01", "02"]);
             assert_eq!(columns.all[0].form.write(7.0, None), "1970-01-01 00:00:07 +00:00");
             assert_eq!(columns.all[3].form.write(1.0, None), "1970-01-02");
-            assert_eq!(columns.all[5].kind, Kind::YesNo);
+            assert_eq!(columns.all[5].kind, ValueKind::YesNo);
             assert_eq!(data.notes[0], "columns of lists or records were left out: list");
             assert!(data.notes[1].starts_with("time: times such as 1970-01-01 00:00:"), "{:?}", data.notes);
             assert_eq!(data.train.origins.as_ref().unwrap().of(0).unwrap(), "row 1");

@@ -35,7 +35,7 @@ pub(super) struct Tile<'a> {
 }
 
 /// A program and its tensors.
-pub(super) struct Body {
+pub(super) struct BoundProgram {
     program: Pointwise,
     inputs: Vec<(Region, Index)>,
     stores: Vec<(Region, Store)>,
@@ -63,7 +63,7 @@ impl Span {
     }
 }
 
-impl Body {
+impl BoundProgram {
     /// That of an op, over so many columns.
     pub fn new(op: &Op, tensors: &TensorTable, program: &Pointwise, cols: usize, pairs: bool) -> Self {
         let bound = |name| Region::bound(tensors, op, name);
@@ -368,7 +368,7 @@ vectorised! {
 
 /// A program over a matrix.
 pub(super) struct Map {
-    body: Body,
+    body: BoundProgram,
     rows: usize,
     /// Rows and columns of a task.
     tile: [usize; 2],
@@ -382,7 +382,7 @@ impl Map {
         let p = MapParams::of(op);
         let (rows, cols) = (p.m as usize, p.n as usize);
         let width = cols.clamp(1, TASK);
-        Self { body: Body::new(op, tensors, program, cols, false), rows, tile: [(TASK / width).max(1), width] }
+        Self { body: BoundProgram::new(op, tensors, program, cols, false), rows, tile: [(TASK / width).max(1), width] }
     }
 }
 

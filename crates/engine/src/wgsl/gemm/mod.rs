@@ -3,7 +3,7 @@
 mod tuning_table;
 mod variant;
 
-use super::pointwise::{self, Form};
+use super::pointwise::{self, WgslForm};
 use super::template::{self, TEMPLATES};
 use super::{Capabilities, Source, Target};
 use crate::kernels::gemm::GemmParams;
@@ -156,7 +156,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: SplitPass, on: Capab
     let split_k = variant.split_k();
     // If sums start from the bias, the epilogue must not add it again.
     let add_bias = gemm.bias && !matches!(name, "simd" | "subgroup");
-    let form = Form { product: true, pairs: gemm.pairs, add_bias, wide };
+    let form = WgslForm { product: true, pairs: gemm.pairs, add_bias, wide };
     let epilogue = match partial_only {
         true => String::new(),
         false => pointwise::declarations(&gemm.epilogue, wide) + &pointwise::store(&gemm.epilogue, form),

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::Builder;
 use super::job::{At, Job, Scratch};
 use super::memory::Region;
-use super::pointwise::{Body, Tile, rows_of_levels};
+use super::pointwise::{BoundProgram, Tile, rows_of_levels};
 use super::vector::sums_of_columns;
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
@@ -66,7 +66,7 @@ impl Unpacked {
 /// A product of matrices.
 struct Product {
     orientation: Orientation,
-    body: Body,
+    body: BoundProgram,
     /// The tensor that takes the product as it is, if there is nothing else to do.
     whole: Option<Region>,
     shape: Shape,
@@ -108,7 +108,7 @@ impl Product {
         }
         let shape = Shape::here();
         let cols = if gemm.pairs { n / 2 } else { n };
-        let body = Body::new(op, tensors, &gemm.epilogue, cols, gemm.pairs);
+        let body = BoundProgram::new(op, tensors, &gemm.epilogue, cols, gemm.pairs);
         let tile = tile_of(shape, [m, cols, k], TILES_OF_THREAD * builder.threads);
         let again = (m.div_ceil(tile[0]) - 1) * n * k;
         let fits = n % shape.lanes == 0 && !gemm.pairs && !(gemm.b_levels && turned);

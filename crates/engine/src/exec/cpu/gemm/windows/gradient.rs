@@ -8,7 +8,7 @@ use crate::exec::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
 use crate::exec::cpu::gemm::pack::{Right, pack};
 use crate::exec::cpu::job::{At, Floats, Job, Scratch};
 use crate::exec::cpu::memory::Region;
-use crate::exec::cpu::pointwise::{Body, Tile};
+use crate::exec::cpu::pointwise::{BoundProgram, Tile};
 use crate::exec::cpu::vector::{add, sums_of_columns, vectorised};
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Windows};
@@ -22,7 +22,7 @@ const POSITIONS: usize = 512;
 /// divided into parts, whose sums are added in order.
 pub(super) struct WeightGradient {
     windows: Windows,
-    body: Body,
+    body: BoundProgram,
     shape: Shape,
     a: Region,
     row_sum: Option<Region>,
@@ -65,7 +65,7 @@ impl WeightGradient {
         let row_sums = builder.scratch(parts * outputs);
         Self {
             windows: *windows,
-            body: Body::new(op, tensors, &gemm.epilogue, windows.cols(), false),
+            body: BoundProgram::new(op, tensors, &gemm.epilogue, windows.cols(), false),
             shape,
             a,
             row_sum: gemm.row_sum.then(|| bound("row_sum")),

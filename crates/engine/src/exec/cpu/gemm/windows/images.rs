@@ -8,7 +8,7 @@ use crate::exec::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
 use crate::exec::cpu::gemm::pack::{Right, Starts, pack, rows};
 use crate::exec::cpu::job::{At, Job, Scratch};
 use crate::exec::cpu::memory::Region;
-use crate::exec::cpu::pointwise::{Body, Tile};
+use crate::exec::cpu::pointwise::{BoundProgram, Tile};
 use crate::kernels::batch::words_per_row;
 use crate::plan::{Gemm, Op, Orientation, TensorTable, Windows};
 
@@ -27,7 +27,7 @@ struct Phase {
 pub(super) struct Images {
     windows: Windows,
     forward: bool,
-    body: Body,
+    body: BoundProgram,
     shape: Shape,
     b: Region,
     bias: Option<Region>,
@@ -117,7 +117,7 @@ impl Images {
         Self {
             windows: *windows,
             forward,
-            body: Body::new(op, tensors, &gemm.epilogue, cols, false),
+            body: BoundProgram::new(op, tensors, &gemm.epilogue, cols, false),
             shape,
             b,
             bias: gemm.bias.then(|| bound("bias")),

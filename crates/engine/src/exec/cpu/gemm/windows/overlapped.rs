@@ -8,7 +8,7 @@ use crate::exec::cpu::gemm::kernel::{Left, Multiply, NOWHERE, Shape, To};
 use crate::exec::cpu::gemm::pack::{Right, pack};
 use crate::exec::cpu::job::{At, Job, Scratch};
 use crate::exec::cpu::memory::Region;
-use crate::exec::cpu::pointwise::{Body, Tile};
+use crate::exec::cpu::pointwise::{BoundProgram, Tile};
 use crate::exec::cpu::vector::vectorised;
 use crate::plan::{Gemm, Op, Windows};
 
@@ -16,7 +16,7 @@ use crate::plan::{Gemm, Op, Windows};
 /// fills to a sixteenth would be wasted on it tap by tap. Then what lies over each pixel is added.
 pub(super) struct Overlapped {
     windows: Windows,
-    body: Body,
+    body: BoundProgram,
     shape: Shape,
     a: Region,
     b: Region,
@@ -41,7 +41,7 @@ impl Overlapped {
         let outputs = b.len / windows.cols();
         Self {
             windows: *windows,
-            body: Body::new(op, tensors, &gemm.epilogue, windows.channels(), false),
+            body: BoundProgram::new(op, tensors, &gemm.epilogue, windows.channels(), false),
             shape,
             a,
             b,

@@ -1,4 +1,4 @@
-//! Gaps in drawn rows of a table, as often and where real rows have them.
+//! Missing cells in drawn rows of a table, as often and where real rows have them.
 
 use rand::RngExt;
 use rayon::prelude::*;
@@ -8,17 +8,17 @@ use wgvae_engine::plan::{MISSING, is_missing};
 use super::draws::rng;
 use super::{RunError, TrainedModel};
 
-/// Training rows whose gaps are taken over, at most.
+/// Training rows whose missing cells are taken over, at most.
 const MAX_ROWS: usize = 4096;
-/// Drawn rows that gaps are given to at a time.
+/// Drawn rows that get missing cells at a time.
 const BLOCK: usize = 4096;
 /// The stream of the seed that chooses training rows for the first block.
-const GAPS: u64 = 0x6761_7073 << 32;
+const MISSING_ROWS: u64 = 0x6761_7073 << 32;
 
-/// Takes from drawn rows `(N, D)`, decoded from codes `(N, Z)`, what is missing in training rows that are drawn at random: gaps are as
-/// frequent as in the data, and come together as they do there. Those of a training row go to the drawn row whose code is the closest to
-/// its code, so that they depend on the other cells as they do in the data.
-pub fn leave(
+/// Makes cells of drawn rows `(N, D)`, decoded from codes `(N, Z)`, missing as they are in training rows that are chosen at random:
+/// as often as in the data, and together as they are there. The drawn row whose code is the closest to that of a training row takes
+/// over its missing cells, so that they depend on the other cells as they do in the data.
+pub fn take_over(
     model: &mut TrainedModel,
     columns: &Columns,
     train: &Examples,
@@ -30,11 +30,11 @@ pub fn leave(
     let some = train.some(MAX_ROWS, seed);
     let rows = some.numbers(0..some.rows, width);
     let spans = columns.spans();
-    let gaps: Vec<Vec<usize>> = rows
+    let missing: Vec<Vec<usize>> = rows
         .chunks(width)
         .map(|row| (0..spans.len()).filter(|column| is_missing(row[spans[*column].start])).collect())
         .collect();
-    if gaps.iter().all(Vec::is_empty) {
+    if missing.iter().all(Vec::is_empty) {
         return Err(RunError::Unfit(format!(
             "none of {} training rows has a missing cell: leave --gaps out",
             some.rows
@@ -44,11 +44,11 @@ pub fn leave(
     let blocks = drawn.par_chunks_mut(BLOCK * width).zip(z.par_chunks(BLOCK * latent)).enumerate();
     blocks.for_each(|(number, (drawn, z))| {
         let count = z.len() / latent;
-        let mut rng = rng(seed, GAPS + number as u64);
+        let mut rng = rng(seed, MISSING_ROWS + number as u64);
         let mut is_free = vec![true; count];
         for _ in 0..count {
             let row = rng.random_range(0..some.rows);
-            if gaps[row].is_empty() {
+            if missing[row].is_empty() {
                 continue;
             }
             let code = &codes[row * latent..(row + 1) * latent];
@@ -59,7 +59,7 @@ pub fn leave(
             let free = (0..count).filter(|place| is_free[*place]).map(|place| (place, apart(&place)));
             let Some((place, _)) = free.min_by(|a, b| a.1.total_cmp(&b.1)) else { return };
             is_free[place] = false;
-            for column in &gaps[row] {
+            for column in &missing[row] {
                 let start = place * width;
                 drawn[start + spans[*column].start..start + spans[*column].end].fill(MISSING);
             }

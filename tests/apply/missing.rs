@@ -81,7 +81,7 @@ fn missing_pixels_are_learned_around_and_filled_in() {
 }
 
 #[test]
-fn convolutions_are_told_which_pixels_are_missing() {
+fn convolutions_know_which_pixels_are_missing() {
     let Some(place) = Place::with_adapter() else { return };
     let [_, holes] = images(401);
     put(&place, "holes.npy", &holes);
@@ -91,16 +91,16 @@ fn convolutions_are_told_which_pixels_are_missing() {
     std::fs::write(place.path("res.toml"), "[model]\nencoder = [\"res 8\", \"dense 16\"]\n").unwrap();
     // What is said of the pixels comes before it.
     let refused = place.wgvae("train --config res.toml --data holes.npy --out none");
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(told.contains("the first layer of the encoder must be dense or conv"), "{told}");
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert!(message.contains("the first layer of the encoder must be dense or conv"), "{message}");
     assert_eq!(refused.status.code(), Some(2));
-    let (code, told) = place.refused("train --data holes.npy --missing drop --out none");
-    assert!(code == 3 && told.contains("every row has a missing value"), "{told}");
+    let (code, message) = place.refused("train --data holes.npy --missing drop --out none");
+    assert!(code == 3 && message.contains("every row has a missing value"), "{message}");
 }
 
-/// The rows that are learned for a VampPrior have no gaps: its parts are the codes of these rows as any others are encoded.
+/// The rows that are learned for a VampPrior have no missing values: its parts are the codes of these rows as any others are encoded.
 #[test]
-fn rows_of_a_prior_have_no_gaps() {
+fn nothing_is_missing_in_rows_of_a_prior() {
     let place = Place::new();
     let [_, holes] = images(401);
     put(&place, "holes.npy", &holes);

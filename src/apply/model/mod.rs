@@ -1,15 +1,14 @@
 //! A run's model on a device.
 
+mod scores;
+
 use wgvae_data::{Columns, Description, Examples, Provenance, Table, Values, list};
 use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::exec::oracle;
-use wgvae_engine::kernels::batch::Binarise;
 use wgvae_engine::kernels::log_sum_exp::NOTHING;
-use wgvae_engine::kernels::rng::{Stream, key};
 use wgvae_engine::plan::{ParamTable, PlanId, StepScalars};
 use wgvae_engine::session::Session;
 
-use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, Prior, Run, RunError, Score, draws, units};
+use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, PriorMixture, Run, RunError, units};
 use crate::model::{ApplyingPlans, DataSpec, Labels, Seen, Vae};
 use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Progress, StepSchedule};
 
@@ -32,7 +31,7 @@ fn expect_weights(files: &Files, params: &ParamTable) -> Result<(), RunError> {
     }
 }
 
-/// What a model is to do beside encoding, decoding and scoring.
+/// What a model is to do in addition to encoding, decoding and scoring.
 #[derive(Debug, Clone, Copy)]
 enum Also {
     Nothing,
@@ -46,7 +45,7 @@ pub struct TrainedModel {
     vae: Vae<ApplyingPlans>,
     session: Session,
     distribution: Distribution,
-    prior: Prior,
+    prior: PriorMixture,
     device: String,
     capacity: usize,
 }
@@ -63,7 +62,7 @@ impl TrainedModel {
         Self::open_with(run, plans, device, watch)
     }
 
-    /// The same for a model that is also to infer the codes of rows that were seen in part or with noise.
+    /// Opens a model that is also to infer the codes of rows that were seen in part or with noise.
     pub(super) fn open_to_infer(
         run: &Run,
         rows: usize,
@@ -72,7 +71,8 @@ impl TrainedModel {
         watch: &mut dyn FnMut(DeviceEvent<'_>),
     ) -> Result<Self, RunError> {
         let mut run = run.clone();
-        // Many steps are taken with each batch, of one or two chains for each row: in parts of one size, so that little is computed in vain.
+        // Many steps are taken with each batch, of one or two chains for each row: in parts of one size, so that little is computed in
+        // vain.
         let (chains, most) = (2 * rows.max(1), (INFERRED_VALUES / run.data.shape.len().max(1)).max(1));
         let batch = &mut run.config.train.batch;
         *batch = (*batch).max(chains.div_ceil(chains.div_ceil(most)));
@@ -80,7 +80,7 @@ impl TrainedModel {
         Self::open_with(&run, plans, device, watch)
     }
 
-    /// The same for a model that is also to weigh draws of the latent.
+    /// Opens a model that is also to weigh draws of the latent.
     pub fn open_to_weigh(
         run: &Run,
         rows: usize,
@@ -126,7 +126,7 @@ impl TrainedModel {
         }
         let distribution = Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights);
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
-        let prior = Prior::standard(run.config.model.latent);
+        let prior = PriorMixture::standard(run.config.model.latent);
         let device = session.device().to_string();
         let mut applied = Self { run: run.clone(), vae, session, distribution, prior, device, capacity };
         applied.read_prior()?;
@@ -138,7 +138,7 @@ impl TrainedModel {
         if let (Some(plan), Some([mu, logvar])) = (self.vae.plans.prior, self.vae.parts) {
             self.session.dispatch(plan, &StepScalars::default())?;
             let [mu, logvar] = [self.session.read(mu)?, self.session.read(logvar)?];
-            self.prior = Prior::of(self.latent(), &mu, &logvar);
+            self.prior = PriorMixture::of(self.latent(), &mu, &logvar);
         }
         Ok(())
     }
@@ -159,7 +159,7 @@ impl TrainedModel {
     }
 
     /// The distribution that codes were drawn to.
-    pub fn prior(&self) -> &Prior {
+    pub fn prior(&self) -> &PriorMixture {
         &self.prior
     }
 
@@ -245,7 +245,7 @@ impl TrainedModel {
         self.run.data.columns.as_ref().filter(|_| self.vae.intervals)
     }
 
-    /// Whether the model is told the class of each row.
+    /// Whether the model needs the class of each row.
     pub fn is_conditional(&self) -> bool {
         self.vae.labels.is_some()
     }
@@ -343,7 +343,7 @@ impl TrainedModel {
         Ok(self.session.read(weighed)?)
     }
 
-    /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model is told the classes in turn.
+    /// Decodes `z (N, Z)` to `(N, D)`, in the units the model was trained with. A conditional model gets the classes in turn.
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>, RunError> {
         let classes = Labels::in_turn(0..z.len() / self.latent(), self.run.data.classes.len());
         self.decode_as(z, &classes)
@@ -355,7 +355,7 @@ impl TrainedModel {
         Ok(self.decoder_output(z, classes)?.means)
     }
 
-    /// The same with all that a draw of the rows' values needs: see [`Distribution::draw`].
+    /// Decodes `z (N, Z)` to all that a draw of the rows' values needs: see [`Distribution::draw`].
     pub fn decoder_output(&mut self, z: &[f32], classes: &[u32]) -> Result<DecoderOutput, RunError> {
         let (batch, latent, width) = (self.batch(), self.latent(), self.width());
         if !z.len().is_multiple_of(latent) {
@@ -415,7 +415,7 @@ impl TrainedModel {
         Ok(columns.table(units::cells(&self.run, self, &shown).unwrap_or_default()))
     }
 
-    /// The same from a mixture that was read already.
+    /// Draws codes from a mixture that was read already, and decodes them.
     pub(crate) fn sample_from(
         &mut self,
         mixture: Option<&Mixture>,
@@ -478,97 +478,6 @@ impl TrainedModel {
     pub fn reconstruct_as(&mut self, rows: &Examples, class: u32) -> Result<DecoderOutput, RunError> {
         let codes = self.encode(rows)?;
         self.decoder_output(&codes.mu, &vec![class; rows.rows])
-    }
-
-    /// The losses of rows, averaged over `draws` latent draws. The first draw is the one that training evaluates with; all
-    /// depend on the position of a row.
-    pub fn score(&mut self, rows: &Examples, draws: usize) -> Result<Vec<Score>, RunError> {
-        let (seed, batch, latent) = (self.run.config.train.seed, self.batch(), self.latent());
-        let batches = rows.rows.div_ceil(batch) as u64;
-        let mut scores = vec![Score::default(); rows.rows];
-        for draw in 0..draws as u64 {
-            let of_batch = |stream, first: usize| key(seed, stream, draw * batches + (first / batch) as u64);
-            let noise = |of: std::ops::Range<usize>| -> Vec<f32> {
-                let key = of_batch(Stream::EvaluationNoise, of.start);
-                (0..of.len() * latent).map(|i| oracle::normal::<f32>(key, i as u32, 0)).collect()
-            };
-            let binarise = |first: usize| of_batch(Stream::EvaluationBinarise, first);
-            self.add_scores(rows, 1.0 / draws as f64, noise, binarise, &mut scores, &mut |_| {})?;
-        }
-        Ok(scores)
-    }
-
-    /// The losses of rows, averaged over `draws` latent draws, which depend on a row's content and the seed of the run alone: a
-    /// row has the same score wherever it stands. Where training draws zeros and ones, each draw of the latent has its own.
-    pub fn score_by_content(&mut self, rows: &Examples, draws: usize) -> Result<Vec<Score>, RunError> {
-        self.score_by_content_with(rows, draws, &mut |_| {})
-    }
-
-    /// [`TrainedModel::score_by_content`] with a progress callback, which is given how many rows more were scored under one draw.
-    pub fn score_by_content_with(
-        &mut self,
-        rows: &Examples,
-        draws: usize,
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Score>, RunError> {
-        let (seed, latent) = (self.run.config.train.seed, self.latent());
-        let hashes = rows.hashes();
-        let mut scores = vec![Score::default(); rows.rows];
-        for draw in 0..draws as u32 {
-            let noise = |of: std::ops::Range<usize>| -> Vec<f32> {
-                let of_row = |row: usize| {
-                    let key = key(seed, Stream::RowNoise, hashes[row]);
-                    (0..latent as u32).map(move |i| oracle::normal::<f32>(key, i, draw))
-                };
-                of.flat_map(of_row).collect()
-            };
-            let share = 1.0 / draws as f64;
-            // Zeros and ones stay what they are when the device binarises them.
-            match self.run.config.data.binarise {
-                Binarise::Draw => {
-                    let keys = hashes.iter().map(|hash| key(seed, Stream::RowBinarise, *hash));
-                    let drawn = draws::binarised(rows, keys, draw);
-                    self.add_scores(&drawn, share, noise, |_| [0; 2], &mut scores, progress)?;
-                }
-                Binarise::None | Binarise::Threshold => {
-                    self.add_scores(rows, share, noise, |_| [0; 2], &mut scores, progress)?;
-                }
-            }
-        }
-        Ok(scores)
-    }
-
-    /// Adds a share of the losses of rows under one draw of the latent. `noise` is that of some rows `(N, Z)`, and `binarise` the
-    /// key of the batch that begins at a row.
-    fn add_scores(
-        &mut self,
-        rows: &Examples,
-        share: f64,
-        noise: impl Fn(std::ops::Range<usize>) -> Vec<f32>,
-        binarise: impl Fn(usize) -> [u32; 2],
-        scores: &mut [Score],
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<(), RunError> {
-        let all = self.batch() * self.latent();
-        let mut rest = scores.iter_mut();
-        let prepare =
-            |session: &mut Session, vae: &Vae<ApplyingPlans>, rows: std::ops::Range<usize>, step: StepScalars| {
-                if let Some(given) = vae.noise {
-                    let mut noise = noise(rows.clone());
-                    noise.resize(all, 0.0);
-                    session.write(given, &noise)?;
-                }
-                Ok(StepScalars { binarise_key: binarise(rows.start), ..step })
-            };
-        self.over(rows, self.vae.plans.score, prepare, |session, vae, kept| {
-            let [recon, kl] = [session.read(vae.recon)?, session.read(vae.kl)?];
-            for ((recon, kl), score) in recon.into_iter().zip(kl).take(kept).zip(&mut rest) {
-                score.recon += f64::from(recon) * share;
-                score.kl += f64::from(kl) * share;
-            }
-            progress(kept);
-            Ok(())
-        })
     }
 }
 

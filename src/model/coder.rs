@@ -1,0 +1,194 @@
+//! Encoder and decoder of a [`VaeSpec`]: its layers, one after the other.
+
+use wgvae_engine::graph::{Graph, Node};
+use wgvae_engine::plan::{Activation, Function};
+
+use super::layer::{Extent, SizedLayer, SizedOperation};
+use super::layers::{self, activate, dense, dense_block, dense_tied};
+use super::spec::{Objective, VaeSpec};
+
+/// Numbers the modules of a `torch.nn.Sequential`: each norm and each activation is one too, and where images become rows, or
+/// rows images, there is one for that.
+#[derive(Default)]
+struct Modules(usize);
+
+impl Modules {
+    /// The numbers of a layer and of its norm.
+    fn numbers(&mut self, layer: &SizedLayer) -> [usize; 2] {
+        let is_dense = layer.operation == SizedOperation::Dense;
+        let [flattens, unflattens] =
+            [layer.from, layer.to].map(|extent| is_dense && matches!(extent, Extent::Image(_)));
+        let number = self.0 + usize::from(flattens);
+        // A norm is of images, so it comes behind what makes them of rows; an activation alone comes before.
+        let norm = number + 1 + usize::from(unflattens);
+        let has_activation = match layer.operation {
+            SizedOperation::Dense | SizedOperation::Conv(_) | SizedOperation::ConvT(_) => true,
+            SizedOperation::Pool(_) | SizedOperation::Up(_) => layer.activation != Activation::Identity,
+            SizedOperation::Residual { .. } => false,
+        };
+        self.0 = norm + usize::from(layer.norm.is_some()) + usize::from(has_activation);
+        [number, norm]
+    }
+}
+
+/// What a layer takes in addition to the layer before it.
+#[derive(Default)]
+struct Given {
+    /// The weight of the layer it mirrors.
+    tied: Option<Node>,
+    /// `(B, D)`: 1 where a value of the rows is missing, else 0.
+    absent: Option<Node>,
+    /// What else is known of the rows `(B, K)`, and the name of the weight for it.
+    known: Vec<(Node, &'static str)>,
+}
+
+/// A layer on what it takes, with its norm and its activation, and the layer's weight, if there is one.
+fn forward(
+    g: &mut Graph,
+    names: [String; 2],
+    h: Node,
+    batch: usize,
+    layer: &SizedLayer,
+    Given { tied, absent, known }: Given,
+) -> (Node, Option<Node>) {
+    let ([name, norm], channels) = (&names, layer.to.channels().0);
+    // A dense layer has the numbers of images, the others their pixels.
+    let is_dense = layer.operation == SizedOperation::Dense;
+    let h = g.reshape(h, if is_dense { [batch, layer.from.len()] } else { layer.from.matrix(batch) });
+    let with_weight = |(u, weight): (Node, Node)| (u, Some(weight));
+    let (mut u, weight) = match (layer.operation, tied) {
+        (SizedOperation::ConvT(windows), tied) => with_weight(layers::conv_t(g, name, h, windows, tied)),
+        (SizedOperation::Conv(windows), _) => with_weight(layers::conv(g, name, h, windows, channels)),
+        (SizedOperation::Dense, Some(weight)) => (dense_tied(g, name, h, weight), Some(weight)),
+        (SizedOperation::Dense, None) => with_weight(dense(g, name, h, layer.to.len())),
+        (SizedOperation::Pool(windows), _) => (g.average_pool(name, h, windows), None),
+        (SizedOperation::Up(windows), _) => (g.upsample(name, h, windows), None),
+        (SizedOperation::Residual { windows, groups }, _) => {
+            (layers::residual(g, name, h, windows, groups, layer.activation), None)
+        }
+    };
+    if is_dense {
+        layers::set_order(g, name, layer.from, layer.to);
+    }
+    // A dense layer takes what is known as it takes its other inputs. A norm of all channels of an image would take away what is
+    // the same in all pixels.
+    for (known, name) in known.iter().filter(|_| is_dense) {
+        u = layers::conditioned(g, name, u, *known, Extent::Flat(layer.to.len()));
+        layers::set_order(g, name, Extent::Flat(g.shape(*known)[1]), layer.to);
+    }
+    if let Some(absent) = absent {
+        u = match layer.operation {
+            SizedOperation::Conv(windows) => {
+                let images = g.reshape(absent, layer.from.matrix(batch));
+                layers::plus_convolution(g, MISSING_WEIGHT, u, images, windows, channels)
+            }
+            // No other layer comes first where values are missing.
+            _ => plus_missing(g, u, absent, layer.from, layer.to),
+        };
+    }
+    if let Some(groups) = layer.norm {
+        let of_images = g.reshape(u, layer.to.matrix(batch));
+        u = layers::norm(g, norm, of_images, layer.to.pixels().0, groups);
+    }
+    for (known, name) in known.into_iter().filter(|_| !is_dense) {
+        u = layers::conditioned(g, name, u, known, layer.to);
+    }
+    match layer.operation {
+        SizedOperation::Residual { .. } => (u, weight),
+        _ => (activate(g, u, layer.activation), weight),
+    }
+}
+
+/// The name of the weight for what is missing.
+const MISSING_WEIGHT: &str = "encoder_absent";
+
+/// Adds what a layer makes of which values are missing.
+fn plus_missing(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) -> Node {
+    let u = layers::plus_product(g, MISSING_WEIGHT, u, absent, to.len());
+    layers::set_order(g, MISSING_WEIGHT, from, to);
+    u
+}
+
+/// What the encoder makes of rows.
+pub(super) struct EncoderOutput {
+    /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
+    pub codes: Node,
+    /// The encoder's weights, of the layers that have some, first layer first; a tied decoder uses them in reverse.
+    pub weights: Vec<Node>,
+}
+
+/// Encodes rows.
+pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node>) -> EncoderOutput {
+    let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "encoder_condition")).into_iter().collect();
+    let mut weights = Vec::new();
+    let mut h = x;
+    // Missing values are 0, in a table the mean of the others, and the encoder gets the marks of which they are.
+    let mut absent = None;
+    if spec.missing {
+        h = g.map("present", Function::Present, &[x]);
+        absent = Some(g.map("absent", Function::Absent, &[x]));
+    }
+    // Products read grey levels themselves, other layers do not.
+    let is_product = |layer: &SizedLayer| matches!(layer.operation, SizedOperation::Dense | SizedOperation::Conv(_));
+    if g.is_levels(h) && !spec.encoder.first().is_none_or(is_product) {
+        h = g.map("x as numbers", Function::Copy, &[h]);
+    }
+    let batch = g.shape(x)[0];
+    let mut modules = Modules::default();
+    for layer in &spec.encoder {
+        let names = modules.numbers(layer).map(|number| format!("encoder.{number}"));
+        let (next, weight) = forward(
+            g,
+            names,
+            h,
+            batch,
+            layer,
+            Given { tied: None, absent: absent.take(), known: std::mem::take(&mut known) },
+        );
+        weights.extend(weight);
+        h = next;
+    }
+    // Without a layer before them, the heads take what it would have taken.
+    let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |layer| layer.to);
+    h = g.reshape(h, [batch, flat.len()]);
+    let latent = spec.latent;
+    if spec.objective == Objective::Ae {
+        let (mut code, weight) = dense(g, "code", h, latent);
+        layers::set_order(g, "code", flat, Extent::Flat(latent));
+        weights.push(weight);
+        for (known, name) in known {
+            code = layers::conditioned(g, name, code, known, Extent::Flat(latent));
+        }
+        code = absent.map_or(code, |absent| plus_missing(g, code, absent, flat, Extent::Flat(latent)));
+        let z = activate(g, code, spec.latent_activation);
+        return EncoderOutput { codes: z, weights };
+    }
+    let (mut codes, weight) = dense_block(g, "mu|logvar", h, &[("mu", latent), ("logvar", latent)]);
+    for head in ["mu", "logvar"] {
+        layers::set_order(g, head, flat, Extent::Flat(latent));
+    }
+    weights.push(g.rows("mu.weight", weight, 0..latent));
+    for (known, name) in known {
+        codes = layers::conditioned(g, name, codes, known, Extent::Flat(2 * latent));
+    }
+    codes = absent.map_or(codes, |absent| plus_missing(g, codes, absent, flat, Extent::Flat(2 * latent)));
+    EncoderOutput { codes, weights }
+}
+
+/// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`; of a likelihood with two
+/// outputs of each value `(B, 2 D)`, or `(B H W, 2 C)`. A tied decoder uses the weights in `encoder`.
+pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Node>, encoder: &[Node]) -> Node {
+    let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "decoder_condition")).into_iter().collect();
+    let mut h = z;
+    let batch = g.shape(z)[0];
+    let mut modules = Modules::default();
+    // What has weights in the encoder has some in the decoder that mirrors it.
+    let mut mirrored = encoder.iter().rev().filter(|_| spec.tied);
+    for layer in &spec.decoder {
+        let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));
+        let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
+        let tied = if has_weight { mirrored.next().copied() } else { None };
+        h = forward(g, names, h, batch, layer, Given { tied, absent: None, known: std::mem::take(&mut known) }).0;
+    }
+    h
+}
