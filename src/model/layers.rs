@@ -7,7 +7,7 @@ use super::layer::Extent;
 
 /// The distribution of initial weights and biases in `torch.nn.Linear`.
 fn linear_init(inputs: usize) -> Init {
-    Init::Uniform(1.0 / (inputs as f32).sqrt())
+    Init::Layer(1.0 / (inputs as f32).sqrt())
 }
 
 /// A dense layer: `x (B, in) W^T + bias`, W `[out, in]`; returns `(B, out)` and the weight.
@@ -27,7 +27,7 @@ pub fn dense_block(g: &mut Graph, name: &str, x: Node, outputs: &[(&str, usize)]
     let weight = g.params_block(&format!("{name}.weight"), &matrix);
     let bias = g.params_block(&format!("{name}.bias"), &vector);
     let product = g.product(Name::forward(name), Orientation::Nt, x, weight);
-    (g.sum_of(format!("{name}.out"), product, bias), weight)
+    (g.sum_of(Name::out(name), product, bias), weight)
 }
 
 /// Sets the order of a dense layer's parameters, where it makes images or takes them: files have channels first.
@@ -43,7 +43,7 @@ pub fn conv(g: &mut Graph, name: &str, x: Node, windows: Windows, outputs: usize
     let weight = kernel(g, name, [outputs, windows.channels(), height, width], init);
     let bias = g.param(&format!("{name}.bias"), &[outputs], init);
     let product = g.convolution(Name::forward(name), x, weight, windows);
-    (g.sum_of(format!("{name}.out"), product, bias), weight)
+    (g.sum_of(Name::out(name), product, bias), weight)
 }
 
 /// Adds a product of other rows `(B, K)` without a bias of its own to the result `u` of a dense layer.
@@ -51,7 +51,7 @@ pub fn plus_product(g: &mut Graph, name: &str, u: Node, x: Node, outputs: usize)
     let inputs = g.shape(x)[1];
     let weight = g.param(&format!("{name}.weight"), &[outputs, inputs], linear_init(inputs));
     let product = g.product(Name::forward(name), Orientation::Nt, x, weight);
-    g.sum_of(format!("{name}.out"), u, product)
+    g.sum_of(Name::out(name), u, product)
 }
 
 /// Adds a convolution of other images `(B H W, C)` without a bias of its own to the result `u` of one.
@@ -59,7 +59,7 @@ pub fn plus_convolution(g: &mut Graph, name: &str, u: Node, x: Node, windows: Wi
     let [height, width] = windows.kernel.map(|n| n as usize);
     let weight = kernel(g, name, [outputs, windows.channels(), height, width], linear_init(windows.cols()));
     let product = g.convolution(Name::forward(name), x, weight, windows);
-    g.sum_of(format!("{name}.out"), u, product)
+    g.sum_of(Name::out(name), u, product)
 }
 
 /// A transposed convolution of `(B OH OW, inputs)` to images `(B H W, C)`, and the weight; with that of another layer, only
@@ -72,7 +72,7 @@ pub fn conv_t(g: &mut Graph, name: &str, x: Node, windows: Windows, weight: Opti
     let weight = weight.unwrap_or_else(|| kernel(g, name, [inputs, channels, height, width], init));
     let bias = g.param(&format!("{name}.bias"), &[channels], init);
     let product = g.transposed_convolution(Name::forward(name), x, weight, windows);
-    (g.sum_of(format!("{name}.out"), product, bias), weight)
+    (g.sum_of(Name::out(name), product, bias), weight)
 }
 
 fn kernel(g: &mut Graph, name: &str, shape: [usize; 4], init: Init) -> Node {
@@ -96,7 +96,7 @@ pub fn conditioned(g: &mut Graph, name: &str, u: Node, classes: Node, extent: Ex
     if pixels > 1 {
         shift = g.repeat(&format!("{name}.pixels"), shift, pixels);
     }
-    g.sum_of(format!("{name}.out"), u, shift)
+    g.sum_of(Name::out(name), u, shift)
 }
 
 /// Group norm with its scale and shift, of images `(B P, C)` of P pixels; rows of numbers have one.
@@ -106,7 +106,7 @@ pub fn norm(g: &mut Graph, name: &str, x: Node, pixels: usize, groups: usize) ->
     let bias = g.param(&format!("{name}.bias"), &[channels], Init::Constant(0.0));
     let normalised = g.normalise(Name::forward(name), x, pixels, groups);
     let scaled = g.map(format!("{name}.scaled"), Function::Multiply, &[normalised, weight]);
-    g.sum_of(format!("{name}.out"), scaled, bias)
+    g.sum_of(Name::out(name), scaled, bias)
 }
 
 /// A residual block on images `(B H W, C)`: `x + conv2(act(norm2(conv1(act(norm1(x))))))`. Where the number of channels
@@ -132,7 +132,7 @@ pub fn residual(
         let pixel = Windows { kernel: [1; 2], padding: [0; 2], ..windows[0] };
         conv(g, &format!("{name}.skip"), x, pixel, outputs).0
     };
-    g.sum_of(format!("{name}.out"), h, skipped)
+    g.sum_of(Name::out(name), h, skipped)
 }
 
 /// A dense layer that shares the transposed weight `[in, out]` of another; only the bias is its own.
@@ -140,7 +140,7 @@ pub fn dense_tied(g: &mut Graph, name: &str, x: Node, weight: Node) -> Node {
     let [inputs, outputs] = g.shape(weight);
     let bias = g.param(&format!("{name}.bias"), &[outputs], linear_init(inputs));
     let product = g.product(Name::forward(name), Orientation::Nn, x, weight);
-    g.sum_of(format!("{name}.out"), product, bias)
+    g.sum_of(Name::out(name), product, bias)
 }
 
 /// An activation.
@@ -148,8 +148,8 @@ pub fn activate(g: &mut Graph, u: Node, activation: Activation) -> Node {
     if activation == Activation::Identity {
         return u;
     }
-    let name = g.name(u).to_string();
-    let u = g.named(u, format!("{}.pre", name.trim_end_matches(".out")));
+    let name = g.full_name(u).clone();
+    let u = g.named(u, format!("{}.pre", name.stem()));
     g.map(name, Function::Activate(activation), &[u])
 }
 

@@ -131,18 +131,16 @@ impl InitScheme {
         if self == InitScheme::Torch {
             return;
         }
-        let has_own = |name: &str| name.ends_with("_condition.weight") || name.starts_with("prior.");
-        for param in params.iter_mut().filter(|param| !has_own(&param.name)) {
+        for param in params.iter_mut().filter(|param| matches!(param.init, Init::Layer(_))) {
             param.init = match param.shape[..] {
                 [first, second, ref kernel @ ..] => {
                     // In a convolution each output sees a kernel of inputs, and each input is seen by one of outputs.
                     let taps: usize = kernel.iter().product();
                     let (inputs, outputs) = (second * taps, first * taps);
                     let fan = if self == InitScheme::Glorot { inputs + outputs } else { inputs };
-                    Init::Uniform((6.0 / fan as f32).sqrt())
+                    Init::Layer((6.0 / fan as f32).sqrt())
                 }
-                _ if param.name.ends_with(".bias") => Init::Constant(0.0),
-                _ => param.init,
+                _ => Init::Constant(0.0),
             };
         }
     }

@@ -256,7 +256,7 @@ impl Graph {
     }
 
     /// The node's name, and what others are named after it.
-    pub(crate) fn full_name(&self, node: Node) -> &Name {
+    pub fn full_name(&self, node: Node) -> &Name {
         &self.nodes[node.0].name
     }
 

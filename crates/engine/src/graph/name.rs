@@ -4,13 +4,19 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     text: String,
-    layer: Option<String>,
+    /// The layer that the node is a part of, and whether it is the layer's product.
+    layer: Option<(String, bool)>,
 }
 
 impl Name {
     /// The product, or the norm, of a layer: the products that make its gradients are named after the layer.
     pub fn forward(layer: &str) -> Self {
-        Self { text: format!("{layer} forward"), layer: Some(layer.into()) }
+        Self { text: format!("{layer} forward"), layer: Some((layer.into(), true)) }
+    }
+
+    /// What a layer gives.
+    pub fn out(layer: &str) -> Self {
+        Self { text: format!("{layer}.out"), layer: Some((layer.into(), false)) }
     }
 
     /// The name as it is shown.
@@ -18,14 +24,17 @@ impl Name {
         &self.text
     }
 
-    /// What gradients are named after.
+    /// What others are named after: the layer, if the node is a part of one.
     pub fn stem(&self) -> &str {
-        self.layer.as_deref().unwrap_or(&self.text)
+        self.layer.as_ref().map_or(&self.text, |(layer, _)| layer)
     }
 
     /// The name of the node's tensor.
     pub fn of_tensor(&self) -> String {
-        self.layer.as_ref().map_or_else(|| self.text.clone(), |layer| format!("{layer}.product"))
+        match &self.layer {
+            Some((layer, true)) => format!("{layer}.product"),
+            _ => self.text.clone(),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 pub enum Init {
     /// Uniform in `(-bound, bound)`; `torch.nn.Linear` uses `bound = 1 / sqrt(inputs)` for weights and biases.
     Uniform(f32),
+    /// Uniform like that, of a layer's weights and biases: a scheme of initial weights may set another bound.
+    Layer(f32),
     /// The same value everywhere.
     Constant(f32),
     /// `(K, D)`: K rows of the training data, chosen by the seed; missing values as 0.

@@ -14,7 +14,7 @@ pub fn initial_weights(params: &ParamTable, seed: u64) -> Vec<f32> {
     for param in params.iter() {
         for value in &mut arena[param.offset..param.offset + param.len()] {
             *value = match param.init {
-                Init::Uniform(bound) => bound * (2.0 * rng.random::<f32>() - 1.0),
+                Init::Uniform(bound) | Init::Layer(bound) => bound * (2.0 * rng.random::<f32>() - 1.0),
                 Init::Constant(constant) => constant,
                 // Whoever has the data writes its rows.
                 Init::Rows => 0.0,
