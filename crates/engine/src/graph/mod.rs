@@ -5,6 +5,7 @@
 
 pub mod fuse;
 mod images;
+mod kind;
 mod lower;
 mod name;
 mod order;
@@ -14,6 +15,7 @@ mod tape;
 mod uses;
 
 pub use fuse::fuse;
+pub use kind::{Argument, Axis, Kind, Region, Scalar};
 pub use lower::{Lowering, Placed};
 pub use name::Name;
 pub use order::order;
@@ -22,188 +24,11 @@ pub use tape::gradients;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::plan::{
-    Function, Init, Norm, Orientation, ParamTable, PlanError, Pool, ScalarId, ScalarTable, WeightLayout, Windows,
-};
+use crate::plan::{Function, Init, Orientation, ParamTable, PlanError, ScalarTable, WeightLayout};
 
 /// A node of a [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Node(usize);
-
-/// A number that is the same for a whole step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scalar {
-    /// A constant.
-    Constant(f32),
-    /// A number that each step sets, divided by one that stays.
-    Step {
-        /// Which number.
-        scalar: ScalarId,
-        /// What it is divided by.
-        over: u32,
-    },
-}
-
-/// The axis that a sum goes along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Axis {
-    /// `(R, C)` to `(R, 1)`.
-    Columns,
-    /// `(R, C)` to `(1, C)`.
-    Rows,
-}
-
-/// A part of a matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Region {
-    /// The whole matrix.
-    Whole,
-    /// Rows, starting at this one.
-    Rows(usize),
-    /// Columns, starting at this one.
-    Columns(usize),
-}
-
-/// The kind of a node: how its value is computed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Kind {
-    /// An input: the batch, or given noise.
-    Input {
-        /// Whether it holds grey levels, four to a word.
-        levels: bool,
-    },
-    /// A block of the parameter arena.
-    Param {
-        /// Its first element in the arena.
-        offset: usize,
-        /// Whether it is a vector, used as a row.
-        vector: bool,
-    },
-    /// A number.
-    Scalar(Scalar),
-    /// The matrix product of two nodes.
-    Product {
-        /// Which operand is transposed.
-        orientation: Orientation,
-        /// The first operand.
-        a: Node,
-        /// The second operand.
-        b: Node,
-    },
-    /// A function of each element, or several in sequence: arguments are inputs, or results of earlier functions.
-    Map {
-        /// The functions.
-        calls: Vec<(Function, Vec<Argument>)>,
-        /// The inputs.
-        inputs: Vec<Node>,
-    },
-    /// A result other than the first: of a map's last function, or of a norm.
-    Result {
-        /// The map, or the norm.
-        of: Node,
-        /// The index of the result, from 1.
-        index: usize,
-    },
-    /// A sum in a fixed order.
-    Reduce {
-        /// The node it is taken from.
-        of: Node,
-        /// The axis of the sum.
-        over: Axis,
-    },
-    /// A part of a node, without a copy.
-    View {
-        /// The node it is taken from.
-        of: Node,
-        /// The part.
-        region: Region,
-    },
-    /// The same elements, row by row, in a matrix of another shape.
-    Reshape {
-        /// The node they are of.
-        of: Node,
-    },
-    /// The windows of images, of which a product takes what it needs without their being stored.
-    Windows {
-        /// The images `(B H W, C)`.
-        of: Node,
-        /// Where the windows lie.
-        windows: Windows,
-    },
-    /// The images that a product's windows are summed to where they overlap.
-    Overlap {
-        /// The product.
-        of: Node,
-        /// Where the windows lie.
-        windows: Windows,
-    },
-    /// Sums over the windows of images, channel by channel, or from windows back to pixels.
-    Pool {
-        /// The images, or the sums.
-        of: Node,
-        /// Which, and what they are multiplied by.
-        pool: Pool,
-    },
-    /// Group norm; its second result is what each group was multiplied by.
-    Normalise {
-        /// The images `(B P, C)`.
-        of: Node,
-        /// The groups.
-        norm: Norm,
-    },
-    /// The gradient of a group norm.
-    NormaliseBack {
-        /// The gradient of its result.
-        d: Node,
-        /// The norm.
-        of: Node,
-        /// What it multiplied by.
-        scale: Node,
-        /// The groups.
-        norm: Norm,
-    },
-    /// Logarithms of probabilities, in groups of neighbouring columns.
-    LogSoftmax {
-        /// The matrix.
-        of: Node,
-        /// `(2, D)`: the first column of each column's group, and the number of its columns.
-        groups: Node,
-    },
-    /// The gradient of these.
-    LogSoftmaxBack {
-        /// The gradient of its result.
-        d: Node,
-        /// The logarithms.
-        of: Node,
-        /// Their groups.
-        groups: Node,
-    },
-    /// Logarithms of sums of exponentials of each column, over groups of neighbouring rows.
-    LogSumExp {
-        /// The matrix `(R G, C)`.
-        of: Node,
-    },
-    /// The gradient of these.
-    LogSumExpBack {
-        /// The gradient of its result.
-        d: Node,
-        /// What was summed.
-        of: Node,
-        /// Its result `(R, C)`.
-        sums: Node,
-    },
-    /// The sum of parts, each added in its region; together they cover the whole matrix.
-    Sum(Vec<(Region, Node)>),
-}
-
-/// An argument of a function in a [`Kind::Map`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Argument {
-    /// An input of the map.
-    Input(usize),
-    /// The first result of one of its functions.
-    Result(usize),
-}
 
 #[derive(Debug, Clone)]
 struct NodeData {
