@@ -99,7 +99,7 @@ pub struct Examples {
     pub rows: usize,
     /// `(rows, D)`: the examples.
     pub values: Values,
-    /// Their classes, if known: indices into [`Dataset::classes`].
+    /// Their classes, if known: indices into [`Dataset::classes`](crate::Dataset::classes).
     pub labels: Option<Vec<u32>>,
     /// Where each example comes from, if known.
     pub origins: Option<Origins>,

@@ -100,7 +100,7 @@ pub fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<File>
     written
 }
 
-/// Whether a name is one that [`beside`] makes.
+/// Whether a name is one that [`temporary_path`] makes.
 pub fn is_partial(name: &str) -> bool {
     let [start, end] = PARTIAL;
     name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)).is_some_and(is_drawn)

@@ -63,7 +63,7 @@ struct Submitted {
     index: wgpu::SubmissionIndex,
 }
 
-/// Host time spent in [`GpuExecutor::submit`] so far.
+/// Host time spent on submits so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostTime {
     /// Writing scalars and encoding dispatches.
