@@ -149,7 +149,7 @@ fn a_lost_device_is_an_error() {
     if common::gpu().is_none() {
         return;
     }
-    let entry = wgvae_engine::exec::gpu::list(&wgvae_engine::exec::gpu::instance()).remove(0);
+    let entry = wgvae_engine::exec::list_adapters(&wgvae_engine::exec::gpu::instance()).remove(0);
     let gpu = wgvae_engine::exec::gpu::Gpu::open(&entry, Default::default()).unwrap();
     let case = layer(4, 4, 4, false);
     let mut executor = GpuExecutor::new(gpu.clone(), case.program.clone(), &GpuOptions::default()).unwrap();
@@ -170,7 +170,7 @@ fn a_lost_device_is_an_error() {
 #[test]
 fn a_model_too_large_for_the_adapter_is_refused() {
     let Some(_) = common::gpu() else { return };
-    let entry = wgvae_engine::exec::gpu::list(&wgvae_engine::exec::gpu::instance()).remove(0);
+    let entry = wgvae_engine::exec::list_adapters(&wgvae_engine::exec::gpu::instance()).remove(0);
     let offered = entry.adapter.limits().max_storage_buffer_binding_size;
     let needs = wgvae_engine::exec::gpu::Needs { binding: offered + 4, buffer: offered + 4, timestamps: false };
     match wgvae_engine::exec::gpu::Gpu::open(&entry, needs) {

@@ -59,7 +59,7 @@ fn the_loop_allocates_nothing() {
         return;
     }
     // A separate device, because the counters include the objects of other tests.
-    let entry = wgvae_engine::exec::gpu::list(&wgvae_engine::exec::gpu::instance()).remove(0);
+    let entry = wgvae_engine::exec::list_adapters(&wgvae_engine::exec::gpu::instance()).remove(0);
     let gpu = Gpu::open(&entry, Default::default()).unwrap();
     let mut trainer = trainer(&gpu);
     submits(&mut trainer, 4, 16, &mut || {});

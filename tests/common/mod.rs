@@ -24,7 +24,7 @@ pub fn gpu() -> Option<Arc<Gpu>> {
     }
     let devices = DEVICES.get_or_init(|| {
         let instance = gpu::instance();
-        let Some(entry) = gpu::list(&instance).into_iter().next() else { return Vec::new() };
+        let Some(entry) = wgvae_engine::exec::list_adapters(&instance).into_iter().next() else { return Vec::new() };
         let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
         (0..count).map(|_| Gpu::open(&entry, Needs::default()).expect("the adapter opens")).collect()
     });

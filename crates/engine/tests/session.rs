@@ -1,7 +1,7 @@
 //! Sessions: the examples beside programs that were written apart, in plain loops of f64; and what a session promises.
 
 use wgvae_engine::exec::gpu::{self, Gpu, GpuError, GpuOptions, Needs};
-use wgvae_engine::exec::{DeviceError, OpenDevice};
+use wgvae_engine::exec::{DeviceError, OpenDevice, list_adapters};
 use wgvae_engine::graph::{Graph, GroupSpec};
 use wgvae_engine::plan::{Function, Init, Orientation, PlanError, STEPS_PER_SUBMIT, StepScalars};
 use wgvae_engine::session::{Loss, PlanSpec, Session, SessionError, SessionSpec, initial_weights};
@@ -13,7 +13,7 @@ mod recurrent;
 
 /// The processor, the oracle, and the best adapter where there is one.
 fn devices() -> Vec<OpenDevice> {
-    let adapter = gpu::list(&gpu::instance()).into_iter().next();
+    let adapter = list_adapters(&gpu::instance()).into_iter().next();
     let adapter = adapter.map(|entry| OpenDevice::Adapter(Gpu::open(&entry, Needs::default()).unwrap()));
     [OpenDevice::Cpu, OpenDevice::Oracle].into_iter().chain(adapter).collect()
 }
@@ -378,7 +378,7 @@ fn futures_give_what_the_blocking_calls_give() {
 /// Sessions on one device share what is compiled, and leave nothing behind.
 #[test]
 fn a_thousand_sessions_come_and_go() {
-    let Some(entry) = gpu::list(&gpu::instance()).into_iter().next() else { return };
+    let Some(entry) = list_adapters(&gpu::instance()).into_iter().next() else { return };
     // A device of its own, as the counters count the objects of all who use one.
     let gpu = Gpu::open(&entry, Needs::default()).unwrap();
     let device = OpenDevice::Adapter(gpu.clone());

@@ -3,7 +3,6 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::cli::output::terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use wgvae::apply::quality::closeness::Closeness;
@@ -16,6 +15,7 @@ use crate::cli::args::device::AdapterArgs;
 use crate::cli::args::keys::{KeyFlags, OfRows};
 use crate::cli::output::closeness;
 use crate::cli::output::sheet::Sheet;
+use crate::cli::output::terminal;
 use crate::cli::stdin;
 
 #[derive(Debug, clap::Args)]

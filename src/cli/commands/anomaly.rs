@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::apply::anomaly::{self, Expected, MAX_COMPARED, Scores, TrainingScores};
 use wgvae::apply::classes::members;
@@ -15,6 +14,7 @@ use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{Sheet, names_of, picture, write_file};
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::apply::record::{Metrics, Record};
 use wgvae::apply::{Run, RunError, test_loss};
@@ -15,6 +14,7 @@ use wgvae::run;
 use crate::cli::args::run::print_written;
 use crate::cli::output::place::as_stdout;
 use crate::cli::output::sheet::write_file;
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::apply::compress::{self, Alphabet};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, counting, print_written};
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::write_file;
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 // What the processor computes is the same on many machines.

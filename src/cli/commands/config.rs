@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use crate::cli::output::terminal;
 use wgvae::config::Config;
+
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

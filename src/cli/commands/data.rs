@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::report;
 use wgvae_data::{Cell, DataError, Dataset, Examples, Form, Shape, ValueKind, Values, list, shown, write};
@@ -12,6 +11,7 @@ use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
 use crate::cli::commands::data_export;
+use crate::cli::output::terminal;
 
 /// Images in the preview.
 const PREVIEW: usize = 100;

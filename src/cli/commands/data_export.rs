@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::output::terminal;
 use wgvae_data::write::{self, Block};
 use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Shape, Values};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
 use crate::cli::output::sheet::{as_text, cell_as_text};
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

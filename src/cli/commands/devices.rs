@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae_engine::exec::cpu::Cpu;
 use wgvae_engine::exec::gpu;
-use wgvae_engine::exec::{Device, adapter_hint};
+use wgvae_engine::exec::{Device, adapter_hint, list_adapters};
+
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -41,7 +42,7 @@ struct Processor {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let rows: Vec<Row> = gpu::list(&gpu::instance())
+    let rows: Vec<Row> = list_adapters(&gpu::instance())
         .iter()
         .enumerate()
         .map(|(index, entry)| {

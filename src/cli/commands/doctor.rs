@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
-use crate::cli::output::terminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use wgvae::config::{Config, PRESETS};
@@ -15,6 +14,7 @@ use wgvae_engine::exec::gpu::{GpuOptions, Needs};
 use wgvae_engine::exec::{self, Device, DeviceChoice, DeviceError, OpenDevice, Selected, WhyCpu, adapter_hint};
 
 use crate::cli::Verdict;
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::apply::importance::{self, MeanLikelihood, Sampled};
 use wgvae::apply::mixture;
@@ -19,6 +18,7 @@ use crate::cli::args::run::{RowsArgs, RunArgs, counting, own_data, print_written
 use crate::cli::commands::quality;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::write_file;
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

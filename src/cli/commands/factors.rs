@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::apply::factors::{self, Sweep};
 use wgvae::apply::{FactorScores, Run, statistics};
@@ -13,6 +12,7 @@ use wgvae_data::{Options, Provenance, Shape};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::output::sheet::{Sheet, write_rows};
+use crate::cli::output::terminal;
 use crate::cli::stdin;
 
 /// Rows that a sweep starts from, the one that is shown among them.

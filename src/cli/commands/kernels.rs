@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::config::{Config, ConfigError};
 use wgvae::model::Vae;
@@ -12,6 +11,7 @@ use wgvae_engine::wgsl::{self, Capabilities, GemmVariant, Target, TuningTable};
 
 use crate::cli::args::device::{DeviceArgs, shown};
 use crate::cli::args::model::ModelArgs;
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

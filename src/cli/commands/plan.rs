@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::config::Config;
 use wgvae::model::Vae;
 use wgvae_engine::plan::{Access, FuseRule, Op, Program, StepPlan};
 
 use crate::cli::args::model::ModelArgs;
+use crate::cli::output::terminal;
 
 /// The rules, for the end of the help text.
 fn rules() -> String {

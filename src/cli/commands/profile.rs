@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::cli::output::terminal;
 use serde::Serialize;
 use wgvae::config::{Config, ConfigError};
 use wgvae::model::{DataSpec, Vae};
@@ -15,6 +14,7 @@ use wgvae_engine::plan::{Op, PlanId, Program, StepPlan, StepScalars};
 
 use crate::cli::args::device::DeviceArgs;
 use crate::cli::args::model::ModelArgs;
+use crate::cli::output::terminal;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cli::output::terminal;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wgvae::apply::restore::{Damage, Restored, Wanted, hidden};
@@ -17,6 +16,7 @@ use wgvae_engine::plan::{MISSING, is_missing};
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
 use crate::cli::output::sheet::{Sheet, names_of, write_rows};
+use crate::cli::output::terminal;
 
 /// The share of a table's cells that is hidden to measure how well they are restored.
 const HIDDEN: f64 = 0.2;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::cli::output::terminal;
 use wgvae::report::sparkline;
 use wgvae::run::{self, Place, Resume, RunOptions};
 use wgvae::train::{CheckpointInterval, Event, Summary};
@@ -15,6 +14,7 @@ use wgvae_data::quote::shell_quote;
 use crate::cli::args::device::DeviceArgs;
 use crate::cli::args::model::ModelArgs;
 use crate::cli::output::progress::{ProgressDisplay, ProgressFormat};
+use crate::cli::output::terminal;
 use crate::cli::signals;
 
 #[derive(Debug, clap::Args)]

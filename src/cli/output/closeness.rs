@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use crate::cli::output::terminal;
 use wgvae::apply::quality::closeness::{Closeness, Distances};
+
+use crate::cli::output::terminal;
 
 /// Prints on stderr how close drawn rows come to training rows.
 pub fn print(closeness: &Closeness) {

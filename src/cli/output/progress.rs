@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::cli::output::terminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use wgvae::config::RowSpec;
 use wgvae::run::model_line;
 use wgvae::train::{DeviceEvent, EpochReport, Event, Start};
 
 use crate::cli::args::device;
+use crate::cli::output::terminal;
 use crate::cli::signals::Phase;
 
 /// Seconds between plain progress lines.

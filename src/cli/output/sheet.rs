@@ -5,7 +5,6 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cli::output::terminal;
 use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, units};
 use wgvae::report;
 use wgvae::run::png;
@@ -14,6 +13,7 @@ use wgvae_data::write::{self, Block, NpzArray};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 
 use crate::cli::output::place::place_in;
+use crate::cli::output::terminal;
 
 /// Whether CSV is written for spreadsheets.
 static IS_SAFE: AtomicBool = AtomicBool::new(false);

@@ -1,5 +1,6 @@
 //! What training requires of an executor, and how the device that runs it is chosen.
 
+mod blocking;
 mod caught;
 pub mod cpu;
 pub mod gpu;
@@ -19,10 +20,9 @@ use cpu::Cpu;
 use gpu::{AdapterEntry, AdapterKind, Gpu, GpuError, GpuExecutor, GpuOptions, Needs};
 use oracle::{Oracle, Real};
 
+pub use blocking::{list_adapters, select, select_for_shaders};
 pub use caught::{catch_panic, panics_are_errors};
-pub use select::{
-    DeviceChoice, DeviceError, Selected, WhyCpu, adapter_hint, largest_binding, select, select_for_shaders,
-};
+pub use select::{DeviceChoice, DeviceError, Selected, WhyCpu, adapter_hint, find, largest_binding};
 pub use timing::best_of;
 
 /// What comes in the device's own time.
@@ -253,7 +253,7 @@ impl Device {
             "cpu" => Some(DeviceChoice::Cpu),
             "oracle" => Some(DeviceChoice::Oracle),
             _ => {
-                let entries = gpu::list(&gpu::instance());
+                let entries = list_adapters(&gpu::instance());
                 let is_it = |e: &AdapterEntry| e.info.name == self.name && e.info.backend.to_string() == self.backend;
                 entries.iter().position(is_it).map(DeviceChoice::Index)
             }
@@ -284,22 +284,12 @@ pub enum OpenDevice {
 
 impl OpenDevice {
     /// Opens what was selected; an adapter with these limits and features.
-    pub fn open(selected: &Selected, needs: Needs) -> Result<Self, DeviceError> {
-        pollster::block_on(Self::request(selected, needs))
-    }
-
-    /// [`OpenDevice::open`], for where nobody may wait.
     pub async fn request(selected: &Selected, needs: Needs) -> Result<Self, DeviceError> {
         Ok(match selected {
             Selected::Cpu(_) => OpenDevice::Cpu,
             Selected::Oracle => OpenDevice::Oracle,
             Selected::Adapter(entry) => OpenDevice::Adapter(Gpu::request(entry, needs).await?),
         })
-    }
-
-    /// The same with the limits that a program needs.
-    pub fn for_program(selected: &Selected, program: &Program, timestamps: bool) -> Result<Self, DeviceError> {
-        Self::open(selected, Needs { timestamps, ..GpuExecutor::needs(program) })
     }
 
     /// The adapter.
@@ -320,11 +310,6 @@ impl OpenDevice {
     }
 
     /// Compiles a program.
-    pub fn compile(&self, program: Program, options: &GpuOptions) -> Result<Executor, GpuError> {
-        pollster::block_on(self.prepare(program, options))
-    }
-
-    /// [`OpenDevice::compile`], for where nobody may wait.
     pub async fn prepare(&self, program: Program, options: &GpuOptions) -> Result<Executor, GpuError> {
         Ok(match self {
             OpenDevice::Adapter(gpu) => {

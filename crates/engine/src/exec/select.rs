@@ -59,7 +59,7 @@ pub enum DeviceError {
     Gpu(#[from] GpuError),
 }
 
-/// What [`select`] found.
+/// What [`find`] found.
 pub enum Selected {
     /// An adapter.
     Adapter(Box<AdapterEntry>),
@@ -101,13 +101,13 @@ pub fn adapter_hint() -> String {
 }
 
 /// Finds the requested adapter. `WGPU_BACKEND` limits the adapters, and `WGPU_ADAPTER_NAME` chooses one for `auto` and `adapter`.
-pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
+pub async fn find(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
     match choice {
         DeviceChoice::Cpu => return Ok(Selected::Cpu(WhyCpu::Asked)),
         DeviceChoice::Oracle => return Ok(Selected::Oracle),
         _ => {}
     }
-    let entries = gpu::list(&gpu::instance());
+    let entries = gpu::adapters(&gpu::instance()).await;
     let named = std::env::var("WGPU_ADAPTER_NAME").ok().filter(|n| !n.is_empty());
     let choice = match (choice, named) {
         (DeviceChoice::Auto | DeviceChoice::Adapter, Some(name)) => DeviceChoice::Name(name),
@@ -159,18 +159,6 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
             },
         }),
     }
-}
-
-/// Finds the requested device where shaders are what matters: what is left to this program is the best adapter, and the processor only
-/// where there is none.
-pub fn select_for_shaders(choice: &DeviceChoice) -> Result<Selected, DeviceError> {
-    if !matches!(choice, DeviceChoice::Auto | DeviceChoice::Adapter) {
-        return select(choice);
-    }
-    Ok(match select(&DeviceChoice::Auto)? {
-        Selected::Cpu(WhyCpu::NoGpu(entry)) => Selected::Adapter(entry),
-        selected => selected,
-    })
 }
 
 /// The largest size of one tensor on that device, in bytes.

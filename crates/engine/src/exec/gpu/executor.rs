@@ -357,7 +357,7 @@ impl GpuExecutor {
     }
 
     /// Maps a staging buffer, waits for the submission that fills it, and copies it out.
-    pub(super) async fn mapped(
+    pub(in crate::exec) async fn mapped(
         &self,
         staging: &wgpu::Buffer,
         size: u64,

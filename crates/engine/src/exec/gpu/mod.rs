@@ -1,7 +1,6 @@
 //! The GPU executor: adapters, shader reflection, pipelines, the encoding of a step plan; its profiler and its tuner.
 
 mod adapter;
-mod blocking;
 mod executor;
 mod kernel;
 pub mod profiler;
@@ -9,7 +8,6 @@ mod reflect;
 pub mod tuner;
 
 pub use adapter::{AdapterEntry, AdapterKind, Gpu, Needs, adapter_name, adapters, instance};
-pub use blocking::list;
 pub use executor::{GpuExecutor, GpuOptions, HostTime, Patch};
 pub use reflect::{Reflection, Slot, check_op, module};
 
