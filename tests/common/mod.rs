@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod chromium;
+pub mod folder;
+pub mod full;
 pub mod variants;
 
 use std::io::Write;

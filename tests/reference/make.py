@@ -1,4 +1,4 @@
-"""Makes the fixtures of tests/reference.rs: small models written once more in JAX, in float64.
+"""Makes the fixtures of tests/engine/reference.rs: small models written once more in JAX, in float64.
 
 Each fixture holds the configuration (TOML, in the metadata), the initial weights under their checkpoint names, the
 rows of ten batches, the noise of ten steps, the loss of each step, every gradient of the first, and the weights after

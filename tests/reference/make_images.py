@@ -1,4 +1,4 @@
-"""Makes the fixtures of tests/reference.rs with images: small convolutional models in plain torch modules, in float64.
+"""Makes the fixtures of tests/engine/reference.rs with images: small convolutional models in plain torch modules, in float64.
 
 The parameters have the names and the shapes that `state_dict` gives them, so these fixtures also show that a model's file
 loads into such modules as it is. They hold what those of make.py hold, and the classes of the rows where the model is told;

@@ -1,4 +1,4 @@
-"""Makes the fixtures of tests/reference.rs for tables: the likelihoods of columns written once more in JAX, in float64, with
+"""Makes the fixtures of tests/engine/reference.rs for tables: the likelihoods of columns written once more in JAX, in float64, with
 columns of every kind and with missing values. The fixtures are those of make.py; the metadata also says what the columns are.
 
     pip install jax optax numpy safetensors

@@ -1,4 +1,4 @@
-"""Makes windows.safetensors for tests/reference.rs: convolutions and transposed convolutions of many shapes and all their
+"""Makes windows.safetensors for tests/engine/reference.rs: convolutions and transposed convolutions of many shapes and all their
 gradients, computed by PyTorch in float64.
 
 Each case has its layer as wgvae writes it, the size of its images (height, width, channels), and tensors in PyTorch's order:

@@ -1,0 +1,147 @@
+//! Whole models of configurations: fused, they compute what their graphs say.
+
+use wgvae::config::{Config, PRESETS, RowSpec};
+use wgvae::model::{DataSpec, Extent, Likelihood, Vae};
+use wgvae::train::{StepSchedule, initial_weights};
+use wgvae_engine::exec::gpu::GpuOptions;
+use wgvae_engine::exec::oracle::Oracle;
+use wgvae_engine::exec::{Executor, OpenDevice};
+use wgvae_engine::kernels::rng::threefry2x32;
+use wgvae_engine::plan::Program;
+
+use crate::common;
+use crate::graph::harness::{numbers, same};
+
+fn config(toml: &str) -> Config {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    Config::resolve(None, Some(file.path()), toml::Table::new()).unwrap()
+}
+
+/// Every preset, and what presets leave out.
+fn configs() -> Vec<(String, Config)> {
+    let mut all: Vec<(String, Config)> = PRESETS
+        .iter()
+        .map(|(name, _)| (name.to_string(), Config::resolve(Some(name), None, toml::Table::new()).unwrap()))
+        .collect();
+    for (name, toml) in [
+        ("tied", "[model]\nhidden = [12, 9]\ntied = true\nactivation = \"gelu\"\n[train]\nclip = 1.0"),
+        ("tied autoencoder", "[model]\nhidden = [12]\nobjective = \"ae\"\ntied = true\nlatent_activation = \"tanh\""),
+        ("conditional", "[model]\nhidden = [12]\ncondition = \"class\""),
+        ("conditional images", "[model]\nencoder = [\"conv 4 k3 norm\", \"dense 9\"]\ncondition = \"class\""),
+        // Adam would divide by the size of gradients that a norm leaves next to nothing of.
+        ("residual first", "[model]\nencoder = [\"res 4\", \"dense 9\"]\n[train]\noptimizer = \"sgd\"\nlr = 0.01"),
+        ("transposed first", "[model]\nencoder = [\"conv-t 4 k3 s1\", \"dense 9\"]"),
+        ("larger first", "[model]\nencoder = [\"up 2\", \"conv 4 k3 s2\"]\ndecoder = [\"dense 9\"]"),
+        ("smaller first", "[model]\nencoder = [\"pool 3\", \"dense 9\"]\ndecoder = [\"dense 9\"]"),
+        ("levels of images", "[model]\nencoder = [\"conv 4 k3 norm\", \"dense 9\"]\nlikelihood = \"logistic\""),
+        ("linear", "[model]\nhidden = []\nlatent = 5\nlikelihood = \"gaussian-learned\""),
+        ("free bits", "[model]\nhidden = [12]\nfree_bits = 0.05"),
+        ("capacity", "[model]\nhidden = [12]\ncapacity = 2.0\nbeta = 9.0"),
+        ("at most", "[model]\nhidden = [12]\nkl_at_most = 0.3"),
+        ("beta-tc", "[model]\nhidden = [12]\nobjective = \"beta-tc\"\ntc_stratified = true\nlatent = 5"),
+        ("dip-ii", "[model]\nhidden = [12]\nobjective = \"dip-ii\"\nlatent = 5"),
+        ("info", "[model]\nhidden = [12]\nobjective = \"info\"\nlatent = 5"),
+        ("iwae", "[model]\nhidden = [12]\nobjective = \"iwae\"\nsamples = 5\ncondition = \"class\""),
+        (
+            "miwae of images",
+            "[model]\nencoder = [\"conv 4 k3 norm\"]\nobjective = \"iwae\"\nsamples = 4\nsample_groups = 2\nelbo_share = 0.2",
+        ),
+        ("mixture", "[model]\nhidden = [12]\nlatent = 5\nprior = \"mixture\"\nprior_parts = 6\ncondition = \"class\""),
+        (
+            "vamp of images",
+            "[model]\nencoder = [\"conv 4 k3 norm\"]\nprior = \"vamp\"\nprior_parts = 11\nobjective = \"iwae\"\nsamples = 3",
+        ),
+        ("doubly", "[model]\nhidden = [12]\nobjective = \"iwae\"\nsamples = 3\ndoubly_reparameterised = true"),
+    ] {
+        all.push((name.to_string(), config(toml)));
+    }
+    for likelihood in Likelihood::ALL {
+        let name = likelihood.name();
+        let sigma = if likelihood.takes_sigma() { "sigma = 0.4" } else { "" };
+        let text = format!("[model]\nhidden = [13]\nlatent = 3\nlikelihood = \"{name}\"\n{sigma}");
+        all.push((name.to_string(), config(&text)));
+    }
+    for (_, config) in &mut all {
+        // Small, so that the plan as it was lowered does not take long; no multiple of anything.
+        config.train.batch = 9;
+    }
+    all
+}
+
+/// Three steps of a model: its losses and where its weights are.
+fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
+    // As small as the model's layers allow.
+    let of = |image| {
+        config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4, table: None, missing: false, rows: 20 })
+    };
+    let spec = of([3, 3, 3]).or_else(|_| of([28, 28, 1])).unwrap();
+    let data = DataSpec { train_rows: 20, test_rows: 20, bytes };
+    let mut train = config.train_spec();
+    train.fuse = fuse;
+    let vae = Vae::new(&spec, &train, data).unwrap();
+    let mut executor = run(vae.program.clone());
+    let tensor = vae.program.tensors.get(vae.train_data).clone();
+    let words: Vec<u32> = match bytes {
+        true => (0..tensor.len() as u32).map(|i| threefry2x32([9, 9], [i, 0])[0]).collect(),
+        false => numbers(tensor.len(), 8).into_iter().map(|v| (0.5 + 0.5 * v).to_bits()).collect(),
+    };
+    for data in [vae.train_data, vae.test_data] {
+        executor.write_words(data, &words).unwrap();
+    }
+    if let Some(labels) = vae.labels {
+        let classes: Vec<u32> = (0..20).map(|row| row * 7 % 4).collect();
+        executor.write_words(labels.train, &classes).unwrap();
+        executor.write_words(labels.test, &classes).unwrap();
+    }
+    executor.write(vae.clip, &[1.0]).unwrap();
+    executor.write(vae.weights, &initial_weights(&vae.program.params, 5)).unwrap();
+    let schedule = StepSchedule::new(config, 20, 20);
+    let mut found = Vec::new();
+    for step in 0..3 {
+        executor.dispatch(vae.plans.train, &schedule.train(step)).unwrap();
+        let metrics = common::reported(&mut executor, &vae, &schedule, step);
+        found.extend([metrics.loss, metrics.recon, metrics.kl]);
+    }
+    let plans =
+        [(Some(vae.plans.evaluate), vae.recon), (Some(vae.plans.reconstruct), vae.mean), (vae.plans.sample, vae.mean)];
+    for (plan, result) in plans {
+        if let Some(plan) = plan {
+            executor.dispatch(plan, &schedule.evaluate(0)).unwrap();
+            found.extend(executor.read(result).unwrap().into_iter().map(f64::from));
+        }
+    }
+    found.extend(executor.read(vae.weights).unwrap().into_iter().map(f64::from));
+    found
+}
+
+#[test]
+fn fused_is_as_it_was_lowered() {
+    let devices: Vec<OpenDevice> = common::devices().collect();
+    for (name, config) in configs() {
+        for bytes in [true, false] {
+            let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));
+            let expected = steps(&config, false, bytes, exact);
+            // Weights and means are read as f32.
+            same(&name, &steps(&config, true, bytes, exact), &expected, 1e-7);
+            for (device, fuse) in devices.iter().flat_map(|device| [(device, false), (device, true)]) {
+                let compile = |program| device.compile(program, &GpuOptions::default()).unwrap();
+                same(&name, &steps(&config, fuse, bytes, compile), &expected, 1e-5);
+            }
+        }
+    }
+}
+
+/// Planning takes time in proportion to the layers: of 80 it took 18 s, of 1,000 it would have taken hours.
+#[test]
+fn a_thousand_layers_are_planned_soon() {
+    let widths = vec!["8"; 1000].join(", ");
+    let flags = format!("[model]\nhidden = [{widths}]").parse().unwrap();
+    let config = Config::resolve(Some("points"), None, flags).unwrap();
+    let data = DataSpec { train_rows: 20, test_rows: 20, bytes: false };
+    let start = std::time::Instant::now();
+    let vae = Vae::new(&config.vae_spec(2).unwrap(), &config.train_spec(), data).unwrap();
+    // Alone, it is below two seconds.
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(vae.program.plans[0].ops.len() > 6000);
+}

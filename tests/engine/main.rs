@@ -1,0 +1,13 @@
+//! The engine and the models in it: kernels, gradients, plans and shaders, on the oracle, the processor and the adapter.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod faults;
+mod graph;
+mod kernels;
+mod model;
+mod processor;
+mod reference;
+mod shaders;
+mod tint;
