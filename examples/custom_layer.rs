@@ -38,7 +38,7 @@ fn model() -> PlanSpec {
     let loss = g.map("loss", Function::Loss(Loss::Gaussian), &[output, x, inv_var, log_norm]);
     let recon = g.reduce("recon", loss, Axis::Columns);
     let kl = kl(g, "kl", [mu, logvar]);
-    let losses = [recon, kl].map(|node| session::Loss::mean(g, node, "all")).to_vec();
+    let losses = [recon, kl].map(|node| session::LossSpec::mean(g, node, "all")).to_vec();
     PlanSpec {
         name: "train".into(),
         graph,

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use wgvae_engine::graph::Graph;
 use wgvae_engine::plan::{LOGVAR_RANGE, StepScalars};
-use wgvae_engine::session::{Input, Output, Plan, PlanSpec, Session, SessionSpec};
+use wgvae_engine::session::{InputHandle, OutputHandle, PlanHandle, PlanSpec, Session, SessionSpec};
 
 use super::evaluation::mean;
 use super::importance::Weights;
@@ -116,14 +116,14 @@ fn log_densities(z: &[f32], codes: &Codes, device: &DeviceOptions) -> Result<(Ve
 /// Some draws beside as many codes, on the device.
 struct Step {
     session: Session,
-    plan: Plan,
+    plan: PlanHandle,
     /// How many.
     rows: usize,
     latent: usize,
-    z: Input,
-    codes: [Input; 2],
-    weights: Input,
-    results: [Output; 2],
+    z: InputHandle,
+    codes: [InputHandle; 2],
+    weights: InputHandle,
+    results: [OutputHandle; 2],
     /// How many codes the weights are for.
     weighed: usize,
 }
@@ -153,7 +153,7 @@ impl Step {
     }
 
     /// Writes rows `(n, Z)`, and zeros behind them.
-    fn write(&mut self, to: Input, values: &[f32]) -> Result<(), RunError> {
+    fn write(&mut self, to: InputHandle, values: &[f32]) -> Result<(), RunError> {
         let mut whole = values.to_vec();
         whole.resize(self.rows * self.latent, 0.0);
         Ok(self.session.set(to, &whole)?)

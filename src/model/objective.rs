@@ -70,7 +70,7 @@ trait Algebra {
     type Value: Copy;
     /// The mean KL, times 1 or -1.
     fn mean_kl(&mut self, name: &str, sign: f32) -> Self::Value;
-    /// What the KL is held at.
+    /// The nats that the KL is held at.
     fn capacity(&mut self) -> Self::Value;
     fn sum(&mut self, name: &str, a: Self::Value, b: Self::Value) -> Self::Value;
     fn negative(&mut self, name: &str, a: Self::Value) -> Self::Value;
@@ -147,8 +147,8 @@ impl Algebra for Numbers {
     }
 }
 
-/// What beta weighs in the loss that is reported of rows with this mean KL, and its slope by the KL: the KL, or its distance from
-/// the capacity where it is held at one. The loss of several batches is that of their mean KL, not the mean of their losses.
+/// The KL's part of the reported loss before beta weighs it, and its slope by the KL: the mean KL, or its distance from the capacity
+/// where it is held at one. Several batches have the loss of their mean KL, which is not the mean of their losses.
 pub fn cost_of_kl(kl: f64, capacity: Option<f64>) -> [f64; 2] {
     match capacity {
         None => [kl, 1.0],

@@ -1,4 +1,4 @@
-//! What a step of a model is told and what it reports: the scalars and the metrics of its program, by their places.
+//! The scalars that a step of a model sets and the metrics that it reports, by their places in the program.
 
 use wgvae_engine::plan::{Metrics, ScalarId};
 
@@ -10,17 +10,17 @@ pub const RATE: ScalarId = ScalarId(0);
 pub const CORRECTIONS: [ScalarId; 2] = [ScalarId(1), ScalarId(2)];
 /// The weight of the KL.
 pub const BETA: ScalarId = ScalarId(3);
-/// What the KL is held at, where it is held at something; else 0.
+/// The nats that the KL is held at; 0 where it is not held.
 pub const CAPACITY: ScalarId = ScalarId(4);
 
-/// Their names, in the order of their places behind those of the group.
+/// The names of beta and the capacity, in the order of their places behind the scalars of the group.
 pub(super) const NAMES: [(&str, ScalarId); 2] = [("beta", BETA), ("capacity", CAPACITY)];
 
 /// The negative log-likelihood of a row.
 pub(super) const RECON: &str = "recon";
-/// Its KL divergence from the prior.
+/// The KL divergence of a row from the prior.
 pub(super) const KL: &str = "kl";
-/// What it loses, where that is not the reconstruction and a multiple of the KL.
+/// The loss of a row, where it is not the reconstruction and a multiple of the KL.
 pub(super) const LOSS: &str = "loss";
 
 /// The columns of a program's metrics.

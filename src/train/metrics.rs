@@ -19,14 +19,15 @@ pub struct StepMetrics {
 }
 
 impl StepMetrics {
-    /// Those of a step, from the numbers that its program reports.
+    /// Reads the metrics of a step from the numbers that its program reports.
     pub fn of(row: &[f64], columns: MetricColumns, beta: f64, capacity: Option<f64>) -> Self {
         let (recon, kl) = (row[columns.recon], row[columns.kl]);
         let loss = columns.loss.map_or_else(|| recon + beta * cost_of_kl(kl, capacity)[0], |column| row[column]);
         Self { loss, recon, kl, grad_norm: columns.gradient_norm.map_or(0.0, |column| row[column]) }
     }
 
-    /// Those of several steps, from their means: where the KL is held at something, its distance is that of the mean KL.
+    /// Corrects the means over several steps: where the KL is held at a capacity, the distance of the mean KL counts, not the mean of
+    /// the distances.
     pub fn of_all(self, beta: f64, capacity: Option<f64>) -> Self {
         match capacity {
             None => self,

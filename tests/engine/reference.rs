@@ -13,7 +13,7 @@ use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Param, PlanId, Program, StepScalars};
-use wgvae_engine::session::{Loss, PlanSpec, SessionSpec};
+use wgvae_engine::session::{LossSpec, PlanSpec, SessionSpec};
 use wgvae_engine::wgsl::Target;
 
 use crate::common;
@@ -254,7 +254,7 @@ fn convolve(file: &SafeTensors<'_>, number: usize, case: &WindowsCase, executor:
         let terms = g.map("terms", Function::Multiply, &[rows, d_y]);
         let loss = g.reduce("loss", terms, Axis::Columns);
         let mean = g.constant(1.0 / case.images as f32);
-        let loss = Loss { terms: vec![(loss, mean)], group: None };
+        let loss = LossSpec { terms: vec![(loss, mean)], group: None };
         let name = "layer".into();
         let y = g.named(y, "y");
         PlanSpec { name, graph: g, inputs: vec![d_y], outputs: vec![y], losses: vec![loss], ..PlanSpec::default() }

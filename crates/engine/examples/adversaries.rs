@@ -5,7 +5,7 @@ use wgvae_engine::exec::OpenDevice;
 use wgvae_engine::graph::{Graph, GroupSpec, Node};
 use wgvae_engine::kernels::rng::threefry2x32;
 use wgvae_engine::plan::{Activation, Function, Init, Orientation, StepScalars};
-use wgvae_engine::session::{Loss, PlanSpec, Session, SessionSpec};
+use wgvae_engine::session::{LossSpec, PlanSpec, Session, SessionSpec};
 
 pub(crate) const BATCH: usize = 64;
 pub(crate) const HIDDEN: usize = 16;
@@ -40,7 +40,7 @@ pub(crate) fn spec() -> SessionSpec {
     let [not_real, not_made] = [of_real, of_made].map(|logit| g.negative("opposite", logit));
     let [misses, alarms, caught] = [not_real, of_made, not_made].map(|logit| softplus(g, logit));
     let telling = g.sum_of("telling", misses, alarms);
-    let losses = vec![Loss::mean(g, telling, "discriminator"), Loss::mean(g, caught, "generator")];
+    let losses = vec![LossSpec::mean(g, telling, "discriminator"), LossSpec::mean(g, caught, "generator")];
     let blocks = |nodes: &[Node]| nodes.iter().filter_map(|node| g.block(*node)).collect::<Vec<_>>();
     let groups = vec![
         GroupSpec::adam("discriminator").of(blocks(&parameters)),

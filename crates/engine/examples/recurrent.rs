@@ -5,7 +5,7 @@ use wgvae_engine::exec::OpenDevice;
 use wgvae_engine::graph::{Graph, GroupSpec, Node};
 use wgvae_engine::kernels::rng::threefry2x32;
 use wgvae_engine::plan::{Activation, Function, Init, Orientation, StepScalars};
-use wgvae_engine::session::{Loss, PlanSpec, Session, SessionSpec};
+use wgvae_engine::session::{LossSpec, PlanSpec, Session, SessionSpec};
 
 pub(crate) const BATCH: usize = 32;
 pub(crate) const STEPS: usize = 8;
@@ -43,7 +43,7 @@ pub(crate) fn spec() -> SessionSpec {
     let minus = g.negative("minus target", target);
     let off = g.sum_of("off", said, minus);
     let squares = g.map("squares", Function::Multiply, &[off, off]);
-    let losses = vec![Loss::mean(g, squares, "all")];
+    let losses = vec![LossSpec::mean(g, squares, "all")];
     let (inputs, outputs) = (vec![numbers, target], vec![said]);
     let metrics = vec![("squares".into(), squares)];
     let train = PlanSpec { name: "train".into(), graph, inputs, outputs, metrics, losses };

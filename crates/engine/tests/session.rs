@@ -4,7 +4,7 @@ use wgvae_engine::exec::gpu::{self, Gpu, GpuError, GpuOptions, Needs};
 use wgvae_engine::exec::{DeviceError, OpenDevice, list_adapters};
 use wgvae_engine::graph::{Graph, GroupSpec};
 use wgvae_engine::plan::{Function, Init, Orientation, PlanError, STEPS_PER_SUBMIT, StepScalars};
-use wgvae_engine::session::{Loss, PlanSpec, Session, SessionError, SessionSpec, initial_weights};
+use wgvae_engine::session::{LossSpec, PlanSpec, Session, SessionError, SessionSpec, initial_weights};
 
 #[path = "../examples/adversaries.rs"]
 mod adversaries;
@@ -204,7 +204,7 @@ fn line(groups: Vec<GroupSpec>) -> SessionSpec {
     let minus = g.negative("minus", y);
     let off = g.sum_of("off", sum, minus);
     let squares = g.map("squares", Function::Multiply, &[off, off]);
-    let losses = groups.iter().map(|group| Loss::mean(g, squares, &group.name)).collect();
+    let losses = groups.iter().map(|group| LossSpec::mean(g, squares, &group.name)).collect();
     let groups = groups.into_iter().map(|group| match group.name.as_str() {
         "slope" => group.of(g.block(slope)),
         "height" => group.of(g.block(height)),

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use wgvae_engine::graph::{Axis, Graph};
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::{Function, Init, Orientation, StepScalars};
-use wgvae_engine::session::{Loss, Output, Plan, PlanSpec, Session, SessionSpec};
+use wgvae_engine::session::{LossSpec, OutputHandle, PlanHandle, PlanSpec, Session, SessionSpec};
 
 use super::Mixture;
 use super::normal::{Code, Form, Normal};
@@ -205,8 +205,8 @@ fn steady(parts: &mut [Normal], rows: f64, form: Form) {
 /// What a step asks of the device, for some rows.
 struct Step {
     session: Session,
-    plan: Plan,
-    losses: Output,
+    plan: PlanHandle,
+    losses: OutputHandle,
     form: Form,
     rows: usize,
     /// Features, and classes.
@@ -254,7 +254,7 @@ impl Step {
         let loss = g.map("loss", Function::Add, &[first, of_first]);
         let losses = g.reduce("losses", loss, Axis::Columns);
         let mean = g.constant(1.0 / rows as f32);
-        let loss = Loss { terms: vec![(losses, mean)], group: None };
+        let loss = LossSpec { terms: vec![(losses, mean)], group: None };
         let plan = PlanSpec {
             name: "expect".into(),
             graph: g,

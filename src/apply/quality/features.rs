@@ -8,7 +8,7 @@ use wgvae_data::{Examples, Shape, Values};
 use wgvae_engine::graph::{Axis, Graph, GroupSpec, Node};
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::{Activation, Function, StepScalars, Windows, is_missing};
-use wgvae_engine::session::{Input, Loss, Plan, PlanSpec, Session, SessionSpec, initial_weights};
+use wgvae_engine::session::{InputHandle, LossSpec, PlanHandle, PlanSpec, Session, SessionSpec, initial_weights};
 
 use crate::apply::RunError;
 use crate::model::layers::{activate, conv, dense};
@@ -107,7 +107,7 @@ impl Form {
         let of_class = g.map("log_p of class", Function::Multiply, &[log_p, is]);
         let likelihood = g.reduce("log_likelihood", of_class, Axis::Columns);
         let loss = g.negative("cross_entropy", likelihood);
-        let loss = Loss::mean(&mut g, loss, ALL);
+        let loss = LossSpec::mean(&mut g, loss, ALL);
         let learn = PlanSpec {
             name: LEARN.into(),
             graph: g,
@@ -145,8 +145,8 @@ const LOG_P: &str = "log_p";
 struct Network {
     form: Form,
     session: Session,
-    x: Input,
-    apply: Plan,
+    x: InputHandle,
+    apply: PlanHandle,
 }
 
 impl Network {

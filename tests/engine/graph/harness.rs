@@ -54,7 +54,7 @@ impl Planned {
             graph: g,
             inputs: of.inputs,
             outputs: read,
-            losses: vec![session::Loss { terms, group: None }],
+            losses: vec![session::LossSpec { terms, group: None }],
             ..PlanSpec::default()
         };
         let planned = SessionSpec { plans: vec![plan], unfused: !fuse, ..SessionSpec::default() }.plan().unwrap();

@@ -14,7 +14,7 @@ use crate::plan::{
 /// Adjacent parameters, which one node stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// Their elements of the arena.
+    /// The elements of the arena that they take.
     pub span: Range<usize>,
     /// The node's name.
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Block {
 pub struct GroupSpec {
     /// The group's name.
     pub name: String,
-    /// Its parameters; none for all that there are.
+    /// The parameters that it updates; none for all that there are.
     pub params: Option<Vec<Block>>,
     /// The optimiser's rule.
     pub rule: Rule,
@@ -44,7 +44,7 @@ impl GroupSpec {
         Self { name: name.into(), params: None, rule, decay: 0.0, clip: None, every: 1 }
     }
 
-    /// The same optimiser for some parameters.
+    /// This optimiser for some parameters alone.
     #[must_use]
     pub fn of(self, params: impl IntoIterator<Item = Block>) -> Self {
         Self { params: Some(params.into_iter().collect()), ..self }
@@ -59,7 +59,7 @@ impl GroupSpec {
 /// Elements of the arenas that a group has, next to each other.
 #[derive(Debug, Clone, Copy)]
 struct Part {
-    arenas: optimizer::Arenas,
+    arenas: optimizer::UpdateTensors,
     /// Elements from the first on that the optimiser updates.
     optimised: usize,
 }
@@ -73,12 +73,12 @@ struct Trained {
     norm: Option<Norm>,
 }
 
-/// What the gradient of a group is clipped by.
+/// The tensors that the norm of a group's gradient is computed in.
 #[derive(Debug, Clone)]
 struct Norm {
     /// Sums of squares of all parts.
     partials: TensorId,
-    /// Those of each part.
+    /// Sums of squares of each part.
     of_parts: Vec<TensorId>,
     /// Where the norm is reported.
     column: MetricColumn,
@@ -90,14 +90,15 @@ pub struct ProgramBuilder {
     pub lowering: Lowering,
     params: ParamTable,
     scalars: ScalarTable,
-    arenas: optimizer::Arenas,
+    arenas: optimizer::UpdateTensors,
     groups: Vec<Trained>,
     metrics: Metrics,
     fuse: bool,
 }
 
 impl ProgramBuilder {
-    /// A program over these parameters. Metrics are named in the order of their columns; clipped groups add the norms of theirs.
+    /// Starts a program over these parameters. Metrics are named in the order of their columns; each clipped group adds the norm of its
+    /// gradient.
     pub fn new(
         params: ParamTable,
         scalars: ScalarTable,
@@ -123,7 +124,7 @@ impl ProgramBuilder {
         // Two halves of the ring: one is read back while the other is written.
         let ring = tensors.floats("metrics", &[SUBMITS_IN_FLIGHT * STEPS_PER_SUBMIT, names.len()]);
         let buffer = tensors.get(weights).buffer;
-        let arenas = optimizer::Arenas { weights, gradients, first, second, clip: scales[0] };
+        let arenas = optimizer::UpdateTensors { weights, gradients, first, second, clip: scales[0] };
         let mut builder = Self {
             lowering: Lowering::new(tensors, buffer),
             params,
@@ -170,7 +171,7 @@ impl ProgramBuilder {
         self.scalars.add(&of_group("second"))?;
         let parts = match &spec.params {
             None => vec![Part {
-                arenas: optimizer::Arenas { clip: scale, ..self.arenas },
+                arenas: optimizer::UpdateTensors { clip: scale, ..self.arenas },
                 optimised: self.params.optimised_len(),
             }],
             Some(blocks) => {
@@ -186,7 +187,7 @@ impl ProgramBuilder {
         Ok(Trained { group, spec: spec.clone(), parts, norm })
     }
 
-    /// Where the norm of a group's gradient comes from, and goes.
+    /// Adds the tensors for the norm of a group's gradient.
     fn norm(&mut self, spec: &GroupSpec, parts: usize) -> Norm {
         let column = self.metrics.find(&spec.norm_name()).unwrap_or_default() as u32;
         let tensors = &mut self.lowering.tensors;
@@ -204,12 +205,12 @@ impl ProgramBuilder {
             let (name, buffer) = (format!("{} of {group}", tensors.get(whole).name), tensors.get(whole).buffer);
             tensors.view(name, buffer, span.start, &[span.len()])
         };
-        let optimizer::Arenas { weights, gradients, first, second, .. } = self.arenas;
+        let optimizer::UpdateTensors { weights, gradients, first, second, .. } = self.arenas;
         let [weights, gradients, first, second] = [weights, gradients, first, second].map(&mut view);
-        Part { arenas: optimizer::Arenas { weights, gradients, first, second, clip }, optimised: span.len() }
+        Part { arenas: optimizer::UpdateTensors { weights, gradients, first, second, clip }, optimised: span.len() }
     }
 
-    /// A new graph over the program's parameters.
+    /// Returns a new graph over the program's parameters.
     pub fn graph(&self) -> Graph {
         Graph::continuing(self.params.clone(), self.scalars.clone())
     }
@@ -229,7 +230,7 @@ impl ProgramBuilder {
         self.scalars.add(name)
     }
 
-    /// The column of a metric, and those behind it.
+    /// The column of a metric.
     pub fn metric(&self, name: &str) -> Option<MetricColumn> {
         let column = self.metrics.find(name)? as u32;
         Some(MetricColumn { ring: self.metrics.ring, column })
@@ -244,7 +245,7 @@ impl ProgramBuilder {
         self.placed_gradients(g, params, |g, params| gradients(g, losses, params))
     }
 
-    /// Gradients by all parameters that `find` makes; each with its part of the arena of gradients.
+    /// Adds the gradients by all parameters, which `find` makes; each with its part of the arena of gradients.
     pub fn gradients_by(
         &mut self,
         g: &mut Graph,
@@ -277,7 +278,7 @@ impl ProgramBuilder {
             .collect()
     }
 
-    /// The ops that find what the gradient of a group is multiplied by; none where it is not clipped.
+    /// The ops that compute the factor by which the gradient of a group is clipped; none where it is not.
     pub fn clip(&self, group: usize) -> Result<Vec<Op>, PlanError> {
         let Trained { group, spec, parts, norm } = &self.groups[group];
         let (Some(max_norm), Some(norm)) = (spec.clip, norm) else { return Ok(Vec::new()) };
@@ -308,7 +309,8 @@ impl ProgramBuilder {
         Ok(StepPlan { name: name.to_string(), ops })
     }
 
-    /// The program of these plans, with the tensors that they use and those that the outside wants; and the new id of each.
+    /// Ends the program: it keeps the tensors that the plans use and those that the outside wants. Returns the new id of each tensor as
+    /// well.
     pub fn finish(
         self,
         mut plans: Vec<StepPlan>,
@@ -359,13 +361,13 @@ impl Program {
     }
 }
 
-/// A name that is there twice.
+/// The first name that occurs twice.
 fn twice<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<String> {
     let mut seen = HashSet::new();
     names.into_iter().find(|name| !seen.insert(*name)).cloned()
 }
 
-/// Blocks that lie next to each other as one span, whose ends are those of blocks' alignment.
+/// The spans of blocks, aligned as blocks are; blocks that lie next to each other share one.
 fn spans(blocks: &[Block]) -> Vec<Range<usize>> {
     let aligned = |block: &Block| block.span.start..block.span.end.next_multiple_of(ParamTable::ALIGNMENT);
     let mut all: Vec<Range<usize>> = blocks.iter().map(aligned).collect();

@@ -64,7 +64,7 @@ pub enum Rule {
 
 /// The arenas, all `(L)`, and the gradient's scale `(1)`.
 #[derive(Debug, Clone, Copy)]
-pub struct Arenas {
+pub struct UpdateTensors {
     /// The parameters.
     pub weights: TensorId,
     /// Their gradients.
@@ -89,7 +89,12 @@ pub struct Settings {
 }
 
 /// One step of an optimiser over the first `optimised` elements of the arenas.
-pub fn update(tensors: &TensorTable, arenas: Arenas, settings: Settings, optimised: usize) -> Result<Op, PlanError> {
+pub fn update(
+    tensors: &TensorTable,
+    arenas: UpdateTensors,
+    settings: Settings,
+    optimised: usize,
+) -> Result<Op, PlanError> {
     let label = "update";
     let len = tensors.get(arenas.weights).len();
     let whole: &[usize] = &[len.next_multiple_of(4)];

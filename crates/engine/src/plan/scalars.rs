@@ -121,7 +121,7 @@ pub struct MetricRows {
 }
 
 impl MetricRows {
-    /// Of so many steps, with `width` numbers each.
+    /// Rows of so many steps, with `width` numbers each.
     pub fn new(steps: usize, width: usize, values: Vec<f64>) -> Self {
         debug_assert_eq!(values.len(), steps * width);
         Self { width, values, steps }

@@ -7,7 +7,7 @@
 //! use wgvae_engine::exec::OpenDevice;
 //! use wgvae_engine::graph::{Graph, GroupSpec};
 //! use wgvae_engine::plan::{Function, Init, Loss as Likelihood, Orientation, StepScalars};
-//! use wgvae_engine::session::{Loss, PlanSpec, Session, SessionSpec};
+//! use wgvae_engine::session::{LossSpec, PlanSpec, Session, SessionSpec};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut g = Graph::default();
@@ -18,7 +18,7 @@
 //! let (minus, two) = (g.negative("minus", y), g.constant(0.5));
 //! let off = g.sum_of("off", line, minus);
 //! let squares = g.map("squares", Function::Multiply, &[off, off]);
-//! let loss = Loss::mean(&mut g, squares, "all");
+//! let loss = LossSpec::mean(&mut g, squares, "all");
 //! let train = PlanSpec {
 //!     name: "train".into(),
 //!     graph: g,
@@ -54,23 +54,23 @@ use crate::plan::{
 use spec::PlanEntry;
 
 pub use initial::initial_weights;
-pub use spec::{Loss, PlanSpec, Planned, SessionSpec};
+pub use spec::{LossSpec, PlanSpec, Planned, SessionSpec};
 
 /// What the outside writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Input(pub TensorId);
+pub struct InputHandle(pub TensorId);
 
 /// What the outside reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Output(pub TensorId);
+pub struct OutputHandle(pub TensorId);
 
 /// A plan of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan(usize);
+pub struct PlanHandle(usize);
 
 /// A metric: its column of [`MetricRows`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metric(pub usize);
+pub struct MetricHandle(pub usize);
 
 /// Why a session could not be built, or a step not run.
 #[derive(Debug, thiserror::Error)]
@@ -128,8 +128,8 @@ pub struct Session {
     device: OpenDevice,
     options: GpuOptions,
     plans: Vec<PlanEntry>,
-    inputs: Vec<(String, Input)>,
-    outputs: Vec<(String, Output)>,
+    inputs: Vec<(String, InputHandle)>,
+    outputs: Vec<(String, OutputHandle)>,
     seed: u64,
     updates: Vec<u64>,
     steps: Vec<u64>,
@@ -251,25 +251,25 @@ impl Session {
     }
 
     /// The input of this name.
-    pub fn input(&self, name: &str) -> Result<Input, SessionError> {
+    pub fn input(&self, name: &str) -> Result<InputHandle, SessionError> {
         find("input", name, &self.inputs, |(known, input)| (known, *input))
     }
 
     /// The output of this name.
-    pub fn output(&self, name: &str) -> Result<Output, SessionError> {
+    pub fn output(&self, name: &str) -> Result<OutputHandle, SessionError> {
         find("output", name, &self.outputs, |(known, output)| (known, *output))
     }
 
     /// The plan of this name.
-    pub fn plan(&self, name: &str) -> Result<Plan, SessionError> {
-        let numbered: Vec<(&String, Plan)> =
-            self.plans.iter().zip(0..).map(|(plan, i)| (&plan.name, Plan(i))).collect();
+    pub fn plan(&self, name: &str) -> Result<PlanHandle, SessionError> {
+        let numbered: Vec<(&String, PlanHandle)> =
+            self.plans.iter().zip(0..).map(|(plan, i)| (&plan.name, PlanHandle(i))).collect();
         find("plan", name, &numbered, |(known, plan)| (known, *plan))
     }
 
     /// The metric of this name that a plan reports.
-    pub fn metric(&self, plan: Plan, name: &str) -> Result<Metric, SessionError> {
-        find("metric", name, &self.plans[plan.0].metrics, |(known, column)| (known, Metric(*column)))
+    pub fn metric(&self, plan: PlanHandle, name: &str) -> Result<MetricHandle, SessionError> {
+        find("metric", name, &self.plans[plan.0].metrics, |(known, column)| (known, MetricHandle(*column)))
     }
 
     /// The learning rate of a group, which each step that updates it sets.
@@ -288,24 +288,24 @@ impl Session {
     }
 
     /// Writes an input.
-    pub fn set(&mut self, input: Input, values: &[f32]) -> Result<(), SessionError> {
+    pub fn set(&mut self, input: InputHandle, values: &[f32]) -> Result<(), SessionError> {
         self.program().tensors.expect_len(input.0, values.len())?;
         Ok(self.executor.write(input.0, values)?)
     }
 
     /// Writes an input of grey levels, four to a word, each row from a whole word on.
-    pub fn set_words(&mut self, input: Input, words: &[u32]) -> Result<(), SessionError> {
+    pub fn set_words(&mut self, input: InputHandle, words: &[u32]) -> Result<(), SessionError> {
         self.program().tensors.expect_len(input.0, words.len())?;
         Ok(self.executor.write_words(input.0, words)?)
     }
 
     /// Reads an output, as the step before left it.
-    pub fn get(&mut self, output: Output) -> Result<Vec<f32>, SessionError> {
+    pub fn get(&mut self, output: OutputHandle) -> Result<Vec<f32>, SessionError> {
         Ok(self.executor.read(output.0)?)
     }
 
     /// [`Session::get`], for where nobody may wait.
-    pub async fn fetch(&mut self, output: Output) -> Result<Vec<f32>, SessionError> {
+    pub async fn fetch(&mut self, output: OutputHandle) -> Result<Vec<f32>, SessionError> {
         let tensor = self.program().tensors.get(output.0);
         let (buffer, offset, len) = (tensor.buffer, tensor.offset, tensor.len());
         Ok(bytemuck::cast_vec(self.executor.fetch(buffer, offset, len).await?))
@@ -318,7 +318,7 @@ impl Session {
     }
 
     /// Runs steps of a plan, as many as one likes, and returns their metrics.
-    pub fn run(&mut self, plan: Plan, steps: &[StepScalars]) -> Result<MetricRows, SessionError> {
+    pub fn run(&mut self, plan: PlanHandle, steps: &[StepScalars]) -> Result<MetricRows, SessionError> {
         let mut rows = MetricRows::default();
         let mut waiting = 0;
         for some in steps.chunks(STEPS_PER_SUBMIT) {
@@ -344,7 +344,7 @@ impl Session {
 
     /// Starts up to [`STEPS_PER_SUBMIT`] steps of a plan. What a step leaves at 0 is set: its rows to the whole batch, its noise to that
     /// of the session's seed. Which groups act, and the corrections of their optimisers, follows from the steps so far.
-    pub fn start(&mut self, plan: Plan, steps: &[StepScalars]) -> Result<(), SessionError> {
+    pub fn start(&mut self, plan: PlanHandle, steps: &[StepScalars]) -> Result<(), SessionError> {
         let entry = &self.plans[plan.0];
         let (mut updates, mut count) = (self.updates.clone(), self.steps[plan.0]);
         let mut numbered = Vec::with_capacity(steps.len());

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Input, Output, SessionError, find};
+use super::{InputHandle, OutputHandle, SessionError, find};
 use crate::graph::{Graph, GroupSpec, Kind, Node, ProgramBuilder};
 use crate::kernels::batch::words_per_row;
 use crate::plan::{ParamTable, PlanError, PlanId, Program, ScalarTable, StepPlan, TensorId};
 
 /// What is minimised.
 #[derive(Debug, Clone)]
-pub struct Loss {
+pub struct LossSpec {
     /// Nodes and the weights of their elements, whose sum it is.
     pub terms: Vec<(Node, Node)>,
     /// The group of parameters that minimises it; where there is none, gradients by all parameters are computed, and no parameter
@@ -17,7 +17,7 @@ pub struct Loss {
     pub group: Option<String>,
 }
 
-impl Loss {
+impl LossSpec {
     /// The mean of `(B, 1)` over its rows, minimised by the parameters of a group.
     pub fn mean(g: &mut Graph, node: Node, group: &str) -> Self {
         let weight = g.constant(1.0 / g.shape(node)[0] as f32);
@@ -39,7 +39,7 @@ pub struct PlanSpec {
     /// Means over the rows of a step, which come with every step: values `(B, 1)` by their names.
     pub metrics: Vec<(String, Node)>,
     /// What is minimised.
-    pub losses: Vec<Loss>,
+    pub losses: Vec<LossSpec>,
 }
 
 /// Plans over one arena of parameters.
@@ -80,8 +80,8 @@ impl PlanEntry {
 pub struct Planned {
     pub(super) program: Program,
     pub(super) plans: Vec<PlanEntry>,
-    pub(super) inputs: Vec<(String, Input)>,
-    pub(super) outputs: Vec<(String, Output)>,
+    pub(super) inputs: Vec<(String, InputHandle)>,
+    pub(super) outputs: Vec<(String, OutputHandle)>,
 }
 
 impl Planned {
@@ -91,12 +91,12 @@ impl Planned {
     }
 
     /// The input of this name.
-    pub fn input(&self, name: &str) -> Result<Input, SessionError> {
+    pub fn input(&self, name: &str) -> Result<InputHandle, SessionError> {
         find("input", name, &self.inputs, |(known, input)| (known, *input))
     }
 
     /// The output of this name.
-    pub fn output(&self, name: &str) -> Result<Output, SessionError> {
+    pub fn output(&self, name: &str) -> Result<OutputHandle, SessionError> {
         find("output", name, &self.outputs, |(known, output)| (known, *output))
     }
 }
@@ -120,8 +120,8 @@ impl SessionSpec {
         let (program, moved) = builder.finish(plans, outside)?;
         // What the outside wants is kept.
         let id = |old: TensorId| moved[old.0].unwrap_or(old);
-        let inputs = names.inputs.into_iter().map(|(name, old)| (name, Input(id(old)))).collect();
-        let outputs = names.outputs.into_iter().map(|(name, old)| (name, Output(id(old)))).collect();
+        let inputs = names.inputs.into_iter().map(|(name, old)| (name, InputHandle(id(old)))).collect();
+        let outputs = names.outputs.into_iter().map(|(name, old)| (name, OutputHandle(id(old)))).collect();
         for entry in &mut entries {
             for (name, column) in &mut entry.metrics {
                 let whole = format!("{} of {}", name, entry.name);
@@ -209,7 +209,7 @@ impl SessionSpec {
         let mut g = spec.graph.clone();
         let mut kept = placed.kept.clone();
         for group in acting {
-            let is_of = |loss: &&Loss| loss.group.as_ref() == Some(&self.groups[*group].name);
+            let is_of = |loss: &&LossSpec| loss.group.as_ref() == Some(&self.groups[*group].name);
             let terms: Vec<_> = spec.losses.iter().filter(is_of).flat_map(|loss| loss.terms.iter().copied()).collect();
             kept.extend(builder.gradients(&mut g, &terms, Some(*group)));
         }

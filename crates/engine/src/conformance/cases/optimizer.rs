@@ -1,7 +1,7 @@
 //! Cases of `optimizer`.
 
 use crate::conformance::case::{Case, Fill, Tolerance};
-use crate::kernels::optimizer::{Arenas, MULTIPLIER_RANGE, Rule, Settings, multiplier, update};
+use crate::kernels::optimizer::{MULTIPLIER_RANGE, Rule, Settings, UpdateTensors, multiplier, update};
 use crate::kernels::reduce::MetricColumn;
 use crate::plan::{Dtype, ScalarId, StepScalars};
 
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
         ] {
             let mut case = Case::new(format!("optimizer/{name} {len}"), step);
             let tight = Tolerance::Relative(2e-6);
-            let arenas = Arenas {
+            let arenas = UpdateTensors {
                 weights: case.updated("weights", &[len], Fill::Spread(1.0), tight),
                 gradients: case.input("gradients", &[len], Dtype::F32, Fill::Spread(1.0)),
                 first: case.updated("first", &[len], Fill::Spread(0.1), tight),
@@ -52,7 +52,7 @@ pub(super) fn cases() -> Vec<Case> {
         let tight = Tolerance::Relative(2e-6);
         let spent = Fill::Among(&[0.9e-36, 1.05e-36, 5e-36]);
         let unused = case.input("unused", &[1], Dtype::F32, Fill::Levels);
-        let arenas = Arenas {
+        let arenas = UpdateTensors {
             weights: case.updated("weights", &[64], Fill::Spread(1.0), tight),
             gradients: case.input("gradients", &[64], Dtype::F32, Fill::Among(&[0.0])),
             first: case.updated("first", &[64], spent, tight),
@@ -68,7 +68,7 @@ pub(super) fn cases() -> Vec<Case> {
         let mut arena = |name: &str| case.updated(name, &[192], Fill::Levels, Tolerance::Relative(2e-6));
         let [weights, gradients, first, second] = ["weights", "gradients", "first", "second"].map(&mut arena);
         let clip = case.input("clip", &[1], Dtype::F32, Fill::Levels);
-        let arenas = Arenas { weights, gradients, first, second, clip };
+        let arenas = UpdateTensors { weights, gradients, first, second, clip };
         case.op(|t| update(t, arenas, Settings { rule, decay: 0.02, scalar }, 128));
         all.push(case);
     }
