@@ -71,7 +71,7 @@ pub const FAULTS: &[Fault] = &[
     ("pointwise.rs", "map/program", "«span.rows.start * stride + offset + first»", "span.rows.start * stride + first"),
     ("pointwise.rs", "map/", "to.fill(«values[row]»)", "values[span.rows.start]"),
     ("pointwise.rs", "gemm/windows", "«row / rows * stride + row % rows * self.cols + span.cols.start»", "row / rows * stride"),
-    ("pointwise.rs", "", "put(«row * stride + offset + span.cols.start», values)", "row * stride + span.cols.start"),
+    ("pointwise.rs", "", "write(«row * stride + offset + span.cols.start», values)", "row * stride + span.cols.start"),
     ("pointwise.rs", "", "let first = «(row * self.cols + span.cols.start)» as u32", "(span.cols.start)"),
     ("pointwise.rs", "map/", "[«a + b»]", "a - b"),
     ("pointwise.rs", "map/", "[«a * b»]", "a + b"),

@@ -11,7 +11,7 @@ use wgvae_engine::exec::Execute;
 use wgvae_engine::exec::gpu::{GpuError, GpuExecutor, GpuOptions};
 use wgvae_engine::kernels::{Body, gemm};
 use wgvae_engine::plan::{
-    Activation, Call, Dtype, Function, Index, Input, Orientation, PlanId, Pointwise, StepScalars, Store, Value,
+    Activation, Call, Dtype, Function, Index, Input, Orientation, PlanId, Pointwise, StepScalars, StoredValue, Value,
 };
 use wgvae_engine::wgsl::Target;
 
@@ -34,7 +34,7 @@ fn layer(batch: usize, inputs: usize, outputs: usize, accumulate: bool) -> Case 
     let d_x = case.output("d_x", &[batch, inputs], sums);
     let d_w = case.updated("d_w", &[outputs, inputs], Fill::Spread(1.0), sums);
     let d_b = case.output("d_b", &[outputs], sums);
-    let store = |value, accumulate| vec![Store { value, binding: 0, index: Index::Whole, accumulate }];
+    let store = |value, accumulate| vec![StoredValue { value, binding: 0, index: Index::Whole, accumulate }];
     let call = |function, arguments: &[Value]| Call { function, arguments: arguments.to_vec() };
     let result = |call| Value::Result { call, index: 0 };
     let forward = Pointwise {

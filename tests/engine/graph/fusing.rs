@@ -4,7 +4,7 @@ use wgvae::config::Config;
 use wgvae::model::{DataSpec, Vae};
 use wgvae_engine::graph::{self, Lowering};
 use wgvae_engine::kernels::{Body, map, reduce};
-use wgvae_engine::plan::{Dtype, Function, Index, Op, StepPlan, Store, TensorId, TensorTable};
+use wgvae_engine::plan::{Dtype, Function, Index, Op, StepPlan, StoredValue, TensorId, TensorTable};
 
 /// What is only summed is not stored, but for a product that would have no output left: its tiles are spilled there.
 #[test]
@@ -97,7 +97,7 @@ fn ops_that_cannot_be_one_stay_two() {
     // Both write the same elements.
     let mut both = add(a, a, c, false);
     let mut body = Body::of(&both).unwrap();
-    body.program.stores.push(Store { binding: 1, ..body.program.stores[0] });
+    body.program.stores.push(StoredValue { binding: 1, ..body.program.stores[0] });
     body.writes.push(b);
     body.bind(&tensors, &mut both, [5, 6]).unwrap();
     assert_eq!(fused(vec![both.clone(), add(c, d, b, true)], &mut lowering), 1);

@@ -2,7 +2,7 @@
 
 use super::{Body, index_fits, params};
 use crate::plan::{
-    Call, Function, Grid, Index, Input, Kernel, Op, PlanError, Pointwise, Store, TensorId, TensorTable, Value,
+    Call, Function, Grid, Index, Input, Kernel, Op, PlanError, Pointwise, StoredValue, TensorId, TensorTable, Value,
 };
 
 params! {
@@ -41,7 +41,7 @@ pub fn call(
     results: &[TensorId],
 ) -> Result<Op, PlanError> {
     let arguments = (0..inputs.len()).map(Value::Input).collect();
-    let store = |index| Store {
+    let store = |index| StoredValue {
         value: Value::Result { call: 0, index },
         binding: index,
         index: Index::Whole,

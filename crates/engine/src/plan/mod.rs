@@ -24,7 +24,7 @@ pub use kernel::{
 };
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable, WeightLayout};
-pub use pointwise::{Call, Index, Input, Pointwise, Store, Value};
+pub use pointwise::{Call, Index, Input, Pointwise, StoredValue, Value};
 pub use scalars::{
     MAX_SCALARS, MetricRows, Metrics, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, ScalarId, ScalarTable, StepScalars,
 };

@@ -96,7 +96,7 @@ pub struct Call {
 
 /// A stored value: the number of its binding `out0`, `out1`, ..., and how that is indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Store {
+pub struct StoredValue {
     /// The value.
     pub value: Value,
     /// Which binding.
@@ -115,7 +115,7 @@ pub struct Pointwise {
     /// The calls, in order.
     pub calls: Vec<Call>,
     /// The stores.
-    pub stores: Vec<Store>,
+    pub stores: Vec<StoredValue>,
     /// Values summed over four neighbouring columns each, into `sum0`, `sum1`, ..., each `(M, ceil(N / 4))`.
     pub sums: Vec<Value>,
 }
@@ -130,7 +130,7 @@ impl Pointwise {
 
     /// The program that only stores the product.
     pub fn plain() -> Self {
-        let store = Store { value: Value::Product(0), binding: 0, index: Index::Whole, accumulate: false };
+        let store = StoredValue { value: Value::Product(0), binding: 0, index: Index::Whole, accumulate: false };
         Self { stores: vec![store], ..Self::default() }
     }
 

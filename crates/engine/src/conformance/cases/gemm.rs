@@ -4,8 +4,8 @@ use crate::conformance::case::{Case, Fill, Tolerance};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::{Activation, Body, gemm};
 use crate::plan::{
-    Call, Dtype, Function, Index, Input, Loss, Op, Orientation, PlanError, Pointwise, ScalarId, StepScalars, Store,
-    TensorId, TensorTable, Value,
+    Call, Dtype, Function, Index, Input, Loss, Op, Orientation, PlanError, Pointwise, ScalarId, StepScalars,
+    StoredValue, TensorId, TensorTable, Value,
 };
 
 /// The family's cases.
@@ -106,7 +106,7 @@ impl Epilogue {
             self.body.writes.push(tensor);
             self.body.writes.len() - 1
         });
-        self.body.program.stores.push(Store { value, binding, index, accumulate: false });
+        self.body.program.stores.push(StoredValue { value, binding, index, accumulate: false });
     }
 
     pub fn sum(&mut self, value: Value, tensor: TensorId) {

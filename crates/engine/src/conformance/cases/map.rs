@@ -5,7 +5,7 @@ use crate::kernels::Body;
 use crate::kernels::map::{call, map};
 use crate::plan::{
     Activation, Call, ColumnKind, Dtype, Function, Index, Input, Loss, MISSING, Pointwise, ScalarId, StepScalars,
-    Store, TensorId, Value,
+    StoredValue, TensorId, Value,
 };
 
 /// The cases of every function and of programs.
@@ -171,7 +171,7 @@ fn program_case([rows, cols]: [usize; 2]) -> Case {
     let result_of = |call| Value::Result { call, index: 0 };
     let add = |a, b| Call { function: Function::Add, arguments: vec![a, b] };
     let multiply = |a, b| Call { function: Function::Multiply, arguments: vec![a, b] };
-    let store = |value, binding, index, accumulate| Store { value, binding, index, accumulate };
+    let store = |value, binding, index, accumulate| StoredValue { value, binding, index, accumulate };
     let program = Pointwise {
         inputs: vec![
             Input { binding: 0, index: half(0) },

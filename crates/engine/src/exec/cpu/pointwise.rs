@@ -12,7 +12,7 @@ use super::vector::{add, each, vectorised};
 use super::{activation, latent, likelihood};
 use crate::kernels::batch::words_per_row;
 use crate::kernels::map::MapParams;
-use crate::plan::{Function, Index, Op, Pointwise, Store, TensorTable, Value, is_missing};
+use crate::plan::{Function, Index, Op, Pointwise, StoredValue, TensorTable, Value, is_missing};
 
 /// Elements that a program goes over at a time; so many fit the first-level cache, in ten registers.
 const CHUNK: usize = 1024;
@@ -38,7 +38,7 @@ pub(super) struct Tile<'a> {
 pub(super) struct BoundProgram {
     program: Pointwise,
     inputs: Vec<(Region, Index)>,
-    stores: Vec<(Region, Store)>,
+    stores: Vec<(Region, StoredValue)>,
     sums: Vec<Region>,
     /// Values that are the same for all elements, each with a register.
     scalars: Vec<Value>,
@@ -233,19 +233,19 @@ impl BoundProgram {
         }
     }
 
-    fn store(&self, at: At<'_>, region: Region, store: &Store, span: &Span, values: &[f32]) {
+    fn store(&self, at: At<'_>, region: Region, store: &StoredValue, span: &Span, values: &[f32]) {
         let width = span.cols.len();
-        let put = |start: usize, values: &[f32]| {
+        let write = |start: usize, values: &[f32]| {
             let to = at.memory.floats_mut(region.part(start..start + values.len()));
             if store.accumulate { add(to, values) } else { to.copy_from_slice(values) }
         };
         let (stride, offset) = match store.index {
             Index::Columns { stride, offset } => (stride as usize, offset as usize),
-            _ if width == self.cols => return put(span.rows.start * width, values),
+            _ if width == self.cols => return write(span.rows.start * width, values),
             _ => (self.cols, 0),
         };
         for (row, values) in span.rows.clone().zip(values.chunks(width)) {
-            put(row * stride + offset + span.cols.start, values);
+            write(row * stride + offset + span.cols.start, values);
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gather: Gather, binarise: Bin
     }
     if !bytes {
         let values = levels.iter().map(|level| T::of(f64::from(*level))).collect();
-        call.put("x", values);
+        call.write_back("x", values);
         return;
     }
     let byte = |level: &f32| (level * 255.0).round() as u32;
@@ -59,7 +59,7 @@ fn classes<T: Real>(call: &mut Call<'_, T>, p: &BatchParams) {
     let class = |r: usize| labels[row_of(r, p.count as usize, p.half_bits, call.step)];
     let row = |r: usize| (0..p.width).map(move |d| if d == class(r) { T::one() } else { T::zero() });
     let x = (0..p.batch as usize).flat_map(row).collect();
-    call.put("x", x);
+    call.write_back("x", x);
 }
 
 /// The image of row `r` of the batch, moved, mirrored and with noise.

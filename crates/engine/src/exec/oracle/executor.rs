@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    Call, Memory, Real, Store, batch, gemm, log_sum_exp, norm, optimizer, pointwise, pool, reduce, rng, roof, softmax,
+    BufferContent, Call, Memory, Real, batch, gemm, log_sum_exp, norm, optimizer, pointwise, pool, reduce, rng, roof,
+    softmax,
 };
 use crate::kernels::map::MapParams;
 use crate::plan::{BufferId, Dtype, Kernel, MetricRows, Op, PlanId, Program, Step, StepScalars, TensorId};
@@ -23,8 +24,8 @@ impl<T: Real> Oracle<T> {
             .buffers()
             .iter()
             .map(|b| match b.dtype {
-                Dtype::F32 => Store::Floats(vec![T::zero(); b.len]),
-                Dtype::U32 => Store::Words(vec![0; b.len]),
+                Dtype::F32 => BufferContent::Floats(vec![T::zero(); b.len]),
+                Dtype::U32 => BufferContent::Words(vec![0; b.len]),
             })
             .collect();
         Self { program, memory: Memory { stores }, finished: VecDeque::new() }
@@ -38,20 +39,22 @@ impl<T: Real> Oracle<T> {
     /// Overwrites part of a buffer; floats are given as their bits.
     pub fn write_at(&mut self, buffer: BufferId, offset: usize, words: &[u32]) {
         match &mut self.memory.stores[buffer.0] {
-            Store::Floats(values) => {
+            BufferContent::Floats(values) => {
                 for (value, word) in values[offset..].iter_mut().zip(words) {
                     *value = T::of(f64::from(f32::from_bits(*word)));
                 }
             }
-            Store::Words(all) => all[offset..offset + words.len()].copy_from_slice(words),
+            BufferContent::Words(all) => all[offset..offset + words.len()].copy_from_slice(words),
         }
     }
 
     /// Reads part of a buffer; floats are returned as the bits of an f32.
     pub fn read_at(&self, buffer: BufferId, offset: usize, len: usize) -> Vec<u32> {
         match &self.memory.stores[buffer.0] {
-            Store::Floats(values) => values[offset..offset + len].iter().map(|v| (v.wide() as f32).to_bits()).collect(),
-            Store::Words(words) => words[offset..offset + len].to_vec(),
+            BufferContent::Floats(values) => {
+                values[offset..offset + len].iter().map(|v| (v.wide() as f32).to_bits()).collect()
+            }
+            BufferContent::Words(words) => words[offset..offset + len].to_vec(),
         }
     }
 
@@ -59,8 +62,8 @@ impl<T: Real> Oracle<T> {
     pub fn values(&self, tensor: TensorId) -> &[T] {
         let tensor = self.program.tensors.get(tensor);
         match &self.memory.stores[tensor.buffer.0] {
-            Store::Floats(values) => &values[tensor.offset..tensor.offset + tensor.len()],
-            Store::Words(_) => &[],
+            BufferContent::Floats(values) => &values[tensor.offset..tensor.offset + tensor.len()],
+            BufferContent::Words(_) => &[],
         }
     }
 
@@ -69,8 +72,8 @@ impl<T: Real> Oracle<T> {
         let tensor = self.program.tensors.get(tensor);
         let range = tensor.offset..tensor.offset + tensor.len();
         match &mut self.memory.stores[tensor.buffer.0] {
-            Store::Floats(values) => &mut values[range],
-            Store::Words(_) => &mut [],
+            BufferContent::Floats(values) => &mut values[range],
+            BufferContent::Words(_) => &mut [],
         }
     }
 

@@ -50,7 +50,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, gemm: &Gemm) {
                 *sum += *value;
             }
         }
-        call.put("row_sum", sums);
+        call.write_back("row_sum", sums);
     }
     let cols = if gemm.pairs { n / 2 } else { n };
     pointwise::run(call, &gemm.epilogue, m, Some(&product), cols);

@@ -16,7 +16,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kernel: LogSumExp) {
                 most + column().map(|x| (*x - most).exp()).sum::<T>().ln()
             };
             let y = x.chunks(each * cols).flat_map(|group| (0..cols).map(move |col| sum(group, col))).collect();
-            call.put("y", y);
+            call.write_back("y", y);
         }
         LogSumExp::Back => {
             let (x, d_y, sums) = (call.read("x"), call.read("d_y"), call.read("sums"));
@@ -25,7 +25,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kernel: LogSumExp) {
                 d_y[of] * (*x - sums[of]).exp()
             };
             let d_x = x.iter().enumerate().map(slope).collect();
-            call.put("d_x", d_x);
+            call.write_back("d_x", d_x);
         }
         LogSumExp::Stream => {
             let mut state = call.take("state");
@@ -36,7 +36,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kernel: LogSumExp) {
                 state[1] = state[1] * kept + added;
                 state[0] = most;
             }
-            call.put("state", state);
+            call.write_back("state", state);
         }
     }
 }

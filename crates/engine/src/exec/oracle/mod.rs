@@ -67,14 +67,14 @@ fn rows_a_thread(each: usize) -> usize {
 }
 
 /// The content of a buffer.
-enum Store<T> {
+enum BufferContent<T> {
     Floats(Vec<T>),
     Words(Vec<u32>),
 }
 
 /// Every buffer of a program.
 struct Memory<T> {
-    stores: Vec<Store<T>>,
+    stores: Vec<BufferContent<T>>,
 }
 
 /// One op's view of the memory; tensors are looked up by the names its shader uses.
@@ -98,8 +98,8 @@ impl<T: Real> Call<'_, T> {
     fn read(&self, name: &str) -> &[T] {
         let tensor = self.tensors.get(self.id(name));
         match &self.memory.stores[tensor.buffer.0] {
-            Store::Floats(values) => &values[tensor.offset..tensor.offset + tensor.len()],
-            Store::Words(_) => panic!("{} holds words", tensor.name),
+            BufferContent::Floats(values) => &values[tensor.offset..tensor.offset + tensor.len()],
+            BufferContent::Words(_) => panic!("{} holds words", tensor.name),
         }
     }
 
@@ -107,8 +107,8 @@ impl<T: Real> Call<'_, T> {
     fn words(&self, name: &str) -> &[u32] {
         let tensor = self.tensors.get(self.id(name));
         match &self.memory.stores[tensor.buffer.0] {
-            Store::Words(words) => &words[tensor.offset..tensor.offset + tensor.len()],
-            Store::Floats(_) => panic!("{} holds floats", tensor.name),
+            BufferContent::Words(words) => &words[tensor.offset..tensor.offset + tensor.len()],
+            BufferContent::Floats(_) => panic!("{} holds floats", tensor.name),
         }
     }
 
@@ -125,25 +125,26 @@ impl<T: Real> Call<'_, T> {
     /// Overwrites a bound word tensor.
     fn write_words(&mut self, name: &str, changed: &[u32]) {
         let tensor = self.tensors.get(self.id(name));
-        if let Store::Words(words) = &mut self.memory.stores[tensor.buffer.0] {
+        if let BufferContent::Words(words) = &mut self.memory.stores[tensor.buffer.0] {
             words[tensor.offset..tensor.offset + changed.len()].copy_from_slice(changed);
         }
     }
 
-    /// Takes a bound float tensor out of the memory to change it; [`Call::put`] brings it back. A tensor that is
+    /// Takes a bound float tensor out of the memory to change it; [`Call::write_back`] brings it back. A tensor that is
     /// its whole buffer is moved, one that is a part of an arena is copied.
     fn take(&mut self, name: &str) -> Vec<T> {
         let tensor = self.tensors.get(self.id(name));
         match &mut self.memory.stores[tensor.buffer.0] {
-            Store::Floats(values) if values.len() == tensor.len() => std::mem::take(values),
-            Store::Floats(values) => values[tensor.offset..tensor.offset + tensor.len()].to_vec(),
-            Store::Words(_) => panic!("{} holds words", tensor.name),
+            BufferContent::Floats(values) if values.len() == tensor.len() => std::mem::take(values),
+            BufferContent::Floats(values) => values[tensor.offset..tensor.offset + tensor.len()].to_vec(),
+            BufferContent::Words(_) => panic!("{} holds words", tensor.name),
         }
     }
 
-    fn put(&mut self, name: &str, changed: Vec<T>) {
+    /// Writes the values of a bound float tensor, which may have been taken out before.
+    fn write_back(&mut self, name: &str, changed: Vec<T>) {
         let tensor = self.tensors.get(self.id(name));
-        if let Store::Floats(values) = &mut self.memory.stores[tensor.buffer.0] {
+        if let BufferContent::Floats(values) = &mut self.memory.stores[tensor.buffer.0] {
             if values.is_empty() {
                 *values = changed;
             } else {

@@ -40,8 +40,8 @@ fn forward<T: Real>(call: &mut Call<'_, T>, norm: Norm) {
         group.iter().for_each(|i| y[*i] = (x[*i] - mean) * scale);
         scales.push(scale);
     }
-    call.put("y", y);
-    call.put("scale", scales);
+    call.write_back("y", y);
+    call.write_back("scale", scales);
 }
 
 fn back<T: Real>(call: &mut Call<'_, T>, norm: Norm) {
@@ -53,5 +53,5 @@ fn back<T: Real>(call: &mut Call<'_, T>, norm: Norm) {
         let along = group.iter().map(|i| d_y[*i] * y[*i]).sum::<T>() / count;
         group.iter().for_each(|i| d_x[*i] = *scale * (d_y[*i] - mean - y[*i] * along));
     }
-    call.put("d_x", d_x);
+    call.write_back("d_x", d_x);
 }

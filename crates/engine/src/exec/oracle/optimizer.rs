@@ -35,8 +35,8 @@ fn sgd<T: Real>(call: &mut Call<'_, T>, nesterov: bool) {
         let direction = if nesterov { g + momentum * *velocity } else { *velocity };
         *w = *w - lr * direction;
     }
-    call.put("weights", weights);
-    call.put("first", first);
+    call.write_back("weights", weights);
+    call.write_back("first", first);
 }
 
 fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
@@ -61,9 +61,9 @@ fn adam<T: Real>(call: &mut Call<'_, T>, decoupled: bool) {
         *v = flushed(b2 * *v + (T::one() - b2) * g * g);
         *w = *w - lr * correction1 * *m / (v.sqrt() * correction2 + epsilon);
     }
-    call.put("weights", weights);
-    call.put("first", first);
-    call.put("second", second);
+    call.write_back("weights", weights);
+    call.write_back("first", first);
+    call.write_back("second", second);
 }
 
 fn multiplier<T: Real>(call: &mut Call<'_, T>) {
@@ -73,5 +73,5 @@ fn multiplier<T: Real>(call: &mut Call<'_, T>) {
     let (least, most) = (T::of(MULTIPLIER_RANGE.0.into()), T::of(MULTIPLIER_RANGE.1.into()));
     let excess = ((kl - limit) / limit).max(-T::one()).min(T::one());
     let value = call.read("multiplier_value")[0] * (T::of(MULTIPLIER_RATE.into()) * excess).exp();
-    call.put("multiplier_value", vec![value.max(least).min(most)]);
+    call.write_back("multiplier_value", vec![value.max(least).min(most)]);
 }

@@ -68,10 +68,10 @@ pub(super) fn run<T: Real>(
                 *slot = if store.accumulate { *slot + *value } else { *value };
             }
         }
-        call.put(Pointwise::OUT[store.binding], stored);
+        call.write_back(Pointwise::OUT[store.binding], stored);
     }
     for (name, values) in Pointwise::SUM.iter().zip(made.sums) {
-        call.put(name, values);
+        call.write_back(name, values);
     }
 }
 

@@ -20,5 +20,5 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pool: &Pool) {
         }
     }
     result.iter_mut().for_each(|value| *value *= T::of(pool.factor().into()));
-    call.put("result", result);
+    call.write_back("result", result);
 }

@@ -12,12 +12,12 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
                 let rows = call.tensors.get(call.id(total)).len();
                 let values = call.read(matrix);
                 let sums = values.chunks(values.len() / rows).map(|row| row.iter().copied().sum()).collect();
-                call.put(total, sums);
+                call.write_back(total, sums);
             }
         }
         Reduce::Sum => {
             let total = call.read("values").iter().copied().sum();
-            call.put("total", vec![total]);
+            call.write_back("total", vec![total]);
         }
         Reduce::Columns => {
             let p = ReduceParams::of(call.op);
@@ -27,7 +27,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
                     *total += *value;
                 }
             }
-            call.put("total", totals);
+            call.write_back("total", totals);
         }
         Reduce::Squares => {
             let mut partials = call.take("total");
@@ -37,17 +37,17 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Reduce) {
             for (partial, values) in partials.iter_mut().zip(values.chunks(stripe)) {
                 *partial = values.iter().map(|v| *v * *v).sum();
             }
-            call.put("total", partials);
+            call.write_back("total", partials);
         }
         Reduce::Clip => {
             let p = ReduceParams::of(call.op);
             let sum: T = call.read("values").iter().copied().sum();
             let norm = sum.sqrt();
             let scale = (T::of(p.max_norm.into()) / (norm + T::of(1e-6))).min(T::one());
-            call.put("total", vec![scale]);
+            call.write_back("total", vec![scale]);
             let mut metrics = call.take("metrics");
             metrics[(call.step.slot * p.width + p.column) as usize] = norm;
-            call.put("metrics", metrics);
+            call.write_back("metrics", metrics);
         }
     }
 }
@@ -59,5 +59,5 @@ fn report<T: Real>(call: &mut Call<'_, T>, count: usize) {
     let mut metrics = call.take("metrics");
     let slot = (call.step.slot * p.width + p.column) as usize;
     metrics[slot..slot + count].copy_from_slice(&means);
-    call.put("metrics", metrics);
+    call.write_back("metrics", metrics);
 }

@@ -25,5 +25,5 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, kind: Roof) {
             quad.copy_from_slice(&sums);
         }
     }
-    call.put("result", result);
+    call.write_back("result", result);
 }

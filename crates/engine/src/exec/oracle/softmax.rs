@@ -25,7 +25,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pass: Pass) {
                     row[span].iter_mut().for_each(|x| *x = *x - most - sum.ln());
                 }
             }
-            call.put("y", y);
+            call.write_back("y", y);
         }
         Pass::Backward => {
             let (mut d, log_p) = (call.read("d_y").to_vec(), call.read("log_p"));
@@ -35,7 +35,7 @@ pub(super) fn run<T: Real>(call: &mut Call<'_, T>, pass: Pass) {
                     row[span.clone()].iter_mut().zip(&log_p[span]).for_each(|(d, log_p)| *d = *d - log_p.exp() * sum);
                 }
             }
-            call.put("d_x", d);
+            call.write_back("d_x", d);
         }
     }
 }

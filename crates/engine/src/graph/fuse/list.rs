@@ -44,8 +44,8 @@ impl<'a> List<'a> {
         self.ops[place].as_ref()
     }
 
-    /// Puts an op at a place, or nothing.
-    pub(super) fn put(&mut self, place: usize, op: Option<Op>) {
+    /// Replaces the op at a place, or removes it where there is no new one; the uses of tensors stay true.
+    pub(super) fn replace(&mut self, place: usize, op: Option<Op>) {
         if let Some(old) = self.ops[place].take() {
             self.uses.remove(place, &old);
         }
@@ -148,8 +148,8 @@ impl<'a> List<'a> {
         let taken = if op.label == a.label { b } else { a };
         op.fused.push((rule, taken.label.clone()));
         op.fused.extend(taken.fused.clone());
-        self.put(if at == first { second } else { first }, None);
-        self.put(at, Some(op));
+        self.replace(if at == first { second } else { first }, None);
+        self.replace(at, Some(op));
         Some(())
     }
 

@@ -1,7 +1,7 @@
 //! Pointwise programs: two made one, and what is left of one.
 
 use crate::kernels::Body;
-use crate::plan::{Function, Index, Input, Pointwise, Store, TensorId, TensorTable, Value};
+use crate::plan::{Function, Index, Input, Pointwise, StoredValue, TensorId, TensorTable, Value};
 
 /// Drops calls, inputs and bindings that nothing uses.
 pub(super) fn tidy(body: Body) -> Body {
@@ -84,7 +84,7 @@ pub(super) fn join(tensors: &TensorTable, first: &Body, second: &Body) -> Option
             body.writes.push(tensor);
             body.writes.len() - 1
         });
-        body.program.stores.push(Store { binding, ..store });
+        body.program.stores.push(StoredValue { binding, ..store });
     }
     body.program.sums.extend(program.sums);
     body.sums.extend(&second.sums);
@@ -133,8 +133,8 @@ mod tests {
         Input { binding, index: Index::Whole }
     }
 
-    fn store(value: Value, binding: usize) -> Store {
-        Store { value, binding, index: Index::Whole, accumulate: false }
+    fn store(value: Value, binding: usize) -> StoredValue {
+        StoredValue { value, binding, index: Index::Whole, accumulate: false }
     }
 
     fn call(function: Function, arguments: &[Value]) -> Call {
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(join(&tensors, &first, &second), Some(expected));
         // What is added to is not what was stored.
         let mut adds = first.clone();
-        adds.program.stores.push(Store { accumulate: true, ..adds.program.stores[1] });
+        adds.program.stores.push(StoredValue { accumulate: true, ..adds.program.stores[1] });
         assert_eq!(join(&tensors, &adds, &second), None);
         // Nor is another part of it.
         let half = |offset| Index::Columns { stride: 6, offset };

@@ -3,7 +3,9 @@
 use super::list::List;
 use super::programs::{has_no_shape, join, made};
 use crate::kernels::{Body, gemm, reduce};
-use crate::plan::{Function, FuseRule, Index, Kernel, Op, Orientation, Pointwise, Reduce, Store, TensorId, Value};
+use crate::plan::{
+    Function, FuseRule, Index, Kernel, Op, Orientation, Pointwise, Reduce, StoredValue, TensorId, Value,
+};
 
 pub(super) fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<()> {
     let (a, b) = (list.op(first)?, list.op(second)?);
@@ -16,7 +18,7 @@ pub(super) fn bias(list: &mut List<'_>, first: usize, second: usize) -> Option<(
     let [Value::Input(a_input), Value::Input(b_input)] = call.arguments[..] else { return None };
     let (of_a, of_b) = (map.program.inputs[a_input], map.program.inputs[b_input]);
     let adds = call.function == Function::Add && of_a.index == Index::Whole && of_b.index == Index::PerColumn;
-    let [Store { accumulate: false, index: Index::Whole, .. }] = map.program.stores[..] else { return None };
+    let [StoredValue { accumulate: false, index: Index::Whole, .. }] = map.program.stores[..] else { return None };
     let [product] = product.writes[..] else { return None };
     if !adds || map.reads[of_a.binding] != product || list.is_read_elsewhere(product, [first, second]) {
         return None;
@@ -59,7 +61,7 @@ pub(super) fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Opti
         if !halves {
             return None;
         }
-        let half = |which: usize| Store {
+        let half = |which: usize| StoredValue {
             value: Value::Product(which),
             binding: 0,
             index: Index::Columns { stride: cols as u32, offset: (which * cols / 2) as u32 },
@@ -126,8 +128,8 @@ pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> 
     let mut sum = reduce::rows(list.tensors(), finished.label.clone(), &[(summed, total)]).ok()?;
     sum.fused = finished.fused;
     op.fused.push((FuseRule::PartialSums, sum.label.clone()));
-    list.put(first, Some(op));
-    list.put(second, Some(sum));
+    list.replace(first, Some(op));
+    list.replace(second, Some(sum));
     Some(())
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Argument, Axis, Graph, Kind, Node, Region, Scalar};
 use crate::kernels::{Body, gemm, log_sum_exp, map, norm, pool, reduce, softmax};
 use crate::plan::{
-    BufferId, Call, Function, Input, Op, Orientation, PlanError, Store, TensorId, TensorTable, Value, Windows,
+    BufferId, Call, Function, Input, Op, Orientation, PlanError, StoredValue, TensorId, TensorTable, Value, Windows,
 };
 
 /// Where a node's value is stored.
@@ -232,7 +232,7 @@ impl<'a> Lower<'a> {
             });
             let value = Value::Result { call: calls.len() - 1, index: *index };
             let index = self.index(*place, space, space);
-            body.program.stores.push(Store { value, binding, index, accumulate });
+            body.program.stores.push(StoredValue { value, binding, index, accumulate });
         }
         self.ops.push(map::map(&self.lowering.tensors, label, space, body)?);
         Ok(())
