@@ -23,27 +23,28 @@ const NOTHING: f32 = -1e30;
 pub struct Aggregate {
     /// `E ln q(z | x) - ln q(z)`: what a code tells of which row it is of. At most the logarithm of the number of rows.
     pub mutual_information: f64,
-    /// Its standard error.
+    /// The standard error of the mutual information.
     pub mutual_information_standard_error: f64,
     /// `E ln q(z) - sum of ln q(z_d)`: what the dimensions tell of each other.
     pub total_correlation: f64,
-    /// Its standard error.
+    /// The standard error of the total correlation.
     pub total_correlation_standard_error: f64,
     /// `E sum of ln q(z_d) - ln p(z_d)`: how far each dimension is from the prior; none where the prior has parts, which are not of
     /// dimensions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimension_wise_kl: Option<f64>,
-    /// Its standard error.
+    /// The standard error of the dimension-wise KL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimension_wise_kl_standard_error: Option<f64>,
-    /// `E ln q(z) - ln p(z)`: how far all of them are from the prior, the sum of the two before.
+    /// `E ln q(z) - ln p(z)`: how far the aggregate is from the prior, the sum of the total correlation and the
+    /// dimension-wise KL.
     pub aggregate_kl: f64,
-    /// Its standard error.
+    /// The standard error of the KL of the aggregate.
     pub aggregate_kl_standard_error: f64,
 }
 
 impl Aggregate {
-    /// Of codes that have variances, with a draw of each.
+    /// Computes the parts for codes that have variances, with a draw of each.
     pub fn of(codes: &Codes, prior: &PriorMixture, device: &DeviceOptions, seed: u64) -> Result<Self, RunError> {
         if codes.logvar.is_empty() {
             return Err(RunError::Unfit("the codes of a plain autoencoder are no distributions".into()));
@@ -228,7 +229,7 @@ mod tests {
         let one_bit = std::f64::consts::LN_2;
         assert!((parts.mutual_information - one_bit).abs() < 0.01, "{parts:?}");
         assert!((parts.total_correlation - one_bit).abs() < 0.01, "{parts:?}");
-        // Their sum is the KL: half of the squares of the means.
+        // The sum of the parts is the KL: half of the squares of the means.
         let sum = parts.mutual_information + parts.total_correlation + parts.dimension_wise_kl.unwrap();
         assert!((sum - 16.0).abs() < 5.0 * parts.aggregate_kl_standard_error, "{parts:?}");
         assert!((sum - parts.mutual_information - parts.aggregate_kl).abs() < 1e-9, "{parts:?}");

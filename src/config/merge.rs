@@ -62,7 +62,7 @@ fn one_line(error: &toml::de::Error) -> String {
     }
 }
 
-/// What to say where a key has a value of another type, by the line that the error shows: `2 | latent = [8, 16]`.
+/// Explains a value of the wrong type, from the line that the error shows: `2 | latent = [8, 16]`.
 fn wrong_type(text: &str, message: &str) -> Option<String> {
     let (found, _) = message.strip_prefix("invalid type: ")?.split_once(", expected ")?;
     let (_, line) = text.lines().nth(2)?.split_once('|')?;
@@ -106,7 +106,7 @@ impl Config {
         Self::resolve_sized(preset, Table::new(), file, flags)
     }
 
-    /// This configuration with flags over it.
+    /// Returns this configuration, with the keys that flags set.
     pub fn with_flags(&self, flags: Table) -> Result<Self, ConfigError> {
         let invalid = |reason: String| ConfigError::Syntax { origin: "flags".into(), reason };
         let mut table = Table::try_from(self).map_err(|e| invalid(e.to_string()))?;

@@ -37,10 +37,10 @@ pub const PRESETS: &[(&str, &str)] = &[
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// There is no preset of this name.
+    /// No preset has this name.
     #[error("there is no preset `{name}`; there are {}", preset_names())]
     Preset {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
     },
     /// The configuration file could not be read.
@@ -48,15 +48,15 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The configuration file is not TOML, or has unknown keys or values of the wrong type.
     #[error("{origin}: {reason}")]
     Syntax {
-        /// Which file, preset or flag.
+        /// The file, preset or flag that the keys come from.
         origin: String,
-        /// What is wrong with it.
+        /// The reason why it is refused.
         reason: String,
     },
     /// A value that is out of range, or values that contradict each other or the data.
@@ -64,16 +64,16 @@ pub enum ConfigError {
     Refused {
         /// The keys that must change, of which the reason tells.
         keys: Vec<&'static str>,
-        /// What is wrong, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
-    /// What is no key's fault alone: layers that do not fit, a configuration that is too long.
+    /// An error that no single key causes: layers that do not fit, a configuration that is too long.
     #[error("{0}")]
     Value(String),
 }
 
 impl ConfigError {
-    /// What is wrong with these keys.
+    /// Makes the error for these keys, with the reason.
     pub(crate) fn refused(keys: &[&'static str], reason: impl Into<String>) -> Self {
         ConfigError::Refused { keys: keys.to_vec(), reason: reason.into() }
     }
@@ -92,7 +92,7 @@ impl Config {
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         let text = toml::to_string(self).map_err(|e| ConfigError::Value(e.to_string()))?;
         match text.len() as u64 > MAX_BYTES {
-            // It could not be read again.
+            // A configuration that is too long could not be read again.
             true => Err(ConfigError::Value(format!(
                 "the configuration has {} bytes, and no more than {MAX_BYTES} can be read again: name fewer columns or layers",
                 text.len()

@@ -42,7 +42,7 @@ fn flag(key: &Key) -> String {
     format!("`--{name}{value}`{variable}")
 }
 
-/// What is said of a key in a line.
+/// Returns the facts about a key in one line.
 fn facts(key: &Key) -> String {
     let mut facts = vec![flag(key)];
     let range = key.range.sentence().filter(|sentence| !sentence.contains("number"));

@@ -20,11 +20,11 @@ impl From<Shape> for Extent {
     }
 }
 
-/// What a network is for: what a row is, and how many classes there are.
+/// The rows that a network is for: their extent, and the number of their classes.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct RowSpec {
-    /// What a row is.
+    /// The extent of a row: numbers, or an image.
     pub extent: Extent,
     /// The number of classes, 0 where they are not known.
     pub classes: usize,
@@ -64,7 +64,7 @@ fn table_spec(columns: &Columns) -> TableSpec {
     for (column, span) in columns.spans().into_iter().enumerate() {
         let column = &columns.all[column];
         let kind = match column.kind {
-            // What is positive is a normal logarithm, and a quantile a normal score.
+            // The model sees a positive value as a normal logarithm, and a quantile as a normal score.
             ValueKind::Number | ValueKind::Positive | ValueKind::Quantile => ColumnKind::Number,
             ValueKind::Count => ColumnKind::Count,
             ValueKind::YesNo => ColumnKind::YesNo,

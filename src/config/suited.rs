@@ -75,7 +75,7 @@ impl Config {
         }
     }
 
-    /// What to say of the preset that was chosen for this data, where another has its merits.
+    /// Returns advice on the preset that was chosen for this data, where another one has its merits.
     pub fn about_suited(data: &Dataset) -> Option<&'static str> {
         match Self::suited_preset(data) {
             "photo" => Some(
@@ -155,7 +155,7 @@ mod tests {
         let config = Config::for_data(&photographs).unwrap();
         config.check_data(&photographs).unwrap();
         assert_eq!((config.model.likelihood, config.train.batch), (Likelihood::GaussianLearned, 18));
-        // Of another size, `dense` takes them, and it is said that `photo` would be better.
+        // Images of another size get `dense`, with the advice that `photo` would be better.
         assert_eq!(suited(&images(30, photograph)), ("dense", true));
         assert_eq!(suited(&images(32, |i| if i % 96 < 48 { 255 } else { 10 })), ("dense", false));
     }

@@ -26,7 +26,7 @@ impl Config {
 /// Refuses a configuration that does not suit the data.
 type Check = fn(&Config, &Dataset) -> Result<(), ConfigError>;
 
-/// What a configuration must be for the data, in the order in which it is told.
+/// The checks of a configuration against the data, in the order in which errors are reported.
 const ON_DATA: &[Check] =
     &[has_classes, has_counts, has_256_levels, fills_a_batch, has_images_to_augment, is_wider_than_shift, has_levels];
 

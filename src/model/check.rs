@@ -78,7 +78,7 @@ pub fn check_model(
         let size = norm(&mut expected.iter().map(|v| f64::from(*v)));
         let distance = norm(&mut found.iter().zip(expected).map(|(f, e)| f64::from(*f) - f64::from(*e)));
         let error = if distance == 0.0 { 0.0 } else { distance / size };
-        // Also fails where the error is NaN.
+        // The check also fails where the error is NaN.
         let within = error <= MODEL_TOLERANCE;
         if !within {
             return Err(CaseError::Model { tensor, error });

@@ -31,14 +31,14 @@ impl Modules {
     }
 }
 
-/// What a layer takes in addition to the layer before it.
+/// The inputs of a layer in addition to the layer before it.
 #[derive(Default)]
 struct Given {
     /// The weight of the layer it mirrors.
     tied: Option<Node>,
     /// `(B, D)`: 1 where a value of the rows is missing, else 0.
     absent: Option<Node>,
-    /// What else is known of the rows `(B, K)`, and the name of the weight for it.
+    /// Other facts that are known of the rows `(B, K)`, each with the name of its weight.
     known: Vec<(Node, &'static str)>,
 }
 
@@ -109,7 +109,7 @@ fn plus_missing(g: &mut Graph, u: Node, absent: Node, from: Extent, to: Extent) 
     u
 }
 
-/// What the encoder makes of rows.
+/// The output of the encoder for a batch.
 pub(super) struct EncoderOutput {
     /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
     pub codes: Node,
@@ -148,7 +148,7 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         weights.extend(weight);
         h = next;
     }
-    // Without a layer before them, the heads take what it would have taken.
+    // Where the encoder has no layers, its heads take the inputs of the first layer.
     let flat = spec.encoder.last().map_or(Extent::Flat(spec.width), |layer| layer.to);
     h = g.reshape(h, [batch, flat.len()]);
     let latent = spec.latent;
@@ -182,7 +182,7 @@ pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Nod
     let mut h = z;
     let batch = g.shape(z)[0];
     let mut modules = Modules::default();
-    // What has weights in the encoder has some in the decoder that mirrors it.
+    // A layer with weights in the encoder has a layer with weights in the decoder that mirrors it.
     let mut mirrored = encoder.iter().rev().filter(|_| spec.tied);
     for layer in &spec.decoder {
         let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));

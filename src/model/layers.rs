@@ -82,9 +82,9 @@ fn kernel(g: &mut Graph, name: &str, shape: [usize; 4], init: Init) -> Node {
     weight
 }
 
-/// How what is added for each class starts: with a variance of 1, as an embedding does. Of 2,000 samples of a dense model after
-/// five epochs of MNIST, 87 % were of the class they were asked for, and the test loss was 103.9; started as the weights of a layer
-/// they were 62 %, and 105.2.
+/// The start of what is added for each class: a variance of 1, as an embedding has. Of 2,000 samples of a dense model
+/// after five epochs of MNIST, 87 % were of the class they were asked for, and the test loss was 103.9. Started as the
+/// weights of a layer, they were 62 %, and the loss was 105.2.
 const EMBEDDING: Init = Init::Uniform(1.732_050_8);
 
 /// Adds a number for each class to each of the outputs `u`, rows `(B, N)` or images `(B P, C)` of P pixels: what a dense layer

@@ -116,7 +116,8 @@ impl Likelihood {
                 let [output, logit] = halves(g, output, ["output", "logit"]);
                 let width = g.shape(output)[1];
                 let dispersion = g.param(DISPERSION, &[width], Init::Constant(0.0));
-                // With the means as an input of the loss, it would bind more than a shader may.
+                // The means are added before the loss: as an input of it, they would need more bindings than a shader
+                // may have.
                 let log_means = table.and_then(|table| table.log_means);
                 let [log_mean, log_count] =
                     [("log_mean", output), ("log_count", x)].map(|(name, of)| match log_means {
@@ -128,8 +129,9 @@ impl Likelihood {
         }
     }
 
-    /// What else than the mean the distribution of each value has from the decoder, `(B, D)` each: of a count the probability of an
-    /// extra zero, of a level the location and the logarithm of the scale, of a column's number the logarithm of its scale. `width` is D.
+    /// The parameters beside the mean that the decoder gives the distribution of each value, `(B, D)` each. A count has
+    /// the probability of an extra zero, a level the location and the logarithm of the scale, a column's number the
+    /// logarithm of its scale. `width` is D.
     pub(super) fn parameters(self, g: &mut Graph, output: Node, width: usize, sigma: f32) -> Vec<Node> {
         match self {
             Likelihood::Columns if g.shape(output)[1] > width => {
@@ -155,7 +157,7 @@ impl Likelihood {
                 let is_wider = g.shape(output)[1] > width;
                 let output = if is_wider { g.columns("output", output, 0..width) } else { output };
                 let Some(table) = table else {
-                    // What is shown lies in a matrix of its own.
+                    // The mean must lie in a matrix of its own.
                     return if is_wider { g.map("mean", Function::Copy, &[output]) } else { output };
                 };
                 let output = table.log_probabilities(g, output);
@@ -195,7 +197,7 @@ const FIRST_FREEDOM: f32 = 10.0;
 /// The name of what is learned of each column: the logarithm of a number's sigma, or of a count's failures.
 pub const DISPERSION: &str = "dispersion";
 
-/// What a likelihood of columns is given of them, as inputs.
+/// The facts about columns that a likelihood takes as inputs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableNodes {
     /// `(1, D)`: kinds.

@@ -22,7 +22,7 @@ pub(super) enum Noise {
     Given,
 }
 
-/// What is drawn for a batch.
+/// The draws of the latent for a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LatentDraws {
     /// Where noise comes from.
@@ -45,7 +45,7 @@ impl LatentDraws {
     }
 }
 
-/// What the encoder makes of a batch.
+/// The encoder's output for a batch, and the draws from it.
 pub(super) struct Encoded {
     /// `(B, 2 Z)`: `mu | logvar`; for an autoencoder `(B, Z)`: the code.
     pub codes: Node,
@@ -122,14 +122,14 @@ impl RowNodes {
     }
 }
 
-/// What a network takes: rows, perhaps their classes, and what a likelihood needs to know of a table's columns.
+/// The inputs of a network: rows, perhaps their classes, and what a likelihood needs to know of a table's columns.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
     /// The rows.
     pub rows: RowNodes,
     /// `(B, K)`: 1 in the column of a row's class, else 0.
     pub classes: Option<Node>,
-    /// What the likelihood needs of columns, unless all are numbers that are there.
+    /// The facts about columns that the likelihood needs, unless all columns are numbers and none is missing.
     pub table: Option<TableNodes>,
 }
 
@@ -266,7 +266,7 @@ impl Encoded {
         self.posterior.as_ref()?.noise.prior
     }
 
-    /// What the draws were made from; none without noise.
+    /// Returns the distributions that the draws were made from; none without noise.
     pub fn drawn(&self) -> Option<Drawn> {
         self.posterior.as_ref()?.drawn
     }

@@ -7,7 +7,7 @@ use super::network::{Drawn, Encoded};
 use super::spec::{Importance, Objective, Penalty, VaeSpec};
 use super::{layers, regulariser, step};
 
-/// What a batch loses.
+/// The losses of a batch.
 pub(super) struct Losses {
     /// Nodes and the weights of their elements, whose sum is minimised.
     pub losses: Vec<(Node, Node)>,
@@ -42,7 +42,8 @@ pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, encoded: &Encoded, recon: No
     Losses { losses, recon, loss: None, constants, weights: None }
 }
 
-/// What becomes of the KL of rows `(B, 1)`, and of their dimensions `(B, Z)`, where the prior is one of dimensions.
+/// Adds the penalty on the KL of rows `(B, 1)`, or on the KL of their dimensions `(B, Z)` where the prior has one for
+/// each.
 fn penalty(g: &mut Graph, penalty: Penalty, kl: Node, terms: Option<Node>, batch: usize) -> Vec<(Node, Node)> {
     let beta = g.scalar(Scalar::Step { scalar: step::BETA, over: 1 });
     match penalty {
@@ -56,7 +57,7 @@ fn penalty(g: &mut Graph, penalty: Penalty, kl: Node, terms: Option<Node>, batch
             vec![(relu(g, "kl_charged", above), beta)]
         }
         Penalty::Capacity => distance(&mut Nodes { g, kl, batch }).map(|far| (far, beta)).to_vec(),
-        // As a weight it has no gradient; see `kernels::optimizer::multiplier` for what becomes of it.
+        // The multiplier is a weight without a gradient; `kernels::optimizer::multiplier` makes its step.
         Penalty::AtMost(_) => {
             let mean = mean_of_rows(g, "mean_kl", kl, 1.0 / batch as f32);
             vec![(mean, g.param_with_own_update(MULTIPLIER, &[1], Init::Constant(1.0)))]

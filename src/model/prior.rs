@@ -7,7 +7,7 @@ use super::layers;
 use super::regulariser::aggregate;
 use super::spec::{Prior, VaeSpec};
 
-/// What the means of a mixture's parts start within: about where a standard normal is.
+/// The range that the means of a mixture's parts start in: about where a standard normal is.
 const SPREAD: Init = Init::Uniform(1.732_050_8);
 
 /// The parts of a prior that is a mixture with equal weights, `mu` and `logvar (K, Z)`; none of the standard normal. `encode` makes `mu`

@@ -48,7 +48,8 @@ fn stratified(batch: usize, rows: usize) -> Vec<f32> {
     (0..batch).flat_map(|i| (0..batch).map(move |j| weight(i, j).ln() as f32)).collect()
 }
 
-/// What is drawn of the latent: `z`, `mu` and `logvar`, `(B, Z)` each, and draws from the prior `(B, Z)`, if they are needed.
+/// The draws of the latent: `z`, `mu` and `logvar`, `(B, Z)` each, and draws from the prior `(B, Z)`, if they are
+/// needed.
 pub(super) struct LatentNodes {
     pub z: Node,
     pub mu: Node,
@@ -167,7 +168,8 @@ mod tests {
     #[test]
     fn stratified_weights_are_those_of_a_mean() {
         let weights: Vec<f64> = stratified(5, 100).into_iter().map(|w| f64::from(w).exp()).collect();
-        // What a row of the matrix stands for is 1 altogether: itself, one that stands for what is left, and the others.
+        // The weights of a row of the matrix sum to 1: the row itself, one that stands for what is left, and the
+        // others.
         for row in weights.chunks(5) {
             assert!((row.iter().sum::<f64>() - (1.0 / 100.0 + 96.0 / 400.0 + 3.0 / 4.0)).abs() < 1e-6, "{row:?}");
         }

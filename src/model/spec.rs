@@ -21,16 +21,17 @@ described! {
     }
 }
 
-/// What becomes of the KL divergence in the objective elbo.
+/// The penalty on the KL divergence in the objective elbo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Penalty {
-    /// Beta times it.
+    /// Beta times the KL.
     Weighted,
-    /// Beta times it, but each dimension costs at least so much: `max(least, mean KL of the dimension)`.
+    /// Beta times the KL, but each dimension costs at least so much: `max(least, mean KL of the dimension)`.
     FreeBits(f32),
-    /// Beta times its distance from the step's capacity.
+    /// Beta times the distance of the KL from the step's capacity.
     Capacity,
-    /// It is held at or under this by a multiplier, which rises while it is above and falls while it is below.
+    /// A multiplier holds the KL at or under this limit: it rises while the KL is above the limit, and falls while it
+    /// is below.
     AtMost(f32),
 }
 
@@ -62,28 +63,29 @@ impl Prior {
     }
 }
 
-/// What the codes of a whole batch cost.
+/// The cost of the codes of a whole batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Regulariser {
     /// Nothing.
     None,
-    /// So much times the total correlation.
+    /// A multiple of the total correlation.
     TotalCorrelation {
         /// The weight; the KL has it once already.
         weight: f32,
-        /// With stratified sampling, the number of rows that batches are drawn from; else each row of a batch stands for as many.
+        /// The number of rows that batches are drawn from, with stratified sampling; else each row of a batch stands
+        /// for as many.
         stratified: Option<usize>,
     },
     /// Squares of how far a covariance is from the identity.
     Dip {
-        /// The weight of its diagonal.
+        /// The weight of the covariance's diagonal.
         diagonal: f32,
         /// The weight of the rest.
         off_diagonal: f32,
-        /// Whether it is that of draws, not of their means.
+        /// Whether the covariance is that of draws, not of their means.
         of_draws: bool,
     },
-    /// So much times the squared maximum mean discrepancy of draws from the prior.
+    /// A multiple of the squared maximum mean discrepancy of draws from the prior.
     Discrepancy {
         /// The weight.
         weight: f32,
@@ -134,7 +136,8 @@ impl InitScheme {
         for param in params.iter_mut().filter(|param| matches!(param.init, Init::Layer(_))) {
             param.init = match param.shape[..] {
                 [first, second, ref kernel @ ..] => {
-                    // In a convolution each output sees a kernel of inputs, and each input is seen by one of outputs.
+                    // An output of a convolution sees one kernel of inputs, and an input is seen by one kernel of
+                    // outputs.
                     let taps: usize = kernel.iter().product();
                     let (inputs, outputs) = (second * taps, first * taps);
                     let fan = if self == InitScheme::Glorot { inputs + outputs } else { inputs };
@@ -146,7 +149,7 @@ impl InitScheme {
     }
 }
 
-/// What a network gets to know of the columns of a table.
+/// The facts about the columns of a table that a network needs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableSpec {
     /// `(D)`: the kind of each value's column.
@@ -195,9 +198,9 @@ pub struct VaeSpec {
     pub objective: Objective,
     /// The distribution that codes are drawn to.
     pub prior: Prior,
-    /// What becomes of the KL in the objective elbo.
+    /// The penalty on the KL in the objective elbo.
     pub penalty: Penalty,
-    /// What the codes of a batch cost in addition.
+    /// The additional cost of the codes of a batch.
     pub regulariser: Regulariser,
     /// The bound, for the objective iwae; else one draw of the latent.
     pub importance: Importance,

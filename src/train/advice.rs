@@ -16,21 +16,22 @@ pub(super) fn is_collapsed(config: &Config, kl: f64) -> bool {
     config.model.objective != Objective::Ae && config.model.beta > 0.0 && kl < COLLAPSED
 }
 
-/// What looks wrong with a finished run.
+/// A problem that a finished run seems to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advice {
-    /// In a few words.
+    /// The problem in a few words.
     pub headline: String,
-    /// In a sentence, with what to try.
+    /// The problem in a sentence, with what to try.
     pub sentence: String,
 }
 
-/// What looks wrong, from the epoch that the model is of, the last epoch, and the test losses of the epochs, the last one's last.
+/// Finds problems from the epoch that the model is of, the last epoch, and the test losses of all epochs in their
+/// order.
 pub fn advice(config: &Config, best: &EpochReport, last: &EpochReport, test_losses: &[f64]) -> Vec<Advice> {
     let mut all = Vec::new();
     if is_collapsed(config, best.test_kl) {
         let remedy = match config.model.objective {
-            // It has no beta.
+            // The objective iwae has no beta to lower.
             Objective::Iwae => "more epochs, ",
             _ if config.model.beta > 1.0 => "a smaller --beta, --beta-warmup-epochs 10, ",
             _ => "--beta 0.1, --beta-warmup-epochs 10, ",

@@ -28,7 +28,7 @@ pub const FORMAT: u32 = 1;
 /// Length and checksum of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
-    /// Its length in bytes.
+    /// The length of the file in bytes.
     pub bytes: u64,
     /// XXH3 of its content, 64 bits in hexadecimal.
     pub checksum: String,
@@ -75,7 +75,7 @@ pub fn fingerprint(data: &Dataset, with_classes: bool) -> String {
     format!("{:032x}", xxh3_128(words.as_bytes()))
 }
 
-/// What is the same for all checkpoints of a run.
+/// The facts that are the same for all checkpoints of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
     /// The program's version.
@@ -117,7 +117,7 @@ struct Sealed {
 pub struct Checkpoint {
     /// Steps done.
     pub step: u64,
-    /// Its manifest.
+    /// The path of the checkpoint's manifest.
     pub path: PathBuf,
 }
 

@@ -38,7 +38,7 @@ impl DeviceOptions {
         };
         let seconds = match self.speeds(&entry, config, &model()?, watch) {
             Ok(seconds) => seconds,
-            // What cannot be timed is not used either.
+            // An adapter that cannot be timed is not used either.
             Err(error) => {
                 watch(DeviceEvent::NotTimed { adapter: &entry.info.name, error: &error });
                 return Ok((Selected::Cpu(WhyCpu::NoGpu(entry)), None));
@@ -53,7 +53,7 @@ impl DeviceOptions {
         Ok((selected, Some(choice)))
     }
 
-    /// These options for what belongs to a run that trains on a device that was chosen.
+    /// Returns these options with the chosen device, for whatever belongs to a run that trains on it.
     pub fn on(&self, selected: &Selected) -> Self {
         let device = match (&self.device, selected) {
             (DeviceChoice::Auto, Selected::Adapter(entry)) => DeviceChoice::Name(entry.info.name.clone()),
@@ -101,9 +101,10 @@ impl DeviceOptions {
     }
 }
 
-/// What a step takes on an adapter at the least, where that is `enough`; none where it may be less. Compiling a whole step takes a
-/// software adapter seconds, so the ops with the most arithmetic are timed one by one until the answer is clear: the others are taken
-/// to run no slower than the best of those, and tuning to gain more than it was seen to.
+/// Returns the least time that a step takes on an adapter, where that is `enough`; none where it may be less. Compiling
+/// a whole step takes a software adapter seconds, so the ops with the most arithmetic are timed one by one until the
+/// answer is clear. The other ops are taken to run no slower than the best of those, and tuning to gain more than it
+/// was seen to.
 fn at_least(
     gpu: &Arc<Gpu>,
     model: &Vae,

@@ -28,7 +28,7 @@ described! {
     }
 }
 
-/// Which device to use, and how.
+/// The choice of a device, and how to use it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeviceOptions {
     /// The device.
@@ -44,7 +44,7 @@ pub struct DeviceOptions {
 /// How many times as fast as the software adapter the processor must be to be taken.
 pub(super) const FASTER: f64 = 1.2;
 
-/// What the choice between the processor and a software adapter is made by, as saved in `run.json`.
+/// The measurements that decide between the processor and a software adapter, as saved in `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MeasuredChoice {
     /// The adapter's name.
@@ -91,11 +91,11 @@ pub enum DeviceEvent<'a> {
         /// How long it took.
         took: Duration,
     },
-    /// What was measured could not be saved in the cache folder, so the next run will measure again.
+    /// The measurements could not be saved in the cache folder, so the next run will measure again.
     NotRemembered(&'a std::io::Error),
-    /// There is no GPU, and the processor or the software adapter was chosen.
+    /// The machine has no GPU, and the processor or the software adapter was chosen.
     Chosen(&'a MeasuredChoice),
-    /// There is no GPU, and the software adapter could not be timed, so the processor is used.
+    /// The machine has no GPU, and its software adapter could not be timed, so the processor is used.
     NotTimed {
         /// The adapter's name.
         adapter: &'a str,

@@ -80,7 +80,8 @@ pub fn variances(mu: &[f32], latent: usize) -> Vec<f64> {
     sums.into_iter().map(|sum| sum / rows).collect()
 }
 
-/// Which dimensions tell rows apart, by the variances of their means and, where there are some, their KL divergences.
+/// Says of each dimension whether it tells rows apart, by the variances of means and, where there are some, KL
+/// divergences.
 pub fn are_active(variances: &[f64], kl_per_dimension: &[f64]) -> Vec<bool> {
     let is_active = |(i, variance): (usize, &f64)| {
         *variance > ACTIVE_VARIANCE && kl_per_dimension.get(i).is_none_or(|kl| *kl > ACTIVE_KL)
@@ -131,7 +132,7 @@ mod tests {
         let expected = 0.5 * ((-3.0_f64).exp() + 4.0 - 1.0 + 3.0);
         assert!((kl[0] - expected).abs() < 1e-12 && (kl[1] - 0.0002).abs() < 1e-9 && kl[2] == 0.0, "{kl:?}");
         assert_eq!(are_active(&variances(&mu, 3), &kl), [true, false, false]);
-        // From a normal with its own moments, a wide code is as far as a narrow one.
+        // A wide code is as far as a narrow one from a normal with its own moments.
         let wide = kl_per_dimension(&[20.0, -20.0], &[-3.0 + 2.0 * 10_f32.ln(); 2], &[0.0], &[10.0]);
         assert!((wide[0] - kl[0]).abs() < 1e-5, "{wide:?}");
     }

@@ -89,7 +89,7 @@ pub struct Rollback {
     pub step: u64,
     /// The step whose loss, or whose model, was not finite.
     pub diverged: u64,
-    /// What the schedule's learning rate is multiplied by from now on.
+    /// The factor of the schedule's learning rate from now on.
     pub lr_factor: f64,
     /// How often this has happened.
     pub count: u32,
@@ -100,11 +100,11 @@ pub struct Rollback {
 pub struct Start<'a> {
     /// The device.
     pub device: &'a Device,
-    /// Its configuration, with the chosen kernels.
+    /// The configuration of the run, with the chosen kernels.
     pub config: &'a Config,
     /// The data's short name.
     pub data: &'a str,
-    /// What one example is.
+    /// The shape of one example.
     pub shape: Shape,
     /// Number of classes, 0 where they are not known.
     pub classes: usize,
@@ -147,7 +147,8 @@ pub enum Event<'a> {
     Step(StepReport),
     /// An epoch is done; the event gives access to the model as it is now.
     Epoch(Epoch<'a>),
-    /// What the model is like after an epoch, before that is reported as done; not of every epoch of many.
+    /// A diagnosis of the model after an epoch, before the epoch is reported as done. Where epochs are many, some have
+    /// none.
     Diagnosis(&'a Diagnosis),
     /// A picture is drawn.
     Picture(&'a Path),
@@ -191,7 +192,7 @@ pub enum MetricsLine {
     Step(StepReport),
     /// An epoch is done.
     Epoch(EpochReport),
-    /// What the model is like after an epoch.
+    /// A diagnosis of the model after an epoch.
     Diagnosis(Diagnosis),
     /// Training diverged and went back.
     Rollback(Rollback),

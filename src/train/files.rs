@@ -40,9 +40,9 @@ type Contents = BTreeMap<String, Vec<u8>>;
 /// The files of a run, by their names.
 #[derive(Debug, Clone)]
 pub enum Files {
-    /// They are in a folder.
+    /// The files are in a folder.
     Folder(PathBuf),
-    /// They are in memory, and shared by all that know the run.
+    /// The files are in memory, and shared by all that know the run.
     Memory(Arc<RwLock<Contents>>),
 }
 

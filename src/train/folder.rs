@@ -23,7 +23,7 @@ use super::state::State;
 use super::store::Store;
 use super::{MetricsLine, TrainError, weights};
 
-/// What is drawn from a run, and left to a new run that replaces it.
+/// The files that commands make from a finished run; a new run in the same folder removes them.
 const DRAWN: [&str; 3] = [CODES, PAGE, EVALUATION];
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> TrainError + use<> {
@@ -50,7 +50,7 @@ fn lock(folder: &Path) -> Result<File, TrainError> {
         std::thread::sleep(Duration::from_millis(wait));
         match file.try_lock() {
             Ok(()) if is_same(&file, &path) => return Ok(file),
-            // Its owner has gone and taken it along.
+            // The owner of the lock has ended, and has removed it.
             Ok(()) => return lock(folder),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(failed(&path)(error)),
@@ -174,7 +174,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Its path, as it is now: it may be moved while it is trained in.
+    /// Returns the folder's path as it is now: a folder may be moved while a model is trained in it.
     pub fn path(&self) -> PathBuf {
         self.place.shown()
     }
@@ -229,7 +229,7 @@ impl RunFolder {
         &self.run
     }
 
-    /// Its checkpoints, the newest first.
+    /// Returns the run's checkpoints, the newest first.
     pub fn checkpoints(&self) -> Vec<Checkpoint> {
         Checkpoint::all(&self.file(CHECKPOINTS), &self.run)
     }
@@ -309,8 +309,8 @@ impl RunFolder {
         self.disk.clone()
     }
 
-    /// Writes a checkpoint, and the best one too where it is another one and not there yet; then the model, which is the
-    /// best one's weights. Of older checkpoints the newest are kept.
+    /// Writes a checkpoint, and the best one too where it is another one and not there yet; then the model, which is
+    /// the best one's weights. Among older checkpoints, the newest are kept.
     pub fn checkpoint(
         &mut self,
         origin: &Origin,
@@ -345,7 +345,7 @@ impl RunFolder {
     /// Removes all checkpoints but the newest, and the best one that each of these names.
     fn prune(&self, keep: usize) -> Result<(), TrainError> {
         let mut all = Checkpoint::all(&self.way(CHECKPOINTS), &self.run);
-        // What is not of this run takes no place of what is, and stays.
+        // Checkpoints of another run stay, and do not count among those that are kept.
         all.retain(|checkpoint| !checkpoint.is_renamed());
         let (newest, older) = all.split_at(keep.max(1).min(all.len()));
         let best: Vec<u64> =
@@ -356,7 +356,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Puts this run in the place of the one that was there. From the first file on, the folder is this run's.
+    /// Replaces the run that was in the folder. The folder belongs to this run as soon as the first file is written.
     fn replace(&mut self, description: &RunDescription) -> Result<(), TrainError> {
         self.describe(description)?;
         for name in DRAWN.into_iter().chain([MODEL]) {
@@ -406,13 +406,13 @@ impl Store for RunFolder {
     }
 
     fn discard(&self, damaged: &[PathBuf]) {
-        // Not those of the run that this one was forked from.
+        // Checkpoints of the run that this one was forked from stay.
         let own = self.file(CHECKPOINTS);
         let damaged = damaged.iter().filter(|path| path.parent() == Some(&own));
         let damaged = damaged.map(|path| Checkpoint { step: 0, path: path.clone() });
         // Checkpoints of another run are somebody's.
         for checkpoint in damaged.filter(|checkpoint| !checkpoint.is_renamed()) {
-            // What stays is written over when training comes there again.
+            // A checkpoint that cannot be removed is written over when training comes there again.
             let _ = checkpoint.remove(&*self.disk);
         }
     }

@@ -11,7 +11,7 @@ use super::files::Files;
 use super::files::{CHECKPOINTS, IMAGES, LOCK, MAX_RECORD, RECORD};
 use crate::config::Config;
 
-/// What a run's record says of the run and of its small files.
+/// The part of a run's record about the run and its small files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
     /// The program's version.
@@ -76,7 +76,7 @@ pub(super) fn record_of(run: &str, description: &RunDescription) -> Result<Strin
     serde_json::to_string_pretty(&record)
 }
 
-/// What a folder holds.
+/// The content of a folder.
 pub(super) enum FolderContent {
     /// Nothing, or what is left of a run that never began.
     Free,

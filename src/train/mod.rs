@@ -47,7 +47,7 @@ use wgvae_data::quote::shell_quote;
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 
-/// What can end a training run early.
+/// An error that ends a training run early.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The device could not be opened or used.
@@ -58,7 +58,7 @@ pub enum TrainError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
     /// The folder holds files that are not a run.
@@ -93,7 +93,7 @@ pub enum TrainError {
     AnotherFormat {
         /// The run's folder.
         path: PathBuf,
-        /// Its format.
+        /// The format of the run's files.
         format: u32,
     },
     /// The loss, or a tensor, is NaN or infinite, again and again.
@@ -101,7 +101,7 @@ pub enum TrainError {
     Diverged {
         /// The step, counted from 1.
         step: u64,
-        /// What was not finite: its loss, or a number of the tensor.
+        /// The number that was not finite: the loss, or a number of the tensor.
         loss: f64,
         /// The first tensor that is not finite, if one is.
         tensor: Option<String>,
@@ -109,7 +109,7 @@ pub enum TrainError {
     /// The device failed while it was trained on.
     #[error("{error}; go on with: wgvae train --resume {}", shell_quote(folder))]
     Failed {
-        /// What happened.
+        /// The error of the device.
         error: DeviceError,
         /// The folder with the last checkpoint.
         folder: PathBuf,

@@ -15,7 +15,7 @@ pub struct FolderHandle {
     through: Option<PathBuf>,
 }
 
-/// What tells files apart that have had the same name.
+/// Says whether an open file is the one that has this path now: another file may have taken its name.
 pub fn is_same(open: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -26,7 +26,7 @@ pub fn is_same(open: &File, path: &Path) -> bool {
             _ => false,
         }
     }
-    // Elsewhere what is open can be neither moved nor removed.
+    // On other systems, an open file can be neither moved nor removed.
     #[cfg(not(unix))]
     {
         let _ = open;

@@ -10,18 +10,19 @@ use wgvae_engine::platform::Instant;
 /// Seconds between checkpoints, where nothing else is asked for: syncing a small model after each of its short epochs would
 /// take longer than training it.
 const AT_MOST_EVERY: Duration = Duration::from_secs(10);
-/// And how much work at most is lost within a long epoch.
+/// Seconds between checkpoints within a long epoch: at most so much work is lost.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(300);
 
 /// When checkpoints are written; always at the end of a run, and when it is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CheckpointInterval {
-    /// At ends of epochs, at most every ten seconds, and every five minutes within a long epoch.
+    /// Checkpoints are written at ends of epochs, at most every ten seconds, and every five minutes within a long
+    /// epoch.
     #[default]
     Auto,
-    /// At the end of every so many epochs.
+    /// A checkpoint is written at the end of every so many epochs.
     Epochs(usize),
-    /// After so many steps.
+    /// A checkpoint is written after every so many steps.
     Steps(u64),
     /// After so much time.
     Time(Duration),
@@ -98,7 +99,7 @@ impl CheckpointInterval {
 /// How a run is saved.
 #[derive(Debug, Clone)]
 pub struct Saving {
-    /// What all its checkpoints say.
+    /// The origin that all checkpoints of the run name.
     pub origin: Origin,
     /// When checkpoints are written.
     pub every: CheckpointInterval,

@@ -128,7 +128,7 @@ impl StepSchedule {
         let share = match m.beta_schedule {
             BetaSchedule::Linear => risen(m.beta_warmup_epochs),
             BetaSchedule::Sigmoid => {
-                // From 0 to 1, most of it around the middle.
+                // The curve rises from 0 to 1, mostly around the middle.
                 let sigmoid = |t: f64| 1.0 / (1.0 + (-12.0 * (t - 0.5)).exp());
                 let (low, high) = (sigmoid(0.0), sigmoid(1.0));
                 (sigmoid(risen(m.beta_warmup_epochs)) - low) / (high - low)
@@ -141,7 +141,7 @@ impl StepSchedule {
         f64::from(m.beta) * share
     }
 
-    /// What the KL is held at in a step, counted from 0; 0 where it is not held.
+    /// Returns the capacity of a step, counted from 0; it is 0 where the KL is not held at one.
     pub fn capacity(&self, step: u64) -> f64 {
         let m = &self.config.model;
         let risen = if m.capacity_epochs > 0.0 { (self.epochs_at(step) / m.capacity_epochs).min(1.0) } else { 1.0 };

@@ -73,7 +73,7 @@ pub struct Progress {
     /// Norms of the last step's gradient by each layer's parameters, from the end of an epoch's steps until the model was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradient_norms: Option<BTreeMap<String, f64>>,
-    /// What the schedule's learning rate is multiplied by: halved whenever training diverges.
+    /// The factor of the schedule's learning rate, which is halved whenever training diverges.
     pub lr_factor: f64,
     /// How often training has diverged and gone back to a checkpoint.
     pub rollbacks: u32,

@@ -19,7 +19,7 @@ pub struct TuningCache {
     program: String,
     /// The adapter's name and backend.
     adapter: String,
-    /// Its driver, with version.
+    /// The adapter's driver, with version.
     driver: String,
     /// The fastest variants of products.
     pub table: TuningTable,
@@ -30,9 +30,9 @@ pub struct TuningCache {
 /// Seconds of a step on an adapter and on the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Speeds {
-    /// On the adapter.
+    /// Seconds of a step on the adapter.
     pub adapter: f64,
-    /// On the processor.
+    /// Seconds of a step on the processor.
     pub processor: f64,
     /// Whether the step was not run on the adapter as a whole, and takes as long there at the least.
     pub at_least: bool,
@@ -69,7 +69,7 @@ impl TuningCache {
         Self::folder().map(|folder| folder.join(format!("tuning-{}{kind}.json", adapter.trim_matches('-'))))
     }
 
-    /// What is saved for an adapter; empty where the file is from another version or driver, or is damaged.
+    /// Loads the cache of an adapter; empty where the file is from another version or driver, or is damaged.
     pub fn load(info: &wgpu::AdapterInfo, checked: bool) -> Self {
         let empty = Self::empty(info, checked);
         Self::file(info, checked)

@@ -123,7 +123,7 @@ pub fn read(files: &Files, params: &ParamTable) -> Result<Vec<f32>, LoadError> {
 pub struct LoadError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason why the file could not be read.
     pub reason: String,
 }
 

@@ -13,7 +13,7 @@ use crate::train::{CODES, Files, MODEL};
 
 /// More parts than any mixture has.
 const MAX_PARTS: u64 = 1024;
-/// What is in the file beside their numbers.
+/// The largest number of bytes in the file beside the numbers of the parts.
 const MAX_BESIDE: u64 = 1 << 20;
 
 fn unread(path: PathBuf) -> impl Fn(String) -> RunError {

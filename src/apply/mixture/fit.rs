@@ -30,7 +30,7 @@ const MIN_GAIN: f64 = 0.01;
 const MAX_WORK: usize = 2_500_000_000;
 /// Features of all rows at most: 64 MiB of them.
 const MAX_FEATURES: usize = 1 << 24;
-/// What is added to variances, in those of all codes.
+/// The number that is added to a part's variances, in units of the variances of all codes.
 const RIDGE: f64 = 1e-4;
 /// The stream of the seed that the order of rows comes from.
 const ORDER: u64 = 0x6d69_7874;
@@ -95,7 +95,8 @@ pub fn fit(
             let of_class = |class: usize| {
                 let rows = labels.iter().filter(|label| **label as usize == class).count() as f64;
                 let place = form.features() + class;
-                // As if one more row were as the others are: of a class without rows, nothing else is known.
+                // One more row is counted, with the shares of all rows: a class without rows then has the weights of
+                // the whole mixture.
                 found.iter().zip(&sums).map(move |(part, sums)| (sums[place].max(0.0) + part.weight) / (rows + 1.0))
             };
             (0..count).flat_map(of_class).collect()
@@ -202,7 +203,7 @@ fn steady(parts: &mut [Normal], rows: f64, form: Form) {
     }
 }
 
-/// What a step asks of the device, for some rows.
+/// The computation of a step on the device, for some rows.
 struct Step {
     session: Session,
     plan: PlanHandle,
@@ -214,8 +215,8 @@ struct Step {
 }
 
 impl Step {
-    /// For codes, of which there must be some. Where there are classes, each is one more feature, which changes nothing and whose
-    /// sum is how many rows of it a part has.
+    /// Prepares a step for at least one code. Each class is one more feature, which changes no density; its sum over a
+    /// part is the number of the class's rows in the part.
     fn new(
         device: &DeviceOptions,
         form: Form,
@@ -248,7 +249,8 @@ impl Step {
         let w = g.param("coefficients", &[parts, width], Init::Constant(0.0));
         let joint = g.product("log_joint", Orientation::Nt, x, w);
         let of_parts = g.log_softmax("log_responsibilities", joint, all);
-        // What the softmax takes away from each is the logarithm of the likelihood.
+        // The softmax subtracts one number from all columns of a row, and that is the logarithm of the row's
+        // likelihood.
         let [first, of_first] = [joint, of_parts].map(|node| g.columns("first", node, 0..1));
         let first = g.negative("minus_first", first);
         let loss = g.map("loss", Function::Add, &[first, of_first]);

@@ -29,8 +29,8 @@ pub struct Mixture {
     weights: Vec<f32>,
     /// `(K, Z)`
     means: Vec<f32>,
-    /// `(K, Z, Z)`: lower triangles whose products with their transposes are the covariances. Of many dimensions only their
-    /// diagonals, `(K, Z)`.
+    /// `(K, Z, Z)`: lower triangles whose products with their transposes are the covariances. Where dimensions are
+    /// many, only the diagonals of these, `(K, Z)`.
     factors: Vec<f32>,
 }
 

@@ -1,13 +1,13 @@
 //! One part of a mixture: a normal distribution, and the coefficients that its logarithm has.
 
-/// What an encoder says of a row.
+/// The code of a row: the mean and the variances that the encoder gives it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Code {
     pub mean: Vec<f32>,
     pub variances: Vec<f32>,
 }
 
-/// Which products of the numbers of a code a part knows the means of.
+/// The form of a part's covariance: which products of a code's numbers the part has means of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form {
     /// Latent dimensions.
@@ -70,7 +70,8 @@ pub struct Normal {
 }
 
 impl Normal {
-    /// From sums of features over rows, each by its share in the part; none where there is less than a row.
+    /// Computes a part from sums of features over rows, each row weighted by its share in the part; none where there is
+    /// less than a row.
     pub fn of(sums: &[f64], all: f64, form: Form) -> Option<Self> {
         let count = sums[0];
         if count < 1.0 {
@@ -167,7 +168,7 @@ mod tests {
         let mut features = Vec::new();
         form.write(&code, &mut features);
         let found: f64 = normal.coefficients(form).iter().zip(&features).map(|(c, f)| c * f64::from(*f)).sum();
-        // By the inverse of two by two.
+        // The expected value is computed with the inverse of the matrix of two by two.
         let det = 2.0 * 0.5 - 0.6 * 0.6;
         let [x, y] = [f64::from(z[0]) - 1.0, f64::from(z[1]) + 2.0];
         let square = (0.5 * x * x - 1.2 * x * y + 2.0 * y * y) / det;
@@ -176,7 +177,7 @@ mod tests {
         let lower = normal.factor(form);
         assert!((lower[2] * lower[0] - 0.6).abs() < 1e-12 && lower[1] == 0.0);
 
-        // A diagonal one gives the same as a whole one without covariances.
+        // A diagonal matrix gives the same as a whole one without covariances.
         let of = |covariance: Vec<f64>, is_full: bool| {
             let form = Form { latent: 2, is_full };
             let normal = Normal { weight: 1.0, mean: vec![1.0, -2.0], covariance };

@@ -7,9 +7,10 @@ use super::records::Records;
 /// Rows that tell how two columns go together, at least.
 const MIN_ROWS: usize = 10;
 
-/// `(C, C)` of some columns: 0 where two say nothing of each other, 1 where one tells the other. Of two numbers the correlation without
-/// its sign, of two columns of words Cramer's V, of words and numbers the root of the share of the variance that lies between the words;
-/// the last two less what chance makes them (Bergsma, 2013). NaN where too few rows have both.
+/// The associations of some columns, `(C, C)`: 0 where two say nothing of each other, 1 where one tells the other, NaN
+/// where too few rows have both. Two numbers have the correlation without its sign, two columns of words Cramer's V.
+/// Words and numbers have the root of the share of the variance that lies between the words. The last two are less what
+/// chance makes them (Bergsma, 2013).
 pub fn associations(records: &Records, columns: &[usize]) -> Vec<f64> {
     let values: Vec<Vec<f32>> = columns.iter().map(|column| records.column(*column).collect()).collect();
     let words: Vec<Option<usize>> = columns.iter().map(|column| records.words(*column)).collect();

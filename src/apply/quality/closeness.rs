@@ -68,7 +68,7 @@ impl Closeness {
         }
     }
 
-    /// What drawn rows give away, in words; none if they are no closer to training rows than held-out rows are.
+    /// Says in words what drawn rows give away; none if they are no closer to training rows than held-out rows are.
     pub fn gives_away(&self) -> Option<String> {
         let (drawn, held_out) = (&self.drawn, self.held_out.as_ref()?);
         let share = |of: &Distances| of.copies as f64 / of.rows.max(1) as f64;

@@ -31,10 +31,10 @@ const MAX_STEPS: usize = 2000;
 const MAX_EPOCHS: usize = 40;
 /// Adam's learning rate of the first step, from which it falls to nothing in a line.
 const RATE: f64 = 2e-3;
-/// What the network starts from, in whatever run: two runs on the same data are compared in the same features.
+/// The seed of the network, the same for all runs: two runs on the same data are compared in the same features.
 const SEED: u64 = 0;
 
-/// What a network is for.
+/// The shape of the network's rows, its classes and its batches.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     shape: Shape,
@@ -181,18 +181,20 @@ impl Network {
     }
 }
 
-/// What features rows have.
+/// The network that computes the features of rows.
 pub struct Features {
     network: Network,
 }
 
 impl Features {
-    /// Those of a network with random weights, of the variance that relu keeps the scale with (He et al., 2015).
+    /// Takes the features of a network with random weights, of the variance with which relu keeps the scale (He et al.,
+    /// 2015).
     pub fn random(like: &Examples, shape: Shape, device: &DeviceOptions) -> Result<Self, RunError> {
         Ok(Self { network: Form::of(like, shape, 0).open(device)? })
     }
 
-    /// Those of a classifier, trained on rows whose classes are below `count`. `watch` is given the share of the steps that is done.
+    /// Takes the features of a classifier, which is trained on rows with classes below `count`. `watch` gets the share
+    /// of the steps that is done.
     pub fn learned(
         rows: &Examples,
         shape: Shape,
@@ -206,7 +208,7 @@ impl Features {
         let steps = (MAX_EPOCHS * rows.rows / batch).min(MAX_STEPS);
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
         let mut order: Vec<usize> = (0..rows.rows).collect();
-        // What is left of an epoch is less than a batch, and left out of it.
+        // An epoch leaves out the rows at its end that do not fill a batch.
         let in_epoch = rows.rows / batch;
         for step in 0..steps {
             if step % in_epoch == 0 {

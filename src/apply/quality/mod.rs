@@ -25,7 +25,7 @@ use told_apart::ToldApart;
 pub const ROWS: usize = 5000;
 /// Values of samples that are decoded at a time.
 const MAX_VALUES: usize = 1 << 22;
-/// What rows are chosen by, in whatever run: two runs on the same data are compared with the same rows.
+/// The seed that rows are chosen by, the same for all runs: two runs on the same data are compared with the same rows.
 const SEED: u64 = 0;
 
 /// How alike some rows and the test rows are.
@@ -42,7 +42,7 @@ pub struct Likeness {
 /// The quality of a model's samples. Its figures can be compared with those of other models on the same data, in the same features.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Quality {
-    /// What the features are of, in words.
+    /// A description of the network that the features come from.
     pub features: String,
     /// The share of the run's test rows whose class the classifier knows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,8 @@ pub struct Quality {
     /// How well a forest tells apart samples from the mixture and test rows of a table; none where there are too few.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_apart: Option<ToldApart>,
-    /// As many training rows, which the classifier has not seen: what a sampler that draws from the data itself would reach.
+    /// The likeness of as many training rows, which the classifier has not seen: the best that a sampler from the data
+    /// itself would reach.
     pub reference: Likeness,
 }
 
@@ -83,7 +84,7 @@ impl Known {
         Ok(Self { features, spheres, normal })
     }
 
-    /// How alike samples and these are.
+    /// Compares samples with these rows.
     fn likeness(&self, samples: &Known) -> Likeness {
         Likeness {
             frechet_distance: self.normal.frechet_distance(&samples.normal),
@@ -93,8 +94,8 @@ impl Known {
     }
 }
 
-/// What samples are compared with: test rows, their features, and how alike training rows are to them. It depends on the data and
-/// the device alone, so that models of the same data can be compared.
+/// The test rows that samples are compared with, their features, and the likeness of training rows to them. It depends
+/// on the data and the device alone, so that models of the same data can be compared.
 pub struct Comparison {
     features: Features,
     described: String,
@@ -106,8 +107,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// With at most so many test rows of a run, as its model takes them, in features learned from the data it was trained on. `watch`
-    /// is given the share of the classifier's training that is done.
+    /// Makes a comparison with at most so many test rows of a run, as its model takes them, in features learned from
+    /// the data it was trained on. `watch` gets the share of the classifier's training that is done.
     pub fn with(
         real: &Examples,
         data: Dataset,
@@ -143,7 +144,8 @@ impl Comparison {
         self.real.rows
     }
 
-    /// The quality of samples of a run's model: from its mixture, and from the prior, if it has one. They are drawn by the run's seed.
+    /// The quality of samples of a run's model: from its mixture, and from the prior, if it has one. The run's seed
+    /// decides the samples.
     pub fn quality(&mut self, run: &Run, model: &mut TrainedModel, mixture: &Mixture) -> Result<Quality, RunError> {
         let (count, seed) = (self.real.rows, run.config.train.seed);
         // A conditional model's are of the classes of the test rows.
@@ -194,7 +196,7 @@ impl Comparison {
             if noise {
                 model.distribution().draw(&mut samples, seed.wrapping_add(number as u64))?;
             }
-            // What is missing of a test row is missing of a sample.
+            // A sample misses the values that its test row misses, so that features see both alike.
             let real = if bytes { Vec::new() } else { self.real.numbers(rows, width) };
             for (sample, real) in samples.means.iter_mut().zip(real) {
                 *sample = if is_missing(real) { MISSING } else { *sample };
@@ -208,8 +210,8 @@ impl Comparison {
     }
 }
 
-/// Learns features from training rows: of a classifier, if there are two classes. With what they are of, and how many of the test
-/// rows' classes it knows.
+/// Learns features from training rows, from a classifier if there are two classes. Also returns a description of the
+/// features, and the share of the test rows whose class the classifier knows.
 fn learn(
     train: &Examples,
     test: &Examples,

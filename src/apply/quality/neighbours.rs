@@ -119,7 +119,7 @@ mod tests {
         let real = around(1, &|row| (row % 4) as f32 * 50.0);
         let (precision, recall) = precision_and_recall(&real, &around(2, &|_| 50.0), 2);
         assert!(precision > 0.9 && (0.2..0.27).contains(&recall), "{precision}, {recall}");
-        // And samples of more modes than there are have recall alone.
+        // Samples of more modes than there are have a full recall and a lower precision.
         let (precision, recall) = precision_and_recall(&around(2, &|_| 50.0), &real, 2);
         assert!((0.2..0.27).contains(&precision) && recall > 0.9, "{precision}, {recall}");
         let shifted: Vec<f32> = real.iter().map(|value| value + 1000.0).collect();

@@ -89,7 +89,7 @@ impl<'a> Records<'a> {
         self.columns.len()
     }
 
-    /// What makes a row the same as another.
+    /// Returns the key of a row: rows with equal keys are the same.
     pub fn key(&self, row: usize) -> u64 {
         self.keys[row]
     }

@@ -48,7 +48,7 @@ impl ToldApart {
         };
         let mut order: Vec<usize> = (0..2 * rows).collect();
         order.shuffle(&mut rng(seed, ORDER));
-        // As many of each kind in every fold.
+        // The sort is stable, so every fold has as many rows of each kind.
         order.sort_by_key(|row| classes[*row]);
         let tried = (dimensions.len() as f64).sqrt().round().max(1.0) as usize;
         let growth = Growth { trees: TREES, leaf: 1, depth: 64, tried };
@@ -83,16 +83,16 @@ impl ToldApart {
     }
 }
 
-/// What a forest sees of a column.
+/// One number that a forest sees of a column.
 struct Dimension {
     column: usize,
     seen: Seen,
 }
 
 enum Seen {
-    /// Its number.
+    /// The column's number.
     Number,
-    /// Whether it is this word.
+    /// Whether the column's value is this word.
     Word(f32),
     /// Whether it is missing.
     Missing,

@@ -8,8 +8,8 @@ use wgvae::config::Config;
 use crate::cli::Cli;
 use crate::cli::args::keys;
 
-/// What options are about that are no keys. An option of a key's name is about the same, and the others are those of
-/// the command itself.
+/// The headings of options that are no keys. An option with a key's name has the key's heading, and all others belong
+/// to the command itself.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Model", &["preset", "config"]),
     ("Run", &["out", "replace", "resume", "fork", "checkpoint_every", "keep"]),
@@ -121,7 +121,7 @@ pub fn command() -> Command {
     let mut all = Cli::command();
     for (name, examples) in EXAMPLES {
         all = all.mut_subcommand(name, |command| {
-            // What a command explains itself stays, in front of its examples.
+            // The command's own explanation stays, in front of its examples.
             let own = command.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
             let command = command.after_help(own + &listed(examples)).mut_args(grouped);
             match name {

@@ -14,7 +14,7 @@ use wgvae::config::{Config, ConfigError};
 use wgvae::model::Layer;
 use wgvae_data::{ImageSize, NamedKind, Options};
 
-/// Which keys a command has flags of.
+/// The keys that a command has flags for.
 pub trait Keys {
     /// Whether it has those of a group.
     fn has(group: Group) -> bool;
@@ -100,7 +100,7 @@ impl<K: Keys> KeyFlags<K> {
         self.given.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
     }
 
-    /// What was given, as a table that overrides the configuration file.
+    /// The flags that were given, as a table that overrides the configuration file.
     pub fn table(&self) -> Table {
         let mut table = Table::new();
         for (key, value) in &self.given {
@@ -177,7 +177,7 @@ fn argument(key: &'static Key, names: &'static Names) -> Arg {
     arg.value_parser(parser(key))
 }
 
-/// What reads a flag's value.
+/// Returns the parser of a flag's value.
 fn parser(key: &Key) -> ValueParser {
     match key.value_type {
         ValueType::Switch => BoolValueParser::new().map(Value::Boolean).into(),
@@ -246,7 +246,7 @@ fn given_value(key: &Key, id: &str, matches: &ArgMatches) -> Option<Value> {
 mod tests {
     use super::*;
 
-    /// What a key's value is as it is typed.
+    /// Returns a key's example value as it is typed.
     fn typed(key: &Key) -> String {
         let value: Value = format!("x = {}", key.example_text()).parse::<Table>().unwrap()["x"].clone();
         match value {

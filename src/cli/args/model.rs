@@ -63,7 +63,7 @@ impl ModelArgs {
             _ => Err(error),
         })?;
         let data = load(&config)?;
-        // Without a preset and a file, the data decides.
+        // The data decides where neither a preset nor a file is given.
         if let Some(suited) = preset.or_else(|| file.is_none().then(|| self.suited(&data))) {
             config = Config::resolve_sized(Some(suited), Config::suited_sizes(suited, &data), file, self.table())?;
         }

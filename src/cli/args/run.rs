@@ -198,7 +198,7 @@ impl DrawArgs {
         }
     }
 
-    /// What draws are.
+    /// Returns the provenance of drawn rows.
     pub fn provenance(&self) -> Provenance {
         if self.beyond_range { Provenance::DrawnBeyond } else { Provenance::Drawn }
     }
@@ -262,7 +262,7 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     Ok(data)
 }
 
-/// What a command has written, in `--json`.
+/// The names of the files that a command has written, for `--json`.
 #[derive(Serialize)]
 struct Written {
     written: Vec<String>,

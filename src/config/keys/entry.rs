@@ -30,22 +30,22 @@ impl Section {
     }
 }
 
-/// What a key is about, in the order of the help; groups of one heading stand together.
+/// The subject of a key, in the order of the help; groups with one heading stand together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// Where rows come from.
     Source,
-    /// Which rows of a source are taken: commands that apply a model ask for these, too.
+    /// The rows of a source that are taken: commands that apply a model have these keys, too.
     Rows,
     /// How a source is read: every command that reads one asks for these, too.
     Reading,
     /// How training images are changed at random.
     Augmentation,
-    /// What becomes of levels before the model sees them.
+    /// Changes of levels before the model sees them.
     Levels,
     /// The network.
     Model,
-    /// What training minimises.
+    /// The loss that training minimises.
     Loss,
     /// How training goes on.
     Training,
@@ -127,7 +127,7 @@ pub struct Belongs {
     pub to: &'static str,
     /// The choices under which this key has an effect.
     pub choices: Choices,
-    /// What is to be said of these choices, put behind their names.
+    /// A remark on these choices, which follows their names.
     pub note: &'static str,
 }
 
@@ -144,13 +144,13 @@ pub struct Key {
     pub sentence: &'static str,
     /// The text for `--help`, where the sentence does not suit a command line.
     help: Option<&'static str>,
-    /// What applies if the key is left out, where no value stands for that.
+    /// The text for the key's absence, where no value stands for that.
     otherwise: Option<&'static str>,
     /// Whether the names of the choices follow the sentence in a file.
     is_listed: bool,
     /// A value as it is written in a file, for keys without one.
     example: &'static str,
-    /// What the key is about.
+    /// The subject of the key.
     pub group: Group,
     /// The flag on the command line.
     pub flag: Flag,
@@ -286,7 +286,7 @@ impl Key {
         Self { belongs: Some(Belongs { to, choices: Choices::Listed(choices), note: "" }), ..self }
     }
 
-    /// What is to be said of the choices that the key belongs to.
+    /// Sets a remark on the choices that the key belongs to.
     pub(super) const fn note(self, note: &'static str) -> Self {
         match self.belongs {
             Some(belongs) => Self { belongs: Some(Belongs { note, ..belongs }), ..self },
@@ -350,12 +350,12 @@ impl Key {
         }
     }
 
-    /// What it is, for a file: other keys by their names.
+    /// Describes the key in a file: other keys have their names.
     pub fn comment(&self) -> String {
         self.described().replace('`', "")
     }
 
-    /// What it is, with other keys in backticks.
+    /// Describes the key, with other keys in backticks.
     pub fn described(&self) -> String {
         let mut text = self.sentence.to_string();
         if let (ValueType::Choice(choices), true) = (self.value_type, self.is_listed) {
@@ -368,7 +368,7 @@ impl Key {
         text
     }
 
-    /// What it is, for the command line: other keys by their flags.
+    /// Describes the key on the command line: other keys have their flags.
     pub fn help_text(&self) -> String {
         if let Some(help) = self.help {
             return help.into();

@@ -111,7 +111,7 @@ mod tests {
             let unknown = parse("example", &format!("[{}]\nx = 1", section.name())).unwrap_err().to_string();
             let known = unknown.matches('`').count() / 2 - 1;
             assert_eq!(known, all().filter(|key| key.section == section).count(), "{unknown}");
-            // What has no value is left out of files.
+            // A key without a value is left out of files.
             for (name, value) in whole[section.name()].as_object().unwrap() {
                 assert!(!value.is_null() && *value != serde_json::json!([]), "{name} lacks skip_serializing_if");
             }

@@ -19,11 +19,11 @@ pub enum Range {
     ZeroOrPositive,
     /// 0 and all positive numbers.
     NotNegative,
-    /// From 0 to 1, without 1.
+    /// Numbers from 0 to 1, without 1.
     Fraction,
-    /// From 0 to 1, without both.
+    /// Numbers from 0 to 1, without 0 and 1.
     Share,
-    /// From 0 to 1.
+    /// Numbers from 0 to 1.
     Unit,
 }
 
@@ -70,7 +70,7 @@ impl Range {
         }
     }
 
-    /// What a value must be; nothing where all are taken.
+    /// Says what a value must be; nothing where all values are allowed.
     pub fn sentence(self) -> Option<String> {
         let sentence = match self {
             Range::Any => return None,

@@ -36,7 +36,7 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// What it is, in a few words.
+    /// Names the type in a few words.
     pub fn name(self) -> &'static str {
         match self {
             ValueType::Switch => "true or false",
@@ -55,15 +55,15 @@ impl ValueType {
 
 /// A type that a key may have.
 pub trait KeyValue: Serialize + DeserializeOwned {
-    /// What the library says of the type.
+    /// The type that the list of keys has for this type of Rust.
     const TYPE: ValueType;
 
-    /// What stands for no value, where a key may have none.
+    /// Returns the value that stands for none, if the type has one.
     fn unset() -> Option<Self> {
         None
     }
 
-    /// This value in a file; none where it stands for no value.
+    /// Returns the value as it is written in a file; none where it stands for no value.
     fn write(&self) -> Option<Value> {
         Value::try_from(self).ok()
     }

@@ -13,7 +13,7 @@ use wgvae_engine::plan::Activation;
 /// The largest extent of anything in a layer.
 const LARGEST: usize = 1 << 20;
 
-/// What goes into a layer, or comes out of it: for each row of the batch.
+/// The extent of a layer's input or output, for each row of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// Numbers.
@@ -82,13 +82,14 @@ impl fmt::Display for Extent {
 pub enum Padding {
     /// Half of the kernel on each side, rounded down.
     Half,
-    /// As many as make the output the size of the input, divided by the stride; where they are odd, one more behind.
+    /// As many zeros as make the output the size of the input, divided by the stride; where their number is odd, one
+    /// more behind.
     Same,
-    /// So many on each side.
+    /// This many zeros on each side.
     Each(usize),
 }
 
-/// What a layer does.
+/// The operation of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// A dense layer to numbers or to an image.
@@ -97,7 +98,7 @@ pub enum Operation {
     Conv(ConvKernel),
     /// A transposed convolution.
     ConvT {
-        /// Its kernel.
+        /// The kernel of the convolution.
         kernel: ConvKernel,
         /// Pixels at the end that are added to the output's size; by default, as many as make it the input's times the
         /// stride.
@@ -133,12 +134,12 @@ pub struct ConvKernel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Layer {
-    /// What it does.
+    /// The operation of the layer.
     pub operation: Operation,
     /// Groups of the group norm between the operation and the activation; in a residual block, of its norms, which by default
     /// have as many of 8 as divide the channels.
     pub norm: Option<usize>,
-    /// Its activation; by default the model's.
+    /// The activation of the layer; by default the model's.
     pub activation: Option<Activation>,
 }
 

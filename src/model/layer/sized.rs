@@ -7,11 +7,11 @@ use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding};
 /// A layer whose sizes are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SizedLayer {
-    /// What goes in.
+    /// The extent of the input.
     pub from: Extent,
-    /// What comes out.
+    /// The extent of the output.
     pub to: Extent,
-    /// What it does.
+    /// The operation of the layer.
     pub operation: SizedOperation,
     /// Groups of the norm behind it.
     pub norm: Option<usize>,
@@ -19,7 +19,7 @@ pub struct SizedLayer {
     pub activation: Activation,
 }
 
-/// What a layer does, with all sizes.
+/// The operation of a layer, with all sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SizedOperation {
     /// Every output sees every input.
@@ -138,7 +138,7 @@ impl ConvKernel {
         }
     }
 
-    /// What a convolution makes of images, and its windows.
+    /// Returns the extent of a convolution's output, and its windows.
     pub(in crate::model) fn forward(self, from: Extent) -> Result<(Extent, Windows), String> {
         let image = image_of(from)?;
         let stride = self.stride;
@@ -167,7 +167,7 @@ impl ConvKernel {
         Ok((to, windows(image, positions, self, padding)))
     }
 
-    /// What a transposed convolution makes of images, and the windows that it transposes.
+    /// Returns the extent of a transposed convolution's output, and the windows that it transposes.
     fn back(self, more: Option<usize>, from: Extent) -> Result<(Extent, Windows), String> {
         let positions = image_of(from)?;
         let stride = self.stride;

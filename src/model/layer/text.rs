@@ -106,7 +106,7 @@ impl Reader<'_> {
     }
 }
 
-/// What follows a letter, if it starts with a digit.
+/// Returns the text behind a letter, if it starts with a digit.
 fn after<'a>(word: &'a str, start: &str) -> Option<&'a str> {
     word.strip_prefix(start).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }

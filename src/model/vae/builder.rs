@@ -11,7 +11,7 @@ use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, 
 use crate::model::step::MetricColumns;
 use crate::model::{objective, regulariser, step};
 
-/// What the plans have in common.
+/// The tensors and the program that the plans have in common.
 pub(super) struct Builder<'a> {
     pub(super) spec: &'a VaeSpec,
     pub(super) train: &'a TrainSpec,
@@ -22,24 +22,24 @@ pub(super) struct Builder<'a> {
     pub(super) labels: Option<Labels>,
     /// Kinds, groups and means of logarithms of a table's columns.
     pub(super) constants: Vec<(TensorId, Vec<f32>)>,
-    /// What a regulariser is given.
+    /// The constants of the regulariser.
     pub(super) regulariser: Vec<(TensorId, Vec<f32>)>,
     pub(super) x: TensorId,
     /// The batch with each row once for each draw of the latent, where there are several.
     pub(super) x_of_draws: Option<TensorId>,
-    /// What is drawn for a batch.
+    /// The draws of the latent for a batch.
     pub(super) draws: LatentDraws,
     pub(super) mean: TensorId,
-    /// What else than the means the distributions of values have.
+    /// The parameters that the distributions of values have beside their means.
     pub(super) parameters: [TensorId; 2],
     pub(super) given: TensorId,
     pub(super) codes: TensorId,
     pub(super) z: TensorId,
     pub(super) recon: TensorId,
     pub(super) kl: TensorId,
-    /// What each row loses, where the objective has a bound.
+    /// The loss of each row, where the objective has a bound.
     pub(super) loss: TensorId,
-    /// `(1)`: what the KL is weighed by, where it is held at or under a limit.
+    /// `(1)`: the weight of the KL, where it is held at or under a limit.
     pub(super) multiplier: Option<TensorId>,
     /// `(B, K)`: which part of the prior each row of a batch of samples is drawn from.
     pub(super) chosen: Option<(TensorId, Vec<f32>)>,

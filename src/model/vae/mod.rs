@@ -30,14 +30,14 @@ pub struct ApplyingPlans {
     pub encode: PlanId,
     /// `z` to what the decoder makes of it.
     pub decode: PlanId,
-    /// Rows through both, without noise.
+    /// Rows through encoder and decoder, without noise.
     pub reconstruct: PlanId,
     /// The losses of rows, with one draw of the latent from [`Vae::noise`].
     pub score: PlanId,
-    /// What `z` loses for what is seen of rows, and the slope of that: of a model that is to infer codes.
+    /// The loss of `z` for the seen values of rows, and its slope; only in a model that is to infer codes.
     pub infer: Option<PlanId>,
-    /// Another draw of the latent for each row of the batch, whose codes are there, and its weight: of a model that is to weigh
-    /// draws.
+    /// Another draw of the latent for each row of the batch, whose codes are there, and its weight; only in a model
+    /// that is to weigh draws.
     pub weigh: Option<PlanId>,
     /// The parts of the prior, if it has some.
     pub prior: Option<PlanId>,
@@ -46,18 +46,18 @@ pub struct ApplyingPlans {
 /// How rows that codes are inferred for were seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// As they are: with the model's likelihood.
+    /// The values are exact: the loss is the model's likelihood.
     Exactly,
-    /// With noise: with squared errors, weighted for each value.
+    /// The values have noise: the loss is squared errors, with a weight for each value.
     WithNoise,
 }
 
-/// Where what is seen of rows lies, and the slope of its loss.
+/// The tensors of the seen values of rows, and of the slope of their loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Inference {
     /// `(B, D)`: the values; 0 where one is not seen; with intervals `(B, 2 D)`.
     pub seen: TensorId,
-    /// `(B, D)`: what the loss of each is multiplied by; 0 where it is not seen.
+    /// `(B, D)`: the weight of each value's loss; 0 where it is not seen.
     pub trust: TensorId,
     /// `(B, Z)`: the slope of each row's loss by `z`; the loss is in [`Vae::recon`].
     pub slope: TensorId,
@@ -70,7 +70,7 @@ pub struct Vae<P = TrainingPlans> {
     pub plans: P,
     /// Tensors and plans.
     pub program: Program,
-    /// What its steps report.
+    /// The columns of the metrics that steps report.
     pub metrics: MetricColumns,
     /// Whether rows come with half of the width of the interval around each value, behind their values.
     pub intervals: bool,
@@ -78,9 +78,9 @@ pub struct Vae<P = TrainingPlans> {
     pub train_data: TensorId,
     /// The test rows.
     pub test_data: TensorId,
-    /// The classes of both, where the model is conditional.
+    /// The classes of the training and test rows, where the model is conditional.
     pub labels: Option<Labels>,
-    /// What the outside writes once: what is known of a table's columns.
+    /// The tensors that are written once, with their values: facts about a table's columns.
     pub constants: Vec<(TensorId, Vec<f32>)>,
     /// `(L)`: all parameters.
     pub weights: TensorId,
@@ -92,10 +92,11 @@ pub struct Vae<P = TrainingPlans> {
     pub clip: TensorId,
     /// `(B, D)`: the batch; with intervals `(B, 2 D)`; where the data is bytes, `(B, ceil(D / 4))` words of them.
     pub x: TensorId,
-    /// `(B, D)`: what the decoder shows, in the units of the data.
+    /// `(B, D)`: the decoded means, in the units of the data.
     pub mean: TensorId,
-    /// `(B, D)` each: what else than the mean the decoder says of the distribution of each value: of a count that may be an extra zero
-    /// the probability of that, of a level the location and the logarithm of the scale, of a column's number the logarithm of the scale.
+    /// `(B, D)` each: the parameters beside the mean that the decoder gives the distribution of each value. A count
+    /// that may be an extra zero has the probability of that, a level the location and the logarithm of the scale, a
+    /// column's number the logarithm of the scale.
     pub parameters: Vec<TensorId>,
     /// `(B, Z)`: the noise of the reparameterisation, where it is given.
     pub noise: Option<TensorId>,
@@ -107,13 +108,13 @@ pub struct Vae<P = TrainingPlans> {
     pub recon: TensorId,
     /// `(B)`: the KL divergence of each row.
     pub kl: TensorId,
-    /// `(K, Z)` each: means of the prior's parts and logarithms of their variances, which the plan [`ApplyingPlans::prior`] computes; of a
-    /// model that is applied, and whose prior has parts.
+    /// `(K, Z)` each: means of the prior's parts and logarithms of their variances, which the plan
+    /// [`ApplyingPlans::prior`] computes. Only in a model that is applied, and whose prior has parts.
     pub parts: Option<[TensorId; 2]>,
-    /// Of a model that is to infer codes.
+    /// The tensors of inference; only in a model that is to infer codes.
     pub inference: Option<Inference>,
-    /// Of a model that is to weigh draws, `(B, 3)`: of each row, the greatest logarithm of a weight, and the sums of the weights and
-    /// of their squares in units of it. See [`stream`](wgvae_engine::kernels::log_sum_exp::stream).
+    /// `(B, 3)`: for each row, the greatest logarithm of a weight, and the sums of the weights and of their squares in
+    /// units of it. Only in a model that is to weigh draws. See [`stream`](wgvae_engine::kernels::log_sum_exp::stream).
     pub weighed: Option<TensorId>,
 }
 
@@ -122,7 +123,7 @@ pub struct Vae<P = TrainingPlans> {
 pub struct Labels {
     /// `(N, 1)`: the number of the class of each training row.
     pub train: TensorId,
-    /// The same of the test rows.
+    /// `(N, 1)`: the number of the class of each test row.
     pub test: TensorId,
     /// `(B, K)`: 1 in the column of the class of each row of the batch, else 0.
     pub batch: TensorId,
@@ -147,7 +148,7 @@ impl Vae {
         Builder::new(spec, train, data, as_trained(spec, Noise::Drawn))?.build(Builder::training)
     }
 
-    /// The same with the training plan's noise taken from [`Vae::noise`] instead of drawn: for comparisons with other
+    /// Builds the plans that train a model, with noise from [`Vae::noise`] instead of drawn: for comparisons with other
     /// programs.
     pub fn with_given_noise(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
         Builder::new(spec, train, data, as_trained(spec, Noise::Given))?.build(Builder::training)
@@ -160,7 +161,7 @@ impl Vae<ApplyingPlans> {
         Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?.build(Builder::applying)
     }
 
-    /// The same, and a plan to infer the codes of rows that were seen in part or with noise.
+    /// Builds the plans that apply a model, and one that infers the codes of rows that were seen in part or with noise.
     pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
         let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?;
         let mut matrix = |name: &str, width: usize| builder.program.lowering.shared(name, &[train.batch, width]);
@@ -173,7 +174,7 @@ impl Vae<ApplyingPlans> {
         builder.build(Builder::applying)
     }
 
-    /// The same as [`Vae::applied`], and a plan to weigh draws of the latent, as importance sampling does.
+    /// Builds the plans that apply a model, and one that weighs draws of the latent, as importance sampling does.
     pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
         let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?;
         builder.weighed = Some(builder.program.lowering.shared("weighed", &[train.batch, 3]));
@@ -181,7 +182,7 @@ impl Vae<ApplyingPlans> {
     }
 }
 
-/// What a step of training draws.
+/// Returns the draws of a training step.
 fn as_trained(spec: &VaeSpec, noise: Noise) -> LatentDraws {
     let prior = matches!(spec.regulariser, Regulariser::Discrepancy { .. });
     LatentDraws { noise, samples: spec.importance.samples, prior }

@@ -195,20 +195,21 @@ impl Builder<'_> {
         network::decode(g, self.spec, z, classes, &weights)
     }
 
-    /// What an output shows.
+    /// Adds the decoded mean of an output.
     fn mean(&self, g: &mut Graph, output: Node, table: Option<TableNodes>) -> Node {
         let spec = self.spec;
         spec.likelihood.mean(g, output, spec.width, spec.sigma, table)
     }
 
-    /// What else than the means the distributions of values have, and where it lies.
+    /// Adds the parameters that the distributions of values have beside their means, each with the tensor that it lies
+    /// in.
     fn parameters(&self, g: &mut Graph, output: Node) -> Vec<(Node, TensorId)> {
         let spec = self.spec;
         let parameters = spec.likelihood.parameters(g, output, spec.width, spec.sigma);
         parameters.into_iter().zip(self.parameters).collect()
     }
 
-    /// What the decoder shows of a `z`, and of the classes that the outside writes.
+    /// Adds what the decoder makes of a `z`, and of the classes that are written from outside.
     fn shown(
         &mut self,
         name: &str,

@@ -147,7 +147,7 @@ impl Trainer {
     }
 }
 
-/// What rows are made of.
+/// The source of the rows that are decoded for a watcher.
 #[derive(Clone, Copy)]
 enum Shown {
     /// Test rows.
@@ -158,13 +158,13 @@ enum Shown {
 
 /// A finished epoch: its figures, and the model after it.
 pub struct Epoch<'a> {
-    /// Its figures.
+    /// The figures of the epoch.
     pub report: EpochReport,
     pub(super) trainer: &'a mut Trainer,
 }
 
 impl Epoch<'_> {
-    /// What one example is.
+    /// Returns the shape of one example.
     pub fn shape(&self) -> Shape {
         self.trainer.shape
     }

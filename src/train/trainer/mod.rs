@@ -40,7 +40,7 @@ pub type Watch<'a> = dyn FnMut(Event<'_>) -> Result<(), TrainError> + 'a;
 /// How training ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ended {
-    /// What was done.
+    /// The summary of the run.
     pub summary: Summary,
     /// Whether it was stopped before its end.
     pub stopped: bool,
@@ -285,7 +285,7 @@ impl Trainer {
         Ok(true)
     }
 
-    /// What to say where the posterior has collapsed, once, if training goes on.
+    /// Returns advice where the posterior has collapsed, once, if training goes on.
     fn first_collapse(&mut self, report: &EpochReport) -> Option<String> {
         let full = self.schedule.beta(report.step.saturating_sub(1)) >= f64::from(self.config.model.beta);
         if self.has_warned_of_collapse || !full || self.is_finished() || !is_collapsed(&self.config, report.test_kl) {

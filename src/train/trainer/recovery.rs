@@ -63,7 +63,7 @@ impl Trainer {
         store.rewind(self.progress.step, self.progress.epoch)?;
         let rollback = Rollback { step: state.progress.step, diverged, lr_factor, count: rollbacks };
         store.record(&MetricsLine::Rollback(rollback))?;
-        // So that a run that is killed and resumed does not diverge as often again.
+        // The lower rate is saved, so that a run that is killed and resumed does not diverge as often again.
         if state.progress.step > 0 {
             store.checkpoint(saving, &params, &state, None)?;
         }

@@ -40,7 +40,7 @@ mod tests {
         speed.add(20, Duration::from_millis(200));
         speed.add(20, Duration::from_nanos(300));
         assert!((speed.steps_per_second() - 200.0).abs() < 1.0, "{}", speed.steps_per_second());
-        // What is slower for a while is shown as slower.
+        // Training that is slower for a while is shown as slower.
         for _ in 0..30 {
             speed.add(5, Duration::from_millis(100));
         }

@@ -17,9 +17,9 @@ pub enum Fill {
     Levels,
     /// Random picks from these values, to hit bounds and branches.
     Among(&'static [f32]),
-    /// These values, one after the other.
+    /// The values of this list, one after the other.
     Exactly(&'static [f32]),
-    /// This value throughout.
+    /// The same value in every element.
     Each(f32),
     /// Uniform in (-spread, spread).
     Spread(f32),

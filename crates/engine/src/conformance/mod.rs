@@ -21,13 +21,13 @@ pub enum CaseError {
     /// An output differs from the oracle's.
     #[error("{tensor}[{index}] is {found}, the oracle has {expected} ({excess:.3} times the tolerance)")]
     Differs {
-        /// Which output.
+        /// The name of the output that differs.
         tensor: String,
-        /// Which element, the worst one.
+        /// The place of the element with the largest error.
         index: usize,
-        /// What the executor gave.
+        /// The value that the executor computed.
         found: f32,
-        /// What the oracle gave.
+        /// The value that the oracle computed.
         expected: f32,
         /// Error divided by tolerance; infinite if the tolerance is 0 or a number is NaN.
         excess: f64,
@@ -35,13 +35,13 @@ pub enum CaseError {
     /// A word differs from the oracle's.
     #[error("{tensor}[{index}] is {found:#010x}, the oracle has {expected:#010x}")]
     Words {
-        /// Which output.
+        /// The name of the output that differs.
         tensor: String,
-        /// Which element.
+        /// The place of the first element that differs.
         index: usize,
-        /// What the executor gave.
+        /// The value that the executor computed.
         found: u32,
-        /// What the oracle gave.
+        /// The value that the oracle computed.
         expected: u32,
     },
     /// A step of a fused model differs from the step of its plan before fusing.
@@ -49,7 +49,7 @@ pub enum CaseError {
     Model {
         /// The loss or gradient that differs.
         tensor: String,
-        /// Its error relative to its norm.
+        /// The norm of the error, divided by the norm of the loss or gradient.
         error: f64,
     },
     /// The model could not be planned.

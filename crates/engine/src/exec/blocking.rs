@@ -36,7 +36,7 @@ impl OpenDevice {
         block_on(Self::request(selected, needs))
     }
 
-    /// The same with the limits that a program needs.
+    /// Opens the selected device, with the limits and features that a program needs.
     pub fn for_program(selected: &Selected, program: &Program, timestamps: bool) -> Result<Self, DeviceError> {
         Self::open(selected, Needs { timestamps, ..GpuExecutor::needs(program) })
     }

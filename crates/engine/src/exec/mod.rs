@@ -25,7 +25,7 @@ pub use caught::{catch_panic, panics_are_errors};
 pub use select::{DeviceChoice, DeviceError, Selected, WhyCpu, adapter_hint, find, largest_binding};
 pub use timing::best_of;
 
-/// What comes in the device's own time.
+/// A result that the device delivers later.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, GpuError>> + 'a>>;
 
 /// Holds a program's tensors and runs its plans.
@@ -142,7 +142,7 @@ impl Execute for GpuExecutor {
     }
 }
 
-/// What runs on the host cannot fail.
+/// Implements [`Execute`] for an executor on the host, where nothing can fail.
 macro_rules! on_the_host {
     ($executor:ty $(, $number:ident)?) => {
         impl$(<$number: Real>)? Execute for $executor {
@@ -181,9 +181,9 @@ on_the_host!(Oracle<T>, T);
 
 /// Any of the executors; dereferences to [`Execute`].
 pub enum Executor {
-    /// On a device, through wgpu.
+    /// The executor on a device, through wgpu.
     Gpu(Box<GpuExecutor>),
-    /// On the processor, made for speed.
+    /// The executor on the processor, which is made for speed.
     Cpu(Box<Cpu>),
     /// The oracle in f32.
     OracleF32(Box<Oracle<f32>>),

@@ -19,7 +19,7 @@ pub struct Roofs {
 }
 
 impl Roofs {
-    /// What a device can do at best, from what it did at two times.
+    /// Returns the best figures of a device from two measurements.
     pub fn best(self, other: Self) -> Self {
         Self {
             flops: self.flops.max(other.flops),

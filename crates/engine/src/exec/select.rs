@@ -2,7 +2,7 @@
 
 use super::gpu::{self, AdapterEntry, AdapterKind, GpuError};
 
-/// Which device a user asked for.
+/// The device that a user asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
     /// A GPU if there is one; else the processor, or for training a software adapter where that is faster.
@@ -49,7 +49,7 @@ pub enum DeviceError {
     /// No adapter matches what was asked for.
     #[error("{wanted}; {found}")]
     None {
-        /// What no adapter matches, as a clause.
+        /// The demand that no adapter meets, as a clause.
         wanted: String,
         /// The adapters there are, or how to get one.
         found: String,
@@ -71,9 +71,9 @@ pub enum Selected {
 
 /// Why the processor was selected.
 pub enum WhyCpu {
-    /// It was asked for.
+    /// The user asked for the processor.
     Asked,
-    /// There is no adapter.
+    /// The machine has no adapter.
     NoAdapter,
     /// The choice was left to this program, and the only adapter is this software adapter, which training may take instead.
     NoGpu(Box<AdapterEntry>),

@@ -12,7 +12,7 @@ pub fn best_of<E>(patience: Duration, most: usize, mut run: impl FnMut(usize) ->
         run(count)?;
         Ok(started.elapsed().as_secs_f64() / count as f64)
     };
-    // Not timed: the first run may still be compiling.
+    // The first run is not timed: it may still be compiling.
     let first = batch(1)?;
     let started = Instant::now();
     let mut best = if first > patience.as_secs_f64() { first } else { batch(1)? };

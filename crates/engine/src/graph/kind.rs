@@ -10,9 +10,9 @@ pub enum Scalar {
     Constant(f32),
     /// A number that each step sets, divided by one that stays.
     Step {
-        /// Which number.
+        /// The number that each step sets.
         scalar: ScalarId,
-        /// What it is divided by.
+        /// The divisor.
         over: u32,
     },
 }
@@ -42,21 +42,21 @@ pub enum Region {
 pub enum Kind {
     /// An input: the batch, or given noise.
     Input {
-        /// Whether it holds grey levels, four to a word.
+        /// Whether the input holds grey levels, four to a word.
         levels: bool,
     },
     /// A block of the parameter arena.
     Param {
-        /// Its first element in the arena.
+        /// The place of the block's first element in the arena.
         offset: usize,
-        /// Whether it is a vector, used as a row.
+        /// Whether the parameter is a vector, which is used as a row.
         vector: bool,
     },
     /// A number.
     Scalar(Scalar),
     /// The matrix product of two nodes.
     Product {
-        /// Which operand is transposed.
+        /// The orientation, which says which operand is transposed.
         orientation: Orientation,
         /// The first operand.
         a: Node,
@@ -91,9 +91,9 @@ pub enum Kind {
         /// The part.
         region: Region,
     },
-    /// The same elements, row by row, in a matrix of another shape.
+    /// A matrix with the elements of another one, row by row, in another shape.
     Reshape {
-        /// The node they are of.
+        /// The node whose elements they are.
         of: Node,
     },
     /// The windows of images, of which a product takes what it needs without their being stored.
@@ -126,11 +126,11 @@ pub enum Kind {
     },
     /// The gradient of a group norm.
     NormaliseBack {
-        /// The gradient of its result.
+        /// The gradient of the result.
         d: Node,
         /// The norm.
         of: Node,
-        /// What it multiplied by.
+        /// The scales that the norm multiplied by.
         scale: Node,
         /// The groups.
         norm: Norm,
@@ -142,13 +142,13 @@ pub enum Kind {
         /// `(2, D)`: the first column of each column's group, and the number of its columns.
         groups: Node,
     },
-    /// The gradient of these.
+    /// The gradient of a log-softmax.
     LogSoftmaxBack {
-        /// The gradient of its result.
+        /// The gradient of the result.
         d: Node,
         /// The logarithms.
         of: Node,
-        /// Their groups.
+        /// The groups of columns.
         groups: Node,
     },
     /// Logarithms of sums of exponentials of each column, over groups of neighbouring rows.
@@ -156,13 +156,13 @@ pub enum Kind {
         /// The matrix `(R G, C)`.
         of: Node,
     },
-    /// The gradient of these.
+    /// The gradient of logarithms of sums of exponentials.
     LogSumExpBack {
-        /// The gradient of its result.
+        /// The gradient of the result.
         d: Node,
-        /// What was summed.
+        /// The matrix whose exponentials were summed.
         of: Node,
-        /// Its result `(R, C)`.
+        /// The logarithms of the sums `(R, C)`.
         sums: Node,
     },
     /// The sum of parts, each added in its region; together they cover the whole matrix.

@@ -14,7 +14,7 @@ impl Name {
         Self { text: format!("{layer} forward"), layer: Some((layer.into(), true)) }
     }
 
-    /// What a layer gives.
+    /// The name of a layer's result.
     pub fn out(layer: &str) -> Self {
         Self { text: format!("{layer}.out"), layer: Some((layer.into(), false)) }
     }
@@ -24,7 +24,7 @@ impl Name {
         &self.text
     }
 
-    /// What others are named after: the layer, if the node is a part of one.
+    /// The name that other nodes are named after: the layer's, if the node is a part of one.
     pub fn stem(&self) -> &str {
         self.layer.as_ref().map_or(&self.text, |(layer, _)| layer)
     }

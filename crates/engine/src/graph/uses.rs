@@ -22,7 +22,7 @@ struct Of {
 #[derive(Default)]
 pub struct Uses {
     of: HashMap<TensorId, Of>,
-    /// For each tensor that is known those that have elements in common with it, itself among them.
+    /// For each known tensor, the tensors that have elements in common with it, itself among them.
     alike: HashMap<TensorId, Vec<TensorId>>,
     by_buffer: HashMap<BufferId, Vec<TensorId>>,
 }
@@ -44,7 +44,7 @@ impl Uses {
         for all in uses.by_buffer.values_mut() {
             all.sort_by_key(|tensor| (tensors.get(*tensor).offset, *tensor));
             all.iter().for_each(|tensor| uses.alike.entry(*tensor).or_default().push(*tensor));
-            // Those that begin within another one stand behind it.
+            // The tensors are sorted by where they begin, so those that begin within another one stand behind it.
             for (place, tensor) in all.iter().enumerate() {
                 let end = tensors.get(*tensor).offset + tensors.get(*tensor).len();
                 for other in all[place + 1..].iter().take_while(|other| tensors.get(**other).offset < end) {

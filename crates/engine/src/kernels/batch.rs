@@ -33,7 +33,8 @@ params! {
 }
 
 impl BatchParams {
-    /// Those of a gather that changes nothing: rows and columns of the data set, words of its rows, rows of the batch.
+    /// The parameters of a gather that changes nothing: rows and columns of the data set, words of its rows, rows of
+    /// the batch.
     fn of_rows(label: &str, [count, width, words, batch]: [usize; 4]) -> Result<Self, PlanError> {
         let fits = |extent: usize| index_fits(label, extent);
         Ok(Self {
@@ -191,7 +192,7 @@ pub fn augmented(
     Ok(op.params(params.block()))
 }
 
-/// The same op for a batch in which each row stands so many times, as it is: `x (B S, ..)`.
+/// Changes a gather so that each row stands `samples` times in the batch, unchanged: `x (B S, ..)`.
 pub fn repeated(op: Op, samples: usize) -> Result<Op, PlanError> {
     let params = BatchParams { samples: index_fits(&op.label, samples)?, ..BatchParams::of(&op) };
     Ok(op.params(params.block()))

@@ -19,7 +19,7 @@ params! {
     }
 }
 
-/// Floating-point operations of a product. Those with the zeros around an image count.
+/// Floating-point operations of a product, among them those with the zeros around an image.
 pub fn flops(gemm: &Gemm, p: &GemmParams) -> u64 {
     let all = 2 * u64::from(p.m) * u64::from(p.n) * u64::from(p.k);
     match &gemm.windows {
@@ -90,7 +90,7 @@ pub fn convolution(
         Orientation::Tn => tensors.matrix(&label, a)?.0 / rows,
     };
     let pixels = images * windows.pixels();
-    // Of grey levels, each image starts on a word.
+    // Grey levels are packed in words, and each image starts on a word.
     let levels = |id: TensorId| -> Result<bool, PlanError> {
         let levels = tensors.dtype(id) == Dtype::U32;
         let found = tensors.get(id);

@@ -67,7 +67,7 @@ pub enum Rule {
 pub struct UpdateTensors {
     /// The parameters.
     pub weights: TensorId,
-    /// Their gradients.
+    /// The gradients of the weights.
     pub gradients: TensorId,
     /// The first moment, or the velocity.
     pub first: TensorId,

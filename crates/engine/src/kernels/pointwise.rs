@@ -6,7 +6,7 @@ use crate::plan::{Access, Dtype, Index, Op, PlanError, Pointwise, TensorId, Tens
 /// A pointwise program with its tensors, by the numbers of their bindings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Body {
-    /// What becomes of each element.
+    /// The program that is run on each element.
     pub program: Pointwise,
     /// `in0`, `in1`, ...
     pub reads: Vec<TensorId>,

@@ -35,7 +35,7 @@ params! {
 
 /// Largest number of matrices whose rows one op sums.
 pub const MATRICES: usize = 3;
-/// Their names.
+/// The names of the bindings of these matrices.
 pub const MATRIX: [&str; MATRICES] = ["matrix0", "matrix1", "matrix2"];
 /// The names of their sums.
 pub const TOTAL: [&str; MATRICES] = ["total0", "total1", "total2"];
@@ -82,7 +82,7 @@ fn block(label: &str, rows: usize, cols: usize) -> Result<crate::plan::ParamsBlo
 pub struct MetricColumn {
     /// `(slots, M)`
     pub ring: TensorId,
-    /// Which of the `M`.
+    /// The place of the metric's column among the `M`.
     pub column: u32,
 }
 

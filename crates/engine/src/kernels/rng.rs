@@ -38,7 +38,7 @@ pub enum Stream {
     RowNoise = 8,
     /// Binarisation draws of a row, by its content.
     RowBinarise = 9,
-    /// Which part of a mixture a draw is of.
+    /// The choice of the part of a mixture that a draw comes from.
     Part = 10,
     /// Draws of the latent whose weights give a row's likelihood.
     Importance = 11,

@@ -99,13 +99,16 @@ pub enum Loss {
     /// Negative logarithm of the mean density of a logistic distribution over an interval around `x`, from the logarithm of its scale,
     /// which gets a gradient, and half of the interval's width, which may be 0.
     Interval,
-    /// That of a column of a table without counts, from its dispersion, which gets a gradient, half of the width of a number's interval,
-    /// and its kind: see [`ColumnKind`]. Of a category, the output is the logarithm of its probability.
+    /// Negative log-likelihood of a column of a table without counts, from its dispersion, which gets a gradient, half
+    /// of the width of a number's interval, and its kind: see [`ColumnKind`]. Where the column is of a category, the
+    /// output is the logarithm of its probability.
     Column,
-    /// The same with counts, for which the mean of their logarithms stands in place of the half.
+    /// Negative log-likelihood of a column of a table with counts: the inputs of [`Loss::Column`], where a count has
+    /// the mean of its column's logarithms in place of the half.
     ColumnOrCount,
-    /// That of a count that may be an extra zero, from the logarithm of its mean and that of one more than the count, the logit of an
-    /// extra zero and the dispersion, which both get a gradient; 0 where a value is missing.
+    /// Negative log-likelihood of a count that may be an extra zero; 0 where a value is missing. Its inputs are the
+    /// logarithms of the mean and of one more than the count, the logit of an extra zero and the dispersion, of which
+    /// the last two get a gradient.
     ZeroInflated,
 }
 
@@ -137,8 +140,9 @@ impl Loss {
         Loss::ZeroInflated,
     ];
 
-    /// Its function in `shaders/likelihood.wgsl`; examples of its inputs after the output and `x`; the number of its
-    /// results (the loss, the slope by the output, slopes by the first further inputs); its operations.
+    /// The description of a loss: its function in `shaders/likelihood.wgsl`; examples of its inputs after the output
+    /// and `x`; the number of its results; its operations. The results are the loss, the slope by the output, and
+    /// slopes by the first further inputs.
     fn row(self) -> (&'static str, &'static [&'static [f32]], usize, usize) {
         match self {
             Loss::Bernoulli => ("bernoulli", &[], 2, 14),
@@ -165,7 +169,7 @@ impl Loss {
     }
 }
 
-/// The distribution of a column of a table. Of a category, each of its words has a value: 1 or 0.
+/// The distribution of a column of a table. In a category, each of its words has a value: 1 or 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum ColumnKind {
@@ -246,18 +250,19 @@ pub enum Function {
     LogNormal,
     /// `d_x` of [`Function::LogNormal`], from its gradient and its inputs.
     LogNormalX,
-    /// `d_mu` of it.
+    /// `d_mu` of [`Function::LogNormal`], from its gradient and its inputs.
     LogNormalMu,
-    /// `d_logvar` of it.
+    /// `d_logvar` of [`Function::LogNormal`], from its gradient and its inputs.
     LogNormalLogvar,
     /// A loss, and its slopes: see [`Loss`].
     Loss(Loss),
     /// A column's mean in the units of its values, from the output and the kind.
     ColumnMean,
-    /// The same with counts: from the output, the kind, and the mean of the counts' logarithms.
+    /// A column's mean in the units of its values, where there are counts: from the output, the kind, and the mean of
+    /// the counts' logarithms.
     ColumnOrCountMean,
-    /// The same of a count that may be an extra zero: from the output, the logit of an extra zero, and the mean of the counts'
-    /// logarithms.
+    /// The mean of a count that may be an extra zero: from the output, the logit of an extra zero, and the mean of the
+    /// counts' logarithms.
     ZeroInflatedMean,
     /// The mean of a logistic distribution whose tails lie at 0 and 1, from its location and the logarithm of its scale, and its slopes
     /// by both.
@@ -271,7 +276,7 @@ pub enum Function {
 /// The description of a function, without its formula.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
-    /// Its name in WGSL.
+    /// The name of the function in WGSL.
     pub name: &'static str,
     /// The file in `shaders/` that it is in; [`Family::Map`] if it is built into WGSL.
     pub family: Family,
@@ -319,7 +324,7 @@ impl Function {
         of_activations.chain(others).chain(densities).chain(self::Loss::ALL.map(Loss)).chain(shown).collect()
     }
 
-    /// Its signature.
+    /// Returns the signature of the function.
     pub fn signature(self) -> Signature {
         let (name, family, inputs, results, flops) = match self {
             Function::Copy => ("copy", Family::Map, 1, 1, 0),
@@ -386,7 +391,7 @@ impl Function {
             (Function::Slope(_) | Function::Normal(_), _) => Gradient::None,
             (Function::ReparameteriseLogvar | Function::KlLogvar | Function::LogDrawSlope, _) => Gradient::None,
             (Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar, _) => Gradient::None,
-            // What is shown, and the data.
+            // No gradient goes through decoded means, nor to the data.
             (Function::ColumnMean | Function::ColumnOrCountMean | Function::ZeroInflatedMean, _) => Gradient::None,
             (Function::Present | Function::Absent, _) => Gradient::None,
         }

@@ -7,7 +7,7 @@ use super::{ScalarId, TensorId};
 pub struct Arenas {
     /// The parameters.
     pub weights: TensorId,
-    /// Their gradients.
+    /// The gradients of the weights.
     pub gradients: TensorId,
     /// The moments of the optimisers, as many as there are.
     pub moments: Vec<TensorId>,
@@ -16,7 +16,7 @@ pub struct Arenas {
 /// Parameters that one optimiser updates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// Its name.
+    /// The name of the group.
     pub name: String,
     /// The first of three scalars: its learning rate, and the corrections of [`Group::corrections`].
     pub rate: ScalarId,

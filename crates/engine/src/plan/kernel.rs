@@ -31,7 +31,7 @@ pub enum Family {
     Reduce,
     /// Counter-based random numbers.
     Rng,
-    /// What the adapter can do at best, for the benchmarks.
+    /// Measurements of what the adapter can do at best, for the benchmarks.
     Roof,
     /// Logarithms of the probabilities of a category's words.
     Softmax,
@@ -77,7 +77,7 @@ impl Family {
     }
 }
 
-/// What becomes of grey levels in [0, 1].
+/// The way in which grey levels in [0, 1] become binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u32)]
@@ -163,23 +163,23 @@ pub struct Gemm {
     pub windows: Option<Windows>,
     /// Columns `j` and `j + N / 2` are computed side by side, so that the epilogue has both: its space is `(M, N / 2)`.
     pub pairs: bool,
-    /// What becomes of each element of the product.
+    /// The program that is run on each element of the product.
     pub epilogue: Pointwise,
 }
 
-/// Which way a layer is gone through.
+/// The direction in which a layer is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pass {
-    /// From what goes in to what comes out.
+    /// The result is computed from the input.
     Forward,
-    /// To the gradient of what goes in.
+    /// The gradient of the input is computed from the gradient of the result.
     Backward,
 }
 
 /// Sums over the windows of images, channel by channel, times a factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pool {
-    /// From pixels to windows, or back to the pixels.
+    /// The direction: from pixels to windows, or back to the pixels.
     pub pass: Pass,
     /// The windows.
     pub windows: Windows,
@@ -193,12 +193,12 @@ impl Pool {
         Self { pass, windows, factor: factor.to_bits() }
     }
 
-    /// What the sums are multiplied by.
+    /// The factor that the sums are multiplied by.
     pub fn factor(&self) -> f32 {
         f32::from_bits(self.factor)
     }
 
-    /// The same the other way, which is its gradient.
+    /// Returns the pool in the other direction, which is the gradient of this one.
     pub fn gradient(self) -> Self {
         let pass = if self.pass == Pass::Forward { Pass::Backward } else { Pass::Forward };
         Self { pass, ..self }
@@ -234,7 +234,7 @@ impl Norm {
 pub enum LogSumExp {
     /// The sums of each column of the groups.
     Forward,
-    /// To the gradient of what is summed.
+    /// The gradient of the values that are summed.
     Back,
     /// One more value for each of some sums.
     Stream,
@@ -253,7 +253,7 @@ pub enum Update {
         /// Weight decay acts on the weights (AdamW), not on the gradient.
         decoupled: bool,
     },
-    /// What the KL is weighed by, so that it stays at or under a limit.
+    /// A step of the KL's weight, which holds the KL at or under a limit.
     Multiplier,
 }
 
@@ -270,7 +270,7 @@ pub enum Reduce {
     Rows(usize),
     /// Squares of stripes of a vector.
     Squares,
-    /// What brings the gradient's norm down.
+    /// The factor that brings the gradient's norm down to its limit.
     Clip,
 }
 
@@ -283,7 +283,7 @@ pub enum Roof {
     Copy,
 }
 
-/// What runs.
+/// The kernel that an op runs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Kernel {
     /// A batch is gathered.

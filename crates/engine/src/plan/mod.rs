@@ -78,7 +78,7 @@ pub enum PlanError {
     Group {
         /// The parameter.
         parameter: String,
-        /// What is wrong with its group.
+        /// The reason why the group does not fit.
         reason: &'static str,
     },
     /// The graphs of a session have different parameters or scalars.

@@ -2,7 +2,7 @@
 
 use super::{Kernel, TensorId, TensorTable};
 
-/// What an op does with a bound tensor.
+/// The way in which an op uses a bound tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Only read.
@@ -27,7 +27,7 @@ pub struct Binding {
     pub name: &'static str,
     /// The tensor bound to it.
     pub tensor: TensorId,
-    /// What the op does with it.
+    /// The way in which the op uses the tensor.
     pub access: Access,
     /// Elements the op touches, if not the whole tensor: a gather reads only a batch of the data set.
     pub touched: Option<usize>,
@@ -38,7 +38,7 @@ pub struct Binding {
 pub struct Field {
     /// The member's name.
     pub name: &'static str,
-    /// Its offset in bytes.
+    /// The offset of the member in bytes.
     pub offset: usize,
 }
 
@@ -110,7 +110,7 @@ impl FuseRule {
         }
     }
 
-    /// What the rule does, in one sentence.
+    /// Says in one sentence what the rule does.
     pub fn summary(self) -> &'static str {
         match self {
             FuseRule::Bias => "a vector added to every row of a product becomes the product's bias",
@@ -126,7 +126,7 @@ impl FuseRule {
 /// One dispatch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Op {
-    /// Its name, e.g. `encoder.0 forward`.
+    /// The name of the op, e.g. `encoder.0 forward`.
     pub label: String,
     /// The kernel that runs.
     pub kernel: Kernel,

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 pub enum Init {
     /// Uniform in `(-bound, bound)`; `torch.nn.Linear` uses `bound = 1 / sqrt(inputs)` for weights and biases.
     Uniform(f32),
-    /// Uniform like that, of a layer's weights and biases: a scheme of initial weights may set another bound.
+    /// Uniform in `(-bound, bound)` for a layer's weights and biases: a scheme of initial weights may set another
+    /// bound.
     Layer(f32),
-    /// The same value everywhere.
+    /// One value for all elements.
     Constant(f32),
     /// `(K, D)`: K rows of the training data, chosen by the seed; missing values as 0.
     Rows,
@@ -27,19 +28,20 @@ pub struct WeightLayout {
 }
 
 impl WeightLayout {
-    /// Of a convolution's weights: `[out, in, kh, kw]` in files, `[out, kh, kw, in]` in an arena.
+    /// The layout of a convolution's weights: `[out, in, kh, kw]` in files, `[out, kh, kw, in]` in an arena.
     pub fn convolution(shape: [usize; 4]) -> Self {
         Self { extents: shape.to_vec(), axes: vec![0, 2, 3, 1] }
     }
 
-    /// Of a matrix whose rows, or columns, are the numbers of images of so many channels and pixels. None where neither is.
+    /// The layout of a matrix whose rows, or columns, are the numbers of images of so many channels and pixels. None
+    /// where neither is.
     pub fn matrix(rows: (usize, usize), cols: (usize, usize)) -> Option<Self> {
         let is_plain = |(channels, pixels): (usize, usize)| channels == 1 || pixels == 1;
         let order = Self { extents: vec![rows.0, rows.1, cols.0, cols.1], axes: vec![1, 0, 3, 2] };
         (!is_plain(rows) || !is_plain(cols)).then_some(order)
     }
 
-    /// For each element of the arena, where it stands in a file.
+    /// Returns, for each element of the arena, its place in a file.
     fn places(&self) -> impl Iterator<Item = usize> + '_ {
         let stride = |axis: usize| self.extents[axis + 1..].iter().product::<usize>();
         let count = self.extents.iter().product::<usize>();
@@ -89,12 +91,12 @@ impl Param {
         self.shape.iter().product()
     }
 
-    /// Its elements in the order of files.
+    /// Returns the parameter's elements in the order of files.
     pub fn to_file<'a>(&self, arena: &'a [f32]) -> Cow<'a, [f32]> {
         self.order.as_ref().map_or(Cow::Borrowed(arena), |order| order.to_file(arena).into())
     }
 
-    /// Its elements in the order of the arena.
+    /// Returns the parameter's elements in the order of the arena.
     pub fn to_arena<'a>(&self, file: &'a [f32]) -> Cow<'a, [f32]> {
         self.order.as_ref().map_or(Cow::Borrowed(file), |order| order.to_arena(file).into())
     }

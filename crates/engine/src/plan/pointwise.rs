@@ -19,7 +19,7 @@ pub enum Index {
     },
     /// `(M, N)` grey levels, four to a word, each row starting on a word.
     Levels,
-    /// The same of images: each has so many rows of the space, and starts on a word.
+    /// Grey levels of images, four to a word: each image has so many rows of the space, and starts on a word.
     LevelsOf {
         /// Rows of an image.
         rows: u32,
@@ -42,9 +42,9 @@ impl Index {
 /// An input: the number of its binding `in0`, `in1`, ..., and how it is indexed. Several inputs may read one tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Input {
-    /// Which binding.
+    /// The number of the binding.
     pub binding: usize,
-    /// Which element.
+    /// How the tensor is indexed.
     pub index: Index,
 }
 
@@ -57,18 +57,18 @@ pub enum Value {
     Input(usize),
     /// A result of a call.
     Result {
-        /// Which call.
+        /// The number of the call.
         call: usize,
-        /// Which of its results.
+        /// The number of the result among those of the call.
         index: usize,
     },
     /// A constant, as the bits of an f32.
     Constant(u32),
     /// A scalar of the step, divided by a number.
     Step {
-        /// Which one.
+        /// The scalar.
         scalar: ScalarId,
-        /// What it is divided by.
+        /// The divisor.
         over: u32,
     },
 }
@@ -90,7 +90,7 @@ impl Value {
 pub struct Call {
     /// The function.
     pub function: Function,
-    /// Its arguments.
+    /// The arguments of the call.
     pub arguments: Vec<Value>,
 }
 
@@ -99,7 +99,7 @@ pub struct Call {
 pub struct StoredValue {
     /// The value.
     pub value: Value,
-    /// Which binding.
+    /// The number of the binding.
     pub binding: usize,
     /// [`Index::Whole`] or [`Index::Columns`].
     pub index: Index,

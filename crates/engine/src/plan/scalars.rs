@@ -44,8 +44,8 @@ impl ScalarTable {
     }
 }
 
-/// What changes from step to step. The scalars of K steps are uploaded in one copy, and each op reads its step's through a
-/// dynamic offset, as the uniform `step` of `shaders/step.wgsl`.
+/// The numbers that change from step to step. The scalars of K steps are uploaded in one copy, and each op reads its
+/// step's through a dynamic offset, as the uniform `step` of `shaders/step.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct StepScalars {

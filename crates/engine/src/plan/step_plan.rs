@@ -7,7 +7,7 @@ use super::{Arenas, BufferId, Group, Metrics, Op, ParamTable, ScalarTable, StepS
 /// A list of ops, run from first to last.
 #[derive(Debug, Clone, Default)]
 pub struct StepPlan {
-    /// What the plan is for: `train`, `evaluate`, ...
+    /// The purpose of the plan: `train`, `evaluate`, ...
     pub name: String,
     /// The ops.
     pub ops: Vec<Op>,
@@ -104,7 +104,7 @@ impl PlanId {
 pub struct Step {
     /// The plan.
     pub plan: PlanId,
-    /// Its scalars.
+    /// The scalars of the step.
     pub scalars: StepScalars,
 }
 
@@ -123,7 +123,7 @@ pub struct Program {
     pub metrics: Option<Metrics>,
     /// Where its parameters lie; none if it has no parameters.
     pub arenas: Option<Arenas>,
-    /// What its optimisers update.
+    /// The groups of parameters that optimisers update.
     pub groups: Vec<Group>,
 }
 

@@ -19,7 +19,7 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Those of a kernel with as many zeros behind an image as before it.
+    /// The windows of a kernel with as many zeros behind an image as before it.
     pub fn padded(image: [u32; 3], kernel: [u32; 2], stride: u32, padding: [u32; 2]) -> Self {
         let place = |i: usize| (image[i] + 2 * padding[i] - kernel[i]) / stride + 1;
         Self { image, positions: [place(0), place(1)], kernel, stride, padding }
@@ -51,7 +51,7 @@ impl Windows {
     }
 }
 
-/// As it stands in names of products: `28x28x1 to 14x14 k3x3 s2 p1x1`.
+/// Writes windows as they stand in names of products: `28x28x1 to 14x14 k3x3 s2 p1x1`.
 impl fmt::Display for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ([h, w, c], [oh, ow], [kh, kw], [ph, pw]) = (self.image, self.positions, self.kernel, self.padding);

@@ -5,9 +5,9 @@ use crate::plan::{Family, Function, Index, Pointwise, ScalarId, Value};
 /// How the WGSL of a program is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WgslForm {
-    /// Behind a product, which `store` is given.
+    /// The program runs behind a product, which `store` is given.
     pub product: bool,
-    /// Of a product of pairs.
+    /// The product is one of pairs.
     pub pairs: bool,
     /// The product does not have its bias yet.
     pub add_bias: bool,

@@ -55,7 +55,7 @@ pub(super) fn cases() -> Vec<Case> {
     for (batch, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (33, 17, 31), (64, 64, 32), (9, 259, 66)] {
         all.push(levels_case(batch, inputs, outputs));
     }
-    // So large that tiles on the processor share what is packed: of floats, and of levels.
+    // These products are so large that tiles on the processor share packed operands: floats, and grey levels.
     all.push(forward_case(300, 257, 512, Activation::Tanh, false));
     all.push(levels_case(127, 1040, 512));
     all.push(levels_case(128, 784, 400).timed(true));
@@ -76,7 +76,7 @@ pub(super) fn cases() -> Vec<Case> {
     all
 }
 
-// For sums of up to 784 products in a different order than the oracle's.
+// The tolerance for sums of up to 784 products, which the oracle adds in another order.
 pub(super) const SUMS: Tolerance = Tolerance::Relative(2e-5);
 
 /// A draw differs from the oracle's by a few roundings: draws are at most 5.8, with errors of up to four ulps.
@@ -181,7 +181,8 @@ fn forward_case(batch: usize, inputs: usize, outputs: usize, activation: Activat
     let name = format!("gemm/forward {batch}x{inputs}x{outputs} {}", activation.name());
     let mut case = Case::new(name, StepScalars::default());
     let x = case.input("x", &[batch, inputs], Dtype::F32, Fill::Spread(1.0));
-    // As large as the weights of a layer; otherwise sums of long rows would be far from 1, the scale of the tolerance.
+    // The weights are as large as those of a layer; otherwise sums of long rows would be far from 1, the scale of the
+    // tolerance.
     let weight = case.input("weight", &[outputs, inputs], Dtype::F32, Fill::Spread(if timed { 0.1 } else { 1.0 }));
     let bias = case.input("bias", &[outputs], Dtype::F32, Fill::Heavy { common: 1.0, rare: 40.0 });
     let y = case.output("y", &[batch, outputs], SUMS);
@@ -361,7 +362,8 @@ fn likelihood_case(loss: Loss, batch: usize, inputs: usize, width: usize) -> Cas
         let mut epilogue = Epilogue::default();
         let mut arguments = vec![Value::Product(0), epilogue.input(level, Index::Whole)];
         for (i, examples) in loss.parameters().iter().enumerate() {
-            // Of a table, each column has its own; else inputs that the loss has a slope for are tensors, the others constants.
+            // For a table, each column has its own parameter. Otherwise inputs that the loss has a slope for are
+            // tensors, and the others are constants.
             arguments.push(match 2 + i < signature.results {
                 _ if loss.is_of_columns() => {
                     // The extreme ones are tried where no product's rounding is multiplied by them.

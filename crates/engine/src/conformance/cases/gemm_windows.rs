@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         (1, [41, 3, 1], [3, 1], 1, [1, 0], 2),
         (1, [1, 47, 4], [1, 5], 2, [0, 2], 3),
         (2, [13, 11, 12], [3, 2], 1, [0, 1], 36),
-        // The same windows to other channels.
+        // Two convolutions may have the same windows and other channels.
         (2, [8, 6, 8], [3, 3], 2, [1, 1], 12),
         (2, [5, 7, 1], [3, 3], 1, [1, 1], 4),
         // Enough places to be split.

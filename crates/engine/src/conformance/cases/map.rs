@@ -83,7 +83,7 @@ fn exact_cases() -> Vec<Case> {
     ]
 }
 
-/// What a forward pass can have saved: an input anywhere, or an output in the activation's range.
+/// The values that a forward pass can have saved: an input has any value, an output lies in the activation's range.
 pub(super) fn saved(activation: Activation) -> Fill {
     match activation {
         a if a.keeps_input() => Fill::Heavy { common: 3.0, rare: 40.0 },
@@ -107,7 +107,7 @@ fn fill(function: Function, argument: usize) -> Fill {
         (Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar, 3) => LOGVARS,
         (Function::Loss(loss), 0) if loss.is_of_columns() => Fill::Heavy { common: 2.0, rare: 6.0 },
         (Function::Loss(loss), 1) if loss.is_of_columns() => Fill::Among(&[-0.6, 0.0, 1.0, 2.3, MISSING]),
-        // In float32 the distance of a location from a level is as exact as the location.
+        // The range is small: in float32, the distance of a location from a level is only as exact as the location.
         (Function::Loss(Loss::Logistic), 0) => Fill::Heavy { common: 1.0, rare: 6.0 },
         (Function::Loss(Loss::Logistic), 1) => Fill::Among(&[0.0, 1.0 / 255.0, 0.3, 0.5, 254.0 / 255.0, 1.0]),
         (Function::LogisticMean, 0) => Fill::Heavy { common: 1.0, rare: 6.0 },

@@ -125,7 +125,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// The same of bytes.
+    /// Replaces each byte by 255 with the byte's level as the probability, else by 0.
     fn draw_levels<'a>(key: [u32; 2], first: u32, x: &'a mut [u8]) {
         for (i, x) in x.iter_mut().enumerate() {
             let draw = unit(threefry2x32(key, [first.wrapping_add(i as u32), 0])[0]);

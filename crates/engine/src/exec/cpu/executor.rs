@@ -14,7 +14,7 @@ use crate::plan::{BufferId, MetricRows, Op, PlanId, Program, Step, StepPlan, Ste
 
 /// Tasks of several jobs that run side by side.
 struct Group {
-    /// Which tasks are whose: where they begin, the job's number, its phase.
+    /// The jobs that tasks belong to: for each, the number of its first task, the number of the job, and its phase.
     parts: Vec<(usize, usize, usize)>,
     tasks: usize,
 }
@@ -93,7 +93,7 @@ impl Cpu {
         Self::with_threads(program, threads::available())
     }
 
-    /// The same with so many threads at most.
+    /// Allocates every buffer, filled with zeros, and makes the plans ready for at most this many threads.
     pub fn with_threads(program: Program, threads: usize) -> Self {
         let mut kept = 0;
         let plans =

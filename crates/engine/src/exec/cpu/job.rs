@@ -3,7 +3,7 @@
 use super::memory::Memory;
 use crate::plan::StepScalars;
 
-/// What a task is run with.
+/// The memory and the step that a task is run with.
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
     /// The tensors.
@@ -12,7 +12,7 @@ pub(super) struct At<'a> {
     pub step: &'a StepScalars,
 }
 
-/// What a thread keeps from task to task, so that nothing is allocated while steps are run.
+/// The memory that a thread keeps from task to task, so that nothing is allocated while steps are run.
 #[derive(Default)]
 pub(super) struct Scratch {
     /// Columns of B, or a row at a time of whatever is summed.
@@ -50,7 +50,7 @@ pub(super) struct Floats(Vec<Line>);
 struct Line([f32; 16]);
 
 impl Floats {
-    /// As many of them as asked for, whatever is in them.
+    /// Returns as many floats as asked for; their content is left over from earlier tasks.
     pub fn sized(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(16);
         if self.0.len() < lines {
@@ -72,7 +72,7 @@ impl Floats {
 
 /// An op in tasks, which threads take in any order.
 pub(super) trait Job: Send + Sync {
-    /// How many tasks each phase has. Those of a phase wait for those of the phase before.
+    /// How many tasks each phase has. The tasks of a phase wait for all tasks of the phase before.
     fn phases(&self) -> Vec<usize> {
         vec![1]
     }

@@ -27,14 +27,14 @@ pub(super) fn reparameterise_logvar([d_z, logvar, noise]: [f32; 3]) -> [f32; 1] 
     [where_bounded(logvar, 0.5 * (d_z * noise * exp(0.5 * bounded(logvar))))]
 }
 
-/// The divergence from the standard normal.
+/// The KL divergence from the standard normal.
 #[inline(always)]
 pub(super) fn kl([mu, logvar]: [f32; 2]) -> [f32; 1] {
     let logvar = bounded(logvar);
     [0.5 * (mu * mu + exp(logvar) - 1.0 - logvar)]
 }
 
-/// Its slope by logvar, times `d_kl`.
+/// The slope of the KL divergence by logvar, times `d_kl`.
 #[inline(always)]
 pub(super) fn kl_logvar([d_kl, logvar]: [f32; 2]) -> [f32; 1] {
     [where_bounded(logvar, 0.5 * d_kl * (exp(bounded(logvar)) - 1.0))]
@@ -48,7 +48,7 @@ pub(super) fn log_draw([noise, logvar]: [f32; 2]) -> [f32; 1] {
     [-0.5 * (noise * noise + bounded(logvar) + LOG_TWO_PI)]
 }
 
-/// Its slope.
+/// The slope of [`log_draw`] by logvar.
 #[inline(always)]
 pub(super) fn log_draw_slope([logvar]: [f32; 1]) -> [f32; 1] {
     [where_bounded(logvar, -0.5)]
@@ -62,19 +62,19 @@ pub(super) fn log_normal([x, mu, logvar]: [f32; 3]) -> [f32; 1] {
     [-0.5 * (far * far + logvar + LOG_TWO_PI)]
 }
 
-/// Its slope by x.
+/// The slope of [`log_normal`] by x, times `d`.
 #[inline(always)]
 pub(super) fn log_normal_x([d, x, mu, logvar]: [f32; 4]) -> [f32; 1] {
     [d * ((mu - x) * exp(-bounded(logvar)))]
 }
 
-/// Its slope by mu.
+/// The slope of [`log_normal`] by mu, times `d`.
 #[inline(always)]
 pub(super) fn log_normal_mu([d, x, mu, logvar]: [f32; 4]) -> [f32; 1] {
     [d * ((x - mu) * exp(-bounded(logvar)))]
 }
 
-/// Its slope by logvar.
+/// The slope of [`log_normal`] by logvar, times `d`.
 #[inline(always)]
 pub(super) fn log_normal_logvar([d, x, mu, logvar]: [f32; 4]) -> [f32; 1] {
     let far = (x - mu) * exp(-0.5 * bounded(logvar));

@@ -39,7 +39,7 @@ fn bernoulli([logit, x]: [f32; 2]) -> [f32; 2] {
     let e = exp_negative(-logit.abs());
     let (one, two) = (1.0 + e, 2.0 + e);
     let inverse = 1.0 / (one * two);
-    // What cancels where an element is certain is taken first.
+    // The terms that cancel where an element is certain are added first.
     let loss = (-logit).mul_add(x, if logit > 0.0 { logit } else { 0.0 }) + ln_1p_of_ratio(e, e * one * inverse);
     [loss, (if logit >= 0.0 { two } else { e * two }).mul_add(inverse, -x)]
 }
@@ -98,12 +98,13 @@ fn student_t([location, x, log_scale, log_freedom]: [f32; 4]) -> [f32; 4] {
     let loss = 0.5 * (nu + 1.0) * spread + (0.5 * log_nu - ratio) + (kept + HALF_LN_PI);
     let by_output = (nu + 1.0) * t / (nu * (1.0 + s)) * inverse;
     let by_scale = inward(1.0 - (nu + 1.0) * share, log_scale, MIN_LOG_SIGMA, f32::MAX);
-    // What cancels where there is much freedom is taken first.
+    // The terms that cancel where there are many degrees of freedom are added first.
     let by_freedom = 0.5 * (nu * (spread - share - ratio_slope) + (1.0 - share));
     [loss, by_output, by_scale, inward(by_freedom, log_freedom, LOG_FREEDOM_RANGE.0, LOG_FREEDOM_RANGE.1)]
 }
 
-/// Of a level of 256.
+/// The loss of a level of 256 under a logistic distribution, and its slopes by the location and the logarithm of the
+/// scale.
 #[inline(always)]
 fn logistic([location, x, log_scale]: [f32; 3]) -> [f32; 3] {
     let inverse = exp(-within(log_scale, LOG_SCALE_RANGE));
@@ -226,7 +227,8 @@ fn known_count([output, x, dispersion, shift]: [f32; 4]) -> [f32; 3] {
     if is_missing(x) { [0.0; 3] } else { found }
 }
 
-/// What an output shows, in the units of its column: of the output, the kind and, with counts, the mean of their logarithms.
+/// Decodes an output to the mean in the units of its column, from the output, the kind and, with counts, the mean of
+/// their logarithms.
 pub(super) fn means(x: &[&[f32]], y: &mut [f32]) {
     match *x {
         [output, kind, shift] => each!([output, kind, shift], [y], mean_or_count),
@@ -269,7 +271,8 @@ fn log_gamma_ratio(r: f32, k: f32) -> (f32, f32) {
     value += (0.083_333_336 - 0.002_777_777_8 * high_2) / high - (0.083_333_336 - 0.002_777_777_8 * low_2) / low;
     let mut slope = growth + 0.5 * (1.0 / low - 1.0 / high);
     slope += low_2 * (0.083_333_336 - 0.008_333_334 * low_2) - high_2 * (0.083_333_336 - 0.008_333_334 * high_2);
-    // And back by six steps; half of the factors at a time, since all would be too small for a float.
+    // The recurrence goes back six steps, over half of the factors at a time: the product of all would be too small for
+    // a float.
     for half in [0.0, 3.0] {
         let mut product = 1.0;
         for i in [half, half + 1.0, half + 2.0] {
@@ -286,8 +289,8 @@ fn count_of(log_count: f32) -> f32 {
     (exp(log_count) - 1.0).round().max(0.0)
 }
 
-/// What Stirling's formula leaves: `ln(gamma(x + 1)) - (x + 1/2) ln(x) + x - ln(2 pi) / 2`, and `ln(x)` less the slope of
-/// `ln(gamma(x))`, for x > 0. Below 6 by six steps of the recurrence.
+/// The remainder of Stirling's formula, `ln(gamma(x + 1)) - (x + 1/2) ln(x) + x - ln(2 pi) / 2`, and `ln(x)` less the
+/// slope of `ln(gamma(x))`, for x > 0. Below 6, the recurrence is taken six steps.
 #[inline(always)]
 fn beyond_stirling(x: f32) -> (f32, f32) {
     let is_small = x < 6.0;
@@ -339,7 +342,7 @@ fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
     [loss, r * apart, inward(slope, dispersion, LOG_FAILURES_RANGE.0, LOG_FAILURES_RANGE.1)]
 }
 
-/// A negative binomial, or an extra zero. Of a zero, it may be either.
+/// A negative binomial, or an extra zero: a zero may come from either.
 #[inline(always)]
 fn zero_inflated([log_mean, log_count, logit, dispersion]: [f32; 4]) -> [f32; 4] {
     if is_missing(log_count) {
@@ -358,7 +361,7 @@ fn zero_inflated([log_mean, log_count, logit, dispersion]: [f32; 4]) -> [f32; 4]
     [of_zero, own * by_mean, sigmoid(logit) - sigmoid(either), own * by_dispersion]
 }
 
-/// What the output and the logit of an extra zero show of a count.
+/// The mean of a count that may be an extra zero, from the output and the logit of an extra zero.
 #[inline(always)]
 pub(super) fn zero_inflated_mean([output, logit, shift]: [f32; 3]) -> [f32; 1] {
     let log_mean = within(shift + output, LOG_COUNT_RANGE);

@@ -20,7 +20,7 @@ pub(super) struct Groups {
     x: Region,
     /// y, d_x, or the state.
     made: Region,
-    /// Of the gradient: d_y and y.
+    /// `d_y` and `y`, which only the gradient reads.
     others: Option<[Region; 2]>,
 }
 
@@ -101,7 +101,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// The same of each column.
+    /// Computes `ln(sum exp(x))` of each column.
     fn of_rows<'a>(x: &'a [f32], most: &'a mut [f32], y: &'a mut [f32]) {
         let cols = y.len();
         most.copy_from_slice(&x[..cols]);
@@ -122,7 +122,7 @@ vectorised! {
     }
 }
 
-/// What a value has of its sum; less than 1e-17 is nothing.
+/// The share of a value in its sum, from the logarithm of the share; a share below 1e-17 counts as 0.
 #[inline(always)]
 fn share(log_share: f32) -> f32 {
     if log_share > -39.0 { exp(log_share) } else { 0.0 }
@@ -138,7 +138,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// The same of each column.
+    /// Computes `d_x = d_y exp(x - sum)` of each column.
     fn back_of_rows<'a>(x: &'a [f32], d_y: &'a [f32], sums: &'a [f32], d_x: &'a mut [f32]) {
         let cols = sums.len();
         for (x, d_x) in x.chunks_exact(cols).zip(d_x.chunks_exact_mut(cols)) {

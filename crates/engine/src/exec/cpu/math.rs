@@ -13,7 +13,7 @@ fn polynomial<const TERMS: usize>(x: f32, c: [f32; TERMS]) -> f32 {
     sum
 }
 
-/// Of `exp(x) = m 2^n`, m in [1/sqrt(2), sqrt(2)], and a number whose lowest bits are n's.
+/// Returns m and a number whose lowest bits are those of n, so that `exp(x) = m 2^n` with m in [1/sqrt(2), sqrt(2)].
 #[inline(always)]
 fn exp_parts(x: f32) -> (f32, u32) {
     // x = n ln 2 + r. Adding 1.5 * 2^23 rounds to a whole number, which then lies in the lowest bits.

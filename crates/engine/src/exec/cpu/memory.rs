@@ -32,17 +32,17 @@ unsafe impl Sync for Buffer {}
 pub(super) struct Region {
     buffer: usize,
     offset: usize,
-    /// How many there are.
+    /// The number of elements.
     pub len: usize,
 }
 
 impl Region {
-    /// Those of a tensor.
+    /// The elements of a tensor.
     pub fn of(tensor: &Tensor) -> Self {
         Self { buffer: tensor.buffer.0, offset: tensor.offset, len: tensor.len() }
     }
 
-    /// Those of the tensor that an op has under a name.
+    /// The elements of the tensor that an op binds under a name.
     pub fn bound(tensors: &TensorTable, op: &Op, name: &str) -> Self {
         match op.tensor(name) {
             Some(id) => Self::of(tensors.get(id)),

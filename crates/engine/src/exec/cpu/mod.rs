@@ -44,7 +44,7 @@ impl Builder<'_> {
     /// Room that a job's phases share. Other stages use it for something else.
     fn scratch(&mut self, len: usize) -> Region {
         let start = self.kept;
-        // On a cache line of its own.
+        // Each region has cache lines of its own, so that threads do not wait for each other's writes.
         self.kept += len.next_multiple_of(32);
         Memory::scratch(self.tensors, start..start + len)
     }

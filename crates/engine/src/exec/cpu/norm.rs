@@ -5,7 +5,7 @@ use super::memory::Region;
 use super::vector::{sums_of_columns, vectorised};
 use crate::plan::{Norm, Op, Pass, TensorTable};
 
-/// What is added to the variance.
+/// The number that is added to the variance.
 const EPSILON: f32 = 1e-5;
 
 /// The groups of all images.
@@ -17,7 +17,7 @@ pub(super) struct Groups {
     given: Region,
     /// y, or d_x.
     made: Region,
-    /// Of the gradient: y.
+    /// `y`, which only the gradient reads.
     normalised: Option<Region>,
     scales: Region,
 }
@@ -44,7 +44,7 @@ impl Groups {
         self.pixels * self.channels
     }
 
-    /// For each channel, the mean of its group, of sums `(C)`.
+    /// Replaces the sum of each channel by the mean of its group: `(C)`.
     fn means(&self, sums: &mut [f32]) {
         let each = self.channels / self.groups;
         for group in sums.chunks_exact_mut(each) {
@@ -67,7 +67,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// The same of squares of how far each is from its mean.
+    /// Sums of each channel of the squared distances from its mean, in the order of pixels.
     fn sums_of_squares<'a>(x: &'a [f32], means: &'a [f32], sums: &'a mut [f32]) {
         sums.fill(0.0);
         for pixel in x.chunks_exact(sums.len()) {

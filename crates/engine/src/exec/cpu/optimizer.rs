@@ -115,7 +115,7 @@ vectorised! {
     }
 }
 
-/// What the KL is weighed by.
+/// The weight of the KL.
 pub(super) struct Multiplier {
     value: Region,
     metrics: Region,

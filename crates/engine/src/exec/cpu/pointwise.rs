@@ -24,13 +24,13 @@ const PRODUCTS: usize = 2;
 /// A tile of a product, of which a program takes the elements.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<'a> {
-    /// Its rows.
+    /// The rows of the tile.
     pub values: &'a [f32],
-    /// From row to row.
+    /// The distance from one row to the next, in floats.
     pub stride: usize,
     /// Where in a row the second columns of pairs begin.
     pub second: usize,
-    /// What is added to each column of the product.
+    /// The number that is added to each column of the product.
     pub bias: Option<&'a [f32]>,
 }
 
@@ -64,7 +64,7 @@ impl Span {
 }
 
 impl BoundProgram {
-    /// That of an op, over so many columns.
+    /// Binds the program of an op to its tensors, over so many columns.
     pub fn new(op: &Op, tensors: &TensorTable, program: &Pointwise, cols: usize, pairs: bool) -> Self {
         let bound = |name| Region::bound(tensors, op, name);
         let mut body = Self {
@@ -316,7 +316,7 @@ fn absent([x]: [f32; 1]) -> [f32; 1] {
 }
 
 vectorised! {
-    /// Rows of so many numbers, so far apart, behind each other.
+    /// Copies rows of `width` numbers that lie `stride` apart, one behind the other.
     fn rows<'a>(from: &'a [f32], stride: usize, width: usize, to: &'a mut [f32]) {
         if width == stride {
             return to.copy_from_slice(&from[..to.len()]);
@@ -330,7 +330,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// The same with a bias for each column.
+    /// Copies rows that lie `stride` apart, and adds a bias to each column.
     fn rows_with_bias<'a>(from: &'a [f32], stride: usize, bias: &'a [f32], to: &'a mut [f32]) {
         for (row, to) in to.chunks_exact_mut(bias.len()).enumerate() {
             for (to, (from, bias)) in to.iter_mut().zip(from[row * stride..][..bias.len()].iter().zip(bias)) {
@@ -341,7 +341,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// The same of grey levels, each row with zeros behind it to a width.
+    /// Converts rows of grey levels that lie `stride` apart to floats, with zeros behind each row up to a width.
     pub(super) fn rows_of_levels<'a>(from: &'a [u8], stride: usize, count: usize, width: usize, to: &'a mut [f32]) {
         for (row, to) in to.chunks_exact_mut(width).enumerate() {
             let (to, rest) = to.split_at_mut(count);
@@ -374,7 +374,7 @@ pub(super) struct Map {
     tile: [usize; 2],
 }
 
-/// Elements of a task: some 10 us of work. Of a row that is longer, each part begins with a partial sum.
+/// Elements of a task: some 10 us of work. Where a row is longer, each part begins with a partial sum.
 const TASK: usize = 1 << 14;
 
 impl Map {

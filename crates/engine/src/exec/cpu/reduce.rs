@@ -151,7 +151,7 @@ impl Job for Clip {
     fn run(&self, at: At<'_>, _: usize, _: usize, _: &mut Scratch) {
         let norm = sum(at.memory.floats(self.values)).sqrt();
         let scale = self.params.max_norm / (norm + 1e-6);
-        // What is not finite stays so.
+        // A scale that is NaN stays NaN, since it is not greater than 1.
         at.memory.floats_mut(self.total)[0] = if scale > 1.0 { 1.0 } else { scale };
         let slot = (at.step.slot * self.params.width + self.params.column) as usize;
         at.memory.floats_mut(self.metrics.part(slot..slot + 1))[0] = norm;

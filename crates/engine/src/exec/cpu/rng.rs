@@ -18,7 +18,7 @@ vectorised! {
     pub(super) fn normal<'a>(key: [u32; 2], draw: u32, index: &'a [u32], y: &'a mut [f32]) {
         for (y, index) in y.iter_mut().zip(index) {
             let bits = threefry2x32(key, [*index, draw]);
-            // In (0, 1], so that the logarithm is finite.
+            // The number lies in (0, 1], so that its logarithm is finite.
             let u = ((bits[0] >> 8) + 1) as f32 * (1.0 / 16_777_216.0);
             let square = -2.0 * ln(u);
             *y = (if square > 0.0 { square } else { 0.0 }).sqrt() * cos_turns(unit(bits[1]));

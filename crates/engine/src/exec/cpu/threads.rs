@@ -13,7 +13,7 @@ use super::job::Scratch;
 /// took 4.7 ms so, 5.3 ms with ten times as many, and 7.2 ms with a hundred times; without one, all took 2.8 ms.
 const SPINS: u32 = 400;
 
-/// How far a group is. On cache lines of its own, so that groups do not disturb each other.
+/// How far a group is. It has cache lines of its own, so that groups do not disturb each other.
 #[repr(align(128))]
 #[derive(Default)]
 struct Progress {

@@ -62,7 +62,7 @@ impl<const INPUTS: usize, const RESULTS: usize, F: Elementwise<INPUTS, RESULTS>>
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let len = self.y[0].len();
-        // Of one length, so that no index has to be checked in the loop.
+        // All slices have one length, so that no index has to be checked in the loop.
         let x = self.x.map(|x| &x[..len]);
         let mut y = self.y;
         for y in &mut y {

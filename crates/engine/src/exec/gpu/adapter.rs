@@ -44,7 +44,7 @@ pub struct AdapterEntry {
     pub adapter: wgpu::Adapter,
     /// Name, driver, backend.
     pub info: wgpu::AdapterInfo,
-    /// What kind of device it is.
+    /// The kind of device that the adapter is.
     pub kind: AdapterKind,
 }
 
@@ -99,15 +99,15 @@ struct Trouble {
 pub struct Gpu {
     /// wgpu's device.
     pub device: wgpu::Device,
-    /// Its queue.
+    /// The queue of the device.
     pub queue: wgpu::Queue,
     /// The adapter it came from.
     pub info: wgpu::AdapterInfo,
-    /// What kind of device it is.
+    /// The kind of device that the adapter is.
     pub kind: AdapterKind,
-    /// Which kind of code runs fast on it.
+    /// The kind of code that runs fast on the device.
     pub target: Target,
-    /// What programs on it have compiled.
+    /// The pipelines that programs on this device have compiled.
     pub(super) pipelines: Pipelines,
     trouble: Arc<Mutex<Trouble>>,
 }
@@ -223,8 +223,8 @@ impl Gpu {
     }
 }
 
-/// Whether an adapter is an llvmpipe that loads neighbouring quads as vectors. That of Mesa 25.0 does, that of 22.3 goes through
-/// them float by float; versions between them were not at hand.
+/// Whether an adapter is an llvmpipe that loads neighbouring quads as vectors. Mesa 25.0 has one that does, and the one
+/// of Mesa 22.3 goes through them float by float; versions between them were not at hand.
 fn has_whole_quads(info: &wgpu::AdapterInfo) -> bool {
     let version = info.driver_info.strip_prefix("Mesa ").and_then(|version| version.split('.').next()?.parse().ok());
     info.driver == "llvmpipe" && version.is_some_and(|version: u32| version >= 25)

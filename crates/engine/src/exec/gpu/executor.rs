@@ -49,7 +49,7 @@ pub struct GpuOptions {
 }
 
 pub(super) struct Dispatch {
-    /// Which op of its plan it belongs to.
+    /// The place of the dispatch's op in its plan.
     pub op: usize,
     pipeline: usize,
     bind_group: wgpu::BindGroup,
@@ -96,7 +96,7 @@ pub struct GpuExecutor {
 }
 
 impl GpuExecutor {
-    /// What a program needs beyond WebGPU's default limits.
+    /// Returns the limits and features that a program needs beyond WebGPU's defaults.
     pub fn needs(program: &Program) -> Needs {
         let bytes = |elements: usize| elements as u64 * 4;
         Needs {

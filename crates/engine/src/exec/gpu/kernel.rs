@@ -16,7 +16,7 @@ pub(super) struct Compiled {
     pub variant: String,
 }
 
-/// What a compiled kernel variant depends on: two of one name differ where a fault was planted.
+/// The key of a compiled kernel variant: two variants of one name differ where a fault was planted.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     variant: String,

@@ -29,7 +29,7 @@ pub enum GpuError {
         "{what} needs {needed} {unit}, but {adapter} offers {offered}: use less data, a smaller batch or model, or --device cpu"
     )]
     Limit {
-        /// What is too large.
+        /// A description of the tensor or buffer that is too large.
         what: String,
         /// How much it needs.
         needed: u64,

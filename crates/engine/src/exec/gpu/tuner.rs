@@ -177,7 +177,7 @@ impl Bench {
 
     /// The expected output of the small op.
     fn reference(&self, gpu: &Arc<Gpu>, checked: bool) -> Result<Vec<Vec<f32>>, GpuError> {
-        // Without the op at its own size, which may exceed the adapter's limits with the reference variant.
+        // The op is left out at its own size, which may exceed the adapter's limits with the reference variant.
         let mut alone = Self { program: self.program.clone() };
         alone.program.plans[0].ops.clear();
         self.results(&mut alone.compile(gpu, GemmVariant::Naive, checked)?)
@@ -230,12 +230,12 @@ impl Bench {
 
 /// Sizes at which a slow reference is fast; the small op has the same code.
 fn small(gemm: &Gemm, p: &GemmParams) -> GemmParams {
-    // The same remainders by 4.
+    // A smaller extent keeps the remainder by 4, on which the code depends.
     let less = |extent: u32, most: u32| if extent <= most { extent } else { most + extent % 4 };
     let Some(windows) = &gemm.windows else {
         return GemmParams { m: less(p.m, SMALL[0]), n: less(p.n, SMALL[1]), k: less(p.k, SMALL[2]) };
     };
-    // Of images there are whole ones.
+    // A product over windows has the rows of whole images.
     let images = |rows: u32, each: usize, most: u32| rows.min((most.div_ceil(each as u32)) * each as u32);
     match gemm.orientation {
         Orientation::Nt => GemmParams { m: images(p.m, windows.rows(), SMALL[0]), ..*p },
@@ -298,7 +298,7 @@ fn agree(found: &[Vec<f32>], expected: &[Vec<f32>]) -> Result<(), String> {
         let rms = (squares / expected.len() as f64).sqrt();
         for (f, e) in found.iter().zip(expected) {
             let (f, e) = (f64::from(*f), f64::from(*e));
-            // Also differs where the error is NaN.
+            // The values also differ where the error is NaN.
             let within = (f - e).abs() <= 1e-4 * (e.abs() + rms);
             if !within {
                 return Err(format!("it gave {f} where the reference has {e}"));

@@ -38,7 +38,7 @@ fn log_two_pi<T: Real>() -> T {
     T::of((2.0 * std::f64::consts::PI).ln())
 }
 
-/// Of a draw with this noise.
+/// The logarithm of the density of a draw with this noise.
 pub(super) fn log_draw<T: Real>(noise: T, logvar: T) -> T {
     T::of(-0.5) * (noise * noise + bounded(logvar) + log_two_pi())
 }
@@ -52,7 +52,7 @@ pub(super) fn log_normal<T: Real>(x: T, mu: T, logvar: T) -> T {
     T::of(-0.5) * (far * far + bounded(logvar) + log_two_pi())
 }
 
-/// By mu; by x it is the negative of this.
+/// The slope of [`log_normal`] by mu, times `d`; the slope by x is its negative.
 pub(super) fn log_normal_mu<T: Real>(d: T, x: T, mu: T, logvar: T) -> T {
     d * (x - mu) / bounded(logvar).exp()
 }

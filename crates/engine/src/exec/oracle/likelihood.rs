@@ -77,8 +77,8 @@ fn softplus<T: Real>(x: T) -> T {
     activate(Activation::Softplus, x)
 }
 
-/// What of a logistic distribution lies within half a level w of a level, u from the location, both in scales:
-/// `sinh(w) / (cosh(u) + cosh(w))`. With the first level everything below counts, with the last everything above.
+/// The share of a logistic distribution within half a level w of a level, u from the location, both in scales: `sinh(w)
+/// / (cosh(u) + cosh(w))`. The first level has everything below it, too, and the last level everything above it.
 fn logistic<T: Real>(location: T, x: T, log_scale: T) -> [T; 3] {
     let scale = bounded(log_scale, LOG_SCALE_RANGE).exp().wide();
     let half = f64::from(HALF_LEVEL);
@@ -122,7 +122,8 @@ pub(super) fn logistic_mean<T: Real>(location: T, log_scale: T) -> [T; 3] {
     let scale = kept.exp();
     let [a, b] = [location, location - T::one()].map(|x| x / scale);
     let mean = scale * (softplus(a) - softplus(b));
-    // Of what lies above or below, what is less: the difference of shares next to 1 would be lost.
+    // The smaller of the shares above and below is used: the difference of two shares next to 1 would be lost in
+    // rounding.
     let by_location = if b > T::zero() { sigmoid(-b) - sigmoid(-a) } else { sigmoid(a) - sigmoid(b) };
     let entropy = |x: T| softplus(-x.abs()) + x.abs() * sigmoid(-x.abs());
     let by_scale = scale * (entropy(a) - entropy(b));
@@ -207,7 +208,8 @@ fn count<T: Real>(output: T, x: T, dispersion: T, shift: T) -> [T; 3] {
     [T::of(loss), by_output, inward(T::of(r * by_r), dispersion, LOG_FAILURES_RANGE)]
 }
 
-/// A negative binomial, or with the probability `sigmoid(logit)` 0. Of a zero, its own share in the probability says whose it is.
+/// A negative binomial, or 0 with the probability `sigmoid(logit)`. A zero may come from either, in proportion to their
+/// shares in its probability.
 fn zero_inflated<T: Real>(log_mean: T, log_count: T, logit: T, dispersion: T) -> Results<T> {
     if is_missing(log_count.wide() as f32) {
         return [T::zero(); 4];

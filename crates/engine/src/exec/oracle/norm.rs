@@ -3,7 +3,7 @@
 use super::{Call, Real};
 use crate::plan::{Norm, Pass};
 
-/// What is added to the variance.
+/// The number that is added to the variance.
 const EPSILON: f64 = 1e-5;
 
 /// The elements of each group of each image, in order.

@@ -143,7 +143,7 @@ impl<'a> List<'a> {
         if !self.is_sound(&op) {
             return None;
         }
-        // It goes on under one label, and names the other.
+        // The new op keeps one label, and names the other op as fused into it.
         let (a, b) = (self.op(first)?, self.op(second)?);
         let taken = if op.label == a.label { b } else { a };
         op.fused.push((rule, taken.label.clone()));

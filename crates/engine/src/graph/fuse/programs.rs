@@ -107,7 +107,7 @@ pub(super) fn without_copies(body: Body) -> Body {
     for call in 0..body.program.calls.len() {
         if body.program.calls[call].function == Function::Copy {
             let original = body.program.calls[call].arguments[0];
-            // What is summed or stored of an input that is the same for several elements is a copy for each.
+            // An input that several elements share is copied for each of them, where it is summed or stored.
             body.program.replace(|value| if value == (Value::Result { call, index: 0 }) { original } else { value });
         }
     }
@@ -235,11 +235,11 @@ mod tests {
             sums: vec![first_sum, second_sum],
         };
         assert_eq!(join(&tensors, &first, &second), Some(expected));
-        // What is added to is not what was stored.
+        // A store that adds to a tensor does not hold the value that was stored, so the programs do not join.
         let mut adds = first.clone();
         adds.program.stores.push(StoredValue { accumulate: true, ..adds.program.stores[1] });
         assert_eq!(join(&tensors, &adds, &second), None);
-        // Nor is another part of it.
+        // Another part of a tensor is not what was stored either.
         let half = |offset| Index::Columns { stride: 6, offset };
         let mut parts = first.clone();
         parts.program.stores[1].index = half(0);

@@ -97,7 +97,7 @@ pub(super) fn partial_sums(list: &mut List<'_>, first: usize, second: usize) -> 
     if rows % totals != 0 {
         return None;
     }
-    // Of a row that is four columns or fewer, the partial sum is the sum.
+    // The partial sum of a row is its whole sum where the row has four columns or fewer.
     let is_whole = rows / totals * sums == 1;
     let partial = if is_whole {
         let total = list.tensors().get(total).clone();

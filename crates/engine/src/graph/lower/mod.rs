@@ -203,7 +203,7 @@ impl<'a> Lower<'a> {
                 continue;
             }
             let shape = self.graph.shape(*node);
-            // What is repeated must have the shape that says how.
+            // An input that is repeated must keep its own shape, which says how it is repeated.
             let unshaped = if shape == space { self.unshaped(*node) } else { *node };
             let mut place = self.place(unshaped);
             // A repeated part is copied to its own tensor first.

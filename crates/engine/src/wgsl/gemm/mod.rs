@@ -31,8 +31,8 @@ pub fn sources(op: &Op, gemm: &Gemm, variant: GemmVariant, on: Capabilities) -> 
     passes.into_iter().map(|pass| render(op, gemm, variant, pass, on)).collect()
 }
 
-/// What the templates know of windows. `outputs`: channels of what the convolution makes; `quads`: whether four channels
-/// can be loaded at a time.
+/// The facts about windows that the templates use. `outputs`: channels of what the convolution makes; `quads`: whether
+/// four channels can be loaded at a time.
 fn context_of(w: &Windows, outputs: u32, levels: bool, quads: bool) -> minijinja::Value {
     let ([height, width, channels], s) = (w.image, w.stride);
     let len = height * width * channels;
@@ -132,7 +132,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: SplitPass, on: Capab
     let outputs = taps_of.map_or(0, |taps| taps.k);
     let (a_quads, b_quads) = match (gemm.orientation, name) {
         (_, "naive" | "plain") => (false, false),
-        // Of a row of B, an invocation of `rows` reads a few values one by one.
+        // An invocation of `rows` reads a few values of a row of B, one by one.
         (Orientation::Nn, "rows") => (quad(if windows.is_some() { outputs } else { p.k }), false),
         (Orientation::Tn, "rows") => (false, false),
         (Orientation::Nt, _) if windows.is_some_and(|w| !quad(w.image[2])) => (false, quad(p.k)),
@@ -187,7 +187,7 @@ fn render(op: &Op, gemm: &Gemm, variant: GemmVariant, pass: SplitPass, on: Capab
         partial_only,
         tile_m => tile.0,
         tile_n => tile.1,
-        // Of a product with fewer columns than a tile.
+        // A product may have fewer columns than a tile.
         cols => p.n.min(4 * quads),
         folded,
         tile_k => TILE_K,

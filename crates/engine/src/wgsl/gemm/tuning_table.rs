@@ -9,8 +9,8 @@ use crate::kernels::gemm::GemmParams;
 use crate::plan::Op;
 use crate::wgsl::Capabilities;
 
-/// Which variant each product has, by its orientation and sizes. They decide the order of sums: the same table gives
-/// the same bits.
+/// The variant of each product, by its orientation and sizes. Variants decide the order of sums: one table always gives
+/// one result, to the bit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TuningTable {
@@ -26,7 +26,7 @@ impl TuningTable {
         format!("{} {}x{}x{}{windows}", op.kernel.entry(), p.m, p.n, p.k)
     }
 
-    /// The same variant for every product among some ops.
+    /// Makes a table with one variant for every product among some ops.
     pub fn all_of<'a>(ops: impl IntoIterator<Item = &'a Op>, variant: GemmVariant) -> Self {
         Self { variants: ops.into_iter().map(|op| (Self::key(op), variant)).collect() }
     }

@@ -11,7 +11,7 @@ use crate::wgsl::{Capabilities, Target};
 /// Lanes of a workgroup on a software adapter whose subgroups are not known, or have 8; each has 4 columns.
 const LANES: u32 = 8;
 
-/// Which invocation computes which outputs of a product. Sizes are those of a workgroup's tile.
+/// The way in which the outputs of a product are divided among invocations. Sizes are those of a workgroup's tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum GemmVariant {
@@ -42,15 +42,15 @@ pub enum GemmVariant {
         /// Rows of an invocation.
         rows: u32,
     },
-    /// For products summed over windows, of images of few channels: first the products of every place and tap, as
-    /// [`GemmVariant::Rows`] with up to 16 columns, which a second pass adds.
+    /// Two passes, for products that are summed over windows of images of few channels. The first makes the products of
+    /// every place and tap, as [`GemmVariant::Rows`] with up to 16 columns; the second adds them.
     Taps {
         /// Invocations of a workgroup.
         lanes: u32,
         /// Rows of an invocation.
         rows: u32,
     },
-    /// For the `d_weight` of few columns: a subgroup owns 32 rows and all columns, and K is summed in this many parts.
+    /// A subgroup owns 32 rows and all columns, and K is summed in this many parts, for a `d_weight` of few columns.
     Narrow {
         /// The parts.
         split_k: u32,
@@ -92,13 +92,13 @@ pub(super) const SECOND_PASS: u32 = 64;
 pub(super) const TAPS_QUADS: u32 = 4;
 /// Columns that [`GemmVariant::Narrow`] takes.
 const NARROW: u32 = 32;
-/// What another dispatch costs on lavapipe: 12 us, in cycles.
+/// The cost of another dispatch on lavapipe: 12 us, in cycles.
 const LAUNCH: f64 = 30_000.0;
 
-/// What a software adapter needs for one element, in cycles.
+/// The cost of one element on a software adapter, in cycles.
 struct Cycles {
     load: f64,
-    /// To give all lanes a row's value.
+    /// The cycles that giving a row's value to all lanes takes.
     broadcast: f64,
     multiply_add: f64,
 }
@@ -189,7 +189,7 @@ impl GemmVariant {
         }
     }
 
-    /// In how many parts K is summed.
+    /// Returns the number of parts in which K is summed.
     pub(super) fn split_k(self) -> u32 {
         match self {
             GemmVariant::Tiles { split_k, .. } | GemmVariant::Narrow { split_k } => split_k,
@@ -257,20 +257,21 @@ impl GemmVariant {
         let even = |groups: f64| (groups / cores).ceil() * cores;
         let Cycles { load, broadcast, multiply_add } = Cycles::of(target);
         match self {
-            // Without the subgroup every row of A is loaded by every lane.
+            // Without a subgroup, every lane loads every row of A.
             GemmVariant::Simd { .. } => {
                 even(groups) * k * (load * (f64::from(LANES) * rows + cols) + multiply_add * rows * cols)
             }
             GemmVariant::Subgroup { .. } => {
                 even(groups) * k * (load * (rows + cols) + broadcast * rows + multiply_add * rows * cols)
             }
-            // Every lane loads its rows, and all load the columns. Of taps, the second pass loads what the first one stores.
+            // Every lane loads its rows, and all load the columns. With taps, the second pass loads what the first one
+            // stores.
             GemmVariant::Rows { lanes, .. } | GemmVariant::Taps { lanes, .. } if target.is_software() => {
                 let between = if self.has_second_pass() { 2.0 * load * f64::from(p.m) * f64::from(p.n) } else { 0.0 };
                 let loads = rows + f64::from(lanes) * few;
                 even(groups) * k * (load * loads + multiply_add * rows * few) + between + second_pass
             }
-            // Not measured: as tiles without shared memory, whose every value is loaded anew.
+            // This cost is not measured: it is that of tiles without shared memory, where every value is loaded anew.
             GemmVariant::Rows { .. } | GemmVariant::Taps { .. } => {
                 (groups / 128.0).ceil() * k * (rows + 64.0 * few) / 4.0 + second_pass
             }
@@ -278,7 +279,8 @@ impl GemmVariant {
                 let parts = f64::from(split_k);
                 even(groups * parts) * k / parts * (load * (rows + few) + multiply_add * rows * few) + second_pass
             }
-            // Not measured: prefers at least 128 workgroups, then as many multiply-adds per staged value as possible.
+            // This cost is not measured: it prefers at least 128 workgroups, then as many multiply-adds per staged
+            // value as possible.
             GemmVariant::Tiles { quads, split_k, .. } => {
                 let groups = groups * f64::from(split_k);
                 let rounds = (groups / 128.0).ceil();
@@ -315,7 +317,8 @@ impl GemmVariant {
         let by_one = op.kernel.gemm().and_then(|gemm| gemm.windows).is_some_and(|w| !w.image[2].is_multiple_of(4));
         let cost = |variant: GemmVariant| match (variant, variant.tile()) {
             (GemmVariant::Taps { .. }, _) => variant.cost(&taps(op).unwrap_or(p), on),
-            // Of windows that are loaded one number at a time, SwiftShader's compiler needs more than 8 GiB for 512 outputs.
+            // SwiftShader's compiler needs more than 8 GiB for 512 outputs of windows that are loaded one number at a
+            // time.
             (_, (rows, cols)) if by_one && on.target == Target::Subgroup4 && rows * cols > 256 => f64::INFINITY,
             _ => variant.cost(&p, on),
         };
@@ -347,7 +350,7 @@ impl GemmVariant {
     }
 }
 
-/// Of a product that is summed over windows, the sizes of that of every place and tap.
+/// Returns the sizes of the product of every place and tap, for a product that is summed over windows.
 pub(super) fn taps(op: &Op) -> Option<GemmParams> {
     let gemm = op.kernel.gemm().filter(|gemm| gemm.orientation == Orientation::Nn)?;
     let (p, w) = (GemmParams::of(op), gemm.windows?);

@@ -15,7 +15,7 @@ const VECTORS: usize = 2;
 /// The most rows that are summed at a time.
 pub(super) const MAX_ROWS: usize = 8;
 
-/// What suits this processor.
+/// The size of a register tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     /// Rows that are summed at a time.
@@ -25,7 +25,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// That of this processor.
+    /// The size that suits this processor.
     pub fn here() -> Self {
         struct Ask;
         impl WithSimd for Ask {
@@ -92,9 +92,9 @@ pub(super) const NOWHERE: usize = usize::MAX;
 
 /// Where sums go.
 pub(super) enum To<'a> {
-    /// To a tile that this task has for itself.
+    /// A tile that belongs to one task alone.
     Tile(&'a mut [f32]),
-    /// To a tensor, of which other tasks write other parts.
+    /// A tensor, other parts of which are written by other tasks.
     Tensor(&'a Memory, Region),
 }
 

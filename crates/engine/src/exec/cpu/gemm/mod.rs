@@ -311,7 +311,7 @@ impl Job for Product {
                 return;
             }
         }
-        // Of pairs, the second columns lie behind the first ones.
+        // In a product of pairs, the second columns lie behind the first ones.
         let second = cols.len().next_multiple_of(self.shape.panel());
         let pairs = self.cols != self.sizes[1];
         let stride = if pairs { 2 * second } else { second };

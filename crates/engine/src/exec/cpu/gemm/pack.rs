@@ -10,7 +10,7 @@ use crate::exec::cpu::vector::vectorised;
 pub(super) enum Right<'a> {
     /// Columns side by side, rows so far apart.
     Rows(&'a [f32], usize),
-    /// The same, of grey levels.
+    /// Columns of grey levels side by side, rows so far apart.
     Levels(&'a [u8], usize),
     /// The numbers of a column side by side, columns so far apart.
     Columns(&'a [f32], usize),
@@ -158,7 +158,7 @@ fn turned(_: (), block: Block) -> Block {
     std::array::from_fn(|i| block.map(|column| column[i]))
 }
 
-/// The same: pairs of columns, then quads, then halves of vectors change places.
+/// Transposes in steps: pairs of columns, then quads, then halves of vectors change places.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn turned_by_avx(simd: pulp::x86::V3, block: Block) -> Block {

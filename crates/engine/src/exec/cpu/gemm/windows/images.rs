@@ -15,7 +15,8 @@ use crate::plan::{Gemm, Op, Orientation, TensorTable, Windows};
 /// The results that have the same taps: every `stride`-th line and column, from `first` on.
 struct Phase {
     first: [usize; 2],
-    /// What is under a window, from where it starts: offsets of lines and pixels, and numbers side by side.
+    /// The parts of an image under a window, from where the window starts: offsets of lines and pixels, and numbers
+    /// side by side.
     segments: Vec<[usize; 3]>,
     /// Where the rows of B of those numbers are.
     taps: Vec<usize>,
