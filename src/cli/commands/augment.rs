@@ -20,9 +20,9 @@ enum Format {
     Idx,
     /// A CSV file with the class in a column
     Csv,
-    /// The same as Parquet
+    /// A Parquet file with the class in a column
     Parquet,
-    /// The same as JSON
+    /// A JSON file with the class in a field of each example
     Json,
     /// A NPY file, and a second one for the numbers of the classes
     Npy,

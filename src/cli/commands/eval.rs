@@ -32,7 +32,7 @@ pub struct Args {
     /// Estimate the likelihood p(x) of each row by importance sampling, from K draws of the latent
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     nll: Option<u64>,
-    /// The same of each of the run's checkpoints (`train --keep N` keeps more of them)
+    /// Estimate p(x) for each of the run's checkpoints (`train --keep N` keeps more of them)
     #[arg(long, requires = "nll")]
     checkpoints: bool,
     /// Take the KL apart over all of these rows: mutual information, total correlation, the dimensions' KL

@@ -59,7 +59,7 @@ pub enum DeviceError {
     Gpu(#[from] GpuError),
 }
 
-/// What [`find`] found.
+/// The device that [`find`] found.
 pub enum Selected {
     /// An adapter.
     Adapter(Box<AdapterEntry>),
