@@ -106,7 +106,7 @@ pub struct Importance {
 }
 
 described! {
-    /// What a model gets with each row in addition to the row itself.
+    /// The additional input that a model gets with each row.
     #[derive(Default)]
     pub enum Condition {
         #[default]
@@ -127,8 +127,8 @@ described! {
 }
 
 impl InitScheme {
-    /// Sets how the parameters of layers start. What a likelihood or a prior learns, and what is added
-    /// for a class, has a start of its own.
+    /// Sets how the parameters of layers start. The parameters of a likelihood, of a prior and of classes keep starts
+    /// of their own.
     pub(crate) fn apply(self, params: &mut ParamTable) {
         if self == InitScheme::Torch {
             return;

@@ -35,8 +35,8 @@ pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result
     sized("encoder", layers, if takes_images { data } else { Extent::Flat(data.len()) }, activation)
 }
 
-/// The norm and the activation before a layer of an encoder, which are behind the layer that mirrors it. What has neither
-/// is passed over; behind a residual block there is nothing.
+/// The norm and the activation before a layer of an encoder, which are behind the layer that mirrors it. Layers with
+/// neither are passed over; behind a residual block there is nothing.
 fn before(encoder: &[SizedLayer], layer: usize) -> (Option<usize>, Activation) {
     let passed = |layer: &&SizedLayer| matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
     match encoder[..layer].iter().rev().find(|layer| !passed(layer)) {

@@ -1,9 +1,9 @@
-//! Expectation-maximisation. What is maximised is a lower bound of the mean log-likelihood of a code under what the encoder says of
-//! it, which needs no draws: 27,000 codes give as good a mixture as one draw of each of 54,000.
+//! Expectation-maximisation. It maximises a lower bound of the mean log-likelihood of a code, where each code is the normal
+//! distribution that the encoder gives. This needs no draws: 27,000 codes give as good a mixture as one draw of each of 54,000.
 //!
-//! With the features of a code (1, its numbers, products of two) a normal's logarithm is a product with coefficients, so that the
-//! device does both halves of a step as it trains a model: the logarithm of the likelihood is a product and a softmax, and its
-//! gradient by the coefficients has the sums that the next ones are made of.
+//! The features of a code are 1, its numbers and products of two of them. The logarithm of a normal is a product of these with
+//! coefficients, so the device does both halves of a step as it trains a model. The logarithm of the likelihood is a product and a
+//! softmax, and its gradient by the coefficients has the sums from which the next coefficients are computed.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -180,8 +180,8 @@ fn ascend(step: &mut Step, mut parts: Vec<Normal>) -> Result<Vec<Normal>, RunErr
     Ok(parts)
 }
 
-/// Draws covariances towards their mean, as if that were known from as many rows as there are dimensions, and that mean towards
-/// its diagonal: those of few rows would be of fewer dimensions than there are.
+/// Draws covariances towards their mean, as if the mean were known from as many rows as there are dimensions, and draws
+/// the mean towards its diagonal. The covariances of few rows would have a lower rank than there are dimensions.
 fn steady(parts: &mut [Normal], rows: f64, form: Form) {
     let mut mean = pooled(parts, form);
     let known = form.latent as f64;

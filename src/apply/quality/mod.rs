@@ -1,5 +1,6 @@
-//! How good samples are, without a network that would have to be downloaded: precision, recall and a Frechet distance between samples
-//! and test rows, in features of a classifier that is trained on the data's own classes, or of a random network.
+//! How good samples are, without a network that would have to be downloaded: precision, recall and a Frechet distance
+//! between samples and test rows. Their features come from a classifier that is trained on the data's own classes, or
+//! from a random network.
 
 pub mod associations;
 pub mod closeness;

@@ -28,7 +28,8 @@ pub enum Range {
 }
 
 impl Range {
-    /// Whether a value lies in the range. What is no number does, and of a list each element is looked at.
+    /// Whether a value lies in the range. Values that are no numbers always do; a list does if each of its elements
+    /// does.
     pub fn contains(self, value: &Value) -> bool {
         match value {
             Value::Integer(number) => self.has_whole(*number),

@@ -1,4 +1,4 @@
-//! What the plans of a model have in common: its tensors, and where nodes lie in them.
+//! The tensors that the plans of a model have in common, and where nodes lie in them.
 
 use wgvae_engine::graph::{Graph, GroupSpec, Node, ProgramBuilder};
 use wgvae_engine::kernels::{batch, softmax};

@@ -30,8 +30,9 @@ pub use evaluation::Epoch;
 
 /// Steps between the lines of `metrics.jsonl`.
 const LOG_EVERY: u64 = 50;
-/// Target duration of a submit: long enough to hide the host's work (a submit costs about 100 us regardless of size),
-/// short enough for Ctrl-C and the progress bar to react at once and to stay far from drivers' watchdog limits.
+/// The target duration of a submit. It is long enough to hide the host's work: a submit costs about 100 us, whatever
+/// its size. It is short enough for Ctrl-C and the progress bar to react at once, and far from the limits of drivers'
+/// watchdogs.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
 /// Called with a run's events; an error ends the run, as [`TrainError::Watch`] where it is the watcher's own.

@@ -93,8 +93,9 @@ pub enum Loss {
     /// Negative log-likelihood of Student's t, from the logarithms of its scale and of its degrees of freedom, which both get a
     /// gradient.
     StudentT,
-    /// Negative log-likelihood of a level of 256 under a logistic distribution, from the logarithm of its scale, which gets a
-    /// gradient: what of the distribution is nearer to that level than to the next, or beyond the last.
+    /// Negative log-likelihood of a level of 256 under a logistic distribution, from the logarithm of its scale, which
+    /// gets a gradient. The level has the share of the distribution that is nearer to it than to the next level, or
+    /// beyond the last one.
     Logistic,
     /// Negative logarithm of the mean density of a logistic distribution over an interval around `x`, from the logarithm of its scale,
     /// which gets a gradient, and half of the interval's width, which may be 0.
@@ -199,8 +200,8 @@ pub const MIN_LOG_SIGMA: f32 = -7.0;
 /// Half of the distance between two of 256 levels in [0, 1].
 pub const HALF_LEVEL: f32 = 0.5 / 255.0;
 
-/// The logarithm of the scale of levels is kept within this range: with the least most of it lies within one level, and with the most
-/// all levels but the first and the last are next to nothing.
+/// The range of the logarithm of the scale of levels. At the lower end, most of the distribution lies within one level.
+/// At the upper end, all levels but the first and the last have next to nothing of it.
 pub const LOG_SCALE_RANGE: (f32, f32) = (MIN_LOG_SIGMA, 2.0);
 
 /// The logarithm of Student's t's degrees of freedom is kept within this range: with 1 it is a Cauchy distribution, and with 1000 next

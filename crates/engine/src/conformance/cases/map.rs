@@ -37,8 +37,9 @@ fn large_count_cases() -> Vec<Case> {
     const COUNTS: &[f32] = &[10.819_798, 6.908_755, 12.206_078, 2.564_949_4, 10.799_596, 0.0, 1.386_294_4];
     const LOG_MEANS: &[f32] = &[10.8, 6.9, 12.2, 2.5, 10.83, 6.5, 11.9, 2.0, 10.1, 0.4, 10.82];
     const DISPERSIONS: &[f32] = &[-1.0, 0.3, 3.0, 5.5, 8.0];
-    // WGSL lets exp be off by 1.5e-6 at 10.8. A mean of 49,021 is exact to 0.07 then: so is its distance of 21 from a count, with which
-    // the slope by the output goes, and with 3,000 failures up to 56 times that share stand in the loss and in the slope by the dispersion.
+    // WGSL lets exp be off by 1.5e-6 at 10.8, so a mean of 49,021 is exact to 0.07. Its distance of 21 from a count is
+    // as exact, and the slope by the output is proportional to that distance. With 3,000 failures, up to 56 times this
+    // relative error stands in the loss and in the slope by the dispersion.
     let tolerances = [2e-5, 3e-3, 1e-4, 1e-4].map(Tolerance::Relative);
     let of = |function: Function, name: &str, others: &[&'static [f32]]| {
         let mut case = Case::new(format!("likelihood/{name} large"), StepScalars::default());

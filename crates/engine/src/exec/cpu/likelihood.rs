@@ -321,9 +321,9 @@ fn log_gap(t: f32, one_plus: f32) -> f32 {
     if t.abs() > 0.25 { t - ln(one_plus) } else { near }
 }
 
-/// A negative binomial of mean `m = exp(shift + output)` and `r = exp(dispersion)` failures, of the count `exp(shift + x) - 1`: as
-/// a binomial of r of `r + k` at the saddle point (Loader, 2000), of parts that are never negative and of the size of the loss.
-/// The terms of its formula are `k ln(k)` and cancel.
+/// The loss of the count `k = exp(shift + x) - 1` under a negative binomial of mean `m = exp(shift + output)` with `r =
+/// exp(dispersion)` failures. It is computed as a binomial of r of `r + k` at the saddle point (Loader, 2000): its
+/// parts are never negative, and of the size of the loss. The usual formula has terms `k ln(k)`, which cancel.
 #[inline(always)]
 fn count(output: f32, x: f32, dispersion: f32, shift: f32) -> [f32; 3] {
     let k = count_of(shift + x);

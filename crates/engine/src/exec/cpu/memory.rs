@@ -1,8 +1,9 @@
 //! The buffers of a program, which threads read and write side by side.
 //!
-//! This is one of three places with `unsafe`. What makes it sound is checked elsewhere: ops of a stage do not use what
-//! another of them writes (`executor.rs`, from the plan's bindings); and the tasks of an op write disjoint elements and read
-//! none that another task writes (each family divides its result into tiles). Ranges are checked here, always.
+//! This is one of three places with `unsafe`. It is sound for two reasons that are checked elsewhere. Ops of a
+//! stage do not use what another of them writes: `executor.rs` checks this from the plan's bindings. The tasks of an op write
+//! disjoint elements and read none that another task writes: each family divides its result into tiles. Ranges are always
+//! checked here.
 
 #![allow(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! The fast executor on the processor: runs the same plans in f32 on all cores. The oracle, slow and plain, is what it is compared
-//! with.
+//! The fast executor on the processor: runs the same plans in f32 on all cores. It is compared with the oracle, which is
+//! slow and plain.
 //!
-//! Every op becomes a job: tasks that threads take in any order. What is summed in which order depends on the op alone, so the same
-//! bytes come out with any number of threads; of a product, only how it is divided into tiles follows from them.
+//! Every op becomes a job: tasks that threads take in any order. The order of sums depends on the op alone, so the same bytes come
+//! out with any number of threads. The number of threads decides only how a product is divided into tiles.
 
 mod activation;
 mod batch;

@@ -9,8 +9,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::job::Scratch;
 
-/// How often a waiting thread looks before it sleeps: some 1 us. Beside another busy process on two cores, a step of the dense preset
-/// took 4.7 ms so, 5.3 ms with ten times as many, and 7.2 ms with a hundred times; without one, all took 2.8 ms.
+/// How often a waiting thread looks before it sleeps: some 1 us. Beside another busy process on two cores, a step of
+/// the dense preset took 4.7 ms. It took 5.3 ms with ten times as many looks, and 7.2 ms with a hundred times as many.
+/// Without the other process, all took 2.8 ms.
 const SPINS: u32 = 400;
 
 /// How far a group is. It has cache lines of its own, so that groups do not disturb each other.

@@ -46,8 +46,8 @@ fn look_at(list: &List<'_>, place: usize, open: &mut [BTreeSet<(usize, usize)>])
     }
 }
 
-/// Applies the first rule that fits. A pair that did not fit is looked at again when an op that it depends on has changed or moved: what
-/// it stands before and behind, and who else reads what it writes, are no others until then.
+/// Applies the first rule that fits. A pair that did not fit is looked at again when an op that it depends on has
+/// changed or moved. Until then its neighbours, and the readers of what it writes, are the same.
 fn step(list: &mut List<'_>, open: &mut [BTreeSet<(usize, usize)>]) -> bool {
     for (number, rule) in FuseRule::ALL.into_iter().enumerate() {
         while let Some((second, first)) = open[number].pop_first() {

@@ -1,6 +1,6 @@
 //! The innermost loops of all products: some rows of A times a panel of B, summed in registers.
 //!
-//! A panel is up to two vectors of columns of B, `[k][columns]`, packed. Of A each number is repeated to a whole vector, so it needs
+//! A panel is up to two vectors of columns of B, `[k][columns]`, packed. Each number of A is repeated to a whole vector, so A needs
 //! no packing: either its rows lie along k, in segments, or some neighbours lie side by side for each k. Sums are in order
 //! of k, so they do not depend on the width of vectors, nor on how a product is divided.
 

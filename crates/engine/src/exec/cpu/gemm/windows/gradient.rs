@@ -126,9 +126,9 @@ impl WeightGradient {
         }
     }
 
-    /// Brings some images to where the numbers under windows can be read, and says where: `starts` gets a place for each position, and
-    /// behind these, whose number is returned, a start for each group of taps. If taps that lie side by side do not fill groups, the
-    /// windows are copied, and the first result is true.
+    /// Brings some images to where the numbers under windows can be read. `starts` gets a place for each position, and
+    /// behind these a start for each group of taps; the number of positions is returned. If taps that lie side by side
+    /// do not fill groups, the windows are copied, and the first result is true.
     fn rows_of_windows(
         &self,
         at: At<'_>,
