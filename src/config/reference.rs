@@ -1,6 +1,6 @@
 //! The page `docs/configuration.md`, made from the list of keys and compared with what it is.
 
-use super::keys::{self, Changes, Key, Scale, Section, ValueType};
+use super::keys::{self, Changes, Key, KeyScale, Section, ValueType};
 use super::rules::RULES;
 
 const HEAD: &str = "# Configuration
@@ -57,7 +57,7 @@ fn facts(key: &Key) -> String {
         Some(value) => format!("default `{value}`"),
         None => format!("no default, for example `{}`", key.example_text()),
     });
-    if key.scale == Scale::Logarithmic {
+    if key.scale == KeyScale::Logarithmic {
         facts.push("best tried by ratios".into());
     }
     if let Some(belongs) = key.belongs {

@@ -15,7 +15,7 @@ use wgvae_engine::plan::{Function, Init, Orientation, StepScalars};
 use wgvae_engine::session::{LossSpec, OutputHandle, PlanHandle, PlanSpec, Session, SessionSpec};
 
 use super::Mixture;
-use super::normal::{Code, Form, Normal};
+use super::normal::{Code, CovarianceForm, Normal};
 use crate::apply::{Codes, RunError};
 use crate::train::DeviceOptions;
 
@@ -43,7 +43,7 @@ pub fn fit(
     seed: u64,
 ) -> Result<Mixture, RunError> {
     let latent = codes.latent;
-    let form = Form::of(latent);
+    let form = CovarianceForm::of(latent);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(ORDER);
     let span = |row: usize| row * latent..(row + 1) * latent;
@@ -130,7 +130,7 @@ fn moments(codes: &Codes, rows: &[usize], variance: impl Fn(usize) -> f64) -> (V
     (0..codes.latent).map(of).unzip()
 }
 
-fn identity(form: Form) -> Vec<f64> {
+fn identity(form: CovarianceForm) -> Vec<f64> {
     match form.is_full {
         true => (0..form.latent * form.latent).map(|i| f64::from(u8::from(i % (form.latent + 1) == 0))).collect(),
         false => vec![1.0; form.latent],
@@ -139,7 +139,7 @@ fn identity(form: Form) -> Vec<f64> {
 
 /// Parts to start from: around rows, which are in no order, as wide as the parts of a mixture of fewer, on the whole, and as many
 /// times narrower as there are more.
-fn spread(fewer: &[Normal], rows: &[Code], parts: usize, form: Form) -> Vec<Normal> {
+fn spread(fewer: &[Normal], rows: &[Code], parts: usize, form: CovarianceForm) -> Vec<Normal> {
     let narrower = (fewer.len() as f64 / parts as f64).powf(2.0 / form.latent as f64);
     let covariance: Vec<f64> = pooled(fewer, form).into_iter().map(|value| value * narrower).collect();
     let part = |row: &Code| Normal {
@@ -151,7 +151,7 @@ fn spread(fewer: &[Normal], rows: &[Code], parts: usize, form: Form) -> Vec<Norm
 }
 
 /// The mean of the covariances of parts.
-fn pooled(parts: &[Normal], form: Form) -> Vec<f64> {
+fn pooled(parts: &[Normal], form: CovarianceForm) -> Vec<f64> {
     let mut mean = vec![0.0; form.covariance()];
     let all: f64 = parts.iter().map(|part| part.weight).sum();
     for part in parts {
@@ -182,7 +182,7 @@ fn ascend(step: &mut Step, mut parts: Vec<Normal>) -> Result<Vec<Normal>, RunErr
 
 /// Draws covariances towards their mean, as if the mean were known from as many rows as there are dimensions, and draws
 /// the mean towards its diagonal. The covariances of few rows would have a lower rank than there are dimensions.
-fn steady(parts: &mut [Normal], rows: f64, form: Form) {
+fn steady(parts: &mut [Normal], rows: f64, form: CovarianceForm) {
     let mut mean = pooled(parts, form);
     let known = form.latent as f64;
     if form.is_full {
@@ -208,7 +208,7 @@ struct Step {
     session: Session,
     plan: PlanHandle,
     losses: OutputHandle,
-    form: Form,
+    form: CovarianceForm,
     rows: usize,
     /// Features, and classes.
     width: usize,
@@ -219,7 +219,7 @@ impl Step {
     /// part is the number of the class's rows in the part.
     fn new(
         device: &DeviceOptions,
-        form: Form,
+        form: CovarianceForm,
         parts: usize,
         codes: &[Code],
         classes: Option<(&[u32], usize)>,

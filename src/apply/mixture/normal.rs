@@ -9,7 +9,7 @@ pub struct Code {
 
 /// The form of a part's covariance: which products of a code's numbers the part has means of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Form {
+pub struct CovarianceForm {
     /// Latent dimensions.
     pub latent: usize,
     /// All of two; else only squares, where there are too many.
@@ -19,7 +19,7 @@ pub struct Form {
 /// The most dimensions that get whole covariances.
 const MAX_FULL: usize = 64;
 
-impl Form {
+impl CovarianceForm {
     pub fn of(latent: usize) -> Self {
         Self { latent, is_full: latent <= MAX_FULL }
     }
@@ -72,7 +72,7 @@ pub struct Normal {
 impl Normal {
     /// Computes a part from sums of features over rows, each row weighted by its share in the part; none where there is
     /// less than a row.
-    pub fn of(sums: &[f64], all: f64, form: Form) -> Option<Self> {
+    pub fn of(sums: &[f64], all: f64, form: CovarianceForm) -> Option<Self> {
         let count = sums[0];
         if count < 1.0 {
             return None;
@@ -88,7 +88,7 @@ impl Normal {
     }
 
     /// `(F)`: the coefficients of the features whose sum is the logarithm of its share and density.
-    pub fn coefficients(&self, form: Form) -> Vec<f64> {
+    pub fn coefficients(&self, form: CovarianceForm) -> Vec<f64> {
         let n = form.latent;
         let mut precision = vec![0.0; form.covariance()];
         let mut log_det = 0.0;
@@ -121,7 +121,7 @@ impl Normal {
     }
 
     /// `(Z, Z)`: the lower triangle whose product with its transpose is the covariance; of a diagonal one its roots.
-    pub fn factor(&self, form: Form) -> Vec<f64> {
+    pub fn factor(&self, form: CovarianceForm) -> Vec<f64> {
         match form.is_full {
             true => cholesky(&self.covariance, form.latent),
             false => self.covariance.iter().map(|variance| variance.max(0.0).sqrt()).collect(),
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn coefficients_are_those_of_the_density() {
         let normal = Normal { weight: 0.25, mean: vec![1.0, -2.0], covariance: vec![2.0, 0.6, 0.6, 0.5] };
-        let form = Form { latent: 2, is_full: true };
+        let form = CovarianceForm { latent: 2, is_full: true };
         let z = [0.3_f32, -1.1];
         let code = Code { mean: z.to_vec(), variances: vec![0.0; 2] };
         let mut features = Vec::new();
@@ -179,7 +179,7 @@ mod tests {
 
         // A diagonal matrix gives the same as a whole one without covariances.
         let of = |covariance: Vec<f64>, is_full: bool| {
-            let form = Form { latent: 2, is_full };
+            let form = CovarianceForm { latent: 2, is_full };
             let normal = Normal { weight: 1.0, mean: vec![1.0, -2.0], covariance };
             let mut features = Vec::new();
             form.write(&code, &mut features);

@@ -9,7 +9,7 @@ use clap::builder::{
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use toml::{Table, Value};
-use wgvae::config::keys::{self, Flag, Group, Key, ValueType};
+use wgvae::config::keys::{self, Flag, Key, KeyGroup, ValueType};
 use wgvae::config::{Config, ConfigError};
 use wgvae::model::Layer;
 use wgvae_data::{ImageSize, NamedKind, Options};
@@ -17,7 +17,7 @@ use wgvae_data::{ImageSize, NamedKind, Options};
 /// The keys that a command has flags for.
 pub trait Keys {
     /// Whether it has those of a group.
-    fn has(group: Group) -> bool;
+    fn has(group: KeyGroup) -> bool;
 }
 
 /// Which rows of a source are taken, and as what.
@@ -33,19 +33,19 @@ pub struct OfReading;
 pub struct OfAll;
 
 impl Keys for OfRows {
-    fn has(group: Group) -> bool {
-        group == Group::Rows
+    fn has(group: KeyGroup) -> bool {
+        group == KeyGroup::Rows
     }
 }
 
 impl Keys for OfReading {
-    fn has(group: Group) -> bool {
-        matches!(group, Group::Rows | Group::Reading)
+    fn has(group: KeyGroup) -> bool {
+        matches!(group, KeyGroup::Rows | KeyGroup::Reading)
     }
 }
 
 impl Keys for OfAll {
-    fn has(_: Group) -> bool {
+    fn has(_: KeyGroup) -> bool {
         true
     }
 }

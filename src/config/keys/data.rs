@@ -5,7 +5,7 @@ use wgvae_engine::kernels::batch::Binarise;
 
 use super::Changes::OnResume;
 use super::Flag::{Named, Off, On};
-use super::Group::{Augmentation, Levels, Rows, Source};
+use super::KeyGroup::{Augmentation, Levels, Rows, Source};
 use super::Range::{Fraction, Share, Unit, Whole};
 use super::{Key, KeyValue, Section, section};
 

@@ -32,7 +32,7 @@ impl Section {
 
 /// The subject of a key, in the order of the help; groups with one heading stand together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
+pub enum KeyGroup {
     /// Where rows come from.
     Source,
     /// The rows of a source that are taken: commands that apply a model have these keys, too.
@@ -51,14 +51,14 @@ pub enum Group {
     Training,
 }
 
-impl Group {
+impl KeyGroup {
     /// The heading in the help.
     pub fn heading(self) -> &'static str {
         match self {
-            Group::Source | Group::Rows | Group::Reading | Group::Augmentation | Group::Levels => "Data",
-            Group::Model => "Model",
-            Group::Loss => "Loss",
-            Group::Training => "Training",
+            KeyGroup::Source | KeyGroup::Rows | KeyGroup::Reading | KeyGroup::Augmentation | KeyGroup::Levels => "Data",
+            KeyGroup::Model => "Model",
+            KeyGroup::Loss => "Loss",
+            KeyGroup::Training => "Training",
         }
     }
 }
@@ -93,7 +93,7 @@ pub enum Changes {
 
 /// How the values of a key are best spread, for instance by a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scale {
+pub enum KeyScale {
     /// Equal differences matter alike.
     Linear,
     /// Equal ratios matter alike.
@@ -151,7 +151,7 @@ pub struct Key {
     /// A value as it is written in a file, for keys without one.
     example: &'static str,
     /// The subject of the key.
-    pub group: Group,
+    pub group: KeyGroup,
     /// The flag on the command line.
     pub flag: Flag,
     /// The name of the value in `--help`; without one, the name of the flag stands there.
@@ -173,7 +173,7 @@ pub struct Key {
     /// Other keys whose change leaves this one behind.
     pub reset_by: &'static [&'static str],
     /// How values are best spread.
-    pub scale: Scale,
+    pub scale: KeyScale,
     /// Until when the key may change.
     pub changes: Changes,
     /// Whether a single step of training depends on it.
@@ -194,9 +194,9 @@ impl Key {
         set: fn(&mut Config, Option<Value>) -> Result<(), String>,
     ) -> Self {
         let group = match section {
-            Section::Data => Group::Reading,
-            Section::Model => Group::Loss,
-            Section::Train => Group::Training,
+            Section::Data => KeyGroup::Reading,
+            Section::Model => KeyGroup::Loss,
+            Section::Train => KeyGroup::Training,
         };
         Self {
             section,
@@ -218,7 +218,7 @@ impl Key {
             why: "",
             belongs: None,
             reset_by: &[],
-            scale: Scale::Linear,
+            scale: KeyScale::Linear,
             changes: Changes::InFork,
             is_of_step: true,
             get,
@@ -226,7 +226,7 @@ impl Key {
         }
     }
 
-    pub(super) const fn group(self, group: Group) -> Self {
+    pub(super) const fn group(self, group: KeyGroup) -> Self {
         Self { group, ..self }
     }
 
@@ -299,7 +299,7 @@ impl Key {
     }
 
     pub(super) const fn logarithmic(self) -> Self {
-        Self { scale: Scale::Logarithmic, ..self }
+        Self { scale: KeyScale::Logarithmic, ..self }
     }
 
     pub(super) const fn may_change(self, changes: Changes) -> Self {

@@ -22,7 +22,7 @@ mod train;
 mod value;
 
 pub use data::DataConfig;
-pub use entry::{Belongs, Changes, Choices, Flag, Group, Key, Scale, Section};
+pub use entry::{Belongs, Changes, Choices, Flag, Key, KeyGroup, KeyScale, Section};
 pub use model::ModelConfig;
 pub use range::Range;
 pub use train::TrainConfig;

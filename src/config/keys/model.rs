@@ -4,7 +4,7 @@ use wgvae_engine::kernels::Activation;
 
 use super::super::{BetaSchedule, PriorKind};
 use super::Changes::Never;
-use super::Group::Model;
+use super::KeyGroup::Model;
 use super::Range::{Fraction, NotNegative, Positive, Whole};
 use super::{Key, KeyValue, Section, section};
 use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
