@@ -269,17 +269,18 @@ mod tests {
 
     #[test]
     fn parameters_start_as_the_scheme_says() {
-        let torch = Init::Uniform(0.5);
+        let (torch, own) = (Init::Layer(0.5), Init::Uniform(0.5));
         let made = |scheme: InitScheme| {
             let mut params = ParamTable::default();
             params.push_block(&[("dense.weight", &[30, 20], torch), ("dense.bias", &[30], torch)]);
             params.push_block(&[("conv.weight", &[8, 4, 3, 5], torch), ("log_sigma", &[1], Init::Constant(0.0))]);
+            params.push_block(&[("of_classes.weight", &[8, 4], own)]);
             scheme.apply(&mut params);
             params.iter().map(|param| param.init).collect::<Vec<_>>()
         };
-        let (zero, uniform) = (Init::Constant(0.0), |fan: f32| Init::Uniform((6.0 / fan).sqrt()));
-        assert_eq!(made(InitScheme::Torch), [torch, torch, torch, zero]);
-        assert_eq!(made(InitScheme::Glorot), [uniform(50.0), zero, uniform(180.0), zero]);
-        assert_eq!(made(InitScheme::Kaiming), [uniform(20.0), zero, uniform(60.0), zero]);
+        let (zero, uniform) = (Init::Constant(0.0), |fan: f32| Init::Layer((6.0 / fan).sqrt()));
+        assert_eq!(made(InitScheme::Torch), [torch, torch, torch, zero, own]);
+        assert_eq!(made(InitScheme::Glorot), [uniform(50.0), zero, uniform(180.0), zero, own]);
+        assert_eq!(made(InitScheme::Kaiming), [uniform(20.0), zero, uniform(60.0), zero, own]);
     }
 }
