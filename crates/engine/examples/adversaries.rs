@@ -34,7 +34,7 @@ pub(crate) fn spec() -> SessionSpec {
     let (real, noise) = (g.input("real", [BATCH, 1], false), g.input("noise", [BATCH, 1], false));
     let (made, generator) = dense(g, "generator", noise, 1, Activation::Identity);
     let made = g.named(made, "made");
-    // The same parameters, read twice.
+    // Both calls ask for parameters of the same names, and so share them.
     let ((of_real, parameters), (of_made, _)) = (discriminator(g, real), discriminator(g, made));
     let softplus = |g: &mut Graph, x| g.map("surprise", Function::Activate(Activation::Softplus), &[x]);
     let [not_real, not_made] = [of_real, of_made].map(|logit| g.negative("opposite", logit));

@@ -415,3 +415,29 @@ fn a_thousand_sessions_come_and_go() {
     // Bytes and pipelines.
     assert!(left[1] <= nothing[1] && left[2] <= nothing[2], "{left:?} when all are gone, {nothing:?} before");
 }
+
+/// A number that each step sets, by its name.
+#[test]
+fn steps_set_the_scalars_that_graphs_name() {
+    for device in devices() {
+        let mut g = Graph::default();
+        let x = g.input("x", [2, 3], false);
+        let scale = g.step_scalar("scale").unwrap();
+        let scaled = g.map("scaled", Function::Multiply, &[x, scale]);
+        let plan =
+            PlanSpec { name: "scale".into(), graph: g, inputs: vec![x], outputs: vec![scaled], ..PlanSpec::default() };
+        let spec = SessionSpec { plans: vec![plan], ..SessionSpec::default() };
+        let mut session = Session::build(&spec, &device, 0).unwrap();
+        let (x, plan, scale) =
+            (session.input("x").unwrap(), session.plan("scale").unwrap(), session.scalar("scale").unwrap());
+        let scaled = session.output("scaled").unwrap();
+        session.set(x, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        for factor in [2.0, -0.5] {
+            session.run(plan, &[StepScalars::default().with(scale, factor)]).unwrap();
+            let expected = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|value| value * factor);
+            assert_eq!(session.get(scaled).unwrap(), expected);
+        }
+        let error = session.scalar("beta").unwrap_err().to_string();
+        assert_eq!(error, "the session has no scalar `beta`; it has scale");
+    }
+}

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use wgvae_data::{Examples, Shape, Values};
 use wgvae_engine::graph::{Axis, Graph, GroupSpec, Node};
 use wgvae_engine::kernels::softmax;
-use wgvae_engine::plan::{Activation, Function, StepScalars, Windows, is_missing};
+use wgvae_engine::plan::{Activation, Function, ScalarId, StepScalars, Windows, is_missing};
 use wgvae_engine::session::{InputHandle, LossSpec, PlanHandle, PlanSpec, Session, SessionSpec, initial_weights};
 
 use crate::apply::RunError;
@@ -128,7 +128,11 @@ impl Form {
             let all = session.input("all classes")?;
             session.set(all, &softmax::groups(self.classes, std::iter::once(0..self.classes)))?;
         }
-        Ok(Network { form: self, x: session.input("x")?, apply: session.plan(APPLY)?, session })
+        let learning = match self.classes {
+            0 => None,
+            _ => Some((session.input("is of class")?, session.plan(LEARN)?, session.rate(ALL)?)),
+        };
+        Ok(Network { form: self, x: session.input("x")?, apply: session.plan(APPLY)?, learning, session })
     }
 }
 
@@ -147,6 +151,8 @@ struct Network {
     session: Session,
     x: InputHandle,
     apply: PlanHandle,
+    /// Where there are classes: their input, the plan that learns them, and its learning rate.
+    learning: Option<(InputHandle, PlanHandle, ScalarId)>,
 }
 
 impl Network {
@@ -172,8 +178,9 @@ impl Network {
     ) -> Result<(), RunError> {
         self.write(rows, numbers)?;
         let classes: Vec<u32> = numbers.iter().map(|row| classes[*row]).collect();
-        let (is, learn, rate) =
-            (self.session.input("is of class")?, self.session.plan(LEARN)?, self.session.rate(ALL)?);
+        let Some((is, learn, rate)) = self.learning else {
+            return Err(RunError::Unfit("the rows have no classes to learn".into()));
+        };
         self.session.set(is, &Labels::columns(&classes, self.form.classes))?;
         let step = StepScalars::default().with(rate, (RATE * (1.0 - done as f64 / steps as f64)) as f32);
         self.session.run(learn, &[step])?;

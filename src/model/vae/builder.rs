@@ -2,7 +2,7 @@
 
 use wgvae_engine::graph::{Graph, GroupSpec, Node, ProgramBuilder};
 use wgvae_engine::kernels::{batch, softmax};
-use wgvae_engine::plan::{Op, ParamTable, PlanError, ScalarTable, StepPlan, TensorId, TensorTable};
+use wgvae_engine::plan::{ParamTable, PlanError, ScalarTable, StepPlan, TensorId, TensorTable};
 
 use super::{Inference, Labels, Seen, Vae};
 use crate::model::likelihood::TableNodes;
@@ -191,17 +191,6 @@ impl<'a> Builder<'a> {
     pub(super) fn placed_table(&self, table: Option<TableNodes>) -> Vec<(Node, TensorId)> {
         let nodes = table.map(|table| [Some(table.kinds), table.groups, table.log_means]);
         nodes.into_iter().flatten().zip(&self.constants).filter_map(|(node, (id, _))| Some((node?, *id))).collect()
-    }
-
-    /// A plan of a graph, between ops that no node stands for. The nodes in `kept` lie where the outside reads them.
-    pub(super) fn plan(
-        &mut self,
-        name: &str,
-        g: &Graph,
-        kept: &[(Node, TensorId)],
-        around: [Vec<Op>; 2],
-    ) -> Result<StepPlan, PlanError> {
-        self.program.plan(name, g, kept, around)
     }
 }
 

@@ -154,7 +154,7 @@ impl Builder<'_> {
             behind.push(optimizer::multiplier(&self.program.lowering.tensors, multiplier, kl, limit)?);
         }
         behind.extend(self.program.update(0)?);
-        self.plan("train", &g, &kept, [gather, behind])
+        self.program.plan("train", &g, &kept, [gather, behind])
     }
 
     /// The losses of a batch of test rows.
@@ -162,7 +162,7 @@ impl Builder<'_> {
         let (mut g, inputs) = self.graph();
         let (_, losses, kept) = self.losses(&mut g, inputs, noise, as_trained);
         let (gather, report) = (self.gather_test()?, self.report(losses.loss.is_some())?);
-        self.plan(name, &g, &kept, [gather, report])
+        self.program.plan(name, &g, &kept, [gather, report])
     }
 
     fn encode(&mut self) -> Result<StepPlan, PlanError> {
@@ -174,7 +174,7 @@ impl Builder<'_> {
             kept.push((encoded.z, self.z));
         }
         let gather = self.gather_test()?;
-        self.plan("encode", &g, &kept, [gather, Vec::new()])
+        self.program.plan("encode", &g, &kept, [gather, Vec::new()])
     }
 
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
@@ -186,7 +186,7 @@ impl Builder<'_> {
         kept.extend([(encoded.codes, self.codes), (mean, self.mean)]);
         kept.extend(self.parameters(&mut g, output));
         let gather = self.gather_test()?;
-        self.plan("reconstruct", &g, &kept, [gather, Vec::new()])
+        self.program.plan("reconstruct", &g, &kept, [gather, Vec::new()])
     }
 
     /// The decoder's output for a `z` that no encoder of this graph made.
@@ -226,7 +226,7 @@ impl Builder<'_> {
         kept.extend(self.parameters(&mut g, output));
         kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
-        self.plan(name, &g, &kept, [Vec::new(), Vec::new()])
+        self.program.plan(name, &g, &kept, [Vec::new(), Vec::new()])
     }
 
     fn decode(&mut self) -> Result<StepPlan, PlanError> {
@@ -266,7 +266,7 @@ impl Builder<'_> {
         kept.extend(slope.map(|slope| (slope, to.slope)));
         kept.extend(self.placed_table(table));
         kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
-        self.plan("infer", &g, &kept, [Vec::new(), Vec::new()])
+        self.program.plan("infer", &g, &kept, [Vec::new(), Vec::new()])
     }
 
     /// A draw of the latent for each row of the batch, from its codes, and its weight: `p(x, z) / q(z | x)`.
@@ -288,7 +288,7 @@ impl Builder<'_> {
         let mut kept = self.placed(inputs);
         kept.extend([(codes, self.codes), (log_weight, to)]);
         let stream = log_sum_exp::stream(&self.program.lowering.tensors, "stream", to, weighed)?;
-        self.plan("weigh", &g, &kept, [Vec::new(), vec![stream]])
+        self.program.plan("weigh", &g, &kept, [Vec::new(), vec![stream]])
     }
 
     fn sample(&mut self) -> Result<StepPlan, PlanError> {
@@ -313,6 +313,6 @@ impl Builder<'_> {
         let mut g = self.program.graph();
         let parts = network::parts(&mut g, self.spec).into_iter().flatten();
         let kept: Vec<_> = parts.zip(to).map(|(part, to)| (g.map("part", Function::Copy, &[part]), to)).collect();
-        self.plan("prior", &g, &kept, [Vec::new(), Vec::new()])
+        self.program.plan("prior", &g, &kept, [Vec::new(), Vec::new()])
     }
 }

@@ -87,7 +87,6 @@ impl Trainer {
         let mut weights = initial_weights(&vae.program.params, config.train.seed);
         write_rows(&vae.program.params, &mut weights, &first_rows);
         session.write(vae.weights, &weights)?;
-        session.write(vae.clip, &[1.0])?;
         for (constant, values) in &vae.constants {
             session.write(*constant, values)?;
         }

@@ -4,30 +4,12 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::durable::processes::program;
+use crate::durable::processes::{program, training};
 use crate::durable::runs::model;
 
 /// A training of some seconds that saves every few steps.
 fn started(folder: &Path, name: &str, steps: &str) -> Child {
-    let args = [
-        "train",
-        "--device",
-        "cpu",
-        "--preset",
-        "points",
-        "--data",
-        "points:count=300",
-        "--hidden",
-        "5",
-        "--batch",
-        "16",
-        "--steps",
-        steps,
-        "--checkpoint-every",
-        "200steps",
-        "--out",
-        name,
-    ];
+    let args = [&training(steps, "200steps")[..], &["--out", name]].concat();
     program(folder, &args).stdout(Stdio::piped()).spawn().unwrap()
 }
 

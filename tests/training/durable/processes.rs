@@ -16,23 +16,28 @@ pub fn program(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-const RUN: [&str; 15] = [
-    "train",
-    "--device",
-    "cpu",
-    "--preset",
-    "points",
-    "--data",
-    "points:count=300",
-    "--hidden",
-    "5",
-    "--batch",
-    "16",
-    "--steps",
-    "150",
-    "--checkpoint-every",
-    "5steps",
-];
+/// A small training of so many steps, with a checkpoint every so often.
+pub const fn training<'a>(steps: &'a str, every: &'a str) -> [&'a str; 15] {
+    [
+        "train",
+        "--device",
+        "cpu",
+        "--preset",
+        "points",
+        "--data",
+        "points:count=300",
+        "--hidden",
+        "5",
+        "--batch",
+        "16",
+        "--steps",
+        steps,
+        "--checkpoint-every",
+        every,
+    ]
+}
+
+const RUN: [&str; 15] = training("150", "5steps");
 
 fn resumed(folder: &Path) -> Command {
     program(folder, &["train", "--device", "cpu", "--resume", "run", "--checkpoint-every", "5steps"])

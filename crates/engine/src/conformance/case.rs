@@ -19,7 +19,7 @@ pub enum Fill {
     Among(&'static [f32]),
     /// The values of this list, one after the other.
     Exactly(&'static [f32]),
-    /// The same value in every element.
+    /// This value in every element.
     Each(f32),
     /// Uniform in (-spread, spread).
     Spread(f32),

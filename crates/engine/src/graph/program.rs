@@ -7,7 +7,7 @@ use super::{Graph, Lowering, Node, gradients};
 use crate::kernels::optimizer::{self, Rule, Settings};
 use crate::kernels::reduce::{self, MetricColumn};
 use crate::plan::{
-    Arenas, Group, Metrics, Op, ParamTable, PlanError, PlanId, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, ScalarId,
+    Arenas, Group, Metrics, Op, ParamTable, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, ScalarId,
     ScalarTable, StepPlan, TensorId,
 };
 
@@ -215,11 +215,6 @@ impl ProgramBuilder {
         Graph::continuing(self.params.clone(), self.scalars.clone())
     }
 
-    /// The parameters.
-    pub fn params(&self) -> &ParamTable {
-        &self.params
-    }
-
     /// The arena of parameters `(L)`.
     pub fn weights(&self) -> TensorId {
         self.arenas.weights
@@ -351,13 +346,6 @@ impl ProgramBuilder {
         let groups = groups.collect();
         let (params, scalars) = (self.params, self.scalars);
         Ok((Program { tensors, params, plans, scalars, metrics, arenas, groups }, moved))
-    }
-}
-
-impl Program {
-    /// The plan of this name, by its place.
-    pub fn plan_id(&self, name: &str) -> Option<PlanId> {
-        self.plans.iter().position(|plan| plan.name == name).map(PlanId)
     }
 }
 

@@ -39,7 +39,7 @@ impl ScalarTable {
     }
 
     /// The names, in the order of their places.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.iter().map(String::as_str)
     }
 }

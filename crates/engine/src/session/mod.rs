@@ -51,7 +51,7 @@ use crate::kernels::rng::{Stream, key};
 use crate::plan::{
     MetricRows, PlanError, Program, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, ScalarId, Step, StepScalars, TensorId,
 };
-use spec::PlanEntry;
+use spec::Names;
 
 pub use initial::initial_weights;
 pub use spec::{LossSpec, PlanSpec, Planned, SessionSpec};
@@ -94,7 +94,7 @@ pub enum SessionError {
     /// A state of another session.
     #[error("the state has {found} {what}, and the session {needed}: it is of another session")]
     State {
-        /// Of what there is another number.
+        /// What differs in number: moments, groups, ...
         what: &'static str,
         /// How many the state has.
         found: usize,
@@ -127,9 +127,7 @@ pub struct Session {
     executor: Executor,
     device: OpenDevice,
     options: GpuOptions,
-    plans: Vec<PlanEntry>,
-    inputs: Vec<(String, InputHandle)>,
-    outputs: Vec<(String, OutputHandle)>,
+    names: Names,
     seed: u64,
     updates: Vec<u64>,
     steps: Vec<u64>,
@@ -172,8 +170,8 @@ impl Session {
         options: &GpuOptions,
         seed: u64,
     ) -> Result<Self, SessionError> {
-        let executor = device.compile(planned.program.clone(), options)?;
-        Self::assembled(planned, executor, device, options, seed)
+        let executor = device.compile(planned.program, options)?;
+        Self::assembled(planned.names, executor, device, options, seed)
     }
 
     /// [`Session::build_with`], for where nobody may wait.
@@ -184,21 +182,20 @@ impl Session {
         seed: u64,
     ) -> Result<Self, SessionError> {
         let planned = spec.plan()?;
-        let executor = device.prepare(planned.program.clone(), options).await?;
-        Self::assembled(planned, executor, device, options, seed)
+        let executor = device.prepare(planned.program, options).await?;
+        Self::assembled(planned.names, executor, device, options, seed)
     }
 
     fn assembled(
-        planned: Planned,
+        names: Names,
         executor: Executor,
         device: &OpenDevice,
         options: &GpuOptions,
         seed: u64,
     ) -> Result<Self, SessionError> {
         let mut session = Self::of_executor(executor, device, options)?;
-        session.steps = vec![0; planned.plans.len()];
-        (session.plans, session.inputs, session.outputs) = (planned.plans, planned.inputs, planned.outputs);
-        session.seed = seed;
+        session.steps = vec![0; names.plans.len()];
+        (session.names, session.seed) = (names, seed);
         if session.program().arenas.is_some() {
             let weights = initial_weights(&session.program().params, seed);
             session.set_weights(&weights)?;
@@ -218,9 +215,7 @@ impl Session {
             executor,
             device: device.clone(),
             options: options.clone(),
-            plans: Vec::new(),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
+            names: Names::default(),
             seed: 0,
             updates: vec![0; groups],
             steps: Vec::new(),
@@ -252,39 +247,34 @@ impl Session {
 
     /// The input of this name.
     pub fn input(&self, name: &str) -> Result<InputHandle, SessionError> {
-        find("input", name, &self.inputs, |(known, input)| (known, *input))
+        self.names.input(name)
     }
 
     /// The output of this name.
     pub fn output(&self, name: &str) -> Result<OutputHandle, SessionError> {
-        find("output", name, &self.outputs, |(known, output)| (known, *output))
+        self.names.output(name)
     }
 
     /// The plan of this name.
     pub fn plan(&self, name: &str) -> Result<PlanHandle, SessionError> {
-        let numbered: Vec<(&String, PlanHandle)> =
-            self.plans.iter().zip(0..).map(|(plan, i)| (&plan.name, PlanHandle(i))).collect();
-        find("plan", name, &numbered, |(known, plan)| (known, *plan))
+        find("plan", name, self.names.plans.iter().map(|plan| plan.name.as_str())).map(PlanHandle)
     }
 
     /// The metric of this name that a plan reports.
     pub fn metric(&self, plan: PlanHandle, name: &str) -> Result<MetricHandle, SessionError> {
-        find("metric", name, &self.plans[plan.0].metrics, |(known, column)| (known, MetricHandle(*column)))
+        let metrics = &self.names.plans[plan.0].metrics;
+        Ok(MetricHandle(metrics[find("metric", name, metrics.iter().map(|(known, _)| known.as_str()))?].1))
     }
 
     /// The learning rate of a group, which each step that updates it sets.
     pub fn rate(&self, group: &str) -> Result<ScalarId, SessionError> {
-        find("group", group, &self.program().groups, |group| (&group.name, group.rate))
+        let groups = &self.program().groups;
+        Ok(groups[find("group", group, groups.iter().map(|known| known.name.as_str()))?].rate)
     }
 
     /// A scalar that graphs named.
     pub fn scalar(&self, name: &str) -> Result<ScalarId, SessionError> {
-        let scalars = &self.program().scalars;
-        scalars.find(name).ok_or_else(|| SessionError::Unknown {
-            what: "scalar",
-            name: name.into(),
-            known: listed(scalars.names()),
-        })
+        Ok(ScalarId(find("scalar", name, self.program().scalars.names())? as u32))
     }
 
     /// Writes an input.
@@ -345,7 +335,7 @@ impl Session {
     /// Starts up to [`STEPS_PER_SUBMIT`] steps of a plan. What a step leaves at 0 is set: its rows to the whole batch, its noise to that
     /// of the session's seed. Which groups act, and the corrections of their optimisers, follows from the steps so far.
     pub fn start(&mut self, plan: PlanHandle, steps: &[StepScalars]) -> Result<(), SessionError> {
-        let entry = &self.plans[plan.0];
+        let entry = &self.names.plans[plan.0];
         let (mut updates, mut count) = (self.updates.clone(), self.steps[plan.0]);
         let mut numbered = Vec::with_capacity(steps.len());
         for step in steps {
@@ -441,22 +431,11 @@ impl Session {
     }
 }
 
-/// What has this name.
-fn find<T, H>(
-    what: &'static str,
-    name: &str,
-    all: &[T],
-    of: impl for<'a> Fn(&'a T) -> (&'a String, H),
-) -> Result<H, SessionError> {
-    let found = all.iter().map(&of).find(|(known, _)| *known == name);
-    found.map(|(_, handle)| handle).ok_or_else(|| SessionError::Unknown {
-        what,
-        name: name.into(),
-        known: listed(all.iter().map(|one| of(one).0.as_str())),
+/// The place of a name among those that there are.
+fn find<'a>(what: &'static str, name: &str, all: impl Iterator<Item = &'a str> + Clone) -> Result<usize, SessionError> {
+    all.clone().position(|known| known == name).ok_or_else(|| {
+        let known: Vec<&str> = all.collect();
+        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+        SessionError::Unknown { what, name: name.into(), known }
     })
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -75,13 +75,29 @@ impl PlanEntry {
     }
 }
 
+/// What the parts of a session are called.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    pub plans: Vec<PlanEntry>,
+    inputs: Vec<(String, InputHandle)>,
+    outputs: Vec<(String, OutputHandle)>,
+}
+
+impl Names {
+    pub fn input(&self, name: &str) -> Result<InputHandle, SessionError> {
+        Ok(self.inputs[find("input", name, self.inputs.iter().map(|(known, _)| known.as_str()))?].1)
+    }
+
+    pub fn output(&self, name: &str) -> Result<OutputHandle, SessionError> {
+        Ok(self.outputs[find("output", name, self.outputs.iter().map(|(known, _)| known.as_str()))?].1)
+    }
+}
+
 /// A planned session: a program, and what its parts are called.
 #[derive(Debug, Clone)]
 pub struct Planned {
     pub(super) program: Program,
-    pub(super) plans: Vec<PlanEntry>,
-    pub(super) inputs: Vec<(String, InputHandle)>,
-    pub(super) outputs: Vec<(String, OutputHandle)>,
+    pub(super) names: Names,
 }
 
 impl Planned {
@@ -92,12 +108,12 @@ impl Planned {
 
     /// The input of this name.
     pub fn input(&self, name: &str) -> Result<InputHandle, SessionError> {
-        find("input", name, &self.inputs, |(known, input)| (known, *input))
+        self.names.input(name)
     }
 
     /// The output of this name.
     pub fn output(&self, name: &str) -> Result<OutputHandle, SessionError> {
-        find("output", name, &self.outputs, |(known, output)| (known, *output))
+        self.names.output(name)
     }
 }
 
@@ -111,24 +127,22 @@ impl SessionSpec {
         let metrics: Vec<String> =
             self.plans.iter().flat_map(|plan| plan.metrics.iter().map(|m| metric(plan, &m.0))).collect();
         let mut builder = ProgramBuilder::new(params, scalars, &self.groups, &metrics, !self.unfused)?;
-        let mut names = Names::default();
+        let mut outside = Outside::default();
         let (mut plans, mut entries) = (Vec::new(), Vec::new());
         for spec in &self.plans {
-            entries.push(self.entry(spec, &mut builder, &mut names, &mut plans)?);
+            entries.push(self.entry(spec, &mut builder, &mut outside, &mut plans)?);
         }
-        let outside: Vec<TensorId> = names.inputs.iter().chain(&names.outputs).map(|(_, tensor)| *tensor).collect();
+        let Outside { inputs, outputs } = outside;
+        let outside: Vec<TensorId> = inputs.iter().chain(&outputs).map(|(_, tensor)| *tensor).collect();
         let (program, moved) = builder.finish(plans, outside)?;
         // What the outside wants is kept.
         let id = |old: TensorId| moved[old.0].unwrap_or(old);
-        let inputs = names.inputs.into_iter().map(|(name, old)| (name, InputHandle(id(old)))).collect();
-        let outputs = names.outputs.into_iter().map(|(name, old)| (name, OutputHandle(id(old)))).collect();
-        for entry in &mut entries {
-            for (name, column) in &mut entry.metrics {
-                let whole = format!("{} of {}", name, entry.name);
-                *column = program.metrics.as_ref().and_then(|metrics| metrics.find(&whole)).unwrap_or_default();
-            }
-        }
-        Ok(Planned { program, plans: entries, inputs, outputs })
+        let names = Names {
+            plans: entries,
+            inputs: inputs.into_iter().map(|(name, old)| (name, InputHandle(id(old)))).collect(),
+            outputs: outputs.into_iter().map(|(name, old)| (name, OutputHandle(id(old)))).collect(),
+        };
+        Ok(Planned { program, names })
     }
 
     /// The parameters and scalars of all graphs, which are those of the largest.
@@ -160,7 +174,7 @@ impl SessionSpec {
         &self,
         spec: &PlanSpec,
         builder: &mut ProgramBuilder,
-        names: &mut Names,
+        outside: &mut Outside,
         plans: &mut Vec<StepPlan>,
     ) -> Result<PlanEntry, PlanError> {
         let mut groups = Vec::new();
@@ -171,9 +185,10 @@ impl SessionSpec {
             }
         }
         let rows = spec.metrics.first().map_or(1, |(_, node)| spec.graph.shape(*node)[0]) as u32;
-        let metrics = spec.metrics.iter().map(|(name, _)| (name.clone(), 0)).collect();
+        let column = |name: &str| builder.metric(&metric(spec, name)).map_or(0, |metric| metric.column as usize);
+        let metrics = spec.metrics.iter().map(|(name, _)| (name.clone(), column(name))).collect();
         let mut entry = PlanEntry { name: spec.name.clone(), rows, groups, variants: Vec::new(), metrics };
-        let placed = Placed::of(spec, builder, names)?;
+        let placed = Placed::of(spec, builder, outside)?;
         let cycle = entry.groups.iter().map(|(_, every)| u64::from(*every).max(1)).fold(1, lcm);
         if cycle > MAX_CYCLE {
             return Err(PlanError::Group {
@@ -239,7 +254,7 @@ fn metric(plan: &PlanSpec, name: &str) -> String {
 
 /// Tensors that the outside writes and reads, by their names.
 #[derive(Default)]
-struct Names {
+struct Outside {
     inputs: Vec<(String, TensorId)>,
     outputs: Vec<(String, TensorId)>,
 }
@@ -252,10 +267,10 @@ struct Placed {
 }
 
 impl Placed {
-    fn of(spec: &PlanSpec, builder: &mut ProgramBuilder, names: &mut Names) -> Result<Self, PlanError> {
+    fn of(spec: &PlanSpec, builder: &mut ProgramBuilder, outside: &mut Outside) -> Result<Self, PlanError> {
         let (g, tensors) = (&spec.graph, &mut builder.lowering.tensors);
         let mut kept: Vec<(Node, TensorId)> = Vec::new();
-        for (nodes, known) in [(&spec.inputs, &mut names.inputs), (&spec.outputs, &mut names.outputs)] {
+        for (nodes, known) in [(&spec.inputs, &mut outside.inputs), (&spec.outputs, &mut outside.outputs)] {
             for node in nodes {
                 let (name, [rows, cols]) = (g.name(*node), g.shape(*node));
                 let (shape, is_words) = match g.kind(*node) {
