@@ -1,5 +1,6 @@
 //! Which kind suits the numbers of a column, and what their mean, deviation and quantiles are.
 
+use super::column::power_of_two;
 use super::kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 use super::quantiles::Quantiles;
 use super::{Columns, ValueKind};
@@ -75,10 +76,12 @@ fn moments(sorted: &[f64], change: impl Fn(f64) -> f64) -> (f64, f64) {
         return (change(*first), 1.0);
     }
     let count = sorted.len() as f64;
-    let mean = sorted.iter().copied().map(&change).sum::<f64>() / count;
-    let variance = sorted.iter().map(|value| (change(*value) - mean).powi(2)).sum::<f64>() / count;
-    let root = variance.sqrt();
-    (mean, if root.is_normal() && (root as f32).is_normal() { root } else { 1.0 })
+    // The squares of very large numbers, and of very small ones, are no floats. Multiplying by a power of two rounds nothing.
+    let unit = power_of_two(change(*first).abs().max(change(*last).abs()));
+    let mean = sorted.iter().map(|value| change(*value) / unit).sum::<f64>() / count;
+    let variance = sorted.iter().map(|value| (change(*value) / unit - mean).powi(2)).sum::<f64>() / count;
+    let root = variance.sqrt() * unit;
+    (mean * unit, if root.is_normal() { root } else { 1.0 })
 }
 
 fn skewness(sorted: &[f64], change: impl Fn(f64) -> f64) -> f64 {
@@ -242,12 +245,12 @@ impl Columns {
         let count = raw.all.len();
         let dialect = raw.dialect;
         let of_column = |(place, raw): (usize, RawColumn)| {
-            let offset = raw.column.offset;
             let of_rows = |cells: &[f32]| -> Vec<f64> {
                 let cells = cells.iter().skip(place).step_by(count).filter(|cell| cell.is_finite());
-                cells.map(|cell| f64::from(*cell) + offset).collect()
+                cells.map(|cell| raw.column.number_of_raw(*cell)).collect()
             };
-            measured(raw, of_rows(train), of_rows(test), notes)
+            let [train, test] = [of_rows(train), of_rows(test)];
+            measured(raw, train, test, notes)
         };
         // In place: a table may have very many columns.
         let all = raw.all.into_iter().enumerate().map(of_column).collect::<Result<_, _>>()?;
