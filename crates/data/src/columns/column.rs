@@ -85,7 +85,7 @@ fn is_one(scale: &f64) -> bool {
 }
 
 /// A number with as many digits as a float has.
-fn with_digits_of_float(number: f64) -> f64 {
+pub(super) fn with_digits_of_float(number: f64) -> f64 {
     format!("{number:.7e}").parse().unwrap_or(number)
 }
 
@@ -200,7 +200,7 @@ fn usual_number(word: &str) -> Option<f64> {
 }
 
 /// A number as a sentence shows it: with six digits behind the point at most, or an exponent.
-fn short(number: f64) -> String {
+pub(super) fn short(number: f64) -> String {
     let rounded = format!("{number:.6}");
     let trimmed = rounded.trim_end_matches('0').trim_end_matches('.');
     if number != 0.0 && !(1e-4..1e15).contains(&number.abs()) { format!("{number:e}") } else { trimmed.to_string() }

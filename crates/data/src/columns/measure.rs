@@ -1,6 +1,6 @@
 //! Which kind suits the numbers of a column, and what their mean, deviation and quantiles are.
 
-use super::column::power_of_two;
+use super::column::{power_of_two, short, with_digits_of_float};
 use super::kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 use super::quantiles::Quantiles;
 use super::{Columns, ValueKind};
@@ -325,6 +325,9 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
     let near = &all[below..all.len() - above];
     let (first, last) = (near.first()?, near.last()?);
     let written = |number: f64| {
+        if number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
+            return short(with_digits_of_float(number));
+        }
         let scale = 10_f64.powi(column.decimals.unwrap_or(6).into());
         column.form.write((number * scale).round() / scale, Some(u8::MAX))
     };
@@ -345,7 +348,8 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
         });
     };
     let (_, deviation) = moments(near, |value| value);
-    let away = strange.iter().map(|value| (first - value).max(value - last)).fold(0.0, f64::max) / deviation;
+    let away = |away: f64| if away < 1e6 { format!("{away:.0}") } else { format!("{away:.0e}") };
+    let away = away(strange.iter().map(|value| (first - value).max(value - last)).fold(0.0, f64::max) / deviation);
     let others = format!("the other values lie from {} to {}", written(*first), written(*last));
     // One value again and again is a code.
     let is_code = strange.len() > 2 && strange.iter().all(|other| *other == value);
@@ -358,11 +362,11 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
             )
         }
         (false, 1) => format!(
-            "{name}: 1 value, {}, is {away:.0} deviations away, and {others}: it is learned from, but nothing as far off is drawn",
+            "{name}: 1 value, {}, is {away} deviations away, and {others}: it is learned from, but nothing as far off is drawn",
             written(value)
         ),
         (false, count) => format!(
-            "{name}: {count} values, such as {}, are up to {away:.0} deviations away, and {others}: they are learned from, but \
+            "{name}: {count} values, such as {}, are up to {away} deviations away, and {others}: they are learned from, but \
              nothing as far off is drawn",
             written(value)
         ),
