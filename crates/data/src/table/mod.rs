@@ -137,7 +137,7 @@ mod tests {
             format!("a,b\n{}", rows.clone().map(|row| format!("{:e},{}\n", number(row), row % 7)).collect::<String>())
         };
         for (unit, only, what) in [(1e41, None, 0), (1e306, None, 0), (1e-45, None, 0), (1.5, Some(1e300), 1)] {
-            let data = load(&all(unit, only), |_| ()).unwrap();
+            let data = load(all(unit, only), |_| ()).unwrap();
             let columns = data.columns.as_ref().unwrap();
             assert_eq!((columns.names().join(" "), columns.missing), ("a b".to_string(), false));
             let column = &columns.all[0];
@@ -325,7 +325,7 @@ mod tests {
         let numbers = |i: usize| (i * 7 % 298).to_string();
         let (found, notes) = column("red", &numbers, &[]);
         assert!(!found.kind.is_of_words() && found.odd == ["red"], "{found:?}");
-        assert_eq!(notes[0], "a: 1 cells hold no number (`red` 1), which are taken as missing");
+        assert_eq!(notes[0], "a: 1 cell holds no number (`red` 1), which is taken as missing");
         assert!(column("red", &numbers, &["a=category"]).0.words.len() > 250);
     }
 

@@ -114,7 +114,9 @@ impl Evidence {
             words
                 .extend(tally.by_count().into_iter().take(4).map(|(word, count)| format!("`{}` {count}", shown(word))));
         }
-        (others > 0).then(|| format!("{others} cells hold no {what} ({}), which are taken as missing", list(&words)))
+        let they_hold = if others == 1 { "cell holds" } else { "cells hold" };
+        let taken = if others == 1 { "which is" } else { "which are" };
+        (others > 0).then(|| format!("{others} {they_hold} no {what} ({}), {taken} taken as missing", list(&words)))
     }
 
     fn decide_numbers(&self, elsewhere: Elsewhere) -> Decision {
