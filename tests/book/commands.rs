@@ -1,0 +1,106 @@
+//! Commands of pages, run as a reader would type them, one after another in an empty folder.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::PENDING;
+use crate::page::{Block, Page, root};
+
+/// How README runs the program, which has no other place yet.
+const FROM_SOURCE: &str = "cargo run --release -- ";
+
+/// Data that a reader has and this project has not.
+const OF_READERS: &str = "path/to/";
+
+/// Set by `scripts/book`: commands that are long run too, in a copy of the repository, on the device that a reader would have.
+fn with_long() -> bool {
+    std::env::var_os("WGVAE_BOOK_LONG").is_some()
+}
+
+/// A test for each page that has commands.
+pub fn trials(pages: &[Page]) -> Vec<Trial> {
+    if !cfg!(unix) {
+        return Vec::new();
+    }
+    let pages = pages.iter().filter(|page| !PENDING.contains(&page.name.as_str()));
+    let with_commands = pages.filter(|page| page.blocks.iter().any(is_run)).cloned();
+    let trial = |page: Page| Trial::test(format!("commands::{}", page.name), move || run(&page));
+    with_commands.map(trial).collect()
+}
+
+fn is_run(block: &Block) -> bool {
+    match block.language.as_deref() {
+        Some("sh") => true,
+        Some("sh,long") => with_long() && !block.text.contains(OF_READERS),
+        _ => false,
+    }
+}
+
+fn run(page: &Page) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let place = folder.path().join("place");
+    place_for(&place)?;
+    let mut failures = Vec::new();
+    for block in page.blocks.iter().filter(|block| is_run(block)) {
+        let commands = block.text.replace(FROM_SOURCE, "wgvae ");
+        let began = Instant::now();
+        let output = shell(&commands, &place, folder.path())?;
+        let told = told(page, block, &output);
+        if with_long() {
+            println!("{told}-- {:.1} s, {}\n", began.elapsed().as_secs_f64(), output.status);
+        }
+        if !output.status.success() {
+            failures.push(told);
+            // What comes behind may need what is missing now; a log shows all of it.
+            if !with_long() {
+                break;
+            }
+        }
+    }
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(failures.join("\n").into()),
+    }
+}
+
+/// Makes the folder that commands run in: empty, or a copy of the repository.
+fn place_for(place: &Path) -> Result<(), Failed> {
+    if !with_long() {
+        return Ok(std::fs::create_dir(place)?);
+    }
+    let mut clone = Command::new("git");
+    let output = clone.args(["clone", "--quiet", "--local"]).arg(root()).arg(place).output()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
+    }
+}
+
+/// Runs commands, each printed before it runs; the first that fails ends them.
+fn shell(commands: &str, place: &Path, folder: &Path) -> std::io::Result<Output> {
+    let program = Path::new(env!("CARGO_BIN_EXE_wgvae"));
+    let target = program.parent().and_then(Path::parent).unwrap_or(program);
+    let mut path = program.parent().unwrap_or(program).as_os_str().to_os_string();
+    if let Some(others) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(others);
+    }
+    let mut bash = Command::new("bash");
+    for variable in ["WGVAE_DATA", "WGVAE_SEED", "WGVAE_OUT", "WGVAE_DEVICE", "WGPU_ADAPTER_NAME"] {
+        bash.env_remove(variable);
+    }
+    if !with_long() {
+        // Tuning has tests of its own, and adapters too.
+        bash.env("WGVAE_TUNE", "off").env("WGVAE_DEVICE", "cpu");
+    }
+    // Both outputs in the order in which they were written.
+    bash.arg("-exc").arg(format!("exec 2>&1\n{commands}")).env("PATH", path).env("CARGO_TARGET_DIR", target);
+    bash.env("WGVAE_CACHE", folder.join("cache")).current_dir(place).stdin(Stdio::null()).output()
+}
+
+fn told(page: &Page, block: &Block, output: &Output) -> String {
+    format!("== {}:{}\n{}", page.name, block.line, String::from_utf8_lossy(&output.stdout))
+}
