@@ -10,7 +10,10 @@ macro_rules! warning {
 
 mod args;
 mod commands;
+mod exit;
 mod output;
+#[cfg(test)]
+mod reference;
 mod signals;
 mod stdin;
 
@@ -24,18 +27,8 @@ use commands::{
     kernels, plan, profile, reconstruct, report, restore, sample, shell, train, traverse,
 };
 
+pub use exit::{Exit, exit_code};
 pub use output::errors::{Typed, is_reader_gone};
-use wgvae::apply::RunError;
-use wgvae::config::ConfigError;
-use wgvae::run::Error;
-use wgvae::train::TrainError;
-use wgvae_data::DataError;
-use wgvae_engine::exec::DeviceError;
-use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::PlanError;
-
-/// Exit code of a command that was interrupted.
-pub const INTERRUPTED: i32 = 130;
 
 /// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.
 #[derive(Debug, Parser)]
@@ -176,90 +169,10 @@ pub fn sentence(error: &anyhow::Error) -> String {
     })
 }
 
-/// The exit code that belongs to an error.
-pub fn exit_code(error: &anyhow::Error) -> u8 {
-    error
-        .chain()
-        .find_map(|cause| {
-            None.or_else(|| cause.downcast_ref::<train::Interrupted>().map(|_| 130))
-                .or_else(|| cause.downcast_ref().map(of_run))
-                .or_else(|| cause.downcast_ref().map(of_error))
-                .or_else(|| cause.downcast_ref().map(of_train))
-                .or_else(|| cause.downcast_ref().map(of_device))
-                .or_else(|| cause.downcast_ref().map(of_gpu))
-                .or_else(|| cause.downcast_ref().map(of_data))
-                .or_else(|| cause.downcast_ref().map(of_config))
-                .or_else(|| cause.downcast_ref::<PlanError>().map(|_| 2))
-        })
-        .unwrap_or(1)
-}
-
-fn of_run(error: &RunError) -> u8 {
-    match error {
-        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Content(_) | RunError::Load(_) => 3,
-        RunError::Unfit(_) | RunError::Plan(_) => 2,
-        RunError::Write { .. } | RunError::Session(_) => 1,
-        RunError::Config(e) => of_config(e),
-        RunError::Data(e) => of_data(e),
-        RunError::Device(e) => of_device(e),
-    }
-}
-
-fn of_error(error: &Error) -> u8 {
-    match error {
-        Error::Config(e) => of_config(e),
-        Error::Data(e) => of_data(e),
-        Error::Plan(_) => 2,
-        Error::Device(error) | Error::TooLarge { error, .. } => of_device(error),
-        Error::Train(e) => of_train(e),
-        Error::Run(e) => of_run(e),
-        Error::Changed { .. } | Error::OtherData(_) | Error::OtherParameters { .. } => 2,
-    }
-}
-
-fn of_train(error: &TrainError) -> u8 {
-    match error {
-        TrainError::Device(error) | TrainError::Failed { error, .. } => of_device(error),
-        TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
-        TrainError::NoRun(_) | TrainError::AnotherFormat { .. } => 3,
-        TrainError::Write { .. } | TrainError::Watch | TrainError::Gone(_) => 1,
-        TrainError::Diverged { .. } => 5,
-    }
-}
-
-fn of_device(error: &DeviceError) -> u8 {
-    match error {
-        DeviceError::None { .. } => 4,
-        DeviceError::Gpu(e) => of_gpu(e),
-    }
-}
-
-fn of_gpu(error: &GpuError) -> u8 {
-    match error {
-        GpuError::Device { .. } => 4,
-        GpuError::Lost(_) | GpuError::OutOfMemory(_) | GpuError::Limit { .. } => 6,
-        _ => 1,
-    }
-}
-
-fn of_data(error: &DataError) -> u8 {
-    match error {
-        DataError::Spec { .. } | DataError::Option { .. } | DataError::Occupied(_) => 2,
-        DataError::Write { .. } => 1,
-        _ => 3,
-    }
-}
-
-fn of_config(error: &ConfigError) -> u8 {
-    match error {
-        ConfigError::Read { .. } => 3,
-        _ => 2,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wgvae_data::DataError;
 
     #[test]
     fn a_cause_is_said_once() {

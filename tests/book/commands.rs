@@ -96,8 +96,8 @@ fn shell(commands: &str, place: &Path, folder: &Path) -> std::io::Result<Output>
         // Tuning has tests of its own, and adapters too.
         bash.env("WGVAE_TUNE", "off").env("WGVAE_DEVICE", "cpu");
     }
-    // Both outputs in the order in which they were written.
-    bash.arg("-exc").arg(format!("exec 2>&1\n{commands}")).env("PATH", path).env("CARGO_TARGET_DIR", target);
+    // Both outputs, and the commands, in the order in which they were written.
+    bash.args(["-c", "exec bash -evc \"$0\" 2>&1", commands]).env("PATH", path).env("CARGO_TARGET_DIR", target);
     bash.env("WGVAE_CACHE", folder.join("cache")).current_dir(place).stdin(Stdio::null()).output()
 }
 

@@ -18,7 +18,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
 ];
 
 /// Commands whose options are those of `train`, but for those that change nothing of a step.
-const LIKE_TRAINING: [&str; 3] = ["plan", "profile", "kernels"];
+pub const LIKE_TRAINING: [&str; 3] = ["plan", "profile", "kernels"];
 
 const OF_PRESETS: &str =
     "[dense: X] is what the preset `dense` sets; `wgvae config --preset NAME` prints what another one does.";

@@ -8,9 +8,10 @@ use serde::Serialize;
 use wgvae::config::{ConfigError, keys};
 use wgvae::{Error, RunError};
 
+use crate::cli::exit::exit_code;
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::visible;
-use crate::cli::{args::help, exit_code, sentence};
+use crate::cli::{args::help, sentence};
 
 /// An error in `--json`, on stderr.
 #[derive(Serialize)]
@@ -106,7 +107,7 @@ impl Typed {
     /// Prints why a command has failed.
     pub fn print(&self, error: &anyhow::Error) -> std::io::Result<()> {
         match self.is_json() {
-            true => self.print_json(&self.with_flags(error), exit_code(error)),
+            true => self.print_json(&self.with_flags(error), exit_code(error).code()),
             false => writeln!(terminal::err(), "wgvae: {}", self.with_flags(error)),
         }
     }
