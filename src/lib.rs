@@ -57,3 +57,8 @@ pub use wgvae_engine::exec::{Device, DeviceChoice, DeviceError};
 pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};
 pub use wgvae_engine::wgsl::GemmVariant;
 pub use wgvae_engine::{graph, plan, session};
+
+/// The Rust of README.md, which is compiled as the other examples are.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
