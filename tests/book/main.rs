@@ -3,6 +3,7 @@
 //! A test a page, so that each is seen by itself. `scripts/book` runs the commands that are long, too.
 
 mod commands;
+mod files;
 mod links;
 mod page;
 mod sentences;
@@ -33,6 +34,7 @@ fn main() {
     let mut trials = links::trials(&pages);
     trials.extend(sentences::trials(&pages));
     trials.extend(commands::trials(&pages));
+    trials.extend(files::trials());
     trials.push(Trial::test("pending::are_pages", move || pending_are_pages(&pages)));
     libtest_mimic::run(&arguments, trials).exit();
 }
