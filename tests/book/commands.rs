@@ -28,7 +28,22 @@ pub fn trials(pages: &[Page]) -> Vec<Trial> {
     let pages = pages.iter().filter(|page| !PENDING.contains(&page.name.as_str()));
     let with_commands = pages.filter(|page| page.blocks.iter().any(is_run)).cloned();
     let trial = |page: Page| Trial::test(format!("commands::{}", page.name), move || run(&page));
-    with_commands.map(trial).collect()
+    let trials = with_commands.map(trial);
+    trials.chain([Trial::test("commands::that_fail_are_found", that_fail_are_found)]).collect()
+}
+
+fn that_fail_are_found() -> Result<(), Failed> {
+    let page = |last: &str| {
+        Page::parse(
+            "planted.md",
+            &format!("```sh\necho one > file\nwgvae --version\n```\n\n```sh\ncat file\n{last}\n```\n"),
+        )
+    };
+    run(&page("true"))?;
+    match run(&page("wgvae none")).err().and_then(|failed| failed.message().map(ToString::to_string)) {
+        Some(told) if told.contains("planted.md:6") && told.contains("one\n") && told.contains("wgvae none") => Ok(()),
+        told => Err(format!("{told:?}").into()),
+    }
 }
 
 fn is_run(block: &Block) -> bool {

@@ -20,6 +20,8 @@ pub fn trials(pages: &[Page]) -> Vec<Trial> {
     let mut trials: Vec<Trial> = pages.iter().map(of_page).collect();
     let all = pages.to_vec();
     trials.push(Trial::test("links::every_page_is_in_the_table_of_contents", move || contents(&all)));
+    let all = pages.to_vec();
+    trials.push(Trial::test("links::faults_are_found", move || faults_are_found(&all)));
     trials
 }
 
@@ -83,6 +85,30 @@ fn resolved(page: &str, file: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
+}
+
+/// Each of these pages has one fault, but for the last.
+fn faults_are_found(pages: &[Page]) -> Result<(), Failed> {
+    let text = [
+        "[a](none.md)",
+        "[a](#none)",
+        "[a](exit-codes.md#none)",
+        "![](../samples.png)",
+        "[a](../../README.md)",
+        "[a](../../../../../none)",
+        "    indented",
+        "```console\na\n```",
+        "## A `b` (c)\n\n[a](#a-b-c) [b](exit-codes.md#exit-codes) ![c](../samples.png)\n\n```sh\na\n```",
+    ];
+    for (number, text) in text.iter().enumerate() {
+        let page = Page::parse("docs/reference/planted.md", text);
+        let mut pages = pages.to_vec();
+        pages.push(page.clone());
+        if faults(&page, &pages).is_err() != (number < 8) {
+            return Err(format!("{text}: {:?}", faults(&page, &pages)).into());
+        }
+    }
+    Ok(())
 }
 
 fn contents(pages: &[Page]) -> Result<(), Failed> {

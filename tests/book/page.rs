@@ -65,7 +65,8 @@ impl Page {
         Self::parse(name, &text)
     }
 
-    fn parse(name: &str, text: &str) -> Self {
+    /// Reads a text as the page of this name.
+    pub fn parse(name: &str, text: &str) -> Self {
         let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
         let mut reader = Reader::default();
