@@ -57,7 +57,8 @@ fn fault(page: &Page, link: &Link, pages: &[Page]) -> Option<String> {
         return (page.name != "docs/SUMMARY.md").then(|| format!("{}: the link is empty", link.line));
     }
     let Some(target) = resolved(&page.name, file) else { return why("it leads out of the repository") };
-    if !root().join(&target).exists() {
+    let is_page = pages.iter().any(|page| page.name == target);
+    if !is_page && !root().join(&target).exists() {
         return why("there is no such file");
     }
     if page.name.starts_with("docs/") && !target.starts_with("docs/") {
