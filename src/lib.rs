@@ -57,3 +57,8 @@ pub use wgvae_engine::exec::{Device, DeviceChoice, DeviceError};
 pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};
 pub use wgvae_engine::wgsl::GemmVariant;
 pub use wgvae_engine::{graph, plan, session};
+
+/// The snippets of the book's page on the library.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+mod book {}
