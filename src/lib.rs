@@ -58,7 +58,11 @@ pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};
 pub use wgvae_engine::wgsl::GemmVariant;
 pub use wgvae_engine::{graph, plan, session};
 
-/// The Rust of README.md, which is compiled as the other examples are.
+/// The Rust of README.md and of the book, which is compiled as the other examples are.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-pub struct Readme;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/rust.md")]
+    mod library {}
+}

@@ -41,3 +41,8 @@ pub mod plan;
 pub mod platform;
 pub mod session;
 pub mod wgsl;
+
+/// The snippets of the book's page on the engine.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/engine.md")]
+mod book {}
