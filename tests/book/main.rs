@@ -13,11 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 use page::Page;
 
 /// Pages that are still to be written in the book's form. Their blocks of code and the length of their sentences are not looked at.
-const PENDING: [&str; 3] = [
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-];
+const PENDING: [&str; 3] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"];
 
 fn main() {
     let arguments = Arguments::from_args();
