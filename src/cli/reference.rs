@@ -79,7 +79,7 @@ fn part(command: &Command, before: &str) -> String {
     let usage = usage.trim_start_matches("Usage: ").lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let mut text = format!("\n## {name}\n\n{about}.\n\n```text\n{usage}\n```\n");
     let like_training = help::LIKE_TRAINING.contains(&command.get_name());
-    let is_own = |arg: &&Arg| !matches!(arg.get_id().as_str(), "help" | "version");
+    let is_own = |arg: &&Arg| !matches!(arg.get_id().as_str(), "help" | "help_all" | "version");
     let is_shown = |arg: &&Arg| is_own(arg) && !(like_training && keys::of_argument(arg.get_id().as_str()).is_some());
     text += &table("argument", command.get_positionals());
     let flags: Vec<&Arg> = command.get_arguments().filter(|arg| !arg.is_positional()).filter(is_shown).collect();
