@@ -53,8 +53,7 @@ fn few_are_long(pages: &[Page]) -> Result<(), Failed> {
 fn sentences(paragraph: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut begin = 0;
-    let mut marks = paragraph.char_indices().peekable();
-    while let Some((at, mark)) = marks.next() {
+    for (at, mark) in paragraph.char_indices() {
         let rest = &paragraph[at + mark.len_utf8()..];
         let ends = matches!(mark, '.' | '!' | '?' | ')' | '"')
             && paragraph[..at + mark.len_utf8()].trim_end_matches([')', '"']).ends_with(['.', '!', '?'])
