@@ -38,7 +38,8 @@ section! {
         => "widths of the encoder's hidden layers; [] for none"
         .group(Model).value("WIDTHS").range(Whole(1, MAX_WIDTH)).because("no data can pass through a layer of width 0")
         .reset_by(&["encoder"]).logarithmic().may_change(Never)
-        .help("Widths of the hidden layers, e.g. 400,200, or none");
+        .help("Widths of the hidden layers, e.g. 400,200, or none")
+        .common().brief("Widths of hidden layers, e.g. 400,200");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     decoder_hidden: Option<Vec<usize>> = None
@@ -53,7 +54,8 @@ section! {
         => "layers of the encoder, instead of hidden: dense N, dense HxWxC, conv or conv-t N kK sS pP"
         .group(Model).value("LAYERS").excludes("hidden").reset_by(&["hidden"]).may_change(Never)
         .example("[\"conv 32 k3 s2\", \"conv 64 k3 s2\"]")
-        .help("Layers of the encoder, instead of --hidden, e.g. 'conv 32 k3 s2, conv 64 k3 s2, dense 128'");
+        .help("Layers of the encoder, instead of --hidden, e.g. 'conv 32 k3 s2, conv 64 k3 s2, dense 128'")
+        .common().brief("Layers, e.g. 'conv 32 k3 s2, dense 128'");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     decoder: Option<Vec<Layer>> = None
@@ -64,7 +66,8 @@ section! {
     latent: usize = 20
         => "latent dimensions"
         .group(Model).value("N").range(Whole(1, MAX_WIDTH)).because("the latent space needs at least one dimension")
-        .logarithmic().may_change(Never);
+        .logarithmic().may_change(Never)
+        .common();
 
     activation: Activation = Activation::Relu
         => "activation of the hidden layers"
@@ -76,7 +79,8 @@ section! {
 
     likelihood: Likelihood = Likelihood::Bernoulli
         => "distribution of the data around the output"
-        .listed().help("Distribution of the data given the decoder's output");
+        .listed().help("Distribution of the data given the decoder's output")
+        .common().brief("Distribution of the data");
 
     sigma: f32 = 1.0
         => "standard deviation of gaussian; where a scale that is learned starts"
@@ -87,7 +91,8 @@ section! {
         => "elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what codes of a batch cost; \
             iwae: the importance-weighted bound; ae: a plain autoencoder"
         .help("elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what the codes of a batch \
-               cost; iwae: the importance-weighted bound; ae: a plain autoencoder");
+               cost; iwae: the importance-weighted bound; ae: a plain autoencoder")
+        .common().brief("The loss");
 
     #[serde(skip_serializing_if = "is_standard")]
     prior: PriorKind = PriorKind::Standard
@@ -109,7 +114,8 @@ section! {
 
     beta: f32 = 1.0
         => "weight of the KL term"
-        .value("X").range(NotNegative).of("objective", WITH_KL).note(", which have a KL term").logarithmic();
+        .value("X").range(NotNegative).of("objective", WITH_KL).note(", which have a KL term").logarithmic()
+        .common();
 
     beta_warmup_epochs: f64 = 0.0
         => "epochs over which beta rises from 0"
