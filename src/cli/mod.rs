@@ -42,7 +42,7 @@ pub struct Cli {
     command: Command,
 }
 
-/// What follows the options in the help of the program. The short help has the first paragraph's first lines.
+/// What follows the options in the whole help of the program.
 const EXAMPLES: &str = "Examples:
   wgvae train                                     handwritten digits from the built-in strokes
   wgvae train --preset points                     2-D points, a 2-D latent space
@@ -57,8 +57,8 @@ const EXAMPLES: &str = "Examples:
   wgvae profile --batch 512                       where a step's time goes
   wgvae doctor                                    check that this adapter computes correctly
 
-Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 device lost or out of memory,
-130 interrupted, 1 anything else.";
+Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged,
+6 device lost or out of memory, 130 interrupted, 1 anything else.";
 
 /// Reads the command line; an error is also what asks for help.
 pub fn parse() -> Result<Cli, clap::Error> {
