@@ -53,11 +53,12 @@ impl TryFrom<Unchecked> for Description {
 /// Columns that fit together.
 fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
     for column in &columns.all {
-        let Column { mean, deviation, offset, range, seen, .. } = column;
+        let Column { mean, deviation, offset, scale, range, seen, .. } = column;
         let quantiles = &column.quantiles;
         let are_finite = [mean, offset].iter().all(|number| number.is_finite());
-        if !(are_finite && deviation.is_finite() && *deviation > 0.0) {
-            return Err("a column has no finite mean, or no deviation above 0".into());
+        let are_above_0 = [deviation, scale].iter().all(|number| number.is_finite() && **number > 0.0);
+        if !(are_finite && are_above_0) {
+            return Err("a column has no finite mean, or no deviation or scale above 0".into());
         }
         let are_ordered = [range, seen].iter().all(|[least, most]| least <= most);
         if !are_ordered || !quantiles.is_whole() || (column.kind == ValueKind::Quantile) == quantiles.is_empty() {

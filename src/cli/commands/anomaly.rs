@@ -234,6 +234,9 @@ fn shown_cell(cell: &Cell) -> String {
 
 /// A number with four significant digits.
 fn short(number: f64) -> String {
+    if number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
+        return format!("{number:.3e}");
+    }
     let digits = (3 - number.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
     let text = format!("{number:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }

@@ -260,11 +260,13 @@ fn columns(data: &Dataset, most: usize) -> Vec<Column<'_>> {
         let values = match words.is_empty() {
             true => {
                 let rows = numbers.len() as f64;
-                let mean = numbers.iter().sum::<f64>() / rows;
-                let squares: f64 = numbers.iter().map(|v| (v - mean).powi(2)).sum();
+                // Neither the sum nor the squares of numbers near the largest float are floats.
+                let unit = numbers.iter().map(|v| v.abs()).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+                let mean = numbers.iter().map(|v| v / unit).sum::<f64>() / rows;
+                let squares: f64 = numbers.iter().map(|v| (v / unit - mean).powi(2)).sum();
                 ColumnValues::Numbers {
-                    mean,
-                    deviation: (squares / rows).sqrt(),
+                    mean: mean * unit,
+                    deviation: (squares / rows).sqrt() * unit,
                     min: numbers.iter().copied().fold(f64::INFINITY, f64::min),
                     max: numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                 }

@@ -28,6 +28,12 @@ fn number(value: f64, digits: usize, comma: bool, groups: bool) -> String {
     format!("{}{whole}{behind}", if value < 0.0 { "-" } else { "" })
 }
 
+/// A number as programs write those that are very large or very small.
+fn exponent(value: f64, comma: bool) -> String {
+    let text = format!("{value:.5e}");
+    if comma { text.replace('.', ",") } else { text }
+}
+
 /// A column of one of many kinds.
 fn column(rng: &mut Rng, comma: bool) -> Column {
     let scale = 10_f64.powi(rng.random_range(-2..6));
@@ -37,7 +43,7 @@ fn column(rng: &mut Rng, comma: bool) -> Column {
     let of = |words: &'static [&'static str]| -> Column {
         Box::new(move |rng: &mut Rng, _| words[rng.random_range(0..words.len())].to_string())
     };
-    match rng.random_range(0..26) {
+    match rng.random_range(0..30) {
         0 => Box::new(move |rng, _| number(scale * normal(rng), digits, comma, false)),
         1 => Box::new(move |rng, _| number((normal(rng) + 3.0).exp(), 2, comma, true)),
         2 => Box::new(move |rng, _| format!("{} €", number(1e4 * rng.random::<f64>(), 2, comma, true))),
@@ -84,6 +90,10 @@ fn column(rng: &mut Rng, comma: bool) -> Column {
             if comma { value.replace('.', ",") } else { value }
         }),
         24 => Box::new(|_, row| if row == 3 { "oops".into() } else { (row * row % 97).to_string() }),
+        25 => Box::new(move |rng, _| exponent(3e41 * (2.0 * normal(rng)).exp(), comma)),
+        26 => Box::new(move |rng, _| exponent(1e-45 * normal(rng), comma)),
+        27 => Box::new(move |rng, _| exponent(9e306 * normal(rng), comma)),
+        28 => Box::new(move |rng, row| if row == 7 { "1e300".into() } else { number(normal(rng), 3, comma, false) }),
         _ => of(&["1", "2", "3", "4", "5"]),
     }
 }

@@ -23,6 +23,9 @@ pub struct Column {
     pub words: Vec<String>,
     /// What raw cells are relative to, where a float would not tell their numbers apart.
     pub offset: f64,
+    /// What raw cells are multiplied by, a power of two, where a float would not reach their numbers.
+    #[serde(skip_serializing_if = "is_one")]
+    pub scale: f64,
     /// Mean over the training rows: of positive numbers that of the logarithms, of counts that of the logarithms of one more. Values that
     /// are far from all others do not count.
     pub mean: f64,
@@ -68,6 +71,24 @@ pub struct Details {
     pub quantiles: Quantiles,
 }
 
+/// The largest raw cell; what is missing is marked by a larger float.
+pub(crate) const MAX_RAW: f64 = 3e38;
+
+/// The largest power of two that a number is not below, or the smallest that is a normal float.
+pub(crate) fn power_of_two(number: f64) -> f64 {
+    f64::from_bits(number.to_bits() & f64::INFINITY.to_bits()).clamp(f64::MIN_POSITIVE, f64::MAX)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one(scale: &f64) -> bool {
+    *scale == 1.0
+}
+
+/// A number with as many digits as a float has.
+pub(super) fn with_digits_of_float(number: f64) -> f64 {
+    format!("{number:.7e}").parse().unwrap_or(number)
+}
+
 impl Details {
     const NONE: Self = Self {
         part: None,
@@ -103,6 +124,7 @@ impl Default for Column {
             form: Form::default(),
             words: Vec::new(),
             offset: 0.0,
+            scale: 1.0,
             mean: 0.0,
             deviation: 1.0,
             decimals: None,
@@ -178,7 +200,7 @@ fn usual_number(word: &str) -> Option<f64> {
 }
 
 /// A number as a sentence shows it: with six digits behind the point at most, or an exponent.
-fn short(number: f64) -> String {
+pub(super) fn short(number: f64) -> String {
     let rounded = format!("{number:.6}");
     let trimmed = rounded.trim_end_matches('0').trim_end_matches('.');
     if number != 0.0 && !(1e-4..1e15).contains(&number.abs()) { format!("{number:e}") } else { trimmed.to_string() }
@@ -220,9 +242,19 @@ impl Column {
         self.is_missing(text) || self.missing.iter().any(is_code)
     }
 
-    /// The numbers that the words of a column are, less its offset, where they are numbers; else their places.
+    /// The raw cell of a number. One that is too large for a float becomes the largest that is no missing value.
+    pub(crate) fn raw(&self, number: f64) -> f32 {
+        ((number - self.offset) / self.scale).clamp(-MAX_RAW, MAX_RAW) as f32
+    }
+
+    /// The number of a raw cell.
+    pub(crate) fn number_of_raw(&self, cell: f32) -> f64 {
+        f64::from(cell) * self.scale + self.offset
+    }
+
+    /// The raw cells of the words of a column, where they are numbers; else the places of the words.
     pub(super) fn codes(&self) -> Vec<f32> {
-        let number = |word: &String| word.parse().ok().map(|number: f64| (number - self.offset) as f32);
+        let number = |word: &String| word.parse().ok().map(|number: f64| self.raw(number));
         let numbers: Option<Vec<f32>> = self.words.iter().map(number).collect();
         numbers.unwrap_or_else(|| (0..self.words.len()).map(|code| code as f32).collect())
     }
@@ -237,7 +269,7 @@ impl Column {
                 Some(codes) => codes
                     .iter()
                     .position(|code| *code == cell)
-                    .or_else(|| nearest_level(&self.levels, f64::from(cell) + self.offset)),
+                    .or_else(|| nearest_level(&self.levels, self.number_of_raw(cell))),
             };
             let word = word.filter(|word| *word < self.words.len());
             match (self.kind, word) {
@@ -248,7 +280,7 @@ impl Column {
                 (ValueKind::Category, None) => values.fill(0.0),
                 (_, word) => values[0] = word.map_or(0.5, |word| word as f32),
             }
-            let what = || short(f64::from(cell) + self.offset);
+            let what = || short(self.number_of_raw(cell));
             return word
                 .is_none()
                 .then(|| format!("{} was never seen", if codes.is_some() { what() } else { "a word".into() }));
@@ -257,7 +289,7 @@ impl Column {
             self.fill(values);
             return Some("a word where numbers are".into());
         }
-        let number = f64::from(cell) + self.offset;
+        let number = self.number_of_raw(cell);
         let why = self.strange(number);
         values[0] = self.value(number) as f32;
         why
@@ -415,6 +447,7 @@ impl Column {
             (Form::Time(form), _) => Cell::Word(form.write(number)),
             // What its digits say; a number without digits of its own has those of a float.
             (_, Some(_)) if shown != Provenance::Mean => Cell::Exact(number),
+            _ if self.scale != 1.0 => Cell::Exact(with_digits_of_float(number)),
             _ if self.offset == 0.0 => Cell::Number(number as f32),
             _ => Cell::Exact(number),
         }

@@ -1,5 +1,6 @@
 //! Which kind suits the numbers of a column, and what their mean, deviation and quantiles are.
 
+use super::column::{power_of_two, short, with_digits_of_float};
 use super::kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 use super::quantiles::Quantiles;
 use super::{Columns, ValueKind};
@@ -75,10 +76,12 @@ fn moments(sorted: &[f64], change: impl Fn(f64) -> f64) -> (f64, f64) {
         return (change(*first), 1.0);
     }
     let count = sorted.len() as f64;
-    let mean = sorted.iter().copied().map(&change).sum::<f64>() / count;
-    let variance = sorted.iter().map(|value| (change(*value) - mean).powi(2)).sum::<f64>() / count;
-    let root = variance.sqrt();
-    (mean, if root.is_normal() && (root as f32).is_normal() { root } else { 1.0 })
+    // The squares of very large numbers, and of very small ones, are no floats. Multiplying by a power of two rounds nothing.
+    let unit = power_of_two(change(*first).abs().max(change(*last).abs()));
+    let mean = sorted.iter().map(|value| change(*value) / unit).sum::<f64>() / count;
+    let variance = sorted.iter().map(|value| (change(*value) / unit - mean).powi(2)).sum::<f64>() / count;
+    let root = variance.sqrt() * unit;
+    (mean * unit, if root.is_normal() { root } else { 1.0 })
 }
 
 fn skewness(sorted: &[f64], change: impl Fn(f64) -> f64) -> f64 {
@@ -242,12 +245,12 @@ impl Columns {
         let count = raw.all.len();
         let dialect = raw.dialect;
         let of_column = |(place, raw): (usize, RawColumn)| {
-            let offset = raw.column.offset;
             let of_rows = |cells: &[f32]| -> Vec<f64> {
                 let cells = cells.iter().skip(place).step_by(count).filter(|cell| cell.is_finite());
-                cells.map(|cell| f64::from(*cell) + offset).collect()
+                cells.map(|cell| raw.column.number_of_raw(*cell)).collect()
             };
-            measured(raw, of_rows(train), of_rows(test), notes)
+            let [train, test] = [of_rows(train), of_rows(test)];
+            measured(raw, train, test, notes)
         };
         // In place: a table may have very many columns.
         let all = raw.all.into_iter().enumerate().map(of_column).collect::<Result<_, _>>()?;
@@ -322,6 +325,9 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
     let near = &all[below..all.len() - above];
     let (first, last) = (near.first()?, near.last()?);
     let written = |number: f64| {
+        if number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
+            return short(with_digits_of_float(number));
+        }
         let scale = 10_f64.powi(column.decimals.unwrap_or(6).into());
         column.form.write((number * scale).round() / scale, Some(u8::MAX))
     };
@@ -342,7 +348,8 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
         });
     };
     let (_, deviation) = moments(near, |value| value);
-    let away = strange.iter().map(|value| (first - value).max(value - last)).fold(0.0, f64::max) / deviation;
+    let away = |away: f64| if away < 1e6 { format!("{away:.0}") } else { format!("{away:.0e}") };
+    let away = away(strange.iter().map(|value| (first - value).max(value - last)).fold(0.0, f64::max) / deviation);
     let others = format!("the other values lie from {} to {}", written(*first), written(*last));
     // One value again and again is a code.
     let is_code = strange.len() > 2 && strange.iter().all(|other| *other == value);
@@ -355,11 +362,11 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
             )
         }
         (false, 1) => format!(
-            "{name}: 1 value, {}, is {away:.0} deviations away, and {others}: it is learned from, but nothing as far off is drawn",
+            "{name}: 1 value, {}, is {away} deviations away, and {others}: it is learned from, but nothing as far off is drawn",
             written(value)
         ),
         (false, count) => format!(
-            "{name}: {count} values, such as {}, are up to {away:.0} deviations away, and {others}: they are learned from, but \
+            "{name}: {count} values, such as {}, are up to {away} deviations away, and {others}: they are learned from, but \
              nothing as far off is drawn",
             written(value)
         ),

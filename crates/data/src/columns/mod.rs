@@ -15,8 +15,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub use cell::{Cell, Provenance};
 pub(crate) use cell::{MISSING as MISSING_WORDS, is_missing_word, truth};
-pub(crate) use column::nearest_level;
 pub use column::{Column, Details, Grouped, Part};
+pub(crate) use column::{MAX_RAW, nearest_level, power_of_two};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
@@ -128,7 +128,7 @@ impl Columns {
     /// marked in the split.
     pub fn rows(&self, cells: &[f32]) -> Result<Examples, String> {
         let count = self.len().max(1);
-        let raw = |(place, cell): (usize, &f32)| (f64::from(*cell) - self.all[place % count].offset) as f32;
+        let raw = |(place, cell): (usize, &f32)| self.all[place % count].raw((*cell).into());
         let cells: Vec<f32> = cells.iter().enumerate().map(raw).collect();
         if cells.iter().any(|cell| cell.is_nan()) && !self.missing {
             return Err("some values are missing, and the model was trained on rows without missing values".into());
@@ -139,7 +139,7 @@ impl Columns {
     }
 
     /// Turns the raw cells of rows `(N, C)` into values `(N, D)`, and notes what a model has not seen. In some columns, cells are places
-    /// of words; in the others numbers, less the column's offset. Missing ones get the middle of their column, where a model knows no
+    /// of words; in the others numbers as [`Column::raw`] makes them. Missing ones get the middle of their column, where a model knows no
     /// missing values.
     pub(super) fn encode(&self, are_places: &[bool], split: &mut Examples) {
         let Values::Floats(cells) = &mut split.values else { return };

@@ -117,6 +117,42 @@ mod tests {
     }
 
     #[test]
+    fn numbers_beyond_those_of_floats_are_numbers() {
+        let rows = 0..60;
+        let all = |unit: f64, only: Option<f64>| {
+            let number = |row: i32| only.filter(|_| row == 7).unwrap_or(unit * f64::from(1 + row * 37 % 60));
+            format!("a,b\n{}", rows.clone().map(|row| format!("{:e},{}\n", number(row), row % 7)).collect::<String>())
+        };
+        for (unit, only, what) in [(1e41, None, 0), (1e306, None, 0), (1e-45, None, 0), (1.5, Some(1e300), 1)] {
+            let data = load(&all(unit, only), |_| ()).unwrap();
+            let columns = data.columns.as_ref().unwrap();
+            assert_eq!((columns.names().join(" "), columns.missing), ("a b".to_string(), false));
+            let column = &columns.all[0];
+            let middle = match column.kind {
+                ValueKind::Positive => column.mean.exp(),
+                _ => column.mean,
+            };
+            assert!(column.kind.is_normal() && middle > 15.0 * unit && middle < 45.0 * unit, "{unit}: {column:?}");
+            let notes = data.notes.iter().filter(|note| note.contains("such as 1e300, are too large")).count();
+            assert_eq!(notes, what, "{:?}", data.notes);
+            // Each number is another value, and comes back.
+            let mut values = [data.train.numbers(0..data.train.rows, 2), data.test.numbers(0..data.test.rows, 2)]
+                .concat()
+                .into_iter()
+                .step_by(2)
+                .collect::<Vec<f32>>();
+            values.sort_by(f32::total_cmp);
+            values.dedup();
+            assert!(values.len() == 60 && values.iter().all(|value| value.is_finite() && !is_missing(*value)));
+            let Cell::Exact(least) = columns.cells(&[values[0], 0.0], Provenance::Kept)[0] else {
+                assert!(unit == 1.5);
+                continue;
+            };
+            assert!((least / unit - 1.0).abs() < 1e-5, "{least} of {unit}");
+        }
+    }
+
+    #[test]
     fn rows_with_missing_values_stay_unless_they_are_dropped() {
         let text = "a,b,empty,c\n1,2,,x\n2,NA,,x\n3,4,,?\n4,5,,y\n5,?,,x\n6,7,,y\n";
         let label = |o: &mut Options| o.label = Some("c".into());

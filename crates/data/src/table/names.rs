@@ -10,7 +10,7 @@ const ENDINGS: [&str; 12] =
 
 /// Why the numbers of a column name rows, if they do: raw cells, all of them filled.
 pub fn why<I: Iterator<Item = f32>>(column: &Column, cells: impl Fn() -> I) -> Option<String> {
-    let number = |cell: f32| f64::from(cell) + column.offset;
+    let number = |cell: f32| column.number_of_raw(cell);
     let first = cells().next().map(number)?;
     let counts = || cells().enumerate().all(|(row, cell)| number(cell) == first + row as f64);
     let rows = cells().count();

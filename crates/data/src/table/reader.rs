@@ -119,8 +119,8 @@ impl<'a> Reader<'a> {
         let raw = match &mut self.words[number] {
             Some(words) => words.place(planned.part(&text)),
             None => {
-                let number = planned.number(&text, typed).map(|number| (number - planned.raw.column.offset) as f32);
-                number.filter(|number| number.is_finite())
+                let number = planned.number(&text, typed).filter(|number| number.is_finite());
+                number.map(|number| planned.raw.column.raw(number))
             }
         };
         if let Some(raw) = raw {

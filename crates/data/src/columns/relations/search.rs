@@ -22,7 +22,7 @@ impl Columns {
             match column.kind.is_of_words() {
                 true => cells.map(|cell| column.of_place(f64::from(*cell))).collect(),
                 // The number as it is written: a float has an error of its own.
-                false => cells.map(|cell| column.rounded(f64::from(*cell) + column.offset)).collect(),
+                false => cells.map(|cell| column.rounded(column.number_of_raw(*cell))).collect(),
             }
         };
         let of: Vec<Vec<f64>> = self.all.iter().enumerate().map(of_column).collect();

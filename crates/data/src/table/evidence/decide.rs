@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::super::columns::{ENOUGH, Form, MAX_CODES, MIN_OF_EACH, Negative, NumberForm, Times};
+use super::super::super::columns::{ENOUGH, Form, MAX_CODES, MAX_RAW, MIN_OF_EACH, Negative, NumberForm, Times};
 use super::super::super::{ValueKind, list, shown};
 use super::{Absent, Decision, Elsewhere, Evidence, Extent, plain};
 
@@ -25,6 +25,7 @@ impl Evidence {
             mark: "",
             are_words: true,
             offset: 0.0,
+            scale: 1.0,
             decimals: None,
             notes,
         };
@@ -166,14 +167,24 @@ impl Evidence {
         }
         notes.extend(self.note_words(self.filled - self.numbers.cells, "number"));
         let extent = self.extents[usize::from(comma)];
+        notes.extend(self.note_beyond(extent));
         Decision {
             forms: vec![Form::Number(form)],
             mark: "",
             are_words: false,
             offset: offset(extent),
+            scale: extent.scale(),
             decimals: (most <= 12).then_some(most),
             notes,
         }
+    }
+
+    /// Numbers that floats cannot hold beside the others of the column.
+    fn note_beyond(&self, extent: Extent) -> Option<String> {
+        let most = extent.least.abs().max(extent.most.abs());
+        (extent.scale() == 1.0 && most > MAX_RAW).then(|| {
+            format!("some numbers, such as {most:e}, are too large beside the others and are taken for {MAX_RAW:e}")
+        })
     }
 
     /// Whether any number has a mark.
@@ -197,6 +208,7 @@ impl Evidence {
                 mark: "",
                 are_words: true,
                 offset: 0.0,
+                scale: 1.0,
                 decimals: None,
                 notes: Vec::new(),
             };
@@ -218,6 +230,7 @@ impl Evidence {
             mark: "",
             are_words: false,
             offset: offset(rare.time_extent),
+            scale: 1.0,
             decimals: Some(decimals),
             notes,
         }
@@ -244,7 +257,15 @@ impl Evidence {
         let mut notes =
             vec![format!("two numbers in a cell, such as `{example}`, are two columns and are written as one")];
         notes.extend(self.note_words(self.filled - rare.pairs.cells, "two numbers"));
-        Decision { forms: vec![first, second], mark, are_words: false, offset: 0.0, decimals: a.max(b), notes }
+        Decision {
+            forms: vec![first, second],
+            mark,
+            are_words: false,
+            offset: 0.0,
+            scale: 1.0,
+            decimals: a.max(b),
+            notes,
+        }
     }
 }
 

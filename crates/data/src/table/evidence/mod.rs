@@ -5,13 +5,17 @@ mod decide;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::super::columns::{Form, LARGEST_COUNT, Times, is_missing_word, marks, parse, parts, truth};
+use super::super::columns::{Form, LARGEST_COUNT, Times, is_missing_word, marks, parse, parts, power_of_two, truth};
 use super::field::is_code;
 
 /// Different numbers and words that are kept, to name them or to take them for the words of a category.
 const MAX_KEPT: usize = 300;
 /// Pairs of a currency and a unit that are told apart.
 const MAX_UNITS: usize = 16;
+/// Numbers above this, and columns of numbers below its inverse, are far from what a float can hold.
+const LARGE: f64 = 1e30;
+/// Large numbers are an exception up to one in so many.
+const FEW: u64 = 10;
 /// Columns from which on a table can be one of counts.
 const COLUMNS_OF_COUNTS: usize = 20;
 
@@ -60,18 +64,29 @@ impl Tally {
     }
 }
 
-/// The least and the largest number, and digits.
+/// The least and the largest number, how many there are, and how many of them are too large for the square of a float.
 #[derive(Clone, Copy)]
 struct Extent {
     least: f64,
     most: f64,
+    count: u64,
+    large: u64,
 }
 
 impl Extent {
-    const NONE: Self = Self { least: f64::INFINITY, most: f64::NEG_INFINITY };
+    const NONE: Self = Self { least: f64::INFINITY, most: f64::NEG_INFINITY, count: 0, large: 0 };
+
+    /// The power of two that raw cells are multiplied by. It is 1 where floats reach all of the numbers but a few.
+    fn scale(self) -> f64 {
+        let most = self.least.abs().max(self.most.abs()).min(f64::MAX);
+        let are_large = self.large * FEW > self.count;
+        if are_large || most < LARGE.recip() && most > 0.0 { power_of_two(most) } else { 1.0 }
+    }
 
     fn add(&mut self, number: f64) {
         (self.least, self.most) = (self.least.min(number), self.most.max(number));
+        self.count += 1;
+        self.large += u64::from(number.abs() > LARGE);
     }
 }
 
@@ -146,6 +161,8 @@ pub struct Decision {
     pub are_words: bool,
     /// What raw cells are relative to.
     pub offset: f64,
+    /// What raw cells are multiplied by.
+    pub scale: f64,
     /// Digits behind the decimal mark, if they are meant.
     pub decimals: Option<u8>,
     /// What to say, beside the column's name.
@@ -323,7 +340,7 @@ impl Evidence {
 
     /// Whether the plain numbers of a column are whole, from 0 on, and have a long tail; none of other numbers.
     pub fn counts(&self) -> Option<Option<bool>> {
-        let Extent { least, most } = self.extents[0];
+        let Extent { least, most, .. } = self.extents[0];
         if self.plain == 0 {
             return None;
         }

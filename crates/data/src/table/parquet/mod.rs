@@ -386,4 +386,31 @@ mod tests {
         let error = load(&written("message schema { required binary x; }", plain, bytes)).unwrap_err();
         assert!(error.ends_with("row 1: the column x holds bytes that are not text"), "{error}");
     }
+    /// A file of 40 floats from 0 on, in one page with a checksum. It was written by Arrow for C++.
+    fn with_checksum() -> Vec<u8> {
+        let bytes = |hex: &str| -> Vec<u8> {
+            let digits: Vec<u8> = hex.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+            digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+        };
+        let head = bytes("50415231150015cc0215cc0215c2a793810f1c15501500150615061c000000020000005001");
+        let tail = bytes(
+            "1504192c35001806736368656d6115020015082502180161001650191c191c26001c1508192506001918016115001650 \
+             1682031682032608491c150015001502003c29061926005000000016820316502608168203002820706172717565742d \
+             6370702d6172726f772076657273696f6e2032362e302e31191c1c0000007e00000050415231",
+        );
+        let page = (0..40_u8).flat_map(|number| f32::from(number).to_le_bytes());
+        head.into_iter().chain(page).chain(tail).collect()
+    }
+
+    #[test]
+    fn a_page_that_has_changed_is_refused() {
+        let file = with_checksum();
+        assert_eq!(load(&file).unwrap().train.rows, 36);
+        for place in [37, 94, 196] {
+            let mut changed = file.clone();
+            changed[place] ^= 1;
+            let error = load(&changed).unwrap_err();
+            assert!(error.contains("Page CRC checksum mismatch"), "{error}");
+        }
+    }
 }
