@@ -89,6 +89,22 @@ impl From<GpuError> for RunError {
 const PACKED: [&str; 8] = [RECORD, CONFIG, DATA, METRICS, MODEL, CODES, EVALUATION, PAGE];
 
 /// A run: its files, configuration and a description of its data.
+///
+/// ```
+/// use wgvae::{Config, Dataset, DeviceChoice, Run, RunOptions};
+///
+/// # fn main() -> Result<(), wgvae::Error> {
+/// let data = Dataset::load("points:count=200")?;
+/// let mut config = Config::for_data(&data)?;
+/// config.train.epochs = 2;
+/// let mut options = RunOptions::in_memory();
+/// options.device.device = DeviceChoice::Cpu;
+/// let run = wgvae::train(config, data, &options, |_| {})?.run;
+/// let bytes = run.to_bytes()?; // Run::open reads a folder
+/// assert_eq!(Run::from_bytes(&bytes)?.config, run.config);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Run {
     /// Its files.

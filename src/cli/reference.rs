@@ -4,17 +4,19 @@
 use clap::{Arg, ArgAction, Command};
 
 use super::Exit;
-use super::args::{help, keys};
+use super::args::help::{self, Extent};
+use super::args::keys;
 
 const REWRITTEN: &str = "`INSTA_UPDATE=always cargo test --release --bin wgvae reference` writes it";
 
 const COMMANDS: &str = "# Commands
 
-Every command with its arguments and flags. `wgvae COMMAND --help` prints the same in a terminal, with examples. Words in
-`<...>` stand for what you write; what stands in `[...]` may be left out.
+Every command with its arguments and flags. `wgvae COMMAND --help-all` prints the same in a terminal, with examples;
+`--help` prints what most people need. Words in `<...>` stand for what you write; what stands in `[...]` may be left
+out.
 
-Most flags of `wgvae train` set a key of the configuration. [Configuration](../configuration.md) says of each key what it is, its
-type, its range and what it is refused with.
+Most flags of `wgvae train` set a key of the configuration. [Configuration](../configuration.md) says of each key what
+it is, its type, its range and what it is refused with.
 ";
 
 const EXIT_CODES: &str = "# Exit codes
@@ -109,7 +111,7 @@ fn expect(name: &str, page: &str) {
 #[test]
 fn the_reference_of_commands_is_what_the_program_takes() {
     let mut page = format!("{COMMANDS}\nThis page is made from the program: {REWRITTEN}.\n");
-    let mut all = help::command();
+    let mut all = help::command(Extent::Whole);
     all.build();
     page.extend(all.get_subcommands().filter(|sub| sub.get_name() != "help").map(|sub| part(sub, "wgvae")));
     expect("commands.md", &page);

@@ -5,7 +5,6 @@ use std::path::{Component, Path};
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::PENDING;
 use crate::page::{Link, Page, root};
 
 /// Languages of blocks: commands that are run, commands that `scripts/book` runs, what is printed, and files.
@@ -27,12 +26,10 @@ pub fn trials(pages: &[Page]) -> Vec<Trial> {
 
 fn faults(page: &Page, pages: &[Page]) -> Result<(), Failed> {
     let mut faults: Vec<String> = page.links.iter().filter_map(|link| fault(page, link, pages)).collect();
-    if !PENDING.contains(&page.name.as_str()) {
-        for block in &page.blocks {
-            let language = block.language.as_deref().unwrap_or("indented");
-            if !LANGUAGES.contains(&language) {
-                faults.push(format!("{}: the block is {language:?}, and not one of {LANGUAGES:?}", block.line));
-            }
+    for block in &page.blocks {
+        let language = block.language.as_deref().unwrap_or("indented");
+        if !LANGUAGES.contains(&language) {
+            faults.push(format!("{}: the block is {language:?}, and not one of {LANGUAGES:?}", block.line));
         }
     }
     match faults.is_empty() {

@@ -40,6 +40,22 @@ enum Also {
 }
 
 /// A trained model on a device.
+///
+/// ```
+/// use wgvae::{Config, Dataset, DeviceChoice, RunOptions, TrainedModel};
+///
+/// # fn main() -> Result<(), wgvae::Error> {
+/// let data = Dataset::load("points:count=200")?;
+/// let mut config = Config::for_data(&data)?;
+/// config.train.epochs = 2;
+/// let mut options = RunOptions::in_memory();
+/// options.device.device = DeviceChoice::Cpu;
+/// let run = wgvae::train(config, data, &options, |_| {})?.run;
+/// let mut model = TrainedModel::open(&run, 10, &options.device, &mut |_| {})?;
+/// assert_eq!(model.sample(5, 0)?.len(), 5 * 2); // five points
+/// # Ok(())
+/// # }
+/// ```
 pub struct TrainedModel {
     run: Run,
     vae: Vae<ApplyingPlans>,

@@ -8,10 +8,10 @@ use serde::Serialize;
 use wgvae::config::{ConfigError, keys};
 use wgvae::{Error, RunError};
 
-use crate::cli::exit::exit_code;
+use crate::cli::args::help::{self, Extent};
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::visible;
-use crate::cli::{args::help, sentence};
+use crate::cli::{exit_code, sentence};
 
 /// An error in `--json`, on stderr.
 #[derive(Serialize)]
@@ -41,10 +41,17 @@ impl Typed {
         self.flags().any(|word| word == "--json")
     }
 
+    /// How much of the help is asked for.
+    pub fn extent(&self) -> Extent {
+        let is_whole =
+            self.words.first().is_some_and(|word| word == "help") || self.flags().any(|word| word == "--help-all");
+        if is_whole { Extent::Whole } else { Extent::Short }
+    }
+
     /// The command that was meant.
     fn command(&self) -> Option<clap::Command> {
         let name = self.words.iter().find(|word| !word.starts_with('-'))?;
-        let mut all = help::command();
+        let mut all = help::command(Extent::Whole);
         all.build();
         all.find_subcommand(name).cloned()
     }
