@@ -22,7 +22,7 @@ use std::io::Write;
 use clap::{FromArgMatches, Parser};
 
 use args::help;
-use commands::{Command, train};
+use commands::Command;
 
 pub use exit::{Exit, exit_code};
 pub use output::errors::{Typed, is_reader_gone};

@@ -28,9 +28,11 @@ stderr: `{\"error\": \"...\", \"exit_code\": 2}`.
 |---:|---|---|
 ";
 
-/// A text for a cell of a table.
+/// A text for a cell of a table, where paragraphs become sentences.
 fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
+    let line = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentences: Vec<String> = text.split("\n\n").map(|part| line(part).trim_end_matches('.').to_string()).collect();
+    sentences.join(". ").replace('|', "\\|").replace('<', "&lt;")
 }
 
 /// What an argument means, with its choices, its default and its variable.
