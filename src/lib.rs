@@ -1,7 +1,6 @@
-//! wgvae trains variational autoencoders with every part of the step in hand-written WGSL: batch gathering, layers,
-//! reparameterisation, losses, gradients and the optimiser. The host only records dispatches.
+//! Trains variational autoencoders on any GPU, with every training step in hand-written WGSL, or on the processor.
 //!
-//! From data to a trained model, and new rows drawn from it:
+//! A first example, from data to a trained model and new rows:
 //!
 //! ```
 //! use wgvae::{TrainedModel, Config, Dataset, Event, RunOptions};
@@ -26,8 +25,18 @@
 //! # }
 //! ```
 //!
-//! Modules depend on each other in one direction; ARCHITECTURE.md describes them. The feature `cli`, on by default, is
-//! for the program `wgvae`: crates that use this one as a library can turn it off.
+//! | type | what it is |
+//! |---|---|
+//! | [`Dataset`] | training and test rows, read from a source |
+//! | [`InMemory`], [`Table`] | a data set of rows in memory; a table with typed columns |
+//! | [`Config`] | data, model and training; the same as `config.toml` |
+//! | [`RunOptions`] | the device, the folder, checkpoints, and a flag that stops a run |
+//! | [`Event`] | what [`train`] tells while it works |
+//! | [`Run`] | a finished run, read from its folder or from bytes |
+//! | [`TrainedModel`] | the model of a run on a device: codes, reconstructions, scores, samples |
+//!
+//! [`config::keys`] lists every key of a configuration. [`session`] and [`graph`] train other models with the same kernels.
+//! The feature `cli`, on by default, is for the program `wgvae`. Crates that use the library can turn it off.
 
 pub mod apply;
 pub mod config;
@@ -57,3 +66,12 @@ pub use wgvae_engine::exec::{Device, DeviceChoice, DeviceError};
 pub use wgvae_engine::plan::{Activation, Function, Loss, PlanError, Totals};
 pub use wgvae_engine::wgsl::GemmVariant;
 pub use wgvae_engine::{graph, plan, session};
+
+/// The Rust of README.md and of the book, which is compiled as the other examples are.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/rust.md")]
+    mod library {}
+}

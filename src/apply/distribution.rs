@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution as _, Exp1, Gamma, Open01, Poisson, StandardNormal, StudentT};
-use wgvae_data::normal_quantile;
+use rand_distr::{Distribution as _, Gamma, Poisson};
 use wgvae_engine::exec::oracle;
 use wgvae_engine::plan::{
     ColumnKind, Function, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE, LOG_SCALE_RANGE, Loss, MIN_LOG_SIGMA, ParamTable,
@@ -14,7 +13,7 @@ use wgvae_engine::plan::{
 
 use super::RunError;
 use super::draws::chosen;
-use crate::model::{DISPERSION, LOG_FREEDOM, LOG_SCALE, Likelihood, TableSpec, VaeSpec};
+use crate::model::{LOG_FREEDOM, Likelihood, TableSpec, VaeSpec};
 
 /// The stream of the seed that draws come from.
 const DRAWS: u64 = 0x6472_6177;
@@ -66,15 +65,7 @@ impl Distribution {
             likelihood: spec.likelihood,
             width: spec.width,
             table: spec.table.clone(),
-            dispersion: match spec.likelihood {
-                Likelihood::Bernoulli | Likelihood::Logistic => Vec::new(),
-                Likelihood::Gaussian => vec![spec.sigma.ln()],
-                Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
-                Likelihood::GaussianLearned => learned("log_sigma"),
-                Likelihood::Laplace | Likelihood::StudentT => learned(LOG_SCALE),
-                Likelihood::Columns if spec.outputs() > 1 => Vec::new(),
-                Likelihood::Columns | Likelihood::NegativeBinomial | Likelihood::ZeroInflated => learned(DISPERSION),
-            },
+            dispersion: spec.likelihood.dispersion(spec, learned),
             log_freedom: learned(LOG_FREEDOM).first().copied().unwrap_or(0.0),
         }
     }
@@ -127,26 +118,12 @@ impl Distribution {
     /// How far from what is shown of a number the value lies below which this share of its distribution is; 0 where its tails are so
     /// long that their exponentials have no mean.
     pub fn distance(&self, value: usize, share: f64, parameters: Parameters) -> f64 {
-        let of_scale = match self.likelihood {
-            Likelihood::Columns => logit(share),
-            Likelihood::Laplace | Likelihood::StudentT | Likelihood::Logistic => 0.0,
-            _ => normal_quantile(share),
-        };
-        self.sigma(value, parameters) * of_scale
+        self.sigma(value, parameters) * self.likelihood.quantile(share)
     }
 
     /// A draw of a number's distance from what is shown of it.
     fn error(&self, value: usize, parameters: Parameters, rng: &mut ChaCha8Rng) -> f64 {
-        let of_scale: f64 = match self.likelihood {
-            Likelihood::Columns => logit(Open01.sample(rng)),
-            Likelihood::Laplace => {
-                let [above, below]: [f64; 2] = [Exp1.sample(rng), Exp1.sample(rng)];
-                above - below
-            }
-            Likelihood::StudentT => StudentT::new(self.freedom()).map_or(0.0, |t| t.sample(rng)),
-            _ => StandardNormal.sample(rng),
-        };
-        self.sigma(value, parameters) * of_scale
+        self.sigma(value, parameters) * self.likelihood.draw(self.freedom(), rng)
     }
 
     /// The negative log-likelihood of a value, and half of the width of the interval around it, for what is shown of it: a mean, and the
@@ -162,30 +139,29 @@ impl Distribution {
             ColumnKind::Count => (self.count_mean(value, shown) / (1.0 - zero)).max(1e-9).ln() - self.log_mean(value),
         };
         let [x, dispersion, kind] = [f64::from(x), self.dispersion(value, parameters), f64::from(kind as u32)];
-        let (loss, others) = match self.likelihood {
-            _ if is_missing(x as f32) => return 0.0,
-            Likelihood::Laplace => (Loss::Laplace, vec![dispersion]),
-            Likelihood::StudentT => (Loss::StudentT, vec![dispersion, self.log_freedom.into()]),
+        if is_missing(x as f32) {
+            return 0.0;
+        }
+        if let Some((loss, others)) = self.likelihood.loss_of_value(dispersion, self.log_freedom.into()) {
+            return oracle::evaluate(Function::Loss(loss), &[vec![output, x], others].concat())[0];
+        }
+        match self.likelihood {
             Likelihood::Logistic => {
                 let [location, log_scale] = parameters.map(f64::from);
-                return oracle::evaluate(Function::Loss(Loss::Logistic), &[location, x, log_scale])[0];
+                oracle::evaluate(Function::Loss(Loss::Logistic), &[location, x, log_scale])[0]
             }
             Likelihood::ZeroInflated => {
                 let log_mean = self.log_mean(value);
                 let logit = (zero.max(1e-12) / (1.0 - zero)).ln();
                 let inputs = [output + log_mean, x + log_mean, logit, dispersion];
-                return oracle::evaluate(Function::Loss(Loss::ZeroInflated), &inputs)[0];
+                oracle::evaluate(Function::Loss(Loss::ZeroInflated), &inputs)[0]
             }
-            Likelihood::Columns | Likelihood::NegativeBinomial => {
+            _ => {
                 let loss_input = if self.kind(value) == ColumnKind::Count { self.log_mean(value) } else { half.into() };
-                (Loss::ColumnOrCount, vec![dispersion, loss_input, kind])
+                let inputs = [output, x, dispersion, loss_input, kind];
+                oracle::evaluate(Function::Loss(Loss::ColumnOrCount), &inputs)[0]
             }
-            Likelihood::Bernoulli => (Loss::Bernoulli, Vec::new()),
-            Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned => {
-                (Loss::GaussianLearned, vec![dispersion])
-            }
-        };
-        oracle::evaluate(Function::Loss(loss), &[vec![output, x], others].concat())[0]
+        }
     }
 
     /// The probability of an extra zero.
@@ -262,12 +238,6 @@ impl Distribution {
         let count: f64 = Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(rng));
         self.of_count(value, count) as f32
     }
-}
-
-/// How many scales from the location of a logistic distribution the value lies below which this share of it is; the same on every
-/// machine.
-fn logit(share: f64) -> f64 {
-    libm::log(share / (1.0 - share))
 }
 
 /// The scale of a level's distribution; the same on every machine.

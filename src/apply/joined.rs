@@ -1,7 +1,7 @@
 //! Scores of a table's rows that join the negative ELBO with the distance to training rows.
 //!
 //! A model explains what it has seen often, whatever it is; how far a row is from the rows that it learned from is another witness. Over
-//! tables with known anomalies the two together are ahead of either (README, docs/anomalies.md).
+//! tables with known anomalies the two together are ahead of either (docs/tasks/anomalies.md).
 
 use std::ops::Range;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wgvae_data::{Columns, DataError, Description, Examples, Options, Provenance, Rows, Table, list};
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::PlanError;
+use wgvae_engine::plan::{ParamTable, PlanError};
 use wgvae_engine::session::SessionError;
 
 use super::archive;
@@ -89,6 +89,22 @@ impl From<GpuError> for RunError {
 const PACKED: [&str; 8] = [RECORD, CONFIG, DATA, METRICS, MODEL, CODES, EVALUATION, PAGE];
 
 /// A run: its files, configuration and a description of its data.
+///
+/// ```
+/// use wgvae::{Config, Dataset, DeviceChoice, Run, RunOptions};
+///
+/// # fn main() -> Result<(), wgvae::Error> {
+/// let data = Dataset::load("points:count=200")?;
+/// let mut config = Config::for_data(&data)?;
+/// config.train.epochs = 2;
+/// let mut options = RunOptions::in_memory();
+/// options.device.device = DeviceChoice::Cpu;
+/// let run = wgvae::train(config, data, &options, |_| {})?.run;
+/// let bytes = run.to_bytes()?; // Run::open reads a folder
+/// assert_eq!(Run::from_bytes(&bytes)?.config, run.config);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Run {
     /// Its files.
@@ -125,6 +141,19 @@ impl Run {
         let damaged = |e: serde_json::Error| RunError::Damaged { path: files.path(DATA), reason: e.to_string() };
         let data = serde_json::from_str(&text).map_err(damaged)?;
         Ok(Self { files, config, data })
+    }
+
+    /// Refuses a file that is too small for a model's weights, before room is made for them.
+    pub(super) fn expect_weights(&self, params: &ParamTable) -> Result<(), RunError> {
+        let damaged = |reason: String| RunError::Damaged { path: self.files.path(MODEL), reason };
+        let length = self.files.length(MODEL).map_err(|e| damaged(e.to_string()))?;
+        let needed = params.iter().fold(0_u64, |all, param| all.saturating_add(4 * param.len() as u64));
+        match needed <= length {
+            true => Ok(()),
+            false => Err(damaged(format!(
+                "it has {length} bytes, but the weights of the model that config.toml and data.json describe have {needed}"
+            ))),
+        }
     }
 
     /// The folder that it is in; none of a run in memory.

@@ -10,32 +10,22 @@ macro_rules! warning {
 
 mod args;
 mod commands;
+mod exit;
 mod output;
+#[cfg(test)]
+mod reference;
 mod signals;
 mod stdin;
 
 use std::io::Write;
 
-use clap::{FromArgMatches, Parser, Subcommand};
+use clap::{FromArgMatches, Parser};
 
 use args::help;
-use commands::{
-    anomaly, augment, compare, compress, config, data, decode, decompress, devices, doctor, encode, eval, interpolate,
-    kernels, plan, profile, reconstruct, report, restore, sample, shell, train, traverse,
-};
+use commands::Command;
 
+pub use exit::{Exit, exit_code};
 pub use output::errors::{Typed, is_reader_gone};
-use wgvae::apply::RunError;
-use wgvae::config::ConfigError;
-use wgvae::run::Error;
-use wgvae::train::TrainError;
-use wgvae_data::DataError;
-use wgvae_engine::exec::DeviceError;
-use wgvae_engine::exec::gpu::GpuError;
-use wgvae_engine::plan::PlanError;
-
-/// Exit code of a command that was interrupted.
-pub const INTERRUPTED: i32 = 130;
 
 /// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.
 #[derive(Debug, Parser)]
@@ -45,6 +35,7 @@ pub struct Cli {
     command: Command,
 }
 
+/// What follows the options in the whole help of the program.
 const EXAMPLES: &str = "Examples:
   wgvae train                                     handwritten digits from the built-in strokes
   wgvae train --preset points                     2-D points, a 2-D latent space
@@ -59,107 +50,27 @@ const EXAMPLES: &str = "Examples:
   wgvae profile --batch 512                       where a step's time goes
   wgvae doctor                                    check that this adapter computes correctly
 
-Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged, 6 device lost or out of memory,
-130 interrupted, 1 anything else.";
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Train a model and write a run folder
-    Train(Box<train::Args>),
-    /// Evaluate a trained model: loss, KL, active units
-    Eval(Box<eval::Args>),
-    /// Sample new rows from a trained model
-    Sample(Box<sample::Args>),
-    /// Reconstruct rows with a trained model
-    Reconstruct(Box<reconstruct::Args>),
-    /// Interpolate between two rows in the latent space
-    Interpolate(Box<interpolate::Args>),
-    /// Show what each latent dimension does
-    Traverse(Box<traverse::Args>),
-    /// Turn rows into latent codes
-    Encode(Box<encode::Args>),
-    /// Turn latent codes into rows
-    Decode(Box<decode::Args>),
-    /// Write rows in few bytes, from which they come back bit for bit
-    Compress(Box<compress::Args>),
-    /// Restore the rows of a file that `compress` wrote
-    Decompress(Box<decompress::Args>),
-    /// Rank rows by how anomalous they are to a trained model
-    Anomaly(Box<anomaly::Args>),
-    /// Fill in missing parts of rows, or remove noise
-    Restore(Box<restore::Args>),
-    /// Write new examples similar to existing ones
-    Augment(Box<augment::Args>),
-    /// Compare several runs
-    Compare(compare::Args),
-    /// Write the HTML page of a run
-    Report(Box<report::Args>),
-    /// Print the training step as a list of ops
-    Plan(Box<plan::Args>),
-    /// Time every op of the training step and show what limits it
-    Profile(Box<profile::Args>),
-    /// List the kernels of the training step, or print one
-    Kernels(Box<kernels::Args>),
-    /// Describe a data source, or write it as files
-    Data(Box<data::Args>),
-    /// Print a configuration file to start from
-    Config(config::Args),
-    /// Print shell completions
-    Completions(shell::CompletionsArgs),
-    /// Print a manual page, as roff, or write all of them
-    Man(shell::ManArgs),
-    /// List the adapters
-    Devices(devices::Args),
-    /// Run every kernel on a device and compare it with the oracle
-    Doctor(doctor::Args),
-}
+Exit codes: 0 done, 2 usage, 3 bad input, 4 no usable adapter, 5 diverged,
+6 device lost or out of memory, 130 interrupted, 1 anything else.";
 
 /// Reads the command line; an error is also what asks for help.
 pub fn parse() -> Result<Cli, clap::Error> {
     // Only who asks for the help, or does not get past the command line, waits for it to be put together.
-    let explained = || Cli::from_arg_matches(&help::command().try_get_matches()?);
-    Cli::try_parse().or_else(|_| explained()).map_err(|error| Typed::of(std::env::args_os()).explained(error))
+    let typed = Typed::of(std::env::args_os());
+    let explained = || Cli::from_arg_matches(&help::command(typed.extent()).try_get_matches()?);
+    Cli::try_parse().or_else(|_| explained()).map_err(|error| typed.explained(error))
 }
 
 /// Runs a command, and makes sure that what it printed has arrived.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     signals::outlive_file_limits();
-    let outcome = command(cli).and_then(|()| Ok(std::io::stdout().flush()?));
+    let outcome = cli.command.run().and_then(|()| Ok(std::io::stdout().flush()?));
     stdin::forget();
     // Every other error of writing or reading names its file.
     outcome.map_err(|error| match error.is::<std::io::Error>() {
         true => error.context("the result could not be written to stdout"),
         false => error,
     })
-}
-
-fn command(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
-        Command::Train(args) => train::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::Sample(args) => sample::run(&args),
-        Command::Reconstruct(args) => reconstruct::run(&args),
-        Command::Interpolate(args) => interpolate::run(&args),
-        Command::Traverse(args) => traverse::run(&args),
-        Command::Encode(args) => encode::run(&args),
-        Command::Decode(args) => decode::run(&args),
-        Command::Compress(args) => compress::run(&args),
-        Command::Decompress(args) => decompress::run(&args),
-        Command::Anomaly(args) => anomaly::run(&args),
-        Command::Restore(args) => restore::run(&args),
-        Command::Augment(args) => augment::run(&args),
-        Command::Compare(args) => compare::run(&args),
-        Command::Report(args) => report::run(&args),
-        Command::Plan(args) => plan::run(&args),
-        Command::Profile(args) => profile::run(&args),
-        Command::Kernels(args) => kernels::run(&args),
-        Command::Data(args) => data::run(&args),
-        Command::Config(args) => config::run(&args),
-        Command::Completions(args) => shell::completions(&args),
-        Command::Man(args) => shell::man(&args),
-        Command::Devices(args) => devices::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-    }
 }
 
 /// A failed check whose details the command has printed already.
@@ -176,90 +87,10 @@ pub fn sentence(error: &anyhow::Error) -> String {
     })
 }
 
-/// The exit code that belongs to an error.
-pub fn exit_code(error: &anyhow::Error) -> u8 {
-    error
-        .chain()
-        .find_map(|cause| {
-            None.or_else(|| cause.downcast_ref::<train::Interrupted>().map(|_| 130))
-                .or_else(|| cause.downcast_ref().map(of_run))
-                .or_else(|| cause.downcast_ref().map(of_error))
-                .or_else(|| cause.downcast_ref().map(of_train))
-                .or_else(|| cause.downcast_ref().map(of_device))
-                .or_else(|| cause.downcast_ref().map(of_gpu))
-                .or_else(|| cause.downcast_ref().map(of_data))
-                .or_else(|| cause.downcast_ref().map(of_config))
-                .or_else(|| cause.downcast_ref::<PlanError>().map(|_| 2))
-        })
-        .unwrap_or(1)
-}
-
-fn of_run(error: &RunError) -> u8 {
-    match error {
-        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Content(_) | RunError::Load(_) => 3,
-        RunError::Unfit(_) | RunError::Plan(_) => 2,
-        RunError::Write { .. } | RunError::Session(_) => 1,
-        RunError::Config(e) => of_config(e),
-        RunError::Data(e) => of_data(e),
-        RunError::Device(e) => of_device(e),
-    }
-}
-
-fn of_error(error: &Error) -> u8 {
-    match error {
-        Error::Config(e) => of_config(e),
-        Error::Data(e) => of_data(e),
-        Error::Plan(_) => 2,
-        Error::Device(error) | Error::TooLarge { error, .. } => of_device(error),
-        Error::Train(e) => of_train(e),
-        Error::Run(e) => of_run(e),
-        Error::Changed { .. } | Error::OtherData(_) | Error::OtherParameters { .. } => 2,
-    }
-}
-
-fn of_train(error: &TrainError) -> u8 {
-    match error {
-        TrainError::Device(error) | TrainError::Failed { error, .. } => of_device(error),
-        TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => 2,
-        TrainError::NoRun(_) | TrainError::AnotherFormat { .. } => 3,
-        TrainError::Write { .. } | TrainError::Watch | TrainError::Gone(_) => 1,
-        TrainError::Diverged { .. } => 5,
-    }
-}
-
-fn of_device(error: &DeviceError) -> u8 {
-    match error {
-        DeviceError::None { .. } => 4,
-        DeviceError::Gpu(e) => of_gpu(e),
-    }
-}
-
-fn of_gpu(error: &GpuError) -> u8 {
-    match error {
-        GpuError::Device { .. } => 4,
-        GpuError::Lost(_) | GpuError::OutOfMemory(_) | GpuError::Limit { .. } => 6,
-        _ => 1,
-    }
-}
-
-fn of_data(error: &DataError) -> u8 {
-    match error {
-        DataError::Spec { .. } | DataError::Option { .. } | DataError::Occupied(_) => 2,
-        DataError::Write { .. } => 1,
-        _ => 3,
-    }
-}
-
-fn of_config(error: &ConfigError) -> u8 {
-    match error {
-        ConfigError::Read { .. } => 3,
-        _ => 2,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wgvae_data::DataError;
 
     #[test]
     fn a_cause_is_said_once() {

@@ -26,7 +26,7 @@ impl Phase {
 /// Ends the process as one that was interrupted.
 fn end() -> ! {
     super::stdin::forget();
-    std::process::exit(super::INTERRUPTED)
+    std::process::exit(super::Exit::Interrupted.code().into())
 }
 
 /// A file that grows over the limit of its size (`ulimit -f`) is an error like a full disk, not the end of the process.

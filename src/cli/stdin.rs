@@ -33,7 +33,7 @@ pub fn spooled(source: &str) -> Result<&str, DataError> {
     // Whoever interrupts the command does not want the file either. Training has its own way to end.
     let _ = ctrlc::set_handler(|| {
         forget();
-        std::process::exit(super::INTERRUPTED);
+        std::process::exit(super::Exit::Interrupted.code().into());
     });
     let folder = std::env::temp_dir().join(format!("wgvae-{}", disk::draw()));
     let written = |error: std::io::Error| DataError::Write { path: folder.clone(), source: error };

@@ -133,6 +133,15 @@ impl Default for KernelsConfig {
 }
 
 /// The whole configuration of a run. It is saved in the run's folder, and training with it repeats the run.
+///
+/// ```
+/// use wgvae::Config;
+///
+/// let mut config = Config::preset("dense")?;
+/// config.model.latent = 8;
+/// assert!(config.to_toml()?.contains("latent = 8"));
+/// # Ok::<(), wgvae::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -7,8 +7,7 @@ use wgvae_engine::plan::{ColumnKind, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 
 use super::{Condition, Config, ConfigError, Optimizer, PriorKind};
 use crate::model::{
-    DataSpec, Extent, Importance, Layer, Likelihood, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec,
-    VaeSpec, stack,
+    DataSpec, Extent, Importance, Layer, Likelihood, Penalty, Prior, TableSpec, TrainSpec, VaeSpec, stack,
 };
 
 impl From<Shape> for Extent {
@@ -141,24 +140,7 @@ impl Config {
                 (_, _, Some(most)) => Penalty::AtMost(most),
                 _ => Penalty::Weighted,
             },
-            regulariser: match m.objective {
-                Objective::BetaTc => Regulariser::TotalCorrelation {
-                    weight: m.tc_weight - 1.0,
-                    stratified: m.tc_stratified.then_some(rows.max(self.train.batch)),
-                },
-                Objective::DipI => Regulariser::Dip {
-                    diagonal: m.dip_diagonal.unwrap_or(10.0 * m.dip_off_diagonal),
-                    off_diagonal: m.dip_off_diagonal,
-                    of_draws: false,
-                },
-                Objective::DipIi => Regulariser::Dip {
-                    diagonal: m.dip_diagonal.unwrap_or(m.dip_off_diagonal),
-                    off_diagonal: m.dip_off_diagonal,
-                    of_draws: true,
-                },
-                Objective::Info => Regulariser::Discrepancy { weight: m.mmd_weight },
-                Objective::Elbo | Objective::Iwae | Objective::Ae => Regulariser::None,
-            },
+            regulariser: m.regulariser(rows.max(self.train.batch)),
             importance: Importance {
                 samples: m.samples,
                 groups: m.sample_groups,

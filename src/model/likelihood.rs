@@ -1,8 +1,12 @@
 //! Likelihoods: the distribution of the data given the decoder's output.
 
-use wgvae_data::described;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution as _, Exp1, Open01, StandardNormal, StudentT};
+use wgvae_data::{described, normal_quantile};
 use wgvae_engine::graph::{Graph, Node};
 use wgvae_engine::plan::{Activation, ColumnKind, Function, Init, Loss};
+
+use super::VaeSpec;
 
 described! {
     /// The distribution of the data given the decoder's output.
@@ -78,7 +82,7 @@ impl Likelihood {
                 gaussian(g, [output, x], 1.0 / (sigma * sigma), 0.0)
             }
             Likelihood::GaussianLearned => {
-                let log_sigma = g.param("log_sigma", &[1], Init::Constant(sigma.ln()));
+                let log_sigma = g.param(LOG_SIGMA, &[1], Init::Constant(sigma.ln()));
                 g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, x, log_sigma])
             }
             Likelihood::Laplace => {
@@ -184,6 +188,70 @@ impl Likelihood {
         }
     }
 }
+
+/// The host's side: the distribution of single values around what is shown of them.
+impl Likelihood {
+    /// The logarithms of the scales, or of a count's failures, that a trained model has: one for all values, or one for each. There are
+    /// none where the distribution has no scale, or the decoder says one of each value. `learned` has a parameter's values by its name.
+    pub(crate) fn dispersion(self, spec: &VaeSpec, learned: impl Fn(&str) -> Vec<f32>) -> Vec<f32> {
+        match self {
+            Likelihood::Bernoulli | Likelihood::Logistic => Vec::new(),
+            Likelihood::Gaussian => vec![spec.sigma.ln()],
+            Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
+            Likelihood::GaussianLearned => learned(LOG_SIGMA),
+            Likelihood::Laplace | Likelihood::StudentT => learned(LOG_SCALE),
+            Likelihood::Columns if spec.outputs() > 1 => Vec::new(),
+            Likelihood::Columns | Likelihood::NegativeBinomial | Likelihood::ZeroInflated => learned(DISPERSION),
+        }
+    }
+
+    /// The loss of a value, and its inputs after the output and the value. None where it needs more than a scale and degrees of freedom.
+    pub(crate) fn loss_of_value(self, dispersion: f64, log_freedom: f64) -> Option<(Loss, Vec<f64>)> {
+        match self {
+            Likelihood::Bernoulli => Some((Loss::Bernoulli, Vec::new())),
+            Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned => {
+                Some((Loss::GaussianLearned, vec![dispersion]))
+            }
+            Likelihood::Laplace => Some((Loss::Laplace, vec![dispersion])),
+            Likelihood::StudentT => Some((Loss::StudentT, vec![dispersion, log_freedom])),
+            Likelihood::Logistic | Likelihood::Columns | Likelihood::NegativeBinomial | Likelihood::ZeroInflated => {
+                None
+            }
+        }
+    }
+
+    /// A draw of a number's distance from what is shown of it, in scales.
+    pub(crate) fn draw(self, freedom: f64, rng: &mut ChaCha8Rng) -> f64 {
+        match self {
+            Likelihood::Columns => logit(Open01.sample(rng)),
+            Likelihood::Laplace => {
+                let [above, below]: [f64; 2] = [Exp1.sample(rng), Exp1.sample(rng)];
+                above - below
+            }
+            Likelihood::StudentT => StudentT::new(freedom).map_or(0.0, |t| t.sample(rng)),
+            _ => StandardNormal.sample(rng),
+        }
+    }
+
+    /// How far from what is shown of a number the value lies, in scales, below which this share of its distribution is. It is 0 where
+    /// tails are so long that their exponentials have no mean.
+    pub(crate) fn quantile(self, share: f64) -> f64 {
+        match self {
+            Likelihood::Columns => logit(share),
+            Likelihood::Laplace | Likelihood::StudentT | Likelihood::Logistic => 0.0,
+            _ => normal_quantile(share),
+        }
+    }
+}
+
+/// How many scales from the location of a logistic distribution the value lies below which this share of it is; the same on every
+/// machine.
+fn logit(share: f64) -> f64 {
+    libm::log(share / (1.0 - share))
+}
+
+/// The name of the logarithm of the sigma that `gaussian-learned` learns.
+const LOG_SIGMA: &str = "log_sigma";
 
 /// The name of the logarithm of the scale that `laplace` and `student-t` learn.
 pub const LOG_SCALE: &str = "log_scale";

@@ -21,6 +21,13 @@ described! {
     }
 }
 
+impl Objective {
+    /// Whether it is the ELBO, with or without a cost of the codes of a batch: beta weighs the KL.
+    pub fn has_kl(self) -> bool {
+        !matches!(self, Objective::Iwae | Objective::Ae)
+    }
+}
+
 /// The penalty on the KL divergence in the objective elbo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Penalty {

@@ -32,6 +32,15 @@ use wgvae_engine::exec::{Device, DeviceChoice, DeviceError};
 use wgvae_engine::plan::PlanError;
 
 /// Options of a run that are not part of its configuration.
+///
+/// ```
+/// use wgvae::{DeviceChoice, Place, RunOptions};
+///
+/// let mut options = RunOptions::in_folder("runs/digits");
+/// options.device.device = DeviceChoice::Cpu;
+/// options.keep = 5; // checkpoints, beside the best one
+/// assert_eq!(options.place, Place::Folder("runs/digits".into()));
+/// ```
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// The device, and how to use it.

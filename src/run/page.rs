@@ -36,23 +36,7 @@ pub fn model_line(config: &Config, rows: impl Into<RowSpec>, parameters: usize) 
     let to = |layers: Vec<model::SizedLayer>| layers.into_iter().map(|layer| layer.to);
     let extents = std::iter::once(input).chain(to(encoder)).chain([Extent::Flat(m.latent)]).chain(to(decoder));
     let widths: Vec<String> = extents.map(|extent| extent.to_string()).collect();
-    let mut objective = match m.objective {
-        Objective::Elbo => match (m.free_bits, m.capacity, m.kl_at_most) {
-            (Some(least), ..) => format!("ELBO with beta {} and {least} free nats a dimension", m.beta),
-            (_, Some(capacity), _) => format!("ELBO with beta {} and a capacity of {capacity} nats", m.beta),
-            (_, _, Some(most)) => format!("ELBO with a KL of {most} nats at most"),
-            _ => format!("ELBO with beta {}", m.beta),
-        },
-        Objective::BetaTc => format!("ELBO with beta {} and total correlation times {}", m.beta, m.tc_weight),
-        Objective::DipI => format!("DIP-VAE-I with beta {}", m.beta),
-        Objective::DipIi => format!("DIP-VAE-II with beta {}", m.beta),
-        Objective::Info => format!("InfoVAE with beta {} and a discrepancy times {}", m.beta, m.mmd_weight),
-        Objective::Iwae => {
-            let groups = if m.sample_groups > 1 { format!(" in {} groups", m.sample_groups) } else { String::new() };
-            format!("IWAE with {} draws{groups}", m.samples)
-        }
-        Objective::Ae => "autoencoder".into(),
-    };
+    let mut objective = m.loss_in_words();
     match m.prior {
         PriorKind::Standard => {}
         PriorKind::Mixture => objective += &format!(", a prior of {} normals", m.prior_parts),

@@ -129,6 +129,26 @@ pub struct Start<'a> {
 }
 
 /// Events of a run, from opening the device to the finished page.
+///
+/// ```
+/// use wgvae::{Config, Dataset, DeviceChoice, Event, RunOptions};
+///
+/// # fn main() -> Result<(), wgvae::Error> {
+/// let data = Dataset::load("points:count=200")?;
+/// let mut config = Config::for_data(&data)?;
+/// config.train.epochs = 2;
+/// let mut options = RunOptions::in_memory();
+/// options.device.device = DeviceChoice::Cpu;
+/// let mut losses = Vec::new();
+/// wgvae::train(config, data, &options, |event| {
+///     if let Event::Epoch(epoch) = event {
+///         losses.push(epoch.report.test_loss);
+///     }
+/// })?;
+/// assert_eq!(losses.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 pub enum Event<'a> {
     /// The device is being opened.
     Device(DeviceEvent<'a>),

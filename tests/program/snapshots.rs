@@ -1,5 +1,5 @@
-//! Texts that nobody changes without seeing it: plans, shaders, `--help`, and the files of runs. After a change that is meant to alter
-//! them, `INSTA_UPDATE=always cargo test --release --test snapshots` writes them anew, to be read in the diff.
+//! Texts that nobody changes without seeing it: plans, shaders, both helps, and the files of runs. After a change that is meant to alter
+//! them, `INSTA_UPDATE=always cargo test --release --test program snapshots` writes them anew, to be read in the diff.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn wgvae(folder: &Path, arguments: &str) -> String {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WGVAE_")) {
         command.env_remove(name);
     }
-    let output = command.env("COLUMNS", "100").output().expect("the program starts");
+    let output = command.env("COLUMNS", "80").output().expect("the program starts");
     assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
@@ -122,9 +122,10 @@ fn help_of_all_commands() {
     let listed = all.split_once("Commands:\n").and_then(|(_, rest)| rest.split_once("\n\n")).expect("commands").0;
     let names: Vec<&str> = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     assert!(names.contains(&"train") && names.len() > 20, "{names:?}");
-    unchanged("help", &all);
-    for name in names.into_iter().filter(|name| *name != "help") {
-        unchanged(&format!("help-{name}"), &wgvae(folder, &format!("{name} --help")));
+    for name in names.into_iter().filter(|name| *name != "help").chain(["", "data export"]) {
+        let of = format!("help-{name}").trim_end_matches('-').replace(' ', "-");
+        unchanged(&of, &wgvae(folder, &format!("{name} --help")));
+        unchanged(&of.replacen("help", "help-all", 1), &wgvae(folder, &format!("{name} --help-all")));
     }
 }
 

@@ -52,6 +52,15 @@ impl std::fmt::Display for Shape {
 }
 
 /// A data set, ready for training.
+///
+/// ```
+/// use wgvae_data::Dataset;
+///
+/// let data = Dataset::load("points:moons,count=200")?; // a folder or a file is named by its path
+/// assert_eq!(data.shape.len(), 2);
+/// assert!(data.train.rows > data.test.rows);
+/// # Ok::<(), wgvae_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// A short name, for run folders.

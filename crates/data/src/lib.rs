@@ -1,7 +1,26 @@
-//! Data sources, all of which are read into a [`Dataset`]. Does not depend on the GPU.
+//! Reads images, tables and arrays into a [`Dataset`], and writes results in the form of the data.
 //!
-//! A source yields all its rows with their labels and origins; one pipeline chooses rows, splits and
-//! standardises them, or converts them to the form that a trained model takes.
+//! ```
+//! use wgvae_data::{InMemory, Table};
+//!
+//! let table = Table::new()
+//!     .with("age", (0..40).map(|i| f64::from(20 + i)))
+//!     .with("member", (0..40).map(|i| i % 3 == 0));
+//! let data = InMemory::table("people", table).test_share(0.25).dataset()?;
+//! assert_eq!((data.train.rows, data.test.rows), (30, 10));
+//! # Ok::<(), wgvae_data::DataError>(())
+//! ```
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Dataset`] | training and test rows |
+//! | [`Options`] | a source, which of its rows are taken, and how it is read |
+//! | [`InMemory`], [`Table`] | a data set of rows in memory; a table with typed columns |
+//! | [`Columns`], [`Form`] | the columns of a table; how their cells are written, and back |
+//! | [`Examples`] | rows as a model takes them, with labels and origins |
+//!
+//! A source yields all its rows with their labels and origins. One pipeline chooses rows, splits and standardises them, or
+//! brings them to the form that a trained model takes. The package does not depend on the GPU.
 
 mod apply;
 mod array;

@@ -81,6 +81,15 @@ described! {
 }
 
 /// A source, and which of its rows to load and how.
+///
+/// ```
+/// use wgvae_data::{Dataset, Options};
+///
+/// let mut options = Options::from("points:count=200");
+/// options.limit = Some(50);
+/// assert_eq!(Dataset::load(options)?.train.rows, 50);
+/// # Ok::<(), wgvae_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// `strokes`, `points` or `sprites` with options after a colon, a folder, or a file.

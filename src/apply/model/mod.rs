@@ -5,7 +5,7 @@ mod scores;
 use wgvae_data::{Columns, Description, Examples, Provenance, Table, Values, list};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::kernels::log_sum_exp::NOTHING;
-use wgvae_engine::plan::{ParamTable, PlanId, StepScalars};
+use wgvae_engine::plan::{PlanId, StepScalars};
 use wgvae_engine::session::Session;
 
 use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, PriorMixture, Run, RunError, units};
@@ -18,19 +18,6 @@ const RESIDENT_BYTES: u64 = 64 << 20;
 /// The most values of a batch of rows that codes are inferred for, where training has fewer.
 const INFERRED_VALUES: usize = 1 << 15;
 
-/// Refuses a file that is too small for a model's weights, before room is made for them.
-fn expect_weights(files: &Files, params: &ParamTable) -> Result<(), RunError> {
-    let damaged = |reason: String| RunError::Damaged { path: files.path(train::MODEL), reason };
-    let length = files.length(train::MODEL).map_err(|e| damaged(e.to_string()))?;
-    let needed = params.iter().fold(0_u64, |all, param| all.saturating_add(4 * param.len() as u64));
-    match needed <= length {
-        true => Ok(()),
-        false => Err(damaged(format!(
-            "it has {length} bytes, but the weights of the model that config.toml and data.json describe have {needed}"
-        ))),
-    }
-}
-
 /// What a model is to do in addition to encoding, decoding and scoring.
 #[derive(Debug, Clone, Copy)]
 enum Also {
@@ -40,6 +27,22 @@ enum Also {
 }
 
 /// A trained model on a device.
+///
+/// ```
+/// use wgvae::{Config, Dataset, DeviceChoice, RunOptions, TrainedModel};
+///
+/// # fn main() -> Result<(), wgvae::Error> {
+/// let data = Dataset::load("points:count=200")?;
+/// let mut config = Config::for_data(&data)?;
+/// config.train.epochs = 2;
+/// let mut options = RunOptions::in_memory();
+/// options.device.device = DeviceChoice::Cpu;
+/// let run = wgvae::train(config, data, &options, |_| {})?.run;
+/// let mut model = TrainedModel::open(&run, 10, &options.device, &mut |_| {})?;
+/// assert_eq!(model.sample(5, 0)?.len(), 5 * 2); // five points
+/// # Ok(())
+/// # }
+/// ```
 pub struct TrainedModel {
     run: Run,
     vae: Vae<ApplyingPlans>,
@@ -99,7 +102,7 @@ impl TrainedModel {
     ) -> Result<Self, RunError> {
         // Before anything is allocated on the device: weights that do not match the description of the data would make
         // it fail there.
-        expect_weights(&run.files, &plans.program.params)?;
+        run.expect_weights(&plans.program.params)?;
         let weights = train::read(&run.files, &plans.program.params)?;
         let session = device.open_trained(&run.config, &plans, watch)?;
         Self::new(run, plans, session, &weights)

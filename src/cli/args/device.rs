@@ -16,11 +16,14 @@ use crate::cli::args::data::one_of;
 
 #[derive(Debug, clap::Args)]
 pub struct AdapterArgs {
-    /// auto, gpu, adapter, software, cpu, oracle, a number or part of a name from `wgvae devices`
+    /// auto, gpu, cpu, or an adapter's name
+    ///
+    /// A name is a part of one that `wgvae devices` lists, or its number there. Others are adapter (the best one that runs shaders),
+    /// software and oracle.
     #[arg(long, default_value = "auto", env = "WGVAE_DEVICE", value_name = "DEVICE")]
     pub device: DeviceChoice,
     /// Compile shaders with bounds checks
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub checked: bool,
 }
 
@@ -29,10 +32,10 @@ pub struct DeviceArgs {
     #[command(flatten)]
     pub adapter: AdapterArgs,
     /// Device memory for the data, in MiB; what does not fit is streamed [default: what the adapter allows]
-    #[arg(long, value_name = "MIB", env = "WGVAE_RESIDENT", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    #[arg(long, value_name = "MIB", env = "WGVAE_RESIDENT", value_parser = clap::value_parser!(u64).range(1..=1 << 20), hide_short_help = true)]
     pub resident: Option<u64>,
     /// When to measure which kernels are fastest on this adapter
-    #[arg(long, default_value = "on", env = "WGVAE_TUNE", value_name = "WHEN", value_parser = one_of(&Tune::ALL, Tune::described))]
+    #[arg(long, default_value = "on", env = "WGVAE_TUNE", value_name = "WHEN", value_parser = one_of(&Tune::ALL, Tune::described), hide_short_help = true)]
     pub tune: Tune,
 }
 

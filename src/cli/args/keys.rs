@@ -64,7 +64,11 @@ static NAMES: LazyLock<BTreeMap<&'static str, Names>> = LazyLock::new(|| {
     let named = |key: &'static Key| {
         let long = key.flag_name()?;
         let id = long.replace('-', "_");
-        let value = key.value_name.map_or_else(|| id.to_uppercase(), str::to_string);
+        let value = match (key.value_name, key.value_type) {
+            (Some(name), _) => name.into(),
+            (None, ValueType::Choice(_)) => "NAME".into(),
+            (None, _) => id.to_uppercase(),
+        };
         Some((key.name, Names { long, id, value }))
     };
     keys::all().filter_map(named).collect()
@@ -78,6 +82,12 @@ fn id_of(name: &str) -> Option<&'static str> {
 /// The key with a flag of this name among a command's arguments.
 pub fn of_argument(id: &str) -> Option<&'static Key> {
     keys::all().find(|key| id_of(key.name) == Some(id))
+}
+
+/// The subjects of keys with flags.
+#[cfg(test)]
+pub fn groups() -> impl Iterator<Item = KeyGroup> {
+    keys::all().map(|key| key.group)
 }
 
 /// Flags of keys, of which some were given.

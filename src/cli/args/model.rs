@@ -13,16 +13,20 @@ use crate::cli::stdin;
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct ModelArgs {
-    /// Start from a preset: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, table [default: what suits the data]
+    /// Start from a preset, e.g. conv or table
+    ///
+    /// The presets are dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points and table [default: what suits the data]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// Read settings from a TOML file; they override the preset
+    /// Read settings from a TOML file
+    ///
+    /// They override the preset.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     keys: KeyFlags<OfAll>,
     /// Run every op by itself instead of fusing ops
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_fuse: bool,
 }
 

@@ -29,7 +29,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub json: bool,
     /// In CSV files, write cells that begin with =, +, - or @ as text, with a ' before them, so that a spreadsheet computes nothing
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub csv_safe: bool,
 }
 
@@ -39,11 +39,13 @@ const OF_READING: [&str; 3] = ["label", "strict", "fit"];
 /// Which rows a model is applied to.
 #[derive(Debug, clap::Args)]
 pub struct RowsArgs {
-    /// Use rows of this source, named as for `train`, - for stdin [default: the run's test rows]
+    /// Use these rows [default: the run's test rows]
+    ///
+    /// The source is named as for `train`; - is stdin.
     #[arg(long, value_name = "SPEC")]
     pub data: Option<String>,
     /// Tell a model that was trained with --condition class that rows are of this class, whatever they say themselves
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", hide_short_help = true)]
     pub class: Option<String>,
     #[command(flatten)]
     keys: KeyFlags<OfRows>,
@@ -175,14 +177,18 @@ impl RowsArgs {
 /// Whether rows are drawn with the noise of the likelihood, or are means.
 #[derive(Debug, clap::Args)]
 pub struct DrawArgs {
-    /// Give means instead of drawing rows of a table, which are less different from each other than rows are
+    /// Give means instead of drawing rows of a table
+    ///
+    /// Means are less different from each other than rows are.
     #[arg(long, conflicts_with = "draw")]
     mean: bool,
-    /// Draw values of images and points too, with the noise of the likelihood
+    /// Draw values of images and points, too
+    ///
+    /// They are drawn with the noise of the likelihood.
     #[arg(long)]
     draw: bool,
     /// Draw numbers of a table beyond the range that was seen as well
-    #[arg(long, conflicts_with = "mean")]
+    #[arg(long, conflicts_with = "mean", hide_short_help = true)]
     beyond_range: bool,
     /// Leave cells of a table empty as often as they are in the data
     #[arg(long)]

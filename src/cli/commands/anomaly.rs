@@ -16,6 +16,12 @@ use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{Sheet, names_of, picture, write_file};
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae anomaly runs/table-rows --data rows.csv", "scores of the rows of a table"),
+    ("wgvae anomaly runs/table-rows --quantile 0.99", "and which are above 99 % of the training rows"),
+];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -54,6 +54,10 @@ impl Format {
     }
 }
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae augment runs/dense-strokes --count 200 --balance", "more rows of the rarer classes")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

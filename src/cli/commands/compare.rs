@@ -16,6 +16,10 @@ use crate::cli::output::place::as_stdout;
 use crate::cli::output::sheet::write_file;
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae compare runs/dense-strokes runs/table-rows", "losses side by side, and a page")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folders of the runs

@@ -11,6 +11,12 @@ use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::write_file;
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae compress runs/dense-sprites --to sprites.wgz", "the test rows, with a model of zeros and ones"),
+    ("wgvae compress runs/conv-photos photos/ --to photos.wgz", "images of a folder, level by level"),
+];
+
 #[derive(Debug, clap::Args)]
 // What the processor computes is the same on many machines.
 #[command(mut_arg("data", |data| data.long(None).value_name("DATA")), mut_arg("device", |device| device.default_value("cpu")))]

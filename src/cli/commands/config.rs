@@ -6,6 +6,9 @@ use wgvae::config::Config;
 
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[("wgvae config --preset conv", "a file that explains every key")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The preset to start from: dense, deep-dense, conv, keras-conv, burgess, photo, autoencoder, points, table

@@ -19,6 +19,12 @@ const PREVIEW: usize = 100;
 /// How many classes or columns are listed before the rest is only counted.
 const LISTED: usize = 40;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae data rows.csv --label class", "columns, classes, ranges"),
+    ("wgvae data export strokes:count=100 --to images --format png", "as files"),
+];
+
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {

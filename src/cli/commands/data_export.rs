@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// In CSV files, write cells that begin with =, +, - or @ as text, with a ' before them, so that a spreadsheet computes nothing
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     csv_safe: bool,
 }
 

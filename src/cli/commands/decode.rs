@@ -8,6 +8,10 @@ use wgvae::apply::{Run, RunError};
 use crate::cli::args::run::RunArgs;
 use crate::cli::output::sheet::{Sheet, extension, picture, write_rows};
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae decode runs/dense-strokes codes.csv --to decoded.npy", "codes that `encode` wrote")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

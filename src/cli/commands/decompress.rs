@@ -12,6 +12,10 @@ use crate::cli::args::run::{RunArgs, counting};
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{Sheet, extension, is_folder, make_folder_of};
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae decompress runs/conv-photos photos.wgz --to restored", "as a folder of PNG files")];
+
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("device", |device| device.default_value("cpu")))]
 pub struct Args {

@@ -9,6 +9,9 @@ use wgvae_engine::exec::{Device, adapter_hint, list_adapters};
 
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[("wgvae devices", "what --device can choose from")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print one JSON object per line

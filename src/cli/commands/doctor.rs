@@ -16,6 +16,10 @@ use wgvae_engine::exec::{self, Device, DeviceChoice, DeviceError, OpenDevice, Se
 use crate::cli::Verdict;
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae doctor --device software", "check the software adapter where there is a GPU, too")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// adapter (the best one, a software adapter where there is no GPU), gpu, software, cpu, oracle, a number or part of a name

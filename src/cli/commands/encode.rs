@@ -22,6 +22,10 @@ enum Part {
     Z,
 }
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae encode runs/dense-strokes --to codes.csv", "means and variances of the test rows")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -20,29 +20,46 @@ use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::write_file;
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae eval runs/dense-strokes", "of the test rows"),
+    ("wgvae eval runs/dense-strokes --data strokes:count=500 --draws 16", "of other rows"),
+    ("wgvae eval runs/dense-strokes --nll 100 --limit 100", "with the likelihood"),
+    ("wgvae eval runs/burgess-sprites --factors", "how far dimensions stand for known factors"),
+    ("wgvae eval runs/dense-strokes --quality --device cpu", "with precision and recall of samples"),
+];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
     rows: RowsArgs,
-    /// Latent draws per row; the first is the one that training evaluates with
+    /// Latent draws per row
+    ///
+    /// The first is the one that training evaluates with.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     draws: u64,
     /// Estimate the likelihood p(x) of each row by importance sampling, from K draws of the latent
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     nll: Option<u64>,
-    /// Estimate p(x) for each of the run's checkpoints (`train --keep N` keeps more of them)
+    /// Estimate p(x) for each of the run's checkpoints
+    ///
+    /// `train --keep N` keeps more of them.
     #[arg(long, requires = "nll")]
     checkpoints: bool,
     /// Take the KL apart over all of these rows: mutual information, total correlation, the dimensions' KL
     #[arg(long)]
     aggregate: bool,
-    /// Score the codes by the factors that the rows are known to be made of: MIG, SAP, DCI, and the scores of beta-VAE and FactorVAE
+    /// Score the codes by the known factors of the rows
+    ///
+    /// The scores are MIG, SAP, DCI, and those of beta-VAE and FactorVAE.
     #[arg(long)]
     factors: bool,
-    /// Compare samples with at most N test rows: precision, recall and a Frechet distance, in features of a classifier that is
-    /// trained on the data's classes, or of a random network where there are none
+    /// Compare samples with at most N test rows: precision, recall and a Frechet distance
+    ///
+    /// They are computed in features of a classifier that is trained on the data's classes, or of a random network where
+    /// there are none.
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, conflicts_with = "train", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     quality: Option<Option<u64>>,
     /// Use the run's training rows instead of its test rows

@@ -16,6 +16,10 @@ enum Interpolation {
     Spherical,
 }
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae interpolate runs/dense-strokes --between 3,17 --way spherical", "between two test rows")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -13,6 +13,9 @@ use crate::cli::args::device::{DeviceArgs, shown};
 use crate::cli::args::model::ModelArgs;
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[("wgvae kernels --show update", "the WGSL of the optimiser")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

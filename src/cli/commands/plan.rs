@@ -16,6 +16,9 @@ fn rules() -> String {
     format!("Rules by which ops are fused:\n{}", FuseRule::ALL.map(line).concat())
 }
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[("wgvae plan --preset conv", "the step of a preset, op by op")];
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = rules())]
 pub struct Args {

@@ -16,6 +16,9 @@ use crate::cli::args::device::DeviceArgs;
 use crate::cli::args::model::ModelArgs;
 use crate::cli::output::terminal;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[("wgvae profile --batch 512", "where the time of a step goes")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

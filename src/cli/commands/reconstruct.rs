@@ -10,6 +10,10 @@ use crate::cli::args::run::{RowsArgs, RunArgs};
 use crate::cli::commands::encode::with_names;
 use crate::cli::output::sheet::{Sheet, write_rows};
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] =
+    &[("wgvae reconstruct runs/dense-strokes", "test images, and below them what the model makes of them")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -9,6 +9,9 @@ use crate::cli::args::run::{RowsArgs, RunArgs};
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::write_file;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[("wgvae report runs/dense-strokes --to page.html", "the page of a run")];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

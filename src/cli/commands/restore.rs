@@ -23,6 +23,13 @@ const HIDDEN: f64 = 0.2;
 /// The most training rows that say how far off reconstructions are.
 const MAX_COMPARED: usize = 2000;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae restore runs/table-rows --data rows.csv --to filled.csv", "fill in empty cells"),
+    ("wgvae restore runs/dense-strokes --noise 0.2 --damage", "how well noise is removed"),
+    ("wgvae restore runs/dense-strokes --hole 8,8,10,10 --damage", "how well a hole is filled in"),
+];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -38,10 +45,14 @@ pub struct Args {
     /// Standard deviation of the noise, in the units the model was trained with (levels: 0 to 1)
     #[arg(long, value_name = "X")]
     noise: Option<f32>,
-    /// Damage intact rows first, to measure how well they are restored: without --hole, a fifth of a table's cells is hidden
+    /// Damage intact rows first, to measure how well they are restored
+    ///
+    /// Without --hole, a fifth of a table's cells is hidden.
     #[arg(long)]
     damage: bool,
-    /// Write N independent completions of each row instead of the best guess: they differ as far as what is seen leaves open
+    /// Write N independent completions of each row
+    ///
+    /// They take the place of the best guess, and differ as far as what is seen leaves open.
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u64).range(..=10_000))]
     draws: u64,
     /// Seed of the draws

@@ -13,6 +13,13 @@ use crate::cli::output::drawn::Drawn;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::{is_folder, levels, picture, write_rows};
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae sample runs/dense-strokes", "a picture of 100 images"),
+    ("wgvae sample runs/dense-strokes --around-class 3 --to threes.npy", "around a class, as numbers"),
+    ("wgvae sample runs/table-rows --count 1000 --to new.csv", "rows of a table"),
+];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -30,7 +37,9 @@ pub struct Args {
     from: From,
     #[command(flatten)]
     draws: DrawArgs,
-    /// Multiply the standard deviation of the draws: below 1 for more typical rows, above 1 for more unusual ones
+    /// Multiply the standard deviation of the draws
+    ///
+    /// Rows are more typical below 1, and more unusual above 1.
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
     /// Draw around the mean code of the rows of this class
@@ -39,6 +48,8 @@ pub struct Args {
     /// Draw around the code of this row, counted from 0
     #[arg(long, value_name = "ROW")]
     around_row: Option<usize>,
+    /// A file, e.g. .png, .csv, .npy; a folder; or - for stdout
+    ///
     /// A .png, .csv, .parquet, .json, .npy or .npz file, a folder for one PNG file an image, or - for CSV on stdout [default: samples.png,
     /// or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]

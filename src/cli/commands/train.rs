@@ -17,29 +17,45 @@ use crate::cli::output::progress::{ProgressDisplay, ProgressFormat};
 use crate::cli::output::terminal;
 use crate::cli::signals;
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae train", "built-in handwritten digits"),
+    ("wgvae train --data photos/ --image-size 64x64", "a folder of images"),
+    ("wgvae train --data rows.csv --label class", "a table with classes"),
+    ("wgvae train --hidden 512,256 --latent 8 --beta 0.1", "another network"),
+    ("wgvae train --encoder 'conv 16 k3 s2, dense 64' --latent 8", "convolutions"),
+    ("wgvae train --resume runs/dense-strokes --epochs 20", "make a run longer"),
+];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Folder of the run [default: the first of runs/NAME, runs/NAME-2, ... that is free]
+    /// Folder of the run
+    ///
+    /// [default: the first of runs/NAME, runs/NAME-2, ... that is free]
     #[arg(long, value_name = "DIR", env = "WGVAE_OUT")]
     out: Option<PathBuf>,
-    /// Replace the run that is in --out, as soon as the new one has its first checkpoint
+    /// Replace the run that is in --out
+    ///
+    /// The old run stays until the new one has its first checkpoint.
     #[arg(long, requires = "out")]
     replace: bool,
-    /// Go on with a run from its newest good checkpoint; --epochs or --steps make it longer
+    /// Go on with a run; --epochs makes it longer
+    ///
+    /// It goes on from its newest good checkpoint. --steps makes it longer, too.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "preset", "config"])]
     resume: Option<PathBuf>,
     /// Go on from --resume as another run, in this folder, with any other settings that leave the parameters as they are
-    #[arg(long, value_name = "DIR", requires = "resume")]
+    #[arg(long, value_name = "DIR", requires = "resume", hide_short_help = true)]
     fork: Option<PathBuf>,
     /// When to write a checkpoint, e.g. 1epoch, 500steps, 5min [default: after an epoch, at most every 10 s]
-    #[arg(long, value_name = "INTERVAL", default_value = "auto", hide_default_value = true)]
+    #[arg(long, value_name = "INTERVAL", default_value = "auto", hide_default_value = true, hide_short_help = true)]
     checkpoint_every: CheckpointInterval,
     /// How many of the newest checkpoints to keep, beside the best one
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1_000_000), hide_short_help = true)]
     keep: u64,
     /// Print one JSON object per line
     #[arg(long)]

@@ -10,6 +10,12 @@ use wgvae_data::Shape;
 use crate::cli::args::run::{RowsArgs, RunArgs};
 use crate::cli::output::sheet::{Sheet, picture, write_rows};
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("wgvae traverse runs/dense-strokes", "each dimension from -3 to 3"),
+    ("wgvae traverse runs/burgess-sprites --factors", "each known factor through its values"),
+];
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -8,9 +8,10 @@ use serde::Serialize;
 use wgvae::config::{ConfigError, keys};
 use wgvae::{Error, RunError};
 
+use crate::cli::args::help::{self, Extent};
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::visible;
-use crate::cli::{args::help, exit_code, sentence};
+use crate::cli::{exit_code, sentence};
 
 /// An error in `--json`, on stderr.
 #[derive(Serialize)]
@@ -40,10 +41,17 @@ impl Typed {
         self.flags().any(|word| word == "--json")
     }
 
+    /// How much of the help is asked for.
+    pub fn extent(&self) -> Extent {
+        let is_whole =
+            self.words.first().is_some_and(|word| word == "help") || self.flags().any(|word| word == "--help-all");
+        if is_whole { Extent::Whole } else { Extent::Short }
+    }
+
     /// The command that was meant.
     fn command(&self) -> Option<clap::Command> {
         let name = self.words.iter().find(|word| !word.starts_with('-'))?;
-        let mut all = help::command();
+        let mut all = help::command(Extent::Whole);
         all.build();
         all.find_subcommand(name).cloned()
     }
@@ -106,7 +114,7 @@ impl Typed {
     /// Prints why a command has failed.
     pub fn print(&self, error: &anyhow::Error) -> std::io::Result<()> {
         match self.is_json() {
-            true => self.print_json(&self.with_flags(error), exit_code(error)),
+            true => self.print_json(&self.with_flags(error), exit_code(error).code()),
             false => writeln!(terminal::err(), "wgvae: {}", self.with_flags(error)),
         }
     }

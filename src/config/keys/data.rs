@@ -17,7 +17,8 @@ section! {
         => "strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a file"
         .group(Source).flag(Named("data")).value("SPEC").env("WGVAE_DATA").may_change(OnResume)
         .help("strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, \
-               .parquet, .npy, .npz or IDX file, or - for stdin (at most 1 GiB)");
+               .parquet, .npy, .npz or IDX file, or - for stdin (at most 1 GiB)")
+        .common().brief("A file, a folder, strokes, points, sprites, or -");
 
     binarise: Binarise = Binarise::None
         => "how to turn grey levels into 0 and 1"
@@ -26,12 +27,14 @@ section! {
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<String> = None
         => "column of a table that holds the class"
-        .group(Rows).value("COL").example("\"class\"");
+        .group(Rows).value("COL").example("\"class\"")
+        .common();
 
     #[serde(skip_serializing_if = "Vec::is_empty")]
     columns: Vec<String> = Vec::new()
         => "columns of a table to learn from"
-        .value("NAMES").otherwise("all but the label").example("[\"a\", \"b\"]");
+        .value("NAMES").otherwise("all but the label").example("[\"a\", \"b\"]")
+        .common().brief("Columns of a table to learn from");
 
     #[serde(skip_serializing_if = "Vec::is_empty")]
     drop_columns: Vec<String> = Vec::new()
@@ -43,7 +46,8 @@ section! {
         => "kinds of columns, where the kind that was found is not the right one; ignore leaves one out"
         .flag(Named("column")).value("NAME=KIND").example("[\"visits=count\"]")
         .help("What a column of a table is: NAME=number, positive, quantile, count, yes-no, category or ignore \
-               [default: what suits its values]");
+               [default: what suits its values]")
+        .common().brief("Kind of a column, e.g. visits=count");
 
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing_words: Vec<String> = Vec::new()
@@ -87,7 +91,8 @@ section! {
     limit: Option<usize> = None
         => "use at most this many training rows"
         .group(Rows).value("N").range(Whole(1, u64::MAX)).logarithmic().not_of_step().example("1000")
-        .help("Use at most N rows, chosen at random by the seed (in training, N training rows)");
+        .help("Use at most N rows, chosen at random by the seed (in training, N training rows)")
+        .common().brief("Use at most N rows, chosen at random");
 
     shift: usize = 0
         => "shift training images at random by up to this many pixels in each direction"
@@ -117,7 +122,8 @@ section! {
         => "resize images to this size: height, then width"
         .value("HxW").example("\"64x64\"")
         .help("Resize images to this size, height first [default: theirs; 64x64 or less for images of several sizes \
-               or above 256]");
+               or above 256]")
+        .common().brief("Resize images to this size, height first");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     channels: Option<Channels> = None

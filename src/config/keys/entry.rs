@@ -142,8 +142,12 @@ pub struct Key {
     pub value_type: ValueType,
     /// A sentence that says what the key is: it begins in lower case, and names other keys in backticks.
     pub sentence: &'static str,
-    /// The text for `--help`, where the sentence does not suit a command line.
+    /// The text for the help, where the sentence does not suit a command line.
     help: Option<&'static str>,
+    /// The text for the short help, where that for `--help-all` is too long.
+    brief: Option<&'static str>,
+    /// Whether the short help has the flag.
+    pub is_common: bool,
     /// The text for the key's absence, where no value stands for that.
     otherwise: Option<&'static str>,
     /// Whether the names of the choices follow the sentence in a file.
@@ -204,6 +208,8 @@ impl Key {
             value_type,
             sentence,
             help: None,
+            brief: None,
+            is_common: false,
             otherwise: None,
             is_listed: false,
             example: "",
@@ -240,6 +246,15 @@ impl Key {
 
     pub(super) const fn help(self, help: &'static str) -> Self {
         Self { help: Some(help), ..self }
+    }
+
+    /// Puts the flag into the short help of the commands that have it.
+    pub(super) const fn common(self) -> Self {
+        Self { is_common: true, ..self }
+    }
+
+    pub(super) const fn brief(self, brief: &'static str) -> Self {
+        Self { brief: Some(brief), ..self }
     }
 
     pub(super) const fn otherwise(self, otherwise: &'static str) -> Self {
@@ -390,6 +405,11 @@ impl Key {
             text += &format!(" [default: {otherwise}]");
         }
         text
+    }
+
+    /// Describes the key in the short help.
+    pub fn brief_text(&self) -> String {
+        self.brief.map_or_else(|| self.help_text(), str::to_string)
     }
 
     fn refused(&self, reason: String) -> ConfigError {

@@ -7,7 +7,7 @@ use super::Changes::Never;
 use super::KeyGroup::Model;
 use super::Range::{Fraction, NotNegative, Positive, Whole};
 use super::{Key, KeyValue, Section, section};
-use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective};
+use crate::model::{Condition, InitScheme, Layer, Likelihood, Objective, Regulariser};
 
 /// The widest layer.
 const MAX_WIDTH: u64 = 1 << 20;
@@ -15,7 +15,9 @@ const MAX_WIDTH: u64 = 1 << 20;
 const PRIOR_PARTS: usize = 50;
 
 /// Objectives with a KL term.
-const WITH_KL: &[&str] = &["elbo", "beta-tc", "dip-i", "dip-ii", "info"];
+fn with_kl() -> Vec<&'static str> {
+    Objective::ALL.into_iter().filter(|objective| objective.has_kl()).map(Objective::name).collect()
+}
 
 /// Likelihoods that sigma has an effect on.
 fn with_sigma() -> Vec<&'static str> {
@@ -38,7 +40,8 @@ section! {
         => "widths of the encoder's hidden layers; [] for none"
         .group(Model).value("WIDTHS").range(Whole(1, MAX_WIDTH)).because("no data can pass through a layer of width 0")
         .reset_by(&["encoder"]).logarithmic().may_change(Never)
-        .help("Widths of the hidden layers, e.g. 400,200, or none");
+        .help("Widths of the hidden layers, e.g. 400,200, or none")
+        .common().brief("Widths of hidden layers, e.g. 400,200");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     decoder_hidden: Option<Vec<usize>> = None
@@ -53,7 +56,8 @@ section! {
         => "layers of the encoder, instead of hidden: dense N, dense HxWxC, conv or conv-t N kK sS pP"
         .group(Model).value("LAYERS").excludes("hidden").reset_by(&["hidden"]).may_change(Never)
         .example("[\"conv 32 k3 s2\", \"conv 64 k3 s2\"]")
-        .help("Layers of the encoder, instead of --hidden, e.g. 'conv 32 k3 s2, conv 64 k3 s2, dense 128'");
+        .help("Layers of the encoder, instead of --hidden, e.g. 'conv 32 k3 s2, conv 64 k3 s2, dense 128'")
+        .common().brief("Layers, e.g. 'conv 32 k3 s2, dense 128'");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     decoder: Option<Vec<Layer>> = None
@@ -64,7 +68,8 @@ section! {
     latent: usize = 20
         => "latent dimensions"
         .group(Model).value("N").range(Whole(1, MAX_WIDTH)).because("the latent space needs at least one dimension")
-        .logarithmic().may_change(Never);
+        .logarithmic().may_change(Never)
+        .common();
 
     activation: Activation = Activation::Relu
         => "activation of the hidden layers"
@@ -76,7 +81,8 @@ section! {
 
     likelihood: Likelihood = Likelihood::Bernoulli
         => "distribution of the data around the output"
-        .listed().help("Distribution of the data given the decoder's output");
+        .listed().help("Distribution of the data given the decoder's output")
+        .common().brief("Distribution of the data");
 
     sigma: f32 = 1.0
         => "standard deviation of gaussian; where a scale that is learned starts"
@@ -87,7 +93,8 @@ section! {
         => "elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what codes of a batch cost; \
             iwae: the importance-weighted bound; ae: a plain autoencoder"
         .help("elbo: reconstruction plus beta times KL; beta-tc, dip-i, dip-ii, info: and what the codes of a batch \
-               cost; iwae: the importance-weighted bound; ae: a plain autoencoder");
+               cost; iwae: the importance-weighted bound; ae: a plain autoencoder")
+        .common().brief("The loss");
 
     #[serde(skip_serializing_if = "is_standard")]
     prior: PriorKind = PriorKind::Standard
@@ -109,15 +116,16 @@ section! {
 
     beta: f32 = 1.0
         => "weight of the KL term"
-        .value("X").range(NotNegative).of("objective", WITH_KL).note(", which have a KL term").logarithmic();
+        .value("X").range(NotNegative).of_those("objective", with_kl).note(", which have a KL term").logarithmic()
+        .common();
 
     beta_warmup_epochs: f64 = 0.0
         => "epochs over which beta rises from 0"
-        .value("EPOCHS").range(NotNegative).of("objective", WITH_KL).note(", which have a KL term").not_of_step();
+        .value("EPOCHS").range(NotNegative).of_those("objective", with_kl).note(", which have a KL term").not_of_step();
 
     beta_schedule: BetaSchedule = BetaSchedule::Linear
         => "how beta rises: linear, sigmoid, cyclical (anew in each of beta_cycles cycles)"
-        .of("objective", WITH_KL).note(", which have a KL term")
+        .of_those("objective", with_kl).note(", which have a KL term")
         .help("How beta rises; cyclical: anew in each of --beta-cycles cycles");
 
     beta_cycles: u32 = 4
@@ -192,4 +200,51 @@ section! {
     init: InitScheme = InitScheme::Torch
         => "how weights and biases start: torch, glorot (as in Keras), kaiming (for relu)"
         .group(Model).help("How weights and biases start");
+}
+
+/// What follows from an objective.
+impl ModelConfig {
+    /// The cost of the codes of a batch, whose rows are drawn from so many.
+    pub(in super::super) fn regulariser(&self, rows: usize) -> Regulariser {
+        match self.objective {
+            Objective::BetaTc => Regulariser::TotalCorrelation {
+                weight: self.tc_weight - 1.0,
+                stratified: self.tc_stratified.then_some(rows),
+            },
+            Objective::DipI => Regulariser::Dip {
+                diagonal: self.dip_diagonal.unwrap_or(10.0 * self.dip_off_diagonal),
+                off_diagonal: self.dip_off_diagonal,
+                of_draws: false,
+            },
+            Objective::DipIi => Regulariser::Dip {
+                diagonal: self.dip_diagonal.unwrap_or(self.dip_off_diagonal),
+                off_diagonal: self.dip_off_diagonal,
+                of_draws: true,
+            },
+            Objective::Info => Regulariser::Discrepancy { weight: self.mmd_weight },
+            Objective::Elbo | Objective::Iwae | Objective::Ae => Regulariser::None,
+        }
+    }
+
+    /// The loss that is minimised, in words.
+    pub fn loss_in_words(&self) -> String {
+        match self.objective {
+            Objective::Elbo => match (self.free_bits, self.capacity, self.kl_at_most) {
+                (Some(least), ..) => format!("ELBO with beta {} and {least} free nats a dimension", self.beta),
+                (_, Some(capacity), _) => format!("ELBO with beta {} and a capacity of {capacity} nats", self.beta),
+                (_, _, Some(most)) => format!("ELBO with a KL of {most} nats at most"),
+                _ => format!("ELBO with beta {}", self.beta),
+            },
+            Objective::BetaTc => format!("ELBO with beta {} and total correlation times {}", self.beta, self.tc_weight),
+            Objective::DipI => format!("DIP-VAE-I with beta {}", self.beta),
+            Objective::DipIi => format!("DIP-VAE-II with beta {}", self.beta),
+            Objective::Info => format!("InfoVAE with beta {} and a discrepancy times {}", self.beta, self.mmd_weight),
+            Objective::Iwae => {
+                let groups =
+                    if self.sample_groups > 1 { format!(" in {} groups", self.sample_groups) } else { String::new() };
+                format!("IWAE with {} draws{groups}", self.samples)
+            }
+            Objective::Ae => "autoencoder".into(),
+        }
+    }
 }

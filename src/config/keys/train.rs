@@ -14,7 +14,8 @@ section! {
 
     epochs: usize = 10
         => "passes over the training data"
-        .value("N").range(Whole(0, 1_000_000)).excludes("steps").logarithmic().may_change(WhileRunning).not_of_step();
+        .value("N").range(Whole(0, 1_000_000)).excludes("steps").logarithmic().may_change(WhileRunning).not_of_step()
+        .common();
 
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<u64> = None
@@ -33,7 +34,8 @@ section! {
     batch: usize = 128
         => "rows per batch"
         .value("N").range(Whole(1, 65_535)).logarithmic()
-        .because("a batch needs at least one row, and each row one of the 65535 workgroups of a dispatch");
+        .because("a batch needs at least one row, and each row one of the 65535 workgroups of a dispatch")
+        .common();
 
     optimizer: Optimizer = Optimizer::Adam
         => "optimiser"
@@ -41,7 +43,8 @@ section! {
 
     lr: f64 = 1e-3
         => "learning rate"
-        .value("X").range(Positive).logarithmic();
+        .value("X").range(Positive).logarithmic()
+        .common();
 
     schedule: Schedule = Schedule::Constant
         => "how the learning rate changes"
@@ -93,5 +96,6 @@ section! {
 
     seed: u64 = 0
         => "seed of every random choice (initial weights, order of the rows, draws)"
-        .value("N").env("WGVAE_SEED").not_of_step();
+        .value("N").env("WGVAE_SEED").not_of_step()
+        .common().brief("Seed of every random choice");
 }

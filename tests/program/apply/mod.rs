@@ -180,14 +180,14 @@ fn every_command_works_on_every_kind_of_model() {
     assert!(message.contains("all 324 rows are equal to rows that the model was trained on"), "{message}");
 }
 
-/// Runs the examples of `--help`, shortened, in order, on sources with the names they use.
+/// Runs the examples of `--help-all`, shortened, in order, on sources with the names they use.
 #[test]
 fn every_example_of_the_help_runs() {
     let Some(place) = Place::with_adapter() else { return };
     place.done("data export strokes:count=300 --to mnist");
     place.done("data export strokes:count=200 --format png --to photos");
     std::fs::write(place.path("rows.csv"), table().replace("kind", "class")).unwrap();
-    let help = place.done("--help");
+    let help = place.done("--help-all");
     let examples: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  wgvae ")).collect();
     assert!(examples.len() >= 12, "{help}");
     for example in examples {

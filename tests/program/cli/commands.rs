@@ -78,7 +78,7 @@ fn plans_can_be_run_without_fusing() {
         .flat_map(|op| ["fused", "begins"].map(|list| op[list].as_array().unwrap().clone()).concat())
         .map(|taken| taken["rule"].as_str().unwrap().to_string())
         .collect();
-    let help = text(&wgvae(&["plan", "--help"]).stdout);
+    let help = text(&wgvae(&["plan", "--help-all"]).stdout);
     for rule in FuseRule::ALL.map(FuseRule::name) {
         assert!(rules.iter().any(|used| used == rule), "{rule} is not among {rules:?}");
         assert!(help.contains(&format!("\n  {rule} ")), "{help}");
@@ -104,21 +104,22 @@ fn plans_can_be_run_without_fusing() {
     assert!((losses[0] / losses[1] - 1.0).abs() < 1e-5, "{losses:?}");
 }
 
-/// The help names every command and every preset.
+/// The help names every command and every preset, activation and likelihood.
 #[test]
 fn help_is_complete() {
     let help = text(&wgvae(&["--help"]).stdout);
-    // The README names what can be chosen.
-    let readme = include_str!("../../../README.md");
-    for name in Activation::ALL.map(Activation::name).iter().chain(&Likelihood::ALL.map(Likelihood::name)) {
-        assert!(readme.contains(&format!("`{name}`")), "the README does not name {name}");
+    // The book explains every likelihood.
+    let page = include_str!("../../../docs/likelihoods.md");
+    for name in Likelihood::ALL.map(Likelihood::name) {
+        assert!(page.contains(&format!("`{name}`")), "docs/likelihoods.md does not name {name}");
     }
     for command in ["train", "plan", "devices", "doctor"] {
         assert!(help.contains(command), "{command}");
     }
-    let help = text(&wgvae(&["train", "--help"]).stdout);
-    for (preset, _) in wgvae::config::PRESETS {
-        assert!(help.contains(preset), "{preset}");
+    let help = text(&wgvae(&["train", "--help-all"]).stdout);
+    let names = PRESETS.iter().map(|(preset, _)| *preset);
+    for name in names.chain(Activation::ALL.map(Activation::name)).chain(Likelihood::ALL.map(Likelihood::name)) {
+        assert!(help.contains(name), "{name}");
     }
 }
 

@@ -9,9 +9,9 @@ described! {
     #[derive(Default)]
     pub enum ValueKind {
         #[default]
-        Number = "number": "Numbers: normal, with a sigma that is learned",
-        Positive = "positive": "Numbers above 0 with a long tail: their logarithms are normal",
-        Quantile = "quantile": "Other numbers, with values that many rows share, levels, or a long tail that is not log-normal: their normal scores are normal",
+        Number = "number": "Numbers without a long tail: logistic, with a scale that the decoder says of each",
+        Positive = "positive": "Numbers above 0 whose logarithms look normal: their logarithms are logistic",
+        Quantile = "quantile": "Other numbers, with values that many rows share, levels, or a long tail that is not log-normal: their normal scores are logistic",
         Count = "count": "Whole numbers from 0 on: negative binomial",
         YesNo = "yes-no": "One of two values: Bernoulli",
         Category = "category": "One of several words: categorical",

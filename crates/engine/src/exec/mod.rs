@@ -29,6 +29,35 @@ pub use timing::best_of;
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, GpuError>> + 'a>>;
 
 /// Holds a program's tensors and runs its plans.
+///
+/// The squares of a matrix, summed over its columns:
+///
+/// ```
+/// use wgvae_engine::exec::Execute;
+/// use wgvae_engine::exec::cpu::Cpu;
+/// use wgvae_engine::graph::{Axis, Graph, Lowering};
+/// use wgvae_engine::plan::{Function, PlanId, Program, StepPlan, StepScalars, TensorTable};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut g = Graph::default();
+/// let x = g.input("x", [2, 3], false);
+/// let squares = g.map("squares", Function::Multiply, &[x, x]);
+/// let sums = g.reduce("sums", squares, Axis::Columns);
+///
+/// let mut tensors = TensorTable::default();
+/// let weights = tensors.floats("weights", &[1]); // none of them is used here
+/// let (from, to) = (tensors.floats("x", &[2, 3]), tensors.floats("sums", &[2]));
+/// let of_weights = tensors.get(weights).buffer;
+/// let mut lowering = Lowering::new(tensors, of_weights);
+/// let ops = lowering.ops(&g, &[(x, from), (sums, to)], [vec![], vec![]], true)?;
+/// let plans = vec![StepPlan { name: "squares".into(), ops }];
+/// let mut cpu = Cpu::new(Program { tensors: lowering.tensors, plans, ..Program::default() });
+/// cpu.write(from, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// cpu.dispatch(PlanId(0), &StepScalars::default());
+/// assert_eq!(cpu.read(to)?, [14.0, 77.0]);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Execute {
     /// The program it runs.
     fn program(&self) -> &Program;
@@ -272,6 +301,30 @@ impl Device {
 }
 
 /// A device that programs can be compiled for.
+///
+/// ```
+/// use wgvae_engine::exec::OpenDevice;
+/// use wgvae_engine::graph::Graph;
+/// use wgvae_engine::plan::{Init, Orientation, StepScalars};
+/// use wgvae_engine::session::{PlanSpec, Session, SessionSpec};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut g = Graph::default();
+/// let x = g.input("x", [2, 3], false);
+/// let weight = g.param("weight", &[1, 3], Init::Constant(2.0));
+/// let sums = g.product("sums", Orientation::Nt, x, weight);
+/// let plan = PlanSpec { name: "apply".into(), graph: g, inputs: vec![x], outputs: vec![sums], ..PlanSpec::default() };
+/// let spec = SessionSpec { plans: vec![plan], ..SessionSpec::default() };
+/// for device in [OpenDevice::Cpu, OpenDevice::Oracle] {
+///     let mut session = Session::build(&spec, &device, 0)?;
+///     let (x, sums, apply) = (session.input("x")?, session.output("sums")?, session.plan("apply")?);
+///     session.set(x, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+///     session.run(apply, &[StepScalars::default()])?;
+///     assert_eq!(session.get(sums)?, [12.0, 30.0]);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub enum OpenDevice {
     /// An adapter.

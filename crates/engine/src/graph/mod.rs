@@ -38,6 +38,18 @@ struct NodeData {
 }
 
 /// A model, or a part of one, for a batch of rows.
+///
+/// ```
+/// use wgvae_engine::graph::Graph;
+/// use wgvae_engine::plan::{Activation, Function, Init, Orientation};
+///
+/// let mut g = Graph::default();
+/// let x = g.input("x", [64, 3], false); // 64 rows
+/// let weight = g.param("weight", &[16, 3], Init::Uniform(0.5));
+/// let product = g.product("layer", Orientation::Nt, x, weight); // x W^T
+/// let y = g.map("layer activated", Function::Activate(Activation::Tanh), &[product]);
+/// assert_eq!(g.shape(y), [64, 16]);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     nodes: Vec<NodeData>,

@@ -109,6 +109,25 @@ pub struct Step {
 }
 
 /// The input of an executor: tensors, and the plans that run on them.
+///
+/// ```
+/// use wgvae_engine::graph::Graph;
+/// use wgvae_engine::plan::{Init, Orientation};
+/// use wgvae_engine::session::{PlanSpec, SessionSpec};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut g = Graph::default();
+/// let x = g.input("x", [2, 3], false);
+/// let weight = g.param("weight", &[1, 3], Init::Constant(2.0));
+/// let sums = g.product("sums", Orientation::Nt, x, weight);
+/// let plan = PlanSpec { name: "apply".into(), graph: g, inputs: vec![x], outputs: vec![sums], ..PlanSpec::default() };
+/// let spec = SessionSpec { plans: vec![plan], ..SessionSpec::default() };
+/// let planned = spec.plan()?;
+/// let ops: Vec<&str> = planned.program().plans[0].ops.iter().map(|op| op.label.as_str()).collect();
+/// assert_eq!(ops.len(), 1); // the product
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     /// Buffers and tensors.

@@ -1,44 +1,7 @@
 //! A session: plans over one arena of parameters, on a device.
 //!
 //! Graphs say what is computed, and a [`SessionSpec`] what is written and read, what is minimised, and which optimiser updates which
-//! parameters. A line is fitted to four points:
-//!
-//! ```
-//! use wgvae_engine::exec::OpenDevice;
-//! use wgvae_engine::graph::{Graph, GroupSpec};
-//! use wgvae_engine::plan::{Function, Init, Loss as Likelihood, Orientation, StepScalars};
-//! use wgvae_engine::session::{LossSpec, PlanSpec, Session, SessionSpec};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut g = Graph::default();
-//! let x = g.input("x", [4, 1], false);
-//! let y = g.input("y", [4, 1], false);
-//! let slope = g.param("slope", &[1, 1], Init::Constant(0.0));
-//! let line = g.product("line", Orientation::Nt, x, slope);
-//! let (minus, two) = (g.negative("minus", y), g.constant(0.5));
-//! let off = g.sum_of("off", line, minus);
-//! let squares = g.map("squares", Function::Multiply, &[off, off]);
-//! let loss = LossSpec::mean(&mut g, squares, "all");
-//! let train = PlanSpec {
-//!     name: "train".into(),
-//!     graph: g,
-//!     inputs: vec![x, y],
-//!     metrics: vec![("error".into(), squares)],
-//!     losses: vec![loss],
-//!     ..PlanSpec::default()
-//! };
-//! let spec = SessionSpec { plans: vec![train], groups: vec![GroupSpec::adam("all")], unfused: false };
-//! let mut session = Session::build(&spec, &OpenDevice::Cpu, 1)?;
-//! let (x, y, train, rate) = (session.input("x")?, session.input("y")?, session.plan("train")?, session.rate("all")?);
-//! session.set(x, &[1.0, 2.0, 3.0, 4.0])?;
-//! session.set(y, &[2.0, 4.0, 6.0, 8.0])?;
-//! let step = StepScalars::default().with(rate, 0.05);
-//! let reports = session.run(train, &vec![step; 300])?;
-//! let error = session.metric(train, "error")?;
-//! assert!(reports.rows().last().is_some_and(|row| row[error.0] < 1e-3));
-//! # Ok(())
-//! # }
-//! ```
+//! parameters. The front page of this crate fits a line.
 
 mod initial;
 mod spec;
@@ -123,6 +86,28 @@ pub struct SessionState {
 }
 
 /// Plans on a device. It dereferences to its executor, for tensors that it has no name for.
+///
+/// ```
+/// use wgvae_engine::exec::OpenDevice;
+/// use wgvae_engine::graph::Graph;
+/// use wgvae_engine::plan::{Init, Orientation, StepScalars};
+/// use wgvae_engine::session::{PlanSpec, Session, SessionSpec};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut g = Graph::default();
+/// let x = g.input("x", [2, 3], false);
+/// let weight = g.param("weight", &[1, 3], Init::Constant(2.0));
+/// let sums = g.product("sums", Orientation::Nt, x, weight);
+/// let plan = PlanSpec { name: "apply".into(), graph: g, inputs: vec![x], outputs: vec![sums], ..PlanSpec::default() };
+/// let spec = SessionSpec { plans: vec![plan], ..SessionSpec::default() };
+/// let mut session = Session::build(&spec, &OpenDevice::Cpu, 0)?;
+/// let (x, sums, apply) = (session.input("x")?, session.output("sums")?, session.plan("apply")?);
+/// session.set(x, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// session.run(apply, &[StepScalars::default()])?;
+/// assert_eq!(session.get(sums)?, [12.0, 30.0]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Session {
     executor: Executor,
     device: OpenDevice,

@@ -43,6 +43,24 @@ pub struct PlanSpec {
 }
 
 /// Plans over one arena of parameters.
+///
+/// ```
+/// use wgvae_engine::graph::Graph;
+/// use wgvae_engine::plan::{Init, Orientation};
+/// use wgvae_engine::session::{PlanSpec, SessionSpec};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut g = Graph::default();
+/// let x = g.input("x", [2, 3], false);
+/// let weight = g.param("weight", &[1, 3], Init::Constant(2.0));
+/// let sums = g.product("sums", Orientation::Nt, x, weight);
+/// let plan = PlanSpec { name: "apply".into(), graph: g, inputs: vec![x], outputs: vec![sums], ..PlanSpec::default() };
+/// let spec = SessionSpec { plans: vec![plan], ..SessionSpec::default() };
+/// let planned = spec.plan()?; // without a device
+/// assert_eq!(planned.program().plans.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct SessionSpec {
     /// The plans.

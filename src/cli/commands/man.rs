@@ -1,4 +1,4 @@
-//! `wgvae completions` and `wgvae man`.
+//! `wgvae man`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,7 @@ use std::path::{Path, PathBuf};
 use wgvae::apply::RunError;
 use wgvae_data::disk;
 
-use crate::cli::args::help;
-
-#[derive(Debug, clap::Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    shell: clap_complete::Shell,
-}
-
-pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
-    let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut help::command(), "wgvae", &mut text);
-    Ok(std::io::stdout().write_all(&text)?)
-}
+use crate::cli::args::help::{self, Extent};
 
 /// Writes the pages of a command and all below it.
 fn pages(of: &clap::Command, folder: &Path) -> std::io::Result<()> {
@@ -27,8 +15,11 @@ fn pages(of: &clap::Command, folder: &Path) -> std::io::Result<()> {
     disk::write_result(&folder.join(page.get_filename()), |out| page.render(out))
 }
 
+/// Examples: a command line, and what it does.
+pub const EXAMPLES: &[(&str, &str)] = &[("wgvae man train", "the page of a command")];
+
 #[derive(Debug, clap::Args)]
-pub struct ManArgs {
+pub struct Args {
     /// The command whose page is printed [default: the program's own page]
     command: Option<String>,
     /// Write all pages into this folder, as wgvae.1, wgvae-train.1 and so on
@@ -36,8 +27,8 @@ pub struct ManArgs {
     to: Option<PathBuf>,
 }
 
-pub fn man(args: &ManArgs) -> anyhow::Result<()> {
-    let mut all = help::command();
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let mut all = help::command(Extent::Whole);
     all.build();
     if let Some(folder) = &args.to {
         let written = std::fs::create_dir_all(folder).and_then(|()| pages(&all, folder));
