@@ -33,6 +33,18 @@ pub enum Separator {
 const SEPARATORS: [Separator; 5] =
     [Separator::Byte(b','), Separator::Byte(b'\t'), Separator::Byte(b';'), Separator::Byte(b'|'), Separator::Space];
 
+/// How well a separator suits some lines, the most important first.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Rate {
+    /// Nearly all lines have as many fields as the last one.
+    is_regular: bool,
+    /// The first line has as many, too: decimal commas are in all lines but the header.
+    is_in_header: bool,
+    numbers: usize,
+    /// Fields of all lines. What does not stand in the first one is text of a column, such as that of `red; blue`.
+    fields: usize,
+}
+
 impl Separator {
     /// What a file of Excel says of itself in a first line such as `sep=;`.
     pub fn said(text: &str) -> Option<Self> {
@@ -50,38 +62,38 @@ impl Separator {
         self == Separator::Byte(b';')
     }
 
-    /// The separator that gives the most numbers in rows of equal length, or else the most fields.
+    /// The separator that gives rows of equal length, the header among them; of several the one with the most numbers, or else the most
+    /// fields.
     pub fn guess(text: &str) -> Self {
         let lines = lines(text).map(|(_, line)| line).filter(|line| !line.trim().is_empty());
         let lines: Vec<&str> = sample(lines, SAMPLED_BYTES, |line| line.len());
-        let rate = |separator: &Separator| {
-            // With a unit, too: of `5,2 %` between semicolons, `5` between commas would be the only number else.
-            let is_number = |text: &&&str| field::is_number(text, separator.decimal_comma());
-            // Line by line: the fields of a wide table take many times the room of its text.
-            let of_line = |line: &&str| {
-                let fields = separator.split(line);
-                (fields.len(), fields.iter().filter(is_number).count())
-            };
-            let counts: Vec<(usize, usize)> = lines.iter().map(of_line).collect();
-            let width = counts.last().map_or(0, |(fields, _)| *fields);
-            let alike = counts.iter().filter(|(fields, _)| *fields == width).count();
-            let regular = width > 1 && 10 * alike >= 9 * counts.len();
-            let numbers = counts.iter().map(|(_, numbers)| numbers).sum();
-            (regular, if regular { numbers } else { 0 }, counts.iter().map(|(fields, _)| fields).sum::<usize>())
+        let best = SEPARATORS.into_iter().rev().max_by_key(|separator| separator.rate(&lines));
+        best.unwrap_or(SEPARATORS[0])
+    }
+
+    fn rate(self, lines: &[&str]) -> Rate {
+        // With a unit, too: of `5,2 %` between semicolons, `5` between commas would be the only number else.
+        let is_number = |text: &&&str| field::is_number(text, self.decimal_comma());
+        // Line by line: the fields of a wide table take many times the room of its text.
+        let of_line = |line: &&str| {
+            let fields = self.split(line);
+            (fields.len(), fields.iter().filter(is_number).count())
         };
-        let best = SEPARATORS.iter().rev().max_by_key(|separator| match (separator, rate(separator)) {
-            // Text contains spaces that separate nothing, such as that of `12 kg`: they need numbers as evidence, and none of the other
-            // separators between them.
-            (Separator::Space, (regular, numbers, _)) => {
-                let is_joined = |field: &&str| !field.starts_with('"') && field.contains([',', ';', '|']);
-                let width = |line: Option<&&str>| line.map(|line| separator.split(line).len());
-                let is_free = width(lines.first()) == width(lines.last())
-                    && !lines.iter().any(|line| separator.split(line).iter().any(is_joined));
-                (regular && numbers > 0 && is_free, if is_free { numbers } else { 0 }, 0)
-            }
-            (Separator::Byte(_), rate) => rate,
-        });
-        best.copied().unwrap_or(SEPARATORS[0])
+        let counts: Vec<(usize, usize)> = lines.iter().map(of_line).collect();
+        let (first, last) = (counts.first().map_or(0, |first| first.0), counts.last().map_or(0, |last| last.0));
+        let alike = counts.iter().filter(|(fields, _)| *fields == last).count();
+        let is_regular = last > 1 && 10 * alike >= 9 * counts.len();
+        // The first line may be a header, in which a number such as that of `column 3` shows nothing.
+        let numbers: usize = counts.iter().skip(usize::from(counts.len() > 1)).map(|(_, numbers)| numbers).sum();
+        if self == Separator::Space && !(is_regular && numbers > 0 && first == last && may_separate(lines)) {
+            return Rate::default();
+        }
+        Rate {
+            is_regular,
+            is_in_header: is_regular && first == last,
+            numbers: if is_regular { numbers } else { 0 },
+            fields: if first > 1 { counts.iter().map(|(fields, _)| fields).sum() } else { 0 },
+        }
     }
 
     /// The fields of a line; separators inside quotes do not count.
@@ -116,6 +128,18 @@ impl Separator {
         }
         fields
     }
+}
+
+/// Whether spaces can separate the fields of some lines. In text they separate nothing, such as in `12 kg` or `town 12`: then other
+/// separators stand between them, or a field between tabs is not made of numbers alone.
+fn may_separate(lines: &[&str]) -> bool {
+    let is_joined = |field: &&str| !field.starts_with('"') && field.contains([',', ';', '|']);
+    let is_text = |field: &&str| {
+        let parts = Separator::Space.split(field);
+        !field.contains('"') && parts.len() > 1 && !parts.iter().all(|part| field::is_number(part, false))
+    };
+    let has_text = |line: &str| line.contains('\t') && Separator::Byte(b'\t').split(line).iter().any(is_text);
+    !lines.iter().any(|line| Separator::Space.split(line).iter().any(is_joined) || has_text(line))
 }
 
 /// The first line that can have more than so many fields, whatever separates them: counted from 1,
@@ -248,8 +272,20 @@ mod tests {
             ("a;b\n1 kg;x\n2 g;y\n", Separator::Byte(b';')),
             ("a;b\n5,2 %;x\n7,1 %;y\n", Separator::Byte(b';')),
             ("a\n5 %\n7 %\n", Separator::Byte(b',')),
+            ("a\nred\ngreen; blue\nred\nred\n", Separator::Byte(b',')),
         ] {
             assert_eq!(Separator::guess(text), separator, "{text:?}");
+        }
+        // A number in a header is none, and a unit no field.
+        let units: String = (0..20).map(|row| format!("{row}\t{row} %\n")).collect();
+        assert_eq!(Separator::guess(&format!("a\tcolumn 2\n{units}")), Separator::Byte(b'\t'));
+        let towns: String = (0..20).map(|row| format!("{row}\ttown {row}\n")).collect();
+        assert_eq!(Separator::guess(&format!("a\tcolumn 2\n{towns}")), Separator::Byte(b'\t'));
+        // Decimal commas are in all lines but the header.
+        for separator in ['|', '\t'] {
+            let rows: String = (0..20).map(|row| format!("1234,5{row}{separator}57,2 kg\n")).collect();
+            let text = format!("a{separator}b\n{rows}");
+            assert_eq!(Separator::guess(&text), Separator::Byte(separator as u8), "{text:?}");
         }
     }
 

@@ -71,7 +71,9 @@ impl Layout {
     }
 
     fn name(&mut self, header: &TableRecord, rows: &[TableRecord]) {
-        let named = header.filled();
+        // A column that has cells has a name, be it an empty one.
+        let cells = rows.iter().map(TableRecord::filled).max().unwrap_or(0);
+        let named = header.filled().max(cells.min(header.iter().count()));
         let mut names: Vec<String> =
             header.iter().take(named).map(|name| bare(name.trim_start_matches('#')).to_string()).collect();
         // Some programs write row names without a name for their column.

@@ -117,6 +117,19 @@ mod tests {
     }
 
     #[test]
+    fn a_last_column_without_a_name_is_no_reason_for_row_names() {
+        let text = "a|b|\n1|2|x\n3|4|y\n5|6|x\n7|8|y\n";
+        let columns = load(text, |_| ()).unwrap().columns.unwrap();
+        assert_eq!(columns.names().join(" "), "a b column 3");
+        // A separator behind all cells separates nothing.
+        let columns = load("a|b|\n1|2|\n3|4|\n5|6|\n7|8|\n", |_| ()).unwrap().columns.unwrap();
+        assert_eq!(columns.names().join(" "), "a b");
+        // Row names have no name, and no separator for it.
+        let columns = load("b|c\nr1|2|1\nr2|4|2\nr3|6|1\nr4|8|2\n", |_| ()).unwrap().columns.unwrap();
+        assert_eq!(columns.names().join(" "), "b c");
+    }
+
+    #[test]
     fn numbers_beyond_those_of_floats_are_numbers() {
         let rows = 0..60;
         let all = |unit: f64, only: Option<f64>| {

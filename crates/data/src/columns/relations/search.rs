@@ -7,6 +7,8 @@ use super::{lookups, sums};
 
 /// Rows without which nothing is concluded.
 const ENOUGH: usize = 50;
+/// What a float may be off by, as a share of it.
+pub(super) const FLOAT_DIGIT: f64 = 1e-6;
 /// Columns up to which relations are looked for: of wider tables it would take longer than training.
 const MAX_COLUMNS: usize = 64;
 
@@ -39,9 +41,15 @@ impl Columns {
 }
 
 impl TableNumbers<'_> {
-    /// Half of the last digit of a column's numbers, or of a float's.
+    /// The numbers of a column that are there and not far from all others.
+    pub fn usual(&self, column: usize) -> impl Iterator<Item = f64> {
+        let [least, most] = self.columns[column].range;
+        self.of[column].iter().copied().filter(move |value| (least..=most).contains(value))
+    }
+
+    /// Half of the last digit of a column's usual numbers, or of a float's.
     pub fn half_digit(&self, column: usize) -> f64 {
-        let largest = self.of[column].iter().filter(|value| value.is_finite()).fold(0.0_f64, |a, b| a.max(b.abs()));
-        self.columns[column].half_digit().max(largest * 1e-6)
+        let largest = self.usual(column).fold(0.0_f64, |a, b| a.max(b.abs()));
+        self.columns[column].half_digit().max(largest * FLOAT_DIGIT)
     }
 }

@@ -1,6 +1,7 @@
 //! Numbers that are sums of others, their products and ratios, or their logarithms.
 
 use super::found::{FoundRelations, TableNumbers};
+use super::search::FLOAT_DIGIT;
 use super::{Relation, Term};
 
 /// Rows that factors are computed from; all rows are checked.
@@ -83,9 +84,8 @@ impl<'a> Search<'a> {
             is_number && missing as f64 <= MAX_MISSING * values.len() as f64
         };
         let count = numbers.of.len();
-        let deviation = (0..count)
-            .map(|column| moments(&numbers.of[column].iter().copied().filter(|v| !v.is_nan()).collect::<Vec<_>>()).1)
-            .collect::<Vec<_>>();
+        let deviation: Vec<f64> =
+            (0..count).map(|column| moments(&numbers.usual(column).collect::<Vec<_>>()).1).collect();
         let half = (0..count).map(|column| numbers.half_digit(column)).collect();
         let usable = (0..count).filter(|column| is_usable(column) && deviation[*column] > 0.0).collect();
         Self { numbers, usable, deviation, half }
@@ -107,7 +107,8 @@ impl<'a> Search<'a> {
                 continue;
             }
             rows += 1;
-            if !relation.value(&row).is_some_and(|found| (found - value).abs() <= 1.02 * self.half[column]) {
+            let most = 1.02 * self.half[column].max(FLOAT_DIGIT * value.abs());
+            if !relation.value(&row).is_some_and(|found| (found - value).abs() <= most) {
                 return false;
             }
         }
@@ -324,7 +325,12 @@ mod tests {
     /// Relations in a table whose columns are these functions of the row, in hundredths.
     fn found(of: &[(&str, &dyn Fn(usize) -> f64)]) -> Vec<String> {
         let cells: Vec<f32> = (0..400).flat_map(|row| of.iter().map(move |(_, cell)| cell(row) as f32)).collect();
-        let column = |(name, _): &(&str, _)| Column { name: name.to_string(), decimals: Some(2), ..Column::default() };
+        let column = |(name, cell): &(&str, &dyn Fn(usize) -> f64)| {
+            // As measured: without what is far from all others.
+            let usual = || (0..400).map(|row| f64::from(cell(row) as f32)).filter(|value| value.abs() < 1e6);
+            let range = [usual().fold(f64::MAX, f64::min), usual().fold(f64::MIN, f64::max)];
+            Column { name: name.to_string(), decimals: Some(2), range, ..Column::default() }
+        };
         let all: Vec<Column> = of.iter().map(column).collect();
         let columns = Columns { all, relations: Vec::new(), missing: false, dialect: None };
         let relations: Vec<Relation> = columns.relations_in([&cells, &[]]);
@@ -353,6 +359,11 @@ mod tests {
         assert_eq!(found(&[("a", &a), ("c", &c), ("share", &share)]), ["share = 100 x c / a"]);
         let log = |row: usize| hundredths(10.0 * a(row).ln());
         assert_eq!(found(&[("log", &log), ("a", &a)]), ["log = 10 x ln a"]);
+        // One number far from all others hides no rows.
+        let far = |of: &dyn Fn(usize) -> f64, row: usize| if row == 5 { 1e9 } else { of(row) };
+        assert_eq!(found(&[("a", &|row| far(&a, row)), ("b", &b), ("c", &|row| far(&c, row))]), [""; 0]);
+        let of_far = |row: usize| if row == 5 { 1e9 * b(row) } else { hundredths(a(row) * b(row)) };
+        assert_eq!(found(&[("amount", &of_far), ("a", &|row| far(&a, row)), ("b", &b)]), ["amount = a x b"]);
         // All but one row.
         let nearly = |row: usize| total(row) + if row == 77 { 0.5 } else { 0.0 };
         assert_eq!(found(&[("a", &a), ("b", &b), ("c", &c), ("all", &nearly)]), [""; 0]);
