@@ -15,6 +15,8 @@ use super::RunError;
 use super::draws::chosen;
 use crate::model::{LOG_FREEDOM, Likelihood, TableSpec, VaeSpec};
 
+/// Draws of a number until one lies in its range. What is shown may lie far beyond it.
+const MAX_DRAWS: usize = 32;
 /// The stream of the seed that draws come from.
 const DRAWS: u64 = 0x6472_6177;
 
@@ -53,6 +55,8 @@ pub struct Distribution {
     dispersion: Vec<f32>,
     /// The logarithm of the degrees of freedom of Student's t; 0 of others.
     log_freedom: f32,
+    /// `(D)`, or none: where draws of a table's numbers lie.
+    ranges: Vec<[f32; 2]>,
 }
 
 impl Distribution {
@@ -67,7 +71,13 @@ impl Distribution {
             table: spec.table.clone(),
             dispersion: spec.likelihood.dispersion(spec, learned),
             log_freedom: learned(LOG_FREEDOM).first().copied().unwrap_or(0.0),
+            ranges: Vec::new(),
         }
+    }
+
+    /// The same distribution, of whose numbers only those in ranges `(D)` are drawn.
+    pub fn within(self, ranges: Vec<[f32; 2]>) -> Self {
+        Self { ranges, ..self }
     }
 
     /// The likelihood.
@@ -121,9 +131,19 @@ impl Distribution {
         self.sigma(value, parameters) * self.likelihood.quantile(share)
     }
 
-    /// A draw of a number's distance from what is shown of it.
-    fn error(&self, value: usize, parameters: Parameters, rng: &mut ChaCha8Rng) -> f64 {
-        self.sigma(value, parameters) * self.likelihood.draw(self.freedom(), rng)
+    /// A draw of a number, of which this is shown: within its range, since ends on which all draws from beyond lie would be told from data.
+    fn number(&self, value: usize, shown: f32, parameters: Parameters, rng: &mut ChaCha8Rng) -> f32 {
+        let [least, most] = self.ranges.get(value).copied().unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
+        let sigma = self.sigma(value, parameters);
+        let mut draw = || (f64::from(shown) + sigma * self.likelihood.draw(self.freedom(), rng)) as f32;
+        let mut drawn = draw();
+        for _ in 0..MAX_DRAWS {
+            if (least..=most).contains(&drawn) {
+                break;
+            }
+            drawn = draw();
+        }
+        drawn
     }
 
     /// The negative log-likelihood of a value, and half of the width of the interval around it, for what is shown of it: a mean, and the
@@ -193,7 +213,7 @@ impl Distribution {
                 let parameters = shown.parameters_of(number * width + value);
                 *x = match self.kind(value) {
                     ColumnKind::Number if self.likelihood == Likelihood::Logistic => level(parameters, rng.random()),
-                    ColumnKind::Number => (f64::from(*x) + self.error(value, parameters, &mut rng)) as f32,
+                    ColumnKind::Number => self.number(value, *x, parameters, &mut rng),
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
                     ColumnKind::Count => self.count(value, *x, parameters, &mut rng),
                     ColumnKind::Category => *x,
@@ -263,7 +283,14 @@ mod tests {
             log_means: log_means.to_vec(),
         };
         let (likelihood, dispersion) = (Likelihood::Columns, dispersion.to_vec());
-        Distribution { likelihood, width: kinds.len(), table: Some(table), dispersion, log_freedom: 0.0 }
+        Distribution {
+            likelihood,
+            width: kinds.len(),
+            table: Some(table),
+            dispersion,
+            log_freedom: 0.0,
+            ranges: Vec::new(),
+        }
     }
 
     #[test]
@@ -326,7 +353,7 @@ mod tests {
     /// Numbers around what is shown of them, with one scale.
     fn around(likelihood: Likelihood, scale: f32, freedom: f32) -> Distribution {
         let (dispersion, log_freedom) = (vec![scale.ln()], freedom.ln());
-        Distribution { likelihood, width: 1, table: None, dispersion, log_freedom }
+        Distribution { likelihood, width: 1, table: None, dispersion, log_freedom, ranges: Vec::new() }
     }
 
     #[test]
@@ -351,6 +378,26 @@ mod tests {
             let above = drawn.iter().filter(|x| **x > 2.0).count() as f64 / 200_000.0;
             assert!((above - 0.5).abs() < 0.005, "{likelihood:?}: {above} above");
         }
+    }
+
+    /// What lies in a range is drawn as often, beside each other, as without one.
+    #[test]
+    fn draws_within_a_range_do_not_lie_on_its_ends() {
+        let rows = 100_000;
+        let shares = |range: [f32; 2]| {
+            let distribution = around(Likelihood::Laplace, 0.5, 1.0).within(vec![range]);
+            let mut drawn = DecoderOutput { means: vec![2.0; rows], parameters: Vec::new() };
+            distribution.draw(&mut drawn, 9).unwrap();
+            let within = |x: &&f32| (1.0..=2.25).contains(*x);
+            let all = drawn.means.iter().filter(within).count() as f64;
+            [1.05, 1.5, 2.0, 2.2]
+                .map(|most| drawn.means.iter().filter(within).filter(|x| **x < most).count() as f64 / all)
+        };
+        let [free, kept] = [shares([f32::NEG_INFINITY, f32::INFINITY]), shares([1.0, 2.25])];
+        assert!(free.iter().zip(kept).all(|(free, kept)| (free - kept).abs() < 0.01), "{free:?} {kept:?}");
+        let mut beyond = DecoderOutput { means: vec![50.0; 10], parameters: Vec::new() };
+        around(Likelihood::Laplace, 0.5, 1.0).within(vec![[1.0, 2.25]]).draw(&mut beyond, 9).unwrap();
+        assert!(beyond.means.iter().all(|x| *x > 2.25));
     }
 
     #[test]

@@ -127,7 +127,9 @@ impl TrainedModel {
         for (constant, values) in &vae.constants {
             session.write(*constant, values)?;
         }
-        let distribution = Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights);
+        let ranges = run.data.columns.as_ref().map(Columns::ranges).unwrap_or_default();
+        let distribution =
+            Distribution::of(&run.config.vae_spec(&run.data)?, &vae.program.params, weights).within(ranges);
         let capacity = vae.program.tensors.get(vae.test_data).shape[0];
         let prior = PriorMixture::standard(run.config.model.latent);
         let device = session.device().to_string();

@@ -225,7 +225,10 @@ impl DrawArgs {
             return Err(RunError::Unfit(reason.into()));
         }
         if draws {
-            model.distribution().draw(shown, seed)?;
+            match self.beyond_range {
+                true => model.distribution().clone().within(Vec::new()).draw(shown, seed)?,
+                false => model.distribution().draw(shown, seed)?,
+            }
         }
         Ok(draws)
     }

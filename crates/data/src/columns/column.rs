@@ -416,6 +416,19 @@ impl Column {
         if shown == Provenance::Mean { number } else { self.rounded(number) }
     }
 
+    /// The values of numbers within the range that was seen, all that are rounded to it included. The ends of numbers by quantiles stand
+    /// for what lies beyond as well, and so do other kinds.
+    pub(super) fn drawn_range(&self) -> [f32; 2] {
+        let [least, most] = self.range;
+        let half = self.half_digit();
+        match self.kind {
+            ValueKind::Number => [least - half, most + half].map(|number| self.value(number) as f32),
+            ValueKind::Positive if least > half => [least - half, most + half].map(|number| self.value(number) as f32),
+            ValueKind::Positive => [f32::NEG_INFINITY, self.value(most + half) as f32],
+            _ => [f32::NEG_INFINITY, f32::INFINITY],
+        }
+    }
+
     /// A number with the digits of the column.
     pub(super) fn rounded(&self, number: f64) -> f64 {
         let Some(decimals) = self.decimals else { return number };

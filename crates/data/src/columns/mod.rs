@@ -124,6 +124,11 @@ impl Columns {
         self.all.iter().flat_map(|column| std::iter::repeat_n(column.kind.is_normal(), column.width())).collect()
     }
 
+    /// `(D)`: where the values lie that are drawn within the range of the data.
+    pub fn ranges(&self) -> Vec<[f32; 2]> {
+        self.all.iter().flat_map(|column| std::iter::repeat_n(column.drawn_range(), column.width())).collect()
+    }
+
     /// Rows of cells `(N, C)` as numbers in the table's own units, NaN where one is missing, as values. What a model has not seen is
     /// marked in the split.
     pub fn rows(&self, cells: &[f32]) -> Result<Examples, String> {
