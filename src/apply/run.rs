@@ -231,6 +231,11 @@ impl Run {
         self.data.columns.as_ref().ok_or_else(none)
     }
 
+    /// What the column of classes is called in results: as in the table that was trained on.
+    pub fn class_column(&self) -> &str {
+        self.config.data.label.as_deref().unwrap_or("label")
+    }
+
     /// The number of a class that a conditional model knows.
     pub fn class(&self, name: &str) -> Result<u32, RunError> {
         if !self.config.is_conditional() {

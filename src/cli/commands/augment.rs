@@ -226,7 +226,6 @@ fn write_as(
         return Ok(vec![to, labels_file]);
     }
     let class = |label: &u32| classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
-    let name = run.config.data.label.as_deref().unwrap_or("label");
-    sheet.with_classes(name, labels.iter().map(class).collect()).write_as(file, &to)?;
+    sheet.with_classes(run.class_column(), labels.iter().map(class).collect()).write_as(file, &to)?;
     Ok(vec![to])
 }

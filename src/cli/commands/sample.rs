@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
         let sheet = drawn.sheet(&run, &model, shown, count, args.seed);
         match model.is_conditional() {
-            true => sheet.with_classes("label", classes.iter().map(name).collect()),
+            true => sheet.with_classes(run.class_column(), classes.iter().map(name).collect()),
             false => sheet,
         }
     };

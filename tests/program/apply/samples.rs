@@ -67,6 +67,22 @@ fn a_conditional_model_gets_classes() {
     }
 }
 
+/// The column of classes has its own name in what is drawn.
+#[test]
+fn drawn_rows_name_their_classes_as_the_table_does() {
+    let Some(place) = Place::with_adapter() else { return };
+    std::fs::write(place.path("rows.csv"), table()).unwrap();
+    place.done("train --data rows.csv --label kind --condition class --steps 4 --hidden 8 --device cpu --out run");
+    for line in
+        ["sample run --count 4 --device cpu --to drawn.csv", "augment run --count 4 --device cpu --to drawn.csv"]
+    {
+        place.done(line);
+        let drawn = read(&place.path("drawn.csv"));
+        let header: Vec<&str> = drawn.lines().next().unwrap().split(',').collect();
+        assert!(header.contains(&"kind") && !header.contains(&"label"), "{line}: {header:?}");
+    }
+}
+
 /// A row has the same score wherever it stands, beside whichever others, and where each draw has zeros and ones of its own.
 /// Samples come from a mixture in the run's folder, which is fitted again where there is none for the model.
 #[test]
