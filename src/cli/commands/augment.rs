@@ -9,7 +9,9 @@ use wgvae_data::{Rows, Shape, write};
 use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs};
 use crate::cli::output::drawn::Drawn;
 use crate::cli::output::place::place_in;
-use crate::cli::output::sheet::{FileFormat, Sheet, extension, is_folder, levels, make_folder_of, write_labels_beside};
+use crate::cli::output::sheet::{
+    FileFormat, Sheet, extension, is_folder, is_own_folder, levels, make_folder_of, write_labels_beside,
+};
 
 /// Formats of the new examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -123,7 +125,7 @@ fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
         return Ok((format, place_in(run, None, name)?));
     };
     let to = place_in(run, Some(to), "")?;
-    let (named, is_folder) = (FileFormat::of(&to).filter(|_| !to.is_dir()).map(Format::from), is_folder(&to));
+    let (named, is_folder) = (FileFormat::of(&to).filter(|_| !is_own_folder(&to)).map(Format::from), is_folder(&to));
     let shown = to.display();
     let format = match (args.format, named) {
         (None, Some(named)) => named,
@@ -151,7 +153,7 @@ fn place(args: &Args, run: &Run) -> Result<(Format, PathBuf), RunError> {
     };
     match format {
         Format::Png | Format::Idx if !is_image => only_images(),
-        Format::Csv | Format::Parquet | Format::Json | Format::Npy | Format::Npz if to.is_dir() => {
+        Format::Csv | Format::Parquet | Format::Json | Format::Npy | Format::Npz if is_own_folder(&to) => {
             unfit(format!("{shown} is a folder: name a file in it"))
         }
         format => Ok((format, to)),

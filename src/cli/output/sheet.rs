@@ -334,10 +334,16 @@ impl FileFormat {
     }
 }
 
+/// Whether a path is a folder, and not a link to one: a link is replaced by the result.
+pub fn is_own_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|there| there.is_dir())
+}
+
 /// Whether images go to a path one by one: a folder, or a name that is to be one.
 pub fn is_folder(to: &Path) -> bool {
     let is_named_so = to.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
-    to != Path::new("-") && (to.is_dir() || is_named_so || extension(to).is_empty() && !Destination::of(to).is_stream())
+    to != Path::new("-")
+        && (is_own_folder(to) || is_named_so || extension(to).is_empty() && !Destination::of(to).is_stream())
 }
 
 /// Writes the class numbers of rows beside an NPY file, which has no place for them; returns where.

@@ -12,7 +12,7 @@ use crate::common::folder::copy;
 
 /// Targets that are tried; `WGVAE_TARGETS` asks for more.
 fn targets() -> u64 {
-    std::env::var("WGVAE_TARGETS").ok().and_then(|number| number.parse().ok()).unwrap_or(60)
+    std::env::var("WGVAE_TARGETS").ok().and_then(|number| number.parse().ok()).unwrap_or(100)
 }
 
 /// Commands that write a result, the endings of what they write, and the name in a run's folder that they take by themselves.
