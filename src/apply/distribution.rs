@@ -201,7 +201,7 @@ impl Distribution {
     pub fn draw(&self, shown: &mut DecoderOutput, seed: u64) -> Result<(), RunError> {
         if !self.can_draw() {
             return Err(RunError::Unfit(
-                "mse has no noise to draw with: leave --draw out, or train with gaussian-learned or columns".into(),
+                "mse has no noise to draw with: give means, or train with gaussian-learned or columns".into(),
             ));
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -19,7 +19,7 @@ pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
 pub fn expect_temperature(temperature: f32) -> Result<(), RunError> {
     match temperature >= 0.0 && temperature.is_finite() {
         true => Ok(()),
-        false => Err(RunError::Unfit("--temperature must be 0 or a positive number".into())),
+        false => Err(RunError::Unfit("the temperature must be 0 or a positive number".into())),
     }
 }
 

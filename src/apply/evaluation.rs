@@ -133,9 +133,9 @@ fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
         _ if model.objective == Objective::Ae => Err("a plain autoencoder has no likelihood"),
         Likelihood::Mse => Err("mse is no likelihood: train with gaussian or gaussian-learned"),
         Likelihood::Bernoulli if is_binary => Ok(0.0),
-        Likelihood::Bernoulli => {
-            Err("bernoulli is no likelihood of levels between 0 and 1: train with --binarise, or with gaussian-learned")
-        }
+        Likelihood::Bernoulli => Err(
+            "bernoulli is no likelihood of levels between 0 and 1: train with `data.binarise`, or with gaussian-learned",
+        ),
         _ if is_binary => Err("a density is no likelihood of zeros and ones: train with bernoulli"),
         _ if rows.has_missing() => Err("some values are missing"),
         // The loss is that of levels, not of their density.
@@ -166,7 +166,7 @@ fn bits_of_columns(columns: &Columns, rows: &Examples, likelihood: Likelihood) -
                 let scores = values.iter().skip(span.start).step_by(width);
                 let bits = scores.map(|score| Some(of.quantiles.growth((*score).into())?.log2())).sum::<Option<f64>>();
                 bits.map(|bits| bits / rows.rows as f64).ok_or(
-                    "rows share values of a column by quantiles, which have a probability and no density: --column NAME=number has one",
+                    "rows share values of a column by quantiles, which have a probability and no density: `data.kinds = [\"NAME=number\"]` has one",
                 )
             }
             _ if likelihood.is_of_columns() => Ok(0.0),

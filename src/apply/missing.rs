@@ -36,7 +36,7 @@ pub fn take_over(
         .collect();
     if missing.iter().all(Vec::is_empty) {
         return Err(RunError::Unfit(format!(
-            "none of {} training rows has a missing cell: leave --gaps out",
+            "none of {} training rows has a missing cell: draw rows without gaps",
             some.rows
         )));
     }

@@ -280,7 +280,7 @@ impl Restorer {
         };
         if chains > 0 && !self.model.has_prior() {
             return Err(RunError::Unfit(
-                "a plain autoencoder has no distribution of codes to draw from: leave --draws out".into(),
+                "a plain autoencoder has no distribution of codes to draw from: restore without draws".into(),
             ));
         }
         let likeliest = inference::likeliest(&mut self.model, &of, descent, seed, &mut evaluated)?;

@@ -38,6 +38,23 @@ pub enum RunError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file is not as training wrote it.
+    #[error(
+        "{path} could not be read: it is not as training wrote it: it was edited or cut; resuming the run writes it again"
+    )]
+    Edited {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Rows for a conditional model have no classes.
+    #[error(
+        "this model was trained with classes ({classes}), and these rows have none: name the column that says which, \
+         `data.label`, or the class of all rows"
+    )]
+    NoClasses {
+        /// The classes that the model knows, listed.
+        classes: String,
+    },
     /// A request does not match the model or its data.
     #[error("{0}")]
     Unfit(String),
@@ -240,7 +257,7 @@ impl Run {
     pub fn class(&self, name: &str) -> Result<u32, RunError> {
         if !self.config.is_conditional() {
             return Err(RunError::Unfit(format!(
-                "{} was trained without classes, so it cannot be told one: train with --condition class",
+                "{} was trained without classes, so it cannot be told one: train with `model.condition = \"class\"`",
                 self.files
             )));
         }
@@ -257,11 +274,7 @@ impl Run {
             rows.split.labels = Some(vec![self.class(class)?; rows.split.rows]);
         } else if self.config.is_conditional() {
             let Some(labels) = &rows.split.labels else {
-                return Err(RunError::Unfit(format!(
-                    "this model was trained with classes ({}), and these rows have none: say what they are with --class, or \
-                     which column says so with --label",
-                    list(&self.data.classes)
-                )));
+                return Err(RunError::NoClasses { classes: list(&self.data.classes) });
             };
             // A class that no row has need not be one of the model's.
             let numbers: Vec<Option<u32>> = rows.classes.iter().map(|class| self.class(class).ok()).collect();
@@ -293,7 +306,7 @@ impl Run {
         match self.has_prior() {
             true => Ok(()),
             false => Err(RunError::Unfit(format!(
-                "{what} needs a prior, but {} is a plain autoencoder (objective ae) and has none: train one with --objective elbo",
+                "{what} needs a prior, but {} is a plain autoencoder (objective ae) and has none: train one with `model.objective = \"elbo\"`",
                 self.files
             ))),
         }
@@ -306,10 +319,7 @@ fn checked(files: &Files, name: &str, limit: u64, record: &FileRecord) -> Result
     let content = files.read(name, limit).map_err(|e| damaged(e.to_string()))?;
     let text = String::from_utf8(content).map_err(|_| damaged("it is not text".into()))?;
     if *record != FileRecord::of(text.as_bytes()) {
-        return Err(damaged(
-            "it is not as training wrote it: it was edited or cut; `wgvae train --resume` on the run writes it again"
-                .into(),
-        ));
+        return Err(RunError::Edited { path: files.path(name) });
     }
     Ok(text)
 }

@@ -93,10 +93,12 @@ pub fn exit_code(error: &anyhow::Error) -> Exit {
 
 fn of_run(error: &RunError) -> Exit {
     match error {
-        RunError::Missing { .. } | RunError::Damaged { .. } | RunError::Content(_) | RunError::Load(_) => {
-            Exit::BadInput
-        }
-        RunError::Unfit(_) | RunError::Plan(_) => Exit::Usage,
+        RunError::Missing { .. }
+        | RunError::Damaged { .. }
+        | RunError::Edited { .. }
+        | RunError::Content(_)
+        | RunError::Load(_) => Exit::BadInput,
+        RunError::Unfit(_) | RunError::NoClasses { .. } | RunError::Plan(_) => Exit::Usage,
         RunError::Write { .. } | RunError::Session(_) => Exit::Other,
         RunError::Config(e) => of_config(e),
         RunError::Data(e) => of_data(e),

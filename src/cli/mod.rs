@@ -1,10 +1,11 @@
 //! The command line: one file per command, results on stdout, everything else on stderr.
 
-/// Writes a line to stderr; where nobody can read it any more, there is nothing else to do.
+/// Writes a line to stderr, with flags in place of keys; where nobody can read it any more, there is nothing else to do.
 macro_rules! warning {
     ($($argument:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!($crate::cli::output::terminal::err(), $($argument)*);
+        let said = format!($($argument)*);
+        let _ = writeln!($crate::cli::output::terminal::err(), "{}", $crate::cli::output::flags::with_flags(&said));
     }};
 }
 
@@ -80,7 +81,7 @@ struct Verdict(String);
 
 /// An error and its causes in one line. Some errors name their cause themselves; it is not said again.
 pub fn sentence(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.ends_with(&cause) {
+    error.chain().map(output::errors::said).fold(String::new(), |said, cause| match said.ends_with(&cause) {
         true => said,
         false if said.is_empty() => cause,
         false => format!("{said}: {cause}"),

@@ -4,10 +4,11 @@ use super::keys::{self, Section};
 use super::{Config, ConfigError};
 
 impl Config {
-    /// The configuration as TOML with an explanation of each key; keys without a value are commented out.
-    pub fn to_commented_toml(&self, name: &str) -> Result<String, ConfigError> {
+    /// The configuration as TOML with an explanation of each key; keys without a value are commented out. The first
+    /// line says what the file is: `about`, which is one line.
+    pub fn to_commented_toml(&self, about: &str) -> Result<String, ConfigError> {
         let table: toml::Table = self.to_toml()?.parse().map_err(|e| ConfigError::Value(format!("{e}")))?;
-        let mut text = format!("# The preset {name}. Use it: wgvae train --config FILE\n");
+        let mut text = format!("# {about}\n");
         for section in Section::ALL {
             text += &format!("\n[{}]\n", section.name());
             for key in keys::all().filter(|key| key.section == section) {

@@ -79,12 +79,12 @@ impl Config {
     pub fn about_suited(data: &Dataset) -> Option<&'static str> {
         match Self::suited_preset(data) {
             "photo" => Some(
-                "these are photographs in colour, so the preset photo was chosen: it takes minutes without a GPU, and --preset dense is \
-                 fast and blurred",
+                "these are photographs in colour, so the preset photo was chosen: it takes minutes without a GPU, and the preset dense \
+                 is fast and blurred",
             ),
             "dense" if are_photographs(data) => Some(
                 "these are photographs in colour, which the preset photo learns better than dense: resize them to sides that 8 \
-                 divides, with --image-size 64x64 for instance, and it is chosen",
+                 divides, with `data.image_size = \"64x64\"` for instance, and it is chosen",
             ),
             _ => None,
         }

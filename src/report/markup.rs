@@ -18,6 +18,19 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// Escapes a sentence, in which what is between backticks is code: keys of the configuration.
+pub fn sentence(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut out = escape(parts.next().unwrap_or_default());
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(after) => out += &format!("<code>{}</code>{}", escape(code), escape(after)),
+            None => out += &format!("`{}", escape(code)),
+        }
+    }
+    out
+}
+
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Encodes bytes in base64, for data URIs.
@@ -50,6 +63,13 @@ mod tests {
     fn text_cannot_leave_its_place() {
         assert_eq!(escape("<a href=\"x\">'&\u{0}"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;\u{fffd}");
         assert_eq!(escape("two\nlines"), "two\nlines");
+    }
+
+    #[test]
+    fn sentences_show_keys_as_code() {
+        assert_eq!(sentence("try `a = \"b\"`, or <c>"), "try <code>a = &quot;b&quot;</code>, or &lt;c&gt;");
+        assert_eq!(sentence("`a``b`c"), "<code>a</code><code>b</code>c");
+        assert_eq!(sentence("a`b"), "a`b");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::contents::{
     ColumnSummary, Command, Diagnosed, EpochMetrics, Facts, Figure, Headline, Latent, Notice, Page, Picture, Points,
     Step, Strips,
 };
-use super::markup::{base64, escape, png_size};
+use super::markup::{base64, escape, png_size, sentence};
 use super::numbers::{duration, grouped, measured};
 
 /// Width available for a picture on a wide screen, and for one over the whole page. Smaller pictures are enlarged by a whole factor.
@@ -49,7 +49,7 @@ pub fn header(page: &Page) -> String {
 
 /// What must be known, a line each.
 fn notices(notices: &[Notice]) -> String {
-    let line = |n: &Notice| format!("<li><b>{}</b> {}</li>\n", escape(&n.headline), escape(&n.sentence));
+    let line = |n: &Notice| format!("<li><b>{}</b> {}</li>\n", escape(&n.headline), sentence(&n.sentence));
     let lines: String = notices.iter().map(line).collect();
     if lines.is_empty() { lines } else { format!("<ul class=\"notices\">\n{lines}</ul>\n") }
 }

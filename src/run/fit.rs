@@ -34,7 +34,7 @@ pub(super) fn advice(error: &DeviceError, config: &Config, data: &Dataset) -> Op
     };
     let now = format!("this model needs {} MiB with a batch of {}", mib(whole), config.train.batch);
     if let Some((batch, needs)) = fitting(data.shape) {
-        return Some(format!("{now}; --batch {batch} needs {} MiB and fits", mib(needs)));
+        return Some(format!("{now}; `train.batch = {batch}` needs {} MiB and fits", mib(needs)));
     }
     if let Shape::Image { height, width, channels } = data.shape {
         for factor in [2, 4, 8, 16, 32, 64] {
@@ -44,15 +44,16 @@ pub(super) fn advice(error: &DeviceError, config: &Config, data: &Dataset) -> Op
             }
             let smaller = Shape::Image { height: size.height, width: size.width, channels };
             if let Some((batch, needs)) = fitting(smaller) {
-                let batch = if batch == config.train.batch { String::new() } else { format!(" --batch {batch}") };
+                let batch =
+                    if batch == config.train.batch { String::new() } else { format!(" with `train.batch = {batch}`") };
                 return Some(format!(
-                    "{now}, and fits with no batch; --image-size {size}{batch} needs {} MiB and fits",
+                    "{now}, and fits with no batch; `data.image_size = \"{size}\"`{batch} needs {} MiB and fits",
                     mib(needs)
                 ));
             }
         }
     }
-    Some(format!("{now}, and fits with no batch: choose narrower layers (--hidden, --encoder)"))
+    Some(format!("{now}, and fits with no batch: choose narrower layers (`model.hidden`, `model.encoder`)"))
 }
 
 /// The model's program for rows of this shape.

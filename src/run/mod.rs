@@ -175,7 +175,7 @@ pub enum Error {
         advice: String,
     },
     /// A run cannot go on as another one.
-    #[error("{path} was trained otherwise ({changes}): leave that as it was, or add --fork DIR to make it another run")]
+    #[error("{path} was trained otherwise ({changes}): leave that as it was, or make it another run by a fork")]
     Changed {
         /// The run's folder.
         path: PathBuf,
@@ -193,7 +193,7 @@ pub enum Error {
         reason: String,
     },
     /// A run cannot go on with other data.
-    #[error("the data is not what {0} was trained on: give the same data, or add --fork DIR to make it another run")]
+    #[error("the data is not what {0} was trained on: give the same data, or make it another run by a fork")]
     OtherData(PathBuf),
 }
 

@@ -124,7 +124,7 @@ pub fn notices(run: &Run, metrics: &Metrics) -> Vec<Notice> {
                 if metrics.rollbacks == 1 { "once".into() } else { format!("{} times", metrics.rollbacks) }
             ),
             sentence:
-                "Training went back to a checkpoint and on from there with half the learning rate; try a smaller --lr."
+                "Training went back to a checkpoint and on from there with half the learning rate; try a smaller `train.lr`."
                     .into(),
         });
     }

@@ -59,7 +59,9 @@ pub fn samples(
     let (marginals, unlike) = marginals(columns, &cells, [&real, &made]);
     let learned = closeness.as_ref().and_then(Closeness::gives_away).map(|what| Notice {
         headline: "Samples give training rows away".into(),
-        sentence: format!("{what}. Train with fewer epochs or a larger --beta, or leave out columns that name rows."),
+        sentence: format!(
+            "{what}. Train with fewer epochs or a larger `model.beta`, or leave out columns that name rows."
+        ),
     });
     let samples = Samples {
         figures: figures(told_apart.as_ref(), closeness.as_ref()),

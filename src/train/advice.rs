@@ -33,13 +33,13 @@ pub fn advice(config: &Config, best: &EpochReport, last: &EpochReport, test_loss
         let remedy = match config.model.objective {
             // The objective iwae has no beta to lower.
             Objective::Iwae => "more epochs, ",
-            _ if config.model.beta > 1.0 => "a smaller --beta, --beta-warmup-epochs 10, ",
-            _ => "--beta 0.1, --beta-warmup-epochs 10, ",
+            _ if config.model.beta > 1.0 => "a smaller `model.beta`, `model.beta_warmup_epochs = 10`, ",
+            _ => "`model.beta = 0.1`, `model.beta_warmup_epochs = 10`, ",
         };
         all.push(Advice {
             headline: "Collapsed: the latent says next to nothing".into(),
             sentence: format!(
-                "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try {remedy}or another --seed",
+                "posterior collapse: the KL is {:.2} nats, so the latent says next to nothing of the data; try {remedy}or another `train.seed`",
                 best.test_kl
             ),
         });
@@ -50,7 +50,8 @@ pub fn advice(config: &Config, best: &EpochReport, last: &EpochReport, test_loss
             headline: format!("Overfits after epoch {}", best.epoch),
             sentence: format!(
                 "overfitting: the test loss has risen from {:.2} after epoch {epoch} to {:.2}, while the training loss fell; the \
-                 model is that of epoch {epoch}; try --patience {}, fewer --hidden units, or --weight-decay with --optimizer adamw",
+                 model is that of epoch {epoch}; try `train.patience = {}`, fewer `model.hidden` units, or `train.weight_decay` \
+                 with `train.optimizer = \"adamw\"`",
                 best.test_loss,
                 last.test_loss,
                 (best.epoch / 2).clamp(5, 50),
@@ -67,8 +68,8 @@ pub fn advice(config: &Config, best: &EpochReport, last: &EpochReport, test_loss
             all.push(Advice {
                 headline: "Under-trained".into(),
                 sentence: format!(
-                    "under-trained: the test loss was still falling, from {before:.2} to {end:.2} in the last {}; go on with \
-                     --resume and --epochs {}",
+                    "under-trained: the test loss was still falling, from {before:.2} to {end:.2} in the last {}; resume the \
+                     run with `train.epochs = {}`",
                     if quarter == 1 { "epoch".into() } else { format!("{quarter} epochs") },
                     2 * last.epoch
                 ),
@@ -117,10 +118,10 @@ mod tests {
         };
         let found = of(4, &[127.0, 116.0, 111.5, 109.0]);
         assert!(
-            found.len() == 1 && found[0].contains("from 111.50 to 109.00 in the last epoch; go on with"),
+            found.len() == 1 && found[0].contains("from 111.50 to 109.00 in the last epoch; resume the run with"),
             "{found:?}"
         );
-        assert!(found[0].ends_with("--epochs 8"), "{found:?}");
+        assert!(found[0].ends_with("`train.epochs = 8`"), "{found:?}");
         // The default run on MNIST.
         let whole = [127.0, 116.2, 111.9, 109.7, 108.3, 107.4, 106.7, 106.1, 105.7, 105.4];
         assert!(of(10, &whole).is_empty());

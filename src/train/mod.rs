@@ -43,7 +43,6 @@ pub use wgvae_engine::session::initial_weights;
 
 use std::path::PathBuf;
 
-use wgvae_data::quote::shell_quote;
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 
@@ -66,8 +65,7 @@ pub enum TrainError {
     Occupied(PathBuf),
     /// The folder holds a run.
     #[error(
-        "{0} already holds a run: go on with it (--resume), start from it in another folder (--resume {0} --fork DIR), \
-         replace it (--replace), or choose another folder"
+        "{0} already holds a run: go on with it, start from it in another folder, replace it, or choose another folder"
     )]
     Exists(PathBuf),
     /// Another process trains in the folder.
@@ -107,7 +105,7 @@ pub enum TrainError {
         tensor: Option<String>,
     },
     /// The device failed while it was trained on.
-    #[error("{error}; go on with: wgvae train --resume {}", shell_quote(folder))]
+    #[error("{error}; the run in {folder} can be resumed from its last checkpoint")]
     Failed {
         /// The error of the device.
         error: DeviceError,
@@ -119,7 +117,7 @@ pub enum TrainError {
     Watch,
 }
 
-const ADVICE: &str = "half, a quarter and an eighth of the learning rate did not help: try --clip 1, a smaller --lr, \
+const ADVICE: &str = "half, a quarter and an eighth of the learning rate did not help: try `train.clip = 1`, a smaller `train.lr`, \
                       or look for outliers in the data";
 
 fn at(tensor: &Option<String>) -> String {

@@ -386,7 +386,7 @@ fn what_does_not_fit_says_what_would() {
     match outcome {
         Err(error @ Error::TooLarge { .. }) => {
             let text = error.to_string();
-            assert!(text.contains("--batch 1024 needs"), "{text}");
+            assert!(text.contains("`train.batch = 1024` needs"), "{text}");
             assert!(!folder.path().join("run").exists());
         }
         // An adapter with large bindings may hold even the widest layer there can be.

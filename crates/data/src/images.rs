@@ -78,7 +78,7 @@ pub(super) fn read(source: &Path, files: ImageFiles, request: &Request<'_>) -> R
         |(header, whole): &(&PictureHeader, &bool)| **whole && (header.height, header.width) != (height, width);
     let resized = headers.iter().zip(&whole).filter(is_resized).count();
     if resized > 0 {
-        let why = why.map(|why| format!(", {why}; --image-size chooses another size")).unwrap_or_default();
+        let why = why.map(|why| format!(", {why}; `data.image_size` chooses another size")).unwrap_or_default();
         notes.push(format!("{resized} of {} images were resized to {height}x{width}{why}", kept.len()));
     }
     let deep = headers.iter().zip(&whole).filter(|(header, whole)| **whole && header.is_deep).count();
@@ -154,14 +154,14 @@ fn common_size(
     let suited = suited_size(headers);
     match other {
         Some(other) if options.strict => unusable(format!(
-            "the images have different sizes: {} is {first}, {} is {}; resize them to one size with --image-size {suited}",
+            "the images have different sizes: {} is {first}, {} is {}; resize them to one size with `data.image_size = \"{suited}\"`",
             kept[0].0.origin,
             kept[other].0.origin,
             size_of(&headers[other]),
         )),
-        None if first.height.max(first.width) > LONGEST && options.strict => {
-            unusable(format!("images of {first} are too large to learn from; resize them with --image-size {suited}"))
-        }
+        None if first.height.max(first.width) > LONGEST && options.strict => unusable(format!(
+            "images of {first} are too large to learn from; resize them with `data.image_size = \"{suited}\"`"
+        )),
         None if options.strict => Ok((first, None)),
         Some(_) => Ok((suited, Some("because they have different sizes".into()))),
         None => Ok((suited, Some(format!("because sides above {LARGE} pixels make models large")))),

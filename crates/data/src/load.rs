@@ -133,12 +133,13 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
         || options.rare.is_some();
     if raw.columns.is_none() && is_of_tables {
         return refused(
-            "--label, --columns, --drop-columns, --column, --missing-words and --rare apply only to tables",
+            "`data.label`, `data.columns`, `data.drop_columns`, `data.kinds`, `data.missing_words` and `data.rare` apply only \
+             to tables",
         );
     }
     let is_of_floats = matches!(raw.rows.values, Values::Floats(_));
     if options.missing != Missing::default() && !is_of_floats {
-        return refused("--missing applies only to tables and to images of floats");
+        return refused("`data.missing` applies only to tables and to images of floats");
     }
     let has_names = raw.columns.as_ref().is_none_or(|columns| columns.are_named);
     let needs_names = options.label.is_some()
@@ -148,12 +149,13 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
         || options.rare.is_some();
     if !has_names && needs_names {
         return refused(
-            "--label, --columns, --drop-columns, --missing-words and --rare apply only to tables whose columns have names",
+            "`data.label`, `data.columns`, `data.drop_columns`, `data.missing_words` and `data.rare` apply only to tables whose \
+             columns have names",
         );
     }
     let is_image = matches!(raw.shape, Shape::Image { .. });
     if !is_image && (options.image_size.is_some() || options.channels.is_some()) {
-        return refused("--image-size and --channels apply only to images");
+        return refused("`data.image_size` and `data.channels` apply only to images");
     }
     Ok(())
 }
@@ -166,7 +168,7 @@ pub(super) fn choose(mut raw: Raw, options: &Options) -> Result<Raw, DataError> 
     }
     let unusable = |reason: String| Err(DataError::unusable(&options.source, reason));
     if raw.rows.labels.is_none() && raw.test.as_ref().is_none_or(|test| test.labels.is_none()) {
-        let hint = if raw.columns.is_some() { "; name the column with the classes with --label" } else { "" };
+        let hint = if raw.columns.is_some() { "; name the column with the classes with `data.label`" } else { "" };
         return unusable(format!("there are no labels to choose rows by{hint}"));
     }
     for (which, split) in [("training", Some(&mut raw.rows)), ("test", raw.test.as_mut())] {
@@ -258,7 +260,7 @@ fn repeated(train: &Examples, options: &Options) -> Result<Vec<usize>, DataError
             &options.source,
             format!(
                 "balancing {} classes, the largest of which has {most} rows, would make {all} rows of {}: keep fewer classes \
-                 with --keep-label, or drop the rarest with --drop-label",
+                 with `data.keep_label`, or drop the rarest with `data.drop_label`",
                 members.len(),
                 train.rows
             ),
@@ -293,7 +295,7 @@ pub(super) fn mark_missing(splits: &mut [&mut Examples], width: usize, notes: &m
     }
     if missing > 0 {
         notes.push(format!(
-            "{missing} of {values} pixels are missing: what is there is learned from; --missing drop leaves such images out"
+            "{missing} of {values} pixels are missing: what is there is learned from; `data.missing = \"drop\"` leaves such images out"
         ));
     }
     missing > 0
@@ -314,7 +316,7 @@ fn said(columns: &Columns) -> Vec<String> {
         said.push(format!("{} more relations hold in every row", relations.len() - MAX_SAID));
     }
     if let Some(last) = said.last_mut() {
-        *last += ": kept in rows that are drawn or filled; --no-relations leaves that";
+        *last += ": kept in rows that are drawn or filled; `data.relations = false` leaves that";
     }
     said
 }
@@ -343,7 +345,7 @@ fn encode(
     let constant = columns.constant(cells);
     if !constant.is_empty() {
         notes.push(format!(
-            "columns with the same value in every training row, from which nothing can be learned: {}; choose columns with --columns",
+            "columns with the same value in every training row, from which nothing can be learned: {}; choose columns with `data.columns`",
             list(&constant)
         ));
     }
@@ -409,9 +411,9 @@ mod tests {
             (&|o| o.test_share = f64::NAN, "test_share must be a share of the rows"),
             (
                 &|o| o.label = Some("a".into()),
-                "--label, --columns, --drop-columns, --column, --missing-words and --rare apply only",
+                "`data.kinds`, `data.missing_words` and `data.rare` apply only to tables",
             ),
-            (&|o| o.missing = Missing::Drop, "--missing applies only to tables and to images of floats"),
+            (&|o| o.missing = Missing::Drop, "`data.missing` applies only to tables and to images of floats"),
         ] {
             let error = of(change).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -38,7 +38,7 @@ impl Alphabet {
             },
             Likelihood::Mse => Err(RunError::Unfit(format!(
                 "mse is no likelihood, so rows have no probabilities under {}: train with gaussian-learned, or with bernoulli and \
-                 --binarise",
+                 `data.binarise`",
                 run.files
             ))),
             _ => Err(RunError::Unfit(format!(
@@ -76,7 +76,7 @@ pub(super) fn symbols(alphabet: Alphabet, rows: &Examples, width: usize) -> Resu
     match (alphabet, &rows.values) {
         (Alphabet::Levels, Values::Bytes(levels)) => Ok(levels.clone()),
         _ => {
-            let between = "the likelihood bernoulli is one of zeros and ones, and these rows have values between: train with --binarise, \
+            let between = "the likelihood bernoulli is one of zeros and ones, and these rows have values between: train with `data.binarise`, \
                            or with gaussian-learned";
             let bit = |x: f32| match x {
                 0.0 => Ok(0),

@@ -87,8 +87,9 @@ impl RoundedCodes {
     pub fn of_bytes(bytes: &[u8]) -> Result<Self, String> {
         let damaged = "it is damaged: its checksum is wrong";
         let (content, sum) = bytes.split_last_chunk::<8>().ok_or(damaged)?;
-        let rest =
-            content.strip_prefix(FORMAT).ok_or("it was not written by `wgvae encode --bits`, or by a newer version")?;
+        let rest = content
+            .strip_prefix(FORMAT)
+            .ok_or("it does not hold codes of few bits, or was written by a newer version")?;
         if xxh3_64(content).to_le_bytes() != *sum {
             return Err(damaged.into());
         }

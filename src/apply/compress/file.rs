@@ -92,7 +92,7 @@ impl CompressedFile {
         if numbers != self.numbers {
             return Err(RunError::Unfit(format!(
                 "the file was made with {}, and the model computes other numbers with {}, so rows would come back wrong: use the same \
-                 version and device (--device)",
+                 version and device",
                 self.made_with,
                 made_with(model)
             )));

@@ -230,7 +230,7 @@ fn learn(
     if labels.len() < 2 * classes.len() {
         return Err(RunError::Unfit(format!(
             "the quality of samples is told by a classifier of the data's classes, and {} training rows of {} classes are fewer than two a \
-             class: keep the largest classes, with --keep-label, or train without a label",
+             class: keep the largest classes, with `data.keep_label`, or train without a label",
             labels.len(),
             classes.len()
         )));

@@ -18,6 +18,6 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::resolve(Some(&args.preset), None, toml::Table::new())?;
-    let text = config.to_commented_toml(&args.preset)?;
+    let text = config.to_commented_toml(&format!("The preset {}. Use it: wgvae train --config FILE", args.preset))?;
     Ok(terminal::out().write_all(text.as_bytes())?)
 }

@@ -1,5 +1,6 @@
 //! `wgvae data`: a description of a data source.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
 use crate::cli::commands::data_export;
+use crate::cli::output::flags::with_flags;
 use crate::cli::output::terminal;
 
 /// Images in the preview.
@@ -63,7 +65,7 @@ struct Report<'a> {
     #[serde(skip)]
     column_count: usize,
     factors: Vec<Factor<'a>>,
-    notes: &'a [String],
+    notes: Vec<Cow<'a, str>>,
     preview: Option<PathBuf>,
 }
 
@@ -130,7 +132,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         columns: columns(&data, if args.json { usize::MAX } else { LISTED }),
         column_count: data.columns.as_ref().map_or(0, |columns| columns.len()),
         factors: factors(&data),
-        notes: &data.notes,
+        notes: data.notes.iter().map(|note| with_flags(note)).collect(),
         preview,
     };
     let mut out = terminal::out();
@@ -192,7 +194,7 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         let factors: Vec<String> = r.factors.iter().map(|f| format!("{} {}", f.name, f.values)).collect();
         writeln!(out, "factors  {}", factors.join(", "))?;
     }
-    for note in r.notes {
+    for note in &r.notes {
         writeln!(out, "note     {note}")?;
     }
     if let Some(path) = &r.preview {

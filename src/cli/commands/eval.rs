@@ -16,6 +16,7 @@ use wgvae_data::{Examples, Rows};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, counting, own_data, print_written};
 use crate::cli::commands::quality;
+use crate::cli::output::flags::with_flags;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::write_file;
 use crate::cli::output::terminal;
@@ -214,7 +215,7 @@ fn print(out: &mut impl Write, found: &Figures) -> std::io::Result<()> {
     writeln!(out, "active units    {} of {}", f.active_units, found.model.latent)?;
     match (f.bits_per_dimension, f.no_bits) {
         (Some(bits), _) => writeln!(out, "bits per value  {bits:.4}"),
-        (None, why) => writeln!(out, "bits per value  none: {}", why.unwrap_or_default()),
+        (None, why) => writeln!(out, "bits per value  none: {}", with_flags(why.unwrap_or_default())),
     }
 }
 

@@ -6,9 +6,14 @@ use std::io::Write;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
 use wgvae::config::{ConfigError, keys};
+use wgvae::train::TrainError;
 use wgvae::{Error, RunError};
+use wgvae_data::quote::shell_quote;
+use wgvae_engine::exec::DeviceError;
+use wgvae_engine::exec::gpu::GpuError;
 
 use crate::cli::args::help::{self, Extent};
+use crate::cli::output::flags::CommandFlags;
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::visible;
 use crate::cli::{exit_code, sentence};
@@ -50,10 +55,16 @@ impl Typed {
 
     /// The command that was meant.
     fn command(&self) -> Option<clap::Command> {
-        let name = self.words.iter().find(|word| !word.starts_with('-'))?;
+        let mut words = self.words.iter().filter(|word| !word.starts_with('-'));
         let mut all = help::command(Extent::Whole);
         all.build();
-        all.find_subcommand(name).cloned()
+        let command = all.find_subcommand(words.next()?)?;
+        Some(words.next().and_then(|name| command.find_subcommand(name)).unwrap_or(command).clone())
+    }
+
+    /// The flags of the command that was meant.
+    pub fn command_flags(&self) -> CommandFlags {
+        CommandFlags::of(self.command().as_ref())
     }
 
     /// Says more of an error where more is known than the parser knows: what it should have been.
@@ -121,12 +132,10 @@ impl Typed {
 
     /// What an error says, with the flags of the command that set the keys which it names.
     fn with_flags(&self, error: &anyhow::Error) -> String {
-        let said = sentence(error);
-        let (Some(ConfigError::Refused { keys, .. }), Some(command)) = (of_config(error), self.command()) else {
-            return said;
-        };
-        let is_taken = |flag: &String| command.get_arguments().any(|known| known.get_long() == Some(flag));
-        let flags = keys.iter().filter_map(|name| keys::find(name)?.flag_name()).filter(is_taken);
+        let flags = self.command_flags();
+        let said = flags.in_place_of_keys(&sentence(error));
+        let Some(ConfigError::Refused { keys, .. }) = of_config(error) else { return said };
+        let flags = keys.iter().filter_map(|name| flags.of_key(keys::find(name)?));
         match flags.map(|flag| format!("--{flag}")).collect::<Vec<_>>() {
             flags if flags.is_empty() => said,
             flags => format!("{said} ({})", flags.join(", ")),
@@ -136,6 +145,66 @@ impl Typed {
     fn print_json(&self, error: &str, exit_code: u8) -> std::io::Result<()> {
         let line = serde_json::to_string(&ErrorObject { error, exit_code })?;
         writeln!(terminal::err(), "{line}")
+    }
+}
+
+/// What an error says, with the flags that set what is no key.
+pub fn said(error: &(dyn std::error::Error + 'static)) -> String {
+    None.or_else(|| error.downcast_ref().map(said_of_error))
+        .or_else(|| error.downcast_ref().map(said_of_training))
+        .or_else(|| error.downcast_ref().map(said_of_run))
+        .or_else(|| error.downcast_ref().map(said_of_device))
+        .or_else(|| error.downcast_ref().map(said_of_gpu))
+        .unwrap_or_else(|| error.to_string())
+}
+
+fn said_of_error(error: &Error) -> String {
+    match error {
+        Error::Device(error) => said_of_device(error),
+        Error::TooLarge { error, advice } => format!("{}; {advice}", said_of_device(error)),
+        Error::Train(error) => said_of_training(error),
+        Error::Run(error) => said_of_run(error),
+        Error::Changed { .. } | Error::OtherData(_) => format!("{error} (--fork DIR)"),
+        error => error.to_string(),
+    }
+}
+
+fn said_of_training(error: &TrainError) -> String {
+    match error {
+        TrainError::Device(error) => said_of_device(error),
+        TrainError::Failed { error, folder } => {
+            format!("{}; go on with: wgvae train --resume {}", said_of_device(error), shell_quote(folder))
+        }
+        TrainError::Exists(folder) => format!(
+            "{0} already holds a run: go on with it (--resume), start from it in another folder (--resume {0} --fork DIR), \
+             replace it (--replace), or choose another folder",
+            folder.display()
+        ),
+        error => error.to_string(),
+    }
+}
+
+fn said_of_run(error: &RunError) -> String {
+    match error {
+        RunError::Device(error) => said_of_device(error),
+        RunError::Edited { .. } => format!("{error} (wgvae train --resume RUN)"),
+        RunError::NoClasses { .. } => format!("{error} with --class"),
+        error => error.to_string(),
+    }
+}
+
+fn said_of_device(error: &DeviceError) -> String {
+    match error {
+        DeviceError::Gpu(error) => said_of_gpu(error),
+        error => error.to_string(),
+    }
+}
+
+fn said_of_gpu(error: &GpuError) -> String {
+    match error {
+        GpuError::Device { .. } => format!("{error} with --device; `wgvae devices` lists them"),
+        GpuError::Limit { .. } | GpuError::OutOfMemory(_) => format!("{error} (--device cpu)"),
+        error => error.to_string(),
     }
 }
 
@@ -236,6 +305,30 @@ mod tests {
         assert_eq!(told("wgvae eval RUN", &["sigma", "label"]), "sigma is refused (--label)");
         assert_eq!(told("wgvae train", &[]), "sigma is refused");
         assert_eq!(told("wgvae", &["sigma"]), "sigma is refused");
+    }
+
+    #[test]
+    fn what_is_no_key_comes_with_the_flag_that_sets_it() {
+        let lost = || DeviceError::Gpu(GpuError::OutOfMemory("full".into()));
+        let told = |error: Error| sentence(&error.into());
+        let memory = told(Error::Device(lost()));
+        assert!(memory.ends_with("a smaller batch or model, or the processor (--device cpu)"), "{memory}");
+        assert_eq!(sentence(&lost().into()), memory);
+        assert_eq!(sentence(&RunError::Device(lost()).into()), memory);
+        assert_eq!(told(Error::TooLarge { error: lost(), advice: "less".into() }), format!("{memory}; less"));
+        let failed = TrainError::Failed { error: lost(), folder: "runs/a b".into() };
+        assert_eq!(told(failed.into()), format!("{memory}; go on with: wgvae train --resume 'runs/a b'"));
+        assert!(
+            told(TrainError::Exists("run".into()).into()).contains("(--resume run --fork DIR), replace it (--replace)")
+        );
+        assert!(told(Error::OtherData("run".into())).ends_with("make it another run by a fork (--fork DIR)"));
+        let refused = GpuError::Device { adapter: "a".into(), reason: "b".into() };
+        assert!(told(refused.into()).ends_with("choose another with --device; `wgvae devices` lists them"));
+        let classless = RunError::NoClasses { classes: "a, b".into() };
+        let typed = Typed::of(["wgvae", "eval", "RUN"].map(OsString::from));
+        assert!(
+            typed.with_flags(&classless.into()).ends_with("says which, --label, or the class of all rows with --class")
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod closeness;
 pub mod drawn;
 pub mod errors;
+pub mod flags;
 pub mod place;
 pub mod progress;
 pub mod sheet;

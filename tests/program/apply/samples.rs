@@ -52,7 +52,11 @@ fn a_conditional_model_gets_classes() {
     }
     place.done("eval told --data unnamed --class 3");
     for (line, code, reason) in [
-        ("eval told --data unnamed", 2, "these rows have none: say what they are with --class"),
+        (
+            "eval told --data unnamed",
+            2,
+            "these rows have none: name the column that says which, --label, or the class of all rows with --class",
+        ),
         ("sample told --class 12", 2, "there is no class `12`; the model knows 0, 1, 2"),
         ("reconstruct told --as-class ten", 2, "there is no class `ten`"),
         ("decode told told/codes.npy", 2, "has no column `label`: say which class to decode with --class"),

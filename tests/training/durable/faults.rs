@@ -187,7 +187,7 @@ fn child_that_loses_its_device() {
 }
 
 /// A device that is destroyed says that all is well, and does nothing: no step is counted that did not run, the process
-/// ends with 6 and the command to go on with, and that command gives the same model.
+/// ends with 6 and says which run to resume, and resuming it gives the same model.
 #[test]
 fn a_lost_device_ends_the_run_in_order() {
     if common::gpu().is_none() {
@@ -217,7 +217,10 @@ fn a_lost_device_ends_the_run_in_order() {
         if counted < 60 {
             lost += 1;
             assert_eq!(output.status.code(), Some(6), "{at}: {error}");
-            assert!(error.contains(&format!("go on with: wgvae train --resume {name}\n")), "{error}");
+            assert!(
+                error.contains(&format!("; the run in {name} can be resumed from its last checkpoint\n")),
+                "{error}"
+            );
             assert!(!error.contains("panicked"), "{error}");
         }
         let newest = Checkpoint::all(&path.join("checkpoints"), &Identity::of(&path).unwrap().run);

@@ -133,7 +133,7 @@ fn a_run_can_be_longer_but_not_another() {
         ),
     ] {
         let error = open().with(wrong).err().unwrap().to_string();
-        assert!(error.contains(named) && error.contains("--fork"), "{error}");
+        assert!(error.contains(named) && error.contains("by a fork"), "{error}");
     }
     let other = Dataset::load("points:count=151").unwrap();
     let outcome = run::resume(open(), other.clone(), &options(&short), |_| ());

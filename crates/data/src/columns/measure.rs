@@ -5,6 +5,7 @@ use super::kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 use super::quantiles::Quantiles;
 use super::{Columns, ValueKind};
 use crate::error::shown;
+use crate::quote::toml_text;
 use crate::raw::{RawColumn, RawColumns};
 
 /// The skewness from which on values are not normal: that of an exponential distribution is 2.
@@ -357,8 +358,8 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
         (true, count) => {
             let value = written(value);
             format!(
-                "{name}: {count} cells are {value}, and {others}: if {value} stands for missing, add --missing-words '{}={value}'",
-                column.table_name()
+                "{name}: {count} cells are {value}, and {others}: if {value} stands for missing, add `data.missing_words = [{}]`",
+                toml_text(&format!("{}={value}", column.table_name()))
             )
         }
         (false, 1) => format!(

@@ -164,7 +164,10 @@ fn one_value_far_off_changes_neither_mean_nor_deviation() {
     assert!((back[0] / -99_999.0 - 1.0).abs() < 1e-4 && (back[1] - 101.0).abs() < 1e-3, "{back:?}");
     // A value that comes again and again stands for missing.
     let (_, notes) = of(&[999.0; 6]);
-    assert!(notes[0].contains("6 cells are 999") && notes[0].ends_with("add --missing-words 'n=999'"), "{notes:?}");
+    assert!(
+        notes[0].contains("6 cells are 999") && notes[0].ends_with("add `data.missing_words = [\"n=999\"]`"),
+        "{notes:?}"
+    );
     assert!(of(&[140.0]).1.is_empty());
 }
 

@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(data.notes[2], "1 of 6 rows were left out because they have no label or no value, first on line 4");
         assert_eq!(
             data.notes[3],
-            "2 of 12 cells are missing (b 2): what is there is learned from; --missing drop leaves such rows out"
+            "2 of 12 cells are missing (b 2): what is there is learned from; `data.missing = \"drop\"` leaves such rows out"
         );
         let values = [data.train.numbers(0..data.train.rows, 2), data.test.numbers(0..data.test.rows, 2)].concat();
         assert_eq!(values.iter().filter(|value| is_missing(**value)).count(), 2);
@@ -412,7 +412,7 @@ mod tests {
         assert_eq!(asked.columns.as_ref().unwrap().all[0].words, ["mild", "none"]);
         assert!(asked.notes.iter().any(|n| n.contains("`3.5` ")), "{:?}", asked.notes);
         let error = load(&text, |o| o.missing_words = vec!["age=3".into()]).unwrap_err();
-        assert!(error.contains("there is no column `age` for --missing-words age=3"), "{error}");
+        assert!(error.contains("there is no column `age` for `data.missing_words = [\"age=3\"]`"), "{error}");
     }
 
     #[test]

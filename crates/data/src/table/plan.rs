@@ -6,6 +6,7 @@ use std::path::Path;
 use super::super::columns::{MISSING_WORDS, Part};
 use super::super::dialect::Dialect;
 use super::super::error::{list, shown};
+use super::super::quote::toml_text;
 use super::super::raw::{RawColumn, Request};
 use super::super::{Column, DataError, Form, Options, ValueKind};
 use super::content::TableContent;
@@ -109,7 +110,8 @@ impl ReadPlan {
                 && !layout.names.iter().any(|known| known == name)
             {
                 let reason = format!(
-                    "there is no column `{name}` for --missing-words {word}; there are {}",
+                    "there is no column `{name}` for `data.missing_words = [{}]`; there are {}",
+                    toml_text(word),
                     list(&layout.names)
                 );
                 return Err(DataError::unusable(path.display(), reason));
@@ -158,7 +160,7 @@ impl ReadPlan {
             dialect.comma = elsewhere.comma;
         }
         if elsewhere.counts {
-            plan.notes.push("all columns of numbers are whole, from 0 on and with long tails, so they are counts; --column NAME=KIND changes one".into());
+            plan.notes.push("all columns of numbers are whole, from 0 on and with long tails, so they are counts; `data.kinds = [\"NAME=KIND\"]` changes one".into());
         }
         let mut said: Vec<(String, String)> = Vec::new();
         let mut missing = Tally::default();
@@ -213,7 +215,8 @@ impl ReadPlan {
 
 /// A line a decision: of few columns each its own, of many those that are alike together.
 fn sentences(said: Vec<(String, String)>) -> Vec<String> {
-    let hint = "--column NAME=KIND reads a column otherwise, NAME=category as words, NAME=ignore not at all";
+    let hint =
+        "`data.kinds = [\"NAME=KIND\"]` reads a column otherwise, NAME=category as words, NAME=ignore not at all";
     if said.is_empty() {
         return Vec::new();
     }
@@ -241,7 +244,7 @@ fn said_of_missing(missing: &Tally) -> Option<String> {
         missing.by_count().iter().map(|(word, count)| format!("`{}` {count}", shown(word))).collect();
     (!words.is_empty()).then(|| {
         format!(
-            "cells that stand for missing: {}; --missing-words WORDS says which do, COLUMN=WORD in one column",
+            "cells that stand for missing: {}; `data.missing_words = [\"WORDS\"]` says which do, COLUMN=WORD in one column",
             list(&words)
         )
     })

@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 
 use super::super::error::{Unit, list, shown};
+use super::super::quote::toml_text;
 use super::super::raw::{Raw, RawColumn, RawColumns, Request};
-use super::super::{DataError, Dialect, Examples, Missing, Origins, Shape, Unseen, Values};
+use super::super::{DataError, Dialect, Examples, Missing, Origins, Shape, Unseen, ValueKind, Values};
 use super::labels::LabelColumn;
 use super::names;
 use super::words::Words;
@@ -84,11 +85,13 @@ impl TableRows<'_> {
                 let Some(why) = words.refusal(filled) else { return Ok(true) };
                 if !is_free {
                     return Err(self.unusable(format!(
-                        "nothing can be learned from the column `{name}`: {why}; --column '{name}=category' learns from it all the same"
+                        "nothing can be learned from the column `{name}`: {why}; {} learns from it all the same",
+                        read_as(&name, ValueKind::Category)
                     )));
                 }
                 self.notes.push(format!(
-                    "the column {name} was left out: {why}; --column '{name}=category' learns from it all the same"
+                    "the column {name} was left out: {why}; {} learns from it all the same",
+                    read_as(&name, ValueKind::Category)
                 ));
                 // It is not one of those without any value.
                 self.missing[place] = 0;
@@ -98,8 +101,9 @@ impl TableRows<'_> {
                 let cells = || self.values.iter().skip(place).step_by(width).copied();
                 let Some(why) = names::why(&raw.column, cells) else { return Ok(true) };
                 self.notes.push(format!(
-                    "the column {name} was left out: {why}, which name rows rather than describe them; --column '{name}=number' learns \
-                     from it all the same"
+                    "the column {name} was left out: {why}, which name rows rather than describe them; {} learns \
+                     from it all the same",
+                    read_as(&name, ValueKind::Number)
                 ));
                 Ok(false)
             }
@@ -175,7 +179,7 @@ impl TableRows<'_> {
             let what = format!("values are missing, first on {unit} {first} ({})", list(counts));
             if left_out == rows {
                 return Err(self.unusable(format!(
-                    "every row has a missing value: {what}; choose complete columns with --columns"
+                    "every row has a missing value: {what}; choose complete columns with `data.columns`"
                 )));
             }
             self.notes.push(format!("{left_out} of {rows} rows were left out because {what}"));
@@ -202,7 +206,7 @@ impl TableRows<'_> {
             ));
         } else if missing > 0 && !self.leaves_out() {
             self.notes.push(format!(
-                "{missing} of {cells} cells are missing ({by_column}): what is there is learned from; --missing drop leaves such rows out"
+                "{missing} of {cells} cells are missing ({by_column}): what is there is learned from; `data.missing = \"drop\"` leaves such rows out"
             ));
         }
     }
@@ -221,6 +225,11 @@ impl TableRows<'_> {
         let columns = RawColumns { all: self.columns, are_named: true, dialect: self.dialect };
         Raw { classes, columns: Some(columns), notes: self.notes, ..Raw::of("", Shape::Table(width), split) }
     }
+}
+
+/// The key that has a column read as another kind.
+fn read_as(name: &str, kind: ValueKind) -> String {
+    format!("`data.kinds = [{}]`", toml_text(&format!("{name}={}", kind.name())))
 }
 
 /// Keeps the marked columns of every row.

@@ -164,8 +164,8 @@ impl Words {
             let rows: u64 = grouped.iter().map(|place| self.counts[*place]).sum();
             column.words.push(format!("{} other words", grouped.len()));
             notes.push(format!(
-                "the {} rarest words, of {rows} cells, are learned from as one and drawn as often as they were met; --rare SHARE \
-                 groups more or fewer, up to {MAX_WORDS} words in all",
+                "the {} rarest words, of {rows} cells, are learned from as one and drawn as often as they were met; `data.rare` groups \
+                 more or fewer, up to {MAX_WORDS} words in all",
                 grouped.len()
             ));
             let group = |place: usize| Grouped { word: name(&place).clone(), rows: self.counts[place] };

@@ -17,7 +17,7 @@ use crate::plan::{STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT};
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 pub enum GpuError {
     /// The adapter refused to open a device.
-    #[error("{adapter} did not open a device ({reason}): choose another with --device; `wgvae devices` lists them")]
+    #[error("{adapter} did not open a device ({reason}): choose another")]
     Device {
         /// The adapter's name.
         adapter: String,
@@ -26,7 +26,7 @@ pub enum GpuError {
     },
     /// The adapter's limits are too small for the program.
     #[error(
-        "{what} needs {needed} {unit}, but {adapter} offers {offered}: use less data, a smaller batch or model, or --device cpu"
+        "{what} needs {needed} {unit}, but {adapter} offers {offered}: use less data, a smaller batch or model, or the processor"
     )]
     Limit {
         /// A description of the tensor or buffer that is too large.
@@ -70,7 +70,7 @@ pub enum GpuError {
     #[error("the GPU driver refused an operation: {0}")]
     Refused(String),
     /// There is no memory left on the device.
-    #[error("the GPU is out of memory ({0}): close other programs, or use a smaller batch or model, or --device cpu")]
+    #[error("the GPU is out of memory ({0}): close other programs, or use a smaller batch or model, or the processor")]
     OutOfMemory(String),
     /// The device is gone: the driver reset it, or it was unplugged.
     #[error("the GPU device was lost ({0}): run again, and if it happens again update its driver")]
