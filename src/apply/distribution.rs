@@ -131,11 +131,14 @@ impl Distribution {
         self.sigma(value, parameters) * self.likelihood.quantile(share)
     }
 
-    /// A draw of a number, of which this is shown: within its range, since ends on which all draws from beyond lie would be told from data.
+    /// A draw of a number, of which this is shown.
     fn number(&self, value: usize, shown: f32, parameters: Parameters, rng: &mut ChaCha8Rng) -> f32 {
+        (f64::from(shown) + self.sigma(value, parameters) * self.likelihood.draw(self.freedom(), rng)) as f32
+    }
+
+    /// A draw within the range of a value. If all draws from beyond lay on the ends of the range, they would be told from data.
+    fn drawn_within(&self, value: usize, mut draw: impl FnMut() -> f32) -> f32 {
         let [least, most] = self.ranges.get(value).copied().unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
-        let sigma = self.sigma(value, parameters);
-        let mut draw = || (f64::from(shown) + sigma * self.likelihood.draw(self.freedom(), rng)) as f32;
         let mut drawn = draw();
         for _ in 0..MAX_DRAWS {
             if (least..=most).contains(&drawn) {
@@ -213,9 +216,9 @@ impl Distribution {
                 let parameters = shown.parameters_of(number * width + value);
                 *x = match self.kind(value) {
                     ColumnKind::Number if self.likelihood == Likelihood::Logistic => level(parameters, rng.random()),
-                    ColumnKind::Number => self.number(value, *x, parameters, &mut rng),
+                    ColumnKind::Number => self.drawn_within(value, || self.number(value, *x, parameters, &mut rng)),
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
-                    ColumnKind::Count => self.count(value, *x, parameters, &mut rng),
+                    ColumnKind::Count => self.drawn_within(value, || self.count(value, *x, parameters, &mut rng)),
                     ColumnKind::Category => *x,
                 };
             }

@@ -25,8 +25,9 @@ use clap::{FromArgMatches, Parser};
 use args::help;
 use commands::Command;
 
+pub use args::typed::Typed;
 pub use exit::{Exit, exit_code};
-pub use output::errors::{Typed, is_reader_gone};
+pub use output::errors::is_reader_gone;
 
 /// Train variational autoencoders on any GPU, with every training step in hand-written WGSL.
 #[derive(Debug, Parser)]

@@ -6,3 +6,4 @@ pub mod help;
 pub mod keys;
 pub mod model;
 pub mod run;
+pub mod typed;

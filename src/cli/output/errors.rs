@@ -1,6 +1,5 @@
 //! Errors as they are printed: of the command line in the words of its flags, and with `--json` as an object.
 
-use std::ffi::OsString;
 use std::io::Write;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -12,8 +11,7 @@ use wgvae_data::quote::shell_quote;
 use wgvae_engine::exec::DeviceError;
 use wgvae_engine::exec::gpu::GpuError;
 
-use crate::cli::args::help::{self, Extent};
-use crate::cli::output::flags::CommandFlags;
+use crate::cli::args::typed::Typed;
 use crate::cli::output::terminal;
 use crate::cli::output::terminal::visible;
 use crate::cli::{exit_code, sentence};
@@ -25,48 +23,7 @@ struct ErrorObject<'a> {
     exit_code: u8,
 }
 
-/// What of a command line decides how its errors are printed.
-pub struct Typed {
-    words: Vec<String>,
-}
-
 impl Typed {
-    /// Words as they were typed, the program's name first.
-    pub fn of(words: impl IntoIterator<Item = OsString>) -> Self {
-        Self { words: words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect() }
-    }
-
-    /// Words before `--`, behind which there are no flags.
-    fn flags(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(String::as_str).take_while(|word| *word != "--")
-    }
-
-    /// Whether errors are printed as JSON.
-    pub fn is_json(&self) -> bool {
-        self.flags().any(|word| word == "--json")
-    }
-
-    /// How much of the help is asked for.
-    pub fn extent(&self) -> Extent {
-        let is_whole =
-            self.words.first().is_some_and(|word| word == "help") || self.flags().any(|word| word == "--help-all");
-        if is_whole { Extent::Whole } else { Extent::Short }
-    }
-
-    /// The command that was meant.
-    fn command(&self) -> Option<clap::Command> {
-        let mut words = self.words.iter().filter(|word| !word.starts_with('-'));
-        let mut all = help::command(Extent::Whole);
-        all.build();
-        let command = all.find_subcommand(words.next()?)?;
-        Some(words.next().and_then(|name| command.find_subcommand(name)).unwrap_or(command).clone())
-    }
-
-    /// The flags of the command that was meant.
-    pub fn command_flags(&self) -> CommandFlags {
-        CommandFlags::of(self.command().as_ref())
-    }
-
     /// Says more of an error where more is known than the parser knows: what it should have been.
     pub fn explained(&self, error: clap::Error) -> clap::Error {
         let text = |kind: ContextKind| match error.get(kind) {
@@ -250,6 +207,8 @@ fn is_list(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::Parser;
 
     use super::*;

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use wgvae::config::keys::{self, Flag, Key, Section, ValueType};
 use wgvae_data::quote::shell_quote;
 
-use crate::cli::output::errors::Typed;
+use crate::cli::args::typed::Typed;
 
 static RUNNING: LazyLock<CommandFlags> = LazyLock::new(|| Typed::of(std::env::args_os()).command_flags());
 
@@ -21,6 +21,13 @@ pub fn with_flags(said: &str) -> Cow<'_, str> {
     match names_keys(said) {
         true => RUNNING.in_place_of_keys(said).into(),
         false => said.into(),
+    }
+}
+
+impl Typed {
+    /// The flags of the command that was meant.
+    pub fn command_flags(&self) -> CommandFlags {
+        CommandFlags::of(self.command().as_ref())
     }
 }
 

@@ -425,6 +425,7 @@ impl Column {
             ValueKind::Number => [least - half, most + half].map(|number| self.value(number) as f32),
             ValueKind::Positive if least > half => [least - half, most + half].map(|number| self.value(number) as f32),
             ValueKind::Positive => [f32::NEG_INFINITY, self.value(most + half) as f32],
+            ValueKind::Count => [least - 0.5, most + 0.5].map(|count| (count.max(-0.5).ln_1p() - self.mean) as f32),
             _ => [f32::NEG_INFINITY, f32::INFINITY],
         }
     }
