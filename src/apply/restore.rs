@@ -237,7 +237,9 @@ impl Restorer {
         for (number, z) in codes.iter().enumerate() {
             let mut shown = self.model.decoder_output(z, classes.unwrap_or_default())?;
             if wanted.noisy {
-                self.model.distribution().draw(&mut shown, wanted.seed.wrapping_add(number as u64))?;
+                // Draws from the posterior, which has no range.
+                let distribution = self.model.distribution().clone().within(Vec::new());
+                distribution.draw(&mut shown, wanted.seed.wrapping_add(number as u64))?;
             }
             draws.push(self.weighed(rows, &shown.means));
         }

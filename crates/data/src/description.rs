@@ -53,10 +53,10 @@ impl TryFrom<Unchecked> for Description {
 /// Columns that fit together.
 fn checked(columns: Columns, shape: Shape) -> Result<Columns, String> {
     for column in &columns.all {
-        let Column { mean, deviation, offset, scale, range, seen, .. } = column;
+        let Column { mean, deviation, offset, range, seen, .. } = column;
         let quantiles = &column.quantiles;
         let are_finite = [mean, offset].iter().all(|number| number.is_finite());
-        let are_above_0 = [deviation, scale].iter().all(|number| number.is_finite() && **number > 0.0);
+        let are_above_0 = [*deviation, column.scale].iter().all(|number| number.is_finite() && *number > 0.0);
         if !(are_finite && are_above_0) {
             return Err("a column has no finite mean, or no deviation or scale above 0".into());
         }

@@ -23,9 +23,6 @@ pub struct Column {
     pub words: Vec<String>,
     /// What raw cells are relative to, where a float would not tell their numbers apart.
     pub offset: f64,
-    /// What raw cells are multiplied by, a power of two, where a float would not reach their numbers.
-    #[serde(skip_serializing_if = "is_one")]
-    pub scale: f64,
     /// Mean over the training rows: of positive numbers that of the logarithms, of counts that of the logarithms of one more. Values that
     /// are far from all others do not count.
     pub mean: f64,
@@ -44,9 +41,12 @@ pub struct Column {
 }
 
 /// What most columns have not: a table may have very many of them. It is read as if it stood in the column itself.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Details {
+    /// What raw cells are multiplied by, a power of two, where a float would not reach their numbers.
+    #[serde(skip_serializing_if = "is_one")]
+    pub scale: f64,
     /// Which of several numbers in a cell it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
@@ -91,6 +91,7 @@ pub(super) fn with_digits_of_float(number: f64) -> f64 {
 
 impl Details {
     const NONE: Self = Self {
+        scale: 1.0,
         part: None,
         missing: Vec::new(),
         odd: Vec::new(),
@@ -99,6 +100,12 @@ impl Details {
         levels: Vec::new(),
         quantiles: Quantiles::NONE,
     };
+}
+
+impl Default for Details {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl std::ops::Deref for Column {
@@ -124,7 +131,6 @@ impl Default for Column {
             form: Form::default(),
             words: Vec::new(),
             offset: 0.0,
-            scale: 1.0,
             mean: 0.0,
             deviation: 1.0,
             decimals: None,

@@ -180,13 +180,11 @@ impl ReadPlan {
                     let raw = RawColumn { column, asked, is_of_words: found.are_words, is_measured: true };
                     plan.columns.push(Planned { raw, place });
                 };
-                let mut column = Column {
-                    name: name.clone(),
-                    offset: found.offset,
-                    scale: found.scale,
-                    decimals: found.decimals,
-                    ..Column::default()
-                };
+                let mut column =
+                    Column { name: name.clone(), offset: found.offset, decimals: found.decimals, ..Column::default() };
+                if found.scale != 1.0 {
+                    column.scale = found.scale;
+                }
                 if content.is_of_words(place) && looks_typed {
                     column.are_words = true;
                 }

@@ -175,7 +175,7 @@ impl Evidence {
             mark: "",
             are_words: false,
             offset: offset(extent),
-            scale: extent.scale(),
+            scale: self.scale(extent),
             decimals: (most <= 12).then_some(most),
             notes,
         }
@@ -183,8 +183,8 @@ impl Evidence {
 
     /// Numbers that floats cannot hold beside the others of the column.
     fn note_beyond(&self, extent: Extent) -> Option<String> {
-        let most = extent.least.abs().max(extent.most.abs());
-        (extent.scale() == 1.0 && most > MAX_RAW).then(|| {
+        let most = extent.largest();
+        (self.scale(extent) == 1.0 && most > MAX_RAW).then(|| {
             format!("some numbers, such as {most:e}, are too large beside the others and are taken for {MAX_RAW:e}")
         })
     }

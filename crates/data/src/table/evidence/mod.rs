@@ -64,29 +64,23 @@ impl Tally {
     }
 }
 
-/// The least and the largest number, how many there are, and how many of them are too large for the square of a float.
+/// The least and the largest number.
 #[derive(Clone, Copy)]
 struct Extent {
     least: f64,
     most: f64,
-    count: u64,
-    large: u64,
 }
 
 impl Extent {
-    const NONE: Self = Self { least: f64::INFINITY, most: f64::NEG_INFINITY, count: 0, large: 0 };
+    const NONE: Self = Self { least: f64::INFINITY, most: f64::NEG_INFINITY };
 
-    /// The power of two that raw cells are multiplied by. It is 1 where floats reach all of the numbers but a few.
-    fn scale(self) -> f64 {
-        let most = self.least.abs().max(self.most.abs()).min(f64::MAX);
-        let are_large = self.large * FEW > self.count;
-        if are_large || most < LARGE.recip() && most > 0.0 { power_of_two(most) } else { 1.0 }
+    /// The largest number without its sign.
+    fn largest(self) -> f64 {
+        self.least.abs().max(self.most.abs())
     }
 
     fn add(&mut self, number: f64) {
         (self.least, self.most) = (self.least.min(number), self.most.max(number));
-        self.count += 1;
-        self.large += u64::from(number.abs() > LARGE);
     }
 }
 
@@ -107,6 +101,8 @@ pub struct Evidence {
     /// Digits behind the decimal mark; none where an exponent hides them.
     digits: Option<(u8, u8)>,
     has_exponents: bool,
+    /// How many are large.
+    large: u32,
     /// The least and the greatest of numbers with decimal points, and of numbers with decimal commas.
     extents: [Extent; 2],
     sum: f64,
@@ -190,6 +186,7 @@ impl Default for Evidence {
             possible: [0; 2],
             digits: None,
             has_exponents: false,
+            large: 0,
             extents: [Extent::NONE; 2],
             sum: 0.0,
             rare: None,
@@ -225,6 +222,7 @@ impl Evidence {
         self.plain += 1;
         self.codes += u64::from(is_code(text));
         self.sum += number;
+        self.add_size(number);
         self.extents[0].add(number);
         let body = text.trim_start_matches(['-', '+']);
         if body.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -241,6 +239,17 @@ impl Evidence {
         if !marks.decimal.is_some_and(|(_, could_group)| could_group) {
             self.add_digits(body, marks.digits, number);
         }
+    }
+
+    fn add_size(&mut self, number: f64) {
+        self.large = self.large.saturating_add(u32::from(number.abs() > LARGE));
+    }
+
+    /// The power of two that raw cells are multiplied by. It is 1 where floats reach all of the numbers but a few.
+    fn scale(&self, extent: Extent) -> f64 {
+        let most = extent.largest().min(f64::MAX);
+        let are_large = u64::from(self.large) * FEW > self.numbers.cells;
+        if are_large || most < LARGE.recip() && most > 0.0 { power_of_two(most) } else { 1.0 }
     }
 
     fn add_digits(&mut self, body: &str, digits: u8, number: f64) {
@@ -288,6 +297,9 @@ impl Evidence {
         let sign = if parts.negative.is_some() { -1.0 } else { 1.0 };
         if let Some(negative) = parts.negative {
             *self.rare_mut().negatives.entry(negative as u8).or_default() += 1;
+        }
+        if let Some(value) = values.into_iter().flatten().last() {
+            self.add_size(value);
         }
         for (extent, value) in self.extents.iter_mut().zip(values) {
             value.into_iter().for_each(|value| extent.add(sign * value));
@@ -340,7 +352,7 @@ impl Evidence {
 
     /// Whether the plain numbers of a column are whole, from 0 on, and have a long tail; none of other numbers.
     pub fn counts(&self) -> Option<Option<bool>> {
-        let Extent { least, most, .. } = self.extents[0];
+        let Extent { least, most } = self.extents[0];
         if self.plain == 0 {
             return None;
         }
