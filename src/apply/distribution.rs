@@ -15,8 +15,6 @@ use super::RunError;
 use super::draws::chosen;
 use crate::model::{LOG_FREEDOM, Likelihood, TableSpec, VaeSpec};
 
-/// Draws of a number until one lies in its range. What is shown may lie far beyond it.
-const MAX_DRAWS: usize = 32;
 /// The stream of the seed that draws come from.
 const DRAWS: u64 = 0x6472_6177;
 
@@ -136,17 +134,13 @@ impl Distribution {
         (f64::from(shown) + self.sigma(value, parameters) * self.likelihood.draw(self.freedom(), rng)) as f32
     }
 
-    /// A draw within the range of a value. If all draws from beyond lay on the ends of the range, they would be told from data.
-    fn drawn_within(&self, value: usize, mut draw: impl FnMut() -> f32) -> f32 {
+    /// A draw, or its mirror image at the end of the value's range where it lies beyond. If all such draws lay on the ends, rows would be
+    /// told from data by them. Draws in their place would move the values of whole rows away from the ends.
+    fn within_range(&self, value: usize, drawn: f32) -> f32 {
         let [least, most] = self.ranges.get(value).copied().unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
-        let mut drawn = draw();
-        for _ in 0..MAX_DRAWS {
-            if (least..=most).contains(&drawn) {
-                break;
-            }
-            drawn = draw();
-        }
-        drawn
+        let end = drawn.max(least).min(most);
+        let mirrored = if drawn == end { drawn } else { 2.0 * end - drawn };
+        if (least..=most).contains(&mirrored) { mirrored } else { end }
     }
 
     /// The negative log-likelihood of a value, and half of the width of the interval around it, for what is shown of it: a mean, and the
@@ -216,9 +210,9 @@ impl Distribution {
                 let parameters = shown.parameters_of(number * width + value);
                 *x = match self.kind(value) {
                     ColumnKind::Number if self.likelihood == Likelihood::Logistic => level(parameters, rng.random()),
-                    ColumnKind::Number => self.drawn_within(value, || self.number(value, *x, parameters, &mut rng)),
+                    ColumnKind::Number => self.within_range(value, self.number(value, *x, parameters, &mut rng)),
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
-                    ColumnKind::Count => self.drawn_within(value, || self.count(value, *x, parameters, &mut rng)),
+                    ColumnKind::Count => self.within_range(value, self.count(value, *x, parameters, &mut rng)),
                     ColumnKind::Category => *x,
                 };
             }
@@ -383,24 +377,26 @@ mod tests {
         }
     }
 
-    /// What lies in a range is drawn as often, beside each other, as without one.
+    /// Within a range, draws have the density of those without one and of their mirror images.
     #[test]
     fn draws_within_a_range_do_not_lie_on_its_ends() {
         let rows = 100_000;
-        let shares = |range: [f32; 2]| {
-            let distribution = around(Likelihood::Laplace, 0.5, 1.0).within(vec![range]);
-            let mut drawn = DecoderOutput { means: vec![2.0; rows], parameters: Vec::new() };
-            distribution.draw(&mut drawn, 9).unwrap();
-            let within = |x: &&f32| (1.0..=2.25).contains(*x);
-            let all = drawn.means.iter().filter(within).count() as f64;
-            [1.05, 1.5, 2.0, 2.2]
-                .map(|most| drawn.means.iter().filter(within).filter(|x| **x < most).count() as f64 / all)
+        let drawn = |ranges: Vec<[f32; 2]>, shown: f32| {
+            let mut drawn = DecoderOutput { means: vec![shown; rows], parameters: Vec::new() };
+            around(Likelihood::Laplace, 0.5, 1.0).within(ranges).draw(&mut drawn, 9).unwrap();
+            drawn.means
         };
-        let [free, kept] = [shares([f32::NEG_INFINITY, f32::INFINITY]), shares([1.0, 2.25])];
-        assert!(free.iter().zip(kept).all(|(free, kept)| (free - kept).abs() < 0.01), "{free:?} {kept:?}");
-        let mut beyond = DecoderOutput { means: vec![50.0; 10], parameters: Vec::new() };
-        around(Likelihood::Laplace, 0.5, 1.0).within(vec![[1.0, 2.25]]).draw(&mut beyond, 9).unwrap();
-        assert!(beyond.means.iter().all(|x| *x > 2.25));
+        let share = |all: &[f32], within: [f32; 2]| {
+            all.iter().filter(|x| within[0] < **x && **x < within[1]).count() as f64 / rows as f64
+        };
+        let (free, kept) = (drawn(Vec::new(), 2.0), drawn(vec![[1.0, 2.25]], 2.0));
+        for [low, high] in [[1.0, 1.1], [1.5, 1.75], [2.0, 2.25]] {
+            let mirrored = [[low, high], [2.0 - high, 2.0 - low], [4.5 - high, 4.5 - low]];
+            let expected: f64 = mirrored.into_iter().map(|within| share(&free, within)).sum();
+            assert!((share(&kept, [low, high]) - expected).abs() < 0.01, "{low} to {high}");
+        }
+        // What lies so far beyond that its mirror image does, too, is at the end.
+        assert!(drawn(vec![[1.0, 2.25]], 50.0).iter().all(|x| *x == 2.25));
     }
 
     #[test]

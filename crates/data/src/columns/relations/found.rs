@@ -3,6 +3,9 @@
 use super::super::Column;
 use super::Relation;
 
+/// What a float may be off by, as a share of it.
+pub(super) const FLOAT_DIGIT: f64 = 1e-6;
+
 /// A table's cells as numbers, column by column; NaN where one is missing.
 pub(super) struct TableNumbers<'a> {
     pub columns: &'a [Column],

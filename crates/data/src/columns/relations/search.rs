@@ -2,13 +2,11 @@
 
 use super::super::{Column, Columns};
 use super::Relation;
-use super::found::{FoundRelations, TableNumbers};
+use super::found::{FLOAT_DIGIT, FoundRelations, TableNumbers};
 use super::{lookups, sums};
 
 /// Rows without which nothing is concluded.
 const ENOUGH: usize = 50;
-/// What a float may be off by, as a share of it.
-pub(super) const FLOAT_DIGIT: f64 = 1e-6;
 /// Columns up to which relations are looked for: of wider tables it would take longer than training.
 const MAX_COLUMNS: usize = 64;
 

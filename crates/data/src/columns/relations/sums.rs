@@ -1,7 +1,6 @@
 //! Numbers that are sums of others, their products and ratios, or their logarithms.
 
-use super::found::{FoundRelations, TableNumbers};
-use super::search::FLOAT_DIGIT;
+use super::found::{FLOAT_DIGIT, FoundRelations, TableNumbers};
 use super::{Relation, Term};
 
 /// Rows that factors are computed from; all rows are checked.
