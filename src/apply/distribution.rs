@@ -212,7 +212,7 @@ impl Distribution {
                     ColumnKind::Number if self.likelihood == Likelihood::Logistic => level(parameters, rng.random()),
                     ColumnKind::Number => self.within_range(value, self.number(value, *x, parameters, &mut rng)),
                     ColumnKind::YesNo => f32::from(rng.random::<f32>() < *x),
-                    ColumnKind::Count => self.within_range(value, self.count(value, *x, parameters, &mut rng)),
+                    ColumnKind::Count => self.count(value, *x, parameters, &mut rng),
                     ColumnKind::Category => *x,
                 };
             }

@@ -422,8 +422,8 @@ impl Column {
         if shown == Provenance::Mean { number } else { self.rounded(number) }
     }
 
-    /// The values of numbers within the range that was seen, all that are rounded to it included. The ends of numbers by quantiles stand
-    /// for what lies beyond as well, and so do other kinds.
+    /// The values of numbers within the range that was seen, all that are rounded to it included. The ends of numbers by quantiles, and
+    /// of counts with their long tails, stand for what lies beyond as well.
     pub(super) fn drawn_range(&self) -> [f32; 2] {
         let [least, most] = self.range;
         let half = self.half_digit();
@@ -431,7 +431,6 @@ impl Column {
             ValueKind::Number => [least - half, most + half].map(|number| self.value(number) as f32),
             ValueKind::Positive if least > half => [least - half, most + half].map(|number| self.value(number) as f32),
             ValueKind::Positive => [f32::NEG_INFINITY, self.value(most + half) as f32],
-            ValueKind::Count => [least - 0.5, most + 0.5].map(|count| (count.max(-0.5).ln_1p() - self.mean) as f32),
             _ => [f32::NEG_INFINITY, f32::INFINITY],
         }
     }
