@@ -73,9 +73,14 @@ impl Distribution {
         }
     }
 
-    /// The same distribution, of whose numbers only those in ranges `(D)` are drawn.
-    pub fn within(self, ranges: Vec<[f32; 2]>) -> Self {
+    /// This distribution, of which draws of numbers lie in ranges `(D)`.
+    pub(super) fn within(self, ranges: Vec<[f32; 2]>) -> Self {
         Self { ranges, ..self }
+    }
+
+    /// This distribution, of which draws lie anywhere.
+    pub fn without_ranges(&self) -> Self {
+        self.clone().within(Vec::new())
     }
 
     /// The likelihood.

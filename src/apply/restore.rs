@@ -233,12 +233,12 @@ impl Restorer {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Restored, RunError> {
         let (shown, codes) = self.shown(rows, classes, wanted.draws, wanted.seed, progress)?;
+        // Draws from the posterior have no range.
+        let distribution = self.model.distribution().without_ranges();
         let mut draws = Vec::with_capacity(codes.len());
         for (number, z) in codes.iter().enumerate() {
             let mut shown = self.model.decoder_output(z, classes.unwrap_or_default())?;
             if wanted.noisy {
-                // Draws from the posterior, which has no range.
-                let distribution = self.model.distribution().clone().within(Vec::new());
                 distribution.draw(&mut shown, wanted.seed.wrapping_add(number as u64))?;
             }
             draws.push(self.weighed(rows, &shown.means));

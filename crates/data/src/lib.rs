@@ -67,12 +67,12 @@ pub use apply::{rows, rows_of_factors, rows_with, table_rows};
 pub use bytes::content;
 #[doc(hidden)]
 pub use caught::panics_are_errors;
-#[doc(hidden)]
-pub use columns::normal_quantile;
 pub use columns::{
     Cell, Column, Columns, Details, Form, Grouped, NamedKind, NumberForm, Part, Provenance, TableColumn, TimeForm,
     ValueKind,
 };
+#[doc(hidden)]
+pub use columns::{mean_and_deviation, normal_quantile};
 pub use dataset::{Dataset, Description, Rows, Shape};
 pub use dialect::{Dialect, Encoding};
 pub use error::{DataError, Unit};

@@ -14,7 +14,7 @@
 //! let y = g.input("y", [4, 1], false);
 //! let slope = g.param("slope", &[1, 1], Init::Constant(0.0));
 //! let line = g.product("line", Orientation::Nt, x, slope);
-//! let (minus, two) = (g.negative("minus", y), g.constant(0.5));
+//! let minus = g.negative("minus", y);
 //! let off = g.sum_of("off", line, minus);
 //! let squares = g.map("squares", Function::Multiply, &[off, off]);
 //! let loss = LossSpec::mean(&mut g, squares, "all");

@@ -226,7 +226,7 @@ impl DrawArgs {
         }
         if draws {
             match self.beyond_range {
-                true => model.distribution().clone().within(Vec::new()).draw(shown, seed)?,
+                true => model.distribution().without_ranges().draw(shown, seed)?,
                 false => model.distribution().draw(shown, seed)?,
             }
         }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wgvae::report;
-use wgvae_data::{Cell, DataError, Dataset, Examples, Form, Shape, ValueKind, Values, list, shown, write};
+use wgvae_data::{
+    Cell, DataError, Dataset, Examples, Form, Shape, ValueKind, Values, list, mean_and_deviation, shown, write,
+};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
@@ -261,14 +263,10 @@ fn columns(data: &Dataset, most: usize) -> Vec<Column<'_>> {
         let numbers: Vec<f64> = cells.iter().filter_map(number).collect();
         let values = match words.is_empty() {
             true => {
-                let rows = numbers.len() as f64;
-                // Neither the sum nor the squares of numbers near the largest float are floats.
-                let unit = numbers.iter().map(|v| v.abs()).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-                let mean = numbers.iter().map(|v| v / unit).sum::<f64>() / rows;
-                let squares: f64 = numbers.iter().map(|v| (v / unit - mean).powi(2)).sum();
+                let (mean, deviation) = mean_and_deviation(numbers.iter().copied());
                 ColumnValues::Numbers {
-                    mean: mean * unit,
-                    deviation: (squares / rows).sqrt() * unit,
+                    mean,
+                    deviation,
                     min: numbers.iter().copied().fold(f64::INFINITY, f64::min),
                     max: numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                 }

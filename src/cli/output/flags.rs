@@ -42,7 +42,7 @@ pub struct CommandFlags {
 }
 
 impl CommandFlags {
-    /// Those of a command; none where none is meant.
+    /// The flags of a command. Without a command there are none.
     pub fn of(command: Option<&Command>) -> Self {
         let all = command.into_iter().flat_map(Command::get_arguments);
         Self { names: all.filter_map(|known| known.get_long().map(str::to_string)).collect() }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cell::{Cell, Provenance, is_missing_word, truth};
+use super::float::{FLOAT_DIGITS, MAX_RAW, short, with_digits};
 use super::quantiles::Quantiles;
 use super::{Form, UNKNOWN, ValueKind};
 use crate::is_missing;
@@ -71,22 +72,9 @@ pub struct Details {
     pub quantiles: Quantiles,
 }
 
-/// The largest raw cell; what is missing is marked by a larger float.
-pub(crate) const MAX_RAW: f64 = 3e38;
-
-/// The largest power of two that a number is not below, or the smallest that is a normal float.
-pub(crate) fn power_of_two(number: f64) -> f64 {
-    f64::from_bits(number.to_bits() & f64::INFINITY.to_bits()).clamp(f64::MIN_POSITIVE, f64::MAX)
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_one(scale: &f64) -> bool {
     *scale == 1.0
-}
-
-/// A number with as many digits as a float has.
-pub(super) fn with_digits_of_float(number: f64) -> f64 {
-    format!("{number:.7e}").parse().unwrap_or(number)
 }
 
 impl Details {
@@ -205,13 +193,6 @@ fn usual_number(word: &str) -> Option<f64> {
     word.parse().ok().filter(|number: &f64| number.is_finite() && number.to_string() == word)
 }
 
-/// A number as a sentence shows it: with six digits behind the point at most, or an exponent.
-pub(super) fn short(number: f64) -> String {
-    let rounded = format!("{number:.6}");
-    let trimmed = rounded.trim_end_matches('0').trim_end_matches('.');
-    if number != 0.0 && !(1e-4..1e15).contains(&number.abs()) { format!("{number:e}") } else { trimmed.to_string() }
-}
-
 impl Cell {
     /// The number that it is, in a column of numbers.
     pub fn number_in(&self, column: &Column) -> Option<f64> {
@@ -313,7 +294,7 @@ impl Column {
         // A float has about seven digits.
         let short = |number: f64| match &self.form {
             Form::Time(form) => form.write(number),
-            _ => short(format!("{number:.6e}").parse().unwrap_or(number)),
+            _ => short(with_digits(number, FLOAT_DIGITS - 1)),
         };
         let outside = || {
             let is_far = number < least - span || number > most + span;
@@ -466,7 +447,7 @@ impl Column {
             (Form::Time(form), _) => Cell::Word(form.write(number)),
             // What its digits say; a number without digits of its own has those of a float.
             (_, Some(_)) if shown != Provenance::Mean => Cell::Exact(number),
-            _ if self.scale != 1.0 => Cell::Exact(with_digits_of_float(number)),
+            _ if self.scale != 1.0 => Cell::Exact(with_digits(number, FLOAT_DIGITS)),
             _ if self.offset == 0.0 => Cell::Number(number as f32),
             _ => Cell::Exact(number),
         }

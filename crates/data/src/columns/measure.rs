@@ -1,6 +1,6 @@
 //! Which kind suits the numbers of a column, and what their mean, deviation and quantiles are.
 
-use super::column::{power_of_two, short, with_digits_of_float};
+use super::float::{FLOAT_DIGITS, mean_and_deviation, short, with_digits};
 use super::kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};
 use super::quantiles::Quantiles;
 use super::{Columns, ValueKind};
@@ -76,13 +76,8 @@ fn moments(sorted: &[f64], change: impl Fn(f64) -> f64) -> (f64, f64) {
     if first == last {
         return (change(*first), 1.0);
     }
-    let count = sorted.len() as f64;
-    // The squares of very large numbers, and of very small ones, are no floats. Multiplying by a power of two rounds nothing.
-    let unit = power_of_two(change(*first).abs().max(change(*last).abs()));
-    let mean = sorted.iter().map(|value| change(*value) / unit).sum::<f64>() / count;
-    let variance = sorted.iter().map(|value| (change(*value) / unit - mean).powi(2)).sum::<f64>() / count;
-    let root = variance.sqrt() * unit;
-    (mean * unit, if root.is_normal() { root } else { 1.0 })
+    let (mean, deviation) = mean_and_deviation(sorted.iter().map(|value| change(*value)));
+    (mean, if deviation.is_normal() { deviation } else { 1.0 })
 }
 
 fn skewness(sorted: &[f64], change: impl Fn(f64) -> f64) -> f64 {
@@ -327,7 +322,7 @@ fn remarkable(column: &super::Column, numbers: &SortedNumbers) -> Option<String>
     let (first, last) = (near.first()?, near.last()?);
     let written = |number: f64| {
         if number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
-            return short(with_digits_of_float(number));
+            return short(with_digits(number, FLOAT_DIGITS));
         }
         let scale = 10_f64.powi(column.decimals.unwrap_or(6).into());
         column.form.write((number * scale).round() / scale, Some(u8::MAX))

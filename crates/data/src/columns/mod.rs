@@ -2,6 +2,7 @@
 
 mod cell;
 mod column;
+mod float;
 mod form;
 mod kind;
 mod measure;
@@ -15,8 +16,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub use cell::{Cell, Provenance};
 pub(crate) use cell::{MISSING as MISSING_WORDS, is_missing_word, truth};
+pub(crate) use column::nearest_level;
 pub use column::{Column, Details, Grouped, Part};
-pub(crate) use column::{MAX_RAW, nearest_level, power_of_two};
+pub use float::mean_and_deviation;
+pub(crate) use float::{MAX_RAW, power_of_two};
 pub use form::{Form, NumberForm, TimeForm};
 pub(crate) use form::{Negative, Times, marks, parse, parts, value};
 pub(crate) use kind::{ENOUGH, LARGEST_COUNT, MAX_CODES, MAX_WORDS, MIN_OF_EACH};

@@ -182,6 +182,7 @@ impl ReadPlan {
                 };
                 let mut column =
                     Column { name: name.clone(), offset: found.offset, decimals: found.decimals, ..Column::default() };
+                // Most columns have none, and no room for it.
                 if found.scale != 1.0 {
                     column.scale = found.scale;
                 }

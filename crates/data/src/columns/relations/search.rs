@@ -40,7 +40,7 @@ impl Columns {
 
 impl TableNumbers<'_> {
     /// The numbers of a column that are there and not far from all others.
-    pub fn usual(&self, column: usize) -> impl Iterator<Item = f64> {
+    pub fn usual(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
         let [least, most] = self.columns[column].range;
         self.of[column].iter().copied().filter(move |value| (least..=most).contains(value))
     }

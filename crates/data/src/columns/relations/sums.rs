@@ -1,5 +1,6 @@
 //! Numbers that are sums of others, their products and ratios, or their logarithms.
 
+use super::super::float::{mean_and_deviation, with_digits};
 use super::found::{FLOAT_DIGIT, FoundRelations, TableNumbers};
 use super::{Relation, Term};
 
@@ -14,7 +15,7 @@ const MAX_MISSING: f64 = 0.2;
 /// The share of a variance that may be left where a sum is exact: that of rounding while it is computed.
 const LEFT: f64 = 1e-9;
 /// Significant digits of factors.
-const MAX_DIGITS: i32 = 9;
+const MAX_DIGITS: usize = 9;
 
 /// Numbers of the columns that are looked at.
 struct Search<'a> {
@@ -30,12 +31,6 @@ pub(super) fn find(numbers: &TableNumbers<'_>, found: &mut FoundRelations) {
     search.sums(found);
     search.logarithms(found);
     search.products(found);
-}
-
-fn moments(values: &[f64]) -> (f64, f64) {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt())
 }
 
 /// The weights by which some columns add up to another, of the matrix of all correlations; by Cholesky's decomposition, whose terms next
@@ -65,15 +60,6 @@ fn solve(correlations: &[Vec<f64>], from: &[usize], to: usize) -> Vec<f64> {
     weights
 }
 
-/// A number with so many significant digits.
-fn snapped(number: f64, digits: i32) -> f64 {
-    if number == 0.0 {
-        return 0.0;
-    }
-    // The number as text has it: a power of ten times a whole number is off by a digit of a float.
-    format!("{number:.*e}", (digits - 1) as usize).parse().unwrap_or(number)
-}
-
 impl<'a> Search<'a> {
     fn of(numbers: &'a TableNumbers<'a>) -> Self {
         let is_usable = |column: &usize| {
@@ -83,8 +69,7 @@ impl<'a> Search<'a> {
             is_number && missing as f64 <= MAX_MISSING * values.len() as f64
         };
         let count = numbers.of.len();
-        let deviation: Vec<f64> =
-            (0..count).map(|column| moments(&numbers.usual(column).collect::<Vec<_>>()).1).collect();
+        let deviation: Vec<f64> = (0..count).map(|column| mean_and_deviation(numbers.usual(column)).1).collect();
         let half = (0..count).map(|column| numbers.half_digit(column)).collect();
         let usable = (0..count).filter(|column| is_usable(column) && deviation[*column] > 0.0).collect();
         Self { numbers, usable, deviation, half }
@@ -128,7 +113,7 @@ impl<'a> Search<'a> {
         let mut scaled: Vec<Vec<f64>> = vec![Vec::new(); means.len()];
         for column in self.usable.iter().copied() {
             let values: Vec<f64> = rows.iter().map(|row| self.numbers.of[column][*row]).collect();
-            (means[column], deviations[column]) = moments(&values);
+            (means[column], deviations[column]) = mean_and_deviation(values.iter().copied());
             scaled[column] =
                 values.iter().map(|value| (value - means[column]) / deviations[column].max(1e-300)).collect();
         }
@@ -189,7 +174,7 @@ impl<'a> Search<'a> {
                 return (1..=MAX_DIGITS).find_map(|digits| {
                     let term = |(column, factor): (&usize, &f64)| Term {
                         column: *column,
-                        factor: snapped(*factor, digits),
+                        factor: with_digits(*factor, digits),
                         is_log: false,
                     };
                     let terms: Vec<Term> = from.iter().zip(&factors).map(term).collect();
@@ -205,7 +190,7 @@ impl<'a> Search<'a> {
 
     /// The sum with a constant of few digits, if it holds.
     fn with_constant(&self, column: usize, terms: Vec<Term>, constant: f64) -> Option<Relation> {
-        let tried = std::iter::once(0.0).chain((1..=MAX_DIGITS).map(|digits| snapped(constant, digits)));
+        let tried = std::iter::once(0.0).chain((1..=MAX_DIGITS).map(|digits| with_digits(constant, digits)));
         let mut near = tried.filter(|tried| (tried - constant).abs() <= 2.0 * self.half[column]);
         near.find_map(|constant| {
             let relation = Relation::Sum { column, terms: terms.clone(), constant };
@@ -271,7 +256,7 @@ impl<'a> Search<'a> {
             return None;
         }
         (1..=MAX_DIGITS).find_map(|digits| {
-            let factor = snapped(factor, digits);
+            let factor = with_digits(factor, digits);
             let terms = vec![Term { column: of, factor, is_log: true }];
             self.with_constant(column, terms, least.1 - factor * least.0.ln())
         })
@@ -312,7 +297,7 @@ impl<'a> Search<'a> {
             return None;
         }
         let with = |factor: f64| Relation::Product { column, of, is_ratio, factor };
-        (1..=MAX_DIGITS).map(|digits| with(snapped(factor, digits))).find(|relation| self.holds(relation))
+        (1..=MAX_DIGITS).map(|digits| with(with_digits(factor, digits))).find(|relation| self.holds(relation))
     }
 }
 
