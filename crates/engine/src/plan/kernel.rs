@@ -27,6 +27,8 @@ pub enum Family {
     Optimizer,
     /// Sums over windows of images: pooling and upsampling.
     Pool,
+    /// Recurrent layers.
+    Recurrent,
     /// Sums in a fixed order.
     Reduce,
     /// Counter-based random numbers.
@@ -39,7 +41,7 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 14] = [
+    pub const ALL: [Family; 15] = [
         Family::Activation,
         Family::Batch,
         Family::Gemm,
@@ -50,6 +52,7 @@ impl Family {
         Family::Norm,
         Family::Optimizer,
         Family::Pool,
+        Family::Recurrent,
         Family::Reduce,
         Family::Rng,
         Family::Roof,
@@ -69,6 +72,7 @@ impl Family {
             Family::Norm => "norm",
             Family::Optimizer => "optimizer",
             Family::Pool => "pool",
+            Family::Recurrent => "recurrent",
             Family::Reduce => "reduce",
             Family::Rng => "rng",
             Family::Roof => "roof",
@@ -229,6 +233,76 @@ impl Norm {
     }
 }
 
+/// What a unit of a recurrent layer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cell {
+    /// Gated recurrent units, with gates r, z and n, as in `torch.nn.GRU`.
+    Gru,
+    /// Long short-term memory, with gates i, f, g and o, as in `torch.nn.LSTM`.
+    Lstm,
+}
+
+impl Cell {
+    /// Every cell.
+    pub const ALL: [Cell; 2] = [Cell::Gru, Cell::Lstm];
+
+    /// The name in layers, plans and shaders.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cell::Gru => "gru",
+            Cell::Lstm => "lstm",
+        }
+    }
+
+    /// Gates of a unit.
+    pub fn gates(self) -> usize {
+        match self {
+            Cell::Gru => 3,
+            Cell::Lstm => 4,
+        }
+    }
+
+    /// Numbers of a unit that the next turn needs: h, and the c of an lstm.
+    pub fn state(self) -> usize {
+        match self {
+            Cell::Gru => 1,
+            Cell::Lstm => 2,
+        }
+    }
+
+    /// Numbers of a unit at a time that the gradient needs.
+    pub fn kept(self) -> usize {
+        match self {
+            Cell::Gru => 4,
+            Cell::Lstm => 5,
+        }
+    }
+}
+
+/// A recurrent layer over sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Recurrent {
+    /// What its units do.
+    pub cell: Cell,
+    /// Whether it goes from the last time back to the first.
+    pub reverse: bool,
+    /// T: times of a sequence.
+    pub steps: u32,
+}
+
+/// A pass of a recurrent layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RecurrentKernel {
+    /// The layer.
+    pub layer: Recurrent,
+    /// The pass.
+    pub pass: Pass,
+    /// Whether the state before the first turn is given; else it is 0.
+    pub has_start: bool,
+    /// Whether rows have lengths of their own; only the forward pass needs to know.
+    pub has_lengths: bool,
+}
+
 /// Logarithms of sums of exponentials, of groups of neighbouring rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LogSumExp {
@@ -298,6 +372,8 @@ pub enum Kernel {
     Norm(Norm, Pass),
     /// Sums over windows.
     Pool(Pool),
+    /// A recurrent layer.
+    Recurrent(RecurrentKernel),
     /// Logarithms of probabilities.
     Softmax(Pass),
     /// The optimiser.
@@ -327,6 +403,12 @@ impl Kernel {
             Kernel::Norm(_, Pass::Backward) => "normalise_back",
             Kernel::Pool(Pool { pass: Pass::Forward, .. }) => "pool",
             Kernel::Pool(Pool { pass: Pass::Backward, .. }) => "spread",
+            Kernel::Recurrent(RecurrentKernel { layer, pass, .. }) => match (layer.cell, pass) {
+                (Cell::Gru, Pass::Forward) => "gru",
+                (Cell::Gru, Pass::Backward) => "gru_back",
+                (Cell::Lstm, Pass::Forward) => "lstm",
+                (Cell::Lstm, Pass::Backward) => "lstm_back",
+            },
             Kernel::Softmax(Pass::Forward) => "log_softmax",
             Kernel::Softmax(Pass::Backward) => "log_softmax_back",
             Kernel::Update(Update::Sgd { .. }) => "sgd",
@@ -356,6 +438,7 @@ impl Kernel {
             },
             Kernel::Norm(..) => Family::Norm,
             Kernel::Pool(_) => Family::Pool,
+            Kernel::Recurrent(_) => Family::Recurrent,
             Kernel::Softmax(_) => Family::Softmax,
             Kernel::Update(_) => Family::Optimizer,
             Kernel::Reduce(_) => Family::Reduce,

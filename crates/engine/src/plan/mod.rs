@@ -20,7 +20,8 @@ pub use function::{
 };
 pub use groups::{Arenas, Group, corrections};
 pub use kernel::{
-    Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof, Update,
+    Binarise, Cell, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Recurrent, RecurrentKernel, Reduce,
+    Roof, Update,
 };
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable, WeightLayout};

@@ -4,6 +4,7 @@ mod gemm;
 mod map;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod template;
 
@@ -140,6 +141,7 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Kernel::Gemm(gemm) => return gemm::sources(op, gemm, tuning.variant(op, on), on),
         Kernel::Map(program) => return vec![map::source(op, program, on)],
         Kernel::Pool(pool) => return vec![pool::source(op, pool, on)],
+        Kernel::Recurrent(kernel) => return vec![recurrent::source(op, *kernel, on)],
         Kernel::Reduce(Reduce::Columns) if is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, RNG, include_str!("../../../../shaders/batch.wgsl")].join("\n"),
         Kernel::Norm(..) => [TREE, include_str!("../../../../shaders/norm.wgsl")].join("\n"),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    BufferContent, Call, Memory, Real, batch, gemm, log_sum_exp, norm, optimizer, pointwise, pool, reduce, rng, roof,
+    BufferContent, Call, Memory, Real, batch, gemm, log_sum_exp, norm, optimizer, pointwise, pool, recurrent, reduce, rng, roof,
     softmax,
 };
 use crate::kernels::map::MapParams;
@@ -119,6 +119,7 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
         }
         Kernel::Norm(norm, pass) => norm::run(call, *norm, *pass),
         Kernel::Pool(kind) => pool::run(call, kind),
+        Kernel::Recurrent(kernel) => recurrent::run(call, *kernel),
         Kernel::Softmax(pass) => softmax::run(call, *pass),
         Kernel::Update(update) => optimizer::run(call, *update),
         Kernel::Reduce(kind) => reduce::run(call, *kind),

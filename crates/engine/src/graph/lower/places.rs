@@ -34,7 +34,9 @@ impl Lower<'_> {
             | Kind::LogSoftmax { .. }
             | Kind::LogSoftmaxBack { .. }
             | Kind::LogSumExp { .. }
-            | Kind::LogSumExpBack { .. } => {
+            | Kind::LogSumExpBack { .. }
+            | Kind::Recurrent { .. }
+            | Kind::RecurrentBack { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,
