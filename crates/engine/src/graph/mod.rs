@@ -12,6 +12,7 @@ mod order;
 mod plan;
 mod program;
 mod tape;
+mod tokens;
 mod uses;
 
 pub use fuse::fuse;
@@ -129,6 +130,10 @@ impl Graph {
             Kind::LogSoftmaxBack { d, of, groups } => vec![*d, *of, *groups],
             Kind::LogSumExp { of } => vec![*of],
             Kind::LogSumExpBack { d, of, sums } => vec![*d, *of, *sums],
+            Kind::Embed { table, ids, .. } => vec![*table, *ids],
+            Kind::EmbedBack { d, ids, .. } => vec![*d, *ids],
+            Kind::CrossEntropy { of, ids } => vec![*of, *ids],
+            Kind::CrossEntropyBack { d, of, ids, sums } => vec![*d, *of, *ids, *sums],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }

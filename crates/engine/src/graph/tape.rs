@@ -166,6 +166,19 @@ impl Tape<'_> {
                 let d = self.graph.log_sum_exp_back(d, of, node);
                 self.give(of, Region::Whole, d);
             }
+            Kind::Embed { table, ids, shift } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.embed_back(d, [table, ids], shift);
+                self.give(table, Region::Whole, d);
+            }
+            Kind::CrossEntropy { of, ids } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.cross_entropy_back(d, node, [of, ids]);
+                self.give(of, Region::Whole, d);
+            }
+            Kind::EmbedBack { .. } | Kind::CrossEntropyBack { .. } => {
+                unreachable!("{} was made by the tape", self.graph.name(node))
+            }
             Kind::NormaliseBack { .. } | Kind::LogSoftmaxBack { .. } | Kind::LogSumExpBack { .. } => {
                 unreachable!("{} was made by the tape", self.graph.name(node))
             }

@@ -11,6 +11,10 @@ pub enum Family {
     Activation,
     /// Gather, scale and binarise a batch.
     Batch,
+    /// Cross-entropies of tokens.
+    CrossEntropy,
+    /// Rows of a table that tokens choose.
+    Embed,
     /// Matrix products with their epilogues.
     Gemm,
     /// The latent variable: reparameterisation and KL.
@@ -39,9 +43,11 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 14] = [
+    pub const ALL: [Family; 16] = [
         Family::Activation,
         Family::Batch,
+        Family::CrossEntropy,
+        Family::Embed,
         Family::Gemm,
         Family::Latent,
         Family::Likelihood,
@@ -61,6 +67,8 @@ impl Family {
         match self {
             Family::Activation => "activation",
             Family::Batch => "batch",
+            Family::CrossEntropy => "cross_entropy",
+            Family::Embed => "embed",
             Family::Gemm => "gemm",
             Family::Latent => "latent",
             Family::Likelihood => "likelihood",
@@ -176,6 +184,15 @@ pub enum Pass {
     Backward,
 }
 
+/// Cross-entropies of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CrossEntropy {
+    /// The direction.
+    pub pass: Pass,
+    /// Whether a row has a workgroup; else it has an invocation, and its gradient an invocation an element.
+    pub wide: bool,
+}
+
 /// Sums over the windows of images, channel by channel, times a factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pool {
@@ -288,6 +305,10 @@ pub enum Roof {
 pub enum Kernel {
     /// A batch is gathered.
     Batch(Gather, Binarise),
+    /// Cross-entropies of tokens.
+    CrossEntropy(CrossEntropy),
+    /// Rows of a table that tokens choose.
+    Embed(Pass),
     /// A matrix product.
     Gemm(Gemm),
     /// Logarithms of sums of exponentials.
@@ -318,6 +339,12 @@ impl Kernel {
             Kernel::Batch(Gather::Floats, _) => "gather_floats",
             Kernel::Batch(Gather::Classes, _) => "gather_classes",
             Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: false }) => "cross_entropy",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: true }) => "cross_entropy_wide",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false }) => "cross_entropy_back",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: true }) => "cross_entropy_back_wide",
+            Kernel::Embed(Pass::Forward) => "embed",
+            Kernel::Embed(Pass::Backward) => "embed_back",
             Kernel::Gemm(gemm) => gemm.orientation.name(),
             Kernel::LogSumExp(LogSumExp::Forward) => "log_sum_exp",
             Kernel::LogSumExp(LogSumExp::Back) => "log_sum_exp_back",
@@ -348,6 +375,8 @@ impl Kernel {
     pub fn family(&self) -> Family {
         match self {
             Kernel::Batch(..) => Family::Batch,
+            Kernel::CrossEntropy(_) => Family::CrossEntropy,
+            Kernel::Embed(_) => Family::Embed,
             Kernel::Gemm(_) => Family::Gemm,
             Kernel::LogSumExp(_) => Family::LogSumExp,
             Kernel::Map(body) => match body.calls.as_slice() {

@@ -16,11 +16,12 @@ mod windows;
 
 pub use function::{
     Activation, ColumnKind, Function, Gradient, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
-    LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, is_missing,
+    LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, UNKNOWN, is_missing,
 };
 pub use groups::{Arenas, Group, corrections};
 pub use kernel::{
-    Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof, Update,
+    Binarise, CrossEntropy, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof,
+    Update,
 };
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable, WeightLayout};
