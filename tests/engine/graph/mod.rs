@@ -6,3 +6,4 @@ mod harness;
 mod models;
 mod parts;
 mod presets;
+mod tokens;

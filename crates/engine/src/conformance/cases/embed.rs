@@ -2,7 +2,7 @@
 
 use crate::conformance::case::{Case, Fill, Tolerance};
 use crate::kernels::embed::{back, embed};
-use crate::plan::{Dtype, StepScalars};
+use crate::plan::{Dtype, StepScalars, TensorId};
 
 /// The family's cases.
 pub(super) fn cases() -> Vec<Case> {
@@ -55,13 +55,8 @@ fn case(what: &str, [rows, cols]: [usize; 2], [sequences, length]: [usize; 2]) -
     Case::new(format!("embed/{what} {sizes}").replace("/ ", "/"), StepScalars::default())
 }
 
-/// The tokens and the gradient of their rows.
-fn inputs(
-    case: &mut Case,
-    [_, cols]: [usize; 2],
-    ids: [usize; 2],
-    fill: Fill,
-) -> (crate::plan::TensorId, crate::plan::TensorId) {
+/// The tokens, and the gradient of their rows.
+fn inputs(case: &mut Case, [_, cols]: [usize; 2], ids: [usize; 2], fill: Fill) -> (TensorId, TensorId) {
     let tokens = case.input("ids", &ids, Dtype::F32, fill);
     (tokens, case.input("d_y", &[ids[0] * ids[1], cols], Dtype::F32, Fill::Spread(1.0)))
 }
