@@ -153,6 +153,7 @@ impl Config {
             missing,
             intervals,
             init: m.init,
+            word_dropout: m.word_dropout,
         };
         let outputs = spec.outputs();
         if outputs > 1 {

@@ -7,3 +7,4 @@ mod models;
 mod parts;
 mod presets;
 mod sequences;
+mod tokens;

@@ -70,9 +70,9 @@ pub enum Kind {
         /// The inputs.
         inputs: Vec<Node>,
     },
-    /// A result other than the first: of a map's last function, or of a norm.
+    /// A result other than the first: of a map's last function, of a norm, or of cross-entropies.
     Result {
-        /// The map, or the norm.
+        /// The node that has several results.
         of: Node,
         /// The index of the result, from 1.
         index: usize,
@@ -195,6 +195,42 @@ pub enum Kind {
         weight: Node,
         /// The layer's.
         start: Option<Node>,
+    },
+    /// Rows of a table that tokens choose.
+    Embed {
+        /// The table `(V, E)`.
+        table: Node,
+        /// The tokens `(B, T)`.
+        ids: Node,
+        /// Positions between a token and the one that it is used at.
+        shift: usize,
+    },
+    /// The gradient of the table.
+    EmbedBack {
+        /// The gradient of the rows `(B T, E)`.
+        d: Node,
+        /// The tokens.
+        ids: Node,
+        /// Positions between a token and the one that it is used at.
+        shift: usize,
+    },
+    /// Cross-entropies of tokens; the second result has two numbers a row, from which the gradient has the sums of exponentials.
+    CrossEntropy {
+        /// The logits `(B T, V)`.
+        of: Node,
+        /// The tokens `(B, T)`.
+        ids: Node,
+    },
+    /// The gradient of the logits.
+    CrossEntropyBack {
+        /// The gradient of the cross-entropies.
+        d: Node,
+        /// The logits.
+        of: Node,
+        /// The tokens.
+        ids: Node,
+        /// The second result `(B T, 2)`.
+        sums: Node,
     },
     /// The sum of parts, each added in its region; together they cover the whole matrix.
     Sum(Vec<(Region, Node)>),

@@ -13,6 +13,7 @@ mod plan;
 mod program;
 mod recurrent;
 mod tape;
+mod tokens;
 mod uses;
 
 pub use fuse::fuse;
@@ -137,6 +138,10 @@ impl Graph {
             Kind::RecurrentBack { d, of, kept, weight, start, .. } => {
                 [Some(*d), Some(*of), Some(*kept), Some(*weight), *start].into_iter().flatten().collect()
             }
+            Kind::Embed { table, ids, .. } => vec![*table, *ids],
+            Kind::EmbedBack { d, ids, .. } => vec![*d, *ids],
+            Kind::CrossEntropy { of, ids } => vec![*of, *ids],
+            Kind::CrossEntropyBack { d, of, ids, sums } => vec![*d, *of, *ids, *sums],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }

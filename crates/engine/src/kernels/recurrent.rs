@@ -134,8 +134,7 @@ pub fn back(tensors: &TensorTable, label: impl Into<String>, layer: Recurrent, o
     ];
     expect_all(tensors, &label, &shapes)?;
     expect_start(tensors, &label, layer, of.start, [batch, units])?;
-    let kernel =
-        RecurrentKernel { layer, pass: Pass::Backward, has_start: of.start.is_some(), has_lengths: false };
+    let kernel = RecurrentKernel { layer, pass: Pass::Backward, has_start: of.start.is_some(), has_lengths: false };
     let mut op = op(label, kernel, [batch, steps, units])?
         .read("weight", of.weight)
         .read("d_states", of.d_states)

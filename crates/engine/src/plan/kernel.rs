@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Function, Pointwise, Windows};
+use super::{Cell, Function, Pointwise, RecurrentKernel, Windows};
 
 /// A shader file and its host side: the same stem in `shaders/`, `kernels/` and `exec/oracle/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,6 +11,10 @@ pub enum Family {
     Activation,
     /// Gather, scale and binarise a batch.
     Batch,
+    /// Cross-entropies of tokens.
+    CrossEntropy,
+    /// Rows of a table that tokens choose.
+    Embed,
     /// Matrix products with their epilogues.
     Gemm,
     /// The latent variable: reparameterisation and KL.
@@ -41,9 +45,11 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 15] = [
+    pub const ALL: [Family; 17] = [
         Family::Activation,
         Family::Batch,
+        Family::CrossEntropy,
+        Family::Embed,
         Family::Gemm,
         Family::Latent,
         Family::Likelihood,
@@ -64,6 +70,8 @@ impl Family {
         match self {
             Family::Activation => "activation",
             Family::Batch => "batch",
+            Family::CrossEntropy => "cross_entropy",
+            Family::Embed => "embed",
             Family::Gemm => "gemm",
             Family::Latent => "latent",
             Family::Likelihood => "likelihood",
@@ -180,6 +188,15 @@ pub enum Pass {
     Backward,
 }
 
+/// Cross-entropies of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CrossEntropy {
+    /// The direction.
+    pub pass: Pass,
+    /// Whether a row has a workgroup; else it has an invocation, and its gradient an invocation an element.
+    pub wide: bool,
+}
+
 /// Sums over the windows of images, channel by channel, times a factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pool {
@@ -231,76 +248,6 @@ impl Norm {
     pub fn count(&self, rows: usize) -> usize {
         rows / self.pixels as usize * self.groups as usize
     }
-}
-
-/// What a unit of a recurrent layer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cell {
-    /// Gated recurrent units, with gates r, z and n, as in `torch.nn.GRU`.
-    Gru,
-    /// Long short-term memory, with gates i, f, g and o, as in `torch.nn.LSTM`.
-    Lstm,
-}
-
-impl Cell {
-    /// Every cell.
-    pub const ALL: [Cell; 2] = [Cell::Gru, Cell::Lstm];
-
-    /// The name in layers, plans and shaders.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::Gru => "gru",
-            Cell::Lstm => "lstm",
-        }
-    }
-
-    /// Gates of a unit.
-    pub fn gates(self) -> usize {
-        match self {
-            Cell::Gru => 3,
-            Cell::Lstm => 4,
-        }
-    }
-
-    /// Numbers of a unit that the next turn needs: h, and the c of an lstm.
-    pub fn state(self) -> usize {
-        match self {
-            Cell::Gru => 1,
-            Cell::Lstm => 2,
-        }
-    }
-
-    /// Numbers of a unit at a time that the gradient needs.
-    pub fn kept(self) -> usize {
-        match self {
-            Cell::Gru => 4,
-            Cell::Lstm => 5,
-        }
-    }
-}
-
-/// A recurrent layer over sequences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Recurrent {
-    /// What its units do.
-    pub cell: Cell,
-    /// Whether it goes from the last time back to the first.
-    pub reverse: bool,
-    /// T: times of a sequence.
-    pub steps: u32,
-}
-
-/// A pass of a recurrent layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RecurrentKernel {
-    /// The layer.
-    pub layer: Recurrent,
-    /// The pass.
-    pub pass: Pass,
-    /// Whether the state before the first turn is given; else it is 0.
-    pub has_start: bool,
-    /// Whether rows have lengths of their own; only the forward pass needs to know.
-    pub has_lengths: bool,
 }
 
 /// Logarithms of sums of exponentials, of groups of neighbouring rows.
@@ -362,6 +309,10 @@ pub enum Roof {
 pub enum Kernel {
     /// A batch is gathered.
     Batch(Gather, Binarise),
+    /// Cross-entropies of tokens.
+    CrossEntropy(CrossEntropy),
+    /// Rows of a table that tokens choose.
+    Embed(Pass),
     /// A matrix product.
     Gemm(Gemm),
     /// Logarithms of sums of exponentials.
@@ -394,6 +345,12 @@ impl Kernel {
             Kernel::Batch(Gather::Floats, _) => "gather_floats",
             Kernel::Batch(Gather::Classes, _) => "gather_classes",
             Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: false }) => "cross_entropy",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: true }) => "cross_entropy_wide",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false }) => "cross_entropy_back",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: true }) => "cross_entropy_back_wide",
+            Kernel::Embed(Pass::Forward) => "embed",
+            Kernel::Embed(Pass::Backward) => "embed_back",
             Kernel::Gemm(gemm) => gemm.orientation.name(),
             Kernel::LogSumExp(LogSumExp::Forward) => "log_sum_exp",
             Kernel::LogSumExp(LogSumExp::Back) => "log_sum_exp_back",
@@ -430,6 +387,8 @@ impl Kernel {
     pub fn family(&self) -> Family {
         match self {
             Kernel::Batch(..) => Family::Batch,
+            Kernel::CrossEntropy(_) => Family::CrossEntropy,
+            Kernel::Embed(_) => Family::Embed,
             Kernel::Gemm(_) => Family::Gemm,
             Kernel::LogSumExp(_) => Family::LogSumExp,
             Kernel::Map(body) => match body.calls.as_slice() {

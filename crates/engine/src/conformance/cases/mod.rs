@@ -1,6 +1,8 @@
 //! The registry: the cases of all families in one list.
 
 mod batch;
+mod cross_entropy;
+mod embed;
 mod gemm;
 mod gemm_windows;
 mod log_sum_exp;
@@ -20,6 +22,8 @@ use super::case::Case;
 pub fn cases() -> Vec<Case> {
     [
         batch::cases,
+        cross_entropy::cases,
+        embed::cases,
         gemm::cases,
         gemm_windows::cases,
         log_sum_exp::cases,

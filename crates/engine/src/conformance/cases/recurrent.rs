@@ -45,8 +45,7 @@ fn case(cell: Cell, of: &Sizes) -> Case {
     let x = case.input("gates", &[all, gates], Dtype::F32, Fill::Heavy { common: 1.0, rare: 20.0 });
     let weight = case.input("weight", &[gates, units], Dtype::F32, spread(2.0 * bound));
     let bias = case.input("bias", &[gates], Dtype::F32, spread(1.0));
-    let start =
-        has_start.then(|| case.input("start", &[rows, cell.state() * units], Dtype::F32, spread(1.0)));
+    let start = has_start.then(|| case.input("start", &[rows, cell.state() * units], Dtype::F32, spread(1.0)));
     let lengths = lengths.map(|lengths| case.input("lengths", &[rows], Dtype::F32, Fill::Exactly(lengths)));
     let d_states = case.input("d_states", &[all, units], Dtype::F32, spread(1.0));
     // A turn adds the rounding of some hundred terms to that of the turns before.
@@ -56,9 +55,7 @@ fn case(cell: Cell, of: &Sizes) -> Case {
     let d_gates = case.output("d_gates", &[all, gates], tolerance);
     let d_hidden = (cell == Cell::Gru).then(|| case.output("d_hidden", &[all, gates], tolerance));
     let carry = case.output("carry", &[rows, cell.state() * units], tolerance);
-    case.op(|t| {
-        forward(t, cell.name(), layer, Forward { gates: x, weight, bias, start, lengths, states, kept })
-    });
+    case.op(|t| forward(t, cell.name(), layer, Forward { gates: x, weight, bias, start, lengths, states, kept }));
     case.op(|t| back(t, "back", layer, Back { d_states, weight, start, states, kept, d_gates, d_hidden, carry }));
     case.timed(units == 132)
 }

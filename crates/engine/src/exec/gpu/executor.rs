@@ -484,7 +484,12 @@ impl GpuExecutor {
     pub fn variants_of(&self, plan: PlanId, op: usize) -> impl Iterator<Item = &str> {
         let mut seen = Vec::new();
         let passes = self.plans[plan.0].iter().filter(move |d| d.op == op);
-        let once = passes.filter(move |d| !seen.contains(&d.pipeline) && { seen.push(d.pipeline); true });
+        let once = passes.filter(move |d| {
+            !seen.contains(&d.pipeline) && {
+                seen.push(d.pipeline);
+                true
+            }
+        });
         once.map(|d| self.pipelines[d.pipeline].variant.as_str())
     }
 }

@@ -3,6 +3,8 @@
 
 mod activation;
 mod batch;
+mod cross_entropy;
+mod embed;
 mod executor;
 mod gemm;
 mod latent;

@@ -53,7 +53,15 @@ impl Sizes {
         let across = units.div_ceil(chunk);
         let down = (TASKS_OF_THREAD * threads).div_ceil(across).min(batch.div_ceil(MIN_ROWS));
         let rows = batch.div_ceil(down.max(1)).next_multiple_of(shape.rows).min(batch.max(1));
-        Self { reverse: kernel.layer.reverse, batch, steps, units, gates: kernel.layer.cell.gates(), shape, tile: [rows, chunk] }
+        Self {
+            reverse: kernel.layer.reverse,
+            batch,
+            steps,
+            units,
+            gates: kernel.layer.cell.gates(),
+            shape,
+            tile: [rows, chunk],
+        }
     }
 
     /// The time of a turn of the forward pass.
@@ -127,7 +135,14 @@ fn zeros(scratch: &mut Scratch, len: usize) -> &[f32] {
 }
 
 /// Reads of memory by the names they have here.
-fn row_of<'a>(at: At<'a>, region: Region, row: usize, of: (usize, usize), units: usize, some: &Range<usize>) -> &'a [f32] {
+fn row_of<'a>(
+    at: At<'a>,
+    region: Region,
+    row: usize,
+    of: (usize, usize),
+    units: usize,
+    some: &Range<usize>,
+) -> &'a [f32] {
     at.memory.floats(part(region, row, of, units, some))
 }
 
