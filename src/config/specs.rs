@@ -101,6 +101,13 @@ impl Config {
                  into a folder for each class, or leave condition out",
             ));
         }
+        if (m.likelihood == Likelihood::Tokens) != matches!(data, Extent::Tokens { .. }) {
+            return Err(ConfigError::refused(
+                &["likelihood"],
+                "the likelihood tokens is that of texts, and texts have no other: choose the preset text for texts, and \
+                 another likelihood for other rows",
+            ));
+        }
         // Layers as they are written, or as their widths are.
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
