@@ -99,7 +99,8 @@ impl InMemory {
                     return Err(unusable(reason));
                 }
                 let (progress, like): (ReadProgress<'_>, _) = (&|_, _| {}, None);
-                let request = Request { options: &options, progress, label_needed: true, like, is_own: true };
+                let request =
+                    Request { options: &options, progress, label_needed: true, like, texts: None, is_own: true };
                 let raw = table::in_memory(&options.source, &table, &request)?;
                 (Raw { name: options.source.clone(), ..raw }, table.rows())
             }
@@ -138,6 +139,7 @@ fn check(shape: Shape, values: &Values) -> Result<(), String> {
             sides.contains(&height) && sides.contains(&width) && [1, 3].contains(&channels)
         }
         Shape::Point(width) | Shape::Table(width) => width > 0,
+        Shape::Text { length, .. } => length > 1,
     };
     if !has_size {
         return Err(format!(
