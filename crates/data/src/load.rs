@@ -8,8 +8,7 @@ use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::source;
 use super::text::{LONGEST_TEXT, MOST_TOKENS};
 use super::{
-    Columns, DataError, Dataset, Examples, Missing, Options, RowFormat, Rows, Shape, TextUnit, ValueKind, Values,
-    resize,
+    Columns, DataError, Dataset, Examples, Missing, Options, RowFormat, Rows, Shape, ValueKind, Values, resize,
 };
 use crate::is_missing;
 
@@ -199,11 +198,7 @@ fn check_text_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
     if !fits {
         return refused(&format!("`data.format = \"{}\"` asks for other rows", options.format.name()));
     }
-    let is_of_texts = options.text.is_some()
-        || options.tokens != TextUnit::default()
-        || options.vocabulary.is_some()
-        || options.max_length.is_some();
-    match raw.text.is_none() && is_of_texts {
+    match raw.text.is_none() && (options.text.is_some() || options.has_tokens()) {
         true => refused("`data.text`, `data.tokens`, `data.vocabulary` and `data.max_length` apply only to texts"),
         false => Ok(()),
     }

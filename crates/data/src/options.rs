@@ -195,6 +195,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Whether something is asked for of the tokens of texts.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.tokens != TextUnit::default() || self.vocabulary.is_some() || self.max_length.is_some()
+    }
+}
+
 impl From<&str> for Options {
     fn from(source: &str) -> Self {
         Self { source: source.into(), ..Self::default() }

@@ -115,9 +115,14 @@ fn rows_of_text(path: &Path, kind: &FileKind, request: &Request<'_>) -> Result<R
     let is_known_table = matches!(kind, FileKind::Table) && has_table_name(path);
     Ok(match options.format {
         RowFormat::Table => RowsOfText::Table,
-        RowFormat::Text if is_known_table || options.text.is_some() => RowsOfText::Column,
+        RowFormat::Text if is_known_table => RowsOfText::Column,
+        // A run may have its texts from a column, and new ones from a file of lines.
+        RowFormat::Text if options.text.is_some() && (request.texts.is_none() || text::is_table(path)?) => {
+            RowsOfText::Column
+        }
         RowFormat::Text => RowsOfText::Lines { note: None },
         _ if options.text.is_some() => RowsOfText::Column,
+        _ if matches!(kind, FileKind::Text) && options.has_tokens() => RowsOfText::Lines { note: None },
         // A model of a table takes each file as one.
         _ if matches!(kind, FileKind::Table) || request.like.is_some() || text::is_table(path)? => RowsOfText::Table,
         _ => RowsOfText::Lines {

@@ -27,8 +27,8 @@ use rayon::prelude::*;
 use self::grammar::{DIALECTS, GRAMMAR, Weights, counts, dialect, log_of, total};
 use super::raw::{Raw, Request};
 use super::spec::{number, pairs, unknown};
-use super::text::{Gathering, Place};
-use super::{DataError, Shape, Unit};
+use super::text::{Gathering, Place, refuse_fields};
+use super::{DataError, Unit};
 use crate::described;
 
 /// Strings of an example of `dialects`.
@@ -69,6 +69,7 @@ impl ExpressionOptions {
 
 /// `count` training examples and a fifth as many test examples.
 pub(super) fn rows(options: &ExpressionOptions, request: &Request<'_>) -> Result<Raw, DataError> {
+    refuse_fields(request)?;
     let mut texts = Gathering::new(Path::new(&request.options.source), request).of_any_length();
     for (count, first_stream, is_test) in [(options.count, 0, false), ((options.count / 5).max(1), 1 << 32, true)] {
         let draw = |row: usize| draw::example(options.kind, options.seed, first_stream + row as u64);
@@ -164,7 +165,7 @@ pub fn entropy(kind: Kind) -> Option<f64> {
 mod tests {
     use std::collections::HashMap;
 
-    use super::super::Dataset;
+    use super::super::{Dataset, Shape};
     use super::*;
 
     fn texts(spec: &str) -> (Dataset, Vec<String>) {

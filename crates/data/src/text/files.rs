@@ -5,10 +5,11 @@ use std::path::Path;
 use super::super::folder::FolderFiles;
 use super::super::raw::{Raw, Request};
 use super::super::{DataError, TextUnit, bytes};
-use super::gather::{Gathering, LeftOut, Place, utf8};
+use super::gather::{Gathering, LeftOut, Place, refuse_fields, utf8};
 
 /// Reads the text files of a folder. Those that are not UTF-8 are left out and counted.
 pub fn read(folder: &Path, files: FolderFiles, request: &Request<'_>) -> Result<Raw, DataError> {
+    refuse_fields(request)?;
     let mut texts = Gathering::new(folder, request);
     let FolderFiles { train, test, classes, notes, .. } = files;
     notes.into_iter().for_each(|note| texts.note(note));

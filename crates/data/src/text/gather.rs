@@ -311,6 +311,19 @@ impl<'a> Gathering<'a> {
     }
 }
 
+/// Refuses keys that name a field, for a source whose texts are no fields. What a run knows of its own source is no
+/// mistake with another one.
+pub fn refuse_fields(request: &Request<'_>) -> Result<(), DataError> {
+    let options = request.options;
+    match request.texts.is_none() && (options.label.is_some() || options.text.is_some()) {
+        true => Err(DataError::unusable(
+            &options.source,
+            "`data.label` and `data.text` name a column of a table or a field of JSON lines, and this source is neither",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The text in some bytes, or why there is none.
 pub fn utf8(bytes: &[u8]) -> Result<&str, String> {
     let any = "`data.tokens = \"bytes\"` reads any bytes";

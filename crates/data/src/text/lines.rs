@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::super::error::{Unit, list, on_one_line, shown};
 use super::super::raw::{Raw, Request};
 use super::super::{DataError, TextUnit, bytes};
-use super::gather::{Gathering, LeftOut, Place, utf8};
+use super::gather::{Gathering, LeftOut, Place, refuse_fields, utf8};
 
 /// The mark of UTF-8 that some programs put before a text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -45,6 +45,7 @@ pub fn lines(content: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
 
 /// Reads a file with a text on each line.
 pub fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
+    refuse_fields(request)?;
     let mut texts = Gathering::new(path, request);
     let content = content(path, texts.unit())?;
     for (number, line) in lines(&content) {

@@ -28,6 +28,11 @@ described! {
 }
 
 impl TextUnit {
+    /// Whether the tokens are what they are where nothing else is asked for.
+    pub fn is_characters(&self) -> bool {
+        *self == TextUnit::Characters
+    }
+
     /// How many tokens a vocabulary keeps where nothing else is asked for.
     pub(crate) fn usual_vocabulary(self) -> usize {
         match self {
