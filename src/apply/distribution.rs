@@ -90,7 +90,7 @@ impl Distribution {
 
     /// Whether values can be drawn: a squared error has no scale.
     pub fn can_draw(&self) -> bool {
-        self.likelihood != Likelihood::Mse
+        !matches!(self.likelihood, Likelihood::Mse | Likelihood::Tokens)
     }
 
     /// The kind of a value, if it is one of a table's columns.
@@ -201,6 +201,9 @@ impl Distribution {
 
     /// Draws rows `(N, D)` in place of the means that are shown of them; a function of what is shown and the seed.
     pub fn draw(&self, shown: &mut DecoderOutput, seed: u64) -> Result<(), RunError> {
+        if self.likelihood == Likelihood::Tokens {
+            return Err(RunError::Unfit("texts are drawn token by token: TrainedModel::decode_tokens does it".into()));
+        }
         if !self.can_draw() {
             return Err(RunError::Unfit(
                 "mse has no noise to draw with: give means, or train with gaussian-learned or columns".into(),

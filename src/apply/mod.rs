@@ -32,6 +32,6 @@ pub use distribution::{DecoderOutput, Distribution, Parameters};
 pub use evaluation::{Evaluation, bits_per_dimension, test_loss};
 pub use factors::FactorScores;
 pub use mixture::Mixture;
-pub use model::TrainedModel;
+pub use model::{TokenChoice, TrainedModel};
 pub use prior::PriorMixture;
 pub use run::{Run, RunError};

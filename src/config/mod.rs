@@ -31,6 +31,7 @@ pub const PRESETS: &[(&str, &str)] = &[
     ("photo", include_str!("../../presets/photo.toml")),
     ("autoencoder", include_str!("../../presets/autoencoder.toml")),
     ("points", include_str!("../../presets/points.toml")),
+    ("text", include_str!("../../presets/text.toml")),
     ("table", include_str!("../../presets/table.toml")),
 ];
 

@@ -15,7 +15,7 @@ impl From<Shape> for Extent {
         match shape {
             Shape::Image { height, width, channels } => Extent::Image([height, width, channels]),
             Shape::Point(n) | Shape::Table(n) => Extent::Flat(n),
-            Shape::Text { length, .. } => Extent::Flat(length),
+            Shape::Text { length, tokens } => Extent::Tokens { steps: length, vocabulary: tokens },
         }
     }
 }

@@ -65,6 +65,7 @@ impl Config {
     pub fn suited_preset(data: &Dataset) -> &'static str {
         match data.shape {
             Shape::Point(2) => "points",
+            Shape::Text { .. } => "text",
             Shape::Image { height, width, .. }
                 if PHOTO_SIDES.iter().all(|takes| takes(height) && takes(width)) && are_photographs(data) =>
             {

@@ -1,16 +1,20 @@
 //! A run's model on a device.
 
+mod samples;
 mod scores;
+mod texts;
 
-use wgvae_data::{Columns, Description, Examples, Provenance, Table, Values, list};
+use wgvae_data::{Columns, Description, Examples, Values, list};
 use wgvae_engine::exec::gpu::GpuError;
 use wgvae_engine::kernels::log_sum_exp::NOTHING;
 use wgvae_engine::plan::{PlanId, StepScalars};
 use wgvae_engine::session::Session;
 
-use super::{Codes, DecoderOutput, Distribution, Mixture, Parameters, PriorMixture, Run, RunError, units};
+use super::{Codes, DecoderOutput, Distribution, Parameters, PriorMixture, Run, RunError};
 use crate::model::{ApplyingPlans, DataSpec, Labels, Seen, Vae};
 use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Progress, StepSchedule};
+
+pub use texts::TokenChoice;
 
 /// Bytes of rows that the device holds at a time.
 const RESIDENT_BYTES: u64 = 64 << 20;
@@ -370,6 +374,10 @@ impl TrainedModel {
         if self.is_conditional() {
             self.expect_classes(Some(classes), z.len() / latent)?;
         }
+        if self.is_of_texts() {
+            let means = self.decode_tokens(z, classes, TokenChoice::Likeliest, &[])?;
+            return Ok(DecoderOutput { means, parameters: Vec::new() });
+        }
         let values = z.len() / latent * width;
         let parameters = self.vae.parameters.iter().map(|_| Vec::with_capacity(values)).collect();
         let mut shown = DecoderOutput { means: Vec::with_capacity(values), parameters };
@@ -390,53 +398,6 @@ impl TrainedModel {
             }
         }
         Ok(shown)
-    }
-
-    /// New rows `(N, D)`, decoded from draws of the mixture that training fitted to its codes, or where there is none of the prior; a
-    /// function of the seed alone. A conditional model's are of each class in turn. Rows of a table are drawn from the likelihood, where
-    /// it has noise: a truth value is 0 or 1. Of images and points, the mean is shown.
-    pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>, RunError> {
-        let mixture = Mixture::of(&self.run)?;
-        let (_, mut shown) = self.sample_from(mixture.as_ref(), count, seed)?;
-        if self.run.data.columns.is_some() && self.distribution.can_draw() {
-            self.distribution.draw(&mut shown, seed)?;
-        }
-        Ok(shown.means)
-    }
-
-    /// New rows of a table, with its columns, units and types, drawn as [`TrainedModel::sample`] draws them: within the range of the data,
-    /// with as many decimals, and with the relations between columns.
-    pub fn sample_table(&mut self, count: usize, seed: u64) -> Result<Table, RunError> {
-        self.run.columns()?;
-        let provenance = if self.distribution.can_draw() { Provenance::Drawn } else { Provenance::Mean };
-        let drawn = self.sample(count, seed)?;
-        self.run.table(&drawn, provenance)
-    }
-
-    /// What the model makes of the rows of a table, without noise: means of numbers, and the likeliest words.
-    pub fn reconstruct_table(&mut self, rows: &Examples) -> Result<Table, RunError> {
-        let shown = self.reconstruct_shown(rows)?;
-        let columns = self.run.columns()?;
-        Ok(columns.table(units::cells(&self.run, self, &shown).unwrap_or_default()))
-    }
-
-    /// Draws codes from a mixture that was read already, and decodes them.
-    pub(crate) fn sample_from(
-        &mut self,
-        mixture: Option<&Mixture>,
-        count: usize,
-        seed: u64,
-    ) -> Result<(Vec<f32>, DecoderOutput), RunError> {
-        let classes = Labels::in_turn(0..count, self.run.data.classes.len());
-        let z = match mixture {
-            Some(mixture) => mixture.draw(count, &classes, seed, 1.0),
-            None => {
-                self.run.expect_prior("sampling from a prior")?;
-                self.prior.draw(count, seed, 1.0)
-            }
-        };
-        let shown = self.decoder_output(&z, &classes)?;
-        Ok((z, shown))
     }
 
     /// Reconstructs rows without noise: `(N, D)`.
@@ -465,6 +426,18 @@ impl TrainedModel {
         mut each: impl FnMut(usize, &[f32], &dyn Fn(usize) -> Parameters),
     ) -> Result<(), RunError> {
         let width = self.width();
+        if self.is_of_texts() {
+            let codes = self.encode(rows)?;
+            let in_turn = || Labels::in_turn(0..rows.rows, self.run.data.classes.len());
+            let classes = rows.labels.clone().unwrap_or_else(in_turn);
+            let shown = self.decoder_output(&codes.mu, &classes)?;
+            shown
+                .means
+                .chunks_exact(width)
+                .enumerate()
+                .for_each(|(row, tokens)| each(row, tokens, &|_| Parameters::default()));
+            return Ok(());
+        }
         let mut done = 0;
         self.over(rows, self.vae.plans.reconstruct, unchanged, |session, vae, kept| {
             let parameters =

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use wgvae::apply::classes::Centre;
-use wgvae::apply::{Mixture, Run, RunError, TrainedModel, draws};
+use wgvae::apply::{DecoderOutput, Mixture, Run, RunError, TokenChoice, TrainedModel, draws};
 use wgvae::model::Labels;
 use wgvae_data::disk::System;
-use wgvae_data::{Rows, Shape, write};
+use wgvae_data::{Rows, Shape, Vocabulary, write};
 
 use crate::cli::args::run::{DrawArgs, RowsArgs, RunArgs, own_data};
 use crate::cli::output::drawn::Drawn;
@@ -39,9 +39,12 @@ pub struct Args {
     draws: DrawArgs,
     /// Multiply the standard deviation of the draws
     ///
-    /// Rows are more typical below 1, and more unusual above 1.
+    /// Rows are more typical below 1, and more unusual above 1. For texts, it is the temperature of the tokens: what logits are divided
+    /// by.
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     temperature: f32,
+    #[command(flatten)]
+    tokens: TokenArgs,
     /// Draw around the mean code of the rows of this class
     #[arg(long, value_name = "CLASS", conflicts_with = "around_row")]
     around_class: Option<String>,
@@ -54,6 +57,55 @@ pub struct Args {
     /// or .csv for rows of a table]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
+}
+
+/// How tokens of texts are chosen.
+#[derive(Debug, clap::Args)]
+struct TokenArgs {
+    /// Draw each token of a text from the likeliest ones that make up this share
+    #[arg(long, value_name = "SHARE", conflicts_with = "greedy", hide_short_help = true)]
+    top_p: Option<f64>,
+    /// Take the likeliest token of a text at each step
+    #[arg(long, hide_short_help = true)]
+    greedy: bool,
+    /// Begin each text with this
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
+    prefix: Option<String>,
+}
+
+impl TokenArgs {
+    /// How the tokens are chosen, and those that each text begins with; none where the run is not on texts.
+    fn choice(&self, run: &Run, temperature: f32, seed: u64) -> Result<Option<(TokenChoice, Vec<u32>)>, RunError> {
+        let Some(vocabulary) = &run.data.vocabulary else {
+            let asked =
+                [("--top-p", self.top_p.is_some()), ("--greedy", self.greedy), ("--prefix", self.prefix.is_some())];
+            return match asked.iter().find(|(_, asked)| *asked) {
+                Some((flag, _)) => {
+                    Err(RunError::Unfit(format!("{flag} is for texts: this run is on {}", run.data.shape)))
+                }
+                None => Ok(None),
+            };
+        };
+        if self.top_p.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
+            return Err(RunError::Unfit("--top-p is a share above 0 and at most 1".into()));
+        }
+        let prefix = self.prefix.as_deref().map(|prefix| vocabulary.encode(prefix)).unwrap_or_default();
+        if prefix.contains(&Vocabulary::UNKNOWN) {
+            return Err(RunError::Unfit("--prefix has a token that the run's vocabulary does not have".into()));
+        }
+        if prefix.len() + 1 >= run.data.shape.len() {
+            return Err(RunError::Unfit(format!(
+                "--prefix has {} tokens, and a text of this run at most {}: shorten it",
+                prefix.len(),
+                run.data.shape.len() - 1
+            )));
+        }
+        let choice = match self.greedy {
+            true => TokenChoice::Likeliest,
+            false => TokenChoice::Drawn { temperature: temperature.into(), top_p: self.top_p.unwrap_or(1.0), seed },
+        };
+        Ok(Some((choice, prefix)))
+    }
 }
 
 /// What codes are drawn from.
@@ -71,6 +123,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         run.expect_prior("sampling from the prior")?;
     }
     draws::expect_temperature(args.temperature)?;
+    // The temperature of texts is that of their tokens.
+    let of_codes = if run.data.vocabulary.is_some() { 1.0 } else { args.temperature };
     let points = run.data.shape == Shape::Point(2);
     let count = args.count.unwrap_or(if points { 2000 } else { 100 }) as usize;
     // Sampled points are drawn on top of the data's points.
@@ -87,12 +141,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let z = match (centre.zip(rows.as_ref()), args.from) {
         (Some((centre, rows)), _) => {
             let code = centre.code(&model.encode(&rows.split)?, rows, &run.data.name)?;
-            draws::around(&code.of(std::iter::repeat_n(0, count)), args.seed, args.temperature)
+            draws::around(&code.of(std::iter::repeat_n(0, count)), args.seed, of_codes)
         }
-        (None, From::Codes) => mixture(&args.run, &run, &mut model)?.draw(count, &classes, args.seed, args.temperature),
-        (None, From::Prior) => model.prior().draw(count, args.seed, args.temperature),
+        (None, From::Codes) => mixture(&args.run, &run, &mut model)?.draw(count, &classes, args.seed, of_codes),
+        (None, From::Prior) => model.prior().draw(count, args.seed, of_codes),
     };
-    let mut shown = model.decoder_output(&z, &classes)?;
+    let mut shown = match args.tokens.choice(&run, args.temperature, args.seed)? {
+        Some((choice, prefix)) => {
+            let means = model.decode_tokens(&z, &classes, choice, &prefix)?;
+            DecoderOutput { means, parameters: Vec::new() }
+        }
+        None => model.decoder_output(&z, &classes)?,
+    };
     let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
     let ground = match &rows {
         Some(rows) if points => rows.split.numbers(0..rows.split.rows.min(2000), 2),

@@ -8,3 +8,4 @@ pub mod place;
 pub mod progress;
 pub mod sheet;
 pub mod terminal;
+pub mod texts;

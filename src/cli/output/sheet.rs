@@ -55,6 +55,8 @@ pub struct Sheet {
     pub extents: Vec<usize>,
     /// The name of the text column that holds classes; none if it is empty.
     pub class: String,
+    /// Whether the rows are texts: the numbers are those of their tokens.
+    pub is_text: bool,
 }
 
 impl Sheet {
@@ -68,7 +70,9 @@ impl Sheet {
     pub fn of(run: &Run, values: Vec<f32>, of: Provenance) -> Self {
         match &run.data.columns {
             Some(columns) => Self::of_cells(run, columns, columns.cells(&values, of), of),
-            None => Self { numbers: values, ..Self::without_columns(run) },
+            None => {
+                Self::of_texts(run, &values).unwrap_or_else(|| Self { numbers: values, ..Self::without_columns(run) })
+            }
         }
     }
 
@@ -76,7 +80,7 @@ impl Sheet {
     pub fn of_means(run: &Run, model: &TrainedModel, shown: DecoderOutput) -> Self {
         match (&run.data.columns, units::cells(run, model, &shown)) {
             (Some(columns), Some(cells)) => Self::of_cells(run, columns, cells, Provenance::Mean),
-            _ => Self { numbers: shown.means, ..Self::without_columns(run) },
+            _ => Self::of(run, shown.means, Provenance::Mean),
         }
     }
 
@@ -124,7 +128,7 @@ impl Sheet {
         let cells = cells.map(|cells| order().flat_map(|(row, sheet)| cells[sheet][span(row)].to_vec()).collect());
         let first = &all[0];
         let (forms, extents, class) = (first.forms.clone(), first.extents.clone(), first.class.clone());
-        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents, class }
+        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents, class, is_text: first.is_text }
     }
 
     /// Adds a text column before the others.
@@ -188,7 +192,8 @@ impl Sheet {
             Some(cells) => Block::Cells { names, cells, forms: &self.forms },
             None => Block::Numbers { names, values },
         };
-        words.chain([last]).collect()
+        // The numbers of tokens say nothing to a reader.
+        words.chain([last].into_iter().filter(|_| !self.is_text)).collect()
     }
 
     fn value(&self, place: usize) -> serde_json::Value {
@@ -247,6 +252,9 @@ impl Sheet {
 
     /// Writes the format that the name says; `-` is stdout, as CSV.
     pub fn write(&self, to: &Path) -> anyhow::Result<()> {
+        if self.is_text {
+            return self.write_texts(to);
+        }
         match FileFormat::of(to) {
             Some(format) => self.write_as(format, to),
             None => Err(FileFormat::unknown(to).into()),
@@ -424,6 +432,12 @@ pub fn write_rows(
     sheet: impl FnOnce() -> Sheet,
     picture: Option<image::DynamicImage>,
 ) -> anyhow::Result<PathBuf> {
+    if let Shape::Text { .. } = run.data.shape {
+        let sheet = sheet();
+        let to = place_in(run, to, &format!("{stem}.{}", sheet.extension_of_texts()))?;
+        sheet.write(&to)?;
+        return Ok(to);
+    }
     let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
     let to = place_in(run, to, &default)?;
     match (extension(&to).as_str(), picture) {
@@ -441,58 +455,4 @@ pub fn write_rows(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_has_cells_as_a_table_has_them() {
-        let names = ["z", "whole", "number", "code", "word", "gone"].map(String::from).to_vec();
-        let word = |word: &str| Cell::Word(word.into());
-        let cells = vec![Cell::Number(88_696.54), Cell::Exact(72.0), word("4"), word("04"), word("inf"), Cell::Missing];
-        let sheet = Sheet { names, numbers: vec![0.0; 6], cells: Some(cells), ..Sheet::default() };
-        let expected = r#"{"z":88696.54,"whole":72,"number":4,"code":"04","word":"inf","gone":null}"#;
-        assert_eq!(sheet.json(), format!("[\n{expected}\n]\n"));
-        let digits = Sheet {
-            names: vec!["id".into()],
-            numbers: vec![0.0],
-            cells: Some(vec![word("9007199254740993")]),
-            ..Sheet::default()
-        };
-        assert_eq!(digits.json(), "[\n{\"id\":9007199254740993}\n]\n");
-    }
-
-    #[test]
-    fn a_spreadsheet_computes_nothing_of_safe_cells() {
-        let word = |word: &str| Cell::Word(word.into());
-        let cells =
-            vec![word("=1+1"), word("-5"), word("-x"), word("@a"), word("+1e3"), word("a=b"), Cell::Number(-2.0)];
-        let names = ["a", "b", "=c", "d", "e", "f", "g"].map(String::from).to_vec();
-        let text = vec![("id".to_string(), vec!["\t=x".to_string()])];
-        let sheet = Sheet { text, names, numbers: vec![0.0; 7], cells: Some(cells), ..Sheet::default() };
-        let mut out = Vec::new();
-        sheet.safe().text_to(&mut out, true).unwrap();
-        let expected = "id,a,b,'=c,d,e,f,g\n'\t=x,'=1+1,-5,'-x,'@a,+1e3,a=b,-2\n";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn no_two_columns_have_one_name() {
-        let names = ["label", "origin", "x"].map(String::from).to_vec();
-        let text = |name: &str| (name.to_string(), vec![format!("of {name}")]);
-        let numbers = vec![1.0, 2.0, 3.0];
-        let text = vec![text("origin"), text("label"), text("row_label"), text("id"), text("id")];
-        let sheet = Sheet { text, names, numbers, ..Sheet::default() };
-        let mut csv = Vec::new();
-        write::csv_to(&mut csv, 1, &sheet.blocks(&sheet.heads(false)), &Dialect::default()).unwrap();
-        let csv = String::from_utf8(csv).unwrap();
-        assert!(csv.starts_with("row_origin,row_label,row_row_label,id,row_id,label,origin,x\n"), "{csv}");
-        let json: Vec<std::collections::BTreeMap<String, serde_json::Value>> =
-            serde_json::from_str(&sheet.json()).unwrap();
-        assert_eq!((json[0].len(), &json[0]["label"], &json[0]["row_label"]), (8, &1.into(), &"of label".into()));
-        // A file of its own may have a name twice, and keeps it where it can.
-        let names = ["a", "a"].map(String::from).to_vec();
-        let own = Sheet { names, numbers: vec![1.0, 2.0], ..Sheet::default() };
-        assert_eq!(own.heads(false).1, ["a", "a"]);
-        assert_eq!(own.json(), "[\n{\"a\":1,\"row_a\":2}\n]\n");
-    }
-}
+mod tests;
