@@ -11,6 +11,7 @@ pub mod norm;
 pub mod optimizer;
 pub mod pointwise;
 pub mod pool;
+pub mod recurrent;
 pub mod reduce;
 pub mod rng;
 pub mod roof;

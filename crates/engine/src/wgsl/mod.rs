@@ -5,6 +5,7 @@ mod gemm;
 mod map;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod template;
 
@@ -143,6 +144,7 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
         Kernel::Embed(pass) => return vec![embed::source(op, *pass, on)],
         Kernel::Map(program) => return vec![map::source(op, program, on)],
         Kernel::Pool(pool) => return vec![pool::source(op, pool, on)],
+        Kernel::Recurrent(kernel) => return vec![recurrent::source(op, *kernel, on)],
         Kernel::Reduce(Reduce::Columns) if is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, RNG, include_str!("../../../../shaders/batch.wgsl")].join("\n"),
         Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false }) => {

@@ -10,6 +10,7 @@ mod map;
 mod norm;
 mod optimizer;
 mod pool;
+mod recurrent;
 mod reduce;
 mod rng;
 mod roof;
@@ -30,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         norm::cases,
         optimizer::cases,
         pool::cases,
+        recurrent::cases,
         reduce::cases,
         rng::cases,
         roof::cases,

@@ -20,6 +20,7 @@ mod norm;
 mod optimizer;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod rng;
 mod roof;
@@ -63,6 +64,7 @@ impl Builder<'_> {
             Kernel::Map(program) => Box::new(pointwise::Map::new(op, tensors, program)),
             Kernel::Norm(norm, pass) => Box::new(norm::Groups::new(op, tensors, *norm, *pass)),
             Kernel::Pool(pool) => Box::new(pool::Images::new(op, tensors, pool)),
+            Kernel::Recurrent(kernel) => recurrent::job(self, op, *kernel),
             Kernel::Softmax(pass) => Box::new(softmax::Rows::new(op, tensors, *pass)),
             Kernel::Update(Update::Multiplier) => Box::new(optimizer::Multiplier::new(op, tensors)),
             Kernel::Update(update) => Box::new(optimizer::Arena::new(op, tensors, *update)),

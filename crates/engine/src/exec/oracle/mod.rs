@@ -14,6 +14,7 @@ mod norm;
 mod optimizer;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod rng;
 mod roof;

@@ -6,9 +6,10 @@ mod tokens;
 use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Axis, Graph, Kind, Node, Region, Scalar};
-use crate::kernels::{Body, gemm, log_sum_exp, map, norm, pool, reduce, softmax};
+use crate::kernels::{Body, gemm, log_sum_exp, map, norm, pool, recurrent, reduce, softmax};
 use crate::plan::{
-    BufferId, Call, Function, Input, Op, Orientation, PlanError, StoredValue, TensorId, TensorTable, Value, Windows,
+    BufferId, Call, Cell, Function, Input, Op, Orientation, PlanError, StoredValue, TensorId, TensorTable, Value,
+    Windows,
 };
 
 /// Where a node's value is stored.
@@ -295,7 +296,7 @@ impl<'a> Lower<'a> {
             }
             Kind::Normalise { of, norm } => {
                 let (from, to) = (self.matrix(*of)?, self.place(node).tensor);
-                let scale = self.second(node, "scale", &[norm.count(shape[0])]);
+                let scale = self.result_or_own(node, 1, "scale", &[norm.count(shape[0])]);
                 self.ops.push(norm::normalise(&self.lowering.tensors, name, [from, to, scale], *norm)?);
             }
             Kind::NormaliseBack { d, of, scale, norm } => {
@@ -322,9 +323,47 @@ impl<'a> Lower<'a> {
             }
             Kind::Embed { .. } | Kind::EmbedBack { .. } => self.embed(node)?,
             Kind::CrossEntropy { .. } | Kind::CrossEntropyBack { .. } => self.cross_entropy(node)?,
+            Kind::Recurrent { layer, gates, weight, bias, start, lengths } => {
+                let kept = [shape[0], layer.cell.kept() * shape[1]];
+                let of = recurrent::Forward {
+                    gates: self.matrix(*gates)?,
+                    weight: self.matrix(*weight)?,
+                    bias: self.tensor(*bias)?,
+                    start: start.map(|start| self.matrix(start)).transpose()?,
+                    lengths: lengths.map(|lengths| self.tensor(lengths)).transpose()?,
+                    states: self.place(node).tensor,
+                    kept: self.result_or_own(node, 1, "kept", &kept),
+                };
+                self.ops.push(recurrent::forward(&self.lowering.tensors, name, *layer, of)?);
+            }
+            Kind::RecurrentBack { layer, d, of, kept, weight, start } => {
+                let carry = [shape[0] / layer.steps as usize, layer.cell.state() * self.graph.shape(*of)[1]];
+                let of = recurrent::Back {
+                    d_states: self.matrix(*d)?,
+                    weight: self.matrix(*weight)?,
+                    start: start.map(|start| self.matrix(start)).transpose()?,
+                    states: self.matrix(*of)?,
+                    kept: self.matrix(*kept)?,
+                    d_gates: self.place(node).tensor,
+                    d_hidden: match layer.cell {
+                        Cell::Gru => Some(self.result_or_own(node, 2, "hidden", &shape)),
+                        Cell::Lstm => None,
+                    },
+                    carry: self.result_or_own(node, 1, "carry", &carry),
+                };
+                self.ops.push(recurrent::back(&self.lowering.tensors, name, *layer, of)?);
+            }
             Kind::Sum(parts) => self.sum(node, parts)?,
         }
         Ok(())
+    }
+
+    /// Where a result of a node is stored that an op writes whether something reads it or not.
+    fn result_or_own(&mut self, node: Node, index: usize, what: &str, shape: &[usize]) -> TensorId {
+        match self.results(node).iter().find(|(of, _)| *of == index) {
+            Some((_, place)) => place.tensor,
+            None => self.own(format!("{}.{what}", self.graph.name(node)), shape),
+        }
     }
 
     /// The images that a node is the windows of.
@@ -347,15 +386,6 @@ impl<'a> Lower<'a> {
             }
         }
         results
-    }
-
-    /// The tensor of a node's second result.
-    fn second(&mut self, node: Node, what: &str, shape: &[usize]) -> TensorId {
-        match self.results(node).iter().find(|(index, _)| *index == 1) {
-            Some((_, place)) => place.tensor,
-            // Nothing goes back through it.
-            None => self.own(format!("{}.{what}", self.graph.name(node)), shape),
-        }
     }
 
     fn sum(&mut self, node: Node, parts: &[(Region, Node)]) -> Result<(), PlanError> {

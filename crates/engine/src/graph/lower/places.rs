@@ -39,7 +39,9 @@ impl Lower<'_> {
             | Kind::Embed { .. }
             | Kind::EmbedBack { .. }
             | Kind::CrossEntropy { .. }
-            | Kind::CrossEntropyBack { .. } => {
+            | Kind::CrossEntropyBack { .. }
+            | Kind::Recurrent { .. }
+            | Kind::RecurrentBack { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,

@@ -27,7 +27,7 @@ impl Lower<'_> {
         let name = self.graph.name(node).to_string();
         let op = match *self.graph.kind(node) {
             Kind::CrossEntropy { of, ids } => {
-                let sums = self.second(node, "sums", &[self.graph.shape(node)[0], 2]);
+                let sums = self.result_or_own(node, 1, "sums", &[self.graph.shape(node)[0], 2]);
                 let operands = [self.matrix(of)?, self.tensor(ids)?, self.place(node).tensor, sums];
                 cross_entropy::cross_entropy(&self.lowering.tensors, name, operands)?
             }
