@@ -51,6 +51,11 @@ impl DataConfig {
     pub fn options(&self, seed: u64) -> Options {
         Options {
             source: self.source.clone(),
+            format: self.format,
+            text: self.text.clone(),
+            tokens: self.tokens,
+            vocabulary: self.vocabulary,
+            max_length: self.max_length,
             label: self.label.clone(),
             columns: self.columns.clone(),
             drop_columns: self.drop_columns.clone(),
@@ -79,8 +84,14 @@ impl DataConfig {
             options.clone();
         let Options { missing, keep_label, drop_label, test_share, limit, balance, strict, .. } = options.clone();
         let (image_size, channels, fit) = (options.image_size, options.channels, options.fit);
+        let Options { format, text, tokens, vocabulary, max_length, .. } = options.clone();
         *self = Self {
             source,
+            format,
+            text,
+            tokens,
+            vocabulary,
+            max_length,
             label,
             columns,
             drop_columns,

@@ -18,6 +18,7 @@ impl Config {
     /// Checks the configuration, by itself and against the data it is to be used with.
     pub fn check_data(&self, data: &Dataset) -> Result<(), ConfigError> {
         self.validate()?;
+        has_no_texts(data)?;
         self.vae_spec(data)?;
         ON_DATA.iter().try_for_each(|check| check(self, data))
     }
@@ -29,6 +30,16 @@ type Check = fn(&Config, &Dataset) -> Result<(), ConfigError>;
 /// The checks of a configuration against the data, in the order in which errors are reported.
 const ON_DATA: &[Check] =
     &[has_classes, has_counts, has_256_levels, fills_a_batch, has_images_to_augment, is_wider_than_shift, has_levels];
+
+/// Refuses texts, which have no likelihood yet.
+fn has_no_texts(data: &Dataset) -> Result<(), ConfigError> {
+    match data.shape {
+        Shape::Text { .. } => {
+            refuse(&["source"], format!("{} has {}, and texts cannot be trained on yet", data.name, data.shape))
+        }
+        _ => Ok(()),
+    }
+}
 
 fn has_classes(config: &Config, data: &Dataset) -> Result<(), ConfigError> {
     let known = |labels: &Vec<u32>| labels.iter().all(|label| (*label as usize) < data.classes.len());

@@ -64,7 +64,7 @@ pub fn draw(run: &FolderHandle, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, T
                 pictures.push(("samples", report::scatter(&x, &drawn)));
             }
         }
-        Shape::Point(_) | Shape::Table(_) => {}
+        Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } => {}
     }
     let save = |(name, picture): (&str, image::DynamicImage)| {
         let file = Path::new(IMAGES).join(format!("{name}-{number:03}.png"));

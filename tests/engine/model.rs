@@ -284,6 +284,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         name: "waves".into(),
         classes: Vec::new(),
         columns: None,
+        vocabulary: None,
         missing: false,
         shape: Shape::Image { height: 1, width: WIDTH, channels: 1 },
         train: split(train, 1.3),

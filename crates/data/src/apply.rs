@@ -2,8 +2,10 @@
 
 use super::load::{check_flags, choose, mark_missing};
 use super::raw::{Raw, RawColumns, ReadProgress, Request};
+use super::text::KnownTexts;
 use super::{
-    Channels, Columns, DataError, Description, Examples, ImageSize, Options, Rows, Shape, Table, Values, resize,
+    Channels, Columns, DataError, Description, Examples, ImageSize, Options, RowFormat, Rows, Shape, Table, Values,
+    resize,
 };
 use super::{source, sprites, table};
 
@@ -18,8 +20,14 @@ pub fn rows(options: &Options, like: &Description) -> Result<Rows, DataError> {
 /// [`rows`] with a progress callback.
 pub fn rows_with(options: &Options, like: &Description, progress: ReadProgress<'_>) -> Result<Rows, DataError> {
     let wanted = wanted(options, like);
-    let request =
-        Request { options: &wanted, progress, label_needed: false, like: like.columns.as_ref(), is_own: false };
+    let request = Request {
+        options: &wanted,
+        progress,
+        label_needed: false,
+        like: like.columns.as_ref(),
+        texts: texts_of(like),
+        is_own: false,
+    };
     let raw = source::read(&request)?;
     converted(raw, options, &wanted, like)
 }
@@ -35,6 +43,7 @@ pub fn table_rows(table: &Table, label: Option<&str>, like: &Description) -> Res
         progress: &|_, _| {},
         label_needed: false,
         like: like.columns.as_ref(),
+        texts: texts_of(like),
         is_own: false,
     };
     if let Some(reason) = table.refusal() {
@@ -54,6 +63,12 @@ pub fn rows_of_factors(options: &Options, values: &[u16], like: &Description) ->
     converted(raw, &all, &wanted(&all, like), like).map(Some)
 }
 
+/// What a model of texts knows.
+fn texts_of(like: &Description) -> Option<KnownTexts<'_>> {
+    let vocabulary = like.vocabulary.as_ref()?;
+    Some(KnownTexts { vocabulary, length: like.shape.len() })
+}
+
 /// The options with the size and the columns of the model.
 fn wanted(options: &Options, like: &Description) -> Options {
     let mut wanted = options.clone();
@@ -64,6 +79,13 @@ fn wanted(options: &Options, like: &Description) -> Options {
         }
         (Shape::Table(_), Some(columns)) if !columns.are_unnamed() => {
             wanted.columns = columns.of_table().into_iter().map(|column| column.name.to_string()).collect();
+        }
+        (Shape::Text { .. }, _) => {
+            wanted.tokens = like.vocabulary.as_ref().map_or(wanted.tokens, |vocabulary| vocabulary.unit);
+            (wanted.vocabulary, wanted.max_length) = (None, None);
+            if wanted.format.is_auto() && !options.source.starts_with("expressions") {
+                wanted.format = RowFormat::Text;
+            }
         }
         _ => {}
     }
@@ -83,6 +105,8 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
     let mismatch = |has: String| DataError::Mismatch { takes: takes(like), source_name: options.source.clone(), has };
     // Plain rows of numbers become images or points if their width matches.
     let fits = match (like.shape, shape) {
+        (Shape::Text { .. }, Shape::Text { .. }) => shape == like.shape,
+        (Shape::Text { .. }, _) | (_, Shape::Text { .. }) => false,
         (Shape::Image { .. }, Shape::Image { .. }) => shape == like.shape,
         (Shape::Table(width), Shape::Table(_) | Shape::Point(_)) => match (&columns, &like.columns) {
             (Some(found), Some(known)) if found.are_named && !known.are_unnamed() => found.names() == known.names(),

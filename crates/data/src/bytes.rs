@@ -136,8 +136,12 @@ fn is_gzip(path: &Path) -> Result<bool, DataError> {
 
 /// The first bytes of a file, unpacked.
 pub fn head(path: &Path) -> Result<Vec<u8>, DataError> {
-    const HEAD: usize = 64;
-    Content::open(path)?.next(HEAD).map_err(|reason| invalid_gzip(path, reason))
+    start(path, 64)
+}
+
+/// The first bytes of a file, up to so many, unpacked.
+pub fn start(path: &Path, most: usize) -> Result<Vec<u8>, DataError> {
+    Content::open(path)?.next(most).map_err(|reason| invalid_gzip(path, reason))
 }
 
 /// A whole file, unpacked, for content that has no header to say how long it is.

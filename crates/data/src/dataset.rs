@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Columns, DataError, Examples, Fingerprints, Options, Values, description};
+use super::{Columns, DataError, Examples, Fingerprints, Options, Values, Vocabulary, description};
 use crate::is_missing;
 
 /// The shape of one example.
@@ -22,6 +22,13 @@ pub enum Shape {
     Point(usize),
     /// A row of a table with this many columns.
     Table(usize),
+    /// A text, as numbers of its tokens: see [`Vocabulary`].
+    Text {
+        /// Numbers of a row: the tokens of the longest text, and its end.
+        length: usize,
+        /// Tokens of the vocabulary.
+        tokens: usize,
+    },
 }
 
 impl Shape {
@@ -30,6 +37,7 @@ impl Shape {
         match self {
             Shape::Image { height, width, channels } => height * width * channels,
             Shape::Point(n) | Shape::Table(n) => n,
+            Shape::Text { length, .. } => length,
         }
     }
 
@@ -47,6 +55,7 @@ impl std::fmt::Display for Shape {
             Shape::Image { height, width, .. } => write!(f, "colour images of {height}x{width}"),
             Shape::Point(n) => write!(f, "points of {n} coordinates"),
             Shape::Table(n) => write!(f, "rows of {n} columns"),
+            Shape::Text { length, .. } => write!(f, "texts of at most {} tokens", length.saturating_sub(1)),
         }
     }
 }
@@ -71,6 +80,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// A table's columns.
     pub columns: Option<Columns>,
+    /// The tokens of texts.
+    pub vocabulary: Option<Vocabulary>,
     /// Whether pixels of images may be missing: [`MISSING`](crate::MISSING).
     pub missing: bool,
     /// The training rows.
@@ -138,6 +149,7 @@ impl Dataset {
             bytes: self.is_bytes(),
             classes: self.classes.clone(),
             columns: self.columns.clone(),
+            vocabulary: self.vocabulary.clone(),
             missing: self.missing,
             trained: Fingerprints::of(&self.train),
         }
@@ -158,6 +170,9 @@ pub struct Description {
     pub classes: Vec<String>,
     /// A table's columns, with their means and deviations.
     pub columns: Option<Columns>,
+    /// The tokens of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<Vocabulary>,
     /// Whether pixels of images may be missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,

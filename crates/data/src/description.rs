@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::columns::MAX_WORDS;
 use super::options::LONGEST;
-use super::{Column, Columns, Description, Fingerprints, Shape, ValueKind};
+use super::text::LONGEST_TEXT;
+use super::{Column, Columns, Description, Fingerprints, Shape, ValueKind, Vocabulary};
 
 /// The most numbers of an example: a colour image of the largest size.
 const MAX_NUMBERS: usize = 3 * LONGEST * LONGEST;
@@ -19,6 +20,8 @@ pub(super) struct Unchecked {
     classes: Vec<String>,
     columns: Option<Columns>,
     #[serde(default)]
+    vocabulary: Option<Vocabulary>,
+    #[serde(default)]
     missing: bool,
     trained: Option<Fingerprints>,
 }
@@ -27,18 +30,27 @@ impl TryFrom<Unchecked> for Description {
     type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, shape, bytes, classes, columns, missing, trained } = read;
+        let Unchecked { name, shape, bytes, classes, columns, vocabulary, missing, trained } = read;
         let fits = match shape {
             Shape::Image { height, width, channels } => {
                 [height, width].iter().all(|side| (1..=LONGEST).contains(side)) && [1, 3].contains(&channels)
             }
             Shape::Point(width) | Shape::Table(width) => (1..=MAX_NUMBERS).contains(&width),
+            Shape::Text { length, .. } => (2..=LONGEST_TEXT + 1).contains(&length),
         };
         if !fits {
             return Err(format!("it describes {shape}, which no model can be trained on"));
         }
+        let tokens = if let Shape::Text { tokens, .. } = shape { Some(tokens) } else { None };
+        if tokens != vocabulary.as_ref().map(Vocabulary::len) {
+            let found = vocabulary.map_or(0, |vocabulary| vocabulary.len());
+            return Err(format!("it describes {shape}, and {found} tokens, which do not belong together"));
+        }
+        if tokens.is_some() && columns.is_some() {
+            return Err(format!("it describes {shape} as columns of a table, which they are not"));
+        }
         let columns = columns.map(|columns| checked(columns, shape)).transpose()?;
-        if bytes && (columns.is_some() || matches!(shape, Shape::Table(_))) {
+        if bytes && (columns.is_some() || matches!(shape, Shape::Table(_) | Shape::Text { .. })) {
             return Err(format!("it describes {shape} as levels of grey, which only images and points can be"));
         }
         if missing && (bytes || !matches!(shape, Shape::Image { .. })) {
@@ -46,7 +58,7 @@ impl TryFrom<Unchecked> for Description {
                 "it describes {shape} of which some pixels are missing, which only images of floats can be"
             ));
         }
-        Ok(Self { name, shape, bytes, classes, columns, missing, trained })
+        Ok(Self { name, shape, bytes, classes, columns, vocabulary, missing, trained })
     }
 }
 

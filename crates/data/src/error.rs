@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// There is no such file, folder or built-in source.
-    #[error("there is no data at {0}: give a file, a folder, or one of the built-in strokes, points and sprites")]
+    #[error(
+        "there is no data at {0}: give a file, a folder, or one of the built-in strokes, points, sprites and expressions"
+    )]
     Missing(PathBuf),
     /// What is there is no file or folder.
     #[error("{path} is {what}, and only regular files can be read: write what it holds into a file first")]

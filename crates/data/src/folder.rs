@@ -1,4 +1,4 @@
-//! The image files of a folder, their order and their classes.
+//! The files of a folder that are examples, images or texts: their order and their classes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,9 +14,9 @@ const DEEPEST: usize = 8;
 const TEST: [&str; 5] = ["test", "testing", "valid", "val", "validation"];
 const TRAIN: [&str; 2] = ["train", "training"];
 
-/// An image file.
+/// A file that is an example.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ImageFile {
+pub struct FolderFile {
     pub path: PathBuf,
     /// Its path within the folder.
     pub origin: String,
@@ -24,16 +24,41 @@ pub struct ImageFile {
     pub class: Option<String>,
 }
 
-/// The images of a folder.
+/// The files of a folder that are examples.
 #[derive(Debug, Default, PartialEq)]
-pub struct ImageFiles {
-    pub train: Vec<ImageFile>,
-    pub test: Vec<ImageFile>,
+pub struct FolderFiles {
+    pub train: Vec<FolderFile>,
+    pub test: Vec<FolderFile>,
     /// Names of all classes, in order.
     pub classes: Vec<String>,
     /// Images in formats that cannot be read, by their paths within the folder.
     pub unread: Vec<String>,
     pub notes: Vec<String>,
+}
+
+/// What the examples of a folder are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileType {
+    #[default]
+    Images,
+    Texts,
+}
+
+impl FileType {
+    /// Whether files with this extension are of the type.
+    fn has(self, extension: &str) -> bool {
+        match self {
+            FileType::Images => is_image_extension(extension),
+            FileType::Texts => ["txt", "text"].contains(&extension),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            FileType::Images => "images",
+            FileType::Texts => "texts",
+        }
+    }
 }
 
 /// Whether files with this extension are images.
@@ -69,26 +94,26 @@ pub fn about_unread(names: &[String]) -> String {
     format!("{formats} cannot be read: make PNG or JPEG files of {}", list(names))
 }
 
-impl ImageFiles {
+impl FolderFiles {
     /// A single image.
     pub fn one(path: &Path) -> Self {
         let origin = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self { train: vec![ImageFile { path: path.to_path_buf(), origin, class: None }], ..Self::default() }
+        Self { train: vec![FolderFile { path: path.to_path_buf(), origin, class: None }], ..Self::default() }
     }
 
-    /// Finds the images of a folder: separately those of `train` and `test` if it has both, else all.
+    /// Finds the images or the texts of a folder: separately those of `train` and `test` if it has both, else all.
     ///
     /// Files are in natural order of their names, class by class if there are classes. If the names are numbers
     /// that are unique over all classes, files are in the order of these numbers.
-    pub fn find(folder: &Path) -> Result<Self, DataError> {
+    pub fn find(folder: &Path, of: FileType) -> Result<Self, DataError> {
         let top = Entries::read(folder)?;
         let named = |names: &[&str]| {
             names.iter().find_map(|name| top.folders.iter().find(|f| f.name.eq_ignore_ascii_case(name)))
         };
         let mut files = Self::default();
         if let (Some(train), Some(test)) = (named(&TRAIN), named(&TEST)) {
-            files.train = files.part(&train.path, &format!("{}/", train.name))?;
-            files.test = files.part(&test.path, &format!("{}/", test.name))?;
+            files.train = files.part(&train.path, &format!("{}/", train.name), of)?;
+            files.test = files.part(&test.path, &format!("{}/", test.name), of)?;
             let mut others: Vec<&str> = top.folders.iter().map(|f| f.name.as_str()).collect();
             others.retain(|name| *name != train.name && *name != test.name);
             if !others.is_empty() {
@@ -102,7 +127,7 @@ impl ImageFiles {
         }
         if files.train.is_empty() || files.test.is_empty() {
             files = Self::default();
-            files.train = files.part(folder, "")?;
+            files.train = files.part(folder, "", of)?;
         }
         if files.train.is_empty() {
             return Err(nothing_in(folder, &top, &files.unread));
@@ -115,10 +140,10 @@ impl ImageFiles {
         Ok(files)
     }
 
-    /// The images of one part: one class per subfolder if subfolders hold images, else the images of the folder itself.
-    fn part(&mut self, folder: &Path, prefix: &str) -> Result<Vec<ImageFile>, DataError> {
+    /// The files of one part: one class per subfolder if subfolders hold some, else those of the folder itself.
+    fn part(&mut self, folder: &Path, prefix: &str, of: FileType) -> Result<Vec<FolderFile>, DataError> {
         let entries = Entries::read(folder)?;
-        let mut search = Search::of(folder);
+        let mut search = Search::of(folder, of);
         for class in &entries.folders {
             if search.may_enter(class) {
                 search.gather(class, &format!("{prefix}{}/", class.name), &class.name, class.is_link, DEEPEST)?;
@@ -128,19 +153,19 @@ impl ImageFiles {
         self.unread.extend(unread);
         self.unread.extend(entries.unread(prefix));
         let files = once(files, &links);
-        let loose: Vec<&Entry> = entries.images().collect();
+        let loose: Vec<&Entry> = entries.of_type(of).collect();
         if files.is_empty() {
             let file =
-                |e: &Entry| ImageFile { path: e.path.clone(), origin: format!("{prefix}{}", e.name), class: None };
+                |e: &Entry| FolderFile { path: e.path.clone(), origin: format!("{prefix}{}", e.name), class: None };
             let links: Vec<bool> = loose.iter().map(|entry| entry.is_link).collect();
             return Ok(once(loose.into_iter().map(file).collect(), &links));
         }
         if !loose.is_empty() {
             let names: Vec<&str> = loose.iter().map(|entry| entry.name.as_str()).collect();
-            self.notes.push(format!("images outside of the class folders were left out: {}", list(&names)));
+            self.notes.push(format!("{} outside of the class folders were left out: {}", of.name(), list(&names)));
         }
         if let Some(numbers) = numbered_through(&files) {
-            let mut numbered: Vec<(u64, ImageFile)> = numbers.into_iter().zip(files).collect();
+            let mut numbered: Vec<(u64, FolderFile)> = numbers.into_iter().zip(files).collect();
             numbered.sort_by_key(|(number, _)| *number);
             return Ok(numbered.into_iter().map(|(_, file)| file).collect());
         }
@@ -149,8 +174,8 @@ impl ImageFiles {
 }
 
 /// The numbers that are the files' names, if every name is a number and no two are equal.
-fn numbered_through(files: &[ImageFile]) -> Option<Vec<u64>> {
-    let number = |file: &ImageFile| file.path.file_stem()?.to_str()?.parse().ok();
+fn numbered_through(files: &[FolderFile]) -> Option<Vec<u64>> {
+    let number = |file: &FolderFile| file.path.file_stem()?.to_str()?.parse().ok();
     let numbers: Vec<u64> = files.iter().map(number).collect::<Option<_>>()?;
     let distinct: HashSet<&u64> = numbers.iter().collect();
     (distinct.len() == numbers.len()).then_some(numbers)
@@ -158,20 +183,21 @@ fn numbered_through(files: &[ImageFile]) -> Option<Vec<u64>> {
 
 /// A search through folders, which enters each of them once, wherever symbolic links lead.
 struct Search {
+    of: FileType,
     /// The folder where it began, without links.
     top: Option<PathBuf>,
     /// Folders that links have led to.
     linked: HashSet<PathBuf>,
-    files: Vec<ImageFile>,
+    files: Vec<FolderFile>,
     /// Whether the path to each file has a link in it.
     links: Vec<bool>,
     unread: Vec<String>,
 }
 
 impl Search {
-    fn of(folder: &Path) -> Self {
+    fn of(folder: &Path, of: FileType) -> Self {
         let top = folder.canonicalize().ok();
-        Self { top, linked: HashSet::new(), files: Vec::new(), links: Vec::new(), unread: Vec::new() }
+        Self { of, top, linked: HashSet::new(), files: Vec::new(), links: Vec::new(), unread: Vec::new() }
     }
 
     /// A link is followed if it leads out of the folder, and not to one above it or to where another link has led: what is
@@ -184,7 +210,7 @@ impl Search {
         !target.starts_with(top) && !top.starts_with(&target) && self.linked.insert(target)
     }
 
-    /// Collects all images in and below the folder of a class.
+    /// Collects all files in and below the folder of a class.
     fn gather(
         &mut self,
         folder: &Entry,
@@ -195,8 +221,8 @@ impl Search {
     ) -> Result<(), DataError> {
         let entries = Entries::read(&folder.path)?;
         self.unread.extend(entries.unread(prefix));
-        for entry in entries.images() {
-            self.files.push(ImageFile {
+        for entry in entries.of_type(self.of) {
+            self.files.push(FolderFile {
                 path: entry.path.clone(),
                 origin: format!("{prefix}{}", entry.name),
                 class: Some(class.into()),
@@ -214,14 +240,14 @@ impl Search {
 }
 
 /// Each file once: where it is without a link, else where the first link to it is.
-fn once(files: Vec<ImageFile>, links: &[bool]) -> Vec<ImageFile> {
+fn once(files: Vec<FolderFile>, links: &[bool]) -> Vec<FolderFile> {
     if !links.contains(&true) {
         return files;
     }
-    let real = |file: &ImageFile| file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+    let real = |file: &FolderFile| file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
     let mut known: HashSet<PathBuf> =
         files.iter().zip(links).filter(|(_, is_link)| !**is_link).map(|(file, _)| real(file)).collect();
-    let is_first = |(file, is_link): &(ImageFile, &bool)| !**is_link || known.insert(real(file));
+    let is_first = |(file, is_link): &(FolderFile, &bool)| !**is_link || known.insert(real(file));
     files.into_iter().zip(links).filter(is_first).map(|(file, _)| file).collect()
 }
 
@@ -238,7 +264,8 @@ fn nothing_in(folder: &Path, entries: &Entries, unread: &[String]) -> DataError 
     DataError::unusable(
         folder.display(),
         format!(
-            "{start}the folder has no train-images-idx3-ubyte, plain or with .gz, and no images (PNG, JPEG, BMP, GIF, WebP){hint}"
+            "{start}the folder has no train-images-idx3-ubyte, plain or with .gz, and no images (PNG, JPEG, BMP, GIF, WebP) or \
+             texts (.txt){hint}"
         ),
     )
 }
@@ -283,8 +310,8 @@ impl Entries {
         Ok(Self { folders, files })
     }
 
-    fn images(&self) -> impl Iterator<Item = &Entry> {
-        self.files.iter().filter(|entry| is_image_extension(&entry.extension()))
+    fn of_type(&self, of: FileType) -> impl Iterator<Item = &Entry> {
+        self.files.iter().filter(move |entry| of.has(&entry.extension()))
     }
 
     /// Paths of images in formats that cannot be read.
@@ -308,14 +335,14 @@ mod tests {
         folder
     }
 
-    fn origins(files: &[ImageFile]) -> Vec<&str> {
+    fn origins(files: &[FolderFile]) -> Vec<&str> {
         files.iter().map(|file| file.origin.as_str()).collect()
     }
 
     #[test]
     fn flat_folders_count_their_files() {
         let folder = folder_of(&["10.png", "2.PNG", "1.jpeg", "notes.txt", ".hidden.png"]);
-        let files = ImageFiles::find(folder.path()).unwrap();
+        let files = FolderFiles::find(folder.path(), FileType::Images).unwrap();
         assert_eq!(origins(&files.train), ["1.jpeg", "2.PNG", "10.png"]);
         assert!(files.classes.is_empty() && files.test.is_empty());
     }
@@ -323,13 +350,13 @@ mod tests {
     #[test]
     fn subfolders_are_classes() {
         let folder = folder_of(&["dog/1.png", "cat/1.png", "cat/x/2.png", "dog/0.png", "top.png", "docs/a.txt"]);
-        let files = ImageFiles::find(folder.path()).unwrap();
+        let files = FolderFiles::find(folder.path(), FileType::Images).unwrap();
         assert_eq!(origins(&files.train), ["cat/1.png", "cat/x/2.png", "dog/0.png", "dog/1.png"]);
         assert_eq!(files.classes, ["cat", "dog"]);
         assert!(files.notes[0].contains("top.png"));
         // Numbers that are unique over all classes decide the order.
         let folder = folder_of(&["7/00000.png", "2/00001.png", "10/00002.png"]);
-        let files = ImageFiles::find(folder.path()).unwrap();
+        let files = FolderFiles::find(folder.path(), FileType::Images).unwrap();
         assert_eq!(origins(&files.train), ["7/00000.png", "2/00001.png", "10/00002.png"]);
         assert_eq!(files.classes, ["2", "7", "10"]);
     }
@@ -337,7 +364,7 @@ mod tests {
     #[test]
     fn folders_of_training_and_test_images_are_splits() {
         let folder = folder_of(&["train/a/1.png", "train/b/1.png", "test/b/1.png", "val/a/1.png"]);
-        let files = ImageFiles::find(folder.path()).unwrap();
+        let files = FolderFiles::find(folder.path(), FileType::Images).unwrap();
         assert_eq!(origins(&files.train), ["train/a/1.png", "train/b/1.png"]);
         assert_eq!(origins(&files.test), ["test/b/1.png"]);
         assert_eq!(files.classes, ["a", "b"]);
@@ -347,17 +374,21 @@ mod tests {
     #[test]
     fn images_that_cannot_be_read_are_named() {
         let folder = folder_of(&["1.png", "IMG_2.HEIC", "scan.tif", "notes.txt"]);
-        let files = ImageFiles::find(folder.path()).unwrap();
+        let files = FolderFiles::find(folder.path(), FileType::Images).unwrap();
         assert_eq!(origins(&files.train), ["1.png"]);
         assert_eq!(files.unread, ["IMG_2.HEIC", "scan.tif"]);
         let said = "HEIC and TIFF cannot be read: make PNG or JPEG files of IMG_2.HEIC, scan.tif";
         assert_eq!(about_unread(&files.unread), said);
         // In folders of classes too, each once, with and without training and test images.
-        let files = ImageFiles::find(folder_of(&["a/1.png", "a/2.heic", "b/1.jpg", "b/x/3.tiff"]).path()).unwrap();
+        let files =
+            FolderFiles::find(folder_of(&["a/1.png", "a/2.heic", "b/1.jpg", "b/x/3.tiff"]).path(), FileType::Images)
+                .unwrap();
         assert_eq!(files.unread, ["a/2.heic", "b/x/3.tiff"]);
-        let files = ImageFiles::find(folder_of(&["train/1.png", "train/2.heic", "test/1.png"]).path()).unwrap();
+        let files =
+            FolderFiles::find(folder_of(&["train/1.png", "train/2.heic", "test/1.png"]).path(), FileType::Images)
+                .unwrap();
         assert_eq!(files.unread, ["train/2.heic"]);
-        let error = ImageFiles::find(folder_of(&["IMG_2.HEIC"]).path()).unwrap_err().to_string();
+        let error = FolderFiles::find(folder_of(&["IMG_2.HEIC"]).path(), FileType::Images).unwrap_err().to_string();
         assert!(error.contains("HEIC cannot be read: make PNG or JPEG files of IMG_2.HEIC"), "{error}");
     }
 
@@ -374,24 +405,25 @@ mod tests {
         link(Path::new("."), "a/loop");
         link(Path::new("../b"), "a/other");
         link(Path::new("1.png"), "a/again.png");
-        let files = ImageFiles::find(folder.path()).unwrap();
+        let files = FolderFiles::find(folder.path(), FileType::Images).unwrap();
         assert_eq!(origins(&files.train), ["a/1.png", "b/2.png"]);
         // What is elsewhere is found, by the first link to it.
         symlink(outside.path(), folder.path().join("more")).unwrap();
         symlink(outside.path().join("deep"), folder.path().join("twice")).unwrap();
-        let files = ImageFiles::find(folder.path()).unwrap();
+        let files = FolderFiles::find(folder.path(), FileType::Images).unwrap();
         assert_eq!(origins(&files.train), ["a/1.png", "b/2.png", "more/1.png", "more/deep/2.png"]);
         let flat = folder_of(&["1.png"]);
         symlink(".", flat.path().join("here")).unwrap();
         symlink("1.png", flat.path().join("2.png")).unwrap();
-        assert_eq!(origins(&ImageFiles::find(flat.path()).unwrap().train), ["1.png"]);
+        assert_eq!(origins(&FolderFiles::find(flat.path(), FileType::Images).unwrap().train), ["1.png"]);
     }
 
     #[test]
     fn folders_without_images_say_so() {
-        let error = ImageFiles::find(folder_of(&[]).path()).unwrap_err().to_string();
+        let error = FolderFiles::find(folder_of(&[]).path(), FileType::Images).unwrap_err().to_string();
         assert!(error.contains("it is empty") && error.contains("no images"), "{error}");
-        let error = ImageFiles::find(folder_of(&["iris.csv", "a.txt"]).path()).unwrap_err().to_string();
+        let error =
+            FolderFiles::find(folder_of(&["iris.csv", "a.txt"]).path(), FileType::Images).unwrap_err().to_string();
         assert!(error.contains("name the file itself") && error.contains("iris.csv"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::error::list;
-use super::folder::{self, ImageFile, ImageFiles};
+use super::folder::{self, FolderFile, FolderFiles};
 use super::options::LONGEST;
 use super::picture::{self, PictureHeader};
 use super::raw::{Raw, Request};
@@ -16,9 +16,9 @@ use super::{Channels, DataError, Examples, ImageSize, Options, Origins, Shape, V
 
 /// Reads the images of a folder. Unreadable files are noted and skipped; they are an error with `strict`, or if no
 /// image is left.
-pub(super) fn read(source: &Path, files: ImageFiles, request: &Request<'_>) -> Result<Raw, DataError> {
+pub(super) fn read(source: &Path, files: FolderFiles, request: &Request<'_>) -> Result<Raw, DataError> {
     let options = request.options;
-    let ImageFiles { train, test, classes, unread, mut notes } = files;
+    let FolderFiles { train, test, classes, unread, mut notes } = files;
     if !unread.is_empty() {
         let count = unread.len();
         let about = folder::about_unread(&unread);
@@ -28,7 +28,7 @@ pub(super) fn read(source: &Path, files: ImageFiles, request: &Request<'_>) -> R
         notes.push(format!("{count} image{} skipped: {about}", if count == 1 { " was" } else { "s were" }));
     }
     let trained = train.len();
-    let all: Vec<ImageFile> = train.into_iter().chain(test).collect();
+    let all: Vec<FolderFile> = train.into_iter().chain(test).collect();
     let mut problems = Problems { source, options, found: Vec::new(), all: all.len() };
     let looks: Vec<Result<PictureHeader, String>> = all.par_iter().map(|file| picture::header(&file.path)).collect();
     let mut headers = Vec::with_capacity(all.len());
@@ -108,7 +108,7 @@ struct Problems<'a> {
 
 impl Problems<'_> {
     /// Adds an unreadable file: an error with `strict`, or if no file could be read.
-    fn add(&mut self, file: ImageFile, reason: String) -> Result<(), DataError> {
+    fn add(&mut self, file: FolderFile, reason: String) -> Result<(), DataError> {
         self.found.push((file.origin, reason.clone()));
         if self.options.strict || self.all == 1 {
             return Err(DataError::Format { path: file.path, kind: "image", reason });
@@ -137,7 +137,7 @@ const MODERATE: usize = 64;
 fn common_size(
     source: &Path,
     headers: &[PictureHeader],
-    kept: &[(ImageFile, bool)],
+    kept: &[(FolderFile, bool)],
     options: &Options,
 ) -> Result<(ImageSize, Option<String>), DataError> {
     let unusable = |reason: String| Err(DataError::unusable(source.display(), reason));
@@ -200,7 +200,7 @@ struct Decoded {
 
 fn decode_all(
     source: &Path,
-    kept: &[(ImageFile, bool)],
+    kept: &[(FolderFile, bool)],
     size: ImageSides,
     request: &Request<'_>,
 ) -> Result<Decoded, DataError> {

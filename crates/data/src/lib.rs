@@ -1,4 +1,4 @@
-//! Reads images, tables and arrays into a [`Dataset`], and writes results in the form of the data.
+//! Reads images, tables, arrays and texts into a [`Dataset`], and writes results in the form of the data.
 //!
 //! ```
 //! use wgvae_data::{InMemory, Table};
@@ -18,6 +18,7 @@
 //! | [`InMemory`], [`Table`] | a data set of rows in memory; a table with typed columns |
 //! | [`Columns`], [`Form`] | the columns of a table; how their cells are written, and back |
 //! | [`Examples`] | rows as a model takes them, with labels and origins |
+//! | [`Vocabulary`] | the tokens of texts: text to numbers, and back |
 //!
 //! A source yields all its rows with their labels and origins. One pipeline chooses rows, splits and standardises them, or
 //! brings them to the form that a trained model takes. The package does not depend on the GPU.
@@ -35,6 +36,7 @@ mod dialect;
 pub mod disk;
 mod error;
 mod examples;
+pub mod expressions;
 mod fingerprints;
 mod folder;
 mod glyphs;
@@ -59,6 +61,7 @@ mod spec;
 mod sprites;
 mod strokes;
 mod table;
+mod text;
 mod typed;
 #[doc(hidden)]
 pub mod write;
@@ -85,12 +88,13 @@ pub use invented::invent;
 pub use memory::InMemory;
 #[doc(hidden)]
 pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
-pub use options::{Channels, Fit, ImageSize, Missing, Options};
+pub use options::{Channels, Fit, ImageSize, Missing, Options, RowFormat};
 pub use raw::ReadProgress;
 #[doc(hidden)]
 pub use source::is_of_folder;
 #[doc(hidden)]
 pub use table::{FileRows, Identifier};
+pub use text::{NOTHING, TextUnit, Vocabulary};
 pub use typed::Table;
 
 /// What stands in place of a number that is missing.

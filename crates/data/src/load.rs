@@ -6,7 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use super::error::list;
 use super::raw::{Raw, RawColumns, ReadProgress, Request};
 use super::source;
-use super::{Columns, DataError, Dataset, Examples, Missing, Options, Rows, Shape, ValueKind, Values, resize};
+use super::text::{LONGEST_TEXT, MOST_TOKENS};
+use super::{
+    Columns, DataError, Dataset, Examples, Missing, Options, RowFormat, Rows, Shape, ValueKind, Values, resize,
+};
 use crate::is_missing;
 
 /// How many times as many rows as before balanced classes may have.
@@ -42,8 +45,14 @@ impl Dataset {
         if let Some(known) = known.filter(|known| !known.are_unnamed()) {
             options.columns = known.of_table().into_iter().map(|column| column.name.to_string()).collect();
         }
-        let raw =
-            source::read(&Request { options: &options, progress, label_needed: true, like: known, is_own: true })?;
+        let raw = source::read(&Request {
+            options: &options,
+            progress,
+            label_needed: true,
+            like: known,
+            texts: None,
+            is_own: true,
+        })?;
         check_flags(&raw, &options)?;
         let mut raw = resize::as_asked(raw, &options)?;
         if known.is_none() {
@@ -57,7 +66,7 @@ impl Dataset {
 
     /// Chooses, splits, limits, standardises and balances rows.
     pub(super) fn split(raw: Raw, options: &Options, known: Option<&Columns>) -> Result<Self, DataError> {
-        let Raw { name, mut shape, classes, columns, rows: mut train, test, mut notes } = raw;
+        let Raw { name, mut shape, classes, columns, text, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
             Some(test) => test,
             None => {
@@ -89,6 +98,13 @@ impl Dataset {
         if let Some(columns) = &columns {
             shape = Shape::Table(columns.width());
         }
+        let vocabulary = match text {
+            Some(text) => Some(text.finish(options, &mut train, &mut test, &mut notes)?),
+            None => None,
+        };
+        if let (Shape::Text { tokens, .. }, Some(vocabulary)) = (&mut shape, &vocabulary) {
+            *tokens = vocabulary.len();
+        }
         if options.balance {
             let again = repeated(&train, options)?;
             notes.push(format!(
@@ -97,7 +113,7 @@ impl Dataset {
             ));
             train.repeat(&again);
         }
-        Ok(Dataset { name, shape, classes, columns, missing, train, test, notes, options: options.clone() })
+        Ok(Dataset { name, shape, classes, columns, vocabulary, missing, train, test, notes, options: options.clone() })
     }
 }
 
@@ -115,6 +131,13 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
             reason: "must be a share from 0 to below 1, such as 0.005 or 0.5%".into(),
         });
     }
+    for (option, value, most) in
+        [("vocabulary", options.vocabulary, MOST_TOKENS), ("max_length", options.max_length, LONGEST_TEXT)]
+    {
+        if value.is_some_and(|value| !(1..=most).contains(&value)) {
+            return Err(DataError::Option { option, reason: format!("must be a number of tokens from 1 to {most}") });
+        }
+    }
     if options.limit == Some(0) {
         return Err(DataError::Option { option: "limit", reason: "must be a number of rows above 0".into() });
     }
@@ -125,7 +148,9 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
 pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
-    let is_of_tables = options.label.is_some()
+    check_text_flags(raw, options)?;
+    let is_of_texts = raw.text.is_some();
+    let is_of_tables = options.label.is_some() && !is_of_texts
         || !options.columns.is_empty()
         || !options.kinds.is_empty()
         || !options.drop_columns.is_empty()
@@ -138,11 +163,11 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
         );
     }
     let is_of_floats = matches!(raw.rows.values, Values::Floats(_));
-    if options.missing != Missing::default() && !is_of_floats {
+    if options.missing != Missing::default() && (!is_of_floats || is_of_texts) {
         return refused("`data.missing` applies only to tables and to images of floats");
     }
     let has_names = raw.columns.as_ref().is_none_or(|columns| columns.are_named);
-    let needs_names = options.label.is_some()
+    let needs_names = options.label.is_some() && !is_of_texts
         || !options.columns.is_empty()
         || !options.drop_columns.is_empty()
         || !options.missing_words.is_empty()
@@ -158,6 +183,25 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
         return refused("`data.image_size` and `data.channels` apply only to images");
     }
     Ok(())
+}
+
+/// Refuses options of texts where there are none, and a source of other rows than were asked for.
+fn check_text_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
+    let refused =
+        |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
+    let fits = match options.format {
+        RowFormat::Auto => true,
+        RowFormat::Table => raw.columns.is_some() || matches!(raw.shape, Shape::Point(_)),
+        RowFormat::Text => raw.text.is_some(),
+        RowFormat::Images => matches!(raw.shape, Shape::Image { .. }),
+    };
+    if !fits {
+        return refused(&format!("`data.format = \"{}\"` asks for other rows", options.format.name()));
+    }
+    match raw.text.is_none() && (options.text.is_some() || options.has_tokens()) {
+        true => refused("`data.text`, `data.tokens`, `data.vocabulary` and `data.max_length` apply only to texts"),
+        false => Ok(()),
+    }
 }
 
 /// Keeps the rows of the chosen classes. The classes keep their numbers.

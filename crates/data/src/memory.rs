@@ -4,7 +4,8 @@ use super::load::check_numbers;
 use super::options::LONGEST;
 use super::raw::{Raw, ReadProgress, Request};
 use super::{
-    DataError, Dataset, Examples, NamedKind, Options, Origins, Shape, Table, ValueKind, Values, natural, table,
+    DataError, Dataset, Examples, NamedKind, Options, Origins, Shape, Table, TextUnit, ValueKind, Values, natural,
+    table, text,
 };
 
 /// A builder of a [`Dataset`] from rows in memory.
@@ -28,6 +29,7 @@ pub struct InMemory {
 enum Content {
     Rows(Shape, Values),
     Table(Table),
+    Texts(Vec<String>),
 }
 
 impl InMemory {
@@ -45,6 +47,17 @@ impl InMemory {
     /// counts, codes or measured. What is drawn or restored is such a table again: see `wgvae::TrainedModel::sample_table`.
     pub fn table(name: &str, table: Table) -> Self {
         Self::of(name, Content::Table(table))
+    }
+
+    /// Texts, whose characters are their tokens unless others are asked for. Those that are empty or too long are left out.
+    pub fn texts<S: Into<String>>(name: &str, texts: impl IntoIterator<Item = S>) -> Self {
+        Self::of(name, Content::Texts(texts.into_iter().map(Into::into).collect()))
+    }
+
+    /// Sets what the tokens of texts are.
+    pub fn tokens(mut self, unit: TextUnit) -> Self {
+        self.options.tokens = unit;
+        self
     }
 
     /// Points `(N, coordinates)`, which are not standardised.
@@ -99,9 +112,14 @@ impl InMemory {
                     return Err(unusable(reason));
                 }
                 let (progress, like): (ReadProgress<'_>, _) = (&|_, _| {}, None);
-                let request = Request { options: &options, progress, label_needed: true, like, is_own: true };
+                let request =
+                    Request { options: &options, progress, label_needed: true, like, texts: None, is_own: true };
                 let raw = table::in_memory(&options.source, &table, &request)?;
                 (Raw { name: options.source.clone(), ..raw }, table.rows())
+            }
+            Content::Texts(texts) => {
+                let raw = text::in_memory(&options, &texts)?;
+                (Raw { name: options.source.clone(), ..raw }, texts.len())
             }
             Content::Rows(shape, values) => {
                 check(shape, &values).map_err(unusable)?;
@@ -118,7 +136,7 @@ impl InMemory {
             raw.classes.dedup();
             let place =
                 |label: &String| raw.classes.binary_search_by(|class| natural::compare(class, label)).unwrap_or(0);
-            // Rows without any value were left out.
+            // Rows without any value, or without a text that is taken, were left out.
             let kept: Vec<usize> = match &raw.rows.origins {
                 Some(Origins::Numbered(_, numbers)) => numbers.iter().map(|number| *number as usize - 1).collect(),
                 _ => (0..given).collect(),
@@ -138,6 +156,7 @@ fn check(shape: Shape, values: &Values) -> Result<(), String> {
             sides.contains(&height) && sides.contains(&width) && [1, 3].contains(&channels)
         }
         Shape::Point(width) | Shape::Table(width) => width > 0,
+        Shape::Text { length, .. } => length > 1,
     };
     if !has_size {
         return Err(format!(

@@ -12,7 +12,8 @@ use super::{DataError, Examples, Origins, idx, npy, npz, picture, table};
 /// columns. Nothing is left out or replaced: a missing column or value is an error.
 pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), DataError> {
     let array = match source::kind_of(path)? {
-        FileKind::Table => return of_table(path, prefixes),
+        FileKind::Table | FileKind::Text => return of_table(path, prefixes),
+        FileKind::Json => return Err(DataError::unusable(path.display(), "it holds JSON lines, not numbers")),
         FileKind::Idx => idx::read(path)?,
         FileKind::Npy => npy::read(path)?,
         FileKind::Npz => npz::numbers(path)?,
@@ -23,7 +24,7 @@ pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), Data
 
 /// The first columns beside those numbered behind a prefix, or of `logvar`, as the file has them; none where no column is.
 pub fn others(path: &Path, prefixes: &[&str], most: usize) -> Result<Vec<(String, Vec<String>)>, DataError> {
-    if !matches!(source::kind_of(path)?, FileKind::Table) {
+    if !source::kind_of(path)?.may_be_table() {
         return Ok(Vec::new());
     }
     let is_numbered = |name: &String| {
@@ -39,7 +40,7 @@ pub fn others(path: &Path, prefixes: &[&str], most: usize) -> Result<Vec<(String
 
 /// The classes in a column of this name, of the file that [`numbers`] reads; none if it has no such column.
 pub fn labels(path: &Path, column: &str) -> Result<Option<Vec<String>>, DataError> {
-    if !matches!(source::kind_of(path)?, FileKind::Table) {
+    if !source::kind_of(path)?.may_be_table() {
         return Ok(None);
     }
     let is_wanted = |name: &String| name.trim() == column;
@@ -54,7 +55,7 @@ pub fn labels(path: &Path, column: &str) -> Result<Option<Vec<String>>, DataErro
 /// Rows of a table's file as they stand there, with all its columns: those of a split, or all; none of another source, or if the rows
 /// do not know their lines.
 pub fn file_rows(path: &Path, rows: Option<&Examples>) -> Result<Option<FileRows>, DataError> {
-    let is_table = path.is_file() && matches!(source::kind_of(path)?, FileKind::Table);
+    let is_table = path.is_file() && source::kind_of(path)?.may_be_table();
     match rows.map(|rows| &rows.origins) {
         None if is_table => table::file_rows(path, None).map(Some),
         Some(Some(Origins::Numbered(_, lines))) if is_table => table::file_rows(path, Some(lines)).map(Some),
@@ -65,7 +66,7 @@ pub fn file_rows(path: &Path, rows: Option<&Examples>) -> Result<Option<FileRows
 /// The columns of a table file that name its rows, and what they say of these rows, or of all; none of another source, or if the rows do
 /// not know their lines. `known` columns are none of them.
 pub fn identifiers(path: &Path, known: &[&str], rows: Option<&Examples>) -> Result<Vec<Identifier>, DataError> {
-    let is_table = path.is_file() && matches!(source::kind_of(path)?, FileKind::Table);
+    let is_table = path.is_file() && source::kind_of(path)?.may_be_table();
     match rows.map(|rows| &rows.origins) {
         None if is_table => table::identifiers(path, known, None),
         Some(Some(Origins::Numbered(_, lines))) if is_table => table::identifiers(path, known, Some(lines)),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NamedKind, ValueKind};
+use super::{NamedKind, TextUnit, ValueKind};
 use crate::described;
 
 described! {
@@ -80,6 +80,25 @@ described! {
     }
 }
 
+described! {
+    /// What the rows of a source are read as.
+    #[derive(Default)]
+    pub enum RowFormat {
+        #[default]
+        Auto = "auto": "What its name and its content say",
+        Table = "table": "Rows of a table",
+        Text = "text": "Texts",
+        Images = "images": "Images",
+    }
+}
+
+impl RowFormat {
+    /// Whether it is left to the source.
+    pub fn is_auto(&self) -> bool {
+        *self == RowFormat::Auto
+    }
+}
+
 /// A source, and which of its rows to load and how.
 ///
 /// ```
@@ -92,8 +111,18 @@ described! {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// `strokes`, `points` or `sprites` with options after a colon, a folder, or a file.
+    /// `strokes`, `points`, `sprites` or `expressions` with options after a colon, a folder, or a file.
     pub source: String,
+    /// What rows are read as.
+    pub format: RowFormat,
+    /// The column of a table, or the field of JSON lines, that holds texts.
+    pub text: Option<String>,
+    /// What the tokens of texts are.
+    pub tokens: TextUnit,
+    /// The most tokens of a vocabulary; by default 256 characters or 10,000 words.
+    pub vocabulary: Option<usize>,
+    /// The most tokens of a text; by default 256 characters or bytes, or 64 words.
+    pub max_length: Option<usize>,
     /// The column of a table that holds the class.
     pub label: Option<String>,
     /// The columns of a table to learn from; if empty, all but the label.
@@ -138,6 +167,11 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             source: "strokes".into(),
+            format: RowFormat::Auto,
+            text: None,
+            tokens: TextUnit::Characters,
+            vocabulary: None,
+            max_length: None,
             label: None,
             columns: Vec::new(),
             drop_columns: Vec::new(),
@@ -158,6 +192,13 @@ impl Default for Options {
             channels: None,
             fit: Fit::default(),
         }
+    }
+}
+
+impl Options {
+    /// Whether something is asked for of the tokens of texts.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.tokens != TextUnit::default() || self.vocabulary.is_some() || self.max_length.is_some()
     }
 }
 

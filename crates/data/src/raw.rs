@@ -1,6 +1,7 @@
 //! A request to a source, and the rows it yields before they are chosen and split.
 
 use super::dialect::Dialect;
+use super::text::{KnownTexts, RawTokens};
 use super::{Column, Columns, DataError, Examples, NamedKind, Options, Shape, ValueKind, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
@@ -17,6 +18,8 @@ pub(super) struct Request<'a> {
     pub label_needed: bool,
     /// The columns of the model that the rows are for.
     pub like: Option<&'a Columns>,
+    /// The vocabulary of the model that the rows are for.
+    pub texts: Option<KnownTexts<'a>>,
     /// Whether they are the rows that it was trained on.
     pub is_own: bool,
 }
@@ -76,6 +79,8 @@ pub(super) struct Raw {
     pub classes: Vec<String>,
     /// A table's columns; its values are cells, NaN where one is missing.
     pub columns: Option<RawColumns>,
+    /// What the numbers of texts stand for.
+    pub text: Option<RawTokens>,
     /// The training rows, or all rows where the source has no test rows of its own.
     pub rows: Examples,
     pub test: Option<Examples>,
@@ -136,6 +141,15 @@ impl Raw {
 
     /// Rows without classes.
     pub fn of(name: impl Into<String>, shape: Shape, rows: Examples) -> Self {
-        Self { name: name.into(), shape, classes: Vec::new(), columns: None, rows, test: None, notes: Vec::new() }
+        Self {
+            name: name.into(),
+            shape,
+            classes: Vec::new(),
+            columns: None,
+            text: None,
+            rows,
+            test: None,
+            notes: Vec::new(),
+        }
     }
 }

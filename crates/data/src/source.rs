@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::bytes;
+use super::folder::{FileType, FolderFiles};
 use super::raw::{Raw, Request};
-use super::{DataError, folder, idx, images, npy, npz, points, sprites, strokes, table};
+use super::{DataError, RowFormat, expressions, folder, idx, images, npy, npz, points, sprites, strokes, table, text};
 
 /// Reads or generates a source.
 pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
@@ -14,6 +15,9 @@ pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
         "strokes" => strokes::parse(spec, options).map(|o| strokes::rows(&o)),
         "points" => points::PointOptions::parse(spec, options).map(|o| points::rows(&o)),
         "sprites" => sprites::parse(spec, options).map(|o| sprites::rows(&o)),
+        "expressions" => {
+            expressions::ExpressionOptions::parse(spec, options).and_then(|o| expressions::rows(&o, request))
+        }
         _ => {
             let path = Path::new(spec);
             let mut raw = if path.is_dir() {
@@ -30,12 +34,22 @@ pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
 }
 
 fn of_folder(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
+    let find = |of: FileType| FolderFiles::find(path, of);
+    if request.options.format == RowFormat::Text {
+        return text::files(path, find(FileType::Texts)?, request);
+    }
     let sets = idx::Sets::find(path)?;
     if sets.is_there() {
         return sets.read();
     }
-    let files = folder::ImageFiles::find(path)?;
-    images::read(path, files, request)
+    match find(FileType::Images) {
+        Ok(images) => images::read(path, images, request),
+        // One file of text beside others is rather a note on them.
+        Err(error) => match find(FileType::Texts) {
+            Ok(texts) if texts.unread.is_empty() && texts.train.len() > 1 => text::files(path, texts, request),
+            _ => Err(error),
+        },
+    }
 }
 
 /// The kinds of files.
@@ -45,6 +59,17 @@ pub(super) enum FileKind {
     Npz,
     Image,
     Table,
+    /// Text, which may be a table.
+    Text,
+    /// JSON lines.
+    Json,
+}
+
+impl FileKind {
+    /// Whether it may be read as a table.
+    pub fn may_be_table(&self) -> bool {
+        matches!(self, FileKind::Table | FileKind::Text)
+    }
 }
 
 fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
@@ -59,9 +84,68 @@ fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
         FileKind::Idx => idx::file(path),
         FileKind::Npy => npy::file(path),
         FileKind::Npz => npz::file(path),
-        FileKind::Image => images::read(path, folder::ImageFiles::one(path), request),
-        FileKind::Table => table::file(path, request),
+        FileKind::Image => images::read(path, FolderFiles::one(path), request),
+        FileKind::Json => text::json(path, request),
+        kind @ (FileKind::Table | FileKind::Text) => match rows_of_text(path, &kind, request)? {
+            RowsOfText::Table => table::file(path, request),
+            RowsOfText::Column => text::column(path, request),
+            RowsOfText::Lines { note } => {
+                let mut raw = text::file(path, request)?;
+                raw.notes.splice(0..0, note);
+                Ok(raw)
+            }
+        },
     }
+}
+
+/// What a file of text holds.
+enum RowsOfText {
+    Table,
+    /// Texts in a column of a table.
+    Column,
+    /// A text on each line, and what to say of that.
+    Lines {
+        note: Option<String>,
+    },
+}
+
+/// Whether a file of text is read as a table, as a column of one, or line by line.
+fn rows_of_text(path: &Path, kind: &FileKind, request: &Request<'_>) -> Result<RowsOfText, DataError> {
+    let options = request.options;
+    let is_known_table = matches!(kind, FileKind::Table) && has_table_name(path);
+    Ok(match options.format {
+        RowFormat::Table => RowsOfText::Table,
+        RowFormat::Text if is_known_table => RowsOfText::Column,
+        // A run may have its texts from a column, and new ones from a file of lines.
+        RowFormat::Text if options.text.is_some() && (request.texts.is_none() || text::is_table(path)?) => {
+            RowsOfText::Column
+        }
+        RowFormat::Text => RowsOfText::Lines { note: None },
+        _ if options.text.is_some() => RowsOfText::Column,
+        _ if matches!(kind, FileKind::Text) && options.has_tokens() => RowsOfText::Lines { note: None },
+        // A model of a table takes each file as one.
+        _ if matches!(kind, FileKind::Table) || request.like.is_some() || text::is_table(path)? => RowsOfText::Table,
+        _ => RowsOfText::Lines {
+            note: Some(
+                "its lines do not split into the same fields with a number among them, so each line is a text; \
+                 `data.format = \"table\"` reads a table"
+                    .into(),
+            ),
+        },
+    })
+}
+
+/// Whether the name of a file, or its first bytes, say that it is a table.
+fn has_table_name(path: &Path) -> bool {
+    let is_parquet = bytes::head(path).is_ok_and(|head| head.starts_with(&bytes::PARQUET));
+    is_parquet || matches!(extension(path).as_str(), "csv" | "tsv" | "tab" | "data" | "dat")
+}
+
+/// The extension of a file without that of gzip, in lower case.
+fn extension(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    name.rsplit_once('.').map_or(String::new(), |(_, extension)| extension.into())
 }
 
 /// The kind of a file.
@@ -73,7 +157,8 @@ pub(super) fn kind_of(path: &Path) -> Result<FileKind, DataError> {
 fn kind(path: &Path, head: &[u8]) -> FileKind {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = extension(path);
+    let extension = extension.as_str();
     if head.starts_with(npy::MAGIC) {
         return FileKind::Npy;
     }
@@ -84,8 +169,13 @@ fn kind(path: &Path, head: &[u8]) -> FileKind {
         return FileKind::Npz;
     }
     // A table may begin with `BM` like a bitmap, so the name decides first.
-    if matches!(extension, "csv" | "tsv" | "tab" | "txt" | "data" | "dat") {
+    if matches!(extension, "csv" | "tsv" | "tab" | "data" | "dat") {
         return FileKind::Table;
+    }
+    match extension {
+        "txt" | "text" => return FileKind::Text,
+        "jsonl" | "ndjson" => return FileKind::Json,
+        _ => {}
     }
     if idx::is_magic(head) {
         return FileKind::Idx;

@@ -10,6 +10,9 @@ use wgvae_data::{DataError, Dataset, Options};
 use crate::cli::args::keys::{self, KeyFlags, OfReading};
 use crate::cli::stdin;
 
+/// The largest vocabulary.
+const ALL_TOKENS: usize = 1 << 20;
+
 /// A parser of one of these values by its name; `described` gives that, and what `--help` says of it.
 pub fn one_of<T>(all: &'static [T], described: fn(T) -> [&'static str; 2]) -> impl TypedValueParser<Value = T>
 where
@@ -24,8 +27,8 @@ where
 /// A source, and which of its rows to use.
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
-    /// strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, an IDX, CSV, TSV, Parquet, NPY
-    /// or NPZ file, or - for stdin (at most 1 GiB)
+    /// strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], a folder of images, texts
+    /// or IDX files, an IDX, CSV, TSV, Parquet, text, JSON lines, NPY or NPZ file, or - for stdin (at most 1 GiB)
     #[arg(value_name = "SPEC", required = true)]
     spec: Option<String>,
     #[command(flatten)]
@@ -39,6 +42,15 @@ impl SourceArgs {
     /// Where the source would be, if it is a file.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(stdin::place(self.spec.as_deref().unwrap_or_default()))
+    }
+
+    /// The data set; of texts with every token of the training rows, unless fewer are asked for.
+    pub fn load_with_all_tokens(&self) -> anyhow::Result<Dataset> {
+        let data = self.load()?;
+        match data.vocabulary.is_some() && data.options.vocabulary.is_none() {
+            true => Ok(load(&Options { vocabulary: Some(ALL_TOKENS), ..data.options })?),
+            false => Ok(data),
+        }
     }
 
     /// The data set.

@@ -34,7 +34,7 @@ pub struct RunArgs {
 }
 
 /// Keys that change how a source is read, not which of its rows are chosen.
-const OF_READING: [&str; 3] = ["label", "strict", "fit"];
+const OF_READING: [&str; 5] = ["label", "text", "format", "strict", "fit"];
 
 /// Which rows a model is applied to.
 #[derive(Debug, clap::Args)]
@@ -79,7 +79,12 @@ impl RowsArgs {
         let rows = match &self.data {
             Some(source) => {
                 let source = stdin::spooled(source)?;
-                let mut options = Options { source: source.into(), label: run.source().label, ..Options::default() };
+                let mut options = Options {
+                    source: source.into(),
+                    label: run.source().label,
+                    text: run.source().text,
+                    ..Options::default()
+                };
                 self.keys.fill(&mut options)?;
                 with_bar(|progress| wgvae_data::rows_with(&options, &run.data, progress))?
             }
@@ -260,7 +265,7 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     // A table's rows are known by their content.
     let is_same = match (&data.columns, &run.data.trained) {
         (Some(_), Some(trained)) => trained.are_of(&data.train),
-        (columns, _) => columns.is_some() == run.data.columns.is_some(),
+        (columns, _) => columns.is_some() == run.data.columns.is_some() && data.vocabulary == run.data.vocabulary,
     };
     if data.shape != run.data.shape || !is_same {
         return Err(RunError::Unfit(format!(

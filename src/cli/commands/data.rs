@@ -14,6 +14,7 @@ use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
 use crate::cli::commands::data_export;
+use crate::cli::commands::data_texts::TextReport;
 use crate::cli::output::flags::with_flags;
 use crate::cli::output::terminal;
 
@@ -26,6 +27,7 @@ const LISTED: usize = 40;
 /// Examples: a command line, and what it does.
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("wgvae data rows.csv --label class", "columns, classes, ranges"),
+    ("wgvae data lines.txt", "tokens, lengths, examples of texts"),
     ("wgvae data export strokes:count=100 --to images --format png", "as files"),
 ];
 
@@ -49,7 +51,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Write a source as IDX, PNG, CSV or NPY files
+    /// Write a source as IDX, PNG, CSV, text or NPY files
     Export(data_export::Args),
 }
 
@@ -61,7 +63,10 @@ struct Report<'a> {
     train_rows: usize,
     test_rows: usize,
     /// The range of the values that a model sees: levels in [0, 1], standardised columns.
-    range: Range,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<Range>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    texts: Option<TextReport<'a>>,
     classes: Vec<Class<'a>>,
     columns: Vec<Column<'a>>,
     #[serde(skip)]
@@ -129,7 +134,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         bytes: data.is_bytes(),
         train_rows: data.train.rows,
         test_rows: data.test.rows,
-        range: range(&data),
+        range: data.vocabulary.is_none().then(|| range(&data)),
+        texts: TextReport::of(&data),
         classes: classes(&data),
         columns: columns(&data, if args.json { usize::MAX } else { LISTED }),
         column_count: data.columns.as_ref().map_or(0, |columns| columns.len()),
@@ -153,13 +159,12 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
         (false, true) => "numbers",
         (false, false) => "as a model sees them",
     };
-    writeln!(
-        out,
-        "values   {kind} from {} to {}, mean {:.4}",
-        short(r.range.min.into()),
-        short(r.range.max.into()),
-        r.range.mean
-    )?;
+    if let Some(Range { min, max, mean }) = r.range {
+        writeln!(out, "values   {kind} from {} to {}, mean {mean:.4}", short(min.into()), short(max.into()))?;
+    }
+    if let Some(texts) = &r.texts {
+        texts.print(out)?;
+    }
     let more = |out: &mut dyn Write, all: usize| match all.saturating_sub(LISTED) {
         0 => Ok(()),
         more => writeln!(out, "         and {more} more"),

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use wgvae_data::write::{self, Block};
-use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Shape, Values};
+use wgvae_data::write::{self, Block, TextFormat};
+use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Shape, Values, Vocabulary};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
@@ -18,7 +18,7 @@ pub struct Args {
     /// Folder to create; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// Format of the files [default: idx for images, csv for everything else]
+    /// Format of the files [default: idx for images, txt for texts without classes, csv for everything else]
     #[arg(long)]
     format: Option<Format>,
     /// Print one JSON object
@@ -42,6 +42,62 @@ enum Format {
     Parquet,
     /// Arrays of floats
     Npy,
+    /// One text per line
+    Txt,
+    /// Texts, with their classes, as one JSON object per line
+    Jsonl,
+}
+
+impl Format {
+    /// The format of texts that it is.
+    fn of_texts(self) -> Option<TextFormat> {
+        match self {
+            Format::Txt => Some(TextFormat::Lines),
+            Format::Jsonl => Some(TextFormat::JsonLines),
+            _ => None,
+        }
+    }
+}
+
+/// The format that a data set is written in where none is asked for.
+fn usual_format(data: &Dataset, is_image: bool) -> Format {
+    match (is_image, data.vocabulary.is_some() && data.train.labels.is_none()) {
+        (true, _) => Format::Idx,
+        (_, true) => Format::Txt,
+        _ => Format::Csv,
+    }
+}
+
+/// Refuses formats that cannot hold such rows.
+fn check(format: Format, data: &Dataset, is_image: bool) -> Result<(), DataError> {
+    let refused = |kinds: &str, hold: &str| {
+        let reason = format!("must be {kinds} for this source: {hold}, and it has {}", data.shape);
+        Err(DataError::Option { option: "--format", reason })
+    };
+    let is_text = data.vocabulary.is_some();
+    match format {
+        Format::Idx | Format::Png if !is_image => {
+            let kinds = if is_text { "txt, jsonl, csv, parquet or npy" } else { "csv, parquet or npy" };
+            refused(kinds, "idx and png hold only images of grey levels or colours")
+        }
+        Format::Txt | Format::Jsonl if !is_text => refused(
+            if is_image { "idx, png, csv, parquet or npy" } else { "csv, parquet or npy" },
+            "txt and jsonl hold only texts",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The texts of a split; none of other rows.
+fn texts(data: &Dataset, split: &Examples) -> Option<Vec<String>> {
+    let vocabulary = data.vocabulary.as_ref()?;
+    let values = split.values.numbers(0..split.values.len());
+    let unknown = values.iter().filter(|value| **value == Vocabulary::UNKNOWN as f32).count();
+    if unknown > 0 {
+        let unit = vocabulary.unit.name();
+        warning!("{unknown} {unit} that are not in the vocabulary are written as unknown ones");
+    }
+    Some(write::decoded(&values, data.shape.len(), vocabulary))
 }
 
 #[derive(serde::Serialize)]
@@ -53,24 +109,18 @@ struct Done<'a> {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let mut data = args.source.load()?;
+    let mut data = args.source.load_with_all_tokens()?;
     let is_image = matches!(data.shape, Shape::Image { .. }) && data.is_bytes();
-    let format = args.format.unwrap_or(if is_image { Format::Idx } else { Format::Csv });
-    if matches!(format, Format::Idx | Format::Png) && !is_image {
-        return Err(DataError::Option {
-            option: "--format",
-            reason: format!(
-                "must be csv, parquet or npy for this source: idx and png hold only images of grey levels or colours, and it has {}",
-                data.shape
-            ),
-        }
-        .into());
-    }
+    let format = args.format.unwrap_or_else(|| usual_format(&data, is_image));
+    check(format, &data, is_image)?;
     // Files hold the source's own values: a table's as they stand there.
     let [train, test] =
         [&data.train, &data.test].map(|split| Table::of(&args.source, &data, split, format == Format::Csv));
     let (mut train, mut test) = (train?, test?);
+    let [mut train_texts, mut test_texts] = [&data.train, &data.test].map(|split| texts(&data, split));
     if args.csv_safe && format == Format::Csv {
+        let all = [&mut train_texts, &mut test_texts].into_iter().flatten().flatten();
+        all.for_each(|text| *text = as_text(std::mem::take(text)));
         data.classes.iter_mut().for_each(|class| *class = as_text(std::mem::take(class)));
         for table in [&mut train, &mut test].into_iter().flatten() {
             table.names.iter_mut().for_each(|name| *name = as_text(std::mem::take(name)));
@@ -78,16 +128,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     write::whole_folder(&args.to, |folder| {
-        let train = ("train", "train", &data.train, train.as_ref());
-        let test = ("test", "t10k", &data.test, test.as_ref());
-        for (name, idx_name, split, table) in [train, test] {
+        let train = ("train", "train", &data.train, train.as_ref(), train_texts.as_deref());
+        let test = ("test", "t10k", &data.test, test.as_ref(), test_texts.as_deref());
+        for (name, idx_name, split, table, texts) in [train, test] {
             match format {
+                Format::Txt | Format::Jsonl => of_texts(folder, name, format, &data, split, texts)?,
                 Format::Idx => idx(folder, idx_name, &data, split)?,
                 Format::Png => png(&folder.join(name), &data, split)?,
-                Format::Csv => columns(&data, split, table, |rows, blocks, dialect| {
+                Format::Csv => columns(&data, split, table, texts, |rows, blocks, dialect| {
                     write::write_csv(&folder.join(format!("{name}.csv")), rows, blocks, dialect)
                 })?,
-                Format::Parquet => columns(&data, split, table, |rows, blocks, _| {
+                Format::Parquet => columns(&data, split, table, texts, |rows, blocks, _| {
                     write::write_parquet(&folder.join(format!("{name}.parquet")), rows, blocks)
                 })?,
                 Format::Npy => npy(folder, name, &data, split, table)?,
@@ -119,7 +170,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn levels(shape: Shape, split: &Examples) -> ((usize, usize, usize), &[u8]) {
     let size = match shape {
         Shape::Image { height, width, channels } => (height, width, channels),
-        Shape::Point(n) | Shape::Table(n) => (1, n, 1),
+        Shape::Point(n) | Shape::Table(n) | Shape::Text { length: n, .. } => (1, n, 1),
     };
     match &split.values {
         Values::Bytes(levels) => (size, levels),
@@ -202,13 +253,15 @@ fn columns(
     data: &Dataset,
     split: &Examples,
     table: Option<&Table>,
+    texts: Option<&[String]>,
     write: impl FnOnce(usize, &[Block<'_>], &Dialect) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let names: Vec<String> = (0..data.shape.len()).map(|column| format!("x{column}")).collect();
     let values = numbers(split);
-    let mut blocks = vec![match table {
-        Some(Table { names, cells, forms, .. }) => Block::Cells { names, cells, forms },
-        None => Block::Numbers { names: &names, values: &values },
+    let mut blocks = vec![match (table, texts) {
+        (Some(Table { names, cells, forms, .. }), _) => Block::Cells { names, cells, forms },
+        (None, Some(words)) => Block::Words { name: "text", words },
+        (None, None) => Block::Numbers { names: &names, values: &values },
     }];
     // A column of the table may have the same name.
     let is_of_table = |name: &str| table.is_some_and(|table| table.names.iter().any(|known| known == name));
@@ -226,6 +279,22 @@ fn columns(
     write(split.rows, &blocks, &table.map_or_else(Dialect::default, |table| table.dialect))
 }
 
+fn of_texts(
+    folder: &Path,
+    name: &str,
+    format: Format,
+    data: &Dataset,
+    split: &Examples,
+    texts: Option<&[String]>,
+) -> Result<(), DataError> {
+    let (Some(of_texts), Some(texts)) = (format.of_texts(), texts) else { return Ok(()) };
+    let classes = &data.classes;
+    let label = split.labels.as_ref().map(|labels| Block::Classes { name: "label", labels, classes });
+    let extension = if of_texts == TextFormat::Lines { "txt" } else { "jsonl" };
+    let path = folder.join(format!("{name}.{extension}"));
+    write::write_texts(&path, of_texts, texts, label.as_slice(), &Dialect::default())
+}
+
 /// The values as they were given: NaN where one is missing.
 fn numbers(split: &Examples) -> Vec<f32> {
     let mut numbers = split.values.numbers(0..split.values.len());
@@ -238,7 +307,7 @@ fn npy(folder: &Path, name: &str, data: &Dataset, split: &Examples, table: Optio
         (_, Some(table)) => vec![split.rows, table.width],
         (Shape::Image { height, width, channels: 1 }, _) => vec![split.rows, height, width],
         (Shape::Image { height, width, channels }, _) => vec![split.rows, height, width, channels],
-        (Shape::Point(n) | Shape::Table(n), _) => vec![split.rows, n],
+        (Shape::Point(n) | Shape::Table(n) | Shape::Text { length: n, .. }, _) => vec![split.rows, n],
     };
     let values = numbers(split);
     write::write_npy(&folder.join(format!("{name}.npy")), &shape, table.map_or(&values, |table| &table.numbers))?;

@@ -10,6 +10,7 @@ pub mod compress;
 pub mod config;
 pub mod data;
 pub mod data_export;
+pub mod data_texts;
 pub mod decode;
 pub mod decompress;
 pub mod devices;

@@ -84,7 +84,7 @@ impl Sheet {
         let extents = match run.data.shape {
             Shape::Image { height, width, channels: 1 } => vec![height, width],
             Shape::Image { height, width, channels } => vec![height, width, channels],
-            Shape::Point(_) | Shape::Table(_) => Vec::new(),
+            Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } => Vec::new(),
         };
         Self { names: names_of(run.data.shape, None), extents, ..Self::default() }
     }

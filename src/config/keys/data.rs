@@ -1,6 +1,6 @@
 //! `[data]`
 
-use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options};
+use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, Options, RowFormat, TextUnit};
 use wgvae_engine::kernels::batch::Binarise;
 
 use super::Changes::OnResume;
@@ -14,11 +14,42 @@ section! {
     DataConfig, Data, data;
 
     source: String = Options::default().source
-        => "strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a file"
+        => "strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], a folder of images, \
+            texts or IDX files, or a file"
         .group(Source).flag(Named("data")).value("SPEC").env("WGVAE_DATA").may_change(OnResume)
-        .help("strokes, points[:curve|rings|moons], sprites, a folder of images or IDX files, or a .csv, .tsv, \
-               .parquet, .npy, .npz or IDX file, or - for stdin (at most 1 GiB)")
-        .common().brief("A file, a folder, strokes, points, sprites, or -");
+        .help("strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], a folder of \
+               images, texts or IDX files, or a .csv, .tsv, .parquet, .txt, .jsonl, .npy, .npz or IDX file, or - for \
+               stdin (at most 1 GiB)")
+        .common().brief("A file, a folder, strokes, points, sprites, expressions, or -");
+
+    #[serde(skip_serializing_if = "RowFormat::is_auto")]
+    format: RowFormat = RowFormat::Auto
+        => "what the rows of the source are read as"
+        .group(Rows).flag(Named("as")).listed()
+        .help("Read the source as a table, texts or images [default: what its name and its content say]");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String> = None
+        => "column of a table, or field of JSON lines, that holds texts"
+        .group(Rows).value("COL").example("\"text\"")
+        .help("Column of a table, or field of JSON lines, that holds the texts to learn from");
+
+    #[serde(skip_serializing_if = "TextUnit::is_characters")]
+    tokens: TextUnit = TextUnit::Characters
+        => "tokens of texts"
+        .listed().help("Tokens of texts [default: characters]");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vocabulary: Option<usize> = None
+        => "most tokens that are told apart, by their count in the training rows"
+        .value("N").range(Whole(1, 1 << 20)).logarithmic().not_of_step().otherwise("256 characters or 10000 words")
+        .example("1000");
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_length: Option<usize> = None
+        => "most tokens of a text; longer ones are left out"
+        .value("N").range(Whole(1, 65_535)).logarithmic().not_of_step()
+        .otherwise("256 characters or bytes, or 64 words").example("100");
 
     binarise: Binarise = Binarise::None
         => "how to turn grey levels into 0 and 1"

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Value;
-use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind};
+use wgvae_data::{Channels, Fit, ImageSize, Missing, NamedKind, RowFormat, TextUnit};
 use wgvae_engine::kernels::Activation;
 use wgvae_engine::kernels::batch::Binarise;
 
@@ -109,7 +109,9 @@ choices! {
     Objective: Self::described,
     Optimizer: Self::described,
     PriorKind: Self::described,
+    RowFormat: Self::described,
     Schedule: Self::described,
+    TextUnit: Self::described,
 }
 
 impl KeyValue for f32 {

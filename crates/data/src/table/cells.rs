@@ -1,10 +1,11 @@
 //! Cells of a table as it has them, for results that stay beside its rows.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::super::dialect::Dialect;
-use super::super::error::shown;
+use super::super::error::{Unit, shown};
 use super::super::{Cell, DataError};
 use super::content::TableContent;
 use super::records::TableRecord;
@@ -131,6 +132,25 @@ pub fn others(path: &Path, wanted: impl Fn(&[String]) -> Vec<usize>) -> Result<V
         }
     }
     Ok(columns.into_iter().map(|(place, words)| (layout.names[place].clone(), words)).collect())
+}
+
+/// Calls `each` with the cells of some columns, as they stand in every row: what rows are counted in, the number of the
+/// row, and a cell for each column.
+pub fn each_row(
+    path: &Path,
+    wanted: impl FnOnce(&[String]) -> Result<Vec<usize>, String>,
+    mut each: impl FnMut(Unit, u64, &[Cow<'_, str>]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let content = TableContent::open(path)?;
+    let layout = content.layout()?;
+    let places = wanted(&layout.names).map_err(|reason| DataError::unusable(path.display(), reason))?;
+    for record in content.rows(&layout)? {
+        let record = record?;
+        super::plan::check(path, &content, &layout, &record)?;
+        let cells: Vec<Cow<'_, str>> = places.iter().map(|place| record.raw(*place)).collect();
+        each(content.unit(), record.number, &cells)?;
+    }
+    Ok(())
 }
 
 /// The numbers `(N, C)` of some columns, row by row, as programs write them: digits, a point and an exponent, and a comma for the point

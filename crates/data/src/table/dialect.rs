@@ -96,6 +96,22 @@ impl Separator {
         }
     }
 
+    /// Whether all lines have the same two or more fields, one of which is a number in each line below the first.
+    fn makes_table(self, lines: &[&str]) -> bool {
+        let count = self.split(lines[0]).len();
+        let mut are_numbers = vec![count > 1; count];
+        for (row, line) in lines.iter().enumerate() {
+            let fields = self.split(line);
+            if fields.len() != count || !are_numbers.contains(&true) {
+                return false;
+            }
+            for (field, is_number) in fields.iter().zip(&mut are_numbers).filter(|_| row > 0) {
+                *is_number &= field::is_number(field, self.decimal_comma());
+            }
+        }
+        are_numbers.contains(&true)
+    }
+
     /// The fields of a line; separators inside quotes do not count.
     pub fn split(self, line: &str) -> Vec<&str> {
         // The room for all fields of a wide table is taken at once: a vector that grows leaves room of each smaller size behind.
@@ -163,6 +179,17 @@ pub fn too_wide(text: &str, most: usize) -> Option<(u64, usize)> {
     // Hardly any line is long enough to be counted.
     let long = lines(text).filter(|(_, line)| line.len() >= most);
     long.map(|(number, line)| (number, widest(line))).find(|(_, fields)| *fields > most)
+}
+
+/// Whether one delimiter splits the first lines of a text into the same two or more fields, and one of the fields is a
+/// number in each of them. The first line may be a header, or say what separates fields.
+pub fn is_table_of(text: &str, most: usize) -> bool {
+    if Separator::said(text).is_some() {
+        return true;
+    }
+    let lines = lines(text).map(|(_, line)| line).filter(|line| !line.trim().is_empty());
+    let lines: Vec<&str> = lines.take(most).collect();
+    lines.len() > 1 && SEPARATORS.into_iter().any(|separator| separator.makes_table(&lines))
 }
 
 /// Lines, counted from 1, whether a line feed ends them, a carriage return, or both.
@@ -287,6 +314,22 @@ mod tests {
             let text = format!("a{separator}b\n{rows}");
             assert_eq!(Separator::guess(&text), Separator::Byte(separator as u8), "{text:?}");
         }
+    }
+
+    #[test]
+    fn tables_are_told_from_texts() {
+        for text in ["a,b\nx,1\ny,2\n", "1 2\n3 4", "x\t1.5 kg\ny\t2 kg\n", "sep=;\na;b\n", "a;b\nx;1,5\ny;2,5\n"] {
+            assert!(is_table_of(text, 100), "{text:?}");
+        }
+        let verses = "In the beginning, God\nAnd the earth, was\nAnd God, said\n";
+        for text in
+            ["", "one line, 1", "a\n1\n2\n", verses, "chapter 1\nchapter two\n", "a,b\n1,2\n3,4,5\n", "a,b\nx,y\n"]
+        {
+            assert!(!is_table_of(text, 100), "{text:?}");
+        }
+        // The lines behind the first hundred are not looked at.
+        let text = format!("{}free text\n", "a,1\n".repeat(100));
+        assert!(is_table_of(&text, 100) && !is_table_of(&text, 101));
     }
 
     #[test]

@@ -22,8 +22,10 @@ use super::raw::{Raw, Request};
 use super::{DataError, Table};
 pub use cells::FileRows;
 pub use cells::Identifier;
-pub(super) use cells::{file_rows, identifiers, others, plain_numbers};
+pub(super) use cells::{each_row, file_rows, identifiers, others, plain_numbers};
 use content::TableContent;
+pub(super) use dialect::is_table_of;
+pub(super) use labels::LabelReader;
 use plan::ReadPlan;
 use reader::Reader;
 

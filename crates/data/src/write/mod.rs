@@ -8,6 +8,7 @@ mod npz;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod png;
+mod texts;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -21,6 +22,7 @@ pub use self::npz::{NpzArray, write_npz};
 #[cfg(feature = "parquet")]
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
+pub use self::texts::{TextFormat, decoded, texts_to, write_texts};
 use super::DataError;
 use crate::disk::{self, folder_of, temporary_path};
 

@@ -165,6 +165,37 @@ pub enum Kind {
         /// The logarithms of the sums `(R, C)`.
         sums: Node,
     },
+    /// The states of a recurrent layer `(B T, H)`; its second result is what the gradient needs.
+    Recurrent {
+        /// The layer.
+        layer: Recurrent,
+        /// `(B T, G H)`: what comes from the input, for each gate of each unit.
+        gates: Node,
+        /// `(G H, H)`
+        weight: Node,
+        /// `(1, G H)`
+        bias: Node,
+        /// `(B, H)`, of an lstm `(B, 2 H)`: h and c before the first turn.
+        start: Option<Node>,
+        /// `(B, 1)`: the number of times of each row.
+        lengths: Option<Node>,
+    },
+    /// The gradient of the gates `(B T, G H)`; its second result is the part of the start's gradient that goes past the
+    /// recurrent product, its third the gradient of that product, where it is another one than that of the gates.
+    RecurrentBack {
+        /// The layer.
+        layer: Recurrent,
+        /// The gradient of the states.
+        d: Node,
+        /// The states.
+        of: Node,
+        /// The second result of the layer.
+        kept: Node,
+        /// The layer's.
+        weight: Node,
+        /// The layer's.
+        start: Option<Node>,
+    },
     /// Rows of a table that tokens choose.
     Embed {
         /// The table `(V, E)`.
@@ -200,37 +231,6 @@ pub enum Kind {
         ids: Node,
         /// The second result `(B T, 2)`.
         sums: Node,
-    },
-    /// The states of a recurrent layer `(B T, H)`; its second result is what the gradient needs.
-    Recurrent {
-        /// The layer.
-        layer: Recurrent,
-        /// `(B T, G H)`: what comes from the input, for each gate of each unit.
-        gates: Node,
-        /// `(G H, H)`
-        weight: Node,
-        /// `(1, G H)`
-        bias: Node,
-        /// `(B, H)`, of an lstm `(B, 2 H)`: h and c before the first turn.
-        start: Option<Node>,
-        /// `(B, 1)`: the number of times of each row.
-        lengths: Option<Node>,
-    },
-    /// The gradient of the gates `(B T, G H)`; its second result is the part of the start's gradient that goes past the
-    /// recurrent product, its third the gradient of that product, where it is another one than that of the gates.
-    RecurrentBack {
-        /// The layer.
-        layer: Recurrent,
-        /// The gradient of the states.
-        d: Node,
-        /// The states.
-        of: Node,
-        /// The second result of the layer.
-        kept: Node,
-        /// The layer's.
-        weight: Node,
-        /// The layer's.
-        start: Option<Node>,
     },
     /// The sum of parts, each added in its region; together they cover the whole matrix.
     Sum(Vec<(Region, Node)>),

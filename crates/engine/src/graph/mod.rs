@@ -132,16 +132,16 @@ impl Graph {
             Kind::LogSoftmaxBack { d, of, groups } => vec![*d, *of, *groups],
             Kind::LogSumExp { of } => vec![*of],
             Kind::LogSumExpBack { d, of, sums } => vec![*d, *of, *sums],
-            Kind::Embed { table, ids, .. } => vec![*table, *ids],
-            Kind::EmbedBack { d, ids, .. } => vec![*d, *ids],
-            Kind::CrossEntropy { of, ids } => vec![*of, *ids],
-            Kind::CrossEntropyBack { d, of, ids, sums } => vec![*d, *of, *ids, *sums],
             Kind::Recurrent { gates, weight, bias, start, lengths, .. } => {
                 [Some(*gates), Some(*weight), Some(*bias), *start, *lengths].into_iter().flatten().collect()
             }
             Kind::RecurrentBack { d, of, kept, weight, start, .. } => {
                 [Some(*d), Some(*of), Some(*kept), Some(*weight), *start].into_iter().flatten().collect()
             }
+            Kind::Embed { table, ids, .. } => vec![*table, *ids],
+            Kind::EmbedBack { d, ids, .. } => vec![*d, *ids],
+            Kind::CrossEntropy { of, ids } => vec![*of, *ids],
+            Kind::CrossEntropyBack { d, of, ids, sums } => vec![*d, *of, *ids, *sums],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }

@@ -166,19 +166,6 @@ impl Tape<'_> {
                 let d = self.graph.log_sum_exp_back(d, of, node);
                 self.give(of, Region::Whole, d);
             }
-            Kind::Embed { table, ids, shift } => {
-                let d = self.whole(d, shape);
-                let d = self.graph.embed_back(d, [table, ids], shift);
-                self.give(table, Region::Whole, d);
-            }
-            Kind::CrossEntropy { of, ids } => {
-                let d = self.whole(d, shape);
-                let d = self.graph.cross_entropy_back(d, node, [of, ids]);
-                self.give(of, Region::Whole, d);
-            }
-            Kind::EmbedBack { .. } | Kind::CrossEntropyBack { .. } => {
-                unreachable!("{} was made by the tape", self.graph.name(node))
-            }
             Kind::Recurrent { layer, gates, weight, bias, start, .. } => {
                 let d = self.whole(d, shape);
                 let [d_gates, d_hidden, carry] = self.graph.recurrent_back(d, node, layer, weight, start);
@@ -200,8 +187,20 @@ impl Tape<'_> {
             Kind::NormaliseBack { .. }
             | Kind::LogSoftmaxBack { .. }
             | Kind::LogSumExpBack { .. }
-            | Kind::RecurrentBack { .. } => {
+            | Kind::RecurrentBack { .. }
+            | Kind::EmbedBack { .. }
+            | Kind::CrossEntropyBack { .. } => {
                 unreachable!("{} was made by the tape", self.graph.name(node))
+            }
+            Kind::Embed { table, ids, shift } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.embed_back(d, [table, ids], shift);
+                self.give(table, Region::Whole, d);
+            }
+            Kind::CrossEntropy { of, ids } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.cross_entropy_back(d, node, [of, ids]);
+                self.give(of, Region::Whole, d);
             }
             Kind::Sum(parts) => {
                 for (region, part) in parts {

@@ -2,7 +2,92 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Function, Pointwise, Windows};
+use super::{Cell, Function, Pointwise, RecurrentKernel, Windows};
+
+/// A shader file and its host side: the same stem in `shaders/`, `kernels/` and `exec/oracle/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Activations and their slopes.
+    Activation,
+    /// Gather, scale and binarise a batch.
+    Batch,
+    /// Cross-entropies of tokens.
+    CrossEntropy,
+    /// Rows of a table that tokens choose.
+    Embed,
+    /// Matrix products with their epilogues.
+    Gemm,
+    /// The latent variable: reparameterisation and KL.
+    Latent,
+    /// Reconstruction losses.
+    Likelihood,
+    /// Logarithms of sums of exponentials.
+    LogSumExp,
+    /// Functions of several kinds, element by element.
+    Map,
+    /// Group norm.
+    Norm,
+    /// SGD and Adam over the parameter arena.
+    Optimizer,
+    /// Sums over windows of images: pooling and upsampling.
+    Pool,
+    /// Recurrent layers.
+    Recurrent,
+    /// Sums in a fixed order.
+    Reduce,
+    /// Counter-based random numbers.
+    Rng,
+    /// Measurements of what the adapter can do at best, for the benchmarks.
+    Roof,
+    /// Logarithms of the probabilities of a category's words.
+    Softmax,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Family; 17] = [
+        Family::Activation,
+        Family::Batch,
+        Family::CrossEntropy,
+        Family::Embed,
+        Family::Gemm,
+        Family::Latent,
+        Family::Likelihood,
+        Family::LogSumExp,
+        Family::Map,
+        Family::Norm,
+        Family::Optimizer,
+        Family::Pool,
+        Family::Recurrent,
+        Family::Reduce,
+        Family::Rng,
+        Family::Roof,
+        Family::Softmax,
+    ];
+
+    /// The stem of the family's files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Activation => "activation",
+            Family::Batch => "batch",
+            Family::CrossEntropy => "cross_entropy",
+            Family::Embed => "embed",
+            Family::Gemm => "gemm",
+            Family::Latent => "latent",
+            Family::Likelihood => "likelihood",
+            Family::LogSumExp => "log_sum_exp",
+            Family::Map => "map",
+            Family::Norm => "norm",
+            Family::Optimizer => "optimizer",
+            Family::Pool => "pool",
+            Family::Recurrent => "recurrent",
+            Family::Reduce => "reduce",
+            Family::Rng => "rng",
+            Family::Roof => "roof",
+            Family::Softmax => "softmax",
+        }
+    }
+}
 
 /// The way in which grey levels in [0, 1] become binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -163,76 +248,6 @@ impl Norm {
     pub fn count(&self, rows: usize) -> usize {
         rows / self.pixels as usize * self.groups as usize
     }
-}
-
-/// What a unit of a recurrent layer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cell {
-    /// Gated recurrent units, with gates r, z and n, as in `torch.nn.GRU`.
-    Gru,
-    /// Long short-term memory, with gates i, f, g and o, as in `torch.nn.LSTM`.
-    Lstm,
-}
-
-impl Cell {
-    /// Every cell.
-    pub const ALL: [Cell; 2] = [Cell::Gru, Cell::Lstm];
-
-    /// The name in layers, plans and shaders.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::Gru => "gru",
-            Cell::Lstm => "lstm",
-        }
-    }
-
-    /// Gates of a unit.
-    pub fn gates(self) -> usize {
-        match self {
-            Cell::Gru => 3,
-            Cell::Lstm => 4,
-        }
-    }
-
-    /// Numbers of a unit that the next turn needs: h, and the c of an lstm.
-    pub fn state(self) -> usize {
-        match self {
-            Cell::Gru => 1,
-            Cell::Lstm => 2,
-        }
-    }
-
-    /// Numbers of a unit at a time that the gradient needs.
-    pub fn kept(self) -> usize {
-        match self {
-            Cell::Gru => 4,
-            Cell::Lstm => 5,
-        }
-    }
-}
-
-/// A recurrent layer over sequences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Recurrent {
-    /// What its units do.
-    pub cell: Cell,
-    /// Whether it goes from the last time back to the first.
-    pub reverse: bool,
-    /// T: times of a sequence.
-    pub steps: u32,
-}
-
-/// A pass of a recurrent layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RecurrentKernel {
-    /// The layer.
-    pub layer: Recurrent,
-    /// The pass.
-    pub pass: Pass,
-    /// Whether the state before the first turn is given; else it is 0.
-    pub has_start: bool,
-    /// Whether rows have lengths of their own; only the forward pass needs to know.
-    pub has_lengths: bool,
 }
 
 /// Logarithms of sums of exponentials, of groups of neighbouring rows.

@@ -3,31 +3,31 @@
 //! Nothing here depends on a GPU, a model or a file. A [`Program`] is the input of an executor: the tensors, and the
 //! [`StepPlan`]s (train, evaluate, sample, ...) that run on them.
 
-mod family;
 mod function;
 mod groups;
 mod kernel;
 mod op;
 mod params;
 mod pointwise;
+mod recurrent;
 mod scalars;
 mod step_plan;
 mod tensor;
 mod windows;
 
-pub use family::Family;
 pub use function::{
     Activation, ColumnKind, Function, Gradient, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
     LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, UNKNOWN, is_missing,
 };
 pub use groups::{Arenas, Group, corrections};
 pub use kernel::{
-    Binarise, Cell, CrossEntropy, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Recurrent,
-    RecurrentKernel, Reduce, Roof, Update,
+    Binarise, CrossEntropy, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof,
+    Update,
 };
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable, WeightLayout};
 pub use pointwise::{Call, Index, Input, Pointwise, StoredValue, Value};
+pub use recurrent::{Cell, Recurrent, RecurrentKernel};
 pub use scalars::{
     MAX_SCALARS, MetricRows, Metrics, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, ScalarId, ScalarTable, StepScalars,
 };

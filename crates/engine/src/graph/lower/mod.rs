@@ -1,15 +1,15 @@
 //! From nodes to ops: where each node's value is stored, and the op that computes it.
 
 mod places;
+mod recurrent;
 mod tokens;
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Argument, Axis, Graph, Kind, Node, Region, Scalar};
-use crate::kernels::{Body, gemm, log_sum_exp, map, norm, pool, recurrent, reduce, softmax};
+use crate::kernels::{Body, gemm, log_sum_exp, map, norm, pool, reduce, softmax};
 use crate::plan::{
-    BufferId, Call, Cell, Function, Input, Op, Orientation, PlanError, StoredValue, TensorId, TensorTable, Value,
-    Windows,
+    BufferId, Call, Function, Input, Op, Orientation, PlanError, StoredValue, TensorId, TensorTable, Value, Windows,
 };
 
 /// Where a node's value is stored.
@@ -321,38 +321,9 @@ impl<'a> Lower<'a> {
                 let each = shape[0] / self.graph.shape(*sums)[0];
                 self.ops.push(log_sum_exp::back(&self.lowering.tensors, name, operands, each)?);
             }
+            Kind::Recurrent { .. } | Kind::RecurrentBack { .. } => self.recurrent(node)?,
             Kind::Embed { .. } | Kind::EmbedBack { .. } => self.embed(node)?,
             Kind::CrossEntropy { .. } | Kind::CrossEntropyBack { .. } => self.cross_entropy(node)?,
-            Kind::Recurrent { layer, gates, weight, bias, start, lengths } => {
-                let kept = [shape[0], layer.cell.kept() * shape[1]];
-                let of = recurrent::Forward {
-                    gates: self.matrix(*gates)?,
-                    weight: self.matrix(*weight)?,
-                    bias: self.tensor(*bias)?,
-                    start: start.map(|start| self.matrix(start)).transpose()?,
-                    lengths: lengths.map(|lengths| self.tensor(lengths)).transpose()?,
-                    states: self.place(node).tensor,
-                    kept: self.result_or_own(node, 1, "kept", &kept),
-                };
-                self.ops.push(recurrent::forward(&self.lowering.tensors, name, *layer, of)?);
-            }
-            Kind::RecurrentBack { layer, d, of, kept, weight, start } => {
-                let carry = [shape[0] / layer.steps as usize, layer.cell.state() * self.graph.shape(*of)[1]];
-                let of = recurrent::Back {
-                    d_states: self.matrix(*d)?,
-                    weight: self.matrix(*weight)?,
-                    start: start.map(|start| self.matrix(start)).transpose()?,
-                    states: self.matrix(*of)?,
-                    kept: self.matrix(*kept)?,
-                    d_gates: self.place(node).tensor,
-                    d_hidden: match layer.cell {
-                        Cell::Gru => Some(self.result_or_own(node, 2, "hidden", &shape)),
-                        Cell::Lstm => None,
-                    },
-                    carry: self.result_or_own(node, 1, "carry", &carry),
-                };
-                self.ops.push(recurrent::back(&self.lowering.tensors, name, *layer, of)?);
-            }
             Kind::Sum(parts) => self.sum(node, parts)?,
         }
         Ok(())

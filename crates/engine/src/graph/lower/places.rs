@@ -36,12 +36,12 @@ impl Lower<'_> {
             | Kind::LogSoftmaxBack { .. }
             | Kind::LogSumExp { .. }
             | Kind::LogSumExpBack { .. }
+            | Kind::Recurrent { .. }
+            | Kind::RecurrentBack { .. }
             | Kind::Embed { .. }
             | Kind::EmbedBack { .. }
             | Kind::CrossEntropy { .. }
-            | Kind::CrossEntropyBack { .. }
-            | Kind::Recurrent { .. }
-            | Kind::RecurrentBack { .. } => {
+            | Kind::CrossEntropyBack { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,

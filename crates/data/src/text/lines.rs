@@ -1,0 +1,152 @@
+//! Files with a text on each line, and JSON lines.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_json::value::RawValue;
+
+use super::super::error::{Unit, list, on_one_line, shown};
+use super::super::raw::{Raw, Request};
+use super::super::{DataError, TextUnit, bytes};
+use super::gather::{Gathering, LeftOut, Place, refuse_fields, utf8};
+
+/// The mark of UTF-8 that some programs put before a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The field of a line in JSON that holds the text, where no other is asked for.
+const TEXT: &str = "text";
+
+/// All bytes of a file of text, without the mark of its encoding.
+fn content(path: &Path, unit: TextUnit) -> Result<Vec<u8>, DataError> {
+    let mut content = bytes::all(path)?;
+    if unit != TextUnit::Bytes && matches!(content[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Err(DataError::Format {
+            path: path.to_path_buf(),
+            kind: "text",
+            reason: "it is UTF-16: save it as UTF-8, or read it with `data.tokens = \"bytes\"`".into(),
+        });
+    }
+    if content.starts_with(MARK) {
+        content.drain(..MARK.len());
+    }
+    Ok(content)
+}
+
+/// Lines with their numbers, without their ends: a line feed, with or without a carriage return before it. In a text
+/// without line feeds, carriage returns end lines.
+pub fn lines(content: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let end = if content.contains(&b'\n') { b'\n' } else { b'\r' };
+    let whole = content.strip_suffix(&[end]).unwrap_or(content);
+    let is_there = !content.is_empty();
+    let lines = whole.split(move |byte| *byte == end).filter(move |_| is_there);
+    (1..).zip(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+/// Reads a file with a text on each line.
+pub fn file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
+    refuse_fields(request)?;
+    let mut texts = Gathering::new(path, request);
+    let content = content(path, texts.unit())?;
+    for (number, line) in lines(&content) {
+        let place = Place::Numbered(Unit::Line, number);
+        // White space alone is no text, whatever the tokens are.
+        match line.iter().all(u8::is_ascii_whitespace) {
+            true => texts.leave_out(&place, LeftOut::Empty, || "it is empty".into())?,
+            false => texts.add(line, place, None, false)?,
+        }
+    }
+    drop(content);
+    texts.finish()
+}
+
+/// Reads a file of JSON lines: a string each, or an object with a text, and a label where one is asked for.
+pub fn json(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
+    let mut texts = Gathering::new(path, request);
+    let content = content(path, TextUnit::Characters)?;
+    let options = request.options;
+    let fields = Fields { text: options.text.as_deref().unwrap_or(TEXT), label: options.label.as_deref() };
+    for (number, line) in lines(&content) {
+        let place = Place::Numbered(Unit::Line, number);
+        let refused = |texts: &Gathering<'_>, reason| texts.refused(&place, reason);
+        let line = utf8(line).map_err(|reason| refused(&texts, reason))?;
+        if line.trim().is_empty() {
+            texts.leave_out(&place, LeftOut::Empty, || "it is empty".into())?;
+            continue;
+        }
+        let read = fields.of(line).map_err(|reason| refused(&texts, reason))?;
+        let label = fields.label.map(|_| read.label.unwrap_or_default());
+        match read.text {
+            Some(text) => texts.add(text.as_bytes(), place, label.as_deref(), false)?,
+            None => texts.leave_out(&place, LeftOut::Empty, || "it has no text".into())?,
+        }
+    }
+    drop(content);
+    texts.finish()
+}
+
+/// The fields of a line that are read.
+struct Fields<'a> {
+    text: &'a str,
+    label: Option<&'a str>,
+}
+
+/// What a line holds; nothing where the field is null.
+struct Line {
+    text: Option<String>,
+    label: Option<String>,
+}
+
+impl Fields<'_> {
+    fn of(&self, line: &str) -> Result<Line, String> {
+        let invalid = |error: serde_json::Error| format!("it is not valid JSON: {}", on_one_line(error));
+        let value: &RawValue = serde_json::from_str(line.trim()).map_err(invalid)?;
+        match value.get().as_bytes().first() {
+            Some(b'"') => Ok(Line { text: Some(serde_json::from_str(value.get()).map_err(invalid)?), label: None }),
+            Some(b'{') => {
+                let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(value.get()).map_err(invalid)?;
+                self.of_object(&fields)
+            }
+            _ => Err(format!("it is `{}`, and neither a string nor an object with one", shown(value.get()))),
+        }
+    }
+
+    fn of_object(&self, fields: &HashMap<Cow<'_, str>, &RawValue>) -> Result<Line, String> {
+        let Some(text) = fields.get(self.text) else {
+            let mut names: Vec<&str> = fields.keys().map(AsRef::as_ref).collect();
+            names.sort_unstable();
+            return Err(format!(
+                "its object has no `{}`, but {}: `data.text` names the field with the text",
+                shown(self.text),
+                if names.is_empty() { "nothing".into() } else { list(&names) }
+            ));
+        };
+        let text: Option<String> = serde_json::from_str(text.get())
+            .map_err(|_| format!("its `{}` is `{}`, which is no string", shown(self.text), shown(text.get())))?;
+        let label = self.label.and_then(|name| fields.get(name));
+        let label = label.map(|label| match label.get().as_bytes().first() {
+            Some(b'"') => serde_json::from_str(label.get()).unwrap_or_default(),
+            // `null` is a word that stands for no label.
+            _ => label.get().to_string(),
+        });
+        Ok(Line { text, label })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_in_one_of_three_ways() {
+        let all = |text: &str| -> Vec<String> {
+            lines(text.as_bytes()).map(|(n, line)| format!("{n}{}", String::from_utf8_lossy(line))).collect()
+        };
+        for text in ["a\n\nb", "a\n\nb\n", "a\r\n\r\nb\r\n", "a\r\rb\r", "a\r\rb"] {
+            assert_eq!(all(text), ["1a", "2", "3b"], "{text:?}");
+        }
+        assert_eq!(all("a\rb\nc"), ["1a\rb", "2c"]);
+        assert_eq!(all(""), [""; 0]);
+        assert_eq!(all("\n"), ["1"]);
+    }
+}
