@@ -98,7 +98,7 @@ const FAULTS: &[Fault] = &[
     (Family::Embed, "embed/without", "select(table[chosen + e], 0.0, row == NONE)", "table[chosen + e]", BOTH),
     (Family::Embed, "embed/shifted 3x33", "min(part + ELEMENTS, params.width)", "min(part + ELEMENTS, params.width - 1u)", BOTH),
     (Family::Embed, "embed/without", "d_table[at] = 0.0", "d_table[at] = 1.0", LANES),
-    (Family::Embed, "embed/without", "if row != NONE {", "if row == NONE {", LANES),
+    (Family::Embed, "embed/shifted", "if row != NONE {", "if row == NONE {", LANES),
     (Family::Embed, "embed/shifted", "t + 1u == params.length", "false", LANES),
     (Family::Embed, "embed/shifted", "if t >= params.shift {", "if i >= params.shift {", LANES),
     (Family::Embed, "embed/", "1u << bit", "1u << 0u", TILES),
@@ -301,7 +301,7 @@ const FAULTS: &[Fault] = &[
     (Family::Rng, "rng/drop_token", "draw | 0x80000000u", "draw", BOTH),
     (Family::Rng, "rng/drop_token", "select(token, 1.0,", "select(token, 0.0,", BOTH),
     (Family::Rng, "rng/drop_token", "token >= 0.0 && unit", "unit", BOTH),
-    (Family::Rng, "rng/drop_token", "unit(bits.x) < probability", "unit(bits.x) <= probability", BOTH),
+    (Family::Rng, "rng/drop_token", "unit(bits.x) < probability", "unit(bits.y) < probability", BOTH),
     (Family::Rng, "rng/", "i >= draws.count", "i > draws.count", BOTH),
     // roof
     (Family::Roof, "roof/copy", "result[i] = source[i]", "result[i] = source[i / 2u]", BOTH),

@@ -172,7 +172,6 @@ pub const FAULTS: &[Fault] = &[
     ("rng.rs", "rng/drop_token", "[0]) < «*probability»;", "0.5 * *probability"),
     ("rng.rs", "rng/drop_token", "is_dropped && «*token >= 0.0» {", "true"),
     ("rng.rs", "rng/drop_token", "{ «UNKNOWN» } else { *token }", "0.0"),
-    ("pointwise.rs", "rng/drop_token", "let first = «(row * self.cols + span.cols.start) as u32»;", "(row * self.cols + span.cols.start) as u32 + 1"),
     ("rng.rs", "rng/", "unit(«bits[1]»)", "bits[0]"),
     ("rng.rs", "rng/", "«[i as u32, 0]»", "[i as u32, 1]"),
     // optimiser: the direction, what is flushed, decay of both kinds, momentum, a task's parameters
@@ -242,7 +241,7 @@ pub const FAULTS: &[Fault] = &[
     ("embed.rs", "embed/large", "«(row + TILE[0])».min(tokens)", "(row + TILE[0] - 1)"),
     ("cross_entropy.rs", "cross_entropy/", "if «id >= 0.0» { Some", "id > 0.0"),
     ("cross_entropy.rs", "cross_entropy/beyond", "(id as usize).min(«cols - 1»)", "cols"),
-    ("cross_entropy.rs", "cross_entropy/130x11", "*most = greater(«*most», *x)", "*x"),
+    ("cross_entropy.rs", "cross_entropy/130x11", "*most = «greater(*most, *x)»", "*most"),
     ("cross_entropy.rs", "cross_entropy/", "most[i] = greater(«most[i]», chunk[i])", "chunk[i]"),
     ("cross_entropy.rs", "cross_entropy/", "*sum = «exp_negative(*x - most)»;", "0.0"),
     ("cross_entropy.rs", "cross_entropy/", "sums[i] += «exp_negative(chunk[i] - most)»", "0.0"),
