@@ -67,6 +67,13 @@ fn normal(key: vec2<u32>, index: u32, draw: u32) -> f32 {
     return sqrt(max(-2.0 * ln_unit(u), 0.0)) * cos_turns(unit(bits.y));
 }
 
+// UNKNOWN, which is 1, in place of a token with a probability; numbers below 0 are no tokens and stay. The highest bit of the counter
+// keeps these draws apart from those of `normal`.
+fn drop_token(token: f32, probability: f32, key: vec2<u32>, index: u32, draw: u32) -> f32 {
+    let bits = threefry2x32(key, vec2<u32>(index, draw | 0x80000000u));
+    return select(token, 1.0, token >= 0.0 && unit(bits.x) < probability);
+}
+
 struct Draws {
     count: u32,
     key_low: u32,

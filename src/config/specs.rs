@@ -102,6 +102,13 @@ impl Config {
                  into a folder for each class, or leave condition out",
             ));
         }
+        if (m.likelihood == Likelihood::Tokens) != matches!(data, Extent::Tokens { .. }) {
+            return Err(ConfigError::refused(
+                &["likelihood"],
+                "the likelihood tokens is that of texts, and texts have no other: choose the preset text for texts, and \
+                 another likelihood for other rows",
+            ));
+        }
         // Layers as they are written, or as their widths are.
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
@@ -154,6 +161,7 @@ impl Config {
             missing,
             intervals,
             init: m.init,
+            word_dropout: m.word_dropout,
         };
         let outputs = spec.outputs();
         if outputs > 1 {

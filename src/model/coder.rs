@@ -1,10 +1,11 @@
 //! Encoder and decoder of a [`VaeSpec`]: its layers, one after the other.
 
 use wgvae_engine::graph::{Graph, Node};
-use wgvae_engine::plan::{Activation, Function};
+use wgvae_engine::plan::{Activation, Function, Recurrent};
 
 use super::layer::{Extent, SizedLayer, SizedOperation};
 use super::layers::{self, activate, dense, dense_block, dense_tied};
+use super::sequence::{self, Start, Times};
 use super::spec::{Objective, VaeSpec};
 
 /// Numbers the modules of a `torch.nn.Sequential`: each norm and each activation is one too, and where images become rows, or
@@ -24,7 +25,8 @@ impl Modules {
         let has_activation = match layer.operation {
             SizedOperation::Dense | SizedOperation::Conv(_) | SizedOperation::ConvT(_) => true,
             SizedOperation::Pool(_) | SizedOperation::Up(_) => layer.activation != Activation::Identity,
-            SizedOperation::Residual { .. } => false,
+            SizedOperation::Residual { .. } | SizedOperation::Embed | SizedOperation::Recurrent { .. } => false,
+            SizedOperation::Last | SizedOperation::Mean => false,
         };
         self.0 = norm + usize::from(layer.norm.is_some()) + usize::from(has_activation);
         [number, norm]
@@ -40,6 +42,43 @@ struct Given {
     absent: Option<Node>,
     /// Other facts that are known of the rows `(B, K)`, each with the name of its weight.
     known: Vec<(Node, &'static str)>,
+    /// What layers of sequences are told.
+    sequence: Option<Sequence>,
+}
+
+/// What layers of sequences are told.
+#[derive(Clone, Copy)]
+struct Sequence {
+    /// How far rows go; none where a decoder need not know.
+    times: Option<Times>,
+    /// How many tokens later an embedding sees each: a decoder sees the token before.
+    shift: usize,
+    /// What a recurrent layer starts from.
+    start: Start,
+}
+
+impl Sequence {
+    /// A layer of sequences on what it takes.
+    fn layer(self, g: &mut Graph, name: &str, h: Node, layer: &SizedLayer) -> Option<Node> {
+        Some(match (layer.operation, layer.from) {
+            (SizedOperation::Embed, Extent::Tokens { vocabulary, .. }) => {
+                sequence::embed(g, name, h, [vocabulary, layer.to.pixels().1], self.shift)
+            }
+            (SizedOperation::Recurrent { cell, units, both }, Extent::Series { steps, .. }) => {
+                let of = |reverse: bool| Recurrent { cell, reverse, steps: steps as u32 };
+                let with = (self.start, self.times.map(|times| times.lengths));
+                let forward = sequence::recurrent(g, name, h, of(false), units, with);
+                if !both {
+                    return Some(forward);
+                }
+                let back = sequence::recurrent(g, name, h, of(true), units, with);
+                g.beside(format!("{name}.both"), &[forward, back])
+            }
+            (SizedOperation::Last, Extent::Series { steps, both, .. }) => sequence::last(g, name, h, steps, both),
+            (SizedOperation::Mean, _) => sequence::mean(g, name, h, self.times?),
+            _ => return None,
+        })
+    }
 }
 
 /// A layer on what it takes, with its norm and its activation, and the layer's weight, if there is one.
@@ -49,30 +88,38 @@ fn forward(
     h: Node,
     batch: usize,
     layer: &SizedLayer,
-    Given { tied, absent, known }: Given,
+    Given { tied, absent, known, sequence }: Given,
 ) -> (Node, Option<Node>) {
     let ([name, norm], channels) = (&names, layer.to.channels().0);
     // A dense layer has the numbers of images, the others their pixels.
     let is_dense = layer.operation == SizedOperation::Dense;
-    let h = g.reshape(h, if is_dense { [batch, layer.from.len()] } else { layer.from.matrix(batch) });
+    let is_of_times = matches!(layer.from, Extent::Series { .. });
+    let h = g.reshape(h, if is_dense && !is_of_times { [batch, layer.from.len()] } else { layer.from.matrix(batch) });
+    if let Some(made) = sequence.and_then(|sequence| sequence.layer(g, name, h, layer)) {
+        return (made, None);
+    }
     let with_weight = |(u, weight): (Node, Node)| (u, Some(weight));
     let (mut u, weight) = match (layer.operation, tied) {
         (SizedOperation::ConvT(windows), tied) => with_weight(layers::conv_t(g, name, h, windows, tied)),
         (SizedOperation::Conv(windows), _) => with_weight(layers::conv(g, name, h, windows, channels)),
         (SizedOperation::Dense, Some(weight)) => (dense_tied(g, name, h, weight), Some(weight)),
+        (SizedOperation::Dense, None) if is_of_times => with_weight(dense(g, name, h, layer.to.pixels().1)),
         (SizedOperation::Dense, None) => with_weight(dense(g, name, h, layer.to.len())),
         (SizedOperation::Pool(windows), _) => (g.average_pool(name, h, windows), None),
         (SizedOperation::Up(windows), _) => (g.upsample(name, h, windows), None),
         (SizedOperation::Residual { windows, groups }, _) => {
             (layers::residual(g, name, h, windows, groups, layer.activation), None)
         }
+        // A layer of sequences was made above.
+        (SizedOperation::Embed | SizedOperation::Recurrent { .. }, _) => (h, None),
+        (SizedOperation::Last | SizedOperation::Mean, _) => (h, None),
     };
     if is_dense {
         layers::set_order(g, name, layer.from, layer.to);
     }
     // A dense layer takes what is known as it takes its other inputs. A norm of all channels of an image would take away what is
     // the same in all pixels.
-    for (known, name) in known.iter().filter(|_| is_dense) {
+    for (known, name) in known.iter().filter(|_| is_dense && !is_of_times) {
         u = layers::conditioned(g, name, u, *known, Extent::Flat(layer.to.len()));
         layers::set_order(g, name, Extent::Flat(g.shape(*known)[1]), layer.to);
     }
@@ -90,7 +137,7 @@ fn forward(
         let of_images = g.reshape(u, layer.to.matrix(batch));
         u = layers::norm(g, norm, of_images, layer.to.pixels().0, groups);
     }
-    for (known, name) in known.into_iter().filter(|_| !is_dense) {
+    for (known, name) in known.into_iter().filter(|_| !is_dense || is_of_times) {
         u = layers::conditioned(g, name, u, known, layer.to);
     }
     match layer.operation {
@@ -134,6 +181,10 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         h = g.map("x as numbers", Function::Copy, &[h]);
     }
     let batch = g.shape(x)[0];
+    let sequence = spec.is_of_tokens().then(|| {
+        let times = Times::of(g, x);
+        Sequence { times: Some(times), shift: 0, start: Start::Zero }
+    });
     let mut modules = Modules::default();
     for layer in &spec.encoder {
         let names = modules.numbers(layer).map(|number| format!("encoder.{number}"));
@@ -143,7 +194,8 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
             h,
             batch,
             layer,
-            Given { tied: None, absent: absent.take(), known: std::mem::take(&mut known) },
+            // Layers of sequences pass what is known on: to the next layer, or to the heads.
+            Given { tied: None, absent: absent.take(), known: layer.take_known(&mut known), sequence },
         );
         weights.extend(weight);
         h = next;
@@ -175,20 +227,117 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
     EncoderOutput { codes, weights }
 }
 
-/// Decodes `z (B, Z)` to the decoder's output: `(B, D)`, or `(B H W, C)`; of a likelihood with two
-/// outputs of each value `(B, 2 D)`, or `(B H W, 2 C)`. A tied decoder uses the weights in `encoder`.
-pub(super) fn decode(g: &mut Graph, spec: &VaeSpec, z: Node, classes: Option<Node>, encoder: &[Node]) -> Node {
+/// What a decoder of sequences is given beside the code.
+#[derive(Clone, Copy)]
+pub(super) enum Told<'a> {
+    /// Nothing: the rows are no sequences.
+    Nothing,
+    /// The tokens `(B, T)`, of which each step sees the one before it.
+    Tokens(Node),
+    /// A single step: the token before it `(B, 1)`, and the state of each recurrent layer.
+    Step(Node, &'a [Node]),
+}
+
+/// The output of a decoder.
+pub(super) struct Decoded {
+    /// `(B, D)`, or `(B H W, C)`; of a likelihood with two outputs of each value `(B, 2 D)`, or `(B H W, 2 C)`; of tokens `(B T, V)`.
+    pub output: Node,
+    /// What the next step would start from, for each recurrent layer: see [`Graph::final_state`].
+    pub states: Vec<Node>,
+}
+
+/// Decodes `z (B, Z)`. A tied decoder uses the weights in `encoder`.
+pub(super) fn decode(
+    g: &mut Graph,
+    spec: &VaeSpec,
+    z: Node,
+    classes: Option<Node>,
+    told: Told<'_>,
+    encoder: &[Node],
+) -> Decoded {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "decoder_condition")).into_iter().collect();
-    let mut h = z;
+    let (mut h, shift, steps) = match told {
+        Told::Nothing => (z, 0, 0),
+        Told::Tokens(ids) => (ids, 1, spec.width),
+        Told::Step(id, _) => (id, 0, 1),
+    };
     let batch = g.shape(z)[0];
     let mut modules = Modules::default();
+    let mut states = Vec::new();
+    let mut given = match told {
+        Told::Step(_, states) => states.iter(),
+        _ => [].iter(),
+    };
     // A layer with weights in the encoder has a layer with weights in the decoder that mirrors it.
     let mut mirrored = encoder.iter().rev().filter(|_| spec.tied);
     for layer in &spec.decoder {
         let names = modules.numbers(layer).map(|number| format!("decoder.{number}"));
         let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
         let tied = if has_weight { mirrored.next().copied() } else { None };
-        h = forward(g, names, h, batch, layer, Given { tied, absent: None, known: std::mem::take(&mut known) }).0;
+        let layer = if steps > 0 { layer.over(steps) } else { *layer };
+        // The first recurrent layer sees the code at each time, the others start from it.
+        let each = states.is_empty();
+        let is_recurrent = matches!(layer.operation, SizedOperation::Recurrent { .. });
+        let start = match if is_recurrent { given.next() } else { None } {
+            Some(state) => Start::State { state: *state, z: each.then_some(z) },
+            None => Start::Code { z, each },
+        };
+        let sequence = (steps > 0).then_some(Sequence { times: None, shift, start });
+        h = forward(
+            g,
+            names,
+            h,
+            batch,
+            &layer,
+            Given { tied, absent: None, known: layer.take_known(&mut known), sequence },
+        )
+        .0;
+        if let SizedOperation::Recurrent { cell, .. } = layer.operation {
+            states.push(g.final_state(h, Recurrent { cell, reverse: false, steps: steps as u32 }));
+        }
     }
-    h
+    Decoded { output: h, states }
+}
+
+/// The width of the state of each recurrent layer of a decoder.
+pub(super) fn state_widths(spec: &VaeSpec) -> Vec<usize> {
+    let width = |layer: &SizedLayer| match layer.operation {
+        SizedOperation::Recurrent { cell, units, .. } => Some(cell.state() * units),
+        _ => None,
+    };
+    spec.decoder.iter().filter_map(width).collect()
+}
+
+/// The states that a decoder's recurrent layers start from, for a code `z (B, Z)`.
+pub(super) fn first_states(g: &mut Graph, spec: &VaeSpec, z: Node) -> Vec<Node> {
+    let mut modules = Modules::default();
+    let mut states = Vec::new();
+    for layer in &spec.decoder {
+        let [number, _] = modules.numbers(layer);
+        if let SizedOperation::Recurrent { cell, units, .. } = layer.operation {
+            states.push(sequence::first_state(g, &format!("decoder.{number}"), z, cell, units));
+        }
+    }
+    states
+}
+
+impl SizedLayer {
+    /// What is known of rows, where this layer takes it: layers of sequences pass it on.
+    fn take_known(&self, known: &mut Vec<(Node, &'static str)>) -> Vec<(Node, &'static str)> {
+        match self.operation {
+            SizedOperation::Embed | SizedOperation::Recurrent { .. } => Vec::new(),
+            SizedOperation::Last | SizedOperation::Mean => Vec::new(),
+            _ => std::mem::take(known),
+        }
+    }
+
+    /// The layer over another number of times.
+    fn over(&self, times: usize) -> Self {
+        let over = |extent: Extent| match extent {
+            Extent::Tokens { vocabulary, .. } => Extent::Tokens { steps: times, vocabulary },
+            Extent::Series { channels, both, .. } => Extent::Series { steps: times, channels, both },
+            other => other,
+        };
+        Self { from: over(self.from), to: over(self.to), ..*self }
+    }
 }

@@ -20,6 +20,7 @@ described! {
         Logistic = "logistic": "Each level of 256 logistic, with a scale that the decoder says of each",
         Columns = "columns": "Each column of a table by its kind, numbers logistic with a scale that the decoder says of each",
         NegativeBinomial = "negative-binomial": "Columns of counts, each negative binomial with a number of failures that is learned",
+        Tokens = "tokens": "Each token of a text categorical, given the tokens before it",
         ZeroInflated = "zero-inflated": "Columns of counts, each negative binomial or an extra zero, whose probability the decoder says of each",
     }
 }
@@ -34,7 +35,7 @@ impl Likelihood {
             | Likelihood::StudentT
             | Likelihood::Logistic
             | Likelihood::Columns => true,
-            Likelihood::Bernoulli | Likelihood::Mse => false,
+            Likelihood::Bernoulli | Likelihood::Mse | Likelihood::Tokens => false,
             Likelihood::NegativeBinomial | Likelihood::ZeroInflated => false,
         }
     }
@@ -73,6 +74,7 @@ impl Likelihood {
     ) -> Node {
         match self {
             Likelihood::Bernoulli => g.map("loss", Function::Loss(Loss::Bernoulli), &[output, x]),
+            Likelihood::Tokens => g.cross_entropy("loss", output, x),
             Likelihood::Gaussian => {
                 let log_norm = sigma.ln() + 0.5 * (2.0 * std::f32::consts::PI).ln();
                 gaussian(g, [output, x], 1.0 / (sigma * sigma), log_norm)
@@ -183,6 +185,8 @@ impl Likelihood {
                 let [location, log_scale] = located(g, output, sigma);
                 g.map("mean", Function::LogisticMean, &[location, log_scale])
             }
+            // What is shown of tokens are the tokens that are drawn, one after the other.
+            (Likelihood::Tokens, _) => output,
             (Likelihood::Gaussian | Likelihood::Mse | Likelihood::GaussianLearned, _) => output,
             (Likelihood::Laplace | Likelihood::StudentT, _) => output,
         }
@@ -195,7 +199,7 @@ impl Likelihood {
     /// none where the distribution has no scale, or the decoder says one of each value. `learned` has a parameter's values by its name.
     pub(crate) fn dispersion(self, spec: &VaeSpec, learned: impl Fn(&str) -> Vec<f32>) -> Vec<f32> {
         match self {
-            Likelihood::Bernoulli | Likelihood::Logistic => Vec::new(),
+            Likelihood::Bernoulli | Likelihood::Logistic | Likelihood::Tokens => Vec::new(),
             Likelihood::Gaussian => vec![spec.sigma.ln()],
             Likelihood::Mse => vec![0.5 * 0.5_f32.ln()],
             Likelihood::GaussianLearned => learned(LOG_SIGMA),
@@ -217,6 +221,7 @@ impl Likelihood {
             Likelihood::Logistic | Likelihood::Columns | Likelihood::NegativeBinomial | Likelihood::ZeroInflated => {
                 None
             }
+            Likelihood::Tokens => None,
         }
     }
 

@@ -9,6 +9,7 @@ mod network;
 mod objective;
 mod prior;
 mod regulariser;
+mod sequence;
 mod spec;
 pub mod stack;
 pub mod step;
@@ -23,7 +24,7 @@ pub(crate) use regulariser::aggregate;
 pub use spec::{
     Condition, DataSpec, Importance, InitScheme, Objective, Penalty, Prior, Regulariser, TableSpec, TrainSpec, VaeSpec,
 };
-pub use vae::{ApplyingPlans, Inference, Labels, Seen, TrainingPlans, Vae};
+pub use vae::{ApplyingPlans, Generation, Inference, Labels, Seen, TrainingPlans, Vae};
 
 /// Data mark what is missing as the engine's likelihoods expect it.
 const _: () = assert!(wgvae_data::MISSING.to_bits() == wgvae_engine::plan::MISSING.to_bits());

@@ -4,8 +4,8 @@ use wgvae_engine::graph::{Axis, Graph, Node};
 use wgvae_engine::kernels::softmax;
 use wgvae_engine::plan::Function;
 
-pub(super) use super::coder::decode;
 use super::coder::{EncoderOutput, codes};
+pub(super) use super::coder::{Told, decode, first_states, state_widths};
 use super::layers::{self, kl_terms, reparameterise};
 use super::likelihood::TableNodes;
 use super::prior;
@@ -131,6 +131,25 @@ pub(super) struct Inputs {
     pub classes: Option<Node>,
     /// The facts about columns that the likelihood needs, unless all columns are numbers and none is missing.
     pub table: Option<TableNodes>,
+    /// The share of tokens that a decoder of texts is not shown.
+    pub word_dropout: f32,
+}
+
+/// The number of the draw that decides which tokens a decoder is not shown.
+const DROPPED: u32 = 2;
+
+impl Inputs {
+    /// What a decoder is told of the rows beside their codes.
+    fn told(self, g: &mut Graph, spec: &VaeSpec) -> Told<'static> {
+        if !spec.is_of_tokens() {
+            return Told::Nothing;
+        }
+        if self.word_dropout == 0.0 {
+            return Told::Tokens(self.rows.x);
+        }
+        let share = g.constant(self.word_dropout);
+        Told::Tokens(g.map("tokens shown", Function::DropToken(DROPPED), &[self.rows.x, share]))
+    }
 }
 
 /// Encodes rows to draws of the latent variable.
@@ -283,16 +302,17 @@ impl Encoded {
         })
     }
 
-    /// Decodes the latent variable.
-    pub fn decode(&self, g: &mut Graph, spec: &VaeSpec, classes: Option<Node>) -> Node {
-        decode(g, spec, self.z, classes, &self.weights)
+    /// Decodes the latent variable; a decoder of texts sees each token of these rows before it makes the next.
+    pub fn decode(&self, g: &mut Graph, spec: &VaeSpec, inputs: Inputs) -> Node {
+        let told = inputs.told(g, spec);
+        decode(g, spec, self.z, inputs.classes, told, &self.weights).output
     }
 }
 
 /// Adds what a network takes, for a batch of rows.
 pub(super) fn inputs(g: &mut Graph, spec: &VaeSpec, batch: usize, levels: bool) -> Inputs {
     let rows = RowNodes::input(g, "x", spec, batch, levels);
-    Inputs { rows, classes: classes(g, spec, batch), table: table(g, spec) }
+    Inputs { rows, classes: classes(g, spec, batch), table: table(g, spec), word_dropout: 0.0 }
 }
 
 /// Adds what the likelihood needs to know of a table's columns.
@@ -318,9 +338,12 @@ pub(super) fn encoder_weights(g: &mut Graph, spec: &VaeSpec) -> Vec<Node> {
     encode(g, spec, inputs, LatentDraws::one(Noise::Off)).weights
 }
 
-/// `(B, D)`, or `(B H W, C)`: the loss of each value of `x`.
+/// `(B, D)`, or `(B H W, C)`, of tokens `(B T, 1)`: the loss of each value of `x`.
 pub(super) fn losses(g: &mut Graph, spec: &VaeSpec, output: Node, inputs: Inputs) -> Node {
     let RowNodes { x, loss_inputs, .. } = inputs.rows;
+    if spec.is_of_tokens() {
+        return spec.likelihood.loss(g, output, x, None, spec.sigma, None);
+    }
     // Columns have parameters of their own.
     let output = match spec.likelihood.is_of_columns() {
         true => g.reshape(output, [g.shape(x)[0], spec.outputs() * spec.width]),

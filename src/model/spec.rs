@@ -225,9 +225,21 @@ pub struct VaeSpec {
     pub intervals: bool,
     /// How weights and biases start.
     pub init: InitScheme,
+    /// The share of tokens that a decoder of texts is not shown while it is trained.
+    pub word_dropout: f32,
 }
 
 impl VaeSpec {
+    /// Whether rows are tokens.
+    pub fn is_of_tokens(&self) -> bool {
+        self.likelihood == Likelihood::Tokens
+    }
+
+    /// The size of the vocabulary, where rows are tokens.
+    pub fn vocabulary(&self) -> usize {
+        if self.is_of_tokens() { self.decoder.last().map_or(0, |layer| layer.to.pixels().1) } else { 0 }
+    }
+
     /// How many numbers the decoder makes of each value: of columns with numbers also a scale, but where it has the encoder's weights.
     pub fn outputs(&self) -> usize {
         if self.intervals && !self.tied { 2 } else { self.likelihood.outputs() }

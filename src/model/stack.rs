@@ -32,13 +32,30 @@ fn sized(what: &str, layers: &[Layer], from: Extent, activation: Activation) -> 
 /// The encoder's layers on the data. Dense layers take the numbers of an image as the data has them.
 pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
     let takes_images = layers.first().is_some_and(|layer| !matches!(layer.operation, Operation::Dense(_)));
-    sized("encoder", layers, if takes_images { data } else { Extent::Flat(data.len()) }, activation)
+    let is_text = matches!(data, Extent::Tokens { .. });
+    let from = if takes_images || is_text { data } else { Extent::Flat(data.len()) };
+    let layers = sized("encoder", layers, from, activation)?;
+    match layers.last().map_or(from, |layer| layer.to) {
+        Extent::Flat(_) | Extent::Image(_) => Ok(layers),
+        open => Err(format!(
+            "the encoder ends with {open}, and a code is made of numbers: end it with `last` or `mean`, as in \
+             `embed 64, gru 256, last`"
+        )),
+    }
 }
 
 /// The norm and the activation before a layer of an encoder, which are behind the layer that mirrors it. Layers with
 /// neither are passed over; behind a residual block there is nothing.
 fn before(encoder: &[SizedLayer], layer: usize) -> (Option<usize>, Activation) {
-    let passed = |layer: &&SizedLayer| matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
+    let passed = |layer: &&SizedLayer| {
+        !matches!(
+            layer.operation,
+            SizedOperation::Dense
+                | SizedOperation::Conv(_)
+                | SizedOperation::ConvT(_)
+                | SizedOperation::Residual { .. }
+        )
+    };
     match encoder[..layer].iter().rev().find(|layer| !passed(layer)) {
         Some(SizedLayer { operation: SizedOperation::Residual { .. }, .. }) | None => (None, Activation::Identity),
         Some(layer) => (layer.norm, layer.activation),
@@ -78,12 +95,19 @@ fn mirror(encoder: &[SizedLayer], number: usize) -> Result<SizedLayer, String> {
             let windows = [of(first, from.pixels().1), of(second, to.pixels().1)];
             SizedOperation::Residual { windows, groups: [outside, inside] }
         }
+        // A decoder of sequences is not a mirror: see `of_sequences`.
+        SizedOperation::Embed | SizedOperation::Recurrent { .. } | SizedOperation::Last | SizedOperation::Mean => {
+            return Err("a layer of sequences has no mirror: write the decoder, too".into());
+        }
     };
     Ok(SizedLayer { from, to, operation, norm, activation })
 }
 
 /// The decoder that mirrors an encoder, its layer to the data included.
 pub fn mirrored(encoder: &[SizedLayer], latent: usize, data: Extent) -> Result<Vec<SizedLayer>, String> {
+    if matches!(data, Extent::Tokens { .. }) {
+        return of_sequences(&alike(encoder), data, Activation::Identity);
+    }
     let first = encoder.last().map_or(Extent::Flat(data.len()), |layer| layer.to);
     let (norm, activation) = before(encoder, encoder.len());
     let operation = SizedOperation::Dense;
@@ -108,9 +132,52 @@ pub fn decoder(
     data: Extent,
     activation: Activation,
 ) -> Result<Vec<SizedLayer>, String> {
+    if matches!(data, Extent::Tokens { .. }) {
+        return of_sequences(layers, data, activation);
+    }
     let mut all = sized("decoder", layers, Extent::Flat(latent), activation)?;
     let at = all.last().map_or(Extent::Flat(latent), |layer| layer.to);
     all.push(to_data(at, encoder, data)?);
+    Ok(all)
+}
+
+/// The layers of an encoder of sequences that its decoder has as well: embeddings, and recurrent layers in one direction.
+fn alike(encoder: &[SizedLayer]) -> Vec<Layer> {
+    let layer = |layer: &SizedLayer| {
+        let operation = match (layer.operation, layer.to) {
+            (SizedOperation::Embed, Extent::Series { channels, .. }) => Operation::Embed(channels),
+            (SizedOperation::Recurrent { cell, units, .. }, _) => Operation::Recurrent { cell, units, both: false },
+            _ => return None,
+        };
+        Some(Layer { operation, norm: None, activation: None })
+    };
+    encoder.iter().filter_map(layer).collect()
+}
+
+/// A decoder of texts: its layers see the token before each, and a dense one behind them makes the logits of the next.
+fn of_sequences(layers: &[Layer], data: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
+    let Extent::Tokens { steps, vocabulary } = data else { return Err("there are no tokens to decode to".into()) };
+    if let Some(number) = layers.iter().position(|layer| match layer.operation {
+        Operation::Recurrent { both, .. } => both,
+        Operation::Last | Operation::Mean => true,
+        _ => false,
+    }) {
+        return Err(format!(
+            "layer {} of the decoder, `{}`: a decoder makes token after token, so it cannot look at later ones: leave \
+             `both`, `last` and `mean` out",
+            number + 1,
+            layers[number]
+        ));
+    }
+    if !layers.iter().any(|layer| matches!(layer.operation, Operation::Recurrent { .. })) {
+        return Err(
+            "the decoder of a text needs a recurrent layer, which starts from the code: write it as `embed 64, gru 256`".into()
+        );
+    }
+    let mut all = sized("decoder", layers, data, activation)?;
+    let from = all.last().map_or(data, |layer| layer.to);
+    let to = Extent::Series { steps, channels: vocabulary, both: false };
+    all.push(SizedLayer { from, to, operation: SizedOperation::Dense, norm: None, activation: Activation::Identity });
     Ok(all)
 }
 

@@ -28,6 +28,10 @@ fn is_standard(prior: &PriorKind) -> bool {
     *prior == PriorKind::Standard
 }
 
+fn is_zero(share: &f32) -> bool {
+    *share == 0.0
+}
+
 fn is_usual(parts: &usize) -> bool {
     *parts == PRIOR_PARTS
 }
@@ -108,6 +112,11 @@ section! {
         => "parts of the prior, for mixture and vamp"
         .value("N").range(Whole(1, 65_535)).of("prior", &["mixture", "vamp"]).logarithmic().may_change(Never)
         .help("Parts of the prior, for --prior mixture and vamp");
+
+    #[serde(skip_serializing_if = "is_zero")]
+    word_dropout: f32 = 0.0
+        => "share of a text's tokens that the decoder is not shown while it is trained, so that it needs the code"
+        .group(Model).value("SHARE").range(Fraction).of("likelihood", &["tokens"]).example("0.3");
 
     condition: Condition = Condition::None
         => "class: encoder and decoder are told each row's class"

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use sized::{SizedLayer, SizedOperation};
-use wgvae_engine::plan::Activation;
+use wgvae_engine::plan::{Activation, Cell};
 
 /// The largest extent of anything in a layer.
 const LARGEST: usize = 1 << 20;
@@ -20,6 +20,22 @@ pub enum Extent {
     Flat(usize),
     /// An image: height, width, channels.
     Image([usize; 3]),
+    /// Tokens of a text: how many there are at most, and how many the vocabulary has.
+    Tokens {
+        /// T
+        steps: usize,
+        /// V
+        vocabulary: usize,
+    },
+    /// Numbers at each time of a sequence.
+    Series {
+        /// T
+        steps: usize,
+        /// C
+        channels: usize,
+        /// Whether a layer made it that goes in both directions: the second half of the channels is that of the way back.
+        both: bool,
+    },
 }
 
 impl Extent {
@@ -28,6 +44,8 @@ impl Extent {
         match self {
             Extent::Flat(n) => n,
             Extent::Image(image) => image.iter().product(),
+            Extent::Tokens { steps, .. } => steps,
+            Extent::Series { steps, channels, .. } => steps * channels,
         }
     }
 
@@ -36,27 +54,31 @@ impl Extent {
         self.len() == 0
     }
 
-    /// The shape of the matrix that holds them for a batch: of images, each row is a pixel.
+    /// The shape of the matrix that holds them for a batch: each row is a pixel of an image, or a time of a sequence.
     pub fn matrix(self, batch: usize) -> [usize; 2] {
         match self {
             Extent::Flat(n) => [batch, n],
             Extent::Image([height, width, channels]) => [batch * height * width, channels],
+            Extent::Tokens { steps, .. } => [batch, steps],
+            Extent::Series { steps, channels, .. } => [batch * steps, channels],
         }
     }
 
     /// Channels and pixels as files have them; of numbers there is a pixel each.
     pub fn channels(self) -> (usize, usize) {
         match self {
-            Extent::Flat(n) => (1, n),
             Extent::Image([height, width, channels]) => (channels, height * width),
+            // Sequences lie in files as they do here.
+            _ => (1, self.len()),
         }
     }
 
-    /// Pixels, and columns of the matrix: each row of numbers is one pixel.
+    /// Rows of the matrix for a row of the batch, and its columns: each row of numbers is one pixel.
     pub fn pixels(self) -> (usize, usize) {
         match self {
-            Extent::Flat(n) => (1, n),
             Extent::Image([height, width, channels]) => (height * width, channels),
+            Extent::Series { steps, channels, .. } => (steps, channels),
+            Extent::Flat(_) | Extent::Tokens { .. } => (1, self.len()),
         }
     }
 }
@@ -67,12 +89,14 @@ impl From<usize> for Extent {
     }
 }
 
-/// `7x7x64`, or `128`.
+/// `7x7x64`, `128`, `40 tokens of 64`, or `40 times 256`.
 impl fmt::Display for Extent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Extent::Flat(n) => write!(f, "{n}"),
             Extent::Image([height, width, channels]) => write!(f, "{height}x{width}x{channels}"),
+            Extent::Tokens { steps, vocabulary } => write!(f, "{steps} tokens of {vocabulary}"),
+            Extent::Series { steps, channels, .. } => write!(f, "{steps} times {channels}"),
         }
     }
 }
@@ -92,7 +116,7 @@ pub enum Padding {
 /// The operation of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// A dense layer to numbers or to an image.
+    /// A dense layer to numbers or to an image; of a sequence, at each time.
     Dense(Extent),
     /// A convolution.
     Conv(ConvKernel),
@@ -115,6 +139,21 @@ pub enum Operation {
         /// Height and width of both kernels.
         size: usize,
     },
+    /// The row of a table for each token, with so many numbers.
+    Embed(usize),
+    /// A recurrent layer.
+    Recurrent {
+        /// What its units do.
+        cell: Cell,
+        /// H
+        units: usize,
+        /// Whether another one goes from the end back.
+        both: bool,
+    },
+    /// The state of a recurrent layer behind the last token; of one in both directions, that of each at its end.
+    Last,
+    /// The mean over the times of a sequence.
+    Mean,
 }
 
 /// The kernel of a convolution.

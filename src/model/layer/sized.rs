@@ -1,6 +1,6 @@
 //! Layers whose sizes are known: what each makes of what comes in.
 
-use wgvae_engine::plan::{Activation, Windows};
+use wgvae_engine::plan::{Activation, Cell, Windows};
 
 use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding};
 
@@ -22,7 +22,7 @@ pub struct SizedLayer {
 /// The operation of a layer, with all sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SizedOperation {
-    /// Every output sees every input.
+    /// Every output sees every input; of a sequence, those of its time.
     Dense,
     /// Windows of the input are summed to an output each.
     Conv(Windows),
@@ -39,6 +39,21 @@ pub enum SizedOperation {
         /// Groups of the norm before each.
         groups: [usize; 2],
     },
+    /// The row of a table for each token.
+    Embed,
+    /// A recurrent layer.
+    Recurrent {
+        /// What its units do.
+        cell: Cell,
+        /// H
+        units: usize,
+        /// Whether another one goes from the end back.
+        both: bool,
+    },
+    /// The state behind the last token.
+    Last,
+    /// The mean over all times.
+    Mean,
 }
 
 impl SizedOperation {
@@ -60,7 +75,22 @@ impl Layer {
     /// The layer on what comes into it, with an activation where it has none of its own.
     pub fn on(&self, from: Extent, activation: Activation) -> Result<SizedLayer, String> {
         let (to, operation) = match self.operation {
-            Operation::Dense(to) => (to, SizedOperation::Dense),
+            Operation::Dense(to) => (dense_on(from, to)?, SizedOperation::Dense),
+            Operation::Embed(channels) => {
+                let Extent::Tokens { steps, .. } = from else {
+                    return Err(format!(
+                        "it takes the tokens of a text, but {from} come in: put it first, and give it a text"
+                    ));
+                };
+                (Extent::Series { steps, channels, both: false }, SizedOperation::Embed)
+            }
+            Operation::Recurrent { cell, units, both } => {
+                let (steps, _) = series_of(from)?;
+                let channels = if both { 2 * units } else { units };
+                (Extent::Series { steps, channels, both }, SizedOperation::Recurrent { cell, units, both })
+            }
+            Operation::Last => (Extent::Flat(series_of(from)?.1), SizedOperation::Last),
+            Operation::Mean => (Extent::Flat(series_of(from)?.1), SizedOperation::Mean),
             Operation::Conv(kernel) => {
                 let (to, windows) = kernel.forward(from)?;
                 (to, SizedOperation::Conv(windows))
@@ -91,7 +121,13 @@ impl Layer {
         if let Some(groups) = norm {
             divides(groups, to.pixels().1)?;
         }
-        let has_weights = !matches!(operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
+        let has_weights = matches!(
+            operation,
+            SizedOperation::Dense
+                | SizedOperation::Conv(_)
+                | SizedOperation::ConvT(_)
+                | SizedOperation::Residual { .. }
+        );
         let activation = if has_weights { activation } else { Activation::Identity };
         Ok(SizedLayer { from, to, operation, norm, activation: self.activation.unwrap_or(activation) })
     }
@@ -199,6 +235,31 @@ impl ConvKernel {
     }
 }
 
+/// What a dense layer makes: of a sequence, so many numbers at each time.
+fn dense_on(from: Extent, to: Extent) -> Result<Extent, String> {
+    match (from, to) {
+        (Extent::Tokens { .. }, _) => Err(format!(
+            "it takes numbers, but {from} come in: put `embed 64` before it, which makes numbers of tokens"
+        )),
+        (Extent::Series { steps, .. }, Extent::Flat(channels)) => Ok(Extent::Series { steps, channels, both: false }),
+        (Extent::Series { .. }, _) => Err(format!(
+            "it makes {to} of each time of a sequence: put `last` or `mean` before it, which end the sequence"
+        )),
+        _ => Ok(to),
+    }
+}
+
+/// Times and channels of the sequence that comes in.
+fn series_of(from: Extent) -> Result<(usize, usize), String> {
+    match from {
+        Extent::Series { steps, channels, .. } => Ok((steps, channels)),
+        Extent::Tokens { .. } => Err(format!(
+            "it takes numbers, but {from} come in: put `embed 64` before it, which makes numbers of tokens"
+        )),
+        Extent::Flat(_) | Extent::Image(_) => Err(format!("it takes a sequence, but {from} come in")),
+    }
+}
+
 /// The image that comes in.
 fn image_of(from: Extent) -> Result<[usize; 3], String> {
     match from {
@@ -206,6 +267,7 @@ fn image_of(from: Extent) -> Result<[usize; 3], String> {
         Extent::Flat(n) => Err(format!(
             "it takes images, but {n} numbers come in: put a dense layer to an image before it, such as `dense 7x7x64`"
         )),
+        Extent::Tokens { .. } | Extent::Series { .. } => Err(format!("it takes images, but {from} come in")),
     }
 }
 

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use wgvae_engine::plan::Activation;
+use wgvae_engine::plan::{Activation, Cell};
 
 use super::{ConvKernel, Extent, LARGEST, Layer, Operation, Padding};
 
 const GRAMMAR: &str = "write a layer as `dense 128`, `dense 7x7x64`, `conv 32 k3 s2` or `conv-t 32 k3 s2`, with k for the \
                        kernel, s for the stride, p for the padding or `same`, op for the output padding of conv-t; as `pool 2`, \
-                       `up 2` or `res 64 k3`; perhaps with `norm`, or `norm8` for a norm of 8 groups, and an activation";
+                       `up 2` or `res 64 k3`; of sequences as `embed 64`, `gru 256`, `lstm 256 both`, `last` or `mean`; perhaps with `norm`, or `norm8` for a norm of 8 groups, and an activation";
 
 /// Most pixels of a kernel and of a stride.
 const LARGEST_KERNEL: usize = 64;
@@ -87,6 +87,14 @@ impl Reader<'_> {
         Ok((kernel, output_padding))
     }
 
+    /// An operation that has neither a norm nor an activation of its own.
+    fn alone<'b>(&self, operation: Operation, mut words: impl Iterator<Item = &'b str>) -> Result<Layer, String> {
+        match words.next() {
+            None => Ok(Layer { operation, norm: None, activation: None }),
+            Some(word) => Err(self.wrong(word)),
+        }
+    }
+
     fn residual<'b>(&mut self, channels: usize, words: impl Iterator<Item = &'b str>) -> Result<Operation, String> {
         let mut size = 3;
         for word in words {
@@ -118,7 +126,12 @@ impl FromStr for Layer {
         let mut reader = Reader { text, norm: None, activation: None };
         let mut words = text.split_whitespace();
         let name = words.next().unwrap_or_default();
-        if !["dense", "conv", "conv-t", "pool", "up", "res"].contains(&name) {
+        match name {
+            "last" => return reader.alone(Operation::Last, words),
+            "mean" => return reader.alone(Operation::Mean, words),
+            _ => {}
+        }
+        if !["dense", "conv", "conv-t", "pool", "up", "res", "embed", "gru", "lstm"].contains(&name) {
             return Err(reader.wrong(name));
         }
         let size = words.next().ok_or_else(|| reader.wrong(name))?;
@@ -137,6 +150,13 @@ impl FromStr for Layer {
             ("pool", &[pixels]) => Operation::Pool(pixels),
             ("up", &[pixels]) => Operation::Up(pixels),
             ("res", &[channels]) => reader.residual(channels, &mut words)?,
+            ("embed", &[channels]) => return reader.alone(Operation::Embed(channels), words),
+            ("gru" | "lstm", &[units]) => {
+                let cell = if name == "gru" { Cell::Gru } else { Cell::Lstm };
+                let mut words = words.peekable();
+                let both = words.next_if(|word| *word == "both").is_some();
+                return reader.alone(Operation::Recurrent { cell, units, both }, words);
+            }
             _ => return Err(reader.wrong(size)),
         };
         words.try_for_each(|word| reader.behind(word))?;
@@ -171,6 +191,12 @@ impl fmt::Display for Layer {
             Operation::Pool(size) => write!(f, "pool {size}")?,
             Operation::Up(size) => write!(f, "up {size}")?,
             Operation::Residual { channels, size } => write!(f, "res {channels} k{size}")?,
+            Operation::Embed(channels) => write!(f, "embed {channels}")?,
+            Operation::Recurrent { cell, units, both } => {
+                write!(f, "{} {units}{}", cell.name(), if *both { " both" } else { "" })?;
+            }
+            Operation::Last => write!(f, "last")?,
+            Operation::Mean => write!(f, "mean")?,
         }
         match self.norm {
             None => {}
@@ -215,6 +241,11 @@ mod tests {
             "up 3 norm2 silu",
             "res 64 k3",
             "res 8 k5 norm4 gelu",
+            "embed 64",
+            "gru 256",
+            "lstm 128 both",
+            "last",
+            "mean",
         ] {
             assert_eq!(text.parse::<Layer>().unwrap().to_string(), text);
         }
@@ -240,6 +271,11 @@ mod tests {
             ("up 2 k3", "`k3`"),
             ("res 8 k4", "odd number"),
             ("res 8 s2", "`s2`"),
+            ("embed 8 relu", "`relu`"),
+            ("gru", "`gru`"),
+            ("gru 0", "`0`"),
+            ("lstm 4 both both", "`both`"),
+            ("last 3", "`3`"),
         ] {
             let error = text.parse::<Layer>().unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

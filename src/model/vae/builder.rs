@@ -4,7 +4,7 @@ use wgvae_engine::graph::{Graph, GroupSpec, Node, ProgramBuilder};
 use wgvae_engine::kernels::{batch, softmax};
 use wgvae_engine::plan::{ParamTable, PlanError, ScalarTable, StepPlan, TensorId, TensorTable};
 
-use super::{Inference, Labels, Seen, Vae};
+use super::{Generation, Inference, Labels, Seen, Vae};
 use crate::model::likelihood::TableNodes;
 use crate::model::network::{self, Inputs, LatentDraws, Noise};
 use crate::model::spec::{DataSpec, Importance, Objective, TableSpec, TrainSpec, VaeSpec};
@@ -45,6 +45,8 @@ pub(super) struct Builder<'a> {
     pub(super) chosen: Option<(TensorId, Vec<f32>)>,
     /// `(K, Z)` each: the parts of the prior, if it has some.
     pub(super) parts: Option<[TensorId; 2]>,
+    /// The tensors of a decoder of texts, in a model that is applied.
+    pub(super) generation: Option<Generation>,
     pub(super) inference: Option<(Seen, Inference)>,
     pub(super) weighed: Option<TensorId>,
 }
@@ -123,6 +125,7 @@ impl<'a> Builder<'a> {
             multiplier,
             chosen,
             parts,
+            generation: None,
             inference: None,
             weighed: None,
             program,
@@ -167,11 +170,32 @@ impl<'a> Builder<'a> {
                 trust: id(trust),
                 slope: id(slope),
             }),
+            generation: self.generation.map(|of| Generation {
+                token: id(of.token),
+                logits: id(of.logits),
+                states: of.states.into_iter().map(|pair| pair.map(id)).collect(),
+            }),
             weighed: self.weighed.map(id),
             parts: self.parts.filter(|parts| parts.iter().all(is_used)).map(|parts| parts.map(id)),
             metrics: MetricColumns::of(metrics, &norm),
             program,
         })
+    }
+
+    /// Adds the tensors of a decoder of texts that makes token after token, if the model is one.
+    pub(super) fn with_generation(mut self) -> Self {
+        if !self.spec.is_of_tokens() {
+            return self;
+        }
+        let batch = self.train.batch;
+        let mut shared = |name: &str, width: usize| self.program.lowering.shared(name, &[batch, width]);
+        let (token, logits) = (shared("token", 1), shared("logits", self.spec.vocabulary()));
+        let state = |(number, width): (usize, usize)| {
+            ["state", "next state"].map(|name| shared(&format!("{name} {number}"), width))
+        };
+        let states = network::state_widths(self.spec).into_iter().enumerate().map(state).collect();
+        self.generation = Some(Generation { token, logits, states });
+        self
     }
 
     /// An empty graph, and the batch in it.
@@ -228,7 +252,7 @@ fn parameters(spec: &VaeSpec) -> ParamTable {
     let mut g = Graph::default();
     let inputs = network::inputs(&mut g, spec, 1, false);
     let encoded = network::encode(&mut g, spec, inputs, LatentDraws::one(Noise::Drawn));
-    let output = encoded.decode(&mut g, spec, inputs.classes);
+    let output = encoded.decode(&mut g, spec, inputs);
     let recon = network::reconstruction(&mut g, spec, output, inputs);
     let importance = Importance { samples: 1, groups: 1, ..spec.importance };
     objective::losses(&mut g, &VaeSpec { importance, ..spec.clone() }, &encoded, recon, 1);

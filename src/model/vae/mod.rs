@@ -28,8 +28,10 @@ pub struct TrainingPlans {
 pub struct ApplyingPlans {
     /// Rows to their codes: `codes`, and `z` without noise.
     pub encode: PlanId,
-    /// `z` to what the decoder makes of it.
+    /// `z` to what the decoder makes of it; of texts, to the states that [`ApplyingPlans::next_token`] starts from.
     pub decode: PlanId,
+    /// A step of a decoder of texts; only in a model of texts.
+    pub next_token: Option<PlanId>,
     /// Rows through encoder and decoder, without noise.
     pub reconstruct: PlanId,
     /// The losses of rows, with one draw of the latent from [`Vae::noise`].
@@ -61,6 +63,17 @@ pub struct Inference {
     pub trust: TensorId,
     /// `(B, Z)`: the slope of each row's loss by `z`; the loss is in [`Vae::recon`].
     pub slope: TensorId,
+}
+
+/// The tensors of a decoder of texts that makes token after token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generation {
+    /// `(B, 1)`: the token before, which is below 0 at the beginning.
+    pub token: TensorId,
+    /// `(B, V)`: the logits of the next token.
+    pub logits: TensorId,
+    /// `(B, H)` each, of an lstm `(B, 2 H)`: the state of each recurrent layer, and the one behind the step.
+    pub states: Vec<[TensorId; 2]>,
 }
 
 /// A model's program, its plans, and the tensors the outside writes and reads.
@@ -111,6 +124,8 @@ pub struct Vae<P = TrainingPlans> {
     /// `(K, Z)` each: means of the prior's parts and logarithms of their variances, which the plan
     /// [`ApplyingPlans::prior`] computes. Only in a model that is applied, and whose prior has parts.
     pub parts: Option<[TensorId; 2]>,
+    /// The tensors of a decoder of texts; only in a model of texts that is applied.
+    pub generation: Option<Generation>,
     /// The tensors of inference; only in a model that is to infer codes.
     pub inference: Option<Inference>,
     /// `(B, 3)`: for each row, the greatest logarithm of a weight, and the sums of the weights and of their squares in
@@ -158,12 +173,12 @@ impl Vae {
 impl Vae<ApplyingPlans> {
     /// Builds the plans that apply a model to rows, at most as many at a time as the test data has.
     pub fn applied(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?.build(Builder::applying)
+        Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?.with_generation().build(Builder::applying)
     }
 
     /// Builds the plans that apply a model, and one that infers the codes of rows that were seen in part or with noise.
     pub fn inferring(spec: &VaeSpec, train: &TrainSpec, data: DataSpec, seen: Seen) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?;
+        let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?.with_generation();
         let mut matrix = |name: &str, width: usize| builder.program.lowering.shared(name, &[train.batch, width]);
         let inference = Inference {
             seen: matrix("seen", spec.row_width()),
@@ -176,7 +191,7 @@ impl Vae<ApplyingPlans> {
 
     /// Builds the plans that apply a model, and one that weighs draws of the latent, as importance sampling does.
     pub fn weighing(spec: &VaeSpec, train: &TrainSpec, data: DataSpec) -> Result<Self, PlanError> {
-        let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?;
+        let mut builder = Builder::new(spec, train, data, LatentDraws::one(Noise::Given))?.with_generation();
         builder.weighed = Some(builder.program.lowering.shared("weighed", &[train.batch, 3]));
         builder.build(Builder::applying)
     }

@@ -1,13 +1,13 @@
 //! The plans one by one.
 
 use wgvae_engine::graph::{Axis, Graph, Node, gradients};
-use wgvae_engine::kernels::{batch, log_sum_exp, optimizer};
-use wgvae_engine::plan::{Function, Loss, Op, PlanError, PlanId, StepPlan, TensorId};
+use wgvae_engine::kernels::{batch, log_sum_exp, map, optimizer};
+use wgvae_engine::plan::{Function, Index, Loss, Op, PlanError, PlanId, StepPlan, TensorId};
 
 use super::builder::Builder;
-use super::{ApplyingPlans, Inference, Labels, Seen, TrainingPlans};
+use super::{ApplyingPlans, Generation, Inference, Labels, Seen, TrainingPlans};
 use crate::model::likelihood::TableNodes;
-use crate::model::network::{self, Encoded, Inputs, LatentDraws, Noise};
+use crate::model::network::{self, Encoded, Inputs, LatentDraws, Noise, Told};
 use crate::model::objective::{self, Losses};
 use crate::model::spec::{Objective, Penalty};
 use crate::model::{layers, prior, step};
@@ -31,6 +31,8 @@ impl Builder<'_> {
             reconstruct: all.add(self.reconstruct()?),
             sample: match self.spec.objective {
                 Objective::Ae => None,
+                // Texts are drawn token by token, from a trained model.
+                _ if self.spec.is_of_tokens() => None,
                 _ => Some(all.add(self.sample()?)),
             },
         };
@@ -42,6 +44,10 @@ impl Builder<'_> {
         let plans = ApplyingPlans {
             encode: all.add(self.encode()?),
             decode: all.add(self.decode()?),
+            next_token: match self.generation.clone() {
+                Some(generation) => Some(all.add(self.next_token(&generation)?)),
+                None => None,
+            },
             reconstruct: all.add(self.reconstruct()?),
             score: all.add(self.evaluate("score", Noise::Given, false)?),
             infer: match self.inference {
@@ -121,10 +127,10 @@ impl Builder<'_> {
                 let rows = network::RowNodes::input(g, "x of draws", spec, batch * self.draws.samples, self.levels);
                 kept.push((rows.all, to));
                 let repeated = |classes| g.repeat("classes of draws", classes, self.draws.samples);
-                Inputs { rows, classes: inputs.classes.map(repeated), table: inputs.table }
+                Inputs { rows, classes: inputs.classes.map(repeated), ..inputs }
             }
         };
-        let output = encoded.decode(g, spec, of_draws.classes);
+        let output = encoded.decode(g, spec, of_draws);
         let recon = network::reconstruction(g, spec, output, of_draws);
         let losses = match as_trained {
             true => objective::losses(g, spec, &encoded, recon, batch),
@@ -141,8 +147,9 @@ impl Builder<'_> {
     /// A step: the batch, the losses, their gradients, the update.
     fn train(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
-        let (encoded, losses, mut kept) = self.losses(&mut g, inputs, self.draws.noise, true);
         let spec = self.spec;
+        let inputs = Inputs { word_dropout: spec.word_dropout, ..inputs };
+        let (encoded, losses, mut kept) = self.losses(&mut g, inputs, self.draws.noise, true);
         let find = |g: &mut Graph, params: &[Node]| losses.gradients(g, spec, &encoded, params);
         kept.extend(self.program.gradients_by(&mut g, find));
         let gather = self.gather_training()?;
@@ -180,8 +187,15 @@ impl Builder<'_> {
     fn reconstruct(&mut self) -> Result<StepPlan, PlanError> {
         let (mut g, inputs) = self.graph();
         let encoded = network::encode(&mut g, self.spec, inputs, LatentDraws::one(Noise::Off));
-        let output = encoded.decode(&mut g, self.spec, inputs.classes);
-        let mean = self.mean(&mut g, output, inputs.table);
+        let output = encoded.decode(&mut g, self.spec, inputs);
+        let mean = match self.spec.is_of_tokens() {
+            // The nats of each token, given those before it.
+            true => {
+                let losses = network::losses(&mut g, self.spec, output, inputs);
+                g.reshape(losses, [self.train.batch, self.spec.width])
+            }
+            false => self.mean(&mut g, output, inputs.table),
+        };
         let mut kept = self.placed(inputs);
         kept.extend([(encoded.codes, self.codes), (mean, self.mean)]);
         kept.extend(self.parameters(&mut g, output));
@@ -189,10 +203,11 @@ impl Builder<'_> {
         self.program.plan("reconstruct", &g, &kept, [gather, Vec::new()])
     }
 
-    /// The decoder's output for a `z` that no encoder of this graph made.
-    fn decoded(&self, g: &mut Graph, z: Node, classes: Option<Node>) -> Node {
+    /// The decoder's output for a `z` that no encoder of this graph made, and for the tokens of a text.
+    fn decoded(&self, g: &mut Graph, z: Node, classes: Option<Node>, x: Option<Node>) -> Node {
         let weights = if self.spec.tied { network::encoder_weights(g, self.spec) } else { Vec::new() };
-        network::decode(g, self.spec, z, classes, &weights)
+        let told = x.filter(|_| self.spec.is_of_tokens()).map_or(Told::Nothing, Told::Tokens);
+        network::decode(g, self.spec, z, classes, told, &weights).output
     }
 
     /// Adds the decoded mean of an output.
@@ -218,7 +233,7 @@ impl Builder<'_> {
         given: Option<(Node, TensorId)>,
     ) -> Result<StepPlan, PlanError> {
         let classes = network::classes(&mut g, self.spec, self.train.batch);
-        let output = self.decoded(&mut g, z, classes);
+        let output = self.decoded(&mut g, z, classes, None);
         let table = network::table(&mut g, self.spec);
         let mean = self.mean(&mut g, output, table);
         let mut kept = vec![(z, self.z), (mean, self.mean)];
@@ -232,7 +247,39 @@ impl Builder<'_> {
     fn decode(&mut self) -> Result<StepPlan, PlanError> {
         let mut g = self.program.graph();
         let z = g.input("z", [self.train.batch, self.spec.latent], false);
+        if let Some(generation) = self.generation.clone() {
+            let states = network::first_states(&mut g, self.spec, z);
+            let mut kept = vec![(z, self.z)];
+            kept.extend(states.into_iter().zip(generation.states.iter().map(|[state, _]| *state)));
+            return self.program.plan("decode", &g, &kept, [Vec::new(), Vec::new()]);
+        }
         self.shown("decode", g, z, None)
+    }
+
+    /// A step of a decoder of texts: the logits of the next token, and the states behind it.
+    fn next_token(&mut self, generation: &Generation) -> Result<StepPlan, PlanError> {
+        let mut g = self.program.graph();
+        let (spec, batch) = (self.spec, self.train.batch);
+        let z = g.input("z", [batch, spec.latent], false);
+        let id = g.input("token", [batch, 1], false);
+        let tensors = &self.program.lowering.tensors;
+        let widths: Vec<usize> = generation.states.iter().map(|[state, _]| tensors.get(*state).shape[1]).collect();
+        let input = |(number, width): (usize, usize)| g.input(&format!("state {number}"), [batch, width], false);
+        let states: Vec<Node> = widths.into_iter().enumerate().map(input).collect();
+        let classes = network::classes(&mut g, spec, batch);
+        let decoded = network::decode(&mut g, spec, z, classes, Told::Step(id, &states), &[]);
+        let mut kept = vec![(z, self.z), (id, generation.token), (decoded.output, generation.logits)];
+        kept.extend(states.into_iter().zip(&generation.states).map(|(node, [state, _])| (node, *state)));
+        kept.extend(decoded.states.into_iter().zip(&generation.states).map(|(node, [_, next])| (node, *next)));
+        kept.extend(classes.zip(self.labels).map(|(node, labels)| (node, labels.batch)));
+        let tensors = &self.program.lowering.tensors;
+        let copy = |[state, next]: &[TensorId; 2]| {
+            let (rows, cols) = tensors.matrix("state of the next step", *state)?;
+            let from = [(*next, Index::Whole)];
+            map::call(tensors, "state of the next step", [rows, cols], Function::Copy, &from, &[*state])
+        };
+        let behind = generation.states.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
+        self.program.plan("next token", &g, &kept, [Vec::new(), behind])
     }
 
     /// The loss of what is seen of rows by a `z`, and its slope.
@@ -243,11 +290,12 @@ impl Builder<'_> {
         let rows = network::RowNodes::input(&mut g, "seen", self.spec, batch, false);
         let trust = g.input("trust", [batch, width], false);
         let classes = network::classes(&mut g, self.spec, batch);
-        let output = self.decoded(&mut g, z, classes);
+        let output = self.decoded(&mut g, z, classes, Some(rows.x));
         let table = network::table(&mut g, self.spec);
         let losses = match seen {
             Seen::Exactly => {
-                let loss = network::losses(&mut g, self.spec, output, Inputs { rows, classes, table });
+                let loss =
+                    network::losses(&mut g, self.spec, output, Inputs { rows, classes, table, word_dropout: 0.0 });
                 let trust = g.reshape(trust, g.shape(loss));
                 g.map("trusted losses", Function::Multiply, &[loss, trust])
             }
@@ -277,7 +325,7 @@ impl Builder<'_> {
         let [mu, logvar] = network::halves(&mut g, codes, latent);
         let noise = g.normal("noise", 0, [batch, latent]);
         let z = layers::reparameterise(&mut g, "z", [mu, logvar], noise);
-        let output = self.decoded(&mut g, z, inputs.classes);
+        let output = self.decoded(&mut g, z, inputs.classes, Some(inputs.rows.x));
         let recon = network::reconstruction(&mut g, self.spec, output, inputs);
         let log_q = g.map("log_q", Function::LogDraw, &[noise, logvar]);
         let parts = network::parts(&mut g, self.spec);

@@ -150,6 +150,14 @@ pub const STEP: StepScalars = StepScalars {
 /// The groups of columns that an input of this name has.
 pub const GROUPS: [std::ops::Range<usize>; 2] = [0..3, 4..6];
 
+/// The tokens that there are in an input called `ids`.
+pub const TOKENS: usize = 6;
+
+/// Tokens that depend on their place alone, and -1 in one of seven places.
+fn tokens(count: usize, seed: u32) -> Vec<f32> {
+    (0..count as u32).map(|i| (threefry2x32([seed, 2], [i, 0])[0] % (TOKENS as u32 + 1)) as f32 - 1.0).collect()
+}
+
 /// Numbers in (-1, 1) that depend on their place alone.
 pub fn numbers(count: usize, seed: u32) -> Vec<f32> {
     (0..count as u32).map(|i| threefry2x32([seed, 1], [i, 0])[0] as f32 / 2f32.powi(31) - 1.0).collect()
@@ -167,6 +175,7 @@ pub fn fill(model: &Planned, executor: &mut Executor) {
         let tensor = model.program.tensors.get(*id);
         let values = match tensor.name.as_str() {
             "groups" => softmax::groups(7, GROUPS),
+            "ids" => tokens(tensor.len(), seed as u32),
             _ => numbers(tensor.len(), seed as u32),
         };
         let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();

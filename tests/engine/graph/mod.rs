@@ -6,3 +6,5 @@ mod harness;
 mod models;
 mod parts;
 mod presets;
+mod sequences;
+mod tokens;

@@ -56,7 +56,28 @@ fn configs() -> Vec<(String, Config)> {
     ] {
         all.push((name.to_string(), config(toml)));
     }
-    for likelihood in Likelihood::ALL {
+    let tokens = "likelihood = \"tokens\"";
+    for (name, toml) in [
+        ("text", format!("[model]\nencoder = [\"embed 5\", \"gru 6\", \"last\"]\n{tokens}")),
+        ("text of lstm", format!("[model]\nencoder = [\"embed 5\", \"lstm 4\", \"lstm 5\", \"last\"]\n{tokens}")),
+        (
+            "text in both directions",
+            format!(
+                "[model]\nencoder = [\"embed 5\", \"lstm 4 both\", \"gru 3 both\", \"last\", \"dense 4\"]\n\
+                 decoder = [\"embed 3\", \"lstm 5\", \"gru 4\", \"dense 6\"]\ncondition = \"class\"\nword_dropout = 0.3\n{tokens}"
+            ),
+        ),
+        (
+            "text by its mean",
+            format!(
+                "[model]\nencoder = [\"embed 4\", \"dense 5 tanh\", \"gru 5\", \"mean\"]\ndecoder = [\"embed 3\", \"gru 5\"]\n\
+                 objective = \"iwae\"\nsamples = 3\n{tokens}"
+            ),
+        ),
+    ] {
+        all.push((name.to_string(), config(&toml)));
+    }
+    for likelihood in Likelihood::ALL.into_iter().filter(|likelihood| *likelihood != Likelihood::Tokens) {
         let name = likelihood.name();
         let sigma = if likelihood.takes_sigma() { "sigma = 0.4" } else { "" };
         let text = format!("[model]\nhidden = [13]\nlatent = 3\nlikelihood = \"{name}\"\n{sigma}");
@@ -69,13 +90,37 @@ fn configs() -> Vec<(String, Config)> {
     all
 }
 
+/// Tokens of a text at most, and those of the vocabulary.
+const TIMES: usize = 7;
+const VOCABULARY: u32 = 6;
+
+/// Texts of all lengths, as the device has them: token 0 ends each, and behind it there is none.
+fn tokens(len: usize) -> Vec<u32> {
+    let token = |i: usize| {
+        let (row, time) = (i / TIMES, i % TIMES);
+        match (row * 5 % TIMES).cmp(&time) {
+            std::cmp::Ordering::Less => -1.0_f32,
+            std::cmp::Ordering::Equal => 0.0,
+            std::cmp::Ordering::Greater => (1 + threefry2x32([7, 7], [i as u32, 0])[0] % (VOCABULARY - 1)) as f32,
+        }
+    };
+    (0..len).map(|i| token(i).to_bits()).collect()
+}
+
 /// Three steps of a model: its losses and where its weights are.
 fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> Executor) -> Vec<f64> {
     // As small as the model's layers allow.
     let of = |image| {
         config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4, table: None, missing: false, rows: 20 })
     };
-    let spec = of([3, 3, 3]).or_else(|_| of([28, 28, 1])).unwrap();
+    let is_text = config.model.likelihood == Likelihood::Tokens;
+    let spec = match is_text {
+        true => {
+            let extent = Extent::Tokens { steps: TIMES, vocabulary: VOCABULARY as usize };
+            config.vae_spec(RowSpec { extent, classes: 4, table: None, missing: false, rows: 20 }).unwrap()
+        }
+        false => of([3, 3, 3]).or_else(|_| of([28, 28, 1])).unwrap(),
+    };
     let data = DataSpec { train_rows: 20, test_rows: 20, bytes };
     let mut train = config.train_spec();
     train.fuse = fuse;
@@ -84,6 +129,7 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
     let tensor = vae.program.tensors.get(vae.train_data).clone();
     let words: Vec<u32> = match bytes {
         true => (0..tensor.len() as u32).map(|i| threefry2x32([9, 9], [i, 0])[0]).collect(),
+        false if is_text => tokens(tensor.len()),
         false => numbers(tensor.len(), 8).into_iter().map(|v| (0.5 + 0.5 * v).to_bits()).collect(),
     };
     for data in [vae.train_data, vae.test_data] {
@@ -119,7 +165,9 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
 fn fused_is_as_it_was_lowered() {
     let devices: Vec<OpenDevice> = common::devices().collect();
     for (name, config) in configs() {
-        for bytes in [true, false] {
+        // Texts are numbers of tokens.
+        let is_text = config.model.likelihood == Likelihood::Tokens;
+        for bytes in [true, false].into_iter().filter(|bytes| !bytes || !is_text) {
             let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));
             let expected = steps(&config, false, bytes, exact);
             // Weights and means are read as f32.

@@ -15,6 +15,8 @@ pub enum Fill {
     Below(u32),
     /// Uniform in [0, 1).
     Levels,
+    /// Whole numbers below this one, and one in eight -1: no token.
+    Tokens(u32),
     /// Random picks from these values, to hit bounds and branches.
     Among(&'static [f32]),
     /// The values of this list, one after the other.
@@ -132,6 +134,8 @@ impl Case {
                     .map(|place| match fill {
                         Fill::Bits => rng.next_u32(),
                         Fill::Below(end) => rng.random_range(0..end),
+                        Fill::Tokens(_) if rng.random_range(0..8) == 0 => (-1.0f32).to_bits(),
+                        Fill::Tokens(end) => (rng.random_range(0..end) as f32).to_bits(),
                         Fill::Levels => rng.random::<f32>().to_bits(),
                         Fill::Among(values) => values[rng.random_range(0..values.len())].to_bits(),
                         Fill::Exactly(values) => values[place % values.len()].to_bits(),

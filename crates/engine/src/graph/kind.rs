@@ -1,7 +1,7 @@
 //! What nodes are.
 
 use super::Node;
-use crate::plan::{Function, Norm, Orientation, Pool, ScalarId, Windows};
+use crate::plan::{Function, Norm, Orientation, Pool, Recurrent, ScalarId, Windows};
 
 /// A number that is the same for a whole step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,9 +70,9 @@ pub enum Kind {
         /// The inputs.
         inputs: Vec<Node>,
     },
-    /// A result other than the first: of a map's last function, or of a norm.
+    /// A result other than the first: of a map's last function, of a norm, or of cross-entropies.
     Result {
-        /// The map, or the norm.
+        /// The node that has several results.
         of: Node,
         /// The index of the result, from 1.
         index: usize,
@@ -163,6 +163,73 @@ pub enum Kind {
         /// The matrix whose exponentials were summed.
         of: Node,
         /// The logarithms of the sums `(R, C)`.
+        sums: Node,
+    },
+    /// The states of a recurrent layer `(B T, H)`; its second result is what the gradient needs.
+    Recurrent {
+        /// The layer.
+        layer: Recurrent,
+        /// `(B T, G H)`: what comes from the input, for each gate of each unit.
+        gates: Node,
+        /// `(G H, H)`
+        weight: Node,
+        /// `(1, G H)`
+        bias: Node,
+        /// `(B, H)`, of an lstm `(B, 2 H)`: h and c before the first turn.
+        start: Option<Node>,
+        /// `(B, 1)`: the number of times of each row.
+        lengths: Option<Node>,
+    },
+    /// The gradient of the gates `(B T, G H)`; its second result is the part of the start's gradient that goes past the
+    /// recurrent product, its third the gradient of that product, where it is another one than that of the gates.
+    RecurrentBack {
+        /// The layer.
+        layer: Recurrent,
+        /// The gradient of the states.
+        d: Node,
+        /// The states.
+        of: Node,
+        /// The second result of the layer.
+        kept: Node,
+        /// The layer's.
+        weight: Node,
+        /// The layer's.
+        start: Option<Node>,
+    },
+    /// Rows of a table that tokens choose.
+    Embed {
+        /// The table `(V, E)`.
+        table: Node,
+        /// The tokens `(B, T)`.
+        ids: Node,
+        /// Positions between a token and the one that it is used at.
+        shift: usize,
+    },
+    /// The gradient of the table.
+    EmbedBack {
+        /// The gradient of the rows `(B T, E)`.
+        d: Node,
+        /// The tokens.
+        ids: Node,
+        /// Positions between a token and the one that it is used at.
+        shift: usize,
+    },
+    /// Cross-entropies of tokens; the second result has two numbers a row, from which the gradient has the sums of exponentials.
+    CrossEntropy {
+        /// The logits `(B T, V)`.
+        of: Node,
+        /// The tokens `(B, T)`.
+        ids: Node,
+    },
+    /// The gradient of the logits.
+    CrossEntropyBack {
+        /// The gradient of the cross-entropies.
+        d: Node,
+        /// The logits.
+        of: Node,
+        /// The tokens.
+        ids: Node,
+        /// The second result `(B T, 2)`.
         sums: Node,
     },
     /// The sum of parts, each added in its region; together they cover the whole matrix.

@@ -11,7 +11,9 @@ mod name;
 mod order;
 mod plan;
 mod program;
+mod recurrent;
 mod tape;
+mod tokens;
 mod uses;
 
 pub use fuse::fuse;
@@ -20,6 +22,7 @@ pub use lower::{Lowering, Placed};
 pub use name::Name;
 pub use order::order;
 pub use program::{Block, GroupSpec, ProgramBuilder};
+pub use recurrent::RecurrentInputs;
 pub use tape::gradients;
 
 use std::collections::{HashMap, HashSet};
@@ -129,6 +132,16 @@ impl Graph {
             Kind::LogSoftmaxBack { d, of, groups } => vec![*d, *of, *groups],
             Kind::LogSumExp { of } => vec![*of],
             Kind::LogSumExpBack { d, of, sums } => vec![*d, *of, *sums],
+            Kind::Recurrent { gates, weight, bias, start, lengths, .. } => {
+                [Some(*gates), Some(*weight), Some(*bias), *start, *lengths].into_iter().flatten().collect()
+            }
+            Kind::RecurrentBack { d, of, kept, weight, start, .. } => {
+                [Some(*d), Some(*of), Some(*kept), Some(*weight), *start].into_iter().flatten().collect()
+            }
+            Kind::Embed { table, ids, .. } => vec![*table, *ids],
+            Kind::EmbedBack { d, ids, .. } => vec![*d, *ids],
+            Kind::CrossEntropy { of, ids } => vec![*of, *ids],
+            Kind::CrossEntropyBack { d, of, ids, sums } => vec![*d, *of, *ids, *sums],
             Kind::Sum(parts) => parts.iter().map(|(_, part)| *part).collect(),
         }
     }
@@ -405,6 +418,23 @@ impl Graph {
         let [rows, cols] = self.shape(of);
         assert!(!range.is_empty() && range.end <= rows, "rows {range:?} of {}", self.name(of));
         self.add(Kind::View { of, region: Region::Rows(range.start) }, [range.len(), cols], name)
+    }
+
+    /// Adds matrices `(R, ..)` beside each other.
+    ///
+    /// # Panics
+    /// If they have different numbers of rows, or there is none.
+    pub fn beside(&mut self, name: impl Into<Name>, parts: &[Node]) -> Node {
+        let (rows, name) = (self.shape(parts[0])[0], name.into());
+        let mut all = Vec::with_capacity(parts.len());
+        let mut width = 0;
+        for part in parts {
+            let [height, cols] = self.shape(*part);
+            assert_eq!(height, rows, "{name}: {}", self.name(*part));
+            all.push((Region::Columns(width), *part));
+            width += cols;
+        }
+        self.sum(name, [rows, width], all)
     }
 
     /// Adds a sum of parts, each in its region.

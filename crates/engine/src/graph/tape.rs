@@ -166,13 +166,57 @@ impl Tape<'_> {
                 let d = self.graph.log_sum_exp_back(d, of, node);
                 self.give(of, Region::Whole, d);
             }
-            Kind::NormaliseBack { .. } | Kind::LogSoftmaxBack { .. } | Kind::LogSumExpBack { .. } => {
+            Kind::Recurrent { layer, gates, weight, bias, start, .. } => {
+                let d = self.whole(d, shape);
+                let [d_gates, d_hidden, carry] = self.graph.recurrent_back(d, node, layer, weight, start);
+                let name = self.graph.full_name(node).stem().to_string();
+                if self.wants(weight) {
+                    let d_weight = self.graph.recurrent_d_weight(d_hidden, node, layer, start);
+                    self.give(weight, Region::Whole, d_weight);
+                }
+                if self.wants(bias) {
+                    let d_bias = self.graph.recurrent_d_bias(d_hidden, &name);
+                    self.give(bias, Region::Whole, d_bias);
+                }
+                self.give(gates, Region::Whole, d_gates);
+                if let Some(start) = start.filter(|start| self.wants(*start)) {
+                    let d_start = self.graph.recurrent_d_start(d_hidden, carry, layer, (weight, &name));
+                    self.give(start, Region::Whole, d_start);
+                }
+            }
+            Kind::NormaliseBack { .. }
+            | Kind::LogSoftmaxBack { .. }
+            | Kind::LogSumExpBack { .. }
+            | Kind::RecurrentBack { .. }
+            | Kind::EmbedBack { .. }
+            | Kind::CrossEntropyBack { .. } => {
                 unreachable!("{} was made by the tape", self.graph.name(node))
+            }
+            Kind::Embed { table, ids, shift } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.embed_back(d, [table, ids], shift);
+                self.give(table, Region::Whole, d);
+            }
+            Kind::CrossEntropy { of, ids } => {
+                let d = self.whole(d, shape);
+                let d = self.graph.cross_entropy_back(d, node, [of, ids]);
+                self.give(of, Region::Whole, d);
             }
             Kind::Sum(parts) => {
                 for (region, part) in parts {
-                    assert_eq!(region, Region::Whole, "{} was made by the tape", self.graph.name(node));
-                    self.give(part, Region::Whole, d);
+                    let of_part = match region {
+                        Region::Whole => d,
+                        _ if !self.wants(part) => continue,
+                        Region::Rows(start) => {
+                            let (d, rows) = (self.whole(d, shape), self.graph.shape(part)[0]);
+                            self.graph.rows(format!("d_{}", self.graph.name(part)), d, start..start + rows)
+                        }
+                        Region::Columns(start) => {
+                            let (d, cols) = (self.whole(d, shape), self.graph.shape(part)[1]);
+                            self.graph.columns(format!("d_{}", self.graph.name(part)), d, start..start + cols)
+                        }
+                    };
+                    self.give(part, Region::Whole, of_part);
                 }
             }
         }

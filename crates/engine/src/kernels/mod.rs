@@ -2,6 +2,8 @@
 //! and op constructors that check shapes.
 
 pub mod batch;
+pub mod cross_entropy;
+pub mod embed;
 pub mod gemm;
 pub mod log_sum_exp;
 pub mod map;
@@ -9,6 +11,7 @@ pub mod norm;
 pub mod optimizer;
 pub mod pointwise;
 pub mod pool;
+pub mod recurrent;
 pub mod reduce;
 pub mod rng;
 pub mod roof;

@@ -46,6 +46,9 @@ pub enum Stream {
     BitsBack = 12,
 }
 
+/// The bit of the counter that keeps the draws which drop tokens apart from normal draws of the same number.
+pub const TOKEN_DRAWS: u32 = 1 << 31;
+
 /// Threefry-2x32 with 20 rounds (Salmon et al., SC 2011). Always inline, so that loops over draws become vector instructions.
 #[inline(always)]
 pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {

@@ -188,6 +188,9 @@ pub enum ColumnKind {
 /// The value that stands for one that is missing: the largest float.
 pub const MISSING: f32 = f32::MAX;
 
+/// The token that stands for one that is not told: a dropped one, or one that the vocabulary does not have.
+pub const UNKNOWN: f32 = 1.0;
+
 /// Whether a value stands for one that is missing.
 #[inline(always)]
 pub fn is_missing(value: f32) -> bool {
@@ -233,6 +236,9 @@ pub enum Function {
     /// A standard normal draw for each element, from the step's noise key; draws with different numbers are
     /// independent.
     Normal(u32),
+    /// A token, or [`UNKNOWN`] in its place with a probability: from the token and the probability. Numbers below 0 are no tokens and
+    /// stay. Draws come from the step's noise key; those with different numbers are independent.
+    DropToken(u32),
     /// `z` from `mu`, `logvar` and noise.
     Reparameterise,
     /// `d_logvar` from `d_z`, `logvar` and noise.
@@ -319,10 +325,18 @@ impl Function {
         use Function::*;
         let activations = Activation::ALL.into_iter().filter(|a| *a != Activation::Identity);
         let of_activations = activations.flat_map(|a| [Activate(a), Slope(a)]);
-        let others = [Copy, Add, Multiply, Normal(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
+        let others = [Copy, Add, Multiply, Normal(0), DropToken(0), Reparameterise, ReparameteriseLogvar, Kl, KlLogvar];
         let densities = [Exp, LogDraw, LogDrawSlope, LogNormal, LogNormalX, LogNormalMu, LogNormalLogvar];
         let shown = [ColumnMean, ColumnOrCountMean, ZeroInflatedMean, LogisticMean, Present, Absent];
         of_activations.chain(others).chain(densities).chain(self::Loss::ALL.map(Loss)).chain(shown).collect()
+    }
+
+    /// The number of its draws, if it draws random numbers: then its results depend on the step and on the place of the element, too.
+    pub fn draw(self) -> Option<u32> {
+        match self {
+            Function::Normal(draw) | Function::DropToken(draw) => Some(draw),
+            _ => None,
+        }
     }
 
     /// Returns the signature of the function.
@@ -334,6 +348,7 @@ impl Function {
             Function::Activate(a) => (a.names()[2], Family::Activation, 1, 1, 4),
             Function::Slope(a) => (a.names()[3], Family::Activation, 1, 1, 3),
             Function::Normal(_) => ("normal", Family::Rng, 0, 1, 20),
+            Function::DropToken(_) => ("drop_token", Family::Rng, 2, 1, 20),
             Function::Reparameterise => ("reparameterise", Family::Latent, 3, 1, 5),
             Function::ReparameteriseLogvar => ("reparameterise_logvar", Family::Latent, 3, 1, 6),
             Function::Kl => ("kl", Family::Latent, 2, 1, 7),
@@ -388,8 +403,8 @@ impl Function {
             (Function::Loss(_), _) => Gradient::None,
             // The noise.
             (Function::Reparameterise | Function::LogDraw, _) => Gradient::None,
-            // Functions that only the tape adds, and those without inputs.
-            (Function::Slope(_) | Function::Normal(_), _) => Gradient::None,
+            // Functions that only the tape adds, and draws.
+            (Function::Slope(_) | Function::Normal(_) | Function::DropToken(_), _) => Gradient::None,
             (Function::ReparameteriseLogvar | Function::KlLogvar | Function::LogDrawSlope, _) => Gradient::None,
             (Function::LogNormalX | Function::LogNormalMu | Function::LogNormalLogvar, _) => Gradient::None,
             // No gradient goes through decoded means, nor to the data.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Function, Pointwise, Windows};
+use super::{Cell, Function, Pointwise, RecurrentKernel, Windows};
 
 /// A shader file and its host side: the same stem in `shaders/`, `kernels/` and `exec/oracle/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,6 +11,10 @@ pub enum Family {
     Activation,
     /// Gather, scale and binarise a batch.
     Batch,
+    /// Cross-entropies of tokens.
+    CrossEntropy,
+    /// Rows of a table that tokens choose.
+    Embed,
     /// Matrix products with their epilogues.
     Gemm,
     /// The latent variable: reparameterisation and KL.
@@ -27,6 +31,8 @@ pub enum Family {
     Optimizer,
     /// Sums over windows of images: pooling and upsampling.
     Pool,
+    /// Recurrent layers.
+    Recurrent,
     /// Sums in a fixed order.
     Reduce,
     /// Counter-based random numbers.
@@ -39,9 +45,11 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 14] = [
+    pub const ALL: [Family; 17] = [
         Family::Activation,
         Family::Batch,
+        Family::CrossEntropy,
+        Family::Embed,
         Family::Gemm,
         Family::Latent,
         Family::Likelihood,
@@ -50,6 +58,7 @@ impl Family {
         Family::Norm,
         Family::Optimizer,
         Family::Pool,
+        Family::Recurrent,
         Family::Reduce,
         Family::Rng,
         Family::Roof,
@@ -61,6 +70,8 @@ impl Family {
         match self {
             Family::Activation => "activation",
             Family::Batch => "batch",
+            Family::CrossEntropy => "cross_entropy",
+            Family::Embed => "embed",
             Family::Gemm => "gemm",
             Family::Latent => "latent",
             Family::Likelihood => "likelihood",
@@ -69,6 +80,7 @@ impl Family {
             Family::Norm => "norm",
             Family::Optimizer => "optimizer",
             Family::Pool => "pool",
+            Family::Recurrent => "recurrent",
             Family::Reduce => "reduce",
             Family::Rng => "rng",
             Family::Roof => "roof",
@@ -174,6 +186,15 @@ pub enum Pass {
     Forward,
     /// The gradient of the input is computed from the gradient of the result.
     Backward,
+}
+
+/// Cross-entropies of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CrossEntropy {
+    /// The direction.
+    pub pass: Pass,
+    /// Whether a row has a workgroup; else it has an invocation, and its gradient an invocation an element.
+    pub wide: bool,
 }
 
 /// Sums over the windows of images, channel by channel, times a factor.
@@ -288,6 +309,10 @@ pub enum Roof {
 pub enum Kernel {
     /// A batch is gathered.
     Batch(Gather, Binarise),
+    /// Cross-entropies of tokens.
+    CrossEntropy(CrossEntropy),
+    /// Rows of a table that tokens choose.
+    Embed(Pass),
     /// A matrix product.
     Gemm(Gemm),
     /// Logarithms of sums of exponentials.
@@ -298,6 +323,8 @@ pub enum Kernel {
     Norm(Norm, Pass),
     /// Sums over windows.
     Pool(Pool),
+    /// A recurrent layer.
+    Recurrent(RecurrentKernel),
     /// Logarithms of probabilities.
     Softmax(Pass),
     /// The optimiser.
@@ -318,6 +345,12 @@ impl Kernel {
             Kernel::Batch(Gather::Floats, _) => "gather_floats",
             Kernel::Batch(Gather::Classes, _) => "gather_classes",
             Kernel::Batch(Gather::Augmented { .. }, _) => "augmented",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: false }) => "cross_entropy",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Forward, wide: true }) => "cross_entropy_wide",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false }) => "cross_entropy_back",
+            Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: true }) => "cross_entropy_back_wide",
+            Kernel::Embed(Pass::Forward) => "embed",
+            Kernel::Embed(Pass::Backward) => "embed_back",
             Kernel::Gemm(gemm) => gemm.orientation.name(),
             Kernel::LogSumExp(LogSumExp::Forward) => "log_sum_exp",
             Kernel::LogSumExp(LogSumExp::Back) => "log_sum_exp_back",
@@ -327,6 +360,12 @@ impl Kernel {
             Kernel::Norm(_, Pass::Backward) => "normalise_back",
             Kernel::Pool(Pool { pass: Pass::Forward, .. }) => "pool",
             Kernel::Pool(Pool { pass: Pass::Backward, .. }) => "spread",
+            Kernel::Recurrent(RecurrentKernel { layer, pass, .. }) => match (layer.cell, pass) {
+                (Cell::Gru, Pass::Forward) => "gru",
+                (Cell::Gru, Pass::Backward) => "gru_back",
+                (Cell::Lstm, Pass::Forward) => "lstm",
+                (Cell::Lstm, Pass::Backward) => "lstm_back",
+            },
             Kernel::Softmax(Pass::Forward) => "log_softmax",
             Kernel::Softmax(Pass::Backward) => "log_softmax_back",
             Kernel::Update(Update::Sgd { .. }) => "sgd",
@@ -348,6 +387,8 @@ impl Kernel {
     pub fn family(&self) -> Family {
         match self {
             Kernel::Batch(..) => Family::Batch,
+            Kernel::CrossEntropy(_) => Family::CrossEntropy,
+            Kernel::Embed(_) => Family::Embed,
             Kernel::Gemm(_) => Family::Gemm,
             Kernel::LogSumExp(_) => Family::LogSumExp,
             Kernel::Map(body) => match body.calls.as_slice() {
@@ -356,6 +397,7 @@ impl Kernel {
             },
             Kernel::Norm(..) => Family::Norm,
             Kernel::Pool(_) => Family::Pool,
+            Kernel::Recurrent(_) => Family::Recurrent,
             Kernel::Softmax(_) => Family::Softmax,
             Kernel::Update(_) => Family::Optimizer,
             Kernel::Reduce(_) => Family::Reduce,

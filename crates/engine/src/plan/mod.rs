@@ -9,6 +9,7 @@ mod kernel;
 mod op;
 mod params;
 mod pointwise;
+mod recurrent;
 mod scalars;
 mod step_plan;
 mod tensor;
@@ -16,15 +17,17 @@ mod windows;
 
 pub use function::{
     Activation, ColumnKind, Function, Gradient, HALF_LEVEL, LOG_COUNT_RANGE, LOG_FAILURES_RANGE, LOG_FREEDOM_RANGE,
-    LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, is_missing,
+    LOG_SCALE_RANGE, LOGVAR_RANGE, Loss, MIN_LOG_SIGMA, MISSING, Saved, Signature, UNKNOWN, is_missing,
 };
 pub use groups::{Arenas, Group, corrections};
 pub use kernel::{
-    Binarise, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof, Update,
+    Binarise, CrossEntropy, Family, Gather, Gemm, Kernel, LogSumExp, Norm, Orientation, Pass, Pool, Reduce, Roof,
+    Update,
 };
 pub use op::{Access, Binding, Field, FuseRule, Grid, Op, ParamsBlock};
 pub use params::{Init, Param, ParamTable, WeightLayout};
 pub use pointwise::{Call, Index, Input, Pointwise, StoredValue, Value};
+pub use recurrent::{Cell, Recurrent, RecurrentKernel};
 pub use scalars::{
     MAX_SCALARS, MetricRows, Metrics, STEPS_PER_SUBMIT, SUBMITS_IN_FLIGHT, ScalarId, ScalarTable, StepScalars,
 };

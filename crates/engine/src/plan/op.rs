@@ -58,6 +58,17 @@ pub struct ParamsBlock {
     pub bytes: Vec<u8>,
 }
 
+impl ParamsBlock {
+    /// The bytes of one of several dispatches: the member `turn`, where there is one, has its number.
+    pub fn of_turn(&self, turn: u32) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        if let Some(field) = self.fields.iter().find(|field| field.name == "turn") {
+            bytes[field.offset..field.offset + 4].copy_from_slice(&turn.to_ne_bytes());
+        }
+        bytes
+    }
+}
+
 /// How many workgroups an op needs, before a workgroup's size is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grid {
@@ -123,7 +134,7 @@ impl FuseRule {
     }
 }
 
-/// One dispatch.
+/// One dispatch, or several in a row that differ in their turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Op {
     /// The name of the op, e.g. `encoder.0 forward`.
@@ -136,6 +147,8 @@ pub struct Op {
     pub params: Option<ParamsBlock>,
     /// The number of workgroups.
     pub grid: Grid,
+    /// Dispatches in a row: each has its number from 0 on in the member `turn` of `params`.
+    pub turns: usize,
     /// Floating-point operations, transcendental functions counted as one.
     pub flops: u64,
     /// The ops fused into it: rule and label of each.
@@ -145,7 +158,16 @@ pub struct Op {
 impl Op {
     /// An op without bindings.
     pub fn new(label: impl Into<String>, kernel: Kernel, grid: Grid) -> Self {
-        Self { label: label.into(), kernel, bindings: Vec::new(), params: None, grid, flops: 0, fused: Vec::new() }
+        Self {
+            label: label.into(),
+            kernel,
+            bindings: Vec::new(),
+            params: None,
+            grid,
+            turns: 1,
+            flops: 0,
+            fused: Vec::new(),
+        }
     }
 
     /// Binds a tensor.

@@ -206,10 +206,7 @@ impl fmt::Display for Pointwise {
         );
         for call in &self.calls {
             let arguments: Vec<String> = call.arguments.iter().map(Value::to_string).collect();
-            let number = match call.function {
-                Function::Normal(number) => number.to_string(),
-                _ => String::new(),
-            };
+            let number = call.function.draw().map_or_else(String::new, |draw| draw.to_string());
             words.push(format!("{}{number}({})", call.function.signature().name, arguments.join(",")));
         }
         for store in &self.stores {

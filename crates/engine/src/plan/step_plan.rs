@@ -32,7 +32,7 @@ impl BufferUses {
 /// Sums over a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
-    /// Ops.
+    /// Dispatches: one for each op, or as many as it has turns.
     pub dispatches: usize,
     /// Groups of ops that must wait for each other.
     pub stages: usize,
@@ -80,7 +80,7 @@ impl StepPlan {
     /// Sums over the plan.
     pub fn totals(&self, tensors: &TensorTable) -> Totals {
         Totals {
-            dispatches: self.ops.len(),
+            dispatches: self.ops.iter().map(|op| op.turns).sum(),
             stages: self.stages(tensors).last().map_or(0, |last| last + 1),
             flops: self.ops.iter().map(|op| op.flops).sum(),
             bytes: self.ops.iter().map(|op| Self::bytes(op, tensors)).sum(),

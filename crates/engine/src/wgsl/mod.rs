@@ -1,14 +1,16 @@
 //! The WGSL of ops: rendered from the templates in `shaders/`, for what an adapter can do.
 
+mod embed;
 mod gemm;
 mod map;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod template;
 
 use crate::kernels::reduce::is_tall;
-use crate::plan::{Grid, Kernel, Op, Reduce};
+use crate::plan::{CrossEntropy, Grid, Kernel, Op, Pass, Reduce};
 pub use gemm::{GemmVariant, TuningTable, fingerprint};
 
 /// The kind of code that suits an adapter.
@@ -127,6 +129,7 @@ impl Default for Source {
     }
 }
 
+const CROSS_ENTROPY: &str = include_str!("../../../../shaders/cross_entropy.wgsl");
 const RNG: &str = include_str!("../../../../shaders/rng.wgsl");
 const QUADS: &str = include_str!("../../../../shaders/quads.wgsl");
 const STEP: &str = include_str!("../../../../shaders/step.wgsl");
@@ -138,10 +141,16 @@ pub fn sources(op: &Op, on: impl Into<Capabilities>, tuning: &TuningTable) -> Ve
     let on = on.into();
     let text = match &op.kernel {
         Kernel::Gemm(gemm) => return gemm::sources(op, gemm, tuning.variant(op, on), on),
+        Kernel::Embed(pass) => return vec![embed::source(op, *pass, on)],
         Kernel::Map(program) => return vec![map::source(op, program, on)],
         Kernel::Pool(pool) => return vec![pool::source(op, pool, on)],
+        Kernel::Recurrent(kernel) => return vec![recurrent::source(op, *kernel, on)],
         Kernel::Reduce(Reduce::Columns) if is_tall(op) => return reduce::tall_columns(op, on),
         Kernel::Batch(..) => [STEP, RNG, include_str!("../../../../shaders/batch.wgsl")].join("\n"),
+        Kernel::CrossEntropy(CrossEntropy { pass: Pass::Backward, wide: false }) => {
+            [CROSS_ENTROPY, include_str!("../../../../shaders/cross_entropy_back.wgsl")].join("\n")
+        }
+        Kernel::CrossEntropy(_) => CROSS_ENTROPY.to_string(),
         Kernel::Norm(..) => [TREE, include_str!("../../../../shaders/norm.wgsl")].join("\n"),
         Kernel::LogSumExp(_) => include_str!("../../../../shaders/log_sum_exp.wgsl").to_string(),
         Kernel::Softmax(_) => include_str!("../../../../shaders/softmax.wgsl").to_string(),

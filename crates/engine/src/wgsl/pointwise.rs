@@ -100,7 +100,7 @@ impl Writer<'_> {
             Value::Constant(_) | Value::Step { .. } => true,
             Value::Result { call, .. } => {
                 let call = &self.program.calls[call];
-                !matches!(call.function, Function::Normal(_)) && call.arguments.iter().all(|a| self.is_scalar(*a))
+                call.function.draw().is_none() && call.arguments.iter().all(|a| self.is_scalar(*a))
             }
         }
     }
@@ -186,7 +186,9 @@ impl Writer<'_> {
             .collect::<Vec<_>>();
         let arguments = |component: Option<usize>| -> String {
             let argument = |a: &Value| component.map_or_else(|| self.value(*a), |c| self.element(*a, c));
-            call.arguments.iter().map(argument).collect::<Vec<_>>().join(", ")
+            let drawn = component.zip(call.function.draw());
+            let place = drawn.map(|(c, draw)| format!("step.noise_key, row * cols + j + {c}u, {draw}u"));
+            call.arguments.iter().map(argument).chain(place).collect::<Vec<_>>().join(", ")
         };
         let scalar = self.is_scalar(Value::Result { call: number, index: 0 });
         let vector = match (signature.family, call.function) {
@@ -196,9 +198,6 @@ impl Writer<'_> {
                     Function::Add => " + ",
                     _ => " * ",
                 })
-            }
-            (_, Function::Normal(draw)) => {
-                self.vector(|i| format!("normal(step.noise_key, row * cols + j + {i}u, {draw}u)"))
             }
             (_, _) if signature.results == 1 && scalar => format!("{}({})", signature.name, arguments(None)),
             (_, _) if signature.results == 1 => self.vector(|i| format!("{}({})", signature.name, arguments(Some(i)))),

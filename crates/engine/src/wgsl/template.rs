@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 /// Every template, by its name.
-pub const TEMPLATES: [(&str, &str); 15] = [
+pub const TEMPLATES: [(&str, &str); 16] = [
     ("gemm.wgsl", include_str!("../../../../shaders/gemm.wgsl.jinja")),
     ("gemm_naive.wgsl", include_str!("../../../../shaders/gemm_naive.wgsl.jinja")),
     ("gemm_plain.wgsl", include_str!("../../../../shaders/gemm_plain.wgsl.jinja")),
@@ -16,6 +16,7 @@ pub const TEMPLATES: [(&str, &str); 15] = [
     ("gemm_windows.wgsl", include_str!("../../../../shaders/gemm_windows.wgsl.jinja")),
     ("map.wgsl", include_str!("../../../../shaders/map.wgsl.jinja")),
     ("pool.wgsl", include_str!("../../../../shaders/pool.wgsl.jinja")),
+    ("recurrent.wgsl", include_str!("../../../../shaders/recurrent.wgsl.jinja")),
     ("reduce_columns.wgsl", include_str!("../../../../shaders/reduce_columns.wgsl.jinja")),
     ("reduce_report.wgsl", include_str!("../../../../shaders/reduce_report.wgsl.jinja")),
     ("reduce_rows.wgsl", include_str!("../../../../shaders/reduce_rows.wgsl.jinja")),

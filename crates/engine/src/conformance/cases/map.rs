@@ -118,6 +118,8 @@ fn fill(function: Function, argument: usize) -> Fill {
         (Function::Loss(loss), i) => Fill::Among(loss.parameters()[i - 2]),
         (Function::ColumnMean | Function::ColumnOrCountMean, 1) => Fill::Among(Loss::ColumnOrCount.parameters()[2]),
         (Function::ColumnOrCountMean, 2) => Fill::Among(Loss::ColumnOrCount.parameters()[1]),
+        (Function::DropToken(_), 0) => Fill::Tokens(30),
+        (Function::DropToken(_), _) => Fill::Among(&[0.0, 0.3, 0.7, 1.0]),
         (Function::Present | Function::Absent, _) => Fill::Among(&[-0.6, 0.0, 2.3, MISSING]),
         _ => Fill::Heavy { common: 2.0, rare: 8.0 },
     }
@@ -139,6 +141,7 @@ fn function_case(function: Function, [rows, cols]: [usize; 2], form: usize) -> C
         inputs.push((case.input(["a", "b", "c", "d", "e"][i], &shape, Dtype::F32, fill(function, i)), index));
     }
     let tolerance = Tolerance::Relative(match function {
+        Function::DropToken(_) => 0.0,
         Function::Copy | Function::Add | Function::Multiply => 1e-7,
         Function::Normal(_) => 4e-7,
         // exp of numbers up to 20 multiplies the rounding of its argument.

@@ -1,6 +1,8 @@
 //! The registry: the cases of all families in one list.
 
 mod batch;
+mod cross_entropy;
+mod embed;
 mod gemm;
 mod gemm_windows;
 mod log_sum_exp;
@@ -8,6 +10,7 @@ mod map;
 mod norm;
 mod optimizer;
 mod pool;
+mod recurrent;
 mod reduce;
 mod rng;
 mod roof;
@@ -19,6 +22,8 @@ use super::case::Case;
 pub fn cases() -> Vec<Case> {
     [
         batch::cases,
+        cross_entropy::cases,
+        embed::cases,
         gemm::cases,
         gemm_windows::cases,
         log_sum_exp::cases,
@@ -26,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         norm::cases,
         optimizer::cases,
         pool::cases,
+        recurrent::cases,
         reduce::cases,
         rng::cases,
         roof::cases,

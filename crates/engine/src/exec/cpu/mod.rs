@@ -6,6 +6,8 @@
 
 mod activation;
 mod batch;
+mod cross_entropy;
+mod embed;
 mod executor;
 mod gemm;
 mod job;
@@ -18,6 +20,7 @@ mod norm;
 mod optimizer;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod rng;
 mod roof;
@@ -27,7 +30,7 @@ mod vector;
 
 pub use executor::Cpu;
 
-use crate::plan::{Kernel, Op, TensorTable, Update};
+use crate::plan::{Kernel, Op, Pass, TensorTable, Update};
 use job::Job;
 use memory::{Memory, Region};
 
@@ -53,11 +56,15 @@ impl Builder<'_> {
         let tensors = self.tensors;
         match &op.kernel {
             Kernel::Batch(gather, binarise) => Box::new(batch::Rows::new(op, tensors, *gather, *binarise)),
+            Kernel::CrossEntropy(kernel) => Box::new(cross_entropy::Rows::new(op, tensors, kernel.pass)),
+            Kernel::Embed(Pass::Forward) => Box::new(embed::Positions::new(op, tensors)),
+            Kernel::Embed(Pass::Backward) => Box::new(embed::Table::new(op, tensors)),
             Kernel::Gemm(product) => gemm::job(self, op, product),
             Kernel::LogSumExp(kernel) => Box::new(log_sum_exp::Groups::new(op, tensors, *kernel)),
             Kernel::Map(program) => Box::new(pointwise::Map::new(op, tensors, program)),
             Kernel::Norm(norm, pass) => Box::new(norm::Groups::new(op, tensors, *norm, *pass)),
             Kernel::Pool(pool) => Box::new(pool::Images::new(op, tensors, pool)),
+            Kernel::Recurrent(kernel) => recurrent::job(self, op, *kernel),
             Kernel::Softmax(pass) => Box::new(softmax::Rows::new(op, tensors, *pass)),
             Kernel::Update(Update::Multiplier) => Box::new(optimizer::Multiplier::new(op, tensors)),
             Kernel::Update(update) => Box::new(optimizer::Arena::new(op, tensors, *update)),

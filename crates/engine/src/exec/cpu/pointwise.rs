@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::job::{At, Job, Registers, Scratch};
 use super::memory::Region;
-use super::rng::normal;
+use super::rng::{drop_tokens, normal};
 use super::vector::{add, each, vectorised};
 use super::{activation, latent, likelihood};
 use crate::kernels::batch::words_per_row;
@@ -249,6 +249,15 @@ impl BoundProgram {
         }
     }
 
+    /// The numbers of the elements of a chunk, for what is drawn.
+    fn number(&self, span: &Span, index: &mut Vec<u32>) {
+        index.clear();
+        for row in span.rows.clone() {
+            let first = (row * self.cols + span.cols.start) as u32;
+            index.extend((0..span.cols.len() as u32).map(|col| first + col));
+        }
+    }
+
     fn call(&self, at: At<'_>, number: usize, arguments: &[usize], span: &Span, registers: &mut Registers) {
         let len = span.len();
         // Results lie behind all that a call can take.
@@ -267,12 +276,12 @@ impl BoundProgram {
             Function::Activate(a) => activation::activate(a, x[0], y),
             Function::Slope(a) => activation::slope(a, x[0], y),
             Function::Normal(draw) => {
-                registers.index.clear();
-                for row in span.rows.clone() {
-                    let first = (row * self.cols + span.cols.start) as u32;
-                    registers.index.extend((0..span.cols.len() as u32).map(|col| first + col));
-                }
+                self.number(span, &mut registers.index);
                 normal(at.step.noise_key, draw, &registers.index, y);
+            }
+            Function::DropToken(draw) => {
+                self.number(span, &mut registers.index);
+                drop_tokens(at.step.noise_key, draw, &registers.index, x[0], x[1], y);
             }
             Function::Reparameterise => each!([x[0], x[1], x[2]], [y], latent::reparameterise),
             Function::ReparameteriseLogvar => each!([x[0], x[1], x[2]], [y], latent::reparameterise_logvar),

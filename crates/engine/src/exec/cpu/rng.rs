@@ -4,8 +4,8 @@ use super::job::{At, Job, Scratch};
 use super::math::{cos_turns, ln};
 use super::memory::Region;
 use super::vector::vectorised;
-use crate::kernels::rng::{RngParams, threefry2x32};
-use crate::plan::{Op, TensorTable};
+use crate::kernels::rng::{RngParams, TOKEN_DRAWS, threefry2x32};
+use crate::plan::{Op, TensorTable, UNKNOWN};
 
 /// Uniform in [0, 1), a multiple of 2^-24.
 #[inline(always)]
@@ -22,6 +22,23 @@ vectorised! {
             let u = ((bits[0] >> 8) + 1) as f32 * (1.0 / 16_777_216.0);
             let square = -2.0 * ln(u);
             *y = (if square > 0.0 { square } else { 0.0 }).sqrt() * cos_turns(unit(bits[1]));
+        }
+    }
+}
+
+vectorised! {
+    /// Tokens, each of which is replaced by [`UNKNOWN`] with a probability; `index` has their numbers, as in [`normal`].
+    pub(super) fn drop_tokens<'a>(
+        key: [u32; 2],
+        draw: u32,
+        index: &'a [u32],
+        tokens: &'a [f32],
+        probabilities: &'a [f32],
+        y: &'a mut [f32],
+    ) {
+        for ((y, index), (token, probability)) in y.iter_mut().zip(index).zip(tokens.iter().zip(probabilities)) {
+            let is_dropped = unit(threefry2x32(key, [*index, draw | TOKEN_DRAWS])[0]) < *probability;
+            *y = if is_dropped && *token >= 0.0 { UNKNOWN } else { *token };
         }
     }
 }

@@ -222,12 +222,15 @@ impl GpuExecutor {
                     mapped_at_creation: false,
                 })
             });
-            let offset = uniform_bytes.len();
-            if let Some(block) = &op.params {
-                uniform_bytes.extend(&block.bytes);
-                uniform_bytes.resize(uniform_bytes.len().next_multiple_of(alignment), 0);
+            let mut offsets = Vec::with_capacity(op.turns);
+            for turn in 0..op.turns {
+                offsets.push(uniform_bytes.len() as u64);
+                if let Some(block) = &op.params {
+                    uniform_bytes.extend(block.of_turn(turn as u32));
+                    uniform_bytes.resize(uniform_bytes.len().next_multiple_of(alignment), 0);
+                }
             }
-            prepared.push((passes, partial, offset as u64));
+            prepared.push((passes, partial, offsets));
         }
         let uniforms = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("op params"),
@@ -239,9 +242,12 @@ impl GpuExecutor {
         let mut prepared = prepared.into_iter();
         for plan in &ops {
             let mut dispatches = Vec::new();
-            for (index, (op, (passes, partial, offset))) in plan.iter().zip(&mut prepared).enumerate() {
-                for pass in passes {
-                    dispatches.push(self.dispatch_of(op, index, pass, (&uniforms, offset), partial.as_ref()).await?);
+            for (index, (op, (passes, partial, offsets))) in plan.iter().zip(&mut prepared).enumerate() {
+                for offset in offsets {
+                    for pass in &passes {
+                        let params = (&uniforms, offset);
+                        dispatches.push(self.dispatch_of(op, index, *pass, params, partial.as_ref()).await?);
+                    }
                 }
             }
             self.plans.push(dispatches);
@@ -469,14 +475,21 @@ impl GpuExecutor {
         self.host
     }
 
-    /// Dispatches of a step: one per op, two for a split product.
+    /// Dispatches of a step: one for each op, two for a split product, and one for each turn of a recurrent layer.
     pub fn dispatches(&self, plan: PlanId) -> usize {
         self.plans[plan.0].len()
     }
 
     /// The kernel variants that an op of a plan runs, in order.
     pub fn variants_of(&self, plan: PlanId, op: usize) -> impl Iterator<Item = &str> {
+        let mut seen = Vec::new();
         let passes = self.plans[plan.0].iter().filter(move |d| d.op == op);
-        passes.map(|d| self.pipelines[d.pipeline].variant.as_str())
+        let once = passes.filter(move |d| {
+            !seen.contains(&d.pipeline) && {
+                seen.push(d.pipeline);
+                true
+            }
+        });
+        once.map(|d| self.pipelines[d.pipeline].variant.as_str())
     }
 }

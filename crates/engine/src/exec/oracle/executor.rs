@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    BufferContent, Call, Memory, Real, batch, gemm, log_sum_exp, norm, optimizer, pointwise, pool, reduce, rng, roof,
-    softmax,
+    BufferContent, Call, Memory, Real, batch, cross_entropy, embed, gemm, log_sum_exp, norm, optimizer, pointwise,
+    pool, recurrent, reduce, rng, roof, softmax,
 };
 use crate::kernels::map::MapParams;
 use crate::plan::{BufferId, Dtype, Kernel, MetricRows, Op, PlanId, Program, Step, StepScalars, TensorId};
@@ -111,6 +111,8 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
     let op: &Op = call.op;
     match &op.kernel {
         Kernel::Batch(gather, binarise) => batch::run(call, *gather, *binarise),
+        Kernel::CrossEntropy(kernel) => cross_entropy::run(call, kernel.pass),
+        Kernel::Embed(pass) => embed::run(call, *pass),
         Kernel::Gemm(product) => gemm::run(call, product),
         Kernel::LogSumExp(kernel) => log_sum_exp::run(call, *kernel),
         Kernel::Map(program) => {
@@ -119,6 +121,7 @@ fn run<T: Real>(call: &mut Call<'_, T>) {
         }
         Kernel::Norm(norm, pass) => norm::run(call, *norm, *pass),
         Kernel::Pool(kind) => pool::run(call, kind),
+        Kernel::Recurrent(kernel) => recurrent::run(call, *kernel),
         Kernel::Softmax(pass) => softmax::run(call, *pass),
         Kernel::Update(update) => optimizer::run(call, *update),
         Kernel::Reduce(kind) => reduce::run(call, *kind),

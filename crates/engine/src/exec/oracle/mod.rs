@@ -3,6 +3,8 @@
 
 mod activation;
 mod batch;
+mod cross_entropy;
+mod embed;
 mod executor;
 mod gemm;
 mod latent;
@@ -12,6 +14,7 @@ mod norm;
 mod optimizer;
 mod pointwise;
 mod pool;
+mod recurrent;
 mod reduce;
 mod rng;
 mod roof;

@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::rng::normal;
+use super::rng::{drop_token, normal};
 use super::{Call, Real, Results, activation, latent, likelihood};
 use crate::plan::{Function, Index, Pointwise, Value};
 
-/// Computes any function except [`Function::Normal`], whose draws also depend on the step and the position.
+/// Computes any function but for draws, which also depend on the step and the position: there is no noise, and no token is dropped.
 pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
     let one = |value| [value, T::zero(), T::zero(), T::zero()];
     match function {
@@ -16,6 +16,7 @@ pub fn evaluate<T: Real>(function: Function, x: &[T]) -> Results<T> {
         Function::Activate(a) => one(activation::activate(a, x[0])),
         Function::Slope(a) => one(activation::gradient(a, x[0])),
         Function::Normal(_) => one(T::zero()),
+        Function::DropToken(_) => one(x[0]),
         Function::Reparameterise => one(latent::reparameterise(x[0], x[1], x[2])),
         Function::ReparameteriseLogvar => one(latent::reparameterise_logvar(x[0], x[1], x[2])),
         Function::Kl => one(latent::kl(x[0], x[1])),
@@ -124,16 +125,14 @@ fn elements<T: Real>(
                 Value::Step { scalar, over } => T::of(call.step.value(scalar).into()) / T::of(over.into()),
             };
             for pointwise in &program.calls {
+                arguments.clear();
+                arguments.extend(pointwise.arguments.iter().map(|a| value(*a, &results)));
+                let (key, place) = (call.step.noise_key, (row * cols + col) as u32);
+                let one = |value| [value, T::zero(), T::zero(), T::zero()];
                 let result = match pointwise.function {
-                    Function::Normal(draw) => {
-                        let z = normal(call.step.noise_key, (row * cols + col) as u32, draw);
-                        [z, T::zero(), T::zero(), T::zero()]
-                    }
-                    function => {
-                        arguments.clear();
-                        arguments.extend(pointwise.arguments.iter().map(|a| value(*a, &results)));
-                        evaluate(function, &arguments)
-                    }
+                    Function::Normal(draw) => one(normal(key, place, draw)),
+                    Function::DropToken(draw) => one(drop_token(arguments[0], arguments[1], key, place, draw)),
+                    function => evaluate(function, &arguments),
                 };
                 results.push(result);
             }

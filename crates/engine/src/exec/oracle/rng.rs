@@ -1,7 +1,8 @@
 //! The draws of `rng.wgsl`: the same random bits, and the same numbers up to rounding.
 
 use super::{Call, Real};
-use crate::kernels::rng::{RngParams, threefry2x32};
+use crate::kernels::rng::{RngParams, TOKEN_DRAWS, threefry2x32};
+use crate::plan::UNKNOWN;
 
 pub(super) fn run<T: Real>(call: &mut Call<'_, T>) {
     let p = RngParams::of(call.op);
@@ -17,6 +18,12 @@ pub(super) fn unit(bits: u32) -> f32 {
 /// A draw that is uniform in [0, 1); `draw` numbers the draws of one step.
 pub fn uniform(key: [u32; 2], index: u32, draw: u32) -> f32 {
     unit(threefry2x32(key, [index, draw])[0])
+}
+
+/// A token, or [`UNKNOWN`] in its place with a probability.
+pub(super) fn drop_token<T: Real>(token: T, probability: T, key: [u32; 2], index: u32, draw: u32) -> T {
+    let is_dropped = T::of(uniform(key, index, draw | TOKEN_DRAWS).into()) < probability;
+    if is_dropped && token >= T::zero() { T::of(UNKNOWN.into()) } else { token }
 }
 
 /// A standard normal draw (Box-Muller); `draw` numbers the draws of one step.

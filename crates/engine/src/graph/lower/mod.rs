@@ -1,6 +1,8 @@
 //! From nodes to ops: where each node's value is stored, and the op that computes it.
 
 mod places;
+mod recurrent;
+mod tokens;
 
 use std::collections::{HashMap, HashSet};
 
@@ -53,7 +55,7 @@ struct Lower<'a> {
     readers: HashMap<Node, usize>,
     /// Nodes that others read as they are, and not another result of theirs.
     read_whole: HashSet<Node>,
-    /// The nodes of a map's, or a norm's, other results.
+    /// The nodes of other results than the first.
     results: HashMap<Node, Vec<Node>>,
     /// Products whose windows are summed.
     overlapped: HashSet<Node>,
@@ -294,11 +296,7 @@ impl<'a> Lower<'a> {
             }
             Kind::Normalise { of, norm } => {
                 let (from, to) = (self.matrix(*of)?, self.place(node).tensor);
-                let scale = match self.results(node).iter().find(|(index, _)| *index == 1) {
-                    Some((_, place)) => place.tensor,
-                    // Nothing goes back through it.
-                    None => self.own(format!("{name}.scale"), &[norm.count(shape[0])]),
-                };
+                let scale = self.result_or_own(node, 1, "scale", &[norm.count(shape[0])]);
                 self.ops.push(norm::normalise(&self.lowering.tensors, name, [from, to, scale], *norm)?);
             }
             Kind::NormaliseBack { d, of, scale, norm } => {
@@ -323,9 +321,20 @@ impl<'a> Lower<'a> {
                 let each = shape[0] / self.graph.shape(*sums)[0];
                 self.ops.push(log_sum_exp::back(&self.lowering.tensors, name, operands, each)?);
             }
+            Kind::Recurrent { .. } | Kind::RecurrentBack { .. } => self.recurrent(node)?,
+            Kind::Embed { .. } | Kind::EmbedBack { .. } => self.embed(node)?,
+            Kind::CrossEntropy { .. } | Kind::CrossEntropyBack { .. } => self.cross_entropy(node)?,
             Kind::Sum(parts) => self.sum(node, parts)?,
         }
         Ok(())
+    }
+
+    /// Where a result of a node is stored that an op writes whether something reads it or not.
+    fn result_or_own(&mut self, node: Node, index: usize, what: &str, shape: &[usize]) -> TensorId {
+        match self.results(node).iter().find(|(of, _)| *of == index) {
+            Some((_, place)) => place.tensor,
+            None => self.own(format!("{}.{what}", self.graph.name(node)), shape),
+        }
     }
 
     /// The images that a node is the windows of.
@@ -336,7 +345,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// The results of a map or a norm that are used.
+    /// The results of a node that are used.
     fn results(&mut self, map: Node) -> Vec<(usize, Placed)> {
         let mut results = Vec::new();
         if self.read_whole.contains(&map) || self.places.contains_key(&map) {

@@ -17,6 +17,7 @@ impl Lower<'_> {
             Kind::Reduce { over: Axis::Columns, .. } => vec![rows],
             Kind::Reduce { over: Axis::Rows, .. } => vec![cols],
             Kind::Result { of, .. } if matches!(self.graph.kind(*of), Kind::Normalise { .. }) => vec![rows],
+            Kind::CrossEntropy { .. } => vec![rows],
             _ => vec![rows, cols],
         }
     }
@@ -34,7 +35,13 @@ impl Lower<'_> {
             | Kind::LogSoftmax { .. }
             | Kind::LogSoftmaxBack { .. }
             | Kind::LogSumExp { .. }
-            | Kind::LogSumExpBack { .. } => {
+            | Kind::LogSumExpBack { .. }
+            | Kind::Recurrent { .. }
+            | Kind::RecurrentBack { .. }
+            | Kind::Embed { .. }
+            | Kind::EmbedBack { .. }
+            | Kind::CrossEntropy { .. }
+            | Kind::CrossEntropyBack { .. } => {
                 place.part.is_none() && self.lowering.tensors.get(place.tensor).shape == self.extents(node)
             }
             _ => false,

@@ -13,11 +13,11 @@ use crate::exec::cpu::memory::{Memory, Region};
 /// Vectors of a panel.
 const VECTORS: usize = 2;
 /// The most rows that are summed at a time.
-pub(super) const MAX_ROWS: usize = 8;
+pub(in crate::exec::cpu) const MAX_ROWS: usize = 8;
 
 /// The size of a register tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(in crate::exec::cpu) struct Shape {
     /// Rows that are summed at a time.
     pub rows: usize,
     /// Floats of a vector.
@@ -70,7 +70,7 @@ const fn rows<S: Simd>() -> usize {
 
 /// Where A lies.
 #[derive(Clone, Copy)]
-pub(super) enum Left<'a> {
+pub(in crate::exec::cpu) enum Left<'a> {
     /// Rows along k, in segments: of each the offset from where a row starts, and its length.
     Rows {
         /// Where each row starts.
@@ -88,10 +88,10 @@ pub(super) enum Left<'a> {
 }
 
 /// The target of a row that is computed because a group must be whole, and belongs nowhere.
-pub(super) const NOWHERE: usize = usize::MAX;
+pub(in crate::exec::cpu) const NOWHERE: usize = usize::MAX;
 
 /// Where sums go.
-pub(super) enum To<'a> {
+pub(in crate::exec::cpu) enum To<'a> {
     /// A tile that belongs to one task alone.
     Tile(&'a mut [f32]),
     /// A tensor, other parts of which are written by other tasks.
@@ -115,7 +115,7 @@ impl<'a> To<'a> {
 }
 
 /// `to += A panel`, or `to = A panel`.
-pub(super) struct Multiply<'a> {
+pub(in crate::exec::cpu) struct Multiply<'a> {
     /// The numbers of A.
     pub a: &'a [f32],
     /// Where they lie.

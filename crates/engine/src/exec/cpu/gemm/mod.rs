@@ -15,8 +15,8 @@ use super::vector::sums_of_columns;
 use crate::kernels::batch::words_per_row;
 use crate::kernels::gemm::GemmParams;
 use crate::plan::{Gemm, Op, Orientation};
-use kernel::{Left, Multiply, NOWHERE, Shape, To};
-use pack::{Right, pack};
+pub(super) use kernel::{Left, Multiply, NOWHERE, Shape, To};
+pub(super) use pack::{Right, pack};
 
 /// Terms that are summed before sums go back to the tile: so many rows of A and columns of B fit the second-level cache.
 const TERMS: usize = 1024;

@@ -7,7 +7,7 @@ use crate::exec::cpu::vector::vectorised;
 
 /// B, and how it lies.
 #[derive(Clone, Copy)]
-pub(super) enum Right<'a> {
+pub(in crate::exec::cpu) enum Right<'a> {
     /// Columns side by side, rows so far apart.
     Rows(&'a [f32], usize),
     /// Columns of grey levels side by side, rows so far apart.
@@ -17,7 +17,7 @@ pub(super) enum Right<'a> {
 }
 
 /// The rows `k` and columns `cols` of B, in rows of `width`.
-pub(super) fn pack(b: Right<'_>, k: Range<usize>, cols: Range<usize>, width: usize, panel: &mut [f32]) {
+pub(in crate::exec::cpu) fn pack(b: Right<'_>, k: Range<usize>, cols: Range<usize>, width: usize, panel: &mut [f32]) {
     let count = cols.len();
     match b {
         Right::Rows(b, stride) => rows(b, Starts::new(k, stride, cols.start), count, width, panel),

@@ -1,0 +1,45 @@
+//! The ops of nodes of tokens.
+
+use super::super::{Kind, Node};
+use super::Lower;
+use crate::kernels::{cross_entropy, embed};
+use crate::plan::PlanError;
+
+impl Lower<'_> {
+    pub(super) fn embed(&mut self, node: Node) -> Result<(), PlanError> {
+        let name = self.graph.name(node).to_string();
+        let op = match *self.graph.kind(node) {
+            Kind::Embed { table, ids, shift } => {
+                let operands = [self.matrix(table)?, self.matrix(ids)?, self.place(node).tensor];
+                embed::embed(&self.lowering.tensors, name, operands, shift)?
+            }
+            Kind::EmbedBack { d, ids, shift } => {
+                let operands = [self.matrix(ids)?, self.matrix(d)?, self.place(node).tensor];
+                embed::back(&self.lowering.tensors, name, operands, shift)?
+            }
+            _ => return Ok(()),
+        };
+        self.ops.push(op);
+        Ok(())
+    }
+
+    pub(super) fn cross_entropy(&mut self, node: Node) -> Result<(), PlanError> {
+        let name = self.graph.name(node).to_string();
+        let op = match *self.graph.kind(node) {
+            Kind::CrossEntropy { of, ids } => {
+                let sums = self.result_or_own(node, 1, "sums", &[self.graph.shape(node)[0], 2]);
+                let operands = [self.matrix(of)?, self.tensor(ids)?, self.place(node).tensor, sums];
+                cross_entropy::cross_entropy(&self.lowering.tensors, name, operands)?
+            }
+            Kind::CrossEntropyBack { d, of, ids, sums } => {
+                let inputs = [self.tensor(d)?, self.matrix(of)?, self.tensor(ids)?, self.tensor(sums)?];
+                let [d, of, ids, sums] = inputs;
+                let operands = [d, of, ids, sums, self.place(node).tensor];
+                cross_entropy::back(&self.lowering.tensors, name, operands)?
+            }
+            _ => return Ok(()),
+        };
+        self.ops.push(op);
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Models of sequences.
+
+use wgvae_engine::graph::{Axis, Graph, Node, RecurrentInputs};
+use wgvae_engine::plan::{Cell, Function, Init, Orientation, Recurrent};
+
+use crate::graph::harness::{Definition, gaussian_loss, model};
+
+/// B sequences of T times.
+const BATCH: usize = 3;
+const STEPS: usize = 4;
+
+/// A recurrent layer of `units` on `x (B T, C)`, with a start and lengths where they are given.
+fn layer(
+    g: &mut Graph,
+    name: &str,
+    x: Node,
+    (cell, units, reverse): (Cell, usize, bool),
+    [start, lengths]: [Option<Node>; 2],
+) -> Node {
+    let (inputs, all) = (g.shape(x)[1], cell.gates() * units);
+    let init = Init::Uniform(0.5);
+    let of_input = g.param(&format!("{name}.weight_ih"), &[all, inputs], init);
+    let bias_of_input = g.param(&format!("{name}.bias_ih"), &[all], init);
+    let weight = g.param(&format!("{name}.weight_hh"), &[all, units], init);
+    let bias = g.param(&format!("{name}.bias_hh"), &[all], init);
+    let product = g.product(format!("{name} gates"), Orientation::Nt, x, of_input);
+    let gates = g.sum_of(format!("{name} biased"), product, bias_of_input);
+    let layer = Recurrent { cell, reverse, steps: STEPS as u32 };
+    g.recurrent(name, layer, RecurrentInputs { gates, weight, bias, start, lengths })
+}
+
+/// `(B, 1)`: the squared errors of all times.
+fn loss_of_all(g: &mut Graph, states: Node, target: Node) -> Node {
+    let loss = gaussian_loss(g, states, target);
+    let of_rows = g.reshape(loss, [BATCH, STEPS]);
+    g.reduce("loss of rows", of_rows, Axis::Columns)
+}
+
+/// Rows of all lengths: `lengths (B, 1)` are inputs that the harness draws, brought to 0 to T here.
+fn lengths(g: &mut Graph, x: Node) -> Node {
+    let (two, first) = (g.constant(2.0), g.columns("first", x, 0..1));
+    let scaled = g.map("lengths", Function::Multiply, &[first, two]);
+    g.sum_of("lengths of rows", scaled, two)
+}
+
+#[test]
+fn recurrent_layers_in_both_directions() {
+    for cell in Cell::ALL {
+        for reverse in [false, true] {
+            for units in [4, 5] {
+                let built = |g: &mut Graph| {
+                    let x = g.input("x", [BATCH * STEPS, 3], false);
+                    let target = g.input("target", [BATCH * STEPS, units], false);
+                    let states = layer(g, "layer", x, (cell, units, reverse), [None, None]);
+                    let loss = loss_of_all(g, states, target);
+                    Definition { inputs: vec![x, target], losses: vec![loss], outputs: vec![states] }
+                };
+                model(built).check(&format!("{} {units} reverse {reverse}", cell.name()));
+            }
+        }
+    }
+}
+
+/// Two layers: the first starts from what another layer makes, and only the last state of the second is looked at.
+#[test]
+fn stacked_layers_with_starts_and_lengths() {
+    for cell in Cell::ALL {
+        for reverse in [false, true] {
+            let built = |g: &mut Graph| {
+                let x = g.input("x", [BATCH * STEPS, 3], false);
+                let z = g.input("z", [BATCH, 2], false);
+                let target = g.input("target", [BATCH, 3], false);
+                let weight = g.param("start.weight", &[cell.state() * 4, 2], Init::Uniform(0.5));
+                let start = g.product("start", Orientation::Nt, z, weight);
+                let lengths = lengths(g, z);
+                let first = layer(g, "first", x, (cell, 4, reverse), [Some(start), Some(lengths)]);
+                let second = layer(g, "second", first, (cell, 3, reverse), [None, Some(lengths)]);
+                let last = g.at_time("last", second, STEPS, if reverse { 0 } else { STEPS - 1 });
+                let loss = gaussian_loss(g, last, target);
+                Definition { inputs: vec![x, z, target], losses: vec![loss], outputs: vec![last] }
+            };
+            model(built).check(&format!("stacked {} reverse {reverse}", cell.name()));
+        }
+    }
+}
+
+/// A layer of one time is a layer of feed-forward units.
+#[test]
+fn a_sequence_of_one_time() {
+    for reverse in [false, true] {
+        let built = |g: &mut Graph| {
+            let x = g.input("x", [BATCH * STEPS, 3], false);
+            let all = Cell::Gru.gates() * 2;
+            let of_input = g.param("weight_ih", &[all, 3], Init::Uniform(0.5));
+            let weight = g.param("weight_hh", &[all, 2], Init::Uniform(0.5));
+            let bias = g.param("bias_hh", &[all], Init::Uniform(0.5));
+            let gates = g.product("gates", Orientation::Nt, x, of_input);
+            let layer = Recurrent { cell: Cell::Gru, reverse, steps: 1 };
+            let inputs = RecurrentInputs { gates, weight, bias, start: None, lengths: None };
+            let states = g.recurrent("layer", layer, inputs);
+            let target = g.input("target", [BATCH * STEPS, 2], false);
+            let loss = gaussian_loss(g, states, target);
+            Definition { inputs: vec![x, target], losses: vec![loss], outputs: vec![states] }
+        };
+        model(built).check("one time");
+    }
+}
