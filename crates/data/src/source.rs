@@ -122,7 +122,7 @@ fn rows_of_text(path: &Path, kind: &FileKind, request: &Request<'_>) -> Result<R
         }
         RowFormat::Text => RowsOfText::Lines { note: None },
         _ if options.text.is_some() => RowsOfText::Column,
-        _ if matches!(kind, FileKind::Text) && options.has_tokens() => RowsOfText::Lines { note: None },
+        _ if !is_known_table && options.has_tokens() => RowsOfText::Lines { note: None },
         // A model of a table takes each file as one.
         _ if matches!(kind, FileKind::Table) || request.like.is_some() || text::is_table(path)? => RowsOfText::Table,
         _ => RowsOfText::Lines {

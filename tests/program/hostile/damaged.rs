@@ -68,6 +68,19 @@ fn tables() {
     one("table.csv.gz", &gzip(text.as_bytes(), b"7,8,no\n", 3), label);
 }
 
+#[test]
+fn texts() {
+    let mut draws = Draws(2);
+    let mut word = || ["caf\u{e9}", "na\u{ef}ve", "b", "\u{6f22}\u{5b57}"][draws.below(4)];
+    let lines: String = (0..40).map(|_| format!("{} {}\n", word(), word())).collect();
+    one("lines.txt", lines.as_bytes(), |_| ());
+    one("words.txt.gz", &gzip(lines.as_bytes(), "b b\n".as_bytes(), 3), |o| o.tokens = data::TextUnit::Words);
+    let objects: String = lines.lines().map(|line| format!("{{\"text\": \"{line}\", \"kind\": 1}}\n")).collect();
+    one("lines.jsonl", objects.as_bytes(), |o| o.label = Some("kind".into()));
+    let table: String = lines.lines().map(|line| format!("\"{line}\",a\n")).collect();
+    one("texts.csv", format!("text,kind\n{table}").as_bytes(), |o| o.text = Some("text".into()));
+}
+
 #[cfg(feature = "parquet")]
 #[test]
 fn packed_tables() {

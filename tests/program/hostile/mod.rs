@@ -12,3 +12,5 @@ mod runs;
 mod special;
 #[cfg(target_os = "linux")]
 mod targets;
+#[cfg(target_os = "linux")]
+mod texts;

@@ -46,6 +46,40 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// Where texts come from: there may be very many, so numbers of lines are no more than that.
+#[derive(Default)]
+struct Places {
+    unit: Option<Unit>,
+    numbers: Vec<u64>,
+    files: Vec<String>,
+}
+
+impl Places {
+    fn push(&mut self, place: Place) {
+        match place {
+            Place::Numbered(unit, number) => {
+                self.unit = Some(unit);
+                self.numbers.push(number);
+            }
+            Place::File(name) => self.files.push(name),
+        }
+    }
+
+    fn of(&self, row: usize) -> Place {
+        match self.unit {
+            Some(unit) => Place::Numbered(unit, self.numbers[row]),
+            None => Place::File(self.files[row].clone()),
+        }
+    }
+
+    fn origins(self) -> Origins {
+        match self.unit {
+            Some(unit) => Origins::Numbered(unit, self.numbers),
+            None => Origins::Files(self.files),
+        }
+    }
+}
+
 /// Texts that are left out for one reason.
 #[derive(Default)]
 struct Skipped {
@@ -78,7 +112,7 @@ pub struct Gathering<'a> {
     numbers: Vec<u32>,
     /// Where each text ends among the numbers.
     ends: Vec<usize>,
-    places: Vec<Place>,
+    places: Places,
     labels: Option<LabelReader>,
     is_test: Vec<bool>,
     skipped: [Skipped; 4],
@@ -102,7 +136,7 @@ impl<'a> Gathering<'a> {
             most,
             numbers: Vec::new(),
             ends: Vec::new(),
-            places: Vec::new(),
+            places: Places::default(),
             labels: None,
             is_test: Vec::new(),
             skipped: Default::default(),
@@ -201,8 +235,11 @@ impl<'a> Gathering<'a> {
         notes.extend(self.numbering.said_of_unknown());
         let values = self.rows().map_err(|reason| DataError::unusable(self.path.display(), reason))?;
         let length = values.len() / self.ends.len();
-        let mut rows =
-            Examples { labels, origins: origins(self.places), ..Examples::of(self.ends.len(), Values::Floats(values)) };
+        let mut rows = Examples {
+            labels,
+            origins: Some(self.places.origins()),
+            ..Examples::of(self.ends.len(), Values::Floats(values))
+        };
         rows.retain(&known);
         let mut marks = known.iter();
         self.is_test.retain(|_| marks.next().copied().unwrap_or(false));
@@ -222,8 +259,8 @@ impl<'a> Gathering<'a> {
         if !self.request.label_needed && !labels.known.contains(&true) {
             return (Vec::new(), None, all);
         }
-        for (place, _) in self.places.iter().zip(&labels.known).filter(|(_, known)| !**known) {
-            self.skipped[LeftOut::Unlabelled as usize].add(place);
+        for (row, _) in labels.known.iter().enumerate().filter(|(_, known)| !**known) {
+            self.skipped[LeftOut::Unlabelled as usize].add(&self.places.of(row));
         }
         (labels.names, Some(labels.classes), labels.known)
     }
@@ -333,23 +370,6 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, String> {
         Err(error) => {
             let at = error.valid_up_to();
             Err(format!("it is not UTF-8: byte {} of it is {:#04x}; {any}", at + 1, bytes[at]))
-        }
-    }
-}
-
-fn origins(places: Vec<Place>) -> Option<Origins> {
-    let unit = places.iter().find_map(|place| match place {
-        Place::Numbered(unit, _) => Some(*unit),
-        Place::File(_) => None,
-    });
-    match unit {
-        Some(unit) => {
-            let number = |place: &Place| if let Place::Numbered(_, number) = place { *number } else { 0 };
-            Some(Origins::Numbered(unit, places.iter().map(number).collect()))
-        }
-        None => {
-            let name = |place: Place| if let Place::File(name) = place { name } else { String::new() };
-            Some(Origins::Files(places.into_iter().map(name).collect()))
         }
     }
 }

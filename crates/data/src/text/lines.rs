@@ -1,9 +1,9 @@
 //! Files with a text on each line, and JSON lines.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::Path;
 
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::error::{Unit, list, on_one_line, shown};
@@ -16,6 +16,9 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The field of a line in JSON that holds the text, where no other is asked for.
 const TEXT: &str = "text";
+
+/// Fields whose names a message lists.
+const NAMED: usize = 12;
 
 /// All bytes of a file of text, without the mark of its encoding.
 fn content(path: &Path, unit: TextUnit) -> Result<Vec<u8>, DataError> {
@@ -66,6 +69,10 @@ pub fn json(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     let content = content(path, TextUnit::Characters)?;
     let options = request.options;
     let fields = Fields { text: options.text.as_deref().unwrap_or(TEXT), label: options.label.as_deref() };
+    if fields.label == Some(fields.text) {
+        let reason = "the field of the texts cannot be that of the labels, too";
+        return Err(DataError::unusable(path.display(), reason));
+    }
     for (number, line) in lines(&content) {
         let place = Place::Numbered(Unit::Line, number);
         let refused = |texts: &Gathering<'_>, reason| texts.refused(&place, reason);
@@ -86,6 +93,7 @@ pub fn json(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
 }
 
 /// The fields of a line that are read.
+#[derive(Clone, Copy)]
 struct Fields<'a> {
     text: &'a str,
     label: Option<&'a str>,
@@ -97,34 +105,78 @@ struct Line {
     label: Option<String>,
 }
 
+/// The fields of an object that are wanted, and the names of the first ones: an object may have very many.
+#[derive(Default)]
+struct Object<'a> {
+    text: Option<&'a RawValue>,
+    label: Option<&'a RawValue>,
+    names: Vec<String>,
+}
+
+impl<'a> DeserializeSeed<'a> for Fields<'_> {
+    type Value = Object<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Object<'a>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Fields<'_> {
+    type Value = Object<'a>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Object<'a>, M::Error> {
+        let mut object = Object::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == self.text {
+                object.text = Some(map.next_value()?);
+            } else if Some(name.as_str()) == self.label {
+                object.label = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            if object.names.len() <= NAMED {
+                object.names.push(name);
+            }
+        }
+        Ok(object)
+    }
+}
+
 impl Fields<'_> {
     fn of(&self, line: &str) -> Result<Line, String> {
+        let line = line.trim();
         let invalid = |error: serde_json::Error| format!("it is not valid JSON: {}", on_one_line(error));
-        let value: &RawValue = serde_json::from_str(line.trim()).map_err(invalid)?;
-        match value.get().as_bytes().first() {
-            Some(b'"') => Ok(Line { text: Some(serde_json::from_str(value.get()).map_err(invalid)?), label: None }),
+        match line.as_bytes().first() {
+            Some(b'"') => Ok(Line { text: Some(serde_json::from_str(line).map_err(invalid)?), label: None }),
             Some(b'{') => {
-                let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(value.get()).map_err(invalid)?;
-                self.of_object(&fields)
+                let mut reader = serde_json::Deserializer::from_str(line);
+                let object = self.deserialize(&mut reader).map_err(invalid)?;
+                reader.end().map_err(invalid)?;
+                self.of_object(object)
             }
-            _ => Err(format!("it is `{}`, and neither a string nor an object with one", shown(value.get()))),
+            _ => {
+                serde_json::from_str::<IgnoredAny>(line).map_err(invalid)?;
+                Err(format!("it is `{}`, and neither a string nor an object with one", shown(line)))
+            }
         }
     }
 
-    fn of_object(&self, fields: &HashMap<Cow<'_, str>, &RawValue>) -> Result<Line, String> {
-        let Some(text) = fields.get(self.text) else {
-            let mut names: Vec<&str> = fields.keys().map(AsRef::as_ref).collect();
-            names.sort_unstable();
+    fn of_object(&self, mut object: Object<'_>) -> Result<Line, String> {
+        let Some(text) = object.text else {
+            object.names.sort_unstable();
             return Err(format!(
                 "its object has no `{}`, but {}: `data.text` names the field with the text",
                 shown(self.text),
-                if names.is_empty() { "nothing".into() } else { list(&names) }
+                if object.names.is_empty() { "nothing".into() } else { list(&object.names) }
             ));
         };
         let text: Option<String> = serde_json::from_str(text.get())
             .map_err(|_| format!("its `{}` is `{}`, which is no string", shown(self.text), shown(text.get())))?;
-        let label = self.label.and_then(|name| fields.get(name));
-        let label = label.map(|label| match label.get().as_bytes().first() {
+        let label = object.label.map(|label| match label.get().as_bytes().first() {
             Some(b'"') => serde_json::from_str(label.get()).unwrap_or_default(),
             // `null` is a word that stands for no label.
             _ => label.get().to_string(),

@@ -77,7 +77,10 @@ impl RawTokens {
 
 /// Some tokens, as a note can show them.
 fn named(tokens: &[&str]) -> String {
-    let first: Vec<String> = tokens.iter().take(NAMED).map(|token| format!("`{}`", shown(token))).collect();
+    // A word that has a space before it shows that.
+    let space = |token: &str| if token.starts_with(' ') { " " } else { "" };
+    let name = |token: &&str| format!("`{}{}`", space(token), shown(token));
+    let first: Vec<String> = tokens.iter().take(NAMED).map(name).collect();
     let more = if tokens.len() > NAMED { ", ..." } else { "" };
     format!("{}{more}", first.join(", "))
 }
