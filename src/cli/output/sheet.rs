@@ -421,7 +421,7 @@ pub fn write_rows(
     run: &Run,
     to: Option<&Path>,
     stem: &str,
-    sheet: impl FnOnce() -> Sheet,
+    sheet: impl FnOnce() -> anyhow::Result<Sheet>,
     picture: Option<image::DynamicImage>,
 ) -> anyhow::Result<PathBuf> {
     let default = format!("{stem}.{}", if picture.is_some() { "png" } else { "csv" });
@@ -435,7 +435,7 @@ pub fn write_rows(
             ))
             .into());
         }
-        _ => sheet().write(&to)?,
+        _ => sheet()?.write(&to)?,
     }
     Ok(to)
 }

@@ -27,6 +27,8 @@ pub struct Call {
     pub name: String,
     /// `half`, `error N`, or nothing where it was let through.
     pub fault: Option<String>,
+    /// The file, below the place.
+    pub file: String,
 }
 
 impl Call {
@@ -34,12 +36,16 @@ impl Call {
         let mut words = line.split(' ');
         let number = words.next().unwrap().parse().unwrap();
         let name = words.next().unwrap().to_string();
-        let fault = match words.next() {
-            Some("half") => Some("half".into()),
-            Some("error") => Some(format!("error {}", words.next().unwrap())),
+        let mut file = words.next().unwrap_or_default();
+        let fault = match file {
+            "half" => Some("half".into()),
+            "error" => Some(format!("error {}", words.next().unwrap())),
             _ => None,
         };
-        Self { number, name, fault }
+        if fault.is_some() {
+            file = words.next().unwrap_or_default();
+        }
+        Self { number, name, fault, file: file.into() }
     }
 
     /// Whether it changes no file.
