@@ -49,7 +49,7 @@ fn lock(folder: &Path) -> Result<File, TrainError> {
     for wait in [0, 50, 200, 500] {
         std::thread::sleep(Duration::from_millis(wait));
         match file.try_lock() {
-            Ok(()) if is_same(&file, &path) => return Ok(file),
+            Ok(()) if is_same(&file, &path).map_err(unread(&path))? => return Ok(file),
             // The owner of the lock has ended, and has removed it.
             Ok(()) => return lock(folder),
             Err(TryLockError::WouldBlock) => {}
@@ -95,7 +95,7 @@ enum Metrics {
 impl RunFolder {
     fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Result<Self, TrainError> {
         let place = FolderHandle::of(path).map_err(failed(path))?;
-        if !is_same(&lock, &place.way().join(LOCK)) {
+        if !is_same(&lock, &place.way().join(LOCK)).map_err(unread(&path.join(LOCK)))? {
             return Err(TrainError::Gone(path.to_path_buf()));
         }
         for folder in [place.way().to_path_buf(), place.way().join(CHECKPOINTS)] {
