@@ -65,10 +65,13 @@ impl Files {
         self.folder().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
     }
 
-    /// Whether there is a file of this name.
+    /// Whether there is a file of this name. Where the system does not tell, reading it will say why.
     pub fn has(&self, name: &str) -> bool {
         match self {
-            Files::Folder(folder) => folder.join(name).is_file(),
+            Files::Folder(folder) => match std::fs::metadata(folder.join(name)) {
+                Ok(there) => there.is_file(),
+                Err(error) => ![io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()),
+            },
             Files::Memory(all) => contents(all).contains_key(name),
         }
     }

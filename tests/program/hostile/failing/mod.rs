@@ -93,10 +93,13 @@ fn met(calls: &[Call]) -> String {
     met.take(5).collect::<Vec<_>>().join("; ")
 }
 
-/// Whether it is said that a file which met a fault was left out.
-fn is_said(ended: &Ended, calls: &[Call]) -> bool {
-    let failed = calls.iter().filter(|call| call.fault.is_some() && !call.file.is_empty());
-    failed.into_iter().any(|call| ended.stderr.contains(&call.file) && ended.stderr.contains("could not be"))
+/// Whether it is said that a result could not be written, or that a file which met a fault was left out of it.
+fn is_said(ended: &Ended, calls: &[Call], result: &str) -> bool {
+    let is_named = |line: &str| {
+        let mut failed = calls.iter().filter(|call| call.fault.is_some() && !call.file.is_empty());
+        line.contains(result) || failed.any(|call| line.contains(&call.file))
+    };
+    ended.stderr.lines().any(|line| line.contains("could not be") && is_named(line))
 }
 
 /// The command ended in order: with its result, or with one sentence that says what the system said.
@@ -130,7 +133,7 @@ fn expect_old_or_new(
 ) {
     for (name, content) in now {
         // A result may lack what could not be read, where that is said.
-        let is_result = outputs.iter().any(|output| Path::new(output) == name) && is_said(ended, calls);
+        let is_result = outputs.iter().any(|output| Path::new(output) == name && is_said(ended, calls, output));
         let is_whole = old.get(name) == Some(content) || new.get(name) == Some(content) || is_result;
         assert!(is_whole || may_be_left(name, calls), "{what}: {} is neither the old nor the new", name.display());
     }
@@ -186,7 +189,7 @@ fn results_are_whole_whatever_fails() {
                 let is_result = now.get(Path::new(name)) == new.get(Path::new(name));
                 // Figures are printed in any case, and it is said that they were not kept.
                 let is_claimed = ended.stdout.contains(&format!("written  {}", path(&place.path().join(name))));
-                let is_left_out = is_said(&ended, &calls) && (is_claimed || name.starts_with("table"));
+                let is_left_out = is_said(&ended, &calls, name) && (is_claimed || name.starts_with("table"));
                 assert!(is_result || is_left_out, "{what}: {name} is not the result: {}", ended.stderr);
             }
             continue;
