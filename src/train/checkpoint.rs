@@ -94,6 +94,11 @@ impl From<String> for Unusable {
     }
 }
 
+/// Whether an error says that there is no such file.
+pub(super) fn is_absence(error: &io::Error) -> bool {
+    [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
+}
+
 /// Whether a file that could not be read may be good all the same: permissions, open files and memory can change.
 pub(super) fn is_temporary(error: &io::Error) -> bool {
     /// What Unix calls EIO.
@@ -184,9 +189,8 @@ impl Checkpoint {
     /// The checkpoints of a run in a folder, the newest first; none where there is no folder.
     pub fn list(folder: &Path, run: &str) -> io::Result<Vec<Self>> {
         let entries = match std::fs::read_dir(folder) {
-            Err(error) if is_temporary(&error) && error.kind() != io::ErrorKind::NotADirectory => return Err(error),
-            Err(_) => return Ok(Vec::new()),
-            Ok(entries) => entries,
+            Err(error) if is_absence(&error) => return Ok(Vec::new()),
+            entries => entries?,
         };
         let of_run = |entry: std::fs::DirEntry| {
             let name = entry.file_name().into_string().ok()?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use wgvae_data::disk::{self, Disk, Lines, NotRead};
 
-use super::checkpoint::FileRecord;
+use super::checkpoint::{FileRecord, is_absence};
 
 /// Names of the files and folders of a run.
 pub const RECORD: &str = "run.json";
@@ -70,7 +70,7 @@ impl Files {
         match self {
             Files::Folder(folder) => match std::fs::metadata(folder.join(name)) {
                 Ok(there) => there.is_file(),
-                Err(error) => ![io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()),
+                Err(error) => !is_absence(&error),
             },
             Files::Memory(all) => contents(all).contains_key(name),
         }

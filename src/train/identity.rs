@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use wgvae_data::disk::{self, NotRead};
 
 use super::TrainError;
-use super::checkpoint::{Checkpoint, FORMAT, FileRecord, is_temporary};
+use super::checkpoint::{Checkpoint, FORMAT, FileRecord, is_absence};
 use super::files::Files;
 use super::files::{CHECKPOINTS, IMAGES, LOCK, MAX_RECORD, RECORD};
 use crate::config::Config;
@@ -69,9 +69,7 @@ impl Identity {
             Err(error) => Err(error.into()),
         };
         let content = match content {
-            Err(NotRead::Io(error)) if is_temporary(&error) && error.kind() != io::ErrorKind::NotADirectory => {
-                return Err(error);
-            }
+            Err(NotRead::Io(error)) if !is_absence(&error) => return Err(error),
             Err(_) => return Ok(None),
             Ok(content) => content,
         };
