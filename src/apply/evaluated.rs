@@ -2,6 +2,8 @@
 //! same rows with them, of other rows under `others`.
 
 use serde_json::{Map, Value};
+use wgvae_data::DataError;
+use wgvae_data::disk::NotRead;
 
 use super::RunError;
 use crate::train::{EVALUATION, Files, MODEL};
@@ -51,10 +53,21 @@ fn model(files: &Files) -> Result<Value, RunError> {
 
 /// What is kept of a run, if it is of the model as it is now.
 pub fn kept(run: &Files) -> Option<Figures> {
-    let text = run.read(EVALUATION, MAX_BYTES).ok()?;
-    let figures: Figures = serde_json::from_slice(&text).ok()?;
-    let now = model(run).ok()?;
-    (figures.get(OF_MODEL) == Some(&now)).then_some(figures)
+    found_before(run).ok().flatten()
+}
+
+/// What is kept of a run; an error where that cannot be known now, so that it is not replaced by less.
+fn found_before(run: &Files) -> Result<Option<Figures>, RunError> {
+    let text = match run.read(EVALUATION, MAX_BYTES) {
+        Err(NotRead::Io(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(DataError::Read { path: run.path(EVALUATION), source: error }.into());
+        }
+        Err(_) => return Ok(None),
+        Ok(text) => text,
+    };
+    let Ok(figures) = serde_json::from_slice::<Figures>(&text) else { return Ok(None) };
+    let now = model(run)?;
+    Ok((figures.get(OF_MODEL) == Some(&now)).then_some(figures))
 }
 
 /// Figures as they are to be kept: with the model and the rows they are of, and what was found of the model before by other calls.
@@ -63,7 +76,7 @@ pub fn joined(run: &Files, of: &str, found: Figures) -> Result<Figures, RunError
     all.insert(ROWS[0].into(), of.into());
     all.insert(OF_MODEL.into(), model(run)?);
     let mut others = Vec::new();
-    for before in sets(kept(run).unwrap_or_default()) {
+    for before in sets(found_before(run)?.unwrap_or_default()) {
         let is_same = ROWS.iter().all(|key| before.get(*key) == all.get(*key));
         let known: Vec<String> = all.keys().map(|key| part(key).to_string()).collect();
         let is_more = |key: &str| !part(key).is_empty() && !known.iter().any(|known| known == part(key));

@@ -122,7 +122,10 @@ fn of_train(error: &TrainError) -> Exit {
     match error {
         TrainError::Device(error) | TrainError::Failed { error, .. } => of_device(error),
         TrainError::Occupied(_) | TrainError::Exists(_) | TrainError::Busy(_) | TrainError::Link(_) => Exit::Usage,
-        TrainError::NoRun(_) | TrainError::AnotherFormat { .. } => Exit::BadInput,
+        TrainError::NoRun(_)
+        | TrainError::AnotherFormat { .. }
+        | TrainError::NotForked { .. }
+        | TrainError::Read { .. } => Exit::BadInput,
         TrainError::Write { .. } | TrainError::Watch | TrainError::Gone(_) => Exit::Other,
         TrainError::Diverged { .. } => Exit::Diverged,
     }

@@ -55,7 +55,7 @@ pub(super) fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
 fn one_line(error: &toml::de::Error) -> String {
     let text = error.to_string();
     let place = text.lines().next().and_then(|first| first.strip_prefix("TOML parse error at ")).unwrap_or_default();
-    let message = wrong_type(&text, error.message()).unwrap_or_else(|| error.message().replace('\n', ", "));
+    let message = wrong_type(&text, error.message()).unwrap_or_else(|| shortened(error.message()));
     match place {
         "" => message,
         _ => format!("{place}: {message}"),
@@ -77,10 +77,22 @@ fn wrong_type(text: &str, message: &str) -> Option<String> {
         ValueType::Whole | ValueType::Number if is_list => "one number",
         value_type => value_type.name(),
     };
-    Some(match is_list {
+    Some(shortened(&match is_list {
         true => format!("{}: {takes}, and `{value}` is a list", key.name),
         false => format!("{}: {takes}, and not `{value}`", key.name),
-    })
+    }))
+}
+
+/// The most characters of a word between backticks.
+const MAX_WORD: usize = 200;
+
+/// A message on one line. What it quotes may be as long as the file, and is cut.
+fn shortened(message: &str) -> String {
+    let parts = message.split('`').enumerate().map(|(place, part)| match place % 2 == 1 && part.len() > MAX_WORD {
+        true => wgvae_data::shown(part),
+        false => part.replace('\n', ", "),
+    });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 /// Adds `did you mean b?` to `unknown field a, expected one of b, c` where one of the names is similar enough, or the

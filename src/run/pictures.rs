@@ -1,10 +1,10 @@
 //! Pictures of reconstructions and samples, drawn after each epoch.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use wgvae_data::Shape;
 use wgvae_data::disk;
+use wgvae_data::{DataError, Shape};
 
 use crate::apply::Run;
 use crate::report;
@@ -22,10 +22,17 @@ const SAMPLED: usize = 100;
 /// How many points are reconstructed or sampled.
 const PLOTTED: usize = 2000;
 
-/// The pictures of a run that were drawn after the epoch that is nearest to one.
-pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
+/// The pictures of a run that were drawn after the epoch that is nearest to one; an error where one is there and cannot be read.
+pub fn drawn(run: &Run, epoch: usize) -> Result<Vec<Picture>, DataError> {
     let folder = run.files.path(IMAGES);
-    let names = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| DataError::Read { path, source }
+    };
+    let names = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names.map_err(failed(&folder))?.flatten(),
+    };
     let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let of_kind = |kind: &str| {
         let number = |name: &String| name.strip_prefix(kind)?.strip_prefix('-')?.strip_suffix(".png")?.parse().ok();
@@ -33,9 +40,13 @@ pub fn drawn(run: &Run, epoch: usize) -> Vec<Picture> {
     };
     let picture = |(title, kind): (&str, &str)| {
         let number = of_kind(kind)?;
-        let png = disk::read(&folder.join(format!("{kind}-{number:03}.png")), MAX_BYTES).ok()?;
+        let path = folder.join(format!("{kind}-{number:03}.png"));
+        let png = match disk::read(&path, MAX_BYTES) {
+            Err(error) => return Some(Err(failed(&path)(error.into()))),
+            Ok(png) => png,
+        };
         let (title, caption) = (title.to_string(), format!("after epoch {number}"));
-        Some(Picture { alt: format!("{title} of {}", run.name()), title, caption, png, is_wide: false })
+        Some(Ok(Picture { alt: format!("{title} of {}", run.name()), title, caption, png, is_wide: false }))
     };
     [("Reconstructions", "reconstructions"), ("Samples", "samples")].into_iter().filter_map(picture).collect()
 }

@@ -12,7 +12,9 @@ use crate::apply::RunError;
 use crate::apply::record::Record;
 use crate::config::Config;
 use crate::config::keys::{self, Changes};
-use crate::train::{Checkpoint, Identity, Manifest, RunFolder, State, Store, TrainError, lines_until};
+use crate::train::{
+    Checkpoint, ForkOf, Identity, Manifest, RunFolder, State, Store, TrainError, Unusable, lines_until,
+};
 
 /// A run to go on with. Its folder belongs to this process from here on.
 pub struct Resume {
@@ -49,14 +51,19 @@ impl Resume {
     pub fn open_on(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, Error> {
         let folder = RunFolder::reopen(path, disk.clone())?;
         let (mut good, mut damaged) = (Vec::new(), Vec::new());
-        for checkpoint in folder.checkpoints() {
+        for checkpoint in folder.list()? {
             match checkpoint.manifest().and_then(|manifest| checkpoint.check(&manifest).map(|()| manifest)) {
                 Ok(manifest) => good.push((checkpoint, manifest)),
-                Err(reason) => damaged.push((checkpoint.path, reason)),
+                Err(Unusable::Damaged(reason)) => damaged.push((checkpoint.path, reason)),
+                Err(error) => return Err(unread(checkpoint.path, &error)),
             }
         }
+        let identity = Identity::find(path)?;
+        if let (true, Some(of)) = (good.is_empty(), identity.as_ref().and_then(|identity| identity.forked.clone())) {
+            return Err(TrainError::NotForked { path: path.to_path_buf(), of }.into());
+        }
         let of_checkpoint = good.first().map(|(_, manifest): &(Checkpoint, Manifest)| manifest.origin.config.clone());
-        let of_record = || Identity::of(path).map(|identity| identity.configuration);
+        let of_record = || identity.map(|identity| identity.configuration);
         let config = of_checkpoint.or_else(of_record).ok_or_else(|| TrainError::NoRun(path.to_path_buf()))?;
         let of_checkpoint = good.first().map(|(_, manifest)| manifest.origin.device.clone());
         let device = of_checkpoint.or_else(|| Record::in_folder(path).ok().map(|record| record.device));
@@ -111,12 +118,19 @@ impl Resume {
         }
     }
 
+    /// Where a fork begins.
+    pub(super) fn fork_of(&self) -> Option<ForkOf> {
+        let folder = self.forked.clone().filter(|_| self.step() > 0)?;
+        Some(ForkOf { folder, step: self.step() })
+    }
+
     /// The newest state, and the best one if it is another.
     pub(super) fn states(&self, params: &ParamTable, moments: usize) -> Result<Option<(State, Option<State>)>, Error> {
         let read = |(checkpoint, manifest): &(Checkpoint, Manifest)| {
-            checkpoint.state(manifest, params, moments).map_err(|reason| match &self.forked {
-                Some(path) => Error::OtherParameters { path: path.clone(), reason },
-                None => RunError::Damaged { path: checkpoint.path.clone(), reason }.into(),
+            checkpoint.state(manifest, params, moments).map_err(|error| match (error, &self.forked) {
+                (Unusable::Damaged(reason), Some(path)) => Error::OtherParameters { path: path.clone(), reason },
+                (Unusable::Damaged(reason), None) => RunError::Damaged { path: checkpoint.path.clone(), reason }.into(),
+                (error, _) => unread(checkpoint.path.clone(), &error),
             })
         };
         let Some(newest) = self.good.first() else { return Ok(None) };
@@ -125,6 +139,11 @@ impl Resume {
         let best = best.and_then(|step| self.good.iter().find(|(checkpoint, _)| checkpoint.step == step));
         Ok(Some((state, best.map(read).transpose()?)))
     }
+}
+
+/// The error of a checkpoint that may be good, and cannot be read now.
+fn unread(path: PathBuf, error: &Unusable) -> Error {
+    TrainError::Read { path, reason: error.to_string() }.into()
 }
 
 /// What would make a run another one, as `train.lr 0.001 -> 0.01`.

@@ -147,6 +147,7 @@ fn begin(
         configuration: config.clone(),
         config: config.to_toml()?,
         data: json("data.json", &data.description())?,
+        forked: from.fork_of(),
     };
     let lines = from.lines(done.step, schedule.whole_epochs(done))?;
     let mut store = from.store;

@@ -2,7 +2,7 @@
 //!
 //! A checkpoint is good if its manifest is there and whole, and the tensors have the length and the checksum that it names.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -50,15 +50,62 @@ impl FileRecord {
         let mut part = vec![0; 1 << 20];
         let mut bytes = 0;
         loop {
-            match file.read(&mut part)? {
-                0 => return Ok(Self { bytes, checksum: format!("{:016x}", hash.digest()) }),
-                count => {
+            match file.read(&mut part) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+                Ok(0) => return Ok(Self { bytes, checksum: format!("{:016x}", hash.digest()) }),
+                Ok(count) => {
                     hash.update(&part[..count]);
                     bytes += count as u64;
                 }
             }
         }
     }
+}
+
+/// Why a checkpoint is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It is not what it should be, or a part of it is not there or on a bad part of the disk.
+    #[error("{0}")]
+    Damaged(String),
+    /// The system did not let it be read, for a reason that says nothing of it: it may be good.
+    #[error("{part}: {error}")]
+    Unread {
+        /// The part of the checkpoint.
+        part: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl Unusable {
+    fn of(part: &'static str) -> impl Fn(NotRead) -> Self {
+        move |error| match error {
+            NotRead::Io(error) if is_temporary(&error) => Self::Unread { part, error },
+            error => Self::Damaged(format!("{part}: {error}")),
+        }
+    }
+}
+
+impl From<String> for Unusable {
+    fn from(reason: String) -> Self {
+        Self::Damaged(reason)
+    }
+}
+
+/// Whether an error says that there is no such file.
+pub(super) fn is_absence(error: &io::Error) -> bool {
+    [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
+}
+
+/// Whether a file that could not be read may be good all the same: permissions, open files and memory can change.
+pub(super) fn is_temporary(error: &io::Error) -> bool {
+    /// What Unix calls EIO.
+    const INPUT_OUTPUT: i32 = 5;
+    let is_gone = [io::ErrorKind::NotFound, io::ErrorKind::UnexpectedEof].contains(&error.kind());
+    let is_of_disk = cfg!(unix) && error.raw_os_error() == Some(INPUT_OUTPUT);
+    error.raw_os_error().is_some() && !is_gone && !is_of_disk
 }
 
 /// A fingerprint of the rows that a run learns from and is tested on.
@@ -129,14 +176,22 @@ fn file_name(run: &str, step: u64) -> String {
     format!("step-{step:012}-{run}.json")
 }
 
-fn other(error: impl std::error::Error + Send + Sync + 'static) -> std::io::Error {
-    std::io::Error::other(error)
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::other(error)
 }
 
 impl Checkpoint {
-    /// The checkpoints of a run in a folder, the newest first.
+    /// The checkpoints of a run in a folder, the newest first; none where the folder cannot be read.
     pub fn all(folder: &Path, run: &str) -> Vec<Self> {
-        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        Self::list(folder, run).unwrap_or_default()
+    }
+
+    /// The checkpoints of a run in a folder, the newest first; none where there is no folder.
+    pub fn list(folder: &Path, run: &str) -> io::Result<Vec<Self>> {
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if is_absence(&error) => return Ok(Vec::new()),
+            entries => entries?,
+        };
         let of_run = |entry: std::fs::DirEntry| {
             let name = entry.file_name().into_string().ok()?;
             let step = name.strip_suffix(&format!("-{run}.json"))?.strip_prefix("step-")?.parse().ok()?;
@@ -144,7 +199,7 @@ impl Checkpoint {
         };
         let mut all: Vec<Self> = entries.flatten().filter_map(of_run).collect();
         all.sort_by(|a, b| b.cmp(a));
-        all
+        Ok(all)
     }
 
     /// Writes a checkpoint: first the tensors, then the manifest.
@@ -154,7 +209,7 @@ impl Checkpoint {
         origin: &Origin,
         params: &ParamTable,
         state: &State,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         let step = state.progress.step;
         let path = folder.join(file_name(&origin.run, step));
         let tensors = weights::serialized(params, &state.arenas()).map_err(other)?;
@@ -168,7 +223,7 @@ impl Checkpoint {
     }
 
     /// Reads the manifest alone, which must be of the run and the step that its name says.
-    pub fn manifest(&self) -> Result<Manifest, String> {
+    pub fn manifest(&self) -> Result<Manifest, Unusable> {
         let manifest = self.any_manifest()?;
         match self
             .path
@@ -176,11 +231,11 @@ impl Checkpoint {
             .is_some_and(|name| *name == *file_name(&manifest.origin.run, manifest.progress.step))
         {
             true => Ok(manifest),
-            false => Err(format!(
+            false => Err(Unusable::Damaged(format!(
                 "its name is not that of what it holds, which is step {} of the run {}",
                 manifest.progress.step,
                 shown(&manifest.origin.run)
-            )),
+            ))),
         }
     }
 
@@ -189,36 +244,37 @@ impl Checkpoint {
         self.manifest().is_err() && self.any_manifest().is_ok()
     }
 
-    fn any_manifest(&self) -> Result<Manifest, String> {
-        let text = disk::read_text(&self.path, MAX_MANIFEST).map_err(|e| e.to_string())?;
+    fn any_manifest(&self) -> Result<Manifest, Unusable> {
+        let text = disk::read_text(&self.path, MAX_MANIFEST).map_err(Unusable::of("its manifest"))?;
         let sealed: Sealed = serde_json::from_str(&text).map_err(|e| format!("it is damaged ({e})"))?;
         if FileRecord::of(sealed.manifest.get().as_bytes()).checksum != sealed.checksum {
-            return Err("it is damaged: its content does not have its checksum".into());
+            return Err(Unusable::Damaged("it is damaged: its content does not have its checksum".into()));
         }
         let manifest: Manifest = serde_json::from_str(sealed.manifest.get()).map_err(|e| e.to_string())?;
         if manifest.origin.format != FORMAT {
-            return Err(format!("it has format {}, and this program knows {FORMAT}", manifest.origin.format));
+            let format = manifest.origin.format;
+            return Err(Unusable::Damaged(format!("it has format {format}, and this program knows {FORMAT}")));
         }
         Ok(manifest)
     }
 
     /// Whether the tensors are as the manifest says.
-    pub fn check(&self, manifest: &Manifest) -> Result<(), String> {
+    pub fn check(&self, manifest: &Manifest) -> Result<(), Unusable> {
         let path = tensors_of(&self.path);
         let other = || "its tensors do not have the length and the checksum that it names".to_string();
-        let (_, length) = disk::open(&path).map_err(|e| format!("its tensors: {e}"))?;
+        let (_, length) = disk::open(&path).map_err(Unusable::of("its tensors"))?;
         if length != manifest.tensors.bytes {
-            return Err(other());
+            return Err(other().into());
         }
-        let found = FileRecord::of_file(&path).map_err(|e| format!("its tensors: {e}"))?;
-        if found == manifest.tensors { Ok(()) } else { Err(other()) }
+        let found = FileRecord::of_file(&path).map_err(Unusable::of("its tensors"))?;
+        if found == manifest.tensors { Ok(()) } else { Err(other().into()) }
     }
 
     /// Reads the state of a checkpoint.
-    pub fn state(&self, manifest: &Manifest, params: &ParamTable, moments: usize) -> Result<State, String> {
+    pub fn state(&self, manifest: &Manifest, params: &ParamTable, moments: usize) -> Result<State, Unusable> {
         self.check(manifest)?;
         let limit = weights::most_of_file(params, 1 + moments);
-        let bytes = disk::read(&tensors_of(&self.path), limit).map_err(|e| format!("its tensors: {e}"))?;
+        let bytes = disk::read(&tensors_of(&self.path), limit).map_err(Unusable::of("its tensors"))?;
         let mut arenas = State::PREFIXES[..=moments].iter().map(|prefix| weights::arena(&bytes, params, prefix));
         Ok(State {
             weights: arenas.next().unwrap_or_else(|| Ok(Vec::new()))?,
@@ -228,10 +284,10 @@ impl Checkpoint {
     }
 
     /// Removes a checkpoint, the manifest first: what is left of it then is not taken for one.
-    pub fn remove(&self, disk: &dyn Disk) -> std::io::Result<()> {
+    pub fn remove(&self, disk: &dyn Disk) -> io::Result<()> {
         disk.remove(&self.path)?;
         match disk.remove(&tensors_of(&self.path)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }

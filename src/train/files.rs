@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use wgvae_data::disk::{self, Disk, Lines, NotRead};
 
-use super::checkpoint::FileRecord;
+use super::checkpoint::{FileRecord, is_absence};
 
 /// Names of the files and folders of a run.
 pub const RECORD: &str = "run.json";
@@ -65,10 +65,13 @@ impl Files {
         self.folder().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
     }
 
-    /// Whether there is a file of this name.
+    /// Whether there is a file of this name. Where the system does not tell, reading it will say why.
     pub fn has(&self, name: &str) -> bool {
         match self {
-            Files::Folder(folder) => folder.join(name).is_file(),
+            Files::Folder(folder) => match std::fs::metadata(folder.join(name)) {
+                Ok(there) => there.is_file(),
+                Err(error) => !is_absence(&error),
+            },
             Files::Memory(all) => contents(all).contains_key(name),
         }
     }

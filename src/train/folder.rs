@@ -10,12 +10,12 @@ use serde::Serialize;
 use wgvae_data::disk::{self, Disk, NotRead};
 use wgvae_engine::plan::ParamTable;
 
-use super::checkpoint::{Checkpoint, FORMAT, Origin};
+use super::checkpoint::{Checkpoint, FORMAT, Origin, Unusable};
 use super::files::{
     CHECKPOINTS, CODES, CONFIG, DATA, EVALUATION, Files, IMAGES, LOCK, MAX_DATA, MAX_RECORD, METRICS, MODEL, PAGE,
     RECORD,
 };
-use super::identity::{FolderContent, Identity, RunDescription, content, record_of};
+use super::identity::{FolderContent, Identity, RunDescription, content, record_of, unread};
 use super::lines::{line, lines_until, split, whole_lines};
 use super::place::{FolderHandle, is_same};
 use super::saving::Saving;
@@ -49,7 +49,7 @@ fn lock(folder: &Path) -> Result<File, TrainError> {
     for wait in [0, 50, 200, 500] {
         std::thread::sleep(Duration::from_millis(wait));
         match file.try_lock() {
-            Ok(()) if is_same(&file, &path) => return Ok(file),
+            Ok(()) if is_same(&file, &path).map_err(unread(&path))? => return Ok(file),
             // The owner of the lock has ended, and has removed it.
             Ok(()) => return lock(folder),
             Err(TryLockError::WouldBlock) => {}
@@ -95,7 +95,7 @@ enum Metrics {
 impl RunFolder {
     fn own(path: &Path, disk: Arc<dyn Disk>, lock: File) -> Result<Self, TrainError> {
         let place = FolderHandle::of(path).map_err(failed(path))?;
-        if !is_same(&lock, &place.way().join(LOCK)) {
+        if !is_same(&lock, &place.way().join(LOCK)).map_err(unread(&path.join(LOCK)))? {
             return Err(TrainError::Gone(path.to_path_buf()));
         }
         for folder in [place.way().to_path_buf(), place.way().join(CHECKPOINTS)] {
@@ -146,10 +146,10 @@ impl RunFolder {
             _ => Ok(()),
         };
         // Before there is a lock file in a folder that is not ours, and again once no one else can change it.
-        refused(&content(path))?;
+        refused(&content(path)?)?;
         refuse_links(path)?;
         let lock = lock(path)?;
-        let content = content(path);
+        let content = content(path)?;
         refused(&content)?;
         let mut folder = Self::own(path, disk, lock)?;
         match content {
@@ -161,14 +161,14 @@ impl RunFolder {
 
     /// Takes the folder of a run to go on with it.
     pub fn reopen(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, TrainError> {
-        let Some(identity) = Identity::of(path) else { return Err(TrainError::NoRun(path.to_path_buf())) };
+        let Some(identity) = Identity::find(path)? else { return Err(TrainError::NoRun(path.to_path_buf())) };
         if identity.format != FORMAT {
             return Err(TrainError::AnotherFormat { path: path.to_path_buf(), format: identity.format });
         }
         refuse_links(path)?;
         let lock = lock(path)?;
         // Another process may have replaced the run meanwhile.
-        let Some(identity) = Identity::of(path) else { return Err(TrainError::NoRun(path.to_path_buf())) };
+        let Some(identity) = Identity::find(path)? else { return Err(TrainError::NoRun(path.to_path_buf())) };
         let mut folder = Self::own(path, disk, lock)?;
         folder.run = identity.run;
         Ok(folder)
@@ -227,6 +227,12 @@ impl RunFolder {
     /// The run's number.
     pub fn run(&self) -> &str {
         &self.run
+    }
+
+    /// Returns the run's checkpoints, the newest first; an error where the folder cannot be read.
+    pub fn list(&self) -> Result<Vec<Checkpoint>, TrainError> {
+        let folder = self.file(CHECKPOINTS);
+        Checkpoint::list(&folder, &self.run).map_err(unread(&folder))
     }
 
     /// Returns the run's checkpoints, the newest first.
@@ -348,8 +354,15 @@ impl RunFolder {
         // Checkpoints of another run stay, and do not count among those that are kept.
         all.retain(|checkpoint| !checkpoint.is_renamed());
         let (newest, older) = all.split_at(keep.max(1).min(all.len()));
-        let best: Vec<u64> =
-            newest.iter().filter_map(|checkpoint| Some(checkpoint.manifest().ok()?.progress.best?.step)).collect();
+        let mut best = Vec::new();
+        for checkpoint in newest {
+            match checkpoint.manifest() {
+                Ok(manifest) => best.extend(manifest.progress.best.map(|best| best.step)),
+                // The best one is not known now. There are too many until the next one is written.
+                Err(Unusable::Unread { .. }) => return Ok(()),
+                Err(Unusable::Damaged(_)) => {}
+            }
+        }
         for checkpoint in older.iter().filter(|checkpoint| !best.contains(&checkpoint.step)) {
             checkpoint.remove(&*self.disk).map_err(self.failed(CHECKPOINTS))?;
         }

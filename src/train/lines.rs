@@ -6,6 +6,7 @@ use serde::Serialize;
 use wgvae_data::disk::{Lines, NotRead};
 
 use super::files::{MAX_LINE, METRICS};
+use super::identity::unread;
 use super::{MetricsLine, TrainError};
 
 /// A measurement as a line of `metrics.jsonl`.
@@ -20,14 +21,26 @@ pub(super) fn line(event: &impl Serialize) -> Result<Vec<u8>, TrainError> {
 /// when it ends. A torn line and what is behind it are left out.
 pub fn lines_until(folder: &Path, step: u64, epochs: usize) -> Result<Vec<u8>, TrainError> {
     let path = folder.join(METRICS);
-    let unread =
-        |error: NotRead| TrainError::Write { path: path.clone(), reason: std::io::Error::from(error).to_string() };
+    let unread = |error: NotRead| unread(&path)(error.into());
     let lines = match Lines::open(&path, MAX_LINE) {
         Err(NotRead::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         lines => lines.map_err(unread)?,
     };
-    // A line that cannot be read is as one that is torn.
-    Ok(whole_lines(lines.map_while(Result::ok), step, epochs))
+    let mut failed = None;
+    let whole = whole_lines(lines.map_while(|line| known(line, &mut failed)), step, epochs);
+    failed.map_or(Ok(whole), |error| Err(unread(error)))
+}
+
+/// A line, if it could be read. One that is too long is as one that is torn; an error of the system says nothing of what it kept back.
+fn known(line: Result<Vec<u8>, NotRead>, failed: &mut Option<NotRead>) -> Option<Vec<u8>> {
+    match line {
+        Ok(line) => Some(line),
+        Err(error @ NotRead::Io(_)) => {
+            *failed = Some(error);
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 /// The lines of a text, with their ends.

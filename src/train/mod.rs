@@ -22,13 +22,13 @@ mod tuning_cache;
 mod weights;
 
 pub use advice::{Advice, advice};
-pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Origin, fingerprint};
+pub use checkpoint::{Checkpoint, FORMAT, FileRecord, MAX_WEIGHTS, Manifest, Origin, Unusable, fingerprint};
 pub use device::{DeviceEvent, DeviceOptions, MeasuredChoice, Tune};
 pub use diagnosis::{Diagnosis, are_active, is_shown, kl_per_dimension, means, variances};
 pub use event::{EpochReport, Event, MetricsLine, Rollback, Start, StepReport, Summary};
 pub use files::{CODES, CONFIG, DATA, EVALUATION, Files, MAX_DATA, MAX_LINE, MAX_RECORD, METRICS, MODEL, PAGE, RECORD};
 pub use folder::{RunFolder, checkpoints, is_training};
-pub use identity::{Identity, RunDescription};
+pub use identity::{ForkOf, Identity, RunDescription};
 pub use lines::lines_until;
 pub use metrics::StepMetrics;
 pub use place::FolderHandle;
@@ -60,6 +60,14 @@ pub enum TrainError {
         /// The error of the system.
         reason: String,
     },
+    /// A file or a folder could not be read.
+    #[error("{path} could not be read: {reason}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The error of the system.
+        reason: String,
+    },
     /// The folder holds files that are not a run.
     #[error("{0} holds files that are not a run (there is no run.json): choose another folder, or empty it")]
     Occupied(PathBuf),
@@ -83,6 +91,14 @@ pub enum TrainError {
     /// The folder holds no run.
     #[error("{0} holds no run (no readable run.json): give a folder written by `wgvae train`")]
     NoRun(PathBuf),
+    /// The run was to go on from another run's checkpoint, and ended before it had that as its own.
+    #[error("{path} is a fork that ended before its first checkpoint: make it again from {}", .of.folder.display())]
+    NotForked {
+        /// The fork's folder.
+        path: PathBuf,
+        /// The run that it was to go on from.
+        of: ForkOf,
+    },
     /// The run is from another version.
     #[error(
         "{path} is a run of another version (format {format}, and this program knows {}): use that version",

@@ -15,22 +15,28 @@ pub struct FolderHandle {
     through: Option<PathBuf>,
 }
 
-/// Says whether an open file is the one that has this path now: another file may have taken its name.
-pub fn is_same(open: &File, path: &Path) -> bool {
+/// Says whether an open file is the one that has this path now: another file may have taken its name. Where that cannot be known, it is
+/// not.
+fn is_known_same(open: &File, path: &Path) -> bool {
+    is_same(open, path).unwrap_or(false)
+}
+
+/// Says whether an open file is the one that has this path now; an error where that cannot be known.
+pub fn is_same(open: &File, path: &Path) -> io::Result<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
         let number = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-        match (open.metadata(), fs::metadata(path)) {
-            (Ok(open), Ok(there)) => number(open) == number(there),
-            _ => false,
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            there => Ok(number(open.metadata()?) == number(there?)),
         }
     }
     // On other systems, an open file can be neither moved nor removed.
     #[cfg(not(unix))]
     {
         let _ = open;
-        path.exists()
+        path.try_exists()
     }
 }
 
@@ -43,11 +49,11 @@ impl FolderHandle {
 
     /// Where it is now; none if it was removed, or moved and the system does not say where.
     pub fn now(&self) -> Option<PathBuf> {
-        if is_same(&self.handle, &self.path) {
+        if is_known_same(&self.handle, &self.path) {
             return Some(self.path.clone());
         }
         let moved = fs::read_link(self.through.as_ref()?).ok()?;
-        is_same(&self.handle, &moved).then_some(moved)
+        is_known_same(&self.handle, &moved).then_some(moved)
     }
 
     /// Where it is now, or was before.
@@ -67,7 +73,7 @@ fn through(handle: &File) -> Option<PathBuf> {
     {
         use std::os::fd::AsRawFd;
         let path = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
-        is_same(handle, &path).then_some(path)
+        is_known_same(handle, &path).then_some(path)
     }
     #[cfg(not(target_os = "linux"))]
     {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use wgvae_data::disk::Disk;
+use wgvae_data::disk::{Disk, NotRead};
 
 use super::Mixture;
 use crate::apply::RunError;
@@ -52,14 +52,14 @@ pub fn save(mixture: &Mixture, disk: &dyn Disk, files: &Files) -> Result<(), Run
 
 /// None if there is no file, or if it is of another model.
 pub fn load(files: &Files, latent: usize, classes: Option<usize>) -> Result<Option<Mixture>, RunError> {
-    if !files.has(CODES) {
-        return Ok(None);
-    }
     let damaged = unread(files.path(CODES));
     // The largest that is fitted: a covariance of each of its parts.
     let of_part = (latent as u64 * (latent as u64 + 1)).saturating_add(classes.unwrap_or(1) as u64);
     let limit = of_part.saturating_mul(4 * MAX_PARTS).saturating_add(MAX_BESIDE);
-    let content = files.read(CODES, limit).map_err(|e| damaged(e.to_string()))?;
+    let content = match files.read(CODES, limit) {
+        Err(NotRead::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        content => content.map_err(|e| damaged(e.to_string()))?,
+    };
     let file = SafeTensors::deserialize(&content).map_err(|e| damaged(e.to_string()))?;
     let of_model = file.tensor("model").map_err(|e| damaged(e.to_string()))?;
     if of_model.data() != checksum(files)?.as_bytes() {

@@ -12,7 +12,7 @@ use wgvae_engine::session::Session;
 
 use super::{Codes, DecoderOutput, Distribution, Parameters, PriorMixture, Run, RunError};
 use crate::model::{ApplyingPlans, DataSpec, Labels, Seen, Vae};
-use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Progress, StepSchedule};
+use crate::train::{self, Checkpoint, DeviceEvent, DeviceOptions, Files, Progress, StepSchedule, Unusable};
 
 pub use texts::TokenChoice;
 
@@ -206,7 +206,7 @@ impl TrainedModel {
 
     /// Takes the weights of a checkpoint, and says how far training was.
     pub fn go_to(&mut self, checkpoint: &Checkpoint) -> Result<Progress, RunError> {
-        let damaged = |reason| RunError::Damaged { path: checkpoint.path.clone(), reason };
+        let damaged = |error: Unusable| RunError::Damaged { path: checkpoint.path.clone(), reason: error.to_string() };
         let manifest = checkpoint.manifest().map_err(damaged)?;
         let state = checkpoint.state(&manifest, &self.vae.program.params, 0).map_err(damaged)?;
         self.set_weights(&state.weights)?;

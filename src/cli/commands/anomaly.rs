@@ -258,7 +258,7 @@ fn named(run: &Run, args: &Args, rows: &Rows) -> anyhow::Result<Sheet> {
         Some(_) => wgvae_data::file_rows(Path::new(source), Some(&rows.split))?,
         None => None,
     };
-    let Some(file) = file else { return Ok(with_names(Sheet::like(run), run, source, rows)) };
+    let Some(file) = file else { return Ok(with_names(Sheet::like(run), run, source, rows)?) };
     let origin = |row: usize| rows.split.origins.as_ref().and_then(|origins| origins.of(row)).unwrap_or_default();
     let mut sheet = Sheet::like(run).with("origin", (0..rows.split.rows).map(origin).collect());
     for (place, name) in file.names.iter().enumerate() {

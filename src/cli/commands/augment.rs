@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let z = draws::around(&codes, args.seed, args.temperature);
     let mut shown = model.decoder_output(&z, labels.as_deref().unwrap_or_default())?;
     let drawn = Drawn::of(&run, &args.draws, &mut model, &z, &mut shown, args.seed)?;
-    let shown = drawn.sheet(&run, &model, shown, models.len(), args.seed);
+    let shown = drawn.sheet(&run, &model, shown, models.len(), args.seed)?;
     let written = write_as(format, &run, &rows.classes, shown, labels, to)?;
     args.run.print_drawn(&written.iter().map(PathBuf::as_path).collect::<Vec<_>>(), drawn.closeness)
 }

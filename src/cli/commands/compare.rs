@@ -104,7 +104,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             notices,
             evaluated,
             epochs: run::epochs(&metrics),
-            pictures: run::drawn(&run, saved.epoch),
+            pictures: run::drawn(&run, saved.epoch).unwrap_or_else(|error| {
+                warning!("the pictures of {} are left out: {error}", run.name());
+                Vec::new()
+            }),
         });
     }
     if rows.len() == 1 {

@@ -34,7 +34,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let mut model = args.run.model(&run, 1)?;
-    let z = match packed(&args.latents)? {
+    let rounded = packed(&args.latents)?;
+    let packed = rounded.is_some();
+    let z = match rounded {
         Some(rounded) => rounded.values_for(&mut model)?,
         None => latents(&run, &args.latents)?,
     };
@@ -42,8 +44,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let picture = picture(run.data.shape, &shown.means, &shown.means, args.across as usize);
     // What the file says of the rows beside their codes stays with them.
     let sheet = || {
-        let kept = wgvae_data::others(&args.latents, LATENTS, MAX_KEPT).unwrap_or_default();
-        kept.into_iter().fold(Sheet::of_means(&run, &model, shown), |sheet, (name, words)| sheet.with(&name, words))
+        let kept = match packed {
+            true => Vec::new(),
+            false => wgvae_data::others(&args.latents, LATENTS, MAX_KEPT)?,
+        };
+        let sheet = Sheet::of_means(&run, &model, shown);
+        Ok(kept.into_iter().fold(sheet, |sheet, (name, words)| sheet.with(&name, words)))
     };
     let to = write_rows(&run, args.to.as_deref(), "decoded", sheet, picture)?;
     args.run.print_written(&[&to])

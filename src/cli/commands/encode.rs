@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wgvae::apply::compress::{MAX_BITS, RoundedCodes};
 use wgvae::apply::{Codes, Run, RunError, TrainedModel, draws};
-use wgvae_data::{Examples, Identifier, Rows};
+use wgvae_data::{DataError, Examples, Identifier, Rows};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::run::{RowsArgs, RunArgs, known_columns};
@@ -49,13 +49,12 @@ pub struct Args {
 }
 
 /// Adds the origins and labels of rows from a source, where they are known, and what names them in a table.
-pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> Sheet {
+pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> Result<Sheet, DataError> {
     if let Some(origins) = &rows.split.origins {
         sheet = sheet.with("origin", (0..rows.split.rows).map(|row| origins.of(row).unwrap_or_default()).collect());
     }
-    // They were read a moment ago; what cannot be read now only names the rows.
     for Identifier { name, words, .. } in
-        wgvae_data::identifiers(Path::new(source), &known_columns(run), Some(&rows.split)).unwrap_or_default()
+        wgvae_data::identifiers(Path::new(source), &known_columns(run), Some(&rows.split))?
     {
         sheet = sheet.with(&name, words);
     }
@@ -63,7 +62,7 @@ pub fn with_names(mut sheet: Sheet, run: &Run, source: &str, rows: &Rows) -> She
         let name = |label: &u32| rows.classes.get(*label as usize).cloned().unwrap_or_else(|| label.to_string());
         sheet = sheet.with_classes("label", labels.iter().map(name).collect());
     }
-    sheet
+    Ok(sheet)
 }
 
 fn sheet(run: &Run, codes: &Codes, parts: &[Part], seed: u64) -> Sheet {
@@ -140,7 +139,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let only_mu = args.only.is_empty() && crate::cli::output::sheet::extension(&to) == "npy";
     let parts = if only_mu { &[Part::Mu][..] } else { &args.only };
-    let sheet = with_names(sheet(&run, &codes, parts, args.seed), &run, args.rows.source(&run), &rows);
+    let sheet = with_names(sheet(&run, &codes, parts, args.seed), &run, args.rows.source(&run), &rows)?;
     // An NPY file has no column for words, so class numbers go to a second file.
     if crate::cli::output::sheet::extension(&to) == "npy"
         && let Some(labels) = &rows.split.labels

@@ -20,6 +20,7 @@ use crate::cli::output::flags::with_flags;
 use crate::cli::output::place::place_in;
 use crate::cli::output::sheet::write_file;
 use crate::cli::output::terminal;
+use crate::cli::sentence;
 
 /// Examples: a command line, and what it does.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -120,7 +121,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     // The page has more to show now. It can be made again, so that what hinders it is no error of this command.
     let page = (is_written && args.changes_page() && !run.folder().is_some_and(is_training)).then(|| page(args, &run));
-    let page = page.and_then(|page| page.map_err(|error| warning!("the page was not made anew: {error:#}")).ok());
+    let page =
+        page.and_then(|page| page.map_err(|error| warning!("the page was not made anew: {}", sentence(&error))).ok());
     if args.run.json {
         writeln!(terminal::out(), "{}", serde_json::to_string(&found)?)?;
         return Ok(());
@@ -186,7 +188,7 @@ fn write(args: &Args, run: &Run, found: &Figures, to: &Path) -> anyhow::Result<b
         .map_err(Into::into)
         .and_then(|all| write(serde_json::to_string_pretty(&all)?));
     if let Err(error) = &written {
-        warning!("{error:#}");
+        warning!("{}", sentence(error));
     }
     Ok(written.is_ok())
 }

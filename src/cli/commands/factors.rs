@@ -83,9 +83,9 @@ pub fn traverse(
     };
     let each = || sweep.factors.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     let sheet = || {
-        Sheet::of(run, mean.clone(), Provenance::Mean)
+        Ok(Sheet::of(run, mean.clone(), Provenance::Mean)
             .with("factor", each().map(|(name, _)| name.clone()).collect())
-            .with("value", each().map(|(_, value)| value.to_string()).collect())
+            .with("value", each().map(|(_, value)| value.to_string()).collect()))
     };
     let to = write_rows(run, to, "factors", sheet, picture)?;
     if sweep.strayed > 0 {

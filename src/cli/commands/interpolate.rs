@@ -60,6 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shown = model.decoder_output(&z, &classes)?;
     let ground = rows.split.numbers(0..rows.split.rows.min(2000), model.width());
     let picture = picture(run.data.shape, &shown.means, &ground, steps.min(10));
-    let to = write_rows(&run, args.to.as_deref(), "interpolation", || Sheet::of_means(&run, &model, shown), picture)?;
+    let to =
+        write_rows(&run, args.to.as_deref(), "interpolation", || Ok(Sheet::of_means(&run, &model, shown)), picture)?;
     args.run.print_written(&[&to])
 }

@@ -51,7 +51,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         _ => None,
     };
-    let sheet = || with_names(Sheet::of_means(&run, &model, shown.clone()), &run, args.rows.source(&run), &rows);
+    let sheet = || {
+        let sheet = Sheet::of_means(&run, &model, shown.clone());
+        Ok(with_names(sheet, &run, args.rows.source(&run), &rows)?)
+    };
     let to = write_rows(&run, args.to.as_deref(), "reconstructions", sheet, picture)?;
     args.run.print_written(&[&to])
 }

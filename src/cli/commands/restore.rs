@@ -168,7 +168,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => None,
     };
     let sheet = || match (&source, &run.data.columns) {
-        (Some(file), Some(columns)) => of_file(args, columns, file, &rows.split, &before, &restored),
+        (Some(file), Some(columns)) => Ok(of_file(args, columns, file, &rows.split, &before, &restored)),
         _ => sheet(args, &run, &rows, &restored),
     };
     let to = write_rows(&run, args.to.as_deref(), "restored", sheet, picture)?;
@@ -318,15 +318,15 @@ fn picture(
 }
 
 /// The rows, or the completions of each row one after the other.
-fn sheet(args: &Args, run: &Run, rows: &Rows, restored: &Restored) -> Sheet {
+fn sheet(args: &Args, run: &Run, rows: &Rows, restored: &Restored) -> anyhow::Result<Sheet> {
     // Read once: they are the same for every draw.
-    let names = with_names(Sheet::default(), run, args.rows.source(run), rows).text;
+    let names = with_names(Sheet::default(), run, args.rows.source(run), rows)?.text;
     let of = |values: &[f32], of: Provenance| Sheet { text: names.clone(), ..Sheet::of(run, values.to_vec(), of) };
     if restored.draws.is_empty() {
         let is_table = run.data.columns.is_some();
-        return of(&restored.rows, if is_table { Provenance::Drawn } else { Provenance::Kept });
+        return Ok(of(&restored.rows, if is_table { Provenance::Drawn } else { Provenance::Kept }));
     }
-    Sheet::in_turn("draw", restored.draws.iter().map(|drawn| of(drawn, Provenance::Drawn)).collect())
+    Ok(Sheet::in_turn("draw", restored.draws.iter().map(|drawn| of(drawn, Provenance::Drawn)).collect()))
 }
 
 /// The table that was given, with all its columns and rows as they stand there, but for the cells that were filled in.

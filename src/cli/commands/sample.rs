@@ -162,11 +162,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let sheet = || {
         let shown = shown.clone();
         let name = |class: &u32| run.data.classes.get(*class as usize).cloned().unwrap_or_default();
-        let sheet = drawn.sheet(&run, &model, shown, count, args.seed);
-        match model.is_conditional() {
+        let sheet = drawn.sheet(&run, &model, shown, count, args.seed)?;
+        Ok(match model.is_conditional() {
             true => sheet.with_classes(run.class_column(), classes.iter().map(name).collect()),
             false => sheet,
-        }
+        })
     };
     let to = args.to.as_deref().map(|to| place_in(&run, Some(to), "")).transpose()?;
     let to = match (run.data.shape, &to) {

@@ -77,7 +77,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let shown = model.decoder_output(&z, &vec![class; z.len() / latent])?;
     // What was known when training looked at the epoch that the model is of; of an older run, or of a prior with parts, it is not known.
-    let metrics = Metrics::of(&run).unwrap_or_default();
+    let metrics = Metrics::of(&run).unwrap_or_else(|error| {
+        warning!("what each dimension costs is left out: {error}");
+        Metrics::default()
+    });
     let kl = metrics.diagnosis_of_model().map_or(&[][..], |diagnosis| &diagnosis.kl_per_dimension);
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {
@@ -95,10 +98,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let dimension = (0..latent * steps).map(|i| (i / steps).to_string()).collect();
         let value = (0..latent * steps).map(|i| at(i).to_string()).collect();
         let sheet = Sheet::of_means(&run, &model, shown.clone()).with("dimension", dimension).with("value", value);
-        match kl.len() == latent {
+        Ok(match kl.len() == latent {
             true => sheet.with("kl", (0..latent * steps).map(|i| kl[i / steps].to_string()).collect()),
             false => sheet,
-        }
+        })
     };
     let to = write_rows(&run, args.to.as_deref(), "traversal", sheet, picture)?;
     args.run.print_written(&[&to])

@@ -5,7 +5,7 @@ use std::path::Path;
 use wgvae::apply::quality::closeness::Closeness;
 use wgvae::apply::quality::records::Records;
 use wgvae::apply::{DecoderOutput, Run, RunError, TrainedModel, missing};
-use wgvae_data::{Dataset, Identifier};
+use wgvae_data::{DataError, Dataset, Identifier};
 
 use crate::cli::args::run::{DrawArgs, known_columns, own_data};
 use crate::cli::output::sheet::Sheet;
@@ -39,11 +39,18 @@ impl<'a> Drawn<'a> {
     }
 
     /// The rows, with names of their own where the table has some.
-    pub fn sheet(&self, run: &Run, model: &TrainedModel, shown: DecoderOutput, rows: usize, seed: u64) -> Sheet {
+    pub fn sheet(
+        &self,
+        run: &Run,
+        model: &TrainedModel,
+        shown: DecoderOutput,
+        rows: usize,
+        seed: u64,
+    ) -> Result<Sheet, DataError> {
         let sheet = self.draws.sheet(run, model, shown, self.is_drawn);
         match &self.table {
             Some(table) => table.named(sheet, rows, seed),
-            None => sheet,
+            None => Ok(sheet),
         }
     }
 }
@@ -94,16 +101,15 @@ impl<'a> Table<'a> {
     }
 
     /// Gives rows names of their own, in the columns that name rows in the table.
-    fn named(&self, mut sheet: Sheet, rows: usize, seed: u64) -> Sheet {
+    fn named(&self, mut sheet: Sheet, rows: usize, seed: u64) -> Result<Sheet, DataError> {
         let path = Path::new(&self.run.config.data.source);
-        // The table was read a moment ago; what cannot be read now only names rows.
-        let columns = wgvae_data::identifiers(path, &known_columns(self.run), None).unwrap_or_default();
+        let columns = wgvae_data::identifiers(path, &known_columns(self.run), None)?;
         let is_name = |column: &Identifier| !column.words.iter().any(|word| is_measured(word));
         // The last first, so that the places of the others stay.
         for column in columns.iter().rev().filter(|column| is_name(column)) {
             sheet.insert(column.place, &column.name, wgvae_data::invent(&column.words, rows, seed));
         }
-        sheet
+        Ok(sheet)
     }
 
     /// How close drawn rows come to training rows.

@@ -132,6 +132,10 @@ fn said_of_training(error: &TrainError) -> String {
         TrainError::Failed { error, folder } => {
             format!("{}; go on with: wgvae train --resume {}", said_of_device(error), shell_quote(folder))
         }
+        TrainError::NotForked { path, of } => {
+            let [from, to] = [&of.folder, path].map(|folder| shell_quote(&folder.display().to_string()));
+            format!("{error} (wgvae train --resume {from} --fork {to})")
+        }
         TrainError::Exists(folder) => format!(
             "{0} already holds a run: go on with it (--resume), start from it in another folder (--resume {0} --fork DIR), \
              replace it (--replace), or choose another folder",

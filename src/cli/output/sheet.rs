@@ -429,7 +429,7 @@ pub fn write_rows(
     run: &Run,
     to: Option<&Path>,
     stem: &str,
-    sheet: impl FnOnce() -> Sheet,
+    sheet: impl FnOnce() -> anyhow::Result<Sheet>,
     picture: Option<image::DynamicImage>,
 ) -> anyhow::Result<PathBuf> {
     if let Shape::Text { .. } = run.data.shape {
@@ -449,7 +449,7 @@ pub fn write_rows(
             ))
             .into());
         }
-        _ => sheet().write(&to)?,
+        _ => sheet()?.write(&to)?,
     }
     Ok(to)
 }

@@ -41,8 +41,13 @@ pub fn command(args: &[&str]) -> Command {
 
 /// Runs the program, and ends it where it takes too long.
 pub fn wgvae(args: &[&str]) -> Ended {
+    ended(command(args))
+}
+
+/// Runs a command, and ends it where it takes too long.
+pub fn ended(mut command: Command) -> Ended {
     let start = Instant::now();
-    let mut child = command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let read = |mut from: Box<dyn Read + Send>| {
         std::thread::spawn(move || {
             let mut text = Vec::new();
@@ -66,6 +71,7 @@ pub fn wgvae(args: &[&str]) -> Ended {
     let time = start.elapsed();
     let ended =
         Ended { code: status.code(), stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), peak, time };
+    let args: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
     eprintln!("{:>7.2} s {:>6} MiB  {}", time.as_secs_f64(), peak >> 20, args.join(" "));
     ended
 }

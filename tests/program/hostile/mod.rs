@@ -4,6 +4,8 @@
 #[cfg(target_os = "linux")]
 mod crafted;
 mod damaged;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod failing;
 mod harness;
 #[cfg(target_os = "linux")]
 mod outputs;

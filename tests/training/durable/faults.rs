@@ -25,13 +25,13 @@ use crate::durable::runs::{config, data, go_on, kills, model, options, random, s
 
 /// Lets so many calls succeed.
 #[derive(Debug)]
-struct Failing {
+pub struct Failing {
     left: AtomicUsize,
-    calls: AtomicUsize,
+    pub calls: AtomicUsize,
 }
 
 impl Failing {
-    fn after(calls: usize) -> Arc<Self> {
+    pub fn after(calls: usize) -> Arc<Self> {
         Arc::new(Self { left: AtomicUsize::new(calls), calls: AtomicUsize::new(0) })
     }
 

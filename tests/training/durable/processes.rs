@@ -109,6 +109,56 @@ fn killed_runs_go_on_to_the_same_model() {
     }
 }
 
+/// Forks with other batches, rates and ends that are killed at random moments go on to the same model, too; one that was killed before
+/// its first checkpoint is made again by the same command.
+#[test]
+fn killed_forks_go_on_to_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (took, _) = whole(folder.path());
+    let variations: [&[&str]; 4] = [
+        &["--steps", "300"],
+        &["--steps", "260", "--batch", "24"],
+        &["--steps", "310", "--lr", "0.004"],
+        &["--steps", "200", "--batch", "7", "--seed", "5"],
+    ];
+    let fork = |number: usize, to: &str| {
+        let words = ["train", "--device", "cpu", "--resume", "whole", "--checkpoint-every", "5steps", "--fork", to];
+        program(folder.path(), &[&words[..], variations[number]].concat())
+    };
+    let mut expected = Vec::new();
+    for number in 0..variations.len() {
+        let name = format!("expected {number}");
+        let (code, error) = finish(fork(number, &name).spawn().unwrap(), Duration::from_secs(60));
+        assert_eq!(code, Some(0), "{error}");
+        expected.push(model(&folder.path().join(name)));
+    }
+    let source = model(&folder.path().join("whole"));
+    let run = folder.path().join("run");
+    let has_begun = || {
+        let all = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
+        let is_manifest = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|ending| ending == "json");
+        all.filter(is_manifest).count() > 0
+    };
+    let mut killed = 0;
+    while killed < kills() {
+        let number = random(11, killed, variations.len() as u64) as usize;
+        let _ = std::fs::remove_dir_all(&run);
+        let next = || if has_begun() { resumed(folder.path()) } else { fork(number, "run") };
+        for attempt in 0..5 {
+            let mut child = next().spawn().unwrap();
+            let moment = random(12, killed * 5 + attempt, took.as_micros() as u64 * 2 / 3);
+            std::thread::sleep(Duration::from_micros(moment));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            killed += 1;
+        }
+        let (code, error) = finish(next().spawn().unwrap(), Duration::from_secs(60));
+        assert_eq!(code, Some(0), "{error}");
+        assert!(model(&run) == expected[number], "{:?}: another model", variations[number]);
+    }
+    assert!(model(&folder.path().join("whole")) == source);
+}
+
 /// Signals at random moments from the first on: 130 within five seconds, and the run goes on.
 #[cfg(unix)]
 #[test]

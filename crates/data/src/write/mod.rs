@@ -51,7 +51,7 @@ pub fn whole_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<(), DataErro
     let part = temporary_path(&path);
     let above = folder_of(&path);
     let outcome = fs::create_dir_all(above).and_then(|()| fs::create_dir(&part)).map_err(&failed);
-    let outcome = outcome.and_then(|()| fill(&part)).and_then(|()| {
+    let outcome = outcome.and_then(|()| fill(&part).map_err(|error| in_place(error, &part, &path))).and_then(|()| {
         match there {
             Some(there) if there.is_symlink() => fs::remove_file(&path).map_err(&failed)?,
             Some(_) => fs::remove_dir(&path).map_err(&failed)?,
@@ -63,6 +63,17 @@ pub fn whole_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<(), DataErro
         let _ = fs::remove_dir_all(&part);
     }
     outcome
+}
+
+/// An error of a file in a folder that has its name only when it is whole, with the name that the file was to have.
+fn in_place(error: DataError, part: &Path, folder: &Path) -> DataError {
+    match error {
+        DataError::Write { path, source } => {
+            let path = path.strip_prefix(part).map_or_else(|_| path.clone(), |name| folder.join(name));
+            DataError::Write { path, source }
+        }
+        error => error,
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +97,10 @@ mod tests {
             Err(DataError::Missing("y".into()))
         };
         assert!(whole_folder(&folder.path().join("new"), broken).is_err());
+        // What could not be written has the name that it was to have.
+        let full = |part: &Path| whole(&part.join("1/x.png"), |_| Err(io::Error::other("full")));
+        let error = whole_folder(&folder.path().join("new"), full).unwrap_err().to_string();
+        assert!(error.contains("new/1/x.png could not be written") && !error.contains(".part"), "{error}");
         assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
     }
 

@@ -21,7 +21,15 @@ pub fn write_parquet(path: &Path, rows: usize, blocks: &[Block<'_>]) -> Result<(
         block.names().into_iter().enumerate().map(column)
     });
     let columns: Vec<Column> = columns.collect();
-    super::whole(path, |out| parquet_to(out, &columns).map_err(Error::other))
+    super::whole(path, |out| parquet_to(out, &columns).map_err(unwritten))
+}
+
+/// The error of the system, where there is one within that of the writer.
+fn unwritten(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(source) => source.downcast::<Error>().map_or_else(Error::other, |source| *source),
+        error => Error::other(error),
+    }
 }
 
 fn parquet_to(out: impl Write + Send, columns: &[Column]) -> Result<(), ParquetError> {
