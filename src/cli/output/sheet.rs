@@ -433,7 +433,7 @@ pub fn write_rows(
     picture: Option<image::DynamicImage>,
 ) -> anyhow::Result<PathBuf> {
     if let Shape::Text { .. } = run.data.shape {
-        let sheet = sheet();
+        let sheet = sheet()?;
         let to = place_in(run, to, &format!("{stem}.{}", sheet.extension_of_texts()))?;
         sheet.write(&to)?;
         return Ok(to);
