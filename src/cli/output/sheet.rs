@@ -1,7 +1,7 @@
 //! Tables of text and numbers, written in the format that the file's extension names.
 
 use std::collections::HashSet;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -273,12 +273,7 @@ impl Sheet {
         if to == Path::new("-") {
             let heads = self.heads(false);
             let (rows, blocks) = (self.rows(), self.blocks(&heads));
-            // On a terminal it is read by a person.
-            match std::io::stdout().is_terminal() {
-                true => write::csv_to(terminal::out(), rows, &blocks, &self.dialect)?,
-                false => write::csv_to(std::io::stdout().lock(), rows, &blocks, &self.dialect)?,
-            }
-            return Ok(());
+            return Ok(write::csv_to(terminal::results(), rows, &blocks, &self.dialect)?);
         }
         make_folder_of(to)?;
         let width = self.numbers.len() / self.rows().max(1);

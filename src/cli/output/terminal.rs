@@ -2,7 +2,7 @@
 //! are shown, not sent. Every line that a command prints goes through here; results that a program reads are written as they are.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Whether a terminal would obey a character, or the text around it be shown in another order because of it.
 fn is_obeyed(c: char) -> bool {
@@ -77,6 +77,14 @@ impl<W: Write> Write for Visible<W> {
 /// Stdout, for text.
 pub fn out() -> Visible<io::StdoutLock<'static>> {
     Visible::new(io::stdout().lock())
+}
+
+/// Stdout, for results: as they are where a program reads them, and for a person on a terminal as [`out`] shows them.
+pub fn results() -> Box<dyn Write> {
+    match io::stdout().is_terminal() {
+        true => Box::new(out()),
+        false => Box::new(io::stdout().lock()),
+    }
 }
 
 /// Stderr, for text.

@@ -1,6 +1,5 @@
 //! Texts: rows of tokens as a column of text, and the files they go to.
 
-use std::io::IsTerminal;
 use std::path::Path;
 
 use wgvae::apply::Run;
@@ -37,11 +36,7 @@ impl Sheet {
     pub(super) fn write_texts(&self, to: &Path) -> anyhow::Result<()> {
         let (texts, beside) = self.texts();
         if to == Path::new("-") && beside.is_empty() {
-            match std::io::stdout().is_terminal() {
-                true => texts_to(terminal::out(), TextFormat::Lines, texts, &beside, &self.dialect)?,
-                false => texts_to(std::io::stdout().lock(), TextFormat::Lines, texts, &beside, &self.dialect)?,
-            }
-            return Ok(());
+            return Ok(texts_to(terminal::results(), TextFormat::Lines, texts, &beside, &self.dialect)?);
         }
         match TextFormat::of(to) {
             Some(format @ (TextFormat::Lines | TextFormat::JsonLines)) => {
