@@ -211,9 +211,15 @@ pub fn expected(run: &Run, model: &mut TrainedModel, rows: &Examples) -> Result<
     Ok(seen.into_iter().zip(means).enumerate().map(of).collect())
 }
 
-/// The parts of a row that unusual values are looked for in, and their names: columns, or regions of an image in rows and columns.
+/// The parts of a row that unusual values are looked for in, and their names: columns, steps of a series, or regions of an image in
+/// rows and columns.
 /// `names` are those of columns and of single values.
 pub fn parts(shape: Shape, columns: Option<&Columns>, names: Vec<String>) -> (Vec<String>, Vec<Vec<usize>>) {
+    // Of a series, which moments are unusual.
+    if let Shape::Series { length, channels } = shape {
+        let step = |step: usize| (step * channels..(step + 1) * channels).collect();
+        return ((0..length).map(|step| format!("step {step}")).collect(), (0..length).map(step).collect());
+    }
     let Shape::Image { height, width, channels } = shape else {
         let spans = columns.map_or_else(|| (0..shape.len()).map(|i| i..i + 1).collect(), Columns::spans);
         return (names, spans.into_iter().map(Iterator::collect).collect());

@@ -142,9 +142,13 @@ fn bits_of_units(run: &Run, rows: &Examples) -> Result<f64, &'static str> {
         Likelihood::Logistic => Ok(0.0),
         // The 256 levels share the unit interval.
         _ if run.data.bytes => Ok(8.0 * run.data.shape.len() as f64),
-        likelihood => match &run.data.columns {
-            Some(columns) => bits_of_columns(columns, rows, likelihood),
-            None => Ok(0.0),
+        likelihood => match (&run.data.columns, &run.data.series) {
+            (Some(columns), _) => bits_of_columns(columns, rows, likelihood),
+            (_, Some(series)) => {
+                let steps = run.data.shape.len() / series.channels.len().max(1);
+                Ok(steps as f64 * series.channels.iter().map(|channel| channel.deviation.log2()).sum::<f64>())
+            }
+            _ => Ok(0.0),
         },
     }
 }

@@ -53,6 +53,7 @@ impl DataConfig {
             source: self.source.clone(),
             format: self.format,
             text: self.text.clone(),
+            series: self.series.clone(),
             tokens: self.tokens,
             vocabulary: self.vocabulary,
             max_length: self.max_length,
@@ -84,11 +85,12 @@ impl DataConfig {
             options.clone();
         let Options { missing, keep_label, drop_label, test_share, limit, balance, strict, .. } = options.clone();
         let (image_size, channels, fit) = (options.image_size, options.channels, options.fit);
-        let Options { format, text, tokens, vocabulary, max_length, .. } = options.clone();
+        let Options { format, text, series, tokens, vocabulary, max_length, .. } = options.clone();
         *self = Self {
             source,
             format,
             text,
+            series,
             tokens,
             vocabulary,
             max_length,

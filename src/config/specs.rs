@@ -16,6 +16,7 @@ impl From<Shape> for Extent {
             Shape::Image { height, width, channels } => Extent::Image([height, width, channels]),
             Shape::Point(n) | Shape::Table(n) => Extent::Flat(n),
             Shape::Text { length, tokens } => Extent::Tokens { steps: length, vocabulary: tokens },
+            Shape::Series { length, channels } => Extent::Series { steps: length, channels, both: false },
         }
     }
 }
@@ -109,10 +110,22 @@ impl Config {
                  another likelihood for other rows",
             ));
         }
+        let is_of_series = matches!(data, Extent::Series { .. });
+        if is_of_series && (m.likelihood.is_of_columns() || m.likelihood == Likelihood::Logistic) {
+            return Err(ConfigError::refused(
+                &["likelihood"],
+                format!(
+                    "the likelihood {} is not one of series: choose gaussian-learned, student-t, laplace or gaussian, or bernoulli for \
+                     zeros and ones",
+                    m.likelihood.name()
+                ),
+            ));
+        }
         // Layers as they are written, or as their widths are.
         let dense = |widths: &Vec<usize>| widths.iter().map(|width| Layer::dense(*width)).collect::<Vec<_>>();
         let layers = m.encoder.clone().unwrap_or_else(|| dense(&m.hidden));
-        let encoder = stack::encoder(&layers, data, m.activation).map_err(ConfigError::Value)?;
+        let encoded = if missing { stack::marked(&layers, data) } else { data };
+        let encoder = stack::encoder(&layers, encoded, m.activation).map_err(ConfigError::Value)?;
         if missing && encoder.first().is_some_and(|layer| !layer.operation.takes_missing()) {
             return Err(ConfigError::refused(
                 &["encoder"],

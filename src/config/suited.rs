@@ -66,6 +66,7 @@ impl Config {
         match data.shape {
             Shape::Point(2) => "points",
             Shape::Text { .. } => "text",
+            Shape::Series { .. } => "series",
             Shape::Image { height, width, .. }
                 if PHOTO_SIDES.iter().all(|takes| takes(height) && takes(width)) && are_photographs(data) =>
             {

@@ -49,7 +49,7 @@ struct Given {
 /// What layers of sequences are told.
 #[derive(Clone, Copy)]
 struct Sequence {
-    /// How far rows go; none where a decoder need not know.
+    /// How far texts go; none where a decoder need not know, and of series, which are taken whole.
     times: Option<Times>,
     /// How many tokens later an embedding sees each: a decoder sees the token before.
     shift: usize,
@@ -75,7 +75,9 @@ impl Sequence {
                 g.beside(format!("{name}.both"), &[forward, back])
             }
             (SizedOperation::Last, Extent::Series { steps, both, .. }) => sequence::last(g, name, h, steps, both),
-            (SizedOperation::Mean, _) => sequence::mean(g, name, h, self.times?),
+            (SizedOperation::Mean, Extent::Series { steps, .. }) => {
+                sequence::mean(g, name, h, steps, self.times.map(|times| times.is_there))
+            }
             _ => return None,
         })
     }
@@ -181,10 +183,19 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
         h = g.map("x as numbers", Function::Copy, &[h]);
     }
     let batch = g.shape(x)[0];
-    let sequence = spec.is_of_tokens().then(|| {
+    let mut sequence = spec.is_of_tokens().then(|| {
         let times = Times::of(g, x);
         Sequence { times: Some(times), shift: 0, start: Start::Zero }
     });
+    if let Some(SizedLayer { from: from @ Extent::Series { steps, channels, .. }, .. }) = spec.encoder.first() {
+        sequence = Some(Sequence { times: None, shift: 0, start: Start::Zero });
+        if let Some(absent) = absent.take() {
+            let of_times = [batch * steps, channels / 2];
+            let [present, absent] = [h, absent].map(|node| g.reshape(node, of_times));
+            h = g.beside("values and marks", &[present, absent]);
+        }
+        h = g.reshape(h, from.matrix(batch));
+    }
     let mut modules = Modules::default();
     for layer in &spec.encoder {
         let names = modules.numbers(layer).map(|number| format!("encoder.{number}"));
@@ -256,10 +267,13 @@ pub(super) fn decode(
     encoder: &[Node],
 ) -> Decoded {
     let mut known: Vec<(Node, &str)> = classes.map(|classes| (classes, "decoder_condition")).into_iter().collect();
-    let (mut h, shift, steps) = match told {
-        Told::Nothing => (z, 0, 0),
-        Told::Tokens(ids) => (ids, 1, spec.width),
-        Told::Step(id, _) => (id, 0, 1),
+    let (mut h, shift, steps) = match (told, spec.decoder.first()) {
+        (Told::Nothing, Some(SizedLayer { from: Extent::Series { steps, .. }, .. })) => {
+            (sequence::each_time(g, "decoder.times", z, *steps), 0, *steps)
+        }
+        (Told::Nothing, _) => (z, 0, 0),
+        (Told::Tokens(ids), _) => (ids, 1, spec.width),
+        (Told::Step(id, _), _) => (id, 0, 1),
     };
     let batch = g.shape(z)[0];
     let mut modules = Modules::default();
@@ -275,8 +289,9 @@ pub(super) fn decode(
         let has_weight = !matches!(layer.operation, SizedOperation::Pool(_) | SizedOperation::Up(_));
         let tied = if has_weight { mirrored.next().copied() } else { None };
         let layer = if steps > 0 { layer.over(steps) } else { *layer };
-        // The first recurrent layer sees the code at each time, the others start from it.
-        let each = states.is_empty();
+        // The first recurrent layer of a decoder of texts sees the code at each time, the others start from it. A decoder of series
+        // has the code for its input.
+        let each = states.is_empty() && spec.is_of_tokens();
         let is_recurrent = matches!(layer.operation, SizedOperation::Recurrent { .. });
         let start = match if is_recurrent { given.next() } else { None } {
             Some(state) => Start::State { state: *state, z: each.then_some(z) },
@@ -292,7 +307,7 @@ pub(super) fn decode(
             Given { tied, absent: None, known: layer.take_known(&mut known), sequence },
         )
         .0;
-        if let SizedOperation::Recurrent { cell, .. } = layer.operation {
+        if let (SizedOperation::Recurrent { cell, .. }, true) = (layer.operation, spec.is_of_tokens()) {
             states.push(g.final_state(h, Recurrent { cell, reverse: false, steps: steps as u32 }));
         }
     }

@@ -9,8 +9,6 @@ const EMBEDDING: Init = Init::Uniform(1.732_050_8);
 /// How far the sequences of a batch go.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
-    /// T
-    pub steps: usize,
     /// `(B, T)`: 1 where there is a token, else 0.
     pub is_there: Node,
     /// `(B, 1)`: tokens of each row.
@@ -24,7 +22,7 @@ impl Times {
         let above = g.sum_of("tokens and a half", ids, half);
         let is_there = g.map("is a token", Function::Slope(Activation::Relu), &[above]);
         let lengths = g.reduce("lengths", is_there, Axis::Columns);
-        Self { steps: g.shape(ids)[1], is_there, lengths }
+        Self { is_there, lengths }
     }
 }
 
@@ -137,14 +135,24 @@ pub(super) fn last(g: &mut Graph, name: &str, states: Node, steps: usize, both: 
     g.beside(format!("{name}.ends"), &[forward, back])
 }
 
-/// `(B, C)`: the mean of the states of a row's tokens.
-pub(super) fn mean(g: &mut Graph, name: &str, states: Node, times: Times) -> Node {
+/// `(B T, C)`: the code `(B, Z)` at each time, plus numbers of the time that are learned and start at 0.
+pub(super) fn each_time(g: &mut Graph, name: &str, z: Node, steps: usize) -> Node {
+    let [batch, latent] = g.shape(z);
+    let repeated = g.repeat(&format!("{name}.code"), z, steps);
+    let repeated = g.reshape(repeated, [batch, steps * latent]);
+    let of_times = g.param(&format!("{name}.weight"), &[steps * latent], Init::Constant(0.0));
+    let sum = g.sum_of(name.to_string(), repeated, of_times);
+    g.reshape(sum, [batch * steps, latent])
+}
+
+/// `(B, C)`: the mean of the states of a row's tokens, or of all times.
+pub(super) fn mean(g: &mut Graph, name: &str, states: Node, steps: usize, is_there: Option<Node>) -> Node {
     let [rows, channels] = g.shape(states);
-    let steps = times.steps;
-    let there = g.reshape(times.is_there, [rows, 1]);
-    let seen = g.map(format!("{name}.seen"), Function::Multiply, &[states, there]);
     let [tall, wide] = [steps as u32, channels as u32];
     let windows = Windows::padded([tall, 1, wide], [tall, 1], 1, [0; 2]);
+    let Some(is_there) = is_there else { return g.average_pool(name, states, windows) };
+    let there = g.reshape(is_there, [rows, 1]);
+    let seen = g.map(format!("{name}.seen"), Function::Multiply, &[states, there]);
     let average = g.average_pool(&format!("{name}.of all"), seen, windows);
     // The logarithm of a length is that of the sum of ones; times without a token count next to nothing.
     let [one, far, all] = [-1.0, 200.0, steps as f32].map(|value| g.constant(value));

@@ -29,6 +29,18 @@ fn sized(what: &str, layers: &[Layer], from: Extent, activation: Activation) -> 
     layers.iter().enumerate().map(on).collect()
 }
 
+/// What an encoder takes where values may be missing: at each time of a series, marks of which are stand beside the values. Dense
+/// layers take all values of a series at once, and the marks as those of other rows.
+pub fn marked(layers: &[Layer], data: Extent) -> Extent {
+    let is_dense = |layer: &Layer| matches!(layer.operation, Operation::Dense(_));
+    match data {
+        Extent::Series { steps, channels, both } if !layers.first().is_none_or(is_dense) => {
+            Extent::Series { steps, channels: 2 * channels, both }
+        }
+        data => data,
+    }
+}
+
 /// The encoder's layers on the data. Dense layers take the numbers of an image as the data has them.
 pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
     let takes_images = layers.first().is_some_and(|layer| !matches!(layer.operation, Operation::Dense(_)));
@@ -38,8 +50,8 @@ pub fn encoder(layers: &[Layer], data: Extent, activation: Activation) -> Result
     match layers.last().map_or(from, |layer| layer.to) {
         Extent::Flat(_) | Extent::Image(_) => Ok(layers),
         open => Err(format!(
-            "the encoder ends with {open}, and a code is made of numbers: end it with `last` or `mean`, as in \
-             `embed 64, gru 256, last`"
+            "the encoder ends with {open}, and a code is made of numbers: end it with `last` or `mean`, as in {}",
+            if is_text { "`embed 64, gru 256, last`" } else { "`gru 64 both, last`" }
         )),
     }
 }
@@ -108,6 +120,11 @@ pub fn mirrored(encoder: &[SizedLayer], latent: usize, data: Extent) -> Result<V
     if matches!(data, Extent::Tokens { .. }) {
         return of_sequences(&alike(encoder), data, Activation::Identity);
     }
+    if matches!(encoder.first(), Some(SizedLayer { from: Extent::Series { .. }, .. })) {
+        let mut layers = alike(encoder);
+        layers.reverse();
+        return of_series(&layers, latent, data, Activation::Identity);
+    }
     let first = encoder.last().map_or(Extent::Flat(data.len()), |layer| layer.to);
     let (norm, activation) = before(encoder, encoder.len());
     let operation = SizedOperation::Dense;
@@ -135,6 +152,10 @@ pub fn decoder(
     if matches!(data, Extent::Tokens { .. }) {
         return of_sequences(layers, data, activation);
     }
+    let is_recurrent = |layer: &Layer| matches!(layer.operation, Operation::Recurrent { .. });
+    if matches!(data, Extent::Series { .. }) && layers.iter().any(is_recurrent) {
+        return of_series(layers, latent, data, activation);
+    }
     let mut all = sized("decoder", layers, Extent::Flat(latent), activation)?;
     let at = all.last().map_or(Extent::Flat(latent), |layer| layer.to);
     all.push(to_data(at, encoder, data)?);
@@ -152,6 +173,27 @@ fn alike(encoder: &[SizedLayer]) -> Vec<Layer> {
         Some(Layer { operation, norm: None, activation: None })
     };
     encoder.iter().filter_map(layer).collect()
+}
+
+/// A decoder of series: its layers see the code at each time, and a dense one behind them makes the numbers of the time.
+fn of_series(
+    layers: &[Layer],
+    latent: usize,
+    data: Extent,
+    activation: Activation,
+) -> Result<Vec<SizedLayer>, String> {
+    let Extent::Series { steps, .. } = data else { return Err("there is no series to decode to".into()) };
+    if let Some(number) = layers.iter().position(|layer| matches!(layer.operation, Operation::Last | Operation::Mean)) {
+        return Err(format!(
+            "layer {} of the decoder, `{}`: it ends a series, which a decoder makes: leave `last` and `mean` out",
+            number + 1,
+            layers[number]
+        ));
+    }
+    let mut all = sized("decoder", layers, Extent::Series { steps, channels: latent, both: false }, activation)?;
+    let from = all.last().map_or(data, |layer| layer.to);
+    all.push(SizedLayer { from, to: data, operation: SizedOperation::Dense, norm: None, activation: Activation::Identity });
+    Ok(all)
 }
 
 /// A decoder of texts: its layers see the token before each, and a dense one behind them makes the logits of the next.
@@ -186,6 +228,7 @@ fn of_sequences(layers: &[Layer], data: Extent, activation: Activation) -> Resul
 pub fn widen(decoder: &mut [SizedLayer], outputs: usize) -> Result<(), String> {
     let Some(SizedLayer { operation, to, .. }) = decoder.last_mut() else { return Ok(()) };
     match (&mut *operation, &mut *to) {
+        (SizedOperation::Dense, Extent::Series { channels, .. }) => *channels *= outputs,
         (SizedOperation::Dense, to) => *to = Extent::Flat(outputs * to.len()),
         (SizedOperation::Conv(_), Extent::Image([.., channels])) => *channels *= outputs,
         (SizedOperation::ConvT(windows), Extent::Image([.., channels])) => {
@@ -205,6 +248,9 @@ pub fn check_tied(encoder: &[SizedLayer], decoder: &[SizedLayer], latent: usize,
         return Err(
             "weights of residual blocks cannot be tied: leave tied out, or use dense layers and convolutions".into()
         );
+    }
+    if encoder.iter().any(|layer| matches!(layer.operation, SizedOperation::Recurrent { .. })) {
+        return Err("weights of recurrent layers cannot be tied: leave tied out, or use dense layers".into());
     }
     if mirrored(encoder, latent, data).is_ok_and(|mirrored| mirrored == decoder) {
         return Ok(());

@@ -33,6 +33,8 @@ pub struct Page {
     pub latent: Option<Latent>,
     /// 2-D points of the data and of the model.
     pub points: Option<Points>,
+    /// Series beside their reconstructions, and samples.
+    pub series: Vec<SeriesChart>,
     /// A table's columns and how well they are reconstructed.
     pub columns: Vec<ColumnSummary>,
     /// Samples of a table beside its data.
@@ -216,6 +218,17 @@ pub struct Points {
     pub data: Vec<[f32; 2]>,
     /// The model's samples.
     pub samples: Vec<[f32; 2]>,
+}
+
+/// Curves over time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SeriesChart {
+    /// What is shown.
+    pub title: String,
+    /// Names and points of the curves; a value that is not finite makes a gap.
+    pub curves: Vec<(String, Vec<(f64, f64)>)>,
+    /// A band behind the curves, as points `(x, low, high)`.
+    pub band: Vec<(f64, f64, f64)>,
 }
 
 /// A column of a table.

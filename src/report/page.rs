@@ -2,7 +2,7 @@
 
 pub use super::contents::{
     Best, ColumnSummary, Command, ComparedFigure, Diagnosed, Dimension, EpochMetrics, Facts, Figure, Headline, Latent,
-    Marginal, Matrix, Notice, Page, Picture, Points, SampleRows, Samples, Shares, Step, Steps, Strips,
+    Marginal, Matrix, Notice, Page, Picture, Points, SampleRows, Samples, SeriesChart, Shares, Step, Steps, Strips,
 };
 use super::markup::escape;
 use super::{samples, sections};

@@ -3,7 +3,7 @@
 use super::chart::{Bar, Bars, ChartSize, Cloud, Group, Heights, LineChart, Series};
 use super::contents::{
     ColumnSummary, Command, Diagnosed, EpochMetrics, Facts, Figure, Headline, Latent, Notice, Page, Picture, Points,
-    Step, Strips,
+    SeriesChart, Step, Strips,
 };
 use super::markup::{base64, escape, png_size, sentence};
 use super::numbers::{duration, grouped, measured};
@@ -127,7 +127,7 @@ pub fn training(page: &Page) -> String {
     if page.likelihoods.len() > 1 {
         let series = vec![Series { name: "-ln p(x)".into(), points: page.likelihoods.clone() }];
         let (title, x) = ("-ln p(x) of rows, by checkpoint".into(), "epochs".into());
-        behind.push(LineChart { title, x, size: ChartSize::Half, heights: Heights::Curves, series }.figure());
+        behind.push(LineChart { title, x, size: ChartSize::Half, heights: Heights::Curves, series, band: Vec::new() }.figure());
     }
     let diagnosed = side_by_side(&behind, "two");
     section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns) + &diagnosed))
@@ -147,7 +147,7 @@ fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
         let points = |i: usize| all.iter().filter_map(|at| Some((at.epoch as f64, of(at, i)?))).collect();
         let series = order.into_iter().map(|i| Series { name: last[i].0.clone(), points: points(i) }).collect();
         let title = if left_out > 0 { format!("{title}: the largest {MAX_CURVES}") } else { title.to_string() };
-        LineChart { title, x: "epoch".into(), size: ChartSize::Half, heights: Heights::Curves, series }.figure()
+        LineChart { title, x: "epoch".into(), size: ChartSize::Half, heights: Heights::Curves, series, band: Vec::new() }.figure()
     };
     let mut figures = Vec::new();
     if !last.dimensions.is_empty() {
@@ -166,20 +166,35 @@ fn by_epoch(page: &Page, title: &str, size: ChartSize, curves: &[Curve]) -> Stri
         points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
     };
     let series = curves.iter().map(series).collect();
-    LineChart { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series }.figure()
+    LineChart { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series, band: Vec::new() }.figure()
 }
 
 fn by_step(page: &Page, title: &str, size: ChartSize, heights: Heights, value: fn(&Step) -> f64) -> String {
     let points = page.steps.iter().map(|s| (s.step as f64, value(s))).collect();
     let series = vec![Series { name: title.to_lowercase(), points }];
-    LineChart { title: title.into(), x: "step".into(), size, heights, series }.figure()
+    LineChart { title: title.into(), x: "step".into(), size, heights, series, band: Vec::new() }.figure()
 }
 
 /// Pictures, and the data's points with the model's samples.
 pub fn made(page: &Page) -> String {
     let points = page.points.iter().filter(|p| !p.data.is_empty() || !p.samples.is_empty()).map(points);
-    let figures: Vec<String> = points.chain(page.pictures.iter().map(picture)).collect();
+    let series = page.series.iter().map(series);
+    let figures: Vec<String> = points.chain(page.pictures.iter().map(picture)).chain(series).collect();
     section("Reconstructions and samples", &(side_by_side(&figures, "two") + &strips(page.strips.as_ref())))
+}
+
+/// A chart of series.
+fn series(chart: &SeriesChart) -> String {
+    let curve = |(name, points): &(String, Vec<(f64, f64)>)| Series { name: name.clone(), points: points.clone() };
+    LineChart {
+        title: chart.title.clone(),
+        x: "time".into(),
+        size: ChartSize::Half,
+        heights: Heights::Linear,
+        series: chart.curves.iter().map(curve).collect(),
+        band: chart.band.clone(),
+    }
+    .figure()
 }
 
 /// Rows of images with a name each.

@@ -7,6 +7,7 @@ mod page;
 mod pictures;
 mod resume;
 mod samples;
+mod series;
 mod tables;
 mod training;
 

@@ -3,7 +3,7 @@
 use wgvae_data::quote::shell_quote;
 use wgvae_data::{Examples, Rows, Shape};
 
-use super::{evaluated, tables};
+use super::{evaluated, series, tables};
 use crate::apply::record::{Metrics, Record};
 use crate::apply::{
     Codes, DecoderOutput, Evaluation, Mixture, Run, RunError, TrainedModel, bits_per_dimension, draws,
@@ -188,6 +188,7 @@ fn contents(
             samples: plane(&samples.means),
         }),
         columns: tables::columns(run, split, &shown),
+        series: series::charts(run, split, [&shown, &samples.means], model.distribution()),
         samples: of_table,
         config: run.config.to_toml()?,
         next: next(run),

@@ -75,7 +75,7 @@ pub fn draw(run: &FolderHandle, epoch: &mut Epoch<'_>) -> Result<Vec<PathBuf>, T
                 pictures.push(("samples", report::scatter(&x, &drawn)));
             }
         }
-        Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } => {}
+        Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } | Shape::Series { .. } => {}
     }
     let save = |(name, picture): (&str, image::DynamicImage)| {
         let file = Path::new(IMAGES).join(format!("{name}-{number:03}.png"));

@@ -1,13 +1,13 @@
 //! Rows for a trained model, converted to the form it was trained on.
 
 use super::load::{check_flags, choose, mark_missing};
-use super::raw::{Raw, RawColumns, ReadProgress, Request};
+use super::raw::{KnownSeries, Raw, RawColumns, ReadProgress, Request};
 use super::text::KnownTexts;
 use super::{
     Channels, Columns, DataError, Description, Examples, ImageSize, Options, RowFormat, Rows, Shape, Table, Values,
     resize,
 };
-use super::{source, sprites, table};
+use super::{series, source, sprites, table};
 
 /// Loads the test rows if the source has its own, else all rows in order.
 ///
@@ -26,6 +26,7 @@ pub fn rows_with(options: &Options, like: &Description, progress: ReadProgress<'
         label_needed: false,
         like: like.columns.as_ref(),
         texts: texts_of(like),
+        series: series_of(like),
         is_own: false,
     };
     let raw = source::read(&request)?;
@@ -44,6 +45,7 @@ pub fn table_rows(table: &Table, label: Option<&str>, like: &Description) -> Res
         label_needed: false,
         like: like.columns.as_ref(),
         texts: texts_of(like),
+        series: series_of(like),
         is_own: false,
     };
     if let Some(reason) = table.refusal() {
@@ -69,11 +71,26 @@ fn texts_of(like: &Description) -> Option<KnownTexts<'_>> {
     Some(KnownTexts { vocabulary, length: like.shape.len() })
 }
 
+/// What a model of series knows.
+fn series_of(like: &Description) -> Option<KnownSeries<'_>> {
+    let Shape::Series { length, .. } = like.shape else { return None };
+    Some(KnownSeries { series: like.series.as_ref()?, length })
+}
+
 /// The options with the size and the columns of the model.
 fn wanted(options: &Options, like: &Description) -> Options {
     let mut wanted = options.clone();
     match (like.shape, &like.columns) {
+        (Shape::Series { .. }, _) => {
+            wanted.max_length = None;
+            if wanted.format.is_auto() {
+                wanted.format = RowFormat::Series;
+            }
+        }
         (Shape::Image { height, width, channels }, _) => {
+            if wanted.format.is_auto() {
+                wanted.format = RowFormat::Images;
+            }
             wanted.image_size = Some(ImageSize { height, width });
             wanted.channels = Some(if channels == 1 { Channels::Grey } else { Channels::Rgb });
         }
@@ -95,9 +112,13 @@ fn wanted(options: &Options, like: &Description) -> Options {
 /// Rows of a source, in the form of the model.
 fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) -> Result<Rows, DataError> {
     check_flags(&raw, options)?;
-    let mut raw = choose(resize::as_asked(raw, wanted)?, wanted)?;
+    let mut raw = resize::as_asked(raw, wanted)?;
+    if let Some(known) = series_of(like) {
+        series::tidy(&mut raw, wanted, Some(known.length))?;
+    }
+    let mut raw = choose(raw, wanted)?;
     // A model that was trained on whole images cannot take others. Of a table it gets the middle of the column.
-    if !like.has_missing() && like.columns.is_none() {
+    if !like.has_missing() && like.columns.is_none() && like.series.is_none() {
         raw.note_dropped(options)?;
     }
     let Raw { shape, classes, columns, rows, test, mut notes, .. } = raw;
@@ -106,7 +127,8 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
     // Plain rows of numbers become images or points if their width matches.
     let fits = match (like.shape, shape) {
         (Shape::Text { .. }, Shape::Text { .. }) => shape == like.shape,
-        (Shape::Text { .. }, _) | (_, Shape::Text { .. }) => false,
+        (Shape::Series { .. }, Shape::Series { .. }) => shape == like.shape,
+        (Shape::Text { .. } | Shape::Series { .. }, _) | (_, Shape::Text { .. } | Shape::Series { .. }) => false,
         (Shape::Image { .. }, Shape::Image { .. }) => shape == like.shape,
         (Shape::Table(width), Shape::Table(_) | Shape::Point(_)) => match (&columns, &like.columns) {
             (Some(found), Some(known)) if found.are_named && !known.are_unnamed() => found.names() == known.names(),
@@ -134,6 +156,18 @@ fn converted(raw: Raw, options: &Options, wanted: &Options, like: &Description) 
             }
         }
         known.encode(&are_places, &mut split);
+    }
+    if let Some(series) = &like.series {
+        if let (Values::Floats(values), false) = (&split.values, series.missing) {
+            let missing = values.iter().filter(|value| value.is_nan()).count();
+            if missing > 0 {
+                notes.push(format!(
+                    "{missing} of {} values are missing, and no row that was trained on had any: the mean of the channel stands for each",
+                    values.len()
+                ));
+            }
+        }
+        series.encode(&mut split);
     }
     if like.missing {
         mark_missing(&mut [&mut split], like.shape.len(), &mut notes);

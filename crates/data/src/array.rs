@@ -141,7 +141,7 @@ impl Array {
             return Err(format!("it holds {rows} single numbers, but an example needs several"));
         }
         let (image, channels_first) = match *inner {
-            [h, w] if is_series(h, w) => (None, false),
+            [h, w] if is_strip(h, w) => (None, false),
             [h, w] => (Some((h, w, 1)), false),
             [h, w, c @ (1 | 3)] => (Some((h, w, c)), false),
             [c @ (1 | 3), h, w] => (Some((h, w, c)), true),
@@ -209,7 +209,7 @@ impl Array {
     }
 
     /// All elements, NaN where a value is missing.
-    fn known(&self, width: usize) -> Result<Vec<f32>, String> {
+    pub fn known(&self, width: usize) -> Result<Vec<f32>, String> {
         let values = self.floats().ok_or("it holds words, not numbers")?;
         match values.iter().position(|value| value.is_infinite()) {
             Some(place) => Err(format!(
@@ -274,7 +274,7 @@ impl Array {
 }
 
 /// Whether rows of this form are a few series rather than images: 100 steps of 3 numbers.
-fn is_series(height: usize, width: usize) -> bool {
+pub fn is_strip(height: usize, width: usize) -> bool {
     let (short, long) = (height.min(width), height.max(width));
     short <= 4 && long >= 8 * short.max(2)
 }

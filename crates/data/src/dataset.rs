@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Columns, DataError, Examples, Fingerprints, Options, Values, Vocabulary, description};
+use super::{Columns, DataError, Examples, Fingerprints, Options, Series, Values, Vocabulary, description};
 use crate::is_missing;
 
 /// The shape of one example.
@@ -29,6 +29,13 @@ pub enum Shape {
         /// Tokens of the vocabulary.
         tokens: usize,
     },
+    /// A time series: the channels of a step next to each other.
+    Series {
+        /// Steps of the longest.
+        length: usize,
+        /// Numbers at each step.
+        channels: usize,
+    },
 }
 
 impl Shape {
@@ -38,6 +45,7 @@ impl Shape {
             Shape::Image { height, width, channels } => height * width * channels,
             Shape::Point(n) | Shape::Table(n) => n,
             Shape::Text { length, .. } => length,
+            Shape::Series { length, channels } => length * channels,
         }
     }
 
@@ -56,6 +64,10 @@ impl std::fmt::Display for Shape {
             Shape::Point(n) => write!(f, "points of {n} coordinates"),
             Shape::Table(n) => write!(f, "rows of {n} columns"),
             Shape::Text { length, .. } => write!(f, "texts of at most {} tokens", length.saturating_sub(1)),
+            Shape::Series { length, channels: 1 } => write!(f, "series of at most {length} steps"),
+            Shape::Series { length, channels } => {
+                write!(f, "series of at most {length} steps of {channels} channels")
+            }
         }
     }
 }
@@ -82,6 +94,8 @@ pub struct Dataset {
     pub columns: Option<Columns>,
     /// The tokens of texts.
     pub vocabulary: Option<Vocabulary>,
+    /// The channels of series.
+    pub series: Option<Series>,
     /// Whether pixels of images may be missing: [`MISSING`](crate::MISSING).
     pub missing: bool,
     /// The training rows.
@@ -102,7 +116,7 @@ impl Dataset {
 
     /// Whether values may be missing.
     pub fn has_missing(&self) -> bool {
-        self.missing || self.columns.as_ref().is_some_and(|columns| columns.missing)
+        has_missing(self.missing, self.columns.as_ref(), self.series.as_ref())
     }
 
     /// Whether all values that are there lie in [0, 1], as the levels of images do.
@@ -150,6 +164,7 @@ impl Dataset {
             classes: self.classes.clone(),
             columns: self.columns.clone(),
             vocabulary: self.vocabulary.clone(),
+            series: self.series.clone(),
             missing: self.missing,
             trained: Fingerprints::of(&self.train),
         }
@@ -173,6 +188,9 @@ pub struct Description {
     /// The tokens of texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<Vocabulary>,
+    /// The channels of series, with their means and deviations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
     /// Whether pixels of images may be missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
@@ -184,8 +202,13 @@ pub struct Description {
 impl Description {
     /// Whether values may be missing.
     pub fn has_missing(&self) -> bool {
-        self.missing || self.columns.as_ref().is_some_and(|columns| columns.missing)
+        has_missing(self.missing, self.columns.as_ref(), self.series.as_ref())
     }
+}
+
+/// Whether values may be missing, of images, tables or series.
+fn has_missing(of_images: bool, columns: Option<&Columns>, series: Option<&Series>) -> bool {
+    of_images || columns.is_some_and(|columns| columns.missing) || series.is_some_and(|series| series.missing)
 }
 
 /// Rows for a trained model.

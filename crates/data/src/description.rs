@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::columns::MAX_WORDS;
 use super::options::LONGEST;
+use super::series::{LONGEST_SERIES, MOST_CHANNELS};
 use super::text::LONGEST_TEXT;
-use super::{Column, Columns, Description, Fingerprints, Shape, ValueKind, Vocabulary};
+use super::{Column, Columns, Description, Fingerprints, Series, Shape, ValueKind, Vocabulary};
 
 /// The most numbers of an example: a colour image of the largest size.
 const MAX_NUMBERS: usize = 3 * LONGEST * LONGEST;
@@ -22,6 +23,8 @@ pub(super) struct Unchecked {
     #[serde(default)]
     vocabulary: Option<Vocabulary>,
     #[serde(default)]
+    series: Option<Series>,
+    #[serde(default)]
     missing: bool,
     trained: Option<Fingerprints>,
 }
@@ -30,13 +33,16 @@ impl TryFrom<Unchecked> for Description {
     type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, shape, bytes, classes, columns, vocabulary, missing, trained } = read;
+        let Unchecked { name, shape, bytes, classes, columns, vocabulary, series, missing, trained } = read;
         let fits = match shape {
             Shape::Image { height, width, channels } => {
                 [height, width].iter().all(|side| (1..=LONGEST).contains(side)) && [1, 3].contains(&channels)
             }
             Shape::Point(width) | Shape::Table(width) => (1..=MAX_NUMBERS).contains(&width),
             Shape::Text { length, .. } => (2..=LONGEST_TEXT + 1).contains(&length),
+            Shape::Series { length, channels } => {
+                (2..=LONGEST_SERIES).contains(&length) && (1..=MOST_CHANNELS).contains(&channels)
+            }
         };
         if !fits {
             return Err(format!("it describes {shape}, which no model can be trained on"));
@@ -46,11 +52,20 @@ impl TryFrom<Unchecked> for Description {
             let found = vocabulary.map_or(0, |vocabulary| vocabulary.len());
             return Err(format!("it describes {shape}, and {found} tokens, which do not belong together"));
         }
-        if tokens.is_some() && columns.is_some() {
+        let fits = match (shape, &series) {
+            (Shape::Series { channels, .. }, Some(series)) => series.fits(channels),
+            (shape, series) => series.is_none() && !matches!(shape, Shape::Series { .. }),
+        };
+        if !fits {
+            let found = series.map_or(0, |series| series.channels.len());
+            return Err(format!("it describes {shape}, and {found} channels, which do not belong together"));
+        }
+        let is_sequence = matches!(shape, Shape::Text { .. } | Shape::Series { .. });
+        if is_sequence && columns.is_some() {
             return Err(format!("it describes {shape} as columns of a table, which they are not"));
         }
         let columns = columns.map(|columns| checked(columns, shape)).transpose()?;
-        if bytes && (columns.is_some() || matches!(shape, Shape::Table(_) | Shape::Text { .. })) {
+        if bytes && (columns.is_some() || is_sequence || matches!(shape, Shape::Table(_))) {
             return Err(format!("it describes {shape} as levels of grey, which only images and points can be"));
         }
         if missing && (bytes || !matches!(shape, Shape::Image { .. })) {
@@ -58,7 +73,7 @@ impl TryFrom<Unchecked> for Description {
                 "it describes {shape} of which some pixels are missing, which only images of floats can be"
             ));
         }
-        Ok(Self { name, shape, bytes, classes, columns, vocabulary, missing, trained })
+        Ok(Self { name, shape, bytes, classes, columns, vocabulary, series, missing, trained })
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub enum DataError {
     /// There is no such file, folder or built-in source.
     #[error(
-        "there is no data at {0}: give a file, a folder, or one of the built-in strokes, points, sprites and expressions"
+        "there is no data at {0}: give a file, a folder, or one of the built-in strokes, points, sprites, expressions and waves"
     )]
     Missing(PathBuf),
     /// What is there is no file or folder.

@@ -1,4 +1,4 @@
-//! Reads images, tables, arrays and texts into a [`Dataset`], and writes results in the form of the data.
+//! Reads images, tables, arrays, texts and time series into a [`Dataset`], and writes results in the form of the data.
 //!
 //! ```
 //! use wgvae_data::{InMemory, Table};
@@ -19,6 +19,7 @@
 //! | [`Columns`], [`Form`] | the columns of a table; how their cells are written, and back |
 //! | [`Examples`] | rows as a model takes them, with labels and origins |
 //! | [`Vocabulary`] | the tokens of texts: text to numbers, and back |
+//! | [`Series`] | the channels of time series, and their scales |
 //!
 //! A source yields all its rows with their labels and origins. One pipeline chooses rows, splits and standardises them, or
 //! brings them to the form that a trained model takes. The package does not depend on the GPU.
@@ -56,6 +57,7 @@ mod points;
 pub mod quote;
 mod raw;
 mod resize;
+mod series;
 mod source;
 mod spec;
 mod sprites;
@@ -63,6 +65,7 @@ mod strokes;
 mod table;
 mod text;
 mod typed;
+pub mod waves;
 #[doc(hidden)]
 pub mod write;
 
@@ -90,6 +93,7 @@ pub use memory::InMemory;
 pub use numbers::{file_rows, identifiers, labels, mask, numbers, others};
 pub use options::{Channels, Fit, ImageSize, Missing, Options, RowFormat};
 pub use raw::ReadProgress;
+pub use series::{Channel, Series};
 #[doc(hidden)]
 pub use source::is_of_folder;
 #[doc(hidden)]

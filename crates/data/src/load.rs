@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::error::list;
 use super::raw::{Raw, RawColumns, ReadProgress, Request};
+use super::series::{self, Series};
 use super::source;
 use super::text::{LONGEST_TEXT, MOST_TOKENS};
 use super::{
@@ -51,10 +52,12 @@ impl Dataset {
             label_needed: true,
             like: known,
             texts: None,
+            series: None,
             is_own: true,
         })?;
         check_flags(&raw, &options)?;
         let mut raw = resize::as_asked(raw, &options)?;
+        series::tidy(&mut raw, &options, None)?;
         if known.is_none() {
             raw.ask(&options.kinds, options.kind).map_err(|reason| DataError::unusable(&options.source, reason))?;
         }
@@ -66,7 +69,7 @@ impl Dataset {
 
     /// Chooses, splits, limits, standardises and balances rows.
     pub(super) fn split(raw: Raw, options: &Options, known: Option<&Columns>) -> Result<Self, DataError> {
-        let Raw { name, mut shape, classes, columns, text, rows: mut train, test, mut notes } = raw;
+        let Raw { name, mut shape, classes, columns, text, series, rows: mut train, test, mut notes } = raw;
         let mut test = match test {
             Some(test) => test,
             None => {
@@ -105,6 +108,12 @@ impl Dataset {
         if let (Shape::Text { tokens, .. }, Some(vocabulary)) = (&mut shape, &vocabulary) {
             *tokens = vocabulary.len();
         }
+        let series = series.map(|raw| {
+            let series = Series::measure(raw, &train, &test, &mut notes);
+            series.encode(&mut train);
+            series.encode(&mut test);
+            series
+        });
         if options.balance {
             let again = repeated(&train, options)?;
             notes.push(format!(
@@ -113,7 +122,19 @@ impl Dataset {
             ));
             train.repeat(&again);
         }
-        Ok(Dataset { name, shape, classes, columns, vocabulary, missing, train, test, notes, options: options.clone() })
+        Ok(Dataset {
+            name,
+            shape,
+            classes,
+            columns,
+            vocabulary,
+            series,
+            missing,
+            train,
+            test,
+            notes,
+            options: options.clone(),
+        })
     }
 }
 
@@ -131,11 +152,12 @@ pub(super) fn check_numbers(options: &Options) -> Result<(), DataError> {
             reason: "must be a share from 0 to below 1, such as 0.005 or 0.5%".into(),
         });
     }
-    for (option, value, most) in
-        [("vocabulary", options.vocabulary, MOST_TOKENS), ("max_length", options.max_length, LONGEST_TEXT)]
-    {
+    for (option, value, most, of) in [
+        ("vocabulary", options.vocabulary, MOST_TOKENS, "tokens"),
+        ("max_length", options.max_length, LONGEST_TEXT, "tokens or steps"),
+    ] {
         if value.is_some_and(|value| !(1..=most).contains(&value)) {
-            return Err(DataError::Option { option, reason: format!("must be a number of tokens from 1 to {most}") });
+            return Err(DataError::Option { option, reason: format!("must be a number of {of} from 1 to {most}") });
         }
     }
     if options.limit == Some(0) {
@@ -149,11 +171,12 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
     let refused =
         |what: &str| Err(DataError::unusable(&options.source, format!("{what}, but this source has {}", raw.shape)));
     check_text_flags(raw, options)?;
+    // Series of a table take some of its columns.
+    let is_long = raw.series.as_ref().is_some_and(|series| series.columns.is_some());
     let is_of_texts = raw.text.is_some();
-    let is_of_tables = options.label.is_some() && !is_of_texts
-        || !options.columns.is_empty()
+    let is_of_tables = options.label.is_some() && !is_of_texts && !is_long
+        || (!options.columns.is_empty() || !options.drop_columns.is_empty()) && !is_long
         || !options.kinds.is_empty()
-        || !options.drop_columns.is_empty()
         || !options.missing_words.is_empty()
         || options.rare.is_some();
     if raw.columns.is_none() && is_of_tables {
@@ -163,7 +186,7 @@ pub(super) fn check_flags(raw: &Raw, options: &Options) -> Result<(), DataError>
         );
     }
     let is_of_floats = matches!(raw.rows.values, Values::Floats(_));
-    if options.missing != Missing::default() && (!is_of_floats || is_of_texts) {
+    if options.missing != Missing::default() && (!is_of_floats || is_of_texts || raw.series.is_some()) {
         return refused("`data.missing` applies only to tables and to images of floats");
     }
     let has_names = raw.columns.as_ref().is_none_or(|columns| columns.are_named);
@@ -193,13 +216,21 @@ fn check_text_flags(raw: &Raw, options: &Options) -> Result<(), DataError> {
         RowFormat::Auto => true,
         RowFormat::Table => raw.columns.is_some() || matches!(raw.shape, Shape::Point(_)),
         RowFormat::Text => raw.text.is_some(),
+        RowFormat::Series => raw.series.is_some(),
         RowFormat::Images => matches!(raw.shape, Shape::Image { .. }),
     };
     if !fits {
         return refused(&format!("`data.format = \"{}\"` asks for other rows", options.format.name()));
     }
-    match raw.text.is_none() && (options.text.is_some() || options.has_tokens()) {
-        true => refused("`data.text`, `data.tokens`, `data.vocabulary` and `data.max_length` apply only to texts"),
+    if raw.series.is_none() && !options.series.is_empty() {
+        return refused("`data.series` names columns of a table that holds series");
+    }
+    let takes_length = raw.text.is_some() || raw.series.is_some();
+    let is_of_texts = options.text.is_some() || options.has_vocabulary();
+    match raw.text.is_none() && is_of_texts || options.max_length.is_some() && !takes_length {
+        true => refused(
+            "`data.text`, `data.tokens` and `data.vocabulary` apply only to texts, and `data.max_length` to texts and series",
+        ),
         false => Ok(()),
     }
 }

@@ -4,8 +4,8 @@ use super::load::check_numbers;
 use super::options::LONGEST;
 use super::raw::{Raw, ReadProgress, Request};
 use super::{
-    DataError, Dataset, Examples, NamedKind, Options, Origins, Shape, Table, TextUnit, ValueKind, Values, natural,
-    table, text,
+    DataError, Dataset, Examples, NamedKind, Options, Origins, Shape, Table, TextUnit, Unit, ValueKind, Values, natural,
+    series, table, text,
 };
 
 /// A builder of a [`Dataset`] from rows in memory.
@@ -30,6 +30,8 @@ enum Content {
     Rows(Shape, Values),
     Table(Table),
     Texts(Vec<String>),
+    /// `(T, D)` of each, and the numbers of all, NaN where one is missing.
+    Series([usize; 2], Vec<f32>),
 }
 
 impl InMemory {
@@ -52,6 +54,12 @@ impl InMemory {
     /// Texts, whose characters are their tokens unless others are asked for. Those that are empty or too long are left out.
     pub fn texts<S: Into<String>>(name: &str, texts: impl IntoIterator<Item = S>) -> Self {
         Self::of(name, Content::Texts(texts.into_iter().map(Into::into).collect()))
+    }
+
+    /// Time series `(N, T, D)` of `[steps, channels]`: the channels of a step next to each other, NaN where a value is missing, and
+    /// behind the end of a series that is shorter than others.
+    pub fn series(name: &str, extent: [usize; 2], numbers: Vec<f32>) -> Self {
+        Self::of(name, Content::Series(extent, numbers))
     }
 
     /// Sets what the tokens of texts are.
@@ -113,13 +121,24 @@ impl InMemory {
                 }
                 let (progress, like): (ReadProgress<'_>, _) = (&|_, _| {}, None);
                 let request =
-                    Request { options: &options, progress, label_needed: true, like, texts: None, is_own: true };
+                    Request { options: &options, progress, label_needed: true, like, texts: None, series: None, is_own: true };
                 let raw = table::in_memory(&options.source, &table, &request)?;
                 (Raw { name: options.source.clone(), ..raw }, table.rows())
             }
             Content::Texts(texts) => {
                 let raw = text::in_memory(&options, &texts)?;
                 (Raw { name: options.source.clone(), ..raw }, texts.len())
+            }
+            Content::Series([length, channels], numbers) => {
+                let shape = Shape::Series { length, channels };
+                if numbers.is_empty() || !numbers.len().is_multiple_of(shape.len().max(1)) {
+                    return Err(unusable(format!("{} numbers do not make a whole number of {shape}", numbers.len())));
+                }
+                let rows = numbers.len() / shape.len();
+                let mut raw = series::of_array(rows, &[length, channels], numbers, None).map_err(unusable)?;
+                raw.rows.origins = Some(Origins::Numbered(Unit::Row, (1..=rows as u64).collect()));
+                series::tidy(&mut raw, &options, None)?;
+                (Raw { name: options.source.clone(), ..raw }, rows)
             }
             Content::Rows(shape, values) => {
                 check(shape, &values).map_err(unusable)?;
@@ -156,7 +175,7 @@ fn check(shape: Shape, values: &Values) -> Result<(), String> {
             sides.contains(&height) && sides.contains(&width) && [1, 3].contains(&channels)
         }
         Shape::Point(width) | Shape::Table(width) => width > 0,
-        Shape::Text { length, .. } => length > 1,
+        Shape::Text { length, .. } | Shape::Series { length, .. } => length > 1,
     };
     if !has_size {
         return Err(format!(

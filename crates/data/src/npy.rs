@@ -5,16 +5,16 @@ use std::path::Path;
 use super::array::{Array, Element, MAX_AXES, checked_size};
 use super::bytes::Content;
 use super::raw::Raw;
-use super::{DataError, Examples};
+use super::{DataError, RowFormat};
 
 /// The first bytes of an NPY file.
 pub const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// Reads a file of one array, its first axis counting the rows.
-pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
+pub(super) fn file(path: &Path, format: RowFormat) -> Result<Raw, DataError> {
     let mut notes = Vec::new();
-    let (rows, shape, values) = read(path)?.examples(&mut notes).map_err(invalid(path))?;
-    Ok(Raw { notes, ..Raw::of_array(shape, Examples::of(rows, values)) })
+    let raw = read(path)?.rows(format, None, &mut notes).map_err(invalid(path))?;
+    Ok(Raw { notes, ..raw })
 }
 
 /// Reads the array of a file.

@@ -11,11 +11,13 @@ use super::array::{Array, Classes, Element};
 use super::bytes::{self, Content};
 use super::error::{list, on_one_line};
 use super::raw::Raw;
-use super::{DataError, Examples, Factors, npy};
+use super::{DataError, Factors, RowFormat, npy, series};
 
 /// Common names of examples and labels, without the parts that mark training or test rows.
 const EXAMPLES: [&str; 8] = ["x", "data", "images", "imgs", "image", "features", "arr_0", "inputs"];
 const LABELS: [&str; 6] = ["y", "labels", "label", "targets", "target", "classes"];
+/// Whole numbers (N): the steps of each series.
+const LENGTHS: [&str; 2] = ["lengths", "x_lengths"];
 /// Whole numbers (N, factors), and what the factors are called; dSprites has the second name.
 const FACTORS: [&str; 2] = ["factors", "latents_classes"];
 const FACTOR_NAMES: [&str; 2] = ["factor_names", "latents_names"];
@@ -50,15 +52,16 @@ struct Archive<'a> {
 }
 
 /// Reads the examples of an archive, and its labels if it has any.
-pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
+pub(super) fn file(path: &Path, format: RowFormat) -> Result<Raw, DataError> {
     let mut archive = Archive::open(path)?;
     let mut notes = Vec::new();
     let train = archive.named(&EXAMPLES, &TRAIN);
     let test = archive.named(&EXAMPLES, &TEST);
     if let (Some(train), Some(test)) = (train, test) {
         let labels = (archive.named(&LABELS, &TRAIN), archive.named(&LABELS, &[&parts(&test).1]));
-        let mut raw = archive.examples(&train, &mut notes)?;
-        let own_test = archive.examples(&test, &mut notes)?;
+        let mut raw = archive.examples(&train, format, &mut notes)?;
+        let mut own_test = archive.examples(&test, format, &mut notes)?;
+        series::same_length(&mut raw, &mut own_test);
         if raw.shape != own_test.shape {
             let reason = format!("`{train}` has {}, but `{test}` {}", raw.shape, own_test.shape);
             return Err(DataError::unusable(path.display(), reason));
@@ -96,7 +99,7 @@ pub(super) fn file(path: &Path) -> Result<Raw, DataError> {
         Some(name) => name,
         None => archive.only_examples()?,
     };
-    let mut raw = archive.examples(&examples, &mut notes)?;
+    let mut raw = archive.examples(&examples, format, &mut notes)?;
     if let Some(labels) = archive.named(&LABELS, &[&parts(&examples).1]) {
         let (classes, numbers) = archive.labels(&labels, raw.rows.rows)?;
         raw.classes = classes;
@@ -216,10 +219,21 @@ impl<'a> Archive<'a> {
         outcome.map_err(|reason| self.invalid(name, reason))
     }
 
-    fn examples(&mut self, name: &str, notes: &mut Vec<String>) -> Result<Raw, DataError> {
+    fn examples(&mut self, name: &str, format: RowFormat, notes: &mut Vec<String>) -> Result<Raw, DataError> {
         let array = self.array(name)?;
-        let (rows, shape, values) = array.examples(notes).map_err(|reason| self.invalid(name, reason))?;
-        Ok(Raw::of_array(shape, Examples::of(rows, values)))
+        let lengths = match self.named(&LENGTHS, &[&parts(name).1]) {
+            Some(lengths) => Some(self.lengths(&lengths)?),
+            None => None,
+        };
+        array.rows(format, lengths.as_deref(), notes).map_err(|reason| self.invalid(name, reason))
+    }
+
+    /// The steps of each series.
+    fn lengths(&mut self, name: &str) -> Result<Vec<usize>, DataError> {
+        let array = self.array(name)?;
+        let lengths = array.places().filter(|_| array.extents.len() == 1);
+        let lengths = lengths.ok_or_else(|| self.invalid(name, "lengths are a whole number for each series"))?;
+        Ok(lengths.into_iter().map(usize::from).collect())
     }
 
     /// One label per row; a second axis of length 1 is allowed.

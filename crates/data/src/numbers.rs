@@ -14,6 +14,7 @@ pub fn numbers(path: &Path, prefixes: &[&str]) -> Result<(Vec<f32>, usize), Data
     let array = match source::kind_of(path)? {
         FileKind::Table | FileKind::Text => return of_table(path, prefixes),
         FileKind::Json => return Err(DataError::unusable(path.display(), "it holds JSON lines, not numbers")),
+        FileKind::Series => return Err(DataError::unusable(path.display(), "it holds series, not rows of numbers")),
         FileKind::Idx => idx::read(path)?,
         FileKind::Npy => npy::read(path)?,
         FileKind::Npz => npz::numbers(path)?,

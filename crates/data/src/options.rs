@@ -88,6 +88,7 @@ described! {
         Auto = "auto": "What its name and its content say",
         Table = "table": "Rows of a table",
         Text = "text": "Texts",
+        Series = "series": "Time series",
         Images = "images": "Images",
     }
 }
@@ -111,17 +112,19 @@ impl RowFormat {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// `strokes`, `points`, `sprites` or `expressions` with options after a colon, a folder, or a file.
+    /// `strokes`, `points`, `sprites`, `expressions` or `waves` with options after a colon, a folder, or a file.
     pub source: String,
     /// What rows are read as.
     pub format: RowFormat,
     /// The column of a table, or the field of JSON lines, that holds texts.
     pub text: Option<String>,
+    /// The columns of a table that tell series and steps apart: that of the series, and that of the time.
+    pub series: Vec<String>,
     /// What the tokens of texts are.
     pub tokens: TextUnit,
     /// The most tokens of a vocabulary; by default 256 characters or 10,000 words.
     pub vocabulary: Option<usize>,
-    /// The most tokens of a text; by default 256 characters or bytes, or 64 words.
+    /// The most tokens of a text, by default 256 characters or bytes, or 64 words; the most steps of a series, by default any.
     pub max_length: Option<usize>,
     /// The column of a table that holds the class.
     pub label: Option<String>,
@@ -169,6 +172,7 @@ impl Default for Options {
             source: "strokes".into(),
             format: RowFormat::Auto,
             text: None,
+            series: Vec::new(),
             tokens: TextUnit::Characters,
             vocabulary: None,
             max_length: None,
@@ -196,9 +200,14 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether something is asked for of the tokens of texts.
+    /// Whether something is asked for of the tokens of texts alone.
+    pub(super) fn has_vocabulary(&self) -> bool {
+        self.tokens != TextUnit::default() || self.vocabulary.is_some()
+    }
+
+    /// Whether something is asked for that texts have.
     pub(super) fn has_tokens(&self) -> bool {
-        self.tokens != TextUnit::default() || self.vocabulary.is_some() || self.max_length.is_some()
+        self.has_vocabulary() || self.max_length.is_some()
     }
 }
 

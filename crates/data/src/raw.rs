@@ -1,8 +1,9 @@
 //! A request to a source, and the rows it yields before they are chosen and split.
 
 use super::dialect::Dialect;
+use super::series::RawSeries;
 use super::text::{KnownTexts, RawTokens};
-use super::{Column, Columns, DataError, Examples, NamedKind, Options, Shape, ValueKind, Values};
+use super::{Column, Columns, DataError, Examples, NamedKind, Options, Series, Shape, ValueKind, Values};
 
 /// The most columns of a table. A field takes many times the memory of the comma behind it.
 pub(super) const MAX_COLUMNS: usize = 1 << 16;
@@ -20,8 +21,16 @@ pub(super) struct Request<'a> {
     pub like: Option<&'a Columns>,
     /// The vocabulary of the model that the rows are for.
     pub texts: Option<KnownTexts<'a>>,
+    /// The channels of the model that the rows are for.
+    pub series: Option<KnownSeries<'a>>,
     /// Whether they are the rows that it was trained on.
     pub is_own: bool,
+}
+
+/// The channels of a model that rows are for, and the steps of its rows.
+pub(super) struct KnownSeries<'a> {
+    pub series: &'a Series,
+    pub length: usize,
 }
 
 /// A column of a table as it was read.
@@ -81,6 +90,8 @@ pub(super) struct Raw {
     pub columns: Option<RawColumns>,
     /// What the numbers of texts stand for.
     pub text: Option<RawTokens>,
+    /// The channels of series; a value is NaN where one is missing, and behind the last step of a row.
+    pub series: Option<RawSeries>,
     /// The training rows, or all rows where the source has no test rows of its own.
     pub rows: Examples,
     pub test: Option<Examples>,
@@ -147,6 +158,7 @@ impl Raw {
             classes: Vec::new(),
             columns: None,
             text: None,
+            series: None,
             rows,
             test: None,
             notes: Vec::new(),

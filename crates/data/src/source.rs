@@ -5,7 +5,7 @@ use std::path::Path;
 use super::bytes;
 use super::folder::{FileType, FolderFiles};
 use super::raw::{Raw, Request};
-use super::{DataError, RowFormat, expressions, folder, idx, images, npy, npz, points, sprites, strokes, table, text};
+use super::{DataError, RowFormat, expressions, folder, idx, images, npy, npz, points, series, sprites, strokes, table, text, waves};
 
 /// Reads or generates a source.
 pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
@@ -14,6 +14,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {
     match kind {
         "strokes" => strokes::parse(spec, options).map(|o| strokes::rows(&o)),
         "points" => points::PointOptions::parse(spec, options).map(|o| points::rows(&o)),
+        "waves" => waves::parse(spec, options).map(|o| waves::rows(&o)),
         "sprites" => sprites::parse(spec, options).map(|o| sprites::rows(&o)),
         "expressions" => {
             expressions::ExpressionOptions::parse(spec, options).and_then(|o| expressions::rows(&o, request))
@@ -37,6 +38,9 @@ fn of_folder(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     let find = |of: FileType| FolderFiles::find(path, of);
     if request.options.format == RowFormat::Text {
         return text::files(path, find(FileType::Texts)?, request);
+    }
+    if let Some(raw) = series::folder(path, request)? {
+        return Ok(raw);
     }
     let sets = idx::Sets::find(path)?;
     if sets.is_there() {
@@ -63,6 +67,8 @@ pub(super) enum FileKind {
     Text,
     /// JSON lines.
     Json,
+    /// Series of the UCR/UEA archive.
+    Series,
 }
 
 impl FileKind {
@@ -82,13 +88,15 @@ fn of_file(path: &Path, request: &Request<'_>) -> Result<Raw, DataError> {
     }
     match kind(path, &head) {
         FileKind::Idx => idx::file(path),
-        FileKind::Npy => npy::file(path),
-        FileKind::Npz => npz::file(path),
+        FileKind::Npy => npy::file(path, request.options.format),
+        FileKind::Npz => npz::file(path, request.options.format),
+        FileKind::Series => series::ts(path, request),
         FileKind::Image => images::read(path, FolderFiles::one(path), request),
         FileKind::Json => text::json(path, request),
         kind @ (FileKind::Table | FileKind::Text) => match rows_of_text(path, &kind, request)? {
             RowsOfText::Table => table::file(path, request),
             RowsOfText::Column => text::column(path, request),
+            RowsOfText::Series => series::long(path, request),
             RowsOfText::Lines { note } => {
                 let mut raw = text::file(path, request)?;
                 raw.notes.splice(0..0, note);
@@ -103,6 +111,8 @@ enum RowsOfText {
     Table,
     /// Texts in a column of a table.
     Column,
+    /// Series in a table, a step in each row.
+    Series,
     /// A text on each line, and what to say of that.
     Lines {
         note: Option<String>,
@@ -114,6 +124,8 @@ fn rows_of_text(path: &Path, kind: &FileKind, request: &Request<'_>) -> Result<R
     let options = request.options;
     let is_known_table = matches!(kind, FileKind::Table) && has_table_name(path);
     Ok(match options.format {
+        _ if !options.series.is_empty() => RowsOfText::Series,
+        RowFormat::Series => RowsOfText::Series,
         RowFormat::Table => RowsOfText::Table,
         RowFormat::Text if is_known_table => RowsOfText::Column,
         // A run may have its texts from a column, and new ones from a file of lines.
@@ -175,6 +187,7 @@ fn kind(path: &Path, head: &[u8]) -> FileKind {
     match extension {
         "txt" | "text" => return FileKind::Text,
         "jsonl" | "ndjson" => return FileKind::Json,
+        "ts" => return FileKind::Series,
         _ => {}
     }
     if idx::is_magic(head) {

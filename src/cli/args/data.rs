@@ -27,8 +27,9 @@ where
 /// A source, and which of its rows to use.
 #[derive(Debug, clap::Args)]
 pub struct SourceArgs {
-    /// strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], a folder of images, texts
-    /// or IDX files, an IDX, CSV, TSV, Parquet, text, JSON lines, NPY or NPZ file, or - for stdin (at most 1 GiB)
+    /// strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], waves, a folder of images,
+    /// texts or IDX files, an IDX, CSV, TSV, Parquet, text, JSON lines, NPY, NPZ or .ts file, or - for stdin (at most
+    /// 1 GiB)
     #[arg(value_name = "SPEC", required = true)]
     spec: Option<String>,
     #[command(flatten)]

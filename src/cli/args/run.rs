@@ -83,6 +83,7 @@ impl RowsArgs {
                     source: source.into(),
                     label: run.source().label,
                     text: run.source().text,
+                    series: run.source().series,
                     ..Options::default()
                 };
                 self.keys.fill(&mut options)?;
@@ -98,6 +99,9 @@ impl RowsArgs {
         let mut like = run.clone();
         if let Some(columns) = &mut like.data.columns {
             columns.missing = true;
+        }
+        if let Some(series) = &mut like.data.series {
+            series.missing = true;
         }
         like.data.missing |= matches!(like.data.shape, Shape::Image { .. });
         self.rows(if self.data.is_some() { &like } else { run })
@@ -265,7 +269,10 @@ pub fn own_data(run: &Run) -> Result<Dataset, RunError> {
     // A table's rows are known by their content.
     let is_same = match (&data.columns, &run.data.trained) {
         (Some(_), Some(trained)) => trained.are_of(&data.train),
-        (columns, _) => columns.is_some() == run.data.columns.is_some() && data.vocabulary == run.data.vocabulary,
+        (columns, _) => {
+            let is_like = columns.is_some() == run.data.columns.is_some();
+            is_like && data.vocabulary == run.data.vocabulary && data.series == run.data.series
+        }
     };
     if data.shape != run.data.shape || !is_same {
         return Err(RunError::Unfit(format!(

@@ -14,6 +14,7 @@ use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
 use crate::cli::commands::data_export;
+use crate::cli::commands::data_series::SeriesReport;
 use crate::cli::commands::data_texts::TextReport;
 use crate::cli::output::flags::with_flags;
 use crate::cli::output::terminal;
@@ -67,6 +68,8 @@ struct Report<'a> {
     range: Option<Range>,
     #[serde(skip_serializing_if = "Option::is_none")]
     texts: Option<TextReport<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    series: Option<SeriesReport<'a>>,
     classes: Vec<Class<'a>>,
     columns: Vec<Column<'a>>,
     #[serde(skip)]
@@ -136,6 +139,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         test_rows: data.test.rows,
         range: data.vocabulary.is_none().then(|| range(&data)),
         texts: TextReport::of(&data),
+        series: SeriesReport::of(&data),
         classes: classes(&data),
         columns: columns(&data, if args.json { usize::MAX } else { LISTED }),
         column_count: data.columns.as_ref().map_or(0, |columns| columns.len()),
@@ -154,7 +158,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     writeln!(out, "data     {}: {} training and {} test {}", r.name, r.train_rows, r.test_rows, r.shape)?;
-    let kind = match (r.bytes, r.columns.is_empty()) {
+    let kind = match (r.bytes, r.columns.is_empty() && r.series.is_none()) {
         (true, _) => "levels of 8 bits, scaled",
         (false, true) => "numbers",
         (false, false) => "as a model sees them",
@@ -164,6 +168,9 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
     }
     if let Some(texts) = &r.texts {
         texts.print(out)?;
+    }
+    if let Some(series) = &r.series {
+        series.print(out)?;
     }
     let more = |out: &mut dyn Write, all: usize| match all.saturating_sub(LISTED) {
         0 => Ok(()),
@@ -211,7 +218,7 @@ fn print(out: &mut impl Write, r: &Report<'_>) -> std::io::Result<()> {
 }
 
 /// A number with five significant digits.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-3..1e7).contains(&size) {
         return format!("{value:.3e}");

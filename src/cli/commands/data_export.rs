@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use wgvae_data::write::{self, Block, TextFormat};
-use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Shape, Values, Vocabulary};
+use wgvae_data::write::{self, Block, LongForm, TextFormat};
+use wgvae_data::{
+    Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Series, Shape, Values, Vocabulary,
+};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
@@ -64,6 +66,7 @@ fn usual_format(data: &Dataset, is_image: bool) -> Format {
     match (is_image, data.vocabulary.is_some() && data.train.labels.is_none()) {
         (true, _) => Format::Idx,
         (_, true) => Format::Txt,
+        _ if data.series.is_some() => Format::Npy,
         _ => Format::Csv,
     }
 }
@@ -170,7 +173,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn levels(shape: Shape, split: &Examples) -> ((usize, usize, usize), &[u8]) {
     let size = match shape {
         Shape::Image { height, width, channels } => (height, width, channels),
-        Shape::Point(n) | Shape::Table(n) | Shape::Text { length: n, .. } => (1, n, 1),
+        Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } | Shape::Series { .. } => (1, shape.len(), 1),
     };
     match &split.values {
         Values::Bytes(levels) => (size, levels),
@@ -256,6 +259,9 @@ fn columns(
     texts: Option<&[String]>,
     write: impl FnOnce(usize, &[Block<'_>], &Dialect) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
+    if let Some(series) = &data.series {
+        return steps(data, series, split, write);
+    }
     let names: Vec<String> = (0..data.shape.len()).map(|column| format!("x{column}")).collect();
     let values = numbers(split);
     let mut blocks = vec![match (table, texts) {
@@ -277,6 +283,30 @@ fn columns(
         blocks.push(Block::Places { names: &factor_names, values: &factors.values });
     }
     write(split.rows, &blocks, &table.map_or_else(Dialect::default, |table| table.dialect))
+}
+
+/// The steps of series, with the number of each series, or what names it, and its class.
+fn steps(
+    data: &Dataset,
+    series: &Series,
+    split: &Examples,
+    write: impl FnOnce(usize, &[Block<'_>], &Dialect) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let values = series.decode(&split.values.numbers(0..split.values.len()));
+    let long = LongForm::of(series, &values, data.shape.len() / series.channels.len().max(1));
+    let [id, _] = write::names_of_series(series);
+    let name = |row: &usize| split.origins.as_ref().and_then(|origins| origins.of(*row)).unwrap_or_else(|| row.to_string());
+    let words: Vec<String> = long.series.iter().map(name).collect();
+    let labels: Option<Vec<u32>> =
+        split.labels.as_ref().map(|labels| long.series.iter().map(|row| labels[*row]).collect());
+    let is_taken = |name: &str| name == id || long.names.iter().any(|known| known == name);
+    let label = write::apart("label", is_taken);
+    let mut blocks = vec![Block::Words { name: &id, words: &words }];
+    if let Some(labels) = &labels {
+        blocks.push(Block::Classes { name: &label, labels, classes: &data.classes });
+    }
+    blocks.push(Block::Numbers { names: &long.names, values: &long.numbers });
+    write(words.len(), &blocks, &Dialect::default())
 }
 
 fn of_texts(
@@ -307,9 +337,13 @@ fn npy(folder: &Path, name: &str, data: &Dataset, split: &Examples, table: Optio
         (_, Some(table)) => vec![split.rows, table.width],
         (Shape::Image { height, width, channels: 1 }, _) => vec![split.rows, height, width],
         (Shape::Image { height, width, channels }, _) => vec![split.rows, height, width, channels],
+        (Shape::Series { length, channels }, _) => vec![split.rows, length, channels],
         (Shape::Point(n) | Shape::Table(n) | Shape::Text { length: n, .. }, _) => vec![split.rows, n],
     };
-    let values = numbers(split);
+    let values = match &data.series {
+        Some(series) => series.decode(&numbers(split)),
+        None => numbers(split),
+    };
     write::write_npy(&folder.join(format!("{name}.npy")), &shape, table.map_or(&values, |table| &table.numbers))?;
     match &split.labels {
         Some(labels) => write::write_npy_labels(&folder.join(format!("{name}-labels.npy")), labels),

@@ -28,8 +28,9 @@ pub struct TextReport<'a> {
     examples: Vec<String>,
 }
 
+/// How long sequences are.
 #[derive(Serialize)]
-struct Lengths {
+pub struct Lengths {
     shortest: usize,
     quarter: usize,
     median: usize,
@@ -79,23 +80,14 @@ impl<'a> TextReport<'a> {
 
     /// Prints it.
     pub fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let Self { lengths: l, unknown, .. } = self;
+        let Self { unknown, .. } = self;
         let unit = self.unit.name();
         writeln!(
             out,
             "tokens   {unit}, {} in the vocabulary with the end and the unknown one; unknown: {} in training and {} in test texts",
             self.vocabulary, unknown.train, unknown.test
         )?;
-        writeln!(
-            out,
-            "lengths  {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-            "shortest", "25 %", "median", "75 %", "longest", "mean"
-        )?;
-        writeln!(
-            out,
-            "         {:>9} {:>9} {:>9} {:>9} {:>9} {:>9.1}",
-            l.shortest, l.quarter, l.median, l.three_quarters, l.longest, l.mean
-        )?;
+        self.lengths.print(out)?;
         let mut tokens: Vec<&Token<'_>> = self.tokens.iter().collect();
         tokens.sort_by_key(|token| std::cmp::Reverse(token.count));
         let named = |token: &&Token<'_>| format!("{} {:.1} %", in_quotes(token.token), 100.0 * token.share);
@@ -130,7 +122,11 @@ impl Lengths {
             row.iter().position(|value| *value == Vocabulary::END as f32).unwrap_or(width)
         };
         let of_split = |split: &Examples| (0..split.rows).map(|row| of_row(split, row)).collect::<Vec<usize>>();
-        let mut all = [of_split(&data.train), of_split(&data.test)].concat();
+        Self::of_all([of_split(&data.train), of_split(&data.test)].concat())
+    }
+
+    /// What is said of some lengths.
+    pub fn of_all(mut all: Vec<usize>) -> Self {
         all.sort_unstable();
         let at = |part: usize| all.get(part * all.len().saturating_sub(1) / 4).copied().unwrap_or(0);
         Self {
@@ -141,6 +137,17 @@ impl Lengths {
             longest: at(4),
             mean: all.iter().sum::<usize>() as f64 / all.len().max(1) as f64,
         }
+    }
+
+    /// Prints it.
+    pub fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let Self { shortest, quarter, median, three_quarters, longest, mean } = self;
+        let heads = ["shortest", "25 %", "median", "75 %", "longest", "mean"].map(|head| format!("{head:>9}"));
+        writeln!(out, "lengths  {}", heads.join(" "))?;
+        writeln!(
+            out,
+            "         {shortest:>9} {quarter:>9} {median:>9} {three_quarters:>9} {longest:>9} {mean:>9.1}"
+        )
     }
 }
 

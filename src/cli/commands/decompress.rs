@@ -84,7 +84,7 @@ fn sheet(run: &Run, rows: &Examples) -> Sheet {
 fn write(run: &Run, to: &Path, rows: &mut Unpacked) -> anyhow::Result<()> {
     let size = match run.data.shape {
         Shape::Image { height, width, channels } => Some((height, width, channels)),
-        Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } => None,
+        Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } | Shape::Series { .. } => None,
     };
     let (count, at_once) = (rows.len(), rows.at_once());
     let parts = (0..count).step_by(at_once).map(|first| first..count.min(first + at_once));

@@ -10,16 +10,19 @@ use wgvae::apply::restore::{Damage, Restored, Wanted, hidden};
 use wgvae::apply::{Run, RunError, draws};
 use wgvae::report;
 use wgvae_data::write;
-use wgvae_data::{Cell, Columns, Dialect, Examples, FileRows, Form, Origins, Provenance, Rows, Shape, TableColumn};
+use wgvae_data::{
+    Cell, Columns, Dialect, Examples, FileRows, Form, Origins, Provenance, Rows, Series, Shape, TableColumn,
+};
 use wgvae_engine::plan::{MISSING, is_missing};
 
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
+use crate::cli::commands::restore_gaps::{gone_of_series, with_gaps};
 use crate::cli::output::sheet::{Sheet, names_of, write_rows};
 use crate::cli::output::terminal;
 
 /// The share of a table's cells that is hidden to measure how well they are restored.
-const HIDDEN: f64 = 0.2;
+pub const HIDDEN: f64 = 0.2;
 /// The most training rows that say how far off reconstructions are.
 const MAX_COMPARED: usize = 2000;
 
@@ -39,7 +42,8 @@ pub struct Args {
     /// An image of the same size as the rows, white where pixels are missing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hole", "noise"])]
     mask: Option<PathBuf>,
-    /// What is missing: names of a table's columns, or TOP,LEFT,HEIGHT,WIDTH in an image [default for tables: empty cells]
+    /// What is missing: names of a table's columns, TOP,LEFT,HEIGHT,WIDTH in an image, or of series names of channels and steps such as
+    /// 10-19 [default for tables and series: what is empty]
     #[arg(long, value_name = "WHERE", value_delimiter = ',', conflicts_with = "noise")]
     hole: Vec<String>,
     /// Standard deviation of the noise, in the units the model was trained with (levels: 0 to 1)
@@ -47,7 +51,7 @@ pub struct Args {
     noise: Option<f32>,
     /// Damage intact rows first, to measure how well they are restored
     ///
-    /// Without --hole, a fifth of a table's cells is hidden.
+    /// Without --hole, a fifth of a table's cells is hidden, and of each series a gap of a fifth of its steps.
     #[arg(long)]
     damage: bool,
     /// Write N independent completions of each row
@@ -134,9 +138,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let before = match (damage, &gone) {
         (Damage::Noise(noise), _) if args.damage => with_noise(&run, &whole, noise),
         (Damage::Missing, Some(gone)) => hidden(&whole, gone),
-        (Damage::Missing, None) if args.damage => match &run.data.columns {
-            Some(columns) => with_hidden(columns, &whole, args.seed),
-            None => whole.clone(),
+        (Damage::Missing, None) if args.damage => match (&run.data.columns, run.data.shape) {
+            (Some(columns), _) => with_hidden(columns, &whole, args.seed),
+            (None, Shape::Series { length, channels }) => with_gaps(&whole, length, channels, args.seed),
+            _ => whole.clone(),
         },
         _ => whole.clone(),
     };
@@ -145,7 +150,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let what = "no value of these rows is missing: say what is wrong with them, with --mask FILE, --hole WHERE or --noise X";
         return Err(RunError::Unfit(what.into()).into());
     }
-    let wanted = Wanted { draws: args.draws as usize, noisy: run.data.columns.is_some(), seed: args.seed };
+    let wanted = Wanted { draws: args.draws as usize, noisy: run.data.columns.is_some() || run.data.series.is_some(), seed: args.seed };
     // A table of which nothing is missing comes back as it is.
     let restored = match is_whole {
         true => Restored { rows: before.clone(), draws: Vec::new() },
@@ -252,6 +257,7 @@ fn done(
         rmse_restored: args.damage.then(|| error(after)),
         units: match run.data.shape {
             _ if run.data.bytes => "levels from 0 to 1",
+            Shape::Series { .. } => "standard deviations of the channels",
             Shape::Table(_) => "standard deviations of the columns, and shares of words",
             _ => "the units of the data",
         },
@@ -433,7 +439,7 @@ fn gone(args: &Args, run: &Run) -> Result<Option<Vec<bool>>, RunError> {
         }
         (Some(_), _) => {
             return Err(RunError::Unfit(
-                "--mask works only on images: name the missing columns of a table with --hole".into(),
+                "--mask works only on images: name the missing columns of a table, or steps of series, with --hole".into(),
             ));
         }
         (None, _) if args.hole.is_empty() => return Ok(None),
@@ -449,6 +455,10 @@ fn gone(args: &Args, run: &Run) -> Result<Option<Vec<bool>>, RunError> {
                 (top..top.saturating_add(tall)).contains(&y) && (left..left.saturating_add(wide)).contains(&x)
             };
             (0..height * width * channels).map(inside).collect()
+        }
+        (None, Shape::Series { length, .. }) => {
+            let names = run.data.series.as_ref().map_or_else(Vec::new, Series::names);
+            gone_of_series(&args.hole, &names, length)?
         }
         (None, shape) => {
             let names = names_of(shape, run.data.columns.as_ref());

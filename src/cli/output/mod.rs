@@ -6,6 +6,7 @@ pub mod errors;
 pub mod flags;
 pub mod place;
 pub mod progress;
+pub mod series;
 pub mod sheet;
 pub mod terminal;
 pub mod texts;

@@ -13,6 +13,7 @@ use wgvae_data::write::{self, Block, NpzArray};
 use wgvae_data::{Cell, Columns, Dialect, Form, Provenance, Shape, TableColumn};
 
 use crate::cli::output::place::place_in;
+use crate::cli::output::series::SeriesForm;
 use crate::cli::output::terminal;
 
 /// Whether CSV is written for spreadsheets.
@@ -57,6 +58,8 @@ pub struct Sheet {
     pub class: String,
     /// Whether the rows are texts: the numbers are those of their tokens.
     pub is_text: bool,
+    /// How the rows are written step by step, where they are series.
+    pub series: Option<SeriesForm>,
 }
 
 impl Sheet {
@@ -71,7 +74,8 @@ impl Sheet {
         match &run.data.columns {
             Some(columns) => Self::of_cells(run, columns, columns.cells(&values, of), of),
             None => {
-                Self::of_texts(run, &values).unwrap_or_else(|| Self { numbers: values, ..Self::without_columns(run) })
+                let other = || Self { numbers: values.clone(), ..Self::without_columns(run) };
+                Self::of_texts(run, &values).or_else(|| Self::of_series(run, &values)).unwrap_or_else(other)
             }
         }
     }
@@ -88,6 +92,7 @@ impl Sheet {
         let extents = match run.data.shape {
             Shape::Image { height, width, channels: 1 } => vec![height, width],
             Shape::Image { height, width, channels } => vec![height, width, channels],
+            Shape::Series { length, channels } => vec![length, channels],
             Shape::Point(_) | Shape::Table(_) | Shape::Text { .. } => Vec::new(),
         };
         Self { names: names_of(run.data.shape, None), extents, ..Self::default() }
@@ -128,7 +133,8 @@ impl Sheet {
         let cells = cells.map(|cells| order().flat_map(|(row, sheet)| cells[sheet][span(row)].to_vec()).collect());
         let first = &all[0];
         let (forms, extents, class) = (first.forms.clone(), first.extents.clone(), first.class.clone());
-        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents, class, is_text: first.is_text }
+        let series = first.series.clone();
+        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents, class, is_text: first.is_text, series }
     }
 
     /// Adds a text column before the others.
@@ -254,6 +260,9 @@ impl Sheet {
     pub fn write(&self, to: &Path) -> anyhow::Result<()> {
         if self.is_text {
             return self.write_texts(to);
+        }
+        if self.series.is_some() {
+            return self.write_series(to);
         }
         match FileFormat::of(to) {
             Some(format) => self.write_as(format, to),
@@ -385,6 +394,9 @@ pub fn names_of(shape: Shape, columns: Option<&Columns>) -> Vec<String> {
         (_, Some(columns)) => columns.names(),
         (Shape::Point(2), None) => vec!["x".into(), "y".into()],
         (Shape::Image { .. }, None) => (0..shape.len()).map(|i| format!("pixel_{i}")).collect(),
+        (Shape::Series { channels, .. }, None) => {
+            (0..shape.len()).map(|i| format!("step_{}_{}", i / channels, i % channels)).collect()
+        }
         (_, None) => (0..shape.len()).map(|i| format!("x_{i}")).collect(),
     }
 }

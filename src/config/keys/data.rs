@@ -14,25 +14,31 @@ section! {
     DataConfig, Data, data;
 
     source: String = Options::default().source
-        => "strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], a folder of images, \
-            texts or IDX files, or a file"
+        => "strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], waves, a folder of \
+            images, texts or IDX files, or a file"
         .group(Source).flag(Named("data")).value("SPEC").env("WGVAE_DATA").may_change(OnResume)
-        .help("strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], a folder of \
-               images, texts or IDX files, or a .csv, .tsv, .parquet, .txt, .jsonl, .npy, .npz or IDX file, or - for \
-               stdin (at most 1 GiB)")
-        .common().brief("A file, a folder, strokes, points, sprites, expressions, or -");
+        .help("strokes, points[:curve|rings|moons], sprites, expressions[:uniform|grammar|dialects], waves, a \
+               folder of images, texts or IDX files, or a .csv, .tsv, .parquet, .txt, .jsonl, .npy, .npz, .ts or IDX \
+               file, or - for stdin (at most 1 GiB)")
+        .common().brief("A file, a folder, strokes, points, sprites, expressions, waves, or -");
 
     #[serde(skip_serializing_if = "RowFormat::is_auto")]
     format: RowFormat = RowFormat::Auto
         => "what the rows of the source are read as"
         .group(Rows).flag(Named("as")).listed()
-        .help("Read the source as a table, texts or images [default: what its name and its content say]");
+        .help("Read the source as a table, texts, series or images [default: what its name and its content say]");
 
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String> = None
         => "column of a table, or field of JSON lines, that holds texts"
         .group(Rows).value("COL").example("\"text\"")
         .help("Column of a table, or field of JSON lines, that holds the texts to learn from");
+
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    series: Vec<String> = Vec::new()
+        => "columns of a table that tell series and steps apart: that of the series, and that of the time"
+        .group(Rows).value("ID,TIME").excludes("text").example("[\"id\", \"time\"]")
+        .help("Columns of a table that tell time series and their steps apart, such as id,time: each row is a step");
 
     #[serde(skip_serializing_if = "TextUnit::is_characters")]
     tokens: TextUnit = TextUnit::Characters
@@ -47,9 +53,9 @@ section! {
 
     #[serde(skip_serializing_if = "Option::is_none")]
     max_length: Option<usize> = None
-        => "most tokens of a text; longer ones are left out"
+        => "most tokens of a text, or steps of a series; longer ones are left out"
         .value("N").range(Whole(1, 65_535)).logarithmic().not_of_step()
-        .otherwise("256 characters or bytes, or 64 words").example("100");
+        .otherwise("256 characters or bytes, or 64 words; any number of steps").example("100");
 
     binarise: Binarise = Binarise::None
         => "how to turn grey levels into 0 and 1"

@@ -59,7 +59,7 @@ pub enum SizedOperation {
 impl SizedOperation {
     /// Whether it can take the marks of which inputs are missing.
     pub fn takes_missing(self) -> bool {
-        matches!(self, SizedOperation::Dense | SizedOperation::Conv(_))
+        matches!(self, SizedOperation::Dense | SizedOperation::Conv(_) | SizedOperation::Recurrent { .. })
     }
 }
 

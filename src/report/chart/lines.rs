@@ -33,6 +33,8 @@ pub enum Heights {
     Curves,
     /// From 0 to the top of the curves.
     FromZero,
+    /// The range of the curves, on a plain axis.
+    Linear,
 }
 
 /// A line chart.
@@ -48,17 +50,23 @@ pub struct LineChart {
     pub heights: Heights,
     /// The curves.
     pub series: Vec<Series>,
+    /// A band behind the curves, as points `(x, low, high)`.
+    pub band: Vec<(f64, f64, f64)>,
 }
 
 impl LineChart {
     /// The chart as a figure.
     pub fn figure(&self) -> String {
-        let values = || self.series.iter().flat_map(|s| &s.points).map(|p| p.1).filter(|v| is_plottable(*v));
+        let of_band = || self.band.iter().flat_map(|(_, low, high)| [*low, *high]);
+        let values = || {
+            let of_curves = self.series.iter().flat_map(|s| &s.points).map(|p| p.1);
+            of_curves.chain(of_band()).filter(|v| is_plottable(*v))
+        };
         let (low, high) = values().fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
         let spread = match self.heights {
             Heights::FromZero => Spread::FromZero,
             Heights::Curves if low > 0.0 && high / low > WIDE => Spread::Logarithm,
-            Heights::Curves => Spread::EvenRound,
+            Heights::Curves | Heights::Linear => Spread::EvenRound,
         };
         let across = || self.series.iter().flat_map(|s| &s.points).map(|p| p.0);
         let marks = |room: Room| {
@@ -85,6 +93,7 @@ impl LineChart {
     fn marks(&self, x: &Scale, y: &Scale, frame: &Frame, room: Room) -> String {
         let mut out = frame.left_axis(y) + &frame.lower_axis(Some(x), &self.x);
         let place = |(a, b): (f64, f64)| Some((px(frame.x(x.place(a)?)), px(frame.y(y.place(b)?))));
+        out += &self.band_between(&place);
         let has_dots = self.series.iter().all(|s| s.points.len() <= MAX_DOTS);
         for (i, series) in self.series.iter().enumerate() {
             let colour = Some(i);
@@ -105,6 +114,17 @@ impl LineChart {
         }
         // No pointer hovers over a phone.
         if room.is_narrow { out } else { out + &self.strips(x, frame) }
+    }
+
+    /// The band as a filled shape.
+    fn band_between(&self, place: &impl Fn((f64, f64)) -> Option<(f64, f64)>) -> String {
+        let above = self.band.iter().map(|(x, _, high)| (*x, *high));
+        let below = self.band.iter().rev().map(|(x, low, _)| (*x, *low));
+        let places: Vec<Option<(f64, f64)>> = above.chain(below).map(place).filter(Option::is_some).collect();
+        match places.is_empty() {
+            true => String::new(),
+            false => format!("<path class=\"band\" d=\"{}Z\"/>\n", path(&places)),
+        }
     }
 
     /// Invisible strips over the chart that name the values under the pointer.
@@ -204,6 +224,7 @@ mod tests {
             size: ChartSize::Half,
             heights: Heights::Curves,
             series: values.iter().enumerate().map(series).collect(),
+            band: Vec::new(),
         }
     }
 
@@ -226,6 +247,14 @@ mod tests {
             assert!(figure.len() < 60_000, "{} bytes", figure.len());
         }
         assert!(chart(&[&[f64::NAN]]).figure().contains("nothing to draw"));
+    }
+
+    #[test]
+    fn a_band_lies_within_the_axes() {
+        let band: Vec<(f64, f64, f64)> = (1..4).map(|x| (f64::from(x), -3.0, 5.0)).collect();
+        let figure = LineChart { band, heights: Heights::Linear, ..chart(&[&[1.0, 2.0, 1.0], &[0.5]]) }.figure();
+        check(&figure);
+        assert!(figure.contains("class=\"band\"") && !figure.contains("NaN"));
     }
 
     #[test]

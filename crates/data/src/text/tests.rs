@@ -223,7 +223,7 @@ fn a_column_of_a_table_holds_texts() {
         (&|o| (text(o), o.columns = vec!["id".into()]).1, "apply only to tables, but this source has texts"),
         (&|o| (text(o), o.missing = crate::Missing::Drop).1, "`data.missing` applies only to tables"),
         (&|o| o.format = RowFormat::Text, "`data.text` names the column with the texts; there are id, review, stars"),
-        (&|o| o.max_length = Some(5), "`data.max_length` apply only to texts, but this source has rows of"),
+        (&|o| o.max_length = Some(5), "`data.max_length` to texts and series, but this source has rows of"),
         (
             &|o| o.format = RowFormat::Images,
             "`data.format = \"images\"` asks for other rows, but this source has rows of",

@@ -8,6 +8,7 @@ mod npz;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod png;
+mod series;
 mod texts;
 
 use std::fs::{self, File};
@@ -22,6 +23,7 @@ pub use self::npz::{NpzArray, write_npz};
 #[cfg(feature = "parquet")]
 pub use self::parquet::write_parquet;
 pub use self::png::{write_class_folders, write_png};
+pub use self::series::{LongForm, names as names_of_series};
 pub use self::texts::{TextFormat, decoded, texts_to, write_texts};
 use super::DataError;
 use crate::disk::{self, folder_of, temporary_path};
