@@ -189,8 +189,13 @@ pub(super) fn codes(g: &mut Graph, spec: &VaeSpec, x: Node, classes: Option<Node
     });
     if let Some(SizedLayer { from: from @ Extent::Series { steps, channels, .. }, .. }) = spec.encoder.first() {
         sequence = Some(Sequence { times: None, shift: 0, start: Start::Zero });
-        if let Some(absent) = absent.take() {
+        if channels * steps > spec.width {
             let of_times = [batch * steps, channels / 2];
+            // Nothing is missing in rows that are learned.
+            let absent = absent.take().unwrap_or_else(|| {
+                let zero = g.constant(0.0);
+                g.map("no marks", Function::Multiply, &[h, zero])
+            });
             let [present, absent] = [h, absent].map(|node| g.reshape(node, of_times));
             h = g.beside("values and marks", &[present, absent]);
         }

@@ -135,12 +135,12 @@ pub(super) fn last(g: &mut Graph, name: &str, states: Node, steps: usize, both: 
     g.beside(format!("{name}.ends"), &[forward, back])
 }
 
-/// `(B T, C)`: the code `(B, Z)` at each time, plus numbers of the time that are learned and start at 0.
+/// `(B T, C)`: the code `(B, Z)` at each time, plus numbers of the time that are learned.
 pub(super) fn each_time(g: &mut Graph, name: &str, z: Node, steps: usize) -> Node {
     let [batch, latent] = g.shape(z);
     let repeated = g.repeat(&format!("{name}.code"), z, steps);
     let repeated = g.reshape(repeated, [batch, steps * latent]);
-    let of_times = g.param(&format!("{name}.weight"), &[steps * latent], Init::Constant(0.0));
+    let of_times = g.param(&format!("{name}.weight"), &[steps * latent], EMBEDDING);
     let sum = g.sum_of(name.to_string(), repeated, of_times);
     g.reshape(sum, [batch * steps, latent])
 }

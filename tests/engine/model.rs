@@ -285,6 +285,7 @@ fn small_images(train: usize, test: usize) -> Dataset {
         classes: Vec::new(),
         columns: None,
         vocabulary: None,
+        series: None,
         missing: false,
         shape: Shape::Image { height: 1, width: WIDTH, channels: 1 },
         train: split(train, 1.3),

@@ -35,10 +35,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let run = args.run.open()?;
     let rows = args.rows.rows(&run)?;
     let mut model = args.run.model(&run, rows.split.rows)?;
-    let shown = match &args.as_class {
+    let mut shown = match &args.as_class {
         Some(class) => model.reconstruct_as(&rows.split, run.class(class)?)?,
         None => model.reconstruct_shown(&rows.split)?,
     };
+    if let Some(series) = &run.data.series {
+        series.cut(&mut shown.means, &rows.split.numbers(0..rows.split.rows, run.data.shape.len()), run.data.shape.len());
+    }
     let pictured = |most: u64| pictured(&rows.split, &shown.means, args.count.unwrap_or(most) as usize);
     let picture = match run.data.shape {
         Shape::Image { height, width, channels } => {

@@ -7,7 +7,7 @@ use wgvae_engine::exec::gpu::GpuOptions;
 use wgvae_engine::exec::oracle::Oracle;
 use wgvae_engine::exec::{Executor, OpenDevice};
 use wgvae_engine::kernels::rng::threefry2x32;
-use wgvae_engine::plan::Program;
+use wgvae_engine::plan::{MISSING, Program};
 
 use crate::common;
 use crate::graph::harness::{numbers, same};
@@ -77,6 +77,20 @@ fn configs() -> Vec<(String, Config)> {
     ] {
         all.push((name.to_string(), config(&toml)));
     }
+    for (name, model) in [
+        ("series", "encoder = [\"gru 5 both\", \"last\"]\ndecoder = [\"gru 4\"]\nlikelihood = \"gaussian-learned\""),
+        (
+            "series of two layers",
+            "encoder = [\"lstm 4\", \"dense 6 tanh\", \"gru 5\", \"mean\", \"dense 4\"]\ndecoder = [\"dense 5 silu\", \"lstm 3 both\", \"gru 4\"]\n\
+             likelihood = \"student-t\"\ncondition = \"class\"\nobjective = \"iwae\"\nsamples = 3",
+        ),
+        (
+            "series by their mirror",
+            "encoder = [\"gru 5\", \"gru 4\", \"last\"]\nlikelihood = \"gaussian\"\nprior = \"vamp\"\nprior_parts = 4",
+        ),
+    ] {
+        all.push((name.to_string(), config(&format!("[model]\n{model}\nlatent = 3"))));
+    }
     for likelihood in Likelihood::ALL.into_iter().filter(|likelihood| *likelihood != Likelihood::Tokens) {
         let name = likelihood.name();
         let sigma = if likelihood.takes_sigma() { "sigma = 0.4" } else { "" };
@@ -93,6 +107,25 @@ fn configs() -> Vec<(String, Config)> {
 /// Tokens of a text at most, and those of the vocabulary.
 const TIMES: usize = 7;
 const VOCABULARY: u32 = 6;
+
+/// Whether an encoder begins with a recurrent layer, which takes series.
+fn is_of_series(config: &Config) -> bool {
+    let first = config.model.encoder.iter().flatten().next().map(ToString::to_string);
+    first.is_some_and(|layer| layer.starts_with("gru") || layer.starts_with("lstm"))
+}
+
+/// Channels of a series.
+const CHANNELS: usize = 3;
+
+/// Series of all lengths, as the device has them, with gaps in them.
+fn series(len: usize) -> Vec<u32> {
+    let values = numbers(len, 8);
+    let value = |i: usize| {
+        let (row, time) = (i / (TIMES * CHANNELS), i / CHANNELS % TIMES);
+        if time > 1 + row * 5 % TIMES || i % 11 == 3 { MISSING } else { values[i] }
+    };
+    (0..len).map(|i| value(i).to_bits()).collect()
+}
 
 /// Texts of all lengths, as the device has them: token 0 ends each, and behind it there is none.
 fn tokens(len: usize) -> Vec<u32> {
@@ -114,10 +147,14 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
         config.vae_spec(RowSpec { extent: Extent::Image(image), classes: 4, table: None, missing: false, rows: 20 })
     };
     let is_text = config.model.likelihood == Likelihood::Tokens;
-    let spec = match is_text {
+    let is_series = is_of_series(config);
+    let spec = match is_text || is_series {
         true => {
-            let extent = Extent::Tokens { steps: TIMES, vocabulary: VOCABULARY as usize };
-            config.vae_spec(RowSpec { extent, classes: 4, table: None, missing: false, rows: 20 }).unwrap()
+            let extent = match is_text {
+                true => Extent::Tokens { steps: TIMES, vocabulary: VOCABULARY as usize },
+                false => Extent::Series { steps: TIMES, channels: CHANNELS, both: false },
+            };
+            config.vae_spec(RowSpec { extent, classes: 4, table: None, missing: is_series, rows: 20 }).unwrap()
         }
         false => of([3, 3, 3]).or_else(|_| of([28, 28, 1])).unwrap(),
     };
@@ -130,6 +167,7 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
     let words: Vec<u32> = match bytes {
         true => (0..tensor.len() as u32).map(|i| threefry2x32([9, 9], [i, 0])[0]).collect(),
         false if is_text => tokens(tensor.len()),
+        false if is_series => series(tensor.len()),
         false => numbers(tensor.len(), 8).into_iter().map(|v| (0.5 + 0.5 * v).to_bits()).collect(),
     };
     for data in [vae.train_data, vae.test_data] {
@@ -165,9 +203,9 @@ fn steps(config: &Config, fuse: bool, bytes: bool, run: impl FnOnce(Program) -> 
 fn fused_is_as_it_was_lowered() {
     let devices: Vec<OpenDevice> = common::devices().collect();
     for (name, config) in configs() {
-        // Texts are numbers of tokens.
-        let is_text = config.model.likelihood == Likelihood::Tokens;
-        for bytes in [true, false].into_iter().filter(|bytes| !bytes || !is_text) {
+        // Texts are numbers of tokens, and values of series have gaps.
+        let is_sequence = config.model.likelihood == Likelihood::Tokens || is_of_series(&config);
+        for bytes in [true, false].into_iter().filter(|bytes| !bytes || !is_sequence) {
             let exact = |program| Executor::OracleF64(Box::new(Oracle::new(program)));
             let expected = steps(&config, false, bytes, exact);
             // Weights and means are read as f32.

@@ -1,7 +1,7 @@
 //! Models of sequences.
 
 use wgvae_engine::graph::{Axis, Graph, Node, RecurrentInputs};
-use wgvae_engine::plan::{Cell, Function, Init, Orientation, Recurrent};
+use wgvae_engine::plan::{Cell, Function, Init, Loss, Orientation, Recurrent};
 
 use crate::graph::harness::{Definition, gaussian_loss, model};
 
@@ -104,4 +104,66 @@ fn a_sequence_of_one_time() {
         };
         model(built).check("one time");
     }
+}
+
+/// A code at each time with numbers of the time, and losses without those of missing values.
+#[test]
+fn a_code_at_each_time_and_values_that_are_missing() {
+    let built = |g: &mut Graph| {
+        let z = g.input("z", [BATCH, 2], false);
+        let target = g.input("target", [BATCH, STEPS * 3], false);
+        let repeated = g.repeat("repeated", z, STEPS);
+        let of_rows = g.reshape(repeated, [BATCH, STEPS * 2]);
+        let of_times = g.param("times", &[STEPS * 2], Init::Uniform(0.5));
+        let sum = g.sum_of("sum", of_rows, of_times);
+        let x = g.reshape(sum, [BATCH * STEPS, 2]);
+        let states = layer(g, "layer", x, (Cell::Gru, 4, false), [None, None]);
+        let weight = g.param("weight", &[3, 4], Init::Uniform(0.5));
+        let bias = g.param("bias", &[3], Init::Uniform(0.5));
+        let product = g.product("output product", Orientation::Nt, states, weight);
+        let output = g.sum_of("output", product, bias);
+        let wanted = g.reshape(target, [BATCH * STEPS, 3]);
+        let [value, absent] = [("there", Function::Present), ("absent", Function::Absent)]
+            .map(|(name, function)| g.map(name, function, &[wanted]));
+        let log_sigma = g.param("log_sigma", &[1], Init::Constant(0.1));
+        let loss = g.map("loss", Function::Loss(Loss::GaussianLearned), &[output, value, log_sigma]);
+        let of_absent = g.map("of what is missing", Function::Multiply, &[loss, absent]);
+        let less = g.negative("less", of_absent);
+        let loss = g.map("of what is there", Function::Add, &[loss, less]);
+        let of_rows = g.reshape(loss, [BATCH, STEPS * 3]);
+        let loss = g.reduce("loss of rows", of_rows, Axis::Columns);
+        Definition { inputs: vec![z, target], losses: vec![loss], outputs: vec![output] }
+    };
+    model(built).check("a code at each time");
+}
+
+/// An encoder whose first layer has values and marks beside each other, and a product behind the ends of both directions.
+#[test]
+fn values_beside_marks() {
+    for units in [4, 16] {
+        ends_of_both_directions(units);
+    }
+}
+
+fn ends_of_both_directions(units: usize) {
+    let built = |g: &mut Graph| {
+        let x = g.input("x", [BATCH, STEPS * 3], false);
+        let target = g.input("target", [BATCH, 5], false);
+        let present = g.map("present", Function::Present, &[x]);
+        let absent = g.map("absent", Function::Absent, &[x]);
+        let [present, absent] = [present, absent].map(|node| g.reshape(node, [BATCH * STEPS, 3]));
+        let both = g.beside("values and marks", &[present, absent]);
+        let forward = layer(g, "forward", both, (Cell::Gru, units, false), [None, None]);
+        let back = layer(g, "back", both, (Cell::Gru, units, true), [None, None]);
+        let states = g.beside("both", &[forward, back]);
+        let end = g.at_time("end", states, STEPS, STEPS - 1);
+        let begin = g.at_time("begin", states, STEPS, 0);
+        let ends = [g.columns("f", end, 0..units), g.columns("b", begin, units..2 * units)];
+        let last = g.beside("ends", &ends);
+        let weight = g.param("head", &[5, 2 * units], Init::Uniform(0.5));
+        let output = g.product("output", Orientation::Nt, last, weight);
+        let loss = gaussian_loss(g, output, target);
+        Definition { inputs: vec![x, target], losses: vec![loss], outputs: vec![output] }
+    };
+    model(built).check(&format!("ends of {units} units"));
 }

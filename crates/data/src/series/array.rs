@@ -72,7 +72,7 @@ impl Array {
             };
             notes.push(format!(
                 "rows of {length}x{channels} numbers were read as series of {length} steps of {channels} channels; \
-                 `data.format = \"images\"` or `\"table\"` reads them otherwise{turned}"
+                 `data.format = \"images\"` reads images{turned}"
             ));
         }
         let values = self.floats().ok_or("it holds words, not numbers")?;

@@ -33,7 +33,7 @@ pub struct Series {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<f64>,
     /// Whether values may be missing.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
 }
 
@@ -115,6 +115,15 @@ impl Series {
         let last = |row: &[f32]| row.iter().rposition(|value| !is_missing(*value) && !value.is_nan());
         let rows = values.chunks((steps * channels).max(1));
         rows.map(|row| last(row).map_or(0, |place| place / channels + 1)).collect()
+    }
+
+    /// Makes what lies behind the last step of each row `(N, width)` missing in values that belong to the rows.
+    pub fn cut(&self, values: &mut [f32], rows: &[f32], width: usize) {
+        let channels = self.channels.len().max(1);
+        let lengths = self.lengths(rows, width / channels);
+        for (row, length) in values.chunks_mut(width.max(1)).zip(lengths) {
+            row[length * channels..].fill(MISSING);
+        }
     }
 
     /// The time of a step, counted from the first.

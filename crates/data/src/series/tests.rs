@@ -217,7 +217,9 @@ fn files_of_the_archive_are_read() {
 fn other_series_are_brought_to_the_form_of_a_model() {
     let data = load("a.csv", LONG, by_id_and_time).unwrap();
     let like = data.description();
-    // The description comes back from its file as it was.
+    // The description comes back from its file as it was, also where nothing is missing.
+    let whole = serde_json::to_string(&Dataset::load("waves:count=10").unwrap().description()).unwrap();
+    assert!(serde_json::from_str::<Description>(&whole).is_ok());
     let text = serde_json::to_string(&like).unwrap();
     assert_eq!(serde_json::from_str::<Description>(&text).unwrap(), like);
     for (from, to, reason) in [

@@ -55,8 +55,10 @@ pub(super) fn epilogue(list: &mut List<'_>, first: usize, second: usize) -> Opti
     let ([rows, cols], space) = (list.space(a)?, list.space(b)?);
     let reshaped = space[0] * space[1] == rows * cols && !gemm.pairs && has_no_shape(&map.program);
     if space != [rows, cols] && !reshaped {
-        // Two halves of the product's columns, side by side; kernels of windows do not have both at a time.
-        let is_plain = gemm.windows.is_none() && !gemm.pairs && gemm.epilogue == Pointwise::plain();
+        // Two halves of the product's columns, side by side: kernels of windows do not have both at a time, and only rows of B
+        // can be taken in another order.
+        let takes_pairs = gemm.windows.is_none() && gemm.orientation == Orientation::Nt;
+        let is_plain = takes_pairs && !gemm.pairs && gemm.epilogue == Pointwise::plain();
         let halves = is_plain && space == [rows, cols / 2] && cols % 2 == 0;
         if !halves {
             return None;
