@@ -24,10 +24,13 @@ pub struct TrainingScores {
     losses: Vec<f64>,
 }
 
-/// Means `(parts)` of losses `(N, parts)`.
+/// Means `(parts)` of losses `(N, parts)`, over the rows in which something of the part is there: what is missing loses 0.
 fn means(losses: &[f64], parts: usize) -> Vec<f64> {
-    let rows = (losses.len() / parts.max(1)) as f64;
-    (0..parts).map(|part| losses.iter().skip(part).step_by(parts).sum::<f64>() / rows).collect()
+    let mean = |part: usize| {
+        let there = losses.iter().skip(part).step_by(parts).filter(|loss| **loss != 0.0);
+        there.clone().sum::<f64>() / there.count().max(1) as f64
+    };
+    (0..parts).map(mean).collect()
 }
 
 impl TrainingScores {
@@ -155,7 +158,9 @@ impl Scores {
     pub fn shares(&self, train: Option<&TrainingScores>) -> Vec<f64> {
         let expected = train.map_or_else(|| means(&self.losses, self.parts), |train| train.losses.clone());
         let of_row = |row: &[f64]| -> Vec<f64> {
-            let all: Vec<f64> = row.iter().zip(&expected).map(|(loss, expected)| (loss - expected).max(0.0)).collect();
+            // What is missing is not unusual, even where other rows have densities above 1.
+            let more = |(loss, expected): (&f64, &f64)| if *loss == 0.0 { 0.0 } else { (loss - expected).max(0.0) };
+            let all: Vec<f64> = row.iter().zip(&expected).map(more).collect();
             let sum: f64 = all.iter().sum();
             all.iter().map(|part| if sum > 0.0 { part / sum } else { 0.0 }).collect()
         };

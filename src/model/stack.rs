@@ -176,12 +176,7 @@ fn alike(encoder: &[SizedLayer]) -> Vec<Layer> {
 }
 
 /// A decoder of series: its layers see the code at each time, and a dense one behind them makes the numbers of the time.
-fn of_series(
-    layers: &[Layer],
-    latent: usize,
-    data: Extent,
-    activation: Activation,
-) -> Result<Vec<SizedLayer>, String> {
+fn of_series(layers: &[Layer], latent: usize, data: Extent, activation: Activation) -> Result<Vec<SizedLayer>, String> {
     let Extent::Series { steps, .. } = data else { return Err("there is no series to decode to".into()) };
     if let Some(number) = layers.iter().position(|layer| matches!(layer.operation, Operation::Last | Operation::Mean)) {
         return Err(format!(
@@ -192,7 +187,13 @@ fn of_series(
     }
     let mut all = sized("decoder", layers, Extent::Series { steps, channels: latent, both: false }, activation)?;
     let from = all.last().map_or(data, |layer| layer.to);
-    all.push(SizedLayer { from, to: data, operation: SizedOperation::Dense, norm: None, activation: Activation::Identity });
+    all.push(SizedLayer {
+        from,
+        to: data,
+        operation: SizedOperation::Dense,
+        norm: None,
+        activation: Activation::Identity,
+    });
     Ok(all)
 }
 

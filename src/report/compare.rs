@@ -93,7 +93,17 @@ fn chart(runs: &[RunMetrics], kind: Option<&str>, (name, value): Curve, kinds: u
     };
     let series = runs.iter().map(series).collect();
     let title = kind.filter(|_| kinds > 1).map_or(name.to_string(), |kind| format!("{name}: {kind}"));
-    Some(LineChart { title, x: "epoch".into(), size: ChartSize::Half, heights: Heights::Curves, series, band: Vec::new() }.figure())
+    Some(
+        LineChart {
+            title,
+            x: "epoch".into(),
+            size: ChartSize::Half,
+            heights: Heights::Curves,
+            series,
+            band: Vec::new(),
+        }
+        .figure(),
+    )
 }
 
 /// The pictures of one title beside each other, each with the name of its run.

@@ -80,6 +80,7 @@ mod tests {
         let steps = Steps { edges: vec![1.5, 1.7, 1.9], shares: vec![[0.5, 0.4], [0.5, 0.6]], ..Steps::default() };
         let matrix = |title: &str| Matrix { title: title.into(), names: vec!["height".into()], shares: vec![1.0] };
         let all = Page {
+            series: Vec::new(),
             title: "run".into(),
             facts: Facts { seed: Some(7), more: vec![("Batch".into(), "128".into())], ..Facts::default() },
             notices: vec![Notice {

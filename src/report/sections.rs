@@ -127,7 +127,9 @@ pub fn training(page: &Page) -> String {
     if page.likelihoods.len() > 1 {
         let series = vec![Series { name: "-ln p(x)".into(), points: page.likelihoods.clone() }];
         let (title, x) = ("-ln p(x) of rows, by checkpoint".into(), "epochs".into());
-        behind.push(LineChart { title, x, size: ChartSize::Half, heights: Heights::Curves, series, band: Vec::new() }.figure());
+        behind.push(
+            LineChart { title, x, size: ChartSize::Half, heights: Heights::Curves, series, band: Vec::new() }.figure(),
+        );
     }
     let diagnosed = side_by_side(&behind, "two");
     section("Training", &(side_by_side(&large, "two") + &side_by_side(&more, columns) + &diagnosed))
@@ -147,7 +149,15 @@ fn diagnosed(all: &[Diagnosed]) -> Vec<String> {
         let points = |i: usize| all.iter().filter_map(|at| Some((at.epoch as f64, of(at, i)?))).collect();
         let series = order.into_iter().map(|i| Series { name: last[i].0.clone(), points: points(i) }).collect();
         let title = if left_out > 0 { format!("{title}: the largest {MAX_CURVES}") } else { title.to_string() };
-        LineChart { title, x: "epoch".into(), size: ChartSize::Half, heights: Heights::Curves, series, band: Vec::new() }.figure()
+        LineChart {
+            title,
+            x: "epoch".into(),
+            size: ChartSize::Half,
+            heights: Heights::Curves,
+            series,
+            band: Vec::new(),
+        }
+        .figure()
     };
     let mut figures = Vec::new();
     if !last.dimensions.is_empty() {
@@ -166,7 +176,8 @@ fn by_epoch(page: &Page, title: &str, size: ChartSize, curves: &[Curve]) -> Stri
         points: page.epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
     };
     let series = curves.iter().map(series).collect();
-    LineChart { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series, band: Vec::new() }.figure()
+    LineChart { title: title.into(), x: "epoch".into(), size, heights: Heights::Curves, series, band: Vec::new() }
+        .figure()
 }
 
 fn by_step(page: &Page, title: &str, size: ChartSize, heights: Heights, value: fn(&Step) -> f64) -> String {

@@ -32,12 +32,9 @@ pub fn charts(
         let steps = series.lengths(&x, length).first().copied().unwrap_or(0);
         for channel in 0..channels.min(CHANNELS) {
             // Two scales of the likelihood above and below the mean.
-            let apart = |value: f32, place: usize, side: f32| {
-                value + side * 2.0 * distribution.sigma(place, [0.0; 2]) as f32
-            };
-            let beside = |side: f32| -> Vec<f32> {
-                (0..width).map(|place| apart(mean[place], place, side)).collect()
-            };
+            let apart =
+                |value: f32, place: usize, side: f32| value + side * 2.0 * distribution.sigma(place, [0.0; 2]) as f32;
+            let beside = |side: f32| -> Vec<f32> { (0..width).map(|place| apart(mean[place], place, side)).collect() };
             let [low, high] = [-1.0, 1.0].map(|side| curve(series, &beside(side), channel, steps));
             let band = low.into_iter().zip(high).map(|((x, low), (_, high))| (x, low, high));
             charts.push(SeriesChart {

@@ -4,8 +4,8 @@ use super::load::check_numbers;
 use super::options::LONGEST;
 use super::raw::{Raw, ReadProgress, Request};
 use super::{
-    DataError, Dataset, Examples, NamedKind, Options, Origins, Shape, Table, TextUnit, Unit, ValueKind, Values, natural,
-    series, table, text,
+    DataError, Dataset, Examples, NamedKind, Options, Origins, Shape, Table, TextUnit, Unit, ValueKind, Values,
+    natural, series, table, text,
 };
 
 /// A builder of a [`Dataset`] from rows in memory.
@@ -120,8 +120,15 @@ impl InMemory {
                     return Err(unusable(reason));
                 }
                 let (progress, like): (ReadProgress<'_>, _) = (&|_, _| {}, None);
-                let request =
-                    Request { options: &options, progress, label_needed: true, like, texts: None, series: None, is_own: true };
+                let request = Request {
+                    options: &options,
+                    progress,
+                    label_needed: true,
+                    like,
+                    texts: None,
+                    series: None,
+                    is_own: true,
+                };
                 let raw = table::in_memory(&options.source, &table, &request)?;
                 (Raw { name: options.source.clone(), ..raw }, table.rows())
             }

@@ -5,7 +5,10 @@ use std::path::Path;
 use super::bytes;
 use super::folder::{FileType, FolderFiles};
 use super::raw::{Raw, Request};
-use super::{DataError, RowFormat, expressions, folder, idx, images, npy, npz, points, series, sprites, strokes, table, text, waves};
+use super::{
+    DataError, RowFormat, expressions, folder, idx, images, npy, npz, points, series, sprites, strokes, table, text,
+    waves,
+};
 
 /// Reads or generates a source.
 pub(super) fn read(request: &Request<'_>) -> Result<Raw, DataError> {

@@ -58,7 +58,11 @@ pub(super) fn rows(options: &Counted) -> Raw {
     };
     let names = RawSeries { channels: vec!["x".into()], ..RawSeries::default() };
     let train = split(0, options.count);
-    Raw { name: "waves".into(), test: Some(split(1 << 32, (options.count / 5).max(1))), ..series::raw(names, STEPS, train) }
+    Raw {
+        name: "waves".into(),
+        test: Some(split(1 << 32, (options.count / 5).max(1))),
+        ..series::raw(names, STEPS, train)
+    }
 }
 
 /// A series by its number.

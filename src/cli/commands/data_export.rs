@@ -4,9 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use wgvae_data::write::{self, Block, LongForm, TextFormat};
-use wgvae_data::{
-    Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Series, Shape, Values, Vocabulary,
-};
+use wgvae_data::{Cell, DataError, Dataset, Dialect, Examples, Form, Provenance, Series, Shape, Values, Vocabulary};
 use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::data::SourceArgs;
@@ -295,7 +293,8 @@ fn steps(
     let values = series.decode(&split.values.numbers(0..split.values.len()));
     let long = LongForm::of(series, &values, data.shape.len() / series.channels.len().max(1));
     let [id, _] = write::names_of_series(series);
-    let name = |row: &usize| split.origins.as_ref().and_then(|origins| origins.of(*row)).unwrap_or_else(|| row.to_string());
+    let name =
+        |row: &usize| split.origins.as_ref().and_then(|origins| origins.of(*row)).unwrap_or_else(|| row.to_string());
     let words: Vec<String> = long.series.iter().map(name).collect();
     let labels: Option<Vec<u32>> =
         split.labels.as_ref().map(|labels| long.series.iter().map(|row| labels[*row]).collect());

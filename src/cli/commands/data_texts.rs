@@ -144,10 +144,7 @@ impl Lengths {
         let Self { shortest, quarter, median, three_quarters, longest, mean } = self;
         let heads = ["shortest", "25 %", "median", "75 %", "longest", "mean"].map(|head| format!("{head:>9}"));
         writeln!(out, "lengths  {}", heads.join(" "))?;
-        writeln!(
-            out,
-            "         {shortest:>9} {quarter:>9} {median:>9} {three_quarters:>9} {longest:>9} {mean:>9.1}"
-        )
+        writeln!(out, "         {shortest:>9} {quarter:>9} {median:>9} {three_quarters:>9} {longest:>9} {mean:>9.1}")
     }
 }
 

@@ -40,7 +40,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => model.reconstruct_shown(&rows.split)?,
     };
     if let Some(series) = &run.data.series {
-        series.cut(&mut shown.means, &rows.split.numbers(0..rows.split.rows, run.data.shape.len()), run.data.shape.len());
+        series.cut(
+            &mut shown.means,
+            &rows.split.numbers(0..rows.split.rows, run.data.shape.len()),
+            run.data.shape.len(),
+        );
     }
     let pictured = |most: u64| pictured(&rows.split, &shown.means, args.count.unwrap_or(most) as usize);
     let picture = match run.data.shape {

@@ -150,7 +150,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let what = "no value of these rows is missing: say what is wrong with them, with --mask FILE, --hole WHERE or --noise X";
         return Err(RunError::Unfit(what.into()).into());
     }
-    let wanted = Wanted { draws: args.draws as usize, noisy: run.data.columns.is_some() || run.data.series.is_some(), seed: args.seed };
+    let wanted = Wanted {
+        draws: args.draws as usize,
+        noisy: run.data.columns.is_some() || run.data.series.is_some(),
+        seed: args.seed,
+    };
     // A table of which nothing is missing comes back as it is.
     let restored = match is_whole {
         true => Restored { rows: before.clone(), draws: Vec::new() },
@@ -439,7 +443,8 @@ fn gone(args: &Args, run: &Run) -> Result<Option<Vec<bool>>, RunError> {
         }
         (Some(_), _) => {
             return Err(RunError::Unfit(
-                "--mask works only on images: name the missing columns of a table, or steps of series, with --hole".into(),
+                "--mask works only on images: name the missing columns of a table, or steps of series, with --hole"
+                    .into(),
             ));
         }
         (None, _) if args.hole.is_empty() => return Ok(None),

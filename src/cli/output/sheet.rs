@@ -134,7 +134,18 @@ impl Sheet {
         let first = &all[0];
         let (forms, extents, class) = (first.forms.clone(), first.extents.clone(), first.class.clone());
         let series = first.series.clone();
-        Self { text, names, numbers, cells, forms, dialect: first.dialect, extents, class, is_text: first.is_text, series }
+        Self {
+            text,
+            names,
+            numbers,
+            cells,
+            forms,
+            dialect: first.dialect,
+            extents,
+            class,
+            is_text: first.is_text,
+            series,
+        }
     }
 
     /// Adds a text column before the others.

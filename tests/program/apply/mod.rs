@@ -15,6 +15,7 @@ mod restoring;
 mod round_trip;
 mod rows;
 mod samples;
+mod series;
 mod tables;
 
 use serde_json::Value;

@@ -6,12 +6,7 @@ use super::super::{Examples, RowFormat, Shape, Values};
 use super::{LONGEST_SERIES, MOST_CHANNELS, RawSeries, raw};
 
 /// The series of an array: `inner` is `(T, D)`, or `(T)` of series with one channel. Behind the length of each, values are missing.
-pub fn of_array(
-    rows: usize,
-    inner: &[usize],
-    mut values: Vec<f32>,
-    lengths: Option<&[usize]>,
-) -> Result<Raw, String> {
+pub fn of_array(rows: usize, inner: &[usize], mut values: Vec<f32>, lengths: Option<&[usize]>) -> Result<Raw, String> {
     let (length, channels) = match *inner {
         [length] => (length, 1),
         [length, channels] => (length, channels),
@@ -26,18 +21,27 @@ pub fn of_array(
         ));
     }
     if length < 2 {
-        return Err("its series have a single step, and a series needs two or more: `data.format = \"table\"` reads a table".into());
+        return Err(
+            "its series have a single step, and a series needs two or more: `data.format = \"table\"` reads a table"
+                .into(),
+        );
     }
     if let Some(place) = values.iter().position(|value| value.is_infinite()) {
         let row = place / (length * channels);
-        return Err(format!("row {row} (counted from 0) holds {}, but only finite numbers can be learned from", values[place]));
+        return Err(format!(
+            "row {row} (counted from 0) holds {}, but only finite numbers can be learned from",
+            values[place]
+        ));
     }
     if let Some(lengths) = lengths {
         if lengths.len() != rows {
             return Err(format!("there are {} lengths for {rows} series", lengths.len()));
         }
         if let Some(row) = lengths.iter().position(|own| *own > length) {
-            return Err(format!("row {row} (counted from 0) has the length {}, and rows have {length} steps", lengths[row]));
+            return Err(format!(
+                "row {row} (counted from 0) has the length {}, and rows have {length} steps",
+                lengths[row]
+            ));
         }
         for (row, own) in values.chunks_mut(length * channels).zip(lengths) {
             row[own * channels..].fill(f32::NAN);

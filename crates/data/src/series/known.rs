@@ -133,9 +133,8 @@ impl Series {
 
     /// Whether they can be those of rows with so many channels.
     pub(in super::super) fn fits(&self, count: usize) -> bool {
-        let are_finite = |channel: &Channel| {
-            channel.mean.is_finite() && channel.deviation.is_finite() && channel.deviation > 0.0
-        };
+        let are_finite =
+            |channel: &Channel| channel.mean.is_finite() && channel.deviation.is_finite() && channel.deviation > 0.0;
         self.channels.len() == count
             && self.channels.iter().all(are_finite)
             && self.step.is_none_or(|step| step.is_finite() && step > 0.0)

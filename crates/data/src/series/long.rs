@@ -92,7 +92,9 @@ fn choose(
         _ => {}
     }
     let channels: Vec<usize> = match &request.series {
-        Some(known) => known.series.names().iter().map(|name| find(name, "to take values from")).collect::<Result<_, _>>()?,
+        Some(known) => {
+            known.series.names().iter().map(|name| find(name, "to take values from")).collect::<Result<_, _>>()?
+        }
         None if !options.columns.is_empty() => {
             options.columns.iter().map(|name| find(name, "to take values from")).collect::<Result<_, _>>()?
         }
@@ -208,9 +210,11 @@ impl Steps {
             return Err(DataError::Row { path: path.to_path_buf(), unit, number, reason });
         }
         let keep: Vec<bool> = self.met.iter().map(|(count, _)| *count > 0).collect();
-        let kept: Vec<String> = names.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(name, _)| name.clone()).collect();
+        let kept: Vec<String> =
+            names.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(name, _)| name.clone()).collect();
         if kept.len() < names.len() {
-            let left: Vec<&String> = names.iter().zip(&keep).filter(|(_, keep)| !**keep).map(|(name, _)| name).collect();
+            let left: Vec<&String> =
+                names.iter().zip(&keep).filter(|(_, keep)| !**keep).map(|(name, _)| name).collect();
             notes.push(format!("columns without any number were left out: {}", list(&left)));
             let mut marks = keep.iter().cycle();
             self.values.retain(|_| marks.next().copied().unwrap_or(false));
@@ -273,9 +277,13 @@ impl Steps {
             ));
         }
         if !twice.is_empty() {
-            let (more, were) = (if twice.len() > NAMED { ", ..." } else { "" }, if twice.len() == 1 { "was" } else { "were" });
+            let (more, were) =
+                (if twice.len() > NAMED { ", ..." } else { "" }, if twice.len() == 1 { "was" } else { "were" });
             let which = list(&twice[..twice.len().min(NAMED)]);
-            notes.push(format!("{} of {count} series {were} left out ({which}{more}): a time is there twice", twice.len()));
+            notes.push(format!(
+                "{} of {count} series {were} left out ({which}{more}): a time is there twice",
+                twice.len()
+            ));
         }
         let known = request.series.as_ref().and_then(|known| known.series.step);
         let step = known.or_else(|| usual_step(sorted.iter().map(Vec::as_slice)));
@@ -294,7 +302,8 @@ impl Steps {
             gaps += length - rows.len();
             let mut values = vec![f32::NAN; length * width];
             for (place, row) in places.iter().zip(rows) {
-                values[place * width..(place + 1) * width].copy_from_slice(&self.values[row * width..(row + 1) * width]);
+                values[place * width..(place + 1) * width]
+                    .copy_from_slice(&self.values[row * width..(row + 1) * width]);
             }
             let label = chosen.has_label.then_some(self.labels[series].as_str());
             all.add(&values, self.names[series].clone(), label, false);

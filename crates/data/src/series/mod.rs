@@ -120,10 +120,8 @@ pub(super) fn tidy(raw: &mut Raw, options: &Options, known: Option<usize>) -> Re
             let more = if count > NAMED { ", ..." } else { "" };
             let were = if count == 1 { "was" } else { "were" };
             let which = list(&skipped[why as usize]);
-            raw.notes.push(format!(
-                "{count} of {all} series {were} left out ({which}{more}): {}",
-                reason(why, most, known)
-            ));
+            raw.notes
+                .push(format!("{count} of {all} series {were} left out ({which}{more}): {}", reason(why, most, known)));
         }
     }
     resize(raw, known.unwrap_or(longest));

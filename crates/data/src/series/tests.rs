@@ -1,4 +1,6 @@
-use crate::{DataError, Dataset, Description, InMemory, MISSING, Options, RowFormat, Shape, Values, is_missing, rows, waves};
+use crate::{
+    DataError, Dataset, Description, InMemory, MISSING, Options, RowFormat, Shape, Values, is_missing, rows, waves,
+};
 
 fn load_in(
     folder: &std::path::Path,
@@ -25,7 +27,10 @@ fn all(data: &Dataset) -> Vec<(String, Vec<f32>)> {
         for row in 0..split.rows {
             let name = split.origins.as_ref().and_then(|origins| origins.of(row)).unwrap_or_default();
             let rounded = |value: &f32| (value * 1e4).round() / 1e4;
-            all.push((name, series.decode(&split.numbers(row..row + 1, data.shape.len())).iter().map(rounded).collect()));
+            all.push((
+                name,
+                series.decode(&split.numbers(row..row + 1, data.shape.len())).iter().map(rounded).collect(),
+            ));
         }
     }
     all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -116,13 +121,19 @@ fn tables_that_hold_no_series_are_refused_in_a_sentence() {
     ] {
         assert!(data.notes.iter().any(|note| note.starts_with(said)), "{said}: {:?}", data.notes);
     }
-    for (text, reason) in [(text, "has this time twice"), ("id,time,a\nx,0,1\ny,1,2\ny,2,1\nz,1,2\nz,2,1\n", "x: a single step")] {
+    for (text, reason) in
+        [(text, "has this time twice"), ("id,time,a\nx,0,1\ny,1,2\ny,2,1\nz,1,2\nz,2,1\n", "x: a single step")]
+    {
         let error = load("a.csv", text, |o| (series(o), o.strict = true).1).unwrap_err();
         assert!(error.contains(reason), "{error}");
     }
     let uneven = "id,time,a\nx,0,1\nx,0.3,2\nx,1,2\ny,1,2\ny,2,3\nz,0,1\nz,1,2\n";
     let data = load("a.csv", uneven, series).unwrap();
-    assert!(data.notes.iter().any(|note| note.starts_with("the times of 1 of 3 series are irregular (x)")), "{:?}", data.notes);
+    assert!(
+        data.notes.iter().any(|note| note.starts_with("the times of 1 of 3 series are irregular (x)")),
+        "{:?}",
+        data.notes
+    );
 }
 
 /// An NPY file of floats.
@@ -185,7 +196,11 @@ fn files_of_the_archive_are_read() {
     let data = load("Two_TRAIN.ts", TS, |_| ()).unwrap();
     assert_eq!((data.shape, data.classes.join(" ")), (Shape::Series { length: 4, channels: 2 }, "down up".to_string()));
     assert_eq!(data.train.rows + data.test.rows, 4);
-    assert!(data.notes.contains(&"1 of 5 series was left out (line 13): their dimensions are not alike".to_string()), "{:?}", data.notes);
+    assert!(
+        data.notes.contains(&"1 of 5 series was left out (line 13): their dimensions are not alike".to_string()),
+        "{:?}",
+        data.notes
+    );
     let all = all(&data);
     let nan = f32::NAN;
     let line = |name: &str| &all.iter().find(|(known, _)| known == name).unwrap().1;
@@ -316,7 +331,10 @@ fn density_by_elimination(values: &[f64]) -> f64 {
 #[test]
 fn waves_have_the_density_of_their_process() {
     let data = Dataset::load("waves:count=3000").unwrap();
-    assert_eq!((data.shape, data.train.rows, data.test.rows), (Shape::Series { length: waves::STEPS, channels: 1 }, 3000, 600));
+    assert_eq!(
+        (data.shape, data.train.rows, data.test.rows),
+        (Shape::Series { length: waves::STEPS, channels: 1 }, 3000, 600)
+    );
     assert_eq!(data, Dataset::load("waves:count=3000").unwrap());
     assert_ne!(data.train, Dataset::load("waves:count=3000,seed=1").unwrap().train);
     let series = data.series.as_ref().unwrap();

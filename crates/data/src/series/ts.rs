@@ -104,8 +104,7 @@ impl<'a> Reading<'a> {
     }
 
     fn line(&mut self, path: &Path, number: u64, line: &str, header: &Header, is_test: bool) -> Result<(), DataError> {
-        let refused =
-            |reason: String| DataError::Row { path: path.to_path_buf(), unit: Unit::Line, number, reason };
+        let refused = |reason: String| DataError::Row { path: path.to_path_buf(), unit: Unit::Line, number, reason };
         let mut parts: Vec<&str> = line.split(':').collect();
         let last = if header.has_label || header.has_target { parts.pop() } else { None };
         let label = last.filter(|_| header.has_label).map(str::trim);
