@@ -9,6 +9,7 @@ mod resume;
 mod samples;
 mod series;
 mod tables;
+mod texts;
 mod training;
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! A run's model on a device.
 
+mod completed;
 mod samples;
 mod scores;
 mod texts;

@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use wgvae_data::{NOTHING, Vocabulary};
+use wgvae_data::{Examples, NOTHING, Vocabulary};
 use wgvae_engine::plan::StepScalars;
 
 use super::TrainedModel;
@@ -32,7 +32,7 @@ impl TokenChoice {
     }
 
     /// The generator of a row's draws.
-    fn generator(self, row: usize) -> ChaCha8Rng {
+    pub(in crate::apply) fn generator(self, row: usize) -> ChaCha8Rng {
         let seed = match self {
             TokenChoice::Likeliest => 0,
             TokenChoice::Drawn { seed, .. } => seed,
@@ -43,7 +43,7 @@ impl TokenChoice {
     }
 
     /// A token of these logits; never the one that stands for unknown tokens, which no text has.
-    fn token(self, logits: &[f32], rng: &mut ChaCha8Rng) -> u32 {
+    pub(in crate::apply) fn token(self, logits: &[f32], rng: &mut ChaCha8Rng) -> u32 {
         let known = |(token, _): &(usize, &f32)| *token != Vocabulary::UNKNOWN as usize;
         let mut all: Vec<(usize, f64)> =
             logits.iter().enumerate().filter(known).map(|(token, logit)| (token, f64::from(*logit))).collect();
@@ -135,8 +135,46 @@ impl TrainedModel {
         Ok(rows)
     }
 
+    /// `(N, T)`: the nats of each token of texts given those before it, under their mean codes; 0 behind their ends.
+    pub fn token_losses(&mut self, rows: &Examples) -> Result<Vec<f32>, RunError> {
+        let width = self.width();
+        let mut all = Vec::with_capacity(rows.rows * width);
+        self.over(rows, self.vae.plans.reconstruct, super::unchanged, |session, vae, kept| {
+            all.extend(&session.read(vae.mean)?[..kept * width]);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The likeliest token at each place of texts, given their mean codes and the tokens before it, and its probability: `(N, T)`.
+    pub fn likeliest_tokens(&mut self, rows: &Examples) -> Result<Vec<(u32, f64)>, RunError> {
+        let (batch, latent, width) = (self.batch(), self.latent(), self.width());
+        let codes = self.encode(rows)?;
+        let tokens = rows.numbers(0..rows.rows, width);
+        let classes = rows.labels.clone().unwrap_or_default();
+        let mut all = vec![(Vocabulary::END, 1.0); rows.rows * width];
+        for (number, z) in codes.mu.chunks(batch * latent).enumerate() {
+            self.start(z, classes.get(number * batch..).unwrap_or_default())?;
+            let first = number * batch;
+            let mut before = vec![NOTHING; batch];
+            for time in 0..width {
+                let logits = self.next_logits(&before)?;
+                let vocabulary = logits.len() / batch;
+                for (row, logits) in logits.chunks_exact(vocabulary).take(z.len() / latent).enumerate() {
+                    let place = (first + row) * width + time;
+                    all[place] = likeliest(logits);
+                    before[row] = tokens[place];
+                }
+                if before.iter().all(|token| *token <= Vocabulary::END as f32) {
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// Brings the decoder to where the texts of codes `(N, Z)` begin.
-    fn start(&mut self, z: &[f32], classes: &[u32]) -> Result<(), RunError> {
+    pub(in crate::apply) fn start(&mut self, z: &[f32], classes: &[u32]) -> Result<(), RunError> {
         let batch = self.batch();
         let mut whole = z.to_vec();
         whole.resize(batch * self.latent(), 0.0);
@@ -150,7 +188,7 @@ impl TrainedModel {
     }
 
     /// `(B, V)`: the logits of the tokens behind these `(B)`; a number below 0 stands for the beginning.
-    fn next_logits(&mut self, before: &[f32]) -> Result<Vec<f32>, RunError> {
+    pub(in crate::apply) fn next_logits(&mut self, before: &[f32]) -> Result<Vec<f32>, RunError> {
         let (Some(plan), Some(generation)) = (self.vae.plans.next_token, self.vae.generation.clone()) else {
             return Err(RunError::Unfit("the model is not one of texts".into()));
         };
@@ -158,6 +196,14 @@ impl TrainedModel {
         self.session.dispatch(plan, &StepScalars::default())?;
         Ok(self.session.read(generation.logits)?)
     }
+}
+
+/// The likeliest token by its logits, and its probability.
+fn likeliest(logits: &[f32]) -> (u32, f64) {
+    let token = TokenChoice::Likeliest.token(logits, &mut TokenChoice::Likeliest.generator(0));
+    let most = f64::from(logits[token as usize]);
+    let sum: f64 = logits.iter().map(|logit| libm::exp(f64::from(*logit) - most)).sum();
+    (token, 1.0 / sum)
 }
 
 #[cfg(test)]

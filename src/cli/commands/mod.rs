@@ -29,6 +29,7 @@ pub mod reconstruct;
 pub mod report;
 pub mod restore;
 pub mod restore_gaps;
+pub mod restore_texts;
 pub mod sample;
 pub mod train;
 pub mod traverse;
