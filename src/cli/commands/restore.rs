@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use wgvae::apply::restore::{Damage, Restored, Wanted, hidden};
 use wgvae::apply::{Run, RunError, draws};
 use wgvae::report;
@@ -13,11 +11,11 @@ use wgvae_data::write;
 use wgvae_data::{
     Cell, Columns, Dialect, Examples, FileRows, Form, Origins, Provenance, Rows, Series, Shape, TableColumn,
 };
-use wgvae_engine::plan::{MISSING, is_missing};
+use wgvae_engine::plan::is_missing;
 
 use crate::cli::args::run::{RowsArgs, RunArgs, print_written};
 use crate::cli::commands::encode::with_names;
-use crate::cli::commands::restore_gaps::{gone_of_series, with_gaps};
+use crate::cli::commands::restore_gaps::{gone_of_series, with_gaps, with_hidden};
 use crate::cli::output::sheet::{Sheet, names_of, write_rows};
 use crate::cli::output::terminal;
 
@@ -416,24 +414,6 @@ fn of_file(
         return Sheet { numbers: columns.numbers_of(&cells_of(&restored.rows)), ..sheet };
     }
     Sheet::in_turn("draw", restored.draws.iter().map(|drawn| made(drawn)).collect())
-}
-
-/// Rows of a table of which a fifth of the cells is hidden, but never the last one of a row.
-fn with_hidden(columns: &Columns, whole: &[f32], seed: u64) -> Vec<f32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let spans = columns.spans();
-    let mut before = whole.to_vec();
-    for row in before.chunks_mut(columns.width().max(1)) {
-        let mut left = spans.iter().filter(|span| !is_missing(row[span.start])).count();
-        for span in &spans {
-            let is_hidden = rng.random::<f64>() < HIDDEN;
-            if is_hidden && left > 1 && !is_missing(row[span.start]) {
-                row[span.clone()].fill(MISSING);
-                left -= 1;
-            }
-        }
-    }
-    before
 }
 
 fn damage_of(args: &Args) -> Damage {

@@ -1,8 +1,9 @@
-//! Gaps in series, for `wgvae restore`.
+//! Gaps in tables and series, for `wgvae restore`.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wgvae::apply::RunError;
+use wgvae_data::Columns;
 use wgvae_engine::plan::{MISSING, is_missing};
 
 use crate::cli::commands::restore::HIDDEN;
@@ -43,4 +44,22 @@ pub fn gone_of_series(hole: &[String], names: &[String], length: usize) -> Resul
         }
     }
     Ok(gone)
+}
+
+/// Rows of a table of which a fifth of the cells is hidden, but never the last one of a row.
+pub fn with_hidden(columns: &Columns, whole: &[f32], seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let spans = columns.spans();
+    let mut before = whole.to_vec();
+    for row in before.chunks_mut(columns.width().max(1)) {
+        let mut left = spans.iter().filter(|span| !is_missing(row[span.start])).count();
+        for span in &spans {
+            let is_hidden = rng.random::<f64>() < HIDDEN;
+            if is_hidden && left > 1 && !is_missing(row[span.start]) {
+                row[span.clone()].fill(MISSING);
+                left -= 1;
+            }
+        }
+    }
+    before
 }
