@@ -106,11 +106,11 @@ impl TrainedModel {
             let count = chunk.len() / latent;
             let mut generators: Vec<ChaCha8Rng> =
                 (0..count).map(|row| choice.generator(number * batch + row)).collect();
-            let mut tokens = vec![NOTHING; count * width];
+            let mut tokens = vec![NOTHING; batch * width];
             let mut open: Vec<bool> = vec![true; count];
             let mut before = vec![NOTHING; batch];
             for time in 0..width {
-                let logits = self.next_logits(&before)?;
+                let logits = self.next_logits(&before, &tokens, time)?;
                 let vocabulary = logits.len() / batch;
                 let given = prefix.get(time).copied();
                 for row in 0..count {
@@ -130,6 +130,7 @@ impl TrainedModel {
                     break;
                 }
             }
+            tokens.truncate(count * width);
             rows.extend(tokens);
         }
         Ok(rows)
@@ -149,12 +150,21 @@ impl TrainedModel {
         Ok(self.session.dispatch(self.vae.plans.decode, &StepScalars::default())?)
     }
 
-    /// `(B, V)`: the logits of the tokens behind these `(B)`; a number below 0 stands for the beginning.
-    fn next_logits(&mut self, before: &[f32]) -> Result<Vec<f32>, RunError> {
+    /// `(B, V)`: the logits of the tokens at a time behind these `(B)`, where a number below 0 stands for the beginning; or behind all
+    /// tokens so far `(B, T)`.
+    fn next_logits(&mut self, before: &[f32], tokens: &[f32], time: usize) -> Result<Vec<f32>, RunError> {
         let (Some(plan), Some(generation)) = (self.vae.plans.next_token, self.vae.generation.clone()) else {
             return Err(RunError::Unfit("the model is not one of texts".into()));
         };
-        self.session.write(generation.token, before)?;
+        match generation.place {
+            None => self.session.write(generation.token, before)?,
+            Some(place) => {
+                let width = self.width();
+                let places: Vec<f32> = (0..before.len()).map(|row| (row * width + time) as f32).collect();
+                self.session.write(generation.token, tokens)?;
+                self.session.write(place, &places)?;
+            }
+        }
         self.session.dispatch(plan, &StepScalars::default())?;
         Ok(self.session.read(generation.logits)?)
     }

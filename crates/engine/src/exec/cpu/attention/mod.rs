@@ -1,20 +1,19 @@
 //! Attention: a task has a head of a sequence. Its queries come in blocks, and its keys in tiles, whose scores stay in the cache.
 
+mod product;
+
 use super::job::{At, Floats, Job, Scratch};
 use super::math::{exp, ln};
 use super::memory::Region;
 use super::vector::vectorised;
 use crate::kernels::attention::AttentionParams;
 use crate::plan::{AttentionKernel, Op, Pass, TensorTable};
+use product::{LANES, Left, Multiply};
 
-/// Columns of a panel: a matrix that is multiplied by lies in panels `[rows][LANES]`.
-const LANES: usize = 16;
 /// Queries of a block.
 const QUERIES: usize = 8;
 /// Keys of a tile.
 const KEYS: usize = 4 * LANES;
-/// Rows that are multiplied together.
-const ROWS: usize = 4;
 /// What is further below the largest score than this is nothing.
 const LEAST: f32 = -39.0;
 
@@ -162,7 +161,7 @@ impl Head<'_> {
                 }
                 for (panel, columns) in (0..padded).step_by(LANES).enumerate() {
                     let values = &values[(panel * steps + key) * LANES..];
-                    multiply(scores, [KEYS, 1], rows, tile, values, &mut sum[columns..], padded);
+                    multiply((scores, Left::Rows(KEYS), rows), (values, tile), (&mut sum[columns..], padded));
                 }
             }
             for query in 0..rows {
@@ -190,6 +189,7 @@ impl Head<'_> {
         self.pack_rows(|time| row(time, Of::Key), key_rows);
         self.pack_rows(|time| row(time, Of::Query), query_rows);
         self.pack_rows(d, d_rows);
+        let turned = Left::Columns(KEYS);
         d_keys.fill(0.0);
         d_values.fill(0.0);
         let of_block = [QUERIES * width, QUERIES * width, QUERIES * KEYS, QUERIES * KEYS, QUERIES * padded];
@@ -219,11 +219,15 @@ impl Head<'_> {
                 }
                 for (panel, columns) in (0..padded).step_by(LANES).enumerate() {
                     let place = |time: usize| (panel * steps + time) * LANES;
-                    multiply(slopes, [KEYS, 1], rows, tile, &key_rows[place(key)..], &mut sum[columns..], padded);
+                    multiply(
+                        (slopes, Left::Rows(KEYS), rows),
+                        (&key_rows[place(key)..], tile),
+                        (&mut sum[columns..], padded),
+                    );
                     let (of_keys, of_values) =
                         (&mut d_keys[key * padded + columns..], &mut d_values[key * padded + columns..]);
-                    multiply(slopes, [1, KEYS], tile, rows, &query_rows[place(first)..], of_keys, padded);
-                    multiply(scores, [1, KEYS], tile, rows, &d_rows[place(first)..], of_values, padded);
+                    multiply((slopes, turned, tile), (&query_rows[place(first)..], rows), (of_keys, padded));
+                    multiply((scores, turned, tile), (&d_rows[place(first)..], rows), (of_values, padded));
                 }
             }
             for query in 0..rows {
@@ -285,37 +289,17 @@ fn score(rows_of: &[f32], width: usize, rows: usize, packed: &[f32], tile: usize
         for row in 0..rows {
             to[row * KEYS..][..LANES].fill(0.0);
         }
-        multiply(rows_of, [width, 1], rows, width, &packed[first * width..], to, KEYS);
+        multiply((rows_of, Left::Rows(width), rows), (&packed[first * width..], width), (to, KEYS));
     }
 }
 
-vectorised! {
-    /// Adds the product of `a (rows, depth)`, whose elements lie `strides` apart, and a panel `[depth][LANES]`.
-    fn multiply<'a>(
-        a: &'a [f32], strides: [usize; 2], rows: usize, depth: usize, panel: &'a [f32], to: &'a mut [f32], stride: usize,
-    ) {
-        let (panel, _) = panel[..depth * LANES].as_chunks::<LANES>();
-        let mut row = 0;
-        while row < rows {
-            // Rows behind the last are the last one again, and are not stored.
-            let at: [usize; ROWS] = std::array::from_fn(|i| (row + i).min(rows - 1) * strides[0]);
-            let mut sums = [[0.0f32; LANES]; ROWS];
-            for (k, b) in panel.iter().enumerate() {
-                for (sums, at) in sums.iter_mut().zip(at) {
-                    let value = a[at + k * strides[1]];
-                    for (sum, b) in sums.iter_mut().zip(b) {
-                        *sum += value * *b;
-                    }
-                }
-            }
-            for (i, sums) in sums.iter().enumerate().take(rows - row) {
-                for (to, sum) in to[(row + i) * stride..][..LANES].iter_mut().zip(sums) {
-                    *to += *sum;
-                }
-            }
-            row += ROWS;
-        }
-    }
+/// Adds the product of `rows` of A and a panel of `depth` to rows that are `stride` apart.
+fn multiply(
+    (a, left, rows): (&[f32], Left, usize),
+    (panel, depth): (&[f32], usize),
+    (to, stride): (&mut [f32], usize),
+) {
+    Multiply { a, left, rows, panel: &panel[..depth * LANES], to, stride }.run();
 }
 
 vectorised! {
