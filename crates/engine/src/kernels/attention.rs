@@ -72,7 +72,7 @@ fn op(
     let kernel = Kernel::Attention(AttentionKernel { layer, pass, has_lengths: lengths.is_some() });
     let (turns, products) = if pass == Pass::Forward { (1, 2) } else { (2, 7) };
     // A time of a causal layer looks at half of the others.
-    let pairs = batch * steps * if layer.causal { (steps + 1) / 2 } else { steps };
+    let pairs = batch * steps * if layer.causal { steps.div_ceil(2) } else { steps };
     let mut op = Op::new(label, kernel, Grid::Tiles { rows, cols: columns })
         .params(params.block())
         .flops(pairs * heads * (2 * products * width + 4))
